@@ -1,0 +1,61 @@
+# The face of the project's development. Needs python3 >= 3.11 (venv, pip), Node >= 20 (npm) and make;
+# everything is installed into the checkout (.venv, node_modules), nothing globally.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# jsii draws a banner for every Node major that nears its end of life; the major is read from node itself.
+NODE_MAJOR = $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = $(NODE_MAJOR)
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export PYTHONUNBUFFERED = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local test check format synth lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: .venv/.installed node_modules/.installed ## install what the other targets need (they do it too)
+
+.venv/.installed: requirements-dev.txt
+	@echo "setup: Python packages into .venv (about a minute the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "setup: Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
+	@touch $@
+
+node_modules/.installed: package-lock.json
+	@echo "setup: the CDK CLI into node_modules"
+	@npm ci --silent --no-fund --no-audit
+	@touch $@
+
+demo: setup ## run the seed's two requests through the whole pipeline on this machine, images into out/
+	@python -m local.demo
+
+local: setup ## run the pipeline on this machine until Ctrl-C (WEBUI_URL=http://host:7860 for a real SD Web UI)
+	@python -m local.serve
+
+test: setup ## run all tests
+	@python -m pytest -n 2 --dist loadgroup
+
+check: setup ## lint, types, import rules
+	@ruff check .
+	@ruff format --check .
+	@python -m mypy
+	@lint-imports
+
+format: setup ## rewrite the code in the project's format
+	@ruff format .
+	@ruff check --fix .
+
+synth: setup ## synthesize all stacks into cdk.out/
+	@cdk synth --quiet --output cdk.out
+
+lock: setup ## resolve the requirements again, with hashes and without an index address
+	@uv pip compile $(UV_COMPILE) -o requirements-dev.txt requirements-dev.in
+	@uv pip compile $(UV_COMPILE) -c requirements-dev.txt -o functions/requirements.txt functions/requirements.in
+	@uv pip compile $(UV_COMPILE) -c requirements-dev.txt -o container/consumer/requirements.txt container/consumer/requirements.in
+UV_COMPILE = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+clean: ## remove what the other targets made
+	@rm -rf .venv node_modules cdk.out out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The AWS calls that both sides make: the table, the topics, the stored objects."""

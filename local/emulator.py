@@ -1,0 +1,163 @@
+"""AWS on this machine: ministack as a process of our own, on a free port of the loopback interface."""
+
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from local.guard import guard
+from local.process import Process, ProcessFailed, free_port
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+READY_SECONDS = 30.0  # it takes 0.5 s; a busy machine with cold caches has needed 5
+POLL_SECONDS = 0.02
+STOP_SECONDS = 3.0  # nothing is persisted: there is nothing to wait for
+
+
+class Emulator:
+    """A running emulator: where it is, and how to reach it."""
+
+    def __init__(self, endpoint_url: str, process: Process, folder: Path) -> None:
+        self.endpoint_url = endpoint_url
+        self.process = process
+        self.folder = folder
+        self._creating = threading.Lock()
+        # A session of its own: boto3's default one would mix in the user's profile.
+        self._session = boto3.session.Session(
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - what ministack expects
+            region_name=REGION,
+        )
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.endpoint_url.rsplit(":", 1)[1])
+
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return an environment in which boto3 and the CDK CLI meet the emulator and nothing else of AWS."""
+        return {
+            **without_aws(os.environ if base is None else base),
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def client(self, service: str, **config: Any) -> Any:
+        """Return a boto3 client for the emulator; keywords are botocore's `Config`."""
+        with self._creating:  # boto3 sessions make clients for one thread at a time
+            client: BaseClient = self._session.client(
+                service,
+                endpoint_url=self.endpoint_url,
+                config=Config(**{"retries": {"total_max_attempts": 2}, **config}),
+            )
+            return client
+
+
+def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without anything that would lead to a real AWS account or through a proxy."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("AWS_") and name.lower() not in {"http_proxy", "https_proxy", "all_proxy"}
+    }
+
+
+@contextmanager
+def emulator() -> Iterator[Emulator]:
+    """Run ministack for the time of a `with` block.
+
+    State is held in memory, temporary files in a folder of this run: runs beside each other do not meet.
+    """
+    with tempfile.TemporaryDirectory(prefix="sd-on-ecs-emulator-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        guard.watch_folder(folder)
+        with _start(folder) as running:
+            yield running
+
+
+@contextmanager
+def _start(folder: Path) -> Iterator[Emulator]:
+    process, port = _listening(folder)
+    with process:
+        _wait_until_healthy(process, port)
+        yield Emulator(f"http://127.0.0.1:{port}", process, folder)
+
+
+def _listening(folder: Path, tries: int = 3) -> tuple[Process, int]:
+    """Start it on a free port; another process may take that port in between, then on another one."""
+    port = free_port()
+    process = Process(
+        "ministack",
+        [sys.executable, "-m", "ministack"],
+        environment=_settings(port, folder),
+        stop_seconds=STOP_SECONDS,
+    )
+    try:
+        # Its own word, not an answer on the port, which could be another run's.
+        process.wait_for_line("Running on", timeout=READY_SECONDS)
+    except ProcessFailed:
+        taken = any("already in use" in line for line in process.lines())
+        process.stop()
+        if taken and tries > 1:
+            return _listening(folder, tries - 1)
+        raise
+    except BaseException:
+        process.stop()
+        raise
+    return process, port
+
+
+def _settings(port: int, folder: Path) -> dict[str, str]:
+    return {
+        **without_aws(os.environ),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "TMPDIR": str(folder),
+        "STATE_DIR": str(folder / "state"),
+        "S3_DATA_DIR": str(folder / "s3"),
+        "PERSIST_STATE": "0",
+        "S3_PERSIST": "0",
+        "LAMBDA_EXECUTOR": "local",
+        # A socket that does not exist: it would look for containers of other runs and remove them.
+        "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
+        # Listeners on fixed ports that nobody needs here.
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _wait_until_healthy(process: Process, port: int) -> None:
+    url = f"http://127.0.0.1:{port}/_ministack/health"
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                json.load(answer)
+                return
+        except (OSError, ValueError) as error:
+            if process.returncode is not None or time.monotonic() > deadline:
+                raise ProcessFailed(f"ministack does not answer: {error}\n{process.tail()}") from error
+            time.sleep(POLL_SECONDS)

@@ -1,0 +1,162 @@
+"""A child process with its output kept, that is stopped whole."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from local.guard import guard
+
+KEPT_LINES = (
+    5_000  # of each process's output: enough for any tail, bounded for `make local` left running over night
+)
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ProcessFailed(RuntimeError):  # noqa: N818 - says what happened, like subprocess's own names
+    """A process ended, or did not become ready; the message carries the tail of its output."""
+
+
+class Process:
+    """A running child in its own process group, its output collected line by line.
+
+    Its own group: Ctrl-C reaches the parent only, which then stops its children in order; and what a child
+    starts (ministack's Lambda workers) ends with it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        on_line: Callable[[str], None] | None = None,
+        stop_seconds: float = 10.0,
+        cwd: str | None = None,
+    ) -> None:
+        self.name = name
+        self._on_line = on_line
+        self._stop_seconds = stop_seconds
+        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._changed = threading.Condition()
+        self._ended = False
+        self._process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        guard.watch(self._process.pid)
+        self._reader = threading.Thread(target=self._read, name=f"{name}-output", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is its process group's too."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit status, or None while it runs."""
+        return self._process.poll()
+
+    def lines(self) -> list[str]:
+        """Return the output so far (the last 5,000 lines)."""
+        with self._changed:
+            return list(self._lines)
+
+    def tail(self, count: int = 20) -> str:
+        """Return the last lines of the output, for an error message."""
+        return (
+            "\n".join(f"  {self.name} | {line}" for line in self.lines()[-count:])
+            or f"  {self.name} | (no output)"
+        )
+
+    def wait_for_line(self, text: str, *, timeout: float) -> None:
+        """Wait until a line of the output contains this text, else raise `ProcessFailed`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._said(text), timeout)
+            if self._said(text):
+                return
+        reason = (
+            f"ended with status {self._process.wait(1)}" if self._ended else f"not ready after {timeout:g} s"
+        )
+        raise ProcessFailed(f"{self.name}: {reason}\n{self.tail()}")
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end and return the exit status; `subprocess.TimeoutExpired` if it goes on."""
+        return self._process.wait(timeout)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the process a signal, and only it."""
+        self._process.send_signal(number)
+
+    def stop(self, *, seconds: float | None = None) -> int:
+        """End the whole group, SIGTERM first, SIGKILL after the grace time; return the exit status."""
+        self._signal_group(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._stop_seconds if seconds is None else seconds)
+        # Also when it ended by itself: a child of it may have outlived it.
+        self._signal_group(signal.SIGKILL)
+        status = self._process.wait()
+        self._reader.join(timeout=1)
+        guard.release(self._process.pid)
+        return status
+
+    def kill(self) -> int:
+        """End the whole group at once, as a machine that vanishes would."""
+        return self.stop(seconds=0) if self._process.poll() is not None else self._kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _kill(self) -> int:
+        self._signal_group(signal.SIGKILL)
+        return self.stop()
+
+    def _said(self, text: str) -> bool:
+        return any(text in line for line in self._lines)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def _read(self) -> None:
+        stream = self._process.stdout
+        if stream is None:
+            return
+        with stream:
+            for line in stream:
+                text = line.rstrip("\n")
+                with self._changed:
+                    self._lines.append(text)
+                    self._changed.notify_all()
+                if self._on_line is not None:
+                    self._on_line(text)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()

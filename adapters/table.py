@@ -1,0 +1,113 @@
+"""The tasks' table in DynamoDB: one row a task, changed only by the protocol's transitions."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from adapters.expressions import Expressions
+from domain.canonical import compact
+from domain.protocol import Transition
+from domain.row import Row
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_JSON_ATTRIBUTES = frozenset({"context"})
+"""Kept as JSON text: a context may be deeper than DynamoDB's 32 levels and hold any number."""
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Tell how a conditional write ended: the row as it now is, or, refused, as it stood (None: no row)."""
+
+    done: bool
+    row: Row | None
+
+
+class Table:
+    """Read and change rows; every error of DynamoDB but a refused condition is botocore's to raise."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(self, task_id: str) -> Row | None:
+        """Return the row, read consistently, or None."""
+        answer = self._client.get_item(TableName=self.name, Key={"id": {"S": task_id}}, ConsistentRead=True)
+        return read_item(answer["Item"]) if "Item" in answer else None
+
+    def write(self, task_id: str, transition: Transition) -> Written:
+        """Carry out one transition, if its conditions hold."""
+        expressions = Expressions()
+        condition = expressions.condition(transition)
+        common: dict[str, Any] = {
+            "TableName": self.name,
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        try:
+            if transition.replace:
+                self._client.put_item(
+                    Item=_write_item(transition.set),
+                    **common,
+                    **_placeholders(expressions),
+                )
+                return Written(done=True, row=Row(dict(transition.set)))
+            common["UpdateExpression"] = expressions.update(transition)
+            answer = self._client.update_item(
+                Key={"id": {"S": task_id}},
+                ReturnValues="ALL_NEW",
+                **common,
+                **_placeholders(expressions),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as refused:
+            old = refused.response.get("Item")
+            return Written(done=False, row=read_item(old) if old else None)
+        return Written(done=True, row=read_item(answer["Attributes"]))
+
+
+def _placeholders(expressions: Expressions) -> dict[str, Any]:
+    result: dict[str, Any] = {"ExpressionAttributeNames": expressions.names}
+    if expressions.values:
+        result["ExpressionAttributeValues"] = {
+            name: _serialize(_plain(value)) for name, value in expressions.values.items()
+        }
+    return result
+
+
+def _write_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _serialize(compact(value) if name in _JSON_ATTRIBUTES else _plain(value))
+        for name, value in item.items()
+        if value is not None or name in _JSON_ATTRIBUTES
+    }
+
+
+def read_item(item: Mapping[str, Any]) -> Row:
+    """Return a DynamoDB item as a row of plain JSON values."""
+    values = {name: _unplain(_deserialize(value)) for name, value in item.items()}
+    for name in _JSON_ATTRIBUTES & values.keys():
+        values[name] = json.loads(values[name])
+    return Row(values)
+
+
+def _plain(value: Any) -> Any:
+    """Return floats as the decimals that DynamoDB takes."""
+    return Decimal(str(value)) if isinstance(value, float) else value
+
+
+def _unplain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list):
+        return [_unplain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _unplain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,49 @@
+"""Publishing a task's message on the tasks topic, its content by reference where SNS cannot carry it."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from domain.canonical import compact
+from domain.keys import content_key, s3_uri
+from domain.limits import INLINE_CONTENT_BYTES
+from domain.message import Message
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+
+
+class Tasks:
+    """Publish messages; `bucket` is the large-task bucket."""
+
+    def __init__(self, sns: "SNSClient", s3: "S3Client", *, topic_arn: str, bucket: str) -> None:
+        self._sns = sns
+        self._s3 = s3
+        self._topic_arn = topic_arn
+        self._bucket = bucket
+
+    def lighten(self, message: Message) -> Message:
+        """Return the message with content beyond what the topic carries moved to S3."""
+        content = compact(message.task.content)
+        if len(content) <= INLINE_CONTENT_BYTES:
+            return message
+        key = content_key(message.task.id, message.attempt)
+        self._s3.put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=content.encode(),
+            ContentType="application/json",
+        )
+        return replace(
+            message,
+            task=replace(message.task, content={}),
+            content_ref=s3_uri(self._bucket, key),
+        )
+
+    def publish(self, body: str, *, runtime: str) -> None:
+        """Publish an encoded message; the subscription's filter reads the attribute `runtime`."""
+        self._sns.publish(
+            TopicArn=self._topic_arn,
+            Message=body,
+            MessageAttributes={"runtime": {"DataType": "String", "StringValue": runtime}},
+        )

@@ -1,0 +1,78 @@
+"""What both versions of the envelope share: ids, prefixes, and the accepted task."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.canonical import compact
+from domain.errors import Fault
+from domain.limits import LONGEST_KEY_TAIL, MAX_CONTEXT_BYTES, MAX_ID_LENGTH, MAX_KEY_BYTES
+from domain.routing import Runtime
+from domain.task import Task, TaskType
+
+_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_ID_LENGTH - 1}}}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Hold an accepted task, its runtime, and what was dropped or changed on the way."""
+
+    task: Task
+    runtime: Runtime
+    warnings: Sequence[Fault] = ()
+
+
+def check_id(value: Any, path: str) -> list[Fault]:
+    """Return what is wrong with a task's id."""
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return []
+    return [
+        Fault(
+            path,
+            f"1 to {MAX_ID_LENGTH} of A-Z a-z 0-9 - _ . are expected, beginning with a letter or digit",
+        ),
+    ]
+
+
+def clean_prefix(value: Any, task_id: Any, path: str) -> tuple[str, list[Fault]]:
+    """Return the prefix without its one forgiven trailing slash, and what is wrong with it."""
+    if not isinstance(value, str) or not value:
+        return "", [Fault(path, "the prefix of the output's S3 keys is expected, such as output")]
+    prefix = value.removesuffix("/")
+    faults = []
+    if _CONTROL.search(prefix):
+        faults.append(Fault(path, "control characters are not allowed"))
+    if prefix.startswith("/"):
+        faults.append(Fault(path, "it must not begin with /"))
+    if any(segment in ("", ".", "..") for segment in prefix.split("/")):
+        faults.append(Fault(path, "its segments must not be empty, . or .."))
+    name = task_id if isinstance(task_id, str) else ""
+    if len(f"{prefix}/{name}/{name}".encode(errors="replace")) + LONGEST_KEY_TAIL > MAX_KEY_BYTES:
+        faults.append(Fault(path, f"with the id, the object's key would exceed {MAX_KEY_BYTES} bytes"))
+    return prefix, faults
+
+
+def check_context(value: Any, path: str) -> list[Fault]:
+    """Return what is wrong with a context: it may be any JSON, up to its limit."""
+    if len(compact(value)) > MAX_CONTEXT_BYTES:
+        return [Fault(path, f"at most {MAX_CONTEXT_BYTES} bytes are expected, as ASCII JSON")]
+    return []
+
+
+def task_type(value: Any, path: str) -> tuple[TaskType | None, list[Fault]]:
+    """Return the task type that `value` names, and what is wrong with it."""
+    for known in TaskType:
+        if value == known.value:
+            return known, []
+    return None, [Fault(path, f"one of {', '.join(TaskType)} is expected")]
+
+
+def unknown_keys(found: dict[str, Any], known: Sequence[str], path: str) -> list[Fault]:
+    """Return a fault for each key of `found` that is not known there."""
+    return [
+        Fault(f"{path}/{key}", f"unknown field; known here are {', '.join(known)}")
+        for key in found
+        if key not in known
+    ]

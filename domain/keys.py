@@ -1,0 +1,55 @@
+"""Names of objects in S3 (design, sections 2 and 3.5)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OutputKeys:
+    """Name the objects of one task; the fence in a name says which worker wrote it."""
+
+    prefix: str
+    id: str
+
+    @property
+    def folder(self) -> str:
+        """Return `PREFIX/ID`, without a trailing slash."""
+        return f"{self.prefix}/{self.id}"
+
+    def location(self, bucket: str) -> str:
+        """Return the `output_location` of the API's answer."""
+        return s3_uri(bucket, self.folder)
+
+    def image(self, fence: str, number: int, extension: str) -> str:
+        """Return the key of image `number`, which counts from 1."""
+        return f"{self.under(fence)}-{number}.{extension}"
+
+    def grid(self, fence: str, extension: str) -> str:
+        """Return the key of the grid that Web UI put first; it has no number."""
+        return f"{self.under(fence)}-grid.{extension}"
+
+    def out(self, fence: str) -> str:
+        """Return the key of Web UI's answer and the receipts."""
+        return f"{self.under(fence)}.out"
+
+    def under(self, fence: str) -> str:
+        """Return what every key of this fence begins with."""
+        return f"{self.folder}/{self.id}-{fence}"
+
+
+def content_key(task_id: str, attempt: str) -> str:
+    """Return the key, in the large-task bucket, of content that SNS cannot carry."""
+    return f"content/{task_id}/{attempt}.json"
+
+
+def s3_uri(bucket: str, key: str) -> str:
+    """Return `s3://BUCKET/KEY`."""
+    return f"s3://{bucket}/{key}"
+
+
+def split_s3_uri(uri: str) -> tuple[str, str]:
+    """Return bucket and key of an `s3://` link; raise ValueError when it is none."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme.lower() != "s3" or not bucket or not key:
+        raise ValueError("not an s3://BUCKET/KEY link")
+    return bucket, key

@@ -1,0 +1,110 @@
+"""The message on the wire, from the tasks topic to a runtime's queue (design, section 2)."""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from domain.body import check_text_and_depth
+from domain.canonical import compact
+from domain.envelope import check_context, check_id, clean_prefix, task_type
+from domain.errors import BadMessage, InvalidTask
+from domain.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Carry one attempt of one task. With `content_ref` the task's content is empty and lies in S3."""
+
+    task: Task
+    attempt: str
+    submitted_at: str
+    content_ref: str | None = None
+    trace: str | None = None
+    """X-Ray's trace header: raw delivery does not promise to keep the attribute."""
+
+    def encode(self) -> str:
+        """Return the message as compact ASCII JSON."""
+        metadata: dict[str, Any] = {
+            "id": self.task.id,
+            "runtime": self.task.runtime,
+            "tasktype": self.task.tasktype.value,
+            "prefix": self.task.prefix,
+            "context": self.task.context,
+            "attempt": self.attempt,
+            "submitted_at": self.submitted_at,
+            "api_version": self.task.api_version,
+        }
+        if self.task.uid is not None:
+            metadata["uid"] = self.task.uid
+        if self.trace is not None:
+            metadata["trace"] = self.trace
+        body: dict[str, Any] = {"metadata": metadata}
+        if self.content_ref is None:
+            body["content"] = self.task.content
+        else:
+            body["content_ref"] = self.content_ref
+        return compact(body)
+
+    def with_content(self, content: dict[str, Any]) -> "Message":
+        """Return the message with its content in place of the reference."""
+        return replace(self, task=replace(self.task, content=content), content_ref=None)
+
+    @classmethod
+    def decode(cls, raw: str) -> "Message":
+        """Read a message; raise BadMessage, with `raw` attached, when it is not one of ours.
+
+        Metadata that is not known here is ignored: a newer publisher may say more.
+        """
+        try:
+            return cls._decode(raw)
+        except (ValueError, RecursionError, InvalidTask) as error:
+            raise BadMessage(f"not a task's message: {type(error).__name__}: {error}", raw=raw) from None
+
+    @classmethod
+    def _decode(cls, raw: str) -> "Message":
+        body = json.loads(raw, parse_constant=_no_constant)
+        metadata = body.get("metadata") if isinstance(body, dict) else None
+        if not isinstance(metadata, dict):
+            raise ValueError("no metadata")  # noqa: TRY004 - every fault here is a value's
+        check_text_and_depth(body)
+        content, content_ref = body.get("content"), body.get("content_ref")
+        tasktype, faults = task_type(metadata.get("tasktype"), "/tasktype")
+        prefix, unclean = clean_prefix(metadata.get("prefix"), metadata.get("id"), "/prefix")
+        context = metadata.get("context")
+        faults += check_id(metadata.get("id"), "/id") + unclean + check_context(context, "/context")
+        if tasktype is None or faults:
+            raise ValueError(f"{faults[0].path}: {faults[0].message}")
+        if not isinstance(content, dict) and not (content is None and _is_text(content_ref)):
+            raise ValueError("neither content nor content_ref")
+        for name in ("runtime", "attempt", "submitted_at"):
+            if not _is_text(metadata.get(name)):
+                raise ValueError(f"no {name}")
+        task = Task(
+            id=metadata["id"],
+            runtime=metadata["runtime"],
+            tasktype=tasktype,
+            prefix=prefix,
+            context=context,
+            content=content if isinstance(content, dict) else {},
+            api_version=str(metadata.get("api_version") or "v1alpha2"),
+            uid=_text_or_none(metadata.get("uid")),
+        )
+        return cls(
+            task=task,
+            attempt=metadata["attempt"],
+            submitted_at=metadata["submitted_at"],
+            content_ref=None if isinstance(content, dict) else content_ref,
+            trace=_text_or_none(metadata.get("trace")),
+        )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

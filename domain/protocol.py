@@ -1,0 +1,267 @@
+"""The state protocol: every change of a row, with the conditions under which it may happen.
+
+Each function returns a `Transition`, which is data: `adapters/table.py` writes it to DynamoDB as one
+conditional update, and the model check applies it to a dictionary, with any one condition left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.clock import iso, later
+from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, Present, equals
+from domain.errors import ErrorCode
+from domain.limits import QUEUE_RETENTION_DAYS, RESUBMIT_SECONDS, ROW_DAYS
+from domain.message import Message
+from domain.row import ACTIVE, FINAL, Row, Status
+
+WORKERS_OWN = ("worker", "lease_until")
+"""What a worker leaves behind when it lets go of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Describe one conditional write: attributes set, removed, added to (numbers) and united (text sets).
+
+    `replace` puts the whole item; else the row is updated in place.
+    """
+
+    name: str
+    conditions: tuple[Condition, ...]
+    set: Mapping[str, Any] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    add: Mapping[str, int] = field(default_factory=dict)
+    unite: Mapping[str, str] = field(default_factory=dict)
+    replace: bool = False
+
+    def allowed(self, item: Mapping[str, Any]) -> bool:
+        """Tell whether every condition holds for a row (an empty mapping where there is none)."""
+        return all(condition.holds(item) for condition in self.conditions)
+
+    def applied(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the row after the write."""
+        result = {} if self.replace else dict(item)
+        result.update(self.set)
+        for name in self.remove:
+            result.pop(name, None)
+        for name, number in self.add.items():
+            result[name] = int(result.get(name) or 0) + number
+        for name, value in self.unite.items():
+            result[name] = frozenset(result.get(name) or ()) | {value}
+        return result
+
+
+def _status(runtime: str, status: Status) -> dict[str, Any]:
+    # The index partition moves with the status, so that a list by status is one query.
+    return {"status": status.value, "runtime_status": f"{runtime}#{status.value}"}
+
+
+def _active(attempt: str) -> tuple[Condition, ...]:
+    return (equals("attempt", attempt), OneOf("status", tuple(s.value for s in ACTIVE)))
+
+
+def _held(row: Row) -> tuple[Condition, ...]:
+    """Hold only for the worker whose fence the row carries, and only before the outcome."""
+    return (*_active(row.attempt), equals("fence", row.fence))
+
+
+def new_row(message: Message, now: datetime) -> dict[str, Any]:
+    """Return the row of a fresh attempt, with the message in it until it is finished."""
+    task = message.task
+    item: dict[str, Any] = {
+        "id": task.id,
+        "attempt": message.attempt,
+        "runtime": task.runtime,
+        "tasktype": task.tasktype.value,
+        "prefix": task.prefix,
+        "context": task.context,
+        "digest": task.digest,
+        "api_version": task.api_version,
+        "submitted_at": message.submitted_at,
+        "submitted_at_id": f"{message.submitted_at}#{task.id}",
+        "progress": 0,
+        "tries": 0,
+        "message": message.encode(),
+        "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
+    }
+    if task.uid is not None:
+        item["uid"] = task.uid
+    return item | _status(task.runtime, Status.QUEUED)
+
+
+def submit(item: Mapping[str, Any]) -> Transition:
+    """Write the row of an id that has none."""
+    return Transition("submit", (Absent("id"),), set=item, replace=True)
+
+
+def resubmit(item: Mapping[str, Any], previous: Row) -> Transition:
+    """Replace a finished row by a new attempt; only once its callback was sent, or it would be lost."""
+    conditions = (
+        equals("attempt", previous.attempt),
+        OneOf("status", tuple(s.value for s in FINAL)),
+        Present("told_at"),
+    )
+    return Transition("resubmit", conditions, set=item, replace=True)
+
+
+def mark_published(row: Row, now: datetime) -> Transition:
+    """Note that the message was published (again)."""
+    return Transition("mark_published", _active(row.attempt), set={"published_at": iso(now)})
+
+
+def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -> Transition:
+    """Take the lease: no one else may hold a live one, and the fence must be new to the row.
+
+    The row goes back to `queued`, whatever the worker before had made of it.
+    """
+    return Transition(
+        "claim",
+        (
+            *_active(row.attempt),
+            AnyOf((Absent("lease_until"), Below("lease_until", iso(now)))),
+            Lacks("fences", fence),
+        ),
+        set={"worker": worker, "fence": fence, "lease_until": later(now, seconds), "progress": 0}
+        | _status(row.runtime, Status.QUEUED),
+        remove=("started_at",),
+        add={"tries": 1},
+        unite={"fences": fence},
+    )
+
+
+def redraw(row: Row, *, fence: str) -> Transition:
+    """Draw another fence, because an object of the first one's name exists."""
+    return Transition(
+        "redraw",
+        (*_held(row), Lacks("fences", fence)),
+        set={"fence": fence},
+        unite={"fences": fence},
+    )
+
+
+def renew(row: Row, *, seconds: float, now: datetime, progress: float | None = None) -> Transition:
+    """Renew the lease, and write the progress of the running job with it."""
+    values: dict[str, Any] = {"lease_until": later(now, seconds)}
+    if progress is not None:
+        values["progress"] = progress
+    return Transition("renew", _held(row), set=values)
+
+
+def start(row: Row, *, seconds: float, now: datetime) -> Transition:
+    """Say that the GPU has it, just before the inference request is sent; never after a cancel."""
+    return Transition(
+        "start",
+        (*_held(row), equals("status", Status.QUEUED.value), Absent("cancel_requested")),
+        set={"started_at": iso(now), "lease_until": later(now, seconds)}
+        | _status(row.runtime, Status.RUNNING),
+    )
+
+
+def give_back(row: Row, *, spend_try: bool) -> Transition:
+    """Let go of the task for another worker; a cancel that was asked for is finished instead."""
+    return Transition(
+        "give_back",
+        (*_held(row), Absent("cancel_requested")),
+        set={"progress": 0} | _status(row.runtime, Status.QUEUED),
+        remove=(*WORKERS_OWN, "fence", "started_at"),
+        add={} if spend_try else {"tries": -1},
+    )
+
+
+def finish(
+    row: Row,
+    status: Status,
+    *,
+    now: datetime,
+    images: Sequence[str] = (),
+    output: str | None = None,
+    error: Mapping[str, str] | None = None,
+) -> Transition:
+    """Write the outcome: the first conditional final write wins."""
+    return _final("finish", _held(row), row, status, now=now, images=images, output=output, error=error)
+
+
+def _final(
+    name: str,
+    conditions: tuple[Condition, ...],
+    row: Row,
+    status: Status,
+    *,
+    now: datetime,
+    images: Sequence[str] = (),
+    output: str | None = None,
+    error: Mapping[str, str] | None = None,
+) -> Transition:
+    values: dict[str, Any] = {
+        "finished_at": iso(now),
+        "images": list(images),
+        "output": output,
+        "error": dict(error) if error else None,
+        "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
+    }
+    if status is Status.COMPLETED:
+        values["progress"] = 1
+    return Transition(
+        name,
+        conditions,
+        set=values | _status(row.runtime, status),
+        remove=("lease_until", "message"),
+    )
+
+
+def tell(row: Row, now: datetime) -> Transition:
+    """Note that the callback was sent; publishing comes first, so it may be sent twice, never not at all."""
+    return Transition(
+        "tell",
+        (equals("attempt", row.attempt), OneOf("status", tuple(s.value for s in FINAL)), Absent("told_at")),
+        set={"told_at": iso(now)},
+    )
+
+
+def cancel_queued(row: Row, now: datetime) -> Transition:
+    """Cancel a task that no GPU has; a worker that prepares it finds out by its next write."""
+    return _final(
+        "cancel_queued",
+        (equals("attempt", row.attempt), equals("status", Status.QUEUED.value)),
+        row,
+        Status.CANCELLED,
+        now=now,
+        error={"code": ErrorCode.CANCELLED.value, "message": "Cancelled by its caller."},
+    )
+
+
+def request_cancel(row: Row, now: datetime) -> Transition:
+    """Ask the worker to stop; its heartbeat's write brings the request back."""
+    return Transition(
+        "request_cancel",
+        (equals("attempt", row.attempt), equals("status", Status.RUNNING.value)),
+        set={"cancel_requested": iso(now)},
+    )
+
+
+def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transition:
+    """Fail a task that no worker will finish: nobody may hold a live lease."""
+    return _final(
+        "abandon",
+        (*_active(row.attempt), AnyOf((Absent("lease_until"), Below("lease_until", iso(now))))),
+        row,
+        Status.FAILED,
+        now=now,
+        error={"code": code.value, "message": message},
+    )
+
+
+def outlived(row: Row, now: datetime) -> bool:
+    """Tell whether an active task is older than its queue keeps messages."""
+    return (row.text("submitted_at") or "") < iso(now - timedelta(days=QUEUE_RETENTION_DAYS))
+
+
+def answers_resubmission(row: Row, digest: str, now: datetime) -> bool:
+    """Tell whether a submit of the same digest is answered from the row instead of run again."""
+    if row.text("digest") != digest:
+        return False
+    finished = row.text("finished_at")
+    return not row.status.final or (
+        finished is not None and finished > iso(now - timedelta(seconds=RESUBMIT_SECONDS))
+    )

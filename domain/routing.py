@@ -1,0 +1,93 @@
+"""Which runtimes exist, and which of them a task goes to."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from domain.errors import ErrorCode, Fault, InvalidTask
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Describe one runtime as the settings name it."""
+
+    name: str
+    type: str = "sdwebui"
+    model_filename: str | None = None
+    dynamic_model: bool = False
+    queue_url: str = ""
+    scripts: frozenset[str] | None = None
+    """Names that `script_name` and `alwayson_scripts` may use, in lower case; None allows all."""
+
+    def serves(self, checkpoint: str) -> bool:
+        """Tell whether `checkpoint` is this runtime's own model, named with or without its extension."""
+        own = self.model_filename
+        return own is not None and checkpoint in (own, str(PurePosixPath(own).with_suffix("")))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the runtime as the Lambda's environment carries it."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "modelFilename": self.model_filename,
+            "dynamicModel": self.dynamic_model,
+            "queueUrl": self.queue_url,
+            "scripts": sorted(self.scripts) if self.scripts is not None else None,
+        }
+
+
+class Runtimes:
+    """Hold the runtimes of a deployment in the order of its settings."""
+
+    def __init__(self, runtimes: list[Runtime]) -> None:
+        self._by_name = {runtime.name: runtime for runtime in runtimes}
+
+    @classmethod
+    def from_json(cls, text: str) -> "Runtimes":
+        """Read the list that `Runtime.as_dict` wrote."""
+        return cls(
+            [
+                Runtime(
+                    name=entry["name"],
+                    type=entry.get("type") or "sdwebui",
+                    model_filename=entry.get("modelFilename"),
+                    dynamic_model=bool(entry.get("dynamicModel")),
+                    queue_url=entry.get("queueUrl") or "",
+                    scripts=frozenset(entry["scripts"]) if entry.get("scripts") is not None else None,
+                )
+                for entry in json.loads(text)
+            ],
+        )
+
+    def __iter__(self) -> Iterator[Runtime]:
+        return iter(self._by_name.values())
+
+    @property
+    def names(self) -> list[str]:
+        """Return the runtimes' names in the order of the settings."""
+        return list(self._by_name)
+
+    def named(self, name: str) -> Runtime | None:
+        """Return the runtime of that name."""
+        return self._by_name.get(name)
+
+    def for_checkpoint(self, checkpoint: str, *, path: str) -> Runtime:
+        """Return the runtime that serves `checkpoint` (v1alpha1): the first static one whose model it is,
+        else the first dynamic one.
+
+        Raise InvalidTask naming what is served; `path` points at the model's name in the request.
+        """  # noqa: D205 - the rule reads best in one sentence
+        for runtime in self:
+            if not runtime.dynamic_model and runtime.serves(checkpoint):
+                return runtime
+        for runtime in self:
+            if runtime.dynamic_model:
+                return runtime
+        served = ", ".join(r.model_filename for r in self if r.model_filename) or "none"
+        raise InvalidTask(
+            "No runtime serves this model.",
+            code=ErrorCode.UNKNOWN_MODEL,
+            faults=[Fault(path, f"no runtime serves this model; served are: {served}")],
+        )

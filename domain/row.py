@@ -1,0 +1,99 @@
+"""The task's row: the truth that objects and messages follow (design, section 4)."""
+
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from domain.keys import OutputKeys
+
+
+class Status(StrEnum):
+    """Name the states of a task."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Tell whether the task has its outcome."""
+        return self not in ACTIVE
+
+
+ACTIVE = (Status.QUEUED, Status.RUNNING)
+FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Read a row's attributes by name; `item` is the row as plain JSON values."""
+
+    item: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Return the task's id."""
+        return str(self.item["id"])
+
+    @property
+    def attempt(self) -> str:
+        """Return the random name of the accepted submit."""
+        return str(self.item["attempt"])
+
+    @property
+    def status(self) -> Status:
+        """Return the task's state."""
+        return Status(self.item["status"])
+
+    @property
+    def runtime(self) -> str:
+        """Return the runtime's name."""
+        return str(self.item["runtime"])
+
+    @property
+    def fence(self) -> str | None:
+        """Return the fence of the worker that holds the lease, or that finished."""
+        return self.text("fence")
+
+    @property
+    def fences(self) -> frozenset[str]:
+        """Return every fence that this attempt has drawn."""
+        return frozenset(self.item.get("fences") or ())
+
+    @property
+    def tries(self) -> int:
+        """Return how often the task was claimed and not given back unspent."""
+        return int(self.item.get("tries") or 0)
+
+    @property
+    def told(self) -> bool:
+        """Tell whether the final callback was sent."""
+        return self.text("told_at") is not None
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Tell whether a caller asked to cancel while the task ran."""
+        return self.text("cancel_requested") is not None
+
+    @property
+    def keys(self) -> OutputKeys:
+        """Return the names of the task's objects."""
+        return OutputKeys(prefix=str(self.item["prefix"]), id=self.id)
+
+    def text(self, name: str) -> str | None:
+        """Return a text attribute, or None where the row has none."""
+        value = self.item.get(name)
+        return value if isinstance(value, str) else None
+
+
+def draw_attempt() -> str:
+    """Return a fresh random name for an accepted submit."""
+    return secrets.token_hex(8)
+
+
+def draw_fence() -> str:
+    """Return four random hex digits; the claim's condition refuses one that the row has used."""
+    return secrets.token_hex(2)

@@ -68,7 +68,7 @@ class Table:
                 **_placeholders(expressions),
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            old = refused.response.get("Item")
+            old: Any = refused.response.get("Item")
             return Written(done=False, row=read_item(old) if old else None)
         return Written(done=True, row=read_item(answer["Attributes"]))
 

@@ -66,8 +66,11 @@ def _held(row: Row) -> tuple[Condition, ...]:
     return (*_active(row.attempt), equals("fence", row.fence))
 
 
-def new_row(message: Message, now: datetime) -> dict[str, Any]:
-    """Return the row of a fresh attempt, with the message in it until it is finished."""
+def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
+    """Return the row of a fresh attempt, with the message in it until it is finished.
+
+    `digest` is that of the task with its whole content: the message may hold a reference instead.
+    """
     task = message.task
     item: dict[str, Any] = {
         "id": task.id,
@@ -76,7 +79,7 @@ def new_row(message: Message, now: datetime) -> dict[str, Any]:
         "tasktype": task.tasktype.value,
         "prefix": task.prefix,
         "context": task.context,
-        "digest": task.digest,
+        "digest": digest,
         "api_version": task.api_version,
         "submitted_at": message.submitted_at,
         "submitted_at_id": f"{message.submitted_at}#{task.id}",

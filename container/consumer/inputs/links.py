@@ -1,0 +1,143 @@
+"""What a link says, read once and strictly: nobody reads it a second time, and differently."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import Any, Final
+from urllib.parse import quote
+
+from container.consumer.inputs.errors import blocked
+from container.consumer.inputs.hosts import Host, parse_host
+
+MAX_LINK_LENGTH: Final = 8192
+"""Characters; a presigned link with a session token has about two thousand."""
+
+MAX_S3_KEY_BYTES: Final = 1024
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+FIRST_USER_PORT: Final = 1024
+LAST_PORT: Final = 0xFFFF
+REFUSED_PORTS: Final = frozenset(
+    # Above 1024: what browsers refuse (WHATWG Fetch, "bad port") …
+    {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
+    | set(range(6665, 6670))
+    # … and databases, queues, remote desktops and container engines, which a request line may disturb.
+    | {1433, 1521, 2375, 2376, 2379, 3306, 3389, 5432, 5672, 5900, 6379, 9042, 9092, 9200, 9300, 11211, 27017}
+)
+"""Of the ports below 1024 only 80 and 443 are followed; from there on all but these."""
+
+BEGINS_AS_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3):", re.IGNORECASE)
+WHOLLY_A_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3)://[^\x00-\x20]+[\x00-\x20]*", re.IGNORECASE)
+SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+CONTROL: Final = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff]")
+LEFT_IN_TARGETS: Final = "/?%:@!$&'()*+,;=~-._[]"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLink:
+    """Name a resource of a web server."""
+
+    scheme: str
+    host: Host
+    port: int
+    target: str
+    """Path and query as they go into the request line: ASCII, no blank, no control character."""
+
+    @property
+    def authority(self) -> str:
+        """Return host and port as the Host header has them."""
+        host = f"[{self.host}]" if isinstance(self.host, IPv6Address) else str(self.host)
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Link:
+    """Name an object."""
+
+    bucket: str
+    key: str
+
+
+def is_link(value: Any) -> bool:
+    """Say whether a value is wholly an http, https or s3 URL: no text that merely begins with one."""
+    return isinstance(value, str) and WHOLLY_A_LINK.fullmatch(value) is not None
+
+
+def begins_as_link(value: Any) -> bool:
+    """Say whether a value begins as a link.
+
+    In a field that holds an image such a value is a link or an error, never passed on: SD Web UI would itself
+    fetch whatever begins with http, from inside the network.
+    """
+    return isinstance(value, str) and BEGINS_AS_LINK.match(value) is not None
+
+
+def parse(link: str) -> HttpLink | S3Link:
+    """Read a link; raises InputError (`input_blocked`) for all that is not followed whatever it leads to."""
+    if len(link) > MAX_LINK_LENGTH:
+        raise blocked(f"it has more than {MAX_LINK_LENGTH} characters")
+    link = link.strip(" \t\r\n")
+    match = SCHEME.match(link)
+    scheme = match[1].lower() if match else ""
+    if scheme not in {"http", "https", "s3"}:
+        raise blocked("only http, https and s3 are")
+    rest = link[len(scheme) + 1 :]
+    if not rest.startswith("//"):
+        raise blocked("two slashes are missing after its scheme")
+    return _parse_s3(rest[2:]) if scheme == "s3" else _parse_http(scheme, rest[2:])
+
+
+def _parse_http(scheme: str, rest: str) -> HttpLink:
+    authority, target = _split(rest.partition("#")[0])
+    if "@" in authority:
+        raise blocked("it carries credentials")
+    if CONTROL.search(rest) or "\\" in authority:
+        raise blocked("it holds a character that no URL may have")
+    host, port = _split_port(authority)
+    if not target.startswith("/"):
+        target = "/" + target
+    return HttpLink(scheme, parse_host(host), _port(scheme, port), quote(target, safe=LEFT_IN_TARGETS))
+
+
+def _split(rest: str) -> tuple[str, str]:
+    """Cut the authority off: it ends at the first slash or question mark."""
+    end = re.search(r"[/?]", rest)
+    return (rest[: end.start()], rest[end.start() :]) if end else (rest, "/")
+
+
+def _split_port(authority: str) -> tuple[str, str]:
+    if authority.startswith("["):
+        host, bracket, port = authority.partition("]")
+        return host + bracket, port.removeprefix(":") if port.startswith(":") else port and "malformed"
+    host, _, port = authority.partition(":")
+    return host, port
+
+
+def _port(scheme: str, text: str) -> int:
+    if not text:
+        return DEFAULT_PORTS[scheme]
+    if not re.fullmatch(r"[0-9]{1,5}", text):
+        raise blocked("its port is no number")
+    port = int(text)
+    well_known = port < FIRST_USER_PORT and port not in DEFAULT_PORTS.values()
+    if well_known or port in REFUSED_PORTS or port > LAST_PORT:
+        raise blocked("its port is one on which no web server is asked")
+    return port
+
+
+def _parse_s3(rest: str) -> S3Link:
+    bucket, _, key = rest.partition("/")
+    if not BUCKET.fullmatch(bucket):
+        raise blocked("its bucket's name is none")
+    if (
+        not key
+        or len(key.encode(errors="replace")) > MAX_S3_KEY_BYTES
+        or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", key)
+    ):
+        raise blocked("its key is none that an object can have")
+    if {".", ".."} & set(key.split("/")):
+        raise blocked("its key has a segment . or ..")
+    return S3Link(bucket, key)

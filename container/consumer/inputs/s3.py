@@ -1,0 +1,64 @@
+"""Reading `s3://` links with the task's role."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from container.consumer.inputs.errors import blocked, too_large, unavailable
+from container.consumer.inputs.limits import Limits
+from container.consumer.inputs.links import S3Link
+from container.consumer.inputs.network import Deadline
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CHUNK_BYTES = 1024 * 1024
+FORBIDDEN = 403
+MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"})
+ARCHIVED = "InvalidObjectState"
+
+
+class Objects:
+    """Read objects of the buckets that links may name. Thread-safe, as boto3's clients are."""
+
+    def __init__(self, client: "S3Client", buckets: frozenset[str], *, limits: Limits) -> None:
+        self._client = client
+        self._buckets = buckets
+        self._limits = limits
+
+    def fetch(self, link: S3Link) -> bytes:
+        """Return the object.
+
+        What S3 itself fails at (throttling, 5xx, no connection) is raised as botocore does: that passes, the
+        link is not to blame.
+        """
+        if link.bucket not in self._buckets:
+            raise blocked("its bucket is none that this service reads inputs from")
+        try:
+            answer = self._client.get_object(Bucket=link.bucket, Key=link.key)
+        except ClientError as error:
+            raise _told(error) from error
+        deadline = Deadline(self._limits.total_seconds)
+        data = bytearray()
+        with answer["Body"] as body:
+            if answer["ContentLength"] > self._limits.max_bytes:
+                raise too_large(f"{self._limits.max_bytes:,} bytes are allowed")
+            try:
+                for chunk in body.iter_chunks(CHUNK_BYTES):  # botocore sees to it that all of them come
+                    data += chunk
+                    deadline.within()
+            except TimeoutError:
+                raise unavailable("reading the object took too long") from None
+        return bytes(data)
+
+
+def _told(error: ClientError) -> Exception:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in MISSING:
+        return unavailable("there is no such object")
+    if code == ARCHIVED:
+        return unavailable("the object is archived")
+    if status == FORBIDDEN:  # also what S3 says of a missing object to a role without s3:ListBucket
+        return blocked("S3 does not let this service read the object")
+    return error

@@ -1,0 +1,128 @@
+"""Fetching over http and https, hop by hop."""
+
+import ssl
+from urllib.parse import urljoin
+
+import certifi
+import httpcore
+
+from container.consumer.inputs.errors import InputError, blocked, not_an_image, too_large, unavailable
+from container.consumer.inputs.limits import Limits
+from container.consumer.inputs.links import HttpLink, parse
+from container.consumer.inputs.network import Connect, Deadline, PinnedBackend, Resolve, look_up
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+GONE = frozenset({404, 410})
+OK = 200
+HEADERS = [
+    (b"User-Agent", b"sd-on-ecs"),
+    (b"Accept", b"image/*"),
+    (b"Accept-Encoding", b"identity"),
+    (b"Connection", b"close"),
+]
+
+
+def public_tls() -> ssl.SSLContext:
+    """Return what https is checked with: the public authorities, whatever the environment says."""
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+class Web:
+    """Fetch what http and https links lead to. Thread-safe."""
+
+    def __init__(
+        self, *, resolve: Resolve, connect: Connect, tls: ssl.SSLContext, allow_private: bool, limits: Limits
+    ) -> None:
+        self._resolve = resolve
+        self._connect = connect
+        self._tls = tls
+        self._allow_private = allow_private
+        self._limits = limits
+
+    def fetch(self, link: HttpLink) -> bytes:
+        """Return the body, following redirects; each is checked as the first link was."""
+        deadline = Deadline(self._limits.total_seconds)
+        for _ in range(self._limits.max_redirects + 1):
+            found = self._hop(link, deadline)
+            if isinstance(found, bytes):
+                return found
+            link = found
+        raise unavailable(f"it redirects more than {self._limits.max_redirects} times")
+
+    def _hop(self, link: HttpLink, deadline: Deadline) -> bytes | HttpLink:
+        try:
+            return self._ask(link, deadline)
+        except InputError:
+            raise
+        except ssl.SSLCertVerificationError:
+            raise unavailable("its server's certificate is not valid for it") from None
+        except (TimeoutError, httpcore.TimeoutException):
+            raise unavailable("its server took too long") from None
+        except (OSError, httpcore.NetworkError):
+            raise unavailable("its server does not answer") from None
+        except (httpcore.ProtocolError, ValueError):
+            raise unavailable("its server's answer is broken") from None
+
+    def _ask(self, link: HttpLink, deadline: Deadline) -> bytes | HttpLink:
+        seconds = deadline.within(self._limits.connect_seconds)
+        addresses = look_up(
+            link.host, link.port, resolve=self._resolve, allow_private=self._allow_private, seconds=seconds
+        )
+        scheme, host = link.scheme.encode(), str(link.host).encode()
+        connection = httpcore.HTTPConnection(
+            httpcore.Origin(scheme, host, link.port),
+            ssl_context=self._tls,
+            network_backend=PinnedBackend(addresses, connect=self._connect, deadline=deadline),
+        )
+        request = httpcore.Request(
+            "GET",
+            httpcore.URL(scheme=scheme, host=host, port=link.port, target=link.target.encode()),
+            headers=[(b"Host", link.authority.encode()), *HEADERS],
+            extensions={"timeout": {"connect": self._limits.connect_seconds}},
+        )
+        with connection:
+            response = connection.handle_request(request)
+            if response.status in REDIRECTS:
+                return _redirect(link, response)
+            _check(response, self._limits.max_bytes)
+            return _body(response, self._limits.max_bytes)
+
+
+def _redirect(link: HttpLink, response: httpcore.Response) -> HttpLink:
+    location = _header(response, b"location")
+    if not location:
+        raise unavailable("it redirects to nowhere")
+    target = parse(urljoin(str(link), location.replace(" ", "%20")))
+    if not isinstance(target, HttpLink):
+        raise blocked("it redirects to a bucket")
+    return target
+
+
+def _check(response: httpcore.Response, max_bytes: int) -> None:
+    if response.status in GONE:
+        raise unavailable(f"its server says that it is not there ({response.status})")
+    if response.status != OK:
+        raise unavailable(f"its server answers with status {response.status}")
+    if _header(response, b"content-encoding").lower() not in {"", "identity"}:
+        raise not_an_image("its server sent it compressed, unasked")
+    length = _header(response, b"content-length")
+    if length.isdecimal() and int(length) > max_bytes:
+        raise _beyond(max_bytes)
+
+
+def _body(response: httpcore.Response, max_bytes: int) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise _beyond(max_bytes)
+    return bytes(body)
+
+
+def _header(response: httpcore.Response, name: bytes) -> str:
+    values = [value for header, value in response.headers if header.lower() == name]
+    return values[0].decode(errors="replace").strip() if values else ""
+
+
+def _beyond(max_bytes: int) -> InputError:
+    return too_large(f"{max_bytes:,} bytes are allowed")

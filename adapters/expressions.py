@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, Present
-from domain.protocol import Transition
+from domain.transition import Transition
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from adapters.expressions import Expressions
 from domain.canonical import compact
-from domain.protocol import Transition
+from domain.transition import Transition
 from domain.row import Row
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class Table:
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
             old: Any = refused.response.get("Item")
-            return Written(done=False, row=read_item(old) if old else None)
+            row = read_item(old) if old else None
+            return Written(done=row is not None and transition.left(row.item), row=row)
         return Written(done=True, row=read_item(answer["Attributes"]))
 
 

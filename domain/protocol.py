@@ -1,55 +1,23 @@
 """The state protocol: every change of a row, with the conditions under which it may happen.
 
-Each function returns a `Transition`, which is data: `adapters/table.py` writes it to DynamoDB as one
-conditional update, and the model check applies it to a dictionary, with any one condition left out.
+Each function returns a `Transition`. Leaving out any one of the conditions breaks what the protocol
+promises: `tests/protocol/` shows it for each.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from domain.clock import iso, later
 from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, Present, equals
 from domain.errors import ErrorCode
-from domain.limits import QUEUE_RETENTION_DAYS, RESUBMIT_SECONDS, ROW_DAYS
+from domain.limits import MAX_TRIES, QUEUE_RETENTION_DAYS, RESUBMIT_SECONDS, ROW_DAYS
 from domain.message import Message
-from domain.row import ACTIVE, FINAL, Row, Status
+from domain.row import ACTIVE, Row, Status
+from domain.transition import Transition
 
 WORKERS_OWN = ("worker", "lease_until")
 """What a worker leaves behind when it lets go of a row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """Describe one conditional write: attributes set, removed, added to (numbers) and united (text sets).
-
-    `replace` puts the whole item; else the row is updated in place.
-    """
-
-    name: str
-    conditions: tuple[Condition, ...]
-    set: Mapping[str, Any] = field(default_factory=dict)
-    remove: tuple[str, ...] = ()
-    add: Mapping[str, int] = field(default_factory=dict)
-    unite: Mapping[str, str] = field(default_factory=dict)
-    replace: bool = False
-
-    def allowed(self, item: Mapping[str, Any]) -> bool:
-        """Tell whether every condition holds for a row (an empty mapping where there is none)."""
-        return all(condition.holds(item) for condition in self.conditions)
-
-    def applied(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the row after the write."""
-        result = {} if self.replace else dict(item)
-        result.update(self.set)
-        for name in self.remove:
-            result.pop(name, None)
-        for name, number in self.add.items():
-            result[name] = int(result.get(name) or 0) + number
-        for name, value in self.unite.items():
-            result[name] = frozenset(result.get(name) or ()) | {value}
-        return result
 
 
 def _status(runtime: str, status: Status) -> dict[str, Any]:
@@ -99,22 +67,22 @@ def submit(item: Mapping[str, Any]) -> Transition:
 
 
 def resubmit(item: Mapping[str, Any], previous: Row) -> Transition:
-    """Replace a finished row by a new attempt; only once its callback was sent, or it would be lost."""
-    conditions = (
-        equals("attempt", previous.attempt),
-        OneOf("status", tuple(s.value for s in FINAL)),
-        Present("told_at"),
-    )
+    """Replace a finished row by a new attempt; only once its callback was sent, or it would be lost.
+
+    Only finished rows are ever told, so that their status need not be asked.
+    """
+    conditions = (equals("attempt", previous.attempt), Present("told_at"))
     return Transition("resubmit", conditions, set=item, replace=True)
 
 
 def mark_published(row: Row, now: datetime) -> Transition:
-    """Note that the message was published (again)."""
-    return Transition("mark_published", _active(row.attempt), set={"published_at": iso(now)})
+    """Note that the message was published (again); a worker may have been faster than this note."""
+    conditions = (equals("attempt", row.attempt),)
+    return Transition("mark_published", conditions, set={"published_at": iso(now)})
 
 
 def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -> Transition:
-    """Take the lease: no one else may hold a live one, and the fence must be new to the row.
+    """Take the lease: no one else may hold a live one, tries must be left, the fence be new to the row.
 
     The row goes back to `queued`, whatever the worker before had made of it.
     """
@@ -123,6 +91,7 @@ def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -
         (
             *_active(row.attempt),
             AnyOf((Absent("lease_until"), Below("lease_until", iso(now)))),
+            Below("tries", MAX_TRIES),
             Lacks("fences", fence),
         ),
         set={"worker": worker, "fence": fence, "lease_until": later(now, seconds), "progress": 0}
@@ -138,7 +107,8 @@ def redraw(row: Row, *, fence: str) -> Transition:
     return Transition(
         "redraw",
         (*_held(row), Lacks("fences", fence)),
-        set={"fence": fence},
+        # The worker again, so that `left` never takes another's claim with this fence for this write.
+        set={"fence": fence, "worker": row.item.get("worker")},
         unite={"fences": fence},
     )
 
@@ -155,18 +125,26 @@ def start(row: Row, *, seconds: float, now: datetime) -> Transition:
     """Say that the GPU has it, just before the inference request is sent; never after a cancel."""
     return Transition(
         "start",
-        (*_held(row), equals("status", Status.QUEUED.value), Absent("cancel_requested")),
+        (
+            equals("attempt", row.attempt),
+            equals("fence", row.fence),
+            equals("status", Status.QUEUED.value),
+            Absent("cancel_requested"),
+        ),
         set={"started_at": iso(now), "lease_until": later(now, seconds)}
         | _status(row.runtime, Status.RUNNING),
     )
 
 
-def give_back(row: Row, *, spend_try: bool) -> Transition:
-    """Let go of the task for another worker; a cancel that was asked for is finished instead."""
+def give_back(row: Row, *, spend_try: bool, met: Mapping[str, str] | None = None) -> Transition:
+    """Let go of the task for another worker; a cancel that was asked for is finished instead.
+
+    `met` is the passing fault (code, message): the row keeps the last one.
+    """
     return Transition(
         "give_back",
         (*_held(row), Absent("cancel_requested")),
-        set={"progress": 0} | _status(row.runtime, Status.QUEUED),
+        set={"progress": 0} | ({"met": dict(met)} if met else {}) | _status(row.runtime, Status.QUEUED),
         remove=(*WORKERS_OWN, "fence", "started_at"),
         add={} if spend_try else {"tries": -1},
     )
@@ -214,12 +192,9 @@ def _final(
 
 
 def tell(row: Row, now: datetime) -> Transition:
-    """Note that the callback was sent; publishing comes first, so it may be sent twice, never not at all."""
-    return Transition(
-        "tell",
-        (equals("attempt", row.attempt), OneOf("status", tuple(s.value for s in FINAL)), Absent("told_at")),
-        set={"told_at": iso(now)},
-    )
+    """Note that the callback of a finished row was sent; publishing comes first: it may be sent twice."""
+    conditions = (equals("attempt", row.attempt), Absent("told_at"))
+    return Transition("tell", conditions, set={"told_at": iso(now)})
 
 
 def cancel_queued(row: Row, now: datetime) -> Transition:
@@ -244,12 +219,12 @@ def request_cancel(row: Row, now: datetime) -> Transition:
 
 
 def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transition:
-    """Fail a task that no worker will finish: nobody may hold a live lease."""
+    """End a task that no worker will finish: nobody may hold a live lease. `code` cancelled: as cancelled."""
     return _final(
         "abandon",
         (*_active(row.attempt), AnyOf((Absent("lease_until"), Below("lease_until", iso(now))))),
         row,
-        Status.FAILED,
+        Status.CANCELLED if code is ErrorCode.CANCELLED else Status.FAILED,
         now=now,
         error={"code": code.value, "message": message},
     )

@@ -64,6 +64,15 @@ class Row:
         return frozenset(self.item.get("fences") or ())
 
     @property
+    def litter(self) -> frozenset[str]:
+        """Return the fences under which objects may lie that a finished row does not name.
+
+        Whoever tells the outcome first deletes them, but for `images` and `output`: once `told_at` stands,
+        the id may be submitted again and nobody remembers this attempt's fences.
+        """
+        return self.fences - ({self.fence} if self.status is Status.COMPLETED else set())
+
+    @property
     def tries(self) -> int:
         """Return how often the task was claimed and not given back unspent."""
         return int(self.item.get("tries") or 0)

@@ -1,0 +1,80 @@
+"""What a delivery finds, and what follows from it (design, section 4); the model check calls it too."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.clock import iso, parse
+from domain.errors import ErrorCode
+from domain.limits import MAX_TRIES
+from domain.message import Message
+from domain.row import Row
+
+
+class Action(StrEnum):
+    """Name what is done with a delivered message."""
+
+    ADOPT = "adopt"
+    """There is no row: make it (`submit`), then decide again."""
+
+    DROP = "drop"
+    """The message is of another attempt, or all is done and told: delete it."""
+
+    TELL = "tell"
+    """Finished, not told: send the callback from the row, note it, delete the message."""
+
+    WAIT = "wait"
+    """A worker holds a live lease: make the message visible again in `seconds`."""
+
+    ABANDON = "abandon"
+    """No worker may have it any more: write the outcome (`abandon` with `code` and `message`), then tell."""
+
+    CLAIM = "claim"
+    """Take the lease (`claim`). Where that or `abandon` is refused, decide again on the row as it stood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Say what to do: `seconds` belongs to WAIT, `code` and `message` to ABANDON."""
+
+    action: Action
+    seconds: int = 0
+    code: ErrorCode = ErrorCode.TASK_ABANDONED
+    message: str = ""
+
+
+def lease_remains(row: Row, now: datetime) -> int:
+    """Return for how many more seconds (rounded up) a lease on the row is live, 0 where none is."""
+    until = row.text("lease_until")
+    if until is None or until < iso(now):  # the very comparison of `claim`
+        return 0
+    return max(1, math.floor((parse(until) - now).total_seconds()) + 1)
+
+
+def decide(row: Row | None, message: Message, now: datetime) -> Decision:  # noqa: PLR0911 - a table of cases
+    """Return what to do with a message, given the row of its task.
+
+    A worker that was killed spent its try and could not say so: tries are counted when a row is met, not
+    only when a fault is.
+    """
+    if row is None:
+        return Decision(Action.ADOPT)
+    if row.attempt != message.attempt:
+        return Decision(Action.DROP)
+    if row.status.final:
+        return Decision(Action.DROP if row.told else Action.TELL)
+    if seconds := lease_remains(row, now):
+        return Decision(Action.WAIT, seconds=seconds)
+    if row.cancel_requested:
+        return Decision(Action.ABANDON, code=ErrorCode.CANCELLED, message="Cancelled by its caller.")
+    if row.tries >= MAX_TRIES:
+        return Decision(Action.ABANDON, message=_spent(row))
+    return Decision(Action.CLAIM)
+
+
+def _spent(row: Row) -> str:
+    # A worker that met a passing fault on the last try would have failed the task itself.
+    text = f"Given up after {row.tries} tries; the last worker ended without a word."
+    met = row.item.get("met")
+    return f"{text} Met before: {met['code']}: {met['message']}" if isinstance(met, dict) else text

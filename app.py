@@ -1,6 +1,26 @@
 """The CDK app: the only place that knows environments."""
 
+import os
+import sys
+from pathlib import Path
+
 import aws_cdk as cdk
 
+from infra.config import InvalidConfig, load
+from infra.core_stack import CoreStack
+
+CONFIG_PATH = Path(os.environ.get("CDK_CONFIG_PATH") or Path(__file__).parent / "config.yaml")
+
+try:
+    settings, notices = load(CONFIG_PATH)
+except InvalidConfig as error:
+    sys.exit(str(error))
+for notice in notices:
+    sys.stderr.write(f"{CONFIG_PATH.name}: {notice}\n")
+
 app = cdk.App()
+environment = cdk.Environment(
+    account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
+)
+CoreStack(app, "Core", stack_name=settings.stack_name, settings=settings, env=environment)
 app.synth()

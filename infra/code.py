@@ -1,0 +1,140 @@
+"""Build what a Lambda carries: locked dependencies and an allow-list of packages, without Docker."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_lambda as lambda_
+
+ROOT: Final = Path(__file__).parent.parent
+
+# What the functions import, and nothing else: a change in container/ leaves their hash alone.
+PACKAGES: Final = ("domain", "adapters", "functions")
+LOCK: Final = ROOT / "functions" / "requirements.txt"
+
+# Installed dependencies, by the hash of what decides them; shared by every synthesis of this checkout.
+_CACHE: Final = ROOT / ".venv" / "lambda-dependencies"
+
+# No .pyc files: the machine that synthesizes rarely runs the Lambda's Python, whose bytecode differs from
+# one minor version to the next, and SnapStart pays for compiling once, when a version is published.
+_LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements*", "*.md")
+
+# botocore describes every AWS service (about 30 MB); these are the ones that the functions talk to.
+AWS_SERVICES: Final = frozenset({"dynamodb", "ecs", "s3", "sns", "sqs", "sts"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The Python and the processor that dependencies are installed for; None means this host's."""
+
+    python: str | None = "3.14"
+    platform: str | None = "manylinux2014_aarch64"
+
+    def pip_options(self) -> list[str]:
+        """Tell pip what to install for."""
+        if self.python is None or self.platform is None:
+            return []
+        return ["--platform", self.platform, "--python-version", self.python, "--implementation", "cp"]
+
+
+LAMBDA: Final = Target()
+
+
+def function_code() -> lambda_.Code:
+    """Return the code asset that all functions share."""
+    unused_image = cdk.DockerImage.from_registry("local-bundling-never-asks-for-docker")
+    return lambda_.Code.from_asset(
+        str(ROOT),
+        asset_hash=source_hash(PACKAGES, LOCK, LAMBDA),
+        asset_hash_type=cdk.AssetHashType.CUSTOM,
+        bundling=cdk.BundlingOptions(image=unused_image, local=_Bundling()),
+    )
+
+
+def build(output: Path, *, packages: Iterable[str] = PACKAGES, lock: Path = LOCK, target: Target = LAMBDA) -> None:
+    """Put dependencies and packages into an existing, empty folder."""
+    shutil.copytree(_dependencies(lock, target), output, dirs_exist_ok=True)
+    for package in packages:
+        shutil.copytree(_source(package), output / package, ignore=_LEFT_OUT)
+
+
+def source_hash(packages: Iterable[str], lock: Path, target: Target) -> str:
+    """Hash exactly what `build` reads."""
+    digest = hashlib.sha256(_dependencies_key(lock, target).encode())
+    for package in packages:
+        source = _source(package)
+        for folder, folders, files in os.walk(source):
+            folders[:] = sorted(set(folders) - _LEFT_OUT(folder, folders))
+            for name in sorted(set(files) - _LEFT_OUT(folder, files)):
+                path = Path(folder) / name
+                content = path.read_bytes()
+                digest.update(f"{path.relative_to(ROOT).as_posix()}\0{len(content)}\0".encode())
+                digest.update(content)
+    return digest.hexdigest()
+
+
+def _source(package: str) -> Path:
+    source = ROOT / package
+    if not (source / "__init__.py").is_file():
+        raise ValueError(f"the function's code lists the package {package!r}, and there is no such package")
+    return source
+
+
+def _dependencies_key(lock: Path, target: Target) -> str:
+    decided_by = (lock.read_text(encoding="utf-8"), repr(target), *sorted(AWS_SERVICES))
+    return hashlib.sha256("\0".join(decided_by).encode()).hexdigest()
+
+
+def _dependencies(lock: Path, target: Target) -> Path:
+    """Install the lock once; later calls find the folder. Complete or absent, also with two builds at once."""
+    folder = _CACHE / _dependencies_key(lock, target)
+    if folder.is_dir():
+        return folder
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=_CACHE, prefix="building-") as scratch:
+        installed = Path(scratch) / "installed"
+        _install(lock, target, installed)
+        _keep_our_services(installed / "botocore" / "data")
+        shutil.rmtree(installed / "bin", ignore_errors=True)
+        try:
+            installed.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    return folder
+
+
+def _install(lock: Path, target: Target, folder: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    options = ["--only-binary=:all:", "--require-hashes", *target.pip_options()]
+    done = subprocess.run(
+        [*pip, *options, "--target", str(folder), "-r", str(lock)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"pip could not install {lock} for the functions:\n{done.stderr}")
+
+
+def _keep_our_services(data: Path) -> None:
+    known = {entry.name for entry in data.iterdir() if entry.is_dir()}
+    if missing := AWS_SERVICES - known:
+        raise ValueError(f"botocore does not know {sorted(missing)}")
+    for name in known - AWS_SERVICES:
+        shutil.rmtree(data / name)
+
+
+@jsii.implements(cdk.ILocalBundling)
+class _Bundling:
+    """Bundle on this machine; the CDK's Docker fallback is never used."""
+
+    def try_bundle(self, output_dir: str, _options: Any) -> bool:
+        build(Path(output_dir))
+        return True

@@ -1,0 +1,169 @@
+"""Read `config.yaml` into settings; every mistake is one line with the path of its key."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from infra.settings import Settings
+
+Loc = tuple[str | int, ...]
+
+# Keys of the ancestor's file that mean nothing here: they configure EKS, Karpenter, Helm or KEDA.
+_IGNORED_AT_THE_TOP: Final = ("clusterComponents", "isChinaRegion", "region")
+_IGNORED_IN_A_RUNTIME: Final = ("namespace", "chartRepository", "chartVersion")
+
+# Where the ancestor's file keeps what stands flat under a runtime here.
+_MOVED: Final[dict[Loc, Loc]] = {
+    ("extraValues", "runtime", "scaling"): ("scaling",),
+    ("extraValues", "karpenter", "provisioner", "instanceType"): ("instanceTypes",),
+    ("extraValues", "karpenter", "provisioner", "capacityType"): ("capacity",),
+}
+_SHOWN_CHARACTERS: Final = 60
+# How pydantic names the branches of a weight (`true` or a number) in an error's path.
+_UNION_BRANCHES: Final = frozenset({"bool", "int", "constrained-int"})
+
+
+class InvalidConfig(Exception):
+    """A settings file that cannot be used; `faults` holds one line for each mistake."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def load(path: Path) -> tuple[Settings, list[str]]:
+    """Read a settings file, and tell which of its keys are ignored, one line each."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfig([f"{path}: cannot be read: {error}"]) from error
+    try:
+        return parse(text)
+    except InvalidConfig as error:
+        raise InvalidConfig([f"{path.name}: {fault}" for fault in error.faults]) from error
+
+
+def parse(text: str) -> tuple[Settings, list[str]]:
+    """Turn the text of a settings file into settings and notices."""
+    try:
+        raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader that refuses a key given twice
+    except yaml.YAMLError as error:
+        raise InvalidConfig([f"not YAML: {' '.join(str(error).split())}"]) from error
+    if not isinstance(raw, dict):
+        raise InvalidConfig([f"(top): found {_show(raw)}; allowed: a mapping with modelsRuntime"])
+    tree, notices, written_as = _from_ancestor(raw)
+    try:
+        return Settings.model_validate_json(json.dumps(tree, default=str)), notices
+    except ValidationError as error:
+        raise InvalidConfig(_faults(error.errors(), written_as)) from error
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuse a key that stands twice in one mapping, where YAML would keep the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key_node.value!r} stands twice", key_node.start_mark
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def _from_ancestor(raw: dict[Any, Any]) -> tuple[dict[Any, Any], list[str], dict[Loc, Loc]]:
+    """Move the ancestor's nested names to the flat ones; return the tree, notices and where each came from."""
+    tree = dict(raw)
+    notices = [_ignored((key,)) for key in _IGNORED_AT_THE_TOP if tree.pop(key, None) is not None]
+    written_as: dict[Loc, Loc] = {}
+    runtimes = tree.get("modelsRuntime")
+    if not isinstance(runtimes, list):
+        return tree, notices, written_as
+    tree["modelsRuntime"] = moved = []
+    for index, entry in enumerate(runtimes):
+        at: Loc = ("modelsRuntime", index)
+        if not isinstance(entry, dict):
+            moved.append(entry)
+            continue
+        runtime = dict(entry)
+        notices += [_ignored((*at, key)) for key in _IGNORED_IN_A_RUNTIME if runtime.pop(key, None) is not None]
+        for loc, value in _leaves(runtime.pop("extraValues", None), ("extraValues",)):
+            target = _MOVED.get(loc)
+            if target is None:
+                notices.append(_ignored((*at, *loc)))
+            elif target[0] in runtime:
+                raise InvalidConfig([f"{_path((*at, *loc))}: found beside {target[0]}; allowed: one of the two"])
+            else:
+                runtime[target[0]] = value
+                written_as[(*at, *target)] = (*at, *loc)
+        moved.append(runtime)
+    return tree, notices, written_as
+
+
+def _leaves(value: Any, loc: Loc) -> list[tuple[Loc, Any]]:
+    if loc in _MOVED or not isinstance(value, dict):
+        return [] if value is None else [(loc, value)]
+    on_the_way = any(known[: len(loc)] == loc for known in _MOVED)
+    if not on_the_way:
+        return [(loc, value)]
+    return [leaf for key, inner in value.items() for leaf in _leaves(inner, (*loc, str(key)))]
+
+
+def _ignored(loc: Loc) -> str:
+    return f"{_path(loc)}: ignored, it means nothing on ECS"
+
+
+def _faults(details: list[ErrorDetails], written_as: dict[Loc, Loc]) -> list[str]:
+    """One line a key: the first that pydantic says of it, and nothing of a list whose items are at fault."""
+    lines: dict[Loc, str] = {}
+    for detail in details:
+        loc = tuple(part for part in detail["loc"] if part not in _UNION_BRANCHES)
+        for here, there in written_as.items():
+            if loc[: len(here)] == here:
+                loc = there + loc[len(here) :]
+        inner = any(known[: len(loc)] == loc for known in lines)
+        if not inner:
+            found = "nothing" if detail["type"] == "missing" else _show(detail["input"])
+            lines[loc] = f"{_path(loc)}: found {found}; allowed: {_allowed(detail)}"
+    return list(lines.values())
+
+
+def _allowed(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    if _UNION_BRANCHES.intersection(detail["loc"]):
+        return "true, false or a weight from 0 to 1000"
+    match detail["type"]:
+        case "model_type":
+            return "a mapping"
+        case "too_short":
+            return f"at least {context['min_length']} of them"
+        case "too_long":
+            return f"at most {context['max_length']} of them"
+        case "extra_forbidden":
+            return "no such key"
+        case "missing":
+            return "this key is needed"
+        case "literal_error":
+            return str(context["expected"])
+        case "string_pattern_mismatch":
+            return f"text that matches {context['pattern']}"
+        case "value_error":
+            return str(context["error"])
+        case _:
+            message = detail["msg"].removeprefix("Input should be ")
+            return message[0].lower() + message[1:]
+
+
+def _path(loc: Loc) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return text.lstrip(".") or "(top)"
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

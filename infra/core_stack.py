@@ -1,0 +1,172 @@
+"""The core stack: everything of the pipeline but the GPUs."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.bucket import Bucket
+from infra.code import function_code
+from infra.function import Function
+from infra.log_retention import log_retention
+from infra.rest_api import RestApi
+from infra.retention import (
+    API_TIMEOUT_SECONDS,
+    ARCHIVE_DAYS,
+    ARCHIVE_PREFIX,
+    DEAD_LETTER_TIMEOUT_SECONDS,
+    REFERENCED_DAYS,
+    SWEEP_EVERY_MINUTES,
+    SWEEP_TIMEOUT_SECONDS,
+)
+from infra.settings import Runtime, Settings
+from infra.task_table import TaskTable
+from infra.task_topic import TaskTopic
+
+
+class CoreStack(cdk.Stack):
+    """API, topics, queues, state and buckets; it deploys to AWS and to the emulator alike."""
+
+    def __init__(self, scope: Construct, id_: str, *, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(scope, id_, description="sd-on-ecs: API, topics, queues, state, buckets", **kwargs)
+        self.settings = settings
+        self.tasks = TaskTopic(self, "Tasks", runtimes=[runtime.name for runtime in settings.models_runtime])
+        self.results = sns.Topic(self, "Results", enforce_ssl=True)
+        self.table = TaskTable(self, "State")
+        self.output = Bucket(self, "Output").bucket
+        self.uploads = Bucket(self, "Uploads", expires_after_days={"": REFERENCED_DAYS}).bucket
+        self.large_tasks = Bucket(
+            self,
+            "LargeTasks",
+            expires_after_days={"tasks/": REFERENCED_DAYS, ARCHIVE_PREFIX: ARCHIVE_DAYS},
+        ).bucket
+        self.models = self._model_bucket()
+        self._code = function_code()
+        self.api_function = self._api_function()
+        self.sweep = self._sweep()
+        self.dead_letters = self._dead_letters()
+        self.api = RestApi(
+            self,
+            "Front",
+            function=self.api_function.entry,
+            settings=settings.apigw,
+            log_retention=log_retention(settings),
+        )
+        self._outputs()
+
+    def _model_bucket(self) -> s3.IBucket:
+        if self.settings.model_bucket_arn:
+            return s3.Bucket.from_bucket_arn(self, "Models", self.settings.model_bucket_arn)
+        return Bucket(self, "Models").bucket
+
+    def _function(self, id_: str, *, handler: str, timeout_seconds: int, **kwargs: Any) -> Function:
+        environment = {
+            "TASK_TOPIC_ARN": self.tasks.topic.topic_arn,
+            "RESULT_TOPIC_ARN": self.results.topic_arn,
+            "OUTPUT_BUCKET": self.output.bucket_name,
+            "TASK_BUCKET": self.large_tasks.bucket_name,
+            "TASK_TABLE": self.table.table.table_name,
+            "API_TIMEOUT_SECONDS": str(API_TIMEOUT_SECONDS),
+            "RUNTIMES": self.to_json_string([self._runtime(runtime) for runtime in self.settings.models_runtime]),
+        }
+        environment |= kwargs.pop("environment", {})
+        return Function(
+            self,
+            id_,
+            code=self._code,
+            handler=handler,
+            environment=environment,
+            timeout_seconds=timeout_seconds,
+            log_level=self.settings.log_level,
+            log_retention=log_retention(self.settings),
+            **kwargs,
+        )
+
+    def _runtime(self, runtime: Runtime) -> dict[str, Any]:
+        return {
+            "name": runtime.name,
+            "type": runtime.type,
+            "modelFilename": runtime.model_filename,
+            "dynamicModel": runtime.dynamic_model,
+            "queueUrl": self.tasks.queues[runtime.name].queue_url,
+        }
+
+    def _api_function(self) -> Function:
+        function = self._function(
+            "ApiFunction",
+            handler="functions.api.handler.handler",
+            timeout_seconds=API_TIMEOUT_SECONDS,
+            environment={"UPLOAD_BUCKET": self.uploads.bucket_name},
+            # A body of 6 MB is parsed, checked and digested: a whole vCPU is at 1,769 MiB.
+            memory_mib=1769,
+            snap_start=True,
+        )
+        table = self.table.table.table_arn
+        function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
+        function.allow("dynamodb:Query", on=self.table.index_arn)
+        function.allow("sns:Publish", on=[self.tasks.topic.topic_arn, self.results.topic_arn])
+        function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
+        function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects("tasks/*"))
+        function.allow("s3:PutObject", on=self.uploads.arn_for_objects("*"))
+        # The presigned links of a task's images carry this right.
+        function.allow("s3:GetObject", on=self.output.arn_for_objects("*"))
+        return function
+
+    def _sweep(self) -> Function:
+        function = self._function(
+            "Sweep",
+            handler="functions.sweep.handler.handler",
+            timeout_seconds=SWEEP_TIMEOUT_SECONDS,
+        )
+        function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=self.table.table.table_arn)
+        function.allow("dynamodb:Query", on=self.table.index_arn)
+        function.allow("sns:Publish", on=[self.tasks.topic.topic_arn, self.results.topic_arn])
+        function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
+        schedule = events.Schedule.rate(cdk.Duration.minutes(SWEEP_EVERY_MINUTES))
+        # The next run is the retry.
+        target = targets.LambdaFunction(function.entry, retry_attempts=0)
+        events.Rule(self, "SweepSchedule", schedule=schedule, targets=[target])
+        return function
+
+    def _dead_letters(self) -> Function:
+        function = self._function(
+            "DeadLetters",
+            handler="functions.dead_letters.handler.handler",
+            timeout_seconds=DEAD_LETTER_TIMEOUT_SECONDS,
+            environment={"ARCHIVE_PREFIX": ARCHIVE_PREFIX},
+        )
+        function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=self.table.table.table_arn)
+        function.allow("sns:Publish", on=self.results.topic_arn)
+        function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{ARCHIVE_PREFIX}*"))
+        for queue in (*self.tasks.dead_letter_queues.values(), self.tasks.undelivered):
+            function.function.add_event_source(
+                sources.SqsEventSource(queue, batch_size=10, report_batch_item_failures=True)
+            )
+        return function
+
+    def _outputs(self) -> None:
+        key_id = self.api.key.key_id
+        command = f"aws apigateway get-api-key --api-key {key_id} --include-value --query value --output text"
+        outputs = {
+            # These four keep the ancestor's names.
+            "FrontApiEndpoint": self.api.api.url,
+            "GetAPIKeyCommand": command,
+            "OutputS3Bucket": self.output.bucket_name,
+            "sdNotificationOutputArn": self.results.topic_arn,
+            "TaskTable": self.table.table.table_name,
+            "ApiKeyId": key_id,
+            "TaskTopicArn": self.tasks.topic.topic_arn,
+            "UploadBucket": self.uploads.bucket_name,
+            "ModelBucket": self.models.bucket_name,
+            "LargeTaskBucket": self.large_tasks.bucket_name,
+            # {runtime: URL} in JSON: a runtime's name may hold what an output's name may not.
+            "TaskQueues": self.to_json_string({name: queue.queue_url for name, queue in self.tasks.queues.items()}),
+        }
+        for name, value in outputs.items():
+            cdk.CfnOutput(self, name, value=value)

@@ -1,0 +1,93 @@
+"""The front door: API Gateway before one Lambda."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.gateway_responses import add_gateway_responses
+from infra.settings import ApiGateway
+
+# Each route that exists, and no proxy: what is not here is refused before it costs an invocation.
+ROUTES: Final = (
+    ("POST", "/v1alpha1"),
+    ("POST", "/v1alpha2"),
+    ("GET", "/v1alpha2/tasks"),
+    ("GET", "/v1alpha2/tasks/{id}"),
+    ("DELETE", "/v1alpha2/tasks/{id}"),
+    ("GET", "/v1alpha2/runtimes"),
+    ("POST", "/v1alpha2/uploads"),
+    ("GET", "/openapi.json"),
+)
+
+
+class RestApi(Construct):
+    """A REST API with one API key, whose usage plan throttles it, and every route proxied to one function.
+
+    The event carries the key's value: neither the access log nor a data trace ever shows it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        function: lambda_.IFunction,
+        settings: ApiGateway,
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, id_)
+        access_log = logs.LogGroup(
+            self, "AccessLog", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
+        )
+        self.api = apigateway.RestApi(
+            self,
+            "Api",
+            rest_api_name=cdk.Stack.of(self).stack_name,
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            cloud_watch_role=True,
+            # One setting for the whole account: other APIs may have come to need it.
+            cloud_watch_role_removal_policy=cdk.RemovalPolicy.RETAIN,
+            deploy_options=apigateway.StageOptions(
+                stage_name=settings.stage_name,
+                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                data_trace_enabled=False,
+                metrics_enabled=True,
+                tracing_enabled=True,
+                access_log_destination=apigateway.LogGroupLogDestination(access_log),
+                access_log_format=_access_log_format(),
+            ),
+        )
+        # The stack names its outputs itself.
+        self.api.node.try_remove_child("Endpoint")
+        integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
+        for method, path in ROUTES:
+            self.api.root.resource_for_path(path).add_method(method, integration, api_key_required=True)
+        add_gateway_responses(self.api)
+        throttle = apigateway.ThrottleSettings(
+            rate_limit=settings.throttle.rate_limit, burst_limit=settings.throttle.burst_limit
+        )
+        plan = self.api.add_usage_plan("UsagePlan", throttle=throttle)
+        plan.add_api_stage(stage=self.api.deployment_stage)
+        self.key = self.api.add_api_key("Key")
+        plan.add_api_key(self.key)
+
+
+def _access_log_format() -> apigateway.AccessLogFormat:
+    context = apigateway.AccessLogField
+    fields = {
+        "requestId": context.context_request_id(),
+        "apiKeyId": context.context_identity_api_key_id(),
+        "sourceIp": context.context_identity_source_ip(),
+        "httpMethod": context.context_http_method(),
+        "resourcePath": context.context_resource_path(),
+        "status": context.context_status(),
+        "responseLength": context.context_response_length(),
+        "responseLatency": context.context_response_latency(),
+        "xrayTraceId": context.context_xray_trace_id(),
+    }
+    pairs = ",".join(f'"{name}":"{value}"' for name, value in fields.items())
+    return apigateway.AccessLogFormat.custom("{" + pairs + "}")

@@ -1,0 +1,132 @@
+"""What a deployment can set, and what it may be."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic.alias_generators import to_camel
+
+# RUNTIMES travels in the API Lambda's environment, which holds 4 KB in all; a runtime takes up to about 300 bytes.
+MAX_RUNTIMES = 10
+
+Weight = Annotated[StrictBool | Annotated[StrictInt, Field(ge=0, le=1000)], Field()]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, allow_inf_nan=False
+    )
+
+
+class Throttle(_Settings):
+    """How many requests a second, and at once, an API key may send."""
+
+    rate_limit: Annotated[float, Field(gt=0, le=10_000)] = 30
+    burst_limit: Annotated[int, Field(gt=0, le=5_000)] = 50
+
+
+class ApiGateway(_Settings):
+    """The front door."""
+
+    stage_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,128}$")] = "dev"
+    throttle: Throttle = Throttle()
+
+
+class Scaling(_Settings):
+    """How the service of a runtime follows its queue.
+
+    `queue_length` is the backlog that one GPU is meant to carry, `cooldown_period` the seconds an
+    empty queue waits before the service shrinks.
+    """
+
+    queue_length: Annotated[int, Field(ge=1, le=10_000)] = 10
+    min_replica_count: Annotated[int, Field(ge=0, le=1000)] = 0
+    max_replica_count: Annotated[int, Field(ge=1, le=1000)] = 5
+    cooldown_period: Annotated[int, Field(ge=60, le=7200)] = 300
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_replica_count > self.max_replica_count:
+            raise ValueError("minReplicaCount must not be above maxReplicaCount")
+        return self
+
+
+class Capacity(_Settings):
+    """What instances are bought: `true` is weight 1, `false` is weight 0, a number is the weight itself."""
+
+    on_demand: Weight = True
+    spot: Weight = False
+
+    @model_validator(mode="after")
+    def _any(self) -> Self:
+        if not self.on_demand and not self.spot:
+            raise ValueError("one of onDemand and spot must be on")
+        return self
+
+
+class WebUi(_Settings):
+    """The SD Web UI image of a runtime, and how it is started and probed.
+
+    The defaults fit the public image that the ancestor deploys. `{model}` in a value of
+    `environment` or `command` stands for the runtime's `modelFilename`.
+    """
+
+    image: Annotated[str, Field(min_length=1)] = "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    model_directory: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*[\x21-\x2e\x30-\x7e]$")] = "/opt/ml/code/models"
+    health_path: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")] = "/sdapi/v1/memory"
+
+
+class Runtime(_Settings):
+    """One SD Web UI with its queue and its service."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,39}$")]
+    type: Literal["sdwebui"] = "sdwebui"
+    model_filename: Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*)?$")] = ""
+    dynamic_model: bool = False
+    scaling: Scaling = Scaling()
+    instance_types: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+\.([a-z0-9-]+|\*)$")], ...], Field(min_length=1, max_length=20)
+    ] = ("g6.2xlarge", "g5.2xlarge")
+    capacity: Capacity = Capacity()
+    webui: WebUi = WebUi()
+    prefetch: Annotated[int, Field(ge=0, le=10)] = 2
+    inference_timeout_seconds: Annotated[int, Field(ge=10, le=7200)] = 900
+
+    @model_validator(mode="after")
+    def _serves_something(self) -> Self:
+        if not self.dynamic_model and not self.model_filename:
+            raise ValueError("a runtime without dynamicModel needs a modelFilename")
+        if ".." in self.model_filename.split("/"):
+            raise ValueError("modelFilename must not leave the model folder")
+        return self
+
+
+class Network(_Settings):
+    """Where the GPU tasks run: a new VPC, or an existing one by its id."""
+
+    vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")] | None = None
+
+
+class Settings(_Settings):
+    """A whole deployment: what `config.yaml` says, or its defaults."""
+
+    stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,99}$")] = "sdonecs"
+    model_bucket_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = (
+        None
+    )
+    apigw: Annotated[ApiGateway, Field(alias="APIGW")] = ApiGateway()
+    models_runtime: Annotated[tuple[Runtime, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
+    network: Network = Network()
+    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    enable_execute_command: bool = False
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [runtime.name for runtime in self.models_runtime]
+        again = sorted({name for name in names if names.count(name) > 1})
+        if again:
+            raise ValueError(f"modelsRuntime names must differ; twice: {', '.join(again)}")
+        return self

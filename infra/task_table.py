@@ -1,0 +1,43 @@
+"""The table that holds the state of every task."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+# What a list shows. Neither progress nor lease: a heartbeat would then be written twice.
+_LISTED: Final = ["status", "runtime", "tasktype", "attempt", "submitted_at", "published_at", "started_at", "finished_at"]
+
+
+class TaskTable(Construct):
+    """One row a task, with an index that lists tasks by runtime and status, newest last."""
+
+    INDEX: Final = "by-runtime-status"
+
+    def __init__(self, scope: Construct, id_: str) -> None:
+        super().__init__(scope, id_)
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="expires_at",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            encryption=dynamodb.TableEncryption.DEFAULT,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        self.table.add_global_secondary_index(
+            index_name=self.INDEX,
+            partition_key=dynamodb.Attribute(name="runtime_status", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="submitted_at_id", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=_LISTED,
+        )
+
+    @property
+    def index_arn(self) -> str:
+        """The index, as a policy names it."""
+        return f"{self.table.table_arn}/index/{self.INDEX}"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
-from infra.config import InvalidConfig, load
+from infra.config import InvalidConfigError, load
 from infra.core_stack import CoreStack
 
 CONFIG_PATH = Path(os.environ.get("CDK_CONFIG_PATH") or Path(__file__).parent / "config.yaml")
 
 try:
     settings, notices = load(CONFIG_PATH)
-except InvalidConfig as error:
+except InvalidConfigError as error:
     sys.exit(str(error))
 for notice in notices:
     sys.stderr.write(f"{CONFIG_PATH.name}: {notice}\n")

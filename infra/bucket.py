@@ -14,7 +14,9 @@ class Bucket(Construct):
     with objects in it. `expires_after_days` maps a key prefix ("" is everything) to its lifetime.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, expires_after_days: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, expires_after_days: Mapping[str, int] | None = None
+    ) -> None:
         super().__init__(scope, id_)
         expirations = [
             s3.LifecycleRule(prefix=prefix or None, expiration=cdk.Duration.days(days))

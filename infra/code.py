@@ -60,7 +60,9 @@ def function_code() -> lambda_.Code:
     )
 
 
-def build(output: Path, *, packages: Iterable[str] = PACKAGES, lock: Path = LOCK, target: Target = LAMBDA) -> None:
+def build(
+    output: Path, *, packages: Iterable[str] = PACKAGES, lock: Path = LOCK, target: Target = LAMBDA
+) -> None:
     """Put dependencies and packages into an existing, empty folder."""
     shutil.copytree(_dependencies(lock, target), output, dirs_exist_ok=True)
     for package in packages:
@@ -95,7 +97,7 @@ def _dependencies_key(lock: Path, target: Target) -> str:
 
 
 def _dependencies(lock: Path, target: Target) -> Path:
-    """Install the lock once; later calls find the folder. Complete or absent, also with two builds at once."""
+    """Install the lock once; later calls find the folder, complete even where two build at once."""
     folder = _CACHE / _dependencies_key(lock, target)
     if folder.is_dir():
         return folder
@@ -115,10 +117,8 @@ def _dependencies(lock: Path, target: Target) -> Path:
 
 def _install(lock: Path, target: Target, folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    options = ["--only-binary=:all:", "--require-hashes", *target.pip_options()]
-    done = subprocess.run(
-        [*pip, *options, "--target", str(folder), "-r", str(lock)], capture_output=True, text=True, check=False
-    )
+    what = ["--only-binary=:all:", "--require-hashes", "--target", str(folder), "-r", str(lock)]
+    done = subprocess.run([*pip, *target.pip_options(), *what], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"pip could not install {lock} for the functions:\n{done.stderr}")
 
@@ -135,6 +135,7 @@ def _keep_our_services(data: Path) -> None:
 class _Bundling:
     """Bundle on this machine; the CDK's Docker fallback is never used."""
 
-    def try_bundle(self, output_dir: str, _options: Any) -> bool:
+    def try_bundle(self, output_dir: str, *_options: Any, **_more: Any) -> bool:
+        """Put the code where the CDK wants it; jsii hands the options over by position."""
         build(Path(output_dir))
         return True

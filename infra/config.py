@@ -26,8 +26,20 @@ _SHOWN_CHARACTERS: Final = 60
 # How pydantic names the branches of a weight (`true` or a number) in an error's path.
 _UNION_BRANCHES: Final = frozenset({"bool", "int", "constrained-int"})
 
+# What pydantic's kinds of error allow, in words of ours; the rest keep pydantic's.
+_ALLOWED: Final = {
+    "extra_forbidden": "no such key",
+    "missing": "this key is needed",
+    "literal_error": "{expected}",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "value_error": "{error}",
+    "model_type": "a mapping",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+}
 
-class InvalidConfig(Exception):
+
+class InvalidConfigError(Exception):
     """A settings file that cannot be used; `faults` holds one line for each mistake."""
 
     def __init__(self, faults: list[str]) -> None:
@@ -40,11 +52,11 @@ def load(path: Path) -> tuple[Settings, list[str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidConfig([f"{path}: cannot be read: {error}"]) from error
+        raise InvalidConfigError([f"{path}: cannot be read: {error}"]) from error
     try:
         return parse(text)
-    except InvalidConfig as error:
-        raise InvalidConfig([f"{path.name}: {fault}" for fault in error.faults]) from error
+    except InvalidConfigError as error:
+        raise InvalidConfigError([f"{path.name}: {fault}" for fault in error.faults]) from error
 
 
 def parse(text: str) -> tuple[Settings, list[str]]:
@@ -52,14 +64,14 @@ def parse(text: str) -> tuple[Settings, list[str]]:
     try:
         raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader that refuses a key given twice
     except yaml.YAMLError as error:
-        raise InvalidConfig([f"not YAML: {' '.join(str(error).split())}"]) from error
+        raise InvalidConfigError([f"not YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(raw, dict):
-        raise InvalidConfig([f"(top): found {_show(raw)}; allowed: a mapping with modelsRuntime"])
+        raise InvalidConfigError([f"(top): found {_show(raw)}; allowed: a mapping with modelsRuntime"])
     tree, notices, written_as = _from_ancestor(raw)
     try:
         return Settings.model_validate_json(json.dumps(tree, default=str)), notices
     except ValidationError as error:
-        raise InvalidConfig(_faults(error.errors(), written_as)) from error
+        raise InvalidConfigError(_faults(error.errors(), written_as)) from error
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -77,7 +89,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def _from_ancestor(raw: dict[Any, Any]) -> tuple[dict[Any, Any], list[str], dict[Loc, Loc]]:
-    """Move the ancestor's nested names to the flat ones; return the tree, notices and where each came from."""
+    """Move the ancestor's nested names to the flat ones; return tree, notices and the names as written."""
     tree = dict(raw)
     notices = [_ignored((key,)) for key in _IGNORED_AT_THE_TOP if tree.pop(key, None) is not None]
     written_as: dict[Loc, Loc] = {}
@@ -91,13 +103,16 @@ def _from_ancestor(raw: dict[Any, Any]) -> tuple[dict[Any, Any], list[str], dict
             moved.append(entry)
             continue
         runtime = dict(entry)
-        notices += [_ignored((*at, key)) for key in _IGNORED_IN_A_RUNTIME if runtime.pop(key, None) is not None]
+        notices += [
+            _ignored((*at, key)) for key in _IGNORED_IN_A_RUNTIME if runtime.pop(key, None) is not None
+        ]
         for loc, value in _leaves(runtime.pop("extraValues", None), ("extraValues",)):
             target = _MOVED.get(loc)
             if target is None:
                 notices.append(_ignored((*at, *loc)))
             elif target[0] in runtime:
-                raise InvalidConfig([f"{_path((*at, *loc))}: found beside {target[0]}; allowed: one of the two"])
+                fault = f"{_path((*at, *loc))}: found beside {target[0]}; allowed: one of the two"
+                raise InvalidConfigError([fault])
             else:
                 runtime[target[0]] = value
                 written_as[(*at, *target)] = (*at, *loc)
@@ -137,26 +152,11 @@ def _allowed(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     if _UNION_BRANCHES.intersection(detail["loc"]):
         return "true, false or a weight from 0 to 1000"
-    match detail["type"]:
-        case "model_type":
-            return "a mapping"
-        case "too_short":
-            return f"at least {context['min_length']} of them"
-        case "too_long":
-            return f"at most {context['max_length']} of them"
-        case "extra_forbidden":
-            return "no such key"
-        case "missing":
-            return "this key is needed"
-        case "literal_error":
-            return str(context["expected"])
-        case "string_pattern_mismatch":
-            return f"text that matches {context['pattern']}"
-        case "value_error":
-            return str(context["error"])
-        case _:
-            message = detail["msg"].removeprefix("Input should be ")
-            return message[0].lower() + message[1:]
+    template = _ALLOWED.get(detail["type"])
+    if template:
+        return template.format(**context)
+    message = detail["msg"].removeprefix("Input should be ")
+    return message[0].lower() + message[1:]
 
 
 def _path(loc: Loc) -> str:

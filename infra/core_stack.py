@@ -6,22 +6,21 @@ import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda_event_sources as sources
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS
 from infra.bucket import Bucket
 from infra.code import function_code
 from infra.function import Function
 from infra.log_retention import log_retention
 from infra.rest_api import RestApi
 from infra.retention import (
-    API_TIMEOUT_SECONDS,
     ARCHIVE_DAYS,
     ARCHIVE_PREFIX,
+    CONTENT_PREFIX,
     DEAD_LETTER_TIMEOUT_SECONDS,
-    REFERENCED_DAYS,
     SWEEP_EVERY_MINUTES,
     SWEEP_TIMEOUT_SECONDS,
 )
@@ -40,11 +39,12 @@ class CoreStack(cdk.Stack):
         self.results = sns.Topic(self, "Results", enforce_ssl=True)
         self.table = TaskTable(self, "State")
         self.output = Bucket(self, "Output").bucket
-        self.uploads = Bucket(self, "Uploads", expires_after_days={"": REFERENCED_DAYS}).bucket
+        # An upload is an input of a task that may wait as long as its content may.
+        self.uploads = Bucket(self, "Uploads", expires_after_days={"": LARGE_CONTENT_DAYS}).bucket
         self.large_tasks = Bucket(
             self,
             "LargeTasks",
-            expires_after_days={"tasks/": REFERENCED_DAYS, ARCHIVE_PREFIX: ARCHIVE_DAYS},
+            expires_after_days={CONTENT_PREFIX: LARGE_CONTENT_DAYS, ARCHIVE_PREFIX: ARCHIVE_DAYS},
         ).bucket
         self.models = self._model_bucket()
         self._code = function_code()
@@ -73,7 +73,9 @@ class CoreStack(cdk.Stack):
             "TASK_BUCKET": self.large_tasks.bucket_name,
             "TASK_TABLE": self.table.table.table_name,
             "API_TIMEOUT_SECONDS": str(API_TIMEOUT_SECONDS),
-            "RUNTIMES": self.to_json_string([self._runtime(runtime) for runtime in self.settings.models_runtime]),
+            "RUNTIMES": self.to_json_string(
+                [self._runtime(runtime) for runtime in self.settings.models_runtime]
+            ),
         }
         environment |= kwargs.pop("environment", {})
         return Function(
@@ -112,7 +114,7 @@ class CoreStack(cdk.Stack):
         function.allow("dynamodb:Query", on=self.table.index_arn)
         function.allow("sns:Publish", on=[self.tasks.topic.topic_arn, self.results.topic_arn])
         function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
-        function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects("tasks/*"))
+        function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*"))
         function.allow("s3:PutObject", on=self.uploads.arn_for_objects("*"))
         # The presigned links of a task's images carry this right.
         function.allow("s3:GetObject", on=self.output.arn_for_objects("*"))
@@ -153,6 +155,7 @@ class CoreStack(cdk.Stack):
     def _outputs(self) -> None:
         key_id = self.api.key.key_id
         command = f"aws apigateway get-api-key --api-key {key_id} --include-value --query value --output text"
+        queue_urls = {name: queue.queue_url for name, queue in self.tasks.queues.items()}
         outputs = {
             # These four keep the ancestor's names.
             "FrontApiEndpoint": self.api.api.url,
@@ -166,7 +169,7 @@ class CoreStack(cdk.Stack):
             "ModelBucket": self.models.bucket_name,
             "LargeTaskBucket": self.large_tasks.bucket_name,
             # {runtime: URL} in JSON: a runtime's name may hold what an output's name may not.
-            "TaskQueues": self.to_json_string({name: queue.queue_url for name, queue in self.tasks.queues.items()}),
+            "TaskQueues": self.to_json_string(queue_urls),
         }
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

@@ -10,7 +10,12 @@ _Type = apigateway.ResponseType
 # What the caller did, the code that names it, and the status; None keeps API Gateway's own.
 _REFUSALS: Final = (
     (_Type.INVALID_API_KEY, "forbidden", "403", "The header x-api-key is missing, or its key is not known."),
-    (_Type.THROTTLED, "too_many_requests", "429", "More requests than the usage plan allows; try again shortly."),
+    (
+        _Type.THROTTLED,
+        "too_many_requests",
+        "429",
+        "More requests than the usage plan allows; try again shortly.",
+    ),
     (_Type.QUOTA_EXCEEDED, "too_many_requests", "429", "The quota of the usage plan is used up."),
     (_Type.REQUEST_TOO_LARGE, "too_large", "413", "The request is larger than 10 MB."),
     # API Gateway says "Missing Authentication Token" to every path and method that does not exist.

@@ -1,28 +1,16 @@
-"""How long things wait and last, in one place, with the reasons that tie them together."""
+"""How long things wait and last, beside what `domain.limits` says for both sides."""
 
 from typing import Final
 
-# SQS's own limit, and the longest that a task can wait for a GPU.
-QUEUE_RETENTION_DAYS: Final = 14
+from domain.limits import ROW_DAYS
 
-# One missed heartbeat must not run a task twice, a dead worker must not hold it long; the consumer renews it.
-VISIBILITY_SECONDS: Final = 120
+# As long as the row that tells what became of the task. Content by reference is there for less
+# (`LARGE_CONTENT_DAYS`), so an operator redrives within a week.
+ARCHIVE_DAYS: Final = ROW_DAYS
 
-# The net below the consumer's own counting (five tries): deliveries that are given back unclaimed count too.
-MAX_RECEIVE_COUNT: Final = 20
-
-# How long the body of a buried message can be redriven by an operator.
-ARCHIVE_DAYS: Final = 30
-
-# What a message refers to (large content, uploads) outlives the message: the queue's retention, then the
-# archive's, and a day for the hours between.
-REFERENCED_DAYS: Final = QUEUE_RETENTION_DAYS + ARCHIVE_DAYS + 1
-
-# Where buried messages are kept in the large-task bucket, and where content is.
+# In the large-task bucket: what messages refer to (`domain.keys.content_key`), and buried messages.
+CONTENT_PREFIX: Final = "content/"
 ARCHIVE_PREFIX: Final = "dead-letters/"
-
-# API Gateway gives up after 29 s; the function must have answered, or failed with its own error, before that.
-API_TIMEOUT_SECONDS: Final = 25
 
 SWEEP_TIMEOUT_SECONDS: Final = 120
 # "Queued for minutes while its queue holds nothing": looking more often finds nothing sooner.

@@ -5,10 +5,16 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 from pydantic.alias_generators import to_camel
 
-# RUNTIMES travels in the API Lambda's environment, which holds 4 KB in all; a runtime takes up to about 300 bytes.
+# RUNTIMES travels in the API Lambda's environment, which holds 4 KB in all; a runtime takes up to 300 bytes.
 MAX_RUNTIMES = 10
 
-Weight = Annotated[StrictBool | Annotated[StrictInt, Field(ge=0, le=1000)], Field()]
+Weight = StrictBool | Annotated[StrictInt, Field(ge=0, le=1000)]
+
+
+_ModelFilename = Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*)?$")]
+_InstanceType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.([a-z0-9-]+|\*)$")]
+_Folder = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*[\x21-\x2e\x30-\x7e]$")]
+_BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
 
 class _Settings(BaseModel):
@@ -74,7 +80,7 @@ class WebUi(_Settings):
     command: tuple[str, ...] = ()
     environment: dict[str, str] | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
-    model_directory: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*[\x21-\x2e\x30-\x7e]$")] = "/opt/ml/code/models"
+    model_directory: _Folder = "/opt/ml/code/models"
     health_path: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")] = "/sdapi/v1/memory"
 
 
@@ -83,12 +89,13 @@ class Runtime(_Settings):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,39}$")]
     type: Literal["sdwebui"] = "sdwebui"
-    model_filename: Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*)?$")] = ""
+    model_filename: _ModelFilename = ""
     dynamic_model: bool = False
     scaling: Scaling = Scaling()
-    instance_types: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+\.([a-z0-9-]+|\*)$")], ...], Field(min_length=1, max_length=20)
-    ] = ("g6.2xlarge", "g5.2xlarge")
+    instance_types: Annotated[tuple[_InstanceType, ...], Field(min_length=1, max_length=20)] = (
+        "g6.2xlarge",
+        "g5.2xlarge",
+    )
     capacity: Capacity = Capacity()
     webui: WebUi = WebUi()
     prefetch: Annotated[int, Field(ge=0, le=10)] = 2
@@ -113,9 +120,7 @@ class Settings(_Settings):
     """A whole deployment: what `config.yaml` says, or its defaults."""
 
     stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,99}$")] = "sdonecs"
-    model_bucket_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = (
-        None
-    )
+    model_bucket_arn: _BucketArn | None = None
     apigw: Annotated[ApiGateway, Field(alias="APIGW")] = ApiGateway()
     models_runtime: Annotated[tuple[Runtime, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
     network: Network = Network()

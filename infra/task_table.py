@@ -7,7 +7,16 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 # What a list shows. Neither progress nor lease: a heartbeat would then be written twice.
-_LISTED: Final = ["status", "runtime", "tasktype", "attempt", "submitted_at", "published_at", "started_at", "finished_at"]
+_LISTED: Final = [
+    "status",
+    "runtime",
+    "tasktype",
+    "attempt",
+    "submitted_at",
+    "published_at",
+    "started_at",
+    "finished_at",
+]
 
 
 class TaskTable(Construct):

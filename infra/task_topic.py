@@ -8,12 +8,8 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.retention import (
-    DEAD_LETTER_VISIBILITY_SECONDS,
-    MAX_RECEIVE_COUNT,
-    QUEUE_RETENTION_DAYS,
-    VISIBILITY_SECONDS,
-)
+from domain.limits import MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
+from infra.retention import DEAD_LETTER_VISIBILITY_SECONDS
 
 
 class TaskTopic(Construct):

@@ -10,8 +10,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from adapters.expressions import Expressions
 from domain.canonical import compact
-from domain.transition import Transition
 from domain.row import Row
+from domain.transition import Transition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

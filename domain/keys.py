@@ -1,6 +1,13 @@
 """Names of objects in S3 (design, sections 2 and 3.5)."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
+
+ATTEMPT_METADATA: Final = "attempt"
+"""The S3 metadata of every object stored for a task: which attempt's it is."""
+
+_TAIL: Final = re.compile(r"(-(\d+|grid)\.[a-z0-9]+|\.out)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,10 @@ class OutputKeys:
     def out(self, fence: str) -> str:
         """Return the key of Web UI's answer and the receipts."""
         return f"{self.under(fence)}.out"
+
+    def wrote(self, fence: str, key: str) -> bool:
+        """Tell whether `key` is one that a worker with this fence writes."""
+        return key.startswith(self.under(fence)) and bool(_TAIL.fullmatch(key, len(self.under(fence))))
 
     def under(self, fence: str) -> str:
         """Return what every key of this fence begins with."""

@@ -1,0 +1,41 @@
+"""Deleting what workers stored that the task's outcome does not name."""
+
+from typing import TYPE_CHECKING
+
+from domain.keys import ATTEMPT_METADATA, s3_uri
+from domain.row import Row
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Litter:
+    """Clear a finished task's folder; needs `s3:ListBucket`, `GetObject` and `DeleteObject` there."""
+
+    def __init__(self, s3: "S3Client", bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def clear(self, row: Row) -> None:
+        """Delete what other fences of this attempt left; no call at all where there was only one worker."""
+        kept = {row.text("output"), *(row.item.get("images") or [])}
+        for fence in sorted(row.litter):
+            # The delimiter keeps out the folders of tasks whose id begins with this name.
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=row.keys.under(fence), Delimiter="/"
+            )
+            keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+            for key in keys:
+                if row.keys.wrote(fence, key) and s3_uri(self._bucket, key) not in kept:
+                    self._delete(row, key)
+
+    def _delete(self, row: Row, key: str) -> None:
+        # An earlier attempt of the id may have drawn the same fence: its images are somebody's outcome.
+        try:
+            found = self._s3.head_object(Bucket=self._bucket, Key=key)
+        except self._s3.exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004 - deleted meanwhile
+                return
+            raise
+        if found["Metadata"].get(ATTEMPT_METADATA) == row.attempt:
+            self._s3.delete_object(Bucket=self._bucket, Key=key)

@@ -1,0 +1,1 @@
+"""The API's Lambda: handler (wiring) → routes (HTTP) → logic → adapters."""

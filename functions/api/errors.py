@@ -1,0 +1,73 @@
+"""Errors to HTTP, in this one place."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from domain.errors import ErrorCode, InvalidTask
+from functions.api.answers import refusal
+from functions.api.requests import request_id
+from functions.log import about_error, logger
+
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "/v1alpha1": ("POST",),
+    "/v1alpha2": ("POST",),
+    "/v1alpha2/tasks": ("GET",),
+    "/v1alpha2/tasks/{id}": ("GET", "DELETE"),
+    "/v1alpha2/runtimes": ("GET",),
+    "/v1alpha2/uploads": ("POST",),
+    "/openapi.json": ("GET",),
+}
+"""Every path and its methods."""
+
+
+def answer(body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response[str]:
+    """Return a JSON answer; what is about a task must not stay in a cache."""
+    return Response(
+        status_code=int(status),
+        content_type="application/json",
+        body=json.dumps(body, separators=(",", ":")),
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
+    """Give every refusal, every unknown route and every fault of ours the contract's shape."""
+
+    def refused(error: InvalidTask) -> Response[str]:
+        facts = {"status": error.status, "code": error.code.value, "faults": len(error.faults)}
+        logger.info("refused", extra=facts)
+        return answer(refusal(error.code, error.message, error.faults), error.status)
+
+    def no_route(_error: Exception) -> Response[str]:
+        methods = _methods(app.current_event.path)
+        if not methods:
+            return answer(refusal(ErrorCode.NOT_FOUND, "There is no such path."), HTTPStatus.NOT_FOUND)
+        allowed = ", ".join(methods)
+        return answer(
+            refusal(ErrorCode.METHOD_NOT_ALLOWED, f"This path takes {allowed}."),
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            {"Allow": allowed},
+        )
+
+    def failed(error: Exception) -> Response[str]:
+        identity = request_id(app.current_event)
+        logger.error("the request failed", extra={"request_id": identity, **about_error(error)})
+        body = refusal(ErrorCode.INTERNAL_ERROR, "The request failed; its id helps to find out why.")
+        body["error"]["request_id"] = identity
+        return answer(body, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    app.exception_handler(InvalidTask)(refused)
+    app.not_found(no_route)
+    app.exception_handler(Exception)(failed)
+
+
+def _methods(path: str) -> tuple[str, ...]:
+    found = path.rstrip("/").split("/")
+    for pattern, methods in ALLOWED.items():
+        parts = pattern.split("/")
+        if len(parts) == len(found) and all(p in (f, "{id}") for p, f in zip(parts, found, strict=True)):
+            return methods
+    return ()

@@ -1,0 +1,49 @@
+"""What the API refuses, as the exceptions that errors.py turns into answers."""
+
+from domain.errors import ErrorCode, Fault, InvalidTask
+from domain.row import Row
+
+
+def not_found(message: str) -> InvalidTask:
+    """Return the refusal of what is not there."""
+    return InvalidTask(message, code=ErrorCode.NOT_FOUND, status=404)
+
+
+def id_is_active(row: Row) -> InvalidTask:
+    """Return the refusal of another task under an id that is queued or running."""
+    return InvalidTask(
+        f"Another task with the id {row.id} is {row.status.value}; "
+        "wait for its outcome, cancel it, or use another id.",
+        code=ErrorCode.CONFLICT,
+        status=409,
+    )
+
+
+def is_finished(row: Row) -> InvalidTask:
+    """Return the refusal to cancel what has its outcome."""
+    return InvalidTask(f"The task is {row.status.value} already.", code=ErrorCode.CONFLICT, status=409)
+
+
+def changes_too_fast(task_id: str) -> InvalidTask:
+    """Return the refusal of a request that lost every race for its row."""
+    return InvalidTask(
+        f"The task {task_id} is being changed by other requests; try again.",
+        code=ErrorCode.CONFLICT,
+        status=409,
+    )
+
+
+def wrong_media_type(found: str) -> InvalidTask:
+    """Return the refusal of a body that does not call itself JSON."""
+    what = f"it is {found[:80]}" if found else "there is none"
+    return InvalidTask(
+        f"The header Content-Type must be application/json; {what}.",
+        code=ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+        status=415,
+    )
+
+
+def bad_parameter(faults: list[Fault]) -> InvalidTask:
+    """Return the refusal of a request whose parameters are wrong; a path is the parameter's name."""
+    count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return InvalidTask(f"The request has {count}.", faults=faults)

@@ -1,0 +1,50 @@
+"""What a route reads from API Gateway's event."""
+
+import base64
+import binascii
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from domain.body import parse_body
+from domain.errors import ErrorCode, Fault, InvalidTask
+from functions.api.refusals import wrong_media_type
+
+
+def json_body(event: APIGatewayProxyEvent) -> dict[str, Any]:
+    """Return the request's JSON object; raise InvalidTask (400, 413, 415)."""
+    content_type = event.headers.get("content-type") or ""
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise wrong_media_type(content_type)
+    return parse_body(raw_body(event))
+
+
+def raw_body(event: APIGatewayProxyEvent) -> bytes:
+    """Return the request's bytes, whichever way API Gateway handed them over."""
+    body = event.body or ""
+    if not event.is_base64_encoded:
+        # Half a surrogate pair is no byte sequence; parse_body then says that it is not UTF-8.
+        return body.encode(errors="surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise InvalidTask(
+            "The request is not valid JSON.",
+            code=ErrorCode.INVALID_JSON,
+            faults=[Fault("", "the body could not be decoded")],
+        ) from None
+
+
+def base_url(event: APIGatewayProxyEvent) -> str:
+    """Return where this API was reached: its own host and stage, or a custom domain and its base path."""
+    context = event.raw_event["requestContext"]
+    stage = str(context.get("path") or "").removesuffix(event.path)
+    if context.get("domainName"):
+        return f"https://{context['domainName']}{stage}"
+    # The emulator names no domain; it serves an API's stages below a path of its own.
+    return f"http://{event.headers.get('host')}/_aws/execute-api/{context.get('apiId')}{stage}"
+
+
+def request_id(event: APIGatewayProxyEvent) -> str:
+    """Return API Gateway's name for this request, which its access log shows too."""
+    return str(event.raw_event.get("requestContext", {}).get("requestId") or "unknown")

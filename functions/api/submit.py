@@ -1,0 +1,89 @@
+"""Accepting a task: the row first, then the message, then the note that it was published."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from adapters.results import Results
+from adapters.table import Table
+from adapters.tasks import Tasks
+from domain.clock import iso, later, now, parse
+from domain.limits import API_TIMEOUT_SECONDS
+from domain.message import Message
+from domain.protocol import answers_resubmission, new_row, resubmit, submit
+from domain.row import Row, Status, draw_attempt
+from domain.task import Task
+from functions.api.refusals import changes_too_fast, id_is_active
+from functions.log import about, logger
+from functions.publisher import Publisher
+
+_ROUNDS: Final = 8
+"""Each round that does not settle saw another request change the row; telling takes one of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Hold the row of an accepted task; `delayed` when its message is yet to be published by the sweep."""
+
+    row: Row
+    delayed: bool = False
+
+
+class Submit:
+    """Accept tasks; races between requests for one id are settled by the conditional writes."""
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        tasks: Tasks,
+        results: Results,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._table = table
+        self._tasks = tasks
+        self._results = results
+        self._publisher = Publisher(table=table, tasks=tasks, clock=clock)
+        self._clock = clock
+
+    def __call__(self, task: Task, *, trace: str | None = None) -> Accepted:
+        """Return the row of the task, new or of an earlier submit of the same; raise InvalidTask (409).
+
+        An AWS error before the row is written is botocore's to raise: nothing was accepted. After it, the
+        task is accepted, whatever happens to its message: row and sweep see to that.
+        """
+        digest = task.digest
+        light: Message | None = None
+        row = self._table.get(task.id)
+        for _ in range(_ROUNDS):
+            if row is not None:
+                if answers_resubmission(row, digest, self._clock()):
+                    return self._again(row)
+                if not row.status.final:
+                    raise id_is_active(row)
+                if not row.told:
+                    # A new attempt replaces the row, and with it the only record of this callback.
+                    self._results.tell(row)
+                    row = self._table.get(task.id)
+                    continue
+            light = light or self._message(task, trace)
+            item = new_row(light, digest=digest, now=self._clock())
+            written = self._table.write(task.id, submit(item) if row is None else resubmit(item, row))
+            if written.done and written.row is not None:
+                logger.info("accepted", extra=about(written.row))
+                return Accepted(written.row, delayed=not self._publisher.publish(written.row))
+            row = written.row
+        raise changes_too_fast(task.id)
+
+    def _message(self, task: Task, trace: str | None) -> Message:
+        submitted_at = iso(self._clock())
+        return self._tasks.lighten(Message(task, draw_attempt(), submitted_at, trace=trace))
+
+    def _again(self, row: Row) -> Accepted:
+        """Answer a retry; publish for a submit that died between its row and its message."""
+        if row.status is Status.QUEUED and row.text("published_at") is None:
+            submitted_at = parse(str(row.item["submitted_at"]))
+            if later(submitted_at, API_TIMEOUT_SECONDS) < iso(self._clock()):
+                return Accepted(row, delayed=not self._publisher.publish(row))
+        return Accepted(row)

@@ -1,0 +1,136 @@
+"""The AWS resources that the functions need, made in the emulator without the CDK."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.table import Table
+from domain.routing import Runtime, Runtimes
+from domain.row import Row
+from functions.environment import ApiEnvironment
+from local.emulator import Emulator
+
+DYNAMIC = "sdruntime"
+STATIC = "static-runtime"
+CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Hold clients and names; every one has its own, so tests do not meet."""
+
+    environment: ApiEnvironment
+    dynamodb: Any
+    s3: Any
+    sns: Any
+    sqs: Any
+    results_queue: str
+
+    @property
+    def table(self) -> Table:
+        """Return the tasks' table."""
+        return Table(self.dynamodb, self.environment.task_table)
+
+    def row(self, task_id: str) -> Row:
+        """Return a row that is there."""
+        row = self.table.get(task_id)
+        assert row is not None, f"no row {task_id}"
+        return row
+
+    def queue(self, runtime: str) -> str:
+        """Return the URL of a runtime's queue."""
+        found = self.environment.runtimes.named(runtime)
+        assert found is not None
+        return found.queue_url
+
+    def messages(self, runtime: str = DYNAMIC) -> list[dict[str, Any]]:
+        """Take every message out of a runtime's queue."""
+        return [json.loads(body) for body in self._drain(self.queue(runtime))]
+
+    def callbacks(self) -> list[dict[str, Any]]:
+        """Take every callback out of the queue that listens to the results topic."""
+        return [json.loads(body) for body in self._drain(self.results_queue)]
+
+    def _drain(self, url: str) -> list[str]:
+        # The emulator hands a message to its queue before publish returns: an empty answer is the end.
+        bodies: list[str] = []
+        while True:
+            answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+            if not answer.get("Messages"):
+                return bodies
+            for message in answer["Messages"]:
+                bodies.append(message["Body"])
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def deploy(aws: Emulator) -> Deployment:
+    """Make table, topics, queues and buckets under names that no other test has."""
+    name = f"t{secrets.token_hex(4)}"
+    # 50 requests at once: no client waits for a connection of another's.
+    wide = {"max_pool_connections": 60}
+    dynamodb, sns, sqs = (aws.client(service, **wide) for service in ("dynamodb", "sns", "sqs"))
+    s3 = aws.client("s3", **wide, signature_version="s3v4")
+    for bucket in ("output", "uploads", "tasks"):
+        s3.create_bucket(Bucket=f"{name}-{bucket}")
+    make_table(dynamodb, name)
+    tasks_topic = sns.create_topic(Name=f"{name}-tasks")["TopicArn"]
+    results_topic = sns.create_topic(Name=f"{name}-results")["TopicArn"]
+    queues = {}
+    for runtime in (DYNAMIC, STATIC):
+        queues[runtime] = sqs.create_queue(QueueName=f"{name}-{runtime}")["QueueUrl"]
+        subscribe(sns, sqs, tasks_topic, queues[runtime], {"runtime": [runtime]})
+    results_queue = sqs.create_queue(QueueName=f"{name}-callbacks")["QueueUrl"]
+    subscribe(sns, sqs, results_topic, results_queue, None)
+    environment = ApiEnvironment(
+        task_topic_arn=tasks_topic,
+        result_topic_arn=results_topic,
+        output_bucket=f"{name}-output",
+        upload_bucket=f"{name}-uploads",
+        task_bucket=f"{name}-tasks",
+        task_table=name,
+        runtimes=Runtimes(
+            [
+                Runtime(STATIC, model_filename="static.safetensors", queue_url=queues[STATIC]),
+                Runtime(DYNAMIC, dynamic_model=True, model_filename=CHECKPOINT, queue_url=queues[DYNAMIC]),
+            ],
+        ),
+    )
+    return Deployment(environment, dynamodb, s3, sns, sqs, results_queue)
+
+
+def make_table(dynamodb: Any, name: str) -> None:
+    """Make the table with its indexes, as the core stack does."""
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": "S"}
+            for attribute in ("id", "runtime_status", "submitted_at_id")
+        ],
+        BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-runtime-status",
+                "KeySchema": [
+                    {"AttributeName": "runtime_status", "KeyType": "HASH"},
+                    {"AttributeName": "submitted_at_id", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            },
+        ],
+    )
+
+
+def subscribe(sns: Any, sqs: Any, topic: str, queue: str, policy: dict[str, Any] | None) -> None:
+    """Lead a topic into a queue by raw delivery, behind a filter."""
+    answer = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    attributes = {"RawMessageDelivery": "true"}
+    if policy is not None:
+        attributes["FilterPolicy"] = json.dumps(policy)
+    sns.subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=answer["Attributes"]["QueueArn"],
+        Attributes=attributes,
+    )

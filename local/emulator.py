@@ -132,6 +132,7 @@ def _settings(port: int, folder: Path) -> dict[str, str]:
         **without_aws(os.environ),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",  # in the URLs that it hands out
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "TMPDIR": str(folder),

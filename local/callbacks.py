@@ -1,0 +1,116 @@
+"""Collect what the results topic sends, as a subscriber of the pipeline would."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from local.emulator import Emulator
+
+POLL_SECONDS = 20  # SQS's longest wait; an arriving message ends it within milliseconds
+LOOK_SECONDS = 0.5  # how soon a waiting caller learns that a process died
+CLOSE = "close"  # the body of the message that ends the collector's wait
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callback:
+    """A callback as it arrived."""
+
+    body: dict[str, Any]
+    attributes: dict[str, str]
+    received_at: datetime
+
+
+class Callbacks:
+    """Every callback since the start, by task."""
+
+    def __init__(self, aws: Emulator, queue_url: str) -> None:
+        self._sqs = aws.client("sqs", read_timeout=POLL_SECONDS + 10)
+        self._queue_url = queue_url
+        self._received: list[Callback] = []
+        self._arrived = threading.Condition()
+        self._thread = threading.Thread(target=self._collect, name="callbacks", daemon=True)
+        self._thread.start()
+
+    def of(self, task_id: str) -> list[Callback]:
+        """Return the callbacks of a task so far, in the order of their arrival."""
+        with self._arrived:
+            return [callback for callback in self._received if callback.body.get("id") == task_id]
+
+    def wait_for(
+        self,
+        task_id: str,
+        *,
+        timeout: float,
+        which: Callable[[Callback], bool] = lambda callback: callback.body["result"] is not None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Callback:
+        """Wait for a task's callback, the final one unless told otherwise; raise `TimeoutError` without one.
+
+        `check` is called now and then, and raises what makes waiting pointless.
+        """
+        found: list[Callback] = []
+
+        def arrived() -> bool:
+            found[:] = [callback for callback in self.of(task_id) if which(callback)]
+            return bool(found)
+
+        left = timeout
+        with self._arrived:
+            while not self._arrived.wait_for(arrived, min(LOOK_SECONDS, left)):
+                left -= LOOK_SECONDS
+                check()
+                if left <= 0:
+                    raise TimeoutError(f"no callback of {task_id} within {timeout:g} s")
+        return found[0]
+
+    def close(self) -> None:
+        """End the collector."""
+        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=CLOSE)
+        self._thread.join(timeout=5)
+
+    def _collect(self) -> None:
+        while True:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._queue_url,
+                WaitTimeSeconds=POLL_SECONDS,
+                MaxNumberOfMessages=10,
+                MessageAttributeNames=["All"],
+            )
+            now = datetime.now(UTC)
+            for message in answer.get("Messages", []):
+                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+                if message["Body"] == CLOSE:
+                    return
+                self._keep(message, now)
+
+    def _keep(self, message: dict[str, Any], now: datetime) -> None:
+        attributes = message.get("MessageAttributes", {})
+        callback = Callback(
+            body=json.loads(message["Body"]),
+            attributes={name: value["StringValue"] for name, value in attributes.items()},
+            received_at=now,
+        )
+        with self._arrived:
+            self._received.append(callback)
+            self._arrived.notify_all()
+
+
+@contextmanager
+def collected(aws: Emulator, topic_arn: str) -> Iterator[Callbacks]:
+    """Subscribe a queue of our own to the results topic and collect from it."""
+    sqs = aws.client("sqs")
+    queue_url = sqs.create_queue(QueueName="callbacks-of-this-run")["QueueUrl"]
+    names = ["QueueArn"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]["QueueArn"]
+    aws.client("sns").subscribe(
+        TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+    )
+    callbacks = Callbacks(aws, queue_url)
+    try:
+        yield callbacks
+    finally:
+        callbacks.close()

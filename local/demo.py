@@ -1,0 +1,141 @@
+"""Run the seed's two requests through the whole pipeline on this machine: `make demo`."""
+
+import copy
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from local.deploy import CONFIG, ROOT, DeployFailed
+from local.pictures import served
+from local.pipeline import Pipeline, pipeline
+from local.process import ProcessFailed
+from local.signals import exit_when_told
+from local.timeline import Timeline, table, timeline
+
+EXAMPLES = ROOT / "examples"
+OUT = ROOT / "out"
+PICTURE = "cat.png"
+RUNTIME = "sdruntime"  # the seed's
+PREAMBLE = f"""\
+The seed's two requests, through the whole pipeline on this machine. API Gateway, Lambda, DynamoDB, SNS, SQS
+and S3 are ministack's; stack and code are those of `cdk deploy`. There is no GPU: a stand-in that draws what
+it was asked for takes SD Web UI's place. The seed's link to a picture on the internet is replaced by
+examples/{PICTURE}.
+"""
+
+
+class DemoFailed(RuntimeError):  # noqa: N818 - says what happened
+    """A request did not come to its image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request of the seed, with the link replaced."""
+
+    id: str
+    version: str
+    body: dict[str, Any]
+    remark: str
+
+
+def seed_requests(http_link: str, s3_link: str) -> list[Request]:
+    """Return the seed's requests, their link to the internet replaced by the project's own picture."""
+    new = copy.deepcopy(_example("v1alpha2-image-to-image"))
+    new["task"]["content"]["init_images"] = [http_link]
+    old = copy.deepcopy(_example("v1alpha1-image-to-image"))
+    # Both of the seed's requests are called test-i2i: the second one gets a name and a folder of its own.
+    old["alwayson_scripts"] |= {"image_link": s3_link, "id_task": "test-i2i-v1alpha1"}
+    return [
+        Request(id="test-i2i", version="v1alpha2", body=new, remark=f"its picture by HTTP: {http_link}"),
+        Request(
+            id="test-i2i-v1alpha1",
+            version="v1alpha1",
+            body=old,
+            remark=f"named apart from the first, its picture by S3: {s3_link}",
+        ),
+    ]
+
+
+def run(console: Console, out: Path) -> None:
+    """Start everything, submit both requests, keep images and callbacks in `out`, stop everything."""
+    began = time.monotonic()
+
+    def step(text: str) -> None:
+        console.print(
+            f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}", highlight=False, soft_wrap=True
+        )
+
+    console.print(PREAMBLE, highlight=False)
+    with (
+        served(EXAMPLES) as address,
+        console.status("working"),
+        pipeline(config=CONFIG, runtimes=[RUNTIME], on_step=step) as running,
+    ):
+        try:
+            s3_link = running.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
+            requests = seed_requests(f"{address}/{PICTURE}", s3_link)
+            timelines = [_one(running, request, out, step) for request in requests]
+        except (DemoFailed, TimeoutError, ProcessFailed) as error:
+            raise DemoFailed(f"{error}\n{running.tails()}") from error
+        step("stopping everything")
+    console.print(table(timelines))
+    step(f"done: images and callbacks are in {_shown(out)}/")
+
+
+def main() -> int:
+    """Run the demo; 0 when both images came out."""
+    exit_when_told()
+    console = Console()
+    try:
+        run(console, OUT)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        return 130
+    except (DemoFailed, DeployFailed, ProcessFailed, TimeoutError) as error:
+        sys.stderr.write(f"demo: {error}\n")
+        return 1
+    return 0
+
+
+def _one(running: Pipeline, request: Request, out: Path, step: Callable[[str], None]) -> Timeline:
+    step(f"POST /{request.version} {request.id} ({request.remark})")
+    sent_at = datetime.now(UTC)
+    answer = running.submit(request.body, request.version)
+    if answer.status_code != 200:  # noqa: PLR2004 - HTTP's OK
+        raise DemoFailed(f"the API answered {answer.status_code}: {answer.text}")
+    step(f"     200 {answer.text}")
+    callback = running.outcome(request.id)
+    if callback["result"] is not True:
+        raise DemoFailed(f"{request.id} failed: {json.dumps(callback['error'])}")
+    folder = out / request.id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "callback.json").write_text(json.dumps(callback, indent=2, ensure_ascii=False) + "\n")
+    for link in callback["image_url"]:
+        image = folder / link.rsplit("/", 1)[1]
+        image.write_bytes(running.read(link))
+        step(f"     {_shown(image)} ({image.stat().st_size:,} bytes)")
+    received_at = running.callbacks.of(request.id)[-1].received_at
+    row = running.row(request.id) or {}
+    return timeline(request.id, row, sent_at=sent_at, received_at=received_at)
+
+
+def _example(name: str) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+    return body
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""Bring the core stack to the emulator with the CDK CLI: the same template and code that go to AWS."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.emulator import ACCOUNT, REGION, Emulator
+from local.process import Process
+
+ROOT = Path(__file__).parent.parent
+CONFIG = ROOT / "config.yaml"
+CORE = "Core"  # the core stack's id in app.py; the emulator refuses the compute stack as a whole
+CLI_SECONDS = 300.0  # the first synthesis installs the Lambda's dependencies
+
+
+class DeployFailed(RuntimeError):  # noqa: N818 - says what happened
+    """The CDK CLI refused; the message carries the end of what it printed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """A runtime as it was deployed."""
+
+    name: str
+    type: str
+    model_filename: str
+    dynamic_model: bool
+    queue_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A deployed core stack: its outputs, its runtimes, and how to call its API through the emulator."""
+
+    outputs: dict[str, str]
+    runtimes: tuple[Runtime, ...]
+    api_url: str
+    api_key: str
+
+    def runtime(self, name: str) -> Runtime:
+        """Return the runtime of that name."""
+        return next(runtime for runtime in self.runtimes if runtime.name == name)
+
+
+def synthesize(aws: Emulator, into: Path, *, config: Path = CONFIG) -> None:
+    """Synthesize the app into a folder, which `deploy` takes on any emulator (5 to 10 s)."""
+    _cdk(aws, "synth", "--quiet", "--output", str(into), CORE, config=config)
+
+
+def bootstrap(aws: Emulator) -> None:
+    """Make what `cdk deploy` needs in an account (1 s)."""
+    _cdk(aws, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
+
+
+def deploy(aws: Emulator, assembly: Path) -> Deployment:
+    """Deploy the core stack of a synthesized app to a bootstrapped emulator (2 s)."""
+    outputs_file = aws.folder / "outputs.json"
+    _cdk(
+        aws,
+        *("deploy", "--app", str(assembly), "--require-approval", "never", "--method", "direct"),
+        *("--outputs-file", str(outputs_file), CORE),
+    )
+    (outputs,) = json.loads(outputs_file.read_text(encoding="utf-8")).values()
+    return described(aws, outputs)
+
+
+def deploy_from_scratch(aws: Emulator, *, config: Path = CONFIG, assembly: Path | None = None) -> Deployment:
+    """Bootstrap and deploy to a fresh emulator, synthesizing beside the bootstrap unless that was done."""
+    with tempfile.TemporaryDirectory(prefix="sd-on-ecs-synth-") as scratch, ThreadPoolExecutor(1) as beside:
+        bootstrapped = beside.submit(bootstrap, aws)
+        if assembly is None:
+            assembly = Path(scratch) / "cdk.out"
+            synthesize(aws, assembly, config=config)
+        bootstrapped.result()
+        return deploy(aws, assembly)
+
+
+def described(aws: Emulator, outputs: dict[str, str]) -> Deployment:
+    """Read from a deployed stack what its outputs only name."""
+    host, _, path = outputs["FrontApiEndpoint"].removeprefix("https://").partition("/")
+    key = aws.client("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)
+    return Deployment(
+        outputs=outputs,
+        runtimes=tuple(_runtimes(aws)),
+        # The address that API Gateway gave leads to AWS; the emulator serves the same API at this one.
+        api_url=f"{aws.endpoint_url}/_aws/execute-api/{host.partition('.')[0]}/{path.strip('/')}",
+        api_key=key["value"],
+    )
+
+
+def _runtimes(aws: Emulator) -> list[Runtime]:
+    """Read the runtimes where the API reads them: from its Lambda's environment."""
+    for function in aws.client("lambda").list_functions()["Functions"]:
+        variables: dict[str, str] = function.get("Environment", {}).get("Variables", {})
+        if "RUNTIMES" in variables:
+            return [_runtime(each) for each in json.loads(variables["RUNTIMES"])]
+    raise DeployFailed("no deployed Lambda has RUNTIMES in its environment")
+
+
+def _runtime(settings: dict[str, Any]) -> Runtime:
+    return Runtime(
+        name=settings["name"],
+        type=settings["type"],
+        model_filename=settings["modelFilename"],
+        dynamic_model=settings["dynamicModel"],
+        queue_url=settings["queueUrl"],
+    )
+
+
+def _cdk(aws: Emulator, *arguments: str, config: Path = CONFIG) -> None:
+    command = [_cli(), "--no-notices", "--no-color", *arguments]
+    environment = aws.environment() | {
+        # "python3" in cdk.json is the interpreter that runs this.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "CDK_CONFIG_PATH": str(config.resolve()),
+        # It keeps which key belongs to which account, across emulators: not in the user's home.
+        "CDK_HOME": str(aws.folder / "cdk-home"),
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "true",
+    }
+    # A process group of its own: what the CLI starts (Python, for a synthesis) is stopped with it.
+    with Process("cdk", command, environment=environment, cwd=str(ROOT)) as cli:
+        try:
+            status = cli.wait(CLI_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise DeployFailed(f"cdk did not end within {CLI_SECONDS:g} s\n{cli.tail()}") from error
+    if status:
+        raise DeployFailed(f"cdk {arguments[0]} ended with status {status}\n{cli.tail(30)}")
+
+
+def _cli() -> str:
+    local = ROOT / "node_modules" / ".bin" / "cdk"
+    found = str(local) if local.exists() else shutil.which("cdk")
+    if found is None:
+        raise DeployFailed("the CDK CLI is not installed: run `make setup`")
+    return found

@@ -1,0 +1,139 @@
+"""The whole pipeline on this machine, from the API to the callback."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from boto3.dynamodb.types import TypeDeserializer
+
+from local.callbacks import Callbacks, collected
+from local.deploy import CONFIG, Deployment, deploy_from_scratch
+from local.emulator import Emulator, emulator
+from local.process import ProcessFailed
+from local.worker import Worker, worker
+
+CALL_SECONDS = 40.0  # API Gateway gives up after 29
+OUTCOME_SECONDS = 60.0
+
+
+class Pipeline:
+    """A running pipeline: submit by HTTP, wait for callbacks, look at what was stored."""
+
+    def __init__(self, aws: Emulator, deployment: Deployment, callbacks: Callbacks, parts: ExitStack) -> None:
+        self.aws = aws
+        self.deployment = deployment
+        self.callbacks = callbacks
+        self.workers: list[Worker] = []
+        self._parts = parts
+        self._http = parts.enter_context(httpx.Client(timeout=CALL_SECONDS, trust_env=False))
+        self._s3 = aws.client("s3")
+        self._dynamodb = aws.client("dynamodb")
+
+    @property
+    def output_bucket(self) -> str:
+        """The bucket that images are stored in."""
+        return self.deployment.outputs["OutputS3Bucket"]
+
+    def start_worker(self, runtime: str, **options: Any) -> Worker:
+        """Start one more worker of a runtime; options are those of `local.worker.worker`."""
+        deployed = self.deployment.runtime(runtime)
+        started = self._parts.enter_context(worker(self.aws, self.deployment, deployed, **options))
+        self.workers.append(started)
+        return started
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        """Call the API as a client does, with the API key unless the headers bring one."""
+        sent = {"x-api-key": self.deployment.api_key, "content-type": "application/json", **(headers or {})}
+        return self._http.request(method, f"{self.deployment.api_url}{path}", headers=sent, content=content)
+
+    def submit(self, body: Any, version: str = "v1alpha2") -> httpx.Response:
+        """Submit a task."""
+        return self.call("POST", f"/{version}", content=json.dumps(body).encode())
+
+    def outcome(self, task_id: str, *, timeout: float = OUTCOME_SECONDS) -> dict[str, Any]:
+        """Wait for the final callback of a task; say what the processes printed if there is none."""
+        try:
+            return self.callbacks.wait_for(task_id, timeout=timeout, check=self.check).body
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n  row: {self.row(task_id)}\n{self.tails()}") from error
+
+    def check(self) -> None:
+        """Raise `ProcessFailed` if a process of the pipeline has ended."""
+        for process in (self.aws.process, *(each.consumer for each in self.workers)):
+            if process.returncode is not None:
+                raise ProcessFailed(
+                    f"{process.name}: ended with status {process.returncode}\n{process.tail()}"
+                )
+
+    def tails(self) -> str:
+        """Return the end of every process's output."""
+        return "\n".join(
+            process.tail() for process in (*(each.consumer for each in self.workers), self.aws.process)
+        )
+
+    def row(self, task_id: str) -> dict[str, Any] | None:
+        """Return a task's row in plain values, or None."""
+        table = self.deployment.outputs["TaskTable"]
+        answer = self._dynamodb.get_item(TableName=table, Key={"id": {"S": task_id}}, ConsistentRead=True)
+        if "Item" not in answer:
+            return None
+        read = TypeDeserializer().deserialize
+        return {name: read(value) for name, value in answer["Item"].items()}
+
+    def objects(self, prefix: str) -> list[str]:
+        """Return the keys of the output bucket that begin with this, in order."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.output_bucket, Prefix=prefix)
+        return sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
+
+    def read(self, link: str) -> bytes:
+        """Return the bytes of an `s3://` link."""
+        bucket, _, key = link.removeprefix("s3://").partition("/")
+        content: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
+
+    def upload(self, key: str, content: bytes) -> str:
+        """Put an input into the upload bucket and return its `s3://` link."""
+        bucket = self.deployment.outputs["UploadBucket"]
+        self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+        return f"s3://{bucket}/{key}"
+
+
+@contextmanager
+def pipeline(
+    *,
+    config: Path = CONFIG,
+    assembly: Path | None = None,
+    runtimes: Iterable[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    webui_url: str | None = None,
+    on_line: Callable[[str, str], None] | None = None,
+    on_step: Callable[[str], None] = lambda _step: None,
+) -> Iterator[Pipeline]:
+    """Run emulator, core stack, and a worker for each runtime; stop all of it in the end.
+
+    `runtimes` names those that get a worker (all by default, none with an empty list), `assembly` is an app
+    that was synthesized before, `on_step` is told what comes next.
+    """
+    with ExitStack() as parts:
+        on_step("starting AWS's stand-in (ministack)")
+        aws = parts.enter_context(emulator())
+        on_step("deploying the core stack with the CDK")
+        deployment = deploy_from_scratch(aws, config=config, assembly=assembly)
+        topic = deployment.outputs["sdNotificationOutputArn"]
+        callbacks = parts.enter_context(collected(aws, topic))
+        running = Pipeline(aws, deployment, callbacks, parts)
+        wanted = [each.name for each in deployment.runtimes] if runtimes is None else list(runtimes)
+        for name in wanted:
+            on_step(f"starting SD Web UI's stand-in and the consumer of {name}")
+            running.start_worker(name, environment=environment, webui_url=webui_url, on_line=on_line)
+        yield running

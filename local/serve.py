@@ -1,0 +1,87 @@
+"""Keep the pipeline running on this machine until Ctrl-C: `make local`."""
+
+import json
+import os
+import shlex
+import sys
+import threading
+from collections.abc import Iterable
+
+from rich.console import Console
+
+from local.demo import EXAMPLES, PICTURE
+from local.deploy import CONFIG, DeployFailed
+from local.pictures import served
+from local.pipeline import Pipeline, pipeline
+from local.process import ProcessFailed
+from local.signals import exit_when_told
+
+LOOK_SECONDS = 1.0  # how soon the end of a process is noticed
+
+
+def run(console: Console, webui_url: str | None, runtimes: Iterable[str] | None) -> None:
+    """Start everything, say how to use it, and follow the consumers until interrupted."""
+
+    def step(text: str) -> None:
+        console.print(f"[dim]local[/dim] {text}", highlight=False, soft_wrap=True)
+
+    def follow(runtime: str, line: str) -> None:
+        console.print(f"{runtime} | {line}", markup=False, highlight=False, soft_wrap=True)
+
+    with (
+        served(EXAMPLES) as address,
+        pipeline(
+            config=CONFIG, runtimes=runtimes, webui_url=webui_url, on_line=follow, on_step=step
+        ) as running,
+    ):
+        _say_how(console, running, f"{address}/{PICTURE}")
+        ever = threading.Event()
+        while not ever.wait(LOOK_SECONDS):
+            running.check()
+
+
+def main() -> int:
+    """Run until Ctrl-C; 1 when a part ends by itself."""
+    exit_when_told()
+    console = Console()
+    webui_url = os.environ.get("WEBUI_URL") or None
+    # A Web UI has one GPU, so one consumer may feed it; the stand-in runs once for each runtime.
+    chosen = os.environ.get("RUNTIME") or ("sdruntime" if webui_url else None)
+    try:
+        run(console, webui_url, [chosen] if chosen else None)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        return 0
+    except (DeployFailed, ProcessFailed) as error:
+        sys.stderr.write(f"local: {error}\n")
+        return 1
+    return 0
+
+
+def _say_how(console: Console, running: Pipeline, picture: str) -> None:
+    deployment = running.deployment
+    body = json.loads((EXAMPLES / "v1alpha2-text-to-image.json").read_text(encoding="utf-8"))
+    body["task"]["metadata"]["runtime"] = running.workers[0].runtime.name
+    curl = [
+        *("curl", "-sS", f"{deployment.api_url}/v1alpha2"),
+        *("-H", f"x-api-key: {deployment.api_key}", "-H", "content-type: application/json"),
+        *("-d", json.dumps(body)),
+    ]
+    lines = [
+        "",
+        f"API       {deployment.api_url}",
+        f"KEY       {deployment.api_key}",
+        f"AWS       {running.aws.endpoint_url} (boto3: AWS_ENDPOINT_URL; any credentials)",
+        f"images    s3://{running.output_bucket}/output/",
+        f"a picture {picture}",
+        *(f"Web UI    {each.webui_url} ({each.runtime.name})" for each in running.workers),
+        "",
+        shlex.join(curl),
+        "",
+        "Ctrl-C stops everything. The consumers say:",
+    ]
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""When a task reached which stage, in milliseconds after the request was sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+
+# Stage and the row's attribute that holds its time (UTC, ISO 8601).
+STAGES = {
+    "accepted": "submitted_at",
+    "queued": "published_at",
+    "running": "started_at",
+    "stored": "finished_at",
+    "told": "told_at",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """The stages of one task; a stage that the row does not tell is None."""
+
+    name: str
+    milliseconds: dict[str, int | None]
+
+
+def timeline(name: str, row: Mapping[str, Any], *, sent_at: datetime, received_at: datetime) -> Timeline:
+    """Read a timeline from a finished task's row, and from when the callback arrived."""
+
+    def since(moment: datetime) -> int:
+        return round((moment - sent_at).total_seconds() * 1000)
+
+    reached: dict[str, int | None] = {
+        stage: since(datetime.fromisoformat(row[attribute])) if row.get(attribute) else None
+        for stage, attribute in STAGES.items()
+    }
+    # The subscriber's clock is the same one here, and it is the subscriber who is told.
+    return Timeline(name=name, milliseconds=reached | {"told": since(received_at)})
+
+
+def table(timelines: list[Timeline]) -> Table:
+    """Lay timelines out for a terminal, a task a line."""
+    drawn = Table(title="milliseconds after the request was sent", title_justify="left")
+    drawn.add_column("task")
+    for stage in STAGES:
+        drawn.add_column(stage, justify="right")
+    for each in timelines:
+        times = (each.milliseconds[stage] for stage in STAGES)
+        drawn.add_row(each.name, *("-" if time is None else str(time) for time in times))
+    return drawn

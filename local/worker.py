@@ -1,0 +1,88 @@
+"""A GPU's place on this machine: a Web UI and the consumer that feeds it, as two processes."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.deploy import ROOT, Deployment, Runtime
+from local.emulator import Emulator
+from local.process import Process
+from local.standin import StandIn, stand_in
+
+CONSUMER_STOP_SECONDS = 15.0  # it gives its message back, which takes a few calls
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """A consumer and, unless the Web UI is somebody else's, the stand-in that it feeds."""
+
+    runtime: Runtime
+    webui_url: str
+    consumer: Process
+    webui: StandIn | None
+
+
+def consumer_environment(
+    aws: Emulator, deployment: Deployment, runtime: Runtime, *, webui_url: str, model_dir: Path
+) -> dict[str, str]:
+    """Return the consumer's settings (design, section 5) for a deployed runtime."""
+    outputs = deployment.outputs
+    return aws.environment() | {
+        "RUNTIME_NAME": runtime.name,
+        "RUNTIME_TYPE": runtime.type,
+        "TASK_QUEUE_URL": runtime.queue_url,
+        "RESULT_TOPIC_ARN": outputs["sdNotificationOutputArn"],
+        "OUTPUT_BUCKET": outputs["OutputS3Bucket"],
+        "TASK_TABLE": outputs["TaskTable"],
+        "TASK_BUCKET": outputs["LargeTaskBucket"],
+        "INPUT_BUCKETS": outputs["UploadBucket"],
+        # What this Web UI lists is what exists.
+        "MODEL_BUCKET": "",
+        "MODEL_DIR": str(model_dir),
+        "WEBUI_URL": webui_url,
+        "DYNAMIC_MODEL": str(runtime.dynamic_model).lower(),
+        "MODEL_FILENAME": runtime.model_filename,
+        # Pictures come from a server on this machine.
+        "ALLOW_PRIVATE_INPUTS": "true",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextmanager
+def worker(
+    aws: Emulator,
+    deployment: Deployment,
+    runtime: Runtime,
+    *,
+    environment: Mapping[str, str] | None = None,
+    webui_url: str | None = None,
+    on_line: Callable[[str, str], None] | None = None,
+) -> Iterator[Worker]:
+    """Run a consumer, and the stand-in before it unless `webui_url` says where a Web UI is.
+
+    `environment` goes over the consumer's settings; `on_line` gets the consumer's output (runtime, line).
+    """
+    if webui_url is None:
+        with (
+            stand_in(os.environ) as webui,
+            worker(
+                aws, deployment, runtime, environment=environment, webui_url=webui.url, on_line=on_line
+            ) as running,
+        ):
+            yield Worker(runtime=runtime, webui_url=webui.url, consumer=running.consumer, webui=webui)
+        return
+    model_dir = aws.folder / "models" / runtime.name
+    model_dir.mkdir(parents=True, exist_ok=True)
+    settings = consumer_environment(aws, deployment, runtime, webui_url=webui_url, model_dir=model_dir)
+    with Process(
+        f"consumer {runtime.name}",
+        [sys.executable, "-m", "container.consumer"],
+        environment=settings | dict(environment or {}),
+        cwd=str(ROOT),
+        stop_seconds=CONSUMER_STOP_SECONDS,
+        on_line=None if on_line is None else lambda line: on_line(runtime.name, line),
+    ) as consumer:
+        yield Worker(runtime=runtime, webui_url=webui_url, consumer=consumer, webui=None)

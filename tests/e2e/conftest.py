@@ -1,0 +1,12 @@
+"""Fixtures of the end-to-end tests."""
+
+import pytest
+
+from tests.e2e.fixtures import assembly, group_by_pipeline, pictures, pipeline, task_id
+
+__all__ = ["assembly", "pictures", "pipeline", "task_id"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Send tests that share the pipeline to one process."""
+    group_by_pipeline(items)

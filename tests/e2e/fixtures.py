@@ -1,0 +1,63 @@
+"""A running pipeline for tests: one for each test process, started once.
+
+Whoever needs it elsewhere imports these fixtures in a conftest.py of its own.
+"""
+
+import fcntl
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.deploy import synthesize
+from local.emulator import emulator
+from local.pictures import served
+from local.pipeline import Pipeline
+from local.pipeline import pipeline as running_pipeline
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return the synthesized app, made once for all test processes of a run."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    folder = shared / "cdk.out"
+    with (shared / "cdk.out.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "manifest.json").exists():
+            with emulator() as aws:
+                synthesize(aws, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pipeline(assembly: Path) -> Iterator[Pipeline]:
+    """Run emulator, core stack, and a worker for each runtime of config.yaml."""
+    with running_pipeline(assembly=assembly) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Iterator[str]:
+    """Serve examples/ by HTTP; return the address, without a slash at its end."""
+    with served(EXAMPLES) as address:
+        yield address
+
+
+@pytest.fixture
+def task_id(request: pytest.FixtureRequest) -> str:
+    """Return an id that no other test uses, and that says whose it is."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")
+    return f"{name[:80]}-{secrets.token_hex(4)}"
+
+
+def group_by_pipeline(items: list[pytest.Item]) -> None:
+    """Send tests that share the pipeline to one process (`--dist loadgroup`)."""
+    for item in items:
+        if "pipeline" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("pipeline"))
+            item.add_marker(pytest.mark.e2e)

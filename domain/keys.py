@@ -7,6 +7,9 @@ from typing import Final
 ATTEMPT_METADATA: Final = "attempt"
 """The S3 metadata of every object stored for a task: which attempt's it is."""
 
+ARCHIVE_PREFIX: Final = "dead-letters/"
+"""In the large-task bucket: what buried messages lie under."""
+
 _TAIL: Final = re.compile(r"(-(\d+|grid)\.[a-z0-9]+|\.out)")
 
 
@@ -50,6 +53,11 @@ class OutputKeys:
 def content_key(task_id: str, attempt: str) -> str:
     """Return the key, in the large-task bucket, of content that SNS cannot carry."""
     return f"content/{task_id}/{attempt}.json"
+
+
+def archive_key(day: str, runtime: str, message_id: str) -> str:
+    """Return the key, in the large-task bucket, of a buried message; `day` is `YYYY-MM-DD`."""
+    return f"{ARCHIVE_PREFIX}{day}/{runtime}/{message_id}.json"
 
 
 def s3_uri(bucket: str, key: str) -> str:

@@ -180,6 +180,8 @@ def _final(
         "output": output,
         "error": dict(error) if error else None,
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
+        # Present until it is told: a sparse index over it shows the sweep what nobody told.
+        "untold": row.runtime,
     }
     if status is Status.COMPLETED:
         values["progress"] = 1
@@ -194,7 +196,7 @@ def _final(
 def tell(row: Row, now: datetime) -> Transition:
     """Note that the callback of a finished row was sent; publishing comes first: it may be sent twice."""
     conditions = (equals("attempt", row.attempt), Absent("told_at"))
-    return Transition("tell", conditions, set={"told_at": iso(now)})
+    return Transition("tell", conditions, set={"told_at": iso(now)}, remove=("untold",))
 
 
 def cancel_queued(row: Row, now: datetime) -> Transition:

@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from domain.keys import ARCHIVE_PREFIX
 from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS
 from infra.bucket import Bucket
 from infra.code import function_code
@@ -18,7 +19,6 @@ from infra.log_retention import log_retention
 from infra.rest_api import RestApi
 from infra.retention import (
     ARCHIVE_DAYS,
-    ARCHIVE_PREFIX,
     CONTENT_PREFIX,
     DEAD_LETTER_TIMEOUT_SECONDS,
     SWEEP_EVERY_MINUTES,
@@ -72,7 +72,6 @@ class CoreStack(cdk.Stack):
             "OUTPUT_BUCKET": self.output.bucket_name,
             "TASK_BUCKET": self.large_tasks.bucket_name,
             "TASK_TABLE": self.table.table.table_name,
-            "API_TIMEOUT_SECONDS": str(API_TIMEOUT_SECONDS),
             "RUNTIMES": self.to_json_string(
                 [self._runtime(runtime) for runtime in self.settings.models_runtime]
             ),
@@ -111,13 +110,13 @@ class CoreStack(cdk.Stack):
         )
         table = self.table.table.table_arn
         function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
-        function.allow("dynamodb:Query", on=self.table.index_arn)
+        function.allow("dynamodb:Query", on=self.table.index_arns)
         function.allow("sns:Publish", on=[self.tasks.topic.topic_arn, self.results.topic_arn])
         function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
         function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*"))
         function.allow("s3:PutObject", on=self.uploads.arn_for_objects("*"))
-        # The presigned links of a task's images carry this right.
-        function.allow("s3:GetObject", on=self.output.arn_for_objects("*"))
+        # The presigned links of a task's images carry the right to get them.
+        self._allow_clearing(function)
         return function
 
     def _sweep(self) -> Function:
@@ -127,9 +126,10 @@ class CoreStack(cdk.Stack):
             timeout_seconds=SWEEP_TIMEOUT_SECONDS,
         )
         function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=self.table.table.table_arn)
-        function.allow("dynamodb:Query", on=self.table.index_arn)
+        function.allow("dynamodb:Query", on=self.table.index_arns)
         function.allow("sns:Publish", on=[self.tasks.topic.topic_arn, self.results.topic_arn])
         function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
+        self._allow_clearing(function)
         schedule = events.Schedule.rate(cdk.Duration.minutes(SWEEP_EVERY_MINUTES))
         # The next run is the retry.
         target = targets.LambdaFunction(function.entry, retry_attempts=0)
@@ -141,16 +141,22 @@ class CoreStack(cdk.Stack):
             "DeadLetters",
             handler="functions.dead_letters.handler.handler",
             timeout_seconds=DEAD_LETTER_TIMEOUT_SECONDS,
-            environment={"ARCHIVE_PREFIX": ARCHIVE_PREFIX},
         )
-        function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=self.table.table.table_arn)
+        table = self.table.table.table_arn
+        function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
         function.allow("sns:Publish", on=self.results.topic_arn)
+        self._allow_clearing(function)
         function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{ARCHIVE_PREFIX}*"))
         for queue in (*self.tasks.dead_letter_queues.values(), self.tasks.undelivered):
             function.function.add_event_source(
                 sources.SqsEventSource(queue, batch_size=10, report_batch_item_failures=True)
             )
         return function
+
+    def _allow_clearing(self, function: Function) -> None:
+        """Let whoever tells an outcome delete what losing workers stored (`adapters.litter`)."""
+        function.allow("s3:GetObject", "s3:DeleteObject", on=self.output.arn_for_objects("*"))
+        function.allow("s3:ListBucket", on=self.output.bucket_arn)
 
     def _outputs(self) -> None:
         key_id = self.api.key.key_id

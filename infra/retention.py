@@ -8,9 +8,8 @@ from domain.limits import ROW_DAYS
 # (`LARGE_CONTENT_DAYS`), so an operator redrives within a week.
 ARCHIVE_DAYS: Final = ROW_DAYS
 
-# In the large-task bucket: what messages refer to (`domain.keys.content_key`), and buried messages.
+# In the large-task bucket: what messages refer to (`domain.keys.content_key`).
 CONTENT_PREFIX: Final = "content/"
-ARCHIVE_PREFIX: Final = "dead-letters/"
 
 SWEEP_TIMEOUT_SECONDS: Final = 120
 # "Queued for minutes while its queue holds nothing": looking more often finds nothing sooner.

@@ -6,6 +6,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+from adapters.listing import BY_RUNTIME_STATUS, UNTOLD
+
 # What a list shows. Neither progress nor lease: a heartbeat would then be written twice.
 _LISTED: Final = [
     "status",
@@ -20,9 +22,7 @@ _LISTED: Final = [
 
 
 class TaskTable(Construct):
-    """One row a task, with an index that lists tasks by runtime and status, newest last."""
-
-    INDEX: Final = "by-runtime-status"
+    """One row a task, with an index of tasks by runtime and status and one of outcomes that nobody told."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
@@ -39,14 +39,21 @@ class TaskTable(Construct):
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
         self.table.add_global_secondary_index(
-            index_name=self.INDEX,
+            index_name=BY_RUNTIME_STATUS,
             partition_key=dynamodb.Attribute(name="runtime_status", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="submitted_at_id", type=dynamodb.AttributeType.STRING),
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=_LISTED,
         )
+        # Sparse: a row is in it from its outcome to its callback, most for milliseconds.
+        self.table.add_global_secondary_index(
+            index_name=UNTOLD,
+            partition_key=dynamodb.Attribute(name="untold", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="finished_at", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
 
     @property
-    def index_arn(self) -> str:
-        """The index, as a policy names it."""
-        return f"{self.table.table_arn}/index/{self.INDEX}"
+    def index_arns(self) -> list[str]:
+        """The indexes, as a policy names them."""
+        return [f"{self.table.table_arn}/index/{name}" for name in (BY_RUNTIME_STATUS, UNTOLD)]

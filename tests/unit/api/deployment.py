@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.listing import BY_RUNTIME_STATUS, UNTOLD
 from adapters.table import Table
 from domain.routing import Runtime, Runtimes
 from domain.row import Row
@@ -106,17 +107,37 @@ def make_table(dynamodb: Any, name: str) -> None:
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in ("id", "runtime_status", "submitted_at_id")
+            for attribute in ("id", "runtime_status", "submitted_at_id", "untold", "finished_at")
         ],
         BillingMode="PAY_PER_REQUEST",
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "by-runtime-status",
+                "IndexName": BY_RUNTIME_STATUS,
                 "KeySchema": [
                     {"AttributeName": "runtime_status", "KeyType": "HASH"},
                     {"AttributeName": "submitted_at_id", "KeyType": "RANGE"},
                 ],
-                "Projection": {"ProjectionType": "ALL"},
+                "Projection": {
+                    "ProjectionType": "INCLUDE",
+                    "NonKeyAttributes": [
+                        "status",
+                        "runtime",
+                        "tasktype",
+                        "attempt",
+                        "submitted_at",
+                        "published_at",
+                        "started_at",
+                        "finished_at",
+                    ],
+                },
+            },
+            {
+                "IndexName": UNTOLD,
+                "KeySchema": [
+                    {"AttributeName": "untold", "KeyType": "HASH"},
+                    {"AttributeName": "finished_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
             },
         ],
     )

@@ -1,0 +1,75 @@
+"""Lists of tasks from the table's indexes: eventually consistent, never a scan."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from adapters.table import read_item
+from domain.row import Row, Status
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BY_RUNTIME_STATUS: Final = "by-runtime-status"
+"""Index by `runtime_status` (`RUNTIME#STATUS`), sorted by `submitted_at_id` (`TIME#ID`).
+
+No partition of it is hot: a task is written into it five times in its life (submitted, published, running,
+finished, and when it leaves its partitions), a partition takes 1,000 writes a second, and progress and leases
+are not projected, so heartbeats do not touch it.
+"""
+
+UNTOLD: Final = "untold"
+"""Sparse index of outcomes whose callback is not noted, by `untold` (the runtime) and `finished_at`."""
+
+
+class Listing:
+    """Query the indexes; rows hold what is projected, no more."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def newest(self, runtime: str, status: Status, *, below: str | None, limit: int) -> list[Row]:
+        """Return up to `limit` tasks, newest first, whose `submitted_at_id` is below that one."""
+        condition = "runtime_status = :partition"
+        values = {":partition": {"S": f"{runtime}#{status.value}"}}
+        if below is not None:
+            condition += " AND submitted_at_id < :below"
+            values[":below"] = {"S": below}
+        rows: list[Row] = []
+        pages = self._pages(
+            IndexName=BY_RUNTIME_STATUS,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        for page in pages:
+            rows += page
+            if len(rows) >= limit:
+                break
+        return rows[:limit]
+
+    def oldest(self, runtime: str, status: Status, *, before: str) -> Iterator[Row]:
+        """Yield the tasks submitted before a time, oldest first."""
+        for page in self._pages(
+            IndexName=BY_RUNTIME_STATUS,
+            KeyConditionExpression="runtime_status = :partition AND submitted_at_id < :before",
+            ExpressionAttributeValues={
+                ":partition": {"S": f"{runtime}#{status.value}"},
+                ":before": {"S": before},
+            },
+        ):
+            yield from page
+
+    def untold(self, runtime: str, *, before: str) -> Iterator[str]:
+        """Yield the ids of tasks that finished before a time and were not told, oldest first."""
+        for page in self._pages(
+            IndexName=UNTOLD,
+            KeyConditionExpression="untold = :runtime AND finished_at < :before",
+            ExpressionAttributeValues={":runtime": {"S": runtime}, ":before": {"S": before}},
+        ):
+            yield from (row.id for row in page)
+
+    def _pages(self, **query: Any) -> Iterator[list[Row]]:
+        for page in self._client.get_paginator("query").paginate(TableName=self._table, **query):
+            yield [read_item(item) for item in page["Items"]]

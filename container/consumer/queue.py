@@ -1,0 +1,96 @@
+"""The runtime's SQS queue."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+MAX_BATCH = 10
+"""SQS's limit for one receive or one batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Hold one reception of a message."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receive_count: int = 1
+    trace: str | None = None
+
+
+class SqsQueue:
+    """Receive, keep, give back and delete messages of one queue."""
+
+    def __init__(self, client: "SQSClient", url: str, *, visibility_seconds: int) -> None:
+        self._client = client
+        self._url = url
+        self._visibility_seconds = visibility_seconds
+
+    def receive(self, *, wait_seconds: int, most: int = 1) -> list[Delivery]:
+        """Return up to `most` messages (10 at the most), none when none came within `wait_seconds`."""
+        answer = self._client.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=min(most, MAX_BATCH),
+            WaitTimeSeconds=wait_seconds,
+            VisibilityTimeout=self._visibility_seconds,
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "AWSTraceHeader"],
+        )
+        return [
+            Delivery(
+                message_id=message["MessageId"],
+                receipt_handle=message["ReceiptHandle"],
+                body=message["Body"],
+                receive_count=int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1")),
+                trace=message.get("Attributes", {}).get("AWSTraceHeader"),
+            )
+            for message in answer.get("Messages", [])
+        ]
+
+    def extend(self, deliveries: Sequence[Delivery], seconds: int) -> None:
+        """Keep messages invisible for `seconds` more, ten a call; one that is gone already is no error."""
+        for batch in _batches(deliveries):
+            self._client.change_message_visibility_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {
+                        "Id": str(index),
+                        "ReceiptHandle": delivery.receipt_handle,
+                        "VisibilityTimeout": seconds,
+                    }
+                    for index, delivery in enumerate(batch)
+                ],
+            )
+
+    def give_back(self, delivery: Delivery, seconds: int) -> None:
+        """Make a message visible again after `seconds`."""
+        self.extend([delivery], seconds)
+
+    def delete(self, delivery: Delivery) -> None:
+        """Take a message from the queue for good."""
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=delivery.receipt_handle)
+
+    def bury(self, delivery: Delivery) -> None:
+        """Move a message to the dead-letter queue with its body, at once; without one, leave it to SQS."""
+        if self._dead_letter_url is None:
+            return
+        self._client.send_message(QueueUrl=self._dead_letter_url, MessageBody=delivery.body)
+        self.delete(delivery)
+
+    @cached_property
+    def _dead_letter_url(self) -> str | None:
+        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
+        policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+        arn = policy.get("deadLetterTargetArn")
+        if not arn:
+            return None
+        return self._client.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+
+
+def _batches(deliveries: Sequence[Delivery]) -> list[Sequence[Delivery]]:
+    return [deliveries[start : start + MAX_BATCH] for start in range(0, len(deliveries), MAX_BATCH)]

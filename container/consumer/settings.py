@@ -1,0 +1,54 @@
+"""The consumer's settings, from its environment (design, section 5)."""
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.limits import VISIBILITY_SECONDS
+
+
+class Settings(BaseSettings):
+    """Hold one typed value a variable; AWS's own variables are boto3's."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    runtime_name: str = Field(min_length=1)
+    runtime_type: str = Field(default="sdwebui", pattern="^sdwebui$")
+    task_queue_url: str = Field(pattern=r"^https?://")
+    result_topic_arn: str = Field(pattern=r"^arn:")
+    output_bucket: str = Field(min_length=1)
+    task_table: str = ""
+    task_bucket: str = ""
+    input_buckets: str = ""
+    model_bucket: str = ""
+    model_dir: str = ""
+    webui_url: str = Field(default="http://127.0.0.1:7860", pattern=r"^https?://")
+    dynamic_model: bool = False
+    model_filename: str = ""
+    prefetch: int = Field(default=2, ge=0, le=10)
+    inference_timeout_seconds: float = Field(default=900, gt=0)
+    visibility_seconds: int = Field(default=VISIBILITY_SECONDS, ge=6, le=43200)
+    allow_private_inputs: bool = False
+    notify_running: bool = False
+    """Send a callback with status `running` when the GPU takes a task."""
+    leave_seconds: float = Field(default=75, gt=0, le=90)
+    """How long a leaving worker lets its running job end: spot gives 120 s, of which 90 are planned for."""
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
+
+    @property
+    def readable_buckets(self) -> frozenset[str]:
+        """Return the buckets that a task's `s3://` links may name."""
+        listed = frozenset(filter(None, (part.strip() for part in self.input_buckets.split(","))))
+        return listed | {self.output_bucket}
+
+
+class BadSettings(Exception):  # noqa: N818 - printed as one line
+    """Say, in one line, which settings are missing or bad."""
+
+
+def read_settings() -> Settings:
+    """Return the settings; raise BadSettings with one line that names each bad one."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # pydantic-settings fills them from the environment
+    except ValidationError as invalid:
+        faults = (f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in invalid.errors())
+        raise BadSettings("; ".join(faults)) from None

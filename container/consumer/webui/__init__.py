@@ -1,0 +1,1 @@
+"""SD Web UI as the consumer meets it: its API, its faults, its answers."""

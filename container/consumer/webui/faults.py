@@ -1,0 +1,105 @@
+"""Whose fault an answer of SD Web UI is, by the recorded bodies: its status does not tell.
+
+Sources: `16-*`, `20-*`, `55-*`, `81-*`, `84-*` of the recorded contract.
+"""
+
+import json
+import re
+from typing import Any, Final
+
+from domain.errors import ErrorCode, PassingFault, TaskFailed
+
+MAX_DETAIL: Final = 500
+"""Characters of an error's text that are kept: a 422 echoes its input, which can be a whole image."""
+
+
+class Poisoned(PassingFault):
+    """Say that this Web UI fails every job since a checkpoint failed to load (55-poisoned-worker-log)."""
+
+
+class Unsure(PassingFault):
+    """Say that a 500 may be anybody's fault: one more try, then it is the task's."""
+
+
+_POISONED: Final = re.compile(r"'NoneType' object has no attribute 'sd_checkpoint_info'")
+_OUT_OF_MEMORY: Final = re.compile(r"out of memory|OutOfMemory|can't allocate memory|not enough memory", re.I)
+_UNUSABLE_MODEL: Final = re.compile(
+    r"Failed to recognize model type|not a valid safetensors|invalid header|HeaderTooLarge|HeaderTooSmall"
+    r"|MetadataIncompleteBuffer|InvalidHeader|Error while deserializing header|PytorchStreamReader",
+    re.I,
+)
+_NO_MODEL: Final = re.compile(r"You do not have any model|^model '.*' not found$|^No checkpoints found")
+_CALLERS_TYPES: Final = frozenset(
+    {"ZeroDivisionError", "IndexError", "KeyError", "TypeError", "AssertionError", "OverflowError"},
+)
+_CALLERS_TEXTS: Final = re.compile(
+    r"Invalid encoded image|Invalid image url|Requests not allowed|Request to local resource not allowed"
+    r"|Invalid image format|Overflow when unpacking|negative dimension|must be non-negative"
+    r"|padded input size|could not find upscaler|Could not find checkpoint|image file is truncated"
+    r"|cannot identify image file|has no attribute 'startswith'|Script '.*' not found",
+)
+_UNSEEN_ROUTE: Final = {"detail": "Not Found"}
+
+
+def fault_of(status: int, body: bytes) -> TaskFailed | PassingFault:
+    """Return the exception that an answer other than 200 stands for."""
+    answer = _parse(body)
+    kind, text = _error_of(answer)
+    said = (
+        f"SD Web UI answered {status}: {kind}: {text}".rstrip(": ")
+        if kind
+        else f"SD Web UI answered {status}: {text}"
+    )
+    said = said[:MAX_DETAIL]
+    kept = _trim(answer)
+    if status == 404 and answer == _UNSEEN_ROUTE:  # noqa: PLR2004 - HTTP's number
+        # Also what a Web UI answers before its /sdapi routes exist (83-webui-readiness-race).
+        return PassingFault(ErrorCode.WEBUI_UNAVAILABLE, said, response=kept)
+    if status in (401, 403, 408, 429, 502, 503, 504):
+        return PassingFault(ErrorCode.WEBUI_UNAVAILABLE, said, response=kept)
+    if status < 500:  # noqa: PLR2004 - HTTP's number
+        return TaskFailed(ErrorCode.WEBUI_REJECTED, said, response=kept)
+    if _POISONED.search(text):
+        return Poisoned(ErrorCode.WEBUI_UNAVAILABLE, said, response=kept)
+    if _OUT_OF_MEMORY.search(f"{kind} {text}"):
+        return TaskFailed(ErrorCode.OUT_OF_MEMORY, said, response=kept)
+    if _UNUSABLE_MODEL.search(text):
+        return TaskFailed(ErrorCode.MODEL_UNUSABLE, said, response=kept)
+    if _NO_MODEL.search(text):
+        return PassingFault(ErrorCode.WEBUI_UNAVAILABLE, said, response=kept)
+    if kind in _CALLERS_TYPES or _CALLERS_TEXTS.search(text):
+        return TaskFailed(ErrorCode.WEBUI_ERROR, said, response=kept)
+    return Unsure(ErrorCode.WEBUI_ERROR, said, response=kept)
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return {"detail": body[:MAX_DETAIL].decode(errors="replace")}
+
+
+def _error_of(answer: Any) -> tuple[str, str]:
+    """Return type and text of an error in any of the recorded shapes."""
+    if not isinstance(answer, dict):
+        return "", str(answer)[:MAX_DETAIL]
+    kind = answer.get("error")
+    detail = answer.get("detail")
+    if isinstance(detail, list):  # pydantic's 422
+        texts = (
+            f"{'.'.join(map(str, e.get('loc', [])))}: {e.get('msg')}" for e in detail if isinstance(e, dict)
+        )
+        return "", "; ".join(texts)
+    text = answer.get("message") or answer.get("errors") or detail or ""
+    return (kind if isinstance(kind, str) else ""), str(text)
+
+
+def _trim(value: Any) -> Any:
+    """Return an answer with every long text cut: it is stored and may echo an image."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_DETAIL else f"{value[:MAX_DETAIL]}… ({len(value)} characters)"
+    if isinstance(value, list):
+        return [_trim(item) for item in value[:20]]
+    if isinstance(value, dict):
+        return {key: _trim(item) for key, item in list(value.items())[:50] if key != "input"}
+    return value

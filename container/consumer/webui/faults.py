@@ -22,11 +22,11 @@ class Unsure(PassingFault):
 
 
 _POISONED: Final = re.compile(r"'NoneType' object has no attribute 'sd_checkpoint_info'")
-_OUT_OF_MEMORY: Final = re.compile(r"out of memory|OutOfMemory|can't allocate memory|not enough memory", re.I)
+_OUT_OF_MEMORY: Final = re.compile(r"out of memory|OutOfMemory|can't allocate memory|not enough memory", re.IGNORECASE)
 _UNUSABLE_MODEL: Final = re.compile(
     r"Failed to recognize model type|not a valid safetensors|invalid header|HeaderTooLarge|HeaderTooSmall"
     r"|MetadataIncompleteBuffer|InvalidHeader|Error while deserializing header|PytorchStreamReader",
-    re.I,
+    re.IGNORECASE,
 )
 _NO_MODEL: Final = re.compile(r"You do not have any model|^model '.*' not found$|^No checkpoints found")
 _CALLERS_TYPES: Final = frozenset(

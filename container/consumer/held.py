@@ -55,4 +55,3 @@ class Held:
         """Raise LetGo when the task is no longer ours."""
         if self.lost.is_set():
             raise LetGo(self.id)
-

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 from adapters.table import Written
 from container.consumer.queue import Delivery
-from domain.protocol import Transition
 from domain.row import Row
+from domain.transition import Transition
 
 
 class State(Protocol):

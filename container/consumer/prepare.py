@@ -100,8 +100,12 @@ def _script_fields(value: Any, path: str) -> Iterator[Found]:
 
 def _value(holder: Any, key: str | int, path: str) -> Iterator[Found]:
     value = holder.get(key) if isinstance(holder, dict) else holder[key]
-    if begins_as_link(value):
-        yield path, value, lambda encoded: holder.__setitem__(key, encoded)
+    if isinstance(value, str) and begins_as_link(value):
+
+        def put(encoded: str) -> None:
+            holder[key] = encoded
+
+        yield path, value, put
 
 
 def _move_image_links(scripts: Any) -> None:

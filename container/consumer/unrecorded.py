@@ -3,8 +3,8 @@
 import threading
 
 from adapters.table import Written
-from domain.protocol import Transition
 from domain.row import Row
+from domain.transition import Transition
 
 
 class Unrecorded:
@@ -17,6 +17,7 @@ class Unrecorded:
     def get(self, task_id: str) -> Row | None:
         """Return None: every delivery makes its row anew."""
         del task_id
+        return None  # noqa: RET501, PLR1711 - the answer, not the absence of one
 
     def write(self, task_id: str, transition: Transition) -> Written:
         """Apply a transition to the row in hand."""

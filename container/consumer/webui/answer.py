@@ -70,7 +70,7 @@ def _info(text: Any) -> dict[str, Any]:
 
 
 def _images(encoded: list[str], info: dict[str, Any]) -> Iterator[Image]:
-    # A grid comes first, has no seed of its own, and shifts the infotexts by one (11-*-save_images, 12-*-matrix).
+    # A grid comes first, has no seed of its own, and shifts the infotexts by one (11-*-save_images).
     seeds = info.get("all_seeds") or []
     texts = info.get("infotexts") or []
     first = info.get("index_of_first_image") or 0

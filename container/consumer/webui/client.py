@@ -12,7 +12,7 @@ from domain.errors import ErrorCode, PassingFault
 
 CONNECT_SECONDS: Final = 5
 PROBE_SECONDS: Final = 10
-"""Routes without a job answer in milliseconds; while 40 requests wait they hang (72-threadpool-exhaustion)."""
+"""Routes without a job answer in milliseconds; they hang while 40 requests wait (72-threadpool-*)."""
 
 KEEPALIVE_SECONDS: Final = 5
 """The server closes idle connections after 30 s: drop them well before, so that none dies under a job."""

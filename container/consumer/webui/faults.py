@@ -22,7 +22,9 @@ class Unsure(PassingFault):
 
 
 _POISONED: Final = re.compile(r"'NoneType' object has no attribute 'sd_checkpoint_info'")
-_OUT_OF_MEMORY: Final = re.compile(r"out of memory|OutOfMemory|can't allocate memory|not enough memory", re.IGNORECASE)
+_OUT_OF_MEMORY: Final = re.compile(
+    r"out of memory|OutOfMemory|can't allocate memory|not enough memory", re.IGNORECASE
+)
 _UNUSABLE_MODEL: Final = re.compile(
     r"Failed to recognize model type|not a valid safetensors|invalid header|HeaderTooLarge|HeaderTooSmall"
     r"|MetadataIncompleteBuffer|InvalidHeader|Error while deserializing header|PytorchStreamReader",
@@ -41,7 +43,7 @@ _CALLERS_TEXTS: Final = re.compile(
 _UNSEEN_ROUTE: Final = {"detail": "Not Found"}
 
 
-def fault_of(status: int, body: bytes) -> TaskFailed | PassingFault:
+def fault_of(status: int, body: bytes) -> TaskFailed | PassingFault:  # noqa: PLR0911 - a table in words
     """Return the exception that an answer other than 200 stands for."""
     answer = _parse(body)
     kind, text = _error_of(answer)

@@ -1,0 +1,49 @@
+"""`python -m container.consumer`: consume the queue of one runtime until told to leave."""
+
+import logging
+import sys
+from typing import Final
+
+from container.consumer.gpu import ReplaceWebUi
+from container.consumer.leaving import Departure
+from container.consumer.logs import log_to_stdout
+from container.consumer.settings import BadSettings, read_settings
+from container.consumer.wiring import wire
+from container.consumer.worker import Worker
+
+log = logging.getLogger(__name__)
+
+REPLACE_WEBUI: Final = 75
+"""Exit status that ECS ignores, so that it replaces the whole task (design, section 5); EX_TEMPFAIL."""
+
+
+def main() -> int:
+    """Run the consumer; return its exit status."""
+    try:
+        settings = read_settings()
+    except BadSettings as bad:
+        print(f"consumer: {bad}", file=sys.stderr)  # noqa: T201 - one line for a person
+        return 2
+    log_to_stdout(settings.log_level, runtime=settings.runtime_name)
+    parts = wire(settings)
+
+    def give_all_back() -> None:
+        for held in parts.heartbeat.held():
+            parts.outcomes.give_back(held, spend_try=False)
+
+    departure = Departure(
+        parts.gpu, parts.pace, leave_seconds=settings.leave_seconds, give_all_back=give_all_back
+    )
+    departure.install()
+    log.info("consumer started")
+    try:
+        Worker(parts, departure.leaving).run()
+    except ReplaceWebUi as order:
+        log.error("SD Web UI must be replaced", extra={"reason": str(order)})  # noqa: TRY400 - no fault of ours
+        return REPLACE_WEBUI
+    log.info("consumer left")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

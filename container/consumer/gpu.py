@@ -1,0 +1,118 @@
+"""The one job that SD Web UI runs at a time."""
+
+import logging
+import threading
+from contextlib import suppress
+from typing import Final
+
+from container.consumer.held import Held
+from container.consumer.pace import Pace
+from container.consumer.ports import Models
+from container.consumer.webui.client import InferenceTimedOut, WebUi
+from container.consumer.webui.request import PATHS
+from domain.errors import ErrorCode, PassingFault, TaskFailed
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 30
+"""How long an interrupted job may take to its next step before Web UI counts as hung."""
+
+
+class ReplaceWebUi(Exception):  # noqa: N818 - an order
+    """Say that this Web UI must be replaced (exit status 75)."""
+
+
+class Interrupted(Exception):  # noqa: N818 - what happened
+    """Say that the job was stopped half-way: whatever it returned is not stored."""
+
+
+class Gpu:
+    """Run prepared tasks one at a time, and stop the running one when told."""
+
+    def __init__(
+        self, webui: WebUi, models: Models, pace: Pace, *, stop_seconds: float = STOP_SECONDS
+    ) -> None:
+        self._webui = webui
+        self._models = models
+        self._pace = pace
+        self._stop_seconds = stop_seconds
+        # Held while an interrupt is on its way, so that it never hits the next job: it is global.
+        self._lock = threading.Lock()
+        self._current: Held | None = None
+        self._stopping = False
+
+    def infer(self, held: Held) -> tuple[bytes, str | None]:
+        """Return Web UI's unread answer and the checkpoint it must have used (None: any).
+
+        Raise Interrupted, TaskFailed, PassingFault or ReplaceWebUi.
+        """
+        task = held.message.task
+        with held.timed("model"):
+            checkpoint = self._models.switch(task.content) if task.tasktype.generates else None
+        with self._lock:
+            if held.cancelled.is_set() or held.lost.is_set():
+                raise Interrupted
+            self._current = held
+            self._stopping = False
+        held.progress = 0.0
+        self._pace.begin(held.units)
+        done = False
+        try:
+            with held.timed("inference"):
+                answer = self._webui.run(PATHS[task.tasktype], held.body)
+            done = True
+        except InferenceTimedOut:
+            self._stop_hung(held)
+            raise TaskFailed(ErrorCode.INFERENCE_TIMEOUT, "SD Web UI did not finish in time.") from None
+        finally:
+            with self._lock:
+                self._current = None
+                stopped = self._stopping
+            self._pace.end(held.units, learn=done and not stopped)
+            held.progress = None
+            held.body = b""
+        if stopped or self._was_interrupted():
+            raise Interrupted
+        return answer, checkpoint
+
+    def observe(self) -> float | None:
+        """Return the running job's progress, None when there is none."""
+        if self._current is None:
+            return None
+        try:
+            fraction = self._webui.progress().fraction
+        except (PassingFault, TaskFailed):
+            return None
+        self._pace.observe(fraction)
+        return round(fraction, 3)
+
+    def stop(self, held: Held) -> None:
+        """Interrupt `held` if it is the one that runs."""
+        with self._lock:
+            if self._current is not held:
+                return
+            self._stopping = True
+            try:
+                self._webui.interrupt()
+            except (PassingFault, TaskFailed):
+                log.warning("SD Web UI took no interrupt", exc_info=True, extra={"task_id": held.id})
+
+    @property
+    def current(self) -> Held | None:
+        """Return the task that runs."""
+        return self._current
+
+    def _was_interrupted(self) -> bool:
+        """Tell whether anyone interrupted the job: half an image comes with 200 too (62-interrupted-job)."""
+        try:
+            return self._webui.progress().interrupted
+        except (PassingFault, TaskFailed):
+            return False  # it is gone, after a whole answer
+
+    def _stop_hung(self, held: Held) -> None:
+        """Stop a job whose request timed out: it goes on without its client."""
+        log.warning("inference timed out", extra={"task_id": held.id})
+        with suppress(PassingFault, TaskFailed):  # decided by what follows
+            self._webui.interrupt()
+        if not self._webui.wait_idle(seconds=self._stop_seconds):
+            raise ReplaceWebUi(f"a job did not stop within {self._stop_seconds:g} s")

@@ -1,0 +1,113 @@
+"""The worker put together from its settings."""
+
+import os
+import secrets
+import socket
+
+import boto3
+from botocore.config import Config
+
+from adapters.litter import Litter
+from adapters.results import Results
+from adapters.table import Table
+from container.consumer.gpu import Gpu
+from container.consumer.heartbeat import Heartbeat
+from container.consumer.inputs.fetch import Links
+from container.consumer.intake import Intake
+from container.consumer.outcomes import Outcomes
+from container.consumer.pace import Pace
+from container.consumer.ports import State
+from container.consumer.preparation import Preparation
+from container.consumer.prepare import LinkedInputs
+from container.consumer.queue import SqsQueue
+from container.consumer.settings import Settings
+from container.consumer.store import Store
+from container.consumer.unrecorded import Unrecorded
+from container.consumer.webui.checkpoints import ListedCheckpoints
+from container.consumer.webui.client import WebUi
+from container.consumer.worker import Parts
+from domain.routing import Runtime
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 20
+ATTEMPTS = 5
+"""What botocore tries before a stage sees an error; the lease is renewed beside it."""
+
+
+def wire(settings: Settings) -> Parts:
+    """Build clients and parts; nothing is received before the worker runs."""
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=20,
+    )
+    s3 = boto3.client("s3", config=config)
+    table = (
+        Table(boto3.client("dynamodb", config=config), settings.task_table) if settings.task_table else None
+    )
+    state: State = table or Unrecorded()
+    queue = SqsQueue(
+        boto3.client("sqs", config=config),
+        settings.task_queue_url,
+        visibility_seconds=settings.visibility_seconds,
+    )
+    callbacks = Results(boto3.client("sns", config=config), settings.result_topic_arn, table)
+    webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
+    models = ListedCheckpoints(webui, own=settings.model_filename, dynamic=settings.dynamic_model)
+    store = Store(s3, settings.output_bucket, state)
+    litter = Litter(s3, settings.output_bucket)
+    outcomes = Outcomes(queue, state, callbacks, store, litter)
+    pace = Pace()
+    gpu = Gpu(webui, models, pace)
+    return Parts(
+        webui=webui,
+        gpu=gpu,
+        pace=pace,
+        intake=Intake(
+            queue,
+            state,
+            outcomes,
+            runtime=settings.runtime_name,
+            worker=_worker_name(),
+            lease_seconds=settings.visibility_seconds,
+            counts_receptions=table is None,
+        ),
+        preparation=Preparation(
+            s3,
+            settings.task_bucket,
+            runtime=Runtime(
+                name=settings.runtime_name,
+                type=settings.runtime_type,
+                model_filename=settings.model_filename or None,
+                dynamic_model=settings.dynamic_model,
+            ),
+            inputs=LinkedInputs(
+                Links(
+                    s3_client=s3,
+                    buckets=settings.readable_buckets,
+                    allow_private=settings.allow_private_inputs,
+                )
+            ),
+            models=models,
+        ),
+        store=store,
+        outcomes=outcomes,
+        heartbeat=Heartbeat(
+            queue,
+            state,
+            lease_seconds=settings.visibility_seconds,
+            observe=gpu.observe,
+            on_stop=gpu.stop,
+        ),
+        state=state,
+        callbacks=callbacks,
+        lease_seconds=settings.visibility_seconds,
+        prefetch=settings.prefetch,
+        notify_running=settings.notify_running,
+    )
+
+
+def _worker_name() -> str:
+    """Return a name that no other worker has: the host's, the process's, and a random part."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

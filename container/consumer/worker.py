@@ -1,0 +1,246 @@
+"""The loop: one task after the other on the GPU, everything else beside it."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from container.consumer.ahead import Ahead
+from container.consumer.gpu import Gpu, Interrupted, ReplaceWebUi
+from container.consumer.heartbeat import Heartbeat
+from container.consumer.held import Held, LetGo
+from container.consumer.intake import Intake
+from container.consumer.outcomes import UNSURE_TRIES, Outcomes
+from container.consumer.pace import Pace
+from container.consumer.ports import Callbacks, State
+from container.consumer.preparation import Preparation
+from container.consumer.store import Store
+from container.consumer.webui.answer import read_answer
+from container.consumer.webui.client import WebUi
+from container.consumer.webui.faults import Poisoned, Unsure
+from domain.clock import now
+from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.protocol import start
+
+log = logging.getLogger(__name__)
+
+STORING_AT_ONCE: Final = 2
+"""Finished jobs whose images are in memory: one is stored while the next ends. More wait on the GPU."""
+
+WEBUI_BOOT_SECONDS: Final = 600
+"""A Web UI that has not answered by then is replaced; recorded ones were ready in 12 to 21 s."""
+
+LOOK_SECONDS: Final = 0.5
+"""How often the idle loop looks at its heartbeat and at the order to leave."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """Hold what the worker is made of; the entry point wires it."""
+
+    webui: WebUi
+    gpu: Gpu
+    pace: Pace
+    intake: Intake
+    preparation: Preparation
+    store: Store
+    outcomes: Outcomes
+    heartbeat: Heartbeat
+    state: State
+    callbacks: Callbacks
+    lease_seconds: int
+    prefetch: int
+    notify_running: bool = False
+
+
+class Worker:
+    """Run tasks until told to leave; `leaving` may be set from anywhere."""
+
+    def __init__(self, parts: Parts, leaving: threading.Event) -> None:
+        self._parts = parts
+        self._leaving = leaving
+        self._storing = threading.BoundedSemaphore(STORING_AT_ONCE)
+        self._finisher = ThreadPoolExecutor(STORING_AT_ONCE, thread_name_prefix="finish")
+        self._ahead = Ahead(
+            prefetch=parts.prefetch,
+            pace=parts.pace,
+            take=self._take,
+            prepare=lambda held: self._stage(held, lambda: parts.preparation.prepare(held)),
+            start=lambda held: self._stage(held, lambda: self._start(held)),
+            release=self._release,
+        )
+
+    def run(self) -> None:
+        """Work until `leaving` is set; raise ReplaceWebUi when this Web UI is of no more use."""
+        self._await_webui()
+        self._parts.heartbeat.start()
+        self._ahead.start()
+        try:
+            while not self._leaving.is_set():
+                if not self._parts.heartbeat.alive:
+                    raise RuntimeError("the heartbeat stopped: nothing may be worked on without it")
+                held = self._ahead.next(LOOK_SECONDS) if self._parts.prefetch else self._ahead.take_now()
+                if held is not None:
+                    self._one(held)
+        finally:
+            self._ahead.stop()
+            self._ahead.release_started()
+            self._finisher.shutdown(wait=True)
+            for held in self._parts.heartbeat.held():
+                self._release(held)
+            self._parts.heartbeat.stop()
+
+    def _take(self) -> Held | None:
+        try:
+            held = self._parts.intake.take()
+        except (ClientError, BotoCoreError):
+            log.warning("nothing could be received", exc_info=True)
+            self._leaving.wait(1)
+            return None
+        if held is not None:
+            self._parts.heartbeat.add(held)
+        return held
+
+    def _start(self, held: Held) -> None:
+        """Note that the GPU has the task: from here on a cancel is a request, not an outcome."""
+        parts = self._parts
+        written = parts.state.write(held.id, start(held.row, seconds=parts.lease_seconds, now=now()))
+        if not written.done or written.row is None:
+            raise LetGo(held.id)
+        held.row = written.row
+        if parts.notify_running:
+            parts.callbacks.publish(written.row)
+
+    def _one(self, held: Held) -> None:
+        """Run one job, and leave its answer to the finisher."""
+        webui_is_well = True
+        try:
+            answer, checkpoint = self._parts.gpu.infer(held)
+        except Poisoned:
+            log.warning("SD Web UI is poisoned: it fails every job", extra={"task_id": held.id})
+            self._release(held)
+            raise ReplaceWebUi("poisoned by a checkpoint that failed to load") from None
+        except ReplaceWebUi as order:
+            fault = PassingFault(ErrorCode.INFERENCE_TIMEOUT, str(order))
+            self._finish(held, lambda: self._parts.outcomes.passing(held, fault, tries=UNSURE_TRIES))
+            raise
+        except Interrupted:
+            self._finish(held, lambda: self._interrupted(held))
+        except PassingFault as fault:
+            webui_is_well = fault.code is not ErrorCode.WEBUI_UNAVAILABLE
+            self._finish(held, _raising(fault))
+        except Exception as error:  # noqa: BLE001 - `_stage` knows what follows from each
+            self._finish(held, _raising(error))
+        else:
+            self._finish(held, lambda: self._store(held, answer, checkpoint))
+        if not webui_is_well:
+            self._ahead.pause()
+            self._await_webui()
+            self._ahead.resume()
+
+    def _finish(self, held: Held, action: Callable[[], None]) -> None:
+        """Run `action` beside the GPU (after it with `PREFETCH=0`), with a bound on what waits there."""
+        if not self._parts.prefetch:
+            self._stage(held, action)
+            return
+        self._storing.acquire()
+
+        def run() -> None:
+            try:
+                self._stage(held, action)
+            finally:
+                self._storing.release()
+
+        self._finisher.submit(run)
+
+    def _store(self, held: Held, body: bytes, checkpoint: str | None) -> None:
+        task = held.message.task
+        with held.timed("store"):
+            answer = read_answer(body)
+            if checkpoint is not None and answer.model != checkpoint:
+                message = f"SD Web UI used {answer.model} instead of {checkpoint}."
+                raise TaskFailed(ErrorCode.WRONG_MODEL, message, response=answer.kept)
+            if not answer.count:
+                message = "SD Web UI returned no images."
+                raise TaskFailed(ErrorCode.NO_IMAGES, message, response=answer.kept)
+            stored = self._parts.store.success(
+                held, answer, asked=_asked(held) if task.tasktype.generates else None
+            )
+        self._parts.outcomes.completed(held, stored)
+
+    def _interrupted(self, held: Held) -> None:
+        """End a job that was stopped half-way: by its caller, by our leaving, or by a stranger."""
+        held.check()
+        if held.cancelled.is_set():
+            self._parts.outcomes.cancelled(held)
+        elif self._leaving.is_set():
+            self._parts.outcomes.give_back(held, spend_try=False)
+        else:
+            raise PassingFault(ErrorCode.WEBUI_UNAVAILABLE, "Something else interrupted the job.")
+
+    def _stage(self, held: Held, action: Callable[[], None]) -> bool:
+        """Run a stage, and turn whatever it raises into the task's end; tell whether the task goes on."""
+        outcomes = self._parts.outcomes
+        try:
+            try:
+                held.check()
+                action()
+            except TaskFailed as fault:
+                outcomes.failed(held, fault)
+            except Unsure as fault:
+                outcomes.passing(held, fault, tries=UNSURE_TRIES)
+            except PassingFault as fault:
+                outcomes.passing(held, fault)
+            except (ClientError, BotoCoreError) as error:
+                log.warning("AWS did not serve a stage", exc_info=True, extra={"task_id": held.id})
+                outcomes.passing(held, PassingFault(ErrorCode.AWS_UNAVAILABLE, _name_of(error)))
+            else:
+                return not held.settled.is_set()
+        except LetGo:
+            log.info("let go of a task that is no longer ours", extra={"task_id": held.id})
+        except Exception:
+            # Nothing is lost: the lease runs out, and the message is delivered again.
+            log.exception("a task could not be ended", extra={"task_id": held.id})
+        held.settled.set()
+        return False
+
+    def _release(self, held: Held) -> None:
+        """Give a task back that has not begun, with its try."""
+        if not held.settled.is_set():
+            self._stage(held, lambda: self._parts.outcomes.give_back(held, spend_try=False))
+
+    def _await_webui(self) -> None:
+        """Wait until Web UI answers and runs nothing; raise ReplaceWebUi when it never does."""
+        webui = self._parts.webui
+        ready = webui.wait_ready(stop=self._leaving, seconds=WEBUI_BOOT_SECONDS)
+        if self._leaving.is_set():
+            return
+        if not ready or not webui.wait_idle(seconds=WEBUI_BOOT_SECONDS):
+            raise ReplaceWebUi(f"SD Web UI was not ready within {WEBUI_BOOT_SECONDS} s")
+
+
+def _raising(error: Exception) -> Callable[[], None]:
+    def action() -> None:
+        raise error
+
+    return action
+
+
+def _asked(held: Held) -> int | None:
+    """Return how many images were asked for; a script may make any number."""
+    content = held.message.task.content
+    if content.get("script_name"):
+        return None
+    return int(content.get("batch_size") or 1) * int(content.get("n_iter") or 1)
+
+
+def _name_of(error: ClientError | BotoCoreError) -> str:
+    """Return what failed without the error's text, which may hold a bucket's or a role's name."""
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "an error")
+        return f"AWS answered {code} to {error.operation_name}."
+    return f"AWS did not answer: {type(error).__name__}."

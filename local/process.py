@@ -91,12 +91,13 @@ class Process:
             or f"  {self.name} | (no output)"
         )
 
-    def wait_for_line(self, text: str, *, timeout: float) -> None:
-        """Wait until a line of the output contains this text, else raise `ProcessFailed`."""
+    def wait_for_line(self, text: str, *, timeout: float) -> str:
+        """Wait for a line of the output that contains this text and return it, else raise `ProcessFailed`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._said(text), timeout)
-            if self._said(text):
-                return
+            self._changed.wait_for(lambda: self._ended or self._said(text) is not None, timeout)
+            line = self._said(text)
+            if line is not None:
+                return line
         reason = (
             f"ended with status {self._process.wait(1)}" if self._ended else f"not ready after {timeout:g} s"
         )
@@ -138,8 +139,8 @@ class Process:
         self._signal_group(signal.SIGKILL)
         return self.stop()
 
-    def _said(self, text: str) -> bool:
-        return any(text in line for line in self._lines)
+    def _said(self, text: str) -> str | None:
+        return next((line for line in self._lines if text in line), None)
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

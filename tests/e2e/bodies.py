@@ -13,13 +13,13 @@ DYNAMIC_RUNTIME = "sddynamic"
 Json = dict[str, Any]
 
 
-def v1alpha2(task_id: str, tasktype: str, content: Json, **metadata: Any) -> Json:
+def v1alpha2(task_id: str, tasktype: str, content: Json, /, **metadata: Any) -> Json:
     """Return a v1alpha2 request; `metadata` goes over the defaults."""
     routing = {"id": task_id, "runtime": RUNTIME, "tasktype": tasktype, "prefix": "output"}
     return {"task": {"metadata": routing | metadata, "content": content}}
 
 
-def v1alpha1(task_id: str, tasktype: str, content: Json, **scripts: Any) -> Json:
+def v1alpha1(task_id: str, tasktype: str, content: Json, /, **scripts: Any) -> Json:
     """Return a v1alpha1 request; `scripts` goes into `alwayson_scripts`."""
     routing = {"task": tasktype, "id_task": task_id, "sd_model_checkpoint": CHECKPOINT}
     return content | {"alwayson_scripts": content.get("alwayson_scripts", {}) | routing | scripts}

@@ -1,0 +1,133 @@
+"""What is started is stopped, whichever way its owner ends."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local.emulator import emulator
+from local.process import Process, ProcessFailed
+
+ROOT = Path(__file__).parents[2]
+MARK = "SD_ON_ECS_TEST_RUN"
+GONE_SECONDS = 20.0
+
+linux_only = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
+
+
+@pytest.fixture
+def mark() -> str:
+    """Return a word that a process tree carries in its environment."""
+    return secrets.token_hex(8)
+
+
+@pytest.fixture
+def owner(mark: str) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
+    """Return a function that starts Python code as the owner of whatever it starts."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | {MARK: mark, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+OWNER_OF_AN_EMULATOR = """
+import signal
+from local.emulator import emulator
+from local.signals import exit_when_told
+exit_when_told()
+with emulator() as aws:
+    print(aws.port, aws.folder, flush=True)
+    signal.pause()
+"""
+
+
+@linux_only
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_outlives_its_owner(
+    owner: Callable[[str], "subprocess.Popen[str]"], mark: str, how: signal.Signals
+) -> None:
+    """Ctrl-C, SIGTERM, a closed terminal and kill -9 leave no process, no port and no file."""
+    process = owner(OWNER_OF_AN_EMULATOR)
+    assert process.stdout is not None
+    port, folder = process.stdout.readline().split()
+    assert len(marked(mark)) >= 2
+    process.send_signal(how)
+    process.wait(GONE_SECONDS)
+    wait_until_gone(mark)
+    assert not Path(folder).exists()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(port))) != 0
+
+
+def test_two_emulators_do_not_meet() -> None:
+    """Each has its own port, state and folder."""
+    with emulator() as one, emulator() as two:
+        assert one.port != two.port
+        assert one.folder != two.folder
+        one.client("s3").create_bucket(Bucket="only-here")
+        assert [bucket["Name"] for bucket in one.client("s3").list_buckets()["Buckets"]] == ["only-here"]
+        assert two.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_process_that_dies_says_why() -> None:
+    """Waiting for a word that cannot come any more ends at once, with the output."""
+    with (
+        Process("short", [sys.executable, "-c", "print('no luck')"], environment=os.environ) as process,
+        pytest.raises(ProcessFailed, match=r"short: ended with status 0\n  short \| no luck"),
+    ):
+        process.wait_for_line("ready", timeout=60)
+
+
+@linux_only
+def test_a_child_of_a_child_is_stopped_too(mark: str) -> None:
+    """Also one that ignores SIGTERM, of a parent that has ended already."""
+    code = (
+        "import subprocess, sys, signal; "
+        "subprocess.Popen([sys.executable, '-c', \"import signal; signal.signal(15, signal.SIG_IGN); "
+        "print('child', flush=True); signal.pause()\"])"
+    )
+    with Process("parent", [sys.executable, "-c", code], environment=os.environ | {MARK: mark}) as process:
+        process.wait_for_line("child", timeout=60)
+        assert marked(mark)
+    wait_until_gone(mark)
+
+
+def marked(mark: str) -> list[int]:
+    """Return the processes that carry the word, zombies aside."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"{MARK}={mark}".encode() in entry.read_bytes():
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_until_gone(mark: str) -> None:
+    """Wait until no process carries the word."""
+    deadline = time.monotonic() + GONE_SECONDS
+    while left := marked(mark):
+        assert time.monotonic() < deadline, f"still there: {left}"
+        time.sleep(0.05)  # another process's end is no event for us

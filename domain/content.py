@@ -13,7 +13,7 @@ from domain.webui_fields import FIELDS, mismatch
 
 # Below these a recorded Web UI answers 500 (16-steps-0, 16-width-1, 16-batch_size-0, 16-n_iter-0,
 # 16-seed-2^70).
-_BOUNDS: dict[str, tuple[int, int]] = {
+BOUNDS: dict[str, tuple[int, int]] = {
     "steps": (1, 1000),
     "width": (8, 1 << 16),
     "height": (8, 1 << 16),
@@ -71,7 +71,7 @@ class ContentCheck:
         if self._tasktype is None or not self._tasktype.generates:
             return
         numbers: dict[str, int] = {}
-        for name, (low, high) in _BOUNDS.items():
+        for name, (low, high) in BOUNDS.items():
             value = content.get(name)
             if value is None and name in ("width", "height") and name in content:
                 self._fault(f"/{name}", "an integer is expected, not null")

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from adapters.queues import Depth
 from domain.errors import Fault
+from domain.routing import Runtime
 from domain.row import Row
 from domain.task import Task
 from domain.v1alpha1 import API_VERSION as V1ALPHA1
+from functions.api.links import Links
+from functions.api.listing import Page
 from functions.api.submit import Accepted
 
 _DELAYED = Fault("", "accepted; handing it to its queue failed just now and is tried again within minutes")
@@ -53,7 +57,43 @@ def refusal(code: str, message: str, details: Sequence[Fault] = ()) -> dict[str,
     }
 
 
-def about_row(row: Row) -> dict[str, Any]:
+def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]:
+    """Return the row for people; links to its objects are made now and last an hour."""
+    output = row.text("output")
+    return listed(row) | {
+        "progress": row.item.get("progress") or 0,
+        "published_at": row.text("published_at"),
+        "cancel_requested": row.text("cancel_requested"),
+        "tries": row.tries,
+        "context": row.item.get("context"),
+        "output_location": row.keys.location(bucket),
+        "images": [made.get(image) for image in row.item.get("images") or []],
+        "output": made.get(output) if output else None,
+        "error": row.item.get("error"),
+        "links": links(row.id, base_url),
+    }
+
+
+def page(found: Page, base_url: str) -> dict[str, Any]:
+    """Return one page of a list."""
+    tasks = [listed(row) | {"links": links(row.id, base_url)} for row in found.rows]
+    return {"tasks": tasks, "cursor": found.cursor}
+
+
+def runtime(one: Runtime, depth: Depth) -> dict[str, Any]:
+    """Return a runtime and what waits for it."""
+    return {
+        "name": one.name,
+        "type": one.type,
+        "model": one.model_filename,
+        "dynamic_model": one.dynamic_model,
+        "scripts": sorted(one.scripts) if one.scripts is not None else None,
+        "queued": depth.waiting,
+        "in_flight": depth.in_flight,
+    }
+
+
+def listed(row: Row) -> dict[str, Any]:
     """Return what a list shows of a task."""
     names = ("id", "status", "runtime", "tasktype", "submitted_at", "started_at", "finished_at")
     return {name: row.item.get(name) for name in names}

@@ -14,6 +14,7 @@ _app = create_app(
         dynamodb=client("dynamodb"),
         sns=client("sns"),
         s3=client("s3"),
+        sqs=client("sqs"),
     ),
 )
 

@@ -1,6 +1,7 @@
 """What the API refuses, as the exceptions that errors.py turns into answers."""
 
 from domain.errors import ErrorCode, Fault, InvalidTask
+from domain.limits import MAX_ID_LENGTH, ROW_DAYS
 from domain.row import Row
 
 
@@ -47,3 +48,10 @@ def bad_parameter(faults: list[Fault]) -> InvalidTask:
     """Return the refusal of a request whose parameters are wrong; a path is the parameter's name."""
     count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
     return InvalidTask(f"The request has {count}.", faults=faults)
+
+
+def no_task(task_id: str) -> InvalidTask:
+    """Return the refusal of an id that no task has, or none any more."""
+    return not_found(
+        f"There is no task {task_id[:MAX_ID_LENGTH]!r}; a finished one is kept for {ROW_DAYS} days."
+    )

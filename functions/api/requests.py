@@ -7,8 +7,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from domain.body import parse_body
+from domain.envelope import check_id, unknown_keys
 from domain.errors import ErrorCode, Fault, InvalidTask
-from functions.api.refusals import wrong_media_type
+from functions.api.links import UPLOAD_TYPES
+from functions.api.refusals import bad_parameter, no_task, wrong_media_type
 
 
 def json_body(event: APIGatewayProxyEvent) -> dict[str, Any]:
@@ -33,6 +35,35 @@ def raw_body(event: APIGatewayProxyEvent) -> bytes:
             code=ErrorCode.INVALID_JSON,
             faults=[Fault("", "the body could not be decoded")],
         ) from None
+
+
+def known_id(task_id: str) -> str:
+    """Return the id in a path; raise InvalidTask (404) for what cannot be one."""
+    if check_id(task_id, "id"):
+        raise no_task(task_id)
+    return task_id
+
+
+def parameters(event: APIGatewayProxyEvent) -> dict[str, list[str]]:
+    """Return the query string's parameters, each with all of its values."""
+    raw = event.raw_event
+    if many := raw.get("multiValueQueryStringParameters"):
+        return {name: list(values) for name, values in many.items()}
+    return {name: [value] for name, value in (raw.get("queryStringParameters") or {}).items()}
+
+
+def upload_type(event: APIGatewayProxyEvent) -> str | None:
+    """Return the content type that an upload's optional body names; raise InvalidTask (400, 415)."""
+    if not event.body:
+        return None
+    body = json_body(event)
+    faults = unknown_keys(body, ["content_type"], "")
+    content_type = body.get("content_type")
+    if content_type is not None and content_type not in list(UPLOAD_TYPES):
+        faults.append(Fault("/content_type", f"one of {', '.join(UPLOAD_TYPES)} is expected"))
+    if faults:
+        raise bad_parameter(faults)
+    return content_type
 
 
 def base_url(event: APIGatewayProxyEvent) -> str:

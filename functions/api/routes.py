@@ -1,15 +1,27 @@
 """The API's routes: parse, call, answer."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
+from adapters.listing import Listing
+from adapters.queues import Depth
+from adapters.table import Table
 from domain import v1alpha1, v1alpha2
 from domain.envelope import Submission
+from domain.row import Row
 from functions.api import answers
+from functions.api.cancel import Cancel
 from functions.api.errors import answer, turn_errors_into_answers
-from functions.api.requests import base_url, json_body
+from functions.api.links import Links
+from functions.api.listing import list_tasks, read_query
+from functions.api.openapi import document
+from functions.api.refusals import no_task
+from functions.api.requests import base_url, json_body, known_id, parameters, upload_type
 from functions.api.submit import Submit
 from functions.environment import ApiEnvironment
 
@@ -20,12 +32,25 @@ class Services:
 
     environment: ApiEnvironment
     submit: Submit
+    cancel: Cancel
+    table: Table
+    listing: Listing
+    links: Links
+    depth: Callable[[str], Depth]
+    """How many messages the queue at a URL holds."""
 
 
 def create_app(services: Services) -> APIGatewayRestResolver:
     """Return the resolver of every route."""
     app = APIGatewayRestResolver()
     turn_errors_into_answers(app)
+    _submit_routes(app, services)
+    _task_routes(app, services)
+    _other_routes(app, services)
+    return app
+
+
+def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
     runtimes = services.environment.runtimes
 
     def submitted(submission: Submission) -> Response[str]:
@@ -47,4 +72,46 @@ def create_app(services: Services) -> APIGatewayRestResolver:
     def submit_v1alpha2() -> Response[str]:
         return submitted(v1alpha2.decode(json_body(app.current_event), runtimes))
 
-    return app
+
+def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
+    def shown(row: Row) -> dict[str, Any]:
+        return answers.task(
+            row,
+            made=services.links,
+            bucket=services.environment.output_bucket,
+            base_url=base_url(app.current_event),
+        )
+
+    @app.get("/v1alpha2/tasks")
+    def list_() -> Response[str]:
+        query = read_query(parameters(app.current_event), services.environment.runtimes)
+        return answer(answers.page(list_tasks(services.listing, query), base_url(app.current_event)))
+
+    @app.get("/v1alpha2/tasks/<task_id>")
+    def read(task_id: str) -> Response[str]:
+        row = services.table.get(known_id(task_id))
+        if row is None:
+            raise no_task(task_id)
+        return answer(shown(row))
+
+    @app.delete("/v1alpha2/tasks/<task_id>")
+    def cancel(task_id: str) -> Response[str]:
+        row = services.cancel(known_id(task_id))
+        return answer(shown(row), HTTPStatus.OK if row.status.final else HTTPStatus.ACCEPTED)
+
+
+def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
+    runtimes = services.environment.runtimes
+
+    @app.get("/v1alpha2/runtimes")
+    def list_runtimes() -> Response[str]:
+        found = [answers.runtime(one, services.depth(one.queue_url)) for one in runtimes]
+        return answer({"runtimes": found})
+
+    @app.post("/v1alpha2/uploads")
+    def upload() -> Response[str]:
+        return answer(services.links.put(upload_type(app.current_event)))
+
+    @app.get("/openapi.json")
+    def describe() -> Response[str]:
+        return answer(document(base_url(app.current_event), runtimes))

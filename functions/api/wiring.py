@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from adapters.listing import Listing
+from adapters.litter import Litter
+from adapters.queues import depth
 from adapters.results import Results
 from adapters.table import Table
 from adapters.tasks import Tasks
 from domain.clock import now
+from functions.api.cancel import Cancel
+from functions.api.links import Links
 from functions.api.routes import Services
 from functions.api.submit import Submit
 from functions.environment import ApiEnvironment
@@ -19,12 +25,20 @@ def services(
     dynamodb: Any,
     sns: Any,
     s3: Any,
+    sqs: Any,
     clock: Callable[[], datetime] = now,
 ) -> Services:
     """Return what the routes call, over these boto3 clients."""
     table = Table(dynamodb, environment.task_table)
-    results = Results(sns, environment.result_topic_arn, table)
+    litter = Litter(s3, environment.output_bucket)
+    results = Results(sns, environment.result_topic_arn, table, litter)
     tasks = Tasks(sns, s3, topic_arn=environment.task_topic_arn, bucket=environment.task_bucket)
     return Services(
-        environment=environment, submit=Submit(table=table, tasks=tasks, results=results, clock=clock)
+        environment=environment,
+        submit=Submit(table=table, tasks=tasks, results=results, clock=clock),
+        cancel=Cancel(table=table, results=results, clock=clock),
+        table=table,
+        listing=Listing(dynamodb, environment.task_table),
+        links=Links(s3, upload_bucket=environment.upload_bucket, clock=clock),
+        depth=partial(depth, sqs),
     )

@@ -44,6 +44,7 @@ class Client:
             "dynamodb": deployment.dynamodb,
             "s3": deployment.s3,
             "sns": deployment.sns,
+            "sqs": deployment.sqs,
         }
         self._services = services(deployment.environment, clock=clock, **(parts | clients))
 

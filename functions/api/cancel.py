@@ -1,0 +1,52 @@
+"""Cancelling a task: at once while no GPU has it, by its worker when one does."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.results import Results
+from adapters.table import Table
+from domain.clock import now
+from domain.protocol import cancel_queued, request_cancel
+from domain.row import Row, Status
+from functions.api.refusals import changes_too_fast, is_finished, no_task
+from functions.log import about, about_error, logger
+
+_ROUNDS: Final = 8
+"""A round that does not settle saw the task go from one state to another; there are five."""
+
+
+class Cancel:
+    """Cancel tasks; the first conditional write of an outcome wins."""
+
+    def __init__(self, *, table: Table, results: Results, clock: Callable[[], datetime] = now) -> None:
+        self._table = table
+        self._results = results
+        self._clock = clock
+
+    def __call__(self, task_id: str) -> Row:
+        """Return the row: `cancelled`, or `running` with the request noted; raise InvalidTask (404, 409)."""
+        row = self._table.get(task_id)
+        for _ in range(_ROUNDS):
+            if row is None:
+                raise no_task(task_id)
+            if row.status.final:
+                raise is_finished(row)
+            change = cancel_queued if row.status is Status.QUEUED else request_cancel
+            written = self._table.write(task_id, change(row, self._clock()))
+            row = written.row
+            if written.done and row is not None:
+                logger.info("cancel", extra={**about(row), "status": row.status.value})
+                if row.status.final:
+                    self._tell(row)
+                return row
+        raise changes_too_fast(task_id)
+
+    def _tell(self, row: Row) -> None:
+        """Send the callback; if that fails now, the task is cancelled all the same and the sweep tells."""
+        try:
+            self._results.tell(row)
+        except (BotoCoreError, ClientError) as error:
+            logger.error("the outcome was not told", extra={**about(row), **about_error(error)})

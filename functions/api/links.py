@@ -1,0 +1,64 @@
+"""Links that carry their own permission, for an hour."""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from domain.clock import later
+from domain.keys import s3_uri, split_s3_uri
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LINK_SECONDS: Final = 3600
+"""A link ends with the function's own credentials at the latest; those last for hours."""
+
+UPLOAD_TYPES: Final = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+    "image/avif": ".avif",
+    "image/bmp": ".bmp",
+    "image/tiff": ".tiff",
+}
+"""What a caller may say an upload is; what it really is, the consumer sees by its bytes."""
+
+
+class Links:
+    """Make presigned links; nothing is sent to S3 for that."""
+
+    def __init__(self, s3: "S3Client", *, upload_bucket: str, clock: Callable[[], datetime]) -> None:
+        self._s3 = s3
+        self._upload_bucket = upload_bucket
+        self._clock = clock
+
+    def get(self, uri: str) -> dict[str, str]:
+        """Return an object's `s3://` link and a link to get it."""
+        bucket, key = split_s3_uri(uri)
+        url = self._s3.generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=LINK_SECONDS
+        )
+        return {"s3": uri, "url": url, "expires_at": self._expires_at()}
+
+    def put(self, content_type: str | None) -> dict[str, Any]:
+        """Return a link to put an input image, under a name that nobody guesses, and its `s3://` link."""
+        day = self._clock().date().isoformat()
+        key = f"{day}/{secrets.token_hex(16)}{UPLOAD_TYPES.get(content_type or '', '')}"
+        # A signed header must then be sent as it was signed.
+        headers = {"Content-Type": content_type} if content_type else {}
+        own = {"ContentType": content_type} if content_type else {}
+        url = self._s3.generate_presigned_url(
+            "put_object", Params={"Bucket": self._upload_bucket, "Key": key, **own}, ExpiresIn=LINK_SECONDS
+        )
+        return {
+            "method": "PUT",
+            "url": url,
+            "headers": headers,
+            "s3": s3_uri(self._upload_bucket, key),
+            "expires_at": self._expires_at(),
+        }
+
+    def _expires_at(self) -> str:
+        return later(self._clock(), LINK_SECONDS)

@@ -1,0 +1,105 @@
+"""Listing tasks: newest first, in pages that stay right while tasks come and move."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from adapters.listing import Listing
+from domain.errors import ErrorCode, Fault
+from domain.limits import MAX_ID_LENGTH
+from domain.routing import Runtimes
+from domain.row import Row, Status
+from functions.api.refusals import bad_parameter
+
+DEFAULT_LIMIT: Final = 20
+MAX_LIMIT: Final = 100
+_LIMIT: Final = re.compile("[0-9]{1,3}")
+_SORT_KEY: Final = re.compile(
+    rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z#[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_ID_LENGTH - 1}}}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Hold what a list is asked for; `below` is the sort key that the page before ended with."""
+
+    statuses: Sequence[Status]
+    runtimes: Sequence[str]
+    limit: int
+    below: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Hold one page; without a cursor it is the last."""
+
+    rows: Sequence[Row]
+    cursor: str | None
+
+
+def read_query(parameters: Mapping[str, Sequence[str]], runtimes: Runtimes) -> Query:
+    """Return what the query string asks for; raise InvalidTask naming every fault."""
+    known = ("status", "runtime", "limit", "cursor")
+    faults = [
+        Fault(name, f"unknown parameter; known are {', '.join(known)}")
+        for name in parameters
+        if name not in known
+    ]
+    faults += [Fault(name, "given more than once") for name, values in parameters.items() if len(values) > 1]
+    status, runtime, limit, cursor = (next(iter(parameters.get(name, ())), None) for name in known)
+    if status is not None and status not in list(Status):
+        faults.append(Fault("status", f"one of {', '.join(Status)} is expected"))
+    if runtime is not None and runtimes.named(runtime) is None:
+        message = f"unknown runtime; those that exist are {', '.join(runtimes.names)}"
+        faults.append(Fault("runtime", message, ErrorCode.UNKNOWN_RUNTIME))
+    number = int(limit) if limit and _LIMIT.fullmatch(limit) else 0
+    if limit is not None and not 1 <= number <= MAX_LIMIT:
+        faults.append(Fault("limit", f"an integer from 1 to {MAX_LIMIT} is expected"))
+    below = _read_cursor(cursor) if cursor is not None else None
+    if cursor is not None and below is None:
+        faults.append(Fault("cursor", "the cursor of a page before is expected, unchanged"))
+    if faults:
+        raise bad_parameter(faults)
+    return Query(
+        statuses=[Status(status)] if status else list(Status),
+        runtimes=[runtime] if runtime else runtimes.names,
+        limit=number or DEFAULT_LIMIT,
+        below=below,
+    )
+
+
+def list_tasks(listing: Listing, query: Query) -> Page:
+    """Return a page, merged from a partition for each runtime and status.
+
+    A task keeps its sort key for life, so pages neither repeat nor skip what was there when the first one
+    was read, however tasks move in between. Statuses are asked for in the order in which tasks go through
+    them: one that moves meanwhile is met twice, and shown as it was last, rather than missed.
+    """
+    found: dict[str, Row] = {}
+    for runtime in query.runtimes:
+        for status in query.statuses:
+            # One more than asked for tells whether there is another page.
+            for row in listing.newest(runtime, status, below=query.below, limit=query.limit + 1):
+                found[row.id] = row
+    rows = sorted(found.values(), key=_sort_key, reverse=True)
+    shown = rows[: query.limit]
+    return Page(shown, _cursor(shown[-1]) if len(rows) > query.limit else None)
+
+
+def _sort_key(row: Row) -> str:
+    return str(row.item["submitted_at_id"])
+
+
+def _cursor(row: Row) -> str:
+    return base64.urlsafe_b64encode(_sort_key(row).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> str | None:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return text if _SORT_KEY.fullmatch(text) else None

@@ -1,0 +1,130 @@
+"""Start the stand-in: `python -m local.webui --help`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from local.webui.faults import FAULTS, Fault
+from local.webui.parts import Parts
+from local.webui.server import run
+from local.webui.settings import Settings
+
+DEFAULTS = Settings()
+FAULT_LIST = "  \n".join(f"* **{name}**: {meaning}." for name, meaning in FAULTS.items())
+EPILOG = f"""
+Faults can also be switched on while it runs, with JSON to its own routes, which Web UI does not have. They
+are below /stand-in, on the same port and on the control port:
+`POST /stand-in/faults {{"name": "hang", "jobs": 1}}`, `DELETE /stand-in/faults`,
+`GET /stand-in/stats`, `GET /stand-in/wait?begun=1`.
+
+Faults:
+
+{FAULT_LIST}
+"""
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+
+@app.command(epilog=EPILOG)
+def main(
+    *,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 7860,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    control_port: Annotated[
+        int,
+        typer.Option(
+            help="Port of /stand-in alone, which answers even while the other refuses; 0: a free one."
+        ),
+    ] = 0,
+    model_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Web UI's `models` folder, or a folder of checkpoints: any *.safetensors counts, however "
+            "small. Without it there are a few built-in names."
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="The checkpoint selected at first. Default: the first in the list.")
+    ] = None,
+    step_seconds: Annotated[float, typer.Option(help="Time of one sampling step.")] = DEFAULTS.step_seconds,
+    job_seconds: Annotated[
+        float | None,
+        typer.Option(help="Time of a whole generation, whatever it asks for; overrules --step-seconds."),
+    ] = None,
+    max_steps: Annotated[
+        int, typer.Option(help="Walk at most this many steps; 0: as many as asked for.")
+    ] = 0,
+    extra_seconds: Annotated[
+        float, typer.Option(help="Time of an extra-* request.")
+    ] = DEFAULTS.extra_seconds,
+    load_seconds: Annotated[
+        float, typer.Option(help="Time to load a checkpoint from disk.")
+    ] = DEFAULTS.load_seconds,
+    cached_load_seconds: Annotated[
+        float,
+        typer.Option(
+            help="Time to switch to a checkpoint that is kept in memory (option sd_checkpoints_limit)."
+        ),
+    ] = DEFAULTS.cached_load_seconds,
+    boot_seconds: Annotated[float, typer.Option(help="Refuse connections this long at the start.")] = 0,
+    gap_seconds: Annotated[float, typer.Option(help="Then answer 404 below /sdapi this long.")] = 0,
+    web_ui: Annotated[
+        bool, typer.Option("--web-ui/--nowebui", help="Serve / and /internal too, as with Web UI's page.")
+    ] = True,
+    errors: Annotated[
+        Literal["forge", "a1111"],
+        typer.Option(help="Shape of error bodies: Forge's, or those of AUTOMATIC1111's middleware."),
+    ] = "forge",
+    api_auth: Annotated[
+        str | None, typer.Option(help="user:password pairs, comma-separated, for HTTP basic authentication.")
+    ] = None,
+    api_server_stop: Annotated[
+        bool, typer.Option("--api-server-stop", help="Serve /server-kill, /server-restart and /server-stop.")
+    ] = False,
+    keep_alive_seconds: Annotated[
+        int, typer.Option(help="Close connections that are idle this long.")
+    ] = DEFAULTS.keep_alive_seconds,
+    gpu_gib: Annotated[
+        float | None,
+        typer.Option(help="Pretend a GPU of that much memory in /memory; without it: none, as recorded."),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Switch a fault on from the start: NAME, or NAME:JOBS for so many jobs. May be repeated."
+        ),
+    ] = None,
+) -> None:
+    """A stand-in for Stable Diffusion Web UI (/sdapi/v1). It is **no diffusion model**: it draws simple pictures from the request, and behaves as a recorded Web UI behaves, one job at a time, errors and oddities included."""  # noqa: D401, E501 -- one paragraph of --help
+    settings = Settings(
+        model_dir=model_dir,
+        checkpoint=checkpoint,
+        step_seconds=step_seconds,
+        job_seconds=job_seconds,
+        max_steps=max_steps,
+        extra_seconds=extra_seconds,
+        load_seconds=load_seconds,
+        cached_load_seconds=cached_load_seconds,
+        boot_seconds=boot_seconds,
+        gap_seconds=gap_seconds,
+        web_ui=web_ui,
+        errors=errors,
+        api_auth=api_auth,
+        server_stop=api_server_stop,
+        keep_alive_seconds=keep_alive_seconds,
+        gpu_gib=gpu_gib,
+    )
+    parts = Parts.make(settings)
+    for text in fault or []:
+        name, _, jobs = text.partition(":")
+        if name not in FAULTS or (not jobs.isdigit() and jobs):
+            raise typer.BadParameter(
+                f"{text!r}: NAME or NAME:JOBS, with one of {', '.join(FAULTS)}", param_hint="--fault"
+            )
+        parts.faults.switch_on(Fault(name=name, jobs=int(jobs) if jobs else None))
+    run(parts, host=host, port=port, control_port=control_port)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m local.webui")

@@ -1,0 +1,88 @@
+"""Client mistakes that the real one only meets deep inside, and answers with 500."""
+
+from PIL import Image
+
+from local.webui.answers import recorded
+from local.webui.encoding import pixels
+from local.webui.errors import Failure
+from local.webui.requests import (
+    Generation,
+    StableDiffusionProcessingImg2Img,
+    StableDiffusionProcessingTxt2Img,
+)
+
+BYTES_A_LATENT = 4 * 4  # four channels of 32-bit floats
+MAX_LATENTS = 1 << 24  # a gigapixel; what the recorded host could not allocate lies far above
+LONG_LONG = 1 << 63
+MIN_LATENT = 3  # what a 3x3 convolution needs, with a padding of one on each side
+
+
+def check(request: Generation, references: list[Image.Image]) -> list[Image.Image]:
+    """Raise what the real one raises for values that cannot work; returns the references' pixels."""
+    if request.prompt is None:
+        raise Failure("AssertionError")
+    if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
+        _check_hires(request)
+    if request.refiner_checkpoint not in (None, "", "None"):
+        raise Failure("Exception", f"Could not find checkpoint with name {request.refiner_checkpoint}")
+    if not -LONG_LONG <= (request.seed or 0) < LONG_LONG:
+        raise Failure("ValueError", "Overflow when unpacking long long")
+    if (request.batch_size or 0) < 1 or (request.n_iter or 0) < 1:
+        raise Failure("IndexError", "list index out of range")
+    if not request.steps:
+        raise Failure("ZeroDivisionError", "integer division or modulo by zero")
+    if request.width is None or request.height is None:
+        raise Failure("TypeError", "'NoneType' object cannot be interpreted as an integer")
+    if isinstance(request, StableDiffusionProcessingImg2Img):
+        references = _check_references(request, references)
+    _check_size(request.width, request.height)
+    if request.steps < 0:
+        raise Failure("RuntimeError", "number of steps must be non-negative")
+    return references
+
+
+def _check_hires(request: StableDiffusionProcessingTxt2Img) -> None:
+    known = {one["name"] for route in ("upscalers", "latent-upscale-modes") for one in recorded(route)}
+    if request.hr_upscaler not in known:
+        raise Failure("Exception", f"could not find upscaler named {request.hr_upscaler}")
+    if request.hr_additional_modules is None:
+        raise Failure("TypeError", "argument of type 'NoneType' is not iterable")
+
+
+def _check_references(
+    request: StableDiffusionProcessingImg2Img, references: list[Image.Image]
+) -> list[Image.Image]:
+    if not references:
+        raise Failure("IndexError", "Dimension out of range (expected to be in range of [-1, 0], but got 1)")
+    read = [pixels(image) for image in references]
+    most = request.batch_size or 1
+    if len(read) > most:
+        raise Failure("RuntimeError", f"bad number of images passed: {len(read)}; expecting {most} or less")
+    return read
+
+
+def _check_size(width: int, height: int) -> None:
+    columns, rows = width // 8, height // 8
+    if max(abs(columns), abs(rows)) >= LONG_LONG:
+        raise Failure(
+            "TypeError",
+            "randn(): argument 'size' failed to unpack the object at pos 3 with error \"Overflow when "
+            'unpacking long long"',
+        )
+    if columns < 0 or rows < 0:
+        raise Failure(
+            "RuntimeError", f"Trying to create tensor with negative dimension -1: [4, {rows}, {columns}]"
+        )
+    if columns + 2 < MIN_LATENT or rows + 2 < MIN_LATENT:
+        raise Failure(
+            "RuntimeError",
+            f"Calculated padded input size per channel: ({rows + 2} x {columns + 2}). Kernel size: (3 x 3). "
+            "Kernel size can't be greater than actual input size",
+        )
+    if columns * rows > MAX_LATENTS:
+        size = columns * rows * BYTES_A_LATENT
+        raise Failure(
+            "RuntimeError",
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you "
+            f"tried to allocate {size} bytes. Error code 12 (Cannot allocate memory)",
+        )

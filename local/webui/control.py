@@ -1,0 +1,98 @@
+"""The stand-in's own routes: faults, counts, and waiting for something to happen. Web UI has none of them.
+
+They are asynchronous, so that they answer while jobs hold all 40 threads.
+"""
+
+import asyncio
+import time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from local.webui import DISCLAIMER, VERSION
+from local.webui.errors import KINDS
+from local.webui.faults import FAULTS, Fault
+from local.webui.parts import Parts
+
+POLL_SECONDS = 0.005
+
+
+class FaultRequest(BaseModel):
+    """Ask for a fault."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Literal[tuple(FAULTS)]  # type: ignore[valid-type]
+    jobs: int | None = Field(None, ge=1)
+    after: int = Field(0, ge=0)
+    at: float = Field(0.5, ge=0, le=1)
+    kind: Literal[tuple(sorted(KINDS))] = "out-of-memory"  # type: ignore[valid-type]
+    factor: float = Field(10.0, gt=0)
+    ignore_interrupt: bool = False
+
+
+class Awaited(BaseModel):
+    """Say which counts to wait for (`step`: of the running job), and for how many seconds at most."""
+
+    begun: int = 0
+    ended: int = 0
+    waiting: int = 0
+    step: int = 0
+    model_loads: int = 0
+    timeout: float = 30
+
+
+def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
+    """Make the routes below /stand-in."""
+    routes = APIRouter(prefix="/stand-in", tags=["the stand-in's own"])
+
+    @routes.get("")
+    async def about() -> dict[str, Any]:
+        return {"name": VERSION, "is": DISCLAIMER, "faults": FAULTS, "kinds": sorted(KINDS)}
+
+    @routes.get("/faults")
+    async def faults() -> list[dict[str, Any]]:
+        return parts.faults.facts()
+
+    @routes.post("/faults")
+    async def switch_on(request: FaultRequest) -> list[dict[str, Any]]:
+        parts.faults.switch_on(Fault(**request.model_dump()))
+        return parts.faults.facts()
+
+    @routes.delete("/faults")
+    async def clear_all() -> list[dict[str, Any]]:
+        parts.faults.clear()
+        return parts.faults.facts()
+
+    @routes.delete("/faults/{name}")
+    async def clear(name: str) -> list[dict[str, Any]]:
+        parts.faults.clear(name)
+        return parts.faults.facts()
+
+    @routes.get("/stats")
+    async def stats() -> dict[str, Any]:
+        return _counts(parts)
+
+    @routes.get("/jobs")
+    async def jobs() -> list[dict[str, Any]]:
+        return parts.ledger.jobs
+
+    @routes.get("/wait")
+    async def wait(wanted: Annotated[Awaited, Query()]) -> dict[str, Any]:
+        last = time.monotonic() + wanted.timeout
+        least = wanted.model_dump(exclude={"timeout"})
+        while True:
+            counts = _counts(parts)
+            if all(counts[name] >= least[name] for name in least):
+                return counts
+            if time.monotonic() > last:
+                raise HTTPException(408, f"waited for {least}, got {counts}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    return routes
+
+
+def _counts(parts: Parts) -> dict[str, Any]:
+    step = parts.state.sampling_step if parts.state.job_count > 0 else 0
+    return {**parts.ledger.facts(), "step": step, "job_count": parts.state.job_count}

@@ -1,0 +1,93 @@
+"""What a generation will say about itself: the parts of `info`, in the recorded order."""
+
+import random
+from typing import Any
+
+from PIL import Image
+
+from local.webui.answers import recorded
+from local.webui.loras import lora_hashes
+from local.webui.models import Checkpoint
+from local.webui.parts import Parts
+from local.webui.requests import Generation, StableDiffusionProcessingImg2Img
+from local.webui.scripts import Plan
+
+FALLBACK_SAMPLER, FALLBACK_SCHEDULE = "DPM++ 2M", "Karras"
+MAX_SEED = 2**32
+
+
+def describe(
+    parts: Parts, request: Generation, plan: Plan, model: Checkpoint, mask: Image.Image | None
+) -> dict[str, Any]:
+    """Collect the parts of `info`; the real seed is drawn here and stands nowhere else."""
+    seed = _seed(request.seed)
+    subseed = _seed(request.subseed)
+    each = int(request.batch_size or 0) * int(request.n_iter or 0)
+    prompts = plan.prompts or [request.prompt or ""] * each
+    count = len(prompts)
+    step = 0 if plan.prompts else 1
+    sampler, schedule, extra = choose_sampler(request)
+    return {
+        "prompt": prompts[0],
+        "all_prompts": prompts,
+        "negative_prompt": request.negative_prompt,
+        "all_negative_prompts": [request.negative_prompt] * count,
+        "seed": seed,
+        "all_seeds": [seed + i * step for i in range(count)],
+        "subseed": subseed,
+        "all_subseeds": [subseed + i * step for i in range(count)],
+        "subseed_strength": request.subseed_strength,
+        "width": request.width,
+        "height": request.height,
+        "sampler_name": sampler,
+        "cfg_scale": request.cfg_scale,
+        "steps": request.steps,
+        "batch_size": request.batch_size,
+        "restore_faces": bool(request.restore_faces),
+        "face_restoration_model": None,
+        "sd_model_name": model.stem,
+        "sd_model_hash": model.short_hash,
+        "sd_vae_name": None,
+        "sd_vae_hash": None,
+        "seed_resize_from_w": request.seed_resize_from_w,
+        "seed_resize_from_h": request.seed_resize_from_h,
+        "denoising_strength": request.denoising_strength,
+        "extra_generation_params": extra | _extra_params(parts, request, plan, mask),
+        "index_of_first_image": 0,
+        "infotexts": [],
+        "styles": request.styles or [],
+        "job_timestamp": parts.state.job_timestamp,
+        "clip_skip": int(parts.options["CLIP_stop_at_last_layers"] or 1),
+        "is_using_inpainting_conditioning": False,
+        "scheduler_label": schedule,
+    }
+
+
+def choose_sampler(request: Generation) -> tuple[str, str, dict[str, Any]]:
+    """Choose sampler and schedule (with what `info` adds for it); an unknown name becomes another sampler."""
+    wanted = request.sampler_name or request.sampler_index
+    if wanted not in {one["name"] for one in recorded("samplers")}:
+        return FALLBACK_SAMPLER, FALLBACK_SCHEDULE, {"Schedule type": FALLBACK_SCHEDULE}
+    labels = {one["label"] for one in recorded("schedulers")} - {"Automatic"}
+    if request.scheduler in labels:
+        return wanted, str(request.scheduler), {"Schedule type": request.scheduler}
+    return wanted, "Automatic", {}
+
+
+def _seed(asked: int | None) -> int:
+    return random.randrange(MAX_SEED) if asked in (None, -1) else int(asked or 0)  # noqa: S311 -- a seed, no secret
+
+
+def _extra_params(parts: Parts, request: Generation, plan: Plan, mask: Image.Image | None) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if isinstance(request, StableDiffusionProcessingImg2Img):
+        extra["Denoising strength"] = request.denoising_strength
+        if mask is not None:
+            extra["Mask blur"] = request.mask_blur_x if request.mask_blur is None else request.mask_blur
+            if request.inpaint_full_res and mask.convert("L").getbbox():
+                extra["Inpaint area"] = "Only masked"
+                extra["Masked area padding"] = request.inpaint_full_res_padding
+    extra |= plan.extra_params
+    if hashes := lora_hashes(request.prompt or "", parts.settings.model_dir):
+        extra["Lora hashes"] = hashes
+    return extra

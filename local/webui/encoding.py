@@ -1,0 +1,113 @@
+"""Images on the wire: base64 in and out, with what the real one accepts and refuses."""
+
+import base64
+import binascii
+import io
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from local.webui.errors import Failure, invalid_image
+from local.webui.options import Options
+
+FETCH_TIMEOUT_SECONDS = 30
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
+
+
+def decode_image(text: Any, options: Options) -> Image.Image:
+    """Open an image from base64, a `data:image/` URI or a URL.
+
+    Its pixels are read later: a cut-off file is only noticed then. Raises Failure or HTTPException.
+    """
+    if text is None:
+        raise Failure("AttributeError", "'NoneType' object has no attribute 'startswith'")
+    if text.startswith(("http://", "https://")):
+        return _fetch(text, options)
+    if text.startswith("data:image/"):
+        parts = text.split(";")
+        parts = parts[1].split(",") if len(parts) > 1 else []
+        if len(parts) < 2:  # noqa: PLR2004 -- the base64 word and what follows it
+            raise Failure("IndexError", "list index out of range")
+        text = parts[1]
+    try:
+        return Image.open(io.BytesIO(base64.b64decode(text)))
+    except (binascii.Error, ValueError, UnidentifiedImageError, OSError, Image.DecompressionBombError):
+        raise invalid_image() from None
+
+
+def pixels(image: Image.Image) -> Image.Image:
+    """Read an opened image's pixels as RGB."""
+    try:
+        return image.convert("RGB")
+    except (OSError, SyntaxError):
+        raise Failure("OSError", "image file is truncated") from None
+
+
+def encode_image(image: Image.Image, options: Options) -> str:
+    """Encode by the option `samples_format` as it is now; any unknown format is a 500, after all the work."""
+    wanted = str(options["samples_format"]).lower()
+    out = io.BytesIO()
+    text = image.info.get("parameters", "")
+    if wanted == "png":
+        chunks = PngImagePlugin.PngInfo()
+        if text:
+            chunks.add_text("parameters", text)
+        image.save(out, format="PNG", pnginfo=chunks)
+    elif wanted in ("jpg", "jpeg", "webp"):
+        quality = int(options["jpeg_quality"] or 80)
+        kind = "WEBP" if wanted == "webp" else "JPEG"
+        image.convert("RGB").save(out, format=kind, quality=quality, exif=_comment(text))
+    else:
+        raise HTTPException(500, "Invalid image format")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def encode_gif(frames: list[Image.Image], frames_a_second: float) -> str:
+    """Encode an animation, whatever `samples_format` says."""
+    out = io.BytesIO()
+    pause = max(20, round(1000 / frames_a_second))
+    frames[0].save(out, format="GIF", save_all=True, append_images=frames[1:], duration=pause, loop=0)
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def encode_preview(image: Image.Image) -> str:
+    """Encode a live preview: a PNG with an alpha channel, an eighth of the size."""
+    out = io.BytesIO()
+    image.save(out, format="PNG")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def _comment(text: str) -> Image.Exif:
+    exif = Image.Exif()
+    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = b"UNICODE\0" + text.encode("utf-16-be")
+    return exif
+
+
+def _fetch(url: str, options: Options) -> Image.Image:
+    if not options["api_enable_requests"]:
+        raise HTTPException(500, "Requests not allowed")
+    parts = urlsplit(url)
+    host, local = parts.hostname or "", parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if options["api_forbid_local_requests"] and (local or ":" in parts.netloc):
+        raise HTTPException(500, "Request to local resource not allowed")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        if not local:  # the stand-in never leaves this machine
+            raise urllib.error.URLError("Name or service not known")
+        with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310 -- http(s), loopback
+            content = answer.read()
+    except OSError as error:
+        text = (
+            f"HTTPConnectionPool(host={host!r}, port={port}): Max retries exceeded with url: {parts.path} "
+            f"(Caused by NewConnectionError({error}))"
+        )
+        raise Failure("ConnectionError", text) from None
+    try:
+        return Image.open(io.BytesIO(content))
+    except (UnidentifiedImageError, OSError):
+        raise HTTPException(500, "Invalid image url") from None

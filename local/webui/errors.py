@@ -1,0 +1,118 @@
+"""The shapes in which a Web UI tells that something went wrong (recorded: tests/contract/recordings)."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+PYDANTIC_URL = (
+    "https://errors.pydantic.dev/2.8/v/"  # the recorded server's pydantic; FastAPI since dropped it
+)
+
+
+class Failure(Exception):  # noqa: N818 -- the word of the domain: a generation that failed
+    """Say that Web UI failed with an exception of that type: always 500, whoever's fault it was."""
+
+    def __init__(self, kind: str, message: str = "", *, body: Any = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.body = body
+
+
+def invalid_image() -> HTTPException:
+    """Make the answer to an image that cannot be read: a client's mistake with status 500."""
+    return HTTPException(500, "Invalid encoded image")
+
+
+def poisoned() -> Failure:
+    """Make the answer of a worker whose last checkpoint failed to load."""
+    return Failure("AttributeError", "'NoneType' object has no attribute 'sd_checkpoint_info'")
+
+
+# Every kind of 500 that was recorded, by a name to ask for it with; out-of-memory is torch's own on a GPU.
+_KINDS: dict[str, Callable[[], Failure | HTTPException]] = {
+    "out-of-memory": partial(
+        Failure,
+        "OutOfMemoryError",
+        "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 14.58 GiB of which "
+        "1.20 GiB is free.",
+    ),
+    "host-memory": partial(
+        Failure,
+        "RuntimeError",
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried "
+        "to allocate 16000000000000 bytes. Error code 12 (Cannot allocate memory)",
+    ),
+    "poisoned": poisoned,
+    "corrupt-checkpoint": partial(Failure, "ValueError", "Failed to recognize model type!"),
+    "no-model": partial(
+        Failure,
+        "ValueError",
+        "You do not have any model! Please download at least one model in [models/Stable-diffusion].",
+    ),
+    "model-not-found": partial(Failure, "RuntimeError", "model 'nope.safetensors' not found"),
+    "zero-division": partial(Failure, "ZeroDivisionError", "integer division or modulo by zero"),
+    "index": partial(Failure, "IndexError", "list index out of range"),
+    "type": partial(Failure, "TypeError", "argument of type 'NoneType' is not iterable"),
+    "key": partial(Failure, "KeyError", "'no_such_option'"),
+    "assertion": partial(Failure, "AssertionError", ""),
+    "attribute": partial(Failure, "AttributeError", "'NoneType' object has no attribute 'startswith'"),
+    "os": partial(Failure, "OSError", "image file is truncated"),
+    "connection": partial(
+        Failure, "ConnectionError", "HTTPConnectionPool(host='x', port=80): Max retries exceeded"
+    ),
+    "upscaler": partial(Failure, "Exception", "could not find upscaler named nope"),
+    "size": partial(
+        Failure, "RuntimeError", "Trying to create tensor with negative dimension -1: [4, 8, -1]"
+    ),
+    "overflow": partial(Failure, "ValueError", "Overflow when unpacking long long"),
+    "response-validation": partial(Failure, "ResponseValidationError", "1 validation errors:\n", body={}),
+    "invalid-image": invalid_image,
+    "invalid-format": partial(HTTPException, 500, "Invalid image format"),
+    "local-url": partial(HTTPException, 500, "Request to local resource not allowed"),
+    "not-an-image-url": partial(HTTPException, 500, "Invalid image url"),
+    "requests-off": partial(HTTPException, 500, "Requests not allowed"),
+}
+KINDS = frozenset(_KINDS)
+
+
+def recorded_failure(kind: str) -> Failure | HTTPException:
+    """Make a failure of a recorded kind; a new one each time, since an exception keeps its traceback."""
+    return _KINDS[kind]()
+
+
+def validation_details(error: RequestValidationError) -> list[dict[str, Any]]:
+    """List the faults of a body as recorded: the offending input comes back, a whole image if need be."""
+    return [
+        fault if fault["type"] == "json_invalid" else {**fault, "url": PYDANTIC_URL + fault["type"]}
+        for fault in error.errors()
+    ]
+
+
+def install(app: FastAPI, *, style: str) -> None:
+    """Answer errors in Forge's shapes, or in those of AUTOMATIC1111's middleware (`style` "a1111")."""
+    a1111 = style == "a1111"
+
+    def on_validation(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 -- registered for this type only
+        return JSONResponse({"detail": validation_details(error)}, 422)
+
+    def on_failure(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Failure)  # noqa: S101 -- registered for this type only
+        text = {"errors": error.message} if a1111 else {"message": error.message}
+        return JSONResponse({"error": error.kind, "detail": "", "body": error.body, **text}, 500)
+
+    def on_http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this type only
+        body: dict[str, Any] = {"detail": error.detail}
+        if a1111:
+            body = {"error": "HTTPException", "detail": error.detail, "body": "", "errors": ""}
+        return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
+
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(Failure, on_failure)
+    app.add_exception_handler(HTTPException, on_http)

@@ -1,0 +1,219 @@
+"""Text to image and image to image: the order of what happens, with the awkward parts of the real one."""
+
+from typing import Any
+
+from fastapi import HTTPException
+from PIL import Image
+
+from local.webui import pictures
+from local.webui.checks import check
+from local.webui.description import describe
+from local.webui.encoding import decode_image, encode_gif, encode_image, pixels
+from local.webui.faults import Fault
+from local.webui.infotext import info, infotext
+from local.webui.job import Job
+from local.webui.parts import Parts
+from local.webui.requests import (
+    Generation,
+    StableDiffusionProcessingImg2Img,
+    StableDiffusionProcessingTxt2Img,
+)
+from local.webui.scripts import Plan
+
+
+def generate(parts: Parts, request: Generation) -> dict[str, Any]:
+    """Make the images of a request and return Web UI's answer. Raises Failure or HTTPException."""
+    tab = "img2img" if isinstance(request, StableDiffusionProcessingImg2Img) else "txt2img"
+    plan = parts.scripts.plan(request, tab)
+    mask = None
+    if isinstance(request, StableDiffusionProcessingImg2Img):
+        if request.init_images is None:
+            raise HTTPException(404, "Init image not found")
+        mask = decode_image(request.mask, parts.options) if request.mask else None
+    entry, struck = None, {}
+    with parts.tasks.queued(request.force_task_id), parts.line:
+        struck = parts.faults.draw()
+        entry = parts.ledger.begin(tab, prompt=request.prompt, seed=request.seed)
+        outcome = "failed"
+        try:
+            with parts.tasks.running(request.force_task_id):
+                references = _references(parts, request)
+                parts.state.begin(f"scripts_{tab}")
+                made, images = Run(parts, request, plan, struck, references=references, mask=mask).process()
+            outcome = "done"
+        finally:
+            parts.state.end()
+            parts.faults.done(struck)
+            parts.ledger.end(entry, outcome)
+    if "no-images" in struck:
+        images = []
+    if "fewer-images" in struck:
+        images = images[:-1]
+    encoded = [] if not request.send_images else [_encode(parts, plan, image) for image in images]
+    entry.update(model=made["sd_model_name"], images=len(encoded))
+    return {"images": encoded, "parameters": _echo(request), "info": info(made), "struck": struck}
+
+
+class Run:
+    """Carry out one generation, inside the line."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        request: Generation,
+        plan: Plan,
+        struck: dict[str, Fault],
+        *,
+        references: list[Image.Image],
+        mask: Image.Image | None,
+    ) -> None:
+        self.parts = parts
+        self.request = request
+        self.plan = plan
+        self.struck = struck
+        self.references = references
+        self.mask = mask
+        self.images: list[Any] = []
+        self.texts: list[str] = []
+
+    def process(self) -> tuple[dict[str, Any], list[Any]]:
+        """Set the overrides, make the images, restore the options: which may fail after all the work."""
+        parts, request = self.parts, self.request
+        restore = request.override_settings_restore_afterwards is not False
+        with parts.options.overridden(request.override_settings, restore=restore):
+            if "poison" in self.struck:
+                parts.memory.poison()
+            model = parts.memory.need()
+            if "wrong-model" in self.struck:
+                model = next((one for one in parts.checkpoints.all() if one is not model), model)
+                model.measure()
+            self.references = check(request, self.references)
+            made = describe(parts, request, self.plan, model, self.mask)
+            self._iterate(made)
+            self._add_grid(made)
+            self._add_masks()
+            made["infotexts"] = self.texts or [infotext(made, 0)]
+        return made, self.images
+
+    def _iterate(self, made: dict[str, Any]) -> None:
+        parts, request, state = self.parts, self.request, self.parts.state
+        steps, batch = int(request.steps or 0), int(request.batch_size or 0)
+        rounds = (
+            [self.plan.prompts[i : i + batch] for i in range(0, len(self.plan.prompts), batch)]
+            if (self.plan.prompts)
+            else [[request.prompt or ""] * batch for _ in range(int(request.n_iter or 0))]
+        )
+        job = Job(state, parts.settings, parts.options, self.struck, iterations=len(rounds), steps=steps)
+        state.job_count = len(rounds)
+        for number, prompts in enumerate(rounds):
+            state.skipped = False
+            if state.stopped():
+                break
+            # The selected checkpoint is read in each round: another client may have changed it meanwhile.
+            model = made["sd_model_name"] if "wrong-model" in self.struck else parts.memory.need().stem
+            if len(rounds) > 1:
+                state.job = f"Batch {number + 1} out of {len(rounds)}"
+            first = number * batch
+            scenes = [self._scene(made, prompt, first + i, model) for i, prompt in enumerate(prompts)]
+            painted = [
+                pictures.animate(scene, self.plan.gif_frames)
+                if self.plan.gif_frames
+                else pictures.paint(scene)
+                for scene in scenes
+            ]
+            share = job.sample(lambda done, p=painted, s=scenes: self._preview(p[0], s[0], done))  # type: ignore[misc]
+            for i, (picture, scene) in enumerate(zip(painted, scenes, strict=True)):
+                self._keep(made, picture, scene, first + i, share)
+            state.next_iteration()
+
+    def _keep(
+        self, made: dict[str, Any], picture: Any, scene: pictures.Scene, place: int, share: float
+    ) -> None:
+        text = infotext(made, place)
+        self.texts.append(text)
+        if isinstance(picture, list):
+            self.images.append(picture)
+            return
+        if share < 1:
+            picture = pictures.half_done(picture, scene, share)
+        if self.request.save_images:
+            picture = picture.convert("RGBA")  # the saved file's text goes into the alpha channel there
+        if self.parts.options["enable_pnginfo"]:
+            picture.info["parameters"] = text
+        self.images.append(picture)
+
+    def _preview(self, picture: Any, scene: pictures.Scene, done: float) -> None:
+        still = picture[0] if isinstance(picture, list) else picture
+        self.parts.state.current_image = pictures.preview(pictures.half_done(still, scene, done))
+
+    def _scene(self, made: dict[str, Any], prompt: str, place: int, model: str) -> pictures.Scene:
+        request = self.request
+        scale = 1.0
+        if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
+            scale = request.hr_scale or 1.0
+        references = self.references
+        return pictures.Scene(
+            width=int(int(request.width or 0) // 8 * 8 * scale),
+            height=int(int(request.height or 0) // 8 * 8 * scale),
+            prompt=prompt,
+            negative_prompt=request.negative_prompt or "",
+            seed=made["all_seeds"][place],
+            steps=int(request.steps or 0),
+            cfg_scale=request.cfg_scale,
+            sampler=made["sampler_name"],
+            model=model,
+            extra=str(made["extra_generation_params"]),
+            denoising=request.denoising_strength,
+            reference=references[place % len(references)] if references else None,
+            mask=self.mask,
+            hints=tuple(self.plan.hints),
+        )
+
+    def _add_grid(self, made: dict[str, Any]) -> None:
+        """Put the grid first that nobody asked for, when images are saved or a script makes one."""
+        options, stills = self.parts.options, [i for i in self.images if not isinstance(i, list)]
+        if len(stills) < 2:  # noqa: PLR2004 -- grid_only_if_multiple
+            return
+        if self.plan.prompts:
+            sheet = pictures.grid(stills, 1, margin=8)
+        elif self.request.save_images and options["return_grid"]:
+            rows = pictures.grid_rows(len(stills), int(options["n_rows"]), int(self.request.batch_size or 1))
+            sheet = pictures.grid(stills, rows).convert("RGBA")
+            if options["enable_pnginfo"]:
+                sheet.info["parameters"] = self.texts[0]
+        else:
+            return
+        self.images.insert(0, sheet)
+        self.texts.insert(0, self.texts[0])
+        made["index_of_first_image"] = 1
+
+    def _add_masks(self) -> None:
+        if self.mask is None or not self.images:
+            return
+        last = self.images[-1]
+        mask = pixels(self.mask).resize(last.size)
+        if self.parts.options["return_mask"]:
+            self.images.append(mask)
+        if self.parts.options["return_mask_composite"]:
+            composite = last.convert("RGBA")
+            composite.putalpha(mask.convert("L"))
+            self.images.append(composite)
+
+
+def _references(parts: Parts, request: Generation) -> list[Image.Image]:
+    if not isinstance(request, StableDiffusionProcessingImg2Img):
+        return []
+    return [decode_image(image, parts.options) for image in request.init_images or []]
+
+
+def _encode(parts: Parts, plan: Plan, image: Any) -> str:
+    if isinstance(image, list):
+        return encode_gif(image, plan.gif_frames_a_second)
+    return encode_image(image, parts.options)
+
+
+def _echo(request: Generation) -> dict[str, Any]:
+    echoed = request.model_dump(mode="json")
+    if isinstance(request, StableDiffusionProcessingImg2Img) and not request.include_init_images:
+        echoed.update(init_images=None, mask=None)
+    return echoed

@@ -1,0 +1,67 @@
+"""What a generation says about itself: `info`, and the text inside its images."""
+
+import json
+import math
+import re
+from typing import Any
+
+from local.webui import DISCLAIMER, VERSION
+
+PARAMETER = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+SIZE = re.compile(r"^(\d+)x(\d+)$")
+
+
+def number(value: float | None) -> str:
+    """Write a number as Python does; a float stays one (7.0), NaN is nan."""
+    return "nan" if isinstance(value, float) and math.isnan(value) else str(value)
+
+
+def infotext(made: dict[str, Any], place: int) -> str:
+    """Write the text of image number `place` from the parts of `info`."""
+    extra = made["extra_generation_params"]
+    facts: dict[str, Any] = {
+        "Steps": made["steps"],
+        "Sampler": made["sampler_name"],
+        "Schedule type": extra.get("Schedule type", made["scheduler_label"]),
+        "CFG scale": number(made["cfg_scale"]),
+        "Seed": made["all_seeds"][place] if place < len(made["all_seeds"]) else made["seed"],
+        "Size": f"{made['width']}x{made['height']}",
+        "Model hash": made["sd_model_hash"],
+        "Model": made["sd_model_name"],
+        **{name: value for name, value in extra.items() if name != "Schedule type"},
+        **({"Clip skip": int(made["clip_skip"])} if made["clip_skip"] > 1 else {}),
+        "Version": VERSION,
+    }
+    prompts = made["all_prompts"]
+    prompt = prompts[place] if place < len(prompts) else made["prompt"]
+    negative = f"\nNegative prompt: {made['negative_prompt']}" if made["negative_prompt"] else ""
+    line = ", ".join(f"{name}: {_quoted(value)}" for name, value in facts.items() if value is not None)
+    return f"{prompt}{negative}\n{line}".strip()
+
+
+def info(made: dict[str, Any]) -> str:
+    """Write `info`: a JSON string inside the JSON answer. Says that no diffusion model made the images."""
+    shown = {name: value for name, value in made.items() if name != "scheduler_label"}
+    return json.dumps({**shown, "version": VERSION, "stand_in": DISCLAIMER})
+
+
+def parse(text: str, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Read an infotext back into parameters, with the defaults that Web UI adds."""
+    lines = text.strip().split("\n")
+    facts: dict[str, Any] = {}
+    if len(PARAMETER.findall(lines[-1])) >= 3:  # noqa: PLR2004 -- fewer are a prompt with colons
+        for name, raw in PARAMETER.findall(lines.pop()):
+            value = json.loads(raw) if raw.startswith('"') else raw
+            if size := SIZE.match(value):
+                facts[f"{name}-1"], facts[f"{name}-2"] = size.groups()
+            elif name != "Model":
+                facts[name] = value
+    prompt, _, negative = "\n".join(lines).partition("\nNegative prompt: ")
+    if text:
+        facts |= {"Prompt": prompt, "Negative prompt": negative}
+    return {**facts, **{name: value for name, value in defaults.items() if name not in facts}}
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if "," in text or ":" in text else text

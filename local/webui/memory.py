@@ -1,0 +1,70 @@
+"""The checkpoint in memory: loaded when it is first needed, and the worker that a bad one poisons."""
+
+import time
+from collections import OrderedDict
+
+from local.webui.checkpoint_file import is_whole
+from local.webui.errors import Failure, poisoned, recorded_failure
+from local.webui.ledger import Ledger
+from local.webui.models import Checkpoint, Checkpoints
+from local.webui.options import Options
+from local.webui.settings import Settings
+
+
+class Memory:
+    """Load checkpoints, keep the last `sd_checkpoints_limit` of them, and remember the last good one.
+
+    After a failed load nothing is loaded, but the last good name is still remembered as loaded: asking for it
+    again fails at once, and only another good checkpoint helps.
+    """
+
+    def __init__(
+        self, checkpoints: Checkpoints, options: Options, settings: Settings, ledger: Ledger
+    ) -> None:
+        self._checkpoints = checkpoints
+        self._options = options
+        self._settings = settings
+        self._ledger = ledger
+        self._remembered: str | None = None
+        self._kept: OrderedDict[str, None] = OrderedDict()
+        self.current: Checkpoint | None = None
+
+    def need(self) -> Checkpoint:
+        """Return the selected checkpoint, loaded. Raises Failure; takes the load's time."""
+        wanted = self._checkpoints.selected
+        if wanted is None:
+            raise recorded_failure("no-model")
+        if wanted.filename == self._remembered:
+            if self.current is None:
+                raise poisoned()
+            return self.current
+        self.current = None
+        self._load(wanted)
+        self.current = wanted
+        self._remembered = wanted.filename
+        self._options.saved["sd_checkpoint_hash"] = wanted.sha256
+        return wanted
+
+    def poison(self) -> None:
+        """Do as a corrupt checkpoint would."""
+        selected = self._checkpoints.selected
+        if self._remembered is None and selected is not None:
+            self._remembered = selected.filename
+        self.current = None
+
+    def _load(self, wanted: Checkpoint) -> None:
+        if wanted.filename in self._kept:
+            time.sleep(self._settings.cached_load_seconds)
+            self._kept.move_to_end(wanted.filename)
+            return
+        time.sleep(self._settings.load_seconds)
+        self._ledger.loaded(wanted.name)
+        if wanted.path and not wanted.path.exists():
+            raise Failure("FileNotFoundError", f"No such file or directory: {str(wanted.path)!r}")
+        if wanted.path and not is_whole(wanted.path):
+            wanted.path.rename(wanted.path.with_name(wanted.path.name + ".corrupted"))
+            raise recorded_failure("corrupt-checkpoint")
+        self._checkpoints.measured(wanted)
+        self._kept[wanted.filename] = None
+        while len(self._kept) > max(1, int(self._options["sd_checkpoints_limit"] or 1)):
+            self._kept.popitem(last=False)

@@ -1,0 +1,165 @@
+"""The checkpoints that a Web UI lists, and the names under which it knows them."""
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+BUILT_IN = (
+    "v1-5-pruned-emaonly.safetensors",
+    "other-random-v1-5.safetensors",
+    "tiny-random-v1-5.safetensors",
+)
+BUILT_IN_DIR = "/stand-in/models/Stable-diffusion"
+CHECKPOINT_DIR = "Stable-diffusion"
+OTHER_DIRS = frozenset(
+    {
+        "Lora",
+        "VAE",
+        "ControlNet",
+        "embeddings",
+        "ESRGAN",
+        "RealESRGAN",
+        "SwinIR",
+        "GFPGAN",
+        "Codeformer",
+        "hypernetworks",
+        "text_encoder",
+    }
+)
+OLD_HASH_OFFSET, OLD_HASH_BYTES = 0x100000, 0x10000  # the 8-digit hash of early Web UIs reads only this part
+
+
+@dataclass(eq=False)
+class Checkpoint:
+    """Describe one checkpoint; `sha256` is unknown until it was loaded once."""
+
+    name: str
+    path: Path | None
+    sha256: str | None = None
+    old_hash: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.old_hash = hashlib.sha256(self._part(OLD_HASH_OFFSET, OLD_HASH_BYTES)).hexdigest()[:8]
+
+    @property
+    def short_hash(self) -> str | None:
+        """Return the first ten digits of the hash."""
+        return self.sha256[:10] if self.sha256 else None
+
+    @property
+    def stem(self) -> str:
+        """Return the bare name: what `info.sd_model_name` says."""
+        return PurePosixPath(self.name).stem
+
+    @property
+    def filename(self) -> str:
+        """Return the whole path of the file."""
+        return str(self.path) if self.path else f"{BUILT_IN_DIR}/{self.name}"
+
+    def measure(self) -> None:
+        """Compute the hash of the content, as the first load does."""
+        if self.sha256 is None:
+            with_content = self.path.read_bytes() if self.path else self.name.encode()
+            self.sha256 = hashlib.sha256(with_content).hexdigest()
+
+    def aliases(self) -> list[str]:
+        """List the exact, case-sensitive names by which it can be asked for."""
+        model_name = str(PurePosixPath(self.name).with_suffix("")).replace("/", "_")
+        names = [self.old_hash, model_name, self.name, self.stem, f"{self.name} [{self.old_hash}]"]
+        if self.sha256 and self.short_hash:
+            short = self.short_hash
+            names += [short, self.sha256, f"{self.name} [{short}]", f"{self.stem} [{short}]"]
+        return names
+
+    def listed(self) -> dict[str, Any]:
+        """Return its entry in `/sd-models`."""
+        return {
+            "title": f"{self.name} [{self.short_hash}]" if self.sha256 else self.name,
+            "model_name": str(PurePosixPath(self.name).with_suffix("")).replace("/", "_"),
+            "hash": self.short_hash,
+            "sha256": self.sha256,
+            "filename": self.filename,
+            "config": None,
+        }
+
+    def _part(self, offset: int, size: int) -> bytes:
+        if self.path is None:
+            return self.name.encode()
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+
+
+class Checkpoints:
+    """Know the checkpoints of a model directory, as of the last refresh, and the one that is selected.
+
+    `model_dir` is Web UI's `models` folder (checkpoints in `Stable-diffusion`) or a folder of checkpoints.
+    """
+
+    def __init__(self, model_dir: Path | None) -> None:
+        self.model_dir = model_dir
+        self.selected: Checkpoint | None = None
+        self._lock = threading.Lock()
+        self._all: list[Checkpoint] = []
+        self._by_alias: dict[str, Checkpoint] = {}
+        self._known_hashes: dict[tuple[str, int, int], str] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the directory again; until then a new file does not exist."""
+        found = self._scan()
+        with self._lock:
+            self._all = found
+            self._by_alias = {alias: one for one in found for alias in one.aliases()}
+
+    def all(self) -> list[Checkpoint]:
+        """Return the known checkpoints in the listed order."""
+        return list(self._all)
+
+    def find(self, name: Any) -> Checkpoint | None:
+        """Return the checkpoint of exactly that name."""
+        return self._by_alias.get(name) if isinstance(name, str) else None
+
+    def select(self, name: Any) -> None:
+        """Choose what the next generation loads; the first one stands in for a name that is not known."""
+        self.selected = self.find(name) or next(iter(self._all), None)
+
+    def measured(self, checkpoint: Checkpoint) -> None:
+        """Take over a checkpoint's hash into its title and names."""
+        checkpoint.measure()
+        if checkpoint.path and checkpoint.sha256:
+            self._known_hashes[_identity(checkpoint.path)] = checkpoint.sha256
+        with self._lock:
+            self._by_alias.update(dict.fromkeys(checkpoint.aliases(), checkpoint))
+
+    def _scan(self) -> list[Checkpoint]:
+        if self.model_dir is None:
+            return self._all or [Checkpoint(name, None) for name in BUILT_IN]
+        inner = self.model_dir / CHECKPOINT_DIR
+        root = inner if inner.is_dir() else self.model_dir
+        found = []
+        for folder in _folders(root):
+            for path in sorted(folder.glob("*.safetensors")):
+                name = path.relative_to(root).as_posix()
+                try:
+                    checkpoint = Checkpoint(name, path.absolute())
+                    checkpoint.sha256 = self._known_hashes.get(_identity(path))
+                except FileNotFoundError:  # went away while the folder was read
+                    continue
+                found.append(checkpoint)
+        return found
+
+
+def _folders(root: Path) -> list[Path]:
+    """List a folder and those below it, itself first; not those of other kinds of models."""
+    if not root.is_dir():
+        return []
+    below = [p for p in sorted(root.iterdir()) if p.is_dir() and p.name not in OTHER_DIRS]
+    return [root] + [folder for child in below for folder in _folders(child)]
+
+
+def _identity(path: Path) -> tuple[str, int, int]:
+    stat = path.stat()
+    return str(path.absolute()), stat.st_size, stat.st_mtime_ns

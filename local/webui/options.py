@@ -1,0 +1,95 @@
+"""Web UI's options: one set for all clients, with the leaks of the real one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import ValidationError, create_model
+
+from local.webui.errors import PYDANTIC_URL, Failure
+from local.webui.models import Checkpoints
+
+CHECKPOINT = "sd_model_checkpoint"
+RESTRICTED = frozenset({"api_enable_requests", "api_forbid_local_requests", "api_useragent"})
+"""Options that `override_settings` may not set; a POST to `/options` may."""
+
+
+class Options:
+    """Hold the defaults and what was set since (`saved`, the real one's config.json)."""
+
+    def __init__(self, defaults: dict[str, Any], saved: dict[str, Any], checkpoints: Checkpoints) -> None:
+        self.defaults = defaults
+        self.saved = dict(saved)
+        self._checkpoints = checkpoints
+        fields: dict[str, Any] = {
+            name: ((type(value) if value is not None else Any) | None, value)
+            if value is not None
+            else (Any, None)
+            for name, value in defaults.items()
+        }
+        self._answer = create_model("Options", **fields)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the present value of an option."""
+        return self.saved.get(name, self.defaults.get(name))
+
+    def read(self) -> dict[str, Any]:
+        """Return all options; one value of a wrong type makes that a 500 for everybody."""
+        try:
+            answer: dict[str, Any] = self._answer.model_validate(self.saved).model_dump()
+        except ValidationError as error:
+            faults = [
+                {
+                    "type": fault["type"],
+                    "loc": ("response", *fault["loc"]),
+                    "msg": fault["msg"],
+                    "input": fault["input"],
+                    "url": PYDANTIC_URL + fault["type"],
+                }
+                for fault in error.errors(include_url=False, include_context=False)
+            ]
+            text = f"{len(faults)} validation errors:\n" + "".join(f"  {fault}\n" for fault in faults)
+            raise Failure("ResponseValidationError", text, body=dict(self.saved)) from None
+        return answer
+
+    def post(self, values: dict[str, Any]) -> None:
+        """Set options one after the other; those before a failing one stay set. Takes no lock."""
+        name = values.get(CHECKPOINT)
+        if name is not None and self._checkpoints.find(name) is None:
+            raise Failure("RuntimeError", f"model {name!r} not found")
+        for option, value in values.items():
+            self._set(option, value)
+
+    @contextmanager
+    def overridden(self, overrides: dict[str, Any] | None, *, restore: bool) -> Iterator[None]:
+        """Set options for one job and restore them, as far as the real one does.
+
+        An unknown checkpoint is dropped without a word. What was never set before is not restored.
+        """
+        wanted = dict(overrides or {})
+        if self._checkpoints.find(wanted.get(CHECKPOINT)) is None:
+            wanted.pop(CHECKPOINT, None)
+        stored = self.to_restore(wanted)
+        try:
+            for option, value in wanted.items():
+                if option not in RESTRICTED:
+                    self._set(option, value)
+            yield
+        finally:
+            if restore:
+                for option, value in stored.items():
+                    if option == CHECKPOINT:
+                        self.post({option: value})
+                    else:
+                        self._set(option, value)
+
+    def to_restore(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Choose the options that will be restored after a job."""
+        return {option: self.saved[option] for option in wanted if option in self.saved}
+
+    def _set(self, option: str, value: Any) -> None:
+        if option not in self.defaults and option not in self.saved:
+            raise Failure("KeyError", repr(option))
+        self.saved[option] = value
+        if option == CHECKPOINT:
+            self._checkpoints.select(value)

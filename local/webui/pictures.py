@@ -1,0 +1,125 @@
+"""Pictures that visibly come from the request: no diffusion, and the same request is the same picture."""
+
+import hashlib
+import json
+import math
+import textwrap
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFont
+
+GRID = 8  # colour fields a side; upscaled smoothly they are the background
+BLOCKS = 16  # noise blocks a side that cover what was not sampled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Say all that goes into one picture."""
+
+    width: int
+    height: int
+    prompt: str
+    negative_prompt: str
+    seed: int
+    steps: int
+    cfg_scale: float | None
+    sampler: str
+    model: str
+    extra: str = ""
+    denoising: float | None = None
+    reference: Image.Image | None = None
+    mask: Image.Image | None = None
+    hints: tuple[Image.Image, ...] = ()
+
+
+def paint(scene: Scene) -> Image.Image:
+    """Paint the finished picture of a scene.
+
+    Without a reference the whole is made of the prompt's colours. With one, they lie over it as thickly as
+    the denoising strength says, within the mask; ControlNet's images are hung in the upper right corner.
+    """
+    size = (scene.width, scene.height)
+    picture = _colours(scene, GRID).resize(size, Image.Resampling.BICUBIC)
+    if scene.reference is not None:
+        reference = scene.reference.resize(size)
+        strength = min(1.0, max(0.0, scene.denoising if scene.denoising is not None else 0.75))
+        picture = Image.blend(reference, picture, strength)
+        if scene.mask is not None:
+            picture = Image.composite(picture, reference, scene.mask.convert("L").resize(size))
+    for place, hint in enumerate(scene.hints):
+        side = max(8, scene.width // 5)
+        picture.paste(hint.resize((side, side)), (scene.width - side, place * side))
+    _write_caption(picture, scene)
+    return picture
+
+
+def half_done(picture: Image.Image, scene: Scene, share: float) -> Image.Image:
+    """Cover a picture with as much noise as an interrupted sampling leaves (`share` done, 0-1)."""
+    noise = _colours(scene, BLOCKS).resize(picture.size, Image.Resampling.NEAREST)
+    return Image.blend(noise, picture, share * 0.8)
+
+
+def preview(picture: Image.Image) -> Image.Image:
+    """Make a live preview: an eighth of the size, with alpha."""
+    small = (max(1, picture.width // 8), max(1, picture.height // 8))
+    return picture.resize((small[0] * 2, small[1] * 2)).convert("RGBA")
+
+
+def grid(pictures: list[Image.Image], rows: int, *, margin: int = 0) -> Image.Image:
+    """Lay pictures out in rows, with a margin above for headings."""
+    columns = math.ceil(len(pictures) / rows)
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (columns * width, rows * height + margin), "black")
+    for place, picture in enumerate(pictures):
+        sheet.paste(picture, (place % columns * width, place // columns * height + margin))
+    return sheet
+
+
+def grid_rows(count: int, wanted: int, batch_size: int) -> int:
+    """Choose the rows of a grid: the option `n_rows`, 0 for the batch size, -1 for a square."""
+    rows = wanted if wanted > 0 else batch_size if wanted == 0 else round(math.sqrt(count))
+    return max(1, min(rows, count))
+
+
+def animate(scene: Scene, frames: int) -> list[Image.Image]:
+    """Paint the frames of an animation: the picture with a bar that walks through it."""
+    picture = paint(scene)
+    out = []
+    for frame in range(frames):
+        still = picture.copy()
+        left = frame * scene.width // frames
+        box = (left, 0, left + max(1, scene.width // frames), max(2, scene.height // 16))
+        ImageDraw.Draw(still).rectangle(box, fill="white")
+        out.append(still)
+    return out
+
+
+def _colours(scene: Scene, side: int) -> Image.Image:
+    """Draw colour fields that depend on everything in the scene but its reference images."""
+    named = [scene.prompt, scene.negative_prompt, scene.seed, scene.steps, str(scene.cfg_scale), scene.extra]
+    key = json.dumps([*named, scene.sampler, scene.model, side]).encode()
+    blocks = (
+        hashlib.sha256(key + bytes((n >> 8, n & 255))).digest() for n in range(side * side * 3 // 32 + 1)
+    )
+    return Image.frombytes("RGB", (side, side), b"".join(blocks)[: side * side * 3])
+
+
+def _write_caption(picture: Image.Image, scene: Scene) -> None:
+    """Write the request into the lower part of the picture, as far as it fits."""
+    size = max(8, scene.height // 28)
+    font = ImageFont.load_default(size)
+    columns = max(6, int(scene.width / (size * 0.55)))
+    lines = textwrap.wrap(scene.prompt[:500], columns)[:6] or ["(no prompt)"]
+    if scene.negative_prompt:
+        lines += textwrap.wrap("without: " + scene.negative_prompt[:200], columns)[:2]
+    lines.append(f"seed {scene.seed}  {scene.width}x{scene.height}  {scene.steps} steps")
+    lines.append(scene.model)
+    if scene.reference is not None:
+        lines.append(f"from a reference image, strength {scene.denoising}")
+    lines.append("stand-in: no diffusion model")
+    line_height = round(size * 1.25)
+    top = max(0, scene.height - line_height * len(lines) - size // 2)
+    draw = ImageDraw.Draw(picture, "RGBA")
+    draw.rectangle((0, top, scene.width, scene.height), fill=(0, 0, 0, 150))
+    for number, line in enumerate(lines):
+        draw.text((size // 2, top + number * line_height), line, fill=(255, 255, 255, 255), font=font)

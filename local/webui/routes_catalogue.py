@@ -1,0 +1,126 @@
+"""The routes that tell what there is: options, checkpoints, samplers, memory."""
+
+import resource
+from typing import Any
+
+from fastapi import APIRouter
+
+from local.webui.answers import recorded
+from local.webui.errors import Failure
+from local.webui.loras import list_loras
+from local.webui.parts import Parts
+
+HOST_BYTES = 25276510208.0
+GIB = 1 << 30
+FIXED = [
+    "samplers",
+    "schedulers",
+    "upscalers",
+    "latent-upscale-modes",
+    "sd-modules",
+    "hypernetworks",
+    "face-restorers",
+    "realesrgan-models",
+    "prompt-styles",
+    "embeddings",
+    "script-info",
+    "extensions",
+]
+LINED_UP = ["refresh-vae", "refresh-loras", "refresh-embeddings"]  # these wait for the running job
+
+
+def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
+    """Make the routes. `/sd-vae` is not among them: Forge has `/sd-modules` instead."""
+    routes = APIRouter(prefix="/sdapi/v1")
+    for name in FIXED:
+        routes.add_api_route(f"/{name}", lambda name=name: recorded(name), methods=["GET"], name=name)
+
+    def nothing() -> None:
+        with parts.line:
+            pass
+
+    for name in LINED_UP:
+        routes.add_api_route(f"/{name}", nothing, methods=["POST"], name=name)
+
+    @routes.get("/scripts")
+    def scripts() -> dict[str, list[str]]:
+        return parts.scripts.titles
+
+    @routes.get("/options")
+    def get_options() -> dict[str, Any]:
+        return parts.options.read()
+
+    @routes.post("/options")
+    def post_options(request: dict[str, Any]) -> None:
+        parts.options.post(request)
+
+    @routes.get("/cmd-flags")
+    def cmd_flags() -> None:
+        fault = {
+            "type": "string_type",
+            "loc": ("response", "port"),
+            "msg": "Input should be a valid string",
+            "input": 7861,
+            "url": "https://errors.pydantic.dev/2.8/v/string_type",
+        }
+        raise Failure(
+            "ResponseValidationError", f"1 validation errors:\n  {fault}\n", body=recorded("cmd-flags")
+        )
+
+    @routes.get("/sd-models")
+    def sd_models() -> list[dict[str, Any]]:
+        return [one.listed() for one in parts.checkpoints.all()]
+
+    @routes.post("/refresh-checkpoints")
+    def refresh_checkpoints() -> None:
+        with parts.line:
+            parts.checkpoints.refresh()
+
+    @routes.get("/loras")
+    def loras() -> list[dict[str, Any]]:
+        return list_loras(parts.settings.model_dir)
+
+    @routes.post("/unload-checkpoint")
+    def unload_checkpoint() -> dict[str, Any]:
+        return {}  # weights leave the GPU only; the next job brings them back at once
+
+    @routes.post("/reload-checkpoint")
+    def reload_checkpoint() -> dict[str, Any]:
+        return {}
+
+    @routes.get("/memory")
+    def memory() -> dict[str, Any]:
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        cuda: dict[str, Any] = {"error": "unavailable"}
+        if parts.settings.gpu_gib is not None:
+            cuda = _cuda(parts, int(parts.settings.gpu_gib * GIB))
+        return {"ram": {"free": HOST_BYTES - used, "used": used, "total": HOST_BYTES}, "cuda": cuda}
+
+    outer = APIRouter()
+    outer.include_router(routes)
+
+    @outer.get("/controlnet/model_list")
+    def controlnet_models() -> dict[str, list[str]]:
+        folder = parts.settings.model_dir and parts.settings.model_dir / "ControlNet"
+        files = sorted(folder.rglob("*.safetensors")) if folder and folder.is_dir() else []
+        return {"model_list": [path.stem for path in files]}
+
+    @outer.get("/controlnet/module_list")
+    def controlnet_modules() -> dict[str, list[str]]:
+        return {"module_list": ["None", "canny", "depth_midas", "openpose"]}
+
+    return outer
+
+
+def _cuda(parts: Parts, total: int) -> dict[str, Any]:
+    """Make up a GPU's memory in the shape of torch's counters, as AUTOMATIC1111 gives them."""
+    used = int(total * (0.4 if parts.memory.current else 0.1))
+    counter = {"current": used, "peak": used}
+    return {
+        "system": {"free": total - used, "used": used, "total": total},
+        "active": counter,
+        "allocated": counter,
+        "reserved": counter,
+        "inactive": {"current": 0, "peak": 0},
+        "events": {"retries": 0, "oom": 0},
+    }

@@ -1,0 +1,111 @@
+"""Web UI's scripts: which there are, what their arguments must be, and the few that do something here."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import HTTPException
+from PIL import Image
+
+from local.webui.answers import recorded
+from local.webui.encoding import decode_image, pixels
+from local.webui.errors import Failure
+from local.webui.options import Options
+from local.webui.requests import Generation
+
+MATRIX = "prompt matrix"
+ANIMATE = "animatediff"
+CONTROLNET = "controlnet"
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """Say what the scripts add to a generation."""
+
+    prompts: list[str] | None = None  # prompt matrix: one image for each, and a grid before them
+    gif_frames: int = 0
+    gif_frames_a_second: float = 8
+    hints: list[Image.Image] = field(default_factory=list)
+    extra_params: dict[str, Any] = field(default_factory=dict)
+
+
+class Scripts:
+    """Check the scripts that a request names, before it waits in line."""
+
+    def __init__(self, options: Options, extra: tuple[str, ...]) -> None:
+        self._options = options
+        self.titles = {tab: [*titles, *extra] for tab, titles in recorded("scripts").items()}
+        selectable = {script["name"] for script in recorded("script-info") if not script["is_alwayson"]}
+        self._selectable = {
+            tab: [title for title in titles if title in selectable] for tab, titles in self.titles.items()
+        }
+
+    def plan(self, request: Generation, tab: str) -> Plan:
+        """Read the scripts of a request. Raises HTTPException (unknown) or Failure (arguments)."""
+        plan = Plan()
+        name = request.script_name
+        if name:
+            if name.lower() not in self._selectable[tab]:
+                raise HTTPException(422, f"Script '{name}' not found")
+            if name.lower() == MATRIX:
+                plan.prompts = _matrix(request.prompt or "")
+        for title, value in request.alwayson_scripts.items():
+            args = self._arguments(title, value, tab)
+            if title.lower() == CONTROLNET:
+                self._controlnet(args, plan)
+            elif title.lower() == ANIMATE:
+                _animatediff(args, plan)
+        return plan
+
+    def _arguments(self, title: str, value: Any, tab: str) -> list[Any]:
+        if title.lower() not in self.titles[tab]:
+            raise HTTPException(422, f"Script '{title}' not found")
+        if title.lower() in self._selectable[tab]:
+            raise HTTPException(422, "Cannot have a selectable script in the always on scripts params")
+        if value is None:
+            raise Failure("TypeError", "argument of type 'NoneType' is not iterable")
+        if not isinstance(value, dict) or "args" not in value:
+            return []
+        args = value["args"]
+        if args is None:
+            raise Failure("TypeError", "object of type 'NoneType' has no len()")
+        if isinstance(args, dict) and args:
+            raise Failure("KeyError", "0")
+        return list(args)
+
+    def _controlnet(self, units: list[Any], plan: Plan) -> None:
+        """Note the units and take their images; a fault in there is only logged by the real one."""
+        for number, unit in enumerate(u for u in units if isinstance(u, dict)):
+            if not unit.get("enabled", True):
+                continue
+            plan.extra_params[f"ControlNet {number}"] = (
+                f"Module: {unit.get('module')}, Model: {unit.get('model')}, "
+                f"Weight: {float(unit.get('weight', 1.0))}, Resize Mode: ResizeMode.INNER_FIT, "
+                f"Guidance Start: {float(unit.get('guidance_start', 0.0))}, "
+                f"Guidance End: {float(unit.get('guidance_end', 1.0))}, "
+                f"Pixel Perfect: {bool(unit.get('pixel_perfect', False))}, "
+                "Control Mode: ControlMode.BALANCED, Hr Option: HiResFixOption.BOTH"
+            )
+            image = unit.get("image") or unit.get("input_image")
+            if isinstance(image, str):
+                try:
+                    plan.hints.append(pixels(decode_image(image, self._options)))
+                except (Failure, HTTPException):
+                    continue
+
+
+def _matrix(prompt: str) -> list[str]:
+    first, *options = prompt.split("|")
+    chosen = range(2 ** len(options))
+    return [
+        ", ".join([first.strip(), *(o.strip() for bit, o in enumerate(options) if number >> bit & 1)])
+        for number in chosen
+    ]
+
+
+def _animatediff(args: list[Any], plan: Plan) -> None:
+    """Turn on the animation where AnimateDiff is enabled and asked for a GIF (its first argument)."""
+    wanted = args[0] if args and isinstance(args[0], dict) else {}
+    if wanted.get("enable", True) and "GIF" in (wanted.get("format") or []):
+        plan.gif_frames = int(wanted.get("video_length") or 16)
+        plan.gif_frames_a_second = float(wanted.get("fps") or 8)
+        plan.extra_params["AnimateDiff"] = f"enable: True, video_length: {plan.gif_frames}"

@@ -1,0 +1,129 @@
+"""The server process: its listeners, its signals and its first line."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from local.webui import DISCLAIMER, control
+from local.webui.app import create_app
+from local.webui.parts import Parts
+
+READY = "stand-in ready"  # the first words of the line that a starting process waits for
+BACKLOG = 2048
+REFUSAL_POLL_SECONDS = 0.005
+
+
+class Server(uvicorn.Server):
+    """Serve like the real one: SIGTERM ends it at once, without draining."""
+
+    def __init__(self, app: FastAPI, listener: socket.socket, *, keep_alive_seconds: int = 30) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_level="critical",
+                access_log=False,
+                timeout_keep_alive=keep_alive_seconds,
+                lifespan="off",
+            )
+        )
+        self.listener = listener
+        self.address: tuple[str, int] = listener.getsockname()
+        app.state.drop = self.drop
+
+    @property
+    def url(self) -> str:
+        """Return the address to send requests to."""
+        return f"http://{self.address[0]}:{self.address[1]}"
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to their default: uvicorn would drain connections first."""
+        yield
+
+    def drop(self, client: Any) -> None:
+        """Close a client's connection without a word."""
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "client", None) == tuple(client):
+                transport = getattr(connection, "transport", None)
+                if transport is not None:
+                    transport.abort()
+
+    async def refuse(self) -> None:
+        """Stop listening and drop whoever is connected."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            getattr(connection, "transport").abort()  # noqa: B009 -- a union of uvicorn's protocols
+
+    async def listen(self) -> None:
+        """Listen again on the same port."""
+        listener = bound(*self.address)
+        protocol = self.config.http_protocol_class
+
+        def connect() -> asyncio.Protocol:
+            return protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)  # type: ignore[call-arg]
+
+        loop = asyncio.get_running_loop()
+        self.servers = [await loop.create_server(connect, sock=listener, backlog=BACKLOG)]
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Bind a socket, so that the port is known before anything answers; 0 is any free port."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return listener
+
+
+def run(parts: Parts, *, host: str, port: int, control_port: int) -> None:
+    """Serve until a signal; prints one line with both addresses when connections are accepted."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    listener = bound(host, port)
+    time.sleep(
+        parts.settings.boot_seconds
+    )  # bound but not listening: connections are refused, as while booting
+    main = Server(create_app(parts), listener, keep_alive_seconds=parts.settings.keep_alive_seconds)
+    own = FastAPI(title="stand-in control", description=DISCLAIMER)
+    own.include_router(control.router(parts))
+    side = Server(own, bound("127.0.0.1", control_port))
+    asyncio.run(_serve(parts, main, side))
+
+
+async def _serve(parts: Parts, main: Server, side: Server) -> None:
+    serving = [asyncio.create_task(one.serve(sockets=[one.listener])) for one in (main, side)]
+    while not (main.started and side.started):  # noqa: ASYNC110 -- uvicorn has no event for it
+        await asyncio.sleep(REFUSAL_POLL_SECONDS)
+    print(f"{READY} url={main.url} control={side.url} pid={os.getpid()} ({DISCLAIMER})", flush=True)
+    refusing = False
+    while not serving[0].done():
+        wanted = parts.faults.standing("refuse")
+        if wanted != refusing:
+            await (main.refuse() if wanted else main.listen())
+            refusing = wanted
+        await asyncio.sleep(REFUSAL_POLL_SECONDS)
+    sys.exit(0)
+
+
+@contextlib.contextmanager
+def in_thread(parts: Parts) -> Generator[str, None, None]:
+    """Serve on a free port in a thread of this process, for tests of the parts; yields the URL."""
+    server = Server(create_app(parts), bound("127.0.0.1", 0))
+    thread = threading.Thread(target=lambda: server.run(sockets=[server.listener]), daemon=True)
+    server.listener.listen(BACKLOG)  # connections queue up from here on: no need to wait for the thread
+    thread.start()
+    try:
+        yield server.url
+    finally:
+        parts.faults.clear()
+        server.should_exit = server.force_exit = True
+        thread.join(10)

@@ -1,0 +1,33 @@
+"""What can be chosen when the stand-in starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Hold the start-up choices; times are real seconds.
+
+    `job_seconds` overrules `step_seconds`: a generation then takes that long whatever it asks for.
+    `max_steps` 0 walks as many steps as the request says. `extra_scripts` are always-on scripts beside the
+    recorded ones (AnimateDiff was not installed on the recorded server, but GIFs come from it).
+    """
+
+    model_dir: Path | None = None
+    checkpoint: str | None = None
+    step_seconds: float = 0.05
+    job_seconds: float | None = None
+    max_steps: int = 0
+    extra_seconds: float = 0.05
+    load_seconds: float = 1.0
+    cached_load_seconds: float = 0.05
+    boot_seconds: float = 0.0
+    gap_seconds: float = 0.0
+    web_ui: bool = False
+    errors: Literal["forge", "a1111"] = "forge"
+    api_auth: str | None = None
+    server_stop: bool = False
+    keep_alive_seconds: int = 30  # the recorded server closes idle connections after that
+    gpu_gib: float | None = None
+    extra_scripts: tuple[str, ...] = ("animatediff",)

@@ -1,0 +1,77 @@
+"""The one global state of a Web UI: what runs, how far it is, and who asked it to stop."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+LOADING = -1  # job_count while a job has begun and its checkpoint is still loading
+
+
+@dataclass
+class State:
+    """Keep what `/progress` tells; it knows no task ids, and flags hit whatever runs."""
+
+    skipped: bool = False
+    interrupted: bool = False
+    stopping_generation: bool = False
+    job: str = ""
+    job_count: int = 0
+    job_timestamp: str = "0"
+    job_no: int = 0
+    sampling_step: int = 0
+    sampling_steps: int = 0
+    current_image: Image.Image | None = None
+    started: float = 0.0
+    preview_step: int = 0
+
+    def begin(self, job: str) -> None:
+        """Begin a job: only now do the flags of the last one fall."""
+        self.skipped = self.interrupted = self.stopping_generation = False
+        self.job = job
+        self.job_count = LOADING
+        self.job_no = self.sampling_step = self.preview_step = 0
+        self.job_timestamp = time.strftime("%Y%m%d%H%M%S")
+        self.current_image = None
+        self.started = time.monotonic()
+
+    def end(self) -> None:
+        """End the job; `interrupted`, `job_no` and the timestamp stay as they are."""
+        self.job = ""
+        self.job_count = 0
+
+    def next_iteration(self) -> None:
+        """Count an iteration of the job as done."""
+        self.job_no += 1
+        self.sampling_step = self.preview_step = 0
+
+    def stopped(self) -> bool:
+        """Tell whether the whole job shall stop at the next boundary."""
+        return self.interrupted or self.stopping_generation
+
+    def progress(self) -> tuple[float, float]:
+        """Return the share that is done (0-1) and the seconds left, with Web UI's own arithmetic."""
+        if self.job_count == 0:
+            return 0.0, 0.0
+        done = 0.01
+        if self.job_count > 0:
+            done += self.job_no / self.job_count
+        if self.sampling_steps > 0:
+            done += 1 / self.job_count * self.sampling_step / self.sampling_steps
+        elapsed = time.monotonic() - self.started
+        return min(done, 1.0), elapsed / done - elapsed
+
+    def facts(self) -> dict[str, Any]:
+        """Return the `state` of a progress answer."""
+        return {
+            "skipped": self.skipped,
+            "interrupted": self.interrupted,
+            "stopping_generation": self.stopping_generation,
+            "job": self.job,
+            "job_count": self.job_count,
+            "job_timestamp": self.job_timestamp,
+            "job_no": self.job_no,
+            "sampling_step": self.sampling_step,
+            "sampling_steps": self.sampling_steps,
+        }

@@ -1,0 +1,67 @@
+"""Tasks that name themselves (`force_task_id`), as Web UI's own page follows them under /internal."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from local.webui.state import State
+
+KEEP_FINISHED = 16
+
+
+class Tasks:
+    """Know which named tasks wait, which one runs and which are finished."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._pending: OrderedDict[str, None] = OrderedDict()
+        self._finished: list[str] = []
+        self._current: str | None = None
+
+    @contextmanager
+    def queued(self, name: str | None) -> Iterator[None]:
+        """Hold a task among the pending ones until it runs."""
+        if name:
+            self._pending[name] = None
+        try:
+            yield
+        finally:
+            self._pending.pop(name or "", None)
+
+    @contextmanager
+    def running(self, name: str | None) -> Iterator[None]:
+        """Hold a task as the running one; a failed task stays that until the next job begins."""
+        self._pending.pop(name or "", None)
+        self._current = name
+        yield
+        self._current = None
+        if name:
+            self._finished = [*self._finished[1 - KEEP_FINISHED :], name]
+
+    def pending(self) -> dict[str, Any]:
+        """Return the tasks that wait."""
+        return {"size": len(self._pending), "tasks": list(self._pending)}
+
+    def progress(self, name: str | None) -> dict[str, Any]:
+        """Return the progress of a task."""
+        active = name is not None and name == self._current
+        queued = name in self._pending
+        answer: dict[str, Any] = {
+            "active": active,
+            "queued": queued,
+            "completed": name in self._finished,
+            "progress": None,
+            "eta": None,
+            "live_preview": None,
+            "id_live_preview": -1,
+            "textinfo": "Waiting...",
+        }
+        if queued:
+            place = list(self._pending).index(name or "") + 1
+            answer["textinfo"] = f"In queue: {place}/{len(self._pending)}"
+        if active:
+            done, left = self._state.progress()
+            share = max(0.0, done - 0.01)
+            answer.update(progress=share, eta=left if share > 0 else None, textinfo=None)
+        return answer

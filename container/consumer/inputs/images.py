@@ -1,7 +1,7 @@
 """What some bytes are, told from the bytes alone.
 
-Only headers are read, by bounded steps: nothing is decoded or decompressed, so that no image can make this
-process swell. (Pillow's reading of a header follows an Exif directory wherever and as often as that points.)
+Only headers are read, by a bounded number of steps. Nothing is decoded, decompressed or allocated on a
+header's word (image libraries inflate text chunks and set up canvases before anyone can look at the size).
 """
 
 import struct
@@ -48,8 +48,8 @@ class Sniffed:
 def sniff(data: bytes) -> Sniffed | None:
     """Name the format of `data`: PNG, JPEG, WebP, AVIF, GIF, BMP, MP4 or WebM; None for anything else.
 
-    TIFF is none of them on purpose: its directory can name the same megabytes thousands of times, which its
-    readers then hold in memory that often.
+    TIFF is none of them on purpose: its directory can name the same megabytes thousands of times, which
+    readers without a bound of their own then hold in memory that often.
     """
     for format_, content_type, extension, is_it, size_of in FORMATS:
         if is_it(data):

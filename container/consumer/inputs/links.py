@@ -28,7 +28,6 @@ REFUSED_PORTS: Final = frozenset(
 BEGINS_AS_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3):", re.IGNORECASE)
 WHOLLY_A_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3)://[^\x00-\x20]+[\x00-\x20]*", re.IGNORECASE)
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 CONTROL: Final = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff]")
 LEFT_IN_TARGETS: Final = "/?%:@!$&'()*+,;=~-._[]"
 
@@ -130,8 +129,6 @@ def _port(scheme: str, text: str) -> int:
 
 def _parse_s3(rest: str) -> S3Link:
     bucket, _, key = rest.partition("/")
-    if not BUCKET.fullmatch(bucket):
-        raise blocked("its bucket's name is none")
     if (
         not key
         or len(key.encode(errors="replace")) > MAX_S3_KEY_BYTES

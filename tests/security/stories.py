@@ -1,0 +1,213 @@
+"""What a stranger's server may answer: raw bytes, so that nothing is tidied up on the way. All of it ends."""
+
+import gzip
+import io
+import socket
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import repeat
+
+from PIL import Image
+
+CANARY = b"c4n4ry"
+"""In every header and body of these stories, and in no error."""
+
+LIMIT = 64 * 1024
+"""What the tests allow; the endless bodies are sixteen times as long."""
+
+PACE_SECONDS = 0.05
+DRIPS = 30
+
+Story = Callable[[socket.socket], None]
+
+
+def picture(format_: str = "PNG", size: tuple[int, int] = (8, 9)) -> bytes:
+    """Return a small image."""
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (200, 30, 60)).save(buffer, format_)
+    return buffer.getvalue()
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    """Return a PNG chunk."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(width: int, height: int, data: bytes = b"") -> bytes:
+    """Return a PNG of one bit a pixel with that header, whatever its data is."""
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def answer(
+    body: bytes, *headers: str, status: str = "200 OK", content_type: str = "image/png", length: bool = True
+) -> bytes:
+    """Return a whole HTTP answer."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {content_type}", f"X-Secret: {CANARY.decode()}", *headers]
+    if length:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def chunked(*parts: bytes) -> bytes:
+    """Return parts in the chunked transfer coding, without the last chunk."""
+    return b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in parts)
+
+
+def says(data: bytes) -> Story:
+    """Answer with these bytes and hang up."""
+    return lambda connection: connection.sendall(data)
+
+
+def streams(head: bytes, parts: Iterator[bytes]) -> Story:
+    """Answer with head and parts, as far as the client listens."""
+
+    def tell(connection: socket.socket) -> None:
+        connection.sendall(head)
+        for part in parts_again():
+            connection.sendall(part)
+
+    once = list(parts)
+
+    def parts_again() -> Iterator[bytes]:
+        return iter(once)
+
+    return tell
+
+
+def drips(head: bytes, drops: list[bytes], tail: bytes) -> Story:
+    """Answer drop by drop until the client hangs up; the whole is a proper answer."""
+
+    def tell(connection: socket.socket) -> None:
+        connection.sendall(head)
+        connection.settimeout(PACE_SECONDS)
+        for drop in drops:
+            try:
+                if not connection.recv(1):
+                    return
+            except TimeoutError:
+                connection.sendall(drop)
+        connection.settimeout(None)
+        connection.sendall(tail)
+
+    return tell
+
+
+def drips_body() -> Story:
+    """Drip the first bytes of an image."""
+    image = picture()
+    drops = [bytes([byte]) for byte in image[:DRIPS]]
+    return drips(answer(b"", f"Content-Length: {len(image)}", length=False), drops, image[DRIPS:])
+
+
+def drips_headers() -> Story:
+    """Drip headers, then answer."""
+    whole = answer(picture())
+    drops = [f"X-{number}: {CANARY.decode()}\r\n".encode() for number in range(DRIPS)]
+    return drips(whole[: whole.index(b"\r\n") + 2], drops, whole[whole.index(b"\r\n") + 2 :])
+
+
+def drips_chunks() -> Story:
+    """Drip chunks of one byte, then send the rest."""
+    image = picture()
+    drops = [chunked(bytes([byte])) for byte in image[:DRIPS]]
+    head = answer(b"", "Transfer-Encoding: chunked", length=False)
+    return drips(head, drops, chunked(image[DRIPS:]) + b"0\r\n\r\n")
+
+
+def silent() -> Story:
+    """Say nothing for a while, then answer."""
+    return drips(b"", [b""] * DRIPS, answer(picture()))
+
+
+def avif(width: int, height: int) -> bytes:
+    """Return an AVIF whose header says that size."""
+    data = bytearray(picture("AVIF", (64, 64)))
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", width, height)
+    return bytes(data)
+
+
+def jpeg(*sizes: tuple[int, int]) -> bytes:
+    """Return a JPEG that names each of the sizes, up to where its data would begin."""
+    frames = (
+        b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\x00"
+        for width, height in sizes
+    )
+    return b"\xff\xd8" + b"".join(frames) + b"\xff\xda" + b"\0" * 16
+
+
+BODIES = {
+    "svg-as-png": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><text>c4n4ry</text></svg>',
+    "html-as-png": b"<!doctype html><title>c4n4ry</title>",
+    "json-as-png": b'{"AccessKeyId": "c4n4ry", "SecretAccessKey": "c4n4ry"}',
+    "meta-refresh": b'<meta http-equiv="refresh" content="0; url=http://127.0.0.1/c4n4ry">',
+    "magic-then-html": b"\x89PNG\r\n\x1a\n<!doctype html><title>c4n4ry</title>",
+    "gif-and-script": b"GIF89a/*" + b"c4n4ry" * 8 + b"*/=1;",
+    "pdf": b"%PDF-1.7 c4n4ry",
+    "zip": b"PK\x03\x04 c4n4ry",
+    "tiff": picture("TIFF"),
+    "mp4": b"\0\0\0\x18ftypisom\0\0\2\0isommp42" + b"\0" * 64,
+    "empty": b"",
+    "png-cut-in-header": picture()[:10],
+    "png-without-pixels": png(0, 100),
+    "png-vast": png(100_000, 100_000),
+    "png-bomb": png(5000, 5000, zlib.compress(b"\0" * 626 * 5000)),
+    "jpeg-vast": jpeg((65_000, 65_000)),
+    "jpeg-two-sizes": jpeg((65_000, 65_000), (8, 8)),
+    "webp-vast": b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff",
+    "gif-vast": b"GIF89a\xff\xff\xff\xff\0\0\0\x2c\0\0\0\0\x08\0\x08\0\0",
+    "gif-vast-frame": b"GIF89a\x08\0\x08\0\0\0\0\x2c\0\0\0\0\xff\xff\xff\xff\0",
+    "bmp-vast": b"BM" + b"\0" * 12 + struct.pack("<Iii", 40, 100_000, -100_000) + b"\0" * 40,
+    "avif-vast": avif(100_000, 100_000),
+}
+
+STORIES: dict[str, Story] = {
+    **{name: says(answer(body)) for name, body in BODIES.items()},
+    **{
+        f"status-{status}": says(answer(picture(), status=f"{status} c4n4ry"))
+        for status in (206, 401, 403, 404, 410, 500, 503)
+    },
+    "status-204": says(answer(b"", status="204 c4n4ry", length=False)),
+    "long-as-announced": says(answer(picture() + b"\0" * LIMIT)),
+    "long-chunked": streams(
+        answer(b"", "Transfer-Encoding: chunked", length=False) + chunked(picture()),
+        repeat(chunked(b"\0" * LIMIT), 16),
+    ),
+    "long-until-close": streams(answer(picture(), length=False), repeat(b"\0" * LIMIT, 16)),
+    "gzip-bomb": says(answer(gzip.compress(picture() + b"\0" * 10_000_000), "Content-Encoding: gzip")),
+    "deflate": says(answer(zlib.compress(picture()), "Content-Encoding: deflate")),
+    "gzip-twice": says(answer(gzip.compress(gzip.compress(picture())), "Content-Encoding: gzip, gzip")),
+    "brotli": says(answer(picture(), "Content-Encoding: br")),
+    "transfer-gzip": says(
+        answer(b"", "Transfer-Encoding: gzip, chunked", length=False)
+        + chunked(gzip.compress(picture()))
+        + b"0\r\n\r\n"
+    ),
+    "shorter-than-announced": says(answer(picture(), "Content-Length: 60000", length=False)),
+    "chunk-cut": says(answer(b"", "Transfer-Encoding: chunked", length=False) + b"ffff\r\n" + picture()),
+    "two-lengths": says(answer(picture(), "Content-Length: 5")),
+    "length-no-number": says(answer(picture(), "Content-Length: c4n4ry", length=False)),
+    "length-negative": says(answer(picture(), "Content-Length: -1", length=False)),
+    "not-http": says(b"SSH-2.0-c4n4ry\r\n"),
+    "closes": says(b""),
+    "vast-headers": says(answer(picture(), *(f"X-{number}: " + "c4n4ry" * 100 for number in range(2000)))),
+    "many-hints": drips(
+        b"", [b"HTTP/1.1 103 c4n4ry\r\nX-Secret: c4n4ry\r\n\r\n"] * 3, b"HTTP/1.1 103 c4n4ry\r\n\r\n"
+    ),
+    "upgrade": says(b"HTTP/1.1 101 c4n4ry\r\nUpgrade: c4n4ry\r\nConnection: upgrade\r\n\r\n" + picture()),
+    "redirect-without-location": says(answer(b"c4n4ry", status="302 c4n4ry")),
+    "drips-body": drips_body(),
+    "drips-headers": drips_headers(),
+    "drips-chunks": drips_chunks(),
+    "silent": silent(),
+    "ok-chunked": says(
+        answer(b"", "Transfer-Encoding: chunked", length=False)
+        + chunked(picture()[:20], picture()[20:])
+        + b"0\r\n\r\n"
+    ),
+    "ok-until-close": says(answer(picture(), length=False)),
+    "ok-octet-stream": says(answer(picture(), content_type="application/octet-stream")),
+    "ok-after-hints": says(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" + answer(picture())),
+}

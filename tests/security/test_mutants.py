@@ -1,0 +1,93 @@
+"""Every check of the guard is needed: taken out, a case of links.yaml fails."""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from container.consumer import inputs
+from container.consumer.inputs import fetch
+from tests.security.cases import cases
+from tests.security.world import World
+
+FOLDER = Path(inputs.__file__).parent
+MUTANTS: dict[str, list[tuple[str, str]]] = yaml.safe_load(
+    Path(__file__).with_name("mutants.yaml").read_text("utf-8")
+)
+LIKELY = {
+    "addresses.py": "addresses",
+    "hosts.py": "links",
+    "links.py": "links",
+    "s3.py": "links",
+    "web.py": "answers",
+    "fetch.py": "answers",
+    "images.py": "answers",
+}
+"""Only to be quick: all groups are gone through."""
+
+NETWORK = re.compile(r'^ +"[0-9a-f.:]+/\d+",.*\n', re.MULTILINE)
+
+
+def mutants() -> Iterator[tuple[str, str, str]]:
+    """Yield file, what stands there and what is put in its place."""
+    for line in NETWORK.findall((FOLDER / "addresses.py").read_text("utf-8")):
+        yield "addresses.py", line, ""
+    for file, changes in MUTANTS.items():
+        for old, new in changes:
+            yield file, old, new
+
+
+@pytest.fixture
+def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]:
+    """Import a copy of the guard with one change under a name of its own."""
+    file, old, new = request.param
+    name = f"guard_{tmp_path.name}".replace("-", "_")
+    folder = tmp_path / name
+    folder.mkdir()
+    for source in FOLDER.glob("*.py"):
+        text = source.read_text("utf-8")
+        if source.name == file:
+            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+            text = text.replace(old, new)
+        (folder / source.name).write_text(text.replace("container.consumer.inputs", name), "utf-8")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        module = importlib.import_module(f"{name}.fetch")
+        module.changed = file
+        yield module
+    finally:
+        sys.path.remove(str(tmp_path))
+        for module in [module for module in sys.modules if module.split(".")[0] == name]:
+            del sys.modules[module]
+
+
+def first_failure(world: World, implementation: ModuleType, likely: str = "") -> str | None:
+    """Return the first case that an implementation does not pass; begin with the likely group."""
+    for case in sorted(cases(), key=lambda case: (case.slow, case.group != likely)):
+        try:
+            case.check(world, implementation)
+        except (Exception, pytest.fail.Exception):  # noqa: BLE001 - a broken guard may break in any way
+            return case.name
+    return None
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [pytest.param(mutant, id=f"{mutant[0]}: {mutant[1].strip()[:50]}") for mutant in mutants()],
+    indirect=True,
+)
+def test_noticed(copy: ModuleType, internet: World) -> None:
+    """A guard without this check is found out."""
+    assert first_failure(internet, copy, LIKELY.get(copy.changed, "")) is not None
+
+
+@pytest.mark.parametrize("copy", [("", "", "")], indirect=True)
+def test_unchanged_copy_passes(copy: ModuleType, internet: World) -> None:
+    """What finds the others out is the change, not the copying."""
+    assert copy is not fetch
+    assert first_failure(internet, copy) is None

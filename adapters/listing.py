@@ -17,8 +17,9 @@ finished, and when it leaves its partitions), a partition takes 1,000 writes a s
 are not projected, so heartbeats do not touch it.
 """
 
-UNTOLD: Final = "untold"
-"""Sparse index of outcomes whose callback is not noted, by `untold` (the runtime) and `finished_at`."""
+OWED: Final = "owed"
+"""Sparse index of tasks whose message or callback is not noted as sent, by `owed` (the runtime) and
+`owed_since`."""
 
 
 class Listing:
@@ -61,11 +62,11 @@ class Listing:
         ):
             yield from page
 
-    def untold(self, runtime: str, *, before: str) -> Iterator[str]:
-        """Yield the ids of tasks that finished before a time and were not told, oldest first."""
+    def owed(self, runtime: str, *, before: str) -> Iterator[str]:
+        """Yield the ids of tasks to which something is owed since before a time, longest first."""
         for page in self._pages(
-            IndexName=UNTOLD,
-            KeyConditionExpression="untold = :runtime AND finished_at < :before",
+            IndexName=OWED,
+            KeyConditionExpression="owed = :runtime AND owed_since < :before",
             ExpressionAttributeValues={":runtime": {"S": runtime}, ":before": {"S": before}},
         ):
             yield from (row.id for row in page)

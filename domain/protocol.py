@@ -19,10 +19,19 @@ from domain.transition import Transition
 WORKERS_OWN = ("worker", "lease_until")
 """What a worker leaves behind when it lets go of a row."""
 
+OWED = ("owed", "owed_since")
+"""Present while a message or a callback is yet to be sent."""
+
 
 def _status(runtime: str, status: Status) -> dict[str, Any]:
     # The index partition moves with the status, so that a list by status is one query.
     return {"status": status.value, "runtime_status": f"{runtime}#{status.value}"}
+
+
+def _owed(runtime: str, since: str) -> dict[str, Any]:
+    # From submit to published and from the outcome to its callback: a sparse index over it shows the sweep
+    # what nobody did.
+    return {"owed": runtime, "owed_since": since}
 
 
 def _active(attempt: str) -> tuple[Condition, ...]:
@@ -58,7 +67,7 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
     }
     if task.uid is not None:
         item["uid"] = task.uid
-    return item | _status(task.runtime, Status.QUEUED)
+    return item | _owed(task.runtime, message.submitted_at) | _status(task.runtime, Status.QUEUED)
 
 
 def submit(item: Mapping[str, Any]) -> Transition:
@@ -78,7 +87,7 @@ def resubmit(item: Mapping[str, Any], previous: Row) -> Transition:
 def mark_published(row: Row, now: datetime) -> Transition:
     """Note that the message was published (again); a worker may have been faster than this note."""
     conditions = (equals("attempt", row.attempt),)
-    return Transition("mark_published", conditions, set={"published_at": iso(now)})
+    return Transition("mark_published", conditions, set={"published_at": iso(now)}, remove=OWED)
 
 
 def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -> Transition:
@@ -180,8 +189,7 @@ def _final(
         "output": output,
         "error": dict(error) if error else None,
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
-        # Present until it is told: a sparse index over it shows the sweep what nobody told.
-        "untold": row.runtime,
+        **_owed(row.runtime, iso(now)),
     }
     if status is Status.COMPLETED:
         values["progress"] = 1
@@ -196,7 +204,7 @@ def _final(
 def tell(row: Row, now: datetime) -> Transition:
     """Note that the callback of a finished row was sent; publishing comes first: it may be sent twice."""
     conditions = (equals("attempt", row.attempt), Absent("told_at"))
-    return Transition("tell", conditions, set={"told_at": iso(now)}, remove=("untold",))
+    return Transition("tell", conditions, set={"told_at": iso(now)}, remove=OWED)
 
 
 def cancel_queued(row: Row, now: datetime) -> Transition:

@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from adapters.listing import BY_RUNTIME_STATUS, UNTOLD
+from adapters.listing import BY_RUNTIME_STATUS, OWED
 
 # What a list shows. Neither progress nor lease: a heartbeat would then be written twice.
 _LISTED: Final = [
@@ -22,7 +22,7 @@ _LISTED: Final = [
 
 
 class TaskTable(Construct):
-    """One row a task, with an index of tasks by runtime and status and one of outcomes that nobody told."""
+    """One row a task, with an index of tasks by runtime and status and one of what is owed."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
@@ -45,15 +45,15 @@ class TaskTable(Construct):
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=_LISTED,
         )
-        # Sparse: a row is in it from its outcome to its callback, most for milliseconds.
+        # Sparse: a row is in it from submit to published and from outcome to callback, most for milliseconds.
         self.table.add_global_secondary_index(
-            index_name=UNTOLD,
-            partition_key=dynamodb.Attribute(name="untold", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="finished_at", type=dynamodb.AttributeType.STRING),
+            index_name=OWED,
+            partition_key=dynamodb.Attribute(name="owed", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="owed_since", type=dynamodb.AttributeType.STRING),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 
     @property
     def index_arns(self) -> list[str]:
         """The indexes, as a policy names them."""
-        return [f"{self.table.table_arn}/index/{name}" for name in (BY_RUNTIME_STATUS, UNTOLD)]
+        return [f"{self.table.table_arn}/index/{name}" for name in (BY_RUNTIME_STATUS, OWED)]

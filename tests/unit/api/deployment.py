@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.listing import BY_RUNTIME_STATUS, UNTOLD
+from adapters.listing import BY_RUNTIME_STATUS, OWED
 from adapters.table import Table
 from domain.routing import Runtime, Runtimes
 from domain.row import Row
@@ -107,7 +107,7 @@ def make_table(dynamodb: Any, name: str) -> None:
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in ("id", "runtime_status", "submitted_at_id", "untold", "finished_at")
+            for attribute in ("id", "runtime_status", "submitted_at_id", "owed", "owed_since")
         ],
         BillingMode="PAY_PER_REQUEST",
         GlobalSecondaryIndexes=[
@@ -132,10 +132,10 @@ def make_table(dynamodb: Any, name: str) -> None:
                 },
             },
             {
-                "IndexName": UNTOLD,
+                "IndexName": OWED,
                 "KeySchema": [
-                    {"AttributeName": "untold", "KeyType": "HASH"},
-                    {"AttributeName": "finished_at", "KeyType": "RANGE"},
+                    {"AttributeName": "owed", "KeyType": "HASH"},
+                    {"AttributeName": "owed_since", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             },

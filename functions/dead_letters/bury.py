@@ -1,0 +1,103 @@
+"""One buried message: its body is kept, and its task has its outcome."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from adapters.archive import Archive
+from adapters.results import Results
+from adapters.table import Table
+from domain.delivery import Action, decide
+from domain.errors import BadMessage, ErrorCode
+from domain.message import Message
+from domain.protocol import abandon, new_row, submit
+from domain.row import Row
+from functions.log import about, logger
+
+_ROUNDS: Final = 8
+"""Each round that does not settle saw another part change the row."""
+
+_ABANDONED: Final = "Its message was delivered again and again and no worker finished it."
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Hold a message of a dead-letter queue; `runtime` is what its attribute says, if it has one."""
+
+    id: str
+    body: str
+    queue: str
+    runtime: str | None
+    facts: Mapping[str, str]
+
+
+class Bury:
+    """Settle buried messages."""
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        results: Results,
+        archive: Archive,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._table = table
+        self._results = results
+        self._archive = archive
+        self._clock = clock
+
+    def __call__(self, letter: Letter) -> bool:
+        """Return True when the message may go, False when it must come back; AWS errors are raised.
+
+        The body is kept first: whatever happens then, an operator has it.
+        """
+        try:
+            message = Message.decode(letter.body)
+        except BadMessage as bad:
+            key = self._keep(letter, letter.runtime)
+            logger.warning("not a task's message", extra={"key": key, "queue": letter.queue, "why": str(bad)})
+            return True
+        key = self._keep(letter, message.task.runtime)
+        named = {"task_id": message.task.id, "attempt": message.attempt, "runtime": message.task.runtime}
+        logger.warning("buried", extra={**named, "key": key, "queue": letter.queue})
+        return self._settle(message)
+
+    def _keep(self, letter: Letter, runtime: str | None) -> str:
+        return self._archive.keep(
+            letter.body,
+            message_id=letter.id,
+            runtime=runtime,
+            day=self._clock().date(),
+            facts={"queue": letter.queue, **letter.facts},
+        )
+
+    def _settle(self, message: Message) -> bool:
+        row = self._table.get(message.task.id)
+        for _ in range(_ROUNDS):
+            decision = decide(row, message, self._clock())
+            match decision.action:
+                case Action.DROP:
+                    return True
+                case Action.WAIT:
+                    return False
+                case Action.TELL if row is not None:
+                    self._results.tell(row)
+                    return True
+                case Action.ADOPT:
+                    row = self._adopt(message)
+                case _ if row is not None:
+                    row = self._abandon(row, decision.code, decision.message or _ABANDONED)
+        return False
+
+    def _adopt(self, message: Message) -> Row | None:
+        """Make the row of a message that somebody published directly: it has its outcome, too."""
+        item = new_row(message, digest=message.task.digest, now=self._clock())
+        return self._table.write(message.task.id, submit(item)).row
+
+    def _abandon(self, row: Row, code: ErrorCode, message: str) -> Row | None:
+        written = self._table.write(row.id, abandon(row, now=self._clock(), code=code, message=message))
+        if written.done and written.row is not None:
+            logger.info("abandoned", extra={**about(written.row), "code": code.value})
+        return written.row

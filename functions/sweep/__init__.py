@@ -1,0 +1,1 @@
+"""The scheduled Lambda that sees to it that no task stays without its outcome."""

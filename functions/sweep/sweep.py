@@ -1,0 +1,174 @@
+"""What nobody else will do: publish again, end what outlived its queue, tell what was not told.
+
+Every step is safe to repeat and to run beside any other part: the conditional writes decide. A run looks at
+what the table's indexes list, oldest first, and stops in time; the next one goes on.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.listing import Listing
+from adapters.queues import Depth
+from adapters.results import Results
+from adapters.table import Table
+from domain.clock import iso
+from domain.delivery import lease_remains
+from domain.errors import ErrorCode
+from domain.limits import API_TIMEOUT_SECONDS, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
+from domain.protocol import abandon, outlived
+from domain.routing import Runtime, Runtimes
+from domain.row import ACTIVE, Row
+from functions.log import about, about_error, logger
+from functions.publisher import Publisher
+
+STUCK_SECONDS: Final = 300
+"""A published task whose queue is empty is published again after so long. Longer than a message may be out of
+sight between two receives, and a filter policy of a fresh deployment needs up to 15 minutes (AWS): until then
+each run publishes again, which is harmless."""
+
+UNTOLD_SECONDS: Final = 2 * VISIBILITY_SECONDS
+"""Whoever finished a task is given this long to tell; its message, too, comes back after half of that."""
+
+LOOKS: Final = 3
+LOOK_AGAIN_SECONDS: Final = 5.0
+"""SQS's counts are approximate and come from a sample of its servers: empty is what stays empty."""
+
+_EXPIRED: Final = f"No worker finished it within the {QUEUE_RETENTION_DAYS} days that its queue keeps a task."
+
+
+@dataclass(slots=True)
+class Report:
+    """Count what a run did; `unfinished` when time ran out before the end."""
+
+    republished: int = 0
+    expired: int = 0
+    told: int = 0
+    failed: int = 0
+    unfinished: bool = False
+
+
+Act = Callable[[Row, Report], None]
+
+
+class Sweep:
+    """Sweep once; ports are the table, its indexes, the topics and the queues' depths."""
+
+    def __init__(
+        self,
+        *,
+        runtimes: Runtimes,
+        table: Table,
+        listing: Listing,
+        publisher: Publisher,
+        results: Results,
+        depth: Callable[[str], Depth],
+        clock: Callable[[], datetime],
+        pause: Callable[[float], None],
+    ) -> None:
+        self._runtimes = runtimes
+        self._table = table
+        self._listing = listing
+        self._publisher = publisher
+        self._results = results
+        self._depth = depth
+        self._clock = clock
+        self._pause = pause
+
+    def __call__(self, time_is_left: Callable[[], bool]) -> Report:
+        """Sweep until all is done or `time_is_left` says no; an AWS error skips one task, not the run."""
+        report = Report()
+        for act, task_id in self._due():
+            if not time_is_left():
+                report.unfinished = True
+                break
+            self._attempt(task_id, act, report)
+        logger.info("swept", extra=asdict(report))
+        return report
+
+    def _due(self) -> Iterator[tuple[Act, str]]:
+        for runtime in self._runtimes:
+            yield from ((self._settle, task_id) for task_id in self._owed(runtime))
+            yield from ((self._expire, task_id) for task_id in self._outlived(runtime))
+            yield from ((self._publish, task_id) for task_id in self._stuck(runtime))
+
+    def _owed(self, runtime: Runtime) -> Iterator[str]:
+        """Yield tasks whose message or callback is owed for longer than a request can last."""
+        return self._listing.owed(runtime.name, before=self._ago(API_TIMEOUT_SECONDS))
+
+    def _outlived(self, runtime: Runtime) -> Iterator[str]:
+        before = self._ago(QUEUE_RETENTION_DAYS * 86400)
+        for status in ACTIVE:
+            yield from (row.id for row in self._listing.oldest(runtime.name, status, before=before))
+
+    def _stuck(self, runtime: Runtime) -> Iterator[str]:
+        """Yield active tasks that were published a while ago, if their queue holds no message at all."""
+        since = self._ago(STUCK_SECONDS)
+        empty: bool | None = None
+        for status in ACTIVE:
+            for row in self._listing.oldest(runtime.name, status, before=since):
+                published_at = row.text("published_at")
+                if published_at is None or published_at > since:
+                    continue
+                if empty is None:
+                    empty = self._is_empty(runtime)
+                if not empty:
+                    return
+                yield row.id
+
+    def _is_empty(self, runtime: Runtime) -> bool:
+        """Tell whether the queue holds no message at all, in several looks."""
+        for look in range(LOOKS):
+            if look:
+                self._pause(LOOK_AGAIN_SECONDS)
+            if not self._depth(runtime.queue_url).empty:
+                return False
+        return True
+
+    def _ago(self, seconds: float) -> str:
+        return iso(self._clock() - timedelta(seconds=seconds))
+
+    def _attempt(self, task_id: str, act: Act, report: Report) -> None:
+        """Act on the row as it is now: the index may be behind; a live lease is left alone."""
+        try:
+            row = self._table.get(task_id)
+            if row is not None and not lease_remains(row, self._clock()):
+                act(row, report)
+        except (BotoCoreError, ClientError) as error:
+            report.failed += 1
+            logger.error("a task could not be swept", extra={"task_id": task_id, **about_error(error)})
+
+    def _settle(self, row: Row, report: Report) -> None:
+        if not row.status.final:
+            if row.text("published_at") is None:
+                self._publish(row, report)
+        elif not row.told and (row.text("finished_at") or "") < self._ago(UNTOLD_SECONDS):
+            self._tell(row, report)
+
+    def _publish(self, row: Row, report: Report) -> None:
+        if row.status.final or outlived(row, self._clock()):
+            return
+        if self._publisher.publish(row):
+            report.republished += 1
+        else:
+            report.failed += 1
+
+    def _expire(self, row: Row, report: Report) -> None:
+        if not outlived(row, self._clock()):
+            return
+        code, message = ErrorCode.TASK_EXPIRED, _EXPIRED
+        if row.cancel_requested:
+            code, message = ErrorCode.CANCELLED, "Cancelled by its caller."
+        change = abandon(row, now=self._clock(), code=code, message=message)
+        written = self._table.write(row.id, change)
+        if written.done and written.row is not None:
+            report.expired += 1
+            self._tell(written.row, report)
+
+    def _tell(self, row: Row, report: Report) -> None:
+        self._results.tell(row)
+        report.told += 1
+        logger.info("told", extra={**about(row), "status": row.status.value})

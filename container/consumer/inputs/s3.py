@@ -1,10 +1,11 @@
 """Reading `s3://` links with the task's role."""
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from container.consumer.inputs.errors import blocked, too_large, unavailable
+from container.consumer.inputs.errors import InputError, blocked, too_large, unavailable
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.links import S3Link
 from container.consumer.inputs.network import Deadline
@@ -16,6 +17,10 @@ CHUNK_BYTES = 1024 * 1024
 FORBIDDEN = 403
 MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"})
 ARCHIVED = "InvalidObjectState"
+OUR_CREDENTIALS = frozenset(
+    {"ExpiredToken", "InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
+)
+"""Also 403, but no fault of the link: they pass when the role's credentials are renewed."""
 
 
 class Objects:
@@ -37,10 +42,13 @@ class Objects:
         try:
             answer = self._client.get_object(Bucket=link.bucket, Key=link.key)
         except ClientError as error:
-            raise _told(error) from error
+            told = _told(error)
+            if told is None:
+                raise
+            raise told from None
         deadline = Deadline(self._limits.total_seconds)
         data = bytearray()
-        with answer["Body"] as body:
+        with closing(answer["Body"]) as body:
             if answer["ContentLength"] > self._limits.max_bytes:
                 raise too_large(f"{self._limits.max_bytes:,} bytes are allowed")
             try:
@@ -52,13 +60,15 @@ class Objects:
         return bytes(data)
 
 
-def _told(error: ClientError) -> Exception:
+def _told(error: ClientError) -> InputError | None:
+    """Return what the link is to blame for, None where S3 is."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in MISSING:
         return unavailable("there is no such object")
     if code == ARCHIVED:
         return unavailable("the object is archived")
-    if status == FORBIDDEN:  # also what S3 says of a missing object to a role without s3:ListBucket
+    # 403 is also what S3 says of a missing object to a role without s3:ListBucket.
+    if status == FORBIDDEN and code not in OUR_CREDENTIALS:
         return blocked("S3 does not let this service read the object")
-    return error
+    return None

@@ -1,0 +1,147 @@
+"""What bytes are, from their header alone."""
+
+import io
+import struct
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from container.consumer.inputs.images import FORMATS, Sniffed, sniff
+
+STILL = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "AVIF": "avif"}
+KINDS = [
+    ("PNG", {}),
+    ("JPEG", {}),
+    ("JPEG", {"progressive": True}),
+    ("WEBP", {}),
+    ("WEBP", {"lossless": True}),
+    ("WEBP", {"icc_profile": b"profile"}),
+    ("GIF", {"comment": b"x" * 1000}),
+    ("BMP", {}),
+    ("AVIF", {"speed": 10}),
+]
+WEBM = b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42\x82\x84webm"
+
+
+def image(format_: str, width: int, height: int, **options: object) -> bytes:
+    """Return an encoded image."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), (1, 2, 3)).save(buffer, format_, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("format_", "options"), KINDS, ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (64, 48), (3, 700)], ids=str)
+def test_agrees_with_pillow(format_: str, options: dict[str, object], size: tuple[int, int]) -> None:
+    """Format, content type and size are those that an image library finds."""
+    data = image(format_, *size, **options)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert sniff(data) == Sniffed(format_, Image.MIME[format_], STILL[format_], *opened.size)
+
+
+def test_animations_have_the_size_of_a_frame() -> None:
+    """An animated GIF or WebP is what it is when still."""
+    frames = [Image.new("RGB", (20, 10), (shade, 0, 0)) for shade in (0, 120, 240)]
+    for format_ in ("GIF", "WEBP", "PNG"):
+        buffer = io.BytesIO()
+        frames[0].save(buffer, format_, save_all=True, append_images=frames[1:])
+        found = sniff(buffer.getvalue())
+        assert found is not None
+        assert (found.format, found.width, found.height) == (format_, 20, 10)
+
+
+@pytest.mark.parametrize(
+    ("data", "format_", "content_type", "extension"),
+    [
+        (b"\0\0\0\x18ftypisom\0\0\2\0isommp42", "MP4", "video/mp4", "mp4"),
+        (b"\0\0\0\x14ftypmp42\0\0\0\0mp41", "MP4", "video/mp4", "mp4"),
+        (WEBM, "WEBM", "video/webm", "webm"),
+    ],
+)
+def test_videos(data: bytes, format_: str, content_type: str, extension: str) -> None:
+    """A video has a name, and no size."""
+    assert sniff(data) == Sniffed(format_, content_type, extension)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello",
+        b"<svg/>",
+        b"BM, he said",
+        WEBM.replace(b"\x84webm", b"\x88matroska"),
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        b"\0\0\0\x14ftypqt  \0\0\0\0qt  ",
+        image("TIFF", 8, 8),
+        b"\xff\xd8",
+        b"RIFF\0\0\0\0WAVE",
+    ],
+)
+def test_anything_else_is_none(data: bytes) -> None:
+    """What is not in the list has no name."""
+    assert sniff(data) is None
+
+
+@pytest.mark.parametrize("name", list(STILL))
+def test_a_cut_header_has_no_size(name: str) -> None:
+    """A file that ends within its header is named where it can be, and has no size."""
+    whole = image(name, 64, 48)
+    for length in range(min(len(whole), 200)):
+        found = sniff(whole[:length])
+        assert found is None or (
+            found.format == name and found.width in {None, 64} and found.height in {None, 48}
+        )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8" + b"\xff" * 4_000_000,
+        b"\xff\xd8\xff\xe0\x00\x02" + b"\xff\xe0\x00\x02" * 1_000_000,
+        b"GIF89a\x08\0\x08\0\0\0\0" + b"\x21\xfe\x00" * 1_000_000,
+        b"GIF89a\x08\0\x08\0\0\0\0\x21\xfe" + b"\x01x" * 1_000_000,
+        image("AVIF", 8, 8)[:32] + struct.pack(">I4s", 8, b"free") * 500_000,
+    ],
+    ids=["fill bytes", "JPEG segments", "GIF extensions", "GIF blocks", "boxes"],
+)
+def test_endless_headers_are_given_up(data: bytes) -> None:
+    """A header of a million parts is not read to its end."""
+    found = sniff(data)
+    assert found is not None
+    assert found.pixels == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    which=st.sampled_from([image(format_, 40, 30, **options) for format_, options in KINDS]),
+    at=st.integers(0, 400),
+    new=st.binary(max_size=12),
+)
+@example(which=image("AVIF", 40, 30), at=0, new=b"\0\0\0\0")
+def test_damage_does_no_harm(which: bytes, at: int, new: bytes) -> None:
+    """Damaged headers end as a size, as none, or as nothing known: never as an exception."""
+    found = sniff(which[:at] + new + which[at + len(new) :])
+    assert found is None or found.pixels >= 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    magic=st.sampled_from(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            b"\xff\xd8\xff",
+            b"RIFF\0\0\0\0WEBPVP8",
+            b"GIF89a",
+            b"BM",
+            b"\0\0\0\x20ftypavif",
+        ]
+    ),
+    rest=st.binary(max_size=300),
+)
+def test_rubbish_does_no_harm(magic: bytes, rest: bytes) -> None:
+    """Nor does rubbish behind a magic number."""
+    found = sniff(magic + rest)
+    assert found is None or found.format in {format_ for format_, *_ in FORMATS}

@@ -1,0 +1,139 @@
+"""Links, hosts and addresses: how they may be written and what that means."""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from container.consumer.inputs.addresses import NAT64, is_public
+from container.consumer.inputs.errors import InputError
+from container.consumer.inputs.hosts import parse_host
+from container.consumer.inputs.links import HttpLink, S3Link, begins_as_link, is_link, parse
+
+PARTS = [(1, 32), (2, 24), (3, 16), (4, 8)]
+"""How many parts an IPv4 address is written in, and the bits of the last one."""
+
+PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.216.34", "172.32.0.1", "100.128.0.1", "11.0.0.1", "223.255.255.254"]
+PUBLIC_IPV6 = ["2606:2800:220:1::1", "2a00:1450:4001::1", "2600::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+
+
+@pytest.mark.parametrize("text", PUBLIC + PUBLIC_IPV6)
+def test_public(text: str) -> None:
+    """The internet is let through, right up to the borders of what is not."""
+    assert is_public(ip_address(text))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32 - 1).map(IPv4Address) | st.integers(0, 2**128 - 1).map(IPv6Address))
+def test_nothing_special_is_public(address: IPv4Address | IPv6Address) -> None:
+    """What Python knows to be special is never called public."""
+    inner = address
+    if isinstance(address, IPv6Address) and (address.ipv4_mapped or address in NAT64):
+        inner = IPv4Address(int(address) & 0xFFFF_FFFF)
+    special = (
+        inner.is_private
+        or inner.is_loopback
+        or inner.is_link_local
+        or inner.is_multicast
+        or inner.is_reserved
+    )
+    assert not (special and is_public(address))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    number=st.integers(0, 2**32 - 1),
+    parts=st.sampled_from(PARTS),
+    base=st.sampled_from(["{}", "{:#x}", "0{:o}"]),
+)
+def test_ipv4_is_read_as_the_c_library_reads_it(number: int, parts: tuple[int, int], base: str) -> None:
+    """Whatever the base and the number of parts, the address is the one that a connection would go to."""
+    count, bits = parts
+    high = number >> bits
+    octets = [high >> 8 * (count - 2 - index) & 0xFF for index in range(count - 1)]
+    text = ".".join(base.format(part) for part in [*octets, number & (1 << bits) - 1])
+    resolved = socket.getaddrinfo(text, 80, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0][4][0]
+    assert parse_host(text) == IPv4Address(number) == ip_address(resolved)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://a", "https://a/b?c#d", "s3://b/k", "HTTPS://A/", " http://a/ ", "\nhttp://a\n", "http://ü/猫"],
+)
+def test_is_link(value: str) -> None:
+    """A value that is wholly a URL is one, in every case and with blanks around it."""
+    assert is_link(value)
+    assert begins_as_link(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "a cat",
+        "see http://a/",
+        "iVBORw0KGgo=",
+        "data:image/png;base64,AA",
+        "file:///x",
+        "httpx://a",
+        7,
+        None,
+        ["http://a"],
+    ],
+)
+def test_is_no_link(value: object) -> None:
+    """A text, an image or another type is none."""
+    assert not is_link(value)
+    assert not begins_as_link(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["http://a and a cat", "http://a/ b", "https:", "http:a", "s3:", "\0http://a b"]
+)
+def test_begins_as_link_only(value: str) -> None:
+    """What merely begins as one is no link, and yet nothing to hand to something that fetches."""
+    assert not is_link(value)
+    assert begins_as_link(value)
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("http://a.example", HttpLink("http", "a.example", 80, "/")),
+        ("https://A.example:8443/x?y=z#f", HttpLink("https", "a.example", 8443, "/x?y=z")),
+        ("http://a.example/%41 ".strip(), HttpLink("http", "a.example", 80, "/%41")),
+        ("http://a.example/ü?ü", HttpLink("http", "a.example", 80, "/%C3%BC?%C3%BC")),
+        ("http://a.example/\"<>\\^`{|}'", HttpLink("http", "a.example", 80, "/%22%3C%3E%5C%5E%60%7B%7C%7D'")),
+        ("http://[2606::1]:8080", HttpLink("http", IPv6Address("2606::1"), 8080, "/")),
+        ("s3://bucket/a b/猫?#%41", S3Link("bucket", "a b/猫?#%41")),
+    ],
+)
+def test_parse(link: str, expected: object) -> None:
+    """A link is read into what is asked for."""
+    assert parse(link) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.builds(
+        "{}://{}{}".format,
+        st.sampled_from(["http", "https", "s3", "HTTP"]),
+        st.text(max_size=30) | st.from_regex(r"[a-z0-9.:@%\[\]-]{1,30}", fullmatch=True),
+        st.text(max_size=30).map("/{}".format),
+    )
+    | st.text(max_size=60)
+)
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """A text is a link that reads the same a second time, fit for a request line, or it is refused."""
+    try:
+        link = parse(text)
+    except InputError:
+        return
+    if isinstance(link, HttpLink):
+        assert parse(str(link)) == link
+        assert link.target.isascii()
+        assert link.target.isprintable()
+        assert " " not in str(link)
+        assert link.target.startswith("/")

@@ -1,0 +1,154 @@
+"""What stands in for the other parts: a clock to turn, AWS clients that fail on demand, a worker."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.listing import Listing
+from adapters.litter import Litter
+from adapters.queues import depth
+from adapters.results import Results
+from adapters.tasks import Tasks
+from domain.clock import now
+from domain.delivery import Action, decide
+from domain.keys import ATTEMPT_METADATA, s3_uri
+from domain.message import Message
+from domain.protocol import claim, finish, start
+from domain.row import Row, Status, draw_fence
+from functions.publisher import Publisher
+from functions.sweep.sweep import Report, Sweep
+from tests.unit.api.deployment import Deployment
+
+
+class FakeClock:
+    """Show a time that only the test moves; it begins with the present one."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self.time
+
+    def forward(self, **time: float) -> None:
+        """Let time pass, in `timedelta`'s words."""
+        self.time += timedelta(**time)
+
+
+class FakeSns:
+    """Publish through the emulator, except to topics that are down; notes what it was asked."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+        self.down: set[str] = set()
+        self.asked: list[str] = []
+
+    def publish(self, **message: Any) -> Any:
+        """Publish, or fail as SNS does when it throttles."""
+        self.asked.append(message["TopicArn"])
+        if message["TopicArn"] in self.down:
+            raise refusal("Publish")
+        return self._real.publish(**message)
+
+
+class FakeS3:
+    """S3 that refuses to store."""
+
+    def put_object(self, **_object: Any) -> Any:
+        """Fail."""
+        raise refusal("PutObject")
+
+
+def refusal(operation: str) -> ClientError:
+    """Return an error as botocore raises it when AWS throttles; its text quotes what a log must not show."""
+    return ClientError({"Error": {"Code": "Throttling", "Message": "SECRET-BODY"}}, operation)
+
+
+class Worker:
+    """Do what the consumer does with a message, without an SD Web UI; `runs` are the tasks it ran."""
+
+    def __init__(self, deployment: Deployment, clock: Callable[[], datetime] = now) -> None:
+        self._deployment = deployment
+        self._table = deployment.table
+        self._clock = clock
+        self.runs: list[str] = []
+
+    def claim(self, task_id: str, *, seconds: float = 120) -> Row:
+        """Take the lease of a task."""
+        row = self._deployment.row(task_id)
+        change = claim(row, worker="w", fence=draw_fence(), seconds=seconds, now=self._clock())
+        return self._must(task_id, change)
+
+    def start(self, task_id: str, *, seconds: float = 120) -> Row:
+        """Take the lease and say that the GPU has it."""
+        row = self.claim(task_id, seconds=seconds)
+        return self._must(task_id, start(row, seconds=seconds, now=self._clock()))
+
+    def store(self, row: Row, number: int = 1) -> str:
+        """Store an image under the row's fence and return its link."""
+        bucket = self._deployment.environment.output_bucket
+        key = row.keys.image(str(row.fence), number, "png")
+        metadata = {ATTEMPT_METADATA: row.attempt}
+        self._deployment.s3.put_object(Bucket=bucket, Key=key, Body=b"png", Metadata=metadata)
+        return s3_uri(bucket, key)
+
+    def finish(self, row: Row, status: Status = Status.COMPLETED, *, tell: bool = True) -> Row:
+        """Store an image, write the outcome, and tell it."""
+        images = [self.store(row)] if status is Status.COMPLETED else []
+        done = self._must(row.id, finish(row, status, now=self._clock(), images=images))
+        if tell:
+            results(self._deployment).tell(done)
+        return self._deployment.row(row.id)
+
+    def run(self, task_id: str, status: Status = Status.COMPLETED, *, tell: bool = True) -> Row:
+        """Claim, start and finish a task."""
+        return self.finish(self.start(task_id), status, tell=tell)
+
+    def deliver(self, body: dict[str, Any]) -> Action:
+        """Take a delivery, and run the task if it is to be run."""
+        message = Message.decode(json.dumps(body))
+        action = decide(self._table.get(message.task.id), message, self._clock()).action
+        if action is Action.CLAIM:
+            self.runs.append(message.task.id)
+            self.run(message.task.id)
+        return action
+
+    def _must(self, task_id: str, change: Any) -> Row:
+        written = self._table.write(task_id, change)
+        assert written.done, f"{change.name} was refused: {written.row}"
+        assert written.row is not None
+        return written.row
+
+
+def results(deployment: Deployment, sns: Any = None) -> Results:
+    """Return what tells outcomes, and clears before."""
+    environment = deployment.environment
+    litter = Litter(deployment.s3, environment.output_bucket)
+    return Results(sns or deployment.sns, environment.result_topic_arn, deployment.table, litter)
+
+
+def sweep(
+    deployment: Deployment,
+    clock: Callable[[], datetime] = now,
+    *,
+    sns: Any = None,
+    pause: Callable[[float], None] = lambda _seconds: None,
+    time_is_left: Callable[[], bool] = lambda: True,
+) -> Report:
+    """Run the sweep once."""
+    environment = deployment.environment
+    sns = sns or deployment.sns
+    tasks = Tasks(sns, deployment.s3, topic_arn=environment.task_topic_arn, bucket=environment.task_bucket)
+    return Sweep(
+        runtimes=environment.runtimes,
+        table=deployment.table,
+        listing=Listing(deployment.dynamodb, environment.task_table),
+        publisher=Publisher(table=deployment.table, tasks=tasks, clock=clock),
+        results=results(deployment, sns),
+        depth=lambda url: depth(deployment.sqs, url),
+        clock=clock,
+        pause=pause,
+    )(time_is_left)

@@ -58,10 +58,12 @@ class Client:
         as_base64: bool = False,
         query: dict[str, str] | None = None,
     ) -> Answer:
-        """Send a request; a body that is no text is sent as JSON."""
-        text = body if body is None or isinstance(body, str) else json.dumps(body)
+        """Send a request; a body that is neither text nor bytes is sent as JSON, bytes as base64."""
+        text = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
+        as_base64 = as_base64 or isinstance(text, bytes)
         if as_base64 and text is not None:
-            text = base64.b64encode(text.encode()).decode()
+            raw = text if isinstance(text, bytes) else text.encode()
+            text = base64.b64encode(raw).decode()
         headers = {"Host": "abc.execute-api.us-east-1.amazonaws.com", "x-api-key": API_KEY}
         if content_type is not None:
             headers["Content-Type"] = content_type

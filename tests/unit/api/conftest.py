@@ -1,7 +1,12 @@
 """Fixtures of the API's tests."""
 
+import io
+import logging
+from collections.abc import Iterator
+
 import pytest
 
+from functions.log import logger
 from local.emulator import Emulator
 from tests.unit.api.client import Client
 from tests.unit.api.deployment import Deployment, deploy
@@ -17,3 +22,14 @@ def deployment(aws: Emulator) -> Deployment:
 def api(deployment: Deployment) -> Client:
     """Return the API over them."""
     return Client(deployment)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Return what the functions log, as CloudWatch gets it: a JSON object a line."""
+    handler = logger.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    text = io.StringIO()
+    before = handler.setStream(text)
+    yield text
+    handler.setStream(before)

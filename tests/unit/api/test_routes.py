@@ -1,0 +1,147 @@
+"""What is no task: unknown paths, faults of ours, runtimes, uploads, and what the log may hold."""
+
+import io
+import json
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.unit.api.client import API_KEY, Client
+from tests.unit.api.deployment import CHECKPOINT, DYNAMIC, STATIC, Deployment
+from tests.unit.api.parts import FakeSns, Worker
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1alpha3", "/v1alpha2/tasks/a/b", "/v1alpha2/nope", "/openapi.yaml"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_unknown_paths_are_not_found(api: Client, method: str, path: str) -> None:
+    """In the one shape."""
+    answer = api(method, path)
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1alpha1", "POST"),
+        ("PUT", "/v1alpha2", "POST"),
+        ("POST", "/v1alpha2/tasks", "GET"),
+        ("POST", "/v1alpha2/tasks/test", "GET, DELETE"),
+        ("DELETE", "/v1alpha2/runtimes", "GET"),
+        ("GET", "/v1alpha2/uploads", "POST"),
+        ("POST", "/openapi.json", "GET"),
+    ],
+)
+def test_wrong_methods_name_the_right_ones(api: Client, method: str, path: str, allowed: str) -> None:
+    """405, with the header that belongs to it."""
+    answer = api(method, path)
+    assert (answer.status, answer.code) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == allowed
+
+
+class FakeBrokenTable:
+    """A DynamoDB that fails with a text that nobody may see."""
+
+    def get_item(self, **_key: Any) -> Any:
+        """Fail."""
+        raise RuntimeError("SECRET-STATE")
+
+
+def test_a_fault_of_ours_is_a_500_with_an_id_and_nothing_else(
+    deployment: Deployment, log: io.StringIO
+) -> None:
+    """Neither the answer nor the log shows the exception's text; the log has its type and place."""
+    answer = Client(deployment, dynamodb=FakeBrokenTable()).submit()
+    assert answer.status == 500
+    error = answer.body["error"]
+    assert set(error) == {"code", "message", "details", "request_id"}
+    assert (error["code"], error["details"]) == ("internal_error", [])
+    logged = log.getvalue()
+    [line] = [json.loads(text) for text in logged.splitlines()]
+    assert line["request_id"] == error["request_id"]
+    assert line["error_type"] == "RuntimeError"
+    assert any("test_routes.py" in place for place in line["error_at"])
+    assert "SECRET-STATE" not in logged + json.dumps(answer.body)
+
+
+def test_the_log_holds_no_secret(deployment: Deployment, log: io.StringIO) -> None:
+    """No key, no body, no header, no presigned link, whatever happens; but the task's names."""
+    sns = FakeSns(deployment.sns)
+    api = Client(deployment, sns=sns)
+    api.submit("good", content={"prompt": "SECRET-BODY"}, context="SECRET-BODY")
+    api.submit("good", content={"prompt": "SECRET-BODY 2"})
+    sns.down |= {deployment.environment.task_topic_arn, deployment.environment.result_topic_arn}
+    api.submit("delayed", content={"prompt": "SECRET-BODY"})
+    api("POST", "/v1alpha2", '{"SECRET-BODY": ')
+    api("DELETE", "/v1alpha2/tasks/good")
+    Worker(deployment).run("delayed")
+    link = api("GET", "/v1alpha2/tasks/delayed").body["images"][0]["url"]
+    upload = api("POST", "/v1alpha2/uploads").body["url"]
+    logged = log.getvalue()
+    for secret in (API_KEY, "SECRET-BODY", "x-api-key", "X-Amz-Signature", link, upload):
+        assert secret not in logged
+    lines = [json.loads(text) for text in logged.splitlines()]
+    [accepted, _] = [line for line in lines if line["message"] == "accepted"]
+    row = deployment.row("good")
+    assert (accepted["task_id"], accepted["attempt"], accepted["runtime"]) == ("good", row.attempt, DYNAMIC)
+
+
+def test_runtimes_tell_what_waits(api: Client, deployment: Deployment) -> None:
+    """Name, type, model, and the queue's counts."""
+    api.submit("a")
+    api.submit("b")
+    deployment.sqs.receive_message(QueueUrl=deployment.queue(DYNAMIC), MaxNumberOfMessages=1)
+    answer = api("GET", "/v1alpha2/runtimes")
+    common = {"type": "sdwebui", "scripts": None}
+    assert answer.status == 200
+    assert answer.body["runtimes"] == [
+        common
+        | {
+            "name": STATIC,
+            "model": "static.safetensors",
+            "dynamic_model": False,
+            "queued": 0,
+            "in_flight": 0,
+        },
+        common | {"name": DYNAMIC, "model": CHECKPOINT, "dynamic_model": True, "queued": 1, "in_flight": 1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "suffix", "headers"),
+    [
+        (None, "", {}),
+        ({}, "", {}),
+        ({"content_type": "image/png"}, ".png", {"Content-Type": "image/png"}),
+        ({"content_type": "image/jpeg"}, ".jpg", {"Content-Type": "image/jpeg"}),
+    ],
+)
+def test_an_upload_is_put_and_lies_where_the_link_says(
+    api: Client, deployment: Deployment, body: Any, suffix: str, headers: dict[str, str]
+) -> None:
+    """The answer is all that a client needs: method, URL, headers, and the link for the task."""
+    answer = api("POST", "/v1alpha2/uploads", body)
+    assert answer.status == 200
+    assert answer.body["headers"] == headers
+    assert answer.body["s3"].endswith(suffix)
+    put = urllib.request.Request(answer.body["url"], data=b"image", method="PUT", headers=headers)  # noqa: S310 - the emulator's
+    with urllib.request.urlopen(put, timeout=10) as done:  # noqa: S310 - the emulator's
+        assert done.status == 200
+    bucket, _, key = answer.body["s3"].removeprefix("s3://").partition("/")
+    assert bucket == deployment.environment.upload_bucket
+    assert deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"image"
+
+
+def test_two_uploads_do_not_meet(api: Client) -> None:
+    """Names are drawn, and long enough that nobody guesses another's."""
+    links = {api("POST", "/v1alpha2/uploads").body["s3"] for _ in range(20)}
+    assert len(links) == 20
+
+
+def test_a_bad_upload_request_names_its_faults(api: Client) -> None:
+    """A type that is no image, a field that does not exist."""
+    answer = api("POST", "/v1alpha2/uploads", {"content_type": "text/html", "key": "../x"})
+    assert answer.status == 400
+    assert set(answer.faults) == {"/content_type", "/key"}

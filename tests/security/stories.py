@@ -171,6 +171,7 @@ STORIES: dict[str, Story] = {
     },
     "status-204": says(answer(b"", status="204 c4n4ry", length=False)),
     "long-as-announced": says(answer(picture() + b"\0" * LIMIT)),
+    "long-never-sent": says(answer(picture(), f"Content-Length: {LIMIT + 1}", length=False)),
     "long-chunked": streams(
         answer(b"", "Transfer-Encoding: chunked", length=False) + chunked(picture()),
         repeat(chunked(b"\0" * LIMIT), 16),

@@ -148,7 +148,7 @@ def test_a_resolver_that_hangs_is_given_up() -> None:
     released = threading.Event()
 
     def hang(_name: str, _port: int) -> list[str]:
-        released.wait()
+        released.wait(5)  # longer than it is waited for
         return ["93.184.216.34"]
 
     with pytest.raises(InputError, match="took too long"):
@@ -325,3 +325,60 @@ def test_nothing_is_left_open(internet: World) -> None:
             links.fetch(f"http://photos.example/{story}")
     assert len(made) == 6
     assert [sock.fileno() for sock in made] == [-1] * 6
+
+
+@pytest.mark.parametrize(("connect_seconds", "total_seconds", "most"), [(3.0, 20.0, 3.0), (20.0, 2.0, 2.0)])
+def test_connecting_has_a_limit(connect_seconds: float, total_seconds: float, most: float) -> None:
+    """The first of several addresses leaves time for the next; together they have that of one connection."""
+    given_seconds: list[float] = []
+
+    def connect(_address: str, _port: int, seconds: float) -> socket.socket:
+        given_seconds.append(seconds)
+        raise TimeoutError
+
+    links = Links(
+        s3_client=NoS3(),
+        buckets=frozenset(),
+        allow_private=False,
+        limits=Limits(connect_seconds=connect_seconds, total_seconds=total_seconds),
+        resolve=lambda _name, _port: ["93.184.216.34", "93.184.216.35"],
+        connect=connect,
+    )
+    with pytest.raises(InputError, match="took too long"):
+        links.fetch("http://photos.example/cat")
+    first, second = given_seconds
+    assert 0 < first <= most / 2
+    assert 0 < second <= most
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_never_speaks_is_given_up(scheme: str) -> None:
+    """Neither a handshake nor an answer is waited for beyond the limits."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:  # the kernel connects, nobody accepts
+        quick = machine(allow_private=True, limits=Limits(connect_seconds=0.2, total_seconds=0.3))
+        with pytest.raises(InputError, match="took too long"):
+            quick.fetch(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/cat")
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_ipv6_over_a_real_connection() -> None:
+    """An IPv6 address is dialled as it is."""
+    try:
+        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    heard: list[bytes] = []
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            heard.append(connection.recv(65536))
+            connection.sendall(answer(picture()))
+
+    with closing(server):
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        port = server.getsockname()[1]
+        assert machine(allow_private=True).fetch(f"http://[::1]:{port}/cat").data == picture()
+        thread.join()
+    assert f"Host: [::1]:{port}".encode() in heard[0]

@@ -27,9 +27,10 @@ class Callback:
 class Callbacks:
     """Every callback since the start, by task."""
 
-    def __init__(self, aws: Emulator, queue_url: str) -> None:
+    def __init__(self, aws: Emulator, queue_url: str, on_callback: Callable[[Callback], None]) -> None:
         self._sqs = aws.client("sqs", read_timeout=POLL_SECONDS + 10)
         self._queue_url = queue_url
+        self._on_callback = on_callback
         self._received: list[Callback] = []
         self._arrived = threading.Condition()
         self._thread = threading.Thread(target=self._collect, name="callbacks", daemon=True)
@@ -97,11 +98,14 @@ class Callbacks:
         with self._arrived:
             self._received.append(callback)
             self._arrived.notify_all()
+        self._on_callback(callback)
 
 
 @contextmanager
-def collected(aws: Emulator, topic_arn: str) -> Iterator[Callbacks]:
-    """Subscribe a queue of our own to the results topic and collect from it."""
+def collected(
+    aws: Emulator, topic_arn: str, *, on_callback: Callable[[Callback], None] = lambda _callback: None
+) -> Iterator[Callbacks]:
+    """Subscribe a queue of our own to the results topic and collect; `on_callback` is told of each."""
     sqs = aws.client("sqs")
     queue_url = sqs.create_queue(QueueName="callbacks-of-this-run")["QueueUrl"]
     names = ["QueueArn"]
@@ -109,7 +113,7 @@ def collected(aws: Emulator, topic_arn: str) -> Iterator[Callbacks]:
     aws.client("sns").subscribe(
         TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
     )
-    callbacks = Callbacks(aws, queue_url)
+    callbacks = Callbacks(aws, queue_url, on_callback)
     try:
         yield callbacks
     finally:

@@ -1,5 +1,6 @@
 """Run the seed's two requests through the whole pipeline on this machine: `make demo`."""
 
+import argparse
 import copy
 import json
 import shutil
@@ -24,12 +25,12 @@ EXAMPLES = ROOT / "examples"
 OUT = ROOT / "out"
 PICTURE = "cat.png"
 RUNTIME = "sdruntime"  # the seed's
-PREAMBLE = f"""\
-The seed's two requests, through the whole pipeline on this machine. API Gateway, Lambda, DynamoDB, SNS, SQS
-and S3 are ministack's; stack and code are those of `cdk deploy`. There is no GPU: a stand-in that draws what
-it was asked for takes SD Web UI's place. The seed's link to a picture on the internet is replaced by
-examples/{PICTURE}.
-"""
+PREAMBLE = (
+    "The seed's two requests, through the whole pipeline on this machine. API Gateway, Lambda, DynamoDB, "
+    "SNS, SQS and S3 are ministack's; stack and code are those of `cdk deploy`. There is no GPU: a stand-in "
+    "that draws what it was asked for takes SD Web UI's place. The seed's link to a picture on the internet "
+    f"is replaced by examples/{PICTURE}.\n"
+)
 
 
 class DemoFailed(RuntimeError):  # noqa: N818 - says what happened
@@ -64,7 +65,7 @@ def seed_requests(http_link: str, s3_link: str) -> list[Request]:
     ]
 
 
-def run(console: Console, out: Path) -> None:
+def run(console: Console, out: Path, assembly: Path | None = None) -> None:
     """Start everything, submit both requests, keep images and callbacks in `out`, stop everything."""
     began = time.monotonic()
 
@@ -77,14 +78,11 @@ def run(console: Console, out: Path) -> None:
     with (
         served(EXAMPLES) as address,
         console.status("working"),
-        pipeline(config=CONFIG, runtimes=[RUNTIME], on_step=step) as running,
+        pipeline(config=CONFIG, assembly=assembly, runtimes=[RUNTIME], on_step=step) as running,
     ):
-        try:
-            s3_link = running.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
-            requests = seed_requests(f"{address}/{PICTURE}", s3_link)
-            timelines = [_one(running, request, out, step) for request in requests]
-        except (DemoFailed, TimeoutError, ProcessFailed) as error:
-            raise DemoFailed(f"{error}\n{running.tails()}") from error
+        s3_link = running.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
+        requests = seed_requests(f"{address}/{PICTURE}", s3_link)
+        timelines = [_one(running, request, out, step) for request in requests]
         step("stopping everything")
     console.print(table(timelines))
     step(f"done: images and callbacks are in {_shown(out)}/")
@@ -92,10 +90,14 @@ def run(console: Console, out: Path) -> None:
 
 def main() -> int:
     """Run the demo; 0 when both images came out."""
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
+    parser.add_argument("--out", type=Path, default=OUT, help="where images and callbacks go (out/)")
+    parser.add_argument("--assembly", type=Path, help="a synthesized app, which saves the synthesis")
+    wanted = parser.parse_args()
     exit_when_told()
     console = Console()
     try:
-        run(console, OUT)
+        run(console, wanted.out.resolve(), wanted.assembly)
     except KeyboardInterrupt:
         console.print("stopped")
         return 130
@@ -109,12 +111,12 @@ def _one(running: Pipeline, request: Request, out: Path, step: Callable[[str], N
     step(f"POST /{request.version} {request.id} ({request.remark})")
     sent_at = datetime.now(UTC)
     answer = running.submit(request.body, request.version)
-    if answer.status_code != 200:  # noqa: PLR2004 - HTTP's OK
-        raise DemoFailed(f"the API answered {answer.status_code}: {answer.text}")
-    step(f"     200 {answer.text}")
+    if not answer.is_success:
+        raise DemoFailed(f"the API answered {answer.status_code}: {answer.text}\n{running.tails()}")
+    step(f"     {answer.status_code}, the output goes to {answer.json()['output_location']}")
     callback = running.outcome(request.id)
     if callback["result"] is not True:
-        raise DemoFailed(f"{request.id} failed: {json.dumps(callback['error'])}")
+        raise DemoFailed(f"{request.id} failed: {json.dumps(callback['error'])}\n{running.tails()}")
     folder = out / request.id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

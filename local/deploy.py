@@ -56,7 +56,8 @@ def synthesize(aws: Emulator, into: Path, *, config: Path = CONFIG) -> None:
 
 def bootstrap(aws: Emulator) -> None:
     """Make what `cdk deploy` needs in an account (1 s)."""
-    _cdk(aws, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
+    # Away from cdk.json: where there is an app, the CLI synthesizes it, only to ask it for environments.
+    _cdk(aws, "bootstrap", f"aws://{ACCOUNT}/{REGION}", folder=aws.folder)
 
 
 def deploy(aws: Emulator, assembly: Path) -> Deployment:
@@ -114,7 +115,7 @@ def _runtime(settings: dict[str, Any]) -> Runtime:
     )
 
 
-def _cdk(aws: Emulator, *arguments: str, config: Path = CONFIG) -> None:
+def _cdk(aws: Emulator, *arguments: str, config: Path = CONFIG, folder: Path = ROOT) -> None:
     command = [_cli(), "--no-notices", "--no-color", *arguments]
     environment = aws.environment() | {
         # "python3" in cdk.json is the interpreter that runs this.
@@ -126,7 +127,7 @@ def _cdk(aws: Emulator, *arguments: str, config: Path = CONFIG) -> None:
         "CDK_DISABLE_VERSION_CHECK": "true",
     }
     # A process group of its own: what the CLI starts (Python, for a synthesis) is stopped with it.
-    with Process("cdk", command, environment=environment, cwd=str(ROOT)) as cli:
+    with Process("cdk", command, environment=environment, cwd=str(folder)) as cli:
         try:
             status = cli.wait(CLI_SECONDS)
         except subprocess.TimeoutExpired as error:

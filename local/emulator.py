@@ -25,7 +25,7 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 READY_SECONDS = 30.0  # it takes 0.5 s; a busy machine with cold caches has needed 5
 POLL_SECONDS = 0.02
-STOP_SECONDS = 3.0  # nothing is persisted: there is nothing to wait for
+STOP_SECONDS = 1.0  # nothing is kept: there is nothing to wait for
 
 
 class Emulator:

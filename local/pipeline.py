@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from boto3.dynamodb.types import TypeDeserializer
 
-from local.callbacks import Callbacks, collected
+from local.callbacks import Callback, Callbacks, collected
 from local.deploy import CONFIG, Deployment, deploy_from_scratch
 from local.emulator import Emulator, emulator
 from local.process import ProcessFailed
@@ -78,7 +78,7 @@ class Pipeline:
     def tails(self) -> str:
         """Return the end of every process's output."""
         return "\n".join(
-            process.tail() for process in (*(each.consumer for each in self.workers), self.aws.process)
+            process.tail(12) for process in (*(each.consumer for each in self.workers), self.aws.process)
         )
 
     def row(self, task_id: str) -> dict[str, Any] | None:
@@ -118,11 +118,13 @@ def pipeline(
     webui_url: str | None = None,
     on_line: Callable[[str, str], None] | None = None,
     on_step: Callable[[str], None] = lambda _step: None,
+    on_callback: Callable[[Callback], None] = lambda _callback: None,
 ) -> Iterator[Pipeline]:
     """Run emulator, core stack, and a worker for each runtime; stop all of it in the end.
 
     `runtimes` names those that get a worker (all by default, none with an empty list), `assembly` is an app
-    that was synthesized before, `on_step` is told what comes next.
+    that was synthesized before. `on_line` gets what the consumers print (runtime, line), `on_step` what comes
+    next, `on_callback` each callback.
     """
     with ExitStack() as parts:
         on_step("starting AWS's stand-in (ministack)")
@@ -130,7 +132,7 @@ def pipeline(
         on_step("deploying the core stack with the CDK")
         deployment = deploy_from_scratch(aws, config=config, assembly=assembly)
         topic = deployment.outputs["sdNotificationOutputArn"]
-        callbacks = parts.enter_context(collected(aws, topic))
+        callbacks = parts.enter_context(collected(aws, topic, on_callback=on_callback))
         running = Pipeline(aws, deployment, callbacks, parts)
         wanted = [each.name for each in deployment.runtimes] if runtimes is None else list(runtimes)
         for name in wanted:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
+from local.callbacks import Callback
 from local.demo import EXAMPLES, PICTURE
 from local.deploy import CONFIG, DeployFailed
 from local.pictures import served
@@ -23,15 +24,25 @@ def run(console: Console, webui_url: str | None, runtimes: Iterable[str] | None)
     """Start everything, say how to use it, and follow the consumers until interrupted."""
 
     def step(text: str) -> None:
-        console.print(f"[dim]local[/dim] {text}", highlight=False, soft_wrap=True)
+        console.print(f"local | {text}", markup=False, highlight=False, soft_wrap=True)
 
     def follow(runtime: str, line: str) -> None:
         console.print(f"{runtime} | {line}", markup=False, highlight=False, soft_wrap=True)
 
+    def told(callback: Callback) -> None:
+        body = callback.body
+        what = body["error"]["message"] if body["error"] else " ".join(body["image_url"])
+        step(f"told {body['id']} {body['status']} {what}")
+
     with (
         served(EXAMPLES) as address,
         pipeline(
-            config=CONFIG, runtimes=runtimes, webui_url=webui_url, on_line=follow, on_step=step
+            config=CONFIG,
+            runtimes=runtimes,
+            webui_url=webui_url,
+            on_line=follow,
+            on_step=step,
+            on_callback=told,
         ) as running,
     ):
         _say_how(console, running, f"{address}/{PICTURE}")
@@ -78,7 +89,7 @@ def _say_how(console: Console, running: Pipeline, picture: str) -> None:
         "",
         shlex.join(curl),
         "",
-        "Ctrl-C stops everything. The consumers say:",
+        "Ctrl-C stops everything. What the consumers say, and what callbacks come:",
     ]
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 

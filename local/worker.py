@@ -1,8 +1,7 @@
 """A GPU's place on this machine: a Web UI and the consumer that feeds it, as two processes."""
 
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,15 +58,17 @@ def worker(
     *,
     environment: Mapping[str, str] | None = None,
     webui_url: str | None = None,
+    webui_arguments: Sequence[str] = (),
     on_line: Callable[[str, str], None] | None = None,
 ) -> Iterator[Worker]:
     """Run a consumer, and the stand-in before it unless `webui_url` says where a Web UI is.
 
-    `environment` goes over the consumer's settings; `on_line` gets the consumer's output (runtime, line).
+    `environment` goes over the consumer's settings, `webui_arguments` are the stand-in's, `on_line` gets the
+    consumer's output (runtime, line).
     """
     if webui_url is None:
         with (
-            stand_in(os.environ) as webui,
+            stand_in(*webui_arguments) as webui,
             worker(
                 aws, deployment, runtime, environment=environment, webui_url=webui.url, on_line=on_line
             ) as running,

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,10 +13,9 @@ import pytest
 
 from local.emulator import emulator
 from local.process import Process, ProcessFailed
+from tests.e2e.processes import GONE_SECONDS, MARK, marked, wait_until_gone
 
 ROOT = Path(__file__).parents[2]
-MARK = "SD_ON_ECS_TEST_RUN"
-GONE_SECONDS = 20.0
 
 linux_only = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
 
@@ -111,23 +109,3 @@ def test_a_child_of_a_child_is_stopped_too(mark: str) -> None:
         process.wait_for_line("child", timeout=60)
         assert marked(mark)
     wait_until_gone(mark)
-
-
-def marked(mark: str) -> list[int]:
-    """Return the processes that carry the word, zombies aside."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"{MARK}={mark}".encode() in entry.read_bytes():
-                found.append(int(entry.parent.name))
-        except OSError:
-            continue
-    return found
-
-
-def wait_until_gone(mark: str) -> None:
-    """Wait until no process carries the word."""
-    deadline = time.monotonic() + GONE_SECONDS
-    while left := marked(mark):
-        assert time.monotonic() < deadline, f"still there: {left}"
-        time.sleep(0.05)  # another process's end is no event for us

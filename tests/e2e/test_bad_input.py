@@ -1,0 +1,148 @@
+"""Bad input is refused through the real API, with every fault named and no task made."""
+
+import json
+from typing import Any
+
+import pytest
+
+from local.pipeline import Pipeline
+from tests.e2e import bodies
+
+
+def _refused(answer: Any, status: int, code: str) -> list[dict[str, str]]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("application/json")
+    error = answer.json()["error"]
+    assert error["code"] == code
+    assert error["message"]
+    details: list[dict[str, str]] = error["details"]
+    return details
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1alpha2"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"not json", b"[1]", b'"text"', b'{"task": NaN}', b"\xff\xfe{}", b'{"a": 1, "a": 2}'],
+    ids=["empty", "cut", "words", "array", "text", "NaN", "not-UTF-8", "a-key-twice"],
+)
+def test_what_is_no_json_object(pipeline: Pipeline, version: str, content: bytes) -> None:
+    """A body that is no JSON object is a 400."""
+    assert pipeline.call("POST", f"/{version}", content=content).status_code == 400
+
+
+def test_comments_get_a_hint(pipeline: Pipeline) -> None:
+    """The seed's page shows requests with comments; who copies them is told."""
+    details = _refused(
+        pipeline.call("POST", "/v1alpha2", content=b'{\n  "task": {} // the task\n}'), 400, "invalid_json"
+    )
+    assert "comments" in details[0]["message"]
+    assert "line 2" in details[0]["message"]
+
+
+def test_another_content_type(pipeline: Pipeline, task_id: str) -> None:
+    """What does not call itself JSON is not read."""
+    body = json.dumps(bodies.v1alpha2(task_id, "text-to-image", bodies.text())).encode()
+    answer = pipeline.call("POST", "/v1alpha2", content=body, headers={"content-type": "text/plain"})
+    _refused(answer, 415, "unsupported_media_type")
+    assert pipeline.row(task_id) is None
+
+
+@pytest.mark.parametrize("headers", [{"x-api-key": "wrong"}, {"x-api-key": ""}], ids=["wrong", "none"])
+def test_no_key(pipeline: Pipeline, headers: dict[str, str]) -> None:
+    """API Gateway's own refusal wears the same shape."""
+    _refused(pipeline.call("POST", "/v1alpha2", content=b"{}", headers=headers), 403, "forbidden")
+
+
+def test_every_fault_is_named_at_once(pipeline: Pipeline) -> None:
+    """Wrong id, runtime, task type, prefix, a field that is not known, wrong types in known fields."""
+    metadata = {"id": "../x", "runtime": "nope", "tasktype": "paint", "prefix": "a/../b", "extra": 1}
+    details = _refused(
+        pipeline.submit({"task": {"metadata": metadata, "content": bodies.text()}}), 400, "invalid_task"
+    )
+    paths = {detail["path"] for detail in details}
+    assert paths == {f"/task/metadata/{name}" for name in metadata}
+    assert "sdruntime" in next(each["message"] for each in details if each["path"].endswith("/runtime"))
+
+
+def test_wrong_types_in_known_fields(pipeline: Pipeline, task_id: str) -> None:
+    """The recorded OpenAPI document says what SD Web UI's fields are."""
+    content = bodies.text(steps="many", width=[64], prompt=5, batch_size={})
+    details = _refused(
+        pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", content)), 400, "invalid_task"
+    )
+    paths = {detail["path"] for detail in details}
+    assert paths == {f"/task/content/{name}" for name in ("steps", "width", "prompt", "batch_size")}
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"id": "a/b"}, "/task/metadata/id"),
+        ({"id": "a\nb"}, "/task/metadata/id"),
+        ({"id": ""}, "/task/metadata/id"),
+        ({"id": "a" * 129}, "/task/metadata/id"),
+        ({"prefix": "a/../b"}, "/task/metadata/prefix"),
+        ({"prefix": "a\x00b"}, "/task/metadata/prefix"),
+        ({"prefix": "/a"}, "/task/metadata/prefix"),
+        ({"prefix": "a//b"}, "/task/metadata/prefix"),
+        ({"prefix": "é" * 600}, "/task/metadata/prefix"),
+        ({"tasktype": "text-to-video"}, "/task/metadata/tasktype"),
+    ],
+)
+def test_one_fault_at_its_place(pipeline: Pipeline, task_id: str, change: dict[str, str], path: str) -> None:
+    """Each fault points at its own field."""
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text(), **change)
+    details = _refused(pipeline.submit(body), 400, "invalid_task")
+    assert {detail["path"] for detail in details} == {path}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"task": None},
+        {"task": {"content": {}}},
+        {"task": {"metadata": {}}},
+        {"metadata": {}, "content": {}},
+        {"task": {"metadata": [], "content": []}},
+        {"alwayson_scripts": {"task": "text-to-image", "id_task": "x"}, "prompt": "v1alpha1 at v1alpha2"},
+    ],
+)
+def test_wrappers_that_are_missing_or_wrong(pipeline: Pipeline, body: Any) -> None:
+    """A v1alpha2 request is task, metadata, content."""
+    assert _refused(pipeline.submit(body), 400, "invalid_task")
+
+
+def test_a_wrapper_too_many(pipeline: Pipeline, task_id: str) -> None:
+    """What stands beside `task` would be lost without a word."""
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text()) | {"more": 1}
+    details = _refused(pipeline.submit(body), 400, "invalid_task")
+    assert {detail["path"] for detail in details} == {"/more"}
+
+
+def test_an_unknown_model_names_what_is_served(pipeline: Pipeline, task_id: str) -> None:
+    """With a dynamic runtime every name has a runtime, so this takes a request without a name."""
+    body = bodies.v1alpha1(task_id, "text-to-image", bodies.text(), sd_model_checkpoint="")
+    answer = pipeline.submit(body, "v1alpha1")
+    assert answer.status_code == 400
+    assert "/alwayson_scripts/sd_model_checkpoint" in answer.text
+
+
+def test_v1alpha1_without_its_routing(pipeline: Pipeline) -> None:
+    """The older body says at its own places what is missing."""
+    answer = pipeline.submit({"prompt": "a cat", "alwayson_scripts": {}}, "v1alpha1")
+    paths = {detail["path"] for detail in _refused(answer, 400, "invalid_task")}
+    assert paths == {f"/alwayson_scripts/{name}" for name in ("task", "id_task", "sd_model_checkpoint")}
+
+
+def test_image_to_image_without_an_image(pipeline: Pipeline, task_id: str) -> None:
+    """A real Web UI would say so only after the task had waited in its queue."""
+    answer = pipeline.submit(bodies.v1alpha1(task_id, "image-to-image", bodies.text()), "v1alpha1")
+    assert _refused(answer, 400, "invalid_task")
+    assert pipeline.row(task_id) is None
+
+
+def test_a_body_over_the_limit(pipeline: Pipeline) -> None:
+    """Six megabytes is what Lambda takes."""
+    answer = pipeline.call("POST", "/v1alpha2", content=b"[" + b" " * 7 * 1024 * 1024 + b"]")
+    _refused(answer, 413, "too_large")

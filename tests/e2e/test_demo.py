@@ -1,0 +1,104 @@
+"""`make demo` and `make local`, as a person runs them."""
+
+import json
+import os
+import secrets
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from local.process import Process
+from tests.e2e.processes import GONE_SECONDS, MARK, marked, wait_until_gone
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 120.0  # seconds on an idle machine
+
+pytestmark = [
+    # Beside the other tests of the pipeline the machine would carry two of them at once.
+    pytest.mark.xdist_group("pipeline"),
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc"),
+]
+
+
+@pytest.fixture
+def mark() -> Iterator[str]:
+    """Return a word that the run's processes carry; none of them is left in the end."""
+    word = secrets.token_hex(8)
+    yield word
+    wait_until_gone(word)
+
+
+@pytest.fixture
+def demo(assembly: Path, tmp_path: Path, mark: str) -> Callable[..., Process]:
+    """Return a function that starts the demo, with its output in tmp_path."""
+
+    def start(**environment: str) -> Process:
+        command = [sys.executable, "-m", "local.demo", "--out", str(tmp_path), "--assembly", str(assembly)]
+        return Process(
+            "demo",
+            command,
+            environment=os.environ | {MARK: mark, "COLUMNS": "200"} | environment,
+            cwd=str(ROOT),
+        )
+
+    return start
+
+
+def test_the_demo_leaves_both_images_and_nothing_else(
+    demo: Callable[..., Process], tmp_path: Path, mark: str
+) -> None:
+    """Both requests of the seed come to an image and a callback; no process stays."""
+    with demo() as process:
+        status = process.wait(START_SECONDS)
+    assert status == 0, process.tail(50)
+    assert marked(mark) == []
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["test-i2i", "test-i2i-v1alpha1"]
+    for folder in tmp_path.iterdir():
+        callback = json.loads((folder / "callback.json").read_text())
+        assert callback["id"] == folder.name
+        assert callback["status"] == "completed"
+        (image,) = folder.glob("*.png")
+        assert callback["image_url"][0].endswith(f"/{image.name}")
+        with Image.open(image) as opened:
+            assert opened.size == (512, 512)
+    said = "\n".join(process.lines())
+    for stage in ("accepted", "queued", "running", "stored", "told"):
+        assert stage in said
+
+
+def test_a_demo_that_is_interrupted_stops_everything(demo: Callable[..., Process], mark: str) -> None:
+    """Ctrl-C in the middle ends it, not at once, but whole."""
+    with demo() as process:
+        process.wait_for_line("POST /v1alpha2", timeout=START_SECONDS)
+        process.send(signal.SIGINT)
+        assert process.wait(GONE_SECONDS) == 130
+    wait_until_gone(mark)
+
+
+def test_a_demo_that_fails_says_why(demo: Callable[..., Process]) -> None:
+    """A consumer that cannot start is named, with what it printed, and the exit status is not 0."""
+    with demo(PREFETCH="many") as process:
+        assert process.wait(START_SECONDS) == 1
+    said = "\n".join(process.lines())
+    assert "consumer sdruntime: ended with status" in said
+    assert "PREFETCH" in said
+
+
+def test_make_local_prints_a_curl_line_that_works(mark: str) -> None:
+    """Paste the line it prints, and the task is accepted and done; Ctrl-C ends it."""
+    environment = os.environ | {MARK: mark, "RUNTIME": "sdruntime"}
+    with Process(
+        "local", [sys.executable, "-m", "local.serve"], environment=environment, cwd=str(ROOT)
+    ) as process:
+        line = process.wait_for_line("curl -sS", timeout=START_SECONDS)
+        answer = json.loads(subprocess.run(shlex.split(line), capture_output=True, check=True).stdout)
+        assert answer["id_task"] == "test-t2i"
+        process.wait_for_line("told test-t2i completed", timeout=60)
+        process.send(signal.SIGINT)
+        assert process.wait(GONE_SECONDS) == 0

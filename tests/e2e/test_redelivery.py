@@ -1,0 +1,123 @@
+"""SQS delivers at least once: a task still comes to one outcome."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from local.pipeline import Pipeline
+from tests.e2e import bodies
+
+DRAINED_SECONDS = 30.0
+
+
+@pytest.fixture
+def published(pipeline: Pipeline) -> Iterator[str]:
+    """Subscribe a queue of the test to the tasks topic; return its URL."""
+    sqs, sns = pipeline.aws.client("sqs"), pipeline.aws.client("sns")
+    url = sqs.create_queue(QueueName=f"published-{secrets.token_hex(4)}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    subscription = sns.subscribe(
+        TopicArn=pipeline.deployment.outputs["TaskTopicArn"],
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"RawMessageDelivery": "true"},
+        ReturnSubscriptionArn=True,
+    )["SubscriptionArn"]
+    yield url
+    sns.unsubscribe(SubscriptionArn=subscription)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def _message_of(pipeline: Pipeline, queue_url: str, task_id: str) -> str:
+    """Return the message that the API published for a task."""
+    sqs = pipeline.aws.client("sqs")
+    for _ in range(20):  # other tests' tasks pass by, too
+        answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=10)
+        for message in answer.get("Messages", []):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            body: str = message["Body"]
+            if json.loads(body)["metadata"]["id"] == task_id:
+                return body
+    raise AssertionError(f"no message of {task_id} was published")
+
+
+def _drain(pipeline: Pipeline) -> None:
+    """Wait until the runtime's queue holds nothing, visible or in flight."""
+    sqs = pipeline.aws.client("sqs")
+    url = pipeline.deployment.runtime(bodies.RUNTIME).queue_url
+    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    deadline = time.monotonic() + DRAINED_SECONDS
+    while any(
+        int(count)
+        for count in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"].values()
+    ):
+        assert time.monotonic() < deadline, "the queue was not emptied"
+        time.sleep(0.05)  # SQS has no event for this
+
+
+def _deliver_again(pipeline: Pipeline, message: str, times: int) -> None:
+    sqs = pipeline.aws.client("sqs")
+    url = pipeline.deployment.runtime(bodies.RUNTIME).queue_url
+    for _ in range(times):
+        sqs.send_message(QueueUrl=url, MessageBody=message)
+
+
+def test_a_second_delivery_makes_no_second_image(pipeline: Pipeline, task_id: str, published: str) -> None:
+    """A message that comes again after the outcome is dropped: no image, no callback, the row as it was."""
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text()))
+    pipeline.outcome(task_id)
+    message = _message_of(pipeline, published, task_id)
+    _drain(pipeline)
+    before = (pipeline.objects(f"output/{task_id}/"), pipeline.row(task_id))
+
+    _deliver_again(pipeline, message, times=3)
+    _drain(pipeline)
+
+    assert (pipeline.objects(f"output/{task_id}/"), pipeline.row(task_id)) == before
+    assert len(before[0]) == 2  # one image and one .out
+    assert len(pipeline.callbacks.of(task_id)) == 1
+
+
+def test_copies_that_come_together_make_one_image(pipeline: Pipeline, task_id: str, published: str) -> None:
+    """Copies of a message that wait in the queue beside it come to one outcome, by the claim."""
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text(steps=20)))
+    _deliver_again(pipeline, _message_of(pipeline, published, task_id), times=3)
+    pipeline.outcome(task_id)
+    _drain(pipeline)
+
+    assert len(pipeline.objects(f"output/{task_id}/")) == 2
+    # A copy that comes between the outcome and the note of having told tells it again, in the same words.
+    told = [callback.body for callback in pipeline.callbacks.of(task_id)]
+    assert all(body == told[0] for body in told)
+
+
+def test_the_same_request_again_is_the_same_task(pipeline: Pipeline, task_id: str) -> None:
+    """A client may retry blindly: same id and same content within ten minutes is one task."""
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text())
+    first = pipeline.submit(body).json()
+    pipeline.outcome(task_id)
+    again = pipeline.submit(body)
+    _drain(pipeline)
+
+    assert again.status_code == 200
+    assert again.json()["output_location"] == first["output_location"]
+    assert again.json()["status"] == "completed"
+    assert len(pipeline.objects(f"output/{task_id}/")) == 2
+
+
+def test_an_id_used_again_overwrites_nothing(pipeline: Pipeline, task_id: str) -> None:
+    """Another content under a finished id is a new attempt with new object names."""
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text("first")))
+    first = pipeline.outcome(task_id)
+    kept = {link: pipeline.read(link) for link in (*first["image_url"], first["output_url"])}
+
+    assert pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text("second"))).is_success
+    pipeline.callbacks.wait_for(
+        task_id, timeout=60, which=lambda callback: callback.body["output_url"] not in kept
+    )
+
+    assert len(pipeline.objects(f"output/{task_id}/")) == 4
+    assert {link: pipeline.read(link) for link in kept} == kept

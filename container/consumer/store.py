@@ -79,7 +79,8 @@ class Store:
         """Store `.out` of a failed task: the error and Web UI's answer, cut to a bounded size; no image."""
         text = json.dumps(response)
         kept = response if len(text) <= MAX_KEPT_ANSWER else {"cut": text[:MAX_KEPT_ANSWER]}
-        out: dict[str, Any] = {"error": error, "response": kept, "images": [], "seconds": _rounded(held.seconds)}
+        seconds = _rounded(held.seconds)
+        out: dict[str, Any] = {"error": error, "response": kept, "images": [], "seconds": seconds}
         return self._under_fence(held, lambda stored, fence: self._out(held, stored, fence, out))
 
     def remove(self, stored: Stored) -> None:

@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 
 import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
 
+from infra.acknowledged import acknowledge_findings
+from infra.compute_stack import ComputeStack, NoManagedInstancesError, refuse_without_managed_instances
 from infra.config import InvalidConfigError, load
 from infra.core_stack import CoreStack
 
@@ -22,5 +25,21 @@ app = cdk.App()
 environment = cdk.Environment(
     account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
 )
-CoreStack(app, "Core", stack_name=settings.stack_name, settings=settings, env=environment)
+core = CoreStack(app, "Core", stack_name=settings.stack_name, settings=settings, env=environment)
+try:
+    refuse_without_managed_instances(environment.region)
+except NoManagedInstancesError as refusal:
+    sys.stderr.write(f"{refusal}\n")
+else:
+    compute = ComputeStack(
+        app,
+        "Compute",
+        stack_name=f"{settings.stack_name}-compute",
+        settings=settings,
+        core=core,
+        env=environment,
+    )
+    acknowledge_findings(compute)
+acknowledge_findings(core)
+cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 app.synth()

@@ -72,8 +72,8 @@ class Capacity(_Settings):
 class WebUi(_Settings):
     """The SD Web UI image of a runtime, and how it is started and probed.
 
-    The defaults fit the public image that the ancestor deploys. `{model}` in a value of
-    `environment` or `command` stands for the runtime's `modelFilename`.
+    The defaults fit the public image that the ancestor deploys. Where `environment` is given, the
+    container gets exactly that; else what that image reads (`infra.webui_environment`).
     """
 
     image: Annotated[str, Field(min_length=1)] = "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
@@ -82,6 +82,27 @@ class WebUi(_Settings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
     model_directory: _Folder = "/opt/ml/code/models"
     health_path: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")] = "/sdapi/v1/memory"
+
+
+class TaskSize(_Settings):
+    """What one ECS task asks of its instance beside the GPU; the smallest allowed instance must offer it.
+
+    Less than the instance has: the agent and the system take their part (g5.2xlarge: 8 vCPUs, 32 GiB).
+    """
+
+    vcpus: Annotated[int, Field(ge=1, le=192)] = 4
+    memory_gib: Annotated[int, Field(ge=4, le=2048)] = 24
+
+
+class Storage(_Settings):
+    """Where an instance keeps images, checkpoints and temporary files.
+
+    `instance_store` uses the instance's own NVMe disks where it has them, instead of an EBS volume of
+    `volume_gib` (ECS Managed Instances allow 30 to 16,384).
+    """
+
+    instance_store: bool = True
+    volume_gib: Annotated[int, Field(ge=30, le=16_384)] = 150
 
 
 class Runtime(_Settings):
@@ -97,9 +118,14 @@ class Runtime(_Settings):
         "g5.2xlarge",
     )
     capacity: Capacity = Capacity()
+    task_size: TaskSize = TaskSize()
+    storage: Storage = Storage()
+    # The cooldown has already waited for more work; this is for an instance that is replaced in between.
+    idle_instance_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
     webui: WebUi = WebUi()
     prefetch: Annotated[int, Field(ge=0, le=10)] = 2
     inference_timeout_seconds: Annotated[int, Field(ge=10, le=7200)] = 900
+    notify_running: bool = False
 
     @model_validator(mode="after")
     def _serves_something(self) -> Self:
@@ -124,6 +150,8 @@ class Settings(_Settings):
     apigw: Annotated[ApiGateway, Field(alias="APIGW")] = ApiGateway()
     models_runtime: Annotated[tuple[Runtime, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
     network: Network = Network()
+    # Buckets beside the upload and output buckets that a task's s3:// links may name.
+    input_buckets: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...] = ()
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     enable_execute_command: bool = False

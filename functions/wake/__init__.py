@@ -1,0 +1,1 @@
+"""Start the service of a runtime that sleeps while a task waits."""

@@ -1,0 +1,45 @@
+"""ECS and SQS as the waker asks them."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_sqs import SQSClient
+
+
+class EcsServices:
+    """The services of one cluster."""
+
+    def __init__(self, ecs: "ECSClient", *, cluster: str) -> None:
+        self._ecs = ecs
+        self._cluster = cluster
+
+    def desired(self, service: str) -> int:
+        """Return the desired count; raise LookupError when there is no such service."""
+        found = self._ecs.describe_services(cluster=self._cluster, services=[service])["services"]
+        if not found:
+            raise LookupError(f"the cluster {self._cluster} has no service {service}")
+        return found[0]["desiredCount"]
+
+    def start_one(self, service: str) -> None:
+        """Ask for one task; Application Auto Scaling goes on from there."""
+        self._ecs.update_service(cluster=self._cluster, service=service, desiredCount=1)
+
+
+class SqsQueues:
+    """The runtimes' queues."""
+
+    def __init__(self, sqs: "SQSClient") -> None:
+        self._sqs = sqs
+
+    def backlog(self, queue_url: str) -> int:
+        """Return the approximate number of messages in every state; asking also keeps the metrics awake."""
+        answer = self._sqs.get_queue_attributes(
+            QueueUrl=queue_url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        )
+        return sum(int(count) for count in answer["Attributes"].values())

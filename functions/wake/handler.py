@@ -1,0 +1,42 @@
+"""The waker's entry: the tasks topic and a schedule call it."""
+
+import json
+import os
+import time
+from typing import Any
+
+from functions.clients import client
+from functions.log import logger
+from functions.wake.aws import EcsServices, SqsQueues
+from functions.wake.logic import Sleeper, Waker
+
+
+def _sleepers(text: str) -> dict[str, Sleeper]:
+    """Read SERVICES: {runtime: {"service", "queueUrl"}}."""
+    return {
+        runtime: Sleeper(service=each["service"], queue_url=each["queueUrl"])
+        for runtime, each in json.loads(text).items()
+    }
+
+
+_waker = Waker(
+    _sleepers(os.environ["SERVICES"]),
+    services=EcsServices(client("ecs"), cluster=os.environ["CLUSTER"]),
+    queues=SqsQueues(client("sqs")),
+    clock=time.monotonic,
+)
+
+
+def published_for(event: dict[str, Any]) -> list[str]:
+    """Return the runtimes that the messages of an SNS event name; none for any other event."""
+    records = event.get("Records", [])
+    attributes = (record.get("Sns", {}).get("MessageAttributes", {}) for record in records)
+    return [each["runtime"]["Value"] for each in attributes if "runtime" in each]
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:  # noqa: ARG001 - Lambda's signature
+    """Wake what the event speaks of; the schedule's event speaks of every runtime."""
+    started = _waker.heard(published_for(event)) if "Records" in event else _waker.look()
+    if started:
+        logger.info("started", extra={"runtimes": started})
+    return {"started": started}

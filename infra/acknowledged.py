@@ -1,0 +1,99 @@
+"""What cdk-nag's AwsSolutions rules find here on purpose, each with its reason."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import aws_cdk as cdk
+import constructs
+import jsii
+from aws_cdk import aws_iam as iam
+
+# Actions that name no resource in IAM: AWS offers nothing narrower than `*`.
+_WITHOUT_RESOURCES: Final = {
+    "ecr:GetAuthorizationToken": "a token for the account's registry; what is pulled is named apart",
+    "xray:PutTraceSegments": "X-Ray has no resources",
+    "xray:PutTelemetryRecords": "X-Ray has no resources",
+}
+
+_ACKNOWLEDGED: Final = {
+    "AwsSolutions-S1": "Logging every access to objects is an account's choice (CloudTrail's data events)",
+    "AwsSolutions-SQS3": "This queue is the dead-letter queue of subscriptions, which the rule cannot see",
+    "AwsSolutions-APIG3": "Bodies are images and prompts, which WAF's common rules block above 8 KB; "
+    "a web ACL is an account's choice",
+    "AwsSolutions-APIG2": "The Lambda validates: it tells all faults of a request at once, in one shape",
+    "AwsSolutions-APIG4": "Every method asks for an API key of the usage plan; callers are programs",
+    "AwsSolutions-COG4": "Every method asks for an API key of the usage plan; callers are programs",
+    "AwsSolutions-VPC7": "Nothing comes in (no ingress rule); flow logs are an account's choice",
+    "AwsSolutions-ECS2": "The environment names queues, buckets and models; there is no secret in it",
+    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
+    "AmazonECSInstanceRolePolicyForManagedInstances]": "AWS maintains it beside the agent that it is for",
+    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
+    "AmazonECSInfrastructureRolePolicyForManagedInstances]": "AWS maintains it beside the service it is for",
+    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+    "AmazonAPIGatewayPushToCloudWatchLogs]": "The role that AWS documents for an account's API logs",
+}
+
+
+def acknowledge_findings(stack: cdk.Stack) -> None:
+    """Acknowledge what is on the lists above, and fail the synthesis on any other wildcard of a policy."""
+    reasons = [cdk.Acknowledgment(id=id_, reason=reason) for id_, reason in _ACKNOWLEDGED.items()]
+    cdk.Validations.of(stack).acknowledge(*reasons)
+    stack.node.add_validation(_Wildcards(stack))
+
+
+@jsii.implements(constructs.IValidation)
+class _Wildcards:
+    """Look at each policy as the template will have it: references between stacks are resolved by now."""
+
+    def __init__(self, stack: cdk.Stack) -> None:
+        self._stack = stack
+
+    def validate(self) -> list[str]:
+        """Return one line for each wildcard that no reason covers."""
+        faults = []
+        for policy in self._stack.node.find_all():
+            if isinstance(policy, iam.CfnPolicy):
+                for resource, actions in _wildcards(self._stack.resolve(policy.policy_document)):
+                    reason = _reason(resource, actions)
+                    if reason is None:
+                        faults.append(f"{policy.node.path}: {', '.join(actions)} on {resource} has no reason")
+                        continue
+                    finding = f"AwsSolutions-IAM5[Resource::{resource}]"
+                    cdk.Validations.of(policy).acknowledge(cdk.Acknowledgment(id=finding, reason=reason))
+        return faults
+
+
+def _wildcards(document: Any) -> Iterator[tuple[str, list[str]]]:
+    for statement in document["Statement"]:
+        resources, actions = statement["Resource"], statement["Action"]
+        for resource in resources if isinstance(resources, list) else [resources]:
+            text = _flat(resource)
+            if "*" in text:
+                yield text, actions if isinstance(actions, list) else [actions]
+
+
+def _reason(resource: str, actions: list[str]) -> str | None:
+    if resource == "*":
+        reasons = {_WITHOUT_RESOURCES.get(action) for action in actions}
+        return None if None in reasons else "; ".join(sorted(filter(None, reasons)))
+    if ":task/" in resource and resource.endswith("/*"):
+        return "A task protects itself, and its name is known when it runs; the cluster is ours alone"
+    if resource.endswith("/*") and all(action.startswith("s3:") for action in actions):
+        return "Objects of one named bucket: callers choose the keys"
+    return None
+
+
+def _flat(resource: Any) -> str:
+    """Write a resource as cdk-nag does in its findings."""
+    match resource:
+        case str():
+            return resource
+        case {"Ref": name}:
+            return f"<{name}>"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(_flat(part) for part in parts)
+        case _:
+            return json.dumps(resource, separators=(",", ":"))

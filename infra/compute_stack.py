@@ -1,0 +1,169 @@
+"""The compute stack: GPU tasks on ECS, one service for each runtime."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.consumer_image import consumer_image
+from infra.core_stack import CoreStack
+from infra.gpu_capacity import GpuCapacity
+from infra.log_retention import log_retention
+from infra.network import Network
+from infra.scaling import QueueScaling
+from infra.settings import Runtime, Settings
+from infra.waker import Sleeper, Waker
+from infra.worker_role import worker_role
+from infra.worker_service import WorkerService
+from infra.worker_task import MODEL_FOLDER, WorkerTask
+
+
+class NoManagedInstancesError(Exception):
+    """A region that has no ECS Managed Instances."""
+
+
+def refuse_without_managed_instances(region: str | None) -> None:
+    """Raise NoManagedInstancesError for a region where the compute stack cannot be."""
+    if region and region.startswith("cn-"):
+        raise NoManagedInstancesError(
+            f"the compute stack cannot be deployed to {region}: China regions have no ECS Managed Instances; "
+            "the core stack can"
+        )
+
+
+class ComputeStack(cdk.Stack):
+    """Network, cluster, capacity, services, scaling and the waker."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, settings: Settings, core: CoreStack, **kwargs: Any
+    ) -> None:
+        super().__init__(scope, id_, description="sd-on-ecs: GPU tasks on ECS", **kwargs)
+        refuse_without_managed_instances(None if cdk.Token.is_unresolved(self.region) else self.region)
+        # A runtime can be taken out of the settings: the core stack may drop its queue although this
+        # stack, which is deployed after it, still names it.
+        cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.WEAK)
+        self.settings = settings
+        self.core = core
+        self.network = Network(self, "Network", settings=settings.network)
+        self.cluster = ecs.Cluster(
+            self,
+            "Cluster",
+            vpc=self.network.vpc,
+            # Scaling counts the tasks that run (`infra.scaling`).
+            container_insights_v2=ecs.ContainerInsights.ENABLED,
+        )
+        self._image = consumer_image(self, "ConsumerImage")
+        self._instance_profile = self._make_instance_profile()
+        self._infrastructure_role = iam.Role(
+            self,
+            "InfrastructureRole",
+            assumed_by=iam.ServicePrincipal("ecs.amazonaws.com"),
+            managed_policies=[
+                iam.ManagedPolicy.from_aws_managed_policy_name(
+                    "AmazonECSInfrastructureRolePolicyForManagedInstances"
+                )
+            ],
+        )
+        self.services: dict[str, ecs.FargateService] = {}
+        for runtime in settings.models_runtime:
+            self.services[runtime.name] = self._runtime(runtime)
+        self.waker = Waker(
+            self,
+            "Waker",
+            topic=core.tasks.topic,
+            cluster=self.cluster,
+            sleepers={
+                name: Sleeper(service=service, queue=core.tasks.queues[name])
+                for name, service in self.services.items()
+            },
+            log_level=settings.log_level,
+            log_retention=log_retention(settings),
+        )
+        cdk.CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)
+
+    def _runtime(self, runtime: Runtime) -> ecs.FargateService:
+        scope = Construct(self, runtime.name)
+        role = worker_role(
+            scope,
+            "Role",
+            core=self.core,
+            runtime=runtime,
+            input_buckets=self.settings.input_buckets,
+            cluster_name=self.cluster.cluster_name,
+        )
+        task = WorkerTask(
+            scope,
+            "Task",
+            runtime=runtime,
+            image=self._image,
+            environment=self._environment_of_consumer(runtime),
+            role=role,
+            log_retention=log_retention(self.settings),
+        )
+        capacity = GpuCapacity(
+            scope,
+            "Capacity",
+            runtime=runtime,
+            cluster=self.cluster,
+            network=self.network,
+            infrastructure_role=self._infrastructure_role,
+            instance_profile=self._instance_profile,
+        )
+        service = WorkerService(
+            scope,
+            "Worker",
+            cluster=self.cluster,
+            definition=task.definition,
+            capacity=capacity,
+            network=self.network,
+            enable_execute_command=self.settings.enable_execute_command,
+        ).service
+        QueueScaling(
+            scope,
+            "Scaling",
+            service=service,
+            queue=self.core.tasks.queues[runtime.name],
+            settings=runtime.scaling,
+        )
+        return service
+
+    def _environment_of_consumer(self, runtime: Runtime) -> dict[str, str]:
+        """Return the variables of design section 5."""
+        core = self.core
+        input_buckets = [core.uploads.bucket_name, *self.settings.input_buckets]
+        return {
+            "RUNTIME_NAME": runtime.name,
+            "RUNTIME_TYPE": runtime.type,
+            "TASK_QUEUE_URL": core.tasks.queues[runtime.name].queue_url,
+            "RESULT_TOPIC_ARN": core.results.topic_arn,
+            "OUTPUT_BUCKET": core.output.bucket_name,
+            "TASK_TABLE": core.table.table.table_name,
+            "TASK_BUCKET": core.large_tasks.bucket_name,
+            "INPUT_BUCKETS": ",".join(input_buckets),
+            "MODEL_BUCKET": core.models.bucket_name,
+            "MODEL_DIR": MODEL_FOLDER,
+            "MODEL_FILENAME": runtime.model_filename,
+            "DYNAMIC_MODEL": str(runtime.dynamic_model).lower(),
+            "WEBUI_URL": f"http://127.0.0.1:{runtime.webui.port}",
+            "PREFETCH": str(runtime.prefetch),
+            "INFERENCE_TIMEOUT_SECONDS": str(runtime.inference_timeout_seconds),
+            "NOTIFY_RUNNING": str(runtime.notify_running).lower(),
+            "LOG_LEVEL": self.settings.log_level,
+        }
+
+    def _make_instance_profile(self) -> iam.InstanceProfile:
+        role = iam.Role(
+            self,
+            "InstanceRole",
+            # AWS's infrastructure policy passes roles of this name only.
+            role_name=f"ecsInstanceRole-{self.settings.stack_name}"[:40] + f"-{self.region}",
+            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
+            managed_policies=[
+                iam.ManagedPolicy.from_aws_managed_policy_name(
+                    "AmazonECSInstanceRolePolicyForManagedInstances"
+                )
+            ],
+        )
+        return iam.InstanceProfile(self, "InstanceProfile", role=role)

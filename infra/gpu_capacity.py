@@ -1,0 +1,78 @@
+"""The GPU instances of one runtime, which ECS buys, patches and gives back."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.network import Network
+from infra.settings import Runtime
+
+_TEMPLATE: Final = "ManagedInstancesProvider.InstanceLaunchTemplate"
+
+
+class GpuCapacity(Construct):
+    """One Managed Instances capacity provider for spot and one for on-demand, as the settings weigh them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        runtime: Runtime,
+        cluster: ecs.Cluster,
+        network: Network,
+        infrastructure_role: iam.IRole,
+        instance_profile: iam.IInstanceProfile,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.strategies: list[ecs.CapacityProviderStrategy] = []
+        bought = (
+            ("OnDemand", ecs.CapacityOptionType.ON_DEMAND, int(runtime.capacity.on_demand)),
+            ("Spot", ecs.CapacityOptionType.SPOT, int(runtime.capacity.spot)),
+        )
+        for name, option, weight in bought:
+            if not weight:
+                continue
+            provider = ecs.ManagedInstancesCapacityProvider(
+                self,
+                name,
+                capacity_option_type=option,
+                infrastructure_role=infrastructure_role,
+                ec2_instance_profile=instance_profile,
+                subnets=network.subnets,
+                security_groups=[network.security_group],
+                instance_requirements=_requirements(runtime),
+                task_volume_storage=cdk.Size.gibibytes(runtime.storage.volume_gib),
+                propagate_tags=ecs.PropagateManagedInstancesTags.CAPACITY_PROVIDER,
+            )
+            _override(provider, runtime)
+            cluster.add_managed_instances_capacity_provider(provider)
+            strategy = ecs.CapacityProviderStrategy(
+                capacity_provider=provider.capacity_provider_name, weight=weight
+            )
+            self.strategies.append(strategy)
+
+
+def _requirements(runtime: Runtime) -> ec2.InstanceRequirementsConfig:
+    return ec2.InstanceRequirementsConfig(
+        v_cpu_count_min=runtime.task_size.vcpus,
+        memory_min=cdk.Size.gibibytes(runtime.task_size.memory_gib),
+        accelerator_count_min=1,
+        accelerator_types=[ec2.AcceleratorType.GPU],
+        accelerator_manufacturers=[ec2.AcceleratorManufacturer.NVIDIA],
+        allowed_instance_types=list(runtime.instance_types),
+    )
+
+
+def _override(provider: ecs.ManagedInstancesCapacityProvider, runtime: Runtime) -> None:
+    """Set what CloudFormation knows and the construct does not yet."""
+    resource = next(child for child in provider.node.find_all() if isinstance(child, ecs.CfnCapacityProvider))
+    if runtime.storage.instance_store:
+        resource.add_property_override(f"{_TEMPLATE}.LocalStorageConfiguration", {"UseLocalStorage": True})
+    resource.add_property_override(
+        "ManagedInstancesProvider.InfrastructureOptimization.ScaleInAfter", runtime.idle_instance_seconds
+    )

@@ -1,0 +1,157 @@
+"""How many GPUs a runtime has: every number of it, and why."""
+
+from math import ceil
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_applicationautoscaling as scaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.settings import Scaling
+
+# SQS's and Container Insights' metrics come once a minute.
+PERIOD_SECONDS: Final = 60
+
+# Application Auto Scaling's limit for one step scaling policy.
+MAX_STEPS: Final = 20
+
+# Between two actions of the same policy; the alarms themselves carry the settings' cooldown.
+POLICY_COOLDOWN_SECONDS: Final = 60
+
+
+def capacities(maximum: int) -> list[int]:
+    """Return the sizes that a service grows to: each one, or 20 spread ones where there are more."""
+    if maximum <= MAX_STEPS:
+        return list(range(1, maximum + 1))
+    return [1, *(ceil(1 + (maximum - 1) * step / (MAX_STEPS - 1)) for step in range(1, MAX_STEPS))]
+
+
+class QueueScaling(Construct):
+    """Step scaling of one service between its minimum and its maximum, by its queue.
+
+    `wanted` is the backlog (visible and in flight) divided by what one GPU is to carry, rounded up.
+    Out: as soon as more are wanted than run, straight to what is wanted, so that instances that are still
+    starting are not ordered twice. In: one at a time while fewer are wanted for the whole cooldown, and to
+    the minimum when nothing was visible or in flight for the whole cooldown. The way from zero to one is
+    the waker's (`infra.waker`): metrics are too slow for it. No metric is filled with zeros: a queue or
+    a service that says nothing changes nothing.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        service: ecs.FargateService,
+        queue: sqs.IQueue,
+        settings: Scaling,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._metrics = _metrics(service, queue)
+        self._settings = settings
+        self._target = scaling.ScalableTarget(
+            self,
+            "Target",
+            service_namespace=scaling.ServiceNamespace.ECS,
+            resource_id=f"service/{service.cluster.cluster_name}/{service.service_name}",
+            scalable_dimension="ecs:service:DesiredCount",
+            min_capacity=settings.min_replica_count,
+            max_capacity=settings.max_replica_count,
+        )
+        cooldown_minutes = max(1, ceil(settings.cooldown_period / PERIOD_SECONDS))
+        wanted = f"CEIL((visible + inflight) / {settings.queue_length})"
+        self._out(f"IF({wanted} > running, {wanted}, 0)")
+        self._in(
+            "In",
+            f"IF(running > {wanted}, 1, 0)",
+            scaling.AdjustmentType.CHANGE_IN_CAPACITY,
+            -1,
+            cooldown_minutes,
+        )
+        # `running` is in it so that a service at zero is left alone: the waker's first task would else be
+        # taken back before the queue's metrics have heard of it.
+        self._in(
+            "Idle",
+            "IF(visible + inflight > 0, 0, running)",
+            scaling.AdjustmentType.EXACT_CAPACITY,
+            settings.min_replica_count,
+            cooldown_minutes,
+        )
+
+    def _out(self, expression: str) -> None:
+        policy = self._policy(
+            "Out", scaling.AdjustmentType.EXACT_CAPACITY, scaling.MetricAggregationType.MAXIMUM
+        )
+        lower = 0
+        steps = capacities(self._settings.max_replica_count)
+        for capacity in steps:
+            # Bounds count from the alarm's threshold, 1; an interval holds its lower bound, not its upper.
+            policy.add_adjustment(
+                adjustment=capacity,
+                lower_bound=lower,
+                upper_bound=None if capacity == steps[-1] else capacity,
+            )
+            lower = capacity
+        self._alarm("OutAlarm", expression, policy, evaluation_periods=1)
+
+    def _in(
+        self, name: str, expression: str, type_: scaling.AdjustmentType, adjustment: int, minutes: int
+    ) -> None:
+        policy = self._policy(name, type_, scaling.MetricAggregationType.MINIMUM)
+        policy.add_adjustment(adjustment=adjustment, lower_bound=0)
+        self._alarm(f"{name}Alarm", expression, policy, evaluation_periods=minutes)
+
+    def _policy(
+        self,
+        name: str,
+        type_: scaling.AdjustmentType,
+        aggregation: scaling.MetricAggregationType,
+    ) -> scaling.StepScalingAction:
+        return scaling.StepScalingAction(
+            self,
+            name,
+            scaling_target=self._target,
+            adjustment_type=type_,
+            cooldown=cdk.Duration.seconds(POLICY_COOLDOWN_SECONDS),
+            metric_aggregation_type=aggregation,
+        )
+
+    def _alarm(
+        self, name: str, expression: str, policy: scaling.StepScalingAction, *, evaluation_periods: int
+    ) -> None:
+        metric = cloudwatch.MathExpression(
+            expression=expression,
+            using_metrics=dict(self._metrics),
+            period=cdk.Duration.seconds(PERIOD_SECONDS),
+            label=name,
+        )
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            metric=metric,
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=evaluation_periods,
+            datapoints_to_alarm=evaluation_periods,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"Scales the service ({policy.node.id}); being in alarm is no fault.",
+        )
+        alarm.add_alarm_action(actions.ApplicationScalingAction(policy))
+
+
+def _metrics(service: ecs.FargateService, queue: sqs.IQueue) -> dict[str, cloudwatch.IMetric]:
+    period = cdk.Duration.seconds(PERIOD_SECONDS)
+    running = cloudwatch.Metric(
+        namespace="ECS/ContainerInsights",
+        metric_name="RunningTaskCount",
+        dimensions_map={"ClusterName": service.cluster.cluster_name, "ServiceName": service.service_name},
+        statistic="Average",
+        period=period,
+    )
+    visible = queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)
+    inflight = queue.metric_approximate_number_of_messages_not_visible(statistic="Maximum", period=period)
+    return {"visible": visible, "inflight": inflight, "running": running}

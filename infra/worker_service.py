@@ -1,0 +1,41 @@
+"""The ECS service of one runtime."""
+
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct
+
+from infra.gpu_capacity import GpuCapacity
+from infra.network import Network
+
+
+class WorkerService(Construct):
+    """As many GPU tasks as the scaling asks for, on the runtime's own capacity."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        cluster: ecs.Cluster,
+        definition: ecs.TaskDefinition,
+        capacity: GpuCapacity,
+        network: Network,
+        enable_execute_command: bool,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.service = ecs.FargateService(
+            self,
+            "Service",
+            cluster=cluster,
+            task_definition=definition,
+            # Without a strategy this would silently become Fargate, which has no GPUs.
+            capacity_provider_strategies=capacity.strategies,
+            security_groups=[network.security_group],
+            # No desired_count: a template that carries one stops, at every update, what scaling started.
+            # The first deployment thus starts one task, which proves the image; scaling takes it in again.
+            availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
+            circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
+            min_healthy_percent=100,
+            max_healthy_percent=200,
+            enable_execute_command=enable_execute_command,
+            propagate_tags=ecs.PropagatedTagSource.SERVICE,
+        )

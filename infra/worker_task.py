@@ -1,0 +1,150 @@
+"""The ECS task of one runtime: fetch models, then SD Web UI, then the consumer."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecr_assets as assets
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.settings import Runtime
+from infra.webui import SETTINGS_FOLDER, health_command, webui_environment
+
+# In the consumer's image this path is a VOLUME that its user owns, and ECS gives an empty volume the
+# permissions of the VOLUME it is mounted over (ECS developer guide, "bind mounts"); `sync-models`, of the
+# same image, is the first to mount it.
+MODEL_FOLDER: Final = "/models"
+_TEMPORARY: Final = "/tmp"  # noqa: S108 - a mount point in a container
+
+# "This SD Web UI must be replaced" (design, section 5): not to be restarted beside the same Web UI.
+REPLACE_EXIT_CODE: Final = 75
+
+# The longest that ECS documents (for Fargate); the consumer plans for 90 s.
+CONSUMER_STOP_SECONDS: Final = 120
+# SD Web UI is told last and has nothing to lose: what it could lose, the consumer has stored by then.
+WEBUI_STOP_SECONDS: Final = 10
+
+# How long a container must have run before an exit restarts it in place; sooner, the whole task is replaced.
+_RESTART_AFTER: Final = cdk.Duration.seconds(60)
+
+
+class WorkerTask(Construct):
+    """A task definition for one GPU, with three containers in a fixed order and volumes they share."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        runtime: Runtime,
+        image: assets.DockerImageAsset,
+        environment: dict[str, str],
+        role: iam.Role,
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.runtime = runtime
+        self._image = ecs.ContainerImage.from_docker_image_asset(image)
+        self._environment = environment
+        self._logs = logs.LogGroup(
+            self, "Logs", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
+        )
+        self.definition = ecs.TaskDefinition(
+            self,
+            "Definition",
+            compatibility=ecs.Compatibility.MANAGED_INSTANCES,
+            network_mode=ecs.NetworkMode.AWS_VPC,
+            cpu=str(runtime.task_size.vcpus * 1024),
+            memory_mib=str(runtime.task_size.memory_gib * 1024),
+            runtime_platform=ecs.RuntimePlatform(
+                cpu_architecture=ecs.CpuArchitecture.X86_64,
+                operating_system_family=ecs.OperatingSystemFamily.LINUX,
+            ),
+            task_role=role,
+            # Empty volumes of the instance's data disk: tmpfs and Docker volumes are not valid here.
+            volumes=[ecs.Volume(name=name, host=ecs.Host()) for name in ("models", "tmp", "webui-settings")],
+        )
+        sync = self._sync_models()
+        webui = self._webui()
+        consumer = self._consumer()
+        webui.add_container_dependencies(_after(sync, ecs.ContainerDependencyCondition.SUCCESS))
+        # ECS stops in the reverse order: the consumer is told first, while SD Web UI still serves.
+        consumer.add_container_dependencies(_after(webui, ecs.ContainerDependencyCondition.START))
+
+    def _sync_models(self) -> ecs.ContainerDefinition:
+        # The settings file travels in the consumer's image: SD Web UI's own image stays as it is.
+        copy = f"cp container/webui/settings.json {SETTINGS_FOLDER}/settings.json"
+        container = self.definition.add_container(
+            "sync-models",
+            image=self._image,
+            essential=False,
+            entry_point=["/bin/sh", "-c"],
+            command=[f"{copy} && exec python -m container.consumer sync-models"],
+            environment=self._environment,
+            readonly_root_filesystem=True,
+            stop_timeout=cdk.Duration.seconds(WEBUI_STOP_SECONDS),
+            logging=self._log_driver("sync-models"),
+        )
+        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **{"webui-settings": SETTINGS_FOLDER})
+        return container
+
+    def _webui(self) -> ecs.ContainerDefinition:
+        webui = self.runtime.webui
+        container = self.definition.add_container(
+            "webui",
+            image=ecs.ContainerImage.from_registry(webui.image),
+            gpu_count=1,
+            command=list(webui.command) or None,
+            environment=webui_environment(self.runtime),
+            health_check=ecs.HealthCheck(
+                command=health_command(webui),
+                # ECS allows 300 s of start at most; ten failures more make it nine minutes.
+                start_period=cdk.Duration.seconds(300),
+                interval=cdk.Duration.seconds(25),
+                timeout=cdk.Duration.seconds(10),
+                retries=10,
+            ),
+            enable_restart_policy=True,
+            restart_attempt_period=_RESTART_AFTER,
+            stop_timeout=cdk.Duration.seconds(WEBUI_STOP_SECONDS),
+            logging=self._log_driver("webui"),
+        )
+        _mount(container, models=webui.model_directory, **{"webui-settings": SETTINGS_FOLDER})
+        return container
+
+    def _consumer(self) -> ecs.ContainerDefinition:
+        container = self.definition.add_container(
+            "consumer",
+            image=self._image,
+            environment=self._environment,
+            readonly_root_filesystem=True,
+            enable_restart_policy=True,
+            restart_ignored_exit_codes=[REPLACE_EXIT_CODE],
+            restart_attempt_period=_RESTART_AFTER,
+            stop_timeout=cdk.Duration.seconds(CONSUMER_STOP_SECONDS),
+            logging=self._log_driver("consumer"),
+        )
+        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY)
+        return container
+
+    def _log_driver(self, prefix: str) -> ecs.LogDriver:
+        # Non-blocking: a slow CloudWatch must not stop a GPU. Lines beyond the buffer are dropped.
+        return ecs.LogDrivers.aws_logs(
+            log_group=self._logs,
+            stream_prefix=prefix,
+            mode=ecs.AwsLogDriverMode.NON_BLOCKING,
+            max_buffer_size=cdk.Size.mebibytes(25),
+        )
+
+
+def _after(
+    container: ecs.ContainerDefinition, condition: ecs.ContainerDependencyCondition
+) -> ecs.ContainerDependency:
+    return ecs.ContainerDependency(container=container, condition=condition)
+
+
+def _mount(container: ecs.ContainerDefinition, **paths: str) -> None:
+    for volume, path in paths.items():
+        container.add_mount_points(ecs.MountPoint(source_volume=volume, container_path=path, read_only=False))

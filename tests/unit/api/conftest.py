@@ -24,6 +24,12 @@ def api(deployment: Deployment) -> Client:
     return Client(deployment)
 
 
+@pytest.fixture(scope="session")
+def shared_api(aws: Emulator) -> Client:
+    """Return an API for tests that leave nothing behind that another would meet."""
+    return Client(deploy(aws))
+
+
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Return what the functions log, as CloudWatch gets it: a JSON object a line."""

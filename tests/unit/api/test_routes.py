@@ -16,9 +16,9 @@ from tests.unit.api.parts import FakeSns, Worker
     "path", ["/", "/v1", "/v1alpha3", "/v1alpha2/tasks/a/b", "/v1alpha2/nope", "/openapi.yaml"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_unknown_paths_are_not_found(api: Client, method: str, path: str) -> None:
+def test_unknown_paths_are_not_found(shared_api: Client, method: str, path: str) -> None:
     """In the one shape."""
-    answer = api(method, path)
+    answer = shared_api(method, path)
     assert (answer.status, answer.code) == (404, "not_found")
 
 
@@ -34,9 +34,9 @@ def test_unknown_paths_are_not_found(api: Client, method: str, path: str) -> Non
         ("POST", "/openapi.json", "GET"),
     ],
 )
-def test_wrong_methods_name_the_right_ones(api: Client, method: str, path: str, allowed: str) -> None:
+def test_wrong_methods_name_the_right_ones(shared_api: Client, method: str, path: str, allowed: str) -> None:
     """405, with the header that belongs to it."""
-    answer = api(method, path)
+    answer = shared_api(method, path)
     assert (answer.status, answer.code) == (405, "method_not_allowed")
     assert answer.headers["Allow"] == allowed
 
@@ -134,14 +134,14 @@ def test_an_upload_is_put_and_lies_where_the_link_says(
     assert deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"image"
 
 
-def test_two_uploads_do_not_meet(api: Client) -> None:
+def test_two_uploads_do_not_meet(shared_api: Client) -> None:
     """Names are drawn, and long enough that nobody guesses another's."""
-    links = {api("POST", "/v1alpha2/uploads").body["s3"] for _ in range(20)}
+    links = {shared_api("POST", "/v1alpha2/uploads").body["s3"] for _ in range(20)}
     assert len(links) == 20
 
 
-def test_a_bad_upload_request_names_its_faults(api: Client) -> None:
+def test_a_bad_upload_request_names_its_faults(shared_api: Client) -> None:
     """A type that is no image, a field that does not exist."""
-    answer = api("POST", "/v1alpha2/uploads", {"content_type": "text/html", "key": "../x"})
+    answer = shared_api("POST", "/v1alpha2/uploads", {"content_type": "text/html", "key": "../x"})
     assert answer.status == 400
     assert set(answer.faults) == {"/content_type", "/key"}

@@ -25,9 +25,15 @@ def api(deployment: Deployment) -> Client:
 
 
 @pytest.fixture(scope="session")
-def shared_api(aws: Emulator) -> Client:
-    """Return an API for tests that leave nothing behind that another would meet."""
-    return Client(deploy(aws))
+def shared_deployment(aws: Emulator) -> Deployment:
+    """Return AWS resources for tests that leave nothing behind that another would meet."""
+    return deploy(aws)
+
+
+@pytest.fixture(scope="session")
+def shared_api(shared_deployment: Deployment) -> Client:
+    """Return the API over them."""
+    return Client(shared_deployment)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ GONE = frozenset({404, 410})
 OK = 200
 HEADERS = [
     (b"User-Agent", b"sd-on-ecs"),
-    (b"Accept", b"image/*"),
+    (b"Accept", b"image/*, */*;q=0.1"),
     (b"Accept-Encoding", b"identity"),
     (b"Connection", b"close"),
 ]

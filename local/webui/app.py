@@ -30,10 +30,12 @@ def create_app(parts: Parts) -> FastAPI:
         app.add_api_route("/", lambda: HTMLResponse(PAGE), include_in_schema=False)
         app.include_router(routes_page.router(parts))
     errors.install(app, style=settings.errors)
-    app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
+    if not settings.web_ui:  # as recorded: behind the page's server nothing is compressed
+        app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
     app.add_middleware(Gate, parts=parts)
     if settings.errors == "a1111":
         app.add_middleware(ProcessTime)
+    app.add_middleware(errors.Failures, style=settings.errors)
     return app
 
 

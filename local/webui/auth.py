@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from fastapi import HTTPException, Request
 
+ASK = {"WWW-Authenticate": "Basic"}
+
 
 def basic_auth(credentials: str) -> Callable[[Request], None]:
     """Make the check of each request; `credentials` are comma-separated `user:password` pairs."""
@@ -14,12 +16,12 @@ def basic_auth(credentials: str) -> Callable[[Request], None]:
     def check(request: Request) -> None:
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
-            raise HTTPException(401, "Not authenticated", headers={"WWW-Authenticate": "Basic"})
+            raise HTTPException(401, "Not authenticated", headers=ASK)
         try:
             given = base64.b64decode(value).decode()
         except (binascii.Error, UnicodeDecodeError):
             given = ""
         if given not in allowed:
-            raise HTTPException(401, "Incorrect username or password")
+            raise HTTPException(401, "Incorrect username or password", headers=ASK)
 
     return check

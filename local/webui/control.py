@@ -35,9 +35,11 @@ class FaultRequest(BaseModel):
 class Awaited(BaseModel):
     """Say which counts to wait for (`step`: of the running job), and for how many seconds at most."""
 
+    arrived: int = 0
     begun: int = 0
     ended: int = 0
     waiting: int = 0
+    held: int = 0
     step: int = 0
     model_loads: int = 0
     timeout: float = 30
@@ -95,4 +97,9 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
 
 def _counts(parts: Parts) -> dict[str, Any]:
     step = parts.state.sampling_step if parts.state.job_count > 0 else 0
-    return {**parts.ledger.facts(), "step": step, "job_count": parts.state.job_count}
+    return {
+        **parts.ledger.facts(),
+        "held": parts.faults.held(),
+        "step": step,
+        "job_count": parts.state.job_count,
+    }

@@ -23,7 +23,7 @@ def describe(
     seed = _seed(request.seed)
     subseed = _seed(request.subseed)
     each = int(request.batch_size or 0) * int(request.n_iter or 0)
-    prompts = plan.prompts or [request.prompt or ""] * each
+    prompts = plan.prompts or [(request.prompt or "").strip()] * each
     count = len(prompts)
     step = 0 if plan.prompts else 1
     sampler, schedule, extra = choose_sampler(request)
@@ -35,7 +35,7 @@ def describe(
         "seed": seed,
         "all_seeds": [seed + i * step for i in range(count)],
         "subseed": subseed,
-        "all_subseeds": [subseed + i * step for i in range(count)],
+        "all_subseeds": [subseed + i for i in range(count)],
         "subseed_strength": request.subseed_strength,
         "width": request.width,
         "height": request.height,

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 PYDANTIC_URL = (
     "https://errors.pydantic.dev/2.8/v/"  # the recorded server's pydantic; FastAPI since dropped it
@@ -87,10 +88,33 @@ def recorded_failure(kind: str) -> Failure | HTTPException:
 
 def validation_details(error: RequestValidationError) -> list[dict[str, Any]]:
     """List the faults of a body as recorded: the offending input comes back, a whole image if need be."""
-    return [
-        fault if fault["type"] == "json_invalid" else {**fault, "url": PYDANTIC_URL + fault["type"]}
-        for fault in error.errors()
-    ]
+    return [_as_recorded(fault) for fault in error.errors()]
+
+
+def _as_recorded(fault: dict[str, Any]) -> dict[str, Any]:
+    if fault["type"] == "json_invalid":
+        return fault
+    if isinstance(fault["input"], bytes):
+        fault = {**fault, "input": fault["input"].decode(errors="replace")}
+    if list(fault["loc"]) == ["body"] and fault["input"] is None:
+        fault = {"type": "missing", "loc": fault["loc"], "msg": "Field required", "input": None}
+    return {**fault, "url": PYDANTIC_URL + fault["type"]}
+
+
+class Failures:
+    """Answer what fails with an exception of Python's: outside of all else, so never compressed or timed."""
+
+    def __init__(self, app: ASGIApp, *, style: str) -> None:
+        self._app = app
+        self._text_key = "errors" if style == "a1111" else "message"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and answer its failure."""
+        try:
+            await self._app(scope, receive, send)
+        except Failure as error:
+            body = {"error": error.kind, "detail": "", "body": error.body, self._text_key: error.message}
+            await JSONResponse(body, 500)(scope, receive, send)
 
 
 def install(app: FastAPI, *, style: str) -> None:
@@ -101,11 +125,6 @@ def install(app: FastAPI, *, style: str) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101 -- registered for this type only
         return JSONResponse({"detail": validation_details(error)}, 422)
 
-    def on_failure(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Failure)  # noqa: S101 -- registered for this type only
-        text = {"errors": error.message} if a1111 else {"message": error.message}
-        return JSONResponse({"error": error.kind, "detail": "", "body": error.body, **text}, 500)
-
     def on_http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this type only
         body: dict[str, Any] = {"detail": error.detail}
@@ -114,5 +133,4 @@ def install(app: FastAPI, *, style: str) -> None:
         return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
 
     app.add_exception_handler(RequestValidationError, on_validation)
-    app.add_exception_handler(Failure, on_failure)
     app.add_exception_handler(HTTPException, on_http)

@@ -36,6 +36,7 @@ class Fault:
     factor: float = 10.0
     ignore_interrupt: bool = False
     released: threading.Event = field(default_factory=threading.Event)
+    holds: bool = False
 
     def facts(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -98,6 +99,11 @@ class Faults:
         """Forget the faults of a job that is over."""
         with self._lock:
             self._holding = [f for f in self._holding if f not in struck.values()]
+
+    def held(self) -> int:
+        """Count the jobs that a fault holds at this moment."""
+        with self._lock:
+            return sum(fault.holds for fault in self._on + self._holding)
 
     def facts(self) -> list[dict[str, Any]]:
         """Return what is switched on."""

@@ -1,5 +1,6 @@
 """Text to image and image to image: the order of what happens, with the awkward parts of the real one."""
 
+import math
 from typing import Any
 
 from fastapi import HTTPException
@@ -101,7 +102,7 @@ class Run:
         rounds = (
             [self.plan.prompts[i : i + batch] for i in range(0, len(self.plan.prompts), batch)]
             if (self.plan.prompts)
-            else [[request.prompt or ""] * batch for _ in range(int(request.n_iter or 0))]
+            else [[(request.prompt or "").strip()] * batch for _ in range(int(request.n_iter or 0))]
         )
         job = Job(state, parts.settings, parts.options, self.struck, iterations=len(rounds), steps=steps)
         state.job_count = len(rounds)
@@ -196,6 +197,7 @@ class Run:
             self.images.append(mask)
         if self.parts.options["return_mask_composite"]:
             composite = last.convert("RGBA")
+            composite.info = {}
             composite.putalpha(mask.convert("L"))
             self.images.append(composite)
 
@@ -213,7 +215,10 @@ def _encode(parts: Parts, plan: Plan, image: Any) -> str:
 
 
 def _echo(request: Generation) -> dict[str, Any]:
-    echoed = request.model_dump(mode="json")
+    echoed = {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in request.model_dump().items()
+    }
     if isinstance(request, StableDiffusionProcessingImg2Img) and not request.include_init_images:
         echoed.update(init_images=None, mask=None)
     return echoed

@@ -61,11 +61,11 @@ class Job:
                 time.sleep(pause)
             state.sampling_step = step
             self._done += 1
-            self._strike()
             every = self._options["show_progress_every_n_steps"] or 0
             if 0 < every <= step - state.preview_step and self._options["live_previews_enable"]:
                 state.preview_step = step
                 preview(step / self._walked)
+            self._strike()
             if state.stopped() or state.skipped:
                 return step / self._walked
         return 1.0
@@ -88,9 +88,11 @@ class Job:
                 self._strikes()[name](fault)
 
     def _hang(self, fault: Fault) -> None:
+        fault.holds = True
         while not fault.released.wait(HELD_POLL_SECONDS):
             if self._state.stopped() and not fault.ignore_interrupt:
                 break
+        fault.holds = False
         self._deadline = time.monotonic()
 
     def _interrupt(self, _: Fault) -> None:

@@ -51,6 +51,7 @@ class Ledger:
         """Return the counts."""
         with self._lock:
             return {
+                "arrived": self.begun + self.waiting,
                 "waiting": self.waiting,
                 "running": self.running,
                 "most_at_once": self.most_at_once,

@@ -57,8 +57,8 @@ class Memory:
             time.sleep(self._settings.cached_load_seconds)
             self._kept.move_to_end(wanted.filename)
             return
-        time.sleep(self._settings.load_seconds)
         self._ledger.loaded(wanted.name)
+        time.sleep(self._settings.load_seconds)
         if wanted.path and not wanted.path.exists():
             raise Failure("FileNotFoundError", f"No such file or directory: {str(wanted.path)!r}")
         if wanted.path and not is_whole(wanted.path):

@@ -64,9 +64,10 @@ class Options:
     def overridden(self, overrides: dict[str, Any] | None, *, restore: bool) -> Iterator[None]:
         """Set options for one job and restore them, as far as the real one does.
 
-        An unknown checkpoint is dropped without a word. What was never set before is not restored.
+        An unknown checkpoint is dropped without a word, from `overrides` itself and so from the echo. What
+        was never set before is not restored.
         """
-        wanted = dict(overrides or {})
+        wanted = overrides if overrides is not None else {}
         if self._checkpoints.find(wanted.get(CHECKPOINT)) is None:
             wanted.pop(CHECKPOINT, None)
         stored = self.to_restore(wanted)

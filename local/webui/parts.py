@@ -31,24 +31,35 @@ class Parts:
     faults: Faults = field(default_factory=Faults)
 
     @classmethod
-    def make(cls, settings: Settings) -> "Parts":
+    def make(
+        cls,
+        settings: Settings,
+        *,
+        checkpoints: type[Checkpoints] = Checkpoints,
+        options: type[Options] = Options,
+        state: type[State] = State,
+        memory: type[Memory] = Memory,
+        line: type[Line] = Line,
+        scripts: type[Scripts] = Scripts,
+        tasks: type[Tasks] = Tasks,
+    ) -> "Parts":
         """Make the parts that belong together; the first checkpoint is selected unless one is named."""
-        ledger, state = Ledger(), State()
-        checkpoints = Checkpoints(settings.model_dir)
+        ledger, now = Ledger(), state()
+        known = checkpoints(settings.model_dir)
         stored = recorded("options")
-        options = Options(stored["defaults"], stored["saved"], checkpoints)
-        first = next((one.name for one in checkpoints.all()), None)
-        options.saved[CHECKPOINT] = settings.checkpoint or first
+        chosen = options(stored["defaults"], stored["saved"], known)
+        first = next((one.name for one in known.all()), None)
+        chosen.saved[CHECKPOINT] = settings.checkpoint or first
         if first is not None:
-            checkpoints.select(options[CHECKPOINT])
+            known.select(chosen[CHECKPOINT])
         return cls(
             settings=settings,
-            checkpoints=checkpoints,
-            options=options,
-            state=state,
-            memory=Memory(checkpoints, options, settings, ledger),
-            line=Line(ledger),
+            checkpoints=known,
+            options=chosen,
+            state=now,
+            memory=memory(known, chosen, settings, ledger),
+            line=line(ledger),
             ledger=ledger,
-            scripts=Scripts(options, settings.extra_scripts),
-            tasks=Tasks(state),
+            scripts=scripts(chosen, settings.extra_scripts),
+            tasks=tasks(now),
         )

@@ -50,7 +50,7 @@ class Control:
         return jobs
 
     def wait(self, *, timeout: float = 30, **counts: int) -> dict[str, Any]:
-        """Wait until counts are reached: `begun`, `ended`, `waiting`, `step`, `model_loads`."""
+        """Wait until counts are reached: `arrived`, `begun`, `ended`, `held`, `step` and so on."""
         query = "&".join(f"{name}={least}" for name, least in {**counts, "timeout": timeout}.items())
         reached: dict[str, Any] = self._call("GET", f"/wait?{query}", timeout=timeout + 10)
         return reached

@@ -63,9 +63,9 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
             "input": 7861,
             "url": "https://errors.pydantic.dev/2.8/v/string_type",
         }
-        raise Failure(
-            "ResponseValidationError", f"1 validation errors:\n  {fault}\n", body=recorded("cmd-flags")
-        )
+        page = parts.settings.web_ui
+        flags = {**recorded("cmd-flags"), "nowebui": not page, "no_gradio_queue": page}
+        raise Failure("ResponseValidationError", f"1 validation errors:\n  {fault}\n", body=flags)
 
     @routes.get("/sd-models")
     def sd_models() -> list[dict[str, Any]]:

@@ -79,7 +79,8 @@ class Server(uvicorn.Server):
 
 def bound(host: str, port: int) -> socket.socket:
     """Bind a socket, so that the port is known before anything answers; 0 is any free port."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sets TCP_NODELAY on what it accepts; else answers wait 40 ms for ACKs.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     return listener

@@ -1,0 +1,142 @@
+"""Compare an answer of the stand-in with a recorded one: status, headers, shape, values, and images."""
+
+import base64
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from PIL import Image
+
+Translate = Callable[[str], str]
+
+VERSION = re.compile(r"Version: [^,\n\"]+")
+NOISE = (  # the ends of messages that name addresses, stack frames or byte counts of one machine
+    re.compile(r" \(Caused by.*", re.DOTALL),
+    re.compile(r"\nException raised from.*", re.DOTALL),
+    re.compile(r"(?<=unpacking long long)\"$"),
+    re.compile(r"you tried to allocate.*", re.DOTALL),
+)
+FREE = frozenset(  # of the same type, but of any value
+    {"eta_relative", "eta", "free", "used", "total", "subseed", "all_subseeds", "job_timestamp", "version"}
+)
+OWN_KEYS = frozenset({"stand_in"})
+SAME_HEADERS = frozenset({"content-type", "content-encoding", "allow", "www-authenticate", "server"})
+SHAPE_ONLY = frozenset({"prompt-styles"})  # recorded text of a third party; the stand-in has its own
+
+
+def differences(
+    recorded: dict[str, Any], answer: dict[str, Any], translate: Translate, *, shape_only: bool = False
+) -> list[str]:
+    """List how an answer (`status`, `headers`, `json` or `text`) departs from the recorded one.
+
+    `translate` puts the recorded machine's hashes in the place of this one's, also inside images.
+    """
+    found = []
+    if recorded["status"] != answer["status"]:
+        found.append(f"status {answer['status']} instead of {recorded['status']}: {str(answer)[:300]}")
+        return found
+    for name in SAME_HEADERS - ({"content-encoding"} if shape_only else set()):
+        here, there = answer["headers"].get(name), (recorded.get("headers") or {}).get(name)
+        if here != there:
+            found.append(f"header {name}: {here!r} instead of {there!r}")
+    if ("x-process-time" in answer["headers"]) != ("x-process-time" in recorded["headers"]):
+        found.append("header x-process-time")
+    if "json" not in recorded:
+        if recorded.get("text") != answer.get("text"):
+            found.append(f"text {answer.get('text')!r} instead of {recorded.get('text')!r}")
+        return found
+    there, here = _opened(recorded["json"], str), _opened(answer["json"], translate)
+    return found + list(_walk(there, here, "", shape_only=shape_only))
+
+
+def picture_facts(text: str, translate: Translate) -> dict[str, Any]:
+    """Return what can be compared of an image: never its pixels, which no model made here."""
+    image = Image.open(io.BytesIO(base64.b64decode(text)))
+    facts: dict[str, Any] = {"format": image.format, "mode": image.mode, "size": list(image.size)}
+    if "parameters" in image.info:
+        facts["parameters"] = translate(image.info["parameters"])
+    comment = image.getexif().get_ifd(0x8769).get(0x9286)
+    if isinstance(comment, bytes):
+        facts["comment"] = translate(comment.removeprefix(b"UNICODE\0").decode("utf-16-be"))
+    elif isinstance(comment, str):
+        facts["comment"] = translate(comment.removeprefix("UNICODE\0"))
+    return facts
+
+
+def _opened(body: Any, translate: Translate) -> Any:
+    """Replace the images of an answer by their facts, and `info` by what it holds."""
+    if not isinstance(body, dict):
+        return body
+    body = dict(body)
+    if isinstance(body.get("images"), list):
+        body["images"] = [picture_facts(image, translate) for image in body["images"]]
+    for key in ("image", "current_image"):
+        if isinstance(body.get(key), str):
+            body[key] = picture_facts(body[key], translate)
+    if isinstance(body.get("info"), str) and body["info"].startswith("{"):
+        body["info"] = json.loads(body["info"])
+        _settle_seeds(body)
+    return body
+
+
+def _settle_seeds(body: dict[str, Any]) -> None:
+    """Put a fixed number in the place of a seed that was drawn, wherever it is told."""
+    if (body.get("parameters") or {}).get("seed") != -1:
+        return
+    drawn = str(body["info"]["seed"])
+    text = json.dumps({"info": body["info"], "images": body["images"]}).replace(drawn, "4242424242")
+    body.update(json.loads(text))
+
+
+def _walk(there: Any, here: Any, path: str, *, shape_only: bool) -> Iterator[str]:
+    if type(there) is not type(here):
+        yield f"{path or '/'}: {_short(here)} instead of {_short(there)}"
+    elif isinstance(there, dict):
+        for key in there.keys() - here.keys():
+            yield f"{path}/{key}: missing"
+        for key in here.keys() - there.keys() - OWN_KEYS:
+            yield f"{path}/{key}: not recorded, {_short(here[key])}"
+        for key in there.keys() & here.keys():
+            yield from _walk(there[key], here[key], f"{path}/{key}", shape_only=shape_only or key in FREE)
+    elif isinstance(there, list):
+        yield from _walk_list(there, here, path, shape_only=shape_only)
+    elif not shape_only and _settled(there) != _settled(here):
+        yield f"{path}: {_short(here)} instead of {_short(there)}"
+
+
+def _walk_list(there: list[Any], here: list[Any], path: str, *, shape_only: bool) -> Iterator[str]:
+    if not shape_only and len(there) != len(here):
+        yield f"{path}: {len(here)} entries instead of {len(there)}"
+    elif shape_only:
+        shapes = {_shape(entry) for entry in there}
+        for number, entry in enumerate(here):
+            if _shape(entry) not in shapes:
+                yield f"{path}/{number}: of another shape, {_short(entry)}"
+    else:
+        for number, (one, other) in enumerate(zip(there, here, strict=True)):
+            yield from _walk(one, other, f"{path}/{number}", shape_only=False)
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, dict):
+        return json.dumps({key: _shape(value[key]) for key in sorted(value)})
+    if isinstance(value, list):
+        return json.dumps(sorted({_shape(entry) for entry in value}))
+    return type(value).__name__
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, float) and value != value:  # noqa: PLR0124 -- NaN equals nothing, itself neither
+        return "NaN"
+    if not isinstance(value, str):
+        return value
+    value = VERSION.sub("Version: X", value)
+    for noise in NOISE:
+        value = noise.sub("", value)
+    return value
+
+
+def _short(value: Any) -> str:
+    return f"{type(value).__name__} {str(value)[:160]!r}"

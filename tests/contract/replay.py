@@ -1,0 +1,202 @@
+"""Replay recorded requests against a stand-in that runs in this process behind a real socket."""
+
+import base64
+import contextlib
+import hashlib
+import http.server
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local.webui.checkpoint_file import write_checkpoint
+from local.webui.parts import Parts
+from local.webui.process import Control
+from local.webui.server import in_thread
+from local.webui.settings import Settings
+from tests.contract.compare import SHAPE_ONLY, differences
+
+RECORDINGS = Path(__file__).parent / "recordings"
+RECORDED_DIR = "/stable-diffusion-webui/models/Stable-diffusion"
+OTHER = ("9d70df1b86f023ef5b588c673ab950fef776064ad17ffe220423f89993bdced0", "")
+TINY = ("51eae90cb1da07d4b5aad7b72d103acff7064b6d7b6c202b2b05fa1b72387148", "a069599b")
+TIMEOUT_SECONDS = 30
+
+Make = Callable[[Settings], Parts]
+
+
+def recording(name: str) -> dict[str, Any]:
+    """Return one recording."""
+    content: dict[str, Any] = json.loads((RECORDINGS / f"{name}.json").read_text())
+    return content
+
+
+def names(*patterns: str) -> list[str]:
+    """Return the recordings whose names match, sorted."""
+    return sorted({path.stem for pattern in patterns for path in RECORDINGS.glob(f"{pattern}.json")})
+
+
+def quick(**settings: Any) -> Settings:
+    """Make settings whose time is nearly nothing."""
+    fast = {"step_seconds": 0.0, "load_seconds": 0.0, "cached_load_seconds": 0.0, "extra_seconds": 0.0}
+    return Settings(**{**fast, "extra_scripts": (), **settings})
+
+
+def make_models(folder: Path) -> Path:
+    """Make the recorded checkpoints, beyond the megabyte after which the old hash reads; nested = other."""
+    other, tiny = b"other" * 250_000, b"tiny!" * 250_000
+    write_checkpoint(folder / "other-random-v1-5.safetensors", other)
+    write_checkpoint(folder / "tiny-random-v1-5.safetensors", tiny)
+    write_checkpoint(folder / "sub/nested-random.safetensors", other)
+    return folder
+
+
+@dataclass
+class Replay:
+    """Send recorded requests, keep what differs by recording, and translate what belongs to one machine."""
+
+    parts: Parts
+    url: str
+    found: dict[str, list[str]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.client = httpx.Client(base_url=self.url, timeout=TIMEOUT_SECONDS)
+        self.control = Control(self.url)
+        self.pool = ThreadPoolExecutor(64)
+        self._hashed: dict[str, str] = {}
+
+    def play(self, *patterns: str) -> None:
+        """Replay recordings by name or pattern, in this order."""
+        for pattern in patterns:
+            for name in names(pattern):
+                self.judge(name, self.send(name))
+
+    def send(self, name: str) -> dict[str, Any]:
+        """Send a recorded request and return the answer, translated into the recorded machine's terms."""
+        request = recording(name)["request"]
+        headers = {k: v for k, v in (request.get("headers") or {}).items() if v is not None}
+        body = self._body(request)
+        built = self.client.build_request(request["method"], request["path"], content=body, headers=headers)
+        return self.translate(self.client.send(built))
+
+    def send_later(self, name: str) -> "Future[dict[str, Any]]":
+        """Send a recorded request beside others."""
+        return self.pool.submit(self.send, name)
+
+    def judge(self, name: str, answer: dict[str, Any]) -> None:
+        """Compare an answer with the recording."""
+        kept = recording(name)
+        shape_only = any(kept["request"]["path"].endswith(f"/{route}") for route in SHAPE_ONLY)
+        found = differences(kept["response"], answer, self.translated, shape_only=shape_only)
+        self.found.setdefault(name, []).extend(found)
+
+    def expect(self, name: str, here: Any, there: Any, what: str) -> None:
+        """Compare a value of a recorded log, or of a documented quirk."""
+        notes = self.found.setdefault(name, [])
+        if here != there:
+            notes.append(f"{what}: {str(here)[:200]!r} instead of {str(there)[:200]!r}")
+
+    def get(self, path: str) -> Any:
+        """Read a route."""
+        return self.client.get(path).json()
+
+    def options(self, **values: Any) -> int:
+        """Set options, as the recorder did between recordings."""
+        return self.client.post("/sdapi/v1/options", json=values).status_code
+
+    def abandon(self, name: str) -> None:
+        """Send a recorded request and go away without waiting for the answer."""
+        body = self._body(recording(name)["request"])
+        with socket.create_connection(("127.0.0.1", self.client.base_url.port or 0)) as gone:
+            head = f"POST {recording(name)['request']['path']} HTTP/1.1\r\nhost: x"
+            gone.sendall(
+                f"{head}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+                + body
+            )
+
+    def translate(self, response: httpx.Response) -> dict[str, Any]:
+        """Put the recorded machine's paths, addresses and hashes in the place of this one's."""
+        text = self.translated(response.text)
+        answer: dict[str, Any] = {"status": response.status_code, "headers": dict(response.headers)}
+        if response.headers.get("content-type") == "application/json":
+            return {**answer, "json": json.loads(text)}
+        return {**answer, "text": text}
+
+    def translated(self, text: str) -> str:
+        """Put the recorded machine's terms in the place of this one's."""
+        for there, here in self._terms():
+            text = text.replace(here, there)
+        return text
+
+    def own(self, text: str) -> str:
+        """Put this machine's terms in the place of the recorded machine's."""
+        for there, here in self._terms():
+            text = text.replace(there, here)
+        return text
+
+    def _terms(self) -> list[tuple[str, str]]:
+        terms = list(self.addresses.items())
+        for one in self.parts.checkpoints.all():
+            sha256, old = TINY if one.stem.startswith("tiny") else OTHER
+            if one.stem.endswith(("random", "random-v1-5")) and one.path:
+                here = (
+                    self._hashed.setdefault(one.name, "") or hashlib.sha256(one.path.read_bytes()).hexdigest()
+                )
+                self._hashed[one.name] = here
+                terms += [(sha256, here), (sha256[:10], here[:10])] + [(old, one.old_hash)] * bool(old)
+        if self.parts.settings.model_dir:
+            terms.append((RECORDED_DIR, str(self.parts.settings.model_dir)))
+        return terms
+
+    def _body(self, request: dict[str, Any]) -> bytes:
+        if "raw_body" in request:
+            raw = str(request["raw_body"])
+            return eval(raw) if re.match(r"b'", raw) else raw.encode()  # noqa: S307 -- our own recording's repr
+        if request.get("json") is None and request["method"] == "GET":
+            return b""
+        return b"" if request.get("json") is None else self.own(json.dumps(request["json"])).encode()
+
+
+@contextlib.contextmanager
+def replaying(make: Make, settings: Settings) -> Generator[Replay, None, None]:
+    """Run a stand-in with parts from `make` and yield the replay against it."""
+    parts = make(settings)
+    with in_thread(parts) as url:
+        replay = Replay(parts, url)
+        try:
+            yield replay
+        finally:
+            parts.faults.clear()
+            replay.pool.shutdown()
+            replay.client.close()
+
+
+@contextlib.contextmanager
+def image_server() -> Generator[str, None, None]:
+    """Serve a PNG and a page, as the recorder's neighbour did; yields host:port."""
+    image = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(base64.b64decode(image) if self.path.endswith(".png") else b"<html></html>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,367 @@
+"""The recordings of what happens while a job runs: interrupts, queues, disconnects, others' changes."""
+# ruff: noqa: D401 -- a story's docstring says what it shows
+
+import base64
+import concurrent.futures
+import io
+import json
+from concurrent.futures import Future
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from local.webui.checkpoint_file import write_checkpoint
+from local.webui.state import State
+from tests.contract.big_images import huge_claim, noise
+from tests.contract.compare import picture_facts
+from tests.contract.replay import TINY, Replay, recording
+from tests.contract.scenarios import STORIES, story, tell, warm
+
+__all__ = ["NOT_SERVED", "STORIES", "tell"]
+
+POOL_THREADS = 40
+
+
+def hold(replay: Replay, name: str, at: float = 0.5) -> "Future[dict[str, Any]]":
+    """Send a recording and hold its job when the share `at` is done; returns the answer to come."""
+    replay.control.set("hang", jobs=1, at=at)
+    answer = replay.send_later(name)
+    replay.control.wait(held=1)
+    return answer
+
+
+def queue(replay: Replay, name: str) -> "Future[dict[str, Any]]":
+    """Send a recording behind the running job and wait until it has arrived there."""
+    arrived = replay.control.stats()["arrived"]
+    answer = replay.send_later(name)
+    replay.control.wait(arrived=arrived + 1)
+    return answer
+
+
+def abandon(replay: Replay, name: str) -> None:
+    """Send a recording, wait until it has arrived, and go away."""
+    arrived = replay.control.stats()["arrived"]
+    replay.abandon(name)
+    replay.control.wait(arrived=arrived + 1)
+
+
+def state_of(replay: Replay) -> dict[str, Any]:
+    """Return the present state with its progress."""
+    answer = replay.get("/sdapi/v1/progress")
+    state: dict[str, Any] = {**answer.pop("state"), **answer}
+    return state
+
+
+def expect_state(replay: Replay, log: str, there: dict[str, Any], what: str) -> None:
+    """Compare the present state with a logged one, but for times."""
+    here = state_of(replay)
+    keys = there.keys() - {"eta_relative", "job_timestamp", "textinfo"}
+    replay.expect(log, {k: here[k] for k in sorted(keys)}, {k: there[k] for k in sorted(keys)}, what)
+
+
+@story("60-*", "62-*", "63-*", "65-*")
+def progress_and_interrupts(replay: Replay) -> None:
+    """Progress is one for all; an interrupt hits what runs, and answers 200 with half of it."""
+    warm(replay)
+    _progress(replay)
+    log = {
+        row[1]: row[2] for row in recording("62-interrupt-log")["log"] if row[1] in ("before", "after", "end")
+    }
+    answer = hold(replay, "62-interrupted-job", 2 / 24)
+    expect_state(replay, "62-interrupt-log", log["before"], "before")
+    replay.play("62-interrupt")
+    replay.judge("62-interrupted-job", answer.result())
+    expect_state(replay, "62-interrupt-log", log["end"], "end")
+    replay.expect("62-interrupt-log", (log["after"]["interrupted"],), (True,), "after")
+    whole = replay.send("62-same-job-not-interrupted")
+    replay.judge("62-same-job-not-interrupted", whole)
+    half, full = answer.result()["json"]["images"][0], whole["json"]["images"][0]
+    replay.expect("62-interrupted-job", (half != full,), (True,), "an interrupted image looks different")
+    running = hold(replay, "63-int-A")
+    queued = queue(replay, "63-int-B-queued")
+    replay.play("63-interrupt")
+    replay.judge("63-int-A", running.result())
+    replay.judge("63-int-B-queued", queued.result())
+    done = recording("63-interrupt-with-queued-log")["log"][-1][1:4]
+    replay.expect(
+        "63-interrupt-with-queued-log", ["done", "63-int-B-queued", queued.result()["status"]], done, "B"
+    )
+    skipped = hold(replay, "65-skip-job", 2 / 12)
+    replay.play("65-skip")
+    replay.control.clear()
+    replay.judge("65-skip-job", skipped.result())
+    replay.expect("65-skip-log", recording("65-skip-log")["log"][0][1:], ["skip", 200], "skip")
+
+
+@story("64-*")
+def an_idle_interrupt(replay: Replay) -> None:
+    """An interrupt while nothing runs is told until the next job begins, and does it no harm."""
+    replay.send("63-int-B-queued")
+    replay.play("64-interrupt-idle")
+    expect_state(
+        replay, "64-interrupt-idle-log", recording("64-interrupt-idle-log")["log"][0][3], "afterwards"
+    )
+    replay.play("64-job-after-idle-interrupt")
+
+
+def _progress(replay: Replay) -> None:
+    """Check the arithmetic of progress on each recorded sample, and its shape and job while a job is held."""
+    log = "60-progress-during-job"
+    for sample in recording(log)["samples"]:
+        there = sample["json"]
+        state = State(
+            **{k: there["state"][k] for k in ("job_count", "job_no", "sampling_step", "sampling_steps")}
+        )
+        replay.expect(log, round(state.progress()[0], 9), round(there["progress"], 9), "progress")
+    for at, job in ((0.25, "Batch 1 out of 2"), (0.75, "Batch 2 out of 2")):
+        answer = hold(replay, "60-progress-job", at)
+        here = replay.get("/sdapi/v1/progress")
+        sample = recording(log)["samples"][0]["json"]
+        replay.expect(
+            log, (here.keys(), here["state"].keys()), (sample.keys(), sample["state"].keys()), "keys"
+        )
+        told = (here["state"]["job"], here["state"]["job_count"], round(here["progress"], 9))
+        replay.expect(log, told, (job, 2, at + 0.01), "a held job's progress")
+        replay.control.clear()
+        replay.judge("60-progress-job", answer.result())
+
+
+@story("61-*", "66-*", "67-*")
+def one_at_a_time(replay: Replay) -> None:
+    """One job at a time in order of arrival, extras too; who goes away is still computed."""
+    warm(replay)
+    running = hold(replay, "61-concurrent-A")
+    second = queue(replay, "61-concurrent-B")
+    third = queue(replay, "61-extra-single-during-job")
+    here = state_of(replay)
+    there = recording("61-concurrent-log")["log"][0][2]
+    replay.expect(
+        "61-concurrent-log", (here["job"], here["job_count"]), (there["job"], there["job_count"]), "job"
+    )
+    replay.expect(
+        "61-concurrent-log", (second.done(), third.done()), (False, False), "an answer before its turn"
+    )
+    replay.control.clear()
+    for name, answer in (("A", running), ("B", second)):
+        replay.judge(f"61-concurrent-{name}", answer.result())
+    replay.judge("61-extra-single-during-job", third.result())
+    begun = [job["route"] for job in replay.control.jobs()][-3:]
+    replay.expect("61-concurrent-log", begun, ["txt2img", "txt2img", "extras"], "the order of jobs")
+    replay.control.set("hang", jobs=1)
+    replay.abandon("62-interrupted-job")
+    replay.control.wait(held=1)
+    last = queue(replay, "66-after-disconnect-B")
+    replay.control.clear()
+    replay.judge("66-after-disconnect-B", last.result())
+    outcomes = [(job.get("seed"), job["outcome"]) for job in replay.control.jobs()][-2:]
+    replay.expect("66-client-disconnect-log", outcomes, [(1234, "done"), (12, "done")], "the abandoned job")
+    running = hold(replay, "67-A-running")
+    abandon(replay, "63-int-A")
+    last = queue(replay, "67-C")
+    replay.control.clear()
+    replay.judge("67-A-running", running.result())
+    replay.judge("67-C", last.result())
+    seeds = [job.get("seed") for job in replay.control.jobs()][-3:]
+    replay.expect("67-disconnect-while-queued-log", seeds, [13, 5, 15], "jobs, the abandoned one among them")
+    replay.expect("61-concurrent-log", replay.control.stats()["most_at_once"], 1, "jobs at once")
+
+
+@story("66b-*", load_seconds=0.3)
+def interrupts_while_loading(replay: Replay) -> None:
+    """While a model loads, `job_count` is -1; an interrupt then leaves no image at all."""
+    replay.send("99-healthy")
+    log = recording("66b-interrupt-log")["log"]
+    answer = replay.send_later("66b-interrupt-during-model-load")
+    replay.control.wait(model_loads=2)
+    expect_state(replay, "66b-interrupt-log", log[0][2], "while loading")
+    replay.client.post("/sdapi/v1/interrupt")
+    replay.judge("66b-interrupt-during-model-load", answer.result())
+    expect_state(replay, "66b-interrupt-log", log[5][2], "after")
+    answer = hold(replay, "66b-interrupt-second-batch", 1 / 16)
+    replay.client.post("/sdapi/v1/interrupt")
+    replay.judge("66b-interrupt-second-batch", answer.result())
+    told = (log[7][5], log[7][6])
+    replay.expect("66b-interrupt-log", ("images", len(answer.result()["json"]["images"])), told, "images")
+
+
+@story("70-*", "71-*")
+def changed_meanwhile(replay: Replay) -> None:
+    """Previews; and what another client sets while a job runs takes effect in that job."""
+    for name in ("10-txt2img-basic", "42-override-checkpoint-no_ext", "10-txt2img-basic"):
+        replay.send(name)
+    replay.options(show_progress_every_n_steps=1)
+    answer = hold(replay, "70-preview-job", 0.25)
+    preview = replay.send("70-progress-with-current_image")
+    replay.judge("70-progress-with-current_image", preview)
+    replay.control.clear()
+    replay.judge("70-preview-job", answer.result())
+    replay.options(show_progress_every_n_steps=10)
+
+    log = "71-global-state-changed-mid-job-log"
+    answer = hold(replay, "71-job-A-samples_format-changed-midway")
+    replay.expect(log, replay.options(samples_format="jpg"), recording(log)["log"][0][2], "options midway")
+    replay.control.clear()
+    replay.judge("71-job-A-samples_format-changed-midway", answer.result())
+    replay.options(samples_format="png")
+
+    answer = hold(replay, "71-job-B-model-changed-midway-n_iter2", 0.25)
+    replay.options(sd_model_checkpoint="tiny-random-v1-5.safetensors")
+    replay.control.clear()
+    changed = answer.result()
+    replay.judge("71-job-B-model-changed-midway-n_iter2", changed)
+    replay.options(sd_model_checkpoint="other-random-v1-5.safetensors")
+    references = [replay.send(f"71-job-B-reference-{kind}") for kind in ("not-changed", "on-tiny")]
+    for kind, reference in zip(("not-changed", "on-tiny"), references, strict=True):
+        replay.judge(f"71-job-B-reference-{kind}", reference)
+    pixels = [_pixels(one["json"]["images"][i]) for one, i in ((changed, 0), (references[0], 0))]
+    replay.expect("71-job-B-model-changed-midway-n_iter2", pixels[0], pixels[1], "image 1")
+    pixels = [_pixels(one["json"]["images"][1]) for one in (changed, references[1])]
+    replay.expect(
+        "71-job-B-model-changed-midway-n_iter2", pixels[0], pixels[1], "image 2, of the other model"
+    )
+
+    answer = hold(replay, "71-job-C-unload-midway")
+    status = replay.client.post("/sdapi/v1/unload-checkpoint").status_code
+    replay.expect(log, status, recording(log)["log"][4][2], "unload midway")
+    replay.control.clear()
+    replay.judge("71-job-C-unload-midway", answer.result())
+    answer = hold(replay, "71-job-D-refresh-midway")
+    refresh = replay.pool.submit(replay.client.post, "/sdapi/v1/refresh-checkpoints")
+    replay.control.wait(waiting=1)
+    replay.expect(log, (refresh.done(),), (False,), "a refresh that does not wait")
+    replay.control.clear()
+    replay.judge("71-job-D-refresh-midway", answer.result())
+    replay.expect(log, refresh.result().status_code, recording(log)["log"][7][3], "the refresh afterwards")
+
+
+def _pixels(image: str) -> str:
+    facts = picture_facts(image, str)
+    return f"{facts['size']} {hash(Image.open(io.BytesIO(base64.b64decode(image))).tobytes())}"
+
+
+@story("72-*")
+def forty_threads(replay: Replay) -> None:
+    """With 40 requests in flight nothing below /sdapi answers, not even an interrupt, until a job ends."""
+    warm(replay)
+    running = hold(replay, "10-txt2img-basic")
+    others = [replay.send_later("10-txt2img-basic") for _ in range(43)]
+    replay.control.wait(waiting=POOL_THREADS - 1)
+    stuck = replay.pool.submit(httpx.post, f"{replay.url}/sdapi/v1/interrupt", timeout=30)
+    replay.expect("72-44-concurrent-log", replay.client.get("/openapi.json").status_code, 200, "openapi.json")
+    done, _ = concurrent.futures.wait([stuck], timeout=0.2)
+    replay.expect("72-threadpool-exhaustion-log", len(done), 0, "an interrupt answered by a full server")
+    replay.control.clear()
+    statuses = {answer.result()["status"] for answer in [running, *others]}
+    replay.expect("72-44-concurrent-log", statuses, {200}, "all 44")
+    replay.expect("72-threadpool-exhaustion-log", stuck.result().status_code, 200, "the interrupt afterwards")
+
+
+@story("81-*", no_models=True, checkpoint="other-random-v1-5.safetensors")
+def no_model(replay: Replay) -> None:
+    """Without a model on disk all looks well; a file that comes later needs a refresh and an override."""
+    folder = replay.parts.settings.model_dir
+    replay.addresses["/opt/emptyckpt"] = str(folder)
+    left = {"return_mask": True, "return_mask_composite": True, "sd_vae": "nope.safetensors"}
+    replay.parts.options.saved.update(left, sd_checkpoint_hash=TINY[0])  # config.json came from earlier runs
+    replay.play(
+        "81-nomodel-options", "81-nomodel-progress", "81-nomodel-sd-models", "81-nomodel-extra-single"
+    )
+    replay.play("81-nomodel-txt2img", "81-nomodel-txt2img-again")
+    if folder:
+        write_checkpoint(folder / "late.safetensors")
+    replay.play(
+        "81-nomodel-file-arrives-no-refresh", "81-nomodel-refresh", "81-nomodel-sd-models-after-refresh"
+    )
+    replay.play("81-nomodel-txt2img-after-refresh", "81-nomodel-txt2img-override-after-refresh")
+
+
+@story("82-auth-*", "82-progress-*", "82-server-restart", "82-server-stop", api_auth="u:p", server_stop=True)
+def with_a_password(replay: Replay) -> None:
+    """Basic authentication, and the routes that claim to stop the server."""
+    replay.play("82-auth-*", "82-server-stop", "82-progress-after-stop", "82-server-restart")
+
+
+@story("83-webui-*", web_ui=True)
+def with_the_page(replay: Replay) -> None:
+    """With Web UI's page, `/` answers first; tasks can be followed by name."""
+    replay.control.set("not-ready")
+    rows = recording("83-webui-readiness-race")["events"]
+    for row in rows[1:3]:
+        here = [
+            replay.client.get(path).status_code
+            for path in recording("83-webui-readiness-race")["columns"][1:]
+        ]
+        replay.expect("83-webui-readiness-race", here, row[1:], "the gap between / and /sdapi")
+        replay.control.clear()
+    replay.play("83-webui-txt2img-at-first-200-of-progress", "83-webui-txt2img", "83-webui-txt2img-second")
+    replay.play("83-webui-internal-ping", "83-webui-pending-tasks", "83-webui-cmd-flags")
+    running = hold(replay, "83-webui-job-A-task-id", 0.0)
+    queued = queue(replay, "83-webui-job-B-task-id")
+    replay.play(
+        "83-webui-pending-while-running", "83-webui-internal-progress-A", "83-webui-internal-progress-B"
+    )
+    replay.play("83-webui-internal-progress-unknown")
+    replay.control.clear()
+    replay.judge("83-webui-job-A-task-id", running.result())
+    replay.judge("83-webui-job-B-task-id", queued.result())
+    replay.play("83-webui-internal-progress-A-after", "83-webui-error-shape-*", "83-webui-failing-task-id")
+    replay.play("83-webui-internal-progress-X", "83-webui-pending-after-failure")
+
+
+@story("84-*", errors="a1111")
+def automatic1111s_errors(replay: Replay) -> None:
+    """The middleware of AUTOMATIC1111 gives errors another shape."""
+    replay.play("84-*")
+
+
+@story("90-*")
+def big_inputs(replay: Replay) -> None:
+    """Bodies of any size; an image of too many pixels is refused by its header."""
+    warm(replay)
+    body = {**recording("20-img2img-basic")["request"]["json"], "steps": 1}
+    for row, image in zip(recording("90-big-inputs")["rows"], (noise(1500), huge_claim(14000)), strict=True):
+        body["init_images"] = [base64.b64encode(image).decode()]
+        answer = replay.client.post("/sdapi/v1/img2img", json=body)
+        told = answer.text if answer.status_code != 200 else "ok"
+        replay.expect("90-big-inputs", (answer.status_code, told), (row["status"], row["body"]), row["what"])
+
+
+@story("openapi")
+def the_openapi_document(replay: Replay) -> None:
+    """The bodies of requests have the recorded fields, types and defaults."""
+    here, there = replay.get("/openapi.json"), recording("openapi")
+    for path, methods in there["paths"].items():
+        if path not in NOT_SERVED:
+            replay.expect("openapi", sorted(here["paths"].get(path, {})), sorted(methods), path)
+    for name in SCHEMAS:
+        fields = {
+            key: _plain(value) for key, value in there["components"]["schemas"][name]["properties"].items()
+        }
+        own = {key: _plain(value) for key, value in here["components"]["schemas"][name]["properties"].items()}
+        replay.expect("openapi", json.dumps(own), json.dumps(fields), name)
+
+
+NOT_SERVED = {  # training, and ControlNet's own tools: nothing that the pipeline would ask for
+    "/sdapi/v1/create/embedding",
+    "/sdapi/v1/create/hypernetwork",
+    "/controlnet/control_types",
+    "/controlnet/detect",
+}
+SCHEMAS = (
+    "StableDiffusionProcessingTxt2Img",
+    "StableDiffusionProcessingImg2Img",
+    "ExtrasSingleImageRequest",
+    "ExtrasBatchImagesRequest",
+    "FileData",
+    "PNGInfoRequest",
+    "InterrogateRequest",
+)
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """Keep of a field what a client must know: type, default, bounds."""
+    kept = ("type", "default", "minimum", "maximum", "exclusiveMinimum", "enum")
+    plain = {key: schema[key] for key in kept if schema.get(key) is not None}
+    plain["types"] = sorted(one.get("type", "") for one in schema.get("anyOf", []))
+    return plain

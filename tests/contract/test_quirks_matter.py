@@ -1,0 +1,178 @@
+"""Each quirk that is taken out of the stand-in is noticed by the contract test's own comparison."""
+# ruff: noqa: D102 -- a class says in its docstring what its methods break
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.webui.line import Line
+from local.webui.memory import Memory
+from local.webui.models import Checkpoint, Checkpoints
+from local.webui.options import CHECKPOINT, RESTRICTED, Options
+from local.webui.parts import Parts
+from local.webui.scripts import Plan, Scripts
+from local.webui.settings import Settings
+from local.webui.state import State
+from local.webui.tasks import Tasks
+from tests.contract.scenarios_running import tell
+
+
+class RestoringOptions(Options):
+    """Restore every override, also of options that were never set before."""
+
+    def to_restore(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        return {option: self[option] for option in wanted}
+
+
+class CarefulOptions(Options):
+    """Check types when options are set, not when they are read."""
+
+    def post(self, values: dict[str, Any]) -> None:
+        super().post(
+            {k: v for k, v in values.items() if type(v) is not str or type(self.defaults.get(k)) is str}
+        )
+
+
+class AtomicOptions(Options):
+    """Set nothing when one key is unknown."""
+
+    def post(self, values: dict[str, Any]) -> None:
+        before = dict(self.saved)
+        try:
+            super().post(values)
+        except Exception:
+            self.saved = before
+            raise
+
+
+class HonestOptions(Options):
+    """Keep an unknown checkpoint among the overrides, so that it fails instead of being dropped."""
+
+    def overridden(self, overrides: dict[str, Any] | None, *, restore: bool) -> Any:
+        if overrides and self._checkpoints.find(overrides.get(CHECKPOINT)) is None:
+            self.post({k: v for k, v in overrides.items() if k == CHECKPOINT and k not in RESTRICTED})
+        return super().overridden(overrides, restore=restore)
+
+
+class LenientCheckpoints(Checkpoints):
+    """Find a checkpoint in any case."""
+
+    def find(self, name: Any) -> Checkpoint | None:
+        known = {alias.lower(): alias for one in self.all() for alias in one.aliases()}
+        return super().find(known.get(name.lower(), name)) if isinstance(name, str) else None
+
+
+class HashedCheckpoints(Checkpoints):
+    """Know all hashes before anything was loaded."""
+
+    def refresh(self) -> None:
+        super().refresh()
+        for one in self.all():
+            self.measured(one)
+
+
+class WatchingCheckpoints(Checkpoints):
+    """Notice new files without a refresh."""
+
+    def find(self, name: Any) -> Checkpoint | None:
+        if super().find(name) is None:
+            self.refresh()
+        return super().find(name)
+
+
+class HealingMemory(Memory):
+    """Forget what was loaded when a load fails, so that the last good model loads again."""
+
+    def need(self) -> Checkpoint:
+        if self.current is None:
+            self._remembered = None
+        return super().need()
+
+
+class EagerMemory(Memory):
+    """Load the first checkpoint at the start."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.need()
+
+
+class WideLine(Line):
+    """Let everyone through at once."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class ForgettingState(State):
+    """Drop the interrupted flag at the job's end."""
+
+    def end(self) -> None:
+        super().end()
+        self.interrupted = False
+
+
+class CountingState(State):
+    """Count a job from its beginning, also while its model loads."""
+
+    def begin(self, job: str) -> None:
+        super().begin(job)
+        self.job_count = 1
+
+
+class LatePendingState(State):
+    """Let an idle interrupt reach the next job."""
+
+    def begin(self, job: str) -> None:
+        before = self.interrupted
+        super().begin(job)
+        self.interrupted = before
+
+
+class TolerantScripts(Scripts):
+    """Ignore scripts that do not exist."""
+
+    def plan(self, request: Any, tab: str) -> Plan:
+        known = {k: v for k, v in request.alwayson_scripts.items() if k.lower() in self.titles[tab]}
+        return super().plan(request.model_copy(update={"alwayson_scripts": known}), tab)
+
+
+class TidyTasks(Tasks):
+    """Finish a failed task at once."""
+
+    def progress(self, name: str | None) -> dict[str, Any]:
+        return {**super().progress(name), "active": self._state.job_count != 0}
+
+
+BROKEN = [
+    ({"options": RestoringOptions}, "overrides_that_leak", "44-override-restore-leak"),
+    ({"options": CarefulOptions}, "options_without_a_lock", "40-options-get-after-wrong-type"),
+    ({"options": AtomicOptions}, "options_without_a_lock", "40-options-post-partial-fail"),
+    ({"options": HonestOptions}, "names_of_checkpoints", "42-override-checkpoint-prefix"),
+    ({"checkpoints": LenientCheckpoints}, "names_of_checkpoints", "42-override-checkpoint-upper"),
+    ({"checkpoints": HashedCheckpoints}, "a_cold_start", "01-preload-sd-models"),
+    ({"checkpoints": WatchingCheckpoints}, "corrupt_checkpoints", "54-new-file-before-refresh"),
+    ({"memory": HealingMemory}, "corrupt_checkpoints", "55-broken-next-request-original-model"),
+    ({"memory": EagerMemory}, "a_cold_start", "01-preload-options"),
+    ({"line": WideLine}, "one_at_a_time", "61-concurrent-log"),
+    ({"state": ForgettingState}, "progress_and_interrupts", "62-interrupt-log"),
+    ({"state": CountingState}, "interrupts_while_loading", "66b-interrupt-log"),
+    ({"state": LatePendingState}, "an_idle_interrupt", "64-job-after-idle-interrupt"),
+    ({"scripts": TolerantScripts}, "requests_of_all_kinds", "12-txt2img-alwayson-unknown"),
+    ({"tasks": TidyTasks}, "with_the_page", "83-webui-internal-progress-X"),
+]
+
+
+@pytest.mark.parametrize(("change", "story", "noticed"), BROKEN)
+def test_a_broken_quirk_is_noticed(change: dict[str, Any], story: str, noticed: str, tmp_path: Path) -> None:
+    """The story finds a difference in the recording that shows the quirk."""
+
+    def make(settings: Settings) -> Parts:
+        return Parts.make(settings, **change)
+
+    found = tell(story, make, tmp_path)
+    assert found[noticed], "nobody noticed"

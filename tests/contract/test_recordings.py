@@ -1,0 +1,83 @@
+"""The stand-in answers as the recorded Web UI did: statuses, types, shapes, values and documented quirks."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from fnmatch import fnmatch
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.webui.parts import Parts
+from local.webui.process import StandIn, running
+from tests.contract.replay import names, recording
+from tests.contract.scenarios_running import NOT_SERVED, STORIES, tell
+
+NOT_COVERED: dict[str, str] = {}
+"""Recordings that nothing here replays, each with its reason."""
+
+PROCESSES = (  # replayed below against a process of its own
+    "80-job-during-sigterm",
+    "80-sigterm-mid-job-log",
+    "82-server-kill",
+    "timeline-boot-nowebui",
+    "timeline-boot-webui-api",
+)
+QUICK = {"step_seconds": 0, "load_seconds": 0, "extra_seconds": 0}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story_is_told_as_it_was_recorded(name: str, tmp_path: Path) -> None:
+    """Each story finds no difference, in exactly the recordings that it says it covers."""
+    found = tell(name, Parts.make, tmp_path)
+    assert {recording: notes for recording, notes in found.items() if notes} == {}
+    assert sorted(found) == names(*STORIES[name][0])
+
+
+def test_all_recordings_are_covered_or_listed() -> None:
+    """A recording is replayed once, or it is in the table; the table stays short."""
+    patterns = [pattern for covered, _ in STORIES.values() for pattern in covered]
+    everything = names("*")
+    covered = {name for name in everything if any(fnmatch(name, one) for one in patterns)} | set(PROCESSES)
+    assert sorted(set(everything) - covered) == sorted(NOT_COVERED)
+    assert len(NOT_COVERED) <= 0.1 * len(everything)
+    assert len(NOT_SERVED) == 4
+
+
+def test_sigterm_ends_it_at_once() -> None:
+    """SIGTERM drains nothing: the client's connection closes without a response, the process is gone."""
+    with running(web_ui=False, **QUICK) as stand_in, ThreadPoolExecutor(1) as pool:
+        answer = hold(stand_in, pool, "80-job-during-sigterm")
+        assert stand_in.stop() == -15
+        with pytest.raises(httpx.TransportError):
+            answer.result()
+    assert "RemoteDisconnected" in str(recording("80-job-during-sigterm")["response"])
+    assert recording("80-sigterm-mid-job-log")["log"][0][1] is True
+
+
+def test_server_kill_closes_the_connection() -> None:
+    """/server-kill ends the process without a response."""
+    with running(api_auth="u:p", api_server_stop=True, **QUICK) as stand_in:
+        request = recording("82-server-kill")["request"]
+        with pytest.raises(httpx.TransportError):
+            httpx.request(request["method"], stand_in.url + request["path"], headers=request["headers"])
+        assert stand_in.process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "web_ui"), [("timeline-boot-nowebui", False), ("timeline-boot-webui-api", True)]
+)
+def test_what_answers_after_booting(name: str, *, web_ui: bool) -> None:
+    """Once it is up, the same routes exist: / and /internal with the page only."""
+    events = [event for event in recording(name)["events"] if event["status"] != "refused"]
+    with running(web_ui=web_ui, **QUICK) as stand_in:
+        here = {event["path"]: httpx.get(stand_in.url + event["path"]).status_code for event in events}
+    assert here == {event["path"]: event["status"] for event in events}
+
+
+def hold(stand_in: StandIn, pool: ThreadPoolExecutor, name: str) -> "Future[httpx.Response]":
+    """Send a recording and wait until its job is held in the middle."""
+    stand_in.control.set("hang")
+    request = recording(name)["request"]
+    answer = pool.submit(httpx.post, stand_in.url + request["path"], json=request["json"], timeout=30)
+    stand_in.control.wait(held=1)
+    return answer

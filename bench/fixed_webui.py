@@ -1,0 +1,145 @@
+"""A Web UI of fixed job and load times, as cheap as can be: it measures the consumer, not itself.
+
+`python -m bench.fixed_webui --job 0.5 --side 512 --load 0` prints its port, then serves until it is stopped;
+`GET /measured` tells when jobs ran and how often a checkpoint was loaded.
+"""
+
+import argparse
+import base64
+import io
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from PIL import Image
+
+CHECKPOINTS = [f"{name}.safetensors" for name in ("alpha", "beta", "gamma")]
+
+
+class Gpu:
+    """Run one job at a time, and remember when."""
+
+    def __init__(self, *, job_seconds: float, load_seconds: float, side: int) -> None:
+        self.lock = threading.Lock()
+        self.job_seconds = job_seconds
+        self.load_seconds = load_seconds
+        self.selected = CHECKPOINTS[0]
+        self.loaded = CHECKPOINTS[0]
+        self.begun: float | None = None
+        self.jobs: list[tuple[float, float]] = []
+        self.switches = 0
+        self.model_jobs: list[str] = []
+        self.image = base64.b64encode(picture(side)).decode()
+
+    def run(self, body: dict[str, Any]) -> bytes:
+        """Sleep as long as a job takes and answer as a recorded Web UI does."""
+        with self.lock:
+            if self.selected != self.loaded:
+                time.sleep(self.load_seconds)
+                self.loaded = self.selected
+                self.switches += 1
+            self.begun = time.monotonic()
+            time.sleep(self.job_seconds)
+            self.jobs.append((self.begun, time.monotonic()))
+            self.begun = None
+            self.model_jobs.append(self.loaded)
+            name = self.loaded.removesuffix(".safetensors")
+        info = {"sd_model_name": name, "all_seeds": [1], "infotexts": [""], "index_of_first_image": 0}
+        answer = {
+            "images": [self.image],
+            "parameters": {"steps": body.get("steps")},
+            "info": json.dumps(info),
+        }
+        return json.dumps(answer).encode()
+
+    def progress(self) -> dict[str, Any]:
+        """Return what `/progress` says."""
+        begun = self.begun
+        fraction = min(1.0, (time.monotonic() - begun) / self.job_seconds) if begun else 0.0
+        return {
+            "progress": fraction,
+            "state": {"interrupted": False, "job_count": 1 if begun else 0},
+            "current_image": None,
+        }
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answer the routes that the consumer uses."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    gpu: Gpu
+
+    def do_GET(self) -> None:
+        """Answer probes."""
+        path = self.path.split("?")[0]
+        models = [
+            {
+                "title": name,
+                "model_name": name.removesuffix(".safetensors"),
+                "hash": None,
+                "sha256": None,
+                "filename": f"/models/Stable-diffusion/{name}",
+                "config": None,
+            }
+            for name in CHECKPOINTS
+        ]
+        answers: dict[str, Any] = {
+            "/sdapi/v1/memory": {},
+            "/sdapi/v1/progress": self.gpu.progress(),
+            "/sdapi/v1/sd-models": models,
+            "/sdapi/v1/options": {"sd_model_checkpoint": self.gpu.selected},
+            "/measured": {
+                "jobs": self.gpu.jobs,
+                "switches": self.gpu.switches,
+                "models": self.gpu.model_jobs,
+            },
+        }
+        self._send(json.dumps(answers.get(path, [])).encode())
+
+    def do_POST(self) -> None:
+        """Run jobs, and select checkpoints."""
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}")
+        if self.path.endswith("/options"):
+            self.gpu.selected = body.get("sd_model_checkpoint", self.gpu.selected)
+            self._send(b"null")
+        elif self.path.endswith("2img"):
+            self._send(self.gpu.run(body))
+        else:
+            self._send(b"null")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def _send(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def picture(side: int) -> bytes:
+    """Return a PNG that compresses about as badly as a photograph."""
+    encoded = io.BytesIO()
+    Image.effect_noise((side, side), 60).convert("RGB").save(encoded, "PNG", compress_level=1)
+    return encoded.getvalue()
+
+
+def main() -> None:
+    """Serve until stopped."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--job", type=float, required=True)
+    parser.add_argument("--load", type=float, default=0.0)
+    parser.add_argument("--side", type=int, default=512)
+    settings = parser.parse_args()
+    Handler.gpu = Gpu(job_seconds=settings.job, load_seconds=settings.load, side=settings.side)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    print(f"listening {server.server_address[1]}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

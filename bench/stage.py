@@ -1,0 +1,141 @@
+"""What a benchmark runs on: the emulator behind a slow network, a fixed Web UI, one consumer."""
+
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench.latency import Latency
+from domain.clock import iso, now
+from domain.message import Message
+from domain.task import Task, TaskType
+from local.emulator import Emulator
+from local.process import Process
+
+RUNTIME = "bench"
+ROOT = str(Path(__file__).parent.parent)
+ROUND_TRIP_SECONDS = 0.03
+"""A call to AWS from inside its region takes some 5 to 30 ms; the ancestor was measured with 30."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Name what a consumer needs."""
+
+    queue_url: str
+    topic_arn: str
+    bucket: str
+    table: str
+
+    @classmethod
+    def make(cls, aws: Emulator, *, table: bool) -> "Resources":
+        """Create fresh resources."""
+        name = f"bench-{uuid.uuid4().hex[:8]}"
+        if table:
+            aws.client("dynamodb").create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        aws.client("s3").create_bucket(Bucket=name)
+        return cls(
+            queue_url=aws.client("sqs").create_queue(QueueName=name)["QueueUrl"],
+            topic_arn=aws.client("sns").create_topic(Name=name)["TopicArn"],
+            bucket=name,
+            table=name if table else "",
+        )
+
+    def send(self, aws: Emulator, contents: list[dict[str, Any]], tasktype: TaskType) -> None:
+        """Put one task a content into the queue, in order."""
+        sqs = aws.client("sqs")
+        for number, content in enumerate(contents):
+            task = Task(
+                id=f"task-{number}",
+                runtime=RUNTIME,
+                tasktype=tasktype,
+                prefix="bench",
+                context=None,
+                content=content,
+                api_version="v1alpha2",
+            )
+            message = Message(task, attempt=uuid.uuid4().hex[:16], submitted_at=iso(now()))
+            sqs.send_message(QueueUrl=self.queue_url, MessageBody=message.encode())
+
+
+@contextmanager
+def fixed_webui(*, job: float, side: int, load: float = 0.0) -> Iterator[str]:
+    """Run the fixed Web UI as a process and yield its URL."""
+    command = [sys.executable, "-m", "bench.fixed_webui", f"--job={job}", f"--side={side}", f"--load={load}"]
+    with Process("web-ui", command, environment=dict(os.environ), cwd=ROOT, stop_seconds=2) as process:
+        line = process.wait_for_line("listening", timeout=20)
+        yield f"http://127.0.0.1:{line.split()[1]}"
+
+
+@contextmanager
+def consumer(
+    aws: Emulator,
+    resources: Resources,
+    webui_url: str,
+    settings: Mapping[str, str],
+) -> Iterator[Process]:
+    """Run one consumer whose every call to AWS takes a round trip longer."""
+    with Latency(aws.port, round_trip_seconds=ROUND_TRIP_SECONDS) as slow:
+        environment = aws.environment() | {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{slow.port}",
+            "RUNTIME_NAME": RUNTIME,
+            "TASK_QUEUE_URL": resources.queue_url.replace(f":{aws.port}/", f":{slow.port}/"),
+            "RESULT_TOPIC_ARN": resources.topic_arn,
+            "OUTPUT_BUCKET": resources.bucket,
+            "TASK_TABLE": resources.table,
+            "WEBUI_URL": webui_url,
+            "ALLOW_PRIVATE_INPUTS": "true",
+            **settings,
+        }
+        command = [sys.executable, "-m", "container.consumer"]
+        with Process("consumer", command, environment=environment, cwd=ROOT) as run:
+            yield run
+
+
+def measured(webui_url: str) -> dict[str, Any]:
+    """Return what the fixed Web UI measured."""
+    return dict(httpx.get(f"{webui_url}/measured", trust_env=False).json())
+
+
+def wait_for_jobs(webui_url: str, count: int, *, process: Process, seconds: float) -> dict[str, Any]:
+    """Wait until Web UI has run `count` jobs; raise TimeoutError with the consumer's last words."""
+    deadline = time.monotonic() + seconds
+    while len((found := measured(webui_url))["jobs"]) < count:
+        if time.monotonic() > deadline or process.returncode is not None:
+            raise TimeoutError(f"{len(found['jobs'])} of {count} jobs\n{process.tail(40)}")
+        time.sleep(0.2)
+    return found
+
+
+def wait_until_told(process: Process, count: int, *, seconds: float) -> None:
+    """Wait until the consumer has logged `count` outcomes."""
+    deadline = time.monotonic() + seconds
+    while sum("task finished" in line for line in process.lines()) < count:
+        if time.monotonic() > deadline:
+            raise TimeoutError(process.tail(40))
+        time.sleep(0.05)
+
+
+def peak_mebibytes(process: Process) -> float:
+    """Return the most memory that a process has held (Linux: VmHWM)."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def as_json(value: Any) -> bytes:
+    """Return compact JSON bytes."""
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -125,4 +125,4 @@ def main(cases: list[tuple[float, int, int, float]]) -> None:
 
 
 if __name__ == "__main__":
-    main([case for case in CASES if len(sys.argv) < 2 or f"{case[0]}/{case[1]}" in sys.argv[1:]])  # noqa: PLR2004
+    main([case for case in CASES if len(sys.argv) < 2 or f"{case[0]}/{case[1]}" in sys.argv[1:]])

@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 
+from adapters.table import Table
 from bench.latency import Latency
 from domain.clock import iso, now
 from domain.message import Message
+from domain.protocol import new_row, submit
 from domain.task import Task, TaskType
 from local.emulator import Emulator
 from local.process import Process
@@ -57,6 +59,7 @@ class Resources:
     def send(self, aws: Emulator, contents: list[dict[str, Any]], tasktype: TaskType) -> None:
         """Put one task a content into the queue, in order."""
         sqs = aws.client("sqs")
+        table = Table(aws.client("dynamodb"), self.table) if self.table else None
         for number, content in enumerate(contents):
             task = Task(
                 id=f"task-{number}",
@@ -68,6 +71,8 @@ class Resources:
                 api_version="v1alpha2",
             )
             message = Message(task, attempt=uuid.uuid4().hex[:16], submitted_at=iso(now()))
+            if table:
+                table.write(task.id, submit(new_row(message, digest=task.digest, now=now())))
             sqs.send_message(QueueUrl=self.queue_url, MessageBody=message.encode())
 
 

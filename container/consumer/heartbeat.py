@@ -4,12 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from container.consumer.held import Held
 from container.consumer.ports import Queue, State
+from container.consumer.queue import Delivery
 from domain.clock import now
 from domain.protocol import renew
 
@@ -23,7 +25,11 @@ BEATS_PER_LEASE: Final = 3
 
 
 class Heartbeat:
-    """Renew what is held until it is settled; `on_stop` is called when a running task must be stopped."""
+    """Renew what is held until it is settled.
+
+    `on_stop` is called when a running task must be stopped, `waiting` names messages that are held unclaimed,
+    `at_work` is called with every beat.
+    """
 
     def __init__(
         self,
@@ -33,6 +39,8 @@ class Heartbeat:
         lease_seconds: int,
         observe: Callable[[], float | None],
         on_stop: Callable[[Held], None],
+        waiting: Callable[[], list[Delivery]] = list,
+        at_work: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue = queue
         self._state = state
@@ -40,6 +48,8 @@ class Heartbeat:
         self._interval = min(MAX_BEAT_SECONDS, lease_seconds / BEATS_PER_LEASE)
         self._observe = observe
         self._on_stop = on_stop
+        self._waiting = waiting
+        self._at_work = at_work
         self._held: list[Held] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -78,18 +88,21 @@ class Heartbeat:
     def beat(self) -> None:
         """Renew everything in hand once."""
         held = self.held()
-        if not held:
+        self._unless_aws_fails(self._at_work)
+        deliveries = [one.delivery for one in held] + self._waiting()
+        if not deliveries:
             return
         progress = self._observe()
-        try:
-            self._queue.extend([one.delivery for one in held], self._lease_seconds)
-        except (ClientError, BotoCoreError):
-            log.warning("visibility was not renewed", exc_info=True)
+        self._unless_aws_fails(lambda: self._queue.extend(deliveries, self._lease_seconds))
         for one in held:
-            try:
-                self._renew(one, progress if one.progress is not None else None)
-            except (ClientError, BotoCoreError):
-                log.warning("lease was not renewed", exc_info=True, extra={"task_id": one.id})
+            self._unless_aws_fails(partial(self._renew, one, progress if one.progress is not None else None))
+
+    def _unless_aws_fails(self, action: Callable[[], None]) -> None:
+        """Go on after a fault of AWS: the next beat comes long before anything runs out."""
+        try:
+            action()
+        except (ClientError, BotoCoreError):
+            log.warning("a part of a heartbeat failed", exc_info=True)
 
     def _renew(self, held: Held, progress: float | None) -> None:
         row = held.row

@@ -1,6 +1,7 @@
 """From a message to a claimed task (design, section 4: "a delivery finds…")."""
 
 import logging
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,9 @@ from container.consumer.held import Held
 from container.consumer.outcomes import Outcomes
 from container.consumer.ports import Queue, State
 from container.consumer.queue import Delivery
+from container.consumer.window import Window
 from domain.clock import now
 from domain.delivery import Action, Decision, decide
-from domain.errors import BadMessage
 from domain.message import Message
 from domain.protocol import abandon, claim, new_row, submit
 from domain.row import Row, draw_fence
@@ -20,17 +21,15 @@ from domain.transition import Transition
 
 log = logging.getLogger(__name__)
 
-RECEIVE_SECONDS = 5
-"""Long poll: short enough that a leaving worker is not held up by it, cheap enough (one call in 5 s)."""
-
 MAX_ROUNDS = 20
 """Decisions on one delivery; a row changes hands a few times at most between two of them."""
 
 
 @dataclass(slots=True)
 class Intake:
-    """Receive messages and claim their tasks; at most one message at a time is held unclaimed."""
+    """Take messages from the window and claim their tasks."""
 
+    window: Window
     queue: Queue
     state: State
     outcomes: Outcomes
@@ -42,18 +41,14 @@ class Intake:
 
     def take(self) -> Held | None:
         """Return the next task under our own fence, or None when none came."""
-        deliveries = self.queue.receive(wait_seconds=RECEIVE_SECONDS)
-        return self.accept(deliveries[0]) if deliveries else None
+        waiting = self.window.next()
+        return self._accept(waiting.delivery, waiting.message) if waiting else None
 
-    def accept(self, delivery: Delivery) -> Held | None:
+    def _accept(self, delivery: Delivery, message: Message | None) -> Held | None:
         """Claim a delivered task, or do with the message what its row asks for."""
-        try:
-            message = Message.decode(delivery.body)
-        except BadMessage as bad:
-            self._bury(delivery, str(bad)[:200])
-            return None
-        if message.task.runtime != self.runtime:
-            self._bury(delivery, "it is for another runtime")
+        if message is None or message.task.runtime != self.runtime:
+            log.warning("message is not ours: to the dead-letter queue")
+            self.queue.bury(delivery)
             return None
         try:
             return self._settle(delivery, message)
@@ -62,11 +57,8 @@ class Intake:
             log.warning("task could not be claimed", exc_info=True, extra={"task_id": message.task.id})
             return None
 
-    def _bury(self, delivery: Delivery, reason: str) -> None:
-        log.warning("message is not ours: to the dead-letter queue", extra={"reason": reason})
-        self.queue.bury(delivery)
-
     def _settle(self, delivery: Delivery, message: Message) -> Held | None:
+        begun = time.monotonic()
         # First straight for the claim: on the common way it is the one write that is needed.
         row: Row | None = Row(
             {"id": message.task.id, "attempt": message.attempt, "runtime": message.task.runtime},
@@ -91,7 +83,9 @@ class Intake:
             else:
                 written = self.state.write(message.task.id, self._claim(row))
                 if written.done and written.row is not None:
-                    return self._claimed(Held(delivery, message, written.row))
+                    held = Held(delivery, message, written.row)
+                    held.seconds["claim"] = time.monotonic() - begun
+                    return self._claimed(held)
                 row = written.row
             decision = decide(row, message, now())
         log.warning("row would not settle, left for redelivery", extra={"task_id": message.task.id})

@@ -9,7 +9,11 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 def log_to_stdout(level: str, *, runtime: str) -> None:
     """Write every logger's records to standard output, one JSON object a line."""
     handler = logging.StreamHandler(sys.stdout)
-    formatter = LambdaPowertoolsFormatter(log_record_order=["level", "timestamp", "message"], utc=True)
+    formatter = LambdaPowertoolsFormatter(
+        log_record_order=["level", "timestamp", "message"],
+        utc=True,
+        serialize_stacktrace=False,
+    )
     formatter.append_keys(service="consumer", runtime=runtime)
     handler.setFormatter(formatter)
     root = logging.getLogger()

@@ -34,6 +34,9 @@ class Queue(Protocol):
     def delete(self, delivery: Delivery) -> None:
         """Take a message from the queue for good."""
 
+    def backlog(self) -> int:
+        """Return about how many messages wait."""
+
     def bury(self, delivery: Delivery) -> None:
         """Move a message that is not ours to the dead-letter queue, body and all."""
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -74,6 +74,12 @@ class SqsQueue:
     def delete(self, delivery: Delivery) -> None:
         """Take a message from the queue for good."""
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=delivery.receipt_handle)
+
+    def backlog(self) -> int:
+        """Return about how many messages wait, those in flight not counted."""
+        name: Literal["ApproximateNumberOfMessages"] = "ApproximateNumberOfMessages"
+        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
 
     def bury(self, delivery: Delivery) -> None:
         """Move a message to the dead-letter queue with its body, at once; without one, leave it to SQS."""

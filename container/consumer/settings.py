@@ -25,6 +25,11 @@ class Settings(BaseSettings):
     dynamic_model: bool = False
     model_filename: str = ""
     prefetch: int = Field(default=2, ge=0, le=10)
+    model_window: int = Field(default=10, ge=1, le=50)
+    """Waiting messages that a dynamic runtime looks at to spare switches; 1 keeps the queue's order."""
+    max_overtakes: int = Field(default=20, ge=0)
+    max_overtake_seconds: float = Field(default=120, ge=0)
+    """A task goes next once so many were preferred to it, or after so long in the window."""
     inference_timeout_seconds: float = Field(default=900, gt=0)
     visibility_seconds: int = Field(default=VISIBILITY_SECONDS, ge=6, le=43200)
     allow_private_inputs: bool = False

@@ -198,6 +198,13 @@ class Worker:
             except (ClientError, BotoCoreError) as error:
                 log.warning("AWS did not serve a stage", exc_info=True, extra={"task_id": held.id})
                 outcomes.passing(held, PassingFault(ErrorCode.AWS_UNAVAILABLE, _name_of(error)))
+            except LetGo:
+                raise
+            except Exception as bug:
+                # A fault of ours: another try may meet a newer consumer, and the tries are bounded.
+                log.exception("a stage broke", extra={"task_id": held.id})
+                text = f"The worker failed: {type(bug).__name__}."
+                outcomes.passing(held, PassingFault(ErrorCode.INTERNAL_ERROR, text))
             else:
                 return not held.settled.is_set()
         except LetGo:

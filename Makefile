@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check format synth lock clean
+.PHONY: help setup demo local test bench check format synth lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -37,6 +37,10 @@ local: setup ## run the pipeline on this machine until Ctrl-C (WEBUI_URL=http://
 
 test: setup ## run all tests
 	@python -m pytest -n 2 --dist loadgroup
+
+bench: setup ## measure: GPU busy share, model switches (about ten minutes)
+	@python -m bench.gpu_busy
+	@python -m bench.model_switches
 
 check: setup ## lint, types, import rules
 	@ruff check .

@@ -30,6 +30,7 @@ def main() -> int:
     def give_all_back() -> None:
         for held in parts.heartbeat.held():
             parts.outcomes.give_back(held, spend_try=False)
+        parts.window.give_back()
 
     departure = Departure(
         parts.gpu, parts.pace, leave_seconds=settings.leave_seconds, give_all_back=give_all_back

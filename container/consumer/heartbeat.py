@@ -57,7 +57,8 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to beat."""
+        """Begin to beat, the first time at once: the window needs the backlog before the first task."""
+        self.beat()
         self._thread.start()
 
     def stop(self) -> None:

@@ -20,11 +20,13 @@ from container.consumer.ports import State
 from container.consumer.preparation import Preparation
 from container.consumer.prepare import LinkedInputs
 from container.consumer.queue import SqsQueue
+from container.consumer.roll_call import RollCall
 from container.consumer.settings import Settings
 from container.consumer.store import Store
 from container.consumer.unrecorded import Unrecorded
 from container.consumer.webui.checkpoints import ListedCheckpoints
 from container.consumer.webui.client import WebUi
+from container.consumer.window import Window
 from container.consumer.worker import Parts
 from domain.routing import Runtime
 
@@ -43,15 +45,33 @@ def wire(settings: Settings) -> Parts:
         max_pool_connections=20,
     )
     s3 = boto3.client("s3", config=config)
-    table = (
-        Table(boto3.client("dynamodb", config=config), settings.task_table) if settings.task_table else None
-    )
+    dynamodb = boto3.client("dynamodb", config=config)
+    table = Table(dynamodb, settings.task_table) if settings.task_table else None
     state: State = table or Unrecorded()
     queue = SqsQueue(
         boto3.client("sqs", config=config),
         settings.task_queue_url,
         visibility_seconds=settings.visibility_seconds,
     )
+    worker = _worker_name()
+    roll_call = (
+        RollCall(dynamodb, settings.task_table, runtime=settings.runtime_name, worker=worker)
+        if table and settings.dynamic_model
+        else None
+    )
+    window = Window(
+        queue,
+        size=settings.model_window if settings.dynamic_model else 1,
+        max_overtakes=settings.max_overtakes,
+        max_seconds=settings.max_overtake_seconds,
+        consumers=lambda: roll_call.present if roll_call else 1,
+    )
+
+    def at_work() -> None:
+        window.refresh()
+        if roll_call:
+            roll_call.answer(seconds=settings.visibility_seconds)
+
     callbacks = Results(boto3.client("sns", config=config), settings.result_topic_arn, table)
     webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
     models = ListedCheckpoints(webui, own=settings.model_filename, dynamic=settings.dynamic_model)
@@ -64,12 +84,14 @@ def wire(settings: Settings) -> Parts:
         webui=webui,
         gpu=gpu,
         pace=pace,
+        window=window,
         intake=Intake(
+            window,
             queue,
             state,
             outcomes,
             runtime=settings.runtime_name,
-            worker=_worker_name(),
+            worker=worker,
             lease_seconds=settings.visibility_seconds,
             counts_receptions=table is None,
         ),
@@ -99,6 +121,8 @@ def wire(settings: Settings) -> Parts:
             lease_seconds=settings.visibility_seconds,
             observe=gpu.observe,
             on_stop=gpu.stop,
+            waiting=window.deliveries,
+            at_work=at_work,
         ),
         state=state,
         callbacks=callbacks,

@@ -22,6 +22,7 @@ from container.consumer.store import Store
 from container.consumer.webui.answer import read_answer
 from container.consumer.webui.client import WebUi
 from container.consumer.webui.faults import Poisoned, Unsure
+from container.consumer.window import Window
 from domain.clock import now
 from domain.errors import ErrorCode, PassingFault, TaskFailed
 from domain.protocol import start
@@ -45,6 +46,7 @@ class Parts:
     webui: WebUi
     gpu: Gpu
     pace: Pace
+    window: Window
     intake: Intake
     preparation: Preparation
     store: Store
@@ -92,6 +94,7 @@ class Worker:
             self._finisher.shutdown(wait=True)
             for held in self._parts.heartbeat.held():
                 self._release(held)
+            self._parts.window.give_back()
             self._parts.heartbeat.stop()
 
     def _take(self) -> Held | None:

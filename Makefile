@@ -52,8 +52,11 @@ format: setup ## rewrite the code in the project's format
 	@ruff format .
 	@ruff check --fix .
 
-synth: setup ## synthesize all stacks into cdk.out/
-	@cdk synth --quiet --output cdk.out
+synth: setup ## synthesize and check all stacks into cdk.out/, and into cdk.out/aws-cn/ what a China region gets
+	@AWS_REGION=us-east-1 cdk synth --quiet --output cdk.out
+	@AWS_REGION=cn-north-1 cdk synth --quiet --output cdk.out/aws-cn
+	@cfn-lint --ignore-checks W3005 --template cdk.out/*.template.json cdk.out/aws-cn/*.template.json
+	@ls cdk.out/*.template.json cdk.out/aws-cn/*.template.json
 
 lock: setup ## resolve the requirements again, with hashes and without an index address
 	@uv pip compile $(UV_COMPILE) -o requirements-dev.txt requirements-dev.in

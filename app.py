@@ -26,20 +26,17 @@ environment = cdk.Environment(
     account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
 )
 core = CoreStack(app, "Core", stack_name=settings.stack_name, settings=settings, env=environment)
-try:
-    refuse_without_managed_instances(environment.region)
-except NoManagedInstancesError as refusal:
-    sys.stderr.write(f"{refusal}\n")
-else:
-    compute = ComputeStack(
-        app,
-        "Compute",
-        stack_name=f"{settings.stack_name}-compute",
-        settings=settings,
-        core=core,
-        env=environment,
-    )
-    acknowledge_findings(compute)
-acknowledge_findings(core)
-cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+# `-c coreOnly=true` is for the emulator, which has no GPUs: half the time to synthesize.
+if app.node.try_get_context("coreOnly") != "true":
+    acknowledge_findings(core)
+    try:
+        refuse_without_managed_instances(environment.region)
+    except NoManagedInstancesError as refusal:
+        sys.stderr.write(f"{refusal}\n")
+    else:
+        name = f"{settings.stack_name}-compute"
+        compute = ComputeStack(app, "Compute", stack_name=name, settings=settings, core=core, env=environment)
+        acknowledge_findings(compute)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 app.synth()

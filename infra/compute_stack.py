@@ -83,6 +83,11 @@ class ComputeStack(cdk.Stack):
         )
         cdk.CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)
 
+    @property
+    def availability_zones(self) -> list[str]:
+        """The first two of the region, found at deployment: a lookup at synthesis would need an account."""
+        return [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(2)]
+
     def _runtime(self, runtime: Runtime) -> ecs.FargateService:
         scope = Construct(self, runtime.name)
         role = worker_role(

@@ -1,0 +1,158 @@
+"""Send buried tasks on their way again: `python -m tools.redrive --help`; docs/operations.md says when."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import boto3
+import typer
+from botocore.exceptions import ClientError
+
+from adapters.archive import Archive, Kept
+from adapters.table import Table
+from adapters.tasks import Tasks
+from domain.clock import iso, now
+from domain.errors import BadMessage
+from domain.keys import split_s3_uri
+from domain.message import Message
+from domain.protocol import mark_published, new_row, resubmit, submit
+from domain.row import Row, Status, draw_attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hold a kept message and what is to be done with it; `why_not` where that is nothing."""
+
+    key: str
+    message: Message | None = None
+    row: Row | None = None
+    why_not: str | None = None
+
+
+class Redrive:
+    """Make new attempts of buried tasks.
+
+    Publishing the kept message as it is would do nothing: its row has its outcome, and a consumer drops what
+    comes for a finished row. So the task is submitted again, as a new attempt with new object names.
+    """
+
+    def __init__(
+        self, *, archive: Archive, table: Table, tasks: Tasks, s3: Any, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._archive = archive
+        self._table = table
+        self._tasks = tasks
+        self._s3 = s3
+        self._clock = clock
+
+    def find(self, *, day: str, runtime: str | None, message_id: str | None) -> Iterator[Found]:
+        """Yield every kept message of that day, and whether it can be redriven."""
+        for kept in self._archive.find(day=day, runtime=runtime, message_id=message_id):
+            yield self._judge(kept)
+
+    def send(self, found: Found) -> str | None:
+        """Submit the task again; return why not, if something else was faster, else None."""
+        message, row = found.message, found.row
+        if message is None:
+            return found.why_not
+        moment = self._clock()
+        again = replace(message, attempt=draw_attempt(), submitted_at=iso(moment))
+        digest = (row.text("digest") if row else None) or message.task.digest
+        item = new_row(again, digest=digest, now=moment)
+        written = self._table.write(message.task.id, resubmit(item, row) if row else submit(item))
+        if not written.done or written.row is None:
+            return "its row changed just now"
+        # From here on it is a submitted task: should publishing fail, the sweep does it.
+        self._tasks.publish(str(item["message"]), runtime=message.task.runtime)
+        self._table.write(message.task.id, mark_published(written.row, self._clock()))
+        return None
+
+    def _judge(self, kept: Kept) -> Found:
+        try:
+            message = Message.decode(kept.body)
+        except BadMessage:
+            return Found(kept.key, why_not="not a task's message")
+        row = self._table.get(message.task.id)
+        if why_not := self._why_not(message, row):
+            return Found(kept.key, why_not=f"{message.task.id}: {why_not}")
+        return Found(kept.key, message, row)
+
+    def _why_not(self, message: Message, row: Row | None) -> str | None:
+        if row is not None:
+            if row.attempt != message.attempt:
+                return "its id was used again since (a redrive, too, does that)"
+            if row.status is not Status.FAILED:
+                return f"it is {row.status.value}"
+            if not row.told:
+                return "its caller was not told yet; try again in a few minutes"
+        if message.content_ref is not None and not self._exists(message.content_ref):
+            return "its content is not there any more"
+        return None
+
+    def _exists(self, uri: str) -> bool:
+        try:
+            bucket, key = split_s3_uri(uri)
+        except ValueError:
+            return False
+        try:
+            self._s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004 - HTTP's
+                return False
+            raise
+        return True
+
+
+def wire(stack: str) -> Redrive:
+    """Return a Redrive over a deployed stack; account and region are boto3's to find."""
+    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    s3 = boto3.client("s3")
+    bucket = outputs["LargeTaskBucket"]
+    return Redrive(
+        archive=Archive(s3, bucket),
+        table=Table(boto3.client("dynamodb"), outputs["TaskTable"]),
+        tasks=Tasks(boto3.client("sns"), s3, topic_arn=outputs["TaskTopicArn"], bucket=bucket),
+        s3=s3,
+    )
+
+
+def report(redrive: Redrive, all_found: Iterable[Found], *, go: bool) -> tuple[int, int]:
+    """Print a line for each message and act if `go`; return how many were (or would be) sent, and left."""
+    sent = left = 0
+    for found in all_found:
+        why_not = redrive.send(found) if go and found.message else found.why_not
+        if why_not is None and found.message:
+            sent += 1
+            verb = "redriven" if go else "would redrive"
+            typer.echo(f"{verb}\t{found.message.task.runtime}\t{found.message.task.id}\t{found.key}")
+        else:
+            left += 1
+            typer.echo(f"left\t{found.key}\t{why_not}")
+    return sent, left
+
+
+def main(
+    stack: Annotated[str, typer.Option(help="The core stack's name: `stackName` in config.yaml.")],
+    day: Annotated[
+        str | None, typer.Option(help="The day they were buried, YYYY-MM-DD; today in UTC.")
+    ] = None,
+    runtime: Annotated[str | None, typer.Option(help="Only this runtime's.")] = None,
+    message: Annotated[
+        str | None, typer.Option(help="Only the message of this id (the file's name).")
+    ] = None,
+    *,
+    go: Annotated[
+        bool, typer.Option("--go", help="Do it; without this, only say what would be done.")
+    ] = False,
+) -> None:
+    """Submit buried tasks again, as new attempts; without --go nothing is changed."""
+    redrive = wire(stack)
+    day = day or datetime.now(UTC).date().isoformat()
+    sent, left = report(redrive, redrive.find(day=day, runtime=runtime, message_id=message), go=go)
+    typer.echo(f"{sent} {'redriven' if go else 'to redrive (nothing was changed: add --go)'}, {left} left")
+
+
+if __name__ == "__main__":
+    typer.run(main)

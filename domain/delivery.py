@@ -1,6 +1,7 @@
 """What a delivery finds, and what follows from it (design, section 4); the model check calls it too."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -78,3 +79,16 @@ def _spent(row: Row) -> str:
     text = f"Given up after {row.tries} tries; the last worker ended without a word."
     met = row.item.get("met")
     return f"{text} Met before: {met['code']}: {met['message']}" if isinstance(met, dict) else text
+
+
+def leavings(row: Row | None, attempt: str, wrote: Iterable[str], *, finish_sent: bool) -> list[str]:
+    """Return which of the objects that a worker wrote (`s3://` links) it deletes when it lets go of a task.
+
+    `row` is what was read after the refusal. Never what the row names: the worker's own final write may
+    have been done and only its answer lost. Where another attempt has replaced the row, nobody can tell any
+    more, so a worker that had sent its final write deletes nothing.
+    """
+    if row is None or row.attempt != attempt:
+        return [] if finish_sent else list(wrote)
+    named = {row.text("output"), *(row.item.get("images") or [])}
+    return [uri for uri in wrote if uri not in named]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from domain.clock import iso, later
-from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, Present, equals
+from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, equals
 from domain.errors import ErrorCode
 from domain.limits import MAX_TRIES, QUEUE_RETENTION_DAYS, RESUBMIT_SECONDS, ROW_DAYS
 from domain.message import Message
@@ -78,10 +78,12 @@ def submit(item: Mapping[str, Any]) -> Transition:
 def resubmit(item: Mapping[str, Any], previous: Row) -> Transition:
     """Replace a finished row by a new attempt; only once its callback was sent, or it would be lost.
 
-    Only finished rows are ever told, so that their status need not be asked.
+    Only finished rows are ever told, and a told row stays told until it is replaced: that it is still the
+    attempt of `previous` says all.
     """
-    conditions = (equals("attempt", previous.attempt), Present("told_at"))
-    return Transition("resubmit", conditions, set=item, replace=True)
+    if not previous.told:
+        raise ValueError("an attempt is replaced only after its callback was sent")
+    return Transition("resubmit", (equals("attempt", previous.attempt),), set=item, replace=True)
 
 
 def mark_published(row: Row, now: datetime) -> Transition:

@@ -1,0 +1,116 @@
+"""Breadth-first search through every order of events, and from each state on to quiescence."""
+
+from collections import deque
+from collections.abc import Callable
+
+from domain.row import Status
+from domain.transition import Transition
+from tests.protocol.actors import Actors
+from tests.protocol.steps import Setup
+from tests.protocol.world import NOBODY, Rows, State, Violation
+
+SETTLES_WITHIN = 250
+"""Steps without a fault; the longest honest course takes fewer than half as many."""
+
+
+class Finding(Exception):  # noqa: N818 - what the checker looks for
+    """Say which promise was broken, and by which events in order."""
+
+
+def unchanged(transition: Transition) -> Transition:
+    """Return the transition as the protocol has it."""
+    return transition
+
+
+class Checker:
+    """Check one setup, its transitions as the protocol has them or changed by `mutate`."""
+
+    def __init__(self, setup: Setup, mutate: Callable[[Transition], Transition] = unchanged) -> None:
+        self.rows = Rows(tries=setup.tries, digests=setup.digests, mutate=mutate)
+        self.actors = Actors(setup, self.rows)
+        self._settled: set[State] = set()
+
+    def search(self, most: int = 10_000_000) -> int:
+        """Visit every state there is; return how many, raise Finding at the first broken promise."""
+        try:
+            first = self.actors.first()
+        except Violation as violation:
+            raise Finding(f"{violation}\nwithin {self.actors.setup.prelude}") from violation
+        came: dict[State, tuple[State, str] | None] = {first: None}
+        waiting = deque([first])
+        while waiting and len(came) < most:
+            state = waiting.popleft()
+            try:
+                self.settle(state)
+                for label, after in self.actors.steps(state):
+                    if after not in came:
+                        came[after] = (state, label)
+                        waiting.append(after)
+            except Violation as violation:
+                raise Finding(f"{violation}\n" + "\n".join(_trace(came, state))) from violation
+        return len(came)
+
+    def settle(self, state: State) -> None:
+        """Let things run without another fault until nothing moves, then check what is promised."""
+        passed = []
+        state = state._replace(left=0)
+        for _ in range(SETTLES_WITHIN):
+            if state in self._settled:
+                break
+            passed.append(state)
+            after = self._next(state)
+            if after is None:
+                self._check_end(state)
+                break
+            state = after
+        else:
+            raise Violation("the task never comes to rest")
+        self._settled.update(passed)
+
+    def _next(self, state: State) -> State | None:
+        for index, actor in enumerate(state.actors):
+            if actor.phase not in ("idle", "end", "dead"):
+                # Work before heartbeats: these would go on for ever.
+                steps = [
+                    s for label, s in self.actors.roles[index](state, index, actor) if "renew" not in label
+                ]
+                if steps:
+                    return steps[0]
+        row = self.rows.expire(state.row)
+        if row != state.row and not self.rows.row(row).status.final:
+            return state._replace(row=row)
+        for _, after in self.actors._deliveries(state):
+            return after
+        current = self.rows.rows[state.row]
+        if current is not None and not current.told:
+            return state.with_actor(self.actors.sweep, phase="read")
+        return None
+
+    def _check_end(self, state: State) -> None:
+        outcomes: dict[int, str] = {}
+        for attempt, status in state.outcomes:
+            if outcomes.setdefault(attempt, status) != status:
+                raise Violation("an attempt had two outcomes")
+        for attempt in state.accepted:
+            if attempt not in outcomes:
+                raise Violation("an accepted task has no outcome")
+            told = {status for number, status in state.callbacks if number == attempt}
+            if told != {outcomes[attempt]}:
+                raise Violation(f"outcome {outcomes[attempt]}, callbacks {sorted(told)}")
+            if (attempt, 200) in state.cancelled and outcomes[attempt] != Status.CANCELLED:
+                raise Violation("a confirmed cancel ended otherwise")
+            kinds = {o.kind for o in state.objects if o.attempt == attempt and o.worker != NOBODY}
+            count = sum(o.attempt == attempt and o.worker != NOBODY for o in state.objects)
+            wanted = {"image", "out"} if outcomes[attempt] == Status.COMPLETED else set()
+            if kinds != wanted or count != len(wanted):
+                raise Violation(
+                    f"outcome {outcomes[attempt]}, but these objects remain: {sorted(kinds)} ({count})"
+                )
+
+
+def _trace(came: dict[State, tuple[State, str] | None], state: State) -> list[str]:
+    labels: list[str] = []
+    while (link := came[state]) is not None:
+        state, label = link
+        labels.append(label)
+    return labels[::-1]

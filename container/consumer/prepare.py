@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.fetch import Fetched
-from container.consumer.inputs.links import begins_as_link
+from container.consumer.inputs.links import begins_as_link, is_link
 from domain.body import pointer
 from domain.errors import ErrorCode, TaskFailed
 from domain.limits import MAX_LINKS
@@ -88,7 +88,7 @@ def _image_fields(content: dict[str, Any]) -> Iterator[Found]:
 def _script_fields(value: Any, path: str) -> Iterator[Found]:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            if path.endswith("/args"):
+            if path.endswith("/args") and is_link(item):  # a positional argument may be any text
                 yield from _value(value, index, f"{path}/{index}")
             yield from _script_fields(item, f"{path}/{index}")
     elif isinstance(value, dict):

@@ -35,6 +35,7 @@ def stack(deployment: Deployment, aws: Emulator, monkeypatch: pytest.MonkeyPatch
     cloudformation = aws.client("cloudformation")
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    monkeypatch.setattr(redrive.boto3, "DEFAULT_SESSION", None)
     for variable, value in aws.environment({}).items():
         monkeypatch.setenv(variable, value)
     return name

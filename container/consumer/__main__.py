@@ -7,6 +7,7 @@ from typing import Final
 from container.consumer.gpu import ReplaceWebUi
 from container.consumer.leaving import Departure
 from container.consumer.logs import log_to_stdout
+from container.consumer.models import sync
 from container.consumer.settings import BadSettings, read_settings
 from container.consumer.wiring import wire
 from container.consumer.worker import Worker
@@ -18,7 +19,12 @@ REPLACE_WEBUI: Final = 75
 
 
 def main() -> int:
-    """Run the consumer; return its exit status."""
+    """Run the consumer, or `sync-models`; return the exit status."""
+    if sys.argv[1:] == ["sync-models"]:
+        return sync.main()
+    if sys.argv[1:]:
+        print("usage: python -m container.consumer [sync-models]", file=sys.stderr)  # noqa: T201 - for a person
+        return 2
     try:
         settings = read_settings()
     except BadSettings as bad:

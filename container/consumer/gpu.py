@@ -64,6 +64,9 @@ class Gpu:
         except InferenceTimedOut:
             self._stop_hung(held)
             raise TaskFailed(ErrorCode.INFERENCE_TIMEOUT, "SD Web UI did not finish in time.") from None
+        except (TaskFailed, PassingFault) as fault:
+            self._models.failed(fault)
+            raise
         finally:
             with self._lock:
                 self._current = None
@@ -85,6 +88,10 @@ class Gpu:
             return None
         self._pace.observe(fraction)
         return round(fraction, 3)
+
+    def leave(self) -> None:
+        """End what would hold a leaving worker: a checkpoint that is fetched for the next job."""
+        self._models.leave()
 
     def stop(self, held: Held) -> None:
         """Interrupt `held` if it is the one that runs."""

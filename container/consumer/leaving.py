@@ -42,6 +42,7 @@ class Departure:
             return
         log.info("leaving", extra={"signal": signal.Signals(number).name})
         self.leaving.set()
+        self._gpu.leave()
         threading.Thread(target=self._watch, name="departure", daemon=True).start()
 
     def _watch(self) -> None:

@@ -57,6 +57,12 @@ class Models(Protocol):
     def switch(self, content: dict[str, Any]) -> str | None:
         """Make Web UI use the task's checkpoint; called between jobs. Return its name, None for any."""
 
+    def failed(self, fault: Exception) -> None:
+        """Take note that the job after a switch failed: Web UI may have lost its checkpoint."""
+
+    def leave(self) -> None:
+        """End a running fetch: the worker leaves."""
+
 
 class Callbacks(Protocol):
     """Tell callers about their tasks."""

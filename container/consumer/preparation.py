@@ -37,8 +37,7 @@ class Preparation:
             content = self._checked(task)
             held.message = held.message.with_content(content)
             held.units = job_units(content)
-            if task.tasktype.generates:
-                self.models.ensure(content)
+            self.models.ensure(content)  # an upscaler is a model too
             held.body = request_body(task.tasktype, self.inputs.resolve(content))
 
     def _large_content(self, reference: str) -> dict[str, Any]:

@@ -1,15 +1,13 @@
 """The consumer's settings, from its environment (design, section 5)."""
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from container.consumer.models.settings import ModelSettings, told
 from domain.limits import VISIBILITY_SECONDS
 
 
-class Settings(BaseSettings):
-    """Hold one typed value a variable; AWS's own variables are boto3's."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+class Settings(ModelSettings):
+    """Hold one typed value a variable, those of models among them; AWS's own variables are boto3's."""
 
     runtime_name: str = Field(min_length=1)
     runtime_type: str = Field(default="sdwebui", pattern="^sdwebui$")
@@ -19,11 +17,8 @@ class Settings(BaseSettings):
     task_table: str = ""
     task_bucket: str = ""
     input_buckets: str = ""
-    model_bucket: str = ""
-    model_dir: str = ""
     webui_url: str = Field(default="http://127.0.0.1:7860", pattern=r"^https?://")
     dynamic_model: bool = False
-    model_filename: str = ""
     prefetch: int = Field(default=2, ge=0, le=10)
     model_window: int = Field(default=10, ge=1, le=50)
     """Waiting messages that a dynamic runtime looks at to spare switches; 1 keeps the queue's order."""
@@ -37,7 +32,6 @@ class Settings(BaseSettings):
     """Send a callback with status `running` when the GPU takes a task."""
     leave_seconds: float = Field(default=75, gt=0, le=90)
     """How long a leaving worker lets its running job end: spot gives 120 s, of which 90 are planned for."""
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
 
     @property
     def readable_buckets(self) -> frozenset[str]:
@@ -55,5 +49,4 @@ def read_settings() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]  # pydantic-settings fills them from the environment
     except ValidationError as invalid:
-        faults = (f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in invalid.errors())
-        raise BadSettings("; ".join(faults)) from None
+        raise BadSettings(told(invalid)) from None

@@ -14,6 +14,7 @@ from container.consumer.gpu import Gpu
 from container.consumer.heartbeat import Heartbeat
 from container.consumer.inputs.fetch import Links
 from container.consumer.intake import Intake
+from container.consumer.models.wiring import wire_models
 from container.consumer.outcomes import Outcomes
 from container.consumer.pace import Pace
 from container.consumer.ports import State
@@ -24,7 +25,6 @@ from container.consumer.roll_call import RollCall
 from container.consumer.settings import Settings
 from container.consumer.store import Store
 from container.consumer.unrecorded import Unrecorded
-from container.consumer.webui.checkpoints import ListedCheckpoints
 from container.consumer.webui.client import WebUi
 from container.consumer.window import Window
 from container.consumer.worker import Parts
@@ -74,7 +74,7 @@ def wire(settings: Settings) -> Parts:
 
     callbacks = Results(boto3.client("sns", config=config), settings.result_topic_arn, table)
     webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
-    models = ListedCheckpoints(webui, own=settings.model_filename, dynamic=settings.dynamic_model)
+    models = wire_models(settings, webui, dynamic=settings.dynamic_model)
     store = Store(s3, settings.output_bucket, state)
     litter = Litter(s3, settings.output_bucket)
     outcomes = Outcomes(queue, state, callbacks, store, litter)

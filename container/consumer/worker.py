@@ -14,6 +14,7 @@ from container.consumer.gpu import Gpu, Interrupted, ReplaceWebUi
 from container.consumer.heartbeat import Heartbeat
 from container.consumer.held import Held, LetGo
 from container.consumer.intake import Intake
+from container.consumer.models.store import WorkerLeaves
 from container.consumer.outcomes import UNSURE_TRIES, Outcomes
 from container.consumer.pace import Pace
 from container.consumer.ports import Callbacks, State
@@ -196,6 +197,8 @@ class Worker:
                 outcomes.failed(held, fault)
             except Unsure as fault:
                 outcomes.passing(held, fault, tries=UNSURE_TRIES)
+            except WorkerLeaves:
+                outcomes.give_back(held, spend_try=False)
             except PassingFault as fault:
                 outcomes.passing(held, fault)
             except (ClientError, BotoCoreError) as error:

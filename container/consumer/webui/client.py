@@ -93,9 +93,9 @@ class WebUi:
         """Return the JSON that a GET answers; raise PassingFault or TaskFailed for all but 200."""
         return self._probe("GET", path, None)
 
-    def post(self, path: str, body: Any) -> Any:
-        """Return the JSON that a POST without a job answers."""
-        return self._probe("POST", path, body)
+    def post(self, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
+        """Return the JSON that a POST without a job answers within so many seconds."""
+        return self._probe("POST", path, body, seconds=seconds)
 
     def ready(self) -> bool:
         """Tell whether the API answers."""
@@ -130,9 +130,10 @@ class WebUi:
         self._jobs.close()
         self._probes.close()
 
-    def _probe(self, method: str, path: str, body: Any) -> Any:
+    def _probe(self, method: str, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
+        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
-            answer = self._probes.request(method, path, json=body)
+            answer = self._probes.request(method, path, json=body, timeout=timeout)
         except httpx.HTTPError as error:
             raise _unreachable(error) from None
         if answer.status_code != httpx.codes.OK:

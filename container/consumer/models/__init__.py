@@ -1,0 +1,1 @@
+"""Models: from Web UI's memory, else from the volume, else from the model bucket."""

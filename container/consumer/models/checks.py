@@ -1,0 +1,193 @@
+"""Whether a file arrived as S3 holds it, and whether it can be a model at all."""
+
+import base64
+import hashlib
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
+
+try:
+    from awscrt import checksums as _crt
+except ImportError:  # a platform without the CRT: its checksums are then left unchecked
+    _crt = None
+
+BLOCK_BYTES: Final = 4 * 1024 * 1024
+MAX_HEADER_BYTES: Final = 100_000_000
+"""The safetensors format's own limit."""
+
+_LENGTH: Final = struct.Struct("<Q")
+_LFS: Final = b"version https://git-lfs"
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+class _Crc:
+    def __init__(self, step: Callable[[bytes, int], int], size: int) -> None:
+        self._step = step
+        self._size = size
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = self._step(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._size, "big")
+
+
+def _md5() -> _Digest:
+    return hashlib.md5(usedforsecurity=False)
+
+
+# In the order of their speed: S3 keeps one or two of them.
+_ALGORITHMS: Final[dict[str, Callable[[], _Digest]]] = {
+    **(
+        {
+            "ChecksumCRC64NVME": lambda: _Crc(_crt.crc64nvme, 8),
+            "ChecksumCRC32C": lambda: _Crc(_crt.crc32c, 4),
+        }
+        if _crt is not None
+        else {}
+    ),
+    "ChecksumCRC32": lambda: _Crc(zlib.crc32, 4),
+    "ChecksumSHA1": lambda: hashlib.sha1(usedforsecurity=False),
+    "ChecksumSHA256": hashlib.sha256,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Hold what S3 says of an object: checksums by name, of the whole or made of its parts' (`parts` > 0)."""
+
+    size: int
+    etag: str
+    algorithm: str = ""
+    expected: bytes = b""
+    parts: int = 0
+    part_size: int = 0
+
+    @staticmethod
+    def needs_part_size(head: Mapping[str, Any]) -> bool:
+        """Tell whether the checksum is made of parts, whose size another question tells."""
+        return _choose(head)[2] > 0
+
+    @classmethod
+    def of(cls, head: Mapping[str, Any], part: Mapping[str, Any]) -> Self:
+        """Read the answer to HEAD, and to HEAD of the first part where that was asked."""
+        algorithm, expected, parts = _choose(head)
+        size = head["ContentLength"]
+        part_size = part.get("ContentLength", 0) if parts else 0
+        if parts and -(-size // part_size if part_size else 0) != parts:
+            algorithm, parts, part_size = "", 0, 0  # parts of unequal size: nothing to compute it from
+        return cls(size, head["ETag"].strip('"'), algorithm, expected, parts, part_size)
+
+
+def _choose(head: Mapping[str, Any]) -> tuple[str, bytes, int]:
+    """Return algorithm, value and number of parts (0: of the whole) of the best checksum, `""` for none."""
+    for name in _ALGORITHMS:
+        if value := head.get(name):
+            text, _, parts = str(value).partition("-")
+            return name, base64.b64decode(text), int(parts or 0)
+    etag, _, parts = head["ETag"].strip('"').partition("-")
+    # With a KMS or customer key the ETag is no MD5 (S3's documentation of ETag).
+    plain = head.get("ServerSideEncryption", "AES256") == "AES256" and "SSECustomerAlgorithm" not in head
+    if plain and len(etag) == 32 and all(c in "0123456789abcdef" for c in etag):  # noqa: PLR2004 - MD5
+        return "MD5", bytes.fromhex(etag), int(parts or 0)
+    return "", b"", 0
+
+
+def arrived_whole(path: Path, stored: Stored) -> str | None:
+    """Return what was checked of a fetched file ("size" at least), None when it is not as S3 holds it.
+
+    The whole file is read, from the page cache: CRC at several GB/s, MD5 of a single part at about 0.6 GB/s.
+    """
+    if path.stat().st_size != stored.size:
+        return None
+    if not stored.algorithm:
+        return "size"
+    make = _ALGORITHMS.get(stored.algorithm, _md5)
+    if stored.parts:
+        spans = [
+            (at, min(stored.part_size, stored.size - at)) for at in range(0, stored.size, stored.part_size)
+        ]
+        with ThreadPoolExecutor() as pool:
+            digests = list(pool.map(lambda span: _digest(path, make, *span), spans))
+        whole = make()
+        whole.update(b"".join(digests))
+        found = whole.digest()
+    else:
+        found = _digest(path, make, 0, stored.size)
+    return f"size, {stored.algorithm.removeprefix('Checksum')}" if found == stored.expected else None
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's sha256 as Web UI shows it: hexadecimal, 64 digits."""
+    return _digest(path, hashlib.sha256, 0, path.stat().st_size).hex()
+
+
+def old_hash_of(path: Path) -> str:
+    """Return the eight digits by which early Web UIs named a checkpoint: of 64 KiB at 1 MiB."""
+    return _digest(path, hashlib.sha256, 0x100000, 0x10000).hex()[:8]
+
+
+def _digest(path: Path, make: Callable[[], _Digest], start: int, size: int) -> bytes:
+    digest = make()
+    with path.open("rb") as file:
+        file.seek(start)
+        for block in _blocks(file, size):
+            digest.update(block)
+    return digest.digest()
+
+
+def _blocks(file: Any, size: int) -> Iterator[bytes]:
+    while size > 0 and (block := file.read(min(size, BLOCK_BYTES))):
+        size -= len(block)
+        yield block
+
+
+def unusable(path: Path, *, name: str) -> str | None:
+    """Return why a file cannot be a model, None when nothing speaks against it.
+
+    A whole download of a broken upload poisons Web UI (`55-truncated-*`): it fails this job and each one
+    after it. What can be told for sure is told here: a safetensors file declares its own length, a zipped
+    checkpoint ends with its directory. Anything else is Web UI's to judge.
+    """
+    with path.open("rb") as file:
+        begin = file.read(len(_LFS))
+    if not begin:
+        return "it is empty"
+    if begin == _LFS:
+        return "it is a Git LFS pointer, not the file"
+    if begin.lstrip()[:1] == b"<":
+        return "it is a web page"
+    if begin.startswith(b"PK") and not zipfile.is_zipfile(path):
+        return "it is cut off: a zip archive without its directory"
+    return _cut_off(path) if name.lower().endswith((".safetensors", ".sft")) else None
+
+
+def _cut_off(path: Path) -> str | None:
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+            if length > MAX_HEADER_BYTES:
+                return None
+            text = file.read(length)
+        if len(text) < length and text.startswith(b"{"):
+            return "it is cut off within its header"
+        entries = json.loads(text)
+        ends = [int(entry["data_offsets"][1]) for key, entry in entries.items() if key != "__metadata__"]
+    except (struct.error, ValueError, AttributeError, KeyError, TypeError, IndexError):
+        return None
+    data = size - _LENGTH.size - length
+    if max(ends, default=0) > data:
+        return f"it is cut off: {max(ends):,} bytes of weights are declared, {data:,} are there"
+    return None

@@ -1,0 +1,47 @@
+"""The parts of models put together from their settings."""
+
+import threading
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from container.consumer.models.bucket import ModelBucket
+from container.consumer.models.finder import Finder
+from container.consumer.models.settings import ModelSettings
+from container.consumer.models.store import Fetcher, ModelStore
+from container.consumer.models.switch import Models
+from container.consumer.models.sync import Sync
+from container.consumer.models.transfer import CLASSIC_THREADS, S3Transfer
+from container.consumer.models.volume import Volume
+from container.consumer.models.weblists import WebLists, WebUiApi
+
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    max_pool_connections=CLASSIC_THREADS,
+)
+
+
+def wire_models(settings: ModelSettings, webui: WebUiApi, *, dynamic: bool) -> Models:
+    """Build what the worker needs. Without a bucket nothing is fetched."""
+    lists = WebLists(webui)
+    if settings.model_bucket:
+        bucket, fetcher = _fetching(settings)
+        store = ModelStore(Finder(bucket, fetcher.volume, lists), fetcher)
+    else:
+        store = ModelStore(Finder(None, None, lists), None)
+    return Models(store, webui, own=settings.model_filename, dynamic=dynamic)
+
+
+def wire_sync(settings: ModelSettings) -> Sync:
+    """Build what `sync-models` needs."""
+    return Sync(*_fetching(settings))
+
+
+def _fetching(settings: ModelSettings) -> tuple[ModelBucket, Fetcher]:
+    s3 = boto3.client("s3", config=_CONFIG)
+    bucket = ModelBucket(s3, settings.model_bucket, lookup_seconds=settings.model_lookup_seconds)
+    volume = Volume(Path(settings.model_dir), budget_bytes=settings.model_cache_bytes or None)
+    return bucket, Fetcher(bucket, volume, S3Transfer(s3), stop=threading.Event())

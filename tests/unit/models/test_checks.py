@@ -1,0 +1,128 @@
+"""A file is only a model when it arrived whole and can be one."""
+
+import base64
+import hashlib
+import json
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from awscrt import checksums
+
+from container.consumer.models.checks import Stored, arrived_whole, old_hash_of, unusable
+
+CONTENT = bytes(range(256)) * 64
+PART = 5000
+
+
+def of_parts(digest: Any) -> tuple[bytes, int]:
+    """Return a digest of the digests of parts, and their number."""
+    parts = [CONTENT[at : at + PART] for at in range(0, len(CONTENT), PART)]
+    return digest(b"".join(map(digest, parts))), len(parts)
+
+
+def crc32(data: bytes) -> bytes:
+    """Return the checksum as S3 writes it."""
+    return zlib.crc32(data).to_bytes(4, "big")
+
+
+def crc64(data: bytes) -> bytes:
+    """Return the checksum as S3 writes it."""
+    return checksums.crc64nvme(data).to_bytes(8, "big")
+
+
+def md5(data: bytes) -> bytes:
+    """Return the ETag of a single part."""
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def b64(value: bytes) -> str:
+    """Write bytes as a header does."""
+    return base64.b64encode(value).decode()
+
+
+MD5_PARTS, PARTS = of_parts(md5)
+HEADS = {
+    "size, MD5": {"ETag": f'"{md5(CONTENT).hex()}"'},
+    "size, MD5 of parts": {"ETag": f'"{MD5_PARTS.hex()}-{PARTS}"'},
+    "size, CRC32": {"ETag": '"x"', "ChecksumCRC32": b64(crc32(CONTENT))},
+    "size, CRC64NVME": {"ETag": '"x"', "ChecksumCRC64NVME": b64(crc64(CONTENT))},
+    "size, CRC32 of parts": {"ETag": '"x"', "ChecksumCRC32": f"{b64(of_parts(crc32)[0])}-{PARTS}"},
+    "size, SHA256": {"ETag": '"x"', "ChecksumSHA256": b64(hashlib.sha256(CONTENT).digest())},
+}
+
+
+@pytest.mark.parametrize("checked", HEADS)
+def test_checks_what_s3_keeps(tmp_path: Path, checked: str) -> None:
+    """Each kind of checksum is computed, and one changed byte is seen by each."""
+    head = {"ContentLength": len(CONTENT), **HEADS[checked]}
+    stored = Stored.of(head, {"ContentLength": PART} if Stored.needs_part_size(head) else {})
+    file = tmp_path / "part"
+    file.write_bytes(CONTENT)
+    assert arrived_whole(file, stored) == checked.removesuffix(" of parts")
+    file.write_bytes(CONTENT[:-1] + b"?")
+    assert arrived_whole(file, stored) is None
+    file.write_bytes(CONTENT[:-1])
+    assert arrived_whole(file, stored) is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"ETag": f'"{md5(b"ciphertext").hex()}"', "ServerSideEncryption": "aws:kms"},
+        {"ETag": '"no hash at all"'},
+        {"ETag": f'"{MD5_PARTS.hex()}-9"'},
+    ],
+)
+def test_says_when_only_the_size_is_known(tmp_path: Path, head: dict[str, Any]) -> None:
+    """An ETag is not always an MD5: with a KMS key, or of parts of unequal size."""
+    stored = Stored.of({"ContentLength": len(CONTENT), **head}, {"ContentLength": PART})
+    file = tmp_path / "part"
+    file.write_bytes(CONTENT)
+    assert arrived_whole(file, stored) == "size"
+
+
+def safetensors(weights: int) -> bytes:
+    """Make a file of that format."""
+    header = json.dumps({"a": {"dtype": "U8", "shape": [weights], "data_offsets": [0, weights]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(weights)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (safetensors(1000), None),
+        (safetensors(1000)[:-1], "cut off: 1,000 bytes of weights are declared, 999 are there"),
+        (safetensors(1000)[:20], "cut off within its header"),
+        (b"", "empty"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+        (b"anything else", None),
+    ],
+)
+def test_tells_what_cannot_be_a_model(tmp_path: Path, content: bytes, why: str | None) -> None:
+    """What is cut off or no model for sure never reaches Web UI, which it would poison."""
+    file = tmp_path / "part"
+    file.write_bytes(content)
+    found = unusable(file, name="m.safetensors")
+    assert found is None if why is None else why in str(found)
+
+
+def test_tells_a_checkpoint_archive_that_is_cut_off(tmp_path: Path) -> None:
+    """A pickled checkpoint is a zip archive, whose directory comes last."""
+    file = tmp_path / "part"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", CONTENT)
+    assert unusable(file, name="m.ckpt") is None
+    file.write_bytes(file.read_bytes()[:-40])
+    assert "cut off" in str(unusable(file, name="m.ckpt"))
+
+
+def test_knows_the_early_hash(tmp_path: Path) -> None:
+    """Early Web UIs hashed 64 KiB at 1 MiB."""
+    file = tmp_path / "m"
+    file.write_bytes(b"a" * 0x100000 + b"b" * 0x20000)
+    assert old_hash_of(file) == hashlib.sha256(b"b" * 0x10000).hexdigest()[:8]

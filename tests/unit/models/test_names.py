@@ -1,0 +1,90 @@
+"""A model's names are exact, and an error offers the nearest one."""
+
+import pytest
+
+from container.consumer.models.kinds import Kind, split_hash
+from container.consumer.models.names import Ambiguous, match, nearest, not_found
+from domain.errors import ErrorCode
+
+FILES = [
+    "v1-5-pruned-emaonly.safetensors",
+    "sub/nested-random.safetensors",
+    "Ünïcode 模型 [fp16] (v2).safetensors",
+    "both.ckpt",
+    "both.safetensors",
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        # The rows of 41-checkpoint-name-matching-post-options.
+        ("v1-5-pruned-emaonly.safetensors", FILES[0]),
+        ("v1-5-pruned-emaonly", FILES[0]),
+        ("sub/nested-random.safetensors", FILES[1]),
+        ("sub_nested-random", FILES[1]),
+        ("nested-random", FILES[1]),
+        ("nested-random.safetensors", None),
+        ("sub\\nested-random.safetensors", None),
+        ("V1-5-PRUNED-EMAONLY.safetensors", None),
+        ("v1-5", None),
+        ("/models/Stable-diffusion/v1-5-pruned-emaonly.safetensors", None),
+        # Spaces, brackets and letters of any alphabet are letters.
+        ("Ünïcode 模型 [fp16] (v2).safetensors", FILES[2]),
+        ("Ünïcode 模型 [fp16] (v2)", FILES[2]),
+        # The same model in two formats is one model.
+        ("both", "both.safetensors"),
+        ("both.ckpt", "both.ckpt"),
+    ],
+)
+def test_accepts_a_checkpoint_as_recorded(wanted: str, found: str | None) -> None:
+    """Exactly what a real Web UI accepted is accepted."""
+    assert match(Kind.CHECKPOINT, wanted, FILES) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "found"),
+    [
+        (Kind.LORA, "style v2", "anime/style v2.safetensors"),
+        (Kind.LORA, "style v2.safetensors", None),
+        (Kind.VAE, "style v2.safetensors", "anime/style v2.safetensors"),
+        (Kind.VAE, "style v2", None),
+        (Kind.UPSCALER, "style v2", "anime/style v2.safetensors"),
+    ],
+)
+def test_other_kinds_have_names_of_their_own(kind: Kind, wanted: str, found: str | None) -> None:
+    """A LoRA goes by its stem, a VAE by its file name, as Web UI looks them up."""
+    assert match(kind, wanted, ["anime/style v2.safetensors"]) == found
+
+
+def test_a_name_of_several_files_is_no_name() -> None:
+    """Which of two folders Web UI would take depends on the order of reading: neither is taken."""
+    with pytest.raises(Ambiguous) as several:
+        match(Kind.CHECKPOINT, "x", ["a/x.safetensors", "b/x.safetensors"])
+    assert several.value.names == ["a/x.safetensors", "b/x.safetensors"]
+    assert match(Kind.CHECKPOINT, "x", ["x.safetensors", "b/x.safetensors"]) == "x.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("m.safetensors [9d70df1b86]", ("m.safetensors", "9d70df1b86")),
+        ("m.safetensors [a069599b]", ("m.safetensors", "a069599b")),
+        ("m [fp16].safetensors", None),
+        ("m [NOTAHASH00]", None),
+    ],
+)
+def test_takes_only_a_hash_for_a_hash(name: str, split: tuple[str, str] | None) -> None:
+    """Brackets may be part of a name."""
+    assert split_hash(Kind.CHECKPOINT, name) == split
+
+
+def test_offers_the_nearest_name() -> None:
+    """A slip of the keyboard, and of the shift key, is told apart from a model that was never there."""
+    assert nearest("v1-5-pruned-emaonli.safetensors", FILES) == FILES[0]
+    assert nearest("BOTH.SAFETENSORS", FILES) == "both.safetensors"
+    assert nearest("quite another thing", FILES) is None
+    fault = not_found(Kind.CHECKPOINT, "v1-5-pruned-emaonli.safetensors", FILES, path="/x")
+    assert fault.code is ErrorCode.MODEL_NOT_FOUND
+    assert FILES[0] in fault.message
+    assert len(not_found(Kind.LORA, "x" * 10_000, FILES, path="/x").message) < 500

@@ -195,12 +195,8 @@ class Worker:
                 action()
             except TaskFailed as fault:
                 outcomes.failed(held, fault)
-            except Unsure as fault:
-                outcomes.passing(held, fault, tries=UNSURE_TRIES)
-            except WorkerLeaves:
-                outcomes.give_back(held, spend_try=False)
             except PassingFault as fault:
-                outcomes.passing(held, fault)
+                self._passing(held, fault)
             except (ClientError, BotoCoreError) as error:
                 log.warning("AWS did not serve a stage", exc_info=True, extra={"task_id": held.id})
                 outcomes.passing(held, PassingFault(ErrorCode.AWS_UNAVAILABLE, _name_of(error)))
@@ -220,6 +216,16 @@ class Worker:
             log.exception("a task could not be ended", extra={"task_id": held.id})
         held.settled.set()
         return False
+
+    def _passing(self, held: Held, fault: PassingFault) -> None:
+        """Give a task back for a fault that passes; one that is ours spends no try."""
+        outcomes = self._parts.outcomes
+        if isinstance(fault, WorkerLeaves):
+            outcomes.give_back(held, spend_try=False)
+        elif isinstance(fault, Unsure):
+            outcomes.passing(held, fault, tries=UNSURE_TRIES)
+        else:
+            outcomes.passing(held, fault)
 
     def _release(self, held: Held) -> None:
         """Give a task back that has not begun, with its try."""

@@ -1,0 +1,44 @@
+"""Every file of examples/ is a request that works as it stands, but for the picture on the internet."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.pipeline import Pipeline
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.json"))
+# The seed's.
+LINK = "https://huggingface.co/datasets/huggingface/documentation-images/resolve/main/diffusers/cat.png"
+IMAGES = {"v1alpha2-batch": 4, "v1alpha2-extra-batch-images": 2, "v1alpha1-extra-batch-images": 2}
+
+
+def _read(path: Path, picture: str, task_id: str) -> Any:
+    """Return the request with another picture, and with an id of this test."""
+    body = json.loads(path.read_text(encoding="utf-8").replace(LINK, picture))
+    if "task" in body:
+        body["task"]["metadata"]["id"] = task_id
+    else:
+        body["alwayson_scripts"]["id_task"] = task_id
+    return body
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_comes_to_its_images(pipeline: Pipeline, pictures: str, task_id: str, path: Path) -> None:
+    """It is accepted without a warning and completed."""
+    version = path.name.partition("-")[0]
+    answer = pipeline.submit(_read(path, f"{pictures}/cat.png", task_id), version)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["warnings"] == []
+    callback = pipeline.outcome(task_id)
+    assert callback["error"] is None
+    images = [link for link in callback["image_url"] if "-grid." not in link]
+    assert len(images) == IMAGES.get(path.stem, 1)
+
+
+def test_there_is_an_example_of_each_kind() -> None:
+    """Both versions, each task type."""
+    names = {path.stem for path in EXAMPLES}
+    kinds = ("text-to-image", "image-to-image", "extra-single-image", "extra-batch-images")
+    assert {f"{version}-{kind}" for version in ("v1alpha1", "v1alpha2") for kind in kinds} <= names

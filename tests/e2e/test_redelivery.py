@@ -75,6 +75,9 @@ def test_a_second_delivery_makes_no_second_image(pipeline: Pipeline, task_id: st
 
     _deliver_again(pipeline, message, times=3)
     _drain(pipeline)
+    # Whatever the copies made is told by now: this one's callback comes after it.
+    pipeline.submit(bodies.v1alpha2(f"{task_id}-after", "text-to-image", bodies.text()))
+    pipeline.outcome(f"{task_id}-after")
 
     assert (pipeline.objects(f"output/{task_id}/"), pipeline.row(task_id)) == before
     assert len(before[0]) == 2  # one image and one .out

@@ -143,6 +143,7 @@ def test_a_gif_is_recognised(pipeline: Pipeline, task_id: str) -> None:
         -1.5,
         12345678901234567890,
         True,
+        False,
         None,
         [],
         [1, [None, "x"]],

@@ -130,12 +130,11 @@ class Ahead:
             while (slot := self._reserve()) is not None:
                 if not self._fill(slot):
                     self._drop(slot)
-        except BaseException as failure:
+        except BaseException as failure:  # raised by `next`, in the thread that works
             log.exception("a thread that takes tasks broke")
             with self._change:
                 self._failure = failure
                 self._change.notify_all()
-            raise
 
     def _fill(self, slot: _Slot) -> bool:
         held = self._take()

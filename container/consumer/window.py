@@ -97,7 +97,8 @@ class Window:
         if not self._waiting:
             return None
         oldest = self._waiting[0]
-        due = oldest.overtaken >= self.max_overtakes or self.clock() - oldest.since >= self.max_seconds
+        waited = self.clock() - oldest.since
+        due = oldest.overtaken >= self.max_overtakes or waited >= self.max_seconds or self._chosen is None
         chosen = oldest if due else next(filter(self._fits, self._waiting), oldest)
         for waiting in self._waiting[: self._waiting.index(chosen)]:
             waiting.overtaken += 1

@@ -1,0 +1,70 @@
+"""Doubles of the consumer's ports."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from container.consumer.queue import Delivery
+from domain.message import Message
+from domain.task import Task, TaskType
+
+_numbers = itertools.count()
+
+
+def message(task_id: str = "t", *, content: dict[str, Any] | None = None, **task: Any) -> Message:
+    """Return a message of a task."""
+    values: dict[str, Any] = {
+        "id": task_id,
+        "runtime": "r",
+        "tasktype": TaskType.TEXT_TO_IMAGE,
+        "prefix": "output",
+        "context": None,
+        "content": content or {},
+        "api_version": "v1alpha2",
+    }
+    return Message(Task(**values | task), attempt="a1", submitted_at="2026-11-22T17:00:00.000Z")
+
+
+def delivery(body: str) -> Delivery:
+    """Return a reception of a message's body."""
+    number = next(_numbers)
+    return Delivery(message_id=f"m{number}", receipt_handle=f"h{number}", body=body)
+
+
+def of_checkpoint(task_id: str, checkpoint: str | None) -> Delivery:
+    """Return a reception of a task that names a checkpoint, or none."""
+    scripts = {"sd_model_checkpoint": checkpoint} if checkpoint else {}
+    return delivery(message(task_id, content={"alwayson_scripts": scripts}).encode())
+
+
+class FakeQueue:
+    """A queue in memory: what is received stays so until it is given back."""
+
+    def __init__(self, deliveries: Iterable[Delivery] = ()) -> None:
+        self.waiting = list(deliveries)
+        self.given_back: list[tuple[Delivery, int]] = []
+        self.waits: list[int] = []
+
+    def receive(self, *, wait_seconds: int, most: int = 1) -> list[Delivery]:
+        """Return the first messages, at most ten."""
+        self.waits.append(wait_seconds)
+        most = min(most, 10)
+        received, self.waiting = self.waiting[:most], self.waiting[most:]
+        return received
+
+    def extend(self, deliveries: Sequence[Delivery], seconds: int) -> None:
+        """Do nothing."""
+
+    def give_back(self, delivery: Delivery, seconds: int) -> None:
+        """Note it."""
+        self.given_back.append((delivery, seconds))
+
+    def delete(self, delivery: Delivery) -> None:
+        """Do nothing."""
+
+    def backlog(self) -> int:
+        """Return how many wait."""
+        return len(self.waiting)
+
+    def bury(self, delivery: Delivery) -> None:
+        """Do nothing."""

@@ -1,0 +1,130 @@
+"""Tasks come to the GPU just in time, and not before."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from container.consumer.ahead import Ahead
+from container.consumer.held import Held
+from container.consumer.pace import Pace
+from domain.row import Row
+from tests.unit.consumer.fakes import delivery, message
+
+SOON = 5.0
+"""Seconds that an event may take on a busy machine before a test gives up; none is waited for in vain."""
+
+
+class Line:
+    """Tasks to take, with a record of what was asked for."""
+
+    def __init__(self, *, prefetch: int = 2) -> None:
+        self.pace = Pace()
+        self.takes = threading.Semaphore(0)
+        self.taken = 0
+        self.released: list[Held] = []
+        self.preparing = threading.Semaphore(1000)
+        self.ahead = Ahead(
+            prefetch=prefetch,
+            pace=self.pace,
+            take=self.take,
+            prepare=self.prepare,
+            start=lambda _held: True,
+            release=self.released.append,
+        )
+
+    def take(self) -> Held | None:
+        """Return one more task."""
+        self.taken += 1
+        held = Held(delivery(""), message(f"t{self.taken}"), Row({"id": f"t{self.taken}"}))
+        self.takes.release()
+        return held
+
+    def prepare(self, _held: Held) -> bool:
+        """Wait until the test allows it."""
+        self.preparing.acquire()
+        return True
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    """Run a line, and stop it."""
+    made = Line()
+    yield made
+    made.ahead.stop()
+    made.preparing.release(1000)
+
+
+def test_a_first_task_comes_at_once(line: Line) -> None:
+    """An idle GPU waits for nothing but a message."""
+    line.ahead.start()
+    held = line.ahead.next(SOON)
+    assert held is not None
+    assert held.id == "t1"
+
+
+def test_no_task_is_taken_while_a_job_runs_whose_end_is_unknown(line: Line) -> None:
+    """Another GPU could start it now."""
+    line.ahead.start()
+    first = line.ahead.next(SOON)
+    line.pace.begin(1.0)  # the second task, taken while the GPU was idle, stays the only one
+    assert first is not None
+    line.takes.acquire(timeout=SOON)
+    while line.takes.acquire(timeout=0.3):
+        pass
+    assert line.taken <= 2
+
+
+def test_the_next_task_is_ready_when_the_job_ends(line: Line) -> None:
+    """Once a job's length is known, the one behind it is prepared in time."""
+    line.pace.begin(1.0)
+    line.pace.end(1.0, learn=True)  # it took no time: each next job is about to end
+    line.ahead.start()
+    assert line.ahead.next(SOON) is not None
+    line.pace.begin(1.0)
+    assert line.ahead.next(SOON) is not None
+
+
+def test_never_more_than_prefetch_are_held(line: Line) -> None:
+    """However short the jobs."""
+    line.pace.begin(1.0)
+    line.pace.end(1.0, learn=True)
+    line.ahead.start()
+    for _ in range(2):
+        assert line.takes.acquire(timeout=SOON)
+    assert not line.takes.acquire(timeout=0.3)
+    assert line.taken == 2
+
+
+def test_what_waits_is_given_back_on_leaving() -> None:
+    """Prepared or started, nothing is kept."""
+    line = Line()
+    line.pace.begin(1.0)
+    line.pace.end(1.0, learn=True)
+    line.ahead.start()
+    for _ in range(2):
+        assert line.takes.acquire(timeout=SOON)
+    line.ahead.stop()
+    line.ahead.release_started()
+    for thread in line.ahead._threads:
+        thread.join(SOON)
+    line.ahead.release_started()
+    assert len(line.released) == 2
+
+
+def test_a_broken_thread_is_not_silent() -> None:
+    """The worker must not go on with half of its hands."""
+    line = Line()
+    line.ahead._take = lambda: 1 / 0  # type: ignore[assignment,return-value]  # the fault
+    with pytest.raises(ZeroDivisionError):
+        line.ahead.start()
+        line.ahead.next(SOON)
+
+
+def test_in_a_row_means_one_at_a_time() -> None:
+    """`PREFETCH=0` has no threads."""
+    line = Line(prefetch=0)
+    line.ahead.start()
+    assert line.taken == 0
+    assert line.ahead.take_now() is not None
+    assert line.taken == 1

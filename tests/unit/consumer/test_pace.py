@@ -1,0 +1,86 @@
+"""Estimates of the running job's end."""
+
+from container.consumer.pace import Pace, job_units
+
+
+class Clock:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def learnt(clock: Clock, *, seconds: float, units: float) -> Pace:
+    """Return a pace that has seen one job."""
+    pace = Pace(clock)
+    pace.begin(units)
+    clock.now += seconds
+    pace.end(units, learn=True)
+    return pace
+
+
+def test_an_idle_gpu_is_free_now() -> None:
+    """Nothing runs."""
+    assert Pace().remaining() == 0.0
+
+
+def test_a_first_jobs_end_is_unknown_until_web_ui_says_something() -> None:
+    """Progress stays at 0.01 while a checkpoint loads (60-progress-during-job)."""
+    clock = Clock()
+    pace = Pace(clock)
+    pace.begin(10.0)
+    clock.now += 2.0
+    pace.observe(0.01)
+    assert pace.remaining() == float("inf")
+    pace.observe(0.5)
+    assert pace.remaining() == 2.0
+
+
+def test_a_jobs_end_follows_from_those_before_it() -> None:
+    """Twice the steps take twice as long."""
+    clock = Clock()
+    pace = learnt(clock, seconds=4.0, units=10.0)
+    pace.begin(20.0)
+    clock.now += 3.0
+    assert pace.remaining() == 5.0
+    assert pace.seconds_for(5.0) == 2.0
+
+
+def test_an_overdue_job_may_end_any_moment() -> None:
+    """Never a negative time."""
+    clock = Clock()
+    pace = learnt(clock, seconds=1.0, units=1.0)
+    pace.begin(1.0)
+    clock.now += 9.0
+    assert pace.remaining() == 0.0
+
+
+def test_an_interrupted_job_teaches_nothing() -> None:
+    """Its time is not a job's."""
+    clock = Clock()
+    pace = Pace(clock)
+    pace.begin(1.0)
+    clock.now += 5.0
+    pace.end(1.0, learn=False)
+    assert pace.seconds_for(1.0) == float("inf")
+
+
+def test_listeners_hear_of_every_change() -> None:
+    """Whoever waits on an estimate looks again."""
+    heard = []
+    pace = Pace()
+    pace.listen(lambda: heard.append(pace.remaining()))
+    pace.begin(1.0)
+    pace.end(1.0, learn=True)
+    assert len(heard) == 2
+
+
+def test_work_grows_with_steps_pixels_and_images() -> None:
+    """Also where numbers come as strings, as Web UI takes them."""
+    one = job_units({"steps": 10, "width": 512, "height": 512})
+    assert job_units({"steps": "20", "width": 512, "height": 512, "batch_size": 3}) == 6 * one
+    assert job_units({"steps": "many"}) > 0

@@ -116,8 +116,8 @@ def test_a_broken_thread_is_not_silent() -> None:
     """The worker must not go on with half of its hands."""
     line = Line()
     line.ahead._take = lambda: 1 / 0  # type: ignore[assignment,return-value]  # the fault
+    line.ahead.start()
     with pytest.raises(ZeroDivisionError):
-        line.ahead.start()
         line.ahead.next(SOON)
 
 

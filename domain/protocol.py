@@ -87,9 +87,11 @@ def resubmit(item: Mapping[str, Any], previous: Row) -> Transition:
 
 
 def mark_published(row: Row, now: datetime) -> Transition:
-    """Note that the message was published (again); a worker may have been faster than this note."""
-    conditions = (equals("attempt", row.attempt),)
-    return Transition("mark_published", conditions, set={"published_at": iso(now)}, remove=OWED)
+    """Note that the message was published (again).
+
+    Only while the task is active: a finished one owes its callback, and a late note would hide that.
+    """
+    return Transition("mark_published", _active(row.attempt), set={"published_at": iso(now)}, remove=OWED)
 
 
 def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -> Transition:

@@ -89,9 +89,10 @@ class Services(Steps):
                 row = self.rows.row(state.row)
                 held = bool(state.queue or state.dead)
                 phase = "idle"
-                if row.status.final and not row.told:
+                owed = row.text("owed") is not None  # the index that shows what nobody sent
+                if row.status.final and owed:
                     phase = "tell"
-                elif row.status is Status.QUEUED and (row.text("published_at") is None or not held):
+                elif row.status is Status.QUEUED and (owed or not held):
                     phase = "send"
                 yield (
                     "sweep reads",

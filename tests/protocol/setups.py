@@ -16,6 +16,7 @@ WHOLE = (
     _of("answers lost", 2, "answer crash expire", cancels=1),
     _of("given back", 3, "give bad draw expire"),
     _of("lost and published again", 2, "crash lost sweep"),
+    _of("lost and cancelled", 2, "crash lost", cancels=1),
     _of("delivered twice", 2, "crash twice"),
     _of("buried and expired", 2, "bury outlive crash"),
     _of("published by someone else", 2, "crash expire twice", direct=True),
@@ -168,7 +169,10 @@ _TAKEN_TWICE = _of(
 FOR_TRANSITION: dict[str, tuple[Setup, ...]] = {
     "submit": (_of("two submits", 0, "", digests="ab"),),
     "resubmit": (_of("two submits", 0, "", digests="ab"), _AGAIN),
-    "mark_published": (_of("a late note", 1, "crash", digests="ab", cancels=1),),
+    "mark_published": (
+        _of("a late note", 1, "crash", digests="ab", cancels=1),
+        _of("a late note of what was lost", 2, "crash lost", cancels=1),
+    ),
     "claim": (_ONE, _CANCEL, _LAST_TRY, _CLAIMING),
     "redraw": (_TAKEN, _TAKEN_OVER, _TAKEN_TWICE, _TAKEN_LATE),
     "renew": (_ONE, _PREPARING),

@@ -181,7 +181,7 @@ def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> 
 def _check_unchanged(meant: Row, before: Row, after: Row, name: str) -> None:
     if before.status.final:
         changed = {n for n in before.item.keys() | after.item if before.item.get(n) != after.item.get(n)}
-        if changed - {"told_at", "untold", "published_at"}:
+        if changed - {"told_at", "published_at", "owed", "owed_since"}:
             raise Violation(f"a finished row changed: {sorted(changed)}")
     if name == "tell" and before.told:
         raise Violation("the time of telling was written twice")

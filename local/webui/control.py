@@ -42,6 +42,7 @@ class Awaited(BaseModel):
     held: int = 0
     step: int = 0
     model_loads: int = 0
+    refusing: bool | None = None
     timeout: float = 30
 
 
@@ -83,10 +84,11 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
     @routes.get("/wait")
     async def wait(wanted: Annotated[Awaited, Query()]) -> dict[str, Any]:
         last = time.monotonic() + wanted.timeout
-        least = wanted.model_dump(exclude={"timeout"})
+        least = wanted.model_dump(exclude={"timeout", "refusing"})
         while True:
             counts = _counts(parts)
-            if all(counts[name] >= least[name] for name in least):
+            refusing = wanted.refusing in (None, parts.faults.refusing)
+            if refusing and all(counts[name] >= least[name] for name in least):
                 return counts
             if time.monotonic() > last:
                 raise HTTPException(408, f"waited for {least}, got {counts}")

@@ -58,6 +58,7 @@ class Faults:
         self._lock = threading.Lock()
         self._on: list[Fault] = []
         self._holding: list[Fault] = []
+        self.refusing = False  # set by the server, when it has done as `refuse` says
 
     def switch_on(self, fault: Fault) -> None:
         """Add a fault."""

@@ -1,9 +1,10 @@
 """LoRAs: files in the model directory, used by naming them in a prompt."""
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
+
+from local.webui.models import digest
 
 LORA_DIR = "Lora"
 NAMED = re.compile(r"<lora:([^:>]+)(?::[^>]*)?>")
@@ -21,7 +22,7 @@ def lora_hashes(prompt: str, model_dir: Path | None) -> str:
     """Name the LoRAs of a prompt that were found, with a hash; one that is missing is only logged."""
     files = {path.stem: path for path in _files(model_dir)}
     found = [name for name in NAMED.findall(prompt) if name in files]
-    return ", ".join(f"{name}: {hashlib.sha256(files[name].read_bytes()).hexdigest()[:12]}" for name in found)
+    return ", ".join(f"{name}: {digest(files[name])[:12]}" for name in found)
 
 
 def _files(model_dir: Path | None) -> list[Path]:

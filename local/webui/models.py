@@ -61,8 +61,7 @@ class Checkpoint:
     def measure(self) -> None:
         """Compute the hash of the content, as the first load does."""
         if self.sha256 is None:
-            with_content = self.path.read_bytes() if self.path else self.name.encode()
-            self.sha256 = hashlib.sha256(with_content).hexdigest()
+            self.sha256 = digest(self.path) if self.path else hashlib.sha256(self.name.encode()).hexdigest()
 
     def aliases(self) -> list[str]:
         """List the exact, case-sensitive names by which it can be asked for."""
@@ -150,6 +149,12 @@ class Checkpoints:
                     continue
                 found.append(checkpoint)
         return found
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _folders(root: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Start the stand-in as a process of its own, and talk to its /stand-in routes (standard library only)."""
+"""Start the stand-in as a process of its own, and talk to its /stand-in routes."""
 
 import contextlib
 import json
@@ -13,6 +13,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Any
 
+from local.guard import guard
 from local.webui.checkpoint_file import write_checkpoint
 
 READY = "stand-in ready"
@@ -105,6 +106,7 @@ class StandIn:
             status = self.process.wait(STOP_SECONDS)
         if self.process.stdout:
             self.process.stdout.close()
+        guard.release(self.process.pid)
         return status
 
 
@@ -124,7 +126,9 @@ def start(*, port: int = 0, log: IO[str] | int | None = None, **settings: Any) -
         text=True,
         cwd=ROOT,
         env=environment,
+        start_new_session=True,
     )
+    guard.watch(process.pid)
     try:
         line = _first_line(process)
         facts = dict(part.split("=", 1) for part in line.split() if "=" in part)
@@ -132,6 +136,7 @@ def start(*, port: int = 0, log: IO[str] | int | None = None, **settings: Any) -
     except BaseException:
         process.kill()
         process.wait(STOP_SECONDS)
+        guard.release(process.pid)
         raise
 
 

@@ -105,12 +105,11 @@ async def _serve(parts: Parts, main: Server, side: Server) -> None:
     while not (main.started and side.started):  # noqa: ASYNC110 -- uvicorn has no event for it
         await asyncio.sleep(REFUSAL_POLL_SECONDS)
     print(f"{READY} url={main.url} control={side.url} pid={os.getpid()} ({DISCLAIMER})", flush=True)
-    refusing = False
     while not serving[0].done():
         wanted = parts.faults.standing("refuse")
-        if wanted != refusing:
+        if wanted != parts.faults.refusing:
             await (main.refuse() if wanted else main.listen())
-            refusing = wanted
+            parts.faults.refusing = wanted
         await asyncio.sleep(REFUSAL_POLL_SECONDS)
     sys.exit(0)
 

@@ -8,6 +8,7 @@ from container.consumer.gpu import ReplaceWebUi
 from container.consumer.leaving import Departure
 from container.consumer.logs import log_to_stdout
 from container.consumer.models import sync
+from container.consumer.models.wiring import BadModelDir
 from container.consumer.settings import BadSettings, read_settings
 from container.consumer.wiring import wire
 from container.consumer.worker import Worker
@@ -31,7 +32,11 @@ def main() -> int:
         print(f"consumer: {bad}", file=sys.stderr)  # noqa: T201 - one line for a person
         return 2
     log_to_stdout(settings.log_level, runtime=settings.runtime_name)
-    parts = wire(settings)
+    try:
+        parts = wire(settings)
+    except BadModelDir as bad:
+        print(f"consumer: {bad}", file=sys.stderr)  # noqa: T201 - one line for a person
+        return 2
 
     def give_all_back() -> None:
         for held in parts.heartbeat.held():

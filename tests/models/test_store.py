@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from awscrt.exceptions import AwsCrtError
 
 from container.consumer.models.locks import Stopped
 from container.consumer.models.store import ModelStore
@@ -355,6 +356,26 @@ def test_both_transfers_fetch_alike(aws: Emulator, shelf: Shelf, tmp_path: Path,
     store._finder.find(checkpoint("gone"))
     shelf.s3.delete_object(Bucket=shelf.bucket, Key=f"{CKPT}/gone.safetensors")
     assert failure(lambda: store.ensure(checkpoint("gone"))).code is ErrorCode.MODEL_NOT_FOUND
+
+
+class BrokenManager:
+    """A CRT that does not get through."""
+
+    def download(self, *_: Any, **__: Any) -> Any:
+        """Fail as for a bucket of another region."""
+        raise AwsCrtError(
+            14343, "AWS_ERROR_S3_INVALID_RESPONSE_STATUS", "Invalid response status from request"
+        )
+
+
+def test_threads_do_what_the_crt_does_not(aws: Emulator, shelf: Shelf) -> None:
+    """A fault of the CRT alone costs one warning, not the task."""
+    shelf.put(f"{CKPT}/m.ckpt", bytes(1000))
+    transfer = S3Transfer(aws.client("s3"))
+    transfer._crt = BrokenManager()
+    shelf.store(transfer=transfer).ensure(checkpoint("m"))
+    assert shelf.files() == [f"{CKPT}/m.ckpt"]
+    assert not transfer.by_crt
 
 
 def test_stops_when_the_worker_leaves(shelf: Shelf, tmp_path: Path) -> None:

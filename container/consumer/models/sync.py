@@ -128,16 +128,28 @@ class Sync:
 
 def main() -> int:
     """Run the command; return its exit status."""
-    from container.consumer.models.wiring import wire_sync  # noqa: PLC0415 - clients are built here only
-
     try:
         settings = ModelSettings.read()
-        log_to_stdout(settings.log_level, runtime=settings.runtime_name)
+    except ValueError as bad:
+        return _end(str(bad))
+    log_to_stdout(settings.log_level, runtime=settings.runtime_name)
+    return run(settings)
+
+
+def run(settings: ModelSettings) -> int:
+    """Fetch what the settings list, and print the exit line; return the exit status."""
+    from container.consumer.models.wiring import BadModelDir, wire_sync  # noqa: PLC0415 - it wires this module
+
+    try:
         if not settings.model_bucket:
             print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)  # noqa: T201 - the exit line
             return 0
         print(wire_sync(settings).run(own=settings.model_filename, folders=settings.folders), flush=True)  # noqa: T201
-    except (CannotSync, ValueError) as why:
-        print(f"sync-models: {why}", file=sys.stderr, flush=True)  # noqa: T201 - one line for a person
-        return 1
+    except (CannotSync, BadModelDir) as why:
+        return _end(str(why))
     return 0
+
+
+def _end(why: str) -> int:
+    print(f"sync-models: {why}", file=sys.stderr, flush=True)  # noqa: T201 - one line for a person
+    return 1

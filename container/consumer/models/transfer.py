@@ -62,12 +62,13 @@ class S3Transfer:
     """Fetch by boto3's transfer manager; safe for use from several threads.
 
     boto3's own switch to the CRT (`preferred_transfer_client`) ignores the client's endpoint, and is off for
-    all but one process of a machine: the manager is made here, of the same parts. `crt` False, or a platform
-    without the CRT, takes the threads of Python instead.
+    all but one process of a machine: the manager is made here, of the same parts. Python's threads do it with
+    `crt` False, on a platform without the CRT, and where the CRT fails and they do not.
     """
 
     def __init__(self, s3: "S3Client", *, crt: bool = True) -> None:
-        self._manager = (_crt_manager(s3) if crt else None) or create_transfer_manager(
+        self._crt = _crt_manager(s3) if crt else None
+        self._threads = create_transfer_manager(
             s3,
             TransferConfig(
                 preferred_transfer_client="classic",
@@ -79,27 +80,47 @@ class S3Transfer:
     @property
     def by_crt(self) -> bool:
         """Tell whether the CRT does it."""
-        return HAS_CRT and isinstance(self._manager, CRTTransferManager)
+        return self._crt is not None
 
     def fetch(
         self, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
     ) -> None:
         """Write an object to a path. Raise Gone, DiskFull, Stopped or PassingFault."""
-        watch = _Watch(on_bytes)
-        try:
-            future = self._manager.download(bucket, key, str(to), subscribers=[watch])
-            while not watch.done.wait(STOP_POLL_SECONDS):
-                if stop.is_set():
-                    future.cancel()
-            future.result()
-        except Exception as error:
-            if stop.is_set():
-                raise Stopped from None
-            raise _told(error) from error
+        crt = self._crt
+        if crt is not None:
+            try:
+                _download(crt, bucket, key, to, on_bytes=on_bytes, stop=stop)
+            except PassingFault as fault:
+                # The CRT follows no redirect to another region, for one: what botocore can do is tried too.
+                _log.warning("the CRT did not fetch %s: %s", key, fault.message)
+            else:
+                return
+        _download(self._threads, bucket, key, to, on_bytes=on_bytes, stop=stop)
+        if crt is not None:
+            _log.warning("boto3's threads fetch models from now on: they did what the CRT did not")
+            self._crt = None
 
     def close(self) -> None:
-        """End the manager's threads."""
-        self._manager.shutdown()
+        """End the managers' threads."""
+        for manager in (self._crt, self._threads):
+            if manager is not None:
+                manager.shutdown()
+
+
+def _download(
+    manager: Any, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
+) -> None:
+    watch = _Watch(on_bytes)
+    try:
+        future = manager.download(bucket, key, str(to), subscribers=[watch])
+        while not watch.done.wait(STOP_POLL_SECONDS):
+            if stop.is_set():
+                future.cancel()
+        future.result()
+    except Exception as error:
+        if stop.is_set():
+            raise Stopped from None
+        raise _told(error) from error
 
 
 class _Watch(BaseSubscriber):

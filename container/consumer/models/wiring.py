@@ -24,6 +24,10 @@ _CONFIG = Config(
 )
 
 
+class BadModelDir(ValueError):  # noqa: N818 - printed as one line
+    """Say that the volume cannot be written to."""
+
+
 def wire_models(settings: ModelSettings, webui: WebUiApi, *, dynamic: bool) -> Models:
     """Build what the worker needs. Without a bucket nothing is fetched."""
     lists = WebLists(webui)
@@ -43,5 +47,8 @@ def wire_sync(settings: ModelSettings) -> Sync:
 def _fetching(settings: ModelSettings) -> tuple[ModelBucket, Fetcher]:
     s3 = boto3.client("s3", config=_CONFIG)
     bucket = ModelBucket(s3, settings.model_bucket, lookup_seconds=settings.model_lookup_seconds)
-    volume = Volume(Path(settings.model_dir), budget_bytes=settings.model_cache_bytes or None)
+    try:
+        volume = Volume(Path(settings.model_dir), budget_bytes=settings.model_cache_bytes or None)
+    except OSError as error:
+        raise BadModelDir(f"MODEL_DIR: {error.strerror}: {settings.model_dir}") from None
     return bucket, Fetcher(bucket, volume, S3Transfer(s3), stop=threading.Event())

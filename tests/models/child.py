@@ -1,0 +1,60 @@
+"""A consumer's store as a process of its own: `python -m tests.models.child whole|half|use NAME`.
+
+It says `ready`, waits for a line, has the checkpoint of that name, and says how many objects it fetched. With
+`half` it says `half` when half a file has arrived, and then hangs; with `use` it keeps the model until told.
+"""
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from container.consumer.models.bucket import ModelBucket
+from container.consumer.models.finder import Finder
+from container.consumer.models.store import Fetcher, ModelStore
+from container.consumer.models.transfer import S3Transfer
+from container.consumer.models.volume import Volume
+from container.consumer.models.weblists import WebLists
+from tests.models.conftest import FakeWebUi, checkpoint
+
+
+class Counting:
+    """Fetch for real, or half of it."""
+
+    def __init__(self, inner: S3Transfer, *, half: bool) -> None:
+        self.inner = inner
+        self.half = half
+        self.count = 0
+
+    def fetch(self, bucket: str, key: str, to: Path, **more: Any) -> None:
+        """Fetch, and hang half-way if told so."""
+        self.count += 1
+        self.inner.fetch(bucket, key, to, **more)
+        if self.half:
+            os.truncate(to, to.stat().st_size // 2)
+            print("half", flush=True)  # noqa: T201 - the parent waits for it
+            threading.Event().wait()
+
+
+def main() -> None:
+    """Do as the arguments say."""
+    mode, name = sys.argv[1:]
+    s3 = boto3.client("s3")
+    transfer = Counting(S3Transfer(s3, crt=False), half=mode == "half")
+    volume = Volume(Path(os.environ["MODEL_DIR"]), budget_bytes=int(os.environ["MODEL_CACHE_BYTES"]))
+    bucket = ModelBucket(s3, os.environ["MODEL_BUCKET"])
+    fetcher = Fetcher(bucket, volume, transfer, stop=threading.Event())
+    store = ModelStore(Finder(bucket, volume, WebLists(FakeWebUi())), fetcher)
+    print("ready", flush=True)  # noqa: T201 - the parent waits for it
+    sys.stdin.readline()
+    (store.activate if mode == "use" else store.ensure)(checkpoint(name))
+    print(transfer.count, flush=True)  # noqa: T201 - the parent reads it
+    if mode == "use":
+        sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    main()

@@ -167,7 +167,7 @@ def one_at_a_time(replay: Replay) -> None:
     replay.expect("61-concurrent-log", replay.control.stats()["most_at_once"], 1, "jobs at once")
 
 
-@story("66b-*", load_seconds=0.3)
+@story("66b-*", load_seconds=1.0)  # long enough to be looked at on a machine with much to do
 def interrupts_while_loading(replay: Replay) -> None:
     """While a model loads, `job_count` is -1; an interrupt then leaves no image at all."""
     replay.send("99-healthy")

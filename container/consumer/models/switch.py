@@ -127,12 +127,9 @@ class Models:
         """Tell whether the option is as we left it: a Web UI that was started anew has its first one."""
         try:
             options = self._webui.get(OPTIONS)
-        except TaskFailed:
+        except (TaskFailed, PassingFault):
+            # One bad option makes the answer a 500 (40-options-get-after-wrong-type).
             return False
-        except PassingFault as fault:
-            if fault.code is ErrorCode.WEBUI_UNAVAILABLE:
-                raise
-            return False  # one bad option makes the whole answer a 500 (40-options-get-after-wrong-type)
         return isinstance(options, dict) and options.get(OPTION) == name
 
 

@@ -69,23 +69,23 @@ def build(
         shutil.copytree(_source(package), output / package, ignore=_LEFT_OUT)
 
 
-def source_hash(packages: Iterable[str], lock: Path, target: Target) -> str:
+def source_hash(packages: Iterable[str], lock: Path, target: Target, *, root: Path = ROOT) -> str:
     """Hash exactly what `build` reads."""
     digest = hashlib.sha256(_dependencies_key(lock, target).encode())
     for package in packages:
-        source = _source(package)
+        source = _source(package, root)
         for folder, folders, files in os.walk(source):
             folders[:] = sorted(set(folders) - _LEFT_OUT(folder, folders))
             for name in sorted(set(files) - _LEFT_OUT(folder, files)):
                 path = Path(folder) / name
                 content = path.read_bytes()
-                digest.update(f"{path.relative_to(ROOT).as_posix()}\0{len(content)}\0".encode())
+                digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
                 digest.update(content)
     return digest.hexdigest()
 
 
-def _source(package: str) -> Path:
-    source = ROOT / package
+def _source(package: str, root: Path = ROOT) -> Path:
+    source = root / package
     if not (source / "__init__.py").is_file():
         raise ValueError(f"the function's code lists the package {package!r}, and there is no such package")
     return source

@@ -1,5 +1,6 @@
 """The consumer's image, built from the repository's root by an allow-list."""
 
+from pathlib import Path
 from typing import Final
 
 from aws_cdk import aws_ecr_assets as assets
@@ -11,10 +12,10 @@ from infra.code import ROOT
 _COPIED: Final = ("domain", "adapters", "container")
 
 
-def consumer_image(scope: Construct, id_: str) -> assets.DockerImageAsset:
+def consumer_image(scope: Construct, id_: str, *, root: Path = ROOT) -> assets.DockerImageAsset:
     """Return the image asset; Docker builds it when it is published, not at synthesis."""
     for package in _COPIED:
-        if not (ROOT / package / "__init__.py").is_file():
+        if not (root / package / "__init__.py").is_file():
             raise ValueError(
                 f"the consumer's image lists the package {package!r}, and there is no such package"
             )
@@ -22,7 +23,7 @@ def consumer_image(scope: Construct, id_: str) -> assets.DockerImageAsset:
     return assets.DockerImageAsset(
         scope,
         id_,
-        directory=str(ROOT),
+        directory=str(root),
         file="container/consumer/Dockerfile",
         platform=assets.Platform.LINUX_AMD64,
         exclude=["*", *kept, "**/__pycache__", "**/*.pyc", "**/*.md", "**/requirements.in"],

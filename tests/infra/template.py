@@ -1,0 +1,52 @@
+"""A CloudFormation template, asked for what it holds."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Template:
+    """The body of a template; resources are found by type and by a part of their logical id."""
+
+    body: dict[str, Any]
+
+    def resources(self, type_: str, containing: str = "") -> dict[str, dict[str, Any]]:
+        """Return resources of a type (`AWS::` may be left out) by logical id."""
+        wanted = f"AWS::{type_.removeprefix('AWS::')}"
+        return {
+            name: each
+            for name, each in self.body["Resources"].items()
+            if each["Type"] == wanted and containing in name
+        }
+
+    def properties(self, type_: str, containing: str = "") -> list[dict[str, Any]]:
+        """Return the properties of all resources of a type."""
+        return [each.get("Properties", {}) for each in self.resources(type_, containing).values()]
+
+    def one(self, type_: str, containing: str = "") -> dict[str, Any]:
+        """Return the properties of the only resource that fits."""
+        (found,) = self.properties(type_, containing)
+        return found
+
+    def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every statement of every role's policy, with the policy's logical id."""
+        for name, policy in self.resources("IAM::Policy").items():
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs' values by name."""
+        return {name: output["Value"] for name, output in self.body["Outputs"].items()}
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a policy's one-or-many as many."""
+    return value if isinstance(value, list) else [value]
+
+
+def text(value: Any) -> str:
+    """Write a value with its references, so that parts of it can be looked for."""
+    return value if isinstance(value, str) else json.dumps(value)

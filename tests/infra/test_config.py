@@ -1,0 +1,151 @@
+"""`config.yaml`: what is accepted, and one line for each mistake."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.config import InvalidConfigError, load, parse
+from tests.infra.conftest import ANCESTOR, ROOT
+
+RUNTIME = "name: r, modelFilename: m.safetensors"
+
+
+def test_the_file_of_this_repository_is_the_seeds_deployment() -> None:
+    """One static runtime as the seed's page calls it, one dynamic one, nothing ignored."""
+    settings, notices = load(ROOT / "config.yaml")
+    static, dynamic = settings.models_runtime
+    assert (static.name, static.model_filename, static.dynamic_model) == (
+        "sdruntime",
+        "v1-5-pruned-emaonly.safetensors",
+        False,
+    )
+    assert dynamic.dynamic_model
+    assert notices == []
+
+
+def test_the_ancestors_file_is_read_as_it_is() -> None:
+    """Each of its keys is either taken over or told as ignored, with its path."""
+    settings, notices = load(ANCESTOR)
+    (runtime,) = settings.models_runtime
+    assert settings.stack_name == "sdoneks"
+    assert settings.model_bucket_arn == "arn:aws:s3:::sdoneks-model-bucket-51a6"
+    assert runtime.instance_types == ("g6.2xlarge", "g5.2xlarge")
+    assert (runtime.capacity.on_demand, runtime.capacity.spot) == (True, True)
+    assert runtime.scaling.model_dump() == {
+        "queue_length": 10,
+        "min_replica_count": 0,
+        "max_replica_count": 5,
+        "cooldown_period": 300,
+    }
+    assert notices == [
+        "clusterComponents: ignored, it means nothing on ECS",
+        "modelsRuntime[0].namespace: ignored, it means nothing on ECS",
+        "modelsRuntime[0].extraValues.karpenter.nodeTemplate: ignored, it means nothing on ECS",
+    ]
+
+
+def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
+    """`scaling`, `instanceTypes` and `capacity` stand directly under a runtime."""
+    nested = (
+        "modelsRuntime: [{name: r, modelFilename: m, extraValues: {runtime: {scaling: {queueLength: 3}},"
+        " karpenter: {provisioner: {instanceType: [g5.xlarge], capacityType: {spot: true, onDemand: false}}}}}]"
+    )
+    flat = (
+        "modelsRuntime: [{name: r, modelFilename: m, scaling: {queueLength: 3},"
+        " instanceTypes: [g5.xlarge], capacity: {spot: true, onDemand: false}}]"
+    )
+    assert parse(nested)[0] == parse(flat)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "(top): found null; allowed: a mapping with modelsRuntime"),
+        ("- a", '(top): found ["a"]; allowed: a mapping with modelsRuntime'),
+        ("stackName: a", "modelsRuntime: found nothing; allowed: this key is needed"),
+        ("modelsRuntime: []", "modelsRuntime: found []; allowed: at least 1 of them"),
+        ("modelsRuntime: [3]", "modelsRuntime[0]: found 3; allowed: a mapping"),
+        (f"modelsRuntime: [{{{RUNTIME}, typ: x}}]", 'modelsRuntime[0].typ: found "x"; allowed: no such key'),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, type: comfyui}}]",
+            "modelsRuntime[0].type: found \"comfyui\"; allowed: 'sdwebui'",
+        ),
+        (
+            "modelsRuntime: [{name: a b, modelFilename: m}]",
+            'modelsRuntime[0].name: found "a b"; allowed: text that matches ^[A-Za-z][A-Za-z0-9-]{0,39}$',
+        ),
+        (
+            "modelsRuntime: [{name: r}]",
+            'modelsRuntime[0]: found {"name": "r"}; allowed: a runtime without dynamicModel needs a modelFilename',
+        ),
+        (
+            "modelsRuntime: [{name: r, modelFilename: a/../b}]",
+            'modelsRuntime[0]: found {"name": "r", "modelFilename": "a/../b"}; '
+            "allowed: modelFilename must not leave the model folder",
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, extraValues: {{runtime: {{scaling: {{queueLength: '3'}}}}}}}}]",
+            'modelsRuntime[0].extraValues.runtime.scaling.queueLength: found "3"; allowed: a valid integer',
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, capacity: {{spot: maybe}}}}]",
+            'modelsRuntime[0].capacity.spot: found "maybe"; allowed: true, false or a weight from 0 to 1000',
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, capacity: {{onDemand: 0}}}}]",
+            'modelsRuntime[0].capacity: found {"onDemand": 0}; allowed: one of onDemand and spot must be on',
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, scaling: {{}}, extraValues: {{runtime: {{scaling: {{}}}}}}}}]",
+            "modelsRuntime[0].extraValues.runtime.scaling: found beside scaling; allowed: one of the two",
+        ),
+        (
+            f"APIGW: {{throttle: {{rateLimit: .nan}}}}\nmodelsRuntime: [{{{RUNTIME}}}]",
+            "APIGW.throttle.rateLimit: found NaN; allowed: a finite number",
+        ),
+        (
+            f"modelBucketArn: my-bucket\nmodelsRuntime: [{{{RUNTIME}}}]",
+            'modelBucketArn: found "my-bucket"; allowed: text that matches '
+            "^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, scaling: {{minReplicaCount: 6}}}}]",
+            'modelsRuntime[0].scaling: found {"minReplicaCount": 6}; '
+            "allowed: minReplicaCount must not be above maxReplicaCount",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(text: str, fault: str) -> None:
+    """Path of the key, what was found, what is allowed."""
+    with pytest.raises(InvalidConfigError) as refused:
+        parse(text)
+    assert refused.value.faults == [fault]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """Nobody mends a file one line at a time."""
+    with pytest.raises(InvalidConfigError) as refused:
+        parse("stackName: 1\nlogLevel: LOUD\nmodelsRuntime: [{name: r, type: x, modelFilename: m}]")
+    assert [fault.split(":")[0] for fault in refused.value.faults] == [
+        "stackName",
+        "modelsRuntime[0].type",
+        "logLevel",
+    ]
+
+
+def test_two_runtimes_of_one_name_are_refused() -> None:
+    """A task names its runtime: the name must lead to one."""
+    with pytest.raises(InvalidConfigError, match="must differ; twice: r"):
+        parse(f"modelsRuntime: [{{{RUNTIME}}}, {{{RUNTIME}}}]")
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    """YAML itself would keep the last one in silence."""
+    with pytest.raises(InvalidConfigError, match="the key 'stackName' stands twice"):
+        parse(f"stackName: a\nstackName: b\nmodelsRuntime: [{{{RUNTIME}}}]")
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    """`CDK_CONFIG_PATH` may be mistyped."""
+    with pytest.raises(InvalidConfigError, match="cannot be read"):
+        load(tmp_path / "none.yaml")

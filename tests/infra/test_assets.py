@@ -120,7 +120,7 @@ def asset_for_this_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", HANDLERS)
 def test_a_handler_imports_where_nothing_else_is_installed(asset_for_this_host: Path, name: str) -> None:
-    """The emulator lends functions its own packages, which would hide a missing one; here is no site-packages."""
+    """The emulator lends functions its own packages, which would hide a missing one."""
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import importlib;"
         "assert callable(importlib.import_module(sys.argv[2]).handler)"

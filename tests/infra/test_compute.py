@@ -8,6 +8,8 @@ from container.consumer.settings import Settings
 from tests.infra.conftest import Synthesis
 from tests.infra.template import Template, text
 
+_TMP = "/tmp"  # noqa: S108 - a mount point in a container
+
 pytestmark = pytest.mark.xdist_group("infra")
 
 
@@ -38,7 +40,11 @@ def test_web_ui_is_probed_where_the_recordings_answer(compute: Template) -> None
     """Under /sdapi (`/` answers too early), within what ECS allows of start, interval and retries."""
     check = _containers(compute)["webui"]["HealthCheck"]
     assert "http://127.0.0.1:8080/sdapi/v1/memory" in check["Command"][1]
-    assert (check["StartPeriod"] <= 300, check["Interval"] <= 300, check["Retries"] <= 10) == (True, True, True)
+    assert (check["StartPeriod"] <= 300, check["Interval"] <= 300, check["Retries"] <= 10) == (
+        True,
+        True,
+        True,
+    )
 
 
 def test_the_consumer_may_take_its_time_and_web_ui_not(compute: Template) -> None:
@@ -78,11 +84,14 @@ def test_the_three_share_the_models(compute: Template) -> None:
     containers = _containers(compute)
     assert _mounts(containers["sync-models"]) == {
         "models": "/models",
-        "tmp": "/tmp",
+        "tmp": _TMP,
         "webui-settings": "/opt/sd-on-ecs",
     }
-    assert _mounts(containers["webui"]) == {"models": "/opt/ml/code/models", "webui-settings": "/opt/sd-on-ecs"}
-    assert _mounts(containers["consumer"]) == {"models": "/models", "tmp": "/tmp"}
+    assert _mounts(containers["webui"]) == {
+        "models": "/opt/ml/code/models",
+        "webui-settings": "/opt/sd-on-ecs",
+    }
+    assert _mounts(containers["consumer"]) == {"models": "/models", "tmp": _TMP}
     for name in ("sync-models", "consumer"):
         assert containers[name]["ReadonlyRootFilesystem"] is True
 
@@ -160,7 +169,10 @@ def test_a_deployment_cannot_stop_or_move_what_works(compute: Template) -> None:
     for service in compute.properties("ECS::Service"):
         assert "DesiredCount" not in service
         assert service["AvailabilityZoneRebalancing"] == "DISABLED"
-        assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+        assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {
+            "Enable": True,
+            "Rollback": True,
+        }
         assert service["EnableExecuteCommand"] is False
 
 

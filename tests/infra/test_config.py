@@ -48,7 +48,8 @@ def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
     """`scaling`, `instanceTypes` and `capacity` stand directly under a runtime."""
     nested = (
         "modelsRuntime: [{name: r, modelFilename: m, extraValues: {runtime: {scaling: {queueLength: 3}},"
-        " karpenter: {provisioner: {instanceType: [g5.xlarge], capacityType: {spot: true, onDemand: false}}}}}]"
+        " karpenter: {provisioner:"
+        " {instanceType: [g5.xlarge], capacityType: {spot: true, onDemand: false}}}}}]"
     )
     flat = (
         "modelsRuntime: [{name: r, modelFilename: m, scaling: {queueLength: 3},"
@@ -76,12 +77,17 @@ def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
         ),
         (
             "modelsRuntime: [{name: r}]",
-            'modelsRuntime[0]: found {"name": "r"}; allowed: a runtime without dynamicModel needs a modelFilename',
+            (
+                'modelsRuntime[0]: found {"name": "r"}; '
+                "allowed: a runtime without dynamicModel needs a modelFilename"
+            ),
         ),
         (
             "modelsRuntime: [{name: r, modelFilename: a/../b}]",
-            'modelsRuntime[0]: found {"name": "r", "modelFilename": "a/../b"}; '
-            "allowed: modelFilename must not leave the model folder",
+            (
+                'modelsRuntime[0]: found {"name": "r", "modelFilename": "a/../b"}; '
+                "allowed: modelFilename must not leave the model folder"
+            ),
         ),
         (
             f"modelsRuntime: [{{{RUNTIME}, extraValues: {{runtime: {{scaling: {{queueLength: '3'}}}}}}}}]",
@@ -105,13 +111,17 @@ def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
         ),
         (
             f"modelBucketArn: my-bucket\nmodelsRuntime: [{{{RUNTIME}}}]",
-            'modelBucketArn: found "my-bucket"; allowed: text that matches '
-            "^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+            (
+                'modelBucketArn: found "my-bucket"; allowed: text that matches '
+                "^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+            ),
         ),
         (
             f"modelsRuntime: [{{{RUNTIME}, scaling: {{minReplicaCount: 6}}}}]",
-            'modelsRuntime[0].scaling: found {"minReplicaCount": 6}; '
-            "allowed: minReplicaCount must not be above maxReplicaCount",
+            (
+                'modelsRuntime[0].scaling: found {"minReplicaCount": 6}; '
+                "allowed: minReplicaCount must not be above maxReplicaCount"
+            ),
         ),
     ],
 )

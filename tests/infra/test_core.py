@@ -15,7 +15,6 @@ from domain.limits import (
 )
 from functions.environment import ApiEnvironment
 from infra.rest_api import ROUTES
-
 from tests.infra.conftest import Synthesis
 from tests.infra.template import Template, text
 
@@ -28,7 +27,9 @@ RUNTIMES = ["sdruntime", "sddynamic"]
 def test_a_queue_gets_the_tasks_of_its_runtime_as_they_are(core: Template, runtime: str) -> None:
     """The subscription filters by the attribute, delivers raw, and has a dead-letter queue of its own."""
     (queue,) = core.resources("SQS::Queue", f"{runtime}Queue")
-    (subscription,) = (each for each in core.properties("SNS::Subscription") if queue in text(each["Endpoint"]))
+    (subscription,) = (
+        each for each in core.properties("SNS::Subscription") if queue in text(each["Endpoint"])
+    )
     assert subscription["FilterPolicy"] == {"runtime": [runtime]}
     assert subscription["RawMessageDelivery"] is True
     assert "Undelivered" in text(subscription["RedrivePolicy"]["deadLetterTargetArn"])

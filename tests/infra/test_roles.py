@@ -45,7 +45,12 @@ def _allowed(template: Template, role: str, action: str) -> str:
 
 def test_a_worker_reaches_its_own_queue_only(compute: Template) -> None:
     """Neither the messages nor the dead-letter queue of another runtime."""
-    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:SendMessage"):
+    for action in (
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:ChangeMessageVisibility",
+        "sqs:SendMessage",
+    ):
         resources = _allowed(compute, "sdruntimeRole", action)
         assert "sdruntime" in resources
         assert "sddynamic" not in resources

@@ -2,10 +2,12 @@
 
 import logging
 import sys
-from typing import Final
+from collections.abc import Callable
+from functools import partial
 
 from container.consumer.gpu import ReplaceWebUi
-from container.consumer.leaving import Departure
+from container.consumer.held import Held
+from container.consumer.leaving import REPLACE_WEBUI, Departure
 from container.consumer.logs import log_to_stdout
 from container.consumer.models import sync
 from container.consumer.models.wiring import BadModelDir
@@ -14,9 +16,6 @@ from container.consumer.wiring import wire
 from container.consumer.worker import Worker
 
 log = logging.getLogger(__name__)
-
-REPLACE_WEBUI: Final = 75
-"""Exit status that ECS ignores, so that it replaces the whole task (design, section 5); EX_TEMPFAIL."""
 
 
 def main() -> int:
@@ -38,10 +37,11 @@ def main() -> int:
         print(f"consumer: {bad}", file=sys.stderr)  # noqa: T201 - one line for a person
         return 2
 
-    def give_all_back() -> None:
-        for held in parts.heartbeat.held():
-            parts.outcomes.give_back(held, spend_try=False)
-        parts.window.give_back()
+    def give_back(held: Held) -> None:
+        parts.outcomes.give_back(held, spend_try=False)
+
+    def give_all_back() -> list[Callable[[], None]]:
+        return [parts.window.give_back, *(partial(give_back, held) for held in parts.heartbeat.held())]
 
     departure = Departure(
         parts.gpu, parts.pace, leave_seconds=settings.leave_seconds, give_all_back=give_all_back

@@ -16,6 +16,9 @@ MARGIN: Final = 1.5
 """Times the usual time that preparing takes: its spread is small beside the wait that it saves."""
 
 SLACK_SECONDS: Final = 0.03
+CLOSE_SECONDS: Final = 10
+"""A long poll lasts 5 s; what it brings must be given back, or it stays invisible until its timeout."""
+
 RECHECK_SECONDS: Final = 0.5
 """The longest wait on an estimate before it is looked at again."""
 
@@ -80,6 +83,14 @@ class Ahead:
             self._open = False
             self._change.notify_all()
 
+    def close(self) -> None:
+        """Take no further task, give back what has not begun, and wait for what is being received."""
+        self.stop()
+        self.release_started()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(CLOSE_SECONDS)
+
     def pause(self) -> None:
         """Take nothing while SD Web UI is not ready, and give back what waits for it."""
         with self._change:
@@ -95,8 +106,12 @@ class Ahead:
 
     def release_started(self) -> None:
         """Give back what was started and not sent."""
-        while (held := self.next(0)) is not None:
-            self._release(held)
+        with self._change:
+            started = [slot for slot in self._slots if slot.started]
+            self._slots = [slot for slot in self._slots if not slot.started]
+        for slot in started:
+            if slot.held is not None:
+                self._release(slot.held)
 
     def next(self, wait_seconds: float) -> Held | None:
         """Return the next started task, or None after `wait_seconds`; raise what broke a thread."""

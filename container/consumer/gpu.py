@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -16,6 +18,9 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 30
 """How long an interrupted job may take to its next step before Web UI counts as hung."""
+
+INTERRUPT_AGAIN_SECONDS: Final = 0.5
+"""An interrupt that arrives before Web UI has begun the job is forgotten by it: `begin` clears the flag."""
 
 
 class ReplaceWebUi(Exception):  # noqa: N818 - an order
@@ -40,6 +45,11 @@ class Gpu:
         self._lock = threading.Lock()
         self._current: Held | None = None
         self._stopping = False
+        self._when_stuck: Callable[[str], None] = lambda _reason: None
+
+    def when_stuck(self, action: Callable[[str], None]) -> None:
+        """Call `action`, with the reason, when a job does not stop although it was interrupted."""
+        self._when_stuck = action
 
     def infer(self, held: Held) -> tuple[bytes, str | None]:
         """Return Web UI's unread answer and the checkpoint it must have used (None: any).
@@ -56,14 +66,12 @@ class Gpu:
             self._stopping = False
         held.progress = 0.0
         self._pace.begin(held.units)
-        done = False
+        answer: bytes | None = None
         try:
             with held.timed("inference"):
                 answer = self._webui.run(PATHS[task.tasktype], held.body)
-            done = True
         except InferenceTimedOut:
             self._stop_hung(held)
-            raise TaskFailed(ErrorCode.INFERENCE_TIMEOUT, "SD Web UI did not finish in time.") from None
         except (TaskFailed, PassingFault) as fault:
             self._models.failed(fault)
             raise
@@ -71,11 +79,13 @@ class Gpu:
             with self._lock:
                 self._current = None
                 stopped = self._stopping
-            self._pace.end(held.units, learn=done and not stopped)
+            self._pace.end(held.units, learn=answer is not None and not stopped)
             held.progress = None
             held.body = b""
-        if stopped or self._was_interrupted():
+        if stopped or (answer is not None and self._was_interrupted()):
             raise Interrupted
+        if answer is None:
+            raise TaskFailed(ErrorCode.INFERENCE_TIMEOUT, "SD Web UI did not finish in time.")
         return answer, checkpoint
 
     def observe(self) -> float | None:
@@ -94,20 +104,33 @@ class Gpu:
         self._models.leave()
 
     def stop(self, held: Held) -> None:
-        """Interrupt `held` if it is the one that runs."""
+        """Begin to interrupt `held` if it is the one that runs; `infer` then raises Interrupted."""
         with self._lock:
-            if self._current is not held:
+            if self._current is not held or self._stopping:
                 return
             self._stopping = True
-            try:
-                self._webui.interrupt()
-            except (PassingFault, TaskFailed):
-                log.warning("SD Web UI took no interrupt", exc_info=True, extra={"task_id": held.id})
+        # Beside the caller, which is the heartbeat or a departure: a Web UI that hangs must not hold them up.
+        threading.Thread(target=self._interrupt, args=(held,), name="interrupt", daemon=True).start()
 
     @property
     def current(self) -> Held | None:
         """Return the task that runs."""
         return self._current
+
+    def _interrupt(self, held: Held) -> None:
+        """Interrupt until the job has stopped; say so when it does not."""
+        deadline = time.monotonic() + self._stop_seconds
+        while time.monotonic() < deadline:
+            with self._lock:
+                if self._current is not held:
+                    return
+                try:
+                    self._webui.interrupt()
+                except (PassingFault, TaskFailed) as fault:
+                    log.warning("SD Web UI took no interrupt", extra={"reason": fault.message})
+            time.sleep(INTERRUPT_AGAIN_SECONDS)
+        if self._current is held:
+            self._when_stuck(f"an interrupted job did not stop within {self._stop_seconds:g} s")
 
     def _was_interrupted(self) -> bool:
         """Tell whether anyone interrupted the job: half an image comes with 200 too (62-interrupted-job)."""
@@ -121,5 +144,5 @@ class Gpu:
         log.warning("inference timed out", extra={"task_id": held.id})
         with suppress(PassingFault, TaskFailed):  # decided by what follows
             self._webui.interrupt()
-        if not self._webui.wait_idle(seconds=self._stop_seconds):
+        if not self._webui.wait_idle(stop=threading.Event(), seconds=self._stop_seconds):
             raise ReplaceWebUi(f"a job did not stop within {self._stop_seconds:g} s")

@@ -82,9 +82,15 @@ class Heartbeat:
             return list(self._held)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            self.beat()
-            self._last_beat = time.monotonic()
+        try:
+            while not self._stop.wait(self._interval):
+                self.beat()
+                self._last_beat = time.monotonic()
+        except Exception:
+            log.exception("the heartbeat broke: nothing in hand may be worked on")
+            for held in self.held():
+                held.lost.set()
+                self._on_stop(held)
 
     def beat(self) -> None:
         """Renew everything in hand once."""

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,8 @@ class Intake:
     runtime: str
     worker: str
     lease_seconds: int
+    protect: Callable[[], bool]
+    """Called before each claim; False where ECS wants this task to end."""
     counts_receptions: bool = False
     """Without a table, `ApproximateReceiveCount` stands in for tries."""
 
@@ -46,6 +49,9 @@ class Intake:
 
     def _accept(self, delivery: Delivery, message: Message | None) -> Held | None:
         """Claim a delivered task, or do with the message what its row asks for."""
+        if not self.protect():
+            self.queue.give_back(delivery, 0)
+            return None
         if message is None or message.task.runtime != self.runtime:
             log.warning("message is not ours: to the dead-letter queue")
             self.queue.bury(delivery)

@@ -1,7 +1,10 @@
 """How a task in hand ends: finished and told, or given back."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.litter import Litter
 from container.consumer.held import Held, LetGo
@@ -32,6 +35,7 @@ class Outcomes:
     callbacks: Callbacks
     store: Store
     litter: Litter
+    first_delay_seconds: int = FIRST_DELAY_SECONDS
 
     def completed(self, held: Held, stored: Stored) -> None:
         """Finish a task with its images."""
@@ -53,7 +57,7 @@ class Outcomes:
         if held.row.tries >= tries:
             self.failed(held, fault)
             return
-        delay = min(FIRST_DELAY_SECONDS * 2 ** max(held.row.tries - 1, 0), MAX_DELAY_SECONDS)
+        delay = min(self.first_delay_seconds * 2 ** max(held.row.tries - 1, 0), MAX_DELAY_SECONDS)
         met = {"code": fault.code.value, "message": fault.message}
         self.give_back(held, spend_try=True, delay_seconds=delay, met=met)
 
@@ -104,8 +108,17 @@ class Outcomes:
         held.row = written.row
         extra = {"task_id": held.id, "attempt": held.row.attempt, "status": status.value}
         log.info("task finished", extra=extra | {"seconds": held.seconds, "error": error})
-        self.tell(written.row)
-        self.queue.delete(held.delivery)
+        self._conclude(held, written.row)
+
+    def _conclude(self, held: Held, row: Row) -> None:
+        """Tell, and delete the message; what fails now is done by whoever receives the message again."""
+        try:
+            self.tell(row)
+            self.queue.delete(held.delivery)
+        except (ClientError, BotoCoreError):
+            log.warning("outcome not told yet", exc_info=True, extra={"task_id": held.id})
+            with suppress(ClientError, BotoCoreError):
+                self.queue.give_back(held.delivery, self.first_delay_seconds)
 
     def _ours(self, held: Held, row: Row) -> bool:
         return row.attempt == held.row.attempt and row.fence == held.row.fence and not row.status.final

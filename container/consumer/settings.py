@@ -3,6 +3,7 @@
 from pydantic import Field, ValidationError
 
 from container.consumer.models.settings import ModelSettings, told
+from container.consumer.outcomes import FIRST_DELAY_SECONDS
 from domain.limits import VISIBILITY_SECONDS
 
 
@@ -32,6 +33,10 @@ class Settings(ModelSettings):
     """Send a callback with status `running` when the GPU takes a task."""
     leave_seconds: float = Field(default=75, gt=0, le=90)
     """How long a leaving worker lets its running job end: spot gives 120 s, of which 90 are planned for."""
+    retry_delay_seconds: int = Field(default=FIRST_DELAY_SECONDS, ge=0, le=300)
+    """What a task waits after its first passing fault; doubled for each further one."""
+    ecs_agent_uri: str = ""
+    """Set by ECS in each container: the agent's endpoint, for task protection."""
 
     @property
     def readable_buckets(self) -> frozenset[str]:

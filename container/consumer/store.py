@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,9 +65,9 @@ class Store:
             warnings.append(f"SD Web UI returned {count} of {asked} images.")
 
         def write(stored: Stored, fence: str) -> None:
-            receipts = list(
-                self._pool.map(lambda image: self._image(held, stored, fence, image, answer), images)
-            )
+            uploads = [self._pool.submit(self._image, held, stored, fence, one, answer) for one in images]
+            wait(uploads)  # all of them, also when one fails: what is removed then must be there
+            receipts = [upload.result() for upload in uploads]
             numbered = [r for r, image in zip(receipts, images, strict=True) if image.number is not None]
             stored.images = [s3_uri(self._bucket, receipt["key"]) for receipt in numbered]
             out: dict[str, Any] = answer.kept | {"images": receipts, "seconds": _rounded(held.seconds)}

@@ -44,6 +44,7 @@ class Window:
     max_seconds: float
     consumers: Callable[[], int] = lambda: 1
     clock: Callable[[], float] = time.monotonic
+    receive_seconds: int = RECEIVE_SECONDS
     _waiting: list[Waiting] = field(default_factory=list)
     _chosen: str | None = None
     _backlog: int = 0
@@ -80,7 +81,7 @@ class Window:
         room = self._share() - have
         if room <= 0:
             return
-        for delivery in self.queue.receive(wait_seconds=0 if have else RECEIVE_SECONDS, most=room):
+        for delivery in self.queue.receive(wait_seconds=0 if have else self.receive_seconds, most=room):
             try:
                 message = Message.decode(delivery.body)
             except BadMessage:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -20,12 +21,14 @@ from container.consumer.pace import Pace
 from container.consumer.ports import State
 from container.consumer.preparation import Preparation
 from container.consumer.prepare import LinkedInputs
+from container.consumer.protection import Protection
 from container.consumer.queue import SqsQueue
 from container.consumer.roll_call import RollCall
 from container.consumer.settings import Settings
 from container.consumer.store import Store
 from container.consumer.unrecorded import Unrecorded
 from container.consumer.webui.client import WebUi
+from container.consumer.webui.health import Health
 from container.consumer.window import Window
 from container.consumer.worker import Parts
 from domain.routing import Runtime
@@ -36,7 +39,14 @@ ATTEMPTS = 5
 """What botocore tries before a stage sees an error; the lease is renewed beside it."""
 
 
-def wire(settings: Settings) -> Parts:
+class Clients(Protocol):
+    """Make clients of AWS's services, as `boto3.client` does."""
+
+    def __call__(self, service: Any, /, *, config: Config) -> Any:
+        """Return a client."""
+
+
+def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
     """Build clients and parts; nothing is received before the worker runs."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,
@@ -44,12 +54,12 @@ def wire(settings: Settings) -> Parts:
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=20,
     )
-    s3 = boto3.client("s3", config=config)
-    dynamodb = boto3.client("dynamodb", config=config)
+    s3 = client("s3", config=config)
+    dynamodb = client("dynamodb", config=config)
     table = Table(dynamodb, settings.task_table) if settings.task_table else None
     state: State = table or Unrecorded()
     queue = SqsQueue(
-        boto3.client("sqs", config=config),
+        client("sqs", config=config),
         settings.task_queue_url,
         visibility_seconds=settings.visibility_seconds,
     )
@@ -72,17 +82,29 @@ def wire(settings: Settings) -> Parts:
         if roll_call:
             roll_call.answer(seconds=settings.visibility_seconds)
 
-    callbacks = Results(boto3.client("sns", config=config), settings.result_topic_arn, table)
+    callbacks = Results(client("sns", config=config), settings.result_topic_arn, table)
     webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
     models = wire_models(settings, webui, dynamic=settings.dynamic_model)
     store = Store(s3, settings.output_bucket, state)
     litter = Litter(s3, settings.output_bucket)
-    outcomes = Outcomes(queue, state, callbacks, store, litter)
+    outcomes = Outcomes(queue, state, callbacks, store, litter, settings.retry_delay_seconds)
     pace = Pace()
     gpu = Gpu(webui, models, pace)
+    heartbeat = Heartbeat(
+        queue,
+        state,
+        lease_seconds=settings.visibility_seconds,
+        observe=gpu.observe,
+        on_stop=gpu.stop,
+        waiting=window.deliveries,
+        at_work=at_work,
+    )
+    protection = Protection(settings.ecs_agent_uri, busy=lambda: bool(heartbeat.held()))
     return Parts(
         webui=webui,
         gpu=gpu,
+        health=Health(webui),
+        protection=protection,
         pace=pace,
         window=window,
         intake=Intake(
@@ -93,6 +115,7 @@ def wire(settings: Settings) -> Parts:
             runtime=settings.runtime_name,
             worker=worker,
             lease_seconds=settings.visibility_seconds,
+            protect=protection.acquire,
             counts_receptions=table is None,
         ),
         preparation=Preparation(
@@ -115,15 +138,7 @@ def wire(settings: Settings) -> Parts:
         ),
         store=store,
         outcomes=outcomes,
-        heartbeat=Heartbeat(
-            queue,
-            state,
-            lease_seconds=settings.visibility_seconds,
-            observe=gpu.observe,
-            on_stop=gpu.stop,
-            waiting=window.deliveries,
-            at_work=at_work,
-        ),
+        heartbeat=heartbeat,
         state=state,
         callbacks=callbacks,
         lease_seconds=settings.visibility_seconds,

@@ -19,10 +19,12 @@ from container.consumer.outcomes import UNSURE_TRIES, Outcomes
 from container.consumer.pace import Pace
 from container.consumer.ports import Callbacks, State
 from container.consumer.preparation import Preparation
+from container.consumer.protection import Protection
 from container.consumer.store import Store
 from container.consumer.webui.answer import read_answer
 from container.consumer.webui.client import WebUi
 from container.consumer.webui.faults import Poisoned, Unsure
+from container.consumer.webui.health import Health
 from container.consumer.window import Window
 from domain.clock import now
 from domain.errors import ErrorCode, PassingFault, TaskFailed
@@ -46,6 +48,8 @@ class Parts:
 
     webui: WebUi
     gpu: Gpu
+    health: Health
+    protection: Protection
     pace: Pace
     window: Window
     intake: Intake
@@ -66,6 +70,8 @@ class Worker:
     def __init__(self, parts: Parts, leaving: threading.Event) -> None:
         self._parts = parts
         self._leaving = leaving
+        self._poisonings = 0
+        self._healed = False
         self._storing = threading.BoundedSemaphore(STORING_AT_ONCE)
         self._finisher = ThreadPoolExecutor(STORING_AT_ONCE, thread_name_prefix="finish")
         self._ahead = Ahead(
@@ -81,7 +87,9 @@ class Worker:
         """Work until `leaving` is set; raise ReplaceWebUi when this Web UI is of no more use."""
         self._await_webui()
         self._parts.heartbeat.start()
+        self._parts.protection.start()
         self._ahead.start()
+        threading.Thread(target=self._let_go_when_leaving, name="leaving", daemon=True).start()
         try:
             while not self._leaving.is_set():
                 if not self._parts.heartbeat.alive:
@@ -90,15 +98,24 @@ class Worker:
                 if held is not None:
                     self._one(held)
         finally:
-            self._ahead.stop()
-            self._ahead.release_started()
+            self._ahead.close()
             self._finisher.shutdown(wait=True)
             for held in self._parts.heartbeat.held():
                 self._release(held)
             self._parts.window.give_back()
             self._parts.heartbeat.stop()
+            self._parts.protection.stop()
+
+    def _let_go_when_leaving(self) -> None:
+        """Give back what has not started as soon as the order to leave comes: the job may run for a while."""
+        self._leaving.wait()
+        self._ahead.close()
+        self._parts.window.give_back()
 
     def _take(self) -> Held | None:
+        if self._parts.protection.refused and not self._parts.protection.acquire():
+            self._leaving.wait(1)  # a deployment waits for this task's end: nothing more is received
+            return None
         try:
             held = self._parts.intake.take()
         except (ClientError, BotoCoreError):
@@ -121,30 +138,52 @@ class Worker:
 
     def _one(self, held: Held) -> None:
         """Run one job, and leave its answer to the finisher."""
-        webui_is_well = True
+        if self._leaving.is_set():
+            self._release(held)
+            return
         try:
             answer, checkpoint = self._parts.gpu.infer(held)
-        except Poisoned:
-            log.warning("SD Web UI is poisoned: it fails every job", extra={"task_id": held.id})
-            self._release(held)
-            raise ReplaceWebUi("poisoned by a checkpoint that failed to load") from None
         except ReplaceWebUi as order:
             fault = PassingFault(ErrorCode.INFERENCE_TIMEOUT, str(order))
             self._finish(held, lambda: self._parts.outcomes.passing(held, fault, tries=UNSURE_TRIES))
             raise
         except Interrupted:
             self._finish(held, lambda: self._interrupted(held))
-        except PassingFault as fault:
-            webui_is_well = fault.code is not ErrorCode.WEBUI_UNAVAILABLE
-            self._finish(held, _raising(fault))
+        except (TaskFailed, PassingFault) as fault:
+            self._failed(held, fault)
         except Exception as error:  # noqa: BLE001 - `_stage` knows what follows from each
             self._finish(held, _raising(error))
         else:
+            self._healed = False
             self._finish(held, lambda: self._store(held, answer, checkpoint))
-        if not webui_is_well:
+        self._parts.protection.job_ended()
+
+    def _failed(self, held: Held, fault: TaskFailed | PassingFault) -> None:
+        """End a job that failed; see first whether it is SD Web UI that fails, whatever it is asked."""
+        unsure = isinstance(fault, Unsure)
+        if isinstance(fault, Poisoned) or (unsure and not self._parts.health.works()):
+            self._release(held)
+            self._recover()
+            return
+        self._finish(held, _raising(fault))
+        if fault.code is ErrorCode.WEBUI_UNAVAILABLE:
             self._ahead.pause()
             self._await_webui()
             self._ahead.resume()
+
+    def _recover(self) -> None:
+        """Heal a Web UI that fails every job; raise ReplaceWebUi when it helped not, or not for long."""
+        self._poisonings += 1
+        log.warning("SD Web UI is poisoned: it fails every job", extra={"poisonings": self._poisonings})
+        self._ahead.pause()
+        self._await_webui()
+        if self._leaving.is_set():
+            return
+        if self._healed or not self._parts.health.heal():
+            raise ReplaceWebUi("poisoned by a checkpoint that failed to load")
+        log.info("SD Web UI works again", extra={"poisonings": self._poisonings})
+        self._healed = True
+        self._ahead.resume()
 
     def _finish(self, held: Held, action: Callable[[], None]) -> None:
         """Run `action` beside the GPU (after it with `PREFETCH=0`), with a bound on what waits there."""
@@ -236,9 +275,8 @@ class Worker:
         """Wait until Web UI answers and runs nothing; raise ReplaceWebUi when it never does."""
         webui = self._parts.webui
         ready = webui.wait_ready(stop=self._leaving, seconds=WEBUI_BOOT_SECONDS)
-        if self._leaving.is_set():
-            return
-        if not ready or not webui.wait_idle(seconds=WEBUI_BOOT_SECONDS):
+        idle = ready and webui.wait_idle(stop=self._leaving, seconds=WEBUI_BOOT_SECONDS)
+        if not idle and not self._leaving.is_set():
             raise ReplaceWebUi(f"SD Web UI was not ready within {WEBUI_BOOT_SECONDS} s")
 
 

@@ -1,5 +1,6 @@
 """SD Web UI's HTTP API, as far as the consumer uses it."""
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -8,7 +9,9 @@ from typing import Any, Final
 import httpx
 
 from container.consumer.webui.faults import fault_of
-from domain.errors import ErrorCode, PassingFault
+from domain.errors import ErrorCode, PassingFault, TaskFailed
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 5
 PROBE_SECONDS: Final = 10
@@ -19,6 +22,10 @@ KEEPALIVE_SECONDS: Final = 5
 
 READY_PATH: Final = "/sdapi/v1/memory"
 """Answers only when the API is there, unlike `/` (83-webui-readiness-race)."""
+
+
+class Gone(PassingFault):
+    """Say that nothing listens where Web UI was: whatever it ran, it runs no more."""
 
 
 class InferenceTimedOut(Exception):  # noqa: N818 - what happened
@@ -113,16 +120,21 @@ class WebUi:
             stop.wait(poll_seconds)
         return False
 
-    def wait_idle(self, *, seconds: float, poll_seconds: float = 0.1) -> bool:
-        """Wait until no job runs; return False when one still does after `seconds`."""
+    def wait_idle(self, *, stop: threading.Event, seconds: float, poll_seconds: float = 0.1) -> bool:
+        """Wait until no job runs; return False after `seconds`, or when `stop` is set.
+
+        A Web UI that hangs may still run its job; one that is gone does not.
+        """
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while not stop.is_set() and time.monotonic() < deadline:
             try:
                 if not self.progress().running:
                     return True
-            except PassingFault:
-                return not self.ready()  # a Web UI that is gone runs nothing
-            time.sleep(poll_seconds)
+            except Gone:
+                return True
+            except (PassingFault, TaskFailed) as fault:
+                log.info("SD Web UI does not tell whether it runs a job", extra={"reason": fault.message})
+            stop.wait(poll_seconds)
         return False
 
     def close(self) -> None:
@@ -142,4 +154,5 @@ class WebUi:
 
 
 def _unreachable(error: httpx.HTTPError) -> PassingFault:
-    return PassingFault(ErrorCode.WEBUI_UNAVAILABLE, f"SD Web UI did not answer: {type(error).__name__}.")
+    kind = Gone if isinstance(error, httpx.ConnectError) else PassingFault
+    return kind(ErrorCode.WEBUI_UNAVAILABLE, f"SD Web UI did not answer: {type(error).__name__}.")

@@ -36,7 +36,7 @@ _CALLERS_TYPES: Final = frozenset(
 )
 _CALLERS_TEXTS: Final = re.compile(
     r"Invalid encoded image|Invalid image url|Requests not allowed|Request to local resource not allowed"
-    r"|Invalid image format|Overflow when unpacking|negative dimension|must be non-negative"
+    r"|bad number of images passed|Overflow when unpacking|negative dimension|must be non-negative"
     r"|padded input size|could not find upscaler|Could not find checkpoint|image file is truncated"
     r"|cannot identify image file|has no attribute 'startswith'|Script '.*' not found",
 )

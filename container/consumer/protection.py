@@ -1,0 +1,164 @@
+"""ECS task protection: no scale-in and no deployment ends this task while it works.
+
+AWS, "Amazon ECS task scale-in protection endpoint": a PUT to the agent is answered with `protection`, with
+`failure` (which has a `Reason`), or with `error`.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx
+
+log = logging.getLogger(__name__)
+
+PATH: Final = "/task-protection/v1/state"
+
+MINUTES: Final = 30
+"""How long ECS keeps a protection that nobody renews: longer than any job may take, so that a worker that
+hangs does not hold up a deployment for long."""
+
+RENEW_SECONDS: Final = MINUTES * 60 / 2
+
+RELEASE_AFTER_SECONDS: Final = 600
+"""Under a continuous backlog, protection is let go at a job's end this often: a deployment gets its turn."""
+
+IDLE_SECONDS: Final = 5
+"""How long nothing is in hand before protection is released: shorter gaps would cost two calls each."""
+
+REFUSED_SECONDS: Final = 10
+"""How soon it is asked for again after ECS refused it."""
+
+BROKEN_SECONDS: Final = 60
+"""The same when the agent does not answer or may not protect: then work goes on without."""
+
+CALL_SECONDS: Final = 5
+LOOK_SECONDS: Final = 1
+
+BLOCKED: Final = "DEPLOYMENT_BLOCKED"
+
+
+class Protection:
+    """Protect this ECS task while it has something in hand; without an endpoint, do nothing.
+
+    `acquire` comes before each claim and costs a call only where protection is not held. Everything else runs
+    in a thread beside the work.
+    """
+
+    def __init__(
+        self,
+        agent_uri: str,
+        *,
+        busy: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self._agent_uri = agent_uri
+        self._busy = busy
+        self._clock = clock
+        self._look_seconds = look_seconds
+        self._http = httpx.Client(timeout=CALL_SECONDS, trust_env=False)
+        self._lock = threading.Lock()
+        self._held = False
+        self._since = 0.0
+        self._renewed = 0.0
+        self._last_busy = 0.0
+        self._refused = False
+        self._ask_again = 0.0
+        self._wake = threading.Event()
+        self._job_ended = False
+        self._stopped = False
+
+    def start(self) -> None:
+        """Begin to renew and release; a daemon thread, which ends with the process."""
+        if self._agent_uri:
+            threading.Thread(target=self._run, name="protection", daemon=True).start()
+
+    def acquire(self) -> bool:
+        """Protect the task; return False when a deployment waits for it: then nothing may be claimed.
+
+        Where the agent cannot say (no answer, no permission), work goes on unprotected.
+        """
+        if not self._agent_uri:
+            return True
+        with self._lock:
+            self._last_busy = self._clock()
+            if self._held:
+                return True
+            if self._clock() >= self._ask_again:
+                self._protect()
+                self._since = self._renewed
+            return self._held or not self._refused
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether ECS refused protection when last asked: then nothing should be received."""
+        return self._refused
+
+    def job_ended(self) -> None:
+        """Note that a job has ended, which is when protection may be let go."""
+        self._job_ended = True
+        self._wake.set()
+
+    def release(self) -> None:
+        """Let the task be ended."""
+        with self._lock:
+            if self._held and self._put(protect=False) is not None:
+                self._held = False
+
+    def stop(self) -> None:
+        """Release protection for good."""
+        self._stopped = True
+        self._wake.set()
+        self.release()
+
+    def look(self) -> None:
+        """Renew or release once, as the time has come."""
+        now = self._clock()
+        ended, self._job_ended = self._job_ended, False
+        if self._busy():
+            self._last_busy = now
+        if not self._held:
+            return
+        if now - self._last_busy >= IDLE_SECONDS:
+            self.release()
+        elif ended and now - self._since >= RELEASE_AFTER_SECONDS:
+            log.info("protection let go between two jobs")
+            self.release()
+        elif now - self._renewed >= RENEW_SECONDS:
+            with self._lock:
+                self._protect()
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self._wake.wait(self._look_seconds)
+            self._wake.clear()
+            if not self._stopped:
+                self.look()
+
+    def _protect(self) -> None:
+        answer = self._put(protect=True)
+        reason = ((answer or {}).get("failure") or {}).get("Reason")
+        self._held = bool(((answer or {}).get("protection") or {}).get("ProtectionEnabled"))
+        self._refused = reason == BLOCKED
+        self._renewed = self._clock()
+        if self._held:
+            self._ask_again = 0.0
+            return
+        self._ask_again = self._clock() + (REFUSED_SECONDS if self._refused else BROKEN_SECONDS)
+        log.warning(
+            "task protection was not granted", extra={"reason": reason or (answer or {}).get("error")}
+        )
+
+    def _put(self, *, protect: bool) -> dict[str, Any] | None:
+        body: dict[str, Any] = {"ProtectionEnabled": protect}
+        if protect:
+            body["ExpiresInMinutes"] = MINUTES
+        try:
+            answer = self._http.put(f"{self._agent_uri.rstrip('/')}{PATH}", json=body).json()
+        except (httpx.HTTPError, ValueError) as error:
+            log.warning("ECS's agent did not answer", extra={"reason": type(error).__name__})
+            return None
+        return answer if isinstance(answer, dict) else None

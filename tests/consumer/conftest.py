@@ -1,0 +1,46 @@
+"""Fixtures of the consumer's tests: all in one process, for they share an emulator and a stand-in."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.emulator import Emulator
+from local.webui.process import StandIn
+from local.webui.process import running as stand_in
+from tests.consumer.aws import Cloud, make_cloud
+
+FAST = {"step_seconds": 0.01, "load_seconds": 0.02, "extra_seconds": 0.01}
+
+
+@pytest.fixture
+def cloud(aws: Emulator) -> Cloud:
+    """Return one runtime's resources, made for this test."""
+    return make_cloud(aws)
+
+
+@pytest.fixture(scope="session")
+def shared_webui() -> Iterator[StandIn]:
+    """Run a stand-in for all tests that do not break it."""
+    with stand_in(**FAST) as running:
+        yield running
+
+
+@pytest.fixture
+def webui(shared_webui: StandIn) -> Iterator[StandIn]:
+    """Return a stand-in without faults."""
+    yield shared_webui
+    shared_webui.control.clear()
+
+
+@pytest.fixture
+def task_id(request: pytest.FixtureRequest) -> str:
+    """Return an id that no other test uses, and that says whose it is."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+    return name.strip("-")[:100]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Send these tests to one process."""
+    for item in items:
+        if item.path.parent.name in ("consumer", "faults"):
+            item.add_marker(pytest.mark.xdist_group("consumer"))

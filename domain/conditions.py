@@ -36,8 +36,7 @@ class OneOf:
 
     def holds(self, item: Mapping[str, Any]) -> bool:
         """Evaluate against a row."""
-        present = item.get(self.attribute)  # absent is equal to nothing, as in DynamoDB
-        return present is not None and present in self.values
+        return item.get(self.attribute) in self.values
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 API Gateway's event carries the API key itself (`identity.apiKey`), presigned links are keys too, and an
 exception's text may quote the request; so events are never logged, and exceptions by type and place.
-This is also the place for metrics, once there are any.
 """
 
 import traceback

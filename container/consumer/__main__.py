@@ -43,14 +43,20 @@ def main() -> int:
     def give_all_back() -> list[Callable[[], None]]:
         return [parts.window.give_back, *(partial(give_back, held) for held in parts.heartbeat.held())]
 
+    replaced = parts.outcomes.measures.replaced
     departure = Departure(
-        parts.gpu, parts.pace, leave_seconds=settings.leave_seconds, give_all_back=give_all_back
+        parts.gpu,
+        parts.pace,
+        leave_seconds=settings.leave_seconds,
+        give_all_back=give_all_back,
+        on_replace=replaced,
     )
     departure.install()
     log.info("consumer started")
     try:
         Worker(parts, departure.leaving).run()
     except ReplaceWebUi as order:
+        replaced(str(order))
         log.error("SD Web UI must be replaced", extra={"reason": str(order)})  # noqa: TRY400 - no fault of ours
         return REPLACE_WEBUI
     log.info("consumer left")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from container.consumer.gpu_clock import GpuClock
 from container.consumer.held import Held
 from container.consumer.pace import Pace
 from container.consumer.ports import Models
@@ -35,12 +36,20 @@ class Gpu:
     """Run prepared tasks one at a time, and stop the running one when told."""
 
     def __init__(
-        self, webui: WebUi, models: Models, pace: Pace, *, stop_seconds: float = STOP_SECONDS
+        self,
+        webui: WebUi,
+        models: Models,
+        pace: Pace,
+        *,
+        clock: GpuClock | None = None,
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self._webui = webui
         self._models = models
         self._pace = pace
         self._stop_seconds = stop_seconds
+        self.clock = clock or GpuClock()
+        self._checkpoint: str | None = None
         # Held while an interrupt is on its way, so that it never hits the next job: it is global.
         self._lock = threading.Lock()
         self._current: Held | None = None
@@ -56,9 +65,15 @@ class Gpu:
 
         Raise Interrupted, TaskFailed, PassingFault or ReplaceWebUi.
         """
+        with self.clock.job(held):
+            return self._infer(held)
+
+    def _infer(self, held: Held) -> tuple[bytes, str | None]:
         task = held.message.task
         with held.timed("model"):
             checkpoint = self._models.switch(task.content) if task.tasktype.generates else None
+        held.switched = checkpoint is not None and checkpoint != self._checkpoint
+        self._checkpoint = checkpoint or self._checkpoint
         with self._lock:
             if held.cancelled.is_set() or held.lost.is_set():
                 raise Interrupted

@@ -15,6 +15,15 @@ class LetGo(Exception):  # noqa: N818 - an order, not an error
     """Say that the task is no longer ours: another worker's, or cancelled. Nothing more may be written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Say when a stage began (Unix time) and how long it took."""
+
+    name: str
+    begun: float
+    seconds: float
+
+
 @dataclass(eq=False, slots=True)
 class Held:
     """Hold one claimed task; several threads see it, each stage in its turn."""
@@ -36,15 +45,23 @@ class Held:
     """How long each stage took."""
     units: float = 1.0
     """How much work the job is, in steps × megapixels × images."""
+    claimed_at: float = field(default_factory=time.time)
+    stages: list[Stage] = field(default_factory=list)
+    switched: bool = False
+    """The job needed another checkpoint than the one before."""
+    measured: bool = False
+    """How it ended was written down."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Add the time spent inside to a stage's seconds."""
-        begun = time.monotonic()
+        begun, at = time.monotonic(), time.time()
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - begun
+            seconds = time.monotonic() - begun
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+            self.stages.append(Stage(stage, at, seconds))
 
     @property
     def id(self) -> str:

@@ -85,7 +85,10 @@ class Intake:
                 return None
             elif decision.action is Action.ABANDON:
                 transition = abandon(row, now=now(), code=decision.code, message=decision.message)
-                row = self.state.write(message.task.id, transition).row
+                written = self.state.write(message.task.id, transition)
+                row = written.row
+                if written.done and row is not None:
+                    self.outcomes.measures.abandoned(row, decision.code)
             else:
                 written = self.state.write(message.task.id, self._claim(row))
                 if written.done and written.row is not None:

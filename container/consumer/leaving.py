@@ -30,7 +30,8 @@ _UNKNOWN: Final = float("inf")
 class Departure:
     """Set `leaving` on the first signal, stop what cannot end in time, and end the process on the second.
 
-    `give_all_back` returns what gives back each thing in hand, for when the worker does not come to it.
+    `give_all_back` returns what gives back each thing in hand, for when the worker does not come to it;
+    `on_replace` is told why this SD Web UI must be replaced.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Departure:
         *,
         leave_seconds: float,
         give_all_back: Callable[[], Sequence[Callable[[], None]]],
+        on_replace: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self.leaving = threading.Event()
         self._gpu = gpu
         self._pace = pace
         self._leave_seconds = leave_seconds
         self._give_all_back = give_all_back
+        self._on_replace = on_replace
         self._ending = threading.Lock()
         gpu.when_stuck(self.replace)
 
@@ -57,6 +60,7 @@ class Departure:
     def replace(self, reason: str) -> None:
         """End the process because this SD Web UI must be replaced, giving back what is held."""
         log.error("SD Web UI must be replaced", extra={"reason": reason})
+        self._on_replace(reason)
         self._end(REPLACE_WEBUI)
 
     def _signalled(self, number: int, _frame: Any) -> None:

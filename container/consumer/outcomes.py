@@ -2,17 +2,19 @@
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.litter import Litter
 from container.consumer.held import Held, LetGo
+from container.consumer.measures import Measures
 from container.consumer.ports import Callbacks, Queue, State
 from container.consumer.store import Store, Stored
 from domain.clock import now
 from domain.errors import ErrorCode, PassingFault, TaskFailed
 from domain.limits import MAX_TRIES
+from domain.metrics import NAMESPACE, UNKNOWN
 from domain.protocol import finish, give_back
 from domain.row import Row, Status
 
@@ -36,6 +38,7 @@ class Outcomes:
     store: Store
     litter: Litter
     first_delay_seconds: int = FIRST_DELAY_SECONDS
+    measures: Measures = field(default_factory=lambda: Measures(NAMESPACE, UNKNOWN))
 
     def completed(self, held: Held, stored: Stored) -> None:
         """Finish a task with its images."""
@@ -76,6 +79,7 @@ class Outcomes:
             return
         held.settled.set()
         log.info("task given back", extra={"task_id": held.id, "delay_seconds": delay_seconds})
+        self.measures.given_back(held, spent_try=spend_try, code=(met or {}).get("code", ""))
         self.queue.give_back(held.delivery, delay_seconds)
 
     def tell(self, row: Row) -> None:
@@ -103,11 +107,12 @@ class Outcomes:
         held.settled.set()
         if not written.done or written.row is None:
             if stored:
-                self.store.let_go(held, stored, written.row)
+                self.store.remove(stored)
             raise LetGo(held.id)
         held.row = written.row
         extra = {"task_id": held.id, "attempt": held.row.attempt, "status": status.value}
         log.info("task finished", extra=extra | {"seconds": held.seconds, "error": error})
+        self.measures.finished(held)
         self._conclude(held, written.row)
 
     def _conclude(self, held: Held, row: Row) -> None:

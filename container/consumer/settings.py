@@ -5,6 +5,7 @@ from pydantic import Field, ValidationError
 from container.consumer.models.settings import ModelSettings, told
 from container.consumer.outcomes import FIRST_DELAY_SECONDS
 from domain.limits import VISIBILITY_SECONDS
+from domain.metrics import NAMESPACE
 
 
 class Settings(ModelSettings):
@@ -31,6 +32,11 @@ class Settings(ModelSettings):
     allow_private_inputs: bool = False
     notify_running: bool = False
     """Send a callback with status `running` when the GPU takes a task."""
+    metrics_namespace: str = Field(default=NAMESPACE, pattern=r"^[A-Za-z0-9._/#:-]{1,255}$")
+    metrics_seconds: float = Field(default=60, gt=0, le=60)
+    """How often a consumer says that it is at work, and how its GPU spent the time."""
+    tracing: bool = False
+    """Send X-Ray segments for tasks whose trace is sampled."""
     leave_seconds: float = Field(default=75, gt=0, le=90)
     """How long a leaving worker lets its running job end: spot gives 120 s, of which 90 are planned for."""
     retry_delay_seconds: int = Field(default=FIRST_DELAY_SECONDS, ge=0, le=300)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from container.consumer.gpu_clock import GpuClock
 from container.consumer.ports import Queue
 from container.consumer.queue import Delivery
 from domain.errors import BadMessage
@@ -45,6 +46,7 @@ class Window:
     consumers: Callable[[], int] = lambda: 1
     clock: Callable[[], float] = time.monotonic
     receive_seconds: int = RECEIVE_SECONDS
+    gpu: GpuClock = field(default_factory=GpuClock)
     _waiting: list[Waiting] = field(default_factory=list)
     _chosen: str | None = None
     _backlog: int = 0
@@ -81,13 +83,24 @@ class Window:
         room = self._share() - have
         if room <= 0:
             return
-        for delivery in self.queue.receive(wait_seconds=0 if have else self.receive_seconds, most=room):
+        for delivery in self._receive(wait_seconds=0 if have else self.receive_seconds, most=room):
             try:
                 message = Message.decode(delivery.body)
             except BadMessage:
                 message = None
             with self._lock:
                 self._waiting.append(Waiting(delivery, message, self.clock()))
+
+    def _receive(self, *, wait_seconds: int, most: int) -> list[Delivery]:
+        if not wait_seconds:
+            return self.queue.receive(wait_seconds=0, most=most)
+        self.gpu.poll_begun()
+        found: list[Delivery] = []
+        try:
+            found = self.queue.receive(wait_seconds=wait_seconds, most=most)
+        finally:
+            self.gpu.poll_ended(found=bool(found))
+        return found
 
     def _share(self) -> int:
         """Return how many may be held: never more than this consumer's share of the backlog."""

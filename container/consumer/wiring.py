@@ -15,6 +15,7 @@ from container.consumer.gpu import Gpu
 from container.consumer.heartbeat import Heartbeat
 from container.consumer.inputs.fetch import Links
 from container.consumer.intake import Intake
+from container.consumer.measures import Measures
 from container.consumer.models.wiring import wire_models
 from container.consumer.outcomes import Outcomes
 from container.consumer.pace import Pace
@@ -22,10 +23,12 @@ from container.consumer.ports import State
 from container.consumer.preparation import Preparation
 from container.consumer.prepare import LinkedInputs
 from container.consumer.protection import Protection
+from container.consumer.pulse import Pulse
 from container.consumer.queue import SqsQueue
 from container.consumer.roll_call import RollCall
 from container.consumer.settings import Settings
 from container.consumer.store import Store
+from container.consumer.traces import Tracer
 from container.consumer.unrecorded import Unrecorded
 from container.consumer.webui.client import WebUi
 from container.consumer.webui.health import Health
@@ -87,9 +90,15 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
     models = wire_models(settings, webui, dynamic=settings.dynamic_model)
     store = Store(s3, settings.output_bucket, state)
     litter = Litter(s3, settings.output_bucket)
-    outcomes = Outcomes(queue, state, callbacks, store, litter, settings.retry_delay_seconds)
+    measures = Measures(
+        settings.metrics_namespace,
+        settings.runtime_name,
+        tracer=Tracer(client("xray", config=config)) if settings.tracing else None,
+    )
+    window.gpu = measures.gpu
+    outcomes = Outcomes(queue, state, callbacks, store, litter, settings.retry_delay_seconds, measures)
     pace = Pace()
-    gpu = Gpu(webui, models, pace)
+    gpu = Gpu(webui, models, pace, clock=measures.gpu)
     heartbeat = Heartbeat(
         queue,
         state,
@@ -143,6 +152,7 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
         callbacks=callbacks,
         lease_seconds=settings.visibility_seconds,
         prefetch=settings.prefetch,
+        pulse=Pulse(measures, webui, seconds=settings.metrics_seconds),
         notify_running=settings.notify_running,
     )
 

@@ -14,12 +14,14 @@ from container.consumer.gpu import Gpu, Interrupted, ReplaceWebUi
 from container.consumer.heartbeat import Heartbeat
 from container.consumer.held import Held, LetGo
 from container.consumer.intake import Intake
+from container.consumer.logs import about
 from container.consumer.models.store import WorkerLeaves
 from container.consumer.outcomes import UNSURE_TRIES, Outcomes
 from container.consumer.pace import Pace
 from container.consumer.ports import Callbacks, State
 from container.consumer.preparation import Preparation
 from container.consumer.protection import Protection
+from container.consumer.pulse import Pulse
 from container.consumer.store import Store
 from container.consumer.webui.answer import read_answer
 from container.consumer.webui.client import WebUi
@@ -61,6 +63,7 @@ class Parts:
     callbacks: Callbacks
     lease_seconds: int
     prefetch: int
+    pulse: Pulse
     notify_running: bool = False
 
 
@@ -88,6 +91,7 @@ class Worker:
         self._await_webui()
         self._parts.heartbeat.start()
         self._parts.protection.start()
+        self._parts.pulse.start()
         self._ahead.start()
         threading.Thread(target=self._let_go_when_leaving, name="leaving", daemon=True).start()
         try:
@@ -96,8 +100,10 @@ class Worker:
                     raise RuntimeError("the heartbeat stopped: nothing may be worked on without it")
                 held = self._ahead.next(LOOK_SECONDS) if self._parts.prefetch else self._ahead.take_now()
                 if held is not None:
-                    self._one(held)
+                    with about(held):
+                        self._one(held)
         finally:
+            self._parts.gpu.clock.switch(on=False)
             self._ahead.close()
             self._finisher.shutdown(wait=True)
             for held in self._parts.heartbeat.held():
@@ -105,6 +111,7 @@ class Worker:
             self._parts.window.give_back()
             self._parts.heartbeat.stop()
             self._parts.protection.stop()
+            self._parts.pulse.stop()
 
     def _let_go_when_leaving(self) -> None:
         """Give back what has not started as soon as the order to leave comes: the job may run for a while."""
@@ -123,6 +130,7 @@ class Worker:
             self._leaving.wait(1)
             return None
         if held is not None:
+            self._parts.gpu.clock.claimed(held)
             self._parts.heartbeat.add(held)
         return held
 
@@ -227,6 +235,10 @@ class Worker:
 
     def _stage(self, held: Held, action: Callable[[], None]) -> bool:
         """Run a stage, and turn whatever it raises into the task's end; tell whether the task goes on."""
+        with about(held):
+            return self._settled(held, action)
+
+    def _settled(self, held: Held, action: Callable[[], None]) -> bool:
         outcomes = self._parts.outcomes
         try:
             try:
@@ -250,9 +262,11 @@ class Worker:
                 return not held.settled.is_set()
         except LetGo:
             log.info("let go of a task that is no longer ours", extra={"task_id": held.id})
+            outcomes.measures.lost(held)
         except Exception:
             # Nothing is lost: the lease runs out, and the message is delivered again.
             log.exception("a task could not be ended", extra={"task_id": held.id})
+            outcomes.measures.lost(held)
         held.settled.set()
         return False
 
@@ -274,10 +288,12 @@ class Worker:
     def _await_webui(self) -> None:
         """Wait until Web UI answers and runs nothing; raise ReplaceWebUi when it never does."""
         webui = self._parts.webui
+        self._parts.gpu.clock.switch(on=False)
         ready = webui.wait_ready(stop=self._leaving, seconds=WEBUI_BOOT_SECONDS)
         idle = ready and webui.wait_idle(stop=self._leaving, seconds=WEBUI_BOOT_SECONDS)
         if not idle and not self._leaving.is_set():
             raise ReplaceWebUi(f"SD Web UI was not ready within {WEBUI_BOOT_SECONDS} s")
+        self._parts.gpu.clock.switch(on=True)
 
 
 def _raising(error: Exception) -> Callable[[], None]:

@@ -7,9 +7,11 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from domain.errors import ErrorCode, InvalidTask
+from domain.metrics import REJECTED
 from functions.api.answers import refusal
 from functions.api.requests import request_id
 from functions.log import about_error, logger
+from functions.measure import count
 
 ALLOWED: dict[str, tuple[str, ...]] = {
     "/v1alpha1": ("POST",),
@@ -21,6 +23,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "/openapi.json": ("GET",),
 }
 """Every path and its methods."""
+
+SUBMITS = ("/v1alpha1", "/v1alpha2")
 
 
 def answer(body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response[str]:
@@ -39,6 +43,8 @@ def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
     def refused(error: InvalidTask) -> Response[str]:
         facts = {"status": error.status, "code": error.code.value, "faults": len(error.faults)}
         logger.info("refused", extra=facts)
+        if app.current_event.path in SUBMITS:
+            count(REJECTED, code=error.code.value)
         return answer(refusal(error.code, error.message, error.faults), error.status)
 
     def no_route(_error: Exception) -> Response[str]:

@@ -11,11 +11,13 @@ from adapters.tasks import Tasks
 from domain.clock import iso, later, now, parse
 from domain.limits import API_TIMEOUT_SECONDS
 from domain.message import Message
+from domain.metrics import ACCEPTED
 from domain.protocol import answers_resubmission, new_row, resubmit, submit
 from domain.row import Row, Status, draw_attempt
 from domain.task import Task
 from functions.api.refusals import changes_too_fast, id_is_active
 from functions.log import about, logger
+from functions.measure import count
 from functions.publisher import Publisher
 
 _ROUNDS: Final = 8
@@ -72,6 +74,7 @@ class Submit:
             written = self._table.write(task.id, submit(item) if row is None else resubmit(item, row))
             if written.done and written.row is not None:
                 logger.info("accepted", extra=about(written.row))
+                count(ACCEPTED, **about(written.row))
                 return Accepted(written.row, delayed=not self._publisher.publish(written.row))
             row = written.row
         raise changes_too_fast(task.id)

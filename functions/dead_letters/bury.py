@@ -1,6 +1,6 @@
 """One buried message: its body is kept, and its task has its outcome."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,9 +11,11 @@ from adapters.table import Table
 from domain.delivery import Action, decide
 from domain.errors import BadMessage, ErrorCode
 from domain.message import Message
+from domain.metrics import BURIED, FAILED, UNKNOWN
 from domain.protocol import abandon, new_row, submit
-from domain.row import Row
+from domain.row import Row, Status
 from functions.log import about, logger
+from functions.measure import count
 
 _ROUNDS: Final = 8
 """Each round that does not settle saw another part change the row."""
@@ -33,7 +35,7 @@ class Letter:
 
 
 class Bury:
-    """Settle buried messages."""
+    """Settle buried messages; `runtimes` are those that metrics may name."""
 
     def __init__(
         self,
@@ -42,11 +44,13 @@ class Bury:
         results: Results,
         archive: Archive,
         clock: Callable[[], datetime],
+        runtimes: Container[str] = (),
     ) -> None:
         self._table = table
         self._results = results
         self._archive = archive
         self._clock = clock
+        self._runtimes = runtimes
 
     def __call__(self, letter: Letter) -> bool:
         """Return True when the message may go, False when it must come back; AWS errors are raised.
@@ -57,12 +61,16 @@ class Bury:
             message = Message.decode(letter.body)
         except BadMessage as bad:
             key = self._keep(letter, letter.runtime)
+            count(BURIED, runtime=self._known(letter.runtime), message_id=letter.id)
             logger.warning("not a task's message", extra={"key": key, "queue": letter.queue, "why": str(bad)})
             return True
         key = self._keep(letter, message.task.runtime)
         named = {"task_id": message.task.id, "attempt": message.attempt, "runtime": message.task.runtime}
         logger.warning("buried", extra={**named, "key": key, "queue": letter.queue})
-        return self._settle(message)
+        settled = self._settle(message)
+        if settled:
+            count(BURIED, runtime=self._known(message.task.runtime), message_id=letter.id)
+        return settled
 
     def _keep(self, letter: Letter, runtime: str | None) -> str:
         return self._archive.keep(
@@ -72,6 +80,9 @@ class Bury:
             day=self._clock().date(),
             facts={"queue": letter.queue, **letter.facts},
         )
+
+    def _known(self, runtime: str | None) -> str:
+        return runtime if runtime is not None and runtime in self._runtimes else UNKNOWN
 
     def _settle(self, message: Message) -> bool:
         row = self._table.get(message.task.id)
@@ -100,4 +111,7 @@ class Bury:
         written = self._table.write(row.id, abandon(row, now=self._clock(), code=code, message=message))
         if written.done and written.row is not None:
             logger.info("abandoned", extra={**about(written.row), "code": code.value})
+            if written.row.status is Status.FAILED:
+                named = about(written.row) | {"runtime": self._known(written.row.runtime)}
+                count(FAILED, **named, code=code.value)
         return written.row

@@ -25,6 +25,7 @@ _bury = Bury(
     results=Results(_sns, _environment.result_topic_arn, _table, _litter),
     archive=Archive(_s3, _environment.task_bucket),
     clock=now,
+    runtimes=frozenset(runtime.name for runtime in _environment.runtimes),
 )
 
 

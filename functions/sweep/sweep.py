@@ -19,10 +19,12 @@ from domain.clock import iso
 from domain.delivery import lease_remains
 from domain.errors import ErrorCode
 from domain.limits import API_TIMEOUT_SECONDS, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
+from domain.metrics import FAILED, SWEPT
 from domain.protocol import abandon, outlived
 from domain.routing import Runtime, Runtimes
-from domain.row import ACTIVE, Row
+from domain.row import ACTIVE, Row, Status
 from functions.log import about, about_error, logger
+from functions.measure import count
 from functions.publisher import Publisher
 
 STUCK_SECONDS: Final = 300
@@ -147,12 +149,14 @@ class Sweep:
                 self._publish(row, report)
         elif not row.told and (row.text("finished_at") or "") < self._ago(UNTOLD_SECONDS):
             self._tell(row, report)
+            count(SWEPT, **about(row), action="told")
 
     def _publish(self, row: Row, report: Report) -> None:
         if row.status.final or outlived(row, self._clock()):
             return
         if self._publisher.publish(row):
             report.republished += 1
+            count(SWEPT, **about(row), action="republished")
         else:
             report.failed += 1
 
@@ -166,6 +170,9 @@ class Sweep:
         written = self._table.write(row.id, change)
         if written.done and written.row is not None:
             report.expired += 1
+            count(SWEPT, **about(row), action="expired")
+            if written.row.status is Status.FAILED:
+                count(FAILED, **about(row), code=code.value)
             self._tell(written.row, report)
 
     def _tell(self, row: Row, report: Report) -> None:

@@ -36,13 +36,7 @@ def wire_models(settings: ModelSettings, webui: WebUiApi, *, dynamic: bool) -> M
         store = ModelStore(Finder(bucket, fetcher.volume, lists), fetcher)
     else:
         store = ModelStore(Finder(None, None, lists), None)
-    return Models(
-        store,
-        webui,
-        own=settings.model_filename,
-        dynamic=dynamic,
-        in_memory=settings.checkpoints_in_memory,
-    )
+    return Models(store, webui, own=settings.model_filename, dynamic=dynamic)
 
 
 def wire_sync(settings: ModelSettings) -> Sync:

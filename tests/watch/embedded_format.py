@@ -1,0 +1,101 @@
+"""The embedded metric format's rules, as AWS's specification words them, and a reader for what was emitted.
+
+Source: CloudWatch user guide, "Specification: Embedded metric format". Where it says "MUST NOT contain any
+additional members" the schema is closed.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+
+_TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 255}
+_UNITS: Final = ("Seconds", "Milliseconds", "Bytes", "Megabytes", "Percent", "Count", "None")
+_DEFINITION: Final = {
+    "type": "object",
+    "required": ["Name"],
+    "additionalProperties": False,
+    "properties": {
+        "Name": _TEXT,
+        "Unit": {"enum": list(_UNITS)},
+        "StorageResolution": {"enum": [1, 60]},
+    },
+}
+_DIRECTIVE: Final = {
+    "type": "object",
+    "required": ["Namespace", "Dimensions", "Metrics"],
+    "additionalProperties": False,
+    "properties": {
+        "Namespace": _TEXT | {"maxLength": 1024},
+        # A set may be empty; each one that is used is a metric of its own.
+        "Dimensions": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "array", "maxItems": 30, "items": _TEXT, "uniqueItems": True},
+        },
+        "Metrics": {"type": "array", "minItems": 1, "maxItems": 100, "items": _DEFINITION},
+    },
+}
+SCHEMA: Final = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "required": ["_aws"],
+    "properties": {
+        "_aws": {
+            "type": "object",
+            "required": ["Timestamp", "CloudWatchMetrics"],
+            "additionalProperties": False,
+            "properties": {
+                "Timestamp": {"type": "integer", "minimum": 1_600_000_000_000},
+                "CloudWatchMetrics": {"type": "array", "minItems": 1, "items": _DIRECTIVE},
+            },
+        }
+    },
+}
+MAX_BYTES: Final = 256 * 1024
+"""The older of the two limits that AWS's pages give for one document."""
+
+
+@dataclass(frozen=True)
+class Datum:
+    """Hold one value as CloudWatch would keep it."""
+
+    namespace: str
+    name: str
+    unit: str
+    dimensions: tuple[tuple[str, str], ...]
+    value: float
+
+
+def read(line: str) -> list[Datum]:
+    """Return what CloudWatch extracts from a line; raise jsonschema's ValidationError or AssertionError."""
+    assert len(line.encode()) <= MAX_BYTES
+    body = json.loads(line)
+    Draft202012Validator(SCHEMA).validate(body)
+    found = []
+    for directive in body["_aws"]["CloudWatchMetrics"]:
+        for one in directive["Dimensions"]:
+            for name in one:
+                # A dimension's value: a string of ASCII that begins with no colon.
+                value = body[name]
+                assert isinstance(value, str)
+                assert value.isascii()
+                assert 1 <= len(value) <= 255
+                assert not value.startswith(":")
+            found += [_datum(body, directive["Namespace"], metric, one) for metric in directive["Metrics"]]
+    return found
+
+
+def _datum(body: dict[str, Any], namespace: str, metric: dict[str, str], names: list[str]) -> Datum:
+    value = body[metric["Name"]]
+    assert isinstance(value, int | float)
+    assert not isinstance(value, bool)
+    dimensions = tuple((name, body[name]) for name in sorted(names))
+    return Datum(namespace, metric["Name"], metric["Unit"], dimensions, value)
+
+
+def documents(lines: Iterable[str]) -> list[str]:
+    """Return the lines that CloudWatch takes for documents."""
+    return [line for line in lines if line.startswith("{") and '"_aws"' in line]

@@ -164,6 +164,8 @@ def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> 
     if before.attempt != after.attempt:
         _check_replaced(rows, state, before, after)
         return
+    if rows.rows[view] is None:
+        raise Violation("a row was written over as if there were none")
     _check_unchanged(rows.row(view), before, after, name)
     live = before.text("lease_until") not in {None, EXPIRED}
     if name in {"claim", "abandon"} and live:

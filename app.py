@@ -30,6 +30,8 @@ core = CoreStack(app, "Core", stack_name=settings.stack_name, settings=settings,
 # `-c coreOnly=true` is for the emulator, which has no GPUs: half the time to synthesize.
 if app.node.try_get_context("coreOnly") != "true":
     acknowledge_findings(core)
+    if settings.network.vpc_id and not (environment.account and environment.region):
+        sys.exit("network.vpcId: the VPC is looked up; set credentials and a region (or leave the key out)")
     try:
         refuse_without_managed_instances(environment.region)
     except NoManagedInstancesError as refusal:

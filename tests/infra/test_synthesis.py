@@ -89,3 +89,14 @@ def test_the_assembly_names_no_docker_for_functions(standard: Synthesis) -> None
     images = standard.read("Compute.assets.json")["dockerImages"]
     assert [each["source"]["dockerFile"] for each in images.values()] == ["container/consumer/Dockerfile"]
     assert "platform" in json.dumps(images)
+
+
+def test_a_vpc_of_ones_own_cannot_be_looked_up_without_an_account(tmp_path: Path) -> None:
+    """One line, instead of the CDK's traceback."""
+    config = tmp_path / "vpc.yaml"
+    config.write_text(
+        "modelsRuntime: [{name: r, modelFilename: m}]\nnetwork: {vpcId: vpc-0123456789abcdef0}\n"
+    )
+    refused = synthesize(tmp_path / "out", config=config)
+    assert refused.status == 1
+    assert refused.said.splitlines()[-1].startswith("network.vpcId: the VPC is looked up")

@@ -1,6 +1,7 @@
 """A request's body, from bytes to an object: the faults that stand before any field is read."""
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ def parse_body(raw: bytes) -> dict[str, Any]:
             status=413,
         )
     try:
-        value = json.loads(raw.decode(), parse_constant=_no_constant)
+        value = json.loads(raw.decode(), parse_constant=_no_constant, parse_float=finite)
     except UnicodeDecodeError:
         raise _invalid("the body is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -60,6 +61,14 @@ def check_text_and_depth(value: Any) -> None:
 def pointer(key: str) -> str:
     """Return `key` as a segment of a JSON pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")
+
+
+def finite(text: str) -> float:
+    """Return a number of JSON; raise ValueError for one like 1e999: it could not be written as JSON again."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is not a number that can be represented")
+    return number
 
 
 def _check_unicode(path: str, text: str) -> None:

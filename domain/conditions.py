@@ -36,7 +36,8 @@ class OneOf:
 
     def holds(self, item: Mapping[str, Any]) -> bool:
         """Evaluate against a row."""
-        return item.get(self.attribute) in self.values
+        present = item.get(self.attribute)  # absent is equal to nothing, as in DynamoDB
+        return present is not None and present in self.values
 
 
 @dataclass(frozen=True, slots=True)

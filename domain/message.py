@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain.body import check_text_and_depth
+from domain.body import check_text_and_depth, finite
 from domain.canonical import compact
+from domain.clock import iso, parse
 from domain.envelope import check_context, check_id, clean_prefix, task_type
 from domain.errors import BadMessage, InvalidTask
 from domain.task import Task
@@ -57,12 +58,12 @@ class Message:
         """
         try:
             return cls._decode(raw)
-        except (ValueError, RecursionError, InvalidTask) as error:
+        except (ValueError, OverflowError, RecursionError, InvalidTask) as error:
             raise BadMessage(f"not a task's message: {type(error).__name__}: {error}", raw=raw) from None
 
     @classmethod
     def _decode(cls, raw: str) -> "Message":
-        body = json.loads(raw, parse_constant=_no_constant)
+        body = json.loads(raw, parse_constant=_no_constant, parse_float=finite)
         metadata = body.get("metadata") if isinstance(body, dict) else None
         if not isinstance(metadata, dict):
             raise ValueError("no metadata")  # noqa: TRY004 - every fault here is a value's
@@ -92,7 +93,8 @@ class Message:
         return cls(
             task=task,
             attempt=metadata["attempt"],
-            submitted_at=metadata["submitted_at"],
+            # As our own clock writes it: rows are sorted by this text, whoever published.
+            submitted_at=iso(parse(metadata["submitted_at"])),
             content_ref=None if isinstance(content, dict) else content_ref,
             trace=_text_or_none(metadata.get("trace")),
         )

@@ -89,5 +89,11 @@ class Runtimes:
         raise InvalidTask(
             "No runtime serves this model.",
             code=ErrorCode.UNKNOWN_MODEL,
-            faults=[Fault(path, f"no runtime serves this model; served are: {served}")],
+            faults=[
+                Fault(
+                    path,
+                    f"no runtime serves this model; served are: {served}",
+                    ErrorCode.UNKNOWN_MODEL,
+                )
+            ],
         )

@@ -20,7 +20,7 @@ def decode(body: dict[str, Any], runtimes: Runtimes) -> Submission:
         faults += unknown_keys(body, ["task"], "")
     metadata, missing = _object(task, "metadata", "/task")
     content, missing_content = _object(task, "content", "/task")
-    if task:
+    if isinstance(body.get("task"), dict):
         faults += missing + missing_content + unknown_keys(task, ["metadata", "content"], "/task")
     refuse([] if metadata or content else faults)
 

@@ -107,7 +107,7 @@ class Outcomes:
         held.settled.set()
         if not written.done or written.row is None:
             if stored:
-                self.store.remove(stored)
+                self.store.let_go(held, stored, written.row)
             raise LetGo(held.id)
         held.row = written.row
         extra = {"task_id": held.id, "attempt": held.row.attempt, "status": status.value}

@@ -15,10 +15,11 @@ from container.consumer.held import Held, LetGo
 from container.consumer.inputs.images import sniff
 from container.consumer.ports import State
 from container.consumer.webui.answer import Answer, Image
+from domain.delivery import leavings
 from domain.errors import ErrorCode, TaskFailed
 from domain.keys import ATTEMPT_METADATA, s3_uri
 from domain.protocol import redraw
-from domain.row import draw_fence
+from domain.row import Row, draw_fence
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -87,6 +88,15 @@ class Store:
         """Delete what a worker stored that lost its task."""
         for key in stored.keys:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    def let_go(self, held: Held, stored: Stored, row: Row | None) -> None:
+        """Delete what was stored for a final write that was refused, but nothing that the row names.
+
+        An earlier final write of ours may have been done although its answer never came.
+        """
+        keys = {s3_uri(self._bucket, key): key for key in stored.keys}
+        for uri in leavings(row, held.row.attempt, keys, finish_sent=True):
+            self._s3.delete_object(Bucket=self._bucket, Key=keys[uri])
 
     def _under_fence(self, held: Held, write: Callable[[Stored, str], None]) -> Stored:
         """Write under the row's fence, and under a fresh one where a name is taken."""

@@ -90,6 +90,10 @@ class Rows:
         self._ids: dict[Any, int] = {None: 0}
         self._written: dict[Any, tuple[str, int]] = {}
 
+    def new(self, attempt: int) -> dict[str, Any]:
+        """Return the fresh row of an attempt."""
+        return dict(self._new[attempt])
+
     def intern(self, item: Mapping[str, Any]) -> int:
         """Return the number of a row."""
         key = tuple(sorted((name, _hashable(value)) for name, value in item.items()))

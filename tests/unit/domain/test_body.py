@@ -1,0 +1,97 @@
+"""A request's body: what is wrong with it is said so that its sender can mend it."""
+
+import json
+
+import pytest
+
+from domain.body import check_text_and_depth, parse_body, pointer
+from domain.errors import ErrorCode, InvalidTask
+from domain.limits import MAX_BODY_BYTES, MAX_NESTING
+
+
+def refused(raw: bytes) -> InvalidTask:
+    """Return the refusal of a body."""
+    with pytest.raises(InvalidTask) as found:
+        parse_body(raw)
+    return found.value
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"id": "test-i2i", // the task\'s id\n "a": 1}',
+        b'{"id": "test-i2i" // last\n}',
+        b'{ // first\n"a": 1}',
+        b'{"a": 1 /* so */}',
+        b'{"a": [1, # so\n 2]}',
+        b'// before\n{"a": 1}',
+        b'{"a": 1} // after',
+    ],
+)
+def test_comments_as_in_the_manual_are_named(raw: bytes) -> None:
+    """Hint at comments: the seed's examples carry them, and are copied."""
+    message = refused(raw).faults[0].message
+
+    assert "comments are not part of JSON" in message
+    assert message.startswith("line ")
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"[1]", "object"),
+        (b"null", "object"),
+        (b'{"a": NaN}', "NaN is not JSON"),
+        (b'{"a": -Infinity}', "-Infinity is not JSON"),
+        (b'{"a": 1,}', "comma"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "digits"),
+        (b"\xff\xfe{}", "UTF-8"),
+        (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested"),
+        (b'{"a": "http://x" "b": 1}', "delimiter"),
+    ],
+)
+def test_what_is_not_json_is_told_why(raw: bytes, said: str) -> None:
+    """Answer 400 with the reason."""
+    found = refused(raw)
+
+    assert (found.status, found.code) == (400, ErrorCode.INVALID_JSON)
+    assert said in found.faults[0].message
+
+
+def test_an_infinite_number_is_not_json() -> None:
+    """Refuse what would come out as Infinity: no one down the line could read it."""
+    assert refused(b'{"a": 1e999}').faults[0].message
+
+
+def test_a_body_beyond_the_limit_is_413() -> None:
+    """Say the limit and the way around it."""
+    found = refused(b" " * (MAX_BODY_BYTES + 1))
+
+    assert (found.status, found.code) == (413, ErrorCode.TOO_LARGE)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"), [('{"a/b": ["\\ud800"]}', "/a~1b/0"), ('{"x": {"\\udfff": 1}}', "/x")]
+)
+def test_half_a_surrogate_pair_is_refused_where_it_stands(text: str, path: str) -> None:
+    """Point at it."""
+    assert refused(text.encode()).faults[0].path == path
+
+
+def test_nesting_is_allowed_up_to_the_limit() -> None:
+    """Accept the limit, refuse one more, and point into it."""
+    deep: object = 1
+    for _ in range(MAX_NESTING - 1):
+        deep = [deep]
+
+    assert parse_body(json.dumps({"a": deep}).encode())
+    with pytest.raises(InvalidTask) as found:
+        check_text_and_depth({"a": [deep]})
+    assert found.value.faults[0].path.startswith("/a/0/0")
+
+
+def test_a_pointer_escapes_its_own_signs() -> None:
+    """Follow RFC 6901."""
+    assert pointer("a/b~c") == "a~1b~0c"

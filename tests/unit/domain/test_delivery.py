@@ -1,0 +1,176 @@
+"""What a delivery finds, the callback that a row stands for, and the names of objects."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.callback import callback, callback_attributes
+from domain.clock import iso, later, parse
+from domain.delivery import Action, decide, lease_remains, leavings
+from domain.errors import ErrorCode
+from domain.keys import OutputKeys, content_key, s3_uri, split_s3_uri
+from domain.limits import MAX_TRIES
+from domain.message import Message
+from domain.protocol import new_row, resubmit
+from domain.row import Row
+from domain.task import Task, TaskType
+from tests.protocol.world import NOW
+
+MESSAGE = Message(
+    Task("a", "r", TaskType.TEXT_TO_IMAGE, "output", {"k": 1}, {}, "v1alpha2", uid="u"), "f0", iso(NOW)
+)
+
+
+def row(**values: Any) -> Row:
+    """Return the message's row with some attributes changed."""
+    return Row(new_row(MESSAGE, digest="d", now=NOW) | values)
+
+
+PAST, FUTURE = later(NOW, -1), later(NOW, 7.5)
+
+
+@pytest.mark.parametrize(
+    ("found", "action"),
+    [
+        (None, Action.ADOPT),
+        (row(attempt="f1"), Action.DROP),
+        (row(attempt="f1", status="completed"), Action.DROP),
+        (row(status="completed", told_at=PAST), Action.DROP),
+        (row(status="cancelled"), Action.TELL),
+        (row(status="failed", lease_until=FUTURE), Action.TELL),
+        (row(), Action.CLAIM),
+        (row(status="running", lease_until=PAST), Action.CLAIM),
+        (row(lease_until=FUTURE), Action.WAIT),
+        (row(lease_until=FUTURE, cancel_requested=PAST, tries=MAX_TRIES), Action.WAIT),
+        (row(lease_until=iso(NOW)), Action.WAIT),
+        (row(tries=MAX_TRIES - 1, lease_until=PAST), Action.CLAIM),
+        (row(tries=MAX_TRIES, lease_until=PAST), Action.ABANDON),
+        (row(status="running", cancel_requested=PAST, lease_until=PAST), Action.ABANDON),
+    ],
+)
+def test_a_delivery_is_decided_by_its_row(found: Row | None, action: Action) -> None:
+    """Follow design section 4."""
+    assert decide(found, MESSAGE, NOW).action is action
+
+
+def test_abandoning_says_why() -> None:
+    """Name the caller's cancel, or the tries and the last fault that was met."""
+    cancelled = decide(row(cancel_requested=PAST), MESSAGE, NOW)
+    met = {"code": "aws_unavailable", "message": "S3 was down."}
+    spent = decide(row(tries=MAX_TRIES, met=met), MESSAGE, NOW)
+
+    assert cancelled.code is ErrorCode.CANCELLED
+    assert spent.code is ErrorCode.TASK_ABANDONED
+    assert f"{MAX_TRIES} tries" in spent.message
+    assert "S3 was down." in spent.message
+
+
+@given(milliseconds=st.integers(-5_000, 200_000))
+def test_waiting_ends_after_the_lease_and_no_earlier(milliseconds: int) -> None:
+    """Round up, so that the next delivery may claim."""
+    held = row(lease_until=iso(NOW + timedelta(milliseconds=milliseconds)))
+
+    seconds = lease_remains(held, NOW)
+
+    assert (seconds == 0) == (milliseconds < 0)
+    assert lease_remains(held, NOW + timedelta(seconds=seconds)) == 0
+    assert seconds <= max(0, milliseconds) / 1000 + 1
+
+
+def test_a_worker_that_lets_go_keeps_what_the_row_names() -> None:
+    """Delete all of it where another works on, nothing where nobody can tell any more."""
+    wrote = ["s3://b/1", "s3://b/o"]
+    named = row(status="completed", images=wrote[:1], output="s3://b/o")
+
+    assert leavings(row(), "f0", wrote, finish_sent=True) == wrote
+    assert leavings(named, "f0", wrote, finish_sent=True) == []
+    assert leavings(row(attempt="f1"), "f0", wrote, finish_sent=False) == wrote
+    assert leavings(row(attempt="f1"), "f0", wrote, finish_sent=True) == []
+    assert leavings(None, "f0", wrote, finish_sent=True) == []
+
+
+def test_litter_is_what_other_fences_left_and_ones_own_unless_completed() -> None:
+    """Look under every fence whose objects the row does not name."""
+    fences = frozenset({"0001", "0002"})
+
+    assert row(status="completed", fence="0002", fences=fences).litter == {"0001"}
+    assert row(status="failed", fence="0002", fences=fences).litter == fences
+    assert row(status="cancelled").litter == frozenset()
+
+
+def test_an_untold_attempt_is_not_replaced() -> None:
+    """Refuse to build the write."""
+    with pytest.raises(ValueError, match="callback"):
+        resubmit({}, row(status="completed"))
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "said"),
+    [
+        ("queued", None, "running"),
+        ("running", None, "running"),
+        ("completed", True, "completed"),
+        ("failed", False, "failed"),
+    ],
+)
+def test_a_callback_has_every_key(status: str, result: object, said: str) -> None:
+    """Name images only where they are the outcome."""
+    told = row(status=status, images=["s3://b/1"], output="s3://b/o", error=None)
+
+    assert callback(told) == {
+        "id": "a",
+        "runtime": "r",
+        "result": result,
+        "status": said,
+        "image_url": ["s3://b/1"] if status == "completed" else [],
+        "output_url": "s3://b/o",
+        "context": {"k": 1},
+        "error": None,
+    }
+    assert callback_attributes(told) == {
+        "id": "a",
+        "runtime": "r",
+        "status": said,
+        "tasktype": "text-to-image",
+    }
+
+
+def test_a_cancelled_task_has_no_result_of_success() -> None:
+    """Say false, with the error, and no output where no worker got that far."""
+    error = {"code": "cancelled", "message": "Cancelled by its caller."}
+    told = callback(row(status="cancelled", error=error))
+
+    assert (told["result"], told["error"], told["output_url"], told["image_url"]) == (False, error, None, [])
+
+
+IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,12}", fullmatch=True)
+SEGMENTS = st.from_regex(r"[a-z0-9-]{1,6}", fullmatch=True)
+KEYS = st.builds(OutputKeys, prefix=st.lists(SEGMENTS, min_size=1, max_size=3).map("/".join), id=IDS)
+FENCES = st.from_regex(r"[0-9a-f]{4}", fullmatch=True)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@given(one=KEYS, other=KEYS, fence=FENCES, number=st.integers(1, 9999))
+def test_a_fences_objects_are_known_and_nobody_elses(
+    one: OutputKeys, other: OutputKeys, fence: str, number: int
+) -> None:
+    """Know one's own names, and never take another task's for them, in whatever folder it lies."""
+    names = (one.image(fence, number, "png"), one.grid(fence, "webp"), one.out(fence))
+    nested = OutputKeys(prefix=one.folder, id=f"{one.id}-{fence}")
+
+    assert all(one.wrote(fence, name) and name.startswith(f"{one.folder}/") for name in names)
+    assert not any(one.wrote(fence, key) for key in (nested.image(fence, 1, "png"), nested.out(fence)))
+    if other != one:
+        assert not any(other.wrote(fence, name) for name in names)
+
+
+def test_links_and_times_come_back_as_they_went() -> None:
+    """Split what was joined, parse what was written."""
+    assert split_s3_uri(s3_uri("b", content_key("a", "f0"))) == ("b", "content/a/f0.json")
+    assert parse(iso(NOW)) == NOW
+    for wrong in ("s3://b", "s3:///k", "https://b/k", "b/k", ""):
+        with pytest.raises(ValueError, match="s3://"):
+            split_s3_uri(wrong)

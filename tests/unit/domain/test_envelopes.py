@@ -1,0 +1,314 @@
+"""The two envelopes: the seed's requests, every fault at once, routing, and what this service owns."""
+
+import contextlib
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain import v1alpha1, v1alpha2
+from domain.body import parse_body
+from domain.envelope import Submission
+from domain.errors import ErrorCode, Fault, InvalidTask
+from domain.policy import OWNED_FIELDS, REFUSED_SETTING_PREFIXES, REFUSED_SETTINGS, ROUTING_KEYS
+from domain.routing import Runtime, Runtimes
+from domain.task import TaskType
+from domain.webui_fields import FIELDS
+
+CAT = "https://huggingface.co/datasets/huggingface/documentation-images/resolve/main/diffusers/cat.png"
+PROMPT = "cat wizard, gandalf, lord of the rings, detailed, fantasy, cute, adorable, Pixar, Disney, 8k"
+MODEL = "v1-5-pruned-emaonly.safetensors"
+STATIC = Runtime("sdruntime", model_filename=MODEL)
+DYNAMIC = Runtime("dynamic", dynamic_model=True)
+RUNTIMES = Runtimes([STATIC, DYNAMIC])
+Decode = Callable[[dict[str, Any], Runtimes], Submission]
+
+SECOND: dict[str, Any] = {
+    "task": {
+        "metadata": {
+            "id": "test-i2i",
+            "runtime": "sdruntime",
+            "tasktype": "image-to-image",
+            "prefix": "output",
+            "context": "",
+        },
+        "content": {
+            "alwayson_scripts": {},
+            "prompt": PROMPT,
+            "steps": 16,
+            "width": 512,
+            "height": 512,
+            "init_images": [CAT],
+        },
+    }
+}
+FIRST: dict[str, Any] = {
+    "alwayson_scripts": {
+        "task": "image-to-image",
+        "image_link": CAT,
+        "id_task": "test-i2i",
+        "sd_model_checkpoint": MODEL,
+    },
+    "prompt": PROMPT,
+    "steps": 16,
+    "width": 512,
+    "height": 512,
+}
+
+
+def second(
+    *, metadata: dict[str, Any] | None = None, content: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the seed's v1alpha2 request with some fields changed."""
+    body = copy.deepcopy(SECOND)
+    body["task"]["metadata"] |= metadata or {}
+    body["task"]["content"] |= content or {}
+    return body
+
+
+def first(*, scripts: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    """Return the seed's v1alpha1 request with some fields changed."""
+    body = copy.deepcopy(FIRST) | fields
+    body["alwayson_scripts"] |= scripts or {}
+    return body
+
+
+def faults(body: dict[str, Any], decode: Any = v1alpha2.decode) -> dict[str, str]:
+    """Return what is wrong with a request, by JSON pointer."""
+    with pytest.raises(InvalidTask) as refused:
+        decode(body, RUNTIMES)
+    return {fault.path: fault.message for fault in refused.value.faults}
+
+
+def test_the_seeds_second_version_is_accepted_as_it_stands() -> None:
+    """Keep content and context as they came."""
+    task = v1alpha2.decode(copy.deepcopy(SECOND), RUNTIMES).task
+
+    assert (task.id, task.runtime, task.tasktype) == ("test-i2i", "sdruntime", TaskType.IMAGE_TO_IMAGE)
+    assert (task.prefix, task.context) == ("output", "")
+    assert task.content == SECOND["task"]["content"]
+    assert task.keys.location("outputbucket") == "s3://outputbucket/output/test-i2i"
+
+
+def test_the_seeds_first_version_is_one_and_the_same_task() -> None:
+    """Take the link as the image, the model's name as the route, and the default prefix."""
+    task = v1alpha1.decode(copy.deepcopy(FIRST), RUNTIMES).task
+
+    assert (task.id, task.runtime, task.tasktype) == ("test-i2i", "sdruntime", TaskType.IMAGE_TO_IMAGE)
+    assert (task.prefix, task.context) == ("output", None)
+    assert task.content["init_images"] == [CAT]
+    assert task.content["alwayson_scripts"] == {"sd_model_checkpoint": MODEL}
+    assert "image_link" not in str(task.content)
+
+
+def test_every_fault_of_the_second_version_is_told_at_once() -> None:
+    """Point at each by JSON pointer."""
+    body = second(
+        metadata={"id": "-", "runtime": "none", "tasktype": "dance", "prefix": "/a//..", "extra": 1},
+        content={"alwayson_scripts": {"a/b~c": 3}, "override_settings": {"outdir_samples": "/"}},
+    )
+
+    found = faults(body)
+
+    assert found.keys() == {
+        "/task/metadata/id",
+        "/task/metadata/runtime",
+        "/task/metadata/tasktype",
+        "/task/metadata/prefix",
+        "/task/metadata/extra",
+        "/task/content/alwayson_scripts/a~1b~0c",
+        "/task/content/override_settings/outdir_samples",
+    }
+    assert "sdruntime, dynamic" in found["/task/metadata/runtime"]
+
+
+def test_every_fault_of_the_first_version_is_told_at_once() -> None:
+    """Point at each by JSON pointer, `image_link` beside `init_images`."""
+    body = first(
+        scripts={"id_task": "", "save_dir": "..", "uid": [], "image_link": None}, steps="many", width=1
+    )
+
+    found = faults(body, v1alpha1.decode)
+
+    assert found.keys() == {
+        "/alwayson_scripts/id_task",
+        "/alwayson_scripts/save_dir",
+        "/alwayson_scripts/uid",
+        "/init_images",
+        "/steps",
+        "/width",
+    }
+    assert "image_link" in found["/init_images"]
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ({}, "shape"),
+        ({"task": []}, "shape"),
+        ({"task": {}}, "shape"),
+        ({"task": {"metadata": {}, "content": 1}}, "object"),
+    ],
+)
+def test_a_body_of_another_shape_is_told_the_shape(body: dict[str, Any], hint: str) -> None:
+    """Say what the whole looks like."""
+    assert hint in " ".join(faults(body).values())
+
+
+def test_each_version_points_to_the_other_where_it_is_meant() -> None:
+    """Tell a v1alpha2 body at the v1alpha1 path where to go."""
+    assert "/v1alpha2" in faults(copy.deepcopy(SECOND), v1alpha1.decode)["/alwayson_scripts"]
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime"),
+    [(MODEL, "sdruntime"), ("v1-5-pruned-emaonly", "sdruntime"), ("other.safetensors", "dynamic")],
+)
+def test_the_models_name_chooses_the_runtime(name: str, runtime: str) -> None:
+    """Prefer the static runtime that serves it, with or without its extension; else the first dynamic one."""
+    assert v1alpha1.decode(first(scripts={"sd_model_checkpoint": name}), RUNTIMES).runtime.name == runtime
+
+
+def test_a_model_that_nobody_serves_is_refused_with_what_is_served() -> None:
+    """Name the models there are."""
+    with pytest.raises(InvalidTask) as refused:
+        v1alpha1.decode(first(scripts={"sd_model_checkpoint": "x.ckpt"}), Runtimes([STATIC]))
+
+    assert refused.value.code is ErrorCode.UNKNOWN_MODEL
+    assert MODEL in refused.value.faults[0].message
+
+
+def test_a_static_runtime_refuses_another_checkpoint() -> None:
+    """Refuse, not ignore; its own is let through by either name."""
+    path = "/task/content/alwayson_scripts/sd_model_checkpoint"
+    other = second(content={"alwayson_scripts": {"sd_model_checkpoint": "other.safetensors"}})
+    own = second(content={"alwayson_scripts": {"sd_model_checkpoint": "v1-5-pruned-emaonly"}})
+
+    assert MODEL in faults(other)[path]
+    assert v1alpha2.decode(own, RUNTIMES).task.checkpoint == "v1-5-pruned-emaonly"
+
+
+def test_a_dynamic_runtime_needs_a_checkpoint_or_has_its_own() -> None:
+    """Ask for one, take it from the overrides with a warning, or fall back on the runtime's."""
+    body = second(metadata={"runtime": "dynamic"})
+    overridden = second(
+        metadata={"runtime": "dynamic"},
+        content={"override_settings": {"sd_model_checkpoint": "m.ckpt", "a": 1}},
+    )
+    own = Runtimes([Runtime("dynamic", dynamic_model=True, model_filename="own.ckpt")])
+
+    assert faults(copy.deepcopy(body)).keys() == {"/task/content/alwayson_scripts/sd_model_checkpoint"}
+    assert v1alpha2.decode(body, own).task.checkpoint == "own.ckpt"
+    accepted = v1alpha2.decode(overridden, RUNTIMES)
+    assert accepted.task.checkpoint == "m.ckpt"
+    assert accepted.task.content["override_settings"] == {"a": 1}
+    assert [w.path for w in accepted.warnings] == ["/task/content/override_settings/sd_model_checkpoint"]
+
+
+@pytest.mark.parametrize("name", sorted(OWNED_FIELDS))
+def test_what_this_service_owns_is_dropped_and_told(name: str) -> None:
+    """Warn by JSON pointer."""
+    accepted = v1alpha2.decode(second(content={name: True}), RUNTIMES)
+
+    assert name not in accepted.task.content
+    assert [warning.path for warning in accepted.warnings] == [f"/task/content/{name}"]
+
+
+@pytest.mark.parametrize("name", sorted({*REFUSED_SETTINGS, *(f"{p}x" for p in REFUSED_SETTING_PREFIXES)}))
+@pytest.mark.parametrize("where", ["", "alwayson_scripts"])
+def test_settings_that_change_the_server_are_refused(name: str, where: str) -> None:
+    """Refuse them in the body's overrides and in the scripts' alike."""
+    settings_ = {"override_settings": {name: 1}}
+    body = second(content={where: settings_} if where else settings_)
+    path = "/task/content/" + (f"{where}/" if where else "") + f"override_settings/{name}"
+
+    assert faults(body).keys() == {path}
+
+
+def test_normalising_again_changes_nothing() -> None:
+    """Let the consumer do it to messages from anywhere."""
+    once = v1alpha2.decode(second(content={"send_images": False}), RUNTIMES).task
+    body = second(metadata={"id": once.id}, content={})
+    body["task"]["content"] = once.content
+
+    twice = v1alpha2.decode(body, RUNTIMES)
+
+    assert twice.task == once
+    assert not twice.warnings
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from([*FIELDS[TaskType.IMAGE_TO_IMAGE], "image", "imageList"])
+SCRIPTS = st.dictionaries(
+    st.sampled_from([*sorted(ROUTING_KEYS), "controlnet"]),
+    JSON | st.sampled_from([*(t.value for t in TaskType), MODEL, "id-1"]),
+)
+CONTENT = st.dictionaries(NAMES, JSON) | st.builds(
+    lambda content, scripts: {**content, "alwayson_scripts": scripts}, st.dictionaries(NAMES, JSON), SCRIPTS
+)
+METADATA = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.just("id-1") | JSON,
+        "runtime": st.sampled_from(["sdruntime", "dynamic"]) | JSON,
+        "tasktype": st.sampled_from([t.value for t in TaskType]) | JSON,
+        "prefix": st.sampled_from(["output", "a/b/"]) | JSON,
+        "context": JSON,
+    },
+)
+
+
+def _accepted_or_refused(
+    decode: Callable[[dict[str, Any], Runtimes], Submission], body: dict[str, Any]
+) -> None:
+    found: Sequence[Fault] = ()
+    try:
+        _stands(decode(body, RUNTIMES))
+    except InvalidTask as refused:
+        found = refused.faults or [Fault("", "no fault is told")]
+    assert all(fault.path.startswith("/") for fault in found)
+
+
+def _stands(accepted: Submission) -> None:
+    task = accepted.task
+    assert len(task.digest) == 64
+    for key in (task.keys.image("ffff", 9999, "webm"), task.keys.grid("ffff", "webm"), task.keys.out("ffff")):
+        assert key.startswith(f"{task.prefix}/{task.id}/")
+        assert not {"", ".", ".."} & set(key.split("/"))
+        assert len(key.encode()) <= 1024
+
+
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@given(
+    body=st.dictionaries(st.sampled_from(["task", "x"]), JSON)
+    | st.builds(
+        lambda metadata, content: {"task": {"metadata": metadata, "content": content}}, METADATA, CONTENT
+    )
+)
+def test_the_second_version_accepts_or_refuses_whatever_comes(body: Any) -> None:
+    """Raise nothing but InvalidTask, with at least one fault that points somewhere."""
+    _accepted_or_refused(v1alpha2.decode, body)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@given(body=CONTENT)
+def test_the_first_version_accepts_or_refuses_whatever_comes(body: dict[str, Any]) -> None:
+    """Raise nothing but InvalidTask, with at least one fault that points somewhere."""
+    _accepted_or_refused(v1alpha1.decode, body)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@given(
+    raw=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode(errors="surrogatepass"))
+)
+def test_whatever_bytes_come_are_an_object_or_a_refusal(raw: bytes) -> None:
+    """Raise nothing but InvalidTask."""
+    with contextlib.suppress(InvalidTask):
+        assert isinstance(parse_body(raw), dict)

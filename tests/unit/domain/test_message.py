@@ -1,0 +1,134 @@
+"""The message on the wire: what is encoded is what is decoded; anything else is buried with its body."""
+
+import itertools
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.canonical import canonical, compact
+from domain.errors import BadMessage
+from domain.message import Message
+from domain.task import Task, TaskType
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+TASKS = st.builds(
+    Task,
+    id=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True),
+    runtime=st.sampled_from(["sdruntime", "ü"]),
+    tasktype=st.sampled_from(TaskType),
+    prefix=st.sampled_from(["output", "a/b", "日本"]),
+    context=JSON,
+    content=st.dictionaries(TEXT, JSON, max_size=4),
+    api_version=st.sampled_from(["v1alpha1", "v1alpha2"]),
+    uid=st.none() | TEXT,
+)
+MESSAGES = st.builds(
+    Message,
+    task=TASKS,
+    attempt=st.just("0123456789abcdef"),
+    submitted_at=st.just("2026-11-22T12:00:00.000Z"),
+    trace=st.none() | st.just("Root=1-2-3"),
+)
+ONE = Message(
+    Task("a", "r", TaskType.TEXT_TO_IMAGE, "output", None, {"prompt": "x"}, "v1alpha2"),
+    "f0",
+    "2026-11-22T12:00:00.000Z",
+)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@given(message=MESSAGES)
+def test_a_message_comes_back_as_it_went(message: Message) -> None:
+    """Keep every field, by value and by reference, in ASCII that SQS carries."""
+    raw = message.encode()
+    light = replace(message, task=replace(message.task, content={}), content_ref="s3://b/k")
+
+    assert raw.isascii()
+    assert raw.isprintable()
+    assert Message.decode(raw) == message
+    assert Message.decode(light.encode()) == light
+    assert light.with_content(message.task.content) == message
+    assert Message.decode(raw).task.digest == message.task.digest
+
+
+def test_what_a_newer_publisher_adds_is_ignored() -> None:
+    """Read past metadata that is not known."""
+    body = json.loads(ONE.encode())
+    body["metadata"]["caller"] = {"x": 1}
+    body["more"] = 1
+
+    assert Message.decode(json.dumps(body)) == ONE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *itertools.product(
+            ("id", "runtime", "tasktype", "prefix", "attempt", "submitted_at"), (None, "", 7, [])
+        ),
+        *itertools.product(("id", "tasktype", "prefix", "submitted_at"), ("a\x00/../b",)),
+    ],
+)
+def test_metadata_that_is_missing_or_wrong_is_not_ours(name: str, value: Any) -> None:
+    """Raise BadMessage with the body."""
+    body = json.loads(ONE.encode())
+    body["metadata"][name] = value
+    raw = json.dumps(body)
+    with pytest.raises(BadMessage) as bad:
+        Message.decode(raw)
+
+    assert bad.value.raw == raw
+
+
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@given(
+    raw=st.text(max_size=40)
+    | JSON.map(json.dumps)
+    | st.builds(
+        lambda metadata, rest: json.dumps({"metadata": metadata, **rest}),
+        st.dictionaries(st.sampled_from(list(json.loads(ONE.encode())["metadata"])), JSON | st.just("a")),
+        st.dictionaries(st.sampled_from(["content", "content_ref"]), JSON),
+    )
+)
+def test_whatever_comes_is_a_message_or_bad(raw: str) -> None:
+    """Raise nothing but BadMessage, with the body attached."""
+    try:
+        Message.decode(raw)
+        kept = raw
+    except BadMessage as bad:
+        kept = bad.raw
+    assert kept == raw
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "[" * 100_000,
+        ONE.encode().replace("2026-11-22T12:00:00.000Z", "0001-01-01T00:00:00+23:00"),
+        '{"metadata": {}, "content": {"a": ' + "9" * 5000 + "}}",
+        ONE.encode().replace('"x"', "NaN"),
+        ONE.encode().replace('"x"', "1e999"),
+        ONE.encode().replace('"x"', '"\\ud800"'),
+        ONE.encode().replace('"x"', "[" * 40 + "]" * 40),
+    ],
+)
+def test_what_python_would_choke_on_is_bad(raw: str) -> None:
+    """Say so instead of dying: the consumer goes on with the next message."""
+    with pytest.raises(BadMessage):
+        Message.decode(raw)
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(value=JSON)
+def test_canonical_json_is_one_text_for_one_value(value: Any) -> None:
+    """Write what reads back as the same, whatever the keys' order."""
+    assert canonical(json.loads(compact(value))) == canonical(value)

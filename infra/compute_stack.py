@@ -138,7 +138,8 @@ class ComputeStack(cdk.Stack):
         """Return the variables of design section 5."""
         core = self.core
         input_buckets = [core.uploads.bucket_name, *self.settings.input_buckets]
-        return {
+        folders = {} if runtime.sync_folders is None else {"SYNC_FOLDERS": ",".join(runtime.sync_folders)}
+        return folders | {
             "RUNTIME_NAME": runtime.name,
             "RUNTIME_TYPE": runtime.type,
             "TASK_QUEUE_URL": core.tasks.queues[runtime.name].queue_url,
@@ -150,6 +151,8 @@ class ComputeStack(cdk.Stack):
             "MODEL_BUCKET": core.models.bucket_name,
             "MODEL_DIR": MODEL_FOLDER,
             "MODEL_FILENAME": runtime.model_filename,
+            "MODEL_CACHE_BYTES": str(runtime.model_cache_gib * 1024**3),
+            "CHECKPOINTS_IN_MEMORY": str(runtime.checkpoints_in_memory),
             "DYNAMIC_MODEL": str(runtime.dynamic_model).lower(),
             "WEBUI_URL": f"http://127.0.0.1:{runtime.webui.port}",
             "PREFETCH": str(runtime.prefetch),

@@ -123,6 +123,12 @@ class Runtime(_Settings):
     # The cooldown has already waited for more work; this is for an instance that is replaced in between.
     idle_instance_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
     webui: WebUi = WebUi()
+    # Folders of the model bucket to fetch whole before SD Web UI starts; None: the consumer's list.
+    sync_folders: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_./-]*$")], ...] | None = None
+    # Budget of fetched models; 0: as much as the disk has.
+    model_cache_gib: Annotated[int, Field(ge=0, le=16_384)] = 0
+    # How many checkpoints SD Web UI keeps in the task's memory beside the GPU; 0: its own setting.
+    checkpoints_in_memory: Annotated[int, Field(ge=0, le=100)] = 0
     prefetch: Annotated[int, Field(ge=0, le=10)] = 2
     inference_timeout_seconds: Annotated[int, Field(ge=10, le=7200)] = 900
     notify_running: bool = False

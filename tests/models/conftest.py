@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 
 from container.consumer.models.bucket import ModelBucket
+from container.consumer.models.fetcher import Fetcher
 from container.consumer.models.finder import Finder
-from container.consumer.models.store import Fetcher, ModelStore
+from container.consumer.models.store import ModelStore
 from container.consumer.models.transfer import S3Transfer, Transfer
 from container.consumer.models.volume import Volume
 from container.consumer.models.weblists import WebLists

@@ -121,6 +121,20 @@ def test_remembers_what_is_missing_for_a_while(shelf: Shelf) -> None:
     assert asked.count(f"{CKPT}/") == 2
 
 
+def test_the_gpu_does_not_wait_for_a_listing(shelf: Shelf) -> None:
+    """What was looked up when the task was prepared is not looked up again between two jobs."""
+    shelf.put(f"{CKPT}/m.safetensors")
+    store = shelf.store()
+    store.ensure(checkpoint("m"))
+    shelf.now += 61
+    asked: list[str] = []
+    shelf.s3.meta.events.register("before-call.s3.*", lambda model, **_: asked.append(model.name))
+    store.activate(checkpoint("m"))
+    assert asked == []
+    store.activate(checkpoint("m"))
+    assert "ListObjectsV2" in asked
+
+
 def test_a_checkpoint_deleted_from_the_bucket(shelf: Shelf) -> None:
     """Deleted after it was listed: not found, though it was. What is on the volume goes on."""
     for name in ("there", "gone"):
@@ -262,7 +276,7 @@ def test_never_evicts_the_model_in_use(shelf: Shelf) -> None:
 
 def test_never_evicts_what_is_kept_for_good(shelf: Shelf) -> None:
     """Beside the static checkpoint there may be no room at all: the task is told so, plainly."""
-    for name, size in (("static", 1000), ("small", 400), ("big", 900)):
+    for name, size in (("static", 1000), ("small", 400), ("next", 450), ("big", 900)):
         shelf.put(f"{CKPT}/{name}.safetensors", b"x" * size)
     store = shelf.store(budget=1500)
     store.ensure(checkpoint("static"))
@@ -274,6 +288,8 @@ def test_never_evicts_what_is_kept_for_good(shelf: Shelf) -> None:
     assert "900 bytes" in fault.message
     assert "1,500" in fault.message
     assert on_volume(shelf) == ["small", "static"]
+    store.ensure(checkpoint("next"))
+    assert on_volume(shelf) == ["next", "static"]
 
 
 def test_never_touches_files_that_are_not_its_own(shelf: Shelf) -> None:

@@ -36,14 +36,16 @@ class Desk:
         if request.method == "POST":
             self.asked.append(request.url.path.removeprefix("/sdapi/v1/"))
 
-    def models(self, *, own: str = "", dynamic: bool = True, bucket: bool = True) -> Models:
+    def models(
+        self, *, own: str = "", dynamic: bool = True, bucket: bool = True, in_memory: int = 0
+    ) -> Models:
         """Make what the worker holds, with the shelf's bucket or without any."""
         store = (
             self.shelf.store(lists=WebLists(self.webui))
             if bucket
             else ModelStore(Finder(None, None, WebLists(self.webui)), None)
         )
-        return Models(store, self.webui, own=own, dynamic=dynamic)
+        return Models(store, self.webui, own=own, dynamic=dynamic, in_memory=in_memory)
 
     def put(self, name: str, content: bytes) -> None:
         """Put a checkpoint that the stand-in can load into the bucket."""
@@ -92,12 +94,9 @@ def test_refreshes_only_for_a_new_file(desk: Desk) -> None:
     desk.put("second.safetensors", b"second")
     desk.shelf.put("Lora/style.safetensors")
     models = desk.models()
-    for name, more in (
-        ("first", {}),
-        ("second", {}),
-        ("first", {}),
-        ("second", {"prompt": "<lora:style:1>"}),
-    ):
+    styled = {"prompt": "<lora:style:1>"}
+    tasks: list[tuple[str, dict[str, Any]]] = [("first", {}), ("second", {}), ("first", {})]
+    for name, more in [*tasks, ("second", styled), ("second", styled)]:
         assert models.switch(checkpoint(name, **more)) == desk.job()
     assert desk.asked == ["options", "refresh-checkpoints", "options", "options", "refresh-loras", "options"]
 
@@ -161,6 +160,15 @@ def test_notices_that_web_ui_was_started_anew(desk: Desk) -> None:
     models.switch(checkpoint("second"))
     desk.parts.options.post({"sd_model_checkpoint": "first.safetensors"})
     assert models.switch(checkpoint("second")) == desk.job() == "second"
+
+
+def test_web_ui_keeps_checkpoints_in_memory(desk: Desk) -> None:
+    """Going back to a checkpoint that is kept costs no load; asked for beside the switch, in one call."""
+    desk.put("second.safetensors", b"second")
+    models = desk.models(in_memory=2)
+    for name in ("first", "second", "first", "second"):
+        assert models.switch(checkpoint(name)) == desk.job() == name
+    assert len(desk.parts.ledger.model_loads) == 2
 
 
 def test_a_static_runtime_serves_its_own(desk: Desk) -> None:

@@ -22,6 +22,8 @@ class ModelSettings(BaseSettings):
     """Budget of the volume; 0: as much as its disk has."""
     model_lookup_seconds: float = Field(default=LOOKUP_SECONDS, ge=0)
     """How long a listing of the model bucket is believed."""
+    checkpoints_in_memory: int = Field(default=0, ge=0, le=100)
+    """How many checkpoints SD Web UI keeps loaded (its `sd_checkpoints_limit`); 0: its own setting."""
     sync_folders: str = ",".join(START_FOLDERS)
     """Folders that `sync-models` fetches whole, a comma list."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")

@@ -17,6 +17,7 @@ from domain.errors import ErrorCode, PassingFault, TaskFailed
 
 OPTIONS: Final = "/sdapi/v1/options"
 OPTION: Final = "sd_model_checkpoint"
+MEMORY_OPTION: Final = "sd_checkpoints_limit"
 LOAD_SECONDS: Final = 600.0
 """AUTOMATIC1111 loads within `POST /options`, Forge at the next job; 7 GB from a cold volume take minutes."""
 
@@ -27,15 +28,19 @@ _log = logging.getLogger(__name__)
 class Models:
     """Have the models that a task needs where Web UI finds them, and select its checkpoint.
 
-    `own` is the runtime's `MODEL_FILENAME`; a runtime that is not `dynamic` serves no other.
+    `own` is the runtime's `MODEL_FILENAME`; a runtime that is not `dynamic` serves no other. `in_memory` is
+    how many checkpoints Web UI keeps loaded, 0 leaves it to Web UI's own settings.
     """
 
-    def __init__(self, store: ModelStore, webui: WebUiApi, *, own: str, dynamic: bool) -> None:
+    def __init__(
+        self, store: ModelStore, webui: WebUiApi, *, own: str, dynamic: bool, in_memory: int = 0
+    ) -> None:
         self._store = store
         self._webui = webui
         self._lists = WebLists(webui)
         self._own = own
         self._dynamic = dynamic
+        self._limit = {MEMORY_OPTION: in_memory} if in_memory else {}
         self._selected: str | None = None
         self._active: list[Found] = []
         self._seen: dict[Kind, set[tuple[str, int]]] = {}
@@ -62,8 +67,7 @@ class Models:
         return PurePosixPath(_without_hash(name)).name.removesuffix(".safetensors") if name else None
 
     def failed(self, fault: Exception) -> None:
-        """Take note that a job failed: Web UI may have lost its model, or been started anew."""
-        self._selected = None
+        """Take note that a job failed: its checkpoint may be one that Web UI cannot load."""
         if isinstance(fault, TaskFailed) and fault.code is ErrorCode.MODEL_UNUSABLE:
             self._store.refuse(self._active, "SD Web UI cannot load it")
 
@@ -113,7 +117,7 @@ class Models:
     def _select(self, name: str) -> str:
         if name != self._selected or not self._still_selected(name):
             self._selected = None
-            self._webui.post(OPTIONS, {OPTION: name}, seconds=LOAD_SECONDS)
+            self._webui.post(OPTIONS, {**self._limit, OPTION: name}, seconds=LOAD_SECONDS)
             self._selected = name
             _log.info("SD Web UI uses checkpoint %s from now on", name)
         return PurePosixPath(name).stem

@@ -12,10 +12,10 @@ from typing import Final
 
 from container.consumer.logs import log_to_stdout
 from container.consumer.models.bucket import Gone, ModelBucket, ModelFile
+from container.consumer.models.fetcher import Fetcher
 from container.consumer.models.kinds import CHECKPOINT_FOLDER, KNOWN_FOLDERS, Kind
 from container.consumer.models.names import Ambiguous, match, nearest
 from container.consumer.models.settings import ModelSettings
-from container.consumer.models.store import Fetcher
 from container.consumer.models.volume import NoRoom
 from domain.errors import PassingFault, TaskFailed
 

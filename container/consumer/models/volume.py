@@ -25,6 +25,9 @@ from container.consumer.models.locks import Lock
 STATE_FOLDER: Final = ".sd-on-ecs"
 """Web UI reads its own folders of models only; on the same file system, so that a rename is all it sees."""
 
+SPARE_BYTES: Final = 2 * 1024**3
+"""Left free on the disk, 5 % of a small one: the same disk holds temporary files of both containers."""
+
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _log = logging.getLogger(__name__)
 
@@ -169,7 +172,8 @@ class Volume:
         downloads = self._downloads(but=file.key)
         announced = sum(size for size, _ in downloads)
         to_come = sum(max(0, size - there) for size, there in downloads)
-        too_many = [file.size + to_come - shutil.disk_usage(self.root).free]
+        disk = shutil.disk_usage(self.root)
+        too_many = [file.size + to_come + min(SPARE_BYTES, disk.total // 20) - disk.free]
         if self._budget is not None:
             too_many.append(sum(r.size for r in records) + announced + file.size - self._budget)
         return max(too_many)

@@ -7,9 +7,10 @@ import boto3
 from botocore.config import Config
 
 from container.consumer.models.bucket import ModelBucket
+from container.consumer.models.fetcher import Fetcher
 from container.consumer.models.finder import Finder
 from container.consumer.models.settings import ModelSettings
-from container.consumer.models.store import Fetcher, ModelStore
+from container.consumer.models.store import ModelStore
 from container.consumer.models.switch import Models
 from container.consumer.models.sync import Sync
 from container.consumer.models.transfer import CLASSIC_THREADS, S3Transfer
@@ -36,7 +37,13 @@ def wire_models(settings: ModelSettings, webui: WebUiApi, *, dynamic: bool) -> M
         store = ModelStore(Finder(bucket, fetcher.volume, lists), fetcher)
     else:
         store = ModelStore(Finder(None, None, lists), None)
-    return Models(store, webui, own=settings.model_filename, dynamic=dynamic)
+    return Models(
+        store,
+        webui,
+        own=settings.model_filename,
+        dynamic=dynamic,
+        in_memory=settings.checkpoints_in_memory,
+    )
 
 
 def wire_sync(settings: ModelSettings) -> Sync:

@@ -1,0 +1,91 @@
+"""How fast a model comes to the volume, checks and all: `python -m bench.model_fetch [MEGABYTES]`.
+
+Beside each other in one run, on the same object and disk: a plain HTTP download by one connection, boto3's
+`download_file`, and the consumer's fetch by boto3's threads and by the CRT, which checks size and checksum,
+syncs to the disk and renames. The emulator is Python on the same cores: the ratios
+say what the checks cost, not what S3 gives. On an instance: MODEL_BUCKET, MODEL_KEY and AWS's own variables
+name a real object instead.
+"""
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from container.consumer.models.bucket import ModelBucket
+from container.consumer.models.fetcher import Fetcher
+from container.consumer.models.transfer import S3Transfer
+from container.consumer.models.volume import Volume
+from local.emulator import emulator
+
+MEGABYTES = 256
+ROUNDS = 3
+FOLDER, NAME = "Stable-diffusion", "bench.ckpt"
+
+
+def main() -> None:
+    """Measure on the object that the environment names, else on the emulator."""
+    if bucket := os.environ.get("MODEL_BUCKET"):
+        folder, _, name = os.environ["MODEL_KEY"].partition("/")
+        measure(boto3.client("s3"), bucket, folder, name)
+        return
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else MEGABYTES
+    with emulator() as aws:
+        s3 = aws.client("s3")
+        s3.create_bucket(Bucket="models")
+        s3.put_object(Bucket="models", Key=f"{FOLDER}/{NAME}", Body=os.urandom(1_000_000) * size)
+        measure(s3, "models", FOLDER, NAME)
+
+
+def measure(s3: Any, bucket: str, folder: str, name: str) -> None:
+    """Fetch the object in each way, in turns, and print the medians and the ratios to the plain download."""
+    key = f"{folder}/{name}"
+    size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+    transfers = {"threads": S3Transfer(s3, crt=False), "the CRT": S3Transfer(s3, crt=True)}
+    ways: dict[str, Callable[[Path], object]] = {
+        "plain HTTP, one connection": lambda to: plain(url, to),
+        "boto3's download_file": lambda to: s3.download_file(bucket, key, str(to / "part")),
+    }
+    for title, transfer in transfers.items():
+        ways[f"the consumer's fetch, by {title}"] = lambda to, transfer=transfer: fetch(
+            ModelBucket(s3, bucket), transfer, key, to
+        )
+    rates: dict[str, list[float]] = {title: [] for title in ways}
+    for _ in range(ROUNDS):
+        for title, way in ways.items():
+            with tempfile.TemporaryDirectory(dir=os.environ.get("MODEL_DIR")) as place:
+                began = time.perf_counter()
+                way(Path(place))
+                rates[title].append(size / 1e6 / (time.perf_counter() - began))
+    print(f"{size / 1e6:.0f} MB, median of {ROUNDS} rounds")
+    first = statistics.median(next(iter(rates.values())))
+    for title, found in rates.items():
+        rate = statistics.median(found)
+        print(f"{title:<40} {rate:7.0f} MB/s   {rate / first:5.2f} × plain")
+
+
+def plain(url: str, to: Path) -> None:
+    """Download as a program without any library would."""
+    with urllib.request.urlopen(url) as answer, (to / "part").open("wb") as file:  # noqa: S310 - a presigned link
+        shutil.copyfileobj(answer, file, 1 << 20)
+
+
+def fetch(models: ModelBucket, transfer: S3Transfer, key: str, to: Path) -> None:
+    """Fetch as the consumer does: looked up, beside its place, checked, synced, renamed."""
+    folder, _, name = key.partition("/")
+    fetcher = Fetcher(models, Volume(to), transfer, stop=threading.Event())
+    assert fetcher.have(models.files(folder)[name])
+
+
+if __name__ == "__main__":
+    main()

@@ -100,5 +100,8 @@ def test_make_local_prints_a_curl_line_that_works(mark: str) -> None:
         answer = json.loads(subprocess.run(shlex.split(line), capture_output=True, check=True).stdout)
         assert answer["id_task"] == "test-t2i"
         process.wait_for_line("told test-t2i completed", timeout=60)
+        look = process.wait_for_line("/v1alpha2/tasks/test-t2i", timeout=1)
+        task = json.loads(subprocess.run(shlex.split(look), capture_output=True, check=True).stdout)
+        assert task["status"] == "completed"
         process.send(signal.SIGINT)
         assert process.wait(GONE_SECONDS) == 0

@@ -1,10 +1,13 @@
 """`config.yaml`: what is accepted, and one line for each mistake."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from infra.config import InvalidConfigError, load, parse
+from infra.settings import Runtime, Settings
 from tests.infra.conftest import ANCESTOR, ROOT
 
 RUNTIME = "name: r, modelFilename: m.safetensors"
@@ -159,3 +162,21 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     """`CDK_CONFIG_PATH` may be mistyped."""
     with pytest.raises(InvalidConfigError, match="cannot be read"):
         load(tmp_path / "none.yaml")
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _keys(inner, f"{key}.")
+        else:
+            yield key
+
+
+def test_every_key_is_in_the_reference() -> None:
+    """`docs/configuration.md` names each key of the file and of a runtime, with its parents."""
+    reference = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    keys = [*_keys(Settings), *_keys(Runtime)]
+    assert "scaling.queueLength" in keys
+    assert [key for key in keys if f"| `{key}` |" not in reference] == []

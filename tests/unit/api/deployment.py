@@ -1,5 +1,6 @@
 """The AWS resources that the functions need, made in the emulator without the CDK."""
 
+import functools
 import json
 import secrets
 from dataclasses import dataclass
@@ -68,10 +69,7 @@ class Deployment:
 def deploy(aws: Emulator) -> Deployment:
     """Make table, topics, queues and buckets under names that no other test has."""
     name = f"t{secrets.token_hex(4)}"
-    # 50 requests at once: no client waits for a connection of another's.
-    wide = {"max_pool_connections": 60}
-    dynamodb, sns, sqs = (aws.client(service, **wide) for service in ("dynamodb", "sns", "sqs"))
-    s3 = aws.client("s3", **wide, signature_version="s3v4")
+    dynamodb, sns, sqs, s3 = clients(aws)
     for bucket in ("output", "uploads", "tasks"):
         s3.create_bucket(Bucket=f"{name}-{bucket}")
     make_table(dynamodb, name)
@@ -98,6 +96,15 @@ def deploy(aws: Emulator) -> Deployment:
         ),
     )
     return Deployment(environment, dynamodb, s3, sns, sqs, results_queue)
+
+
+@functools.cache
+def clients(aws: Emulator) -> list[Any]:
+    """Return the clients that all tests share: making them takes longer than most tests."""
+    # 50 requests at once: none waits for a connection of another's.
+    wide = {"max_pool_connections": 60}
+    found = [aws.client(service, **wide) for service in ("dynamodb", "sns", "sqs")]
+    return [*found, aws.client("s3", **wide, signature_version="s3v4")]
 
 
 def make_table(dynamodb: Any, name: str) -> None:

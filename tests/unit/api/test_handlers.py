@@ -1,41 +1,22 @@
-"""The functions' entries: their wiring, and the environment that the deployment gives them."""
+"""The functions' entries: their wiring."""
 
 import importlib
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import aws_cdk as cdk
 import boto3
 import pytest
-from aws_cdk import assertions
 
-from functions.environment import ApiEnvironment, Environment
-from infra.config import load
-from infra.core_stack import CoreStack
+from functions.environment import ApiEnvironment
 from local.emulator import Emulator
 from tests.unit.api.client import Client
 from tests.unit.api.deployment import DYNAMIC, Deployment
 from tests.unit.api.test_dead_letters import record
 
-ROOT = Path(__file__).parents[3]
-ENTRIES = {"api": ApiEnvironment, "sweep": Environment, "dead_letters": Environment}
-
-
-@pytest.fixture(scope="module")
-def functions() -> dict[str, dict[str, Any]]:
-    """Return the properties of each of our functions in the core stack, by its package."""
-    settings, _ = load(ROOT / "config.yaml")
-    # What they carry is another test's: nothing is installed here.
-    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
-    template = assertions.Template.from_stack(CoreStack(app, "Core", settings=settings))
-    found = template.find_resources("AWS::Lambda::Function")
-    properties = [resource["Properties"] for resource in found.values()]
-    ours = [each for each in properties if str(each.get("Handler")).startswith("functions.")]
-    return {each["Handler"].split(".")[1]: each for each in ours}
+ENTRIES = ("api", "sweep", "dead_letters")
 
 
 @pytest.fixture
@@ -58,24 +39,6 @@ def call(name: str, event: dict[str, Any]) -> Any:
     sys.modules.pop(f"functions.{name}.handler", None)
     handler = importlib.import_module(f"functions.{name}.handler").handler
     return handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 120_000))
-
-
-@pytest.mark.parametrize("name", list(ENTRIES))
-def test_the_deployment_sets_exactly_what_the_function_reads(
-    functions: dict[str, dict[str, Any]], name: str
-) -> None:
-    """Beside what Powertools reads, and the metrics' namespace."""
-    given = set(functions[name]["Environment"]["Variables"])
-    assert given - {"POWERTOOLS_SERVICE_NAME", "LOG_LEVEL", "METRICS_NAMESPACE"} == set(ENTRIES[name].names())
-    assert {"POWERTOOLS_SERVICE_NAME", "LOG_LEVEL"} <= given
-
-
-@pytest.mark.parametrize("name", list(ENTRIES))
-def test_the_deployment_names_entries_that_exist(functions: dict[str, dict[str, Any]], name: str) -> None:
-    """Module and function."""
-    module, function = functions[name]["Handler"].rsplit(".", 1)
-    assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
-    assert function == "handler"
 
 
 @pytest.mark.usefixtures("environ")

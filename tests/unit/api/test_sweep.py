@@ -11,7 +11,7 @@ from domain.row import Status
 from functions.sweep.sweep import LOOK_AGAIN_SECONDS, Report
 from tests.unit.api.client import Client
 from tests.unit.api.deployment import DYNAMIC, STATIC, Deployment
-from tests.unit.api.parts import FakeClock, FakeSns, Worker, sweep
+from tests.unit.api.parts import FakeClock, FakeSns, Worker, results, sweep
 
 
 @pytest.fixture
@@ -72,6 +72,8 @@ def test_a_dropped_message_runs_after_the_sweep_published_it_again(
     clock.forward(minutes=2)
     assert sweep(deployment, clock) == Report(republished=1)
     assert deployment.messages() == [], "the filter is still not in effect"
+    clock.forward(minutes=4)
+    assert sweep(deployment, clock) == Report(), "this one, too, may be on its way"
     filter_on(deployment, [DYNAMIC])
     clock.forward(minutes=6)
     assert sweep(deployment, clock) == Report(republished=1)
@@ -260,3 +262,20 @@ def test_a_run_stops_in_time_and_the_next_one_goes_on(
 
 def _take(left: list[Any]) -> bool:
     return bool(left and left.pop())
+
+
+def test_only_what_is_owed_is_looked_at(api: Client, deployment: Deployment, sns: FakeSns) -> None:
+    """The index over `owed` is sparse: in it from submit to published, and from outcome to callback."""
+
+    def owed(name: str) -> bool:
+        return "owed" in deployment.row(name).item
+
+    api.submit("a")
+    assert not owed("a")
+    row = Worker(deployment).run("a", tell=False)
+    assert owed("a")
+    results(deployment).tell(row)
+    assert not owed("a")
+    sns.down.add(deployment.environment.task_topic_arn)
+    api.submit("b")
+    assert owed("b")

@@ -1,0 +1,61 @@
+"""What became of a task, asked through the real API."""
+
+import httpx
+
+from local.pipeline import Pipeline
+from tests.e2e import bodies
+
+
+def test_a_finished_task_shows_its_images(pipeline: Pipeline, task_id: str) -> None:
+    """The row for people, with links that anyone can follow for a while."""
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text(batch_size=2)))
+    callback = pipeline.outcome(task_id)
+    answer = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}")
+
+    assert answer.status_code == 200, answer.text
+    task = answer.json()
+    assert (task["status"], task["progress"]) == ("completed", 1)
+    assert [image["s3"] for image in task["images"]] == callback["image_url"]
+    links = [image["url"] for image in task["images"]]
+    with httpx.Client(trust_env=False) as anyone:
+        fetched = [anyone.get(link).content for link in links]
+    assert fetched == [pipeline.read(link) for link in callback["image_url"]]
+
+
+def test_a_finished_task_cannot_be_cancelled(pipeline: Pipeline, task_id: str) -> None:
+    """Its outcome stays."""
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text()))
+    pipeline.outcome(task_id)
+    assert pipeline.call("DELETE", f"/v1alpha2/tasks/{task_id}").status_code == 409
+    assert pipeline.call("GET", f"/v1alpha2/tasks/{task_id}").json()["status"] == "completed"
+
+
+def test_a_running_task_is_cancelled(pipeline: Pipeline, task_id: str) -> None:
+    """It is interrupted, and the callback says so; the next task is served as if nothing had been."""
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text(steps=150, n_iter=8)))
+    webui = next(each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME).webui
+    assert webui is not None
+    webui.control.wait(step=1)
+    assert pipeline.call("DELETE", f"/v1alpha2/tasks/{task_id}").status_code == 202
+    callback = pipeline.outcome(task_id)
+
+    assert (callback["status"], callback["result"], callback["image_url"]) == ("cancelled", False, [])
+    assert not [key for key in pipeline.objects(f"output/{task_id}/") if not key.endswith(".out")]
+    pipeline.submit(bodies.v1alpha2(f"{task_id}-next", "text-to-image", bodies.text()))
+    assert pipeline.outcome(f"{task_id}-next")["status"] == "completed"
+
+
+def test_what_does_not_exist(pipeline: Pipeline) -> None:
+    """An unknown id is a 404 in the API's own shape."""
+    answer = pipeline.call("GET", "/v1alpha2/tasks/nobody")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_an_upload_link_takes_a_picture_for_a_task(pipeline: Pipeline, task_id: str) -> None:
+    """PUT the picture where the API says, and name it in a task by the s3:// link."""
+    offered = pipeline.call("POST", "/v1alpha2/uploads", content=b"{}").json()
+    with httpx.Client(trust_env=False) as anyone:
+        put = anyone.put(offered["url"], content=bodies.picture(), headers=offered.get("headers", {}))
+    assert put.is_success, put.text
+    pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", bodies.like(offered["s3"])))
+    assert pipeline.outcome(task_id)["status"] == "completed"

@@ -17,6 +17,8 @@ from local.worker import Worker, worker
 
 CALL_SECONDS = 40.0  # API Gateway gives up after 29
 OUTCOME_SECONDS = 60.0
+START_SECONDS = 60.0  # a consumer takes 1 to 2
+STARTED = "consumer started"  # its first line
 
 
 class Pipeline:
@@ -43,6 +45,11 @@ class Pipeline:
         started = self._parts.enter_context(worker(self.aws, self.deployment, deployed, **options))
         self.workers.append(started)
         return started
+
+    def wait_until_ready(self) -> None:
+        """Wait until every consumer says that it has started; raise `ProcessFailed` for one that has not."""
+        for each in self.workers:
+            each.consumer.wait_for_line(STARTED, timeout=START_SECONDS)
 
     def call(
         self,
@@ -136,6 +143,8 @@ def pipeline(
         running = Pipeline(aws, deployment, callbacks, parts)
         wanted = [each.name for each in deployment.runtimes] if runtimes is None else list(runtimes)
         for name in wanted:
-            on_step(f"starting SD Web UI's stand-in and the consumer of {name}")
+            webui = "and SD Web UI's stand-in" if webui_url is None else f"for SD Web UI at {webui_url}"
+            on_step(f"starting the consumer of {name} {webui}")
             running.start_worker(name, environment=environment, webui_url=webui_url, on_line=on_line)
+        running.wait_until_ready()
         yield running

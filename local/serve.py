@@ -73,21 +73,26 @@ def _say_how(console: Console, running: Pipeline, picture: str) -> None:
     deployment = running.deployment
     body = json.loads((EXAMPLES / "v1alpha2-text-to-image.json").read_text(encoding="utf-8"))
     body["task"]["metadata"]["runtime"] = running.workers[0].runtime.name
-    curl = [
-        *("curl", "-sS", f"{deployment.api_url}/v1alpha2"),
-        *("-H", f"x-api-key: {deployment.api_key}", "-H", "content-type: application/json"),
-        *("-d", json.dumps(body)),
+    key = f"x-api-key: {deployment.api_key}"
+    submit = [
+        *("curl", "-sS", f"{deployment.api_url}/v1alpha2", "-H", key),
+        *("-H", "content-type: application/json", "-d", json.dumps(body)),
     ]
+    look = ["curl", "-sS", f"{deployment.api_url}/v1alpha2/tasks/{body['task']['metadata']['id']}", "-H", key]
     lines = [
         "",
         f"API       {deployment.api_url}",
         f"KEY       {deployment.api_key}",
-        f"AWS       {running.aws.endpoint_url} (boto3: AWS_ENDPOINT_URL; any credentials)",
+        f"AWS       {running.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",
         f"images    s3://{running.output_bucket}/output/",
         f"a picture {picture}",
         *(f"Web UI    {each.webui_url} ({each.runtime.name})" for each in running.workers),
         "",
-        shlex.join(curl),
+        "Submit a task:",
+        shlex.join(submit),
+        "",
+        "See how it is, and get links to its images:",
+        shlex.join(look),
         "",
         "Ctrl-C stops everything. What the consumers say, and what callbacks come:",
     ]

@@ -9,7 +9,7 @@ from PIL import Image
 from local.webui import pictures
 from local.webui.checks import check
 from local.webui.description import describe
-from local.webui.encoding import decode_image, encode_gif, encode_image, pixels
+from local.webui.encoding import decode_image, encode_ahead, encode_gif, encode_image, pixels
 from local.webui.faults import Fault
 from local.webui.infotext import info, infotext
 from local.webui.job import Job
@@ -116,36 +116,36 @@ class Run:
                 state.job = f"Batch {number + 1} out of {len(rounds)}"
             first = number * batch
             scenes = [self._scene(made, prompt, first + i, model) for i, prompt in enumerate(prompts)]
-            painted = [
-                pictures.animate(scene, self.plan.gif_frames)
-                if self.plan.gif_frames
-                else pictures.paint(scene)
-                for scene in scenes
-            ]
+            painted = [self._paint(made, scene, first + i) for i, scene in enumerate(scenes)]
             share = job.sample(lambda done, p=painted, s=scenes: self._preview(p[0], s[0], done))  # type: ignore[misc]
             for i, (picture, scene) in enumerate(zip(painted, scenes, strict=True)):
-                self._keep(made, picture, scene, first + i, share)
+                if share < 1 and not isinstance(picture, list):
+                    half = pictures.half_done(picture.convert("RGB"), scene, share)
+                    self.images.append(self._finished(half, made, first + i))
+                else:
+                    self.images.append(picture)
+                self.texts.append(infotext(made, first + i))
             state.next_iteration()
 
-    def _keep(
-        self, made: dict[str, Any], picture: Any, scene: pictures.Scene, place: int, share: float
-    ) -> None:
-        text = infotext(made, place)
-        self.texts.append(text)
-        if isinstance(picture, list):
-            self.images.append(picture)
-            return
-        if share < 1:
-            picture = pictures.half_done(picture, scene, share)
+    def _paint(self, made: dict[str, Any], scene: pictures.Scene, place: int) -> Any:
+        """Paint an image, or the frames of an animation, and encode it already: within the job's time."""
+        if self.plan.gif_frames:
+            return pictures.animate(scene, self.plan.gif_frames)
+        picture = self._finished(pictures.paint(scene), made, place)
+        encode_ahead(picture, self.parts.options)
+        return picture
+
+    def _finished(self, picture: Image.Image, made: dict[str, Any], place: int) -> Image.Image:
         if self.request.save_images:
             picture = picture.convert("RGBA")  # the saved file's text goes into the alpha channel there
         if self.parts.options["enable_pnginfo"]:
-            picture.info["parameters"] = text
-        self.images.append(picture)
+            picture.info["parameters"] = infotext(made, place)
+        return picture
 
     def _preview(self, picture: Any, scene: pictures.Scene, done: float) -> None:
         still = picture[0] if isinstance(picture, list) else picture
-        self.parts.state.current_image = pictures.preview(pictures.half_done(still, scene, done))
+        half = pictures.half_done(still.convert("RGB"), scene, done)
+        self.parts.state.current_image = pictures.preview(half)
 
     def _scene(self, made: dict[str, Any], prompt: str, place: int, model: str) -> pictures.Scene:
         request = self.request
@@ -197,7 +197,7 @@ class Run:
             self.images.append(mask)
         if self.parts.options["return_mask_composite"]:
             composite = last.convert("RGBA")
-            composite.info = {}
+            composite.info = {}  # neither text nor what was encoded ahead
             composite.putalpha(mask.convert("L"))
             self.images.append(composite)
 

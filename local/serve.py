@@ -1,11 +1,13 @@
 """Keep the pipeline running on this machine until Ctrl-C: `make local`."""
 
+import argparse
 import json
 import os
 import shlex
 import sys
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 
@@ -20,7 +22,9 @@ from local.signals import exit_when_told
 LOOK_SECONDS = 1.0  # how soon the end of a process is noticed
 
 
-def run(console: Console, webui_url: str | None, runtimes: Iterable[str] | None) -> None:
+def run(
+    console: Console, *, webui_url: str | None, runtimes: Iterable[str] | None, assembly: Path | None
+) -> None:
     """Start everything, say how to use it, and follow the consumers until interrupted."""
 
     def step(text: str) -> None:
@@ -38,6 +42,7 @@ def run(console: Console, webui_url: str | None, runtimes: Iterable[str] | None)
         served(EXAMPLES) as address,
         pipeline(
             config=CONFIG,
+            assembly=assembly,
             runtimes=runtimes,
             webui_url=webui_url,
             on_line=follow,
@@ -53,13 +58,21 @@ def run(console: Console, webui_url: str | None, runtimes: Iterable[str] | None)
 
 def main() -> int:
     """Run until Ctrl-C; 1 when a part ends by itself."""
+    parser = argparse.ArgumentParser(prog="python -m local.serve", description=__doc__)
+    parser.add_argument("--assembly", type=Path, help="a synthesized app, which saves the synthesis")
+    wanted = parser.parse_args()
     exit_when_told()
     console = Console()
     webui_url = os.environ.get("WEBUI_URL") or None
     # A Web UI has one GPU, so one consumer may feed it; the stand-in runs once for each runtime.
     chosen = os.environ.get("RUNTIME") or ("sdruntime" if webui_url else None)
     try:
-        run(console, webui_url, [chosen] if chosen else None)
+        run(
+            console,
+            webui_url=webui_url,
+            runtimes=[chosen] if chosen else None,
+            assembly=wanted.assembly,
+        )
     except KeyboardInterrupt:
         console.print("stopped")
         return 0

@@ -7,6 +7,7 @@ from tests.e2e.fixtures import assembly, group_by_pipeline, pictures, pipeline, 
 __all__ = ["assembly", "pictures", "pipeline", "task_id"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Send tests that share the pipeline to one process."""
     group_by_pipeline(items)

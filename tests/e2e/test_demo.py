@@ -90,12 +90,11 @@ def test_a_demo_that_fails_says_why(demo: Callable[..., Process]) -> None:
     assert "PREFETCH" in said
 
 
-def test_make_local_prints_a_curl_line_that_works(mark: str) -> None:
+def test_make_local_prints_a_curl_line_that_works(assembly: Path, mark: str) -> None:
     """Paste the line it prints, and the task is accepted and done; Ctrl-C ends it."""
     environment = os.environ | {MARK: mark, "RUNTIME": "sdruntime"}
-    with Process(
-        "local", [sys.executable, "-m", "local.serve"], environment=environment, cwd=str(ROOT)
-    ) as process:
+    command = [sys.executable, "-m", "local.serve", "--assembly", str(assembly)]
+    with Process("local", command, environment=environment, cwd=str(ROOT)) as process:
         line = process.wait_for_line("curl -sS", timeout=START_SECONDS)
         answer = json.loads(subprocess.run(shlex.split(line), capture_output=True, check=True).stdout)
         assert answer["id_task"] == "test-t2i"

@@ -26,9 +26,9 @@ ROW_DAYS: Final = 30
 RESUBMIT_SECONDS: Final = 600
 """For so long after it finished, the same request with the same id is answered, not run again."""
 
-INLINE_CONTENT_BYTES: Final = 192 * 1024
-"""SNS carries 256 KiB with attributes; above this the content travels by reference. The rest is left for
-metadata (context up to 32 KiB) and trace headers."""
+INLINE_CONTENT_BYTES: Final = 32 * 1024
+"""SNS carries 256 KiB, so this fits with metadata and trace headers. It is far less, because the row holds the
+message too: DynamoDB bills every heartbeat's write by the row's whole size, one unit a KiB."""
 
 API_TIMEOUT_SECONDS: Final = 29
 """API Gateway's integration limit, and so the Lambda's: an older unpublished row has no publisher left."""

@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test bench check format synth lock clean
+.PHONY: help setup demo local test soak bench check format synth lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -37,6 +37,9 @@ local: setup ## run the pipeline on this machine until Ctrl-C (WEBUI_URL=http://
 
 test: setup ## run all tests
 	@python -m pytest -n 2 --dist loadgroup
+
+soak: setup ## break everything under 200 tasks, strike at each stage (ten minutes; FAULTS_SEED=n repeats a run)
+	@FAULTS_TASKS=$${FAULTS_TASKS:-200} python -m pytest tests/faults/test_soak.py tests/faults/test_stages.py -s
 
 bench: setup ## measure: GPU busy share, model switches (about ten minutes)
 	@python -m bench.gpu_busy

@@ -78,6 +78,10 @@ class Measures:
         """Count this worker out: its SD Web UI must be replaced."""
         self.write({m.POISONED: 1}, reason=reason)
 
+    def healed(self) -> None:
+        """Count an SD Web UI that failed every job and works again."""
+        self.write({m.POISONED: 1}, reason="healed")
+
     def write(self, values: Mapping[Metric, float], **facts: Any) -> None:
         """Write one line."""
         said = {name: value for name, value in facts.items() if value}

@@ -190,6 +190,7 @@ class Worker:
         if self._healed or not self._parts.health.heal():
             raise ReplaceWebUi("poisoned by a checkpoint that failed to load")
         log.info("SD Web UI works again", extra={"poisonings": self._poisonings})
+        self._parts.outcomes.measures.healed()
         self._healed = True
         self._ahead.resume()
 

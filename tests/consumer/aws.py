@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,6 +141,17 @@ class Cloud:
                 bodies.append(message["Body"])
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             wait_seconds = 0
+
+    def gone(self) -> None:
+        """Wait until no message of the runtime is left."""
+        self.until(lambda: self.left() == (0, 0))
+
+    def until(self, holds: Callable[[], bool], *, seconds: float = OUTCOME_SECONDS) -> None:
+        """Wait until AWS shows something of which it sends no event."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, f"messages visible, in flight: {self.left()}"
+            time.sleep(0.1)
 
     def left(self, url: str | None = None) -> tuple[int, int]:
         """Return how many messages of a queue (the runtime's) are visible, and how many in flight."""

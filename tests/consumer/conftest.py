@@ -1,4 +1,4 @@
-"""Fixtures of the consumer's tests: all in one process, for they share an emulator and a stand-in."""
+"""Fixtures of the consumer's tests: a folder's in one process, for they share emulator and stand-in."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,7 @@ def task_id(request: pytest.FixtureRequest) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Send these tests to one process."""
+    """Send the tests of a folder to one process."""
     for item in items:
         if item.path.parent.name in ("consumer", "faults"):
-            item.add_marker(pytest.mark.xdist_group("consumer"))
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))

@@ -8,12 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import boto3
 
 from container.consumer.settings import Settings
 from container.consumer.wiring import wire
 from container.consumer.worker import Parts, Worker
+from local.emulator import REGION
 from local.process import Process
 from tests.consumer.aws import Cloud
 
@@ -37,19 +41,18 @@ class Running:
 
 
 @contextmanager
-def consuming(cloud: Cloud, webui_url: str, **settings: Any) -> Iterator[Running]:
-    """Run a consumer in a thread of this process until the block ends."""
+def consuming(
+    cloud: Cloud, webui_url: str, *, endpoint: str | None = None, **settings: Any
+) -> Iterator[Running]:
+    """Run a consumer in a thread of this process until the block ends; `endpoint` stands before AWS."""
     environment = cloud.settings(webui_url, **settings)
     read = Settings(**{name.lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
-    parts = wire(
-        read,
-        lambda service, config: cloud.aws.client(
-            service,
-            connect_timeout=config.connect_timeout,
-            read_timeout=config.read_timeout,
-            max_pool_connections=20,
-        ),
+    session = boto3.session.Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - what the emulator expects
+        region_name=REGION,
     )
+    parts = wire(read, partial(session.client, endpoint_url=endpoint or cloud.aws.endpoint_url))
     parts.window.receive_seconds = 1  # leaving waits for the long poll
     with running(parts) as worker:
         yield worker

@@ -1,0 +1,68 @@
+"""Messages that are not ours: archived with their bodies, and the consumer goes on."""
+
+import json
+from typing import Any
+
+import pytest
+
+from adapters.archive import Archive
+from adapters.results import Results
+from domain.clock import now
+from domain.row import Status
+from functions.dead_letters.bury import Bury, Letter
+from local.webui.process import StandIn
+from tests.consumer.aws import RUNTIME, Cloud
+from tests.consumer.running import consuming
+
+METADATA = {
+    "id": "other",
+    "runtime": RUNTIME,
+    "tasktype": "text-to-image",
+    "prefix": "output",
+    "context": None,
+    "attempt": "0123456789abcdef",
+    "submitted_at": "2026-11-22T17:00:00.000Z",
+}
+
+
+def message(**changes: Any) -> str:
+    """Return a message with changed metadata."""
+    return json.dumps({"metadata": METADATA | changes, "content": {}})
+
+
+NOT_OURS = {
+    "no JSON": "hello",
+    "deep": "[" * 100_000,
+    "another's JSON": '{"Records": []}',
+    "no object": "[]",
+    "no content": json.dumps({"metadata": METADATA}),
+    "another runtime's": message(runtime="another"),
+    "an unknown task type": message(tasktype="video"),
+    "an id that is a path": message(id="../x"),
+    "a number that is none": '{"metadata": NaN}',
+    "a lone surrogate": json.dumps({"metadata": METADATA | {"context": "\ud800"}, "content": {}}),
+}
+
+
+@pytest.mark.parametrize("body", NOT_OURS.values(), ids=NOT_OURS.keys())
+def test_it_ends_archived_with_its_body(cloud: Cloud, webui: StandIn, task_id: str, body: str) -> None:
+    """At once, by the dead-letter queue and its Lambda; the task behind it is completed."""
+    cloud.client("sqs").send_message(QueueUrl=cloud.queue_url, MessageBody=body)
+    with consuming(cloud, webui.url) as worker:
+        cloud.submit(task_id)
+        assert cloud.outcome(task_id).status is Status.COMPLETED
+        cloud.gone()
+    assert worker.error is None
+    (buried,) = cloud.take(cloud.dead_letter_url)
+    assert buried == body
+    s3 = cloud.client("s3")
+    bury = Bury(
+        table=cloud.table,
+        results=Results(cloud.client("sns"), cloud.results_topic, cloud.table),
+        archive=Archive(s3, cloud.name),
+        clock=now,
+    )
+    assert bury(Letter(id="m-1", body=buried, queue="dead", runtime=RUNTIME, facts={}))
+    (key,) = cloud.objects("dead-letters/")
+    kept = s3.get_object(Bucket=cloud.name, Key=key)["Body"].read().decode()
+    assert kept == body

@@ -1,0 +1,175 @@
+"""A seeded driver that breaks everything a pipeline stands on, while tasks go through it."""
+
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from container.consumer.leaving import REPLACE_WEBUI
+from domain.errors import InvalidTask
+from domain.message import Message
+from local.process import Process
+from local.webui.process import StandIn, StandInError, start
+from tests.consumer.aws import Cloud
+from tests.consumer.running import process
+from tests.faults.proxy import Proxy
+
+VISIBILITY_SECONDS: Final = 6
+FROZEN_SECONDS: Final = VISIBILITY_SECONDS + 2
+AWAKE_SECONDS: Final = 5
+"""A worker that woke up late deletes what it stored; killed before that, it could not."""
+
+SETTINGS: Final = {
+    "visibility_seconds": VISIBILITY_SECONDS,
+    "retry_delay_seconds": 1,
+    "leave_seconds": 3,
+    "inference_timeout_seconds": 4,
+}
+WEBUI: Final = {"step_seconds": 0.03, "load_seconds": 0.1, "gap_seconds": 0.2}
+FAULT_SHARE: Final = 0.05
+"""Of all calls to AWS; botocore tries five times, so few of them reach the consumer as an error."""
+
+LOOK_SECONDS: Final = 0.2
+
+
+@dataclass
+class Place:
+    """A GPU's place: a Web UI and its consumer, which ECS would start again."""
+
+    webui: StandIn
+    consumer: Process
+    parts: ExitStack
+    wakes_at: float | None = None
+    spared_until: float = 0.0
+    most_at_once: int = 0
+
+
+@dataclass
+class Driver:
+    """Break things, one every second or so, in an order that the seed decides."""
+
+    cloud: Cloud
+    proxy: Proxy
+    seed: int
+    places: list[Place] = field(default_factory=list)
+    done: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311 - drawn again from a seed
+
+    def open(self, count: int) -> None:
+        """Start so many places."""
+        for _ in range(count):
+            webui = start(**WEBUI)
+            self.places.append(Place(webui, *self._consumer(webui)))
+
+    def close(self) -> None:
+        """Stop everything."""
+        for place in self.places:
+            with suppress(ProcessLookupError):
+                place.consumer.send(signal.SIGCONT)
+            place.parts.close()
+            place.webui.kill()
+
+    def strike(self, messages: list[Message]) -> None:
+        """Do one bad thing."""
+        action = self._random.choice(
+            (
+                *(self._kill, self._terminate, self._freeze, self._crash, self._hang),
+                *(self._again, self._again, self._interrupt, self._truncate, self._cancel),
+            )
+        )
+        self.done[action.__name__.strip("_")] += 1
+        action(self._random.choice(self.places), self._random.choice(messages))
+
+    def look_after(self, seconds: float) -> None:
+        """Start again what ended and wake what was frozen, for so long: what ECS does."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for place in self.places:
+                self._look_after(place)
+            time.sleep(LOOK_SECONDS)
+
+    def calm(self) -> None:
+        """Break nothing more."""
+        self.proxy.clear()
+        for place in self.places:
+            with suppress(StandInError, OSError):
+                place.webui.control.clear()
+
+    def _look_after(self, place: Place) -> None:
+        now = time.monotonic()
+        if place.wakes_at is not None and now >= place.wakes_at:
+            place.consumer.send(signal.SIGCONT)
+            place.wakes_at, place.spared_until = None, now + AWAKE_SECONDS
+        if place.consumer.returncode is not None:
+            self.done[f"status {place.consumer.returncode}"] += 1
+            if place.consumer.returncode == REPLACE_WEBUI:
+                place.webui.kill()
+            place.parts.close()
+            place.consumer, place.parts = self._consumer(place.webui)
+        if place.webui.process.poll() is not None:
+            place.webui.stop()
+            place.webui = start(port=place.webui.port, **WEBUI)
+        with suppress(StandInError, OSError):
+            most = place.webui.control.stats()["most_at_once"]
+            place.most_at_once = max(place.most_at_once, most)
+
+    def _consumer(self, webui: StandIn) -> tuple[Process, ExitStack]:
+        parts = ExitStack()
+        consumer = process(self.cloud, webui.url, endpoint=self.proxy.url, **SETTINGS)
+        return parts.enter_context(consumer), parts
+
+    def _free(self, place: Place) -> bool:
+        return place.wakes_at is None and time.monotonic() >= place.spared_until
+
+    def _kill(self, place: Place, _message: Message) -> None:
+        if self._free(place):
+            place.consumer.kill()
+
+    def _terminate(self, place: Place, _message: Message) -> None:
+        if self._free(place) and place.consumer.returncode is None:
+            place.consumer.send(signal.SIGTERM)
+
+    def _freeze(self, place: Place, _message: Message) -> None:
+        if self._free(place) and place.consumer.returncode is None:
+            place.consumer.send(signal.SIGSTOP)
+            place.wakes_at = time.monotonic() + FROZEN_SECONDS
+
+    def _crash(self, place: Place, _message: Message) -> None:
+        self._fault(place, "crash")
+
+    def _hang(self, place: Place, _message: Message) -> None:
+        self._fault(place, "hang")
+
+    def _interrupt(self, place: Place, _message: Message) -> None:
+        self._fault(place, "interrupted")
+
+    def _truncate(self, place: Place, _message: Message) -> None:
+        self._fault(place, "truncate")
+
+    def _again(self, _place: Place, message: Message) -> None:
+        self.cloud.publish(message)
+
+    def _cancel(self, _place: Place, message: Message) -> None:
+        with suppress(InvalidTask):  # it is finished
+            self.cloud.cancel(message.task.id)
+
+    def _fault(self, place: Place, name: str) -> None:
+        with suppress(StandInError, OSError):  # it is just being started again
+            place.webui.control.set(name, jobs=1)
+
+
+@contextmanager
+def driving(cloud: Cloud, proxy: Proxy, *, seed: int, places: int) -> Iterator[Driver]:
+    """Run a driver with so many places until the block ends."""
+    driver = Driver(cloud, proxy, seed)
+    try:
+        driver.open(places)
+        yield driver
+    finally:
+        driver.close()

@@ -1,0 +1,173 @@
+"""Cancelling at each stage: the first final write wins, half an image is never stored."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from domain.errors import InvalidTask
+from domain.row import Status
+from local.webui.process import StandIn
+from tests.consumer.aws import Cloud
+from tests.consumer.running import consuming
+from tests.consumer.test_webui_faults import has_exactly_its_objects
+from tests.faults.proxy import Proxy
+
+CANCELLED = Status.CANCELLED
+
+
+def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
+    """Return the status that the row and every callback tell, once no message is left."""
+    row = cloud.outcome(task_id)
+    cloud.gone()
+    cloud.hear()
+    told = {one["status"] for one in cloud.told[task_id]}
+    assert told == {row.status.value}
+    assert has_exactly_its_objects(cloud, cloud.row(task_id))
+    assert cloud.row(task_id).told
+    return row.status
+
+
+def test_while_queued(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+    """The message is dropped when it comes; no job begins."""
+    begun = webui.control.stats()["begun"]
+    cloud.submit(task_id)
+    assert cloud.cancel(task_id).status is CANCELLED
+    with consuming(cloud, webui.url):
+        assert the_only_outcome(cloud, task_id) is CANCELLED
+    assert webui.control.stats()["begun"] == begun
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["claiming", "claimed"])
+def test_while_claimed(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str, *, after: bool) -> None:
+    """The worker finds out by its next write."""
+    begun = webui.control.stats()["begun"]
+    held = proxy.hold("DynamoDB.UpdateItem", task_id, after=after)
+    with consuming(cloud, webui.url, endpoint=proxy.url):
+        cloud.submit(task_id)
+        held.wait()
+        assert cloud.cancel(task_id).status is CANCELLED
+        held.release()
+        assert the_only_outcome(cloud, task_id) is CANCELLED
+    assert webui.control.stats()["begun"] == begun
+
+
+def test_while_preparing(cloud: Cloud, webui: StandIn, slow_input: "SlowInput", task_id: str) -> None:
+    """An input that takes its time is fetched for nothing."""
+    begun = webui.control.stats()["begun"]
+    with consuming(cloud, webui.url):
+        cloud.submit(task_id, tasktype="image-to-image", init_images=[slow_input.url])
+        assert slow_input.asked.wait(20)
+        assert cloud.cancel(task_id).status is CANCELLED
+        slow_input.answer.set()
+        assert the_only_outcome(cloud, task_id) is CANCELLED
+    assert webui.control.stats()["begun"] == begun
+
+
+def test_while_running(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+    """Web UI has stopped before the outcome is written; the next job begins only then."""
+    begun = webui.control.stats()["begun"]
+    webui.control.set("hang", jobs=1)
+    with consuming(cloud, webui.url):
+        cloud.submit(task_id)
+        webui.control.wait(begun=begun + 1)
+        row = cloud.cancel(task_id)
+        assert (row.status, row.cancel_requested) == (Status.RUNNING, True)
+        cloud.submit(f"{task_id}-next")
+        assert the_only_outcome(cloud, task_id) is CANCELLED
+        assert cloud.outcome(f"{task_id}-next").status is Status.COMPLETED
+    assert webui.control.stats()["most_at_once"] == 1
+
+
+def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+    """That Web UI must be replaced; the task is cancelled all the same."""
+    begun = webui.control.stats()["begun"]
+    webui.control.set("hang", jobs=1, ignore_interrupt=True)
+    with consuming(cloud, webui.url) as worker:
+        stuck = threading.Event()
+        worker.parts.gpu._stop_seconds = 1
+        worker.parts.gpu.when_stuck(lambda _reason: stuck.set())
+        cloud.submit(task_id)
+        webui.control.wait(begun=begun + 1)
+        cloud.cancel(task_id)
+        assert stuck.wait(30)
+        (held,) = worker.parts.heartbeat.held()
+        worker.parts.outcomes.give_back(held, spend_try=False)  # what a departure does
+        assert the_only_outcome(cloud, task_id) is CANCELLED
+        webui.control.clear()
+
+
+def test_while_storing(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str) -> None:
+    """The images are whole: they may be stored, and the outcome is one of the two."""
+    held = proxy.hold("S3.PutObject", f"{task_id}-")
+    with consuming(cloud, webui.url, endpoint=proxy.url):
+        cloud.submit(task_id)
+        held.wait()
+        assert cloud.cancel(task_id).cancel_requested
+        held.release()
+        assert the_only_outcome(cloud, task_id) in (Status.COMPLETED, CANCELLED)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["finishing", "finished"])
+def test_against_the_finish(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str, *, after: bool) -> None:
+    """A request that comes before the final write does not undo it; after it, it is refused."""
+    held = proxy.hold("DynamoDB.UpdateItem", "completed", after=after)
+    with consuming(cloud, webui.url, endpoint=proxy.url):
+        cloud.submit(task_id)
+        held.wait()
+        if after:
+            with pytest.raises(InvalidTask) as refused:
+                cloud.cancel(task_id)
+            assert refused.value.status == 409
+        else:
+            assert cloud.cancel(task_id).cancel_requested
+        held.release()
+        assert the_only_outcome(cloud, task_id) is Status.COMPLETED
+
+
+def test_against_a_worker_that_died(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str) -> None:
+    """Whoever receives the message next obeys in its place."""
+    begun = webui.control.stats()["begun"]
+    webui.control.set("hang", jobs=1)
+    with consuming(cloud, webui.url, endpoint=proxy.url) as worker:
+        cloud.submit(task_id)
+        webui.control.wait(begun=begun + 1)
+        worker.parts.heartbeat._queue = None  # type: ignore[assignment]  # breaks it: the worker stops
+        cloud.cancel(task_id)
+        assert worker.ended.wait(30)
+    with consuming(cloud, webui.url):
+        assert the_only_outcome(cloud, task_id) is CANCELLED
+
+
+class SlowInput:
+    """Serve an image that does not come before it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+        slow = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                slow.asked.set()
+                slow.answer.wait(30)
+                self.send_error(404)
+
+            def log_message(self, *_arguments: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/image.png"
+
+
+@pytest.fixture
+def slow_input() -> Iterator[SlowInput]:
+    """Run the server."""
+    slow = SlowInput()
+    threading.Thread(target=slow.server.serve_forever, daemon=True).start()
+    yield slow
+    slow.answer.set()
+    slow.server.shutdown()
+    slow.server.server_close()

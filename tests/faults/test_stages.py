@@ -1,0 +1,122 @@
+"""Workers that are killed, frozen or cancelled at each stage of a task, as real processes.
+
+A stage is reached by a call to AWS that the proxy holds, or by a job that hangs in the stand-in: no timing.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from domain.row import Status
+from local.emulator import Emulator
+from local.process import Process
+from local.webui.process import StandIn
+from tests.consumer.aws import Cloud, make_cloud
+from tests.consumer.running import consuming, process
+from tests.consumer.test_webui_faults import has_exactly_its_objects
+from tests.faults.proxy import proxy
+
+STAGES = {
+    "claiming": ("DynamoDB.UpdateItem", "{id}", False),
+    "claimed": ("DynamoDB.UpdateItem", "{id}", True),
+    "running": None,
+    "storing": ("S3.PutObject", "{id}-", False),
+    "stored": ("S3.PutObject", ".out", True),
+    "finishing": ("DynamoDB.UpdateItem", "completed", False),
+    "finished": ("DynamoDB.UpdateItem", "completed", True),
+    "telling": ("SNS.Publish", "{id}", False),
+    "told": ("SNS.Publish", "{id}", True),
+    "noting": ("DynamoDB.UpdateItem", "told_at", True),
+    "deleting": ("SQS.DeleteMessage", "", False),
+}
+
+
+def kill(worker: Process) -> Callable[[], None]:
+    """End a worker as a machine that vanishes would."""
+    worker.kill()
+    return lambda: None
+
+
+def freeze(worker: Process) -> Callable[[], None]:
+    """Stop a worker; the result wakes it."""
+    worker.send(signal.SIGSTOP)
+    return lambda: worker.send(signal.SIGCONT)
+
+
+SHORT = {
+    kill: ("running", "claimed", "stored", "finished", "told"),
+    freeze: ("running", "claimed", "storing", "finishing"),
+}
+"""What `make test` has time for; `make soak` goes through all."""
+
+AT_ONCE = 4
+
+
+@pytest.mark.parametrize("strike", SHORT)
+def test_another_worker_finishes_the_task(
+    aws: Emulator, webui: StandIn, strike: Callable[[Process], Callable[[], None]]
+) -> None:
+    """One outcome, told, with exactly its objects, whatever the first worker still does when it wakes."""
+    stages = STAGES if "FAULTS_TASKS" in os.environ else SHORT[strike]
+    in_webui(aws, webui, strike)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = {stage: pool.submit(in_aws, aws, webui, strike, stage) for stage in stages if STAGES[stage]}
+    failed = {stage: run.exception() for stage, run in runs.items() if run.exception()}
+    assert not failed
+
+
+def in_webui(aws: Emulator, webui: StandIn, strike: Callable[[Process], Callable[[], None]]) -> None:
+    """Strike while the job runs."""
+    cloud = make_cloud(aws)
+    with process(cloud, webui.url) as first:
+        first.wait_for_line("consumer started", timeout=60)
+        begun = webui.control.stats()["begun"]
+        webui.control.set("hang", jobs=1)
+        cloud.submit("task")
+        webui.control.wait(begun=begun + 1)
+        wake = strike(first)
+        webui.control.clear()
+        another_finishes(cloud, webui, wake)
+
+
+def in_aws(
+    aws: Emulator, webui: StandIn, strike: Callable[[Process], Callable[[], None]], stage: str
+) -> None:
+    """Strike while a call to AWS is held, before or after it is done."""
+    cloud = make_cloud(aws)
+    name, text, after = STAGES[stage] or ("", "", False)
+    with (
+        proxy(aws.endpoint_url) as between,
+        process(cloud, webui.url, endpoint=between.url) as first,
+    ):
+        first.wait_for_line("consumer started", timeout=60)
+        held = between.hold(name, text.format(id="task"), after=after)
+        cloud.submit("task")
+        held.wait()
+        woken = strike(first)
+
+        def wake() -> None:
+            held.release()
+            woken()
+
+        another_finishes(cloud, webui, wake)
+
+
+def another_finishes(cloud: Cloud, webui: StandIn, wake: Callable[[], None]) -> None:
+    """Let another worker take over, then wake the first one."""
+    with consuming(cloud, webui.url) as second:
+        row = cloud.outcome("task")
+        wake()
+        cloud.gone()
+        assert second.error is None
+    cloud.hear()
+    assert row.status is Status.COMPLETED
+    told = [one for one in cloud.told["task"] if one["result"] is not None]
+    stories = {(one["status"], tuple(one["image_url"])) for one in told}
+    assert stories == {("completed", tuple(row.item["images"]))}
+    cloud.until(lambda: has_exactly_its_objects(cloud, cloud.row("task")))
+    assert cloud.row("task").told
+    assert cloud.left(cloud.dead_letter_url) == (0, 0)

@@ -27,8 +27,8 @@ RESUBMIT_SECONDS: Final = 600
 """For so long after it finished, the same request with the same id is answered, not run again."""
 
 INLINE_CONTENT_BYTES: Final = 32 * 1024
-"""SNS carries 256 KiB, so this fits with metadata and trace headers. It is far less, because the row holds the
-message too: DynamoDB bills every heartbeat's write by the row's whole size, one unit a KiB."""
+"""SNS carries 256 KiB, so this fits with metadata and trace headers. It is far less, because the row holds
+the message too: DynamoDB bills every heartbeat's write by the row's whole size, one unit a KiB."""
 
 API_TIMEOUT_SECONDS: Final = 29
 """API Gateway's integration limit, and so the Lambda's: an older unpublished row has no publisher left."""

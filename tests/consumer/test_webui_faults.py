@@ -249,6 +249,7 @@ def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: StandIn, task
         worker.parts.heartbeat._queue = BrokenQueue()  # type: ignore[assignment]
         assert worker.ended.wait(30)
     assert isinstance(worker.error, RuntimeError)
+    assert cloud.row(task_id).status is Status.RUNNING  # nothing was written without a heartbeat
     assert cloud.objects(f"output/{task_id}/") == []
     finish(cloud, webui, [task_id])
 

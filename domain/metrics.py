@@ -69,7 +69,10 @@ BURIED: Final = _count("MessagesBuried", "messages that ended in a dead-letter q
 # --- the consumer: at the end of each task --------------------------------------------------------
 
 COMPLETED: Final = _count("TasksCompleted", "tasks that ended with their images")
-FAILED: Final = _count("TasksFailed", "tasks that ended with an error, by code", (RUNTIME,), (RUNTIME, CODE))
+FAILED: Final = _count(
+    "TasksFailed", "1 for a task that ended with an error, 0 for another: averages are shares"
+)
+FAILURES: Final = _count("FailuresByCode", "tasks that ended with an error, by code", (RUNTIME, CODE))
 CANCELLED: Final = _count("TasksCancelled", "tasks that a worker ended because their caller cancelled")
 RETRIED: Final = _count("TasksRetried", "tasks given back to their queue after a passing fault")
 IMAGES: Final = _count("Images", "images stored, grids not counted")

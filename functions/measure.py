@@ -10,6 +10,7 @@ from domain.metrics import NAMESPACE, Metric, document
 _NAMESPACE: Final = os.environ.get("METRICS_NAMESPACE") or NAMESPACE
 
 
-def count(metric: Metric, **facts: str) -> None:
-    """Count one; `facts` are the metric's dimensions, and what helps who reads the log."""
-    sys.stdout.write(document(_NAMESPACE, {metric: 1}, at=now(), facts=facts) + "\n")
+def count(*metrics: Metric, **facts: str) -> None:
+    """Count one of each; `facts` are the metrics' dimensions, and what helps who reads the log."""
+    values = dict.fromkeys(metrics, 1)
+    sys.stdout.write(document(_NAMESPACE, values, at=now(), facts=facts) + "\n")

@@ -7,6 +7,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from domain.metrics import namespace_of
 from infra.consumer_image import consumer_image
 from infra.core_stack import CoreStack
 from infra.gpu_capacity import GpuCapacity
@@ -15,6 +16,8 @@ from infra.network import Network
 from infra.scaling import QueueScaling
 from infra.settings import Runtime, Settings
 from infra.waker import Sleeper, Waker
+from infra.worker_alarms import WorkerAlarms
+from infra.worker_logs import worker_log_group_name
 from infra.worker_role import worker_role
 from infra.worker_service import WorkerService
 from infra.worker_task import MODEL_FOLDER, WorkerTask
@@ -80,6 +83,7 @@ class ComputeStack(cdk.Stack):
             },
             log_level=settings.log_level,
             log_retention=log_retention(settings),
+            tracing=settings.tracing,
         )
         cdk.CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)
 
@@ -106,6 +110,7 @@ class ComputeStack(cdk.Stack):
             environment=self._environment_of_consumer(runtime),
             role=role,
             log_retention=log_retention(self.settings),
+            log_group_name=worker_log_group_name(self.settings.stack_name, runtime.name),
         )
         capacity = GpuCapacity(
             scope,
@@ -132,6 +137,7 @@ class ComputeStack(cdk.Stack):
             queue=self.core.tasks.queues[runtime.name],
             settings=runtime.scaling,
         )
+        WorkerAlarms(scope, "Alarms", core=self.core, runtime=runtime.name)
         return service
 
     def _environment_of_consumer(self, runtime: Runtime) -> dict[str, str]:
@@ -158,6 +164,8 @@ class ComputeStack(cdk.Stack):
             "PREFETCH": str(runtime.prefetch),
             "INFERENCE_TIMEOUT_SECONDS": str(runtime.inference_timeout_seconds),
             "NOTIFY_RUNNING": str(runtime.notify_running).lower(),
+            "METRICS_NAMESPACE": namespace_of(self.settings.stack_name),
+            "TRACING": str(self.settings.tracing).lower(),
             "LOG_LEVEL": self.settings.log_level,
         }
 

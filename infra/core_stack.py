@@ -12,8 +12,11 @@ from constructs import Construct
 
 from domain.keys import ARCHIVE_PREFIX
 from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS
+from domain.metrics import namespace_of
 from infra.bucket import Bucket
 from infra.code import function_code
+from infra.core_alarms import CoreAlarms
+from infra.dashboard import Dashboard
 from infra.function import Function
 from infra.log_retention import log_retention
 from infra.rest_api import RestApi
@@ -57,7 +60,10 @@ class CoreStack(cdk.Stack):
             function=self.api_function.entry,
             settings=settings.apigw,
             log_retention=log_retention(settings),
+            tracing=settings.tracing,
         )
+        self.alarms = CoreAlarms(self, "Alarms", core=self)
+        self.dashboard = Dashboard(self, "Dashboard", core=self)
         self._outputs()
 
     def _model_bucket(self) -> s3.IBucket:
@@ -72,6 +78,7 @@ class CoreStack(cdk.Stack):
             "OUTPUT_BUCKET": self.output.bucket_name,
             "TASK_BUCKET": self.large_tasks.bucket_name,
             "TASK_TABLE": self.table.table.table_name,
+            "METRICS_NAMESPACE": namespace_of(self.settings.stack_name),
             "RUNTIMES": self.to_json_string(
                 [self._runtime(runtime) for runtime in self.settings.models_runtime]
             ),
@@ -86,6 +93,7 @@ class CoreStack(cdk.Stack):
             timeout_seconds=timeout_seconds,
             log_level=self.settings.log_level,
             log_retention=log_retention(self.settings),
+            tracing=self.settings.tracing,
             **kwargs,
         )
 
@@ -173,6 +181,8 @@ class CoreStack(cdk.Stack):
             "TaskTopicArn": self.tasks.topic.topic_arn,
             "UploadBucket": self.uploads.bucket_name,
             "ModelBucket": self.models.bucket_name,
+            "DashboardUrl": self.dashboard.url,
+            "AlarmTopicArn": self.alarms.topic.topic_arn,
             "LargeTaskBucket": self.large_tasks.bucket_name,
             # {runtime: URL} in JSON: a runtime's name may hold what an output's name may not.
             "TaskQueues": self.to_json_string(queue_urls),

@@ -34,9 +34,10 @@ class Function(Construct):
         memory_mib: int = 512,
         snap_start: bool = False,
         reserved_concurrency: int | None = None,
+        tracing: bool = True,
     ) -> None:
         super().__init__(scope, id_)
-        log_group = logs.LogGroup(
+        self.log_group = log_group = logs.LogGroup(
             self, "Logs", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
         )
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -59,7 +60,7 @@ class Function(Construct):
             },
             role=role,
             log_group=log_group,
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.ACTIVE if tracing else lambda_.Tracing.DISABLED,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
             reserved_concurrent_executions=reserved_concurrency,
         )

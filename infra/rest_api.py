@@ -38,9 +38,10 @@ class RestApi(Construct):
         function: lambda_.IFunction,
         settings: ApiGateway,
         log_retention: logs.RetentionDays,
+        tracing: bool,
     ) -> None:
         super().__init__(scope, id_)
-        access_log = logs.LogGroup(
+        self.access_log = access_log = logs.LogGroup(
             self, "AccessLog", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
         )
         self.api = apigateway.RestApi(
@@ -56,7 +57,7 @@ class RestApi(Construct):
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
                 metrics_enabled=True,
-                tracing_enabled=True,
+                tracing_enabled=tracing,
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
                 access_log_format=_access_log_format(),
             ),

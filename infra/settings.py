@@ -148,6 +148,16 @@ class Network(_Settings):
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")] | None = None
 
 
+class Alarms(_Settings):
+    """When somebody is told, and who: without `email`, subscribe to the topic `AlarmTopicArn`."""
+
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    oldest_task_seconds: Annotated[int, Field(ge=60, le=1_209_600)] = 1800
+    failure_percent: Annotated[float, Field(gt=0, le=100)] = 20
+    # From zero, an instance comes, pulls images, fetches checkpoints and starts SD Web UI.
+    no_consumer_minutes: Annotated[int, Field(ge=5, le=1440)] = 20
+
+
 class Settings(_Settings):
     """A whole deployment: what `config.yaml` says, or its defaults."""
 
@@ -161,6 +171,9 @@ class Settings(_Settings):
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     enable_execute_command: bool = False
+    # X-Ray: API Gateway, the Lambdas, the consumer. Its own sampling keeps it cheap.
+    tracing: bool = True
+    alarms: Alarms = Alarms()
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:

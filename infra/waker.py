@@ -42,6 +42,7 @@ class Waker(Construct):
         sleepers: Mapping[str, Sleeper],
         log_level: str,
         log_retention: logs.RetentionDays,
+        tracing: bool,
     ) -> None:
         super().__init__(scope, id_)
         services = {
@@ -60,6 +61,7 @@ class Waker(Construct):
             timeout_seconds=30,
             log_level=log_level,
             log_retention=log_retention,
+            tracing=tracing,
             memory_mib=256,
         )
         self.function.allow(

@@ -43,13 +43,18 @@ class WorkerTask(Construct):
         environment: dict[str, str],
         role: iam.Role,
         log_retention: logs.RetentionDays,
+        log_group_name: str,
     ) -> None:
         super().__init__(scope, id_)
         self.runtime = runtime
         self._image = ecs.ContainerImage.from_docker_image_asset(image)
         self._environment = environment
         self._logs = logs.LogGroup(
-            self, "Logs", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
+            self,
+            "Logs",
+            log_group_name=log_group_name,
+            retention=log_retention,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
         )
         self.definition = ecs.TaskDefinition(
             self,

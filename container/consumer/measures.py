@@ -25,7 +25,7 @@ _STAGES: Final[Mapping[str, Metric]] = {
 }
 _ENDS: Final[Mapping[Status, Metric]] = {
     Status.COMPLETED: m.COMPLETED,
-    Status.FAILED: m.FAILED,
+    Status.FAILED: m.FAILURES,
     Status.CANCELLED: m.CANCELLED,
 }
 
@@ -42,7 +42,7 @@ class Measures:
     def finished(self, held: Held) -> None:
         """Measure a task that has its outcome, as its row says it."""
         row = held.row
-        values: dict[Metric, float] = {_ENDS[row.status]: 1}
+        values: dict[Metric, float] = {_ENDS[row.status]: 1, m.FAILED: int(row.status is Status.FAILED)}
         for stage, metric in _STAGES.items():
             if stage in held.seconds:
                 values[metric] = held.seconds[stage]
@@ -72,7 +72,7 @@ class Measures:
     def abandoned(self, row: Row, code: ErrorCode) -> None:
         """Measure a task that failed without this worker having it in hand."""
         if row.status is Status.FAILED:
-            self.write({m.FAILED: 1}, task_id=row.id, attempt=row.attempt, code=code.value)
+            self.write({m.FAILED: 1, m.FAILURES: 1}, task_id=row.id, attempt=row.attempt, code=code.value)
 
     def replaced(self, reason: str) -> None:
         """Count this worker out: its SD Web UI must be replaced."""

@@ -11,7 +11,7 @@ from adapters.table import Table
 from domain.delivery import Action, decide
 from domain.errors import BadMessage, ErrorCode
 from domain.message import Message
-from domain.metrics import BURIED, FAILED, UNKNOWN
+from domain.metrics import BURIED, FAILED, FAILURES, UNKNOWN
 from domain.protocol import abandon, new_row, submit
 from domain.row import Row, Status
 from functions.log import about, logger
@@ -113,5 +113,5 @@ class Bury:
             logger.info("abandoned", extra={**about(written.row), "code": code.value})
             if written.row.status is Status.FAILED:
                 named = about(written.row) | {"runtime": self._known(written.row.runtime)}
-                count(FAILED, **named, code=code.value)
+                count(FAILED, FAILURES, **named, code=code.value)
         return written.row

@@ -18,7 +18,7 @@ from local.pipeline import Pipeline
 from local.pipeline import pipeline as running_pipeline
 
 # A copy of a message that is being worked on waits for the rest of the lease: seconds, for tests.
-SETTINGS = {"VISIBILITY_SECONDS": "10"}
+SETTINGS = {"VISIBILITY_SECONDS": "10", "METRICS_SECONDS": "2"}
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

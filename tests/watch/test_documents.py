@@ -16,12 +16,12 @@ FACTS = {"runtime": "sdruntime", "code": "no_images", "action": "told", "task_id
 
 
 def test_a_line_carries_metrics_of_several_dimension_sets() -> None:
-    """A failure counts for its runtime and for its code; what it took, for its runtime only."""
-    line = document("ns/x", {m.FAILED: 1, m.STORE_SECONDS: 0.25}, at=AT, facts=FACTS)
-    runtime, code = ("runtime", "sdruntime"), ("code", "no_images")
+    """One counts for its runtime and for the whole deployment; another for its runtime only."""
+    line = document("ns/x", {m.BURIED: 1, m.STORE_SECONDS: 0.25}, at=AT, facts=FACTS)
+    runtime = ("runtime", "sdruntime")
     assert read(line) == [
-        Datum("ns/x", "TasksFailed", "Count", (runtime,), 1),
-        Datum("ns/x", "TasksFailed", "Count", (code, runtime), 1),
+        Datum("ns/x", "MessagesBuried", "Count", (), 1),
+        Datum("ns/x", "MessagesBuried", "Count", (runtime,), 1),
         Datum("ns/x", "StoreSeconds", "Seconds", (runtime,), 0.25),
     ]
     assert json.loads(line)["_aws"]["Timestamp"] == 1_795_370_400_250
@@ -46,7 +46,7 @@ def test_names_differ() -> None:
         ({}, FACTS),
         ({m.IMAGES: 1}, {}),
         ({m.IMAGES: 1}, {"runtime": ""}),
-        ({m.FAILED: 1}, {"runtime": "r"}),
+        ({m.FAILURES: 1}, {"runtime": "r"}),
         ({m.IMAGES: math.nan}, FACTS),
         ({m.IMAGES: math.inf}, FACTS),
     ],

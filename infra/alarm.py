@@ -1,0 +1,65 @@
+"""An alarm as all of ours are: a name by which docs/operations.md explains it, and one topic to tell."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+WORKER_ALARM_KINDS: Final = ("FailureShare", "NoConsumer")
+"""Those of the compute stack (`infra.worker_alarms`), which the core stack's dashboard shows too."""
+
+
+def alarm_name(stack_name: str, kind: str, runtime: str | None = None) -> str:
+    """Return the name of an alarm: stack, kind, and the runtime where it is one runtime's."""
+    return "-".join(filter(None, (stack_name, kind, runtime)))
+
+
+def alarm_topic(scope: Construct, id_: str, *, email: str | None) -> sns.Topic:
+    """Return the topic that alarms go to."""
+    topic = sns.Topic(scope, id_, enforce_ssl=True)
+    # Asking for TLS gives the topic a policy of its own, and the default one, by which CloudWatch could
+    # publish, is gone.
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}},
+        )
+    )
+    if email:
+        topic.add_subscription(subscriptions.EmailSubscription(email))
+    return topic
+
+
+def add_alarm(
+    scope: Construct,
+    kind: str,
+    *,
+    stack_name: str,
+    topic: sns.ITopic,
+    metric: cloudwatch.IMetric,
+    about: str,
+    threshold: float = 1,
+    periods: int = 1,
+    runtime: str | None = None,
+) -> cloudwatch.Alarm:
+    """Add an alarm that goes off at `threshold` in each of `periods`; a metric that is silent is no fault."""
+    alarm = cloudwatch.Alarm(
+        scope,
+        "-".join(filter(None, (kind, runtime))),
+        alarm_name=alarm_name(stack_name, kind, runtime),
+        alarm_description=f"{about} What to do: docs/operations.md, {kind}.",
+        metric=metric,
+        threshold=threshold,
+        evaluation_periods=periods,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    alarm.add_alarm_action(actions.SnsAction(topic))
+    return alarm

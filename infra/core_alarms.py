@@ -1,0 +1,70 @@
+"""The alarms that need no metric math: the emulator takes them too."""
+
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from domain import metrics as m
+from infra.alarm import add_alarm, alarm_topic
+from infra.metric import PERIOD_SECONDS, own_metric
+
+if TYPE_CHECKING:
+    from infra.core_stack import CoreStack
+
+
+class CoreAlarms(Construct):
+    """What can go wrong with tasks, the API and the functions; `topic` is told."""
+
+    def __init__(self, scope: Construct, id_: str, *, core: "CoreStack") -> None:
+        super().__init__(scope, id_)
+        self._settings = core.settings
+        self.topic = alarm_topic(self, "Topic", email=core.settings.alarms.email)
+        self.alarms: list[cloudwatch.Alarm] = []
+        name = core.settings.stack_name
+        self._add(
+            "MessagesBuried",
+            metric=own_metric(name, m.BURIED, "Sum"),
+            about="Messages ended in a dead-letter queue; their tasks failed with task_abandoned.",
+        )
+        self._add(
+            "TasksSwept",
+            metric=own_metric(name, m.SWEPT, "Sum"),
+            about="The sweep found tasks that had lost their message or their callback.",
+        )
+        self._add(
+            "ApiErrors",
+            metric=core.api.api.metric_server_error(statistic="Sum", period=_period()),
+            about="The API answered with 5xx.",
+        )
+        functions = {"Sweep": core.sweep, "DeadLetters": core.dead_letters}
+        for kind, function in functions.items():
+            self._add(
+                f"{kind}Errors",
+                metric=function.function.metric_errors(statistic="Sum", period=_period()),
+                about="A function that sees to lost tasks fails itself.",
+            )
+        for runtime, queue in core.tasks.queues.items():
+            self._add(
+                "OldestTask",
+                metric=queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_period()),
+                threshold=core.settings.alarms.oldest_task_seconds,
+                runtime=runtime,
+                about="The oldest task of this runtime has waited too long.",
+            )
+            self._add(
+                "PoisonedWorkers",
+                metric=own_metric(name, m.POISONED, "Sum", runtime=runtime),
+                runtime=runtime,
+                about="A worker ended because its SD Web UI had to be replaced.",
+            )
+
+    def _add(self, kind: str, **options: Any) -> None:
+        self.alarms.append(
+            add_alarm(self, kind, stack_name=self._settings.stack_name, topic=self.topic, **options)
+        )
+
+
+def _period() -> cdk.Duration:
+    return cdk.Duration.seconds(PERIOD_SECONDS)

@@ -1,0 +1,232 @@
+"""The dashboard: is it working, how long do tasks wait, what do the GPUs do, what fails and why."""
+
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from domain import metrics as m
+from domain.metrics import Metric, namespace_of
+from infra.alarm import WORKER_ALARM_KINDS, alarm_name
+from infra.console import console_url, log_link
+from infra.metric import PERIOD_SECONDS, own_metric
+from infra.worker_logs import worker_log_group_name
+
+if TYPE_CHECKING:
+    from infra.core_stack import CoreStack
+
+
+_WIDTH: Final = 24
+_HEIGHT: Final = 6
+_CHINA: Final = "cn-"
+
+
+class Dashboard(Construct):
+    """One page, read from top to bottom; `url` leads to it."""
+
+    def __init__(self, scope: Construct, id_: str, *, core: "CoreStack") -> None:
+        super().__init__(scope, id_)
+        self._core = core
+        self._name = core.settings.stack_name
+        self._runtimes = [runtime.name for runtime in core.settings.models_runtime]
+        # Dashboards are the account's, not the region's.
+        name = f"{self._name}-{core.region}"
+        self._dashboard = cloudwatch.Dashboard(
+            self, "Dashboard", dashboard_name=name, default_interval=cdk.Duration.hours(3)
+        )
+        self._working()
+        self._waiting()
+        self._gpus()
+        self._failing()
+        self.url = console_url(core, f"dashboards/dashboard/{name}")
+
+    def _working(self) -> None:
+        api = self._core.api.api
+        period = cdk.Duration.seconds(PERIOD_SECONDS)
+        self._title("Is it working?", self._links())
+        self._dashboard.add_widgets(
+            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self._alarms(), width=_WIDTH, height=4)
+        )
+        self._row(
+            self._graph(
+                "Tasks accepted and ended",
+                *self._sums(m.ACCEPTED),
+                *self._sums(m.COMPLETED),
+                *self._sums(m.FAILED),
+                *self._sums(m.CANCELLED),
+            ),
+            self._graph("Refused, by code", self._search(m.REJECTED, m.CODE)),
+            self._graph(
+                "API: requests and refusals",
+                api.metric_count(statistic="Sum", period=period),
+                api.metric_client_error(statistic="Sum", period=period, label="4xx"),
+                api.metric_server_error(statistic="Sum", period=period, label="5xx"),
+            ),
+            self._graph(
+                "API: milliseconds",
+                api.metric_latency(statistic="p50", period=period, label="p50"),
+                api.metric_latency(statistic="p99", period=period, label="p99"),
+            ),
+        )
+
+    def _waiting(self) -> None:
+        queues = self._core.tasks.queues
+        period = cdk.Duration.seconds(PERIOD_SECONDS)
+        self._title("How long do tasks wait?")
+        self._row(
+            self._graph(
+                "Oldest task, seconds",
+                *(
+                    queue.metric_approximate_age_of_oldest_message(
+                        statistic="Maximum", period=period, label=runtime
+                    )
+                    for runtime, queue in queues.items()
+                ),
+            ),
+            self._graph(
+                "Tasks that wait",
+                *(
+                    queue.metric_approximate_number_of_messages_visible(
+                        statistic="Maximum", period=period, label=runtime
+                    )
+                    for runtime, queue in queues.items()
+                ),
+            ),
+            self._graph("From submit to claim, seconds", *self._each(m.QUEUED_SECONDS, ("p50", "p99"))),
+            self._graph("From submit to outcome, seconds", *self._each(m.END_TO_END_SECONDS, ("p50", "p99"))),
+        )
+
+    def _gpus(self) -> None:
+        self._title("What do the GPUs do?")
+        minutes = PERIOD_SECONDS // 60
+        at_work = [
+            cloudwatch.MathExpression(
+                expression=f"sum{index} / {minutes}",
+                using_metrics={f"sum{index}": own_metric(self._name, m.CONSUMERS, "Sum", runtime=runtime)},
+                label=runtime,
+                period=cdk.Duration.seconds(PERIOD_SECONDS),
+            )
+            for index, runtime in enumerate(self._runtimes)
+        ]
+        self._row(
+            self._graph("Consumers at work", *at_work),
+            self._graph("Busy, seconds of a minute (average consumer)", *self._each(m.GPU_BUSY_SECONDS)),
+            self._graph("Idle while tasks waited, seconds of a minute", *self._each(m.GPU_IDLE_SECONDS)),
+            self._graph("Wasted, seconds", *self._sums(m.WASTED_GPU_SECONDS)),
+        )
+        stages = (m.PREPARE_SECONDS, m.MODEL_LOAD_SECONDS, m.INFERENCE_SECONDS, m.STORE_SECONDS)
+        self._row(
+            self._graph("Seconds of each stage", *(one for stage in stages for one in self._each(stage))),
+            self._graph("Images", *self._sums(m.IMAGES)),
+            self._graph("Model switches", *self._sums(m.MODEL_SWITCHES)),
+            self._graph(
+                "GPU memory, megabytes",
+                *self._each(m.GPU_MEMORY_USED, ("Maximum",)),
+                *self._each(m.GPU_MEMORY_FREE, ("Minimum",)),
+            ),
+        )
+
+    def _failing(self) -> None:
+        self._title("What fails, and why?")
+        self._row(
+            self._graph("Failed, by runtime and code", self._search(m.FAILURES, m.RUNTIME, m.CODE)),
+            self._graph("Tried again", *self._sums(m.RETRIED)),
+            self._graph("Buried", self._search(m.BURIED, m.RUNTIME)),
+            self._graph(
+                "Found by the sweep, and workers replaced",
+                self._search(m.SWEPT, m.RUNTIME, m.ACTION),
+                *self._sums(m.POISONED),
+            ),
+        )
+        core = self._core
+        functions = (core.api_function, core.sweep, core.dead_letters)
+        self._dashboard.add_widgets(
+            cloudwatch.LogQueryWidget(
+                title="The functions' last warnings and errors",
+                log_group_names=[function.log_group.log_group_name for function in functions],
+                query_lines=[
+                    "fields @timestamp, level, message, task_id, runtime, error_type, aws_code",
+                    'filter level = "ERROR" or level = "WARNING"',
+                    "sort @timestamp desc",
+                    "limit 20",
+                ],
+                width=_WIDTH,
+                height=_HEIGHT,
+            )
+        )
+
+    def _links(self) -> str:
+        core = self._core
+        groups = {
+            "API": core.api_function.log_group.log_group_name,
+            "API Gateway": core.api.access_log.log_group_name,
+            "sweep": core.sweep.log_group.log_group_name,
+            "dead letters": core.dead_letters.log_group.log_group_name,
+        } | {f"workers of {name}": worker_log_group_name(self._name, name) for name in self._runtimes}
+        links = " · ".join(f"[{name}]({log_link(core, group)})" for name, group in groups.items())
+        return f"Logs: {links}. What each alarm means and what to do: docs/operations.md."
+
+    def _alarms(self) -> list[cloudwatch.IAlarm]:
+        own: list[cloudwatch.IAlarm] = list(self._core.alarms.alarms)
+        if self._core.region.startswith(_CHINA):  # no compute stack there
+            return own
+        for runtime in self._runtimes:
+            for kind in WORKER_ALARM_KINDS:
+                arn = self._core.format_arn(
+                    service="cloudwatch",
+                    resource="alarm",
+                    resource_name=alarm_name(self._name, kind, runtime),
+                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                )
+                own.append(cloudwatch.Alarm.from_alarm_arn(self, f"{kind}-{runtime}", arn))
+        return own
+
+    def _title(self, title: str, text: str = "") -> None:
+        self._dashboard.add_widgets(
+            cloudwatch.TextWidget(
+                markdown=f"## {title}\n{text}".strip(), width=_WIDTH, height=2 if text else 1
+            )
+        )
+
+    def _row(self, *widgets: cloudwatch.IWidget) -> None:
+        self._dashboard.add_widgets(*widgets)
+
+    def _graph(self, title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
+        return cloudwatch.GraphWidget(
+            title=title,
+            left=list(metrics),
+            left_y_axis=cloudwatch.YAxisProps(min=0, show_units=False),
+            width=_WIDTH // 4,
+            height=_HEIGHT,
+        )
+
+    def _sums(self, definition: Metric) -> list[cloudwatch.IMetric]:
+        return list(self._each(definition, ("Sum",)))
+
+    def _each(
+        self, definition: Metric, statistics: tuple[str, ...] = ("Average",)
+    ) -> list[cloudwatch.IMetric]:
+        return [
+            own_metric(
+                self._name,
+                definition,
+                statistic,
+                label=f"{runtime} {definition.name} {statistic}",
+                runtime=runtime,
+            )
+            for runtime in self._runtimes
+            for statistic in statistics
+        ]
+
+    def _search(self, definition: Metric, *dimensions: str) -> cloudwatch.MathExpression:
+        """Return every metric of that name: which codes there are is known when they come."""
+        if sorted(dimensions) not in [sorted(one) for one in definition.sets]:
+            raise ValueError(f"{definition.name} is not emitted by {sorted(dimensions)}")
+        schema = ",".join(f'"{name}"' for name in (namespace_of(self._name), *dimensions))
+        return cloudwatch.MathExpression(
+            expression=f"SEARCH('{{{schema}}} MetricName=\"{definition.name}\"', 'Sum', {PERIOD_SECONDS})",
+            using_metrics={},
+            label="",
+            period=cdk.Duration.seconds(PERIOD_SECONDS),
+        )

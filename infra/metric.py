@@ -1,0 +1,33 @@
+"""Our own metrics, as alarms and widgets name them."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from domain.metrics import Metric, namespace_of
+
+PERIOD_SECONDS: Final = 300
+"""Of alarms and widgets: consumers speak once a minute, and a minute more or less must not count."""
+
+
+def own_metric(
+    stack_name: str,
+    definition: Metric,
+    statistic: str,
+    *,
+    label: str | None = None,
+    period_seconds: int = PERIOD_SECONDS,
+    **dimensions: str,
+) -> cloudwatch.Metric:
+    """Return one of `domain.metrics`; ValueError for dimensions that nobody emits it with."""
+    if sorted(dimensions) not in [sorted(one) for one in definition.sets]:
+        raise ValueError(f"{definition.name} is not emitted by {sorted(dimensions)}")
+    return cloudwatch.Metric(
+        namespace=namespace_of(stack_name),
+        metric_name=definition.name,
+        dimensions_map=dimensions or None,
+        statistic=statistic,
+        period=cdk.Duration.seconds(period_seconds),
+        label=label,
+    )

@@ -1,0 +1,132 @@
+"""What a run says of itself: metrics that CloudWatch takes, log lines that name the task, no secret."""
+
+import json
+from typing import Any
+
+import pytest
+
+from domain.metrics import METRICS
+from local.pipeline import Pipeline
+from tests.e2e import bodies
+from tests.watch.embedded_format import Datum, documents, read
+
+BY_NAME = {metric.name: metric for metric in METRICS}
+RUNTIME = ("runtime", bodies.RUNTIME)
+
+
+def _consumer_lines(pipeline: Pipeline) -> list[str]:
+    (worker,) = (each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME)
+    return worker.consumer.lines()
+
+
+def _function_lines(pipeline: Pipeline) -> list[str]:
+    """Return what the Lambdas and API Gateway logged, as CloudWatch Logs has it."""
+    logs = pipeline.aws.client("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    found: list[str] = []
+    for group in groups:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+            found += [line for event in page["events"] for line in event["message"].splitlines()]
+    return found
+
+
+def _of(task_id: str, lines: list[str]) -> list[Datum]:
+    """Return what was measured of one task."""
+    said = [line for line in documents(lines) if json.loads(line).get("task_id") == task_id]
+    return [datum for line in said for datum in read(line)]
+
+
+def _submit(pipeline: Pipeline, task_id: str, content: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    answer = pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", content, **metadata))
+    assert answer.status_code == 200, answer.text
+    return pipeline.outcome(task_id)
+
+
+def test_a_task_is_measured_from_submit_to_store(pipeline: Pipeline, task_id: str) -> None:
+    """Each metric once, with its unit, its runtime and a value that fits the task."""
+    image = bodies.inline(bodies.picture())
+    assert _submit(pipeline, task_id, bodies.like(image, batch_size=2))["result"] is True
+    measured = {datum.name: datum for datum in _of(task_id, _consumer_lines(pipeline))}
+    seconds = {"QueuedSeconds", "PrepareSeconds", "InferenceSeconds", "StoreSeconds", "EndToEndSeconds"}
+    counts = {"TasksCompleted": 1, "TasksFailed": 0, "Images": 2}
+    # Whether it switched depends on what ran before it here.
+    assert measured.keys() - {"ModelSwitches", "ModelLoadSeconds"} == seconds | counts.keys()
+    for name, datum in measured.items():
+        assert (datum.unit, datum.dimensions) == (BY_NAME[name].unit.value, (RUNTIME,))
+    assert {name: measured[name].value for name in counts} == counts
+    whole = measured["EndToEndSeconds"].value
+    assert all(0 <= measured[name].value <= whole for name in seconds)
+    parts = ("QueuedSeconds", "PrepareSeconds", "InferenceSeconds", "StoreSeconds")
+    assert sum(measured[name].value for name in parts) <= whole
+    accepted = _of(task_id, _function_lines(pipeline))
+    assert [(one.name, one.dimensions, one.value) for one in accepted] == [("TasksAccepted", (RUNTIME,), 1)]
+
+
+def test_a_failure_is_measured_by_its_code(pipeline: Pipeline, task_id: str) -> None:
+    """And wastes no GPU time where it never came to one."""
+    outcome = _submit(pipeline, task_id, bodies.like("http://127.0.0.1:1/none.png"))
+    code = ("code", outcome["error"]["code"])
+    measured = {
+        (datum.name, datum.dimensions): datum.value for datum in _of(task_id, _consumer_lines(pipeline))
+    }
+    assert measured[("FailuresByCode", (code, RUNTIME))] == 1
+    assert measured[("TasksFailed", (RUNTIME,))] == 1
+    assert not {name for name, _ in measured} & {"TasksCompleted", "Images", "WastedGpuSeconds"}
+
+
+def test_a_refusal_is_measured_by_its_code(pipeline: Pipeline, task_id: str) -> None:
+    """One of the API's, of nobody's runtime."""
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text(), runtime="nobody")
+    code = pipeline.submit(body).json()["error"]["code"]
+    refused = [one for line in documents(_function_lines(pipeline)) for one in read(line)]
+    assert ("TasksRejected", (("code", code),)) in {(one.name, one.dimensions) for one in refused}
+
+
+def test_a_consumer_says_that_it_is_at_work(pipeline: Pipeline) -> None:
+    """With what its GPU did since it said so before."""
+    (worker,) = (each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME)
+    line = worker.consumer.wait_for_line("GpuBusySeconds", timeout=60)
+    spent = {datum.name: datum.value for datum in read(line)}
+    assert spent.keys() >= {"Consumers", "GpuBusySeconds", "GpuIdleSeconds"}
+    assert all(value >= 0 for value in spent.values())
+
+
+def test_everything_measured_is_listed_and_valid(pipeline: Pipeline, task_id: str) -> None:
+    """Every document of the run: by AWS's rules, one of our metrics, its unit, its dimensions."""
+    _submit(pipeline, task_id, bodies.like(bodies.inline(bodies.picture())))
+    lines = _consumer_lines(pipeline) + _function_lines(pipeline)
+    data = [datum for line in documents(lines) for datum in read(line)]
+    assert data
+    for datum in data:
+        known = BY_NAME[datum.name]
+        assert datum.unit == known.unit.value
+        assert sorted(name for name, _ in datum.dimensions) in [sorted(one) for one in known.sets]
+    assert {datum.namespace for datum in data} == {"sd-on-ecs", "sd-on-ecs/sdonecs"}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_secret_is_logged(pipeline: Pipeline, task_id: str, *, fails: bool) -> None:
+    """Neither key nor signature, prompt, context, headers or image; whether the task fails or not."""
+    image = bodies.inline(bodies.picture(colour="teal"))
+    signed = f"http://127.0.0.1:1/none.png?X-Amz-Signature=feedface{task_id}"
+    secret = f"whisper-{task_id[-8:]}"
+    content = bodies.like(signed if fails else image, prompt=f"prompt-{secret}", negative_prompt=secret)
+    _submit(pipeline, task_id, content, context={"token": f"context-{secret}"})
+    shown = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}").text
+    assert "X-Amz-Signature" in shown  # links were made, and are not in the logs
+    log = "\n".join(_consumer_lines(pipeline) + _function_lines(pipeline))
+    assert task_id in log
+    secrets = [pipeline.deployment.api_key, "X-Amz-Signature", "feedface", secret, image[:60], "x-api-key"]
+    assert [one for one in secrets if one in log] == []
+
+
+def test_lines_of_both_sides_name_the_task_alike(pipeline: Pipeline, task_id: str) -> None:
+    """By id, attempt and runtime, so that one query finds its way."""
+    _submit(pipeline, task_id, bodies.like(bodies.inline(bodies.picture())))
+    attempt = (pipeline.row(task_id) or {})["attempt"]
+    for lines in (_consumer_lines(pipeline), _function_lines(pipeline)):
+        about = [json.loads(line) for line in lines if line.startswith("{") and task_id in line]
+        assert about
+        assert {(one["task_id"], one["attempt"], one["runtime"]) for one in about} == {
+            (task_id, attempt, bodies.RUNTIME)
+        }

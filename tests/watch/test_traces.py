@@ -1,0 +1,104 @@
+"""Segments of the consumer, as X-Ray wants them."""
+
+import json
+import queue
+import re
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from container.consumer.held import Held
+from container.consumer.logs import facts_of
+from container.consumer.queue import Delivery
+from container.consumer.traces import Tracer, trace_header
+from domain.message import Message
+from domain.row import Row
+from domain.task import Task, TaskType
+
+ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+HEADER = f"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+class FakeXRay:
+    """Take segments; `down` refuses the first call."""
+
+    def __init__(self, *, down: bool = False) -> None:
+        self.down = down
+        self.sent: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def put_trace_segments(self, *, TraceSegmentDocuments: list[str]) -> dict[str, Any]:  # noqa: N803 - boto3's
+        """Keep what was sent."""
+        if self.down:
+            self.down = False
+            self.sent.put({"refused": len(TraceSegmentDocuments)})
+            raise ClientError({"Error": {"Code": "ThrottledException"}}, "PutTraceSegments")
+        for document in TraceSegmentDocuments:
+            assert len(document.encode()) < 64_000
+            self.sent.put(json.loads(document))
+        return {}
+
+
+def held(*, attribute: str | None = None, carried: str | None = None) -> Held:
+    """Return a task in hand that has gone through two stages."""
+    task = Task("a", "sdruntime", TaskType.TEXT_TO_IMAGE, "output", None, {"prompt": "secret"}, "v1alpha2")
+    message = Message(task, "attempt", "2026-11-22T18:00:00.000Z", trace=carried)
+    one = Held(Delivery("m", "r", "", trace=attribute), message, Row({"id": "a", "attempt": "attempt"}))
+    with one.timed("prepare"):
+        pass
+    with one.timed("inference"):
+        pass
+    return one
+
+
+def test_a_segment_hangs_below_the_publish() -> None:
+    """In the trace that came with the message, with a subsegment for each stage, and no content."""
+    xray = FakeXRay()
+    Tracer(xray).ended(held(attribute=HEADER), status="completed")  # type: ignore[arg-type]
+    found = xray.sent.get(timeout=10)
+    assert (found["trace_id"], found["parent_id"]) == (ROOT, "53995c3f42cd8ad8")
+    assert re.fullmatch(r"[0-9a-f]{16}", found["id"])
+    assert re.fullmatch(r"[\w .:/%&#=+\\\-@]{1,200}", found["name"])
+    assert found["start_time"] <= found["end_time"]
+    assert [one["name"] for one in found["subsegments"]] == ["prepare", "inference"]
+    assert all(one["start_time"] <= one["end_time"] for one in found["subsegments"])
+    assert found["annotations"]["task_id"] == "a"
+    assert "fault" not in found
+    assert "secret" not in json.dumps(found)
+
+
+@pytest.mark.parametrize("status", ["failed", "given back", "lost"])
+def test_what_came_to_nothing_is_a_fault(status: str) -> None:
+    """So that X-Ray finds it."""
+    xray = FakeXRay()
+    Tracer(xray).ended(held(carried=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
+    found = xray.sent.get(timeout=10)
+    assert found["fault"] is True
+    assert found["annotations"]["code"] == "no_images"
+
+
+@pytest.mark.parametrize("header", [None, "", f"Root={ROOT};Sampled=0", "Sampled=1", "garbage;;=;"])
+def test_only_sampled_traces_are_sent(header: str | None) -> None:
+    """The next task's is the first that arrives."""
+    xray = FakeXRay()
+    tracer = Tracer(xray)  # type: ignore[arg-type]
+    tracer.ended(held(attribute=header), status="completed")
+    tracer.ended(held(attribute=HEADER), status="cancelled")
+    assert xray.sent.get(timeout=10)["annotations"]["status"] == "cancelled"
+
+
+def test_a_segment_that_cannot_be_sent_is_dropped() -> None:
+    """And the next one is sent."""
+    xray = FakeXRay(down=True)
+    tracer = Tracer(xray)  # type: ignore[arg-type]
+    tracer.ended(held(attribute=HEADER), status="completed")
+    assert xray.sent.get(timeout=10) == {"refused": 1}
+    tracer.ended(held(attribute=HEADER), status="failed")
+    assert xray.sent.get(timeout=10)["annotations"]["status"] == "failed"
+
+
+def test_log_lines_carry_the_trace() -> None:
+    """Under the name that Powertools gives it in the Lambdas; the queue's own attribute goes first."""
+    assert facts_of(held(attribute=HEADER, carried="Root=1-other"))["xray_trace_id"] == ROOT
+    assert "xray_trace_id" not in facts_of(held())
+    assert trace_header(held(carried=HEADER))["Sampled"] == "1"

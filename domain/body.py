@@ -6,16 +6,16 @@ import re
 from typing import Any, NoReturn
 
 from domain.errors import ErrorCode, Fault, InvalidTask
-from domain.limits import MAX_BODY_BYTES, MAX_NESTING
+from domain.limits import DEFAULT_LIMITS, MAX_NESTING, Limits
 
 _COMMENT = re.compile(r"(^|[\s,{\[\"\d])(//|/\*|#)")
 
 
-def parse_body(raw: bytes) -> dict[str, Any]:
+def parse_body(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
     """Return the JSON object in `raw`; raise InvalidTask (400, 413) saying what is wrong and where."""
-    if len(raw) > MAX_BODY_BYTES:
+    if len(raw) > limits.body_bytes:
         raise InvalidTask(
-            f"The request's body has more than {MAX_BODY_BYTES} bytes; send large images as links.",
+            f"The request's body has more than {limits.body_bytes} bytes; send large images as links.",
             code=ErrorCode.TOO_LARGE,
             status=413,
         )
@@ -26,19 +26,19 @@ def parse_body(raw: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise _invalid(_describe(error)) from None
     except RecursionError:
-        raise _invalid(f"the body is nested deeper than {MAX_NESTING} levels") from None
+        raise _invalid(f"the body is nested deeper than {limits.nesting} levels") from None
     except ValueError as error:  # NaN, Infinity, integers of thousands of digits
         raise _invalid(str(error)) from None
     if not isinstance(value, dict):
         raise _invalid("the body must be a JSON object")
-    check_text_and_depth(value)
+    check_text_and_depth(value, limits.nesting)
     return value
 
 
-def check_text_and_depth(value: Any) -> None:
-    """Raise InvalidTask for nesting beyond `MAX_NESTING` and for text that is not Unicode."""
+def check_text_and_depth(value: Any, nesting: int = MAX_NESTING) -> None:
+    """Raise InvalidTask for nesting beyond `nesting` levels and for text that is not Unicode."""
     layer: list[tuple[str, Any]] = [("", value)]
-    for _ in range(MAX_NESTING + 1):
+    for _ in range(nesting + 1):
         children: list[tuple[str, Any]] = []
         for path, item in layer:
             if isinstance(item, dict):
@@ -54,7 +54,7 @@ def check_text_and_depth(value: Any) -> None:
         layer = children
     raise InvalidTask(
         "The request is nested too deeply.",
-        faults=[Fault(layer[0][0], f"deeper than {MAX_NESTING} levels")],
+        faults=[Fault(layer[0][0], f"deeper than {nesting} levels")],
     )
 
 

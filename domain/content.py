@@ -1,38 +1,45 @@
 """A task's content at submit: checked, and rid of what this service owns."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from domain.body import pointer
+from domain.bounds import beyond
 from domain.errors import ErrorCode, Fault
-from domain.limits import MAX_IMAGES, MAX_PIXELS
-from domain.policy import OWNED_FIELDS, ROUTING_KEYS, SUBMIT_ONLY_KEYS, refused_setting
+from domain.limits import DEFAULT_LIMITS, Limits
+from domain.overrides import refused_setting
+from domain.policy import (
+    OWNED_FIELDS,
+    PATH_REFUSED,
+    ROUTING_KEYS,
+    SUBMIT_ONLY_KEYS,
+    names_a_path,
+    refused_script,
+)
 from domain.routing import Runtime
 from domain.task import TaskType
 from domain.webui_fields import FIELDS, mismatch
 
-# Below these a recorded Web UI answers 500 (16-steps-0, 16-width-1, 16-batch_size-0, 16-n_iter-0,
-# 16-seed-2^70).
-BOUNDS: dict[str, tuple[int, int]] = {
-    "steps": (1, 1000),
-    "width": (8, 1 << 16),
-    "height": (8, 1 << 16),
-    "batch_size": (1, MAX_IMAGES),
-    "n_iter": (1, MAX_IMAGES),
-    "seed": (-(1 << 63), (1 << 63) - 1),
-    "subseed": (-(1 << 63), (1 << 63) - 1),
-}
+_SAME_CHECKPOINT: Final = (None, "", "None", "Use same checkpoint")
 
 
 class ContentCheck:
     """Check one task's content; `faults` and `warnings` collect what was found, by JSON pointer."""
 
-    def __init__(self, tasktype: TaskType | None, runtime: Runtime | None, *, path: str) -> None:
+    def __init__(
+        self,
+        tasktype: TaskType | None,
+        runtime: Runtime | None,
+        *,
+        path: str,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self.faults: list[Fault] = []
         self.warnings: list[Fault] = []
         self._tasktype = tasktype
         self._runtime = runtime
         self._path = path
+        self._limits = limits
 
     def normalise(self, content: dict[str, Any]) -> dict[str, Any]:
         """Return a copy of `content` without what is ours; it is only valid when `faults` is empty.
@@ -68,22 +75,9 @@ class ContentCheck:
             self._fault("/prompt", "a string is expected, not null")
 
     def _check_bounds(self, content: dict[str, Any]) -> None:
-        if self._tasktype is None or not self._tasktype.generates:
-            return
-        numbers: dict[str, int] = {}
-        for name, (low, high) in BOUNDS.items():
-            value = content.get(name)
-            if value is None and name in ("width", "height") and name in content:
-                self._fault(f"/{name}", "an integer is expected, not null")
-            if value is None or mismatch("integer", value):
-                continue
-            numbers[name] = int(value)
-            if not low <= numbers[name] <= high:
-                self._fault(f"/{name}", f"must be from {low} to {high}")
-        if numbers.get("batch_size", 1) * numbers.get("n_iter", 1) > MAX_IMAGES:
-            self._fault("/n_iter", f"batch_size × n_iter must be at most {MAX_IMAGES} images")
-        if numbers.get("width", 512) * numbers.get("height", 512) > MAX_PIXELS:
-            self._fault("/width", f"width × height must be at most {MAX_PIXELS} pixels")
+        if self._tasktype is not None:
+            for fault in beyond(self._tasktype, content, self._limits):
+                self._fault(fault.path, fault.message)
 
     def _check_inputs(self, content: dict[str, Any]) -> None:
         checks: dict[TaskType, Callable[[dict[str, Any]], None]] = {
@@ -129,7 +123,9 @@ class ContentCheck:
                 self._fault(path, "an object is expected")
             elif not isinstance(entry.get("args", []), list):
                 self._fault(f"{path}/args", "an array is expected")
-            self._allowed_script(path, name)
+            if name not in ROUTING_KEYS:
+                self._allowed_script(path, name)
+                self._no_paths(path, entry)
         return result
 
     def _routing_key(self, path: str, name: str, value: Any) -> None:
@@ -138,9 +134,19 @@ class ContentCheck:
             self._fault(path, "an object is expected" if expected is dict else "a name is expected")
 
     def _allowed_script(self, path: str, name: str) -> None:
-        allowed = self._runtime.scripts if self._runtime else None
-        if allowed is not None and name not in ROUTING_KEYS and name.lower() not in allowed:
-            self._fault(path, f"this runtime allows the scripts: {', '.join(sorted(allowed)) or 'none'}")
+        if why := refused_script(name, self._runtime.scripts if self._runtime else None):
+            self._fault(path, f"not allowed: {why}")
+
+    def _no_paths(self, path: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                here = f"{path}/{pointer(key)}"
+                if names_a_path(key, item):
+                    self._fault(here, PATH_REFUSED)
+                self._no_paths(here, item)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self._no_paths(f"{path}/{index}", item)
 
     def _settings(self, content: dict[str, Any]) -> None:
         name = content.get("script_name")
@@ -176,12 +182,17 @@ class ContentCheck:
                 scripts["sd_model_checkpoint"] = self._runtime.model_filename
             elif name is None:
                 self._fault(path, f"runtime {self._runtime.name} needs the name of a checkpoint here")
-        elif isinstance(name, str) and not self._runtime.serves(name):
-            self._fault(
-                path,
-                f"runtime {self._runtime.name} serves {self._runtime.model_filename} and no other",
-                ErrorCode.UNKNOWN_MODEL,
-            )
+        else:
+            self._served(path, name, self._runtime)
+            # A second checkpoint in the midst of a task would be one more that this runtime does not serve.
+            for field in ("refiner_checkpoint", "hr_checkpoint_name"):
+                if content.get(field) not in _SAME_CHECKPOINT:
+                    self._served(f"/{field}", content[field], self._runtime)
+
+    def _served(self, path: str, name: Any, runtime: Runtime) -> None:
+        if isinstance(name, str) and not runtime.serves(name):
+            message = f"runtime {runtime.name} serves {runtime.model_filename} and no other"
+            self._fault(path, message, ErrorCode.UNKNOWN_MODEL)
 
     def _take_overridden_checkpoint(self, content: dict[str, Any]) -> str | None:
         """Take `sd_model_checkpoint` out of the overrides: only the seed's key chooses the checkpoint.

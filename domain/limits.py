@@ -1,5 +1,7 @@
 """Every number that both sides must agree on, with its reason."""
 
+import json
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 # --- SQS, SNS, DynamoDB, S3 -----------------------------------------------------------------------
@@ -48,11 +50,43 @@ MAX_KEY_BYTES: Final = 1024
 
 LONGEST_KEY_TAIL: Final = len("-ffff-9999-grid.webm")
 
-MAX_IMAGES: Final = 64
-"""`batch_size` times `n_iter` of one task."""
 
-MAX_PIXELS: Final = 2048 * 2048
-"""Width times height of one generated image."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bound what one task may ask for; the settings of a deployment change any of these (`limits:`)."""
 
-MAX_LINKS: Final = 32
-"""Links in one task."""
+    body_bytes: int = MAX_BODY_BYTES
+    """Bytes of a request's body."""
+    nesting: int = MAX_NESTING
+    """Levels of a request's body."""
+    links: int = 32
+    """Links of one task that are fetched."""
+    images: int = 64
+    """`batch_size` times `n_iter` of one task; images that one task brings, too."""
+    pixels: int = 2048 * 2048
+    """Width times height of one image as it is sampled."""
+    upscaled_pixels: int = 8192 * 8192
+    """Width times height of one image behind an upscaler; as much as an input may have."""
+    steps: int = 1000
+    """Sampling steps of one image, each pass by itself."""
+    prompt_characters: int = MAX_BODY_BYTES
+    """Characters of one prompt, by default what a body holds; each 75 tokens cost a pass of the encoder."""
+
+    def to_json(self) -> str:
+        """Return the limits as a deployment's environment carries them."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Limits":
+        """Read what `to_json` wrote, or a part of it; raise ValueError naming what is wrong."""
+        given = json.loads(text)
+        known = {field.name for field in fields(cls)}
+        if not isinstance(given, dict) or not given.keys() <= known:
+            raise ValueError(f"a JSON object with some of {', '.join(sorted(known))} is expected")
+        for name, value in given.items():
+            if type(value) is not int or value < 0:
+                raise ValueError(f"{name}: a whole number is expected")
+        return cls(**given)
+
+
+DEFAULT_LIMITS: Final = Limits()

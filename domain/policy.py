@@ -4,7 +4,7 @@ Everything else is SD Web UI's own and passes as it came.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 ROUTING_KEYS: Final = frozenset(
     {
@@ -39,43 +39,45 @@ OWNED_FIELDS: Final[Mapping[str, str]] = {
 }
 """Fields of `content` that are dropped with a warning, and why."""
 
-_EVERYBODY = "it would change the server for everybody"
 _PATHS = "paths on the worker are not a task's to choose"
-_FORMAT = "an override of it is restored before the images are encoded, or fails when the work is done"
 
-REFUSED_SETTINGS: Final[Mapping[str, str]] = {
-    "samples_format": _FORMAT,
-    "grid_format": _FORMAT,
-    "sd_checkpoint_cache": _EVERYBODY,
-    "sd_checkpoints_limit": _EVERYBODY,
-    "sd_checkpoints_keep_in_cpu": _EVERYBODY,
-    "sd_vae_checkpoint_cache": _EVERYBODY,
-    "memmon_poll_rate": _EVERYBODY,
-    "font": _PATHS,
-    "webui_reload_ui_scripts": _EVERYBODY,
+REFUSED_SCRIPTS: Final[Mapping[str, str]] = {
+    "custom code": "it runs code on the worker",
+    "extra options": "name the settings in override_settings",
+    "refiner": "name refiner_checkpoint and refiner_switch_at in the content",
+    "sampler": "name steps, sampler_name and scheduler in the content",
+    "seed": "name seed, subseed and their kin in the content",
 }
-"""Names in `override_settings` that are refused."""
+"""Scripts, in lower case, that no task may name: they go around what is checked."""
 
-REFUSED_SETTING_PREFIXES: Final[Mapping[str, str]] = {
-    "api_": _EVERYBODY,
-    "auth_": _EVERYBODY,
-    "directories_": _PATHS,
-    "disable_": _EVERYBODY,
-    "disabled_": _EVERYBODY,
-    "outdir_": _PATHS,
-    "temp_dir": _PATHS,
-    "clean_temp_dir": _PATHS,
-    "save_": _STORED,
-    "grid_save": _STORED,
-    "samples_save": _STORED,
-    "samples_filename": _PATHS,
-    "grid_filename": _PATHS,
+NAMED_SCRIPTS: Final[Mapping[str, str]] = {
+    "prompts from file or textbox": "its lines choose checkpoints, sizes and folders on the worker",
+    "x/y/z plot": "its axes choose checkpoints, settings and any number of images",
 }
-"""Beginnings of names in `override_settings` that are refused."""
+"""Scripts, in lower case, that a task may name only where the runtime's settings list them."""
+
+_PATH_KEYS: Final = ("_dir", "_directory", "_folder", "_path", "batch_images")
 
 
-def refused_setting(name: str) -> str | None:
-    """Return why the setting `name` may not be overridden by a task, or None."""
-    if name in REFUSED_SETTINGS:
-        return REFUSED_SETTINGS[name]
-    return next((why for start, why in REFUSED_SETTING_PREFIXES.items() if name.startswith(start)), None)
+def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
+    """Return why a task may not name the script, or None; `listed` are the runtime's own, None for all.
+
+    SD Web UI compares names in lower case.
+    """
+    name = name.lower()
+    if name in REFUSED_SCRIPTS:
+        return REFUSED_SCRIPTS[name]
+    if listed is None:
+        why = NAMED_SCRIPTS.get(name)
+        return f"{why}; the runtime's settings do not list it" if why else None
+    return (
+        None if name in listed else f"this runtime allows the scripts: {', '.join(sorted(listed)) or 'none'}"
+    )
+
+
+def names_a_path(key: str, value: Any) -> bool:
+    """Tell whether an argument of a script makes Web UI read or write a path on the worker."""
+    return isinstance(value, str) and bool(value) and key.endswith(_PATH_KEYS)
+
+
+PATH_REFUSED: Final = f"not allowed: {_PATHS}"

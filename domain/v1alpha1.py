@@ -5,6 +5,7 @@ from typing import Any, Final
 from domain.content import ContentCheck
 from domain.envelope import Submission, check_id, clean_prefix, task_type
 from domain.errors import Fault, InvalidTask, refuse
+from domain.limits import DEFAULT_LIMITS, Limits
 from domain.policy import SUBMIT_ONLY_KEYS
 from domain.routing import Runtime, Runtimes
 from domain.task import Task, TaskType
@@ -14,7 +15,7 @@ DEFAULT_PREFIX: Final = "output"
 _WHERE: Final = "/alwayson_scripts"
 
 
-def decode(body: dict[str, Any], runtimes: Runtimes) -> Submission:
+def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LIMITS) -> Submission:
     """Return the task in `body`; raise InvalidTask with every fault of the request."""
     scripts = body.get("alwayson_scripts")
     if not isinstance(scripts, dict):
@@ -36,7 +37,7 @@ def decode(body: dict[str, Any], runtimes: Runtimes) -> Submission:
     content = dict(body)
     content["alwayson_scripts"] = {k: v for k, v in scripts.items() if k not in SUBMIT_ONLY_KEYS}
     faults += _image_link(content, scripts.get("image_link"), tasktype)
-    check = ContentCheck(tasktype, runtime, path="")
+    check = ContentCheck(tasktype, runtime, path="", limits=limits)
     content = check.normalise(content)
     refuse(faults + [_renamed(fault) for fault in check.faults])
     if runtime is None or tasktype is None:  # refused above

@@ -5,6 +5,7 @@ from typing import Any, Final
 from domain.content import ContentCheck
 from domain.envelope import Submission, check_context, check_id, clean_prefix, task_type, unknown_keys
 from domain.errors import ErrorCode, Fault, refuse
+from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
 from domain.task import Task, TaskType
 
@@ -13,7 +14,7 @@ _METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context")
 _SHAPE: Final = '{"task": {"metadata": {...}, "content": {...}}} is expected'
 
 
-def decode(body: dict[str, Any], runtimes: Runtimes) -> Submission:
+def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LIMITS) -> Submission:
     """Return the task in `body`; raise InvalidTask with every fault of the request."""
     task, faults = _object(body, "task", "")
     if "task" in body:
@@ -33,7 +34,7 @@ def decode(body: dict[str, Any], runtimes: Runtimes) -> Submission:
     context = metadata.get("context")
     faults += unknown + wrong + unclean + check_context(context, f"{where}/context")
 
-    check = ContentCheck(tasktype, runtime, path="/task/content")
+    check = ContentCheck(tasktype, runtime, path="/task/content", limits=limits)
     content = check.normalise(content)
     refuse(faults + check.faults)
     if runtime is None or tasktype is None:  # refused above

@@ -4,6 +4,7 @@ A kind is JSON Schema's type name, with `?` where null is allowed. Coercions are
 server's pydantic made: `"1"` and `1.0` are integers, `1.5` and `"abc"` are not. Unknown fields pass through.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -87,6 +88,7 @@ FIELDS: Final[Mapping[TaskType, Mapping[str, str]]] = {
 }
 """The kind of each known field of `content`, by task type."""
 
+_INTEGER: Final = re.compile(r"\s*[+-]?[0-9]{1,1000}\s*")
 _TRUTHS: Final = frozenset({"0", "1", "true", "false", "t", "f", "yes", "no", "y", "n", "on", "off"})
 
 
@@ -102,7 +104,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_integer(value: Any) -> bool:
     if isinstance(value, str):
-        return value.strip().lstrip("+-").isascii() and value.strip().lstrip("+-").isdigit()
+        return _INTEGER.fullmatch(value) is not None
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 

@@ -1,10 +1,13 @@
 """The functions' environment, read once into one typed object."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Final, Self
 
+from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
+
+_READ: Final = {"RUNTIMES": Runtimes.from_json, "LIMITS": Limits.from_json}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +25,14 @@ class Environment:
     def read(cls, environ: Mapping[str, str]) -> Self:
         """Read the variables; raise RuntimeError naming every one that is missing."""
         names = cls.names()
-        missing = [name for name in names if not environ.get(name)]
+        optional = [field.name.upper() for field in fields(cls) if field.default is not MISSING]
+        missing = [name for name in names if name not in optional and not environ.get(name)]
         if missing:
             raise RuntimeError(f"environment variables are missing: {', '.join(missing)}")
-        values = {
-            name.lower(): Runtimes.from_json(environ[name]) if name == "RUNTIMES" else environ[name]
-            for name in names
+        values: dict[str, Any] = {
+            name.lower(): _READ.get(name, str)(environ[name]) for name in names if environ.get(name)
         }
-        return cls(**values)  # type: ignore[arg-type]  # the fields' names are the keys
+        return cls(**values)
 
     @classmethod
     def names(cls) -> list[str]:
@@ -42,3 +45,4 @@ class ApiEnvironment(Environment):
     """Add what only the API needs."""
 
     upload_bucket: str
+    limits: Limits = DEFAULT_LIMITS

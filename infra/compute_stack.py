@@ -1,5 +1,6 @@
 """The compute stack: GPU tasks on ECS, one service for each runtime."""
 
+import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -166,6 +167,8 @@ class ComputeStack(cdk.Stack):
             "NOTIFY_RUNNING": str(runtime.notify_running).lower(),
             "METRICS_NAMESPACE": namespace_of(self.settings.stack_name),
             "TRACING": str(self.settings.tracing).lower(),
+            "LIMITS": self.settings.limits.as_json(),
+            **({} if runtime.scripts is None else {"ALLOWED_SCRIPTS": json.dumps(runtime.scripts)}),
             "LOG_LEVEL": self.settings.log_level,
         }
 

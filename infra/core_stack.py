@@ -104,6 +104,7 @@ class CoreStack(cdk.Stack):
             "modelFilename": runtime.model_filename,
             "dynamicModel": runtime.dynamic_model,
             "queueUrl": self.tasks.queues[runtime.name].queue_url,
+            **({} if runtime.scripts is None else {"scripts": list(runtime.scripts)}),
         }
 
     def _api_function(self) -> Function:
@@ -111,7 +112,10 @@ class CoreStack(cdk.Stack):
             "ApiFunction",
             handler="functions.api.handler.handler",
             timeout_seconds=API_TIMEOUT_SECONDS,
-            environment={"UPLOAD_BUCKET": self.uploads.bucket_name},
+            environment={
+                "UPLOAD_BUCKET": self.uploads.bucket_name,
+                "LIMITS": self.settings.limits.as_json(),
+            },
             # A body of 6 MB is parsed, checked and digested: a whole vCPU is at 1,769 MiB.
             memory_mib=1769,
             snap_start=True,

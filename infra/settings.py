@@ -2,17 +2,22 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 from pydantic.alias_generators import to_camel
+
+from domain.limits import DEFAULT_LIMITS
+from domain.limits import Limits as DomainLimits
 
 # RUNTIMES travels in the API Lambda's environment, which holds 4 KB in all; a runtime takes up to 300 bytes.
 MAX_RUNTIMES = 10
+MAX_SCRIPTS_BYTES = 600
 
 Weight = StrictBool | Annotated[StrictInt, Field(ge=0, le=1000)]
 
 
 _ModelFilename = Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*)?$")]
 _InstanceType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.([a-z0-9-]+|\*)$")]
+_Script = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(str.lower)]
 _Folder = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*[\x21-\x2e\x30-\x7e]$")]
 _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
@@ -132,6 +137,8 @@ class Runtime(_Settings):
     prefetch: Annotated[int, Field(ge=0, le=10)] = 2
     inference_timeout_seconds: Annotated[int, Field(ge=10, le=7200)] = 900
     notify_running: bool = False
+    # Names that `script_name` and `alwayson_scripts` may use; without the key all but a few may be used.
+    scripts: Annotated[tuple[_Script, ...], Field(max_length=20)] | None = None
 
     @model_validator(mode="after")
     def _serves_something(self) -> Self:
@@ -140,6 +147,28 @@ class Runtime(_Settings):
         if ".." in self.model_filename.split("/"):
             raise ValueError("modelFilename must not leave the model folder")
         return self
+
+
+class Limits(_Settings):
+    """What one task may ask for, whichever runtime it goes to (`domain.limits.Limits`).
+
+    `body_bytes` and `nesting` can only be lowered: Lambda takes no more bytes, DynamoDB no more levels.
+    """
+
+    body_bytes: Annotated[int, Field(ge=1024, le=DEFAULT_LIMITS.body_bytes)] = DEFAULT_LIMITS.body_bytes
+    nesting: Annotated[int, Field(ge=8, le=DEFAULT_LIMITS.nesting)] = DEFAULT_LIMITS.nesting
+    links: Annotated[int, Field(ge=0, le=256)] = DEFAULT_LIMITS.links
+    images: Annotated[int, Field(ge=1, le=1000)] = DEFAULT_LIMITS.images
+    pixels: Annotated[int, Field(ge=4096, le=16384**2)] = DEFAULT_LIMITS.pixels
+    upscaled_pixels: Annotated[int, Field(ge=4096, le=16384**2)] = DEFAULT_LIMITS.upscaled_pixels
+    steps: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_LIMITS.steps
+    prompt_characters: Annotated[int, Field(ge=1, le=DEFAULT_LIMITS.body_bytes)] = (
+        DEFAULT_LIMITS.prompt_characters
+    )
+
+    def as_json(self) -> str:
+        """Return the limits as API and consumer read them from their environment."""
+        return DomainLimits(**self.model_dump()).to_json()
 
 
 class Network(_Settings):
@@ -165,6 +194,7 @@ class Settings(_Settings):
     model_bucket_arn: _BucketArn | None = None
     apigw: Annotated[ApiGateway, Field(alias="APIGW")] = ApiGateway()
     models_runtime: Annotated[tuple[Runtime, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
+    limits: Limits = Limits()
     network: Network = Network()
     # Buckets beside the upload and output buckets that a task's s3:// links may name.
     input_buckets: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...] = ()
@@ -181,4 +211,11 @@ class Settings(_Settings):
         again = sorted({name for name in names if names.count(name) > 1})
         if again:
             raise ValueError(f"modelsRuntime names must differ; twice: {', '.join(again)}")
+        return self
+
+    @model_validator(mode="after")
+    def _scripts_fit(self) -> Self:
+        names = [name for runtime in self.models_runtime for name in runtime.scripts or ()]
+        if len("".join(names).encode()) > MAX_SCRIPTS_BYTES:
+            raise ValueError(f"the scripts of all runtimes must have at most {MAX_SCRIPTS_BYTES} bytes")
         return self

@@ -11,6 +11,7 @@ from container.consumer.webui.request import request_body
 from domain.content import ContentCheck
 from domain.errors import ErrorCode, TaskFailed
 from domain.keys import split_s3_uri
+from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime
 from domain.task import Task
 
@@ -27,6 +28,7 @@ class Preparation:
     runtime: Runtime
     inputs: Inputs
     models: Models
+    limits: Limits = DEFAULT_LIMITS
 
     def prepare(self, held: Held) -> None:
         """Make `held` ready to run; raise TaskFailed, PassingFault, or botocore's errors."""
@@ -58,7 +60,7 @@ class Preparation:
 
     def _checked(self, task: Task) -> dict[str, Any]:
         """Check the content as the API did: a message can come from anywhere, and settings may change."""
-        check = ContentCheck(task.tasktype, self.runtime, path="")
+        check = ContentCheck(task.tasktype, self.runtime, path="", limits=self.limits)
         content = check.normalise(task.content)
         if check.faults:
             told = "; ".join(f"{fault.path}: {fault.message}" for fault in check.faults[:5])

@@ -1,25 +1,22 @@
 """Links in image fields, replaced by the base64 of what they point to (design, section 3.2)."""
 
 import base64
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 from container.consumer.inputs.errors import InputError
+from container.consumer.inputs.fetch import DEFAULT_LIMITS as FETCH_LIMITS
 from container.consumer.inputs.fetch import Fetched
-from container.consumer.inputs.links import begins_as_link, is_link
-from domain.body import pointer
+from container.consumer.inputs.inline import check_inline
+from domain.bounds import upscaled_too_far
 from domain.errors import ErrorCode, TaskFailed
-from domain.limits import MAX_LINKS
-
-SCRIPT_IMAGE_KEYS: Final = frozenset({"image", "input_image", "image_link", "mask", "mask_image"})
-"""Keys that hold an image inside `alwayson_scripts`, at any depth."""
+from domain.inputs import Image, images
+from domain.limits import DEFAULT_LIMITS, Limits
 
 PARALLEL_FETCHES: Final = 4
 """Enough to hide one slow server behind the others; each may hold 32 MiB."""
 
-Put = Callable[[str], None]
-Found = tuple[str, str, Put]
+Pixels = dict[str, int]
 
 
 class Fetcher(Protocol):
@@ -32,8 +29,9 @@ class Fetcher(Protocol):
 class LinkedInputs:
     """Replace links in the image fields of a content, and nowhere else: a prompt that is a URL stays one."""
 
-    def __init__(self, links: Fetcher) -> None:
+    def __init__(self, links: Fetcher, limits: Limits = DEFAULT_LIMITS) -> None:
         self._links = links
+        self._limits = limits
 
     def resolve(self, content: dict[str, Any]) -> dict[str, Any]:
         """Return the content with its images inline; raise InputError naming the input by JSON pointer.
@@ -41,25 +39,47 @@ class LinkedInputs:
         What merely begins as a link is an error too: SD Web UI would fetch it itself, unguarded.
         """
         content = _copy(content)
-        found = list(_image_fields(content))
-        if len(found) > MAX_LINKS:
-            raise TaskFailed(ErrorCode.INVALID_CONTENT, f"A task may name at most {MAX_LINKS} links.")
-        wanted = {link: path for path, link, _ in reversed(found)}
-        if len(wanted) > 1:
-            with ThreadPoolExecutor(min(PARALLEL_FETCHES, len(wanted))) as pool:
-                encoded = dict(zip(wanted, pool.map(self._fetch, wanted, wanted.values()), strict=True))
-        else:
-            encoded = {link: self._fetch(link, path) for link, path in wanted.items()}
-        for _, link, put in found:
-            put(encoded[link])
+        found = list(images(content))
+        pixels = self._check_inline([image for image in found if not image.is_link])
+        pixels |= self._fetch_all([image for image in found if image.is_link])
+        for path, size in pixels.items():
+            if upscaled_too_far(content, path, size, self._limits):
+                most = f"{self._limits.upscaled_pixels:,} pixels are allowed behind the upscaler."
+                raise TaskFailed(ErrorCode.INPUT_TOO_LARGE, f"{path}: {most}")
         _move_image_links(content.get("alwayson_scripts"))
         return content
 
-    def _fetch(self, link: str, path: str) -> str:
+    def _check_inline(self, found: list[Image]) -> Pixels:
+        pixels: Pixels = {}
+        for image in found:
+            try:
+                pixels[image.path] = check_inline(image.text, FETCH_LIMITS).pixels
+            except InputError as error:
+                raise error.at(image.path) from None
+        return pixels
+
+    def _fetch_all(self, found: list[Image]) -> Pixels:
+        if len(found) > self._limits.links:
+            text = f"A task may name at most {self._limits.links} links."
+            raise TaskFailed(ErrorCode.INVALID_CONTENT, text)
+        wanted = {image.text: image.path for image in reversed(found)}
+        if len(wanted) > 1:
+            with ThreadPoolExecutor(min(PARALLEL_FETCHES, len(wanted))) as pool:
+                got = dict(zip(wanted, pool.map(self._fetch, wanted, wanted.values()), strict=True))
+        else:
+            got = {link: self._fetch(link, path) for link, path in wanted.items()}
+        pixels: Pixels = {}
+        for image in found:
+            encoded, pixels[image.path] = got[image.text]
+            image.put(encoded)
+        return pixels
+
+    def _fetch(self, link: str, path: str) -> tuple[str, int]:
         try:
-            return base64.b64encode(self._links.fetch(link).data).decode()
+            fetched = self._links.fetch(link)
         except InputError as error:
             raise error.at(path) from None
+        return base64.b64encode(fetched.data).decode(), fetched.image.pixels
 
 
 def _copy(value: Any) -> Any:
@@ -68,44 +88,6 @@ def _copy(value: Any) -> Any:
     if isinstance(value, list):
         return [_copy(item) for item in value]
     return value
-
-
-def _image_fields(content: dict[str, Any]) -> Iterator[Found]:
-    for key in ("mask", "image"):
-        yield from _value(content, key, f"/{key}")
-    images = content.get("init_images")
-    if isinstance(images, list):
-        for index in range(len(images)):
-            yield from _value(images, index, f"/init_images/{index}")
-    entries = content.get("imageList")
-    if isinstance(entries, list):
-        for index, entry in enumerate(entries):
-            if isinstance(entry, dict):
-                yield from _value(entry, "data", f"/imageList/{index}/data")
-    yield from _script_fields(content.get("alwayson_scripts"), "/alwayson_scripts")
-
-
-def _script_fields(value: Any, path: str) -> Iterator[Found]:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if path.endswith("/args") and is_link(item):  # a positional argument may be any text
-                yield from _value(value, index, f"{path}/{index}")
-            yield from _script_fields(item, f"{path}/{index}")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key in SCRIPT_IMAGE_KEYS:
-                yield from _value(value, key, f"{path}/{pointer(key)}")
-            yield from _script_fields(item, f"{path}/{pointer(key)}")
-
-
-def _value(holder: Any, key: str | int, path: str) -> Iterator[Found]:
-    value = holder.get(key) if isinstance(holder, dict) else holder[key]
-    if isinstance(value, str) and begins_as_link(value):
-
-        def put(encoded: str) -> None:
-            holder[key] = encoded
-
-        yield path, value, put
 
 
 def _move_image_links(scripts: Any) -> None:

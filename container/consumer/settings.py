@@ -1,10 +1,14 @@
 """The consumer's settings, from its environment (design, section 5)."""
 
-from pydantic import Field, ValidationError
+import json
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import NoDecode
 
 from container.consumer.models.settings import ModelSettings, told
 from container.consumer.outcomes import FIRST_DELAY_SECONDS
-from domain.limits import VISIBILITY_SECONDS
+from domain.limits import DEFAULT_LIMITS, VISIBILITY_SECONDS, Limits
 from domain.metrics import NAMESPACE
 
 
@@ -30,6 +34,10 @@ class Settings(ModelSettings):
     inference_timeout_seconds: float = Field(default=900, gt=0)
     visibility_seconds: int = Field(default=VISIBILITY_SECONDS, ge=6, le=43200)
     allow_private_inputs: bool = False
+    limits: Annotated[Limits, NoDecode] = DEFAULT_LIMITS
+    """What a task may ask for, as JSON with some of `domain.limits.Limits`."""
+    allowed_scripts: Annotated[frozenset[str] | None, NoDecode] = None
+    """Scripts that a task may name, as a JSON list; unset or empty: all but a few."""
     notify_running: bool = False
     """Send a callback with status `running` when the GPU takes a task."""
     metrics_namespace: str = Field(default=NAMESPACE, pattern=r"^[A-Za-z0-9._/#:-]{1,255}$")
@@ -43,6 +51,23 @@ class Settings(ModelSettings):
     """What a task waits after its first passing fault; doubled for each further one."""
     ecs_agent_uri: str = ""
     """Set by ECS in each container: the agent's endpoint, for task protection."""
+
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _read_limits(cls, value: Any) -> Any:
+        return (Limits.from_json(value) if value else DEFAULT_LIMITS) if isinstance(value, str) else value
+
+    @field_validator("allowed_scripts", mode="before")
+    @classmethod
+    def _read_scripts(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        names = json.loads(value) if value else None
+        if names is None:
+            return None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("a JSON list of names is expected")
+        return frozenset(name.lower() for name in names)
 
     @property
     def readable_buckets(self) -> frozenset[str]:

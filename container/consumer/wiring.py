@@ -135,15 +135,18 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
                 type=settings.runtime_type,
                 model_filename=settings.model_filename or None,
                 dynamic_model=settings.dynamic_model,
+                scripts=settings.allowed_scripts,
             ),
             inputs=LinkedInputs(
                 Links(
                     s3_client=s3,
                     buckets=settings.readable_buckets,
                     allow_private=settings.allow_private_inputs,
-                )
+                ),
+                settings.limits,
             ),
             models=models,
+            limits=settings.limits,
         ),
         store=store,
         outcomes=outcomes,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from domain import limits
+from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
 from domain.row import Status
 from functions.api.links import LINK_SECONDS
@@ -12,28 +13,32 @@ from functions.api.schemas import ID, components, ref
 Operation = dict[str, Any]
 
 
-def document(base_url: str, runtimes: Runtimes) -> dict[str, Any]:
-    """Return the document; `base_url` is where the API was reached."""
+def document(base_url: str, runtimes: Runtimes, allowed: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
+    """Return the document; `base_url` is where the API was reached, `allowed` what a task may ask for."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "sd-on-ecs", "version": "v1alpha2", "description": _about()},
+        "info": {"title": "sd-on-ecs", "version": "v1alpha2", "description": _about(allowed)},
         "servers": [{"url": base_url}],
         "security": [{"apiKey": []}],
         "paths": _paths(runtimes),
         "components": {
             "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
-            "schemas": components(runtimes.names),
+            "schemas": components(runtimes.names, allowed),
         },
     }
 
 
-def _about() -> str:
+def _about(allowed: Limits) -> str:
     return (
         "Asynchronous image generation with SD Web UI. A task is accepted, waits in its runtime's queue, "
         "and ends in exactly one outcome, sent to the results topic.\n\n"
-        f"A body has at most {limits.MAX_BODY_BYTES} bytes (upload larger images and send the link) and "
-        f"{limits.MAX_NESTING} levels; a task makes at most {limits.MAX_IMAGES} images of at most "
-        f"{limits.MAX_PIXELS} pixels from at most {limits.MAX_LINKS} links. A task that no worker took in "
+        f"A body has at most {allowed.body_bytes} bytes (upload larger images and send the link) and "
+        f"{allowed.nesting} levels. A task makes at most {allowed.images} images of at most "
+        f"{allowed.pixels} pixels as they are sampled and {allowed.upscaled_pixels} behind an upscaler, in "
+        f"at most {allowed.steps} steps, from at most {allowed.links} links and {allowed.images} images; a "
+        f"prompt has at most {allowed.prompt_characters} characters. Refused, with their paths, are settings "
+        "beyond those that shape a task's own images, paths on the worker, and scripts that go around these "
+        "limits or that the runtime does not list.\n\nA task that no worker took in "
         f"{limits.QUEUE_RETENTION_DAYS} days fails; a passing fault is tried {limits.MAX_TRIES} times; what "
         f"became of a task is known for {limits.ROW_DAYS} days."
     )

@@ -9,16 +9,17 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from domain.body import parse_body
 from domain.envelope import check_id, unknown_keys
 from domain.errors import ErrorCode, Fault, InvalidTask
+from domain.limits import DEFAULT_LIMITS, Limits
 from functions.api.links import UPLOAD_TYPES
 from functions.api.refusals import bad_parameter, no_task, wrong_media_type
 
 
-def json_body(event: APIGatewayProxyEvent) -> dict[str, Any]:
+def json_body(event: APIGatewayProxyEvent, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
     """Return the request's JSON object; raise InvalidTask (400, 413, 415)."""
     content_type = event.headers.get("content-type") or ""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise wrong_media_type(content_type)
-    return parse_body(raw_body(event))
+    return parse_body(raw_body(event), limits)
 
 
 def raw_body(event: APIGatewayProxyEvent) -> bytes:

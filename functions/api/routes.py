@@ -51,7 +51,7 @@ def create_app(services: Services) -> APIGatewayRestResolver:
 
 
 def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
-    runtimes = services.environment.runtimes
+    runtimes, limits = services.environment.runtimes, services.environment.limits
 
     def submitted(submission: Submission) -> Response[str]:
         outcome = services.submit(submission.task, trace=os.environ.get("_X_AMZN_TRACE_ID"))
@@ -66,11 +66,11 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.post("/v1alpha1")
     def submit_v1alpha1() -> Response[str]:
-        return submitted(v1alpha1.decode(json_body(app.current_event), runtimes))
+        return submitted(v1alpha1.decode(json_body(app.current_event, limits), runtimes, limits))
 
     @app.post("/v1alpha2")
     def submit_v1alpha2() -> Response[str]:
-        return submitted(v1alpha2.decode(json_body(app.current_event), runtimes))
+        return submitted(v1alpha2.decode(json_body(app.current_event, limits), runtimes, limits))
 
 
 def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
@@ -101,7 +101,7 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
 
 def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
-    runtimes = services.environment.runtimes
+    runtimes, limits = services.environment.runtimes, services.environment.limits
 
     @app.get("/v1alpha2/runtimes")
     def list_runtimes() -> Response[str]:
@@ -114,4 +114,4 @@ def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.get("/openapi.json")
     def describe() -> Response[str]:
-        return answer(document(base_url(app.current_event), runtimes))
+        return answer(document(base_url(app.current_event), runtimes, limits))

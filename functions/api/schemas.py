@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 from domain import limits
-from domain.content import BOUNDS
+from domain.bounds import bounds
 from domain.errors import ErrorCode
+from domain.limits import DEFAULT_LIMITS, Limits
+from domain.overrides import ALLOWED_SETTINGS
 from domain.row import Status
 from domain.task import TaskType
 from domain.webui_fields import FIELDS
@@ -28,6 +30,14 @@ PREFIX: Final[Schema] = {
         "What the output's S3 keys begin with: no empty, `.` or `..` segment, no control character, no "
         f"leading `/`; with the id, the keys stay within {limits.MAX_KEY_BYTES} bytes."
     ),
+}
+
+
+OVERRIDES: Final[Schema] = {
+    "type": "object",
+    "properties": {name: {} for name in sorted({*ALLOWED_SETTINGS, "sd_model_checkpoint"})},
+    "additionalProperties": False,
+    "description": "The settings of SD Web UI that a task may override; they end with the task.",
 }
 
 
@@ -55,13 +65,13 @@ def closed(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **m
     }
 
 
-def components(runtimes: list[str]) -> dict[str, Schema]:
-    """Return every named schema; `runtimes` are those of this deployment."""
+def components(runtimes: list[str], allowed: Limits = DEFAULT_LIMITS) -> dict[str, Schema]:
+    """Return every named schema; `runtimes` and `allowed` are those of this deployment."""
     return {
         **_shared(),
         **_requests(runtimes),
         **_answers(),
-        **{_content_name(tasktype): _content(tasktype) for tasktype in TaskType},
+        **{_content_name(tasktype): _content(tasktype, allowed) for tasktype in TaskType},
     }
 
 
@@ -124,7 +134,7 @@ def _requests(runtimes: list[str]) -> dict[str, Schema]:
         "save_dir": PREFIX | {"default": "output"},
         "uid": {"type": ["string", "integer"], "description": "The caller's name for its user."},
         "sd_vae": {"type": "string"},
-        "override_settings": {"type": "object"},
+        "override_settings": OVERRIDES,
     }
     return {
         "SubmitV1Alpha2": closed({"task": closed({"metadata": metadata, "content": content})}),
@@ -222,19 +232,21 @@ def _content_name(tasktype: TaskType) -> str:
     return "".join(word.title() for word in tasktype.split("-")) + "Content"
 
 
-def _content(tasktype: TaskType) -> Schema:
+def _content(tasktype: TaskType, allowed: Limits) -> Schema:
     properties = {name: _kind(kind) for name, kind in FIELDS[tasktype].items()}
+    for name, (low, high) in bounds(tasktype, allowed).items():
+        properties[name] = properties[name] | {"minimum": low, "maximum": high}
     if tasktype.generates:
-        for name, (low, high) in BOUNDS.items():
-            properties[name] = properties[name] | {"minimum": low, "maximum": high}
+        properties["override_settings"] = nullable(OVERRIDES)
     return {
         "type": "object",
         "properties": properties,
         "description": (
             f"SD Web UI's own body for {tasktype.value}. Unknown fields pass through; numbers and booleans "
             "may come as strings, as SD Web UI allows. `batch_size` × `n_iter` is at most "
-            f"{limits.MAX_IMAGES}, `width` × `height` at most {limits.MAX_PIXELS}, links at most "
-            f"{limits.MAX_LINKS}, nesting at most {limits.MAX_NESTING} levels."
+            f"{allowed.images}, `width` × `height` at most {allowed.pixels} (upscaled: "
+            f"{allowed.upscaled_pixels}), links at most {allowed.links}, a prompt at most "
+            f"{allowed.prompt_characters} characters."
         ),
     }
 

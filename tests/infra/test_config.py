@@ -1,15 +1,30 @@
 """`config.yaml`: what is accepted, and one line for each mistake."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from domain.limits import Limits as DomainLimits
 from infra.config import InvalidConfigError, load, parse
 from infra.settings import Runtime, Settings
 from tests.infra.conftest import ANCESTOR, ROOT
 
+_VALUES = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+)
+_KEYS = ("name", "type", "modelFilename", "scaling", "scripts", "limits", "extraValues", "capacity", "links")
+_MAPPINGS = st.dictionaries(
+    st.sampled_from(_KEYS), _VALUES | st.dictionaries(st.sampled_from(_KEYS), _VALUES)
+)
+_TREES = st.fixed_dictionaries(
+    {"modelsRuntime": st.lists(_INNER, max_size=2) | _VALUES},
+    optional={"limits": _INNER, "stackName": _VALUES},
+)
 RUNTIME = "name: r, modelFilename: m.safetensors"
 
 
@@ -180,3 +195,39 @@ def test_every_key_is_in_the_reference() -> None:
     keys = [*_keys(Settings), *_keys(Runtime)]
     assert "scaling.queueLength" in keys
     assert [key for key in keys if f"| `{key}` |" not in reference] == []
+
+
+def test_limits_and_scripts_reach_both_sides_as_the_domain_reads_them() -> None:
+    """Defaults are the domain's, names of scripts are in lower case as SD Web UI compares them."""
+    defaults, _ = parse(f"modelsRuntime: [{{{RUNTIME}}}]")
+    changed, _ = parse(f"limits: {{links: 3}}\nmodelsRuntime: [{{{RUNTIME}, scripts: [ControlNet]}}]")
+    assert DomainLimits.from_json(defaults.limits.as_json()) == DomainLimits()
+    assert DomainLimits.from_json(changed.limits.as_json()) == DomainLimits(links=3)
+    assert defaults.models_runtime[0].scripts is None
+    assert changed.models_runtime[0].scripts == ("controlnet",)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("limits: {bodyBytes: 6291457}", "limits.bodyBytes"),
+        ("limits: {images: 0}", "limits.images"),
+        ("limits: {image: 1}", "limits.image"),
+    ],
+)
+def test_a_limit_beyond_what_aws_carries_is_refused(line: str, fault: str) -> None:
+    """By its path, as every other mistake."""
+    with pytest.raises(InvalidConfigError, match=rf"^{fault}: "):
+        parse(f"{line}\nmodelsRuntime: [{{{RUNTIME}}}]")
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(text=st.text(max_size=60) | _TREES.map(json.dumps))
+def test_whatever_stands_in_the_file_is_settings_or_mistakes(text: str) -> None:
+    """Raise nothing but InvalidConfigError, with at least one line."""
+    try:
+        lines = [str(parse(text)[0].stack_name)]
+    except InvalidConfigError as refused:
+        lines = refused.faults
+    assert lines
+    assert all("\n" not in line for line in lines)

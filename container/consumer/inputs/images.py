@@ -1,7 +1,8 @@
 """What some bytes are, told from the bytes alone.
 
 Only headers are read, by a bounded number of steps. Nothing is decoded, decompressed or allocated on a
-header's word (image libraries inflate text chunks and set up canvases before anyone can look at the size).
+header's word. Image libraries do that before anyone can look at the size: Pillow's lazy `Image.open` made
+63 MB, in half a second, of the text chunks of an 8 × 8 PNG of 60 KB, and each fetch would have it.
 """
 
 import struct

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from container.consumer.inputs.errors import blocked
@@ -25,8 +25,6 @@ REFUSED_PORTS: Final = frozenset(
 )
 """Of the ports below 1024 only 80 and 443 are followed; from there on all but these."""
 
-BEGINS_AS_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3):", re.IGNORECASE)
-WHOLLY_A_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3)://[^\x00-\x20]+[\x00-\x20]*", re.IGNORECASE)
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 CONTROL: Final = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff]")
 LEFT_IN_TARGETS: Final = "/?%:@!$&'()*+,;=~-._[]"
@@ -58,20 +56,6 @@ class S3Link:
 
     bucket: str
     key: str
-
-
-def is_link(value: Any) -> bool:
-    """Say whether a value is wholly an http, https or s3 URL: no text that merely begins with one."""
-    return isinstance(value, str) and WHOLLY_A_LINK.fullmatch(value) is not None
-
-
-def begins_as_link(value: Any) -> bool:
-    """Say whether a value begins as a link.
-
-    In a field that holds an image such a value is a link or an error, never passed on: SD Web UI would itself
-    fetch whatever begins with http, from inside the network.
-    """
-    return isinstance(value, str) and BEGINS_AS_LINK.match(value) is not None
 
 
 def parse(link: str) -> HttpLink | S3Link:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -68,9 +69,7 @@ def test_the_limits_and_runtimes_of_the_deployment_are_shown(document: dict[str,
         limits.MAX_NESTING,
         limits.MAX_ID_LENGTH,
         limits.MAX_KEY_BYTES,
-        limits.MAX_IMAGES,
-        limits.MAX_PIXELS,
-        limits.MAX_LINKS,
+        *asdict(limits.DEFAULT_LIMITS).values(),
         limits.MAX_TRIES,
         limits.QUEUE_RETENTION_DAYS,
         limits.ROW_DAYS,

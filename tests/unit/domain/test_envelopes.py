@@ -13,7 +13,8 @@ from domain import v1alpha1, v1alpha2
 from domain.body import parse_body
 from domain.envelope import Submission
 from domain.errors import ErrorCode, Fault, InvalidTask
-from domain.policy import OWNED_FIELDS, REFUSED_SETTING_PREFIXES, REFUSED_SETTINGS, ROUTING_KEYS
+from domain.overrides import REFUSED_SETTING_PREFIXES, REFUSED_SETTINGS
+from domain.policy import OWNED_FIELDS, ROUTING_KEYS
 from domain.routing import Runtime, Runtimes
 from domain.task import TaskType
 from domain.webui_fields import FIELDS
@@ -196,7 +197,7 @@ def test_a_dynamic_runtime_needs_a_checkpoint_or_has_its_own() -> None:
     body = second(metadata={"runtime": "dynamic"})
     overridden = second(
         metadata={"runtime": "dynamic"},
-        content={"override_settings": {"sd_model_checkpoint": "m.ckpt", "a": 1}},
+        content={"override_settings": {"sd_model_checkpoint": "m.ckpt", "emphasis": "None"}},
     )
     own = Runtimes([Runtime("dynamic", dynamic_model=True, model_filename="own.ckpt")])
 
@@ -204,7 +205,7 @@ def test_a_dynamic_runtime_needs_a_checkpoint_or_has_its_own() -> None:
     assert v1alpha2.decode(body, own).task.checkpoint == "own.ckpt"
     accepted = v1alpha2.decode(overridden, RUNTIMES)
     assert accepted.task.checkpoint == "m.ckpt"
-    assert accepted.task.content["override_settings"] == {"a": 1}
+    assert accepted.task.content["override_settings"] == {"emphasis": "None"}
     assert [w.path for w in accepted.warnings] == ["/task/content/override_settings/sd_model_checkpoint"]
 
 

@@ -1,0 +1,37 @@
+"""Images that a task brings itself, as base64."""
+
+import base64
+import binascii
+import re
+from typing import Final
+
+from container.consumer.inputs.errors import InputError
+from container.consumer.inputs.images import Sniffed, sniff
+from container.consumer.inputs.limits import Limits
+from domain.errors import ErrorCode
+
+_DATA_URI: Final = re.compile(r"data:image/[^;,]*;base64,")
+
+
+def check_inline(text: str, limits: Limits) -> Sniffed:
+    """Say what image a text holds; raises InputError where it holds none, or one of too many pixels.
+
+    SD Web UI would say so only when the GPU is its task's, and some scripts take a path here for a file of
+    the worker. Base64 is read as it reads it: line breaks and other signs within are passed over.
+    """
+    head = _DATA_URI.match(text)
+    try:
+        data = base64.b64decode(text[head.end() :] if head else text)
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
+        data = b""
+    image = sniff(data)
+    if image is None or not image.content_type.startswith("image/"):
+        raise InputError(
+            ErrorCode.INPUT_NOT_AN_IMAGE,
+            "neither a link nor base64 of PNG, JPEG, WebP, AVIF, GIF or BMP.",
+        )
+    if not image.pixels:
+        raise InputError(ErrorCode.INPUT_NOT_AN_IMAGE, f"the image's {image.format} header is broken.")
+    if image.pixels > limits.max_pixels:
+        raise InputError(ErrorCode.INPUT_TOO_LARGE, f"{limits.max_pixels:,} pixels are allowed.")
+    return image

@@ -1,0 +1,129 @@
+"""Images that a task brings itself, and what an upscaler would make of any."""
+
+import base64
+from io import BytesIO
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from container.consumer.inputs.errors import InputError
+from container.consumer.inputs.fetch import DEFAULT_LIMITS, Fetched
+from container.consumer.inputs.images import sniff
+from container.consumer.inputs.inline import check_inline
+from container.consumer.prepare import LinkedInputs
+from domain.errors import ErrorCode, TaskFailed
+from domain.limits import Limits
+
+
+def png(width: int = 8, height: int = 8) -> bytes:
+    """Return a small file that says it is of this size."""
+    buffer = BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "PNG")
+    data = buffer.getvalue()
+    return data[:16] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + data[24:]
+
+
+def encoded(data: bytes) -> str:
+    """Return base64 of some bytes."""
+    return base64.b64encode(data).decode()
+
+
+class FakeFetcher:
+    """Lead every link to one image."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def fetch(self, link: str) -> Fetched:
+        """Return the image."""
+        assert link
+        found = sniff(self.data)
+        assert found is not None
+        return Fetched(self.data, found)
+
+
+def resolve(content: dict[str, Any], limits: Limits | None = None, link: bytes = b"") -> dict[str, Any]:
+    """Resolve a content; links lead to `link`."""
+    return LinkedInputs(FakeFetcher(link or png()), limits or Limits()).resolve(content)
+
+
+def refused(content: dict[str, Any], **options: Any) -> tuple[ErrorCode, str]:
+    """Return why a content was refused."""
+    with pytest.raises(TaskFailed) as failed:
+        resolve(content, **options)
+    return failed.value.code, failed.value.message
+
+
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
+def test_an_image_passes_as_it_came(head: str) -> None:
+    """With line breaks too, as SD Web UI takes it."""
+    text = head + base64.encodebytes(png()).decode()
+
+    assert resolve({"init_images": [text], "mask": ""}) == {"init_images": [text], "mask": ""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/etc/hostname",
+        "/opt/ml/code/models/a.png",
+        "../a.png",
+        "file:///etc/passwd",
+        "data:text/html;base64,PGI+",
+        "data:image/png,abc",
+        "é",
+        "A",
+        encoded(b"<svg/>"),
+        encoded(png()[:8]),
+    ],
+)
+@pytest.mark.parametrize("field", ["/init_images/0", "/alwayson_scripts/controlnet/args/0/image"])
+def test_what_is_no_image_is_refused_where_it_stands(text: str, field: str) -> None:
+    """A path on the worker above all: some scripts would open it."""
+    scripts = {"controlnet": {"args": [{"image": text}]}}
+    content = {"init_images": [text]} if "init" in field else {"alwayson_scripts": scripts}
+    code, message = refused(content)
+
+    assert code is ErrorCode.INPUT_NOT_AN_IMAGE
+    assert message.startswith(f"{field}: ")
+    assert len(text) == 1 or text not in message
+
+
+def test_the_pixels_of_an_image_are_bounded() -> None:
+    """By its header, as a fetched one's; nothing is decoded."""
+    assert resolve({"mask": encoded(png(8192, 8192))})
+    assert refused({"mask": encoded(png(8192, 8193))})[0] is ErrorCode.INPUT_TOO_LARGE
+
+
+def test_what_an_upscaler_would_make_is_bounded() -> None:
+    """Whether the image came by link or inline."""
+    limits = Limits(upscaled_pixels=100 * 100)
+    inline = {"imageList": [{"data": encoded(png(51, 50)), "name": "a"}]}
+
+    assert resolve({"image": encoded(png(50, 50))}, limits)
+    assert resolve({"image": encoded(png(51, 50)), "upscaling_resize": 1}, limits)
+    assert refused(inline, limits=limits)[0] is ErrorCode.INPUT_TOO_LARGE
+    by_link = {"image": "https://example.com/a"}
+    assert refused(by_link, limits=limits, link=png(51, 50))[0] is ErrorCode.INPUT_TOO_LARGE
+
+
+def test_links_are_counted_again() -> None:
+    """A message can come from anywhere."""
+    content = {"init_images": ["https://example.com/a"] * 2}
+
+    assert resolve(content, Limits(links=2))["init_images"] == [encoded(png())] * 2
+    assert refused(content, limits=Limits(links=1))[0] is ErrorCode.INVALID_CONTENT
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(text=st.text(max_size=60) | st.binary(max_size=60).map(encoded))
+def test_whatever_text_comes_is_an_image_or_not(text: str) -> None:
+    """Raise nothing but InputError."""
+    try:
+        found = check_inline(text, DEFAULT_LIMITS).pixels
+    except InputError:
+        found = 1
+    assert found > 0

@@ -22,8 +22,8 @@ _MAPPINGS = st.dictionaries(
     st.sampled_from(_KEYS), _VALUES | st.dictionaries(st.sampled_from(_KEYS), _VALUES)
 )
 _TREES = st.fixed_dictionaries(
-    {"modelsRuntime": st.lists(_INNER, max_size=2) | _VALUES},
-    optional={"limits": _INNER, "stackName": _VALUES},
+    {"modelsRuntime": st.lists(_MAPPINGS, max_size=2) | _VALUES},
+    optional={"limits": _MAPPINGS, "stackName": _VALUES},
 )
 RUNTIME = "name: r, modelFilename: m.safetensors"
 

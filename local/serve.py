@@ -7,19 +7,24 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
+from rich.live import Live
 
+from local.board import Board, measured
 from local.callbacks import Callback
 from local.demo import EXAMPLES, PICTURE
 from local.deploy import CONFIG, DeployFailed
+from local.function_logs import FunctionLogs
 from local.pictures import served
 from local.pipeline import Pipeline, pipeline
 from local.process import ProcessFailed
 from local.signals import exit_when_told
 
-LOOK_SECONDS = 1.0  # how soon the end of a process is noticed
+LOOK_SECONDS = 1.0  # how soon the end of a process is noticed, and a function's numbers are shown
+PULSE_SECONDS = 5.0  # a person waits here; in AWS it is a minute
 
 
 def run(
@@ -30,8 +35,13 @@ def run(
     def step(text: str) -> None:
         console.print(f"local | {text}", markup=False, highlight=False, soft_wrap=True)
 
+    board = Board()
+
     def follow(runtime: str, line: str) -> None:
-        console.print(f"{runtime} | {line}", markup=False, highlight=False, soft_wrap=True)
+        said = board.take(line)
+        if said is not None and console.is_terminal:
+            return  # the table below shows it
+        console.print(f"{runtime} | {said or line}", markup=False, highlight=False, soft_wrap=True)
 
     def told(callback: Callback) -> None:
         body = callback.body
@@ -44,6 +54,7 @@ def run(
             config=CONFIG,
             assembly=assembly,
             runtimes=runtimes,
+            environment={"METRICS_SECONDS": f"{PULSE_SECONDS:g}"},
             webui_url=webui_url,
             on_line=follow,
             on_step=step,
@@ -51,9 +62,14 @@ def run(
         ) as running,
     ):
         _say_how(console, running, f"{address}/{PICTURE}")
+        functions = FunctionLogs(running.aws)
         ever = threading.Event()
-        while not ever.wait(LOOK_SECONDS):
-            running.check()
+        with Live(console=console, get_renderable=board.table) if console.is_terminal else nullcontext():
+            while not ever.wait(LOOK_SECONDS):
+                running.check()
+                # Their other lines stay in CloudWatch Logs: here they would be one for each look.
+                for line in filter(measured, functions.new_lines()):
+                    follow("functions", line)
 
 
 def main() -> int:

@@ -1,0 +1,104 @@
+"""The numbers of a running pipeline in the terminal, from the very lines that CloudWatch would read."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any, Final
+
+from rich.table import Table
+
+from domain.metrics import ACTION, CODE, METRICS, RUNTIME, Metric, Unit
+
+EVERYBODY: Final = "all"
+"""The column of what belongs to no runtime."""
+
+_SUMMED_SECONDS: Final = frozenset({"GpuBusySeconds", "GpuIdleSeconds", "WastedGpuSeconds"})
+_BY_NAME: Final = {metric.name: metric for metric in METRICS}
+_ORDER: Final = {metric.name: index for index, metric in enumerate(METRICS)}
+# Who is there cannot be summed over a run, and a share is what the counts beside it say.
+_LEFT_OUT: Final = frozenset({"Consumers"})
+
+
+class Board:
+    """Add up what lines of the embedded metric format say; safe for use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[tuple[str, str], dict[str, list[float]]] = {}
+
+    def take(self, line: str) -> str | None:
+        """Take a line in and return it in short; None for a line that measures nothing."""
+        found = measured(line)
+        if found is None:
+            return None
+        body, metrics = found
+        column = str(body.get(RUNTIME) or EVERYBODY)
+        for metric in metrics:
+            self._add(metric, _what(metric, body), column, float(body[metric.name]))
+        told = " ".join(f"{metric.name}={body[metric.name]:g}" for metric in metrics)
+        about = " ".join(str(body[name]) for name in ("task_id", CODE, ACTION) if body.get(name))
+        return f"measured {about}: {told}" if about else f"measured {told}"
+
+    def table(self) -> Table:
+        """Return everything so far: a line a metric, a column a runtime."""
+        drawn = Table(title="measured since the start", title_justify="left")
+        drawn.add_column("metric")
+        drawn.add_column("unit")
+        with self._lock:
+            columns = sorted({column for cells in self._values.values() for column in cells})
+            for column in columns:
+                drawn.add_column(column, justify="right")
+            for (name, what), cells in sorted(self._values.items(), key=_order):
+                metric = _BY_NAME[name]
+                shown = (_cell(metric, cells[column]) if column in cells else "" for column in columns)
+                drawn.add_row(f"{name} {what}".strip(), metric.unit.value.lower(), *shown)
+        return drawn
+
+    def _add(self, metric: Metric, what: str, column: str, value: float) -> None:
+        if metric.name in _LEFT_OUT:
+            return
+        with self._lock:
+            # Count, sum, greatest, latest.
+            cell = self._values.setdefault((metric.name, what), {}).setdefault(column, [0, 0, value, value])
+            cell[:] = [cell[0] + 1, cell[1] + value, max(cell[2], value), value]
+
+
+def measured(line: str) -> tuple[dict[str, Any], list[Metric]] | None:
+    """Return a line's JSON and the metrics in it; None for any other line."""
+    if not line.startswith('{"_aws"'):
+        return None
+    try:
+        body = json.loads(line)
+        metrics = list(_metrics(body))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return body, metrics
+
+
+def _metrics(body: dict[str, Any]) -> Iterator[Metric]:
+    for directive in body["_aws"]["CloudWatchMetrics"]:
+        for definition in directive["Metrics"]:
+            if definition["Name"] in _BY_NAME:
+                yield _BY_NAME[definition["Name"]]
+
+
+def _what(metric: Metric, body: dict[str, Any]) -> str:
+    """Return what tells two lines of one metric apart: a code, or what the sweep did."""
+    names = {name for one in metric.sets for name in one} - {RUNTIME}
+    return " ".join(str(body[name]) for name in sorted(names))
+
+
+def _order(entry: tuple[tuple[str, str], Any]) -> tuple[int, str]:
+    (name, what), _ = entry
+    return _ORDER[name], what
+
+
+def _cell(metric: Metric, cell: list[float]) -> str:
+    count, total, greatest, latest = cell
+    if metric.unit is Unit.COUNT:
+        return f"{total:g}"
+    if metric.unit is Unit.MEGABYTES:
+        return f"{latest:,.0f}"
+    if metric.name in _SUMMED_SECONDS:
+        return f"{total:.1f} in all"
+    return f"{total / count:.2f}, at most {greatest:.2f}"

@@ -19,6 +19,7 @@ from container.consumer.measures import Measures
 from container.consumer.models.wiring import wire_models
 from container.consumer.outcomes import Outcomes
 from container.consumer.pace import Pace
+from container.consumer.parts import Parts
 from container.consumer.ports import State
 from container.consumer.preparation import Preparation
 from container.consumer.prepare import LinkedInputs
@@ -33,7 +34,6 @@ from container.consumer.unrecorded import Unrecorded
 from container.consumer.webui.client import WebUi
 from container.consumer.webui.health import Health
 from container.consumer.window import Window
-from container.consumer.worker import Parts
 from domain.routing import Runtime
 
 CONNECT_SECONDS = 5

@@ -4,30 +4,19 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from container.consumer.ahead import Ahead
-from container.consumer.gpu import Gpu, Interrupted, ReplaceWebUi
-from container.consumer.heartbeat import Heartbeat
+from container.consumer.gpu import Interrupted, ReplaceWebUi
 from container.consumer.held import Held, LetGo
-from container.consumer.intake import Intake
 from container.consumer.logs import about
-from container.consumer.models.store import WorkerLeaves
-from container.consumer.outcomes import UNSURE_TRIES, Outcomes
-from container.consumer.pace import Pace
-from container.consumer.ports import Callbacks, State
-from container.consumer.preparation import Preparation
-from container.consumer.protection import Protection
-from container.consumer.pulse import Pulse
-from container.consumer.store import Store
+from container.consumer.outcomes import UNSURE_TRIES
+from container.consumer.parts import Parts
+from container.consumer.stages import Stages, raising
 from container.consumer.webui.answer import read_answer
-from container.consumer.webui.client import WebUi
 from container.consumer.webui.faults import Poisoned, Unsure
-from container.consumer.webui.health import Health
-from container.consumer.window import Window
 from domain.clock import now
 from domain.errors import ErrorCode, PassingFault, TaskFailed
 from domain.protocol import start
@@ -44,35 +33,13 @@ LOOK_SECONDS: Final = 0.5
 """How often the idle loop looks at its heartbeat and at the order to leave."""
 
 
-@dataclass(slots=True)
-class Parts:
-    """Hold what the worker is made of; the entry point wires it."""
-
-    webui: WebUi
-    gpu: Gpu
-    health: Health
-    protection: Protection
-    pace: Pace
-    window: Window
-    intake: Intake
-    preparation: Preparation
-    store: Store
-    outcomes: Outcomes
-    heartbeat: Heartbeat
-    state: State
-    callbacks: Callbacks
-    lease_seconds: int
-    prefetch: int
-    pulse: Pulse
-    notify_running: bool = False
-
-
 class Worker:
     """Run tasks until told to leave; `leaving` may be set from anywhere."""
 
     def __init__(self, parts: Parts, leaving: threading.Event) -> None:
         self._parts = parts
         self._leaving = leaving
+        self._stages = Stages(parts.outcomes)
         self._poisonings = 0
         self._healed = False
         self._storing = threading.BoundedSemaphore(STORING_AT_ONCE)
@@ -81,9 +48,9 @@ class Worker:
             prefetch=parts.prefetch,
             pace=parts.pace,
             take=self._take,
-            prepare=lambda held: self._stage(held, lambda: parts.preparation.prepare(held)),
-            start=lambda held: self._stage(held, lambda: self._start(held)),
-            release=self._release,
+            prepare=lambda held: self._stages.run(held, lambda: parts.preparation.prepare(held)),
+            start=lambda held: self._stages.run(held, lambda: self._start(held)),
+            release=self._stages.release,
         )
 
     def run(self) -> None:
@@ -107,7 +74,7 @@ class Worker:
             self._ahead.close()
             self._finisher.shutdown(wait=True)
             for held in self._parts.heartbeat.held():
-                self._release(held)
+                self._stages.release(held)
             self._parts.window.give_back()
             self._parts.heartbeat.stop()
             self._parts.protection.stop()
@@ -147,7 +114,7 @@ class Worker:
     def _one(self, held: Held) -> None:
         """Run one job, and leave its answer to the finisher."""
         if self._leaving.is_set():
-            self._release(held)
+            self._stages.release(held)
             return
         try:
             answer, checkpoint = self._parts.gpu.infer(held)
@@ -159,8 +126,8 @@ class Worker:
             self._finish(held, lambda: self._interrupted(held))
         except (TaskFailed, PassingFault) as fault:
             self._failed(held, fault)
-        except Exception as error:  # noqa: BLE001 - `_stage` knows what follows from each
-            self._finish(held, _raising(error))
+        except Exception as error:  # noqa: BLE001 - `Stages` knows what follows from each
+            self._finish(held, raising(error))
         else:
             self._healed = False
             self._finish(held, lambda: self._store(held, answer, checkpoint))
@@ -170,10 +137,10 @@ class Worker:
         """End a job that failed; see first whether it is SD Web UI that fails, whatever it is asked."""
         unsure = isinstance(fault, Unsure)
         if isinstance(fault, Poisoned) or (unsure and not self._parts.health.works()):
-            self._release(held)
+            self._stages.release(held)
             self._recover()
             return
-        self._finish(held, _raising(fault))
+        self._finish(held, raising(fault))
         if fault.code is ErrorCode.WEBUI_UNAVAILABLE:
             self._ahead.pause()
             self._await_webui()
@@ -197,13 +164,13 @@ class Worker:
     def _finish(self, held: Held, action: Callable[[], None]) -> None:
         """Run `action` beside the GPU (after it with `PREFETCH=0`), with a bound on what waits there."""
         if not self._parts.prefetch:
-            self._stage(held, action)
+            self._stages.run(held, action)
             return
         self._storing.acquire()
 
         def run() -> None:
             try:
-                self._stage(held, action)
+                self._stages.run(held, action)
             finally:
                 self._storing.release()
 
@@ -234,58 +201,6 @@ class Worker:
         else:
             raise PassingFault(ErrorCode.WEBUI_UNAVAILABLE, "Something else interrupted the job.")
 
-    def _stage(self, held: Held, action: Callable[[], None]) -> bool:
-        """Run a stage, and turn whatever it raises into the task's end; tell whether the task goes on."""
-        with about(held):
-            return self._settled(held, action)
-
-    def _settled(self, held: Held, action: Callable[[], None]) -> bool:
-        outcomes = self._parts.outcomes
-        try:
-            try:
-                held.check()
-                action()
-            except TaskFailed as fault:
-                outcomes.failed(held, fault)
-            except PassingFault as fault:
-                self._passing(held, fault)
-            except (ClientError, BotoCoreError) as error:
-                log.warning("AWS did not serve a stage", exc_info=True, extra={"task_id": held.id})
-                outcomes.passing(held, PassingFault(ErrorCode.AWS_UNAVAILABLE, _name_of(error)))
-            except LetGo:
-                raise
-            except Exception as bug:
-                # A fault of ours: another try may meet a newer consumer, and the tries are bounded.
-                log.exception("a stage broke", extra={"task_id": held.id})
-                text = f"The worker failed: {type(bug).__name__}."
-                outcomes.passing(held, PassingFault(ErrorCode.INTERNAL_ERROR, text))
-            else:
-                return not held.settled.is_set()
-        except LetGo:
-            log.info("let go of a task that is no longer ours", extra={"task_id": held.id})
-            outcomes.measures.lost(held)
-        except Exception:
-            # Nothing is lost: the lease runs out, and the message is delivered again.
-            log.exception("a task could not be ended", extra={"task_id": held.id})
-            outcomes.measures.lost(held)
-        held.settled.set()
-        return False
-
-    def _passing(self, held: Held, fault: PassingFault) -> None:
-        """Give a task back for a fault that passes; one that is ours spends no try."""
-        outcomes = self._parts.outcomes
-        if isinstance(fault, WorkerLeaves):
-            outcomes.give_back(held, spend_try=False)
-        elif isinstance(fault, Unsure):
-            outcomes.passing(held, fault, tries=UNSURE_TRIES)
-        else:
-            outcomes.passing(held, fault)
-
-    def _release(self, held: Held) -> None:
-        """Give a task back that has not begun, with its try."""
-        if not held.settled.is_set():
-            self._stage(held, lambda: self._parts.outcomes.give_back(held, spend_try=False))
-
     def _await_webui(self) -> None:
         """Wait until Web UI answers and runs nothing; raise ReplaceWebUi when it never does."""
         webui = self._parts.webui
@@ -297,24 +212,9 @@ class Worker:
         self._parts.gpu.clock.switch(on=True)
 
 
-def _raising(error: Exception) -> Callable[[], None]:
-    def action() -> None:
-        raise error
-
-    return action
-
-
 def _asked(held: Held) -> int | None:
     """Return how many images were asked for; a script may make any number."""
     content = held.message.task.content
     if content.get("script_name"):
         return None
     return int(content.get("batch_size") or 1) * int(content.get("n_iter") or 1)
-
-
-def _name_of(error: ClientError | BotoCoreError) -> str:
-    """Return what failed without the error's text, which may hold a bucket's or a role's name."""
-    if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "an error")
-        return f"AWS answered {code} to {error.operation_name}."
-    return f"AWS did not answer: {type(error).__name__}."

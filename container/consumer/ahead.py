@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from container.consumer.gpu_clock import AT_HAND_SECONDS
 from container.consumer.held import Held
 from container.consumer.pace import Average, Pace
 
@@ -64,6 +65,7 @@ class Ahead:
         self._open = True
         self._paused = False
         self._failure: BaseException | None = None
+        self._taking = Average(0.06)
         self._preparing = Average(0.3)
         self._starting = Average(0.03)
         self._threads = [
@@ -152,10 +154,14 @@ class Ahead:
                 self._change.notify_all()
 
     def _fill(self, slot: _Slot) -> bool:
+        begun = time.monotonic()
         held = self._take()
         if held is None:
             return False
+        took = time.monotonic() - begun
         with self._change:
+            if took - held.seconds.get("claim", 0.0) < AT_HAND_SECONDS:  # else it waited for a message
+                self._taking.add(took)
             slot.held = held
             slot.begun = time.monotonic()
         if not self._goes_on():
@@ -164,8 +170,7 @@ class Ahead:
         if not self._prepare(held):
             return False
         with self._change:
-            # A receive that finds a message takes about as long as the claim's write.
-            self._preparing.add(time.monotonic() - slot.begun + 2 * held.seconds.get("claim", 0.0))
+            self._preparing.add(time.monotonic() - slot.begun)
             slot.prepared = True
             self._change.notify_all()
         if not self._await_turn(slot):
@@ -195,7 +200,8 @@ class Ahead:
     def _seconds_until_needed(self) -> float:
         if self._paused or len(self._slots) >= self._prefetch:
             return float("inf")
-        lead = (self._preparing.seconds + self._starting.seconds) * MARGIN + SLACK_SECONDS
+        lead = self._taking.seconds + self._preparing.seconds + self._starting.seconds
+        lead = lead * MARGIN + SLACK_SECONDS
         now = time.monotonic()
         busy = self._pace.remaining()
         for slot in self._slots:

@@ -1,0 +1,47 @@
+"""Whatever name a stranger sends, it is a file's own name or it is none."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from container.consumer.models.kinds import Kind, aliases
+from container.consumer.models.names import Ambiguous, match, nearest, not_found
+from container.consumer.models.needs import needs
+
+FILES = st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20), max_size=6)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+NAMING = (
+    "prompt", "negative_prompt", "override_settings", "refiner_checkpoint", "hr_upscaler", "upscaler_1",
+    "alwayson_scripts", "hr_additional_modules",
+)  # fmt: skip
+
+
+@given(kind=st.sampled_from(Kind), wanted=st.text(max_size=30), names=FILES)
+def test_a_match_is_one_of_the_files_and_answers_to_the_name(
+    kind: Kind, wanted: str, names: list[str]
+) -> None:
+    """Exactly, or by one of its recorded aliases."""
+    try:
+        found = match(kind, wanted, names)
+    except Ambiguous as error:
+        several = error.names
+    else:
+        several = [] if found is None else [found]
+    assert all(one in names and (wanted == one or wanted in aliases(kind, one)) for one in several)
+
+
+@given(kind=st.sampled_from(Kind), name=st.text(max_size=400), known=FILES)
+def test_an_unknown_name_becomes_an_error_of_bounded_length(kind: Kind, name: str, known: list[str]) -> None:
+    """It may offer a known name, and never another."""
+    assert nearest(name, known) in {None, *known}
+    assert len(not_found(kind, name, known, path="/x").message) < 4000
+
+
+@given(content=st.dictionaries(st.sampled_from(NAMING), ANYTHING, max_size=5))
+def test_needs_are_read_from_whatever_stands_there(content: dict[str, object]) -> None:
+    """The content was checked before; a script's arguments hold anything."""
+    for need in needs(content):
+        assert need.name

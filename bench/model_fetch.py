@@ -21,10 +21,10 @@ from typing import Any
 
 import boto3
 
-from container.consumer.models.bucket import ModelBucket
-from container.consumer.models.fetcher import Fetcher
-from container.consumer.models.transfer import S3Transfer
-from container.consumer.models.volume import Volume
+from container.consumer.model_store.bucket import ModelBucket
+from container.consumer.model_store.fetcher import Fetcher
+from container.consumer.model_store.transfer import S3Transfer
+from container.consumer.model_store.volume import Volume
 from local.emulator import emulator
 
 MEGABYTES = 256

@@ -60,7 +60,7 @@ class Fault:
         return {"path": self.path, "message": self.message}
 
 
-class InvalidTask(Exception):  # noqa: N818 - the domain's word, as in style.md
+class InvalidTask(Exception):
     """Refuse a request: every fault at once, and the HTTP status that says so."""
 
     def __init__(
@@ -88,7 +88,7 @@ def refuse(faults: Sequence[Fault]) -> None:
     raise InvalidTask(f"The task has {count}.", code=code, faults=faults)
 
 
-class BadMessage(Exception):  # noqa: N818 - a noun of the queue
+class BadMessage(Exception):
     """Say that a queue message is not one of ours, with its raw body attached."""
 
     def __init__(self, message: str, *, raw: str) -> None:
@@ -96,7 +96,7 @@ class BadMessage(Exception):  # noqa: N818 - a noun of the queue
         self.raw = raw
 
 
-class TaskFailed(Exception):  # noqa: N818 - an outcome, not a programming error
+class TaskFailed(Exception):
     """End a task by its own fault: never retried.
 
     `response` is Web UI's answer where there is one; it is cut to a bounded size when stored.
@@ -109,7 +109,7 @@ class TaskFailed(Exception):  # noqa: N818 - an outcome, not a programming error
         self.response = response
 
 
-class PassingFault(Exception):  # noqa: N818 - a fault that passes
+class PassingFault(Exception):
     """Say that a task met something that passes: it goes back to its queue until its tries are spent."""
 
     def __init__(self, code: ErrorCode, message: str, *, response: Any = None) -> None:

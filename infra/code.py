@@ -18,7 +18,7 @@ from aws_cdk import aws_lambda as lambda_
 ROOT: Final = Path(__file__).parent.parent
 
 # What the functions import, and nothing else: a change in container/ leaves their hash alone.
-PACKAGES: Final = ("domain", "adapters", "functions")
+PACKAGES: Final = ("domain", "runtimes", "adapters", "functions")
 LOCK: Final = ROOT / "functions" / "requirements.txt"
 
 # Installed dependencies, by the hash of what decides them; shared by every synthesis of this checkout.

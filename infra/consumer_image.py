@@ -9,7 +9,7 @@ from constructs import Construct
 from infra.code import ROOT
 
 # Everything is left out but this: a change elsewhere leaves the image's hash alone.
-_COPIED: Final = ("domain", "adapters", "container")
+_COPIED: Final = ("domain", "runtimes", "adapters", "container")
 
 
 def consumer_image(scope: Construct, id_: str, *, root: Path = ROOT) -> assets.DockerImageAsset:

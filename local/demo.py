@@ -33,7 +33,7 @@ PREAMBLE = (
 )
 
 
-class DemoFailed(RuntimeError):  # noqa: N818 - says what happened
+class DemoFailed(RuntimeError):
     """A request did not come to its image."""
 
 

@@ -20,7 +20,7 @@ CORE = "Core"  # the core stack's id in app.py; the emulator refuses the compute
 CLI_SECONDS = 300.0  # the first synthesis installs the Lambda's dependencies
 
 
-class DeployFailed(RuntimeError):  # noqa: N818 - says what happened
+class DeployFailed(RuntimeError):
     """The CDK CLI refused; the message carries the end of what it printed."""
 
 

@@ -26,7 +26,7 @@ def free_port() -> int:
         return port
 
 
-class ProcessFailed(RuntimeError):  # noqa: N818 - says what happened, like subprocess's own names
+class ProcessFailed(RuntimeError):
     """A process ended, or did not become ready; the message carries the tail of its output."""
 
 

@@ -5,15 +5,15 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from container.consumer.gpu import ReplaceWebUi
-from container.consumer.held import Held
-from container.consumer.leaving import REPLACE_WEBUI, Departure
-from container.consumer.logs import log_to_stdout
-from container.consumer.models import sync
-from container.consumer.models.wiring import BadModelDir
+from container.consumer.composition import wire
+from container.consumer.engines.gpu import ReplaceWebUi
+from container.consumer.engines.sdwebui.models.wiring import BadModelDir
+from container.consumer.lifecycle.job import Held
+from container.consumer.liveness.shutdown import REPLACE_WEBUI, Departure
+from container.consumer.model_store import sync
+from container.consumer.scheduling.loop import Worker
 from container.consumer.settings import BadSettings, read_settings
-from container.consumer.wiring import wire
-from container.consumer.worker import Worker
+from container.consumer.telemetry.logs import log_to_stdout
 
 log = logging.getLogger(__name__)
 

@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass
 
-from container.consumer.gpu import Gpu
-from container.consumer.heartbeat import Heartbeat
-from container.consumer.intake import Intake
-from container.consumer.outcomes import Outcomes
-from container.consumer.pace import Pace
+from container.consumer.engines.gpu import Gpu
+from container.consumer.engines.sdwebui.client import WebUi
+from container.consumer.engines.sdwebui.health import Health
+from container.consumer.lifecycle.claim import Intake
+from container.consumer.lifecycle.finish import Outcomes
+from container.consumer.lifecycle.outputs import Store
+from container.consumer.lifecycle.prepare import Preparation
+from container.consumer.liveness.heartbeat import Heartbeat
+from container.consumer.liveness.scale_in_protection import Protection
 from container.consumer.ports import Callbacks, State
-from container.consumer.preparation import Preparation
-from container.consumer.protection import Protection
-from container.consumer.pulse import Pulse
-from container.consumer.store import Store
-from container.consumer.webui.client import WebUi
-from container.consumer.webui.health import Health
-from container.consumer.window import Window
+from container.consumer.scheduling.batching import Window
+from container.consumer.scheduling.duration import Pace
+from container.consumer.telemetry.worker_metrics import Pulse
 
 
 @dataclass(slots=True)

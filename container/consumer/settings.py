@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import NoDecode
 
-from container.consumer.models.settings import ModelSettings, told
-from container.consumer.outcomes import FIRST_DELAY_SECONDS
+from container.consumer.lifecycle.finish import FIRST_DELAY_SECONDS
+from container.consumer.model_store.settings import ModelSettings, told
 from domain.limits import DEFAULT_LIMITS, VISIBILITY_SECONDS, Limits
 from domain.metrics import NAMESPACE
 
@@ -76,7 +76,7 @@ class Settings(ModelSettings):
         return listed | {self.output_bucket}
 
 
-class BadSettings(Exception):  # noqa: N818 - printed as one line
+class BadSettings(Exception):
     """Say, in one line, which settings are missing or bad."""
 
 

@@ -8,10 +8,10 @@ from domain.errors import Fault
 from domain.routing import Runtime
 from domain.row import Row
 from domain.task import Task
-from domain.v1alpha1 import API_VERSION as V1ALPHA1
 from functions.api.links import Links
 from functions.api.listing import Page
 from functions.api.submit import Accepted
+from functions.api.v1alpha1 import API_VERSION as V1ALPHA1
 
 _DELAYED = Fault("", "accepted; handing it to its queue failed just now and is tried again within minutes")
 

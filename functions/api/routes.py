@@ -11,10 +11,9 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from adapters.listing import Listing
 from adapters.queues import Depth
 from adapters.table import Table
-from domain import v1alpha1, v1alpha2
 from domain.envelope import Submission
 from domain.row import Row
-from functions.api import answers
+from functions.api import answers, v1alpha1, v1alpha2
 from functions.api.cancel import Cancel
 from functions.api.errors import answer, turn_errors_into_answers
 from functions.api.links import Links

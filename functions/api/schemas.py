@@ -3,14 +3,14 @@
 from typing import Any, Final
 
 from domain import limits
-from domain.bounds import bounds
 from domain.errors import ErrorCode
 from domain.limits import DEFAULT_LIMITS, Limits
-from domain.overrides import ALLOWED_SETTINGS
 from domain.row import Status
 from domain.task import TaskType
-from domain.webui_fields import FIELDS
 from functions.api.links import UPLOAD_TYPES
+from runtimes.sdwebui.bounds import bounds
+from runtimes.sdwebui.fields import FIELDS
+from runtimes.sdwebui.overrides import ALLOWED_SETTINGS
 
 Schema = dict[str, Any]
 

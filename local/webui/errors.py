@@ -14,7 +14,7 @@ PYDANTIC_URL = (
 )
 
 
-class Failure(Exception):  # noqa: N818 -- the word of the domain: a generation that failed
+class Failure(Exception):
     """Say that Web UI failed with an exception of that type: always 500, whoever's fault it was."""
 
     def __init__(self, kind: str, message: str = "", *, body: Any = "") -> None:

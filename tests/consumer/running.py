@@ -14,10 +14,10 @@ from typing import Any
 
 import boto3
 
+from container.consumer.composition import wire
 from container.consumer.parts import Parts
+from container.consumer.scheduling.loop import Worker
 from container.consumer.settings import Settings
-from container.consumer.wiring import wire
-from container.consumer.worker import Worker
 from local.emulator import REGION
 from local.process import Process
 from tests.consumer.aws import Cloud

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from domain.errors import ErrorCode
-from domain.overrides import ALLOWED_SETTINGS
 from domain.row import Row, Status
 from local.webui.process import StandIn
 from local.webui.process import running as stand_in
+from runtimes.sdwebui.overrides import ALLOWED_SETTINGS
 from tests.consumer.aws import Cloud
 from tests.consumer.conftest import FAST
 from tests.consumer.running import consuming

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from container.consumer.protection import (
+from container.consumer.liveness.scale_in_protection import (
     IDLE_SECONDS,
     MINUTES,
     PATH,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from container.consumer.webui.faults import MAX_DETAIL, Poisoned, Unsure, fault_of
+from container.consumer.engines.sdwebui.faults import MAX_DETAIL, Poisoned, Unsure, fault_of
 from domain.errors import ErrorCode, PassingFault, TaskFailed
 
 RECORDINGS = Path(__file__).parents[1] / "contract" / "recordings"

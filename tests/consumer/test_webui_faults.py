@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from container.consumer.gpu import ReplaceWebUi
+from container.consumer.engines.gpu import ReplaceWebUi
 from domain.errors import ErrorCode
 from domain.row import Row, Status
 from local.webui.process import StandIn, start

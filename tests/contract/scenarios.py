@@ -1,5 +1,4 @@
 """The recordings as stories: each is replayed in the order in which it was recorded, on a fresh stand-in."""
-# ruff: noqa: D401 -- a story's docstring says what it shows
 
 import json
 from collections.abc import Callable

@@ -1,5 +1,4 @@
 """The recordings of what happens while a job runs: interrupts, queues, disconnects, others' changes."""
-# ruff: noqa: D401 -- a story's docstring says what it shows
 
 import base64
 import concurrent.futures

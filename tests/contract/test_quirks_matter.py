@@ -1,5 +1,4 @@
 """Each quirk that is taken out of the stand-in is noticed by the contract test's own comparison."""
-# ruff: noqa: D102 -- a class says in its docstring what its methods break
 
 from pathlib import Path
 from typing import Any

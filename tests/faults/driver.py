@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from container.consumer.leaving import REPLACE_WEBUI
+from container.consumer.liveness.shutdown import REPLACE_WEBUI
 from domain.errors import InvalidTask
 from domain.message import Message
 from local.process import Process

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from container.consumer.leaving import GIVE_BACK_SECONDS, LAST_WORD_SECONDS, REPLACE_WEBUI
+from container.consumer.liveness.shutdown import GIVE_BACK_SECONDS, LAST_WORD_SECONDS, REPLACE_WEBUI
 from domain.row import Status
 from local.process import Process
 from local.webui.process import StandIn

@@ -16,7 +16,7 @@ from tests.infra.conftest import ROOT, Synthesis
 
 pytestmark = pytest.mark.xdist_group("infra")
 
-COPIED = ("domain", "adapters", "functions", "container")
+COPIED = ("domain", "runtimes", "adapters", "functions", "container")
 
 
 @pytest.fixture

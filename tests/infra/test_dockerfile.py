@@ -71,6 +71,7 @@ def test_it_copies_the_listed_packages_only(steps: list[dict[str, Any]]) -> None
     assert [source for source, _ in copied] == [
         "container/consumer/requirements.txt",
         "domain",
+        "runtimes",
         "adapters",
         "container/__init__.py",
         "container/consumer",

@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from container.consumer.models.bucket import ModelBucket
-from container.consumer.models.fetcher import Fetcher
-from container.consumer.models.finder import Finder
-from container.consumer.models.store import ModelStore
-from container.consumer.models.transfer import S3Transfer, Transfer
-from container.consumer.models.volume import Volume
-from container.consumer.models.weblists import WebLists
+from container.consumer.engines.sdwebui.models.engine_lists import WebLists
+from container.consumer.engines.sdwebui.models.resolver import Finder
+from container.consumer.engines.sdwebui.models.store import ModelStore
+from container.consumer.model_store.bucket import ModelBucket
+from container.consumer.model_store.fetcher import Fetcher
+from container.consumer.model_store.transfer import S3Transfer, Transfer
+from container.consumer.model_store.volume import Volume
 from local.emulator import Emulator
 
 CKPT = "Stable-diffusion"

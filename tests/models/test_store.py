@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from awscrt.exceptions import AwsCrtError
 
-from container.consumer.models.locks import Stopped
-from container.consumer.models.store import ModelStore
-from container.consumer.models.transfer import DiskFull, S3Transfer
+from container.consumer.engines.sdwebui.models.store import ModelStore
+from container.consumer.model_store.locks import Stopped
+from container.consumer.model_store.transfer import DiskFull, S3Transfer
 from domain.errors import ErrorCode, PassingFault, TaskFailed
 from local.emulator import Emulator
 from tests.models.conftest import CKPT, Shelf, checkpoint
@@ -336,7 +336,7 @@ def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt
     shelf.put(f"{CKPT}/m.safetensors", bytes(3 << 20))
     code = (
         "import sys, threading, pathlib, boto3\n"
-        "from container.consumer.models.transfer import DiskFull, S3Transfer\n"
+        "from container.consumer.model_store.transfer import DiskFull, S3Transfer\n"
         "transfer = S3Transfer(boto3.client('s3'), crt=sys.argv[3] == 'True')\n"
         "try:\n"
         f"    transfer.fetch(sys.argv[1], '{CKPT}/m.safetensors', pathlib.Path(sys.argv[2]),\n"

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from container.consumer.models.finder import Finder
-from container.consumer.models.store import ModelStore
-from container.consumer.models.switch import Models
-from container.consumer.models.weblists import WebLists
-from container.consumer.webui.client import WebUi
+from container.consumer.engines.sdwebui.client import WebUi
+from container.consumer.engines.sdwebui.models.engine_lists import WebLists
+from container.consumer.engines.sdwebui.models.resolver import Finder
+from container.consumer.engines.sdwebui.models.store import ModelStore
+from container.consumer.engines.sdwebui.models.switch import Models
 from domain.errors import ErrorCode, PassingFault, TaskFailed
 from local.webui.checkpoint_file import write_checkpoint
 from local.webui.parts import Parts

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from container.consumer.models import sync
-from container.consumer.models.kinds import KNOWN_FOLDERS
-from container.consumer.models.settings import ModelSettings
-from container.consumer.models.wiring import wire_models
+from container.consumer.engines.sdwebui.models.wiring import wire_models
+from container.consumer.model_store import sync
+from container.consumer.model_store.kinds import KNOWN_FOLDERS
+from container.consumer.model_store.settings import ModelSettings
 from domain.errors import ErrorCode, TaskFailed
 from local.emulator import Emulator
 from tests.models.conftest import CKPT, FakeWebUi, Shelf, checkpoint

@@ -13,7 +13,7 @@ SETTLES_WITHIN = 250
 """Steps without a fault; the longest honest course takes fewer than half as many."""
 
 
-class Finding(Exception):  # noqa: N818 - what the checker looks for
+class Finding(Exception):
     """Say which promise was broken, and by which events in order."""
 
 

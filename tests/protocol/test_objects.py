@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from adapters.litter import Litter
-from container.consumer.held import Held
+from container.consumer.lifecycle.job import Held
+from container.consumer.lifecycle.outputs import Store, Stored
 from container.consumer.queue import Delivery
-from container.consumer.store import Store, Stored
 from domain.keys import ATTEMPT_METADATA, OutputKeys, s3_uri
 from domain.message import Message
 from domain.protocol import new_row

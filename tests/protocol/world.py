@@ -29,7 +29,7 @@ WORKERS = frozenset({"renew", "redraw", "start", "give_back", "finish"})
 """The writes of a worker that holds a task; who woke up after another took over can change nothing."""
 
 
-class Violation(Exception):  # noqa: N818 - a finding
+class Violation(Exception):
     """Say which promise was broken."""
 
 

@@ -23,7 +23,7 @@ PLAIN_PORTS = frozenset({80, 8080})
 TLS_PORTS = frozenset({443, 8443})
 
 
-class Escaped(Exception):  # noqa: N818 - what happened
+class Escaped(Exception):
     """Say that the guard would have sent a packet to where it must not; none was sent."""
 
 

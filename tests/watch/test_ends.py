@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from container.consumer.held import Held
-from container.consumer.logs import METRICS_LOGGER
-from container.consumer.measures import Measures
+from container.consumer.lifecycle.job import Held
 from container.consumer.queue import Delivery
+from container.consumer.telemetry.logs import METRICS_LOGGER
+from container.consumer.telemetry.task_metrics import Measures
 from domain.errors import ErrorCode
 from domain.message import Message
 from domain.row import Row

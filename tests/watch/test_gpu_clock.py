@@ -2,7 +2,7 @@
 
 import pytest
 
-from container.consumer.gpu_clock import AT_HAND_SECONDS, GpuClock, Spent
+from container.consumer.telemetry.utilization import AT_HAND_SECONDS, GpuClock, Spent
 
 
 class FakeClock:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from container.consumer.logs import METRICS_LOGGER
-from container.consumer.measures import Measures
-from container.consumer.pulse import Pulse
+from container.consumer.telemetry.logs import METRICS_LOGGER
+from container.consumer.telemetry.task_metrics import Measures
+from container.consumer.telemetry.worker_metrics import Pulse
 from domain.errors import ErrorCode, PassingFault
 from tests.watch.embedded_format import read
 

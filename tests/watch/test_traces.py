@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from container.consumer.held import Held
-from container.consumer.logs import facts_of
+from container.consumer.lifecycle.job import Held
 from container.consumer.queue import Delivery
-from container.consumer.traces import Tracer, trace_header
+from container.consumer.telemetry.logs import facts_of
+from container.consumer.telemetry.xray import Tracer, trace_header
 from domain.message import Message
 from domain.row import Row
 from domain.task import Task, TaskType

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from container.consumer.ahead import Ahead
-from container.consumer.held import Held
-from container.consumer.pace import Pace
+from container.consumer.lifecycle.job import Held
+from container.consumer.scheduling.duration import Pace
+from container.consumer.scheduling.prefetch import Ahead
 from domain.row import Row
 from tests.unit.consumer.fakes import delivery, message
 

@@ -1,6 +1,6 @@
 """Estimates of the running job's end."""
 
-from container.consumer.pace import Pace, job_units
+from container.consumer.scheduling.duration import Pace, job_units
 
 
 class Clock:

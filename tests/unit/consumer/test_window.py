@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from container.consumer.window import Window
+from container.consumer.scheduling.batching import Window
 from tests.unit.consumer.fakes import FakeQueue, delivery, of_checkpoint
 
 

@@ -10,16 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.bounds import beyond, bounds, upscaled_too_far
-from domain.content import ContentCheck
 from domain.errors import ErrorCode
-from domain.inputs import images
 from domain.limits import DEFAULT_LIMITS, Limits
-from domain.overrides import ALLOWED_SETTINGS, REFUSED_SETTING_PREFIXES, REFUSED_SETTINGS, refused_setting
-from domain.policy import NAMED_SCRIPTS, OWNED_FIELDS, REFUSED_SCRIPTS, ROUTING_KEYS
 from domain.routing import Runtime, Runtimes
 from domain.task import TaskType
-from domain.webui_fields import FIELDS
+from runtimes.sdwebui.bounds import beyond, bounds, upscaled_too_far
+from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.fields import FIELDS
+from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.overrides import (
+    ALLOWED_SETTINGS,
+    REFUSED_SETTING_PREFIXES,
+    REFUSED_SETTINGS,
+    refused_setting,
+)
+from runtimes.sdwebui.policy import NAMED_SCRIPTS, OWNED_FIELDS, REFUSED_SCRIPTS, ROUTING_KEYS
 
 ROOT = Path(__file__).parents[3]
 STATIC = Runtime("r", model_filename="m.safetensors")

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import v1alpha1, v1alpha2
 from domain.body import parse_body
 from domain.envelope import Submission
 from domain.errors import ErrorCode, Fault, InvalidTask
-from domain.overrides import REFUSED_SETTING_PREFIXES, REFUSED_SETTINGS
-from domain.policy import OWNED_FIELDS, ROUTING_KEYS
 from domain.routing import Runtime, Runtimes
 from domain.task import TaskType
-from domain.webui_fields import FIELDS
+from functions.api import v1alpha1, v1alpha2
+from runtimes.sdwebui.fields import FIELDS
+from runtimes.sdwebui.overrides import REFUSED_SETTING_PREFIXES, REFUSED_SETTINGS
+from runtimes.sdwebui.policy import OWNED_FIELDS, ROUTING_KEYS
 
 CAT = "https://huggingface.co/datasets/huggingface/documentation-images/resolve/main/diffusers/cat.png"
 PROMPT = "cat wizard, gandalf, lord of the rings, detailed, fantasy, cute, adorable, Pixar, Disney, 8k"

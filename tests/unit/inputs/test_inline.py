@@ -13,7 +13,7 @@ from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.fetch import DEFAULT_LIMITS, Fetched
 from container.consumer.inputs.images import sniff
 from container.consumer.inputs.inline import check_inline
-from container.consumer.prepare import LinkedInputs
+from container.consumer.lifecycle.linked_inputs import LinkedInputs
 from domain.errors import ErrorCode, TaskFailed
 from domain.limits import Limits
 

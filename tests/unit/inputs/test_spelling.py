@@ -11,7 +11,7 @@ from container.consumer.inputs.addresses import NAT64, is_public
 from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.hosts import parse_host
 from container.consumer.inputs.links import HttpLink, S3Link, parse
-from domain.inputs import begins_as_link, is_link
+from runtimes.sdwebui.inputs import begins_as_link, is_link
 
 PARTS = [(1, 32), (2, 24), (3, 16), (4, 8)]
 """How many parts an IPv4 address is written in, and the bits of the last one."""

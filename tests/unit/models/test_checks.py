@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from awscrt import checksums
 
-from container.consumer.models.checks import Stored, arrived_whole, old_hash_of, unusable
+from container.consumer.model_store.integrity import Stored, arrived_whole, old_hash_of, unusable
 
 CONTENT = bytes(range(256)) * 64
 PART = 5000

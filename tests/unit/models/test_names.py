@@ -2,8 +2,8 @@
 
 import pytest
 
-from container.consumer.models.kinds import Kind, split_hash
-from container.consumer.models.names import Ambiguous, match, nearest, not_found
+from container.consumer.model_store.kinds import Kind, split_hash
+from container.consumer.model_store.names import Ambiguous, match, nearest, not_found
 from domain.errors import ErrorCode
 
 FILES = [

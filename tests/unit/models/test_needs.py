@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from container.consumer.models.kinds import Kind
-from container.consumer.models.needs import Need, needs
+from container.consumer.engines.sdwebui.models.required import Need, needs
+from container.consumer.model_store.kinds import Kind
 
 
 def named(content: dict[str, Any]) -> list[tuple[Kind, str, str]]:

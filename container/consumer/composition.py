@@ -1,0 +1,165 @@
+"""The worker put together from its settings."""
+
+import os
+import secrets
+import socket
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from adapters.litter import Litter
+from adapters.results import Results
+from adapters.table import Table
+from container.consumer.engines.gpu import Gpu
+from container.consumer.engines.sdwebui.client import WebUi
+from container.consumer.engines.sdwebui.health import Health
+from container.consumer.engines.sdwebui.models.wiring import wire_models
+from container.consumer.inputs.fetch import Links
+from container.consumer.lifecycle.claim import Intake
+from container.consumer.lifecycle.finish import Outcomes
+from container.consumer.lifecycle.linked_inputs import LinkedInputs
+from container.consumer.lifecycle.outputs import Store
+from container.consumer.lifecycle.prepare import Preparation
+from container.consumer.liveness.heartbeat import Heartbeat
+from container.consumer.liveness.scale_in_protection import Protection
+from container.consumer.parts import Parts
+from container.consumer.ports import State
+from container.consumer.queue import SqsQueue
+from container.consumer.scheduling.batching import Window
+from container.consumer.scheduling.duration import Pace
+from container.consumer.scheduling.registry import RollCall
+from container.consumer.settings import Settings
+from container.consumer.telemetry.task_metrics import Measures
+from container.consumer.telemetry.worker_metrics import Pulse
+from container.consumer.telemetry.xray import Tracer
+from container.consumer.unrecorded import Unrecorded
+from domain.routing import Runtime
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 20
+ATTEMPTS = 5
+"""What botocore tries before a stage sees an error; the lease is renewed beside it."""
+
+
+class Clients(Protocol):
+    """Make clients of AWS's services, as `boto3.client` does."""
+
+    def __call__(self, service: Any, /, *, config: Config) -> Any:
+        """Return a client."""
+
+
+def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
+    """Build clients and parts; nothing is received before the worker runs."""
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=20,
+    )
+    s3 = client("s3", config=config)
+    dynamodb = client("dynamodb", config=config)
+    table = Table(dynamodb, settings.task_table) if settings.task_table else None
+    state: State = table or Unrecorded()
+    queue = SqsQueue(
+        client("sqs", config=config),
+        settings.task_queue_url,
+        visibility_seconds=settings.visibility_seconds,
+    )
+    worker = _worker_name()
+    roll_call = (
+        RollCall(dynamodb, settings.task_table, runtime=settings.runtime_name, worker=worker)
+        if table and settings.dynamic_model
+        else None
+    )
+    window = Window(
+        queue,
+        size=settings.model_window if settings.dynamic_model else 1,
+        max_overtakes=settings.max_overtakes,
+        max_seconds=settings.max_overtake_seconds,
+        consumers=lambda: roll_call.present if roll_call else 1,
+    )
+
+    def at_work() -> None:
+        window.refresh()
+        if roll_call:
+            roll_call.answer(seconds=settings.visibility_seconds)
+
+    callbacks = Results(client("sns", config=config), settings.result_topic_arn, table)
+    webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
+    models = wire_models(settings, webui, dynamic=settings.dynamic_model)
+    store = Store(s3, settings.output_bucket, state)
+    litter = Litter(s3, settings.output_bucket)
+    measures = Measures(
+        settings.metrics_namespace,
+        settings.runtime_name,
+        tracer=Tracer(client("xray", config=config)) if settings.tracing else None,
+    )
+    window.gpu = measures.gpu
+    outcomes = Outcomes(queue, state, callbacks, store, litter, settings.retry_delay_seconds, measures)
+    pace = Pace()
+    gpu = Gpu(webui, models, pace, clock=measures.gpu)
+    heartbeat = Heartbeat(
+        queue,
+        state,
+        lease_seconds=settings.visibility_seconds,
+        observe=gpu.observe,
+        on_stop=gpu.stop,
+        waiting=window.deliveries,
+        at_work=at_work,
+    )
+    protection = Protection(settings.ecs_agent_uri, busy=lambda: bool(heartbeat.held()))
+    return Parts(
+        webui=webui,
+        gpu=gpu,
+        health=Health(webui),
+        protection=protection,
+        pace=pace,
+        window=window,
+        intake=Intake(
+            window,
+            queue,
+            state,
+            outcomes,
+            runtime=settings.runtime_name,
+            worker=worker,
+            lease_seconds=settings.visibility_seconds,
+            protect=protection.acquire,
+            counts_receptions=table is None,
+        ),
+        preparation=Preparation(
+            s3,
+            settings.task_bucket,
+            runtime=Runtime(
+                name=settings.runtime_name,
+                type=settings.runtime_type,
+                model_filename=settings.model_filename or None,
+                dynamic_model=settings.dynamic_model,
+                scripts=settings.allowed_scripts,
+            ),
+            inputs=LinkedInputs(
+                Links(
+                    s3_client=s3,
+                    buckets=settings.readable_buckets,
+                    allow_private=settings.allow_private_inputs,
+                ),
+                settings.limits,
+            ),
+            models=models,
+            limits=settings.limits,
+        ),
+        store=store,
+        outcomes=outcomes,
+        heartbeat=heartbeat,
+        state=state,
+        callbacks=callbacks,
+        lease_seconds=settings.visibility_seconds,
+        prefetch=settings.prefetch,
+        pulse=Pulse(measures, webui, seconds=settings.metrics_seconds),
+        notify_running=settings.notify_running,
+    )
+
+
+def _worker_name() -> str:
+    """Return a name that no other worker has: the host's, the process's, and a random part."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -1,0 +1,1 @@
+"""SD Web UI: requests, answers, faults and models."""

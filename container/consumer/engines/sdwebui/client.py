@@ -1,0 +1,158 @@
+"""SD Web UI's HTTP API, as far as the consumer uses it."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from container.consumer.engines.sdwebui.faults import fault_of
+from domain.errors import ErrorCode, PassingFault, TaskFailed
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS: Final = 5
+PROBE_SECONDS: Final = 10
+"""Routes without a job answer in milliseconds; they hang while 40 requests wait (72-threadpool-*)."""
+
+KEEPALIVE_SECONDS: Final = 5
+"""The server closes idle connections after 30 s: drop them well before, so that none dies under a job."""
+
+READY_PATH: Final = "/sdapi/v1/memory"
+"""Answers only when the API is there, unlike `/` (83-webui-readiness-race)."""
+
+
+class Gone(PassingFault):
+    """Say that nothing listens where Web UI was: whatever it ran, it runs no more."""
+
+
+class InferenceTimedOut(Exception):
+    """Say that a job did not answer in time; it still runs, for a client that goes away cancels nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Hold what `/progress` says of the one job that may run."""
+
+    fraction: float
+    job_count: int
+    interrupted: bool
+
+    @property
+    def running(self) -> bool:
+        """Tell whether a job runs or a model loads (`job_count` −1)."""
+        return self.job_count != 0
+
+
+class WebUi:
+    """Talk to one SD Web UI; safe for use from several threads."""
+
+    def __init__(self, url: str, *, inference_timeout_seconds: float) -> None:
+        limits = httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS)
+        self._jobs = httpx.Client(
+            base_url=url,
+            timeout=httpx.Timeout(inference_timeout_seconds, connect=CONNECT_SECONDS),
+            limits=limits,
+            headers={"accept-encoding": "identity"},  # compressing base64 on one machine only costs time
+            trust_env=False,
+        )
+        self._probes = httpx.Client(
+            base_url=url,
+            timeout=httpx.Timeout(PROBE_SECONDS, connect=CONNECT_SECONDS),
+            limits=limits,
+            trust_env=False,
+        )
+
+    def run(self, path: str, body: bytes) -> bytes:
+        """Run one job and return its answer's body, unread.
+
+        Raise TaskFailed or PassingFault for any other status, PassingFault for a connection that fails or
+        breaks, InferenceTimedOut when nothing came in time. A request that may have started is never sent
+        again from here.
+        """
+        try:
+            answer = self._jobs.post(path, content=body, headers={"content-type": "application/json"})
+        except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
+            raise InferenceTimedOut from None
+        except httpx.HTTPError as error:
+            raise _unreachable(error) from None
+        if answer.status_code != httpx.codes.OK:
+            raise fault_of(answer.status_code, answer.content)
+        return answer.content
+
+    def progress(self) -> Progress:
+        """Return the state of the running job; it is global and names no task."""
+        answer = self.get("/sdapi/v1/progress?skip_current_image=true")
+        state = answer.get("state") or {}
+        return Progress(
+            fraction=min(1.0, max(0.0, float(answer.get("progress") or 0))),
+            job_count=int(state.get("job_count") or 0),
+            interrupted=bool(state.get("interrupted")),
+        )
+
+    def interrupt(self) -> None:
+        """Ask whatever runs now to stop at its next step; without effect when nothing runs."""
+        self.post("/sdapi/v1/interrupt", {})
+
+    def get(self, path: str) -> Any:
+        """Return the JSON that a GET answers; raise PassingFault or TaskFailed for all but 200."""
+        return self._probe("GET", path, None)
+
+    def post(self, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
+        """Return the JSON that a POST without a job answers within so many seconds."""
+        return self._probe("POST", path, body, seconds=seconds)
+
+    def ready(self) -> bool:
+        """Tell whether the API answers."""
+        try:
+            return self._probes.get(READY_PATH).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def wait_ready(self, *, stop: threading.Event, seconds: float, poll_seconds: float = 0.25) -> bool:
+        """Wait until the API answers; return False after `seconds`, or when `stop` is set."""
+        deadline = time.monotonic() + seconds
+        while not stop.is_set() and time.monotonic() < deadline:
+            if self.ready():
+                return True
+            stop.wait(poll_seconds)
+        return False
+
+    def wait_idle(self, *, stop: threading.Event, seconds: float, poll_seconds: float = 0.1) -> bool:
+        """Wait until no job runs; return False after `seconds`, or when `stop` is set.
+
+        A Web UI that hangs may still run its job; one that is gone does not.
+        """
+        deadline = time.monotonic() + seconds
+        while not stop.is_set() and time.monotonic() < deadline:
+            try:
+                if not self.progress().running:
+                    return True
+            except Gone:
+                return True
+            except (PassingFault, TaskFailed) as fault:
+                log.info("SD Web UI does not tell whether it runs a job", extra={"reason": fault.message})
+            stop.wait(poll_seconds)
+        return False
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._jobs.close()
+        self._probes.close()
+
+    def _probe(self, method: str, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
+        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+        try:
+            answer = self._probes.request(method, path, json=body, timeout=timeout)
+        except httpx.HTTPError as error:
+            raise _unreachable(error) from None
+        if answer.status_code != httpx.codes.OK:
+            raise fault_of(answer.status_code, answer.content)
+        return answer.json()
+
+
+def _unreachable(error: httpx.HTTPError) -> PassingFault:
+    kind = Gone if isinstance(error, httpx.ConnectError) else PassingFault
+    return kind(ErrorCode.WEBUI_UNAVAILABLE, f"SD Web UI did not answer: {type(error).__name__}.")

@@ -1,0 +1,1 @@
+"""The models that an SD Web UI task names."""

@@ -1,0 +1,108 @@
+"""What a running SD Web UI lists of each kind of model, and how it is made to look again."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any, Final, Protocol
+
+from container.consumer.model_store.kinds import Kind
+from domain.errors import PassingFault, TaskFailed
+
+
+class WebUiApi(Protocol):
+    """Ask SD Web UI; raise PassingFault or TaskFailed for all but 200."""
+
+    def get(self, path: str) -> Any:
+        """Return the JSON that a GET answers."""
+
+    def post(self, path: str, body: Any, *, seconds: float = ...) -> Any:
+        """Return the JSON that a POST without a job answers within so many seconds."""
+
+
+_LISTS: Final[dict[Kind, tuple[str, ...]]] = {
+    Kind.LORA: ("/sdapi/v1/loras",),
+    Kind.HYPERNETWORK: ("/sdapi/v1/hypernetworks",),
+    Kind.VAE: ("/sdapi/v1/sd-vae", "/sdapi/v1/sd-modules"),  # AUTOMATIC1111's and Forge's (03-get-sd-vae)
+    Kind.MODULE: ("/sdapi/v1/sd-modules",),
+    Kind.UPSCALER: ("/sdapi/v1/upscalers", "/sdapi/v1/latent-upscale-modes"),
+    Kind.CONTROLNET: ("/controlnet/model_list?update=false",),
+}
+
+_REFRESHES: Final = {
+    Kind.CHECKPOINT: "/sdapi/v1/refresh-checkpoints",
+    Kind.LORA: "/sdapi/v1/refresh-loras",
+    Kind.VAE: "/sdapi/v1/refresh-vae",
+    Kind.MODULE: "/sdapi/v1/refresh-vae",
+    Kind.EMBEDDING: "/sdapi/v1/refresh-embeddings",
+}
+
+
+class WebLists:
+    """Read and refresh Web UI's lists. A GET is answered while a job runs, a refresh waits."""
+
+    def __init__(self, webui: WebUiApi) -> None:
+        self._webui = webui
+
+    def checkpoints(self) -> list[dict[str, Any]]:
+        """Return `/sd-models`."""
+        listed = self._webui.get("/sdapi/v1/sd-models")
+        return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+
+    def named(self, kind: Kind) -> list[dict[str, Any]] | None:
+        """Return what is listed of a kind, None when this Web UI has no such list."""
+        answers = [self._get(path) for path in _LISTS.get(kind, ())]
+        known = [answer for answer in answers if answer is not None]
+        return [entry for answer in known for entry in _entries(answer)] if known else None
+
+    def refresh(self, kind: Kind) -> None:
+        """Make Web UI read a kind's folders again; what it reads at its start only stays as it is."""
+        if kind is Kind.CONTROLNET:
+            self._get("/controlnet/model_list?update=true")
+        elif path := _REFRESHES.get(kind):
+            if kind is Kind.CHECKPOINT:
+                self._webui.post(path, {})
+            else:
+                self._optional("POST", path)
+
+    def _get(self, path: str) -> Any:
+        return self._optional("GET", path)
+
+    def _optional(self, method: str, path: str) -> Any:
+        """Ask a route that not each Web UI has: 404 there is no Web UI that is not ready yet."""
+        try:
+            return self._webui.get(path) if method == "GET" else self._webui.post(path, {})
+        except (PassingFault, TaskFailed) as fault:
+            if fault.response == {"detail": "Not Found"}:
+                return None
+            raise
+
+
+def names_of(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield the names under which a listed model can be asked for."""
+    for key in ("name", "alias", "model_name"):
+        if isinstance(entry.get(key), str):
+            yield entry[key]
+
+
+def listed_name(entry: dict[str, Any]) -> str:
+    """Return a listed checkpoint's name without hash: its path below the folder, always accepted."""
+    title, short = str(entry.get("title") or ""), entry.get("hash")
+    return title.removesuffix(f" [{short}]") if short else title
+
+
+def checkpoint_aliases(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of a listed checkpoint, as `41-*` accepts them; hashes once it was loaded."""
+    name, short = listed_name(entry), entry.get("hash")
+    stem = PurePosixPath(name).stem
+    yield from (str(entry.get("title")), name, str(entry.get("model_name")), stem)
+    if short:
+        yield from (short, f"{stem} [{short}]", str(entry.get("sha256")))
+
+
+def _entries(answer: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(answer, dict):
+        answer = answer.get("model_list", [])
+    for item in answer if isinstance(answer, list) else ():
+        if isinstance(item, dict):
+            yield item
+        elif isinstance(item, str):
+            yield {"name": item}

@@ -1,0 +1,149 @@
+"""Having a task's models on the volume: fetched, checked, and kept while the task runs."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from container.consumer.engines.sdwebui.models.required import needs, prompts
+from container.consumer.engines.sdwebui.models.resolver import Finder, Found, wrong_hash
+from container.consumer.model_store.bucket import Gone
+from container.consumer.model_store.fetcher import Fetcher
+from container.consumer.model_store.integrity import old_hash_of, sha256_of, unusable
+from container.consumer.model_store.kinds import Kind
+from container.consumer.model_store.locks import Lock, Stopped
+from container.consumer.model_store.names import MAX_NAME, not_found
+from container.consumer.model_store.volume import NoRoom
+from domain.errors import ErrorCode, PassingFault, TaskFailed
+
+PREPARED: Final = 32
+"""Tasks whose models were looked up and that have not run: the GPU does not wait for a second look."""
+
+OLD_HASH_DIGITS: Final = 8
+_log = logging.getLogger(__name__)
+
+
+class WorkerLeaves(PassingFault):
+    """Say that a fetch ended because the worker leaves: the task goes back with its try."""
+
+
+class ModelStore:
+    """Find and fetch what tasks need; `ensure` may run in any thread, while a job runs."""
+
+    def __init__(self, finder: Finder, fetcher: Fetcher | None) -> None:
+        self._finder = finder
+        self._fetcher = fetcher
+        self._in_use: list[Lock] = []
+        self._lock = threading.Lock()
+        self._prepared: OrderedDict[Hashable, list[Found]] = OrderedDict()
+        self._hashes: dict[tuple[str, int], str] = {}
+
+    def ensure(self, content: dict[str, Any]) -> list[Found]:
+        """Have all models of a task, as far as there is room beside those in use; `activate` does the rest.
+
+        Raise TaskFailed (`model_not_found`, `model_unusable`, `no_space_for_model`) or PassingFault.
+        """
+        found = self._finder.find(content)
+        with self._lock:
+            self._prepared[_key(content)] = found
+            while len(self._prepared) > PREPARED:
+                self._prepared.popitem(last=False)
+        for one in found:
+            try:
+                self._have(one)
+            except NoRoom as trouble:
+                if trouble.for_ever:
+                    raise _no_space(one, trouble) from None
+                _log.info("%s waits for room: %s", one.name, trouble.message)
+        return found
+
+    def activate(self, content: dict[str, Any]) -> list[Found]:
+        """Have all models of the task that runs next, and keep them until another one is activated.
+
+        Call it between jobs: until then nothing of the last task is kept.
+        """
+        self.release()
+        with self._lock:
+            found = self._prepared.pop(_key(content), None)
+        if found is None:
+            found = self._finder.find(content)
+        for one in found:
+            try:
+                self._keep(one)
+            except NoRoom as trouble:
+                if trouble.for_ever:
+                    raise _no_space(one, trouble) from None
+                # Another consumer of this volume uses the rest: that passes.
+                raise PassingFault(ErrorCode.NO_SPACE_FOR_MODEL, _no_space(one, trouble).message) from None
+        return found
+
+    def release(self) -> None:
+        """Let the last task's models go: they may be evicted from now on."""
+        while self._in_use:
+            self._in_use.pop().release()
+
+    def leave(self) -> None:
+        """End a running fetch, and fetch nothing more."""
+        if self._fetcher:
+            self._fetcher.stop.set()
+
+    def refuse(self, found: Iterable[Found], why: str) -> None:
+        """Remember that SD Web UI could not load a task's checkpoint."""
+        for one in found:
+            if self._fetcher and one.file and one.need.kind is Kind.CHECKPOINT and one.need.required:
+                self._fetcher.refuse(one.file, why)
+
+    def _keep(self, one: Found) -> None:
+        if self._fetcher is None or one.file is None:
+            self._have(one)
+            return
+        while True:
+            lock = self._fetcher.volume.use(one.file)
+            if lock is None:  # it is being evicted just now
+                time.sleep(0)
+                continue
+            try:
+                self._have(one)
+            except BaseException:
+                lock.release()
+                raise
+            self._in_use.append(lock)
+            return
+
+    def _have(self, one: Found) -> None:
+        """Have one model where Web UI finds it, usable, and with the hash that the task names."""
+        if self._fetcher is not None and one.file is not None:
+            try:
+                self._fetcher.have(one.file)
+            except Gone:
+                raise not_found(one.need.kind, one.need.name, (), path=one.need.path) from None
+            except Stopped:
+                raise WorkerLeaves(ErrorCode.AWS_UNAVAILABLE, "The worker leaves.") from None
+        elif one.path is not None and one.path.is_file() and (why := unusable(one.path, name=one.path.name)):
+            raise TaskFailed(ErrorCode.MODEL_UNUSABLE, f"{one.name} is unusable: {why}.")
+        if one.hash and one.path is not None and one.need.kind is Kind.CHECKPOINT:
+            self._check_hash(one, one.path)
+
+    def _check_hash(self, one: Found, path: Path) -> None:
+        if len(one.hash) == OLD_HASH_DIGITS:
+            digits = old_hash_of(path)
+        else:
+            key = str(path), path.stat().st_mtime_ns
+            if key not in self._hashes:
+                self._hashes[key] = sha256_of(path)
+            digits = self._hashes[key]
+        if not digits.startswith(one.hash):
+            raise wrong_hash(one)
+
+
+def _key(content: dict[str, Any]) -> Hashable:
+    """Return what a content's models depend on."""
+    return prompts(content), *needs(content)
+
+
+def _no_space(one: Found, trouble: NoRoom) -> TaskFailed:
+    text = f"There is no room for {one.need.kind.value} {one.name[:MAX_NAME]}: {trouble.message}."
+    return TaskFailed(ErrorCode.NO_SPACE_FOR_MODEL, text)

@@ -1,0 +1,40 @@
+"""The body that goes to SD Web UI."""
+
+import json
+from typing import Any, Final
+
+from domain.task import TaskType
+from runtimes.sdwebui.policy import ROUTING_KEYS
+
+PATHS: Final = {
+    TaskType.TEXT_TO_IMAGE: "/sdapi/v1/txt2img",
+    TaskType.IMAGE_TO_IMAGE: "/sdapi/v1/img2img",
+    TaskType.EXTRA_SINGLE_IMAGE: "/sdapi/v1/extra-single-image",
+    TaskType.EXTRA_BATCH_IMAGES: "/sdapi/v1/extra-batch-images",
+}
+
+
+def request_body(tasktype: TaskType, content: dict[str, Any]) -> bytes:
+    """Return the content as Web UI takes it: no routing keys, overrides merged, images sent back."""
+    body = dict(content)
+    scripts = body.pop("alwayson_scripts", None) or {}
+    if tasktype.generates:
+        body["alwayson_scripts"] = {
+            name: entry for name, entry in scripts.items() if name not in ROUTING_KEYS
+        }
+        overrides = _overrides(body.get("override_settings"), scripts)
+        if overrides:
+            body["override_settings"] = overrides
+        # Restored in any case: what a task overrides ends with the task.
+        body |= {"send_images": True, "save_images": False, "override_settings_restore_afterwards": True}
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _overrides(own: Any, scripts: dict[str, Any]) -> dict[str, Any]:
+    """Merge the routing keys' overrides over the body's, as the ancestor did."""
+    merged = dict(own) if isinstance(own, dict) else {}
+    routed = scripts.get("override_settings")
+    merged |= routed if isinstance(routed, dict) else {}
+    if scripts.get("sd_vae"):
+        merged["sd_vae"] = scripts["sd_vae"]
+    return merged

@@ -1,0 +1,1 @@
+"""The life of one task: claim, prepare, run, store, finish."""

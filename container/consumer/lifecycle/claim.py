@@ -1,0 +1,120 @@
+"""From a message to a claimed task (design, section 4: "a delivery finds…")."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from container.consumer.lifecycle.finish import Outcomes
+from container.consumer.lifecycle.job import Held
+from container.consumer.ports import Queue, State
+from container.consumer.queue import Delivery
+from container.consumer.scheduling.batching import Window
+from domain.clock import now
+from domain.delivery import Action, Decision, decide
+from domain.message import Message
+from domain.protocol import abandon, claim, new_row, submit
+from domain.row import Row, draw_fence
+from domain.transition import Transition
+
+log = logging.getLogger(__name__)
+
+MAX_ROUNDS = 20
+"""Decisions on one delivery; a row changes hands a few times at most between two of them."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Take messages from the window and claim their tasks."""
+
+    window: Window
+    queue: Queue
+    state: State
+    outcomes: Outcomes
+    runtime: str
+    worker: str
+    lease_seconds: int
+    protect: Callable[[], bool]
+    """Called before each claim; False where ECS wants this task to end."""
+    counts_receptions: bool = False
+    """Without a table, `ApproximateReceiveCount` stands in for tries."""
+
+    def take(self) -> Held | None:
+        """Return the next task under our own fence, or None when none came."""
+        waiting = self.window.next()
+        return self._accept(waiting.delivery, waiting.message) if waiting else None
+
+    def _accept(self, delivery: Delivery, message: Message | None) -> Held | None:
+        """Claim a delivered task, or do with the message what its row asks for."""
+        if not self.protect():
+            self.queue.give_back(delivery, 0)
+            return None
+        if message is None or message.task.runtime != self.runtime:
+            log.warning("message is not ours: to the dead-letter queue")
+            self.queue.bury(delivery)
+            return None
+        try:
+            return self._settle(delivery, message)
+        except (ClientError, BotoCoreError):
+            # Claimed or not, nothing has begun: the lease runs out with the visibility timeout.
+            log.warning("task could not be claimed", exc_info=True, extra={"task_id": message.task.id})
+            return None
+
+    def _settle(self, delivery: Delivery, message: Message) -> Held | None:
+        begun = time.monotonic()
+        # First straight for the claim: on the common way it is the one write that is needed.
+        row: Row | None = Row(
+            {"id": message.task.id, "attempt": message.attempt, "runtime": message.task.runtime},
+        )
+        decision = Decision(Action.CLAIM)
+        for _ in range(MAX_ROUNDS):
+            if decision.action is Action.ADOPT:
+                row = self.state.write(message.task.id, submit(self._new_item(delivery, message))).row
+            elif decision.action is Action.WAIT:
+                self.queue.give_back(delivery, decision.seconds)
+                return None
+            elif row is None or decision.action is Action.DROP:
+                self.queue.delete(delivery)
+                return None
+            elif decision.action is Action.TELL:
+                self.outcomes.tell(row)
+                self.queue.delete(delivery)
+                return None
+            elif decision.action is Action.ABANDON:
+                transition = abandon(row, now=now(), code=decision.code, message=decision.message)
+                written = self.state.write(message.task.id, transition)
+                row = written.row
+                if written.done and row is not None:
+                    self.outcomes.measures.abandoned(row, decision.code)
+            else:
+                written = self.state.write(message.task.id, self._claim(row))
+                if written.done and written.row is not None:
+                    held = Held(delivery, message, written.row)
+                    held.seconds["claim"] = time.monotonic() - begun
+                    return self._claimed(held)
+                row = written.row
+            decision = decide(row, message, now())
+        log.warning("row would not settle, left for redelivery", extra={"task_id": message.task.id})
+        return None
+
+    def _claim(self, row: Row) -> Transition:
+        return claim(row, worker=self.worker, fence=draw_fence(), seconds=self.lease_seconds, now=now())
+
+    def _new_item(self, delivery: Delivery, message: Message) -> dict[str, Any]:
+        """Return the row of a task that was published to the topic directly, or that no table remembers."""
+        digest = message.task.digest if message.content_ref is None else ""
+        item = new_row(message, digest=digest, now=now())
+        item["published_at"] = message.submitted_at
+        if self.counts_receptions:
+            item["tries"] = delivery.receive_count - 1
+        return item
+
+    def _claimed(self, held: Held) -> Held | None:
+        if held.row.cancel_requested:
+            # Its worker died before it could obey.
+            self.outcomes.cancelled(held)
+            return None
+        return held

@@ -1,0 +1,182 @@
+"""Images and `.out` in the output bucket (design, section 3.5)."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from container.consumer.engines.sdwebui.answer import Answer, Image
+from container.consumer.inputs.images import sniff
+from container.consumer.lifecycle.job import Held, LetGo
+from container.consumer.ports import State
+from domain.delivery import leavings
+from domain.errors import ErrorCode, TaskFailed
+from domain.keys import ATTEMPT_METADATA, s3_uri
+from domain.protocol import redraw
+from domain.row import Row, draw_fence
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PARALLEL_UPLOADS: Final = 4
+"""Also the number of decoded images in memory at once."""
+
+MAX_KEPT_ANSWER: Final = 16 * 1024
+"""Bytes of Web UI's answer that a failed task's `.out` keeps."""
+
+PRECONDITION_FAILED: Final = 412
+CONFLICT: Final = 409
+"""S3's answers to `If-None-Match: *`: the object exists; a race that may be tried again."""
+
+
+class NameTaken(Exception):
+    """Say that an object of that name exists and is not ours."""
+
+
+@dataclass(slots=True)
+class Stored:
+    """Name what was stored for a task."""
+
+    images: list[str] = field(default_factory=list)
+    output: str | None = None
+    keys: list[str] = field(default_factory=list)
+
+
+class Store:
+    """Write a task's objects under its fence; an object that exists is never overwritten."""
+
+    def __init__(self, s3: "S3Client", bucket: str, state: State) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._state = state
+        self._pool = ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload")
+
+    def success(self, held: Held, answer: Answer, *, asked: int | None) -> Stored:
+        """Store the images, then `.out` with a receipt for each."""
+        count = answer.count
+        images = list(answer.take_images())
+        warnings = []
+        if asked is not None and count < asked:
+            warnings.append(f"SD Web UI returned {count} of {asked} images.")
+
+        def write(stored: Stored, fence: str) -> None:
+            uploads = [self._pool.submit(self._image, held, stored, fence, one, answer) for one in images]
+            wait(uploads)  # all of them, also when one fails: what is removed then must be there
+            receipts = [upload.result() for upload in uploads]
+            numbered = [r for r, image in zip(receipts, images, strict=True) if image.number is not None]
+            stored.images = [s3_uri(self._bucket, receipt["key"]) for receipt in numbered]
+            out: dict[str, Any] = answer.kept | {"images": receipts, "seconds": _rounded(held.seconds)}
+            self._out(held, stored, fence, out | ({"warnings": warnings} if warnings else {}))
+
+        return self._under_fence(held, write)
+
+    def failure(self, held: Held, error: Mapping[str, str], response: Any) -> Stored:
+        """Store `.out` of a failed task: the error and Web UI's answer, cut to a bounded size; no image."""
+        text = json.dumps(response)
+        kept = response if len(text) <= MAX_KEPT_ANSWER else {"cut": text[:MAX_KEPT_ANSWER]}
+        seconds = _rounded(held.seconds)
+        out: dict[str, Any] = {"error": error, "response": kept, "images": [], "seconds": seconds}
+        return self._under_fence(held, lambda stored, fence: self._out(held, stored, fence, out))
+
+    def remove(self, stored: Stored) -> None:
+        """Delete what a worker stored that lost its task."""
+        for key in stored.keys:
+            self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    def let_go(self, held: Held, stored: Stored, row: Row | None) -> None:
+        """Delete what was stored for a final write that was refused, but nothing that the row names.
+
+        An earlier final write of ours may have been done although its answer never came.
+        """
+        keys = {s3_uri(self._bucket, key): key for key in stored.keys}
+        for uri in leavings(row, held.row.attempt, keys, finish_sent=True):
+            self._s3.delete_object(Bucket=self._bucket, Key=keys[uri])
+
+    def _under_fence(self, held: Held, write: Callable[[Stored, str], None]) -> Stored:
+        """Write under the row's fence, and under a fresh one where a name is taken."""
+        while True:
+            stored = Stored()
+            try:
+                held.check()
+                write(stored, held.row.fence or "")
+            except NameTaken:
+                self.remove(stored)
+                redrawn = self._state.write(held.id, redraw(held.row, fence=draw_fence()))
+                if redrawn.done and redrawn.row is not None:
+                    held.row = redrawn.row
+                elif redrawn.row is None or redrawn.row.fence != held.row.fence:
+                    raise LetGo(held.id) from None
+            except BaseException:
+                self.remove(stored)
+                raise
+            else:
+                return stored
+
+    def _image(self, held: Held, stored: Stored, fence: str, image: Image, answer: Answer) -> dict[str, Any]:
+        try:
+            data = base64.b64decode(image.encoded)
+        except (binascii.Error, ValueError):
+            raise TaskFailed(
+                ErrorCode.WEBUI_ERROR, "SD Web UI returned an image that is not base64."
+            ) from None
+        found = sniff(data)
+        extension, content_type = (
+            (found.extension, found.content_type) if found else ("bin", "application/octet-stream")
+        )
+        keys = held.message.task.keys
+        if image.number is None:
+            key = keys.grid(fence, extension)
+        else:
+            key = keys.image(fence, image.number, extension)
+        self._put(held, stored, key, data, content_type)
+        return {
+            "key": key,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            "content_type": content_type,
+            "width": found.width if found else None,
+            "height": found.height if found else None,
+            "seed": image.seed,
+            "infotext": image.infotext,
+            "model": answer.model,
+        }
+
+    def _out(self, held: Held, stored: Stored, fence: str, out: Mapping[str, Any]) -> None:
+        key = held.message.task.keys.out(fence)
+        self._put(held, stored, key, json.dumps(out).encode(), "application/json")
+        stored.output = s3_uri(self._bucket, key)
+
+    def _put(self, held: Held, stored: Stored, key: str, data: bytes, content_type: str) -> None:
+        while True:
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=data,
+                    ContentType=content_type,
+                    IfNoneMatch="*",
+                    Metadata={ATTEMPT_METADATA: held.row.attempt},
+                )
+            except ClientError as error:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+                if status == CONFLICT:
+                    continue
+                # botocore sends again when an answer was lost: what exists may be what we just wrote.
+                if status != PRECONDITION_FAILED or not self._is_ours(held, key):
+                    raise NameTaken(key) if status == PRECONDITION_FAILED else error from None
+            stored.keys.append(key)
+            return
+
+    def _is_ours(self, held: Held, key: str) -> bool:
+        found = self._s3.head_object(Bucket=self._bucket, Key=key)
+        return found["Metadata"].get(ATTEMPT_METADATA) == held.row.attempt
+
+
+def _rounded(seconds: Mapping[str, float]) -> dict[str, float]:
+    return {stage: round(value, 3) for stage, value in seconds.items()}

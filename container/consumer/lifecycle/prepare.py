@@ -1,0 +1,68 @@
+"""Everything that a claimed task needs before the GPU may have it."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from container.consumer.engines.sdwebui.request import request_body
+from container.consumer.lifecycle.job import Held
+from container.consumer.ports import Inputs, Models
+from container.consumer.scheduling.duration import job_units
+from domain.errors import ErrorCode, TaskFailed
+from domain.keys import split_s3_uri
+from domain.limits import DEFAULT_LIMITS, Limits
+from domain.routing import Runtime
+from domain.task import Task
+from runtimes.sdwebui.content import ContentCheck
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(slots=True)
+class Preparation:
+    """Resolve a task's content, check it, fetch its inputs and models, and encode the request."""
+
+    s3: "S3Client"
+    task_bucket: str
+    runtime: Runtime
+    inputs: Inputs
+    models: Models
+    limits: Limits = DEFAULT_LIMITS
+
+    def prepare(self, held: Held) -> None:
+        """Make `held` ready to run; raise TaskFailed, PassingFault, or botocore's errors."""
+        with held.timed("prepare"):
+            if held.message.content_ref is not None:
+                held.message = held.message.with_content(self._large_content(held.message.content_ref))
+            task = held.message.task
+            content = self._checked(task)
+            held.message = held.message.with_content(content)
+            held.units = job_units(content)
+            self.models.ensure(content)  # an upscaler is a model too
+            held.body = request_body(task.tasktype, self.inputs.resolve(content))
+
+    def _large_content(self, reference: str) -> dict[str, Any]:
+        try:
+            bucket, key = split_s3_uri(reference)
+        except ValueError:
+            bucket, key = "", ""
+        if not self.task_bucket or bucket != self.task_bucket:
+            raise TaskFailed(ErrorCode.INVALID_CONTENT, "content_ref is not in the large-task bucket.")
+        try:
+            body = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except self.s3.exceptions.NoSuchKey:
+            raise TaskFailed(ErrorCode.INVALID_CONTENT, "The task's content is no longer there.") from None
+        content = json.loads(body)
+        if not isinstance(content, dict):
+            raise TaskFailed(ErrorCode.INVALID_CONTENT, "The task's content is no object.")
+        return content
+
+    def _checked(self, task: Task) -> dict[str, Any]:
+        """Check the content as the API did: a message can come from anywhere, and settings may change."""
+        check = ContentCheck(task.tasktype, self.runtime, path="", limits=self.limits)
+        content = check.normalise(task.content)
+        if check.faults:
+            told = "; ".join(f"{fault.path}: {fault.message}" for fault in check.faults[:5])
+            raise TaskFailed(ErrorCode.INVALID_CONTENT, told)
+        return content

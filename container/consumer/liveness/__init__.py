@@ -1,0 +1,1 @@
+"""Leases, shutdown and scale-in protection."""

@@ -1,0 +1,1 @@
+"""Model files: the bucket, the volume, and what moves them."""

@@ -1,0 +1,131 @@
+"""The model bucket: what lies in it, looked up once and remembered for a while, also what is missing."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from container.consumer.model_store.integrity import Stored
+from domain.errors import ErrorCode, PassingFault
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LOOKUP_SECONDS: Final = 60.0
+"""How long a listing is believed: an upload is seen within it, a wrong name costs one listing in it."""
+
+TROUBLE_SECONDS: Final = 5.0
+"""How long S3 is not asked again after it did not answer: each question costs all of botocore's tries."""
+
+MAX_SEGMENT_BYTES: Final = 255
+"""The longest file name of Linux's file systems."""
+
+_NOT_THERE: Final = frozenset({"404", "NoSuchKey", "NotFound"})
+_log = logging.getLogger(__name__)
+
+
+class Gone(Exception):
+    """Say that an object is no longer in the bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """Describe one model in the bucket; `name` is relative to `folder`."""
+
+    folder: str
+    name: str
+    size: int
+    etag: str
+
+    @property
+    def key(self) -> str:
+        """Return the object's key, which is the path on the volume too."""
+        return f"{self.folder}/{self.name}"
+
+
+class ModelBucket:
+    """Look models up by folder; safe for use from several threads."""
+
+    def __init__(
+        self,
+        s3: "S3Client",
+        bucket: str,
+        *,
+        lookup_seconds: float = LOOKUP_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = bucket
+        self._s3 = s3
+        self._lookup_seconds = lookup_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._folders: dict[str, tuple[float, Mapping[str, ModelFile]]] = {}
+        self._trouble: tuple[float, Exception] | None = None
+
+    def files(self, folder: str) -> Mapping[str, ModelFile]:
+        """Return a folder's files by name. Raise PassingFault when S3 does not answer."""
+        with self._lock:  # one lookup for all who ask at the same time
+            known = self._folders.get(folder)
+            if known is None or self._clock() - known[0] >= self._lookup_seconds:
+                known = self._folders[folder] = (self._clock(), self._ask(folder))
+            return known[1]
+
+    def forget(self, folder: str) -> None:
+        """Look a folder up again at the next question."""
+        with self._lock:
+            self._folders.pop(folder, None)
+
+    def stored(self, file: ModelFile) -> Stored:
+        """Return how S3 holds a file, with its checksums. Raise Gone or PassingFault."""
+        try:
+            head = self._s3.head_object(Bucket=self.name, Key=file.key, ChecksumMode="ENABLED")
+            part: Any = {}
+            if Stored.needs_part_size(head):
+                part = self._s3.head_object(Bucket=self.name, Key=file.key, PartNumber=1)
+        except (ClientError, BotoCoreError) as error:
+            raise fault_of(error) from error
+        return Stored.of(head, part)
+
+    def _ask(self, folder: str) -> dict[str, ModelFile]:
+        if self._trouble is not None and self._clock() - self._trouble[0] < TROUBLE_SECONDS:
+            raise self._trouble[1]
+        try:
+            return self._list(folder)
+        except PassingFault as fault:
+            self._trouble = self._clock(), fault
+            raise
+
+    def _list(self, folder: str) -> dict[str, ModelFile]:
+        found: dict[str, ModelFile] = {}
+        prefix = f"{folder}/"
+        try:
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+                for entry in page.get("Contents", ()):
+                    name = entry["Key"].removeprefix(prefix)
+                    if _clean(name):
+                        found[name] = ModelFile(folder, name, entry["Size"], entry["ETag"].strip('"'))
+        except (ClientError, BotoCoreError) as error:
+            raise fault_of(error, listing=True) from error
+        _log.debug("model bucket: %d files in %s", len(found), folder)
+        return found
+
+
+def fault_of(error: Exception, *, listing: bool = False) -> Exception:
+    """Return Gone for an object that is not there, else the passing fault that S3's trouble is."""
+    code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
+    if code in _NOT_THERE and not listing:
+        return Gone()
+    return PassingFault(
+        ErrorCode.AWS_UNAVAILABLE, f"The model bucket did not answer: {code or type(error).__name__}."
+    )
+
+
+def _clean(name: str) -> bool:
+    """Tell whether a key can be a file below its folder; a key may hold anything, `..` too."""
+    return "\0" not in name and all(
+        part not in ("", ".", "..") and len(part.encode()) <= MAX_SEGMENT_BYTES for part in name.split("/")
+    )

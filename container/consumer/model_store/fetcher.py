@@ -1,0 +1,108 @@
+"""Bringing one file of the bucket to the volume: once, whole and checked."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from container.consumer.model_store.bucket import ModelBucket, ModelFile
+from container.consumer.model_store.integrity import Stored, arrived_whole, unusable
+from container.consumer.model_store.transfer import DiskFull, Transfer
+from container.consumer.model_store.volume import NoRoom, Volume
+from domain.errors import ErrorCode, PassingFault, TaskFailed
+
+FETCHES: Final = 2
+"""How often a file is fetched that does not arrive as S3 holds it, or that finds the disk full."""
+
+_log = logging.getLogger(__name__)
+
+
+class Fetcher:
+    """Bring files of the bucket to the volume, each once, whole and checked; safe in several threads."""
+
+    def __init__(
+        self, bucket: ModelBucket, volume: Volume, transfer: Transfer, *, stop: threading.Event
+    ) -> None:
+        self.volume = volume
+        self._bucket = bucket
+        self._transfer = transfer
+        self.stop = stop
+        self._unusable: dict[tuple[str, str], str] = {}
+
+    def have(self, file: ModelFile, *, on_bytes: Callable[[int], None] = lambda _: None) -> int:
+        """Have a file on the volume in the bucket's version; return the bytes that were fetched for it.
+
+        Raise Gone, NoRoom, Stopped, TaskFailed (`model_unusable`) or PassingFault.
+        """
+        self._refuse_unusable(file)
+        if self.volume.has(file):
+            self.volume.touch(file)
+            return 0
+        with self.volume.fetching(file, stop=self.stop) as part:
+            if self.volume.has(file):  # another thread or consumer was quicker
+                return 0
+            self._refuse_unusable(file)
+            stored = self._bucket.stored(file)
+            now = replace(file, size=stored.size, etag=stored.etag)
+            if self._adopted(now, stored):
+                return 0
+            began = time.monotonic()
+            checked = self._fetch(now, stored, part, on_bytes)
+            if why := unusable(part, name=file.name):
+                self.refuse(file, why)
+                self._refuse_unusable(file)
+            self.volume.admit(now, part, checked=checked)
+            seconds = time.monotonic() - began
+            rate = stored.size / 1e6 / max(seconds, 1e-6)
+            _log.info(
+                "fetched %s: %d bytes in %.2f s, %.0f MB/s (%s)",
+                file.key,
+                stored.size,
+                seconds,
+                rate,
+                checked,
+            )
+        if now.etag != file.etag:
+            self._bucket.forget(file.folder)
+        return stored.size
+
+    def refuse(self, file: ModelFile, why: str) -> None:
+        """Remember that this version of a file is no usable model: it is not fetched again."""
+        _log.warning("%s is unusable: %s", file.key, why)
+        self._unusable[file.key, file.etag] = why
+
+    def _refuse_unusable(self, file: ModelFile) -> None:
+        if why := self._unusable.get((file.key, file.etag)):
+            raise TaskFailed(ErrorCode.MODEL_UNUSABLE, f"{file.key} in the model bucket is unusable: {why}.")
+
+    def _adopted(self, file: ModelFile, stored: Stored) -> bool:
+        """Take a file that lies there already: copied by hand, or fetched by a process killed just then."""
+        path = self.volume.path(file)
+        checked = arrived_whole(path, stored) if path.is_file() else None
+        if checked is None or unusable(path, name=file.name):
+            return False
+        self.volume.adopt(file, checked=checked)
+        return True
+
+    def _fetch(self, file: ModelFile, stored: Stored, part: Path, on_bytes: Callable[[int], None]) -> str:
+        """Fetch a file beside its place and return what was checked of it."""
+        full = False
+        for _ in range(FETCHES):
+            self.volume.reserve(file, stop=self.stop, urgent=full)
+            try:
+                self._transfer.fetch(self._bucket.name, file.key, part, on_bytes=on_bytes, stop=self.stop)
+            except DiskFull:
+                part.unlink(missing_ok=True)
+                full = True
+                continue
+            if checked := arrived_whole(part, stored):
+                return checked
+            _log.warning("%s did not arrive as S3 holds it", file.key)
+            part.unlink(missing_ok=True)
+        if full:
+            raise NoRoom(f"{file.size:,} bytes, and the disk is full", for_ever=True)
+        text = f"{file.key} does not arrive as the model bucket holds it: size or checksum differ."
+        raise PassingFault(ErrorCode.AWS_UNAVAILABLE, text)

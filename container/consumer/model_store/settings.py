@@ -1,0 +1,58 @@
+"""The settings of models, which `sync-models` needs alone and the consumer among others."""
+
+from typing import Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from container.consumer.model_store.bucket import LOOKUP_SECONDS
+from container.consumer.model_store.kinds import START_FOLDERS
+
+
+class ModelSettings(BaseSettings):
+    """Hold one typed value a variable (design, section 5, and those that models add)."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    runtime_name: str = ""
+    model_bucket: str = ""
+    model_dir: str = ""
+    model_filename: str = ""
+    model_cache_bytes: int = Field(default=0, ge=0)
+    """Budget of the volume; 0: as much as its disk has."""
+    model_lookup_seconds: float = Field(default=LOOKUP_SECONDS, ge=0)
+    """How long a listing of the model bucket is believed."""
+    checkpoints_in_memory: int = Field(default=0, ge=0, le=100)
+    """How many checkpoints SD Web UI keeps loaded (its `sd_checkpoints_limit`); 0: its own setting."""
+    sync_folders: str = ",".join(START_FOLDERS)
+    """Folders that `sync-models` fetches whole, a comma list."""
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
+
+    @property
+    def folders(self) -> list[str]:
+        """Return the folders to sync."""
+        return [part for part in (part.strip().strip("/") for part in self.sync_folders.split(",")) if part]
+
+    @model_validator(mode="after")
+    def _check_dir(self) -> Self:
+        if self.model_bucket and not self.model_dir:
+            raise ValueError("MODEL_DIR: needed where MODEL_BUCKET is set")
+        if any(part in ("", ".", "..") for folder in self.folders for part in folder.split("/")):
+            raise ValueError("SYNC_FOLDERS: names of folders in the model bucket are expected")
+        return self
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return the settings; raise ValueError with one line that names each bad one."""
+        try:
+            return cls()
+        except ValidationError as invalid:
+            raise ValueError(told(invalid)) from None
+
+
+def told(invalid: ValidationError) -> str:
+    """Return one line that names each bad setting; a rule over several names them itself."""
+    faults = ((".".join(map(str, e["loc"])).upper(), e["msg"]) for e in invalid.errors())
+    return "; ".join(
+        f"{name}: {text}" if name else text.removeprefix("Value error, ") for name, text in faults
+    )

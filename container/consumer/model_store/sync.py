@@ -1,0 +1,155 @@
+"""`python -m container.consumer sync-models`: what must be on the volume before SD Web UI starts."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from container.consumer.model_store.bucket import Gone, ModelBucket, ModelFile
+from container.consumer.model_store.fetcher import Fetcher
+from container.consumer.model_store.kinds import CHECKPOINT_FOLDER, KNOWN_FOLDERS, Kind
+from container.consumer.model_store.names import Ambiguous, match, nearest
+from container.consumer.model_store.settings import ModelSettings
+from container.consumer.model_store.volume import NoRoom
+from container.consumer.telemetry.logs import log_to_stdout
+from domain.errors import PassingFault, TaskFailed
+
+FILES_AT_ONCE: Final = 4
+"""Many small files wait on latency, one large one fills the line with its parts alone."""
+
+PROGRESS_SECONDS: Final = 5.0
+_log = logging.getLogger(__name__)
+
+
+class CannotSync(Exception):
+    """Say, in one line, why Web UI must not be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Tell what a run did."""
+
+    files: int
+    fetched: int
+    bytes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """Return the exit line."""
+        rate = self.bytes / 1e6 / max(self.seconds, 1e-6)
+        return (
+            f"sync-models: {self.files} files, {self.fetched} fetched, "
+            f"{self.bytes} bytes in {self.seconds:.2f} s, {rate:.0f} MB/s"
+        )
+
+
+class Sync:
+    """Fetch the static checkpoint and whole folders, what is there and unchanged excepted."""
+
+    def __init__(self, bucket: ModelBucket, fetcher: Fetcher) -> None:
+        self._bucket = bucket
+        self._fetcher = fetcher
+        self._lock = threading.Lock()
+        self._arrived = 0
+
+    def run(self, *, own: str, folders: Iterable[str]) -> Synced:
+        """Fetch what is missing and keep all of it from eviction. Raise CannotSync."""
+        began = time.monotonic()
+        for folder in KNOWN_FOLDERS:
+            # Web UI must find its folders; on-demand files arrive in them later.
+            (self._fetcher.volume.root / folder).mkdir(parents=True, exist_ok=True)
+        try:
+            wanted = self._wanted(own, folders)
+            self._fetcher.volume.pin({file.key for file in wanted})
+            done = threading.Event()
+            teller = threading.Thread(
+                target=self._tell, args=(done, sum(f.size for f in wanted)), daemon=True
+            )
+            teller.start()
+            try:
+                with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+                    # The largest first: nothing small is left to wait for it at the end.
+                    fetched = list(pool.map(self._have, sorted(wanted, key=lambda f: -f.size)))
+            finally:
+                done.set()
+                teller.join()
+            self._fetcher.volume.pin({file.key for file in wanted})
+        except (PassingFault, TaskFailed) as fault:
+            raise CannotSync(fault.message) from None
+        except NoRoom as trouble:
+            raise CannotSync(f"the volume is too small: {trouble.message}") from None
+        except Gone:
+            raise CannotSync("a model was deleted from the model bucket meanwhile") from None
+        except OSError as error:
+            raise CannotSync(f"MODEL_DIR: {error.strerror}: {error.filename}") from None
+        return Synced(len(wanted), sum(map(bool, fetched)), sum(fetched), time.monotonic() - began)
+
+    def _wanted(self, own: str, folders: Iterable[str]) -> list[ModelFile]:
+        wanted = {file.key: file for folder in folders for file in self._bucket.files(folder).values()}
+        if own:
+            for file in self._own(own):
+                wanted[file.key] = file
+        return list(wanted.values())
+
+    def _own(self, own: str) -> list[ModelFile]:
+        files = self._bucket.files(CHECKPOINT_FOLDER)
+        checkpoints = [name for name in files if Kind.CHECKPOINT.takes(CHECKPOINT_FOLDER, name)]
+        try:
+            name = match(Kind.CHECKPOINT, own, checkpoints)
+        except Ambiguous as several:
+            raise CannotSync(f"MODEL_FILENAME {own!r} fits several files: {several.names}") from None
+        if name is None:
+            near = nearest(own, checkpoints)
+            hint = f"; the nearest is {near!r}" if near else ""
+            raise CannotSync(
+                f"MODEL_FILENAME {own!r} is not in the model bucket's {CHECKPOINT_FOLDER}/{hint}"
+            )
+        base = str(PurePosixPath(name).with_suffix(""))
+        return [files[name], *(file for other, file in files.items() if other == f"{base}.yaml")]
+
+    def _have(self, file: ModelFile) -> int:
+        return self._fetcher.have(file, on_bytes=self._count)
+
+    def _count(self, number: int) -> None:
+        with self._lock:
+            self._arrived += number
+
+    def _tell(self, done: threading.Event, whole: int) -> None:
+        began = time.monotonic()
+        while not done.wait(PROGRESS_SECONDS):
+            rate = self._arrived / 1e6 / (time.monotonic() - began)
+            _log.info("models: %d of at most %d bytes, %.0f MB/s", self._arrived, whole, rate)
+
+
+def main() -> int:
+    """Run the command; return its exit status."""
+    try:
+        settings = ModelSettings.read()
+    except ValueError as bad:
+        return _end(str(bad))
+    log_to_stdout(settings.log_level, runtime=settings.runtime_name)
+    return run(settings)
+
+
+def run(settings: ModelSettings) -> int:
+    """Fetch what the settings list, and print the exit line; return the exit status."""
+    from container.consumer.engines.sdwebui.models.wiring import BadModelDir, wire_sync  # noqa: PLC0415 - it wires this module
+
+    try:
+        if not settings.model_bucket:
+            print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)  # noqa: T201 - the exit line
+            return 0
+        print(wire_sync(settings).run(own=settings.model_filename, folders=settings.folders), flush=True)  # noqa: T201
+    except (CannotSync, BadModelDir) as why:
+        return _end(str(why))
+    return 0
+
+
+def _end(why: str) -> int:
+    print(f"sync-models: {why}", file=sys.stderr, flush=True)  # noqa: T201 - one line for a person
+    return 1

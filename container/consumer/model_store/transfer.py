@@ -1,0 +1,175 @@
+"""Fetching one object from S3 in parallel parts, by the CRT where it can be had."""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
+from botocore.exceptions import BotoCoreError, ClientError
+from s3transfer.subscribers import BaseSubscriber
+
+from container.consumer.model_store.bucket import Gone, fault_of
+from container.consumer.model_store.locks import Stopped
+from container.consumer.model_store.volume import FULL
+from domain.errors import ErrorCode, PassingFault
+
+try:
+    from awscrt.exceptions import AwsCrtError
+    from s3transfer.crt import (
+        BotocoreCRTCredentialsWrapper,
+        BotocoreCRTRequestSerializer,
+        CRTTransferManager,
+        create_s3_crt_client,
+    )
+
+    HAS_CRT = True
+except ImportError:
+    HAS_CRT = False
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PART_BYTES: Final = 8 * 1024 * 1024
+CLASSIC_THREADS: Final = 16
+"""Parts at a time without the CRT: about 1 GB/s, Python's limit on one core, is reached with fewer."""
+
+STOP_POLL_SECONDS: Final = 0.5
+_CRT_FULL: Final = frozenset(
+    {"AWS_ERROR_NO_SPACE", "AWS_ERROR_FILE_WRITE_FAILURE", "AWS_ERROR_MAX_FDS_EXCEEDED"}
+)
+_CRT_UNWRITTEN: Final = -1
+"""What the CRT says when a write to the file fails (seen with a full disk and with a quota)."""
+
+_log = logging.getLogger(__name__)
+
+
+class DiskFull(Exception):
+    """Say that the disk, or a quota, took no more bytes."""
+
+
+class Transfer(Protocol):
+    """Fetch objects."""
+
+    def fetch(
+        self, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
+    ) -> None:
+        """Write an object to a path. Raise Gone, DiskFull, Stopped or PassingFault."""
+
+
+class S3Transfer:
+    """Fetch by boto3's transfer manager; safe for use from several threads.
+
+    boto3's own switch to the CRT (`preferred_transfer_client`) ignores the client's endpoint, and is off for
+    all but one process of a machine: the manager is made here, of the same parts. Python's threads do it with
+    `crt` False, on a platform without the CRT, and where the CRT fails and they do not.
+    """
+
+    def __init__(self, s3: "S3Client", *, crt: bool = True) -> None:
+        self._crt = _crt_manager(s3) if crt else None
+        self._threads = create_transfer_manager(
+            s3,
+            TransferConfig(
+                preferred_transfer_client="classic",
+                multipart_chunksize=PART_BYTES,
+                max_concurrency=CLASSIC_THREADS,
+            ),
+        )
+
+    @property
+    def by_crt(self) -> bool:
+        """Tell whether the CRT does it."""
+        return self._crt is not None
+
+    def fetch(
+        self, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
+    ) -> None:
+        """Write an object to a path. Raise Gone, DiskFull, Stopped or PassingFault."""
+        crt = self._crt
+        if crt is not None:
+            try:
+                _download(crt, bucket, key, to, on_bytes=on_bytes, stop=stop)
+            except PassingFault as fault:
+                # The CRT follows no redirect to another region, for one: what botocore can do is tried too.
+                _log.warning("the CRT did not fetch %s: %s", key, fault.message)
+            else:
+                return
+        _download(self._threads, bucket, key, to, on_bytes=on_bytes, stop=stop)
+        if crt is not None:
+            _log.warning("boto3's threads fetch models from now on: they did what the CRT did not")
+            self._crt = None
+
+    def close(self) -> None:
+        """End the managers' threads."""
+        for manager in (self._crt, self._threads):
+            if manager is not None:
+                manager.shutdown()
+
+
+def _download(
+    manager: Any, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
+) -> None:
+    watch = _Watch(on_bytes)
+    try:
+        future = manager.download(bucket, key, str(to), subscribers=[watch])
+        while not watch.done.wait(STOP_POLL_SECONDS):
+            if stop.is_set():
+                future.cancel()
+        future.result()
+    except Exception as error:
+        if stop.is_set():
+            raise Stopped from None
+        raise _told(error) from error
+
+
+class _Watch(BaseSubscriber):
+    def __init__(self, on_bytes: Callable[[int], None]) -> None:
+        self.done = threading.Event()
+        self._on_bytes = on_bytes
+
+    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:  # noqa: ARG002 - s3transfer's names
+        self._on_bytes(bytes_transferred)
+
+    def on_done(self, future: Any, **_: Any) -> None:  # noqa: ARG002 - s3transfer's names
+        self.done.set()
+
+
+def _told(error: Exception) -> Exception:
+    if isinstance(error, OSError) and error.errno in FULL:
+        return DiskFull()
+    if isinstance(error, ClientError | BotoCoreError):
+        told = fault_of(error)
+        return Gone() if isinstance(told, Gone) else told
+    if (
+        HAS_CRT
+        and isinstance(error, AwsCrtError)
+        and (error.name in _CRT_FULL or error.code == _CRT_UNWRITTEN)
+    ):
+        return DiskFull()
+    name = getattr(error, "name", "") or type(error).__name__
+    return PassingFault(ErrorCode.AWS_UNAVAILABLE, f"A model did not arrive from the model bucket: {name}.")
+
+
+def _crt_manager(s3: "S3Client") -> Any:
+    """Return a manager on the CRT with the client's endpoint and credentials, None without a CRT."""
+    if not HAS_CRT:
+        return None
+    # botocore keeps the client's resolver of credentials here; the task role's renew themselves through it.
+    credentials = s3._request_signer._credentials  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+    if credentials is None:
+        return None
+    import botocore.session  # noqa: PLC0415 - only the CRT needs a serializer of its own
+
+    region, endpoint = s3.meta.region_name, s3.meta.endpoint_url
+    serializer = BotocoreCRTRequestSerializer(
+        botocore.session.get_session(), {"region_name": region, "endpoint_url": endpoint}
+    )
+    client = create_s3_crt_client(
+        region,
+        crt_credentials_provider=BotocoreCRTCredentialsWrapper(credentials).to_crt_credentials_provider(),
+        part_size=PART_BYTES,
+        use_ssl=endpoint.startswith("https:"),
+    )
+    _log.debug("models are fetched by the CRT from %s", endpoint)
+    return CRTTransferManager(client, serializer)

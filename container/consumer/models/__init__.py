@@ -1,1 +1,0 @@
-"""Models: from Web UI's memory, else from the volume, else from the model bucket."""

@@ -1,0 +1,1 @@
+"""When the next task is taken and which one."""

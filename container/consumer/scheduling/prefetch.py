@@ -1,0 +1,234 @@
+"""Tasks prepared ahead of the GPU: as few and as late as keeps it busy."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from container.consumer.lifecycle.job import Held
+from container.consumer.scheduling.duration import Average, Pace
+from container.consumer.telemetry.utilization import AT_HAND_SECONDS
+
+log = logging.getLogger(__name__)
+
+MARGIN: Final = 1.5
+"""Times the usual time that preparing takes: its spread is small beside the wait that it saves."""
+
+SLACK_SECONDS: Final = 0.03
+CLOSE_SECONDS: Final = 10
+"""A long poll lasts 5 s; what it brings must be given back, or it stays invisible until its timeout."""
+
+RECHECK_SECONDS: Final = 0.5
+"""The longest wait on an estimate before it is looked at again."""
+
+
+@dataclass(eq=False, slots=True)
+class _Slot:
+    """One task on its way to the GPU; without `held` it is only being received."""
+
+    begun: float
+    held: Held | None = None
+    prepared: bool = False
+    started: bool = False
+
+
+class Ahead:
+    """Bring tasks to the GPU just in time.
+
+    `take` receives and claims, `prepare` makes ready, `start` notes that the GPU has it; all three may settle
+    the task themselves and then return None or False. `release` gives back what will not start.
+
+    At most `prefetch` tasks are held before the GPU, and one is taken only when the GPU will be free by the
+    time that it is ready: until then another worker may have it.
+    """
+
+    def __init__(
+        self,
+        *,
+        prefetch: int,
+        pace: Pace,
+        take: Callable[[], Held | None],
+        prepare: Callable[[Held], bool],
+        start: Callable[[Held], bool],
+        release: Callable[[Held], None],
+    ) -> None:
+        self._pace = pace
+        self._release = release
+        self._take = take
+        self._prepare = prepare
+        self._start = start
+        self._change = threading.Condition()
+        self._slots: list[_Slot] = []
+        self._prefetch = prefetch
+        self._open = True
+        self._paused = False
+        self._failure: BaseException | None = None
+        self._taking = Average(0.06)
+        self._preparing = Average(0.3)
+        self._starting = Average(0.03)
+        self._threads = [
+            threading.Thread(target=self._run, name=f"ahead-{number}", daemon=True)
+            for number in range(prefetch)
+        ]
+        pace.listen(self._changed)
+
+    def start(self) -> None:
+        """Begin to take tasks."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Take no further task, and start none that waits."""
+        with self._change:
+            self._open = False
+            self._change.notify_all()
+
+    def close(self) -> None:
+        """Take no further task, give back what has not begun, and wait for what is being received."""
+        self.stop()
+        self.release_started()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(CLOSE_SECONDS)
+
+    def pause(self) -> None:
+        """Take nothing while SD Web UI is not ready, and give back what waits for it."""
+        with self._change:
+            self._paused = True
+            self._change.notify_all()
+        self.release_started()
+
+    def resume(self) -> None:
+        """Take tasks again."""
+        with self._change:
+            self._paused = False
+            self._change.notify_all()
+
+    def release_started(self) -> None:
+        """Give back what was started and not sent."""
+        with self._change:
+            started = [slot for slot in self._slots if slot.started]
+            self._slots = [slot for slot in self._slots if not slot.started]
+        for slot in started:
+            if slot.held is not None:
+                self._release(slot.held)
+
+    def next(self, wait_seconds: float) -> Held | None:
+        """Return the next started task, or None after `wait_seconds`; raise what broke a thread."""
+        with self._change:
+            self._change.wait_for(lambda: self._failure or self._first_started(), timeout=wait_seconds)
+            if self._failure:
+                raise self._failure
+            slot = self._first_started()
+            if slot is None:
+                return None
+            self._slots.remove(slot)
+            self._change.notify_all()
+            return slot.held
+
+    def take_now(self) -> Held | None:
+        """Take, prepare and start one task in this thread (`PREFETCH=0`)."""
+        held = self._take()
+        if held is None or not self._prepare(held) or not self._start(held):
+            return None
+        return held
+
+    def _changed(self) -> None:
+        with self._change:
+            self._change.notify_all()
+
+    def _first_started(self) -> _Slot | None:
+        return next((slot for slot in self._slots if slot.started), None)
+
+    def _run(self) -> None:
+        try:
+            while (slot := self._reserve()) is not None:
+                if not self._fill(slot):
+                    self._drop(slot)
+        except BaseException as failure:  # raised by `next`, in the thread that works
+            log.exception("a thread that takes tasks broke")
+            with self._change:
+                self._failure = failure
+                self._change.notify_all()
+
+    def _fill(self, slot: _Slot) -> bool:
+        begun = time.monotonic()
+        held = self._take()
+        if held is None:
+            return False
+        took = time.monotonic() - begun
+        with self._change:
+            if took - held.seconds.get("claim", 0.0) < AT_HAND_SECONDS:  # else it waited for a message
+                self._taking.add(took)
+            slot.held = held
+            slot.begun = time.monotonic()
+        if not self._goes_on():
+            self._release(held)
+            return False
+        if not self._prepare(held):
+            return False
+        with self._change:
+            self._preparing.add(time.monotonic() - slot.begun)
+            slot.prepared = True
+            self._change.notify_all()
+        if not self._await_turn(slot):
+            self._release(held)
+            return False
+        begun = time.monotonic()
+        if not self._start(held):
+            return False
+        with self._change:
+            self._starting.add(time.monotonic() - begun)
+            slot.started = True
+            self._change.notify_all()
+        return True
+
+    def _reserve(self) -> _Slot | None:
+        """Wait until one more task should be taken; return None when no more will be."""
+        with self._change:
+            while self._open:
+                wait = self._seconds_until_needed()
+                if wait <= 0:
+                    slot = _Slot(begun=time.monotonic())
+                    self._slots.append(slot)
+                    return slot
+                self._change.wait(min(wait, RECHECK_SECONDS))
+            return None
+
+    def _seconds_until_needed(self) -> float:
+        if self._paused or len(self._slots) >= self._prefetch:
+            return float("inf")
+        lead = self._taking.seconds + self._preparing.seconds + self._starting.seconds
+        lead = lead * MARGIN + SLACK_SECONDS
+        now = time.monotonic()
+        busy = self._pace.remaining()
+        for slot in self._slots:
+            if slot.held is None:
+                return float("inf")  # one that waits for a message is enough
+            overdue = not slot.prepared and now - slot.begun > lead
+            if not overdue:  # a slow input must not keep the GPU from the task behind it
+                busy += self._pace.seconds_for(slot.held.units)
+        return busy - lead
+
+    def _await_turn(self, slot: _Slot) -> bool:
+        """Wait until `slot` is next and the GPU about to be free; return False when none starts now."""
+        with self._change:
+            while self._goes_on():
+                wait = self._pace.remaining() - self._starting.seconds * MARGIN - SLACK_SECONDS
+                first = next(other for other in self._slots if other.prepared)
+                if first is slot and wait <= 0:
+                    return True
+                self._change.wait(
+                    min(max(wait, 0.001), RECHECK_SECONDS) if first is slot else RECHECK_SECONDS
+                )
+            return False
+
+    def _goes_on(self) -> bool:
+        return self._open and not self._paused
+
+    def _drop(self, slot: _Slot) -> None:
+        with self._change:
+            self._slots.remove(slot)
+            self._change.notify_all()

@@ -1,0 +1,69 @@
+"""Structured logs, of the same shape as the Lambda functions'."""
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from container.consumer.lifecycle.job import Held
+from container.consumer.telemetry.xray import trace_header
+
+METRICS_LOGGER: Final = "metrics"
+"""What is logged here are whole lines already: they pass as they are, whatever the level."""
+
+_NO_TASK: Final[Mapping[str, str]] = {}
+_task: ContextVar[Mapping[str, str]] = ContextVar("task", default=_NO_TASK)
+
+
+def facts_of(held: Held) -> dict[str, str]:
+    """Return the fields by which a task is found in the logs of all its parts."""
+    facts = {"task_id": held.id, "attempt": held.row.attempt}
+    trace = trace_header(held).get("Root")
+    return facts | ({"xray_trace_id": trace} if trace else {})
+
+
+@contextmanager
+def about(held: Held) -> Iterator[None]:
+    """Let every line that this thread logs meanwhile name the task."""
+    token = _task.set(facts_of(held))
+    try:
+        yield
+    finally:
+        _task.reset(token)
+
+
+def log_to_stdout(level: str, *, runtime: str) -> None:
+    """Write every logger's records to standard output, one JSON object a line."""
+    handler = logging.StreamHandler(sys.stdout)
+    formatter = _Formatter(
+        log_record_order=["level", "timestamp", "message"],
+        utc=True,
+        serialize_stacktrace=False,
+    )
+    formatter.append_keys(service="consumer", runtime=runtime)
+    handler.setFormatter(formatter)
+    handler.addFilter(_named)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.getLogger(METRICS_LOGGER).setLevel(logging.INFO)
+    # Their debug and info lines hold headers, links and bodies.
+    for name in ("boto3", "botocore", "urllib3", "s3transfer", "httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Formatter(LambdaPowertoolsFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name == METRICS_LOGGER:
+            return record.getMessage()
+        return super().format(record)
+
+
+def _named(record: logging.LogRecord) -> Any:
+    for name, value in _task.get().items():
+        record.__dict__.setdefault(name, value)
+    return True

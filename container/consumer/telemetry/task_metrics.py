@@ -1,0 +1,115 @@
+"""What the consumer measures: one line of the embedded metric format for each end of a task."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from container.consumer.lifecycle.job import Held
+from container.consumer.telemetry.logs import METRICS_LOGGER, facts_of
+from container.consumer.telemetry.utilization import GpuClock
+from container.consumer.telemetry.xray import Tracer
+from domain import metrics as m
+from domain.clock import now, parse
+from domain.errors import ErrorCode
+from domain.metrics import Metric, document
+from domain.row import Row, Status
+
+_lines = logging.getLogger(METRICS_LOGGER)
+
+_STAGES: Final[Mapping[str, Metric]] = {
+    "prepare": m.PREPARE_SECONDS,
+    "inference": m.INFERENCE_SECONDS,
+    "store": m.STORE_SECONDS,
+}
+_ENDS: Final[Mapping[Status, Metric]] = {
+    Status.COMPLETED: m.COMPLETED,
+    Status.FAILED: m.FAILURES,
+    Status.CANCELLED: m.CANCELLED,
+}
+
+
+@dataclass(slots=True)
+class Measures:
+    """Write what tasks took and how they ended; nothing here raises, and nothing holds a task up."""
+
+    namespace: str
+    runtime: str
+    gpu: GpuClock = field(default_factory=GpuClock)
+    tracer: Tracer | None = None
+
+    def finished(self, held: Held) -> None:
+        """Measure a task that has its outcome, as its row says it."""
+        row = held.row
+        values: dict[Metric, float] = {_ENDS[row.status]: 1, m.FAILED: int(row.status is Status.FAILED)}
+        for stage, metric in _STAGES.items():
+            if stage in held.seconds:
+                values[metric] = held.seconds[stage]
+        if held.switched:
+            values |= {m.MODEL_SWITCHES: 1, m.MODEL_LOAD_SECONDS: held.seconds.get("model", 0.0)}
+        submitted = _moment(held.message.submitted_at)
+        if submitted is not None:
+            values[m.QUEUED_SECONDS] = max(0.0, held.claimed_at - submitted)
+        if row.status is Status.COMPLETED:
+            values[m.IMAGES] = len(row.item.get("images") or ())
+            if submitted is not None:
+                values[m.END_TO_END_SECONDS] = max(0.0, time.time() - submitted)
+        else:
+            values |= self._wasted(held)
+        code = str((row.item.get("error") or {}).get("code") or "")
+        self._end(held, values, status=row.status.value, code=code)
+
+    def given_back(self, held: Held, *, spent_try: bool, code: str = "") -> None:
+        """Measure a task that goes back to its queue."""
+        values = self._wasted(held) | ({m.RETRIED: 1} if spent_try else {})
+        self._end(held, values, status="given back", code=code)
+
+    def lost(self, held: Held) -> None:
+        """Measure a task that another worker has, or nobody."""
+        self._end(held, self._wasted(held), status="lost")
+
+    def abandoned(self, row: Row, code: ErrorCode) -> None:
+        """Measure a task that failed without this worker having it in hand."""
+        if row.status is Status.FAILED:
+            self.write({m.FAILED: 1, m.FAILURES: 1}, task_id=row.id, attempt=row.attempt, code=code.value)
+
+    def replaced(self, reason: str) -> None:
+        """Count this worker out: its SD Web UI must be replaced."""
+        self.write({m.POISONED: 1}, reason=reason)
+
+    def healed(self) -> None:
+        """Count an SD Web UI that failed every job and works again."""
+        self.write({m.POISONED: 1}, reason="healed")
+
+    def write(self, values: Mapping[Metric, float], **facts: Any) -> None:
+        """Write one line."""
+        said = {name: value for name, value in facts.items() if value}
+        try:
+            line = document(self.namespace, values, at=now(), facts={m.RUNTIME: self.runtime, **said})
+        except ValueError:
+            logging.getLogger(__name__).exception("something could not be measured")
+        else:
+            _lines.info(line)
+
+    def _end(self, held: Held, values: Mapping[Metric, float], *, status: str, code: str = "") -> None:
+        self.gpu.settled(held)
+        if held.measured:
+            return  # its callback failed after its outcome, say
+        held.measured = True
+        if values:
+            self.write(values, **facts_of(held), status=status, code=code)
+        if self.tracer is not None:
+            self.tracer.ended(held, status=status, code=code)
+
+    @staticmethod
+    def _wasted(held: Held) -> dict[Metric, float]:
+        seconds = held.seconds.get("model", 0.0) + held.seconds.get("inference", 0.0)
+        return {m.WASTED_GPU_SECONDS: seconds} if "inference" in held.seconds else {}
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return parse(text).timestamp()
+    except ValueError:  # whoever publishes directly may write what he likes
+        return None

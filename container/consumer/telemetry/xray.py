@@ -1,0 +1,102 @@
+"""X-Ray segments of the consumer: one for each task in hand, a subsegment for each stage.
+
+Sent by `PutTraceSegments`, for X-Ray's own SDK and daemon are in maintenance (design, section 10). A trace is
+worth less than a task: what cannot be sent is dropped without a word.
+"""
+
+import json
+import logging
+import queue
+import secrets
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from container.consumer.lifecycle.job import Held
+
+if TYPE_CHECKING:
+    from mypy_boto3_xray import XRayClient
+
+MAX_WAITING: Final = 200
+"""Segments that wait to be sent; more are dropped."""
+
+MAX_BATCH: Final = 25
+"""Segments of one call, a few hundred bytes each; X-Ray's daemon sends up to 50."""
+
+_NO_FAULT: Final = frozenset({"completed", "cancelled"})
+_log = logging.getLogger(__name__)
+
+
+def trace_header(held: Held) -> dict[str, str]:
+    """Return the fields of the trace header that came with a task, `{}` where none came.
+
+    The queue's own attribute names the publish as parent; the message's copy is for where delivery drops it.
+    """
+    text = held.delivery.trace or held.message.trace or ""
+    pairs = (part.partition("=") for part in text.split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs if value}
+
+
+def segment(held: Held, header: dict[str, str], *, ended: float, status: str, code: str) -> dict[str, Any]:
+    """Return the segment of a task in hand, by AWS's document "X-Ray segment documents"."""
+    document: dict[str, Any] = {
+        "name": f"consumer {held.message.task.runtime}",
+        "id": secrets.token_hex(8),
+        "trace_id": header["Root"],
+        "start_time": held.claimed_at,
+        "end_time": ended,
+        # Searchable in X-Ray; names only.
+        "annotations": {
+            "task_id": held.id,
+            "runtime": held.message.task.runtime,
+            "attempt": held.row.attempt,
+            "status": status,
+        }
+        | ({"code": code} if code else {}),
+        "subsegments": [
+            {
+                "name": stage.name,
+                "id": secrets.token_hex(8),
+                "start_time": stage.begun,
+                "end_time": stage.begun + stage.seconds,
+            }
+            for stage in held.stages
+        ],
+    }
+    if "Parent" in header:
+        document["parent_id"] = header["Parent"]
+    if status not in _NO_FAULT:
+        document["fault"] = True
+    return document
+
+
+class Tracer:
+    """Send segments in batches, beside everything else."""
+
+    def __init__(self, client: "XRayClient") -> None:
+        self._client = client
+        self._waiting: queue.Queue[str] = queue.Queue(MAX_WAITING)
+        threading.Thread(target=self._run, name="traces", daemon=True).start()
+
+    def ended(self, held: Held, *, status: str, code: str = "") -> None:
+        """Note that a task is no longer in hand; only sampled traces are sent."""
+        header = trace_header(held)
+        if header.get("Sampled") != "1" or "Root" not in header:
+            return
+        document = segment(held, header, ended=time.time(), status=status, code=code)
+        with suppress(queue.Full):
+            self._waiting.put_nowait(json.dumps(document))
+
+    def _run(self) -> None:
+        while True:
+            batch = [self._waiting.get()]
+            with suppress(queue.Empty):
+                while len(batch) < MAX_BATCH:
+                    batch.append(self._waiting.get_nowait())
+            try:
+                self._client.put_trace_segments(TraceSegmentDocuments=batch)
+            except (ClientError, BotoCoreError) as error:
+                _log.debug("%d segments were not sent: %s", len(batch), type(error).__name__)

@@ -1,0 +1,85 @@
+"""The envelope of `POST /v1alpha1`: an SD Web UI body whose `alwayson_scripts` carries the routing keys."""
+
+from typing import Any, Final
+
+from domain.envelope import Submission, check_id, clean_prefix, task_type
+from domain.errors import Fault, InvalidTask, refuse
+from domain.limits import DEFAULT_LIMITS, Limits
+from domain.routing import Runtime, Runtimes
+from domain.task import Task, TaskType
+from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.policy import SUBMIT_ONLY_KEYS
+
+API_VERSION: Final = "v1alpha1"
+DEFAULT_PREFIX: Final = "output"
+_WHERE: Final = "/alwayson_scripts"
+
+
+def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LIMITS) -> Submission:
+    """Return the task in `body`; raise InvalidTask with every fault of the request."""
+    scripts = body.get("alwayson_scripts")
+    if not isinstance(scripts, dict):
+        hint = "an object with task, id_task and sd_model_checkpoint is expected"
+        if "task" in body:
+            hint += "; this looks like a v1alpha2 request: POST it to /v1alpha2"
+        raise InvalidTask("The task has one fault.", faults=[Fault(_WHERE, hint)])
+
+    faults = check_id(scripts.get("id_task"), f"{_WHERE}/id_task")
+    tasktype, wrong = task_type(scripts.get("task"), f"{_WHERE}/task")
+    save_dir = scripts.get("save_dir", DEFAULT_PREFIX)
+    prefix, unclean = clean_prefix(save_dir, scripts.get("id_task"), f"{_WHERE}/save_dir")
+    runtime, unserved = _runtime(scripts.get("sd_model_checkpoint"), runtimes)
+    uid = scripts.get("uid")
+    faults += wrong + unclean + unserved
+    if uid is not None and not isinstance(uid, str | int):
+        faults.append(Fault(f"{_WHERE}/uid", "a string is expected"))
+
+    content = dict(body)
+    content["alwayson_scripts"] = {k: v for k, v in scripts.items() if k not in SUBMIT_ONLY_KEYS}
+    faults += _image_link(content, scripts.get("image_link"), tasktype)
+    check = ContentCheck(tasktype, runtime, path="", limits=limits)
+    content = check.normalise(content)
+    refuse(faults + [_renamed(fault) for fault in check.faults])
+    if runtime is None or tasktype is None:  # refused above
+        raise AssertionError
+    task = Task(
+        id=scripts["id_task"],
+        runtime=runtime.name,
+        tasktype=tasktype,
+        prefix=prefix,
+        context=None,
+        content=content,
+        api_version=API_VERSION,
+        uid=None if uid is None else str(uid),
+    )
+    return Submission(task, runtime, check.warnings)
+
+
+def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]]:
+    path = f"{_WHERE}/sd_model_checkpoint"
+    if not isinstance(name, str) or not name:
+        return None, [Fault(path, "the name of a checkpoint is expected; it chooses the runtime")]
+    try:
+        return runtimes.for_checkpoint(name, path=path), []
+    except InvalidTask as unknown:
+        return None, list(unknown.faults)
+
+
+def _image_link(content: dict[str, Any], link: Any, tasktype: TaskType | None) -> list[Fault]:
+    """Put `image_link` where Web UI reads it: `init_images`, or an extra task's `image`."""
+    if link is None:
+        return []
+    if not isinstance(link, str) or not link:
+        return [Fault(f"{_WHERE}/image_link", "a link is expected")]
+    if tasktype is TaskType.EXTRA_SINGLE_IMAGE:
+        content.setdefault("image", link)
+    elif tasktype is TaskType.IMAGE_TO_IMAGE:
+        content["init_images"] = [link]
+    return []
+
+
+def _renamed(fault: Fault) -> Fault:
+    """Say `image_link` beside `init_images`, as this version's callers know it."""
+    if fault.path != "/init_images":
+        return fault
+    return Fault(fault.path, f"{fault.message}, here or as {_WHERE}/image_link", fault.code)

@@ -1,0 +1,75 @@
+"""The envelope of `POST /v1alpha2`: `{"task": {"metadata": {…}, "content": {…}}}`."""
+
+from typing import Any, Final
+
+from domain.envelope import Submission, check_context, check_id, clean_prefix, task_type, unknown_keys
+from domain.errors import ErrorCode, Fault, refuse
+from domain.limits import DEFAULT_LIMITS, Limits
+from domain.routing import Runtime, Runtimes
+from domain.task import Task, TaskType
+from runtimes.sdwebui.content import ContentCheck
+
+API_VERSION: Final = "v1alpha2"
+_METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context")
+_SHAPE: Final = '{"task": {"metadata": {...}, "content": {...}}} is expected'
+
+
+def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LIMITS) -> Submission:
+    """Return the task in `body`; raise InvalidTask with every fault of the request."""
+    task, faults = _object(body, "task", "")
+    if "task" in body:
+        faults += unknown_keys(body, ["task"], "")
+    metadata, missing = _object(task, "metadata", "/task")
+    content, missing_content = _object(task, "content", "/task")
+    if isinstance(body.get("task"), dict):
+        faults += missing + missing_content + unknown_keys(task, ["metadata", "content"], "/task")
+    refuse([] if metadata or content else faults)
+
+    where = "/task/metadata"
+    faults += unknown_keys(metadata, _METADATA, where)
+    faults += check_id(metadata.get("id"), f"{where}/id")
+    runtime, unknown = _runtime(metadata.get("runtime"), runtimes, f"{where}/runtime")
+    tasktype, wrong = task_type(metadata.get("tasktype"), f"{where}/tasktype")
+    prefix, unclean = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
+    context = metadata.get("context")
+    faults += unknown + wrong + unclean + check_context(context, f"{where}/context")
+
+    check = ContentCheck(tasktype, runtime, path="/task/content", limits=limits)
+    content = check.normalise(content)
+    refuse(faults + check.faults)
+    if runtime is None or tasktype is None:  # refused above
+        raise AssertionError
+    return Submission(_task(metadata, runtime, tasktype, prefix, content), runtime, check.warnings)
+
+
+def _task(
+    metadata: dict[str, Any],
+    runtime: Runtime,
+    tasktype: TaskType,
+    prefix: str,
+    content: dict[str, Any],
+) -> Task:
+    return Task(
+        id=metadata["id"],
+        runtime=runtime.name,
+        tasktype=tasktype,
+        prefix=prefix,
+        context=metadata.get("context"),
+        content=content,
+        api_version=API_VERSION,
+    )
+
+
+def _object(parent: dict[str, Any], key: str, path: str) -> tuple[dict[str, Any], list[Fault]]:
+    value = parent.get(key)
+    if isinstance(value, dict):
+        return value, []
+    return {}, [Fault(f"{path}/{key}", f"an object is expected; the body's shape: {_SHAPE}")]
+
+
+def _runtime(value: Any, runtimes: Runtimes, path: str) -> tuple[Runtime | None, list[Fault]]:
+    runtime = runtimes.named(value) if isinstance(value, str) else None
+    if runtime is not None:
+        return runtime, []
+    message = f"unknown runtime; those that exist are {', '.join(runtimes.names)}"
+    return None, [Fault(path, message, ErrorCode.UNKNOWN_RUNTIME)]

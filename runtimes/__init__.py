@@ -1,0 +1,1 @@
+"""What the tasks of each runtime type may say: pure, no I/O."""

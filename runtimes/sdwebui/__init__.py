@@ -1,0 +1,1 @@
+"""What tasks for SD Web UI may say."""

@@ -24,7 +24,7 @@ class Kept:
 
 
 class Archive:
-    """Keep and read buried messages in the large-task bucket."""
+    """Keep and read dead-lettered messages in the large-task bucket."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3

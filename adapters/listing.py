@@ -17,9 +17,9 @@ finished, and when it leaves its partitions), a partition takes 1,000 writes a s
 are not projected, so heartbeats do not touch it.
 """
 
-OWED: Final = "owed"
-"""Sparse index of tasks whose message or callback is not noted as sent, by `owed` (the runtime) and
-`owed_since`."""
+PENDING: Final = "pending"
+"""Sparse index of tasks whose message or callback is not noted as sent, by `pending_runtime` and
+`pending_since`."""
 
 
 class Listing:
@@ -62,11 +62,11 @@ class Listing:
         ):
             yield from page
 
-    def owed(self, runtime: str, *, before: str) -> Iterator[str]:
+    def pending(self, runtime: str, *, before: str) -> Iterator[str]:
         """Yield the ids of tasks to which something is owed since before a time, longest first."""
         for page in self._pages(
-            IndexName=OWED,
-            KeyConditionExpression="owed = :runtime AND owed_since < :before",
+            IndexName=PENDING,
+            KeyConditionExpression="pending_runtime = :runtime AND pending_since < :before",
             ExpressionAttributeValues={":runtime": {"S": runtime}, ":before": {"S": before}},
         ):
             yield from (row.id for row in page)

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from adapters.litter import Litter
+from adapters.orphans import OrphanCleaner
 from adapters.table import Table
 from domain.callback import callback, callback_attributes
 from domain.canonical import compact
 from domain.clock import now
-from domain.protocol import tell
+from domain.protocol import notify
 from domain.row import Row
 
 if TYPE_CHECKING:
@@ -22,24 +22,24 @@ class Results:
         sns: "SNSClient",
         topic_arn: str,
         table: Table | None,
-        litter: Litter | None = None,
+        orphans: OrphanCleaner | None = None,
     ) -> None:
         self._sns = sns
         self._topic_arn = topic_arn
         self._table = table
-        self._litter = litter
+        self._orphans = orphans
 
-    def tell(self, row: Row) -> None:
-        """Send the callback of a finished row, then note `told_at`: at least once, never not at all.
+    def notify(self, row: Row) -> None:
+        """Send the callback of a finished row, then note `notified_at`: at least once, never not at all.
 
         What the outcome does not name is deleted before: a row that is told may be replaced, and with it
-        goes the only list of this attempt's fences.
+        goes the only list of this submission's fences.
         """
-        if self._litter is not None:
-            self._litter.clear(row)
+        if self._orphans is not None:
+            self._orphans.clear(row)
         self.publish(row)
         if self._table is not None:
-            self._table.write(row.id, tell(row, now()))
+            self._table.write(row.id, notify(row, now()))
 
     def publish(self, row: Row) -> None:
         """Send the callback that the row stands for, without noting it (`running`)."""

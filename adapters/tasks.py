@@ -27,7 +27,7 @@ class Tasks:
         content = compact(message.task.content)
         if len(content) <= INLINE_CONTENT_BYTES:
             return message
-        key = content_key(message.task.id, message.attempt)
+        key = content_key(message.task.id, message.submission_id)
         self._s3.put_object(
             Bucket=self._bucket,
             Key=key,

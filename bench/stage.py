@@ -70,7 +70,7 @@ class Resources:
                 content=content,
                 api_version="v1alpha2",
             )
-            message = Message(task, attempt=uuid.uuid4().hex[:16], submitted_at=iso(now()))
+            message = Message(task, submission_id=uuid.uuid4().hex[:16], submitted_at=iso(now()))
             if table:
                 table.write(task.id, submit(new_row(message, digest=task.digest, now=now())))
             sqs.send_message(QueueUrl=self.queue_url, MessageBody=message.encode())

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from domain.clock import iso, parse
 from domain.errors import ErrorCode
-from domain.limits import MAX_TRIES
+from domain.limits import MAX_ATTEMPTS
 from domain.message import Message
 from domain.row import Row
 
@@ -20,9 +20,9 @@ class Action(StrEnum):
     """There is no row: make it (`submit`), then decide again."""
 
     DROP = "drop"
-    """The message is of another attempt, or all is done and told: delete it."""
+    """The message is of another submission, or all is done and told: delete it."""
 
-    TELL = "tell"
+    NOTIFY = "notify"
     """Finished, not told: send the callback from the row, note it, delete the message."""
 
     WAIT = "wait"
@@ -56,39 +56,43 @@ def lease_remains(row: Row, now: datetime) -> int:
 def decide(row: Row | None, message: Message, now: datetime) -> Decision:  # noqa: PLR0911 - a table of cases
     """Return what to do with a message, given the row of its task.
 
-    A worker that was killed spent its try and could not say so: tries are counted when a row is met, not
+    A worker that was killed spent its attempt and could not say so: attempts are counted when a row is met,
+    not
     only when a fault is.
     """
     if row is None:
         return Decision(Action.ADOPT)
-    if row.attempt != message.attempt:
+    if row.submission_id != message.submission_id:
         return Decision(Action.DROP)
     if row.status.final:
-        return Decision(Action.DROP if row.told else Action.TELL)
+        return Decision(Action.DROP if row.notified else Action.NOTIFY)
     if seconds := lease_remains(row, now):
         return Decision(Action.WAIT, seconds=seconds)
     if row.cancel_requested:
         return Decision(Action.ABANDON, code=ErrorCode.CANCELLED, message="Cancelled by its caller.")
-    if row.tries >= MAX_TRIES:
+    if row.attempts >= MAX_ATTEMPTS:
         return Decision(Action.ABANDON, message=_spent(row))
     return Decision(Action.CLAIM)
 
 
 def _spent(row: Row) -> str:
     # A worker that met a passing fault on the last try would have failed the task itself.
-    text = f"Given up after {row.tries} tries; the last worker ended without a word."
+    text = f"Given up after {row.attempts} attempts; the last worker ended without a word."
     met = row.item.get("met")
     return f"{text} Met before: {met['code']}: {met['message']}" if isinstance(met, dict) else text
 
 
-def leavings(row: Row | None, attempt: str, wrote: Iterable[str], *, finish_sent: bool) -> list[str]:
+def orphaned_objects(
+    row: Row | None, submission_id: str, wrote: Iterable[str], *, finish_sent: bool
+) -> list[str]:
     """Return which of the objects that a worker wrote (`s3://` links) it deletes when it lets go of a task.
 
     `row` is what was read after the refusal. Never what the row names: the worker's own final write may
-    have been done and only its answer lost. Where another attempt has replaced the row, nobody can tell any
+    have been done and only its answer lost. Where another submission has replaced the row, nobody can tell
+    any
     more, so a worker that had sent its final write deletes nothing.
     """
-    if row is None or row.attempt != attempt:
+    if row is None or row.submission_id != submission_id:
         return [] if finish_sent else list(wrote)
     named = {row.text("output"), *(row.item.get("images") or [])}
     return [uri for uri in wrote if uri not in named]

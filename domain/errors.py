@@ -21,7 +21,7 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "too_large"
     INTERNAL_ERROR = "internal_error"
 
-    # Outcomes of a task that are its own fault: never retried.
+    # Finisher of a task that are its own fault: never retried.
     INPUT_BLOCKED = "input_blocked"
     INPUT_UNAVAILABLE = "input_unavailable"
     INPUT_TOO_LARGE = "input_too_large"
@@ -31,14 +31,14 @@ class ErrorCode(StrEnum):
     MODEL_UNUSABLE = "model_unusable"
     NO_SPACE_FOR_MODEL = "no_space_for_model"
     WRONG_MODEL = "wrong_model"
-    WEBUI_REJECTED = "webui_rejected"
-    WEBUI_ERROR = "webui_error"
+    ENGINE_REJECTED = "engine_rejected"
+    ENGINE_ERROR = "engine_error"
     OUT_OF_MEMORY = "out_of_memory"
     INFERENCE_TIMEOUT = "inference_timeout"
     NO_IMAGES = "no_images"
 
-    # Passing faults: an outcome only when the tries are spent.
-    WEBUI_UNAVAILABLE = "webui_unavailable"
+    # Passing faults: an outcome only when the attempts are spent.
+    ENGINE_UNAVAILABLE = "engine_unavailable"
     AWS_UNAVAILABLE = "aws_unavailable"
     TASK_ABANDONED = "task_abandoned"
     TASK_EXPIRED = "task_expired"
@@ -96,7 +96,7 @@ class BadMessage(Exception):
         self.raw = raw
 
 
-class TaskFailed(Exception):
+class PermanentError(Exception):
     """End a task by its own fault: never retried.
 
     `response` is Web UI's answer where there is one; it is cut to a bounded size when stored.
@@ -109,8 +109,8 @@ class TaskFailed(Exception):
         self.response = response
 
 
-class PassingFault(Exception):
-    """Say that a task met something that passes: it goes back to its queue until its tries are spent."""
+class RetryableError(Exception):
+    """Say that a task met something that passes: it goes back to its queue until its attempts are spent."""
 
     def __init__(self, code: ErrorCode, message: str, *, response: Any = None) -> None:
         super().__init__(message)

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-ATTEMPT_METADATA: Final = "attempt"
-"""The S3 metadata of every object stored for a task: which attempt's it is."""
+SUBMISSION_METADATA: Final = "submission_id"
+"""The S3 metadata of every object stored for a task: which submission's it is."""
 
 ARCHIVE_PREFIX: Final = "dead-letters/"
-"""In the large-task bucket: what buried messages lie under."""
+"""In the large-task bucket: what dead-lettered messages lie under."""
 
 _TAIL: Final = re.compile(r"(-(\d+|grid)\.[a-z0-9]+|\.out)")
 
@@ -50,13 +50,13 @@ class OutputKeys:
         return f"{self.folder}/{self.id}-{fence}"
 
 
-def content_key(task_id: str, attempt: str) -> str:
+def content_key(task_id: str, submission_id: str) -> str:
     """Return the key, in the large-task bucket, of content that SNS cannot carry."""
-    return f"content/{task_id}/{attempt}.json"
+    return f"content/{task_id}/{submission_id}.json"
 
 
 def archive_key(day: str, runtime: str, message_id: str) -> str:
-    """Return the key, in the large-task bucket, of a buried message; `day` is `YYYY-MM-DD`."""
+    """Return the key, in the large-task bucket, of a dead-lettered message; `day` is `YYYY-MM-DD`."""
     return f"{ARCHIVE_PREFIX}{day}/{runtime}/{message_id}.json"
 
 

@@ -17,9 +17,9 @@ LARGE_CONTENT_DAYS: Final = 2 * QUEUE_RETENTION_DAYS + 7
 """A message's content must outlive the queue, then the dead-letter queue, and leave a week to redrive."""
 
 MAX_RECEIVE_COUNT: Final = 20
-"""The net below `MAX_TRIES`: receptions given back unclaimed count here too, so it stays well above."""
+"""The net below `MAX_ATTEMPTS`: receptions given back unclaimed count here too, so it stays well above."""
 
-MAX_TRIES: Final = 5
+MAX_ATTEMPTS: Final = 5
 """How often a task is claimed before a passing fault becomes its outcome (design, section 3)."""
 
 ROW_DAYS: Final = 30

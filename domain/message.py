@@ -14,10 +14,10 @@ from domain.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Carry one attempt of one task. With `content_ref` the task's content is empty and lies in S3."""
+    """Carry one submission of one task. With `content_ref` the task's content is empty and lies in S3."""
 
     task: Task
-    attempt: str
+    submission_id: str
     submitted_at: str
     content_ref: str | None = None
     trace: str | None = None
@@ -31,7 +31,7 @@ class Message:
             "tasktype": self.task.tasktype.value,
             "prefix": self.task.prefix,
             "context": self.task.context,
-            "attempt": self.attempt,
+            "submission_id": self.submission_id,
             "submitted_at": self.submitted_at,
             "api_version": self.task.api_version,
         }
@@ -77,7 +77,7 @@ class Message:
             raise ValueError(f"{faults[0].path}: {faults[0].message}")
         if not isinstance(content, dict) and not (content is None and _is_text(content_ref)):
             raise ValueError("neither content nor content_ref")
-        for name in ("runtime", "attempt", "submitted_at"):
+        for name in ("runtime", "submission_id", "submitted_at"):
             if not _is_text(metadata.get(name)):
                 raise ValueError(f"no {name}")
         task = Task(
@@ -92,7 +92,7 @@ class Message:
         )
         return cls(
             task=task,
-            attempt=metadata["attempt"],
+            submission_id=metadata["submission_id"],
             # As our own clock writes it: rows are sorted by this text, whoever published.
             submitted_at=iso(parse(metadata["submitted_at"])),
             content_ref=None if isinstance(content, dict) else content_ref,

@@ -58,13 +58,15 @@ def _seconds(name: str, about: str) -> Metric:
 # --- the API, the sweep, the dead letters' Lambda -------------------------------------------------
 
 ACCEPTED: Final = _count(
-    "TasksAccepted", "new tasks and new attempts; a repeated submit is not counted again"
+    "TasksAccepted", "new tasks and new submissions; a repeated submit is not counted again"
 )
 REJECTED: Final = _count("TasksRejected", "submits that the API refused, by code", (CODE,))
 SWEPT: Final = _count(
-    "TasksSwept", "tasks that the sweep republished, expired or told", (), (RUNTIME, ACTION)
+    "TasksSwept", "tasks that the sweep republished, expired or notified", (), (RUNTIME, ACTION)
 )
-BURIED: Final = _count("MessagesBuried", "messages that ended in a dead-letter queue", (), (RUNTIME,))
+DEAD_LETTERED: Final = _count(
+    "MessagesDeadLettered", "messages that ended in a dead-letter queue", (), (RUNTIME,)
+)
 
 # --- the consumer: at the end of each task --------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 from domain.clock import iso, later
 from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, equals
 from domain.errors import ErrorCode
-from domain.limits import MAX_TRIES, QUEUE_RETENTION_DAYS, RESUBMIT_SECONDS, ROW_DAYS
+from domain.limits import MAX_ATTEMPTS, QUEUE_RETENTION_DAYS, RESUBMIT_SECONDS, ROW_DAYS
 from domain.message import Message
 from domain.row import ACTIVE, Row, Status
 from domain.transition import Transition
@@ -19,7 +19,7 @@ from domain.transition import Transition
 WORKERS_OWN = ("worker", "lease_until")
 """What a worker leaves behind when it lets go of a row."""
 
-OWED = ("owed", "owed_since")
+PENDING = ("pending_runtime", "pending_since")
 """Present while a message or a callback is yet to be sent."""
 
 
@@ -31,27 +31,27 @@ def _status(runtime: str, status: Status) -> dict[str, Any]:
 def _owed(runtime: str, since: str) -> dict[str, Any]:
     # From submit to published and from the outcome to its callback: a sparse index over it shows the sweep
     # what nobody did.
-    return {"owed": runtime, "owed_since": since}
+    return {"pending_runtime": runtime, "pending_since": since}
 
 
-def _active(attempt: str) -> tuple[Condition, ...]:
-    return (equals("attempt", attempt), OneOf("status", tuple(s.value for s in ACTIVE)))
+def _active(submission_id: str) -> tuple[Condition, ...]:
+    return (equals("submission_id", submission_id), OneOf("status", tuple(s.value for s in ACTIVE)))
 
 
 def _held(row: Row) -> tuple[Condition, ...]:
     """Hold only for the worker whose fence the row carries, and only before the outcome."""
-    return (*_active(row.attempt), equals("fence", row.fence))
+    return (*_active(row.submission_id), equals("fence", row.fence))
 
 
 def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
-    """Return the row of a fresh attempt, with the message in it until it is finished.
+    """Return the row of a fresh submission, with the message in it until it is finished.
 
     `digest` is that of the task with its whole content: the message may hold a reference instead.
     """
     task = message.task
     item: dict[str, Any] = {
         "id": task.id,
-        "attempt": message.attempt,
+        "submission_id": message.submission_id,
         "runtime": task.runtime,
         "tasktype": task.tasktype.value,
         "prefix": task.prefix,
@@ -61,7 +61,7 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
         "submitted_at": message.submitted_at,
         "submitted_at_id": f"{message.submitted_at}#{task.id}",
         "progress": 0,
-        "tries": 0,
+        "attempts": 0,
         "message": message.encode(),
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
     }
@@ -76,14 +76,14 @@ def submit(item: Mapping[str, Any]) -> Transition:
 
 
 def resubmit(item: Mapping[str, Any], previous: Row) -> Transition:
-    """Replace a finished row by a new attempt; only once its callback was sent, or it would be lost.
+    """Replace a finished row by a new submission; only once its callback was sent, or it would be lost.
 
     Only finished rows are ever told, and a told row stays told until it is replaced: that it is still the
-    attempt of `previous` says all.
+    submission of `previous` says all.
     """
-    if not previous.told:
-        raise ValueError("an attempt is replaced only after its callback was sent")
-    return Transition("resubmit", (equals("attempt", previous.attempt),), set=item, replace=True)
+    if not previous.notified:
+        raise ValueError("a submission is replaced only after its callback was sent")
+    return Transition("resubmit", (equals("submission_id", previous.submission_id),), set=item, replace=True)
 
 
 def mark_published(row: Row, now: datetime) -> Transition:
@@ -91,26 +91,28 @@ def mark_published(row: Row, now: datetime) -> Transition:
 
     Only while the task is active: a finished one owes its callback, and a late note would hide that.
     """
-    return Transition("mark_published", _active(row.attempt), set={"published_at": iso(now)}, remove=OWED)
+    return Transition(
+        "mark_published", _active(row.submission_id), set={"published_at": iso(now)}, remove=PENDING
+    )
 
 
 def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -> Transition:
-    """Take the lease: no one else may hold a live one, tries must be left, the fence be new to the row.
+    """Take the lease: no one else may hold a live one, attempts must be left, the fence be new to the row.
 
     The row goes back to `queued`, whatever the worker before had made of it.
     """
     return Transition(
         "claim",
         (
-            *_active(row.attempt),
+            *_active(row.submission_id),
             AnyOf((Absent("lease_until"), Below("lease_until", iso(now)))),
-            Below("tries", MAX_TRIES),
+            Below("attempts", MAX_ATTEMPTS),
             Lacks("fences", fence),
         ),
         set={"worker": worker, "fence": fence, "lease_until": later(now, seconds), "progress": 0}
         | _status(row.runtime, Status.QUEUED),
         remove=("started_at",),
-        add={"tries": 1},
+        add={"attempts": 1},
         unite={"fences": fence},
     )
 
@@ -139,7 +141,7 @@ def start(row: Row, *, seconds: float, now: datetime) -> Transition:
     return Transition(
         "start",
         (
-            equals("attempt", row.attempt),
+            equals("submission_id", row.submission_id),
             equals("fence", row.fence),
             equals("status", Status.QUEUED.value),
             Absent("cancel_requested"),
@@ -149,17 +151,17 @@ def start(row: Row, *, seconds: float, now: datetime) -> Transition:
     )
 
 
-def give_back(row: Row, *, spend_try: bool, met: Mapping[str, str] | None = None) -> Transition:
+def release(row: Row, *, count_attempt: bool, met: Mapping[str, str] | None = None) -> Transition:
     """Let go of the task for another worker; a cancel that was asked for is finished instead.
 
     `met` is the passing fault (code, message): the row keeps the last one.
     """
     return Transition(
-        "give_back",
+        "release",
         (*_held(row), Absent("cancel_requested")),
         set={"progress": 0} | ({"met": dict(met)} if met else {}) | _status(row.runtime, Status.QUEUED),
         remove=(*WORKERS_OWN, "fence", "started_at"),
-        add={} if spend_try else {"tries": -1},
+        add={} if count_attempt else {"attempts": -1},
     )
 
 
@@ -205,17 +207,17 @@ def _final(
     )
 
 
-def tell(row: Row, now: datetime) -> Transition:
+def notify(row: Row, now: datetime) -> Transition:
     """Note that the callback of a finished row was sent; publishing comes first: it may be sent twice."""
-    conditions = (equals("attempt", row.attempt), Absent("told_at"))
-    return Transition("tell", conditions, set={"told_at": iso(now)}, remove=OWED)
+    conditions = (equals("submission_id", row.submission_id), Absent("notified_at"))
+    return Transition("notify", conditions, set={"notified_at": iso(now)}, remove=PENDING)
 
 
 def cancel_queued(row: Row, now: datetime) -> Transition:
     """Cancel a task that no GPU has; a worker that prepares it finds out by its next write."""
     return _final(
         "cancel_queued",
-        (equals("attempt", row.attempt), equals("status", Status.QUEUED.value)),
+        (equals("submission_id", row.submission_id), equals("status", Status.QUEUED.value)),
         row,
         Status.CANCELLED,
         now=now,
@@ -227,7 +229,7 @@ def request_cancel(row: Row, now: datetime) -> Transition:
     """Ask the worker to stop; its heartbeat's write brings the request back."""
     return Transition(
         "request_cancel",
-        (equals("attempt", row.attempt), equals("status", Status.RUNNING.value)),
+        (equals("submission_id", row.submission_id), equals("status", Status.RUNNING.value)),
         set={"cancel_requested": iso(now)},
     )
 
@@ -236,7 +238,7 @@ def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transi
     """End a task that no worker will finish: nobody may hold a live lease. `code` cancelled: as cancelled."""
     return _final(
         "abandon",
-        (*_active(row.attempt), AnyOf((Absent("lease_until"), Below("lease_until", iso(now))))),
+        (*_active(row.submission_id), AnyOf((Absent("lease_until"), Below("lease_until", iso(now))))),
         row,
         Status.CANCELLED if code is ErrorCode.CANCELLED else Status.FAILED,
         now=now,

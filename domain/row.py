@@ -39,9 +39,9 @@ class Row:
         return str(self.item["id"])
 
     @property
-    def attempt(self) -> str:
+    def submission_id(self) -> str:
         """Return the random name of the accepted submit."""
-        return str(self.item["attempt"])
+        return str(self.item["submission_id"])
 
     @property
     def status(self) -> Status:
@@ -60,27 +60,27 @@ class Row:
 
     @property
     def fences(self) -> frozenset[str]:
-        """Return every fence that this attempt has drawn."""
+        """Return every fence that this submission has drawn."""
         return frozenset(self.item.get("fences") or ())
 
     @property
-    def litter(self) -> frozenset[str]:
+    def orphans(self) -> frozenset[str]:
         """Return the fences under which objects may lie that a finished row does not name.
 
-        Whoever tells the outcome first deletes them, but for `images` and `output`: once `told_at` stands,
-        the id may be submitted again and nobody remembers this attempt's fences.
+        Delete them before the final callback, but for `images` and `output`: once `notified_at` is set,
+        the id may be submitted again and nobody remembers this submission's fences.
         """
         return self.fences - ({self.fence} if self.status is Status.COMPLETED else set())
 
     @property
-    def tries(self) -> int:
+    def attempts(self) -> int:
         """Return how often the task was claimed and not given back unspent."""
-        return int(self.item.get("tries") or 0)
+        return int(self.item.get("attempts") or 0)
 
     @property
-    def told(self) -> bool:
+    def notified(self) -> bool:
         """Tell whether the final callback was sent."""
-        return self.text("told_at") is not None
+        return self.text("notified_at") is not None
 
     @property
     def cancel_requested(self) -> bool:
@@ -98,7 +98,7 @@ class Row:
         return value if isinstance(value, str) else None
 
 
-def draw_attempt() -> str:
+def draw_submission_id() -> str:
     """Return a fresh random name for an accepted submit."""
     return secrets.token_hex(8)
 

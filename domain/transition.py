@@ -51,7 +51,7 @@ class Transition:
             condition.holds(item)
             for condition in self.conditions
             if isinstance(condition, OneOf)
-            and condition.attribute in ("attempt", "fence")
+            and condition.attribute in ("submission_id", "fence")
             and condition.attribute not in touched
         )
         return (

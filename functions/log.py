@@ -18,7 +18,7 @@ logger = Logger()
 
 def about(row: Row) -> dict[str, str]:
     """Return the fields by which a task is found in the logs of all its parts."""
-    return {"task_id": row.id, "attempt": row.attempt, "runtime": row.runtime}
+    return {"task_id": row.id, "submission_id": row.submission_id, "runtime": row.runtime}
 
 
 def about_error(error: BaseException) -> dict[str, Any]:

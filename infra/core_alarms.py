@@ -24,8 +24,8 @@ class CoreAlarms(Construct):
         self.alarms: list[cloudwatch.Alarm] = []
         name = core.settings.stack_name
         self._add(
-            "MessagesBuried",
-            metric=own_metric(name, m.BURIED, "Sum"),
+            "MessagesDeadLettered",
+            metric=own_metric(name, m.DEAD_LETTERED, "Sum"),
             about="Messages ended in a dead-letter queue; their tasks failed with task_abandoned.",
         )
         self._add(

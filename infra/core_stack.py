@@ -166,7 +166,7 @@ class CoreStack(cdk.Stack):
         return function
 
     def _allow_clearing(self, function: Function) -> None:
-        """Let whoever tells an outcome delete what losing workers stored (`adapters.litter`)."""
+        """Let whoever tells an outcome delete what losing workers stored (`adapters.orphans`)."""
         function.allow("s3:GetObject", "s3:DeleteObject", on=self.output.arn_for_objects("*"))
         function.allow("s3:ListBucket", on=self.output.bucket_arn)
 

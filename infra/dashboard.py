@@ -132,7 +132,7 @@ class Dashboard(Construct):
         self._row(
             self._graph("Failed, by runtime and code", self._search(m.FAILURES, m.RUNTIME, m.CODE)),
             self._graph("Tried again", *self._sums(m.RETRIED)),
-            self._graph("Buried", self._search(m.BURIED, m.RUNTIME)),
+            self._graph("Buried", self._search(m.DEAD_LETTERED, m.RUNTIME)),
             self._graph(
                 "Found by the sweep, and workers replaced",
                 self._search(m.SWEPT, m.RUNTIME, m.ACTION),

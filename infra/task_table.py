@@ -6,14 +6,14 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from adapters.listing import BY_RUNTIME_STATUS, OWED
+from adapters.listing import BY_RUNTIME_STATUS, PENDING
 
 # What a list shows. Neither progress nor lease: a heartbeat would then be written twice.
 _LISTED: Final = [
     "status",
     "runtime",
     "tasktype",
-    "attempt",
+    "submission_id",
     "submitted_at",
     "published_at",
     "started_at",
@@ -47,13 +47,13 @@ class TaskTable(Construct):
         )
         # Sparse: a row is in it from submit to published and from outcome to callback, most for milliseconds.
         self.table.add_global_secondary_index(
-            index_name=OWED,
-            partition_key=dynamodb.Attribute(name="owed", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="owed_since", type=dynamodb.AttributeType.STRING),
+            index_name=PENDING,
+            partition_key=dynamodb.Attribute(name="pending_runtime", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="pending_since", type=dynamodb.AttributeType.STRING),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 
     @property
     def index_arns(self) -> list[str]:
         """The indexes, as a policy names them."""
-        return [f"{self.table.table_arn}/index/{name}" for name in (BY_RUNTIME_STATUS, OWED)]
+        return [f"{self.table.table_arn}/index/{name}" for name in (BY_RUNTIME_STATUS, PENDING)]

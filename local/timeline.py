@@ -13,7 +13,7 @@ STAGES = {
     "queued": "published_at",
     "running": "started_at",
     "stored": "finished_at",
-    "told": "told_at",
+    "told": "notified_at",
 }
 
 

@@ -1,4 +1,4 @@
-"""Send buried tasks on their way again: `python -m tools.redrive --help`; docs/operations.md says when."""
+"""Submit dead-lettered tasks again: `python -m tools.redrive --help`; docs/operations.md says when."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from domain.errors import BadMessage
 from domain.keys import split_s3_uri
 from domain.message import Message
 from domain.protocol import mark_published, new_row, resubmit, submit
-from domain.row import Row, Status, draw_attempt
+from domain.row import Row, Status, draw_submission_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Found:
 
 
 class Redrive:
-    """Make new attempts of buried tasks.
+    """Make new submissions of dead-lettered tasks.
 
     Publishing the kept message as it is would do nothing: its row has its outcome, and a consumer drops what
-    comes for a finished row. So the task is submitted again, as a new attempt with new object names.
+    comes for a finished row. So the task is submitted again, as a new submission with new object names.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Redrive:
         if message is None:
             return found.why_not
         moment = self._clock()
-        again = replace(message, attempt=draw_attempt(), submitted_at=iso(moment))
+        again = replace(message, submission_id=draw_submission_id(), submitted_at=iso(moment))
         digest = (row.text("digest") if row else None) or message.task.digest
         item = new_row(again, digest=digest, now=moment)
         written = self._table.write(message.task.id, resubmit(item, row) if row else submit(item))
@@ -80,11 +80,11 @@ class Redrive:
 
     def _why_not(self, message: Message, row: Row | None) -> str | None:
         if row is not None:
-            if row.attempt != message.attempt:
+            if row.submission_id != message.submission_id:
                 return "its id was used again since (a redrive, too, does that)"
             if row.status is not Status.FAILED:
                 return f"it is {row.status.value}"
-            if not row.told:
+            if not row.notified:
                 return "its caller was not told yet; try again in a few minutes"
         if message.content_ref is not None and not self._exists(message.content_ref):
             return "its content is not there any more"
@@ -136,7 +136,7 @@ def report(redrive: Redrive, all_found: Iterable[Found], *, go: bool) -> tuple[i
 def main(
     stack: Annotated[str, typer.Option(help="The core stack's name: `stackName` in config.yaml.")],
     day: Annotated[
-        str | None, typer.Option(help="The day they were buried, YYYY-MM-DD; today in UTC.")
+        str | None, typer.Option(help="The day they were dead-lettered, YYYY-MM-DD; today in UTC.")
     ] = None,
     runtime: Annotated[str | None, typer.Option(help="Only this runtime's.")] = None,
     message: Annotated[
@@ -147,7 +147,7 @@ def main(
         bool, typer.Option("--go", help="Do it; without this, only say what would be done.")
     ] = False,
 ) -> None:
-    """Submit buried tasks again, as new attempts; without --go nothing is changed."""
+    """Submit dead-lettered tasks again, as new submissions; without --go nothing is changed."""
     redrive = wire(stack)
     day = day or datetime.now(UTC).date().isoformat()
     sent, left = report(redrive, redrive.find(day=day, runtime=runtime, message_id=message), go=go)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from container.consumer.composition import wire
-from container.consumer.engines.gpu import ReplaceWebUi
+from container.consumer.engines.gpu import ReplaceEngine
 from container.consumer.engines.sdwebui.models.wiring import BadModelDir
-from container.consumer.lifecycle.job import Held
-from container.consumer.liveness.shutdown import REPLACE_WEBUI, Departure
+from container.consumer.lifecycle.job import Job
+from container.consumer.liveness.shutdown import REPLACE_WEBUI, GracefulShutdown
 from container.consumer.model_store import sync
 from container.consumer.scheduling.loop import Worker
 from container.consumer.settings import BadSettings, read_settings
@@ -37,14 +37,14 @@ def main() -> int:
         print(f"consumer: {bad}", file=sys.stderr)  # noqa: T201 - one line for a person
         return 2
 
-    def give_back(held: Held) -> None:
-        parts.outcomes.give_back(held, spend_try=False)
+    def release(job: Job) -> None:
+        parts.outcomes.release(job, count_attempt=False)
 
     def give_all_back() -> list[Callable[[], None]]:
-        return [parts.window.give_back, *(partial(give_back, held) for held in parts.heartbeat.held())]
+        return [parts.window.release, *(partial(release, job) for job in parts.heartbeat.jobs())]
 
     replaced = parts.outcomes.measures.replaced
-    departure = Departure(
+    departure = GracefulShutdown(
         parts.gpu,
         parts.pace,
         leave_seconds=settings.leave_seconds,
@@ -55,7 +55,7 @@ def main() -> int:
     log.info("consumer started")
     try:
         Worker(parts, departure.leaving).run()
-    except ReplaceWebUi as order:
+    except ReplaceEngine as order:
         replaced(str(order))
         log.error("SD Web UI must be replaced", extra={"reason": str(order)})  # noqa: TRY400 - no fault of ours
         return REPLACE_WEBUI

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import boto3
 from botocore.config import Config
 
-from adapters.litter import Litter
+from adapters.orphans import OrphanCleaner
 from adapters.results import Results
 from adapters.table import Table
 from container.consumer.engines.gpu import Gpu
@@ -16,8 +16,8 @@ from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.health import Health
 from container.consumer.engines.sdwebui.models.wiring import wire_models
 from container.consumer.inputs.fetch import Links
-from container.consumer.lifecycle.claim import Intake
-from container.consumer.lifecycle.finish import Outcomes
+from container.consumer.lifecycle.claim import Claimer
+from container.consumer.lifecycle.finish import Finisher
 from container.consumer.lifecycle.linked_inputs import LinkedInputs
 from container.consumer.lifecycle.outputs import Store
 from container.consumer.lifecycle.prepare import Preparation
@@ -26,12 +26,12 @@ from container.consumer.liveness.scale_in_protection import Protection
 from container.consumer.parts import Parts
 from container.consumer.ports import State
 from container.consumer.queue import SqsQueue
-from container.consumer.scheduling.batching import Window
-from container.consumer.scheduling.duration import Pace
-from container.consumer.scheduling.registry import RollCall
+from container.consumer.scheduling.batching import CheckpointBatcher
+from container.consumer.scheduling.duration import DurationEstimator
+from container.consumer.scheduling.registry import WorkerRegistry
 from container.consumer.settings import Settings
-from container.consumer.telemetry.task_metrics import Measures
-from container.consumer.telemetry.worker_metrics import Pulse
+from container.consumer.telemetry.task_metrics import TaskMetrics
+from container.consumer.telemetry.worker_metrics import WorkerMetrics
 from container.consumer.telemetry.xray import Tracer
 from container.consumer.unrecorded import Unrecorded
 from domain.routing import Runtime
@@ -39,7 +39,7 @@ from domain.routing import Runtime
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
 ATTEMPTS = 5
-"""What botocore tries before a stage sees an error; the lease is renewed beside it."""
+"""What botocore attempts before a stage sees an error; the lease is renewed beside it."""
 
 
 class Clients(Protocol):
@@ -68,11 +68,11 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
     )
     worker = _worker_name()
     roll_call = (
-        RollCall(dynamodb, settings.task_table, runtime=settings.runtime_name, worker=worker)
+        WorkerRegistry(dynamodb, settings.task_table, runtime=settings.runtime_name, worker=worker)
         if table and settings.dynamic_model
         else None
     )
-    window = Window(
+    window = CheckpointBatcher(
         queue,
         size=settings.model_window if settings.dynamic_model else 1,
         max_overtakes=settings.max_overtakes,
@@ -89,15 +89,15 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
     webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
     models = wire_models(settings, webui, dynamic=settings.dynamic_model)
     store = Store(s3, settings.output_bucket, state)
-    litter = Litter(s3, settings.output_bucket)
-    measures = Measures(
+    orphans = OrphanCleaner(s3, settings.output_bucket)
+    measures = TaskMetrics(
         settings.metrics_namespace,
         settings.runtime_name,
         tracer=Tracer(client("xray", config=config)) if settings.tracing else None,
     )
     window.gpu = measures.gpu
-    outcomes = Outcomes(queue, state, callbacks, store, litter, settings.retry_delay_seconds, measures)
-    pace = Pace()
+    outcomes = Finisher(queue, state, callbacks, store, orphans, settings.retry_delay_seconds, measures)
+    pace = DurationEstimator()
     gpu = Gpu(webui, models, pace, clock=measures.gpu)
     heartbeat = Heartbeat(
         queue,
@@ -108,7 +108,7 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
         waiting=window.deliveries,
         at_work=at_work,
     )
-    protection = Protection(settings.ecs_agent_uri, busy=lambda: bool(heartbeat.held()))
+    protection = Protection(settings.ecs_agent_uri, busy=lambda: bool(heartbeat.jobs()))
     return Parts(
         webui=webui,
         gpu=gpu,
@@ -116,7 +116,7 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
         protection=protection,
         pace=pace,
         window=window,
-        intake=Intake(
+        intake=Claimer(
             window,
             queue,
             state,
@@ -155,7 +155,7 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
         callbacks=callbacks,
         lease_seconds=settings.visibility_seconds,
         prefetch=settings.prefetch,
-        pulse=Pulse(measures, webui, seconds=settings.metrics_seconds),
+        pulse=WorkerMetrics(measures, webui, seconds=settings.metrics_seconds),
         notify_running=settings.notify_running,
     )
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from container.consumer.engines.gpu import Gpu
 from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.health import Health
-from container.consumer.lifecycle.claim import Intake
-from container.consumer.lifecycle.finish import Outcomes
+from container.consumer.lifecycle.claim import Claimer
+from container.consumer.lifecycle.finish import Finisher
 from container.consumer.lifecycle.outputs import Store
 from container.consumer.lifecycle.prepare import Preparation
 from container.consumer.liveness.heartbeat import Heartbeat
 from container.consumer.liveness.scale_in_protection import Protection
 from container.consumer.ports import Callbacks, State
-from container.consumer.scheduling.batching import Window
-from container.consumer.scheduling.duration import Pace
-from container.consumer.telemetry.worker_metrics import Pulse
+from container.consumer.scheduling.batching import CheckpointBatcher
+from container.consumer.scheduling.duration import DurationEstimator
+from container.consumer.telemetry.worker_metrics import WorkerMetrics
 
 
 @dataclass(slots=True)
@@ -25,16 +25,16 @@ class Parts:
     gpu: Gpu
     health: Health
     protection: Protection
-    pace: Pace
-    window: Window
-    intake: Intake
+    pace: DurationEstimator
+    window: CheckpointBatcher
+    intake: Claimer
     preparation: Preparation
     store: Store
-    outcomes: Outcomes
+    outcomes: Finisher
     heartbeat: Heartbeat
     state: State
     callbacks: Callbacks
     lease_seconds: int
     prefetch: int
-    pulse: Pulse
+    pulse: WorkerMetrics
     notify_running: bool = False

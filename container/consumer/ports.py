@@ -28,7 +28,7 @@ class Queue(Protocol):
     def extend(self, deliveries: Sequence[Delivery], seconds: int) -> None:
         """Keep messages invisible for `seconds` more."""
 
-    def give_back(self, delivery: Delivery, seconds: int) -> None:
+    def release(self, delivery: Delivery, seconds: int) -> None:
         """Make a message visible again after `seconds`."""
 
     def delete(self, delivery: Delivery) -> None:
@@ -37,7 +37,7 @@ class Queue(Protocol):
     def backlog(self) -> int:
         """Return about how many messages wait."""
 
-    def bury(self, delivery: Delivery) -> None:
+    def dead_letter(self, delivery: Delivery) -> None:
         """Move a message that is not ours to the dead-letter queue, body and all."""
 
 
@@ -67,7 +67,7 @@ class Models(Protocol):
 class Callbacks(Protocol):
     """Tell callers about their tasks."""
 
-    def tell(self, row: Row) -> None:
+    def notify(self, row: Row) -> None:
         """Send the final callback and note it."""
 
     def publish(self, row: Row) -> None:

@@ -67,7 +67,7 @@ class SqsQueue:
                 ],
             )
 
-    def give_back(self, delivery: Delivery, seconds: int) -> None:
+    def release(self, delivery: Delivery, seconds: int) -> None:
         """Make a message visible again after `seconds`."""
         self.extend([delivery], seconds)
 
@@ -81,7 +81,7 @@ class SqsQueue:
         answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
         return int(answer["Attributes"][name])
 
-    def bury(self, delivery: Delivery) -> None:
+    def dead_letter(self, delivery: Delivery) -> None:
         """Move a message to the dead-letter queue with its body, at once; without one, leave it to SQS."""
         if self._dead_letter_url is None:
             return

@@ -64,7 +64,7 @@ def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]
         "progress": row.item.get("progress") or 0,
         "published_at": row.text("published_at"),
         "cancel_requested": row.text("cancel_requested"),
-        "tries": row.tries,
+        "attempts": row.attempts,
         "context": row.item.get("context"),
         "output_location": row.keys.location(bucket),
         "images": [made.get(image) for image in row.item.get("images") or []],

@@ -47,6 +47,6 @@ class Cancel:
     def _tell(self, row: Row) -> None:
         """Send the callback; if that fails now, the task is cancelled all the same and the sweep tells."""
         try:
-            self._results.tell(row)
+            self._results.notify(row)
         except (BotoCoreError, ClientError) as error:
             logger.error("the outcome was not told", extra={**about(row), **about_error(error)})

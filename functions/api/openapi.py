@@ -39,8 +39,8 @@ def _about(allowed: Limits) -> str:
         f"prompt has at most {allowed.prompt_characters} characters. Refused, with their paths, are settings "
         "beyond those that shape a task's own images, paths on the worker, and scripts that go around these "
         "limits or that the runtime does not list.\n\nA task that no worker took in "
-        f"{limits.QUEUE_RETENTION_DAYS} days fails; a passing fault is tried {limits.MAX_TRIES} times; what "
-        f"became of a task is known for {limits.ROW_DAYS} days."
+        f"{limits.QUEUE_RETENTION_DAYS} days fails; a passing error is tried {limits.MAX_ATTEMPTS} times; "
+        f"what became of a task is known for {limits.ROW_DAYS} days."
     )
 
 

@@ -187,7 +187,7 @@ def _answers() -> dict[str, Schema]:
         "progress": {"type": "number", "minimum": 0, "maximum": 1},
         "published_at": nullable(TIME),
         "cancel_requested": nullable(TIME),
-        "tries": {"type": "integer", "minimum": 0, "maximum": limits.MAX_TRIES},
+        "attempts": {"type": "integer", "minimum": 0, "maximum": limits.MAX_ATTEMPTS},
         "context": {"description": "As it was submitted."},
         "output_location": S3_LINK,
         "images": {"type": "array", "items": ref("Presigned")},

@@ -13,7 +13,7 @@ from domain.limits import API_TIMEOUT_SECONDS
 from domain.message import Message
 from domain.metrics import ACCEPTED
 from domain.protocol import answers_resubmission, new_row, resubmit, submit
-from domain.row import Row, Status, draw_attempt
+from domain.row import Row, Status, draw_submission_id
 from domain.task import Task
 from functions.api.refusals import changes_too_fast, id_is_active
 from functions.log import about, logger
@@ -64,9 +64,9 @@ class Submit:
                     return self._again(row)
                 if not row.status.final:
                     raise id_is_active(row)
-                if not row.told:
-                    # A new attempt replaces the row, and with it the only record of this callback.
-                    self._results.tell(row)
+                if not row.notified:
+                    # A new submission replaces the row, and with it the only record of this callback.
+                    self._results.notify(row)
                     row = self._table.get(task.id)
                     continue
             light = light or self._message(task, trace)
@@ -81,7 +81,7 @@ class Submit:
 
     def _message(self, task: Task, trace: str | None) -> Message:
         submitted_at = iso(self._clock())
-        return self._tasks.lighten(Message(task, draw_attempt(), submitted_at, trace=trace))
+        return self._tasks.lighten(Message(task, draw_submission_id(), submitted_at, trace=trace))
 
     def _again(self, row: Row) -> Accepted:
         """Answer a retry; publish for a submit that died between its row and its message."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from adapters.listing import Listing
-from adapters.litter import Litter
+from adapters.orphans import OrphanCleaner
 from adapters.queues import depth
 from adapters.results import Results
 from adapters.table import Table
@@ -30,8 +30,8 @@ def services(
 ) -> Services:
     """Return what the routes call, over these boto3 clients."""
     table = Table(dynamodb, environment.task_table)
-    litter = Litter(s3, environment.output_bucket)
-    results = Results(sns, environment.result_topic_arn, table, litter)
+    orphans = OrphanCleaner(s3, environment.output_bucket)
+    results = Results(sns, environment.result_topic_arn, table, orphans)
     tasks = Tasks(sns, s3, topic_arn=environment.task_topic_arn, bucket=environment.task_bucket)
     return Services(
         environment=environment,

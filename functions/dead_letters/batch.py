@@ -3,42 +3,42 @@
 from collections.abc import Callable
 from typing import Any
 
-from functions.dead_letters.bury import Letter
+from functions.dead_letters.dead_letter import DeadLetter
 from functions.log import about_error, logger
 
 
 def settle_batch(
     event: dict[str, Any],
-    bury: Callable[[Letter], bool],
+    dead_letter: Callable[[DeadLetter], bool],
     time_is_left: Callable[[], bool],
 ) -> dict[str, Any]:
     """Return Lambda's partial batch answer; a fault with one message is no other's."""
     back: list[dict[str, str]] = []
     for record in event["Records"]:
-        if not (time_is_left() and _settled(record, bury)):
+        if not (time_is_left() and _settled(record, dead_letter)):
             back.append({"itemIdentifier": record["messageId"]})  # noqa: PERF401 - one thing at a time
     logger.info("emptied", extra={"messages": len(event["Records"]), "back": len(back)})
     return {"batchItemFailures": back}
 
 
-def _settled(record: dict[str, Any], bury: Callable[[Letter], bool]) -> bool:
+def _settled(record: dict[str, Any], dead_letter: Callable[[DeadLetter], bool]) -> bool:
     letter = _letter(record)
     try:
-        return bury(letter)
+        return dead_letter(letter)
     except Exception as error:  # noqa: BLE001 - whatever it is, this message comes back and the others go on
         facts = {"message_id": letter.id, "queue": letter.queue, **about_error(error)}
-        logger.error("a buried message could not be settled", extra=facts)
+        logger.error("a dead-lettered message could not be settled", extra=facts)
         return False
 
 
-def _letter(record: dict[str, Any]) -> Letter:
+def _letter(record: dict[str, Any]) -> DeadLetter:
     attributes = record.get("messageAttributes") or {}
     system = record.get("attributes") or {}
     # What SNS says of a message that it could not hand to a queue, and how often a queue handed it out.
     facts = {name: str(attributes[name].get("stringValue")) for name in ("ErrorCode",) if name in attributes}
     if "ApproximateReceiveCount" in system:
         facts["received"] = str(system["ApproximateReceiveCount"])
-    return Letter(
+    return DeadLetter(
         id=record["messageId"],
         body=record["body"],
         queue=str(record.get("eventSourceARN", "")).rsplit(":", 1)[-1],

@@ -4,13 +4,13 @@ import os
 from typing import Any, Final
 
 from adapters.archive import Archive
-from adapters.litter import Litter
+from adapters.orphans import OrphanCleaner
 from adapters.results import Results
 from adapters.table import Table
 from domain.clock import now
 from functions.clients import client
 from functions.dead_letters.batch import settle_batch
-from functions.dead_letters.bury import Bury
+from functions.dead_letters.dead_letter import DeadLetterSettler
 from functions.environment import Environment
 
 _RESERVE_MILLISECONDS: Final = 10_000
@@ -19,10 +19,10 @@ _RESERVE_MILLISECONDS: Final = 10_000
 _environment = Environment.read(os.environ)
 _s3, _sns = client("s3"), client("sns")
 _table = Table(client("dynamodb"), _environment.task_table)
-_litter = Litter(_s3, _environment.output_bucket)
-_bury = Bury(
+_orphans = OrphanCleaner(_s3, _environment.output_bucket)
+_settle_letter = DeadLetterSettler(
     table=_table,
-    results=Results(_sns, _environment.result_topic_arn, _table, _litter),
+    results=Results(_sns, _environment.result_topic_arn, _table, _orphans),
     archive=Archive(_s3, _environment.task_bucket),
     clock=now,
     runtimes=frozenset(runtime.name for runtime in _environment.runtimes),
@@ -31,4 +31,6 @@ _bury = Bury(
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Settle a batch; the answer names the messages that stay in their queue."""
-    return settle_batch(event, _bury, lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS)
+    return settle_batch(
+        event, _settle_letter, lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS
+    )

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from adapters.listing import Listing
-from adapters.litter import Litter
+from adapters.orphans import OrphanCleaner
 from adapters.queues import depth
 from adapters.results import Results
 from adapters.table import Table
@@ -25,13 +25,13 @@ _environment = Environment.read(os.environ)
 _dynamodb, _sns, _s3 = client("dynamodb"), client("sns"), client("s3")
 _table = Table(_dynamodb, _environment.task_table)
 _tasks = Tasks(_sns, _s3, topic_arn=_environment.task_topic_arn, bucket=_environment.task_bucket)
-_litter = Litter(_s3, _environment.output_bucket)
+_orphans = OrphanCleaner(_s3, _environment.output_bucket)
 _sweep = Sweep(
     runtimes=_environment.runtimes,
     table=_table,
     listing=Listing(_dynamodb, _environment.task_table),
     publisher=Publisher(table=_table, tasks=_tasks),
-    results=Results(_sns, _environment.result_topic_arn, _table, _litter),
+    results=Results(_sns, _environment.result_topic_arn, _table, _orphans),
     depth=partial(depth, client("sqs")),
     clock=now,
     pause=time.sleep,

@@ -48,7 +48,7 @@ class Report:
 
     republished: int = 0
     expired: int = 0
-    told: int = 0
+    notified: int = 0
     failed: int = 0
     unfinished: bool = False
 
@@ -99,7 +99,7 @@ class Sweep:
 
     def _owed(self, runtime: Runtime) -> Iterator[str]:
         """Yield tasks whose message or callback is owed for longer than a request can last."""
-        return self._listing.owed(runtime.name, before=self._ago(API_TIMEOUT_SECONDS))
+        return self._listing.pending(runtime.name, before=self._ago(API_TIMEOUT_SECONDS))
 
     def _outlived(self, runtime: Runtime) -> Iterator[str]:
         before = self._ago(QUEUE_RETENTION_DAYS * 86400)
@@ -147,9 +147,9 @@ class Sweep:
         if not row.status.final:
             if row.text("published_at") is None:
                 self._publish(row, report)
-        elif not row.told and (row.text("finished_at") or "") < self._ago(UNTOLD_SECONDS):
+        elif not row.notified and (row.text("finished_at") or "") < self._ago(UNTOLD_SECONDS):
             self._tell(row, report)
-            count(SWEPT, **about(row), action="told")
+            count(SWEPT, **about(row), action="notified")
 
     def _publish(self, row: Row, report: Report) -> None:
         if row.status.final or outlived(row, self._clock()):
@@ -176,6 +176,6 @@ class Sweep:
             self._tell(written.row, report)
 
     def _tell(self, row: Row, report: Report) -> None:
-        self._results.tell(row)
-        report.told += 1
-        logger.info("told", extra={**about(row), "status": row.status.value})
+        self._results.notify(row)
+        report.notified += 1
+        logger.info("notified", extra={**about(row), "status": row.status.value})

@@ -70,7 +70,7 @@ def test_a_hostile_task_never_reaches_the_gpu(
     begun = webui.control.stats()["begun"]
     row = run(cloud, webui, task_id, content)
 
-    assert (row.status, row.tries) == (Status.FAILED, 1)
+    assert (row.status, row.attempts) == (Status.FAILED, 1)
     assert row.item["error"]["code"] in (ErrorCode.INVALID_CONTENT, ErrorCode.INPUT_NOT_AN_IMAGE)
     assert webui.control.stats()["begun"] == begun
 

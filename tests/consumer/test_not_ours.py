@@ -9,7 +9,7 @@ from adapters.archive import Archive
 from adapters.results import Results
 from domain.clock import now
 from domain.row import Status
-from functions.dead_letters.bury import Bury, Letter
+from functions.dead_letters.dead_letter import DeadLetter, DeadLetterSettler
 from local.webui.process import StandIn
 from tests.consumer.aws import RUNTIME, Cloud
 from tests.consumer.running import consuming
@@ -20,7 +20,7 @@ METADATA = {
     "tasktype": "text-to-image",
     "prefix": "output",
     "context": None,
-    "attempt": "0123456789abcdef",
+    "submission_id": "0123456789abcdef",
     "submitted_at": "2026-11-22T17:00:00.000Z",
 }
 
@@ -53,16 +53,16 @@ def test_it_ends_archived_with_its_body(cloud: Cloud, webui: StandIn, task_id: s
         assert cloud.outcome(task_id).status is Status.COMPLETED
         cloud.gone()
     assert worker.error is None
-    (buried,) = cloud.take(cloud.dead_letter_url)
-    assert buried == body
+    (letter,) = cloud.take(cloud.dead_letter_url)
+    assert letter == body
     s3 = cloud.client("s3")
-    bury = Bury(
+    dead_letter = DeadLetterSettler(
         table=cloud.table,
         results=Results(cloud.client("sns"), cloud.results_topic, cloud.table),
         archive=Archive(s3, cloud.name),
         clock=now,
     )
-    assert bury(Letter(id="m-1", body=buried, queue="dead", runtime=RUNTIME, facts={}))
+    assert dead_letter(DeadLetter(id="m-1", body=letter, queue="dead", runtime=RUNTIME, facts={}))
     (key,) = cloud.objects("dead-letters/")
     kept = s3.get_object(Bucket=cloud.name, Key=key)["Body"].read().decode()
     assert kept == body

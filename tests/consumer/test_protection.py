@@ -234,5 +234,5 @@ def test_a_worker_that_may_not_be_protected_leaves_tasks_alone(
         cloud.submit(task_id)
         agent.wait([PROTECT])
     assert cloud.left() == (1, 0)
-    assert cloud.row(task_id).tries == 0
+    assert cloud.row(task_id).attempts == 0
     assert cloud.row(task_id).fences == frozenset()

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from container.consumer.engines.sdwebui.faults import MAX_DETAIL, Poisoned, Unsure, fault_of
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from container.consumer.engines.sdwebui.faults import MAX_DETAIL, AmbiguousError, EnginePoisoned, fault_of
+from domain.errors import ErrorCode, PermanentError, RetryableError
 
 RECORDINGS = Path(__file__).parents[1] / "contract" / "recordings"
 
 VERDICTS = {
-    (TaskFailed, ErrorCode.WEBUI_REJECTED): """
+    (PermanentError, ErrorCode.ENGINE_REJECTED): """
         17-invalid-utf8 20-img2img-init-null 20-img2img-missing-init 33-interrogate-unknown-model
         84-a1111mw-init-missing 03-get-on-post-route
     """,
-    (TaskFailed, ErrorCode.WEBUI_ERROR): """
+    (PermanentError, ErrorCode.ENGINE_ERROR): """
         12-txt2img-alwayson-args-dict 12-txt2img-alwayson-args-null 12-txt2img-alwayson-value-null
         15-override-unknown-option 16-batch_size-0 16-hr-latent-ok 16-hr-unknown-upscaler 16-n_iter-0
         16-n_iter-minus1 16-prompt-null 16-refiner-unknown 16-seed-2^70 16-steps-0 16-steps-negative
@@ -31,18 +31,21 @@ VERDICTS = {
         40-options-post-unknown-key 83-webui-error-shape-500 83-webui-failing-task-id
         84-a1111mw-invalid-base64 84-a1111mw-negative-width 84-a1111mw-steps0
     """,
-    (TaskFailed, ErrorCode.OUT_OF_MEMORY): "16-width-10^12",
-    (TaskFailed, ErrorCode.MODEL_UNUSABLE): "55-broken-checkpoint-override 55-truncated-checkpoint-override",
-    (Poisoned, ErrorCode.WEBUI_UNAVAILABLE): """
+    (PermanentError, ErrorCode.OUT_OF_MEMORY): "16-width-10^12",
+    (
+        PermanentError,
+        ErrorCode.MODEL_UNUSABLE,
+    ): "55-broken-checkpoint-override 55-truncated-checkpoint-override",
+    (EnginePoisoned, ErrorCode.ENGINE_UNAVAILABLE): """
         55-broken-next-request-original-model 55-truncated-next-request-original-model
     """,
-    (PassingFault, ErrorCode.WEBUI_UNAVAILABLE): """
+    (RetryableError, ErrorCode.ENGINE_UNAVAILABLE): """
         03-get-sd-vae 03-get-unknown-path 81-nomodel-file-arrives-no-refresh 81-nomodel-txt2img-after-refresh
         81-nomodel-txt2img-again 81-nomodel-txt2img-override-after-refresh 81-nomodel-txt2img 82-auth-none
         82-auth-txt2img-none 82-auth-wrong 83-webui-error-shape-404 84-a1111mw-404
         84-a1111mw-options-unknown-model
     """,
-    (Unsure, ErrorCode.WEBUI_ERROR): """
+    (AmbiguousError, ErrorCode.ENGINE_ERROR): """
         03-get-cmd-flags 22-url-init-no-dns 22-url-init-refused 40-options-get-after-wrong-type
         50-extra-single-with-bad-format 50-options-samples_format-avif 50-options-samples_format-empty
         50-options-samples_format-tiff 50-override-samples_format-PNG 50-override-samples_format-tiff
@@ -72,7 +75,7 @@ def body_of(response: dict[str, Any]) -> bytes:
 @pytest.mark.parametrize(("name", "response"), sorted(errors().items()))
 def test_every_recorded_error_has_its_verdict(name: str, response: dict[str, Any]) -> None:
     """A new recording of an error needs a line above."""
-    rejected = (TaskFailed, ErrorCode.WEBUI_REJECTED)
+    rejected = (PermanentError, ErrorCode.ENGINE_REJECTED)
     expected = rejected if response["status"] == 422 else BY_NAME[name]
     fault = fault_of(response["status"], body_of(response))
     assert (type(fault), fault.code) == expected
@@ -98,6 +101,6 @@ def test_a_422_that_echoes_an_image_is_trimmed() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"\xff\xfe", b"[]", b'"text"', b"null"])
 def test_an_answer_of_no_recorded_shape_has_a_verdict(body: bytes) -> None:
     """Something between the consumer and Web UI may answer in its own way."""
-    assert type(fault_of(500, body)) is Unsure
-    assert type(fault_of(502, body)) is PassingFault
-    assert type(fault_of(400, body)) is TaskFailed
+    assert type(fault_of(500, body)) is AmbiguousError
+    assert type(fault_of(502, body)) is RetryableError
+    assert type(fault_of(400, body)) is PermanentError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from container.consumer.engines.gpu import ReplaceWebUi
+from container.consumer.engines.gpu import ReplaceEngine
 from domain.errors import ErrorCode
 from domain.row import Row, Status
 from local.webui.process import StandIn, start
@@ -36,7 +36,7 @@ def test_a_task_is_completed(cloud: Cloud, webui: StandIn, task_id: str) -> None
     with consuming(cloud, webui.url):
         cloud.submit(task_id, batch_size=2)
         row = cloud.outcome(task_id)
-    assert (row.status, row.tries) == (COMPLETED, 1)
+    assert (row.status, row.attempts) == (COMPLETED, 1)
     assert len(row.item["images"]) == 2
     assert has_exactly_its_objects(cloud, row)
     assert cloud.left() == (0, 0)
@@ -60,7 +60,7 @@ def test_a_passing_fault_spends_a_try(
     with consuming(cloud, webui.url):
         cloud.submit(task_id)
         row = cloud.outcome(task_id)
-    assert (row.status, row.tries) == (COMPLETED, 2)
+    assert (row.status, row.attempts) == (COMPLETED, 2)
     assert len(row.fences) == 2
     assert has_exactly_its_objects(cloud, row)
     assert webui.control.stats()["most_at_once"] == 1
@@ -75,7 +75,7 @@ OWN: dict[str, tuple[dict[str, Any], ErrorCode]] = {
     ),
     "no images": ({"name": "no-images"}, ErrorCode.NO_IMAGES),
     "wrong model": ({"name": "wrong-model"}, ErrorCode.WRONG_MODEL),
-    "bad content": ({"name": "error", "kind": "zero-division"}, ErrorCode.WEBUI_ERROR),
+    "bad content": ({"name": "error", "kind": "zero-division"}, ErrorCode.ENGINE_ERROR),
 }
 
 
@@ -90,7 +90,7 @@ def test_a_fault_of_the_task_fails_it_at_once(
         cloud.submit(f"{task_id}-next")
         row = cloud.outcome(task_id)
         assert cloud.outcome(f"{task_id}-next").status is COMPLETED
-    assert (row.status, code(row), row.tries) == (FAILED, expected.value, 1)
+    assert (row.status, code(row), row.attempts) == (FAILED, expected.value, 1)
     out = cloud.out(task_id)
     assert (out["error"]["code"], out["images"]) == (expected.value, [])
     assert has_exactly_its_objects(cloud, row)
@@ -116,7 +116,7 @@ def test_an_error_nobody_knows_is_the_task_s_when_it_comes_again(
     with consuming(cloud, webui.url):
         cloud.submit(task_id)
         row = cloud.outcome(task_id)
-    assert (row.status, code(row), row.tries) == (FAILED, "webui_error", 2)
+    assert (row.status, code(row), row.attempts) == (FAILED, "engine_error", 2)
 
 
 POISONS = {
@@ -138,7 +138,7 @@ def test_a_poisoned_web_ui_is_healed_and_drains_nothing(
         for task in tasks:
             cloud.submit(task)
         rows = [cloud.outcome(task) for task in tasks]
-    assert {(row.status, row.tries) for row in rows} == {(COMPLETED, 1)}
+    assert {(row.status, row.attempts) for row in rows} == {(COMPLETED, 1)}
     assert worker.error is None
 
 
@@ -150,8 +150,8 @@ def test_a_web_ui_that_cannot_be_healed_is_replaced(cloud: Cloud, webui: StandIn
         for task in tasks:
             cloud.submit(task)
         assert worker.ended.wait(30)
-    assert isinstance(worker.error, ReplaceWebUi)
-    assert {(cloud.row(task).status, cloud.row(task).tries) for task in tasks} == {(Status.QUEUED, 0)}
+    assert isinstance(worker.error, ReplaceEngine)
+    assert {(cloud.row(task).status, cloud.row(task).attempts) for task in tasks} == {(Status.QUEUED, 0)}
     assert cloud.left() == (3, 0)
     webui.control.clear()
     finish(cloud, webui, tasks)
@@ -165,7 +165,7 @@ def test_a_timeout_stops_the_job_and_fails_the_task(cloud: Cloud, webui: StandIn
         row = cloud.outcome(task_id)
         cloud.submit(f"{task_id}-next")
         assert cloud.outcome(f"{task_id}-next").status is COMPLETED
-    assert (row.status, code(row), row.tries) == (FAILED, "inference_timeout", 1)
+    assert (row.status, code(row), row.attempts) == (FAILED, "inference_timeout", 1)
     assert webui.control.stats()["most_at_once"] == 1
 
 
@@ -180,9 +180,9 @@ def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_tried_once_more(
         with consuming(cloud, webui.url, inference_timeout_seconds=0.5) as worker:
             worker.parts.gpu._stop_seconds = 1
             assert worker.ended.wait(30)
-        assert isinstance(worker.error, ReplaceWebUi)
+        assert isinstance(worker.error, ReplaceEngine)
         row = cloud.row(task_id)
-        seen.append((row.status, row.tries))
+        seen.append((row.status, row.attempts))
         release_hung(webui)
     assert seen == [(Status.QUEUED, 1), (FAILED, 2)]
     assert code(cloud.outcome(task_id)) == "inference_timeout"
@@ -196,7 +196,7 @@ def test_nothing_is_received_before_the_api_is_there(cloud: Cloud, webui: StandI
         assert not worker.ended.wait(1)
         assert cloud.left() == (1, 0)
         webui.control.clear()
-        assert cloud.outcome(task_id).tries == 1
+        assert cloud.outcome(task_id).attempts == 1
 
 
 @pytest.mark.parametrize("fault", ["not-ready", "refuse"])
@@ -213,7 +213,7 @@ def test_a_web_ui_that_is_away_between_two_jobs_is_waited_for(
         assert waits.wait(20)
         webui.control.clear()
         row = cloud.outcome(task_id)
-    assert (row.status, row.tries) == (COMPLETED, 2)
+    assert (row.status, row.attempts) == (COMPLETED, 2)
 
 
 def test_a_web_ui_that_crashes_under_a_job_is_waited_for(cloud: Cloud, task_id: str) -> None:
@@ -225,7 +225,7 @@ def test_a_web_ui_that_crashes_under_a_job_is_waited_for(cloud: Cloud, task_id: 
         first.stop()
         with stand_in(port=first.port, **FAST):
             row = cloud.outcome(task_id)
-    assert (row.status, row.tries) == (COMPLETED, 2)
+    assert (row.status, row.attempts) == (COMPLETED, 2)
 
 
 def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, task_id: str) -> None:
@@ -236,7 +236,7 @@ def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, t
         wait_until_closed(worker)
         cloud.submit(task_id)
         row = cloud.outcome(task_id)
-    assert (row.status, row.tries) == (COMPLETED, 1)
+    assert (row.status, row.attempts) == (COMPLETED, 1)
 
 
 def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: StandIn, task_id: str) -> None:

@@ -123,10 +123,10 @@ def test_no_secret_is_logged(pipeline: Pipeline, task_id: str, *, fails: bool) -
 def test_lines_of_both_sides_name_the_task_alike(pipeline: Pipeline, task_id: str) -> None:
     """By id, attempt and runtime, so that one query finds its way."""
     _submit(pipeline, task_id, bodies.like(bodies.inline(bodies.picture())))
-    attempt = (pipeline.row(task_id) or {})["attempt"]
+    submission_id = (pipeline.row(task_id) or {})["submission_id"]
     for lines in (_consumer_lines(pipeline), _function_lines(pipeline)):
         about = [json.loads(line) for line in lines if line.startswith("{") and task_id in line]
         assert about
-        assert {(one["task_id"], one["attempt"], one["runtime"]) for one in about} == {
-            (task_id, attempt, bodies.RUNTIME)
+        assert {(one["task_id"], one["submission_id"], one["runtime"]) for one in about} == {
+            (task_id, submission_id, bodies.RUNTIME)
         }

@@ -93,21 +93,21 @@ class Proxy:
         body = await _body(reader, head)
         call = _call(head, body)
         self.passed += 1
-        await self._held(call, after=False)
+        await self._job(call, after=False)
         if reader.at_eof():
             return False  # who sent it was killed meanwhile: nobody's call would come that late
         fault = self._draw(call)
         if fault in ("drop", "error", "throttle"):
             return await _fail(writer, call, fault)
         answer = await self._forward(head, body)
-        await self._held(call, after=True)
+        await self._job(call, after=True)
         if fault == "lose":
             return False
         writer.write(answer)
         await writer.drain()
         return b"content-length:" in answer.partition(b"\r\n\r\n")[0].lower()
 
-    async def _held(self, call: Call, *, after: bool) -> None:
+    async def _job(self, call: Call, *, after: bool) -> None:
         with self._lock:
             found = next((h for h in self._holds if h.after is after and h.most and h.matches(call)), None)
             if found:

@@ -26,7 +26,7 @@ def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
     told = {one["status"] for one in cloud.told[task_id]}
     assert told == {row.status.value}
     assert has_exactly_its_objects(cloud, cloud.row(task_id))
-    assert cloud.row(task_id).told
+    assert cloud.row(task_id).notified
     return row.status
 
 
@@ -44,12 +44,12 @@ def test_while_queued(cloud: Cloud, webui: StandIn, task_id: str) -> None:
 def test_while_claimed(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str, *, after: bool) -> None:
     """The worker finds out by its next write."""
     begun = webui.control.stats()["begun"]
-    held = proxy.hold("DynamoDB.UpdateItem", task_id, after=after)
+    job = proxy.hold("DynamoDB.UpdateItem", task_id, after=after)
     with consuming(cloud, webui.url, endpoint=proxy.url):
         cloud.submit(task_id)
-        held.wait()
+        job.wait()
         assert cloud.cancel(task_id).status is CANCELLED
-        held.release()
+        job.release()
         assert the_only_outcome(cloud, task_id) is CANCELLED
     assert webui.control.stats()["begun"] == begun
 
@@ -93,37 +93,37 @@ def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: StandIn, task_
         webui.control.wait(begun=begun + 1)
         cloud.cancel(task_id)
         assert stuck.wait(30)
-        (held,) = worker.parts.heartbeat.held()
-        worker.parts.outcomes.give_back(held, spend_try=False)  # what a departure does
+        (job,) = worker.parts.heartbeat.jobs()
+        worker.parts.outcomes.release(job, count_attempt=False)  # what a departure does
         assert the_only_outcome(cloud, task_id) is CANCELLED
         webui.control.clear()
 
 
 def test_while_storing(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str) -> None:
     """The images are whole: they may be stored, and the outcome is one of the two."""
-    held = proxy.hold("S3.PutObject", f"{task_id}-")
+    job = proxy.hold("S3.PutObject", f"{task_id}-")
     with consuming(cloud, webui.url, endpoint=proxy.url):
         cloud.submit(task_id)
-        held.wait()
+        job.wait()
         assert cloud.cancel(task_id).cancel_requested
-        held.release()
+        job.release()
         assert the_only_outcome(cloud, task_id) in (Status.COMPLETED, CANCELLED)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["finishing", "finished"])
 def test_against_the_finish(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str, *, after: bool) -> None:
     """A request that comes before the final write does not undo it; after it, it is refused."""
-    held = proxy.hold("DynamoDB.UpdateItem", "completed", after=after)
+    job = proxy.hold("DynamoDB.UpdateItem", "completed", after=after)
     with consuming(cloud, webui.url, endpoint=proxy.url):
         cloud.submit(task_id)
-        held.wait()
+        job.wait()
         if after:
             with pytest.raises(InvalidTask) as refused:
                 cloud.cancel(task_id)
             assert refused.value.status == 409
         else:
             assert cloud.cancel(task_id).cancel_requested
-        held.release()
+        job.release()
         assert the_only_outcome(cloud, task_id) is Status.COMPLETED
 
 

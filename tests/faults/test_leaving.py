@@ -39,7 +39,7 @@ def is_as_new(cloud: Cloud, task_id: str) -> bool:
     row = cloud.row(task_id)
     return (
         row.status is Status.QUEUED
-        and row.tries == 0
+        and row.attempts == 0
         and row.text("lease_until") is None
         and cloud.objects(f"output/{task_id}/") == []
     )

@@ -74,7 +74,7 @@ def settle(cloud: Cloud, driver: Driver, tasks: list[str]) -> None:
     while True:
         driver.look_after(0.5)
         cloud.hear()
-        open_ = [task for task in tasks if not cloud.row(task).told]
+        open_ = [task for task in tasks if not cloud.row(task).notified]
         if not open_ and cloud.left() == (0, 0):
             break
         assert time.monotonic() < deadline, (

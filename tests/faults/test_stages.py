@@ -29,7 +29,7 @@ STAGES = {
     "finished": ("DynamoDB.UpdateItem", "completed", True),
     "telling": ("SNS.Publish", "{id}", False),
     "told": ("SNS.Publish", "{id}", True),
-    "noting": ("DynamoDB.UpdateItem", "told_at", True),
+    "noting": ("DynamoDB.UpdateItem", "notified_at", True),
     "deleting": ("SQS.DeleteMessage", "", False),
 }
 
@@ -93,13 +93,13 @@ def in_aws(
         process(cloud, webui.url, endpoint=between.url) as first,
     ):
         first.wait_for_line("consumer started", timeout=60)
-        held = between.hold(name, text.format(id="task"), after=after)
+        job = between.hold(name, text.format(id="task"), after=after)
         cloud.submit("task")
-        held.wait()
+        job.wait()
         woken = strike(first)
 
         def wake() -> None:
-            held.release()
+            job.release()
             woken()
 
         another_finishes(cloud, webui, wake)
@@ -118,5 +118,5 @@ def another_finishes(cloud: Cloud, webui: StandIn, wake: Callable[[], None]) -> 
     stories = {(one["status"], tuple(one["image_url"])) for one in told}
     assert stories == {("completed", tuple(row.item["images"]))}
     cloud.until(lambda: has_exactly_its_objects(cloud, cloud.row("task")))
-    assert cloud.row("task").told
+    assert cloud.row("task").notified
     assert cloud.left(cloud.dead_letter_url) == (0, 0)

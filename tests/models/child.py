@@ -12,8 +12,8 @@ from typing import Any
 
 import boto3
 
-from container.consumer.engines.sdwebui.models.engine_lists import WebLists
-from container.consumer.engines.sdwebui.models.resolver import Finder
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.resolver import ModelResolver
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.model_store.bucket import ModelBucket
 from container.consumer.model_store.fetcher import Fetcher
@@ -48,7 +48,7 @@ def main() -> None:
     volume = Volume(Path(os.environ["MODEL_DIR"]), budget_bytes=int(os.environ["MODEL_CACHE_BYTES"]))
     bucket = ModelBucket(s3, os.environ["MODEL_BUCKET"])
     fetcher = Fetcher(bucket, volume, transfer, stop=threading.Event())
-    store = ModelStore(Finder(bucket, volume, WebLists(FakeWebUi())), fetcher)
+    store = ModelStore(ModelResolver(bucket, volume, EngineModelLists(FakeWebUi())), fetcher)
     print("ready", flush=True)  # noqa: T201 - the parent waits for it
     sys.stdin.readline()
     (store.activate if mode == "use" else store.ensure)(checkpoint(name))

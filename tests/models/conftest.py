@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from container.consumer.engines.sdwebui.models.engine_lists import WebLists
-from container.consumer.engines.sdwebui.models.resolver import Finder
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.resolver import ModelResolver
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.model_store.bucket import ModelBucket
 from container.consumer.model_store.fetcher import Fetcher
@@ -67,13 +67,17 @@ class Shelf:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
 
     def store(
-        self, *, budget: int | None = None, transfer: Transfer | None = None, lists: WebLists | None = None
+        self,
+        *,
+        budget: int | None = None,
+        transfer: Transfer | None = None,
+        lists: EngineModelLists | None = None,
     ) -> ModelStore:
         """Make another consumer's store on the same volume."""
         volume = Volume(self.root, budget_bytes=budget)
         bucket = ModelBucket(self.s3, self.bucket, clock=lambda: self.now)
         fetcher = Fetcher(bucket, volume, transfer or self.transfer, stop=threading.Event())
-        return ModelStore(Finder(bucket, volume, lists or WebLists(self.webui)), fetcher)
+        return ModelStore(ModelResolver(bucket, volume, lists or EngineModelLists(self.webui)), fetcher)
 
     def files(self) -> list[str]:
         """Return all that Web UI could see below its folders, and what is being fetched."""

@@ -8,7 +8,7 @@ from typing import IO
 
 import pytest
 
-from domain.errors import PassingFault
+from domain.errors import RetryableError
 from local.emulator import Emulator
 from tests.models.conftest import CKPT, Shelf, checkpoint
 
@@ -32,7 +32,7 @@ class Child:
         """Return its next word."""
         return self._out.readline().strip()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Let it go on."""
         self._in.write("\n")
         self._in.flush()
@@ -76,7 +76,7 @@ def test_two_consumers_fetch_a_file_once(shelf: Shelf, start: Start) -> None:
     shelf.put(f"{CKPT}/m.ckpt", bytes(SIZE))
     children = [start("whole", "m") for _ in range(2)]
     for child in children:
-        child.tell()
+        child.notify()
     assert sorted(child.hear() for child in children) == ["0", "1"]
     assert (shelf.root / CKPT / "m.ckpt").stat().st_size == SIZE
     assert shelf.files() == [f"{CKPT}/m.ckpt"]
@@ -88,7 +88,7 @@ def test_what_a_killed_process_left_is_gone(shelf: Shelf, start: Start) -> None:
     shelf.put(f"{CKPT}/n.ckpt", bytes(SIZE))
     for name in ("m", "n"):
         killed = start("half", name)
-        killed.tell()
+        killed.notify()
         assert killed.hear() == "half"
         killed.process.kill()
         killed.process.wait()
@@ -104,9 +104,9 @@ def test_a_running_download_keeps_its_room(shelf: Shelf, start: Start) -> None:
     for name, size in (("slow", 2_000_000), ("m", SIZE)):
         shelf.put(f"{CKPT}/{name}.ckpt", bytes(size))
     slow = start("half", "slow")
-    slow.tell()
+    slow.notify()
     assert slow.hear() == "half"
-    with pytest.raises(PassingFault):
+    with pytest.raises(RetryableError):
         shelf.store(budget=BUDGET).activate(checkpoint("m"))
     slow.process.kill()
     slow.process.wait()
@@ -119,9 +119,9 @@ def test_a_model_in_use_elsewhere_stays(shelf: Shelf, start: Start) -> None:
     for name in "ab":
         shelf.put(f"{CKPT}/{name}.ckpt", bytes(2_000_000))
     user = start("use", "a")
-    user.tell()
+    user.notify()
     assert user.hear() == "1"
-    with pytest.raises(PassingFault):
+    with pytest.raises(RetryableError):
         shelf.store(budget=BUDGET).activate(checkpoint("b"))
     assert shelf.files() == [f"{CKPT}/a.ckpt"]
     user.process.kill()

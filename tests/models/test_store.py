@@ -18,14 +18,14 @@ from awscrt.exceptions import AwsCrtError
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.model_store.locks import Stopped
 from container.consumer.model_store.transfer import DiskFull, S3Transfer
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 from local.emulator import Emulator
 from tests.models.conftest import CKPT, Shelf, checkpoint
 
 
-def failure(action: Callable[[], object]) -> TaskFailed:
+def failure(action: Callable[[], object]) -> PermanentError:
     """Return what an action fails its task with."""
-    with pytest.raises(TaskFailed) as caught:
+    with pytest.raises(PermanentError) as caught:
         action()
     return caught.value
 
@@ -209,7 +209,7 @@ def test_a_bad_checksum_is_fetched_again(shelf: Shelf) -> None:
 
     shelf.put(f"{CKPT}/n.safetensors", b"x" * 1000)
     shelf.transfer.after = spoil
-    with pytest.raises(PassingFault) as caught:
+    with pytest.raises(RetryableError) as caught:
         shelf.store().ensure(checkpoint("n"))
     assert caught.value.code is ErrorCode.AWS_UNAVAILABLE
     assert shelf.files() == [f"{CKPT}/m.safetensors"]
@@ -266,7 +266,7 @@ def test_never_evicts_the_model_in_use(shelf: Shelf) -> None:
     mine.activate(checkpoint("a"))
     mine.ensure(checkpoint("b"))  # prepared while the job runs: no room yet, and no fault
     assert on_volume(shelf) == ["a"]
-    with pytest.raises(PassingFault) as caught:
+    with pytest.raises(RetryableError) as caught:
         other.activate(checkpoint("c"))
     assert caught.value.code is ErrorCode.NO_SPACE_FOR_MODEL
     assert on_volume(shelf) == ["a"]
@@ -411,7 +411,7 @@ def test_serves_from_the_volume_while_s3_is_down(shelf: Shelf) -> None:
     shelf.bucket = "nobody-made-this-bucket"
     away = shelf.store()
     away.ensure(checkpoint("m"))
-    with pytest.raises(PassingFault) as caught:
+    with pytest.raises(RetryableError) as caught:
         away.ensure(checkpoint("other"))
     assert caught.value.code is ErrorCode.AWS_UNAVAILABLE
     shelf.bucket = store._fetcher._bucket.name  # type: ignore[union-attr]  # given back to the fixture

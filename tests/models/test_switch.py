@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from container.consumer.engines.sdwebui.client import WebUi
-from container.consumer.engines.sdwebui.models.engine_lists import WebLists
-from container.consumer.engines.sdwebui.models.resolver import Finder
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.resolver import ModelResolver
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.models.switch import Models
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 from local.webui.checkpoint_file import write_checkpoint
 from local.webui.parts import Parts
 from local.webui.server import in_thread
@@ -41,9 +41,9 @@ class Desk:
     ) -> Models:
         """Make what the worker holds, with the shelf's bucket or without any."""
         store = (
-            self.shelf.store(lists=WebLists(self.webui))
+            self.shelf.store(lists=EngineModelLists(self.webui))
             if bucket
-            else ModelStore(Finder(None, None, WebLists(self.webui)), None)
+            else ModelStore(ModelResolver(None, None, EngineModelLists(self.webui)), None)
         )
         return Models(store, self.webui, own=own, dynamic=dynamic, in_memory=in_memory)
 
@@ -68,9 +68,9 @@ def desk(shelf: Shelf) -> Iterator[Desk]:
         yield Desk(shelf, parts, url)
 
 
-def failure(action: Callable[[], object]) -> TaskFailed:
+def failure(action: Callable[[], object]) -> PermanentError:
     """Return what an action fails its task with."""
-    with pytest.raises(TaskFailed) as caught:
+    with pytest.raises(PermanentError) as caught:
         action()
     return caught.value
 
@@ -185,7 +185,7 @@ def test_a_static_runtime_serves_its_own(desk: Desk) -> None:
 def test_a_deployment_without_its_own_model_is_no_fault_of_a_task(desk: Desk) -> None:
     """The static checkpoint that Web UI does not list may come with the next start."""
     models = desk.models(own="missing.safetensors", dynamic=False)
-    with pytest.raises(PassingFault) as caught:
+    with pytest.raises(RetryableError) as caught:
         models.switch({"prompt": "x"})
     assert "missing.safetensors" in caught.value.message
 

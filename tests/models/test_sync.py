@@ -12,7 +12,7 @@ from container.consumer.engines.sdwebui.models.wiring import wire_models
 from container.consumer.model_store import sync
 from container.consumer.model_store.kinds import KNOWN_FOLDERS
 from container.consumer.model_store.settings import ModelSettings
-from domain.errors import ErrorCode, TaskFailed
+from domain.errors import ErrorCode, PermanentError
 from local.emulator import Emulator
 from tests.models.conftest import CKPT, FakeWebUi, Shelf, checkpoint
 
@@ -81,7 +81,7 @@ def test_what_was_synced_is_never_evicted(shelf: Shelf, run: Run) -> None:
         models.ensure(checkpoint(name))
     assert shelf.files() == [f"{CKPT}/b.safetensors", f"{CKPT}/own.safetensors"]
     shelf.put(f"{CKPT}/big.safetensors", b"x" * 2000)
-    with pytest.raises(TaskFailed) as caught:
+    with pytest.raises(PermanentError) as caught:
         wire_models(settings, FakeWebUi(), dynamic=True).ensure(checkpoint("big"))
     assert caught.value.code is ErrorCode.NO_SPACE_FOR_MODEL
 

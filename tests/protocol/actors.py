@@ -23,8 +23,8 @@ class Actors(Consumer, Services):
         """Return the state in which nothing has happened."""
         first = self.setup.consumers
         actors = [Actor() for _ in self.roles]
-        for attempt in range(len(self.setup.digests)):
-            actors[first + attempt] = Actor("read", attempt)
+        for submission_id in range(len(self.setup.digests)):
+            actors[first + submission_id] = Actor("read", submission_id)
         for index in range(first + len(self.setup.digests), self.sweep):
             actors[index] = Actor("read")
         if self.setup.direct:
@@ -55,29 +55,41 @@ class Actors(Consumer, Services):
     def _deliveries(self, state: State) -> Iterator[Step]:
         idle = next((i for i in range(self.setup.consumers) if state.actors[i].phase == "idle"), None)
         for place in sorted(set(state.queue)):
-            attempt, holder = place
+            submission_id, holder = place
             if holder == VISIBLE and idle is not None:
-                taken = replaced(state, place, (attempt, idle))
-                yield f"{idle} receives {attempt}", taken.with_actor(idle, phase="got", attempt=attempt)
+                taken = replaced(state, place, (submission_id, idle))
+                yield (
+                    f"{idle} receives {submission_id}",
+                    taken.with_actor(idle, phase="got", submission_id=submission_id),
+                )
             if holder == NOBODY:
-                yield f"{attempt} visible again", replaced(state, place, (attempt, VISIBLE))
+                yield f"{submission_id} visible again", replaced(state, place, (submission_id, VISIBLE))
         if state.dead and state.actors[self.undertaker].phase == "idle":
-            attempt = state.dead[0]
-            yield "undertaker takes", state.with_actor(self.undertaker, phase="got", attempt=attempt)
+            submission_id = state.dead[0]
+            yield (
+                "undertaker takes",
+                state.with_actor(self.undertaker, phase="got", submission_id=submission_id),
+            )
 
     def _faults(self, state: State) -> Iterator[Step]:
         kinds = self.kinds
         if "expire" in kinds and (row := self.rows.expire(state.row)) != state.row:
             yield "lease runs out", state._replace(row=row)
         for place in sorted(set(state.queue)):
-            attempt, holder = place
+            submission_id, holder = place
             if "lapse" in kinds and holder not in (VISIBLE, NOBODY):
-                yield f"{attempt} visible although held", replaced(state, place, (attempt, VISIBLE))
-            if "bury" in kinds and holder == VISIBLE:
-                buried = replaced(state, place, None)
-                yield f"{attempt} to the dead-letter queue", buried._replace(dead=(*state.dead, attempt))
+                yield (
+                    f"{submission_id} visible although held",
+                    replaced(state, place, (submission_id, VISIBLE)),
+                )
+            if "dead_letter" in kinds and holder == VISIBLE:
+                gone = replaced(state, place, None)
+                yield (
+                    f"{submission_id} to the dead-letter queue",
+                    gone._replace(dead=(*state.dead, submission_id)),
+                )
             if "twice" in kinds and holder == VISIBLE:
-                yield f"{attempt} twice", state._replace(queue=tuple(sorted((*state.queue, place))))
+                yield f"{submission_id} twice", state._replace(queue=tuple(sorted((*state.queue, place))))
         if "sweep" in kinds and state.actors[self.sweep].phase == "idle" and state.row:
             yield "sweep begins", state.with_actor(self.sweep, phase="read")
         if "outlive" in kinds and state.actors[self.sweep].phase == "idle" and state.row:

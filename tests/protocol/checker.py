@@ -26,7 +26,7 @@ class Checker:
     """Check one setup, its transitions as the protocol has them or changed by `mutate`."""
 
     def __init__(self, setup: Setup, mutate: Callable[[Transition], Transition] = unchanged) -> None:
-        self.rows = Rows(tries=setup.tries, digests=setup.digests, mutate=mutate)
+        self.rows = Rows(attempts=setup.attempts, digests=setup.digests, mutate=mutate)
         self.actors = Actors(setup, self.rows)
         self._settled: set[State] = set()
 
@@ -82,29 +82,29 @@ class Checker:
         for _, after in self.actors._deliveries(state):
             return after
         current = self.rows.rows[state.row]
-        if current is not None and not current.told:
+        if current is not None and not current.notified:
             return state.with_actor(self.actors.sweep, phase="read")
         return None
 
     def _check_end(self, state: State) -> None:
         outcomes: dict[int, str] = {}
-        for attempt, status in state.outcomes:
-            if outcomes.setdefault(attempt, status) != status:
-                raise Violation("an attempt had two outcomes")
-        for attempt in state.accepted:
-            if attempt not in outcomes:
+        for submission_id, status in state.outcomes:
+            if outcomes.setdefault(submission_id, status) != status:
+                raise Violation("a submission had two outcomes")
+        for submission_id in state.accepted:
+            if submission_id not in outcomes:
                 raise Violation("an accepted task has no outcome")
-            told = {status for number, status in state.callbacks if number == attempt}
-            if told != {outcomes[attempt]}:
-                raise Violation(f"outcome {outcomes[attempt]}, callbacks {sorted(told)}")
-            if (attempt, 200) in state.cancelled and outcomes[attempt] != Status.CANCELLED:
+            told = {status for number, status in state.callbacks if number == submission_id}
+            if told != {outcomes[submission_id]}:
+                raise Violation(f"outcome {outcomes[submission_id]}, callbacks {sorted(told)}")
+            if (submission_id, 200) in state.cancelled and outcomes[submission_id] != Status.CANCELLED:
                 raise Violation("a confirmed cancel ended otherwise")
-            kinds = {o.kind for o in state.objects if o.attempt == attempt and o.worker != NOBODY}
-            count = sum(o.attempt == attempt and o.worker != NOBODY for o in state.objects)
-            wanted = {"image", "out"} if outcomes[attempt] == Status.COMPLETED else set()
+            kinds = {o.kind for o in state.objects if o.submission_id == submission_id and o.worker != NOBODY}
+            count = sum(o.submission_id == submission_id and o.worker != NOBODY for o in state.objects)
+            wanted = {"image", "out"} if outcomes[submission_id] == Status.COMPLETED else set()
             if kinds != wanted or count != len(wanted):
                 raise Violation(
-                    f"outcome {outcomes[attempt]}, but these objects remain: {sorted(kinds)} ({count})"
+                    f"outcome {outcomes[submission_id]}, but these objects remain: {sorted(kinds)} ({count})"
                 )
 
 

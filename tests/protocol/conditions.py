@@ -14,13 +14,13 @@ from tests.protocol.world import LEASE_SECONDS, NOW
 
 _ARGUMENTS: dict[str, Any] = {
     "item": {"id": "t"},
-    "row": Row({"id": "t", "attempt": "0", "runtime": "r", "status": "queued", "fence": "0001"}),
-    "previous": Row({"id": "t", "attempt": "0", "told_at": "2026"}),
+    "row": Row({"id": "t", "submission_id": "0", "runtime": "r", "status": "queued", "fence": "0001"}),
+    "previous": Row({"id": "t", "submission_id": "0", "notified_at": "2026"}),
     "now": NOW,
     "worker": "w",
     "fence": "0002",
     "seconds": LEASE_SECONDS,
-    "spend_try": True,
+    "count_attempt": True,
     "status": Status.FAILED,
     "code": ErrorCode.TASK_ABANDONED,
     "message": "",

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from domain.delivery import decide, leavings
-from domain.limits import MAX_TRIES
+from domain.delivery import decide, orphaned_objects
+from domain.limits import MAX_ATTEMPTS
 from domain.row import Row, Status
 from tests.protocol.steps import ENDS, HOLDING, Step, Steps, replaced, wrote
 from tests.protocol.world import FENCES, NOBODY, NOW, VISIBLE, Actor, State, Stored, Violation
@@ -19,21 +19,21 @@ class Consumer(Steps):
             case "got":
                 yield f"{index} reads", self._decided(state, index, state.row)
             case "adopt":
-                _, after, _, lost = self._write(state, index, "submit", attempt=actor.attempt)
-                accepted = after.accepted or (actor.attempt,)
+                _, after, _, lost = self._write(state, index, "submit", submission_id=actor.submission_id)
+                accepted = after.accepted or (actor.submission_id,)
                 yield from lost
                 yield (
                     f"{index} adopts",
                     self._decided(after._replace(accepted=accepted), index, after.actors[index].view),
                 )
             case "drop":
-                gone = replaced(state, (actor.attempt, index), None)
+                gone = replaced(state, (actor.submission_id, index), None)
                 yield f"{index} deletes", gone.with_actor(index, **Actor()._asdict())
             case "wait":
                 yield f"{index} waits", self._let_go(state, index)
             case "abandon":
                 yield from self._abandon(state, index, actor)
-            case "tell" | "publish" | "note":
+            case "notify" | "publish" | "note":
                 yield from self._telling(state, index, actor, then="drop")
             case "claim":
                 yield from self._claim(state, index, actor)
@@ -47,9 +47,14 @@ class Consumer(Steps):
     def _clean_up(self, state: State, index: int, actor: Actor) -> State:
         mine = {f"{o.fence}{ENDS[o.kind]}": o for o in state.objects if wrote(o, index, actor)}
         row = self.rows.rows[state.row]
-        gone = {mine[name] for name in leavings(row, str(actor.attempt), mine, finish_sent=actor.finish_sent)}
+        gone = {
+            mine[name]
+            for name in orphaned_objects(row, str(actor.submission_id), mine, finish_sent=actor.finish_sent)
+        }
         objects = state.objects - gone
-        if row is not None and int(row.attempt) != actor.attempt:  # deliberately left: see `leavings`
+        if (
+            row is not None and int(row.submission_id) != actor.submission_id
+        ):  # deliberately left: see `orphaned_objects`
             objects = frozenset(
                 o._replace(worker=NOBODY) if o.late and wrote(o, index, actor) else o for o in objects
             )
@@ -57,22 +62,22 @@ class Consumer(Steps):
 
     def _decided(self, state: State, index: int, view: int) -> State:
         actor = state.actors[index]
-        decision = decide(self.rows.rows[view], self.rows.messages[actor.attempt], NOW)
+        decision = decide(self.rows.rows[view], self.rows.messages[actor.submission_id], NOW)
         return state.with_actor(index, phase=decision.action.value, view=view, fence="")
 
     def _let_go(self, state: State, index: int) -> State:
-        attempt = state.actors[index].attempt
-        state = replaced(state, (attempt, index), (attempt, VISIBLE))
+        submission_id = state.actors[index].submission_id
+        state = replaced(state, (submission_id, index), (submission_id, VISIBLE))
         return state.with_actor(index, **Actor()._asdict())
 
     def _abandon(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        decision = decide(self.rows.row(actor.view), self.rows.messages[actor.attempt], NOW)
+        decision = decide(self.rows.row(actor.view), self.rows.messages[actor.submission_id], NOW)
         done, after, _, lost = self._write(
             state, index, "abandon", code=decision.code, message=decision.message
         )
         yield from lost
         if done:
-            yield f"{index} abandons", after.with_actor(index, phase="tell")
+            yield f"{index} abandons", after.with_actor(index, phase="notify")
         else:
             yield f"{index} may not abandon", self._decided(after, index, after.actors[index].view)
 
@@ -93,7 +98,7 @@ class Consumer(Steps):
     def _alone(self, state: State, index: int, row: Row) -> None:
         for other, actor in enumerate(state.actors[: self.setup.consumers]):
             held = other != index and actor.phase in HOLDING and actor.fence == row.fence
-            if held and self.rows.row(actor.view).attempt == row.attempt:
+            if held and self.rows.row(actor.view).submission_id == row.submission_id:
                 raise Violation("two workers hold the same fence")
 
     def _heartbeat(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
@@ -118,7 +123,7 @@ class Consumer(Steps):
                 yield f"{index} finds the task bad", bad.with_actor(index, phase="finish:failed")
         if actor.phase in ("prep", "infer") and state.left and "give" in self.kinds:
             given = state._replace(left=state.left - 1)
-            spent = self.rows.row(actor.view).tries >= MAX_TRIES
+            spent = self.rows.row(actor.view).attempts >= MAX_ATTEMPTS
             yield f"{index} leaves", given.with_actor(index, phase="give:free")
             yield (
                 f"{index} meets a fault",
@@ -140,14 +145,14 @@ class Consumer(Steps):
             yield f"{index} may not start", self._refused(after, index, row)
             return
         assert row is not None
-        if int(row.attempt) != state.actors[index].attempt:
-            raise Violation("a worker runs one attempt's message as another's")
+        if int(row.submission_id) != state.actors[index].submission_id:
+            raise Violation("a worker runs one submission's message as another's")
         yield f"{index} starts", after.with_actor(index, phase="infer")
 
     def _refused(self, state: State, index: int, row: Row | None) -> State:
         """Finish a cancel that stands on one's own row; else the task is lost to another."""
         actor = state.actors[index]
-        mine = row is not None and row.fence == actor.fence and int(row.attempt) == actor.attempt
+        mine = row is not None and row.fence == actor.fence and int(row.submission_id) == actor.submission_id
         if mine and row is not None and row.cancel_requested and not row.status.final:
             return state.with_actor(index, phase="finish:cancelled")
         return state.with_actor(index, phase="lost")
@@ -157,8 +162,8 @@ class Consumer(Steps):
         if any(o.fence == actor.fence and o.kind == kind for o in state.objects):
             return f"{index} finds the {kind}'s name taken", state.with_actor(index, phase="redraw")
         row = self.rows.rows[state.row]
-        late = row is None or int(row.attempt) != actor.attempt or row.status.final
-        stored = Stored(actor.fence, kind, actor.attempt, index, late)
+        late = row is None or int(row.submission_id) != actor.submission_id or row.status.final
+        stored = Stored(actor.fence, kind, actor.submission_id, index, late)
         after = state._replace(objects=state.objects | {stored})
         return f"{index} stores {stored.fence} {kind}", after.with_actor(index, phase=then)
 
@@ -179,7 +184,9 @@ class Consumer(Steps):
                 yield f"{index} may not redraw", after.with_actor(index, phase="lost")
 
     def _give_back(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        done, after, row, lost = self._write(state, index, "give_back", spend_try=actor.phase == "give:spend")
+        done, after, row, lost = self._write(
+            state, index, "release", count_attempt=actor.phase == "give:spend"
+        )
         yield from lost
         yield f"{index} gives back", self._let_go(after, index) if done else self._refused(after, index, row)
 
@@ -194,12 +201,12 @@ class Consumer(Steps):
             yield f"{index} may not finish", after.with_actor(index, phase="lost")
             return
         assert row is not None
-        if int(row.attempt) != actor.attempt:
-            raise Violation("an attempt's outcome was written to another")
+        if int(row.submission_id) != actor.submission_id:
+            raise Violation("a submission's outcome was written to another")
         own = {o.kind for o in after.objects if wrote(o, index, actor)}
         if status is Status.COMPLETED and own != {"image", "out"}:
             raise Violation("a completed row names objects that its worker did not write")
-        yield f"{index} finishes: {status}", after.with_actor(index, phase="tell")
+        yield f"{index} finishes: {status}", after.with_actor(index, phase="notify")
 
 
 def _draws(row: Row) -> list[tuple[str, bool]]:

@@ -11,41 +11,43 @@ from tests.protocol.world import NOW, Actor, State, Violation
 
 
 class Services(Steps):
-    """Accept, cancel, sweep and bury."""
+    """Accept, cancel, sweep and dead_letter."""
 
     def _submitter(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
             case "read":
-                yield f"submit {actor.attempt} reads", self._judged(state, index, state.row)
+                yield f"submit {actor.submission_id} reads", self._judged(state, index, state.row)
             case "submit" | "resubmit":
-                done, after, _, lost = self._write(state, index, actor.phase, attempt=actor.attempt)
+                done, after, _, lost = self._write(
+                    state, index, actor.phase, submission_id=actor.submission_id
+                )
                 if done:
                     before = after
-                    after = after._replace(accepted=(*after.accepted, actor.attempt)).with_actor(
+                    after = after._replace(accepted=(*after.accepted, actor.submission_id)).with_actor(
                         index, phase="send"
                     )
                     yield from ((label, s._replace(accepted=after.accepted)) for label, s in lost)
-                    yield f"{actor.phase} {actor.attempt} accepted", after
+                    yield f"{actor.phase} {actor.submission_id} accepted", after
                     del before
                 else:
                     yield (
-                        f"{actor.phase} {actor.attempt} refused",
+                        f"{actor.phase} {actor.submission_id} refused",
                         self._judged(after, index, after.actors[index].view),
                     )
-            case "tell" | "publish" | "note":
+            case "notify" | "publish" | "note":
                 yield from self._telling(state, index, actor, then="read")
             case _:
                 yield from self._sending(state, index, actor, then="end")
 
     def _judged(self, state: State, index: int, view: int) -> State:
         row = self.rows.rows[view]
-        digest = self.setup.digests[state.actors[index].attempt]
+        digest = self.setup.digests[state.actors[index].submission_id]
         if row is None:
             phase = "submit"
         elif answers_resubmission(row, digest, NOW) or not row.status.final:
             phase = "end"
         else:
-            phase = "resubmit" if row.told else "tell"
+            phase = "resubmit" if row.notified else "notify"
         return state.with_actor(index, phase=phase, view=view)
 
     def _canceller(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
@@ -54,7 +56,7 @@ class Services(Steps):
                 yield f"cancel {index} reads", self._aimed(state, index, state.row)
             case "cancel_queued" | "request_cancel":
                 yield from self._cancel(state, index, actor)
-            case "tell" | "publish" | "note":
+            case "notify" | "publish" | "note":
                 yield from self._telling(state, index, actor, then="end")
 
     def _aimed(self, state: State, index: int, view: int) -> State:
@@ -73,15 +75,17 @@ class Services(Steps):
             code == 200
             and held.status.final is False
             and any(
-                other.phase in INFERRING and other.fence == held.fence and other.attempt == int(held.attempt)
+                other.phase in INFERRING
+                and other.fence == held.fence
+                and other.submission_id == int(held.submission_id)
                 for other in state.actors[: self.setup.consumers]
             )
         ):
             raise Violation("a cancel was confirmed while its task's worker infers")
-        cancelled = after.cancelled | {(int(row.attempt), code)}
+        cancelled = after.cancelled | {(int(row.submission_id), code)}
         yield from ((label, s._replace(cancelled=cancelled)) for label, s in lost)
         after = after._replace(cancelled=cancelled)
-        yield f"{actor.phase}: {code}", after.with_actor(index, phase="tell" if code == 200 else "end")
+        yield f"{actor.phase}: {code}", after.with_actor(index, phase="notify" if code == 200 else "end")
 
     def _sweep(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
@@ -89,9 +93,9 @@ class Services(Steps):
                 row = self.rows.row(state.row)
                 held = bool(state.queue or state.dead)
                 phase = "idle"
-                owed = row.text("owed") is not None  # the index that shows what nobody sent
+                owed = row.text("pending_runtime") is not None  # the index that shows what nobody sent
                 if row.status.final and owed:
-                    phase = "tell"
+                    phase = "notify"
                 elif row.status is Status.QUEUED and (owed or not held):
                     phase = "send"
                 yield (
@@ -107,9 +111,9 @@ class Services(Steps):
                         state, index, "abandon", code=ErrorCode.TASK_EXPIRED, message=""
                     )
                     yield from lost
-                    phase = "tell" if done else "idle"
+                    phase = "notify" if done else "idle"
                 yield f"sweep expires: {phase}", after.with_actor(index, phase=phase)
-            case "tell" | "publish" | "note":
+            case "notify" | "publish" | "note":
                 yield from self._telling(state, index, actor, then="idle")
             case _:
                 yield from self._sending(state, index, actor, then="idle")
@@ -117,28 +121,33 @@ class Services(Steps):
     def _undertaker(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
             case "got":
-                action = decide(self.rows.rows[state.row], self.rows.messages[actor.attempt], NOW).action
+                action = decide(
+                    self.rows.rows[state.row], self.rows.messages[actor.submission_id], NOW
+                ).action
                 phases = {
                     Action.WAIT: "idle",
-                    Action.TELL: "tell",
+                    Action.NOTIFY: "notify",
                     Action.CLAIM: "abandon",
                     Action.ABANDON: "abandon",
                 }
                 yield (
                     "undertaker reads",
-                    state.with_actor(index, phase=phases.get(action, "bury"), view=state.row),
+                    state.with_actor(index, phase=phases.get(action, "dead_letter"), view=state.row),
                 )
             case "abandon":
                 done, after, _, lost = self._write(
                     state, index, "abandon", code=ErrorCode.TASK_ABANDONED, message=""
                 )
                 yield from lost
-                yield f"undertaker abandons: {done}", after.with_actor(index, phase="tell" if done else "got")
-            case "tell" | "publish" | "note":
-                yield from self._telling(state, index, actor, then="bury")
-            case "bury":
+                yield (
+                    f"undertaker abandons: {done}",
+                    after.with_actor(index, phase="notify" if done else "got"),
+                )
+            case "notify" | "publish" | "note":
+                yield from self._telling(state, index, actor, then="dead_letter")
+            case "dead_letter":
                 dead = list(state.dead)
-                dead.remove(actor.attempt)
+                dead.remove(actor.submission_id)
                 yield (
                     "undertaker buries",
                     state._replace(dead=tuple(dead)).with_actor(index, **Actor()._asdict()),

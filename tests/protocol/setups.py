@@ -18,15 +18,15 @@ WHOLE = (
     _of("lost and published again", 2, "crash lost sweep"),
     _of("lost and cancelled", 2, "crash lost", cancels=1),
     _of("delivered twice", 2, "crash twice"),
-    _of("buried and expired", 2, "bury outlive crash"),
+    _of("dead-lettered and expired", 2, "dead_letter outlive crash"),
     _of("published by someone else", 2, "crash expire twice", direct=True),
-    _of("last try", 2, "expire lapse crash draw", tries=4),
+    _of("last try", 2, "expire lapse crash draw", attempts=4),
 )
 """Every order of events is visited in these, with up to so many faults."""
 
 _ONE = _of("one task", 2, "crash expire lapse")
 _CANCEL = _of("cancelled", 2, "crash expire lapse", cancels=1)
-_GIVEN = _of("given back", 2, "crash expire give bury", cancels=1)
+_GIVEN = _of("given back", 2, "crash expire give dead_letter", cancels=1)
 _SUBMIT = ("submit 0 reads", "submit 0 accepted", "2 publishes 0")
 _CLAIM = (*_SUBMIT, "0 receives 0", "0 reads")
 _DONE = (
@@ -64,7 +64,7 @@ _CLAIMING = _of(
 _BURYING = _of(
     "the dead-letter Lambda has decided when the task is cancelled and submitted again",
     1,
-    "bury expire",
+    "dead_letter expire",
     digests="ab",
     cancels=1,
     prelude=(*_SUBMIT, "0 to the dead", "undertaker takes", "undertaker reads", *_cancelled(4), *_SECOND),
@@ -73,7 +73,7 @@ _LAST_TRY = _of(
     "two workers have decided to claim for the last try",
     2,
     "expire draw",
-    tries=4,
+    attempts=4,
     prelude=(*_CLAIM, "0 visible although held", "1 receives 0", "1 reads"),
 )
 _TELLING = _of(
@@ -109,7 +109,7 @@ _OVERTAKING = _of(
     cancels=1,
     prelude=(*_CLAIM, "0 claims with 0001", "0 starts", *_OVERTAKE),
 )
-_COPIED = _of("a copy of a message is buried", 2, "bury twice")
+_COPIED = _of("a copy of a message is dead-lettered", 2, "dead_letter twice")
 _AGAIN = _of(
     "the same new request twice, on one finished row",
     0,
@@ -120,7 +120,7 @@ _AGAIN = _of(
 _TAKEN = _of(
     "a worker finds an object's name taken",
     2,
-    "expire draw lapse bury",
+    "expire draw lapse dead_letter",
     digests="ab",
     prelude=(*_DONE, *_SECOND, *_RUN_1),
 )
@@ -137,7 +137,7 @@ _TAKEN_OVER = _of(
 _TAKEN_LATE = _of(
     "a worker finds an object's name taken, and sleeps while the id is submitted again",
     0,
-    "lapse expire bury",
+    "lapse expire dead_letter",
     digests="abc",
     prelude=(
         *(*_DONE, *_SECOND, *_RUN_1, "lease runs out", "1 visible although held", "1 to the dead"),
@@ -177,9 +177,9 @@ FOR_TRANSITION: dict[str, tuple[Setup, ...]] = {
     "redraw": (_TAKEN, _TAKEN_OVER, _TAKEN_TWICE, _TAKEN_LATE),
     "renew": (_ONE, _PREPARING),
     "start": (_ONE, _CANCEL, _OVERTAKING, _PREPARING),
-    "give_back": (_GIVEN, _OVERTAKEN, _PREPARING),
+    "release": (_GIVEN, _OVERTAKEN, _PREPARING),
     "finish": (_ONE, _CANCEL, _PREPARING),
-    "tell": (_ONE, _TELLING),
+    "notify": (_ONE, _TELLING),
     "cancel_queued": (_CANCEL, _of("cancelled again", 0, "", digests="ab", cancels=2)),
     "request_cancel": (_CANCEL, _ASKING),
     "abandon": (_GIVEN, _COPIED, _BURYING),

@@ -17,7 +17,7 @@ KINDS = frozenset(
     {
         "answer",  # the answer to a write is lost: it is sent again, or given up
         "bad",  # a task fails by its own fault before its inference
-        "bury",  # a message goes to the dead-letter queue
+        "dead_letter",  # a message goes to the dead-letter queue
         "crash",  # a process dies between any two of its steps
         "draw",  # a worker draws another fence than the next new one, perhaps a used one
         "expire",  # a lease runs out while its holder sleeps
@@ -41,10 +41,10 @@ class Setup:
     kinds: frozenset[str]
     consumers: int = 2
     digests: str = "a"
-    tries: int = 0
+    attempts: int = 0
     cancels: int = 0
     direct: bool = False
-    """A message of the first attempt was published by someone else, without a row."""
+    """A message of the first submission was published by someone else, without a row."""
     prelude: tuple[str, ...] = ()
     """Events that happen first, by how their labels begin: the search starts after them."""
 
@@ -69,32 +69,34 @@ class Steps:
 
     def _telling(self, state: State, index: int, actor: Actor, *, then: str) -> Iterator[Step]:
         row = self.rows.row(actor.view)
-        if actor.phase == "tell":
+        if actor.phase == "notify":
             kept = {row.text("output"), *row.item["images"]}
             objects = frozenset(
                 o
                 for o in state.objects
-                if o.fence not in row.litter
-                or o.attempt != int(row.attempt)
+                if o.fence not in row.orphans
+                or o.submission_id != int(row.submission_id)
                 or f"{o.fence}{ENDS[o.kind]}" in kept
             )
             yield f"{index} clears", state._replace(objects=objects).with_actor(index, phase="publish")
         elif actor.phase == "publish":
-            callbacks = state.callbacks | {(int(row.attempt), row.status.value)}
+            callbacks = state.callbacks | {(int(row.submission_id), row.status.value)}
             yield f"{index} calls back", state._replace(callbacks=callbacks).with_actor(index, phase="note")
         elif actor.phase == "note":
-            _, after, _, lost = self._write(state, index, "tell")
+            _, after, _, lost = self._write(state, index, "notify")
             yield from lost
             yield f"{index} notes", after.with_actor(index, phase=then)
 
     def _sending(self, state: State, index: int, actor: Actor, *, then: str) -> Iterator[Step]:
         if actor.phase == "send":
-            attempt = self.rows.attempt(actor.view)
-            noted = state._replace(published=state.published | {attempt}).with_actor(index, phase="mark")
-            sent = noted._replace(queue=tuple(sorted((*state.queue, (attempt, VISIBLE)))))
-            yield f"{index} publishes {attempt}", sent
+            submission_id = self.rows.submission_id(actor.view)
+            noted = state._replace(published=state.published | {submission_id}).with_actor(
+                index, phase="mark"
+            )
+            sent = noted._replace(queue=tuple(sorted((*state.queue, (submission_id, VISIBLE)))))
+            yield f"{index} publishes {submission_id}", sent
             if state.left and "lost" in self.kinds:
-                yield f"{index} publishes {attempt}, lost", noted._replace(left=state.left - 1)
+                yield f"{index} publishes {submission_id}, lost", noted._replace(left=state.left - 1)
         elif actor.phase == "mark":
             _, after, _, lost = self._write(state, index, "mark_published")
             yield from lost
@@ -103,7 +105,7 @@ class Steps:
 
 def wrote(stored: Stored, index: int, actor: Actor) -> bool:
     """Tell whether an object is one that this worker wrote under the fence it holds."""
-    return (stored.worker, stored.fence, stored.attempt) == (index, actor.fence, actor.attempt)
+    return (stored.worker, stored.fence, stored.submission_id) == (index, actor.fence, actor.submission_id)
 
 
 ENDS = {"image": "-1.png", "out": ".out"}

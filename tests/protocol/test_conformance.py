@@ -13,13 +13,13 @@ from adapters.table import Table
 from domain import protocol
 from domain.clock import iso
 from domain.errors import ErrorCode
-from domain.limits import MAX_TRIES
+from domain.limits import MAX_ATTEMPTS
 from domain.row import Row, Status
 from domain.transition import Transition
 from local.emulator import Emulator
 from tests.protocol.world import NOW, Rows
 
-ITEM = Rows(tries=0, digests="a", mutate=lambda transition: transition).new(0)
+ITEM = Rows(attempts=0, digests="a", mutate=lambda transition: transition).new(0)
 TIMES = st.sampled_from([iso(NOW + timedelta(seconds=seconds)) for seconds in (-60, 0, 60)])
 FENCES = st.sampled_from(["0001", "0002", "0003"])
 ATTEMPTS = st.sampled_from(["a", "b"])
@@ -30,10 +30,10 @@ MAYBE: dict[str, st.SearchStrategy[Any]] = {
     "worker": st.sampled_from(["w0", "w1"]),
     "started_at": TIMES,
     "published_at": TIMES,
-    "told_at": TIMES,
+    "notified_at": TIMES,
     "finished_at": TIMES,
     "cancel_requested": TIMES,
-    "met": st.just({"code": "webui_unavailable", "message": "…"}),
+    "met": st.just({"code": "engine_unavailable", "message": "…"}),
     "error": st.just({"code": "cancelled", "message": "…"}),
     "images": st.lists(st.just("s3://b/k"), max_size=2),
 }
@@ -41,9 +41,9 @@ ROWS = st.builds(
     lambda sure, maybe: {**ITEM, **sure, **maybe},
     st.fixed_dictionaries(
         {
-            "attempt": ATTEMPTS,
+            "submission_id": ATTEMPTS,
             "status": st.sampled_from([status.value for status in Status]),
-            "tries": st.integers(0, MAX_TRIES + 1),
+            "attempts": st.integers(0, MAX_ATTEMPTS + 1),
             "progress": st.sampled_from([0, 0.25, 1]),
             "context": st.sampled_from([None, "", {"a": [1, None, 2.5, "ü"]}]),
         }
@@ -58,23 +58,23 @@ def transitions(draw: st.DrawFn) -> Transition:
     seen = Row(draw(ROWS))
     now, seconds, fence = NOW, draw(st.sampled_from([6, 120.5])), draw(FENCES)
     error = {"code": "no_images", "message": "…"}
-    item = {**ITEM, "attempt": draw(ATTEMPTS)}
+    item = {**ITEM, "submission_id": draw(ATTEMPTS)}
     return draw(
         st.sampled_from(
             [
                 protocol.submit(item),
-                protocol.resubmit(item, Row({**seen.item, "told_at": iso(NOW)})),
+                protocol.resubmit(item, Row({**seen.item, "notified_at": iso(NOW)})),
                 protocol.mark_published(seen, now),
                 protocol.claim(seen, worker="w1", fence=fence, seconds=seconds, now=now),
                 protocol.redraw(Row({"worker": "w1", **seen.item}), fence=fence),
                 protocol.renew(seen, seconds=seconds, now=now, progress=0.125),
                 protocol.renew(seen, seconds=seconds, now=now),
                 protocol.start(seen, seconds=seconds, now=now),
-                protocol.give_back(seen, spend_try=True, met=error),
-                protocol.give_back(seen, spend_try=False),
+                protocol.release(seen, count_attempt=True, met=error),
+                protocol.release(seen, count_attempt=False),
                 protocol.finish(seen, Status.COMPLETED, now=now, images=["s3://b/k"], output="s3://b/o"),
                 protocol.finish(seen, Status.FAILED, now=now, error=error),
-                protocol.tell(seen, now),
+                protocol.notify(seen, now),
                 protocol.cancel_queued(seen, now),
                 protocol.request_cancel(seen, now),
                 protocol.abandon(seen, now=now, code=ErrorCode.TASK_ABANDONED, message="…"),

@@ -1,7 +1,7 @@
 """The protocol's promises hold in every order of events, and without any one of its conditions they do not.
 
 One outcome, never two; a callback for each; only the winner's objects remain; nothing is lost; nothing starts
-once its cancel was accepted; a worker that lost its task, or an earlier attempt, changes nothing.
+once its cancel was accepted; a worker that lost its task, or an earlier submission, changes nothing.
 """
 
 import pytest
@@ -53,15 +53,15 @@ def _search(left_out: LeftOut) -> None:
 
 
 class LongRuns(RuleBasedStateMachine):
-    """Go where the search does not: three attempts, two cancels, two dozen faults of every kind."""
+    """Go where the search does not: three submissions, two cancels, two dozen faults of every kind."""
 
     checker: Checker
     state: State
 
-    @initialize(digests=st.sampled_from(["a", "ab", "aba", "abb"]), tries=st.sampled_from([0, 3]))
-    def begin(self, digests: str, tries: int) -> None:
+    @initialize(digests=st.sampled_from(["a", "ab", "aba", "abb"]), attempts=st.sampled_from([0, 3]))
+    def begin(self, digests: str, attempts: int) -> None:
         """Begin with nothing."""
-        setup = Setup("long", 24, KINDS, digests=digests, cancels=2, tries=tries)
+        setup = Setup("long", 24, KINDS, digests=digests, cancels=2, attempts=attempts)
         self.checker = Checker(setup)
         self.state = self.checker.actors.first()
 
@@ -91,6 +91,6 @@ def test_long_runs_with_many_faults_keep_the_promises() -> None:
 def test_the_checker_tells_the_story_of_what_it_finds() -> None:
     """Name the promise and the events that broke it, in order."""
     left_out = next(one for one in every_condition() if str(one) == "submit-absent-id")
-    with pytest.raises(Finding, match=r"(?s)an active attempt was replaced.*submit 1 reads") as found:
+    with pytest.raises(Finding, match=r"(?s)an active submission was replaced.*submit 1 reads") as found:
         Checker(FOR_TRANSITION["submit"][0], left_out).search()
     assert isinstance(found.value.__cause__, Violation)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from adapters.litter import Litter
-from container.consumer.lifecycle.job import Held
+from adapters.orphans import OrphanCleaner
+from container.consumer.lifecycle.job import Job
 from container.consumer.lifecycle.outputs import Store, Stored
 from container.consumer.queue import Delivery
-from domain.keys import ATTEMPT_METADATA, OutputKeys, s3_uri
+from domain.keys import SUBMISSION_METADATA, OutputKeys, s3_uri
 from domain.message import Message
 from domain.protocol import new_row
 from domain.row import Row
@@ -35,8 +35,10 @@ def _row(**values: Any) -> Row:
     return Row(new_row(MESSAGE, digest="d", now=NOW) | values)
 
 
-def _put(aws: Emulator, bucket: str, key: str, attempt: str = "f0") -> None:
-    aws.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x", Metadata={ATTEMPT_METADATA: attempt})
+def _put(aws: Emulator, bucket: str, key: str, submission_id: str = "f0") -> None:
+    aws.client("s3").put_object(
+        Bucket=bucket, Key=key, Body=b"x", Metadata={SUBMISSION_METADATA: submission_id}
+    )
 
 
 def _keys(aws: Emulator, bucket: str) -> set[str]:
@@ -44,7 +46,7 @@ def _keys(aws: Emulator, bucket: str) -> set[str]:
 
 
 def test_clearing_leaves_the_outcome_and_everybody_elses(aws: Emulator, bucket: str) -> None:
-    """Delete what losing fences of this attempt left; nothing of anybody else."""
+    """Delete what losing fences of this submission left; nothing of anybody else."""
     won = {KEYS.image("0002", 1, "png"), KEYS.out("0002")}
     others = {
         KEYS.image("0001", 9, "png"),
@@ -55,10 +57,10 @@ def test_clearing_leaves_the_outcome_and_everybody_elses(aws: Emulator, bucket: 
     for key in won | lost:
         _put(aws, bucket, key)
     for key in others:
-        _put(aws, bucket, key, attempt="e9" if key.endswith("-9.png") else "f0")
+        _put(aws, bucket, key, submission_id="e9" if key.endswith("-9.png") else "f0")
     row = _row(status="completed", fence="0002", fences=frozenset({"0001", "0002"}), images=[], output=None)
 
-    Litter(aws.client("s3"), bucket).clear(row)
+    OrphanCleaner(aws.client("s3"), bucket).clear(row)
 
     assert _keys(aws, bucket) == won | others
 
@@ -69,7 +71,7 @@ def test_clearing_a_failed_task_leaves_its_report_alone(aws: Emulator, bucket: s
     _put(aws, bucket, KEYS.out("0001"))
     output = s3_uri(bucket, KEYS.out("0001"))
 
-    Litter(aws.client("s3"), bucket).clear(
+    OrphanCleaner(aws.client("s3"), bucket).clear(
         _row(status="failed", fence="0001", fences=frozenset({"0001"}), images=[], output=output)
     )
 
@@ -83,7 +85,7 @@ def test_a_worker_that_lets_go_never_deletes_what_the_row_names(
     """Keep it where one's own final write was done after all and only its answer was lost."""
     key = KEYS.image("0001", 1, "png")
     _put(aws, bucket, key)
-    held = Held(Delivery("1", "handle", ""), MESSAGE, _row(fence="0001"))
+    held = Job(Delivery("1", "handle", ""), MESSAGE, _row(fence="0001"))
     row = _row(status="completed", images=[s3_uri(bucket, key)]) if won else _row(status="cancelled")
 
     Store(aws.client("s3"), bucket, state=None).let_go(held, Stored(keys=[key]), row)  # type: ignore[arg-type]

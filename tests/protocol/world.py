@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from domain import protocol
 from domain.clock import iso
-from domain.limits import MAX_TRIES
+from domain.limits import MAX_ATTEMPTS
 from domain.message import Message
 from domain.protocol import new_row
 from domain.row import Row
@@ -25,7 +25,7 @@ NOBODY = 99
 """Holds the messages of consumers that died, until their visibility timeout runs out."""
 VISIBLE = -1
 FENCES = ("0001", "0002", "0003", "0004", "0005", "0006")
-WORKERS = frozenset({"renew", "redraw", "start", "give_back", "finish"})
+WORKERS = frozenset({"renew", "redraw", "start", "release", "finish"})
 """The writes of a worker that holds a task; who woke up after another took over can change nothing."""
 
 
@@ -34,10 +34,10 @@ class Violation(Exception):
 
 
 class Actor(NamedTuple):
-    """One process: where it stands, the attempt of its message, the row as it last saw it, its fence."""
+    """One process: where it stands, the submission of its message, the row as it last saw it, its fence."""
 
     phase: str = "idle"
-    attempt: int = -1
+    submission_id: int = -1
     view: int = 0
     fence: str = ""
     finish_sent: bool = False
@@ -48,7 +48,7 @@ class Stored(NamedTuple):
 
     fence: str
     kind: str
-    attempt: int
+    submission_id: int
     worker: int
     late: bool
 
@@ -78,11 +78,11 @@ class State(NamedTuple):
 class Rows:
     """Intern rows, and write them by transitions; `build` may leave a condition out."""
 
-    def __init__(self, *, tries: int, digests: str, mutate: Callable[[Transition], Transition]) -> None:
+    def __init__(self, *, attempts: int, digests: str, mutate: Callable[[Transition], Transition]) -> None:
         self.rows: list[Row | None] = [None]
         self.messages = [_message(index) for index in range(len(digests))]
         self._new = [
-            {**new_row(message, digest=digest, now=NOW), "tries": tries}
+            {**new_row(message, digest=digest, now=NOW), "attempts": attempts}
             for message, digest in zip(self.messages, digests, strict=True)
         ]
         self.digests = digests
@@ -90,9 +90,9 @@ class Rows:
         self._ids: dict[Any, int] = {None: 0}
         self._written: dict[Any, tuple[str, int]] = {}
 
-    def new(self, attempt: int) -> dict[str, Any]:
-        """Return the fresh row of an attempt."""
-        return dict(self._new[attempt])
+    def new(self, submission_id: int) -> dict[str, Any]:
+        """Return the fresh row of a submission."""
+        return dict(self._new[submission_id])
 
     def intern(self, item: Mapping[str, Any]) -> int:
         """Return the number of a row."""
@@ -108,9 +108,9 @@ class Rows:
         assert row is not None
         return row
 
-    def attempt(self, number: int) -> int:
-        """Return which attempt a row is of."""
-        return int(self.row(number).attempt)
+    def submission_id(self, number: int) -> int:
+        """Return which submission a row is of."""
+        return int(self.row(number).submission_id)
 
     def write(self, state: State, name: str, view: int, **values: Any) -> tuple[bool, State, int]:
         """Write as `Table` does: whether it is done, what follows, and the row as it stands."""
@@ -124,7 +124,7 @@ class Rows:
         after = state if number == state.row else state._replace(row=number)
         row = self.rows[number]
         if row is not None and row.status.final:
-            outcomes = after.outcomes | {(int(row.attempt), row.status.value)}
+            outcomes = after.outcomes | {(int(row.submission_id), row.status.value)}
             after = after._replace(outcomes=outcomes)
         return done, after, number
 
@@ -138,7 +138,7 @@ class Rows:
     def _transition(self, name: str, view: int, values: dict[str, Any]) -> Transition:
         arguments = dict(values)
         if name in ("submit", "resubmit"):
-            item = self._new[arguments["attempt"]]
+            item = self._new[arguments["submission_id"]]
             rest = (self.row(view),) if name == "resubmit" else ()
             return self._mutate(getattr(protocol, name)(item, *rest))
         if name == "finish":
@@ -148,7 +148,7 @@ class Rows:
             )
         if name in ("claim", "start", "renew"):
             arguments["seconds"] = LEASE_SECONDS
-        if name not in ("redraw", "give_back"):
+        if name not in ("redraw", "release"):
             arguments["now"] = NOW
         return self._mutate(getattr(protocol, name)(self.row(view), **arguments))
 
@@ -165,7 +165,7 @@ def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> 
     before, after = rows.rows[state.row], rows.rows[number]
     if before is None or after is None:
         return
-    if before.attempt != after.attempt:
+    if before.submission_id != after.submission_id:
         _check_replaced(rows, state, before, after)
         return
     if rows.rows[view] is None:
@@ -174,36 +174,38 @@ def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> 
     live = before.text("lease_until") not in {None, EXPIRED}
     if name in {"claim", "abandon"} and live:
         raise Violation(f"{name} took a task from a worker whose lease was live")
-    if name == "start" and any(attempt == int(after.attempt) for attempt, _ in state.cancelled):
+    if name == "start" and any(
+        submission_id == int(after.submission_id) for submission_id, _ in state.cancelled
+    ):
         raise Violation("an inference started after its cancel was accepted")
-    if name == "give_back" and before.cancel_requested:
+    if name == "release" and before.cancel_requested:
         raise Violation("a task was queued again after its cancel was accepted")
-    if after.tries > MAX_TRIES:
-        raise Violation("more tries than there are")
-    if after.text("published_at") and int(after.attempt) not in state.published:
-        raise Violation("an attempt that was never published says that it was")
+    if after.attempts > MAX_ATTEMPTS:
+        raise Violation("more attempts than there are")
+    if after.text("published_at") and int(after.submission_id) not in state.published:
+        raise Violation("a submission that was never published says that it was")
 
 
 def _check_unchanged(meant: Row, before: Row, after: Row, name: str) -> None:
     if before.status.final:
         changed = {n for n in before.item.keys() | after.item if before.item.get(n) != after.item.get(n)}
-        if changed - {"told_at", "published_at", "owed", "owed_since"}:
+        if changed - {"notified_at", "published_at", "pending_runtime", "pending_since"}:
             raise Violation(f"a finished row changed: {sorted(changed)}")
-    if name == "tell" and before.told:
+    if name == "notify" and before.notified:
         raise Violation("the time of telling was written twice")
-    if meant.attempt != after.attempt:
-        raise Violation(f"{name} changed another attempt than it was meant for")
+    if meant.submission_id != after.submission_id:
+        raise Violation(f"{name} changed another submission than it was meant for")
     if name in WORKERS and meant.fence != before.fence:
         raise Violation(f"{name} of a worker that had lost the task changed its row")
 
 
 def _check_replaced(rows: Rows, state: State, before: Row, after: Row) -> None:
-    attempt = int(before.attempt)
+    submission_id = int(before.submission_id)
     if not before.status.final:
-        raise Violation("an active attempt was replaced")
-    if not any(told == attempt for told, _ in state.callbacks):
-        raise Violation("an attempt was replaced before its callback was sent")
-    if rows.digests[attempt] == rows.digests[int(after.attempt)]:
+        raise Violation("an active submission was replaced")
+    if not any(told == submission_id for told, _ in state.callbacks):
+        raise Violation("a submission was replaced before its callback was sent")
+    if rows.digests[submission_id] == rows.digests[int(after.submission_id)]:
         raise Violation("the same request ran twice")
 
 
@@ -223,4 +225,4 @@ def _message(index: int) -> Message:
         content={},
         api_version="v",
     )
-    return Message(task, attempt=str(index), submitted_at=iso(NOW))
+    return Message(task, submission_id=str(index), submitted_at=iso(NOW))

@@ -12,16 +12,16 @@ from domain.metrics import METRICS, document
 from tests.watch.embedded_format import Datum, read
 
 AT = datetime(2026, 11, 22, 18, 0, 0, 250_000, tzinfo=UTC)
-FACTS = {"runtime": "sdruntime", "code": "no_images", "action": "told", "task_id": "a"}
+FACTS = {"runtime": "sdruntime", "code": "no_images", "action": "notified", "task_id": "a"}
 
 
 def test_a_line_carries_metrics_of_several_dimension_sets() -> None:
     """One counts for its runtime and for the whole deployment; another for its runtime only."""
-    line = document("ns/x", {m.BURIED: 1, m.STORE_SECONDS: 0.25}, at=AT, facts=FACTS)
+    line = document("ns/x", {m.DEAD_LETTERED: 1, m.STORE_SECONDS: 0.25}, at=AT, facts=FACTS)
     runtime = ("runtime", "sdruntime")
     assert read(line) == [
-        Datum("ns/x", "MessagesBuried", "Count", (), 1),
-        Datum("ns/x", "MessagesBuried", "Count", (runtime,), 1),
+        Datum("ns/x", "MessagesDeadLettered", "Count", (), 1),
+        Datum("ns/x", "MessagesDeadLettered", "Count", (runtime,), 1),
         Datum("ns/x", "StoreSeconds", "Seconds", (runtime,), 0.25),
     ]
     assert json.loads(line)["_aws"]["Timestamp"] == 1_795_370_400_250

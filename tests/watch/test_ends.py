@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from container.consumer.lifecycle.job import Held
+from container.consumer.lifecycle.job import Job
 from container.consumer.queue import Delivery
 from container.consumer.telemetry.logs import METRICS_LOGGER
-from container.consumer.telemetry.task_metrics import Measures
+from container.consumer.telemetry.task_metrics import TaskMetrics
 from domain.errors import ErrorCode
 from domain.message import Message
 from domain.row import Row
@@ -17,17 +17,17 @@ from domain.task import Task, TaskType
 
 
 @pytest.fixture
-def measures(caplog: pytest.LogCaptureFixture) -> Measures:
+def measures(caplog: pytest.LogCaptureFixture) -> TaskMetrics:
     """Return what measures a runtime."""
     caplog.set_level(logging.INFO, METRICS_LOGGER)
-    return Measures("ns", "r")
+    return TaskMetrics("ns", "r")
 
 
-def held(status: str = "running", *, submitted_at: str = "2026-11-22T18:00:00.000Z", **row: Any) -> Held:
+def job(status: str = "running", *, submitted_at: str = "2026-11-22T18:00:00.000Z", **row: Any) -> Job:
     """Return a task that the GPU had for 7 s, 2 of them to load its checkpoint."""
     task = Task("a", "r", TaskType.TEXT_TO_IMAGE, "output", None, {}, "v1alpha2")
-    item = {"id": "a", "attempt": "x", "runtime": "r", "status": status} | row
-    one = Held(Delivery("m", "r", ""), Message(task, "x", submitted_at), Row(item))
+    item = {"id": "a", "submission_id": "x", "runtime": "r", "status": status} | row
+    one = Job(Delivery("m", "r", ""), Message(task, "x", submitted_at), Row(item))
     one.seconds = {"prepare": 1.0, "model": 2.0, "inference": 5.0}
     return one
 
@@ -44,71 +44,71 @@ def said(caplog: pytest.LogCaptureFixture) -> dict[str, float]:
 STAGES = {"PrepareSeconds": 1.0, "InferenceSeconds": 5.0}
 
 
-def test_a_cancelled_job_is_wasted(measures: Measures, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cancelled_job_is_wasted(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
     """No failure: its caller wanted it."""
-    measures.finished(held("cancelled"))
+    measures.finished(job("cancelled"))
     assert said(caplog) == STAGES | {"TasksCancelled": 1, "TasksFailed": 0, "WastedGpuSeconds": 7.0}
 
 
-def test_a_failed_job_is_wasted(measures: Measures, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_job_is_wasted(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
     """And counted for its code."""
-    measures.finished(held("failed", error={"code": "no_images"}))
+    measures.finished(job("failed", error={"code": "no_images"}))
     assert said(caplog) == STAGES | {"FailuresByCode": 1, "TasksFailed": 1, "WastedGpuSeconds": 7.0}
     assert json.loads(caplog.messages[0])["code"] == "no_images"
 
 
 def test_a_switch_is_measured_where_there_was_one(
-    measures: Measures, caplog: pytest.LogCaptureFixture
+    measures: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its seconds, too; and a publisher's own idea of time breaks nothing."""
-    one = held("completed", submitted_at="yesterday", images=["s3://b/k"])
+    one = job("completed", submitted_at="yesterday", images=["s3://b/k"])
     one.switched = True
     measures.finished(one)
     ended = {"TasksCompleted": 1, "TasksFailed": 0, "Images": 1}
     assert said(caplog) == STAGES | ended | {"ModelSwitches": 1, "ModelLoadSeconds": 2.0}
 
 
-def test_a_try_that_is_spent_is_counted(measures: Measures, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_try_that_is_spent_is_counted(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
     """With the GPU time that it cost."""
-    measures.given_back(held(), spent_try=True, code="webui_unavailable")
+    measures.given_back(job(), spent_try=True, code="engine_unavailable")
     assert said(caplog) == {"TasksRetried": 1, "WastedGpuSeconds": 7.0}
 
 
 def test_a_task_that_never_came_to_the_gpu_wastes_nothing(
-    measures: Measures, caplog: pytest.LogCaptureFixture
+    measures: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Given back untried: there is nothing to say."""
-    one = held()
+    one = job()
     one.seconds = {"prepare": 1.0}
     measures.given_back(one, spent_try=False)
     assert caplog.messages == []
 
 
-def test_an_end_is_measured_once(measures: Measures, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_end_is_measured_once(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
     """Although its callback failed, and it was let go of after that."""
-    one = held("cancelled")
+    one = job("cancelled")
     measures.finished(one)
     measures.given_back(one, spent_try=False)
     measures.lost(one)
     assert len(caplog.messages) == 1
 
 
-def test_lost_work_is_wasted(measures: Measures, caplog: pytest.LogCaptureFixture) -> None:
+def test_lost_work_is_wasted(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
     """Another worker has the task."""
-    measures.lost(held())
+    measures.lost(job())
     assert said(caplog) == {"WastedGpuSeconds": 7.0}
 
 
 def test_what_never_was_in_hand_is_counted_by_its_row(
-    measures: Measures, caplog: pytest.LogCaptureFixture
+    measures: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its tries were spent by workers that could not say so."""
-    measures.abandoned(held("failed").row, ErrorCode.TASK_ABANDONED)
+    measures.abandoned(job("failed").row, ErrorCode.TASK_ABANDONED)
     assert said(caplog) == {"TasksFailed": 1, "FailuresByCode": 1}
 
 
 def test_a_worker_that_must_be_replaced_is_counted(
-    measures: Measures, caplog: pytest.LogCaptureFixture
+    measures: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With the reason, for who reads the log."""
     measures.replaced("poisoned by a checkpoint")

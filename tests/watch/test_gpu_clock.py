@@ -2,7 +2,7 @@
 
 import pytest
 
-from container.consumer.telemetry.utilization import AT_HAND_SECONDS, GpuClock, Spent
+from container.consumer.telemetry.utilization import AT_HAND_SECONDS, GpuUtilization, Spent
 
 
 class FakeClock:
@@ -23,14 +23,14 @@ def time() -> FakeClock:
 
 
 @pytest.fixture
-def gpu(time: FakeClock) -> GpuClock:
+def gpu(time: FakeClock) -> GpuUtilization:
     """Return a GPU's clock whose Web UI is ready."""
-    clock = GpuClock(time)
+    clock = GpuUtilization(time)
     clock.switch(on=True)
     return clock
 
 
-def test_a_job_is_busy_time(time: FakeClock, gpu: GpuClock) -> None:
+def test_a_job_is_busy_time(time: FakeClock, gpu: GpuUtilization) -> None:
     """Its time is taken once."""
     with gpu.job("a"):
         time.seconds += 5
@@ -38,7 +38,7 @@ def test_a_job_is_busy_time(time: FakeClock, gpu: GpuClock) -> None:
     assert gpu.take() == Spent(busy=0, idle=0)
 
 
-def test_waiting_on_an_empty_queue_is_nobodys_loss(time: FakeClock, gpu: GpuClock) -> None:
+def test_waiting_on_an_empty_queue_is_nobodys_loss(time: FakeClock, gpu: GpuUtilization) -> None:
     """Whether a message comes in the end, or none does."""
     for found in (False, True):
         gpu.poll_begun()
@@ -47,7 +47,7 @@ def test_waiting_on_an_empty_queue_is_nobodys_loss(time: FakeClock, gpu: GpuCloc
     assert gpu.take() == Spent(busy=0, idle=0)
 
 
-def test_a_message_that_was_there_when_asked_for_has_waited(time: FakeClock, gpu: GpuClock) -> None:
+def test_a_message_that_was_there_when_asked_for_has_waited(time: FakeClock, gpu: GpuUtilization) -> None:
     """A receive that comes back at once found it: the GPU idled for the round trip."""
     gpu.poll_begun()
     time.seconds += AT_HAND_SECONDS / 2
@@ -55,24 +55,24 @@ def test_a_message_that_was_there_when_asked_for_has_waited(time: FakeClock, gpu
     assert gpu.take().idle == pytest.approx(AT_HAND_SECONDS / 2)
 
 
-def test_a_task_that_is_prepared_waits(time: FakeClock, gpu: GpuClock) -> None:
+def test_a_task_that_is_prepared_waits(time: FakeClock, gpu: GpuUtilization) -> None:
     """Also while another receive waits beside it; not once it is settled."""
     gpu.poll_begun()
     gpu.claimed("a")
     time.seconds += 2
-    gpu.settled("a")
+    gpu.done("a")
     time.seconds += 3
     gpu.poll_ended(found=False)
     assert gpu.take() == Spent(busy=0, idle=2)
 
 
-def test_idle_without_asking_counts(time: FakeClock, gpu: GpuClock) -> None:
+def test_idle_without_asking_counts(time: FakeClock, gpu: GpuUtilization) -> None:
     """Nobody looked whether a task waits: the loss is ours until it is known to be none."""
     time.seconds += 1
     assert gpu.take() == Spent(busy=0, idle=1)
 
 
-def test_time_without_a_web_ui_is_neither(time: FakeClock, gpu: GpuClock) -> None:
+def test_time_without_a_web_ui_is_neither(time: FakeClock, gpu: GpuUtilization) -> None:
     """Nobody knows whether tasks wait then."""
     gpu.switch(on=False)
     time.seconds += 60
@@ -80,7 +80,7 @@ def test_time_without_a_web_ui_is_neither(time: FakeClock, gpu: GpuClock) -> Non
     assert gpu.take() == Spent(busy=0, idle=0)
 
 
-def test_a_job_that_fails_ends(time: FakeClock, gpu: GpuClock) -> None:
+def test_a_job_that_fails_ends(time: FakeClock, gpu: GpuUtilization) -> None:
     """The time after it is idle again."""
 
     def fail() -> None:

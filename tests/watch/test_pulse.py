@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from container.consumer.telemetry.logs import METRICS_LOGGER
-from container.consumer.telemetry.task_metrics import Measures
-from container.consumer.telemetry.worker_metrics import Pulse
-from domain.errors import ErrorCode, PassingFault
+from container.consumer.telemetry.task_metrics import TaskMetrics
+from container.consumer.telemetry.worker_metrics import WorkerMetrics
+from domain.errors import ErrorCode, RetryableError
 from tests.watch.embedded_format import read
 
 
@@ -21,7 +21,7 @@ class FakeWebUi:
     def get(self, _path: str) -> Any:
         """Return what it was made with."""
         if self._answer is None:
-            raise PassingFault(ErrorCode.WEBUI_UNAVAILABLE, "gone")
+            raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "gone")
         return self._answer
 
 
@@ -42,6 +42,6 @@ def test_memory_is_told_where_web_ui_knows_it(
 ) -> None:
     """In megabytes; its silence keeps no other number back."""
     caplog.set_level(logging.INFO, METRICS_LOGGER)
-    Pulse(Measures("ns", "r"), FakeWebUi(answer), seconds=30).beat()  # type: ignore[arg-type]
+    WorkerMetrics(TaskMetrics("ns", "r"), FakeWebUi(answer), seconds=30).beat()  # type: ignore[arg-type]
     found = {datum.name: datum.value for datum in read(caplog.messages[-1])}
     assert found == {"Consumers": 0.5, "GpuBusySeconds": 0, "GpuIdleSeconds": 0} | memory

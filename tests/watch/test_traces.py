@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from container.consumer.lifecycle.job import Held
+from container.consumer.lifecycle.job import Job
 from container.consumer.queue import Delivery
 from container.consumer.telemetry.logs import facts_of
 from container.consumer.telemetry.xray import Tracer, trace_header
@@ -39,11 +39,13 @@ class FakeXRay:
         return {}
 
 
-def held(*, attribute: str | None = None, carried: str | None = None) -> Held:
+def job(*, attribute: str | None = None, carried: str | None = None) -> Job:
     """Return a task in hand that has gone through two stages."""
     task = Task("a", "sdruntime", TaskType.TEXT_TO_IMAGE, "output", None, {"prompt": "secret"}, "v1alpha2")
-    message = Message(task, "attempt", "2026-11-22T18:00:00.000Z", trace=carried)
-    one = Held(Delivery("m", "r", "", trace=attribute), message, Row({"id": "a", "attempt": "attempt"}))
+    message = Message(task, "submission_id", "2026-11-22T18:00:00.000Z", trace=carried)
+    one = Job(
+        Delivery("m", "r", "", trace=attribute), message, Row({"id": "a", "submission_id": "submission_id"})
+    )
     with one.timed("prepare"):
         pass
     with one.timed("inference"):
@@ -54,7 +56,7 @@ def held(*, attribute: str | None = None, carried: str | None = None) -> Held:
 def test_a_segment_hangs_below_the_publish() -> None:
     """In the trace that came with the message, with a subsegment for each stage, and no content."""
     xray = FakeXRay()
-    Tracer(xray).ended(held(attribute=HEADER), status="completed")  # type: ignore[arg-type]
+    Tracer(xray).ended(job(attribute=HEADER), status="completed")  # type: ignore[arg-type]
     found = xray.sent.get(timeout=10)
     assert (found["trace_id"], found["parent_id"]) == (ROOT, "53995c3f42cd8ad8")
     assert re.fullmatch(r"[0-9a-f]{16}", found["id"])
@@ -71,7 +73,7 @@ def test_a_segment_hangs_below_the_publish() -> None:
 def test_what_came_to_nothing_is_a_fault(status: str) -> None:
     """So that X-Ray finds it."""
     xray = FakeXRay()
-    Tracer(xray).ended(held(carried=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
+    Tracer(xray).ended(job(carried=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
     found = xray.sent.get(timeout=10)
     assert found["fault"] is True
     assert found["annotations"]["code"] == "no_images"
@@ -82,8 +84,8 @@ def test_only_sampled_traces_are_sent(header: str | None) -> None:
     """The next task's is the first that arrives."""
     xray = FakeXRay()
     tracer = Tracer(xray)  # type: ignore[arg-type]
-    tracer.ended(held(attribute=header), status="completed")
-    tracer.ended(held(attribute=HEADER), status="cancelled")
+    tracer.ended(job(attribute=header), status="completed")
+    tracer.ended(job(attribute=HEADER), status="cancelled")
     assert xray.sent.get(timeout=10)["annotations"]["status"] == "cancelled"
 
 
@@ -91,14 +93,14 @@ def test_a_segment_that_cannot_be_sent_is_dropped() -> None:
     """And the next one is sent."""
     xray = FakeXRay(down=True)
     tracer = Tracer(xray)  # type: ignore[arg-type]
-    tracer.ended(held(attribute=HEADER), status="completed")
+    tracer.ended(job(attribute=HEADER), status="completed")
     assert xray.sent.get(timeout=10) == {"refused": 1}
-    tracer.ended(held(attribute=HEADER), status="failed")
+    tracer.ended(job(attribute=HEADER), status="failed")
     assert xray.sent.get(timeout=10)["annotations"]["status"] == "failed"
 
 
 def test_log_lines_carry_the_trace() -> None:
     """Under the name that Powertools gives it in the Lambdas; the queue's own attribute goes first."""
-    assert facts_of(held(attribute=HEADER, carried="Root=1-other"))["xray_trace_id"] == ROOT
-    assert "xray_trace_id" not in facts_of(held())
-    assert trace_header(held(carried=HEADER))["Sampled"] == "1"
+    assert facts_of(job(attribute=HEADER, carried="Root=1-other"))["xray_trace_id"] == ROOT
+    assert "xray_trace_id" not in facts_of(job())
+    assert trace_header(job(carried=HEADER))["Sampled"] == "1"

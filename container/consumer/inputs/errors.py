@@ -1,9 +1,9 @@
 """Why an input could not be had."""
 
-from domain.errors import ErrorCode, TaskFailed
+from domain.errors import ErrorCode, PermanentError
 
 
-class InputError(TaskFailed):
+class InputError(PermanentError):
     """End a task because of a link in it: the task's own fault, never retried.
 
     `message` is a sentence about "it", the link; whoever knows where the link stood says where (`at`). It is

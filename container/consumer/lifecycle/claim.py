@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from container.consumer.lifecycle.finish import Outcomes
-from container.consumer.lifecycle.job import Held
+from container.consumer.lifecycle.finish import Finisher
+from container.consumer.lifecycle.job import Job
 from container.consumer.ports import Queue, State
 from container.consumer.queue import Delivery
-from container.consumer.scheduling.batching import Window
+from container.consumer.scheduling.batching import CheckpointBatcher
 from domain.clock import now
 from domain.delivery import Action, Decision, decide
 from domain.message import Message
@@ -27,34 +27,34 @@ MAX_ROUNDS = 20
 
 
 @dataclass(slots=True)
-class Intake:
+class Claimer:
     """Take messages from the window and claim their tasks."""
 
-    window: Window
+    window: CheckpointBatcher
     queue: Queue
     state: State
-    outcomes: Outcomes
+    outcomes: Finisher
     runtime: str
     worker: str
     lease_seconds: int
     protect: Callable[[], bool]
     """Called before each claim; False where ECS wants this task to end."""
     counts_receptions: bool = False
-    """Without a table, `ApproximateReceiveCount` stands in for tries."""
+    """Without a table, `ApproximateReceiveCount` stands in for attempts."""
 
-    def take(self) -> Held | None:
+    def take(self) -> Job | None:
         """Return the next task under our own fence, or None when none came."""
         waiting = self.window.next()
         return self._accept(waiting.delivery, waiting.message) if waiting else None
 
-    def _accept(self, delivery: Delivery, message: Message | None) -> Held | None:
+    def _accept(self, delivery: Delivery, message: Message | None) -> Job | None:
         """Claim a delivered task, or do with the message what its row asks for."""
         if not self.protect():
-            self.queue.give_back(delivery, 0)
+            self.queue.release(delivery, 0)
             return None
         if message is None or message.task.runtime != self.runtime:
             log.warning("message is not ours: to the dead-letter queue")
-            self.queue.bury(delivery)
+            self.queue.dead_letter(delivery)
             return None
         try:
             return self._settle(delivery, message)
@@ -63,24 +63,24 @@ class Intake:
             log.warning("task could not be claimed", exc_info=True, extra={"task_id": message.task.id})
             return None
 
-    def _settle(self, delivery: Delivery, message: Message) -> Held | None:
+    def _settle(self, delivery: Delivery, message: Message) -> Job | None:
         begun = time.monotonic()
         # First straight for the claim: on the common way it is the one write that is needed.
         row: Row | None = Row(
-            {"id": message.task.id, "attempt": message.attempt, "runtime": message.task.runtime},
+            {"id": message.task.id, "submission_id": message.submission_id, "runtime": message.task.runtime},
         )
         decision = Decision(Action.CLAIM)
         for _ in range(MAX_ROUNDS):
             if decision.action is Action.ADOPT:
                 row = self.state.write(message.task.id, submit(self._new_item(delivery, message))).row
             elif decision.action is Action.WAIT:
-                self.queue.give_back(delivery, decision.seconds)
+                self.queue.release(delivery, decision.seconds)
                 return None
             elif row is None or decision.action is Action.DROP:
                 self.queue.delete(delivery)
                 return None
-            elif decision.action is Action.TELL:
-                self.outcomes.tell(row)
+            elif decision.action is Action.NOTIFY:
+                self.outcomes.notify(row)
                 self.queue.delete(delivery)
                 return None
             elif decision.action is Action.ABANDON:
@@ -92,9 +92,9 @@ class Intake:
             else:
                 written = self.state.write(message.task.id, self._claim(row))
                 if written.done and written.row is not None:
-                    held = Held(delivery, message, written.row)
-                    held.seconds["claim"] = time.monotonic() - begun
-                    return self._claimed(held)
+                    job = Job(delivery, message, written.row)
+                    job.seconds["claim"] = time.monotonic() - begun
+                    return self._claimed(job)
                 row = written.row
             decision = decide(row, message, now())
         log.warning("row would not settle, left for redelivery", extra={"task_id": message.task.id})
@@ -109,12 +109,12 @@ class Intake:
         item = new_row(message, digest=digest, now=now())
         item["published_at"] = message.submitted_at
         if self.counts_receptions:
-            item["tries"] = delivery.receive_count - 1
+            item["attempts"] = delivery.receive_count - 1
         return item
 
-    def _claimed(self, held: Held) -> Held | None:
-        if held.row.cancel_requested:
+    def _claimed(self, job: Job) -> Job | None:
+        if job.row.cancel_requested:
             # Its worker died before it could obey.
-            self.outcomes.cancelled(held)
+            self.outcomes.cancelled(job)
             return None
-        return held
+        return job

@@ -11,7 +11,7 @@ from domain.message import Message
 from domain.row import Row
 
 
-class LetGo(Exception):
+class LeaseLost(Exception):
     """Say that the task is no longer ours: another worker's, or cancelled. Nothing more may be written."""
 
 
@@ -25,7 +25,7 @@ class Stage:
 
 
 @dataclass(eq=False, slots=True)
-class Held:
+class Job:
     """Hold one claimed task; several threads see it, each stage in its turn."""
 
     delivery: Delivery
@@ -34,16 +34,16 @@ class Held:
     """As last written under our fence."""
     body: bytes = b""
     """What goes to Web UI, once it is prepared."""
-    lost: threading.Event = field(default_factory=threading.Event)
+    lease_lost: threading.Event = field(default_factory=threading.Event)
     """The fence no longer holds."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     """A caller asked to cancel while the task ran."""
-    settled: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
     """Finished or given back: the heartbeat leaves it alone."""
     progress: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each stage took."""
-    units: float = 1.0
+    cost: float = 1.0
     """How much work the job is, in steps × megapixels × images."""
     claimed_at: float = field(default_factory=time.time)
     stages: list[Stage] = field(default_factory=list)
@@ -69,6 +69,6 @@ class Held:
         return self.message.task.id
 
     def check(self) -> None:
-        """Raise LetGo when the task is no longer ours."""
-        if self.lost.is_set():
-            raise LetGo(self.id)
+        """Raise LeaseLost when the task is no longer ours."""
+        if self.lease_lost.is_set():
+            raise LeaseLost(self.id)

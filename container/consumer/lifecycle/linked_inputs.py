@@ -8,7 +8,7 @@ from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.fetch import DEFAULT_LIMITS as FETCH_LIMITS
 from container.consumer.inputs.fetch import Fetched
 from container.consumer.inputs.inline import check_inline
-from domain.errors import ErrorCode, TaskFailed
+from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS, Limits
 from runtimes.sdwebui.bounds import upscaled_too_far
 from runtimes.sdwebui.inputs import Image, images
@@ -45,7 +45,7 @@ class LinkedInputs:
         for path, size in pixels.items():
             if upscaled_too_far(content, path, size, self._limits):
                 most = f"{self._limits.upscaled_pixels:,} pixels are allowed behind the upscaler."
-                raise TaskFailed(ErrorCode.INPUT_TOO_LARGE, f"{path}: {most}")
+                raise PermanentError(ErrorCode.INPUT_TOO_LARGE, f"{path}: {most}")
         _move_image_links(content.get("alwayson_scripts"))
         return content
 
@@ -61,7 +61,7 @@ class LinkedInputs:
     def _fetch_all(self, found: list[Image]) -> Pixels:
         if len(found) > self._limits.links:
             text = f"A task may name at most {self._limits.links} links."
-            raise TaskFailed(ErrorCode.INVALID_CONTENT, text)
+            raise PermanentError(ErrorCode.INVALID_CONTENT, text)
         wanted = {image.text: image.path for image in reversed(found)}
         if len(wanted) > 1:
             with ThreadPoolExecutor(min(PARALLEL_FETCHES, len(wanted))) as pool:

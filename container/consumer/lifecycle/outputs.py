@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError
 
 from container.consumer.engines.sdwebui.answer import Answer, Image
 from container.consumer.inputs.images import sniff
-from container.consumer.lifecycle.job import Held, LetGo
+from container.consumer.lifecycle.job import Job, LeaseLost
 from container.consumer.ports import State
-from domain.delivery import leavings
-from domain.errors import ErrorCode, TaskFailed
-from domain.keys import ATTEMPT_METADATA, s3_uri
+from domain.delivery import orphaned_objects
+from domain.errors import ErrorCode, PermanentError
+from domain.keys import SUBMISSION_METADATA, s3_uri
 from domain.protocol import redraw
 from domain.row import Row, draw_fence
 
@@ -57,7 +57,7 @@ class Store:
         self._state = state
         self._pool = ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload")
 
-    def success(self, held: Held, answer: Answer, *, asked: int | None) -> Stored:
+    def success(self, job: Job, answer: Answer, *, asked: int | None) -> Stored:
         """Store the images, then `.out` with a receipt for each."""
         count = answer.count
         images = list(answer.take_images())
@@ -66,75 +66,75 @@ class Store:
             warnings.append(f"SD Web UI returned {count} of {asked} images.")
 
         def write(stored: Stored, fence: str) -> None:
-            uploads = [self._pool.submit(self._image, held, stored, fence, one, answer) for one in images]
+            uploads = [self._pool.submit(self._image, job, stored, fence, one, answer) for one in images]
             wait(uploads)  # all of them, also when one fails: what is removed then must be there
             receipts = [upload.result() for upload in uploads]
             numbered = [r for r, image in zip(receipts, images, strict=True) if image.number is not None]
             stored.images = [s3_uri(self._bucket, receipt["key"]) for receipt in numbered]
-            out: dict[str, Any] = answer.kept | {"images": receipts, "seconds": _rounded(held.seconds)}
-            self._out(held, stored, fence, out | ({"warnings": warnings} if warnings else {}))
+            out: dict[str, Any] = answer.kept | {"images": receipts, "seconds": _rounded(job.seconds)}
+            self._out(job, stored, fence, out | ({"warnings": warnings} if warnings else {}))
 
-        return self._under_fence(held, write)
+        return self._under_fence(job, write)
 
-    def failure(self, held: Held, error: Mapping[str, str], response: Any) -> Stored:
+    def failure(self, job: Job, error: Mapping[str, str], response: Any) -> Stored:
         """Store `.out` of a failed task: the error and Web UI's answer, cut to a bounded size; no image."""
         text = json.dumps(response)
         kept = response if len(text) <= MAX_KEPT_ANSWER else {"cut": text[:MAX_KEPT_ANSWER]}
-        seconds = _rounded(held.seconds)
+        seconds = _rounded(job.seconds)
         out: dict[str, Any] = {"error": error, "response": kept, "images": [], "seconds": seconds}
-        return self._under_fence(held, lambda stored, fence: self._out(held, stored, fence, out))
+        return self._under_fence(job, lambda stored, fence: self._out(job, stored, fence, out))
 
     def remove(self, stored: Stored) -> None:
         """Delete what a worker stored that lost its task."""
         for key in stored.keys:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
-    def let_go(self, held: Held, stored: Stored, row: Row | None) -> None:
+    def let_go(self, job: Job, stored: Stored, row: Row | None) -> None:
         """Delete what was stored for a final write that was refused, but nothing that the row names.
 
         An earlier final write of ours may have been done although its answer never came.
         """
         keys = {s3_uri(self._bucket, key): key for key in stored.keys}
-        for uri in leavings(row, held.row.attempt, keys, finish_sent=True):
+        for uri in orphaned_objects(row, job.row.submission_id, keys, finish_sent=True):
             self._s3.delete_object(Bucket=self._bucket, Key=keys[uri])
 
-    def _under_fence(self, held: Held, write: Callable[[Stored, str], None]) -> Stored:
+    def _under_fence(self, job: Job, write: Callable[[Stored, str], None]) -> Stored:
         """Write under the row's fence, and under a fresh one where a name is taken."""
         while True:
             stored = Stored()
             try:
-                held.check()
-                write(stored, held.row.fence or "")
+                job.check()
+                write(stored, job.row.fence or "")
             except NameTaken:
                 self.remove(stored)
-                redrawn = self._state.write(held.id, redraw(held.row, fence=draw_fence()))
+                redrawn = self._state.write(job.id, redraw(job.row, fence=draw_fence()))
                 if redrawn.done and redrawn.row is not None:
-                    held.row = redrawn.row
-                elif redrawn.row is None or redrawn.row.fence != held.row.fence:
-                    raise LetGo(held.id) from None
+                    job.row = redrawn.row
+                elif redrawn.row is None or redrawn.row.fence != job.row.fence:
+                    raise LeaseLost(job.id) from None
             except BaseException:
                 self.remove(stored)
                 raise
             else:
                 return stored
 
-    def _image(self, held: Held, stored: Stored, fence: str, image: Image, answer: Answer) -> dict[str, Any]:
+    def _image(self, job: Job, stored: Stored, fence: str, image: Image, answer: Answer) -> dict[str, Any]:
         try:
             data = base64.b64decode(image.encoded)
         except (binascii.Error, ValueError):
-            raise TaskFailed(
-                ErrorCode.WEBUI_ERROR, "SD Web UI returned an image that is not base64."
+            raise PermanentError(
+                ErrorCode.ENGINE_ERROR, "SD Web UI returned an image that is not base64."
             ) from None
         found = sniff(data)
         extension, content_type = (
             (found.extension, found.content_type) if found else ("bin", "application/octet-stream")
         )
-        keys = held.message.task.keys
+        keys = job.message.task.keys
         if image.number is None:
             key = keys.grid(fence, extension)
         else:
             key = keys.image(fence, image.number, extension)
-        self._put(held, stored, key, data, content_type)
+        self._put(job, stored, key, data, content_type)
         return {
             "key": key,
             "sha256": hashlib.sha256(data).hexdigest(),
@@ -147,12 +147,12 @@ class Store:
             "model": answer.model,
         }
 
-    def _out(self, held: Held, stored: Stored, fence: str, out: Mapping[str, Any]) -> None:
-        key = held.message.task.keys.out(fence)
-        self._put(held, stored, key, json.dumps(out).encode(), "application/json")
+    def _out(self, job: Job, stored: Stored, fence: str, out: Mapping[str, Any]) -> None:
+        key = job.message.task.keys.out(fence)
+        self._put(job, stored, key, json.dumps(out).encode(), "application/json")
         stored.output = s3_uri(self._bucket, key)
 
-    def _put(self, held: Held, stored: Stored, key: str, data: bytes, content_type: str) -> None:
+    def _put(self, job: Job, stored: Stored, key: str, data: bytes, content_type: str) -> None:
         while True:
             try:
                 self._s3.put_object(
@@ -161,21 +161,21 @@ class Store:
                     Body=data,
                     ContentType=content_type,
                     IfNoneMatch="*",
-                    Metadata={ATTEMPT_METADATA: held.row.attempt},
+                    Metadata={SUBMISSION_METADATA: job.row.submission_id},
                 )
             except ClientError as error:
                 status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
                 if status == CONFLICT:
                     continue
                 # botocore sends again when an answer was lost: what exists may be what we just wrote.
-                if status != PRECONDITION_FAILED or not self._is_ours(held, key):
+                if status != PRECONDITION_FAILED or not self._is_ours(job, key):
                     raise NameTaken(key) if status == PRECONDITION_FAILED else error from None
             stored.keys.append(key)
             return
 
-    def _is_ours(self, held: Held, key: str) -> bool:
+    def _is_ours(self, job: Job, key: str) -> bool:
         found = self._s3.head_object(Bucket=self._bucket, Key=key)
-        return found["Metadata"].get(ATTEMPT_METADATA) == held.row.attempt
+        return found["Metadata"].get(SUBMISSION_METADATA) == job.row.submission_id
 
 
 def _rounded(seconds: Mapping[str, float]) -> dict[str, float]:

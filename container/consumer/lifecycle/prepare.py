@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from container.consumer.engines.sdwebui.request import request_body
-from container.consumer.lifecycle.job import Held
+from container.consumer.lifecycle.job import Job
 from container.consumer.ports import Inputs, Models
-from container.consumer.scheduling.duration import job_units
-from domain.errors import ErrorCode, TaskFailed
+from container.consumer.scheduling.duration import job_cost
+from domain.errors import ErrorCode, PermanentError
 from domain.keys import split_s3_uri
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime
@@ -30,17 +30,17 @@ class Preparation:
     models: Models
     limits: Limits = DEFAULT_LIMITS
 
-    def prepare(self, held: Held) -> None:
-        """Make `held` ready to run; raise TaskFailed, PassingFault, or botocore's errors."""
-        with held.timed("prepare"):
-            if held.message.content_ref is not None:
-                held.message = held.message.with_content(self._large_content(held.message.content_ref))
-            task = held.message.task
+    def prepare(self, job: Job) -> None:
+        """Make `job` ready to run; raise PermanentError, RetryableError, or botocore's errors."""
+        with job.timed("prepare"):
+            if job.message.content_ref is not None:
+                job.message = job.message.with_content(self._large_content(job.message.content_ref))
+            task = job.message.task
             content = self._checked(task)
-            held.message = held.message.with_content(content)
-            held.units = job_units(content)
+            job.message = job.message.with_content(content)
+            job.cost = job_cost(content)
             self.models.ensure(content)  # an upscaler is a model too
-            held.body = request_body(task.tasktype, self.inputs.resolve(content))
+            job.body = request_body(task.tasktype, self.inputs.resolve(content))
 
     def _large_content(self, reference: str) -> dict[str, Any]:
         try:
@@ -48,14 +48,16 @@ class Preparation:
         except ValueError:
             bucket, key = "", ""
         if not self.task_bucket or bucket != self.task_bucket:
-            raise TaskFailed(ErrorCode.INVALID_CONTENT, "content_ref is not in the large-task bucket.")
+            raise PermanentError(ErrorCode.INVALID_CONTENT, "content_ref is not in the large-task bucket.")
         try:
             body = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         except self.s3.exceptions.NoSuchKey:
-            raise TaskFailed(ErrorCode.INVALID_CONTENT, "The task's content is no longer there.") from None
+            raise PermanentError(
+                ErrorCode.INVALID_CONTENT, "The task's content is no longer there."
+            ) from None
         content = json.loads(body)
         if not isinstance(content, dict):
-            raise TaskFailed(ErrorCode.INVALID_CONTENT, "The task's content is no object.")
+            raise PermanentError(ErrorCode.INVALID_CONTENT, "The task's content is no object.")
         return content
 
     def _checked(self, task: Task) -> dict[str, Any]:
@@ -64,5 +66,5 @@ class Preparation:
         content = check.normalise(task.content)
         if check.faults:
             told = "; ".join(f"{fault.path}: {fault.message}" for fault in check.faults[:5])
-            raise TaskFailed(ErrorCode.INVALID_CONTENT, told)
+            raise PermanentError(ErrorCode.INVALID_CONTENT, told)
         return content

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from container.consumer.engines.sdwebui.faults import Unsure
+from container.consumer.engines.sdwebui.faults import AmbiguousError
 from container.consumer.engines.sdwebui.models.store import WorkerLeaves
-from container.consumer.lifecycle.finish import UNSURE_TRIES, Outcomes
-from container.consumer.lifecycle.job import Held, LetGo
+from container.consumer.lifecycle.finish import AMBIGUOUS_ATTEMPTS, Finisher
+from container.consumer.lifecycle.job import Job, LeaseLost
 from container.consumer.telemetry.logs import about
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 
 log = logging.getLogger(__name__)
 
@@ -18,60 +18,60 @@ log = logging.getLogger(__name__)
 class Stages:
     """Run stages of tasks; none of them leaves a task without an end."""
 
-    def __init__(self, outcomes: Outcomes) -> None:
+    def __init__(self, outcomes: Finisher) -> None:
         self._outcomes = outcomes
 
-    def run(self, held: Held, action: Callable[[], None]) -> bool:
+    def run(self, job: Job, action: Callable[[], None]) -> bool:
         """Run a stage, and turn whatever it raises into the task's end; tell whether the task goes on."""
-        with about(held):
-            return self._settled(held, action)
+        with about(job):
+            return self._settled(job, action)
 
-    def _settled(self, held: Held, action: Callable[[], None]) -> bool:
+    def _settled(self, job: Job, action: Callable[[], None]) -> bool:
         outcomes = self._outcomes
         try:
             try:
-                held.check()
+                job.check()
                 action()
-            except TaskFailed as fault:
-                outcomes.failed(held, fault)
-            except PassingFault as fault:
-                self._passing(held, fault)
+            except PermanentError as fault:
+                outcomes.failed(job, fault)
+            except RetryableError as fault:
+                self._passing(job, fault)
             except (ClientError, BotoCoreError) as error:
-                log.warning("AWS did not serve a stage", exc_info=True, extra={"task_id": held.id})
-                outcomes.passing(held, PassingFault(ErrorCode.AWS_UNAVAILABLE, _name_of(error)))
-            except LetGo:
+                log.warning("AWS did not serve a stage", exc_info=True, extra={"task_id": job.id})
+                outcomes.passing(job, RetryableError(ErrorCode.AWS_UNAVAILABLE, _name_of(error)))
+            except LeaseLost:
                 raise
             except Exception as bug:
-                # A fault of ours: another try may meet a newer consumer, and the tries are bounded.
-                log.exception("a stage broke", extra={"task_id": held.id})
+                # A fault of ours: another try may meet a newer consumer, and the attempts are bounded.
+                log.exception("a stage broke", extra={"task_id": job.id})
                 text = f"The worker failed: {type(bug).__name__}."
-                outcomes.passing(held, PassingFault(ErrorCode.INTERNAL_ERROR, text))
+                outcomes.passing(job, RetryableError(ErrorCode.INTERNAL_ERROR, text))
             else:
-                return not held.settled.is_set()
-        except LetGo:
-            log.info("let go of a task that is no longer ours", extra={"task_id": held.id})
-            outcomes.measures.lost(held)
+                return not job.done.is_set()
+        except LeaseLost:
+            log.info("let go of a task that is no longer ours", extra={"task_id": job.id})
+            outcomes.measures.lost(job)
         except Exception:
             # Nothing is lost: the lease runs out, and the message is delivered again.
-            log.exception("a task could not be ended", extra={"task_id": held.id})
-            outcomes.measures.lost(held)
-        held.settled.set()
+            log.exception("a task could not be ended", extra={"task_id": job.id})
+            outcomes.measures.lost(job)
+        job.done.set()
         return False
 
-    def _passing(self, held: Held, fault: PassingFault) -> None:
+    def _passing(self, job: Job, fault: RetryableError) -> None:
         """Give a task back for a fault that passes; one that is ours spends no try."""
         outcomes = self._outcomes
         if isinstance(fault, WorkerLeaves):
-            outcomes.give_back(held, spend_try=False)
-        elif isinstance(fault, Unsure):
-            outcomes.passing(held, fault, tries=UNSURE_TRIES)
+            outcomes.release(job, count_attempt=False)
+        elif isinstance(fault, AmbiguousError):
+            outcomes.passing(job, fault, attempts=AMBIGUOUS_ATTEMPTS)
         else:
-            outcomes.passing(held, fault)
+            outcomes.passing(job, fault)
 
-    def release(self, held: Held) -> None:
-        """Give a task back that has not begun, with its try."""
-        if not held.settled.is_set():
-            self.run(held, lambda: self._outcomes.give_back(held, spend_try=False))
+    def release(self, job: Job) -> None:
+        """Give a task back that has not begun, with its attempt."""
+        if not job.done.is_set():
+            self.run(job, lambda: self._outcomes.release(job, count_attempt=False))
 
 
 def raising(error: Exception) -> Callable[[], None]:

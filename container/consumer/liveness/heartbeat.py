@@ -9,7 +9,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from container.consumer.lifecycle.job import Held
+from container.consumer.lifecycle.job import Job
 from container.consumer.ports import Queue, State
 from container.consumer.queue import Delivery
 from domain.clock import now
@@ -38,7 +38,7 @@ class Heartbeat:
         *,
         lease_seconds: int,
         observe: Callable[[], float | None],
-        on_stop: Callable[[Held], None],
+        on_stop: Callable[[Job], None],
         waiting: Callable[[], list[Delivery]] = list,
         at_work: Callable[[], None] = lambda: None,
     ) -> None:
@@ -50,7 +50,7 @@ class Heartbeat:
         self._on_stop = on_stop
         self._waiting = waiting
         self._at_work = at_work
-        self._held: list[Held] = []
+        self._jobs: list[Job] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._last_beat = time.monotonic()
@@ -70,16 +70,16 @@ class Heartbeat:
         """Tell whether the heart beats: no worker may go on without."""
         return self._thread.is_alive() and time.monotonic() - self._last_beat < self._lease_seconds
 
-    def add(self, held: Held) -> None:
+    def add(self, job: Job) -> None:
         """Keep a task from now on until it is settled."""
         with self._lock:
-            self._held.append(held)
+            self._jobs.append(job)
 
-    def held(self) -> list[Held]:
+    def jobs(self) -> list[Job]:
         """Return what is in hand and not settled."""
         with self._lock:
-            self._held = [held for held in self._held if not held.settled.is_set()]
-            return list(self._held)
+            self._jobs = [job for job in self._jobs if not job.done.is_set()]
+            return list(self._jobs)
 
     def _run(self) -> None:
         try:
@@ -88,21 +88,21 @@ class Heartbeat:
                 self._last_beat = time.monotonic()
         except Exception:
             log.exception("the heartbeat broke: nothing in hand may be worked on")
-            for held in self.held():
-                held.lost.set()
-                self._on_stop(held)
+            for job in self.jobs():
+                job.lease_lost.set()
+                self._on_stop(job)
 
     def beat(self) -> None:
         """Renew everything in hand once."""
-        held = self.held()
+        jobs = self.jobs()
         self._unless_aws_fails(self._at_work)
-        deliveries = [one.delivery for one in held] + self._waiting()
+        deliveries = [job.delivery for job in jobs] + self._waiting()
         if not deliveries:
             return
         progress = self._observe()
         self._unless_aws_fails(lambda: self._queue.extend(deliveries, self._lease_seconds))
-        for one in held:
-            self._unless_aws_fails(partial(self._renew, one, progress if one.progress is not None else None))
+        for job in jobs:
+            self._unless_aws_fails(partial(self._renew, job, progress if job.progress is not None else None))
 
     def _unless_aws_fails(self, action: Callable[[], None]) -> None:
         """Go on after a fault of AWS: the next beat comes long before anything runs out."""
@@ -111,17 +111,17 @@ class Heartbeat:
         except (ClientError, BotoCoreError):
             log.warning("a part of a heartbeat failed", exc_info=True)
 
-    def _renew(self, held: Held, progress: float | None) -> None:
-        row = held.row
+    def _renew(self, job: Job, progress: float | None) -> None:
+        row = job.row
         written = self._state.write(
-            held.id, renew(row, seconds=self._lease_seconds, now=now(), progress=progress)
+            job.id, renew(row, seconds=self._lease_seconds, now=now(), progress=progress)
         )
-        if held.settled.is_set():
+        if job.done.is_set():
             return
-        if not written.done and held.row is row:  # else another stage drew a fence meanwhile
-            log.warning("task is no longer ours", extra={"task_id": held.id})
-            held.lost.set()
-            self._on_stop(held)
-        elif written.row is not None and written.row.cancel_requested and not held.cancelled.is_set():
-            held.cancelled.set()
-            self._on_stop(held)
+        if not written.done and job.row is row:  # else another stage drew a fence meanwhile
+            log.warning("task is no longer ours", extra={"task_id": job.id})
+            job.lease_lost.set()
+            self._on_stop(job)
+        elif written.row is not None and written.row.cancel_requested and not job.cancelled.is_set():
+            job.cancelled.set()
+            self._on_stop(job)

@@ -61,7 +61,7 @@ class Protection:
         self._look_seconds = look_seconds
         self._http = httpx.Client(timeout=CALL_SECONDS, trust_env=False)
         self._lock = threading.Lock()
-        self._held = False
+        self._job = False
         self._since = 0.0
         self._renewed = 0.0
         self._last_busy = 0.0
@@ -85,12 +85,12 @@ class Protection:
             return True
         with self._lock:
             self._last_busy = self._clock()
-            if self._held:
+            if self._job:
                 return True
             if self._clock() >= self._ask_again:
                 self._protect()
                 self._since = self._renewed
-            return self._held or not self._refused
+            return self._job or not self._refused
 
     @property
     def refused(self) -> bool:
@@ -105,8 +105,8 @@ class Protection:
     def release(self) -> None:
         """Let the task be ended."""
         with self._lock:
-            if self._held and self._put(protect=False) is not None:
-                self._held = False
+            if self._job and self._put(protect=False) is not None:
+                self._job = False
 
     def stop(self) -> None:
         """Release protection for good."""
@@ -120,7 +120,7 @@ class Protection:
         ended, self._job_ended = self._job_ended, False
         if self._busy():
             self._last_busy = now
-        if not self._held:
+        if not self._job:
             return
         if now - self._last_busy >= IDLE_SECONDS:
             self.release()
@@ -141,10 +141,10 @@ class Protection:
     def _protect(self) -> None:
         answer = self._put(protect=True)
         reason = ((answer or {}).get("failure") or {}).get("Reason")
-        self._held = bool(((answer or {}).get("protection") or {}).get("ProtectionEnabled"))
+        self._job = bool(((answer or {}).get("protection") or {}).get("ProtectionEnabled"))
         self._refused = reason == BLOCKED
         self._renewed = self._clock()
-        if self._held:
+        if self._job:
             self._ask_again = 0.0
             return
         self._ask_again = self._clock() + (REFUSED_SECONDS if self._refused else BROKEN_SECONDS)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from container.consumer.engines.gpu import Gpu
-from container.consumer.scheduling.duration import Pace
+from container.consumer.scheduling.duration import DurationEstimator
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ LOOK_SECONDS: Final = 0.25
 _UNKNOWN: Final = float("inf")
 
 
-class Departure:
+class GracefulShutdown:
     """Set `leaving` on the first signal, stop what cannot end in time, and end the process on the second.
 
     `give_all_back` returns what gives back each thing in hand, for when the worker does not come to it;
@@ -37,7 +37,7 @@ class Departure:
     def __init__(
         self,
         gpu: Gpu,
-        pace: Pace,
+        pace: DurationEstimator,
         *,
         leave_seconds: float,
         give_all_back: Callable[[], Sequence[Callable[[], None]]],

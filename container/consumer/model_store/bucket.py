@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from container.consumer.model_store.integrity import Stored
-from domain.errors import ErrorCode, PassingFault
+from domain.errors import ErrorCode, RetryableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,7 +19,7 @@ LOOKUP_SECONDS: Final = 60.0
 """How long a listing is believed: an upload is seen within it, a wrong name costs one listing in it."""
 
 TROUBLE_SECONDS: Final = 5.0
-"""How long S3 is not asked again after it did not answer: each question costs all of botocore's tries."""
+"""How long S3 is not asked again after it did not answer: each question costs all of botocore's attempts."""
 
 MAX_SEGMENT_BYTES: Final = 255
 """The longest file name of Linux's file systems."""
@@ -67,7 +67,7 @@ class ModelBucket:
         self._trouble: tuple[float, Exception] | None = None
 
     def files(self, folder: str) -> Mapping[str, ModelFile]:
-        """Return a folder's files by name. Raise PassingFault when S3 does not answer."""
+        """Return a folder's files by name. Raise RetryableError when S3 does not answer."""
         with self._lock:  # one lookup for all who ask at the same time
             known = self._folders.get(folder)
             if known is None or self._clock() - known[0] >= self._lookup_seconds:
@@ -80,7 +80,7 @@ class ModelBucket:
             self._folders.pop(folder, None)
 
     def stored(self, file: ModelFile) -> Stored:
-        """Return how S3 holds a file, with its checksums. Raise Gone or PassingFault."""
+        """Return how S3 holds a file, with its checksums. Raise Gone or RetryableError."""
         try:
             head = self._s3.head_object(Bucket=self.name, Key=file.key, ChecksumMode="ENABLED")
             part: Any = {}
@@ -95,7 +95,7 @@ class ModelBucket:
             raise self._trouble[1]
         try:
             return self._list(folder)
-        except PassingFault as fault:
+        except RetryableError as fault:
             self._trouble = self._clock(), fault
             raise
 
@@ -119,7 +119,7 @@ def fault_of(error: Exception, *, listing: bool = False) -> Exception:
     code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
     if code in _NOT_THERE and not listing:
         return Gone()
-    return PassingFault(
+    return RetryableError(
         ErrorCode.AWS_UNAVAILABLE, f"The model bucket did not answer: {code or type(error).__name__}."
     )
 

@@ -12,7 +12,7 @@ from container.consumer.model_store.bucket import ModelBucket, ModelFile
 from container.consumer.model_store.integrity import Stored, arrived_whole, unusable
 from container.consumer.model_store.transfer import DiskFull, Transfer
 from container.consumer.model_store.volume import NoRoom, Volume
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 
 FETCHES: Final = 2
 """How often a file is fetched that does not arrive as S3 holds it, or that finds the disk full."""
@@ -35,7 +35,7 @@ class Fetcher:
     def have(self, file: ModelFile, *, on_bytes: Callable[[int], None] = lambda _: None) -> int:
         """Have a file on the volume in the bucket's version; return the bytes that were fetched for it.
 
-        Raise Gone, NoRoom, Stopped, TaskFailed (`model_unusable`) or PassingFault.
+        Raise Gone, NoRoom, Stopped, PermanentError (`model_unusable`) or RetryableError.
         """
         self._refuse_unusable(file)
         if self.volume.has(file):
@@ -76,7 +76,9 @@ class Fetcher:
 
     def _refuse_unusable(self, file: ModelFile) -> None:
         if why := self._unusable.get((file.key, file.etag)):
-            raise TaskFailed(ErrorCode.MODEL_UNUSABLE, f"{file.key} in the model bucket is unusable: {why}.")
+            raise PermanentError(
+                ErrorCode.MODEL_UNUSABLE, f"{file.key} in the model bucket is unusable: {why}."
+            )
 
     def _adopted(self, file: ModelFile, stored: Stored) -> bool:
         """Take a file that lies there already: copied by hand, or fetched by a process killed just then."""
@@ -105,4 +107,4 @@ class Fetcher:
         if full:
             raise NoRoom(f"{file.size:,} bytes, and the disk is full", for_ever=True)
         text = f"{file.key} does not arrive as the model bucket holds it: size or checksum differ."
-        raise PassingFault(ErrorCode.AWS_UNAVAILABLE, text)
+        raise RetryableError(ErrorCode.AWS_UNAVAILABLE, text)

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from container.consumer.model_store.kinds import Kind, aliases, best, shown
-from domain.errors import ErrorCode, TaskFailed
+from domain.errors import ErrorCode, PermanentError
 
 MAX_NAME: Final = 200
 """Characters of a stranger's name that are repeated in an error."""
@@ -64,7 +64,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def not_found(
     kind: Kind, wanted: str, known: Iterable[str], *, path: str, shown_as: Iterable[str] = ()
-) -> TaskFailed:
+) -> PermanentError:
     """Make the error for a model that exists nowhere, with the nearest name offered.
 
     `known` are files, relative to their folder; `shown_as` are names that Web UI lists.
@@ -72,10 +72,10 @@ def not_found(
     near = nearest(wanted, [*(shown(kind, name) for name in known), *shown_as])
     hint = f"; the nearest is {near!r}" if near else ""
     text = f"{path}: there is no {kind.value} named {wanted[:MAX_NAME]!r}{hint}. Upper and lower case count."
-    return TaskFailed(ErrorCode.MODEL_NOT_FOUND, text)
+    return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
 
 
-def ambiguous(kind: Kind, wanted: str, names: Iterable[str], *, path: str) -> TaskFailed:
+def ambiguous(kind: Kind, wanted: str, names: Iterable[str], *, path: str) -> PermanentError:
     """Make the error for a name that several files answer to."""
     text = f"{path}: several files are {kind.value} {wanted[:MAX_NAME]!r}: {', '.join(list(names)[:5])}."
-    return TaskFailed(ErrorCode.MODEL_NOT_FOUND, text)
+    return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)

@@ -17,7 +17,7 @@ from container.consumer.model_store.names import Ambiguous, match, nearest
 from container.consumer.model_store.settings import ModelSettings
 from container.consumer.model_store.volume import NoRoom
 from container.consumer.telemetry.logs import log_to_stdout
-from domain.errors import PassingFault, TaskFailed
+from domain.errors import PermanentError, RetryableError
 
 FILES_AT_ONCE: Final = 4
 """Many small files wait on latency, one large one fills the line with its parts alone."""
@@ -79,7 +79,7 @@ class Sync:
                 done.set()
                 teller.join()
             self._fetcher.volume.pin({file.key for file in wanted})
-        except (PassingFault, TaskFailed) as fault:
+        except (RetryableError, PermanentError) as fault:
             raise CannotSync(fault.message) from None
         except NoRoom as trouble:
             raise CannotSync(f"the volume is too small: {trouble.message}") from None

@@ -13,7 +13,7 @@ from s3transfer.subscribers import BaseSubscriber
 from container.consumer.model_store.bucket import Gone, fault_of
 from container.consumer.model_store.locks import Stopped
 from container.consumer.model_store.volume import FULL
-from domain.errors import ErrorCode, PassingFault
+from domain.errors import ErrorCode, RetryableError
 
 try:
     from awscrt.exceptions import AwsCrtError
@@ -55,7 +55,7 @@ class Transfer(Protocol):
     def fetch(
         self, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
     ) -> None:
-        """Write an object to a path. Raise Gone, DiskFull, Stopped or PassingFault."""
+        """Write an object to a path. Raise Gone, DiskFull, Stopped or RetryableError."""
 
 
 class S3Transfer:
@@ -85,12 +85,12 @@ class S3Transfer:
     def fetch(
         self, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
     ) -> None:
-        """Write an object to a path. Raise Gone, DiskFull, Stopped or PassingFault."""
+        """Write an object to a path. Raise Gone, DiskFull, Stopped or RetryableError."""
         crt = self._crt
         if crt is not None:
             try:
                 _download(crt, bucket, key, to, on_bytes=on_bytes, stop=stop)
-            except PassingFault as fault:
+            except RetryableError as fault:
                 # The CRT follows no redirect to another region, for one: what botocore can do is tried too.
                 _log.warning("the CRT did not fetch %s: %s", key, fault.message)
             else:
@@ -148,7 +148,7 @@ def _told(error: Exception) -> Exception:
     ):
         return DiskFull()
     name = getattr(error, "name", "") or type(error).__name__
-    return PassingFault(ErrorCode.AWS_UNAVAILABLE, f"A model did not arrive from the model bucket: {name}.")
+    return RetryableError(ErrorCode.AWS_UNAVAILABLE, f"A model did not arrive from the model bucket: {name}.")
 
 
 def _crt_manager(s3: "S3Client") -> Any:

@@ -8,7 +8,7 @@ from typing import Final
 
 from container.consumer.ports import Queue
 from container.consumer.queue import Delivery
-from container.consumer.telemetry.utilization import GpuClock
+from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import BadMessage
 from domain.message import Message
 
@@ -32,7 +32,7 @@ class Waiting:
 
 
 @dataclass(slots=True)
-class Window:
+class CheckpointBatcher:
     """Receive messages and choose the next one: of the checkpoint chosen last, while nobody waits too long.
 
     `size` 1 keeps the order of the queue. The oldest message goes first once `max_overtakes` others were
@@ -46,7 +46,7 @@ class Window:
     consumers: Callable[[], int] = lambda: 1
     clock: Callable[[], float] = time.monotonic
     receive_seconds: int = RECEIVE_SECONDS
-    gpu: GpuClock = field(default_factory=GpuClock)
+    gpu: GpuUtilization = field(default_factory=GpuUtilization)
     _waiting: list[Waiting] = field(default_factory=list)
     _chosen: str | None = None
     _backlog: int = 0
@@ -70,12 +70,12 @@ class Window:
         with self._lock:
             return [waiting.delivery for waiting in self._waiting]
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Make everything held here visible again; nothing was claimed, so no try is spent."""
         with self._lock:
-            held, self._waiting = self._waiting, []
-        for waiting in held:
-            self.queue.give_back(waiting.delivery, 0)
+            job, self._waiting = self._waiting, []
+        for waiting in job:
+            self.queue.release(waiting.delivery, 0)
 
     def _fill(self) -> None:
         """Receive what there is room for, and wait only when nothing is at hand."""

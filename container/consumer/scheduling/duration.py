@@ -11,7 +11,7 @@ _WEIGHT: Final = 0.4
 _UNKNOWN: Final = float("inf")
 
 
-def job_units(content: dict[str, Any]) -> float:
+def job_cost(content: dict[str, Any]) -> float:
     """Return how much work a content asks for, in steps × megapixels × images; only ratios matter."""
 
     def number(name: str, default: float) -> float:
@@ -24,7 +24,7 @@ def job_units(content: dict[str, Any]) -> float:
     return number("steps", 20) * pixels * number("batch_size", 1) * number("n_iter", 1)
 
 
-class Pace:
+class DurationEstimator:
     """Estimate the end of the running job; safe for use from several threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,20 +39,20 @@ class Pace:
         """Call `listener`, without any lock of ours, whenever the answers below change."""
         self._listener = listener
 
-    def begin(self, units: float) -> None:
+    def begin(self, cost: float) -> None:
         """Note that a job was sent."""
         with self._lock:
             self._begun = self._clock()
-            self._expected = self._rate * units if self._rate is not None else _UNKNOWN
+            self._expected = self._rate * cost if self._rate is not None else _UNKNOWN
         self._listener()
 
-    def end(self, units: float, *, learn: bool) -> float:
+    def end(self, cost: float, *, learn: bool) -> float:
         """Note that the job ended; return its seconds."""
         with self._lock:
             seconds = self._clock() - self._begun if self._begun is not None else 0.0
             self._begun = None
             if learn:
-                rate = seconds / units
+                rate = seconds / cost
                 self._rate = rate if self._rate is None else self._rate + _WEIGHT * (rate - self._rate)
         self._listener()
         return seconds
@@ -71,10 +71,10 @@ class Pace:
                 return 0.0
             return max(0.0, self._begun + self._expected - self._clock())
 
-    def seconds_for(self, units: float) -> float:
-        """Return what a job of `units` will take, inf when nothing is known yet."""
+    def seconds_for(self, cost: float) -> float:
+        """Return what a job of `cost` will take, inf when nothing is known yet."""
         with self._lock:
-            return self._rate * units if self._rate is not None else _UNKNOWN
+            return self._rate * cost if self._rate is not None else _UNKNOWN
 
 
 class Average:

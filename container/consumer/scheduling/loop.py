@@ -8,17 +8,17 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from container.consumer.engines.gpu import Interrupted, ReplaceWebUi
+from container.consumer.engines.gpu import Interrupted, ReplaceEngine
 from container.consumer.engines.sdwebui.answer import read_answer
-from container.consumer.engines.sdwebui.faults import Poisoned, Unsure
-from container.consumer.lifecycle.finish import UNSURE_TRIES
-from container.consumer.lifecycle.job import Held, LetGo
+from container.consumer.engines.sdwebui.faults import AmbiguousError, EnginePoisoned
+from container.consumer.lifecycle.finish import AMBIGUOUS_ATTEMPTS
+from container.consumer.lifecycle.job import Job, LeaseLost
 from container.consumer.lifecycle.stages import Stages, raising
 from container.consumer.parts import Parts
-from container.consumer.scheduling.prefetch import Ahead
+from container.consumer.scheduling.prefetch import Prefetcher
 from container.consumer.telemetry.logs import about
 from domain.clock import now
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 from domain.protocol import start
 
 log = logging.getLogger(__name__)
@@ -44,17 +44,17 @@ class Worker:
         self._healed = False
         self._storing = threading.BoundedSemaphore(STORING_AT_ONCE)
         self._finisher = ThreadPoolExecutor(STORING_AT_ONCE, thread_name_prefix="finish")
-        self._ahead = Ahead(
+        self._ahead = Prefetcher(
             prefetch=parts.prefetch,
             pace=parts.pace,
             take=self._take,
-            prepare=lambda held: self._stages.run(held, lambda: parts.preparation.prepare(held)),
-            start=lambda held: self._stages.run(held, lambda: self._start(held)),
+            prepare=lambda job: self._stages.run(job, lambda: parts.preparation.prepare(job)),
+            start=lambda job: self._stages.run(job, lambda: self._start(job)),
             release=self._stages.release,
         )
 
     def run(self) -> None:
-        """Work until `leaving` is set; raise ReplaceWebUi when this Web UI is of no more use."""
+        """Work until `leaving` is set; raise ReplaceEngine when this Web UI is of no more use."""
         self._await_webui()
         self._parts.heartbeat.start()
         self._parts.protection.start()
@@ -65,17 +65,17 @@ class Worker:
             while not self._leaving.is_set():
                 if not self._parts.heartbeat.alive:
                     raise RuntimeError("the heartbeat stopped: nothing may be worked on without it")
-                held = self._ahead.next(LOOK_SECONDS) if self._parts.prefetch else self._ahead.take_now()
-                if held is not None:
-                    with about(held):
-                        self._one(held)
+                job = self._ahead.next(LOOK_SECONDS) if self._parts.prefetch else self._ahead.take_now()
+                if job is not None:
+                    with about(job):
+                        self._one(job)
         finally:
             self._parts.gpu.clock.switch(on=False)
             self._ahead.close()
             self._finisher.shutdown(wait=True)
-            for held in self._parts.heartbeat.held():
-                self._stages.release(held)
-            self._parts.window.give_back()
+            for job in self._parts.heartbeat.jobs():
+                self._stages.release(job)
+            self._parts.window.release()
             self._parts.heartbeat.stop()
             self._parts.protection.stop()
             self._parts.pulse.stop()
@@ -84,70 +84,70 @@ class Worker:
         """Give back what has not started as soon as the order to leave comes: the job may run for a while."""
         self._leaving.wait()
         self._ahead.close()
-        self._parts.window.give_back()
+        self._parts.window.release()
 
-    def _take(self) -> Held | None:
+    def _take(self) -> Job | None:
         if self._parts.protection.refused and not self._parts.protection.acquire():
             self._leaving.wait(1)  # a deployment waits for this task's end: nothing more is received
             return None
         try:
-            held = self._parts.intake.take()
+            job = self._parts.intake.take()
         except (ClientError, BotoCoreError):
             log.warning("nothing could be received", exc_info=True)
             self._leaving.wait(1)
             return None
-        if held is not None:
-            self._parts.gpu.clock.claimed(held)
-            self._parts.heartbeat.add(held)
-        return held
+        if job is not None:
+            self._parts.gpu.clock.claimed(job)
+            self._parts.heartbeat.add(job)
+        return job
 
-    def _start(self, held: Held) -> None:
+    def _start(self, job: Job) -> None:
         """Note that the GPU has the task: from here on a cancel is a request, not an outcome."""
         parts = self._parts
-        written = parts.state.write(held.id, start(held.row, seconds=parts.lease_seconds, now=now()))
+        written = parts.state.write(job.id, start(job.row, seconds=parts.lease_seconds, now=now()))
         if not written.done or written.row is None:
-            raise LetGo(held.id)
-        held.row = written.row
+            raise LeaseLost(job.id)
+        job.row = written.row
         if parts.notify_running:
             parts.callbacks.publish(written.row)
 
-    def _one(self, held: Held) -> None:
+    def _one(self, job: Job) -> None:
         """Run one job, and leave its answer to the finisher."""
         if self._leaving.is_set():
-            self._stages.release(held)
+            self._stages.release(job)
             return
         try:
-            answer, checkpoint = self._parts.gpu.infer(held)
-        except ReplaceWebUi as order:
-            fault = PassingFault(ErrorCode.INFERENCE_TIMEOUT, str(order))
-            self._finish(held, lambda: self._parts.outcomes.passing(held, fault, tries=UNSURE_TRIES))
+            answer, checkpoint = self._parts.gpu.infer(job)
+        except ReplaceEngine as order:
+            fault = RetryableError(ErrorCode.INFERENCE_TIMEOUT, str(order))
+            self._finish(job, lambda: self._parts.outcomes.passing(job, fault, attempts=AMBIGUOUS_ATTEMPTS))
             raise
         except Interrupted:
-            self._finish(held, lambda: self._interrupted(held))
-        except (TaskFailed, PassingFault) as fault:
-            self._failed(held, fault)
+            self._finish(job, lambda: self._interrupted(job))
+        except (PermanentError, RetryableError) as fault:
+            self._failed(job, fault)
         except Exception as error:  # noqa: BLE001 - `Stages` knows what follows from each
-            self._finish(held, raising(error))
+            self._finish(job, raising(error))
         else:
             self._healed = False
-            self._finish(held, lambda: self._store(held, answer, checkpoint))
+            self._finish(job, lambda: self._store(job, answer, checkpoint))
         self._parts.protection.job_ended()
 
-    def _failed(self, held: Held, fault: TaskFailed | PassingFault) -> None:
+    def _failed(self, job: Job, fault: PermanentError | RetryableError) -> None:
         """End a job that failed; see first whether it is SD Web UI that fails, whatever it is asked."""
-        unsure = isinstance(fault, Unsure)
-        if isinstance(fault, Poisoned) or (unsure and not self._parts.health.works()):
-            self._stages.release(held)
+        unsure = isinstance(fault, AmbiguousError)
+        if isinstance(fault, EnginePoisoned) or (unsure and not self._parts.health.works()):
+            self._stages.release(job)
             self._recover()
             return
-        self._finish(held, raising(fault))
-        if fault.code is ErrorCode.WEBUI_UNAVAILABLE:
+        self._finish(job, raising(fault))
+        if fault.code is ErrorCode.ENGINE_UNAVAILABLE:
             self._ahead.pause()
             self._await_webui()
             self._ahead.resume()
 
     def _recover(self) -> None:
-        """Heal a Web UI that fails every job; raise ReplaceWebUi when it helped not, or not for long."""
+        """Heal a Web UI that fails every job; raise ReplaceEngine when it helped not, or not for long."""
         self._poisonings += 1
         log.warning("SD Web UI is poisoned: it fails every job", extra={"poisonings": self._poisonings})
         self._ahead.pause()
@@ -155,66 +155,66 @@ class Worker:
         if self._leaving.is_set():
             return
         if self._healed or not self._parts.health.heal():
-            raise ReplaceWebUi("poisoned by a checkpoint that failed to load")
+            raise ReplaceEngine("poisoned by a checkpoint that failed to load")
         log.info("SD Web UI works again", extra={"poisonings": self._poisonings})
         self._parts.outcomes.measures.healed()
         self._healed = True
         self._ahead.resume()
 
-    def _finish(self, held: Held, action: Callable[[], None]) -> None:
+    def _finish(self, job: Job, action: Callable[[], None]) -> None:
         """Run `action` beside the GPU (after it with `PREFETCH=0`), with a bound on what waits there."""
         if not self._parts.prefetch:
-            self._stages.run(held, action)
+            self._stages.run(job, action)
             return
         self._storing.acquire()
 
         def run() -> None:
             try:
-                self._stages.run(held, action)
+                self._stages.run(job, action)
             finally:
                 self._storing.release()
 
         self._finisher.submit(run)
 
-    def _store(self, held: Held, body: bytes, checkpoint: str | None) -> None:
-        task = held.message.task
-        with held.timed("store"):
+    def _store(self, job: Job, body: bytes, checkpoint: str | None) -> None:
+        task = job.message.task
+        with job.timed("store"):
             answer = read_answer(body)
             if checkpoint is not None and answer.model != checkpoint:
                 message = f"SD Web UI used {answer.model} instead of {checkpoint}."
-                raise TaskFailed(ErrorCode.WRONG_MODEL, message, response=answer.kept)
+                raise PermanentError(ErrorCode.WRONG_MODEL, message, response=answer.kept)
             if not answer.count:
                 message = "SD Web UI returned no images."
-                raise TaskFailed(ErrorCode.NO_IMAGES, message, response=answer.kept)
+                raise PermanentError(ErrorCode.NO_IMAGES, message, response=answer.kept)
             stored = self._parts.store.success(
-                held, answer, asked=_asked(held) if task.tasktype.generates else None
+                job, answer, asked=_asked(job) if task.tasktype.generates else None
             )
-        self._parts.outcomes.completed(held, stored)
+        self._parts.outcomes.completed(job, stored)
 
-    def _interrupted(self, held: Held) -> None:
+    def _interrupted(self, job: Job) -> None:
         """End a job that was stopped half-way: by its caller, by our leaving, or by a stranger."""
-        held.check()
-        if held.cancelled.is_set():
-            self._parts.outcomes.cancelled(held)
+        job.check()
+        if job.cancelled.is_set():
+            self._parts.outcomes.cancelled(job)
         elif self._leaving.is_set():
-            self._parts.outcomes.give_back(held, spend_try=False)
+            self._parts.outcomes.release(job, count_attempt=False)
         else:
-            raise PassingFault(ErrorCode.WEBUI_UNAVAILABLE, "Something else interrupted the job.")
+            raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "Something else interrupted the job.")
 
     def _await_webui(self) -> None:
-        """Wait until Web UI answers and runs nothing; raise ReplaceWebUi when it never does."""
+        """Wait until Web UI answers and runs nothing; raise ReplaceEngine when it never does."""
         webui = self._parts.webui
         self._parts.gpu.clock.switch(on=False)
         ready = webui.wait_ready(stop=self._leaving, seconds=WEBUI_BOOT_SECONDS)
         idle = ready and webui.wait_idle(stop=self._leaving, seconds=WEBUI_BOOT_SECONDS)
         if not idle and not self._leaving.is_set():
-            raise ReplaceWebUi(f"SD Web UI was not ready within {WEBUI_BOOT_SECONDS} s")
+            raise ReplaceEngine(f"SD Web UI was not ready within {WEBUI_BOOT_SECONDS} s")
         self._parts.gpu.clock.switch(on=True)
 
 
-def _asked(held: Held) -> int | None:
+def _asked(job: Job) -> int | None:
     """Return how many images were asked for; a script may make any number."""
-    content = held.message.task.content
+    content = job.message.task.content
     if content.get("script_name"):
         return None
     return int(content.get("batch_size") or 1) * int(content.get("n_iter") or 1)

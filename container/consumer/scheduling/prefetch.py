@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from container.consumer.lifecycle.job import Held
-from container.consumer.scheduling.duration import Average, Pace
+from container.consumer.lifecycle.job import Job
+from container.consumer.scheduling.duration import Average, DurationEstimator
 from container.consumer.telemetry.utilization import AT_HAND_SECONDS
 
 log = logging.getLogger(__name__)
@@ -26,15 +26,15 @@ RECHECK_SECONDS: Final = 0.5
 
 @dataclass(eq=False, slots=True)
 class _Slot:
-    """One task on its way to the GPU; without `held` it is only being received."""
+    """One task on its way to the GPU; without `job` it is only being received."""
 
     begun: float
-    held: Held | None = None
+    job: Job | None = None
     prepared: bool = False
     started: bool = False
 
 
-class Ahead:
+class Prefetcher:
     """Bring tasks to the GPU just in time.
 
     `take` receives and claims, `prepare` makes ready, `start` notes that the GPU has it; all three may settle
@@ -48,11 +48,11 @@ class Ahead:
         self,
         *,
         prefetch: int,
-        pace: Pace,
-        take: Callable[[], Held | None],
-        prepare: Callable[[Held], bool],
-        start: Callable[[Held], bool],
-        release: Callable[[Held], None],
+        pace: DurationEstimator,
+        take: Callable[[], Job | None],
+        prepare: Callable[[Job], bool],
+        start: Callable[[Job], bool],
+        release: Callable[[Job], None],
     ) -> None:
         self._pace = pace
         self._release = release
@@ -112,10 +112,10 @@ class Ahead:
             started = [slot for slot in self._slots if slot.started]
             self._slots = [slot for slot in self._slots if not slot.started]
         for slot in started:
-            if slot.held is not None:
-                self._release(slot.held)
+            if slot.job is not None:
+                self._release(slot.job)
 
-    def next(self, wait_seconds: float) -> Held | None:
+    def next(self, wait_seconds: float) -> Job | None:
         """Return the next started task, or None after `wait_seconds`; raise what broke a thread."""
         with self._change:
             self._change.wait_for(lambda: self._failure or self._first_started(), timeout=wait_seconds)
@@ -126,14 +126,14 @@ class Ahead:
                 return None
             self._slots.remove(slot)
             self._change.notify_all()
-            return slot.held
+            return slot.job
 
-    def take_now(self) -> Held | None:
+    def take_now(self) -> Job | None:
         """Take, prepare and start one task in this thread (`PREFETCH=0`)."""
-        held = self._take()
-        if held is None or not self._prepare(held) or not self._start(held):
+        job = self._take()
+        if job is None or not self._prepare(job) or not self._start(job):
             return None
-        return held
+        return job
 
     def _changed(self) -> None:
         with self._change:
@@ -155,29 +155,29 @@ class Ahead:
 
     def _fill(self, slot: _Slot) -> bool:
         begun = time.monotonic()
-        held = self._take()
-        if held is None:
+        job = self._take()
+        if job is None:
             return False
         took = time.monotonic() - begun
         with self._change:
-            if took - held.seconds.get("claim", 0.0) < AT_HAND_SECONDS:  # else it waited for a message
+            if took - job.seconds.get("claim", 0.0) < AT_HAND_SECONDS:  # else it waited for a message
                 self._taking.add(took)
-            slot.held = held
+            slot.job = job
             slot.begun = time.monotonic()
         if not self._goes_on():
-            self._release(held)
+            self._release(job)
             return False
-        if not self._prepare(held):
+        if not self._prepare(job):
             return False
         with self._change:
             self._preparing.add(time.monotonic() - slot.begun)
             slot.prepared = True
             self._change.notify_all()
         if not self._await_turn(slot):
-            self._release(held)
+            self._release(job)
             return False
         begun = time.monotonic()
-        if not self._start(held):
+        if not self._start(job):
             return False
         with self._change:
             self._starting.add(time.monotonic() - begun)
@@ -205,11 +205,11 @@ class Ahead:
         now = time.monotonic()
         busy = self._pace.remaining()
         for slot in self._slots:
-            if slot.held is None:
+            if slot.job is None:
                 return float("inf")  # one that waits for a message is enough
             overdue = not slot.prepared and now - slot.begun > lead
             if not overdue:  # a slow input must not keep the GPU from the task behind it
-                busy += self._pace.seconds_for(slot.held.units)
+                busy += self._pace.seconds_for(slot.job.cost)
         return busy - lead
 
     def _await_turn(self, slot: _Slot) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _KEPT = timedelta(days=1)
 
 
-class RollCall:
+class WorkerRegistry:
     """Answer the roll with every heartbeat; the row's id begins with `#`, which no task's id does."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, runtime: str, worker: str) -> None:

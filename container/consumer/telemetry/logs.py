@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from container.consumer.lifecycle.job import Held
+from container.consumer.lifecycle.job import Job
 from container.consumer.telemetry.xray import trace_header
 
 METRICS_LOGGER: Final = "metrics"
@@ -19,17 +19,17 @@ _NO_TASK: Final[Mapping[str, str]] = {}
 _task: ContextVar[Mapping[str, str]] = ContextVar("task", default=_NO_TASK)
 
 
-def facts_of(held: Held) -> dict[str, str]:
+def facts_of(job: Job) -> dict[str, str]:
     """Return the fields by which a task is found in the logs of all its parts."""
-    facts = {"task_id": held.id, "attempt": held.row.attempt}
-    trace = trace_header(held).get("Root")
+    facts = {"task_id": job.id, "submission_id": job.row.submission_id}
+    trace = trace_header(job).get("Root")
     return facts | ({"xray_trace_id": trace} if trace else {})
 
 
 @contextmanager
-def about(held: Held) -> Iterator[None]:
+def about(job: Job) -> Iterator[None]:
     """Let every line that this thread logs meanwhile name the task."""
-    token = _task.set(facts_of(held))
+    token = _task.set(facts_of(job))
     try:
         yield
     finally:

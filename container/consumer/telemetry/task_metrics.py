@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from container.consumer.lifecycle.job import Held
+from container.consumer.lifecycle.job import Job
 from container.consumer.telemetry.logs import METRICS_LOGGER, facts_of
-from container.consumer.telemetry.utilization import GpuClock
+from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.xray import Tracer
 from domain import metrics as m
 from domain.clock import now, parse
@@ -31,48 +31,50 @@ _ENDS: Final[Mapping[Status, Metric]] = {
 
 
 @dataclass(slots=True)
-class Measures:
+class TaskMetrics:
     """Write what tasks took and how they ended; nothing here raises, and nothing holds a task up."""
 
     namespace: str
     runtime: str
-    gpu: GpuClock = field(default_factory=GpuClock)
+    gpu: GpuUtilization = field(default_factory=GpuUtilization)
     tracer: Tracer | None = None
 
-    def finished(self, held: Held) -> None:
+    def finished(self, job: Job) -> None:
         """Measure a task that has its outcome, as its row says it."""
-        row = held.row
+        row = job.row
         values: dict[Metric, float] = {_ENDS[row.status]: 1, m.FAILED: int(row.status is Status.FAILED)}
         for stage, metric in _STAGES.items():
-            if stage in held.seconds:
-                values[metric] = held.seconds[stage]
-        if held.switched:
-            values |= {m.MODEL_SWITCHES: 1, m.MODEL_LOAD_SECONDS: held.seconds.get("model", 0.0)}
-        submitted = _moment(held.message.submitted_at)
+            if stage in job.seconds:
+                values[metric] = job.seconds[stage]
+        if job.switched:
+            values |= {m.MODEL_SWITCHES: 1, m.MODEL_LOAD_SECONDS: job.seconds.get("model", 0.0)}
+        submitted = _moment(job.message.submitted_at)
         if submitted is not None:
-            values[m.QUEUED_SECONDS] = max(0.0, held.claimed_at - submitted)
+            values[m.QUEUED_SECONDS] = max(0.0, job.claimed_at - submitted)
         if row.status is Status.COMPLETED:
             values[m.IMAGES] = len(row.item.get("images") or ())
             if submitted is not None:
                 values[m.END_TO_END_SECONDS] = max(0.0, time.time() - submitted)
         else:
-            values |= self._wasted(held)
+            values |= self._wasted(job)
         code = str((row.item.get("error") or {}).get("code") or "")
-        self._end(held, values, status=row.status.value, code=code)
+        self._end(job, values, status=row.status.value, code=code)
 
-    def given_back(self, held: Held, *, spent_try: bool, code: str = "") -> None:
+    def given_back(self, job: Job, *, spent_try: bool, code: str = "") -> None:
         """Measure a task that goes back to its queue."""
-        values = self._wasted(held) | ({m.RETRIED: 1} if spent_try else {})
-        self._end(held, values, status="given back", code=code)
+        values = self._wasted(job) | ({m.RETRIED: 1} if spent_try else {})
+        self._end(job, values, status="given back", code=code)
 
-    def lost(self, held: Held) -> None:
+    def lost(self, job: Job) -> None:
         """Measure a task that another worker has, or nobody."""
-        self._end(held, self._wasted(held), status="lost")
+        self._end(job, self._wasted(job), status="lost")
 
     def abandoned(self, row: Row, code: ErrorCode) -> None:
         """Measure a task that failed without this worker having it in hand."""
         if row.status is Status.FAILED:
-            self.write({m.FAILED: 1, m.FAILURES: 1}, task_id=row.id, attempt=row.attempt, code=code.value)
+            self.write(
+                {m.FAILED: 1, m.FAILURES: 1}, task_id=row.id, submission_id=row.submission_id, code=code.value
+            )
 
     def replaced(self, reason: str) -> None:
         """Count this worker out: its SD Web UI must be replaced."""
@@ -92,20 +94,20 @@ class Measures:
         else:
             _lines.info(line)
 
-    def _end(self, held: Held, values: Mapping[Metric, float], *, status: str, code: str = "") -> None:
-        self.gpu.settled(held)
-        if held.measured:
+    def _end(self, job: Job, values: Mapping[Metric, float], *, status: str, code: str = "") -> None:
+        self.gpu.done(job)
+        if job.measured:
             return  # its callback failed after its outcome, say
-        held.measured = True
+        job.measured = True
         if values:
-            self.write(values, **facts_of(held), status=status, code=code)
+            self.write(values, **facts_of(job), status=status, code=code)
         if self.tracer is not None:
-            self.tracer.ended(held, status=status, code=code)
+            self.tracer.ended(job, status=status, code=code)
 
     @staticmethod
-    def _wasted(held: Held) -> dict[Metric, float]:
-        seconds = held.seconds.get("model", 0.0) + held.seconds.get("inference", 0.0)
-        return {m.WASTED_GPU_SECONDS: seconds} if "inference" in held.seconds else {}
+    def _wasted(job: Job) -> dict[Metric, float]:
+        seconds = job.seconds.get("model", 0.0) + job.seconds.get("inference", 0.0)
+        return {m.WASTED_GPU_SECONDS: seconds} if "inference" in job.seconds else {}
 
 
 def _moment(text: str) -> float | None:

@@ -19,7 +19,7 @@ class Spent:
     idle: float
 
 
-class GpuClock:
+class GpuUtilization:
     """Tell busy seconds from those idle while tasks waited; safe for use from several threads.
 
     Idle while tasks waited is all time without a job, but two kinds: while a receive waits on an empty queue
@@ -50,7 +50,7 @@ class GpuClock:
         with self._counted():
             self._ready.add(id(task))
 
-    def settled(self, task: object) -> None:
+    def done(self, task: object) -> None:
         """Note that a task is not, or no longer, on its way to the GPU."""
         with self._counted():
             self._ready.discard(id(task))

@@ -4,18 +4,18 @@ import threading
 from typing import Any, Final
 
 from container.consumer.engines.sdwebui.client import READY_PATH, WebUi
-from container.consumer.telemetry.task_metrics import Measures
+from container.consumer.telemetry.task_metrics import TaskMetrics
 from domain import metrics as m
-from domain.errors import PassingFault, TaskFailed
+from domain.errors import PermanentError, RetryableError
 from domain.metrics import Metric
 
 BYTES_PER_MEGABYTE: Final = 1e6
 
 
-class Pulse:
+class WorkerMetrics:
     """Write a line every `seconds`, in a thread of its own: SD Web UI may hang when it is asked."""
 
-    def __init__(self, measures: Measures, webui: WebUi, *, seconds: float) -> None:
+    def __init__(self, measures: TaskMetrics, webui: WebUi, *, seconds: float) -> None:
         self._measures = measures
         self._webui = webui
         self._seconds = seconds
@@ -48,7 +48,7 @@ class Pulse:
         """Return what SD Web UI says of the card; nothing without one, or without an answer."""
         try:
             answer = self._webui.get(READY_PATH)
-        except (PassingFault, TaskFailed):
+        except (RetryableError, PermanentError):
             return {}
         card = _of(_of(answer, "cuda"), "system")
         found = {m.GPU_MEMORY_USED: card.get("used"), m.GPU_MEMORY_FREE: card.get("free")}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from container.consumer.lifecycle.job import Held
+from container.consumer.lifecycle.job import Job
 
 if TYPE_CHECKING:
     from mypy_boto3_xray import XRayClient
@@ -30,29 +30,29 @@ _NO_FAULT: Final = frozenset({"completed", "cancelled"})
 _log = logging.getLogger(__name__)
 
 
-def trace_header(held: Held) -> dict[str, str]:
+def trace_header(job: Job) -> dict[str, str]:
     """Return the fields of the trace header that came with a task, `{}` where none came.
 
     The queue's own attribute names the publish as parent; the message's copy is for where delivery drops it.
     """
-    text = held.delivery.trace or held.message.trace or ""
+    text = job.delivery.trace or job.message.trace or ""
     pairs = (part.partition("=") for part in text.split(";"))
     return {name.strip(): value.strip() for name, _, value in pairs if value}
 
 
-def segment(held: Held, header: dict[str, str], *, ended: float, status: str, code: str) -> dict[str, Any]:
+def segment(job: Job, header: dict[str, str], *, ended: float, status: str, code: str) -> dict[str, Any]:
     """Return the segment of a task in hand, by AWS's document "X-Ray segment documents"."""
     document: dict[str, Any] = {
-        "name": f"consumer {held.message.task.runtime}",
+        "name": f"consumer {job.message.task.runtime}",
         "id": secrets.token_hex(8),
         "trace_id": header["Root"],
-        "start_time": held.claimed_at,
+        "start_time": job.claimed_at,
         "end_time": ended,
         # Searchable in X-Ray; names only.
         "annotations": {
-            "task_id": held.id,
-            "runtime": held.message.task.runtime,
-            "attempt": held.row.attempt,
+            "task_id": job.id,
+            "runtime": job.message.task.runtime,
+            "submission_id": job.row.submission_id,
             "status": status,
         }
         | ({"code": code} if code else {}),
@@ -63,7 +63,7 @@ def segment(held: Held, header: dict[str, str], *, ended: float, status: str, co
                 "start_time": stage.begun,
                 "end_time": stage.begun + stage.seconds,
             }
-            for stage in held.stages
+            for stage in job.stages
         ],
     }
     if "Parent" in header:
@@ -81,12 +81,12 @@ class Tracer:
         self._waiting: queue.Queue[str] = queue.Queue(MAX_WAITING)
         threading.Thread(target=self._run, name="traces", daemon=True).start()
 
-    def ended(self, held: Held, *, status: str, code: str = "") -> None:
+    def ended(self, job: Job, *, status: str, code: str = "") -> None:
         """Note that a task is no longer in hand; only sampled traces are sent."""
-        header = trace_header(held)
+        header = trace_header(job)
         if header.get("Sampled") != "1" or "Root" not in header:
             return
-        document = segment(held, header, ended=time.time(), status=status, code=code)
+        document = segment(job, header, ended=time.time(), status=status, code=code)
         with suppress(queue.Full):
             self._waiting.put_nowait(json.dumps(document))
 

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.listing import BY_RUNTIME_STATUS, OWED
+from adapters.listing import BY_RUNTIME_STATUS, PENDING
 from adapters.table import Table
 from domain.routing import Runtime, Runtimes
 from domain.row import Row
@@ -114,7 +114,7 @@ def make_table(dynamodb: Any, name: str) -> None:
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[
             {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in ("id", "runtime_status", "submitted_at_id", "owed", "owed_since")
+            for attribute in ("id", "runtime_status", "submitted_at_id", "pending_runtime", "pending_since")
         ],
         BillingMode="PAY_PER_REQUEST",
         GlobalSecondaryIndexes=[
@@ -130,7 +130,7 @@ def make_table(dynamodb: Any, name: str) -> None:
                         "status",
                         "runtime",
                         "tasktype",
-                        "attempt",
+                        "submission_id",
                         "submitted_at",
                         "published_at",
                         "started_at",
@@ -139,10 +139,10 @@ def make_table(dynamodb: Any, name: str) -> None:
                 },
             },
             {
-                "IndexName": OWED,
+                "IndexName": PENDING,
                 "KeySchema": [
-                    {"AttributeName": "owed", "KeyType": "HASH"},
-                    {"AttributeName": "owed_since", "KeyType": "RANGE"},
+                    {"AttributeName": "pending_runtime", "KeyType": "HASH"},
+                    {"AttributeName": "pending_since", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             },

@@ -8,13 +8,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from adapters.listing import Listing
-from adapters.litter import Litter
+from adapters.orphans import OrphanCleaner
 from adapters.queues import depth
 from adapters.results import Results
 from adapters.tasks import Tasks
 from domain.clock import now
 from domain.delivery import Action, decide
-from domain.keys import ATTEMPT_METADATA, s3_uri
+from domain.keys import SUBMISSION_METADATA, s3_uri
 from domain.message import Message
 from domain.protocol import claim, finish, start
 from domain.row import Row, Status, draw_fence
@@ -91,21 +91,21 @@ class Worker:
         """Store an image under the row's fence and return its link."""
         bucket = self._deployment.environment.output_bucket
         key = row.keys.image(str(row.fence), number, "png")
-        metadata = {ATTEMPT_METADATA: row.attempt}
+        metadata = {SUBMISSION_METADATA: row.submission_id}
         self._deployment.s3.put_object(Bucket=bucket, Key=key, Body=b"png", Metadata=metadata)
         return s3_uri(bucket, key)
 
-    def finish(self, row: Row, status: Status = Status.COMPLETED, *, tell: bool = True) -> Row:
+    def finish(self, row: Row, status: Status = Status.COMPLETED, *, notify: bool = True) -> Row:
         """Store an image, write the outcome, and tell it."""
         images = [self.store(row)] if status is Status.COMPLETED else []
         done = self._must(row.id, finish(row, status, now=self._clock(), images=images))
-        if tell:
-            results(self._deployment).tell(done)
+        if notify:
+            results(self._deployment).notify(done)
         return self._deployment.row(row.id)
 
-    def run(self, task_id: str, status: Status = Status.COMPLETED, *, tell: bool = True) -> Row:
+    def run(self, task_id: str, status: Status = Status.COMPLETED, *, notify: bool = True) -> Row:
         """Claim, start and finish a task."""
-        return self.finish(self.start(task_id), status, tell=tell)
+        return self.finish(self.start(task_id), status, notify=notify)
 
     def deliver(self, body: dict[str, Any]) -> Action:
         """Take a delivery, and run the task if it is to be run."""
@@ -126,8 +126,8 @@ class Worker:
 def results(deployment: Deployment, sns: Any = None) -> Results:
     """Return what tells outcomes, and clears before."""
     environment = deployment.environment
-    litter = Litter(deployment.s3, environment.output_bucket)
-    return Results(sns or deployment.sns, environment.result_topic_arn, deployment.table, litter)
+    orphans = OrphanCleaner(deployment.s3, environment.output_bucket)
+    return Results(sns or deployment.sns, environment.result_topic_arn, deployment.table, orphans)
 
 
 def sweep(

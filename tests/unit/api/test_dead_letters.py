@@ -10,13 +10,13 @@ import pytest
 from adapters.archive import Archive
 from domain.row import Status
 from functions.dead_letters.batch import settle_batch
-from functions.dead_letters.bury import Bury
+from functions.dead_letters.dead_letter import DeadLetterSettler
 from tests.unit.api.client import Client, task
 from tests.unit.api.deployment import DYNAMIC, Deployment
 from tests.unit.api.parts import FakeClock, FakeS3, FakeSns, Worker, results
 
 
-def bury(
+def dead_letter(
     deployment: Deployment, *bodies: str, clock: Any = None, sns: Any = None, s3: Any = None, time: Any = None
 ) -> list[str]:
     """Hand bodies over as Lambda does, and return the ids of those that must come back."""
@@ -24,7 +24,7 @@ def bury(
     archive = Archive(s3 or deployment.s3, deployment.environment.task_bucket)
     told = results(deployment, sns)
     event = {"Records": [record(number, body) for number, body in enumerate(bodies)]}
-    settled = Bury(table=deployment.table, results=told, archive=archive, clock=clock)
+    settled = DeadLetterSettler(table=deployment.table, results=told, archive=archive, clock=clock)
     answer = settle_batch(event, settled, time or (lambda: True))
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -59,7 +59,7 @@ def submitted(api: Client, deployment: Deployment, task_id: str = "test", **chan
 def test_a_buried_task_fails_and_is_told(api: Client, deployment: Deployment) -> None:
     """Its body is kept under date, runtime and message."""
     body = submitted(api, deployment, context="c")
-    assert bury(deployment, body) == []
+    assert dead_letter(deployment, body) == []
     row = deployment.row("test")
     assert row.status is Status.FAILED
     [callback] = deployment.callbacks()
@@ -67,7 +67,7 @@ def test_a_buried_task_fails_and_is_told(api: Client, deployment: Deployment) ->
     assert callback["error"]["code"] == "task_abandoned"
     day = datetime.now(UTC).date().isoformat()
     assert kept(deployment) == {f"dead-letters/{day}/{DYNAMIC}/message-0.json": body}
-    assert bury(deployment, body) == []
+    assert dead_letter(deployment, body) == []
     assert deployment.callbacks() == []
 
 
@@ -91,7 +91,7 @@ def test_what_is_not_ours_is_kept_byte_for_byte(
 ) -> None:
     """And that is all; the log says that it came, not what it was."""
     before = kept(shared_deployment)
-    assert bury(shared_deployment, body) == []
+    assert dead_letter(shared_deployment, body) == []
     after = kept(shared_deployment)
     assert len(after) >= len(before)
     assert body in after.values()
@@ -113,10 +113,10 @@ def test_a_task_that_a_worker_holds_waits(api: Client, deployment: Deployment) -
     clock = FakeClock()
     body = submitted(api, deployment)
     row = Worker(deployment, clock).start("test", seconds=60)
-    assert bury(deployment, body, clock=clock) == ["message-0"]
+    assert dead_letter(deployment, body, clock=clock) == ["message-0"]
     assert deployment.row("test").item == row.item
     clock.forward(seconds=61)
-    assert bury(deployment, body, clock=clock) == []
+    assert dead_letter(deployment, body, clock=clock) == []
     assert deployment.row("test").status is Status.FAILED
 
 
@@ -130,7 +130,7 @@ def test_what_its_last_worker_stored_is_deleted(api: Client, deployment: Deploym
     clock = FakeClock()
     worker.store(worker.start("test"), 7)
     clock.forward(minutes=5)
-    assert bury(deployment, first, json.dumps(again), clock=clock) == []
+    assert dead_letter(deployment, first, json.dumps(again), clock=clock) == []
     assert deployment.row("test").status is Status.FAILED
     bucket = deployment.environment.output_bucket
     keys = [entry["Key"] for entry in deployment.s3.list_objects_v2(Bucket=bucket)["Contents"]]
@@ -140,9 +140,9 @@ def test_what_its_last_worker_stored_is_deleted(api: Client, deployment: Deploym
 def test_a_finished_task_is_told_if_nobody_did(api: Client, deployment: Deployment) -> None:
     """Completed stays completed."""
     body = submitted(api, deployment)
-    Worker(deployment).run("test", tell=False)
-    assert bury(deployment, body) == []
-    assert bury(deployment, body) == []
+    Worker(deployment).run("test", notify=False)
+    assert dead_letter(deployment, body) == []
+    assert dead_letter(deployment, body) == []
     assert [callback["status"] for callback in deployment.callbacks()] == ["completed"]
 
 
@@ -153,7 +153,7 @@ def test_a_message_of_an_earlier_attempt_changes_nothing(api: Client, deployment
     assert api.submit(context="again").status == 200
     before = deployment.row("test").item
     deployment.callbacks()
-    assert bury(deployment, body) == []
+    assert dead_letter(deployment, body) == []
     assert deployment.row("test").item == before
     assert deployment.callbacks() == []
 
@@ -161,11 +161,11 @@ def test_a_message_of_an_earlier_attempt_changes_nothing(api: Client, deployment
 def test_a_task_that_was_published_directly_has_its_outcome_too(deployment: Deployment) -> None:
     """No row: it is made, so that its caller hears of it."""
     metadata = task("direct")["task"]["metadata"] | {
-        "attempt": "a1",
+        "submission_id": "a1",
         "submitted_at": "2026-11-22T00:00:00.000Z",
     }
     body = json.dumps({"metadata": metadata, "content": {}})
-    assert bury(deployment, body) == []
+    assert dead_letter(deployment, body) == []
     assert deployment.row("direct").status is Status.FAILED
     assert [callback["id"] for callback in deployment.callbacks()] == ["direct"]
 
@@ -175,9 +175,9 @@ def test_a_fault_with_one_message_is_no_others(api: Client, deployment: Deployme
     bodies = [submitted(api, deployment, name) for name in ("a", "b")]
     sns = FakeSns(deployment.sns)
     sns.down.add(deployment.environment.result_topic_arn)
-    assert bury(deployment, *bodies, "not ours", sns=sns) == ["message-0", "message-1"]
+    assert dead_letter(deployment, *bodies, "not ours", sns=sns) == ["message-0", "message-1"]
     assert "SECRET-BODY" not in log.getvalue()
-    assert bury(deployment, *bodies) == []
+    assert dead_letter(deployment, *bodies) == []
     assert sorted(callback["id"] for callback in deployment.callbacks()) == ["a", "b"]
 
 
@@ -185,13 +185,13 @@ def test_nothing_is_settled_whose_body_could_not_be_kept(api: Client, deployment
     """S3 is down: the message comes back, the task is as it was."""
     body = submitted(api, deployment)
     before = deployment.row("test").item
-    assert bury(deployment, body, "not ours", s3=FakeS3()) == ["message-0", "message-1"]
+    assert dead_letter(deployment, body, "not ours", s3=FakeS3()) == ["message-0", "message-1"]
     assert deployment.row("test").item == before
 
 
 def test_what_is_not_reached_in_time_comes_back(deployment: Deployment) -> None:
     """Lambda would count a message as settled that it was not told about."""
     left = [True]
-    back = bury(deployment, "x", "y", "z", time=lambda: bool(left and left.pop()))
+    back = dead_letter(deployment, "x", "y", "z", time=lambda: bool(left and left.pop()))
     assert back == ["message-1", "message-2"]
     assert list(kept(deployment).values()) == ["x"]

@@ -63,7 +63,13 @@ def test_the_api_answers(deployment: Deployment) -> None:
 @pytest.mark.usefixtures("environ")
 def test_the_sweep_runs() -> None:
     """And says what it did."""
-    assert call("sweep", {}) == {"republished": 0, "expired": 0, "told": 0, "failed": 0, "unfinished": False}
+    assert call("sweep", {}) == {
+        "republished": 0,
+        "expired": 0,
+        "notified": 0,
+        "failed": 0,
+        "unfinished": False,
+    }
 
 
 @pytest.mark.usefixtures("environ")

@@ -70,7 +70,7 @@ def test_the_limits_and_runtimes_of_the_deployment_are_shown(document: dict[str,
         limits.MAX_ID_LENGTH,
         limits.MAX_KEY_BYTES,
         *asdict(limits.DEFAULT_LIMITS).values(),
-        limits.MAX_TRIES,
+        limits.MAX_ATTEMPTS,
         limits.QUEUE_RETENTION_DAYS,
         limits.ROW_DAYS,
         limits.RESUBMIT_SECONDS,
@@ -114,7 +114,7 @@ def test_real_answers_fit(document: dict[str, Any], deployment: Deployment) -> N
         call("POST", "/v1alpha2", task(name, context=[1, {"a": None}]), expect=200)
     worker.start("running")
     worker.run("completed")
-    error = {"code": "webui_error", "message": "It broke."}
+    error = {"code": "engine_error", "message": "It broke."}
     change = finish(
         worker.start("failed"), Status.FAILED, now=FakeClock()(), output="s3://b/k/k.out", error=error
     )

@@ -1,4 +1,4 @@
-"""The operator's redrive of buried tasks."""
+"""The operator's redrive of dead-lettered tasks."""
 
 import json
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from local.emulator import Emulator
 from tests.unit.api.client import Client
 from tests.unit.api.deployment import DYNAMIC, STATIC, Deployment
 from tests.unit.api.parts import Worker
-from tests.unit.api.test_dead_letters import bury
+from tests.unit.api.test_dead_letters import dead_letter
 from tools import redrive
 
 TODAY = datetime.now(UTC).date().isoformat()
@@ -50,20 +50,20 @@ def run(stack: str, *options: str) -> Result:
     return result
 
 
-def buried(api: Client, deployment: Deployment, *names: str, **changes: Any) -> dict[str, str]:
-    """Submit tasks and bury their messages; return the bodies by id."""
+def dead_lettered(api: Client, deployment: Deployment, *names: str, **changes: Any) -> dict[str, str]:
+    """Submit tasks and dead_letter their messages; return the bodies by id."""
     for name in names:
         assert api.submit(name, **changes).status == 200
     runtime = changes.get("runtime", DYNAMIC)
     bodies = {message["metadata"]["id"]: json.dumps(message) for message in deployment.messages(runtime)}
-    assert bury(deployment, *bodies.values()) == []
+    assert dead_letter(deployment, *bodies.values()) == []
     deployment.callbacks()
     return bodies
 
 
 def test_by_default_nothing_is_changed(api: Client, deployment: Deployment, stack: str) -> None:
     """The operator looks first."""
-    buried(api, deployment, "a", "b")
+    dead_lettered(api, deployment, "a", "b")
     before = deployment.row("a").item
     output = run(stack).output
     assert "would redrive\tsdruntime\ta\t" in output
@@ -74,11 +74,11 @@ def test_by_default_nothing_is_changed(api: Client, deployment: Deployment, stac
 
 def test_a_redriven_task_runs(api: Client, deployment: Deployment, stack: str) -> None:
     """As a new attempt, with its context; a second redrive does nothing."""
-    buried(api, deployment, "a", context={"c": 1})
+    dead_lettered(api, deployment, "a", context={"c": 1})
     first = deployment.row("a")
     assert "1 redriven, 0 left" in run(stack, "--go").output
     row = deployment.row("a")
-    assert row.attempt != first.attempt
+    assert row.submission_id != first.submission_id
     assert (row.status, row.item["digest"]) == (Status.QUEUED, first.item["digest"])
     [message] = deployment.messages()
     worker = Worker(deployment)
@@ -94,10 +94,10 @@ def test_a_redriven_task_runs(api: Client, deployment: Deployment, stack: str) -
 def test_large_content_is_still_referred_to(api: Client, deployment: Deployment, stack: str) -> None:
     """It goes with the new attempt; where it is gone, the task is left alone."""
     image = "A" * (300 << 10)
-    buried(api, deployment, "a", "b", tasktype="image-to-image", content={"init_images": [image]})
+    dead_lettered(api, deployment, "a", "b", tasktype="image-to-image", content={"init_images": [image]})
     bucket = deployment.environment.task_bucket
-    attempt = deployment.row("b").attempt
-    deployment.s3.delete_object(Bucket=bucket, Key=f"content/b/{attempt}.json")
+    submission_id = deployment.row("b").submission_id
+    deployment.s3.delete_object(Bucket=bucket, Key=f"content/b/{submission_id}.json")
     output = run(stack, "--go").output
     assert "b: its content is not there any more" in output
     [message] = deployment.messages()
@@ -107,13 +107,13 @@ def test_large_content_is_still_referred_to(api: Client, deployment: Deployment,
 
 def test_what_has_another_outcome_or_none_is_left(api: Client, deployment: Deployment, stack: str) -> None:
     """Used again since, not told yet, no task at all."""
-    bodies = buried(api, deployment, "again", "untold")
+    bodies = dead_lettered(api, deployment, "again", "untold")
     assert api.submit("again", context="other").status == 200
     deployment.messages()
     deployment.dynamodb.update_item(
         TableName=deployment.environment.task_table,
         Key={"id": {"S": "untold"}},
-        UpdateExpression="REMOVE told_at",
+        UpdateExpression="REMOVE notified_at",
     )
     assert len(bodies) == 2
     before = deployment.row("again").item
@@ -126,15 +126,15 @@ def test_what_has_another_outcome_or_none_is_left(api: Client, deployment: Deplo
 
 def test_what_is_no_task_is_left(deployment: Deployment, stack: str) -> None:
     """It stays in the archive."""
-    bury(deployment, "hello")
+    dead_letter(deployment, "hello")
     output = run(stack, "--go").output
     assert f"left\tdead-letters/{TODAY}/{DYNAMIC}/message-0.json\tnot a task's message" in output
 
 
 def test_one_runtime_or_one_message_is_chosen(api: Client, deployment: Deployment, stack: str) -> None:
     """`message` is the file's name."""
-    buried(api, deployment, "a", "b")
-    buried(api, deployment, "c", runtime=STATIC)
+    dead_lettered(api, deployment, "a", "b")
+    dead_lettered(api, deployment, "c", runtime=STATIC)
     assert "0 redriven, 0 left" in run(stack, "--go", "--runtime", STATIC, "--message", "message-1").output
     assert "1 redriven, 0 left" in run(stack, "--go", "--runtime", STATIC).output
     assert "1 redriven, 0 left" in run(stack, "--go", "--message", "message-1").output
@@ -143,7 +143,7 @@ def test_one_runtime_or_one_message_is_chosen(api: Client, deployment: Deploymen
 
 def test_a_task_whose_row_is_gone_is_submitted(api: Client, deployment: Deployment, stack: str) -> None:
     """The archive may outlive the row."""
-    buried(api, deployment, "a")
+    dead_lettered(api, deployment, "a")
     table = deployment.environment.task_table
     deployment.dynamodb.delete_item(TableName=table, Key={"id": {"S": "a"}})
     assert "1 redriven" in run(stack, "--go").output

@@ -85,7 +85,11 @@ def test_the_log_holds_no_secret(deployment: Deployment, log: io.StringIO) -> No
     lines = [json.loads(text) for text in logged.splitlines()]
     [accepted, _] = [line for line in lines if line["message"] == "accepted"]
     row = deployment.row("good")
-    assert (accepted["task_id"], accepted["attempt"], accepted["runtime"]) == ("good", row.attempt, DYNAMIC)
+    assert (accepted["task_id"], accepted["submission_id"], accepted["runtime"]) == (
+        "good",
+        row.submission_id,
+        DYNAMIC,
+    )
 
 
 def test_runtimes_tell_what_waits(api: Client, deployment: Deployment) -> None:

@@ -32,7 +32,7 @@ def test_v1alpha2_is_accepted(api: Client, deployment: Deployment) -> None:
     row = deployment.row("test-i2i")
     assert row.text("published_at") is not None
     [message] = deployment.messages()
-    assert message["metadata"]["attempt"] == row.attempt
+    assert message["metadata"]["submission_id"] == row.submission_id
     assert message["metadata"]["context"] == {"any": ["json", 1, None]}
     assert message["content"]["prompt"] == "a cat"
 
@@ -113,7 +113,7 @@ def test_a_finished_id_is_used_again(deployment: Deployment) -> None:
     first = worker.run("test")
     assert api.submit(context="other").status == 200
     second = deployment.row("test")
-    assert second.attempt != first.attempt
+    assert second.submission_id != first.submission_id
     assert second.status is Status.QUEUED
     assert second.fences == frozenset()
     worker.run("test")
@@ -121,17 +121,17 @@ def test_a_finished_id_is_used_again(deployment: Deployment) -> None:
     assert api.submit(context="other").body["status"] == "completed"
     clock.forward(minutes=2)
     assert api.submit(context="other").body["status"] == "queued"
-    assert [m["metadata"]["attempt"] for m in deployment.messages()] == [
-        first.attempt,
-        second.attempt,
-        deployment.row("test").attempt,
+    assert [m["metadata"]["submission_id"] for m in deployment.messages()] == [
+        first.submission_id,
+        second.submission_id,
+        deployment.row("test").submission_id,
     ]
 
 
 def test_an_untold_outcome_is_told_before_its_row_is_replaced(api: Client, deployment: Deployment) -> None:
     """The worker died between its outcome and the callback; another task comes under the same id."""
     api.submit(context="first")
-    Worker(deployment).run("test", tell=False)
+    Worker(deployment).run("test", notify=False)
     assert deployment.callbacks() == []
     assert api.submit(context="second").status == 200
     [callback] = deployment.callbacks()
@@ -143,10 +143,10 @@ def test_while_telling_fails_the_row_is_not_replaced(deployment: Deployment) -> 
     sns = FakeSns(deployment.sns)
     api = Client(deployment, sns=sns)
     api.submit(context="first")
-    finished = Worker(deployment).run("test", tell=False)
+    finished = Worker(deployment).run("test", notify=False)
     sns.down.add(deployment.environment.result_topic_arn)
     assert api.submit(context="second").status == 500
-    assert deployment.row("test").attempt == finished.attempt
+    assert deployment.row("test").submission_id == finished.submission_id
 
 
 def test_what_could_not_be_published_is_accepted_all_the_same(deployment: Deployment) -> None:
@@ -185,7 +185,7 @@ def test_fifty_simultaneous_submits_make_one_job(api: Client, deployment: Deploy
     assert {answer.status for answer in answers} == {200}
     assert all(answer.body == answers[0].body for answer in answers)
     [message] = deployment.messages()
-    assert message["metadata"]["attempt"] == deployment.row("test").attempt
+    assert message["metadata"]["submission_id"] == deployment.row("test").submission_id
 
 
 def test_fifty_different_tasks_under_one_id_make_one_job(api: Client, deployment: Deployment) -> None:
@@ -200,7 +200,7 @@ def test_fifty_different_tasks_under_one_id_make_one_job(api: Client, deployment
 def test_fifty_submits_of_a_finished_id_make_one_attempt(api: Client, deployment: Deployment) -> None:
     """The races of a resubmission, with the untold outcome told at least once, before."""
     api.submit(context="first")
-    Worker(deployment).run("test", tell=False)
+    Worker(deployment).run("test", notify=False)
     deployment.messages()
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda n: api.submit(context=n), range(50)))

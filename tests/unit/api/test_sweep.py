@@ -90,12 +90,12 @@ def test_a_task_published_twice_runs_once(
     """Its publication was not noted, so the sweep publishes it again: two messages, one run."""
     api.submit()
     key = {"id": {"S": "test"}}
-    change = "REMOVE published_at SET #o = :r, owed_since = :t"
+    change = "REMOVE published_at SET #o = :r, pending_since = :t"
     deployment.dynamodb.update_item(  # as if the API had died just before its last write
         TableName=deployment.environment.task_table,
         Key=key,
         UpdateExpression=change,
-        ExpressionAttributeNames={"#o": "owed"},
+        ExpressionAttributeNames={"#o": "pending_runtime"},
         ExpressionAttributeValues={
             ":r": {"S": DYNAMIC},
             ":t": {"S": str(deployment.row("test").item["submitted_at"])},
@@ -194,7 +194,7 @@ def test_what_outlived_its_queue_fails_and_is_told(
     if state == "running":
         assert sweep(deployment, clock) == Report()
         clock.forward(seconds=60)
-    assert sweep(deployment, clock) == Report(expired=1, told=1)
+    assert sweep(deployment, clock) == Report(expired=1, notified=1)
     [callback] = deployment.callbacks()
     assert (callback["status"], callback["context"]) == ("failed", "c")
     assert callback["error"]["code"] == "task_expired"
@@ -211,7 +211,7 @@ def test_a_cancel_that_no_worker_lived_to_see_ends_as_cancelled(
     Worker(deployment, clock).start("test")
     assert api("DELETE", "/v1alpha2/tasks/test").status == 202
     clock.forward(days=QUEUE_RETENTION_DAYS + 1)
-    assert sweep(deployment, clock) == Report(expired=1, told=1)
+    assert sweep(deployment, clock) == Report(expired=1, notified=1)
     assert deployment.row("test").status is Status.CANCELLED
 
 
@@ -220,11 +220,11 @@ def test_what_is_finished_and_untold_for_long_is_told(
 ) -> None:
     """Its worker died between outcome and callback, and its message is gone; once, and not too early."""
     api.submit()
-    Worker(deployment, clock).run("test", tell=False)
+    Worker(deployment, clock).run("test", notify=False)
     clock.forward(minutes=3)
     assert sweep(deployment, clock) == Report(), "its worker may be about to tell"
     clock.forward(minutes=2)
-    assert sweep(deployment, clock) == Report(told=1)
+    assert sweep(deployment, clock) == Report(notified=1)
     assert [callback["status"] for callback in deployment.callbacks()] == ["completed"]
     assert sweep(deployment, clock) == Report()
 
@@ -234,7 +234,7 @@ def test_a_fault_with_one_task_is_no_others(
 ) -> None:
     """SNS refuses callbacks: they stay owed, messages still go out; the next run tells."""
     api.submit("done")
-    Worker(deployment, clock).run("done", tell=False)
+    Worker(deployment, clock).run("done", notify=False)
     sns.down.add(deployment.environment.task_topic_arn)
     api.submit("lost")
     sns.down = {deployment.environment.result_topic_arn}
@@ -242,7 +242,7 @@ def test_a_fault_with_one_task_is_no_others(
     clock.forward(minutes=5)
     assert sweep(deployment, clock, sns=sns) == Report(republished=1, failed=1)
     sns.down.clear()
-    assert sweep(deployment, clock, sns=sns) == Report(told=1)
+    assert sweep(deployment, clock, sns=sns) == Report(notified=1)
 
 
 def test_a_run_stops_in_time_and_the_next_one_goes_on(
@@ -268,13 +268,13 @@ def test_only_what_is_owed_is_looked_at(api: Client, deployment: Deployment, sns
     """The index over `owed` is sparse: in it from submit to published, and from outcome to callback."""
 
     def owed(name: str) -> bool:
-        return "owed" in deployment.row(name).item
+        return "pending_runtime" in deployment.row(name).item
 
     api.submit("a")
     assert not owed("a")
-    row = Worker(deployment).run("a", tell=False)
+    row = Worker(deployment).run("a", notify=False)
     assert owed("a")
-    results(deployment).tell(row)
+    results(deployment).notify(row)
     assert not owed("a")
     sns.down.add(deployment.environment.task_topic_arn)
     api.submit("b")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.clock import parse
-from domain.protocol import finish, give_back, start
+from domain.protocol import finish, release, start
 from domain.row import Status
 from tests.unit.api.client import Client
 from tests.unit.api.deployment import DYNAMIC, STATIC, Deployment
@@ -239,7 +239,7 @@ class TestCancel:
         worker = Worker(deployment)
         row = worker.start("test")
         worker.store(row)
-        assert deployment.table.write("test", give_back(row, spend_try=True)).done
+        assert deployment.table.write("test", release(row, count_attempt=True)).done
         assert cancel(api).status == 200
         bucket = deployment.environment.output_bucket
         assert deployment.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
@@ -251,9 +251,9 @@ class TestCancel:
         api.submit()
         sns.down.add(deployment.environment.result_topic_arn)
         assert cancel(api).status == 200
-        assert not deployment.row("test").told
+        assert not deployment.row("test").notified
         clock.forward(minutes=10)
-        assert sweep(deployment, clock).told == 1
+        assert sweep(deployment, clock).notified == 1
         assert [callback["status"] for callback in deployment.callbacks()] == ["cancelled"]
 
     def test_many_cancels_and_one_finish_make_one_outcome(self, api: Client, deployment: Deployment) -> None:
@@ -273,7 +273,7 @@ class TestCancel:
         assert won.result()
         assert statuses <= {202, 409}
         assert deployment.row("test").status is Status.COMPLETED
-        results(deployment).tell(deployment.row("test"))
+        results(deployment).notify(deployment.row("test"))
         assert [callback["status"] for callback in deployment.callbacks()] == ["completed"]
 
     def test_many_cancels_and_one_start_agree(self, api: Client, deployment: Deployment) -> None:

@@ -22,7 +22,7 @@ def message(task_id: str = "t", *, content: dict[str, Any] | None = None, **task
         "content": content or {},
         "api_version": "v1alpha2",
     }
-    return Message(Task(**values | task), attempt="a1", submitted_at="2026-11-22T17:00:00.000Z")
+    return Message(Task(**values | task), submission_id="a1", submitted_at="2026-11-22T17:00:00.000Z")
 
 
 def delivery(body: str) -> Delivery:
@@ -55,7 +55,7 @@ class FakeQueue:
     def extend(self, deliveries: Sequence[Delivery], seconds: int) -> None:
         """Do nothing."""
 
-    def give_back(self, delivery: Delivery, seconds: int) -> None:
+    def release(self, delivery: Delivery, seconds: int) -> None:
         """Note it."""
         self.given_back.append((delivery, seconds))
 
@@ -66,5 +66,5 @@ class FakeQueue:
         """Return how many wait."""
         return len(self.waiting)
 
-    def bury(self, delivery: Delivery) -> None:
+    def dead_letter(self, delivery: Delivery) -> None:
         """Do nothing."""

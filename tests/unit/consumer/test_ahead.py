@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from container.consumer.lifecycle.job import Held
-from container.consumer.scheduling.duration import Pace
-from container.consumer.scheduling.prefetch import Ahead
+from container.consumer.lifecycle.job import Job
+from container.consumer.scheduling.duration import DurationEstimator
+from container.consumer.scheduling.prefetch import Prefetcher
 from domain.row import Row
 from tests.unit.consumer.fakes import delivery, message
 
@@ -19,28 +19,28 @@ class Line:
     """Tasks to take, with a record of what was asked for."""
 
     def __init__(self, *, prefetch: int = 2) -> None:
-        self.pace = Pace()
+        self.pace = DurationEstimator()
         self.takes = threading.Semaphore(0)
         self.taken = 0
-        self.released: list[Held] = []
+        self.released: list[Job] = []
         self.preparing = threading.Semaphore(1000)
-        self.ahead = Ahead(
+        self.ahead = Prefetcher(
             prefetch=prefetch,
             pace=self.pace,
             take=self.take,
             prepare=self.prepare,
-            start=lambda _held: True,
+            start=lambda _job: True,
             release=self.released.append,
         )
 
-    def take(self) -> Held | None:
+    def take(self) -> Job | None:
         """Return one more task."""
         self.taken += 1
-        held = Held(delivery(""), message(f"t{self.taken}"), Row({"id": f"t{self.taken}"}))
+        job = Job(delivery(""), message(f"t{self.taken}"), Row({"id": f"t{self.taken}"}))
         self.takes.release()
-        return held
+        return job
 
-    def prepare(self, _held: Held) -> bool:
+    def prepare(self, _job: Job) -> bool:
         """Wait until the test allows it."""
         self.preparing.acquire()
         return True
@@ -58,9 +58,9 @@ def line() -> Iterator[Line]:
 def test_a_first_task_comes_at_once(line: Line) -> None:
     """An idle GPU waits for nothing but a message."""
     line.ahead.start()
-    held = line.ahead.next(SOON)
-    assert held is not None
-    assert held.id == "t1"
+    job = line.ahead.next(SOON)
+    assert job is not None
+    assert job.id == "t1"
 
 
 def test_no_task_is_taken_while_a_job_runs_whose_end_is_unknown(line: Line) -> None:

@@ -1,6 +1,6 @@
 """Estimates of the running job's end."""
 
-from container.consumer.scheduling.duration import Pace, job_units
+from container.consumer.scheduling.duration import DurationEstimator, job_cost
 
 
 class Clock:
@@ -14,9 +14,9 @@ class Clock:
         return self.now
 
 
-def learnt(clock: Clock, *, seconds: float, units: float) -> Pace:
+def learnt(clock: Clock, *, seconds: float, units: float) -> DurationEstimator:
     """Return a pace that has seen one job."""
-    pace = Pace(clock)
+    pace = DurationEstimator(clock)
     pace.begin(units)
     clock.now += seconds
     pace.end(units, learn=True)
@@ -25,13 +25,13 @@ def learnt(clock: Clock, *, seconds: float, units: float) -> Pace:
 
 def test_an_idle_gpu_is_free_now() -> None:
     """Nothing runs."""
-    assert Pace().remaining() == 0.0
+    assert DurationEstimator().remaining() == 0.0
 
 
 def test_a_first_jobs_end_is_unknown_until_web_ui_says_something() -> None:
     """Progress stays at 0.01 while a checkpoint loads (60-progress-during-job)."""
     clock = Clock()
-    pace = Pace(clock)
+    pace = DurationEstimator(clock)
     pace.begin(10.0)
     clock.now += 2.0
     pace.observe(0.01)
@@ -62,7 +62,7 @@ def test_an_overdue_job_may_end_any_moment() -> None:
 def test_an_interrupted_job_teaches_nothing() -> None:
     """Its time is not a job's."""
     clock = Clock()
-    pace = Pace(clock)
+    pace = DurationEstimator(clock)
     pace.begin(1.0)
     clock.now += 5.0
     pace.end(1.0, learn=False)
@@ -72,7 +72,7 @@ def test_an_interrupted_job_teaches_nothing() -> None:
 def test_listeners_hear_of_every_change() -> None:
     """Whoever waits on an estimate looks again."""
     heard = []
-    pace = Pace()
+    pace = DurationEstimator()
     pace.listen(lambda: heard.append(pace.remaining()))
     pace.begin(1.0)
     pace.end(1.0, learn=True)
@@ -81,6 +81,6 @@ def test_listeners_hear_of_every_change() -> None:
 
 def test_work_grows_with_steps_pixels_and_images() -> None:
     """Also where numbers come as strings, as Web UI takes them."""
-    one = job_units({"steps": 10, "width": 512, "height": 512})
-    assert job_units({"steps": "20", "width": 512, "height": 512, "batch_size": 3}) == 6 * one
-    assert job_units({"steps": "many"}) > 0
+    one = job_cost({"steps": 10, "width": 512, "height": 512})
+    assert job_cost({"steps": "20", "width": 512, "height": 512, "batch_size": 3}) == 6 * one
+    assert job_cost({"steps": "many"}) > 0

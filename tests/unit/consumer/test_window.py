@@ -4,19 +4,19 @@ import itertools
 
 import pytest
 
-from container.consumer.scheduling.batching import Window
+from container.consumer.scheduling.batching import CheckpointBatcher
 from tests.unit.consumer.fakes import FakeQueue, delivery, of_checkpoint
 
 
-def window(queue: FakeQueue, **settings: object) -> Window:
+def window(queue: FakeQueue, **settings: object) -> CheckpointBatcher:
     """Return a window over a queue, with its backlog known."""
     values = {"size": 10, "max_overtakes": 20, "max_seconds": 1000.0} | settings
-    made = Window(queue, **values)
+    made = CheckpointBatcher(queue, **values)
     made.refresh()
     return made
 
 
-def order(made: Window) -> str:
+def order(made: CheckpointBatcher) -> str:
     """Take everything; return the tasks' ids in the order in which they came out."""
     ids = []
     while waiting := made.next():
@@ -96,16 +96,16 @@ def test_what_is_held_is_given_back_on_leaving() -> None:
     queue = tasks("abc")
     made = window(queue)
     made.next()
-    held = made.deliveries()
-    made.give_back()
-    assert [one for one, _ in queue.given_back] == held
+    job = made.deliveries()
+    made.release()
+    assert [one for one, _ in queue.given_back] == job
     assert {seconds for _, seconds in queue.given_back} == {0}
     assert made.deliveries() == []
 
 
 @pytest.mark.parametrize("body", ["", "not json", '{"metadata": {}}'])
 def test_what_is_no_task_comes_out_with_its_body(body: str) -> None:
-    """It is buried by whoever takes it."""
+    """It is dead-lettered by whoever takes it."""
     waiting = window(FakeQueue([delivery(body)])).next()
     assert waiting is not None
     assert waiting.message is None

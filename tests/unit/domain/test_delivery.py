@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from domain.callback import callback, callback_attributes
 from domain.clock import iso, later, parse
-from domain.delivery import Action, decide, lease_remains, leavings
+from domain.delivery import Action, decide, lease_remains, orphaned_objects
 from domain.errors import ErrorCode
 from domain.keys import OutputKeys, content_key, s3_uri, split_s3_uri
-from domain.limits import MAX_TRIES
+from domain.limits import MAX_ATTEMPTS
 from domain.message import Message
 from domain.protocol import new_row, resubmit
 from domain.row import Row
@@ -36,18 +36,18 @@ PAST, FUTURE = later(NOW, -1), later(NOW, 7.5)
     ("found", "action"),
     [
         (None, Action.ADOPT),
-        (row(attempt="f1"), Action.DROP),
-        (row(attempt="f1", status="completed"), Action.DROP),
-        (row(status="completed", told_at=PAST), Action.DROP),
-        (row(status="cancelled"), Action.TELL),
-        (row(status="failed", lease_until=FUTURE), Action.TELL),
+        (row(submission_id="f1"), Action.DROP),
+        (row(submission_id="f1", status="completed"), Action.DROP),
+        (row(status="completed", notified_at=PAST), Action.DROP),
+        (row(status="cancelled"), Action.NOTIFY),
+        (row(status="failed", lease_until=FUTURE), Action.NOTIFY),
         (row(), Action.CLAIM),
         (row(status="running", lease_until=PAST), Action.CLAIM),
         (row(lease_until=FUTURE), Action.WAIT),
-        (row(lease_until=FUTURE, cancel_requested=PAST, tries=MAX_TRIES), Action.WAIT),
+        (row(lease_until=FUTURE, cancel_requested=PAST, attempts=MAX_ATTEMPTS), Action.WAIT),
         (row(lease_until=iso(NOW)), Action.WAIT),
-        (row(tries=MAX_TRIES - 1, lease_until=PAST), Action.CLAIM),
-        (row(tries=MAX_TRIES, lease_until=PAST), Action.ABANDON),
+        (row(attempts=MAX_ATTEMPTS - 1, lease_until=PAST), Action.CLAIM),
+        (row(attempts=MAX_ATTEMPTS, lease_until=PAST), Action.ABANDON),
         (row(status="running", cancel_requested=PAST, lease_until=PAST), Action.ABANDON),
     ],
 )
@@ -60,11 +60,11 @@ def test_abandoning_says_why() -> None:
     """Name the caller's cancel, or the tries and the last fault that was met."""
     cancelled = decide(row(cancel_requested=PAST), MESSAGE, NOW)
     met = {"code": "aws_unavailable", "message": "S3 was down."}
-    spent = decide(row(tries=MAX_TRIES, met=met), MESSAGE, NOW)
+    spent = decide(row(attempts=MAX_ATTEMPTS, met=met), MESSAGE, NOW)
 
     assert cancelled.code is ErrorCode.CANCELLED
     assert spent.code is ErrorCode.TASK_ABANDONED
-    assert f"{MAX_TRIES} tries" in spent.message
+    assert f"{MAX_ATTEMPTS} attempts" in spent.message
     assert "S3 was down." in spent.message
 
 
@@ -85,20 +85,20 @@ def test_a_worker_that_lets_go_keeps_what_the_row_names() -> None:
     wrote = ["s3://b/1", "s3://b/o"]
     named = row(status="completed", images=wrote[:1], output="s3://b/o")
 
-    assert leavings(row(), "f0", wrote, finish_sent=True) == wrote
-    assert leavings(named, "f0", wrote, finish_sent=True) == []
-    assert leavings(row(attempt="f1"), "f0", wrote, finish_sent=False) == wrote
-    assert leavings(row(attempt="f1"), "f0", wrote, finish_sent=True) == []
-    assert leavings(None, "f0", wrote, finish_sent=True) == []
+    assert orphaned_objects(row(), "f0", wrote, finish_sent=True) == wrote
+    assert orphaned_objects(named, "f0", wrote, finish_sent=True) == []
+    assert orphaned_objects(row(submission_id="f1"), "f0", wrote, finish_sent=False) == wrote
+    assert orphaned_objects(row(submission_id="f1"), "f0", wrote, finish_sent=True) == []
+    assert orphaned_objects(None, "f0", wrote, finish_sent=True) == []
 
 
 def test_litter_is_what_other_fences_left_and_ones_own_unless_completed() -> None:
     """Look under every fence whose objects the row does not name."""
     fences = frozenset({"0001", "0002"})
 
-    assert row(status="completed", fence="0002", fences=fences).litter == {"0001"}
-    assert row(status="failed", fence="0002", fences=fences).litter == fences
-    assert row(status="cancelled").litter == frozenset()
+    assert row(status="completed", fence="0002", fences=fences).orphans == {"0001"}
+    assert row(status="failed", fence="0002", fences=fences).orphans == fences
+    assert row(status="cancelled").orphans == frozenset()
 
 
 def test_an_untold_attempt_is_not_replaced() -> None:

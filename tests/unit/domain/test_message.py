@@ -1,4 +1,4 @@
-"""The message on the wire: what is encoded is what is decoded; anything else is buried with its body."""
+"""The message on the wire: what is encoded is decoded; anything else goes to the DLQ with its body."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ TASKS = st.builds(
 MESSAGES = st.builds(
     Message,
     task=TASKS,
-    attempt=st.just("0123456789abcdef"),
+    submission_id=st.just("0123456789abcdef"),
     submitted_at=st.just("2026-11-22T12:00:00.000Z"),
     trace=st.none() | st.just("Root=1-2-3"),
 )
@@ -73,7 +73,7 @@ def test_what_a_newer_publisher_adds_is_ignored() -> None:
     ("name", "value"),
     [
         *itertools.product(
-            ("id", "runtime", "tasktype", "prefix", "attempt", "submitted_at"), (None, "", 7, [])
+            ("id", "runtime", "tasktype", "prefix", "submission_id", "submitted_at"), (None, "", 7, [])
         ),
         *itertools.product(("id", "tasktype", "prefix", "submitted_at"), ("a\x00/../b",)),
     ],

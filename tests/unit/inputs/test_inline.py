@@ -14,7 +14,7 @@ from container.consumer.inputs.fetch import DEFAULT_LIMITS, Fetched
 from container.consumer.inputs.images import sniff
 from container.consumer.inputs.inline import check_inline
 from container.consumer.lifecycle.linked_inputs import LinkedInputs
-from domain.errors import ErrorCode, TaskFailed
+from domain.errors import ErrorCode, PermanentError
 from domain.limits import Limits
 
 
@@ -52,7 +52,7 @@ def resolve(content: dict[str, Any], limits: Limits | None = None, link: bytes =
 
 def refused(content: dict[str, Any], **options: Any) -> tuple[ErrorCode, str]:
     """Return why a content was refused."""
-    with pytest.raises(TaskFailed) as failed:
+    with pytest.raises(PermanentError) as failed:
         resolve(content, **options)
     return failed.value.code, failed.value.message
 

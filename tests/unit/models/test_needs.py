@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from container.consumer.engines.sdwebui.models.required import Need, needs
+from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs
 from container.consumer.model_store.kinds import Kind
 
 
@@ -80,7 +80,9 @@ def test_names_each_model_once() -> None:
 @pytest.mark.parametrize("name", ["{a|b}", "__styles__"])
 def test_leaves_templates_to_their_extension(name: str) -> None:
     """What an extension fills in later cannot be missing now."""
-    assert needs({"prompt": f"<lora:{name}:1>"}) == [Need(Kind.LORA, name, "/prompt", required=False)]
+    assert needs({"prompt": f"<lora:{name}:1>"}) == [
+        ModelRequirement(Kind.LORA, name, "/prompt", required=False)
+    ]
 
 
 def test_a_face_restorer_is_wanted_where_it_shows() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.errors import ErrorCode, PassingFault
+from domain.errors import ErrorCode, RetryableError
 
 
 @dataclass(slots=True)
@@ -45,14 +45,14 @@ class Answer:
 
 
 def read_answer(body: bytes) -> Answer:
-    """Read an answer of any of the four routes; raise PassingFault when it was cut off on the way."""
+    """Read an answer of any of the four routes; raise RetryableError when it was cut off on the way."""
     try:
         answer = json.loads(body)
     except ValueError:
         message = "SD Web UI's answer broke off."
-        raise PassingFault(ErrorCode.WEBUI_UNAVAILABLE, message) from None
+        raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message) from None
     if not isinstance(answer, dict):
-        raise PassingFault(ErrorCode.WEBUI_UNAVAILABLE, "SD Web UI's answer is no object.")
+        raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "SD Web UI's answer is no object.")
     encoded = answer.pop("images", None) or []
     single = answer.pop("image", None)
     if single:

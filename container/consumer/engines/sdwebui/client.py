@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 
 from container.consumer.engines.sdwebui.faults import fault_of
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ READY_PATH: Final = "/sdapi/v1/memory"
 """Answers only when the API is there, unlike `/` (83-webui-readiness-race)."""
 
 
-class Gone(PassingFault):
+class Gone(RetryableError):
     """Say that nothing listens where Web UI was: whatever it ran, it runs no more."""
 
 
@@ -68,9 +68,9 @@ class WebUi:
     def run(self, path: str, body: bytes) -> bytes:
         """Run one job and return its answer's body, unread.
 
-        Raise TaskFailed or PassingFault for any other status, PassingFault for a connection that fails or
-        breaks, InferenceTimedOut when nothing came in time. A request that may have started is never sent
-        again from here.
+        Raise PermanentError or RetryableError for any other status, RetryableError for a connection
+        that fails or breaks, InferenceTimedOut when nothing came in time. A request that may have started
+        is never sent again from here.
         """
         try:
             answer = self._jobs.post(path, content=body, headers={"content-type": "application/json"})
@@ -97,7 +97,7 @@ class WebUi:
         self.post("/sdapi/v1/interrupt", {})
 
     def get(self, path: str) -> Any:
-        """Return the JSON that a GET answers; raise PassingFault or TaskFailed for all but 200."""
+        """Return the JSON that a GET answers; raise RetryableError or PermanentError for all but 200."""
         return self._probe("GET", path, None)
 
     def post(self, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
@@ -132,7 +132,7 @@ class WebUi:
                     return True
             except Gone:
                 return True
-            except (PassingFault, TaskFailed) as fault:
+            except (RetryableError, PermanentError) as fault:
                 log.info("SD Web UI does not tell whether it runs a job", extra={"reason": fault.message})
             stop.wait(poll_seconds)
         return False
@@ -153,6 +153,6 @@ class WebUi:
         return answer.json()
 
 
-def _unreachable(error: httpx.HTTPError) -> PassingFault:
-    kind = Gone if isinstance(error, httpx.ConnectError) else PassingFault
-    return kind(ErrorCode.WEBUI_UNAVAILABLE, f"SD Web UI did not answer: {type(error).__name__}.")
+def _unreachable(error: httpx.HTTPError) -> RetryableError:
+    kind = Gone if isinstance(error, httpx.ConnectError) else RetryableError
+    return kind(ErrorCode.ENGINE_UNAVAILABLE, f"SD Web UI did not answer: {type(error).__name__}.")

@@ -7,17 +7,17 @@ import json
 import re
 from typing import Any, Final
 
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 
 MAX_DETAIL: Final = 500
 """Characters of an error's text that are kept: a 422 echoes its input, which can be a whole image."""
 
 
-class Poisoned(PassingFault):
+class EnginePoisoned(RetryableError):
     """Say that this Web UI fails every job since a checkpoint failed to load (55-poisoned-worker-log)."""
 
 
-class Unsure(PassingFault):
+class AmbiguousError(RetryableError):
     """Say that a 500 may be anybody's fault: one more try, then it is the task's."""
 
 
@@ -43,7 +43,7 @@ _CALLERS_TEXTS: Final = re.compile(
 _UNSEEN_ROUTE: Final = {"detail": "Not Found"}
 
 
-def fault_of(status: int, body: bytes) -> TaskFailed | PassingFault:  # noqa: PLR0911 - a table in words
+def fault_of(status: int, body: bytes) -> PermanentError | RetryableError:  # noqa: PLR0911 - a table in words
     """Return the exception that an answer other than 200 stands for."""
     answer = _parse(body)
     kind, text = _error_of(answer)
@@ -56,22 +56,22 @@ def fault_of(status: int, body: bytes) -> TaskFailed | PassingFault:  # noqa: PL
     kept = _trim(answer)
     if status == 404 and answer == _UNSEEN_ROUTE:  # noqa: PLR2004 - HTTP's number
         # Also what a Web UI answers before its /sdapi routes exist (83-webui-readiness-race).
-        return PassingFault(ErrorCode.WEBUI_UNAVAILABLE, said, response=kept)
+        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
     if status in (401, 403, 408, 429, 502, 503, 504):
-        return PassingFault(ErrorCode.WEBUI_UNAVAILABLE, said, response=kept)
+        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
     if status < 500:  # noqa: PLR2004 - HTTP's number
-        return TaskFailed(ErrorCode.WEBUI_REJECTED, said, response=kept)
+        return PermanentError(ErrorCode.ENGINE_REJECTED, said, response=kept)
     if _POISONED.search(text):
-        return Poisoned(ErrorCode.WEBUI_UNAVAILABLE, said, response=kept)
+        return EnginePoisoned(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
     if _OUT_OF_MEMORY.search(f"{kind} {text}"):
-        return TaskFailed(ErrorCode.OUT_OF_MEMORY, said, response=kept)
+        return PermanentError(ErrorCode.OUT_OF_MEMORY, said, response=kept)
     if _UNUSABLE_MODEL.search(text):
-        return TaskFailed(ErrorCode.MODEL_UNUSABLE, said, response=kept)
+        return PermanentError(ErrorCode.MODEL_UNUSABLE, said, response=kept)
     if _NO_MODEL.search(text):
-        return PassingFault(ErrorCode.WEBUI_UNAVAILABLE, said, response=kept)
+        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
     if kind in _CALLERS_TYPES or _CALLERS_TEXTS.search(text):
-        return TaskFailed(ErrorCode.WEBUI_ERROR, said, response=kept)
-    return Unsure(ErrorCode.WEBUI_ERROR, said, response=kept)
+        return PermanentError(ErrorCode.ENGINE_ERROR, said, response=kept)
+    return AmbiguousError(ErrorCode.ENGINE_ERROR, said, response=kept)
 
 
 def _parse(body: bytes) -> Any:

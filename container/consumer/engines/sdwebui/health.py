@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from container.consumer.engines.sdwebui.client import InferenceTimedOut, WebUi
 from container.consumer.engines.sdwebui.request import PATHS
-from domain.errors import PassingFault, TaskFailed
+from domain.errors import PermanentError, RetryableError
 from domain.task import TaskType
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Health:
             if checkpoint is not None:
                 self._webui.post(OPTIONS, {OPTION: checkpoint})
             self._webui.run(PATHS[TaskType.TEXT_TO_IMAGE], json.dumps(MINIMAL).encode())
-        except (PassingFault, TaskFailed, InferenceTimedOut) as fault:
+        except (RetryableError, PermanentError, InferenceTimedOut) as fault:
             log.warning("SD Web UI does not work", extra={"reason": str(fault)})
             return False
         return True
@@ -52,7 +52,7 @@ class Health:
             for other in others[:MOST_CHECKPOINTS]:
                 if self.works(other) and self.works(selected):
                     return True
-        except (PassingFault, TaskFailed) as fault:
+        except (RetryableError, PermanentError) as fault:
             log.warning("SD Web UI cannot be healed", extra={"reason": fault.message})
         return False
 

@@ -5,11 +5,11 @@ from pathlib import PurePosixPath
 from typing import Any, Final, Protocol
 
 from container.consumer.model_store.kinds import Kind
-from domain.errors import PassingFault, TaskFailed
+from domain.errors import PermanentError, RetryableError
 
 
 class WebUiApi(Protocol):
-    """Ask SD Web UI; raise PassingFault or TaskFailed for all but 200."""
+    """Ask SD Web UI; raise RetryableError or PermanentError for all but 200."""
 
     def get(self, path: str) -> Any:
         """Return the JSON that a GET answers."""
@@ -36,7 +36,7 @@ _REFRESHES: Final = {
 }
 
 
-class WebLists:
+class EngineModelLists:
     """Read and refresh Web UI's lists. A GET is answered while a job runs, a refresh waits."""
 
     def __init__(self, webui: WebUiApi) -> None:
@@ -70,7 +70,7 @@ class WebLists:
         """Ask a route that not each Web UI has: 404 there is no Web UI that is not ready yet."""
         try:
             return self._webui.get(path) if method == "GET" else self._webui.post(path, {})
-        except (PassingFault, TaskFailed) as fault:
+        except (RetryableError, PermanentError) as fault:
             if fault.response == {"detail": "Not Found"}:
                 return None
             raise

@@ -23,7 +23,7 @@ _NO_UPSCALER: Final = frozenset({"", "None"})
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class ModelRequirement:
     """Name one model of a task; `path` is a JSON pointer into the content."""
 
     kind: Kind
@@ -33,10 +33,10 @@ class Need:
     """Whether the task fails without it; else it is fetched where it exists."""
 
 
-def needs(content: dict[str, Any]) -> list[Need]:
+def needs(content: dict[str, Any]) -> list[ModelRequirement]:
     """Return what a task's content names, each model once, the checkpoint first."""
     scripts = _object(content.get("alwayson_scripts"))
-    found: dict[tuple[Kind, str], Need] = {}
+    found: dict[tuple[Kind, str], ModelRequirement] = {}
     for need in (
         *_checkpoints(content, scripts),
         *_settings(content, scripts),
@@ -56,17 +56,17 @@ def prompts(content: dict[str, Any]) -> str:
     return "\n".join(text for name in _PROMPTS if isinstance(text := content.get(name), str))
 
 
-def _checkpoints(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[Need]:
+def _checkpoints(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[ModelRequirement]:
     named = [("/alwayson_scripts/sd_model_checkpoint", scripts.get("sd_model_checkpoint"))]
     named.append(("/refiner_checkpoint", content.get("refiner_checkpoint")))
     if content.get("enable_hr"):
         named.append(("/hr_checkpoint_name", content.get("hr_checkpoint_name")))
     for path, name in named:
         if isinstance(name, str) and name not in _NO_CHECKPOINT:
-            yield Need(Kind.CHECKPOINT, name, path)
+            yield ModelRequirement(Kind.CHECKPOINT, name, path)
 
 
-def _settings(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[Need]:
+def _settings(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[ModelRequirement]:
     overrides = [
         ("/override_settings", _object(content.get("override_settings"))),
         ("/alwayson_scripts/override_settings", _object(scripts.get("override_settings"))),
@@ -75,23 +75,23 @@ def _settings(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[Need
     for path, settings in overrides:
         vae = settings.get("sd_vae")
         if isinstance(vae, str) and vae not in _NO_VAE:
-            yield Need(Kind.VAE, vae, f"{path}/sd_vae")
+            yield ModelRequirement(Kind.VAE, vae, f"{path}/sd_vae")
         modules = settings.get("forge_additional_modules")
         yield from _modules(modules, f"{path}/forge_additional_modules")
         upscaler = settings.get("upscaler_for_img2img")
         if isinstance(upscaler, str) and upscaler not in _NO_UPSCALER:
-            yield Need(Kind.UPSCALER, upscaler, f"{path}/upscaler_for_img2img")
+            yield ModelRequirement(Kind.UPSCALER, upscaler, f"{path}/upscaler_for_img2img")
     if content.get("enable_hr"):
         yield from _modules(content.get("hr_additional_modules"), "/hr_additional_modules")
 
 
-def _modules(value: Any, path: str) -> Iterator[Need]:
+def _modules(value: Any, path: str) -> Iterator[ModelRequirement]:
     for index, name in enumerate(value if isinstance(value, list) else ()):
         if isinstance(name, str) and name not in _NO_MODULE:
-            yield Need(Kind.MODULE, name, f"{path}/{index}")
+            yield ModelRequirement(Kind.MODULE, name, f"{path}/{index}")
 
 
-def _networks(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[Need]:
+def _networks(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[ModelRequirement]:
     if content.get("disable_extra_networks"):
         return
     texts = [(f"/{name}", content[name]) for name in _PROMPTS if isinstance(content.get(name), str)]
@@ -102,7 +102,7 @@ def _networks(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[Need
             kind = _NETWORKS.get(network["kind"])
             if kind is not None:
                 name = network["name"]
-                yield Need(kind, name, path, required=not _TEMPLATE.search(name))
+                yield ModelRequirement(kind, name, path, required=not _TEMPLATE.search(name))
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -118,7 +118,7 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _texts(item, f"{path}/{pointer(key)}")
 
 
-def _controlnet(scripts: dict[str, Any]) -> Iterator[Need]:
+def _controlnet(scripts: dict[str, Any]) -> Iterator[ModelRequirement]:
     for script, entry in scripts.items():
         if script.lower() != "controlnet":
             continue
@@ -126,10 +126,12 @@ def _controlnet(scripts: dict[str, Any]) -> Iterator[Need]:
         for index, unit in enumerate(units if isinstance(units, list) else ()):
             name = _object(unit).get("model")
             if isinstance(name, str) and name not in ("", "None") and unit.get("enabled", True):
-                yield Need(Kind.CONTROLNET, name, f"/alwayson_scripts/{pointer(script)}/args/{index}/model")
+                yield ModelRequirement(
+                    Kind.CONTROLNET, name, f"/alwayson_scripts/{pointer(script)}/args/{index}/model"
+                )
 
 
-def _upscalers(content: dict[str, Any]) -> Iterator[Need]:
+def _upscalers(content: dict[str, Any]) -> Iterator[ModelRequirement]:
     fields = ["upscaler_1", "upscaler_2"]
     if content.get("enable_hr"):
         fields.append("hr_upscaler")
@@ -137,15 +139,15 @@ def _upscalers(content: dict[str, Any]) -> Iterator[Need]:
         name = content.get(field)
         if isinstance(name, str) and name not in _NO_UPSCALER:
             # Web UI answers 500 to an unknown one by itself, before any work (16-hr-unknown-upscaler).
-            yield Need(Kind.UPSCALER, name, f"/{field}")
+            yield ModelRequirement(Kind.UPSCALER, name, f"/{field}")
 
 
-def _faces(content: dict[str, Any]) -> Iterator[Need]:
+def _faces(content: dict[str, Any]) -> Iterator[ModelRequirement]:
     if content.get("restore_faces"):
-        yield Need(Kind.FACE_RESTORER, "", "/restore_faces", required=False)
+        yield ModelRequirement(Kind.FACE_RESTORER, "", "/restore_faces", required=False)
     for field in ("gfpgan_visibility", "codeformer_visibility"):
         if content.get(field):
-            yield Need(Kind.FACE_RESTORER, "", f"/{field}", required=False)
+            yield ModelRequirement(Kind.FACE_RESTORER, "", f"/{field}", required=False)
 
 
 def _object(value: Any) -> dict[str, Any]:

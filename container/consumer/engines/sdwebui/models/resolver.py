@@ -7,18 +7,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from container.consumer.engines.sdwebui.models.engine_lists import (
-    WebLists,
+    EngineModelLists,
     checkpoint_aliases,
     listed_name,
     names_of,
 )
-from container.consumer.engines.sdwebui.models.required import Need, needs, prompts
+from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs, prompts
 from container.consumer.model_store.bucket import ModelBucket, ModelFile
 from container.consumer.model_store.integrity import old_hash_of
 from container.consumer.model_store.kinds import CHECKPOINT_FOLDER, Kind, aliases, is_hash, split_hash
 from container.consumer.model_store.names import Ambiguous, ambiguous, match, not_found
 from container.consumer.model_store.volume import Volume
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 
 _BESIDE = (".yaml", ".vae.safetensors", ".vae.pt", ".vae.ckpt")
 """What belongs to a checkpoint and lies beside it: its configuration, its own VAE."""
@@ -28,7 +28,7 @@ _BESIDE = (".yaml", ".vae.safetensors", ".vae.pt", ".vae.ckpt")
 class Found:
     """Say where one needed model is. `name` is relative to its folder, or Web UI's own name for it."""
 
-    need: Need
+    need: ModelRequirement
     name: str
     file: ModelFile | None = None
     """In the bucket; None: fetching it is not possible or not needed."""
@@ -38,22 +38,25 @@ class Found:
     """The digits that the task named beside it."""
 
 
-class Finder:
+class ModelResolver:
     """Look up what a task names. Without a bucket, what Web UI lists is what exists."""
 
-    def __init__(self, bucket: ModelBucket | None, volume: Volume | None, lists: WebLists) -> None:
+    def __init__(self, bucket: ModelBucket | None, volume: Volume | None, lists: EngineModelLists) -> None:
         self._bucket = bucket
         self._volume = volume
         self._lists = lists
 
     def find(self, content: dict[str, Any]) -> list[Found]:
-        """Return all models of a task. Raise TaskFailed for one that is nowhere, PassingFault when S3 is."""
+        """Return all models of a task.
+
+        Raise PermanentError for a model that is nowhere, RetryableError when S3 does not answer.
+        """
         found: list[Found] = []
         for need in needs(content):
             found += self._find(need)
         return found + list(self._embeddings(prompts(content)))
 
-    def _find(self, need: Need) -> list[Found]:
+    def _find(self, need: ModelRequirement) -> list[Found]:
         if need.kind is Kind.FACE_RESTORER:
             return [Found(need, f.name, f, self._place(f)) for f in self._in_bucket(need.kind)]
         try:
@@ -68,15 +71,15 @@ class Finder:
             return []
         raise self._missing(need)
 
-    def _stored(self, need: Need) -> Found | None:
+    def _stored(self, need: ModelRequirement) -> Found | None:
         """Find a model in the bucket, else on the volume. What S3 does not tell now may lie there."""
         if self._bucket is None or self._volume is None:
             return None
-        trouble: PassingFault | None = None
+        trouble: RetryableError | None = None
         for wanted, digits in _forms(need):
             try:
                 file = self._match(need.kind, wanted)
-            except PassingFault as fault:
+            except RetryableError as fault:
                 trouble, file = fault, None
             if file is not None:
                 return Found(need, file.name, file, self._place(file), digits)
@@ -90,7 +93,7 @@ class Finder:
             raise trouble
         return None
 
-    def _by_old_hash(self, need: Need) -> Found | None:
+    def _by_old_hash(self, need: ModelRequirement) -> Found | None:
         """Find a checkpoint of the volume by the digits of early Web UIs."""
         volume = self._volume
         if volume is None or len(need.name) != 8:  # noqa: PLR2004 - the early hash's digits
@@ -101,7 +104,7 @@ class Finder:
                 return Found(need, name, None, path)
         return None
 
-    def _listed(self, need: Need) -> Found | None:
+    def _listed(self, need: ModelRequirement) -> Found | None:
         """Find a model that Web UI knows by itself: in its image, or wherever its own settings say."""
         if need.kind is Kind.CHECKPOINT:
             for entry in self._lists.checkpoints():
@@ -118,7 +121,7 @@ class Finder:
                 return Found(need, need.name)
         return None
 
-    def _upscaler(self, need: Need) -> list[Found]:
+    def _upscaler(self, need: ModelRequirement) -> list[Found]:
         """Find an upscaler's weights; Web UI reads the list of upscalers when it starts, and then never."""
         listed = self._lists.named(need.kind)
         if listed is None:
@@ -133,7 +136,7 @@ class Finder:
                     text = (
                         f" {file.key} is in the model bucket, but SD Web UI reads upscalers at its start only"
                     )
-                    fault = TaskFailed(
+                    fault = PermanentError(
                         fault.code, f"{fault.message}{text}: name {file.folder} in SYNC_FOLDERS."
                     )
             raise fault
@@ -149,19 +152,19 @@ class Finder:
         base = str(PurePosixPath(one.name).with_suffix(""))
         for name in (base + suffix for suffix in _BESIDE):
             if name in files:
-                need = Need(Kind.VAE, name, one.need.path, required=False)
+                need = ModelRequirement(Kind.VAE, name, one.need.path, required=False)
                 yield Found(need, name, files[name], self._place(files[name]))
 
     def _embeddings(self, text: str) -> Iterator[Found]:
         """Find the embeddings that the prompts name: they are words like any other, so none is missed."""
         try:
             files = list(self._in_bucket(Kind.EMBEDDING)) if text else []
-        except PassingFault:  # S3 is down, and the models of the task are on the volume
+        except RetryableError:  # S3 is down, and the models of the task are on the volume
             files = []
         for file in files:
             word = PurePosixPath(file.name).stem
             if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE):
-                need = Need(Kind.EMBEDDING, word, "/prompt", required=False)
+                need = ModelRequirement(Kind.EMBEDDING, word, "/prompt", required=False)
                 yield Found(need, file.name, file, self._place(file))
 
     def _match(self, kind: Kind, wanted: str) -> ModelFile | None:
@@ -177,7 +180,7 @@ class Finder:
             files = self._bucket.files(folder) if self._bucket else {}
             yield from (file for name, file in files.items() if kind.takes(folder, name))
 
-    def _missing(self, need: Need) -> TaskFailed:
+    def _missing(self, need: ModelRequirement) -> PermanentError:
         known = {file.name for file in self._in_bucket(need.kind)}
         for folder in need.kind.folders if self._volume else ():
             known.update(self._volume.names(need.kind, folder) if self._volume else ())
@@ -192,13 +195,13 @@ class Finder:
         return self._volume.path(file) if self._volume else None
 
 
-def wrong_hash(found: Found) -> TaskFailed:
+def wrong_hash(found: Found) -> PermanentError:
     """Make the error for a checkpoint whose name is right and whose hash is another."""
     text = f"{found.need.path}: {found.name} exists, but not with the hash {found.hash}."
-    return TaskFailed(ErrorCode.MODEL_NOT_FOUND, text)
+    return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
 
 
-def _forms(need: Need) -> list[tuple[str, str]]:
+def _forms(need: ModelRequirement) -> list[tuple[str, str]]:
     """Return the name as it is, then without a hash in brackets: a file's own name may end in brackets."""
     split = split_hash(need.kind, need.name)
     name = need.name

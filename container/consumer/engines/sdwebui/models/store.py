@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from container.consumer.engines.sdwebui.models.required import needs, prompts
-from container.consumer.engines.sdwebui.models.resolver import Finder, Found, wrong_hash
+from container.consumer.engines.sdwebui.models.resolver import Found, ModelResolver, wrong_hash
 from container.consumer.model_store.bucket import Gone
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.integrity import old_hash_of, sha256_of, unusable
@@ -17,7 +17,7 @@ from container.consumer.model_store.kinds import Kind
 from container.consumer.model_store.locks import Lock, Stopped
 from container.consumer.model_store.names import MAX_NAME, not_found
 from container.consumer.model_store.volume import NoRoom
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 
 PREPARED: Final = 32
 """Tasks whose models were looked up and that have not run: the GPU does not wait for a second look."""
@@ -26,14 +26,14 @@ OLD_HASH_DIGITS: Final = 8
 _log = logging.getLogger(__name__)
 
 
-class WorkerLeaves(PassingFault):
-    """Say that a fetch ended because the worker leaves: the task goes back with its try."""
+class WorkerLeaves(RetryableError):
+    """Say that a fetch ended because the worker leaves: the task goes back with its attempt."""
 
 
 class ModelStore:
     """Find and fetch what tasks need; `ensure` may run in any thread, while a job runs."""
 
-    def __init__(self, finder: Finder, fetcher: Fetcher | None) -> None:
+    def __init__(self, finder: ModelResolver, fetcher: Fetcher | None) -> None:
         self._finder = finder
         self._fetcher = fetcher
         self._in_use: list[Lock] = []
@@ -44,7 +44,7 @@ class ModelStore:
     def ensure(self, content: dict[str, Any]) -> list[Found]:
         """Have all models of a task, as far as there is room beside those in use; `activate` does the rest.
 
-        Raise TaskFailed (`model_not_found`, `model_unusable`, `no_space_for_model`) or PassingFault.
+        Raise PermanentError (`model_not_found`, `model_unusable`, `no_space_for_model`) or RetryableError.
         """
         found = self._finder.find(content)
         with self._lock:
@@ -77,7 +77,7 @@ class ModelStore:
                 if trouble.for_ever:
                     raise _no_space(one, trouble) from None
                 # Another consumer of this volume uses the rest: that passes.
-                raise PassingFault(ErrorCode.NO_SPACE_FOR_MODEL, _no_space(one, trouble).message) from None
+                raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, _no_space(one, trouble).message) from None
         return found
 
     def release(self) -> None:
@@ -123,7 +123,7 @@ class ModelStore:
             except Stopped:
                 raise WorkerLeaves(ErrorCode.AWS_UNAVAILABLE, "The worker leaves.") from None
         elif one.path is not None and one.path.is_file() and (why := unusable(one.path, name=one.path.name)):
-            raise TaskFailed(ErrorCode.MODEL_UNUSABLE, f"{one.name} is unusable: {why}.")
+            raise PermanentError(ErrorCode.MODEL_UNUSABLE, f"{one.name} is unusable: {why}.")
         if one.hash and one.path is not None and one.need.kind is Kind.CHECKPOINT:
             self._check_hash(one, one.path)
 
@@ -144,6 +144,6 @@ def _key(content: dict[str, Any]) -> Hashable:
     return prompts(content), *needs(content)
 
 
-def _no_space(one: Found, trouble: NoRoom) -> TaskFailed:
+def _no_space(one: Found, trouble: NoRoom) -> PermanentError:
     text = f"There is no room for {one.need.kind.value} {one.name[:MAX_NAME]}: {trouble.message}."
-    return TaskFailed(ErrorCode.NO_SPACE_FOR_MODEL, text)
+    return PermanentError(ErrorCode.NO_SPACE_FOR_MODEL, text)

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from container.consumer.engines.sdwebui.models.engine_lists import (
-    WebLists,
+    EngineModelLists,
     WebUiApi,
     checkpoint_aliases,
     listed_name,
@@ -18,7 +18,7 @@ from container.consumer.engines.sdwebui.models.engine_lists import (
 from container.consumer.engines.sdwebui.models.resolver import Found
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.model_store.kinds import Kind
-from domain.errors import ErrorCode, PassingFault, TaskFailed
+from domain.errors import ErrorCode, PermanentError, RetryableError
 
 OPTIONS: Final = "/sdapi/v1/options"
 OPTION: Final = "sd_model_checkpoint"
@@ -42,7 +42,7 @@ class Models:
     ) -> None:
         self._store = store
         self._webui = webui
-        self._lists = WebLists(webui)
+        self._lists = EngineModelLists(webui)
         self._own = own
         self._dynamic = dynamic
         self._limit = {MEMORY_OPTION: in_memory} if in_memory else {}
@@ -73,7 +73,7 @@ class Models:
 
     def failed(self, fault: Exception) -> None:
         """Take note that a job failed: its checkpoint may be one that Web UI cannot load."""
-        if isinstance(fault, TaskFailed) and fault.code is ErrorCode.MODEL_UNUSABLE:
+        if isinstance(fault, PermanentError) and fault.code is ErrorCode.MODEL_UNUSABLE:
             self._store.refuse(self._active, "SD Web UI cannot load it")
 
     def leave(self) -> None:
@@ -88,7 +88,7 @@ class Models:
             return content
         if self._own and name not in (self._own, str(PurePosixPath(self._own).with_suffix(""))):
             text = f"{_NAMED}: this runtime serves {self._own} and no other checkpoint."
-            raise TaskFailed(ErrorCode.MODEL_NOT_FOUND, text)
+            raise PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
         return {**content, "alwayson_scripts": {k: v for k, v in scripts.items() if k != OPTION}}
 
     def _show(self, found: list[Found]) -> None:
@@ -117,7 +117,7 @@ class Models:
         if self._selected is not None:
             return self._selected
         text = f"SD Web UI does not list this runtime's checkpoint {self._own}."
-        raise PassingFault(ErrorCode.MODEL_NOT_FOUND, text)
+        raise RetryableError(ErrorCode.MODEL_NOT_FOUND, text)
 
     def _select(self, name: str) -> str:
         if name != self._selected or not self._still_selected(name):
@@ -131,7 +131,7 @@ class Models:
         """Tell whether the option is as we left it: a Web UI that was started anew has its first one."""
         try:
             options = self._webui.get(OPTIONS)
-        except (TaskFailed, PassingFault):
+        except (PermanentError, RetryableError):
             # One bad option makes the answer a 500 (40-options-get-after-wrong-type).
             return False
         return isinstance(options, dict) and options.get(OPTION) == name

@@ -6,8 +6,8 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from container.consumer.engines.sdwebui.models.engine_lists import WebLists, WebUiApi
-from container.consumer.engines.sdwebui.models.resolver import Finder
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, WebUiApi
+from container.consumer.engines.sdwebui.models.resolver import ModelResolver
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.models.switch import Models
 from container.consumer.model_store.bucket import ModelBucket
@@ -31,12 +31,12 @@ class BadModelDir(ValueError):
 
 def wire_models(settings: ModelSettings, webui: WebUiApi, *, dynamic: bool) -> Models:
     """Build what the worker needs. Without a bucket nothing is fetched."""
-    lists = WebLists(webui)
+    lists = EngineModelLists(webui)
     if settings.model_bucket:
         bucket, fetcher = _fetching(settings)
-        store = ModelStore(Finder(bucket, fetcher.volume, lists), fetcher)
+        store = ModelStore(ModelResolver(bucket, fetcher.volume, lists), fetcher)
     else:
-        store = ModelStore(Finder(None, None, lists), None)
+        store = ModelStore(ModelResolver(None, None, lists), None)
     return Models(
         store,
         webui,

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from domain.keys import ATTEMPT_METADATA, s3_uri
+from domain.keys import SUBMISSION_METADATA, s3_uri
 from domain.row import Row
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class Litter:
+class OrphanCleaner:
     """Clear a finished task's folder; needs `s3:ListBucket`, `GetObject` and `DeleteObject` there."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
@@ -17,9 +17,9 @@ class Litter:
         self._bucket = bucket
 
     def clear(self, row: Row) -> None:
-        """Delete what other fences of this attempt left; no call at all where there was only one worker."""
+        """Delete what other fences of this submission left; make no call where there was only one worker."""
         kept = {row.text("output"), *(row.item.get("images") or [])}
-        for fence in sorted(row.litter):
+        for fence in sorted(row.orphans):
             # The delimiter keeps out the folders of tasks whose id begins with this name.
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=row.keys.under(fence), Delimiter="/"
@@ -30,12 +30,12 @@ class Litter:
                     self._delete(row, key)
 
     def _delete(self, row: Row, key: str) -> None:
-        # An earlier attempt of the id may have drawn the same fence: its images are somebody's outcome.
+        # An earlier submission of the id may have drawn the same fence: its images are somebody's outcome.
         try:
             found = self._s3.head_object(Bucket=self._bucket, Key=key)
         except self._s3.exceptions.ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004 - deleted meanwhile
                 return
             raise
-        if found["Metadata"].get(ATTEMPT_METADATA) == row.attempt:
+        if found["Metadata"].get(SUBMISSION_METADATA) == row.submission_id:
             self._s3.delete_object(Bucket=self._bucket, Key=key)

@@ -1,4 +1,4 @@
-"""One buried message: its body is kept, and its task has its outcome."""
+"""One dead-lettered message: its body is kept, and its task has its outcome."""
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from adapters.table import Table
 from domain.delivery import Action, decide
 from domain.errors import BadMessage, ErrorCode
 from domain.message import Message
-from domain.metrics import BURIED, FAILED, FAILURES, UNKNOWN
+from domain.metrics import DEAD_LETTERED, FAILED, FAILURES, UNKNOWN
 from domain.protocol import abandon, new_row, submit
 from domain.row import Row, Status
 from functions.log import about, logger
@@ -24,7 +24,7 @@ _ABANDONED: Final = "Its message was delivered again and again and no worker fin
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """Hold a message of a dead-letter queue; `runtime` is what its attribute says, if it has one."""
 
     id: str
@@ -34,8 +34,8 @@ class Letter:
     facts: Mapping[str, str]
 
 
-class Bury:
-    """Settle buried messages; `runtimes` are those that metrics may name."""
+class DeadLetterSettler:
+    """Settle dead-lettered messages; `runtimes` are those that metrics may name."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Bury:
         self._clock = clock
         self._runtimes = runtimes
 
-    def __call__(self, letter: Letter) -> bool:
+    def __call__(self, letter: DeadLetter) -> bool:
         """Return True when the message may go, False when it must come back; AWS errors are raised.
 
         The body is kept first: whatever happens then, an operator has it.
@@ -61,18 +61,22 @@ class Bury:
             message = Message.decode(letter.body)
         except BadMessage as bad:
             key = self._keep(letter, letter.runtime)
-            count(BURIED, runtime=self._known(letter.runtime), message_id=letter.id)
+            count(DEAD_LETTERED, runtime=self._known(letter.runtime), message_id=letter.id)
             logger.warning("not a task's message", extra={"key": key, "queue": letter.queue, "why": str(bad)})
             return True
         key = self._keep(letter, message.task.runtime)
-        named = {"task_id": message.task.id, "attempt": message.attempt, "runtime": message.task.runtime}
-        logger.warning("buried", extra={**named, "key": key, "queue": letter.queue})
+        named = {
+            "task_id": message.task.id,
+            "submission_id": message.submission_id,
+            "runtime": message.task.runtime,
+        }
+        logger.warning("dead-lettered", extra={**named, "key": key, "queue": letter.queue})
         settled = self._settle(message)
         if settled:
-            count(BURIED, runtime=self._known(message.task.runtime), message_id=letter.id)
+            count(DEAD_LETTERED, runtime=self._known(message.task.runtime), message_id=letter.id)
         return settled
 
-    def _keep(self, letter: Letter, runtime: str | None) -> str:
+    def _keep(self, letter: DeadLetter, runtime: str | None) -> str:
         return self._archive.keep(
             letter.body,
             message_id=letter.id,
@@ -93,8 +97,8 @@ class Bury:
                     return True
                 case Action.WAIT:
                     return False
-                case Action.TELL if row is not None:
-                    self._results.tell(row)
+                case Action.NOTIFY if row is not None:
+                    self._results.notify(row)
                     return True
                 case Action.ADOPT:
                     row = self._adopt(message)

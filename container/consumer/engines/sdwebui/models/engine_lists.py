@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final, Protocol
 
+from container.consumer.engines.sdwebui.client import PROBE_SECONDS
 from container.consumer.model_store.kinds import Kind
 from domain.errors import PermanentError, RetryableError
 
@@ -14,7 +15,7 @@ class WebUiApi(Protocol):
     def get(self, path: str) -> Any:
         """Return the JSON that a GET answers."""
 
-    def post(self, path: str, body: Any, *, seconds: float = ...) -> Any:
+    def post(self, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
         """Return the JSON that a POST without a job answers within so many seconds."""
 
 
@@ -26,6 +27,8 @@ _LISTS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.UPSCALER: ("/sdapi/v1/upscalers", "/sdapi/v1/latent-upscale-modes"),
     Kind.CONTROLNET: ("/controlnet/model_list?update=false",),
 }
+
+_NO_SUCH_ROUTE: Final = {"detail": "Not Found"}
 
 _REFRESHES: Final = {
     Kind.CHECKPOINT: "/sdapi/v1/refresh-checkpoints",
@@ -41,6 +44,10 @@ class EngineModelLists:
 
     def __init__(self, webui: WebUiApi) -> None:
         self._webui = webui
+
+    def once(self) -> "EngineModelLists":
+        """Return lists that are each asked for once: for the requirements of one task."""
+        return EngineModelLists(_AskedOnce(self._webui))
 
     def checkpoints(self) -> list[dict[str, Any]]:
         """Return `/sd-models`."""
@@ -71,9 +78,36 @@ class EngineModelLists:
         try:
             return self._webui.get(path) if method == "GET" else self._webui.post(path, {})
         except (RetryableError, PermanentError) as fault:
-            if fault.response == {"detail": "Not Found"}:
+            if fault.response == _NO_SUCH_ROUTE:
                 return None
             raise
+
+
+class _AskedOnce:
+    """Remember what each GET answered."""
+
+    def __init__(self, webui: WebUiApi) -> None:
+        self._webui = webui
+        self._answers: dict[str, Any] = {}
+
+    def get(self, path: str) -> Any:
+        """Return the first answer again, also that there is no such route."""
+        if path not in self._answers:
+            try:
+                self._answers[path] = self._webui.get(path)
+            except (PermanentError, RetryableError) as fault:
+                if fault.response != _NO_SUCH_ROUTE:
+                    raise
+                self._answers[path] = fault
+        answer = self._answers[path]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def post(self, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
+        """Pass a POST on; what was answered before may have changed with it."""
+        self._answers.clear()
+        return self._webui.post(path, body, seconds=seconds)
 
 
 def names_of(entry: dict[str, Any]) -> Iterator[str]:

@@ -7,8 +7,12 @@ from typing import Any, Final
 
 from container.consumer.model_store.kinds import Kind
 from domain.body import pointer
+from domain.errors import ErrorCode, PermanentError
+from runtimes.sdwebui.prompt_networks import network_tags
 
-_NETWORK: Final = re.compile(r"<(?P<kind>\w+):(?P<name>[^:<>]+)[^<>]*>")
+MAX_MODELS: Final = 100
+"""Models that one task may name; each is looked up in the bucket, on the volume and in SD Web UI's lists."""
+
 _NETWORKS: Final = {"lora": Kind.LORA, "lyco": Kind.LORA, "hypernet": Kind.HYPERNETWORK}
 
 _TEMPLATE: Final = re.compile(r"[{}|]|__.+__")
@@ -34,7 +38,10 @@ class ModelRequirement:
 
 
 def needs(content: dict[str, Any]) -> list[ModelRequirement]:
-    """Return what a task's content names, each model once, the checkpoint first."""
+    """Return what a task's content names, each model once, the checkpoint first.
+
+    Raise PermanentError for more than `MAX_MODELS`.
+    """
     scripts = _object(content.get("alwayson_scripts"))
     found: dict[tuple[Kind, str], ModelRequirement] = {}
     for need in (
@@ -45,6 +52,9 @@ def needs(content: dict[str, Any]) -> list[ModelRequirement]:
         *_upscalers(content),
         *_faces(content),
     ):
+        if len(found) >= MAX_MODELS and (need.kind, need.name) not in found:
+            text = f"{need.path}: a task may name at most {MAX_MODELS} models."
+            raise PermanentError(ErrorCode.INVALID_CONTENT, text)
         key = need.kind, need.name
         if key not in found or (need.required and not found[key].required):
             found[key] = need
@@ -98,11 +108,10 @@ def _networks(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[Mode
     texts += _texts(content.get("script_args"), "/script_args")
     texts += _texts(scripts, "/alwayson_scripts")
     for path, text in texts:
-        for network in _NETWORK.finditer(text):
-            kind = _NETWORKS.get(network["kind"])
+        for tag in network_tags(text):
+            kind = _NETWORKS.get(tag.kind)
             if kind is not None:
-                name = network["name"]
-                yield ModelRequirement(kind, name, path, required=not _TEMPLATE.search(name))
+                yield ModelRequirement(kind, tag.name, path, required=not _TEMPLATE.search(tag.name))
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:

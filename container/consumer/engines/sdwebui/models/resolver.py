@@ -51,25 +51,26 @@ class ModelResolver:
 
         Raise PermanentError for a model that is nowhere, RetryableError when S3 does not answer.
         """
+        lists = self._lists.once()
         found: list[Found] = []
         for need in needs(content):
-            found += self._find(need)
+            found += self._find(need, lists)
         return found + list(self._embeddings(prompts(content)))
 
-    def _find(self, need: ModelRequirement) -> list[Found]:
+    def _find(self, need: ModelRequirement, lists: EngineModelLists) -> list[Found]:
         if need.kind is Kind.FACE_RESTORER:
             return [Found(need, f.name, f, self._place(f)) for f in self._in_bucket(need.kind)]
         try:
             if need.kind is Kind.UPSCALER:
-                return self._upscaler(need)
-            one = self._stored(need) or self._listed(need)
+                return self._upscaler(need, lists)
+            one = self._stored(need) or self._listed(need, lists)
         except Ambiguous as several:
             raise ambiguous(need.kind, need.name, several.names, path=need.path) from None
         if one is not None:
             return [one, *self._beside(one)]
         if not need.required:
             return []
-        raise self._missing(need)
+        raise self._missing(need, lists)
 
     def _stored(self, need: ModelRequirement) -> Found | None:
         """Find a model in the bucket, else on the volume. What S3 does not tell now may lie there."""
@@ -104,14 +105,14 @@ class ModelResolver:
                 return Found(need, name, None, path)
         return None
 
-    def _listed(self, need: ModelRequirement) -> Found | None:
+    def _listed(self, need: ModelRequirement, lists: EngineModelLists) -> Found | None:
         """Find a model that Web UI knows by itself: in its image, or wherever its own settings say."""
         if need.kind is Kind.CHECKPOINT:
-            for entry in self._lists.checkpoints():
+            for entry in lists.checkpoints():
                 if need.name in checkpoint_aliases(entry):
                     return Found(need, listed_name(entry), path=Path(str(entry.get("filename") or "")))
             return None
-        listed = self._lists.named(need.kind)
+        listed = lists.named(need.kind)
         if listed is None:
             # No such list: with a bucket it was looked for there, without one nobody can tell.
             return Found(need, need.name) if self._bucket is None else None
@@ -121,9 +122,9 @@ class ModelResolver:
                 return Found(need, need.name)
         return None
 
-    def _upscaler(self, need: ModelRequirement) -> list[Found]:
+    def _upscaler(self, need: ModelRequirement, lists: EngineModelLists) -> list[Found]:
         """Find an upscaler's weights; Web UI reads the list of upscalers when it starts, and then never."""
-        listed = self._lists.named(need.kind)
+        listed = lists.named(need.kind)
         if listed is None:
             return []
         entry = next((entry for entry in listed if entry.get("name") == need.name), None)
@@ -161,9 +162,12 @@ class ModelResolver:
             files = list(self._in_bucket(Kind.EMBEDDING)) if text else []
         except RetryableError:  # S3 is down, and the models of the task are on the volume
             files = []
+        folded = text.casefold()
         for file in files:
             word = PurePosixPath(file.name).stem
-            if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE):
+            if word.casefold() in folded and re.search(
+                rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE
+            ):
                 need = ModelRequirement(Kind.EMBEDDING, word, "/prompt", required=False)
                 yield Found(need, file.name, file, self._place(file))
 
@@ -180,15 +184,15 @@ class ModelResolver:
             files = self._bucket.files(folder) if self._bucket else {}
             yield from (file for name, file in files.items() if kind.takes(folder, name))
 
-    def _missing(self, need: ModelRequirement) -> PermanentError:
+    def _missing(self, need: ModelRequirement, lists: EngineModelLists) -> PermanentError:
         known = {file.name for file in self._in_bucket(need.kind)}
         for folder in need.kind.folders if self._volume else ():
             known.update(self._volume.names(need.kind, folder) if self._volume else ())
         names: list[str] = []
         if need.kind is Kind.CHECKPOINT:
-            names = [listed_name(entry) for entry in self._lists.checkpoints()]
+            names = [listed_name(entry) for entry in lists.checkpoints()]
         else:
-            names = [name for entry in self._lists.named(need.kind) or () for name in names_of(entry)]
+            names = [name for entry in lists.named(need.kind) or () for name in names_of(entry)]
         return not_found(need.kind, need.name, sorted(known), path=need.path, shown_as=names)
 
     def _place(self, file: ModelFile) -> Path | None:

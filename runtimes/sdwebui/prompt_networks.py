@@ -1,0 +1,39 @@
+"""The `<kind:name:…>` tags of a prompt, read as SD Web UI reads them, in time linear in the text."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+_START: Final = re.compile(r"<(\w+):")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTag:
+    """Describe one tag; `start` and `end` are those of its name in the text."""
+
+    kind: str
+    name: str
+    start: int
+    end: int
+
+
+def network_tags(text: str) -> Iterator[NetworkTag]:
+    """Yield the tags of a prompt in their order.
+
+    SD Web UI takes everything from `<kind:` to the next `>`, splits it at the colons, and reads the first
+    part that is not `key=value` as the name. One pattern for all of that would take quadratic time on `<a:`
+    without an end: the end is looked for once, and where there is none, there is no further tag.
+    """
+    at = 0
+    while (begin := _START.search(text, at)) is not None:
+        inner = begin.end()
+        close = text.find(">", inner)
+        if close < 0:
+            return
+        at = close + 1
+        for part in text[inner:close].split(":") if close > inner else ():
+            if part.count("=") != 1:
+                yield NetworkTag(begin[1], part, inner, inner + len(part))
+                break
+            inner += len(part) + 1

@@ -1,0 +1,32 @@
+"""SD Web UI's lists are read once for a task, however many models it names."""
+
+from typing import Any
+
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.required import MAX_MODELS
+from container.consumer.engines.sdwebui.models.resolver import ModelResolver
+
+
+class CountingWebUi:
+    """A Web UI that lists one LoRA and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def get(self, path: str) -> Any:
+        """Count, and answer with one LoRA."""
+        self.asked.append(path)
+        return [{"name": "style", "alias": "style", "path": "/models/Lora/style.safetensors"}]
+
+    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:  # noqa: ARG002 - the protocol's
+        """Take nothing: a lookup changes nothing."""
+        raise AssertionError(path)
+
+
+def test_each_list_is_read_once_for_a_task_and_again_for_the_next() -> None:
+    webui = CountingWebUi()
+    resolver = ModelResolver(None, None, EngineModelLists(webui))
+    prompt = "<lora:style:1>" + "".join(f"<lora:{{a|{n}}}:1>" for n in range(MAX_MODELS - 1))
+    for _ in range(2):
+        assert [found.name for found in resolver.find({"prompt": prompt})] == ["style"]
+    assert webui.asked == ["/sdapi/v1/loras"] * 2

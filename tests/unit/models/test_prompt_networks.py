@@ -1,0 +1,51 @@
+"""The tags of a prompt are those that SD Web UI finds, and hostile text costs no more than its length."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from container.consumer.engines.sdwebui.models.required import MAX_MODELS, needs
+from domain.errors import ErrorCode, PermanentError
+from runtimes.sdwebui.prompt_networks import network_tags
+
+
+def as_web_ui_reads(text: str) -> list[tuple[str, str]]:
+    """Return kind and name of each tag by the rule of SD Web UI: one pattern, split at its colons."""
+    found = []
+    for kind, inner in re.findall(r"<(\w+):([^>]+)>", text):
+        positional = [part for part in inner.split(":") if len(part.split("=", 2)) != 2]
+        if positional:
+            found.append((kind, positional[0]))
+    return found
+
+
+@given(st.text(alphabet="<>:=ab lora", max_size=60))
+def test_finds_the_tags_that_web_ui_finds(text: str) -> None:
+    tags = list(network_tags(text))
+    assert [(tag.kind, tag.name) for tag in tags] == as_web_ui_reads(text)
+    assert [text[tag.start : tag.end] for tag in tags] == [tag.name for tag in tags]
+
+
+@pytest.mark.parametrize("unit", ["b", "<a:", "<a", "a:", "<a:b", "<lora:>", "<a:b:"])
+def test_hostile_text_takes_time_in_proportion_to_its_length(unit: str) -> None:
+    def seconds(length: int) -> float:
+        text = "<a:" + unit * (length // len(unit))
+        begun = time.process_time()
+        needs({"prompt": text, "alwayson_scripts": {"x": {"args": [text]}}})
+        return time.process_time() - begun
+
+    short = max(min(seconds(20_000) for _ in range(3)), 0.001)
+    assert min(seconds(400_000) for _ in range(3)) < short * 20 * 5
+
+
+def test_a_task_names_a_bounded_number_of_models() -> None:
+    most = "".join(f"<lora:{number}:1>" for number in range(MAX_MODELS))
+    assert len(needs({"prompt": most})) == MAX_MODELS
+    for name in ("one-more", "{a|b}"):
+        with pytest.raises(PermanentError, match="at most 100 models") as caught:
+            needs({"prompt": f"{most}<lora:{name}:1>"})
+        assert caught.value.code is ErrorCode.INVALID_CONTENT
+    assert len(needs({"prompt": most * 2})) == MAX_MODELS

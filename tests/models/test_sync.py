@@ -10,10 +10,10 @@ import pytest
 
 from container.consumer.engines.sdwebui.models.wiring import wire_models
 from container.consumer.model_store import sync
-from container.consumer.model_store.kinds import KNOWN_FOLDERS
 from container.consumer.model_store.settings import ModelSettings
 from domain.errors import ErrorCode, PermanentError
 from local.emulator import Emulator
+from runtimes.sdwebui.model_names import KNOWN_FOLDERS
 from tests.models.conftest import CKPT, FakeWebUi, Shelf, checkpoint
 
 Run = Callable[..., tuple[int, str]]

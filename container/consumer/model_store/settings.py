@@ -6,7 +6,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from container.consumer.model_store.bucket import LOOKUP_SECONDS
-from container.consumer.model_store.kinds import START_FOLDERS
+from runtimes.sdwebui.model_names import START_FOLDERS
 
 
 class ModelSettings(BaseSettings):

@@ -12,12 +12,11 @@ from typing import Final
 
 from container.consumer.model_store.bucket import Gone, ModelBucket, ModelFile
 from container.consumer.model_store.fetcher import Fetcher
-from container.consumer.model_store.kinds import CHECKPOINT_FOLDER, KNOWN_FOLDERS, Kind
-from container.consumer.model_store.names import Ambiguous, match, nearest
 from container.consumer.model_store.settings import ModelSettings
 from container.consumer.model_store.volume import NoRoom
 from container.consumer.telemetry.logs import log_to_stdout
 from domain.errors import PermanentError, RetryableError
+from runtimes.sdwebui.model_names import CHECKPOINT_FOLDER, KNOWN_FOLDERS, Ambiguous, Kind, match, nearest
 
 FILES_AT_ONCE: Final = 4
 """Many small files wait on latency, one large one fills the line with its parts alone."""

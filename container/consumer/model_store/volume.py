@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from container.consumer.model_store.bucket import ModelFile
-from container.consumer.model_store.kinds import Kind
 from container.consumer.model_store.locks import Lock
+from runtimes.sdwebui.model_names import Kind
 
 STATE_FOLDER: Final = ".sd-on-ecs"
 """Web UI reads its own folders of models only; on the same file system, so that a rename is all it sees."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from container.consumer.model_store.kinds import Kind, split_hash
-from container.consumer.model_store.names import Ambiguous, match, nearest, not_found
+from container.consumer.engines.sdwebui.models.errors import not_found
 from domain.errors import ErrorCode
+from runtimes.sdwebui.model_names import Ambiguous, Kind, forms, match, nearest, split_hash
 
 FILES = [
     "v1-5-pruned-emaonly.safetensors",
@@ -50,6 +50,11 @@ def test_accepts_a_checkpoint_as_recorded(wanted: str, found: str | None) -> Non
         (Kind.VAE, "style v2.safetensors", "anime/style v2.safetensors"),
         (Kind.VAE, "style v2", None),
         (Kind.UPSCALER, "style v2", "anime/style v2.safetensors"),
+        # The folder may stand before the name.
+        (Kind.LORA, "anime/style v2", "anime/style v2.safetensors"),
+        (Kind.CONTROLNET, "anime/style v2", "anime/style v2.safetensors"),
+        (Kind.VAE, "anime/style v2.safetensors", "anime/style v2.safetensors"),
+        (Kind.LORA, "photo/style v2", None),
     ],
 )
 def test_other_kinds_have_names_of_their_own(kind: Kind, wanted: str, found: str | None) -> None:
@@ -63,6 +68,60 @@ def test_a_name_of_several_files_is_no_name() -> None:
         match(Kind.CHECKPOINT, "x", ["a/x.safetensors", "b/x.safetensors"])
     assert several.value.names == ["a/x.safetensors", "b/x.safetensors"]
     assert match(Kind.CHECKPOINT, "x", ["x.safetensors", "b/x.safetensors"]) == "x.safetensors"
+
+
+@pytest.mark.parametrize("kind", [Kind.LORA, Kind.HYPERNETWORK, Kind.CONTROLNET, Kind.EMBEDDING, Kind.VAE])
+@pytest.mark.parametrize("wanted", ["x", "b/x"])
+@pytest.mark.parametrize("names", [["a/x.pt", "b/x.pt"], ["x.pt", "b/x.pt"]])
+def test_two_files_that_web_ui_knows_by_one_name_cannot_be_asked_for(
+    kind: Kind, wanted: str, names: list[str]
+) -> None:
+    if kind is Kind.VAE:
+        wanted += ".pt"
+    with pytest.raises(Ambiguous) as several:
+        match(kind, wanted, names)
+    assert several.value.names == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "read_as"),
+    [
+        (Kind.CHECKPOINT, "m [9d70df1b86]", [("m [9d70df1b86]", ""), ("m", "9d70df1b86")]),
+        (Kind.CHECKPOINT, "a\\m", [("a\\m", ""), ("a/m", "")]),
+        (Kind.LORA, "a\\b\\m", [("a\\b\\m", ""), ("a/b/m", "")]),
+        (Kind.MODULE, "C:\\models\\ae.safetensors", [("ae.safetensors", "")]),
+        (Kind.MODULE, "/models/VAE/ae.safetensors", [("ae.safetensors", "")]),
+    ],
+)
+def test_reads_a_name_with_its_hash_and_with_the_folders_of_windows(
+    kind: Kind, name: str, read_as: list[tuple[str, str]]
+) -> None:
+    assert forms(kind, name) == read_as
+
+
+def test_the_folder_of_windows_with_a_hash_finds_the_file() -> None:
+    readings = forms(Kind.CHECKPOINT, "sub\\nested-random.safetensors [f61328e842]")
+    found = {digits: match(Kind.CHECKPOINT, one, FILES) for one, digits in readings}
+    assert found["f61328e842"] == "sub/nested-random.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "near"),
+    [
+        ("juggernaut.safetensors", ["broken.safetensors", "random.safetensors"], None),
+        ("nope", ["None", "Automatic", "R-ESRGAN 4x+"], None),
+        ("nope", ["some-style.safetensors", "broken.safetensors"], None),
+        ("sd15_cany [d14c016b]", ["sd15_depth [d14c016b]", "sd15_canny [3cfa3311]"], "sd15_canny [3cfa3311]"),
+        ("juggernaut", ["broken.safetensors", "juggernautXL_v9Rundiffusionphoto2.safetensors"],
+         "juggernautXL_v9Rundiffusionphoto2.safetensors"),
+        ("sub\\nested-randon.safetensors", FILES, "sub/nested-random.safetensors"),
+        ("random", ["RANDOM.ckpt"], "RANDOM.ckpt"),
+    ],
+)  # fmt: skip
+def test_the_nearest_name_is_like_what_was_asked_or_there_is_none(
+    name: str, known: list[str], near: str | None
+) -> None:
+    assert nearest(name, known) == near
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from container.consumer.engines.sdwebui.models.errors import not_found
 from container.consumer.engines.sdwebui.models.required import needs
-from container.consumer.model_store.kinds import Kind, aliases
-from container.consumer.model_store.names import Ambiguous, match, nearest, not_found
+from runtimes.sdwebui.model_names import Ambiguous, Kind, aliases, match, nearest
 
 FILES = st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20), max_size=6)
 ANYTHING = st.recursive(

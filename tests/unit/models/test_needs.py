@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs
-from container.consumer.model_store.kinds import Kind
+from runtimes.sdwebui.model_names import Kind
 
 
 def named(content: dict[str, Any]) -> list[tuple[Kind, str, str]]:

@@ -1,12 +1,11 @@
 """What a running SD Web UI lists of each kind of model, and how it is made to look again."""
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any, Final, Protocol
 
 from container.consumer.engines.sdwebui.client import PROBE_SECONDS
-from container.consumer.model_store.kinds import Kind
 from domain.errors import PermanentError, RetryableError
+from runtimes.sdwebui.model_names import Kind, checkpoint_aliases
 
 
 class WebUiApi(Protocol):
@@ -53,6 +52,10 @@ class EngineModelLists:
         """Return `/sd-models`."""
         listed = self._webui.get("/sdapi/v1/sd-models")
         return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+
+    def checkpoint_names(self) -> list[str]:
+        """Return every name by which a listed checkpoint can be asked for."""
+        return [name for entry in self.checkpoints() for name in checkpoint_aliases(entry)]
 
     def named(self, kind: Kind) -> list[dict[str, Any]] | None:
         """Return what is listed of a kind, None when this Web UI has no such list."""
@@ -115,21 +118,6 @@ def names_of(entry: dict[str, Any]) -> Iterator[str]:
     for key in ("name", "alias", "model_name"):
         if isinstance(entry.get(key), str):
             yield entry[key]
-
-
-def listed_name(entry: dict[str, Any]) -> str:
-    """Return a listed checkpoint's name without hash: its path below the folder, always accepted."""
-    title, short = str(entry.get("title") or ""), entry.get("hash")
-    return title.removesuffix(f" [{short}]") if short else title
-
-
-def checkpoint_aliases(entry: dict[str, Any]) -> Iterator[str]:
-    """Yield the names of a listed checkpoint, as `41-*` accepts them; hashes once it was loaded."""
-    name, short = listed_name(entry), entry.get("hash")
-    stem = PurePosixPath(name).stem
-    yield from (str(entry.get("title")), name, str(entry.get("model_name")), stem)
-    if short:
-        yield from (short, f"{stem} [{short}]", str(entry.get("sha256")))
 
 
 def _entries(answer: Any) -> Iterator[dict[str, Any]]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from container.consumer.model_store.kinds import Kind
 from domain.body import pointer
 from domain.errors import ErrorCode, PermanentError
+from runtimes.sdwebui.model_names import Kind
 from runtimes.sdwebui.prompt_networks import network_tags
 
 MAX_MODELS: Final = 100

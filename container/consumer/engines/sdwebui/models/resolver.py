@@ -8,17 +8,25 @@ from typing import Any
 
 from container.consumer.engines.sdwebui.models.engine_lists import (
     EngineModelLists,
-    checkpoint_aliases,
-    listed_name,
     names_of,
 )
+from container.consumer.engines.sdwebui.models.errors import ambiguous, not_found
 from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs, prompts
 from container.consumer.model_store.bucket import ModelBucket, ModelFile
 from container.consumer.model_store.integrity import old_hash_of
-from container.consumer.model_store.kinds import CHECKPOINT_FOLDER, Kind, aliases, is_hash, split_hash
-from container.consumer.model_store.names import Ambiguous, ambiguous, match, not_found
 from container.consumer.model_store.volume import Volume
 from domain.errors import ErrorCode, PermanentError, RetryableError
+from runtimes.sdwebui.model_names import (
+    CHECKPOINT_FOLDER,
+    Ambiguous,
+    Kind,
+    aliases,
+    checkpoint_aliases,
+    forms,
+    is_hash,
+    listed_name,
+    match,
+)
 
 _BESIDE = (".yaml", ".vae.safetensors", ".vae.pt", ".vae.ckpt")
 """What belongs to a checkpoint and lies beside it: its configuration, its own VAE."""
@@ -77,7 +85,7 @@ class ModelResolver:
         if self._bucket is None or self._volume is None:
             return None
         trouble: RetryableError | None = None
-        for wanted, digits in _forms(need):
+        for wanted, digits in forms(need.kind, need.name):
             try:
                 file = self._match(need.kind, wanted)
             except RetryableError as fault:
@@ -118,7 +126,9 @@ class ModelResolver:
             return Found(need, need.name) if self._bucket is None else None
         for entry in listed:
             names = set(names_of(entry))
-            if any(form in names or PurePosixPath(form).name in names for form, _ in _forms(need)):
+            if any(
+                form in names or PurePosixPath(form).name in names for form, _ in forms(need.kind, need.name)
+            ):
                 return Found(need, need.name)
         return None
 
@@ -203,12 +213,3 @@ def wrong_hash(found: Found) -> PermanentError:
     """Make the error for a checkpoint whose name is right and whose hash is another."""
     text = f"{found.need.path}: {found.name} exists, but not with the hash {found.hash}."
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
-
-
-def _forms(need: ModelRequirement) -> list[tuple[str, str]]:
-    """Return the name as it is, then without a hash in brackets: a file's own name may end in brackets."""
-    split = split_hash(need.kind, need.name)
-    name = need.name
-    if need.kind is Kind.MODULE:
-        name = PurePosixPath(name).name  # Forge takes whole paths too
-    return [(name, "")] + ([split] if split else [])

@@ -8,16 +8,16 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from container.consumer.engines.sdwebui.models.errors import MAX_NAME, not_found
 from container.consumer.engines.sdwebui.models.required import needs, prompts
 from container.consumer.engines.sdwebui.models.resolver import Found, ModelResolver, wrong_hash
 from container.consumer.model_store.bucket import Gone
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.integrity import old_hash_of, sha256_of, unusable
-from container.consumer.model_store.kinds import Kind
 from container.consumer.model_store.locks import Lock, Stopped
-from container.consumer.model_store.names import MAX_NAME, not_found
 from container.consumer.model_store.volume import NoRoom
 from domain.errors import ErrorCode, PermanentError, RetryableError
+from runtimes.sdwebui.model_names import Kind
 
 PREPARED: Final = 32
 """Tasks whose models were looked up and that have not run: the GPU does not wait for a second look."""

@@ -12,13 +12,11 @@ from typing import Any, Final
 from container.consumer.engines.sdwebui.models.engine_lists import (
     EngineModelLists,
     WebUiApi,
-    checkpoint_aliases,
-    listed_name,
 )
 from container.consumer.engines.sdwebui.models.resolver import Found
 from container.consumer.engines.sdwebui.models.store import ModelStore
-from container.consumer.model_store.kinds import Kind
 from domain.errors import ErrorCode, PermanentError, RetryableError
+from runtimes.sdwebui.model_names import Kind, checkpoint_aliases, listed_name
 
 OPTIONS: Final = "/sdapi/v1/options"
 OPTION: Final = "sd_model_checkpoint"

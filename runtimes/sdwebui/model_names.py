@@ -1,0 +1,225 @@
+"""The kinds of models: where their files lie, how SD Web UI names them, and which file a name means.
+
+The folders are those of AUTOMATIC1111's `models`, with `embeddings` beside them; the bucket has the same.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Iterable
+from enum import Enum
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+CHECKPOINT_FOLDER: Final = "Stable-diffusion"
+
+START_FOLDERS: Final = ("ESRGAN", "RealESRGAN", "SwinIR", "GFPGAN", "Codeformer", "embeddings")
+"""What SD Web UI reads only when it starts, and small: fetched before, unless the settings say otherwise."""
+
+_TENSORS: Final = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx"})
+
+_WITH_HASH: Final = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-f]{8}|[0-9a-f]{10})\]", re.DOTALL)
+_BARE_HASH: Final = re.compile(r"[0-9a-f]{8}|[0-9a-f]{10}|[0-9a-f]{64}")
+
+_LIKENESS: Final = 0.7
+_CONTAINED: Final = 4
+"""Characters from which on a name that is a part of another one is taken for its short form."""
+
+_COMPARED: Final = 2000
+"""Names compared at most: likeness costs about 20 µs each, an error may cost 40 ms."""
+
+_PLACEHOLDERS: Final = frozenset({"", "none", "automatic", "auto"})
+"""What SD Web UI's lists hold beside models."""
+
+
+class Kind(Enum):
+    """Say what a model is for. The value is how an error calls it."""
+
+    CHECKPOINT = "checkpoint"
+    LORA = "LoRA"
+    HYPERNETWORK = "hypernetwork"
+    VAE = "VAE"
+    MODULE = "VAE or text encoder"
+    CONTROLNET = "ControlNet model"
+    UPSCALER = "upscaler"
+    EMBEDDING = "embedding"
+    FACE_RESTORER = "face restorer"
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Return the folders that are searched, the likeliest first."""
+        return _FOLDERS[self]
+
+    def takes(self, folder: str, name: str) -> bool:
+        """Tell whether a file of a folder is a model of this kind; `name` is relative to the folder."""
+        path = PurePosixPath(name)
+        if path.suffix.lower() not in _TENSORS:
+            return False
+        beside = path.stem.endswith(".vae")  # a VAE may lie beside its checkpoint: name.vae.pt
+        if folder == CHECKPOINT_FOLDER:
+            return beside if self in (Kind.VAE, Kind.MODULE) else not beside
+        return True
+
+
+_FOLDERS: Final[dict[Kind, tuple[str, ...]]] = {
+    Kind.CHECKPOINT: (CHECKPOINT_FOLDER,),
+    Kind.LORA: ("Lora", "LyCORIS"),
+    Kind.HYPERNETWORK: ("hypernetworks",),
+    Kind.VAE: ("VAE", CHECKPOINT_FOLDER),
+    Kind.MODULE: ("VAE", "text_encoder", CHECKPOINT_FOLDER),
+    Kind.CONTROLNET: ("ControlNet",),
+    Kind.UPSCALER: ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "ScuNET", "LDSR"),
+    Kind.EMBEDDING: ("embeddings",),
+    Kind.FACE_RESTORER: ("GFPGAN", "Codeformer"),
+}
+
+KNOWN_FOLDERS: Final = tuple(dict.fromkeys(folder for folders in _FOLDERS.values() for folder in folders))
+
+
+class Ambiguous(Exception):
+    """Say that several files in different folders answer to a name."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__()
+        self.names = sorted(names)
+
+
+def shown(kind: Kind, name: str) -> str:
+    """Return the name under which a task asks for a file best, and SD Web UI knows it."""
+    path = PurePosixPath(name)
+    if kind is Kind.CHECKPOINT:
+        return name
+    return path.name if kind in (Kind.VAE, Kind.MODULE) else path.stem
+
+
+def aliases(kind: Kind, name: str) -> tuple[str, ...]:
+    """Return the exact, case-sensitive names of a file, the most telling first.
+
+    A checkpoint's are those of the recordings (`41-checkpoint-name-matching-post-options`): `sub/name.ext`,
+    `sub_name`, `name`, not `name.ext` of a file in a folder. Web UI looks the others up by their stem, a VAE
+    by its file name; the folder may stand before it, and is left out of what is sent.
+    """
+    path = PurePosixPath(name)
+    stem = without_extension(name)
+    if kind is Kind.CHECKPOINT:
+        return (name, stem.replace("/", "_"), path.stem)
+    if kind in (Kind.LORA, Kind.HYPERNETWORK, Kind.EMBEDDING):
+        return (stem, path.stem)
+    if kind in (Kind.VAE, Kind.MODULE):
+        return (name, path.name)
+    return (stem, name, path.stem, path.name)
+
+
+def without_extension(name: str) -> str:
+    """Return a file's name, with its folder, without its extension."""
+    return name.removesuffix(PurePosixPath(name).suffix)
+
+
+def split_hash(kind: Kind, name: str) -> tuple[str, str] | None:
+    """Split `name [hash]` of a checkpoint or ControlNet model, else return None.
+
+    The hash is the sha256's first ten digits, or the eight of early Web UIs (only after `name.ext`).
+    """
+    match = _WITH_HASH.fullmatch(name)
+    if match is None or kind not in (Kind.CHECKPOINT, Kind.CONTROLNET):
+        return None
+    return match["name"], match["hash"]
+
+
+def is_hash(name: str) -> bool:
+    """Tell whether a checkpoint is named by its hash alone."""
+    return _BARE_HASH.fullmatch(name) is not None
+
+
+def forms(kind: Kind, name: str) -> list[tuple[str, str]]:
+    r"""Return the ways to read a task's name, the likeliest first: each a name, and the hash beside it or "".
+
+    A file's own name may end in brackets, so the name as it is comes first. A `\` of Windows is read as `/`.
+    """
+    if kind is Kind.MODULE:
+        name = PurePosixPath(name.replace("\\", "/")).name  # Forge takes whole paths too
+    found = [(name, "")]
+    if (split := split_hash(kind, name)) is not None:
+        found.append(split)
+    return found + [(one.replace("\\", "/"), digits) for one, digits in found if "\\" in one]
+
+
+def best(names: Iterable[str]) -> list[str]:
+    """Drop a file where the same path exists as safetensors: both carry the same model."""
+    listed = sorted(names)
+    safe = {without_extension(n) for n in listed if n.endswith(".safetensors")}
+    return [n for n in listed if n.endswith(".safetensors") or without_extension(n) not in safe]
+
+
+def match(kind: Kind, wanted: str, names: Collection[str]) -> str | None:
+    """Return which of `names` (relative to a folder) is called `wanted`, exactly.
+
+    Raise Ambiguous where the name fits files of several folders alike, or where Web UI knows another file
+    by the same name.
+    """
+    if kind is Kind.CHECKPOINT and wanted in names:
+        return wanted
+    ranked: dict[int, list[str]] = {}
+    for name in names:
+        known = aliases(kind, name)
+        if wanted in known:
+            ranked.setdefault(known.index(wanted), []).append(name)
+    if not ranked:
+        return None
+    found = best(ranked[min(ranked)])
+    if kind is not Kind.CHECKPOINT:
+        # A checkpoint is sent with its folder; of another kind Web UI knows one file under the short name.
+        known_as = shown(kind, found[0])
+        found = best({name for name in names if shown(kind, name) == known_as} | set(found))
+    elif len(found) > 1:
+        # In the folder itself is nearer than below it.
+        top = [name for name in found if "/" not in name]
+        found = top if len(top) == 1 else found
+    if len(found) > 1:
+        raise Ambiguous(found)
+    return found[0]
+
+
+def listed_name(entry: dict[str, Any]) -> str:
+    """Return the name of an entry of `/sd-models`: its path below the folder, which is always accepted."""
+    title, short = str(entry.get("title") or ""), entry.get("hash")
+    return title.removesuffix(f" [{short}]") if short else title
+
+
+def checkpoint_aliases(entry: dict[str, Any]) -> list[str]:
+    """Return the names of an entry of `/sd-models`, as `41-*` accepts them; hashes once it was loaded."""
+    name, short = listed_name(entry), entry.get("hash")
+    stem = PurePosixPath(name).stem
+    found = [str(entry.get("title")), name, str(entry.get("model_name")), stem]
+    if short:
+        found += [str(short), f"{stem} [{short}]", str(entry.get("sha256"))]
+    return list(dict.fromkeys(found))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like `name`, None where none is like it.
+
+    Compared are stems, without extension and hash: else every `.safetensors` is like every other one.
+    """
+    by_stem: dict[str, str] = {}
+    for one in known:
+        if one.casefold() == name.casefold():
+            return one
+        stem = _bare(one)
+        if stem not in _PLACEHOLDERS and len(by_stem) < _COMPARED:
+            by_stem.setdefault(stem, one)
+    wanted = _bare(name)
+    if wanted in by_stem:
+        return by_stem[wanted]
+    close = difflib.get_close_matches(wanted, by_stem, n=1, cutoff=_LIKENESS)
+    if not close and len(wanted) >= _CONTAINED:
+        holding = (stem for stem in by_stem if wanted in stem or (len(stem) >= _CONTAINED and stem in wanted))
+        close = sorted(holding, key=len)[:1]
+    return by_stem[close[0]] if close else None
+
+
+def _bare(name: str) -> str:
+    """Return what is compared of a name: no folder, extension or hash, no difference of case."""
+    with_hash = _WITH_HASH.fullmatch(name)
+    name = with_hash["name"] if with_hash else name
+    path = PurePosixPath(name.replace("\\", "/"))
+    return (path.stem if path.suffix.lower() in _TENSORS else path.name).casefold()

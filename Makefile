@@ -29,7 +29,7 @@ node_modules/.installed: package-lock.json
 	@npm ci --silent --no-fund --no-audit
 	@touch $@
 
-demo: setup ## run the seed's two requests through the whole pipeline on this machine, images into out/
+demo: setup ## run two requests through the whole pipeline on this machine, images into out/
 	@python -m local.demo
 
 local: setup ## run the pipeline on this machine until Ctrl-C (WEBUI_URL=http://host:7860 for a real SD Web UI)

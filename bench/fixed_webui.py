@@ -4,15 +4,15 @@
 `GET /measured` tells when jobs ran and how often a checkpoint was loaded.
 """
 
-import argparse
 import base64
 import io
 import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from PIL import Image
 
 CHECKPOINTS = [f"{name}.safetensors" for name in ("alpha", "beta", "gamma")]
@@ -128,18 +128,13 @@ def picture(side: int) -> bytes:
     return encoded.getvalue()
 
 
-def main() -> None:
-    """Serve until stopped."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--job", type=float, required=True)
-    parser.add_argument("--load", type=float, default=0.0)
-    parser.add_argument("--side", type=int, default=512)
-    settings = parser.parse_args()
-    Handler.gpu = Gpu(job_seconds=settings.job, load_seconds=settings.load, side=settings.side)
+def main(job: Annotated[float, typer.Option()], load: float = 0.0, side: int = 512) -> None:
+    """Serve until stopped; `job` and `load` are seconds, `side` the pictures' pixels."""
+    Handler.gpu = Gpu(job_seconds=job, load_seconds=load, side=side)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(f"listening {server.server_address[1]}", flush=True)
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

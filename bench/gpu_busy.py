@@ -5,11 +5,11 @@ A bare client that only posts ready bodies, one after the other, is the limit wi
 UI's own queue, from where it could not be withdrawn.
 """
 
-import sys
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -70,8 +70,13 @@ def run(
     return *share(found["jobs"]), peak
 
 
-def main(cases: list[tuple[float, int, int, float]]) -> None:
-    """Print a table of all cases."""
+def main(
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Cases as JOB_SECONDS/SIDE, such as 0.5/512; all if none.")
+    ] = None,
+) -> None:
+    """Print a table of the cases."""
+    cases = [case for case in CASES if not only or f"{case[0]}/{case[1]}" in only]
     console = Console(width=120)
     begun = time.monotonic()
     result = Table(title="GPU busy share (30 ms a call to AWS)")
@@ -125,4 +130,4 @@ def main(cases: list[tuple[float, int, int, float]]) -> None:
 
 
 if __name__ == "__main__":
-    main([case for case in CASES if len(sys.argv) < 2 or f"{case[0]}/{case[1]}" in sys.argv[1:]])
+    typer.run(main)

@@ -1,4 +1,4 @@
-"""How fast a model comes to the volume, checks and all: `python -m bench.model_fetch [MEGABYTES]`.
+"""How fast a model comes to the volume, checks and all: `python -m bench.model_fetch [--megabytes N]`.
 
 Beside each other in one run, on the same object and disk: a plain HTTP download by one connection, boto3's
 `download_file`, and the consumer's fetch by boto3's threads and by the CRT, which checks size and checksum,
@@ -10,7 +10,6 @@ name a real object instead.
 import os
 import shutil
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import typer
 
 from container.consumer.model_store.bucket import ModelBucket
 from container.consumer.model_store.fetcher import Fetcher
@@ -32,17 +32,16 @@ ROUNDS = 3
 FOLDER, NAME = "Stable-diffusion", "bench.ckpt"
 
 
-def main() -> None:
+def main(megabytes: int = MEGABYTES) -> None:
     """Measure on the object that the environment names, else on the emulator."""
     if bucket := os.environ.get("MODEL_BUCKET"):
         folder, _, name = os.environ["MODEL_KEY"].partition("/")
         measure(boto3.client("s3"), bucket, folder, name)
         return
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else MEGABYTES
     with emulator() as aws:
         s3 = aws.client("s3")
         s3.create_bucket(Bucket="models")
-        s3.put_object(Bucket="models", Key=f"{FOLDER}/{NAME}", Body=os.urandom(1_000_000) * size)
+        s3.put_object(Bucket="models", Key=f"{FOLDER}/{NAME}", Body=os.urandom(1_000_000) * megabytes)
         measure(s3, "models", FOLDER, NAME)
 
 
@@ -88,4 +87,4 @@ def fetch(models: ModelBucket, transfer: S3Transfer, key: str, to: Path) -> None
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

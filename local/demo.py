@@ -1,6 +1,5 @@
-"""Run the seed's two requests through the whole pipeline on this machine: `make demo`."""
+"""Run two image-to-image requests through the whole pipeline on this machine: `make demo`."""
 
-import argparse
 import copy
 import json
 import shutil
@@ -10,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 
 from local.deploy import CONFIG, ROOT, DeployFailed
@@ -24,12 +24,12 @@ from local.timeline import Timeline, table, timeline
 EXAMPLES = ROOT / "examples"
 OUT = ROOT / "out"
 PICTURE = "cat.png"
-RUNTIME = "sdruntime"  # the seed's
+RUNTIME = "sdruntime"
 PREAMBLE = (
-    "The seed's two requests, through the whole pipeline on this machine. API Gateway, Lambda, DynamoDB, "
-    "SNS, SQS and S3 are ministack's; stack and code are those of `cdk deploy`. There is no GPU: a stand-in "
-    "that draws what it was asked for takes SD Web UI's place. The seed's link to a picture on the internet "
-    f"is replaced by examples/{PICTURE}.\n"
+    "Two image-to-image requests, one in each API version, go through the whole pipeline on this machine. "
+    "API Gateway, Lambda, DynamoDB, SNS, SQS and S3 are emulated by ministack; stack and code are those of "
+    "`cdk deploy`. There is no GPU: a fake SD Web UI draws what it was asked for. The picture that the "
+    f"requests link to is examples/{PICTURE}.\n"
 )
 
 
@@ -39,7 +39,7 @@ class DemoFailed(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request of the seed, with the link replaced."""
+    """One request of the demo."""
 
     id: str
     version: str
@@ -47,12 +47,12 @@ class Request:
     remark: str
 
 
-def seed_requests(http_link: str, s3_link: str) -> list[Request]:
-    """Return the seed's requests, their link to the internet replaced by the project's own picture."""
+def demo_requests(http_link: str, s3_link: str) -> list[Request]:
+    """Return the image-to-image examples of both API versions, linked to the project's own picture."""
     new = copy.deepcopy(_example("v1alpha2-image-to-image"))
     new["task"]["content"]["init_images"] = [http_link]
     old = copy.deepcopy(_example("v1alpha1-image-to-image"))
-    # Both of the seed's requests are called test-i2i: the second one gets a name and a folder of its own.
+    # Both examples write to the prefix of their id: the second one gets an id and a folder of its own.
     old["alwayson_scripts"] |= {"image_link": s3_link, "id_task": "test-i2i-v1alpha1"}
     return [
         Request(id="test-i2i", version="v1alpha2", body=new, remark=f"its picture by HTTP: {http_link}"),
@@ -81,30 +81,28 @@ def run(console: Console, out: Path, assembly: Path | None = None) -> None:
         pipeline(config=CONFIG, assembly=assembly, runtimes=[RUNTIME], on_step=step) as running,
     ):
         s3_link = running.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
-        requests = seed_requests(f"{address}/{PICTURE}", s3_link)
+        requests = demo_requests(f"{address}/{PICTURE}", s3_link)
         timelines = [_one(running, request, out, step) for request in requests]
         step("stopping everything")
     console.print(table(timelines))
     step(f"done: images and callbacks are in {_shown(out)}/")
 
 
-def main() -> int:
-    """Run the demo; 0 when both images came out."""
-    parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
-    parser.add_argument("--out", type=Path, default=OUT, help="where images and callbacks go (out/)")
-    parser.add_argument("--assembly", type=Path, help="a synthesized app, which saves the synthesis")
-    wanted = parser.parse_args()
+def main(
+    out: Annotated[Path, typer.Option(help="Where images and callbacks go.")] = OUT,
+    assembly: Annotated[Path | None, typer.Option(help="A synthesized app; saves the synthesis.")] = None,
+) -> None:
+    """Run two image-to-image requests through the whole pipeline; exit with 0 when both images came out."""
     exit_when_told()
     console = Console()
     try:
-        run(console, wanted.out.resolve(), wanted.assembly)
+        run(console, out.resolve(), assembly)
     except KeyboardInterrupt:
         console.print("stopped")
-        return 130
+        raise typer.Exit(130) from None
     except (DemoFailed, DeployFailed, ProcessFailed, TimeoutError) as error:
         sys.stderr.write(f"demo: {error}\n")
-        return 1
-    return 0
+        raise typer.Exit(1) from None
 
 
 def _one(running: Pipeline, request: Request, out: Path, step: Callable[[str], None]) -> Timeline:
@@ -140,4 +138,4 @@ def _shown(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

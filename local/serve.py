@@ -1,15 +1,15 @@
 """Keep the pipeline running on this machine until Ctrl-C: `make local`."""
 
-import argparse
 import json
-import os
 import shlex
 import sys
 import threading
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.live import Live
 
@@ -30,7 +30,7 @@ PULSE_SECONDS = 5.0  # a person waits here; in AWS it is a minute
 def run(
     console: Console, *, webui_url: str | None, runtimes: Iterable[str] | None, assembly: Path | None
 ) -> None:
-    """Start everything, say how to use it, and follow the consumers until interrupted."""
+    """Start everything, print how to use it, and follow the consumers until interrupted."""
 
     def step(text: str) -> None:
         console.print(f"local | {text}", markup=False, highlight=False, soft_wrap=True)
@@ -43,10 +43,10 @@ def run(
             return  # the table below shows it
         console.print(f"{runtime} | {said or line}", markup=False, highlight=False, soft_wrap=True)
 
-    def told(callback: Callback) -> None:
+    def on_callback(callback: Callback) -> None:
         body = callback.body
         what = body["error"]["message"] if body["error"] else " ".join(body["image_url"])
-        step(f"told {body['id']} {body['status']} {what}")
+        step(f"callback {body['id']} {body['status']} {what}")
 
     with (
         served(EXAMPLES) as address,
@@ -58,7 +58,7 @@ def run(
             webui_url=webui_url,
             on_line=follow,
             on_step=step,
-            on_callback=told,
+            on_callback=on_callback,
         ) as running,
     ):
         _say_how(console, running, f"{address}/{PICTURE}")
@@ -72,30 +72,32 @@ def run(
                     follow("functions", line)
 
 
-def main() -> int:
-    """Run until Ctrl-C; 1 when a part ends by itself."""
-    parser = argparse.ArgumentParser(prog="python -m local.serve", description=__doc__)
-    parser.add_argument("--assembly", type=Path, help="a synthesized app, which saves the synthesis")
-    wanted = parser.parse_args()
+def main(
+    assembly: Annotated[Path | None, typer.Option(help="A synthesized app; saves the synthesis.")] = None,
+    webui_url: Annotated[
+        str | None, typer.Option(envvar="WEBUI_URL", help="A real SD Web UI to use instead of the fake one.")
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option(envvar="RUNTIME", help="Run the worker of this runtime only.")
+    ] = None,
+) -> None:
+    """Keep the pipeline running until Ctrl-C; exit with 1 when a part of it ends by itself."""
     exit_when_told()
     console = Console()
-    webui_url = os.environ.get("WEBUI_URL") or None
-    # A Web UI has one GPU, so one consumer may feed it; the stand-in runs once for each runtime.
-    chosen = os.environ.get("RUNTIME") or ("sdruntime" if webui_url else None)
+    # One SD Web UI has one GPU, so only one consumer may use it; a fake one runs for each runtime.
+    chosen = runtime or ("sdruntime" if webui_url else None)
     try:
         run(
             console,
-            webui_url=webui_url,
+            webui_url=webui_url or None,
             runtimes=[chosen] if chosen else None,
-            assembly=wanted.assembly,
+            assembly=assembly,
         )
     except KeyboardInterrupt:
         console.print("stopped")
-        return 0
     except (DeployFailed, ProcessFailed) as error:
         sys.stderr.write(f"local: {error}\n")
-        return 1
-    return 0
+        raise typer.Exit(1) from None
 
 
 def _say_how(console: Console, running: Pipeline, picture: str) -> None:
@@ -123,10 +125,10 @@ def _say_how(console: Console, running: Pipeline, picture: str) -> None:
         "See how it is, and get links to its images:",
         shlex.join(look),
         "",
-        "Ctrl-C stops everything. What the consumers say, and what callbacks come:",
+        "Ctrl-C stops everything. Log lines of the consumers and callbacks follow:",
     ]
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -36,21 +36,22 @@ def main(megabytes: int = MEGABYTES) -> None:
     """Measure on the object that the environment names, else on the emulator."""
     if bucket := os.environ.get("MODEL_BUCKET"):
         folder, _, name = os.environ["MODEL_KEY"].partition("/")
-        measure(boto3.client("s3"), bucket, folder, name)
+        session = boto3.Session()
+        measure(session.client("s3"), session.get_credentials(), bucket, folder, name)
         return
     with emulator() as aws:
         s3 = aws.client("s3")
         s3.create_bucket(Bucket="models")
         s3.put_object(Bucket="models", Key=f"{FOLDER}/{NAME}", Body=os.urandom(1_000_000) * megabytes)
-        measure(s3, "models", FOLDER, NAME)
+        measure(s3, aws.credentials, "models", FOLDER, NAME)
 
 
-def measure(s3: Any, bucket: str, folder: str, name: str) -> None:
+def measure(s3: Any, credentials: Any, bucket: str, folder: str, name: str) -> None:
     """Fetch the object in each way, in turns, and print the medians and the ratios to the plain download."""
     key = f"{folder}/{name}"
     size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
     url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
-    transfers = {"threads": S3Transfer(s3, crt=False), "the CRT": S3Transfer(s3, crt=True)}
+    transfers = {"threads": S3Transfer(s3), "the CRT": S3Transfer(s3, credentials=credentials)}
     ways: dict[str, Callable[[Path], object]] = {
         "plain HTTP, one connection": lambda to: plain(url, to),
         "boto3's download_file": lambda to: s3.download_file(bucket, key, str(to / "part")),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from local.guard import guard
 from local.process import Process, ProcessFailed, free_port
@@ -61,6 +62,14 @@ class Emulator:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
+
+    @property
+    def credentials(self) -> Credentials:
+        """Return the credentials of its clients."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise AssertionError("the session was made with credentials")
+        return found
 
     def client(self, service: str, **config: Any) -> Any:
         """Return a boto3 client for the emulator; keywords are botocore's `Config`."""

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+from container.consumer import sync_models
 from container.consumer.composition import wire
 from container.consumer.engines.gpu import ReplaceEngine
-from container.consumer.engines.sdwebui.models.wiring import BadModelDir
 from container.consumer.lifecycle.job import Job
 from container.consumer.liveness.shutdown import REPLACE_WEBUI, GracefulShutdown
-from container.consumer.model_store import sync
+from container.consumer.model_store.connect import BadModelDir
 from container.consumer.scheduling.loop import Worker
 from container.consumer.settings import BadSettings, read_settings
 from container.consumer.telemetry.logs import log_to_stdout
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 def main() -> int:
     """Run the consumer, or `sync-models`; return the exit status."""
     if sys.argv[1:] == ["sync-models"]:
-        return sync.main()
+        return sync_models.main()
     if sys.argv[1:]:
         print("usage: python -m container.consumer [sync-models]", file=sys.stderr)  # noqa: T201 - for a person
         return 2

@@ -44,7 +44,7 @@ def main() -> None:
     """Do as the arguments say."""
     mode, name = sys.argv[1:]
     s3 = boto3.client("s3")
-    transfer = Counting(S3Transfer(s3, crt=False), half=mode == "half")
+    transfer = Counting(S3Transfer(s3), half=mode == "half")
     volume = Volume(Path(os.environ["MODEL_DIR"]), budget_bytes=int(os.environ["MODEL_CACHE_BYTES"]))
     bucket = ModelBucket(s3, os.environ["MODEL_BUCKET"])
     fetcher = Fetcher(bucket, volume, transfer, stop=threading.Event())

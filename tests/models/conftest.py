@@ -90,7 +90,7 @@ class Shelf:
 @pytest.fixture(scope="session")
 def classic(aws: Emulator) -> Transfer:
     """Fetch by boto3's threads: the emulator is quicker with them."""
-    return S3Transfer(aws.client("s3"), crt=False)
+    return S3Transfer(aws.client("s3"))
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import pytest
 from awscrt.exceptions import AwsCrtError
 
 from container.consumer.engines.sdwebui.models.store import ModelStore
-from container.consumer.model_store.locks import Stopped
+from container.consumer.model_store.locks import Lock, Stopped
 from container.consumer.model_store.transfer import DiskFull, S3Transfer
+from container.consumer.model_store.volume import Volume
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from local.emulator import Emulator
 from tests.models.conftest import CKPT, Shelf, checkpoint
@@ -337,7 +338,9 @@ def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt
     code = (
         "import sys, threading, pathlib, boto3\n"
         "from container.consumer.model_store.transfer import DiskFull, S3Transfer\n"
-        "transfer = S3Transfer(boto3.client('s3'), crt=sys.argv[3] == 'True')\n"
+        "session = boto3.Session()\n"
+        "credentials = session.get_credentials() if sys.argv[3] == 'True' else None\n"
+        "transfer = S3Transfer(session.client('s3'), credentials=credentials)\n"
         "try:\n"
         f"    transfer.fetch(sys.argv[1], '{CKPT}/m.safetensors', pathlib.Path(sys.argv[2]),\n"
         "        on_bytes=lambda _: None, stop=threading.Event())\n"
@@ -358,7 +361,7 @@ def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt
 @pytest.mark.parametrize("crt", [True, False])
 def test_both_transfers_fetch_alike(aws: Emulator, shelf: Shelf, tmp_path: Path, crt: bool) -> None:  # noqa: FBT001
     """By the CRT and by threads: parts, progress, any name, and an object that is not there."""
-    transfer = S3Transfer(aws.client("s3"), crt=crt)
+    transfer = S3Transfer(aws.client("s3"), credentials=aws.credentials if crt else None)
     assert transfer.by_crt is crt
     name = f"{CKPT}/Ünï 模型 [x].ckpt"
     content = base64.b64encode(bytes(range(256))) * 60_000
@@ -387,7 +390,7 @@ class BrokenManager:
 def test_threads_do_what_the_crt_does_not(aws: Emulator, shelf: Shelf) -> None:
     """A fault of the CRT alone costs one warning, not the task."""
     shelf.put(f"{CKPT}/m.ckpt", bytes(1000))
-    transfer = S3Transfer(aws.client("s3"))
+    transfer = S3Transfer(aws.client("s3"), credentials=aws.credentials)
     transfer._crt = BrokenManager()
     shelf.store(transfer=transfer).ensure(checkpoint("m"))
     assert shelf.files() == [f"{CKPT}/m.ckpt"]
@@ -398,7 +401,7 @@ def test_stops_when_the_worker_leaves(shelf: Shelf, tmp_path: Path) -> None:
     """A fetch of minutes does not hold a leaving worker."""
     stop = threading.Event()
     stop.set()
-    transfer = S3Transfer(shelf.s3, crt=False)
+    transfer = S3Transfer(shelf.s3)
     with pytest.raises(Stopped):
         transfer.fetch(shelf.bucket, "none", tmp_path / "part", on_bytes=lambda _: None, stop=stop)
 
@@ -415,3 +418,20 @@ def test_serves_from_the_volume_while_s3_is_down(shelf: Shelf) -> None:
         away.ensure(checkpoint("other"))
     assert caught.value.code is ErrorCode.AWS_UNAVAILABLE
     shelf.bucket = store._fetcher._bucket.name  # type: ignore[union-attr]  # given back to the fixture
+
+
+def test_a_model_in_an_eviction_that_never_ends_is_a_passing_fault(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.put(f"{CKPT}/m.safetensors")
+    store = shelf.store()
+    (file,) = (found.file for found in store.ensure(checkpoint("m")))
+    assert file is not None
+    monkeypatch.setattr("container.consumer.engines.sdwebui.models.store.EVICTION_SECONDS", 0.2)
+    volume = Volume(shelf.root)
+    evicting = Lock.take(volume._lock_path(file.key, "use"))
+    assert evicting is not None
+    with pytest.raises(RetryableError, match="in eviction"):
+        store.activate(checkpoint("m"))
+    evicting.release()
+    assert store.activate(checkpoint("m"))

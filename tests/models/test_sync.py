@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from container.consumer import sync_models
 from container.consumer.engines.sdwebui.models.wiring import wire_models
-from container.consumer.model_store import sync
 from container.consumer.model_store.settings import ModelSettings
 from domain.errors import ErrorCode, PermanentError
 from local.emulator import Emulator
@@ -28,7 +28,7 @@ def run(
         monkeypatch.setenv(name, value)
 
     def once(**settings: Any) -> tuple[int, str]:
-        status = sync.run(
+        status = sync_models.run(
             ModelSettings(**{"model_bucket": shelf.bucket, "model_dir": str(shelf.root), **settings})
         )
         said = capsys.readouterr()

@@ -1,7 +1,6 @@
-"""`python -m container.consumer sync-models`: what must be on the volume before SD Web UI starts."""
+"""What must be on the volume before SD Web UI starts: the static checkpoint and whole folders."""
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -12,9 +11,7 @@ from typing import Final
 
 from container.consumer.model_store.bucket import Gone, ModelBucket, ModelFile
 from container.consumer.model_store.fetcher import Fetcher
-from container.consumer.model_store.settings import ModelSettings
 from container.consumer.model_store.volume import NoRoom
-from container.consumer.telemetry.logs import log_to_stdout
 from domain.errors import PermanentError, RetryableError
 from runtimes.sdwebui.model_names import CHECKPOINT_FOLDER, KNOWN_FOLDERS, Ambiguous, Kind, match, nearest
 
@@ -123,32 +120,3 @@ class Sync:
         while not done.wait(PROGRESS_SECONDS):
             rate = self._arrived / 1e6 / (time.monotonic() - began)
             _log.info("models: %d of at most %d bytes, %.0f MB/s", self._arrived, whole, rate)
-
-
-def main() -> int:
-    """Run the command; return its exit status."""
-    try:
-        settings = ModelSettings.read()
-    except ValueError as bad:
-        return _end(str(bad))
-    log_to_stdout(settings.log_level, runtime=settings.runtime_name)
-    return run(settings)
-
-
-def run(settings: ModelSettings) -> int:
-    """Fetch what the settings list, and print the exit line; return the exit status."""
-    from container.consumer.engines.sdwebui.models.wiring import BadModelDir, wire_sync  # noqa: PLC0415 - it wires this module
-
-    try:
-        if not settings.model_bucket:
-            print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)  # noqa: T201 - the exit line
-            return 0
-        print(wire_sync(settings).run(own=settings.model_filename, folders=settings.folders), flush=True)  # noqa: T201
-    except (CannotSync, BadModelDir) as why:
-        return _end(str(why))
-    return 0
-
-
-def _end(why: str) -> int:
-    print(f"sync-models: {why}", file=sys.stderr, flush=True)  # noqa: T201 - one line for a person
-    return 1

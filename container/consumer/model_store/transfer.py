@@ -29,6 +29,7 @@ except ImportError:
     HAS_CRT = False
 
 if TYPE_CHECKING:
+    from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
 
 PART_BYTES: Final = 8 * 1024 * 1024
@@ -62,12 +63,13 @@ class S3Transfer:
     """Fetch by boto3's transfer manager; safe for use from several threads.
 
     boto3's own switch to the CRT (`preferred_transfer_client`) ignores the client's endpoint, and is off for
-    all but one process of a machine: the manager is made here, of the same parts. Python's threads do it with
-    `crt` False, on a platform without the CRT, and where the CRT fails and they do not.
+    all but one process of a machine: the manager is made here, of the same parts. It needs the session's
+    `credentials`. Python's threads do it without them, on a platform without the CRT, and where the CRT fails
+    and they do not.
     """
 
-    def __init__(self, s3: "S3Client", *, crt: bool = True) -> None:
-        self._crt = _crt_manager(s3) if crt else None
+    def __init__(self, s3: "S3Client", *, credentials: "Credentials | None" = None) -> None:
+        self._crt = _crt_manager(s3, credentials) if HAS_CRT and credentials is not None else None
         self._threads = create_transfer_manager(
             s3,
             TransferConfig(
@@ -151,14 +153,8 @@ def _told(error: Exception) -> Exception:
     return RetryableError(ErrorCode.AWS_UNAVAILABLE, f"A model did not arrive from the model bucket: {name}.")
 
 
-def _crt_manager(s3: "S3Client") -> Any:
-    """Return a manager on the CRT with the client's endpoint and credentials, None without a CRT."""
-    if not HAS_CRT:
-        return None
-    # botocore keeps the client's resolver of credentials here; the task role's renew themselves through it.
-    credentials = s3._request_signer._credentials  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
-    if credentials is None:
-        return None
+def _crt_manager(s3: "S3Client", credentials: "Credentials") -> Any:
+    """Return a manager on the CRT with the client's endpoint; a task role's credentials renew themselves."""
     import botocore.session  # noqa: PLC0415 - only the CRT needs a serializer of its own
 
     region, endpoint = s3.meta.region_name, s3.meta.endpoint_url

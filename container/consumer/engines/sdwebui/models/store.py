@@ -11,10 +11,10 @@ from typing import Any, Final
 from container.consumer.engines.sdwebui.models.errors import MAX_NAME, not_found
 from container.consumer.engines.sdwebui.models.required import needs, prompts
 from container.consumer.engines.sdwebui.models.resolver import Found, ModelResolver, wrong_hash
-from container.consumer.model_store.bucket import Gone
+from container.consumer.model_store.bucket import Gone, ModelFile
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.integrity import old_hash_of, sha256_of, unusable
-from container.consumer.model_store.locks import Lock, Stopped
+from container.consumer.model_store.locks import POLL_SECONDS, Lock, Stopped
 from container.consumer.model_store.volume import NoRoom
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.sdwebui.model_names import Kind
@@ -23,6 +23,9 @@ PREPARED: Final = 32
 """Tasks whose models were looked up and that have not run: the GPU does not wait for a second look."""
 
 OLD_HASH_DIGITS: Final = 8
+EVICTION_SECONDS: Final = 30.0
+"""A consumer that holds the lock for longer than this hangs; the task goes back to the queue."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -100,18 +103,24 @@ class ModelStore:
         if self._fetcher is None or one.file is None:
             self._have(one)
             return
-        while True:
-            lock = self._fetcher.volume.use(one.file)
-            if lock is None:  # it is being evicted just now
-                time.sleep(0)
-                continue
-            try:
-                self._have(one)
-            except BaseException:
-                lock.release()
-                raise
-            self._in_use.append(lock)
-            return
+        lock = self._lock_in_use(self._fetcher, one.file)
+        try:
+            self._have(one)
+        except BaseException:
+            lock.release()
+            raise
+        self._in_use.append(lock)
+
+    def _lock_in_use(self, fetcher: Fetcher, file: ModelFile) -> Lock:
+        """Keep a file from eviction, once nobody is evicting it: that takes as long as deleting a file."""
+        deadline = time.monotonic() + EVICTION_SECONDS
+        while (lock := fetcher.volume.use(file)) is None:
+            if fetcher.stop.wait(POLL_SECONDS):
+                raise WorkerLeaves(ErrorCode.AWS_UNAVAILABLE, "The worker leaves.")
+            if time.monotonic() > deadline:
+                text = f"{file.key} has been in eviction for {EVICTION_SECONDS:.0f} s."
+                raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, text)
+        return lock
 
     def _have(self, one: Found) -> None:
         """Have one model where Web UI finds it, usable, and with the hash that the task names."""

@@ -1,0 +1,35 @@
+"""`python -m container.consumer sync-models`: fetch what must be on the volume before SD Web UI starts."""
+
+import sys
+
+from container.consumer.model_store.connect import BadModelDir, connect
+from container.consumer.model_store.settings import ModelSettings
+from container.consumer.model_store.sync import CannotSync, Sync
+from container.consumer.telemetry.logs import log_to_stdout
+
+
+def main() -> int:
+    """Run the command; return its exit status."""
+    try:
+        settings = ModelSettings.read()
+    except ValueError as bad:
+        return _end(str(bad))
+    log_to_stdout(settings.log_level, runtime=settings.runtime_name)
+    return run(settings)
+
+
+def run(settings: ModelSettings) -> int:
+    """Fetch what the settings list, and print the exit line; return the exit status."""
+    try:
+        if not settings.model_bucket:
+            print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)  # noqa: T201 - the exit line
+            return 0
+        print(Sync(*connect(settings)).run(own=settings.model_filename, folders=settings.folders), flush=True)  # noqa: T201
+    except (CannotSync, BadModelDir) as why:
+        return _end(str(why))
+    return 0
+
+
+def _end(why: str) -> int:
+    print(f"sync-models: {why}", file=sys.stderr, flush=True)  # noqa: T201 - one line for a person
+    return 1

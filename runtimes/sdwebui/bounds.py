@@ -6,19 +6,17 @@ from typing import Any, Final
 from domain.errors import Fault
 from domain.limits import Limits
 from domain.task import TaskType
-from runtimes.sdwebui.fields import mismatch
 from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.numbers import SIDE_BY_DEFAULT, Numbers
+from runtimes.sdwebui.prompts import check_prompts
+from runtimes.sdwebui.script_sizes import check_sizes
+from runtimes.sdwebui.work import work
 
 MAX_SIDE: Final = 1 << 16
 _SEEDS: Final = (-(1 << 63), (1 << 63) - 1)
-_BEYOND: Final = 1 << 70
 _MAX_BLUR: Final = 512
 """Web UI's page ends at 64; the filter's kernel is five times as long as this."""
 _MAX_RESIZE: Final = 16
-_SIDE_BY_DEFAULT: Final = 512
-_HR_SCALE_BY_DEFAULT: Final = 2.0
-_RESIZE_BY_DEFAULT: Final = 2.0
-_PROMPTS: Final = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
 
 # What is sampled in one size: the image, the first pass of older callers, and the noise of another size.
 _SAMPLED: Final = (
@@ -62,7 +60,7 @@ def bounds(tasktype: TaskType, limits: Limits) -> Bounds:
 
 def beyond(tasktype: TaskType, content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
     """Yield what is beyond the limits, by JSON pointer; fields of a wrong type are another check's."""
-    number = _Numbers(content)
+    number = Numbers(content)
     for name, (low, high) in bounds(tasktype, limits).items():
         value = number(name)
         if value is not None and not low <= value <= high:
@@ -71,37 +69,37 @@ def beyond(tasktype: TaskType, content: dict[str, Any], limits: Limits) -> Itera
         for name in ("width", "height"):
             if name in content and content[name] is None:
                 yield Fault(f"/{name}", "an integer is expected, not null")
-        yield from _generated(content, number, limits)
+        yield from _generated(tasktype, content, number, limits)
     elif number("resize_mode") == 1:
         size = (number("upscaling_resize_w") or 0) * (number("upscaling_resize_h") or 0)
         yield from _too_many_pixels("/upscaling_resize_w", size, limits.upscaled_pixels)
     yield from _inputs(content, limits)
 
 
-def _generated(content: dict[str, Any], number: "_Numbers", limits: Limits) -> Iterator[Fault]:
-    if (number("batch_size") or 1) * (number("n_iter") or 1) > limits.images:
+def _generated(
+    tasktype: TaskType, content: dict[str, Any], number: Numbers, limits: Limits
+) -> Iterator[Fault]:
+    found = [*_sizes(number, limits), *check_sizes(content, limits)]
+    yield from found
+    yield from check_prompts(content, limits)
+    if not found and (asked := work(tasktype, content)) > limits.work:
+        yield Fault(
+            "/steps",
+            f"steps × width × height × images must be at most {limits.work}, hires fix and scripts included; "
+            f"this task asks for {asked:.0f}",
+        )
+
+
+def _sizes(number: Numbers, limits: Limits) -> Iterator[Fault]:
+    if number.images > limits.images:
         yield Fault("/n_iter", f"batch_size × n_iter must be at most {limits.images} images")
-    if content.get("script_name") and str(content["script_name"]).lower() == "prompt matrix":
-        parts = str(content.get("prompt")).count("|")
-        if 1 << min(parts, 64) > limits.images:
-            yield Fault("/prompt", f"a prompt matrix must be of at most {limits.images} images")
-    sizes = [
-        (number(wide) or _SIDE_BY_DEFAULT, number(high) or _SIDE_BY_DEFAULT, wide) for wide, high in _SAMPLED
-    ]
-    for width, height, name in sizes:
+    for wide, high in _SAMPLED:
+        width, height = number(wide) or SIDE_BY_DEFAULT, number(high) or SIDE_BY_DEFAULT
         if width > 0 and height > 0:
-            yield from _too_many_pixels(f"/{name}", width * height, limits.pixels)
-    for prompt in _PROMPTS:
-        text = content.get(prompt)
-        if isinstance(text, str) and len(text) > limits.prompt_characters:
-            yield Fault(f"/{prompt}", f"must have at most {limits.prompt_characters} characters")
-    if content.get("enable_hr"):
-        width, height, _ = sizes[0]
-        # Both sides are scaled alike until the smaller fits; what is too much is cut off afterwards.
-        sides = max((number("hr_resize_x") or 0) / width, (number("hr_resize_y") or 0) / height)
-        scale = number("hr_scale")
-        scale = sides or (_HR_SCALE_BY_DEFAULT if scale is None else scale)
-        path = "/hr_resize_x" if sides else "/hr_scale"
+            yield from _too_many_pixels(f"/{wide}", width * height, limits.pixels)
+    width, height = number.size
+    if scale := number.hires_scale:
+        path = "/hr_resize_x" if number("hr_resize_x") or number("hr_resize_y") else "/hr_scale"
         yield from _too_many_pixels(path, width * height * scale * scale, limits.upscaled_pixels)
 
 
@@ -118,31 +116,3 @@ def _inputs(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
     links = [image for image in images(content) if image.is_link]
     if len(links) > limits.links:
         yield Fault(links[limits.links].path, f"a task may name at most {limits.links} links")
-
-
-def upscaled_too_far(content: dict[str, Any], path: str, pixels: int, limits: Limits) -> bool:
-    """Tell whether an extra task would make too many pixels of its input at `path`, which has `pixels`."""
-    if path != "/image" and not path.startswith("/imageList/"):
-        return False
-    number = _Numbers(content)
-    if number("resize_mode") == 1:
-        return False  # to a size of its own, which is bounded at submit
-    scale = number("upscaling_resize")
-    scale = _RESIZE_BY_DEFAULT if scale is None else scale
-    return pixels * scale * scale > limits.upscaled_pixels
-
-
-class _Numbers:
-    """Read a content's numbers as SD Web UI would; None where there is none."""
-
-    def __init__(self, content: dict[str, Any]) -> None:
-        self._content = content
-
-    def __call__(self, name: str) -> float | None:
-        value = self._content.get(name)
-        if value is None or mismatch("number", value):
-            return None
-        if mismatch("integer", value):
-            return float(value)
-        # Seeds are beyond what a float tells apart, and an integer of any length is beyond every float.
-        return max(-_BEYOND, min(_BEYOND, int(value)))

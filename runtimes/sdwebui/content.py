@@ -1,26 +1,28 @@
 """A task's content at submit: checked, and rid of what this service owns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from domain.body import pointer
-from domain.errors import ErrorCode, Fault
+from domain.errors import Fault
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime
 from domain.task import TaskType
 from runtimes.sdwebui.bounds import beyond
-from runtimes.sdwebui.fields import FIELDS, mismatch
-from runtimes.sdwebui.overrides import refused_setting
-from runtimes.sdwebui.policy import (
-    OWNED_FIELDS,
-    PATH_REFUSED,
-    ROUTING_KEYS,
-    SUBMIT_ONLY_KEYS,
-    names_a_path,
-    refused_script,
-)
+from runtimes.sdwebui.checkpoints import settle_checkpoint
+from runtimes.sdwebui.fields import FIELDS
+from runtimes.sdwebui.findings import Findings
+from runtimes.sdwebui.policy import OWNED_FIELDS
+from runtimes.sdwebui.prompts import PROMPTS, strip_networks
+from runtimes.sdwebui.scalars import read_all
+from runtimes.sdwebui.scripts import settle_scripts
+from runtimes.sdwebui.settings import settle_settings
+from runtimes.sdwebui.unknown import unknown_fields
 
-_SAME_CHECKPOINT: Final = (None, "", "None", "Use same checkpoint")
+_ROUNDED: Final = 8
+"""SD Web UI samples eighths of a side."""
+
+PLACEHOLDER: Final = "string"
+"""What the page that describes SD Web UI's API leaves in every text of its example."""
 
 
 class ContentCheck:
@@ -34,50 +36,86 @@ class ContentCheck:
         path: str,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self.faults: list[Fault] = []
-        self.warnings: list[Fault] = []
+        self._found = Findings(path)
+        self._path = path
         self._tasktype = tasktype
         self._runtime = runtime
-        self._path = path
         self._limits = limits
 
     def normalise(self, content: dict[str, Any]) -> dict[str, Any]:
-        """Return a copy of `content` without what is ours; it is only valid when `faults` is empty.
+        """Return a copy of `content` as everything else reads it; it is only valid when `faults` is empty.
 
-        Normalising twice changes nothing, so the consumer does it again to messages from anywhere.
+        Its values are typed, what this service owns or what says nothing is left out. Normalising twice
+        changes nothing, so the consumer does it again to messages from anywhere.
         """
         result = {key: value for key, value in content.items() if key not in OWNED_FIELDS}
-        for key in content.keys() & OWNED_FIELDS.keys():
-            self._warn(f"/{key}", f"ignored: {OWNED_FIELDS[key]}")
-        self._check_types(result)
-        self._check_bounds(result)
+        for key in OWNED_FIELDS:
+            if key in content:
+                self._found.warn(f"/{key}", f"ignored: {OWNED_FIELDS[key]}")
+        if self._tasktype is not None:
+            self._read(self._tasktype, result)
+        settle_scripts(result, self._tasktype, self._runtime, self._found)
+        settle_settings(result, self._found)
+        settle_checkpoint(result, self._tasktype, self._runtime, self._found)
+        if self._tasktype is not None:
+            self._without_networks(result)
+            unread = {fault.path for fault in self.faults}
+            counted = {name: value for name, value in result.items() if self._path + f"/{name}" not in unread}
+            for fault in beyond(self._tasktype, counted, self._limits):
+                self._found.fault(fault.path, fault.message)
+            self._warn_of_rounding(self._tasktype, result)
         self._check_inputs(result)
-        scripts = result.get("alwayson_scripts")
-        if isinstance(scripts, dict):
-            result["alwayson_scripts"] = self._scripts(scripts)
-        self._settings(result)
-        self._checkpoint(result)
         return result
 
-    def _fault(self, path: str, message: str, code: ErrorCode = ErrorCode.INVALID_TASK) -> None:
-        self.faults.append(Fault(self._path + path, message, code))
+    @property
+    def faults(self) -> list[Fault]:
+        """Return what is wrong, by JSON pointer."""
+        return self._found.faults
 
-    def _warn(self, path: str, message: str) -> None:
-        self.warnings.append(Fault(self._path + path, message))
+    @property
+    def warnings(self) -> list[Fault]:
+        """Return what was dropped, changed, or will not be as asked."""
+        return self._found.warnings
 
-    def _check_types(self, content: dict[str, Any]) -> None:
-        if self._tasktype is None:
+    def _read(self, tasktype: TaskType, content: dict[str, Any]) -> None:
+        """Turn the known fields into typed values, and tell of the others."""
+        for fault in read_all(content, dict(FIELDS[tasktype]), ""):
+            self._found.fault(fault.path, fault.message)
+        if tasktype.generates and "prompt" in content and content["prompt"] is None:
+            self._found.fault("/prompt", "a string is expected, not null")
+        for warning in unknown_fields(tasktype, content):
+            self._found.warn(warning.path, warning.message)
+        for path in _placeholders(tasktype, content):
+            self._found.fault(
+                path, f'"{PLACEHOLDER}" is a placeholder of SD Web UI\'s API page; leave it out'
+            )
+
+    def _without_networks(self, content: dict[str, Any]) -> None:
+        """Take the networks out of prompts that are to be painted without any.
+
+        SD Web UI itself would skip the step that also takes the networks of the task before out of the model.
+        """
+        if not content.get("disable_extra_networks"):
             return
-        for name, kind in FIELDS[self._tasktype].items():
-            if name in content and (expected := mismatch(kind, content[name])):
-                self._fault(f"/{name}", expected)
-        if self._tasktype.generates and "prompt" in content and content["prompt"] is None:
-            self._fault("/prompt", "a string is expected, not null")
+        for name in PROMPTS:
+            text = content.get(name)
+            if isinstance(text, str) and (stripped := strip_networks(text)) != text:
+                content[name] = stripped
+                self._found.warn(f"/{name}", "its networks are left out: disable_extra_networks is true")
+        arguments = content.get("script_args")
+        if isinstance(arguments, list):
+            content["script_args"] = [
+                strip_networks(item) if isinstance(item, str) else item for item in arguments
+            ]
+            if content["script_args"] != arguments:
+                self._found.warn("/script_args", "its networks are left out: disable_extra_networks is true")
 
-    def _check_bounds(self, content: dict[str, Any]) -> None:
-        if self._tasktype is not None:
-            for fault in beyond(self._tasktype, content, self._limits):
-                self._fault(fault.path, fault.message)
+    def _warn_of_rounding(self, tasktype: TaskType, content: dict[str, Any]) -> None:
+        for name in ("width", "height", "hr_resize_x", "hr_resize_y"):
+            value = content.get(name)
+            if name in FIELDS[tasktype] and isinstance(value, int) and value % _ROUNDED:
+                rounded = value - value % _ROUNDED
+                self._found.warn(f"/{name}", f"SD Web UI makes {rounded} of it: a multiple of {_ROUNDED}")
 
     def _check_inputs(self, content: dict[str, Any]) -> None:
         checks: dict[TaskType, Callable[[dict[str, Any]], None]] = {
@@ -91,131 +129,34 @@ class ContentCheck:
     def _check_init_images(self, content: dict[str, Any]) -> None:
         images = content.get("init_images")
         if images is None or images == []:
-            self._fault("/init_images", "image-to-image needs at least one image")
+            self._found.fault("/init_images", "image-to-image needs at least one image")
         elif isinstance(images, list):
             for index, image in enumerate(images):
                 if not isinstance(image, str) or not image:
-                    self._fault(f"/init_images/{index}", "a link or a base64 image is expected")
+                    self._found.fault(f"/init_images/{index}", "a link or a base64 image is expected")
 
     def _check_image(self, content: dict[str, Any]) -> None:
         if not content.get("image"):
-            self._fault("/image", "a link or a base64 image is expected")
+            self._found.fault("/image", "a link or a base64 image is expected")
 
     def _check_image_list(self, content: dict[str, Any]) -> None:
         images = content.get("imageList")
         if not images:
-            self._fault("/imageList", "a list of at least one {data, name} is expected")
+            self._found.fault("/imageList", "a list of at least one {data, name} is expected")
         elif isinstance(images, list):
             for index, entry in enumerate(images):
                 for key in ("data", "name"):
                     if not isinstance(entry, dict) or not isinstance(entry.get(key), str) or not entry[key]:
-                        self._fault(f"/imageList/{index}/{key}", "a string is expected")
+                        self._found.fault(f"/imageList/{index}/{key}", "a string is expected")
 
-    def _scripts(self, scripts: dict[str, Any]) -> dict[str, Any]:
-        result = {key: value for key, value in scripts.items() if key not in SUBMIT_ONLY_KEYS}
-        for key in sorted(scripts.keys() & SUBMIT_ONLY_KEYS):
-            self._warn(f"/alwayson_scripts/{key}", "ignored: it routes a v1alpha1 task and names no script")
-        for name, entry in result.items():
-            path = f"/alwayson_scripts/{pointer(name)}"
-            if name in ROUTING_KEYS:
-                self._routing_key(path, name, entry)
-            elif not isinstance(entry, dict):
-                self._fault(path, "an object is expected")
-            elif not isinstance(entry.get("args", []), list):
-                self._fault(f"{path}/args", "an array is expected")
-            if name not in ROUTING_KEYS:
-                self._allowed_script(path, name)
-                self._no_paths(path, entry)
-        return result
 
-    def _routing_key(self, path: str, name: str, value: Any) -> None:
-        expected = dict if name == "override_settings" else str
-        if not isinstance(value, expected) or (name == "sd_model_checkpoint" and not value):
-            self._fault(path, "an object is expected" if expected is dict else "a name is expected")
-
-    def _allowed_script(self, path: str, name: str) -> None:
-        if why := refused_script(name, self._runtime.scripts if self._runtime else None):
-            self._fault(path, f"not allowed: {why}")
-
-    def _no_paths(self, path: str, value: Any) -> None:
-        if isinstance(value, dict):
-            for key, item in value.items():
-                here = f"{path}/{pointer(key)}"
-                if names_a_path(key, item):
-                    self._fault(here, PATH_REFUSED)
-                self._no_paths(here, item)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                self._no_paths(f"{path}/{index}", item)
-
-    def _settings(self, content: dict[str, Any]) -> None:
-        name = content.get("script_name")
-        if isinstance(name, str) and name:
-            self._allowed_script("/script_name", name)
-        scripts = content.get("alwayson_scripts")
-        scripts = scripts if isinstance(scripts, dict) else {}
-        for path, settings in (
-            ("/override_settings", content.get("override_settings")),
-            ("/alwayson_scripts/override_settings", scripts.get("override_settings")),
-        ):
-            for key in settings if isinstance(settings, dict) else ():
-                if why := refused_setting(key):
-                    self._fault(f"{path}/{pointer(key)}", f"not allowed: {why}")
-
-    def _checkpoint(self, content: dict[str, Any]) -> None:
-        """Settle which checkpoint the task names, and hold it against the runtime (design, section 3.3)."""
-        named = self._take_overridden_checkpoint(content)
-        if self._runtime is None or self._tasktype is None or not self._tasktype.generates:
-            return
-        scripts = content.get("alwayson_scripts")
-        if scripts is None:
-            scripts = content["alwayson_scripts"] = {}
-        if not isinstance(scripts, dict):
-            return
-        name = scripts.get("sd_model_checkpoint")
-        path = "/alwayson_scripts/sd_model_checkpoint"
-        if name is None and named is not None:
-            name = scripts["sd_model_checkpoint"] = named
-            path = "/override_settings/sd_model_checkpoint"
-        if self._runtime.dynamic_model:
-            if name is None and self._runtime.model_filename:
-                scripts["sd_model_checkpoint"] = self._runtime.model_filename
-            elif name is None:
-                self._fault(path, f"runtime {self._runtime.name} needs the name of a checkpoint here")
-        else:
-            self._served(path, name, self._runtime)
-            # A second checkpoint in the midst of a task would be one more that this runtime does not serve.
-            for field in ("refiner_checkpoint", "hr_checkpoint_name"):
-                if content.get(field) not in _SAME_CHECKPOINT:
-                    self._served(f"/{field}", content[field], self._runtime)
-
-    def _served(self, path: str, name: Any, runtime: Runtime) -> None:
-        if isinstance(name, str) and not runtime.serves(name):
-            message = f"runtime {runtime.name} serves {runtime.model_filename} and no other"
-            self._fault(path, message, ErrorCode.UNKNOWN_MODEL)
-
-    def _take_overridden_checkpoint(self, content: dict[str, Any]) -> str | None:
-        """Take `sd_model_checkpoint` out of the overrides: only the seed's key chooses the checkpoint.
-
-        A real Web UI answers 200 with the wrong model to an unknown name there (42-override-checkpoint-*).
-        """
-        found: str | None = None
-        scripts = content.get("alwayson_scripts")
-        holders = [("", content)]
-        if isinstance(scripts, dict):
-            holders.append(("/alwayson_scripts", scripts))
-        for path, holder in holders:
-            settings = holder.get("override_settings")
-            if not isinstance(settings, dict) or "sd_model_checkpoint" not in settings:
-                continue
-            name = settings["sd_model_checkpoint"]
-            holder["override_settings"] = {k: v for k, v in settings.items() if k != "sd_model_checkpoint"}
-            here = f"{path}/override_settings/sd_model_checkpoint"
-            if not isinstance(name, str) or not name:
-                self._fault(here, "a name is expected")
-            elif isinstance(scripts, dict) and scripts.get("sd_model_checkpoint") is not None:
-                self._warn(here, "ignored: alwayson_scripts.sd_model_checkpoint names the checkpoint")
-            else:
-                self._warn(here, "taken as alwayson_scripts.sd_model_checkpoint")
-                found = name
-        return found
+def _placeholders(tasktype: TaskType, content: dict[str, Any]) -> Iterator[str]:
+    """Yield where a text is as SD Web UI's API page shows it; what only hires fix reads, only with it."""
+    for name, kind in FIELDS[tasktype].items():
+        if name in PROMPTS or (name.startswith("hr_") and not content.get("enable_hr")):
+            continue
+        value = content.get(name)
+        if kind.startswith("string") and value == PLACEHOLDER:
+            yield f"/{name}"
+        elif kind.startswith("array") and isinstance(value, list):
+            yield from (f"/{name}/{index}" for index, item in enumerate(value) if item == PLACEHOLDER)

@@ -1,12 +1,10 @@
 """Types of the fields that SD Web UI knows, from its recorded OpenAPI document.
 
-A kind is JSON Schema's type name, with `?` where null is allowed. Coercions are those that the recorded
-server's pydantic made: `"1"` and `1.0` are integers, `1.5` and `"abc"` are not. Unknown fields pass through.
+A kind is JSON Schema's type name, with `?` where null is allowed; `runtimes.sdwebui.scalars` reads them.
 """
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from domain.task import TaskType
 
@@ -87,58 +85,3 @@ FIELDS: Final[Mapping[TaskType, Mapping[str, str]]] = {
     TaskType.EXTRA_BATCH_IMAGES: _EXTRA | {"imageList": "array"},
 }
 """The kind of each known field of `content`, by task type."""
-
-_INTEGER: Final = re.compile(r"\s*[+-]?[0-9]{1,1000}\s*")
-_TRUTHS: Final = frozenset({"0", "1", "true", "false", "t", "f", "yes", "no", "y", "n", "on", "off"})
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, str):
-        try:
-            float(value)
-        except ValueError:
-            return False
-        return True
-    return isinstance(value, int | float)
-
-
-def _is_integer(value: Any) -> bool:
-    if isinstance(value, str):
-        return _INTEGER.fullmatch(value) is not None
-    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-
-
-def _is_boolean(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.lower() in _TRUTHS
-    return value in (0, 1) and isinstance(value, int | float)
-
-
-def mismatch(kind: str, value: Any) -> str | None:
-    """Return what is expected where `value` is not of `kind`, else None."""
-    base = kind.removesuffix("?")
-    if value is None:
-        return None if kind.endswith("?") else f"{_article(base)} is expected, not null"
-    match base:
-        case "integer":
-            fits = _is_integer(value)
-        case "number":
-            fits = _is_number(value)
-        case "boolean":
-            fits = _is_boolean(value)
-        case "string":
-            fits = isinstance(value, str)
-        case "object":
-            fits = isinstance(value, dict)
-        case "array":
-            fits = isinstance(value, list)
-        case "array of string":
-            fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        case _:
-            raise AssertionError(kind)
-    return None if fits else f"{_article(base)} is expected"
-
-
-def _article(kind: str) -> str:
-    kind = "array of strings" if kind == "array of string" else kind
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -3,50 +3,68 @@
 from collections.abc import Mapping
 from typing import Final
 
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 _EVERYBODY = "it would change the server for everybody"
 _PATHS = "paths on the worker are not a task's to choose"
 _FORMAT = "an override of it is restored before the images are encoded, or fails when the work is done"
 _STORED = "images are stored in the output bucket, not on the worker's disk"
 _UNLISTED = "it is not among the settings that a task may override"
 
-ALLOWED_SETTINGS: Final = _names(
-    """
-    CLIP_stop_at_last_layers comma_padding_backtrack emphasis enable_batch_seeds sdxl_clip_l_skip
-    sdxl_crop_left sdxl_crop_top sdxl_refiner_high_aesthetic_score sdxl_refiner_low_aesthetic_score
-    sd3_enable_t5 randn_source tiling upcast_attn use_old_emphasis_implementation
-    use_old_karras_scheduler_sigmas use_old_scheduling use_downcasted_alpha_bar auto_backcompat
-    no_dpmpp_sde_batch_determinism
-
-    sd_vae sd_vae_decode_method sd_vae_encode_method sd_vae_overrides_per_model_preferences
-    forge_additional_modules
-
-    always_discard_next_to_last_sigma beta_dist_alpha beta_dist_beta ddim_discretize eta_ancestral eta_ddim
-    eta_noise_seed_delta rho s_churn s_min_uncond s_min_uncond_all s_noise s_tmax s_tmin sd_noise_schedule
-    sgm_noise_multiplier sigma_max sigma_min skip_early_cond uni_pc_lower_order_final uni_pc_order
-    uni_pc_skip_type uni_pc_variant batch_cond_uncond pad_cond_uncond pad_cond_uncond_v0 token_merging_ratio
-    token_merging_ratio_hr token_merging_ratio_img2img
-
-    hires_fix_refiner_pass hires_fix_use_firstpass_conds refiner_switch_by_sample_steps
-    use_old_hires_fix_width_height img2img_background_color img2img_color_correction img2img_extra_noise
-    img2img_fix_steps initial_noise_multiplier inpainting_mask_weight overlay_inpaint return_mask
-    return_mask_composite upscaler_for_img2img
-
-    ESRGAN_tile ESRGAN_tile_overlap DAT_tile DAT_tile_overlap face_restoration face_restoration_model
-    code_former_weight enable_prompt_comments extra_networks_default_multiplier
-    add_model_hash_to_info add_model_name_to_info add_vae_hash_to_info add_vae_name_to_info
-    add_version_to_infotext textual_inversion_add_hashes_to_infotext
-    """
-)
-"""Names that `override_settings` may hold: what shapes this task's images and nothing else.
+SETTING_KINDS: Final[Mapping[str, str]] = {
+    name: kind
+    for kind, names in {
+        "integer": """
+            CLIP_stop_at_last_layers DAT_tile DAT_tile_overlap ESRGAN_tile ESRGAN_tile_overlap
+            comma_padding_backtrack eta_noise_seed_delta sdxl_crop_left sdxl_crop_top uni_pc_order
+        """,
+        "number": """
+            beta_dist_alpha beta_dist_beta code_former_weight eta_ancestral eta_ddim
+            extra_networks_default_multiplier img2img_extra_noise initial_noise_multiplier
+            inpainting_mask_weight rho s_churn s_min_uncond s_noise s_tmax s_tmin
+            sdxl_refiner_high_aesthetic_score sdxl_refiner_low_aesthetic_score sigma_max sigma_min
+            skip_early_cond token_merging_ratio token_merging_ratio_hr token_merging_ratio_img2img
+        """,
+        "boolean": """
+            add_model_hash_to_info add_model_name_to_info add_vae_hash_to_info add_vae_name_to_info
+            add_version_to_infotext always_discard_next_to_last_sigma auto_backcompat batch_cond_uncond
+            enable_batch_seeds enable_prompt_comments face_restoration hires_fix_use_firstpass_conds
+            img2img_color_correction img2img_fix_steps no_dpmpp_sde_batch_determinism overlay_inpaint
+            pad_cond_uncond pad_cond_uncond_v0 refiner_switch_by_sample_steps return_mask
+            return_mask_composite s_min_uncond_all sd3_enable_t5 sd_vae_overrides_per_model_preferences
+            sdxl_clip_l_skip sgm_noise_multiplier textual_inversion_add_hashes_to_infotext tiling
+            uni_pc_lower_order_final upcast_attn use_downcasted_alpha_bar use_old_emphasis_implementation
+            use_old_hires_fix_width_height use_old_karras_scheduler_sigmas use_old_scheduling
+        """,
+        "string": """
+            ddim_discretize emphasis face_restoration_model hires_fix_refiner_pass
+            img2img_background_color randn_source sd_noise_schedule sd_vae sd_vae_decode_method
+            sd_vae_encode_method uni_pc_skip_type uni_pc_variant
+        """,
+        "string?": "upscaler_for_img2img",
+        "array of string": "forge_additional_modules",
+    }.items()
+    for name in names.split()
+}
+"""Settings that `override_settings` may hold, with their kinds: what shapes this task's images only.
 
 SD Web UI restores only options that its settings file names (44-override-restore-leak), so each of these
 stands in `container/webui/settings.json` with Web UI's own default; any other would stay as the task left it.
+It takes whatever value comes, so the kinds are checked here: `"false"` would be true.
 """
+
+ALLOWED_SETTINGS: Final = frozenset(SETTING_KINDS)
+
+SETTING_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "ddim_discretize": ("uniform", "quad"),
+    "emphasis": ("None", "Ignore", "Original", "No norm"),
+    "hires_fix_refiner_pass": ("first pass", "second pass", "both passes"),
+    "randn_source": ("GPU", "CPU", "NV"),
+    "sd_noise_schedule": ("Default", "Zero Terminal SNR"),
+    "sd_vae_decode_method": ("Full", "TAESD"),
+    "sd_vae_encode_method": ("Full", "TAESD"),
+    "uni_pc_skip_type": ("time_uniform", "time_quadratic", "logSNR"),
+    "uni_pc_variant": ("bh1", "bh2", "vary_coeff"),
+}
+"""What these may be. SD Web UI takes anything else for its default, and says nothing."""
 
 REFUSED_SETTINGS: Final[Mapping[str, str]] = {
     "samples_format": _FORMAT,
@@ -94,3 +112,8 @@ def refused_setting(name: str) -> str | None:
         return REFUSED_SETTINGS[name]
     starts = (why for start, why in REFUSED_SETTING_PREFIXES.items() if name.startswith(start))
     return next(starts, _UNLISTED)
+
+
+def slashed(name: str) -> str:
+    r"""Return a model's name with `/` between folders: Windows writes `\`."""
+    return name.replace("\\", "/")

@@ -56,6 +56,9 @@ NAMED_SCRIPTS: Final[Mapping[str, str]] = {
 }
 """Scripts, in lower case, that a task may name only where the runtime's settings list them."""
 
+ALL_OTHERS: Final = "*"
+"""In a runtime's list, whatever may be named without one."""
+
 _PATH_KEYS: Final = ("_dir", "_directory", "_folder", "_path", "batch_images")
 
 
@@ -67,7 +70,7 @@ def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
     name = name.lower()
     if name in REFUSED_SCRIPTS:
         return REFUSED_SCRIPTS[name]
-    if listed is None:
+    if listed is None or (ALL_OTHERS in listed and name not in listed):
         why = NAMED_SCRIPTS.get(name)
         return f"{why}; the runtime's settings do not list it" if why else None
     return (

@@ -41,6 +41,11 @@ class Sniffed:
     height: int | None = None
 
     @property
+    def size(self) -> Size:
+        """Return width and height, 0 where they are not known."""
+        return self.width or 0, self.height or 0
+
+    @property
     def pixels(self) -> int:
         """Return the number of pixels of one frame, 0 where it is not known."""
         return (self.width or 0) * (self.height or 0)

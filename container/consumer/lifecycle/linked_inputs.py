@@ -10,13 +10,13 @@ from container.consumer.inputs.fetch import Fetched
 from container.consumer.inputs.inline import check_inline
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS, Limits
-from runtimes.sdwebui.bounds import upscaled_too_far
 from runtimes.sdwebui.inputs import Image, images
+from runtimes.sdwebui.upscaling import upscaled_too_far
 
 PARALLEL_FETCHES: Final = 4
 """Enough to hide one slow server behind the others; each may hold 32 MiB."""
 
-Pixels = dict[str, int]
+Sizes = dict[str, tuple[int, int]]
 
 
 class Fetcher(Protocol):
@@ -40,25 +40,25 @@ class LinkedInputs:
         """
         content = _copy(content)
         found = list(images(content))
-        pixels = self._check_inline([image for image in found if not image.is_link])
-        pixels |= self._fetch_all([image for image in found if image.is_link])
-        for path, size in pixels.items():
+        sizes = self._check_inline([image for image in found if not image.is_link])
+        sizes |= self._fetch_all([image for image in found if image.is_link])
+        for path, size in sizes.items():
             if upscaled_too_far(content, path, size, self._limits):
                 most = f"{self._limits.upscaled_pixels:,} pixels are allowed behind the upscaler."
                 raise PermanentError(ErrorCode.INPUT_TOO_LARGE, f"{path}: {most}")
         _move_image_links(content.get("alwayson_scripts"))
         return content
 
-    def _check_inline(self, found: list[Image]) -> Pixels:
-        pixels: Pixels = {}
+    def _check_inline(self, found: list[Image]) -> Sizes:
+        sizes: Sizes = {}
         for image in found:
             try:
-                pixels[image.path] = check_inline(image.text, FETCH_LIMITS).pixels
+                sizes[image.path] = check_inline(image.text, FETCH_LIMITS).size
             except InputError as error:
                 raise error.at(image.path) from None
-        return pixels
+        return sizes
 
-    def _fetch_all(self, found: list[Image]) -> Pixels:
+    def _fetch_all(self, found: list[Image]) -> Sizes:
         if len(found) > self._limits.links:
             text = f"A task may name at most {self._limits.links} links."
             raise PermanentError(ErrorCode.INVALID_CONTENT, text)
@@ -68,18 +68,18 @@ class LinkedInputs:
                 got = dict(zip(wanted, pool.map(self._fetch, wanted, wanted.values()), strict=True))
         else:
             got = {link: self._fetch(link, path) for link, path in wanted.items()}
-        pixels: Pixels = {}
+        sizes: Sizes = {}
         for image in found:
-            encoded, pixels[image.path] = got[image.text]
+            encoded, sizes[image.path] = got[image.text]
             image.put(encoded)
-        return pixels
+        return sizes
 
-    def _fetch(self, link: str, path: str) -> tuple[str, int]:
+    def _fetch(self, link: str, path: str) -> tuple[str, tuple[int, int]]:
         try:
             fetched = self._links.fetch(link)
         except InputError as error:
             raise error.at(path) from None
-        return base64.b64encode(fetched.data).decode(), fetched.image.pixels
+        return base64.b64encode(fetched.data).decode(), fetched.image.size
 
 
 def _copy(value: Any) -> Any:

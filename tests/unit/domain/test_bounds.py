@@ -14,7 +14,7 @@ from domain.errors import ErrorCode
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
 from domain.task import TaskType
-from runtimes.sdwebui.bounds import beyond, bounds, upscaled_too_far
+from runtimes.sdwebui.bounds import beyond, bounds
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.inputs import images
@@ -25,12 +25,19 @@ from runtimes.sdwebui.overrides import (
     refused_setting,
 )
 from runtimes.sdwebui.policy import NAMED_SCRIPTS, OWNED_FIELDS, REFUSED_SCRIPTS, ROUTING_KEYS
+from runtimes.sdwebui.upscaling import upscaled_too_far
 
 ROOT = Path(__file__).parents[3]
 STATIC = Runtime("r", model_filename="m.safetensors")
 TEXT, IMAGE, EXTRA = TaskType.TEXT_TO_IMAGE, TaskType.IMAGE_TO_IMAGE, TaskType.EXTRA_SINGLE_IMAGE
 BATCH = TaskType.EXTRA_BATCH_IMAGES
 LINK = "https://example.com/a.png"
+
+
+def settings_file() -> dict[str, Any]:
+    """Return the settings that a task may override, with SD Web UI's own values."""
+    ours = json.loads((ROOT / "container" / "webui" / "settings.json").read_text())
+    return {name: ours[name] for name in ALLOWED_SETTINGS}
 
 
 def paths(
@@ -81,7 +88,8 @@ def test_what_is_beyond_a_limit_is_refused_where_it_stands(content: dict[str, An
 @pytest.mark.parametrize(
     ("content", "tasktype"),
     [
-        ({"batch_size": 8, "n_iter": 8, "width": 2048, "height": 2048, "steps": 1000}, TEXT),
+        ({"batch_size": 8, "n_iter": 8, "width": 1024, "height": 1024, "steps": 149}, TEXT),
+        ({"width": 2048, "height": 2048, "steps": 1000}, TEXT),
         ({"enable_hr": True, "width": 2048, "height": 2048, "hr_scale": 4}, TEXT),
         ({"enable_hr": True, "hr_resize_x": 8192, "hr_resize_y": 8192}, TEXT),
         ({"hr_scale": 1000}, TEXT),
@@ -90,7 +98,7 @@ def test_what_is_beyond_a_limit_is_refused_where_it_stands(content: dict[str, An
         ({"image": LINK, "resize_mode": 1, "upscaling_resize_w": 8192, "upscaling_resize_h": 8192}, EXTRA),
         ({"refiner_checkpoint": "None", "hr_checkpoint_name": "Use same checkpoint"}, TEXT),
         ({"refiner_checkpoint": "m"}, TEXT),
-        ({"override_settings": dict.fromkeys(ALLOWED_SETTINGS, 1)}, TEXT),
+        ({"override_settings": settings_file()}, TEXT),
         ({"alwayson_scripts": {"AnimateDiff": {"args": [{"video_path": "", "model": "mm.ckpt"}]}}}, TEXT),
     ],
 )
@@ -121,13 +129,57 @@ def test_inputs_and_upscaling_are_bounded_at_submit(
     assert paths(content, tasktype) == [path]
 
 
-def test_upscaling_is_bounded_by_what_the_input_is() -> None:
-    """By the consumer, which has seen it: 2 where the task says nothing, and not for a control image."""
-    assert upscaled_too_far({}, "/image", 4096 * 4097, DEFAULT_LIMITS)
-    assert not upscaled_too_far({}, "/image", 4096 * 4096, DEFAULT_LIMITS)
-    assert upscaled_too_far({"upscaling_resize": "8"}, "/imageList/0/data", 1024 * 1025, DEFAULT_LIMITS)
-    assert not upscaled_too_far({"upscaling_resize": 8}, "/init_images/0", 4096 * 4096, DEFAULT_LIMITS)
-    assert not upscaled_too_far({"resize_mode": 1}, "/image", 8192 * 8192, DEFAULT_LIMITS)
+CUSTOM = {"script_name": "Ultimate SD upscale", "script_args": [None] * 14 + [1, 65536, 8, 2]}
+UNIT = {"alwayson_scripts": {"ControlNet": {"args": [{"image": "x", "processor_res": 1024}]}}}
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "size", "too_far"),
+    [
+        ({}, "/image", (4096, 4097), True),
+        ({}, "/image", (4096, 4096), False),
+        ({"upscaling_resize": 8}, "/imageList/0/data", (1024, 1025), True),
+        ({"upscaling_resize": 8}, "/init_images/0", (4096, 4096), False),
+        ({"resize_mode": 1}, "/image", (8192, 8192), False),
+        (
+            {"resize_mode": 1, "upscaling_resize_w": 65536, "upscaling_resize_h": 8},
+            "/image",
+            (512, 512),
+            True,
+        ),
+        ({"resize_mode": 1, "upscaling_resize_w": 65536}, "/image", (512, 512), True),
+        ({"resize_mode": 1, "upscaling_resize_w": 65536}, "/image", (65536, 1024), False),
+        ({"resize_mode": 1, "width": 2048, "height": 2048}, "/init_images/0", (8192, 8), True),
+        ({"resize_mode": 1, "width": 2048, "height": 2048}, "/mask", (8, 8192), True),
+        ({"resize_mode": 0, "width": 2048, "height": 2048}, "/init_images/0", (8192, 8), False),
+        (
+            {"width": 2048, "height": 2048, "override_settings": {"upscaler_for_img2img": "Lanczos"}},
+            "/init_images/0",
+            (8192, 8),
+            True,
+        ),
+        (
+            {"script_name": "SD upscale", "script_args": [None, 64, "None", 4]},
+            "/init_images/0",
+            (2048, 2049),
+            True,
+        ),
+        (
+            {"script_name": "SD upscale", "script_args": [None, 64, "None", 4]},
+            "/init_images/0",
+            (2048, 2048),
+            False,
+        ),
+        (CUSTOM, "/init_images/0", (512, 512), True),
+        (CUSTOM, "/init_images/0", (65536, 8), False),
+        (UNIT, "/alwayson_scripts/ControlNet/args/0/image", (8192, 8), True),
+        (UNIT, "/alwayson_scripts/ControlNet/args/0/image", (4096, 4096), False),
+    ],
+)
+def test_upscaling_is_bounded_by_the_sides_of_the_input(
+    content: dict[str, Any], path: str, size: tuple[int, int], *, too_far: bool
+) -> None:
+    assert upscaled_too_far(content, path, size, DEFAULT_LIMITS) is too_far
 
 
 @pytest.mark.parametrize(
@@ -151,7 +203,7 @@ def test_upscaling_is_bounded_by_what_the_input_is() -> None:
             "/alwayson_scripts/a/args/0/0/video_path",
         ),
         ({"refiner_checkpoint": "other"}, "/refiner_checkpoint"),
-        ({"hr_checkpoint_name": "other"}, "/hr_checkpoint_name"),
+        ({"enable_hr": True, "hr_checkpoint_name": "other"}, "/hr_checkpoint_name"),
     ],
 )
 def test_what_reaches_beyond_the_task_is_refused(content: dict[str, Any], path: str) -> None:
@@ -185,7 +237,7 @@ def test_a_runtime_lists_the_scripts_that_a_task_may_name(
     runtime = Runtime("r", model_filename="m.safetensors", scripts=listed)
     for name in ("controlnet", "prompt matrix", "x/y/z plot", "custom code", "seed"):
         for spelled in (name, name.title()):
-            always_on = {"alwayson_scripts": {spelled: {"args": []}}}
+            always_on = {"alwayson_scripts": {spelled: {"args": [1]}}}
             assert bool(paths({"script_name": spelled}, runtime=runtime)) == (name not in allowed)
             assert bool(paths(always_on, runtime=runtime)) == (name not in allowed)
 
@@ -209,7 +261,7 @@ def test_no_number_breaks_the_check(content: dict[str, Any], tasktype: TaskType)
     """Whatever it is, and however it is spelled."""
     for fault in beyond(tasktype, content, DEFAULT_LIMITS):
         assert fault.path.startswith("/")
-    assert upscaled_too_far(content, "/image", 1, DEFAULT_LIMITS) in (True, False)
+    assert upscaled_too_far(content, "/image", (1, 1), DEFAULT_LIMITS) in (True, False)
     assert all(image.path.startswith("/") for image in images(content))
     ContentCheck(tasktype, STATIC, path="").normalise(content)
 

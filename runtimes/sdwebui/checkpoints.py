@@ -1,0 +1,94 @@
+"""Which checkpoint a task names, held against its runtime."""
+
+from typing import Any, Final
+
+from domain.errors import ErrorCode
+from domain.routing import Runtime
+from domain.task import TaskType
+from runtimes.sdwebui.findings import Findings
+from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, slashed
+
+_SAME_CHECKPOINT: Final = (None, "", "None", "Use same checkpoint")
+_SECOND: Final = ("refiner_checkpoint", "hr_checkpoint_name")
+_ROUTE: Final = "/alwayson_scripts/sd_model_checkpoint"
+
+
+def settle_checkpoint(
+    content: dict[str, Any], tasktype: TaskType | None, runtime: Runtime | None, found: Findings
+) -> None:
+    """Put the checkpoint where the routing reads it, in place, and hold all against the runtime.
+
+    A static runtime serves its own and no other.
+    """
+    named = _take_overridden(content, found)
+    for field in _SECOND:
+        if isinstance(content.get(field), str):
+            content[field] = slashed(content[field])
+    if runtime is None or tasktype is None or not tasktype.generates:
+        return
+    if content.get("alwayson_scripts") is None:
+        content["alwayson_scripts"] = {}
+    scripts: Any = content["alwayson_scripts"]
+    if not isinstance(scripts, dict):
+        return
+    path = _ROUTE
+    if scripts.get(CHECKPOINT_SETTING) is None and named is not None:
+        scripts[CHECKPOINT_SETTING] = named
+        path = f"/override_settings/{CHECKPOINT_SETTING}"
+    name = scripts.get(CHECKPOINT_SETTING)
+    if isinstance(name, str):
+        scripts[CHECKPOINT_SETTING] = slashed(name)
+    if runtime.dynamic_model:
+        if name is None:
+            _by_default(scripts, runtime, path, found)
+    else:
+        _serves_all(content, scripts.get(CHECKPOINT_SETTING), path, runtime, found)
+
+
+def _by_default(scripts: dict[str, Any], runtime: Runtime, path: str, found: Findings) -> None:
+    if runtime.model_filename:
+        scripts[CHECKPOINT_SETTING] = runtime.model_filename
+    else:
+        found.fault(path, f"runtime {runtime.name} needs the name of a checkpoint here")
+
+
+def _serves_all(content: dict[str, Any], name: Any, path: str, runtime: Runtime, found: Findings) -> None:
+    """Refuse every checkpoint but the runtime's own: one in the midst of a task is one more to serve."""
+    _served(path, name, runtime, found)
+    for field in _SECOND:
+        unread = field == "hr_checkpoint_name" and not content.get("enable_hr")
+        if content.get(field) not in _SAME_CHECKPOINT and not unread:
+            _served(f"/{field}", content[field], runtime, found)
+
+
+def _served(path: str, name: Any, runtime: Runtime, found: Findings) -> None:
+    if isinstance(name, str) and not runtime.serves(name):
+        message = f"runtime {runtime.name} serves {runtime.model_filename} and no other"
+        found.fault(path, message, ErrorCode.UNKNOWN_MODEL)
+
+
+def _take_overridden(content: dict[str, Any], found: Findings) -> str | None:
+    """Take `sd_model_checkpoint` out of the overrides: only the routing key chooses the checkpoint.
+
+    A real Web UI answers 200 with the wrong model to an unknown name there (42-override-checkpoint-*).
+    """
+    taken: str | None = None
+    scripts = content.get("alwayson_scripts")
+    holders = [("", content)]
+    if isinstance(scripts, dict):
+        holders.append(("/alwayson_scripts", scripts))
+    for path, holder in holders:
+        settings = holder.get("override_settings")
+        if not isinstance(settings, dict) or CHECKPOINT_SETTING not in settings:
+            continue
+        name = settings[CHECKPOINT_SETTING]
+        holder["override_settings"] = {k: v for k, v in settings.items() if k != CHECKPOINT_SETTING}
+        here = f"{path}/override_settings/{CHECKPOINT_SETTING}"
+        if not isinstance(name, str) or not name:
+            found.fault(here, "a name is expected")
+        elif isinstance(scripts, dict) and scripts.get(CHECKPOINT_SETTING) is not None:
+            found.warn(here, "ignored: alwayson_scripts.sd_model_checkpoint names the checkpoint")
+        else:
+            found.warn(here, "taken as alwayson_scripts.sd_model_checkpoint")
+            taken = name
+    return taken

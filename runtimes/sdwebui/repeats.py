@@ -1,0 +1,80 @@
+"""Scripts that say what the content says already, or nothing: what copies of the page's own request hold."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+Content = dict[str, Any]
+
+_NO_CHECKPOINT: Final = (None, "", "None")
+_OFF: Final = (None, False, 0, "", "false", "False")
+
+
+def repeats(script: str, entry: Any, content: Content) -> bool:
+    """Tell whether an always-on script, by its name in lower case, may be left out without any loss."""
+    arguments = entry.get("args", []) if isinstance(entry, dict) else None
+    if not isinstance(arguments, list):
+        return False
+    says_the_same = _KNOWN.get(script)
+    return says_the_same is not None and (not arguments or says_the_same(arguments, content))
+
+
+def _shows_the_request(_: list[Any], __: Content) -> bool:
+    return True
+
+
+def _says_something(_: list[Any], __: Content) -> bool:
+    return False
+
+
+def _refiner(arguments: list[Any], content: Content) -> bool:
+    enabled, checkpoint, switch_at = _first(arguments, 3)
+    if enabled in _OFF or checkpoint in _NO_CHECKPOINT:
+        return True
+    same: bool = checkpoint == content.get("refiner_checkpoint")
+    return same and bool(switch_at == content.get("refiner_switch_at"))
+
+
+def _sampler(arguments: list[Any], content: Content) -> bool:
+    steps, sampler, scheduler = _first(arguments, 3)
+    return (
+        steps in (None, content.get("steps"))
+        and sampler in (None, content.get("sampler_name"))
+        and scheduler in (None, content.get("scheduler"), *_automatic(content.get("scheduler")))
+    )
+
+
+def _automatic(scheduler: Any) -> tuple[Any, ...]:
+    return ("Automatic", "automatic") if scheduler in (None, "", "Automatic", "automatic") else ()
+
+
+def _seed(arguments: list[Any], content: Content) -> bool:
+    seed, extras, subseed, strength, wide, high = _first(arguments, 6)
+    if seed is not None and seed != content.get("seed", -1):
+        return False
+    if extras in _OFF:
+        return not content.get("subseed_strength") and not _resized(content)
+    return (
+        subseed == content.get("subseed", -1)
+        and (strength or 0) == (content.get("subseed_strength") or 0)
+        and max(wide or 0, 0) == max(content.get("seed_resize_from_w") or 0, 0)
+        and max(high or 0, 0) == max(content.get("seed_resize_from_h") or 0, 0)
+    )
+
+
+def _resized(content: Content) -> bool:
+    return any((content.get(name) or 0) > 0 for name in ("seed_resize_from_w", "seed_resize_from_h"))
+
+
+def _first(arguments: list[Any], count: int) -> list[Any]:
+    return [*arguments, *[None] * count][:count]
+
+
+_KNOWN: Final[dict[str, Callable[[list[Any], Content], bool]]] = {
+    "api payload": _shows_the_request,
+    "extra options": _says_something,
+    "refiner": _refiner,
+    "sampler": _sampler,
+    "seed": _seed,
+}
+REPEATING_SCRIPTS: Final = frozenset(_KNOWN)
+"""Scripts, in lower case, that are left out with a warning where they add nothing."""

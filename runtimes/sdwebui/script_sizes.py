@@ -1,0 +1,121 @@
+"""What the arguments of known scripts ask for: more images, more passes, other sizes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from domain.body import pointer
+from domain.errors import Fault
+from domain.limits import Limits
+from runtimes.sdwebui.numbers import Numbers, number
+
+MAX_SCALE: Final = 16
+"""As an extra task may ask for."""
+
+MAX_DETECTOR_SIDE: Final = 2048
+"""ControlNet's own slider ends there."""
+
+DETECTOR_SIDE_BY_DEFAULT: Final = 512
+
+_SD_UPSCALE_SCALE: Final = 3
+_ULTIMATE_TARGET: Final = 14
+_ULTIMATE_WIDTH, _ULTIMATE_HEIGHT, _ULTIMATE_SCALE = 15, 16, 17
+_CUSTOM_SIZE, _CUSTOM_SCALE = 1, 2
+_DETAILER_STEPS, _DETAILER_SIDE = 28, 512
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Say how far a script enlarges the first image: by `scale`, or to a size."""
+
+    path: str
+    scale: float | None = None
+    width: float = 0
+    height: float = 0
+
+
+def units(content: dict[str, Any], script: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each object among the arguments of an always-on script, with its JSON pointer."""
+    scripts = content.get("alwayson_scripts")
+    for name, entry in scripts.items() if isinstance(scripts, dict) else ():
+        arguments = entry.get("args") if isinstance(entry, dict) and name.lower() == script else None
+        for index, unit in enumerate(arguments if isinstance(arguments, list) else ()):
+            if isinstance(unit, dict):
+                yield f"/alwayson_scripts/{pointer(name)}/args/{index}", unit
+
+
+def upscaled_by_script(content: dict[str, Any]) -> Target | None:
+    """Return how far the script of an image-to-image task enlarges its image."""
+    script = str(content.get("script_name") or "").lower()
+    if script == "sd upscale":
+        return Target(f"/script_args/{_SD_UPSCALE_SCALE}", scale=_argument(content, _SD_UPSCALE_SCALE))
+    if script == "ultimate sd upscale":
+        target = _argument(content, _ULTIMATE_TARGET)
+        if target == _CUSTOM_SCALE:
+            return Target(f"/script_args/{_ULTIMATE_SCALE}", scale=_argument(content, _ULTIMATE_SCALE))
+        if target == _CUSTOM_SIZE:
+            width = _argument(content, _ULTIMATE_WIDTH) or 0
+            height = _argument(content, _ULTIMATE_HEIGHT) or 0
+            return Target(f"/script_args/{_ULTIMATE_WIDTH}", width=width, height=height)
+    return None
+
+
+def times_by_script(content: dict[str, Any]) -> float:
+    """Return how often a script makes what the rest of the task asks for."""
+    script = str(content.get("script_name") or "").lower()
+    if script == "prompt matrix":
+        return float(1 << min(str(content.get("prompt")).count("|"), 64))
+    if script == "loopback":
+        return max(1.0, _argument(content, 0) or 1)
+    return 1
+
+
+def sampled_by_scripts(content: dict[str, Any], *, steps: float, width: float, height: float) -> float:
+    """Return steps × pixels that scripts sample beside each image."""
+    sampled = 0.0
+    for _, unit in units(content, "adetailer"):
+        own = Numbers(unit)
+        asked = own("ad_steps") if unit.get("ad_use_steps") else None
+        sized = unit.get("ad_use_inpaint_width_height")
+        pixels = (
+            (own("ad_inpaint_width") or _DETAILER_SIDE) * (own("ad_inpaint_height") or _DETAILER_SIDE)
+            if sized
+            else width * height
+        )
+        sampled += (asked or (_DETAILER_STEPS if unit.get("ad_use_steps") else steps)) * pixels
+    target = upscaled_by_script(content)
+    if target is not None and target.scale is None:
+        sampled += steps * target.width * target.height
+    elif target is not None:
+        sampled += steps * width * height * (target.scale or 1) * (target.scale or 1)
+    return sampled
+
+
+def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
+    """Yield what scripts may not ask for, by JSON pointer; the consumer holds it against the image too."""
+    target = upscaled_by_script(content)
+    if target is not None and target.scale is not None and not 0 < target.scale <= MAX_SCALE:
+        yield Fault(target.path, f"must be more than 0 and at most {MAX_SCALE}")
+    if target is not None and target.width * target.height > limits.upscaled_pixels:
+        yield Fault(target.path, f"width × height must be at most {limits.upscaled_pixels} pixels")
+    if times_by_script(content) * Numbers(content).images > limits.images:
+        path = "/script_args/0" if str(content.get("script_name")).lower() == "loopback" else "/prompt"
+        yield Fault(path, f"the script must make at most {limits.images} images")
+    for path, unit in units(content, "controlnet"):
+        side = number(unit.get("processor_res"))
+        if side is not None and side > MAX_DETECTOR_SIDE:
+            yield Fault(f"{path}/processor_res", f"must be at most {MAX_DETECTOR_SIDE}")
+    for path, unit in units(content, "adetailer"):
+        own = Numbers(unit)
+        if (own("ad_inpaint_width") or 1) * (own("ad_inpaint_height") or 1) > limits.pixels:
+            yield Fault(f"{path}/ad_inpaint_width", f"width × height must be at most {limits.pixels} pixels")
+        if (own("ad_steps") or 1) > limits.steps:
+            yield Fault(f"{path}/ad_steps", f"must be at most {limits.steps}")
+
+
+def _argument(content: dict[str, Any], index: int) -> float | None:
+    """Return a positional argument that is a number, as text too."""
+    arguments = content.get("script_args")
+    if not isinstance(arguments, list) or index >= len(arguments):
+        return None
+    return number(arguments[index])

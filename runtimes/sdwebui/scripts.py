@@ -1,0 +1,128 @@
+"""The scripts of a task: which it may name, what their arguments may say, and which say nothing."""
+
+from typing import Any, Final
+
+from domain.body import pointer
+from domain.routing import Runtime
+from domain.task import TaskType
+from runtimes.sdwebui.findings import Findings
+from runtimes.sdwebui.policy import (
+    PATH_REFUSED,
+    ROUTING_KEYS,
+    SUBMIT_ONLY_KEYS,
+    names_a_path,
+    refused_script,
+)
+from runtimes.sdwebui.repeats import repeats
+from runtimes.sdwebui.units import read_units
+
+_NO_SCRIPTS: Final = "an extra task runs no scripts; name it in a task of type image-to-image"
+_NO_SETTINGS: Final = "ignored: an extra task takes no settings"
+
+
+def settle_scripts(
+    content: dict[str, Any], tasktype: TaskType | None, runtime: Runtime | None, found: Findings
+) -> None:
+    """Check what a content says of scripts, and replace it by a typed copy."""
+    name = content.get("script_name")
+    if isinstance(name, str) and name:
+        _allowed("/script_name", name, runtime, found)
+    scripts = content.get("alwayson_scripts")
+    if isinstance(scripts, dict):
+        _image_link(content, scripts, tasktype, found)
+        content["alwayson_scripts"] = _Scripts(content, runtime, found).settle(scripts)
+    if tasktype is not None and not tasktype.generates:
+        _extra(content, found)
+
+
+def _extra(content: dict[str, Any], found: Findings) -> None:
+    """Refuse scripts in an extra task: SD Web UI would leave them out in silence."""
+    if content.get("script_name"):
+        found.fault("/script_name", _NO_SCRIPTS)
+    scripts = content.get("alwayson_scripts")
+    for name, entry in scripts.items() if isinstance(scripts, dict) else ():
+        path = f"/alwayson_scripts/{pointer(name)}"
+        if name not in ROUTING_KEYS:
+            found.fault(path, _NO_SCRIPTS)
+        elif name in ("sd_vae", "override_settings") and entry:
+            found.warn(path, _NO_SETTINGS)
+
+
+def _image_link(
+    content: dict[str, Any], scripts: dict[str, Any], tasktype: TaskType | None, found: Findings
+) -> None:
+    """Put `image_link` where SD Web UI reads it, as AWS's Guidance does for both versions of the API."""
+    link = scripts.get("image_link")
+    if not isinstance(link, str) or not link:
+        return
+    path = "/alwayson_scripts/image_link"
+    if tasktype is TaskType.IMAGE_TO_IMAGE and not content.get("init_images"):
+        content["init_images"] = [link]
+        found.warn(path, "taken as init_images")
+    elif tasktype is TaskType.EXTRA_SINGLE_IMAGE and not content.get("image"):
+        content["image"] = link
+        found.warn(path, "taken as image")
+    else:
+        found.warn(path, "ignored: the content brings its own images, or takes none")
+
+
+class _Scripts:
+    def __init__(self, content: dict[str, Any], runtime: Runtime | None, found: Findings) -> None:
+        self._content = content
+        self._runtime = runtime
+        self._found = found
+
+    def settle(self, scripts: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        named: dict[str, str] = {}
+        for name, entry in scripts.items():
+            path = f"/alwayson_scripts/{pointer(name)}"
+            if name in SUBMIT_ONLY_KEYS:
+                if name != "image_link" or not isinstance(entry, str):
+                    self._found.warn(path, "ignored: it routes a v1alpha1 task and names no script")
+            elif name in ROUTING_KEYS:
+                self._routing_key(path, name, entry)
+                result[name] = entry
+            elif repeats(name.lower(), entry, self._content):
+                self._found.warn(path, "left out: it says nothing that the content does not say")
+            else:
+                result[name] = self._script(path, name, entry)
+                if (other := named.setdefault(name.lower(), name)) != name:
+                    self._found.fault(path, f"it stands there as {other} too; one of them would be lost")
+        return result
+
+    def _routing_key(self, path: str, name: str, value: Any) -> None:
+        expected = dict if name == "override_settings" else str
+        if not isinstance(value, expected) or (name == "sd_model_checkpoint" and not value):
+            self._found.fault(path, "an object is expected" if expected is dict else "a name is expected")
+
+    def _script(self, path: str, name: str, entry: Any) -> Any:
+        _allowed(path, name, self._runtime, self._found)
+        self._no_paths(path, entry)
+        if not isinstance(entry, dict):
+            self._found.fault(path, "an object is expected")
+            return entry
+        arguments = entry.get("args", [])
+        if not isinstance(arguments, list):
+            self._found.fault(f"{path}/args", "an array is expected")
+            return entry
+        typed, faults = read_units(name.lower(), arguments, f"{path}/args")
+        for fault in faults:
+            self._found.fault(fault.path, fault.message)
+        return entry if typed is arguments else {**entry, "args": typed}
+
+    def _no_paths(self, path: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                here = f"{path}/{pointer(key)}"
+                if names_a_path(key, item):
+                    self._found.fault(here, PATH_REFUSED)
+                self._no_paths(here, item)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self._no_paths(f"{path}/{index}", item)
+
+
+def _allowed(path: str, name: str, runtime: Runtime | None, found: Findings) -> None:
+    if why := refused_script(name, runtime.scripts if runtime else None):
+        found.fault(path, f"not allowed: {why}")

@@ -1,0 +1,73 @@
+"""The settings that a task overrides, checked and turned into typed values."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from domain.body import pointer
+from runtimes.sdwebui.findings import Findings
+from runtimes.sdwebui.overrides import (
+    SETTING_CHOICES,
+    SETTING_KINDS,
+    refused_setting,
+    slashed,
+)
+from runtimes.sdwebui.scalars import Mismatch, read
+from runtimes.sdwebui.script_sizes import units
+
+NO_DETECTED_MAPS: Final = "control_net_no_detectmap"
+"""ControlNet's own setting. SD Web UI would keep it for the tasks after, so each unit is told instead."""
+
+
+def settle_settings(content: dict[str, Any], found: Findings) -> None:
+    """Check `override_settings` in both of its places, and type its values in place."""
+    for path, holder in _holders(content):
+        settings = holder.get("override_settings")
+        if not isinstance(settings, dict):
+            continue
+        settings = holder["override_settings"] = dict(settings)
+        if NO_DETECTED_MAPS in settings:
+            _tell_units(settings.pop(NO_DETECTED_MAPS), content, f"{path}/{NO_DETECTED_MAPS}", found)
+        for name, value in settings.items():
+            _settle(settings, name, value, f"{path}/{pointer(name)}", found)
+
+
+def _holders(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "/override_settings", content
+    scripts = content.get("alwayson_scripts")
+    if isinstance(scripts, dict):
+        yield "/alwayson_scripts/override_settings", scripts
+
+
+def _settle(settings: dict[str, Any], name: str, value: Any, path: str, found: Findings) -> None:
+    if why := refused_setting(name):
+        found.fault(path, f"not allowed: {why}")
+        return
+    if name not in SETTING_KINDS:
+        return
+    try:
+        value = settings[name] = read(SETTING_KINDS[name], value)
+        if name == "sd_vae":
+            settings[name] = slashed(value)
+    except Mismatch as expected:
+        found.fault(path, str(expected))
+        return
+    choices = SETTING_CHOICES.get(name)
+    if choices is not None and value not in choices:
+        same = [choice for choice in choices if choice.lower() == str(value).lower()]
+        if same:
+            settings[name] = same[0]
+            found.warn(path, f"taken as {same[0]}")
+        else:
+            found.fault(path, f"one of {', '.join(choices)} is expected")
+
+
+def _tell_units(value: Any, content: dict[str, Any], path: str, found: Findings) -> None:
+    try:
+        off = read("boolean", value)
+    except Mismatch as expected:
+        found.fault(path, str(expected))
+        return
+    if off:
+        for _, unit in units(content, "controlnet"):
+            unit["save_detected_map"] = False
+    found.warn(path, f"taken as save_detected_map: {'false' if off else 'true'} of each ControlNet unit")

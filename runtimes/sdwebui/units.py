@@ -1,0 +1,78 @@
+"""Arguments of ControlNet and ADetailer as typed values: Forge's ControlNet takes `"false"` for true."""
+
+from typing import Any, Final
+
+from domain.errors import Fault
+from runtimes.sdwebui.scalars import Mismatch, read, read_all
+
+
+def _kinds(text: dict[str, str]) -> dict[str, str]:
+    return {name: kind for kind, names in text.items() for name in names.split()}
+
+
+_CONTROLNET: Final = _kinds(
+    {
+        "boolean": (
+            "enabled pixel_perfect low_vram lowvram guessmode guess_mode loopback save_detected_map "
+            "use_preview_as_input inpaint_crop_input_image"
+        ),
+        "integer": "processor_res",
+        "number": "weight guidance guidance_start guidance_end threshold_a threshold_b",
+    }
+)
+
+_ADETAILER: Final = _kinds(
+    {
+        "boolean": (
+            "ad_tab_enable ad_use_inpaint_width_height ad_use_steps ad_use_cfg_scale ad_use_checkpoint "
+            "ad_use_vae ad_use_sampler ad_use_noise_multiplier ad_use_clip_skip ad_restore_face "
+            "ad_inpaint_only_masked"
+        ),
+        "integer": (
+            "ad_mask_k ad_mask_k_largest ad_dilate_erode ad_x_offset ad_y_offset ad_mask_blur "
+            "ad_inpaint_only_masked_padding ad_inpaint_width ad_inpaint_height ad_steps ad_clip_skip"
+        ),
+        "number": (
+            "ad_confidence ad_mask_min_ratio ad_mask_max_ratio ad_denoising_strength ad_cfg_scale "
+            "ad_noise_multiplier ad_controlnet_weight ad_controlnet_guidance_start "
+            "ad_controlnet_guidance_end"
+        ),
+    }
+)
+_ADETAILER_SWITCHES: Final = 2
+"""ADetailer's first two arguments may be booleans: on, and not the image-to-image pass."""
+
+
+def read_units(script: str, arguments: list[Any], path: str) -> tuple[list[Any], list[Fault]]:
+    """Return a copy of an always-on script's arguments with typed values, and what could not be read.
+
+    Units of ControlNet that are switched off are left out: they say nothing, whatever else is in them.
+    """
+    if script == "controlnet":
+        return _read(arguments, _CONTROLNET, path, keeps=lambda unit: unit.get("enabled") is not False)
+    if script == "adetailer":
+        arguments, faults = _read(arguments, _ADETAILER, path, keeps=lambda _: True)
+        for index, value in enumerate(arguments[:_ADETAILER_SWITCHES]):
+            if isinstance(value, str):
+                try:
+                    arguments[index] = read("boolean", value)
+                except Mismatch as expected:
+                    faults.append(Fault(f"{path}/{index}", str(expected)))
+        return arguments, faults
+    return arguments, []
+
+
+def _read(
+    arguments: list[Any], kinds: dict[str, str], path: str, *, keeps: Any
+) -> tuple[list[Any], list[Fault]]:
+    found: list[Any] = []
+    faults: list[Fault] = []
+    for index, argument in enumerate(arguments):
+        if not isinstance(argument, dict):
+            found.append(argument)
+            continue
+        unit = {name: value for name, value in argument.items() if value is not None or name not in kinds}
+        faults += read_all(unit, kinds, f"{path}/{index}")
+        if keeps(unit):
+            found.append(unit)
+    return found, faults

@@ -1,0 +1,87 @@
+"""How large SD Web UI makes an image on the way, told from its sides; only who has the image knows."""
+
+from typing import Any, Final
+
+from domain.limits import Limits
+from runtimes.sdwebui.numbers import RESIZE_BY_DEFAULT, Numbers, number
+from runtimes.sdwebui.script_sizes import DETECTOR_SIDE_BY_DEFAULT, units, upscaled_by_script
+
+_TO_SIZE: Final = 1
+"""`resize_mode` of extra tasks that goes to a size, and of image-to-image that fills it and cuts the rest."""
+
+
+def upscaled_too_far(content: dict[str, Any], path: str, size: tuple[int, int], limits: Limits) -> bool:
+    """Tell whether the image at `path`, of `size`, would be made too large, be it cut down again later.
+
+    `content` is normalised.
+    """
+    width, height = size
+    if min(width, height) < 1:
+        return False
+    scale = _scale(content, path, width, height)
+    return width * height * scale * scale > limits.upscaled_pixels
+
+
+def _scale(content: dict[str, Any], path: str, width: int, height: int) -> float:
+    top = path.split("/")[1]
+    if top in ("image", "imageList"):
+        return _of_extra(content, width, height)
+    if top in ("init_images", "mask"):
+        return max(_of_resize(content, width, height), _of_script(content, width, height))
+    if top == "alwayson_scripts":
+        return _of_unit(content, path, width, height)
+    return 1
+
+
+def _of_extra(content: dict[str, Any], width: int, height: int) -> float:
+    """Return the scale of an extra task: both sides alike, until the smaller fits, whether cut or not."""
+    number_of = Numbers(content)
+    if number_of("resize_mode") == _TO_SIZE:
+        return max(
+            (number_of("upscaling_resize_w") or 0) / width, (number_of("upscaling_resize_h") or 0) / height
+        )
+    scale = number_of("upscaling_resize")
+    return RESIZE_BY_DEFAULT if scale is None else scale
+
+
+def _of_resize(content: dict[str, Any], width: int, height: int) -> float:
+    """Return the scale to an image-to-image task's own size, where the smaller side decides."""
+    number_of = Numbers(content)
+    if number_of("resize_mode") != _TO_SIZE and not _upscales_input(content):
+        return 1
+    target = number_of.size
+    return max(target[0] / width, target[1] / height)
+
+
+def _upscales_input(content: dict[str, Any]) -> bool:
+    scripts = content.get("alwayson_scripts")
+    holders = (content, scripts if isinstance(scripts, dict) else {})
+    settings = (holder.get("override_settings") for holder in holders)
+    return any(
+        isinstance(one, dict) and one.get("upscaler_for_img2img") not in (None, "", "None")
+        for one in settings
+    )
+
+
+def _of_script(content: dict[str, Any], width: int, height: int) -> float:
+    target = upscaled_by_script(content)
+    if target is None:
+        return 1
+    if target.scale is not None:
+        return target.scale
+    # Ultimate SD upscale scales by the longer sides, and brings the result to the asked size afterwards.
+    return max(target.width, target.height) / max(width, height)
+
+
+def _of_unit(content: dict[str, Any], path: str, width: int, height: int) -> float:
+    """Return the scale of a ControlNet unit's image: to the preprocessor's side, then over the picture."""
+    for unit_path, unit in units(content, "controlnet"):
+        if not path.startswith(f"{unit_path}/"):
+            continue
+        side = number(unit.get("processor_res")) or 0
+        number_of = Numbers(content)
+        wide, high = number_of.size
+        hires = max(1.0, number_of.hires_scale)
+        detector = (side if side > 0 else DETECTOR_SIDE_BY_DEFAULT) / min(width, height)
+        return max(detector, wide * hires / width, high * hires / height)
+    return 1

@@ -1,0 +1,405 @@
+"""Requests as callers of SD Web UI really send them: taken as they are meant, or refused with reasons."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from domain.envelope import Submission
+from domain.errors import InvalidTask
+from domain.limits import Limits
+from domain.routing import Runtime, Runtimes
+from domain.task import TaskType
+from functions.api import v1alpha1, v1alpha2
+from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
+from runtimes.sdwebui.unknown import FOREIGN_FIELDS, MAX_WARNINGS
+from runtimes.sdwebui.work import work
+
+MODEL = "v1-5-pruned-emaonly.safetensors"
+RUNTIMES = Runtimes([Runtime("static", model_filename=MODEL), Runtime("dynamic", dynamic_model=True)])
+LINK = "https://example.com/cat.png"
+TEXT, IMAGE = TaskType.TEXT_TO_IMAGE, TaskType.IMAGE_TO_IMAGE
+EXTRA, BATCH = TaskType.EXTRA_SINGLE_IMAGE, TaskType.EXTRA_BATCH_IMAGES
+
+
+def submitted(
+    content: dict[str, Any],
+    tasktype: TaskType = TEXT,
+    *,
+    runtime: str = "static",
+    limits: Limits | None = None,
+) -> Submission:
+    metadata = {"id": "case", "runtime": runtime, "tasktype": tasktype.value, "prefix": "output"}
+    body = {"task": {"metadata": metadata, "content": copy.deepcopy(content)}}
+    return v1alpha2.decode(body, RUNTIMES, limits or Limits())
+
+
+def warnings(submission: Submission) -> dict[str, str]:
+    return {fault.path.removeprefix("/task/content"): fault.message for fault in submission.warnings}
+
+
+def refused(content: dict[str, Any], tasktype: TaskType = TEXT, **more: Any) -> dict[str, str]:
+    with pytest.raises(InvalidTask) as error:
+        submitted(content, tasktype, **more)
+    return {fault.path.removeprefix("/task/content"): fault.message for fault in error.value.faults}
+
+
+EXPORTED: dict[str, Any] = {
+    "prompt": "a lighthouse at dusk",
+    "steps": 12,
+    "sampler_name": "DPM++ 2M",
+    "scheduler": "Karras",
+    "seed": 3402,
+    "s_tmax": None,
+    "script_args": [],
+    "script_name": None,
+    "alwayson_scripts": {
+        "API payload": {"args": []},
+        "Comments": {"args": []},
+        "ControlNet": {
+            "args": [{"enabled": False, "module": "None", "model": "None", "batch_image_dir": ""}]
+        },
+        "Extra options": {"args": []},
+        "Refiner": {"args": [False, "", 0.8]},
+        "Sampler": {"args": [12, "DPM++ 2M", "Karras"]},
+        "Seed": {"args": [3402, False, -1, 0, 0, 0]},
+    },
+}
+
+
+def test_a_copy_of_the_pages_own_request_is_taken() -> None:
+    accepted = submitted(EXPORTED)
+
+    scripts = accepted.task.content["alwayson_scripts"]
+    assert scripts == {"Comments": {"args": []}, "ControlNet": {"args": []}}
+    assert warnings(accepted).keys() == {
+        f"/alwayson_scripts/{name}" for name in ("API payload", "Extra options", "Refiner", "Sampler", "Seed")
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        ("Refiner", [True, "other.safetensors", 0.8]),
+        ("Sampler", [20, "DPM++ 2M", "Karras"]),
+        ("Sampler", [12, "Euler", "Karras"]),
+        ("Sampler", [12, "DPM++ 2M", "Exponential"]),
+        ("Seed", [1, False, -1, 0, 0, 0]),
+        ("Seed", [3402, True, 7, 0.5, 0, 0]),
+        ("Seed", [3402, True, -1, 0, 512, 0]),
+        ("Extra options", ["sd_vae", "x"]),
+        ("Custom code", []),
+    ],
+)
+def test_a_script_that_says_something_else_than_the_content_is_refused(
+    script: str, arguments: list[Any]
+) -> None:
+    scripts = {**EXPORTED["alwayson_scripts"], script: {"args": arguments}}
+
+    assert refused({**EXPORTED, "alwayson_scripts": scripts}).keys() == {f"/alwayson_scripts/{script}"}
+
+
+def test_every_placeholder_of_the_api_page_is_named_at_once() -> None:
+    content = dict.fromkeys(
+        ("sampler_name", "scheduler", "refiner_checkpoint", "firstpass_image", "mask", "latent_mask"),
+        "string",
+    ) | {"script_name": "string", "styles": ["string"], "init_images": ["string"], "prompt": "string"}
+
+    found = refused(content, IMAGE)
+
+    assert found.keys() == {
+        *(f"/{name}" for name in content if name not in ("prompt", "styles", "init_images")),
+        "/styles/0",
+        "/init_images/0",
+    }
+    assert all("placeholder" in found[path] for path in found if path != "/refiner_checkpoint")
+
+
+def test_what_hires_fix_reads_is_not_looked_at_without_it() -> None:
+    content = {"enable_hr": "false", "hr_upscaler": "string", "hr_scale": 2, "restore_faces": "False"}
+
+    accepted = submitted(content).task.content
+
+    assert accepted["enable_hr"] is False
+    assert accepted["restore_faces"] is False
+    assert "/hr_upscaler" in refused({**content, "enable_hr": "true"})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("hires_fix", "enable_hr"),
+        ("clip_skip", "override_settings.CLIP_stop_at_last_layers"),
+        ("guidance_scale", "cfg_scale"),
+        ("num_inference_steps", "steps"),
+        ("sampler-name", "sampler_name"),
+        ("negativePrompt", "negative_prompt"),
+        ("stepss", "steps"),
+        ("CFG_scale", "cfg_scale"),
+        ("controlnet_units", "alwayson_scripts.controlnet.args"),
+    ],
+)
+def test_a_field_that_sd_web_ui_ignores_is_told_with_what_may_be_meant(name: str, meant: str) -> None:
+    told = warnings(submitted({"prompt": "x", name: 1}))
+
+    assert told.keys() == {f"/{name}"}
+    assert told[f"/{name}"].endswith(f"did you mean {meant}?")
+
+
+def test_a_field_of_another_task_type_is_told_as_such() -> None:
+    assert "image-to-image" in warnings(submitted({"init_images": [LINK]}))["/init_images"]
+    assert "text-to-image" in warnings(submitted({"image": LINK, "enable_hr": True}, EXTRA))["/enable_hr"]
+
+
+def test_warnings_of_unknown_fields_are_bounded() -> None:
+    told = submitted({"x" * 5000 + str(index): 1 for index in range(1000)}).warnings
+
+    assert len(told) == MAX_WARNINGS + 1
+    assert all(len(fault.path) < 200 for fault in told)
+
+
+def test_no_foreign_name_is_a_field() -> None:
+    from runtimes.sdwebui.fields import FIELDS  # noqa: PLC0415 - this test's alone
+
+    assert not FOREIGN_FIELDS.keys() & FIELDS[TEXT].keys()
+
+
+@pytest.mark.parametrize("value", [True, "true", 1])
+def test_maps_are_switched_off_in_each_unit_and_not_for_everybody(value: Any) -> None:
+    units = [
+        {"module": "canny", "image": LINK},
+        {"module": "depth", "image": LINK, "save_detected_map": True},
+    ]
+    accepted = submitted(
+        {
+            "override_settings": {"control_net_no_detectmap": value},
+            "alwayson_scripts": {"ControlNet": {"args": units}},
+        }
+    )
+
+    content = accepted.task.content
+    assert [unit["save_detected_map"] for unit in content["alwayson_scripts"]["ControlNet"]["args"]] == [
+        False
+    ] * 2
+    assert content["override_settings"] == {}
+    assert warnings(accepted).keys() == {"/override_settings/control_net_no_detectmap"}
+
+
+@pytest.mark.parametrize("tasktype", [EXTRA, BATCH])
+def test_scripts_in_an_extra_task_are_refused_not_left_out(tasktype: TaskType) -> None:
+    content: dict[str, Any] = {"image": LINK, "imageList": [{"data": LINK, "name": "a"}]}
+    content |= {"script_name": "reactor", "alwayson_scripts": {"reactor": {"args": [LINK, True]}}}
+
+    assert refused(content, tasktype).keys() == {"/script_name", "/alwayson_scripts/reactor"}
+
+
+def test_settings_in_an_extra_task_are_told() -> None:
+    content = {"image": LINK, "alwayson_scripts": {"sd_vae": "x", "sd_model_checkpoint": MODEL}}
+
+    assert warnings(submitted(content, EXTRA)).keys() == {"/alwayson_scripts/sd_vae"}
+
+
+def test_a_plot_is_told_why_it_needs_the_operator() -> None:
+    found = refused({"script_name": "X/Y/Z plot", "script_args": [6, "4,7,10"]})
+
+    assert "do not list it" in found["/script_name"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "name", "allowed"),
+    [
+        ({"*", "x/y/z plot"}, "X/Y/Z plot", True),
+        ({"*", "x/y/z plot"}, "controlnet", True),
+        ({"*"}, "X/Y/Z plot", False),
+        ({"*"}, "custom code", False),
+        ({"x/y/z plot"}, "controlnet", False),
+    ],
+)
+def test_a_star_stands_for_the_scripts_that_are_allowed_without_a_list(
+    listed: set[str], name: str, *, allowed: bool
+) -> None:
+    runtime = Runtime("r", model_filename=MODEL, scripts=frozenset(listed))
+    check = ContentCheck(TEXT, runtime, path="")
+    check.normalise({"script_name": name})
+
+    assert (not check.faults) is allowed
+
+
+def test_a_checkpoint_in_a_folder_is_named_as_windows_names_it() -> None:
+    settings = {"sd_model_checkpoint": "sdxl\\Realities_4.safetensors [f61328e842]", "sd_vae": "a\\b.pt"}
+    accepted = submitted(
+        {"override_settings": settings, "refiner_checkpoint": "sdxl\\refiner"}, runtime="dynamic"
+    )
+
+    assert accepted.task.checkpoint == "sdxl/Realities_4.safetensors [f61328e842]"
+    assert accepted.task.content["refiner_checkpoint"] == "sdxl/refiner"
+    assert accepted.task.content["override_settings"] == {"sd_vae": "a/b.pt"}
+
+
+def test_how_images_are_sent_back_is_ours_and_told() -> None:
+    content = {"send_images": False, "save_images": True, "do_not_save_grid": False}
+    accepted = submitted(content)
+
+    assert warnings(accepted).keys() == {"/send_images", "/save_images", "/do_not_save_grid"}
+    assert not accepted.task.content.keys() & content.keys()
+
+
+@pytest.mark.parametrize(
+    ("tasktype", "field", "expected"), [(IMAGE, "init_images", [LINK]), (EXTRA, "image", LINK)]
+)
+def test_the_second_version_takes_image_link_as_the_first_does(
+    tasktype: TaskType, field: str, expected: Any
+) -> None:
+    scripts = {"image_link": LINK, "sd_model_checkpoint": MODEL}
+    accepted = (
+        submitted({"prompt": "x", "alwayson_scripts": scripts}, tasktype)
+        if field != "image"
+        else submitted({"alwayson_scripts": scripts}, tasktype)
+    )
+    first = v1alpha1.decode(
+        {"alwayson_scripts": {**scripts, "task": tasktype.value, "id_task": "case"}}, RUNTIMES
+    )
+
+    assert accepted.task.content[field] == first.task.content[field] == expected
+    assert warnings(accepted) == {"/alwayson_scripts/image_link": f"taken as {field}"}
+    assert "image_link" not in json.dumps(accepted.task.content)
+
+
+def test_image_link_beside_other_images_is_told_as_ignored() -> None:
+    content = {"init_images": [LINK + "?2"], "alwayson_scripts": {"image_link": LINK}}
+    accepted = submitted(content, IMAGE)
+
+    assert accepted.task.content["init_images"] == [LINK + "?2"]
+    assert "ignored" in warnings(accepted)["/alwayson_scripts/image_link"]
+
+
+def test_a_size_that_will_be_another_is_told() -> None:
+    told = warnings(submitted({"width": 65, "height": 64, "hr_resize_x": 130}))
+
+    assert told.keys() == {"/width", "/hr_resize_x"}
+    assert "64" in told["/width"]
+
+
+def test_the_networks_of_prompts_are_left_out_where_they_are_switched_off() -> None:
+    content = {
+        "disable_extra_networks": "true",
+        "prompt": "a <lora:style:0.8> cat <hypernet:x>",
+        "hr_prompt": "<lyco:y:1:lbw=1>dog",
+        "script_args": ["<lora:z:1>b", 3],
+    }
+    accepted = submitted(content)
+
+    found = accepted.task.content
+    assert (found["prompt"], found["hr_prompt"], found["script_args"]) == ("a  cat ", "dog", ["b", 3])
+    assert warnings(accepted).keys() == {"/prompt", "/hr_prompt", "/script_args"}
+    assert (
+        submitted({**content, "disable_extra_networks": "false"}).task.content["prompt"] == content["prompt"]
+    )
+
+
+def test_a_script_that_is_named_twice_is_refused() -> None:
+    scripts = {"ControlNet": {"args": []}, "controlnet": {"args": []}}
+
+    assert refused({"alwayson_scripts": scripts}).keys() == {"/alwayson_scripts/controlnet"}
+
+
+@pytest.mark.parametrize("path", ["/prompt", "/hr_negative_prompt", "/script_args/0", "ad_prompt"])
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x" * 10_001, "10000 characters"),
+        ("[" * (MAX_DEPTH + 1), "deep"),
+        ("(a:1.1)" * (MAX_MARKS // 3 + 1), "at most"),
+        ("<lora:a:1>" * (MAX_NETWORKS + 1), "networks"),
+    ],
+)
+def test_prompts_are_bounded_wherever_they_stand(path: str, text: str, why: str) -> None:
+    content: dict[str, Any] = {path.split("/")[1]: text} if path.startswith("/") else {}
+    if path == "/script_args/0":
+        content = {"script_args": [text]}
+    elif not content:
+        content = {"alwayson_scripts": {"ADetailer": {"args": [{"ad_prompt": text}]}}}
+        path = "/alwayson_scripts/ADetailer/args/0/ad_prompt"
+
+    assert why in refused(content)[path]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 10_000,
+        "(" * MAX_DEPTH + ")" * MAX_DEPTH,
+        "(a:1.1)" * (MAX_MARKS // 3),
+        r"\(" * 4000,
+        "<lora:a:1>" * MAX_NETWORKS,
+    ],
+)
+def test_a_prompt_at_its_bound_is_taken(text: str) -> None:
+    assert submitted({"prompt": text}).task.content["prompt"] == text
+
+
+@pytest.mark.parametrize(
+    ("content", "times"),
+    [
+        ({}, 1),
+        ({"steps": 100}, 2),
+        ({"batch_size": 2, "n_iter": 3}, 6),
+        ({"enable_hr": True}, 5),
+        ({"enable_hr": True, "hr_second_pass_steps": 25}, 3),
+        ({"enable_hr": True, "hr_resize_x": 2048}, 5),
+        ({"script_name": "prompt matrix", "prompt": "a|b|c"}, 4),
+        ({"script_name": "loopback", "script_args": [3]}, 3),
+        ({"alwayson_scripts": {"ADetailer": {"args": [{}, {}]}}}, 3),
+        ({"script_name": "SD upscale", "script_args": [None, 64, "None", 2]}, 5),
+    ],
+)
+def test_work_counts_steps_pixels_and_images_with_every_pass(content: dict[str, Any], times: float) -> None:
+    base = {"steps": 50, "width": 1024, "height": 1024}
+
+    assert work(TEXT, base | content) == times * work(TEXT, base)
+
+
+def test_a_task_of_too_much_work_is_refused_with_what_it_asks_for() -> None:
+    found = refused({"steps": 1000, "width": 2048, "height": 2048, "batch_size": 8, "n_iter": 8})
+
+    assert found.keys() == {"/steps"}
+    assert "268435456000" in found["/steps"]
+    assert refused({"steps": 20}, limits=Limits(work=20 * 512 * 512 - 1)).keys() == {"/steps"}
+    assert submitted({"steps": 20}, limits=Limits(work=20 * 512 * 512))
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ({"script_name": "SD upscale", "script_args": [None, 64, "None", 17]}, "/script_args/3"),
+        (
+            {"script_name": "ultimate sd upscale", "script_args": [None] * 14 + [2, 1, 1, 17]},
+            "/script_args/17",
+        ),
+        (
+            {"script_name": "ultimate sd upscale", "script_args": [None] * 14 + [1, 8192, 8193, 2]},
+            "/script_args/15",
+        ),
+        ({"script_name": "loopback", "script_args": [65]}, "/script_args/0"),
+        (
+            {"alwayson_scripts": {"controlnet": {"args": [{"processor_res": 4096}]}}},
+            "/alwayson_scripts/controlnet/args/0/processor_res",
+        ),
+        (
+            {
+                "alwayson_scripts": {
+                    "ADetailer": {"args": [{"ad_inpaint_width": 8192, "ad_inpaint_height": 8192}]}
+                }
+            },
+            "/alwayson_scripts/ADetailer/args/0/ad_inpaint_width",
+        ),
+        (
+            {"alwayson_scripts": {"ADetailer": {"args": [{"ad_steps": 1001}]}}},
+            "/alwayson_scripts/ADetailer/args/0/ad_steps",
+        ),
+    ],
+)
+def test_what_scripts_ask_for_is_bounded(content: dict[str, Any], path: str) -> None:
+    assert path in refused({**content, "init_images": [LINK]}, IMAGE)

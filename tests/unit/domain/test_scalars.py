@@ -1,0 +1,168 @@
+"""Numbers and booleans as SD Web UI's request models read them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.routing import Runtime
+from domain.task import TaskType
+from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.scalars import Mismatch, read
+
+RUNTIME = Runtime("r", model_filename="m.safetensors")
+
+
+def normalised(
+    content: dict[str, Any], tasktype: TaskType = TaskType.TEXT_TO_IMAGE
+) -> tuple[dict[str, Any], dict[str, str]]:
+    check = ContentCheck(tasktype, RUNTIME, path="")
+    result = check.normalise(content)
+    return result, {fault.path: fault.message for fault in check.faults}
+
+
+@pytest.mark.parametrize("value", [False, 0, 0.0, "false", "False", "0", "off", "no", "n", "f"])
+def test_every_spelling_of_false_is_false(value: Any) -> None:
+    content, faults = normalised(
+        {"enable_hr": value, "hr_upscaler": "string", "hr_checkpoint_name": "string"}
+    )
+
+    assert content["enable_hr"] is False
+    assert not faults
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.0, "true", "TRUE", "1", "on", "yes", "y", "t"])
+def test_every_spelling_of_true_is_true(value: Any) -> None:
+    content, faults = normalised({"enable_hr": value, "width": 2048, "height": 2048, "hr_scale": "5"})
+
+    assert content["enable_hr"] is True
+    assert faults.keys() == {"/hr_scale"}
+
+
+@pytest.mark.parametrize("value", ["1.0", "", " true", "ja", 2, -1, 0.5, [], {}, None])
+def test_what_not_both_servers_read_as_a_boolean_is_refused(value: Any) -> None:
+    with pytest.raises(Mismatch, match="a boolean is expected"):
+        read("boolean", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("20", 20), (20.0, 20), (" 20 ", 20), ("+20", 20), (True, 1)]
+)
+def test_integers_come_as_text_and_as_whole_numbers(value: Any, expected: int) -> None:
+    content, faults = normalised({"steps": value})
+
+    assert (content["steps"], type(content["steps"])) == (expected, int)
+    assert not faults
+
+
+@pytest.mark.parametrize("value", ["20.0", 1.5, "1e3", "", "many", [], "1_000", "٢٠"])
+def test_what_not_both_servers_read_as_an_integer_is_refused(value: Any) -> None:
+    assert normalised({"steps": value})[1] == {"/steps": "an integer is expected"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("7.5", 7.5), (7, 7), ("7", 7.0), ("1e1", 10.0), (".5", 0.5)]
+)
+def test_numbers_come_as_text(value: Any, expected: float) -> None:
+    assert normalised({"cfg_scale": value})[0]["cfg_scale"] == expected
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e999", "NaN", float("nan"), 10**400])
+@pytest.mark.parametrize("name", ["hr_scale", "s_tmax"])
+def test_numbers_that_are_none_are_refused_where_they_stand(value: Any, name: str) -> None:
+    assert normalised({"enable_hr": True, name: value})[1] == {f"/{name}": "a finite number is expected"}
+
+
+def test_null_is_taken_where_the_model_takes_it() -> None:
+    content, faults = normalised(
+        {"s_tmax": None, "enable_hr": None, "send_images": None, "script_args": None}
+    )
+
+    assert content["s_tmax"] is None
+    assert faults == {"/script_args": "an array is expected, not null"}
+
+
+@pytest.mark.parametrize(
+    ("settings_", "expected"),
+    [
+        ({"tiling": "false"}, {"tiling": False}),
+        ({"CLIP_stop_at_last_layers": "2"}, {"CLIP_stop_at_last_layers": 2}),
+        ({"token_merging_ratio": "0.5"}, {"token_merging_ratio": 0.5}),
+        ({"randn_source": "cpu"}, {"randn_source": "CPU"}),
+    ],
+)
+@pytest.mark.parametrize("routed", [False, True])
+def test_settings_are_typed_for_sd_web_ui_takes_any_value(
+    settings_: dict[str, Any], expected: dict[str, Any], *, routed: bool
+) -> None:
+    body = {"override_settings": settings_}
+    content, faults = normalised({"alwayson_scripts": body} if routed else body)
+
+    assert (content["alwayson_scripts"] if routed else content)["override_settings"] == expected
+    assert not faults
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tiling", "maybe"), ("emphasis", "Bold"), ("randn_source", "TPU"), ("forge_additional_modules", "vae")],
+)
+def test_settings_of_another_kind_are_refused(name: str, value: Any) -> None:
+    assert normalised({"override_settings": {name: value}})[1].keys() == {f"/override_settings/{name}"}
+
+
+def test_arguments_of_controlnet_and_adetailer_are_typed() -> None:
+    units = [{"enabled": "true", "weight": "0.5", "pixel_perfect": "off", "module": "canny", "lowvram": None}]
+    detailer = ["true", False, {"ad_use_steps": "false", "ad_steps": "20"}]
+    content, faults = normalised(
+        {"alwayson_scripts": {"ControlNet": {"args": units}, "ADetailer": {"args": detailer}}}
+    )
+
+    scripts = content["alwayson_scripts"]
+    assert scripts["ControlNet"]["args"] == [
+        {"enabled": True, "weight": 0.5, "pixel_perfect": False, "module": "canny"}
+    ]
+    assert scripts["ADetailer"]["args"] == [True, False, {"ad_use_steps": False, "ad_steps": 20}]
+    assert not faults
+    assert units[0]["enabled"] == "true"  # the caller's own is left alone
+
+
+def test_a_unit_that_is_switched_off_says_nothing() -> None:
+    units = [{"enabled": "false", "module": "None"}, {"module": "canny", "image": "x"}]
+    content, _ = normalised({"alwayson_scripts": {"controlnet": {"args": units}}})
+
+    assert content["alwayson_scripts"]["controlnet"]["args"] == [{"module": "canny", "image": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("script", "argument", "path"),
+    [
+        ("controlnet", {"enabled": "perhaps"}, "/0/enabled"),
+        ("ControlNet", {"weight": "nan"}, "/0/weight"),
+        ("ADetailer", {"ad_steps": "1.5"}, "/0/ad_steps"),
+        ("ADetailer", "perhaps", "/0"),
+    ],
+)
+def test_arguments_that_cannot_be_read_are_refused(script: str, argument: Any, path: str) -> None:
+    faults = normalised({"alwayson_scripts": {script: {"args": [argument]}}})[1]
+
+    assert faults.keys() == {f"/alwayson_scripts/{script}/args{path}"}
+
+
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@given(
+    kind=st.sampled_from(["integer", "number", "boolean", "integer?", "number?", "boolean?"]),
+    value=st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.lists(st.none()),
+)
+def test_reading_twice_changes_nothing(kind: str, value: Any) -> None:
+    try:
+        once = read(kind, value)
+    except Mismatch:
+        return
+    assert read(kind, once) == once
+    assert type(read(kind, once)) is type(once)

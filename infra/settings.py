@@ -162,6 +162,7 @@ class Limits(_Settings):
     pixels: Annotated[int, Field(ge=4096, le=16384**2)] = DEFAULT_LIMITS.pixels
     upscaled_pixels: Annotated[int, Field(ge=4096, le=16384**2)] = DEFAULT_LIMITS.upscaled_pixels
     steps: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_LIMITS.steps
+    work: Annotated[int, Field(ge=1_000_000, le=10**15)] = DEFAULT_LIMITS.work
     prompt_characters: Annotated[int, Field(ge=1, le=DEFAULT_LIMITS.body_bytes)] = (
         DEFAULT_LIMITS.prompt_characters
     )

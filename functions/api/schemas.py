@@ -11,6 +11,7 @@ from functions.api.links import UPLOAD_TYPES
 from runtimes.sdwebui.bounds import bounds
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.overrides import ALLOWED_SETTINGS
+from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
 
 Schema = dict[str, Any]
 
@@ -242,11 +243,12 @@ def _content(tasktype: TaskType, allowed: Limits) -> Schema:
         "type": "object",
         "properties": properties,
         "description": (
-            f"SD Web UI's own body for {tasktype.value}. Unknown fields pass through; numbers and booleans "
-            "may come as strings, as SD Web UI allows. `batch_size` × `n_iter` is at most "
+            f"SD Web UI's own body for {tasktype.value}. Unknown fields are ignored, with a warning; numbers and "
+            "booleans may come as strings, as SD Web UI allows. `batch_size` × `n_iter` is at most "
             f"{allowed.images}, `width` × `height` at most {allowed.pixels} (upscaled: "
             f"{allowed.upscaled_pixels}), links at most {allowed.links}, a prompt at most "
-            f"{allowed.prompt_characters} characters."
+            f"{allowed.prompt_characters} characters, {MAX_MARKS} brackets, colons and bars, and brackets "
+            f"{MAX_DEPTH} deep; the prompts of a task name at most {MAX_NETWORKS} networks."
         ),
     }
 

@@ -8,6 +8,10 @@ from typing import Final
 _START: Final = re.compile(r"<(\w+):")
 
 
+NETWORK_KINDS: Final = frozenset({"lora", "lyco", "hypernet"})
+"""Kinds that name a network; SD Web UI leaves every tag out of the prompt, of whatever kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkTag:
     """Describe one tag; `start` and `end` are those of its name in the text."""
@@ -37,3 +41,17 @@ def network_tags(text: str) -> Iterator[NetworkTag]:
                 yield NetworkTag(begin[1], part, inner, inner + len(part))
                 break
             inner += len(part) + 1
+
+
+def without_tags(text: str, kinds: frozenset[str] | None = None) -> str:
+    """Return a prompt without its tags of these kinds, None: without any."""
+    kept: list[str] = []
+    at = 0
+    while (begin := _START.search(text, at)) is not None:
+        close = text.find(">", begin.end())
+        if close < 0:
+            break
+        taken = close > begin.end() and (kinds is None or begin[1] in kinds)
+        kept.append(text[at : begin.start() if taken else close + 1])
+        at = close + 1
+    return "".join((*kept, text[at:]))

@@ -7,11 +7,9 @@ from typing import Any, Final
 from domain.body import pointer
 from domain.errors import Fault
 from domain.limits import Limits
+from runtimes.sdwebui.prompt_networks import NETWORK_KINDS, network_tags, without_tags
 
 PROMPTS: Final = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
-
-NETWORK: Final = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<name>[^:<>]+)(?::[^<>]*)?>")
-"""A LoRA, LyCORIS or hypernetwork in a prompt."""
 
 MAX_NETWORKS: Final = 100
 """Networks that the prompts of one task may name; each is looked up, and all are applied at each step."""
@@ -32,7 +30,7 @@ _CLOSING: Final = frozenset(")]")
 
 def strip_networks(text: str) -> str:
     """Return a prompt without the networks that it names."""
-    return NETWORK.sub("", text)
+    return without_tags(text, NETWORK_KINDS)
 
 
 def check_prompts(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
@@ -42,11 +40,11 @@ def check_prompts(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
         if len(text) > limits.prompt_characters:
             yield Fault(path, f"must have at most {limits.prompt_characters} characters")
             continue
-        networks += sum(1 for _ in NETWORK.finditer(text))
+        networks += sum(tag.kind in NETWORK_KINDS for tag in network_tags(text))
         if networks > MAX_NETWORKS:
             yield Fault(path, f"the prompts of a task may name at most {MAX_NETWORKS} networks")
             return
-        marks, depth = _marks(strip_networks(text))
+        marks, depth = _marks(without_tags(text))
         if marks > MAX_MARKS:
             yield Fault(path, f"must have at most {MAX_MARKS} of the characters ( ) [ ] : |")
         elif depth > MAX_DEPTH:

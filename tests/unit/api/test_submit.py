@@ -173,7 +173,7 @@ def test_what_could_not_be_published_is_accepted_all_the_same(deployment: Deploy
 
 def test_nothing_is_accepted_while_large_content_cannot_be_stored(deployment: Deployment) -> None:
     """S3 comes before the row: a failure there leaves nothing behind."""
-    answer = Client(deployment, s3=FakeS3()).submit(content={"prompt": "A" * (200 << 10)})
+    answer = Client(deployment, s3=FakeS3()).submit(content={"comments": {"x": "A" * (200 << 10)}})
     assert answer.status == 500
     assert deployment.table.get("test") is None
 

@@ -102,9 +102,9 @@ def _modules(value: Any, path: str) -> Iterator[ModelRequirement]:
 
 
 def _networks(content: dict[str, Any], scripts: dict[str, Any]) -> Iterator[ModelRequirement]:
-    if content.get("disable_extra_networks"):
-        return
-    texts = [(f"/{name}", content[name]) for name in _PROMPTS if isinstance(content.get(name), str)]
+    # Switched off, they are left out of the task's own prompts; a script paints its own with them.
+    named = () if content.get("disable_extra_networks") else _PROMPTS
+    texts = [(f"/{name}", content[name]) for name in named if isinstance(content.get(name), str)]
     texts += _texts(content.get("script_args"), "/script_args")
     texts += _texts(scripts, "/alwayson_scripts")
     for path, text in texts:

@@ -243,8 +243,8 @@ def _content(tasktype: TaskType, allowed: Limits) -> Schema:
         "type": "object",
         "properties": properties,
         "description": (
-            f"SD Web UI's own body for {tasktype.value}. Unknown fields are ignored, with a warning; numbers and "
-            "booleans may come as strings, as SD Web UI allows. `batch_size` × `n_iter` is at most "
+            f"SD Web UI's own body for {tasktype.value}. Unknown fields are ignored, with a warning; numbers "
+            "and booleans may come as strings, as SD Web UI allows. `batch_size` × `n_iter` is at most "
             f"{allowed.images}, `width` × `height` at most {allowed.pixels} (upscaled: "
             f"{allowed.upscaled_pixels}), links at most {allowed.links}, a prompt at most "
             f"{allowed.prompt_characters} characters, {MAX_MARKS} brackets, colons and bars, and brackets "

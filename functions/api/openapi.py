@@ -37,7 +37,7 @@ def _about(allowed: Limits) -> str:
         f"{allowed.pixels} pixels as they are sampled and {allowed.upscaled_pixels} behind an upscaler, in "
         f"at most {allowed.steps} steps, from at most {allowed.links} links and {allowed.images} images; a "
         f"prompt has at most {allowed.prompt_characters} characters. Steps × pixels × images of a task, "
-        f"hires fix and known scripts included, are at most {allowed.work}. Refused, with paths, are settings "
+        f"hires fix and known scripts included, are at most {allowed.work}. Refused, by path, are settings "
         "beyond those that shape a task's own images, paths on the worker, and scripts that go around these "
         "limits or that the runtime does not list.\n\nA task that no worker took in "
         f"{limits.QUEUE_RETENTION_DAYS} days fails; a passing error is tried {limits.MAX_ATTEMPTS} times; "

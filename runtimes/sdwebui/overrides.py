@@ -29,7 +29,7 @@ SETTING_KINDS: Final[Mapping[str, str]] = {
             enable_batch_seeds enable_prompt_comments face_restoration hires_fix_use_firstpass_conds
             img2img_color_correction img2img_fix_steps no_dpmpp_sde_batch_determinism overlay_inpaint
             pad_cond_uncond pad_cond_uncond_v0 refiner_switch_by_sample_steps return_mask
-            return_mask_composite s_min_uncond_all sd3_enable_t5 sd_vae_overrides_per_model_preferences
+            return_mask_composite s_min_uncond_all sd3_enable_t5
             sdxl_clip_l_skip sgm_noise_multiplier textual_inversion_add_hashes_to_infotext tiling
             uni_pc_lower_order_final upcast_attn use_downcasted_alpha_bar use_old_emphasis_implementation
             use_old_hires_fix_width_height use_old_karras_scheduler_sigmas use_old_scheduling
@@ -71,6 +71,7 @@ REFUSED_SETTINGS: Final[Mapping[str, str]] = {
     "grid_format": _FORMAT,
     "enable_pnginfo": _FORMAT,
     "sd_checkpoint_cache": _EVERYBODY,
+    "sd_vae_overrides_per_model_preferences": "Forge waits for itself, for ever, when it restores it",
     "sd_checkpoints_limit": _EVERYBODY,
     "sd_checkpoints_keep_in_cpu": _EVERYBODY,
     "sd_vae_checkpoint_cache": _EVERYBODY,

@@ -13,7 +13,7 @@ from domain.errors import ErrorCode
 from domain.row import Row, Status
 from local.webui.process import StandIn
 from local.webui.process import running as stand_in
-from runtimes.sdwebui.overrides import ALLOWED_SETTINGS
+from runtimes.sdwebui.overrides import ALLOWED_SETTINGS, SETTING_CHOICES
 from tests.consumer.aws import Cloud
 from tests.consumer.conftest import FAST
 from tests.consumer.running import consuming
@@ -78,7 +78,8 @@ def test_a_hostile_task_never_reaches_the_gpu(
 def test_what_a_task_may_override_ends_with_it(cloud: Cloud, webui: StandIn, task_id: str) -> None:
     """Every allowed setting at once, each at another value than Web UI's own."""
     now = options(webui)
-    changed = {name: _other(now[name]) for name in ALLOWED_SETTINGS - {"sd_vae", "forge_additional_modules"}}
+    named = {"sd_vae", "forge_additional_modules", "upscaler_for_img2img"}
+    changed = {name: _other(name, now[name]) for name in ALLOWED_SETTINGS - named}
     content = {"override_settings": changed, "override_settings_restore_afterwards": False}
 
     assert run(cloud, webui, task_id, content).status is Status.COMPLETED
@@ -118,7 +119,9 @@ def test_a_deployments_limits_hold_past_the_api(cloud: Cloud, webui: StandIn, ta
     assert "/n_iter" in row.item["error"]["message"]
 
 
-def _other(value: Any) -> Any:
+def _other(name: str, value: Any) -> Any:
+    if name in SETTING_CHOICES:
+        return next(choice for choice in SETTING_CHOICES[name] if choice != value)
     match value:
         case bool():
             return not value

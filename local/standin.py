@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from local.deploy import ROOT
 from local.emulator import without_aws
+from local.fakes.sdwebui.process import READY, Control
 from local.process import Process
-from local.webui.process import READY, Control
 
 READY_SECONDS = 60.0  # 2 s; more on a machine with other things to do
 
@@ -25,10 +25,10 @@ class StandIn:
 
 @contextmanager
 def stand_in(*arguments: str) -> Iterator[StandIn]:
-    """Run `python -m local.webui` on a free port until the block ends; arguments are its own."""
+    """Run `python -m local.fakes.sdwebui` on a free port until the block ends; arguments are its own."""
     with Process(
         "stand-in",
-        [sys.executable, "-m", "local.webui", "--port", "0", *arguments],
+        [sys.executable, "-m", "local.fakes.sdwebui", "--port", "0", *arguments],
         environment=without_aws(os.environ) | {"PYTHONUNBUFFERED": "1"},
         cwd=str(ROOT),
         stop_seconds=3.0,

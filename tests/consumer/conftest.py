@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from local.emulator import Emulator
-from local.webui.process import StandIn
-from local.webui.process import running as stand_in
+from local.fakes.sdwebui.process import StandIn
+from local.fakes.sdwebui.process import running as stand_in
 from tests.consumer.aws import Cloud, make_cloud
 
 FAST = {"step_seconds": 0.01, "load_seconds": 0.02, "extra_seconds": 0.01}

@@ -11,8 +11,8 @@ import pytest
 
 from domain.errors import ErrorCode
 from domain.row import Row, Status
-from local.webui.process import StandIn
-from local.webui.process import running as stand_in
+from local.fakes.sdwebui.process import StandIn
+from local.fakes.sdwebui.process import running as stand_in
 from runtimes.sdwebui.overrides import ALLOWED_SETTINGS, SETTING_CHOICES
 from tests.consumer.aws import Cloud
 from tests.consumer.conftest import FAST

@@ -10,7 +10,7 @@ from adapters.results import Results
 from domain.clock import now
 from domain.row import Status
 from functions.dead_letters.dead_letter import DeadLetter, DeadLetterSettler
-from local.webui.process import StandIn
+from local.fakes.sdwebui.process import StandIn
 from tests.consumer.aws import RUNTIME, Cloud
 from tests.consumer.running import consuming
 

@@ -18,7 +18,7 @@ from container.consumer.liveness.scale_in_protection import (
     RENEW_SECONDS,
     Protection,
 )
-from local.webui.process import StandIn
+from local.fakes.sdwebui.process import StandIn
 from tests.consumer.aws import Cloud
 from tests.consumer.running import consuming
 

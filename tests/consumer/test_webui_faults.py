@@ -8,8 +8,8 @@ import pytest
 from container.consumer.engines.gpu import ReplaceEngine
 from domain.errors import ErrorCode
 from domain.row import Row, Status
-from local.webui.process import StandIn, start
-from local.webui.process import running as stand_in
+from local.fakes.sdwebui.process import StandIn, start
+from local.fakes.sdwebui.process import running as stand_in
 from tests.consumer.aws import Cloud
 from tests.consumer.conftest import FAST
 from tests.consumer.running import Running, consuming

@@ -16,11 +16,11 @@ from typing import Any
 
 import httpx
 
-from local.webui.checkpoint_file import write_checkpoint
-from local.webui.parts import Parts
-from local.webui.process import Control
-from local.webui.server import in_thread
-from local.webui.settings import Settings
+from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.process import Control
+from local.fakes.sdwebui.server import in_thread
+from local.fakes.sdwebui.settings import Settings
 from tests.contract.compare import SHAPE_ONLY, differences
 
 RECORDINGS = Path(__file__).parent / "recordings"

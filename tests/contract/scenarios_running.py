@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from local.webui.checkpoint_file import write_checkpoint
-from local.webui.state import State
+from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.sdwebui.state import State
 from tests.contract.big_images import huge_claim, noise
 from tests.contract.compare import picture_facts
 from tests.contract.replay import TINY, Replay, recording

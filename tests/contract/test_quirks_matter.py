@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from local.webui.line import Line
-from local.webui.memory import Memory
-from local.webui.models import Checkpoint, Checkpoints
-from local.webui.options import CHECKPOINT, RESTRICTED, Options
-from local.webui.parts import Parts
-from local.webui.scripts import Plan, Scripts
-from local.webui.settings import Settings
-from local.webui.state import State
-from local.webui.tasks import Tasks
+from local.fakes.sdwebui.line import Line
+from local.fakes.sdwebui.memory import Memory
+from local.fakes.sdwebui.models import Checkpoint, Checkpoints
+from local.fakes.sdwebui.options import CHECKPOINT, RESTRICTED, Options
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.scripts import Plan, Scripts
+from local.fakes.sdwebui.settings import Settings
+from local.fakes.sdwebui.state import State
+from local.fakes.sdwebui.tasks import Tasks
 from tests.contract.scenarios_running import tell
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.webui.parts import Parts
-from local.webui.process import StandIn, running
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.process import StandIn, running
 from tests.contract.replay import names, recording
 from tests.contract.scenarios_running import NOT_SERVED, STORIES, tell
 

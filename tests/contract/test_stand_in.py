@@ -13,12 +13,12 @@ import httpx
 import pytest
 from PIL import Image
 
-from local.webui import DISCLAIMER
-from local.webui.checkpoint_file import is_whole, write_checkpoint
-from local.webui.errors import KINDS
-from local.webui.faults import FAULTS
-from local.webui.parts import Parts
-from local.webui.process import StandInError, running
+from local.fakes.sdwebui import DISCLAIMER
+from local.fakes.sdwebui.checkpoint_file import is_whole, write_checkpoint
+from local.fakes.sdwebui.errors import KINDS
+from local.fakes.sdwebui.faults import FAULTS
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.process import StandInError, running
 from tests.contract.replay import Replay, quick, recording, replaying
 
 BODY = {"prompt": "a red cube", "steps": 4, "width": 64, "height": 64, "seed": 7}

@@ -12,8 +12,8 @@ from typing import Final
 from container.consumer.liveness.shutdown import REPLACE_WEBUI
 from domain.errors import InvalidTask
 from domain.message import Message
+from local.fakes.sdwebui.process import StandIn, StandInError, start
 from local.process import Process
-from local.webui.process import StandIn, StandInError, start
 from tests.consumer.aws import Cloud
 from tests.consumer.running import process
 from tests.faults.proxy import Proxy

@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import InvalidTask
 from domain.row import Status
-from local.webui.process import StandIn
+from local.fakes.sdwebui.process import StandIn
 from tests.consumer.aws import Cloud
 from tests.consumer.running import consuming
 from tests.consumer.test_webui_faults import has_exactly_its_objects

@@ -8,8 +8,8 @@ import pytest
 
 from container.consumer.liveness.shutdown import GIVE_BACK_SECONDS, LAST_WORD_SECONDS, REPLACE_WEBUI
 from domain.row import Status
+from local.fakes.sdwebui.process import StandIn
 from local.process import Process
-from local.webui.process import StandIn
 from tests.consumer.aws import Cloud
 from tests.consumer.running import consuming, process
 from tests.faults.proxy import Proxy

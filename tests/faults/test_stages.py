@@ -12,8 +12,8 @@ import pytest
 
 from domain.row import Status
 from local.emulator import Emulator
+from local.fakes.sdwebui.process import StandIn
 from local.process import Process
-from local.webui.process import StandIn
 from tests.consumer.aws import Cloud, make_cloud
 from tests.consumer.running import consuming, process
 from tests.consumer.test_webui_faults import has_exactly_its_objects

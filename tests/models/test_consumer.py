@@ -6,8 +6,8 @@ from typing import Any
 from bench.stage import Resources, consumer
 from domain.task import TaskType
 from local.emulator import Emulator
+from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.standin import stand_in
-from local.webui.checkpoint_file import write_checkpoint
 from tests.models.conftest import CKPT, Shelf, checkpoint
 
 SMALL = {"width": 64, "height": 64, "steps": 1}

@@ -13,10 +13,10 @@ from container.consumer.engines.sdwebui.models.resolver import ModelResolver
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.models.switch import Models
 from domain.errors import ErrorCode, PermanentError, RetryableError
-from local.webui.checkpoint_file import write_checkpoint
-from local.webui.parts import Parts
-from local.webui.server import in_thread
-from local.webui.settings import Settings
+from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.server import in_thread
+from local.fakes.sdwebui.settings import Settings
 from tests.models.conftest import CKPT, Shelf, checkpoint
 
 BIG = {"width": 64, "height": 64, "steps": 1}

@@ -4,12 +4,12 @@ from typing import Any
 
 from PIL import Image
 
-from local.webui.answers import recorded
-from local.webui.encoding import decode_image, encode_image, pixels
-from local.webui.errors import Failure
-from local.webui.job import Job
-from local.webui.parts import Parts
-from local.webui.requests import ExtrasBatchImagesRequest, ExtrasRequest, ExtrasSingleImageRequest
+from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.encoding import decode_image, encode_image, pixels
+from local.fakes.sdwebui.errors import Failure
+from local.fakes.sdwebui.job import Job
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.requests import ExtrasBatchImagesRequest, ExtrasRequest, ExtrasSingleImageRequest
 
 
 def enlarge(parts: Parts, request: ExtrasRequest) -> dict[str, Any]:

@@ -6,15 +6,15 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import JSONResponse
 
-from local.webui.answers import recorded
-from local.webui.connection import answer
-from local.webui.encoding import decode_image, encode_preview, pixels
-from local.webui.errors import Failure
-from local.webui.extras import enlarge
-from local.webui.generation import generate
-from local.webui.infotext import parse
-from local.webui.parts import Parts
-from local.webui.requests import (
+from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.connection import answer
+from local.fakes.sdwebui.encoding import decode_image, encode_preview, pixels
+from local.fakes.sdwebui.errors import Failure
+from local.fakes.sdwebui.extras import enlarge
+from local.fakes.sdwebui.generation import generate
+from local.fakes.sdwebui.infotext import parse
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.requests import (
     ExtrasBatchImagesRequest,
     ExtrasSingleImageRequest,
     InterrogateRequest,

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from types import TracebackType
 
-from local.webui.ledger import Ledger
+from local.fakes.sdwebui.ledger import Ledger
 
 
 class Line:

@@ -2,10 +2,10 @@
 
 from PIL import Image
 
-from local.webui.answers import recorded
-from local.webui.encoding import pixels
-from local.webui.errors import Failure
-from local.webui.requests import (
+from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.encoding import pixels
+from local.fakes.sdwebui.errors import Failure
+from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
     StableDiffusionProcessingTxt2Img,

@@ -6,11 +6,11 @@ from typing import Any
 from fastapi import HTTPException
 from PIL import Image
 
-from local.webui.answers import recorded
-from local.webui.encoding import decode_image, pixels
-from local.webui.errors import Failure
-from local.webui.options import Options
-from local.webui.requests import Generation
+from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.encoding import decode_image, pixels
+from local.fakes.sdwebui.errors import Failure
+from local.fakes.sdwebui.options import Options
+from local.fakes.sdwebui.requests import Generation
 
 MATRIX = "prompt matrix"
 ANIMATE = "animatediff"

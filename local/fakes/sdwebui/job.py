@@ -4,11 +4,11 @@ import os
 import time
 from collections.abc import Callable
 
-from local.webui.errors import recorded_failure
-from local.webui.faults import Fault
-from local.webui.options import Options
-from local.webui.settings import Settings
-from local.webui.state import State
+from local.fakes.sdwebui.errors import recorded_failure
+from local.fakes.sdwebui.faults import Fault
+from local.fakes.sdwebui.options import Options
+from local.fakes.sdwebui.settings import Settings
+from local.fakes.sdwebui.state import State
 
 CRASHED = 86  # exit status of a crash that was asked for
 HELD_POLL_SECONDS = 0.005  # a held job looks for its release and for interrupts that often

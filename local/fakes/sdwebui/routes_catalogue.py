@@ -5,10 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from local.webui.answers import recorded
-from local.webui.errors import Failure
-from local.webui.loras import list_loras
-from local.webui.parts import Parts
+from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.errors import Failure
+from local.fakes.sdwebui.loras import list_loras
+from local.fakes.sdwebui.parts import Parts
 
 HOST_BYTES = 25276510208.0
 GIB = 1 << 30

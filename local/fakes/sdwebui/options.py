@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError, create_model
 
-from local.webui.errors import PYDANTIC_URL, Failure
-from local.webui.models import Checkpoints
+from local.fakes.sdwebui.errors import PYDANTIC_URL, Failure
+from local.fakes.sdwebui.models import Checkpoints
 
 CHECKPOINT = "sd_model_checkpoint"
 RESTRICTED = frozenset({"api_enable_requests", "api_forbid_local_requests", "api_useragent"})

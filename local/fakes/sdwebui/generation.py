@@ -6,20 +6,20 @@ from typing import Any
 from fastapi import HTTPException
 from PIL import Image
 
-from local.webui import pictures
-from local.webui.checks import check
-from local.webui.description import describe
-from local.webui.encoding import decode_image, encode_ahead, encode_gif, encode_image, pixels
-from local.webui.faults import Fault
-from local.webui.infotext import info, infotext
-from local.webui.job import Job
-from local.webui.parts import Parts
-from local.webui.requests import (
+from local.fakes.sdwebui import pictures
+from local.fakes.sdwebui.checks import check
+from local.fakes.sdwebui.description import describe
+from local.fakes.sdwebui.encoding import decode_image, encode_ahead, encode_gif, encode_image, pixels
+from local.fakes.sdwebui.faults import Fault
+from local.fakes.sdwebui.infotext import info, infotext
+from local.fakes.sdwebui.job import Job
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
     StableDiffusionProcessingTxt2Img,
 )
-from local.webui.scripts import Plan
+from local.fakes.sdwebui.scripts import Plan
 
 
 def generate(parts: Parts, request: Generation) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from local.webui.models import digest
+from local.fakes.sdwebui.models import digest
 
 LORA_DIR = "Lora"
 NAMED = re.compile(r"<lora:([^:>]+)(?::[^>]*)?>")

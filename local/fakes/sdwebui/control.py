@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from local.webui import DISCLAIMER, VERSION
-from local.webui.errors import KINDS
-from local.webui.faults import FAULTS, Fault
-from local.webui.parts import Parts
+from local.fakes.sdwebui import DISCLAIMER, VERSION
+from local.fakes.sdwebui.errors import KINDS
+from local.fakes.sdwebui.faults import FAULTS, Fault
+from local.fakes.sdwebui.parts import Parts
 
 POLL_SECONDS = 0.005
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from fastapi import HTTPException
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from local.webui.errors import Failure, invalid_image
-from local.webui.options import Options
+from local.fakes.sdwebui.errors import Failure, invalid_image
+from local.fakes.sdwebui.options import Options
 
 FETCH_TIMEOUT_SECONDS = 30
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")

@@ -1,14 +1,14 @@
-"""Start the stand-in: `python -m local.webui --help`."""
+"""Start the stand-in: `python -m local.fakes.sdwebui --help`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from local.webui.faults import FAULTS, Fault
-from local.webui.parts import Parts
-from local.webui.server import run
-from local.webui.settings import Settings
+from local.fakes.sdwebui.faults import FAULTS, Fault
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.server import run
+from local.fakes.sdwebui.settings import Settings
 
 DEFAULTS = Settings()
 FAULT_LIST = "  \n".join(f"* **{name}**: {meaning}." for name, meaning in FAULTS.items())
@@ -127,4 +127,4 @@ def main(
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m local.webui")
+    app(prog_name="python -m local.fakes.sdwebui")

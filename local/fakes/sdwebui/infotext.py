@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from local.webui import DISCLAIMER, VERSION
+from local.fakes.sdwebui import DISCLAIMER, VERSION
 
 PARAMETER = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 SIZE = re.compile(r"^(\d+)x(\d+)$")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from local.webui.state import State
+from local.fakes.sdwebui.state import State
 
 KEEP_FINISHED = 16
 

@@ -14,9 +14,9 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from local.webui import DISCLAIMER, control
-from local.webui.app import create_app
-from local.webui.parts import Parts
+from local.fakes.sdwebui import DISCLAIMER, control
+from local.fakes.sdwebui.app import create_app
+from local.fakes.sdwebui.parts import Parts
 
 READY = "stand-in ready"  # the first words of the line that a starting process waits for
 BACKLOG = 2048

@@ -5,12 +5,12 @@ from typing import Any
 
 from PIL import Image
 
-from local.webui.answers import recorded
-from local.webui.loras import lora_hashes
-from local.webui.models import Checkpoint
-from local.webui.parts import Parts
-from local.webui.requests import Generation, StableDiffusionProcessingImg2Img
-from local.webui.scripts import Plan
+from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.loras import lora_hashes
+from local.fakes.sdwebui.models import Checkpoint
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.requests import Generation, StableDiffusionProcessingImg2Img
+from local.fakes.sdwebui.scripts import Plan
 
 FALLBACK_SAMPLER, FALLBACK_SCHEDULE = "DPM++ 2M", "Karras"
 MAX_SEED = 2**32

@@ -13,13 +13,13 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Any
 
+from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.guard import guard
-from local.webui.checkpoint_file import write_checkpoint
 
 READY = "stand-in ready"
 START_SECONDS = 60.0  # imports on a loaded machine; normally under 2 s
 STOP_SECONDS = 10.0
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class StandInError(RuntimeError):
@@ -116,7 +116,7 @@ def start(*, port: int = 0, log: IO[str] | int | None = None, **settings: Any) -
     `settings` are the command line's options (`step_seconds=0.01`, `model_dir=path`, `api_server_stop=True`,
     `fault=["slow:1"]`). `log` takes its standard error; the default is this process's own.
     """
-    command = [sys.executable, "-m", "local.webui", "--port", str(port), *_flags(settings)]
+    command = [sys.executable, "-m", "local.fakes.sdwebui", "--port", str(port), *_flags(settings)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command,

@@ -3,12 +3,12 @@
 import time
 from collections import OrderedDict
 
-from local.webui.checkpoint_file import is_whole
-from local.webui.errors import Failure, poisoned, recorded_failure
-from local.webui.ledger import Ledger
-from local.webui.models import Checkpoint, Checkpoints
-from local.webui.options import Options
-from local.webui.settings import Settings
+from local.fakes.sdwebui.checkpoint_file import is_whole
+from local.fakes.sdwebui.errors import Failure, poisoned, recorded_failure
+from local.fakes.sdwebui.ledger import Ledger
+from local.fakes.sdwebui.models import Checkpoint, Checkpoints
+from local.fakes.sdwebui.options import Options
+from local.fakes.sdwebui.settings import Settings
 
 
 class Memory:

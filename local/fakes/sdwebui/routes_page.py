@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from local.webui.parts import Parts
-from local.webui.requests import ProgressOfTask
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.requests import ProgressOfTask
 
 
 def router(parts: Parts) -> APIRouter:

@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass, field
 
-from local.webui.answers import recorded
-from local.webui.faults import Faults
-from local.webui.ledger import Ledger
-from local.webui.line import Line
-from local.webui.memory import Memory
-from local.webui.models import Checkpoints
-from local.webui.options import CHECKPOINT, Options
-from local.webui.scripts import Scripts
-from local.webui.settings import Settings
-from local.webui.state import State
-from local.webui.tasks import Tasks
+from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.faults import Faults
+from local.fakes.sdwebui.ledger import Ledger
+from local.fakes.sdwebui.line import Line
+from local.fakes.sdwebui.memory import Memory
+from local.fakes.sdwebui.models import Checkpoints
+from local.fakes.sdwebui.options import CHECKPOINT, Options
+from local.fakes.sdwebui.scripts import Scripts
+from local.fakes.sdwebui.settings import Settings
+from local.fakes.sdwebui.state import State
+from local.fakes.sdwebui.tasks import Tasks
 
 
 @dataclass(kw_only=True)

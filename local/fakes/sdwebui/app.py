@@ -8,9 +8,17 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.webui import DISCLAIMER, VERSION, control, errors, routes_catalogue, routes_jobs, routes_page
-from local.webui.auth import basic_auth
-from local.webui.parts import Parts
+from local.fakes.sdwebui import (
+    DISCLAIMER,
+    VERSION,
+    control,
+    errors,
+    routes_catalogue,
+    routes_jobs,
+    routes_page,
+)
+from local.fakes.sdwebui.auth import basic_auth
+from local.fakes.sdwebui.parts import Parts
 
 GZIP_FROM_BYTES = 1000
 PAGE = f"<!doctype html><title>stand-in SD Web UI</title><p>{DISCLAIMER}. See <a href=/docs>/docs</a>.</p>"

@@ -1,0 +1,1 @@
+"""Fakes of the inference servers, for a machine without a GPU."""

@@ -134,7 +134,7 @@ def pipeline(
     next, `on_callback` each callback.
     """
     with ExitStack() as parts:
-        on_step("starting AWS's stand-in (ministack)")
+        on_step("starting the AWS emulator (ministack)")
         aws = parts.enter_context(emulator())
         on_step("deploying the core stack with the CDK")
         deployment = deploy_from_scratch(aws, config=config, assembly=assembly)
@@ -143,7 +143,7 @@ def pipeline(
         running = Pipeline(aws, deployment, callbacks, parts)
         wanted = [each.name for each in deployment.runtimes] if runtimes is None else list(runtimes)
         for name in wanted:
-            webui = "and SD Web UI's stand-in" if webui_url is None else f"for SD Web UI at {webui_url}"
+            webui = "and the fake SD Web UI" if webui_url is None else f"for SD Web UI at {webui_url}"
             on_step(f"starting the consumer of {name} {webui}")
             running.start_worker(name, environment=environment, webui_url=webui_url, on_line=on_line)
         running.wait_until_ready()

@@ -1,33 +1,35 @@
 """A GPU's place on this machine: a Web UI and the consumer that feeds it, as two processes."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from local.deploy import ROOT, Deployment, Runtime
 from local.emulator import Emulator
+from local.fakes.sdwebui.process import FakeWebUi
+from local.fakes.sdwebui.process import running as fake_webui
 from local.process import Process
-from local.standin import StandIn, stand_in
 
 CONSUMER_STOP_SECONDS = 15.0  # it gives its message back, which takes a few calls
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A consumer and, unless the Web UI is somebody else's, the stand-in that it feeds."""
+    """A consumer and, unless the Web UI is somebody else's, the fake that it feeds."""
 
     runtime: Runtime
     webui_url: str
     consumer: Process
-    webui: StandIn | None
+    webui: FakeWebUi | None
 
 
 def consumer_environment(
     aws: Emulator, deployment: Deployment, runtime: Runtime, *, webui_url: str, model_dir: Path
 ) -> dict[str, str]:
-    """Return the consumer's settings (design, section 5) for a deployed runtime."""
+    """Return the consumer's environment for a deployed runtime."""
     outputs = deployment.outputs
     return aws.environment() | {
         "RUNTIME_NAME": runtime.name,
@@ -58,17 +60,17 @@ def worker(
     *,
     environment: Mapping[str, str] | None = None,
     webui_url: str | None = None,
-    webui_arguments: Sequence[str] = (),
+    webui_settings: Mapping[str, Any] | None = None,
     on_line: Callable[[str, str], None] | None = None,
 ) -> Iterator[Worker]:
-    """Run a consumer, and the stand-in before it unless `webui_url` says where a Web UI is.
+    """Run a consumer, and a fake SD Web UI before it unless `webui_url` says where a real one is.
 
-    `environment` goes over the consumer's settings, `webui_arguments` are the stand-in's, `on_line` gets the
-    consumer's output (runtime, line).
+    `environment` goes over the consumer's settings, `webui_settings` are options of the fake, `on_line` gets
+    the consumer's output (runtime, line).
     """
     if webui_url is None:
         with (
-            stand_in(*webui_arguments) as webui,
+            fake_webui(**(webui_settings or {})) as webui,
             worker(
                 aws, deployment, runtime, environment=environment, webui_url=webui.url, on_line=on_line
             ) as running,

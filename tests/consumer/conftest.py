@@ -1,12 +1,12 @@
-"""Fixtures of the consumer's tests: a folder's in one process, for they share emulator and stand-in."""
+"""Fixtures of the consumer's tests: a folder's in one process, for they share emulator and fake."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from local.emulator import Emulator
-from local.fakes.sdwebui.process import StandIn
-from local.fakes.sdwebui.process import running as stand_in
+from local.fakes.sdwebui.process import FakeWebUi
+from local.fakes.sdwebui.process import running as fake_webui
 from tests.consumer.aws import Cloud, make_cloud
 
 FAST = {"step_seconds": 0.01, "load_seconds": 0.02, "extra_seconds": 0.01}
@@ -19,15 +19,15 @@ def cloud(aws: Emulator) -> Cloud:
 
 
 @pytest.fixture(scope="session")
-def shared_webui() -> Iterator[StandIn]:
-    """Run a stand-in for all tests that do not break it."""
-    with stand_in(**FAST) as running:
+def shared_webui() -> Iterator[FakeWebUi]:
+    """Run a fake for all tests that do not break it."""
+    with fake_webui(**FAST) as running:
         yield running
 
 
 @pytest.fixture
-def webui(shared_webui: StandIn) -> Iterator[StandIn]:
-    """Return a stand-in without faults."""
+def webui(shared_webui: FakeWebUi) -> Iterator[FakeWebUi]:
+    """Return a fake without faults."""
     yield shared_webui
     shared_webui.control.clear()
 

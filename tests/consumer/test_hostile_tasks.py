@@ -11,8 +11,8 @@ import pytest
 
 from domain.errors import ErrorCode
 from domain.row import Row, Status
-from local.fakes.sdwebui.process import StandIn
-from local.fakes.sdwebui.process import running as stand_in
+from local.fakes.sdwebui.process import FakeWebUi
+from local.fakes.sdwebui.process import running as fake_webui
 from runtimes.sdwebui.overrides import ALLOWED_SETTINGS, SETTING_CHOICES
 from tests.consumer.aws import Cloud
 from tests.consumer.conftest import FAST
@@ -23,21 +23,21 @@ OURS = Path(__file__).parents[2] / "container" / "webui" / "settings.json"
 
 
 @pytest.fixture(scope="module")
-def webui() -> Iterator[StandIn]:
-    """Run a stand-in that has read our settings file: it then restores what the file names, and no more."""
-    with stand_in(**FAST) as running:
+def webui() -> Iterator[FakeWebUi]:
+    """Run a fake that has read our settings file: it then restores what the file names, and no more."""
+    with fake_webui(**FAST) as running:
         httpx.post(f"{running.url}/sdapi/v1/options", json=json.loads(OURS.read_text())).raise_for_status()
         yield running
 
 
-def options(webui: StandIn) -> dict[str, Any]:
+def options(webui: FakeWebUi) -> dict[str, Any]:
     """Return Web UI's options, but for the checkpoint that the consumer selects and what follows from it."""
     answer = httpx.get(f"{webui.url}/sdapi/v1/options").raise_for_status()
     found: dict[str, Any] = answer.json()
     return {name: value for name, value in found.items() if name not in FOLLOWING}
 
 
-def run(cloud: Cloud, webui: StandIn, task_id: str, content: dict[str, Any], **settings: Any) -> Row:
+def run(cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any], **settings: Any) -> Row:
     """Send a task past the API and return its outcome; neither options nor environment may change."""
     before, environment = options(webui), dict(os.environ)
     with consuming(cloud, webui.url, **settings):
@@ -64,7 +64,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_task_never_reaches_the_gpu(
-    cloud: Cloud, webui: StandIn, task_id: str, content: dict[str, Any]
+    cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any]
 ) -> None:
     """It fails at once, by its own fault."""
     begun = webui.control.stats()["begun"]
@@ -75,7 +75,7 @@ def test_a_hostile_task_never_reaches_the_gpu(
     assert webui.control.stats()["begun"] == begun
 
 
-def test_what_a_task_may_override_ends_with_it(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_what_a_task_may_override_ends_with_it(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Every allowed setting at once, each at another value than Web UI's own."""
     now = options(webui)
     named = {"sd_vae", "forge_additional_modules", "upscaler_for_img2img"}
@@ -85,8 +85,8 @@ def test_what_a_task_may_override_ends_with_it(cloud: Cloud, webui: StandIn, tas
     assert run(cloud, webui, task_id, content).status is Status.COMPLETED
 
 
-def test_a_setting_that_the_file_does_not_name_would_stay(webui: StandIn) -> None:
-    """The reason for the list, on the stand-in as on the recorded server."""
+def test_a_setting_that_the_file_does_not_name_would_stay(webui: FakeWebUi) -> None:
+    """The reason for the list, on the fake as on the recorded server."""
     body = {"prompt": "x", "steps": 1, "width": 64, "height": 64, "override_settings": {"jpeg_quality": 33}}
     httpx.post(f"{webui.url}/sdapi/v1/txt2img", json=body, timeout=30).raise_for_status()
 
@@ -103,7 +103,7 @@ def test_a_setting_that_the_file_does_not_name_would_stay(webui: StandIn) -> Non
     ],
 )
 def test_a_runtimes_scripts_hold_past_the_api(
-    cloud: Cloud, webui: StandIn, task_id: str, listed: str, status: Status
+    cloud: Cloud, webui: FakeWebUi, task_id: str, listed: str, status: Status
 ) -> None:
     """The consumer has the list too."""
     content = {"alwayson_scripts": {"controlnet": {"args": []}}}
@@ -111,7 +111,7 @@ def test_a_runtimes_scripts_hold_past_the_api(
     assert run(cloud, webui, task_id, content, allowed_scripts=listed).status is status
 
 
-def test_a_deployments_limits_hold_past_the_api(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_a_deployments_limits_hold_past_the_api(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """As the API, so the consumer."""
     row = run(cloud, webui, task_id, {"batch_size": 2}, limits='{"images": 1}')
 

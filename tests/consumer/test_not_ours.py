@@ -10,7 +10,7 @@ from adapters.results import Results
 from domain.clock import now
 from domain.row import Status
 from functions.dead_letters.dead_letter import DeadLetter, DeadLetterSettler
-from local.fakes.sdwebui.process import StandIn
+from local.fakes.sdwebui.process import FakeWebUi
 from tests.consumer.aws import RUNTIME, Cloud
 from tests.consumer.running import consuming
 
@@ -45,7 +45,7 @@ NOT_OURS = {
 
 
 @pytest.mark.parametrize("body", NOT_OURS.values(), ids=NOT_OURS.keys())
-def test_it_ends_archived_with_its_body(cloud: Cloud, webui: StandIn, task_id: str, body: str) -> None:
+def test_it_ends_archived_with_its_body(cloud: Cloud, webui: FakeWebUi, task_id: str, body: str) -> None:
     """At once, by the dead-letter queue and its Lambda; the task behind it is completed."""
     cloud.client("sqs").send_message(QueueUrl=cloud.queue_url, MessageBody=body)
     with consuming(cloud, webui.url) as worker:

@@ -18,7 +18,7 @@ from container.consumer.liveness.scale_in_protection import (
     RENEW_SECONDS,
     Protection,
 )
-from local.fakes.sdwebui.process import StandIn
+from local.fakes.sdwebui.process import FakeWebUi
 from tests.consumer.aws import Cloud
 from tests.consumer.running import consuming
 
@@ -215,7 +215,7 @@ def test_an_agent_that_is_not_there_is_no_error(clock: Clock, work: Work) -> Non
 
 
 def test_a_worker_is_protected_while_it_works(
-    cloud: Cloud, webui: StandIn, agent: Agent, task_id: str
+    cloud: Cloud, webui: FakeWebUi, agent: Agent, task_id: str
 ) -> None:
     """From before the claim until nothing is in hand."""
     with consuming(cloud, webui.url, ecs_agent_uri=agent.uri):
@@ -226,7 +226,7 @@ def test_a_worker_is_protected_while_it_works(
 
 
 def test_a_worker_that_may_not_be_protected_leaves_tasks_alone(
-    cloud: Cloud, webui: StandIn, agent: Agent, task_id: str
+    cloud: Cloud, webui: FakeWebUi, agent: Agent, task_id: str
 ) -> None:
     """One message is given back unclaimed; nothing more is received."""
     agent.answer = BLOCKED

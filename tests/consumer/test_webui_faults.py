@@ -1,4 +1,4 @@
-"""SD Web UI as it is: what each of its faults does to a task, with the stand-in's fault on."""
+"""SD Web UI as it is: what each of its faults does to a task, with the fake's fault on."""
 
 import threading
 from typing import Any
@@ -8,8 +8,8 @@ import pytest
 from container.consumer.engines.gpu import ReplaceEngine
 from domain.errors import ErrorCode
 from domain.row import Row, Status
-from local.fakes.sdwebui.process import StandIn, start
-from local.fakes.sdwebui.process import running as stand_in
+from local.fakes.sdwebui.process import FakeWebUi, start
+from local.fakes.sdwebui.process import running as fake_webui
 from tests.consumer.aws import Cloud
 from tests.consumer.conftest import FAST
 from tests.consumer.running import Running, consuming
@@ -31,7 +31,7 @@ def has_exactly_its_objects(cloud: Cloud, row: Row) -> bool:
     )
 
 
-def test_a_task_is_completed(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_a_task_is_completed(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Without a fault: the measure for the others."""
     with consuming(cloud, webui.url):
         cloud.submit(task_id, batch_size=2)
@@ -53,7 +53,7 @@ PASSING = {
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
 def test_a_passing_fault_spends_a_try(
-    cloud: Cloud, webui: StandIn, task_id: str, fault: dict[str, Any]
+    cloud: Cloud, webui: FakeWebUi, task_id: str, fault: dict[str, Any]
 ) -> None:
     """The task is given back and completed by its second try; nothing of the first one is stored."""
     webui.control.set(**fault)
@@ -81,7 +81,7 @@ OWN: dict[str, tuple[dict[str, Any], ErrorCode]] = {
 
 @pytest.mark.parametrize(("fault", "expected"), OWN.values(), ids=OWN.keys())
 def test_a_fault_of_the_task_fails_it_at_once(
-    cloud: Cloud, webui: StandIn, task_id: str, fault: dict[str, Any], expected: ErrorCode
+    cloud: Cloud, webui: FakeWebUi, task_id: str, fault: dict[str, Any], expected: ErrorCode
 ) -> None:
     """One try, an output that says why, no image; the next task runs."""
     webui.control.set(**fault, jobs=1)
@@ -96,7 +96,7 @@ def test_a_fault_of_the_task_fails_it_at_once(
     assert has_exactly_its_objects(cloud, row)
 
 
-def test_fewer_images_than_asked_is_told_in_the_output(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_fewer_images_than_asked_is_told_in_the_output(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """What there is, is stored."""
     webui.control.set("fewer-images", jobs=1)
     with consuming(cloud, webui.url):
@@ -108,7 +108,7 @@ def test_fewer_images_than_asked_is_told_in_the_output(cloud: Cloud, webui: Stan
 
 
 def test_an_error_nobody_knows_is_the_task_s_when_it_comes_again(
-    cloud: Cloud, webui: StandIn, task_id: str
+    cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
     """One more try, while SD Web UI proves in between that it works."""
     webui.control.set("error", jobs=1, kind="connection")
@@ -128,7 +128,7 @@ POISONS = {
 
 @pytest.mark.parametrize("faults", POISONS.values(), ids=POISONS.keys())
 def test_a_poisoned_web_ui_is_healed_and_drains_nothing(
-    cloud: Cloud, webui: StandIn, task_id: str, faults: list[dict[str, Any]]
+    cloud: Cloud, webui: FakeWebUi, task_id: str, faults: list[dict[str, Any]]
 ) -> None:
     """Every task of the backlog is completed, and none lost a try to it."""
     for fault in faults:
@@ -142,7 +142,7 @@ def test_a_poisoned_web_ui_is_healed_and_drains_nothing(
     assert worker.error is None
 
 
-def test_a_web_ui_that_cannot_be_healed_is_replaced(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_a_web_ui_that_cannot_be_healed_is_replaced(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Status 75, and the whole backlog is queued again with its tries."""
     webui.control.set("error", kind="poisoned")
     tasks = [f"{task_id}-{number}" for number in range(3)]
@@ -157,7 +157,7 @@ def test_a_web_ui_that_cannot_be_healed_is_replaced(cloud: Cloud, webui: StandIn
     finish(cloud, webui, tasks)
 
 
-def test_a_timeout_stops_the_job_and_fails_the_task(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_a_timeout_stops_the_job_and_fails_the_task(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """The job does not go on without its client, and the next one begins only when it has stopped."""
     webui.control.set("hang", jobs=1)
     with consuming(cloud, webui.url, inference_timeout_seconds=0.5):
@@ -170,7 +170,7 @@ def test_a_timeout_stops_the_job_and_fails_the_task(cloud: Cloud, webui: StandIn
 
 
 def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_tried_once_more(
-    cloud: Cloud, webui: StandIn, task_id: str
+    cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
     """Twice, and it was the task's fault."""
     webui.control.set("hang", ignore_interrupt=True)
@@ -188,7 +188,7 @@ def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_tried_once_more(
     assert code(cloud.outcome(task_id)) == "inference_timeout"
 
 
-def test_nothing_is_received_before_the_api_is_there(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_nothing_is_received_before_the_api_is_there(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """A 404 below /sdapi means: not yet."""
     webui.control.set("not-ready")
     cloud.submit(task_id)
@@ -201,7 +201,7 @@ def test_nothing_is_received_before_the_api_is_there(cloud: Cloud, webui: StandI
 
 @pytest.mark.parametrize("fault", ["not-ready", "refuse"])
 def test_a_web_ui_that_is_away_between_two_jobs_is_waited_for(
-    cloud: Cloud, webui: StandIn, task_id: str, fault: str
+    cloud: Cloud, webui: FakeWebUi, task_id: str, fault: str
 ) -> None:
     """The task that met it is completed by another try; nothing else is taken meanwhile."""
     with consuming(cloud, webui.url) as worker:
@@ -223,14 +223,14 @@ def test_a_web_ui_that_crashes_under_a_job_is_waited_for(cloud: Cloud, task_id: 
         cloud.submit(task_id)
         first.process.wait(30)
         first.stop()
-        with stand_in(port=first.port, **FAST):
+        with fake_webui(port=first.port, **FAST):
             row = cloud.outcome(task_id)
     assert (row.status, row.attempts) == (COMPLETED, 2)
 
 
 def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, task_id: str) -> None:
     """It closes them after 30 s, here after one."""
-    with stand_in(**FAST, keep_alive_seconds=1) as webui, consuming(cloud, webui.url) as worker:
+    with fake_webui(**FAST, keep_alive_seconds=1) as webui, consuming(cloud, webui.url) as worker:
         cloud.submit(f"{task_id}-first")
         cloud.outcome(f"{task_id}-first")
         wait_until_closed(worker)
@@ -239,7 +239,7 @@ def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, t
     assert (row.status, row.attempts) == (COMPLETED, 1)
 
 
-def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Also in the middle of a job, which it stops; another worker takes over."""
     webui.control.set("hang", jobs=1)
     with consuming(cloud, webui.url) as worker:
@@ -283,14 +283,14 @@ def wait_until_closed(worker: Running) -> None:
         ended.wait(0.05)
 
 
-def release_hung(webui: StandIn) -> None:
+def release_hung(webui: FakeWebUi) -> None:
     """Let a job go that hangs, and wait until it is over."""
     webui.control.clear()
     webui.control.wait(ended=webui.control.stats()["begun"])
     webui.control.set("hang", ignore_interrupt=True)
 
 
-def finish(cloud: Cloud, webui: StandIn, tasks: list[str]) -> None:
+def finish(cloud: Cloud, webui: FakeWebUi, tasks: list[str]) -> None:
     """Let another worker complete what one left behind."""
     webui.control.clear()
     with consuming(cloud, webui.url):

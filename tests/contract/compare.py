@@ -1,4 +1,4 @@
-"""Compare an answer of the stand-in with a recorded one: status, headers, shape, values, and images."""
+"""Compare an answer of the fake with a recorded one: status, headers, shape, values, and images."""
 
 import base64
 import io
@@ -21,9 +21,9 @@ NOISE = (  # the ends of messages that name addresses, stack frames or byte coun
 FREE = frozenset(  # of the same type, but of any value
     {"eta_relative", "eta", "free", "used", "total", "subseed", "all_subseeds", "job_timestamp", "version"}
 )
-OWN_KEYS = frozenset({"stand_in"})
+OWN_KEYS = frozenset({"fake_webui"})
 SAME_HEADERS = frozenset({"content-type", "content-encoding", "allow", "www-authenticate", "server"})
-SHAPE_ONLY = frozenset({"prompt-styles"})  # recorded text of a third party; the stand-in has its own
+SHAPE_ONLY = frozenset({"prompt-styles"})  # recorded text of a third party; the fake has its own
 
 
 def differences(

@@ -1,4 +1,4 @@
-"""Replay recorded requests against a stand-in that runs in this process behind a real socket."""
+"""Replay recorded requests against a fake that runs in this process behind a real socket."""
 
 import base64
 import contextlib
@@ -167,7 +167,7 @@ class Replay:
 
 @contextlib.contextmanager
 def replaying(make: Make, settings: Settings) -> Generator[Replay, None, None]:
-    """Run a stand-in with parts from `make` and yield the replay against it."""
+    """Run a fake with parts from `make` and yield the replay against it."""
     parts = make(settings)
     with in_thread(parts) as url:
         replay = Replay(parts, url)

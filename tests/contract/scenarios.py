@@ -1,4 +1,4 @@
-"""The recordings as stories: each is replayed in the order in which it was recorded, on a fresh stand-in."""
+"""The recordings as stories: each is replayed in the order in which it was recorded, on a fresh fake."""
 
 import json
 from collections.abc import Callable

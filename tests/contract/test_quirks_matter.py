@@ -1,4 +1,4 @@
-"""Each quirk that is taken out of the stand-in is noticed by the contract test's own comparison."""
+"""Each quirk that is taken out of the fake is noticed by the contract test's own comparison."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The stand-in answers as the recorded Web UI did: statuses, types, shapes, values and documented quirks."""
+"""The fake answers as the recorded Web UI did: statuses, types, shapes, values and documented quirks."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatch
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from local.fakes.sdwebui.parts import Parts
-from local.fakes.sdwebui.process import StandIn, running
+from local.fakes.sdwebui.process import FakeWebUi, running
 from tests.contract.replay import names, recording
 from tests.contract.scenarios_running import NOT_SERVED, STORIES, tell
 
@@ -45,9 +45,9 @@ def test_all_recordings_are_covered_or_listed() -> None:
 
 def test_sigterm_ends_it_at_once() -> None:
     """SIGTERM drains nothing: the client's connection closes without a response, the process is gone."""
-    with running(web_ui=False, **QUICK) as stand_in, ThreadPoolExecutor(1) as pool:
-        answer = hold(stand_in, pool, "80-job-during-sigterm")
-        assert stand_in.stop() == -15
+    with running(web_ui=False, **QUICK) as fake_webui, ThreadPoolExecutor(1) as pool:
+        answer = hold(fake_webui, pool, "80-job-during-sigterm")
+        assert fake_webui.stop() == -15
         with pytest.raises(httpx.TransportError):
             answer.result()
     assert "RemoteDisconnected" in str(recording("80-job-during-sigterm")["response"])
@@ -56,11 +56,11 @@ def test_sigterm_ends_it_at_once() -> None:
 
 def test_server_kill_closes_the_connection() -> None:
     """/server-kill ends the process without a response."""
-    with running(api_auth="u:p", api_server_stop=True, **QUICK) as stand_in:
+    with running(api_auth="u:p", api_server_stop=True, **QUICK) as fake_webui:
         request = recording("82-server-kill")["request"]
         with pytest.raises(httpx.TransportError):
-            httpx.request(request["method"], stand_in.url + request["path"], headers=request["headers"])
-        assert stand_in.process.wait(10) == 0
+            httpx.request(request["method"], fake_webui.url + request["path"], headers=request["headers"])
+        assert fake_webui.process.wait(10) == 0
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_server_kill_closes_the_connection() -> None:
 def test_what_answers_after_booting(name: str, *, web_ui: bool) -> None:
     """Once it is up, the same routes exist: / and /internal with the page only."""
     events = [event for event in recording(name)["events"] if event["status"] != "refused"]
-    with running(web_ui=web_ui, **QUICK) as stand_in:
-        here = {event["path"]: httpx.get(stand_in.url + event["path"]).status_code for event in events}
+    with running(web_ui=web_ui, **QUICK) as fake_webui:
+        here = {event["path"]: httpx.get(fake_webui.url + event["path"]).status_code for event in events}
     assert here == {event["path"]: event["status"] for event in events}
 
 
-def hold(stand_in: StandIn, pool: ThreadPoolExecutor, name: str) -> "Future[httpx.Response]":
+def hold(fake_webui: FakeWebUi, pool: ThreadPoolExecutor, name: str) -> "Future[httpx.Response]":
     """Send a recording and wait until its job is held in the middle."""
-    stand_in.control.set("hang")
+    fake_webui.control.set("hang")
     request = recording(name)["request"]
-    answer = pool.submit(httpx.post, stand_in.url + request["path"], json=request["json"], timeout=30)
-    stand_in.control.wait(held=1)
+    answer = pool.submit(httpx.post, fake_webui.url + request["path"], json=request["json"], timeout=30)
+    fake_webui.control.wait(held=1)
     return answer

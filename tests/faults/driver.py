@@ -12,7 +12,7 @@ from typing import Final
 from container.consumer.liveness.shutdown import REPLACE_WEBUI
 from domain.errors import InvalidTask
 from domain.message import Message
-from local.fakes.sdwebui.process import StandIn, StandInError, start
+from local.fakes.sdwebui.process import FakeWebUi, FakeWebUiError, start
 from local.process import Process
 from tests.consumer.aws import Cloud
 from tests.consumer.running import process
@@ -40,7 +40,7 @@ LOOK_SECONDS: Final = 0.2
 class Place:
     """A GPU's place: a Web UI and its consumer, which ECS would start again."""
 
-    webui: StandIn
+    webui: FakeWebUi
     consumer: Process
     parts: ExitStack
     wakes_at: float | None = None
@@ -98,7 +98,7 @@ class Driver:
         """Break nothing more."""
         self.proxy.clear()
         for place in self.places:
-            with suppress(StandInError, OSError):
+            with suppress(FakeWebUiError, OSError):
                 place.webui.control.clear()
 
     def _look_after(self, place: Place) -> None:
@@ -112,14 +112,14 @@ class Driver:
                 place.webui.kill()
             place.parts.close()
             place.consumer, place.parts = self._consumer(place.webui)
-        if place.webui.process.poll() is not None:
+        if place.webui.process.returncode is not None:
             place.webui.stop()
             place.webui = start(port=place.webui.port, **WEBUI)
-        with suppress(StandInError, OSError):
+        with suppress(FakeWebUiError, OSError):
             most = place.webui.control.stats()["most_at_once"]
             place.most_at_once = max(place.most_at_once, most)
 
-    def _consumer(self, webui: StandIn) -> tuple[Process, ExitStack]:
+    def _consumer(self, webui: FakeWebUi) -> tuple[Process, ExitStack]:
         parts = ExitStack()
         consumer = process(self.cloud, webui.url, endpoint=self.proxy.url, **SETTINGS)
         return parts.enter_context(consumer), parts
@@ -160,7 +160,7 @@ class Driver:
             self.cloud.cancel(message.task.id)
 
     def _fault(self, place: Place, name: str) -> None:
-        with suppress(StandInError, OSError):  # it is just being started again
+        with suppress(FakeWebUiError, OSError):  # it is just being started again
             place.webui.control.set(name, jobs=1)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import InvalidTask
 from domain.row import Status
-from local.fakes.sdwebui.process import StandIn
+from local.fakes.sdwebui.process import FakeWebUi
 from tests.consumer.aws import Cloud
 from tests.consumer.running import consuming
 from tests.consumer.test_webui_faults import has_exactly_its_objects
@@ -30,7 +30,7 @@ def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
     return row.status
 
 
-def test_while_queued(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_while_queued(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """The message is dropped when it comes; no job begins."""
     begun = webui.control.stats()["begun"]
     cloud.submit(task_id)
@@ -41,7 +41,7 @@ def test_while_queued(cloud: Cloud, webui: StandIn, task_id: str) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["claiming", "claimed"])
-def test_while_claimed(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str, *, after: bool) -> None:
+def test_while_claimed(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str, *, after: bool) -> None:
     """The worker finds out by its next write."""
     begun = webui.control.stats()["begun"]
     job = proxy.hold("DynamoDB.UpdateItem", task_id, after=after)
@@ -54,7 +54,7 @@ def test_while_claimed(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str,
     assert webui.control.stats()["begun"] == begun
 
 
-def test_while_preparing(cloud: Cloud, webui: StandIn, slow_input: "SlowInput", task_id: str) -> None:
+def test_while_preparing(cloud: Cloud, webui: FakeWebUi, slow_input: "SlowInput", task_id: str) -> None:
     """An input that takes its time is fetched for nothing."""
     begun = webui.control.stats()["begun"]
     with consuming(cloud, webui.url):
@@ -66,7 +66,7 @@ def test_while_preparing(cloud: Cloud, webui: StandIn, slow_input: "SlowInput", 
     assert webui.control.stats()["begun"] == begun
 
 
-def test_while_running(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_while_running(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Web UI has stopped before the outcome is written; the next job begins only then."""
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1)
@@ -81,7 +81,7 @@ def test_while_running(cloud: Cloud, webui: StandIn, task_id: str) -> None:
     assert webui.control.stats()["most_at_once"] == 1
 
 
-def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: StandIn, task_id: str) -> None:
+def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """That Web UI must be replaced; the task is cancelled all the same."""
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1, ignore_interrupt=True)
@@ -99,7 +99,7 @@ def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: StandIn, task_
         webui.control.clear()
 
 
-def test_while_storing(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str) -> None:
+def test_while_storing(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str) -> None:
     """The images are whole: they may be stored, and the outcome is one of the two."""
     job = proxy.hold("S3.PutObject", f"{task_id}-")
     with consuming(cloud, webui.url, endpoint=proxy.url):
@@ -111,7 +111,9 @@ def test_while_storing(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["finishing", "finished"])
-def test_against_the_finish(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str, *, after: bool) -> None:
+def test_against_the_finish(
+    cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str, *, after: bool
+) -> None:
     """A request that comes before the final write does not undo it; after it, it is refused."""
     job = proxy.hold("DynamoDB.UpdateItem", "completed", after=after)
     with consuming(cloud, webui.url, endpoint=proxy.url):
@@ -127,7 +129,7 @@ def test_against_the_finish(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id:
         assert the_only_outcome(cloud, task_id) is Status.COMPLETED
 
 
-def test_against_a_worker_that_died(cloud: Cloud, webui: StandIn, proxy: Proxy, task_id: str) -> None:
+def test_against_a_worker_that_died(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str) -> None:
     """Whoever receives the message next obeys in its place."""
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1)

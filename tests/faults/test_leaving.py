@@ -8,7 +8,7 @@ import pytest
 
 from container.consumer.liveness.shutdown import GIVE_BACK_SECONDS, LAST_WORD_SECONDS, REPLACE_WEBUI
 from domain.row import Status
-from local.fakes.sdwebui.process import StandIn
+from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
 from tests.consumer.aws import Cloud
 from tests.consumer.running import consuming, process
@@ -21,7 +21,7 @@ AT_MOST: Final = LEAVE_SECONDS + LAST_WORD_SECONDS + GIVE_BACK_SECONDS + 10
 
 
 @pytest.fixture
-def run_hanging(cloud: Cloud, webui: StandIn, task_id: str) -> Callable[..., None]:
+def run_hanging(cloud: Cloud, webui: FakeWebUi, task_id: str) -> Callable[..., None]:
     """Return a function that waits until a worker runs the task, which hangs."""
 
     def run(worker: Process, **details: bool) -> None:
@@ -46,7 +46,7 @@ def is_as_new(cloud: Cloud, task_id: str) -> bool:
 
 
 def test_what_has_not_started_is_given_back_while_the_job_ends(
-    cloud: Cloud, webui: StandIn, task_id: str, run_hanging: Callable[..., None]
+    cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
     """The running job is finished, for it can end in time."""
     with process(cloud, webui.url, prefetch=1) as worker:
@@ -64,7 +64,7 @@ def test_what_has_not_started_is_given_back_while_the_job_ends(
 
 
 def test_a_job_that_cannot_end_in_time_is_given_back(
-    cloud: Cloud, webui: StandIn, task_id: str, run_hanging: Callable[..., None]
+    cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
     """It is interrupted, nothing of it is stored, and another worker completes it."""
     with process(cloud, webui.url, leave_seconds=LEAVE_SECONDS) as worker:
@@ -78,7 +78,7 @@ def test_a_job_that_cannot_end_in_time_is_given_back(
 
 
 def test_a_web_ui_that_hangs_does_not_hold_it_up(
-    cloud: Cloud, webui: StandIn, task_id: str, run_hanging: Callable[..., None]
+    cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
     """It ends without Web UI's answer, and the task is queued all the same."""
     with process(cloud, webui.url, leave_seconds=LEAVE_SECONDS) as worker:
@@ -90,7 +90,7 @@ def test_a_web_ui_that_hangs_does_not_hold_it_up(
 
 
 def test_aws_that_hangs_does_not_hold_it_up(
-    cloud: Cloud, webui: StandIn, proxy: Proxy, run_hanging: Callable[..., None]
+    cloud: Cloud, webui: FakeWebUi, proxy: Proxy, run_hanging: Callable[..., None]
 ) -> None:
     """What it cannot give back comes again by its lease."""
     with process(cloud, webui.url, endpoint=proxy.url, leave_seconds=LEAVE_SECONDS) as worker:
@@ -102,7 +102,7 @@ def test_aws_that_hangs_does_not_hold_it_up(
 
 
 def test_a_second_signal_ends_it_at_once_and_still_gives_back(
-    cloud: Cloud, webui: StandIn, task_id: str, run_hanging: Callable[..., None]
+    cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
     """Without waiting for the job."""
     with process(cloud, webui.url) as worker:
@@ -115,7 +115,7 @@ def test_a_second_signal_ends_it_at_once_and_still_gives_back(
     assert cloud.left() == (1, 0)
 
 
-def test_an_idle_worker_leaves(cloud: Cloud, webui: StandIn) -> None:
+def test_an_idle_worker_leaves(cloud: Cloud, webui: FakeWebUi) -> None:
     """With status 0."""
     with process(cloud, webui.url) as worker:
         worker.wait_for_line("consumer started", timeout=60)
@@ -124,7 +124,7 @@ def test_an_idle_worker_leaves(cloud: Cloud, webui: StandIn) -> None:
 
 
 def test_a_web_ui_that_must_be_replaced_is_told_by_the_status(
-    cloud: Cloud, webui: StandIn, task_id: str
+    cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
     """75, and the task has its try back."""
     webui.control.set("error", kind="poisoned")

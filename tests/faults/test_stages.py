@@ -1,6 +1,6 @@
 """Workers that are killed, frozen or cancelled at each stage of a task, as real processes.
 
-A stage is reached by a call to AWS that the proxy holds, or by a job that hangs in the stand-in: no timing.
+A stage is reached by a call to AWS that the proxy holds, or by a job that hangs in the fake: no timing.
 """
 
 import os
@@ -12,7 +12,7 @@ import pytest
 
 from domain.row import Status
 from local.emulator import Emulator
-from local.fakes.sdwebui.process import StandIn
+from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
 from tests.consumer.aws import Cloud, make_cloud
 from tests.consumer.running import consuming, process
@@ -57,7 +57,7 @@ AT_ONCE = 4
 
 @pytest.mark.parametrize("strike", SHORT)
 def test_another_worker_finishes_the_task(
-    aws: Emulator, webui: StandIn, strike: Callable[[Process], Callable[[], None]]
+    aws: Emulator, webui: FakeWebUi, strike: Callable[[Process], Callable[[], None]]
 ) -> None:
     """One outcome, told, with exactly its objects, whatever the first worker still does when it wakes."""
     stages = STAGES if "FAULTS_TASKS" in os.environ else SHORT[strike]
@@ -68,7 +68,7 @@ def test_another_worker_finishes_the_task(
     assert not failed
 
 
-def in_webui(aws: Emulator, webui: StandIn, strike: Callable[[Process], Callable[[], None]]) -> None:
+def in_webui(aws: Emulator, webui: FakeWebUi, strike: Callable[[Process], Callable[[], None]]) -> None:
     """Strike while the job runs."""
     cloud = make_cloud(aws)
     with process(cloud, webui.url) as first:
@@ -83,7 +83,7 @@ def in_webui(aws: Emulator, webui: StandIn, strike: Callable[[Process], Callable
 
 
 def in_aws(
-    aws: Emulator, webui: StandIn, strike: Callable[[Process], Callable[[], None]], stage: str
+    aws: Emulator, webui: FakeWebUi, strike: Callable[[Process], Callable[[], None]], stage: str
 ) -> None:
     """Strike while a call to AWS is held, before or after it is done."""
     cloud = make_cloud(aws)
@@ -105,7 +105,7 @@ def in_aws(
         another_finishes(cloud, webui, wake)
 
 
-def another_finishes(cloud: Cloud, webui: StandIn, wake: Callable[[], None]) -> None:
+def another_finishes(cloud: Cloud, webui: FakeWebUi, wake: Callable[[], None]) -> None:
     """Let another worker take over, then wake the first one."""
     with consuming(cloud, webui.url) as second:
         row = cloud.outcome("task")

@@ -1,4 +1,4 @@
-"""The whole consumer with a model bucket and a stand-in: every task gets its own model, or its own error."""
+"""The whole consumer with a model bucket and a fake: every task gets its own model, or its own error."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from bench.stage import Resources, consumer
 from domain.task import TaskType
 from local.emulator import Emulator
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
-from local.standin import stand_in
+from local.fakes.sdwebui.process import running as fake_webui
 from tests.models.conftest import CKPT, Shelf, checkpoint
 
 SMALL = {"width": 64, "height": 64, "steps": 1}
@@ -62,9 +62,8 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, shelf: Shelf) -> N
         "DYNAMIC_MODEL": "true",
         "PREFETCH": "0",  # in their order
     }
-    arguments = ["--model-dir", str(shelf.root), "--load-seconds", "0", "--step-seconds", "0"]
     with (
-        stand_in(*arguments) as webui,
+        fake_webui(model_dir=shelf.root, load_seconds=0, step_seconds=0) as webui,
         consumer(aws, resources, webui.url, settings),
     ):
         told = outcomes(aws, callbacks, len(asked))

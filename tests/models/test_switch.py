@@ -1,4 +1,4 @@
-"""SD Web UI uses the checkpoint that was asked for, or the task fails: on a stand-in of the recorded one."""
+"""SD Web UI uses the checkpoint that was asked for, or the task fails: on a fake of the recorded one."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ BIG = {"width": 64, "height": 64, "steps": 1}
 
 
 class Desk:
-    """A stand-in on the shelf's volume, the client to it, and a record of what it was asked to do."""
+    """A fake on the shelf's volume, the client to it, and a record of what it was asked to do."""
 
     def __init__(self, shelf: Shelf, parts: Parts, url: str) -> None:
         self.shelf = shelf
@@ -48,7 +48,7 @@ class Desk:
         return Models(store, self.webui, own=own, dynamic=dynamic, in_memory=in_memory)
 
     def put(self, name: str, content: bytes) -> None:
-        """Put a checkpoint that the stand-in can load into the bucket."""
+        """Put a checkpoint that the fake can load into the bucket."""
         path = write_checkpoint(self.shelf.root.parent / "made.safetensors", content)
         self.shelf.put(f"{CKPT}/{name}", path.read_bytes())
 
@@ -61,7 +61,7 @@ class Desk:
 
 @pytest.fixture
 def desk(shelf: Shelf) -> Iterator[Desk]:
-    """Run a stand-in whose model folder is the shelf's volume, with one checkpoint that was always there."""
+    """Run a fake whose model folder is the shelf's volume, with one checkpoint that was always there."""
     write_checkpoint(shelf.root / CKPT / "first.safetensors", b"first")
     parts = Parts.make(Settings(model_dir=shelf.root, load_seconds=0, step_seconds=0))
     with in_thread(parts) as url:

@@ -1,4 +1,4 @@
-"""Start the stand-in: `python -m local.fakes.sdwebui --help`."""
+"""Start the fake: `python -m local.fakes.sdwebui --help`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,9 +14,9 @@ DEFAULTS = Settings()
 FAULT_LIST = "  \n".join(f"* **{name}**: {meaning}." for name, meaning in FAULTS.items())
 EPILOG = f"""
 Faults can also be switched on while it runs, with JSON to its own routes, which Web UI does not have. They
-are below /stand-in, on the same port and on the control port:
-`POST /stand-in/faults {{"name": "hang", "jobs": 1}}`, `DELETE /stand-in/faults`,
-`GET /stand-in/stats`, `GET /stand-in/wait?begun=1`.
+are below /fake, on the same port and on the control port:
+`POST /fake/faults {{"name": "hang", "jobs": 1}}`, `DELETE /fake/faults`,
+`GET /fake/stats`, `GET /fake/wait?begun=1`.
 
 Faults:
 
@@ -33,9 +33,7 @@ def main(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     control_port: Annotated[
         int,
-        typer.Option(
-            help="Port of /stand-in alone, which answers even while the other refuses; 0: a free one."
-        ),
+        typer.Option(help="Port of /fake alone, which answers even while the other refuses; 0: a free one."),
     ] = 0,
     model_dir: Annotated[
         Path | None,
@@ -96,7 +94,7 @@ def main(
         ),
     ] = None,
 ) -> None:
-    """A stand-in for Stable Diffusion Web UI (/sdapi/v1). It is **no diffusion model**: it draws simple pictures from the request, and behaves as a recorded Web UI behaves, one job at a time, errors and oddities included."""  # noqa: D401, E501 -- one paragraph of --help
+    """A fake for Stable Diffusion Web UI (/sdapi/v1). It is **no diffusion model**: it draws simple pictures from the request, and behaves as a recorded Web UI behaves, one job at a time, errors and oddities included."""  # noqa: D401, E501 -- one paragraph of --help
     settings = Settings(
         model_dir=model_dir,
         checkpoint=checkpoint,

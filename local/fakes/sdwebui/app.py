@@ -21,15 +21,13 @@ from local.fakes.sdwebui.auth import basic_auth
 from local.fakes.sdwebui.parts import Parts
 
 GZIP_FROM_BYTES = 1000
-PAGE = f"<!doctype html><title>stand-in SD Web UI</title><p>{DISCLAIMER}. See <a href=/docs>/docs</a>.</p>"
+PAGE = f"<!doctype html><title>fake SD Web UI</title><p>{DISCLAIMER}. See <a href=/docs>/docs</a>.</p>"
 
 
 def create_app(parts: Parts) -> FastAPI:
     """Make the application. Every /sdapi handler is synchronous: 40 threads serve them all, as recorded."""
     settings = parts.settings
-    app = FastAPI(
-        title="SD Web UI stand-in", version=VERSION, description=DISCLAIMER, strict_content_type=False
-    )
+    app = FastAPI(title="SD Web UI fake", version=VERSION, description=DISCLAIMER, strict_content_type=False)
     guard = [Depends(basic_auth(settings.api_auth))] if settings.api_auth else []
     app.include_router(routes_jobs.router(parts), dependencies=guard)
     app.include_router(routes_catalogue.router(parts), dependencies=guard)

@@ -1,4 +1,4 @@
-"""The little that the stand-in asks of a checkpoint file, and how to make such a file."""
+"""The little that the fake asks of a checkpoint file, and how to make such a file."""
 
 import json
 import struct
@@ -26,7 +26,7 @@ def is_whole(path: Path) -> bool:
 def write_checkpoint(path: Path, content: bytes = b"weights") -> Path:
     """Write a valid, tiny safetensors file around `content`; other content, other hash. Returns the path."""
     tensor = {"dtype": "U8", "shape": [len(content)], "data_offsets": [0, len(content)]}
-    header = json.dumps({"__metadata__": {"made_by": "stand-in"}, "content": tensor}).encode()
+    header = json.dumps({"__metadata__": {"made_by": "fake"}, "content": tensor}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(struct.pack("<Q", len(header)) + header + content)
     return path

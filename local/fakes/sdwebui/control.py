@@ -1,4 +1,4 @@
-"""The stand-in's own routes: faults, counts, and waiting for something to happen. Web UI has none of them.
+"""The fake's own routes: faults, counts, and waiting for something to happen. Web UI has none of them.
 
 They are asynchronous, so that they answer while jobs hold all 40 threads.
 """
@@ -47,8 +47,8 @@ class Awaited(BaseModel):
 
 
 def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
-    """Make the routes below /stand-in."""
-    routes = APIRouter(prefix="/stand-in", tags=["the stand-in's own"])
+    """Make the routes below /fake."""
+    routes = APIRouter(prefix="/fake", tags=["the fake's own"])
 
     @routes.get("")
     async def about() -> dict[str, Any]:

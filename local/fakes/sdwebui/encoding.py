@@ -113,7 +113,7 @@ def _fetch(url: str, options: Options) -> Image.Image:
         raise HTTPException(500, "Request to local resource not allowed")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        if not local:  # the stand-in never leaves this machine
+        if not local:  # the fake never leaves this machine
             raise urllib.error.URLError("Name or service not known")
         with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310 -- http(s), loopback
             content = answer.read()

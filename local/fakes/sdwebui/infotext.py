@@ -42,7 +42,7 @@ def infotext(made: dict[str, Any], place: int) -> str:
 def info(made: dict[str, Any]) -> str:
     """Write `info`: a JSON string inside the JSON answer. Says that no diffusion model made the images."""
     shown = {name: value for name, value in made.items() if name != "scheduler_label"}
-    return json.dumps({**shown, "version": VERSION, "stand_in": DISCLAIMER})
+    return json.dumps({**shown, "version": VERSION, "fake_webui": DISCLAIMER})
 
 
 def parse(text: str, defaults: dict[str, Any]) -> dict[str, Any]:

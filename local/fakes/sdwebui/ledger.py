@@ -1,4 +1,4 @@
-"""What the stand-in did, for tests and benches to read."""
+"""What the fake did, for tests and benches to read."""
 
 import threading
 import time

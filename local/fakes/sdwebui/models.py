@@ -11,7 +11,7 @@ BUILT_IN = (
     "other-random-v1-5.safetensors",
     "tiny-random-v1-5.safetensors",
 )
-BUILT_IN_DIR = "/stand-in/models/Stable-diffusion"
+BUILT_IN_DIR = "/fake/models/Stable-diffusion"
 CHECKPOINT_DIR = "Stable-diffusion"
 OTHER_DIRS = frozenset(
     {

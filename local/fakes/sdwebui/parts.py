@@ -1,4 +1,4 @@
-"""The parts of a stand-in, made once for each server."""
+"""The parts of a fake, made once for each server."""
 
 from dataclasses import dataclass, field
 

@@ -116,7 +116,7 @@ def _write_caption(picture: Image.Image, scene: Scene) -> None:
     lines.append(scene.model)
     if scene.reference is not None:
         lines.append(f"from a reference image, strength {scene.denoising}")
-    lines.append("stand-in: no diffusion model")
+    lines.append("fake: no diffusion model")
     line_height = round(size * 1.25)
     top = max(0, scene.height - line_height * len(lines) - size // 2)
     draw = ImageDraw.Draw(picture, "RGBA")

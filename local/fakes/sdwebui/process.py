@@ -1,36 +1,33 @@
-"""Start the stand-in as a process of its own, and talk to its /stand-in routes."""
+"""Start the fake as a process of its own, and talk to its /fake routes."""
 
-import contextlib
 import json
 import os
-import selectors
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
-from local.guard import guard
+from local.process import Process, ProcessFailed
 
-READY = "stand-in ready"
+READY = "fake ready"
 START_SECONDS = 60.0  # imports on a loaded machine; normally under 2 s
 STOP_SECONDS = 10.0
 ROOT = Path(__file__).parents[3]
 
 
-class StandInError(RuntimeError):
-    """Say that the stand-in did not start, or did not do what its control routes were asked."""
+class FakeWebUiError(RuntimeError):
+    """Say that the fake did not start, or did not do what its control routes were asked."""
 
 
 class Control:
-    """Speak with a stand-in's own routes. `url` is its main address or its control address."""
+    """Speak with a fake's own routes. `url` is its main address or its control address."""
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/") + "/stand-in"
+        self.url = url.rstrip("/") + "/fake"
 
     def set(self, name: str, **details: Any) -> None:
         """Switch a fault on: `jobs`, `after`, `at`, `kind`, `factor`, `ignore_interrupt`."""
@@ -57,7 +54,7 @@ class Control:
         return reached
 
     def _call(self, method: str, path: str, body: Any = None, timeout: float = 10) -> Any:
-        request = urllib.request.Request(  # noqa: S310 -- the stand-in's own address
+        request = urllib.request.Request(  # noqa: S310 -- the fake's own address
             self.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
@@ -67,18 +64,13 @@ class Control:
             with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 -- as above
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise StandInError(f"{method} {path}: {error.code} {error.read().decode()[:500]}") from None
+            raise FakeWebUiError(f"{method} {path}: {error.code} {error.read().decode()[:500]}") from None
 
 
-def faults(url: str) -> Control:
-    """Return the control of the stand-in at `url`."""
-    return Control(url)
+class FakeWebUi:
+    """A running fake SD Web UI: its `url`, its `control`, its process."""
 
-
-class StandIn:
-    """Hold a running stand-in: its `url`, its `control`, its process."""
-
-    def __init__(self, process: "subprocess.Popen[str]", url: str, control: str) -> None:
+    def __init__(self, process: Process, url: str, control: str) -> None:
         self.process = process
         self.url = url
         self.control = Control(control)
@@ -89,67 +81,46 @@ class StandIn:
         return int(self.url.rsplit(":", 1)[1])
 
     def stop(self) -> int:
-        """End it as ECS would (SIGTERM, then SIGKILL); returns the exit status."""
-        self.process.terminate()
-        return self._reap()
+        """End it as ECS would (SIGTERM, then SIGKILL); return the exit status."""
+        return self.process.stop()
 
     def kill(self) -> int:
-        """End it at once."""
-        self.process.kill()
-        return self._reap()
-
-    def _reap(self) -> int:
-        try:
-            status = self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait(STOP_SECONDS)
-        if self.process.stdout:
-            self.process.stdout.close()
-        guard.release(self.process.pid)
-        return status
+        """End it at once; return the exit status."""
+        return self.process.kill()
 
 
-def start(*, port: int = 0, log: IO[str] | int | None = None, **settings: Any) -> StandIn:
+def start(*, port: int = 0, **settings: Any) -> FakeWebUi:
     """Start it and wait until it accepts connections.
 
     `settings` are the command line's options (`step_seconds=0.01`, `model_dir=path`, `api_server_stop=True`,
-    `fault=["slow:1"]`). `log` takes its standard error; the default is this process's own.
+    `fault=["slow:1"]`). Raise FakeWebUiError when it does not start.
     """
-    command = [sys.executable, "-m", "local.fakes.sdwebui", "--port", str(port), *_flags(settings)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-        start_new_session=True,
+    # Of this environment, but without what names an AWS account: the fake needs none of it.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    process = Process(
+        "fake SD Web UI",
+        [sys.executable, "-m", "local.fakes.sdwebui", "--port", str(port), *_flags(settings)],
+        environment=inherited | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        cwd=str(ROOT),
+        stop_seconds=STOP_SECONDS,
     )
-    guard.watch(process.pid)
     try:
-        line = _first_line(process)
-        facts = dict(part.split("=", 1) for part in line.split() if "=" in part)
-        return StandIn(process, facts["url"], facts["control"])
-    except BaseException:
+        line = process.wait_for_line(READY, timeout=START_SECONDS)
+    except ProcessFailed as failed:
         process.kill()
-        process.wait(STOP_SECONDS)
-        guard.release(process.pid)
-        raise
+        raise FakeWebUiError(str(failed)) from None
+    facts = dict(part.split("=", 1) for part in line.split() if "=" in part)
+    return FakeWebUi(process, facts["url"], facts["control"])
 
 
-@contextlib.contextmanager
-def running(
-    *, port: int = 0, log: IO[str] | int | None = None, **settings: Any
-) -> Generator[StandIn, None, None]:
-    """Run a stand-in for the length of a `with` block; settings as for `start`."""
-    stand_in = start(port=port, log=log, **settings)
+@contextmanager
+def running(*, port: int = 0, **settings: Any) -> Iterator[FakeWebUi]:
+    """Run a fake SD Web UI until the block ends; settings as for `start`."""
+    fake = start(port=port, **settings)
     try:
-        yield stand_in
+        yield fake
     finally:
-        stand_in.stop()
+        fake.stop()
 
 
 def _flags(settings: dict[str, Any]) -> list[str]:
@@ -166,19 +137,4 @@ def _flags(settings: dict[str, Any]) -> list[str]:
     return flags
 
 
-def _first_line(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None  # noqa: S101 -- it is a pipe
-    last = time.monotonic() + START_SECONDS
-    with selectors.DefaultSelector() as ready:
-        ready.register(process.stdout, selectors.EVENT_READ)
-        if not ready.select(last - time.monotonic()):
-            raise StandInError(f"the stand-in said nothing for {START_SECONDS:.0f} s")
-    line = process.stdout.readline()
-    if not line.startswith(READY):
-        raise StandInError(
-            f"the stand-in did not start (exit status {process.wait(STOP_SECONDS)}): {line.strip()}"
-        )
-    return line
-
-
-__all__ = ["Control", "StandIn", "StandInError", "faults", "running", "start", "write_checkpoint"]
+__all__ = ["Control", "FakeWebUi", "FakeWebUiError", "running", "start", "write_checkpoint"]

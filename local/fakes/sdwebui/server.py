@@ -18,7 +18,7 @@ from local.fakes.sdwebui import DISCLAIMER, control
 from local.fakes.sdwebui.app import create_app
 from local.fakes.sdwebui.parts import Parts
 
-READY = "stand-in ready"  # the first words of the line that a starting process waits for
+READY = "fake ready"  # the first words of the line that a starting process waits for
 BACKLOG = 2048
 REFUSAL_POLL_SECONDS = 0.005
 
@@ -94,7 +94,7 @@ def run(parts: Parts, *, host: str, port: int, control_port: int) -> None:
         parts.settings.boot_seconds
     )  # bound but not listening: connections are refused, as while booting
     main = Server(create_app(parts), listener, keep_alive_seconds=parts.settings.keep_alive_seconds)
-    own = FastAPI(title="stand-in control", description=DISCLAIMER)
+    own = FastAPI(title="fake control", description=DISCLAIMER)
     own.include_router(control.router(parts))
     side = Server(own, bound("127.0.0.1", control_port))
     asyncio.run(_serve(parts, main, side))

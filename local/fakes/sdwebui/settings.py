@@ -1,4 +1,4 @@
-"""What can be chosen when the stand-in starts."""
+"""What can be chosen when the fake starts."""
 
 from dataclasses import dataclass
 from pathlib import Path

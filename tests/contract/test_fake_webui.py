@@ -1,4 +1,4 @@
-"""What the stand-in adds to the recordings: faults on demand, pictures of requests, models on real files."""
+"""What the fake adds to the recordings: faults on demand, pictures of requests, models on real files."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ from local.fakes.sdwebui.checkpoint_file import is_whole, write_checkpoint
 from local.fakes.sdwebui.errors import KINDS
 from local.fakes.sdwebui.faults import FAULTS
 from local.fakes.sdwebui.parts import Parts
-from local.fakes.sdwebui.process import StandInError, running
+from local.fakes.sdwebui.process import FakeWebUiError, running
 from tests.contract.replay import Replay, quick, recording, replaying
 
 BODY = {"prompt": "a red cube", "steps": 4, "width": 64, "height": 64, "seed": 7}
@@ -27,7 +27,7 @@ REFERENCE = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
 
 @contextmanager
 def server(**settings: Any) -> Iterator[Replay]:
-    """Run a stand-in in this process."""
+    """Run a fake in this process."""
     with replaying(Parts.make, quick(**settings)) as replay:
         yield replay
 
@@ -131,8 +131,8 @@ def test_not_ready_is_404_below_sdapi_only() -> None:
 def test_idle_connections_are_closed() -> None:
     """A connection that nothing is sent on ends by itself."""
     with (
-        running(keep_alive_seconds=1) as stand_in,
-        socket.create_connection(("127.0.0.1", stand_in.port)) as idle,
+        running(keep_alive_seconds=1) as fake_webui,
+        socket.create_connection(("127.0.0.1", fake_webui.port)) as idle,
     ):
         idle.sendall(b"GET /sdapi/v1/progress HTTP/1.1\r\nhost: x\r\n\r\n")
         received = b""
@@ -143,27 +143,27 @@ def test_idle_connections_are_closed() -> None:
 
 def test_a_process_refuses_crashes_and_is_replaced() -> None:
     """Connections are refused until cleared; a crash ends the process; another takes its port."""
-    with running(step_seconds=0, load_seconds=0, fault=["no-images:1"]) as stand_in:
-        address = stand_in.url + "/sdapi/v1/txt2img"
+    with running(step_seconds=0, load_seconds=0, fault=["no-images:1"]) as fake_webui:
+        address = fake_webui.url + "/sdapi/v1/txt2img"
         assert httpx.post(address, json=BODY).json()["images"] == []
-        stand_in.control.set("refuse")
-        stand_in.control.wait(refusing=1)
+        fake_webui.control.set("refuse")
+        fake_webui.control.wait(refusing=1)
         with pytest.raises(httpx.ConnectError):
-            httpx.get(stand_in.url + "/sdapi/v1/progress")
-        stand_in.control.clear()
-        stand_in.control.wait(refusing=0)
-        stand_in.control.set("crash")
+            httpx.get(fake_webui.url + "/sdapi/v1/progress")
+        fake_webui.control.clear()
+        fake_webui.control.wait(refusing=0)
+        fake_webui.control.set("crash")
         with pytest.raises(httpx.TransportError):
             httpx.post(address, json=BODY)
-        assert stand_in.process.wait(10) == 86
-        with running(port=stand_in.port) as other:
-            assert other.url == stand_in.url
+        assert fake_webui.process.wait(10) == 86
+        with running(port=fake_webui.port) as other:
+            assert other.url == fake_webui.url
             assert httpx.get(other.url + "/sdapi/v1/progress").status_code == 200
 
 
 def test_a_wrong_flag_says_what_is_allowed() -> None:
     """An unknown fault ends the start with a line that lists the known ones."""
-    with pytest.raises(StandInError, match="did not start"):
+    with pytest.raises(FakeWebUiError, match="one of slow"):
         running(fault=["nope"]).__enter__()
 
 
@@ -183,7 +183,7 @@ def test_pictures_come_from_the_request() -> None:
         assert len(pictures | {first}) == 6
         assert opened(post(replay, width=128, height=72).json()["images"][0]).size == (128, 72)
         info = json.loads(post(replay).json()["info"])
-        assert info["stand_in"] == DISCLAIMER
+        assert info["fake_webui"] == DISCLAIMER
         assert "no diffusion model" in opened(first).info["parameters"]
 
 
@@ -282,11 +282,11 @@ def test_switching_costs_a_load_unless_both_are_kept() -> None:
 def test_it_says_what_it_is_and_can() -> None:
     """Its own routes tell its nature and its faults, refuse what they do not know, and give up waiting."""
     with server() as replay:
-        about = replay.get("/stand-in")
+        about = replay.get("/fake")
         assert about["is"] == DISCLAIMER
         assert about["faults"].keys() == FAULTS.keys()
-        with pytest.raises(StandInError, match="422"):
+        with pytest.raises(FakeWebUiError, match="422"):
             replay.control.set("nope")
-        with pytest.raises(StandInError, match="408"):
+        with pytest.raises(FakeWebUiError, match="408"):
             replay.control.wait(begun=1, timeout=0)
         assert replay.get("/openapi.json")["info"]["description"] == DISCLAIMER

@@ -26,6 +26,9 @@ CONSUMER_STOP_SECONDS: Final = 120
 # SD Web UI is told last and has nothing to lose: what it could lose, the consumer has stored by then.
 WEBUI_STOP_SECONDS: Final = 10
 
+# Where the image has it (`WORKDIR` of the Dockerfile); `-I -S` start Python without site-packages, in 20 ms.
+HEALTH_CHECK: Final = ("CMD", "python", "-I", "-S", "/app/container/consumer/liveness/check_alive.py")
+
 # How long a container must have run before an exit restarts it in place; sooner, the whole task is replaced.
 _RESTART_AFTER: Final = cdk.Duration.seconds(60)
 
@@ -123,6 +126,21 @@ class WorkerTask(Construct):
         container = self.definition.add_container(
             "consumer",
             image=self._image,
+            # A consumer that stands still fails the check, and ECS replaces the task: the restart policy sees
+            # exits only. The file that the check looks at is on the volume at /tmp.
+            essential=True,
+            health_check=ecs.HealthCheck(
+                command=list(HEALTH_CHECK),
+                # The lease (120 s) is the patience: whoever is silent for longer has lost its tasks already.
+                # Three in a row, so that neither a slow `exec` on a busy host nor an in-place restart, which
+                # finds the old file until the first beat, costs a GPU its task.
+                interval=cdk.Duration.seconds(30),
+                retries=3,
+                # Reading one file's time; a host that cannot do that in 10 s runs no job either.
+                timeout=cdk.Duration.seconds(10),
+                # Python's imports from a cold disk until the first beat, which waits for no SD Web UI.
+                start_period=cdk.Duration.seconds(120),
+            ),
             environment=self._environment,
             readonly_root_filesystem=True,
             enable_restart_policy=True,

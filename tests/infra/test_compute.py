@@ -1,11 +1,14 @@
 """The compute stack's template: one task for each GPU, in the right order, on the right instances."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from container.consumer.liveness.check_alive import DEFAULT_HEARTBEAT_FILE
 from container.consumer.settings import Settings
-from tests.infra.conftest import Synthesis
+from domain.limits import VISIBILITY_SECONDS
+from tests.infra.conftest import ROOT, Synthesis
 from tests.infra.template import Template, text
 
 _TMP = "/tmp"  # noqa: S108 - a mount point in a container
@@ -45,6 +48,26 @@ def test_web_ui_is_probed_where_the_recordings_answer(compute: Template) -> None
         True,
         True,
     )
+
+
+def test_a_consumer_that_stands_still_is_replaced(compute: Template) -> None:
+    """The check is a file of the image, and of an essential container."""
+    consumer = _containers(compute)["consumer"]
+    check = consumer["HealthCheck"]
+    *command, script = check["Command"]
+    assert command == ["CMD", "python", "-I", "-S"]
+    assert (ROOT / script.removeprefix("/app/")).is_file()
+    assert consumer["Essential"] is True
+    # Noticed within five minutes, the lease included, and not by one slow check.
+    assert check["Retries"] > 1
+    assert VISIBILITY_SECONDS + check["Retries"] * (check["Interval"] + check["Timeout"]) <= 300
+    assert check["StartPeriod"] <= 300
+
+
+def test_the_heartbeats_file_is_on_a_volume(compute: Template) -> None:
+    """The root filesystem is read-only."""
+    folders = _mounts(_containers(compute)["consumer"]).values()
+    assert str(Path(DEFAULT_HEARTBEAT_FILE).parent) in folders
 
 
 def test_the_consumer_may_take_its_time_and_web_ui_not(compute: Template) -> None:

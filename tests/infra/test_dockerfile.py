@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from dockerfile_parse import DockerfileParser
 
-from infra.worker_task import MODEL_FOLDER
+from infra.worker_task import HEALTH_CHECK, MODEL_FOLDER
 from tests.infra.conftest import ROOT
 
 pytestmark = pytest.mark.xdist_group("infra")
@@ -132,6 +132,20 @@ def test_what_was_built_starts_and_names_what_it_lacks(image: Path) -> None:
     assert "TASK_QUEUE_URL" in said
     assert "Traceback" not in said
     assert len(said.splitlines()) == 1
+
+
+def test_the_health_check_of_the_task_runs_in_the_image(image: Path) -> None:
+    """With the image's Python, where no consumer has beaten yet."""
+    python, *arguments = HEALTH_CHECK[1:]
+    here = [argument.replace("/app/", f"{image}/app/") for argument in arguments]
+    done = subprocess.run(
+        [str(image / "venv" / "bin" / python), *here],
+        env={"HEARTBEAT_FILE": str(image / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr[:12]) == (1, "no heartbeat")
 
 
 def test_web_uis_settings_file_is_json_without_saved_files(image: Path) -> None:

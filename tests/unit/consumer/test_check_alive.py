@@ -1,0 +1,64 @@
+"""The consumer's health check, run as ECS runs it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from container.consumer.liveness import check_alive
+from domain.limits import VISIBILITY_SECONDS
+
+
+def _check(mark: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", "-S", check_alive.__file__],
+        env={"HEARTBEAT_FILE": str(mark), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _beat(mark: Path, *, seconds_ago: float) -> None:
+    mark.touch()
+    then = time.time() - seconds_ago
+    os.utime(mark, (then, then))
+
+
+def test_a_recent_beat_is_alive(tmp_path: Path) -> None:
+    mark = tmp_path / "heartbeat"
+    _beat(mark, seconds_ago=VISIBILITY_SECONDS - 20)
+    done = _check(mark)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_beat_older_than_the_lease_is_dead(tmp_path: Path) -> None:
+    mark = tmp_path / "heartbeat"
+    _beat(mark, seconds_ago=VISIBILITY_SECONDS + 1)
+    done = _check(mark)
+    assert done.returncode == 1
+    assert done.stderr.startswith("the last heartbeat was 12")
+
+
+def test_no_beat_at_all_is_dead(tmp_path: Path) -> None:
+    done = _check(tmp_path / "heartbeat")
+    assert done.returncode == 1
+    assert done.stderr.startswith("no heartbeat: ")
+
+
+def test_the_lease_of_the_settings_is_the_measure(tmp_path: Path) -> None:
+    mark = tmp_path / "heartbeat"
+    _beat(mark, seconds_ago=8)
+    assert _check(mark, VISIBILITY_SECONDS="6").returncode == 1
+    assert _check(mark, VISIBILITY_SECONDS="20").returncode == 0
+
+
+def test_without_settings_the_domains_lease_holds() -> None:
+    assert check_alive.DEFAULT_LEASE_SECONDS == VISIBILITY_SECONDS
+
+
+def test_an_empty_setting_is_none_at_all(tmp_path: Path) -> None:
+    mark = tmp_path / "heartbeat"
+    _beat(mark, seconds_ago=8)
+    assert _check(mark, VISIBILITY_SECONDS="").returncode == 0

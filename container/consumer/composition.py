@@ -12,6 +12,7 @@ from adapters.orphans import OrphanCleaner
 from adapters.results import Results
 from adapters.table import Table
 from container.consumer.engines.gpu import Gpu
+from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.health import Health
 from container.consumer.engines.sdwebui.models.wiring import wire_models
@@ -146,6 +147,7 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
                 settings.limits,
             ),
             models=models,
+            catalogue=Catalogue(webui),
             limits=settings.limits,
         ),
         store=store,

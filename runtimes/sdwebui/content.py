@@ -59,6 +59,7 @@ class ContentCheck:
         settle_checkpoint(result, self._tasktype, self._runtime, self._found)
         if self._tasktype is not None:
             self._without_networks(result)
+            self._warn_of_negative_networks(result)
             unread = {fault.path for fault in self.faults}
             counted = {name: value for name, value in result.items() if self._path + f"/{name}" not in unread}
             for fault in beyond(self._tasktype, counted, self._limits):
@@ -109,6 +110,14 @@ class ContentCheck:
             ]
             if content["script_args"] != arguments:
                 self._found.warn("/script_args", "its networks are left out: disable_extra_networks is true")
+
+    def _warn_of_negative_networks(self, content: dict[str, Any]) -> None:
+        for name in ("negative_prompt", "hr_negative_prompt"):
+            text = content.get(name)
+            if isinstance(text, str) and strip_networks(text) != text:
+                self._found.warn(
+                    f"/{name}", "SD Web UI applies no networks here: it reads them as plain words"
+                )
 
     def _warn_of_rounding(self, tasktype: TaskType, content: dict[str, Any]) -> None:
         for name in ("width", "height", "hr_resize_x", "hr_resize_y"):

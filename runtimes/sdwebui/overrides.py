@@ -32,7 +32,7 @@ SETTING_KINDS: Final[Mapping[str, str]] = {
             return_mask_composite s_min_uncond_all sd3_enable_t5
             sdxl_clip_l_skip sgm_noise_multiplier textual_inversion_add_hashes_to_infotext tiling
             uni_pc_lower_order_final upcast_attn use_downcasted_alpha_bar use_old_emphasis_implementation
-            use_old_hires_fix_width_height use_old_karras_scheduler_sigmas use_old_scheduling
+            use_old_karras_scheduler_sigmas use_old_scheduling
         """,
         "string": """
             ddim_discretize emphasis face_restoration_model hires_fix_refiner_pass
@@ -80,6 +80,7 @@ REFUSED_SETTINGS: Final[Mapping[str, str]] = {
     "font": _PATHS,
     "profiling_filename": _PATHS,
     "restore_config_state_file": _PATHS,
+    "use_old_hires_fix_width_height": "hires fix would begin in another size than the one that is bounded",
     "webui_reload_ui_scripts": _EVERYBODY,
 }
 """Names in `override_settings` that are refused for a reason worth telling; others just are not allowed."""

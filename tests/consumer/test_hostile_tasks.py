@@ -78,7 +78,7 @@ def test_a_hostile_task_never_reaches_the_gpu(
 def test_what_a_task_may_override_ends_with_it(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Every allowed setting at once, each at another value than Web UI's own."""
     now = options(webui)
-    named = {"sd_vae", "forge_additional_modules", "upscaler_for_img2img"}
+    named = {"sd_vae", "forge_additional_modules", "upscaler_for_img2img", "face_restoration_model"}
     changed = {name: _other(name, now[name]) for name in ALLOWED_SETTINGS - named}
     content = {"override_settings": changed, "override_settings_restore_afterwards": False}
 

@@ -104,7 +104,7 @@ def test_fewer_images_than_asked_is_told_in_the_output(cloud: Cloud, webui: Fake
         row = cloud.outcome(task_id)
     assert row.status is COMPLETED
     assert len(row.item["images"]) == 2
-    assert cloud.out(task_id)["warnings"] == ["SD Web UI returned 2 of 3 images."]
+    assert cloud.out(task_id)["warnings"] == [{"path": "", "message": "SD Web UI returned 2 of 3 images."}]
 
 
 def test_an_error_nobody_knows_is_the_task_s_when_it_comes_again(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from container.consumer.queue import Delivery
+from domain.errors import Fault
 from domain.message import Message
 from domain.row import Row
 
@@ -34,6 +35,10 @@ class Job:
     """As last written under our fence."""
     body: bytes = b""
     """What goes to Web UI, once it is prepared."""
+    warnings: list[Fault] = field(default_factory=list)
+    """What the request says otherwise than the task, for its caller to see."""
+    sampler: str | None = None
+    """What the answer must say that it used; None: any."""
     lease_lost: threading.Event = field(default_factory=threading.Event)
     """The fence no longer holds."""
     cancelled: threading.Event = field(default_factory=threading.Event)

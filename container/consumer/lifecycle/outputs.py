@@ -61,9 +61,9 @@ class Store:
         """Store the images, then `.out` with a receipt for each."""
         count = answer.count
         images = list(answer.take_images())
-        warnings = []
+        warnings = [warning.as_dict() for warning in job.warnings]
         if asked is not None and count < asked:
-            warnings.append(f"SD Web UI returned {count} of {asked} images.")
+            warnings.append({"path": "", "message": f"SD Web UI returned {count} of {asked} images."})
 
         def write(stored: Stored, fence: str) -> None:
             uploads = [self._pool.submit(self._image, job, stored, fence, one, answer) for one in images]

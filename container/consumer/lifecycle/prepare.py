@@ -4,7 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from container.consumer.engines.sdwebui.catalogue import Catalogue
+from container.consumer.engines.sdwebui.named import hold_names
 from container.consumer.engines.sdwebui.request import request_body
+from container.consumer.engines.sdwebui.used import asked_sampler
 from container.consumer.lifecycle.job import Job
 from container.consumer.ports import Inputs, Models
 from container.consumer.scheduling.duration import job_cost
@@ -28,6 +31,7 @@ class Preparation:
     runtime: Runtime
     inputs: Inputs
     models: Models
+    catalogue: Catalogue
     limits: Limits = DEFAULT_LIMITS
 
     def prepare(self, job: Job) -> None:
@@ -36,7 +40,8 @@ class Preparation:
             if job.message.content_ref is not None:
                 job.message = job.message.with_content(self._large_content(job.message.content_ref))
             task = job.message.task
-            content = self._checked(task)
+            content, job.warnings = hold_names(task.tasktype, self._checked(task), self.catalogue)
+            job.sampler = asked_sampler(content, self.catalogue) if task.tasktype.generates else None
             job.message = job.message.with_content(content)
             job.cost = job_cost(content)
             self.models.ensure(content)  # an upscaler is a model too

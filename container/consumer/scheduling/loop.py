@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from container.consumer.engines.gpu import Interrupted, ReplaceEngine
 from container.consumer.engines.sdwebui.answer import read_answer
 from container.consumer.engines.sdwebui.faults import AmbiguousError, EnginePoisoned
+from container.consumer.engines.sdwebui.used import otherwise
 from container.consumer.lifecycle.finish import AMBIGUOUS_ATTEMPTS
 from container.consumer.lifecycle.job import Job, LeaseLost
 from container.consumer.lifecycle.stages import Stages, raising
@@ -183,6 +184,8 @@ class Worker:
             if checkpoint is not None and answer.model != checkpoint:
                 message = f"SD Web UI used {answer.model} instead of {checkpoint}."
                 raise PermanentError(ErrorCode.WRONG_MODEL, message, response=answer.kept)
+            if why := otherwise(task.content, job.sampler, answer.info):
+                raise PermanentError(ErrorCode.ENGINE_ERROR, why, response=answer.kept)
             if not answer.count:
                 message = "SD Web UI returned no images."
                 raise PermanentError(ErrorCode.NO_IMAGES, message, response=answer.kept)

@@ -14,6 +14,9 @@ PATHS: Final = {
 }
 
 
+SAME_MODULES: Final = "Use same choices"
+
+
 def request_body(tasktype: TaskType, content: dict[str, Any]) -> bytes:
     """Return the content as Web UI takes it: no routing keys, overrides merged, images sent back."""
     body = dict(content)
@@ -27,6 +30,13 @@ def request_body(tasktype: TaskType, content: dict[str, Any]) -> bytes:
             body["override_settings"] = overrides
         # Restored in any case: what a task overrides ends with the task.
         body |= {"send_images": True, "save_images": False, "override_settings_restore_afterwards": True}
+        if body.get("enable_hr") and body.get("hr_additional_modules") is None:
+            # Forge fails without it (16-hr-latent-ok); AUTOMATIC1111 does not know it.
+            body["hr_additional_modules"] = [SAME_MODULES]
+        if body.get("disable_extra_networks"):
+            # True leaves the networks of the task before in the model, on Forge for all tasks after it.
+            # The task's own were left out when it was checked.
+            body["disable_extra_networks"] = False
     return json.dumps(body, separators=(",", ":")).encode()
 
 

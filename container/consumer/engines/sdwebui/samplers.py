@@ -1,0 +1,77 @@
+"""Which sampler and scheduler a name means to SD Web UI, which takes an unknown one for its default."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from container.consumer.engines.sdwebui.catalogue import Catalogue, same_name
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Name a sampler as SD Web UI lists it; `scheduler` is set where the name told it too."""
+
+    sampler: str
+    scheduler: str | None = None
+    exact: bool = True
+    """SD Web UI reads the name so by itself."""
+
+
+def meant_sampler(name: str, catalogue: Catalogue) -> Meant | None:
+    """Return what a sampler's name means, None where nothing fits.
+
+    SD Web UI reads its own names, and those with a scheduler behind (`DPM++ 2M Karras`), to the letter; the
+    aliases that older programs use it does not.
+    """
+    samplers = catalogue.samplers() or []
+    names = [entry["name"] for entry in samplers]
+    if name in names:
+        return Meant(name)
+    for base, scheduler in _parts(name, catalogue):
+        if base in names:
+            return Meant(base, scheduler)
+    if (same := same_name(name, names)) is not None:
+        return Meant(same, exact=False)
+    for entry in samplers:
+        if same_name(name, [alias for alias in entry.get("aliases") or () if isinstance(alias, str)]):
+            return Meant(entry["name"], exact=False)
+    for base, scheduler in _parts(name, catalogue, exactly=False):
+        if (same := same_name(base, names)) is not None:
+            return Meant(same, scheduler, exact=False)
+    return None
+
+
+def meant_scheduler(name: str, catalogue: Catalogue) -> Meant | None:
+    """Return what a scheduler's name means (as `sampler`), None where nothing fits."""
+    schedulers = catalogue.schedulers() or []
+    exact = [form for entry in schedulers for form in (entry.get("label"), entry["name"]) if form]
+    if name in exact:
+        return Meant(name)
+    for entry in schedulers:
+        if any(same_name(name, [form]) for form in _forms(entry)):
+            return Meant(str(entry.get("label") or entry["name"]), exact=False)
+    return None
+
+
+def sampler_names(catalogue: Catalogue) -> list[str]:
+    """Return the names of all samplers."""
+    return [entry["name"] for entry in catalogue.samplers() or ()]
+
+
+def scheduler_names(catalogue: Catalogue) -> list[str]:
+    """Return the labels of all schedulers."""
+    return [str(entry.get("label") or entry["name"]) for entry in catalogue.schedulers() or ()]
+
+
+def _parts(name: str, catalogue: Catalogue, *, exactly: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield the name without a scheduler at its end, and that scheduler."""
+    for entry in catalogue.schedulers() or ():
+        for form in _forms(entry):
+            end = name[-len(form) - 1 :]
+            if end == f" {form}" or (not exactly and end.casefold() == f" {form}".casefold()):
+                yield name[: -len(form) - 1], str(entry.get("label") or entry["name"])
+
+
+def _forms(entry: dict[str, object]) -> list[str]:
+    aliases = entry.get("aliases")
+    forms = (entry.get("label"), entry.get("name"), *(aliases if isinstance(aliases, list) else ()))
+    return [form for form in forms if isinstance(form, str) and form]

@@ -308,7 +308,7 @@ def with_the_page(replay: Replay) -> None:
     replay.play("83-webui-internal-progress-X", "83-webui-pending-after-failure")
 
 
-@story("84-*", errors="a1111")
+@story("84-*", error_shape="a1111")
 def automatic1111s_errors(replay: Replay) -> None:
     """The middleware of AUTOMATIC1111 gives errors another shape."""
     replay.play("84-*")

@@ -4,8 +4,6 @@ import base64
 import io
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +15,16 @@ from local.fakes.sdwebui import DISCLAIMER
 from local.fakes.sdwebui.checkpoint_file import is_whole, write_checkpoint
 from local.fakes.sdwebui.errors import KINDS
 from local.fakes.sdwebui.faults import FAULTS
-from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.process import FakeWebUiError, running
-from tests.contract.replay import Replay, quick, recording, replaying
+from tests.contract.replay import Replay
+from tests.contract.serving import REFERENCE, opened, server
 
 BODY = {"prompt": "a red cube", "steps": 4, "width": 64, "height": 64, "seed": 7}
-REFERENCE = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
-
-
-@contextmanager
-def server(**settings: Any) -> Iterator[Replay]:
-    """Run a fake in this process."""
-    with replaying(Parts.make, quick(**settings)) as replay:
-        yield replay
 
 
 def post(replay: Replay, route: str = "txt2img", **changes: Any) -> httpx.Response:
     """Ask for images."""
     return replay.client.post(f"/sdapi/v1/{route}", json={**BODY, **changes})
-
-
-def opened(image: str) -> Image.Image:
-    """Open an image of an answer."""
-    return Image.open(io.BytesIO(base64.b64decode(image)))
 
 
 def model_of(answer: httpx.Response) -> str:
@@ -217,16 +202,6 @@ def test_animatediff_answers_a_gif() -> None:
     with server(extra_scripts=("animatediff",)) as replay:
         images = post(replay, alwayson_scripts=script).json()["images"]
         assert [(opened(one).format, getattr(opened(one), "n_frames", 0)) for one in images] == [("GIF", 5)]
-
-
-def test_controlnet_hints_hang_in_the_picture() -> None:
-    """A ControlNet unit's image is seen, and its models are listed."""
-    unit = {"enabled": True, "module": "canny", "model": "m", "image": REFERENCE}
-    with server() as replay:
-        plain = post(replay).json()["images"][0]
-        hinted = post(replay, alwayson_scripts={"ControlNet": {"args": [unit]}}).json()["images"][0]
-        assert opened(plain).getpixel((60, 2)) != opened(hinted).getpixel((60, 2))
-        assert replay.get("/controlnet/model_list") == {"model_list": []}
 
 
 def test_files_of_a_models_folder(tmp_path: Path) -> None:

@@ -70,10 +70,13 @@ def main(
     web_ui: Annotated[
         bool, typer.Option("--web-ui/--nowebui", help="Serve / and /internal too, as with Web UI's page.")
     ] = True,
-    errors: Annotated[
-        Literal["forge", "a1111"],
-        typer.Option(help="Shape of error bodies: Forge's, or those of AUTOMATIC1111's middleware."),
+    flavor: Annotated[
+        Literal["forge", "a1111"], typer.Option(help="Which Web UI it behaves as: Forge, or AUTOMATIC1111.")
     ] = "forge",
+    errors: Annotated[
+        Literal["forge", "a1111"] | None,
+        typer.Option(help="Shape of error bodies, if it is not the flavor's own."),
+    ] = None,
     api_auth: Annotated[
         str | None, typer.Option(help="user:password pairs, comma-separated, for HTTP basic authentication.")
     ] = None,
@@ -107,7 +110,8 @@ def main(
         boot_seconds=boot_seconds,
         gap_seconds=gap_seconds,
         web_ui=web_ui,
-        errors=errors,
+        flavor=flavor,
+        error_shape=errors,
         api_auth=api_auth,
         server_stop=api_server_stop,
         keep_alive_seconds=keep_alive_seconds,

@@ -5,6 +5,7 @@ from PIL import Image
 from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.encoding import pixels
 from local.fakes.sdwebui.errors import Failure
+from local.fakes.sdwebui.models import Checkpoints
 from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
@@ -17,13 +18,16 @@ LONG_LONG = 1 << 63
 MIN_LATENT = 3  # what a 3x3 convolution needs, with a padding of one on each side
 
 
-def check(request: Generation, references: list[Image.Image]) -> list[Image.Image]:
+def check(
+    request: Generation, references: list[Image.Image], known: Checkpoints, *, forge: bool
+) -> list[Image.Image]:
     """Raise what the real one raises for values that cannot work; returns the references' pixels."""
     if request.prompt is None:
         raise Failure("AssertionError")
     if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
-        _check_hires(request)
-    if request.refiner_checkpoint not in (None, "", "None"):
+        _check_hires(request, known, forge=forge)
+    refiner = request.refiner_checkpoint
+    if refiner not in (None, "", "None") and known.find(refiner) is None:
         raise Failure("Exception", f"Could not find checkpoint with name {request.refiner_checkpoint}")
     if not -LONG_LONG <= (request.seed or 0) < LONG_LONG:
         raise Failure("ValueError", "Overflow when unpacking long long")
@@ -41,11 +45,14 @@ def check(request: Generation, references: list[Image.Image]) -> list[Image.Imag
     return references
 
 
-def _check_hires(request: StableDiffusionProcessingTxt2Img) -> None:
+def _check_hires(request: StableDiffusionProcessingTxt2Img, checkpoints: Checkpoints, *, forge: bool) -> None:
     known = {one["name"] for route in ("upscalers", "latent-upscale-modes") for one in recorded(route)}
     if request.hr_upscaler not in known:
         raise Failure("Exception", f"could not find upscaler named {request.hr_upscaler}")
-    if request.hr_additional_modules is None:
+    other = request.hr_checkpoint_name
+    if other not in (None, "", "Use same checkpoint") and checkpoints.find(other) is None:
+        raise Failure("Exception", f"Could not find checkpoint with name {other}")
+    if forge and request.hr_additional_modules is None:
         raise Failure("TypeError", "argument of type 'NoneType' is not iterable")
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from PIL import Image
 
 from local.fakes.sdwebui.answers import recorded
-from local.fakes.sdwebui.loras import lora_hashes
 from local.fakes.sdwebui.models import Checkpoint
 from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.requests import Generation, StableDiffusionProcessingImg2Img
@@ -23,15 +22,17 @@ def describe(
     seed = _seed(request.seed)
     subseed = _seed(request.subseed)
     each = int(request.batch_size or 0) * int(request.n_iter or 0)
-    prompts = plan.prompts or [(request.prompt or "").strip()] * each
+    prompt, negative = styled(request)
+    prompts = plan.prompts or [prompt] * each
     count = len(prompts)
     step = 0 if plan.prompts else 1
+    modules = parts.modules.described(parts.options)
     sampler, schedule, extra = choose_sampler(request)
     return {
         "prompt": prompts[0],
         "all_prompts": prompts,
-        "negative_prompt": request.negative_prompt,
-        "all_negative_prompts": [request.negative_prompt] * count,
+        "negative_prompt": negative,
+        "all_negative_prompts": [negative] * count,
         "seed": seed,
         "all_seeds": [seed + i * step for i in range(count)],
         "subseed": subseed,
@@ -47,8 +48,8 @@ def describe(
         "face_restoration_model": None,
         "sd_model_name": model.stem,
         "sd_model_hash": model.short_hash,
-        "sd_vae_name": None,
-        "sd_vae_hash": None,
+        "sd_vae_name": modules.get("VAE"),
+        "sd_vae_hash": modules.get("VAE hash"),
         "seed_resize_from_w": request.seed_resize_from_w,
         "seed_resize_from_h": request.seed_resize_from_h,
         "denoising_strength": request.denoising_strength,
@@ -60,6 +61,8 @@ def describe(
         "clip_skip": int(parts.options["CLIP_stop_at_last_layers"] or 1),
         "is_using_inpainting_conditioning": False,
         "scheduler_label": schedule,
+        "modules": modules,
+        "tiling": bool(request.tiling),
     }
 
 
@@ -72,6 +75,22 @@ def choose_sampler(request: Generation) -> tuple[str, str, dict[str, Any]]:
     if request.scheduler in labels:
         return wanted, str(request.scheduler), {"Schedule type": request.scheduler}
     return wanted, "Automatic", {}
+
+
+def styled(request: Generation) -> tuple[str, str]:
+    """Return prompt and negative prompt with the styles that exist by exactly that name."""
+    prompt, negative = (request.prompt or "").strip(), request.negative_prompt or ""
+    known = {style["name"]: style for style in recorded("prompt-styles")}
+    for style in (known[name] for name in request.styles or [] if name in known):
+        prompt = _with_style(prompt, style["prompt"] or "")
+        negative = _with_style(negative, style["negative_prompt"] or "")
+    return prompt, negative
+
+
+def _with_style(text: str, style: str) -> str:
+    if "{prompt}" in style:
+        return style.replace("{prompt}", text)
+    return ", ".join(part for part in (text, style.strip()) if part)
 
 
 def _seed(asked: int | None) -> int:
@@ -88,6 +107,6 @@ def _extra_params(parts: Parts, request: Generation, plan: Plan, mask: Image.Ima
                 extra["Inpaint area"] = "Only masked"
                 extra["Masked area padding"] = request.inpaint_full_res_padding
     extra |= plan.extra_params
-    if hashes := lora_hashes(request.prompt or "", parts.settings.model_dir):
+    if not request.disable_extra_networks and (hashes := parts.networks.hashes(styled(request)[0])):
         extra["Lora hashes"] = hashes
     return extra

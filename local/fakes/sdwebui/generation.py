@@ -13,6 +13,7 @@ from local.fakes.sdwebui.encoding import decode_image, encode_ahead, encode_gif,
 from local.fakes.sdwebui.faults import Fault
 from local.fakes.sdwebui.infotext import info, infotext
 from local.fakes.sdwebui.job import Job
+from local.fakes.sdwebui.networks import without_tags
 from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.requests import (
     Generation,
@@ -20,6 +21,10 @@ from local.fakes.sdwebui.requests import (
     StableDiffusionProcessingTxt2Img,
 )
 from local.fakes.sdwebui.scripts import Plan
+from local.fakes.sdwebui.selectable import Tiles
+
+PAINTED = frozenset({"Schedule type", "AnimateDiff"})
+"""Parameters that change a picture; the others describe what is drawn otherwise, or what had no effect."""
 
 
 def generate(parts: Parts, request: Generation) -> dict[str, Any]:
@@ -74,6 +79,8 @@ class Run:
         self.struck = struck
         self.references = references
         self.mask = mask
+        self.tiles: Tiles | None = None
+        self.effects: tuple[str, ...] = ()
         self.images: list[Any] = []
         self.texts: list[str] = []
 
@@ -88,11 +95,18 @@ class Run:
             if "wrong-model" in self.struck:
                 model = next((one for one in parts.checkpoints.all() if one is not model), model)
                 parts.checkpoints.measured(model)
-            self.references = check(request, self.references)
+            self.references = check(request, self.references, parts.checkpoints, forge=parts.settings.forge)
+            if self.plan.tile_args is not None:
+                size = (int(request.width or 0), int(request.height or 0))
+                self.tiles = Tiles(self.plan.tile_args, size, self.references[0])
+                self.plan.extra_params |= self.tiles.described
             made = describe(parts, request, self.plan, model, self.mask)
+            self.effects = self._effects(made)
             self._iterate(made)
             self._add_grid(made)
             self._add_masks()
+            self.images += self.plan.maps if self.images else []
+            self._as_scripts_tell(made)
             made["infotexts"] = self.texts or [infotext(made, 0)]
         return made, self.images
 
@@ -102,8 +116,9 @@ class Run:
         rounds = (
             [self.plan.prompts[i : i + batch] for i in range(0, len(self.plan.prompts), batch)]
             if (self.plan.prompts)
-            else [[(request.prompt or "").strip()] * batch for _ in range(int(request.n_iter or 0))]
+            else [[made["prompt"]] * batch for _ in range(int(request.n_iter or 0) * max(1, self.plan.loops))]
         )
+        made["all_seeds"] += [made["seed"] + n for n in range(len(made["all_seeds"]), len(rounds) * batch)]
         job = Job(state, parts.settings, parts.options, self.struck, iterations=len(rounds), steps=steps)
         state.job_count = len(rounds)
         for number, prompts in enumerate(rounds):
@@ -131,6 +146,8 @@ class Run:
         """Paint an image, or the frames of an animation, and encode it already: within the job's time."""
         if self.plan.gif_frames:
             return pictures.animate(scene, self.plan.gif_frames)
+        if self.tiles is not None:
+            return pictures.paint(scene)  # put together from tiles: it has no text
         picture = self._finished(pictures.paint(scene), made, place)
         encode_ahead(picture, self.parts.options)
         return picture
@@ -153,17 +170,24 @@ class Run:
         if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
             scale = request.hr_scale or 1.0
         references = self.references
+        width = int(int(request.width or 0) // 8 * 8 * scale)
+        height = int(int(request.height or 0) // 8 * 8 * scale)
+        if self.tiles is not None:
+            width, height = self.tiles.size
         return pictures.Scene(
-            width=int(int(request.width or 0) // 8 * 8 * scale),
-            height=int(int(request.height or 0) // 8 * 8 * scale),
-            prompt=prompt,
-            negative_prompt=request.negative_prompt or "",
+            width=width,
+            height=height,
+            prompt=without_tags(prompt).strip(),
+            negative_prompt=made["negative_prompt"],
             seed=made["all_seeds"][place],
             steps=int(request.steps or 0),
             cfg_scale=request.cfg_scale,
             sampler=made["sampler_name"],
             model=model,
-            extra=str(made["extra_generation_params"]),
+            extra=str(
+                {name: value for name, value in made["extra_generation_params"].items() if name in PAINTED}
+            ),
+            effects=self.effects,
             denoising=request.denoising_strength,
             reference=references[place % len(references)] if references else None,
             mask=self.mask,
@@ -175,8 +199,8 @@ class Run:
         options, stills = self.parts.options, [i for i in self.images if not isinstance(i, list)]
         if len(stills) < 2:  # noqa: PLR2004 -- grid_only_if_multiple
             return
-        if self.plan.prompts:
-            sheet = pictures.grid(stills, 1, margin=8)
+        if self.plan.prompts or self.plan.loops:
+            sheet = pictures.grid(stills, 1, margin=8 if self.plan.prompts else 0)
         elif self.request.save_images and options["return_grid"]:
             rows = pictures.grid_rows(len(stills), int(options["n_rows"]), int(self.request.batch_size or 1))
             sheet = pictures.grid(stills, rows).convert("RGBA")
@@ -186,7 +210,34 @@ class Run:
             return
         self.images.insert(0, sheet)
         self.texts.insert(0, self.texts[0])
-        made["index_of_first_image"] = 1
+        made["index_of_first_image"] = 0 if self.plan.loops else 1
+
+    def _effects(self, made: dict[str, Any]) -> tuple[str, ...]:
+        """Collect what the pictures show beside the request's own values."""
+        parts, request = self.parts, self.request
+        prompts = [*made["all_prompts"][:1]]
+        effects = [f"clip skip {made['clip_skip']}"] if made["clip_skip"] > 1 else []
+        if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
+            prompts.append(request.hr_prompt or "")
+            effects.append(f"hires {request.hr_checkpoint_name}")
+        if request.refiner_checkpoint not in (None, "", "None"):
+            effects.append(f"refiner {request.refiner_checkpoint} {request.refiner_switch_at}")
+        if (
+            request.tiling and not parts.settings.forge
+        ):  # on Forge the text claims it, the pixels do not show it
+            effects.append("tiling")
+        effects += [path.name for path in parts.modules.used(parts.options)]
+        loaded = parts.networks.apply(
+            prompts, disabled=bool(request.disable_extra_networks), model=made["sd_model_name"]
+        )
+        return (*effects, *loaded)
+
+    def _as_scripts_tell(self, made: dict[str, Any]) -> None:
+        """Leave the seeds that the last run inside a script had, as recorded."""
+        if self.plan.loops:
+            made["all_seeds"] = made["all_seeds"][-1:]
+        elif self.tiles is not None:
+            made["all_seeds"] = [made["seed"] + self.tiles.count - 1]
 
     def _add_masks(self) -> None:
         if self.mask is None or not self.images:

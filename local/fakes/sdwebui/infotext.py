@@ -8,6 +8,7 @@ from typing import Any
 from local.fakes.sdwebui import DISCLAIMER, VERSION
 
 PARAMETER = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+UNTOLD = frozenset({"scheduler_label", "modules", "tiling"})
 SIZE = re.compile(r"^(\d+)x(\d+)$")
 
 
@@ -25,11 +26,14 @@ def infotext(made: dict[str, Any], place: int) -> str:
         "Schedule type": extra.get("Schedule type", made["scheduler_label"]),
         "CFG scale": number(made["cfg_scale"]),
         "Seed": made["all_seeds"][place] if place < len(made["all_seeds"]) else made["seed"],
+        **({"Face restoration": "CodeFormer"} if made["restore_faces"] else {}),
         "Size": f"{made['width']}x{made['height']}",
         "Model hash": made["sd_model_hash"],
         "Model": made["sd_model_name"],
         **{name: value for name, value in extra.items() if name != "Schedule type"},
+        **made["modules"],
         **({"Clip skip": int(made["clip_skip"])} if made["clip_skip"] > 1 else {}),
+        **({"Tiling": True} if made["tiling"] else {}),
         "Version": VERSION,
     }
     prompts = made["all_prompts"]
@@ -41,7 +45,7 @@ def infotext(made: dict[str, Any], place: int) -> str:
 
 def info(made: dict[str, Any]) -> str:
     """Write `info`: a JSON string inside the JSON answer. Says that no diffusion model made the images."""
-    shown = {name: value for name, value in made.items() if name != "scheduler_label"}
+    shown = {name: value for name, value in made.items() if name not in UNTOLD}
     return json.dumps({**shown, "version": VERSION, "fake_webui": DISCLAIMER})
 
 

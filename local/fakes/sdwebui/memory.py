@@ -38,7 +38,10 @@ class Memory:
             if self.current is None:
                 raise poisoned()
             return self.current
-        self.current = None
+        before, self.current = self.current, None
+        if not self._settings.forge and wanted.path and not is_whole(wanted.path) and before is not None:
+            self.current = before  # AUTOMATIC1111 logs it, and goes on with what it had
+            return before
         self._load(wanted)
         self.current = wanted
         self._remembered = wanted.filename

@@ -14,13 +14,26 @@ RESTRICTED = frozenset({"api_enable_requests", "api_forbid_local_requests", "api
 """Options that `override_settings` may not set; a POST to `/options` may."""
 
 
+def of_forge(option: str) -> bool:
+    """Tell whether only Forge has an option."""
+    return option.startswith("forge_")
+
+
 class Options:
     """Hold the defaults and what was set since (`saved`, the real one's config.json)."""
 
-    def __init__(self, defaults: dict[str, Any], saved: dict[str, Any], checkpoints: Checkpoints) -> None:
+    def __init__(
+        self,
+        defaults: dict[str, Any],
+        saved: dict[str, Any],
+        checkpoints: Checkpoints,
+        *,
+        forge: bool = True,
+    ) -> None:
         self.defaults = defaults
         self.saved = dict(saved)
         self._checkpoints = checkpoints
+        self._forge = forge
         fields: dict[str, Any] = {
             name: ((type(value) if value is not None else Any) | None, value)
             if value is not None
@@ -90,7 +103,9 @@ class Options:
 
     def _set(self, option: str, value: Any) -> None:
         if option not in self.defaults and option not in self.saved:
-            raise Failure("KeyError", repr(option))
+            if self._forge:
+                raise Failure("KeyError", repr(option))
+            raise Failure("AttributeError", "'NoneType' object has no attribute 'do_not_save'")
         self.saved[option] = value
         if option == CHECKPOINT:
             self._checkpoints.select(value)

@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field
 
 from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.controlnet import ControlNet
 from local.fakes.sdwebui.faults import Faults
 from local.fakes.sdwebui.ledger import Ledger
 from local.fakes.sdwebui.line import Line
 from local.fakes.sdwebui.memory import Memory
 from local.fakes.sdwebui.models import Checkpoints
-from local.fakes.sdwebui.options import CHECKPOINT, Options
+from local.fakes.sdwebui.modules import Modules
+from local.fakes.sdwebui.networks import Networks
+from local.fakes.sdwebui.options import CHECKPOINT, Options, of_forge
 from local.fakes.sdwebui.scripts import Scripts
 from local.fakes.sdwebui.settings import Settings
 from local.fakes.sdwebui.state import State
@@ -28,6 +31,9 @@ class Parts:
     ledger: Ledger
     scripts: Scripts
     tasks: Tasks
+    networks: Networks
+    modules: Modules
+    controlnet: ControlNet
     faults: Faults = field(default_factory=Faults)
 
     @classmethod
@@ -47,11 +53,14 @@ class Parts:
         ledger, now = Ledger(), state()
         known = checkpoints(settings.model_dir)
         stored = recorded("options")
-        chosen = options(stored["defaults"], stored["saved"], known)
+        forge = settings.forge
+        defaults = {name: value for name, value in stored["defaults"].items() if forge or not of_forge(name)}
+        chosen = options(defaults, stored["saved"], known, forge=forge)
         first = next((one.name for one in known.all()), None)
         chosen.saved[CHECKPOINT] = settings.checkpoint or first
         if first is not None:
             known.select(chosen[CHECKPOINT])
+        controlnet = ControlNet(settings.model_dir, forge=forge)
         return cls(
             settings=settings,
             checkpoints=known,
@@ -60,6 +69,9 @@ class Parts:
             memory=memory(known, chosen, settings, ledger),
             line=line(ledger),
             ledger=ledger,
-            scripts=scripts(chosen, settings.extra_scripts),
+            scripts=scripts(chosen, settings.extra_scripts, controlnet, forge=forge),
             tasks=tasks(now),
+            networks=Networks(settings.model_dir, forge=forge),
+            modules=Modules(settings.model_dir, forge=forge),
+            controlnet=controlnet,
         )

@@ -26,6 +26,7 @@ class Scene:
     sampler: str
     model: str
     extra: str = ""
+    effects: tuple[str, ...] = ()  # what changes the picture and is not in its text: LoRAs, VAEs, tiling
     denoising: float | None = None
     reference: Image.Image | None = None
     mask: Image.Image | None = None
@@ -97,7 +98,7 @@ def animate(scene: Scene, frames: int) -> list[Image.Image]:
 def _colours(scene: Scene, side: int) -> Image.Image:
     """Draw colour fields that depend on everything in the scene but its reference images."""
     named = [scene.prompt, scene.negative_prompt, scene.seed, scene.steps, str(scene.cfg_scale), scene.extra]
-    key = json.dumps([*named, scene.sampler, scene.model, side]).encode()
+    key = json.dumps([*named, scene.sampler, scene.model, *scene.effects, side]).encode()
     blocks = (
         hashlib.sha256(key + bytes((n >> 8, n & 255))).digest() for n in range(side * side * 3 // 32 + 1)
     )

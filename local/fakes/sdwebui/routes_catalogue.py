@@ -1,13 +1,14 @@
 """The routes that tell what there is: options, checkpoints, samplers, memory."""
 
 import resource
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter
 
 from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.errors import Failure
-from local.fakes.sdwebui.loras import list_loras
+from local.fakes.sdwebui.options import CHECKPOINT
 from local.fakes.sdwebui.parts import Parts
 
 HOST_BYTES = 25276510208.0
@@ -17,7 +18,6 @@ FIXED = [
     "schedulers",
     "upscalers",
     "latent-upscale-modes",
-    "sd-modules",
     "hypernetworks",
     "face-restorers",
     "realesrgan-models",
@@ -26,21 +26,31 @@ FIXED = [
     "script-info",
     "extensions",
 ]
-LINED_UP = ["refresh-vae", "refresh-loras", "refresh-embeddings"]  # these wait for the running job
 
 
 def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
-    """Make the routes. `/sd-vae` is not among them: Forge has `/sd-modules` instead."""
+    """Make the routes; AUTOMATIC1111 has `/sd-vae` where Forge has `/sd-modules`."""
     routes = APIRouter(prefix="/sdapi/v1")
     for name in FIXED:
         routes.add_api_route(f"/{name}", lambda name=name: recorded(name), methods=["GET"], name=name)
 
-    def nothing() -> None:
-        with parts.line:
-            pass
+    def in_line(refresh: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            with parts.line:
+                refresh()
 
-    for name in LINED_UP:
-        routes.add_api_route(f"/{name}", nothing, methods=["POST"], name=name)
+        return run
+
+    # These wait for the running job.
+    refreshing = {
+        "refresh-vae": parts.modules.refresh,
+        "refresh-loras": parts.networks.refresh,
+        "refresh-embeddings": lambda: None,
+    }
+    for name, refresh in refreshing.items():
+        routes.add_api_route(f"/{name}", in_line(refresh), methods=["POST"], name=name)
+    modules = "sd-modules" if parts.settings.forge else "sd-vae"
+    routes.add_api_route(f"/{modules}", parts.modules.listed, methods=["GET"], name=modules)
 
     @routes.get("/scripts")
     def scripts() -> dict[str, list[str]]:
@@ -53,6 +63,9 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
     @routes.post("/options")
     def post_options(request: dict[str, Any]) -> None:
         parts.options.post(request)
+        if not parts.settings.forge and CHECKPOINT in request:
+            with parts.line:  # AUTOMATIC1111 loads at once, and answers when it has
+                parts.memory.need()
 
     @routes.get("/cmd-flags")
     def cmd_flags() -> None:
@@ -78,7 +91,7 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
 
     @routes.get("/loras")
     def loras() -> list[dict[str, Any]]:
-        return list_loras(parts.settings.model_dir)
+        return parts.networks.listed()
 
     @routes.post("/unload-checkpoint")
     def unload_checkpoint() -> dict[str, Any]:
@@ -100,14 +113,18 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
     outer.include_router(routes)
 
     @outer.get("/controlnet/model_list")
-    def controlnet_models() -> dict[str, list[str]]:
-        folder = parts.settings.model_dir and parts.settings.model_dir / "ControlNet"
-        files = sorted(folder.rglob("*.safetensors")) if folder and folder.is_dir() else []
-        return {"model_list": [path.stem for path in files]}
+    def controlnet_models(*, update: bool = True) -> dict[str, list[str]]:
+        return {"model_list": parts.controlnet.listed(update=update)}
 
     @outer.get("/controlnet/module_list")
-    def controlnet_modules() -> dict[str, list[str]]:
-        return {"module_list": ["None", "canny", "depth_midas", "openpose"]}
+    def controlnet_modules() -> dict[str, Any]:
+        return {"module_list": parts.controlnet.modules}
+
+    if not parts.settings.forge:
+
+        @outer.get("/controlnet/version")
+        def controlnet_version() -> dict[str, int]:
+            return {"version": 2}
 
     return outer
 

@@ -7,14 +7,17 @@ from fastapi import HTTPException
 from PIL import Image
 
 from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.controlnet import ControlNet
 from local.fakes.sdwebui.encoding import decode_image, pixels
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.options import Options
 from local.fakes.sdwebui.requests import Generation
+from local.fakes.sdwebui.selectable import LOOPBACK, SD_UPSCALE, loops
 
 MATRIX = "prompt matrix"
 ANIMATE = "animatediff"
 CONTROLNET = "controlnet"
+OF_FORGE = ("integrated", "integrated (sd 1.x, sd 2.x, sdxl)")
 
 
 @dataclass(kw_only=True)
@@ -24,16 +27,25 @@ class Plan:
     prompts: list[str] | None = None  # prompt matrix: one image for each, and a grid before them
     gif_frames: int = 0
     gif_frames_a_second: float = 8
-    hints: list[Image.Image] = field(default_factory=list)
+    loops: int = 0  # loopback: that many pictures after each other, and a grid before them
+    tile_args: list[Any] | None = None  # SD upscale's arguments
+    hints: list[Image.Image] = field(default_factory=list)  # what ControlNet steers by
+    maps: list[Image.Image] = field(default_factory=list)  # what ControlNet's modules made of its images
     extra_params: dict[str, Any] = field(default_factory=dict)
 
 
 class Scripts:
     """Check the scripts that a request names, before it waits in line."""
 
-    def __init__(self, options: Options, extra: tuple[str, ...]) -> None:
+    def __init__(
+        self, options: Options, extra: tuple[str, ...], controlnet: ControlNet, *, forge: bool = True
+    ) -> None:
         self._options = options
-        self.titles = {tab: [*titles, *extra] for tab, titles in recorded("scripts").items()}
+        self._known = controlnet
+        self.titles = {
+            tab: [*(title for title in titles if forge or not title.endswith(OF_FORGE)), *extra]
+            for tab, titles in recorded("scripts").items()
+        }
         selectable = {script["name"] for script in recorded("script-info") if not script["is_alwayson"]}
         self._selectable = {
             tab: [title for title in titles if title in selectable] for tab, titles in self.titles.items()
@@ -48,6 +60,10 @@ class Scripts:
                 raise HTTPException(422, f"Script '{name}' not found")
             if name.lower() == MATRIX:
                 plan.prompts = _matrix(request.prompt or "")
+            elif name.lower() == LOOPBACK:
+                plan.loops = loops(request.script_args)
+            elif name.lower() == SD_UPSCALE:
+                plan.tile_args = request.script_args
         for title, value in request.alwayson_scripts.items():
             args = self._arguments(title, value, tab)
             if title.lower() == CONTROLNET:
@@ -77,6 +93,7 @@ class Scripts:
         for number, unit in enumerate(u for u in units if isinstance(u, dict)):
             if not unit.get("enabled", True):
                 continue
+            self._known.check(unit)
             plan.extra_params[f"ControlNet {number}"] = (
                 f"Module: {unit.get('module')}, Model: {unit.get('model')}, "
                 f"Weight: {float(unit.get('weight', 1.0))}, Resize Mode: ResizeMode.INNER_FIT, "
@@ -85,12 +102,18 @@ class Scripts:
                 f"Pixel Perfect: {bool(unit.get('pixel_perfect', False))}, "
                 "Control Mode: ControlMode.BALANCED, Hr Option: HiResFixOption.BOTH"
             )
+            if not self._known.runs(unit):
+                continue  # the real one logs an exception, and its text claims the unit all the same
             image = unit.get("image") or unit.get("input_image")
             if isinstance(image, str):
                 try:
-                    plan.hints.append(pixels(decode_image(image, self._options)))
+                    hint = pixels(decode_image(image, self._options))
                 except (Failure, HTTPException):
                     continue
+                if self._known.find(unit.get("model")) is not None:
+                    plan.hints.append(hint)
+                if unit.get("save_detected_map", True) and not self._options["control_net_no_detectmap"]:
+                    plan.maps.append(hint)
 
 
 def _matrix(prompt: str) -> list[str]:

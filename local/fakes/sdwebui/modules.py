@@ -1,0 +1,58 @@
+"""VAEs and text encoders: Forge's modules, known from its start on, and AUTOMATIC1111's VAEs."""
+
+from pathlib import Path
+from typing import Any
+
+from local.fakes.sdwebui.models import digest
+
+VAE_DIR, TEXT_ENCODER_DIR = "VAE", "text_encoder"
+SUFFIXES = frozenset({".safetensors", ".pt", ".ckpt", ".pth", ".bin", ".gguf"})
+NO_VAE = frozenset({"", "None", "Automatic", "auto"})
+
+
+class Modules:
+    """What `/sd-modules` (Forge) or `/sd-vae` (AUTOMATIC1111) lists, and what a job paints with."""
+
+    def __init__(self, model_dir: Path | None, *, forge: bool) -> None:
+        self._forge = forge
+        self._folders = [
+            model_dir / name
+            for name in ((VAE_DIR, TEXT_ENCODER_DIR) if forge else (VAE_DIR,))
+            if model_dir is not None
+        ]
+        self._known: dict[str, Path] = {}
+        self._scan()
+
+    def refresh(self) -> None:
+        """Do what `/refresh-vae` does: nothing on Forge, whose list is that of its start."""
+        if not self._forge:
+            self._scan()
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return the answer of `/sd-modules` or `/sd-vae`."""
+        return [{"model_name": name, "filename": str(path)} for name, path in self._known.items()]
+
+    def used(self, options: Any) -> list[Path]:
+        """Return the files that a job with these options paints with; an unknown name is ignored."""
+        if not self._forge:
+            name = options["sd_vae"]
+            return [self._known[name]] if name in self._known and name not in NO_VAE else []
+        named = options["forge_additional_modules"] or []
+        names = [Path(str(name)).name for name in named] if isinstance(named, list) else []
+        return [self._known[name] for name in names if name in self._known]
+
+    def described(self, options: Any) -> dict[str, Any]:
+        """Return what the infotext says of them."""
+        used = self.used(options)
+        if self._forge:
+            return {f"Module {number}": path.stem for number, path in enumerate(used, 1)}
+        return {"VAE hash": digest(used[0])[:10], "VAE": used[0].name} if used else {}
+
+    def _scan(self) -> None:
+        self._known = {
+            path.name: path.absolute()
+            for folder in self._folders
+            if folder.is_dir()
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in SUFFIXES
+        }

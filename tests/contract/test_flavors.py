@@ -1,0 +1,246 @@
+"""The fake takes models, scripts and settings as a real Web UI does: what it ignores, replaces or keeps."""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from local.fakes.sdwebui.process import write_checkpoint
+from tests.contract.replay import Replay
+from tests.contract.serving import REFERENCE, opened, server
+
+SMALL = {"prompt": "a lighthouse", "steps": 1, "width": 64, "height": 64, "seed": 7}
+FLAVORS = pytest.mark.parametrize("flavor", ["forge", "a1111"])
+
+
+def lora(path: Path, alias: str | None = None, content: bytes = b"x") -> Path:
+    header = json.dumps({"__metadata__": {"ss_output_name": alias} if alias else {}}).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(struct.pack("<Q", len(header)) + header + content)
+    return path
+
+
+def job(replay: Replay, route: str = "txt2img", **content: Any) -> dict[str, Any]:
+    answer = replay.client.post(f"/sdapi/v1/{route}", json={**SMALL, **content})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return {**body, "info": json.loads(body["info"])}
+
+
+def name_in_settings_file(replay: Replay, **options: Any) -> None:
+    """Set options once: Web UI restores only what its settings file names."""
+    replay.client.post("/sdapi/v1/options", json=options).raise_for_status()
+
+
+def picture(replay: Replay, **content: Any) -> bytes:
+    return opened(job(replay, **content)["images"][0]).tobytes()
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    write_checkpoint(tmp_path / "Stable-diffusion/base.safetensors")
+    write_checkpoint(tmp_path / "Stable-diffusion/second.safetensors", b"second")
+    lora(tmp_path / "Lora/style.safetensors", alias="styleAlias")
+    write_checkpoint(tmp_path / "VAE/known.safetensors", b"vae")
+    write_checkpoint(tmp_path / "ControlNet/canny.safetensors", b"canny")
+    return tmp_path
+
+
+@FLAVORS
+def test_a_lora_changes_the_picture_by_name_and_by_alias(models: Path, flavor: str) -> None:
+    with server(model_dir=models, flavor=flavor) as replay:
+        plain = picture(replay)
+        by_name = picture(replay, prompt="a lighthouse <lora:style:1>")
+        assert by_name == picture(replay, prompt="a lighthouse <lora:styleAlias:1>") != plain
+        assert picture(replay, prompt="a lighthouse <lora:sub/style:1>") == plain, "it knows stems only"
+        in_negative = job(replay, negative_prompt="<lora:style:1>")
+        assert "Lora hashes" not in in_negative["info"]["extra_generation_params"]
+        assert picture(replay) == plain
+
+
+@FLAVORS
+def test_an_alias_that_two_files_share_is_not_applied(models: Path, flavor: str) -> None:
+    lora(models / "Lora/other.safetensors", alias="styleAlias", content=b"y")
+    with server(model_dir=models, flavor=flavor) as replay:
+        assert picture(replay, prompt="a lighthouse <lora:styleAlias:1>") == picture(replay)
+        assert picture(replay, prompt="a lighthouse <lora:other:1>") != picture(replay)
+
+
+@FLAVORS
+def test_disabled_networks_paint_with_the_lora_of_the_job_before(models: Path, flavor: str) -> None:
+    with server(model_dir=models, flavor=flavor) as replay:
+        plain = picture(replay)
+        styled = picture(replay, prompt="a lighthouse <lora:style:1>")
+        leaked = job(replay, disable_extra_networks=True)
+        assert opened(leaked["images"][0]).tobytes() == styled
+        assert "Lora" not in leaked["info"]["infotexts"][0]
+        assert (picture(replay) == plain) is (flavor == "a1111"), "Forge goes on painting with it"
+        picture(replay, prompt="<lora:nope:1>")
+        assert picture(replay) == plain
+
+
+def test_a_lora_file_is_known_after_a_refresh(models: Path) -> None:
+    with server(model_dir=models) as replay:
+        lora(models / "Lora/late.safetensors")
+        assert picture(replay, prompt="a lighthouse <lora:late:1>") == picture(replay)
+        replay.client.post("/sdapi/v1/refresh-loras").raise_for_status()
+        assert picture(replay, prompt="a lighthouse <lora:late:1>") != picture(replay)
+
+
+def test_forge_knows_modules_from_its_start_on_and_no_sd_vae(models: Path) -> None:
+    with server(model_dir=models) as replay:
+        name_in_settings_file(replay, forge_additional_modules=[], sd_vae="Automatic")
+        plain = picture(replay)
+        write_checkpoint(models / "VAE/late.safetensors", b"late")
+        replay.client.post("/sdapi/v1/refresh-vae").raise_for_status()
+        assert [one["model_name"] for one in replay.get("/sdapi/v1/sd-modules")] == ["known.safetensors"]
+        assert replay.client.get("/sdapi/v1/sd-vae").status_code == 404
+        for name, same in (("known.safetensors", False), ("late.safetensors", True)):
+            modules = {"forge_additional_modules": [name]}
+            assert (picture(replay, override_settings=modules) == plain) is same
+        assert picture(replay, override_settings={"sd_vae": "known.safetensors"}) == plain
+        assert picture(replay) == plain
+
+
+def test_a1111_knows_vaes_after_a_refresh_and_none_of_forges_settings(models: Path) -> None:
+    with server(model_dir=models, flavor="a1111") as replay:
+        name_in_settings_file(replay, sd_vae="Automatic")
+        plain = picture(replay)
+        write_checkpoint(models / "VAE/late.safetensors", b"late")
+        assert picture(replay, override_settings={"sd_vae": "late.safetensors"}) == plain
+        replay.client.post("/sdapi/v1/refresh-vae").raise_for_status()
+        used = job(replay, override_settings={"sd_vae": "late.safetensors"})
+        assert used["info"]["sd_vae_name"] == "late.safetensors"
+        assert opened(used["images"][0]).tobytes() != plain == picture(replay)
+        refused = replay.client.post(
+            "/sdapi/v1/txt2img", json={**SMALL, "override_settings": {"forge_additional_modules": []}}
+        )
+        assert refused.json()["error"] == "AttributeError"
+        assert "do_not_save" in refused.json()["errors"]
+
+
+def test_a1111_loads_at_once_and_keeps_the_old_checkpoint_for_a_bad_one(models: Path) -> None:
+    (models / "Stable-diffusion/broken.safetensors").write_bytes(b"x" * 99)
+    with server(model_dir=models, flavor="a1111", load_seconds=0) as replay:
+        replay.client.post("/sdapi/v1/options", json={"sd_model_checkpoint": "second"}).raise_for_status()
+        assert replay.client.post(
+            "/sdapi/v1/options", json={"sd_model_checkpoint": "broken.safetensors"}
+        ).is_success
+        assert job(replay)["info"]["sd_model_name"] == "second"
+
+
+def unit(model: str, module: str = "canny", **more: Any) -> dict[str, Any]:
+    one = {"enabled": True, "module": module, "model": model, "image": REFERENCE, **more}
+    return {"ControlNet": {"args": [one]}}
+
+
+@FLAVORS
+def test_controlnet_takes_the_names_that_the_real_one_takes(models: Path, flavor: str) -> None:
+    with server(model_dir=models, flavor=flavor) as replay:
+        plain = picture(replay)
+        (listed,) = replay.get("/controlnet/model_list")["model_list"]
+        assert listed.startswith("canny [")
+        steered = picture(replay, alwayson_scripts=unit(listed))
+        assert steered != plain
+        bare = picture(replay, alwayson_scripts=unit("canny"))
+        wrong = picture(replay, alwayson_scripts=unit("canny [00000000]"))
+        assert (bare, wrong) == ((plain, plain) if flavor == "forge" else (steered, steered))
+        write_checkpoint(models / "ControlNet/late.safetensors", b"late")
+        late = replay.get("/controlnet/model_list?update=true")["model_list"]
+        assert len(late) == (1 if flavor == "forge" else 2)
+        known = replay.client.get("/controlnet/version").status_code
+        assert known == (404 if flavor == "forge" else 200)
+
+
+def test_a_map_comes_behind_the_pictures_unless_it_is_switched_off(models: Path) -> None:
+    with server(model_dir=models) as replay:
+        made = job(replay, alwayson_scripts=unit("canny"), batch_size=2)
+        texts = [opened(image).info.get("parameters") for image in made["images"]]
+        assert [bool(text) for text in texts] == [True, True, False]
+        assert len(made["info"]["all_seeds"]) == 2
+        off = job(replay, alwayson_scripts=unit("canny", save_detected_map=False))
+        assert len(off["images"]) == 1
+
+
+def test_an_unknown_module_does_nothing_on_forge_and_fails_on_a1111(models: Path) -> None:
+    with server(model_dir=models) as replay:
+        (listed,) = replay.get("/controlnet/model_list")["model_list"]
+        made = job(replay, alwayson_scripts=unit(listed, module="cannny"))
+        assert opened(made["images"][0]).tobytes() == picture(replay)
+        assert len(made["images"]) == 1
+    with server(model_dir=models, flavor="a1111") as replay:
+        body = {**SMALL, "alwayson_scripts": unit("canny", module="None")}
+        answer = replay.client.post("/sdapi/v1/txt2img", json=body)
+        assert (answer.status_code, answer.json()["error"]) == (500, "ValidationError")
+
+
+@FLAVORS
+def test_loopback_puts_a_grid_first_and_says_nothing_of_it(flavor: str) -> None:
+    with server(flavor=flavor) as replay:
+        made = job(
+            replay,
+            "img2img",
+            init_images=[REFERENCE],
+            script_name="loopback",
+            script_args=[2, 0.5, "Linear", "None"],
+        )
+        images = [opened(image) for image in made["images"]]
+        assert [image.size for image in images] == [(128, 64), (64, 64), (64, 64)]
+        assert [seed_of(image) for image in images] == [None, "7", "8"]
+        assert (made["info"]["index_of_first_image"], made["info"]["all_seeds"]) == (0, [8])
+
+
+@FLAVORS
+def test_sd_upscale_tells_the_seed_of_its_last_tile(flavor: str) -> None:
+    with server(flavor=flavor) as replay:
+        made = job(
+            replay,
+            "img2img",
+            init_images=[REFERENCE],
+            script_name="SD upscale",
+            script_args=[None, 8, "Lanczos", 2],
+        )
+        (image,) = [opened(image) for image in made["images"]]
+        assert (image.size, seed_of(image)) == ((128, 128), None)
+        assert (made["info"]["seed"], made["info"]["all_seeds"]) == (7, [15])
+
+
+def test_tiling_changes_pixels_on_a1111_only() -> None:
+    for flavor in ("forge", "a1111"):
+        with server(flavor=flavor) as replay:
+            tiled = job(replay, tiling=True)
+            assert "Tiling: True" in tiled["info"]["infotexts"][0]
+            assert (opened(tiled["images"][0]).tobytes() == picture(replay)) is (flavor == "forge")
+
+
+@FLAVORS
+def test_a_known_style_changes_the_picture_and_an_unknown_one_does_not(flavor: str) -> None:
+    with server(flavor=flavor) as replay:
+        plain = picture(replay)
+        assert picture(replay, styles=["Plain"]) != plain
+        assert picture(replay, styles=["plain"]) == picture(replay, styles=["nope"]) == plain
+
+
+def test_hires_fix_needs_modules_on_forge_only() -> None:
+    hires = {**SMALL, "enable_hr": True, "hr_upscaler": "Latent", "denoising_strength": 0.5}
+    for flavor, status in (("forge", 500), ("a1111", 200)):
+        with server(flavor=flavor) as replay:
+            assert replay.client.post("/sdapi/v1/txt2img", json=hires).status_code == status
+
+
+def test_a_refiner_and_a_hires_checkpoint_change_the_picture(models: Path) -> None:
+    with server(model_dir=models) as replay:
+        plain = picture(replay)
+        assert picture(replay, refiner_checkpoint="second.safetensors", refiner_switch_at=0.5) != plain
+        hires = {"enable_hr": True, "hr_upscaler": "Latent", "hr_additional_modules": ["Use same choices"]}
+        same = picture(replay, **hires)
+        assert picture(replay, **hires, hr_checkpoint_name="second.safetensors") != same
+        assert picture(replay) == plain
+
+
+def seed_of(image: Image.Image) -> str | None:
+    text = str(image.info.get("parameters") or "")
+    return text.partition("Seed: ")[2].partition(",")[0] or None

@@ -1,6 +1,8 @@
 """Telling outcomes: losers' objects go first, then the callback goes out, then the row notes it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
 
 from adapters.orphans import OrphanCleaner
 from adapters.table import Table
@@ -12,6 +14,10 @@ from domain.row import Row
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
+
+
+REFUSED_BY_SNS: Final = frozenset({"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid"})
+"""Codes by which SNS refuses a message that it could not carry, however often it were sent."""
 
 
 class Results:
@@ -42,10 +48,22 @@ class Results:
             self._table.write(row.id, notify(row, now()))
 
     def publish(self, row: Row) -> None:
-        """Send the callback that the row stands for, without noting it (`running`)."""
+        """Send the callback that the row stands for, without noting it (`running`).
+
+        One that SNS refuses, as too long for instance, is sent in brief: a callback that could never go would
+        keep its id from ever being used again.
+        """
+        try:
+            self._send(row, callback(row))
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in REFUSED_BY_SNS:
+                raise
+            self._send(row, callback(row, brief=True))
+
+    def _send(self, row: Row, content: dict[str, Any]) -> None:
         self._sns.publish(
             TopicArn=self._topic_arn,
-            Message=compact(callback(row)),
+            Message=compact(content),
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value}
                 for name, value in callback_attributes(row).items()

@@ -3,10 +3,11 @@
 import json
 import math
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from domain.errors import ErrorCode, Fault, InvalidTask
-from domain.limits import DEFAULT_LIMITS, MAX_NESTING, Limits
+from domain.limits import DEFAULT_LIMITS, MAX_NAME_LENGTH, MAX_NESTING, MAX_VALUES, Limits
 
 _COMMENT = re.compile(r"(^|[\s,{\[\"\d])(//|/\*|#)")
 
@@ -20,7 +21,7 @@ def parse_body(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
             status=413,
         )
     try:
-        value = json.loads(raw.decode(), parse_constant=_no_constant, parse_float=finite)
+        value = load_json(raw.decode(), values=MAX_VALUES)
     except UnicodeDecodeError:
         raise _invalid("the body is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -31,31 +32,68 @@ def parse_body(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
         raise _invalid(str(error)) from None
     if not isinstance(value, dict):
         raise _invalid("the body must be a JSON object")
-    check_text_and_depth(value, limits.nesting)
+    check_values(value, limits.nesting)
     return value
 
 
-def check_text_and_depth(value: Any, nesting: int = MAX_NESTING) -> None:
-    """Raise InvalidTask for nesting beyond `nesting` levels and for text that is not Unicode."""
-    layer: list[tuple[str, Any]] = [("", value)]
-    for _ in range(nesting + 1):
-        children: list[tuple[str, Any]] = []
-        for path, item in layer:
-            if isinstance(item, dict):
-                for key, child in item.items():
-                    _check_unicode(path, key)
-                    children.append((f"{path}/{pointer(key)}", child))
-            elif isinstance(item, list):
-                children.extend((f"{path}/{index}", child) for index, child in enumerate(item))
-            elif isinstance(item, str):
-                _check_unicode(path, item)
-        if not children:
+def load_json(text: str, *, values: int = 2 * MAX_VALUES) -> Any:
+    """Return the JSON in a text from anywhere; raise ValueError, RecursionError, or InvalidTask (413).
+
+    A text of two characters may become an object of 200 bytes: how many there are is counted before any is
+    made. What was accepted with `values` of a body passes by the default: metadata are added on its way.
+    """
+    if sum(map(text.count, "[{,")) > values:
+        raise InvalidTask(
+            f"The request has more than {values} values: its commas and opening brackets are counted, "
+            "within texts too.",
+            code=ErrorCode.TOO_LARGE,
+            status=413,
+        )
+    return json.loads(text, parse_constant=_no_constant, parse_float=finite)
+
+
+def check_values(value: Any, nesting: int = MAX_NESTING) -> None:
+    """Raise InvalidTask for nesting beyond `nesting` levels, for keys beyond MAX_NAME_LENGTH characters and
+    for text that is not Unicode.
+
+    Kept are the keys on the way to the present value and no more: what this takes does not grow with the
+    value.
+    """  # noqa: D205 - one sentence
+    for way, item in _walk(value):
+        if len(way) > nesting:
+            raise InvalidTask(
+                "The request is nested too deeply.",
+                faults=[Fault(_path(way), f"deeper than {nesting} levels")],
+            )
+        if isinstance(item, str) and not _is_unicode(item):
+            raise _not_unicode(way)
+        for name in item if isinstance(item, dict) else ():
+            if not _is_unicode(name):
+                raise _not_unicode(way)
+            if len(name) > MAX_NAME_LENGTH:
+                raise _long_name(way, name)
+
+
+def _walk(value: Any) -> Iterator[tuple[Sequence[str | int], Any]]:
+    """Yield every value with the keys that lead to it, which are only good until the next one."""
+    way: list[str | int] = []
+    left: list[Iterator[tuple[str | int, Any]]] = []
+    yield way, value
+    while True:
+        if isinstance(value, dict):
+            left.append(iter(value.items()))
+        elif isinstance(value, list):
+            left.append(iter(enumerate(value)))
+        elif way:
+            way.pop()
+        while left and (step := next(left[-1], None)) is None:
+            left.pop()
+            del way[len(left) - 1 :]
+        if not left or step is None:
             return
-        layer = children
-    raise InvalidTask(
-        "The request is nested too deeply.",
-        faults=[Fault(layer[0][0], f"deeper than {nesting} levels")],
-    )
+        key, value = step
+        way.append(key)
+        yield way, value
 
 
 def pointer(key: str) -> str:
@@ -71,11 +109,27 @@ def finite(text: str) -> float:
     return number
 
 
-def _check_unicode(path: str, text: str) -> None:
+def _path(way: Iterable[str | int]) -> str:
+    return "".join(f"/{pointer(str(key))}" for key in way)
+
+
+def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _invalid("a string holds half of a surrogate pair, which is not Unicode text", path) from None
+        return False
+    return True
+
+
+def _not_unicode(way: Iterable[str | int]) -> InvalidTask:
+    return _invalid("a string holds half of a surrogate pair, which is not Unicode text", _path(way))
+
+
+def _long_name(way: Iterable[str | int], name: str) -> InvalidTask:
+    message = f"the name of a field has at most {MAX_NAME_LENGTH} characters; this one has {len(name)}"
+    return InvalidTask("The request has one fault.", faults=[Fault(f"{_path(way)}/{pointer(name)}", message)])
 
 
 def _no_constant(name: str) -> NoReturn:

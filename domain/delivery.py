@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.clock import iso, parse
-from domain.errors import ErrorCode
+from domain.errors import CANCELLED_BY_CALLER, ErrorCode
+from domain.keys import split_s3_uri
 from domain.limits import MAX_ATTEMPTS
 from domain.message import Message
 from domain.row import Row
@@ -69,7 +70,7 @@ def decide(row: Row | None, message: Message, now: datetime) -> Decision:  # noq
     if seconds := lease_remains(row, now):
         return Decision(Action.WAIT, seconds=seconds)
     if row.cancel_requested:
-        return Decision(Action.ABANDON, code=ErrorCode.CANCELLED, message="Cancelled by its caller.")
+        return Decision(Action.ABANDON, code=ErrorCode.CANCELLED, message=CANCELLED_BY_CALLER)
     if row.attempts >= MAX_ATTEMPTS:
         return Decision(Action.ABANDON, message=_spent(row))
     return Decision(Action.CLAIM)
@@ -95,4 +96,11 @@ def orphaned_objects(
     if row is None or row.submission_id != submission_id:
         return [] if finish_sent else list(wrote)
     named = {row.text("output"), *(row.item.get("images") or [])}
-    return [uri for uri in wrote if uri not in named]
+    return [uri for uri in wrote if uri not in named and not _left_out(row, uri)]
+
+
+def _left_out(row: Row, uri: str) -> bool:
+    """Tell whether an object belongs to an outcome with more images than its row can name."""
+    if not row.item.get("images_left_out") or row.fence is None:
+        return False
+    return row.keys.wrote(row.fence, split_s3_uri(uri)[1])

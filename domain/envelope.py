@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from domain.body import pointer
 from domain.canonical import compact
 from domain.errors import Fault
 from domain.limits import LONGEST_KEY_TAIL, MAX_CONTEXT_BYTES, MAX_ID_LENGTH, MAX_KEY_BYTES
@@ -72,7 +73,7 @@ def task_type(value: Any, path: str) -> tuple[TaskType | None, list[Fault]]:
 def unknown_keys(found: dict[str, Any], known: Sequence[str], path: str) -> list[Fault]:
     """Return a fault for each key of `found` that is not known there."""
     return [
-        Fault(f"{path}/{key}", f"unknown field; known here are {', '.join(known)}")
+        Fault(f"{path}/{pointer(key)}", f"unknown field; known here are {', '.join(known)}")
         for key in found
         if key not in known
     ]

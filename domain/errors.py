@@ -1,9 +1,11 @@
 """What can go wrong, by code, and the exceptions that carry it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+from domain.limits import MAX_ERROR_LENGTH, MAX_FAULTS, MAX_PATH_LENGTH, MAX_TEXT_LENGTH
 
 
 class ErrorCode(StrEnum):
@@ -21,7 +23,7 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "too_large"
     INTERNAL_ERROR = "internal_error"
 
-    # Finisher of a task that are its own fault: never retried.
+    # Outcomes of a task that are its own fault: never retried.
     INPUT_BLOCKED = "input_blocked"
     INPUT_UNAVAILABLE = "input_unavailable"
     INPUT_TOO_LARGE = "input_too_large"
@@ -46,6 +48,32 @@ class ErrorCode(StrEnum):
     CANCELLED = "cancelled"
 
 
+def shortened(text: str, length: int) -> str:
+    """Return a text of at most `length` characters: its beginning and its end."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def outcome_error(code: ErrorCode, message: str) -> dict[str, str]:
+    """Return the error with which a task ends, its message no longer than a row and a callback can hold."""
+    return {"code": code.value, "message": shortened(message, MAX_ERROR_LENGTH)}
+
+
+def cut_error(error: Mapping[str, Any]) -> dict[str, str]:
+    """Return an error of anywhere as `outcome_error` makes it."""
+    return {name: shortened(str(error.get(name) or ""), MAX_ERROR_LENGTH) for name in ("code", "message")}
+
+
+CANCELLED_BY_CALLER: Final = "Cancelled by its caller."
+
+
+def cancelled_error() -> dict[str, str]:
+    """Return the error of a task that its caller cancelled."""
+    return outcome_error(ErrorCode.CANCELLED, CANCELLED_BY_CALLER)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Point at one mistake: a JSON pointer into the request, and what is wrong there."""
@@ -54,10 +82,32 @@ class Fault:
     message: str
     code: ErrorCode = ErrorCode.INVALID_TASK
     """What the whole refusal is called when every fault says so."""
+    count: int = 1
+    """How many mistakes it stands for: the last one of very many says how many more there are."""
 
     def as_dict(self) -> dict[str, str]:
         """Return the fault as an answer's `details` or `warnings` show it."""
         return {"path": self.path, "message": self.message}
+
+
+def add_fault(faults: list[Fault], fault: Fault) -> None:
+    """Append a fault, its texts shortened; beyond MAX_FAULTS only count it, in one last fault."""
+    if len(faults) < MAX_FAULTS:
+        path = shortened(fault.path, MAX_PATH_LENGTH)
+        faults.append(replace(fault, path=path, message=shortened(fault.message, MAX_TEXT_LENGTH)))
+        return
+    more = sum(beyond.count for beyond in faults[MAX_FAULTS:]) + fault.count
+    codes = {fault.code, *(beyond.code for beyond in faults[MAX_FAULTS:])}
+    code = codes.pop() if len(codes) == 1 else ErrorCode.INVALID_TASK
+    faults[MAX_FAULTS:] = [Fault("", f"and {more} more", code, more)]
+
+
+def bounded(faults: Iterable[Fault]) -> list[Fault]:
+    """Return the faults as an answer can hold them: not too many, not too long."""
+    kept: list[Fault] = []
+    for fault in faults:
+        add_fault(kept, fault)
+    return kept
 
 
 class InvalidTask(Exception):
@@ -71,11 +121,12 @@ class InvalidTask(Exception):
         status: int = 400,
         faults: Sequence[Fault] = (),
     ) -> None:
+        message = shortened(message, MAX_ERROR_LENGTH)
         super().__init__(message)
         self.message = message
         self.code = code
         self.status = status
-        self.faults = tuple(faults)
+        self.faults = tuple(bounded(faults))
 
 
 def refuse(faults: Sequence[Fault]) -> None:
@@ -84,8 +135,13 @@ def refuse(faults: Sequence[Fault]) -> None:
         return
     codes = {fault.code for fault in faults}
     code = codes.pop() if len(codes) == 1 else ErrorCode.INVALID_TASK
-    count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
-    raise InvalidTask(f"The task has {count}.", code=code, faults=faults)
+    raise InvalidTask(f"The task has {number_of(faults)}.", code=code, faults=faults)
+
+
+def number_of(faults: Sequence[Fault]) -> str:
+    """Return how many faults there are, as a sentence says it."""
+    count = sum(fault.count for fault in faults)
+    return "one fault" if count == 1 else f"{count} faults"
 
 
 class BadMessage(Exception):

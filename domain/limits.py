@@ -44,6 +44,30 @@ MAX_CONTEXT_BYTES: Final = 32 * 1024
 MAX_NESTING: Final = 32
 """Depth of a request body; the deepest known script argument lists stay below ten."""
 
+MAX_VALUES: Final = 100_000
+"""Values of a request body, as its commas and opening brackets count them: what a body may become in memory
+is bounded by this, not by its bytes. The largest known requests have a few thousand."""
+
+MAX_NAME_LENGTH: Final = 256
+"""Characters of a field's name in JSON: paths are made of them."""
+
+MAX_MESSAGE_BYTES: Final = 256 * 1024
+"""SNS's limit for a message (AWS quota), its attributes included."""
+
+MAX_FAULTS: Final = 100
+"""Faults of a request that are told one by one. An answer of Lambda has at most 6 MB (AWS quota)."""
+
+MAX_PATH_LENGTH: Final = 200
+MAX_TEXT_LENGTH: Final = 500
+"""Characters of a fault's path and of its message."""
+
+MAX_ERROR_LENGTH: Final = 1000
+"""Characters of the message with which a task ends: it must fit its row (400 KB) and its callback."""
+
+MAX_IMAGES_BYTES: Final = 128 * 1024
+"""Links to images in a row and its callback, as ASCII JSON: with the context they fit what SNS carries.
+Further images stand in the task's output document."""
+
 MAX_ID_LENGTH: Final = 128
 MAX_KEY_BYTES: Final = 1024
 """S3's limit for an object key (AWS quota)."""

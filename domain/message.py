@@ -1,14 +1,14 @@
 """The message on the wire, from the tasks topic to a runtime's queue (design, section 2)."""
 
-import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain.body import check_text_and_depth, finite
+from domain.body import check_values, load_json
 from domain.canonical import compact
 from domain.clock import iso, parse
 from domain.envelope import check_context, check_id, clean_prefix, task_type
-from domain.errors import BadMessage, InvalidTask
+from domain.errors import BadMessage, InvalidTask, shortened
+from domain.limits import MAX_ERROR_LENGTH, MAX_MESSAGE_BYTES
 from domain.task import Task
 
 
@@ -57,17 +57,21 @@ class Message:
         Metadata that is not known here is ignored: a newer publisher may say more.
         """
         try:
-            return cls._decode(raw)
+            message = cls._decode(raw)
+            if len(message.encode()) > MAX_MESSAGE_BYTES:  # the row holds it like this, to publish it again
+                raise ValueError(f"as ASCII JSON it has more than {MAX_MESSAGE_BYTES} bytes")  # noqa: TRY301
         except (ValueError, OverflowError, RecursionError, InvalidTask) as error:
-            raise BadMessage(f"not a task's message: {type(error).__name__}: {error}", raw=raw) from None
+            why = shortened(f"{type(error).__name__}: {error}", MAX_ERROR_LENGTH)
+            raise BadMessage(f"not a task's message: {why}", raw=raw) from None
+        return message
 
     @classmethod
     def _decode(cls, raw: str) -> "Message":
-        body = json.loads(raw, parse_constant=_no_constant, parse_float=finite)
+        body = load_json(raw)
         metadata = body.get("metadata") if isinstance(body, dict) else None
         if not isinstance(metadata, dict):
             raise ValueError("no metadata")  # noqa: TRY004 - every fault here is a value's
-        check_text_and_depth(body)
+        check_values(body)
         content, content_ref = body.get("content"), body.get("content_ref")
         tasktype, faults = task_type(metadata.get("tasktype"), "/tasktype")
         prefix, unclean = clean_prefix(metadata.get("prefix"), metadata.get("id"), "/prefix")
@@ -106,7 +110,3 @@ def _is_text(value: Any) -> bool:
 
 def _text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")

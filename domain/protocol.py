@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.canonical import compact
 from domain.clock import iso, later
 from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, equals
-from domain.errors import ErrorCode
-from domain.limits import MAX_ATTEMPTS, QUEUE_RETENTION_DAYS, RESUBMIT_SECONDS, ROW_DAYS
+from domain.errors import ErrorCode, cancelled_error, cut_error, outcome_error
+from domain.limits import MAX_ATTEMPTS, MAX_IMAGES_BYTES, QUEUE_RETENTION_DAYS, RESUBMIT_SECONDS, ROW_DAYS
 from domain.message import Message
 from domain.row import ACTIVE, Row, Status
 from domain.transition import Transition
@@ -159,7 +160,7 @@ def release(row: Row, *, count_attempt: bool, met: Mapping[str, str] | None = No
     return Transition(
         "release",
         (*_held(row), Absent("cancel_requested")),
-        set={"progress": 0} | ({"met": dict(met)} if met else {}) | _status(row.runtime, Status.QUEUED),
+        set={"progress": 0} | ({"met": cut_error(met)} if met else {}) | _status(row.runtime, Status.QUEUED),
         remove=(*WORKERS_OWN, "fence", "started_at"),
         add={} if count_attempt else {"attempts": -1},
     )
@@ -191,9 +192,9 @@ def _final(
 ) -> Transition:
     values: dict[str, Any] = {
         "finished_at": iso(now),
-        "images": list(images),
+        **_named(images),
         "output": output,
-        "error": dict(error) if error else None,
+        "error": cut_error(error) if error else None,
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
         **_owed(row.runtime, iso(now)),
     }
@@ -205,6 +206,19 @@ def _final(
         set=values | _status(row.runtime, status),
         remove=("lease_until", "message"),
     )
+
+
+def _named(images: Sequence[str]) -> dict[str, Any]:
+    """Return the links that a row and its callback can hold, and how many were left out."""
+    kept: list[str] = []
+    size = 0
+    for uri in images:
+        size += len(compact(uri)) + 1
+        if size > MAX_IMAGES_BYTES:
+            break
+        kept.append(uri)
+    left_out = len(images) - len(kept)
+    return {"images": kept} | ({"images_left_out": left_out} if left_out else {})
 
 
 def notify(row: Row, now: datetime) -> Transition:
@@ -221,7 +235,7 @@ def cancel_queued(row: Row, now: datetime) -> Transition:
         row,
         Status.CANCELLED,
         now=now,
-        error={"code": ErrorCode.CANCELLED.value, "message": "Cancelled by its caller."},
+        error=cancelled_error(),
     )
 
 
@@ -242,7 +256,7 @@ def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transi
         row,
         Status.CANCELLED if code is ErrorCode.CANCELLED else Status.FAILED,
         now=now,
-        error={"code": code.value, "message": message},
+        error=outcome_error(code, message),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.queues import Depth
-from domain.errors import Fault
+from domain.errors import Fault, bounded, cut_error
 from domain.routing import Runtime
 from domain.row import Row
 from domain.task import Task
@@ -42,7 +42,7 @@ def accepted(
         "id": task.id,
         "status": outcome.row.status.value,
         "links": links(task.id, base_url),
-        "warnings": [warning.as_dict() for warning in told],
+        "warnings": [warning.as_dict() for warning in bounded(told)],
     }
 
 
@@ -59,7 +59,9 @@ def refusal(code: str, message: str, details: Sequence[Fault] = ()) -> dict[str,
 
 def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]:
     """Return the row for people; links to its objects are made now and last an hour."""
-    output = row.text("output")
+    images, output = _objects(row, made)
+    error = row.item.get("error")
+    left_out = row.item.get("images_left_out")
     return listed(row) | {
         "progress": row.item.get("progress") or 0,
         "published_at": row.text("published_at"),
@@ -67,11 +69,23 @@ def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]
         "attempts": row.attempts,
         "context": row.item.get("context"),
         "output_location": row.keys.location(bucket),
-        "images": [made.get(image) for image in row.item.get("images") or []],
-        "output": made.get(output) if output else None,
-        "error": row.item.get("error"),
+        "images": images,
+        "output": output,
+        "error": cut_error(error) if isinstance(error, dict) else None,
         "links": links(row.id, base_url),
+        **({"images_left_out": left_out} if left_out else {}),
     }
+
+
+def _objects(row: Row, made: Links) -> tuple[list[dict[str, str]], dict[str, str] | None]:
+    """Return links to the images and to the output document; what is no `s3://` link is not shown."""
+    found: list[dict[str, str] | None] = []
+    for uri in [row.item.get("output"), *(row.item.get("images") or [])]:
+        try:
+            found.append(made.get(uri))
+        except ValueError:
+            found.append(None)
+    return [image for image in found[1:] if image], found[0]
 
 
 def page(found: Page, base_url: str) -> dict[str, Any]:

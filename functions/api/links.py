@@ -34,8 +34,10 @@ class Links:
         self._upload_bucket = upload_bucket
         self._clock = clock
 
-    def get(self, uri: str) -> dict[str, str]:
-        """Return an object's `s3://` link and a link to get it."""
+    def get(self, uri: Any) -> dict[str, str]:
+        """Return an object's `s3://` link and a link to get it; raise ValueError when it is no such link."""
+        if not isinstance(uri, str):
+            raise ValueError("no text")  # noqa: TRY004 - whatever it is, it is no such link
         bucket, key = split_s3_uri(uri)
         url = self._s3.generate_presigned_url(
             "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=LINK_SECONDS

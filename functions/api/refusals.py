@@ -1,6 +1,6 @@
 """What the API refuses, as the exceptions that errors.py turns into answers."""
 
-from domain.errors import ErrorCode, Fault, InvalidTask
+from domain.errors import ErrorCode, Fault, InvalidTask, number_of
 from domain.limits import MAX_ID_LENGTH, ROW_DAYS
 from domain.row import Row
 
@@ -25,6 +25,16 @@ def is_finished(row: Row) -> InvalidTask:
     return InvalidTask(f"The task is {row.status.value} already.", code=ErrorCode.CONFLICT, status=409)
 
 
+def is_untold(row: Row) -> InvalidTask:
+    """Return the refusal of an id whose last outcome could not be sent to the results topic just now."""
+    return InvalidTask(
+        f"The task with the id {row.id} is {row.status.value}, and its callback is yet to be sent; try again "
+        "in some minutes, or use another id.",
+        code=ErrorCode.CONFLICT,
+        status=409,
+    )
+
+
 def changes_too_fast(task_id: str) -> InvalidTask:
     """Return the refusal of a request that lost every race for its row."""
     return InvalidTask(
@@ -46,8 +56,7 @@ def wrong_media_type(found: str) -> InvalidTask:
 
 def bad_parameter(faults: list[Fault]) -> InvalidTask:
     """Return the refusal of a request whose parameters are wrong; a path is the parameter's name."""
-    count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
-    return InvalidTask(f"The request has {count}.", faults=faults)
+    return InvalidTask(f"The request has {number_of(faults)}.", faults=faults)
 
 
 def no_task(task_id: str) -> InvalidTask:

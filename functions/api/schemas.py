@@ -194,6 +194,10 @@ def _answers() -> dict[str, Schema]:
         "images": {"type": "array", "items": ref("Presigned")},
         "output": nullable(ref("Presigned")),
         "error": nullable(ref("Outcome")),
+        "images_left_out": {
+            "type": "integer",
+            "description": "Further images, which only the document at `output` names.",
+        },
     }
     count = {"type": "integer", "minimum": 0, "description": "Approximate, as SQS counts."}
     runtime = {
@@ -217,7 +221,7 @@ def _answers() -> dict[str, Schema]:
     return {
         "SubmittedV1Alpha2": closed({"id_task": ID, "runtime": text} | accepted),
         "SubmittedV1Alpha1": closed({"id_task": ID, "sd_model_checkpoint": text} | accepted),
-        "Task": closed(task),
+        "Task": closed(task, optional=("images_left_out",)),
         "TaskList": closed(
             {
                 "tasks": {"type": "array", "items": closed(listed)},

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from adapters.results import Results
 from adapters.table import Table
 from adapters.tasks import Tasks
@@ -15,8 +17,8 @@ from domain.metrics import ACCEPTED
 from domain.protocol import answers_resubmission, new_row, resubmit, submit
 from domain.row import Row, Status, draw_submission_id
 from domain.task import Task
-from functions.api.refusals import changes_too_fast, id_is_active
-from functions.log import about, logger
+from functions.api.refusals import changes_too_fast, id_is_active, is_untold
+from functions.log import about, about_error, logger
 from functions.measure import count
 from functions.publisher import Publisher
 
@@ -66,7 +68,7 @@ class Submit:
                     raise id_is_active(row)
                 if not row.notified:
                     # A new submission replaces the row, and with it the only record of this callback.
-                    self._results.notify(row)
+                    self._tell(row)
                     row = self._table.get(task.id)
                     continue
             light = light or self._message(task, trace)
@@ -78,6 +80,13 @@ class Submit:
                 return Accepted(written.row, delayed=not self._publisher.publish(written.row))
             row = written.row
         raise changes_too_fast(task.id)
+
+    def _tell(self, row: Row) -> None:
+        try:
+            self._results.notify(row)
+        except (BotoCoreError, ClientError) as error:
+            logger.error("the outcome was not told", extra={**about(row), **about_error(error)})
+            raise is_untold(row) from None
 
     def _message(self, task: Task, trace: str | None) -> Message:
         submitted_at = iso(self._clock())

@@ -9,15 +9,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from adapters.listing import Listing
 from adapters.queues import Depth
 from adapters.results import Results
 from adapters.table import Table
 from domain.clock import iso
 from domain.delivery import lease_remains
-from domain.errors import ErrorCode
+from domain.errors import CANCELLED_BY_CALLER, ErrorCode
 from domain.limits import API_TIMEOUT_SECONDS, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
 from domain.metrics import FAILED, FAILURES, SWEPT
 from domain.protocol import abandon, outlived
@@ -139,7 +137,7 @@ class Sweep:
             row = self._table.get(task_id)
             if row is not None and not lease_remains(row, self._clock()):
                 act(row, report)
-        except (BotoCoreError, ClientError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others are swept
             report.failed += 1
             logger.error("a task could not be swept", extra={"task_id": task_id, **about_error(error)})
 
@@ -165,7 +163,7 @@ class Sweep:
             return
         code, message = ErrorCode.TASK_EXPIRED, _EXPIRED
         if row.cancel_requested:
-            code, message = ErrorCode.CANCELLED, "Cancelled by its caller."
+            code, message = ErrorCode.CANCELLED, CANCELLED_BY_CALLER
         change = abandon(row, now=self._clock(), code=code, message=message)
         written = self._table.write(row.id, change)
         if written.done and written.row is not None:

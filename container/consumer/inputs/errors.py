@@ -1,6 +1,7 @@
 """Why an input could not be had."""
 
-from domain.errors import ErrorCode, PermanentError
+from domain.errors import ErrorCode, PermanentError, shortened
+from domain.limits import MAX_PATH_LENGTH
 
 
 class InputError(PermanentError):
@@ -12,7 +13,7 @@ class InputError(PermanentError):
 
     def at(self, pointer: str) -> "InputError":
         """Return the same error, naming the input by its JSON pointer into the request."""
-        return InputError(self.code, f"{pointer}: {self.message}")
+        return InputError(self.code, f"{shortened(pointer, MAX_PATH_LENGTH)}: {self.message}")
 
 
 def blocked(why: str) -> InputError:

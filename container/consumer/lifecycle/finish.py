@@ -12,7 +12,7 @@ from container.consumer.lifecycle.outputs import Store, Stored
 from container.consumer.ports import Callbacks, Queue, State
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from domain.clock import now
-from domain.errors import ErrorCode, PermanentError, RetryableError
+from domain.errors import PermanentError, RetryableError, cancelled_error, outcome_error
 from domain.limits import MAX_ATTEMPTS
 from domain.metrics import NAMESPACE, UNKNOWN
 from domain.protocol import finish, release
@@ -46,12 +46,11 @@ class Finisher:
 
     def cancelled(self, job: Job) -> None:
         """Finish a task that its caller cancelled."""
-        error = {"code": ErrorCode.CANCELLED.value, "message": "Cancelled by its caller."}
-        self._finish(job, Status.CANCELLED, error=error)
+        self._finish(job, Status.CANCELLED, error=cancelled_error())
 
     def failed(self, job: Job, fault: PermanentError | RetryableError) -> None:
         """Finish a task with an error."""
-        error = {"code": fault.code.value, "message": fault.message}
+        error = outcome_error(fault.code, fault.message)
         stored = self.store.failure(job, error, fault.response)
         self._finish(job, Status.FAILED, stored=stored, error=error)
 
@@ -61,7 +60,7 @@ class Finisher:
             self.failed(job, fault)
             return
         delay = min(self.first_delay_seconds * 2 ** max(job.row.attempts - 1, 0), MAX_DELAY_SECONDS)
-        met = {"code": fault.code.value, "message": fault.message}
+        met = outcome_error(fault.code, fault.message)
         self.release(job, count_attempt=True, delay_seconds=delay, met=met)
 
     def release(

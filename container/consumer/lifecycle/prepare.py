@@ -1,6 +1,5 @@
 """Everything that a claimed task needs before the GPU may have it."""
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ from container.consumer.engines.sdwebui.used import asked_sampler
 from container.consumer.lifecycle.job import Job
 from container.consumer.ports import Inputs, Models
 from container.consumer.scheduling.duration import job_cost
-from domain.errors import ErrorCode, PermanentError
+from domain.body import check_values, load_json
+from domain.errors import ErrorCode, InvalidTask, PermanentError
 from domain.keys import split_s3_uri
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime
@@ -60,7 +60,11 @@ class Preparation:
             raise PermanentError(
                 ErrorCode.INVALID_CONTENT, "The task's content is no longer there."
             ) from None
-        content = json.loads(body)
+        try:
+            content = load_json(body.decode())
+            check_values(content)
+        except (ValueError, RecursionError, InvalidTask) as error:
+            raise PermanentError(ErrorCode.INVALID_CONTENT, f"The task's content: {error}") from None
         if not isinstance(content, dict):
             raise PermanentError(ErrorCode.INVALID_CONTENT, "The task's content is no object.")
         return content

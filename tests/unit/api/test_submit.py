@@ -145,7 +145,9 @@ def test_while_telling_fails_the_row_is_not_replaced(deployment: Deployment) -> 
     api.submit(context="first")
     finished = Worker(deployment).run("test", notify=False)
     sns.down.add(deployment.environment.result_topic_arn)
-    assert api.submit(context="second").status == 500
+    refused = api.submit(context="second")
+    assert (refused.status, refused.code) == (409, "conflict")
+    assert "callback is yet to be sent" in refused.body["error"]["message"]
     assert deployment.row("test").submission_id == finished.submission_id
 
 

@@ -1,12 +1,13 @@
 """A request's body: what is wrong with it is said so that its sender can mend it."""
 
 import json
+import tracemalloc
 
 import pytest
 
-from domain.body import check_text_and_depth, parse_body, pointer
+from domain.body import check_values, load_json, parse_body, pointer
 from domain.errors import ErrorCode, InvalidTask
-from domain.limits import MAX_BODY_BYTES, MAX_NESTING
+from domain.limits import MAX_BODY_BYTES, MAX_NAME_LENGTH, MAX_NESTING
 
 
 def refused(raw: bytes) -> InvalidTask:
@@ -48,7 +49,7 @@ def test_comments_as_in_the_manual_are_named(raw: bytes) -> None:
         (b'{"a": 1,}', "comma"),
         (b'{"a": ' + b"9" * 5000 + b"}", "digits"),
         (b"\xff\xfe{}", "UTF-8"),
-        (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested"),
+        (b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "nested"),
         (b'{"a": "http://x" "b": 1}', "delimiter"),
     ],
 )
@@ -88,10 +89,48 @@ def test_nesting_is_allowed_up_to_the_limit() -> None:
 
     assert parse_body(json.dumps({"a": deep}).encode())
     with pytest.raises(InvalidTask) as found:
-        check_text_and_depth({"a": [deep]})
+        check_values({"a": [deep]})
     assert found.value.faults[0].path.startswith("/a/0/0")
 
 
 def test_a_pointer_escapes_its_own_signs() -> None:
     """Follow RFC 6901."""
     assert pointer("a/b~c") == "a~1b~0c"
+
+
+@pytest.mark.parametrize("unit", ["[]", "{}", '{"":0}', "0"])
+def test_a_body_of_very_many_values_is_refused_before_any_is_made(unit: str) -> None:
+    raw = f'{{"a": [{",".join([unit] * 100_001)}]}}'.encode()
+    tracemalloc.start()
+    found = refused(raw)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (found.status, found.code) == (413, ErrorCode.TOO_LARGE)
+    assert "more than 100000 values" in found.message
+    assert peak < 4 * len(raw)
+
+
+def test_checking_takes_no_memory_that_grows_with_keys_times_values() -> None:
+    value = {"k" * MAX_NAME_LENGTH: [{"k" * MAX_NAME_LENGTH: [0] * 40_000}]}
+    tracemalloc.start()
+    check_values(value)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 50_000
+
+
+def test_the_name_of_a_field_is_bounded_where_it_stands() -> None:
+    assert parse_body(json.dumps({"a": {"k" * MAX_NAME_LENGTH: 1}}).encode())
+    [fault] = refused(json.dumps({"a": {"k" * (MAX_NAME_LENGTH + 1): 1}}).encode()).faults
+
+    assert fault.path.startswith("/a/kkk")
+    assert "256 characters" in fault.message
+
+
+def test_what_was_accepted_passes_inside_a_message_too() -> None:
+    values = [0] * 99_998
+    body = parse_body(json.dumps({"a": values}).encode())
+
+    assert load_json(json.dumps({"metadata": {str(n): n for n in range(20)}, "content": body}))

@@ -1,0 +1,61 @@
+"""Refusals and outcomes stay small, whatever they speak of."""
+
+import json
+
+import pytest
+
+from domain.errors import ErrorCode, Fault, InvalidTask, bounded, cut_error, outcome_error, refuse, shortened
+from domain.limits import MAX_ERROR_LENGTH, MAX_FAULTS, MAX_PATH_LENGTH, MAX_TEXT_LENGTH
+
+
+def test_of_very_many_faults_the_first_are_told_and_the_others_are_counted() -> None:
+    faults = [Fault(f"/{index}", "wrong") for index in range(5000)]
+
+    with pytest.raises(InvalidTask) as found:
+        refuse(faults)
+
+    told = found.value.faults
+    assert [fault.path for fault in told[:MAX_FAULTS]] == [f"/{index}" for index in range(MAX_FAULTS)]
+    assert told[MAX_FAULTS:] == (Fault("", "and 4900 more", count=4900),)
+    assert found.value.message == "The task has 5000 faults."
+
+
+def test_faults_that_were_bounded_before_are_counted_once() -> None:
+    twice = bounded([*bounded([Fault("/a", "x")] * 150), *bounded([Fault("/b", "y")] * 150)])
+
+    assert sum(fault.count for fault in twice) == 300
+    assert twice[-1].message == "and 200 more"
+
+
+def test_a_refusal_is_called_by_its_faults_code_however_many_there_are() -> None:
+    with pytest.raises(InvalidTask) as same:
+        refuse([Fault("/a", "x", ErrorCode.UNKNOWN_MODEL)] * 500)
+    with pytest.raises(InvalidTask) as mixed:
+        refuse([Fault("/a", "x", ErrorCode.UNKNOWN_MODEL)] * 500 + [Fault("/b", "y")])
+
+    assert same.value.code is ErrorCode.UNKNOWN_MODEL
+    assert mixed.value.code is ErrorCode.INVALID_TASK
+
+
+def test_a_long_path_keeps_its_beginning_and_its_end() -> None:
+    [fault] = bounded([Fault("/head/" + "k" * 10_000 + "/tail", "m" * 10_000)])
+
+    assert len(fault.path) == MAX_PATH_LENGTH
+    assert fault.path.startswith("/head/")
+    assert fault.path.endswith("/tail")
+    assert len(fault.message) == MAX_TEXT_LENGTH
+
+
+def test_the_largest_refusal_is_below_a_mebibyte() -> None:
+    faults = [Fault("/" + "\U0001f600" * 10_000, "\U0001f600" * 10_000)] * 100_000
+    found = InvalidTask("\U0001f600" * 10_000, faults=faults)
+
+    text = json.dumps([found.message, *(fault.as_dict() for fault in found.faults)])
+    assert len(text) < 1 << 20
+
+
+def test_the_error_of_an_outcome_is_cut_and_a_short_one_is_not() -> None:
+    assert outcome_error(ErrorCode.NO_IMAGES, "None came.") == {"code": "no_images", "message": "None came."}
+    assert len(outcome_error(ErrorCode.NO_IMAGES, "x" * 5000)["message"]) == MAX_ERROR_LENGTH
+    assert len(cut_error({"code": "c", "message": "x" * 5000})["message"]) == MAX_ERROR_LENGTH
+    assert shortened("x" * 10, 10) == "x" * 10

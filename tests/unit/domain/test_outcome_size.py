@@ -1,0 +1,116 @@
+"""Every outcome fits its row, which holds 400 KB, and its callback, which holds 256 KB."""
+
+from typing import Any
+
+import pytest
+
+from adapters.table import _write_item
+from domain.callback import callback
+from domain.canonical import compact
+from domain.clock import iso
+from domain.delivery import orphaned_objects
+from domain.errors import ErrorCode
+from domain.keys import s3_uri
+from domain.limits import INLINE_CONTENT_BYTES, MAX_CONTEXT_BYTES, MAX_ERROR_LENGTH, MAX_MESSAGE_BYTES
+from domain.message import Message
+from domain.protocol import abandon, claim, finish, new_row, release
+from domain.row import Row, Status
+from domain.task import Task, TaskType
+from tests.protocol.world import NOW
+
+ROW_BYTES = 400 * 1024
+
+MESSAGE = Message(
+    Task(
+        "a" * 128,
+        "r",
+        TaskType.TEXT_TO_IMAGE,
+        "\U0001f600" * 190,
+        "c" * (MAX_CONTEXT_BYTES - 2),
+        {"prompt": "x" * (INLINE_CONTENT_BYTES - 14)},
+        "v1alpha2",
+    ),
+    "f0",
+    iso(NOW),
+)
+
+
+def claimed() -> Row:
+    """Return the largest row that a worker holds."""
+    fresh = Row(new_row(MESSAGE, digest="d" * 64, now=NOW))
+    return Row(claim(fresh, worker="w", fence="ffff", seconds=120, now=NOW).applied(fresh.item))
+
+
+def size(row: Row) -> int:
+    """Return what DynamoDB counts of a row: names and values in UTF-8, three bytes and one for structure."""
+
+    def of(value: Any) -> int:
+        (kind, inner), *_ = value.items()
+        if kind == "L":
+            return 3 + sum(1 + of(item) for item in inner)
+        if kind == "M":
+            return 3 + sum(1 + len(name.encode()) + of(item) for name, item in inner.items())
+        return sum(len(one) for one in inner) if kind == "SS" else len(str(inner).encode())
+
+    return sum(len(name.encode()) + of(value) for name, value in _write_item(row.item).items())
+
+
+def images(count: int) -> list[str]:
+    """Return links to images under the longest prefix."""
+    keys = MESSAGE.task.keys
+    return [s3_uri("b" * 63, keys.image("ffff", number + 1, "png")) for number in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 64, 5000])
+def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
+    row = claimed()
+    done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(count), output="o").applied(row.item))
+
+    assert size(done) < ROW_BYTES
+    assert len(compact(callback(done))) < MAX_MESSAGE_BYTES - 4096
+    told = callback(done)
+    assert len(told["image_url"]) + told.get("images_left_out", 0) == count
+    assert told["image_url"] == images(count)[: len(told["image_url"])]
+
+
+def test_sixty_four_images_are_all_named() -> None:
+    row = claimed()
+    short = [uri.replace("\U0001f600", "") for uri in images(64)]
+    done = Row(finish(row, Status.COMPLETED, now=NOW, images=short).applied(row.item))
+
+    assert callback(done)["image_url"] == short
+    assert "images_left_out" not in callback(done)
+
+
+def test_an_error_of_any_length_is_cut_where_it_becomes_an_outcome() -> None:
+    row = claimed()
+    error = {"code": "input_not_an_image", "message": "\U0001f600" * 300_000}
+    failed = Row(finish(row, Status.FAILED, now=NOW, error=error).applied(row.item))
+    given_back = Row(release(row, count_attempt=True, met=error).applied(row.item))
+    message = "x" * 300_000
+    ended = abandon(row, now=NOW, code=ErrorCode.TASK_ABANDONED, message=message).applied(row.item)
+
+    for found in (failed.item["error"], given_back.item["met"], ended["error"]):
+        assert len(found["message"]) == MAX_ERROR_LENGTH
+    assert size(failed) < ROW_BYTES
+    assert size(given_back) < ROW_BYTES
+    assert len(compact(callback(failed))) < MAX_MESSAGE_BYTES - 4096
+
+
+def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
+    row = claimed()
+    uris = images(5000)
+    done = Row(finish(row, Status.COMPLETED, now=NOW, images=uris).applied(row.item))
+    other = uris[0].replace("-ffff-", "-0000-")
+
+    assert orphaned_objects(done, "f0", [*uris, other], finish_sent=True) == [other]
+
+
+def test_a_brief_callback_says_what_became_of_the_task() -> None:
+    row = claimed()
+    done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(2), output="o").applied(row.item))
+    told = callback(done, brief=True)
+
+    assert told.keys() == callback(done).keys() | {"images_left_out"}
+    assert (told["status"], told["output_url"], told["images_left_out"]) == ("completed", "o", 2)
+    assert (told["context"], told["image_url"]) == (None, [])

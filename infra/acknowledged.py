@@ -12,6 +12,11 @@ from aws_cdk import aws_iam as iam
 # Actions that name no resource in IAM: AWS offers nothing narrower than `*`.
 _WITHOUT_RESOURCES: Final = {
     "ecr:GetAuthorizationToken": "a token for the account's registry; what is pulled is named apart",
+    "logs:DescribeLogGroups": "ECS Exec looks for its log group; what is written to is named apart",
+    "ssmmessages:CreateControlChannel": "ECS Exec (`enableExecuteCommand`); Session Manager has no resources",
+    "ssmmessages:CreateDataChannel": "ECS Exec (`enableExecuteCommand`); Session Manager has no resources",
+    "ssmmessages:OpenControlChannel": "ECS Exec (`enableExecuteCommand`); Session Manager has no resources",
+    "ssmmessages:OpenDataChannel": "ECS Exec (`enableExecuteCommand`); Session Manager has no resources",
     "xray:PutTraceSegments": "X-Ray has no resources",
     "xray:PutTelemetryRecords": "X-Ray has no resources",
 }
@@ -79,6 +84,8 @@ def _reason(resource: str, actions: list[str]) -> str | None:
         return None if None in reasons else "; ".join(sorted(filter(None, reasons)))
     if ":task/" in resource and resource.endswith("/*"):
         return "A task protects itself, and its name is known when it runs; the cluster is ours alone"
+    if ":log-group:" in resource and resource.endswith(":*"):
+        return "The streams of one log group: ECS Exec names them when a shell is opened"
     if resource.endswith("/*") and all(action.startswith("s3:") for action in actions):
         return "Objects of one named bucket: callers choose the keys"
     return None

@@ -6,6 +6,8 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from domain.metrics import namespace_of
@@ -50,13 +52,22 @@ class ComputeStack(cdk.Stack):
         cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.WEAK)
         self.settings = settings
         self.core = core
-        self.network = Network(self, "Network", settings=settings.network)
+        extra = [s3.Bucket.from_bucket_name(self, f"Input-{name}", name) for name in settings.input_buckets]
+        self.network = Network(
+            self,
+            "Network",
+            settings=settings.network,
+            changed=core.output,
+            listed=[core.uploads, core.large_tasks, core.models, *extra],
+            table=core.table.table,
+        )
         self.cluster = ecs.Cluster(
             self,
             "Cluster",
             vpc=self.network.vpc,
             # Scaling counts the tasks that run (`infra.scaling`).
             container_insights_v2=ecs.ContainerInsights.ENABLED,
+            execute_command_configuration=self._shell_log() if settings.enable_execute_command else None,
         )
         self._image = consumer_image(self, "ConsumerImage")
         self._instance_profile = self._make_instance_profile()
@@ -171,6 +182,19 @@ class ComputeStack(cdk.Stack):
             **({} if runtime.scripts is None else {"ALLOWED_SCRIPTS": json.dumps(runtime.scripts)}),
             "LOG_LEVEL": self.settings.log_level,
         }
+
+    def _shell_log(self) -> ecs.ExecuteCommandConfiguration:
+        """Keep what is typed into ECS Exec, in the one log group that the tasks' role may write it to."""
+        group = logs.LogGroup(
+            self,
+            "Shells",
+            retention=log_retention(self.settings),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        return ecs.ExecuteCommandConfiguration(
+            logging=ecs.ExecuteCommandLogging.OVERRIDE,
+            log_configuration=ecs.ExecuteCommandLogConfiguration(cloud_watch_log_group=group),
+        )
 
     def _make_instance_profile(self) -> iam.InstanceProfile:
         role = iam.Role(

@@ -119,6 +119,7 @@ class CoreStack(cdk.Stack):
             # A body of 6 MB is parsed, checked and digested: a whole vCPU is at 1,769 MiB.
             memory_mib=1769,
             snap_start=True,
+            reserved_concurrency=self.settings.apigw.reserved_concurrency,
         )
         table = self.table.table.table_arn
         function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)

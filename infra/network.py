@@ -1,16 +1,40 @@
 """Where the GPU tasks run."""
 
+from collections.abc import Sequence
+from typing import Final
+
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import settings
 
+_Service: Final = ec2.GatewayVpcEndpointAwsService
+
 
 class Network(Construct):
-    """A VPC with private subnets and one NAT gateway, or an existing VPC; and a group that lets nobody in."""
+    """A VPC with private subnets and one NAT gateway, or an existing VPC; and a group that lets nobody in.
 
-    def __init__(self, scope: Construct, id_: str, *, settings: settings.Network) -> None:
+    The endpoints of a VPC that is made here let through changes of `changed` only, lists of `changed` and
+    `listed`, and the one table. An existing VPC's endpoints are its owner's.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: settings.Network,
+        changed: s3.IBucket,
+        listed: Sequence[s3.IBucket],
+        table: dynamodb.ITable,
+    ) -> None:
         super().__init__(scope, id_)
+        self._changed = changed
+        self._listed = listed
+        self._table = table
         self.vpc = self._existing(settings.vpc_id) if settings.vpc_id else self._new()
         # With awsvpc every container of a task shares one interface: SD Web UI listens on it, and this
         # group, which has no ingress rule, is what keeps everyone else out.
@@ -35,11 +59,23 @@ class Network(Construct):
             nat_gateways=1,
             subnet_configuration=[public, private],
         )
-        vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
-        vpc.add_gateway_endpoint("DynamoDB", service=ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+        objects = vpc.add_gateway_endpoint("S3", service=_Service.S3)
+        # Reading stays open: callers' links lead to buckets of their own, images' layers come from AWS's.
+        _let_through(objects, "s3:GetObject", "s3:GetObjectVersion", on=["*"])
+        _let_through(objects, "s3:PutObject", "s3:DeleteObject", on=[self._changed.arn_for_objects("*")])
+        buckets = [bucket.bucket_arn for bucket in (self._changed, *self._listed)]
+        _let_through(objects, "s3:ListBucket", on=buckets)
+        rows = vpc.add_gateway_endpoint("DynamoDB", service=_Service.DYNAMODB)
+        table = [self._table.table_arn]
+        _let_through(rows, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
         return vpc
 
     @property
     def subnets(self) -> list[ec2.ISubnet]:
         """The private subnets."""
         return self.vpc.select_subnets(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS).subnets
+
+
+def _let_through(endpoint: ec2.GatewayVpcEndpoint, *actions: str, on: list[str]) -> None:
+    statement = iam.PolicyStatement(principals=[iam.AnyPrincipal()], actions=list(actions), resources=on)
+    endpoint.add_to_policy(statement)

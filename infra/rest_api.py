@@ -71,10 +71,17 @@ class RestApi(Construct):
         throttle = apigateway.ThrottleSettings(
             rate_limit=settings.throttle.rate_limit, burst_limit=settings.throttle.burst_limit
         )
-        plan = self.api.add_usage_plan("UsagePlan", throttle=throttle)
+        plan = self.api.add_usage_plan("UsagePlan", throttle=throttle, quota=_quota(settings))
         plan.add_api_stage(stage=self.api.deployment_stage)
         self.key = self.api.add_api_key("Key")
         plan.add_api_key(self.key)
+
+
+def _quota(settings: ApiGateway) -> apigateway.QuotaSettings | None:
+    if settings.quota is None:
+        return None
+    period = apigateway.Period[settings.quota.period]
+    return apigateway.QuotaSettings(limit=settings.quota.limit, period=period)
 
 
 def _access_log_format() -> apigateway.AccessLogFormat:

@@ -35,11 +35,24 @@ class Throttle(_Settings):
     burst_limit: Annotated[int, Field(gt=0, le=5_000)] = 50
 
 
+class Quota(_Settings):
+    """How many requests an API key may send in all, submitting and asking alike, in a period."""
+
+    limit: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    period: Literal["DAY", "WEEK", "MONTH"] = "DAY"
+
+
 class ApiGateway(_Settings):
-    """The front door."""
+    """The front door.
+
+    Neither of the last two has a default. A quota counts reads too, and how often clients poll is theirs; AWS
+    refuses to reserve what leaves the account fewer than 100, and a new account has 10.
+    """
 
     stage_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,128}$")] = "dev"
     throttle: Throttle = Throttle()
+    quota: Quota | None = None
+    reserved_concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
 
 
 class Scaling(_Settings):
@@ -82,6 +95,7 @@ class WebUi(_Settings):
     """
 
     image: Annotated[str, Field(min_length=1)] = "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
+    entry_point: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: dict[str, str] | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 8080

@@ -1,4 +1,9 @@
-"""What one runtime's tasks may do."""
+"""What one runtime's tasks may do.
+
+ECS gives the role to the task, so SD Web UI's container has it as the consumer's does: what stands here is
+also what a Web UI that was taken over could do. A statement names the runtime's own resources wherever AWS
+has a name for them; where it has not, the reason stands beside it.
+"""
 
 from collections.abc import Sequence
 
@@ -9,6 +14,7 @@ from constructs import Construct
 from infra.core_stack import CoreStack
 from infra.retention import CONTENT_PREFIX
 from infra.settings import Runtime
+from infra.webui import model_folders
 
 
 def worker_role(
@@ -21,7 +27,18 @@ def worker_role(
     cluster_name: str,
 ) -> iam.Role:
     """Return a role for exactly the queue, topic, table and buckets of this runtime."""
-    role = iam.Role(scope, id_, assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    stack = cdk.Stack.of(scope)
+    # The form that the ECS developer guide gives for task roles; it knows no narrower ARN than the account's.
+    principal = iam.ServicePrincipal(
+        "ecs-tasks.amazonaws.com",
+        conditions={
+            "StringEquals": {"aws:SourceAccount": stack.account},
+            "ArnLike": {
+                "aws:SourceArn": f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:*",
+            },
+        },
+    )
+    role = iam.Role(scope, id_, assumed_by=principal)
 
     def allow(*actions: str, on: list[str]) -> None:
         role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on))
@@ -35,17 +52,25 @@ def worker_role(
     )
     # A message that is not ours goes there at once, with its body; the address is in the redrive policy.
     allow("sqs:SendMessage", "sqs:GetQueueUrl", on=[core.tasks.dead_letter_queues[runtime.name].queue_arn])
+    # SNS has no condition for a message's attributes: each runtime's workers may publish any outcome.
     allow("sns:Publish", on=[core.results.topic_arn])
+    # `dynamodb:LeadingKeys` cannot name a runtime: a row's key is the id that the caller chose.
     allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[core.table.table.table_arn])
-    # Delete: what a fence left that did not win. Get: an output may be the next task's input.
+    # Delete: what a fence left that did not win. Get: an output may be the next task's input. All keys, since
+    # callers choose the prefix, and S3 has no condition for who wrote the object that is to be deleted.
     allow("s3:PutObject", "s3:GetObject", "s3:DeleteObject", on=[core.output.arn_for_objects("*")])
     allow("s3:GetObject", on=[core.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*")])
+    # Not the whole bucket: with `modelBucketArn` it is somebody's own, and may hold more than models.
+    allow("s3:GetObject", on=[core.models.arn_for_objects(f"{name}/*") for name in model_folders(runtime)])
     extra = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]
-    readable = [core.uploads.bucket_arn, core.models.bucket_arn, *extra]
+    readable = [core.uploads.bucket_arn, *extra]
     allow("s3:GetObject", on=[f"{arn}/*" for arn in readable])
-    # Without it a missing object looks like a forbidden one.
-    allow("s3:ListBucket", on=[core.output.bucket_arn, core.large_tasks.bucket_arn, *readable])
-    tasks = cdk.Stack.of(scope).format_arn(service="ecs", resource="task", resource_name=f"{cluster_name}/*")
+    # Without it a missing object looks like a forbidden one; with a condition on `s3:prefix` it does so too.
+    allow(
+        "s3:ListBucket",
+        on=[core.output.bucket_arn, core.large_tasks.bucket_arn, core.models.bucket_arn, *readable],
+    )
+    tasks = stack.format_arn(service="ecs", resource="task", resource_name=f"{cluster_name}/*")
     allow("ecs:GetTaskProtection", "ecs:UpdateTaskProtection", on=[tasks])
     # X-Ray has no resources to name.
     allow("xray:PutTraceSegments", on=["*"])

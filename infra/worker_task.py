@@ -10,7 +10,14 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.settings import Runtime
-from infra.webui import SETTINGS_FOLDER, health_command, webui_environment
+from infra.webui import (
+    SETTINGS_FILE,
+    SETTINGS_FOLDER,
+    entry_point,
+    health_command,
+    pinned,
+    webui_environment,
+)
 
 # In the consumer's image this path is a VOLUME that its user owns, and ECS gives an empty volume the
 # permissions of the VOLUME it is mounted over (ECS developer guide, "bind mounts"); `sync-models`, of the
@@ -82,8 +89,10 @@ class WorkerTask(Construct):
         consumer.add_container_dependencies(_after(webui, ecs.ContainerDependencyCondition.START))
 
     def _sync_models(self) -> ecs.ContainerDefinition:
-        # The settings file travels in the consumer's image: SD Web UI's own image stays as it is.
-        copy = f"cp container/webui/settings.json {SETTINGS_FOLDER}/settings.json"
+        # The settings file travels in the consumer's image: SD Web UI's own image stays as it is. SD Web UI
+        # must be able to write it, whatever user it runs as: `POST /sdapi/v1/options`, which switches
+        # checkpoints, ends with saving it, and fails where that fails. So its mount cannot be read-only.
+        copy = f"cp container/webui/settings.json {SETTINGS_FILE} && chmod 666 {SETTINGS_FILE}"
         container = self.definition.add_container(
             "sync-models",
             image=self._image,
@@ -100,10 +109,17 @@ class WorkerTask(Construct):
 
     def _webui(self) -> ecs.ContainerDefinition:
         webui = self.runtime.webui
+        if not pinned(webui):
+            cdk.Annotations.of(self).add_warning_v2(
+                "sd-on-ecs:imageCanChange",
+                f"modelsRuntime {self.runtime.name}: webui.image {webui.image} can change from one start to "
+                "the next, and whoever changes it gets the task's role; name its digest (IMAGE@sha256:...)",
+            )
         container = self.definition.add_container(
             "webui",
             image=ecs.ContainerImage.from_registry(webui.image),
             gpu_count=1,
+            entry_point=entry_point(webui),
             command=list(webui.command) or None,
             environment=webui_environment(self.runtime),
             health_check=ecs.HealthCheck(

@@ -1,14 +1,21 @@
 """The compute stack's template: one task for each GPU, in the right order, on the right instances."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 
 from container.consumer.liveness.check_alive import DEFAULT_HEARTBEAT_FILE
 from container.consumer.settings import Settings
 from domain.limits import VISIBILITY_SECONDS
-from tests.infra.conftest import ROOT, Synthesis
+from infra.compute_stack import ComputeStack
+from infra.config import parse
+from infra.core_stack import CoreStack
+from tests.infra.conftest import ROOT, Synthesis, synthesize
 from tests.infra.template import Template, text
 
 _TMP = "/tmp"  # noqa: S108 - a mount point in a container
@@ -100,6 +107,74 @@ def test_nothing_that_managed_instances_refuse(compute: Template) -> None:
 
 def _mounts(container: dict[str, Any]) -> dict[str, str]:
     return {mount["SourceVolume"]: mount["ContainerPath"] for mount in container["MountPoints"]}
+
+
+def test_web_ui_can_save_its_settings_file_whatever_user_it_runs_as(
+    tmp_path: Path, compute: Template
+) -> None:
+    """Switching a checkpoint ends with saving it, and it was copied by another user."""
+    (command,) = _containers(compute)["sync-models"]["Command"]
+    copy, then, _ = command.partition(" && exec ")
+    assert then
+    subprocess.run(
+        ["/bin/sh", "-ec", copy.replace("/opt/sd-on-ecs", str(tmp_path))], cwd=ROOT, check=True, umask=0o077
+    )
+    assert (tmp_path / "settings.json").stat().st_mode & 0o777 == 0o666
+
+
+def _compute_of(runtime: str) -> Template:
+    settings, _ = parse(f"modelsRuntime: [{{name: r, modelFilename: m, {runtime}}}]")
+    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
+    core = CoreStack(app, "Core", settings=settings)
+    ComputeStack(app, "Compute", settings=settings, core=core)
+    return Template(app.synth().get_stack_by_name("Compute").template)
+
+
+def test_an_entry_point_of_ones_own_starts_without_the_roles_credentials(compute: Template) -> None:
+    """Any image's own entry point is left alone: nobody here knows it."""
+    assert "EntryPoint" not in _containers(compute)["webui"]
+    webui = _containers(_compute_of("webui: {entryPoint: [python3, -c], command: ['']}"), "rTask")["webui"]
+    assert webui["EntryPoint"][-2:] == ["python3", "-c"]
+    program = "import os; print([name for name in os.environ if name.startswith('AWS_CONTAINER')])"
+    done = subprocess.run(
+        [*webui["EntryPoint"][:-2], sys.executable, "-c", program],
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/x",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2/x",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_an_image_that_can_change_is_warned_of(standard: Synthesis, tmp_path: Path) -> None:
+    assert [text.split(":")[0] for text in _warnings(standard)] == [
+        "modelsRuntime sdruntime",
+        "modelsRuntime sddynamic",
+    ]
+    config = tmp_path / "pinned.yaml"
+    digest = "sha256:" + "0" * 64
+    config.write_text(
+        f"modelsRuntime: [{{name: r, modelFilename: m, webui: {{image: 'a.example/x@{digest}'}}}}]\n"
+    )
+    pinned = synthesize(tmp_path / "out", config=config)
+    assert pinned.status == 0, pinned.said
+    assert _warnings(pinned) == []
+
+
+def _warnings(synthesis: Synthesis) -> list[str]:
+    metadata = synthesis.read("manifest.json")["artifacts"]["Compute"].get("metadata") or synthesis.read(
+        "Compute.metadata.json"
+    )
+    return [
+        entry["data"]
+        for entries in metadata.values()
+        for entry in entries
+        if entry["type"] == "aws:cdk:warning" and "webui.image" in entry["data"]
+    ]
 
 
 def test_the_three_share_the_models(compute: Template) -> None:

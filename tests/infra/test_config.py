@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import get_args, get_origin
 
 import pytest
 from hypothesis import given, settings
@@ -183,6 +185,8 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
         inner = field.annotation
+        if get_origin(inner) is UnionType:  # a section that may be left out
+            inner = next(part for part in get_args(inner) if part is not NoneType)
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from _keys(inner, f"{key}.")
         else:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 
 from adapters.listing import BY_RUNTIME_STATUS
@@ -14,6 +15,8 @@ from domain.limits import (
     VISIBILITY_SECONDS,
 )
 from functions.environment import ApiEnvironment
+from infra.config import parse
+from infra.core_stack import CoreStack
 from infra.rest_api import ROUTES
 from tests.infra.conftest import Synthesis
 from tests.infra.template import Template, text
@@ -193,6 +196,21 @@ def test_the_usage_plan_throttles(core: Template) -> None:
     """As config.yaml says, for the one key."""
     assert core.one("ApiGateway::UsagePlan")["Throttle"] == {"RateLimit": 30, "BurstLimit": 50}
     assert len(core.resources("ApiGateway::UsagePlanKey")) == 1
+
+
+def test_quota_and_concurrency_are_settings(core: Template) -> None:
+    """None unless asked for: polling counts, and a new account may reserve nothing."""
+    assert "Quota" not in core.one("ApiGateway::UsagePlan")
+    assert "ReservedConcurrentExecutions" not in core.one("Lambda::Function", "ApiFunction")
+    asked, _ = parse(
+        "APIGW: {quota: {limit: 5000, period: WEEK}, reservedConcurrency: 50}\n"
+        "modelsRuntime: [{name: r, modelFilename: m}]"
+    )
+    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
+    CoreStack(app, "Core", settings=asked)
+    bounded = Template(app.synth().get_stack_by_name("Core").template)
+    assert bounded.one("ApiGateway::UsagePlan")["Quota"] == {"Limit": 5000, "Period": "WEEK"}
+    assert bounded.one("Lambda::Function", "ApiFunction")["ReservedConcurrentExecutions"] == 50
 
 
 @pytest.mark.parametrize(

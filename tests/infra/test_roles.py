@@ -1,10 +1,14 @@
 """Who may do what: nothing beyond its own queue, topic, table and buckets."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.infra.conftest import Synthesis
+from infra.config import parse
+from infra.webui import model_folders
+from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
+from tests.infra.conftest import Synthesis, synthesize
 from tests.infra.template import Template, listed, text
 
 pytestmark = pytest.mark.xdist_group("infra")
@@ -18,6 +22,92 @@ ON_EVERYTHING = {
 
 # A `*` at a resource's end: objects of a bucket (callers choose the keys), tasks of our cluster (ECS does).
 AT_THE_END = ("s3:", "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
+
+
+def test_only_ecs_acting_for_this_account_gives_a_worker_its_role(compute: Template) -> None:
+    for runtime in ("sdruntime", "sddynamic"):
+        (statement,) = compute.one("IAM::Role", f"{runtime}Role")["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+        condition = statement["Condition"]
+        assert condition["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        arn = text(condition["ArnLike"]["aws:SourceArn"])
+        assert ":ecs:us-east-1:" in arn
+        assert "AWS::AccountId" in arn
+
+
+def test_a_worker_reads_the_folders_of_models_and_nothing_else_of_their_bucket(ancestors: Synthesis) -> None:
+    read = _allowed(ancestors.template("Compute"), "sdruntime", "s3:GetObject")
+    bucket = "arn:aws:s3:::sdoneks-model-bucket-51a6"
+    of_models = {part for part in read.split('"') if part.startswith(bucket)}
+    assert of_models == {f"{bucket}/{folder}/*" for folder in (*KNOWN_FOLDERS, *START_FOLDERS)}
+
+
+def test_a_folder_that_is_synced_can_be_read() -> None:
+    settings, _ = parse("modelsRuntime: [{name: r, modelFilename: m, syncFolders: [Lora/ours, More]}]")
+    folders = model_folders(settings.models_runtime[0])
+    assert {"Lora/ours", "More", *KNOWN_FOLDERS} == set(folders)
+
+
+def test_the_endpoints_change_our_buckets_and_our_table_only(compute: Template) -> None:
+    endpoints = compute.properties("EC2::VPCEndpoint")
+    allowed = {
+        action: json.dumps(statement["Resource"])
+        for endpoint in endpoints
+        for statement in endpoint["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+    assert allowed.keys() == {
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:ListBucket",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+    }
+    # Callers' links lead to buckets of their own.
+    assert allowed["s3:GetObject"] == '"*"'
+    for action in ("s3:PutObject", "s3:DeleteObject"):
+        assert "OutputBucket" in allowed[action]
+        assert not any(name in allowed[action] for name in ("Uploads", "Models", "LargeTasks"))
+    assert all(name in allowed["s3:ListBucket"] for name in ("Output", "Uploads", "Models", "LargeTasks"))
+    assert '"*"' not in allowed["s3:ListBucket"]
+    assert "StateTable" in allowed["dynamodb:PutItem"]
+
+
+def test_what_a_worker_does_passes_the_endpoints(compute: Template) -> None:
+    """Else a right of its role would be worth nothing."""
+    through = {
+        action
+        for endpoint in compute.properties("EC2::VPCEndpoint")
+        for statement in endpoint["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+    rights = {
+        action
+        for name, statement in compute.statements()
+        if name.startswith("sdruntimeRole")
+        for action in listed(statement["Action"])
+        if action.startswith(("s3:", "dynamodb:"))
+    }
+    assert rights <= through
+
+
+def test_a_shell_in_a_container_is_logged_and_grants_nothing_else(tmp_path: Path) -> None:
+    config = tmp_path / "exec.yaml"
+    config.write_text("enableExecuteCommand: true\nmodelsRuntime: [{name: r, modelFilename: m}]\n")
+    done = synthesize(tmp_path / "out", config=config)
+    assert done.status == 0, done.said
+    compute = done.template("Compute")
+    assert compute.one("ECS::Service")["EnableExecuteCommand"] is True
+    configuration = compute.one("ECS::Cluster")["Configuration"]["ExecuteCommandConfiguration"]
+    assert configuration["Logging"] == "OVERRIDE"
+    (group,) = compute.resources("Logs::LogGroup", "Shells")
+    assert configuration["LogConfiguration"]["CloudWatchLogGroupName"] == {"Ref": group}
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        assert group in _allowed(compute, "rRole", action)
+        assert '"*"' not in _allowed(compute, "rRole", action)
 
 
 @pytest.mark.parametrize("stack", ["Core", "Compute"])

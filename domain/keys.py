@@ -10,7 +10,7 @@ SUBMISSION_METADATA: Final = "submission_id"
 ARCHIVE_PREFIX: Final = "dead-letters/"
 """In the large-task bucket: what dead-lettered messages lie under."""
 
-_TAIL: Final = re.compile(r"(-(\d+|grid)\.[a-z0-9]+|\.out)")
+_TAIL: Final = re.compile(r"(-([a-z]+-)?\d+\.[a-z0-9]+|\.out)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class OutputKeys:
         return s3_uri(bucket, self.folder)
 
     def image(self, fence: str, number: int, extension: str) -> str:
-        """Return the key of image `number`, which counts from 1."""
+        """Return the key of picture `number`, which counts from 1."""
         return f"{self.under(fence)}-{number}.{extension}"
 
-    def grid(self, fence: str, extension: str) -> str:
-        """Return the key of the grid that Web UI put first; it has no number."""
-        return f"{self.under(fence)}-grid.{extension}"
+    def beside(self, fence: str, kind: str, number: int, extension: str) -> str:
+        """Return the key of what came beside the pictures: a grid, a map."""
+        return f"{self.under(fence)}-{kind}-{number}.{extension}"
 
     def out(self, fence: str) -> str:
         """Return the key of Web UI's answer and the receipts."""

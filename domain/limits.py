@@ -72,7 +72,7 @@ MAX_ID_LENGTH: Final = 128
 MAX_KEY_BYTES: Final = 1024
 """S3's limit for an object key (AWS quota)."""
 
-LONGEST_KEY_TAIL: Final = len("-ffff-9999-grid.webm")
+LONGEST_KEY_TAIL: Final = len("-ffff-mask-9999.webm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ def test_an_example_comes_to_its_images(pipeline: Pipeline, pictures: str, task_
     assert answer.json()["warnings"] == []
     callback = pipeline.outcome(task_id)
     assert callback["error"] is None
-    images = [link for link in callback["image_url"] if "-grid." not in link]
+    images = [link for link in callback["image_url"] if "-grid-" not in link]
     assert len(images) == IMAGES.get(path.stem, 1)
 
 

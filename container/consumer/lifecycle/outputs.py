@@ -1,22 +1,20 @@
 """Images and `.out` in the output bucket (design, section 3.5)."""
 
-import base64
-import binascii
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from container.consumer.engines.sdwebui.answer import Answer, Image
+from container.consumer.engines.base import Artifact, Json, Result
 from container.consumer.inputs.images import sniff
 from container.consumer.lifecycle.job import Job, LeaseLost
 from container.consumer.ports import State
 from domain.delivery import orphaned_objects
-from domain.errors import ErrorCode, PermanentError
 from domain.keys import SUBMISSION_METADATA, s3_uri
 from domain.protocol import redraw
 from domain.row import Row, draw_fence
@@ -57,21 +55,23 @@ class Store:
         self._state = state
         self._pool = ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload")
 
-    def success(self, job: Job, answer: Answer, *, asked: int | None) -> Stored:
-        """Store the images, then `.out` with a receipt for each."""
-        count = answer.count
-        images = list(answer.take_images())
-        warnings = [warning.as_dict() for warning in job.warnings]
-        if asked is not None and count < asked:
-            warnings.append({"path": "", "message": f"SD Web UI returned {count} of {asked} images."})
+    def success(self, job: Job, result: Result) -> Stored:
+        """Store the artifacts, then `.out` with a receipt for each."""
+        warnings = [warning.as_dict() for warning in (*job.warnings, *result.warnings)]
 
         def write(stored: Stored, fence: str) -> None:
-            uploads = [self._pool.submit(self._image, job, stored, fence, one, answer) for one in images]
+            uploads = [
+                self._pool.submit(self._artifact, job, stored, fence, one, number)
+                for one, number in _numbered(result.artifacts)
+            ]
             wait(uploads)  # all of them, also when one fails: what is removed then must be there
             receipts = [upload.result() for upload in uploads]
-            numbered = [r for r, image in zip(receipts, images, strict=True) if image.number is not None]
-            stored.images = [s3_uri(self._bucket, receipt["key"]) for receipt in numbered]
-            out: dict[str, Any] = answer.kept | {"images": receipts, "seconds": _rounded(job.seconds)}
+            stored.images = [
+                s3_uri(self._bucket, receipt["key"])
+                for receipt, one in zip(receipts, result.artifacts, strict=True)
+                if one.number is not None
+            ]
+            out = result.document | {"images": receipts, "seconds": _rounded(job.seconds)}
             self._out(job, stored, fence, out | ({"warnings": warnings} if warnings else {}))
 
         return self._under_fence(job, write)
@@ -118,22 +118,17 @@ class Store:
             else:
                 return stored
 
-    def _image(self, job: Job, stored: Stored, fence: str, image: Image, answer: Answer) -> dict[str, Any]:
-        try:
-            data = base64.b64decode(image.encoded)
-        except (binascii.Error, ValueError):
-            raise PermanentError(
-                ErrorCode.ENGINE_ERROR, "SD Web UI returned an image that is not base64."
-            ) from None
+    def _artifact(self, job: Job, stored: Stored, fence: str, artifact: Artifact, number: int) -> Json:
+        data = artifact.data()
         found = sniff(data)
         extension, content_type = (
             (found.extension, found.content_type) if found else ("bin", "application/octet-stream")
         )
         keys = job.message.task.keys
-        if image.number is None:
-            key = keys.grid(fence, extension)
+        if artifact.number is None:
+            key = keys.beside(fence, artifact.kind, number, extension)
         else:
-            key = keys.image(fence, image.number, extension)
+            key = keys.image(fence, number, extension)
         self._put(job, stored, key, data, content_type)
         return {
             "key": key,
@@ -142,10 +137,7 @@ class Store:
             "content_type": content_type,
             "width": found.width if found else None,
             "height": found.height if found else None,
-            "seed": image.seed,
-            "infotext": image.infotext,
-            "model": answer.model,
-        }
+        } | artifact.receipt
 
     def _out(self, job: Job, stored: Stored, fence: str, out: Mapping[str, Any]) -> None:
         key = job.message.task.keys.out(fence)
@@ -176,6 +168,14 @@ class Store:
     def _is_ours(self, job: Job, key: str) -> bool:
         found = self._s3.head_object(Bucket=self._bucket, Key=key)
         return found["Metadata"].get(SUBMISSION_METADATA) == job.row.submission_id
+
+
+def _numbered(artifacts: Sequence[Artifact]) -> Iterator[tuple[Artifact, int]]:
+    """Yield each artifact with its number; what has none of its own is counted by its kind."""
+    counts: Counter[str] = Counter()
+    for one in artifacts:
+        counts[one.kind] += one.number is None
+        yield one, counts[one.kind] if one.number is None else one.number
 
 
 def _rounded(seconds: Mapping[str, float]) -> dict[str, float]:

@@ -9,9 +9,8 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from container.consumer.engines.gpu import Interrupted, ReplaceEngine
-from container.consumer.engines.sdwebui.answer import read_answer
+from container.consumer.engines.sdwebui.answer import read_result
 from container.consumer.engines.sdwebui.faults import AmbiguousError, EnginePoisoned
-from container.consumer.engines.sdwebui.used import otherwise
 from container.consumer.lifecycle.finish import AMBIGUOUS_ATTEMPTS
 from container.consumer.lifecycle.job import Job, LeaseLost
 from container.consumer.lifecycle.stages import Stages, raising
@@ -180,18 +179,10 @@ class Worker:
     def _store(self, job: Job, body: bytes, checkpoint: str | None) -> None:
         task = job.message.task
         with job.timed("store"):
-            answer = read_answer(body)
-            if checkpoint is not None and answer.model != checkpoint:
-                message = f"SD Web UI used {answer.model} instead of {checkpoint}."
-                raise PermanentError(ErrorCode.WRONG_MODEL, message, response=answer.kept)
-            if why := otherwise(task.content, job.sampler, answer.info):
-                raise PermanentError(ErrorCode.ENGINE_ERROR, why, response=answer.kept)
-            if not answer.count:
-                message = "SD Web UI returned no images."
-                raise PermanentError(ErrorCode.NO_IMAGES, message, response=answer.kept)
-            stored = self._parts.store.success(
-                job, answer, asked=_asked(job) if task.tasktype.generates else None
+            result = read_result(
+                body, task.tasktype, task.content, checkpoint=checkpoint, sampler=job.sampler
             )
+            stored = self._parts.store.success(job, result)
         self._parts.outcomes.completed(job, stored)
 
     def _interrupted(self, job: Job) -> None:
@@ -213,11 +204,3 @@ class Worker:
         if not idle and not self._leaving.is_set():
             raise ReplaceEngine(f"SD Web UI was not ready within {WEBUI_BOOT_SECONDS} s")
         self._parts.gpu.clock.switch(on=True)
-
-
-def _asked(job: Job) -> int | None:
-    """Return how many images were asked for; a script may make any number."""
-    content = job.message.task.content
-    if content.get("script_name"):
-        return None
-    return int(content.get("batch_size") or 1) * int(content.get("n_iter") or 1)

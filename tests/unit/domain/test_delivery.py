@@ -158,7 +158,7 @@ def test_a_fences_objects_are_known_and_nobody_elses(
     one: OutputKeys, other: OutputKeys, fence: str, number: int
 ) -> None:
     """Know one's own names, and never take another task's for them, in whatever folder it lies."""
-    names = (one.image(fence, number, "png"), one.grid(fence, "webp"), one.out(fence))
+    names = (one.image(fence, number, "png"), one.beside(fence, "grid", 1, "webp"), one.out(fence))
     nested = OutputKeys(prefix=one.folder, id=f"{one.id}-{fence}")
 
     assert all(one.wrote(fence, name) and name.startswith(f"{one.folder}/") for name in names)

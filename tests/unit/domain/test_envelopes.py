@@ -280,7 +280,11 @@ def _accepted_or_refused(
 def _stands(accepted: Submission) -> None:
     task = accepted.task
     assert len(task.digest) == 64
-    for key in (task.keys.image("ffff", 9999, "webm"), task.keys.grid("ffff", "webm"), task.keys.out("ffff")):
+    for key in (
+        task.keys.image("ffff", 9999, "webm"),
+        task.keys.beside("ffff", "mask", 9999, "webm"),
+        task.keys.out("ffff"),
+    ):
         assert key.startswith(f"{task.prefix}/{task.id}/")
         assert not {"", ".", ".."} & set(key.split("/"))
         assert len(key.encode()) <= 1024

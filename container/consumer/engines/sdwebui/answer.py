@@ -1,51 +1,79 @@
-"""What SD Web UI answered: images, and what is said of each."""
+"""What SD Web UI answered, read as pictures and what comes beside them."""
 
+import base64
+import binascii
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Final
 
-from domain.errors import ErrorCode, RetryableError
+from container.consumer.engines.base import PICTURE, Artifact, Json, Result
+from container.consumer.engines.sdwebui.infotext import read_infotext, read_seed
+from container.consumer.engines.sdwebui.pictures import TEXTED, Returned, first_picture, tell_apart
+from container.consumer.engines.sdwebui.used import otherwise
+from container.consumer.inputs.images import sniff
+from domain.errors import ErrorCode, Fault, PermanentError, RetryableError
+from domain.task import TaskType
+from runtimes.sdwebui.fields import FIELDS
 
+_ECHOED_FIELDS: Final = frozenset().union(*FIELDS.values()) - {
+    "alwayson_scripts",
+    "firstpass_image",
+    "image",
+    "imageList",
+    "init_images",
+    "latent_mask",
+    "mask",
+    "script_args",
+}
+"""Fields of the request that hold no image, wherever in a script it may stand."""
 
-@dataclass(slots=True)
-class Image:
-    """Hold one image as it came: base64, and what `info` says of it."""
+_UNSURE: Final = Fault(
+    "",
+    "SD Web UI wrote no infotext into its images: their order alone tells which of them are pictures.",
+)
 
-    encoded: str
-    number: int | None
-    """From 1; None for the grid that Web UI put first."""
-    seed: int | None = None
-    infotext: str | None = None
-
-
-@dataclass(slots=True)
-class Answer:
-    """Hold an answer without its images (`kept`), the parsed `info`, and the images, given out once each."""
-
-    kept: dict[str, Any]
-    info: dict[str, Any]
-    _images: list[Image] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """Return the number of images that are not a grid."""
-        return sum(image.number is not None for image in self._images)
-
-    @property
-    def model(self) -> str | None:
-        """Return the checkpoint that was really used; only `info` tells."""
-        name = self.info.get("sd_model_name")
-        return name if isinstance(name, str) else None
-
-    def take_images(self) -> Iterator[Image]:
-        """Give out each image and forget it: a large batch is held once, not twice."""
-        while self._images:
-            yield self._images.pop(0)
+_MAX_ECHO: Final = 32 * 1024
+"""Characters of one text of the request that are kept; the prompts of a task are shorter."""
 
 
-def read_answer(body: bytes) -> Answer:
-    """Read an answer of any of the four routes; raise RetryableError when it was cut off on the way."""
+def read_result(
+    body: bytes, tasktype: TaskType, content: Json, *, checkpoint: str | None, sampler: str | None
+) -> Result:
+    """Return what a job made, from the unread body of its answer.
+
+    Raise RetryableError when the answer was cut off on the way, PermanentError when it is not what the task
+    asked for: another checkpoint, sampler or VAE than it must have used (None: any), or no picture.
+    """
+    answer = _parse(body)
+    encoded = _take_images(answer)
+    info = _info(answer.get("info"))
+    document = _without_inputs(answer)
+    model = info.get("sd_model_name")
+    model = model if isinstance(model, str) else None
+    if checkpoint is not None and model != checkpoint:
+        raise PermanentError(
+            ErrorCode.WRONG_MODEL, f"SD Web UI used {model} instead of {checkpoint}.", response=document
+        )
+    if why := otherwise(content, sampler, info):
+        raise PermanentError(ErrorCode.ENGINE_ERROR, why, response=document)
+    warnings: list[Fault] = []
+    images = [_look_at(text) for text in encoded]
+    kinds = [PICTURE] * len(images)
+    if tasktype.generates:
+        kinds, unsure = tell_apart(images, content, info)
+        warnings += [_UNSURE] if unsure else []
+    artifacts = list(_artifacts(images, kinds, info, model))
+    count = kinds.count(PICTURE)
+    if not count:
+        raise PermanentError(ErrorCode.NO_IMAGES, "SD Web UI returned no images.", response=document)
+    asked = _asked(content) if tasktype.generates else None
+    if asked is not None and count < asked:
+        warnings.append(Fault("", f"SD Web UI returned {count} of {asked} images."))
+    return Result(artifacts, document, model, warnings)
+
+
+def _parse(body: bytes) -> Json:
     try:
         answer = json.loads(body)
     except ValueError:
@@ -53,15 +81,16 @@ def read_answer(body: bytes) -> Answer:
         raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message) from None
     if not isinstance(answer, dict):
         raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "SD Web UI's answer is no object.")
+    return answer
+
+
+def _take_images(answer: Json) -> list[str]:
     encoded = answer.pop("images", None) or []
     single = answer.pop("image", None)
-    if single:
-        encoded = [single, *encoded]
-    info = _info(answer.get("info"))
-    return Answer(kept=answer, info=info, _images=list(_images(encoded, info)))
+    return [single, *encoded] if single else encoded
 
 
-def _info(text: Any) -> dict[str, Any]:
+def _info(text: Any) -> Json:
     try:
         info = json.loads(text) if isinstance(text, str) else None
     except ValueError:
@@ -69,16 +98,60 @@ def _info(text: Any) -> dict[str, Any]:
     return info if isinstance(info, dict) else {}
 
 
-def _images(encoded: list[str], info: dict[str, Any]) -> Iterator[Image]:
-    # A grid comes first, has no seed of its own, and shifts the infotexts by one (11-*-save_images).
-    seeds = info.get("all_seeds") or []
-    texts = info.get("infotexts") or []
-    first = info.get("index_of_first_image") or 0
-    for index, text in enumerate(encoded):
-        own = index - first
-        yield Image(
-            encoded=text,
-            number=own + 1 if own >= 0 else None,
-            seed=seeds[own] if 0 <= own < len(seeds) else None,
-            infotext=texts[index] if index < len(texts) else None,
-        )
+def _without_inputs(answer: Json) -> Json:
+    """Return an answer without the images that the request brought: Web UI echoes most of it.
+
+    Scripts may hold an image at any key, so what is kept is what is known to hold none.
+    """
+    echo = answer.get("parameters")
+    if not isinstance(echo, dict):
+        return {name: value for name, value in answer.items() if name != "parameters"}
+    kept = {name: value for name, value in echo.items() if name in _ECHOED_FIELDS and not _long(value)}
+    return answer | {"parameters": kept}
+
+
+def _long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > _MAX_ECHO
+
+
+def _look_at(encoded: str) -> Returned:
+    data = _decode(encoded)
+    found = sniff(data)
+    texted = found is not None and found.format in TEXTED
+    return Returned(encoded, read_infotext(data) if texted else None, texted=texted)
+
+
+def _decode(encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded)
+    except (binascii.Error, ValueError, TypeError):
+        raise PermanentError(
+            ErrorCode.ENGINE_ERROR, "SD Web UI returned an image that is not base64."
+        ) from None
+
+
+def _artifacts(
+    images: Sequence[Returned], kinds: Sequence[str], info: Json, model: str | None
+) -> Iterator[Artifact]:
+    first = first_picture(info)
+    seeds, texts = info.get("all_seeds") or [], info.get("infotexts") or []
+    number = 0
+    for image, kind in zip(images, kinds, strict=True):
+        data = partial(_decode, image.encoded)
+        if kind != PICTURE:
+            yield Artifact(data, None, {"kind": kind, "model": model}, kind)
+            continue
+        # `info` holds a text for each grid and each picture, and a seed for each picture.
+        infotext = image.infotext or next(iter(texts[first + number :]), None)
+        seed = read_seed(infotext)
+        if seed is None:
+            seed = next(iter(seeds[number:]), None)
+        number += 1
+        yield Artifact(data, number, {"kind": kind, "seed": seed, "infotext": infotext, "model": model})
+
+
+def _asked(content: Json) -> int | None:
+    """Return how many pictures were asked for; a script may make any number."""
+    if content.get("script_name"):
+        return None
+    return int(content.get("batch_size") or 1) * int(content.get("n_iter") or 1)

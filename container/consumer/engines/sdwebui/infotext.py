@@ -1,0 +1,74 @@
+"""The infotext of an image: how SD Web UI says, within the file, what it was made from."""
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from container.consumer.inputs.png import SIGNATURE, chunks
+
+_SEED: Final = re.compile(r"(?:^|, )Seed: (\d+)(?:,|$)")
+_UNICODE: Final = b"UNICODE\0"
+_EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
+_ENTRY_BYTES: Final = 12
+
+
+def read_infotext(data: bytes) -> str | None:
+    """Return the infotext that an image carries, None where it carries none.
+
+    Web UI writes it as text chunk `parameters` of a PNG and as EXIF `UserComment` of a JPEG and a WebP.
+    """
+    if data.startswith(SIGNATURE):
+        return _of_png(data)
+    try:
+        return _of_exif(data)
+    except (struct.error, UnicodeDecodeError):
+        return None
+
+
+def read_seed(infotext: str | None) -> int | None:
+    """Return the seed that an infotext names.
+
+    It stands in the last line: what is above are the prompts, and texts within the line are JSON strings
+    that begin behind the seed.
+    """
+    found = _SEED.search(infotext.rpartition("\n")[2]) if infotext else None
+    return int(found[1]) if found else None
+
+
+def _of_png(data: bytes) -> str | None:
+    for name, start, end in chunks(data):
+        if name == b"tEXt":
+            key, _, text = data[start:end].partition(b"\0")
+            if key == b"parameters":
+                return text.decode("latin-1") or None
+        elif name == b"iTXt":
+            key, _, rest = data[start:end].partition(b"\0")
+            # Two bytes of compression, which Web UI does not use, then the language and the translated key.
+            if key == b"parameters" and rest[:1] == b"\0":
+                return rest[2:].split(b"\0", 2)[-1].decode(errors="replace") or None
+    return None
+
+
+def _of_exif(data: bytes) -> str | None:
+    at = data.find(b"Exif\0\0") + 6 if data.startswith(b"\xff\xd8") else data.find(b"EXIF") + 8
+    if at < 8:  # noqa: PLR2004 - not found: no EXIF block begins so early
+        return None
+    tiff = data[at:].removeprefix(b"Exif\0\0")
+    order = {b"MM": ">", b"II": "<"}.get(tiff[:2])
+    if order is None:
+        return None
+    for tag, _, value in _entries(tiff, order, struct.unpack_from(order + "I", tiff, 4)[0]):
+        if tag == _EXIF_IFD:
+            for inner, length, offset in _entries(tiff, order, value):
+                if inner == _USER_COMMENT and tiff[offset : offset + 8] == _UNICODE:
+                    return tiff[offset + 8 : offset + length].decode("utf-16-be") or None
+    return None
+
+
+def _entries(tiff: bytes, order: str, at: int) -> Iterator[tuple[int, int, int]]:
+    """Yield tag, count and value of each entry of an EXIF directory."""
+    (count,) = struct.unpack_from(order + "H", tiff, at)
+    for index in range(count):
+        tag, _, length, value = struct.unpack_from(order + "HHII", tiff, at + 2 + index * _ENTRY_BYTES)
+        yield tag, length, value

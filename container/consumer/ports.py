@@ -51,8 +51,8 @@ class Inputs(Protocol):
 class Models(Protocol):
     """Have the models that a task needs where Web UI finds them."""
 
-    def ensure(self, content: dict[str, Any]) -> None:
-        """Fetch what is missing; called while another job may run."""
+    def ensure(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Fetch what is missing, and return the content with the names that Web UI knows its models by."""
 
     def switch(self, content: dict[str, Any]) -> str | None:
         """Make Web UI use the task's checkpoint; called between jobs. Return its name, None for any."""

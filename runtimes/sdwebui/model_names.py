@@ -12,8 +12,23 @@ from typing import Any, Final
 
 CHECKPOINT_FOLDER: Final = "Stable-diffusion"
 
-START_FOLDERS: Final = ("ESRGAN", "RealESRGAN", "SwinIR", "GFPGAN", "Codeformer", "embeddings")
-"""What SD Web UI reads only when it starts, and small: fetched before, unless the settings say otherwise."""
+START_FOLDERS: Final = (
+    "ESRGAN",
+    "RealESRGAN",
+    "SwinIR",
+    "DAT",
+    "ScuNET",
+    "LDSR",
+    "GFPGAN",
+    "Codeformer",
+    "embeddings",
+    "hypernetworks",
+    "adetailer",
+    "VAE",
+    "text_encoder",
+    "ControlNet",
+)
+"""What SD Web UI or Forge lists only when it starts: fetched before, unless the settings say otherwise."""
 
 _TENSORS: Final = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx"})
 
@@ -43,6 +58,7 @@ class Kind(Enum):
     UPSCALER = "upscaler"
     EMBEDDING = "embedding"
     FACE_RESTORER = "face restorer"
+    DETECTOR = "ADetailer model"
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -70,7 +86,10 @@ _FOLDERS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.UPSCALER: ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "ScuNET", "LDSR"),
     Kind.EMBEDDING: ("embeddings",),
     Kind.FACE_RESTORER: ("GFPGAN", "Codeformer"),
+    Kind.DETECTOR: ("adetailer",),
 }
+
+_BY_FILE_NAME: Final = frozenset({Kind.VAE, Kind.MODULE, Kind.DETECTOR})
 
 KNOWN_FOLDERS: Final = tuple(dict.fromkeys(folder for folders in _FOLDERS.values() for folder in folders))
 
@@ -88,7 +107,7 @@ def shown(kind: Kind, name: str) -> str:
     path = PurePosixPath(name)
     if kind is Kind.CHECKPOINT:
         return name
-    return path.name if kind in (Kind.VAE, Kind.MODULE) else path.stem
+    return path.name if kind in _BY_FILE_NAME else path.stem
 
 
 def aliases(kind: Kind, name: str) -> tuple[str, ...]:
@@ -104,7 +123,7 @@ def aliases(kind: Kind, name: str) -> tuple[str, ...]:
         return (name, stem.replace("/", "_"), path.stem)
     if kind in (Kind.LORA, Kind.HYPERNETWORK, Kind.EMBEDDING):
         return (stem, path.stem)
-    if kind in (Kind.VAE, Kind.MODULE):
+    if kind in _BY_FILE_NAME:
         return (name, path.name)
     return (stem, name, path.stem, path.name)
 

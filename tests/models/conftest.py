@@ -16,20 +16,23 @@ from container.consumer.model_store.bucket import ModelBucket
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.transfer import S3Transfer, Transfer
 from container.consumer.model_store.volume import Volume
+from domain.errors import ErrorCode, RetryableError
 from local.emulator import Emulator
 
 CKPT = "Stable-diffusion"
 
 
 class FakeWebUi:
-    """A Web UI that lists nothing."""
+    """An AUTOMATIC1111 that lists no model."""
 
     def __init__(self) -> None:
         self.lists: dict[str, Any] = {}
 
     def get(self, path: str) -> Any:
-        """Answer with an empty list, or what a test put there."""
-        return self.lists.get(path, [])
+        """Answer with what a test put there, else with an empty list or as a route that does not exist."""
+        if path in self.lists or path.endswith(("/sd-models", "/loras", "/sd-vae", "/upscalers")):
+            return self.lists.get(path, [])
+        raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "404", response={"detail": "Not Found"})
 
     def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:
         """Take whatever comes."""

@@ -10,6 +10,9 @@ from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.fakes.sdwebui.process import running as fake_webui
 from tests.models.conftest import CKPT, Shelf, checkpoint
 
+UNLOADABLE = b'\x0a\0\0\0\0\0\0\0{"a": 1}  ' + b"x" * 100
+"""A header that only SD Web UI finds wanting."""
+
 SMALL = {"width": 64, "height": 64, "steps": 1}
 
 
@@ -43,13 +46,13 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, shelf: Shelf) -> N
     for name in ("Ünï 模型 (v2)", "second"):
         shelf.put(f"{CKPT}/{name}.safetensors", write_checkpoint(made, name.encode()).read_bytes())
     shelf.put(f"{CKPT}/cut.safetensors", made.read_bytes()[:-3])
-    shelf.put(f"{CKPT}/unloadable.safetensors", b"\x08\0\0\0\0\0\0\0{broken}" + b"x" * 100)
+    shelf.put(f"{CKPT}/unloadable.safetensors", UNLOADABLE)
     resources = Resources.make(aws, table=True)
     callbacks = subscribed(aws, resources)
     asked = [
         checkpoint("Ünï 模型 (v2)", **SMALL),
         checkpoint("secnd", **SMALL),
-        checkpoint("second", **{**SMALL, "negative_prompt": "<lora:nowhere:1>"}),
+        checkpoint("second", **{**SMALL, "prompt": "<lora:nowhere:1>"}),
         checkpoint("cut", **SMALL),
         checkpoint("unloadable", **SMALL),
         checkpoint("second", **SMALL),

@@ -40,7 +40,7 @@ def safetensors(weights: bytes, *, declared: int | None = None) -> bytes:
 
 @pytest.mark.parametrize(
     "name",
-    ["plain.safetensors", "with spaces.ckpt", "Ünï 模型 [fp16] (v2).safetensors", "a/b/deep.safetensors"],
+    ["plain.ckpt", "with spaces.ckpt", "Ünï 模型 [fp16] (v2).ckpt", "a/b/deep.ckpt"],
 )
 def test_fetches_what_is_named_once(shelf: Shelf, name: str) -> None:
     """Any name, any folder below; the second task finds it on the volume."""
@@ -57,21 +57,23 @@ def test_fetches_what_is_named_once(shelf: Shelf, name: str) -> None:
 def test_fetches_all_that_a_task_names(shelf: Shelf) -> None:
     """LoRAs of both prompts, the VAE, a ControlNet model, an embedding that is a word, what lies beside."""
     keys = [
-        f"{CKPT}/m.safetensors",
+        f"{CKPT}/m.ckpt",
         f"{CKPT}/m.yaml",
         f"{CKPT}/m.vae.pt",
-        "Lora/style v2.safetensors",
-        "Lora/sub/bad.safetensors",
+        "Lora/style v2.ckpt",
+        "Lora/sub/bad.ckpt",
         "VAE/v.pt",
         "ControlNet/canny.pth",
         "embeddings/easynegative.pt",
     ]
-    for key in [*keys, f"{CKPT}/other.safetensors", "Lora/other.safetensors", "embeddings/other.pt"]:
+    for key in [*keys, f"{CKPT}/other.ckpt", "Lora/other.ckpt", "embeddings/other.pt"]:
         shelf.put(key)
     shelf.store().ensure(
         {
             "prompt": "a cat <lora:style v2:0.7>",
-            "negative_prompt": "EasyNegative, <lora:bad:1>",
+            "enable_hr": True,
+            "hr_prompt": "<lora:bad:1>",
+            "negative_prompt": "EasyNegative, <lora:not-applied:1>",
             "override_settings": {"sd_vae": "v.pt"},
             "alwayson_scripts": {
                 "sd_model_checkpoint": "m",
@@ -85,10 +87,10 @@ def test_fetches_all_that_a_task_names(shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     ("content", "near"),
     [
-        (checkpoint("Reel.safetensors"), "real.safetensors"),
-        (checkpoint("REAL.safetensors"), "real.safetensors"),
+        (checkpoint("Reel.ckpt"), "real.ckpt"),
+        (checkpoint("REAL.ckpt"), "real.ckpt"),
         ({"prompt": "<lora:styl:1>"}, "style"),
-        ({"negative_prompt": "<lora:styles:1>"}, "style"),
+        ({"enable_hr": True, "hr_prompt": "<lora:styles:1>"}, "style"),
         ({"prompt": "", "override_settings": {"sd_vae": "va.pt"}}, "vae.pt"),
     ],
 )
@@ -96,7 +98,7 @@ def test_a_model_that_is_nowhere_fails_with_the_nearest_name(
     shelf: Shelf, content: dict[str, Any], near: str
 ) -> None:
     """A real Web UI answers 200 without it, or with another one: the task fails instead."""
-    for key in (f"{CKPT}/real.safetensors", "Lora/style.safetensors", "VAE/vae.pt"):
+    for key in (f"{CKPT}/real.ckpt", "Lora/style.ckpt", "VAE/vae.pt"):
         shelf.put(key)
     fault = failure(lambda: shelf.store().ensure(content))
     assert fault.code is ErrorCode.MODEL_NOT_FOUND
@@ -115,7 +117,7 @@ def test_remembers_what_is_missing_for_a_while(shelf: Shelf) -> None:
     for _ in range(3):
         failure(lambda: store.ensure(checkpoint("late")))
     assert len(asked) == 1
-    shelf.put(f"{CKPT}/late.safetensors")
+    shelf.put(f"{CKPT}/late.ckpt")
     failure(lambda: store.ensure(checkpoint("late")))
     shelf.now += 61
     store.ensure(checkpoint("late"))
@@ -124,7 +126,7 @@ def test_remembers_what_is_missing_for_a_while(shelf: Shelf) -> None:
 
 def test_the_gpu_does_not_wait_for_a_listing(shelf: Shelf) -> None:
     """What was looked up when the task was prepared is not looked up again between two jobs."""
-    shelf.put(f"{CKPT}/m.safetensors")
+    shelf.put(f"{CKPT}/m.ckpt")
     store = shelf.store()
     store.ensure(checkpoint("m"))
     shelf.now += 61
@@ -139,43 +141,43 @@ def test_the_gpu_does_not_wait_for_a_listing(shelf: Shelf) -> None:
 def test_a_checkpoint_deleted_from_the_bucket(shelf: Shelf) -> None:
     """Deleted after it was listed: not found, though it was. What is on the volume goes on."""
     for name in ("there", "gone"):
-        shelf.put(f"{CKPT}/{name}.safetensors")
+        shelf.put(f"{CKPT}/{name}.ckpt")
     store = shelf.store()
     store.ensure(checkpoint("there"))
     for name in ("there", "gone"):
-        shelf.s3.delete_object(Bucket=shelf.bucket, Key=f"{CKPT}/{name}.safetensors")
+        shelf.s3.delete_object(Bucket=shelf.bucket, Key=f"{CKPT}/{name}.ckpt")
     assert failure(lambda: store.ensure(checkpoint("gone"))).code is ErrorCode.MODEL_NOT_FOUND
     shelf.now += 61
     store.ensure(checkpoint("there"))
-    assert shelf.files() == [f"{CKPT}/there.safetensors"]
+    assert shelf.files() == [f"{CKPT}/there.ckpt"]
 
 
 def test_fetches_a_new_version(shelf: Shelf) -> None:
     """The same name with other content is another model, also where the size is the same."""
-    shelf.put(f"{CKPT}/m.safetensors", b"first_")
+    shelf.put(f"{CKPT}/m.ckpt", b"first_")
     store = shelf.store()
     store.ensure(checkpoint("m"))
-    shelf.put(f"{CKPT}/m.safetensors", b"second")
+    shelf.put(f"{CKPT}/m.ckpt", b"second")
     shelf.now += 61
     store.ensure(checkpoint("m"))
-    assert (shelf.root / CKPT / "m.safetensors").read_bytes() == b"second"
+    assert (shelf.root / CKPT / "m.ckpt").read_bytes() == b"second"
 
 
 def test_takes_what_lies_there_already(shelf: Shelf) -> None:
     """A file that was copied by hand, whole, is not fetched; one copied by half is."""
-    shelf.put(f"{CKPT}/whole.safetensors", b"x" * 1000)
-    shelf.put(f"{CKPT}/half.safetensors", b"y" * 1000)
-    (shelf.root / CKPT / "whole.safetensors").write_bytes(b"x" * 1000)
-    (shelf.root / CKPT / "half.safetensors").write_bytes(b"y" * 500)
+    shelf.put(f"{CKPT}/whole.ckpt", b"x" * 1000)
+    shelf.put(f"{CKPT}/half.ckpt", b"y" * 1000)
+    (shelf.root / CKPT / "whole.ckpt").write_bytes(b"x" * 1000)
+    (shelf.root / CKPT / "half.ckpt").write_bytes(b"y" * 500)
     for name in ("whole", "half"):
         shelf.store().ensure(checkpoint(name))
-    assert shelf.transfer.fetched == [f"{CKPT}/half.safetensors"]
-    assert (shelf.root / CKPT / "half.safetensors").read_bytes() == b"y" * 1000
+    assert shelf.transfer.fetched == [f"{CKPT}/half.ckpt"]
+    assert (shelf.root / CKPT / "half.ckpt").read_bytes() == b"y" * 1000
 
 
 def test_web_ui_never_sees_half_a_file(shelf: Shelf) -> None:
     """While a file arrives, and after a fetch that failed, its name does not exist."""
-    shelf.put(f"{CKPT}/m.safetensors", b"x" * 1000)
+    shelf.put(f"{CKPT}/m.ckpt", b"x" * 1000)
     seen: list[list[str]] = []
 
     def look(part: Path) -> None:
@@ -185,7 +187,7 @@ def test_web_ui_never_sees_half_a_file(shelf: Shelf) -> None:
     shelf.transfer.after = look
     shelf.store().ensure(checkpoint("m"))
     assert seen == [[]]
-    assert shelf.files() == [f"{CKPT}/m.safetensors"]
+    assert shelf.files() == [f"{CKPT}/m.ckpt"]
 
 
 def spoil(part: Path) -> None:
@@ -195,7 +197,7 @@ def spoil(part: Path) -> None:
 
 def test_a_bad_checksum_is_fetched_again(shelf: Shelf) -> None:
     """What does not arrive as S3 holds it is dropped; twice in a row is a fault that may pass."""
-    shelf.put(f"{CKPT}/m.safetensors", b"x" * 1000)
+    shelf.put(f"{CKPT}/m.ckpt", b"x" * 1000)
     spoiled: list[Path] = []
 
     def once(part: Path) -> None:
@@ -206,14 +208,14 @@ def test_a_bad_checksum_is_fetched_again(shelf: Shelf) -> None:
     shelf.transfer.after = once
     shelf.store().ensure(checkpoint("m"))
     assert len(shelf.transfer.fetched) == 2
-    assert (shelf.root / CKPT / "m.safetensors").read_bytes() == b"x" * 1000
+    assert (shelf.root / CKPT / "m.ckpt").read_bytes() == b"x" * 1000
 
-    shelf.put(f"{CKPT}/n.safetensors", b"x" * 1000)
+    shelf.put(f"{CKPT}/n.ckpt", b"x" * 1000)
     shelf.transfer.after = spoil
     with pytest.raises(RetryableError) as caught:
         shelf.store().ensure(checkpoint("n"))
     assert caught.value.code is ErrorCode.AWS_UNAVAILABLE
-    assert shelf.files() == [f"{CKPT}/m.safetensors"]
+    assert shelf.files() == [f"{CKPT}/m.ckpt"]
 
 
 def test_a_broken_upload_fails_its_task_only(shelf: Shelf) -> None:
@@ -230,11 +232,11 @@ def test_a_broken_upload_fails_its_task_only(shelf: Shelf) -> None:
     assert len(shelf.transfer.fetched) == 2
 
 
-@pytest.mark.parametrize(("name", "error"), [("m.safetensors", None), ("m", None), ("x.safetensors", "hash")])
+@pytest.mark.parametrize(("name", "error"), [("m.ckpt", None), ("m", None), ("x.ckpt", "hash")])
 def test_a_hash_beside_the_name_must_be_right(shelf: Shelf, name: str, error: str | None) -> None:
     """The recorded form `name [sha10]` is accepted, with the right hash and no other."""
-    shelf.put(f"{CKPT}/m.safetensors", b"weights")
-    shelf.put(f"{CKPT}/x.safetensors", b"other weights")
+    shelf.put(f"{CKPT}/m.ckpt", b"weights")
+    shelf.put(f"{CKPT}/x.ckpt", b"other weights")
     short = sha256(b"weights").hexdigest()[:10]
     store = shelf.store()
     if error is None:
@@ -251,7 +253,7 @@ def on_volume(shelf: Shelf) -> list[str]:
 def test_evicts_what_was_unused_for_longest(shelf: Shelf) -> None:
     """The budget holds two of three; what was used last stays."""
     for name in "abc":
-        shelf.put(f"{CKPT}/{name}.safetensors", b"x" * 1000)
+        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
     store = shelf.store(budget=2500)
     for name in "aba":
         store.ensure(checkpoint(name))
@@ -262,7 +264,7 @@ def test_evicts_what_was_unused_for_longest(shelf: Shelf) -> None:
 def test_never_evicts_the_model_in_use(shelf: Shelf) -> None:
     """Not by this consumer nor by another on the same volume; the waiting task's model comes afterwards."""
     for name in "abc":
-        shelf.put(f"{CKPT}/{name}.safetensors", b"x" * 1000)
+        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
     mine, other = shelf.store(budget=1500), shelf.store(budget=1500)
     mine.activate(checkpoint("a"))
     mine.ensure(checkpoint("b"))  # prepared while the job runs: no room yet, and no fault
@@ -278,11 +280,11 @@ def test_never_evicts_the_model_in_use(shelf: Shelf) -> None:
 def test_never_evicts_what_is_kept_for_good(shelf: Shelf) -> None:
     """Beside the static checkpoint there may be no room at all: the task is told so, plainly."""
     for name, size in (("static", 1000), ("small", 400), ("next", 450), ("big", 900)):
-        shelf.put(f"{CKPT}/{name}.safetensors", b"x" * size)
+        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * size)
     store = shelf.store(budget=1500)
     store.ensure(checkpoint("static"))
     assert store._fetcher is not None
-    store._fetcher.volume.pin({f"{CKPT}/static.safetensors"})
+    store._fetcher.volume.pin({f"{CKPT}/static.ckpt"})
     store.ensure(checkpoint("small"))
     fault = failure(lambda: store.ensure(checkpoint("big")))
     assert fault.code is ErrorCode.NO_SPACE_FOR_MODEL
@@ -295,9 +297,9 @@ def test_never_evicts_what_is_kept_for_good(shelf: Shelf) -> None:
 
 def test_never_touches_files_that_are_not_its_own(shelf: Shelf) -> None:
     """A model that somebody put on the volume is neither counted nor evicted."""
-    (shelf.root / CKPT / "theirs.safetensors").write_bytes(b"x" * 5000)
+    (shelf.root / CKPT / "theirs.ckpt").write_bytes(b"x" * 5000)
     for name in "ab":
-        shelf.put(f"{CKPT}/{name}.safetensors", b"x" * 1000)
+        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
         shelf.store(budget=1500).ensure(checkpoint(name))
     assert on_volume(shelf) == ["b", "theirs"]
     shelf.store(budget=1500).ensure(checkpoint("theirs"))
@@ -322,7 +324,7 @@ class FullDisk:
 def test_a_full_disk_makes_room_once(shelf: Shelf) -> None:
     """When the disk is full before the budget is, the longest unused goes; then the task is told."""
     for name in "abc":
-        shelf.put(f"{CKPT}/{name}.safetensors", b"x" * 1000)
+        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
     shelf.store().ensure(checkpoint("a"))
     shelf.store(transfer=FullDisk(shelf.transfer, times=1)).ensure(checkpoint("b"))
     assert on_volume(shelf) == ["b"]
@@ -334,7 +336,7 @@ def test_a_full_disk_makes_room_once(shelf: Shelf) -> None:
 @pytest.mark.parametrize("crt", [True, False])
 def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt: bool) -> None:  # noqa: FBT001
     """A process that may write files of 1 MiB only gets the same error from the system as on a full disk."""
-    shelf.put(f"{CKPT}/m.safetensors", bytes(3 << 20))
+    shelf.put(f"{CKPT}/m.ckpt", bytes(3 << 20))
     code = (
         "import sys, threading, pathlib, boto3\n"
         "from container.consumer.model_store.transfer import DiskFull, S3Transfer\n"
@@ -342,7 +344,7 @@ def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt
         "credentials = session.get_credentials() if sys.argv[3] == 'True' else None\n"
         "transfer = S3Transfer(session.client('s3'), credentials=credentials)\n"
         "try:\n"
-        f"    transfer.fetch(sys.argv[1], '{CKPT}/m.safetensors', pathlib.Path(sys.argv[2]),\n"
+        f"    transfer.fetch(sys.argv[1], '{CKPT}/m.ckpt', pathlib.Path(sys.argv[2]),\n"
         "        on_bytes=lambda _: None, stop=threading.Event())\n"
         "except DiskFull: print('full')\n"
     )
@@ -371,9 +373,9 @@ def test_both_transfers_fetch_alike(aws: Emulator, shelf: Shelf, tmp_path: Path,
     assert (tmp_path / "part").read_bytes() == content
     assert sum(arrived) == len(content)
     store = shelf.store(transfer=transfer)
-    shelf.put(f"{CKPT}/gone.safetensors")
+    shelf.put(f"{CKPT}/gone.ckpt")
     store._finder.find(checkpoint("gone"))
-    shelf.s3.delete_object(Bucket=shelf.bucket, Key=f"{CKPT}/gone.safetensors")
+    shelf.s3.delete_object(Bucket=shelf.bucket, Key=f"{CKPT}/gone.ckpt")
     assert failure(lambda: store.ensure(checkpoint("gone"))).code is ErrorCode.MODEL_NOT_FOUND
 
 
@@ -408,7 +410,7 @@ def test_stops_when_the_worker_leaves(shelf: Shelf, tmp_path: Path) -> None:
 
 def test_serves_from_the_volume_while_s3_is_down(shelf: Shelf) -> None:
     """What is there is used; what is not, is S3's passing fault and no `model_not_found`."""
-    shelf.put(f"{CKPT}/m.safetensors")
+    shelf.put(f"{CKPT}/m.ckpt")
     store: ModelStore = shelf.store()
     store.ensure(checkpoint("m"))
     shelf.bucket = "nobody-made-this-bucket"
@@ -423,7 +425,7 @@ def test_serves_from_the_volume_while_s3_is_down(shelf: Shelf) -> None:
 def test_a_model_in_an_eviction_that_never_ends_is_a_passing_fault(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf.put(f"{CKPT}/m.safetensors")
+    shelf.put(f"{CKPT}/m.ckpt")
     store = shelf.store()
     (file,) = (found.file for found in store.ensure(checkpoint("m")))
     assert file is not None

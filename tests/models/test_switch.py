@@ -19,6 +19,9 @@ from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
 from tests.models.conftest import CKPT, Shelf, checkpoint
 
+UNLOADABLE = b'\x0a\0\0\0\0\0\0\0{"a": 1}  ' + b"x" * 100
+"""A header that only SD Web UI finds wanting."""
+
 BIG = {"width": 64, "height": 64, "steps": 1}
 
 
@@ -92,7 +95,8 @@ def test_uses_a_checkpoint_that_was_only_in_the_bucket(desk: Desk, name: str) ->
 def test_refreshes_only_for_a_new_file(desk: Desk) -> None:
     """What Web UI lists already needs no refresh; what comes to the volume does, once."""
     desk.put("second.safetensors", b"second")
-    desk.shelf.put("Lora/style.safetensors")
+    lora = write_checkpoint(desk.shelf.root.parent / "lora.safetensors")
+    desk.shelf.put("Lora/style.safetensors", lora.read_bytes())
     models = desk.models()
     styled = {"prompt": "<lora:style:1>"}
     tasks: list[tuple[str, dict[str, Any]]] = [("first", {}), ("second", {}), ("first", {})]
@@ -128,7 +132,7 @@ def test_without_a_bucket_what_is_listed_exists(desk: Desk) -> None:
 
 def test_a_checkpoint_that_cannot_be_loaded_fails_its_task_only(desk: Desk) -> None:
     """What only Web UI can tell fails that task, then not even that; another model's task succeeds."""
-    desk.shelf.put(f"{CKPT}/corrupt.safetensors", b"\x08\0\0\0\0\0\0\0{broken}" + b"x" * 100)
+    desk.shelf.put(f"{CKPT}/corrupt.safetensors", UNLOADABLE)
     desk.put("third.safetensors", b"third")
     models = desk.models()
     models.switch(checkpoint("first"))

@@ -52,17 +52,17 @@ def command(aws: Emulator, shelf: Shelf, **settings: str) -> "subprocess.Complet
 
 def test_fetches_the_static_checkpoint_and_whole_folders_once(aws: Emulator, shelf: Shelf, run: Run) -> None:
     """A second run fetches nothing, a third one what has changed; nothing else of the bucket comes."""
-    own = "Ünï 模型 (v1).safetensors"
+    own = "Ünï 模型 (v1).ckpt"
     for key in (f"{CKPT}/{own}", "ESRGAN/4x.pth", "embeddings/sub/neg.pt", "GFPGAN/notes.txt"):
         shelf.put(key, b"x" * 1000)
-    shelf.put(f"{CKPT}/another.safetensors")
+    shelf.put(f"{CKPT}/another.ckpt")
     folders = "ESRGAN, embeddings/,GFPGAN"
     first = command(aws, shelf, MODEL_FILENAME=own, SYNC_FOLDERS=folders)
     assert first.returncode == 0, first.stderr
     pattern = r"sync-models: 4 files, 4 fetched, 4000 bytes in \d+\.\d\d s, \d+ MB/s"
     assert re.fullmatch(pattern, first.stdout.strip().splitlines()[-1])
     assert f"{CKPT}/{own}" in shelf.files()
-    assert f"{CKPT}/another.safetensors" not in shelf.files()
+    assert f"{CKPT}/another.ckpt" not in shelf.files()
     assert all((shelf.root / folder).is_dir() for folder in KNOWN_FOLDERS)
 
     assert "4 files, 0 fetched, 0 bytes" in run(model_filename=own, sync_folders=folders)[1]
@@ -73,14 +73,14 @@ def test_fetches_the_static_checkpoint_and_whole_folders_once(aws: Emulator, she
 def test_what_was_synced_is_never_evicted(shelf: Shelf, run: Run) -> None:
     """The static checkpoint outlives all that comes on demand."""
     for name in ("own", "a", "b"):
-        shelf.put(f"{CKPT}/{name}.safetensors", b"x" * 1000)
-    assert run(model_filename="own.safetensors")[0] == 0
+        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
+    assert run(model_filename="own.ckpt")[0] == 0
     settings = ModelSettings(model_bucket=shelf.bucket, model_dir=str(shelf.root), model_cache_bytes=2500)
     models = wire_models(settings, FakeWebUi(), dynamic=True)
     for name in "ab":
         models.ensure(checkpoint(name))
-    assert shelf.files() == [f"{CKPT}/b.safetensors", f"{CKPT}/own.safetensors"]
-    shelf.put(f"{CKPT}/big.safetensors", b"x" * 2000)
+    assert shelf.files() == [f"{CKPT}/b.ckpt", f"{CKPT}/own.ckpt"]
+    shelf.put(f"{CKPT}/big.ckpt", b"x" * 2000)
     with pytest.raises(PermanentError) as caught:
         wire_models(settings, FakeWebUi(), dynamic=True).ensure(checkpoint("big"))
     assert caught.value.code is ErrorCode.NO_SPACE_FOR_MODEL
@@ -89,8 +89,8 @@ def test_what_was_synced_is_never_evicted(shelf: Shelf, run: Run) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"model_filename": "Own.safetensors"}, "'own.safetensors'"),
-        ({"model_filename": "own.safetensors", "model_cache_bytes": 10}, "too small"),
+        ({"model_filename": "Own.ckpt"}, "'own.ckpt'"),
+        ({"model_filename": "own.ckpt", "model_cache_bytes": 10}, "too small"),
         ({"model_bucket": "nobody-made-this"}, "NoSuchBucket"),
         ({"model_dir": "/proc/nowhere"}, "MODEL_DIR"),
     ],
@@ -99,7 +99,7 @@ def test_says_in_one_line_why_web_ui_must_not_start(
     shelf: Shelf, run: Run, settings: dict[str, Any], said: str
 ) -> None:
     """The status is not zero, so that ECS does not start SD Web UI without its model."""
-    shelf.put(f"{CKPT}/own.safetensors", b"x" * 1000)
+    shelf.put(f"{CKPT}/own.ckpt", b"x" * 1000)
     status, text = run(**settings)
     assert status == 1
     assert text.startswith("sync-models: ")

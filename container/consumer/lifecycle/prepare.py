@@ -44,7 +44,7 @@ class Preparation:
             job.sampler = asked_sampler(content, self.catalogue) if task.tasktype.generates else None
             job.message = job.message.with_content(content)
             job.cost = job_cost(content)
-            self.models.ensure(content)  # an upscaler is a model too
+            content = self.models.ensure(content)  # an upscaler is a model too
             job.body = request_body(task.tasktype, self.inputs.resolve(content))
 
     def _large_content(self, reference: str) -> dict[str, Any]:

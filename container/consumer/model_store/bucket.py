@@ -90,6 +90,19 @@ class ModelBucket:
             raise fault_of(error) from error
         return Stored.of(head, part)
 
+    def beginning(self, file: ModelFile, size: int) -> bytes:
+        """Return a file's first bytes, none of one that is gone or empty. Raise RetryableError."""
+        if not file.size:
+            return b""
+        try:
+            answer = self._s3.get_object(Bucket=self.name, Key=file.key, Range=f"bytes=0-{size - 1}")
+            return answer["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            fault = fault_of(error)
+            if isinstance(fault, Gone):
+                return b""
+            raise fault from error
+
     def _ask(self, folder: str) -> dict[str, ModelFile]:
         if self._trouble is not None and self._clock() - self._trouble[0] < TROUBLE_SECONDS:
             raise self._trouble[1]

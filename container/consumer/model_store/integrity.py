@@ -170,23 +170,28 @@ def unusable(path: Path, *, name: str) -> str | None:
         return "it is a web page"
     if begin.startswith(b"PK") and not zipfile.is_zipfile(path):
         return "it is cut off: a zip archive without its directory"
-    return _cut_off(path) if name.lower().endswith((".safetensors", ".sft")) else None
+    return _no_safetensors(path) if name.lower().endswith((".safetensors", ".sft")) else None
 
 
-def _cut_off(path: Path) -> str | None:
+def _no_safetensors(path: Path) -> str | None:
+    """Return why a file is no whole safetensors file; tensors that only Web UI can judge are left to it."""
     size = path.stat().st_size
+    with path.open("rb") as file:
+        begin = file.read(_LENGTH.size)
+        length = _LENGTH.unpack(begin)[0] if len(begin) == _LENGTH.size else MAX_HEADER_BYTES + 1
+        text = file.read(min(length, MAX_HEADER_BYTES))
+    if length > MAX_HEADER_BYTES:
+        return "it is no safetensors file: it does not begin with the length of its header"
+    if len(text) < length:
+        return "it is cut off within its header"
     try:
-        with path.open("rb") as file:
-            (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
-            if length > MAX_HEADER_BYTES:
-                return None
-            text = file.read(length)
-        if len(text) < length and text.startswith(b"{"):
-            return "it is cut off within its header"
         entries = json.loads(text)
+    except ValueError:
+        return "its header is not JSON"
+    try:
         ends = [int(entry["data_offsets"][1]) for key, entry in entries.items() if key != "__metadata__"]
-    except (struct.error, ValueError, AttributeError, KeyError, TypeError, IndexError):
-        return None
+    except (ValueError, AttributeError, KeyError, TypeError, IndexError):
+        return None if isinstance(entries, dict) else "its header is no JSON object"
     data = size - _LENGTH.size - length
     if max(ends, default=0) > data:
         return f"it is cut off: {max(ends):,} bytes of weights are declared, {data:,} are there"

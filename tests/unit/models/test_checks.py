@@ -100,7 +100,12 @@ def safetensors(weights: int) -> bytes:
         (b"", "empty"),
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
-        (b"anything else", None),
+        (b"\x08" + bytes(7) + b"{broken}" + b"x" * 100, "its header is not JSON"),
+        (b"\x02" + bytes(7) + b"[]", "its header is no JSON object"),
+        (b"\x09" + bytes(7) + b"{}", "cut off within its header"),
+        (b"anything else", "it is no safetensors file"),
+        (b"short", "it is no safetensors file"),
+        (b"\x0a" + bytes(7) + b'{"a": 1}  ', None),  # for SD Web UI to judge
     ],
 )
 def test_tells_what_cannot_be_a_model(tmp_path: Path, content: bytes, why: str | None) -> None:

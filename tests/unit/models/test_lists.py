@@ -3,8 +3,8 @@
 from typing import Any
 
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
-from container.consumer.engines.sdwebui.models.required import MAX_MODELS
 from container.consumer.engines.sdwebui.models.resolver import ModelResolver
+from runtimes.sdwebui.named_models import MAX_MODELS
 
 
 class CountingWebUi:
@@ -26,7 +26,7 @@ class CountingWebUi:
 def test_each_list_is_read_once_for_a_task_and_again_for_the_next() -> None:
     webui = CountingWebUi()
     resolver = ModelResolver(None, None, EngineModelLists(webui))
-    prompt = "<lora:style:1>" + "".join(f"<lora:{{a|{n}}}:1>" for n in range(MAX_MODELS - 1))
+    prompt = "<lora:style:1>" + "".join(f"<lora:{{a|{n}}}:1>" for n in range((MAX_MODELS - 2) // 2))
     for _ in range(2):
         assert [found.name for found in resolver.find({"prompt": prompt})] == ["style"]
     assert webui.asked == ["/sdapi/v1/loras"] * 2

@@ -1,11 +1,13 @@
 """Every model that a task names is found, wherever it names it."""
 
+import json
 from typing import Any
 
 import pytest
 
 from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs
 from runtimes.sdwebui.model_names import Kind
+from runtimes.sdwebui.named_models import renamed
 
 
 def named(content: dict[str, Any]) -> list[tuple[Kind, str, str]]:
@@ -17,7 +19,7 @@ def test_finds_all_places() -> None:
     """Checkpoints, VAEs, networks, ControlNet models and upscalers, each with its place in the request."""
     content = {
         "prompt": "a cat <lora:style v2:0.8> <lyco:ünï [x]:1:0.5>",
-        "negative_prompt": "ugly <lora:bad-hands:1>",
+        "negative_prompt": "ugly <lora:not-applied-here:1>",
         "enable_hr": True,
         "hr_prompt": "<hypernet:hn:1>",
         "hr_checkpoint_name": "hires.safetensors",
@@ -34,23 +36,49 @@ def test_finds_all_places() -> None:
                     {"model": "None"},
                 ],
             },
-            "ADetailer": {"args": [True, {"ad_prompt": "<lora:face:1>"}]},
+            "adetailer": {
+                "args": [
+                    True,
+                    False,
+                    {
+                        "ad_model": "face_yolov8n.pt",
+                        "ad_prompt": "<lora:face:1>",
+                        "ad_negative_prompt": "<lora:not-applied-here:1>",
+                        "ad_use_checkpoint": True,
+                        "ad_checkpoint": "detail.safetensors",
+                        "ad_use_vae": True,
+                        "ad_vae": "detail-vae.pt",
+                        "ad_controlnet_model": "control_v11f1p_sd15_depth [cfd03158]",
+                    },
+                    {"ad_model": "None", "ad_use_checkpoint": True, "ad_checkpoint": "off"},
+                    {"ad_model": "x.pt", "ad_tab_enable": False, "ad_controlnet_model": "off"},
+                    {"ad_model": "hand_yolov8n.pt", "ad_checkpoint": "off", "ad_vae": "off"},
+                ]
+            },
         },
     }
     assert named(content) == [
         (Kind.CHECKPOINT, "模型 (v2)", "/alwayson_scripts/sd_model_checkpoint"),
         (Kind.CHECKPOINT, "refiner", "/refiner_checkpoint"),
         (Kind.CHECKPOINT, "hires.safetensors", "/hr_checkpoint_name"),
+        (Kind.CHECKPOINT, "detail.safetensors", "/alwayson_scripts/adetailer/args/2/ad_checkpoint"),
         (Kind.VAE, "a.vae.pt", "/override_settings/sd_vae"),
         (Kind.MODULE, "ae.safetensors", "/override_settings/forge_additional_modules/0"),
         (Kind.VAE, "b.safetensors", "/alwayson_scripts/sd_vae"),
         (Kind.LORA, "style v2", "/prompt"),
         (Kind.LORA, "ünï [x]", "/prompt"),
-        (Kind.LORA, "bad-hands", "/negative_prompt"),
         (Kind.HYPERNETWORK, "hn", "/hr_prompt"),
-        (Kind.LORA, "face", "/alwayson_scripts/ADetailer/args/1/ad_prompt"),
-        (Kind.CONTROLNET, "control_v11p_sd15_canny [d14c016b]", "/alwayson_scripts/ControlNet/args/0/model"),
+        (Kind.LORA, "face", "/alwayson_scripts/adetailer/args/2/ad_prompt"),
         (Kind.UPSCALER, "4x-UltraSharp", "/hr_upscaler"),
+        (Kind.CONTROLNET, "control_v11p_sd15_canny [d14c016b]", "/alwayson_scripts/ControlNet/args/0/model"),
+        (Kind.DETECTOR, "face_yolov8n.pt", "/alwayson_scripts/adetailer/args/2/ad_model"),
+        (
+            Kind.CONTROLNET,
+            "control_v11f1p_sd15_depth [cfd03158]",
+            "/alwayson_scripts/adetailer/args/2/ad_controlnet_model",
+        ),
+        (Kind.VAE, "detail-vae.pt", "/alwayson_scripts/adetailer/args/2/ad_vae"),
+        (Kind.DETECTOR, "hand_yolov8n.pt", "/alwayson_scripts/adetailer/args/5/ad_model"),
     ]
 
 
@@ -60,6 +88,11 @@ def test_finds_all_places() -> None:
         {},
         {"prompt": "1 < 2 > 0, <b>bold</b>, <unknown:x:1>, lora:x:1"},
         {"prompt": "<lora:x:1>", "disable_extra_networks": True},
+        {"negative_prompt": "<lora:x:1>", "hr_prompt": "<lora:x:1>", "enable_hr": "false"},
+        {"alwayson_scripts": {"ADetailer": {"args": [False, {"ad_model": "face.pt"}]}}},
+        {"alwayson_scripts": {"ControlNet": {"args": [{"model": "x", "enabled": "false"}]}}},
+        {"script_name": "SD upscale", "script_args": ["", 64, "None", 2]},
+        {"script_name": "Loopback", "script_args": ["", 64, "x", 2]},
         {"hr_upscaler": "4x", "hr_checkpoint_name": "x", "enable_hr": False},
         {"enable_hr": True, "hr_checkpoint_name": "Use same checkpoint", "hr_upscaler": "None"},
         {"override_settings": {"sd_vae": "Automatic"}, "refiner_checkpoint": None},
@@ -74,10 +107,73 @@ def test_asks_for_nothing_where_nothing_is_named(content: dict[str, Any]) -> Non
 
 def test_names_each_model_once() -> None:
     """The same LoRA in two prompts is one file."""
-    assert len(needs({"prompt": "<lora:a:1> <lora:a:0.5>", "negative_prompt": "<lora:a:1>"})) == 1
+    assert len(needs({"prompt": "<lora:a:1> <lora:a:0.5>"})) == 1
 
 
-@pytest.mark.parametrize("name", ["{a|b}", "__styles__"])
+@pytest.mark.parametrize(
+    ("script", "args", "name", "by_place"),
+    [
+        ("SD upscale", ["", 64, "R-ESRGAN 4x+", 2], "R-ESRGAN 4x+", False),
+        ("sd upscale", ["", 64, 3, 2], "3", True),
+        ("Ultimate SD upscale", ["", 512, 0, 8, 32, 64, 0.35, 32, 5, True], "5", True),
+    ],
+)
+def test_finds_the_upscaler_of_a_script(script: str, args: list[Any], name: str, by_place: bool) -> None:  # noqa: FBT001
+    found = needs({"script_name": script, "script_args": args})
+    path = f"/script_args/{args.index(int(name) if by_place else name)}"
+    assert found == [ModelRequirement(Kind.UPSCALER, name, path, by_place=by_place)]
+
+
+def test_finds_the_checkpoints_of_a_plot_by_their_extension() -> None:
+    args = [10, "a.safetensors, sub/b.ckpt", "", 0, "7,8", ""]
+    assert named({"script_name": "X/Y/Z plot", "script_args": args}) == [
+        (Kind.CHECKPOINT, "a.safetensors", "/script_args/1"),
+        (Kind.CHECKPOINT, "sub/b.ckpt", "/script_args/1"),
+    ]
+
+
+def test_fetches_what_a_template_may_become() -> None:
+    template = "<lora:{style-a|style-b}:0.7> <lora:{x|{y|z}}:1>"
+    found = needs({"prompt": template})
+    assert [(need.name, need.required) for need in found] == [
+        ("style-a", False),
+        ("style-b", False),
+        ("{x|{y|z}}", False),
+    ]
+
+
+def test_names_are_replaced_where_they_stand_and_nowhere_else() -> None:
+    content: dict[str, Any] = {
+        "prompt": "<lora:sub/a:1> a sub/a <lyco:b:1:x=2> <lora:c> <other:sub/a:1>",
+        "negative_prompt": "<lora:sub/a:1>",
+        "override_settings": {"sd_vae": "sub/v.pt"},
+        "alwayson_scripts": {
+            "ControlNet": {"args": [{"model": "canny"}, {"model": "canny", "enabled": False}]}
+        },
+        "script_name": "SD upscale",
+        "script_args": ["<lora:b:1>", 64, 3],
+    }
+    kept = json.dumps(content)
+    new = {
+        (Kind.LORA, "sub/a"): "a",
+        (Kind.LORA, "b"): "long b",
+        (Kind.VAE, "sub/v.pt"): "v.pt",
+        (Kind.CONTROLNET, "canny"): "canny [d14c016b]",
+    }
+    assert renamed(content, new) == {
+        "prompt": "<lora:a:1> a sub/a <lyco:long b:1:x=2> <lora:c> <other:sub/a:1>",
+        "negative_prompt": "<lora:sub/a:1>",
+        "override_settings": {"sd_vae": "v.pt"},
+        "alwayson_scripts": {
+            "ControlNet": {"args": [{"model": "canny [d14c016b]"}, {"model": "canny", "enabled": False}]}
+        },
+        "script_name": "SD upscale",
+        "script_args": ["<lora:long b:1>", 64, 3],
+    }
+    assert json.dumps(content) == kept
+
+
+@pytest.mark.parametrize("name", ["{a$$b|c}", "__styles__"])
 def test_leaves_templates_to_their_extension(name: str) -> None:
     """What an extension fills in later cannot be missing now."""
     assert needs({"prompt": f"<lora:{name}:1>"}) == [
@@ -85,7 +181,19 @@ def test_leaves_templates_to_their_extension(name: str) -> None:
     ]
 
 
-def test_a_face_restorer_is_wanted_where_it_shows() -> None:
-    """Its weights are of a folder, not of a name."""
-    assert [need.kind for need in needs({"gfpgan_visibility": 0.5, "image": "x"})] == [Kind.FACE_RESTORER]
-    assert needs({"gfpgan_visibility": 0, "image": "x"}) == []
+@pytest.mark.parametrize(
+    ("content", "folders"),
+    [
+        ({"gfpgan_visibility": 0.5, "image": "x"}, ["GFPGAN"]),
+        ({"codeformer_visibility": 1, "image": "x"}, ["Codeformer"]),
+        ({"gfpgan_visibility": 0, "image": "x"}, []),
+        ({"restore_faces": True}, [""]),
+        (
+            {"restore_faces": True, "override_settings": {"face_restoration_model": "CodeFormer"}},
+            ["Codeformer"],
+        ),
+        ({"restore_faces": "false"}, []),
+    ],
+)
+def test_a_face_restorer_is_wanted_where_it_shows(content: dict[str, Any], folders: list[str]) -> None:
+    assert [need.name for need in needs(content) if need.kind is Kind.FACE_RESTORER] == folders

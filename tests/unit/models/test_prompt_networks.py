@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container.consumer.engines.sdwebui.models.required import MAX_MODELS, needs
+from container.consumer.engines.sdwebui.models.required import needs
 from domain.errors import ErrorCode, PermanentError
+from runtimes.sdwebui.named_models import MAX_MODELS
 from runtimes.sdwebui.prompt_networks import network_tags
 
 

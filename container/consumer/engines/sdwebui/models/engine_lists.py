@@ -1,11 +1,38 @@
 """What a running SD Web UI lists of each kind of model, and how it is made to look again."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from container.consumer.engines.sdwebui.client import PROBE_SECONDS
 from domain.errors import PermanentError, RetryableError
 from runtimes.sdwebui.model_names import Kind, checkpoint_aliases
+
+MODULES: Final = "/sdapi/v1/sd-modules"
+"""Forge's list of VAEs and text encoders; AUTOMATIC1111 has none (03-get-sd-vae)."""
+
+_LISTS: Final[dict[Kind, tuple[str, ...]]] = {
+    Kind.LORA: ("/sdapi/v1/loras",),
+    Kind.HYPERNETWORK: ("/sdapi/v1/hypernetworks",),
+    Kind.VAE: ("/sdapi/v1/sd-vae", MODULES),
+    Kind.MODULE: (MODULES,),
+    Kind.UPSCALER: ("/sdapi/v1/upscalers", "/sdapi/v1/latent-upscale-modes"),
+    Kind.CONTROLNET: ("/controlnet/model_list?update=false",),
+    Kind.DETECTOR: ("/adetailer/v1/ad_model",),
+}
+
+_NO_SUCH_ROUTE: Final = {"detail": "Not Found"}
+
+_REFRESHES: Final = {
+    Kind.CHECKPOINT: "/sdapi/v1/refresh-checkpoints",
+    Kind.LORA: "/sdapi/v1/refresh-loras",
+    Kind.VAE: "/sdapi/v1/refresh-vae",
+    Kind.EMBEDDING: "/sdapi/v1/refresh-embeddings",
+}
+
+_AT_START: Final = frozenset({Kind.UPSCALER, Kind.DETECTOR, Kind.HYPERNETWORK, Kind.MODULE})
+_AT_START_OF_FORGE: Final = _AT_START | {Kind.CONTROLNET, Kind.VAE}
+"""What SD Web UI lists when it starts, and never again."""
 
 
 class WebUiApi(Protocol):
@@ -18,24 +45,16 @@ class WebUiApi(Protocol):
         """Return the JSON that a POST without a job answers within so many seconds."""
 
 
-_LISTS: Final[dict[Kind, tuple[str, ...]]] = {
-    Kind.LORA: ("/sdapi/v1/loras",),
-    Kind.HYPERNETWORK: ("/sdapi/v1/hypernetworks",),
-    Kind.VAE: ("/sdapi/v1/sd-vae", "/sdapi/v1/sd-modules"),  # AUTOMATIC1111's and Forge's (03-get-sd-vae)
-    Kind.MODULE: ("/sdapi/v1/sd-modules",),
-    Kind.UPSCALER: ("/sdapi/v1/upscalers", "/sdapi/v1/latent-upscale-modes"),
-    Kind.CONTROLNET: ("/controlnet/model_list?update=false",),
-}
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Describe one model that SD Web UI lists."""
 
-_NO_SUCH_ROUTE: Final = {"detail": "Not Found"}
-
-_REFRESHES: Final = {
-    Kind.CHECKPOINT: "/sdapi/v1/refresh-checkpoints",
-    Kind.LORA: "/sdapi/v1/refresh-loras",
-    Kind.VAE: "/sdapi/v1/refresh-vae",
-    Kind.MODULE: "/sdapi/v1/refresh-vae",
-    Kind.EMBEDDING: "/sdapi/v1/refresh-embeddings",
-}
+    name: str
+    """Under which it is asked for."""
+    path: str = ""
+    """Where it lies, as far as the list tells; an upscaler's may be a URL."""
+    alias: str = ""
+    """Another name, from the file itself; SD Web UI forbids one that two files share."""
 
 
 class EngineModelLists:
@@ -48,6 +67,11 @@ class EngineModelLists:
         """Return lists that are each asked for once: for the requirements of one task."""
         return EngineModelLists(_AskedOnce(self._webui))
 
+    @property
+    def is_forge(self) -> bool:
+        """Tell whether this is Forge, by a list that only Forge has."""
+        return self._get(MODULES) is not None
+
     def checkpoints(self) -> list[dict[str, Any]]:
         """Return `/sd-models`."""
         listed = self._webui.get("/sdapi/v1/sd-models")
@@ -57,11 +81,15 @@ class EngineModelLists:
         """Return every name by which a listed checkpoint can be asked for."""
         return [name for entry in self.checkpoints() for name in checkpoint_aliases(entry)]
 
-    def named(self, kind: Kind) -> list[dict[str, Any]] | None:
+    def named(self, kind: Kind) -> list[Listed] | None:
         """Return what is listed of a kind, None when this Web UI has no such list."""
         answers = [self._get(path) for path in _LISTS.get(kind, ())]
         known = [answer for answer in answers if answer is not None]
         return [entry for answer in known for entry in _entries(answer)] if known else None
+
+    def is_read_at_start(self, kind: Kind) -> bool:
+        """Tell whether this Web UI lists a kind when it starts and never again."""
+        return kind in _AT_START or (kind in _AT_START_OF_FORGE and self.is_forge)
 
     def refresh(self, kind: Kind) -> None:
         """Make Web UI read a kind's folders again; what it reads at its start only stays as it is."""
@@ -72,6 +100,14 @@ class EngineModelLists:
                 self._webui.post(path, {})
             else:
                 self._optional("POST", path)
+
+    def style_prompt(self, name: str) -> str:
+        """Return the prompt that a style adds, "" for none."""
+        listed = self._get("/sdapi/v1/prompt-styles")
+        for entry in listed if isinstance(listed, list) else ():
+            if isinstance(entry, dict) and entry.get("name") == name:
+                return str(entry.get("prompt") or "")
+        return ""
 
     def _get(self, path: str) -> Any:
         return self._optional("GET", path)
@@ -113,18 +149,13 @@ class _AskedOnce:
         return self._webui.post(path, body, seconds=seconds)
 
 
-def names_of(entry: dict[str, Any]) -> Iterator[str]:
-    """Yield the names under which a listed model can be asked for."""
-    for key in ("name", "alias", "model_name"):
-        if isinstance(entry.get(key), str):
-            yield entry[key]
-
-
-def _entries(answer: Any) -> Iterator[dict[str, Any]]:
+def _entries(answer: Any) -> Iterator[Listed]:
     if isinstance(answer, dict):
-        answer = answer.get("model_list", [])
+        answer = answer.get("model_list") or answer.get("ad_model") or []
     for item in answer if isinstance(answer, list) else ():
-        if isinstance(item, dict):
-            yield item
-        elif isinstance(item, str):
-            yield {"name": item}
+        if isinstance(item, str):
+            yield Listed(item)
+        elif isinstance(item, dict):
+            name = item.get("name") or item.get("model_name")
+            path = item.get("path") or item.get("filename") or item.get("model_path")
+            yield Listed(str(name or ""), str(path or ""), str(item.get("alias") or ""))

@@ -27,3 +27,29 @@ def ambiguous(kind: Kind, wanted: str, names: Iterable[str], *, path: str) -> Pe
     """Make the error for a name that several files answer to."""
     text = f"{path}: several files are {kind.value} {wanted[:MAX_NAME]!r}: {', '.join(list(names)[:5])}."
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
+
+
+def read_at_start(kind: Kind, wanted: str, folder: str, *, path: str) -> PermanentError:
+    """Make the error for a file that came after SD Web UI had read its kind, which it does once."""
+    text = (
+        f"{path}: the {kind.value} {wanted[:MAX_NAME]!r} is there, but SD Web UI reads each {kind.value} at "
+        f"its start only: name {folder} in the runtime's syncFolders (SYNC_FOLDERS), or start a new worker."
+    )
+    return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
+
+
+def not_shown(kind: Kind, wanted: str, folder: str, *, path: str) -> PermanentError:
+    """Make the error for a file that SD Web UI does not list after it has looked again."""
+    text = (
+        f"{path}: the {kind.value} {wanted[:MAX_NAME]!r} is on the worker, and SD Web UI does not list it: "
+        f"name {folder} in the runtime's syncFolders (SYNC_FOLDERS), to have it there when SD Web UI starts."
+    )
+    return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
+
+
+def shadowed(kind: Kind, wanted: str, other: str, *, path: str) -> PermanentError:
+    """Make the error for a name under which SD Web UI lists another file."""
+    text = (
+        f"{path}: SD Web UI means {other} by the {kind.value} {wanted[:MAX_NAME]!r}: rename one of the files."
+    )
+    return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)

@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from container.consumer.engines.sdwebui.models.engine_lists import (
-    EngineModelLists,
-    names_of,
-)
-from container.consumer.engines.sdwebui.models.errors import ambiguous, not_found
-from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs, prompts
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, Listed
+from container.consumer.engines.sdwebui.models.errors import ambiguous, not_found, read_at_start
+from container.consumer.engines.sdwebui.models.lora_names import LoraNames
+from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs
+from container.consumer.engines.sdwebui.models.weights import find_face_restorer, find_upscaler
 from container.consumer.model_store.bucket import ModelBucket, ModelFile
 from container.consumer.model_store.integrity import old_hash_of
 from container.consumer.model_store.volume import Volume
@@ -20,13 +19,16 @@ from runtimes.sdwebui.model_names import (
     CHECKPOINT_FOLDER,
     Ambiguous,
     Kind,
-    aliases,
     checkpoint_aliases,
     forms,
     is_hash,
     listed_name,
     match,
+    shown,
+    split_hash,
+    without_extension,
 )
+from runtimes.sdwebui.named_models import prompts
 
 _BESIDE = (".yaml", ".vae.safetensors", ".vae.pt", ".vae.ckpt")
 """What belongs to a checkpoint and lies beside it: its configuration, its own VAE."""
@@ -50,9 +52,10 @@ class ModelResolver:
     """Look up what a task names. Without a bucket, what Web UI lists is what exists."""
 
     def __init__(self, bucket: ModelBucket | None, volume: Volume | None, lists: EngineModelLists) -> None:
-        self._bucket = bucket
-        self._volume = volume
+        self.bucket = bucket
+        self.volume = volume
         self._lists = lists
+        self._lora_names = LoraNames(bucket, volume)
 
     def find(self, content: dict[str, Any]) -> list[Found]:
         """Return all models of a task.
@@ -61,28 +64,60 @@ class ModelResolver:
         """
         lists = self._lists.once()
         found: list[Found] = []
-        for need in needs(content):
+        for need in (*needs(content), *_of_styles(content, lists)):
             found += self._find(need, lists)
         return found + list(self._embeddings(prompts(content)))
 
+    def in_bucket(self, kind: Kind) -> Iterator[ModelFile]:
+        """Yield the bucket's files of a kind."""
+        for folder in kind.folders if self.bucket else ():
+            files = self.bucket.files(folder) if self.bucket else {}
+            yield from (file for name, file in files.items() if kind.takes(folder, name))
+
+    def place(self, file: ModelFile) -> Path | None:
+        """Return where a file of the bucket lies once it is fetched."""
+        return self.volume.path(file) if self.volume else None
+
     def _find(self, need: ModelRequirement, lists: EngineModelLists) -> list[Found]:
-        if need.kind is Kind.FACE_RESTORER:
-            return [Found(need, f.name, f, self._place(f)) for f in self._in_bucket(need.kind)]
+        if need.kind in (Kind.FACE_RESTORER, Kind.UPSCALER):
+            find = find_upscaler if need.kind is Kind.UPSCALER else find_face_restorer
+            return [Found(need, f.name, f, self.place(f)) for f in find(self, need, lists)]
+        self._check_engine(need, lists)
         try:
-            if need.kind is Kind.UPSCALER:
-                return self._upscaler(need, lists)
-            one = self._stored(need) or self._listed(need, lists)
+            one = self._stored(need) or self._listed(need, lists) or self._by_inner_name(need, lists)
         except Ambiguous as several:
             raise ambiguous(need.kind, need.name, several.names, path=need.path) from None
-        if one is not None:
-            return [one, *self._beside(one)]
-        if not need.required:
-            return []
-        raise self._missing(need, lists)
+        if one is None:
+            if not need.required:
+                return []
+            raise self._missing(need, lists)
+        self._check_start(one, lists)
+        return [one, *self._beside(one)]
+
+    def _check_engine(self, need: ModelRequirement, lists: EngineModelLists) -> None:
+        """Refuse what one of the Web UIs does not do at all, and answers 200 to or 500."""
+        text = ""
+        if need.kind is Kind.MODULE and not lists.is_forge:
+            text = "this SD Web UI has no forge_additional_modules; name a VAE as sd_vae"
+        if need.kind is Kind.VAE and need.path.endswith("/ad_vae") and lists.is_forge:
+            text = "Forge gives ADetailer no VAE of its own; leave it out"
+        if text:
+            raise PermanentError(ErrorCode.INVALID_CONTENT, f"{need.path}: {text}.")
+
+    def _check_start(self, one: Found, lists: EngineModelLists) -> None:
+        """Refuse, before it is fetched, what Web UI did not see when it started: it will not look again."""
+        kind = one.need.kind
+        if not one.need.required or not lists.is_read_at_start(kind):
+            return
+        listed = lists.named(kind)
+        short = shown(kind, one.name)
+        if listed is not None and short not in {_without_hash(kind, entry.name) for entry in listed}:
+            folder = one.file.folder if one.file else kind.folders[0]
+            raise read_at_start(kind, one.need.name, folder, path=one.need.path)
 
     def _stored(self, need: ModelRequirement) -> Found | None:
         """Find a model in the bucket, else on the volume. What S3 does not tell now may lie there."""
-        if self._bucket is None or self._volume is None:
+        if self.bucket is None or self.volume is None:
             return None
         trouble: RetryableError | None = None
         for wanted, digits in forms(need.kind, need.name):
@@ -91,11 +126,11 @@ class ModelResolver:
             except RetryableError as fault:
                 trouble, file = fault, None
             if file is not None:
-                return Found(need, file.name, file, self._place(file), digits)
+                return Found(need, file.name, file, self.place(file), digits)
             for folder in need.kind.folders:
-                name = match(need.kind, wanted, self._volume.names(need.kind, folder))
+                name = match(need.kind, wanted, self.volume.names(need.kind, folder))
                 if name is not None:
-                    return Found(need, name, None, self._volume.root / folder / name, digits)
+                    return Found(need, name, None, self.volume.root / folder / name, digits)
         if need.kind is Kind.CHECKPOINT and is_hash(need.name):
             return self._by_old_hash(need)
         if trouble is not None:
@@ -104,7 +139,7 @@ class ModelResolver:
 
     def _by_old_hash(self, need: ModelRequirement) -> Found | None:
         """Find a checkpoint of the volume by the digits of early Web UIs."""
-        volume = self._volume
+        volume = self.volume
         if volume is None or len(need.name) != 8:  # noqa: PLR2004 - the early hash's digits
             return None
         for name in volume.names(Kind.CHECKPOINT, CHECKPOINT_FOLDER):
@@ -115,101 +150,117 @@ class ModelResolver:
 
     def _listed(self, need: ModelRequirement, lists: EngineModelLists) -> Found | None:
         """Find a model that Web UI knows by itself: in its image, or wherever its own settings say."""
-        if need.kind is Kind.CHECKPOINT:
+        kind = need.kind
+        if kind is Kind.CHECKPOINT:
+            asked = {name for name, digits in forms(kind, need.name) if not digits}
             for entry in lists.checkpoints():
-                if need.name in checkpoint_aliases(entry):
+                if not asked.isdisjoint(checkpoint_aliases(entry)):
                     return Found(need, listed_name(entry), path=Path(str(entry.get("filename") or "")))
             return None
-        listed = lists.named(need.kind)
+        listed = lists.named(kind)
         if listed is None:
             # No such list: with a bucket it was looked for there, without one nobody can tell.
-            return Found(need, need.name) if self._bucket is None else None
-        for entry in listed:
-            names = set(names_of(entry))
-            if any(
-                form in names or PurePosixPath(form).name in names for form, _ in forms(need.kind, need.name)
-            ):
-                return Found(need, need.name)
+            return Found(need, need.name) if self.bucket is None else None
+        for wanted, digits in forms(kind, need.name):
+            for one in listed:
+                if _answers(kind, one, wanted, digits):
+                    return Found(need, one.name, path=Path(one.path) if one.path else None)
         return None
 
-    def _upscaler(self, need: ModelRequirement, lists: EngineModelLists) -> list[Found]:
-        """Find an upscaler's weights; Web UI reads the list of upscalers when it starts, and then never."""
-        listed = lists.named(need.kind)
-        if listed is None:
-            return []
-        entry = next((entry for entry in listed if entry.get("name") == need.name), None)
-        files = list(self._in_bucket(need.kind))
-        if entry is None:
-            known = [str(entry.get("name")) for entry in listed]
-            fault = not_found(need.kind, need.name, (), path=need.path, shown_as=known)
-            for file in files:
-                if need.name in aliases(need.kind, file.name):
-                    text = (
-                        f" {file.key} is in the model bucket, but SD Web UI reads upscalers at its start only"
-                    )
-                    fault = PermanentError(
-                        fault.code, f"{fault.message}{text}: name {file.folder} in SYNC_FOLDERS."
-                    )
-            raise fault
-        weights = PurePosixPath(str(entry.get("model_path") or "")).name
-        called = {need.name, need.name.replace(" ", "_"), weights}
-        fitting = [f for f in files if called & {PurePosixPath(f.name).name, *aliases(need.kind, f.name)}]
-        return [Found(need, f.name, f, self._place(f)) for f in fitting[:1]]
+    def _by_inner_name(self, need: ModelRequirement, lists: EngineModelLists) -> Found | None:
+        """Find a LoRA by the name inside its file, where exactly one file carries it."""
+        if need.kind is not Kind.LORA or not need.required:
+            return None
+        files = self._lora_names.called(need.name)
+        stems = {PurePosixPath(file).stem: file for file in files}
+        listed = lists.named(Kind.LORA) or ()
+        stems |= {entry.name: entry.name for entry in listed if entry.alias == need.name}
+        if len(stems) > 1:
+            raise Ambiguous(stems.values())
+        for stem in stems:
+            by_stem = replace(need, name=stem)
+            one = self._stored(by_stem) or self._listed(by_stem, lists)
+            return replace(one, need=need) if one else None
+        return None
 
     def _beside(self, one: Found) -> Iterator[Found]:
-        if self._bucket is None or one.file is None or one.need.kind is not Kind.CHECKPOINT:
+        if self.bucket is None or one.file is None or one.need.kind is not Kind.CHECKPOINT:
             return
-        files = self._bucket.files(one.file.folder)
-        base = str(PurePosixPath(one.name).with_suffix(""))
+        files = self.bucket.files(one.file.folder)
+        base = without_extension(one.name)
         for name in (base + suffix for suffix in _BESIDE):
             if name in files:
                 need = ModelRequirement(Kind.VAE, name, one.need.path, required=False)
-                yield Found(need, name, files[name], self._place(files[name]))
+                yield Found(need, name, files[name], self.place(files[name]))
 
     def _embeddings(self, text: str) -> Iterator[Found]:
         """Find the embeddings that the prompts name: they are words like any other, so none is missed."""
         try:
-            files = list(self._in_bucket(Kind.EMBEDDING)) if text else []
+            files = list(self.in_bucket(Kind.EMBEDDING)) if text else []
         except RetryableError:  # S3 is down, and the models of the task are on the volume
             files = []
         folded = text.casefold()
         for file in files:
             word = PurePosixPath(file.name).stem
-            if word.casefold() in folded and re.search(
-                rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE
-            ):
+            if word.casefold() not in folded:  # much quicker than the pattern
+                continue
+            if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE):
                 need = ModelRequirement(Kind.EMBEDDING, word, "/prompt", required=False)
-                yield Found(need, file.name, file, self._place(file))
+                yield Found(need, file.name, file, self.place(file))
 
     def _match(self, kind: Kind, wanted: str) -> ModelFile | None:
-        for folder in kind.folders if self._bucket else ():
-            files = self._bucket.files(folder) if self._bucket else {}
-            name = match(kind, wanted, [name for name in files if kind.takes(folder, name)])
+        """Find a file of the bucket; the folders of a kind are one list to Web UI."""
+        found: list[ModelFile] = []
+        for folder in kind.folders if self.bucket else ():
+            files = self.bucket.files(folder) if self.bucket else {}
+            names = [name for name in files if kind.takes(folder, name)]
+            name = match(kind, shown(kind, found[0].name) if found else wanted, names)
             if name is not None:
-                return files[name]
-        return None
-
-    def _in_bucket(self, kind: Kind) -> Iterator[ModelFile]:
-        for folder in kind.folders if self._bucket else ():
-            files = self._bucket.files(folder) if self._bucket else {}
-            yield from (file for name, file in files.items() if kind.takes(folder, name))
+                found.append(files[name])
+        if len(found) > 1:
+            raise Ambiguous(file.key for file in found)
+        return found[0] if found else None
 
     def _missing(self, need: ModelRequirement, lists: EngineModelLists) -> PermanentError:
-        known = {file.name for file in self._in_bucket(need.kind)}
-        for folder in need.kind.folders if self._volume else ():
-            known.update(self._volume.names(need.kind, folder) if self._volume else ())
+        known = {file.name for file in self.in_bucket(need.kind)}
+        for folder in need.kind.folders if self.volume else ():
+            known.update(self.volume.names(need.kind, folder) if self.volume else ())
         names: list[str] = []
         if need.kind is Kind.CHECKPOINT:
             names = [listed_name(entry) for entry in lists.checkpoints()]
         else:
-            names = [name for entry in lists.named(need.kind) or () for name in names_of(entry)]
+            listed = lists.named(need.kind) or ()
+            names = [name for entry in listed for name in (entry.name, entry.alias) if name]
         return not_found(need.kind, need.name, sorted(known), path=need.path, shown_as=names)
-
-    def _place(self, file: ModelFile) -> Path | None:
-        return self._volume.path(file) if self._volume else None
 
 
 def wrong_hash(found: Found) -> PermanentError:
-    """Make the error for a checkpoint whose name is right and whose hash is another."""
+    """Make the error for a model whose name is right and whose hash is another."""
     text = f"{found.need.path}: {found.name} exists, but not with the hash {found.hash}."
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
+
+
+def _of_styles(content: dict[str, Any], lists: EngineModelLists) -> Iterator[ModelRequirement]:
+    """Yield the LoRAs that the styles of a task bring; SD Web UI puts them into the prompt."""
+    styles = content.get("styles")
+    for index, style in enumerate(styles if isinstance(styles, list) else ()):
+        for need in needs({"prompt": lists.style_prompt(str(style))}):
+            yield replace(need, path=f"/styles/{index}")
+
+
+def _answers(kind: Kind, entry: Listed, wanted: str, digits: str) -> bool:
+    """Tell whether a listed model is called so; a folder before the name must be the folder it lies in."""
+    if entry.name == wanted:
+        return True
+    split = split_hash(kind, entry.name)
+    name, own_digits = split or (entry.name, "")
+    if digits and digits != own_digits:
+        return False
+    paths = f"/{entry.path}", without_extension(f"/{entry.path}")
+    inside = any(path.endswith(f"/{wanted}") for path in paths)
+    return name == wanted or (name == PurePosixPath(wanted).name and inside)
+
+
+def _without_hash(kind: Kind, name: str) -> str:
+    split = split_hash(kind, name)
+    return split[0] if split else name

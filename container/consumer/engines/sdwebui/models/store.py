@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from container.consumer.engines.sdwebui.models.errors import MAX_NAME, not_found
-from container.consumer.engines.sdwebui.models.required import needs, prompts
+from container.consumer.engines.sdwebui.models.required import needs
 from container.consumer.engines.sdwebui.models.resolver import Found, ModelResolver, wrong_hash
 from container.consumer.model_store.bucket import Gone, ModelFile
 from container.consumer.model_store.fetcher import Fetcher
@@ -18,6 +18,7 @@ from container.consumer.model_store.locks import POLL_SECONDS, Lock, Stopped
 from container.consumer.model_store.volume import NoRoom
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.sdwebui.model_names import Kind
+from runtimes.sdwebui.named_models import prompts
 
 PREPARED: Final = 32
 """Tasks whose models were looked up and that have not run: the GPU does not wait for a second look."""
@@ -94,9 +95,9 @@ class ModelStore:
             self._fetcher.stop.set()
 
     def refuse(self, found: Iterable[Found], why: str) -> None:
-        """Remember that SD Web UI could not load a task's checkpoint."""
+        """Remember that SD Web UI could not load these versions of files."""
         for one in found:
-            if self._fetcher and one.file and one.need.kind is Kind.CHECKPOINT and one.need.required:
+            if self._fetcher and one.file:
                 self._fetcher.refuse(one.file, why)
 
     def _keep(self, one: Found) -> None:

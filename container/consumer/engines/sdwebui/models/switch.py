@@ -9,22 +9,25 @@ import logging
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from container.consumer.engines.sdwebui.models.engine_lists import (
-    EngineModelLists,
-    WebUiApi,
-)
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, WebUiApi
+from container.consumer.engines.sdwebui.models.errors import not_shown, shadowed
 from container.consumer.engines.sdwebui.models.resolver import Found
+from container.consumer.engines.sdwebui.models.sent import content_to_send, name_to_send
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.sdwebui.model_names import Kind, checkpoint_aliases, listed_name
+from runtimes.sdwebui.named_models import MAIN_CHECKPOINT
 
 OPTIONS: Final = "/sdapi/v1/options"
 OPTION: Final = "sd_model_checkpoint"
 MEMORY_OPTION: Final = "sd_checkpoints_limit"
+UNLOADABLE: Final = "SD Web UI cannot load it"
 LOAD_SECONDS: Final = 600.0
 """AUTOMATIC1111 loads within `POST /options`, Forge at the next job; 7 GB from a cold volume take minutes."""
 
-_NAMED: Final = "/alwayson_scripts/sd_model_checkpoint"
+_UNLISTED: Final = frozenset({Kind.EMBEDDING, Kind.FACE_RESTORER, Kind.UPSCALER})
+"""Kinds of which the list is looked at elsewhere, or does not tell what was read."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -48,9 +51,12 @@ class Models:
         self._active: list[Found] = []
         self._seen: dict[Kind, set[tuple[str, int]]] = {}
 
-    def ensure(self, content: dict[str, Any]) -> None:
-        """Fetch what is missing; called while another job may run."""
-        self._store.ensure(self._rightful(content))
+    def ensure(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Fetch what is missing; called while another job may run.
+
+        Return the content as it must be sent: with the names under which SD Web UI lists its models.
+        """
+        return content_to_send(content, self._store.ensure(self._rightful(content)), self._lists.once())
 
     def switch(self, content: dict[str, Any]) -> str | None:
         """Make Web UI use the task's checkpoint; called between jobs.
@@ -60,7 +66,7 @@ class Models:
         self._active = []
         self._active = self._store.activate(self._rightful(content))
         self._show(self._active)
-        named = next((one for one in self._active if one.need.path == _NAMED), None)
+        named = next((one for one in self._active if one.need.path == MAIN_CHECKPOINT), None)
         if named is not None:
             return self._select(named.name)
         if self._own:
@@ -72,7 +78,9 @@ class Models:
     def failed(self, fault: Exception) -> None:
         """Take note that a job failed: its checkpoint may be one that Web UI cannot load."""
         if isinstance(fault, PermanentError) and fault.code is ErrorCode.MODEL_UNUSABLE:
-            self._store.refuse(self._active, "SD Web UI cannot load it")
+            named = [one for one in self._active if one.need.kind is Kind.CHECKPOINT and one.need.required]
+            if len(named) == 1:  # of a pair only one is broken, and the answer does not tell which
+                self._store.refuse(named, UNLOADABLE)
 
     def leave(self) -> None:
         """End a running fetch: the worker leaves."""
@@ -85,12 +93,12 @@ class Models:
         if self._dynamic or not name or not isinstance(scripts, dict):
             return content
         if self._own and name not in (self._own, str(PurePosixPath(self._own).with_suffix(""))):
-            text = f"{_NAMED}: this runtime serves {self._own} and no other checkpoint."
+            text = f"{MAIN_CHECKPOINT}: this runtime serves {self._own} and no other checkpoint."
             raise PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
         return {**content, "alwayson_scripts": {k: v for k, v in scripts.items() if k != OPTION}}
 
     def _show(self, found: list[Found]) -> None:
-        """Make Web UI look again for each kind of which a file is new since it last looked."""
+        """Make Web UI look again for each kind of which a file is new since it last looked, and find it."""
         for kind in dict.fromkeys(one.need.kind for one in found if one.path is not None):
             files = {_version(one) for one in found if one.need.kind is kind and one.path is not None}
             new = files - self._seen.get(kind, set())
@@ -99,7 +107,28 @@ class Models:
             if kind is not Kind.CHECKPOINT or not self._lists_all(new):
                 _log.info("SD Web UI reads its list of each %s again", kind.value)
                 self._lists.refresh(kind)
+            self._check_shown(kind, [one for one in found if one.need.kind is kind and _version(one) in new])
             self._seen.setdefault(kind, set()).update(files)
+
+    def _check_shown(self, kind: Kind, found: list[Found]) -> None:
+        """Raise PermanentError unless Web UI lists each file: names that it does not know it ignores."""
+        lists = self._lists.once()
+        if kind is Kind.CHECKPOINT:
+            known = {listed_name(entry): str(entry.get("filename") or "") for entry in lists.checkpoints()}
+        else:
+            listed = lists.named(kind) if kind not in _UNLISTED else None
+            if listed is None:
+                return
+            known = {entry.name: entry.path for entry in listed}
+        for one in found:
+            if not one.need.required:
+                continue
+            name = name_to_send(one, lists)
+            if name not in known:
+                folder = one.file.folder if one.file else kind.folders[0]
+                raise not_shown(kind, one.need.name, folder, path=one.need.path)
+            if not _lies_at(known[name], one):
+                raise shadowed(kind, one.need.name, known[name], path=one.need.path)
 
     def _lists_all(self, files: set[tuple[str, int]]) -> bool:
         listed = {listed_name(entry) for entry in self._lists.checkpoints()}
@@ -118,21 +147,27 @@ class Models:
         raise RetryableError(ErrorCode.MODEL_NOT_FOUND, text)
 
     def _select(self, name: str) -> str:
-        if name != self._selected or not self._still_selected(name):
+        # A Web UI that was started anew has its first checkpoint again.
+        if name != self._selected or self._option() != name:
             self._selected = None
             self._webui.post(OPTIONS, {**self._limit, OPTION: name}, seconds=LOAD_SECONDS)
+            if self._option() not in (None, name):
+                # AUTOMATIC1111 loads at once; where that fails it answers 200 and keeps the one before.
+                self._store.refuse((one for one in self._active if one.name == name), UNLOADABLE)
+                raise PermanentError(ErrorCode.MODEL_UNUSABLE, f"{name} is unusable: {UNLOADABLE}.")
             self._selected = name
             _log.info("SD Web UI uses checkpoint %s from now on", name)
         return PurePosixPath(name).stem
 
-    def _still_selected(self, name: str) -> bool:
-        """Tell whether the option is as we left it: a Web UI that was started anew has its first one."""
+    def _option(self) -> str | None:
+        """Return the checkpoint that Web UI has selected, without hash; None where it does not tell."""
         try:
             options = self._webui.get(OPTIONS)
         except (PermanentError, RetryableError):
             # One bad option makes the answer a 500 (40-options-get-after-wrong-type).
-            return False
-        return isinstance(options, dict) and options.get(OPTION) == name
+            return None
+        name = options.get(OPTION) if isinstance(options, dict) else None
+        return _without_hash(name) if isinstance(name, str) else None
 
 
 def _version(one: Found) -> tuple[str, int]:
@@ -140,6 +175,11 @@ def _version(one: Found) -> tuple[str, int]:
         return one.name, one.path.stat().st_mtime_ns if one.path else 0
     except OSError:  # it lies where only Web UI sees it
         return one.name, 0
+
+
+def _lies_at(listed: str, one: Found) -> bool:
+    """Tell whether Web UI means the same file: another one in some folder may have the same name."""
+    return not listed or not one.path or f"/{listed}".endswith(f"/{one.name}") or listed == str(one.path)
 
 
 def _without_hash(name: str) -> str:

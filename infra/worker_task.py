@@ -9,7 +9,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.compute.sdwebui import (
+from infra.settings import Runtime
+from infra.webui import (
     SETTINGS_FILE,
     SETTINGS_FOLDER,
     entry_point,
@@ -17,7 +18,6 @@ from infra.compute.sdwebui import (
     pinned,
     webui_environment,
 )
-from infra.settings.deployment import Runtime
 
 # In the consumer's image this path is a VOLUME that its user owns, and ECS gives an empty volume the
 # permissions of the VOLUME it is mounted over (ECS developer guide, "bind mounts"); `sync-models`, of the

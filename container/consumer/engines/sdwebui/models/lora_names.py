@@ -1,0 +1,97 @@
+"""The names that LoRA files carry inside: `ss_output_name`, which SD Web UI takes as an alias.
+
+They are read from all files of the bucket, not from what one worker happens to have: else the same task
+would pass on one worker and fail on the next.
+"""
+
+import json
+import re
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from container.consumer.model_store.bucket import ModelBucket, ModelFile
+from container.consumer.model_store.volume import Volume
+from runtimes.sdwebui.model_names import Kind
+
+BEGINNING_BYTES: Final = 64 * 1024
+"""What is read of a file first: `__metadata__` stands at the beginning of the header, before the tensors."""
+
+MAX_HEADER_BYTES: Final = 16 * 1024 * 1024
+READS_AT_ONCE: Final = 16
+MAX_FILES: Final = 5000
+"""Files whose inside is looked at; each costs one small read, once in the life of a worker."""
+
+_LENGTH: Final = struct.Struct("<Q")
+_OUTPUT_NAME: Final = re.compile(rb'"ss_output_name"\s*:\s*("(?:[^"\\]|\\.)*")')
+
+
+class LoraNames:
+    """Look up LoRAs by the name inside their files; each version of a file is read once."""
+
+    def __init__(self, bucket: ModelBucket | None, volume: Volume | None) -> None:
+        self._bucket = bucket
+        self._volume = volume
+        self._inside: dict[tuple[str, str], str] = {}
+
+    def called(self, name: str) -> set[str]:
+        """Return the files, relative to their folder, that carry this name. Raise RetryableError."""
+        found: set[str] = set()
+        for folder in Kind.LORA.folders:
+            files = self._bucket.files(folder) if self._bucket else {}
+            readable = [file for file in files.values() if _can_tell(file.name)][:MAX_FILES]
+            with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+                carried = list(pool.map(self._in_bucket, readable))
+            inside = dict(zip((file.name for file in readable), carried, strict=True))
+            for other in self._volume.names(Kind.LORA, folder) if self._volume else ():
+                if other not in files and _can_tell(other):
+                    inside[other] = self._on_volume(folder, other)
+            found |= {file for file, own in inside.items() if own == name}
+        return found
+
+    def _in_bucket(self, file: ModelFile) -> str:
+        key = file.key, file.etag
+        if key not in self._inside and self._bucket is not None:
+            begin = self._bucket.beginning(file, BEGINNING_BYTES)
+            if output_name(begin) is None:
+                begin = self._bucket.beginning(file, _header_bytes(begin))
+            self._inside[key] = output_name(begin) or ""
+        return self._inside[key]
+
+    def _on_volume(self, folder: str, name: str) -> str:
+        path = self._volume.root / folder / name if self._volume else Path(name)
+        try:
+            key = str(path), str(path.stat().st_mtime_ns)
+            if key not in self._inside:
+                with path.open("rb") as file:
+                    begin = file.read(BEGINNING_BYTES)
+                    if output_name(begin) is None:
+                        begin += file.read(_header_bytes(begin) - len(begin))
+                self._inside[key] = output_name(begin) or ""
+        except OSError:  # evicted just now
+            return ""
+        return self._inside[key]
+
+
+def output_name(begin: bytes) -> str | None:
+    """Return the name that a file's beginning carries, "" for none, None where the header goes on."""
+    if found := _OUTPUT_NAME.search(begin):
+        try:
+            return str(json.loads(found[1]))
+        except ValueError:
+            return ""
+    more = _header_bytes(begin) > len(begin) and len(begin) < MAX_HEADER_BYTES
+    return None if more and len(begin) == BEGINNING_BYTES else ""
+
+
+def _header_bytes(begin: bytes) -> int:
+    """Return how many bytes a file's header takes, at most `MAX_HEADER_BYTES`."""
+    if len(begin) < _LENGTH.size:
+        return len(begin)
+    (length,) = _LENGTH.unpack(begin[: _LENGTH.size])
+    return min(_LENGTH.size + int(length), MAX_HEADER_BYTES)
+
+
+def _can_tell(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() == ".safetensors"

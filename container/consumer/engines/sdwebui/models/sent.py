@@ -1,0 +1,72 @@
+"""A content as SD Web UI must have it: each model by the name under which it lists it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.resolver import Found, wrong_hash
+from container.consumer.model_store.integrity import old_hash_of
+from runtimes.sdwebui.mention import NO_VAE, SCRIPTS, as_object
+from runtimes.sdwebui.model_names import Kind, shown, split_hash
+from runtimes.sdwebui.named_models import copied, renamed
+
+_VAE = "sd_vae"
+_MODULES = "forge_additional_modules"
+
+
+def content_to_send(
+    content: dict[str, Any], found: Iterable[Found], lists: EngineModelLists
+) -> dict[str, Any]:
+    """Return a copy of a content with names that SD Web UI finds. Raise PermanentError for a wrong hash.
+
+    Call it when the files are there.
+    """
+    names = {
+        (one.need.kind, one.need.name): name_to_send(one, lists) for one in found if not one.need.by_place
+    }
+    sent = renamed(content, names)
+    if any(_VAE in settings for settings in _settings(sent)) and lists.is_forge:
+        sent = vae_as_module(sent)
+    return sent
+
+
+def name_to_send(one: Found, lists: EngineModelLists) -> str:
+    """Return the name under which SD Web UI finds a model."""
+    if one.need.kind is not Kind.CONTROLNET:
+        # What was found of an upscaler are its weights; SD Web UI lists the upscaler.
+        return one.need.name if one.need.kind is Kind.UPSCALER else shown(one.need.kind, one.name)
+    if split_hash(Kind.CONTROLNET, one.name):
+        return one.name  # as it is listed
+    stem = shown(Kind.CONTROLNET, one.name)
+    if one.path is None or not one.path.is_file():
+        return stem
+    # Forge finds `name [hash]` to the letter only, and answers 200 to any other name.
+    digits = old_hash_of(one.path)
+    if one.hash and one.hash != digits:
+        raise wrong_hash(one)
+    listed = {entry.name for entry in lists.named(Kind.CONTROLNET) or ()}
+    return stem if stem in listed else f"{stem} [{digits}]"
+
+
+def vae_as_module(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a content whose `sd_vae` is one of Forge's modules: Forge has the option and ignores it.
+
+    `None` and `Automatic` mean the checkpoint's own VAE, which Forge takes by itself.
+    """
+    sent: dict[str, Any] = copied(content)
+    own, routed, scripts = _settings(sent)
+    named = [settings.pop(_VAE) for settings in (scripts, routed, own) if settings.get(_VAE)]
+    for settings in (scripts, routed, own):
+        settings.pop(_VAE, None)
+    modules = routed.pop(_MODULES, own.pop(_MODULES, None))
+    if named and named[0] not in NO_VAE:
+        modules = [named[0], *(one for one in modules or () if one != named[0])]
+    if modules is not None:
+        sent["override_settings"] = own | {_MODULES: modules}
+    return sent
+
+
+def _settings(content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the task's own settings, those of the routing key, and the routing keys themselves."""
+    scripts = as_object(content.get(SCRIPTS))
+    return as_object(content.get("override_settings")), as_object(scripts.get("override_settings")), scripts

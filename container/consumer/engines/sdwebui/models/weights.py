@@ -1,0 +1,97 @@
+"""The weights of upscalers and face restorers: SD Web UI lists those models also without them.
+
+Where they are missing it downloads them from the internet, which a worker may not reach, or resizes plainly
+and answers 200.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Final, Protocol
+
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, Listed
+from container.consumer.engines.sdwebui.models.errors import not_found, read_at_start
+from container.consumer.engines.sdwebui.models.required import ModelRequirement
+from container.consumer.model_store.bucket import ModelBucket, ModelFile
+from container.consumer.model_store.volume import Volume
+from domain.errors import ErrorCode, PermanentError
+from runtimes.sdwebui.model_names import Kind, aliases
+
+_FOLDERS: Final = (
+    ("R-ESRGAN", "RealESRGAN"),
+    ("SwinIR", "SwinIR"),
+    ("ScuNET", "ScuNET"),
+    ("LDSR", "LDSR"),
+    ("DAT", "DAT"),
+)
+"""By the beginning of an upscaler's name, where SD Web UI looks for its weights; else in `ESRGAN`."""
+
+_log = logging.getLogger(__name__)
+
+
+class Shelves(Protocol):
+    """Tell what is in the bucket and on the volume."""
+
+    bucket: ModelBucket | None
+    volume: Volume | None
+
+    def in_bucket(self, kind: Kind) -> Iterator[ModelFile]:
+        """Yield the bucket's files of a kind."""
+
+
+def find_upscaler(shelves: Shelves, need: ModelRequirement, lists: EngineModelLists) -> list[ModelFile]:
+    """Return the weights that an upscaler needs from the bucket. Raise PermanentError where there are none.
+
+    SD Web UI reads the list of upscalers when it starts, and then never.
+    """
+    listed = lists.named(need.kind)
+    if listed is None:
+        return []
+    files = list(shelves.in_bucket(need.kind))
+    entry = _entry(need, listed)
+    if entry is None:
+        for file in files:
+            if need.name in aliases(need.kind, file.name):
+                raise read_at_start(need.kind, need.name, file.folder, path=need.path)
+        raise not_found(need.kind, need.name, (), path=need.path, shown_as=[one.name for one in listed])
+    weights = PurePosixPath(entry.path).name
+    called = {entry.name, entry.name.replace(" ", "_"), weights}
+    fitting = [f for f in files if called & {PurePosixPath(f.name).name, *aliases(need.kind, f.name)}]
+    if not fitting and entry.path.startswith(("http:", "https:")):
+        folder = next((folder for start, folder in _FOLDERS if entry.name.startswith(start)), "ESRGAN")
+        _check_there(shelves, need, f"upscaler {entry.name}", folder, weights)
+    return fitting[:1]
+
+
+def find_face_restorer(shelves: Shelves, need: ModelRequirement, _: EngineModelLists) -> list[ModelFile]:
+    """Return the weights that face restoring needs from the bucket. Raise PermanentError without any."""
+    files = [file for file in shelves.in_bucket(need.kind) if need.name in ("", file.folder)]
+    if not files:
+        folders = (need.name,) if need.name else need.kind.folders
+        for folder in folders:
+            if shelves.volume and shelves.volume.names(need.kind, folder):
+                return []
+        _check_there(shelves, need, "face restorer", folders[0], "its weights")
+    return files
+
+
+def _entry(need: ModelRequirement, listed: list[Listed]) -> Listed | None:
+    if need.by_place:
+        place = int(need.name)
+        return listed[place] if 0 <= place < len(listed) else None
+    return next((entry for entry in listed if entry.name == need.name), None)
+
+
+def _check_there(shelves: Shelves, need: ModelRequirement, what: str, folder: str, weights: str) -> None:
+    """Raise PermanentError unless weights lie on the volume; without one only SD Web UI can tell."""
+    if shelves.volume is None:
+        _log.warning("nobody can tell whether SD Web UI has the weights", extra={"reason": what})
+        return
+    for other in need.kind.folders:
+        if any(PurePosixPath(name).name == weights for name in shelves.volume.names(need.kind, other)):
+            return
+    text = (
+        f"{need.path}: SD Web UI lists the {what}, but its weights are neither on the worker nor in the "
+        f"model bucket, and it would answer as if it used them: put {weights} into the bucket's {folder}/."
+    )
+    raise PermanentError(ErrorCode.MODEL_NOT_FOUND, text)

@@ -1,1 +1,0 @@
-"""The compute stack: GPU tasks on ECS."""

@@ -1,1 +1,0 @@
-"""The core stack: API, topics, queues, state and buckets."""

@@ -1,1 +1,0 @@
-"""Metrics, alarms and the dashboard."""

@@ -1,1 +1,0 @@
-"""What a deployment can set, and how `config.yaml` is read."""

@@ -1,0 +1,178 @@
+"""Every model that a content names: where it stands, and what it is replaced by in what is sent."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from domain.body import pointer
+from runtimes.sdwebui.mention import (
+    NO_CHECKPOINT,
+    NO_MODULE,
+    NO_UPSCALER,
+    NO_VAE,
+    SCRIPTS,
+    Mention,
+    as_object,
+    is_on,
+    named,
+)
+from runtimes.sdwebui.model_names import Kind
+from runtimes.sdwebui.prompt_networks import network_tags
+from runtimes.sdwebui.script_models import script_checkpoints, script_models
+
+MAX_MODELS: Final = 100
+"""Models that one task may name; each is looked up in the bucket, on the volume and in SD Web UI's lists."""
+
+NETWORKS: Final = {"lora": Kind.LORA, "lyco": Kind.LORA, "hypernet": Kind.HYPERNETWORK}
+"""The tags of a prompt that name a model."""
+
+MAIN_CHECKPOINT: Final = "/alwayson_scripts/sd_model_checkpoint"
+
+_TEMPLATE: Final = re.compile(r"[{}|]|__.+__")
+"""Marks of prompt-template extensions: such a name is only known when Web UI has filled it in."""
+
+_CHOICE: Final = re.compile(r"([^{}]*)\{([^{}|$:]+(?:\|[^{}|$:]+)*)\}([^{}]*)")
+"""A template with one choice among plain words, `{style-a|style-b}`."""
+
+
+def mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
+    """Yield every place of a content that names a model, checkpoints first."""
+    scripts = as_object(content.get(SCRIPTS))
+    yield from checkpoints(content)
+    yield from _settings(content, scripts)
+    yield from _networks(content, scripts)
+    yield from _upscalers(content)
+    yield from script_models(content)
+
+
+def checkpoints(content: Mapping[str, Any]) -> Iterator[Mention]:
+    """Yield the checkpoints that a content names, the one that it begins with first."""
+    scripts = as_object(content.get(SCRIPTS))
+    places: list[tuple[str, Any, Any]] = [
+        (MAIN_CHECKPOINT, scripts, "sd_model_checkpoint"),
+        ("/refiner_checkpoint", content, "refiner_checkpoint"),
+    ]
+    if is_on(content.get("enable_hr")):
+        places.append(("/hr_checkpoint_name", content, "hr_checkpoint_name"))
+    for path, holder, key in places:
+        yield from named(Kind.CHECKPOINT, path, holder, key, NO_CHECKPOINT)
+    yield from script_checkpoints(content)
+
+
+def face_restorers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the path of each field that asks for a face restorer, and its folder ("": it is not told)."""
+    if is_on(content.get("restore_faces")):
+        restorer = as_object(content.get("override_settings")).get("face_restoration_model")
+        folders = {"gfpgan": "GFPGAN", "codeformer": "Codeformer"}
+        yield "/restore_faces", folders.get(str(restorer).lower(), "")
+    for field, folder in (("gfpgan_visibility", "GFPGAN"), ("codeformer_visibility", "Codeformer")):
+        if content.get(field):
+            yield f"/{field}", folder
+
+
+def prompts(content: Mapping[str, Any]) -> str:
+    """Return all prompts of a task as one text; embeddings are words in it."""
+    names = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
+    return "\n".join(text for name in names if isinstance(text := content.get(name), str))
+
+
+def renamed(content: dict[str, Any], names: Mapping[tuple[Kind, str], Any]) -> dict[str, Any]:
+    """Return a copy of a content in which each model has the name that SD Web UI knows it by.
+
+    `names` are by kind and by the name that the content has; what is not in it stays.
+    """
+    copy: dict[str, Any] = copied(content)
+    for one in list(mentions(copy)):
+        if one.in_tag:
+            one.holder[one.key] = _retagged(one.holder[one.key], names)
+        elif (one.kind, one.name) in names:
+            one.holder[one.key] = names[one.kind, one.name]
+    return copy
+
+
+def copied(value: Any) -> Any:
+    """Return a copy whose objects and arrays are its own; texts, which can be images, are shared."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _retagged(text: str, names: Mapping[tuple[Kind, str], Any]) -> str:
+    parts: list[str] = []
+    at = 0
+    for tag in network_tags(text):
+        kind = NETWORKS.get(tag.kind)
+        if kind is not None and (kind, tag.name) in names:
+            parts += [text[at : tag.start], str(names[kind, tag.name])]
+            at = tag.end
+    return "".join([*parts, text[at:]])
+
+
+def _settings(content: Mapping[str, Any], scripts: dict[str, Any]) -> Iterator[Mention]:
+    for path, settings in (
+        ("/override_settings", as_object(content.get("override_settings"))),
+        (f"/{SCRIPTS}/override_settings", as_object(scripts.get("override_settings"))),
+    ):
+        yield from named(Kind.VAE, f"{path}/sd_vae", settings, "sd_vae", NO_VAE)
+        yield from _modules(settings.get("forge_additional_modules"), f"{path}/forge_additional_modules")
+        key = "upscaler_for_img2img"
+        yield from named(Kind.UPSCALER, f"{path}/{key}", settings, key, NO_UPSCALER)
+    yield from named(Kind.VAE, f"/{SCRIPTS}/sd_vae", scripts, "sd_vae", NO_VAE)
+    if is_on(content.get("enable_hr")):
+        yield from _modules(content.get("hr_additional_modules"), "/hr_additional_modules")
+
+
+def _modules(value: Any, path: str) -> Iterator[Mention]:
+    for index in range(len(value)) if isinstance(value, list) else ():
+        yield from named(Kind.MODULE, f"{path}/{index}", value, index, NO_MODULE)
+
+
+def _networks(content: Mapping[str, Any], scripts: dict[str, Any]) -> Iterator[Mention]:
+    if is_on(content.get("disable_extra_networks")):
+        return
+    fields = ["prompt"] + (["hr_prompt"] if is_on(content.get("enable_hr")) else [])
+    for field in fields:
+        yield from _tags(content, field, f"/{field}")
+    yield from _texts(content, "script_args", "/script_args")
+    yield from _texts(content, SCRIPTS, f"/{SCRIPTS}") if scripts else ()
+
+
+def _texts(holder: Any, key: Any, path: str) -> Iterator[Mention]:
+    """Yield the tags of every text that may hold a prompt; a negative one applies no network."""
+    value = holder.get(key) if isinstance(holder, dict) else holder[key]
+    if isinstance(value, str):
+        yield from _tags(holder, key, path)
+    elif isinstance(value, list):
+        for index in range(len(value)):
+            yield from _texts(value, index, f"{path}/{index}")
+    elif isinstance(value, dict):
+        for name in value:
+            if "negative" not in name.lower():
+                yield from _texts(value, name, f"{path}/{pointer(name)}")
+
+
+def _tags(holder: Any, key: Any, path: str) -> Iterator[Mention]:
+    text = holder.get(key) if isinstance(holder, Mapping) else holder[key]
+    if not isinstance(text, str) or "<" not in text:
+        return
+    for tag in network_tags(text):
+        kind = NETWORKS.get(tag.kind)
+        if kind is None:
+            continue
+        if not _TEMPLATE.search(tag.name):
+            yield Mention(kind, tag.name, path, holder, key, in_tag=True)
+            continue
+        for name in _choices(tag.name):
+            yield Mention(kind, name, path, holder, key, in_tag=True, required=False)
+
+
+def _choices(template: str) -> list[str]:
+    """Return the names that a template can become, as far as one choice among words tells; else itself."""
+    choice = _CHOICE.fullmatch(template)
+    return [f"{choice[1]}{one}{choice[3]}" for one in choice[2].split("|")] if choice else [template]
+
+
+def _upscalers(content: Mapping[str, Any]) -> Iterator[Mention]:
+    fields = ["upscaler_1", "upscaler_2"] + (["hr_upscaler"] if is_on(content.get("enable_hr")) else [])
+    for field in fields:
+        yield from named(Kind.UPSCALER, f"/{field}", content, field, NO_UPSCALER)

@@ -41,9 +41,11 @@ test: setup ## run all tests
 soak: setup ## break everything under 200 tasks, strike at each stage (ten minutes; FAULTS_SEED=n repeats a run)
 	@FAULTS_TASKS=$${FAULTS_TASKS:-200} python -m pytest tests/faults/test_soak.py tests/faults/test_stages.py -s
 
-bench: setup ## measure: GPU busy share, model switches (about ten minutes)
+bench: setup ## measure: GPU busy share, model switches, checking of requests (about ten minutes)
 	@python -m bench.gpu_busy
 	@python -m bench.model_switches
+	@python -m bench.checking
+	@python -m bench.regexes
 
 check: setup ## lint, types, import rules
 	@ruff check .

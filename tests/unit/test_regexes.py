@@ -1,0 +1,34 @@
+"""No text makes a regular expression of the product take more than linear time: it would hold a worker."""
+
+import re
+
+import pytest
+
+from bench.regexes import Found, regexes, slow_texts
+
+
+def test_the_regular_expressions_of_the_product_are_found() -> None:
+    found = regexes()
+    source = {one.where.rpartition(":")[0] for one in found}
+
+    assert len(found) >= 25
+    assert {"domain/body.py", "container/consumer/inputs/links.py", "runtimes/sdwebui/prompts.py"} <= source
+    assert all(one.methods for one in found)
+
+
+@pytest.mark.parametrize("found", regexes(), ids=lambda one: one.where)
+def test_a_regular_expression_takes_linear_time(found: Found) -> None:
+    assert list(slow_texts(found)) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pump"),
+    [
+        (r"<(?P<kind>\w+):(?P<name>[^:<>]+)[^<>]*>", "'b'"),  # once the tags of prompts
+        (r"Script '.*' not found", "'Script"),  # once a fault of SD Web UI
+    ],
+)
+def test_those_that_were_quadratic_once_are_told(pattern: str, pump: str) -> None:
+    slow = slow_texts(Found("here", re.compile(pattern), ("search",)), length=4000)
+
+    assert any(pump in one.text.replace('"', "'") for one in slow)

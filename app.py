@@ -8,9 +8,9 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from infra.acknowledged import acknowledge_findings
-from infra.compute_stack import ComputeStack, NoManagedInstancesError, refuse_without_managed_instances
-from infra.config import InvalidConfigError, load
-from infra.core_stack import CoreStack
+from infra.compute.stack import ComputeStack, NoManagedInstancesError, refuse_without_managed_instances
+from infra.core.stack import CoreStack
+from infra.settings.reading import InvalidConfigError, load
 
 CONFIG_PATH = Path(os.environ.get("CDK_CONFIG_PATH") or Path(__file__).parent / "config.yaml")
 

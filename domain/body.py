@@ -4,10 +4,15 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+from itertools import islice
+from typing import Any
 
 from domain.errors import ErrorCode, Fault, InvalidTask
 from domain.limits import DEFAULT_LIMITS, MAX_NAME_LENGTH, MAX_NESTING, MAX_VALUES, Limits
+
+_NOT_JSON = "The request is not valid JSON."
+MAX_ODD_NUMBERS = 20
+"""Numbers that JSON does not have, of those that are told at once."""
 
 _COMMENT = re.compile(r"(^|[\s,{\[\"\d])(//|/\*|#)")
 
@@ -28,7 +33,7 @@ def parse_body(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
         raise _invalid(_describe(error)) from None
     except RecursionError:
         raise _invalid(f"the body is nested deeper than {limits.nesting} levels") from None
-    except ValueError as error:  # NaN, Infinity, integers of thousands of digits
+    except ValueError as error:  # integers of thousands of digits
         raise _invalid(str(error)) from None
     if not isinstance(value, dict):
         raise _invalid("the body must be a JSON object")
@@ -49,7 +54,12 @@ def load_json(text: str, *, values: int = 2 * MAX_VALUES) -> Any:
             code=ErrorCode.TOO_LARGE,
             status=413,
         )
-    return json.loads(text, parse_constant=_no_constant, parse_float=finite)
+    numbers = _Numbers()
+    value = json.loads(text, parse_constant=numbers.odd, parse_float=numbers.read)
+    if numbers.found_odd:
+        faults = list(islice(_odd_numbers(value), MAX_ODD_NUMBERS))
+        raise InvalidTask(_NOT_JSON, code=ErrorCode.INVALID_JSON, faults=faults)
+    return value
 
 
 def check_values(value: Any, nesting: int = MAX_NESTING) -> None:
@@ -101,12 +111,32 @@ def pointer(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def finite(text: str) -> float:
-    """Return a number of JSON; raise ValueError for one like 1e999: it could not be written as JSON again."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is not a number that can be represented")
-    return number
+class _Odd(float):
+    """Stand for a number that JSON does not have, or that is too large for a float."""
+
+    text = ""
+
+
+class _Numbers:
+    def __init__(self) -> None:
+        self.found_odd = False
+
+    def odd(self, text: str) -> float:
+        self.found_odd = True
+        number = _Odd(text)
+        number.text = text[:20]
+        return number
+
+    def read(self, text: str) -> float:
+        number = float(text)
+        return number if math.isfinite(number) else self.odd(text)
+
+
+def _odd_numbers(value: Any) -> Iterator[Fault]:
+    for way, item in _walk(value):
+        if isinstance(item, _Odd):
+            what = "is too large" if item.text[-1].isdigit() else "is not JSON"
+            yield Fault(_path(way), f"{item.text} {what}; send a number, or leave the field out")
 
 
 def _path(way: Iterable[str | int]) -> str:
@@ -132,10 +162,6 @@ def _long_name(way: Iterable[str | int], name: str) -> InvalidTask:
     return InvalidTask("The request has one fault.", faults=[Fault(f"{_path(way)}/{pointer(name)}", message)])
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _describe(error: json.JSONDecodeError) -> str:
     where = f"line {error.lineno}, column {error.colno}"
     rest = error.doc[max(error.pos - 1, 0) : error.pos + 3]
@@ -149,6 +175,4 @@ def _describe(error: json.JSONDecodeError) -> str:
 
 
 def _invalid(message: str, path: str = "") -> InvalidTask:
-    return InvalidTask(
-        "The request is not valid JSON.", code=ErrorCode.INVALID_JSON, faults=[Fault(path, message)]
-    )
+    return InvalidTask(_NOT_JSON, code=ErrorCode.INVALID_JSON, faults=[Fault(path, message)])

@@ -7,6 +7,7 @@ from typing import Final
 SUBMISSION_METADATA: Final = "submission_id"
 """The S3 metadata of every object stored for a task: which submission's it is."""
 
+CONTENT_PREFIX: Final = "content/"
 ARCHIVE_PREFIX: Final = "dead-letters/"
 """In the large-task bucket: what dead-lettered messages lie under."""
 
@@ -52,7 +53,7 @@ class OutputKeys:
 
 def content_key(task_id: str, submission_id: str) -> str:
     """Return the key, in the large-task bucket, of content that SNS cannot carry."""
-    return f"content/{task_id}/{submission_id}.json"
+    return f"{CONTENT_PREFIX}{task_id}/{submission_id}.json"
 
 
 def archive_key(day: str, runtime: str, message_id: str) -> str:

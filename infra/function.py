@@ -1,4 +1,4 @@
-"""A Lambda function as all of ours are."""
+"""A Lambda function as all of ours are, and how long logs are kept."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,8 +9,34 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.settings.deployment import Settings
+
 # China regions have no SnapStart (the CDK's own validation knows them); there the functions start without it.
 _WITHOUT_SNAP_START: Final = "cn-"
+
+_Days = logs.RetentionDays
+_RETENTIONS: Final = {
+    1: _Days.ONE_DAY,
+    3: _Days.THREE_DAYS,
+    5: _Days.FIVE_DAYS,
+    7: _Days.ONE_WEEK,
+    14: _Days.TWO_WEEKS,
+    30: _Days.ONE_MONTH,
+    60: _Days.TWO_MONTHS,
+    90: _Days.THREE_MONTHS,
+    120: _Days.FOUR_MONTHS,
+    150: _Days.FIVE_MONTHS,
+    180: _Days.SIX_MONTHS,
+    365: _Days.ONE_YEAR,
+    400: _Days.THIRTEEN_MONTHS,
+    545: _Days.EIGHTEEN_MONTHS,
+    731: _Days.TWO_YEARS,
+}
+
+
+def log_retention(settings: Settings) -> logs.RetentionDays:
+    """Return the retention that the settings ask for in days."""
+    return _RETENTIONS[settings.log_retention_days]
 
 
 class Function(Construct):

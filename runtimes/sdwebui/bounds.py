@@ -13,7 +13,9 @@ from runtimes.sdwebui.script_sizes import check_sizes
 from runtimes.sdwebui.work import work
 
 MAX_SIDE: Final = 1 << 16
-_SEEDS: Final = (-(1 << 63), (1 << 63) - 1)
+_SEEDS: Final = (-(1 << 63), (1 << 64) - 1)
+"""What torch takes."""
+
 _MAX_BLUR: Final = 512
 """Web UI's page ends at 64; the filter's kernel is five times as long as this."""
 _MAX_RESIZE: Final = 16
@@ -93,6 +95,11 @@ def _generated(
 def _sizes(number: Numbers, limits: Limits) -> Iterator[Fault]:
     if number.images > limits.images:
         yield Fault("/n_iter", f"batch_size × n_iter must be at most {limits.images} images")
+    images = int(number.images) if 1 <= number.images <= limits.images else 1
+    for name in ("seed", "subseed"):  # each image has the next
+        first, last = number(name) or 0, _SEEDS[1] - images + 1
+        if last < first <= _SEEDS[1]:
+            yield Fault(f"/{name}", f"must be at most {last} for as many images")
     for wide, high in _SAMPLED:
         width, height = number(wide) or SIDE_BY_DEFAULT, number(high) or SIDE_BY_DEFAULT
         if width > 0 and height > 0:

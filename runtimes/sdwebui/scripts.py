@@ -14,6 +14,7 @@ from runtimes.sdwebui.policy import (
     refused_script,
 )
 from runtimes.sdwebui.repeats import repeats
+from runtimes.sdwebui.script_sizes import units
 from runtimes.sdwebui.units import read_units
 
 _NO_SCRIPTS: Final = "an extra task runs no scripts; name it in a task of type image-to-image"
@@ -31,6 +32,8 @@ def settle_scripts(
     if isinstance(scripts, dict):
         _image_link(content, scripts, tasktype, found)
         content["alwayson_scripts"] = _Scripts(content, runtime, found).settle(scripts)
+        if tasktype is TaskType.TEXT_TO_IMAGE:
+            _needs_images(content, found)
     if tasktype is not None and not tasktype.generates:
         _extra(content, found)
 
@@ -46,6 +49,13 @@ def _extra(content: dict[str, Any], found: Findings) -> None:
             found.fault(path, _NO_SCRIPTS)
         elif name in ("sd_vae", "override_settings") and entry:
             found.warn(path, _NO_SETTINGS)
+
+
+def _needs_images(content: dict[str, Any], found: Findings) -> None:
+    """Refuse a ControlNet unit without an image where the task has none: it would be left out."""
+    for path, unit in units(content, "controlnet"):
+        if not any(value for key, value in unit.items() if "image" in key or "input" in key):
+            found.fault(path, "a unit of ControlNet needs an image here: a link or base64")
 
 
 def _image_link(

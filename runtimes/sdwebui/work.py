@@ -1,10 +1,15 @@
 """How much sampling one task asks of a GPU."""
 
-from typing import Any
+from typing import Any, Final
 
 from domain.task import TaskType
 from runtimes.sdwebui.numbers import STEPS_BY_DEFAULT, Numbers
 from runtimes.sdwebui.script_sizes import sampled_by_scripts, times_by_script
+
+_OWN_STEPS: Final = frozenset({"dpm adaptive", "k_dpm_ad"})
+"""Samplers that go on until they are content, whatever number of steps is asked for."""
+
+_OWN_STEPS_BY_DEFAULT: Final = 50
 
 
 def work(tasktype: TaskType, content: dict[str, Any]) -> float:
@@ -17,6 +22,8 @@ def work(tasktype: TaskType, content: dict[str, Any]) -> float:
     number = Numbers(content)
     width, height = number.size
     steps = number("steps") or STEPS_BY_DEFAULT
+    if str(content.get("sampler_name") or content.get("sampler_index")).lower() in _OWN_STEPS:
+        steps = max(steps, _OWN_STEPS_BY_DEFAULT)
     each = steps * width * height
     if scale := number.hires_scale:
         each += (number("hr_second_pass_steps") or steps) * width * height * scale * scale

@@ -1,6 +1,7 @@
 """Whose fault an error of SD Web UI is, for every error that was recorded."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,51 @@ def test_a_422_that_echoes_an_image_is_trimmed() -> None:
     elsewhere = fault_of(500, json.dumps({"error": "ValueError", "message": image, "body": [image]}).encode())
     assert len(elsewhere.message) <= MAX_DETAIL
     assert len(json.dumps(elsewhere.response)) < 3 * MAX_DETAIL
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("AttributeError", "'NoneType' object has no attribute 'do_not_save'"),
+        ("AttributeError", "'str' object has no attribute 'get'"),
+        (
+            "ValidationError",
+            "1 validation error for ControlNetUnit\nmodule\n  module(None) not found in supported modules.",
+        ),
+        ("KeyError", "'no_such_option'"),
+        ("ValueError", "could not convert string to float: 'abc'"),
+        ("ValueError", "invalid literal for int() with base 10: 'x'"),
+        ("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (154x2048 and 768x320)"),
+        ("HTTPException", "Script 'poor man's outpainting' not found"),
+        ("RecursionError", "maximum recursion depth exceeded"),
+    ],
+)
+def test_an_error_that_the_request_causes_is_its_own_at_once(kind: str, text: str) -> None:
+    for answer in ({"error": kind, "errors": text}, {"error": kind, "message": text}):
+        fault = fault_of(500, json.dumps(answer).encode())
+        assert (type(fault), fault.code) == (PermanentError, ErrorCode.ENGINE_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("AttributeError", "'NoneType' object has no attribute 'lowvram'"),
+        ("ResponseValidationError", "1 validation errors"),
+        ("RuntimeError", "CUDA error: an illegal memory access was encountered"),
+        ("OSError", "[Errno 28] No space left on device"),
+    ],
+)
+def test_an_error_that_may_be_the_servers_is_tried_again(kind: str, text: str) -> None:
+    assert type(fault_of(500, json.dumps({"error": kind, "message": text}).encode())) is AmbiguousError
+
+
+@pytest.mark.parametrize("text", ["Script '" * 200_000, "model '" * 200_000, "'str' object " * 100_000])
+def test_an_error_of_any_length_is_read_in_linear_time(text: str) -> None:
+    body = json.dumps({"error": "ValueError", "message": text}).encode()
+    begun = time.process_time()
+    fault_of(500, body)
+
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"\xff\xfe", b"[]", b'"text"', b"null"])

@@ -10,8 +10,7 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 
-from infra.code import AWS_SERVICES, LAMBDA, LOCK, PACKAGES, Target, build, source_hash
-from infra.consumer_image import consumer_image
+from infra.assets import AWS_SERVICES, LAMBDA, LOCK, PACKAGES, Target, build, consumer_image, source_hash
 from tests.infra.conftest import ROOT, Synthesis
 
 pytestmark = pytest.mark.xdist_group("infra")

@@ -12,9 +12,9 @@ import pytest
 from container.consumer.liveness.check_alive import DEFAULT_HEARTBEAT_FILE
 from container.consumer.settings import Settings
 from domain.limits import VISIBILITY_SECONDS
-from infra.compute_stack import ComputeStack
-from infra.config import parse
-from infra.core_stack import CoreStack
+from infra.compute.stack import ComputeStack
+from infra.core.stack import CoreStack
+from infra.settings.reading import parse
 from tests.infra.conftest import ROOT, Synthesis, synthesize
 from tests.infra.template import Template, text
 

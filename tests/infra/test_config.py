@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from domain.limits import Limits as DomainLimits
-from infra.config import InvalidConfigError, load, parse
-from infra.settings import Runtime, Settings
+from infra.settings.deployment import Runtime, Settings
+from infra.settings.reading import InvalidConfigError, load, parse
 from tests.infra.conftest import ANCESTOR, ROOT
 
 _VALUES = (

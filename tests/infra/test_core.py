@@ -15,9 +15,9 @@ from domain.limits import (
     VISIBILITY_SECONDS,
 )
 from functions.environment import ApiEnvironment
-from infra.config import parse
-from infra.core_stack import CoreStack
-from infra.rest_api import ROUTES
+from infra.core.rest_api import ROUTES
+from infra.core.stack import CoreStack
+from infra.settings.reading import parse
 from tests.infra.conftest import Synthesis
 from tests.infra.template import Template, text
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from dockerfile_parse import DockerfileParser
 
-from infra.worker_task import HEALTH_CHECK, MODEL_FOLDER
+from infra.compute.worker_task import HEALTH_CHECK, MODEL_FOLDER
 from tests.infra.conftest import ROOT
 
 pytestmark = pytest.mark.xdist_group("infra")

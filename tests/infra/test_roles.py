@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.config import parse
-from infra.webui import model_folders
+from infra.compute.sdwebui import model_folders
+from infra.settings.reading import parse
 from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
 from tests.infra.conftest import Synthesis, synthesize
 from tests.infra.template import Template, listed, text

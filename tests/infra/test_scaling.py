@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.scaling import MAX_STEPS, capacities
+from infra.compute.scaling import MAX_STEPS, capacities
 from tests.infra.template import Template, text
 
 pytestmark = pytest.mark.xdist_group("infra")

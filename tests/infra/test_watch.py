@@ -12,8 +12,8 @@ import pytest
 
 from domain import metrics as m
 from domain.metrics import METRICS, Metric
-from infra.config import parse
-from infra.core_stack import CoreStack
+from infra.core.stack import CoreStack
+from infra.settings.reading import parse
 from tests.infra.conftest import ROOT, Synthesis
 from tests.infra.template import Template
 

@@ -61,9 +61,22 @@ def test_what_is_not_json_is_told_why(raw: bytes, said: str) -> None:
     assert said in found.faults[0].message
 
 
-def test_an_infinite_number_is_not_json() -> None:
-    """Refuse what would come out as Infinity: no one down the line could read it."""
-    assert refused(b'{"a": 1e999}').faults[0].message
+def test_numbers_that_json_does_not_have_are_told_where_they_stand() -> None:
+    raw = b'{"task": {"content": {"s_tmax": Infinity, "a/b": [1, NaN, {"c": -Infinity}], "d": 1e999}}}'
+    found = refused(raw)
+
+    assert found.code is ErrorCode.INVALID_JSON
+    assert {fault.path: fault.message.partition(";")[0] for fault in found.faults} == {
+        "/task/content/s_tmax": "Infinity is not JSON",
+        "/task/content/a~1b/1": "NaN is not JSON",
+        "/task/content/a~1b/2/c": "-Infinity is not JSON",
+        "/task/content/d": "1e999 is too large",
+    }
+
+
+@pytest.mark.parametrize("raw", [b"NaN", b"[Infinity]", b'{"a": [' + b"NaN," * 1000 + b"1]}"])
+def test_numbers_that_json_does_not_have_are_told_in_a_bounded_answer(raw: bytes) -> None:
+    assert 1 <= len(refused(raw).faults) <= 20
 
 
 def test_a_body_beyond_the_limit_is_413() -> None:

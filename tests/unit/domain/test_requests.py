@@ -69,6 +69,23 @@ EXPORTED: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("name", ["seed", "subseed"])
+def test_seeds_are_of_64_bits_and_so_is_the_last_of_a_batch(name: str) -> None:
+    last = (1 << 64) - 1
+
+    assert submitted({name: last}).task.content[name] == last
+    assert submitted({name: last - 3, "batch_size": 2, "n_iter": 2})
+    assert refused({name: last - 2, "batch_size": 2, "n_iter": 2}).keys() == {f"/{name}"}
+    assert refused({name: last + 1}).keys() == {f"/{name}"}
+
+
+def test_a_unit_without_an_image_is_refused_where_the_task_has_none() -> None:
+    scripts = {"alwayson_scripts": {"ControlNet": {"args": [{"module": "canny"}, {"image": LINK}]}}}
+
+    assert refused(scripts).keys() == {"/alwayson_scripts/ControlNet/args/0"}
+    assert submitted({**scripts, "init_images": [LINK]}, IMAGE)
+
+
 def test_a_copy_of_the_pages_own_request_is_taken() -> None:
     accepted = submitted(EXPORTED)
 
@@ -347,6 +364,7 @@ def test_a_prompt_at_its_bound_is_taken(text: str) -> None:
         ({"steps": 100}, 2),
         ({"batch_size": 2, "n_iter": 3}, 6),
         ({"enable_hr": True}, 5),
+        ({"steps": 1, "sampler_name": "DPM adaptive"}, 1),
         ({"enable_hr": True, "hr_second_pass_steps": 25}, 3),
         ({"enable_hr": True, "hr_resize_x": 2048}, 5),
         ({"script_name": "prompt matrix", "prompt": "a|b|c"}, 4),

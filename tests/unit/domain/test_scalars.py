@@ -113,6 +113,7 @@ def test_settings_of_another_kind_are_refused(name: str, value: Any) -> None:
 
 def test_arguments_of_controlnet_and_adetailer_are_typed() -> None:
     units = [{"enabled": "true", "weight": "0.5", "pixel_perfect": "off", "module": "canny", "lowvram": None}]
+    units[0]["image"] = "x"
     detailer = ["true", False, {"ad_use_steps": "false", "ad_steps": "20"}]
     content, faults = normalised(
         {"alwayson_scripts": {"ControlNet": {"args": units}, "ADetailer": {"args": detailer}}}
@@ -120,7 +121,7 @@ def test_arguments_of_controlnet_and_adetailer_are_typed() -> None:
 
     scripts = content["alwayson_scripts"]
     assert scripts["ControlNet"]["args"] == [
-        {"enabled": True, "weight": 0.5, "pixel_perfect": False, "module": "canny"}
+        {"enabled": True, "weight": 0.5, "pixel_perfect": False, "module": "canny", "image": "x"}
     ]
     assert scripts["ADetailer"]["args"] == [True, False, {"ad_use_steps": False, "ad_steps": 20}]
     assert not faults
@@ -137,8 +138,8 @@ def test_a_unit_that_is_switched_off_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("script", "argument", "path"),
     [
-        ("controlnet", {"enabled": "perhaps"}, "/0/enabled"),
-        ("ControlNet", {"weight": "nan"}, "/0/weight"),
+        ("controlnet", {"enabled": "perhaps", "image": "x"}, "/0/enabled"),
+        ("ControlNet", {"weight": "nan", "image": "x"}, "/0/weight"),
         ("ADetailer", {"ad_steps": "1.5"}, "/0/ad_steps"),
         ("ADetailer", "perhaps", "/0"),
     ],

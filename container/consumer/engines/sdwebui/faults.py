@@ -32,14 +32,34 @@ _UNUSABLE_MODEL: Final = re.compile(
 )
 _NO_MODEL: Final = re.compile(r"You do not have any model|^model '.*' not found$|^No checkpoints found")
 _CALLERS_TYPES: Final = frozenset(
-    {"ZeroDivisionError", "IndexError", "KeyError", "TypeError", "AssertionError", "OverflowError"},
+    {
+        "AssertionError",
+        "DecompressionBombError",
+        "IndexError",
+        "KeyError",
+        "OverflowError",
+        "RecursionError",
+        "TypeError",
+        "UnidentifiedImageError",
+        "ValidationError",  # of a script's arguments; SD Web UI's own is a ResponseValidationError
+        "ZeroDivisionError",
+    },
 )
+"""Kinds of error that a request causes by what it says: a second try meets the same."""
+
 _CALLERS_TEXTS: Final = re.compile(
     r"Invalid encoded image|Invalid image url|Requests not allowed|Request to local resource not allowed"
     r"|bad number of images passed|Overflow when unpacking|negative dimension|must be non-negative"
     r"|padded input size|could not find upscaler|Could not find checkpoint|image file is truncated"
-    r"|cannot identify image file|has no attribute 'startswith'|Script '.*' not found",
+    r"|cannot identify image file|Script '.{0,200}' not found"
+    r"|invalid literal for int|could not convert string to float|Incorrect padding"
+    r"|'(?:str|list|dict|int|float|bool)' object has no attribute"
+    r"|has no attribute '(?:startswith|do_not_save)'"
+    r"|shapes cannot be multiplied|must match the size of tensor|Sizes of tensors must match",
 )
+"""Texts of errors of other kinds that a request causes: its inputs, a value of another type, a setting that
+this SD Web UI does not have, models of different families."""
+
 _UNSEEN_ROUTE: Final = {"detail": "Not Found"}
 
 

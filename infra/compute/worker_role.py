@@ -11,10 +11,10 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.core_stack import CoreStack
-from infra.retention import CONTENT_PREFIX
-from infra.settings import Runtime
-from infra.webui import model_folders
+from domain.keys import CONTENT_PREFIX
+from infra.compute.sdwebui import model_folders
+from infra.core.stack import CoreStack
+from infra.settings.deployment import Runtime
 
 
 def worker_role(

@@ -1,6 +1,6 @@
 """The core stack: everything of the pipeline but the GPUs."""
 
-from typing import Any
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -10,26 +10,26 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from domain.keys import ARCHIVE_PREFIX
-from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS
+from domain.keys import ARCHIVE_PREFIX, CONTENT_PREFIX
+from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS, ROW_DAYS
 from domain.metrics import namespace_of
-from infra.bucket import Bucket
-from infra.code import function_code
-from infra.core_alarms import CoreAlarms
-from infra.dashboard import Dashboard
-from infra.function import Function
-from infra.log_retention import log_retention
-from infra.rest_api import RestApi
-from infra.retention import (
-    ARCHIVE_DAYS,
-    CONTENT_PREFIX,
-    DEAD_LETTER_TIMEOUT_SECONDS,
-    SWEEP_EVERY_MINUTES,
-    SWEEP_TIMEOUT_SECONDS,
-)
-from infra.settings import Runtime, Settings
-from infra.task_table import TaskTable
-from infra.task_topic import TaskTopic
+from infra.assets import function_code
+from infra.core.bucket import Bucket
+from infra.core.rest_api import RestApi
+from infra.core.task_table import TaskTable
+from infra.core.task_topic import DEAD_LETTER_TIMEOUT_SECONDS, TaskTopic
+from infra.function import Function, log_retention
+from infra.monitoring.core_alarms import CoreAlarms
+from infra.monitoring.dashboard import Dashboard
+from infra.settings.deployment import Runtime, Settings
+
+# As long as the row that tells what became of the task. Content by reference is there for less
+# (`LARGE_CONTENT_DAYS`), so an operator redrives within a week.
+ARCHIVE_DAYS: Final = ROW_DAYS
+
+SWEEP_TIMEOUT_SECONDS: Final = 120
+# "Queued for minutes while its queue holds nothing": looking more often finds nothing sooner.
+SWEEP_EVERY_MINUTES: Final = 5
 
 
 class CoreStack(cdk.Stack):

@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra import settings
+from infra.settings import deployment as settings
 
 _Service: Final = ec2.GatewayVpcEndpointAwsService
 

@@ -11,19 +11,19 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from domain.metrics import namespace_of
-from infra.consumer_image import consumer_image
-from infra.core_stack import CoreStack
-from infra.gpu_capacity import GpuCapacity
-from infra.log_retention import log_retention
-from infra.network import Network
-from infra.scaling import QueueScaling
-from infra.settings import Runtime, Settings
-from infra.waker import Sleeper, Waker
-from infra.worker_alarms import WorkerAlarms
-from infra.worker_logs import worker_log_group_name
-from infra.worker_role import worker_role
-from infra.worker_service import WorkerService
-from infra.worker_task import MODEL_FOLDER, WorkerTask
+from infra.assets import consumer_image
+from infra.compute.gpu_capacity import GpuCapacity
+from infra.compute.network import Network
+from infra.compute.scaling import QueueScaling
+from infra.compute.waker import Sleeper, Waker
+from infra.compute.worker_role import worker_role
+from infra.compute.worker_service import WorkerService
+from infra.compute.worker_task import MODEL_FOLDER, WorkerTask
+from infra.core.stack import CoreStack
+from infra.function import log_retention
+from infra.monitoring.names import worker_log_group_name
+from infra.monitoring.worker_alarms import WorkerAlarms
+from infra.settings.deployment import Runtime, Settings
 
 
 class NoManagedInstancesError(Exception):
@@ -65,7 +65,7 @@ class ComputeStack(cdk.Stack):
             self,
             "Cluster",
             vpc=self.network.vpc,
-            # Scaling counts the tasks that run (`infra.scaling`).
+            # Scaling counts the tasks that run (`infra.compute.scaling`).
             container_insights_v2=ecs.ContainerInsights.ENABLED,
             execute_command_configuration=self._shell_log() if settings.enable_execute_command else None,
         )

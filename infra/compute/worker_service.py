@@ -3,8 +3,8 @@
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from infra.gpu_capacity import GpuCapacity
-from infra.network import Network
+from infra.compute.gpu_capacity import GpuCapacity
+from infra.compute.network import Network
 
 
 class WorkerService(Construct):

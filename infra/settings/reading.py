@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from infra.settings import Settings
+from infra.settings.deployment import Settings
 
 Loc = tuple[str | int, ...]
 

@@ -8,8 +8,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.gateway_responses import add_gateway_responses
-from infra.settings import ApiGateway
+from infra.core.gateway_responses import add_gateway_responses
+from infra.settings.deployment import ApiGateway
 
 # Each route that exists, and no proxy: what is not here is refused before it costs an invocation.
 ROUTES: Final = (

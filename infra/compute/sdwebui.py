@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from infra.settings import Runtime, WebUi
+from infra.settings.deployment import Runtime, WebUi
 from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
 
-# Where the settings file of container/webui/ is put for it (`infra.worker_task`).
+# Where the settings file of container/webui/ is put for it (`infra.compute.worker_task`).
 SETTINGS_FOLDER: Final = "/opt/sd-on-ecs"
 SETTINGS_FILE: Final = f"{SETTINGS_FOLDER}/settings.json"
 

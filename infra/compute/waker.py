@@ -14,7 +14,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.code import function_code
+from infra.assets import function_code
 from infra.function import Function
 
 # The net under a wake that was lost: nobody waits longer than this for the first GPU to be asked for.

@@ -7,11 +7,11 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from domain import metrics as m
-from infra.alarm import add_alarm, alarm_topic
-from infra.metric import PERIOD_SECONDS, own_metric
+from infra.monitoring.alarm import add_alarm, alarm_topic
+from infra.monitoring.metrics import PERIOD_SECONDS, own_metric
 
 if TYPE_CHECKING:
-    from infra.core_stack import CoreStack
+    from infra.core.stack import CoreStack
 
 
 class CoreAlarms(Construct):

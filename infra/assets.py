@@ -1,4 +1,8 @@
-"""Build what a Lambda carries: locked dependencies and an allow-list of packages, without Docker."""
+"""What is uploaded at a deployment: the functions' code and the consumer's image, each from an allow-list.
+
+The functions' code is built here, without Docker: locked dependencies and packages. The image is built by
+Docker when it is published.
+"""
 
 import hashlib
 import os
@@ -13,13 +17,18 @@ from typing import Any, Final
 
 import aws_cdk as cdk
 import jsii
+from aws_cdk import aws_ecr_assets as assets
 from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
 
 ROOT: Final = Path(__file__).parent.parent
 
 # What the functions import, and nothing else: a change in container/ leaves their hash alone.
 PACKAGES: Final = ("domain", "runtimes", "adapters", "functions")
 LOCK: Final = ROOT / "functions" / "requirements.txt"
+
+# What the consumer's image holds: a change elsewhere leaves its hash alone.
+_IN_THE_IMAGE: Final = ("domain", "runtimes", "adapters", "container")
 
 # Installed dependencies, by the hash of what decides them; shared by every synthesis of this checkout.
 _CACHE: Final = ROOT / ".venv" / "lambda-dependencies"
@@ -57,6 +66,24 @@ def function_code() -> lambda_.Code:
         asset_hash=source_hash(PACKAGES, LOCK, LAMBDA),
         asset_hash_type=cdk.AssetHashType.CUSTOM,
         bundling=cdk.BundlingOptions(image=unused_image, local=_Bundling()),
+    )
+
+
+def consumer_image(scope: Construct, id_: str, *, root: Path = ROOT) -> assets.DockerImageAsset:
+    """Return the image asset; Docker builds it when it is published, not at synthesis."""
+    for package in _IN_THE_IMAGE:
+        if not (root / package / "__init__.py").is_file():
+            raise ValueError(
+                f"the consumer's image lists the package {package!r}, and there is no such package"
+            )
+    kept = [pattern for package in _IN_THE_IMAGE for pattern in (f"!{package}", f"!{package}/**")]
+    return assets.DockerImageAsset(
+        scope,
+        id_,
+        directory=str(root),
+        file="container/consumer/Dockerfile",
+        platform=assets.Platform.LINUX_AMD64,
+        exclude=["*", *kept, "**/__pycache__", "**/*.pyc", "**/*.md", "**/requirements.in"],
     )
 
 

@@ -11,7 +11,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.settings import Scaling
+from infra.settings.deployment import Scaling
 
 # SQS's and Container Insights' metrics come once a minute.
 PERIOD_SECONDS: Final = 60
@@ -37,8 +37,8 @@ class QueueScaling(Construct):
     Out: as soon as more are wanted than run, straight to what is wanted, so that instances that are still
     starting are not ordered twice. In: one at a time while fewer are wanted for the whole cooldown, and to
     the minimum when nothing was visible or in flight for the whole cooldown. The way from zero to one is
-    the waker's (`infra.waker`): metrics are too slow for it. No metric is filled with zeros: a queue or
-    a service that says nothing changes nothing.
+    the waker's (`infra.compute.waker`): metrics are too slow for it. No metric is filled with zeros: a queue
+    or a service that says nothing changes nothing.
     """
 
     def __init__(

@@ -8,13 +8,11 @@ from constructs import Construct
 
 from domain import metrics as m
 from domain.metrics import Metric, namespace_of
-from infra.alarm import WORKER_ALARM_KINDS, alarm_name
-from infra.console import console_url, log_link
-from infra.metric import PERIOD_SECONDS, own_metric
-from infra.worker_logs import worker_log_group_name
+from infra.monitoring.metrics import PERIOD_SECONDS, own_metric
+from infra.monitoring.names import WORKER_ALARM_KINDS, alarm_name, worker_log_group_name
 
 if TYPE_CHECKING:
-    from infra.core_stack import CoreStack
+    from infra.core.stack import CoreStack
 
 
 _WIDTH: Final = 24
@@ -39,7 +37,7 @@ class Dashboard(Construct):
         self._waiting()
         self._gpus()
         self._failing()
-        self.url = console_url(core, f"dashboards/dashboard/{name}")
+        self.url = _console_url(core, f"dashboards/dashboard/{name}")
 
     def _working(self) -> None:
         api = self._core.api.api
@@ -164,7 +162,7 @@ class Dashboard(Construct):
             "sweep": core.sweep.log_group.log_group_name,
             "dead letters": core.dead_letters.log_group.log_group_name,
         } | {f"workers of {name}": worker_log_group_name(self._name, name) for name in self._runtimes}
-        links = " · ".join(f"[{name}]({log_link(core, group)})" for name, group in groups.items())
+        links = " · ".join(f"[{name}]({_log_link(core, group)})" for name, group in groups.items())
         return f"Logs: {links}. What each alarm means and what to do: docs/operations.md."
 
     def _alarms(self) -> list[cloudwatch.IAlarm]:
@@ -230,3 +228,14 @@ class Dashboard(Construct):
             label="",
             period=cdk.Duration.seconds(PERIOD_SECONDS),
         )
+
+
+def _console_url(stack: cdk.Stack, page: str) -> str:
+    region = stack.region
+    host = "console.amazonaws.cn" if region.startswith(_CHINA) else f"{region}.console.aws.amazon.com"
+    return f"https://{host}/cloudwatch/home?region={region}#{page}"
+
+
+def _log_link(stack: cdk.Stack, log_group_name: str) -> str:
+    # The console wants the slashes escaped twice.
+    return _console_url(stack, f"logsV2:log-groups/log-group/{log_group_name.replace('/', '$252F')}")

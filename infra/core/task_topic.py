@@ -1,6 +1,7 @@
 """The topic that tasks are published to, and the queue of each runtime behind it."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_sns as sns
@@ -9,7 +10,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from domain.limits import MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
-from infra.retention import DEAD_LETTER_VISIBILITY_SECONDS
+
+DEAD_LETTER_TIMEOUT_SECONDS: Final = 30
+# AWS asks for six times the function's timeout, so that retries of a slow batch do not overlap.
+_DEAD_LETTER_VISIBILITY_SECONDS: Final = 6 * DEAD_LETTER_TIMEOUT_SECONDS
 
 
 class TaskTopic(Construct):
@@ -53,7 +57,7 @@ def _dead_letter_queue(scope: Construct, id_: str) -> sqs.Queue:
     return sqs.Queue(
         scope,
         id_,
-        visibility_timeout=cdk.Duration.seconds(DEAD_LETTER_VISIBILITY_SECONDS),
+        visibility_timeout=cdk.Duration.seconds(_DEAD_LETTER_VISIBILITY_SECONDS),
         retention_period=cdk.Duration.days(QUEUE_RETENTION_DAYS),
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,

@@ -9,8 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.settings import Runtime
-from infra.webui import (
+from infra.compute.sdwebui import (
     SETTINGS_FILE,
     SETTINGS_FOLDER,
     entry_point,
@@ -18,6 +17,7 @@ from infra.webui import (
     pinned,
     webui_environment,
 )
+from infra.settings.deployment import Runtime
 
 # In the consumer's image this path is a VOLUME that its user owns, and ECS gives an empty volume the
 # permissions of the VOLUME it is mounted over (ECS developer guide, "bind mounts"); `sync-models`, of the

@@ -8,9 +8,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from domain import metrics as m
-from infra.alarm import add_alarm
-from infra.core_stack import CoreStack
-from infra.metric import PERIOD_SECONDS, own_metric
+from infra.core.stack import CoreStack
+from infra.monitoring.alarm import add_alarm
+from infra.monitoring.metrics import PERIOD_SECONDS, own_metric
 
 ENOUGH_TASKS: Final = 5
 """Ended in one period: one failed task of two is no share."""

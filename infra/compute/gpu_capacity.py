@@ -8,8 +8,8 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.network import Network
-from infra.settings import Runtime
+from infra.compute.network import Network
+from infra.settings.deployment import Runtime
 
 _TEMPLATE: Final = "ManagedInstancesProvider.InstanceLaunchTemplate"
 

@@ -1,7 +1,5 @@
 """An alarm as all of ours are: a name by which docs/operations.md explains it, and one topic to tell."""
 
-from typing import Final
-
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -10,13 +8,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-WORKER_ALARM_KINDS: Final = ("FailureShare", "NoConsumer")
-"""Those of the compute stack (`infra.worker_alarms`), which the core stack's dashboard shows too."""
-
-
-def alarm_name(stack_name: str, kind: str, runtime: str | None = None) -> str:
-    """Return the name of an alarm: stack, kind, and the runtime where it is one runtime's."""
-    return "-".join(filter(None, (stack_name, kind, runtime)))
+from infra.monitoring.names import alarm_name
 
 
 def alarm_topic(scope: Construct, id_: str, *, email: str | None) -> sns.Topic:

@@ -1,0 +1,1 @@
+"""The compute stack: GPU tasks on ECS."""

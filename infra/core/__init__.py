@@ -1,0 +1,1 @@
+"""The core stack: API, topics, queues, state and buckets."""

@@ -1,0 +1,16 @@
+"""Names by which one stack links to what the other makes, before it is there."""
+
+from typing import Final
+
+WORKER_ALARM_KINDS: Final = ("FailureShare", "NoConsumer")
+"""Alarms of the compute stack (`infra.monitoring.worker_alarms`), which the dashboard shows too."""
+
+
+def alarm_name(stack_name: str, kind: str, runtime: str | None = None) -> str:
+    """Return the name of an alarm: stack, kind, and the runtime where it is one runtime's."""
+    return "-".join(filter(None, (stack_name, kind, runtime)))
+
+
+def worker_log_group_name(stack_name: str, runtime: str) -> str:
+    """Return the name of the log group of a runtime's workers."""
+    return f"/sd-on-ecs/{stack_name}/{runtime}"

@@ -1,0 +1,1 @@
+"""What a deployment can set, and how `config.yaml` is read."""

@@ -43,6 +43,19 @@ class Table:
         answer = self._client.get_item(TableName=self.name, Key={"id": {"S": task_id}}, ConsistentRead=True)
         return read_item(answer["Item"]) if "Item" in answer else None
 
+    def cancel_requested(self, task_id: str, submission_id: str) -> bool:
+        """Return whether the caller of a submission asked to cancel it.
+
+        The read is eventually consistent, at half the price: it is repeated while the task runs.
+        """
+        answer = self._client.get_item(
+            TableName=self.name,
+            Key={"id": {"S": task_id}},
+            ProjectionExpression="submission_id, cancel_requested",
+        )
+        row = read_item(answer["Item"]) if "Item" in answer else None
+        return row is not None and row.cancel_requested and row.item.get("submission_id") == submission_id
+
     def write(self, task_id: str, transition: Transition) -> Written:
         """Carry out one transition, if its conditions hold."""
         expressions = Expressions()

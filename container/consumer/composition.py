@@ -3,10 +3,13 @@
 import os
 import secrets
 import socket
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.orphans import OrphanCleaner
 from adapters.results import Results
@@ -25,7 +28,6 @@ from container.consumer.lifecycle.prepare import Preparation
 from container.consumer.liveness.heartbeat import Heartbeat
 from container.consumer.liveness.scale_in_protection import Protection
 from container.consumer.parts import Parts
-from container.consumer.ports import State
 from container.consumer.queue import SqsQueue
 from container.consumer.scheduling.batching import CheckpointBatcher
 from container.consumer.scheduling.duration import DurationEstimator
@@ -34,7 +36,6 @@ from container.consumer.settings import Settings
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
 from container.consumer.telemetry.xray import Tracer
-from container.consumer.unrecorded import Unrecorded
 from domain.routing import Runtime
 
 CONNECT_SECONDS = 5
@@ -60,17 +61,16 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
     )
     s3 = client("s3", config=config)
     dynamodb = client("dynamodb", config=config)
-    table = Table(dynamodb, settings.task_table) if settings.task_table else None
-    state: State = table or Unrecorded()
+    table = Table(dynamodb, settings.task_table)
     queue = SqsQueue(
         client("sqs", config=config),
         settings.task_queue_url,
         visibility_seconds=settings.visibility_seconds,
     )
     worker = _worker_name()
-    roll_call = (
+    registry = (
         WorkerRegistry(dynamodb, settings.task_table, runtime=settings.runtime_name, worker=worker)
-        if table and settings.dynamic_model
+        if settings.dynamic_model
         else None
     )
     window = CheckpointBatcher(
@@ -78,18 +78,25 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
         size=settings.model_window if settings.dynamic_model else 1,
         max_overtakes=settings.max_overtakes,
         max_seconds=settings.max_overtake_seconds,
-        consumers=lambda: roll_call.present if roll_call else 1,
+        consumers=lambda: registry.count if registry else 1,
     )
 
     def at_work() -> None:
+        if not measures.gpu.on:
+            return  # a worker whose engine is not ready takes no share of the backlog
         window.refresh()
-        if roll_call:
-            roll_call.answer(seconds=settings.visibility_seconds)
+        if registry:
+            registry.renew(seconds=settings.visibility_seconds)
+
+    def sign_off() -> None:
+        if registry:
+            with suppress(ClientError, BotoCoreError):  # its entry runs out by itself
+                registry.leave()
 
     callbacks = Results(client("sns", config=config), settings.result_topic_arn, table)
     webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
     models = wire_models(settings, webui, dynamic=settings.dynamic_model)
-    store = Store(s3, settings.output_bucket, state)
+    store = Store(s3, settings.output_bucket, table)
     orphans = OrphanCleaner(s3, settings.output_bucket)
     measures = TaskMetrics(
         settings.metrics_namespace,
@@ -97,17 +104,18 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
         tracer=Tracer(client("xray", config=config)) if settings.tracing else None,
     )
     window.gpu = measures.gpu
-    outcomes = Finisher(queue, state, callbacks, store, orphans, settings.retry_delay_seconds, measures)
+    outcomes = Finisher(queue, table, callbacks, store, orphans, settings.retry_delay_seconds, measures)
     pace = DurationEstimator()
     gpu = Gpu(webui, models, pace, clock=measures.gpu)
     heartbeat = Heartbeat(
         queue,
-        state,
+        table,
         lease_seconds=settings.visibility_seconds,
         observe=gpu.observe,
         on_stop=gpu.stop,
         waiting=window.deliveries,
         at_work=at_work,
+        file=Path(settings.heartbeat_file) if settings.heartbeat_file else None,
     )
     protection = Protection(settings.ecs_agent_uri, busy=lambda: bool(heartbeat.jobs()))
     return Parts(
@@ -120,13 +128,12 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
         intake=Claimer(
             window,
             queue,
-            state,
+            table,
             outcomes,
             runtime=settings.runtime_name,
             worker=worker,
             lease_seconds=settings.visibility_seconds,
             protect=protection.acquire,
-            counts_receptions=table is None,
         ),
         preparation=Preparation(
             s3,
@@ -153,10 +160,11 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
         store=store,
         outcomes=outcomes,
         heartbeat=heartbeat,
-        state=state,
+        table=table,
         callbacks=callbacks,
         lease_seconds=settings.visibility_seconds,
         prefetch=settings.prefetch,
+        sign_off=sign_off,
         pulse=WorkerMetrics(measures, webui, seconds=settings.metrics_seconds),
         notify_running=settings.notify_running,
     )

@@ -3,20 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from adapters.table import Written
 from container.consumer.queue import Delivery
 from domain.row import Row
-from domain.transition import Transition
-
-
-class State(Protocol):
-    """Hold rows, changed by transitions only."""
-
-    def get(self, task_id: str) -> Row | None:
-        """Return a row as it is now."""
-
-    def write(self, task_id: str, transition: Transition) -> Written:
-        """Carry out one conditional write."""
 
 
 class Queue(Protocol):

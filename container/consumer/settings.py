@@ -20,7 +20,7 @@ class Settings(ModelSettings):
     task_queue_url: str = Field(pattern=r"^https?://")
     result_topic_arn: str = Field(pattern=r"^arn:")
     output_bucket: str = Field(min_length=1)
-    task_table: str = ""
+    task_table: str = Field(min_length=1)
     task_bucket: str = ""
     input_buckets: str = ""
     webui_url: str = Field(default="http://127.0.0.1:7860", pattern=r"^https?://")
@@ -49,6 +49,8 @@ class Settings(ModelSettings):
     """How long a leaving worker lets its running job end: spot gives 120 s, of which 90 are planned for."""
     retry_delay_seconds: int = Field(default=FIRST_DELAY_SECONDS, ge=0, le=300)
     """What a task waits after its first passing fault; doubled for each further one."""
+    heartbeat_file: str = ""
+    """Touched with every heartbeat; the container's health check looks at its age. Empty: none."""
     ecs_agent_uri: str = ""
     """Set by ECS in each container: the agent's endpoint, for task protection."""
 

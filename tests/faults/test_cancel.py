@@ -136,7 +136,7 @@ def test_against_a_worker_that_died(cloud: Cloud, webui: FakeWebUi, proxy: Proxy
     with consuming(cloud, webui.url, endpoint=proxy.url) as worker:
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
-        worker.parts.heartbeat._queue = None  # type: ignore[assignment]  # breaks it: the worker stops
+        worker.parts.heartbeat._table = None  # type: ignore[assignment]  # breaks it: the worker stops
         cloud.cancel(task_id)
         assert worker.ended.wait(30)
     with consuming(cloud, webui.url):

@@ -80,7 +80,7 @@ class Gpu:
             self._current = job
             self._stopping = False
         job.progress = 0.0
-        self._pace.begin(job.cost)
+        self._pace.begin(job.kind, job.cost)
         answer: bytes | None = None
         try:
             with job.timed("inference"):
@@ -94,7 +94,7 @@ class Gpu:
             with self._lock:
                 self._current = None
                 stopped = self._stopping
-            self._pace.end(job.cost, learn=answer is not None and not stopped)
+            self._pace.end(job.kind, job.cost, learn=answer is not None and not stopped)
             job.progress = None
             job.body = b""
         if stopped or (answer is not None and self._was_interrupted()):

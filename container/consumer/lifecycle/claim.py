@@ -8,9 +8,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from adapters.table import Table
 from container.consumer.lifecycle.finish import Finisher
 from container.consumer.lifecycle.job import Job
-from container.consumer.ports import Queue, State
+from container.consumer.ports import Queue
 from container.consumer.queue import Delivery
 from container.consumer.scheduling.batching import CheckpointBatcher
 from domain.clock import now
@@ -32,15 +33,13 @@ class Claimer:
 
     window: CheckpointBatcher
     queue: Queue
-    state: State
+    table: Table
     outcomes: Finisher
     runtime: str
     worker: str
     lease_seconds: int
     protect: Callable[[], bool]
     """Called before each claim; False where ECS wants this task to end."""
-    counts_receptions: bool = False
-    """Without a table, `ApproximateReceiveCount` stands in for attempts."""
 
     def take(self) -> Job | None:
         """Return the next task under our own fence, or None when none came."""
@@ -72,7 +71,7 @@ class Claimer:
         decision = Decision(Action.CLAIM)
         for _ in range(MAX_ROUNDS):
             if decision.action is Action.ADOPT:
-                row = self.state.write(message.task.id, submit(self._new_item(delivery, message))).row
+                row = self.table.write(message.task.id, submit(_new_item(message))).row
             elif decision.action is Action.WAIT:
                 self.queue.release(delivery, decision.seconds)
                 return None
@@ -85,12 +84,12 @@ class Claimer:
                 return None
             elif decision.action is Action.ABANDON:
                 transition = abandon(row, now=now(), code=decision.code, message=decision.message)
-                written = self.state.write(message.task.id, transition)
+                written = self.table.write(message.task.id, transition)
                 row = written.row
                 if written.done and row is not None:
                     self.outcomes.measures.abandoned(row, decision.code)
             else:
-                written = self.state.write(message.task.id, self._claim(row))
+                written = self.table.write(message.task.id, self._claim(row))
                 if written.done and written.row is not None:
                     job = Job(delivery, message, written.row)
                     job.seconds["claim"] = time.monotonic() - begun
@@ -103,18 +102,17 @@ class Claimer:
     def _claim(self, row: Row) -> Transition:
         return claim(row, worker=self.worker, fence=draw_fence(), seconds=self.lease_seconds, now=now())
 
-    def _new_item(self, delivery: Delivery, message: Message) -> dict[str, Any]:
-        """Return the row of a task that was published to the topic directly, or that no table remembers."""
-        digest = message.task.digest if message.content_ref is None else ""
-        item = new_row(message, digest=digest, now=now())
-        item["published_at"] = message.submitted_at
-        if self.counts_receptions:
-            item["attempts"] = delivery.receive_count - 1
-        return item
-
     def _claimed(self, job: Job) -> Job | None:
         if job.row.cancel_requested:
             # Its worker died before it could obey.
             self.outcomes.cancelled(job)
             return None
         return job
+
+
+def _new_item(message: Message) -> dict[str, Any]:
+    """Return the row of a task that was published to the topic directly, or that no table remembers."""
+    digest = message.task.digest if message.content_ref is None else ""
+    item = new_row(message, digest=digest, now=now())
+    item["published_at"] = message.submitted_at
+    return item

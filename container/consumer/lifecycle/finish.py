@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.orphans import OrphanCleaner
+from adapters.table import Table
 from container.consumer.lifecycle.job import Job, LeaseLost
 from container.consumer.lifecycle.outputs import Store, Stored
-from container.consumer.ports import Callbacks, Queue, State
+from container.consumer.ports import Callbacks, Queue
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from domain.clock import now
 from domain.errors import PermanentError, RetryableError, cancelled_error, outcome_error
@@ -33,7 +34,7 @@ class Finisher:
     """End tasks: rows first, then objects and callbacks follow, the message goes last."""
 
     queue: Queue
-    state: State
+    table: Table
     callbacks: Callbacks
     store: Store
     orphans: OrphanCleaner
@@ -72,7 +73,7 @@ class Finisher:
         met: dict[str, str] | None = None,
     ) -> None:
         """Let go of a task so that another worker has it after `delay_seconds`."""
-        written = self.state.write(job.id, release(job.row, count_attempt=count_attempt, met=met))
+        written = self.table.write(job.id, release(job.row, count_attempt=count_attempt, met=met))
         if not written.done and written.row is not None and self._ours(job, written.row):
             self.cancelled(job)  # a cancel was asked for: this is its answer
             return
@@ -102,7 +103,7 @@ class Finisher:
             output=stored.output if stored else None,
             error=error,
         )
-        written = self.state.write(job.id, transition)
+        written = self.table.write(job.id, transition)
         job.done.set()
         if not written.done or written.row is None:
             if stored:

@@ -48,6 +48,8 @@ class Job:
     progress: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each stage took."""
+    kind: str = ""
+    """Jobs of one kind take a time that is proportional to their cost."""
     cost: float = 1.0
     """How much work the job is, in steps × megapixels × images."""
     claimed_at: float = field(default_factory=time.time)
@@ -72,6 +74,11 @@ class Job:
     def id(self) -> str:
         """Return the task's id."""
         return self.message.task.id
+
+    @property
+    def stopped(self) -> bool:
+        """Return whether nothing more should be done for it: cancelled, lost, or done."""
+        return self.cancelled.is_set() or self.lease_lost.is_set() or self.done.is_set()
 
     def check(self) -> None:
         """Raise LeaseLost when the task is no longer ours."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from adapters.table import Table
 from container.consumer.engines.base import Artifact, Json, Result
 from container.consumer.inputs.images import sniff
 from container.consumer.lifecycle.job import Job, LeaseLost
-from container.consumer.ports import State
 from domain.delivery import orphaned_objects
+from domain.errors import ErrorCode, RetryableError
 from domain.keys import SUBMISSION_METADATA, s3_uri
 from domain.protocol import redraw
 from domain.row import Row, draw_fence
@@ -28,9 +30,14 @@ PARALLEL_UPLOADS: Final = 4
 MAX_KEPT_ANSWER: Final = 16 * 1024
 """Bytes of Web UI's answer that a failed task's `.out` keeps."""
 
+# S3's answers to `If-None-Match: *`: the object exists; a race that may be tried again.
 PRECONDITION_FAILED: Final = 412
 CONFLICT: Final = 409
-"""S3's answers to `If-None-Match: *`: the object exists; a race that may be tried again."""
+CONFLICT_SECONDS: Final = (0.1, 0.3, 1.0, 3.0)
+"""Pauses before a write that met a race is sent again; then AWS counts as not available."""
+
+MAX_FENCES: Final = 5
+"""Names that are taken five times after each other are nobody's accident."""
 
 
 class NameTaken(Exception):
@@ -49,10 +56,10 @@ class Stored:
 class Store:
     """Write a task's objects under its fence; an object that exists is never overwritten."""
 
-    def __init__(self, s3: "S3Client", bucket: str, state: State) -> None:
+    def __init__(self, s3: "S3Client", bucket: str, table: Table) -> None:
         self._s3 = s3
         self._bucket = bucket
-        self._state = state
+        self._table = table
         self._pool = ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload")
 
     def success(self, job: Job, result: Result) -> Stored:
@@ -100,14 +107,14 @@ class Store:
 
     def _under_fence(self, job: Job, write: Callable[[Stored, str], None]) -> Stored:
         """Write under the row's fence, and under a fresh one where a name is taken."""
-        while True:
+        for _ in range(MAX_FENCES):
             stored = Stored()
             try:
                 job.check()
                 write(stored, job.row.fence or "")
             except NameTaken:
                 self.remove(stored)
-                redrawn = self._state.write(job.id, redraw(job.row, fence=draw_fence()))
+                redrawn = self._table.write(job.id, redraw(job.row, fence=draw_fence()))
                 if redrawn.done and redrawn.row is not None:
                     job.row = redrawn.row
                 elif redrawn.row is None or redrawn.row.fence != job.row.fence:
@@ -117,6 +124,8 @@ class Store:
                 raise
             else:
                 return stored
+        text = f"Objects of the names of {MAX_FENCES} fences exist already."
+        raise RetryableError(ErrorCode.AWS_UNAVAILABLE, text)
 
     def _artifact(self, job: Job, stored: Stored, fence: str, artifact: Artifact, number: int) -> Json:
         data = artifact.data()
@@ -145,7 +154,7 @@ class Store:
         stored.output = s3_uri(self._bucket, key)
 
     def _put(self, job: Job, stored: Stored, key: str, data: bytes, content_type: str) -> None:
-        while True:
+        for pause in (*CONFLICT_SECONDS, None):
             try:
                 self._s3.put_object(
                     Bucket=self._bucket,
@@ -157,7 +166,8 @@ class Store:
                 )
             except ClientError as error:
                 status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-                if status == CONFLICT:
+                if status == CONFLICT and pause is not None:
+                    time.sleep(pause)
                     continue
                 # botocore sends again when an answer was lost: what exists may be what we just wrote.
                 if status != PRECONDITION_FAILED or not self._is_ours(job, key):

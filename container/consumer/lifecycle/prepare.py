@@ -9,7 +9,7 @@ from container.consumer.engines.sdwebui.request import request_body
 from container.consumer.engines.sdwebui.used import asked_sampler
 from container.consumer.lifecycle.job import Job
 from container.consumer.ports import Inputs, Models
-from container.consumer.scheduling.duration import job_cost
+from container.consumer.scheduling.duration import job_cost, job_kind
 from domain.body import check_values, load_json
 from domain.errors import ErrorCode, InvalidTask, PermanentError
 from domain.keys import split_s3_uri
@@ -43,7 +43,7 @@ class Preparation:
             content, job.warnings = hold_names(task.tasktype, self._checked(task), self.catalogue)
             job.sampler = asked_sampler(content, self.catalogue) if task.tasktype.generates else None
             job.message = job.message.with_content(content)
-            job.cost = job_cost(content)
+            job.kind, job.cost = job_kind(task.tasktype, content), job_cost(content)
             content = self.models.ensure(content)  # an upscaler is a model too
             job.body = request_body(task.tasktype, self.inputs.resolve(content))
 

@@ -5,96 +5,148 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from adapters.table import Table
 from container.consumer.lifecycle.job import Job
-from container.consumer.ports import Queue, State
+from container.consumer.ports import Queue
 from container.consumer.queue import Delivery
 from domain.clock import now
 from domain.protocol import renew
+from domain.row import Status
 
 log = logging.getLogger(__name__)
 
 MAX_BEAT_SECONDS: Final = 5.0
-"""So fast a cancel is noticed and progress written; visibility alone would do with a third of its timeout."""
+"""How often progress is written; keeping messages invisible needs only a third of their timeout."""
+
+CANCEL_LOOK_SECONDS: Final = 1.0
+"""How often the row of a task that is with the GPU, or next to be, is read for its caller's cancel."""
+
+LATE_BEAT_SECONDS: Final = 10.0
+"""How long an overdue beat is waited for. A process that was frozen wakes up with all its beats overdue, and
+the thread that beats may run after the one that asks."""
 
 BEATS_PER_LEASE: Final = 3
 """One beat may be lost, and the next be late, before anything runs out."""
 
 
-class Heartbeat:
-    """Renew what is held until it is settled.
+class HeartbeatStopped(RuntimeError):
+    """The leases of what is in hand are no longer renewed."""
 
-    `on_stop` is called when a running task must be stopped, `waiting` names messages that are held unclaimed,
-    `at_work` is called with every beat.
+
+class Heartbeat:
+    """Renew the leases and messages of everything in hand until it is done.
+
+    `on_stop` is called when a running task must be stopped, `waiting` names messages that are received and
+    not claimed, `at_work` is called with every beat. `file` is touched with every beat, for a health check
+    that looks from outside.
     """
 
     def __init__(
         self,
         queue: Queue,
-        state: State,
+        table: Table,
         *,
         lease_seconds: int,
         observe: Callable[[], float | None],
         on_stop: Callable[[Job], None],
         waiting: Callable[[], list[Delivery]] = list,
         at_work: Callable[[], None] = lambda: None,
+        file: Path | None = None,
     ) -> None:
         self._queue = queue
-        self._state = state
+        self._table = table
         self._lease_seconds = lease_seconds
         self._interval = min(MAX_BEAT_SECONDS, lease_seconds / BEATS_PER_LEASE)
         self._observe = observe
         self._on_stop = on_stop
         self._waiting = waiting
         self._at_work = at_work
+        self._file = file
         self._jobs: list[Job] = []
         self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._beaten = threading.Condition()
+        self._beats = 0
         self._last_beat = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to beat, the first time at once: the window needs the backlog before the first task."""
-        self.beat()
+        """Begin to beat, the first time at once."""
+        self._beat()
         self._thread.start()
 
     def stop(self) -> None:
         """Stop beating."""
-        self._stop.set()
+        self._stopped = True
+        self._wake.set()
 
-    @property
-    def alive(self) -> bool:
-        """Tell whether the heart beats: no worker may go on without."""
-        return self._thread.is_alive() and time.monotonic() - self._last_beat < self._lease_seconds
+    def check(self) -> None:
+        """Raise HeartbeatStopped when leases are no longer renewed: nothing may be worked on then.
+
+        An overdue beat gets a last chance, because the whole process may have been frozen.
+        """
+        if self._thread.is_alive() and time.monotonic() - self._last_beat < self._lease_seconds:
+            return
+        with self._beaten:
+            before = self._beats
+            self._wake.set()
+            self._beaten.wait_for(
+                lambda: self._beats > before or not self._thread.is_alive(), LATE_BEAT_SECONDS
+            )
+            if self._beats == before:
+                raise HeartbeatStopped("the heartbeat stopped: nothing may be worked on without it")
 
     def add(self, job: Job) -> None:
-        """Keep a task from now on until it is settled."""
+        """Renew a task's lease from now on, until it is done."""
         with self._lock:
             self._jobs.append(job)
 
     def jobs(self) -> list[Job]:
-        """Return what is in hand and not settled."""
+        """Return what is in hand and not done."""
         with self._lock:
             self._jobs = [job for job in self._jobs if not job.done.is_set()]
             return list(self._jobs)
 
     def _run(self) -> None:
         try:
-            while not self._stop.wait(self._interval):
-                self.beat()
-                self._last_beat = time.monotonic()
+            next_beat = time.monotonic() + self._interval
+            while True:
+                self._wake.wait(max(0.0, min(next_beat - time.monotonic(), CANCEL_LOOK_SECONDS)))
+                if self._stopped:
+                    return
+                if self._wake.is_set() or time.monotonic() >= next_beat:
+                    self._wake.clear()
+                    self._beat()
+                    next_beat = time.monotonic() + self._interval
+                else:
+                    self._look_for_cancels()
         except Exception:
             log.exception("the heartbeat broke: nothing in hand may be worked on")
             for job in self.jobs():
                 job.lease_lost.set()
                 self._on_stop(job)
+        finally:
+            with self._beaten:
+                self._beaten.notify_all()
+
+    def _beat(self) -> None:
+        self.beat()
+        if self._file is not None:
+            self._file.touch()
+        with self._beaten:
+            self._last_beat = time.monotonic()
+            self._beats += 1
+            self._beaten.notify_all()
 
     def beat(self) -> None:
         """Renew everything in hand once."""
-        jobs = self.jobs()
+        jobs = [job for job in self.jobs() if not job.lease_lost.is_set()]
         self._unless_aws_fails(self._at_work)
         deliveries = [job.delivery for job in jobs] + self._waiting()
         if not deliveries:
@@ -103,6 +155,21 @@ class Heartbeat:
         self._unless_aws_fails(lambda: self._queue.extend(deliveries, self._lease_seconds))
         for job in jobs:
             self._unless_aws_fails(partial(self._renew, job, progress if job.progress is not None else None))
+
+    def _look_for_cancels(self) -> None:
+        """Look whether the caller of a task that the GPU has, or is about to have, wants it stopped."""
+        for job in self.jobs():
+            if job.row.status is Status.RUNNING and not job.stopped:
+                self._unless_aws_fails(partial(self._look_for_cancel, job))
+
+    def _look_for_cancel(self, job: Job) -> None:
+        if self._table.cancel_requested(job.id, job.row.submission_id):
+            self._cancel(job)
+
+    def _cancel(self, job: Job) -> None:
+        if not job.cancelled.is_set():
+            job.cancelled.set()
+            self._on_stop(job)
 
     def _unless_aws_fails(self, action: Callable[[], None]) -> None:
         """Go on after a fault of AWS: the next beat comes long before anything runs out."""
@@ -113,7 +180,7 @@ class Heartbeat:
 
     def _renew(self, job: Job, progress: float | None) -> None:
         row = job.row
-        written = self._state.write(
+        written = self._table.write(
             job.id, renew(row, seconds=self._lease_seconds, now=now(), progress=progress)
         )
         if job.done.is_set():
@@ -122,6 +189,5 @@ class Heartbeat:
             log.warning("task is no longer ours", extra={"task_id": job.id})
             job.lease_lost.set()
             self._on_stop(job)
-        elif written.row is not None and written.row.cancel_requested and not job.cancelled.is_set():
-            job.cancelled.set()
-            self._on_stop(job)
+        elif written.row is not None and written.row.cancel_requested:
+            self._cancel(job)

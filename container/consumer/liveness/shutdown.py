@@ -79,8 +79,9 @@ class GracefulShutdown:
         self._gpu.leave()
         deadline = time.monotonic() + self._leave_seconds
         while (left := deadline - time.monotonic()) > 0:
-            # The heartbeat asks for the job's progress: asking here could hang.
-            if left < self._pace.remaining() < _UNKNOWN:
+            # The heartbeat asks for the job's progress: asking here could hang. Without progress a job gets
+            # all the time that there is: an estimate from other jobs is no reason to throw its work away.
+            if left < self._pace.observed_remaining() < _UNKNOWN:
                 break
             time.sleep(min(LOOK_SECONDS, left))
         current = self._gpu.current

@@ -1,7 +1,9 @@
 """When the GPU will be free: what a job takes, learnt from those before it and from its own progress."""
 
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -9,6 +11,12 @@ _WEIGHT: Final = 0.4
 """Of the newest observation in the moving averages: a few jobs suffice to follow a change."""
 
 _UNKNOWN: Final = float("inf")
+
+_REMEMBERED: Final = 5
+"""Jobs of one kind whose median counts: follows a change within three, and two odd ones do not move it."""
+
+_KINDS: Final = 64
+"""A script's name is its caller's: what is remembered is bounded."""
 
 
 def job_cost(content: dict[str, Any]) -> float:
@@ -24,44 +32,58 @@ def job_cost(content: dict[str, Any]) -> float:
     return number("steps", 20) * pixels * number("batch_size", 1) * number("n_iter", 1)
 
 
+def job_kind(tasktype: str, content: dict[str, Any]) -> str:
+    """Return what a job's time is compared with: other jobs of its task type and script."""
+    script = content.get("script_name")
+    return f"{tasktype} {script.lower()}" if isinstance(script, str) and script else str(tasktype)
+
+
 class DurationEstimator:
-    """Estimate the end of the running job; safe for use from several threads."""
+    """Estimate the end of the running job; safe for use from several threads.
+
+    Seconds per unit of cost are learnt apart for each kind of job (a task type, a script), from the median of
+    the last few: one odd job changes nothing.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._rate: float | None = None
+        self._rates: dict[str, deque[float]] = {}
         self._begun: float | None = None
         self._expected = _UNKNOWN
+        self._observed = False
         self._listener: Callable[[], None] = lambda: None
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener`, without any lock of ours, whenever the answers below change."""
         self._listener = listener
 
-    def begin(self, cost: float) -> None:
+    def begin(self, kind: str, cost: float) -> None:
         """Note that a job was sent."""
         with self._lock:
             self._begun = self._clock()
-            self._expected = self._rate * cost if self._rate is not None else _UNKNOWN
+            self._expected = self._seconds(kind, cost)
+            self._observed = False
         self._listener()
 
-    def end(self, cost: float, *, learn: bool) -> float:
+    def end(self, kind: str, cost: float, *, learn: bool) -> float:
         """Note that the job ended; return its seconds."""
         with self._lock:
             seconds = self._clock() - self._begun if self._begun is not None else 0.0
             self._begun = None
             if learn:
-                rate = seconds / cost
-                self._rate = rate if self._rate is None else self._rate + _WEIGHT * (rate - self._rate)
+                self._rates.setdefault(kind, deque(maxlen=_REMEMBERED)).append(seconds / cost)
+                while len(self._rates) > _KINDS:
+                    self._rates.pop(next(iter(self._rates)))
         self._listener()
         return seconds
 
     def observe(self, fraction: float) -> None:
-        """Take Web UI's own progress into account once it says something (0.01 while a model loads)."""
+        """Take the engine's own progress into account once it says something (0.01 while a model loads)."""
         with self._lock:
             if self._begun is not None and fraction > 0.05:  # noqa: PLR2004 - see above
                 self._expected = (self._clock() - self._begun) / fraction
+                self._observed = True
         self._listener()
 
     def remaining(self) -> float:
@@ -71,10 +93,20 @@ class DurationEstimator:
                 return 0.0
             return max(0.0, self._begun + self._expected - self._clock())
 
-    def seconds_for(self, cost: float) -> float:
-        """Return what a job of `cost` will take, inf when nothing is known yet."""
+    def observed_remaining(self) -> float:
+        """Return the seconds until the GPU is free by the running job's own progress, inf without any."""
         with self._lock:
-            return self._rate * cost if self._rate is not None else _UNKNOWN
+            known = self._begun is None or self._observed
+        return self.remaining() if known else _UNKNOWN
+
+    def seconds_for(self, kind: str, cost: float) -> float:
+        """Return what a job will take, inf when nothing is known of its kind."""
+        with self._lock:
+            return self._seconds(kind, cost)
+
+    def _seconds(self, kind: str, cost: float) -> float:
+        rates = self._rates.get(kind)
+        return statistics.median(rates) * cost if rates else _UNKNOWN
 
 
 class Average:

@@ -51,20 +51,25 @@ class Worker:
             prepare=lambda job: self._stages.run(job, lambda: parts.preparation.prepare(job)),
             start=lambda job: self._stages.run(job, lambda: self._start(job)),
             release=self._stages.release,
+            end=lambda job: self._stages.run(job, lambda: self._interrupted(job)),
         )
 
     def run(self) -> None:
         """Work until `leaving` is set; raise ReplaceEngine when this Web UI is of no more use."""
-        self._await_webui()
-        self._parts.heartbeat.start()
+        self._parts.heartbeat.start()  # before the engine is ready: its file says that this process lives
+        try:
+            self._await_webui()
+        except BaseException:
+            self._parts.heartbeat.stop()
+            raise
+        self._parts.heartbeat.beat()  # the batcher needs the backlog before the first task
         self._parts.protection.start()
         self._parts.pulse.start()
         self._ahead.start()
         threading.Thread(target=self._let_go_when_leaving, name="leaving", daemon=True).start()
         try:
             while not self._leaving.is_set():
-                if not self._parts.heartbeat.alive:
-                    raise RuntimeError("the heartbeat stopped: nothing may be worked on without it")
+                self._parts.heartbeat.check()
                 job = self._ahead.next(LOOK_SECONDS) if self._parts.prefetch else self._ahead.take_now()
                 if job is not None:
                     with about(job):
@@ -77,6 +82,7 @@ class Worker:
                 self._stages.release(job)
             self._parts.window.release()
             self._parts.heartbeat.stop()
+            self._parts.sign_off()
             self._parts.protection.stop()
             self._parts.pulse.stop()
 
@@ -104,7 +110,7 @@ class Worker:
     def _start(self, job: Job) -> None:
         """Note that the GPU has the task: from here on a cancel is a request, not an outcome."""
         parts = self._parts
-        written = parts.state.write(job.id, start(job.row, seconds=parts.lease_seconds, now=now()))
+        written = parts.table.write(job.id, start(job.row, seconds=parts.lease_seconds, now=now()))
         if not written.done or written.row is None:
             raise LeaseLost(job.id)
         job.row = written.row

@@ -23,6 +23,12 @@ CLOSE_SECONDS: Final = 10
 RECHECK_SECONDS: Final = 0.5
 """The longest wait on an estimate before it is looked at again."""
 
+OVERDUE_SECONDS: Final = 5.0
+"""A task whose inputs take longer than this leaves its place to the next one."""
+
+MAX_OVERDUE: Final = 4
+"""How many tasks may be claimed beyond `prefetch` while others are overdue: each takes memory."""
+
 
 @dataclass(eq=False, slots=True)
 class _Slot:
@@ -40,8 +46,8 @@ class Prefetcher:
     `take` receives and claims, `prepare` makes ready, `start` notes that the GPU has it; all three may settle
     the task themselves and then return None or False. `release` gives back what will not start.
 
-    At most `prefetch` tasks are held before the GPU, and one is taken only when the GPU will be free by the
-    time that it is ready: until then another worker may have it.
+    At most `prefetch` tasks wait for the GPU, those aside whose preparation is overdue, and one is taken only
+    when the GPU will be free by the time that it is ready: until then another worker may have it.
     """
 
     def __init__(
@@ -53,9 +59,11 @@ class Prefetcher:
         prepare: Callable[[Job], bool],
         start: Callable[[Job], bool],
         release: Callable[[Job], None],
+        end: Callable[[Job], object],
     ) -> None:
         self._pace = pace
         self._release = release
+        self._end = end
         self._take = take
         self._prepare = prepare
         self._start = start
@@ -70,7 +78,7 @@ class Prefetcher:
         self._starting = Average(0.03)
         self._threads = [
             threading.Thread(target=self._run, name=f"ahead-{number}", daemon=True)
-            for number in range(prefetch)
+            for number in range(prefetch + MAX_OVERDUE if prefetch else 0)
         ]
         pace.listen(self._changed)
 
@@ -145,7 +153,10 @@ class Prefetcher:
     def _run(self) -> None:
         try:
             while (slot := self._reserve()) is not None:
-                if not self._fill(slot):
+                if slot.job is not None:
+                    self._end(slot.job)
+                    self._drop(slot)
+                elif not self._fill(slot):
                     self._drop(slot)
         except BaseException as failure:  # raised by `next`, in the thread that works
             log.exception("a thread that takes tasks broke")
@@ -174,7 +185,7 @@ class Prefetcher:
             slot.prepared = True
             self._change.notify_all()
         if not self._await_turn(slot):
-            self._release(job)
+            (self._end if job.stopped else self._release)(job)
             return False
         begun = time.monotonic()
         if not self._start(job):
@@ -194,28 +205,40 @@ class Prefetcher:
                     slot = _Slot(begun=time.monotonic())
                     self._slots.append(slot)
                     return slot
+                if (stopped := self._take_stopped()) is not None:
+                    return stopped
                 self._change.wait(min(wait, RECHECK_SECONDS))
             return None
 
+    def _take_stopped(self) -> _Slot | None:
+        """Take out a started task that is cancelled or lost: nobody waits for the GPU with it."""
+        stopped = next((s for s in self._slots if s.started and s.job is not None and s.job.stopped), None)
+        if stopped is not None:
+            stopped.started = False  # it keeps its slot until it is ended, but is not the GPU's any more
+        return stopped
+
     def _seconds_until_needed(self) -> float:
-        if self._paused or len(self._slots) >= self._prefetch:
-            return float("inf")
         lead = self._taking.seconds + self._preparing.seconds + self._starting.seconds
         lead = lead * MARGIN + SLACK_SECONDS
         now = time.monotonic()
+        late = max(lead, OVERDUE_SECONDS)
+        overdue = [slot for slot in self._slots if slot.job and not slot.prepared and now - slot.begun > late]
+        if self._paused or len(self._slots) - min(len(overdue), MAX_OVERDUE) >= self._prefetch:
+            return float("inf")
         busy = self._pace.remaining()
         for slot in self._slots:
             if slot.job is None:
                 return float("inf")  # one that waits for a message is enough
-            overdue = not slot.prepared and now - slot.begun > lead
-            if not overdue:  # a slow input must not keep the GPU from the task behind it
-                busy += self._pace.seconds_for(slot.job.cost)
+            if (
+                slot.prepared or now - slot.begun <= lead
+            ):  # a slow input must not keep the GPU from the task behind it
+                busy += self._pace.seconds_for(slot.job.kind, slot.job.cost)
         return busy - lead
 
     def _await_turn(self, slot: _Slot) -> bool:
         """Wait until `slot` is next and the GPU about to be free; return False when none starts now."""
         with self._change:
-            while self._goes_on():
+            while self._goes_on() and not (slot.job and slot.job.stopped):
                 wait = self._pace.remaining() - self._starting.seconds * MARGIN - SLACK_SECONDS
                 first = next(other for other in self._slots if other.prepared)
                 if first is slot and wait <= 0:

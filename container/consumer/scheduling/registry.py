@@ -1,4 +1,4 @@
-"""How many consumers of a runtime are at work: each one says so in one row of the tasks' table."""
+"""How many workers of a runtime are at work: each one renews its entry in one row of the tasks' table."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ _KEPT = timedelta(days=1)
 
 
 class WorkerRegistry:
-    """Answer the roll with every heartbeat; the row's id begins with `#`, which no task's id does."""
+    """Count the workers of a runtime; the row's id begins with `#`, which no task's id does."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, runtime: str, worker: str) -> None:
         self._client = client
@@ -20,10 +20,10 @@ class WorkerRegistry:
         self._key = {"id": {"S": f"#workers#{runtime}"}}
         self._me = f"worker:{worker}"
         self._gone: list[str] = []
-        self.present = 1
+        self.count = 1
 
-    def answer(self, *, seconds: float) -> None:
-        """Say that this consumer is at work for `seconds` more, and count who else is."""
+    def renew(self, *, seconds: float) -> None:
+        """Register this worker for `seconds` more, and count all."""
         moment = now()
         names = {"#me": self._me, "#expires": "expires_at"}
         expression = "SET #me = :until, #expires = :expires"
@@ -45,10 +45,10 @@ class WorkerRegistry:
             name: value["S"] for name, value in answer["Attributes"].items() if name.startswith("worker:")
         }
         self._gone = [name for name, until in untils.items() if until < iso(moment)]
-        self.present = max(1, len(untils) - len(self._gone))
+        self.count = max(1, len(untils) - len(self._gone))
 
     def leave(self) -> None:
-        """Say that this consumer has left."""
+        """Take this worker out of the registry."""
         self._client.update_item(
             TableName=self._table,
             Key=self._key,

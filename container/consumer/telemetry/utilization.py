@@ -40,6 +40,11 @@ class GpuUtilization:
         self._excused = 0.0
         """Of the receive under way: it counts after all when a message was there from its beginning."""
 
+    @property
+    def on(self) -> bool:
+        """Return whether the engine is ready."""
+        return self._on
+
     def switch(self, *, on: bool) -> None:
         """Begin or stop to count idle time."""
         with self._counted():

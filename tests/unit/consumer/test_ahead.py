@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from container.consumer.lifecycle.job import Job
+from container.consumer.scheduling import prefetch
 from container.consumer.scheduling.duration import DurationEstimator
 from container.consumer.scheduling.prefetch import Prefetcher
 from domain.row import Row
@@ -23,6 +24,7 @@ class Line:
         self.takes = threading.Semaphore(0)
         self.taken = 0
         self.released: list[Job] = []
+        self.ended: list[Job] = []
         self.preparing = threading.Semaphore(1000)
         self.ahead = Prefetcher(
             prefetch=prefetch,
@@ -31,6 +33,7 @@ class Line:
             prepare=self.prepare,
             start=lambda _job: True,
             release=self.released.append,
+            end=self.ended.append,
         )
 
     def take(self) -> Job | None:
@@ -67,7 +70,7 @@ def test_no_task_is_taken_while_a_job_runs_whose_end_is_unknown(line: Line) -> N
     """Another GPU could start it now."""
     line.ahead.start()
     first = line.ahead.next(SOON)
-    line.pace.begin(1.0)  # the second task, taken while the GPU was idle, stays the only one
+    line.pace.begin("", 1.0)  # the second task, taken while the GPU was idle, stays the only one
     assert first is not None
     line.takes.acquire(timeout=SOON)
     while line.takes.acquire(timeout=0.3):
@@ -77,18 +80,18 @@ def test_no_task_is_taken_while_a_job_runs_whose_end_is_unknown(line: Line) -> N
 
 def test_the_next_task_is_ready_when_the_job_ends(line: Line) -> None:
     """Once a job's length is known, the one behind it is prepared in time."""
-    line.pace.begin(1.0)
-    line.pace.end(1.0, learn=True)  # it took no time: each next job is about to end
+    line.pace.begin("", 1.0)
+    line.pace.end("", 1.0, learn=True)  # it took no time: each next job is about to end
     line.ahead.start()
     assert line.ahead.next(SOON) is not None
-    line.pace.begin(1.0)
+    line.pace.begin("", 1.0)
     assert line.ahead.next(SOON) is not None
 
 
 def test_never_more_than_prefetch_are_held(line: Line) -> None:
     """However short the jobs."""
-    line.pace.begin(1.0)
-    line.pace.end(1.0, learn=True)
+    line.pace.begin("", 1.0)
+    line.pace.end("", 1.0, learn=True)
     line.ahead.start()
     for _ in range(2):
         assert line.takes.acquire(timeout=SOON)
@@ -99,8 +102,8 @@ def test_never_more_than_prefetch_are_held(line: Line) -> None:
 def test_what_waits_is_given_back_on_leaving() -> None:
     """Prepared or started, nothing is kept."""
     line = Line()
-    line.pace.begin(1.0)
-    line.pace.end(1.0, learn=True)
+    line.pace.begin("", 1.0)
+    line.pace.end("", 1.0, learn=True)
     line.ahead.start()
     for _ in range(2):
         assert line.takes.acquire(timeout=SOON)
@@ -110,6 +113,34 @@ def test_what_waits_is_given_back_on_leaving() -> None:
         thread.join(SOON)
     line.ahead.release_started()
     assert len(line.released) == 2
+
+
+def test_a_started_task_that_is_cancelled_makes_room_at_once(line: Line) -> None:
+    line.pace.begin("", 1.0)
+    line.pace.end("", 1.0, learn=True)
+    line.ahead.start()
+    assert line.takes.acquire(timeout=SOON)
+    assert line.takes.acquire(timeout=SOON)
+    with line.ahead._change:
+        assert line.ahead._change.wait_for(lambda: any(slot.started for slot in line.ahead._slots), SOON)
+        job = next(slot.job for slot in line.ahead._slots if slot.started)
+    assert job is not None
+    job.cancelled.set()
+    assert line.takes.acquire(timeout=SOON), "a third task is taken"
+    assert line.ended == [job]
+
+
+def test_overdue_tasks_leave_their_places_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefetch, "OVERDUE_SECONDS", 0.1)
+    line = Line()
+    line.preparing = threading.Semaphore(0)  # the inputs of these tasks do not come
+    line.ahead._taking.seconds = line.ahead._preparing.seconds = 0.01
+    line.ahead.start()
+    for _ in range(2 + prefetch.MAX_OVERDUE):
+        assert line.takes.acquire(timeout=SOON)
+    assert not line.takes.acquire(timeout=0.5), "and no more than so many"
+    line.ahead.stop()
+    line.preparing.release(1000)
 
 
 def test_a_broken_thread_is_not_silent() -> None:

@@ -1,6 +1,6 @@
 """Estimates of the running job's end."""
 
-from container.consumer.scheduling.duration import DurationEstimator, job_cost
+from container.consumer.scheduling.duration import DurationEstimator, job_cost, job_kind
 
 
 class Clock:
@@ -17,9 +17,9 @@ class Clock:
 def learnt(clock: Clock, *, seconds: float, units: float) -> DurationEstimator:
     """Return a pace that has seen one job."""
     pace = DurationEstimator(clock)
-    pace.begin(units)
+    pace.begin("k", units)
     clock.now += seconds
-    pace.end(units, learn=True)
+    pace.end("k", units, learn=True)
     return pace
 
 
@@ -32,7 +32,7 @@ def test_a_first_jobs_end_is_unknown_until_web_ui_says_something() -> None:
     """Progress stays at 0.01 while a checkpoint loads (60-progress-during-job)."""
     clock = Clock()
     pace = DurationEstimator(clock)
-    pace.begin(10.0)
+    pace.begin("k", 10.0)
     clock.now += 2.0
     pace.observe(0.01)
     assert pace.remaining() == float("inf")
@@ -44,17 +44,17 @@ def test_a_jobs_end_follows_from_those_before_it() -> None:
     """Twice the steps take twice as long."""
     clock = Clock()
     pace = learnt(clock, seconds=4.0, units=10.0)
-    pace.begin(20.0)
+    pace.begin("k", 20.0)
     clock.now += 3.0
     assert pace.remaining() == 5.0
-    assert pace.seconds_for(5.0) == 2.0
+    assert pace.seconds_for("k", 5.0) == 2.0
 
 
 def test_an_overdue_job_may_end_any_moment() -> None:
     """Never a negative time."""
     clock = Clock()
     pace = learnt(clock, seconds=1.0, units=1.0)
-    pace.begin(1.0)
+    pace.begin("k", 1.0)
     clock.now += 9.0
     assert pace.remaining() == 0.0
 
@@ -63,10 +63,36 @@ def test_an_interrupted_job_teaches_nothing() -> None:
     """Its time is not a job's."""
     clock = Clock()
     pace = DurationEstimator(clock)
-    pace.begin(1.0)
+    pace.begin("k", 1.0)
     clock.now += 5.0
-    pace.end(1.0, learn=False)
-    assert pace.seconds_for(1.0) == float("inf")
+    pace.end("k", 1.0, learn=False)
+    assert pace.seconds_for("k", 1.0) == float("inf")
+
+
+def test_one_odd_job_changes_nothing() -> None:
+    clock = Clock()
+    pace = DurationEstimator(clock)
+    for seconds in (1.0, 1.0, 250.0, 1.0):
+        pace.begin("k", 1.0)
+        clock.now += seconds
+        pace.end("k", 1.0, learn=True)
+    assert pace.seconds_for("k", 1.0) == 1.0
+
+
+def test_jobs_of_another_kind_teach_nothing_about_this_one() -> None:
+    pace = learnt(Clock(), seconds=250.0, units=1.0)
+    assert pace.seconds_for("other", 1.0) == float("inf")
+    assert job_kind("image-to-image", {"script_name": "Loopback"}) != job_kind("image-to-image", {})
+
+
+def test_only_its_own_progress_says_that_a_job_cannot_end_in_time() -> None:
+    clock = Clock()
+    pace = learnt(clock, seconds=250.0, units=1.0)
+    pace.begin("k", 1.0)
+    assert (pace.remaining(), pace.observed_remaining()) == (250.0, float("inf"))
+    clock.now += 10.0
+    pace.observe(0.5)
+    assert pace.observed_remaining() == 10.0
 
 
 def test_listeners_hear_of_every_change() -> None:
@@ -74,8 +100,8 @@ def test_listeners_hear_of_every_change() -> None:
     heard = []
     pace = DurationEstimator()
     pace.listen(lambda: heard.append(pace.remaining()))
-    pace.begin(1.0)
-    pace.end(1.0, learn=True)
+    pace.begin("k", 1.0)
+    pace.end("k", 1.0, learn=True)
     assert len(heard) == 2
 
 

@@ -9,6 +9,7 @@ NEEDED = {
     "RUNTIME_NAME": "r",
     "TASK_QUEUE_URL": "http://q",
     "RESULT_TOPIC_ARN": "arn:aws:sns:::t",
+    "TASK_TABLE": "tasks",
     "OUTPUT_BUCKET": "b",
 }
 

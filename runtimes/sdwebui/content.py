@@ -9,6 +9,7 @@ from domain.routing import Runtime
 from domain.task import TaskType
 from runtimes.sdwebui.bounds import beyond
 from runtimes.sdwebui.checkpoints import settle_checkpoint
+from runtimes.sdwebui.controlnet import settle_units
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.policy import OWNED_FIELDS
@@ -52,6 +53,8 @@ class ContentCheck:
         for key in OWNED_FIELDS:
             if key in content:
                 self._found.warn(f"/{key}", f"ignored: {OWNED_FIELDS[key]}")
+        if self._tasktype is not None and self._tasktype.generates:
+            settle_units(result, self._found)
         if self._tasktype is not None:
             self._read(self._tasktype, result)
         settle_scripts(result, self._tasktype, self._runtime, self._found)

@@ -20,7 +20,6 @@ FOREIGN_FIELDS: Final[Mapping[str, str]] = {
     "checkpoint": "alwayson_scripts.sd_model_checkpoint",
     "clip_skip": "override_settings.CLIP_stop_at_last_layers",
     "controlnet": "alwayson_scripts.controlnet.args",
-    "controlnet_units": "alwayson_scripts.controlnet.args",
     "enable_hires": "enable_hr",
     "enhance_prompt": "a prompt that says it all",
     "guidance_scale": "cfg_scale",

@@ -155,7 +155,6 @@ def test_what_hires_fix_reads_is_not_looked_at_without_it() -> None:
         ("negativePrompt", "negative_prompt"),
         ("stepss", "steps"),
         ("CFG_scale", "cfg_scale"),
-        ("controlnet_units", "alwayson_scripts.controlnet.args"),
     ],
 )
 def test_a_field_that_sd_web_ui_ignores_is_told_with_what_may_be_meant(name: str, meant: str) -> None:

@@ -132,7 +132,8 @@ def test_a_unit_that_is_switched_off_says_nothing() -> None:
     units = [{"enabled": "false", "module": "None"}, {"module": "canny", "image": "x"}]
     content, _ = normalised({"alwayson_scripts": {"controlnet": {"args": units}}})
 
-    assert content["alwayson_scripts"]["controlnet"]["args"] == [{"module": "canny", "image": "x"}]
+    unit = {"module": "canny", "image": "x", "enabled": True}
+    assert content["alwayson_scripts"]["controlnet"]["args"] == [unit]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""ControlNet's units in the one form that its two versions, Mikubill's and Forge's, both read.
+
+What a version does not know in a unit it leaves out in silence, and it paints without control.
+"""
+
+from typing import Any, Final
+
+from domain.body import pointer
+from runtimes.sdwebui.findings import Findings
+
+_SCRIPT: Final = "ControlNet"
+_UNITS: Final = "controlnet_units"
+"""Where the deprecated routes of Mikubill's ControlNet took the units."""
+
+_OLD_NAMES: Final = {
+    "input_image": "image",
+    "mask": "mask_image",
+    "guidance": "guidance_end",
+    "lowvram": "low_vram",
+}
+"""Names that only Mikubill's version still reads."""
+
+_POSITIONAL: Final = (
+    "a unit is an object, such as {image, module, model}; positional arguments are left out in silence"
+)
+
+
+def settle_units(content: dict[str, Any], found: Findings) -> None:
+    """Bring the units of a content into that form, in place; what is no unit is a fault."""
+    scripts = content.get("alwayson_scripts")
+    if _UNITS in content:
+        scripts = content["alwayson_scripts"] = dict(scripts) if isinstance(scripts, dict) else {}
+        _take_old_field(content, scripts, found)
+    if not isinstance(scripts, dict):
+        return
+    for name, entry in scripts.items():
+        arguments = entry.get("args") if isinstance(entry, dict) else None
+        if name.lower() == _SCRIPT.lower() and isinstance(arguments, list):
+            path = f"/alwayson_scripts/{pointer(name)}/args"
+            units = _units(arguments, path, found)
+            content["alwayson_scripts"] = content["alwayson_scripts"] | {name: {**entry, "args": units}}
+
+
+def _take_old_field(content: dict[str, Any], scripts: dict[str, Any], found: Findings) -> None:
+    units = content.pop(_UNITS)
+    if not isinstance(units, list):
+        found.fault(f"/{_UNITS}", "an array of ControlNet units is expected")
+        return
+    name = next((name for name in scripts if name.lower() == _SCRIPT.lower()), _SCRIPT)
+    entry: Any = scripts.get(name)
+    own = entry.get("args") if isinstance(entry, dict) else None
+    scripts[name] = {"args": [*(own if isinstance(own, list) else ()), *units]}
+    found.warn(f"/{_UNITS}", f"taken as alwayson_scripts.{name}.args")
+
+
+def _units(arguments: list[Any], path: str, found: Findings) -> list[Any]:
+    units: list[Any] = []
+    for index, argument in enumerate(arguments):
+        if isinstance(argument, dict):
+            units.append(_unit(argument))
+        elif argument is not None:  # Forge stumbles over null, and applies no unit at all
+            found.fault(f"{path}/{index}", _POSITIONAL)
+    return units
+
+
+def _unit(unit: dict[str, Any]) -> dict[str, Any]:
+    result = dict(unit)
+    for old, new in _OLD_NAMES.items():
+        if result.get(old) is not None and result.get(new) is None:
+            result[new] = result.pop(old)
+    image = result.get("image")
+    if isinstance(image, list) and len(image) == 2 and all(isinstance(one, str) for one in image):  # noqa: PLR2004 - an image and its mask
+        image = {"image": image[0], "mask": image[1]}
+    if isinstance(image, dict) and isinstance(image.get("image"), str):
+        result["image"] = image["image"]
+        if image.get("mask") and result.get("mask_image") is None:
+            result["mask_image"] = image["mask"]
+    # Mikubill's units are off, and Forge's are on, where nothing is said.
+    result.setdefault("enabled", True)
+    return result

@@ -1,0 +1,71 @@
+"""A ControlNet unit has the form that both versions of ControlNet read, or the task is refused."""
+
+from typing import Any
+
+import pytest
+
+from domain.routing import Runtime
+from domain.task import TaskType
+from runtimes.sdwebui.content import ContentCheck
+
+RUNTIME = Runtime("r", model_filename="m.safetensors")
+UNIT = {"module": "canny", "model": "canny"}
+
+
+def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
+    """Return a content as everything else reads it, which a second reading does not change."""
+    check = ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="")
+    found = check.normalise({"prompt": "a", **content})
+    assert ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="").normalise(found) == found
+    return found, check
+
+
+@pytest.mark.parametrize(
+    ("unit", "sent"),
+    [
+        ({}, {"enabled": True}),
+        ({"input_image": "aW1n"}, {"enabled": True, "image": "aW1n"}),
+        ({"image": "aW1n", "mask": "bWFzaw=="}, {"enabled": True, "image": "aW1n", "mask_image": "bWFzaw=="}),
+        (
+            {"image": {"image": "aW1n", "mask": "bWFzaw=="}},
+            {"enabled": True, "image": "aW1n", "mask_image": "bWFzaw=="},
+        ),
+        ({"image": ["aW1n", "bWFzaw=="]}, {"enabled": True, "image": "aW1n", "mask_image": "bWFzaw=="}),
+        ({"mask": None, "guidance": 0.5}, {"enabled": True, "mask": None, "guidance_end": 0.5}),
+        ({"enabled": "true", "lowvram": "false"}, {"enabled": True, "low_vram": False}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("script", ["ControlNet", "controlnet", "CONTROLNET"])
+def test_a_unit_is_brought_into_the_form_that_both_versions_read(
+    unit: dict[str, Any], sent: dict[str, Any], script: str
+) -> None:
+    found, check = normalised({"alwayson_scripts": {script: {"args": [UNIT | unit]}}})
+    assert check.faults == []
+    assert found["alwayson_scripts"][script]["args"] == [UNIT | sent]
+
+
+def test_units_of_the_old_field_become_arguments_of_the_script() -> None:
+    found, check = normalised({"controlnet_units": [UNIT]})
+    assert found["alwayson_scripts"]["ControlNet"]["args"] == [UNIT | {"enabled": True}]
+    assert "controlnet_units" not in found
+    assert [warning.path for warning in check.warnings] == ["/controlnet_units"]
+    more = {"controlnet_units": [UNIT], "alwayson_scripts": {"controlnet": {"args": [{"model": "depth"}]}}}
+    models = [unit["model"] for unit in normalised(more)[0]["alwayson_scripts"]["controlnet"]["args"]]
+    assert models == ["depth", "canny"]
+
+
+@pytest.mark.parametrize("args", [[True, "canny", "model"], [UNIT, ["canny", "model"]], ["x"]])
+def test_positional_arguments_are_refused(args: list[Any]) -> None:
+    _, check = normalised({"alwayson_scripts": {"controlnet": {"args": args}}})
+    wrong = [number for number, one in enumerate(args) if not isinstance(one, dict)]
+    assert [fault.path for fault in check.faults] == [
+        f"/alwayson_scripts/controlnet/args/{number}" for number in wrong
+    ]
+    assert all("positional" in fault.message for fault in check.faults)
+
+
+def test_no_unit_is_left_out_as_nothing() -> None:
+    found, check = normalised({"alwayson_scripts": {"controlnet": {"args": [None, UNIT, None]}}})
+    assert (found["alwayson_scripts"]["controlnet"]["args"], check.faults) == ([UNIT | {"enabled": True}], [])
+    _, check = normalised({"controlnet_units": "x"})
+    assert [fault.path for fault in check.faults] == ["/controlnet_units"]

@@ -26,7 +26,7 @@ def sent(content: dict[str, Any]) -> dict[str, Any]:
     [
         ({"enable_hr": True}, ["Use same choices"]),
         ({"enable_hr": True, "hr_additional_modules": None}, ["Use same choices"]),
-        ({"enable_hr": True, "hr_additional_modules": []}, []),
+        ({"enable_hr": True, "hr_additional_modules": []}, ["Use same choices"]),
         ({"enable_hr": True, "hr_additional_modules": ["vae.pt"]}, ["vae.pt"]),
         ({"enable_hr": False}, None),
     ],
@@ -73,6 +73,18 @@ def test_networks_are_never_switched_off_in_sd_web_ui() -> None:
             "the VAE other.pt instead of folder/mine.safetensors",
         ),
         ({"alwayson_scripts": {"sd_vae": "mine.pt"}}, None, {"sd_vae_name": "mine.pt"}, None),
+        (
+            {"override_settings": {"forge_additional_modules": ["ae.safetensors", "Built in", "clip.pt"]}},
+            None,
+            {"infotexts": ["a cat\nSteps: 1, Module 1: ae, Version: f2"]},
+            "without the module clip.pt",
+        ),
+        (
+            {"alwayson_scripts": {"override_settings": {"forge_additional_modules": ["VAE/ae.safetensors"]}}},
+            None,
+            {"infotexts": ["a cat\nSteps: 1, Module 1: ae, Version: f2"]},
+            None,
+        ),
         ({"override_settings": {"sd_vae": "Automatic"}}, None, {"sd_vae_name": "other.pt"}, None),
     ],
 )

@@ -30,8 +30,9 @@ def request_body(tasktype: TaskType, content: dict[str, Any]) -> bytes:
             body["override_settings"] = overrides
         # Restored in any case: what a task overrides ends with the task.
         body |= {"send_images": True, "save_images": False, "override_settings_restore_afterwards": True}
-        if body.get("enable_hr") and body.get("hr_additional_modules") is None:
-            # Forge fails without it (16-hr-latent-ok); AUTOMATIC1111 does not know it.
+        if body.get("enable_hr") and not body.get("hr_additional_modules"):
+            # Forge fails without it (16-hr-latent-ok), and leaves the override of the modules out in hires fix
+            # where it is empty; AUTOMATIC1111 does not know it.
             body["hr_additional_modules"] = [SAME_MODULES]
         if body.get("disable_extra_networks"):
             # True leaves the networks of the task before in the model, on Forge for all tasks after it.

@@ -1,12 +1,16 @@
 """What SD Web UI says that it used, held against what was asked."""
 
+import re
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.samplers import meant_sampler
 
-_ANY_VAE: Final = frozenset({"", "None", "Automatic", "auto"})
+_ANY_VAE: Final = frozenset({None, "", "None", "Automatic", "auto"})
+_NO_MODULE: Final = frozenset({"", "None", "Use same choices", "Built in"})
+_MODULE: Final = re.compile(r"(?<!Hires )Module [0-9]{1,3}: (\"[^\"\n]*\"|[^,\n]+)")
+"""What Forge writes for each module that it applied."""
 
 
 def asked_sampler(content: dict[str, Any], catalogue: Catalogue) -> str | None:
@@ -23,18 +27,27 @@ def otherwise(content: dict[str, Any], sampler: str | None, info: dict[str, Any]
     used = info.get("sampler_name")
     if sampler is not None and isinstance(used, str) and used != sampler:
         return f"SD Web UI used the sampler {used} instead of {sampler}."
-    vae, used = _asked_vae(content), info.get("sd_vae_name")
-    if vae is not None and isinstance(used, str) and PurePosixPath(used).stem != PurePosixPath(vae).stem:
+    vae, used = _asked("sd_vae", content), info.get("sd_vae_name")
+    if vae not in _ANY_VAE and isinstance(vae, str) and isinstance(used, str) and _stem(used) != _stem(vae):
         return f"SD Web UI used the VAE {used} instead of {vae}."
+    texts = info.get("infotexts")
+    if isinstance(texts, list) and texts and isinstance(texts[0], str):
+        applied = {stem.strip('"') for stem in _MODULE.findall(texts[0])}
+        for name in _asked("forge_additional_modules", content) or ():
+            if name not in _NO_MODULE and _stem(name) not in applied:
+                return f"SD Web UI painted without the module {name}."
     return None
 
 
-def _asked_vae(content: dict[str, Any]) -> str | None:
+def _asked(setting: str, content: dict[str, Any]) -> Any:
+    """Return what a task sets, where the request takes it from."""
     scripts = content.get("alwayson_scripts")
     scripts = scripts if isinstance(scripts, dict) else {}
-    routed, own = scripts.get("override_settings"), content.get("override_settings")
-    for settings in (scripts, routed, own):
-        name = settings.get("sd_vae") if isinstance(settings, dict) else None
-        if isinstance(name, str) and name:
-            return None if name in _ANY_VAE else name
+    for settings in (scripts, scripts.get("override_settings"), content.get("override_settings")):
+        if isinstance(settings, dict) and settings.get(setting):
+            return settings[setting]
     return None
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem

@@ -42,3 +42,13 @@ def test_there_is_an_example_of_each_kind() -> None:
     names = {path.stem for path in EXAMPLES}
     kinds = ("text-to-image", "image-to-image", "extra-single-image", "extra-batch-images")
     assert {f"{version}-{kind}" for version in ("v1alpha1", "v1alpha2") for kind in kinds} <= names
+
+
+def test_no_two_examples_share_an_id() -> None:
+    bodies = [json.loads(path.read_text()) for path in EXAMPLES]
+    ids = [
+        body["task"]["metadata"]["id"] if "task" in body else body["alwayson_scripts"]["id_task"]
+        for body in bodies
+    ]
+
+    assert len(set(ids)) == len(ids)

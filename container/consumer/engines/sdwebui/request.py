@@ -31,8 +31,8 @@ def request_body(tasktype: TaskType, content: dict[str, Any]) -> bytes:
         # Restored in any case: what a task overrides ends with the task.
         body |= {"send_images": True, "save_images": False, "override_settings_restore_afterwards": True}
         if body.get("enable_hr") and not body.get("hr_additional_modules"):
-            # Forge fails without it (16-hr-latent-ok), and leaves the override of the modules out in hires fix
-            # where it is empty; AUTOMATIC1111 does not know it.
+            # Forge fails without it (16-hr-latent-ok); where it is empty, its hires fix leaves an override of
+            # the modules out. AUTOMATIC1111 does not know it.
             body["hr_additional_modules"] = [SAME_MODULES]
         if body.get("disable_extra_networks"):
             # True leaves the networks of the task before in the model, on Forge for all tasks after it.

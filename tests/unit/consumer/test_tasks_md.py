@@ -1,0 +1,136 @@
+"""`docs/tasks.md` says what is done with every field that does not go to SD Web UI as it came."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from container.consumer.engines.sdwebui.catalogue import Catalogue
+from container.consumer.engines.sdwebui.named import hold_names
+from container.consumer.engines.sdwebui.request import request_body
+from domain.errors import ErrorCode, PermanentError
+from domain.limits import DEFAULT_LIMITS
+from domain.routing import Runtime
+from domain.task import TaskType
+from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.fields import FIELDS
+from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.overrides import SETTING_CHOICES
+from runtimes.sdwebui.policy import OWNED_FIELDS
+from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
+from runtimes.sdwebui.repeats import REPEATING_SCRIPTS
+from runtimes.sdwebui.unknown import FOREIGN_FIELDS
+
+TEXT = (Path(__file__).parents[3] / "docs" / "tasks.md").read_text(encoding="utf-8")
+DYNAMIC = Runtime("d", dynamic_model=True, model_filename="m.safetensors")
+LINK = "https://example.com/a.png"
+LISTS: dict[str, Any] = {
+    "samplers": [{"name": "Euler", "aliases": []}],
+    "schedulers": [{"name": "karras", "label": "Karras", "aliases": []}],
+    "prompt-styles": [{"name": "Style", "prompt": "", "negative_prompt": ""}],
+    "upscalers": [{"name": "Lanczos"}],
+    "options": dict.fromkeys((*SETTING_CHOICES, "tiling")),
+}
+TEXTS = ("a<lora:x:1>", "a\\b", "euler", "karras", "KARRAS", "lanczos", "Use same sampler", LINK)
+BASES: tuple[dict[str, Any], ...] = ({}, {"enable_hr": True, "disable_extra_networks": True})
+
+
+class Lists:
+    def get(self, path: str) -> Any:
+        if (name := path.rsplit("/", 1)[1]) in LISTS:
+            return LISTS[name]
+        raise PermanentError(ErrorCode.ENGINE_REJECTED, "404", response={"detail": "Not Found"})
+
+
+def section(heading: str) -> str:
+    return TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def first_column(text: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+
+
+def tables() -> tuple[str, str]:
+    """Return the table of what is changed, and that of other APIs' names."""
+    mine, _, theirs = section("Read, corrected or filled in").partition("| field of another API |")
+    return mine, theirs
+
+
+def sent(tasktype: TaskType, content: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what goes to SD Web UI, None where the task is refused."""
+    check = ContentCheck(tasktype, DYNAMIC, path="")
+    normalised = check.normalise(content)
+    if check.faults:
+        return None
+    try:
+        corrected, _ = hold_names(tasktype, normalised, Catalogue(Lists()))
+    except PermanentError:
+        return None
+    body: dict[str, Any] = json.loads(request_body(tasktype, corrected))
+    return body
+
+
+def samples(kind: str) -> list[Any]:
+    match kind.removesuffix("?"):
+        case "string":
+            return list(TEXTS)
+        case "array" | "array of string":
+            return [[], ["style"], [LINK], ["a<lora:x:1>"], [{"data": LINK, "name": "a"}]]
+        case "object":
+            return [{"tiling": "true"}, {"controlnet": {"args": [{"enabled": False}]}}]
+        case "boolean":
+            return [True]
+        case _:
+            return [3]
+
+
+def changed() -> set[str]:
+    """Return the fields that some value of theirs, or their absence, changes on the way."""
+    found = set()
+    for tasktype in TaskType:
+        needed: dict[str, Any] = {
+            TaskType.IMAGE_TO_IMAGE: {"init_images": ["x"]},
+            TaskType.EXTRA_SINGLE_IMAGE: {"image": "x"},
+            TaskType.EXTRA_BATCH_IMAGES: {"imageList": [{"data": "x", "name": "x"}]},
+        }.get(tasktype, {})
+        for name, kind in FIELDS[tasktype].items():
+            for value in samples(kind):
+                for base in BASES:
+                    content = needed | base | {name: value}
+                    body = sent(tasktype, content)
+                    if body is not None:
+                        found |= {field for field in content if content[field] != body.get(field)}
+                        found |= {
+                            field for field in body if field in FIELDS[tasktype] and field not in content
+                        }
+                    found |= {image.path.split("/")[1] for image in images(content) if image.is_link}
+    return found - OWNED_FIELDS.keys()
+
+
+def test_every_field_that_is_changed_on_the_way_is_in_the_table_and_no_other() -> None:
+    documented = first_column(tables()[0])
+
+    assert sorted(documented) == documented
+    assert set(documented) == changed() - {"tiling"}
+
+
+def test_the_names_of_other_apis_are_in_the_table() -> None:
+    rows = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", tables()[1], re.MULTILINE))
+
+    assert {name: meant.replace("`", "") for name, meant in rows.items()} == dict(FOREIGN_FIELDS)
+
+
+def test_the_scripts_that_are_left_out_are_named() -> None:
+    left_out = re.search(r"copies of the page's own request have them:\n(.+)\.\n", section("Scripts"))
+
+    assert left_out is not None
+    assert set(re.findall(r"`([^`]+)`", left_out[1])) == REPEATING_SCRIPTS
+
+
+def test_the_bounds_of_prompts_are_the_codes() -> None:
+    numbers = {int(number) for number in re.findall(r"\b[0-9]+\b", section("Prompts"))}
+
+    assert {MAX_MARKS, MAX_DEPTH, MAX_NETWORKS} <= numbers
+    configuration = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+    assert f"| `limits.work` | {DEFAULT_LIMITS.work} |" in configuration
+    assert f"| `limits.promptCharacters` | {DEFAULT_LIMITS.prompt_characters} |" in configuration

@@ -38,7 +38,9 @@ if app.node.try_get_context("coreOnly") != "true":
         sys.stderr.write(f"{refusal}\n")
     else:
         name = f"{settings.stack_name}-compute"
-        compute = ComputeStack(app, "Compute", stack_name=name, settings=settings, core=core, env=environment)
+        compute = ComputeStack(
+            app, "Compute", stack_name=name, settings=settings, pipeline=core.pipeline, env=environment
+        )
         acknowledge_findings(compute)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 app.synth()

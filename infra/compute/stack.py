@@ -19,7 +19,7 @@ from infra.compute.waker import Sleeper, Waker
 from infra.compute.worker_role import worker_role
 from infra.compute.worker_service import WorkerService
 from infra.compute.worker_task import MODEL_FOLDER, WorkerTask
-from infra.core.stack import CoreStack
+from infra.core.pipeline import Pipeline
 from infra.function import log_retention
 from infra.monitoring.names import worker_log_group_name
 from infra.monitoring.worker_alarms import WorkerAlarms
@@ -43,7 +43,7 @@ class ComputeStack(cdk.Stack):
     """Network, cluster, capacity, services, scaling and the waker."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, settings: Settings, core: CoreStack, **kwargs: Any
+        self, scope: Construct, id_: str, *, settings: Settings, pipeline: Pipeline, **kwargs: Any
     ) -> None:
         super().__init__(scope, id_, description="sd-on-ecs: GPU tasks on ECS", **kwargs)
         refuse_without_managed_instances(None if cdk.Token.is_unresolved(self.region) else self.region)
@@ -51,15 +51,15 @@ class ComputeStack(cdk.Stack):
         # stack, which is deployed after it, still names it.
         cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.WEAK)
         self.settings = settings
-        self.core = core
+        self._pipeline = pipeline
         extra = [s3.Bucket.from_bucket_name(self, f"Input-{name}", name) for name in settings.input_buckets]
         self.network = Network(
             self,
             "Network",
             settings=settings.network,
-            changed=core.output,
-            listed=[core.uploads, core.large_tasks, core.models, *extra],
-            table=core.table.table,
+            changed=pipeline.output,
+            listed=[pipeline.uploads, pipeline.large_tasks, pipeline.models, *extra],
+            table=pipeline.table,
         )
         self.cluster = ecs.Cluster(
             self,
@@ -87,10 +87,10 @@ class ComputeStack(cdk.Stack):
         self.waker = Waker(
             self,
             "Waker",
-            topic=core.tasks.topic,
+            topic=pipeline.tasks,
             cluster=self.cluster,
             sleepers={
-                name: Sleeper(service=service, queue=core.tasks.queues[name])
+                name: Sleeper(service=service, queue=pipeline.queues[name])
                 for name, service in self.services.items()
             },
             log_level=settings.log_level,
@@ -109,7 +109,7 @@ class ComputeStack(cdk.Stack):
         role = worker_role(
             scope,
             "Role",
-            core=self.core,
+            pipeline=self._pipeline,
             runtime=runtime,
             input_buckets=self.settings.input_buckets,
             cluster_name=self.cluster.cluster_name,
@@ -146,27 +146,35 @@ class ComputeStack(cdk.Stack):
             scope,
             "Scaling",
             service=service,
-            queue=self.core.tasks.queues[runtime.name],
+            queue=self._pipeline.queues[runtime.name],
             settings=runtime.scaling,
         )
-        WorkerAlarms(scope, "Alarms", core=self.core, runtime=runtime.name)
+        WorkerAlarms(
+            scope,
+            "Alarms",
+            stack_name=self.settings.stack_name,
+            runtime=runtime.name,
+            queue=self._pipeline.queues[runtime.name],
+            topic=self._pipeline.alarms,
+            settings=self.settings.alarms,
+        )
         return service
 
     def _environment_of_consumer(self, runtime: Runtime) -> dict[str, str]:
         """Return the variables of design section 5."""
-        core = self.core
-        input_buckets = [core.uploads.bucket_name, *self.settings.input_buckets]
+        pipeline = self._pipeline
+        input_buckets = [pipeline.uploads.bucket_name, *self.settings.input_buckets]
         folders = {} if runtime.sync_folders is None else {"SYNC_FOLDERS": ",".join(runtime.sync_folders)}
         return folders | {
             "RUNTIME_NAME": runtime.name,
             "RUNTIME_TYPE": runtime.type,
-            "TASK_QUEUE_URL": core.tasks.queues[runtime.name].queue_url,
-            "RESULT_TOPIC_ARN": core.results.topic_arn,
-            "OUTPUT_BUCKET": core.output.bucket_name,
-            "TASK_TABLE": core.table.table.table_name,
-            "TASK_BUCKET": core.large_tasks.bucket_name,
+            "TASK_QUEUE_URL": pipeline.queues[runtime.name].queue_url,
+            "RESULT_TOPIC_ARN": pipeline.results.topic_arn,
+            "OUTPUT_BUCKET": pipeline.output.bucket_name,
+            "TASK_TABLE": pipeline.table.table_name,
+            "TASK_BUCKET": pipeline.large_tasks.bucket_name,
             "INPUT_BUCKETS": ",".join(input_buckets),
-            "MODEL_BUCKET": core.models.bucket_name,
+            "MODEL_BUCKET": pipeline.models.bucket_name,
             "MODEL_DIR": MODEL_FOLDER,
             "MODEL_FILENAME": runtime.model_filename,
             "MODEL_CACHE_BYTES": str(runtime.model_cache_gib * 1024**3),

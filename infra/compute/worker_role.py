@@ -13,7 +13,7 @@ from constructs import Construct
 
 from domain.keys import CONTENT_PREFIX
 from infra.compute.sdwebui import model_folders
-from infra.core.stack import CoreStack
+from infra.core.pipeline import Pipeline
 from infra.settings.deployment import Runtime
 
 
@@ -21,7 +21,7 @@ def worker_role(
     scope: Construct,
     id_: str,
     *,
-    core: CoreStack,
+    pipeline: Pipeline,
     runtime: Runtime,
     input_buckets: Sequence[str],
     cluster_name: str,
@@ -48,27 +48,34 @@ def worker_role(
         "sqs:DeleteMessage",
         "sqs:ChangeMessageVisibility",
         "sqs:GetQueueAttributes",
-        on=[core.tasks.queues[runtime.name].queue_arn],
+        on=[pipeline.queues[runtime.name].queue_arn],
     )
     # A message that is not ours goes there at once, with its body; the address is in the redrive policy.
-    allow("sqs:SendMessage", "sqs:GetQueueUrl", on=[core.tasks.dead_letter_queues[runtime.name].queue_arn])
+    allow("sqs:SendMessage", "sqs:GetQueueUrl", on=[pipeline.dead_letter_queues[runtime.name].queue_arn])
     # SNS has no condition for a message's attributes: each runtime's workers may publish any outcome.
-    allow("sns:Publish", on=[core.results.topic_arn])
+    allow("sns:Publish", on=[pipeline.results.topic_arn])
     # `dynamodb:LeadingKeys` cannot name a runtime: a row's key is the id that the caller chose.
-    allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[core.table.table.table_arn])
+    allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[pipeline.table.table_arn])
     # Delete: what a fence left that did not win. Get: an output may be the next task's input. All keys, since
     # callers choose the prefix, and S3 has no condition for who wrote the object that is to be deleted.
-    allow("s3:PutObject", "s3:GetObject", "s3:DeleteObject", on=[core.output.arn_for_objects("*")])
-    allow("s3:GetObject", on=[core.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*")])
+    allow("s3:PutObject", "s3:GetObject", "s3:DeleteObject", on=[pipeline.output.arn_for_objects("*")])
+    allow("s3:GetObject", on=[pipeline.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*")])
     # Not the whole bucket: with `modelBucketArn` it is somebody's own, and may hold more than models.
-    allow("s3:GetObject", on=[core.models.arn_for_objects(f"{name}/*") for name in model_folders(runtime)])
+    allow(
+        "s3:GetObject", on=[pipeline.models.arn_for_objects(f"{name}/*") for name in model_folders(runtime)]
+    )
     extra = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]
-    readable = [core.uploads.bucket_arn, *extra]
+    readable = [pipeline.uploads.bucket_arn, *extra]
     allow("s3:GetObject", on=[f"{arn}/*" for arn in readable])
     # Without it a missing object looks like a forbidden one; with a condition on `s3:prefix` it does so too.
     allow(
         "s3:ListBucket",
-        on=[core.output.bucket_arn, core.large_tasks.bucket_arn, core.models.bucket_arn, *readable],
+        on=[
+            pipeline.output.bucket_arn,
+            pipeline.large_tasks.bucket_arn,
+            pipeline.models.bucket_arn,
+            *readable,
+        ],
     )
     tasks = stack.format_arn(service="ecs", resource="task", resource_name=f"{cluster_name}/*")
     allow("ecs:GetTaskProtection", "ecs:UpdateTaskProtection", on=[tasks])

@@ -15,12 +15,14 @@ from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS, ROW_DAYS
 from domain.metrics import namespace_of
 from infra.assets import function_code
 from infra.core.bucket import Bucket
+from infra.core.pipeline import Pipeline
 from infra.core.rest_api import RestApi
 from infra.core.task_table import TaskTable
 from infra.core.task_topic import DEAD_LETTER_TIMEOUT_SECONDS, TaskTopic
 from infra.function import Function, log_retention
 from infra.monitoring.core_alarms import CoreAlarms
 from infra.monitoring.dashboard import Dashboard
+from infra.monitoring.monitored import Monitored
 from infra.settings.deployment import Runtime, Settings
 
 # As long as the row that tells what became of the task. Content by reference is there for less
@@ -62,8 +64,29 @@ class CoreStack(cdk.Stack):
             log_retention=log_retention(settings),
             tracing=settings.tracing,
         )
-        self.alarms = CoreAlarms(self, "Alarms", core=self)
-        self.dashboard = Dashboard(self, "Dashboard", core=self)
+        monitored = Monitored(
+            stack_name=settings.stack_name,
+            api=self.api.api,
+            access_log=self.api.access_log,
+            api_function=self.api_function,
+            sweep=self.sweep,
+            dead_letters=self.dead_letters,
+            queues=self.tasks.queues,
+        )
+        self.alarms = CoreAlarms(self, "Alarms", monitored=monitored, settings=settings.alarms)
+        self.dashboard = Dashboard(self, "Dashboard", monitored=monitored, alarms=self.alarms.alarms)
+        self.pipeline = Pipeline(
+            tasks=self.tasks.topic,
+            queues=self.tasks.queues,
+            dead_letter_queues=self.tasks.dead_letter_queues,
+            results=self.results,
+            table=self.table.table,
+            output=self.output,
+            uploads=self.uploads,
+            large_tasks=self.large_tasks,
+            models=self.models,
+            alarms=self.alarms.topic,
+        )
         self._outputs()
 
     def _model_bucket(self) -> s3.IBucket:

@@ -1,6 +1,6 @@
 """The alarms that need no metric math: the emulator takes them too."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -9,20 +9,18 @@ from constructs import Construct
 from domain import metrics as m
 from infra.monitoring.alarm import add_alarm, alarm_topic
 from infra.monitoring.metrics import PERIOD_SECONDS, own_metric
-
-if TYPE_CHECKING:
-    from infra.core.stack import CoreStack
+from infra.monitoring.monitored import Monitored
+from infra.settings.deployment import Alarms
 
 
 class CoreAlarms(Construct):
     """What can go wrong with tasks, the API and the functions; `topic` is told."""
 
-    def __init__(self, scope: Construct, id_: str, *, core: "CoreStack") -> None:
+    def __init__(self, scope: Construct, id_: str, *, monitored: Monitored, settings: Alarms) -> None:
         super().__init__(scope, id_)
-        self._settings = core.settings
-        self.topic = alarm_topic(self, "Topic", email=core.settings.alarms.email)
+        self._stack_name = name = monitored.stack_name
+        self.topic = alarm_topic(self, "Topic", email=settings.email)
         self.alarms: list[cloudwatch.Alarm] = []
-        name = core.settings.stack_name
         self._add(
             "MessagesDeadLettered",
             metric=own_metric(name, m.DEAD_LETTERED, "Sum"),
@@ -35,21 +33,21 @@ class CoreAlarms(Construct):
         )
         self._add(
             "ApiErrors",
-            metric=core.api.api.metric_server_error(statistic="Sum", period=_period()),
+            metric=monitored.api.metric_server_error(statistic="Sum", period=_period()),
             about="The API answered with 5xx.",
         )
-        functions = {"Sweep": core.sweep, "DeadLetters": core.dead_letters}
+        functions = {"Sweep": monitored.sweep, "DeadLetters": monitored.dead_letters}
         for kind, function in functions.items():
             self._add(
                 f"{kind}Errors",
                 metric=function.function.metric_errors(statistic="Sum", period=_period()),
                 about="A function that sees to lost tasks fails itself.",
             )
-        for runtime, queue in core.tasks.queues.items():
+        for runtime, queue in monitored.queues.items():
             self._add(
                 "OldestTask",
                 metric=queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_period()),
-                threshold=core.settings.alarms.oldest_task_seconds,
+                threshold=settings.oldest_task_seconds,
                 runtime=runtime,
                 about="The oldest task of this runtime has waited too long.",
             )
@@ -61,9 +59,7 @@ class CoreAlarms(Construct):
             )
 
     def _add(self, kind: str, **options: Any) -> None:
-        self.alarms.append(
-            add_alarm(self, kind, stack_name=self._settings.stack_name, topic=self.topic, **options)
-        )
+        self.alarms.append(add_alarm(self, kind, stack_name=self._stack_name, topic=self.topic, **options))
 
 
 def _period() -> cdk.Duration:

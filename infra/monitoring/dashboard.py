@@ -1,6 +1,7 @@
 """The dashboard: is it working, how long do tasks wait, what do the GPUs do, what fails and why."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -9,11 +10,8 @@ from constructs import Construct
 from domain import metrics as m
 from domain.metrics import Metric, namespace_of
 from infra.monitoring.metrics import PERIOD_SECONDS, own_metric
+from infra.monitoring.monitored import Monitored
 from infra.monitoring.names import WORKER_ALARM_KINDS, alarm_name, worker_log_group_name
-
-if TYPE_CHECKING:
-    from infra.core.stack import CoreStack
-
 
 _WIDTH: Final = 24
 _HEIGHT: Final = 6
@@ -23,13 +21,17 @@ _CHINA: Final = "cn-"
 class Dashboard(Construct):
     """One page, read from top to bottom; `url` leads to it."""
 
-    def __init__(self, scope: Construct, id_: str, *, core: "CoreStack") -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, monitored: Monitored, alarms: Sequence[cloudwatch.IAlarm]
+    ) -> None:
         super().__init__(scope, id_)
-        self._core = core
-        self._name = core.settings.stack_name
-        self._runtimes = [runtime.name for runtime in core.settings.models_runtime]
+        self._stack = cdk.Stack.of(self)
+        self._monitored = monitored
+        self._own_alarms = alarms
+        self._name = monitored.stack_name
+        self._runtimes = list(monitored.queues)
         # Dashboards are the account's, not the region's.
-        name = f"{self._name}-{core.region}"
+        name = f"{self._name}-{self._stack.region}"
         self._dashboard = cloudwatch.Dashboard(
             self, "Dashboard", dashboard_name=name, default_interval=cdk.Duration.hours(3)
         )
@@ -37,10 +39,10 @@ class Dashboard(Construct):
         self._waiting()
         self._gpus()
         self._failing()
-        self.url = _console_url(core, f"dashboards/dashboard/{name}")
+        self.url = _console_url(self._stack, f"dashboards/dashboard/{name}")
 
     def _working(self) -> None:
-        api = self._core.api.api
+        api = self._monitored.api
         period = cdk.Duration.seconds(PERIOD_SECONDS)
         self._title("Is it working?", self._links())
         self._dashboard.add_widgets(
@@ -69,7 +71,7 @@ class Dashboard(Construct):
         )
 
     def _waiting(self) -> None:
-        queues = self._core.tasks.queues
+        queues = self._monitored.queues
         period = cdk.Duration.seconds(PERIOD_SECONDS)
         self._title("How long do tasks wait?")
         self._row(
@@ -137,8 +139,8 @@ class Dashboard(Construct):
                 *self._sums(m.POISONED),
             ),
         )
-        core = self._core
-        functions = (core.api_function, core.sweep, core.dead_letters)
+        watched = self._monitored
+        functions = (watched.api_function, watched.sweep, watched.dead_letters)
         self._dashboard.add_widgets(
             cloudwatch.LogQueryWidget(
                 title="The functions' last warnings and errors",
@@ -155,23 +157,23 @@ class Dashboard(Construct):
         )
 
     def _links(self) -> str:
-        core = self._core
+        watched = self._monitored
         groups = {
-            "API": core.api_function.log_group.log_group_name,
-            "API Gateway": core.api.access_log.log_group_name,
-            "sweep": core.sweep.log_group.log_group_name,
-            "dead letters": core.dead_letters.log_group.log_group_name,
+            "API": watched.api_function.log_group.log_group_name,
+            "API Gateway": watched.access_log.log_group_name,
+            "sweep": watched.sweep.log_group.log_group_name,
+            "dead letters": watched.dead_letters.log_group.log_group_name,
         } | {f"workers of {name}": worker_log_group_name(self._name, name) for name in self._runtimes}
-        links = " · ".join(f"[{name}]({_log_link(core, group)})" for name, group in groups.items())
+        links = " · ".join(f"[{name}]({_log_link(self._stack, group)})" for name, group in groups.items())
         return f"Logs: {links}. What each alarm means and what to do: docs/operations.md."
 
     def _alarms(self) -> list[cloudwatch.IAlarm]:
-        own: list[cloudwatch.IAlarm] = list(self._core.alarms.alarms)
-        if self._core.region.startswith(_CHINA):  # no compute stack there
+        own: list[cloudwatch.IAlarm] = list(self._own_alarms)
+        if self._stack.region.startswith(_CHINA):  # no compute stack there
             return own
         for runtime in self._runtimes:
             for kind in WORKER_ALARM_KINDS:
-                arn = self._core.format_arn(
+                arn = self._stack.format_arn(
                     service="cloudwatch",
                     resource="alarm",
                     resource_name=alarm_name(self._name, kind, runtime),

@@ -126,7 +126,7 @@ def _compute_of(runtime: str) -> Template:
     settings, _ = parse(f"modelsRuntime: [{{name: r, modelFilename: m, {runtime}}}]")
     app = cdk.App(context={"aws:cdk:bundling-stacks": []})
     core = CoreStack(app, "Core", settings=settings)
-    ComputeStack(app, "Compute", settings=settings, core=core)
+    ComputeStack(app, "Compute", settings=settings, pipeline=core.pipeline)
     return Template(app.synth().get_stack_by_name("Compute").template)
 
 

@@ -1,0 +1,23 @@
+"""What alarms and dashboard look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+
+from infra.function import Function
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitored:
+    """The parts of a deployment that speak: its API, functions, logs, and a queue for each runtime."""
+
+    stack_name: str
+    api: apigateway.RestApi
+    access_log: logs.ILogGroup
+    api_function: Function
+    sweep: Function
+    dead_letters: Function
+    queues: Mapping[str, sqs.IQueue]

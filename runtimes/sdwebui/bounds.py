@@ -81,7 +81,7 @@ def beyond(tasktype: TaskType, content: dict[str, Any], limits: Limits) -> Itera
 def _generated(
     tasktype: TaskType, content: dict[str, Any], number: Numbers, limits: Limits
 ) -> Iterator[Fault]:
-    found = [*_sizes(number, limits), *check_sizes(content, limits)]
+    found = [*_sizes(number, _seed_delta(content), limits), *check_sizes(content, limits)]
     yield from found
     yield from check_prompts(content, limits)
     if not found and (asked := work(tasktype, content)) > limits.work:
@@ -92,12 +92,12 @@ def _generated(
         )
 
 
-def _sizes(number: Numbers, limits: Limits) -> Iterator[Fault]:
+def _sizes(number: Numbers, delta: int, limits: Limits) -> Iterator[Fault]:
     if number.images > limits.images:
         yield Fault("/n_iter", f"batch_size × n_iter must be at most {limits.images} images")
     images = int(number.images) if 1 <= number.images <= limits.images else 1
     for name in ("seed", "subseed"):  # each image has the next
-        first, last = number(name) or 0, _SEEDS[1] - images + 1
+        first, last = number(name) or 0, _SEEDS[1] - images + 1 - delta
         if last < first <= _SEEDS[1]:
             yield Fault(f"/{name}", f"must be at most {last} for as many images")
     for wide, high in _SAMPLED:
@@ -108,6 +108,13 @@ def _sizes(number: Numbers, limits: Limits) -> Iterator[Fault]:
     if scale := number.hires_scale:
         path = "/hr_resize_x" if number("hr_resize_x") or number("hr_resize_y") else "/hr_scale"
         yield from _too_many_pixels(path, width * height * scale * scale, limits.upscaled_pixels)
+
+
+def _seed_delta(content: dict[str, Any]) -> int:
+    """Return what is added to seeds for the noise."""
+    settings = content.get("override_settings")
+    delta = settings.get("eta_noise_seed_delta") if isinstance(settings, dict) else 0
+    return max(0, delta) if isinstance(delta, int) else 0
 
 
 def _too_many_pixels(path: str, pixels: float, most: int) -> Iterator[Fault]:

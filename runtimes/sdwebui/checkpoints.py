@@ -8,7 +8,7 @@ from domain.task import TaskType
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, slashed
 
-_SAME_CHECKPOINT: Final = (None, "", "None", "Use same checkpoint")
+_NO_OTHER: Final = ("", "none", "use same checkpoint")
 _SECOND: Final = ("refiner_checkpoint", "hr_checkpoint_name")
 _ROUTE: Final = "/alwayson_scripts/sd_model_checkpoint"
 
@@ -21,9 +21,7 @@ def settle_checkpoint(
     A static runtime serves its own and no other.
     """
     named = _take_overridden(content, found)
-    for field in _SECOND:
-        if isinstance(content.get(field), str):
-            content[field] = slashed(content[field])
+    _settle_second(content)
     if runtime is None or tasktype is None or not tasktype.generates:
         return
     if content.get("alwayson_scripts") is None:
@@ -45,6 +43,14 @@ def settle_checkpoint(
         _serves_all(content, scripts.get(CHECKPOINT_SETTING), path, runtime, found)
 
 
+def _settle_second(content: dict[str, Any]) -> None:
+    for field in _SECOND:
+        if isinstance(content.get(field), str):
+            content[field] = slashed(content[field])
+            if content[field].lower() in _NO_OTHER:  # SD Web UI knows some of them in some spellings
+                del content[field]
+
+
 def _by_default(scripts: dict[str, Any], runtime: Runtime, path: str, found: Findings) -> None:
     if runtime.model_filename:
         scripts[CHECKPOINT_SETTING] = runtime.model_filename
@@ -57,7 +63,7 @@ def _serves_all(content: dict[str, Any], name: Any, path: str, runtime: Runtime,
     _served(path, name, runtime, found)
     for field in _SECOND:
         unread = field == "hr_checkpoint_name" and not content.get("enable_hr")
-        if content.get(field) not in _SAME_CHECKPOINT and not unread:
+        if content.get(field) is not None and not unread:
             _served(f"/{field}", content[field], runtime, found)
 
 

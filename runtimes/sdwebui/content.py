@@ -19,6 +19,7 @@ from runtimes.sdwebui.scripts import settle_scripts
 from runtimes.sdwebui.settings import settle_settings
 from runtimes.sdwebui.unknown import unknown_fields
 
+_NEVER_NULL: Final = ("prompt", "width", "height")
 _ROUNDED: Final = 8
 """SD Web UI samples eighths of a side."""
 
@@ -87,6 +88,10 @@ class ContentCheck:
             self._found.fault(fault.path, fault.message)
         if tasktype.generates and "prompt" in content and content["prompt"] is None:
             self._found.fault("/prompt", "a string is expected, not null")
+        for name, kind in FIELDS[tasktype].items():
+            # Null says nothing, but SD Web UI keeps it instead of its default, and fails over most of them.
+            if kind.endswith("?") and name not in _NEVER_NULL and content.get(name, "") is None:
+                del content[name]
         for warning in unknown_fields(tasktype, content):
             self._found.warn(warning.path, warning.message)
         for path in _placeholders(tasktype, content):

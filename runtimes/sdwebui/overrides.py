@@ -66,6 +66,21 @@ SETTING_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What these may be. SD Web UI takes anything else for its default, and says nothing."""
 
+SETTING_BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
+    "CLIP_stop_at_last_layers": (1, 12),
+    "DAT_tile": (0, 1024),
+    "ESRGAN_tile": (0, 1024),
+    "code_former_weight": (0, 1),
+    "img2img_extra_noise": (0, 1),
+    "inpainting_mask_weight": (0, 1),
+    "skip_early_cond": (0, 1),
+    "token_merging_ratio": (0, 0.9),
+    "token_merging_ratio_hr": (0, 0.9),
+    "token_merging_ratio_img2img": (0, 0.9),
+    "uni_pc_order": (1, 50),
+}
+"""From where to where these may be. SD Web UI takes what is beyond, and ignores it or paints nonsense."""
+
 REFUSED_SETTINGS: Final[Mapping[str, str]] = {
     "samples_format": _FORMAT,
     "grid_format": _FORMAT,

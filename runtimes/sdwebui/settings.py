@@ -6,6 +6,7 @@ from typing import Any, Final
 from domain.body import pointer
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.overrides import (
+    SETTING_BOUNDS,
     SETTING_CHOICES,
     SETTING_KINDS,
     refused_setting,
@@ -51,6 +52,10 @@ def _settle(settings: dict[str, Any], name: str, value: Any, path: str, found: F
     except Mismatch as expected:
         found.fault(path, str(expected))
         return
+    if name in SETTING_BOUNDS:
+        low, high = SETTING_BOUNDS[name]
+        if not low <= value <= high:
+            found.fault(path, f"must be from {low} to {high}")
     choices = SETTING_CHOICES.get(name)
     if choices is not None and value not in choices:
         same = [choice for choice in choices if choice.lower() == str(value).lower()]

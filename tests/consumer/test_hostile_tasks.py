@@ -13,7 +13,7 @@ from domain.errors import ErrorCode
 from domain.row import Row, Status
 from local.fakes.sdwebui.process import FakeWebUi
 from local.fakes.sdwebui.process import running as fake_webui
-from runtimes.sdwebui.overrides import ALLOWED_SETTINGS, SETTING_CHOICES
+from runtimes.sdwebui.overrides import ALLOWED_SETTINGS, SETTING_CHOICES, SETTING_KINDS
 from tests.consumer.aws import Cloud
 from tests.consumer.conftest import FAST
 from tests.consumer.running import consuming
@@ -126,6 +126,8 @@ def _other(name: str, value: Any) -> Any:
         case bool():
             return not value
         case int() | float():
-            return value + 1
+            if SETTING_KINDS[name] == "integer":
+                return int(value) + 1
+            return value + 0.5 if value < 1 else value - 0.5
         case _:
             return "None" if value != "None" else "other"

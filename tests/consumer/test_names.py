@@ -35,11 +35,6 @@ def catalogue(webui: FakeWebUi) -> Catalogue:
         ({"scheduler": "KARRAS"}, {"scheduler": "Karras"}, "/scheduler"),
         ({"scheduler": "SGMUniform"}, {"scheduler": "SGM Uniform"}, "/scheduler"),
         (
-            {"enable_hr": True, "hr_sampler_name": "DPM++ 2M Karras"},
-            {"enable_hr": True, "hr_sampler_name": "DPM++ 2M", "hr_scheduler": "Karras"},
-            "/hr_sampler_name",
-        ),
-        (
             {"enable_hr": True, "hr_upscaler": "latent"},
             {"enable_hr": True, "hr_upscaler": "Latent"},
             "/hr_upscaler",
@@ -57,9 +52,28 @@ def test_a_name_that_can_mean_one_thing_only_is_corrected_and_told(
 
 
 @pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"sampler_index": "DPM++ 2M Karras"}, {"sampler_name": "DPM++ 2M", "scheduler": "Karras"}),
+        (
+            {"sampler_name": "Euler a SGM Uniform", "scheduler": "Karras"},
+            {"sampler_name": "Euler a", "scheduler": "Karras"},
+        ),
+        (
+            {"enable_hr": True, "hr_sampler_name": "DPM++ 2M Karras"},
+            {"hr_sampler_name": "DPM++ 2M", "hr_scheduler": "Karras"},
+        ),
+    ],
+)
+def test_a_name_with_its_scheduler_is_sent_as_two(
+    catalogue: Catalogue, content: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert hold_names(TEXT, content, catalogue) == ({**content, **expected}, [])
+
+
+@pytest.mark.parametrize(
     "content",
     [
-        {"sampler_name": "DPM++ 2M Karras"},
         {"sampler_name": "Euler", "sampler_index": "no such sampler"},
         {"scheduler": "karras"},
         {"scheduler": "", "sampler_name": None},

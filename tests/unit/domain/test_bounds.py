@@ -237,7 +237,7 @@ def test_a_runtime_lists_the_scripts_that_a_task_may_name(
     runtime = Runtime("r", model_filename="m.safetensors", scripts=listed)
     for name in ("controlnet", "prompt matrix", "x/y/z plot", "custom code", "seed"):
         for spelled in (name, name.title()):
-            always_on = {"alwayson_scripts": {spelled: {"args": [{}]}}}
+            always_on = {"alwayson_scripts": {spelled: {"args": [{"image": "x"}]}}}
             assert bool(paths({"script_name": spelled}, runtime=runtime)) == (name not in allowed)
             assert bool(paths(always_on, runtime=runtime)) == (name not in allowed)
 

@@ -77,6 +77,9 @@ def test_seeds_are_of_64_bits_and_so_is_the_last_of_a_batch(name: str) -> None:
     assert submitted({name: last - 3, "batch_size": 2, "n_iter": 2})
     assert refused({name: last - 2, "batch_size": 2, "n_iter": 2}).keys() == {f"/{name}"}
     assert refused({name: last + 1}).keys() == {f"/{name}"}
+    delta = {"override_settings": {"eta_noise_seed_delta": 31337}}
+    assert refused({name: last - 31336} | delta).keys() == {f"/{name}"}
+    assert submitted({name: last - 31337} | delta)
 
 
 def test_a_unit_without_an_image_is_refused_where_the_task_has_none() -> None:
@@ -252,6 +255,13 @@ def test_a_checkpoint_in_a_folder_is_named_as_windows_names_it() -> None:
     assert accepted.task.checkpoint == "sdxl/Realities_4.safetensors [f61328e842]"
     assert accepted.task.content["refiner_checkpoint"] == "sdxl/refiner"
     assert accepted.task.content["override_settings"] == {"sd_vae": "a/b.pt"}
+
+
+@pytest.mark.parametrize("name", ["none", "None", "", "use same checkpoint", None])
+def test_no_second_checkpoint_is_no_checkpoint_however_it_is_spelled(name: str | None) -> None:
+    content = {"enable_hr": True, "refiner_checkpoint": name, "hr_checkpoint_name": name}
+
+    assert not submitted(content).task.content.keys() & {"refiner_checkpoint", "hr_checkpoint_name"}
 
 
 def test_how_images_are_sent_back_is_ours_and_told() -> None:

@@ -157,11 +157,13 @@ class _Names:
         meant = self._catalogue.lookup(lambda catalogue: meant_sampler(str(name), catalogue))
         if meant is None:
             self.found.fault(f"{path}/{field}", unknown("sampler", str(name), sampler_names(self._catalogue)))
-        elif not meant.exact or (meant.scheduler is not None and goes_to != "sampler_name"):
+        elif not meant.exact or meant.scheduler is not None:
+            # A name with its scheduler is an old form that every version means alike: it is sent as two.
             holder[goes_to] = meant.sampler
             if meant.scheduler is not None and not _is_name(holder.get(scheduler)):
                 holder[scheduler] = meant.scheduler
-            self.found.warn(f"{path}/{field}", f"taken as {_shown(meant)}")
+            if not meant.exact:
+                self.found.warn(f"{path}/{field}", f"taken as {_shown(meant)}")
 
     def _scheduler(self, holder: Content, field: str, path: str) -> None:
         name = holder.get(field)

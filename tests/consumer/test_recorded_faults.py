@@ -2,15 +2,13 @@
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from container.consumer.engines.sdwebui.faults import MAX_DETAIL, AmbiguousError, EnginePoisoned, fault_of
 from domain.errors import ErrorCode, PermanentError, RetryableError
-
-RECORDINGS = Path(__file__).parents[1] / "contract" / "recordings"
+from tests.contract.recorded import names, recording
 
 VERDICTS = {
     (PermanentError, ErrorCode.ENGINE_REJECTED): """
@@ -61,7 +59,7 @@ BY_NAME = {name: verdict for verdict, names in VERDICTS.items() for name in name
 
 def errors() -> dict[str, Any]:
     """Return the response of every recording of an error."""
-    read = {path.stem: json.loads(path.read_text()) for path in RECORDINGS.glob("*.json")}
+    read = {name: recording(name) for name in names("*")}
     responses = {
         name: each["response"] for name, each in read.items() if isinstance(each.get("response"), dict)
     }

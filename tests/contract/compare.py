@@ -51,8 +51,11 @@ def differences(
     return found + list(_walk(there, here, "", shape_only=shape_only))
 
 
-def picture_facts(text: str, translate: Translate) -> dict[str, Any]:
+def picture_facts(text: str | dict[str, Any], translate: Translate) -> dict[str, Any]:
     """Return what can be compared of an image: never its pixels, which no model made here."""
+    if isinstance(text, dict):
+        kept = ("format", "mode", "size", "parameters", "comment")
+        return {name: text["$image"][name] for name in kept if text["$image"].get(name) is not None}
     image = Image.open(io.BytesIO(base64.b64decode(text)))
     facts: dict[str, Any] = {"format": image.format, "mode": image.mode, "size": list(image.size)}
     if "parameters" in image.info:
@@ -73,7 +76,7 @@ def _opened(body: Any, translate: Translate) -> Any:
     if isinstance(body.get("images"), list):
         body["images"] = [picture_facts(image, translate) for image in body["images"]]
     for key in ("image", "current_image"):
-        if isinstance(body.get(key), str):
+        if isinstance(body.get(key), str | dict):
             body[key] = picture_facts(body[key], translate)
     if isinstance(body.get("info"), str) and body["info"].startswith("{"):
         body["info"] = json.loads(body["info"])

@@ -22,25 +22,14 @@ from local.fakes.sdwebui.process import Control
 from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
 from tests.contract.compare import SHAPE_ONLY, differences
+from tests.contract.recorded import names, recording
 
-RECORDINGS = Path(__file__).parent / "recordings"
 RECORDED_DIR = "/stable-diffusion-webui/models/Stable-diffusion"
 OTHER = ("9d70df1b86f023ef5b588c673ab950fef776064ad17ffe220423f89993bdced0", "")
 TINY = ("51eae90cb1da07d4b5aad7b72d103acff7064b6d7b6c202b2b05fa1b72387148", "a069599b")
 TIMEOUT_SECONDS = 30
 
 Make = Callable[[Settings], Parts]
-
-
-def recording(name: str) -> dict[str, Any]:
-    """Return one recording."""
-    content: dict[str, Any] = json.loads((RECORDINGS / f"{name}.json").read_text())
-    return content
-
-
-def names(*patterns: str) -> list[str]:
-    """Return the recordings whose names match, sorted."""
-    return sorted({path.stem for pattern in patterns for path in RECORDINGS.glob(f"{pattern}.json")})
 
 
 def quick(**settings: Any) -> Settings:

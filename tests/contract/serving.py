@@ -9,7 +9,8 @@ from typing import Any
 from PIL import Image
 
 from local.fakes.sdwebui.parts import Parts
-from tests.contract.replay import Replay, quick, recording, replaying
+from tests.contract.recorded import recording
+from tests.contract.replay import Replay, quick, replaying
 
 REFERENCE = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
 

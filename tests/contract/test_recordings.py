@@ -9,7 +9,7 @@ import pytest
 
 from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.process import FakeWebUi, running
-from tests.contract.replay import names, recording
+from tests.contract.recorded import names, recording
 from tests.contract.scenarios_running import NOT_SERVED, STORIES, tell
 
 NOT_COVERED: dict[str, str] = {}

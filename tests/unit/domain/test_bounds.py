@@ -26,6 +26,7 @@ from runtimes.sdwebui.overrides import (
 )
 from runtimes.sdwebui.policy import NAMED_SCRIPTS, OWNED_FIELDS, REFUSED_SCRIPTS, ROUTING_KEYS
 from runtimes.sdwebui.upscaling import upscaled_too_far
+from tests.contract.recorded import recording
 
 ROOT = Path(__file__).parents[3]
 STATIC = Runtime("r", model_filename="m.safetensors")
@@ -328,8 +329,7 @@ def test_the_published_list_is_the_codes() -> None:
 
 def recorded_options() -> dict[str, Any]:
     """Return the options of a real SD Web UI, fresh from its start."""
-    path = ROOT / "tests" / "contract" / "recordings" / "01-preload-options.json"
-    options: dict[str, Any] = json.loads(path.read_text())["response"]["json"]
+    options: dict[str, Any] = recording("01-preload-options")["response"]["json"]
     return options
 
 

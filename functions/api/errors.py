@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
+from domain.api_routes import METHODS, SUBMITS
 from domain.errors import ErrorCode, InvalidTask
 from domain.metrics import REJECTED
 from functions.api.answers import refusal
@@ -13,18 +14,7 @@ from functions.api.requests import request_id
 from functions.log import about_error, logger
 from functions.measure import count
 
-ALLOWED: dict[str, tuple[str, ...]] = {
-    "/v1alpha1": ("POST",),
-    "/v1alpha2": ("POST",),
-    "/v1alpha2/tasks": ("GET",),
-    "/v1alpha2/tasks/{id}": ("GET", "DELETE"),
-    "/v1alpha2/runtimes": ("GET",),
-    "/v1alpha2/uploads": ("POST",),
-    "/openapi.json": ("GET",),
-}
-"""Every path and its methods."""
-
-SUBMITS = ("/v1alpha1", "/v1alpha2")
+_SUBMIT_PATHS = frozenset(route.path for route in SUBMITS)
 
 
 def answer(body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response[str]:
@@ -43,7 +33,7 @@ def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
     def refused(error: InvalidTask) -> Response[str]:
         facts = {"status": error.status, "code": error.code.value, "faults": len(error.faults)}
         logger.info("refused", extra=facts)
-        if app.current_event.path in SUBMITS:
+        if app.current_event.path in _SUBMIT_PATHS:
             count(REJECTED, code=error.code.value)
         return answer(refusal(error.code, error.message, error.faults), error.status)
 
@@ -72,7 +62,7 @@ def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
 
 def _methods(path: str) -> tuple[str, ...]:
     found = path.rstrip("/").split("/")
-    for pattern, methods in ALLOWED.items():
+    for pattern, methods in METHODS.items():
         parts = pattern.split("/")
         if len(parts) == len(found) and all(p in (f, "{id}") for p, f in zip(parts, found, strict=True)):
             return methods

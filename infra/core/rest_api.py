@@ -1,27 +1,14 @@
 """The front door: API Gateway before one Lambda."""
 
-from typing import Final
-
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from domain.api_routes import ROUTES
 from infra.core.gateway_responses import add_gateway_responses
 from infra.settings.deployment import ApiGateway
-
-# Each route that exists, and no proxy: what is not here is refused before it costs an invocation.
-ROUTES: Final = (
-    ("POST", "/v1alpha1"),
-    ("POST", "/v1alpha2"),
-    ("GET", "/v1alpha2/tasks"),
-    ("GET", "/v1alpha2/tasks/{id}"),
-    ("DELETE", "/v1alpha2/tasks/{id}"),
-    ("GET", "/v1alpha2/runtimes"),
-    ("POST", "/v1alpha2/uploads"),
-    ("GET", "/openapi.json"),
-)
 
 
 class RestApi(Construct):
@@ -65,6 +52,7 @@ class RestApi(Construct):
         # The stack names its outputs itself.
         self.api.node.try_remove_child("Endpoint")
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
+        # Each route that exists, and no proxy: what is not one is refused before it costs an invocation.
         for method, path in ROUTES:
             self.api.root.resource_for_path(path).add_method(method, integration, api_key_required=True)
         add_gateway_responses(self.api)

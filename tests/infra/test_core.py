@@ -7,6 +7,7 @@ import aws_cdk as cdk
 import pytest
 
 from adapters.listing import BY_RUNTIME_STATUS
+from domain.api_routes import ROUTES
 from domain.limits import (
     API_TIMEOUT_SECONDS,
     LARGE_CONTENT_DAYS,
@@ -15,7 +16,6 @@ from domain.limits import (
     VISIBILITY_SECONDS,
 )
 from functions.environment import ApiEnvironment
-from infra.core.rest_api import ROUTES
 from infra.core.stack import CoreStack
 from infra.settings.reading import parse
 from tests.infra.conftest import Synthesis

@@ -12,9 +12,9 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from domain import limits
+from domain.api_routes import METHODS
 from domain.protocol import finish
 from domain.row import Status
-from functions.api.errors import ALLOWED
 from tests.unit.api.client import Answer, Client, seed_v1alpha1, task
 from tests.unit.api.deployment import DYNAMIC, STATIC, Deployment
 from tests.unit.api.parts import FakeClock, FakeSns, Worker
@@ -56,7 +56,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         path: {method.upper() for method in item if method != "parameters"}
         for path, item in document["paths"].items()
     }
-    assert described == {path: set(methods) for path, methods in ALLOWED.items()}
+    assert described == {path: set(methods) for path, methods in METHODS.items()}
 
 
 def test_the_limits_and_runtimes_of_the_deployment_are_shown(document: dict[str, Any]) -> None:

@@ -2,14 +2,26 @@
 
 import io
 import json
+import re
 import urllib.request
 from typing import Any
 
 import pytest
 
+from domain.api_routes import ROUTES, Route
+from functions.api.routes import create_app
 from tests.unit.api.client import API_KEY, Client
 from tests.unit.api.deployment import CHECKPOINT, DYNAMIC, STATIC, Deployment
 from tests.unit.api.parts import FakeSns, Worker
+
+
+def test_the_function_answers_exactly_the_routes_of_the_table(shared_api: Client) -> None:
+    app = create_app(shared_api._services)
+    answered = {
+        Route(one.method, re.sub(r"<\w+>", "{id}", one.path))
+        for one in (*app._static_routes, *app._dynamic_routes)
+    }
+    assert answered == set(ROUTES)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,31 @@
+"""The API's routes: the one list that API Gateway, the API's function and its OpenAPI document follow."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class Route(NamedTuple):
+    """A method on a path; `{id}` in a path stands for a task's id."""
+
+    method: str
+    path: str
+
+
+SUBMITS: Final = (Route("POST", "/v1alpha1"), Route("POST", "/v1alpha2"))
+"""The routes by which tasks come in."""
+
+ROUTES: Final = (
+    *SUBMITS,
+    Route("GET", "/v1alpha2/tasks"),
+    Route("GET", "/v1alpha2/tasks/{id}"),
+    Route("DELETE", "/v1alpha2/tasks/{id}"),
+    Route("GET", "/v1alpha2/runtimes"),
+    Route("POST", "/v1alpha2/uploads"),
+    Route("GET", "/openapi.json"),
+)
+
+METHODS: Final[Mapping[str, tuple[str, ...]]] = {
+    path: tuple(route.method for route in ROUTES if route.path == path)
+    for path in dict.fromkeys(route.path for route in ROUTES)
+}
+"""Every path and its methods."""

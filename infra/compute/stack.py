@@ -18,7 +18,7 @@ from infra.compute.scaling import QueueScaling
 from infra.compute.waker import Sleeper, Waker
 from infra.compute.worker_role import worker_role
 from infra.compute.worker_service import WorkerService
-from infra.compute.worker_task import MODEL_FOLDER, WorkerTask
+from infra.compute.worker_task import HEARTBEAT_FILE, MODEL_FOLDER, WorkerTask
 from infra.core.pipeline import Pipeline
 from infra.function import log_retention
 from infra.monitoring.names import worker_log_group_name
@@ -189,6 +189,7 @@ class ComputeStack(cdk.Stack):
             "LIMITS": self.settings.limits.as_json(),
             **({} if runtime.scripts is None else {"ALLOWED_SCRIPTS": json.dumps(runtime.scripts)}),
             "LOG_LEVEL": self.settings.log_level,
+            "HEARTBEAT_FILE": HEARTBEAT_FILE,
         }
 
     def _shell_log(self) -> ecs.ExecuteCommandConfiguration:

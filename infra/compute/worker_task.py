@@ -33,6 +33,8 @@ CONSUMER_STOP_SECONDS: Final = 120
 # SD Web UI is told last and has nothing to lose: what it could lose, the consumer has stored by then.
 WEBUI_STOP_SECONDS: Final = 10
 
+# The consumer touches it, and its health check looks at its age; `/tmp` is a volume of the container's own.
+HEARTBEAT_FILE: Final = "/tmp/heartbeat"  # noqa: S108 - see above
 # Where the image has it (`WORKDIR` of the Dockerfile); `-I -S` start Python without site-packages, in 20 ms.
 HEALTH_CHECK: Final = ("CMD", "python", "-I", "-S", "/app/container/consumer/liveness/check_alive.py")
 

@@ -77,6 +77,10 @@ def test_the_heartbeats_file_is_on_a_volume(compute: Template) -> None:
     assert str(Path(DEFAULT_HEARTBEAT_FILE).parent) in folders
 
 
+def test_the_consumer_touches_the_file_that_its_health_check_looks_at(compute: Template) -> None:
+    assert _environment(_containers(compute)["consumer"])["HEARTBEAT_FILE"] == DEFAULT_HEARTBEAT_FILE
+
+
 def test_the_consumer_may_take_its_time_and_web_ui_not(compute: Template) -> None:
     """120 s to leave; Web UI, told last, has nothing left to do."""
     containers = _containers(compute)

@@ -137,12 +137,19 @@ class Heartbeat:
 
     def _beat(self) -> None:
         self.beat()
-        if self._file is not None:
-            self._file.touch()
+        self._touch()
         with self._beaten:
             self._last_beat = time.monotonic()
             self._beats += 1
             self._beaten.notify_all()
+
+    def _touch(self) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.touch()
+        except OSError as error:  # its health check fails then, and says why
+            log.warning("HEARTBEAT_FILE cannot be written", extra={"reason": str(error)})
 
     def beat(self) -> None:
         """Renew everything in hand once."""

@@ -120,3 +120,10 @@ def test_every_beat_touches_the_file(tmp_path: Path) -> None:
     beating.heart.start()
     assert time.time() - (tmp_path / "heartbeat").stat().st_mtime < SOON
     beating.heart.stop()
+
+
+def test_a_file_that_cannot_be_written_stops_no_work(tmp_path: Path) -> None:
+    beating = Beating(file=tmp_path / "no folder" / "heartbeat")
+    beating.heart.start()
+    beating.heart.check()
+    beating.heart.stop()

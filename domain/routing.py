@@ -1,12 +1,16 @@
 """Which runtimes exist, and which of them a task goes to."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from domain.errors import ErrorCode, Fault, InvalidTask
+
+_HASH: Final = re.compile(r" \[(?:[0-9a-f]{8}|[0-9a-f]{10})\]$")
+"""What SD Web UI puts behind a checkpoint's name; the consumer holds it against the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +25,16 @@ class Runtime:
     scripts: frozenset[str] | None = None
     """Names that `script_name` and `alwayson_scripts` may use, in lower case; None allows all."""
 
+    refiner_filename: str | None = None
+    """A second checkpoint that a static runtime serves in the midst of a task: SDXL's refiner, for one."""
+
     def serves(self, checkpoint: str) -> bool:
-        """Tell whether `checkpoint` is this runtime's own model, named with or without its extension."""
-        own = self.model_filename
-        return own is not None and checkpoint in (own, str(PurePosixPath(own).with_suffix("")))
+        """Tell whether `checkpoint` is this runtime's own model, named with or without extension and hash."""
+        return _names(checkpoint, self.model_filename)
+
+    def serves_second(self, checkpoint: str) -> bool:
+        """Tell whether a task may change to `checkpoint` in its midst."""
+        return self.serves(checkpoint) or _names(checkpoint, self.refiner_filename)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the runtime as the Lambda's environment carries it."""
@@ -32,6 +42,7 @@ class Runtime:
             "name": self.name,
             "type": self.type,
             "modelFilename": self.model_filename,
+            "refinerFilename": self.refiner_filename,
             "dynamicModel": self.dynamic_model,
             "queueUrl": self.queue_url,
             "scripts": sorted(self.scripts) if self.scripts is not None else None,
@@ -53,6 +64,7 @@ class Runtimes:
                     name=entry["name"],
                     type=entry.get("type") or "sdwebui",
                     model_filename=entry.get("modelFilename"),
+                    refiner_filename=entry.get("refinerFilename"),
                     dynamic_model=bool(entry.get("dynamicModel")),
                     queue_url=entry.get("queueUrl") or "",
                     scripts=frozenset(entry["scripts"]) if entry.get("scripts") is not None else None,
@@ -97,3 +109,9 @@ class Runtimes:
                 )
             ],
         )
+
+
+def _names(checkpoint: str, own: str | None) -> bool:
+    """Tell whether a task means a runtime's file by a name."""
+    bare = _HASH.sub("", checkpoint)
+    return bool(own) and bare in (own, str(PurePosixPath(str(own)).with_suffix("")))

@@ -31,6 +31,7 @@ class Runtime:
     name: str
     type: str
     model_filename: str
+    refiner_filename: str
     dynamic_model: bool
     queue_url: str
 
@@ -110,6 +111,7 @@ def _runtime(settings: dict[str, Any]) -> Runtime:
         name=settings["name"],
         type=settings["type"],
         model_filename=settings["modelFilename"],
+        refiner_filename=settings.get("refinerFilename") or "",
         dynamic_model=settings["dynamicModel"],
         queue_url=settings["queueUrl"],
     )

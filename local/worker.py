@@ -46,6 +46,7 @@ def consumer_environment(
         "WEBUI_URL": webui_url,
         "DYNAMIC_MODEL": str(runtime.dynamic_model).lower(),
         "MODEL_FILENAME": runtime.model_filename,
+        "REFINER_FILENAME": runtime.refiner_filename,
         # Pictures come from a server on this machine.
         "ALLOW_PRIVATE_INPUTS": "true",
         "PYTHONUNBUFFERED": "1",

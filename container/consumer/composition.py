@@ -142,6 +142,7 @@ def wire(settings: Settings, client: Clients = boto3.client) -> Parts:
                 name=settings.runtime_name,
                 type=settings.runtime_type,
                 model_filename=settings.model_filename or None,
+                refiner_filename=settings.refiner_filename or None,
                 dynamic_model=settings.dynamic_model,
                 scripts=settings.allowed_scripts,
             ),

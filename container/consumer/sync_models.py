@@ -24,7 +24,8 @@ def run(settings: ModelSettings) -> int:
         if not settings.model_bucket:
             print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)  # noqa: T201 - the exit line
             return 0
-        print(Sync(*connect(settings)).run(own=settings.model_filename, folders=settings.folders), flush=True)  # noqa: T201
+        own = {"MODEL_FILENAME": settings.model_filename, "REFINER_FILENAME": settings.refiner_filename}
+        print(Sync(*connect(settings)).run(own=own, folders=settings.folders), flush=True)  # noqa: T201 - the exit line
     except (CannotSync, BadModelDir) as why:
         return _end(str(why))
     return 0

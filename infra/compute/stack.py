@@ -177,6 +177,7 @@ class ComputeStack(cdk.Stack):
             "MODEL_BUCKET": pipeline.models.bucket_name,
             "MODEL_DIR": MODEL_FOLDER,
             "MODEL_FILENAME": runtime.model_filename,
+            "REFINER_FILENAME": runtime.refiner_filename,
             "MODEL_CACHE_BYTES": str(runtime.model_cache_gib * 1024**3),
             "CHECKPOINTS_IN_MEMORY": str(runtime.checkpoints_in_memory),
             "DYNAMIC_MODEL": str(runtime.dynamic_model).lower(),

@@ -127,6 +127,7 @@ class CoreStack(cdk.Stack):
             "modelFilename": runtime.model_filename,
             "dynamicModel": runtime.dynamic_model,
             "queueUrl": self.tasks.queues[runtime.name].queue_url,
+            **({"refinerFilename": runtime.refiner_filename} if runtime.refiner_filename else {}),
             **({} if runtime.scripts is None else {"scripts": list(runtime.scripts)}),
         }
 

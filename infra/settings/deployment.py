@@ -130,6 +130,8 @@ class Runtime(_Settings):
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,39}$")]
     type: Literal["sdwebui"] = "sdwebui"
     model_filename: _ModelFilename = ""
+    # A second checkpoint that a static runtime serves in the midst of a task.
+    refiner_filename: _ModelFilename = ""
     dynamic_model: bool = False
     scaling: Scaling = Scaling()
     instance_types: Annotated[tuple[_InstanceType, ...], Field(min_length=1, max_length=20)] = (
@@ -158,8 +160,11 @@ class Runtime(_Settings):
     def _serves_something(self) -> Self:
         if not self.dynamic_model and not self.model_filename:
             raise ValueError("a runtime without dynamicModel needs a modelFilename")
-        if ".." in self.model_filename.split("/"):
-            raise ValueError("modelFilename must not leave the model folder")
+        for key, name in (("modelFilename", self.model_filename), ("refinerFilename", self.refiner_filename)):
+            if ".." in name.split("/"):
+                raise ValueError(f"{key} must not leave the model folder")
+        if self.refiner_filename and self.dynamic_model:
+            raise ValueError("refinerFilename is for a runtime without dynamicModel: this one serves any")
         return self
 
 

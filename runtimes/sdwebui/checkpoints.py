@@ -6,6 +6,7 @@ from domain.errors import ErrorCode
 from domain.routing import Runtime
 from domain.task import TaskType
 from runtimes.sdwebui.findings import Findings
+from runtimes.sdwebui.named_models import checkpoints
 from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, slashed
 
 _NO_OTHER: Final = ("", "none", "use same checkpoint")
@@ -59,18 +60,14 @@ def _by_default(scripts: dict[str, Any], runtime: Runtime, path: str, found: Fin
 
 
 def _serves_all(content: dict[str, Any], name: Any, path: str, runtime: Runtime, found: Findings) -> None:
-    """Refuse every checkpoint but the runtime's own: one in the midst of a task is one more to serve."""
-    _served(path, name, runtime, found)
-    for field in _SECOND:
-        unread = field == "hr_checkpoint_name" and not content.get("enable_hr")
-        if content.get(field) is not None and not unread:
-            _served(f"/{field}", content[field], runtime, found)
-
-
-def _served(path: str, name: Any, runtime: Runtime, found: Findings) -> None:
+    """Refuse every checkpoint but the runtime's own, also one that a script loads in the midst of a task."""
+    refiner = f" (and {runtime.refiner_filename} in its midst)" if runtime.refiner_filename else ""
+    message = f"runtime {runtime.name} serves {runtime.model_filename}{refiner} and no other"
     if isinstance(name, str) and not runtime.serves(name):
-        message = f"runtime {runtime.name} serves {runtime.model_filename} and no other"
         found.fault(path, message, ErrorCode.UNKNOWN_MODEL)
+    for one in checkpoints(content):
+        if one.path != _ROUTE and not runtime.serves_second(one.name):
+            found.fault(one.path, message, ErrorCode.UNKNOWN_MODEL)
 
 
 def _take_overridden(content: dict[str, Any], found: Findings) -> str | None:

@@ -103,10 +103,24 @@ def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
             ),
         ),
         (
+            "modelsRuntime: [{name: r, modelFilename: m, refinerFilename: ..}]",
+            (
+                'modelsRuntime[0]: found {"name": "r", "modelFilename": "m", "refinerFilename": ".."}; '
+                "allowed: refinerFilename must not leave the model folder"
+            ),
+        ),
+        (
             "modelsRuntime: [{name: r, modelFilename: a/../b}]",
             (
                 'modelsRuntime[0]: found {"name": "r", "modelFilename": "a/../b"}; '
                 "allowed: modelFilename must not leave the model folder"
+            ),
+        ),
+        (
+            "modelsRuntime: [{name: r, dynamicModel: true, refinerFilename: b}]",
+            (
+                'modelsRuntime[0]: found {"name": "r", "dynamicModel": true, "refinerFilename": "b"}; '
+                "allowed: refinerFilename is for a runtime without dynamicModel: this one serves any"
             ),
         ),
         (

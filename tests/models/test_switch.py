@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -184,6 +185,10 @@ def test_a_static_runtime_serves_its_own(desk: Desk) -> None:
         assert models.switch(content) == desk.job() == "first"
     assert failure(lambda: models.ensure(checkpoint("a-before"))).code is ErrorCode.MODEL_NOT_FOUND
     assert desk.asked == ["refresh-checkpoints", "options"]
+    digits = sha256((desk.shelf.root / CKPT / "first.safetensors").read_bytes()).hexdigest()[:10]
+    assert models.switch(checkpoint(f"first.safetensors [{digits}]")) == desk.job() == "first"
+    wrong = failure(lambda: models.switch(checkpoint("first.safetensors [0123456789]")))
+    assert "not with the hash 0123456789" in wrong.message
 
 
 def test_a_deployment_without_its_own_model_is_no_fault_of_a_task(desk: Desk) -> None:

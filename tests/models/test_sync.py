@@ -119,3 +119,13 @@ def test_names_bad_settings_in_one_line(aws: Emulator, shelf: Shelf) -> None:
 def test_without_a_bucket_there_is_nothing_to_fetch(run: Run) -> None:
     """Web UI has models of its own then."""
     assert run(model_bucket="") == (0, "sync-models: MODEL_BUCKET is empty: nothing to fetch")
+
+
+def test_fetches_the_refiner_of_a_static_runtime(shelf: Shelf, run: Run) -> None:
+    for name in ("base", "sub/refiner", "other"):
+        shelf.put(f"{CKPT}/{name}.ckpt")
+    own = {"model_filename": "base.ckpt", "refiner_filename": "sub/refiner.ckpt", "sync_folders": ""}
+    assert run(**own)[0] == 0
+    assert shelf.files() == [f"{CKPT}/base.ckpt", f"{CKPT}/sub/refiner.ckpt"]
+    status, said = run(**own | {"refiner_filename": "refinr.ckpt"})
+    assert (status, "REFINER_FILENAME 'refinr.ckpt' is not in the model bucket" in said) == (1, True)

@@ -18,6 +18,8 @@ class ModelSettings(BaseSettings):
     model_bucket: str = ""
     model_dir: str = ""
     model_filename: str = ""
+    refiner_filename: str = ""
+    """A second checkpoint that a static runtime has; synced as the first."""
     model_cache_bytes: int = Field(default=0, ge=0)
     """Budget of the volume; 0: as much as its disk has."""
     model_lookup_seconds: float = Field(default=LOOKUP_SECONDS, ge=0)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -53,8 +53,11 @@ class Sync:
         self._lock = threading.Lock()
         self._arrived = 0
 
-    def run(self, *, own: str, folders: Iterable[str]) -> Synced:
-        """Fetch what is missing and keep all of it from eviction. Raise CannotSync."""
+    def run(self, *, own: Mapping[str, str], folders: Iterable[str]) -> Synced:
+        """Fetch what is missing and keep all of it from eviction. Raise CannotSync.
+
+        `own` are the runtime's checkpoints, "" for none, by the setting that names each.
+        """
         began = time.monotonic()
         for folder in KNOWN_FOLDERS:
             # Web UI must find its folders; on-demand files arrive in them later.
@@ -85,26 +88,24 @@ class Sync:
             raise CannotSync(f"MODEL_DIR: {error.strerror}: {error.filename}") from None
         return Synced(len(wanted), sum(map(bool, fetched)), sum(fetched), time.monotonic() - began)
 
-    def _wanted(self, own: str, folders: Iterable[str]) -> list[ModelFile]:
+    def _wanted(self, own: Mapping[str, str], folders: Iterable[str]) -> list[ModelFile]:
         wanted = {file.key: file for folder in folders for file in self._bucket.files(folder).values()}
-        if own:
-            for file in self._own(own):
+        for setting, name in own.items():
+            for file in self._own(setting, name) if name else ():
                 wanted[file.key] = file
         return list(wanted.values())
 
-    def _own(self, own: str) -> list[ModelFile]:
+    def _own(self, setting: str, own: str) -> list[ModelFile]:
         files = self._bucket.files(CHECKPOINT_FOLDER)
         checkpoints = [name for name in files if Kind.CHECKPOINT.takes(CHECKPOINT_FOLDER, name)]
         try:
             name = match(Kind.CHECKPOINT, own, checkpoints)
         except Ambiguous as several:
-            raise CannotSync(f"MODEL_FILENAME {own!r} fits several files: {several.names}") from None
+            raise CannotSync(f"{setting} {own!r} fits several files: {several.names}") from None
         if name is None:
             near = nearest(own, checkpoints)
             hint = f"; the nearest is {near!r}" if near else ""
-            raise CannotSync(
-                f"MODEL_FILENAME {own!r} is not in the model bucket's {CHECKPOINT_FOLDER}/{hint}"
-            )
+            raise CannotSync(f"{setting} {own!r} is not in the model bucket's {CHECKPOINT_FOLDER}/{hint}")
         base = str(PurePosixPath(name).with_suffix(""))
         return [files[name], *(file for other, file in files.items() if other == f"{base}.yaml")]
 

@@ -10,6 +10,7 @@ from runtimes.sdwebui.content import ContentCheck
 
 RUNTIME = Runtime("r", model_filename="m.safetensors")
 UNIT = {"module": "canny", "model": "canny"}
+WHOLE = UNIT | {"image": "aW1n"}
 
 
 def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
@@ -23,7 +24,7 @@ def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
 @pytest.mark.parametrize(
     ("unit", "sent"),
     [
-        ({}, {"enabled": True}),
+        ({"image": "aW1n"}, {"enabled": True, "image": "aW1n"}),
         ({"input_image": "aW1n"}, {"enabled": True, "image": "aW1n"}),
         ({"image": "aW1n", "mask": "bWFzaw=="}, {"enabled": True, "image": "aW1n", "mask_image": "bWFzaw=="}),
         (
@@ -31,8 +32,14 @@ def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
             {"enabled": True, "image": "aW1n", "mask_image": "bWFzaw=="},
         ),
         ({"image": ["aW1n", "bWFzaw=="]}, {"enabled": True, "image": "aW1n", "mask_image": "bWFzaw=="}),
-        ({"mask": None, "guidance": 0.5}, {"enabled": True, "mask": None, "guidance_end": 0.5}),
-        ({"enabled": "true", "lowvram": "false"}, {"enabled": True, "low_vram": False}),
+        (
+            {"image": "aW1n", "mask": None, "guidance": 0.5},
+            {"enabled": True, "image": "aW1n", "mask": None, "guidance_end": 0.5},
+        ),
+        (
+            {"image": "aW1n", "enabled": "true", "lowvram": "false"},
+            {"enabled": True, "image": "aW1n", "low_vram": False},
+        ),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("script", ["ControlNet", "controlnet", "CONTROLNET"])
@@ -45,16 +52,19 @@ def test_a_unit_is_brought_into_the_form_that_both_versions_read(
 
 
 def test_units_of_the_old_field_become_arguments_of_the_script() -> None:
-    found, check = normalised({"controlnet_units": [UNIT]})
-    assert found["alwayson_scripts"]["ControlNet"]["args"] == [UNIT | {"enabled": True}]
+    found, check = normalised({"controlnet_units": [WHOLE]})
+    assert found["alwayson_scripts"]["ControlNet"]["args"] == [WHOLE | {"enabled": True}]
     assert "controlnet_units" not in found
     assert [warning.path for warning in check.warnings] == ["/controlnet_units"]
-    more = {"controlnet_units": [UNIT], "alwayson_scripts": {"controlnet": {"args": [{"model": "depth"}]}}}
+    more = {
+        "controlnet_units": [WHOLE],
+        "alwayson_scripts": {"controlnet": {"args": [WHOLE | {"model": "depth"}]}},
+    }
     models = [unit["model"] for unit in normalised(more)[0]["alwayson_scripts"]["controlnet"]["args"]]
     assert models == ["depth", "canny"]
 
 
-@pytest.mark.parametrize("args", [[True, "canny", "model"], [UNIT, ["canny", "model"]], ["x"]])
+@pytest.mark.parametrize("args", [[True, "canny", "model"], [WHOLE, ["canny", "model"]], ["x"]])
 def test_positional_arguments_are_refused(args: list[Any]) -> None:
     _, check = normalised({"alwayson_scripts": {"controlnet": {"args": args}}})
     wrong = [number for number, one in enumerate(args) if not isinstance(one, dict)]
@@ -65,7 +75,10 @@ def test_positional_arguments_are_refused(args: list[Any]) -> None:
 
 
 def test_no_unit_is_left_out_as_nothing() -> None:
-    found, check = normalised({"alwayson_scripts": {"controlnet": {"args": [None, UNIT, None]}}})
-    assert (found["alwayson_scripts"]["controlnet"]["args"], check.faults) == ([UNIT | {"enabled": True}], [])
+    found, check = normalised({"alwayson_scripts": {"controlnet": {"args": [None, WHOLE, None]}}})
+    assert (found["alwayson_scripts"]["controlnet"]["args"], check.faults) == (
+        [WHOLE | {"enabled": True}],
+        [],
+    )
     _, check = normalised({"controlnet_units": "x"})
     assert [fault.path for fault in check.faults] == ["/controlnet_units"]

@@ -15,7 +15,7 @@ from container.consumer.engines.sdwebui.models.resolver import Found
 from container.consumer.engines.sdwebui.models.sent import content_to_send, name_to_send
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from domain.errors import ErrorCode, PermanentError, RetryableError
-from runtimes.sdwebui.model_names import Kind, checkpoint_aliases, listed_name
+from runtimes.sdwebui.model_names import Kind, checkpoint_aliases, forms, listed_name, without_extension
 from runtimes.sdwebui.named_models import MAIN_CHECKPOINT
 
 OPTIONS: Final = "/sdapi/v1/options"
@@ -92,9 +92,13 @@ class Models:
         name = scripts.get(OPTION) if isinstance(scripts, dict) else None
         if self._dynamic or not name or not isinstance(scripts, dict):
             return content
-        if self._own and name not in (self._own, str(PurePosixPath(self._own).with_suffix(""))):
+        read = forms(Kind.CHECKPOINT, name)
+        served = [digits for one, digits in read if one in (self._own, without_extension(self._own))]
+        if self._own and not served:
             text = f"{MAIN_CHECKPOINT}: this runtime serves {self._own} and no other checkpoint."
             raise PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
+        if any(served):  # named with a hash, which must be the file's
+            return content
         return {**content, "alwayson_scripts": {k: v for k, v in scripts.items() if k != OPTION}}
 
     def _show(self, found: list[Found]) -> None:

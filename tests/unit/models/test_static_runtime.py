@@ -1,0 +1,79 @@
+"""A static runtime serves its own checkpoint, its refiner in the midst of a task, and no other."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.errors import ErrorCode
+from domain.routing import Runtime, Runtimes
+from domain.task import TaskType
+from runtimes.sdwebui.content import ContentCheck
+
+OWN = Runtime("r", model_filename="sdxl/base.safetensors", scripts=frozenset({"adetailer", "x/y/z plot"}))
+PAIR = replace(OWN, refiner_filename="refiner_1.0.safetensors")
+
+
+def refused(runtime: Runtime, content: dict[str, Any]) -> list[str]:
+    """Return where a content names a checkpoint that the runtime does not serve."""
+    check = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="")
+    check.normalise({"prompt": "a", **content})
+    assert {fault.code for fault in check.faults} <= {ErrorCode.UNKNOWN_MODEL}
+    return [fault.path for fault in check.faults]
+
+
+def detailer(**unit: Any) -> dict[str, Any]:
+    """Return a content with one ADetailer unit."""
+    return {"alwayson_scripts": {"ADetailer": {"args": [True, {"ad_model": "face.pt", **unit}]}}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "refiner_1.0.safetensors",
+        "refiner_1.0",
+        "refiner_1.0.safetensors [7440042bbd]",
+        "refiner_1.0 [7440042b]",
+    ],
+)
+@pytest.mark.parametrize("field", ["refiner_checkpoint", "hr_checkpoint_name"])
+def test_a_refiner_belongs_to_the_runtime_that_names_it(field: str, name: str) -> None:
+    content = {"enable_hr": True, "hr_upscaler": "Latent", field: name}
+    assert refused(PAIR, content) == []
+    assert refused(OWN, content) == [f"/{field}"]
+
+
+def test_a_refiner_is_no_checkpoint_to_begin_with() -> None:
+    content = {"alwayson_scripts": {"sd_model_checkpoint": "refiner_1.0.safetensors"}}
+    assert refused(PAIR, content) == ["/alwayson_scripts/sd_model_checkpoint"]
+
+
+@pytest.mark.parametrize(
+    ("content", "paths"),
+    [
+        (
+            detailer(ad_use_checkpoint=True, ad_checkpoint="x"),
+            ["/alwayson_scripts/ADetailer/args/1/ad_checkpoint"],
+        ),
+        (detailer(ad_use_checkpoint=True, ad_checkpoint="refiner_1.0"), []),
+        (detailer(ad_use_checkpoint=True, ad_checkpoint="Use same checkpoint"), []),
+        (detailer(ad_use_checkpoint=False, ad_checkpoint="x"), []),
+        (
+            {"script_name": "X/Y/Z plot", "script_args": [1, "x.ckpt,refiner_1.0.safetensors"]},
+            ["/script_args/1"],
+        ),
+        ({"hr_checkpoint_name": "x", "enable_hr": False}, []),
+        ({"alwayson_scripts": {"sd_model_checkpoint": "sdxl\\base.safetensors [0123456789]"}}, []),
+        ({"refiner_checkpoint": "sdxl/base"}, []),
+    ],
+)
+def test_no_other_checkpoint_is_served_wherever_it_is_named(
+    content: dict[str, Any], paths: list[str]
+) -> None:
+    assert refused(PAIR, content) == paths
+
+
+def test_a_runtime_carries_its_refiner_to_the_api() -> None:
+    assert Runtimes.from_json(json.dumps([PAIR.as_dict(), OWN.as_dict()])).named("r") == OWN
+    assert Runtimes.from_json(json.dumps([PAIR.as_dict()])).named("r") == PAIR

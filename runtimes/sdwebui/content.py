@@ -12,6 +12,7 @@ from runtimes.sdwebui.checkpoints import settle_checkpoint
 from runtimes.sdwebui.controlnet import settle_units
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.findings import Findings
+from runtimes.sdwebui.named_models import unread_weights
 from runtimes.sdwebui.policy import OWNED_FIELDS
 from runtimes.sdwebui.prompts import PROMPTS, strip_networks
 from runtimes.sdwebui.scalars import read_all
@@ -64,6 +65,8 @@ class ContentCheck:
         if self._tasktype is not None:
             self._without_networks(result)
             self._warn_of_negative_networks(result)
+            for fault in unread_weights(result):
+                self._found.fault(fault.path, fault.message)
             unread = {fault.path for fault in self.faults}
             counted = {name: value for name, value in result.items() if self._path + f"/{name}" not in unread}
             for fault in beyond(self._tasktype, counted, self._limits):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from domain.body import pointer
+from domain.errors import Fault
 from runtimes.sdwebui.mention import (
     NO_CHECKPOINT,
     NO_MODULE,
@@ -24,12 +25,17 @@ MAX_MODELS: Final = 100
 """Models that one task may name; each is looked up in the bucket, on the volume and in SD Web UI's lists."""
 
 NETWORKS: Final = {"lora": Kind.LORA, "lyco": Kind.LORA, "hypernet": Kind.HYPERNETWORK}
-"""The tags of a prompt that name a model."""
+"""The tags of a prompt that name a model, in any case."""
+
+_SENT_AS: Final = {"lora": "lora", "lyco": "lora", "hypernet": "hypernet"}
+"""Forge knows no `lyco`, and neither Web UI knows `LORA`: such tags it cuts out and applies nothing."""
 
 MAIN_CHECKPOINT: Final = "/alwayson_scripts/sd_model_checkpoint"
 
 _TEMPLATE: Final = re.compile(r"[{}|]|__.+__")
 """Marks of prompt-template extensions: such a name is only known when Web UI has filled it in."""
+
+_NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*")
 
 _CHOICE: Final = re.compile(r"([^{}]*)\{([^{}|$:]+(?:\|[^{}|$:]+)*)\}([^{}]*)")
 """A template with one choice among plain words, `{style-a|style-b}`."""
@@ -76,6 +82,20 @@ def prompts(content: Mapping[str, Any]) -> str:
     return "\n".join(text for name in names if isinstance(text := content.get(name), str))
 
 
+def unread_weights(content: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield the tags whose weight is no number: SD Web UI stumbles, and applies none of a task's LoRAs."""
+    read: set[tuple[int, Any]] = set()
+    for one in mentions(content):
+        if not one.in_tag or (id(one.holder), one.key) in read:
+            continue
+        read.add((id(one.holder), one.key))
+        for tag in network_tags(one.holder[one.key]):
+            weight = tag.weights[0] if tag.weights and tag.kind.lower() in NETWORKS else "1"
+            if not _TEMPLATE.search(weight) and not _NUMBER.fullmatch(weight):
+                text = f"the weight of {tag.name[:100]!r} is {weight[:20]!r}, which is no number"
+                yield Fault(one.path, text)
+
+
 def renamed(content: dict[str, Any], names: Mapping[tuple[Kind, str], Any]) -> dict[str, Any]:
     """Return a copy of a content in which each model has the name that SD Web UI knows it by.
 
@@ -101,9 +121,11 @@ def _retagged(text: str, names: Mapping[tuple[Kind, str], Any]) -> str:
     parts: list[str] = []
     at = 0
     for tag in network_tags(text):
-        kind = NETWORKS.get(tag.kind)
-        if kind is not None and (kind, tag.name) in names:
-            parts += [text[at : tag.start], str(names[kind, tag.name])]
+        kind = NETWORKS.get(tag.kind.lower())
+        if kind is not None:
+            behind_kind = text[tag.opens + len(tag.kind) : tag.start]
+            name = str(names.get((kind, tag.name), tag.name))
+            parts += [text[at : tag.opens], _SENT_AS[tag.kind.lower()], behind_kind, name]
             at = tag.end
     return "".join([*parts, text[at:]])
 
@@ -156,7 +178,7 @@ def _tags(holder: Any, key: Any, path: str) -> Iterator[Mention]:
     if not isinstance(text, str) or "<" not in text:
         return
     for tag in network_tags(text):
-        kind = NETWORKS.get(tag.kind)
+        kind = NETWORKS.get(tag.kind.lower())
         if kind is None:
             continue
         if not _TEMPLATE.search(tag.name):

@@ -14,12 +14,15 @@ NETWORK_KINDS: Final = frozenset({"lora", "lyco", "hypernet"})
 
 @dataclass(frozen=True, slots=True)
 class NetworkTag:
-    """Describe one tag; `start` and `end` are those of its name in the text."""
+    """Describe one tag; `start` and `end` are those of its name in the text, `opens` is its kind's start."""
 
     kind: str
     name: str
     start: int
     end: int
+    opens: int = 0
+    weights: tuple[str, ...] = ()
+    """What stands behind the name without `key=`: numbers, as SD Web UI reads them."""
 
 
 def network_tags(text: str) -> Iterator[NetworkTag]:
@@ -36,9 +39,11 @@ def network_tags(text: str) -> Iterator[NetworkTag]:
         if close < 0:
             return
         at = close + 1
-        for part in text[inner:close].split(":") if close > inner else ():
+        parts = text[inner:close].split(":") if close > inner else []
+        for index, part in enumerate(parts):
             if part.count("=") != 1:
-                yield NetworkTag(begin[1], part, inner, inner + len(part))
+                more = tuple(one for one in parts[index + 1 :] if one.count("=") != 1)
+                yield NetworkTag(begin[1], part, inner, inner + len(part), begin.start() + 1, more)
                 break
             inner += len(part) + 1
 

@@ -13,7 +13,7 @@ from container.consumer.engines.sdwebui.models.resolver import ModelResolver
 from container.consumer.engines.sdwebui.models.sent import vae_as_module
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.models.switch import OPTIONS, Models
-from domain.errors import ErrorCode, PermanentError
+from domain.errors import ErrorCode, PermanentError, RetryableError
 from tests.models.conftest import CKPT, FakeWebUi, Shelf, checkpoint
 
 LORAS = "/sdapi/v1/loras"
@@ -324,6 +324,18 @@ def test_a_second_checkpoint_is_sent_by_its_whole_name_and_must_be_listed(shelf:
     assert prepared.switch(content) == "main"
     blind = models(shelf, FakeWebUi())
     assert "does not list it" in failure(lambda: blind.switch(content)).message
+
+
+def test_a_checkpoint_that_automatic1111_does_not_load_at_its_start_is_tried_again(shelf: Shelf) -> None:
+    shelf.put(f"{CKPT}/good.safetensors", safetensors(None))
+    webui = Automatic(shelf)
+    webui.lists[OPTIONS] = {"sd_model_checkpoint": "first.safetensors"}
+    webui.loads = False
+    prepared = models(shelf, webui)
+    with pytest.raises(RetryableError, match="may not have loaded its first checkpoint yet"):
+        prepared.switch(checkpoint("good"))
+    webui.loads = True
+    assert prepared.switch(checkpoint("good")) == "good"
 
 
 def test_a_checkpoint_that_automatic1111_does_not_load_is_remembered(shelf: Shelf) -> None:

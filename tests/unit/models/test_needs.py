@@ -1,13 +1,14 @@
 """Every model that a task names is found, wherever it names it."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs
 from runtimes.sdwebui.model_names import Kind
-from runtimes.sdwebui.named_models import renamed
+from runtimes.sdwebui.named_models import renamed, unread_weights
 
 
 def named(content: dict[str, Any]) -> list[tuple[Kind, str, str]]:
@@ -161,7 +162,7 @@ def test_names_are_replaced_where_they_stand_and_nowhere_else() -> None:
         (Kind.CONTROLNET, "canny"): "canny [d14c016b]",
     }
     assert renamed(content, new) == {
-        "prompt": "<lora:a:1> a sub/a <lyco:long b:1:x=2> <lora:c> <other:sub/a:1>",
+        "prompt": "<lora:a:1> a sub/a <lora:long b:1:x=2> <lora:c> <other:sub/a:1>",
         "negative_prompt": "<lora:sub/a:1>",
         "override_settings": {"sd_vae": "v.pt"},
         "alwayson_scripts": {
@@ -197,3 +198,37 @@ def test_leaves_templates_to_their_extension(name: str) -> None:
 )
 def test_a_face_restorer_is_wanted_where_it_shows(content: dict[str, Any], folders: list[str]) -> None:
     assert [need.name for need in needs(content) if need.kind is Kind.FACE_RESTORER] == folders
+
+
+def test_a_tag_that_a_web_ui_would_cut_out_unread_is_sent_as_it_reads_it() -> None:
+    text = "a <LORA:s:1><lyco:x=1:s:0.5> <Hypernet:h> <LoRA:{a|b}:1>"
+    assert [need.name for need in needs({"prompt": text})] == ["s", "h", "a", "b"]
+    sent = renamed({"prompt": text}, {(Kind.LORA, "s"): "style"})
+    assert sent == {"prompt": "a <lora:style:1><lora:x=1:style:0.5> <hypernet:h> <lora:{a|b}:1>"}
+
+
+@pytest.mark.parametrize(
+    ("tag", "wrong"),
+    [
+        ("<lora:s:abc>", True),
+        ("<lora:s:>", True),
+        ("<lora:s:0.8:lbw=IN02:stop=20>", False),
+        ("<lora:s: 1 >", False),
+        ("<lora:s:-.5:1>", False),
+        ("<lora:s>", False),
+        ("<lora:s:{0.5|1}>", False),
+        ("<other:s:abc>", False),
+    ],
+)
+def test_a_weight_that_is_no_number_is_told(tag: str, wrong: bool) -> None:  # noqa: FBT001
+    faults = list(unread_weights({"prompt": f"<lora:a:1>{tag}"}))
+    assert [fault.path for fault in faults] == ["/prompt"] * wrong
+
+
+def test_the_weights_of_many_tags_are_read_in_time_in_proportion_to_their_number() -> None:
+    def seconds(count: int) -> float:
+        begun = time.process_time()
+        assert len(list(unread_weights({"prompt": "<lora:a:x>" * count}))) == count
+        return time.process_time() - begun
+
+    assert min(seconds(20_000) for _ in range(3)) < max(min(seconds(1000) for _ in range(3)), 0.001) * 20 * 5

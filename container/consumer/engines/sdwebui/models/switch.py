@@ -48,6 +48,7 @@ class Models:
         self._dynamic = dynamic
         self._limit = {MEMORY_OPTION: in_memory} if in_memory else {}
         self._selected: str | None = None
+        self._has_switched = False
         self._active: list[Found] = []
         self._seen: dict[Kind, set[tuple[str, int]]] = {}
 
@@ -157,11 +158,23 @@ class Models:
             self._webui.post(OPTIONS, {**self._limit, OPTION: name}, seconds=LOAD_SECONDS)
             if self._option() not in (None, name):
                 # AUTOMATIC1111 loads at once; where that fails it answers 200 and keeps the one before.
-                self._store.refuse((one for one in self._active if one.name == name), UNLOADABLE)
-                raise PermanentError(ErrorCode.MODEL_UNUSABLE, f"{name} is unusable: {UNLOADABLE}.")
+                raise self._unloaded(name)
             self._selected = name
+            self._has_switched = True
             _log.info("SD Web UI uses checkpoint %s from now on", name)
         return PurePosixPath(name).stem
+
+    def _unloaded(self, name: str) -> PermanentError | RetryableError:
+        """Return what became of a checkpoint that Web UI did not load.
+
+        One that has not loaded any may still be at its first one, and two loads at once fail for no fault of
+        the file; else it is remembered.
+        """
+        if not self._has_switched:
+            text = f"SD Web UI did not load {name}; it may not have loaded its first checkpoint yet."
+            return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text)
+        self._store.refuse((one for one in self._active if one.name == name), UNLOADABLE)
+        return PermanentError(ErrorCode.MODEL_UNUSABLE, f"{name} is unusable: {UNLOADABLE}.")
 
     def _option(self) -> str | None:
         """Return the checkpoint that Web UI has selected, without hash; None where it does not tell."""

@@ -394,3 +394,53 @@ def test_a_face_restorer_needs_weights_of_its_own_folder(shelf: Shelf) -> None:
     fault = failure(lambda: prepared.ensure({"gfpgan_visibility": 1}))
     assert "into the bucket's GFPGAN/" in fault.message
     prepared.ensure({"restore_faces": True})
+
+
+EMBEDDINGS = "/sdapi/v1/embeddings"
+
+
+class ForgeWithEmbeddings(Forge):
+    """A Forge with a checkpoint or two, that reads its embeddings with the checkpoint it loads for a job."""
+
+    def __init__(self, *checkpoints: str) -> None:
+        super().__init__()
+        self.lists["/sdapi/v1/sd-models"] = [{"title": one, "model_name": one} for one in checkpoints]
+        self.lists[EMBEDDINGS] = {"loaded": {"Known": {}}, "skipped": {}}
+        self.jobs: list[str] = []
+
+    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:  # noqa: ARG002 - the protocol's
+        """Note which checkpoint is selected, and for what jobs."""
+        if path == OPTIONS:
+            self.lists[OPTIONS] = body
+        elif path.endswith("txt2img"):
+            self.jobs.append(self.lists[OPTIONS]["sd_model_checkpoint"])
+
+
+def test_forge_loads_another_checkpoint_to_read_an_embedding_that_came_later(shelf: Shelf) -> None:
+    for key in ("known.pt", "late.pt"):
+        shelf.put(f"embeddings/{key}")
+    webui = ForgeWithEmbeddings("a", "b")
+    store = shelf.store(lists=EngineModelLists(webui))
+    prepared = Models(store, webui, own="a", dynamic=False)
+    assert prepared.switch({"prompt": "known"}) == "a"
+    assert webui.jobs == []
+    for _ in range(2):
+        assert prepared.switch({"prompt": "known, LATE"}) == "a"
+        assert webui.lists[OPTIONS] == {"sd_model_checkpoint": "a"}
+    assert webui.jobs == ["b"]
+
+
+def test_an_embedding_that_forge_cannot_read_any_more_fails_each_task_with_what_to_do(shelf: Shelf) -> None:
+    shelf.put("embeddings/late.pt")
+    webui = ForgeWithEmbeddings("a")
+    prepared = Models(shelf.store(lists=EngineModelLists(webui)), webui, own="a", dynamic=False)
+    for _ in range(2):
+        assert "start a new worker" in failure(lambda: prepared.switch({"prompt": "late"})).message
+    assert prepared.switch({"prompt": "other"}) == "a"
+
+
+def test_automatic1111_reads_an_embedding_that_came_later(shelf: Shelf) -> None:
+    shelf.put("embeddings/late.pt")
+    webui = Automatic(shelf)
+    webui.lists[EMBEDDINGS] = {"loaded": {}, "skipped": {}}
+    models(shelf, webui).switch({"prompt": "late"})

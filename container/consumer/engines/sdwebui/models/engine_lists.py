@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Final, Protocol
 
 from container.consumer.engines.sdwebui.client import PROBE_SECONDS
 from domain.errors import PermanentError, RetryableError
-from runtimes.sdwebui.model_names import Kind, checkpoint_aliases
+from runtimes.sdwebui.model_names import Kind, checkpoint_aliases, split_hash, without_extension
 
 MODULES: Final = "/sdapi/v1/sd-modules"
 """Forge's list of VAEs and text encoders; AUTOMATIC1111 has none (03-get-sd-vae)."""
@@ -101,6 +102,14 @@ class EngineModelLists:
             else:
                 self._optional("POST", path)
 
+    def embeddings(self) -> set[str] | None:
+        """Return the names of the embeddings, in lower case, as SD Web UI compares them."""
+        listed = self._get("/sdapi/v1/embeddings")
+        if not isinstance(listed, dict):
+            return None
+        groups = (listed.get("loaded"), listed.get("skipped"))
+        return {name.lower() for group in groups if isinstance(group, dict) for name in group}
+
     def style_prompt(self, name: str) -> str:
         """Return the prompt that a style adds, "" for none."""
         listed = self._get("/sdapi/v1/prompt-styles")
@@ -120,6 +129,25 @@ class EngineModelLists:
             if fault.response == _NO_SUCH_ROUTE:
                 return None
             raise
+
+
+def answers_to(kind: Kind, entry: Listed, wanted: str, digits: str) -> bool:
+    """Tell whether a listed model is called so; a folder before the name must be the folder it lies in."""
+    if entry.name == wanted:
+        return True
+    split = split_hash(kind, entry.name)
+    name, own_digits = split or (entry.name, "")
+    if digits and digits != own_digits:
+        return False
+    paths = f"/{entry.path}", without_extension(f"/{entry.path}")
+    inside = any(path.endswith(f"/{wanted}") for path in paths)
+    return name == wanted or (name == PurePosixPath(wanted).name and inside)
+
+
+def without_hash(kind: Kind, name: str) -> str:
+    """Return a name without the hash that is listed behind it."""
+    split = split_hash(kind, name)
+    return split[0] if split else name
 
 
 class _AskedOnce:

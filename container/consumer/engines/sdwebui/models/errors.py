@@ -53,3 +53,12 @@ def shadowed(kind: Kind, wanted: str, other: str, *, path: str) -> PermanentErro
         f"{path}: SD Web UI means {other} by the {kind.value} {wanted[:MAX_NAME]!r}: rename one of the files."
     )
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
+
+
+def unapplied(word: str, *, path: str) -> PermanentError:
+    """Make the error for an embedding that Forge lists and does not apply."""
+    text = (
+        f"{path}: the embedding {word[:MAX_NAME]!r} came to the model bucket after this worker had loaded "
+        "its checkpoint, with which Forge reads the embeddings: start a new worker, or do not use the word."
+    )
+    return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, Listed
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, answers_to, without_hash
 from container.consumer.engines.sdwebui.models.errors import ambiguous, not_found, read_at_start
 from container.consumer.engines.sdwebui.models.lora_names import LoraNames
 from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs
@@ -25,7 +25,6 @@ from runtimes.sdwebui.model_names import (
     listed_name,
     match,
     shown,
-    split_hash,
     without_extension,
 )
 from runtimes.sdwebui.named_models import prompts
@@ -111,7 +110,7 @@ class ModelResolver:
             return
         listed = lists.named(kind)
         short = shown(kind, one.name)
-        if listed is not None and short not in {_without_hash(kind, entry.name) for entry in listed}:
+        if listed is not None and short not in {without_hash(kind, entry.name) for entry in listed}:
             folder = one.file.folder if one.file else kind.folders[0]
             raise read_at_start(kind, one.need.name, folder, path=one.need.path)
 
@@ -163,7 +162,7 @@ class ModelResolver:
             return Found(need, need.name) if self.bucket is None else None
         for wanted, digits in forms(kind, need.name):
             for one in listed:
-                if _answers(kind, one, wanted, digits):
+                if answers_to(kind, one, wanted, digits):
                     return Found(need, one.name, path=Path(one.path) if one.path else None)
         return None
 
@@ -246,21 +245,3 @@ def _of_styles(content: dict[str, Any], lists: EngineModelLists) -> Iterator[Mod
     for index, style in enumerate(styles if isinstance(styles, list) else ()):
         for need in needs({"prompt": lists.style_prompt(str(style))}):
             yield replace(need, path=f"/styles/{index}")
-
-
-def _answers(kind: Kind, entry: Listed, wanted: str, digits: str) -> bool:
-    """Tell whether a listed model is called so; a folder before the name must be the folder it lies in."""
-    if entry.name == wanted:
-        return True
-    split = split_hash(kind, entry.name)
-    name, own_digits = split or (entry.name, "")
-    if digits and digits != own_digits:
-        return False
-    paths = f"/{entry.path}", without_extension(f"/{entry.path}")
-    inside = any(path.endswith(f"/{wanted}") for path in paths)
-    return name == wanted or (name == PurePosixPath(wanted).name and inside)
-
-
-def _without_hash(kind: Kind, name: str) -> str:
-    split = split_hash(kind, name)
-    return split[0] if split else name

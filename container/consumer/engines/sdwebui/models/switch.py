@@ -9,12 +9,15 @@ import logging
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from container.consumer.engines.sdwebui.health import MINIMAL
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, WebUiApi
-from container.consumer.engines.sdwebui.models.errors import not_shown, shadowed
+from container.consumer.engines.sdwebui.models.errors import not_shown, shadowed, unapplied
 from container.consumer.engines.sdwebui.models.resolver import Found
 from container.consumer.engines.sdwebui.models.sent import content_to_send, name_to_send
 from container.consumer.engines.sdwebui.models.store import ModelStore
+from container.consumer.engines.sdwebui.request import PATHS
 from domain.errors import ErrorCode, PermanentError, RetryableError
+from domain.task import TaskType
 from runtimes.sdwebui.model_names import Kind, checkpoint_aliases, forms, listed_name, without_extension
 from runtimes.sdwebui.named_models import MAIN_CHECKPOINT
 
@@ -48,7 +51,9 @@ class Models:
         self._dynamic = dynamic
         self._limit = {MEMORY_OPTION: in_memory} if in_memory else {}
         self._selected: str | None = None
+        self._own_listed: str | None = None
         self._has_switched = False
+        self._unapplied: set[tuple[str, int]] = set()
         self._active: list[Found] = []
         self._seen: dict[Kind, set[tuple[str, int]]] = {}
 
@@ -67,6 +72,7 @@ class Models:
         self._active = []
         self._active = self._store.activate(self._rightful(content))
         self._show(self._active)
+        self._check_embeddings(self._active)
         named = next((one for one in self._active if one.need.path == MAIN_CHECKPOINT), None)
         if named is not None:
             return self._select(named.name)
@@ -109,11 +115,38 @@ class Models:
             new = files - self._seen.get(kind, set())
             if not new:
                 continue
+            if kind is Kind.EMBEDDING:
+                self._note_unapplied(new)
             if kind is not Kind.CHECKPOINT or not self._lists_all(new):
                 _log.info("SD Web UI reads its list of each %s again", kind.value)
                 self._lists.refresh(kind)
             self._check_shown(kind, [one for one in found if one.need.kind is kind and _version(one) in new])
             self._seen.setdefault(kind, set()).update(files)
+
+    def _note_unapplied(self, new: set[tuple[str, int]]) -> None:
+        """Remember which embeddings Forge did not have yet: it reads them when it loads a checkpoint.
+
+        After a refresh it lists them, and takes their names for plain words.
+        """
+        listed = self._lists.embeddings()
+        if listed is not None and self._lists.is_forge:
+            self._unapplied |= {one for one in new if PurePosixPath(one[0]).stem.lower() not in listed}
+
+    def _check_embeddings(self, found: list[Found]) -> None:
+        """Have the embeddings of a task applied: make Forge load another checkpoint before the task's own."""
+        late = [one for one in found if one.need.kind is Kind.EMBEDDING and _version(one) in self._unapplied]
+        if not late:
+            return
+        for entry in self._lists.checkpoints():
+            other = listed_name(entry)
+            if other not in (self._selected, self._own, *(one.name for one in found)):
+                _log.info("SD Web UI loads %s, to read its embeddings again with the next one", other)
+                self._webui.post(OPTIONS, {OPTION: other}, seconds=LOAD_SECONDS)
+                self._selected = other
+                self._webui.post(PATHS[TaskType.TEXT_TO_IMAGE], MINIMAL, seconds=LOAD_SECONDS)
+                self._unapplied.clear()
+                return
+        raise unapplied(late[0].need.name, path=late[0].need.path)
 
     def _check_shown(self, kind: Kind, found: list[Found]) -> None:
         """Raise PermanentError unless Web UI lists each file: names that it does not know it ignores."""
@@ -143,13 +176,15 @@ class Models:
 
     def _listed_own(self) -> str:
         """Return Web UI's name of the runtime's own checkpoint; without it the deployment is broken."""
-        for entry in self._lists.checkpoints() if self._selected is None else ():
-            if self._own in checkpoint_aliases(entry):
-                return listed_name(entry)
-        if self._selected is not None:
-            return self._selected
-        text = f"SD Web UI does not list this runtime's checkpoint {self._own}."
-        raise RetryableError(ErrorCode.MODEL_NOT_FOUND, text)
+        if self._own_listed is None:
+            for entry in self._lists.checkpoints():
+                if self._own in checkpoint_aliases(entry):
+                    self._own_listed = listed_name(entry)
+                    break
+            else:
+                text = f"SD Web UI does not list this runtime's checkpoint {self._own}."
+                raise RetryableError(ErrorCode.MODEL_NOT_FOUND, text)
+        return self._own_listed
 
     def _select(self, name: str) -> str:
         # A Web UI that was started anew has its first checkpoint again.

@@ -2,16 +2,12 @@
 
 import logging
 import sys
-from collections.abc import Callable
-from functools import partial
 
 from container.consumer import sync_models
-from container.consumer.composition import wire
-from container.consumer.engines.gpu import ReplaceEngine
-from container.consumer.lifecycle.job import Job
-from container.consumer.liveness.shutdown import REPLACE_WEBUI, GracefulShutdown
+from container.consumer.composition import compose
+from container.consumer.engines.base import ReplaceEngine
+from container.consumer.liveness.shutdown import REPLACE_ENGINE
 from container.consumer.model_store.connect import BadModelDir
-from container.consumer.scheduling.loop import Worker
 from container.consumer.settings import BadSettings, read_settings
 from container.consumer.telemetry.logs import log_to_stdout
 
@@ -32,33 +28,18 @@ def main() -> int:
         return 2
     log_to_stdout(settings.log_level, runtime=settings.runtime_name)
     try:
-        parts = wire(settings)
+        consumer = compose(settings)
     except BadModelDir as bad:
         print(f"consumer: {bad}", file=sys.stderr)  # noqa: T201 - one line for a person
         return 2
-
-    def release(job: Job) -> None:
-        parts.outcomes.release(job, count_attempt=False)
-
-    def give_all_back() -> list[Callable[[], None]]:
-        return [parts.window.release, *(partial(release, job) for job in parts.heartbeat.jobs())]
-
-    replaced = parts.outcomes.measures.replaced
-    departure = GracefulShutdown(
-        parts.gpu,
-        parts.pace,
-        leave_seconds=settings.leave_seconds,
-        give_all_back=give_all_back,
-        on_replace=replaced,
-    )
-    departure.install()
+    consumer.shutdown.install()
     log.info("consumer started")
     try:
-        Worker(parts, departure.leaving).run()
+        consumer.worker.run()
     except ReplaceEngine as order:
-        replaced(str(order))
-        log.error("SD Web UI must be replaced", extra={"reason": str(order)})  # noqa: TRY400 - no fault of ours
-        return REPLACE_WEBUI
+        consumer.metrics.replaced(str(order))
+        log.error("the engine must be replaced", extra={"reason": str(order)})  # noqa: TRY400 - no fault of ours
+        return REPLACE_ENGINE
     log.info("consumer left")
     return 0
 

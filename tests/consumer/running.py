@@ -14,9 +14,7 @@ from typing import Any
 
 import boto3
 
-from container.consumer.composition import wire
-from container.consumer.parts import Parts
-from container.consumer.scheduling.loop import Worker
+from container.consumer.composition import Consumer, compose
 from container.consumer.settings import Settings
 from local.emulator import REGION
 from local.process import Process
@@ -30,14 +28,13 @@ END_SECONDS = 30.0
 class Running:
     """A worker in a thread; `ended` is set when it is over, `error` is what it raised."""
 
-    parts: Parts
-    leaving: threading.Event = field(default_factory=threading.Event)
+    made: Consumer
     ended: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
 
     def leave(self) -> None:
         """Tell it to leave and wait until it has."""
-        self.leaving.set()
+        self.made.leaving.set()
         assert self.ended.wait(END_SECONDS), "the worker did not leave"
 
 
@@ -53,20 +50,20 @@ def consuming(
         aws_secret_access_key="test",  # noqa: S106 - what the emulator expects
         region_name=REGION,
     )
-    parts = wire(read, partial(session.client, endpoint_url=endpoint or cloud.aws.endpoint_url))
-    parts.window.receive_seconds = 1  # leaving waits for the long poll
-    with running(parts) as worker:
+    made = compose(read, partial(session.client, endpoint_url=endpoint or cloud.aws.endpoint_url))
+    made.batcher.receive_seconds = 1  # leaving waits for the long poll
+    with running(made) as worker:
         yield worker
 
 
 @contextmanager
-def running(parts: Parts) -> Iterator[Running]:
-    """Run a worker of these parts in a thread until the block ends."""
-    worker = Running(parts)
+def running(made: Consumer) -> Iterator[Running]:
+    """Run a consumer in a thread until the block ends."""
+    worker = Running(made)
 
     def run() -> None:
         try:
-            Worker(parts, worker.leaving).run()
+            made.worker.run()
         except BaseException as error:  # noqa: BLE001 - the test looks at it
             worker.error = error
             logging.getLogger(__name__).info("the worker ended: %r", error)

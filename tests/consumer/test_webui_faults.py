@@ -4,8 +4,8 @@ import threading
 from typing import Any
 
 import pytest
+from container.consumer.engines.base import ReplaceEngine
 
-from container.consumer.engines.gpu import ReplaceEngine
 from domain.errors import ErrorCode
 from domain.row import Row, Status
 from local.fakes.sdwebui.process import FakeWebUi, start
@@ -178,7 +178,7 @@ def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_tried_once_more(
     seen = []
     for _ in range(2):
         with consuming(cloud, webui.url, inference_timeout_seconds=0.5) as worker:
-            worker.parts.gpu._stop_seconds = 1
+            worker.made.runner._stop_seconds = 1
             assert worker.ended.wait(30)
         assert isinstance(worker.error, ReplaceEngine)
         row = cloud.row(task_id)
@@ -246,7 +246,7 @@ def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: FakeWebUi, ta
         begun = webui.control.stats()["begun"]
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
-        worker.parts.heartbeat._queue = BrokenQueue()  # type: ignore[assignment]
+        worker.made.heartbeat._queue = BrokenQueue()  # type: ignore[assignment]
         assert worker.ended.wait(30)
     assert isinstance(worker.error, RuntimeError)
     assert cloud.row(task_id).status is Status.RUNNING  # nothing was written without a heartbeat
@@ -265,19 +265,19 @@ class BrokenQueue:
 def waits_for_webui(worker: Running) -> threading.Event:
     """Return an event that is set when the worker begins to wait for Web UI."""
     called = threading.Event()
-    wait_ready = worker.parts.webui.wait_ready
+    wait_ready = worker.made.webui.wait_ready
 
     def waited(**arguments: Any) -> bool:
         called.set()
         return wait_ready(**arguments)
 
-    worker.parts.webui.wait_ready = waited  # type: ignore[method-assign]
+    worker.made.webui.wait_ready = waited  # type: ignore[method-assign]
     return called
 
 
 def wait_until_closed(worker: Running) -> None:
     """Wait until the server has closed every connection of the client for jobs."""
-    pool = worker.parts.webui._jobs._transport._pool  # type: ignore[attr-defined]
+    pool = worker.made.webui._jobs._transport._pool  # type: ignore[attr-defined]
     ended = threading.Event()
     while not all(connection.has_expired() for connection in pool.connections):
         ended.wait(0.05)

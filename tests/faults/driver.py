@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from container.consumer.liveness.shutdown import REPLACE_WEBUI
+from container.consumer.liveness.shutdown import REPLACE_ENGINE
 from domain.errors import InvalidTask
 from domain.message import Message
 from local.fakes.sdwebui.process import FakeWebUi, FakeWebUiError, start
@@ -108,7 +108,7 @@ class Driver:
             place.wakes_at, place.spared_until = None, now + AWAKE_SECONDS
         if place.consumer.returncode is not None:
             self.done[f"status {place.consumer.returncode}"] += 1
-            if place.consumer.returncode == REPLACE_WEBUI:
+            if place.consumer.returncode == REPLACE_ENGINE:
                 place.webui.kill()
             place.parts.close()
             place.consumer, place.parts = self._consumer(place.webui)

@@ -87,14 +87,14 @@ def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: FakeWebUi, tas
     webui.control.set("hang", jobs=1, ignore_interrupt=True)
     with consuming(cloud, webui.url) as worker:
         stuck = threading.Event()
-        worker.parts.gpu._stop_seconds = 1
-        worker.parts.gpu.when_stuck(lambda _reason: stuck.set())
+        worker.made.runner._stop_seconds = 1
+        worker.made.runner._on_stuck = lambda _reason: stuck.set()
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
         cloud.cancel(task_id)
         assert stuck.wait(30)
-        (job,) = worker.parts.heartbeat.jobs()
-        worker.parts.outcomes.release(job, count_attempt=False)  # what a departure does
+        (job,) = worker.made.jobs.all()
+        worker.made.finisher.release(job, count_attempt=False)  # what a departure does
         assert the_only_outcome(cloud, task_id) is CANCELLED
         webui.control.clear()
 
@@ -136,7 +136,7 @@ def test_against_a_worker_that_died(cloud: Cloud, webui: FakeWebUi, proxy: Proxy
     with consuming(cloud, webui.url, endpoint=proxy.url) as worker:
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
-        worker.parts.heartbeat._table = None  # type: ignore[assignment]  # breaks it: the worker stops
+        worker.made.heartbeat._table = None  # type: ignore[assignment]  # breaks it: the worker stops
         cloud.cancel(task_id)
         assert worker.ended.wait(30)
     with consuming(cloud, webui.url):

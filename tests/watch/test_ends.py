@@ -10,6 +10,7 @@ from container.consumer.lifecycle.job import Job
 from container.consumer.queue import Delivery
 from container.consumer.telemetry.logs import METRICS_LOGGER
 from container.consumer.telemetry.task_metrics import TaskMetrics
+from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import ErrorCode
 from domain.message import Message
 from domain.row import Row
@@ -20,7 +21,7 @@ from domain.task import Task, TaskType
 def measures(caplog: pytest.LogCaptureFixture) -> TaskMetrics:
     """Return what measures a runtime."""
     caplog.set_level(logging.INFO, METRICS_LOGGER)
-    return TaskMetrics("ns", "r")
+    return TaskMetrics("ns", "r", GpuUtilization())
 
 
 def job(status: str = "running", *, submitted_at: str = "2026-11-22T18:00:00.000Z", **row: Any) -> Job:

@@ -1,4 +1,4 @@
-"""From a message to a claimed task (design, section 4: "a delivery finds…")."""
+"""From a delivered message to a claimed task."""
 
 import logging
 import time
@@ -11,8 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.table import Table
 from container.consumer.lifecycle.finish import Finisher
 from container.consumer.lifecycle.job import Job
-from container.consumer.ports import Queue
-from container.consumer.queue import Delivery
+from container.consumer.queue import Delivery, SqsQueue
 from container.consumer.scheduling.batching import CheckpointBatcher
 from domain.clock import now
 from domain.delivery import Action, Decision, decide
@@ -29,21 +28,21 @@ MAX_ROUNDS = 20
 
 @dataclass(slots=True)
 class Claimer:
-    """Take messages from the window and claim their tasks."""
+    """Claim the tasks of waiting messages."""
 
-    window: CheckpointBatcher
-    queue: Queue
+    batcher: CheckpointBatcher
+    queue: SqsQueue
     table: Table
-    outcomes: Finisher
+    finisher: Finisher
     runtime: str
     worker: str
     lease_seconds: int
     protect: Callable[[], bool]
     """Called before each claim; False where ECS wants this task to end."""
 
-    def take(self) -> Job | None:
-        """Return the next task under our own fence, or None when none came."""
-        waiting = self.window.next()
+    def claim_next(self) -> Job | None:
+        """Return the next task under a fence of its own, or None when none came."""
+        waiting = self.batcher.next()
         return self._accept(waiting.delivery, waiting.message) if waiting else None
 
     def _accept(self, delivery: Delivery, message: Message | None) -> Job | None:
@@ -79,7 +78,7 @@ class Claimer:
                 self.queue.delete(delivery)
                 return None
             elif decision.action is Action.NOTIFY:
-                self.outcomes.notify(row)
+                self.finisher.notify(row)
                 self.queue.delete(delivery)
                 return None
             elif decision.action is Action.ABANDON:
@@ -87,7 +86,7 @@ class Claimer:
                 written = self.table.write(message.task.id, transition)
                 row = written.row
                 if written.done and row is not None:
-                    self.outcomes.measures.abandoned(row, decision.code)
+                    self.finisher.metrics.abandoned(row, decision.code)
             else:
                 written = self.table.write(message.task.id, self._claim(row))
                 if written.done and written.row is not None:
@@ -105,7 +104,7 @@ class Claimer:
     def _claimed(self, job: Job) -> Job | None:
         if job.row.cancel_requested:
             # Its worker died before it could obey.
-            self.outcomes.cancelled(job)
+            self.finisher.cancelled(job)
             return None
         return job
 

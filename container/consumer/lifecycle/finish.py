@@ -1,21 +1,25 @@
-"""How a task in hand ends: finished and told, or given back."""
+"""How a job ends: finished with an outcome, or released; and what follows from whatever a step raises."""
 
 import logging
-from contextlib import suppress
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.orphans import OrphanCleaner
+from adapters.results import Results
 from adapters.table import Table
+from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerLeaves
 from container.consumer.lifecycle.job import Job, LeaseLost
 from container.consumer.lifecycle.outputs import Store, Stored
-from container.consumer.ports import Callbacks, Queue
+from container.consumer.queue import SqsQueue
+from container.consumer.telemetry.logs import about
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from domain.clock import now
-from domain.errors import PermanentError, RetryableError, cancelled_error, outcome_error
+from domain.errors import ErrorCode, PermanentError, RetryableError, cancelled_error, outcome_error
 from domain.limits import MAX_ATTEMPTS
-from domain.metrics import NAMESPACE, UNKNOWN
 from domain.protocol import finish, release
 from domain.row import Row, Status
 
@@ -23,23 +27,79 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY_SECONDS = 5
 MAX_DELAY_SECONDS = 300
-"""A passing fault's delay doubles from 5 s: five attempts span some two and a half minutes."""
+"""A retryable error's delay doubles from 5 s: five attempts span some two and a half minutes."""
 
 AMBIGUOUS_ATTEMPTS = 2
-"""A fault that may be anybody's gets one more try, then it is the task's."""
+"""An error that may be anybody's gets one more attempt, then it is the task's."""
 
 
 @dataclass(slots=True)
 class Finisher:
     """End tasks: rows first, then objects and callbacks follow, the message goes last."""
 
-    queue: Queue
+    queue: SqsQueue
     table: Table
-    callbacks: Callbacks
+    results: Results
     store: Store
     orphans: OrphanCleaner
+    metrics: TaskMetrics
+    leaving: threading.Event
+    """Set when this worker shuts down."""
     first_delay_seconds: int = FIRST_DELAY_SECONDS
-    measures: TaskMetrics = field(default_factory=lambda: TaskMetrics(NAMESPACE, UNKNOWN))
+
+    @contextmanager
+    def ending(self, job: Job) -> Iterator[None]:
+        """Turn whatever a step raises into the end of the job; whether it goes on, `job.done` tells."""
+        with about(job):
+            try:
+                with self._deciding(job):
+                    job.check()
+                    yield
+            except LeaseLost:
+                log.info("dropped a task that another worker has, or that was cancelled")
+                self.metrics.lost(job)
+                job.done.set()
+            except Exception:
+                # Nothing is lost: the lease runs out, and the message is delivered again.
+                log.exception("a task could not be ended")
+                self.metrics.lost(job)
+                job.done.set()
+
+    @contextmanager
+    def _deciding(self, job: Job) -> Iterator[None]:
+        try:
+            yield
+        except PermanentError as error:
+            self.failed(job, error)
+        except WorkerLeaves:
+            self.release(job, count_attempt=False)
+        except AmbiguousError as error:
+            self.retry(job, error, attempts=AMBIGUOUS_ATTEMPTS)
+        except RetryableError as error:
+            self.retry(job, error)
+        except Interrupted:
+            self.interrupted(job)
+        except (ClientError, BotoCoreError) as error:
+            log.warning("AWS did not serve a step of a task", exc_info=True)
+            self.retry(job, RetryableError(ErrorCode.AWS_UNAVAILABLE, _name_of(error)))
+        except LeaseLost:
+            raise
+        except Exception as bug:
+            # An error of ours: another attempt may meet a newer consumer, and the attempts are bounded.
+            log.exception("a step of a task broke")
+            text = f"The worker failed: {type(bug).__name__}."
+            self.retry(job, RetryableError(ErrorCode.INTERNAL_ERROR, text))
+
+    def interrupted(self, job: Job) -> None:
+        """End a job that was stopped half-way: by its caller, by a shutdown, or by a stranger."""
+        job.check()
+        if job.cancelled.is_set():
+            self.cancelled(job)
+        elif self.leaving.is_set():
+            self.release(job, count_attempt=False)
+        else:
+            text = "Something else interrupted the job."
+            self.retry(job, RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text))
 
     def completed(self, job: Job, stored: Stored) -> None:
         """Finish a task with its images."""
@@ -55,8 +115,8 @@ class Finisher:
         stored = self.store.failure(job, error, fault.response)
         self._finish(job, Status.FAILED, stored=stored, error=error)
 
-    def passing(self, job: Job, fault: RetryableError, *, attempts: int = MAX_ATTEMPTS) -> None:
-        """Give a task back with a growing delay, or fail it with what it met when its attempts are spent."""
+    def retry(self, job: Job, fault: RetryableError, *, attempts: int = MAX_ATTEMPTS) -> None:
+        """Release a task with a growing delay, or fail it with what it met when its attempts are spent."""
         if job.row.attempts >= attempts:
             self.failed(job, fault)
             return
@@ -72,20 +132,20 @@ class Finisher:
         delay_seconds: int = 0,
         met: dict[str, str] | None = None,
     ) -> None:
-        """Let go of a task so that another worker has it after `delay_seconds`."""
+        """Release a task, so that another worker can claim it after `delay_seconds`."""
         written = self.table.write(job.id, release(job.row, count_attempt=count_attempt, met=met))
         if not written.done and written.row is not None and self._ours(job, written.row):
             self.cancelled(job)  # a cancel was asked for: this is its answer
             return
         job.done.set()
-        log.info("task given back", extra={"task_id": job.id, "delay_seconds": delay_seconds})
-        self.measures.given_back(job, spent_try=count_attempt, code=(met or {}).get("code", ""))
+        log.info("task released", extra={"task_id": job.id, "delay_seconds": delay_seconds})
+        self.metrics.given_back(job, spent_try=count_attempt, code=(met or {}).get("code", ""))
         self.queue.release(job.delivery, delay_seconds)
 
     def notify(self, row: Row) -> None:
         """Send the callback of a finished row, once nothing but its outcome's objects is left."""
         self.orphans.clear(row)
-        self.callbacks.notify(row)
+        self.results.notify(row)
 
     def _finish(
         self,
@@ -112,16 +172,16 @@ class Finisher:
         job.row = written.row
         extra = {"task_id": job.id, "submission_id": job.row.submission_id, "status": status.value}
         log.info("task finished", extra=extra | {"seconds": job.seconds, "error": error})
-        self.measures.finished(job)
+        self.metrics.finished(job)
         self._conclude(job, written.row)
 
     def _conclude(self, job: Job, row: Row) -> None:
-        """Tell, and delete the message; what fails now is done by whoever receives the message again."""
+        """Notify, and delete the message; what fails now is done by whoever receives the message again."""
         try:
             self.notify(row)
             self.queue.delete(job.delivery)
         except (ClientError, BotoCoreError):
-            log.warning("outcome not told yet", exc_info=True, extra={"task_id": job.id})
+            log.warning("callback not sent yet", exc_info=True, extra={"task_id": job.id})
             with suppress(ClientError, BotoCoreError):
                 self.queue.release(job.delivery, self.first_delay_seconds)
 
@@ -129,3 +189,11 @@ class Finisher:
         return (
             row.submission_id == job.row.submission_id and row.fence == job.row.fence and not row.status.final
         )
+
+
+def _name_of(error: ClientError | BotoCoreError) -> str:
+    """Return what failed without the error's text, which may hold a bucket's or a role's name."""
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "an error")
+        return f"AWS answered {code} to {error.operation_name}."
+    return f"AWS did not answer: {type(error).__name__}."

@@ -1,4 +1,4 @@
-"""A task in hand: from its claim until its message is deleted or given back."""
+"""A claimed task in this process, from its claim until its message is deleted or released."""
 
 import threading
 import time
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from container.consumer.engines.base import Request
 from container.consumer.queue import Delivery
-from domain.errors import Fault
 from domain.message import Message
 from domain.row import Row
 
 
 class LeaseLost(Exception):
-    """Say that the task is no longer ours: another worker's, or cancelled. Nothing more may be written."""
+    """Another worker has the task, or it was cancelled: this one may write nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +33,17 @@ class Job:
     message: Message
     row: Row
     """As last written under our fence."""
-    body: bytes = b""
-    """What goes to Web UI, once it is prepared."""
-    warnings: list[Fault] = field(default_factory=list)
-    """What the request says otherwise than the task, for its caller to see."""
-    sampler: str | None = None
-    """What the answer must say that it used; None: any."""
+    request: Request = field(init=False)
+    """What goes to the engine, once the task is prepared."""
     lease_lost: threading.Event = field(default_factory=threading.Event)
     """The fence no longer holds."""
     cancelled: threading.Event = field(default_factory=threading.Event)
     """A caller asked to cancel while the task ran."""
     done: threading.Event = field(default_factory=threading.Event)
-    """Finished or given back: the heartbeat leaves it alone."""
+    """Finished or released: its lease is not renewed any more."""
     progress: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each stage took."""
-    kind: str = ""
-    """Jobs of one kind take a time that is proportional to their cost."""
-    cost: float = 1.0
-    """How much work the job is, in steps × megapixels × images."""
     claimed_at: float = field(default_factory=time.time)
     stages: list[Stage] = field(default_factory=list)
     switched: bool = False
@@ -84,3 +76,22 @@ class Job:
         """Raise LeaseLost when the task is no longer ours."""
         if self.lease_lost.is_set():
             raise LeaseLost(self.id)
+
+
+class JobsInHand:
+    """The jobs of this process that are not done; safe for use from several threads."""
+
+    def __init__(self) -> None:
+        self._jobs: list[Job] = []
+        self._lock = threading.Lock()
+
+    def add(self, job: Job) -> None:
+        """Add a job that was claimed."""
+        with self._lock:
+            self._jobs.append(job)
+
+    def all(self) -> list[Job]:
+        """Return those that are not done, in the order of their claims."""
+        with self._lock:
+            self._jobs = [job for job in self._jobs if not job.done.is_set()]
+            return list(self._jobs)

@@ -1,4 +1,4 @@
-"""Images and `.out` in the output bucket (design, section 3.5)."""
+"""What a job made, stored in the output bucket: its files, and `.out`."""
 
 import hashlib
 import json
@@ -64,7 +64,7 @@ class Store:
 
     def success(self, job: Job, result: Result) -> Stored:
         """Store the artifacts, then `.out` with a receipt for each."""
-        warnings = [warning.as_dict() for warning in (*job.warnings, *result.warnings)]
+        warnings = [warning.as_dict() for warning in (*job.request.warnings, *result.warnings)]
 
         def write(stored: Stored, fence: str) -> None:
             uploads = [

@@ -1,4 +1,4 @@
-"""One heartbeat for everything in hand: visibility and leases, renewed together."""
+"""The heartbeat: leases and the visibility of messages of everything in hand, renewed together."""
 
 import logging
 import threading
@@ -11,9 +11,8 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.table import Table
-from container.consumer.lifecycle.job import Job
-from container.consumer.ports import Queue
-from container.consumer.queue import Delivery
+from container.consumer.lifecycle.job import Job, JobsInHand
+from container.consumer.queue import Delivery, SqsQueue
 from domain.clock import now
 from domain.protocol import renew
 from domain.row import Status
@@ -48,7 +47,8 @@ class Heartbeat:
 
     def __init__(
         self,
-        queue: Queue,
+        jobs: JobsInHand,
+        queue: SqsQueue,
         table: Table,
         *,
         lease_seconds: int,
@@ -58,6 +58,7 @@ class Heartbeat:
         at_work: Callable[[], None] = lambda: None,
         file: Path | None = None,
     ) -> None:
+        self._jobs = jobs
         self._queue = queue
         self._table = table
         self._lease_seconds = lease_seconds
@@ -67,8 +68,6 @@ class Heartbeat:
         self._waiting = waiting
         self._at_work = at_work
         self._file = file
-        self._jobs: list[Job] = []
-        self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopped = False
         self._beaten = threading.Condition()
@@ -102,17 +101,6 @@ class Heartbeat:
             if self._beats == before:
                 raise HeartbeatStopped("the heartbeat stopped: nothing may be worked on without it")
 
-    def add(self, job: Job) -> None:
-        """Renew a task's lease from now on, until it is done."""
-        with self._lock:
-            self._jobs.append(job)
-
-    def jobs(self) -> list[Job]:
-        """Return what is in hand and not done."""
-        with self._lock:
-            self._jobs = [job for job in self._jobs if not job.done.is_set()]
-            return list(self._jobs)
-
     def _run(self) -> None:
         try:
             next_beat = time.monotonic() + self._interval
@@ -128,7 +116,7 @@ class Heartbeat:
                     self._look_for_cancels()
         except Exception:
             log.exception("the heartbeat broke: nothing in hand may be worked on")
-            for job in self.jobs():
+            for job in self._jobs.all():
                 job.lease_lost.set()
                 self._on_stop(job)
         finally:
@@ -153,7 +141,7 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Renew everything in hand once."""
-        jobs = [job for job in self.jobs() if not job.lease_lost.is_set()]
+        jobs = [job for job in self._jobs.all() if not job.lease_lost.is_set()]
         self._unless_aws_fails(self._at_work)
         deliveries = [job.delivery for job in jobs] + self._waiting()
         if not deliveries:
@@ -165,7 +153,7 @@ class Heartbeat:
 
     def _look_for_cancels(self) -> None:
         """Look whether the caller of a task that the GPU has, or is about to have, wants it stopped."""
-        for job in self.jobs():
+        for job in self._jobs.all():
             if job.row.status is Status.RUNNING and not job.stopped:
                 self._unless_aws_fails(partial(self._look_for_cancel, job))
 

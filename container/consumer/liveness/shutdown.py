@@ -5,104 +5,118 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
-from container.consumer.engines.gpu import Gpu
+from container.consumer.engines.runner import EngineRunner
+from container.consumer.lifecycle.finish import Finisher
+from container.consumer.lifecycle.job import Job, JobsInHand
+from container.consumer.scheduling.batching import CheckpointBatcher
 from container.consumer.scheduling.duration import DurationEstimator
+from container.consumer.telemetry.task_metrics import TaskMetrics
 
 log = logging.getLogger(__name__)
 
-REPLACE_WEBUI: Final = 75
-"""Exit status that ECS ignores, so that it replaces the whole task (design, section 5); EX_TEMPFAIL."""
+REPLACE_ENGINE: Final = 75
+"""Exit status (EX_TEMPFAIL) for which ECS does not restart the container: it replaces the whole task."""
 
 LAST_WORD_SECONDS: Final = 8
-"""Between the interrupt and the end of the process: for the last writes, and for a Web UI that hangs."""
+"""Between the interrupt and the end of the process: for the last writes, and for an engine that hangs."""
 
-GIVE_BACK_SECONDS: Final = 4
-"""What giving back may take in the very end, when AWS hangs too."""
+RELEASE_SECONDS: Final = 4
+"""What releasing may take in the very end, when AWS hangs too."""
 
 LOOK_SECONDS: Final = 0.25
 
 _UNKNOWN: Final = float("inf")
 
 
-class GracefulShutdown:
-    """Set `leaving` on the first signal, stop what cannot end in time, and end the process on the second.
+class ProcessEnd:
+    """End the process at once, whatever hangs, after releasing what is in hand."""
 
-    `give_all_back` returns what gives back each thing in hand, for when the worker does not come to it;
-    `on_replace` is told why this SD Web UI must be replaced.
-    """
+    def __init__(
+        self, jobs: JobsInHand, batcher: CheckpointBatcher, finisher: Finisher, metrics: TaskMetrics
+    ) -> None:
+        self._jobs = jobs
+        self._batcher = batcher
+        self._finisher = finisher
+        self._metrics = metrics
+        self._ending = threading.Lock()
+
+    def replace(self, reason: str) -> None:
+        """End the process because its engine must be replaced."""
+        log.error("the engine must be replaced", extra={"reason": reason})
+        self._metrics.replaced(reason)
+        self.end(REPLACE_ENGINE)
+
+    def end(self, status: int) -> None:
+        """Release what is in hand and exit; the exit must not wait for any thread."""
+        if not self._ending.acquire(blocking=False):
+            return
+        actions: list[Callable[[], None]] = [self._batcher.release]
+        actions += [partial(self._release, job) for job in self._jobs.all()]
+        threads = [threading.Thread(target=action, name="release", daemon=True) for action in actions]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + RELEASE_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        logging.shutdown()
+        os._exit(status)
+
+    def _release(self, job: Job) -> None:
+        self._finisher.release(job, count_attempt=False)
+
+
+class GracefulShutdown:
+    """Set `leaving` on the first signal, stop what cannot end in time, and end the process on the second."""
 
     def __init__(
         self,
-        gpu: Gpu,
-        pace: DurationEstimator,
+        runner: EngineRunner,
+        durations: DurationEstimator,
+        process_end: ProcessEnd,
+        leaving: threading.Event,
         *,
         leave_seconds: float,
-        give_all_back: Callable[[], Sequence[Callable[[], None]]],
-        on_replace: Callable[[str], None] = lambda _reason: None,
     ) -> None:
-        self.leaving = threading.Event()
-        self._gpu = gpu
-        self._pace = pace
+        self._runner = runner
+        self._durations = durations
+        self._process_end = process_end
+        self._leaving = leaving
         self._leave_seconds = leave_seconds
-        self._give_all_back = give_all_back
-        self._on_replace = on_replace
-        self._ending = threading.Lock()
-        gpu.when_stuck(self.replace)
 
     def install(self) -> None:
         """Listen to SIGTERM and SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
 
-    def replace(self, reason: str) -> None:
-        """End the process because this SD Web UI must be replaced, giving back what is held."""
-        log.error("SD Web UI must be replaced", extra={"reason": reason})
-        self._on_replace(reason)
-        self._end(REPLACE_WEBUI)
-
     def _signalled(self, number: int, _frame: Any) -> None:
-        second = self.leaving.is_set()
-        self.leaving.set()
+        second = self._leaving.is_set()
+        self._leaving.set()
         threading.Thread(
-            target=self._end if second else self._watch,
+            target=self._process_end.end if second else self._watch,
             args=(1,) if second else (signal.Signals(number).name,),
-            name="departure",
+            name="shutdown",
             daemon=True,
         ).start()
 
-    def _watch(self, told_by: str) -> None:
+    def _watch(self, name: str) -> None:
         """Interrupt the running job once it cannot end in time; end the process when that does not help."""
-        log.info("leaving", extra={"signal": told_by})
-        self._gpu.leave()
+        log.info("shutting down", extra={"signal": name})
+        self._runner.leave()
         deadline = time.monotonic() + self._leave_seconds
         while (left := deadline - time.monotonic()) > 0:
             # The heartbeat asks for the job's progress: asking here could hang. Without progress a job gets
             # all the time that there is: an estimate from other jobs is no reason to throw its work away.
-            if left < self._pace.observed_remaining() < _UNKNOWN:
+            if left < self._durations.observed_remaining() < _UNKNOWN:
                 break
             time.sleep(min(LOOK_SECONDS, left))
-        current = self._gpu.current
+        current = self._runner.current
         if current is not None:
             log.info("the running job cannot end in time", extra={"task_id": current.id})
-            self._gpu.stop(current)
+            self._runner.stop(current)
         time.sleep(LAST_WORD_SECONDS)
-        log.warning("something hangs: giving back what is held")
-        self._end(1)
-
-    def _end(self, status: int) -> None:
-        """Give back what is held and end the process; the exit must not wait for any thread."""
-        if not self._ending.acquire(blocking=False):
-            return
-        givers = [
-            threading.Thread(target=action, name="give-back", daemon=True) for action in self._give_all_back()
-        ]
-        for giver in givers:
-            giver.start()
-        deadline = time.monotonic() + GIVE_BACK_SECONDS
-        for giver in givers:
-            giver.join(max(0.0, deadline - time.monotonic()))
-        logging.shutdown()
-        os._exit(status)
+        log.warning("something hangs: releasing what is in hand")
+        self._process_end.end(1)

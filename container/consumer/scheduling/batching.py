@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from container.consumer.ports import Queue
-from container.consumer.queue import Delivery
+from container.consumer.queue import Delivery, SqsQueue
 from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import BadMessage
 from domain.message import Message
@@ -39,7 +38,7 @@ class CheckpointBatcher:
     preferred, or once it has waited here for `max_seconds`.
     """
 
-    queue: Queue
+    queue: SqsQueue
     size: int
     max_overtakes: int
     max_seconds: float

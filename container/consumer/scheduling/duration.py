@@ -45,18 +45,17 @@ class DurationEstimator:
     the last few: one odd job changes nothing.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, changed: threading.Condition | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Notify all who wait for `changed` whenever an answer changes."""
+        self._changed = changed or threading.Condition()
         self._clock = clock
         self._lock = threading.Lock()
         self._rates: dict[str, deque[float]] = {}
         self._begun: float | None = None
         self._expected = _UNKNOWN
         self._observed = False
-        self._listener: Callable[[], None] = lambda: None
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call `listener`, without any lock of ours, whenever the answers below change."""
-        self._listener = listener
 
     def begin(self, kind: str, cost: float) -> None:
         """Note that a job was sent."""
@@ -64,7 +63,7 @@ class DurationEstimator:
             self._begun = self._clock()
             self._expected = self._seconds(kind, cost)
             self._observed = False
-        self._listener()
+        self._notify()
 
     def end(self, kind: str, cost: float, *, learn: bool) -> float:
         """Note that the job ended; return its seconds."""
@@ -75,7 +74,7 @@ class DurationEstimator:
                 self._rates.setdefault(kind, deque(maxlen=_REMEMBERED)).append(seconds / cost)
                 while len(self._rates) > _KINDS:
                     self._rates.pop(next(iter(self._rates)))
-        self._listener()
+        self._notify()
         return seconds
 
     def observe(self, fraction: float) -> None:
@@ -84,7 +83,7 @@ class DurationEstimator:
             if self._begun is not None and fraction > 0.05:  # noqa: PLR2004 - see above
                 self._expected = (self._clock() - self._begun) / fraction
                 self._observed = True
-        self._listener()
+        self._notify()
 
     def remaining(self) -> float:
         """Return the seconds until the GPU is free: 0 when it is idle or overdue, inf when unknown."""
@@ -103,6 +102,10 @@ class DurationEstimator:
         """Return what a job will take, inf when nothing is known of its kind."""
         with self._lock:
             return self._seconds(kind, cost)
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _seconds(self, kind: str, cost: float) -> float:
         rates = self._rates.get(kind)

@@ -3,11 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from container.consumer.lifecycle.job import Job
+from container.consumer.lifecycle.task_run import TaskRun
 from container.consumer.scheduling.duration import Average, DurationEstimator
 from container.consumer.telemetry.utilization import AT_HAND_SECONDS
 
@@ -43,31 +43,17 @@ class _Slot:
 class Prefetcher:
     """Bring tasks to the GPU just in time.
 
-    `take` receives and claims, `prepare` makes ready, `start` notes that the GPU has it; all three may settle
-    the task themselves and then return None or False. `release` gives back what will not start.
-
     At most `prefetch` tasks wait for the GPU, those aside whose preparation is overdue, and one is taken only
     when the GPU will be free by the time that it is ready: until then another worker may have it.
     """
 
     def __init__(
-        self,
-        *,
-        prefetch: int,
-        pace: DurationEstimator,
-        take: Callable[[], Job | None],
-        prepare: Callable[[Job], bool],
-        start: Callable[[Job], bool],
-        release: Callable[[Job], None],
-        end: Callable[[Job], object],
+        self, tasks: TaskRun, durations: DurationEstimator, changed: threading.Condition, *, prefetch: int
     ) -> None:
-        self._pace = pace
-        self._release = release
-        self._end = end
-        self._take = take
-        self._prepare = prepare
-        self._start = start
-        self._change = threading.Condition()
+        """Take tasks by `tasks`; `changed` is notified whenever an estimate of `durations` changes."""
+        self._tasks = tasks
+        self._durations = durations
+        self._change = changed
         self._slots: list[_Slot] = []
         self._prefetch = prefetch
         self._open = True
@@ -77,10 +63,9 @@ class Prefetcher:
         self._preparing = Average(0.3)
         self._starting = Average(0.03)
         self._threads = [
-            threading.Thread(target=self._run, name=f"ahead-{number}", daemon=True)
+            threading.Thread(target=self._run, name=f"prefetch-{number}", daemon=True)
             for number in range(prefetch + MAX_OVERDUE if prefetch else 0)
         ]
-        pace.listen(self._changed)
 
     def start(self) -> None:
         """Begin to take tasks."""
@@ -121,10 +106,17 @@ class Prefetcher:
             self._slots = [slot for slot in self._slots if not slot.started]
         for slot in started:
             if slot.job is not None:
-                self._release(slot.job)
+                self._tasks.release(slot.job)
+
+    @property
+    def beside(self) -> bool:
+        """Return whether tasks are prepared and finished beside the engine (`PREFETCH` above 0)."""
+        return self._prefetch > 0
 
     def next(self, wait_seconds: float) -> Job | None:
         """Return the next started task, or None after `wait_seconds`; raise what broke a thread."""
+        if not self.beside:
+            return self._take_now()
         with self._change:
             self._change.wait_for(lambda: self._failure or self._first_started(), timeout=wait_seconds)
             if self._failure:
@@ -136,16 +128,12 @@ class Prefetcher:
             self._change.notify_all()
             return slot.job
 
-    def take_now(self) -> Job | None:
-        """Take, prepare and start one task in this thread (`PREFETCH=0`)."""
-        job = self._take()
-        if job is None or not self._prepare(job) or not self._start(job):
+    def _take_now(self) -> Job | None:
+        """Claim, prepare and start one task in this thread."""
+        job = self._tasks.claim()
+        if job is None or not self._tasks.prepare(job) or not self._tasks.start(job):
             return None
         return job
-
-    def _changed(self) -> None:
-        with self._change:
-            self._change.notify_all()
 
     def _first_started(self) -> _Slot | None:
         return next((slot for slot in self._slots if slot.started), None)
@@ -154,7 +142,7 @@ class Prefetcher:
         try:
             while (slot := self._reserve()) is not None:
                 if slot.job is not None:
-                    self._end(slot.job)
+                    self._tasks.stop(slot.job)
                     self._drop(slot)
                 elif not self._fill(slot):
                     self._drop(slot)
@@ -166,7 +154,7 @@ class Prefetcher:
 
     def _fill(self, slot: _Slot) -> bool:
         begun = time.monotonic()
-        job = self._take()
+        job = self._tasks.claim()
         if job is None:
             return False
         took = time.monotonic() - begun
@@ -176,19 +164,19 @@ class Prefetcher:
             slot.job = job
             slot.begun = time.monotonic()
         if not self._goes_on():
-            self._release(job)
+            self._tasks.release(job)
             return False
-        if not self._prepare(job):
+        if not self._tasks.prepare(job):
             return False
         with self._change:
             self._preparing.add(time.monotonic() - slot.begun)
             slot.prepared = True
             self._change.notify_all()
         if not self._await_turn(slot):
-            (self._end if job.stopped else self._release)(job)
+            (self._tasks.stop if job.stopped else self._tasks.release)(job)
             return False
         begun = time.monotonic()
-        if not self._start(job):
+        if not self._tasks.start(job):
             return False
         with self._change:
             self._starting.add(time.monotonic() - begun)
@@ -225,21 +213,21 @@ class Prefetcher:
         overdue = [slot for slot in self._slots if slot.job and not slot.prepared and now - slot.begun > late]
         if self._paused or len(self._slots) - min(len(overdue), MAX_OVERDUE) >= self._prefetch:
             return float("inf")
-        busy = self._pace.remaining()
+        busy = self._durations.remaining()
         for slot in self._slots:
             if slot.job is None:
                 return float("inf")  # one that waits for a message is enough
             if (
                 slot.prepared or now - slot.begun <= lead
             ):  # a slow input must not keep the GPU from the task behind it
-                busy += self._pace.seconds_for(slot.job.kind, slot.job.cost)
+                busy += self._durations.seconds_for(slot.job.request.kind, slot.job.request.cost)
         return busy - lead
 
     def _await_turn(self, slot: _Slot) -> bool:
         """Wait until `slot` is next and the GPU about to be free; return False when none starts now."""
         with self._change:
             while self._goes_on() and not (slot.job and slot.job.stopped):
-                wait = self._pace.remaining() - self._starting.seconds * MARGIN - SLACK_SECONDS
+                wait = self._durations.remaining() - self._starting.seconds * MARGIN - SLACK_SECONDS
                 first = next(other for other in self._slots if other.prepared)
                 if first is slot and wait <= 0:
                     return True

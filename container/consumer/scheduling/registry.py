@@ -1,7 +1,10 @@
 """How many workers of a runtime are at work: each one renews its entry in one row of the tasks' table."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.clock import iso, later, now
 
@@ -48,10 +51,11 @@ class WorkerRegistry:
         self.count = max(1, len(untils) - len(self._gone))
 
     def leave(self) -> None:
-        """Take this worker out of the registry."""
-        self._client.update_item(
-            TableName=self._table,
-            Key=self._key,
-            UpdateExpression="REMOVE #me",
-            ExpressionAttributeNames={"#me": self._me},
-        )
+        """Take this worker out of the registry; where that fails, its entry runs out."""
+        with suppress(ClientError, BotoCoreError):
+            self._client.update_item(
+                TableName=self._table,
+                Key=self._key,
+                UpdateExpression="REMOVE #me",
+                ExpressionAttributeNames={"#me": self._me},
+            )

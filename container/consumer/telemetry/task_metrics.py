@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from container.consumer.lifecycle.job import Job
@@ -36,7 +36,7 @@ class TaskMetrics:
 
     namespace: str
     runtime: str
-    gpu: GpuUtilization = field(default_factory=GpuUtilization)
+    gpu: GpuUtilization
     tracer: Tracer | None = None
 
     def finished(self, job: Job) -> None:

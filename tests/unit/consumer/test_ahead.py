@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from container.consumer.engines.base import Request
 from container.consumer.lifecycle.job import Job
 from container.consumer.scheduling import prefetch
 from container.consumer.scheduling.duration import DurationEstimator
@@ -20,28 +21,31 @@ class Line:
     """Tasks to take, with a record of what was asked for."""
 
     def __init__(self, *, prefetch: int = 2) -> None:
-        self.pace = DurationEstimator()
+        changed = threading.Condition()
+        self.pace = DurationEstimator(changed)
         self.takes = threading.Semaphore(0)
         self.taken = 0
         self.released: list[Job] = []
         self.ended: list[Job] = []
         self.preparing = threading.Semaphore(1000)
-        self.ahead = Prefetcher(
-            prefetch=prefetch,
-            pace=self.pace,
-            take=self.take,
-            prepare=self.prepare,
-            start=lambda _job: True,
-            release=self.released.append,
-            end=self.ended.append,
-        )
+        self.ahead = Prefetcher(self, self.pace, changed, prefetch=prefetch)  # type: ignore[arg-type]
 
-    def take(self) -> Job | None:
+    def claim(self) -> Job | None:
         """Return one more task."""
         self.taken += 1
         job = Job(delivery(""), message(f"t{self.taken}"), Row({"id": f"t{self.taken}"}))
+        job.request = Request(None, kind="", cost=1.0)
         self.takes.release()
         return job
+
+    def start(self, _job: Job) -> bool:
+        return True
+
+    def stop(self, job: Job) -> None:
+        self.ended.append(job)
+
+    def release(self, job: Job) -> None:
+        self.released.append(job)
 
     def prepare(self, _job: Job) -> bool:
         """Wait until the test allows it."""
@@ -146,7 +150,7 @@ def test_overdue_tasks_leave_their_places_to_others(monkeypatch: pytest.MonkeyPa
 def test_a_broken_thread_is_not_silent() -> None:
     """The worker must not go on with half of its hands."""
     line = Line()
-    line.ahead._take = lambda: 1 / 0  # type: ignore[assignment,return-value]  # the fault
+    line.claim = lambda: 1 / 0  # type: ignore[method-assign,assignment,return-value]  # the fault
     line.ahead.start()
     with pytest.raises(ZeroDivisionError):
         line.ahead.next(SOON)
@@ -157,5 +161,5 @@ def test_in_a_row_means_one_at_a_time() -> None:
     line = Line(prefetch=0)
     line.ahead.start()
     assert line.taken == 0
-    assert line.ahead.take_now() is not None
+    assert line.ahead.next(0) is not None
     assert line.taken == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.table import Written
-from container.consumer.lifecycle.job import Job
+from container.consumer.lifecycle.job import Job, JobsInHand
 from container.consumer.liveness import heartbeat as module
 from container.consumer.liveness.heartbeat import Heartbeat, HeartbeatStopped
 from domain.row import Row
@@ -47,7 +47,9 @@ class Beating:
         self.table = FakeTable()
         self.stopped: list[Job] = []
         self.was_stopped = threading.Event()
+        self.jobs = JobsInHand()
         self.heart = Heartbeat(
+            self.jobs,
             FakeQueue([]),
             self.table,  # type: ignore[arg-type]
             lease_seconds=lease_seconds,
@@ -85,7 +87,7 @@ def test_a_heartbeat_that_broke_stops_the_worker(monkeypatch: pytest.MonkeyPatch
     beating = Beating()
     job = running_job()
     beating.heart.start()
-    beating.heart.add(job)
+    beating.jobs.add(job)
     beating.table.broken = RuntimeError("a bug")
     beating.heart._wake.set()
     assert beating.was_stopped.wait(SOON)
@@ -99,7 +101,7 @@ def test_a_cancel_is_noticed_between_two_beats(beating: Beating) -> None:
     beating.heart._interval = 3600
     job = running_job()
     beating.heart.start()
-    beating.heart.add(job)
+    beating.jobs.add(job)
     beating.table.cancelled = True
     assert beating.was_stopped.wait(SOON)
     assert job.cancelled.is_set()
@@ -107,7 +109,7 @@ def test_a_cancel_is_noticed_between_two_beats(beating: Beating) -> None:
 
 
 def test_a_lost_task_is_not_renewed_again(beating: Beating, caplog: pytest.LogCaptureFixture) -> None:
-    beating.heart.add(running_job("lost"))
+    beating.jobs.add(running_job("lost"))
     beating.table.lost = True
     beating.heart.beat()
     beating.heart.beat()

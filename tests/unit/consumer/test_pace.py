@@ -1,5 +1,7 @@
 """Estimates of the running job's end."""
 
+import threading
+
 from container.consumer.scheduling.duration import DurationEstimator, job_cost, job_kind
 
 
@@ -16,7 +18,7 @@ class Clock:
 
 def learnt(clock: Clock, *, seconds: float, units: float) -> DurationEstimator:
     """Return a pace that has seen one job."""
-    pace = DurationEstimator(clock)
+    pace = DurationEstimator(clock=clock)
     pace.begin("k", units)
     clock.now += seconds
     pace.end("k", units, learn=True)
@@ -31,7 +33,7 @@ def test_an_idle_gpu_is_free_now() -> None:
 def test_a_first_jobs_end_is_unknown_until_web_ui_says_something() -> None:
     """Progress stays at 0.01 while a checkpoint loads (60-progress-during-job)."""
     clock = Clock()
-    pace = DurationEstimator(clock)
+    pace = DurationEstimator(clock=clock)
     pace.begin("k", 10.0)
     clock.now += 2.0
     pace.observe(0.01)
@@ -62,7 +64,7 @@ def test_an_overdue_job_may_end_any_moment() -> None:
 def test_an_interrupted_job_teaches_nothing() -> None:
     """Its time is not a job's."""
     clock = Clock()
-    pace = DurationEstimator(clock)
+    pace = DurationEstimator(clock=clock)
     pace.begin("k", 1.0)
     clock.now += 5.0
     pace.end("k", 1.0, learn=False)
@@ -71,7 +73,7 @@ def test_an_interrupted_job_teaches_nothing() -> None:
 
 def test_one_odd_job_changes_nothing() -> None:
     clock = Clock()
-    pace = DurationEstimator(clock)
+    pace = DurationEstimator(clock=clock)
     for seconds in (1.0, 1.0, 250.0, 1.0):
         pace.begin("k", 1.0)
         clock.now += seconds
@@ -95,14 +97,22 @@ def test_only_its_own_progress_says_that_a_job_cannot_end_in_time() -> None:
     assert pace.observed_remaining() == 10.0
 
 
-def test_listeners_hear_of_every_change() -> None:
-    """Whoever waits on an estimate looks again."""
-    heard = []
-    pace = DurationEstimator()
-    pace.listen(lambda: heard.append(pace.remaining()))
+def test_those_who_wait_hear_of_every_change() -> None:
+    changed = threading.Condition()
+    pace = DurationEstimator(changed)
+    heard = threading.Event()
+
+    def wait() -> None:
+        with changed:
+            waiting.set()
+            changed.wait(5)
+            heard.set()
+
+    waiting = threading.Event()
+    threading.Thread(target=wait, daemon=True).start()
+    assert waiting.wait(5)
     pace.begin("k", 1.0)
-    pace.end("k", 1.0, learn=True)
-    assert len(heard) == 2
+    assert heard.wait(5)
 
 
 def test_work_grows_with_steps_pixels_and_images() -> None:

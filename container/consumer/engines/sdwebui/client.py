@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx
 
+from container.consumer.engines.base import EngineTimedOut
 from container.consumer.engines.sdwebui.faults import fault_of
 from domain.errors import ErrorCode, PermanentError, RetryableError
 
@@ -24,12 +25,8 @@ READY_PATH: Final = "/sdapi/v1/memory"
 """Answers only when the API is there, unlike `/` (83-webui-readiness-race)."""
 
 
-class Gone(RetryableError):
+class EngineUnreachable(RetryableError):
     """Say that nothing listens where Web UI was: whatever it ran, it runs no more."""
-
-
-class InferenceTimedOut(Exception):
-    """Say that a job did not answer in time; it still runs, for a client that goes away cancels nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +66,13 @@ class WebUi:
         """Run one job and return its answer's body, unread.
 
         Raise PermanentError or RetryableError for any other status, RetryableError for a connection
-        that fails or breaks, InferenceTimedOut when nothing came in time. A request that may have started
+        that fails or breaks, EngineTimedOut when nothing came in time. A request that may have started
         is never sent again from here.
         """
         try:
             answer = self._jobs.post(path, content=body, headers={"content-type": "application/json"})
         except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
-            raise InferenceTimedOut from None
+            raise EngineTimedOut from None
         except httpx.HTTPError as error:
             raise _unreachable(error) from None
         if answer.status_code != httpx.codes.OK:
@@ -130,7 +127,7 @@ class WebUi:
             try:
                 if not self.progress().running:
                     return True
-            except Gone:
+            except EngineUnreachable:
                 return True
             except (RetryableError, PermanentError) as fault:
                 log.info("SD Web UI does not tell whether it runs a job", extra={"reason": fault.message})
@@ -154,5 +151,5 @@ class WebUi:
 
 
 def _unreachable(error: httpx.HTTPError) -> RetryableError:
-    kind = Gone if isinstance(error, httpx.ConnectError) else RetryableError
+    kind = EngineUnreachable if isinstance(error, httpx.ConnectError) else RetryableError
     return kind(ErrorCode.ENGINE_UNAVAILABLE, f"SD Web UI did not answer: {type(error).__name__}.")

@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any, Final
 
+from container.consumer.engines.base import AmbiguousError
 from domain.errors import ErrorCode, PermanentError, RetryableError
 
 MAX_DETAIL: Final = 500
@@ -15,10 +16,6 @@ MAX_DETAIL: Final = 500
 
 class EnginePoisoned(RetryableError):
     """Say that this Web UI fails every job since a checkpoint failed to load (55-poisoned-worker-log)."""
-
-
-class AmbiguousError(RetryableError):
-    """Say that a 500 may be anybody's fault: one more try, then it is the task's."""
 
 
 _POISONED: Final = re.compile(r"'NoneType' object has no attribute 'sd_checkpoint_info'")

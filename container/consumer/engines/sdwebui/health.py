@@ -9,7 +9,8 @@ import json
 import logging
 from typing import Any, Final
 
-from container.consumer.engines.sdwebui.client import InferenceTimedOut, WebUi
+from container.consumer.engines.base import EngineTimedOut
+from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.request import PATHS
 from domain.errors import PermanentError, RetryableError
 from domain.task import TaskType
@@ -39,7 +40,7 @@ class Health:
             if checkpoint is not None:
                 self._webui.post(OPTIONS, {OPTION: checkpoint})
             self._webui.run(PATHS[TaskType.TEXT_TO_IMAGE], json.dumps(MINIMAL).encode())
-        except (RetryableError, PermanentError, InferenceTimedOut) as fault:
+        except (RetryableError, PermanentError, EngineTimedOut) as fault:
             log.warning("SD Web UI does not work", extra={"reason": str(fault)})
             return False
         return True

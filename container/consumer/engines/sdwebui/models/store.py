@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from container.consumer.engines.base import WorkerLeaves
 from container.consumer.engines.sdwebui.models.errors import MAX_NAME, not_found
 from container.consumer.engines.sdwebui.models.required import needs
 from container.consumer.engines.sdwebui.models.resolver import Found, ModelResolver, wrong_hash
@@ -28,10 +29,6 @@ EVICTION_SECONDS: Final = 30.0
 """A consumer that holds the lock for longer than this hangs; the task goes back to the queue."""
 
 _log = logging.getLogger(__name__)
-
-
-class WorkerLeaves(RetryableError):
-    """Say that a fetch ended because the worker leaves: the task goes back with its attempt."""
 
 
 class ModelStore:

@@ -1,0 +1,141 @@
+"""The one job that the engine runs at a time."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from container.consumer.engines.base import Engine, EngineTimedOut, Interrupted, Loaded, ReplaceEngine
+from container.consumer.lifecycle.job import Job
+from container.consumer.scheduling.duration import DurationEstimator
+from container.consumer.telemetry.utilization import GpuUtilization
+from domain.errors import ErrorCode, PermanentError, RetryableError
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 30
+"""How long an interrupted job may take to its next step before the engine counts as hung."""
+
+INTERRUPT_AGAIN_SECONDS: Final = 0.5
+"""An engine may forget an interrupt that arrives before it has begun the job."""
+
+
+class EngineRunner:
+    """Run prepared jobs one at a time, and stop the running one when told.
+
+    `on_stuck` is called, with the reason, when a job does not stop although it was interrupted.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        durations: DurationEstimator,
+        gpu: GpuUtilization,
+        *,
+        on_stuck: Callable[[str], None],
+        stop_seconds: float = STOP_SECONDS,
+    ) -> None:
+        self._engine = engine
+        self._durations = durations
+        self._gpu = gpu
+        self._on_stuck = on_stuck
+        self._stop_seconds = stop_seconds
+        # Taken while an interrupt is on its way, so that it never hits the next job.
+        self._lock = threading.Lock()
+        self._current: Job | None = None
+        self._stopping = False
+
+    @property
+    def current(self) -> Job | None:
+        """Return the job that runs."""
+        return self._current
+
+    def run(self, job: Job) -> tuple[Loaded, Any]:
+        """Return the model that must have been used, and the engine's unread answer.
+
+        Raise Interrupted, PermanentError, RetryableError or ReplaceEngine.
+        """
+        with self._gpu.job(job):
+            return self._run(job)
+
+    def _run(self, job: Job) -> tuple[Loaded, Any]:
+        request = job.request
+        with job.timed("model"):
+            loaded = self._engine.load(request)
+        job.switched = loaded.switched
+        with self._lock:
+            if job.cancelled.is_set() or job.lease_lost.is_set():
+                raise Interrupted
+            self._current = job
+            self._stopping = False
+        job.progress = 0.0
+        self._durations.begin(request.kind, request.cost)
+        answer: Any = None
+        try:
+            with job.timed("inference"):
+                answer = self._engine.run(request)
+        except EngineTimedOut:
+            self._stop_hung(job)
+        except (PermanentError, RetryableError) as error:
+            self._engine.failed(error)
+            raise
+        finally:
+            with self._lock:
+                self._current = None
+                stopped = self._stopping
+            self._durations.end(request.kind, request.cost, learn=answer is not None and not stopped)
+            job.progress = None
+        # Half an image may come with 200 too.
+        if stopped or (answer is not None and self._engine.was_interrupted()):
+            raise Interrupted
+        if answer is None:
+            raise PermanentError(ErrorCode.INFERENCE_TIMEOUT, "The engine did not finish in time.")
+        return loaded, answer
+
+    def observe(self) -> float | None:
+        """Return the running job's progress, None when there is none."""
+        if self._current is None:
+            return None
+        fraction = self._engine.progress()
+        if fraction is None:
+            return None
+        self._durations.observe(fraction)
+        return round(fraction, 3)
+
+    def leave(self) -> None:
+        """End what would hold up a shutdown."""
+        self._engine.leave()
+
+    def stop(self, job: Job) -> None:
+        """Begin to interrupt `job` if it is the one that runs; `run` then raises Interrupted."""
+        with self._lock:
+            if self._current is not job or self._stopping:
+                return
+            self._stopping = True
+        # Beside the caller, which is the heartbeat or a shutdown: an engine that hangs must not hold them up.
+        threading.Thread(target=self._interrupt, args=(job,), name="interrupt", daemon=True).start()
+
+    def _interrupt(self, job: Job) -> None:
+        """Interrupt until the job has stopped; say so when it does not."""
+        deadline = time.monotonic() + self._stop_seconds
+        while time.monotonic() < deadline:
+            with self._lock:
+                if self._current is not job:
+                    return
+                try:
+                    self._engine.interrupt()
+                except (RetryableError, PermanentError) as error:
+                    log.warning("the engine took no interrupt", extra={"reason": error.message})
+            time.sleep(INTERRUPT_AGAIN_SECONDS)
+        if self._current is job:
+            self._on_stuck(f"an interrupted job did not stop within {self._stop_seconds:g} s")
+
+    def _stop_hung(self, job: Job) -> None:
+        """Stop a job whose request timed out: it goes on without its client."""
+        log.warning("inference timed out", extra={"task_id": job.id})
+        with suppress(RetryableError, PermanentError):  # decided by what follows
+            self._engine.interrupt()
+        if not self._engine.wait_idle(self._stop_seconds):
+            raise ReplaceEngine(f"a job did not stop within {self._stop_seconds:g} s")

@@ -1,0 +1,184 @@
+"""SD Web UI (AUTOMATIC1111, Forge) as the worker's engine."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from container.consumer.engines.base import AmbiguousError, Loaded, Request, Result, Verdict
+from container.consumer.engines.sdwebui.answer import read_result
+from container.consumer.engines.sdwebui.catalogue import Catalogue
+from container.consumer.engines.sdwebui.client import READY_PATH, WebUi
+from container.consumer.engines.sdwebui.faults import EnginePoisoned
+from container.consumer.engines.sdwebui.health import Health
+from container.consumer.engines.sdwebui.models.switch import Models
+from container.consumer.engines.sdwebui.named import hold_names
+from container.consumer.engines.sdwebui.request import PATHS, request_body
+from container.consumer.engines.sdwebui.used import asked_sampler
+from container.consumer.scheduling.duration import job_cost, job_kind
+from domain import metrics as m
+from domain.errors import ErrorCode, Fault, PermanentError, RetryableError
+from domain.limits import DEFAULT_LIMITS, Limits
+from domain.metrics import Metric
+from domain.routing import Runtime
+from domain.task import Task, TaskType
+from runtimes.sdwebui.content import ContentCheck
+
+BYTES_PER_MEGABYTE: Final = 1e6
+MAX_FAULTS_TOLD: Final = 5
+
+
+class Inputs(Protocol):
+    """Turn a task's links into what they point to."""
+
+    def resolve(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Return the content with every link of an image field replaced by base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Hold one job for SD Web UI."""
+
+    tasktype: TaskType
+    content: dict[str, Any]
+    """As it was checked, to load its models and to read its answer by."""
+    body: bytes
+    sampler: str | None
+    """What the answer must say that it used; None: any."""
+
+
+class SdWebUi:
+    """Run jobs on one SD Web UI."""
+
+    def __init__(
+        self,
+        webui: WebUi,
+        models: Models,
+        inputs: Inputs,
+        *,
+        runtime: Runtime,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self._webui = webui
+        self._models = models
+        self._inputs = inputs
+        self._runtime = runtime
+        self._limits = limits
+        self._catalogue = Catalogue(webui)
+        self._health = Health(webui)
+        self._checkpoint: str | None = None
+
+    def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
+        """Wait until it answers and runs nothing."""
+        return self._webui.wait_ready(stop=stop, seconds=seconds) and self._webui.wait_idle(
+            stop=stop, seconds=seconds
+        )
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until no job runs."""
+        return self._webui.wait_idle(stop=threading.Event(), seconds=seconds)
+
+    def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
+        """Check the content, hold its names against SD Web UI's, fetch models and images, and encode it."""
+        del stopped
+        generates = task.tasktype.generates
+        content, warnings = hold_names(task.tasktype, self._checked(task), self._catalogue)
+        sampler = asked_sampler(content, self._catalogue) if generates else None
+        sent = self._models.ensure(content)  # an upscaler is a model too
+        body = request_body(task.tasktype, self._inputs.resolve(sent))
+        return Request(
+            Payload(task.tasktype, content, body, sampler),
+            kind=job_kind(task.tasktype, content),
+            cost=job_cost(content),
+            warnings=warnings,
+        )
+
+    def load(self, request: Request) -> Loaded:
+        """Select the task's checkpoint and have its other models listed."""
+        payload: Payload = request.payload
+        checkpoint = self._models.switch(payload.content) if payload.tasktype.generates else None
+        switched = checkpoint is not None and checkpoint != self._checkpoint
+        self._checkpoint = checkpoint or self._checkpoint
+        return Loaded(checkpoint, switched)
+
+    def run(self, request: Request) -> bytes:
+        """Run one job and return its answer's body, unread."""
+        payload: Payload = request.payload
+        return self._webui.run(PATHS[payload.tasktype], payload.body)
+
+    def read(self, request: Request, loaded: Loaded, answer: bytes) -> Result:
+        """Read the answer's images and what it says was used."""
+        payload: Payload = request.payload
+        return read_result(
+            answer, payload.tasktype, payload.content, checkpoint=loaded.model, sampler=payload.sampler
+        )
+
+    def progress(self) -> float | None:
+        """Return the running job's progress."""
+        try:
+            return self._webui.progress().fraction
+        except (RetryableError, PermanentError):
+            return None
+
+    def was_interrupted(self) -> bool:
+        """Return whether anyone interrupted the last job: half an image comes with 200 too."""
+        try:
+            return self._webui.progress().interrupted
+        except (RetryableError, PermanentError):
+            return False  # it is gone, after a whole answer
+
+    def interrupt(self) -> None:
+        """Stop whatever runs, at its next step."""
+        self._webui.interrupt()
+
+    def failed(self, error: Exception) -> None:
+        """Remember a checkpoint that could not be loaded."""
+        self._models.failed(error)
+
+    def diagnose(self, error: Exception) -> Verdict:
+        """Return whose fault a job's error is, by a minimal job where its text leaves it open."""
+        if isinstance(error, EnginePoisoned):
+            return Verdict.BROKEN
+        if isinstance(error, AmbiguousError) and not self._health.works():
+            return Verdict.BROKEN
+        code = error.code if isinstance(error, RetryableError | PermanentError) else None
+        return Verdict.UNREACHABLE if code is ErrorCode.ENGINE_UNAVAILABLE else Verdict.TASK
+
+    def heal(self) -> bool:
+        """Load another checkpoint and then the selected one again."""
+        return self._health.heal()
+
+    def leave(self) -> None:
+        """End a running fetch of a model."""
+        self._models.leave()
+
+    def gauges(self) -> Mapping[Metric, float]:
+        """Return what SD Web UI says of the card; nothing without one, or without an answer."""
+        try:
+            answer = self._webui.get(READY_PATH)
+        except (RetryableError, PermanentError):
+            return {}
+        card = _of(_of(answer, "cuda"), "system")
+        found = {m.GPU_MEMORY_USED: card.get("used"), m.GPU_MEMORY_FREE: card.get("free")}
+        return {
+            metric: value / BYTES_PER_MEGABYTE
+            for metric, value in found.items()
+            if isinstance(value, int | float)
+        }
+
+    def _checked(self, task: Task) -> dict[str, Any]:
+        """Check the content as the API did: a message can come from anywhere, and settings may change."""
+        check = ContentCheck(task.tasktype, self._runtime, path="", limits=self._limits)
+        content = check.normalise(task.content)
+        if check.faults:
+            raise PermanentError(ErrorCode.INVALID_CONTENT, _told(check.faults))
+        return content
+
+
+def _told(faults: list[Fault]) -> str:
+    return "; ".join(f"{fault.path}: {fault.message}" for fault in faults[:MAX_FAULTS_TOLD])
+
+
+def _of(value: Any, key: str) -> dict[str, Any]:
+    inner = value.get(key) if isinstance(value, dict) else None
+    return inner if isinstance(inner, dict) else {}

@@ -1,0 +1,135 @@
+"""The life of one task in a worker: claim, prepare, start, run, store, finish, in this order.
+
+The prefetcher calls the first three, the main thread `run`, and a thread beside it `finish`. Each step is
+entered from here; none calls the next.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.results import Results
+from adapters.table import Table
+from container.consumer.engines.base import AmbiguousError, Engine, Interrupted, Loaded, ReplaceEngine, Result
+from container.consumer.engines.runner import EngineRunner
+from container.consumer.lifecycle.claim import Claimer
+from container.consumer.lifecycle.finish import Finisher
+from container.consumer.lifecycle.job import Job, JobsInHand, LeaseLost
+from container.consumer.lifecycle.outputs import Store
+from container.consumer.lifecycle.prepare import Preparer
+from container.consumer.liveness.scale_in_protection import Protection
+from container.consumer.telemetry.logs import about
+from container.consumer.telemetry.utilization import GpuUtilization
+from domain.clock import now
+from domain.errors import ErrorCode
+from domain.protocol import start
+
+log = logging.getLogger(__name__)
+
+RECEIVE_AGAIN_SECONDS = 1
+"""After AWS did not answer, or while a deployment waits for this worker's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """Hold what came of a job on the engine: an answer that is yet to be read, or an error."""
+
+    loaded: Loaded | None = None
+    answer: Any = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRun:
+    """Carry tasks through a worker; whatever a step raises becomes the end of its task."""
+
+    claimer: Claimer
+    preparer: Preparer
+    table: Table
+    results: Results
+    engine: Engine
+    runner: EngineRunner
+    store: Store
+    finisher: Finisher
+    jobs: JobsInHand
+    protection: Protection
+    gpu: GpuUtilization
+    leaving: threading.Event
+    lease_seconds: int
+    notify_running: bool
+
+    def claim(self) -> Job | None:
+        """Receive and claim the next task; return None when none came."""
+        if self.protection.refused and not self.protection.acquire():
+            self.leaving.wait(RECEIVE_AGAIN_SECONDS)  # a deployment waits for this worker's end
+            return None
+        try:
+            job = self.claimer.claim_next()
+        except (ClientError, BotoCoreError):
+            log.warning("nothing could be received", exc_info=True)
+            self.leaving.wait(RECEIVE_AGAIN_SECONDS)
+            return None
+        if job is not None:
+            self.gpu.claimed(job)
+            self.jobs.add(job)
+        return job
+
+    def prepare(self, job: Job) -> bool:
+        """Fetch what the task needs and build its request; return whether it goes on."""
+        with self.finisher.ending(job):
+            self.preparer.prepare(job)
+        return not job.done.is_set()
+
+    def start(self, job: Job) -> bool:
+        """Note that the GPU has the task: from here on a cancel is a request, not an outcome."""
+        with self.finisher.ending(job):
+            written = self.table.write(job.id, start(job.row, seconds=self.lease_seconds, now=now()))
+            if not written.done or written.row is None:
+                raise LeaseLost(job.id)
+            job.row = written.row
+            if self.notify_running:
+                self.results.publish(written.row)
+        return not job.done.is_set()
+
+    def run(self, job: Job) -> Ran:
+        """Run the job on the engine; its errors are returned, for they may be the engine's."""
+        with about(job):
+            try:
+                loaded, answer = self.runner.run(job)
+            except ReplaceEngine as order:
+                # The task may be the cause: it is not tried for ever.
+                with self.finisher.ending(job):
+                    raise AmbiguousError(ErrorCode.INFERENCE_TIMEOUT, str(order)) from None
+                raise
+            except Exception as error:  # noqa: BLE001 - `finish` decides what follows from each
+                return Ran(error=error)
+            finally:
+                self.protection.job_ended()
+            return Ran(loaded, answer)
+
+    def finish(self, job: Job, ran: Ran) -> None:
+        """Store what the job made and give the task its outcome."""
+        with self.finisher.ending(job):
+            if ran.error is not None:
+                raise ran.error
+            with job.timed("store"):
+                stored = self.store.success(job, self._read(job, ran))
+            self.finisher.completed(job, stored)
+
+    def stop(self, job: Job) -> None:
+        """End a task that was cancelled, or taken by another worker, while it waited for the GPU."""
+        with self.finisher.ending(job):
+            raise Interrupted
+
+    def release(self, job: Job) -> None:
+        """Give back a task that has not begun; it spends no attempt."""
+        if not job.done.is_set():
+            with self.finisher.ending(job):
+                self.finisher.release(job, count_attempt=False)
+
+    def _read(self, job: Job, ran: Ran) -> Result:
+        assert ran.loaded is not None  # noqa: S101 - without an error there is one
+        return self.engine.read(job.request, ran.loaded, ran.answer)

@@ -4,8 +4,8 @@ import threading
 from typing import Any
 
 import pytest
-from container.consumer.engines.base import ReplaceEngine
 
+from container.consumer.engines.base import ReplaceEngine
 from domain.errors import ErrorCode
 from domain.row import Row, Status
 from local.fakes.sdwebui.process import FakeWebUi, start

@@ -19,6 +19,7 @@ from domain.clock import iso, now
 from domain.message import Message
 from domain.protocol import new_row, submit
 from domain.task import Task, TaskType
+from domain.worker_environment import WorkerEnvironment
 from local.emulator import Emulator
 from local.process import Process
 
@@ -94,15 +95,19 @@ def consumer(
 ) -> Iterator[Process]:
     """Run one consumer whose every call to AWS takes a round trip longer."""
     with Latency(aws.port, round_trip_seconds=ROUND_TRIP_SECONDS) as slow:
-        environment = aws.environment() | {
+        needed = WorkerEnvironment(
+            runtime_name=RUNTIME,
+            task_queue_url=resources.queue_url.replace(f":{aws.port}/", f":{slow.port}/"),
+            result_topic_arn=resources.topic_arn,
+            output_bucket=resources.bucket,
+            task_table=resources.table,
+            webui_url=webui_url,
+            allow_private_inputs=True,
+        )
+        environment = {
+            **aws.environment(),
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{slow.port}",
-            "RUNTIME_NAME": RUNTIME,
-            "TASK_QUEUE_URL": resources.queue_url.replace(f":{aws.port}/", f":{slow.port}/"),
-            "RESULT_TOPIC_ARN": resources.topic_arn,
-            "OUTPUT_BUCKET": resources.bucket,
-            "TASK_TABLE": resources.table,
-            "WEBUI_URL": webui_url,
-            "ALLOW_PRIVATE_INPUTS": "true",
+            **needed.to_environ(),
             **settings,
         }
         command = [sys.executable, "-m", "container.consumer"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from domain.worker_environment import WorkerEnvironment
 from local.deploy import ROOT, Deployment, Runtime
 from local.emulator import Emulator
 from local.fakes.sdwebui.process import FakeWebUi
@@ -31,26 +32,26 @@ def consumer_environment(
 ) -> dict[str, str]:
     """Return the consumer's environment for a deployed runtime."""
     outputs = deployment.outputs
-    return aws.environment() | {
-        "RUNTIME_NAME": runtime.name,
-        "RUNTIME_TYPE": runtime.type,
-        "TASK_QUEUE_URL": runtime.queue_url,
-        "RESULT_TOPIC_ARN": outputs["sdNotificationOutputArn"],
-        "OUTPUT_BUCKET": outputs["OutputS3Bucket"],
-        "TASK_TABLE": outputs["TaskTable"],
-        "TASK_BUCKET": outputs["LargeTaskBucket"],
-        "INPUT_BUCKETS": outputs["UploadBucket"],
+    settings = WorkerEnvironment(
+        runtime_name=runtime.name,
+        runtime_type=runtime.type,
+        task_queue_url=runtime.queue_url,
+        result_topic_arn=outputs["sdNotificationOutputArn"],
+        output_bucket=outputs["OutputS3Bucket"],
+        task_table=outputs["TaskTable"],
+        task_bucket=outputs["LargeTaskBucket"],
+        input_buckets=(outputs["UploadBucket"],),
         # What this Web UI lists is what exists.
-        "MODEL_BUCKET": "",
-        "MODEL_DIR": str(model_dir),
-        "WEBUI_URL": webui_url,
-        "DYNAMIC_MODEL": str(runtime.dynamic_model).lower(),
-        "MODEL_FILENAME": runtime.model_filename,
-        "REFINER_FILENAME": runtime.refiner_filename,
+        model_bucket="",
+        model_dir=str(model_dir),
+        webui_url=webui_url,
+        dynamic_model=runtime.dynamic_model,
+        model_filename=runtime.model_filename,
+        refiner_filename=runtime.refiner_filename,
         # Pictures come from a server on this machine.
-        "ALLOW_PRIVATE_INPUTS": "true",
-        "PYTHONUNBUFFERED": "1",
-    }
+        allow_private_inputs=True,
+    )
+    return aws.environment() | settings.to_environ() | {"PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager

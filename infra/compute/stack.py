@@ -1,6 +1,5 @@
 """The compute stack: GPU tasks on ECS, one service for each runtime."""
 
-import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -11,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from domain.metrics import namespace_of
+from domain.worker_environment import WorkerEnvironment
 from infra.assets import consumer_image
 from infra.compute.gpu_capacity import GpuCapacity
 from infra.compute.network import Network
@@ -161,37 +161,35 @@ class ComputeStack(cdk.Stack):
         return service
 
     def _environment_of_consumer(self, runtime: Runtime) -> dict[str, str]:
-        """Return the variables of design section 5."""
         pipeline = self._pipeline
-        input_buckets = [pipeline.uploads.bucket_name, *self.settings.input_buckets]
-        folders = {} if runtime.sync_folders is None else {"SYNC_FOLDERS": ",".join(runtime.sync_folders)}
-        return folders | {
-            "RUNTIME_NAME": runtime.name,
-            "RUNTIME_TYPE": runtime.type,
-            "TASK_QUEUE_URL": pipeline.queues[runtime.name].queue_url,
-            "RESULT_TOPIC_ARN": pipeline.results.topic_arn,
-            "OUTPUT_BUCKET": pipeline.output.bucket_name,
-            "TASK_TABLE": pipeline.table.table_name,
-            "TASK_BUCKET": pipeline.large_tasks.bucket_name,
-            "INPUT_BUCKETS": ",".join(input_buckets),
-            "MODEL_BUCKET": pipeline.models.bucket_name,
-            "MODEL_DIR": MODEL_FOLDER,
-            "MODEL_FILENAME": runtime.model_filename,
-            "REFINER_FILENAME": runtime.refiner_filename,
-            "MODEL_CACHE_BYTES": str(runtime.model_cache_gib * 1024**3),
-            "CHECKPOINTS_IN_MEMORY": str(runtime.checkpoints_in_memory),
-            "DYNAMIC_MODEL": str(runtime.dynamic_model).lower(),
-            "WEBUI_URL": f"http://127.0.0.1:{runtime.webui.port}",
-            "PREFETCH": str(runtime.prefetch),
-            "INFERENCE_TIMEOUT_SECONDS": str(runtime.inference_timeout_seconds),
-            "NOTIFY_RUNNING": str(runtime.notify_running).lower(),
-            "METRICS_NAMESPACE": namespace_of(self.settings.stack_name),
-            "TRACING": str(self.settings.tracing).lower(),
-            "LIMITS": self.settings.limits.as_json(),
-            **({} if runtime.scripts is None else {"ALLOWED_SCRIPTS": json.dumps(runtime.scripts)}),
-            "LOG_LEVEL": self.settings.log_level,
-            "HEARTBEAT_FILE": HEARTBEAT_FILE,
-        }
+        return WorkerEnvironment(
+            sync_folders=runtime.sync_folders,
+            runtime_name=runtime.name,
+            runtime_type=runtime.type,
+            task_queue_url=pipeline.queues[runtime.name].queue_url,
+            result_topic_arn=pipeline.results.topic_arn,
+            output_bucket=pipeline.output.bucket_name,
+            task_table=pipeline.table.table_name,
+            task_bucket=pipeline.large_tasks.bucket_name,
+            input_buckets=(pipeline.uploads.bucket_name, *self.settings.input_buckets),
+            model_bucket=pipeline.models.bucket_name,
+            model_dir=MODEL_FOLDER,
+            model_filename=runtime.model_filename,
+            refiner_filename=runtime.refiner_filename,
+            model_cache_bytes=runtime.model_cache_gib * 1024**3,
+            checkpoints_in_memory=runtime.checkpoints_in_memory,
+            dynamic_model=runtime.dynamic_model,
+            webui_url=f"http://127.0.0.1:{runtime.webui.port}",
+            prefetch=runtime.prefetch,
+            inference_timeout_seconds=runtime.inference_timeout_seconds,
+            notify_running=runtime.notify_running,
+            metrics_namespace=namespace_of(self.settings.stack_name),
+            tracing=self.settings.tracing,
+            limits=self.settings.limits.as_domain(),
+            allowed_scripts=runtime.scripts,
+            heartbeat_file=HEARTBEAT_FILE,
+            log_level=self.settings.log_level,
+        ).to_environ()
 
     def _shell_log(self) -> ecs.ExecuteCommandConfiguration:
         """Keep what is typed into ECS Exec, in the one log group that the tasks' role may write it to."""

@@ -24,6 +24,8 @@ from infra.settings.deployment import Runtime
 # same image, is the first to mount it.
 MODEL_FOLDER: Final = "/models"
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - a mount point in a container
+# On a volume, for the root filesystem is read-only; the consumer touches it, the health check looks at it.
+HEARTBEAT_FILE: Final = f"{_TEMPORARY}/heartbeat"
 
 # "This SD Web UI must be replaced" (design, section 5): not to be restarted beside the same Web UI.
 REPLACE_EXIT_CODE: Final = 75
@@ -33,8 +35,6 @@ CONSUMER_STOP_SECONDS: Final = 120
 # SD Web UI is told last and has nothing to lose: what it could lose, the consumer has stored by then.
 WEBUI_STOP_SECONDS: Final = 10
 
-# The consumer touches it, and its health check looks at its age; `/tmp` is a volume of the container's own.
-HEARTBEAT_FILE: Final = "/tmp/heartbeat"  # noqa: S108 - see above
 # Where the image has it (`WORKDIR` of the Dockerfile); `-I -S` start Python without site-packages, in 20 ms.
 HEALTH_CHECK: Final = ("CMD", "python", "-I", "-S", "/app/container/consumer/liveness/check_alive.py")
 
@@ -145,7 +145,7 @@ class WorkerTask(Construct):
             "consumer",
             image=self._image,
             # A consumer that stands still fails the check, and ECS replaces the task: the restart policy sees
-            # exits only. The file that the check looks at is on the volume at /tmp.
+            # exits only.
             essential=True,
             health_check=ecs.HealthCheck(
                 command=list(HEALTH_CHECK),

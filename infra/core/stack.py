@@ -138,7 +138,7 @@ class CoreStack(cdk.Stack):
             timeout_seconds=API_TIMEOUT_SECONDS,
             environment={
                 "UPLOAD_BUCKET": self.uploads.bucket_name,
-                "LIMITS": self.settings.limits.as_json(),
+                "LIMITS": self.settings.limits.as_domain().to_json(),
             },
             # A body of 6 MB is parsed, checked and digested: a whole vCPU is at 1,769 MiB.
             memory_mib=1769,

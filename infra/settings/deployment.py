@@ -186,9 +186,9 @@ class Limits(_Settings):
         DEFAULT_LIMITS.prompt_characters
     )
 
-    def as_json(self) -> str:
-        """Return the limits as API and consumer read them from their environment."""
-        return DomainLimits(**self.model_dump()).to_json()
+    def as_domain(self) -> DomainLimits:
+        """Return the limits as API and consumer know them."""
+        return DomainLimits(**self.model_dump())
 
 
 class Network(_Settings):

@@ -15,6 +15,7 @@ from domain.message import Message
 from domain.protocol import mark_published, new_row, submit
 from domain.row import Row, draw_submission_id
 from domain.task import Task, TaskType
+from domain.worker_environment import WorkerEnvironment
 from functions.api.cancel import Cancel
 from local.emulator import Emulator
 from tests.unit.api.deployment import make_table, subscribe
@@ -50,21 +51,21 @@ class Cloud:
         return Table(self.client("dynamodb"), self.name)
 
     def settings(self, webui_url: str, **changes: Any) -> dict[str, str]:
-        """Return a consumer's environment (design, section 5)."""
-        settings = {
-            "RUNTIME_NAME": RUNTIME,
-            "TASK_QUEUE_URL": self.queue_url,
-            "RESULT_TOPIC_ARN": self.results_topic,
-            "OUTPUT_BUCKET": self.name,
-            "TASK_TABLE": self.name,
-            "TASK_BUCKET": self.name,
-            "MODEL_BUCKET": "",
-            "WEBUI_URL": webui_url,
-            "ALLOW_PRIVATE_INPUTS": "true",
-            "VISIBILITY_SECONDS": "6",
-            "RETRY_DELAY_SECONDS": "0",
-        }
-        return settings | {name.upper(): str(value) for name, value in changes.items()}
+        """Return a consumer's environment."""
+        settings = WorkerEnvironment(
+            runtime_name=RUNTIME,
+            task_queue_url=self.queue_url,
+            result_topic_arn=self.results_topic,
+            output_bucket=self.name,
+            task_table=self.name,
+            task_bucket=self.name,
+            model_bucket="",
+            webui_url=webui_url,
+            allow_private_inputs=True,
+            visibility_seconds=6,
+            retry_delay_seconds=0,
+        )
+        return settings.to_environ() | {name.upper(): str(value) for name, value in changes.items()}
 
     def submit(self, task_id: str, *, tasktype: str = "text-to-image", **content: Any) -> Message:
         """Submit a task as the API does: row, message, note."""

@@ -219,8 +219,8 @@ def test_limits_and_scripts_reach_both_sides_as_the_domain_reads_them() -> None:
     """Defaults are the domain's, names of scripts are in lower case as SD Web UI compares them."""
     defaults, _ = parse(f"modelsRuntime: [{{{RUNTIME}}}]")
     changed, _ = parse(f"limits: {{links: 3}}\nmodelsRuntime: [{{{RUNTIME}, scripts: [ControlNet]}}]")
-    assert DomainLimits.from_json(defaults.limits.as_json()) == DomainLimits()
-    assert DomainLimits.from_json(changed.limits.as_json()) == DomainLimits(links=3)
+    assert defaults.limits.as_domain() == DomainLimits()
+    assert changed.limits.as_domain() == DomainLimits(links=3)
     assert defaults.models_runtime[0].scripts is None
     assert changed.models_runtime[0].scripts == ("controlnet",)
 

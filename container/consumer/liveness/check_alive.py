@@ -12,19 +12,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-# A volume: the root filesystem is read-only.
-DEFAULT_HEARTBEAT_FILE: Final = "/tmp/heartbeat"  # noqa: S108 - the container's /tmp is its own
-
 # `domain.limits.VISIBILITY_SECONDS`: after so long without a beat another worker may take the tasks in hand.
 DEFAULT_LEASE_SECONDS: Final = 120
 
 
 def fault(environment: Mapping[str, str], *, now: float) -> str | None:
     """Return why the consumer counts as dead at the time `now`, or None while its heart beats."""
-    mark = Path(environment.get("HEARTBEAT_FILE") or DEFAULT_HEARTBEAT_FILE)
+    mark = environment.get("HEARTBEAT_FILE")
+    if not mark:
+        return "no heartbeat: HEARTBEAT_FILE is not set"
     lease_seconds = int(environment.get("VISIBILITY_SECONDS") or DEFAULT_LEASE_SECONDS)
     try:
-        age = now - mark.stat().st_mtime
+        age = now - Path(mark).stat().st_mtime
     except OSError as error:
         return f"no heartbeat: {error}"
     return f"the last heartbeat was {age:.0f} s ago" if age > lease_seconds else None

@@ -47,6 +47,11 @@ def test_no_beat_at_all_is_dead(tmp_path: Path) -> None:
     assert done.stderr.startswith("no heartbeat: ")
 
 
+def test_a_container_that_names_no_file_is_dead(tmp_path: Path) -> None:
+    done = _check(tmp_path / "heartbeat", HEARTBEAT_FILE="")
+    assert (done.returncode, done.stderr) == (1, "no heartbeat: HEARTBEAT_FILE is not set\n")
+
+
 def test_the_lease_of_the_settings_is_the_measure(tmp_path: Path) -> None:
     mark = tmp_path / "heartbeat"
     _beat(mark, seconds_ago=8)

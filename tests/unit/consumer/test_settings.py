@@ -1,9 +1,12 @@
 """The consumer's settings, and how they bound what a message may ask for."""
 
+from dataclasses import asdict, fields
+
 import pytest
 
 from container.consumer.settings import BadSettings, Settings, read_settings
 from domain.limits import DEFAULT_LIMITS, Limits
+from domain.worker_environment import WorkerEnvironment
 
 NEEDED = {
     "RUNTIME_NAME": "r",
@@ -57,3 +60,64 @@ def test_a_bad_one_ends_it_with_one_line_that_names_it(
     with pytest.raises(BadSettings, match=name) as bad:
         read(monkeypatch, **{name: text})
     assert "\n" not in str(bad.value)
+
+
+ALL_SET = WorkerEnvironment(
+    sync_folders=("Lora", "VAE/more"),
+    runtime_name="other",
+    runtime_type="sdwebui",
+    task_queue_url="https://queue",
+    result_topic_arn="arn:results",
+    output_bucket="outputs",
+    task_table="rows",
+    task_bucket="large",
+    input_buckets=("uploads", "more"),
+    model_bucket="models",
+    model_dir="/models",
+    model_filename="m.safetensors",
+    refiner_filename="refiner.safetensors",
+    model_cache_bytes=5,
+    checkpoints_in_memory=2,
+    dynamic_model=True,
+    webui_url="http://127.0.0.1:1",
+    prefetch=0,
+    inference_timeout_seconds=30.5,
+    visibility_seconds=60,
+    retry_delay_seconds=3,
+    allow_private_inputs=True,
+    notify_running=True,
+    metrics_namespace="n/s",
+    tracing=True,
+    limits=Limits(links=3),
+    allowed_scripts=("a, b", "c"),
+    heartbeat_file="/beat",
+    log_level="DEBUG",
+)
+
+
+def test_what_starts_a_consumer_writes_what_the_consumer_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each variable arrives as it was meant; one that the consumer does not know would be lost in silence."""
+    read = _read_all(monkeypatch, ALL_SET)
+    meant = asdict(ALL_SET) | {"limits": ALL_SET.limits}
+    assert None not in meant.values()
+    meant |= {"sync_folders": "Lora,VAE/more", "input_buckets": "uploads,more"}
+    meant["allowed_scripts"] = frozenset(ALL_SET.allowed_scripts or ())
+    assert {name: getattr(read, name) for name in meant} == meant
+
+
+def test_what_is_not_set_is_the_consumers_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    required = {name for name, field in Settings.model_fields.items() if field.is_required()}
+    needed = {field.name: getattr(ALL_SET, field.name) for field in fields(ALL_SET) if field.name in required}
+    environment = WorkerEnvironment(**needed)
+    assert environment.to_environ().keys() == {name.upper() for name in required}
+    defaults = Settings.model_fields
+    read = _read_all(monkeypatch, environment)
+    assert all(getattr(read, name) == defaults[name].default for name in defaults.keys() - required)
+
+
+def _read_all(monkeypatch: pytest.MonkeyPatch, environment: WorkerEnvironment) -> Settings:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.to_environ().items():
+        monkeypatch.setenv(name, value)
+    return read_settings()

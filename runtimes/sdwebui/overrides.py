@@ -7,6 +7,9 @@ _EVERYBODY = "it would change the server for everybody"
 _PATHS = "paths on the worker are not a task's to choose"
 _FORMAT = "an override of it is restored before the images are encoded, or fails when the work is done"
 _STORED = "images are stored in the output bucket, not on the worker's disk"
+# SD Web UI keeps the last encoding by prompt, checkpoint and some settings, but not by these: seen with
+# use_old_emphasis_implementation, read in its source for the others.
+_ENCODED = "tasks after it with the same prompt would get its encoding"
 _UNLISTED = "it is not among the settings that a task may override"
 
 SETTING_KINDS: Final[Mapping[str, str]] = {
@@ -14,11 +17,11 @@ SETTING_KINDS: Final[Mapping[str, str]] = {
     for kind, names in {
         "integer": """
             CLIP_stop_at_last_layers DAT_tile DAT_tile_overlap ESRGAN_tile ESRGAN_tile_overlap
-            comma_padding_backtrack eta_noise_seed_delta sdxl_crop_left sdxl_crop_top uni_pc_order
+            eta_noise_seed_delta sdxl_crop_left sdxl_crop_top uni_pc_order
         """,
         "number": """
             beta_dist_alpha beta_dist_beta code_former_weight eta_ancestral eta_ddim
-            extra_networks_default_multiplier img2img_extra_noise initial_noise_multiplier
+            img2img_extra_noise initial_noise_multiplier
             inpainting_mask_weight rho s_churn s_min_uncond s_noise s_tmax s_tmin
             sdxl_refiner_high_aesthetic_score sdxl_refiner_low_aesthetic_score sigma_max sigma_min
             skip_early_cond token_merging_ratio token_merging_ratio_hr token_merging_ratio_img2img
@@ -29,9 +32,9 @@ SETTING_KINDS: Final[Mapping[str, str]] = {
             enable_batch_seeds enable_prompt_comments face_restoration hires_fix_use_firstpass_conds
             img2img_color_correction img2img_fix_steps no_dpmpp_sde_batch_determinism overlay_inpaint
             pad_cond_uncond pad_cond_uncond_v0 refiner_switch_by_sample_steps return_mask
-            return_mask_composite s_min_uncond_all sd3_enable_t5
-            sdxl_clip_l_skip sgm_noise_multiplier textual_inversion_add_hashes_to_infotext tiling
-            uni_pc_lower_order_final upcast_attn use_downcasted_alpha_bar use_old_emphasis_implementation
+            return_mask_composite s_min_uncond_all
+            sgm_noise_multiplier textual_inversion_add_hashes_to_infotext tiling
+            uni_pc_lower_order_final upcast_attn use_downcasted_alpha_bar
             use_old_karras_scheduler_sigmas use_old_scheduling
         """,
         "string": """
@@ -85,6 +88,11 @@ REFUSED_SETTINGS: Final[Mapping[str, str]] = {
     "samples_format": _FORMAT,
     "grid_format": _FORMAT,
     "enable_pnginfo": _FORMAT,
+    "use_old_emphasis_implementation": _ENCODED,
+    "comma_padding_backtrack": _ENCODED,
+    "sdxl_clip_l_skip": _ENCODED,
+    "sd3_enable_t5": _ENCODED,
+    "extra_networks_default_multiplier": _ENCODED,
     "sd_checkpoint_cache": _EVERYBODY,
     "sd_vae_overrides_per_model_preferences": "Forge waits for itself, for ever, when it restores it",
     "sd_checkpoints_limit": _EVERYBODY,

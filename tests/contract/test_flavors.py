@@ -129,6 +129,7 @@ def test_a1111_loads_at_once_and_keeps_the_old_checkpoint_for_a_bad_one(models: 
         assert replay.client.post(
             "/sdapi/v1/options", json={"sd_model_checkpoint": "broken.safetensors"}
         ).is_success
+        assert replay.get("/sdapi/v1/options")["sd_model_checkpoint"] == "second"
         assert job(replay)["info"]["sd_model_name"] == "second"
 
 

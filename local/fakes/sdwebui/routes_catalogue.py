@@ -62,10 +62,12 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
 
     @routes.post("/options")
     def post_options(request: dict[str, Any]) -> None:
+        before = parts.options.read().get(CHECKPOINT)
         parts.options.post(request)
         if not parts.settings.forge and CHECKPOINT in request:
             with parts.line:  # AUTOMATIC1111 loads at once, and answers when it has
-                parts.memory.need()
+                if parts.memory.need() is not parts.checkpoints.selected:
+                    parts.options.post({CHECKPOINT: before})
 
     @routes.get("/cmd-flags")
     def cmd_flags() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, without_hash
 from container.consumer.engines.sdwebui.models.resolver import Found, wrong_hash
 from container.consumer.model_store.integrity import old_hash_of
 from runtimes.sdwebui.mention import NO_VAE, SCRIPTS, as_object
@@ -35,17 +35,18 @@ def name_to_send(one: Found, lists: EngineModelLists) -> str:
     if one.need.kind is not Kind.CONTROLNET:
         # What was found of an upscaler are its weights; SD Web UI lists the upscaler.
         return one.need.name if one.need.kind is Kind.UPSCALER else shown(one.need.kind, one.name)
-    if split_hash(Kind.CONTROLNET, one.name):
-        return one.name  # as it is listed
-    stem = shown(Kind.CONTROLNET, one.name)
-    if one.path is None or not one.path.is_file():
-        return stem
     # Forge finds `name [hash]` to the letter only, and answers 200 to any other name.
-    digits = old_hash_of(one.path)
-    if one.hash and one.hash != digits:
+    stem = without_hash(Kind.CONTROLNET, shown(Kind.CONTROLNET, one.name))
+    digits = old_hash_of(one.path) if one.path is not None and one.path.is_file() else ""
+    for entry in lists.named(Kind.CONTROLNET) or ():
+        if without_hash(Kind.CONTROLNET, entry.name) == stem:
+            _, listed = split_hash(Kind.CONTROLNET, entry.name) or ("", "")
+            if one.hash not in ("", listed, digits):
+                raise wrong_hash(one)
+            return entry.name
+    if one.hash not in ("", digits):
         raise wrong_hash(one)
-    listed = {entry.name for entry in lists.named(Kind.CONTROLNET) or ()}
-    return stem if stem in listed else f"{stem} [{digits}]"
+    return f"{stem} [{digits}]" if digits else one.name
 
 
 def vae_as_module(content: dict[str, Any]) -> dict[str, Any]:

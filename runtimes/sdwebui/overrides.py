@@ -10,6 +10,7 @@ _STORED = "images are stored in the output bucket, not on the worker's disk"
 # SD Web UI keeps the last encoding by prompt, checkpoint and some settings, but not by these: seen with
 # use_old_emphasis_implementation, read in its source for the others.
 _ENCODED = "tasks after it with the same prompt would get its encoding"
+_NO_MULTIPLIER = "it has no effect on a task; write the weight into the tag, as <lora:name:0.8>"
 _UNLISTED = "it is not among the settings that a task may override"
 
 SETTING_KINDS: Final[Mapping[str, str]] = {
@@ -92,7 +93,7 @@ REFUSED_SETTINGS: Final[Mapping[str, str]] = {
     "comma_padding_backtrack": _ENCODED,
     "sdxl_clip_l_skip": _ENCODED,
     "sd3_enable_t5": _ENCODED,
-    "extra_networks_default_multiplier": _ENCODED,
+    "extra_networks_default_multiplier": _NO_MULTIPLIER,
     "sd_checkpoint_cache": _EVERYBODY,
     "sd_vae_overrides_per_model_preferences": "Forge waits for itself, for ever, when it restores it",
     "sd_checkpoints_limit": _EVERYBODY,

@@ -35,13 +35,12 @@ class Networks:
     """The LoRAs of a model directory as of the last refresh, and those that are loaded.
 
     As recorded, a job with `disable_extra_networks` neither loads nor unloads: it paints with what the job
-    before had loaded. After such a job Forge goes on painting with it until a job names a LoRA again or the
-    checkpoint changes; AUTOMATIC1111's next plain job is clean.
+    before had loaded. After such a job Web UI goes on painting with it until a job names a LoRA again (any, or
+    none that exists) or the checkpoint changes: it keeps the encoding of prompts across jobs.
     """
 
-    def __init__(self, model_dir: Path | None, *, forge: bool) -> None:
+    def __init__(self, model_dir: Path | None) -> None:
         self._folder = model_dir / LORA_DIR if model_dir else None
-        self._forge = forge
         self._by_name: dict[str, Network] = {}
         self._by_alias: dict[str, Network] = {}
         self._forbidden: set[str] = set()
@@ -77,7 +76,7 @@ class Networks:
         if model != self._model:
             self._model, self._loaded, self._stuck = model, (), False
         if disabled:
-            self._stuck = self._forge and bool(self._loaded)
+            self._stuck = bool(self._loaded)
             return self._loaded
         named = tuple(
             f"{found.path}:{weights or '1'}"

@@ -71,7 +71,7 @@ class Parts:
             ledger=ledger,
             scripts=scripts(chosen, settings.extra_scripts, controlnet, forge=forge),
             tasks=tasks(now),
-            networks=Networks(settings.model_dir, forge=forge),
+            networks=Networks(settings.model_dir),
             modules=Modules(settings.model_dir, forge=forge),
             controlnet=controlnet,
         )

@@ -35,8 +35,8 @@ class Networks:
     """The LoRAs of a model directory as of the last refresh, and those that are loaded.
 
     As recorded, a job with `disable_extra_networks` neither loads nor unloads: it paints with what the job
-    before had loaded. After such a job Web UI goes on painting with it until a job names a LoRA again (any, or
-    none that exists) or the checkpoint changes: it keeps the encoding of prompts across jobs.
+    before had loaded. After such a job Web UI goes on painting with it until a job names a LoRA again, even
+    one that does not exist, or the checkpoint changes: it keeps the encoding of prompts across jobs.
     """
 
     def __init__(self, model_dir: Path | None) -> None:

@@ -23,6 +23,8 @@ class Submission:
     task: Task
     runtime: Runtime
     warnings: Sequence[Fault] = ()
+    content_path: str = ""
+    """The JSON pointer of the content in the request."""
 
 
 def check_id(value: Any, path: str) -> list[Fault]:

@@ -63,7 +63,7 @@ class Runtimes:
                 Runtime(
                     name=entry["name"],
                     type=entry.get("type") or "sdwebui",
-                    model_filename=entry.get("modelFilename"),
+                    model_filename=entry.get("modelFilename") or None,
                     refiner_filename=entry.get("refinerFilename"),
                     dynamic_model=bool(entry.get("dynamicModel")),
                     queue_url=entry.get("queueUrl") or "",

@@ -45,4 +45,6 @@ class ApiEnvironment(Environment):
     """Add what only the API needs."""
 
     upload_bucket: str
+    model_bucket: str = ""
+    """Without one, what a runtime's workers report is all that is known of its models."""
     limits: Limits = DEFAULT_LIMITS

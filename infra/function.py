@@ -100,7 +100,12 @@ class Function(Construct):
             else self.function
         )
 
-    def allow(self, *actions: str, on: str | list[str]) -> None:
-        """Let the function do exactly these actions on exactly these resources."""
+    def allow(
+        self, *actions: str, on: str | list[str], if_like: Mapping[str, list[str]] | None = None
+    ) -> None:
+        """Let the function do exactly these actions on exactly these resources, `if_like` holds."""
         resources = [on] if isinstance(on, str) else on
-        self.function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
+        conditions = {"StringLike": dict(if_like)} if if_like else None
+        self.function.add_to_role_policy(
+            iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
+        )

@@ -13,10 +13,12 @@ from botocore.config import Config
 
 from adapters.orphans import OrphanCleaner
 from adapters.results import Results
+from adapters.runtime_report import RuntimeReports
 from adapters.table import Table
 from container.consumer.engines.runner import EngineRunner
 from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.engine import SdWebUi
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
 from container.consumer.engines.sdwebui.models.wiring import wire_models
 from container.consumer.inputs.fetch import Links
 from container.consumer.lifecycle.claim import Claimer
@@ -36,6 +38,7 @@ from container.consumer.scheduling.loop import Worker
 from container.consumer.scheduling.prefetch import Prefetcher
 from container.consumer.scheduling.registry import WorkerRegistry
 from container.consumer.settings import Settings
+from container.consumer.telemetry.model_reporter import ModelReporter
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
@@ -179,6 +182,11 @@ def compose(settings: Settings, client: Clients = boto3.client) -> Consumer:
         gpu=gpu,
         task_metrics=metrics,
         worker_metrics=WorkerMetrics(metrics, engine, seconds=settings.metrics_seconds),
+        model_reporter=ModelReporter(
+            EngineModelLists(webui).checkpoint_names,
+            RuntimeReports(dynamodb, settings.task_table),
+            runtime=settings.runtime_name,
+        ),
         leaving=leaving,
     )
     shutdown = GracefulShutdown(runner, durations, process_end, leaving, leave_seconds=settings.leave_seconds)

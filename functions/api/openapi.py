@@ -6,6 +6,7 @@ from domain import limits
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
 from domain.row import Status
+from functions.api import v1alpha1_schema
 from functions.api.links import LINK_SECONDS
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
 from functions.api.schemas import ID, components, ref
@@ -23,7 +24,7 @@ def document(base_url: str, runtimes: Runtimes, allowed: Limits = DEFAULT_LIMITS
         "paths": _paths(runtimes),
         "components": {
             "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
-            "schemas": components(runtimes.names, allowed),
+            "schemas": components(runtimes, allowed) | {"SubmitV1Alpha1": v1alpha1_schema.REQUEST},
         },
     }
 

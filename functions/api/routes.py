@@ -53,7 +53,7 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
     runtimes, limits = services.environment.runtimes, services.environment.limits
 
     def submitted(submission: Submission) -> Response[str]:
-        outcome = services.submit(submission.task, trace=os.environ.get("_X_AMZN_TRACE_ID"))
+        outcome = services.submit(submission, trace=os.environ.get("_X_AMZN_TRACE_ID"))
         body = answers.accepted(
             submission.task,
             outcome,

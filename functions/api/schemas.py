@@ -5,13 +5,10 @@ from typing import Any, Final
 from domain import limits
 from domain.errors import ErrorCode
 from domain.limits import DEFAULT_LIMITS, Limits
+from domain.routing import Runtimes
 from domain.row import Status
-from domain.task import TaskType
 from functions.api.links import UPLOAD_TYPES
-from runtimes.sdwebui.bounds import bounds
-from runtimes.sdwebui.fields import FIELDS
-from runtimes.sdwebui.overrides import ALLOWED_SETTINGS
-from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
+from runtimes.registry import RUNTIME_TYPES
 
 Schema = dict[str, Any]
 
@@ -31,14 +28,6 @@ PREFIX: Final[Schema] = {
         "What the output's S3 keys begin with: no empty, `.` or `..` segment, no control character, no "
         f"leading `/`; with the id, the keys stay within {limits.MAX_KEY_BYTES} bytes."
     ),
-}
-
-
-OVERRIDES: Final[Schema] = {
-    "type": "object",
-    "properties": {name: {} for name in sorted({*ALLOWED_SETTINGS, "sd_model_checkpoint"})},
-    "additionalProperties": False,
-    "description": "The settings of SD Web UI that a task may override; they end with the task.",
 }
 
 
@@ -66,17 +55,24 @@ def closed(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **m
     }
 
 
-def components(runtimes: list[str], allowed: Limits = DEFAULT_LIMITS) -> dict[str, Schema]:
+def components(runtimes: Runtimes, allowed: Limits = DEFAULT_LIMITS) -> dict[str, Schema]:
     """Return every named schema; `runtimes` and `allowed` are those of this deployment."""
+    kinds = {runtime.type: RUNTIME_TYPES[runtime.type] for runtime in runtimes}
+    contents = {
+        content_name(tasktype): kind.schema(tasktype, allowed)
+        for kind in kinds.values()
+        for tasktype in kind.task_types
+    }
+    tasktypes = [tasktype for kind in kinds.values() for tasktype in kind.task_types]
     return {
-        **_shared(),
-        **_requests(runtimes),
+        **_shared(list(dict.fromkeys(tasktypes))),
+        **_requests(runtimes.names, list(contents)),
         **_answers(),
-        **{_content_name(tasktype): _content(tasktype, allowed) for tasktype in TaskType},
+        **contents,
     }
 
 
-def _shared() -> dict[str, Schema]:
+def _shared(tasktypes: list[str]) -> dict[str, Schema]:
     text = {"type": "string"}
     return {
         "Error": closed(
@@ -110,11 +106,11 @@ def _shared() -> dict[str, Schema]:
             description="An object, and a link by which anyone may get it until it expires.",
         ),
         "Status": {"type": "string", "enum": [status.value for status in Status]},
-        "TaskType": {"type": "string", "enum": [tasktype.value for tasktype in TaskType]},
+        "TaskType": {"type": "string", "enum": tasktypes},
     }
 
 
-def _requests(runtimes: list[str]) -> dict[str, Schema]:
+def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
     context = {"description": f"Any JSON up to {limits.MAX_CONTEXT_BYTES} bytes; the callback repeats it."}
     metadata = closed(
         {
@@ -126,34 +122,9 @@ def _requests(runtimes: list[str]) -> dict[str, Schema]:
         },
         optional=("context",),
     )
-    content = {"anyOf": [ref(_content_name(tasktype)) for tasktype in TaskType]}
-    routing = {
-        "task": ref("TaskType"),
-        "id_task": ID,
-        "sd_model_checkpoint": {"type": "string", "description": "Its name chooses the runtime."},
-        "image_link": {"type": "string", "description": "The reference image, by http, https or s3."},
-        "save_dir": PREFIX | {"default": "output"},
-        "uid": {"type": ["string", "integer"], "description": "The caller's name for its user."},
-        "sd_vae": {"type": "string"},
-        "override_settings": OVERRIDES,
-    }
+    content = {"anyOf": [ref(name) for name in contents]}
     return {
         "SubmitV1Alpha2": closed({"task": closed({"metadata": metadata, "content": content})}),
-        "SubmitV1Alpha1": {
-            "type": "object",
-            "properties": {
-                "alwayson_scripts": {
-                    "type": "object",
-                    "properties": routing,
-                    "required": ["task", "id_task", "sd_model_checkpoint"],
-                },
-            },
-            "required": ["alwayson_scripts"],
-            "description": (
-                "SD Web UI's own body; its `alwayson_scripts` carries the routing keys. image-to-image needs "
-                "`image_link` there or `init_images` beside it."
-            ),
-        },
         "UploadRequest": closed(
             {"content_type": {"type": ["string", "null"], "enum": [*UPLOAD_TYPES, None]}},
             optional=("content_type",),
@@ -233,37 +204,6 @@ def _answers() -> dict[str, Schema]:
     }
 
 
-def _content_name(tasktype: TaskType) -> str:
+def content_name(tasktype: str) -> str:
+    """Return what the content of a task type is called in the document."""
     return "".join(word.title() for word in tasktype.split("-")) + "Content"
-
-
-def _content(tasktype: TaskType, allowed: Limits) -> Schema:
-    properties = {name: _kind(kind) for name, kind in FIELDS[tasktype].items()}
-    for name, (low, high) in bounds(tasktype, allowed).items():
-        properties[name] = properties[name] | {"minimum": low, "maximum": high}
-    if tasktype.generates:
-        properties["override_settings"] = nullable(OVERRIDES)
-    return {
-        "type": "object",
-        "properties": properties,
-        "description": (
-            f"SD Web UI's own body for {tasktype.value}. Unknown fields are ignored, with a warning; numbers "
-            "and booleans may come as strings, as SD Web UI allows. `batch_size` × `n_iter` is at most "
-            f"{allowed.images}, `width` × `height` at most {allowed.pixels} (upscaled: "
-            f"{allowed.upscaled_pixels}), links at most {allowed.links}, a prompt at most "
-            f"{allowed.prompt_characters} characters, {MAX_MARKS} brackets, colons and bars, and brackets "
-            f"{MAX_DEPTH} deep; the prompts of a task name at most {MAX_NETWORKS} networks."
-        ),
-    }
-
-
-def _kind(kind: str) -> Schema:
-    base = kind.removesuffix("?")
-    if base == "array of string":
-        schema: Schema = {"type": "array", "items": {"type": "string"}}
-    elif base in ("integer", "number", "boolean"):
-        schema = {"type": [base, "string"]}
-        return {"type": [base, "string", "null"]} if kind.endswith("?") else schema
-    else:
-        schema = {"type": base}
-    return nullable(schema) if kind.endswith("?") else schema

@@ -11,12 +11,13 @@ from adapters.results import Results
 from adapters.table import Table
 from adapters.tasks import Tasks
 from domain.clock import iso, later, now, parse
+from domain.envelope import Submission
 from domain.limits import API_TIMEOUT_SECONDS
 from domain.message import Message
 from domain.metrics import ACCEPTED
 from domain.protocol import answers_resubmission, new_row, resubmit, submit
 from domain.row import Row, Status, draw_submission_id
-from domain.task import Task
+from functions.api.known_models import KnownModels
 from functions.api.refusals import changes_too_fast, id_is_active, is_untold
 from functions.log import about, about_error, logger
 from functions.measure import count
@@ -43,20 +44,23 @@ class Submit:
         table: Table,
         tasks: Tasks,
         results: Results,
+        models: KnownModels,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._table = table
         self._tasks = tasks
         self._results = results
+        self._models = models
         self._publisher = Publisher(table=table, tasks=tasks, clock=clock)
         self._clock = clock
 
-    def __call__(self, task: Task, *, trace: str | None = None) -> Accepted:
-        """Return the row of the task, new or of an earlier submit of the same; raise InvalidTask (409).
+    def __call__(self, submission: Submission, *, trace: str | None = None) -> Accepted:
+        """Return the row of the task, new or of an earlier submit of the same; raise InvalidTask (400, 409).
 
         An AWS error before the row is written is botocore's to raise: nothing was accepted. After it, the
         task is accepted, whatever happens to its message: row and sweep see to that.
         """
+        task = submission.task
         digest = task.digest
         light: Message | None = None
         row = self._table.get(task.id)
@@ -71,7 +75,7 @@ class Submit:
                     self._tell(row)
                     row = self._table.get(task.id)
                     continue
-            light = light or self._message(task, trace)
+            light = light or self._message(submission, trace)
             item = new_row(light, digest=digest, now=self._clock())
             written = self._table.write(task.id, submit(item) if row is None else resubmit(item, row))
             if written.done and written.row is not None:
@@ -88,9 +92,10 @@ class Submit:
             logger.error("the outcome was not told", extra={**about(row), **about_error(error)})
             raise is_untold(row) from None
 
-    def _message(self, task: Task, trace: str | None) -> Message:
+    def _message(self, submission: Submission, trace: str | None) -> Message:
+        self._models.check(submission)
         submitted_at = iso(self._clock())
-        return self._tasks.lighten(Message(task, draw_submission_id(), submitted_at, trace=trace))
+        return self._tasks.lighten(Message(submission.task, draw_submission_id(), submitted_at, trace=trace))
 
     def _again(self, row: Row) -> Accepted:
         """Answer a retry; publish for a submit that died between its row and its message."""

@@ -11,6 +11,7 @@ from runtimes.sdwebui.content import ContentCheck
 
 API_VERSION: Final = "v1alpha2"
 _METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context")
+_CONTENT: Final = "/task/content"
 _SHAPE: Final = '{"task": {"metadata": {...}, "content": {...}}} is expected'
 
 
@@ -34,12 +35,13 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
     context = metadata.get("context")
     faults += unknown + wrong + unclean + check_context(context, f"{where}/context")
 
-    check = ContentCheck(tasktype, runtime, path="/task/content", limits=limits)
+    check = ContentCheck(tasktype, runtime, path=_CONTENT, limits=limits)
     content = check.normalise(content)
     refuse(faults + check.faults)
     if runtime is None or tasktype is None:  # refused above
         raise AssertionError
-    return Submission(_task(metadata, runtime, tasktype, prefix, content), runtime, check.warnings)
+    accepted = _task(metadata, runtime, tasktype, prefix, content)
+    return Submission(accepted, runtime, check.warnings, content_path=_CONTENT)
 
 
 def _task(

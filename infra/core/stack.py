@@ -24,6 +24,7 @@ from infra.monitoring.core_alarms import CoreAlarms
 from infra.monitoring.dashboard import Dashboard
 from infra.monitoring.monitored import Monitored
 from infra.settings.deployment import Runtime, Settings
+from runtimes.registry import RUNTIME_TYPES
 
 # As long as the row that tells what became of the task. Content by reference is there for less
 # (`LARGE_CONTENT_DAYS`), so an operator redrives within a week.
@@ -139,6 +140,7 @@ class CoreStack(cdk.Stack):
             environment={
                 "UPLOAD_BUCKET": self.uploads.bucket_name,
                 "LIMITS": self.settings.limits.as_domain().to_json(),
+                "MODEL_BUCKET": self.models.bucket_name,
             },
             # A body of 6 MB is parsed, checked and digested: a whole vCPU is at 1,769 MiB.
             memory_mib=1769,
@@ -152,6 +154,9 @@ class CoreStack(cdk.Stack):
         function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
         function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*"))
         function.allow("s3:PutObject", on=self.uploads.arn_for_objects("*"))
+        # Which checkpoints there are: with `modelBucketArn` the bucket may hold more than models.
+        folders = [f"{folder}/*" for one in RUNTIME_TYPES.values() for folder in one.submit_folders]
+        function.allow("s3:ListBucket", on=self.models.bucket_arn, if_like={"s3:prefix": folders})
         # The presigned links of a task's images carry the right to get them.
         self._allow_clearing(function)
         return function

@@ -188,11 +188,43 @@ def test_a_dynamic_runtime_serves_the_named_checkpoint(pipeline: Pipeline, task_
     assert {receipt["model"] for receipt in out["images"]} == {"v1-5-pruned-emaonly"}
 
 
-def test_an_unknown_checkpoint_fails_the_task(pipeline: Pipeline, task_id: str) -> None:
+def _await_report(pipeline: Pipeline) -> None:
+    """Wait until a worker of the dynamic runtime has said which checkpoints there are."""
+    for worker in pipeline.workers:
+        if worker.runtime.name == bodies.DYNAMIC_RUNTIME:
+            worker.consumer.wait_for_line("models reported", timeout=60)
+
+
+def test_an_unknown_checkpoint_is_refused_at_submit_once_a_worker_has_told_what_there_is(
+    pipeline: Pipeline, task_id: str
+) -> None:
     """It is never silently replaced by another."""
-    content = bodies.text(alwayson_scripts={"sd_model_checkpoint": "no-such.safetensors"})
+    _await_report(pipeline)
+    content = bodies.text(alwayson_scripts={"sd_model_checkpoint": "v1-5-prund-emaonly.safetensors"})
     body = bodies.v1alpha2(task_id, "text-to-image", content, runtime=bodies.DYNAMIC_RUNTIME)
-    assert pipeline.submit(body).status_code == 200
+    answer = pipeline.submit(body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unknown_model")
+    [fault] = answer.json()["error"]["details"]
+    assert fault["path"] == "/task/content/alwayson_scripts/sd_model_checkpoint"
+    assert "the nearest is 'v1-5-pruned-emaonly" in fault["message"]
+    assert pipeline.row(task_id) is None
+
+
+def test_a_checkpoint_that_is_in_the_bucket_alone_is_accepted_and_the_worker_decides(
+    pipeline: Pipeline, task_id: str
+) -> None:
+    """The local workers have no bucket: to them it does not exist, and the task says so."""
+    _await_report(pipeline)
+    place = {
+        "Bucket": pipeline.deployment.outputs["ModelBucket"],
+        "Key": "Stable-diffusion/brand-new.safetensors",
+    }
+    pipeline.aws.client("s3").put_object(**place, Body=b"model")
+    content = bodies.text(alwayson_scripts={"sd_model_checkpoint": "brand-new"})
+    body = bodies.v1alpha2(task_id, "text-to-image", content, runtime=bodies.DYNAMIC_RUNTIME)
+    answer = pipeline.submit(body)
+    pipeline.aws.client("s3").delete_object(**place)
+    assert answer.status_code == 200
     callback = pipeline.outcome(task_id)
     assert callback["error"]["code"] == "model_not_found"
     assert (callback["result"], callback["status"], callback["image_url"]) == (False, "failed", [])

@@ -158,6 +158,21 @@ def test_the_api_function_is_told_what_it_reads(core: Template) -> None:
     assert [runtime["name"] for runtime in runtimes] == RUNTIMES
 
 
+def test_the_api_function_lists_checkpoints_and_nothing_else_of_the_model_bucket(core: Template) -> None:
+    variables = core.one("Lambda::Function", "ApiFunction")["Environment"]["Variables"]
+    assert "Models" in text(variables["MODEL_BUCKET"])
+    statements = [
+        statement
+        for policy in core.properties("IAM::Policy")
+        if "ApiFunction" in text(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "Models" in text(statement["Resource"])
+    ]
+    assert [(one["Action"], one["Condition"]) for one in statements] == [
+        ("s3:ListBucket", {"StringLike": {"s3:prefix": ["Stable-diffusion/*"]}})
+    ]
+
+
 def _paths(core: Template) -> dict[str, str]:
     resources = core.resources("ApiGateway::Resource")
 

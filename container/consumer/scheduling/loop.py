@@ -13,6 +13,7 @@ from container.consumer.liveness.scale_in_protection import Protection
 from container.consumer.scheduling.batching import CheckpointBatcher
 from container.consumer.scheduling.prefetch import Prefetcher
 from container.consumer.scheduling.registry import WorkerRegistry
+from container.consumer.telemetry.model_reporter import ModelReporter
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
@@ -46,6 +47,7 @@ class Worker:
         gpu: GpuUtilization,
         task_metrics: TaskMetrics,
         worker_metrics: WorkerMetrics,
+        model_reporter: ModelReporter,
         leaving: threading.Event,
     ) -> None:
         self._tasks = tasks
@@ -59,6 +61,7 @@ class Worker:
         self._gpu = gpu
         self._task_metrics = task_metrics
         self._worker_metrics = worker_metrics
+        self._model_reporter = model_reporter
         self._leaving = leaving
         self._breakdowns = 0
         self._healed = False
@@ -73,6 +76,7 @@ class Worker:
             self._heartbeat.beat()  # the batcher needs the backlog before the first task
             self._protection.start()
             self._worker_metrics.start()
+            self._model_reporter.start()
             self._prefetcher.start()
             threading.Thread(target=self._release_when_leaving, name="leaving", daemon=True).start()
             while not self._leaving.is_set():
@@ -95,6 +99,7 @@ class Worker:
             self._registry.leave()
         self._protection.stop()
         self._worker_metrics.stop()
+        self._model_reporter.stop()
 
     def _release_when_leaving(self) -> None:
         """Release what has not started as soon as the order to leave comes: the job may run for a while."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.listing import BY_RUNTIME_STATUS, PENDING
+from adapters.runtime_report import RuntimeReports
 from adapters.table import Table
 from domain.routing import Runtime, Runtimes
 from domain.row import Row
@@ -54,6 +55,16 @@ class Deployment:
         """Take every callback out of the queue that listens to the results topic."""
         return [json.loads(body) for body in self._drain(self.results_queue)]
 
+    def put_checkpoint(self, name: str) -> None:
+        """Put a checkpoint into the model bucket."""
+        self.s3.put_object(
+            Bucket=self.environment.model_bucket, Key=f"Stable-diffusion/{name}", Body=b"model"
+        )
+
+    def report(self, *names: str, runtime: str = DYNAMIC) -> None:
+        """Report checkpoints as a worker of the runtime does."""
+        RuntimeReports(self.dynamodb, self.environment.task_table).write(runtime, names)
+
     def _drain(self, url: str) -> list[str]:
         # The emulator hands a message to its queue before publish returns: an empty answer is the end.
         bodies: list[str] = []
@@ -70,7 +81,7 @@ def deploy(aws: Emulator) -> Deployment:
     """Make table, topics, queues and buckets under names that no other test has."""
     name = f"t{secrets.token_hex(4)}"
     dynamodb, sns, sqs, s3 = clients(aws)
-    for bucket in ("output", "uploads", "tasks"):
+    for bucket in ("output", "uploads", "tasks", "models"):
         s3.create_bucket(Bucket=f"{name}-{bucket}")
     make_table(dynamodb, name)
     tasks_topic = sns.create_topic(Name=f"{name}-tasks")["TopicArn"]
@@ -87,6 +98,7 @@ def deploy(aws: Emulator) -> Deployment:
         output_bucket=f"{name}-output",
         upload_bucket=f"{name}-uploads",
         task_bucket=f"{name}-tasks",
+        model_bucket=f"{name}-models",
         task_table=name,
         runtimes=Runtimes(
             [

@@ -317,3 +317,10 @@ def test_whatever_bytes_come_are_an_object_or_a_refusal(raw: bytes) -> None:
     """Raise nothing but InvalidTask."""
     with contextlib.suppress(InvalidTask):
         assert isinstance(parse_body(raw), dict)
+
+
+@pytest.mark.parametrize("own", [None, ""])
+def test_a_runtime_without_a_checkpoint_of_its_own_serves_none(own: str | None) -> None:
+    assert not Runtime("r", dynamic_model=True, model_filename=own).serves("a.safetensors")
+    [read] = Runtimes.from_json('[{"name": "r", "dynamicModel": true, "modelFilename": ""}]')
+    assert read.model_filename is None

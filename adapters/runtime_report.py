@@ -1,0 +1,65 @@
+"""What the workers of a runtime say of its engine: one item of the tasks' table for each runtime.
+
+Its id begins with `#`, which no task's id does; it has no attribute of an index, so no list shows it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from domain.clock import iso, now
+from domain.limits import ROW_DAYS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MAX_BYTES: Final = 200 * 1024
+"""Of the names in one report: an item holds 400 KB, and who reads it pays for each 4 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeReport:
+    """Hold the names by which an engine knows its models; not `whole` where there were too many to report."""
+
+    models: frozenset[str]
+    whole: bool
+
+
+class RuntimeReports:
+    """Write and read the reports."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def write(self, runtime: str, models: Sequence[str]) -> None:
+        """Replace the report of a runtime."""
+        moment = now()
+        kept, size = [], 0
+        for name in sorted(set(models)):
+            size += len(name.encode(errors="replace")) + 1
+            if size > MAX_BYTES:
+                break
+            kept.append(name.encode(errors="replace").decode())
+        self._client.put_item(
+            TableName=self._table,
+            Item=self._key(runtime)
+            | {
+                "models": {"L": [{"S": name} for name in kept]},
+                "whole": {"BOOL": size <= MAX_BYTES},
+                "reported_at": {"S": iso(moment)},
+                "expires_at": {"N": str(int((moment + timedelta(days=ROW_DAYS)).timestamp()))},
+            },
+        )
+
+    def read(self, runtime: str) -> RuntimeReport | None:
+        """Return what the last worker of a runtime reported, None where none ever did."""
+        item = self._client.get_item(TableName=self._table, Key=self._key(runtime)).get("Item")
+        if item is None:
+            return None
+        names = frozenset(name["S"] for name in item.get("models", {}).get("L", ()))
+        return RuntimeReport(names, whole=bool(item.get("whole", {}).get("BOOL")))
+
+    def _key(self, runtime: str) -> dict[str, dict[str, str]]:
+        return {"id": {"S": f"#models#{runtime}"}}

@@ -1,0 +1,68 @@
+"""Telling the API which models the engine lists, so that it refuses tasks with unknown ones."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.runtime_report import RuntimeReports
+from domain.errors import PermanentError, RetryableError
+
+LOOK_SECONDS: Final = 60.0
+REPORT_SECONDS: Final = 86_400.0
+"""An unchanged list is reported again after so long: a report is kept for weeks, and then forgotten."""
+
+_log = logging.getLogger(__name__)
+
+
+class ModelReporter:
+    """Report the models at start and when they change, in a thread of its own: an engine may hang."""
+
+    def __init__(
+        self,
+        names: Callable[[], Iterable[str]],
+        reports: RuntimeReports,
+        *,
+        runtime: str,
+        seconds: float = LOOK_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._names = names
+        self._reports = reports
+        self._runtime = runtime
+        self._seconds = seconds
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="model reporter", daemon=True)
+        self._reported: tuple[float, list[str]] | None = None
+
+    def start(self) -> None:
+        """Begin; the engine is ready."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what was reported stays."""
+        self._stop.set()
+
+    def look(self) -> None:
+        """Report the models if they are not as they were reported."""
+        try:
+            names = sorted(self._names())
+            at = self._clock()
+            if self._reported is not None:
+                before, known = self._reported
+                if names == known and at - before < REPORT_SECONDS:
+                    return
+            self._reports.write(self._runtime, names)
+            self._reported = at, names
+            _log.info("models reported", extra={"names": len(names)})
+        except (RetryableError, PermanentError, BotoCoreError, ClientError):
+            _log.warning("the models were not reported", exc_info=True)
+
+    def _run(self) -> None:
+        self.look()
+        while not self._stop.wait(self._seconds):
+            self.look()

@@ -1,0 +1,116 @@
+"""Whether the models that a task names exist: in the model bucket, or in its runtime's engine."""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.runtime_report import RuntimeReports
+from domain.envelope import Submission
+from domain.errors import ErrorCode, Fault, refuse
+from domain.routing import Runtime
+from functions.log import about_error, logger
+from runtimes.base import ModelRequirement, RuntimeType
+from runtimes.registry import RUNTIME_TYPES
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+HIT_SECONDS: Final = 60.0
+"""For so long a model that was seen is believed to be there; a model that was not is looked for each time."""
+
+MAX_PAGES: Final = 10
+"""Pages of 1,000 objects that are listed of a folder: a request has seconds, not minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was found of one runtime: file names by folder, names by the engine; None: it cannot be told."""
+
+    at: float
+    files: dict[str, Collection[str] | None]
+    listed: Collection[str] | None
+
+
+class KnownModels:
+    """Look models up when a task is submitted. What cannot be decided is left to the worker."""
+
+    def __init__(
+        self,
+        *,
+        s3: "S3Client",
+        bucket: str,
+        reports: RuntimeReports,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._reports = reports
+        self._clock = clock
+        self._seen: dict[str, _Seen] = {}
+
+    def check(self, submission: Submission) -> None:
+        """Raise InvalidTask naming each model that is neither in the bucket nor in the runtime's engine."""
+        runtime = submission.runtime
+        kind = RUNTIME_TYPES[runtime.type]
+        needs = [
+            need
+            for need in kind.models(submission.task.content)
+            if need.folder in kind.submit_folders and not runtime.serves_second(need.name)
+        ]
+        if needs and not self._found_before(kind, runtime, needs):
+            seen = self._look(kind, runtime)
+            faults = [fault for need in needs for fault in _faults(kind, need, seen, submission.content_path)]
+            refuse(faults)
+
+    def _found_before(self, kind: RuntimeType, runtime: Runtime, needs: list[ModelRequirement]) -> bool:
+        seen = self._seen.get(runtime.name)
+        if seen is None or self._clock() - seen.at > HIT_SECONDS:
+            return False
+        return all(
+            kind.look_up(need, seen.files[need.folder] or (), seen.listed or ()).exists for need in needs
+        )
+
+    def _look(self, kind: RuntimeType, runtime: Runtime) -> _Seen:
+        at = self._clock()
+        files = {folder: self._files(folder) for folder in kind.submit_folders}
+        seen = self._seen[runtime.name] = _Seen(at, files, self._listed(runtime))
+        return seen
+
+    def _files(self, folder: str) -> Collection[str] | None:
+        """Return the files of a folder of the bucket, none without a bucket, None where S3 did not tell."""
+        if not self._bucket:
+            return ()
+        prefix = f"{folder}/"
+        found: set[str] = set()
+        try:
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            for number, page in enumerate(pages, 1):
+                found |= {entry["Key"].removeprefix(prefix) for entry in page.get("Contents", ())}
+                if number == MAX_PAGES and page.get("IsTruncated"):
+                    return None
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("the model bucket was not listed", extra=about_error(error))
+            return None
+        return found
+
+    def _listed(self, runtime: Runtime) -> Collection[str] | None:
+        """Return what the engine listed, none where no worker ever said, None: it is not known whole."""
+        try:
+            report = self._reports.read(runtime.name)
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("the runtime's report was not read", extra=about_error(error))
+            return None
+        if report is None:
+            return ()
+        return report.models if report.whole else None
+
+
+def _faults(kind: RuntimeType, need: ModelRequirement, seen: _Seen, content_path: str) -> list[Fault]:
+    files = seen.files[need.folder]
+    found = kind.look_up(need, files or (), seen.listed or ())
+    if found.exists is not False or files is None or seen.listed is None:
+        return []
+    return [Fault(f"{content_path}{need.path}", found.why, ErrorCode.UNKNOWN_MODEL)]

@@ -1,0 +1,91 @@
+"""SD Web UI as a runtime type."""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from domain.limits import Limits
+from domain.routing import Runtime
+from domain.task import TaskType
+from runtimes.base import Checked, InputRef, Json, Lookup, ModelRequirement
+from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.model_names import (
+    CHECKPOINT_FOLDER,
+    Ambiguous,
+    Kind,
+    forms,
+    is_hash,
+    match,
+    nearest,
+)
+from runtimes.sdwebui.named_models import mentions
+from runtimes.sdwebui.overrides import CHECKPOINT_SETTING
+from runtimes.sdwebui.schema import content_schema
+from runtimes.sdwebui.work import work
+
+_SHOWN: Final = 100
+"""Characters of a stranger's name that are repeated in an error."""
+
+
+class SdWebUi:
+    """Tasks of SD Web UI, AUTOMATIC1111's and Forge."""
+
+    name = "sdwebui"
+    task_types: tuple[str, ...] = tuple(one.value for one in TaskType)
+    submit_folders: tuple[str, ...] = (CHECKPOINT_FOLDER,)
+
+    def validate(
+        self, task_type: str | None, content: Json, runtime: Runtime | None, limits: Limits, *, path: str = ""
+    ) -> Checked:
+        """Return the content with typed values, without what this service owns."""
+        known = TaskType(task_type) if task_type in self.task_types else None
+        check = ContentCheck(known, runtime, path=path, limits=limits)
+        return Checked(check.normalise(content), check.faults, check.warnings)
+
+    def inputs(self, _task_type: str, content: Json) -> Iterator[InputRef]:
+        """Yield every text in a field that holds an image."""
+        for image in images(content):
+            yield InputRef(image.path, image.text, image.is_link)
+
+    def models(self, content: Json) -> Iterator[ModelRequirement]:
+        """Yield the models that a content names, checkpoints first."""
+        for one in mentions(content):
+            if one.required and not one.by_place:
+                yield ModelRequirement(one.kind.folders[0], one.name, one.path)
+
+    def look_up(self, need: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
+        """Tell whether a checkpoint exists, by the rules by which the worker finds it."""
+        kind = Kind.CHECKPOINT
+        files = [name for name in files if kind.takes(CHECKPOINT_FOLDER, name)]
+        if need.name in listed:
+            return Lookup(exists=True)
+        for wanted, digits in forms(kind, need.name):
+            try:
+                if match(kind, wanted, files) is not None:
+                    return Lookup(exists=True)
+            except Ambiguous as several:
+                why = f"several files are checkpoint {need.name[:_SHOWN]!r}: {', '.join(several.names[:5])}"
+                return Lookup(exists=False, why=why)
+            if wanted in listed:
+                # With digits, only who has read the file knows whether it is that one.
+                return Lookup(exists=None if digits else True)
+        if is_hash(need.name) or not (files or listed):
+            return Lookup(exists=None)
+        near = nearest(need.name[:_SHOWN], [*sorted(files), *sorted(listed)])
+        hint = f"; the nearest is {near!r}" if near else ""
+        why = f"there is no checkpoint named {need.name[:_SHOWN]!r}{hint}. Upper and lower case count"
+        return Lookup(exists=False, why=why)
+
+    def affinity(self, content: Json) -> str | None:
+        """Return the checkpoint that the task names."""
+        scripts = content.get("alwayson_scripts")
+        name = scripts.get(CHECKPOINT_SETTING) if isinstance(scripts, dict) else None
+        return name if isinstance(name, str) else None
+
+    def cost(self, task_type: str, content: Json) -> float:
+        """Return steps × pixels × images."""
+        return work(TaskType(task_type), content)
+
+    def schema(self, task_type: str, limits: Limits) -> Json:
+        """Return the schema of SD Web UI's own body, with the bounds of the deployment."""
+        return content_schema(TaskType(task_type), limits)

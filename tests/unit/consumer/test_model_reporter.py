@@ -1,0 +1,87 @@
+"""A worker reports the checkpoints that its SD Web UI lists, when it starts and when they change."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.telemetry.model_reporter import REPORT_SECONDS, ModelReporter
+from domain.errors import ErrorCode, RetryableError
+
+
+class Engine:
+    """List what the test says."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = [{"title": "a.safetensors", "model_name": "a", "hash": None}]
+        self.hangs = False
+
+    def get(self, _path: str) -> Any:
+        if self.hangs:
+            raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "it does not answer")
+        return self.entries
+
+    def post(self, _path: str, _body: Any, **_more: Any) -> Any:
+        raise AssertionError
+
+
+class Reports:
+    """Note what is written; the first write may fail."""
+
+    def __init__(self, *, failing: int = 0) -> None:
+        self.written: list[tuple[str, list[str]]] = []
+        self._failing = failing
+
+    def write(self, runtime: str, models: list[str]) -> None:
+        if self._failing:
+            self._failing -= 1
+            raise ClientError({"Error": {"Code": "Throttling", "Message": ""}}, "PutItem")
+        self.written.append((runtime, models))
+
+
+def reporter(engine: Engine, reports: Any, clock: Any = lambda: 0.0) -> ModelReporter:
+    """Return a reporter whose thread is not started."""
+    return ModelReporter(EngineModelLists(engine).checkpoint_names, reports, runtime="r", clock=clock)
+
+
+def test_every_name_of_every_checkpoint_is_reported_once() -> None:
+    reports = Reports()
+    reporting = reporter(Engine(), reports)
+    reporting.look()
+    reporting.look()
+
+    assert reports.written == [("r", ["a", "a.safetensors"])]
+
+
+def test_a_change_is_reported() -> None:
+    engine, reports = Engine(), Reports()
+    reporting = reporter(engine, reports)
+    reporting.look()
+    engine.entries[0] |= {"title": "a.safetensors [0123456789]", "hash": "0123456789", "sha256": "01" * 32}
+    reporting.look()
+
+    assert "0123456789" in reports.written[1][1]
+
+
+def test_an_unchanged_list_is_reported_again_before_its_report_is_forgotten() -> None:
+    at = [0.0]
+    reports = Reports()
+    reporting = reporter(Engine(), reports, lambda: at[0])
+    reporting.look()
+    at[0] = REPORT_SECONDS + 1
+    reporting.look()
+
+    assert len(reports.written) == 2
+
+
+def test_what_fails_now_is_reported_at_the_next_look() -> None:
+    engine, reports = Engine(), Reports(failing=1)
+    reporting = reporter(engine, reports)
+    engine.hangs = True
+    reporting.look()
+    engine.hangs = False
+    reporting.look()
+    assert reports.written == []
+    reporting.look()
+
+    assert len(reports.written) == 1

@@ -136,17 +136,20 @@ def _settings(content: Mapping[str, Any], scripts: dict[str, Any]) -> Iterator[M
         (f"/{SCRIPTS}/override_settings", as_object(scripts.get("override_settings"))),
     ):
         yield from named(Kind.VAE, f"{path}/sd_vae", settings, "sd_vae", NO_VAE)
-        yield from _modules(settings.get("forge_additional_modules"), f"{path}/forge_additional_modules")
+        yield from _modules(settings, "forge_additional_modules", path)
         key = "upscaler_for_img2img"
         yield from named(Kind.UPSCALER, f"{path}/{key}", settings, key, NO_UPSCALER)
     yield from named(Kind.VAE, f"/{SCRIPTS}/sd_vae", scripts, "sd_vae", NO_VAE)
     if is_on(content.get("enable_hr")):
-        yield from _modules(content.get("hr_additional_modules"), "/hr_additional_modules")
+        yield from _modules(content, "hr_additional_modules", "")
 
 
-def _modules(value: Any, path: str) -> Iterator[Mention]:
+def _modules(holder: Any, key: str, path: str) -> Iterator[Mention]:
+    value = holder.get(key)
+    if isinstance(value, str):
+        yield from named(Kind.MODULE, f"{path}/{key}", holder, key, NO_MODULE)
     for index in range(len(value)) if isinstance(value, list) else ():
-        yield from named(Kind.MODULE, f"{path}/{index}", value, index, NO_MODULE)
+        yield from named(Kind.MODULE, f"{path}/{key}/{index}", value, index, NO_MODULE)
 
 
 def _networks(content: Mapping[str, Any], scripts: dict[str, Any]) -> Iterator[Mention]:

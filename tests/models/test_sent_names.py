@@ -271,6 +271,7 @@ def test_the_loras_of_a_style_are_fetched_or_missed(shelf: Shelf) -> None:
             {"override_settings": {"sd_vae": "v.pt", "forge_additional_modules": ["/x/te.pt"]}},
             ["v.pt", "te.pt"],
         ),
+        ({"override_settings": {"forge_additional_modules": "sub/v.pt"}}, ["v.pt"]),
         ({"override_settings": {"sd_vae": "Automatic", "forge_additional_modules": ["te.pt"]}}, ["te.pt"]),
         ({"alwayson_scripts": {"sd_vae": "v.pt"}, "override_settings": {"sd_vae": "None"}}, ["v.pt"]),
         ({"override_settings": {"sd_vae": "None"}}, None),

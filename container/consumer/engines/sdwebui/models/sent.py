@@ -25,7 +25,7 @@ def content_to_send(
         (one.need.kind, one.need.name): name_to_send(one, lists) for one in found if not one.need.by_place
     }
     sent = renamed(content, names)
-    if any(_VAE in settings for settings in _settings(sent)) and lists.is_forge:
+    if any(_VAE in settings or _MODULES in settings for settings in _settings(sent)) and lists.is_forge:
         sent = vae_as_module(sent)
     return sent
 
@@ -60,6 +60,8 @@ def vae_as_module(content: dict[str, Any]) -> dict[str, Any]:
     for settings in (scripts, routed, own):
         settings.pop(_VAE, None)
     modules = routed.pop(_MODULES, own.pop(_MODULES, None))
+    if isinstance(modules, str):  # Forge reads a list, and ignores a text
+        modules = [modules]
     if named and named[0] not in NO_VAE:
         modules = [named[0], *(one for one in modules or () if one != named[0])]
     if modules is not None:

@@ -95,7 +95,7 @@ class Limits:
     """Sampling steps of one image, each pass by itself."""
     work: int = 10_000_000_000
     """Steps times pixels times images of one task, hires fix and known scripts included: 100 steps of 64
-    images of 1024 × 1024 fit. An A10G did about 2.6 million a second of SD 1.5, so that what is beyond
+    images of 1024 × 1024 fit. Estimated, not measured: at 10 steps a second of 512 × 512, what is beyond
     would not end within an hour."""
     prompt_characters: int = 10_000
     """Characters of one prompt; each 75 tokens cost a pass of the encoder."""

@@ -16,7 +16,7 @@ MAX_NETWORKS: Final = 100
 
 MAX_MARKS: Final = 500
 """Brackets, colons and bars of one prompt. SD Web UI reads them by a grammar whose time grows with their
-cube: 400 took 4 s on two busy cores, 1,200 took 194 s, before the first step, where no interrupt is seen."""
+cube: 300 took 4 s on two busy cores, 1,200 took 194 s, before the first step, where no interrupt is seen."""
 
 MAX_DEPTH: Final = 50
 """Brackets within brackets."""

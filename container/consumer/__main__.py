@@ -29,7 +29,7 @@ def main() -> int:
     log_to_stdout(settings.log_level, runtime=settings.runtime_name)
     try:
         consumer = compose(settings)
-    except BadModelDir as bad:
+    except (BadModelDir, BadSettings) as bad:
         print(f"consumer: {bad}", file=sys.stderr)  # noqa: T201 - one line for a person
         return 2
     consumer.shutdown.install()

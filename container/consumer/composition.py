@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,16 +16,12 @@ from adapters.orphans import OrphanCleaner
 from adapters.results import Results
 from adapters.runtime_report import RuntimeReports
 from adapters.table import Table
+from container.consumer.engines.base import Engine
+from container.consumer.engines.registry import ENGINES
 from container.consumer.engines.runner import EngineRunner
-from container.consumer.engines.sdwebui.client import WebUi
-from container.consumer.engines.sdwebui.engine import SdWebUi
-from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
-from container.consumer.engines.sdwebui.models.wiring import wire_models
-from container.consumer.inputs.fetch import Links
 from container.consumer.lifecycle.claim import Claimer
 from container.consumer.lifecycle.finish import Finisher
 from container.consumer.lifecycle.job import JobsInHand
-from container.consumer.lifecycle.linked_inputs import LinkedInputs
 from container.consumer.lifecycle.outputs import Store
 from container.consumer.lifecycle.prepare import Preparer
 from container.consumer.lifecycle.task_run import TaskRun
@@ -37,18 +34,20 @@ from container.consumer.scheduling.duration import DurationEstimator
 from container.consumer.scheduling.loop import Worker
 from container.consumer.scheduling.prefetch import Prefetcher
 from container.consumer.scheduling.registry import WorkerRegistry
-from container.consumer.settings import Settings
+from container.consumer.settings import BadSettings, Settings
 from container.consumer.telemetry.model_reporter import ModelReporter
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
 from container.consumer.telemetry.xray import Tracer
-from domain.routing import Runtime
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
 ATTEMPTS = 5
 """What botocore tries before a step of a task sees an error; the lease is renewed beside it."""
+
+
+Engines = Mapping[str, Callable[[Settings, Any], Engine]]
 
 
 class Clients(Protocol):
@@ -71,12 +70,15 @@ class Consumer:
     batcher: CheckpointBatcher
     runner: EngineRunner
     finisher: Finisher
-    webui: WebUi
+    engine: Engine
     metrics: TaskMetrics
 
 
-def compose(settings: Settings, client: Clients = boto3.client) -> Consumer:
-    """Build clients and parts; nothing is received before the worker runs."""
+def compose(settings: Settings, client: Clients = boto3.client, engines: Engines = ENGINES) -> Consumer:
+    """Build clients and parts; nothing is received before the worker runs.
+
+    Raise BadSettings or BadModelDir.
+    """
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
@@ -119,8 +121,7 @@ def compose(settings: Settings, client: Clients = boto3.client) -> Consumer:
         first_delay_seconds=settings.retry_delay_seconds,
     )
     process_end = ProcessEnd(jobs, batcher, finisher, metrics)
-    webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
-    engine = _sdwebui(settings, webui, s3)
+    engine = _engine(engines, settings, s3)
     changed = threading.Condition()
     durations = DurationEstimator(changed)
     runner = EngineRunner(engine, durations, gpu, on_stuck=process_end.replace)
@@ -183,7 +184,7 @@ def compose(settings: Settings, client: Clients = boto3.client) -> Consumer:
         task_metrics=metrics,
         worker_metrics=WorkerMetrics(metrics, engine, seconds=settings.metrics_seconds),
         model_reporter=ModelReporter(
-            EngineModelLists(webui).checkpoint_names,
+            engine.model_names,
             RuntimeReports(dynamodb, settings.task_table),
             runtime=settings.runtime_name,
         ),
@@ -191,28 +192,16 @@ def compose(settings: Settings, client: Clients = boto3.client) -> Consumer:
     )
     shutdown = GracefulShutdown(runner, durations, process_end, leaving, leave_seconds=settings.leave_seconds)
     return Consumer(
-        worker, shutdown, process_end, leaving, heartbeat, jobs, batcher, runner, finisher, webui, metrics
+        worker, shutdown, process_end, leaving, heartbeat, jobs, batcher, runner, finisher, engine, metrics
     )
 
 
-def _sdwebui(settings: Settings, webui: WebUi, s3: Any) -> SdWebUi:
-    links = Links(
-        s3_client=s3, buckets=settings.readable_buckets, allow_private=settings.allow_private_inputs
-    )
-    return SdWebUi(
-        webui,
-        wire_models(settings, webui, dynamic=settings.dynamic_model),
-        LinkedInputs(links, settings.limits),
-        runtime=Runtime(
-            name=settings.runtime_name,
-            type=settings.runtime_type,
-            model_filename=settings.model_filename or None,
-            refiner_filename=settings.refiner_filename or None,
-            dynamic_model=settings.dynamic_model,
-            scripts=settings.allowed_scripts,
-        ),
-        limits=settings.limits,
-    )
+def _engine(engines: Engines, settings: Settings, s3: Any) -> Engine:
+    try:
+        build = engines[settings.runtime_type]
+    except KeyError:
+        raise BadSettings(f"RUNTIME_TYPE: one of {', '.join(engines)} is expected") from None
+    return build(settings, s3)
 
 
 def _worker_name() -> str:

@@ -16,7 +16,7 @@ class Settings(ModelSettings):
     """Hold one typed value a variable, those of models among them; AWS's own variables are boto3's."""
 
     runtime_name: str = Field(min_length=1)
-    runtime_type: str = Field(default="sdwebui", pattern="^sdwebui$")
+    runtime_type: str = Field(default="sdwebui", min_length=1)
     task_queue_url: str = Field(pattern=r"^https?://")
     result_topic_arn: str = Field(pattern=r"^arn:")
     output_bucket: str = Field(min_length=1)

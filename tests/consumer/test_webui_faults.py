@@ -265,19 +265,19 @@ class BrokenQueue:
 def waits_for_webui(worker: Running) -> threading.Event:
     """Return an event that is set when the worker begins to wait for Web UI."""
     called = threading.Event()
-    wait_ready = worker.made.webui.wait_ready
+    wait_ready = worker.made.engine._webui.wait_ready  # type: ignore[attr-defined]
 
     def waited(**arguments: Any) -> bool:
         called.set()
         return wait_ready(**arguments)
 
-    worker.made.webui.wait_ready = waited  # type: ignore[method-assign]
+    worker.made.engine._webui.wait_ready = waited  # type: ignore[method-assign]
     return called
 
 
 def wait_until_closed(worker: Running) -> None:
     """Wait until the server has closed every connection of the client for jobs."""
-    pool = worker.made.webui._jobs._transport._pool  # type: ignore[attr-defined]
+    pool = worker.made.engine._webui._jobs._transport._pool  # type: ignore[attr-defined]
     ended = threading.Event()
     while not all(connection.has_expired() for connection in pool.connections):
         ended.wait(0.05)

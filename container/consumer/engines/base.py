@@ -144,5 +144,8 @@ class Engine(Protocol):
     def leave(self) -> None:
         """End what would hold up a shutdown, such as the download of a model."""
 
+    def model_names(self) -> Sequence[str]:
+        """Return every name of a model that a task may ask this engine for."""
+
     def gauges(self) -> Mapping[Metric, float]:
         """Return what the engine tells of its GPU."""

@@ -1,7 +1,7 @@
 """SD Web UI (AUTOMATIC1111, Forge) as the worker's engine."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -11,6 +11,7 @@ from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.client import READY_PATH, WebUi
 from container.consumer.engines.sdwebui.faults import EnginePoisoned
 from container.consumer.engines.sdwebui.health import Health
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
 from container.consumer.engines.sdwebui.models.switch import Models
 from container.consumer.engines.sdwebui.named import hold_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
@@ -151,6 +152,10 @@ class SdWebUi:
     def leave(self) -> None:
         """End a running fetch of a model."""
         self._models.leave()
+
+    def model_names(self) -> Sequence[str]:
+        """Return every name by which a listed checkpoint can be asked for."""
+        return EngineModelLists(self._webui).checkpoint_names()
 
     def gauges(self) -> Mapping[Metric, float]:
         """Return what SD Web UI says of the card; nothing without one, or without an answer."""

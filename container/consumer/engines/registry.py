@@ -1,0 +1,11 @@
+"""The engines, by the `type` of a worker's runtime."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from container.consumer.engines.base import Engine
+from container.consumer.engines.sdwebui.build import build_sdwebui
+from container.consumer.settings import Settings
+
+ENGINES: Final[Mapping[str, Callable[[Settings, Any], Engine]]] = {"sdwebui": build_sdwebui}
+"""Each builds its engine from the settings and an S3 client."""

@@ -1,0 +1,33 @@
+"""SD Web UI's engine put together from the consumer's settings."""
+
+from typing import Any
+
+from container.consumer.engines.sdwebui.client import WebUi
+from container.consumer.engines.sdwebui.engine import SdWebUi
+from container.consumer.engines.sdwebui.models.wiring import wire_models
+from container.consumer.inputs.fetch import Links
+from container.consumer.lifecycle.linked_inputs import LinkedInputs
+from container.consumer.settings import Settings
+from domain.routing import Runtime
+
+
+def build_sdwebui(settings: Settings, s3: Any) -> SdWebUi:
+    """Return the engine that talks to the SD Web UI at `webui_url`."""
+    webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
+    links = Links(
+        s3_client=s3, buckets=settings.readable_buckets, allow_private=settings.allow_private_inputs
+    )
+    return SdWebUi(
+        webui,
+        wire_models(settings, webui, dynamic=settings.dynamic_model),
+        LinkedInputs(links, settings.limits),
+        runtime=Runtime(
+            name=settings.runtime_name,
+            type=settings.runtime_type,
+            model_filename=settings.model_filename or None,
+            refiner_filename=settings.refiner_filename or None,
+            dynamic_model=settings.dynamic_model,
+            scripts=settings.allowed_scripts,
+        ),
+        limits=settings.limits,
+    )

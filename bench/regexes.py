@@ -36,7 +36,7 @@ class Found:
     """Hold one regular expression: where it stands, and how it is used."""
 
     where: str
-    pattern: re.Pattern[str]
+    pattern: re.Pattern[Any]
     methods: tuple[str, ...]
 
 
@@ -109,7 +109,9 @@ def _uses(trees: Iterable[ast.Module]) -> dict[str, set[str]]:
 
 def slow_texts(found: Found, length: int = LENGTH) -> Iterator[Slow]:
     """Yield the texts on which a regular expression takes more than linear time."""
-    parts = re.findall(r"[A-Za-z0-9<>'/_:;,. -]{2,}", found.pattern.pattern)[:6]
+    source = found.pattern.pattern
+    source = source if isinstance(source, str) else source.decode("latin-1")
+    parts = re.findall(r"[A-Za-z0-9<>'\"/_:;,. -]{2,}", source)[:6]
     pumps = dict.fromkeys([*PUMPS, *parts])
     for method, head, pump, tail in product(
         found.methods, dict.fromkeys([*HEADS, *parts[:2]]), pumps, ("", "!")
@@ -126,11 +128,14 @@ def slow_texts(found: Found, length: int = LENGTH) -> Iterator[Slow]:
             yield Slow(found.where, method, f"{head!r} + {pump!r} * n + {tail!r}", ratio, seconds)
 
 
-def _seconds(pattern: re.Pattern[str], method: str, text: str) -> float:
+def _seconds(pattern: re.Pattern[Any], method: str, text: Any) -> float:
+    empty: Any = ""
+    if isinstance(pattern.pattern, bytes):
+        text, empty = text.encode("latin-1"), b""
     begun = time.process_time()
     match method:
         case "sub":
-            pattern.sub("", text)
+            pattern.sub(empty, text)
         case "finditer":
             for _ in pattern.finditer(text):
                 pass

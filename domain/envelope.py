@@ -13,7 +13,8 @@ from domain.routing import Runtime
 from domain.task import Task, TaskType
 
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_ID_LENGTH - 1}}}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_ENCODED = re.compile(r"%(2e|2f|5c)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,12 @@ def clean_prefix(value: Any, task_id: Any, path: str) -> tuple[str, list[Fault]]
         return "", [Fault(path, "the prefix of the output's S3 keys is expected, such as output")]
     prefix = value.removesuffix("/")
     faults = []
-    if _CONTROL.search(prefix):
-        faults.append(Fault(path, "control characters are not allowed"))
+    if _UNPRINTABLE.search(prefix) or not prefix.isprintable():
+        message = "control characters, line separators and marks of writing direction are not allowed"
+        faults.append(Fault(path, message))
+    if "\\" in prefix or _ENCODED.search(prefix):
+        # Two names to S3 that many tools take for one, or for a way up.
+        faults.append(Fault(path, "\\, and %2e, %2f or %5c (encoded . / \\), are not allowed"))
     if prefix.startswith("/"):
         faults.append(Fault(path, "it must not begin with /"))
     if any(segment in ("", ".", "..") for segment in prefix.split("/")):

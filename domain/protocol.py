@@ -50,6 +50,8 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
     `digest` is that of the task with its whole content: the message may hold a reference instead.
     """
     task = message.task
+    # Whoever publishes may date a message as they like: one from the future would never be swept.
+    submitted_at = min(message.submitted_at, iso(now))
     item: dict[str, Any] = {
         "id": task.id,
         "submission_id": message.submission_id,
@@ -59,8 +61,8 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
         "context": task.context,
         "digest": digest,
         "api_version": task.api_version,
-        "submitted_at": message.submitted_at,
-        "submitted_at_id": f"{message.submitted_at}#{task.id}",
+        "submitted_at": submitted_at,
+        "submitted_at_id": f"{submitted_at}#{task.id}",
         "progress": 0,
         "attempts": 0,
         "message": message.encode(),
@@ -68,7 +70,7 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
     }
     if task.uid is not None:
         item["uid"] = task.uid
-    return item | _owed(task.runtime, message.submitted_at) | _status(task.runtime, Status.QUEUED)
+    return item | _owed(task.runtime, submitted_at) | _status(task.runtime, Status.QUEUED)
 
 
 def submit(item: Mapping[str, Any]) -> Transition:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 LINK_SECONDS: Final = 3600
 """A link ends with the function's own credentials at the latest; those last for hours."""
 
+MAX_UPLOAD_BYTES: Final = 32 * 1024 * 1024
+"""As much as the consumer takes of an input."""
+
 UPLOAD_TYPES: Final = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
@@ -44,20 +47,22 @@ class Links:
         )
         return {"s3": uri, "url": url, "expires_at": self._expires_at()}
 
-    def put(self, content_type: str | None) -> dict[str, Any]:
-        """Return a link to put an input image, under a name that nobody guesses, and its `s3://` link."""
+    def upload(self, content_type: str | None) -> dict[str, Any]:
+        """Return a form to post an input image with, under a name that nobody guesses, and its `s3://` link.
+
+        S3 itself refuses what is empty or larger than the consumer would take.
+        """
         day = self._clock().date().isoformat()
         key = f"{day}/{secrets.token_hex(16)}{UPLOAD_TYPES.get(content_type or '', '')}"
-        # A signed header must then be sent as it was signed.
-        headers = {"Content-Type": content_type} if content_type else {}
-        own = {"ContentType": content_type} if content_type else {}
-        url = self._s3.generate_presigned_url(
-            "put_object", Params={"Bucket": self._upload_bucket, "Key": key, **own}, ExpiresIn=LINK_SECONDS
+        fields = {"Content-Type": content_type} if content_type else {}
+        conditions: list[Any] = [["content-length-range", 1, MAX_UPLOAD_BYTES], *([fields] if fields else [])]
+        form = self._s3.generate_presigned_post(
+            self._upload_bucket, key, Fields=dict(fields), Conditions=conditions, ExpiresIn=LINK_SECONDS
         )
         return {
-            "method": "PUT",
-            "url": url,
-            "headers": headers,
+            "method": "POST",
+            "url": form["url"],
+            "fields": form["fields"],
             "s3": s3_uri(self._upload_bucket, key),
             "expires_at": self._expires_at(),
         }

@@ -7,7 +7,7 @@ from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
 from domain.row import Status
 from functions.api import v1alpha1_schema
-from functions.api.links import LINK_SECONDS
+from functions.api.links import LINK_SECONDS, MAX_UPLOAD_BYTES
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
 from functions.api.schemas import ID, components, ref
 
@@ -33,6 +33,9 @@ def _about(allowed: Limits) -> str:
     return (
         "Asynchronous image generation with SD Web UI. A task is accepted, waits in its runtime's queue, "
         "and ends in exactly one outcome, sent to the results topic.\n\n"
+        "One deployment is one trust domain: whoever has its API key can list, read and cancel every task, "
+        "get every output, use a finished task's id and any prefix again, and have any object read that the "
+        "workers may read: of the output bucket, the uploads and the configured input buckets.\n\n"
         f"A body has at most {allowed.body_bytes} bytes (upload larger images and send the link) and "
         f"{allowed.nesting} levels. A task makes at most {allowed.images} images of at most "
         f"{allowed.pixels} pixels as they are sampled and {allowed.upscaled_pixels} behind an upscaler, in "
@@ -80,14 +83,17 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
         "/v1alpha2/uploads": {
             "post": _operation(
                 "createUpload",
-                "Get a link to upload an input image to",
-                {200: ("Where to PUT it, and the link to use in a task", "Upload")},
+                "Get a form to upload an input image with",
+                {200: ("Where to POST it with which fields, and the link to use in a task", "Upload")},
                 400,
                 413,
                 415,
                 body="UploadRequest",
                 body_required=False,
-                about=f"The link to PUT to lasts {LINK_SECONDS} seconds.",
+                about=(
+                    f"The form lasts {LINK_SECONDS} seconds and takes one file of at most {MAX_UPLOAD_BYTES} "
+                    "bytes: `curl -F NAME=VALUE … -F file=@cat.png URL`."
+                ),
             ),
         },
         "/openapi.json": {

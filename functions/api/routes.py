@@ -109,7 +109,7 @@ def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.post("/v1alpha2/uploads")
     def upload() -> Response[str]:
-        return answer(services.links.put(upload_type(app.current_event)))
+        return answer(services.links.upload(upload_type(app.current_event)))
 
     @app.get("/openapi.json")
     def describe() -> Response[str]:

@@ -25,7 +25,8 @@ PREFIX: Final[Schema] = {
     "type": "string",
     "minLength": 1,
     "description": (
-        "What the output's S3 keys begin with: no empty, `.` or `..` segment, no control character, no "
+        "What the output's S3 keys begin with: no empty, `.` or `..` segment, no control character or "
+        "mark of writing direction, no `\\`, no `%2e`, `%2f`, `%5c`, no "
         f"leading `/`; with the id, the keys stay within {limits.MAX_KEY_BYTES} bytes."
     ),
 }
@@ -183,9 +184,13 @@ def _answers() -> dict[str, Schema]:
         "in_flight": count,
     }
     upload: dict[str, Schema] = {
-        "method": {"const": "PUT"},
+        "method": {"const": "POST"},
         "url": {"type": "string", "format": "uri"},
-        "headers": {"type": "object", "additionalProperties": text, "description": "Send them as they are."},
+        "fields": {
+            "type": "object",
+            "additionalProperties": text,
+            "description": "Send them as they are, as fields of a multipart form, before the field `file`.",
+        },
         "s3": S3_LINK | {"description": "What to put into a task instead of the image."},
         "expires_at": TIME,
     }

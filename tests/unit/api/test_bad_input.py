@@ -184,7 +184,11 @@ def test_bad_ids_are_refused(shared_api: Client, task_id: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["", "/a", "a//b", "a/../b", "..", ".", "a\x7f", "a\x00b", "a" * 1020, None, 7]
+    "prefix",
+    [
+        *("", "/a", "a//b", "a/../b", "..", ".", "a\x7f", "a\x00b", "a" * 1020, None, 7),
+        *("a/%2e%2E/b", "a%2fb", "a\\b", "a\u202eb", "a\u2028b", "a\u200bb", "a\ufeff"),
+    ],
 )
 def test_bad_prefixes_are_refused(shared_api: Client, prefix: Any) -> None:
     """A prefix is a clean S3 key prefix."""

@@ -1,5 +1,7 @@
 """Every outcome fits its row, which holds 400 KB, and its callback, which holds 256 KB."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -114,3 +116,12 @@ def test_a_brief_callback_says_what_became_of_the_task() -> None:
     assert told.keys() == callback(done).keys() | {"images_left_out"}
     assert (told["status"], told["output_url"], told["images_left_out"]) == ("completed", "o", 2)
     assert (told["context"], told["image_url"]) == (None, [])
+
+
+def test_a_message_from_the_future_is_not_sorted_before_all_others_for_ever() -> None:
+    forged = replace(MESSAGE, submitted_at="9999-12-31T00:00:00.000Z")
+    row = new_row(forged, digest="d", now=NOW)
+
+    assert row["submitted_at"] == iso(NOW)
+    assert row["submitted_at_id"].startswith(iso(NOW))
+    assert new_row(MESSAGE, digest="d", now=NOW + timedelta(days=1))["submitted_at"] == iso(NOW)

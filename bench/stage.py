@@ -101,7 +101,7 @@ def consumer(
             result_topic_arn=resources.topic_arn,
             output_bucket=resources.bucket,
             task_table=resources.table,
-            webui_url=webui_url,
+            engine_url=webui_url,
             allow_private_inputs=True,
         )
         environment = {

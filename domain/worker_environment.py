@@ -33,7 +33,7 @@ class WorkerEnvironment:
     model_cache_bytes: int | None = None
     checkpoints_in_memory: int | None = None
     dynamic_model: bool | None = None
-    webui_url: str | None = None
+    engine_url: str | None = None
     prefetch: int | None = None
     inference_timeout_seconds: float | None = None
     visibility_seconds: int | None = None

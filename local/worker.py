@@ -44,7 +44,7 @@ def consumer_environment(
         # What this Web UI lists is what exists.
         model_bucket="",
         model_dir=str(model_dir),
-        webui_url=webui_url,
+        engine_url=webui_url,
         dynamic_model=runtime.dynamic_model,
         model_filename=runtime.model_filename,
         refiner_filename=runtime.refiner_filename,

@@ -23,7 +23,7 @@ class Settings(ModelSettings):
     task_table: str = Field(min_length=1)
     task_bucket: str = ""
     input_buckets: str = ""
-    webui_url: str = Field(default="http://127.0.0.1:7860", pattern=r"^https?://")
+    engine_url: str = Field(default="http://127.0.0.1:7860", pattern=r"^https?://")
     dynamic_model: bool = False
     prefetch: int = Field(default=2, ge=0, le=10)
     model_window: int = Field(default=10, ge=1, le=50)

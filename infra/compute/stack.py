@@ -179,7 +179,7 @@ class ComputeStack(cdk.Stack):
             model_cache_bytes=runtime.model_cache_gib * 1024**3,
             checkpoints_in_memory=runtime.checkpoints_in_memory,
             dynamic_model=runtime.dynamic_model,
-            webui_url=f"http://127.0.0.1:{runtime.webui.port}",
+            engine_url=f"http://127.0.0.1:{runtime.webui.port}",
             prefetch=runtime.prefetch,
             inference_timeout_seconds=runtime.inference_timeout_seconds,
             notify_running=runtime.notify_running,

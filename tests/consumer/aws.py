@@ -60,7 +60,7 @@ class Cloud:
             task_table=self.name,
             task_bucket=self.name,
             model_bucket="",
-            webui_url=webui_url,
+            engine_url=webui_url,
             allow_private_inputs=True,
             visibility_seconds=6,
             retry_delay_seconds=0,

@@ -199,7 +199,7 @@ def test_the_model_folder_of_the_consumer_is_the_mounted_one(compute: Template) 
     containers = _containers(compute)
     environment = _environment(containers["consumer"])
     assert environment["MODEL_DIR"] == "/models"
-    assert environment["WEBUI_URL"] == "http://127.0.0.1:8080"
+    assert environment["ENGINE_URL"] == "http://127.0.0.1:8080"
     assert environment == _environment(containers["sync-models"])
 
 

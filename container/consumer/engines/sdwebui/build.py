@@ -12,8 +12,8 @@ from domain.routing import Runtime
 
 
 def build_sdwebui(settings: Settings, s3: Any) -> SdWebUi:
-    """Return the engine that talks to the SD Web UI at `webui_url`."""
-    webui = WebUi(settings.webui_url, inference_timeout_seconds=settings.inference_timeout_seconds)
+    """Return the engine that talks to the SD Web UI at `engine_url`."""
+    webui = WebUi(settings.engine_url, inference_timeout_seconds=settings.inference_timeout_seconds)
     links = Links(
         s3_client=s3, buckets=settings.readable_buckets, allow_private=settings.allow_private_inputs
     )

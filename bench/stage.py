@@ -26,7 +26,7 @@ from local.process import Process
 RUNTIME = "bench"
 ROOT = str(Path(__file__).parent.parent)
 ROUND_TRIP_SECONDS = 0.03
-"""A call to AWS from inside its region takes some 5 to 30 ms; the ancestor was measured with 30."""
+"""A call to AWS from inside its region takes some 5 to 30 ms; sd-on-eks was measured with 30."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The callback on the results topic (design, section 3.6)."""
+"""The callback on the results topic."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a delivery finds, and what follows from it (design, section 4); the model check calls it too."""
+"""What a delivery finds, and what follows from it; the model check calls it too."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Names of objects in S3 (design, sections 2 and 3.5)."""
+"""Names of objects in S3."""
 
 import re
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ MAX_RECEIVE_COUNT: Final = 20
 """The net below `MAX_ATTEMPTS`: receptions given back unclaimed count here too, so it stays well above."""
 
 MAX_ATTEMPTS: Final = 5
-"""How often a task is claimed before a passing fault becomes its outcome (design, section 3)."""
+"""How often a task is claimed before a passing fault becomes its outcome."""
 
 ROW_DAYS: Final = 30
 """How long a row is kept (DynamoDB time to live)."""

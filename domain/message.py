@@ -1,4 +1,4 @@
-"""The message on the wire, from the tasks topic to a runtime's queue (design, section 2)."""
+"""The message on the wire, from the tasks topic to a runtime's queue."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""The task's row: the truth that objects and messages follow (design, section 4)."""
+"""The task's row: the truth that objects and messages follow."""
 
 import secrets
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ class Task:
 
     @property
     def checkpoint(self) -> str | None:
-        """Return the checkpoint that the task names, by the seed's key."""
+        """Return the checkpoint that the task names."""
         scripts = self.content.get("alwayson_scripts")
         name = scripts.get("sd_model_checkpoint") if isinstance(scripts, dict) else None
         return name if isinstance(name, str) else None

@@ -1,4 +1,4 @@
-"""The consumer's settings, from its environment (design, section 5)."""
+"""The consumer's settings, from its environment."""
 
 import json
 from typing import Annotated, Any

@@ -205,7 +205,7 @@ class CoreStack(cdk.Stack):
         command = f"aws apigateway get-api-key --api-key {key_id} --include-value --query value --output text"
         queue_urls = {name: queue.queue_url for name, queue in self.tasks.queues.items()}
         outputs = {
-            # These four keep the ancestor's names.
+            # These four keep sd-on-eks's names.
             "FrontApiEndpoint": self.api.api.url,
             "GetAPIKeyCommand": command,
             "OutputS3Bucket": self.output.bucket_name,

@@ -12,11 +12,11 @@ from infra.settings.deployment import Settings
 
 Loc = tuple[str | int, ...]
 
-# Keys of the ancestor's file that mean nothing here: they configure EKS, Karpenter, Helm or KEDA.
+# Keys of sd-on-eks's file that mean nothing here: they configure EKS, Karpenter, Helm or KEDA.
 _IGNORED_AT_THE_TOP: Final = ("clusterComponents", "isChinaRegion", "region")
 _IGNORED_IN_A_RUNTIME: Final = ("namespace", "chartRepository", "chartVersion")
 
-# Where the ancestor's file keeps what stands flat under a runtime here.
+# Where sd-on-eks's file keeps what stands flat under a runtime here.
 _MOVED: Final[dict[Loc, Loc]] = {
     ("extraValues", "runtime", "scaling"): ("scaling",),
     ("extraValues", "karpenter", "provisioner", "instanceType"): ("instanceTypes",),
@@ -89,7 +89,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def _from_ancestor(raw: dict[Any, Any]) -> tuple[dict[Any, Any], list[str], dict[Loc, Loc]]:
-    """Move the ancestor's nested names to the flat ones; return tree, notices and the names as written."""
+    """Move sd-on-eks's nested names to the flat ones; return tree, notices and the names as written."""
     tree = dict(raw)
     notices = [_ignored((key,)) for key in _IGNORED_AT_THE_TOP if tree.pop(key, None) is not None]
     written_as: dict[Loc, Loc] = {}

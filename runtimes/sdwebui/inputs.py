@@ -1,4 +1,4 @@
-"""Where a task's content holds images, and which of them are links (design, section 3.2)."""
+"""Where a task's content holds images, and which of them are links."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The published list of settings in `override_settings` (design, section 2)."""
+"""The published list of settings in `override_settings`."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""The published list of what this service owns in `content` (design, section 2).
+"""The published list of what this service owns in `content`.
 
 Everything else is SD Web UI's own and passes as it came.
 """

@@ -53,7 +53,7 @@ def demo(assembly: Path, tmp_path: Path, mark: str) -> Callable[..., Process]:
 def test_the_demo_leaves_both_images_and_nothing_else(
     demo: Callable[..., Process], tmp_path: Path, mark: str
 ) -> None:
-    """Both requests of the seed come to an image and a callback; no process stays."""
+    """Both requests of the demo come to an image and a callback; no process stays."""
     with demo() as process:
         status = process.wait(START_SECONDS)
     assert status == 0, process.tail(50)

@@ -50,7 +50,7 @@ class Place:
 
 @dataclass
 class Driver:
-    """Break things, one every second or so, in an order that the seed decides."""
+    """Break things, one every second or so, in an order that the random seed decides."""
 
     cloud: Cloud
     proxy: Proxy

@@ -14,7 +14,7 @@ from tests.infra.template import Template
 
 ROOT = Path(__file__).parents[2]
 
-# The published file of the ancestor (MIT-0), as its users bring it.
+# The published file of sd-on-eks (MIT-0), as its users bring it.
 ANCESTOR = Path(__file__).parent / "ancestor.yaml"
 
 
@@ -66,7 +66,7 @@ def china(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
 
 @pytest.fixture(scope="session")
 def ancestors(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
-    """Synthesize the ancestor's own settings file."""
+    """Synthesize sd-on-eks's own settings file."""
     return _good(synthesize(tmp_path_factory.mktemp("ancestor"), config=ANCESTOR))
 
 

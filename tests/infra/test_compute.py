@@ -94,7 +94,7 @@ def test_a_web_ui_to_replace_replaces_the_task(compute: Template) -> None:
 
 
 def test_nothing_that_managed_instances_refuse(compute: Template) -> None:
-    """Docker volumes, tmpfs, shared memory, ephemeral storage, Docker labels (design, section 10)."""
+    """Docker volumes, tmpfs, shared memory, ephemeral storage, Docker labels."""
     definition = compute.one("ECS::TaskDefinition", "sdruntime")
     assert definition["RequiresCompatibilities"] == ["MANAGED_INSTANCES"]
     assert definition["NetworkMode"] == "awsvpc"

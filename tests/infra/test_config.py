@@ -31,7 +31,7 @@ RUNTIME = "name: r, modelFilename: m.safetensors"
 
 
 def test_the_file_of_this_repository_is_the_seeds_deployment() -> None:
-    """One static runtime as the seed's page calls it, one dynamic one, nothing ignored."""
+    """One static runtime as the user's manual calls it, one dynamic one, nothing ignored."""
     settings, notices = load(ROOT / "config.yaml")
     static, dynamic = settings.models_runtime
     assert (static.name, static.model_filename, static.dynamic_model) == (

@@ -262,7 +262,7 @@ def test_the_sweep_is_scheduled(core: Template) -> None:
 
 
 def test_outputs_keep_the_ancestors_names(core: Template) -> None:
-    """Scripts of the ancestor's users read them."""
+    """Scripts of sd-on-eks's users read them."""
     ancestors_names = {"FrontApiEndpoint", "GetAPIKeyCommand", "OutputS3Bucket", "sdNotificationOutputArn"}
     assert ancestors_names | {"TaskTable"} <= set(core.outputs)
     assert text(core.outputs["GetAPIKeyCommand"]).count("aws apigateway get-api-key") == 1

@@ -1,4 +1,4 @@
-"""The consumer, step by step: a delivery, the claim, the work, the outcome (design, sections 3 and 4)."""
+"""The consumer, step by step: a delivery, the claim, the work, the outcome."""
 
 from collections.abc import Iterator
 

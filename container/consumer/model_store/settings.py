@@ -10,7 +10,7 @@ from runtimes.sdwebui.model_names import START_FOLDERS
 
 
 class ModelSettings(BaseSettings):
-    """Hold one typed value a variable (design, section 5, and those that models add)."""
+    """Hold one typed value a variable."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 

@@ -1,6 +1,6 @@
 """X-Ray segments of the consumer: one for each task in hand, a subsegment for each stage.
 
-Sent by `PutTraceSegments`, for X-Ray's own SDK and daemon are in maintenance (design, section 10). A trace is
+Sent by `PutTraceSegments`, for X-Ray's own SDK and daemon are in maintenance. A trace is
 worth less than a task: what cannot be sent is dropped without a word.
 """
 

@@ -95,7 +95,7 @@ def test_all_faults_of_a_v1alpha1_request_are_told_at_once(shared_api: Client) -
 )
 @pytest.mark.parametrize("path", ["/v1alpha1", "/v1alpha2"])
 def test_what_is_not_json_is_refused_with_a_hint(shared_api: Client, path: str, body: str, hint: str) -> None:
-    """Also the seed's page with its comments, copied as it is."""
+    """Also the manual's page with its comments, copied as it is."""
     answer = shared_api("POST", path, body)
     assert (answer.status, answer.code) == (400, "invalid_json")
     assert hint in json.dumps(answer.body, ensure_ascii=False)

@@ -12,7 +12,7 @@ from tests.unit.api.parts import FakeClock, FakeS3, FakeSns, Worker
 
 
 def test_v1alpha2_is_accepted(api: Client, deployment: Deployment) -> None:
-    """A good task is a row, a message on its runtime's queue, and the seed's answer."""
+    """A good task is a row, a message on its runtime's queue, and the documented answer."""
     answer = api.submit("test-i2i", context={"any": ["json", 1, None]})
     bucket = deployment.environment.output_bucket
     href = "https://abc.execute-api.us-east-1.amazonaws.com/prod/v1alpha2/tasks/test-i2i"

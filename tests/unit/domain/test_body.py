@@ -30,7 +30,7 @@ def refused(raw: bytes) -> InvalidTask:
     ],
 )
 def test_comments_as_in_the_manual_are_named(raw: bytes) -> None:
-    """Hint at comments: the seed's examples carry them, and are copied."""
+    """Hint at comments: the manual's examples carry them, and are copied."""
     message = refused(raw).faults[0].message
 
     assert "comments are not part of JSON" in message

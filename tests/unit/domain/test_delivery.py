@@ -52,7 +52,7 @@ PAST, FUTURE = later(NOW, -1), later(NOW, 7.5)
     ],
 )
 def test_a_delivery_is_decided_by_its_row(found: Row | None, action: Action) -> None:
-    """Follow design section 4."""
+    """Each state of the row has one decision."""
     assert decide(found, MESSAGE, NOW).action is action
 
 

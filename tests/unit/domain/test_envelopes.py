@@ -1,4 +1,4 @@
-"""The two envelopes: the seed's requests, every fault at once, routing, and what this service owns."""
+"""The two envelopes: the examples of the manual, every fault at once, routing, what the service owns."""
 
 import contextlib
 import copy
@@ -63,7 +63,7 @@ FIRST: dict[str, Any] = {
 def second(
     *, metadata: dict[str, Any] | None = None, content: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the seed's v1alpha2 request with some fields changed."""
+    """Return the manual's v1alpha2 request with some fields changed."""
     body = copy.deepcopy(SECOND)
     body["task"]["metadata"] |= metadata or {}
     body["task"]["content"] |= content or {}
@@ -71,7 +71,7 @@ def second(
 
 
 def first(*, scripts: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-    """Return the seed's v1alpha1 request with some fields changed."""
+    """Return the manual's v1alpha1 request with some fields changed."""
     body = copy.deepcopy(FIRST) | fields
     body["alwayson_scripts"] |= scripts or {}
     return body

@@ -42,7 +42,7 @@ def request_body(tasktype: TaskType, content: dict[str, Any]) -> bytes:
 
 
 def _overrides(own: Any, scripts: dict[str, Any]) -> dict[str, Any]:
-    """Merge the routing keys' overrides over the body's, as the ancestor did."""
+    """Merge the routing keys' overrides over the body's, as sd-on-eks did."""
     merged = dict(own) if isinstance(own, dict) else {}
     routed = scripts.get("override_settings")
     merged |= routed if isinstance(routed, dict) else {}

@@ -209,6 +209,7 @@ def test_two_loras_that_web_ui_knows_by_one_name_are_refused_with_both(
 
 @pytest.mark.parametrize("padding", [0, 100_000])
 def test_a_lora_goes_by_the_name_inside_one_file(shelf: Shelf, padding: int) -> None:
+    shelf.put("Lora/file-ä.safetensors", safetensors('Stil "ä" 模型', padding=padding))
     shelf.put("Lora/file-a.safetensors", safetensors("styleA", padding=padding))
     shelf.put("Lora/file-b.safetensors", safetensors("last", padding=padding))
     shelf.put("Lora/file-c.safetensors", safetensors("last"))
@@ -218,6 +219,7 @@ def test_a_lora_goes_by_the_name_inside_one_file(shelf: Shelf, padding: int) -> 
     assert prepared.ensure({"prompt": "<lora:styleA:1>"}) == {"prompt": "<lora:file-a:1>"}
     assert shelf.transfer.fetched == ["Lora/file-a.safetensors"]
     prepared.switch({"prompt": "<lora:styleA:1>"})
+    assert prepared.ensure({"prompt": '<lora:Stil "ä" 模型:1>'}) == {"prompt": "<lora:file-ä:1>"}
     fault = failure(lambda: prepared.ensure({"prompt": "<lora:last:1>"}))
     assert "file-b.safetensors" in fault.message
     assert "file-c.safetensors" in fault.message

@@ -24,7 +24,7 @@ MAX_FILES: Final = 5000
 """Files whose inside is looked at; each costs one small read, once in the life of a worker."""
 
 _LENGTH: Final = struct.Struct("<Q")
-_OUTPUT_NAME: Final = re.compile(rb'"ss_output_name"\s*:\s*("(?:[^"\\]|\\.)*")')
+_OUTPUT_NAME: Final = re.compile(r'"ss_output_name"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
 class LoraNames:
@@ -76,7 +76,7 @@ class LoraNames:
 
 def output_name(begin: bytes) -> str | None:
     """Return the name that a file's beginning carries, "" for none, None where the header goes on."""
-    if found := _OUTPUT_NAME.search(begin):
+    if found := _OUTPUT_NAME.search(begin.decode(errors="replace")):
         try:
             return str(json.loads(found[1]))
         except ValueError:

@@ -81,5 +81,8 @@ class RuntimeType(Protocol):
     def cost(self, task_type: str, content: Json) -> float:
         """Return how much work a content asks for; only ratios matter."""
 
+    def kind(self, task_type: str, content: Json) -> str:
+        """Return what a job's time is compared with: the time of jobs of one kind is proportional to cost."""
+
     def schema(self, task_type: str, limits: Limits) -> Json:
         """Return the JSON Schema of a content, for the description of the API."""

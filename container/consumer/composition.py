@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -40,6 +40,9 @@ from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
 from container.consumer.telemetry.xray import Tracer
+from domain.routing import Runtime
+from runtimes.base import RuntimeType
+from runtimes.registry import RUNTIME_TYPES
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
@@ -48,6 +51,7 @@ ATTEMPTS = 5
 
 
 Engines = Mapping[str, Callable[[Settings, Any], Engine]]
+T = TypeVar("T")
 
 
 class Clients(Protocol):
@@ -74,7 +78,12 @@ class Consumer:
     metrics: TaskMetrics
 
 
-def compose(settings: Settings, client: Clients = boto3.client, engines: Engines = ENGINES) -> Consumer:
+def compose(
+    settings: Settings,
+    client: Clients = boto3.client,
+    engines: Engines = ENGINES,
+    runtime_types: Mapping[str, RuntimeType] = RUNTIME_TYPES,
+) -> Consumer:
     """Build clients and parts; nothing is received before the worker runs.
 
     Raise BadSettings or BadModelDir.
@@ -90,6 +99,7 @@ def compose(settings: Settings, client: Clients = boto3.client, engines: Engines
     queue = SqsQueue(client("sqs", config=config), settings.task_queue_url, visibility_seconds=lease_seconds)
     table = Table(dynamodb, settings.task_table)
     results = Results(client("sns", config=config), settings.result_topic_arn, table)
+    rules = _chosen(runtime_types, settings)
     leaving = threading.Event()
     jobs = JobsInHand()
     gpu = GpuUtilization()
@@ -105,6 +115,7 @@ def compose(settings: Settings, client: Clients = boto3.client, engines: Engines
         max_overtakes=settings.max_overtakes,
         max_seconds=settings.max_overtake_seconds,
         consumers=lambda: registry.count if registry else 1,
+        affinity=rules.affinity,
         gpu=gpu,
     )
     tracer = Tracer(client("xray", config=config)) if settings.tracing else None
@@ -121,7 +132,7 @@ def compose(settings: Settings, client: Clients = boto3.client, engines: Engines
         first_delay_seconds=settings.retry_delay_seconds,
     )
     process_end = ProcessEnd(jobs, batcher, finisher, metrics)
-    engine = _engine(engines, settings, s3)
+    engine = _chosen(engines, settings)(settings, s3)
     changed = threading.Condition()
     durations = DurationEstimator(changed)
     runner = EngineRunner(engine, durations, gpu, on_stuck=process_end.replace)
@@ -157,10 +168,16 @@ def compose(settings: Settings, client: Clients = boto3.client, engines: Engines
     )
     tasks = TaskRun(
         claimer=claimer,
-        preparer=Preparer(s3, settings.task_bucket, engine),
+        preparer=Preparer(
+            s3=s3,
+            task_bucket=settings.task_bucket,
+            engine=engine,
+            rules=rules,
+            runtime=_runtime_of(settings),
+            limits=settings.limits,
+        ),
         table=table,
         results=results,
-        engine=engine,
         runner=runner,
         store=store,
         finisher=finisher,
@@ -196,12 +213,22 @@ def compose(settings: Settings, client: Clients = boto3.client, engines: Engines
     )
 
 
-def _engine(engines: Engines, settings: Settings, s3: Any) -> Engine:
+def _chosen(known: Mapping[str, T], settings: Settings) -> T:
     try:
-        build = engines[settings.runtime_type]
+        return known[settings.runtime_type]
     except KeyError:
-        raise BadSettings(f"RUNTIME_TYPE: one of {', '.join(engines)} is expected") from None
-    return build(settings, s3)
+        raise BadSettings(f"RUNTIME_TYPE: one of {', '.join(known)} is expected") from None
+
+
+def _runtime_of(settings: Settings) -> Runtime:
+    return Runtime(
+        name=settings.runtime_name,
+        type=settings.runtime_type,
+        model_filename=settings.model_filename or None,
+        refiner_filename=settings.refiner_filename or None,
+        dynamic_model=settings.dynamic_model,
+        scripts=settings.allowed_scripts,
+    )
 
 
 def _worker_name() -> str:

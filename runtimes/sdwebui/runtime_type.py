@@ -86,6 +86,11 @@ class SdWebUi:
         """Return steps × pixels × images."""
         return work(TaskType(task_type), content)
 
+    def kind(self, task_type: str, content: Json) -> str:
+        """Return the task type and the script."""
+        script = content.get("script_name")
+        return f"{task_type} {script.lower()}" if isinstance(script, str) and script else str(task_type)
+
     def schema(self, task_type: str, limits: Limits) -> Json:
         """Return the schema of SD Web UI's own body, with the bounds of the deployment."""
         return content_schema(TaskType(task_type), limits)

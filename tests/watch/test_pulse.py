@@ -11,7 +11,6 @@ from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
 from domain.errors import ErrorCode, RetryableError
-from domain.routing import Runtime
 from tests.watch.embedded_format import read
 
 
@@ -45,7 +44,7 @@ def test_memory_is_told_where_web_ui_knows_it(
 ) -> None:
     """In megabytes; its silence keeps no other number back."""
     caplog.set_level(logging.INFO, METRICS_LOGGER)
-    engine = SdWebUi(FakeWebUi(answer), None, None, runtime=Runtime("r"))  # type: ignore[arg-type]
+    engine = SdWebUi(FakeWebUi(answer), None, None)  # type: ignore[arg-type]
     WorkerMetrics(TaskMetrics("ns", "r", GpuUtilization()), engine, seconds=30).beat()
     found = {datum.name: datum.value for datum in read(caplog.messages[-1])}
     assert found == {"Consumers": 0.5, "GpuBusySeconds": 0, "GpuIdleSeconds": 0} | memory

@@ -48,10 +48,6 @@ class Request:
 
     payload: Any
     """The engine's own; nobody else reads it."""
-    kind: str
-    """Jobs of one kind take a time that is proportional to their cost."""
-    cost: float
-    """How much work the job is; only ratios matter."""
     warnings: Sequence[Fault] = ()
     """What is sent otherwise than the task says it."""
 
@@ -109,19 +105,19 @@ class Engine(Protocol):
         """Wait until no job runs; return whether none does."""
 
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
-        """Check a task, fetch its inputs and models, and build its request, while another job may run.
+        """Fetch a checked task's inputs and models, and build its request, while another job may run.
 
-        `stopped` tells that nobody waits for it any more.
+        `stopped` tells that nobody waits for it any more; then it ends early, with any error.
         """
 
     def load(self, request: Request) -> Loaded:
         """Load the models of a request; called between jobs."""
 
-    def run(self, request: Request) -> Any:
-        """Run a job and return its unread answer. Raise EngineTimedOut too."""
+    def run(self, request: Request, loaded: Loaded) -> Callable[[], Result]:
+        """Run a job and return what reads its answer, beside the next job. Raise EngineTimedOut too.
 
-    def read(self, request: Request, loaded: Loaded, answer: Any) -> Result:
-        """Read an answer, beside the next job; raise PermanentError when it is not what was asked for."""
+        What it returns raises PermanentError when the answer is not what was asked for.
+        """
 
     def progress(self) -> float | None:
         """Return the running job's progress (0 to 1), None when the engine does not tell."""

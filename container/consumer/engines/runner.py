@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-from container.consumer.engines.base import Engine, EngineTimedOut, Interrupted, Loaded, ReplaceEngine
+from container.consumer.engines.base import Engine, EngineTimedOut, Interrupted, ReplaceEngine, Result
 from container.consumer.lifecycle.job import Job
 from container.consumer.scheduling.duration import DurationEstimator
 from container.consumer.telemetry.utilization import GpuUtilization
@@ -52,16 +52,18 @@ class EngineRunner:
         """Return the job that runs."""
         return self._current
 
-    def run(self, job: Job) -> tuple[Loaded, Any]:
-        """Return the model that must have been used, and the engine's unread answer.
+    def run(self, job: Job) -> Callable[[], Result]:
+        """Run a prepared job, and return what reads the engine's answer.
 
         Raise Interrupted, PermanentError, RetryableError or ReplaceEngine.
         """
         with self._gpu.job(job):
             return self._run(job)
 
-    def _run(self, job: Job) -> tuple[Loaded, Any]:
-        request = job.request
+    def _run(self, job: Job) -> Callable[[], Result]:
+        request, job.request = job.request, None
+        if request is None:
+            raise RuntimeError("a task is prepared before it runs")
         with job.timed("model"):
             loaded = self._engine.load(request)
         job.switched = loaded.switched
@@ -71,11 +73,11 @@ class EngineRunner:
             self._current = job
             self._stopping = False
         job.progress = 0.0
-        self._durations.begin(request.kind, request.cost)
-        answer: Any = None
+        self._durations.begin(job.kind, job.cost)
+        read: Callable[[], Result] | None = None
         try:
             with job.timed("inference"):
-                answer = self._engine.run(request)
+                read = self._engine.run(request, loaded)
         except EngineTimedOut:
             self._stop_hung(job)
         except (PermanentError, RetryableError) as error:
@@ -85,14 +87,14 @@ class EngineRunner:
             with self._lock:
                 self._current = None
                 stopped = self._stopping
-            self._durations.end(request.kind, request.cost, learn=answer is not None and not stopped)
+            self._durations.end(job.kind, job.cost, learn=read is not None and not stopped)
             job.progress = None
         # Half an image may come with 200 too.
-        if stopped or (answer is not None and self._engine.was_interrupted()):
+        if stopped or (read is not None and self._engine.was_interrupted()):
             raise Interrupted
-        if answer is None:
+        if read is None:
             raise PermanentError(ErrorCode.INFERENCE_TIMEOUT, "The engine did not finish in time.")
-        return loaded, answer
+        return read
 
     def observe(self) -> float | None:
         """Return the running job's progress, None when there is none."""

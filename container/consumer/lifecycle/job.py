@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from container.consumer.engines.base import Request
 from container.consumer.queue import Delivery
+from domain.errors import Fault
 from domain.message import Message
 from domain.row import Row
 
@@ -33,8 +34,14 @@ class Job:
     message: Message
     row: Row
     """As last written under our fence."""
-    request: Request = field(init=False)
-    """What goes to the engine, once the task is prepared."""
+    request: Request | None = None
+    """What goes to the engine: from when the task is prepared until it runs, for it may hold many images."""
+    warnings: Sequence[Fault] = ()
+    """What is sent otherwise than the task says it."""
+    kind: str = ""
+    """Jobs of one kind take a time that is proportional to their cost; empty before the content was read."""
+    cost: float = 1.0
+    """How much work the job is; only ratios matter."""
     lease_lost: threading.Event = field(default_factory=threading.Event)
     """The fence no longer holds."""
     cancelled: threading.Event = field(default_factory=threading.Event)

@@ -64,7 +64,7 @@ class Store:
 
     def success(self, job: Job, result: Result) -> Stored:
         """Store the artifacts, then `.out` with a receipt for each."""
-        warnings = [warning.as_dict() for warning in (*job.request.warnings, *result.warnings)]
+        warnings = [warning.as_dict() for warning in (*job.warnings, *result.warnings)]
 
         def write(stored: Stored, fence: str) -> None:
             uploads = [

@@ -1,42 +1,67 @@
-"""The content of a claimed task, wherever it lies, made ready for the engine."""
+"""The content of a claimed task, wherever it lies, checked and made ready for the engine."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from container.consumer.engines.base import Engine
 from container.consumer.lifecycle.job import Job
 from domain.body import check_values, load_json
 from domain.errors import ErrorCode, InvalidTask, PermanentError
 from domain.keys import split_s3_uri
+from domain.limits import Limits
+from domain.routing import Runtime
+from domain.task import Task
+from runtimes.base import RuntimeType
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+MAX_FAULTS_TOLD: Final = 5
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preparer:
-    """Read a task's content and have the engine build its request."""
+    """Read a task's content, check it by its runtime type's rules, and have the engine build its request."""
 
-    def __init__(self, s3: "S3Client", task_bucket: str, engine: Engine) -> None:
-        self._s3 = s3
-        self._task_bucket = task_bucket
-        self._engine = engine
+    s3: "S3Client"
+    task_bucket: str
+    engine: Engine
+    rules: RuntimeType
+    runtime: Runtime
+    limits: Limits
 
     def prepare(self, job: Job) -> None:
-        """Set `job.request`; raise PermanentError, RetryableError, or botocore's errors."""
+        """Make `job` ready to run; raise PermanentError, RetryableError, or botocore's errors."""
         with job.timed("prepare"):
             if job.message.content_ref is not None:
                 job.message = job.message.with_content(self._large_content(job.message.content_ref))
-            job.request = self._engine.prepare(job.message.task, lambda: job.stopped)
+            task = job.message.task
+            content = self._checked(task)
+            job.message = job.message.with_content(content)
+            job.kind = self.rules.kind(task.tasktype, content)
+            # What samples nothing costs nothing: then all of a kind count the same.
+            job.cost = self.rules.cost(task.tasktype, content) or 1.0
+            job.request = self.engine.prepare(job.message.task, lambda: job.stopped)
+            job.warnings = job.request.warnings
+
+    def _checked(self, task: Task) -> dict[str, Any]:
+        """Check the content as the API did: a message can come from anywhere, and settings may change."""
+        checked = self.rules.validate(task.tasktype, task.content, self.runtime, self.limits)
+        if checked.faults:
+            told = "; ".join(f"{fault.path}: {fault.message}" for fault in checked.faults[:MAX_FAULTS_TOLD])
+            raise PermanentError(ErrorCode.INVALID_CONTENT, told)
+        return checked.content
 
     def _large_content(self, reference: str) -> dict[str, Any]:
         try:
             bucket, key = split_s3_uri(reference)
         except ValueError:
             bucket, key = "", ""
-        if not self._task_bucket or bucket != self._task_bucket:
+        if not self.task_bucket or bucket != self.task_bucket:
             raise PermanentError(ErrorCode.INVALID_CONTENT, "content_ref is not in the large-task bucket.")
         try:
-            body = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except self._s3.exceptions.NoSuchKey:
+            body = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except self.s3.exceptions.NoSuchKey:
             raise PermanentError(
                 ErrorCode.INVALID_CONTENT, "The task's content is no longer there."
             ) from None

@@ -6,14 +6,14 @@ entered from here; none calls the next.
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.results import Results
 from adapters.table import Table
-from container.consumer.engines.base import AmbiguousError, Engine, Interrupted, Loaded, ReplaceEngine, Result
+from container.consumer.engines.base import AmbiguousError, Interrupted, ReplaceEngine, Result
 from container.consumer.engines.runner import EngineRunner
 from container.consumer.lifecycle.claim import Claimer
 from container.consumer.lifecycle.finish import Finisher
@@ -37,8 +37,7 @@ RECEIVE_AGAIN_SECONDS = 1
 class Ran:
     """Hold what came of a job on the engine: an answer that is yet to be read, or an error."""
 
-    loaded: Loaded | None = None
-    answer: Any = None
+    read: Callable[[], Result] | None = None
     error: Exception | None = None
 
 
@@ -50,7 +49,6 @@ class TaskRun:
     preparer: Preparer
     table: Table
     results: Results
-    engine: Engine
     runner: EngineRunner
     store: Store
     finisher: Finisher
@@ -98,7 +96,7 @@ class TaskRun:
         """Run the job on the engine; its errors are returned, for they may be the engine's."""
         with about(job):
             try:
-                loaded, answer = self.runner.run(job)
+                read = self.runner.run(job)
             except ReplaceEngine as order:
                 # The task may be the cause: it is not tried for ever.
                 with self.finisher.ending(job):
@@ -108,15 +106,15 @@ class TaskRun:
                 return Ran(error=error)
             finally:
                 self.protection.job_ended()
-            return Ran(loaded, answer)
+            return Ran(read)
 
     def finish(self, job: Job, ran: Ran) -> None:
         """Store what the job made and give the task its outcome."""
         with self.finisher.ending(job):
-            if ran.error is not None:
-                raise ran.error
+            if ran.read is None:
+                raise ran.error or RuntimeError("a job came back with nothing")
             with job.timed("store"):
-                stored = self.store.success(job, self._read(job, ran))
+                stored = self.store.success(job, ran.read())
             self.finisher.completed(job, stored)
 
     def stop(self, job: Job) -> None:
@@ -129,7 +127,3 @@ class TaskRun:
         if not job.done.is_set():
             with self.finisher.ending(job):
                 self.finisher.release(job, count_attempt=False)
-
-    def _read(self, job: Job, ran: Ran) -> Result:
-        assert ran.loaded is not None  # noqa: S101 - without an error there is one
-        return self.engine.read(job.request, ran.loaded, ran.answer)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from container.consumer.queue import Delivery, SqsQueue
 from container.consumer.telemetry.utilization import GpuUtilization
@@ -22,12 +22,9 @@ class Waiting:
     delivery: Delivery
     message: Message | None
     since: float
+    checkpoint: str | None
+    """What is expensive to load for the task; None where any will do."""
     overtaken: int = 0
-
-    @property
-    def checkpoint(self) -> str | None:
-        """Return the checkpoint that the task names."""
-        return self.message.task.checkpoint if self.message else None
 
 
 @dataclass(slots=True)
@@ -42,6 +39,8 @@ class CheckpointBatcher:
     size: int
     max_overtakes: int
     max_seconds: float
+    affinity: Callable[[dict[str, Any]], str | None]
+    """Returns what is expensive to load for a task's content."""
     consumers: Callable[[], int] = lambda: 1
     clock: Callable[[], float] = time.monotonic
     receive_seconds: int = RECEIVE_SECONDS
@@ -87,8 +86,9 @@ class CheckpointBatcher:
                 message = Message.decode(delivery.body)
             except BadMessage:
                 message = None
+            checkpoint = self.affinity(message.task.content) if message else None
             with self._lock:
-                self._waiting.append(Waiting(delivery, message, self.clock()))
+                self._waiting.append(Waiting(delivery, message, self.clock(), checkpoint))
 
     def _receive(self, *, wait_seconds: int, most: int) -> list[Delivery]:
         if not wait_seconds:

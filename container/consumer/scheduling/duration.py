@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 _WEIGHT: Final = 0.4
 """Of the newest observation in the moving averages: a few jobs suffice to follow a change."""
@@ -17,25 +17,6 @@ _REMEMBERED: Final = 5
 
 _KINDS: Final = 64
 """A script's name is its caller's: what is remembered is bounded."""
-
-
-def job_cost(content: dict[str, Any]) -> float:
-    """Return how much work a content asks for, in steps × megapixels × images; only ratios matter."""
-
-    def number(name: str, default: float) -> float:
-        try:
-            return max(1.0, float(content.get(name) or default))
-        except (TypeError, ValueError):
-            return default
-
-    pixels = number("width", 512) * number("height", 512) / 1e6
-    return number("steps", 20) * pixels * number("batch_size", 1) * number("n_iter", 1)
-
-
-def job_kind(tasktype: str, content: dict[str, Any]) -> str:
-    """Return what a job's time is compared with: other jobs of its task type and script."""
-    script = content.get("script_name")
-    return f"{tasktype} {script.lower()}" if isinstance(script, str) and script else str(tasktype)
 
 
 class DurationEstimator:

@@ -3,7 +3,10 @@
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from container.consumer.engines.base import Engine, ReplaceEngine, Verdict
 from container.consumer.lifecycle.job import Job, JobsInHand
@@ -96,7 +99,8 @@ class Worker:
         self._batcher.release()
         self._heartbeat.stop()
         if self._registry is not None:
-            self._registry.leave()
+            with suppress(ClientError, BotoCoreError):  # its entry runs out by itself
+                self._registry.leave()
         self._protection.stop()
         self._worker_metrics.stop()
         self._model_reporter.stop()

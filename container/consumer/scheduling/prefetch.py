@@ -87,7 +87,7 @@ class Prefetcher:
                 thread.join(CLOSE_SECONDS)
 
     def pause(self) -> None:
-        """Take nothing while SD Web UI is not ready, and give back what waits for it."""
+        """Take nothing while the engine is not ready, and give back what waits for it."""
         with self._change:
             self._paused = True
             self._change.notify_all()
@@ -217,10 +217,9 @@ class Prefetcher:
         for slot in self._slots:
             if slot.job is None:
                 return float("inf")  # one that waits for a message is enough
-            if (
-                slot.prepared or now - slot.begun <= lead
-            ):  # a slow input must not keep the GPU from the task behind it
-                busy += self._durations.seconds_for(slot.job.request.kind, slot.job.request.cost)
+            # A slow input must not keep the GPU from the task behind it.
+            if slot.prepared or now - slot.begun <= lead:
+                busy += self._durations.seconds_for(slot.job.kind, slot.job.cost)
         return busy - lead
 
     def _await_turn(self, slot: _Slot) -> bool:

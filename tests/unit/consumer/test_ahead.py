@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from container.consumer.engines.base import Request
 from container.consumer.lifecycle.job import Job
 from container.consumer.scheduling import prefetch
 from container.consumer.scheduling.duration import DurationEstimator
@@ -34,7 +33,6 @@ class Line:
         """Return one more task."""
         self.taken += 1
         job = Job(delivery(""), message(f"t{self.taken}"), Row({"id": f"t{self.taken}"}))
-        job.request = Request(None, kind="", cost=1.0)
         self.takes.release()
         return job
 
@@ -47,9 +45,10 @@ class Line:
     def release(self, job: Job) -> None:
         self.released.append(job)
 
-    def prepare(self, _job: Job) -> bool:
+    def prepare(self, job: Job) -> bool:
         """Wait until the test allows it."""
         self.preparing.acquire()
+        job.kind, job.cost = "", 1.0
         return True
 
 
@@ -145,6 +144,17 @@ def test_overdue_tasks_leave_their_places_to_others(monkeypatch: pytest.MonkeyPa
     assert not line.takes.acquire(timeout=0.5), "and no more than so many"
     line.ahead.stop()
     line.preparing.release(1000)
+
+
+def test_a_task_whose_inputs_take_a_while_breaks_no_thread(line: Line) -> None:
+    """What it costs is known only once its content was read."""
+    line.preparing = threading.Semaphore(0)
+    line.ahead._preparing.seconds = 60.0  # so that it is not overdue
+    line.ahead.start()
+    assert line.takes.acquire(timeout=SOON)
+    line.ahead.next(1.0)
+    line.preparing.release()
+    assert line.ahead.next(SOON) is not None
 
 
 def test_a_broken_thread_is_not_silent() -> None:

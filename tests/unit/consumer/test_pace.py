@@ -2,7 +2,8 @@
 
 import threading
 
-from container.consumer.scheduling.duration import DurationEstimator, job_cost, job_kind
+from container.consumer.scheduling.duration import DurationEstimator
+from runtimes.sdwebui.runtime_type import SdWebUi
 
 
 class Clock:
@@ -84,7 +85,8 @@ def test_one_odd_job_changes_nothing() -> None:
 def test_jobs_of_another_kind_teach_nothing_about_this_one() -> None:
     pace = learnt(Clock(), seconds=250.0, units=1.0)
     assert pace.seconds_for("other", 1.0) == float("inf")
-    assert job_kind("image-to-image", {"script_name": "Loopback"}) != job_kind("image-to-image", {})
+    rules = SdWebUi()
+    assert rules.kind("image-to-image", {"script_name": "Loopback"}) != rules.kind("image-to-image", {})
 
 
 def test_only_its_own_progress_says_that_a_job_cannot_end_in_time() -> None:
@@ -113,10 +115,3 @@ def test_those_who_wait_hear_of_every_change() -> None:
     assert waiting.wait(5)
     pace.begin("k", 1.0)
     assert heard.wait(5)
-
-
-def test_work_grows_with_steps_pixels_and_images() -> None:
-    """Also where numbers come as strings, as Web UI takes them."""
-    one = job_cost({"steps": 10, "width": 512, "height": 512})
-    assert job_cost({"steps": "20", "width": 512, "height": 512, "batch_size": 3}) == 6 * one
-    assert job_cost({"steps": "many"}) > 0

@@ -5,13 +5,18 @@ import itertools
 import pytest
 
 from container.consumer.scheduling.batching import CheckpointBatcher
+from runtimes.sdwebui.runtime_type import SdWebUi
 from tests.unit.consumer.fakes import FakeQueue, delivery, of_checkpoint
 
 
 def window(queue: FakeQueue, **settings: object) -> CheckpointBatcher:
     """Return a window over a queue, with its backlog known."""
-    values = {"size": 10, "max_overtakes": 20, "max_seconds": 1000.0} | settings
-    made = CheckpointBatcher(queue, **values)
+    values = {
+        "size": 10,
+        "max_overtakes": 20,
+        "max_seconds": 1000.0,
+    } | settings
+    made = CheckpointBatcher(queue, affinity=SdWebUi().affinity, **values)
     made.refresh()
     return made
 

@@ -8,7 +8,6 @@ from container.consumer.engines.sdwebui.models.wiring import wire_models
 from container.consumer.inputs.fetch import Links
 from container.consumer.lifecycle.linked_inputs import LinkedInputs
 from container.consumer.settings import Settings
-from domain.routing import Runtime
 
 
 def build_sdwebui(settings: Settings, s3: Any) -> SdWebUi:
@@ -21,13 +20,4 @@ def build_sdwebui(settings: Settings, s3: Any) -> SdWebUi:
         webui,
         wire_models(settings, webui, dynamic=settings.dynamic_model),
         LinkedInputs(links, settings.limits),
-        runtime=Runtime(
-            name=settings.runtime_name,
-            type=settings.runtime_type,
-            model_filename=settings.model_filename or None,
-            refiner_filename=settings.refiner_filename or None,
-            dynamic_model=settings.dynamic_model,
-            scripts=settings.allowed_scripts,
-        ),
-        limits=settings.limits,
     )

@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
-from container.consumer.engines.base import AmbiguousError, Loaded, Request, Result, Verdict
+from container.consumer.engines.base import AmbiguousError, Interrupted, Loaded, Request, Result, Verdict
 from container.consumer.engines.sdwebui.answer import read_result
 from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.client import READY_PATH, WebUi
@@ -16,17 +17,12 @@ from container.consumer.engines.sdwebui.models.switch import Models
 from container.consumer.engines.sdwebui.named import hold_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
 from container.consumer.engines.sdwebui.used import asked_sampler
-from container.consumer.scheduling.duration import job_cost, job_kind
 from domain import metrics as m
-from domain.errors import ErrorCode, Fault, PermanentError, RetryableError
-from domain.limits import DEFAULT_LIMITS, Limits
+from domain.errors import ErrorCode, PermanentError, RetryableError
 from domain.metrics import Metric
-from domain.routing import Runtime
 from domain.task import Task, TaskType
-from runtimes.sdwebui.content import ContentCheck
 
 BYTES_PER_MEGABYTE: Final = 1e6
-MAX_FAULTS_TOLD: Final = 5
 
 
 class Inputs(Protocol):
@@ -42,7 +38,7 @@ class Payload:
 
     tasktype: TaskType
     content: dict[str, Any]
-    """As it was checked, to load its models and to read its answer by."""
+    """By which its models are loaded and its answer is read."""
     body: bytes
     sampler: str | None
     """What the answer must say that it used; None: any."""
@@ -51,20 +47,10 @@ class Payload:
 class SdWebUi:
     """Run jobs on one SD Web UI."""
 
-    def __init__(
-        self,
-        webui: WebUi,
-        models: Models,
-        inputs: Inputs,
-        *,
-        runtime: Runtime,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
+    def __init__(self, webui: WebUi, models: Models, inputs: Inputs) -> None:
         self._webui = webui
         self._models = models
         self._inputs = inputs
-        self._runtime = runtime
-        self._limits = limits
         self._catalogue = Catalogue(webui)
         self._health = Health(webui)
         self._checkpoint: str | None = None
@@ -80,19 +66,15 @@ class SdWebUi:
         return self._webui.wait_idle(stop=threading.Event(), seconds=seconds)
 
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
-        """Check the content, hold its names against SD Web UI's, fetch models and images, and encode it."""
-        del stopped
+        """Hold the task's names against SD Web UI's, fetch models and images, and encode the body."""
         generates = task.tasktype.generates
-        content, warnings = hold_names(task.tasktype, self._checked(task), self._catalogue)
+        content, warnings = hold_names(task.tasktype, task.content, self._catalogue)
         sampler = asked_sampler(content, self._catalogue) if generates else None
+        _check(stopped)
         sent = self._models.ensure(content)  # an upscaler is a model too
+        _check(stopped)
         body = request_body(task.tasktype, self._inputs.resolve(sent))
-        return Request(
-            Payload(task.tasktype, content, body, sampler),
-            kind=job_kind(task.tasktype, content),
-            cost=job_cost(content),
-            warnings=warnings,
-        )
+        return Request(Payload(task.tasktype, content, body, sampler), warnings)
 
     def load(self, request: Request) -> Loaded:
         """Select the task's checkpoint and have its other models listed."""
@@ -102,16 +84,17 @@ class SdWebUi:
         self._checkpoint = checkpoint or self._checkpoint
         return Loaded(checkpoint, switched)
 
-    def run(self, request: Request) -> bytes:
-        """Run one job and return its answer's body, unread."""
+    def run(self, request: Request, loaded: Loaded) -> Callable[[], Result]:
+        """Run one job; what is returned reads its images and what it says was used."""
         payload: Payload = request.payload
-        return self._webui.run(PATHS[payload.tasktype], payload.body)
-
-    def read(self, request: Request, loaded: Loaded, answer: bytes) -> Result:
-        """Read the answer's images and what it says was used."""
-        payload: Payload = request.payload
-        return read_result(
-            answer, payload.tasktype, payload.content, checkpoint=loaded.model, sampler=payload.sampler
+        answer = self._webui.run(PATHS[payload.tasktype], payload.body)
+        return partial(
+            read_result,
+            answer,
+            payload.tasktype,
+            payload.content,
+            checkpoint=loaded.model,
+            sampler=payload.sampler,
         )
 
     def progress(self) -> float | None:
@@ -171,17 +154,10 @@ class SdWebUi:
             if isinstance(value, int | float)
         }
 
-    def _checked(self, task: Task) -> dict[str, Any]:
-        """Check the content as the API did: a message can come from anywhere, and settings may change."""
-        check = ContentCheck(task.tasktype, self._runtime, path="", limits=self._limits)
-        content = check.normalise(task.content)
-        if check.faults:
-            raise PermanentError(ErrorCode.INVALID_CONTENT, _told(check.faults))
-        return content
 
-
-def _told(faults: list[Fault]) -> str:
-    return "; ".join(f"{fault.path}: {fault.message}" for fault in faults[:MAX_FAULTS_TOLD])
+def _check(stopped: Callable[[], bool]) -> None:
+    if stopped():
+        raise Interrupted
 
 
 def _of(value: Any, key: str) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from bench.stage import (
     wait_for_jobs,
     wait_until_told,
 )
-from domain.task import TaskType
 from local.emulator import Emulator, emulator
+from runtimes.sdwebui.task_type import TaskType
 
 CASES = [(1.5, 512, 12, 0.99), (0.5, 512, 24, 0.97), (0.5, 1024, 24, 0.94)]
 """Job seconds, side in pixels, tasks, and the share that is expected of the default."""

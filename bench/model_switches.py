@@ -10,8 +10,8 @@ from rich.table import Table
 
 from bench.fixed_webui import CHECKPOINTS
 from bench.stage import Resources, consumer, fixed_webui, wait_for_jobs
-from domain.task import TaskType
 from local.emulator import Emulator, emulator
+from runtimes.sdwebui.task_type import TaskType
 
 TASKS = 24
 JOB_SECONDS = 0.3

@@ -18,10 +18,11 @@ from bench.latency import Latency
 from domain.clock import iso, now
 from domain.message import Message
 from domain.protocol import new_row, submit
-from domain.task import Task, TaskType
+from domain.task import Task
 from domain.worker_environment import WorkerEnvironment
 from local.emulator import Emulator
 from local.process import Process
+from runtimes.sdwebui.task_type import TaskType
 
 RUNTIME = "bench"
 ROOT = str(Path(__file__).parent.parent)

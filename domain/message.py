@@ -1,15 +1,19 @@
 """The message on the wire, from the tasks topic to a runtime's queue."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.body import check_values, load_json
 from domain.canonical import compact
 from domain.clock import iso, parse
-from domain.envelope import check_context, check_id, clean_prefix, task_type
+from domain.envelope import check_context, check_id, clean_prefix
 from domain.errors import BadMessage, InvalidTask, shortened
 from domain.limits import MAX_ERROR_LENGTH, MAX_MESSAGE_BYTES
 from domain.task import Task
+
+_TASK_TYPE = re.compile(r"[a-z0-9-]{1,64}")
+"""Which of them there are, the runtime's type says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Message:
         metadata: dict[str, Any] = {
             "id": self.task.id,
             "runtime": self.task.runtime,
-            "tasktype": self.task.tasktype.value,
+            "tasktype": str(self.task.tasktype),
             "prefix": self.task.prefix,
             "context": self.task.context,
             "submission_id": self.submission_id,
@@ -73,21 +77,22 @@ class Message:
             raise ValueError("no metadata")  # noqa: TRY004 - every fault here is a value's
         check_values(body)
         content, content_ref = body.get("content"), body.get("content_ref")
-        tasktype, faults = task_type(metadata.get("tasktype"), "/tasktype")
         prefix, unclean = clean_prefix(metadata.get("prefix"), metadata.get("id"), "/prefix")
         context = metadata.get("context")
-        faults += check_id(metadata.get("id"), "/id") + unclean + check_context(context, "/context")
-        if tasktype is None or faults:
+        faults = check_id(metadata.get("id"), "/id") + unclean + check_context(context, "/context")
+        if faults:
             raise ValueError(f"{faults[0].path}: {faults[0].message}")
         if not isinstance(content, dict) and not (content is None and _is_text(content_ref)):
             raise ValueError("neither content nor content_ref")
-        for name in ("runtime", "submission_id", "submitted_at"):
+        for name in ("runtime", "tasktype", "submission_id", "submitted_at"):
             if not _is_text(metadata.get(name)):
                 raise ValueError(f"no {name}")
+        if not _TASK_TYPE.fullmatch(metadata["tasktype"]):
+            raise ValueError("tasktype: no such name")
         task = Task(
             id=metadata["id"],
             runtime=metadata["runtime"],
-            tasktype=tasktype,
+            tasktype=metadata["tasktype"],
             prefix=prefix,
             context=context,
             content=content if isinstance(content, dict) else {},

@@ -56,7 +56,7 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
         "id": task.id,
         "submission_id": message.submission_id,
         "runtime": task.runtime,
-        "tasktype": task.tasktype.value,
+        "tasktype": str(task.tasktype),
         "prefix": task.prefix,
         "context": task.context,
         "digest": digest,

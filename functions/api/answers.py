@@ -26,6 +26,7 @@ def accepted(
     task: Task,
     outcome: Accepted,
     *,
+    model: str | None,
     warnings: Sequence[Fault],
     bucket: str,
     base_url: str,
@@ -33,7 +34,7 @@ def accepted(
     """Return the answer to a submit: the fixed fields of its version, and what stands beside them."""
     own: dict[str, Any] = {"runtime": task.runtime}
     if task.api_version == V1ALPHA1:
-        own = {"sd_model_checkpoint": task.checkpoint}
+        own = {"sd_model_checkpoint": model}
     told = [*warnings, *([_DELAYED] if outcome.delayed else [])]
     return {
         "id_task": task.id,

@@ -23,6 +23,7 @@ from functions.api.refusals import no_task
 from functions.api.requests import base_url, json_body, known_id, parameters, upload_type
 from functions.api.submit import Submit
 from functions.environment import ApiEnvironment
+from runtimes.registry import RUNTIME_TYPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
         body = answers.accepted(
             submission.task,
             outcome,
+            model=RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content),
             warnings=submission.warnings,
             bucket=services.environment.output_bucket,
             base_url=base_url(app.current_event),

@@ -2,13 +2,14 @@
 
 from typing import Any, Final
 
-from domain.envelope import Submission, check_id, clean_prefix, task_type
+from domain.envelope import Submission, check_id, check_task_type, clean_prefix
 from domain.errors import Fault, InvalidTask, refuse
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
-from domain.task import Task, TaskType
-from runtimes.sdwebui.content import ContentCheck
+from domain.task import Task
+from runtimes.registry import type_of
 from runtimes.sdwebui.policy import SUBMIT_ONLY_KEYS
+from runtimes.sdwebui.task_type import TaskType
 
 API_VERSION: Final = "v1alpha1"
 DEFAULT_PREFIX: Final = "output"
@@ -25,10 +26,12 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
         raise InvalidTask("The task has one fault.", faults=[Fault(_WHERE, hint)])
 
     faults = check_id(scripts.get("id_task"), f"{_WHERE}/id_task")
-    tasktype, wrong = task_type(scripts.get("task"), f"{_WHERE}/task")
     save_dir = scripts.get("save_dir", DEFAULT_PREFIX)
     prefix, unclean = clean_prefix(save_dir, scripts.get("id_task"), f"{_WHERE}/save_dir")
     runtime, unserved = _runtime(scripts.get("sd_model_checkpoint"), runtimes)
+    kind = type_of(runtime, runtimes)
+    tasktype = scripts.get("task")
+    wrong = check_task_type(tasktype, kind.task_types, f"{_WHERE}/task")
     uid = scripts.get("uid")
     faults += wrong + unclean + unserved
     if uid is not None and not isinstance(uid, str | int):
@@ -37,22 +40,21 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
     content = dict(body)
     content["alwayson_scripts"] = {k: v for k, v in scripts.items() if k not in SUBMIT_ONLY_KEYS}
     faults += _image_link(content, scripts.get("image_link"), tasktype)
-    check = ContentCheck(tasktype, runtime, path="", limits=limits)
-    content = check.normalise(content)
-    refuse(faults + [_renamed(fault) for fault in check.faults])
-    if runtime is None or tasktype is None:  # refused above
+    checked = kind.validate(None if wrong else tasktype, content, runtime, limits)
+    refuse(faults + [_renamed(fault) for fault in checked.faults])
+    if runtime is None:  # refused above
         raise AssertionError
     task = Task(
         id=scripts["id_task"],
         runtime=runtime.name,
-        tasktype=tasktype,
+        tasktype=scripts["task"],
         prefix=prefix,
         context=None,
-        content=content,
+        content=checked.content,
         api_version=API_VERSION,
         uid=None if uid is None else str(uid),
     )
-    return Submission(task, runtime, check.warnings)
+    return Submission(task, runtime, checked.warnings)
 
 
 def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]]:
@@ -65,15 +67,15 @@ def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]
         return None, list(unknown.faults)
 
 
-def _image_link(content: dict[str, Any], link: Any, tasktype: TaskType | None) -> list[Fault]:
+def _image_link(content: dict[str, Any], link: Any, tasktype: Any) -> list[Fault]:
     """Put `image_link` where Web UI reads it: `init_images`, or an extra task's `image`."""
     if link is None:
         return []
     if not isinstance(link, str) or not link:
         return [Fault(f"{_WHERE}/image_link", "a link is expected")]
-    if tasktype is TaskType.EXTRA_SINGLE_IMAGE:
+    if tasktype == TaskType.EXTRA_SINGLE_IMAGE:
         content.setdefault("image", link)
-    elif tasktype is TaskType.IMAGE_TO_IMAGE:
+    elif tasktype == TaskType.IMAGE_TO_IMAGE:
         content["init_images"] = [link]
     return []
 

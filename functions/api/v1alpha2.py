@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from domain.envelope import Submission, check_context, check_id, clean_prefix, task_type, unknown_keys
+from domain.envelope import Submission, check_context, check_id, check_task_type, clean_prefix, unknown_keys
 from domain.errors import ErrorCode, Fault, refuse
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
-from domain.task import Task, TaskType
-from runtimes.sdwebui.content import ContentCheck
+from domain.task import Task
+from runtimes.registry import type_of
 
 API_VERSION: Final = "v1alpha2"
 _METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context")
@@ -30,31 +30,31 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
     faults += unknown_keys(metadata, _METADATA, where)
     faults += check_id(metadata.get("id"), f"{where}/id")
     runtime, unknown = _runtime(metadata.get("runtime"), runtimes, f"{where}/runtime")
-    tasktype, wrong = task_type(metadata.get("tasktype"), f"{where}/tasktype")
+    kind = type_of(runtime, runtimes)
+    tasktype = metadata.get("tasktype")
+    wrong = check_task_type(tasktype, kind.task_types, f"{where}/tasktype")
     prefix, unclean = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
     context = metadata.get("context")
     faults += unknown + wrong + unclean + check_context(context, f"{where}/context")
 
-    check = ContentCheck(tasktype, runtime, path=_CONTENT, limits=limits)
-    content = check.normalise(content)
-    refuse(faults + check.faults)
-    if runtime is None or tasktype is None:  # refused above
+    checked = kind.validate(None if wrong else tasktype, content, runtime, limits, path=_CONTENT)
+    refuse([*faults, *checked.faults])
+    if runtime is None:  # refused above
         raise AssertionError
-    accepted = _task(metadata, runtime, tasktype, prefix, content)
-    return Submission(accepted, runtime, check.warnings, content_path=_CONTENT)
+    accepted = _task(metadata, runtime, prefix, checked.content)
+    return Submission(accepted, runtime, checked.warnings, content_path=_CONTENT)
 
 
 def _task(
     metadata: dict[str, Any],
     runtime: Runtime,
-    tasktype: TaskType,
     prefix: str,
     content: dict[str, Any],
 ) -> Task:
     return Task(
         id=metadata["id"],
         runtime=runtime.name,
-        tasktype=tasktype,
+        tasktype=metadata["tasktype"],
         prefix=prefix,
         context=metadata.get("context"),
         content=content,

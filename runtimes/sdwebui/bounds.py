@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from domain.errors import Fault
 from domain.limits import Limits
-from domain.task import TaskType
 from runtimes.sdwebui.inputs import images
 from runtimes.sdwebui.numbers import SIDE_BY_DEFAULT, Numbers
 from runtimes.sdwebui.prompts import check_prompts
 from runtimes.sdwebui.script_sizes import check_sizes
+from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.work import work
 
 MAX_SIDE: Final = 1 << 16

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from domain.errors import ErrorCode
 from domain.routing import Runtime
-from domain.task import TaskType
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.named_models import checkpoints
 from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, slashed
+from runtimes.sdwebui.task_type import TaskType
 
 _NO_OTHER: Final = ("", "none", "use same checkpoint")
 _SECOND: Final = ("refiner_checkpoint", "hr_checkpoint_name")

@@ -6,7 +6,6 @@ from typing import Any, Final
 from domain.errors import Fault
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime
-from domain.task import TaskType
 from runtimes.sdwebui.bounds import beyond
 from runtimes.sdwebui.checkpoints import settle_checkpoint
 from runtimes.sdwebui.controlnet import settle_units
@@ -18,6 +17,7 @@ from runtimes.sdwebui.prompts import PROMPTS, strip_networks
 from runtimes.sdwebui.scalars import read_all
 from runtimes.sdwebui.scripts import settle_scripts
 from runtimes.sdwebui.settings import settle_settings
+from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.unknown import unknown_fields
 
 _NEVER_NULL: Final = ("prompt", "width", "height")

@@ -6,7 +6,7 @@ A kind is JSON Schema's type name, with `?` where null is allowed; `runtimes.sdw
 from collections.abc import Mapping
 from typing import Final
 
-from domain.task import TaskType
+from runtimes.sdwebui.task_type import TaskType
 
 
 def _fields(kinds: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,6 @@ from typing import Final
 
 from domain.limits import Limits
 from domain.routing import Runtime
-from domain.task import TaskType
 from runtimes.base import Checked, InputRef, Json, Lookup, ModelRequirement
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.inputs import images
@@ -21,6 +20,7 @@ from runtimes.sdwebui.model_names import (
 from runtimes.sdwebui.named_models import mentions
 from runtimes.sdwebui.overrides import CHECKPOINT_SETTING
 from runtimes.sdwebui.schema import content_schema
+from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.work import work
 
 _SHOWN: Final = 100

@@ -3,11 +3,11 @@
 from typing import Any, Final
 
 from domain.limits import Limits
-from domain.task import TaskType
 from runtimes.sdwebui.bounds import bounds
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.overrides import ALLOWED_SETTINGS, CHECKPOINT_SETTING
 from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
+from runtimes.sdwebui.task_type import TaskType
 
 Schema = dict[str, Any]
 

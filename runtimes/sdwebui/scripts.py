@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from domain.body import pointer
 from domain.routing import Runtime
-from domain.task import TaskType
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.policy import (
     PATH_REFUSED,
@@ -15,6 +14,7 @@ from runtimes.sdwebui.policy import (
 )
 from runtimes.sdwebui.repeats import repeats
 from runtimes.sdwebui.script_sizes import units
+from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.units import read_units
 
 _NO_SCRIPTS: Final = "an extra task runs no scripts; name it in a task of type image-to-image"

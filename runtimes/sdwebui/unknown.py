@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from domain.body import pointer
 from domain.errors import Fault
-from domain.task import TaskType
 from runtimes.sdwebui.fields import FIELDS
+from runtimes.sdwebui.task_type import TaskType
 
 MAX_WARNINGS: Final = 20
 """Unknown fields that are named one by one."""

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from domain.task import TaskType
 from runtimes.sdwebui.numbers import STEPS_BY_DEFAULT, Numbers
 from runtimes.sdwebui.script_sizes import sampled_by_scripts, times_by_script
+from runtimes.sdwebui.task_type import TaskType
 
 _OWN_STEPS: Final = frozenset({"dpm adaptive", "k_dpm_ad"})
 """Samplers that go on until they are content, whatever number of steps is asked for."""

@@ -14,10 +14,11 @@ from domain.clock import iso, now
 from domain.message import Message
 from domain.protocol import mark_published, new_row, submit
 from domain.row import Row, draw_submission_id
-from domain.task import Task, TaskType
+from domain.task import Task
 from domain.worker_environment import WorkerEnvironment
 from functions.api.cancel import Cancel
 from local.emulator import Emulator
+from runtimes.sdwebui.task_type import TaskType
 from tests.unit.api.deployment import make_table, subscribe
 
 RUNTIME = "sdruntime"

@@ -9,8 +9,8 @@ from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.named import hold_names
 from domain.errors import ErrorCode, PermanentError
 from domain.row import Status
-from domain.task import TaskType
 from local.fakes.sdwebui.process import FakeWebUi
+from runtimes.sdwebui.task_type import TaskType
 from tests.consumer.aws import Cloud
 from tests.consumer.running import consuming
 

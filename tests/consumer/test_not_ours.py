@@ -37,7 +37,7 @@ NOT_OURS = {
     "no object": "[]",
     "no content": json.dumps({"metadata": METADATA}),
     "another runtime's": message(runtime="another"),
-    "an unknown task type": message(tasktype="video"),
+    "no task type": message(tasktype="a/../b"),
     "an id that is a path": message(id="../x"),
     "a number that is none": '{"metadata": NaN}',
     "a lone surrogate": json.dumps({"metadata": METADATA | {"context": "\ud800"}, "content": {}}),
@@ -66,3 +66,15 @@ def test_it_ends_archived_with_its_body(cloud: Cloud, webui: FakeWebUi, task_id:
     (key,) = cloud.objects("dead-letters/")
     kept = s3.get_object(Bucket=cloud.name, Key=key)["Body"].read().decode()
     assert kept == body
+
+
+def test_a_task_type_that_its_runtime_does_not_know_fails_its_task(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
+    body = message(id=task_id, tasktype="text-to-video")
+    cloud.client("sqs").send_message(QueueUrl=cloud.queue_url, MessageBody=body)
+    with consuming(cloud, webui.url):
+        row = cloud.outcome(task_id)
+    assert row.status is Status.FAILED
+    assert row.item["error"]["code"] == "invalid_content"
+    assert "/tasktype: one of text-to-image" in row.item["error"]["message"]

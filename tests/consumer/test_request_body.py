@@ -8,8 +8,8 @@ import pytest
 from container.consumer.engines.sdwebui.request import request_body
 from container.consumer.engines.sdwebui.used import otherwise
 from domain.row import Status
-from domain.task import TaskType
 from local.fakes.sdwebui.process import FakeWebUi
+from runtimes.sdwebui.task_type import TaskType
 from tests.consumer.aws import Cloud
 from tests.consumer.running import consuming
 

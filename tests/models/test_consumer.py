@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from bench.stage import Resources, consumer
-from domain.task import TaskType
 from local.emulator import Emulator
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.fakes.sdwebui.process import running as fake_webui
+from runtimes.sdwebui.task_type import TaskType
 from tests.models.conftest import CKPT, Shelf, checkpoint
 
 UNLOADABLE = b'\x0a\0\0\0\0\0\0\0{"a": 1}  ' + b"x" * 100

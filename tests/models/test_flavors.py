@@ -16,11 +16,11 @@ from container.consumer.engines.sdwebui.models.switch import Models
 from container.consumer.engines.sdwebui.request import request_body
 from domain.errors import ErrorCode, PermanentError
 from domain.routing import Runtime
-from domain.task import TaskType
 from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
 from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.task_type import TaskType
 from tests.contract.recorded import recording
 from tests.models.conftest import CKPT, Shelf
 

@@ -13,8 +13,9 @@ from domain.keys import SUBMISSION_METADATA, OutputKeys, s3_uri
 from domain.message import Message
 from domain.protocol import new_row
 from domain.row import Row
-from domain.task import Task, TaskType
+from domain.task import Task
 from local.emulator import Emulator
+from runtimes.sdwebui.task_type import TaskType
 from tests.protocol.world import NOW
 
 MESSAGE = Message(

@@ -15,8 +15,9 @@ from domain.limits import MAX_ATTEMPTS
 from domain.message import Message
 from domain.protocol import new_row
 from domain.row import Row
-from domain.task import Task, TaskType
+from domain.task import Task
 from domain.transition import Transition
+from runtimes.sdwebui.task_type import TaskType
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEASE_SECONDS = 60

@@ -14,7 +14,8 @@ from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import ErrorCode
 from domain.message import Message
 from domain.row import Row
-from domain.task import Task, TaskType
+from domain.task import Task
+from runtimes.sdwebui.task_type import TaskType
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from container.consumer.telemetry.logs import facts_of
 from container.consumer.telemetry.xray import Tracer, trace_header
 from domain.message import Message
 from domain.row import Row
-from domain.task import Task, TaskType
+from domain.task import Task
+from runtimes.sdwebui.task_type import TaskType
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 HEADER = f"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"

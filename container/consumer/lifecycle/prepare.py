@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from container.consumer.engines.base import Engine
 from container.consumer.lifecycle.job import Job
 from domain.body import check_values, load_json
+from domain.envelope import check_task_type
 from domain.errors import ErrorCode, InvalidTask, PermanentError
 from domain.keys import split_s3_uri
 from domain.limits import Limits
@@ -46,9 +47,12 @@ class Preparer:
 
     def _checked(self, task: Task) -> dict[str, Any]:
         """Check the content as the API did: a message can come from anywhere, and settings may change."""
-        checked = self.rules.validate(task.tasktype, task.content, self.runtime, self.limits)
-        if checked.faults:
-            told = "; ".join(f"{fault.path}: {fault.message}" for fault in checked.faults[:MAX_FAULTS_TOLD])
+        unknown = check_task_type(task.tasktype, self.rules.task_types, "/tasktype")
+        checked = self.rules.validate(
+            None if unknown else task.tasktype, task.content, self.runtime, self.limits
+        )
+        if faults := [*unknown, *checked.faults]:
+            told = "; ".join(f"{fault.path}: {fault.message}" for fault in faults[:MAX_FAULTS_TOLD])
             raise PermanentError(ErrorCode.INVALID_CONTENT, told)
         return checked.content
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from container.consumer.queue import Delivery
 from domain.message import Message
-from domain.task import Task, TaskType
+from domain.task import Task
+from runtimes.sdwebui.task_type import TaskType
 
 _numbers = itertools.count()
 

@@ -13,7 +13,7 @@ from container.consumer.engines.base import Result
 from container.consumer.engines.sdwebui.answer import read_result
 from container.consumer.engines.sdwebui.infotext import read_infotext, read_seed
 from domain.errors import ErrorCode, PermanentError, RetryableError
-from domain.task import TaskType
+from runtimes.sdwebui.task_type import TaskType
 from tests.contract.replay import recording
 
 LINE = "Steps: 2, Sampler: Euler, CFG scale: 7.0, Seed: {}, Size: 64x64"

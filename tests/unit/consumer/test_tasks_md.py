@@ -11,7 +11,6 @@ from container.consumer.engines.sdwebui.request import request_body
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS
 from domain.routing import Runtime
-from domain.task import TaskType
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.inputs import images
@@ -19,6 +18,7 @@ from runtimes.sdwebui.overrides import SETTING_CHOICES
 from runtimes.sdwebui.policy import OWNED_FIELDS
 from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
 from runtimes.sdwebui.repeats import REPEATING_SCRIPTS
+from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.unknown import FOREIGN_FIELDS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "tasks.md").read_text(encoding="utf-8")

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from domain.errors import ErrorCode
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
-from domain.task import TaskType
 from runtimes.sdwebui.bounds import beyond, bounds
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.fields import FIELDS
@@ -25,6 +24,7 @@ from runtimes.sdwebui.overrides import (
     refused_setting,
 )
 from runtimes.sdwebui.policy import NAMED_SCRIPTS, OWNED_FIELDS, REFUSED_SCRIPTS, ROUTING_KEYS
+from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.upscaling import upscaled_too_far
 from tests.contract.recorded import recording
 

@@ -16,7 +16,8 @@ from domain.limits import MAX_ATTEMPTS
 from domain.message import Message
 from domain.protocol import new_row, resubmit
 from domain.row import Row
-from domain.task import Task, TaskType
+from domain.task import Task
+from runtimes.sdwebui.task_type import TaskType
 from tests.protocol.world import NOW
 
 MESSAGE = Message(

@@ -13,11 +13,12 @@ from domain.body import parse_body
 from domain.envelope import Submission
 from domain.errors import ErrorCode, Fault, InvalidTask
 from domain.routing import Runtime, Runtimes
-from domain.task import TaskType
 from functions.api import v1alpha1, v1alpha2
+from runtimes.registry import RUNTIME_TYPES
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.overrides import REFUSED_SETTING_PREFIXES, REFUSED_SETTINGS
 from runtimes.sdwebui.policy import OWNED_FIELDS, ROUTING_KEYS
+from runtimes.sdwebui.task_type import TaskType
 
 CAT = "https://huggingface.co/datasets/huggingface/documentation-images/resolve/main/diffusers/cat.png"
 PROMPT = "cat wizard, gandalf, lord of the rings, detailed, fantasy, cute, adorable, Pixar, Disney, 8k"
@@ -58,6 +59,11 @@ FIRST: dict[str, Any] = {
     "width": 512,
     "height": 512,
 }
+
+
+def checkpoint(submission: Submission) -> str | None:
+    """Return the checkpoint that an accepted task names."""
+    return RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content)
 
 
 def second(
@@ -189,7 +195,7 @@ def test_a_static_runtime_refuses_another_checkpoint() -> None:
     own = second(content={"alwayson_scripts": {"sd_model_checkpoint": "v1-5-pruned-emaonly"}})
 
     assert MODEL in faults(other)[path]
-    assert v1alpha2.decode(own, RUNTIMES).task.checkpoint == "v1-5-pruned-emaonly"
+    assert checkpoint(v1alpha2.decode(own, RUNTIMES)) == "v1-5-pruned-emaonly"
 
 
 def test_a_dynamic_runtime_needs_a_checkpoint_or_has_its_own() -> None:
@@ -202,9 +208,9 @@ def test_a_dynamic_runtime_needs_a_checkpoint_or_has_its_own() -> None:
     own = Runtimes([Runtime("dynamic", dynamic_model=True, model_filename="own.ckpt")])
 
     assert faults(copy.deepcopy(body)).keys() == {"/task/content/alwayson_scripts/sd_model_checkpoint"}
-    assert v1alpha2.decode(body, own).task.checkpoint == "own.ckpt"
+    assert checkpoint(v1alpha2.decode(body, own)) == "own.ckpt"
     accepted = v1alpha2.decode(overridden, RUNTIMES)
-    assert accepted.task.checkpoint == "m.ckpt"
+    assert checkpoint(accepted) == "m.ckpt"
     assert accepted.task.content["override_settings"] == {"emphasis": "None"}
     assert [w.path for w in accepted.warnings] == ["/task/content/override_settings/sd_model_checkpoint"]
 

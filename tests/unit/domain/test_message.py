@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from domain.canonical import canonical, compact
 from domain.errors import BadMessage
 from domain.message import Message
-from domain.task import Task, TaskType
+from domain.task import Task
+from runtimes.sdwebui.task_type import TaskType
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 JSON = st.recursive(

@@ -17,7 +17,8 @@ from domain.limits import INLINE_CONTENT_BYTES, MAX_CONTEXT_BYTES, MAX_ERROR_LEN
 from domain.message import Message
 from domain.protocol import abandon, claim, finish, new_row, release
 from domain.row import Row, Status
-from domain.task import Task, TaskType
+from domain.task import Task
+from runtimes.sdwebui.task_type import TaskType
 from tests.protocol.world import NOW
 
 ROW_BYTES = 400 * 1024

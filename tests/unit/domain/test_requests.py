@@ -10,10 +10,11 @@ from domain.envelope import Submission
 from domain.errors import InvalidTask
 from domain.limits import Limits
 from domain.routing import Runtime, Runtimes
-from domain.task import TaskType
 from functions.api import v1alpha1, v1alpha2
+from runtimes.registry import RUNTIME_TYPES
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
+from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.unknown import FOREIGN_FIELDS, MAX_WARNINGS
 from runtimes.sdwebui.work import work
 
@@ -22,6 +23,11 @@ RUNTIMES = Runtimes([Runtime("static", model_filename=MODEL), Runtime("dynamic",
 LINK = "https://example.com/cat.png"
 TEXT, IMAGE = TaskType.TEXT_TO_IMAGE, TaskType.IMAGE_TO_IMAGE
 EXTRA, BATCH = TaskType.EXTRA_SINGLE_IMAGE, TaskType.EXTRA_BATCH_IMAGES
+
+
+def checkpoint(submission: Submission) -> str | None:
+    """Return the checkpoint that an accepted task names."""
+    return RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content)
 
 
 def submitted(
@@ -252,7 +258,7 @@ def test_a_checkpoint_in_a_folder_is_named_as_windows_names_it() -> None:
         {"override_settings": settings, "refiner_checkpoint": "sdxl\\refiner"}, runtime="dynamic"
     )
 
-    assert accepted.task.checkpoint == "sdxl/Realities_4.safetensors [f61328e842]"
+    assert checkpoint(accepted) == "sdxl/Realities_4.safetensors [f61328e842]"
     assert accepted.task.content["refiner_checkpoint"] == "sdxl/refiner"
     assert accepted.task.content["override_settings"] == {"sd_vae": "a/b.pt"}
 

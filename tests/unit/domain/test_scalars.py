@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.routing import Runtime
-from domain.task import TaskType
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.scalars import Mismatch, read
+from runtimes.sdwebui.task_type import TaskType
 
 RUNTIME = Runtime("r", model_filename="m.safetensors")
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from domain.routing import Runtime
-from domain.task import TaskType
 from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.task_type import TaskType
 
 RUNTIME = Runtime("r", model_filename="m.safetensors")
 UNIT = {"module": "canny", "model": "canny"}

@@ -8,8 +8,8 @@ import pytest
 
 from domain.errors import ErrorCode
 from domain.routing import Runtime, Runtimes
-from domain.task import TaskType
 from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.task_type import TaskType
 
 OWN = Runtime("r", model_filename="sdxl/base.safetensors", scripts=frozenset({"adetailer", "x/y/z plot"}))
 PAIR = replace(OWN, refiner_filename="refiner_1.0.safetensors")

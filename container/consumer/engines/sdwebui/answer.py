@@ -13,8 +13,8 @@ from container.consumer.engines.sdwebui.pictures import TEXTED, Returned, first_
 from container.consumer.engines.sdwebui.used import otherwise
 from container.consumer.inputs.images import sniff
 from domain.errors import ErrorCode, Fault, PermanentError, RetryableError
-from domain.task import TaskType
 from runtimes.sdwebui.fields import FIELDS
+from runtimes.sdwebui.task_type import TaskType
 
 _ECHOED_FIELDS: Final = frozenset().union(*FIELDS.values()) - {
     "alwayson_scripts",

@@ -20,7 +20,8 @@ from container.consumer.engines.sdwebui.used import asked_sampler
 from domain import metrics as m
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from domain.metrics import Metric
-from domain.task import Task, TaskType
+from domain.task import Task
+from runtimes.sdwebui.task_type import TaskType
 
 BYTES_PER_MEGABYTE: Final = 1e6
 
@@ -67,14 +68,14 @@ class SdWebUi:
 
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
         """Hold the task's names against SD Web UI's, fetch models and images, and encode the body."""
-        generates = task.tasktype.generates
-        content, warnings = hold_names(task.tasktype, task.content, self._catalogue)
-        sampler = asked_sampler(content, self._catalogue) if generates else None
+        tasktype = TaskType(task.tasktype)
+        content, warnings = hold_names(tasktype, task.content, self._catalogue)
+        sampler = asked_sampler(content, self._catalogue) if tasktype.generates else None
         _check(stopped)
         sent = self._models.ensure(content)  # an upscaler is a model too
         _check(stopped)
-        body = request_body(task.tasktype, self._inputs.resolve(sent))
-        return Request(Payload(task.tasktype, content, body, sampler), warnings)
+        body = request_body(tasktype, self._inputs.resolve(sent))
+        return Request(Payload(tasktype, content, body, sampler), warnings)
 
     def load(self, request: Request) -> Loaded:
         """Select the task's checkpoint and have its other models listed."""

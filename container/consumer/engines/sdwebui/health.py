@@ -13,7 +13,7 @@ from container.consumer.engines.base import EngineTimedOut
 from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.request import PATHS
 from domain.errors import PermanentError, RetryableError
-from domain.task import TaskType
+from runtimes.sdwebui.task_type import TaskType
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from container.consumer.engines.sdwebui.samplers import (
 )
 from domain.body import pointer
 from domain.errors import ErrorCode, Fault, PermanentError
-from domain.task import TaskType
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.policy import ROUTING_KEYS
 from runtimes.sdwebui.prompt_networks import network_tags
+from runtimes.sdwebui.task_type import TaskType
 
 Content = dict[str, Any]
 

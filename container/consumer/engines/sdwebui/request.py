@@ -3,8 +3,8 @@
 import json
 from typing import Any, Final
 
-from domain.task import TaskType
 from runtimes.sdwebui.policy import ROUTING_KEYS
+from runtimes.sdwebui.task_type import TaskType
 
 PATHS: Final = {
     TaskType.TEXT_TO_IMAGE: "/sdapi/v1/txt2img",

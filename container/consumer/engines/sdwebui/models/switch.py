@@ -17,9 +17,9 @@ from container.consumer.engines.sdwebui.models.sent import content_to_send, name
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.request import PATHS
 from domain.errors import ErrorCode, PermanentError, RetryableError
-from domain.task import TaskType
 from runtimes.sdwebui.model_names import Kind, checkpoint_aliases, forms, listed_name, without_extension
 from runtimes.sdwebui.named_models import MAIN_CHECKPOINT
+from runtimes.sdwebui.task_type import TaskType
 
 OPTIONS: Final = "/sdapi/v1/options"
 OPTION: Final = "sd_model_checkpoint"

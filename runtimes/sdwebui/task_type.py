@@ -1,0 +1,17 @@
+"""The task types of SD Web UI."""
+
+from enum import StrEnum
+
+
+class TaskType(StrEnum):
+    """Name what an SD Web UI is asked for."""
+
+    TEXT_TO_IMAGE = "text-to-image"
+    IMAGE_TO_IMAGE = "image-to-image"
+    EXTRA_SINGLE_IMAGE = "extra-single-image"
+    EXTRA_BATCH_IMAGES = "extra-batch-images"
+
+    @property
+    def generates(self) -> bool:
+        """Tell whether a checkpoint takes part."""
+        return self in (TaskType.TEXT_TO_IMAGE, TaskType.IMAGE_TO_IMAGE)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from adapters.queues import depth
+
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_sqs import SQSClient
@@ -34,12 +36,5 @@ class SqsQueues:
 
     def backlog(self, queue_url: str) -> int:
         """Return the approximate number of messages in every state; asking also keeps the metrics awake."""
-        answer = self._sqs.get_queue_attributes(
-            QueueUrl=queue_url,
-            AttributeNames=[
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-                "ApproximateNumberOfMessagesDelayed",
-            ],
-        )
-        return sum(int(count) for count in answer["Attributes"].values())
+        found = depth(self._sqs, queue_url)
+        return found.waiting + found.in_flight

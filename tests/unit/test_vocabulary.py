@@ -1,0 +1,47 @@
+"""Words of SD Web UI stand in its own folders: what serves every runtime type knows none of them."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOMS: Final = ("domain", "adapters", "runtimes", "functions", "container", "infra")
+WORDS: Final = re.compile(r"alwayson_scripts|sd_model|webui", re.IGNORECASE)
+OWN: Final = re.compile(r"(^|/)sdwebui(/|\.py$)")
+"""SD Web UI's own folders and modules."""
+
+NEITHER: Final = re.compile(r'(from|import) [\w.]*sdwebui\b[\w. ]*|"sdwebui"|\bbuild_sdwebui\b|\bSdWebUi\b')
+"""The type's name, and what a registry imports."""
+
+EXCEPTIONS: Final = {
+    "functions/api/v1alpha1.py": "this version of the API is SD Web UI's own body",
+    "functions/api/v1alpha1_schema.py": "this version of the API is SD Web UI's own body",
+    "functions/api/answers.py": "a field of v1alpha1's answer",
+    "functions/api/schemas.py": "a field of v1alpha1's answer, and what `scripts` of a runtime bounds",
+    "domain/routing.py": "what `scripts` of a runtime bounds",
+    "container/consumer/lifecycle/linked_inputs.py": "until inputs are fetched by the engine's own pointers",
+    "infra/compute/worker_task.py": "until the engine's container has a module of each runtime type",
+    "infra/compute/stack.py": "until the engine's container has a module of each runtime type",
+    "infra/settings/deployment.py": "config.yaml's own words: each type's settings are a class of their own",
+}
+
+
+def files() -> list[str]:
+    """Return the modules that serve every runtime type."""
+    found = (str(path) for room in ROOMS for path in sorted(Path(room).rglob("*.py")))
+    return [path for path in found if not OWN.search(path)]
+
+
+def speaks(path: str) -> bool:
+    """Tell whether a module has a word of SD Web UI."""
+    return WORDS.search(NEITHER.sub("", Path(path).read_text(encoding="utf-8"))) is not None
+
+
+def test_no_module_that_serves_every_runtime_type_speaks_sd_web_ui() -> None:
+    assert [path for path in files() if speaks(path) and path not in EXCEPTIONS] == []
+
+
+@pytest.mark.parametrize("path", EXCEPTIONS)
+def test_each_exception_is_still_needed(path: str) -> None:
+    assert speaks(path)

@@ -83,7 +83,7 @@ def bench(request: pytest.FixtureRequest, shelf: Shelf) -> Iterator[Bench]:
     with in_thread(Parts.make(settings)) as url:
         made = Bench(shelf, url, request.param)
         restored = {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}
-        made.engine._webui.post("/sdapi/v1/options", restored)  # as our settings file names them
+        made.webui.post("/sdapi/v1/options", restored)  # as our settings file names them
         yield made
 
 

@@ -5,19 +5,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from adapters.listing import Listing
-from adapters.orphans import OrphanCleaner
 from adapters.queues import depth
-from adapters.results import Results
 from adapters.runtime_report import RuntimeReports
-from adapters.table import Table
-from adapters.tasks import Tasks
 from domain.clock import now
 from functions.api.cancel import Cancel
 from functions.api.known_models import KnownModels
 from functions.api.links import Links
 from functions.api.routes import Services
 from functions.api.submit import Submit
+from functions.composition import compose
 from functions.environment import ApiEnvironment
 
 
@@ -31,19 +27,17 @@ def services(
     clock: Callable[[], datetime] = now,
 ) -> Services:
     """Return what the routes call, over these boto3 clients."""
-    table = Table(dynamodb, environment.task_table)
-    orphans = OrphanCleaner(s3, environment.output_bucket)
-    results = Results(sns, environment.result_topic_arn, table, orphans)
-    tasks = Tasks(sns, s3, topic_arn=environment.task_topic_arn, bucket=environment.task_bucket)
+    shared = compose(environment, dynamodb=dynamodb, sns=sns, s3=s3)
+    table, results = shared.table, shared.results
     models = KnownModels(
         s3=s3, bucket=environment.model_bucket, reports=RuntimeReports(dynamodb, environment.task_table)
     )
     return Services(
         environment=environment,
-        submit=Submit(table=table, tasks=tasks, results=results, models=models, clock=clock),
+        submit=Submit(table=table, tasks=shared.tasks, results=results, models=models, clock=clock),
         cancel=Cancel(table=table, results=results, clock=clock),
         table=table,
-        listing=Listing(dynamodb, environment.task_table),
+        listing=shared.listing,
         links=Links(s3, upload_bucket=environment.upload_bucket, clock=clock),
         depth=partial(depth, sqs),
     )

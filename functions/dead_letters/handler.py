@@ -4,11 +4,9 @@ import os
 from typing import Any, Final
 
 from adapters.archive import Archive
-from adapters.orphans import OrphanCleaner
-from adapters.results import Results
-from adapters.table import Table
 from domain.clock import now
 from functions.clients import client
+from functions.composition import compose
 from functions.dead_letters.batch import settle_batch
 from functions.dead_letters.dead_letter import DeadLetterSettler
 from functions.environment import Environment
@@ -17,12 +15,11 @@ _RESERVE_MILLISECONDS: Final = 10_000
 """What one more message may take; what is not reached comes back by itself."""
 
 _environment = Environment.read(os.environ)
-_s3, _sns = client("s3"), client("sns")
-_table = Table(client("dynamodb"), _environment.task_table)
-_orphans = OrphanCleaner(_s3, _environment.output_bucket)
+_s3 = client("s3")
+_shared = compose(_environment, dynamodb=client("dynamodb"), sns=client("sns"), s3=_s3)
 _settle_letter = DeadLetterSettler(
-    table=_table,
-    results=Results(_sns, _environment.result_topic_arn, _table, _orphans),
+    table=_shared.table,
+    results=_shared.results,
     archive=Archive(_s3, _environment.task_bucket),
     clock=now,
     runtimes=frozenset(runtime.name for runtime in _environment.runtimes),

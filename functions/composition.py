@@ -1,0 +1,33 @@
+"""What more than one function is made of, put together from clients."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.listing import Listing
+from adapters.orphans import OrphanCleaner
+from adapters.results import Results
+from adapters.table import Table
+from adapters.tasks import Tasks
+from functions.environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Hold the adapters that API, sweep and dead letters share."""
+
+    table: Table
+    listing: Listing
+    tasks: Tasks
+    results: Results
+
+
+def compose(environment: Environment, *, dynamodb: Any, sns: Any, s3: Any) -> Shared:
+    """Return the adapters over these boto3 clients."""
+    table = Table(dynamodb, environment.task_table)
+    orphans = OrphanCleaner(s3, environment.output_bucket)
+    return Shared(
+        table=table,
+        listing=Listing(dynamodb, environment.task_table),
+        tasks=Tasks(sns, s3, topic_arn=environment.task_topic_arn, bucket=environment.task_bucket),
+        results=Results(sns, environment.result_topic_arn, table, orphans),
+    )

@@ -6,10 +6,11 @@ import pytest
 
 from local.emulator import Emulator
 from tests.consumer.conftest import cloud, pytest_collection_modifyitems, shared_webui, task_id, webui
+from tests.e2e.fixtures import assembly
 from tests.faults.proxy import Proxy
 from tests.faults.proxy import proxy as running_proxy
 
-__all__ = ["cloud", "pytest_collection_modifyitems", "shared_webui", "task_id", "webui"]
+__all__ = ["assembly", "cloud", "pytest_collection_modifyitems", "shared_webui", "task_id", "webui"]
 
 
 @pytest.fixture

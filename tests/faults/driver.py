@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from container.consumer.liveness.shutdown import REPLACE_ENGINE
-from domain.errors import InvalidTask
-from domain.message import Message
 from local.fakes.sdwebui.process import FakeWebUi, FakeWebUiError, start
 from local.process import Process
-from tests.consumer.aws import Cloud
-from tests.consumer.running import process
-from tests.faults.proxy import Proxy
+from local.worker import worker
+from tests.faults.deployed import Deployed
 
 VISIBILITY_SECONDS: Final = 6
 FROZEN_SECONDS: Final = VISIBILITY_SECONDS + 2
@@ -24,10 +21,10 @@ AWAKE_SECONDS: Final = 5
 """A worker that woke up late deletes what it stored; killed before that, it could not."""
 
 SETTINGS: Final = {
-    "visibility_seconds": VISIBILITY_SECONDS,
-    "retry_delay_seconds": 1,
-    "leave_seconds": 3,
-    "inference_timeout_seconds": 4,
+    "VISIBILITY_SECONDS": str(VISIBILITY_SECONDS),
+    "RETRY_DELAY_SECONDS": "1",
+    "LEAVE_SECONDS": "3",
+    "INFERENCE_TIMEOUT_SECONDS": "4",
 }
 WEBUI: Final = {"step_seconds": 0.03, "load_seconds": 0.1, "gap_seconds": 0.2}
 FAULT_SHARE: Final = 0.05
@@ -52,8 +49,7 @@ class Place:
 class Driver:
     """Break things, one every second or so, in an order that the random seed decides."""
 
-    cloud: Cloud
-    proxy: Proxy
+    deployed: Deployed
     seed: int
     places: list[Place] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
@@ -75,16 +71,17 @@ class Driver:
             place.parts.close()
             place.webui.kill()
 
-    def strike(self, messages: list[Message]) -> None:
+    def strike(self) -> None:
         """Do one bad thing."""
         action = self._random.choice(
             (
                 *(self._kill, self._terminate, self._freeze, self._crash, self._hang),
                 *(self._again, self._again, self._interrupt, self._truncate, self._cancel),
+                *(self._foreign, self._dead_letter),
             )
         )
         self.done[action.__name__.strip("_")] += 1
-        action(self._random.choice(self.places), self._random.choice(messages))
+        action(self._random.choice(self.places), self._random.choice(list(self.deployed.accepted)))
 
     def look_after(self, seconds: float) -> None:
         """Start again what ended and wake what was frozen, for so long: what ECS does."""
@@ -96,7 +93,7 @@ class Driver:
 
     def calm(self) -> None:
         """Break nothing more."""
-        self.proxy.clear()
+        self.deployed.proxy.clear()
         for place in self.places:
             with suppress(FakeWebUiError, OSError):
                 place.webui.control.clear()
@@ -121,43 +118,59 @@ class Driver:
 
     def _consumer(self, webui: FakeWebUi) -> tuple[Process, ExitStack]:
         parts = ExitStack()
-        consumer = process(self.cloud, webui.url, endpoint=self.proxy.url, **SETTINGS)
-        return parts.enter_context(consumer), parts
+        settings = SETTINGS | {"AWS_ENDPOINT_URL": self.deployed.proxy.url}
+        started = worker(
+            self.deployed.aws,
+            self.deployed.pipeline.deployment,
+            self.deployed.runtime,
+            environment=settings,
+            webui_url=webui.url,
+        )
+        return parts.enter_context(started).consumer, parts
 
     def _free(self, place: Place) -> bool:
         return place.wakes_at is None and time.monotonic() >= place.spared_until
 
-    def _kill(self, place: Place, _message: Message) -> None:
+    def _kill(self, place: Place, _task: str) -> None:
         if self._free(place):
             place.consumer.kill()
 
-    def _terminate(self, place: Place, _message: Message) -> None:
+    def _terminate(self, place: Place, _task: str) -> None:
         if self._free(place) and place.consumer.returncode is None:
             place.consumer.send(signal.SIGTERM)
 
-    def _freeze(self, place: Place, _message: Message) -> None:
+    def _freeze(self, place: Place, _task: str) -> None:
         if self._free(place) and place.consumer.returncode is None:
             place.consumer.send(signal.SIGSTOP)
             place.wakes_at = time.monotonic() + FROZEN_SECONDS
 
-    def _crash(self, place: Place, _message: Message) -> None:
+    def _crash(self, place: Place, _task: str) -> None:
         self._fault(place, "crash")
 
-    def _hang(self, place: Place, _message: Message) -> None:
+    def _hang(self, place: Place, _task: str) -> None:
         self._fault(place, "hang")
 
-    def _interrupt(self, place: Place, _message: Message) -> None:
+    def _interrupt(self, place: Place, _task: str) -> None:
         self._fault(place, "interrupted")
 
-    def _truncate(self, place: Place, _message: Message) -> None:
+    def _truncate(self, place: Place, _task: str) -> None:
         self._fault(place, "truncate")
 
-    def _again(self, _place: Place, message: Message) -> None:
-        self.cloud.publish(message)
+    def _again(self, _place: Place, task: str) -> None:
+        self.deployed.hear()
+        if task in self.deployed.messages:
+            self.deployed.publish(self.deployed.messages[task])
 
-    def _cancel(self, _place: Place, message: Message) -> None:
-        with suppress(InvalidTask):  # it is finished
-            self.cloud.cancel(message.task.id)
+    def _cancel(self, _place: Place, task: str) -> None:
+        self.deployed.cancel(task)
+
+    def _foreign(self, _place: Place, _task: str) -> None:
+        self.deployed.publish_foreign(self._random)
+
+    def _dead_letter(self, _place: Place, task: str) -> None:
+        self.deployed.hear()
+        if task in self.deployed.messages:
+            self.deployed.dead_letter(task)
 
     def _fault(self, place: Place, name: str) -> None:
         with suppress(FakeWebUiError, OSError):  # it is just being started again
@@ -165,9 +178,9 @@ class Driver:
 
 
 @contextmanager
-def driving(cloud: Cloud, proxy: Proxy, *, seed: int, places: int) -> Iterator[Driver]:
+def driving(deployed: Deployed, *, seed: int, places: int) -> Iterator[Driver]:
     """Run a driver with so many places until the block ends."""
-    driver = Driver(cloud, proxy, seed)
+    driver = Driver(deployed, seed)
     try:
         driver.open(places)
         yield driver

@@ -52,6 +52,7 @@ class Proxy:
         self._upstream = (parts.hostname or "", parts.port or 80)
         self._random = random.Random(seed)  # noqa: S311 - drawn again from a seed
         self._holds: list[Hold] = []
+        self._refused: list[Callable[[Call], bool]] = []
         self._lock = threading.Lock()
         self.share = 0.0
         self.port = 0
@@ -69,6 +70,19 @@ class Proxy:
         with self._lock:
             self._holds.append(made)
         return made
+
+    @contextmanager
+    def refusing(self, name: str, containing: str = "") -> Iterator[None]:
+        """Break every connection that brings a call of that name with that text, until the block ends."""
+
+        def matches(call: Call) -> bool:
+            return call.name == name and containing in call.text
+
+        self._refused.append(matches)
+        try:
+            yield
+        finally:
+            self._refused.remove(matches)
 
     def clear(self) -> None:
         """Let everything pass."""
@@ -118,6 +132,8 @@ class Proxy:
                 await asyncio.sleep(0.01)
 
     def _draw(self, call: Call) -> str | None:
+        if any(matches(call) for matches in self._refused):
+            return "drop"
         if self._random.random() >= self.share:
             return None
         # What was done although nobody hears of it is the hardest: half of all faults.

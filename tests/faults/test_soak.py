@@ -1,6 +1,7 @@
-"""Every task has exactly one outcome, whatever breaks: `make soak` with 200 tasks, here with a few.
+"""Every accepted task has exactly one outcome, whatever breaks between the API and its callback.
 
-The seed is printed; `FAULTS_SEED` runs it again, `FAULTS_TASKS` says how many tasks.
+Tasks are submitted and cancelled by HTTP; sweep and dead-letter function run as deployed. `FAULTS_TASKS` says
+how many tasks, `FAULTS_SEED` runs a printed seed again.
 """
 
 import os
@@ -8,76 +9,124 @@ import random
 import secrets
 import time
 from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
 from typing import Final
 
 import pytest
 
-from domain.row import Status
-from local.emulator import Emulator
-from tests.consumer.aws import Cloud
-from tests.consumer.test_webui_faults import has_exactly_its_objects
+from domain.row import Row, Status
+from local.pipeline import pipeline
+from tests.faults.deployed import Deployed, sweeping
 from tests.faults.driver import FAULT_SHARE, Driver, driving
 from tests.faults.proxy import proxy as running_proxy
 
-TASKS: Final = int(os.environ.get("FAULTS_TASKS", "40"))
+TASKS: Final = int(os.environ.get("FAULTS_TASKS", "30"))
 PLACES: Final = 3
 SUBMITTED_AT_ONCE: Final = 2
-SETTLE_SECONDS: Final = 150.0
-"""After the last strike: the longest delay between tries, and a lease or two."""
+LOST_SHARE: Final = 0.07
+"""Of all submits: those whose message the tasks topic never gets from the API."""
+FOREIGN_SHARE: Final = 0.05
+LARGE_EVERY: Final = 10
+SETTLE_SECONDS: Final = 240.0
+"""After the last strike: the longest delay between attempts, a lease or two, and what waits in the queue."""
 
 
-@pytest.mark.timeout(60 + 10 * TASKS)
-def test_every_task_has_exactly_one_outcome(aws: Emulator, cloud: Cloud) -> None:
-    """One row, one story in all callbacks, exactly its objects, and empty queues."""
+@pytest.mark.xdist_group("soak")
+@pytest.mark.timeout(240 + 6 * TASKS)
+def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
     seed = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
     print(f"\nseed {seed}, {TASKS} tasks")  # noqa: T201 - to run it again
-    rng = random.Random(seed)  # noqa: S311 - drawn again from a seed
     with (
-        running_proxy(aws.endpoint_url, seed=seed) as proxy,
-        driving(cloud, proxy, seed=seed, places=PLACES) as driver,
+        pipeline(assembly=assembly, runtimes=[]) as running,
+        running_proxy(running.aws.endpoint_url, seed=seed) as proxy,
     ):
-        proxy.share = FAULT_SHARE
-        messages = []
-        while len(messages) < TASKS:
-            for _ in range(SUBMITTED_AT_ONCE):
-                messages.append(cloud.submit(f"task-{len(messages)}", batch_size=rng.randint(1, 3)))
-            driver.strike(messages)
-            driver.look_after(rng.uniform(0.5, 1.5))
-        driver.look_after(2)
-        driver.calm()
-        settle(cloud, driver, [message.task.id for message in messages])
+        deployed = Deployed(running, proxy)
+        with driving(deployed, seed=seed, places=PLACES) as driver, sweeping(deployed):
+            began = time.monotonic()
+            proxy.share = FAULT_SHARE
+            lost = submit_and_strike(deployed, driver)
+            driver.look_after(2)
+            driver.calm()
+            submitted = time.monotonic()
+            settle(deployed, driver)
+            ended = time.monotonic()
+            most_at_once = max(place.most_at_once for place in driver.places)
+        rows = [deployed.row(task) for task in deployed.accepted]
+        ends = Counter(
+            row.status.value + (f" {row.item['error']['code']}" if row.item.get("error") else "")
+            for row in rows
+        )
         struck = sum(proxy.struck.values())
-        most_at_once = max(place.most_at_once for place in driver.places)
-    rows = [cloud.row(message.task.id) for message in messages]
-    ends = Counter(
-        row.status.value + (f" {row.item['error']['code']}" if row.item.get("error") else "") for row in rows
-    )
-    print(f"{dict(ends)}; struck {struck} of {proxy.passed} calls; {dict(driver.done)}")  # noqa: T201 - the findings
-    for message, row in zip(messages, rows, strict=True):
-        told = [one for one in cloud.told[row.id] if one["result"] is not None]
-        stories = {(one["status"], tuple(one["image_url"]), one["output_url"]) for one in told}
-        images = tuple(row.item["images"])
-        assert stories == {(row.status.value, images, row.text("output"))}, f"seed {seed}: {row.id} {stories}"
-        assert has_exactly_its_objects(cloud, row), f"seed {seed}: {row} {cloud.objects(f'output/{row.id}/')}"
-        if row.status is Status.COMPLETED:
-            assert len(images) == message.task.content["batch_size"], f"seed {seed}: {row.id}"
-        else:
-            assert images == ()
-    assert cloud.left() == cloud.left(cloud.dead_letter_url) == (0, 0), f"seed {seed}"
+        print(  # noqa: T201 - the findings
+            f"{dict(ends)}; struck {struck} of {proxy.passed} calls; {dict(driver.done)}; "
+            f"{len(lost)} lost publishes, {len(deployed.foreign)} foreign messages, "
+            f"{len(deployed.dead_lettered)} dead-lettered tasks; the sweep: {dict(deployed.swept)}; "
+            f"{deployed.retried} requests sent again; {submitted - began:.0f} s of faults, "
+            f"{ended - submitted:.0f} s to settle: {TASKS * 60 / (ended - began):.0f} tasks a minute"
+        )
+        for row in rows:
+            has_one_outcome(deployed, row, seed)
+        kept = set(deployed.archived())
+        assert set(deployed.foreign) <= kept <= {*deployed.foreign, *deployed.dead_lettered}, f"seed {seed}"
     assert most_at_once <= 1
     assert ends["completed"] >= TASKS / 2, f"seed {seed}: {ends}"
+    needed_the_sweep = [row.id for row in rows if row.id in lost and row.status is Status.COMPLETED]
+    assert deployed.swept["republished"] >= len(needed_the_sweep), f"seed {seed}: {deployed.swept}"
 
 
-def settle(cloud: Cloud, driver: Driver, tasks: list[str]) -> None:
-    """Wait until every task was told and every message is gone, while ECS looks after the workers."""
-    deadline = time.monotonic() + SETTLE_SECONDS
+def submit_and_strike(deployed: Deployed, driver: Driver) -> Collection[str]:
+    """Submit all tasks while things break; return those whose message the API could not publish."""
+    rng = random.Random(driver.seed)  # noqa: S311 - drawn again from a seed
+    lost = set(rng.sample(range(TASKS), max(1, round(TASKS * LOST_SHARE))))
+    foreign = set(rng.sample(range(TASKS), max(1, round(TASKS * FOREIGN_SHARE))))
+    for number in range(TASKS):
+        task, images, large = f"task-{number}", rng.randint(1, 3), number % LARGE_EVERY == LARGE_EVERY - 1
+        if number in lost:
+            with deployed.proxy.refusing("SNS.Publish", f"%22{task}%22"):
+                deployed.submit(task, images=images, large=large)
+        else:
+            deployed.submit(task, images=images, large=large)
+        if number in foreign:
+            deployed.publish_foreign(rng)
+        if number % SUBMITTED_AT_ONCE == SUBMITTED_AT_ONCE - 1:
+            driver.strike()
+            driver.look_after(rng.uniform(0.5, 1.5))
+    return {f"task-{number}" for number in lost}
+
+
+def has_one_outcome(deployed: Deployed, row: Row, seed: int) -> None:
+    """Check that row, API, callbacks and objects tell one story of a task."""
+    bodies = [each.body for each in deployed.pipeline.callbacks.of(row.id)]
+    stories = {
+        (body["status"], tuple(body["image_url"]), body["output_url"])
+        for body in bodies
+        if body["result"] is not None
+    }
+    images = tuple(row.item["images"])
+    assert stories == {(row.status.value, images, row.text("output"))}, f"seed {seed}: {row.id} {stories}"
+    assert deployed.status(row.id) == row.status.value, f"seed {seed}: {row.id}"
+    named = [*images, *filter(None, [row.text("output")])]
+    bucket = deployed.pipeline.output_bucket
+    objects = deployed.pipeline.objects(f"{row.keys.folder}/")
+    assert objects == sorted(name.removeprefix(f"s3://{bucket}/") for name in named), (
+        f"seed {seed}: {row} {objects}"
+    )
+    assert len(images) == (deployed.accepted[row.id] if row.status is Status.COMPLETED else 0), (
+        f"seed {seed}: {row}"
+    )
+
+
+def settle(deployed: Deployed, driver: Driver) -> None:
+    """Wait until every task was told and every queue is empty, while ECS looks after the workers."""
+    deadline = time.monotonic() + SETTLE_SECONDS + TASKS / 2
     while True:
         driver.look_after(0.5)
-        cloud.hear()
-        open_ = [task for task in tasks if not cloud.row(task).notified]
-        if not open_ and cloud.left() == (0, 0):
-            break
+        deployed.hear()
+        open_ = [task for task in deployed.accepted if not deployed.row(task).notified]
+        left = deployed.left()
+        if not open_ and not left:
+            return
         assert time.monotonic() < deadline, (
-            f"seed {driver.seed}: {cloud.left()} {[cloud.row(t) for t in open_]}"
+            f"seed {driver.seed}: {left} {[deployed.row(task) for task in open_]}"
         )
-    cloud.hear(wait_seconds=1)

@@ -1,0 +1,215 @@
+"""The deployed core stack as a client and an operator meet it, with every function behind the fault proxy."""
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import httpx
+
+from adapters.archive import Archive
+from adapters.table import Table
+from domain.clock import now
+from domain.row import Row
+from local.pipeline import Pipeline
+from tests.e2e import bodies
+from tests.faults.proxy import Proxy
+
+SWEEP_EVERY_SECONDS: Final = 4.0
+"""In AWS it is five minutes; what a sweep does does not depend on it."""
+
+SWEEP_SECONDS: Final = 120
+"""The function's own limit."""
+
+DEAD_LETTER_VISIBILITY_SECONDS: Final = 10
+"""What the dead-letter function gives back comes again after this; in AWS after three minutes."""
+
+TRIES: Final = 8
+RETRY_SECONDS: Final = 0.3
+LARGE_BYTES: Final = 60_000
+"""Content of this size travels by S3, beside the message."""
+
+
+class Deployed:
+    """Submit, cancel and look by HTTP; hear what the topics carry; send what nobody should."""
+
+    def __init__(self, pipeline: Pipeline, proxy: Proxy) -> None:
+        self.pipeline = pipeline
+        self.aws = pipeline.aws
+        self.proxy = proxy
+        self.runtime = pipeline.deployment.runtime(bodies.RUNTIME)
+        self.accepted: dict[str, int] = {}
+        """How many images each accepted task is for."""
+        self.foreign: list[str] = []
+        self.dead_lettered: list[str] = []
+        self.messages: dict[str, str] = {}
+        """The last message of each task that the tasks topic carried."""
+        self.swept: Counter[str] = Counter()
+        self.retried = 0
+        self._sqs, self._sns = self.aws.client("sqs"), self.aws.client("sns")
+        self._s3 = self.aws.client("s3")
+        outputs = pipeline.deployment.outputs
+        self._table = Table(self.aws.client("dynamodb"), outputs["TaskTable"])
+        self._tasks_topic, self._kept_in = outputs["TaskTopicArn"], outputs["LargeTaskBucket"]
+        redrive = self._attribute(self.runtime.queue_url, "RedrivePolicy")
+        self.dead_letter_url = self._queue_of(json.loads(redrive)["deadLetterTargetArn"])
+        seconds = {"VisibilityTimeout": str(DEAD_LETTER_VISIBILITY_SECONDS)}
+        self._sqs.set_queue_attributes(QueueUrl=self.dead_letter_url, Attributes=seconds)
+        self._tap = self._subscribed("messages-of-this-run")
+        self._put_functions_behind(proxy.url)
+
+    def submit(self, task_id: str, *, images: int, large: bool = False) -> None:
+        """Submit a task, again and again until the API accepts it: that is safe for a client."""
+        content = bodies.text(steps=4, batch_size=images)
+        tasktype = "text-to-image"
+        if large:
+            content |= bodies.like(bodies.inline(bodies.noise(LARGE_BYTES)), steps=4, batch_size=images)
+            tasktype = "image-to-image"
+        body = json.dumps(bodies.v1alpha2(task_id, tasktype, content, context={"of": task_id})).encode()
+        answer = self._call("POST", "/v1alpha2", body)
+        assert answer.status_code == 200, f"{task_id}: {answer.status_code} {answer.text}"
+        self.accepted[task_id] = images
+
+    def cancel(self, task_id: str) -> bool:
+        """Cancel a task; return False when it has its outcome already."""
+        answer = self._call("DELETE", f"/v1alpha2/tasks/{task_id}")
+        assert answer.status_code in (200, 202, 409), f"{task_id}: {answer.status_code} {answer.text}"
+        return answer.status_code != 409
+
+    def status(self, task_id: str) -> str:
+        """Return the status that the API shows."""
+        status: str = self._call("GET", f"/v1alpha2/tasks/{task_id}").json()["status"]
+        return status
+
+    def publish(self, body: str) -> None:
+        """Publish a message to the runtime's queue."""
+        attributes = {"runtime": {"DataType": "String", "StringValue": self.runtime.name}}
+        self._sns.publish(TopicArn=self._tasks_topic, Message=body, MessageAttributes=attributes)
+
+    def publish_foreign(self, rng: random.Random) -> None:
+        """Publish a message that is no task's."""
+        number = len(self.foreign)
+        body = rng.choice(
+            (
+                f"hello {number} ☃",
+                json.dumps({"Records": [number]}),
+                "[" * 50_000 + str(number),
+                json.dumps({"metadata": {"id": f"foreign-{number}", "tasktype": "video"}, "content": {}}),
+            )
+        )
+        self.foreign.append(body)
+        self.publish(body)
+
+    def dead_letter(self, task_id: str) -> None:
+        """Put a copy of a task's message where SQS puts what was received too often."""
+        self._sqs.send_message(QueueUrl=self.dead_letter_url, MessageBody=self.messages[task_id])
+        self.dead_lettered.append(self.messages[task_id])
+
+    def hear(self) -> None:
+        """Take the messages that the tasks topic has carried since the last call."""
+        while True:
+            answer = self._sqs.receive_message(QueueUrl=self._tap, MaxNumberOfMessages=10)
+            if not answer.get("Messages"):
+                return
+            for message in answer["Messages"]:
+                self._sqs.delete_message(QueueUrl=self._tap, ReceiptHandle=message["ReceiptHandle"])
+                if message["Body"] not in self.foreign:
+                    self.messages[json.loads(message["Body"])["metadata"]["id"]] = message["Body"]
+
+    def row(self, task_id: str) -> Row:
+        """Return a row that is there."""
+        row = self._table.get(task_id)
+        assert row is not None, f"no row {task_id}"
+        return row
+
+    def left(self) -> dict[str, tuple[int, int]]:
+        """Return how many messages of each queue that is not empty are visible, and how many in flight."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        counts = {}
+        for url in self._sqs.list_queues()["QueueUrls"]:
+            answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+            counts[url.rsplit("/", 1)[1]] = (
+                int(answer["Attributes"][names[0]]),
+                int(answer["Attributes"][names[1]]),
+            )
+        return {name: count for name, count in counts.items() if count != (0, 0)}
+
+    def archived(self) -> list[str]:
+        """Return the bodies that the dead-letter function kept today."""
+        archive = Archive(self._s3, self._kept_in)
+        return [kept.body for kept in archive.find(day=now().date().isoformat())]
+
+    def sweep(self) -> None:
+        """Invoke the sweep's function once and add up what it reports."""
+        lambda_ = self.aws.client("lambda", read_timeout=SWEEP_SECONDS + 10)
+        answer = lambda_.invoke(FunctionName=self._function("Sweep"), Payload=b"{}")
+        report = json.load(answer["Payload"])
+        self.swept.update({"runs": 1, "errors": 1} if "FunctionError" in answer else {"runs": 1, **report})
+
+    def _call(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
+        for _ in range(TRIES):
+            try:
+                answer = self.pipeline.call(method, path, content=content)
+            except httpx.TransportError:
+                continue
+            if answer.status_code < 500:
+                return answer
+            self.retried += 1
+            time.sleep(RETRY_SECONDS)
+        raise AssertionError(f"{method} {path}: no answer in {TRIES} tries")
+
+    def _put_functions_behind(self, endpoint: str) -> None:
+        lambda_ = self.aws.client("lambda")
+        for function in lambda_.list_functions()["Functions"]:
+            name = function["FunctionName"]
+            variables = function["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": endpoint}
+            lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+            for alias in lambda_.list_aliases(FunctionName=name)["Aliases"]:
+                version = lambda_.publish_version(FunctionName=name)["Version"]
+                lambda_.update_alias(FunctionName=name, Name=alias["Name"], FunctionVersion=version)
+
+    def _function(self, part: str) -> str:
+        functions = self.aws.client("lambda").list_functions()["Functions"]
+        (name,) = (each["FunctionName"] for each in functions if part in each["FunctionName"])
+        return str(name)
+
+    def _subscribed(self, name: str) -> str:
+        url: str = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        self._sns.subscribe(
+            TopicArn=self._tasks_topic,
+            Protocol="sqs",
+            Endpoint=self._attribute(url, "QueueArn"),
+            Attributes={"RawMessageDelivery": "true"},
+        )
+        return url
+
+    def _attribute(self, url: str, name: str) -> str:
+        answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+        value: str = answer["Attributes"][name]
+        return value
+
+    def _queue_of(self, arn: str) -> str:
+        url: str = self._sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"]
+        return url
+
+
+@contextmanager
+def sweeping(deployed: Deployed) -> Iterator[None]:
+    """Invoke the sweep every few seconds, as its schedule does, until the block ends."""
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(SWEEP_EVERY_SECONDS):
+            deployed.sweep()
+
+    thread = threading.Thread(target=run, name="sweep")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test soak bench check format synth lock clean
+.PHONY: help setup demo local test test-all soak bench check format synth lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -35,11 +35,14 @@ demo: setup ## run two requests through the whole pipeline on this machine, imag
 local: setup ## run the pipeline on this machine until Ctrl-C (WEBUI_URL=http://host:7860 for a real SD Web UI)
 	@python -m local.serve
 
-test: setup ## run all tests
-	@python -m pytest -n 2 --dist loadgroup
+test: setup ## run the tests, but those marked long (under ten minutes on two cores)
+	@python -m pytest -n 2 --dist loadgroup -m "not long"
 
-soak: setup ## break everything under 200 tasks, strike at each stage (ten minutes; FAULTS_SEED=n repeats a run)
-	@FAULTS_TASKS=$${FAULTS_TASKS:-200} python -m pytest tests/faults/test_soak.py tests/faults/test_stages.py -s
+test-all: setup ## run all tests, and 500 tasks while everything breaks: what CI runs (under an hour)
+	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest -n 2 --dist loadgroup
+
+soak: setup ## of test-all only the faults: FAULTS_TASKS=n is how many, FAULTS_SEED=n repeats a run
+	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest tests/faults/test_soak.py tests/faults/test_stages.py -s
 
 bench: setup ## measure: GPU busy share, model switches, checking of requests (about ten minutes)
 	@python -m bench.gpu_busy

@@ -53,6 +53,7 @@ class Proxy:
         self._random = random.Random(seed)  # noqa: S311 - drawn again from a seed
         self._holds: list[Hold] = []
         self._refused: list[Callable[[Call], bool]] = []
+        self._rewritten: list[tuple[Callable[[Call], bool], bytes, bytes]] = []
         self._lock = threading.Lock()
         self.share = 0.0
         self.port = 0
@@ -84,6 +85,17 @@ class Proxy:
         finally:
             self._refused.remove(matches)
 
+    @contextmanager
+    def rewriting(self, name: str, containing: str, old: bytes, new: bytes) -> Iterator[None]:
+        """Change the body of calls of that name with that text, until the block ends."""
+        assert len(old) == len(new), "the call's length stands in its head already"
+        change = (lambda call: call.name == name and containing in call.text, old, new)
+        self._rewritten.append(change)
+        try:
+            yield
+        finally:
+            self._rewritten.remove(change)
+
     def clear(self) -> None:
         """Let everything pass."""
         self.share = 0.0
@@ -113,6 +125,8 @@ class Proxy:
         fault = self._draw(call)
         if fault in ("drop", "error", "throttle"):
             return await _fail(writer, call, fault)
+        for matches, old, new in self._rewritten:
+            body = body.replace(old, new) if matches(call) else body
         answer = await self._forward(head, body)
         await self._job(call, after=True)
         if fault == "lose":

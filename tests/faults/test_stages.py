@@ -3,7 +3,6 @@
 A stage is reached by a call to AWS that the proxy holds, or by a job that hangs in the fake: no timing.
 """
 
-import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -50,18 +49,30 @@ SHORT = {
     kill: ("running", "claimed", "stored", "finished", "told"),
     freeze: ("running", "claimed", "storing", "finishing"),
 }
-"""What `make test` has time for; `make soak` goes through all."""
+"""What `make test` has time for."""
+
+CASES = [
+    *(pytest.param(strike, stages, id=f"{strike.__name__} at some") for strike, stages in SHORT.items()),
+    *(
+        pytest.param(
+            *(strike, tuple(stage for stage in STAGES if stage not in stages)),
+            id=f"{strike.__name__} at the others",
+            marks=pytest.mark.long,
+        )
+        for strike, stages in SHORT.items()
+    ),
+]
 
 AT_ONCE = 4
 
 
-@pytest.mark.parametrize("strike", SHORT)
+@pytest.mark.parametrize(("strike", "stages"), CASES)
 def test_another_worker_finishes_the_task(
-    aws: Emulator, webui: FakeWebUi, strike: Callable[[Process], Callable[[], None]]
+    aws: Emulator, webui: FakeWebUi, strike: Callable[[Process], Callable[[], None]], stages: tuple[str, ...]
 ) -> None:
     """One outcome, told, with exactly its objects, whatever the first worker still does when it wakes."""
-    stages = STAGES if "FAULTS_TASKS" in os.environ else SHORT[strike]
-    in_webui(aws, webui, strike)
+    if "running" in stages:
+        in_webui(aws, webui, strike)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         runs = {stage: pool.submit(in_aws, aws, webui, strike, stage) for stage in stages if STAGES[stage]}
     failed = {stage: run.exception() for stage, run in runs.items() if run.exception()}

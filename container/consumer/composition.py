@@ -114,7 +114,7 @@ def compose(
         size=settings.model_window if settings.dynamic_model else 1,
         max_overtakes=settings.max_overtakes,
         max_seconds=settings.max_overtake_seconds,
-        consumers=lambda: registry.count if registry else 1,
+        registry=registry,
         affinity=rules.affinity,
         gpu=gpu,
     )
@@ -155,7 +155,7 @@ def compose(
         at_work=at_work,
         file=Path(settings.heartbeat_file) if settings.heartbeat_file else None,
     )
-    protection = Protection(settings.ecs_agent_uri, busy=lambda: bool(jobs.all()))
+    protection = Protection(settings.ecs_agent_uri, busy=jobs.any)
     claimer = Claimer(
         batcher,
         queue,

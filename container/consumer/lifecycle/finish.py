@@ -49,11 +49,13 @@ class Finisher:
 
     @contextmanager
     def ending(self, job: Job) -> Iterator[None]:
-        """Turn whatever a step raises into the end of the job; whether it goes on, `job.done` tells."""
+        """Turn whatever a step raises into the end of the job; whether it goes on, `job.done` tells.
+
+        A step begins with `job.check()`, inside: a context manager cannot leave out its block.
+        """
         with about(job):
             try:
                 with self._deciding(job):
-                    job.check()
                     yield
             except LeaseLost:
                 log.info("dropped a task that another worker has, or that was cancelled")

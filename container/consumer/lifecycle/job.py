@@ -97,6 +97,10 @@ class JobsInHand:
         with self._lock:
             self._jobs.append(job)
 
+    def any(self) -> bool:
+        """Return whether there is one that is not done."""
+        return bool(self.all())
+
     def all(self) -> list[Job]:
         """Return those that are not done, in the order of their claims."""
         with self._lock:

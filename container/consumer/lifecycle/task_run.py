@@ -78,12 +78,14 @@ class TaskRun:
     def prepare(self, job: Job) -> bool:
         """Fetch what the task needs and build its request; return whether it goes on."""
         with self.finisher.ending(job):
+            job.check()
             self.preparer.prepare(job)
         return not job.done.is_set()
 
     def start(self, job: Job) -> bool:
         """Note that the GPU has the task: from here on a cancel is a request, not an outcome."""
         with self.finisher.ending(job):
+            job.check()
             written = self.table.write(job.id, start(job.row, seconds=self.lease_seconds, now=now()))
             if not written.done or written.row is None:
                 raise LeaseLost(job.id)
@@ -100,6 +102,7 @@ class TaskRun:
             except ReplaceEngine as order:
                 # The task may be the cause: it is not tried for ever.
                 with self.finisher.ending(job):
+                    job.check()
                     raise AmbiguousError(ErrorCode.INFERENCE_TIMEOUT, str(order)) from None
                 raise
             except Exception as error:  # noqa: BLE001 - `finish` decides what follows from each
@@ -111,6 +114,7 @@ class TaskRun:
     def finish(self, job: Job, ran: Ran) -> None:
         """Store what the job made and give the task its outcome."""
         with self.finisher.ending(job):
+            job.check()
             if ran.read is None:
                 raise ran.error or RuntimeError("a job came back with nothing")
             with job.timed("store"):
@@ -120,10 +124,12 @@ class TaskRun:
     def stop(self, job: Job) -> None:
         """End a task that was cancelled, or taken by another worker, while it waited for the GPU."""
         with self.finisher.ending(job):
+            job.check()
             raise Interrupted
 
     def release(self, job: Job) -> None:
         """Give back a task that has not begun; it spends no attempt."""
         if not job.done.is_set():
             with self.finisher.ending(job):
+                job.check()
                 self.finisher.release(job, count_attempt=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from container.consumer.queue import Delivery, SqsQueue
+from container.consumer.scheduling.registry import WorkerRegistry
 from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import BadMessage
 from domain.message import Message
@@ -41,7 +42,8 @@ class CheckpointBatcher:
     max_seconds: float
     affinity: Callable[[dict[str, Any]], str | None]
     """Returns what is expensive to load for a task's content."""
-    consumers: Callable[[], int] = lambda: 1
+    registry: WorkerRegistry | None = None
+    """Counts the workers that share the backlog; None: it is not shared out."""
     clock: Callable[[], float] = time.monotonic
     receive_seconds: int = RECEIVE_SECONDS
     gpu: GpuUtilization = field(default_factory=GpuUtilization)
@@ -104,7 +106,7 @@ class CheckpointBatcher:
     def _share(self) -> int:
         """Return how many may be held: never more than this consumer's share of the backlog."""
         backlog = self._backlog + len(self._waiting)
-        return max(1, min(self.size, backlog // max(1, self.consumers())))
+        return max(1, min(self.size, backlog // max(1, self.registry.count if self.registry else 1)))
 
     def _choose(self) -> Waiting | None:
         if not self._waiting:

@@ -1,6 +1,7 @@
 """The order of waiting messages."""
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_the_oldest_goes_first_once_it_waited_long_enough() -> None:
 
 def test_no_more_is_held_than_this_consumers_share() -> None:
     """Four consumers and eight messages: two each, so that no idle sibling finds an empty queue."""
-    made = window(tasks("abababab"), consumers=lambda: 4)
+    made = window(tasks("abababab"), registry=SimpleNamespace(count=4))
     made.next()
     assert len(made.deliveries()) == 1
 

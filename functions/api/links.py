@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.clock import later
 from domain.keys import s3_uri, split_s3_uri
+from runtimes.media import IMAGE_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -17,16 +18,8 @@ LINK_SECONDS: Final = 3600
 MAX_UPLOAD_BYTES: Final = 32 * 1024 * 1024
 """As much as the consumer takes of an input."""
 
-UPLOAD_TYPES: Final = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/webp": ".webp",
-    "image/gif": ".gif",
-    "image/avif": ".avif",
-    "image/bmp": ".bmp",
-    "image/tiff": ".tiff",
-}
-"""What a caller may say an upload is; what it really is, the consumer sees by its bytes."""
+UPLOAD_TYPES: Final = IMAGE_TYPES
+"""What a caller may say an upload is: what tasks take. What it really is, the consumer sees by its bytes."""
 
 
 class Links:

@@ -11,6 +11,7 @@ from container.consumer.inputs.links import S3Link, parse
 from container.consumer.inputs.network import Connect, Resolve, system_resolve, tcp_connect
 from container.consumer.inputs.s3 import Objects
 from container.consumer.inputs.web import Web, public_tls
+from runtimes.media import not_read
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -66,12 +67,14 @@ class Links:
 
 
 def check_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Sniffed:
-    """Say what image some bytes are; raises InputError where they are none, or one of too many pixels."""
+    """Say what image some bytes are; raises InputError where they are none, or one that is too large."""
     image = sniff(data)
     if image is None or not image.content_type.startswith("image/"):
-        raise not_an_image("its content is not PNG, JPEG, WebP, AVIF, GIF or BMP")
+        raise not_an_image(f"it is {not_read(data)}")
     if not image.pixels:
         raise not_an_image(f"its {image.format} header is broken")
     if image.pixels > limits.max_pixels:
         raise too_large(f"{limits.max_pixels:,} pixels are allowed")
+    if max(image.size) > limits.max_side:
+        raise too_large(f"{limits.max_side:,} pixels a side are allowed")
     return image

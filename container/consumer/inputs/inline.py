@@ -9,6 +9,7 @@ from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.images import Sniffed, sniff
 from container.consumer.inputs.limits import Limits
 from domain.errors import ErrorCode
+from runtimes.media import IMAGE_NAMES, not_read
 
 _DATA_URI: Final = re.compile(r"data:image/[^;,]*;base64,")
 
@@ -26,12 +27,12 @@ def check_inline(text: str, limits: Limits) -> Sniffed:
         data = b""
     image = sniff(data)
     if image is None or not image.content_type.startswith("image/"):
-        raise InputError(
-            ErrorCode.INPUT_NOT_AN_IMAGE,
-            "neither a link nor base64 of PNG, JPEG, WebP, AVIF, GIF or BMP.",
-        )
+        what = f"it is {not_read(data)}" if data else f"not {IMAGE_NAMES}"
+        raise InputError(ErrorCode.INPUT_NOT_AN_IMAGE, f"neither a link nor base64 of an image: {what}.")
     if not image.pixels:
         raise InputError(ErrorCode.INPUT_NOT_AN_IMAGE, f"the image's {image.format} header is broken.")
     if image.pixels > limits.max_pixels:
         raise InputError(ErrorCode.INPUT_TOO_LARGE, f"{limits.max_pixels:,} pixels are allowed.")
+    if max(image.size) > limits.max_side:
+        raise InputError(ErrorCode.INPUT_TOO_LARGE, f"{limits.max_side:,} pixels a side are allowed.")
     return image

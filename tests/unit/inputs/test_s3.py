@@ -53,7 +53,7 @@ def test_an_object_of_a_listed_bucket(s3: Any) -> None:
         ("s3://links-missing/cat.png", "input_blocked", "bucket"),
         (f"s3://{BUCKET}/missing.png", "input_unavailable", "no such object"),
         ("s3://links-deleted/cat.png", "input_unavailable", "no such object"),
-        (f"s3://{BUCKET}/page.png", "input_not_an_image", "not PNG"),
+        (f"s3://{BUCKET}/page.png", "input_not_an_image", "web page"),
         (f"s3://{BUCKET}/long.png", "input_too_large", "bytes"),
         (f"s3://{BUCKET}/vast.png", "input_too_large", "pixels"),
     ],

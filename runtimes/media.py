@@ -1,0 +1,83 @@
+"""What some bytes are by how they begin, for whoever accepts or fetches an input."""
+
+import re
+from typing import Final
+
+IMAGE_TYPES: Final = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+    "image/avif": ".avif",
+    "image/bmp": ".bmp",
+}
+"""The images that tasks take, by content type, and how a file of each ends."""
+
+IMAGE_NAMES: Final = "PNG, JPEG, WebP, AVIF, GIF or BMP"
+
+BEGINNING_BYTES: Final = 512
+"""As many of a file's first bytes tell what it is."""
+
+_MP4_BRANDS: Final = frozenset({b"isom", b"mp41", b"mp42", b"avc1", b"dash", b"M4V ", b"MSNV", b"av01"})
+_HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_PAGE: Final = re.compile(rb"<(?:!doctype html|html|head|body|meta|script|title)\b|<!--", re.IGNORECASE)
+
+_OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"II*\0", "TIFF; save it as PNG"),
+    (b"MM\0*", "TIFF; save it as PNG"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL; save it as PNG"),
+    (b"\xff\x0a", "JPEG XL; save it as PNG"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000; save it as PNG"),
+    (b"8BPS", "a Photoshop file; save it as PNG"),
+    (b"\0\0\x01\0", "an icon; save it as PNG"),
+    (b"%PDF-", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip-compressed data"),
+    (b"\x1a\x45\xdf\xa3", "a video (Matroska or WebM)"),
+)
+
+
+def begins_as_image(data: bytes) -> bool:
+    """Tell whether some bytes begin as one of the images that tasks take."""
+    return (
+        data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM"))
+        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+        or is_avif(brands(data))
+    )
+
+
+def not_read(data: bytes) -> str:
+    """Return what some bytes are that tasks do not take, and what to do, as the end of "it is …"."""
+    found = brands(data)
+    if found & _HEIC_BRANDS:
+        return f"HEIC, which SD Web UI does not read; save it as JPEG ({IMAGE_NAMES} are read)"
+    if is_video(found):
+        return "a video (MP4)"
+    head = data[:BEGINNING_BYTES]
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"<") and b"<svg" in text:
+        return f"a drawing (SVG); save it as PNG ({IMAGE_NAMES} are read)"
+    if _PAGE.match(text):
+        return "a web page (HTML); name the link of the image file itself, not of the page that shows it"
+    for beginning, name in _OTHERS:
+        if head.startswith(beginning):
+            return f"{name} ({IMAGE_NAMES} are read)"
+    return f"not {IMAGE_NAMES}" if data else "empty"
+
+
+def brands(data: bytes) -> frozenset[bytes]:
+    """Return the brands of an ISO base media file, none for anything else."""
+    if data[4:8] != b"ftyp":
+        return frozenset()
+    size = min(int.from_bytes(data[:4], "big"), BEGINNING_BYTES)
+    return frozenset(data[at : at + 4] for at in (8, *range(16, size, 4)))  # at 12 is the minor version
+
+
+def is_avif(found: frozenset[bytes]) -> bool:
+    """Tell whether a file of these brands is an AVIF."""
+    return bool(found & {b"avif", b"avis"})
+
+
+def is_video(found: frozenset[bytes]) -> bool:
+    """Tell whether a file of these brands is an MP4."""
+    return bool(found & _MP4_BRANDS) or any(brand.startswith(b"iso") for brand in found)

@@ -85,6 +85,10 @@ class Limits:
     """Levels of a request's body."""
     links: int = 32
     """Links of one task that are fetched."""
+    input_bytes: int = 64 * 1024 * 1024
+    """Bytes of all inputs of one task together, links and what it brings itself. Its request to SD Web UI has
+    each as base64: 64 MiB cost the consumer some 320 MiB for a moment, and each of the few tasks that are
+    prepared ahead 85 MiB for as long as it waits."""
     images: int = 64
     """`batch_size` times `n_iter` of one task; images that one task brings, too."""
     pixels: int = 2048 * 2048

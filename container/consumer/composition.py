@@ -175,6 +175,7 @@ def compose(
             rules=rules,
             runtime=_runtime_of(settings),
             limits=settings.limits,
+            leaving=leaving,
         ),
         table=table,
         results=results,

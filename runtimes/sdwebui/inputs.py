@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.body import pointer
+from runtimes.base import InputRef
 
 SCRIPT_IMAGE_KEYS: Final = frozenset({"image", "input_image", "image_link", "mask", "mask_image"})
 """Keys that hold an image inside `alwayson_scripts`, at any depth."""
@@ -50,6 +51,12 @@ class Image:
     def put(self, encoded: str) -> None:
         """Write base64 in its place."""
         self.holder[self.key] = encoded
+
+
+def references(content: dict[str, Any]) -> Iterator[InputRef]:
+    """Yield the images of a content for whoever fetches them."""
+    for image in images(content):
+        yield InputRef(image.path, image.text, image.is_link)
 
 
 def images(content: dict[str, Any]) -> Iterator[Image]:

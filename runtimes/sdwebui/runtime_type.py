@@ -7,7 +7,7 @@ from domain.limits import Limits
 from domain.routing import Runtime
 from runtimes.base import Checked, InputRef, Json, Lookup, ModelRequirement
 from runtimes.sdwebui.content import ContentCheck
-from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.inputs import references
 from runtimes.sdwebui.model_names import (
     CHECKPOINT_FOLDER,
     Ambiguous,
@@ -44,8 +44,7 @@ class SdWebUi:
 
     def inputs(self, _task_type: str, content: Json) -> Iterator[InputRef]:
         """Yield every text in a field that holds an image."""
-        for image in images(content):
-            yield InputRef(image.path, image.text, image.is_link)
+        yield from references(content)
 
     def models(self, content: Json) -> Iterator[ModelRequirement]:
         """Yield the models that a content names, checkpoints first."""

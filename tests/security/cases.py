@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 import yaml
 
-from domain.errors import TaskFailed
+from domain.errors import PermanentError
 from tests.security.stories import CANARY, LIMIT, picture
 from tests.security.world import NoS3, World
 
@@ -66,7 +66,7 @@ def links(world: World, fetch: ModuleType, **limits: Any) -> Any:
 
 def refused(world: World, fetch: ModuleType, link: str, code: str, *, says: str = "", **limits: Any) -> None:
     """Assert that a link ends with that code, and that the error tells nothing of where it led."""
-    with pytest.raises(TaskFailed) as caught:
+    with pytest.raises(PermanentError) as caught:
         links(world, fetch, **limits).fetch(link)
     error: Any = caught.value
     assert str(error.code) == code, f"{error.code}: {error}"
@@ -136,5 +136,8 @@ def _allowed(entry: dict[str, Any], world: World, fetch: ModuleType) -> None:
     fetched = links(world, fetch).fetch(entry["link"])
     assert fetched.data == picture()
     assert (fetched.image.format, fetched.image.width, fetched.image.height) == ("PNG", 8, 9)
+    sent = [b"Authorization: Basic dXNlcjpzZWNyZXQ=\r\n" in request for request in world.requests]
+    assert sent == entry.get("authorized", [False] * len(sent))
+    assert not any(b"secret" in request for request in world.requests)
     hops = 1 + len(entry.get("to", []))
     assert sum(world.asked.values()) <= hops, "a name was looked up twice for one connection"

@@ -138,6 +138,26 @@ def jpeg(*sizes: tuple[int, int]) -> bytes:
     return b"\xff\xd8" + b"".join(frames) + b"\xff\xda" + b"\0" * 16
 
 
+def ihdr(width: int, height: int) -> bytes:
+    """Return a PNG's header chunk."""
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+
+
+def hidden_frame(extension: bytes) -> bytes:
+    """Return a GIF whose large frame only those see who read the small one as the block of an extension."""
+    frame = b",\0\0\0\0\x08\0\x08\0\0" + b"\0" * 36
+    return b"GIF89a\x08\0\x08\0\0\0\0" + extension + frame + b",\0\0\0\0\xff\xff\x08\0\0\x02"
+
+
+def avif_track(side: int) -> bytes:
+    """Return an AVIF of 64 × 64 pixels with a track of that side."""
+    header = b"\0" * 76 + struct.pack(">II", side << 16, side << 16)
+    boxes = b"tkhd", b"trak", b"moov"
+    for name in boxes:
+        header = struct.pack(">I", 8 + len(header)) + name + header
+    return picture("AVIF", (64, 64)) + header
+
+
 BODIES = {
     "svg-as-png": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><text>c4n4ry</text></svg>',
     "html-as-png": b"<!doctype html><title>c4n4ry</title>",
@@ -153,6 +173,16 @@ BODIES = {
     "png-cut-in-header": picture()[:10],
     "png-without-pixels": png(0, 100),
     "png-vast": png(100_000, 100_000),
+    "png-two-headers": b"\x89PNG\r\n\x1a\n" + ihdr(8, 8) + png(8000, 8000)[8:],
+    "png-late-header": b"\x89PNG\r\n\x1a\n" + chunk(b"tEXt", b"c4n4ry") + png(8, 8)[8:],
+    "png-wide": png(65_536, 1),
+    "jpeg-two-shapes": jpeg((8000, 8), (8, 8000)),
+    "jpeg-hidden-frame": jpeg((8, 8))[:15] + b"\xff\xc8\0\x0f" + jpeg((60_000, 60_000))[2:],
+    "jpeg-after-its-end": b"\xff\xd8\xff\xd9" + jpeg((8, 8))[2:],
+    "gif-empty-block": hidden_frame(b"!\xf9\0"),
+    "gif-loops": hidden_frame(b"!\xff\x0bNETSCAPE2.0\0"),
+    "avif-vast-track": avif_track(60_000),
+    "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"c4n4ry",
     "png-bomb": png(5000, 5000, zlib.compress(b"\0" * 626 * 5000)),
     "jpeg-vast": jpeg((65_000, 65_000)),
     "jpeg-two-sizes": jpeg((65_000, 65_000), (8, 8)),
@@ -180,7 +210,9 @@ STORIES: dict[str, Story] = {
     "gzip-bomb": says(answer(gzip.compress(picture() + b"\0" * 10_000_000), "Content-Encoding: gzip")),
     "deflate": says(answer(zlib.compress(picture()), "Content-Encoding: deflate")),
     "gzip-twice": says(answer(gzip.compress(gzip.compress(picture())), "Content-Encoding: gzip, gzip")),
-    "brotli": says(answer(picture(), "Content-Encoding: br")),
+    "ok-brotli-by-name": says(answer(picture(), "Content-Encoding: br")),
+    "ok-base64-by-name": says(answer(picture(), "Content-Encoding: base64")),
+    "ok-aws-chunked-by-name": says(answer(picture(), "Content-Encoding: aws-chunked")),
     "transfer-gzip": says(
         answer(b"", "Transfer-Encoding: gzip, chunked", length=False)
         + chunked(gzip.compress(picture()))

@@ -26,7 +26,7 @@ LIKELY = {
     "s3.py": "links",
     "web.py": "answers",
     "fetch.py": "answers",
-    "images.py": "answers",
+    "image_sizes.py": "answers",
 }
 """Only to be quick: all groups are gone through."""
 

@@ -120,6 +120,11 @@ class World:
             server.redirects = dict(redirects or {})
             server.requests.clear()
 
+    @property
+    def requests(self) -> list[bytes]:
+        """Return what was asked of both servers."""
+        return self.plain.requests + self.tls.requests
+
     def _choose_certificate(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         self.names_asked_in_tls.append(name)
         if name in self._contexts:

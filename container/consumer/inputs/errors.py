@@ -34,3 +34,7 @@ def too_large(why: str) -> InputError:
 def not_an_image(why: str) -> InputError:
     """Say that what the link leads to is no image that tasks take."""
     return InputError(ErrorCode.INPUT_NOT_AN_IMAGE, f"What the link leads to is no usable image: {why}.")
+
+
+class InputsStopped(Exception):
+    """Say that inputs were no longer wanted, and given up."""

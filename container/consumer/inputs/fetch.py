@@ -4,10 +4,11 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from container.consumer.inputs.allowance import Allowance, unlimited
 from container.consumer.inputs.errors import not_an_image, too_large
 from container.consumer.inputs.images import Sniffed, sniff
 from container.consumer.inputs.limits import Limits
-from container.consumer.inputs.links import S3Link, parse
+from container.consumer.inputs.links import HttpLink, S3Link, as_object, parse
 from container.consumer.inputs.network import Connect, Resolve, system_resolve, tcp_connect
 from container.consumer.inputs.s3 import Objects
 from container.consumer.inputs.web import Web, public_tls
@@ -21,10 +22,15 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Hold an image as it came, and what it is."""
+    """Hold an input as it came, and what it is."""
 
     data: bytes
     image: Sniffed
+
+    @property
+    def media_type(self) -> str:
+        """Return the content type that its bytes say."""
+        return self.image.content_type
 
 
 class Links:
@@ -56,13 +62,22 @@ class Links:
             limits=limits,
         )
 
-    def fetch(self, link: str) -> Fetched:
-        """Return the image that a link leads to.
+    def fetch(self, link: str, allowance: Allowance | None = None) -> Fetched:
+        """Return the image that a link leads to, within its own limits and the task's.
+
+        An object of a bucket that `s3://` links may name is read with the role also where S3's address names
+        it and no signature stands behind.
 
         Raises InputError, the task's own fault; botocore's errors where S3 is at fault.
         """
+        allowance = allowance or unlimited()
         parsed = parse(link)
-        data = self._objects.fetch(parsed) if isinstance(parsed, S3Link) else self._web.fetch(parsed)
+        if isinstance(parsed, HttpLink) and (named := as_object(parsed)) and self._objects.reads(named):
+            parsed = named
+        if isinstance(parsed, S3Link):
+            data = self._objects.fetch(parsed, allowance)
+        else:
+            data = self._web.fetch(parsed, allowance)
         return Fetched(data, check_image(data, self._limits))
 
 

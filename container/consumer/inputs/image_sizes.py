@@ -39,7 +39,7 @@ def png_size(data: bytes) -> Size | None:
         if name in PNG_DATA:
             return size
         if name == b"IHDR":
-            if size is not None or start != 16 or end - start != 13:  # noqa: PLR2004 - the first, and its length
+            if start != 16 or end - start != 13:  # noqa: PLR2004 - the first, and its length
                 return None
             size = struct.unpack_from(">II", data, start)
     return None

@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from container.consumer.inputs.errors import InputError
-from container.consumer.inputs.images import Sniffed, sniff
+from container.consumer.inputs.fetch import Fetched
+from container.consumer.inputs.images import sniff
 from container.consumer.inputs.limits import Limits
 from domain.errors import ErrorCode
 from runtimes.media import IMAGE_NAMES, not_read
@@ -14,8 +15,8 @@ from runtimes.media import IMAGE_NAMES, not_read
 _DATA_URI: Final = re.compile(r"data:image/[^;,]*;base64,")
 
 
-def check_inline(text: str, limits: Limits) -> Sniffed:
-    """Say what image a text holds; raises InputError where it holds none, or one of too many pixels.
+def read_inline(text: str, limits: Limits) -> Fetched:
+    """Return the image that a text holds; raises InputError where it holds none, or one of too many pixels.
 
     SD Web UI would say so only when the GPU is its task's, and some scripts take a path here for a file of
     the worker. Base64 is read as it reads it: line breaks and other signs within are passed over.
@@ -35,4 +36,4 @@ def check_inline(text: str, limits: Limits) -> Sniffed:
         raise InputError(ErrorCode.INPUT_TOO_LARGE, f"{limits.max_pixels:,} pixels are allowed.")
     if max(image.size) > limits.max_side:
         raise InputError(ErrorCode.INPUT_TOO_LARGE, f"{limits.max_side:,} pixels a side are allowed.")
-    return image
+    return Fetched(data, image)

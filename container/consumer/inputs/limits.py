@@ -15,4 +15,5 @@ class Limits:
     connect_seconds: float = 10.0
     """For each step of one connection: looking up the name, connecting, the TLS handshake."""
     total_seconds: float = 60.0
+    """For one link, its redirects included."""
     max_redirects: int = 5

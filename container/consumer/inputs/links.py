@@ -1,12 +1,12 @@
 """What a link says, read once and strictly: nobody reads it a second time, and differently."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from container.consumer.inputs.errors import blocked
+from container.consumer.inputs.errors import InputError, blocked
 from container.consumer.inputs.hosts import Host, parse_host
 
 MAX_LINK_LENGTH: Final = 8192
@@ -26,7 +26,13 @@ REFUSED_PORTS: Final = frozenset(
 """Of the ports below 1024 only 80 and 443 are followed; from there on all but these."""
 
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-CONTROL: Final = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff]")
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+BLANK: Final = re.compile(r"[ \xa0]")
+S3_HOST: Final = re.compile(
+    r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:\.dualstack)?(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
+)
+"""Where S3 serves objects: the bucket is the host's beginning, or that of the path."""
+
 LEFT_IN_TARGETS: Final = "/?%:@!$&'()*+,;=~-._[]"
 
 
@@ -39,6 +45,13 @@ class HttpLink:
     port: int
     target: str
     """Path and query as they go into the request line: ASCII, no blank, no control character."""
+    credentials: str = field(default="", repr=False)
+    """`user:password`, decoded; never part of a text."""
+
+    @property
+    def origin(self) -> tuple[str, Host, int]:
+        """Return what credentials are given for."""
+        return self.scheme, self.host, self.port
 
     @property
     def authority(self) -> str:
@@ -73,16 +86,42 @@ def parse(link: str) -> HttpLink | S3Link:
     return _parse_s3(rest[2:]) if scheme == "s3" else _parse_http(scheme, rest[2:])
 
 
+def as_object(link: HttpLink) -> S3Link | None:
+    """Return the object that a link without a signature names by S3's own address, None for all else."""
+    path, _, query = link.target.partition("?")
+    host = S3_HOST.fullmatch(link.host) if isinstance(link.host, str) else None
+    if host is None or query or link.credentials:
+        return None
+    name = unquote(path.removeprefix("/"))
+    try:
+        return _parse_s3(f"{host['bucket']}/{name}" if host["bucket"] else name)
+    except InputError:
+        return None
+
+
 def _parse_http(scheme: str, rest: str) -> HttpLink:
     authority, target = _split(rest.partition("#")[0])
-    if "@" in authority:
-        raise blocked("it carries credentials")
-    if CONTROL.search(rest) or "\\" in authority:
+    if CONTROL.search(rest) or BLANK.search(authority) or "\\" in authority:
         raise blocked("it holds a character that no URL may have")
+    credentials, at, authority = authority.rpartition("@")
+    if "@" in credentials or (at and not credentials):
+        raise blocked("its credentials are malformed (an @ within them is written %40)")
     host, port = _split_port(authority)
     if not target.startswith("/"):
         target = "/" + target
-    return HttpLink(scheme, parse_host(host), _port(scheme, port), quote(target, safe=LEFT_IN_TARGETS))
+    return HttpLink(
+        scheme,
+        parse_host(host),
+        _port(scheme, port),
+        quote(target, safe=LEFT_IN_TARGETS),
+        credentials=_credentials(credentials),
+    )
+
+
+def _credentials(text: str) -> str:
+    """Return `user:password` as it is sent: decoded, with a colon."""
+    user, _, password = text.partition(":")
+    return f"{unquote(user)}:{unquote(password)}" if text else ""
 
 
 def _split(rest: str) -> tuple[str, str]:

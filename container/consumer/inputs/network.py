@@ -4,7 +4,6 @@ import queue
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -13,6 +12,7 @@ from typing import Any, Final
 import httpcore
 
 from container.consumer.inputs.addresses import Address, is_public
+from container.consumer.inputs.allowance import Allowance, Deadline
 from container.consumer.inputs.errors import blocked, unavailable
 from container.consumer.inputs.hosts import Host
 
@@ -35,20 +35,6 @@ def system_resolve(name: str, port: int) -> list[str]:
 def tcp_connect(address: str, port: int, seconds: float) -> socket.socket:
     """Connect over TCP."""
     return socket.create_connection((address, port), timeout=seconds)
-
-
-class Deadline:
-    """Bound a whole undertaking: each step gets what remains."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def within(self, seconds: float | None = None) -> float:
-        """Return the seconds that one step may take; raises TimeoutError when none are left."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left if seconds is None else min(left, seconds)
 
 
 def look_up(host: Host, port: int, *, resolve: Resolve, allow_private: bool, seconds: float) -> list[Address]:
@@ -91,10 +77,13 @@ def _addresses(name: str, port: int, resolve: Resolve, seconds: float) -> list[A
 class PinnedBackend(httpcore.NetworkBackend):
     """Connect to checked addresses, whatever name is asked for: nothing is resolved a second time."""
 
-    def __init__(self, addresses: Sequence[Address], *, connect: Connect, deadline: Deadline) -> None:
+    def __init__(
+        self, addresses: Sequence[Address], *, connect: Connect, deadline: Deadline, allowance: Allowance
+    ) -> None:
         self._addresses = addresses
         self._connect = connect
         self._deadline = deadline
+        self._allowance = allowance
 
     def connect_tcp(
         self,
@@ -111,7 +100,8 @@ class PinnedBackend(httpcore.NetworkBackend):
             try:
                 # An address that swallows packets must leave time for the next one.
                 seconds = attempts.within() / (1 if last else 2)
-                return BoundedStream(self._connect(str(address), port, seconds), self._deadline)
+                sock = self._connect(str(address), port, seconds)
+                return BoundedStream(sock, self._deadline, self._allowance)
             except OSError:
                 if last:
                     raise
@@ -119,11 +109,13 @@ class PinnedBackend(httpcore.NetworkBackend):
 
 
 class BoundedStream(httpcore.NetworkStream):
-    """Read and write under one deadline, however slowly the other side drips."""
+    """Read and write under one deadline, however slowly the other side drips, and until it is ended."""
 
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline, allowance: Allowance) -> None:
+        allowance.opened(sock)
         self._socket = sock
         self._deadline = deadline
+        self._allowance = allowance
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the next bytes, none at the end of the stream."""
@@ -137,6 +129,7 @@ class BoundedStream(httpcore.NetworkStream):
 
     def close(self) -> None:
         """Close the socket."""
+        self._allowance.closed(self._socket)
         with suppress(OSError):
             self._socket.close()
 
@@ -144,13 +137,19 @@ class BoundedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """Speak TLS from here on; the certificate is checked against the name, not the address."""
+        stream: BoundedStream = self
         try:
             self._socket.settimeout(self._deadline.within(timeout))
-            wrapped = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+            wrapped = ssl_context.wrap_socket(
+                self._socket, server_hostname=server_hostname, do_handshake_on_connect=False
+            )
+            self._allowance.closed(self._socket)  # it is the wrapped one's now
+            stream = BoundedStream(wrapped, self._deadline, self._allowance)
+            wrapped.do_handshake()
         except BaseException:
-            self.close()
+            stream.close()
             raise
-        return BoundedStream(wrapped, self._deadline)
+        return stream
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ARG002 - httpcore's interface
         """Return what httpcore asks for: nothing, HTTP/2 is not offered and connections are not kept."""

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from container.consumer.inputs.allowance import Allowance
 from container.consumer.inputs.errors import InputError, blocked, too_large, unavailable
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.links import S3Link
-from container.consumer.inputs.network import Deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,13 +31,17 @@ class Objects:
         self._buckets = buckets
         self._limits = limits
 
-    def fetch(self, link: S3Link) -> bytes:
+    def reads(self, link: S3Link) -> bool:
+        """Tell whether the object is in a bucket that links may name."""
+        return link.bucket in self._buckets
+
+    def fetch(self, link: S3Link, allowance: Allowance) -> bytes:
         """Return the object.
 
         What S3 itself fails at (throttling, 5xx, no connection) is raised as botocore does: that passes, the
         link is not to blame.
         """
-        if link.bucket not in self._buckets:
+        if not self.reads(link):
             raise blocked("its bucket is none that this service reads inputs from")
         try:
             answer = self._client.get_object(Bucket=link.bucket, Key=link.key)
@@ -46,7 +50,7 @@ class Objects:
             if told is None:
                 raise
             raise told from None
-        deadline = Deadline(self._limits.total_seconds)
+        deadline = allowance.deadline(self._limits.total_seconds)
         data = bytearray()
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > self._limits.max_bytes:
@@ -54,7 +58,9 @@ class Objects:
             try:
                 for chunk in body.iter_chunks(CHUNK_BYTES):  # botocore sees to it that all of them come
                     data += chunk
+                    allowance.spend(len(chunk))
                     deadline.within()
+                    allowance.check()
             except TimeoutError:
                 raise unavailable("reading the object took too long") from None
         return bytes(data)

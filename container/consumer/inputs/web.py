@@ -1,19 +1,25 @@
 """Fetching over http and https, hop by hop."""
 
+import base64
 import ssl
+from dataclasses import replace
 from urllib.parse import urljoin
 
 import certifi
 import httpcore
 
+from container.consumer.inputs.allowance import Allowance, Deadline
 from container.consumer.inputs.errors import InputError, blocked, not_an_image, too_large, unavailable
 from container.consumer.inputs.limits import Limits
-from container.consumer.inputs.links import HttpLink, parse
-from container.consumer.inputs.network import Connect, Deadline, PinnedBackend, Resolve, look_up
+from container.consumer.inputs.links import HttpLink, as_object, parse
+from container.consumer.inputs.network import Connect, PinnedBackend, Resolve, look_up
+from runtimes.media import begins_as_image
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 GONE = frozenset({404, 410})
+FORBIDDEN = 403
 OK = 200
+PRESIGN = "for an object that is not public, give a presigned link"
 HEADERS = [
     (b"User-Agent", b"sd-on-ecs"),
     (b"Accept", b"image/*, */*;q=0.1"),
@@ -39,19 +45,19 @@ class Web:
         self._allow_private = allow_private
         self._limits = limits
 
-    def fetch(self, link: HttpLink) -> bytes:
+    def fetch(self, link: HttpLink, allowance: Allowance) -> bytes:
         """Return the body, following redirects; each is checked as the first link was."""
-        deadline = Deadline(self._limits.total_seconds)
+        deadline = allowance.deadline(self._limits.total_seconds)
         for _ in range(self._limits.max_redirects + 1):
-            found = self._hop(link, deadline)
+            found = self._hop(link, deadline, allowance)
             if isinstance(found, bytes):
                 return found
             link = found
         raise unavailable(f"it redirects more than {self._limits.max_redirects} times")
 
-    def _hop(self, link: HttpLink, deadline: Deadline) -> bytes | HttpLink:
+    def _hop(self, link: HttpLink, deadline: Deadline, allowance: Allowance) -> bytes | HttpLink:
         try:
-            return self._ask(link, deadline)
+            return self._ask(link, deadline, allowance)
         except InputError:
             raise
         except ssl.SSLCertVerificationError:
@@ -63,7 +69,7 @@ class Web:
         except (httpcore.ProtocolError, ValueError):
             raise unavailable("its server's answer is broken") from None
 
-    def _ask(self, link: HttpLink, deadline: Deadline) -> bytes | HttpLink:
+    def _ask(self, link: HttpLink, deadline: Deadline, allowance: Allowance) -> bytes | HttpLink:
         seconds = deadline.within(self._limits.connect_seconds)
         addresses = look_up(
             link.host, link.port, resolve=self._resolve, allow_private=self._allow_private, seconds=seconds
@@ -72,20 +78,27 @@ class Web:
         connection = httpcore.HTTPConnection(
             httpcore.Origin(scheme, host, link.port),
             ssl_context=self._tls,
-            network_backend=PinnedBackend(addresses, connect=self._connect, deadline=deadline),
+            network_backend=PinnedBackend(
+                addresses, connect=self._connect, deadline=deadline, allowance=allowance
+            ),
         )
         request = httpcore.Request(
             "GET",
             httpcore.URL(scheme=scheme, host=host, port=link.port, target=link.target.encode()),
-            headers=[(b"Host", link.authority.encode()), *HEADERS],
+            headers=[(b"Host", link.authority.encode()), *HEADERS, *_authorization(link)],
             extensions={"timeout": {"connect": self._limits.connect_seconds}},
         )
         with connection:
             response = connection.handle_request(request)
             if response.status in REDIRECTS:
                 return _redirect(link, response)
-            _check(response, self._limits.max_bytes)
-            return _body(response, self._limits.max_bytes)
+            _check(link, response, self._limits.max_bytes)
+            body = _body(response, self._limits.max_bytes, allowance)
+            # As metadata of an object the header may say what is not so (base64, utf-8, aws-chunked).
+            encoded = _header(response, b"content-encoding").lower() not in {"", "identity"}
+            if encoded and not begins_as_image(body):
+                raise not_an_image("its server sent it compressed, unasked")
+            return body
 
 
 def _redirect(link: HttpLink, response: httpcore.Response) -> HttpLink:
@@ -95,25 +108,32 @@ def _redirect(link: HttpLink, response: httpcore.Response) -> HttpLink:
     target = parse(urljoin(str(link), location.replace(" ", "%20")))
     if not isinstance(target, HttpLink):
         raise blocked("it redirects to a bucket")
-    return target
+    # Credentials are for the server that they were given for; a server has none of its own to give.
+    return replace(target, credentials=link.credentials if target.origin == link.origin else "")
 
 
-def _check(response: httpcore.Response, max_bytes: int) -> None:
+def _authorization(link: HttpLink) -> list[tuple[bytes, bytes]]:
+    if not link.credentials:
+        return []
+    return [(b"Authorization", b"Basic " + base64.b64encode(link.credentials.encode()))]
+
+
+def _check(link: HttpLink, response: httpcore.Response, max_bytes: int) -> None:
     if response.status in GONE:
         raise unavailable(f"its server says that it is not there ({response.status})")
     if response.status != OK:
-        raise unavailable(f"its server answers with status {response.status}")
-    if _header(response, b"content-encoding").lower() not in {"", "identity"}:
-        raise not_an_image("its server sent it compressed, unasked")
+        hint = f"; {PRESIGN}" if response.status == FORBIDDEN and as_object(link) else ""
+        raise unavailable(f"its server answers with status {response.status}{hint}")
     length = _header(response, b"content-length")
     if length.isdecimal() and int(length) > max_bytes:
         raise _beyond(max_bytes)
 
 
-def _body(response: httpcore.Response, max_bytes: int) -> bytes:
+def _body(response: httpcore.Response, max_bytes: int, allowance: Allowance) -> bytes:
     body = bytearray()
     for chunk in response.iter_stream():
         body += chunk
+        allowance.spend(len(chunk))
         if len(body) > max_bytes:
             raise _beyond(max_bytes)
     return bytes(body)

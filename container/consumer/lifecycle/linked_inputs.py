@@ -1,99 +1,138 @@
-"""Links in image fields, replaced by the base64 of what they point to (design, section 3.2)."""
+"""The inputs of a task: links fetched, images that it brings itself decoded, each by where it stands."""
 
-import base64
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Protocol
+import queue
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
 
-from container.consumer.inputs.errors import InputError
+from container.consumer.inputs.allowance import Allowance
+from container.consumer.inputs.errors import InputError, InputsStopped
 from container.consumer.inputs.fetch import DEFAULT_LIMITS as FETCH_LIMITS
 from container.consumer.inputs.fetch import Fetched
-from container.consumer.inputs.inline import check_inline
+from container.consumer.inputs.inline import read_inline
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS, Limits
-from runtimes.sdwebui.inputs import Image, images
-from runtimes.sdwebui.upscaling import upscaled_too_far
+from runtimes.base import InputRef
 
 PARALLEL_FETCHES: Final = 4
 """Enough to hide one slow server behind the others; each may hold 32 MiB."""
 
-Sizes = dict[str, tuple[int, int]]
+TASK_SECONDS: Final = 90.0
+"""For all links of a task together: a slow server has its 60 s, and those that wait behind it half a minute.
+A task that takes longer keeps others out of one of the few places before the GPU."""
+
+STOP_SECONDS: Final = 0.2
+"""How often it is looked at whether the task still wants its inputs."""
 
 
 class Fetcher(Protocol):
     """Fetch what a link points to."""
 
-    def fetch(self, link: str) -> Fetched:
+    def fetch(self, link: str, allowance: Allowance) -> Fetched:
         """Return the image, or raise InputError."""
 
 
 class LinkedInputs:
-    """Replace links in the image fields of a content, and nowhere else: a prompt that is a URL stays one."""
+    """Have a task's inputs, whatever engine takes them. Thread-safe."""
 
-    def __init__(self, links: Fetcher, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, links: Fetcher, limits: Limits = DEFAULT_LIMITS, *, task_seconds: float = TASK_SECONDS
+    ) -> None:
         self._links = links
         self._limits = limits
+        self._task_seconds = task_seconds
 
-    def resolve(self, content: dict[str, Any]) -> dict[str, Any]:
-        """Return the content with its images inline; raise InputError naming the input by JSON pointer.
+    def fetch(
+        self, references: Iterable[InputRef], stopped: Callable[[], bool] = lambda: False
+    ) -> dict[str, Fetched]:
+        """Return each input by its JSON pointer; raise InputError naming the first that cannot be had.
 
-        What merely begins as a link is an error too: SD Web UI would fetch it itself, unguarded.
+        Raise InputsStopped soon after `stopped` says so. Nothing is waited for then, nor after a failure:
+        connections are closed and what was not begun never is.
         """
-        content = _copy(content)
-        found = list(images(content))
-        sizes = self._check_inline([image for image in found if not image.is_link])
-        sizes |= self._fetch_all([image for image in found if image.is_link])
-        for path, size in sizes.items():
-            if upscaled_too_far(content, path, size, self._limits):
-                most = f"{self._limits.upscaled_pixels:,} pixels are allowed behind the upscaler."
-                raise PermanentError(ErrorCode.INPUT_TOO_LARGE, f"{path}: {most}")
-        _move_image_links(content.get("alwayson_scripts"))
-        return content
-
-    def _check_inline(self, found: list[Image]) -> Sizes:
-        sizes: Sizes = {}
-        for image in found:
-            try:
-                sizes[image.path] = check_inline(image.text, FETCH_LIMITS).size
-            except InputError as error:
-                raise error.at(image.path) from None
-        return sizes
-
-    def _fetch_all(self, found: list[Image]) -> Sizes:
-        if len(found) > self._limits.links:
+        found = list(references)
+        allowance = Allowance(max_bytes=self._limits.input_bytes, seconds=self._task_seconds)
+        links = [one for one in found if one.is_link]
+        if len(links) > self._limits.links:
             text = f"A task may name at most {self._limits.links} links."
             raise PermanentError(ErrorCode.INVALID_CONTENT, text)
-        wanted = {image.text: image.path for image in reversed(found)}
-        if len(wanted) > 1:
-            with ThreadPoolExecutor(min(PARALLEL_FETCHES, len(wanted))) as pool:
-                got = dict(zip(wanted, pool.map(self._fetch, wanted, wanted.values()), strict=True))
-        else:
-            got = {link: self._fetch(link, path) for link, path in wanted.items()}
-        sizes: Sizes = {}
-        for image in found:
-            encoded, sizes[image.path] = got[image.text]
-            image.put(encoded)
-        return sizes
+        inputs = {one.path: _inline(one, allowance) for one in found if not one.is_link}
+        if links:
+            got = _Fetches(self._links, links, allowance).run(stopped)
+            inputs |= {one.path: got[one.value] for one in links}
+        return inputs
 
-    def _fetch(self, link: str, path: str) -> tuple[str, tuple[int, int]]:
+
+def _inline(reference: InputRef, allowance: Allowance) -> Fetched:
+    try:
+        fetched = read_inline(reference.value, FETCH_LIMITS)
+        allowance.spend(len(fetched.data))
+    except InputError as error:
+        raise error.at(reference.path) from None
+    return fetched
+
+
+class _Fetches:
+    """Fetch the links of one task, each once, a few at a time."""
+
+    def __init__(self, links: Fetcher, references: list[InputRef], allowance: Allowance) -> None:
+        self._links = links
+        self._allowance = allowance
+        self._paths: dict[str, str] = {}  # where each link stands first
+        for one in references:
+            self._paths.setdefault(one.value, one.path)
+        self._times = Counter(one.value for one in references)
+        self._waiting = deque(self._paths)
+        self._results: queue.SimpleQueue[tuple[str, Fetched | Exception]] = queue.SimpleQueue()
+
+    def run(self, stopped: Callable[[], bool]) -> dict[str, Fetched]:
+        """Return what each link led to."""
+        got: dict[str, Fetched] = {}
+        # Daemons: one that waits for a resolver or a handshake ends by its own deadline, unheard.
+        for number in range(min(PARALLEL_FETCHES, len(self._paths))):
+            threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True).start()
         try:
-            fetched = self._links.fetch(link)
-        except InputError as error:
-            raise error.at(path) from None
-        return base64.b64encode(fetched.data).decode(), fetched.image.size
+            while len(got) < len(self._paths):
+                self._look(stopped, got)
+                try:
+                    link, result = self._results.get(timeout=min(STOP_SECONDS, max(self._allowance.left, 0)))
+                except queue.Empty:
+                    continue
+                if isinstance(result, InputError):
+                    self._look(stopped, got)  # a link that ran into the task's own deadline
+                    raise result.at(self._paths[link]) from None
+                if isinstance(result, Exception):
+                    raise result
+                got[link] = result
+        finally:
+            self._waiting.clear()
+            self._allowance.end()
+        return got
 
+    def _look(self, stopped: Callable[[], bool], got: dict[str, Fetched]) -> None:
+        if stopped():
+            raise InputsStopped
+        if self._allowance.left <= 0:
+            count, path = (
+                len(self._paths),
+                next(path for link, path in self._paths.items() if link not in got),
+            )
+            text = (
+                f"only {len(got)} of the task's {count} links had come in time: their servers are too slow."
+            )
+            raise InputError(ErrorCode.INPUT_UNAVAILABLE, text).at(path)
 
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_copy(item) for item in value]
-    return value
-
-
-def _move_image_links(scripts: Any) -> None:
-    """Put ControlNet's `image_link` where ControlNet reads it."""
-    for name, script in scripts.items() if isinstance(scripts, dict) else ():
-        units = script.get("args") if isinstance(script, dict) and name.lower() == "controlnet" else None
-        for unit in units if isinstance(units, list) else ():
-            if isinstance(unit, dict) and "image_link" in unit:
-                unit["image"] = unit.pop("image_link")
+    def _work(self) -> None:
+        while True:
+            try:
+                link = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                fetched = self._links.fetch(link, self._allowance)
+                # Web UI gets it as often as it is named.
+                self._allowance.spend(len(fetched.data) * (self._times[link] - 1))
+                self._results.put((link, fetched))
+            except Exception as error:  # noqa: BLE001 - handed to whoever waits
+                self._results.put((link, error))

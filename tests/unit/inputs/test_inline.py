@@ -9,13 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from container.consumer.engines.sdwebui.inline_images import with_images
+from container.consumer.inputs.allowance import Allowance
 from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.fetch import DEFAULT_LIMITS, Fetched
 from container.consumer.inputs.images import sniff
-from container.consumer.inputs.inline import check_inline
+from container.consumer.inputs.inline import read_inline
 from container.consumer.lifecycle.linked_inputs import LinkedInputs
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import Limits
+from runtimes.sdwebui.inputs import references
 
 
 def png(width: int = 8, height: int = 8) -> bytes:
@@ -37,8 +40,9 @@ class FakeFetcher:
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def fetch(self, link: str) -> Fetched:
+    def fetch(self, link: str, allowance: Allowance) -> Fetched:
         """Return the image."""
+        allowance.spend(len(self.data))
         assert link
         found = sniff(self.data)
         assert found is not None
@@ -47,7 +51,9 @@ class FakeFetcher:
 
 def resolve(content: dict[str, Any], limits: Limits | None = None, link: bytes = b"") -> dict[str, Any]:
     """Resolve a content; links lead to `link`."""
-    return LinkedInputs(FakeFetcher(link or png()), limits or Limits()).resolve(content)
+    limits = limits or Limits()
+    inputs = LinkedInputs(FakeFetcher(link or png()), limits).fetch(references(content))
+    return with_images(content, inputs, limits)
 
 
 def refused(content: dict[str, Any], **options: Any) -> tuple[ErrorCode, str]:
@@ -123,7 +129,7 @@ def test_links_are_counted_again() -> None:
 def test_whatever_text_comes_is_an_image_or_not(text: str) -> None:
     """Raise nothing but InputError."""
     try:
-        found = check_inline(text, DEFAULT_LIMITS).pixels
+        found = read_inline(text, DEFAULT_LIMITS).image.pixels
     except InputError:
         found = 1
     assert found > 0

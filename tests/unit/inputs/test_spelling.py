@@ -1,6 +1,7 @@
 """Links, hosts and addresses: how they may be written and what that means."""
 
 import socket
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
@@ -133,7 +134,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except InputError:
         return
     if isinstance(link, HttpLink):
-        assert parse(str(link)) == link
+        assert parse(str(link)) == replace(link, credentials="")  # a text never holds them
         assert link.target.isascii()
         assert link.target.isprintable()
         assert " " not in str(link)

@@ -20,4 +20,5 @@ def build_sdwebui(settings: Settings, s3: Any) -> SdWebUi:
         webui,
         wire_models(settings, webui, dynamic=settings.dynamic_model),
         LinkedInputs(links, settings.limits),
+        settings.limits,
     )

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from container.consumer.engines.base import AmbiguousError, Interrupted, Loaded, Request, Result, Verdict
 from container.consumer.engines.sdwebui.answer import read_result
@@ -12,25 +12,23 @@ from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.client import READY_PATH, WebUi
 from container.consumer.engines.sdwebui.faults import EnginePoisoned
 from container.consumer.engines.sdwebui.health import Health
+from container.consumer.engines.sdwebui.inline_images import with_images
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
 from container.consumer.engines.sdwebui.models.switch import Models
 from container.consumer.engines.sdwebui.named import hold_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
 from container.consumer.engines.sdwebui.used import asked_sampler
+from container.consumer.inputs.errors import InputsStopped
+from container.consumer.lifecycle.linked_inputs import LinkedInputs
 from domain import metrics as m
 from domain.errors import ErrorCode, PermanentError, RetryableError
+from domain.limits import DEFAULT_LIMITS, Limits
 from domain.metrics import Metric
 from domain.task import Task
+from runtimes.sdwebui.inputs import references
 from runtimes.sdwebui.task_type import TaskType
 
 BYTES_PER_MEGABYTE: Final = 1e6
-
-
-class Inputs(Protocol):
-    """Turn a task's links into what they point to."""
-
-    def resolve(self, content: dict[str, Any]) -> dict[str, Any]:
-        """Return the content with every link of an image field replaced by base64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,13 @@ class Payload:
 class SdWebUi:
     """Run jobs on one SD Web UI."""
 
-    def __init__(self, webui: WebUi, models: Models, inputs: Inputs) -> None:
+    def __init__(
+        self, webui: WebUi, models: Models, inputs: LinkedInputs, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self._webui = webui
         self._models = models
         self._inputs = inputs
+        self._limits = limits
         self._catalogue = Catalogue(webui)
         self._health = Health(webui)
         self._checkpoint: str | None = None
@@ -74,7 +75,11 @@ class SdWebUi:
         _check(stopped)
         sent = self._models.ensure(content)  # an upscaler is a model too
         _check(stopped)
-        body = request_body(tasktype, self._inputs.resolve(sent))
+        try:
+            inputs = self._inputs.fetch(references(sent), stopped)
+        except InputsStopped:
+            raise Interrupted from None
+        body = request_body(tasktype, with_images(sent, inputs, self._limits))
         return Request(Payload(tasktype, content, body, sampler), warnings)
 
     def load(self, request: Request) -> Loaded:

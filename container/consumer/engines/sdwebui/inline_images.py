@@ -1,0 +1,51 @@
+"""Inputs written into a content as SD Web UI takes them: as base64, where the links stood."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from container.consumer.inputs.fetch import Fetched
+from domain.errors import ErrorCode, PermanentError
+from domain.limits import DEFAULT_LIMITS, Limits
+from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.upscaling import upscaled_too_far
+
+
+def with_images(
+    content: dict[str, Any], inputs: Mapping[str, Fetched], limits: Limits = DEFAULT_LIMITS
+) -> dict[str, Any]:
+    """Return a copy of the content with its links replaced by what `inputs` has at their JSON pointers.
+
+    Raise PermanentError where an upscaler would make too much of an image. An image that the task brought
+    itself stays as it came.
+    """
+    content = _copy(content)
+    encoded: dict[int, str] = {}
+    for image in list(images(content)):
+        fetched = inputs[image.path]
+        if upscaled_too_far(content, image.path, fetched.image.size, limits):
+            most = f"{limits.upscaled_pixels:,} pixels are allowed behind the upscaler."
+            raise PermanentError(ErrorCode.INPUT_TOO_LARGE, f"{image.path}: {most}")
+        if image.is_link:
+            if id(fetched) not in encoded:  # one text for a link that stands there several times
+                encoded[id(fetched)] = base64.b64encode(fetched.data).decode()
+            image.put(encoded[id(fetched)])
+    _move_image_links(content.get("alwayson_scripts"))
+    return content
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copy(item) for item in value]
+    return value
+
+
+def _move_image_links(scripts: Any) -> None:
+    """Put ControlNet's `image_link` where ControlNet reads it."""
+    for name, script in scripts.items() if isinstance(scripts, dict) else ():
+        units = script.get("args") if isinstance(script, dict) and name.lower() == "controlnet" else None
+        for unit in units if isinstance(units, list) else ():
+            if isinstance(unit, dict) and "image_link" in unit:
+                unit["image"] = unit.pop("image_link")

@@ -46,12 +46,12 @@ def begins_as_image(data: bytes) -> bool:
     )
 
 
-def not_read(data: bytes) -> str:
-    """Return what some bytes are that tasks do not take, and what to do, as the end of "it is …"."""
+def other_kind(data: bytes) -> str | None:
+    """Return what some bytes are that tasks do not take, as the end of "it is …"; None where nobody knows."""
     found = brands(data)
-    if found & _HEIC_BRANDS:
+    if found & _HEIC_BRANDS and not is_avif(found):
         return f"HEIC, which SD Web UI does not read; save it as JPEG ({IMAGE_NAMES} are read)"
-    if is_video(found):
+    if is_video(found) and not is_avif(found):
         return "a video (MP4)"
     head = data[:BEGINNING_BYTES]
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -62,7 +62,12 @@ def not_read(data: bytes) -> str:
     for beginning, name in _OTHERS:
         if head.startswith(beginning):
             return f"{name} ({IMAGE_NAMES} are read)"
-    return f"not {IMAGE_NAMES}" if data else "empty"
+    return None
+
+
+def not_read(data: bytes) -> str:
+    """Return what some bytes are that are no image that tasks take, as the end of "it is …"."""
+    return other_kind(data) or (f"not {IMAGE_NAMES}" if data else "empty")
 
 
 def brands(data: bytes) -> frozenset[bytes]:

@@ -11,6 +11,7 @@ from runtimes.sdwebui.checkpoints import settle_checkpoint
 from runtimes.sdwebui.controlnet import settle_units
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.findings import Findings
+from runtimes.sdwebui.inputs import STRAY_LINK, stray_links, unreadable_images
 from runtimes.sdwebui.named_models import unread_weights
 from runtimes.sdwebui.policy import OWNED_FIELDS
 from runtimes.sdwebui.prompts import PROMPTS, strip_networks
@@ -145,6 +146,12 @@ class ContentCheck:
         }
         if self._tasktype in checks:
             checks[self._tasktype](content)
+        for path in stray_links(content):
+            self._found.fault(path, STRAY_LINK)
+        told = {fault.path for fault in self.faults}
+        for path, why in unreadable_images(content):
+            if self._path + path not in told:
+                self._found.fault(path, why)
 
     def _check_init_images(self, content: dict[str, Any]) -> None:
         images = content.get("init_images")

@@ -1,23 +1,41 @@
 """Where a task's content holds images, and which of them are links."""
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from domain.body import pointer
 from runtimes.base import InputRef
+from runtimes.media import BEGINNING_BYTES, other_kind
+from runtimes.sdwebui.policy import ROUTING_KEYS
 
-SCRIPT_IMAGE_KEYS: Final = frozenset({"image", "input_image", "image_link", "mask", "mask_image"})
-"""Keys that hold an image inside `alwayson_scripts`, at any depth."""
+SCRIPT_IMAGE_KEYS: Final = frozenset(
+    {"image", "input_image", "image_link", "mask", "mask_image", "effective_region_mask"}
+)
+"""Keys that hold an image inside `alwayson_scripts`, at any depth, or a list of images."""
 
 _BEGINS_AS_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3):", re.IGNORECASE)
 _WHOLLY_A_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3)://[^\x00-\x20]+[\x00-\x20]*", re.IGNORECASE)
+_NAMES_A_FILE: Final = re.compile(
+    r"[\x00-\x20]*(https?|s3)://[^\x00-\x1f]+\.(png|jpe?g|webp|avif|gif|bmp)[\x00-\x20]*", re.IGNORECASE
+)
+"""Blanks and all, as in the names of screenshots."""
+
+_DATA_URI: Final = re.compile(r"data:[^,]{0,100},")
+_NO_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")
+
+STRAY_LINK: Final = (
+    "no link is fetched here, and SD Web UI must not fetch one itself: give the image as base64 (links are "
+    f"fetched in args, {', '.join(sorted(SCRIPT_IMAGE_KEYS))})"
+)
 
 
 def is_link(value: Any) -> bool:
     """Say whether a value is wholly an http, https or s3 URL: no text that merely begins with one."""
-    return isinstance(value, str) and _WHOLLY_A_LINK.fullmatch(value) is not None
+    return isinstance(value, str) and bool(_WHOLLY_A_LINK.fullmatch(value) or _NAMES_A_FILE.fullmatch(value))
 
 
 def begins_as_link(value: Any) -> bool:
@@ -70,20 +88,99 @@ def images(content: dict[str, Any]) -> Iterator[Image]:
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
             yield from _text(entry, "data", f"/imageList/{index}/data")
-    yield from _of_scripts(content.get("alwayson_scripts"), "/alwayson_scripts")
+    yield from _positional(content.get("script_args"), "/script_args")
+    for name, script in _scripts(content):
+        yield from _of_script(script, f"/alwayson_scripts/{pointer(name)}")
 
 
-def _of_scripts(value: Any, path: str) -> Iterator[Image]:
+def stray_links(content: dict[str, Any]) -> Iterator[str]:
+    """Yield where a text in a script begins as a link and is no image: whoever reads it might fetch it."""
+    known = {image.path for image in images(content)}
+    places = [(f"/alwayson_scripts/{pointer(name)}", script) for name, script in _scripts(content)]
+    for path, text in chain.from_iterable(
+        _texts(value, path) for path, value in (*places, ("/script_args", content.get("script_args")))
+    ):
+        if begins_as_link(text) and path not in known:
+            yield path
+
+
+def unreadable_images(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield where a content brings what tasks do not take, and what it is.
+
+    Only the beginning is read, and only what is known is told: the worker sees the rest.
+    """
+    for image in images(content):
+        what = None if image.is_link else other_kind(_beginning(image.text))
+        if what:
+            yield image.path, f"neither a link nor base64 of an image: it is {what}"
+
+
+def _beginning(text: str) -> bytes:
+    """Return the first bytes of what a text holds as base64; none where it holds no base64."""
+    head = _DATA_URI.match(text)
+    text = text[head.end() if head else 0 :][: 2 * BEGINNING_BYTES]
+    encoded = _NO_BASE64.sub("", text)
+    try:
+        return base64.b64decode(encoded[: len(encoded) // 4 * 4])
+    except ValueError:
+        return b""
+
+
+def _scripts(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    scripts = content.get("alwayson_scripts")
+    for name, script in scripts.items() if isinstance(scripts, dict) else ():
+        if name not in ROUTING_KEYS:
+            yield name, script
+
+
+def _of_script(value: Any, path: str) -> Iterator[Image]:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            if path.endswith("/args") and is_link(item):  # a positional argument may be any text
-                yield Image(f"{path}/{index}", value, index)
-            yield from _of_scripts(item, f"{path}/{index}")
+            yield from _of_script(item, f"{path}/{index}")
     elif isinstance(value, dict):
         for key, item in value.items():
+            here = f"{path}/{pointer(key)}"
             if key in SCRIPT_IMAGE_KEYS:
-                yield from _text(value, key, f"{path}/{pointer(key)}")
-            yield from _of_scripts(item, f"{path}/{pointer(key)}")
+                yield from _text(value, key, here)
+                yield from _listed(item, here)
+            elif key == "args":
+                yield from _positional(item, here)
+            else:
+                yield from _of_script(item, here)
+
+
+def _listed(value: Any, path: str) -> Iterator[Image]:
+    """Yield what stands where an image may: a list of images, or of objects that hold them."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _text(value, index, f"{path}/{index}")
+            yield from _listed(item, f"{path}/{index}")
+    else:
+        yield from _of_script(value, path)
+
+
+def _positional(value: Any, path: str) -> Iterator[Image]:
+    """Yield the links of a list of arguments: any of them may be an image, and any other text."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if is_link(item):
+                yield Image(f"{path}/{index}", value, index)
+            yield from _positional(item, f"{path}/{index}")
+    else:
+        yield from _of_script(value, path)
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield all texts but prompts, which nobody fetches."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}/{index}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if "prompt" not in key:
+                yield from _texts(item, f"{path}/{pointer(key)}")
 
 
 def _text(holder: Any, key: str | int, path: str) -> Iterator[Image]:

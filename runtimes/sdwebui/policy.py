@@ -59,7 +59,9 @@ NAMED_SCRIPTS: Final[Mapping[str, str]] = {
 ALL_OTHERS: Final = "*"
 """In a runtime's list, whatever may be named without one."""
 
-_PATH_KEYS: Final = ("_dir", "_directory", "_folder", "_path", "batch_images")
+_PATH_KEYS: Final = ("_dir", "_directory", "_folder", "_path")
+_PATH_LISTS: Final = frozenset({"batch_images", "batch_input_gallery", "batch_mask_gallery"})
+"""ControlNet takes files of the worker here, one by one or as a list."""
 
 
 def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
@@ -78,9 +80,15 @@ def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
     )
 
 
-def names_a_path(key: str, value: Any) -> bool:
-    """Tell whether an argument of a script makes Web UI read or write a path on the worker."""
-    return isinstance(value, str) and bool(value) and key.endswith(_PATH_KEYS)
-
-
-PATH_REFUSED: Final = f"not allowed: {_PATHS}"
+def refused_argument(key: str, value: Any) -> str | None:
+    """Return why a script's argument must not hold the value, None where it may."""
+    if not value:
+        return None
+    if key == "ipadapter_input":
+        return (
+            "not allowed: SD Web UI would unpickle it, and so run what it says; name the images as "
+            'image: [{"image": …}, …]'
+        )
+    if key in _PATH_LISTS or (isinstance(value, str) and key.endswith(_PATH_KEYS)):
+        return f"not allowed: {_PATHS}"
+    return None

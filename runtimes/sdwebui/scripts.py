@@ -6,10 +6,9 @@ from domain.body import pointer
 from domain.routing import Runtime
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.policy import (
-    PATH_REFUSED,
     ROUTING_KEYS,
     SUBMIT_ONLY_KEYS,
-    names_a_path,
+    refused_argument,
     refused_script,
 )
 from runtimes.sdwebui.repeats import repeats
@@ -108,7 +107,7 @@ class _Scripts:
 
     def _script(self, path: str, name: str, entry: Any) -> Any:
         _allowed(path, name, self._runtime, self._found)
-        self._no_paths(path, entry)
+        self._check_arguments(path, entry)
         if not isinstance(entry, dict):
             self._found.fault(path, "an object is expected")
             return entry
@@ -121,16 +120,16 @@ class _Scripts:
             self._found.fault(fault.path, fault.message)
         return entry if typed is arguments else {**entry, "args": typed}
 
-    def _no_paths(self, path: str, value: Any) -> None:
+    def _check_arguments(self, path: str, value: Any) -> None:
         if isinstance(value, dict):
             for key, item in value.items():
                 here = f"{path}/{pointer(key)}"
-                if names_a_path(key, item):
-                    self._found.fault(here, PATH_REFUSED)
-                self._no_paths(here, item)
+                if why := refused_argument(key, item):
+                    self._found.fault(here, why)
+                self._check_arguments(here, item)
         elif isinstance(value, list):
             for index, item in enumerate(value):
-                self._no_paths(f"{path}/{index}", item)
+                self._check_arguments(f"{path}/{index}", item)
 
 
 def _allowed(path: str, name: str, runtime: Runtime | None, found: Findings) -> None:

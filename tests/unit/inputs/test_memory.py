@@ -20,7 +20,7 @@ from container.consumer.engines.sdwebui.inline_images import with_images
 from container.consumer.engines.sdwebui.request import request_body
 from container.consumer.inputs.fetch import Links
 from container.consumer.lifecycle.linked_inputs import LinkedInputs
-from domain.task import TaskType
+from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.inputs import references
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024
 before = peak()

@@ -51,7 +51,12 @@ class Conversation(socketserver.BaseRequestHandler):
     server: Server
 
     def handle(self) -> None:
-        path = self.request.recv(65536).split(b" ")[1].decode()
+        request = b""
+        with suppress(OSError):
+            request = self.request.recv(65536)
+        if not request:  # it hung up before it asked
+            return
+        path = request.split(b" ")[1].decode()
         with self.server.change:
             self.server.asked.append(path)
             self.server.open += 1

@@ -1,0 +1,155 @@
+"""Where scripts hold images, which links are fetched, and what is refused because nobody would fetch it."""
+
+import base64
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.inputs import images, is_link
+from runtimes.sdwebui.task_type import TaskType
+
+LINK = "https://example.com/cat.png"
+INSIDE = "http://169.254.169.254/latest/meta-data"
+
+
+def encoded(format_: str) -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, format_)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+PNG = encoded("PNG")
+
+
+def faults(content: dict[str, Any], tasktype: TaskType = TaskType.IMAGE_TO_IMAGE) -> dict[str, str]:
+    content = {"init_images": [PNG]} | content if tasktype is TaskType.IMAGE_TO_IMAGE else content
+    check = ContentCheck(tasktype, None, path="")
+    check.normalise(content)
+    return {fault.path: fault.message for fault in check.faults}
+
+
+def controlnet(**unit: Any) -> dict[str, Any]:
+    return {"alwayson_scripts": {"controlnet": {"args": [{"image": PNG} | unit]}}}
+
+
+def script(*arguments: Any) -> dict[str, Any]:
+    return {"alwayson_scripts": {"anything": {"args": list(arguments)}}}
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        (controlnet(image=LINK), "/alwayson_scripts/controlnet/args/0/image"),
+        (controlnet(image=[LINK, None]), "/alwayson_scripts/controlnet/args/0/image/0"),
+        (controlnet(image={"image": PNG, "mask": LINK}), "/alwayson_scripts/controlnet/args/0/image/mask"),
+        (controlnet(image=[{"image": LINK}]), "/alwayson_scripts/controlnet/args/0/image/0/image"),
+        (controlnet(input_image=LINK), "/alwayson_scripts/controlnet/args/0/input_image"),
+        (controlnet(effective_region_mask=LINK), "/alwayson_scripts/controlnet/args/0/effective_region_mask"),
+        (script("canny", 1.0, LINK), "/alwayson_scripts/anything/args/2"),
+        (script([1, [LINK]]), "/alwayson_scripts/anything/args/0/1/0"),
+        (script("https://example.com/my photos/a b.png"), "/alwayson_scripts/anything/args/0"),
+        ({"script_args": [1, LINK]}, "/script_args/1"),
+    ],
+)
+def test_a_link_is_fetched_wherever_an_image_stands(content: dict[str, Any], path: str) -> None:
+    assert [image.path for image in images(content) if image.is_link] == [path]
+    assert faults(content) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        (controlnet(something=INSIDE), "/alwayson_scripts/controlnet/args/0/something"),
+        (controlnet(something=[INSIDE]), "/alwayson_scripts/controlnet/args/0/something/0"),
+        (controlnet(deep={"er": [{"one": INSIDE}]}), "/alwayson_scripts/controlnet/args/0/deep/er/0/one"),
+        (script(f"{INSIDE} or so"), "/alwayson_scripts/anything/args/0"),
+        ({"alwayson_scripts": {"anything": {"args": [], "else": INSIDE}}}, "/alwayson_scripts/anything/else"),
+        ({"script_args": [["s3: //x"]]}, "/script_args/0/0"),
+    ],
+)
+def test_a_link_that_nobody_here_fetches_is_refused(content: dict[str, Any], path: str) -> None:
+    told = faults(content)
+    assert list(told) == [path]
+    assert "give the image as base64" in told[path]
+
+
+def test_a_prompt_that_is_a_link_stays_one() -> None:
+    assert faults({"prompt": LINK} | script({"ad_prompt": INSIDE, "ad_negative_prompt": LINK})) == {}
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        {"batch_input_gallery": [["/etc/passwd"]]},
+        {"batch_mask_gallery": [{"name": "/etc/passwd"}]},
+        {"batch_images": ["/etc/passwd"]},
+        {"batch_images": "/etc"},
+        {"batch_image_dir": "/etc"},
+    ],
+)
+def test_files_of_the_worker_are_refused_as_lists_too(unit: dict[str, Any]) -> None:
+    ((path, message),) = faults(controlnet(**unit)).items()
+    assert path == f"/alwayson_scripts/controlnet/args/0/{next(iter(unit))}"
+    assert "paths on the worker" in message
+
+
+@pytest.mark.parametrize("value", [PNG, [PNG], [LINK]])
+def test_what_controlnet_would_unpickle_is_refused(value: Any) -> None:
+    told = faults(controlnet(ipadapter_input=value))
+    assert "would unpickle it" in told["/alwayson_scripts/controlnet/args/0/ipadapter_input"]
+
+
+def test_empty_arguments_of_an_export_pass() -> None:
+    empty = {
+        "ipadapter_input": None,
+        "batch_input_gallery": [],
+        "batch_images": "",
+        "batch_mask_gallery": None,
+    }
+    assert faults(controlnet(**empty, effective_region_mask=None)) == {}
+
+
+HEIC = base64.b64encode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (HEIC, "it is HEIC, which SD Web UI does not read; save it as JPEG"),
+        (f"data:image/heic;base64,{HEIC}", "it is HEIC"),
+        (encoded("TIFF"), "it is TIFF; save it as PNG"),
+        (base64.b64encode(b"<!DOCTYPE html><html>").decode(), "it is a web page (HTML)"),
+        (base64.b64encode(b"<?xml version='1.0'?><svg/>").decode(), "it is a drawing (SVG)"),
+        (base64.b64encode(b"%PDF-1.7").decode(), "it is a PDF"),
+    ],
+)
+def test_an_image_of_another_kind_is_named_and_refused_at_submit(text: str, says: str) -> None:
+    assert says in faults({"init_images": [text]})["/init_images/0"]
+    assert says in faults(controlnet(image=[text]))["/alwayson_scripts/controlnet/args/0/image/0"]
+    assert says in faults({"image": text}, TaskType.EXTRA_SINGLE_IMAGE)["/image"]
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP"])
+@pytest.mark.parametrize("head", ["", "data:image/whatever;base64,", "\n"])
+def test_every_kind_that_tasks_take_passes(format_: str, head: str) -> None:
+    text = head + encoded(format_)
+    assert (
+        faults({"init_images": [text], "mask": "\n".join(text[n : n + 76] for n in range(0, len(text), 76))})
+        == {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://example.com/user photos/Screenshot 2026-05-01 at 10.35.08.png", True),
+        ("https://example.com/a.png and a cat", False),
+        ("https://example.com/ and a cat", False),
+        ("https://example.com/a\nb.png", False),
+    ],
+)
+def test_a_text_with_blanks_is_a_link_where_it_ends_as_a_file_does(text: str, *, expected: bool) -> None:
+    assert is_link(text) is expected

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import grimp
 import pytest
 
 from local.fakes.sdwebui.process import FakeWebUi
@@ -49,3 +50,14 @@ def test_no_file_of_the_consumer_is_long() -> None:
         for path in Path(ROOT / "container" / "consumer").rglob("*.py")
     }
     assert {file: count for file, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_no_module_of_the_consumer_imports_in_a_circle() -> None:
+    graph = grimp.build_graph("container", exclude_type_checking_imports=False, cache_dir=None)
+    circles = {
+        name: chain
+        for name in graph.modules
+        for imported in graph.find_modules_directly_imported_by(name)
+        if (chain := graph.find_shortest_chain(imported, name)) is not None
+    }
+    assert circles == {}

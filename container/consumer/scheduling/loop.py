@@ -3,10 +3,7 @@
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Final
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from container.consumer.engines.base import Engine, ReplaceEngine, Verdict
 from container.consumer.lifecycle.job import Job, JobsInHand
@@ -99,8 +96,7 @@ class Worker:
         self._batcher.release()
         self._heartbeat.stop()
         if self._registry is not None:
-            with suppress(ClientError, BotoCoreError):  # its entry runs out by itself
-                self._registry.leave()
+            self._registry.leave()
         self._protection.stop()
         self._worker_metrics.stop()
         self._model_reporter.stop()

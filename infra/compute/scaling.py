@@ -11,7 +11,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.settings.deployment import Scaling
+from infra.settings.runtime import Scaling
 
 # SQS's and Container Insights' metrics come once a minute.
 PERIOD_SECONDS: Final = 60

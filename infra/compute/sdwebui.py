@@ -1,17 +1,49 @@
-"""What a SD Web UI container is told: its environment, and how one sees that it lives."""
+"""SD Web UI's container."""
 
 from typing import Final
 
-from infra.settings.deployment import Runtime, WebUi
+import aws_cdk as cdk
+from aws_cdk import aws_ecs as ecs
+
+from infra.compute.engine import HANDOVER_FOLDER, Engine
+from infra.settings.sdwebui import SdWebUi, WebUi
 from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
 
-# Where the settings file of container/webui/ is put for it (`infra.compute.worker_task`).
-SETTINGS_FOLDER: Final = "/opt/sd-on-ecs"
-SETTINGS_FILE: Final = f"{SETTINGS_FOLDER}/settings.json"
+_SETTINGS_FILE: Final = f"{HANDOVER_FOLDER}/settings.json"
+
+# SD Web UI is told last and has nothing to lose: what it could lose, the consumer has stored by then.
+_STOP_SECONDS: Final = 10
 
 
-def webui_environment(runtime: Runtime) -> dict[str, str]:
-    """Return what the settings say, or else what the ancestor's public image reads."""
+def engine(runtime: SdWebUi) -> Engine:
+    """Describe the container of a runtime's SD Web UI."""
+    webui = runtime.webui
+    return Engine(
+        container="webui",
+        image=webui.image,
+        entry_point=webui.entry_point,
+        command=webui.command,
+        environment=_environment(runtime),
+        health_check=_health_check(webui),
+        stop_seconds=_STOP_SECONDS,
+        model_directory=webui.model_directory,
+        model_folders=_model_folders(runtime),
+        settings_source="container/webui/settings.json",
+        settings_volume="webui-settings",
+        settings_file=_SETTINGS_FILE,
+        worker={
+            "engine_url": f"http://127.0.0.1:{webui.port}",
+            "model_filename": runtime.model_filename,
+            "refiner_filename": runtime.refiner_filename,
+            "dynamic_model": runtime.dynamic_model,
+            "checkpoints_in_memory": runtime.checkpoints_in_memory,
+            "allowed_scripts": runtime.scripts,
+        },
+    )
+
+
+def _environment(runtime: SdWebUi) -> dict[str, str]:
+    """Return what the settings say, or else what the public image of AWS's Guidance reads."""
     if runtime.webui.environment is not None:
         return runtime.webui.environment
     model = (
@@ -19,37 +51,24 @@ def webui_environment(runtime: Runtime) -> dict[str, str]:
         if runtime.dynamic_model
         else {"SD_MODEL_CHECKPOINT": runtime.model_filename}
     )
-    return {"API_ONLY": "true", "CONFIG_FILE": SETTINGS_FILE, **model}
+    return {"API_ONLY": "true", "CONFIG_FILE": _SETTINGS_FILE, **model}
 
 
-# ECS tells every container of a task where its role's credentials are.
-_CREDENTIALS: Final = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
-
-
-def entry_point(webui: WebUi) -> list[str] | None:
-    """Return what starts SD Web UI without the address of the task role's credentials; None: the image's own.
-
-    An entry point that only the image knows cannot be wrapped.
-    """
-    if not webui.entry_point:
-        return None
-    return ["env", *(part for name in _CREDENTIALS for part in ("-u", name)), *webui.entry_point]
-
-
-def pinned(webui: WebUi) -> bool:
-    """Tell whether the image is named by its digest, so that every start runs the same one."""
-    return "@sha256:" in webui.image
-
-
-def model_folders(runtime: Runtime) -> list[str]:
-    """Return the folders of the model bucket that this runtime's tasks read."""
+def _model_folders(runtime: SdWebUi) -> tuple[str, ...]:
     fetched_at_start = START_FOLDERS if runtime.sync_folders is None else runtime.sync_folders
-    return sorted({*KNOWN_FOLDERS, *(folder.strip("/") for folder in fetched_at_start)})
+    return tuple(sorted({*KNOWN_FOLDERS, *(folder.strip("/") for folder in fetched_at_start)}))
 
 
-def health_command(webui: WebUi) -> list[str]:
-    """Ask SD Web UI with its own Python, the one program that every such image has."""
+def _health_check(webui: WebUi) -> ecs.HealthCheck:
     # A path under /sdapi: `/` answers 200 before /sdapi is there (webui-contract, 83-webui-readiness-race).
     url = f"http://127.0.0.1:{webui.port}{webui.health_path}"
     script = f"import urllib.request as u; u.urlopen('{url}', timeout=5)"
-    return ["CMD-SHELL", f'"$(command -v python3 || command -v python)" -c "{script}" || exit 1']
+    return ecs.HealthCheck(
+        # With SD Web UI's own Python, the one program that every such image has.
+        command=["CMD-SHELL", f'"$(command -v python3 || command -v python)" -c "{script}" || exit 1'],
+        # ECS allows 300 s of start at most; ten failures more make it nine minutes.
+        start_period=cdk.Duration.seconds(300),
+        interval=cdk.Duration.seconds(25),
+        timeout=cdk.Duration.seconds(10),
+        retries=10,
+    )

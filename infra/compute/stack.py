@@ -1,6 +1,7 @@
 """The compute stack: GPU tasks on ECS, one service for each runtime."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
@@ -12,6 +13,8 @@ from constructs import Construct
 from domain.metrics import namespace_of
 from domain.worker_environment import WorkerEnvironment
 from infra.assets import consumer_image
+from infra.compute import sdwebui
+from infra.compute.engine import Engine
 from infra.compute.gpu_capacity import GpuCapacity
 from infra.compute.network import Network
 from infra.compute.scaling import QueueScaling
@@ -23,7 +26,12 @@ from infra.core.pipeline import Pipeline
 from infra.function import log_retention
 from infra.monitoring.names import worker_log_group_name
 from infra.monitoring.worker_alarms import WorkerAlarms
-from infra.settings.deployment import Runtime, Settings
+from infra.settings.deployment import Settings
+from infra.settings.runtime import Runtime
+from infra.settings.sdwebui import SdWebUi
+
+# The container of each runtime type, by the class of its settings.
+ENGINES: Final[Mapping[type[Runtime], Callable[[Any], Engine]]] = {SdWebUi: sdwebui.engine}
 
 
 class NoManagedInstancesError(Exception):
@@ -106,20 +114,23 @@ class ComputeStack(cdk.Stack):
 
     def _runtime(self, runtime: Runtime) -> ecs.FargateService:
         scope = Construct(self, runtime.name)
+        engine = ENGINES[type(runtime)](runtime)
         role = worker_role(
             scope,
             "Role",
             pipeline=self._pipeline,
-            runtime=runtime,
+            runtime=runtime.name,
+            model_folders=engine.model_folders,
             input_buckets=self.settings.input_buckets,
             cluster_name=self.cluster.cluster_name,
         )
         task = WorkerTask(
             scope,
             "Task",
-            runtime=runtime,
+            engine=engine,
+            size=runtime.task_size,
             image=self._image,
-            environment=self._environment_of_consumer(runtime),
+            environment=self._environment_of_consumer(runtime, engine),
             role=role,
             log_retention=log_retention(self.settings),
             log_group_name=worker_log_group_name(self.settings.stack_name, runtime.name),
@@ -160,7 +171,7 @@ class ComputeStack(cdk.Stack):
         )
         return service
 
-    def _environment_of_consumer(self, runtime: Runtime) -> dict[str, str]:
+    def _environment_of_consumer(self, runtime: Runtime, engine: Engine) -> dict[str, str]:
         pipeline = self._pipeline
         return WorkerEnvironment(
             sync_folders=runtime.sync_folders,
@@ -174,21 +185,16 @@ class ComputeStack(cdk.Stack):
             input_buckets=(pipeline.uploads.bucket_name, *self.settings.input_buckets),
             model_bucket=pipeline.models.bucket_name,
             model_dir=MODEL_FOLDER,
-            model_filename=runtime.model_filename,
-            refiner_filename=runtime.refiner_filename,
             model_cache_bytes=runtime.model_cache_gib * 1024**3,
-            checkpoints_in_memory=runtime.checkpoints_in_memory,
-            dynamic_model=runtime.dynamic_model,
-            engine_url=f"http://127.0.0.1:{runtime.webui.port}",
             prefetch=runtime.prefetch,
             inference_timeout_seconds=runtime.inference_timeout_seconds,
             notify_running=runtime.notify_running,
             metrics_namespace=namespace_of(self.settings.stack_name),
             tracing=self.settings.tracing,
             limits=self.settings.limits.as_domain(),
-            allowed_scripts=runtime.scripts,
             heartbeat_file=HEARTBEAT_FILE,
             log_level=self.settings.log_level,
+            **engine.worker,
         ).to_environ()
 
     def _shell_log(self) -> ecs.ExecuteCommandConfiguration:

@@ -12,9 +12,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from domain.keys import CONTENT_PREFIX
-from infra.compute.sdwebui import model_folders
 from infra.core.pipeline import Pipeline
-from infra.settings.deployment import Runtime
 
 
 def worker_role(
@@ -22,7 +20,8 @@ def worker_role(
     id_: str,
     *,
     pipeline: Pipeline,
-    runtime: Runtime,
+    runtime: str,
+    model_folders: Sequence[str],
     input_buckets: Sequence[str],
     cluster_name: str,
 ) -> iam.Role:
@@ -48,10 +47,10 @@ def worker_role(
         "sqs:DeleteMessage",
         "sqs:ChangeMessageVisibility",
         "sqs:GetQueueAttributes",
-        on=[pipeline.queues[runtime.name].queue_arn],
+        on=[pipeline.queues[runtime].queue_arn],
     )
     # A message that is not ours goes there at once, with its body; the address is in the redrive policy.
-    allow("sqs:SendMessage", "sqs:GetQueueUrl", on=[pipeline.dead_letter_queues[runtime.name].queue_arn])
+    allow("sqs:SendMessage", "sqs:GetQueueUrl", on=[pipeline.dead_letter_queues[runtime].queue_arn])
     # SNS has no condition for a message's attributes: each runtime's workers may publish any outcome.
     allow("sns:Publish", on=[pipeline.results.topic_arn])
     # `dynamodb:LeadingKeys` cannot name a runtime: a row's key is the id that the caller chose.
@@ -61,9 +60,7 @@ def worker_role(
     allow("s3:PutObject", "s3:GetObject", "s3:DeleteObject", on=[pipeline.output.arn_for_objects("*")])
     allow("s3:GetObject", on=[pipeline.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*")])
     # Not the whole bucket: with `modelBucketArn` it is somebody's own, and may hold more than models.
-    allow(
-        "s3:GetObject", on=[pipeline.models.arn_for_objects(f"{name}/*") for name in model_folders(runtime)]
-    )
+    allow("s3:GetObject", on=[pipeline.models.arn_for_objects(f"{name}/*") for name in model_folders])
     extra = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]
     readable = [pipeline.uploads.bucket_arn, *extra]
     allow("s3:GetObject", on=[f"{arn}/*" for arn in readable])

@@ -1,4 +1,4 @@
-"""The ECS task of one runtime: fetch models, then SD Web UI, then the consumer."""
+"""The ECS task of one runtime: fetch models, then the inference server, then the consumer."""
 
 from typing import Final
 
@@ -9,15 +9,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.compute.sdwebui import (
-    SETTINGS_FILE,
-    SETTINGS_FOLDER,
-    entry_point,
-    health_command,
-    pinned,
-    webui_environment,
-)
-from infra.settings.deployment import Runtime
+from infra.compute.engine import HANDOVER_FOLDER, Engine
+from infra.settings.runtime import TaskSize
 
 # In the consumer's image this path is a VOLUME that its user owns, and ECS gives an empty volume the
 # permissions of the VOLUME it is mounted over (ECS developer guide, "bind mounts"); `sync-models`, of the
@@ -32,8 +25,8 @@ REPLACE_EXIT_CODE: Final = 75
 
 # The longest that ECS documents (for Fargate); the consumer plans for 90 s.
 CONSUMER_STOP_SECONDS: Final = 120
-# SD Web UI is told last and has nothing to lose: what it could lose, the consumer has stored by then.
-WEBUI_STOP_SECONDS: Final = 10
+# What `sync-models` has fetched in part, it checks at its next start.
+_SYNC_STOP_SECONDS: Final = 10
 
 # Where the image has it (`WORKDIR` of the Dockerfile); `-I -S` start Python without site-packages, in 20 ms.
 HEALTH_CHECK: Final = ("CMD", "python", "-I", "-S", "/app/container/consumer/liveness/check_alive.py")
@@ -50,7 +43,8 @@ class WorkerTask(Construct):
         scope: Construct,
         id_: str,
         *,
-        runtime: Runtime,
+        engine: Engine,
+        size: TaskSize,
         image: assets.DockerImageAsset,
         environment: dict[str, str],
         role: iam.Role,
@@ -58,7 +52,7 @@ class WorkerTask(Construct):
         log_group_name: str,
     ) -> None:
         super().__init__(scope, id_)
-        self.runtime = runtime
+        self._engine = engine
         self._image = ecs.ContainerImage.from_docker_image_asset(image)
         self._environment = environment
         self._logs = logs.LogGroup(
@@ -73,28 +67,31 @@ class WorkerTask(Construct):
             "Definition",
             compatibility=ecs.Compatibility.MANAGED_INSTANCES,
             network_mode=ecs.NetworkMode.AWS_VPC,
-            cpu=str(runtime.task_size.vcpus * 1024),
-            memory_mib=str(runtime.task_size.memory_gib * 1024),
+            cpu=str(size.vcpus * 1024),
+            memory_mib=str(size.memory_gib * 1024),
             runtime_platform=ecs.RuntimePlatform(
                 cpu_architecture=ecs.CpuArchitecture.X86_64,
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
             task_role=role,
             # Empty volumes of the instance's data disk: tmpfs and Docker volumes are not valid here.
-            volumes=[ecs.Volume(name=name, host=ecs.Host()) for name in ("models", "tmp", "webui-settings")],
+            volumes=[
+                ecs.Volume(name=name, host=ecs.Host()) for name in ("models", "tmp", engine.settings_volume)
+            ],
         )
         sync = self._sync_models()
-        webui = self._webui()
+        server = self._server()
         consumer = self._consumer()
-        webui.add_container_dependencies(_after(sync, ecs.ContainerDependencyCondition.SUCCESS))
-        # ECS stops in the reverse order: the consumer is told first, while SD Web UI still serves.
-        consumer.add_container_dependencies(_after(webui, ecs.ContainerDependencyCondition.START))
+        server.add_container_dependencies(_after(sync, ecs.ContainerDependencyCondition.SUCCESS))
+        # ECS stops in the reverse order: the consumer is told first, while the server still serves.
+        consumer.add_container_dependencies(_after(server, ecs.ContainerDependencyCondition.START))
 
     def _sync_models(self) -> ecs.ContainerDefinition:
-        # The settings file travels in the consumer's image: SD Web UI's own image stays as it is. SD Web UI
-        # must be able to write it, whatever user it runs as: `POST /sdapi/v1/options`, which switches
-        # checkpoints, ends with saving it, and fails where that fails. So its mount cannot be read-only.
-        copy = f"cp container/webui/settings.json {SETTINGS_FILE} && chmod 666 {SETTINGS_FILE}"
+        # The settings file travels in the consumer's image: the server's own image stays as it is. The server
+        # must be able to write it, whatever user it runs as: SD Web UI's `POST /sdapi/v1/options`, which
+        # switches checkpoints, ends with saving it, and fails where that fails. So no mount is read-only.
+        engine = self._engine
+        copy = f"cp {engine.settings_source} {engine.settings_file} && chmod 666 {engine.settings_file}"
         container = self.definition.add_container(
             "sync-models",
             image=self._image,
@@ -103,41 +100,34 @@ class WorkerTask(Construct):
             command=[f"{copy} && exec python -m container.consumer sync-models"],
             environment=self._environment,
             readonly_root_filesystem=True,
-            stop_timeout=cdk.Duration.seconds(WEBUI_STOP_SECONDS),
+            stop_timeout=cdk.Duration.seconds(_SYNC_STOP_SECONDS),
             logging=self._log_driver("sync-models"),
         )
-        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **{"webui-settings": SETTINGS_FOLDER})
+        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **{engine.settings_volume: HANDOVER_FOLDER})
         return container
 
-    def _webui(self) -> ecs.ContainerDefinition:
-        webui = self.runtime.webui
-        if not pinned(webui):
+    def _server(self) -> ecs.ContainerDefinition:
+        engine = self._engine
+        if not engine.pinned:
             cdk.Annotations.of(self).add_warning_v2(
                 "sd-on-ecs:imageCanChange",
-                f"modelsRuntime {self.runtime.name}: webui.image {webui.image} can change from one start to "
-                "the next, and whoever changes it gets the task's role; name its digest (IMAGE@sha256:...)",
+                f"the image {engine.image} can change from one start to the next, and "
+                "whoever changes it gets the task's role; name its digest (IMAGE@sha256:...)",
             )
         container = self.definition.add_container(
-            "webui",
-            image=ecs.ContainerImage.from_registry(webui.image),
+            engine.container,
+            image=ecs.ContainerImage.from_registry(engine.image),
             gpu_count=1,
-            entry_point=entry_point(webui),
-            command=list(webui.command) or None,
-            environment=webui_environment(self.runtime),
-            health_check=ecs.HealthCheck(
-                command=health_command(webui),
-                # ECS allows 300 s of start at most; ten failures more make it nine minutes.
-                start_period=cdk.Duration.seconds(300),
-                interval=cdk.Duration.seconds(25),
-                timeout=cdk.Duration.seconds(10),
-                retries=10,
-            ),
+            entry_point=engine.guarded_entry_point,
+            command=list(engine.command) or None,
+            environment=dict(engine.environment),
+            health_check=engine.health_check,
             enable_restart_policy=True,
             restart_attempt_period=_RESTART_AFTER,
-            stop_timeout=cdk.Duration.seconds(WEBUI_STOP_SECONDS),
-            logging=self._log_driver("webui"),
+            stop_timeout=cdk.Duration.seconds(engine.stop_seconds),
+            logging=self._log_driver(engine.container),
         )
-        _mount(container, models=webui.model_directory, **{"webui-settings": SETTINGS_FOLDER})
+        _mount(container, models=engine.model_directory, **{engine.settings_volume: HANDOVER_FOLDER})
         return container
 
     def _consumer(self) -> ecs.ContainerDefinition:

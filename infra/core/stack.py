@@ -23,7 +23,8 @@ from infra.function import Function, log_retention
 from infra.monitoring.core_alarms import CoreAlarms
 from infra.monitoring.dashboard import Dashboard
 from infra.monitoring.monitored import Monitored
-from infra.settings.deployment import Runtime, Settings
+from infra.settings.deployment import Settings
+from infra.settings.runtime import Runtime
 from runtimes.registry import RUNTIME_TYPES
 
 # As long as the row that tells what became of the task. Content by reference is there for less
@@ -122,15 +123,7 @@ class CoreStack(cdk.Stack):
         )
 
     def _runtime(self, runtime: Runtime) -> dict[str, Any]:
-        return {
-            "name": runtime.name,
-            "type": runtime.type,
-            "modelFilename": runtime.model_filename,
-            "dynamicModel": runtime.dynamic_model,
-            "queueUrl": self.tasks.queues[runtime.name].queue_url,
-            **({"refinerFilename": runtime.refiner_filename} if runtime.refiner_filename else {}),
-            **({} if runtime.scripts is None else {"scripts": list(runtime.scripts)}),
-        }
+        return runtime.told_to_the_api() | {"queueUrl": self.tasks.queues[runtime.name].queue_url}
 
     def _api_function(self) -> Function:
         function = self._function(

@@ -1,48 +1,51 @@
 """What a deployment can set, and what it may be."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from domain.limits import DEFAULT_LIMITS
 from domain.limits import Limits as DomainLimits
+from infra.settings.runtime import Runtime
+from infra.settings.sdwebui import SdWebUi
+from infra.settings.section import Section
 
 # RUNTIMES travels in the API Lambda's environment, which holds 4 KB in all; a runtime takes up to 300 bytes.
 MAX_RUNTIMES = 10
 MAX_SCRIPTS_BYTES = 600
 
-Weight = StrictBool | Annotated[StrictInt, Field(ge=0, le=1000)]
 
-
-_ModelFilename = Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*)?$")]
-_InstanceType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.([a-z0-9-]+|\*)$")]
-_Script = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(str.lower)]
-_Folder = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*[\x21-\x2e\x30-\x7e]$")]
 _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, allow_inf_nan=False
-    )
+def type_of(runtime: Any) -> str:
+    """Return the type of a runtime as the file has it; one that names none is an SD Web UI."""
+    named = runtime.type if isinstance(runtime, Runtime) else "sdwebui"
+    if isinstance(runtime, dict):
+        named = runtime.get("type", named)
+    return named if isinstance(named, str) else ""
 
 
-class Throttle(_Settings):
+# A further type joins here: `Annotated[SdWebUi, Tag("sdwebui")] | Annotated[Other, Tag("other")]`; its
+# container is registered in `infra.compute.stack`.
+AnyRuntime = Annotated[Annotated[SdWebUi, Tag("sdwebui")], Discriminator(type_of)]
+
+
+class Throttle(Section):
     """How many requests a second, and at once, an API key may send."""
 
     rate_limit: Annotated[float, Field(gt=0, le=10_000)] = 30
     burst_limit: Annotated[int, Field(gt=0, le=5_000)] = 50
 
 
-class Quota(_Settings):
+class Quota(Section):
     """How many requests an API key may send in all, submitting and asking alike, in a period."""
 
     limit: Annotated[int, Field(ge=1, le=2**31 - 1)]
     period: Literal["DAY", "WEEK", "MONTH"] = "DAY"
 
 
-class ApiGateway(_Settings):
+class ApiGateway(Section):
     """The front door.
 
     Neither of the last two has a default. A quota counts reads too, and how often clients poll is theirs; AWS
@@ -55,120 +58,7 @@ class ApiGateway(_Settings):
     reserved_concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
 
 
-class Scaling(_Settings):
-    """How the service of a runtime follows its queue.
-
-    `queue_length` is the backlog that one GPU is meant to carry, `cooldown_period` the seconds an
-    empty queue waits before the service shrinks.
-    """
-
-    queue_length: Annotated[int, Field(ge=1, le=10_000)] = 10
-    min_replica_count: Annotated[int, Field(ge=0, le=1000)] = 0
-    max_replica_count: Annotated[int, Field(ge=1, le=1000)] = 5
-    cooldown_period: Annotated[int, Field(ge=60, le=7200)] = 300
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min_replica_count > self.max_replica_count:
-            raise ValueError("minReplicaCount must not be above maxReplicaCount")
-        return self
-
-
-class Capacity(_Settings):
-    """What instances are bought: `true` is weight 1, `false` is weight 0, a number is the weight itself."""
-
-    on_demand: Weight = True
-    spot: Weight = False
-
-    @model_validator(mode="after")
-    def _any(self) -> Self:
-        if not self.on_demand and not self.spot:
-            raise ValueError("one of onDemand and spot must be on")
-        return self
-
-
-class WebUi(_Settings):
-    """The SD Web UI image of a runtime, and how it is started and probed.
-
-    The defaults fit the public image that the ancestor deploys. Where `environment` is given, the
-    container gets exactly that; else what that image reads (`infra.webui_environment`).
-    """
-
-    image: Annotated[str, Field(min_length=1)] = "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
-    entry_point: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    environment: dict[str, str] | None = None
-    port: Annotated[int, Field(ge=1, le=65535)] = 8080
-    model_directory: _Folder = "/opt/ml/code/models"
-    health_path: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")] = "/sdapi/v1/memory"
-
-
-class TaskSize(_Settings):
-    """What one ECS task asks of its instance beside the GPU; the smallest allowed instance must offer it.
-
-    Less than the instance has: the agent and the system take their part (g5.2xlarge: 8 vCPUs, 32 GiB).
-    """
-
-    vcpus: Annotated[int, Field(ge=1, le=192)] = 4
-    memory_gib: Annotated[int, Field(ge=4, le=2048)] = 24
-
-
-class Storage(_Settings):
-    """Where an instance keeps images, checkpoints and temporary files.
-
-    `instance_store` uses the instance's own NVMe disks where it has them, instead of an EBS volume of
-    `volume_gib` (ECS Managed Instances allow 30 to 16,384).
-    """
-
-    instance_store: bool = True
-    volume_gib: Annotated[int, Field(ge=30, le=16_384)] = 150
-
-
-class Runtime(_Settings):
-    """One SD Web UI with its queue and its service."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,39}$")]
-    type: Literal["sdwebui"] = "sdwebui"
-    model_filename: _ModelFilename = ""
-    # A second checkpoint that a static runtime serves in the midst of a task.
-    refiner_filename: _ModelFilename = ""
-    dynamic_model: bool = False
-    scaling: Scaling = Scaling()
-    instance_types: Annotated[tuple[_InstanceType, ...], Field(min_length=1, max_length=20)] = (
-        "g6.2xlarge",
-        "g5.2xlarge",
-    )
-    capacity: Capacity = Capacity()
-    task_size: TaskSize = TaskSize()
-    storage: Storage = Storage()
-    # The cooldown has already waited for more work; this is for an instance that is replaced in between.
-    idle_instance_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
-    webui: WebUi = WebUi()
-    # Folders of the model bucket to fetch whole before SD Web UI starts; None: the consumer's list.
-    sync_folders: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_./-]*$")], ...] | None = None
-    # Budget of fetched models; 0: as much as the disk has.
-    model_cache_gib: Annotated[int, Field(ge=0, le=16_384)] = 0
-    # How many checkpoints SD Web UI keeps in the task's memory beside the GPU; 0: its own setting.
-    checkpoints_in_memory: Annotated[int, Field(ge=0, le=100)] = 0
-    prefetch: Annotated[int, Field(ge=0, le=10)] = 2
-    inference_timeout_seconds: Annotated[int, Field(ge=10, le=7200)] = 900
-    notify_running: bool = False
-    # Names that `script_name` and `alwayson_scripts` may use; without the key all but a few may be used.
-    scripts: Annotated[tuple[_Script, ...], Field(max_length=20)] | None = None
-
-    @model_validator(mode="after")
-    def _serves_something(self) -> Self:
-        if not self.dynamic_model and not self.model_filename:
-            raise ValueError("a runtime without dynamicModel needs a modelFilename")
-        for key, name in (("modelFilename", self.model_filename), ("refinerFilename", self.refiner_filename)):
-            if ".." in name.split("/"):
-                raise ValueError(f"{key} must not leave the model folder")
-        if self.refiner_filename and self.dynamic_model:
-            raise ValueError("refinerFilename is for a runtime without dynamicModel: this one serves any")
-        return self
-
-
-class Limits(_Settings):
+class Limits(Section):
     """What one task may ask for, whichever runtime it goes to (`domain.limits.Limits`).
 
     `body_bytes` and `nesting` can only be lowered: Lambda takes no more bytes, DynamoDB no more levels.
@@ -192,13 +82,13 @@ class Limits(_Settings):
         return DomainLimits(**self.model_dump())
 
 
-class Network(_Settings):
+class Network(Section):
     """Where the GPU tasks run: a new VPC, or an existing one by its id."""
 
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")] | None = None
 
 
-class Alarms(_Settings):
+class Alarms(Section):
     """When somebody is told, and who: without `email`, subscribe to the topic `AlarmTopicArn`."""
 
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
@@ -208,13 +98,13 @@ class Alarms(_Settings):
     no_consumer_minutes: Annotated[int, Field(ge=5, le=1440)] = 20
 
 
-class Settings(_Settings):
+class Settings(Section):
     """A whole deployment: what `config.yaml` says, or its defaults."""
 
     stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,99}$")] = "sdonecs"
     model_bucket_arn: _BucketArn | None = None
     apigw: Annotated[ApiGateway, Field(alias="APIGW")] = ApiGateway()
-    models_runtime: Annotated[tuple[Runtime, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
+    models_runtime: Annotated[tuple[AnyRuntime, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
     limits: Limits = Limits()
     network: Network = Network()
     # Buckets beside the upload and output buckets that a task's s3:// links may name.

@@ -31,6 +31,7 @@ _ALLOWED: Final = {
     "extra_forbidden": "no such key",
     "missing": "this key is needed",
     "literal_error": "{expected}",
+    "union_tag_invalid": "{expected_tags}",
     "string_pattern_mismatch": "text that matches {pattern}",
     "value_error": "{error}",
     "model_type": "a mapping",
@@ -137,15 +138,25 @@ def _faults(details: list[ErrorDetails], written_as: dict[Loc, Loc]) -> list[str
     """One line a key: the first that pydantic says of it, and nothing of a list whose items are at fault."""
     lines: dict[Loc, str] = {}
     for detail in details:
-        loc = tuple(part for part in detail["loc"] if part not in _UNION_BRANCHES)
+        loc, found = _where_and_what(detail)
         for here, there in written_as.items():
             if loc[: len(here)] == here:
                 loc = there + loc[len(here) :]
         inner = any(known[: len(loc)] == loc for known in lines)
         if not inner:
-            found = "nothing" if detail["type"] == "missing" else _show(detail["input"])
             lines[loc] = f"{_path(loc)}: found {found}; allowed: {_allowed(detail)}"
     return list(lines.values())
+
+
+def _where_and_what(detail: ErrorDetails) -> tuple[Loc, str]:
+    """Return the path of a key as the file has it, and what was found there."""
+    loc = detail["loc"]
+    if detail["type"] == "union_tag_invalid":
+        return (*loc, "type"), _show(detail["input"]["type"])
+    if loc[:1] == ("modelsRuntime",):
+        loc = loc[:2] + loc[3:]  # pydantic puts the runtime's type after its number
+    loc = tuple(part for part in loc if part not in _UNION_BRANCHES)
+    return loc, "nothing" if detail["type"] == "missing" else _show(detail["input"])
 
 
 def _allowed(detail: ErrorDetails) -> str:

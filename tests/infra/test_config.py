@@ -4,16 +4,19 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Discriminator, Tag, TypeAdapter, ValidationError
 
 from domain.limits import Limits as DomainLimits
-from infra.settings.deployment import Runtime, Settings
-from infra.settings.reading import InvalidConfigError, load, parse
+from infra.compute.stack import ENGINES
+from infra.settings.deployment import AnyRuntime, Settings, type_of
+from infra.settings.reading import InvalidConfigError, _faults, load, parse
+from infra.settings.runtime import Runtime
+from infra.settings.sdwebui import SdWebUi
 from tests.infra.conftest import ANCESTOR, ROOT
 
 _VALUES = (
@@ -92,6 +95,18 @@ def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
             "modelsRuntime[0].type: found \"comfyui\"; allowed: 'sdwebui'",
         ),
         (
+            f"modelsRuntime: [{{{RUNTIME}, type: null}}]",
+            "modelsRuntime[0].type: found null; allowed: 'sdwebui'",
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, type: [sdwebui]}}]",
+            "modelsRuntime[0].type: found [\"sdwebui\"]; allowed: 'sdwebui'",
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, sdwebui: {{sdwebui: 1}}}}]",
+            'modelsRuntime[0].sdwebui: found {"sdwebui": 1}; allowed: no such key',
+        ),
+        (
             "modelsRuntime: [{name: a b, modelFilename: m}]",
             'modelsRuntime[0].name: found "a b"; allowed: text that matches ^[A-Za-z][A-Za-z0-9-]{0,39}$',
         ),
@@ -166,6 +181,51 @@ def test_a_mistake_is_one_line(text: str, fault: str) -> None:
     assert refused.value.faults == [fault]
 
 
+class _Toy(Runtime):
+    """A further runtime type: a class, and a place in the union."""
+
+    type: Literal["toy"] = "toy"
+    blocks: int = 1
+
+
+_BOTH: TypeAdapter[list[Any]] = TypeAdapter(
+    list[Annotated[Annotated[SdWebUi, Tag("sdwebui")] | Annotated[_Toy, Tag("toy")], Discriminator(type_of)]]
+)
+
+
+def test_a_further_runtime_type_is_told_apart_by_its_type() -> None:
+    toy, webui = _BOTH.validate_python(
+        [{"name": "a", "type": "toy", "blocks": 3}, {"name": "b", "modelFilename": "m"}]
+    )
+    assert (type(toy), toy.blocks, type(webui)) == (_Toy, 3, SdWebUi)
+
+
+def test_the_mistakes_of_a_further_type_are_its_own() -> None:
+    runtimes = [
+        {"name": "a", "type": "toy", "modelFilename": "m"},
+        {"name": "b", "type": "comfyui"},
+        {"name": "c", "type": "toy", "scaling": {"queueLength": 0}},
+    ]
+    with pytest.raises(ValidationError) as refused:
+        _BOTH.validate_python(runtimes)
+    details = [{**detail, "loc": ("modelsRuntime", *detail["loc"])} for detail in refused.value.errors()]
+    assert _faults(details, {}) == [
+        'modelsRuntime[0].modelFilename: found "m"; allowed: no such key',
+        "modelsRuntime[1].type: found \"comfyui\"; allowed: 'sdwebui', 'toy'",
+        "modelsRuntime[2].scaling.queueLength: found 0; allowed: greater than or equal to 1",
+    ]
+
+
+def test_every_runtime_type_has_its_container() -> None:
+    def classes(annotation: Any) -> Iterator[type]:
+        if isinstance(annotation, type) and issubclass(annotation, Runtime):
+            yield annotation
+        for part in get_args(annotation):
+            yield from classes(part)
+
+    assert set(classes(AnyRuntime)) == ENGINES.keys()
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     """Nobody mends a file one line at a time."""
     with pytest.raises(InvalidConfigError) as refused:
@@ -210,7 +270,7 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 def test_every_key_is_in_the_reference() -> None:
     """`docs/configuration.md` names each key of the file and of a runtime, with its parents."""
     reference = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    keys = [*_keys(Settings), *_keys(Runtime)]
+    keys = [*_keys(Settings), *_keys(SdWebUi)]
     assert "scaling.queueLength" in keys
     assert [key for key in keys if f"| `{key}` |" not in reference] == []
 

@@ -6,13 +6,20 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from container.consumer.engines.base import Result
 from container.consumer.engines.sdwebui.answer import read_result
 from container.consumer.engines.sdwebui.infotext import read_infotext, read_seed
+from container.consumer.engines.sdwebui.inline_images import with_images
+from container.consumer.engines.sdwebui.request import request_body
+from container.consumer.inputs.fetch import Fetched
+from container.consumer.inputs.images import sniff
 from domain.errors import ErrorCode, PermanentError, RetryableError
+from runtimes.sdwebui.inputs import SCRIPT_IMAGE_KEYS, references
 from runtimes.sdwebui.task_type import TaskType
 from tests.contract.recorded import jobs, recording
 
@@ -84,10 +91,10 @@ ROUTES = {
 def expected_kinds(request: dict[str, Any], images: list[Any]) -> list[str]:
     """Return what the recorded images are, by what was asked for."""
     count = len(images)
-    settings = request.get("override_settings") or {}
+    overrides = request.get("override_settings") or {}
     if request.get("script_name", "").lower() in ("loopback", "prompt matrix"):
         return ["grid"] + ["picture"] * (count - 1)
-    if any(settings.get(name) for name in ("return_mask", "return_mask_composite")):
+    if any(overrides.get(name) for name in ("return_mask", "return_mask_composite")):
         return ["picture"] + ["mask"] * (count - 1)
     if "ControlNet" in (request.get("alwayson_scripts") or {}):
         asked = request.get("batch_size", 1)
@@ -201,8 +208,8 @@ def test_two_pictures_of_one_seed_are_both_pictures() -> None:
 def test_masks_come_behind_each_picture() -> None:
     info = {"all_seeds": [7, 8], "infotexts": [text(7), text(8)]}
     images = [png(text(7)), png(), png(), png(text(8)), png(), png(), png()]
-    settings = {"return_mask": True, "return_mask_composite": True}
-    result = read(images, info, mask="x", batch_size=2, override_settings=settings)
+    overrides = {"return_mask": True, "return_mask_composite": True}
+    result = read(images, info, mask="x", batch_size=2, override_settings=overrides)
     assert [one.kind for one in result.artifacts] == [
         *("picture", "mask", "mask") * 2,
         "map",
@@ -211,8 +218,8 @@ def test_masks_come_behind_each_picture() -> None:
 
 def test_without_infotexts_the_order_decides_and_a_warning_says_so() -> None:
     info = {"all_seeds": [7, 8], "infotexts": [text(7), text(8)]}
-    settings = {"return_mask": True}
-    result = read([png()] * 5, info, mask="x", batch_size=2, override_settings=settings)
+    overrides = {"return_mask": True}
+    result = read([png()] * 5, info, mask="x", batch_size=2, override_settings=overrides)
     assert kinds(result) == [
         (1, "picture", 7),
         (None, "mask", None),
@@ -291,3 +298,42 @@ def test_the_document_keeps_what_was_asked_without_the_images_of_it() -> None:
     body = json.dumps({"images": [png()], "parameters": echo, "info": "{}"}).encode()
     result = read_result(body, TaskType.TEXT_TO_IMAGE, {}, checkpoint=None, sampler=None)
     assert result.document == {"parameters": {"prompt": "a cat", "steps": 3}, "info": "{}"}
+
+
+LINK = "https://example.com/cat.png"
+ARGUMENTS = st.recursive(
+    st.sampled_from([LINK, 1, "text", None]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*sorted(SCRIPT_IMAGE_KEYS), "args", "other"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+CONTENTS = st.fixed_dictionaries(
+    {"prompt": st.just("a cat")},
+    optional={
+        "init_images": st.lists(st.just(LINK), max_size=3),
+        "mask": st.just(LINK),
+        "script_args": st.lists(ARGUMENTS, max_size=3),
+        "alwayson_scripts": st.dictionaries(
+            st.sampled_from(["controlnet", "other"]), st.fixed_dictionaries({"args": st.lists(ARGUMENTS)})
+        ),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(content=CONTENTS)
+def test_no_byte_of_an_input_is_in_what_is_stored(content: dict[str, Any]) -> None:
+    """Web UI echoes its request, and the request holds what links led to."""
+    secret = base64.b64decode(png("the contents of somebody's object"))
+    found = sniff(secret)
+    assert found is not None
+    inputs = {one.path: Fetched(secret, found) for one in references(content)}
+    request = json.loads(request_body(TaskType.IMAGE_TO_IMAGE, with_images(content, inputs)))
+    body = json.dumps({"images": [png()], "parameters": request, "info": "{}"}).encode()
+    result = read_result(body, TaskType.IMAGE_TO_IMAGE, content, checkpoint=None, sampler=None)
+    stored = json.dumps([result.document, [one.receipt for one in result.artifacts]])
+
+    assert base64.b64encode(secret).decode()[:40] not in stored
+    assert result.document["parameters"]["prompt"] == "a cat"

@@ -16,6 +16,7 @@ from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.limits import Limits
 from local.emulator import Emulator
 from tests.security.stories import BODIES, picture
+from tests.security.world import NoS3
 
 BUCKET = "links-uploads"
 DEFAULT = Limits()
@@ -44,6 +45,43 @@ def test_an_object_of_a_listed_bucket(s3: Any) -> None:
     fetched = links(s3, BUCKET).fetch(f"s3://{BUCKET}/cats/кот 1?#.png")
     assert fetched.data == picture()
     assert fetched.image.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        f"{BUCKET}.s3.us-east-1.amazonaws.com",
+        f"{BUCKET}.s3.amazonaws.com",
+        f"{BUCKET}.s3-eu-west-1.amazonaws.com",
+        f"{BUCKET}.s3.dualstack.us-east-1.amazonaws.com",
+        f"{BUCKET}.s3.cn-north-1.amazonaws.com.cn",
+        f"s3.us-east-1.amazonaws.com/{BUCKET}",
+    ],
+)
+def test_an_objects_own_address_is_read_with_the_role(s3: Any, host: str) -> None:
+    for key in ("cats/кот 1%3F%23.png", "cats/%D0%BA%D0%BE%D1%82%201%3f%23.png"):
+        assert links(s3, BUCKET).fetch(f"https://{host}/{key}").data == picture()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://links-private.s3.us-east-1.amazonaws.com/cats/a.png",
+        f"https://{BUCKET}.s3.us-east-1.amazonaws.com/long.png?X-Amz-Signature=abc",
+        f"https://user:word@{BUCKET}.s3.us-east-1.amazonaws.com/long.png",
+        f"https://{BUCKET}.s3.us-east-1.amazonaws.com.example.com/long.png",
+        f"https://s3.example.com/{BUCKET}/long.png",
+        f"https://{BUCKET}.s3.us-east-1.amazonaws.com/",
+        f"https://{BUCKET}.s3.us-east-1.amazonaws.com/a/../long.png",
+    ],
+)
+def test_any_other_address_is_asked_for_as_a_stranger(link: str) -> None:
+    def resolve(name: str, port: int) -> list[str]:
+        raise OSError(name, port)
+
+    guard = Links(s3_client=NoS3(), buckets=frozenset({BUCKET}), allow_private=False, resolve=resolve)
+    with pytest.raises(InputError, match="its host is not known"):
+        guard.fetch(link)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from domain.routing import Runtime, Runtimes
 from runtimes.base import RuntimeType
 from runtimes.sdwebui.runtime_type import SdWebUi
 
-RUNTIME_TYPES: Final[Mapping[str, RuntimeType]] = {one.name: one for one in (SdWebUi(),)}
+RuntimeTypes = Mapping[str, RuntimeType]
+
+RUNTIME_TYPES: Final[RuntimeTypes] = {one.name: one for one in (SdWebUi(),)}
 
 
-def type_of(runtime: Runtime | None, runtimes: Runtimes) -> RuntimeType:
+def type_of(runtime: Runtime | None, runtimes: Runtimes, types: RuntimeTypes = RUNTIME_TYPES) -> RuntimeType:
     """Return the type of a runtime; where a request names none that exists, that of the first one."""
     one = runtime or next(iter(runtimes), None)
-    return RUNTIME_TYPES[one.type] if one else next(iter(RUNTIME_TYPES.values()))
+    return types[one.type] if one else next(iter(types.values()))

@@ -13,7 +13,7 @@ from domain.errors import ErrorCode, Fault, refuse
 from domain.routing import Runtime
 from functions.log import about_error, logger
 from runtimes.base import ModelRequirement, RuntimeType
-from runtimes.registry import RUNTIME_TYPES
+from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,18 +43,20 @@ class KnownModels:
         s3: "S3Client",
         bucket: str,
         reports: RuntimeReports,
+        types: RuntimeTypes = RUNTIME_TYPES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._reports = reports
+        self._types = types
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
 
     def check(self, submission: Submission) -> None:
         """Raise InvalidTask naming each model that is neither in the bucket nor in the runtime's engine."""
         runtime = submission.runtime
-        kind = RUNTIME_TYPES[runtime.type]
+        kind = self._types[runtime.type]
         needs = [
             need
             for need in kind.models(submission.task.content)

@@ -10,11 +10,17 @@ from functions.api import v1alpha1_schema
 from functions.api.links import LINK_SECONDS, MAX_UPLOAD_BYTES
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
 from functions.api.schemas import ID, components, ref
+from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
 Operation = dict[str, Any]
 
 
-def document(base_url: str, runtimes: Runtimes, allowed: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
+def document(
+    base_url: str,
+    runtimes: Runtimes,
+    allowed: Limits = DEFAULT_LIMITS,
+    types: RuntimeTypes = RUNTIME_TYPES,
+) -> dict[str, Any]:
     """Return the document; `base_url` is where the API was reached, `allowed` what a task may ask for."""
     return {
         "openapi": "3.1.0",
@@ -24,7 +30,7 @@ def document(base_url: str, runtimes: Runtimes, allowed: Limits = DEFAULT_LIMITS
         "paths": _paths(runtimes),
         "components": {
             "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
-            "schemas": components(runtimes, allowed) | {"SubmitV1Alpha1": v1alpha1_schema.REQUEST},
+            "schemas": components(runtimes, allowed, types) | {"SubmitV1Alpha1": v1alpha1_schema.REQUEST},
         },
     }
 

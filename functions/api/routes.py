@@ -23,7 +23,7 @@ from functions.api.refusals import no_task
 from functions.api.requests import base_url, json_body, known_id, parameters, upload_type
 from functions.api.submit import Submit
 from functions.environment import ApiEnvironment
-from runtimes.registry import RUNTIME_TYPES
+from runtimes.registry import RuntimeTypes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,7 @@ class Services:
     """Hold what the routes call."""
 
     environment: ApiEnvironment
+    types: RuntimeTypes
     submit: Submit
     cancel: Cancel
     table: Table
@@ -58,7 +59,7 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
         body = answers.accepted(
             submission.task,
             outcome,
-            model=RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content),
+            model=services.types[submission.runtime.type].affinity(submission.task.content),
             warnings=submission.warnings,
             bucket=services.environment.output_bucket,
             base_url=base_url(app.current_event),
@@ -71,7 +72,9 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.post("/v1alpha2")
     def submit_v1alpha2() -> Response[str]:
-        return submitted(v1alpha2.decode(json_body(app.current_event, limits), runtimes, limits))
+        return submitted(
+            v1alpha2.decode(json_body(app.current_event, limits), runtimes, limits, services.types)
+        )
 
 
 def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
@@ -115,4 +118,4 @@ def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.get("/openapi.json")
     def describe() -> Response[str]:
-        return answer(document(base_url(app.current_event), runtimes, limits))
+        return answer(document(base_url(app.current_event), runtimes, limits, services.types))

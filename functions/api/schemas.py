@@ -8,7 +8,7 @@ from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
 from domain.row import Status
 from functions.api.links import UPLOAD_TYPES
-from runtimes.registry import RUNTIME_TYPES
+from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
 Schema = dict[str, Any]
 
@@ -56,9 +56,11 @@ def closed(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **m
     }
 
 
-def components(runtimes: Runtimes, allowed: Limits = DEFAULT_LIMITS) -> dict[str, Schema]:
+def components(
+    runtimes: Runtimes, allowed: Limits = DEFAULT_LIMITS, types: RuntimeTypes = RUNTIME_TYPES
+) -> dict[str, Schema]:
     """Return every named schema; `runtimes` and `allowed` are those of this deployment."""
-    kinds = {runtime.type: RUNTIME_TYPES[runtime.type] for runtime in runtimes}
+    kinds = {runtime.type: types[runtime.type] for runtime in runtimes}
     contents = {
         content_name(tasktype): kind.schema(tasktype, allowed)
         for kind in kinds.values()

@@ -7,7 +7,7 @@ from domain.errors import ErrorCode, Fault, refuse
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
 from domain.task import Task
-from runtimes.registry import type_of
+from runtimes.registry import RUNTIME_TYPES, RuntimeTypes, type_of
 
 API_VERSION: Final = "v1alpha2"
 _METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context")
@@ -15,7 +15,12 @@ _CONTENT: Final = "/task/content"
 _SHAPE: Final = '{"task": {"metadata": {...}, "content": {...}}} is expected'
 
 
-def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LIMITS) -> Submission:
+def decode(
+    body: dict[str, Any],
+    runtimes: Runtimes,
+    limits: Limits = DEFAULT_LIMITS,
+    types: RuntimeTypes = RUNTIME_TYPES,
+) -> Submission:
     """Return the task in `body`; raise InvalidTask with every fault of the request."""
     task, faults = _object(body, "task", "")
     if "task" in body:
@@ -30,7 +35,7 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
     faults += unknown_keys(metadata, _METADATA, where)
     faults += check_id(metadata.get("id"), f"{where}/id")
     runtime, unknown = _runtime(metadata.get("runtime"), runtimes, f"{where}/runtime")
-    kind = type_of(runtime, runtimes)
+    kind = type_of(runtime, runtimes, types)
     tasktype = metadata.get("tasktype")
     wrong = check_task_type(tasktype, kind.task_types, f"{where}/tasktype")
     prefix, unclean = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")

@@ -15,6 +15,7 @@ from functions.api.routes import Services
 from functions.api.submit import Submit
 from functions.composition import compose
 from functions.environment import ApiEnvironment
+from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
 
 def services(
@@ -25,15 +26,20 @@ def services(
     s3: Any,
     sqs: Any,
     clock: Callable[[], datetime] = now,
+    types: RuntimeTypes = RUNTIME_TYPES,
 ) -> Services:
     """Return what the routes call, over these boto3 clients."""
     shared = compose(environment, dynamodb=dynamodb, sns=sns, s3=s3)
     table, results = shared.table, shared.results
     models = KnownModels(
-        s3=s3, bucket=environment.model_bucket, reports=RuntimeReports(dynamodb, environment.task_table)
+        s3=s3,
+        bucket=environment.model_bucket,
+        reports=RuntimeReports(dynamodb, environment.task_table),
+        types=types,
     )
     return Services(
         environment=environment,
+        types=types,
         submit=Submit(table=table, tasks=shared.tasks, results=results, models=models, clock=clock),
         cancel=Cancel(table=table, results=results, clock=clock),
         table=table,

@@ -12,6 +12,7 @@ from typing import Any
 from domain.clock import now
 from functions.api.routes import create_app
 from functions.api.wiring import services
+from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 from tests.unit.api.deployment import CHECKPOINT, DYNAMIC, Deployment
 
 API_KEY = "the-key-itself-which-nobody-may-log"
@@ -39,14 +40,20 @@ class Answer:
 class Client:
     """Call the Lambda's resolver; thread-safe, for each call has a resolver of its own, as in Lambda."""
 
-    def __init__(self, deployment: Deployment, clock: Callable[[], datetime] = now, **clients: Any) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        clock: Callable[[], datetime] = now,
+        types: RuntimeTypes = RUNTIME_TYPES,
+        **clients: Any,
+    ) -> None:
         parts: dict[str, Any] = {
             "dynamodb": deployment.dynamodb,
             "s3": deployment.s3,
             "sns": deployment.sns,
             "sqs": deployment.sqs,
         }
-        self._services = services(deployment.environment, clock=clock, **(parts | clients))
+        self._services = services(deployment.environment, clock=clock, types=types, **(parts | clients))
 
     def __call__(
         self,

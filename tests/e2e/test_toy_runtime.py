@@ -1,0 +1,119 @@
+"""A further runtime type needs two registrations, and then lives through everything that a task meets."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.routing import Runtime, Runtimes
+from domain.row import Row, Status
+from domain.worker_environment import WorkerEnvironment
+from local.deploy import ROOT
+from local.emulator import Emulator
+from local.process import Process
+from runtimes.registry import RUNTIME_TYPES
+from tests.support.toy.runtime_type import ToyType
+from tests.unit.api.client import Client
+from tests.unit.api.deployment import DYNAMIC, Deployment, deploy
+
+OUTCOME_SECONDS = 60.0
+
+
+@pytest.fixture
+def toys(aws: Emulator) -> Deployment:
+    """Make AWS resources whose one runtime is of the toy's type."""
+    made = deploy(aws)
+    runtimes = Runtimes([Runtime(DYNAMIC, type="toy", queue_url=made.queue(DYNAMIC))])
+    return replace(made, environment=replace(made.environment, runtimes=runtimes))
+
+
+@pytest.fixture
+def api(toys: Deployment) -> Client:
+    return Client(toys, types={**RUNTIME_TYPES, "toy": ToyType()})
+
+
+@contextmanager
+def consuming(aws: Emulator, toys: Deployment) -> Iterator[Process]:
+    known = toys.environment
+    environment = WorkerEnvironment(
+        runtime_name=DYNAMIC,
+        runtime_type="toy",
+        task_queue_url=toys.queue(DYNAMIC),
+        result_topic_arn=known.result_topic_arn,
+        output_bucket=known.output_bucket,
+        task_table=known.task_table,
+        task_bucket=known.task_bucket,
+        visibility_seconds=6,
+        retry_delay_seconds=0,
+    )
+    with Process(
+        "toy consumer",
+        [sys.executable, "-m", "tests.support.toy"],
+        environment=aws.environment(os.environ) | environment.to_environ(),
+        cwd=str(ROOT),
+    ) as running:
+        yield running
+
+
+def body(task_id: str, **content: Any) -> dict[str, Any]:
+    metadata = {"id": task_id, "runtime": DYNAMIC, "tasktype": "repeat", "prefix": "output"}
+    return {"task": {"metadata": metadata, "content": {"text": "ab", "times": 2} | content}}
+
+
+def until(toys: Deployment, task_id: str, holds: Any) -> Row:
+    """Wait for a state of the row; DynamoDB has no event for it."""
+    deadline = time.monotonic() + OUTCOME_SECONDS
+    while not holds(row := toys.row(task_id)):
+        assert time.monotonic() < deadline, row
+        time.sleep(0.1)
+    return row
+
+
+def test_a_toy_task_is_refused_or_done_by_its_own_rules(aws: Emulator, toys: Deployment, api: Client) -> None:
+    refused = api("POST", "/v1alpha2", body("bad", text=7, times="many"))
+    assert (refused.status, refused.faults) == (400, ["/task/content/text", "/task/content/times"])
+    assert api("POST", "/v1alpha2", body("t")).status == 200
+    with consuming(aws, toys):
+        row = until(toys, "t", lambda row: row.notified)
+    assert row.status is Status.COMPLETED
+    (link,) = row.item["images"]
+    key = link.removeprefix(f"s3://{toys.environment.output_bucket}/")
+    assert toys.s3.get_object(Bucket=toys.environment.output_bucket, Key=key)["Body"].read() == b"abab"
+    out = str(row.text("output")).removeprefix(f"s3://{toys.environment.output_bucket}/")
+    document = json.load(toys.s3.get_object(Bucket=toys.environment.output_bucket, Key=out)["Body"])
+    assert document["repeated"] is True
+    assert document["images"][0]["letters"] == 4
+
+
+def test_a_toy_task_tells_its_progress_and_stops_when_it_is_cancelled(
+    aws: Emulator, toys: Deployment, api: Client
+) -> None:
+    api("POST", "/v1alpha2", body("t", times=600))
+    with consuming(aws, toys):
+        until(toys, "t", lambda row: float(row.item["progress"]) > 0)
+        assert api("DELETE", "/v1alpha2/tasks/t").status == 202
+        row = until(toys, "t", lambda row: row.notified)
+    assert row.status is Status.CANCELLED
+    assert not toys.s3.list_objects_v2(Bucket=toys.environment.output_bucket).get("Contents")
+
+
+def test_a_toy_task_outlives_its_consumer(aws: Emulator, toys: Deployment, api: Client) -> None:
+    api("POST", "/v1alpha2", body("t", times=50))
+    with consuming(aws, toys) as first:
+        until(toys, "t", lambda row: row.status is Status.RUNNING)
+        first.kill()
+    with consuming(aws, toys):
+        row = until(toys, "t", lambda row: row.notified)
+    assert (row.status, row.attempts) == (Status.COMPLETED, 2)
+    assert [callback["status"] for callback in toys.callbacks()] == ["completed"]
+
+
+def test_the_description_of_the_api_has_the_toys_content(api: Client) -> None:
+    document = api("GET", "/openapi.json").body
+    assert "repeat" in document["components"]["schemas"]["TaskType"]["enum"]

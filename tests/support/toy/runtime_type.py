@@ -1,0 +1,51 @@
+"""What tasks of the toy may say: `repeat` a text so many times."""
+
+from collections.abc import Collection, Iterator
+
+from domain.errors import Fault
+from domain.limits import Limits
+from domain.routing import Runtime
+from runtimes.base import Checked, InputRef, Json, Lookup, ModelRequirement
+
+
+class ToyType:
+    name = "toy"
+    task_types: tuple[str, ...] = ("repeat",)
+    submit_folders: tuple[str, ...] = ()
+
+    def validate(
+        self,
+        _task_type: str | None,
+        content: Json,
+        _runtime: Runtime | None,
+        _limits: Limits,
+        *,
+        path: str = "",
+    ) -> Checked:
+        faults = []
+        if not isinstance(content.get("text"), str):
+            faults.append(Fault(f"{path}/text", "a string is expected"))
+        if not isinstance(content.get("times"), int):
+            faults.append(Fault(f"{path}/times", "a whole number is expected"))
+        return Checked(content, faults, ())
+
+    def inputs(self, _task_type: str, _content: Json) -> Iterator[InputRef]:
+        yield from ()
+
+    def models(self, _content: Json) -> Iterator[ModelRequirement]:
+        yield from ()
+
+    def look_up(self, _need: ModelRequirement, _files: Collection[str], _listed: Collection[str]) -> Lookup:
+        return Lookup(exists=None)
+
+    def affinity(self, _content: Json) -> str | None:
+        return None
+
+    def kind(self, task_type: str, _content: Json) -> str:
+        return task_type
+
+    def cost(self, _task_type: str, content: Json) -> float:
+        return float(content["times"])
+
+    def schema(self, _task_type: str, _limits: Limits) -> Json:
+        return {"type": "object", "properties": {"text": {"type": "string"}, "times": {"type": "integer"}}}

@@ -15,7 +15,7 @@ from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.fetch import DEFAULT_LIMITS, Fetched
 from container.consumer.inputs.images import sniff
 from container.consumer.inputs.inline import read_inline
-from container.consumer.lifecycle.linked_inputs import LinkedInputs
+from container.consumer.inputs.task_inputs import TaskInputs
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import Limits
 from runtimes.sdwebui.inputs import references
@@ -52,7 +52,7 @@ class FakeFetcher:
 def resolve(content: dict[str, Any], limits: Limits | None = None, link: bytes = b"") -> dict[str, Any]:
     """Resolve a content; links lead to `link`."""
     limits = limits or Limits()
-    inputs = LinkedInputs(FakeFetcher(link or png()), limits).fetch(references(content))
+    inputs = TaskInputs(FakeFetcher(link or png()), limits).fetch(references(content))
     return with_images(content, inputs, limits)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from container.consumer.inputs.errors import InputError, InputsStopped
 from container.consumer.inputs.fetch import Links
-from container.consumer.lifecycle.linked_inputs import LinkedInputs
+from container.consumer.inputs.task_inputs import TaskInputs
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import Limits
 from runtimes.base import InputRef
@@ -100,9 +100,9 @@ def server() -> Iterator[Server]:
     thread.join()
 
 
-def inputs(*, seconds: float = 60, **limits: int) -> LinkedInputs:
+def inputs(*, seconds: float = 60, **limits: int) -> TaskInputs:
     links = Links(s3_client=NoS3(), buckets=frozenset(), allow_private=True)
-    return LinkedInputs(links, Limits(**limits), task_seconds=seconds)
+    return TaskInputs(links, Limits(**limits), task_seconds=seconds)
 
 
 def drips(server: Server, count: int) -> list[InputRef]:

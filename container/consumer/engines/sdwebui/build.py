@@ -6,7 +6,7 @@ from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.engine import SdWebUi
 from container.consumer.engines.sdwebui.models.wiring import wire_models
 from container.consumer.inputs.fetch import Links
-from container.consumer.lifecycle.linked_inputs import LinkedInputs
+from container.consumer.inputs.task_inputs import TaskInputs
 from container.consumer.settings import Settings
 
 
@@ -19,6 +19,6 @@ def build_sdwebui(settings: Settings, s3: Any) -> SdWebUi:
     return SdWebUi(
         webui,
         wire_models(settings, webui, dynamic=settings.dynamic_model),
-        LinkedInputs(links, settings.limits),
+        TaskInputs(links, settings.limits),
         settings.limits,
     )

@@ -19,7 +19,7 @@ from container.consumer.engines.sdwebui.named import hold_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
 from container.consumer.engines.sdwebui.used import asked_sampler
 from container.consumer.inputs.errors import InputsStopped
-from container.consumer.lifecycle.linked_inputs import LinkedInputs
+from container.consumer.inputs.task_inputs import TaskInputs
 from domain import metrics as m
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from domain.limits import DEFAULT_LIMITS, Limits
@@ -47,7 +47,7 @@ class SdWebUi:
     """Run jobs on one SD Web UI."""
 
     def __init__(
-        self, webui: WebUi, models: Models, inputs: LinkedInputs, limits: Limits = DEFAULT_LIMITS
+        self, webui: WebUi, models: Models, inputs: TaskInputs, limits: Limits = DEFAULT_LIMITS
     ) -> None:
         self._webui = webui
         self._models = models

@@ -33,7 +33,7 @@ class Fetcher(Protocol):
         """Return the image, or raise InputError."""
 
 
-class LinkedInputs:
+class TaskInputs:
     """Have a task's inputs, whatever engine takes them. Thread-safe."""
 
     def __init__(

@@ -20,9 +20,7 @@ EXCEPTIONS: Final = {
     "functions/api/answers.py": "a field of v1alpha1's answer",
     "functions/api/schemas.py": "a field of v1alpha1's answer, and what `scripts` of a runtime bounds",
     "domain/routing.py": "what `scripts` of a runtime bounds",
-    "infra/compute/worker_task.py": "until the engine's container has a module of each runtime type",
     "infra/compute/stack.py": "until the engine's container has a module of each runtime type",
-    "infra/settings/deployment.py": "config.yaml's own words: each type's settings are a class of their own",
 }
 
 

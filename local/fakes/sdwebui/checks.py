@@ -6,6 +6,7 @@ from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.encoding import pixels
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.models import Checkpoints
+from local.fakes.sdwebui.parameters import NO_REFINER, SAME_CHECKPOINT
 from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
@@ -27,10 +28,9 @@ def check(
     if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
         _check_hires(request, known, forge=forge)
     refiner = request.refiner_checkpoint
-    if refiner not in (None, "", "None") and known.find(refiner) is None:
+    if refiner not in NO_REFINER and known.find(refiner) is None:
         raise Failure("Exception", f"Could not find checkpoint with name {request.refiner_checkpoint}")
-    if not -LONG_LONG <= (request.seed or 0) < LONG_LONG:
-        raise Failure("ValueError", "Overflow when unpacking long long")
+    _check_seeds(request)
     if (request.batch_size or 0) < 1 or (request.n_iter or 0) < 1:
         raise Failure("IndexError", "list index out of range")
     if not request.steps:
@@ -45,12 +45,23 @@ def check(
     return references
 
 
+def _check_seeds(request: Generation) -> None:
+    """Raise for what torch does not take, which the seed of the last image may be alone."""
+    last = max(0, (request.batch_size or 0) * (request.n_iter or 0) - 1)
+    for seed in (request.seed or 0, request.subseed or 0):
+        if seed < -LONG_LONG or seed + last >= 2 * LONG_LONG:
+            raise Failure("ValueError", "Overflow when unpacking long long")
+
+
 def _check_hires(request: StableDiffusionProcessingTxt2Img, checkpoints: Checkpoints, *, forge: bool) -> None:
     known = {one["name"] for route in ("upscalers", "latent-upscale-modes") for one in recorded(route)}
-    if request.hr_upscaler not in known:
+    if request.hr_upscaler is not None and request.hr_upscaler not in known:
         raise Failure("Exception", f"could not find upscaler named {request.hr_upscaler}")
+    sampler = request.hr_sampler_name
+    if sampler not in (None, "", *(one["name"] for one in recorded("samplers"))):
+        raise Failure("AssertionError", f"bad sampler name: {sampler}")
     other = request.hr_checkpoint_name
-    if other not in (None, "", "Use same checkpoint") and checkpoints.find(other) is None:
+    if other not in SAME_CHECKPOINT and checkpoints.find(other) is None:
         raise Failure("Exception", f"Could not find checkpoint with name {other}")
     if forge and request.hr_additional_modules is None:
         raise Failure("TypeError", "argument of type 'NoneType' is not iterable")

@@ -7,8 +7,13 @@ from PIL import Image
 
 from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.models import Checkpoint
+from local.fakes.sdwebui.parameters import hires_prompts, of_hires_fix, of_image, of_refiner
 from local.fakes.sdwebui.parts import Parts
-from local.fakes.sdwebui.requests import Generation, StableDiffusionProcessingImg2Img
+from local.fakes.sdwebui.requests import (
+    Generation,
+    StableDiffusionProcessingImg2Img,
+    StableDiffusionProcessingTxt2Img,
+)
 from local.fakes.sdwebui.scripts import Plan
 
 FALLBACK_SAMPLER, FALLBACK_SCHEDULE = "DPM++ 2M", "Karras"
@@ -22,7 +27,7 @@ def describe(
     seed = _seed(request.seed)
     subseed = _seed(request.subseed)
     each = int(request.batch_size or 0) * int(request.n_iter or 0)
-    prompt, negative = styled(request)
+    prompt, negative = styled(request, forge=parts.settings.forge)
     prompts = plan.prompts or [prompt] * each
     count = len(prompts)
     step = 0 if plan.prompts else 1
@@ -45,7 +50,7 @@ def describe(
         "steps": request.steps,
         "batch_size": request.batch_size,
         "restore_faces": bool(request.restore_faces),
-        "face_restoration_model": None,
+        "face_restoration_model": parts.options["face_restoration_model"] if request.restore_faces else None,
         "sd_model_name": model.stem,
         "sd_model_hash": model.short_hash,
         "sd_vae_name": modules.get("VAE"),
@@ -53,7 +58,7 @@ def describe(
         "seed_resize_from_w": request.seed_resize_from_w,
         "seed_resize_from_h": request.seed_resize_from_h,
         "denoising_strength": request.denoising_strength,
-        "extra_generation_params": extra | _extra_params(parts, request, plan, mask),
+        "extra_generation_params": extra | _extra_params(parts, request, plan, mask, prompt),
         "index_of_first_image": 0,
         "infotexts": [],
         "styles": request.styles or [],
@@ -63,6 +68,7 @@ def describe(
         "scheduler_label": schedule,
         "modules": modules,
         "tiling": bool(request.tiling),
+        "hires_prompts": hires_prompts(request),
     }
 
 
@@ -71,15 +77,18 @@ def choose_sampler(request: Generation) -> tuple[str, str, dict[str, Any]]:
     wanted = request.sampler_name or request.sampler_index
     if wanted not in {one["name"] for one in recorded("samplers")}:
         return FALLBACK_SAMPLER, FALLBACK_SCHEDULE, {"Schedule type": FALLBACK_SCHEDULE}
-    labels = {one["label"] for one in recorded("schedulers")} - {"Automatic"}
-    if request.scheduler in labels:
-        return wanted, str(request.scheduler), {"Schedule type": request.scheduler}
+    labels = {one[key]: one["label"] for one in recorded("schedulers") for key in ("name", "label")}
+    label = labels.get(request.scheduler or "", "Automatic")
+    if label != "Automatic":
+        return wanted, label, {"Schedule type": label}
     return wanted, "Automatic", {}
 
 
-def styled(request: Generation) -> tuple[str, str]:
+def styled(request: Generation, *, forge: bool) -> tuple[str, str]:
     """Return prompt and negative prompt with the styles that exist by exactly that name."""
-    prompt, negative = (request.prompt or "").strip(), request.negative_prompt or ""
+    prompt, negative = request.prompt or "", request.negative_prompt or ""
+    if forge:
+        prompt = prompt.strip()
     known = {style["name"]: style for style in recorded("prompt-styles")}
     for style in (known[name] for name in request.styles or [] if name in known):
         prompt = _with_style(prompt, style["prompt"] or "")
@@ -97,16 +106,16 @@ def _seed(asked: int | None) -> int:
     return random.randrange(MAX_SEED) if asked in (None, -1) else int(asked or 0)  # noqa: S311 -- a seed, no secret
 
 
-def _extra_params(parts: Parts, request: Generation, plan: Plan, mask: Image.Image | None) -> dict[str, Any]:
+def _extra_params(
+    parts: Parts, request: Generation, plan: Plan, mask: Image.Image | None, prompt: str
+) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if isinstance(request, StableDiffusionProcessingImg2Img):
-        extra["Denoising strength"] = request.denoising_strength
-        if mask is not None:
-            extra["Mask blur"] = request.mask_blur_x if request.mask_blur is None else request.mask_blur
-            if request.inpaint_full_res and mask.convert("L").getbbox():
-                extra["Inpaint area"] = "Only masked"
-                extra["Masked area padding"] = request.inpaint_full_res_padding
+        extra |= of_image(request, mask)
+    if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
+        extra |= of_hires_fix(parts, request)
+    extra |= of_refiner(parts, request)
     extra |= plan.extra_params
-    if not request.disable_extra_networks and (hashes := parts.networks.hashes(styled(request)[0])):
+    if not request.disable_extra_networks and (hashes := parts.networks.hashes(prompt)):
         extra["Lora hashes"] = hashes
-    return extra
+    return extra | parts.embeddings.described(f"{prompt} {request.negative_prompt or ''}")

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from local.fakes.sdwebui.errors import Failure, invalid_image
 from local.fakes.sdwebui.options import Options
@@ -41,10 +41,11 @@ def decode_image(text: Any, options: Options) -> Image.Image:
         raise invalid_image() from None
 
 
-def pixels(image: Image.Image) -> Image.Image:
-    """Read an opened image's pixels as RGB."""
+def pixels(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
+    """Read an opened image's pixels as RGB, upright as its EXIF says; keep an alpha channel if asked to."""
     try:
-        return image.convert("RGB")
+        upright = ImageOps.exif_transpose(image)
+        return upright if keep_alpha and upright.mode == "RGBA" else upright.convert("RGB")
     except (OSError, SyntaxError):
         raise Failure("OSError", "image file is truncated") from None
 

@@ -25,7 +25,7 @@ def enlarge(parts: Parts, request: ExtrasRequest) -> dict[str, Any]:
             parts.state.job_count = max(1, len(images))
             _check(request)
             _work(parts, struck)
-            done = [_enlarged(pixels(image), request) for image in images]
+            done = [_enlarged(pixels(image, keep_alpha=True), request) for image in images]
             outcome = "done"
         finally:
             parts.state.end()

@@ -4,21 +4,23 @@ import math
 from typing import Any
 
 from fastapi import HTTPException
-from PIL import Image
+from PIL import Image, ImageOps
 
 from local.fakes.sdwebui import pictures
+from local.fakes.sdwebui.beside import grid_of, masks_of
 from local.fakes.sdwebui.checks import check
 from local.fakes.sdwebui.description import describe
+from local.fakes.sdwebui.effects import effects
 from local.fakes.sdwebui.encoding import decode_image, encode_ahead, encode_gif, encode_image, pixels
 from local.fakes.sdwebui.faults import Fault
 from local.fakes.sdwebui.infotext import info, infotext
 from local.fakes.sdwebui.job import Job
 from local.fakes.sdwebui.networks import without_tags
+from local.fakes.sdwebui.parameters import size_of
 from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
-    StableDiffusionProcessingTxt2Img,
 )
 from local.fakes.sdwebui.scripts import Plan
 from local.fakes.sdwebui.selectable import Tiles
@@ -36,6 +38,8 @@ def generate(parts: Parts, request: Generation) -> dict[str, Any]:
         if request.init_images is None:
             raise HTTPException(404, "Init image not found")
         mask = decode_image(request.mask, parts.options) if request.mask else None
+        if mask is not None and request.inpainting_mask_invert:
+            mask = ImageOps.invert(pixels(mask))
     entry, struck = None, {}
     with parts.tasks.queued(request.force_task_id), parts.line:
         struck = parts.faults.draw()
@@ -78,9 +82,12 @@ class Run:
         self.plan = plan
         self.struck = struck
         self.references = references
+        self.originals = references
         self.mask = mask
         self.tiles: Tiles | None = None
         self.effects: tuple[str, ...] = ()
+        self.strength = request.denoising_strength
+        self.first_strength = request.denoising_strength or 0.0
         self.images: list[Any] = []
         self.texts: list[str] = []
 
@@ -96,15 +103,17 @@ class Run:
                 model = next((one for one in parts.checkpoints.all() if one is not model), model)
                 parts.checkpoints.measured(model)
             self.references = check(request, self.references, parts.checkpoints, forge=parts.settings.forge)
+            self.originals = self.references
             if self.plan.tile_args is not None:
                 size = (int(request.width or 0), int(request.height or 0))
                 self.tiles = Tiles(self.plan.tile_args, size, self.references[0])
                 self.plan.extra_params |= self.tiles.described
             made = describe(parts, request, self.plan, model, self.mask)
-            self.effects = self._effects(made)
+            self.effects = effects(parts, request, self.plan, made, self.mask)
             self._iterate(made)
             self._add_grid(made)
-            self._add_masks()
+            if self.mask is not None and self.images:
+                self.images += masks_of(parts, self.mask, self.images[-1])
             self.images += self.plan.maps if self.images else []
             self._as_scripts_tell(made)
             made["infotexts"] = self.texts or [infotext(made, 0)]
@@ -113,10 +122,11 @@ class Run:
     def _iterate(self, made: dict[str, Any]) -> None:
         parts, request, state = self.parts, self.request, self.parts.state
         steps, batch = int(request.steps or 0), int(request.batch_size or 0)
+        loops = self.plan.loops.count if self.plan.loops else 1
         rounds = (
             [self.plan.prompts[i : i + batch] for i in range(0, len(self.plan.prompts), batch)]
             if (self.plan.prompts)
-            else [[made["prompt"]] * batch for _ in range(int(request.n_iter or 0) * max(1, self.plan.loops))]
+            else [[made["prompt"]] * batch for _ in range(int(request.n_iter or 0) * loops)]
         )
         made["all_seeds"] += [made["seed"] + n for n in range(len(made["all_seeds"]), len(rounds) * batch)]
         job = Job(state, parts.settings, parts.options, self.struck, iterations=len(rounds), steps=steps)
@@ -130,6 +140,8 @@ class Run:
             if len(rounds) > 1:
                 state.job = f"Batch {number + 1} out of {len(rounds)}"
             first = number * batch
+            if self.plan.loops:
+                self._loop(made, number % loops)
             scenes = [self._scene(made, prompt, first + i, model) for i, prompt in enumerate(prompts)]
             painted = [self._paint(made, scene, first + i) for i, scene in enumerate(scenes)]
             share = job.sample(lambda done, p=painted, s=scenes: self._preview(p[0], s[0], done))  # type: ignore[misc]
@@ -166,14 +178,8 @@ class Run:
 
     def _scene(self, made: dict[str, Any], prompt: str, place: int, model: str) -> pictures.Scene:
         request = self.request
-        scale = 1.0
-        if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
-            scale = request.hr_scale or 1.0
         references = self.references
-        width = int(int(request.width or 0) // 8 * 8 * scale)
-        height = int(int(request.height or 0) // 8 * 8 * scale)
-        if self.tiles is not None:
-            width, height = self.tiles.size
+        width, height = size_of(request, self.mask, references) if self.tiles is None else self.tiles.size
         return pictures.Scene(
             width=width,
             height=height,
@@ -188,69 +194,38 @@ class Run:
                 {name: value for name, value in made["extra_generation_params"].items() if name in PAINTED}
             ),
             effects=self.effects,
-            denoising=request.denoising_strength,
+            denoising=self.strength,
             reference=references[place % len(references)] if references else None,
             mask=self.mask,
             hints=tuple(self.plan.hints),
         )
 
-    def _add_grid(self, made: dict[str, Any]) -> None:
-        """Put the grid first that nobody asked for, when images are saved or a script makes one."""
-        options, stills = self.parts.options, [i for i in self.images if not isinstance(i, list)]
-        if len(stills) < 2:  # noqa: PLR2004 -- grid_only_if_multiple
-            return
-        if self.plan.prompts or self.plan.loops:
-            sheet = pictures.grid(stills, 1, margin=8 if self.plan.prompts else 0)
-        elif self.request.save_images and options["return_grid"]:
-            rows = pictures.grid_rows(len(stills), int(options["n_rows"]), int(self.request.batch_size or 1))
-            sheet = pictures.grid(stills, rows).convert("RGBA")
-            if options["enable_pnginfo"]:
-                sheet.info["parameters"] = self.texts[0]
-        else:
-            return
-        self.images.insert(0, sheet)
-        self.texts.insert(0, self.texts[0])
-        made["index_of_first_image"] = 0 if self.plan.loops else 1
+    def _loop(self, made: dict[str, Any], loop: int) -> None:
+        """Paint from the picture before, with the strength of this loop."""
+        assert self.plan.loops is not None  # noqa: S101 -- the caller looked
+        if loop == 0:
+            self.references = self.originals
+        elif self.images:
+            self.references = [self.images[-1].convert("RGB")]
+        self.strength = self.plan.loops.strength(self.first_strength, loop)
+        made["extra_generation_params"]["Denoising strength"] = self.strength
 
-    def _effects(self, made: dict[str, Any]) -> tuple[str, ...]:
-        """Collect what the pictures show beside the request's own values."""
-        parts, request = self.parts, self.request
-        prompts = [*made["all_prompts"][:1]]
-        effects = [f"clip skip {made['clip_skip']}"] if made["clip_skip"] > 1 else []
-        if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
-            prompts.append(request.hr_prompt or "")
-            effects.append(f"hires {request.hr_checkpoint_name}")
-        if request.refiner_checkpoint not in (None, "", "None"):
-            effects.append(f"refiner {request.refiner_checkpoint} {request.refiner_switch_at}")
-        if (
-            request.tiling and not parts.settings.forge
-        ):  # on Forge the text claims it, the pixels do not show it
-            effects.append("tiling")
-        effects += [path.name for path in parts.modules.used(parts.options)]
-        loaded = parts.networks.apply(
-            prompts, disabled=bool(request.disable_extra_networks), model=made["sd_model_name"]
-        )
-        return (*effects, *loaded)
+    def _add_grid(self, made: dict[str, Any]) -> None:
+        text = self.texts[0] if self.texts else ""
+        sheet = grid_of(self.parts, self.request, self.plan, self.images, text)
+        if sheet is not None:
+            self.images.insert(0, sheet)
+            self.texts.insert(0, text)
+            made["index_of_first_image"] = 0 if self.plan.loops else 1
 
     def _as_scripts_tell(self, made: dict[str, Any]) -> None:
-        """Leave the seeds that the last run inside a script had, as recorded."""
+        """Leave the seeds, texts and strength that the last run inside a script had, as recorded."""
         if self.plan.loops:
             made["all_seeds"] = made["all_seeds"][-1:]
+            made["denoising_strength"] = self.plan.loops.strength(self.first_strength, self.plan.loops.count)
+            self.texts = self.texts[:1] * len(self.texts)
         elif self.tiles is not None:
             made["all_seeds"] = [made["seed"] + self.tiles.count - 1]
-
-    def _add_masks(self) -> None:
-        if self.mask is None or not self.images:
-            return
-        last = self.images[-1]
-        mask = pixels(self.mask).resize(last.size)
-        if self.parts.options["return_mask"]:
-            self.images.append(mask)
-        if self.parts.options["return_mask_composite"]:
-            composite = last.convert("RGBA")
-            composite.info = {}  # neither text nor what was encoded ahead
-            composite.putalpha(mask.convert("L"))
-            self.images.append(composite)
 
 
 def _references(parts: Parts, request: Generation) -> list[Image.Image]:

@@ -8,7 +8,7 @@ from typing import Any
 from local.fakes.sdwebui import DISCLAIMER, VERSION
 
 PARAMETER = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-UNTOLD = frozenset({"scheduler_label", "modules", "tiling"})
+UNTOLD = frozenset({"scheduler_label", "modules", "tiling", "hires_prompts"})
 SIZE = re.compile(r"^(\d+)x(\d+)$")
 
 
@@ -30,17 +30,34 @@ def infotext(made: dict[str, Any], place: int) -> str:
         "Size": f"{made['width']}x{made['height']}",
         "Model hash": made["sd_model_hash"],
         "Model": made["sd_model_name"],
-        **{name: value for name, value in extra.items() if name != "Schedule type"},
-        **made["modules"],
+        **{name: value for name, value in made["modules"].items() if name.startswith("VAE")},
+        **_variation(made, place),
+        "Denoising strength": extra.get("Denoising strength"),
         **({"Clip skip": int(made["clip_skip"])} if made["clip_skip"] > 1 else {}),
         **({"Tiling": True} if made["tiling"] else {}),
+        **{name: value for name, value in extra.items() if name != "Schedule type"},
         "Version": VERSION,
+        **{name: value for name, value in made["modules"].items() if name.startswith("Module")},
     }
+    facts |= {name: text for name, text in made["hires_prompts"].items() if name in facts}
     prompts = made["all_prompts"]
     prompt = prompts[place] if place < len(prompts) else made["prompt"]
     negative = f"\nNegative prompt: {made['negative_prompt']}" if made["negative_prompt"] else ""
     line = ", ".join(f"{name}: {_quoted(value)}" for name, value in facts.items() if value is not None)
     return f"{prompt}{negative}\n{line}".strip()
+
+
+def _variation(made: dict[str, Any], place: int) -> dict[str, Any]:
+    """Tell the variation seed and the size that the seed's noise had, where they count."""
+    told: dict[str, Any] = {}
+    if made["subseed_strength"]:
+        seeds = made["all_subseeds"]
+        told["Variation seed"] = seeds[place] if place < len(seeds) else made["subseed"]
+        told["Variation seed strength"] = made["subseed_strength"]
+    size = (made["seed_resize_from_w"] or 0, made["seed_resize_from_h"] or 0)
+    if min(size) > 0:
+        told["Seed resize from"] = f"{size[0]}x{size[1]}"
+    return told
 
 
 def info(made: dict[str, Any]) -> str:

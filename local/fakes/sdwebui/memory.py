@@ -4,6 +4,7 @@ import time
 from collections import OrderedDict
 
 from local.fakes.sdwebui.checkpoint_file import is_whole
+from local.fakes.sdwebui.embeddings import Embeddings
 from local.fakes.sdwebui.errors import Failure, poisoned, recorded_failure
 from local.fakes.sdwebui.ledger import Ledger
 from local.fakes.sdwebui.models import Checkpoint, Checkpoints
@@ -19,9 +20,15 @@ class Memory:
     """
 
     def __init__(
-        self, checkpoints: Checkpoints, options: Options, settings: Settings, ledger: Ledger
+        self,
+        checkpoints: Checkpoints,
+        options: Options,
+        settings: Settings,
+        ledger: Ledger,
+        embeddings: Embeddings,
     ) -> None:
         self._checkpoints = checkpoints
+        self._embeddings = embeddings
         self._options = options
         self._settings = settings
         self._ledger = ledger
@@ -68,6 +75,7 @@ class Memory:
             wanted.path.rename(wanted.path.with_name(wanted.path.name + ".corrupted"))
             raise recorded_failure("corrupt-checkpoint")
         self._checkpoints.measured(wanted)
+        self._embeddings.checkpoint_loaded()
         self._kept[wanted.filename] = None
         while len(self._kept) > max(1, int(self._options["sd_checkpoints_limit"] or 1)):
             self._kept.popitem(last=False)

@@ -38,7 +38,11 @@ class Modules:
             name = options["sd_vae"]
             return [self._known[name]] if name in self._known and name not in NO_VAE else []
         named = options["forge_additional_modules"] or []
-        names = [Path(str(name)).name for name in named] if isinstance(named, list) else []
+        return self.found(named) if isinstance(named, list) else []
+
+    def found(self, named: list[Any]) -> list[Path]:
+        """Return the known files among names; the last part of a path counts, and the rest is ignored."""
+        names = [Path(str(name)).name for name in named]
         return [self._known[name] for name in names if name in self._known]
 
     def described(self, options: Any) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any
 from local.fakes.sdwebui.models import digest
 
 LORA_DIR = "Lora"
-TAG = re.compile(r"<(?:lora|lyco):([^:<>]+)(?::([^<>]*))?>")
+TAG = re.compile(r"<(lora|lyco):([^:<>]+)(?::([^<>]*))?>")
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)\s*")
 HEADER_LIMIT = 1 << 24
 FORBIDDEN = frozenset({"none", "addams"})
 """Aliases that Web UI never takes, whatever files there are."""
@@ -35,12 +36,13 @@ class Networks:
     """The LoRAs of a model directory as of the last refresh, and those that are loaded.
 
     As recorded, a job with `disable_extra_networks` neither loads nor unloads: it paints with what the job
-    before had loaded. After such a job Web UI goes on painting with it until a job names a LoRA again, even
-    one that does not exist, or the checkpoint changes: it keeps the encoding of prompts across jobs.
+    before had loaded. After such a job every plain job is wrong (Forge goes on painting with the LoRA,
+    AUTOMATIC1111 with half of it), until a job names a LoRA again or the checkpoint changes or is unloaded.
     """
 
-    def __init__(self, model_dir: Path | None) -> None:
+    def __init__(self, model_dir: Path | None, *, forge: bool) -> None:
         self._folder = model_dir / LORA_DIR if model_dir else None
+        self._forge = forge
         self._by_name: dict[str, Network] = {}
         self._by_alias: dict[str, Network] = {}
         self._forbidden: set[str] = set()
@@ -74,25 +76,36 @@ class Networks:
     def apply(self, prompts: Iterable[str], *, disabled: bool, model: str) -> tuple[str, ...]:
         """Load what the prompts of a job name, as far as Web UI does; return what it paints with."""
         if model != self._model:
-            self._model, self._loaded, self._stuck = model, (), False
+            self.unload()
+            self._model = model
         if disabled:
             self._stuck = bool(self._loaded)
             return self._loaded
-        named = tuple(
-            f"{found.path}:{weights or '1'}"
-            for prompt in prompts
-            for name, weights in TAG.findall(prompt)
-            if (found := self.find(name))
-        )
         tagged = any(TAG.search(prompt) for prompt in prompts)
-        if tagged or not self._stuck:
-            self._loaded, self._stuck = named, False
+        if self._stuck and not tagged:
+            return self._loaded if self._forge else tuple(f"half of {one}" for one in self._loaded)
+        self._stuck = False
+        self._loaded = tuple(
+            f"{found.name}:{digest(found.path)}:{weights or '1'}"
+            for prompt in prompts
+            for kind, name, weights in TAG.findall(prompt)
+            if (found := self._applied(kind, name, weights))
+        )
         return self._loaded
+
+    def unload(self) -> None:
+        """Forget what is loaded, as unloading the checkpoint does."""
+        self._loaded, self._stuck = (), False
 
     def hashes(self, prompt: str) -> str:
         """Name the LoRAs of a prompt that were found, with a hash; one that is missing is only logged."""
-        found = [(name, self.find(name)) for name, _ in TAG.findall(prompt)]
+        found = [(tag[1], self._applied(*tag)) for tag in TAG.findall(prompt)]
         return ", ".join(f"{name}: {digest(network.path)[:12]}" for name, network in found if network)
+
+    def _applied(self, kind: str, name: str, weights: str) -> Network | None:
+        """Return what a tag applies: Forge does not know `lyco`, and a weight that is no number fails."""
+        numbers = all(NUMBER.fullmatch(weight) for weight in (weights or "1").split(":"))
+        return self.find(name) if numbers and not (self._forge and kind == "lyco") else None
 
 
 def without_tags(prompt: str) -> str:

@@ -10,6 +10,7 @@ from local.fakes.sdwebui.errors import PYDANTIC_URL, Failure
 from local.fakes.sdwebui.models import Checkpoints
 
 CHECKPOINT = "sd_model_checkpoint"
+MODULES = "forge_additional_modules"
 RESTRICTED = frozenset({"api_enable_requests", "api_forbid_local_requests", "api_useragent"})
 """Options that `override_settings` may not set; a POST to `/options` may."""
 
@@ -106,6 +107,8 @@ class Options:
             if self._forge:
                 raise Failure("KeyError", repr(option))
             raise Failure("AttributeError", "'NoneType' object has no attribute 'do_not_save'")
+        if option == MODULES and value is None:
+            raise Failure("TypeError", "'NoneType' object is not iterable")
         self.saved[option] = value
         if option == CHECKPOINT:
             self._checkpoints.select(value)

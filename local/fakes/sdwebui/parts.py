@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.controlnet import ControlNet
+from local.fakes.sdwebui.embeddings import Embeddings
 from local.fakes.sdwebui.faults import Faults
 from local.fakes.sdwebui.ledger import Ledger
 from local.fakes.sdwebui.line import Line
@@ -32,6 +33,7 @@ class Parts:
     scripts: Scripts
     tasks: Tasks
     networks: Networks
+    embeddings: Embeddings
     modules: Modules
     controlnet: ControlNet
     faults: Faults = field(default_factory=Faults)
@@ -48,6 +50,10 @@ class Parts:
         line: type[Line] = Line,
         scripts: type[Scripts] = Scripts,
         tasks: type[Tasks] = Tasks,
+        networks: type[Networks] = Networks,
+        modules: type[Modules] = Modules,
+        controlnet: type[ControlNet] = ControlNet,
+        embeddings: type[Embeddings] = Embeddings,
     ) -> "Parts":
         """Make the parts that belong together; the first checkpoint is selected unless one is named."""
         ledger, now = Ledger(), state()
@@ -60,18 +66,20 @@ class Parts:
         chosen.saved[CHECKPOINT] = settings.checkpoint or first
         if first is not None:
             known.select(chosen[CHECKPOINT])
-        controlnet = ControlNet(settings.model_dir, forge=forge)
+        units = controlnet(settings.model_dir, forge=forge)
+        words = embeddings(settings.model_dir, forge=forge)
         return cls(
             settings=settings,
             checkpoints=known,
             options=chosen,
             state=now,
-            memory=memory(known, chosen, settings, ledger),
+            memory=memory(known, chosen, settings, ledger, words),
             line=line(ledger),
             ledger=ledger,
-            scripts=scripts(chosen, settings.extra_scripts, controlnet, forge=forge),
+            scripts=scripts(chosen, settings.extra_scripts, units, forge=forge),
             tasks=tasks(now),
-            networks=Networks(settings.model_dir),
-            modules=Modules(settings.model_dir, forge=forge),
-            controlnet=controlnet,
+            networks=networks(settings.model_dir, forge=forge),
+            embeddings=words,
+            modules=modules(settings.model_dir, forge=forge),
+            controlnet=units,
         )

@@ -45,12 +45,13 @@ def paint(scene: Scene) -> Image.Image:
         reference = scene.reference.resize(size)
         strength = min(1.0, max(0.0, scene.denoising if scene.denoising is not None else 0.75))
         picture = Image.blend(reference, picture, strength)
-        if scene.mask is not None:
-            picture = Image.composite(picture, reference, scene.mask.convert("L").resize(size))
     for place, hint in enumerate(scene.hints):
         side = max(8, scene.width // 5)
         picture.paste(hint.resize((side, side)), (scene.width - side, place * side))
     _write_caption(picture, scene)
+    if scene.reference is not None and scene.mask is not None:
+        mask = scene.mask.convert("L").resize(size)
+        picture = Image.composite(picture, scene.reference.resize(size), mask)
     return picture
 
 

@@ -22,7 +22,6 @@ FIXED = [
     "face-restorers",
     "realesrgan-models",
     "prompt-styles",
-    "embeddings",
     "script-info",
     "extensions",
 ]
@@ -45,7 +44,7 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
     refreshing = {
         "refresh-vae": parts.modules.refresh,
         "refresh-loras": parts.networks.refresh,
-        "refresh-embeddings": lambda: None,
+        "refresh-embeddings": parts.embeddings.refresh,
     }
     for name, refresh in refreshing.items():
         routes.add_api_route(f"/{name}", in_line(refresh), methods=["POST"], name=name)
@@ -62,7 +61,7 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
 
     @routes.post("/options")
     def post_options(request: dict[str, Any]) -> None:
-        before = parts.options.read().get(CHECKPOINT)
+        before = parts.options[CHECKPOINT]
         parts.options.post(request)
         if not parts.settings.forge and CHECKPOINT in request:
             with parts.line:  # AUTOMATIC1111 loads at once, and answers when it has
@@ -91,12 +90,17 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
         with parts.line:
             parts.checkpoints.refresh()
 
+    @routes.get("/embeddings")
+    def embeddings() -> dict[str, Any]:
+        return parts.embeddings.listed()
+
     @routes.get("/loras")
     def loras() -> list[dict[str, Any]]:
         return parts.networks.listed()
 
     @routes.post("/unload-checkpoint")
     def unload_checkpoint() -> dict[str, Any]:
+        parts.networks.unload()
         return {}  # weights leave the GPU only; the next job brings them back at once
 
     @routes.post("/reload-checkpoint")

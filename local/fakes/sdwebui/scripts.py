@@ -7,16 +7,18 @@ from fastapi import HTTPException
 from PIL import Image
 
 from local.fakes.sdwebui.answers import recorded
-from local.fakes.sdwebui.controlnet import ControlNet
+from local.fakes.sdwebui.controlnet import UNITS, ControlNet, control_map
 from local.fakes.sdwebui.encoding import decode_image, pixels
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.options import Options
 from local.fakes.sdwebui.requests import Generation
-from local.fakes.sdwebui.selectable import LOOPBACK, SD_UPSCALE, loops
+from local.fakes.sdwebui.selectable import LOOPBACK, SD_UPSCALE, Loops
 
 MATRIX = "prompt matrix"
 ANIMATE = "animatediff"
 CONTROLNET = "controlnet"
+UNSEEN = frozenset({"adetailer"})
+"""Always-on scripts that are taken and change nothing: there is no face to find."""
 OF_FORGE = ("integrated", "integrated (sd 1.x, sd 2.x, sdxl)")
 
 
@@ -27,10 +29,11 @@ class Plan:
     prompts: list[str] | None = None  # prompt matrix: one image for each, and a grid before them
     gif_frames: int = 0
     gif_frames_a_second: float = 8
-    loops: int = 0  # loopback: that many pictures after each other, and a grid before them
+    loops: Loops | None = None  # loopback: pictures after each other, and a grid before them
     tile_args: list[Any] | None = None  # SD upscale's arguments
     hints: list[Image.Image] = field(default_factory=list)  # what ControlNet steers by
     maps: list[Image.Image] = field(default_factory=list)  # what ControlNet's modules made of its images
+    effects: list[str] = field(default_factory=list)  # always-on scripts that change the picture
     extra_params: dict[str, Any] = field(default_factory=dict)
 
 
@@ -61,15 +64,18 @@ class Scripts:
             if name.lower() == MATRIX:
                 plan.prompts = _matrix(request.prompt or "")
             elif name.lower() == LOOPBACK:
-                plan.loops = loops(request.script_args)
+                plan.loops = Loops(request.script_args)
+                plan.extra_params |= plan.loops.described
             elif name.lower() == SD_UPSCALE:
                 plan.tile_args = request.script_args
         for title, value in request.alwayson_scripts.items():
             args = self._arguments(title, value, tab)
             if title.lower() == CONTROLNET:
-                self._controlnet(args, plan)
+                self._controlnet(args, plan, (int(request.width or 0), int(request.height or 0)))
             elif title.lower() == ANIMATE:
                 _animatediff(args, plan)
+            elif args and args[0] is True and title.lower() not in UNSEEN:
+                plan.effects.append(f"{title.lower()} {args}")
         return plan
 
     def _arguments(self, title: str, value: Any, tab: str) -> list[Any]:
@@ -88,32 +94,26 @@ class Scripts:
             raise Failure("KeyError", "0")
         return list(args)
 
-    def _controlnet(self, units: list[Any], plan: Plan) -> None:
+    def _controlnet(self, units: list[Any], plan: Plan, size: tuple[int, int]) -> None:
         """Note the units and take their images; a fault in there is only logged by the real one."""
-        for number, unit in enumerate(u for u in units if isinstance(u, dict)):
+        size = (size[0] // 8 * 8, size[1] // 8 * 8)
+        for number, unit in enumerate(u for u in units[:UNITS] if isinstance(u, dict)):
             if not unit.get("enabled", True):
                 continue
             self._known.check(unit)
-            plan.extra_params[f"ControlNet {number}"] = (
-                f"Module: {unit.get('module')}, Model: {unit.get('model')}, "
-                f"Weight: {float(unit.get('weight', 1.0))}, Resize Mode: ResizeMode.INNER_FIT, "
-                f"Guidance Start: {float(unit.get('guidance_start', 0.0))}, "
-                f"Guidance End: {float(unit.get('guidance_end', 1.0))}, "
-                f"Pixel Perfect: {bool(unit.get('pixel_perfect', False))}, "
-                "Control Mode: ControlMode.BALANCED, Hr Option: HiResFixOption.BOTH"
-            )
-            if not self._known.runs(unit):
-                continue  # the real one logs an exception, and its text claims the unit all the same
+            plan.extra_params[f"ControlNet {number}"] = self._known.described(unit)
             image = unit.get("image") or unit.get("input_image")
-            if isinstance(image, str):
-                try:
-                    hint = pixels(decode_image(image, self._options))
-                except (Failure, HTTPException):
-                    continue
-                if self._known.find(unit.get("model")) is not None:
-                    plan.hints.append(hint)
-                if unit.get("save_detected_map", True) and not self._options["control_net_no_detectmap"]:
-                    plan.maps.append(hint)
+            if not self._known.runs(unit) or not isinstance(image, str):
+                continue  # the real one logs an exception, and its text claims the unit all the same
+            try:
+                hint = pixels(decode_image(image, self._options))
+            except (Failure, HTTPException):
+                continue
+            if self._known.steers(unit):
+                plan.hints.append(hint)
+            mapped = min(size) > 0 and not self._options["control_net_no_detectmap"]
+            if mapped and self._known.shows_map(unit):
+                plan.maps.append(control_map(hint, unit, size))
 
 
 def _matrix(prompt: str) -> list[str]:

@@ -11,11 +11,29 @@ from local.fakes.sdwebui.errors import Failure
 
 LOOPBACK = "loopback"
 SD_UPSCALE = "sd upscale"
+DEFAULT_LOOPS = (2, 0.5, "Linear")
 
 
-def loops(args: list[Any]) -> int:
-    """Return how many pictures loopback makes after each other."""
-    return max(1, int(args[0])) if args else 1
+class Loops:
+    """Loopback: each picture painted from the one before, with a strength that moves to a final one."""
+
+    def __init__(self, args: list[Any]) -> None:
+        given: list[Any] = [*args, *DEFAULT_LOOPS[len(args) :]]
+        self.count = max(1, int(given[0]))
+        self._final = float(given[1])
+        self._curve = str(given[2])
+        self.described = {"Final denoising strength": self._final, "Denoising curve": self._curve}
+
+    def strength(self, first: float, loop: int) -> float:
+        """Return the denoising strength of a loop, from 0 on."""
+        if self.count == 1:
+            return first
+        share = loop / (self.count - 1)
+        if self._curve == "Aggressive":
+            share = math.sin(share * math.pi / 2)
+        elif self._curve == "Lazy":
+            share = 1 - math.cos(share * math.pi / 2)
+        return first + (self._final - first) * share
 
 
 class Tiles:

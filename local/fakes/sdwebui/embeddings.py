@@ -1,0 +1,58 @@
+"""Embeddings (textual inversion): which are listed, and which a job paints with."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from local.fakes.sdwebui.models import digest
+
+EMBEDDING_DIR = "embeddings"
+SUFFIXES = frozenset({".safetensors", ".pt", ".bin"})
+
+
+class Embeddings:
+    """The embeddings of a model directory, which prompts name as plain words in any case.
+
+    As recorded, Forge lists a new file after a refresh, and applies it from the next load of a checkpoint on:
+    until then its name is a word like any other. AUTOMATIC1111 applies it at once.
+    """
+
+    def __init__(self, model_dir: Path | None, *, forge: bool) -> None:
+        self._folder = model_dir / EMBEDDING_DIR if model_dir else None
+        self._forge = forge
+        self._listed: dict[str, Path] = {}
+        self._applied: dict[str, Path] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the folder again."""
+        files = sorted(self._folder.rglob("*")) if self._folder and self._folder.is_dir() else []
+        self._listed = {path.stem: path for path in files if path.suffix in SUFFIXES}
+        if not self._forge:
+            self.checkpoint_loaded()
+
+    def checkpoint_loaded(self) -> None:
+        """Give a checkpoint that was just loaded what is listed now."""
+        self._applied = dict(self._listed)
+
+    def listed(self) -> dict[str, Any]:
+        """Return the answer of `/embeddings`."""
+        shown = {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": 768, "vectors": 1}
+        return {"loaded": dict.fromkeys(self._listed, shown), "skipped": {}}
+
+    def used(self, text: str) -> list[Path]:
+        """Return the files that a prompt paints with."""
+        return [path for name, path in self._applied.items() if _named(name, text)]
+
+    def described(self, text: str) -> dict[str, str]:
+        """Return what the infotext says of them."""
+        used = self.used(text)
+        if not used:
+            return {}
+        if self._forge:
+            return {"TI": ", ".join(path.stem for path in used)}
+        return {"TI hashes": ", ".join(f"{path.stem}: {digest(path)[:12]}" for path in used)}
+
+
+def _named(name: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None

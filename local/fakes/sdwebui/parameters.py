@@ -1,0 +1,117 @@
+"""What `info` and the infotexts tell of a generation beyond its own fields: `extra_generation_params`."""
+
+from typing import Any
+
+from PIL import Image
+
+from local.fakes.sdwebui.models import Checkpoint
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.requests import (
+    Generation,
+    StableDiffusionProcessingImg2Img,
+    StableDiffusionProcessingTxt2Img,
+)
+
+MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
+ORIGINAL = 1  # the one content that the text does not tell
+NO_REFINER = (None, "", "None", "none")
+SAME_CHECKPOINT = (None, "", "Use same checkpoint")
+SAME_MODULES = "Use same choices"
+
+
+def of_image(request: StableDiffusionProcessingImg2Img, mask: Image.Image | None) -> dict[str, Any]:
+    """Tell the strength, and how the mask was used; a black mask is none where only its area is painted."""
+    extra: dict[str, Any] = {"Denoising strength": request.denoising_strength}
+    if mask is not None:
+        blur = request.mask_blur_x if request.mask_blur is None else request.mask_blur
+        extra |= {"Mask blur": blur} if blur else {}
+        if masks_anything(request, mask):
+            if request.inpaint_full_res:
+                extra["Inpaint area"] = "Only masked"
+                extra["Masked area padding"] = request.inpaint_full_res_padding
+            fill = int(request.inpainting_fill or 0)
+            if fill != ORIGINAL and fill < len(MASKED_CONTENT):
+                extra["Masked content"] = MASKED_CONTENT[fill]
+    if request.initial_noise_multiplier not in (None, 1.0):
+        extra["Noise multiplier"] = request.initial_noise_multiplier
+    return extra
+
+
+def masks_anything(request: Generation, mask: Image.Image | None) -> bool:
+    """Return whether a mask counts; Web UI gives up one that is black where it paints its area only."""
+    if mask is None or not isinstance(request, StableDiffusionProcessingImg2Img):
+        return False
+    return not request.inpaint_full_res or mask.convert("L").getbbox() is not None
+
+
+def of_hires_fix(parts: Parts, request: StableDiffusionProcessingTxt2Img) -> dict[str, Any]:
+    """Tell the second pass; its prompts stand in the images' texts only."""
+    forge = parts.settings.forge
+    extra: dict[str, Any] = {"Denoising strength": request.denoising_strength}
+    other = None
+    if request.hr_checkpoint_name not in SAME_CHECKPOINT:
+        other = parts.checkpoints.find(request.hr_checkpoint_name)
+    if other is not None:
+        extra["Hires checkpoint"] = _title(parts, other)
+    if forge:
+        for number, name in enumerate(request.hr_additional_modules or ["Built-in"], 1):
+            extra[f"Hires Module {number}"] = str(name).removesuffix(".safetensors")
+    if request.hr_sampler_name not in (None, "", request.sampler_name):
+        extra["Hires sampler"] = request.hr_sampler_name
+    extra |= {"Hires prompt": None, "Hires negative prompt": None}
+    if forge:
+        extra |= {"Hires CFG Scale": request.hr_cfg, "Hires Distilled CFG Scale": None}
+    extra["Hires schedule type"] = None
+    if request.hr_resize_x or request.hr_resize_y:
+        extra["Hires resize"] = f"{request.hr_resize_x}x{request.hr_resize_y}"
+    else:
+        extra["Hires upscale"] = request.hr_scale
+    if request.hr_second_pass_steps:
+        extra["Hires steps"] = request.hr_second_pass_steps
+    if request.hr_upscaler is not None:
+        extra["Hires upscaler"] = request.hr_upscaler
+    return extra
+
+
+def hires_prompts(request: Generation) -> dict[str, str]:
+    """Return the prompts of the second pass that differ from those of the first."""
+    if not isinstance(request, StableDiffusionProcessingTxt2Img) or not request.enable_hr:
+        return {}
+    first = {"Hires prompt": request.prompt, "Hires negative prompt": request.negative_prompt}
+    second = {"Hires prompt": request.hr_prompt, "Hires negative prompt": request.hr_negative_prompt}
+    return {name: text for name, text in second.items() if text and text != first[name]}
+
+
+def of_refiner(parts: Parts, request: Generation) -> dict[str, Any]:
+    """Tell the checkpoint that took over, and when."""
+    refiner = refiner_of(parts, request)
+    if refiner is None:
+        return {}
+    return {"Refiner": _title(parts, refiner), "Refiner switch at": request.refiner_switch_at}
+
+
+def refiner_of(parts: Parts, request: Generation) -> Checkpoint | None:
+    """Return the checkpoint that takes over during the sampling, if one does."""
+    if request.refiner_checkpoint in NO_REFINER or request.refiner_switch_at in (None, 1.0):
+        return None
+    return parts.checkpoints.find(request.refiner_checkpoint)
+
+
+def size_of(request: Generation, mask: Image.Image | None, references: list[Image.Image]) -> tuple[int, int]:
+    """Return the size of the pictures: the reference's own where only its masked area is painted."""
+    width, height = int(request.width or 0) // 8 * 8, int(request.height or 0) // 8 * 8
+    if isinstance(request, StableDiffusionProcessingImg2Img):
+        area_only = request.inpaint_full_res and masks_anything(request, mask)
+        return references[0].size if area_only else (width, height)
+    if not request.enable_hr:
+        return width, height
+    wanted_x, wanted_y = int(request.hr_resize_x or 0), int(request.hr_resize_y or 0)
+    if wanted_x or wanted_y:  # one side alone keeps the shape
+        return wanted_x or wanted_y * width // height, wanted_y or wanted_x * height // width
+    scale = request.hr_scale or 1.0
+    return int(width * scale), int(height * scale)
+
+
+def _title(parts: Parts, checkpoint: Checkpoint) -> str:
+    parts.checkpoints.measured(checkpoint)
+    return f"{checkpoint.stem} [{checkpoint.short_hash}]"

@@ -1,0 +1,244 @@
+"""Replay the recorded jobs of a real Web UI against the fake, and keep what it answers."""
+
+import base64
+import hashlib
+import io
+import json
+import random
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.sdwebui.models import digest
+from local.fakes.sdwebui.networks import LORA_DIR
+from local.fakes.sdwebui.parts import Parts
+from tests.contract.recorded import jobs
+from tests.contract.replay import Make, Replay, quick, replaying
+
+ROTATED_BYTES = 1280  # the one recorded JPEG whose EXIF says that it lies on its side
+ORIENTATION, ON_ITS_SIDE = 0x0112, 6
+CHECKPOINTS = {"v1-5-pruned-emaonly": "deca4e7b6a", "second-random": "4fb2370fd9"}
+CONTROLNET = {"control_v11p_sd15_canny": "3cfa3311"}
+VAES = {"random-vae": "3242b75026", "bucket-vae": "6912db98e8"}
+LORAS = {
+    "forge": {"random-style": "93a4cc0ff3aa", "bucket-lora": "ea49b9b5d8cb"},
+    "a1111": {"random-style": "e8c2441d1973", "bucket-lora": "c7820096e987"},
+}
+EXTENSIONS = {
+    ("forge", 1): (),
+    ("forge", 2): ("adetailer", "ultimate sd upscale"),
+    ("a1111", 1): (),
+    ("a1111", 2): (),
+}
+OVERRIDDEN = (
+    "sd_vae",
+    "forge_additional_modules",
+    "CLIP_stop_at_last_layers",
+    "return_mask",
+    "return_mask_composite",
+)
+ALIAS = "styleAlias"  # of both LoRAs, so that it is forbidden once both are there
+
+
+@dataclass
+class Played:
+    """One recorded job with what the fake answered to it."""
+
+    line: dict[str, Any]
+    status: int
+    answer: dict[str, Any]
+    terms: list[tuple[str, str]]
+
+    @property
+    def name(self) -> str:
+        """Return the name of the recording."""
+        return str(self.line["name"])
+
+    def translated(self, text: str) -> str:
+        """Put the recorded hashes of models in the place of the fake's."""
+        for there, here in self.terms:
+            text = text.replace(here, there)
+        return text
+
+    @cached_property
+    def pictures(self) -> list[tuple[str, str, str]]:
+        """Return place, recorded hash and the fake's hash of each image of the request and the answer."""
+        found = []
+        for facts in described_in(self.line["request"]):
+            sent = base64.b64encode(image_like(facts)).decode()
+            found.append((f"{self.name}/request", facts["pixels_sha256"], pixels_of(sent)))
+        recorded, here = images_in(self.line["answer"]), images_in(self.answer)
+        if self.status == self.line["status"]:
+            pairs = zip(recorded, here, strict=False)
+            for place, (facts, image) in enumerate(pairs):
+                found.append((f"{self.name}/{place}", facts["$image"]["pixels_sha256"], pixels_of(image)))
+        return found
+
+
+@dataclass
+class Jobs:
+    """Play the jobs of one run on a fake in the state in which the real one was."""
+
+    replay: Replay
+    folder: Path
+    flavor: str
+    terms: list[tuple[str, str]] = field(default_factory=list)
+
+    def play(self, line: dict[str, Any]) -> Played:
+        """Send the request of a job, with the seeds that the real one drew."""
+        request = json.loads(self._own(json.dumps(with_images(line["request"]))))
+        if line["route"] in ("txt2img", "img2img"):
+            drawn = seeds_of(line["answer"])
+            request |= {name: seed for name, seed in drawn.items() if request.get(name, -1) == -1}
+        answer = self.replay.client.post(f"/sdapi/v1/{line['route']}", json=request)
+        body = json.loads(self._recorded(answer.text))
+        return Played(line, answer.status_code, body, self.terms)
+
+    def learn_hashes(self) -> None:
+        """Note which of the fake's hashes stands for which recorded one."""
+        known = [
+            ("Stable-diffusion", CHECKPOINTS, 10),
+            ("ControlNet", CONTROLNET, 8),
+            ("VAE", VAES, 10),
+            (LORA_DIR, LORAS[self.flavor], 12),
+        ]
+        for folder, hashes, digits in known:
+            for path in (self.folder / folder).rglob("*.safetensors"):
+                if path.stem in hashes:
+                    self.terms.append((hashes[path.stem], digest(path)[:digits]))
+
+    def _own(self, text: str) -> str:
+        for there, here in self.terms:
+            text = text.replace(there, here)
+        return text
+
+    def _recorded(self, text: str) -> str:
+        for there, here in self.terms:
+            text = text.replace(here, there)
+        return text
+
+
+def play(
+    flavor: str, folder: Path, make: Make = Parts.make, only: Collection[str] | None = None
+) -> list[Played]:
+    """Replay the recorded jobs of a Web UI, run after run: all, or `only` those of some names."""
+    played = []
+    chosen = [line for line in jobs(flavor) if only is None or line["name"] in only]
+    for run in (1, 2):
+        with started(flavor, run, folder / str(run), make) as server:
+            played += [server.play(line) for line in chosen if line["run"] == run]
+    return played
+
+
+@contextmanager
+def started(flavor: str, run: int, folder: Path, make: Make) -> Iterator[Jobs]:
+    """Start a fake with the models and extensions of a run; some models arrive when it has started."""
+    for name in CHECKPOINTS:
+        write_checkpoint(folder / f"Stable-diffusion/{name}.safetensors", name.encode())
+    write_checkpoint(folder / "VAE/random-vae.safetensors", b"vae")
+    write_controlnet(folder / "ControlNet/control_v11p_sd15_canny.safetensors", flavor)
+    write_lora(folder / LORA_DIR / "random-style.safetensors")
+    settings = quick(
+        model_dir=folder,
+        flavor=flavor,
+        checkpoint="v1-5-pruned-emaonly.safetensors",
+        extra_scripts=EXTENSIONS[flavor, run],
+    )
+    with replaying(make, settings) as replay:
+        if (flavor, run) == ("a1111", 1):  # ControlNet was not installed yet
+            for titles in replay.parts.scripts.titles.values():
+                titles.remove("controlnet")
+        if run == 2:
+            write_lora(folder / LORA_DIR / "sub/bucket-lora.safetensors")
+            write_checkpoint(folder / "VAE/bucket-vae.safetensors", b"bucket")
+            write_controlnet(folder / "ControlNet/control_v11f1p_sd15_depth.safetensors", flavor)
+        refresh(replay.client)
+        server = Jobs(replay, folder, flavor)
+        server.learn_hashes()
+        yield server
+
+
+def refresh(client: httpx.Client) -> None:
+    """Do what the consumer does when models have arrived, and name the settings that it may override."""
+    for route in ("refresh-checkpoints", "refresh-loras", "refresh-vae"):
+        client.post(f"/sdapi/v1/{route}").raise_for_status()
+    client.get("/controlnet/model_list?update=true").raise_for_status()
+    options = client.get("/sdapi/v1/options").json()
+    client.post("/sdapi/v1/options", json={name: options[name] for name in OVERRIDDEN if name in options})
+
+
+def write_controlnet(path: Path, flavor: str) -> None:
+    """Write a ControlNet; those of the recorded AUTOMATIC1111 were found, and did not load."""
+    write_checkpoint(path, path.stem.encode())
+    if flavor == "a1111":
+        path.write_bytes(path.stem.encode())
+
+
+def write_lora(path: Path) -> None:
+    """Write a LoRA whose header names its alias."""
+    header = json.dumps({"__metadata__": {"ss_output_name": ALIAS}}).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + path.stem.encode())
+
+
+def seeds_of(answer: dict[str, Any]) -> dict[str, int]:
+    """Return the seeds that the real one drew, from the image's text where `info` was not kept."""
+    if "info" in answer:
+        return {name: answer["info"][name] for name in ("seed", "subseed")}
+    texts = [image["$image"]["parameters"] for image in answer.get("images", [])]
+    return {"seed": int(texts[0].partition("Seed: ")[2].partition(",")[0])} if texts else {}
+
+
+def with_images(value: Any) -> Any:
+    """Put images of the recorded sizes, modes and formats in the place of their descriptions."""
+    if isinstance(value, dict) and "$image" in value:
+        return base64.b64encode(image_like(value["$image"])).decode()
+    if isinstance(value, dict):
+        return {name: with_images(one) for name, one in value.items()}
+    return [with_images(one) for one in value] if isinstance(value, list) else value
+
+
+def image_like(facts: dict[str, Any]) -> bytes:
+    """Make an image that fits a description: the same one for the same recorded pixels."""
+    rotated = facts["bytes"] == ROTATED_BYTES
+    return _image(facts["pixels_sha256"], facts["mode"], facts["format"], *facts["size"], rotated=rotated)
+
+
+@cache
+def _image(seed: str, mode: str, kind: str, width: int, height: int, *, rotated: bool) -> bytes:
+    noise = random.Random(seed)  # noqa: S311 -- pixels
+    small = Image.frombytes("RGBA", (8, 8), noise.randbytes(8 * 8 * 4)).resize((width, height))
+    image = small.convert("RGB").convert("P") if mode == "P" else small.convert(mode)
+    out = io.BytesIO()
+    exif = Image.Exif()
+    if rotated:
+        exif[ORIENTATION] = ON_ITS_SIDE
+    image.save(out, format=kind, **({"exif": exif} if kind == "JPEG" else {}))
+    return out.getvalue()
+
+
+def described_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the descriptions of the images in a request."""
+    if isinstance(value, dict) and "$image" in value:
+        yield value["$image"]
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from described_in(one)
+
+
+def images_in(answer: dict[str, Any]) -> list[Any]:
+    """Return the images of an answer of any route."""
+    return [answer["image"]] if "image" in answer else answer.get("images", [])
+
+
+def pixels_of(image: str) -> str:
+    """Return a hash of an image's decoded pixels, made as the recorder made it."""
+    opened = Image.open(io.BytesIO(base64.b64decode(image)))
+    return hashlib.sha256(opened.tobytes()).hexdigest()[:16]

@@ -1,0 +1,120 @@
+"""Each behaviour that is taken out of the fake is noticed by the replay of the recorded jobs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.fakes.sdwebui.controlnet import ControlNet
+from local.fakes.sdwebui.modules import Modules
+from local.fakes.sdwebui.networks import Network, Networks
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.scripts import Plan, Scripts
+from local.fakes.sdwebui.settings import Settings
+from tests.contract.jobs import play
+from tests.contract.test_jobs import departures, merged, torn
+
+
+class GenerousNetworks(Networks):
+    """Apply an alias that two files share."""
+
+    def find(self, name: str) -> Network | None:
+        return self._by_alias.get(name)
+
+
+class TidyNetworks(Networks):
+    """Unload the LoRAs of the job before, also where networks are disabled."""
+
+    def apply(self, prompts: Any, *, disabled: bool, model: str) -> tuple[str, ...]:
+        return super().apply([] if disabled else prompts, disabled=False, model=model)
+
+
+class DeafNetworks(Networks):
+    """Load nothing."""
+
+    def apply(self, prompts: Any, *, disabled: bool, model: str) -> tuple[str, ...]:
+        return super().apply([prompt[:0] for prompt in prompts], disabled=disabled, model=model)
+
+
+class WatchingModules(Modules):
+    """Notice new files without a restart."""
+
+    def used(self, options: Any) -> list[Path]:
+        self._scan()
+        return super().used(options)
+
+
+class WillingModules(Modules):
+    """Use `sd_vae` on Forge too."""
+
+    def used(self, options: Any) -> list[Path]:
+        return super().used(options) + self.found([options["sd_vae"]])
+
+
+class DeafModules(Modules):
+    """Use no VAE."""
+
+    def used(self, options: Any) -> list[Path]:
+        return super().used(options)[:0]
+
+
+class LenientControlNet(ControlNet):
+    """Find a model by its bare name on Forge too."""
+
+    def _find(self, name: Any) -> Path | None:
+        return next((path for listed, path in self._known.items() if listed.startswith(str(name))), None)
+
+
+class LoadingControlNet(ControlNet):
+    """Steer by a file that does not load."""
+
+    def steers(self, unit: dict[str, Any]) -> bool:
+        return self._find(unit.get("model")) is not None
+
+
+class MaplessControlNet(ControlNet):
+    """Show no maps."""
+
+    def shows_map(self, unit: dict[str, Any]) -> bool:
+        return super().shows_map({**unit, "save_detected_map": False})
+
+
+class HonestScripts(Scripts):
+    """Put loopback's grid nowhere."""
+
+    def plan(self, request: Any, tab: str) -> Plan:
+        plan = super().plan(request, tab)
+        plan.loops = None
+        return plan
+
+
+BROKEN = [
+    ("forge", {"networks": GenerousNetworks}, ("forge-095", "forge-101")),
+    ("forge", {"networks": TidyNetworks}, ("forge-128", "forge-129")),
+    ("forge", {"networks": DeafNetworks}, ("forge-095", "forge-100")),
+    ("forge", {"modules": WatchingModules}, ("forge-095", "forge-103")),
+    ("forge", {"modules": WillingModules}, ("forge-001", "forge-005")),
+    ("forge", {"controlnet": LenientControlNet}, ("forge-095", "forge-106")),
+    ("forge", {"controlnet": MaplessControlNet}, ("forge-106",)),
+    ("forge", {"scripts": HonestScripts}, ("forge-160",)),
+    ("a1111", {"modules": DeafModules}, ("a1111-001", "a1111-005")),
+    ("a1111", {"controlnet": LoadingControlNet}, ("a1111-054",)),
+]
+
+
+@pytest.mark.parametrize(("flavor", "change", "jobs"), BROKEN)
+def test_a_broken_behaviour_is_noticed(
+    flavor: str, change: dict[str, Any], jobs: tuple[str, ...], tmp_path: Path
+) -> None:
+    def make(settings: Settings) -> Parts:
+        return Parts.make(settings, **change)
+
+    whole = play(flavor, tmp_path / "whole", only=jobs)
+    broken = play(flavor, tmp_path / "broken", make, only=jobs)
+    for played, noticed in ((whole, False), (broken, True)):
+        found = [
+            *torn(played),
+            *merged(played, flavor),
+            *(note for one in played for note in departures(one)),
+        ]
+        assert bool(found) is noticed, found

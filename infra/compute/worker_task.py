@@ -20,7 +20,7 @@ _TEMPORARY: Final = "/tmp"  # noqa: S108 - a mount point in a container
 # On a volume, for the root filesystem is read-only; the consumer touches it, the health check looks at it.
 HEARTBEAT_FILE: Final = f"{_TEMPORARY}/heartbeat"
 
-# "This SD Web UI must be replaced" (design, section 5): not to be restarted beside the same Web UI.
+# "This engine must be replaced": the consumer is not to be restarted beside the same one.
 REPLACE_EXIT_CODE: Final = 75
 
 # The longest that ECS documents (for Fargate); the consumer plans for 90 s.

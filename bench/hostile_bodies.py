@@ -91,6 +91,7 @@ SHAPES: Final[dict[str, Shape]] = {
     "a link": _text("a.", '{"init_images": ["https://@"]}', tasktype="image-to-image"),
     "smileys": _text("\U0001f600"),
     "a prompt without an end of its tag": _text("b", '{"prompt": "<a:@"}'),
+    "a network of choices": _text("a|", f'{{"prompt": "<lora:{"x" * 100_000}{{@a}}:1>"}}'),
     **{
         f"a prompt of {unit}": _text(unit)
         for unit in ("<a:", "<lora:a:1>", "(", "((a:1)", "a|", ":", "\\\\", "__a", "BREAK ")

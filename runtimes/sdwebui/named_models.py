@@ -32,6 +32,10 @@ _SENT_AS: Final = {"lora": "lora", "lyco": "lora", "hypernet": "hypernet"}
 
 MAIN_CHECKPOINT: Final = "/alwayson_scripts/sd_model_checkpoint"
 
+_MAX_TEMPLATE: Final = 1024
+"""Characters of a template whose choices are written out: no key in S3 is longer, and each choice repeats all
+that stands around it."""
+
 _TEMPLATE: Final = re.compile(r"[{}|]|__.+__")
 """Marks of prompt-template extensions: such a name is only known when Web UI has filled it in."""
 
@@ -193,7 +197,7 @@ def _tags(holder: Any, key: Any, path: str) -> Iterator[Mention]:
 
 def _choices(template: str) -> list[str]:
     """Return the names that a template can become, as far as one choice among words tells; else itself."""
-    choice = _CHOICE.fullmatch(template)
+    choice = _CHOICE.fullmatch(template) if len(template) <= _MAX_TEMPLATE else None
     return [f"{choice[1]}{one}{choice[3]}" for one in choice[2].split("|")] if choice else [template]
 
 

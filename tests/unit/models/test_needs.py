@@ -2,13 +2,14 @@
 
 import json
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
 
 from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs
 from runtimes.sdwebui.model_names import Kind
-from runtimes.sdwebui.named_models import renamed, unread_weights
+from runtimes.sdwebui.named_models import mentions, renamed, unread_weights
 
 
 def named(content: dict[str, Any]) -> list[tuple[Kind, str, str]]:
@@ -141,6 +142,21 @@ def test_fetches_what_a_template_may_become() -> None:
         ("style-b", False),
         ("{x|{y|z}}", False),
     ]
+
+
+@pytest.mark.parametrize("field", ["prompt", "script_args"])
+def test_a_long_template_is_not_written_out(field: str) -> None:
+    around, choices = "x" * 20_000, "|".join("a" * 10_000)
+    text = f"<lora:{around}{{{choices}}}:1>"
+    content = {"prompt": text} if field == "prompt" else {"script_args": [text]}
+
+    tracemalloc.start()
+    found = list(mentions(content))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert len(found) == 1
+    assert peak < 1 << 20
 
 
 def test_names_are_replaced_where_they_stand_and_nowhere_else() -> None:

@@ -1,1 +1,1 @@
-"""The AWS calls that both sides make: the table, the topics, the stored objects."""
+"""AWS calls that the Lambdas and the consumer share: the table, the topics, the stored objects."""

@@ -1,4 +1,4 @@
-"""Buried messages in S3: kept by the dead-letter queues' Lambda, read by an operator who redrives them."""
+"""Archived dead letters in S3: written by the dead-letter Lambda, read by an operator who redrives them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,14 +17,14 @@ _CLEAN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Hold one kept message: where it is, and its body as it was received."""
+    """An archived message: its key, and its body as it was received."""
 
     key: str
     body: str
 
 
 class Archive:
-    """Keep and read dead-lettered messages in the large-task bucket."""
+    """Store and read dead-lettered messages in the large-task bucket."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
@@ -33,7 +33,7 @@ class Archive:
     def keep(
         self, body: str, *, message_id: str, runtime: str | None, day: date, facts: Mapping[str, str]
     ) -> str:
-        """Store a body, byte for byte, and return its key; `facts` (ASCII) become the object's metadata."""
+        """Store a body unchanged and return its key; `facts` (ASCII) become the object's metadata."""
         clean = runtime if runtime and _CLEAN.fullmatch(runtime) else UNKNOWN_RUNTIME
         key = archive_key(day.isoformat(), clean, message_id)
         self._s3.put_object(
@@ -46,7 +46,7 @@ class Archive:
         return key
 
     def find(self, *, day: str, runtime: str | None = None, message_id: str | None = None) -> Iterator[Kept]:
-        """Yield what was kept on a day (`YYYY-MM-DD`), of all runtimes or one, or the one message."""
+        """Yield the messages archived on a day (`YYYY-MM-DD`), optionally of one runtime or with one id."""
         folder = f"{ARCHIVE_PREFIX}{day}/" + (f"{runtime}/" if runtime else "")
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder):
             for entry in page.get("Contents", []):

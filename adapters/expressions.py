@@ -1,4 +1,4 @@
-"""DynamoDB expressions from the protocol's conditions and writes."""
+"""Translate the protocol's conditions and writes into DynamoDB expressions."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,7 @@ from domain.transition import Transition
 
 @dataclass(slots=True)
 class Expressions:
-    """Collect the placeholders of one write; values are plain until the table serializes them."""
+    """Collects the placeholders of one write; the table serializes the values later."""
 
     names: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Expressions:
                 return "(" + " OR ".join(self._condition(one) for one in conditions) + ")"
 
     def _name(self, attribute: str) -> str:
-        # Every name by placeholder: `status`, `context`, `error` and more are reserved words.
+        # All names are placeholders, because `status`, `context`, `error` and more are reserved words.
         placeholder = f"#{attribute}"
         self.names[placeholder] = attribute
         return placeholder

@@ -1,4 +1,4 @@
-"""Lists of tasks from the table's indexes: eventually consistent, never a scan."""
+"""List tasks from the table's indexes: eventually consistent, and never by a scan."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -10,27 +10,25 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BY_RUNTIME_STATUS: Final = "by-runtime-status"
-"""Index by `runtime_status` (`RUNTIME#STATUS`), sorted by `submitted_at_id` (`TIME#ID`).
-
-No partition of it is hot: a task is written into it five times in its life (submitted, published, running,
-finished, and when it leaves its partitions), a partition takes 1,000 writes a second, and progress and leases
-are not projected, so heartbeats do not touch it.
-"""
+"""Index by `runtime_status` (`RUNTIME#STATUS`), sorted by `submitted_at_id` (`TIME#ID`). No partition of it
+gets hot: a task is written to it five times in its life (submitted, published, running, finished, and when it
+leaves its partitions), a partition takes 1,000 writes a second, and progress and leases are not projected, so
+heartbeats do not touch it."""
 
 PENDING: Final = "pending"
-"""Sparse index of tasks whose message or callback is not noted as sent, by `pending_runtime` and
+"""Sparse index of tasks whose message or callback is not recorded as sent, by `pending_runtime` and
 `pending_since`."""
 
 
 class Listing:
-    """Query the indexes; rows hold what is projected, no more."""
+    """Query the indexes; the returned rows contain the projected attributes only."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def newest(self, runtime: str, status: Status, *, below: str | None, limit: int) -> list[Row]:
-        """Return up to `limit` tasks, newest first, whose `submitted_at_id` is below that one."""
+        """Return up to `limit` tasks, newest first, whose `submitted_at_id` is less than `below`."""
         condition = "runtime_status = :partition"
         values = {":partition": {"S": f"{runtime}#{status.value}"}}
         if below is not None:
@@ -63,7 +61,7 @@ class Listing:
             yield from page
 
     def pending(self, runtime: str, *, before: str) -> Iterator[str]:
-        """Yield the ids of tasks to which something is owed since before a time, longest first."""
+        """Yield the ids of tasks with an unsent message or callback since before a time, longest first."""
         for page in self._pages(
             IndexName=PENDING,
             KeyConditionExpression="pending_runtime = :runtime AND pending_since < :before",

@@ -1,4 +1,4 @@
-"""Deleting what workers stored that the task's outcome does not name."""
+"""Delete stored objects that the task's outcome does not name."""
 
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 class OrphanCleaner:
-    """Clear a finished task's folder; needs `s3:ListBucket`, `GetObject` and `DeleteObject` there."""
+    """Delete orphaned objects; needs `s3:ListBucket`, `GetObject` and `DeleteObject` on the bucket."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
 
     def clear(self, row: Row) -> None:
-        """Delete what other fences of this submission left; make no call where there was only one worker."""
+        """Delete the orphaned objects of this submission; make no call if only one worker has claimed it."""
         kept = {row.text("output"), *(row.item.get("images") or [])}
         for fence in sorted(row.orphans):
-            # The delimiter keeps out the folders of tasks whose id begins with this name.
+            # The delimiter excludes the folders of tasks whose id begins with this name.
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=row.keys.under(fence), Delimiter="/"
             )
@@ -30,7 +30,7 @@ class OrphanCleaner:
                     self._delete(row, key)
 
     def _delete(self, row: Row, key: str) -> None:
-        # An earlier submission of the id may have drawn the same fence: its images are somebody's outcome.
+        # An earlier submission of the id may have drawn the same fence; its images belong to that outcome.
         try:
             found = self._s3.head_object(Bucket=self._bucket, Key=key)
         except self._s3.exceptions.ClientError as error:

@@ -1,4 +1,4 @@
-"""Looking at a queue without taking anything out of it."""
+"""Read a queue's depth without receiving messages."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """Count a queue's messages, as SQS estimates them."""
+    """How many messages a queue contains, as SQS estimates them."""
 
     waiting: int
-    """Visible ones and delayed ones."""
+    """Visible and delayed messages."""
 
     in_flight: int
 
     @property
     def empty(self) -> bool:
-        """Tell whether the queue holds no message at all."""
+        """Return whether the queue contains no messages at all."""
         return self.waiting == self.in_flight == 0
 
 
 def depth(sqs: "SQSClient", queue_url: str) -> Depth:
-    """Return how many messages the queue holds, approximately: SQS promises no more."""
+    """Return the queue's depth; SQS only gives approximate numbers."""
     attributes = sqs.get_queue_attributes(
         QueueUrl=queue_url,
         AttributeNames=[

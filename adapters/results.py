@@ -1,4 +1,4 @@
-"""Telling outcomes: losers' objects go first, then the callback goes out, then the row notes it."""
+"""Send final callbacks: delete orphaned objects, publish, then record `notified_at`."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 REFUSED_BY_SNS: Final = frozenset({"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid"})
-"""Codes by which SNS refuses a message that it could not carry, however often it were sent."""
+"""Error codes of SNS for a message that it will never accept, however often it is sent."""
 
 
 class Results:
-    """Publish callbacks on the results topic; without a table, nothing is noted."""
+    """Publish callbacks on the results topic; without a table, nothing is recorded."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class Results:
         self._orphans = orphans
 
     def notify(self, row: Row) -> None:
-        """Send the callback of a finished row, then note `notified_at`: at least once, never not at all.
+        """Send the callback of a finished row at least once, then record `notified_at`.
 
-        What the outcome does not name is deleted before: a row that is told may be replaced, and with it
-        goes the only list of this submission's fences.
+        Orphaned objects are deleted first: after `notified_at` is set, the row may be replaced, and with it
+        the only list of this submission's fences.
         """
         if self._orphans is not None:
             self._orphans.clear(row)
@@ -48,10 +48,10 @@ class Results:
             self._table.write(row.id, notify(row, now()))
 
     def publish(self, row: Row) -> None:
-        """Send the callback that the row stands for, without noting it (`running`).
+        """Send the callback for the row's current state, without recording it (`running`).
 
-        One that SNS refuses, as too long for instance, is sent in brief: a callback that could never go would
-        keep its id from ever being used again.
+        If SNS refuses it, for example as too long, a brief one is sent: the id of a task whose callback can
+        never be sent could never be used again.
         """
         try:
             self._send(row, callback(row))

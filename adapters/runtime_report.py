@@ -1,6 +1,7 @@
-"""What the workers of a runtime say of its engine: one item of the tasks' table for each runtime.
+"""Which models a runtime's workers reported: one item per runtime in the tasks' table.
 
-Its id begins with `#`, which no task's id does; it has no attribute of an index, so no list shows it.
+Its id begins with `#`, which a task's id never does. It has no attribute of an index, so that no list
+includes it.
 """
 
 from collections.abc import Sequence
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_BYTES: Final = 200 * 1024
-"""Of the names in one report: an item holds 400 KB, and who reads it pays for each 4 KB."""
+"""Size of all names in a report: an item can have 400 KB, and reads are billed per 4 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeReport:
-    """Hold the names by which an engine knows its models; not `whole` where there were too many to report."""
+    """The models that an engine lists; `whole` is false if there were too many to report."""
 
     models: frozenset[str]
     whole: bool
@@ -54,7 +55,7 @@ class RuntimeReports:
         )
 
     def read(self, runtime: str) -> RuntimeReport | None:
-        """Return what the last worker of a runtime reported, None where none ever did."""
+        """Return the latest report of a runtime, or None if there is none."""
         item = self._client.get_item(TableName=self._table, Key=self._key(runtime)).get("Item")
         if item is None:
             return None

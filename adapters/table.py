@@ -1,4 +1,4 @@
-"""The tasks' table in DynamoDB: one row a task, changed only by the protocol's transitions."""
+"""The tasks' table in DynamoDB: one row per task, changed only by the protocol's transitions."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _JSON_ATTRIBUTES = frozenset({"context"})
-"""Kept as JSON text: a context may be deeper than DynamoDB's 32 levels and hold any number."""
+"""Stored as JSON text: a context may be deeper than DynamoDB's 32 levels and contain any number."""
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -25,28 +25,28 @@ _deserialize = TypeDeserializer().deserialize
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Tell how a conditional write ended: the row as it now is, or, refused, as it stood (None: no row)."""
+    """The result of a conditional write: the new row, or if refused the existing row (None: no row)."""
 
     done: bool
     row: Row | None
 
 
 class Table:
-    """Read and change rows; every error of DynamoDB but a refused condition is botocore's to raise."""
+    """Read and change rows; errors of DynamoDB other than a refused condition are raised as botocore's."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self.name = name
 
     def get(self, task_id: str) -> Row | None:
-        """Return the row, read consistently, or None."""
+        """Return the row (strongly consistent read), or None."""
         answer = self._client.get_item(TableName=self.name, Key={"id": {"S": task_id}}, ConsistentRead=True)
         return read_item(answer["Item"]) if "Item" in answer else None
 
     def cancel_requested(self, task_id: str, submission_id: str) -> bool:
         """Return whether the caller of a submission asked to cancel it.
 
-        The read is eventually consistent, at half the price: it is repeated while the task runs.
+        The read is eventually consistent, at half the price, because it is repeated while the task runs.
         """
         answer = self._client.get_item(
             TableName=self.name,
@@ -57,7 +57,7 @@ class Table:
         return row is not None and row.cancel_requested and row.item.get("submission_id") == submission_id
 
     def write(self, task_id: str, transition: Transition) -> Written:
-        """Carry out one transition, if its conditions hold."""
+        """Perform one transition if its conditions hold."""
         expressions = Expressions()
         condition = expressions.condition(transition)
         common: dict[str, Any] = {
@@ -105,7 +105,7 @@ def _write_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_item(item: Mapping[str, Any]) -> Row:
-    """Return a DynamoDB item as a row of plain JSON values."""
+    """Convert a DynamoDB item to a row of plain JSON values."""
     values = {name: _unplain(_deserialize(value)) for name, value in item.items()}
     for name in _JSON_ATTRIBUTES & values.keys():
         values[name] = json.loads(values[name])
@@ -113,7 +113,7 @@ def read_item(item: Mapping[str, Any]) -> Row:
 
 
 def _plain(value: Any) -> Any:
-    """Return floats as the decimals that DynamoDB takes."""
+    """Convert floats to decimals, which DynamoDB requires."""
     return Decimal(str(value)) if isinstance(value, float) else value
 
 

@@ -1,4 +1,4 @@
-"""Publishing a task's message on the tasks topic, its content by reference where SNS cannot carry it."""
+"""Publish task messages, with content in S3 if it is too large for SNS."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Tasks:
-    """Publish messages; `bucket` is the large-task bucket."""
+    """Publish messages on the tasks topic; `bucket` is the large-task bucket."""
 
     def __init__(self, sns: "SNSClient", s3: "S3Client", *, topic_arn: str, bucket: str) -> None:
         self._sns = sns
@@ -23,7 +23,7 @@ class Tasks:
         self._bucket = bucket
 
     def lighten(self, message: Message) -> Message:
-        """Return the message with content beyond what the topic carries moved to S3."""
+        """Return the message with content moved to S3 if it is too large for the topic."""
         content = compact(message.task.content)
         if len(content) <= INLINE_CONTENT_BYTES:
             return message
@@ -41,7 +41,7 @@ class Tasks:
         )
 
     def publish(self, body: str, *, runtime: str) -> None:
-        """Publish an encoded message; the subscription's filter reads the attribute `runtime`."""
+        """Publish an encoded message; the subscriptions filter by the attribute `runtime`."""
         self._sns.publish(
             TopicArn=self._topic_arn,
             Message=body,

@@ -1,1 +1,1 @@
-"""What the API and the consumer agree on: the task, its routing, its messages, its state."""
+"""Rules shared by the API and the consumer: tasks, routing, messages and the state of a task."""

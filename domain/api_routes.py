@@ -1,18 +1,18 @@
-"""The API's routes: the one list that API Gateway, the API's function and its OpenAPI document follow."""
+"""The API's routes, listed once for API Gateway, the API's Lambda and the OpenAPI document."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 
 class Route(NamedTuple):
-    """A method on a path; `{id}` in a path stands for a task's id."""
+    """A method and a path, in which `{id}` is a task's id."""
 
     method: str
     path: str
 
 
 SUBMITS: Final = (Route("POST", "/v1alpha1"), Route("POST", "/v1alpha2"))
-"""The routes by which tasks come in."""
+"""The routes that accept tasks."""
 
 ROUTES: Final = (
     *SUBMITS,
@@ -28,4 +28,4 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     path: tuple(route.method for route in ROUTES if route.path == path)
     for path in dict.fromkeys(route.path for route in ROUTES)
 }
-"""Every path and its methods."""
+"""The methods that each path supports."""

@@ -1,4 +1,4 @@
-"""A request's body, from bytes to an object: the faults that stand before any field is read."""
+"""Parsing and basic checks of a request's body, before any field is read."""
 
 import json
 import math
@@ -12,13 +12,13 @@ from domain.limits import DEFAULT_LIMITS, MAX_NAME_LENGTH, MAX_NESTING, MAX_VALU
 
 _NOT_JSON = "The request is not valid JSON."
 MAX_ODD_NUMBERS = 20
-"""Numbers that JSON does not have, of those that are told at once."""
+"""How many numbers that are not valid JSON one error lists at most."""
 
 _COMMENT = re.compile(r"(^|[\s,{\[\"\d])(//|/\*|#)")
 
 
 def parse_body(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
-    """Return the JSON object in `raw`; raise InvalidTask (400, 413) saying what is wrong and where."""
+    """Parse `raw` as a JSON object; raise InvalidTask (400 or 413) naming each fault and where it is."""
     if len(raw) > limits.body_bytes:
         raise InvalidTask(
             f"The request's body has more than {limits.body_bytes} bytes; send large images as links.",
@@ -33,7 +33,7 @@ def parse_body(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
         raise _invalid(_describe(error)) from None
     except RecursionError:
         raise _invalid(f"the body is nested deeper than {limits.nesting} levels") from None
-    except ValueError as error:  # integers of thousands of digits
+    except ValueError as error:  # Raised for integers of thousands of digits.
         raise _invalid(str(error)) from None
     if not isinstance(value, dict):
         raise _invalid("the body must be a JSON object")
@@ -42,10 +42,11 @@ def parse_body(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
 
 
 def load_json(text: str, *, values: int = 2 * MAX_VALUES) -> Any:
-    """Return the JSON in a text from anywhere; raise ValueError, RecursionError, or InvalidTask (413).
+    """Parse untrusted JSON; raise ValueError, RecursionError or InvalidTask (413) if it is refused.
 
-    A text of two characters may become an object of 200 bytes: how many there are is counted before any is
-    made. What was accepted with `values` of a body passes by the default: metadata are added on its way.
+    Values are counted before any object is made, because two characters of text can become an object of 200
+    bytes. The default limit is twice that of a request's body, so that a body that was accepted with `values`
+    still passes after metadata were added to it.
     """
     if sum(map(text.count, "[{,")) > values:
         raise InvalidTask(
@@ -63,12 +64,11 @@ def load_json(text: str, *, values: int = 2 * MAX_VALUES) -> Any:
 
 
 def check_values(value: Any, nesting: int = MAX_NESTING) -> None:
-    """Raise InvalidTask for nesting beyond `nesting` levels, for keys beyond MAX_NAME_LENGTH characters and
-    for text that is not Unicode.
+    """Raise InvalidTask for too deep nesting, too long keys or text that is not valid Unicode.
 
-    Kept are the keys on the way to the present value and no more: what this takes does not grow with the
-    value.
-    """  # noqa: D205 - one sentence
+    Levels are limited by `nesting`, and keys by MAX_NAME_LENGTH. Only the keys that lead to the current value
+    are kept in memory, so memory does not grow with the size of the value.
+    """
     for way, item in _walk(value):
         if len(way) > nesting:
             raise InvalidTask(
@@ -85,7 +85,7 @@ def check_values(value: Any, nesting: int = MAX_NESTING) -> None:
 
 
 def _walk(value: Any) -> Iterator[tuple[Sequence[str | int], Any]]:
-    """Yield every value with the keys that lead to it, which are only good until the next one."""
+    """Yield every value with the list of keys that lead to it; the list is reused for the next value."""
     way: list[str | int] = []
     left: list[Iterator[tuple[str | int, Any]]] = []
     yield way, value
@@ -107,12 +107,12 @@ def _walk(value: Any) -> Iterator[tuple[Sequence[str | int], Any]]:
 
 
 def pointer(key: str) -> str:
-    """Return `key` as a segment of a JSON pointer (RFC 6901)."""
+    """Escape `key` for use as one segment of a JSON pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")
 
 
 class _Odd(float):
-    """Stand for a number that JSON does not have, or that is too large for a float."""
+    """A number that is not valid JSON, or that is too large for a float."""
 
     text = ""
 

@@ -1,4 +1,4 @@
-"""The callback on the results topic."""
+"""Content and attributes of the callback on the results topic."""
 
 from typing import Any
 
@@ -9,10 +9,11 @@ _RESULTS = {Status.COMPLETED: True, Status.FAILED: False, Status.CANCELLED: Fals
 
 
 def callback(row: Row, *, brief: bool = False) -> dict[str, Any]:
-    """Return what the row says to its caller, all keys always present but `images_left_out`.
+    """Build the callback for the current state of a row.
 
-    That one counts images that stand in the output document alone. `brief` is what any topic can carry, of
-    whatever row: `context` and `image_url` are left out then, and the error is cut.
+    All keys are always present except `images_left_out`, which counts images that are named in the output
+    document only. With `brief`, `context` and `image_url` are left out and the error is shortened, so that
+    the callback of any row fits into an SNS message.
     """
     status = row.status
     images = _texts(row.item.get("images")) if status is Status.COMPLETED else []
@@ -38,7 +39,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def callback_attributes(row: Row) -> dict[str, str]:
-    """Return the SNS message attributes by which a subscriber can filter."""
+    """Return the SNS message attributes that subscribers can filter by."""
     return {
         "id": row.id,
         "runtime": row.runtime,

@@ -1,4 +1,4 @@
-"""JSON in its one canonical form: for digests and for the wire."""
+"""Canonical JSON for digests, and compact JSON for messages."""
 
 import hashlib
 import json
@@ -6,18 +6,18 @@ from typing import Any
 
 
 def canonical(value: Any) -> str:
-    """Return compact, sorted, ASCII-only JSON: the same value gives the same text.
+    """Return compact, sorted, ASCII-only JSON: equal values give equal text.
 
-    ASCII keeps every character SQS would refuse (U+FFFE, lone surrogates) inside an escape.
+    ASCII output escapes every character that SQS would refuse (U+FFFE, lone surrogates).
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def compact(value: Any) -> str:
-    """Return compact ASCII-only JSON in the order of the keys as they came."""
+    """Return compact ASCII-only JSON that keeps the order of keys."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def sha256(text: str) -> str:
-    """Return the hex SHA-256 of an ASCII text."""
+    """Return the SHA-256 of an ASCII text in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()

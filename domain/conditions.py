@@ -1,4 +1,4 @@
-"""Conditions on a row, as data: DynamoDB evaluates them, and so does the protocol's model check."""
+"""Conditions on a row, as data: DynamoDB evaluates them, and so does the model check of the protocol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,72 +7,72 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Hold when the row has no such attribute (`id`: when there is no row)."""
+    """The row does not have the attribute (with `id`: there is no row)."""
 
     attribute: str
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Evaluate against a row."""
+        """Return whether the row meets the condition."""
         return item.get(self.attribute) is None
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Hold when the row has the attribute."""
+    """The row has the attribute."""
 
     attribute: str
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Evaluate against a row."""
+        """Return whether the row meets the condition."""
         return item.get(self.attribute) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """Hold when the attribute has one of the values."""
+    """The attribute has one of the values."""
 
     attribute: str
     values: tuple[Any, ...]
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Evaluate against a row."""
-        present = item.get(self.attribute)  # absent is equal to nothing, as in DynamoDB
+        """Return whether the row meets the condition."""
+        present = item.get(self.attribute)  # as in DynamoDB, an absent attribute equals nothing
         return present is not None and present in self.values
 
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """Hold when the attribute is present and less than `value` (times compare as text)."""
+    """The attribute is present and less than `value`; times compare as text."""
 
     attribute: str
     value: Any
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Evaluate against a row."""
+        """Return whether the row meets the condition."""
         present = item.get(self.attribute)
         return present is not None and bool(present < self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Lacks:
-    """Hold when the set attribute does not contain `value` (an absent set contains nothing)."""
+    """The set attribute does not contain `value`; an absent set contains nothing."""
 
     attribute: str
     value: str
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Evaluate against a row."""
+        """Return whether the row meets the condition."""
         return self.value not in (item.get(self.attribute) or ())
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Hold when one of the conditions holds."""
+    """At least one of the conditions is met."""
 
     conditions: tuple["Condition", ...]
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Evaluate against a row."""
+        """Return whether the row meets the condition."""
         return any(condition.holds(item) for condition in self.conditions)
 
 
@@ -80,5 +80,5 @@ Condition = Absent | Present | OneOf | Below | Lacks | AnyOf
 
 
 def equals(attribute: str, value: Any) -> OneOf:
-    """Return the condition that the attribute has this value."""
+    """Return the condition that the attribute equals the value."""
     return OneOf(attribute, (value,))

@@ -1,4 +1,4 @@
-"""What a delivery finds, and what follows from it; the model check calls it too."""
+"""Decide what to do with a delivered message; the model check uses the same function."""
 
 import math
 from collections.abc import Iterable
@@ -15,30 +15,33 @@ from domain.row import Row
 
 
 class Action(StrEnum):
-    """Name what is done with a delivered message."""
+    """What to do with a delivered message."""
 
     ADOPT = "adopt"
-    """There is no row: make it (`submit`), then decide again."""
+    """There is no row: create it (`submit`), then decide again."""
 
     DROP = "drop"
-    """The message is of another submission, or all is done and told: delete it."""
+    """The message belongs to another submission, or the task has ended and its callback was sent: delete
+    it."""
 
     NOTIFY = "notify"
-    """Finished, not told: send the callback from the row, note it, delete the message."""
+    """The task has ended but its callback was not sent: send it, record that, delete the message."""
 
     WAIT = "wait"
-    """A worker holds a live lease: make the message visible again in `seconds`."""
+    """Another worker has a live lease: make the message visible again in `seconds`."""
 
     ABANDON = "abandon"
-    """No worker may have it any more: write the outcome (`abandon` with `code` and `message`), then tell."""
+    """No worker may claim the task any more: write the outcome (`abandon` with `code` and `message`), then
+    send the callback."""
 
     CLAIM = "claim"
-    """Take the lease (`claim`). Where that or `abandon` is refused, decide again on the row as it stood."""
+    """Take the lease (`claim`). If `claim` or `abandon` is refused, decide again with the row that was
+    returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Say what to do: `seconds` belongs to WAIT, `code` and `message` to ABANDON."""
+    """An action with its data: `seconds` for WAIT, `code` and `message` for ABANDON."""
 
     action: Action
     seconds: int = 0
@@ -47,19 +50,18 @@ class Decision:
 
 
 def lease_remains(row: Row, now: datetime) -> int:
-    """Return for how many more seconds (rounded up) a lease on the row is live, 0 where none is."""
+    """Return for how many seconds (rounded up) the row's lease is still live, or 0."""
     until = row.text("lease_until")
-    if until is None or until < iso(now):  # the very comparison of `claim`
+    if until is None or until < iso(now):  # the same comparison as in `claim`
         return 0
     return max(1, math.floor((parse(until) - now).total_seconds()) + 1)
 
 
 def decide(row: Row | None, message: Message, now: datetime) -> Decision:  # noqa: PLR0911 - a table of cases
-    """Return what to do with a message, given the row of its task.
+    """Decide what to do with a message, given the row of its task.
 
-    A worker that was killed spent its attempt and could not say so: attempts are counted when a row is met,
-    not
-    only when a fault is.
+    Attempts are checked here and not only after an error, because a worker that was killed used an attempt
+    without being able to report it.
     """
     if row is None:
         return Decision(Action.ADOPT)
@@ -77,7 +79,7 @@ def decide(row: Row | None, message: Message, now: datetime) -> Decision:  # noq
 
 
 def _spent(row: Row) -> str:
-    # A worker that met a passing fault on the last try would have failed the task itself.
+    # A worker that meets a retryable error on the last attempt fails the task itself.
     text = f"Given up after {row.attempts} attempts; the last worker ended without a word."
     met = row.item.get("met")
     return f"{text} Met before: {met['code']}: {met['message']}" if isinstance(met, dict) else text
@@ -86,12 +88,11 @@ def _spent(row: Row) -> str:
 def orphaned_objects(
     row: Row | None, submission_id: str, wrote: Iterable[str], *, finish_sent: bool
 ) -> list[str]:
-    """Return which of the objects that a worker wrote (`s3://` links) it deletes when it lets go of a task.
+    """Return which of the `s3://` links in `wrote` a worker must delete after it lost its lease.
 
-    `row` is what was read after the refusal. Never what the row names: the worker's own final write may
-    have been done and only its answer lost. Where another submission has replaced the row, nobody can tell
-    any
-    more, so a worker that had sent its final write deletes nothing.
+    `row` is what was read after the write was refused. Objects that the row names are never returned: the
+    worker's own final write may have succeeded with only the response lost. If another submission has
+    replaced the row, that can no longer be known, so a worker that has sent its final write deletes nothing.
     """
     if row is None or row.submission_id != submission_id:
         return [] if finish_sent else list(wrote)
@@ -100,7 +101,7 @@ def orphaned_objects(
 
 
 def _left_out(row: Row, uri: str) -> bool:
-    """Tell whether an object belongs to an outcome with more images than its row can name."""
+    """Return whether an object belongs to an outcome with more images than its row can name."""
     if not row.item.get("images_left_out") or row.fence is None:
         return False
     return row.keys.wrote(row.fence, split_s3_uri(uri)[1])

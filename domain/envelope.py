@@ -1,4 +1,4 @@
-"""What both versions of the envelope share: ids, prefixes, and the accepted task."""
+"""Checks and types that both versions of the request envelope share: ids, prefixes, the accepted task."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _ENCODED = re.compile(r"%(2e|2f|5c)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Hold an accepted task, its runtime, and what was dropped or changed on the way."""
+    """An accepted task, its runtime, and warnings about what was dropped or changed."""
 
     task: Task
     runtime: Runtime
@@ -29,7 +29,7 @@ class Submission:
 
 
 def check_id(value: Any, path: str) -> list[Fault]:
-    """Return what is wrong with a task's id."""
+    """Check a task's id."""
     if isinstance(value, str) and _ID.fullmatch(value):
         return []
     return [
@@ -41,7 +41,7 @@ def check_id(value: Any, path: str) -> list[Fault]:
 
 
 def clean_prefix(value: Any, task_id: Any, path: str) -> tuple[str, list[Fault]]:
-    """Return the prefix without its one forgiven trailing slash, and what is wrong with it."""
+    """Return the prefix without one trailing slash, and the faults found in it."""
     if not isinstance(value, str) or not value:
         return "", [Fault(path, "the prefix of the output's S3 keys is expected, such as output")]
     prefix = value.removesuffix("/")
@@ -50,7 +50,7 @@ def clean_prefix(value: Any, task_id: Any, path: str) -> tuple[str, list[Fault]]
         message = "control characters, line separators and marks of writing direction are not allowed"
         faults.append(Fault(path, message))
     if "\\" in prefix or _ENCODED.search(prefix):
-        # Two names to S3 that many tools take for one, or for a way up.
+        # S3 treats these as distinct names, but many tools read them as a separator or as a parent folder.
         faults.append(Fault(path, "\\, and %2e, %2f or %5c (encoded . / \\), are not allowed"))
     if prefix.startswith("/"):
         faults.append(Fault(path, "it must not begin with /"))
@@ -63,19 +63,19 @@ def clean_prefix(value: Any, task_id: Any, path: str) -> tuple[str, list[Fault]]
 
 
 def check_context(value: Any, path: str) -> list[Fault]:
-    """Return what is wrong with a context: it may be any JSON, up to its limit."""
+    """Check a context: any JSON up to the size limit."""
     if len(compact(value)) > MAX_CONTEXT_BYTES:
         return [Fault(path, f"at most {MAX_CONTEXT_BYTES} bytes are expected, as ASCII JSON")]
     return []
 
 
 def check_task_type(value: Any, known: Sequence[str], path: str) -> list[Fault]:
-    """Return what is wrong with a task type, of those that a runtime knows."""
+    """Check that a task type is one that the runtime supports."""
     return [] if value in known else [Fault(path, f"one of {', '.join(known)} is expected")]
 
 
 def unknown_keys(found: dict[str, Any], known: Sequence[str], path: str) -> list[Fault]:
-    """Return a fault for each key of `found` that is not known there."""
+    """Return one fault for each key of `found` that is not in `known`."""
     return [
         Fault(f"{path}/{pointer(key)}", f"unknown field; known here are {', '.join(known)}")
         for key in found

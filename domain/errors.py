@@ -1,4 +1,4 @@
-"""What can go wrong, by code, and the exceptions that carry it."""
+"""Error codes, and the exceptions that carry them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +9,9 @@ from domain.limits import MAX_ERROR_LENGTH, MAX_FAULTS, MAX_PATH_LENGTH, MAX_TEX
 
 
 class ErrorCode(StrEnum):
-    """Name an error as callers see it, in an answer of the API or in a callback."""
+    """An error code as callers see it, in an API response or in a callback."""
 
-    # Refusals of the API.
+    # Errors that the API responds with.
     INVALID_JSON = "invalid_json"
     INVALID_TASK = "invalid_task"
     UNKNOWN_RUNTIME = "unknown_runtime"
@@ -23,7 +23,7 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "too_large"
     INTERNAL_ERROR = "internal_error"
 
-    # Outcomes of a task that are its own fault: never retried.
+    # Permanent errors of a task: never retried.
     INPUT_BLOCKED = "input_blocked"
     INPUT_UNAVAILABLE = "input_unavailable"
     INPUT_TOO_LARGE = "input_too_large"
@@ -39,7 +39,7 @@ class ErrorCode(StrEnum):
     INFERENCE_TIMEOUT = "inference_timeout"
     NO_IMAGES = "no_images"
 
-    # Passing faults: an outcome only when the attempts are spent.
+    # Retryable errors: an outcome only after all attempts are used up.
     ENGINE_UNAVAILABLE = "engine_unavailable"
     AWS_UNAVAILABLE = "aws_unavailable"
     TASK_ABANDONED = "task_abandoned"
@@ -49,7 +49,7 @@ class ErrorCode(StrEnum):
 
 
 def shortened(text: str, length: int) -> str:
-    """Return a text of at most `length` characters: its beginning and its end."""
+    """Shorten a text to `length` characters by cutting out its middle."""
     if len(text) <= length:
         return text
     tail = (length - 1) // 2
@@ -57,12 +57,12 @@ def shortened(text: str, length: int) -> str:
 
 
 def outcome_error(code: ErrorCode, message: str) -> dict[str, str]:
-    """Return the error with which a task ends, its message no longer than a row and a callback can hold."""
+    """Return the error of a failed task, with a message short enough for the row and the callback."""
     return {"code": code.value, "message": shortened(message, MAX_ERROR_LENGTH)}
 
 
 def cut_error(error: Mapping[str, Any]) -> dict[str, str]:
-    """Return an error of anywhere as `outcome_error` makes it."""
+    """Return an error from any source with code and message cut to the allowed length."""
     return {name: shortened(str(error.get(name) or ""), MAX_ERROR_LENGTH) for name in ("code", "message")}
 
 
@@ -76,22 +76,22 @@ def cancelled_error() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Point at one mistake: a JSON pointer into the request, and what is wrong there."""
+    """One mistake in a request: a JSON pointer to it, and what is wrong."""
 
     path: str
     message: str
     code: ErrorCode = ErrorCode.INVALID_TASK
-    """What the whole refusal is called when every fault says so."""
+    """The code of the whole response when all faults have the same one."""
     count: int = 1
-    """How many mistakes it stands for: the last one of very many says how many more there are."""
+    """How many mistakes this fault represents: the last of a long list says how many were left out."""
 
     def as_dict(self) -> dict[str, str]:
-        """Return the fault as an answer's `details` or `warnings` show it."""
+        """Return the fault as shown in `details` or `warnings` of a response."""
         return {"path": self.path, "message": self.message}
 
 
 def add_fault(faults: list[Fault], fault: Fault) -> None:
-    """Append a fault, its texts shortened; beyond MAX_FAULTS only count it, in one last fault."""
+    """Append a fault with shortened texts; beyond MAX_FAULTS, only count it in one last fault."""
     if len(faults) < MAX_FAULTS:
         path = shortened(fault.path, MAX_PATH_LENGTH)
         faults.append(replace(fault, path=path, message=shortened(fault.message, MAX_TEXT_LENGTH)))
@@ -103,7 +103,7 @@ def add_fault(faults: list[Fault], fault: Fault) -> None:
 
 
 def bounded(faults: Iterable[Fault]) -> list[Fault]:
-    """Return the faults as an answer can hold them: not too many, not too long."""
+    """Return the faults limited in number and length, so that they fit into a response."""
     kept: list[Fault] = []
     for fault in faults:
         add_fault(kept, fault)
@@ -111,7 +111,7 @@ def bounded(faults: Iterable[Fault]) -> list[Fault]:
 
 
 class InvalidTask(Exception):
-    """Refuse a request: every fault at once, and the HTTP status that says so."""
+    """A request is invalid: all its faults, an error code and an HTTP status."""
 
     def __init__(
         self,
@@ -139,13 +139,13 @@ def refuse(faults: Sequence[Fault]) -> None:
 
 
 def number_of(faults: Sequence[Fault]) -> str:
-    """Return how many faults there are, as a sentence says it."""
+    """Return the number of faults in words, such as `3 faults`."""
     count = sum(fault.count for fault in faults)
     return "one fault" if count == 1 else f"{count} faults"
 
 
 class BadMessage(Exception):
-    """Say that a queue message is not one of ours, with its raw body attached."""
+    """A queue message is not a valid task message; `raw` is its body."""
 
     def __init__(self, message: str, *, raw: str) -> None:
         super().__init__(message)
@@ -153,9 +153,9 @@ class BadMessage(Exception):
 
 
 class PermanentError(Exception):
-    """End a task by its own fault: never retried.
+    """A task failed for a reason that no retry can change.
 
-    `response` is Web UI's answer where there is one; it is cut to a bounded size when stored.
+    `response` is the response of SD Web UI, if there is one; it is cut to a bounded size when stored.
     """
 
     def __init__(self, code: ErrorCode, message: str, *, response: Any = None) -> None:
@@ -166,7 +166,7 @@ class PermanentError(Exception):
 
 
 class RetryableError(Exception):
-    """Say that a task met something that passes: it goes back to its queue until its attempts are spent."""
+    """A task met a temporary problem: it goes back to its queue until its attempts are used up."""
 
     def __init__(self, code: ErrorCode, message: str, *, response: Any = None) -> None:
         super().__init__(message)

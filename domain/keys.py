@@ -1,22 +1,22 @@
-"""Names of objects in S3."""
+"""Keys of S3 objects."""
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
 SUBMISSION_METADATA: Final = "submission_id"
-"""The S3 metadata of every object stored for a task: which submission's it is."""
+"""Metadata key, on every S3 object stored for a task, of the submission that wrote it."""
 
 CONTENT_PREFIX: Final = "content/"
 ARCHIVE_PREFIX: Final = "dead-letters/"
-"""In the large-task bucket: what dead-lettered messages lie under."""
+"""Prefix of archived dead letters in the large-task bucket."""
 
 _TAIL: Final = re.compile(r"(-([a-z]+-)?\d+\.[a-z0-9]+|\.out)")
 
 
 @dataclass(frozen=True, slots=True)
 class OutputKeys:
-    """Name the objects of one task; the fence in a name says which worker wrote it."""
+    """Keys of the objects of one task; the fence in a key identifies the claim that wrote the object."""
 
     prefix: str
     id: str
@@ -27,37 +27,37 @@ class OutputKeys:
         return f"{self.prefix}/{self.id}"
 
     def location(self, bucket: str) -> str:
-        """Return the `output_location` of the API's answer."""
+        """Return the `output_location` of an API response."""
         return s3_uri(bucket, self.folder)
 
     def image(self, fence: str, number: int, extension: str) -> str:
-        """Return the key of picture `number`, which counts from 1."""
+        """Return the key of an image; `number` counts from 1."""
         return f"{self.under(fence)}-{number}.{extension}"
 
     def beside(self, fence: str, kind: str, number: int, extension: str) -> str:
-        """Return the key of what came beside the pictures: a grid, a map."""
+        """Return the key of a file stored next to the images, such as a grid or a map."""
         return f"{self.under(fence)}-{kind}-{number}.{extension}"
 
     def out(self, fence: str) -> str:
-        """Return the key of Web UI's answer and the receipts."""
+        """Return the key of the output document: the engine's response and the receipts."""
         return f"{self.under(fence)}.out"
 
     def wrote(self, fence: str, key: str) -> bool:
-        """Tell whether `key` is one that a worker with this fence writes."""
+        """Return whether a worker with this fence could have written `key`."""
         return key.startswith(self.under(fence)) and bool(_TAIL.fullmatch(key, len(self.under(fence))))
 
     def under(self, fence: str) -> str:
-        """Return what every key of this fence begins with."""
+        """Return the common beginning of all keys of this fence."""
         return f"{self.folder}/{self.id}-{fence}"
 
 
 def content_key(task_id: str, submission_id: str) -> str:
-    """Return the key, in the large-task bucket, of content that SNS cannot carry."""
+    """Return the key, in the large-task bucket, of content that is too large for SNS."""
     return f"{CONTENT_PREFIX}{task_id}/{submission_id}.json"
 
 
 def archive_key(day: str, runtime: str, message_id: str) -> str:
-    """Return the key, in the large-task bucket, of a dead-lettered message; `day` is `YYYY-MM-DD`."""
+    """Return the key, in the large-task bucket, of an archived dead letter; `day` is `YYYY-MM-DD`."""
     return f"{ARCHIVE_PREFIX}{day}/{runtime}/{message_id}.json"
 
 
@@ -67,7 +67,7 @@ def s3_uri(bucket: str, key: str) -> str:
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key of an `s3://` link; raise ValueError when it is none."""
+    """Split an `s3://` link into bucket and key; raise ValueError if it is not such a link."""
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme.lower() != "s3" or not bucket or not key:

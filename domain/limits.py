@@ -1,4 +1,4 @@
-"""Every number that both sides must agree on, with its reason."""
+"""Limits and timings that the API, the consumer and the infrastructure share, with the reason for each."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -11,29 +11,33 @@ VISIBILITY_SECONDS: Final = 120
 nothing, short enough that a killed worker's task runs again within two minutes."""
 
 QUEUE_RETENTION_DAYS: Final = 14
-"""SQS's maximum: a deployment that scales to zero by mistake over a holiday loses nothing."""
+"""SQS's maximum, so that a deployment that is scaled to zero by mistake over a holiday loses nothing."""
 
 LARGE_CONTENT_DAYS: Final = 2 * QUEUE_RETENTION_DAYS + 7
-"""A message's content must outlive the queue, then the dead-letter queue, and leave a week to redrive."""
+"""A message's content must outlive the queue and then the dead-letter queue, with a week left to redrive
+it."""
 
 MAX_RECEIVE_COUNT: Final = 20
-"""The net below `MAX_ATTEMPTS`: receptions given back unclaimed count here too, so it stays well above."""
+"""Safety net above `MAX_ATTEMPTS`: messages returned without a claim count here too, so it is much higher."""
 
 MAX_ATTEMPTS: Final = 5
-"""How often a task is claimed before a passing fault becomes its outcome."""
+"""How often a task is claimed before a retryable error becomes its outcome."""
 
 ROW_DAYS: Final = 30
 """How long a row is kept (DynamoDB time to live)."""
 
 RESUBMIT_SECONDS: Final = 600
-"""For so long after it finished, the same request with the same id is answered, not run again."""
+"""For this long after a task ended, the same request with the same id returns its row instead of running
+again."""
 
 INLINE_CONTENT_BYTES: Final = 32 * 1024
-"""SNS carries 256 KiB, so this fits with metadata and trace headers. It is far less, because the row holds
-the message too: DynamoDB bills every heartbeat's write by the row's whole size, one unit a KiB."""
+"""SNS carries 256 KiB, so this would fit with metadata and trace headers many times over. It is small because
+the row holds the message too, and DynamoDB bills every heartbeat's write by the size of the whole row, one
+unit per KiB."""
 
 API_TIMEOUT_SECONDS: Final = 29
-"""API Gateway's integration limit, and so the Lambda's: an older unpublished row has no publisher left."""
+"""API Gateway's integration limit, and therefore the Lambda's timeout: after it, no request is left that
+would publish the message of an unpublished row."""
 
 # --- what a caller may send -----------------------------------------------------------------------
 
@@ -42,31 +46,32 @@ MAX_BODY_BYTES: Final = 6 * 1024 * 1024
 
 MAX_CONTEXT_BYTES: Final = 32 * 1024
 MAX_NESTING: Final = 32
-"""Depth of a request body; the deepest known script argument lists stay below ten."""
+"""Depth of a request's body; the deepest known argument lists of scripts stay below ten."""
 
 MAX_VALUES: Final = 100_000
-"""Values of a request body, as its commas and opening brackets count them: what a body may become in memory
-is bounded by this, not by its bytes. The largest known requests have a few thousand."""
+"""Number of values in a request's body, counted by its commas and opening brackets. It bounds the memory that
+a body can take once parsed, which its size in bytes does not. The largest known requests have a few
+thousand."""
 
 MAX_NAME_LENGTH: Final = 256
-"""Characters of a field's name in JSON: paths are made of them."""
+"""Characters in the name of a JSON field; JSON pointers in errors contain these names."""
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
 """SNS's limit for a message (AWS quota), its attributes included."""
 
 MAX_FAULTS: Final = 100
-"""Faults of a request that are told one by one. An answer of Lambda has at most 6 MB (AWS quota)."""
+"""How many faults of a request are listed one by one. A Lambda response has at most 6 MB (AWS quota)."""
 
 MAX_PATH_LENGTH: Final = 200
 MAX_TEXT_LENGTH: Final = 500
 """Characters of a fault's path and of its message."""
 
 MAX_ERROR_LENGTH: Final = 1000
-"""Characters of the message with which a task ends: it must fit its row (400 KB) and its callback."""
+"""Characters of a failed task's error message, which must fit into the row (400 KB) and the callback."""
 
 MAX_IMAGES_BYTES: Final = 128 * 1024
-"""Links to images in a row and its callback, as ASCII JSON: with the context they fit what SNS carries.
-Further images stand in the task's output document."""
+"""Bytes, as ASCII JSON, of the image links in a row and its callback: together with the context they fit into
+an SNS message. Further images are listed in the task's output document only."""
 
 MAX_ID_LENGTH: Final = 128
 MAX_KEY_BYTES: Final = 1024
@@ -77,40 +82,40 @@ LONGEST_KEY_TAIL: Final = len("-ffff-mask-9999.webm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bound what one task may ask for; the settings of a deployment change any of these (`limits:`)."""
+    """Limits of a single task; a deployment can change each of them (`limits:` in its settings)."""
 
     body_bytes: int = MAX_BODY_BYTES
-    """Bytes of a request's body."""
+    """Size of a request's body."""
     nesting: int = MAX_NESTING
-    """Levels of a request's body."""
+    """Nesting levels of a request's body."""
     links: int = 32
-    """Links of one task that are fetched."""
+    """Number of links that are downloaded for one task."""
     input_bytes: int = 64 * 1024 * 1024
-    """Bytes of all inputs of one task together, links and what it brings itself. Its request to SD Web UI has
-    each as base64: 64 MiB cost the consumer some 320 MiB for a moment, and each of the few tasks that are
-    prepared ahead 85 MiB for as long as it waits."""
+    """Total size of a task's inputs, links and inline data together. The request to SD Web UI contains each
+    as base64: 64 MiB briefly take about 320 MiB of memory in the consumer, and 85 MiB for as long as a
+    prefetched task waits."""
     images: int = 64
-    """`batch_size` times `n_iter` of one task; images that one task brings, too."""
+    """`batch_size` times `n_iter` of one task; also the number of images that a task may send."""
     pixels: int = 2048 * 2048
     """Width times height of one image as it is sampled."""
     upscaled_pixels: int = 8192 * 8192
-    """Width times height of one image behind an upscaler; as much as an input may have."""
+    """Width times height of an upscaled image, and of an input image."""
     steps: int = 1000
-    """Sampling steps of one image, each pass by itself."""
+    """Sampling steps of one image, for each pass separately."""
     work: int = 10_000_000_000
-    """Steps times pixels times images of one task, hires fix and known scripts included: 100 steps of 64
-    images of 1024 × 1024 fit. Estimated, not measured: at 10 steps a second of 512 × 512, what is beyond
-    would not end within an hour."""
+    """Steps times pixels times images of one task, including hires fix and known scripts: 100 steps of 64
+    images of 1024 × 1024 fit. This is an estimate, not a measurement: at 10 steps a second of 512 × 512, a
+    larger task would take more than an hour."""
     prompt_characters: int = 10_000
-    """Characters of one prompt; each 75 tokens cost a pass of the encoder."""
+    """Characters of one prompt; every 75 tokens cost one pass of the text encoder."""
 
     def to_json(self) -> str:
-        """Return the limits as a deployment's environment carries them."""
+        """Return the limits as JSON for an environment variable."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Limits":
-        """Read what `to_json` wrote, or a part of it; raise ValueError naming what is wrong."""
+        """Read JSON from `to_json` or a subset of it; raise ValueError naming what is wrong."""
         given = json.loads(text)
         known = {field.name for field in fields(cls)}
         if not isinstance(given, dict) or not given.keys() <= known:

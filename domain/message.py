@@ -1,4 +1,4 @@
-"""The message on the wire, from the tasks topic to a runtime's queue."""
+"""The message that travels from the tasks topic to a runtime's queue."""
 
 import re
 from dataclasses import dataclass, replace
@@ -13,22 +13,22 @@ from domain.limits import MAX_ERROR_LENGTH, MAX_MESSAGE_BYTES
 from domain.task import Task
 
 _TASK_TYPE = re.compile(r"[a-z0-9-]{1,64}")
-"""Which of them there are, the runtime's type says."""
+"""Only the format: the runtime type decides which task types exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Carry one submission of one task. With `content_ref` the task's content is empty and lies in S3."""
+    """One submission of a task; with `content_ref` set, the content is empty here and stored in S3."""
 
     task: Task
     submission_id: str
     submitted_at: str
     content_ref: str | None = None
     trace: str | None = None
-    """X-Ray's trace header: raw delivery does not promise to keep the attribute."""
+    """X-Ray's trace header: raw message delivery does not guarantee to keep the attribute."""
 
     def encode(self) -> str:
-        """Return the message as compact ASCII JSON."""
+        """Encode the message as compact ASCII JSON."""
         metadata: dict[str, Any] = {
             "id": self.task.id,
             "runtime": self.task.runtime,
@@ -56,13 +56,13 @@ class Message:
 
     @classmethod
     def decode(cls, raw: str) -> "Message":
-        """Read a message; raise BadMessage, with `raw` attached, when it is not one of ours.
+        """Decode a message; raise BadMessage with `raw` attached if it is not a valid one.
 
-        Metadata that is not known here is ignored: a newer publisher may say more.
+        Unknown metadata are ignored, because a newer publisher may add some.
         """
         try:
             message = cls._decode(raw)
-            if len(message.encode()) > MAX_MESSAGE_BYTES:  # the row holds it like this, to publish it again
+            if len(message.encode()) > MAX_MESSAGE_BYTES:  # the row stores it like this, to publish it again
                 raise ValueError(f"as ASCII JSON it has more than {MAX_MESSAGE_BYTES} bytes")  # noqa: TRY301
         except (ValueError, OverflowError, RecursionError, InvalidTask) as error:
             why = shortened(f"{type(error).__name__}: {error}", MAX_ERROR_LENGTH)
@@ -74,7 +74,7 @@ class Message:
         body = load_json(raw)
         metadata = body.get("metadata") if isinstance(body, dict) else None
         if not isinstance(metadata, dict):
-            raise ValueError("no metadata")  # noqa: TRY004 - every fault here is a value's
+            raise ValueError("no metadata")  # noqa: TRY004 - this function raises ValueError only
         check_values(body)
         content, content_ref = body.get("content"), body.get("content_ref")
         prefix, unclean = clean_prefix(metadata.get("prefix"), metadata.get("id"), "/prefix")
@@ -102,7 +102,8 @@ class Message:
         return cls(
             task=task,
             submission_id=metadata["submission_id"],
-            # As our own clock writes it: rows are sorted by this text, whoever published.
+            # Normalized to the format of our own clock, because rows are sorted by this text, whoever
+            # published it.
             submitted_at=iso(parse(metadata["submitted_at"])),
             content_ref=None if isinstance(content, dict) else content_ref,
             trace=_text_or_none(metadata.get("trace")),

@@ -1,7 +1,7 @@
-"""Every metric of the pipeline, and the embedded metric format that carries them to CloudWatch.
+"""All metrics, and their encoding in CloudWatch's embedded metric format.
 
-Powertools' own encoder gives every metric of a line the same dimensions, `service` among them; a task's line
-has metrics of several dimension sets here, and each further set is paid for.
+The encoder of Powertools gives all metrics of a line the same dimensions, including `service`. The line of a
+task has metrics with different dimension sets, and every additional set costs money.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 
 class Unit(StrEnum):
-    """Name CloudWatch's units, as far as they are needed."""
+    """The CloudWatch units in use."""
 
     COUNT = "Count"
     SECONDS = "Seconds"
@@ -26,20 +26,21 @@ CODE: Final = "code"
 ACTION: Final = "action"
 
 NAMESPACE: Final = "sd-on-ecs"
-"""What a deployment's namespace begins with; the stack's name follows, so that two never mix."""
+"""Prefix of a deployment's namespace; the stack's name follows, so that two deployments never mix."""
 
 UNKNOWN: Final = "unknown"
-"""The runtime of a message that names none of the deployment's: a dimension must not be a stranger's."""
+"""Runtime dimension of messages that name no runtime of the deployment, so that a sender cannot create
+metrics."""
 
 
 def namespace_of(stack_name: str) -> str:
-    """Return the namespace of a deployment's metrics."""
+    """Return the CloudWatch namespace of a deployment."""
     return f"{NAMESPACE}/{stack_name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """Describe one metric; each of `sets` is a set of dimensions, and is one metric more on the bill."""
+    """A metric; CloudWatch bills each of its dimension sets (`sets`) as a metric of its own."""
 
     name: str
     unit: Unit
@@ -55,7 +56,7 @@ def _seconds(name: str, about: str) -> Metric:
     return Metric(name, Unit.SECONDS, about)
 
 
-# --- the API, the sweep, the dead letters' Lambda -------------------------------------------------
+# --- the API, the sweep, the dead-letter Lambda -----------------------------------------------------
 
 ACCEPTED: Final = _count(
     "TasksAccepted", "new tasks and new submissions; a repeated submit is not counted again"
@@ -100,16 +101,16 @@ GPU_MEMORY_FREE: Final = Metric("GpuMemoryFree", Unit.MEGABYTES, "of the card, a
 POISONED: Final = _count("PoisonedWorkers", "workers that ended because their SD Web UI had to be replaced")
 
 METRICS: Final = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
-"""All of them, in the order above."""
+"""All metrics, in the order above."""
 
 
 def document(
     namespace: str, values: Mapping[Metric, float], *, at: datetime, facts: Mapping[str, Any]
 ) -> str:
-    """Return one line of the embedded metric format.
+    """Return one line in the embedded metric format.
 
-    `facts` are the dimensions' values and whatever else helps who reads the line; ValueError for a dimension
-    that is missing or empty, a value that is no finite number, or nothing to say.
+    `facts` are the values of the dimensions and further fields for whoever reads the line. Raise ValueError
+    if a dimension is missing or empty, a value is not finite, or there are no values.
     """
     if not values:
         raise ValueError("a document without a metric")

@@ -1,7 +1,7 @@
 """The state protocol: every change of a row, with the conditions under which it may happen.
 
-Each function returns a `Transition`. Leaving out any one of the conditions breaks what the protocol
-promises: `tests/protocol/` shows it for each.
+Each function that changes a row returns a `Transition`. No condition can be left out without breaking a
+guarantee of the protocol: `tests/protocol/` shows it for each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,20 +18,20 @@ from domain.row import ACTIVE, Row, Status
 from domain.transition import Transition
 
 WORKERS_OWN = ("worker", "lease_until")
-"""What a worker leaves behind when it lets go of a row."""
+"""Attributes that are removed when a worker releases a row."""
 
 PENDING = ("pending_runtime", "pending_since")
-"""Present while a message or a callback is yet to be sent."""
+"""Attributes that are present while a message or a callback has not been sent."""
 
 
 def _status(runtime: str, status: Status) -> dict[str, Any]:
-    # The index partition moves with the status, so that a list by status is one query.
+    # The index partition changes with the status, so that listing by status is a single query.
     return {"status": status.value, "runtime_status": f"{runtime}#{status.value}"}
 
 
 def _owed(runtime: str, since: str) -> dict[str, Any]:
-    # From submit to published and from the outcome to its callback: a sparse index over it shows the sweep
-    # what nobody did.
+    # Set from the submit until the message is published, and from the outcome until the callback is sent. The
+    # sweep finds overdue rows in a sparse index over these attributes.
     return {"pending_runtime": runtime, "pending_since": since}
 
 
@@ -40,17 +40,17 @@ def _active(submission_id: str) -> tuple[Condition, ...]:
 
 
 def _held(row: Row) -> tuple[Condition, ...]:
-    """Hold only for the worker whose fence the row carries, and only before the outcome."""
+    """Return the conditions that the row's fence is still current and that there is no outcome yet."""
     return (*_active(row.submission_id), equals("fence", row.fence))
 
 
 def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
-    """Return the row of a fresh submission, with the message in it until it is finished.
+    """Return the row of a new submission, which contains the message until the task has ended.
 
-    `digest` is that of the task with its whole content: the message may hold a reference instead.
+    `digest` is computed from the task with its whole content, which the message may only refer to.
     """
     task = message.task
-    # Whoever publishes may date a message as they like: one from the future would never be swept.
+    # A publisher may set any date; a task from the future would never be swept.
     submitted_at = min(message.submitted_at, iso(now))
     item: dict[str, Any] = {
         "id": task.id,
@@ -74,15 +74,15 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
 
 
 def submit(item: Mapping[str, Any]) -> Transition:
-    """Write the row of an id that has none."""
+    """Create the row of an id that has none."""
     return Transition("submit", (Absent("id"),), set=item, replace=True)
 
 
 def resubmit(item: Mapping[str, Any], previous: Row) -> Transition:
-    """Replace a finished row by a new submission; only once its callback was sent, or it would be lost.
+    """Replace a finished row by a new submission, which is allowed only after its callback was sent.
 
-    Only finished rows are ever told, and a told row stays told until it is replaced: that it is still the
-    submission of `previous` says all.
+    Otherwise the callback would be lost. Only finished rows have `notified_at`, and they keep it until they
+    are replaced, so it is enough to check that the row is still the submission of `previous`.
     """
     if not previous.notified:
         raise ValueError("a submission is replaced only after its callback was sent")
@@ -90,9 +90,10 @@ def resubmit(item: Mapping[str, Any], previous: Row) -> Transition:
 
 
 def mark_published(row: Row, now: datetime) -> Transition:
-    """Note that the message was published (again).
+    """Record that the message was published (again).
 
-    Only while the task is active: a finished one owes its callback, and a late note would hide that.
+    This is allowed only while the task is active: a finished row has a pending callback, which a late write
+    would hide.
     """
     return Transition(
         "mark_published", _active(row.submission_id), set={"published_at": iso(now)}, remove=PENDING
@@ -100,9 +101,9 @@ def mark_published(row: Row, now: datetime) -> Transition:
 
 
 def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -> Transition:
-    """Take the lease: no one else may hold a live one, attempts must be left, the fence be new to the row.
+    """Take the lease if no live one exists, attempts are left, and the fence is new to the row.
 
-    The row goes back to `queued`, whatever the worker before had made of it.
+    The row returns to `queued`, whatever its status was under the worker before.
     """
     return Transition(
         "claim",
@@ -121,11 +122,12 @@ def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -
 
 
 def redraw(row: Row, *, fence: str) -> Transition:
-    """Draw another fence, because an object of the first one's name exists."""
+    """Replace the fence, because an object with the name that the first one gives already exists."""
     return Transition(
         "redraw",
         (*_held(row), Lacks("fences", fence)),
-        # The worker again, so that `left` never takes another's claim with this fence for this write.
+        # `worker` is set again so that `left` does not mistake another worker's claim with the same fence for
+        # this write.
         set={"fence": fence, "worker": row.item.get("worker")},
         unite={"fences": fence},
     )
@@ -140,7 +142,7 @@ def renew(row: Row, *, seconds: float, now: datetime, progress: float | None = N
 
 
 def start(row: Row, *, seconds: float, now: datetime) -> Transition:
-    """Say that the GPU has it, just before the inference request is sent; never after a cancel."""
+    """Mark the task as running just before the inference request is sent; refused after a cancel."""
     return Transition(
         "start",
         (
@@ -155,9 +157,9 @@ def start(row: Row, *, seconds: float, now: datetime) -> Transition:
 
 
 def release(row: Row, *, count_attempt: bool, met: Mapping[str, str] | None = None) -> Transition:
-    """Let go of the task for another worker; a cancel that was asked for is finished instead.
+    """Return the task to its queue for another worker; refused after a cancel, which has to be finished.
 
-    `met` is the passing fault (code, message): the row keeps the last one.
+    `met` is the retryable error (code, message); the row keeps the last one.
     """
     return Transition(
         "release",
@@ -177,7 +179,7 @@ def finish(
     output: str | None = None,
     error: Mapping[str, str] | None = None,
 ) -> Transition:
-    """Write the outcome: the first conditional final write wins."""
+    """Write the outcome; the first final write wins."""
     return _final("finish", _held(row), row, status, now=now, images=images, output=output, error=error)
 
 
@@ -211,7 +213,7 @@ def _final(
 
 
 def _named(images: Sequence[str]) -> dict[str, Any]:
-    """Return the links that a row and its callback can hold, and how many were left out."""
+    """Return the links that fit into a row and its callback, and how many were left out."""
     kept: list[str] = []
     size = 0
     for uri in images:
@@ -224,13 +226,13 @@ def _named(images: Sequence[str]) -> dict[str, Any]:
 
 
 def notify(row: Row, now: datetime) -> Transition:
-    """Note that the callback of a finished row was sent; publishing comes first: it may be sent twice."""
+    """Record that the callback of a finished row was sent (at least once, because sending comes first)."""
     conditions = (equals("submission_id", row.submission_id), Absent("notified_at"))
     return Transition("notify", conditions, set={"notified_at": iso(now)}, remove=PENDING)
 
 
 def cancel_queued(row: Row, now: datetime) -> Transition:
-    """Cancel a task that no GPU has; a worker that prepares it finds out by its next write."""
+    """Cancel a task that is not running; a worker that is preparing it notices at its next write."""
     return _final(
         "cancel_queued",
         (equals("submission_id", row.submission_id), equals("status", Status.QUEUED.value)),
@@ -242,7 +244,7 @@ def cancel_queued(row: Row, now: datetime) -> Transition:
 
 
 def request_cancel(row: Row, now: datetime) -> Transition:
-    """Ask the worker to stop; its heartbeat's write brings the request back."""
+    """Ask the worker to stop; it reads the request in the response to its next heartbeat."""
     return Transition(
         "request_cancel",
         (equals("submission_id", row.submission_id), equals("status", Status.RUNNING.value)),
@@ -251,7 +253,7 @@ def request_cancel(row: Row, now: datetime) -> Transition:
 
 
 def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transition:
-    """End a task that no worker will finish: nobody may hold a live lease. `code` cancelled: as cancelled."""
+    """End a task that no worker will finish, if there is no live lease; the code `cancelled` cancels it."""
     return _final(
         "abandon",
         (*_active(row.submission_id), AnyOf((Absent("lease_until"), Below("lease_until", iso(now))))),
@@ -263,12 +265,12 @@ def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transi
 
 
 def outlived(row: Row, now: datetime) -> bool:
-    """Tell whether an active task is older than its queue keeps messages."""
+    """Return whether an active task is older than the retention time of its queue."""
     return (row.text("submitted_at") or "") < iso(now - timedelta(days=QUEUE_RETENTION_DAYS))
 
 
 def answers_resubmission(row: Row, digest: str, now: datetime) -> bool:
-    """Tell whether a submit of the same digest is answered from the row instead of run again."""
+    """Return whether a submit with the given digest returns the existing row instead of a new submission."""
     if row.text("digest") != digest:
         return False
     finished = row.text("finished_at")

@@ -1,4 +1,4 @@
-"""Which runtimes exist, and which of them a task goes to."""
+"""The runtimes of a deployment, and which of them a task goes to."""
 
 import json
 import re
@@ -10,12 +10,12 @@ from typing import Any, Final
 from domain.errors import ErrorCode, Fault, InvalidTask
 
 _HASH: Final = re.compile(r" \[(?:[0-9a-f]{8}|[0-9a-f]{10})\]$")
-"""What SD Web UI puts behind a checkpoint's name; the consumer holds it against the file."""
+"""The hash that SD Web UI appends to a checkpoint's name; the consumer compares it with the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Describe one runtime as the settings name it."""
+    """A runtime as the settings describe it."""
 
     name: str
     type: str = "sdwebui"
@@ -23,21 +23,21 @@ class Runtime:
     dynamic_model: bool = False
     queue_url: str = ""
     scripts: frozenset[str] | None = None
-    """Names that `script_name` and `alwayson_scripts` may use, in lower case; None allows all."""
+    """Names allowed in `script_name` and `alwayson_scripts`, in lower case; None allows all."""
 
     refiner_filename: str | None = None
-    """A second checkpoint that a static runtime serves in the midst of a task: SDXL's refiner, for one."""
+    """A second checkpoint that a static runtime can switch to within a task, such as SDXL's refiner."""
 
     def serves(self, checkpoint: str) -> bool:
-        """Tell whether `checkpoint` is this runtime's own model, named with or without extension and hash."""
+        """Return whether `checkpoint` names this runtime's own model, with or without extension and hash."""
         return _names(checkpoint, self.model_filename)
 
     def serves_second(self, checkpoint: str) -> bool:
-        """Tell whether a task may change to `checkpoint` in its midst."""
+        """Return whether a task may switch to `checkpoint` while it runs."""
         return self.serves(checkpoint) or _names(checkpoint, self.refiner_filename)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the runtime as the Lambda's environment carries it."""
+        """Return the runtime as a dictionary for the Lambda's environment."""
         return {
             "name": self.name,
             "type": self.type,
@@ -50,14 +50,14 @@ class Runtime:
 
 
 class Runtimes:
-    """Hold the runtimes of a deployment in the order of its settings."""
+    """The runtimes of a deployment, in the order of its settings."""
 
     def __init__(self, runtimes: list[Runtime]) -> None:
         self._by_name = {runtime.name: runtime for runtime in runtimes}
 
     @classmethod
     def from_json(cls, text: str) -> "Runtimes":
-        """Read the list that `Runtime.as_dict` wrote."""
+        """Read the list that `Runtime.as_dict` produced."""
         return cls(
             [
                 Runtime(
@@ -78,19 +78,19 @@ class Runtimes:
 
     @property
     def names(self) -> list[str]:
-        """Return the runtimes' names in the order of the settings."""
+        """Return the names of the runtimes in the order of the settings."""
         return list(self._by_name)
 
     def named(self, name: str) -> Runtime | None:
-        """Return the runtime of that name."""
+        """Return the runtime with this name, or None."""
         return self._by_name.get(name)
 
     def for_checkpoint(self, checkpoint: str, *, path: str) -> Runtime:
-        """Return the runtime that serves `checkpoint` (v1alpha1): the first static one whose model it is,
-        else the first dynamic one.
+        """Return the runtime that serves `checkpoint` (v1alpha1).
 
-        Raise InvalidTask naming what is served; `path` points at the model's name in the request.
-        """  # noqa: D205 - the rule reads best in one sentence
+        This is the first static runtime with that model, otherwise the first dynamic one. If there is none,
+        raise InvalidTask naming the models that are served; `path` points to the model's name in the request.
+        """
         for runtime in self:
             if not runtime.dynamic_model and runtime.serves(checkpoint):
                 return runtime
@@ -112,6 +112,6 @@ class Runtimes:
 
 
 def _names(checkpoint: str, own: str | None) -> bool:
-    """Tell whether a task means a runtime's file by a name."""
+    """Return whether `checkpoint` is a name of the file `own`."""
     bare = _HASH.sub("", checkpoint)
     return bool(own) and bare in (own, str(PurePosixPath(str(own)).with_suffix("")))

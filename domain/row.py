@@ -1,4 +1,4 @@
-"""The task's row: the truth that objects and messages follow."""
+"""The task's row, the authoritative state that objects and messages follow."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from domain.keys import OutputKeys
 
 
 class Status(StrEnum):
-    """Name the states of a task."""
+    """The states of a task."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -19,7 +19,7 @@ class Status(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Tell whether the task has its outcome."""
+        """Return whether this status is an outcome."""
         return self not in ACTIVE
 
 
@@ -29,7 +29,7 @@ FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Read a row's attributes by name; `item` is the row as plain JSON values."""
+    """Typed access to a row; `item` contains its attributes as plain JSON values."""
 
     item: dict[str, Any]
 
@@ -40,7 +40,7 @@ class Row:
 
     @property
     def submission_id(self) -> str:
-        """Return the random name of the accepted submit."""
+        """Return the random id of the accepted submit."""
         return str(self.item["submission_id"])
 
     @property
@@ -55,54 +55,54 @@ class Row:
 
     @property
     def fence(self) -> str | None:
-        """Return the fence of the worker that holds the lease, or that finished."""
+        """Return the fence of the worker that has the lease or that finished the task."""
         return self.text("fence")
 
     @property
     def fences(self) -> frozenset[str]:
-        """Return every fence that this submission has drawn."""
+        """Return every fence that claims of this submission have drawn."""
         return frozenset(self.item.get("fences") or ())
 
     @property
     def orphans(self) -> frozenset[str]:
-        """Return the fences under which objects may lie that a finished row does not name.
+        """Return the fences whose objects may be orphaned.
 
-        Delete them before the final callback, but for `images` and `output`: once `notified_at` is set,
-        the id may be submitted again and nobody remembers this submission's fences.
+        Delete those objects, except the ones in `images` and `output`, before the final callback is sent:
+        once `notified_at` is set, the id can be submitted again, and then the list of fences is lost.
         """
         return self.fences - ({self.fence} if self.status is Status.COMPLETED else set())
 
     @property
     def attempts(self) -> int:
-        """Return how often the task was claimed and not given back unspent."""
+        """Return the number of claims, without those that were released uncounted."""
         return int(self.item.get("attempts") or 0)
 
     @property
     def notified(self) -> bool:
-        """Tell whether the final callback was sent."""
+        """Return whether the final callback was sent."""
         return self.text("notified_at") is not None
 
     @property
     def cancel_requested(self) -> bool:
-        """Tell whether a caller asked to cancel while the task ran."""
+        """Return whether the caller asked to cancel while the task ran."""
         return self.text("cancel_requested") is not None
 
     @property
     def keys(self) -> OutputKeys:
-        """Return the names of the task's objects."""
+        """Return the S3 keys of the task's objects."""
         return OutputKeys(prefix=str(self.item["prefix"]), id=self.id)
 
     def text(self, name: str) -> str | None:
-        """Return a text attribute, or None where the row has none."""
+        """Return a text attribute, or None if the row does not have it."""
         value = self.item.get(name)
         return value if isinstance(value, str) else None
 
 
 def draw_submission_id() -> str:
-    """Return a fresh random name for an accepted submit."""
+    """Return a new random id for an accepted submit."""
     return secrets.token_hex(8)
 
 
 def draw_fence() -> str:
-    """Return four random hex digits; the claim's condition refuses one that the row has used."""
+    """Return four random hex digits; `claim` refuses a fence that the row has used before."""
     return secrets.token_hex(2)

@@ -1,4 +1,4 @@
-"""The task: what a caller asked for, whichever version of the API it came by."""
+"""The task: what a caller asked for, independent of the API version."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from domain.keys import OutputKeys
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Hold one valid task: metadata, and content as its runtime type reads it."""
+    """A valid task: metadata, and the content in the form that its runtime type reads."""
 
     id: str
     runtime: str
@@ -22,12 +22,12 @@ class Task:
 
     @property
     def digest(self) -> str:
-        """Return what makes two submissions the same: runtime, tasktype, prefix, context and content."""
+        """Return a hash of runtime, task type, prefix, context and content that identifies repeated submits."""
         return sha256(
             canonical([self.runtime, str(self.tasktype), self.prefix, self.context, self.content]),
         )
 
     @property
     def keys(self) -> OutputKeys:
-        """Return the names of the task's objects."""
+        """Return the S3 keys of the task's objects."""
         return OutputKeys(prefix=self.prefix, id=self.id)

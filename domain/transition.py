@@ -1,6 +1,8 @@
-"""A change of a row, as data: `adapters/table.py` writes it to DynamoDB as one conditional update, and the
-model check applies it to a dictionary, with any one condition left out.
-"""  # noqa: D205 - one sentence
+"""A change of a row, as data.
+
+`adapters/table.py` writes it to DynamoDB as one conditional update; the model check applies it to a
+dictionary, also with single conditions left out.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +13,9 @@ from domain.conditions import Condition, OneOf
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Describe one conditional write: attributes set, removed, added to (numbers) and united (text sets).
+    """One conditional write: attributes to set, remove, add to (numbers) and unite with (text sets).
 
-    `replace` puts the whole item; else the row is updated in place.
+    With `replace`, it writes the whole item; otherwise it updates the row in place.
     """
 
     name: str
@@ -25,7 +27,7 @@ class Transition:
     replace: bool = False
 
     def allowed(self, item: Mapping[str, Any]) -> bool:
-        """Tell whether every condition holds for a row (an empty mapping where there is none)."""
+        """Return whether a row meets all conditions; an empty mapping means that there is no row."""
         return all(condition.holds(item) for condition in self.conditions)
 
     def applied(self, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,10 +43,10 @@ class Transition:
         return result
 
     def left(self, item: Mapping[str, Any]) -> bool:
-        """Tell whether a row that refuses this write is as the write itself left it.
+        """Return whether a row that refuses this write is already in the state that the write leads to.
 
-        botocore sends a write again when its answer is lost, and the second one is refused. A worker that
-        took that for a defeat would delete the very objects its own outcome names.
+        botocore sends a write again if its response was lost, and the second one is refused. A worker that
+        took that for a lost lease would delete the very objects that its own outcome names.
         """
         touched = self.set.keys() | set(self.remove)
         names_me = all(

@@ -1,4 +1,4 @@
-"""How a consumer is told what it works for: the one list of its variables, for everybody who starts one."""
+"""The environment variables of a consumer, listed once for everything that starts one."""
 
 import json
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from domain.limits import Limits
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerEnvironment:
-    """The settings of a consumer; None leaves one to the consumer's own default.
+    """The settings of a consumer; None leaves a setting at the consumer's default.
 
-    A variable has its field's name in capitals. What each means, and what it may be, is in
-    `container.consumer.settings`, which reads them; a test holds the two against each other. Values may be
-    CDK tokens: nothing here looks into a text.
+    A variable is named like its field, in capitals. `container.consumer.settings` reads them and documents
+    their meaning and allowed values; a test compares the two. Values may be CDK tokens, so nothing here looks
+    into a text.
     """
 
     sync_folders: tuple[str, ...] | None = None
@@ -48,7 +48,7 @@ class WorkerEnvironment:
     log_level: str | None = None
 
     def to_environ(self) -> dict[str, str]:
-        """Return the variables that are set, as a process gets them."""
+        """Return the environment variables of the settings that are set."""
         return dict(self._written())
 
     def _written(self) -> Iterator[tuple[str, str]]:
@@ -56,7 +56,7 @@ class WorkerEnvironment:
             value = getattr(self, field.name)
             if value is None:
                 continue
-            # A script's name may hold a comma, a bucket's and a folder's cannot.
+            # The name of a script may contain a comma; the names of buckets and folders cannot.
             yield field.name.upper(), json.dumps(value) if field.name == "allowed_scripts" else _text(value)
 
 

@@ -1,4 +1,4 @@
-"""What more than one function is made of, put together from clients."""
+"""Composition of the adapters that several functions use."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from functions.environment import Environment
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Hold the adapters that API, sweep and dead letters share."""
+    """The adapters that the API, the sweep and the dead-letter function share."""
 
     table: Table
     listing: Listing
@@ -22,7 +22,7 @@ class Shared:
 
 
 def compose(environment: Environment, *, dynamodb: Any, sns: Any, s3: Any) -> Shared:
-    """Return the adapters over these boto3 clients."""
+    """Create the shared adapters from boto3 clients."""
     table = Table(dynamodb, environment.task_table)
     orphans = OrphanCleaner(s3, environment.output_bucket)
     return Shared(

@@ -1,4 +1,4 @@
-"""The functions' environment, read once into one typed object."""
+"""The environment variables of the Lambda functions, read once into a typed object."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -12,7 +12,7 @@ _READ: Final = {"RUNTIMES": Runtimes.from_json, "LIMITS": Limits.from_json}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Hold what every function is told by its deployment; a field is the variable's name in lower case."""
+    """The settings that every function gets; a field is named like its variable, in lower case."""
 
     task_topic_arn: str
     result_topic_arn: str
@@ -23,7 +23,7 @@ class Environment:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
-        """Read the variables; raise RuntimeError naming every one that is missing."""
+        """Read the variables; raise RuntimeError naming all that are missing."""
         names = cls.names()
         optional = [field.name.upper() for field in fields(cls) if field.default is not MISSING]
         missing = [name for name in names if name not in optional and not environ.get(name)]
@@ -42,9 +42,9 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiEnvironment(Environment):
-    """Add what only the API needs."""
+    """The settings of the API."""
 
     upload_bucket: str
     model_bucket: str = ""
-    """Without one, what a runtime's workers report is all that is known of its models."""
+    """Without a model bucket, models are known only from the reports of a runtime's workers."""
     limits: Limits = DEFAULT_LIMITS

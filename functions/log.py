@@ -1,7 +1,7 @@
-"""What the functions log: names and codes, never what a caller sent or may not show.
+"""Logging of the functions: names and codes, but no content of requests and no secrets.
 
-API Gateway's event carries the API key itself (`identity.apiKey`), presigned links are keys too, and an
-exception's text may quote the request; so events are never logged, and exceptions by type and place.
+API Gateway's event contains the API key (`identity.apiKey`), presigned links grant access, and the text of an
+exception may quote the request. Events are therefore never logged, and exceptions only by type and place.
 """
 
 import traceback
@@ -13,16 +13,16 @@ from botocore.exceptions import ClientError
 from domain.row import Row
 
 logger = Logger()
-"""Structured; its service and level come from POWERTOOLS_SERVICE_NAME and LOG_LEVEL."""
+"""The structured logger; POWERTOOLS_SERVICE_NAME and LOG_LEVEL set its service and level."""
 
 
 def about(row: Row) -> dict[str, str]:
-    """Return the fields by which a task is found in the logs of all its parts."""
+    """Return the fields that identify a task in the logs of all components."""
     return {"task_id": row.id, "submission_id": row.submission_id, "runtime": row.runtime}
 
 
 def about_error(error: BaseException) -> dict[str, Any]:
-    """Return type and place of an exception without its text; for AWS's own, operation and code."""
+    """Return type and place of an exception without its text, and operation and code of an AWS error."""
     frames = traceback.extract_tb(error.__traceback__)
     found: dict[str, Any] = {
         "error_type": type(error).__name__,

@@ -1,4 +1,4 @@
-"""Metrics of the functions: a line of the embedded format each, which CloudWatch reads out of the log."""
+"""Metrics of the functions, written to the log in the embedded format that CloudWatch extracts."""
 
 import os
 import sys
@@ -11,6 +11,6 @@ _NAMESPACE: Final = os.environ.get("METRICS_NAMESPACE") or NAMESPACE
 
 
 def count(*metrics: Metric, **facts: str) -> None:
-    """Count one of each; `facts` are the metrics' dimensions, and what helps who reads the log."""
+    """Count 1 for each metric; `facts` are the dimensions and further fields for whoever reads the log."""
     values = dict.fromkeys(metrics, 1)
     sys.stdout.write(document(_NAMESPACE, values, at=now(), facts=facts) + "\n")

@@ -1,4 +1,4 @@
-"""Publishing the message that a row holds, and noting it: submit and the sweep both do."""
+"""Publish the message of a row and record it, for submit and for the sweep."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -22,12 +22,13 @@ class Publisher:
         self._clock = clock
 
     def publish(self, row: Row) -> bool:
-        """Publish, then note `published_at`; False when AWS refused, and then the sweep does it again.
+        """Publish, then record `published_at`; return False if AWS refused, so that the sweep tries again.
 
-        A message that went out unnoted goes out twice: the claim sees to it that it runs once.
+        A message whose publishing was not recorded is published twice; the claim ensures that it runs only
+        once.
         """
         message = row.text("message")
-        if message is None:  # it finished meanwhile
+        if message is None:  # the task has ended meanwhile
             return True
         try:
             self._tasks.publish(message, runtime=row.runtime)

@@ -1,4 +1,4 @@
-"""The bodies of the API's answers."""
+"""Bodies of the API's responses."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _DELAYED = Fault("", "accepted; handing it to its queue failed just now and is t
 
 
 def links(task_id: str, base_url: str) -> dict[str, dict[str, str]]:
-    """Return where a task is looked at and cancelled."""
+    """Return the links to read and to cancel a task."""
     href = f"{base_url}/v1alpha2/tasks/{task_id}"
     return {"status": {"method": "GET", "href": href}, "cancel": {"method": "DELETE", "href": href}}
 
@@ -31,7 +31,7 @@ def accepted(
     bucket: str,
     base_url: str,
 ) -> dict[str, Any]:
-    """Return the answer to a submit: the fixed fields of its version, and what stands beside them."""
+    """Return the response to a submit: the fields of its API version and those of both versions."""
     own: dict[str, Any] = {"runtime": task.runtime}
     if task.api_version == V1ALPHA1:
         own = {"sd_model_checkpoint": model}
@@ -48,7 +48,7 @@ def accepted(
 
 
 def refusal(code: str, message: str, details: Sequence[Fault] = ()) -> dict[str, Any]:
-    """Return the one shape of every refusal."""
+    """Return the body of an error response."""
     return {
         "error": {
             "code": code,
@@ -59,7 +59,7 @@ def refusal(code: str, message: str, details: Sequence[Fault] = ()) -> dict[str,
 
 
 def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]:
-    """Return the row for people; links to its objects are made now and last an hour."""
+    """Return all details of a task; the links to its objects are made now and last an hour."""
     images, output = _objects(row, made)
     error = row.item.get("error")
     left_out = row.item.get("images_left_out")
@@ -79,7 +79,7 @@ def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]
 
 
 def _objects(row: Row, made: Links) -> tuple[list[dict[str, str]], dict[str, str] | None]:
-    """Return links to the images and to the output document; what is no `s3://` link is not shown."""
+    """Return links to the images and to the output document, without values that are no `s3://` links."""
     found: list[dict[str, str] | None] = []
     for uri in [row.item.get("output"), *(row.item.get("images") or [])]:
         try:
@@ -90,13 +90,13 @@ def _objects(row: Row, made: Links) -> tuple[list[dict[str, str]], dict[str, str
 
 
 def page(found: Page, base_url: str) -> dict[str, Any]:
-    """Return one page of a list."""
+    """Return one page of a list of tasks."""
     tasks = [listed(row) | {"links": links(row.id, base_url)} for row in found.rows]
     return {"tasks": tasks, "cursor": found.cursor}
 
 
 def runtime(one: Runtime, depth: Depth) -> dict[str, Any]:
-    """Return a runtime and what waits for it."""
+    """Return a runtime with the depth of its queue."""
     return {
         "name": one.name,
         "type": one.type,
@@ -109,6 +109,6 @@ def runtime(one: Runtime, depth: Depth) -> dict[str, Any]:
 
 
 def listed(row: Row) -> dict[str, Any]:
-    """Return what a list shows of a task."""
+    """Return the fields of a task that a list contains."""
     names = ("id", "status", "runtime", "tasktype", "submitted_at", "started_at", "finished_at")
     return {name: row.item.get(name) for name in names}

@@ -1,4 +1,4 @@
-"""Cancelling a task: at once while no GPU has it, by its worker when one does."""
+"""Cancel a task: at once while it is queued, through its worker while it runs."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -15,7 +15,7 @@ from functions.api.refusals import changes_too_fast, is_finished, no_task
 from functions.log import about, about_error, logger
 
 _ROUNDS: Final = 8
-"""A round that does not settle saw the task go from one state to another; there are five."""
+"""Bound on retries: every retry means that the task changed its status, and there are five."""
 
 
 class Cancel:
@@ -27,7 +27,7 @@ class Cancel:
         self._clock = clock
 
     def __call__(self, task_id: str) -> Row:
-        """Return the row: `cancelled`, or `running` with the request noted; raise InvalidTask (404, 409)."""
+        """Return the row: `cancelled`, or `running` with the request recorded; or raise InvalidTask."""
         row = self._table.get(task_id)
         for _ in range(_ROUNDS):
             if row is None:
@@ -45,7 +45,7 @@ class Cancel:
         raise changes_too_fast(task_id)
 
     def _tell(self, row: Row) -> None:
-        """Send the callback; if that fails now, the task is cancelled all the same and the sweep tells."""
+        """Send the callback; if that fails, the task stays cancelled and the sweep sends it later."""
         try:
             self._results.notify(row)
         except (BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""Errors to HTTP, in this one place."""
+"""Turn errors into HTTP responses."""
 
 import json
 from http import HTTPStatus
@@ -18,7 +18,7 @@ _SUBMIT_PATHS = frozenset(route.path for route in SUBMITS)
 
 
 def answer(body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response[str]:
-    """Return a JSON answer; what is about a task must not stay in a cache."""
+    """Return a JSON response; responses about tasks must not be cached."""
     return Response(
         status_code=int(status),
         content_type="application/json",
@@ -28,7 +28,7 @@ def answer(body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | Non
 
 
 def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
-    """Give every refusal, every unknown route and every fault of ours the contract's shape."""
+    """Install handlers that answer refused requests, unknown routes and internal errors as documented."""
 
     def refused(error: InvalidTask) -> Response[str]:
         facts = {"status": error.status, "code": error.code.value, "faults": len(error.faults)}

@@ -1,4 +1,4 @@
-"""The API's entry: everything that outlives a request is made here, once for each Lambda environment."""
+"""Entry point of the API's Lambda; what outlives a request is created once per Lambda environment."""
 
 import os
 from typing import Any
@@ -20,5 +20,5 @@ _app = create_app(
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one request of API Gateway (REST API, proxy integration)."""
+    """Handle one request from API Gateway (REST API, proxy integration)."""
     return _app.resolve(event, context)

@@ -1,4 +1,4 @@
-"""Whether the models that a task names exist: in the model bucket, or in its runtime's engine."""
+"""Check at submit that the models of a task exist in the model bucket or in its runtime's engine."""
 
 import time
 from collections.abc import Callable, Collection
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 HIT_SECONDS: Final = 60.0
-"""For so long a model that was seen is believed to be there; a model that was not is looked for each time."""
+"""How long a model that was found is assumed to exist. A model that was not found is looked up each time."""
 
 MAX_PAGES: Final = 10
-"""Pages of 1,000 objects that are listed of a folder: a request has seconds, not minutes."""
+"""How many pages of 1,000 objects are listed of a folder: a request may take seconds, not minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was found of one runtime: file names by folder, names by the engine; None: it cannot be told."""
+    """The models of one runtime: files by folder, and the engine's names; None means unknown."""
 
     at: float
     files: dict[str, Collection[str] | None]
@@ -35,7 +35,7 @@ class _Seen:
 
 
 class KnownModels:
-    """Look models up when a task is submitted. What cannot be decided is left to the worker."""
+    """Look models up when a task is submitted; if a lookup is inconclusive, the worker decides."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class KnownModels:
         return seen
 
     def _files(self, folder: str) -> Collection[str] | None:
-        """Return the files of a folder of the bucket, none without a bucket, None where S3 did not tell."""
+        """Return the files in a folder of the bucket (none without a bucket), or None if that is unknown."""
         if not self._bucket:
             return ()
         prefix = f"{folder}/"
@@ -99,7 +99,7 @@ class KnownModels:
         return found
 
     def _listed(self, runtime: Runtime) -> Collection[str] | None:
-        """Return what the engine listed, none where no worker ever said, None: it is not known whole."""
+        """Return the engine's models (none before the first report), or None if they are not all known."""
         try:
             report = self._reports.read(runtime.name)
         except (BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""Links that carry their own permission, for an hour."""
+"""Presigned links to download outputs and to upload inputs."""
 
 import secrets
 from collections.abc import Callable
@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LINK_SECONDS: Final = 3600
-"""A link ends with the function's own credentials at the latest; those last for hours."""
+"""An hour. A link also ends with the credentials of the Lambda, which last for hours."""
 
 MAX_UPLOAD_BYTES: Final = 32 * 1024 * 1024
-"""As much as the consumer takes of an input."""
+"""The size limit of the consumer for one input."""
 
 UPLOAD_TYPES: Final = IMAGE_TYPES
-"""What a caller may say an upload is: what tasks take. What it really is, the consumer sees by its bytes."""
+"""The content types that a caller may name for an upload: those that tasks accept. The consumer checks the
+real type by the bytes."""
 
 
 class Links:
-    """Make presigned links; nothing is sent to S3 for that."""
+    """Create presigned links, which needs no request to S3."""
 
     def __init__(self, s3: "S3Client", *, upload_bucket: str, clock: Callable[[], datetime]) -> None:
         self._s3 = s3
@@ -31,9 +32,9 @@ class Links:
         self._clock = clock
 
     def get(self, uri: Any) -> dict[str, str]:
-        """Return an object's `s3://` link and a link to get it; raise ValueError when it is no such link."""
+        """Return an `s3://` link with a presigned link to the object; raise ValueError for any other value."""
         if not isinstance(uri, str):
-            raise ValueError("no text")  # noqa: TRY004 - whatever it is, it is no such link
+            raise ValueError("no text")  # noqa: TRY004 - any other value raises ValueError
         bucket, key = split_s3_uri(uri)
         url = self._s3.generate_presigned_url(
             "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=LINK_SECONDS
@@ -41,9 +42,9 @@ class Links:
         return {"s3": uri, "url": url, "expires_at": self._expires_at()}
 
     def upload(self, content_type: str | None) -> dict[str, Any]:
-        """Return a form to post an input image with, under a name that nobody guesses, and its `s3://` link.
+        """Return a form to upload an input image under a name that cannot be guessed, and its `s3://` link.
 
-        S3 itself refuses what is empty or larger than the consumer would take.
+        S3 refuses a file that is empty or larger than the consumer accepts.
         """
         day = self._clock().date().isoformat()
         key = f"{day}/{secrets.token_hex(16)}{UPLOAD_TYPES.get(content_type or '', '')}"

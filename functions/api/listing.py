@@ -1,4 +1,4 @@
-"""Listing tasks: newest first, in pages that stay right while tasks come and move."""
+"""List tasks, newest first, in pages that stay consistent while tasks are added and change."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ _SORT_KEY: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Hold what a list is asked for; `below` is the sort key that the page before ended with."""
+    """The parameters of a list; `below` is the sort key at which the previous page ended."""
 
     statuses: Sequence[Status]
     runtimes: Sequence[str]
@@ -34,14 +34,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Hold one page; without a cursor it is the last."""
+    """One page of a list; the last one has no cursor."""
 
     rows: Sequence[Row]
     cursor: str | None
 
 
 def read_query(parameters: Mapping[str, Sequence[str]], runtimes: Runtimes) -> Query:
-    """Return what the query string asks for; raise InvalidTask naming every fault."""
+    """Parse the query string of a list; raise InvalidTask naming every fault."""
     known = ("status", "runtime", "limit", "cursor")
     faults = [
         Fault(name, f"unknown parameter; known are {', '.join(known)}")
@@ -72,16 +72,17 @@ def read_query(parameters: Mapping[str, Sequence[str]], runtimes: Runtimes) -> Q
 
 
 def list_tasks(listing: Listing, query: Query) -> Page:
-    """Return a page, merged from a partition for each runtime and status.
+    """Return a page, merged from one index partition for each runtime and status.
 
-    A task keeps its sort key for life, so pages neither repeat nor skip what was there when the first one
-    was read, however tasks move in between. Statuses are asked for in the order in which tasks go through
-    them: one that moves meanwhile is met twice, and shown as it was last, rather than missed.
+    A task keeps its sort key for life, so pages neither repeat nor skip tasks that existed when the first
+    page was read, however their status changes. The statuses are queried in the order in which tasks pass
+    through them, so that a task that changes meanwhile is found twice, and shown in its later status, rather
+    than missed.
     """
     found: dict[str, Row] = {}
     for runtime in query.runtimes:
         for status in query.statuses:
-            # One more than asked for tells whether there is another page.
+            # One row more than requested shows whether there is another page.
             for row in listing.newest(runtime, status, below=query.below, limit=query.limit + 1):
                 found[row.id] = row
     rows = sorted(found.values(), key=_sort_key, reverse=True)

@@ -1,4 +1,4 @@
-"""This API's description of itself, OpenAPI 3.1, with the limits and runtimes of the deployment."""
+"""The OpenAPI 3.1 document of the API, with the limits and runtimes of the deployment."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def document(
     allowed: Limits = DEFAULT_LIMITS,
     types: RuntimeTypes = RUNTIME_TYPES,
 ) -> dict[str, Any]:
-    """Return the document; `base_url` is where the API was reached, `allowed` what a task may ask for."""
+    """Return the document; `base_url` is the URL of this API, `allowed` the limits of a task."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "sd-on-ecs", "version": "v1alpha2", "description": _about(allowed)},

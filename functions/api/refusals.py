@@ -1,4 +1,4 @@
-"""What the API refuses, as the exceptions that errors.py turns into answers."""
+"""The errors that the API responds with, as exceptions that errors.py turns into responses."""
 
 from domain.errors import ErrorCode, Fault, InvalidTask, number_of
 from domain.limits import MAX_ID_LENGTH, ROW_DAYS
@@ -6,12 +6,12 @@ from domain.row import Row
 
 
 def not_found(message: str) -> InvalidTask:
-    """Return the refusal of what is not there."""
+    """Return the error for something that does not exist."""
     return InvalidTask(message, code=ErrorCode.NOT_FOUND, status=404)
 
 
 def id_is_active(row: Row) -> InvalidTask:
-    """Return the refusal of another task under an id that is queued or running."""
+    """Return the error for another task under an id that is queued or running."""
     return InvalidTask(
         f"Another task with the id {row.id} is {row.status.value}; "
         "wait for its outcome, cancel it, or use another id.",
@@ -21,12 +21,12 @@ def id_is_active(row: Row) -> InvalidTask:
 
 
 def is_finished(row: Row) -> InvalidTask:
-    """Return the refusal to cancel what has its outcome."""
+    """Return the error for a cancel of a task that has ended."""
     return InvalidTask(f"The task is {row.status.value} already.", code=ErrorCode.CONFLICT, status=409)
 
 
 def is_untold(row: Row) -> InvalidTask:
-    """Return the refusal of an id whose last outcome could not be sent to the results topic just now."""
+    """Return the error for an id whose previous callback could not be sent to the results topic just now."""
     return InvalidTask(
         f"The task with the id {row.id} is {row.status.value}, and its callback is yet to be sent; try again "
         "in some minutes, or use another id.",
@@ -36,7 +36,7 @@ def is_untold(row: Row) -> InvalidTask:
 
 
 def changes_too_fast(task_id: str) -> InvalidTask:
-    """Return the refusal of a request that lost every race for its row."""
+    """Return the error for a request that lost every race for its row."""
     return InvalidTask(
         f"The task {task_id} is being changed by other requests; try again.",
         code=ErrorCode.CONFLICT,
@@ -45,7 +45,7 @@ def changes_too_fast(task_id: str) -> InvalidTask:
 
 
 def wrong_media_type(found: str) -> InvalidTask:
-    """Return the refusal of a body that does not call itself JSON."""
+    """Return the error for a body whose content type is not JSON."""
     what = f"it is {found[:80]}" if found else "there is none"
     return InvalidTask(
         f"The header Content-Type must be application/json; {what}.",
@@ -55,12 +55,12 @@ def wrong_media_type(found: str) -> InvalidTask:
 
 
 def bad_parameter(faults: list[Fault]) -> InvalidTask:
-    """Return the refusal of a request whose parameters are wrong; a path is the parameter's name."""
+    """Return the error for wrong parameters; the path of a fault is the name of its parameter."""
     return InvalidTask(f"The request has {number_of(faults)}.", faults=faults)
 
 
 def no_task(task_id: str) -> InvalidTask:
-    """Return the refusal of an id that no task has, or none any more."""
+    """Return the error for an id without a task."""
     return not_found(
         f"There is no task {task_id[:MAX_ID_LENGTH]!r}; a finished one is kept for {ROW_DAYS} days."
     )

@@ -1,4 +1,4 @@
-"""What a route reads from API Gateway's event."""
+"""Read requests from API Gateway's event."""
 
 import base64
 import binascii
@@ -23,10 +23,10 @@ def json_body(event: APIGatewayProxyEvent, limits: Limits = DEFAULT_LIMITS) -> d
 
 
 def raw_body(event: APIGatewayProxyEvent) -> bytes:
-    """Return the request's bytes, whichever way API Gateway handed them over."""
+    """Return the request's bytes, whether or not API Gateway encoded them as base64."""
     body = event.body or ""
     if not event.is_base64_encoded:
-        # Half a surrogate pair is no byte sequence; parse_body then says that it is not UTF-8.
+        # Half a surrogate pair cannot be encoded; parse_body then reports that the body is not UTF-8.
         return body.encode(errors="surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
@@ -39,14 +39,14 @@ def raw_body(event: APIGatewayProxyEvent) -> bytes:
 
 
 def known_id(task_id: str) -> str:
-    """Return the id in a path; raise InvalidTask (404) for what cannot be one."""
+    """Return the id in a path; raise InvalidTask (404) if it is not a valid id."""
     if check_id(task_id, "id"):
         raise no_task(task_id)
     return task_id
 
 
 def parameters(event: APIGatewayProxyEvent) -> dict[str, list[str]]:
-    """Return the query string's parameters, each with all of its values."""
+    """Return the parameters of the query string, each with all of its values."""
     raw = event.raw_event
     if many := raw.get("multiValueQueryStringParameters"):
         return {name: list(values) for name, values in many.items()}
@@ -54,7 +54,7 @@ def parameters(event: APIGatewayProxyEvent) -> dict[str, list[str]]:
 
 
 def upload_type(event: APIGatewayProxyEvent) -> str | None:
-    """Return the content type that an upload's optional body names; raise InvalidTask (400, 415)."""
+    """Return the content type in the optional body of an upload request; raise InvalidTask (400, 415)."""
     if not event.body:
         return None
     body = json_body(event)
@@ -68,15 +68,15 @@ def upload_type(event: APIGatewayProxyEvent) -> str | None:
 
 
 def base_url(event: APIGatewayProxyEvent) -> str:
-    """Return where this API was reached: its own host and stage, or a custom domain and its base path."""
+    """Return the URL of this API: its own host and stage, or a custom domain and its base path."""
     context = event.raw_event["requestContext"]
     stage = str(context.get("path") or "").removesuffix(event.path)
     if context.get("domainName"):
         return f"https://{context['domainName']}{stage}"
-    # The emulator names no domain; it serves an API's stages below a path of its own.
+    # The emulator sends no domain name; it serves the stages of an API below a path of its own.
     return f"http://{event.headers.get('host')}/_aws/execute-api/{context.get('apiId')}{stage}"
 
 
 def request_id(event: APIGatewayProxyEvent) -> str:
-    """Return API Gateway's name for this request, which its access log shows too."""
+    """Return API Gateway's id for this request, which its access log contains too."""
     return str(event.raw_event.get("requestContext", {}).get("requestId") or "unknown")

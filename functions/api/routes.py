@@ -1,4 +1,4 @@
-"""The API's routes: parse, call, answer."""
+"""The API's routes: parse, call, respond."""
 
 import os
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from runtimes.registry import RuntimeTypes
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Hold what the routes call."""
+    """What the routes call."""
 
     environment: ApiEnvironment
     types: RuntimeTypes
@@ -38,11 +38,11 @@ class Services:
     listing: Listing
     links: Links
     depth: Callable[[str], Depth]
-    """How many messages the queue at a URL holds."""
+    """Returns the depth of the queue at a URL."""
 
 
 def create_app(services: Services) -> APIGatewayRestResolver:
-    """Return the resolver of every route."""
+    """Create the resolver with all routes."""
     app = APIGatewayRestResolver()
     turn_errors_into_answers(app)
     _submit_routes(app, services)

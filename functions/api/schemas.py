@@ -1,4 +1,4 @@
-"""The shapes of requests and answers, as JSON Schema (2020-12) for the OpenAPI document."""
+"""JSON Schemas (2020-12) of requests and responses, for the OpenAPI document."""
 
 from typing import Any, Final
 
@@ -38,14 +38,14 @@ def ref(name: str) -> Schema:
 
 
 def nullable(schema: Schema) -> Schema:
-    """Return the schema, or null."""
+    """Return a schema that also allows null."""
     if "$ref" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     return schema | {"type": [schema["type"], "null"]}
 
 
 def closed(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **more: Any) -> Schema:
-    """Return an object that has these properties, all but `optional`, and no other."""
+    """Return the schema of an object with these properties, all required but `optional`, and no others."""
     required = [name for name in properties if name not in optional]
     return {
         "type": "object",
@@ -212,5 +212,5 @@ def _answers() -> dict[str, Schema]:
 
 
 def content_name(tasktype: str) -> str:
-    """Return what the content of a task type is called in the document."""
+    """Return the name of the schema for the content of a task type."""
     return "".join(word.title() for word in tasktype.split("-")) + "Content"

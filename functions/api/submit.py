@@ -1,4 +1,4 @@
-"""Accepting a task: the row first, then the message, then the note that it was published."""
+"""Accept a task: write its row, publish its message, then record that it was published."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,19 +24,20 @@ from functions.measure import count
 from functions.publisher import Publisher
 
 _ROUNDS: Final = 8
-"""Each round that does not settle saw another request change the row; telling takes one of its own."""
+"""Bound on optimistic retries. A retry means that another request changed the row; sending a pending callback
+also uses one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Hold the row of an accepted task; `delayed` when its message is yet to be published by the sweep."""
+    """The row of an accepted task; `delayed` if its message is still to be published by the sweep."""
 
     row: Row
     delayed: bool = False
 
 
 class Submit:
-    """Accept tasks; races between requests for one id are settled by the conditional writes."""
+    """Accept tasks; conditional writes decide races between requests for one id."""
 
     def __init__(
         self,
@@ -55,10 +56,10 @@ class Submit:
         self._clock = clock
 
     def __call__(self, submission: Submission, *, trace: str | None = None) -> Accepted:
-        """Return the row of the task, new or of an earlier submit of the same; raise InvalidTask (400, 409).
+        """Return the row, new or of an earlier submit of the same task; raise InvalidTask (400, 409).
 
-        An AWS error before the row is written is botocore's to raise: nothing was accepted. After it, the
-        task is accepted, whatever happens to its message: row and sweep see to that.
+        An AWS error before the row is written is raised as botocore's, and nothing was accepted. After that
+        the task is accepted, whatever happens to its message, because the sweep publishes it from the row.
         """
         task = submission.task
         digest = task.digest
@@ -71,7 +72,7 @@ class Submit:
                 if not row.status.final:
                     raise id_is_active(row)
                 if not row.notified:
-                    # A new submission replaces the row, and with it the only record of this callback.
+                    # A new submission replaces the row, and with it the only record of this pending callback.
                     self._tell(row)
                     row = self._table.get(task.id)
                     continue
@@ -98,7 +99,7 @@ class Submit:
         return self._tasks.lighten(Message(submission.task, draw_submission_id(), submitted_at, trace=trace))
 
     def _again(self, row: Row) -> Accepted:
-        """Answer a retry; publish for a submit that died between its row and its message."""
+        """Return an existing task; publish its message if an earlier submit died after writing the row."""
         if row.status is Status.QUEUED and row.text("published_at") is None:
             submitted_at = parse(str(row.item["submitted_at"]))
             if later(submitted_at, API_TIMEOUT_SECONDS) < iso(self._clock()):

@@ -1,4 +1,4 @@
-"""The envelope of `POST /v1alpha1`: an SD Web UI body whose `alwayson_scripts` carries the routing keys."""
+"""The envelope of `POST /v1alpha1`: an SD Web UI body with the routing keys in `alwayson_scripts`."""
 
 from typing import Any, Final
 
@@ -68,7 +68,7 @@ def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]
 
 
 def _image_link(content: dict[str, Any], link: Any, tasktype: Any) -> list[Fault]:
-    """Put `image_link` where Web UI reads it: `init_images`, or an extra task's `image`."""
+    """Move `image_link` to the field that SD Web UI reads: `init_images`, or `image` of an extras task."""
     if link is None:
         return []
     if not isinstance(link, str) or not link:
@@ -81,7 +81,7 @@ def _image_link(content: dict[str, Any], link: Any, tasktype: Any) -> list[Fault
 
 
 def _renamed(fault: Fault) -> Fault:
-    """Say `image_link` beside `init_images`, as this version's callers know it."""
+    """Mention `image_link` in faults of `init_images`, because callers of this version know that name."""
     if fault.path != "/init_images":
         return fault
     return Fault(fault.path, f"{fault.message}, here or as {_WHERE}/image_link", fault.code)

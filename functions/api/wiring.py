@@ -1,4 +1,4 @@
-"""The API's parts, put together from clients."""
+"""Composition of the API from its clients."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -28,7 +28,7 @@ def services(
     clock: Callable[[], datetime] = now,
     types: RuntimeTypes = RUNTIME_TYPES,
 ) -> Services:
-    """Return what the routes call, over these boto3 clients."""
+    """Create what the routes call from boto3 clients."""
     shared = compose(environment, dynamodb=dynamodb, sns=sns, s3=s3)
     table, results = shared.table, shared.results
     models = KnownModels(

@@ -1,1 +1,1 @@
-"""The Lambda that empties the dead-letter queues: bodies to S3, outcomes to rows."""
+"""The Lambda that drains the dead-letter queues: it archives messages in S3 and fails their tasks."""

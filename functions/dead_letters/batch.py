@@ -1,4 +1,4 @@
-"""A batch of SQS: each message by itself, and an answer that names those that must come back."""
+"""Process a batch from SQS message by message, and report those that must be redelivered."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ def settle_batch(
     dead_letter: Callable[[DeadLetter], bool],
     time_is_left: Callable[[], bool],
 ) -> dict[str, Any]:
-    """Return Lambda's partial batch answer; a fault with one message is no other's."""
+    """Return Lambda's partial batch response; an error of one message does not affect the others."""
     back: list[dict[str, str]] = []
     for record in event["Records"]:
         if not (time_is_left() and _settled(record, dead_letter)):
@@ -25,7 +25,7 @@ def _settled(record: dict[str, Any], dead_letter: Callable[[DeadLetter], bool]) 
     letter = _letter(record)
     try:
         return dead_letter(letter)
-    except Exception as error:  # noqa: BLE001 - whatever it is, this message comes back and the others go on
+    except Exception as error:  # noqa: BLE001 - this message is redelivered, and the others go on
         facts = {"message_id": letter.id, "queue": letter.queue, **about_error(error)}
         logger.error("a dead-lettered message could not be settled", extra=facts)
         return False
@@ -34,7 +34,7 @@ def _settled(record: dict[str, Any], dead_letter: Callable[[DeadLetter], bool]) 
 def _letter(record: dict[str, Any]) -> DeadLetter:
     attributes = record.get("messageAttributes") or {}
     system = record.get("attributes") or {}
-    # What SNS says of a message that it could not hand to a queue, and how often a queue handed it out.
+    # The error that SNS attaches to a message it could not deliver, and how often a queue delivered it.
     facts = {name: str(attributes[name].get("stringValue")) for name in ("ErrorCode",) if name in attributes}
     if "ApproximateReceiveCount" in system:
         facts["received"] = str(system["ApproximateReceiveCount"])

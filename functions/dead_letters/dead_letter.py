@@ -1,4 +1,4 @@
-"""One dead-lettered message: its body is kept, and its task has its outcome."""
+"""Archive a dead-lettered message and end its task."""
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from functions.log import about, logger
 from functions.measure import count
 
 _ROUNDS: Final = 8
-"""Each round that does not settle saw another part change the row."""
+"""Bound on optimistic retries. A retry means that somebody else changed the row."""
 
 _ABANDONED: Final = "Its message was delivered again and again and no worker finished it."
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Hold a message of a dead-letter queue; `runtime` is what its attribute says, if it has one."""
+    """A message from a dead-letter queue; `runtime` is from its attribute, if it has one."""
 
     id: str
     body: str
@@ -35,7 +35,7 @@ class DeadLetter:
 
 
 class DeadLetterSettler:
-    """Settle dead-lettered messages; `runtimes` are those that metrics may name."""
+    """Archive dead-lettered messages and end their tasks; metrics name only the given `runtimes`."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class DeadLetterSettler:
         self._runtimes = runtimes
 
     def __call__(self, letter: DeadLetter) -> bool:
-        """Return True when the message may go, False when it must come back; AWS errors are raised.
+        """Return True if the message can be deleted, False if it must be redelivered; raise AWS errors.
 
-        The body is kept first: whatever happens then, an operator has it.
+        The body is archived first, so that an operator has it whatever happens next.
         """
         try:
             message = Message.decode(letter.body)
@@ -107,7 +107,7 @@ class DeadLetterSettler:
         return False
 
     def _adopt(self, message: Message) -> Row | None:
-        """Make the row of a message that somebody published directly: it has its outcome, too."""
+        """Create the row of a message that was published directly, so that it gets an outcome too."""
         item = new_row(message, digest=message.task.digest, now=self._clock())
         return self._table.write(message.task.id, submit(item)).row
 

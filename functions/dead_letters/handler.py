@@ -1,4 +1,4 @@
-"""The dead-letter queues' entry: wiring, and which messages of a batch must come back."""
+"""Entry point of the dead-letter function."""
 
 import os
 from typing import Any, Final
@@ -12,7 +12,7 @@ from functions.dead_letters.dead_letter import DeadLetterSettler
 from functions.environment import Environment
 
 _RESERVE_MILLISECONDS: Final = 10_000
-"""What one more message may take; what is not reached comes back by itself."""
+"""What one more message may take; messages that are not reached are redelivered."""
 
 _environment = Environment.read(os.environ)
 _s3 = client("s3")
@@ -27,7 +27,7 @@ _settle_letter = DeadLetterSettler(
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Settle a batch; the answer names the messages that stay in their queue."""
+    """Process a batch and return the messages that stay in their queue."""
     return settle_batch(
         event, _settle_letter, lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS
     )

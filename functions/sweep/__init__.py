@@ -1,1 +1,1 @@
-"""The scheduled Lambda that sees to it that no task stays without its outcome."""
+"""The scheduled Lambda that ensures that every task gets its outcome."""

@@ -1,4 +1,4 @@
-"""The sweep's entry: wiring, and when to stop."""
+"""Entry point of the sweep."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from functions.publisher import Publisher
 from functions.sweep.sweep import LOOK_AGAIN_SECONDS, LOOKS, Sweep
 
 _RESERVE_MILLISECONDS: Final = 30_000 + int(LOOKS * LOOK_AGAIN_SECONDS * 1000)
-"""What one more task may take: the looks at its queue, and a few AWS calls with their retries."""
+"""What one more task may take: reading its queue's depth several times, and a few AWS calls with retries."""
 
 _environment = Environment.read(os.environ)
 _shared = compose(_environment, dynamodb=client("dynamodb"), sns=client("sns"), s3=client("s3"))
@@ -32,5 +32,5 @@ _sweep = Sweep(
 
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Sweep once; the schedule is the retry."""
+    """Sweep once; the schedule repeats a failed run."""
     return asdict(_sweep(lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS))

@@ -1,7 +1,7 @@
-"""What nobody else will do: publish again, end what outlived its queue, tell what was not told.
+"""Republish lost messages, fail tasks older than their queue's retention, and send missing callbacks.
 
-Every step is safe to repeat and to run beside any other part: the conditional writes decide. A run looks at
-what the table's indexes list, oldest first, and stops in time; the next one goes on.
+Every step is safe to repeat and to run concurrently with everything else, because conditional writes decide.
+A run processes what the table's indexes list, oldest first, and stops in time; the next run continues.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,23 +26,25 @@ from functions.measure import count
 from functions.publisher import Publisher
 
 STUCK_SECONDS: Final = 300
-"""A published task whose queue is empty is published again after so long. Longer than a message may be out of
-sight between two receives, and a filter policy of a fresh deployment needs up to 15 minutes (AWS): until then
-each run publishes again, which is harmless."""
+"""A published task is published again after this time if its queue is empty. This is longer than a message
+may be invisible between two receives. The filter policy of a fresh deployment can take up to 15 minutes to
+apply (AWS); until then each run publishes again, which is harmless."""
 
 UNTOLD_SECONDS: Final = 2 * VISIBILITY_SECONDS
-"""Whoever finished a task is given this long to tell; its message, too, comes back after half of that."""
+"""How long the one who finished a task has to send the callback; its message is redelivered after half of
+that."""
 
 LOOKS: Final = 3
 LOOK_AGAIN_SECONDS: Final = 5.0
-"""SQS's counts are approximate and come from a sample of its servers: empty is what stays empty."""
+"""SQS's counts are approximate and come from a sample of its servers, so a queue is empty only if several
+readings say so."""
 
 _EXPIRED: Final = f"No worker finished it within the {QUEUE_RETENTION_DAYS} days that its queue keeps a task."
 
 
 @dataclass(slots=True)
 class Report:
-    """Count what a run did; `unfinished` when time ran out before the end."""
+    """Counts of what a run did; `unfinished` if it ran out of time."""
 
     republished: int = 0
     expired: int = 0
@@ -55,7 +57,7 @@ Act = Callable[[Row, Report], None]
 
 
 class Sweep:
-    """Sweep once; ports are the table, its indexes, the topics and the queues' depths."""
+    """Perform sweeps, over the table, its indexes, the topics and the depths of the queues."""
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class Sweep:
         self._pause = pause
 
     def __call__(self, time_is_left: Callable[[], bool]) -> Report:
-        """Sweep until all is done or `time_is_left` says no; an AWS error skips one task, not the run."""
+        """Sweep until done or until `time_is_left` is False; an AWS error skips one task, not the run."""
         report = Report()
         for act, task_id in self._due():
             if not time_is_left():
@@ -96,7 +98,7 @@ class Sweep:
             yield from ((self._publish, task_id) for task_id in self._stuck(runtime))
 
     def _owed(self, runtime: Runtime) -> Iterator[str]:
-        """Yield tasks whose message or callback is owed for longer than a request can last."""
+        """Yield tasks with a message or callback that has been pending for longer than a request can last."""
         return self._listing.pending(runtime.name, before=self._ago(API_TIMEOUT_SECONDS))
 
     def _outlived(self, runtime: Runtime) -> Iterator[str]:
@@ -105,7 +107,7 @@ class Sweep:
             yield from (row.id for row in self._listing.oldest(runtime.name, status, before=before))
 
     def _stuck(self, runtime: Runtime) -> Iterator[str]:
-        """Yield active tasks that were published a while ago, if their queue holds no message at all."""
+        """Yield active tasks that were published a while ago although their queue is empty."""
         since = self._ago(STUCK_SECONDS)
         empty: bool | None = None
         for status in ACTIVE:
@@ -120,7 +122,7 @@ class Sweep:
                 yield row.id
 
     def _is_empty(self, runtime: Runtime) -> bool:
-        """Tell whether the queue holds no message at all, in several looks."""
+        """Return whether the queue is empty in several readings."""
         for look in range(LOOKS):
             if look:
                 self._pause(LOOK_AGAIN_SECONDS)
@@ -132,12 +134,12 @@ class Sweep:
         return iso(self._clock() - timedelta(seconds=seconds))
 
     def _attempt(self, task_id: str, act: Act, report: Report) -> None:
-        """Act on the row as it is now: the index may be behind; a live lease is left alone."""
+        """Act on the current row, because the index may be stale; skip tasks with a live lease."""
         try:
             row = self._table.get(task_id)
             if row is not None and not lease_remains(row, self._clock()):
                 act(row, report)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others are swept
+        except Exception as error:  # noqa: BLE001 - one bad row must not stop the sweep
             report.failed += 1
             logger.error("a task could not be swept", extra={"task_id": task_id, **about_error(error)})
 

@@ -1,1 +1,1 @@
-"""Start the service of a runtime that sleeps while a task waits."""
+"""The Lambda that starts a runtime's service from zero when a task waits."""

@@ -1,4 +1,4 @@
-"""ECS and SQS as the waker asks them."""
+"""ECS and SQS as the waker uses them."""
 
 from typing import TYPE_CHECKING
 
@@ -10,31 +10,31 @@ if TYPE_CHECKING:
 
 
 class EcsServices:
-    """The services of one cluster."""
+    """The ECS services of one cluster."""
 
     def __init__(self, ecs: "ECSClient", *, cluster: str) -> None:
         self._ecs = ecs
         self._cluster = cluster
 
     def desired(self, service: str) -> int:
-        """Return the desired count; raise LookupError when there is no such service."""
+        """Return the desired count of a service; raise LookupError if there is no such service."""
         found = self._ecs.describe_services(cluster=self._cluster, services=[service])["services"]
         if not found:
             raise LookupError(f"the cluster {self._cluster} has no service {service}")
         return found[0]["desiredCount"]
 
     def start_one(self, service: str) -> None:
-        """Ask for one task; Application Auto Scaling goes on from there."""
+        """Set the desired count to one; Application Auto Scaling takes over from there."""
         self._ecs.update_service(cluster=self._cluster, service=service, desiredCount=1)
 
 
 class SqsQueues:
-    """The runtimes' queues."""
+    """The queues of the runtimes."""
 
     def __init__(self, sqs: "SQSClient") -> None:
         self._sqs = sqs
 
     def backlog(self, queue_url: str) -> int:
-        """Return the approximate number of messages in every state; asking also keeps the metrics awake."""
+        """Return the approximate number of messages; the call also keeps the queue's metrics active."""
         found = depth(self._sqs, queue_url)
         return found.waiting + found.in_flight

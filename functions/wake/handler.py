@@ -1,4 +1,4 @@
-"""The waker's entry: the tasks topic and a schedule call it."""
+"""Entry point of the waker, called by the tasks topic and by a schedule."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from functions.wake.logic import Sleeper, Waker
 
 
 def _sleepers(text: str) -> dict[str, Sleeper]:
-    """Read SERVICES: {runtime: {"service", "queueUrl"}}."""
+    """Parse SERVICES: {runtime: {"service", "queueUrl"}}."""
     return {
         runtime: Sleeper(service=each["service"], queue_url=each["queueUrl"])
         for runtime, each in json.loads(text).items()
@@ -28,14 +28,14 @@ _waker = Waker(
 
 
 def published_for(event: dict[str, Any]) -> list[str]:
-    """Return the runtimes that the messages of an SNS event name; none for any other event."""
+    """Return the runtimes named by the messages of an SNS event, and none for any other event."""
     records = event.get("Records", [])
     attributes = (record.get("Sns", {}).get("MessageAttributes", {}) for record in records)
     return [each["runtime"]["Value"] for each in attributes if "runtime" in each]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:  # noqa: ARG001 - Lambda's signature
-    """Wake what the event speaks of; the schedule's event speaks of every runtime."""
+    """Start the runtimes that an SNS event names, or on a schedule all runtimes that have messages."""
     started = _waker.heard(published_for(event)) if "Records" in event else _waker.look()
     if started:
         logger.info("started", extra={"runtimes": started})

@@ -1,42 +1,43 @@
-"""Decide which services to start, and start them, without HTTP or Lambda in it."""
+"""Decide which services to start, and start them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-# A burst of tasks is one reason to look, not hundreds; a GPU takes minutes to come, ten seconds are nothing.
+# A burst of tasks needs one check, not hundreds; next to the minutes that a GPU takes to start, ten seconds
+# do not matter.
 LOOK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sleeper:
-    """Name the service of a runtime and the queue that it serves."""
+    """The service of a runtime and the queue that it serves."""
 
     service: str
     queue_url: str
 
 
 class Services(Protocol):
-    """What the waker asks of ECS."""
+    """Interface to ECS."""
 
     def desired(self, service: str) -> int:
-        """Return how many tasks the service is to run."""
+        """Return the desired count of the service."""
 
     def start_one(self, service: str) -> None:
-        """Let the service run one task."""
+        """Set the desired count of the service to one."""
 
 
 class Queues(Protocol):
-    """What the waker asks of SQS."""
+    """Interface to SQS."""
 
     def backlog(self, queue_url: str) -> int:
-        """Return the messages that wait, are delayed or in flight."""
+        """Return the number of messages that are waiting, delayed or in flight."""
 
 
 class Waker:
-    """Start services at zero; one above zero is the scaling's, and is never touched.
+    """Start services whose desired count is 0; above 0 they belong to auto scaling and are left alone.
 
-    `clock` returns seconds that never run backwards.
+    `clock` returns monotonic seconds.
     """
 
     def __init__(
@@ -54,12 +55,12 @@ class Waker:
         self._looked: dict[str, float] = {}
 
     def heard(self, runtimes: Iterable[str]) -> list[str]:
-        """Wake the runtimes that tasks were published for; return those that were started."""
+        """Start the given runtimes if they are at zero; return the names of those that were started."""
         known = [name for name in dict.fromkeys(runtimes) if name in self._sleepers]
         return [name for name in known if self._due(name) and self._wake(name)]
 
     def look(self) -> list[str]:
-        """Wake every runtime whose queue holds something; return those that were started."""
+        """Start every runtime that has messages in its queue; return the names of those that were started."""
         waiting = (name for name, each in self._sleepers.items() if self._queues.backlog(each.queue_url))
         return [name for name in waiting if self._wake(name)]
 
@@ -72,6 +73,6 @@ class Waker:
         sleeps = self._services.desired(service) == 0
         if sleeps:
             self._services.start_one(service)
-        # Only now: a look that failed has seen nothing, and the next event must look again.
+        # Recorded last, because after a failed check the next event must check again.
         self._looked[name] = self._clock()
         return sleeps

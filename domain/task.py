@@ -22,7 +22,7 @@ class Task:
 
     @property
     def digest(self) -> str:
-        """Return a hash of runtime, task type, prefix, context and content that identifies repeated submits."""
+        """Return a hash of runtime, task type, prefix, context and content to recognize repeated submits."""
         return sha256(
             canonical([self.runtime, str(self.tasktype), self.prefix, self.context, self.content]),
         )

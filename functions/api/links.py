@@ -32,7 +32,7 @@ class Links:
         self._clock = clock
 
     def get(self, uri: Any) -> dict[str, str]:
-        """Return an `s3://` link with a presigned link to the object; raise ValueError for any other value."""
+        """Return an `s3://` link with a presigned link to its object; raise ValueError for other values."""
         if not isinstance(uri, str):
             raise ValueError("no text")  # noqa: TRY004 - any other value raises ValueError
         bucket, key = split_s3_uri(uri)

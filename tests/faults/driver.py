@@ -30,6 +30,9 @@ WEBUI: Final = {"step_seconds": 0.03, "load_seconds": 0.1, "gap_seconds": 0.2}
 FAULT_SHARE: Final = 0.05
 """Of all calls to AWS; botocore tries five times, so few of them reach the consumer as an error."""
 
+RECENT: Final = 3
+"""So many of the last tasks are likely to be queued or running."""
+
 LOOK_SECONDS: Final = 0.2
 
 
@@ -81,7 +84,7 @@ class Driver:
             )
         )
         self.done[action.__name__.strip("_")] += 1
-        action(self._random.choice(self.places), self._random.choice(list(self.deployed.accepted)))
+        action(self._random.choice(self.places), self._task())
 
     def look_after(self, seconds: float) -> None:
         """Start again what ended and wake what was frozen, for so long: what ECS does."""
@@ -127,6 +130,11 @@ class Driver:
             webui_url=webui.url,
         )
         return parts.enter_context(started).consumer, parts
+
+    def _task(self) -> str:
+        """Draw a task, more often one that is likely to be on its way."""
+        accepted = list(self.deployed.accepted)
+        return self._random.choice(self._random.choice((accepted, accepted[-RECENT:], accepted[-RECENT:])))
 
     def _free(self, place: Place) -> bool:
         return place.wakes_at is None and time.monotonic() >= place.spared_until

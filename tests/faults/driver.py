@@ -56,6 +56,8 @@ class Driver:
     seed: int
     places: list[Place] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
+    last_words: Counter[str] = field(default_factory=Counter)
+    """Last lines of consumers that ended by an exception."""
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - drawn again from a seed
@@ -108,6 +110,8 @@ class Driver:
             place.wakes_at, place.spared_until = None, now + AWAKE_SECONDS
         if place.consumer.returncode is not None:
             self.done[f"status {place.consumer.returncode}"] += 1
+            if place.consumer.returncode == 1:
+                self.last_words[place.consumer.tail(1)[:200]] += 1
             if place.consumer.returncode == REPLACE_ENGINE:
                 place.webui.kill()
             place.parts.close()

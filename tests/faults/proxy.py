@@ -106,7 +106,7 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client."""
-        with suppress(ConnectionError, asyncio.IncompleteReadError, OSError):
+        with suppress(ConnectionError, asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
             while await self._one(reader, writer):
                 pass
         writer.close()

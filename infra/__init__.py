@@ -1,1 +1,1 @@
-"""What `cdk deploy` creates."""
+"""The CDK app: everything that `cdk deploy` creates."""

@@ -1,4 +1,4 @@
-"""What cdk-nag's AwsSolutions rules find here on purpose, each with its reason."""
+"""Findings of cdk-nag's AwsSolutions rules that are accepted on purpose, each with a reason."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import constructs
 import jsii
 from aws_cdk import aws_iam as iam
 
-# Actions that name no resource in IAM: AWS offers nothing narrower than `*`.
+# Actions without resources in IAM: AWS supports nothing narrower than `*`.
 _WITHOUT_RESOURCES: Final = {
     "ecr:GetAuthorizationToken": "a token for the account's registry; what is pulled is named apart",
     "logs:DescribeLogGroups": "ECS Exec looks for its log group; what is written to is named apart",
@@ -41,7 +41,7 @@ _ACKNOWLEDGED: Final = {
 
 
 def acknowledge_findings(stack: cdk.Stack) -> None:
-    """Acknowledge what is on the lists above, and fail the synthesis on any other wildcard of a policy."""
+    """Acknowledge the findings listed above, and fail the synthesis on any other wildcard in a policy."""
     reasons = [cdk.Acknowledgment(id=id_, reason=reason) for id_, reason in _ACKNOWLEDGED.items()]
     cdk.Validations.of(stack).acknowledge(*reasons)
     stack.node.add_validation(_Wildcards(stack))
@@ -49,13 +49,13 @@ def acknowledge_findings(stack: cdk.Stack) -> None:
 
 @jsii.implements(constructs.IValidation)
 class _Wildcards:
-    """Look at each policy as the template will have it: references between stacks are resolved by now."""
+    """Checks policies at validation, when references between stacks are resolved as in the template."""
 
     def __init__(self, stack: cdk.Stack) -> None:
         self._stack = stack
 
     def validate(self) -> list[str]:
-        """Return one line for each wildcard that no reason covers."""
+        """Return one line for each wildcard without a reason."""
         faults = []
         for policy in self._stack.node.find_all():
             if isinstance(policy, iam.CfnPolicy):
@@ -92,7 +92,7 @@ def _reason(resource: str, actions: list[str]) -> str | None:
 
 
 def _flat(resource: Any) -> str:
-    """Write a resource as cdk-nag does in its findings."""
+    """Format a resource as cdk-nag does in its findings."""
     match resource:
         case str():
             return resource

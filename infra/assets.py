@@ -1,7 +1,7 @@
-"""What is uploaded at a deployment: the functions' code and the consumer's image, each from an allow-list.
+"""The assets of a deployment, each from an allow-list: the code of the Lambdas and the consumer's image.
 
-The functions' code is built here, without Docker: locked dependencies and packages. The image is built by
-Docker when it is published.
+The Lambda code is built here without Docker, from locked dependencies and packages of this repository. Docker
+builds the image when it is published.
 """
 
 import hashlib
@@ -23,33 +23,34 @@ from constructs import Construct
 
 ROOT: Final = Path(__file__).parent.parent
 
-# What the functions import, and nothing else: a change in container/ leaves their hash alone.
+# Everything that the Lambdas import, so that a change in container/ does not change their hash.
 PACKAGES: Final = ("domain", "runtimes", "adapters", "functions")
 LOCK: Final = ROOT / "functions" / "requirements.txt"
 
-# What the consumer's image holds: a change elsewhere leaves its hash alone.
+# Everything that the consumer's image contains, so that a change elsewhere does not change its hash.
 _IN_THE_IMAGE: Final = ("domain", "runtimes", "adapters", "container")
 
-# Installed dependencies, by the hash of what decides them; shared by every synthesis of this checkout.
+# Installed dependencies, by a hash of everything that determines them; all syntheses of this checkout share
+# them.
 _CACHE: Final = ROOT / ".venv" / "lambda-dependencies"
 
-# No .pyc files: the machine that synthesizes rarely runs the Lambda's Python, whose bytecode differs from
-# one minor version to the next, and SnapStart pays for compiling once, when a version is published.
+# Bytecode is left out because the machine that synthesizes rarely runs the Lambda's Python, and bytecode
+# differs between minor versions. With SnapStart, compilation happens only once, when a version is published.
 _LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements*", "*.md")
 
-# botocore describes every AWS service (about 30 MB); these are the ones that the functions talk to.
+# botocore describes every AWS service (about 30 MB); these are the ones that the Lambdas call.
 AWS_SERVICES: Final = frozenset({"dynamodb", "ecs", "s3", "sns", "sqs", "sts"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The Python and the processor that dependencies are installed for; None means this host's."""
+    """The Python version and platform that dependencies are installed for; None means those of this host."""
 
     python: str | None = "3.14"
     platform: str | None = "manylinux2014_aarch64"
 
     def pip_options(self) -> list[str]:
-        """Tell pip what to install for."""
+        """Return the options that make pip install for this target."""
         if self.python is None or self.platform is None:
             return []
         return ["--platform", self.platform, "--python-version", self.python, "--implementation", "cp"]
@@ -59,7 +60,7 @@ LAMBDA: Final = Target()
 
 
 def function_code() -> lambda_.Code:
-    """Return the code asset that all functions share."""
+    """Return the code asset that all Lambda functions share."""
     unused_image = cdk.DockerImage.from_registry("local-bundling-never-asks-for-docker")
     return lambda_.Code.from_asset(
         str(ROOT),
@@ -90,14 +91,14 @@ def consumer_image(scope: Construct, id_: str, *, root: Path = ROOT) -> assets.D
 def build(
     output: Path, *, packages: Iterable[str] = PACKAGES, lock: Path = LOCK, target: Target = LAMBDA
 ) -> None:
-    """Put dependencies and packages into an existing, empty folder."""
+    """Copy dependencies and packages into an existing, empty folder."""
     shutil.copytree(_dependencies(lock, target), output, dirs_exist_ok=True)
     for package in packages:
         shutil.copytree(_source(package), output / package, ignore=_LEFT_OUT)
 
 
 def source_hash(packages: Iterable[str], lock: Path, target: Target, *, root: Path = ROOT) -> str:
-    """Hash exactly what `build` reads."""
+    """Hash exactly the files that `build` reads."""
     digest = hashlib.sha256(_dependencies_key(lock, target).encode())
     for package in packages:
         source = _source(package, root)
@@ -124,7 +125,7 @@ def _dependencies_key(lock: Path, target: Target) -> str:
 
 
 def _dependencies(lock: Path, target: Target) -> Path:
-    """Install the lock once; later calls find the folder, complete even where two build at once."""
+    """Install the lock file once and return the folder, which is complete even if two builds run at once."""
     folder = _CACHE / _dependencies_key(lock, target)
     if folder.is_dir():
         return folder
@@ -160,9 +161,9 @@ def _keep_our_services(data: Path) -> None:
 
 @jsii.implements(cdk.ILocalBundling)
 class _Bundling:
-    """Bundle on this machine; the CDK's Docker fallback is never used."""
+    """Bundles on this machine, so that the CDK never falls back to Docker."""
 
     def try_bundle(self, output_dir: str, *_options: Any, **_more: Any) -> bool:
-        """Put the code where the CDK wants it; jsii hands the options over by position."""
+        """Build the code in the folder that the CDK asks for; jsii passes options by position."""
         build(Path(output_dir))
         return True

@@ -1,4 +1,4 @@
-"""A Lambda function as all of ours are, and how long logs are kept."""
+"""Common configuration of all Lambda functions, and the retention of logs."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,7 +11,8 @@ from constructs import Construct
 
 from infra.settings.deployment import Settings
 
-# China regions have no SnapStart (the CDK's own validation knows them); there the functions start without it.
+# China regions do not have SnapStart (the CDK's own validation says so); the functions start without it
+# there.
 _WITHOUT_SNAP_START: Final = "cn-"
 
 _Days = logs.RetentionDays
@@ -35,15 +36,15 @@ _RETENTIONS: Final = {
 
 
 def log_retention(settings: Settings) -> logs.RetentionDays:
-    """Return the retention that the settings ask for in days."""
+    """Return the log retention in the settings as the CDK's enumeration value."""
     return _RETENTIONS[settings.log_retention_days]
 
 
 class Function(Construct):
-    """A Lambda with its own role, its own log group and our environment.
+    """A Lambda function with its own role and log group and the common environment.
 
-    `entry` is what events are sent to: an alias of a published version where SnapStart is wanted and
-    offered, else the function itself.
+    `entry` receives events: the alias of a published version if SnapStart is requested and available,
+    otherwise the function itself.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class Function(Construct):
             "Function",
             code=code,
             handler=handler,
-            # The newest that the CDK names and the emulator runs; arm64 costs a fifth less for the same work.
+            # The newest Python that both the CDK and the emulator support; arm64 costs a fifth less for the
+            # same work.
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             memory_size=memory_mib,
@@ -103,7 +105,7 @@ class Function(Construct):
     def allow(
         self, *actions: str, on: str | list[str], if_like: Mapping[str, list[str]] | None = None
     ) -> None:
-        """Let the function do exactly these actions on exactly these resources, `if_like` holds."""
+        """Allow the actions on the resources only, under the StringLike conditions in `if_like`."""
         resources = [on] if isinstance(on, str) else on
         conditions = {"StringLike": dict(if_like)} if if_like else None
         self.function.add_to_role_policy(

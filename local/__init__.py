@@ -1,1 +1,1 @@
-"""The whole pipeline on one machine."""
+"""Run the whole pipeline on one machine."""

@@ -1,4 +1,4 @@
-"""The numbers of a running pipeline in the terminal, from the very lines that CloudWatch would read."""
+"""Show the metrics of a running pipeline in the terminal, from the same lines that CloudWatch would read."""
 
 import json
 import threading
@@ -10,24 +10,24 @@ from rich.table import Table
 from domain.metrics import ACTION, CODE, METRICS, RUNTIME, Metric, Unit
 
 EVERYBODY: Final = "all"
-"""The column of what belongs to no runtime."""
+"""The column of metrics without a runtime."""
 
 _SUMMED_SECONDS: Final = frozenset({"GpuBusySeconds", "GpuIdleSeconds", "WastedGpuSeconds"})
 _BY_NAME: Final = {metric.name: metric for metric in METRICS}
 _ORDER: Final = {metric.name: index for index, metric in enumerate(METRICS)}
-# Who is there cannot be summed over a run, and a share is what the counts beside it say.
+# The number of consumers cannot be summed over a run.
 _LEFT_OUT: Final = frozenset({"Consumers"})
 
 
 class Board:
-    """Add up what lines of the embedded metric format say; safe for use from several threads."""
+    """Sums up metrics from lines in the embedded metric format; can be used from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: dict[tuple[str, str], dict[str, list[float]]] = {}
 
     def take(self, line: str) -> str | None:
-        """Take a line in and return it in short; None for a line that measures nothing."""
+        """Add a line and return a short form of it, or None if it contains no metrics."""
         found = measured(line)
         if found is None:
             return None
@@ -40,7 +40,7 @@ class Board:
         return f"measured {about}: {told}" if about else f"measured {told}"
 
     def table(self) -> Table:
-        """Return everything so far: a line a metric, a column a runtime."""
+        """Return all metrics so far as a table with one row per metric and one column per runtime."""
         drawn = Table(title="measured since the start", title_justify="left")
         drawn.add_column("metric")
         drawn.add_column("unit")
@@ -58,13 +58,13 @@ class Board:
         if metric.name in _LEFT_OUT:
             return
         with self._lock:
-            # Count, sum, greatest, latest.
+            # Count, sum, maximum, latest.
             cell = self._values.setdefault((metric.name, what), {}).setdefault(column, [0, 0, value, value])
             cell[:] = [cell[0] + 1, cell[1] + value, max(cell[2], value), value]
 
 
 def measured(line: str) -> tuple[dict[str, Any], list[Metric]] | None:
-    """Return a line's JSON and the metrics in it; None for any other line."""
+    """Return the JSON of a line and the metrics in it, or None for any other line."""
     if not line.startswith('{"_aws"'):
         return None
     try:
@@ -83,7 +83,7 @@ def _metrics(body: dict[str, Any]) -> Iterator[Metric]:
 
 
 def _what(metric: Metric, body: dict[str, Any]) -> str:
-    """Return what tells two lines of one metric apart: a code, or what the sweep did."""
+    """Return the dimensions that distinguish lines of one metric: an error code or a sweep action."""
     names = {name for one in metric.sets for name in one} - {RUNTIME}
     return " ".join(str(body[name]) for name in sorted(names))
 

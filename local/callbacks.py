@@ -1,4 +1,4 @@
-"""Collect what the results topic sends, as a subscriber of the pipeline would."""
+"""Receive callbacks from the results topic, as a subscriber of the pipeline would."""
 
 import json
 import threading
@@ -10,9 +10,9 @@ from typing import Any
 
 from local.emulator import Emulator
 
-POLL_SECONDS = 20  # SQS's longest wait; an arriving message ends it within milliseconds
-LOOK_SECONDS = 0.5  # how soon a waiting caller learns that a process died
-CLOSE = "close"  # the body of the message that ends the collector's wait
+POLL_SECONDS = 20  # SQS's longest wait; a message ends it within milliseconds
+LOOK_SECONDS = 0.5  # how soon a waiting caller notices that a process died
+CLOSE = "close"  # body of the message that stops the receiver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Callback:
 
 
 class Callbacks:
-    """Every callback since the start, by task."""
+    """All callbacks since the start."""
 
     def __init__(self, aws: Emulator, queue_url: str, on_callback: Callable[[Callback], None]) -> None:
         self._sqs = aws.client("sqs", read_timeout=POLL_SECONDS + 10)
@@ -37,7 +37,7 @@ class Callbacks:
         self._thread.start()
 
     def of(self, task_id: str) -> list[Callback]:
-        """Return the callbacks of a task so far, in the order of their arrival."""
+        """Return the callbacks of a task so far, in order of arrival."""
         with self._arrived:
             return [callback for callback in self._received if callback.body.get("id") == task_id]
 
@@ -49,9 +49,9 @@ class Callbacks:
         which: Callable[[Callback], bool] = lambda callback: callback.body["result"] is not None,
         check: Callable[[], None] = lambda: None,
     ) -> Callback:
-        """Wait for a task's callback, the final one unless told otherwise; raise `TimeoutError` without one.
+        """Wait for a callback of a task, by default the final one; raise `TimeoutError` without one.
 
-        `check` is called now and then, and raises what makes waiting pointless.
+        `check` is called regularly; it raises an exception if waiting has become pointless.
         """
         found: list[Callback] = []
 
@@ -69,7 +69,7 @@ class Callbacks:
         return found[0]
 
     def close(self) -> None:
-        """End the collector."""
+        """Stop receiving callbacks."""
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=CLOSE)
         self._thread.join(timeout=5)
 
@@ -105,7 +105,7 @@ class Callbacks:
 def collected(
     aws: Emulator, topic_arn: str, *, on_callback: Callable[[Callback], None] = lambda _callback: None
 ) -> Iterator[Callbacks]:
-    """Subscribe a queue of our own to the results topic and collect; `on_callback` is told of each."""
+    """Subscribe a new queue to the results topic and receive callbacks, each passed to `on_callback`."""
     sqs = aws.client("sqs")
     queue_url = sqs.create_queue(QueueName="callbacks-of-this-run")["QueueUrl"]
     names = ["QueueArn"]

@@ -34,12 +34,12 @@ PREAMBLE = (
 
 
 class DemoFailed(RuntimeError):
-    """A request did not come to its image."""
+    """A request of the demo did not produce an image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request of the demo."""
+    """A request of the demo."""
 
     id: str
     version: str
@@ -48,11 +48,11 @@ class Request:
 
 
 def demo_requests(http_link: str, s3_link: str) -> list[Request]:
-    """Return the image-to-image examples of both API versions, linked to the project's own picture."""
+    """Return the image-to-image examples of both API versions, with links to the project's own picture."""
     new = copy.deepcopy(_example("v1alpha2-image-to-image"))
     new["task"]["content"]["init_images"] = [http_link]
     old = copy.deepcopy(_example("v1alpha1-image-to-image"))
-    # Both examples write to the prefix of their id: the second one gets an id and a folder of its own.
+    # Both examples use the prefix of their id, so the second one gets an id and thereby a folder of its own.
     old["alwayson_scripts"] |= {"image_link": s3_link, "id_task": "test-i2i-v1alpha1"}
     return [
         Request(id="test-i2i", version="v1alpha2", body=new, remark=f"its picture by HTTP: {http_link}"),
@@ -66,7 +66,7 @@ def demo_requests(http_link: str, s3_link: str) -> list[Request]:
 
 
 def run(console: Console, out: Path, assembly: Path | None = None) -> None:
-    """Start everything, submit both requests, keep images and callbacks in `out`, stop everything."""
+    """Start everything, submit both requests, store images and callbacks in `out`, and stop everything."""
     began = time.monotonic()
 
     def step(text: str) -> None:
@@ -92,7 +92,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where images and callbacks go.")] = OUT,
     assembly: Annotated[Path | None, typer.Option(help="A synthesized app; saves the synthesis.")] = None,
 ) -> None:
-    """Run two image-to-image requests through the whole pipeline; exit with 0 when both images came out."""
+    """Run two image-to-image requests through the whole pipeline; exit with 0 if both produced images."""
     exit_when_told()
     console = Console()
     try:

@@ -1,4 +1,4 @@
-"""Bring the core stack to the emulator with the CDK CLI: the same template and code that go to AWS."""
+"""Deploy the core stack to the emulator with the CDK CLI, with the template and code that AWS gets."""
 
 import json
 import os
@@ -16,17 +16,17 @@ from local.process import Process
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config.yaml"
-CORE = "Core"  # the core stack's id in app.py; the emulator refuses the compute stack as a whole
+CORE = "Core"  # the core stack's id in app.py; the emulator does not support the compute stack
 CLI_SECONDS = 300.0  # the first synthesis installs the Lambda's dependencies
 
 
 class DeployFailed(RuntimeError):
-    """The CDK CLI refused; the message carries the end of what it printed."""
+    """The CDK CLI failed; the message contains the end of its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """A runtime as it was deployed."""
+    """A deployed runtime."""
 
     name: str
     type: str
@@ -46,18 +46,19 @@ class Deployment:
     api_key: str
 
     def runtime(self, name: str) -> Runtime:
-        """Return the runtime of that name."""
+        """Return the runtime with this name."""
         return next(runtime for runtime in self.runtimes if runtime.name == name)
 
 
 def synthesize(aws: Emulator, into: Path, *, config: Path = CONFIG) -> None:
-    """Synthesize the app into a folder, which `deploy` takes on any emulator (5 to 10 s)."""
+    """Synthesize the app into a folder that `deploy` accepts for any emulator (5 to 10 s)."""
     _cdk(aws, "synth", "-c", "coreOnly=true", "--quiet", "--output", str(into), CORE, config=config)
 
 
 def bootstrap(aws: Emulator) -> None:
-    """Make what `cdk deploy` needs in an account (1 s)."""
-    # Away from cdk.json: where there is an app, the CLI synthesizes it, only to ask it for environments.
+    """Create what `cdk deploy` needs in an account (1 s)."""
+    # Runs outside the folder of cdk.json, because otherwise the CLI synthesizes the app just to list
+    # environments.
     _cdk(aws, "bootstrap", f"aws://{ACCOUNT}/{REGION}", folder=aws.folder)
 
 
@@ -74,7 +75,7 @@ def deploy(aws: Emulator, assembly: Path) -> Deployment:
 
 
 def deploy_from_scratch(aws: Emulator, *, config: Path = CONFIG, assembly: Path | None = None) -> Deployment:
-    """Bootstrap and deploy to a fresh emulator, synthesizing beside the bootstrap unless that was done."""
+    """Bootstrap a fresh emulator and deploy to it; without an `assembly`, synthesize at the same time."""
     with tempfile.TemporaryDirectory(prefix="sd-on-ecs-synth-") as scratch, ThreadPoolExecutor(1) as beside:
         bootstrapped = beside.submit(bootstrap, aws)
         if assembly is None:
@@ -85,20 +86,20 @@ def deploy_from_scratch(aws: Emulator, *, config: Path = CONFIG, assembly: Path 
 
 
 def described(aws: Emulator, outputs: dict[str, str]) -> Deployment:
-    """Read from a deployed stack what its outputs only name."""
+    """Read the details of a deployed stack to which its outputs refer."""
     host, _, path = outputs["FrontApiEndpoint"].removeprefix("https://").partition("/")
     key = aws.client("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)
     return Deployment(
         outputs=outputs,
         runtimes=tuple(_runtimes(aws)),
-        # The address that API Gateway gave leads to AWS; the emulator serves the same API at this one.
+        # The URL from API Gateway points to AWS; the emulator serves the same API at this one.
         api_url=f"{aws.endpoint_url}/_aws/execute-api/{host.partition('.')[0]}/{path.strip('/')}",
         api_key=key["value"],
     )
 
 
 def _runtimes(aws: Emulator) -> list[Runtime]:
-    """Read the runtimes where the API reads them: from its Lambda's environment."""
+    """Read the runtimes from the environment of the API's Lambda, as the API does."""
     for function in aws.client("lambda").list_functions()["Functions"]:
         variables: dict[str, str] = function.get("Environment", {}).get("Variables", {})
         if "RUNTIMES" in variables:
@@ -120,15 +121,17 @@ def _runtime(settings: dict[str, Any]) -> Runtime:
 def _cdk(aws: Emulator, *arguments: str, config: Path = CONFIG, folder: Path = ROOT) -> None:
     command = [_cli(), "--no-notices", "--no-color", *arguments]
     environment = aws.environment() | {
-        # "python3" in cdk.json is the interpreter that runs this.
+        # Makes "python3" in cdk.json the interpreter that runs this code.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "CDK_CONFIG_PATH": str(config.resolve()),
-        # It keeps which key belongs to which account, across emulators: not in the user's home.
+        # The CLI caches which key belongs to which account, also for other emulators, so the cache must not
+        # be in the user's home.
         "CDK_HOME": str(aws.folder / "cdk-home"),
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CDK_DISABLE_VERSION_CHECK": "true",
     }
-    # A process group of its own: what the CLI starts (Python, for a synthesis) is stopped with it.
+    # A separate process group, so that child processes of the CLI (Python, for a synthesis) are stopped with
+    # it.
     with Process("cdk", command, environment=environment, cwd=str(folder)) as cli:
         try:
             status = cli.wait(CLI_SECONDS)

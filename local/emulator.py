@@ -1,4 +1,4 @@
-"""AWS on this machine: ministack as a process of our own, on a free port of the loopback interface."""
+"""AWS on this machine: ministack in a child process, on a free port of the loopback interface."""
 
 import json
 import os
@@ -26,18 +26,18 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 READY_SECONDS = 30.0  # it takes 0.5 s; a busy machine with cold caches has needed 5
 POLL_SECONDS = 0.02
-STOP_SECONDS = 1.0  # nothing is kept: there is nothing to wait for
+STOP_SECONDS = 1.0  # no state is stored, so there is nothing to wait for
 
 
 class Emulator:
-    """A running emulator: where it is, and how to reach it."""
+    """A running emulator and how to reach it."""
 
     def __init__(self, endpoint_url: str, process: Process, folder: Path) -> None:
         self.endpoint_url = endpoint_url
         self.process = process
         self.folder = folder
         self._creating = threading.Lock()
-        # A session of its own: boto3's default one would mix in the user's profile.
+        # A separate session, because boto3's default session would use the user's profile.
         self._session = boto3.session.Session(
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - what ministack expects
@@ -46,11 +46,11 @@ class Emulator:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """The port that the emulator listens on."""
         return int(self.endpoint_url.rsplit(":", 1)[1])
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return an environment in which boto3 and the CDK CLI meet the emulator and nothing else of AWS."""
+        """Return environment variables with which boto3 and the CDK CLI can reach only the emulator."""
         return {
             **without_aws(os.environ if base is None else base),
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -65,15 +65,15 @@ class Emulator:
 
     @property
     def credentials(self) -> Credentials:
-        """Return the credentials of its clients."""
+        """Return the credentials that the emulator's clients use."""
         found = self._session.get_credentials()
         if found is None:
             raise AssertionError("the session was made with credentials")
         return found
 
     def client(self, service: str, **config: Any) -> Any:
-        """Return a boto3 client for the emulator; keywords are botocore's `Config`."""
-        with self._creating:  # boto3 sessions make clients for one thread at a time
+        """Create a boto3 client for the emulator; keyword arguments are those of botocore's `Config`."""
+        with self._creating:  # creating clients from a boto3 session is not thread-safe
             client: BaseClient = self._session.client(
                 service,
                 endpoint_url=self.endpoint_url,
@@ -83,7 +83,7 @@ class Emulator:
 
 
 def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without anything that would lead to a real AWS account or through a proxy."""
+    """Return the environment without variables that lead to a real AWS account or through a proxy."""
     return {
         name: value
         for name, value in environment.items()
@@ -93,9 +93,10 @@ def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def emulator() -> Iterator[Emulator]:
-    """Run ministack for the time of a `with` block.
+    """Run ministack inside a `with` block.
 
-    State is held in memory, temporary files in a folder of this run: runs beside each other do not meet.
+    State is kept in memory and temporary files in a folder of this run, so that concurrent runs do not
+    interfere.
     """
     with tempfile.TemporaryDirectory(prefix="sd-on-ecs-emulator-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -113,7 +114,7 @@ def _start(folder: Path) -> Iterator[Emulator]:
 
 
 def _listening(folder: Path, tries: int = 3) -> tuple[Process, int]:
-    """Start it on a free port; another process may take that port in between, then on another one."""
+    """Start ministack on a free port; try another one if a different process takes it in between."""
     port = free_port()
     process = Process(
         "ministack",
@@ -122,7 +123,7 @@ def _listening(folder: Path, tries: int = 3) -> tuple[Process, int]:
         stop_seconds=STOP_SECONDS,
     )
     try:
-        # Its own word, not an answer on the port, which could be another run's.
+        # Waits for output of this process, because a response on the port might come from another run.
         process.wait_for_line("Running on", timeout=READY_SECONDS)
     except ProcessFailed:
         taken = any("already in use" in line for line in process.lines())
@@ -141,7 +142,7 @@ def _settings(port: int, folder: Path) -> dict[str, str]:
         **without_aws(os.environ),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
-        "MINISTACK_HOST": "127.0.0.1",  # in the URLs that it hands out
+        "MINISTACK_HOST": "127.0.0.1",  # host in the URLs that it returns
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "TMPDIR": str(folder),
@@ -150,9 +151,10 @@ def _settings(port: int, folder: Path) -> dict[str, str]:
         "PERSIST_STATE": "0",
         "S3_PERSIST": "0",
         "LAMBDA_EXECUTOR": "local",
-        # A socket that does not exist: it would look for containers of other runs and remove them.
+        # A socket that does not exist, because ministack would look for containers of other runs and remove
+        # them.
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
-        # Listeners on fixed ports that nobody needs here.
+        # Listeners on fixed ports that are not needed here.
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",

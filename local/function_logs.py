@@ -1,4 +1,4 @@
-"""What the Lambdas log, read from the emulator's CloudWatch Logs as it comes."""
+"""Read the logs of the Lambdas from the emulator's CloudWatch Logs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from local.emulator import Emulator
 
 
 class FunctionLogs:
-    """Follow all log groups; each line is given out once."""
+    """Follows all log groups; each line is returned once."""
 
     def __init__(self, aws: Emulator) -> None:
         self._logs = aws.client("logs")
@@ -15,13 +15,13 @@ class FunctionLogs:
         self._seen: dict[str, set[str]] = {}
 
     def new_lines(self) -> Iterator[str]:
-        """Yield the lines that came since the last call."""
+        """Yield the lines that were logged since the last call."""
         for page in self._logs.get_paginator("describe_log_groups").paginate():
             for group in page["logGroups"]:
                 yield from self._of(group["logGroupName"])
 
     def _of(self, group: str) -> Iterator[str]:
-        # From the last moment on, once more: events of one millisecond may come in two calls.
+        # Reads the last millisecond again, because its events may be spread over two calls.
         since, seen = self._since.get(group, 0), self._seen.setdefault(group, set())
         pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
         for event in (event for page in pages for event in page["events"]):

@@ -1,9 +1,10 @@
-"""Kill what a Python process started, should that process itself be killed.
+"""Stop the children of a Python process if that process is killed.
 
-Context managers stop children on success, on failure and on Ctrl-C; after `kill -9` nothing of a process
-runs. So one small process stands by: it is told which process groups were started and which were stopped, and
-when the pipe to it closes (its owner is gone, however that came about) it ends what is left. Linux's
-parent-death signal would do less: it knows neither process groups nor threads.
+Context managers stop children on success, on failure and on Ctrl-C, but nothing of a process runs after `kill
+-9`. Therefore a small watchdog process is informed about each process group that starts or stops. When the
+pipe to it closes, because its owner has ended in whatever way, it stops the groups that are left. Linux's
+parent-death signal would not be enough, because it
+covers no process groups and is tied to the thread that started the child.
 """
 
 import atexit
@@ -18,18 +19,18 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-GRACE_SECONDS = 2.0  # between SIGTERM and SIGKILL: nobody is left to read what a child would still say
+GRACE_SECONDS = 2.0  # between SIGTERM and SIGKILL; nobody is left to read further output
 
 
 class Guard:
-    """Tell the standing-by process what to end."""
+    """Registers process groups and folders with the watchdog process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
     def watch(self, group: int) -> None:
-        """End this process group when the present process is gone."""
+        """Stop this process group when the current process has ended."""
         self._tell(f"+{group}")
 
     def release(self, group: int) -> None:
@@ -37,11 +38,11 @@ class Guard:
         self._tell(f"-{group}")
 
     def watch_folder(self, folder: Path) -> None:
-        """Remove this folder when the present process is gone."""
+        """Remove this folder when the current process has ended."""
         self._tell(f"/{folder}")
 
     def close(self) -> None:
-        """End the standing-by process, and with it what it still watches."""
+        """Stop the watchdog process, and with it everything that it still watches."""
         with self._lock:
             process, self._process = self._process, None
         if process is not None and process.stdin is not None:
@@ -52,7 +53,8 @@ class Guard:
     def _tell(self, line: str) -> None:
         with self._lock:
             if self._process is None:
-                # -I: it needs nothing of the environment. Its own session: Ctrl-C passes it by.
+                # `-I` because it needs nothing from the environment; a separate session, so that Ctrl-C does
+                # not reach it.
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", __file__],
                     stdin=subprocess.PIPE,
@@ -67,7 +69,7 @@ class Guard:
 
 
 def stand_by(lines: Iterable[str]) -> None:
-    """Read what to watch until the pipe closes, then end the rest."""
+    """Run the watchdog: read registrations until the pipe closes, then stop what is left."""
     groups: set[int] = set()
     folders: set[Path] = set()
     for line in lines:
@@ -93,7 +95,7 @@ def _signal(groups: set[int], number: signal.Signals) -> None:
 
 
 guard = Guard()
-"""One for each Python process."""
+"""The guard of this Python process."""
 
 if __name__ == "__main__":
     stand_by(sys.stdin)

@@ -1,4 +1,4 @@
-"""Serve a folder's pictures by HTTP, for requests that carry a link."""
+"""Serve the pictures in a folder by HTTP, for requests with links."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serve a folder's files on a free loopback port; yields the address, without a slash at its end."""
+    """Serve the files of a folder on a free loopback port; yield the address without a trailing slash."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="pictures")
     thread.start()
@@ -25,4 +25,4 @@ def served(folder: Path) -> Iterator[str]:
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Print nothing."""
+        """Suppress the log of requests."""

@@ -1,4 +1,4 @@
-"""The whole pipeline on this machine, from the API to the callback."""
+"""Run the whole pipeline on this machine, from the API to the callback."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,14 +15,14 @@ from local.emulator import Emulator, emulator
 from local.process import ProcessFailed
 from local.worker import Worker, worker
 
-CALL_SECONDS = 40.0  # API Gateway gives up after 29
+CALL_SECONDS = 40.0  # API Gateway times out after 29
 OUTCOME_SECONDS = 60.0
 START_SECONDS = 60.0  # a consumer takes 1 to 2
-STARTED = "consumer started"  # its first line
+STARTED = "consumer started"  # the first line that a consumer logs
 
 
 class Pipeline:
-    """A running pipeline: submit by HTTP, wait for callbacks, look at what was stored."""
+    """A running pipeline: submit tasks by HTTP, wait for callbacks, inspect what was stored."""
 
     def __init__(self, aws: Emulator, deployment: Deployment, callbacks: Callbacks, parts: ExitStack) -> None:
         self.aws = aws
@@ -40,14 +40,14 @@ class Pipeline:
         return self.deployment.outputs["OutputS3Bucket"]
 
     def start_worker(self, runtime: str, **options: Any) -> Worker:
-        """Start one more worker of a runtime; options are those of `local.worker.worker`."""
+        """Start one more worker of a runtime; for the options see `local.worker.worker`."""
         deployed = self.deployment.runtime(runtime)
         started = self._parts.enter_context(worker(self.aws, self.deployment, deployed, **options))
         self.workers.append(started)
         return started
 
     def wait_until_ready(self) -> None:
-        """Wait until every consumer says that it has started; raise `ProcessFailed` for one that has not."""
+        """Wait until every consumer has started; raise `ProcessFailed` if one does not."""
         for each in self.workers:
             each.consumer.wait_for_line(STARTED, timeout=START_SECONDS)
 
@@ -59,7 +59,7 @@ class Pipeline:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response:
-        """Call the API as a client does, with the API key unless the headers bring one."""
+        """Call the API as a client does, with the API key unless it is among the headers."""
         sent = {"x-api-key": self.deployment.api_key, "content-type": "application/json", **(headers or {})}
         return self._http.request(method, f"{self.deployment.api_url}{path}", headers=sent, content=content)
 
@@ -68,7 +68,7 @@ class Pipeline:
         return self.call("POST", f"/{version}", content=json.dumps(body).encode())
 
     def outcome(self, task_id: str, *, timeout: float = OUTCOME_SECONDS) -> dict[str, Any]:
-        """Wait for the final callback of a task; say what the processes printed if there is none."""
+        """Wait for the final callback of a task; without one, raise an error with all output."""
         try:
             return self.callbacks.wait_for(task_id, timeout=timeout, check=self.check).body
         except TimeoutError as error:
@@ -83,7 +83,7 @@ class Pipeline:
                 )
 
     def tails(self) -> str:
-        """Return the end of every process's output."""
+        """Return the end of the output of every process."""
         return "\n".join(
             process.tail(12) for process in (*(each.consumer for each in self.workers), self.aws.process)
         )
@@ -98,18 +98,18 @@ class Pipeline:
         return {name: read(value) for name, value in answer["Item"].items()}
 
     def objects(self, prefix: str) -> list[str]:
-        """Return the keys of the output bucket that begin with this, in order."""
+        """Return the sorted keys in the output bucket that begin with `prefix`."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.output_bucket, Prefix=prefix)
         return sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
 
     def read(self, link: str) -> bytes:
-        """Return the bytes of an `s3://` link."""
+        """Download the object at an `s3://` link."""
         bucket, _, key = link.removeprefix("s3://").partition("/")
         content: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
 
     def upload(self, key: str, content: bytes) -> str:
-        """Put an input into the upload bucket and return its `s3://` link."""
+        """Store an input in the upload bucket and return its `s3://` link."""
         bucket = self.deployment.outputs["UploadBucket"]
         self._s3.put_object(Bucket=bucket, Key=key, Body=content)
         return f"s3://{bucket}/{key}"
@@ -127,11 +127,11 @@ def pipeline(
     on_step: Callable[[str], None] = lambda _step: None,
     on_callback: Callable[[Callback], None] = lambda _callback: None,
 ) -> Iterator[Pipeline]:
-    """Run emulator, core stack, and a worker for each runtime; stop all of it in the end.
+    """Run the emulator, the core stack, and a worker for each runtime; stop everything at the end.
 
-    `runtimes` names those that get a worker (all by default, none with an empty list), `assembly` is an app
-    that was synthesized before. `on_line` gets what the consumers print (runtime, line), `on_step` what comes
-    next, `on_callback` each callback.
+    `runtimes` are the runtimes that get a worker (by default all, none for an empty list), and `assembly` is
+    an app that was synthesized before. `on_line` is called with each line that a consumer prints (runtime,
+    line), `on_step` with a description of the next step, and `on_callback` with each callback.
     """
     with ExitStack() as parts:
         on_step("starting the AWS emulator (ministack)")

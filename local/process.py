@@ -1,4 +1,4 @@
-"""A child process with its output kept, that is stopped whole."""
+"""Run a child process, collect its output, and stop it with all of its own children."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ KEPT_LINES = (
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -27,14 +27,14 @@ def free_port() -> int:
 
 
 class ProcessFailed(RuntimeError):
-    """A process ended, or did not become ready; the message carries the tail of its output."""
+    """A process ended, or did not become ready; the message contains the end of its output."""
 
 
 class Process:
-    """A running child in its own process group, its output collected line by line.
+    """A running child in its own process group, with its output collected line by line.
 
-    Its own group: Ctrl-C reaches the parent only, which then stops its children in order; and what a child
-    starts (ministack's Lambda workers) ends with it.
+    The process group has two effects: Ctrl-C reaches the parent only, which then stops its children in order,
+    and whatever a child starts (such as ministack's Lambda workers) is stopped with it.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Process id, which is its process group's too."""
+        """The process id, which is also the id of its process group."""
         return self._process.pid
 
     @property
     def returncode(self) -> int | None:
-        """Exit status, or None while it runs."""
+        """The exit status, or None while the process is running."""
         return self._process.poll()
 
     def lines(self) -> list[str]:
@@ -92,7 +92,7 @@ class Process:
         )
 
     def wait_for_line(self, text: str, *, timeout: float) -> str:
-        """Wait for a line of the output that contains this text and return it, else raise `ProcessFailed`."""
+        """Wait for a line of output that contains `text` and return it, or raise `ProcessFailed`."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._said(text) is not None, timeout)
             line = self._said(text)
@@ -104,19 +104,19 @@ class Process:
         raise ProcessFailed(f"{self.name}: {reason}\n{self.tail()}")
 
     def wait(self, timeout: float) -> int:
-        """Wait for its end and return the exit status; `subprocess.TimeoutExpired` if it goes on."""
+        """Wait for the process to end and return its status, or raise `subprocess.TimeoutExpired`."""
         return self._process.wait(timeout)
 
     def send(self, number: signal.Signals) -> None:
-        """Send the process a signal, and only it."""
+        """Send a signal to the process, but not to its group."""
         self._process.send_signal(number)
 
     def stop(self, *, seconds: float | None = None) -> int:
-        """End the whole group, SIGTERM first, SIGKILL after the grace time; return the exit status."""
+        """Stop the process group by SIGTERM, and after a grace period by SIGKILL; return the exit status."""
         self._signal_group(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(self._stop_seconds if seconds is None else seconds)
-        # Also when it ended by itself: a child of it may have outlived it.
+        # Also needed if the process ended by itself, because one of its children may still be running.
         self._signal_group(signal.SIGKILL)
         status = self._process.wait()
         self._reader.join(timeout=1)
@@ -124,7 +124,7 @@ class Process:
         return status
 
     def kill(self) -> int:
-        """End the whole group at once, as a machine that vanishes would."""
+        """Kill the whole group at once, as if the machine had vanished."""
         return self.stop(seconds=0) if self._process.poll() is not None else self._kill()
 
     def __enter__(self) -> Self:

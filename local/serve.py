@@ -23,8 +23,8 @@ from local.pipeline import Pipeline, pipeline
 from local.process import ProcessFailed
 from local.signals import exit_when_told
 
-LOOK_SECONDS = 1.0  # how soon the end of a process is noticed, and a function's numbers are shown
-PULSE_SECONDS = 5.0  # a person waits here; in AWS it is a minute
+LOOK_SECONDS = 1.0  # how soon the end of a process is noticed and metrics of the functions are shown
+PULSE_SECONDS = 5.0  # short, because a person is waiting; in AWS it is a minute
 
 
 def run(
@@ -67,7 +67,7 @@ def run(
         with Live(console=console, get_renderable=board.table) if console.is_terminal else nullcontext():
             while not ever.wait(LOOK_SECONDS):
                 running.check()
-                # Their other lines stay in CloudWatch Logs: here they would be one for each look.
+                # Other lines stay in CloudWatch Logs, because every check would print one here.
                 for line in filter(measured, functions.new_lines()):
                     follow("functions", line)
 
@@ -81,10 +81,10 @@ def main(
         str | None, typer.Option(envvar="RUNTIME", help="Run the worker of this runtime only.")
     ] = None,
 ) -> None:
-    """Keep the pipeline running until Ctrl-C; exit with 1 when a part of it ends by itself."""
+    """Keep the pipeline running until Ctrl-C; exit with 1 if a part of it ends by itself."""
     exit_when_told()
     console = Console()
-    # One SD Web UI has one GPU, so only one consumer may use it; a fake one runs for each runtime.
+    # A real SD Web UI has one GPU, so only one consumer may use it; the fake one runs for every runtime.
     chosen = runtime or ("sdruntime" if webui_url else None)
     try:
         run(

@@ -1,4 +1,4 @@
-"""When a task reached which stage, in milliseconds after the request was sent."""
+"""Show when a task reached which stage, in milliseconds after the request was sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-# Stage and the row's attribute that holds its time (UTC, ISO 8601).
+# The stages, and the attributes of the row with their times (UTC, ISO 8601).
 STAGES = {
     "accepted": "submitted_at",
     "queued": "published_at",
@@ -19,14 +19,14 @@ STAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """The stages of one task; a stage that the row does not tell is None."""
+    """When one task reached each stage; None if the row does not say."""
 
     name: str
     milliseconds: dict[str, int | None]
 
 
 def timeline(name: str, row: Mapping[str, Any], *, sent_at: datetime, received_at: datetime) -> Timeline:
-    """Read a timeline from a finished task's row, and from when the callback arrived."""
+    """Build a timeline from a finished task's row and from when the callback arrived."""
 
     def since(moment: datetime) -> int:
         return round((moment - sent_at).total_seconds() * 1000)
@@ -35,12 +35,12 @@ def timeline(name: str, row: Mapping[str, Any], *, sent_at: datetime, received_a
         stage: since(datetime.fromisoformat(row[attribute])) if row.get(attribute) else None
         for stage, attribute in STAGES.items()
     }
-    # The subscriber's clock is the same one here, and it is the subscriber who is told.
+    # The time at the subscriber, whose clock is the same here, is more accurate than `notified_at`.
     return Timeline(name=name, milliseconds=reached | {"told": since(received_at)})
 
 
 def table(timelines: list[Timeline]) -> Table:
-    """Lay timelines out for a terminal, a task a line."""
+    """Format timelines as a table for the terminal, with one row per task."""
     drawn = Table(title="milliseconds after the request was sent", title_justify="left")
     drawn.add_column("task")
     for stage in STAGES:

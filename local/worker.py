@@ -1,4 +1,4 @@
-"""A GPU's place on this machine: a Web UI and the consumer that feeds it, as two processes."""
+"""One worker on this machine: an SD Web UI and the consumer that uses it, as two processes."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,12 +14,12 @@ from local.fakes.sdwebui.process import FakeWebUi
 from local.fakes.sdwebui.process import running as fake_webui
 from local.process import Process
 
-CONSUMER_STOP_SECONDS = 15.0  # it gives its message back, which takes a few calls
+CONSUMER_STOP_SECONDS = 15.0  # it releases its message, which takes a few calls
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A consumer and, unless the Web UI is somebody else's, the fake that it feeds."""
+    """A consumer and, unless a real SD Web UI is used, the fake one beside it."""
 
     runtime: Runtime
     webui_url: str
@@ -41,14 +41,14 @@ def consumer_environment(
         task_table=outputs["TaskTable"],
         task_bucket=outputs["LargeTaskBucket"],
         input_buckets=(outputs["UploadBucket"],),
-        # What this Web UI lists is what exists.
+        # Without a bucket, only the models that this Web UI lists exist.
         model_bucket="",
         model_dir=str(model_dir),
         engine_url=webui_url,
         dynamic_model=runtime.dynamic_model,
         model_filename=runtime.model_filename,
         refiner_filename=runtime.refiner_filename,
-        # Pictures come from a server on this machine.
+        # Pictures are served from this machine.
         allow_private_inputs=True,
     )
     return aws.environment() | settings.to_environ() | {"PYTHONUNBUFFERED": "1"}
@@ -65,10 +65,10 @@ def worker(
     webui_settings: Mapping[str, Any] | None = None,
     on_line: Callable[[str, str], None] | None = None,
 ) -> Iterator[Worker]:
-    """Run a consumer, and a fake SD Web UI before it unless `webui_url` says where a real one is.
+    """Run a consumer with the SD Web UI at `webui_url`, or with a fake one.
 
-    `environment` goes over the consumer's settings, `webui_settings` are options of the fake, `on_line` gets
-    the consumer's output (runtime, line).
+    `environment` overrides the consumer's settings, `webui_settings` are options of the fake Web UI, and
+    `on_line` is called with each line of the consumer's output (runtime, line).
     """
     if webui_url is None:
         with (

@@ -1,1 +1,1 @@
-"""What an operator runs against a deployment."""
+"""Tools that an operator runs against a deployment."""

@@ -22,7 +22,7 @@ from domain.row import Row, Status, draw_submission_id
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hold a kept message and what is to be done with it; `why_not` where that is nothing."""
+    """An archived dead letter that can be redriven, or the reason (`why_not`) why it cannot."""
 
     key: str
     message: Message | None = None
@@ -31,10 +31,11 @@ class Found:
 
 
 class Redrive:
-    """Make new submissions of dead-lettered tasks.
+    """Create new submissions of dead-lettered tasks.
 
-    Publishing the kept message as it is would do nothing: its row has its outcome, and a consumer drops what
-    comes for a finished row. So the task is submitted again, as a new submission with new object names.
+    Publishing the archived message unchanged would have no effect: the row already has its outcome, and
+    consumers drop messages of finished rows. The task is therefore submitted again, as a new submission with
+    new object keys.
     """
 
     def __init__(
@@ -47,12 +48,12 @@ class Redrive:
         self._clock = clock
 
     def find(self, *, day: str, runtime: str | None, message_id: str | None) -> Iterator[Found]:
-        """Yield every kept message of that day, and whether it can be redriven."""
+        """Yield every message archived on that day, and whether it can be redriven."""
         for kept in self._archive.find(day=day, runtime=runtime, message_id=message_id):
             yield self._judge(kept)
 
     def send(self, found: Found) -> str | None:
-        """Submit the task again; return why not, if something else was faster, else None."""
+        """Submit the task again; return the reason if that was not possible, otherwise None."""
         message, row = found.message, found.row
         if message is None:
             return found.why_not
@@ -63,7 +64,7 @@ class Redrive:
         written = self._table.write(message.task.id, resubmit(item, row) if row else submit(item))
         if not written.done or written.row is None:
             return "its row changed just now"
-        # From here on it is a submitted task: should publishing fail, the sweep does it.
+        # The task is submitted from here on: if publishing fails, the sweep will publish it.
         self._tasks.publish(str(item["message"]), runtime=message.task.runtime)
         self._table.write(message.task.id, mark_published(written.row, self._clock()))
         return None
@@ -105,7 +106,7 @@ class Redrive:
 
 
 def wire(stack: str) -> Redrive:
-    """Return a Redrive over a deployed stack; account and region are boto3's to find."""
+    """Create a Redrive for a deployed stack; boto3 determines the account and the region."""
     described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     s3 = boto3.client("s3")
@@ -119,7 +120,7 @@ def wire(stack: str) -> Redrive:
 
 
 def report(redrive: Redrive, all_found: Iterable[Found], *, go: bool) -> tuple[int, int]:
-    """Print a line for each message and act if `go`; return how many were (or would be) sent, and left."""
+    """Print each message and redrive it if `go`; return how many were (or would be) sent, and skipped."""
     sent = left = 0
     for found in all_found:
         why_not = redrive.send(found) if go and found.message else found.why_not

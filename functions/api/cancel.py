@@ -49,4 +49,4 @@ class Cancel:
         try:
             self._results.notify(row)
         except (BotoCoreError, ClientError) as error:
-            logger.error("the outcome was not told", extra={**about(row), **about_error(error)})
+            logger.error("the callback was not sent", extra={**about(row), **about_error(error)})

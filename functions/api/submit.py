@@ -90,7 +90,7 @@ class Submit:
         try:
             self._results.notify(row)
         except (BotoCoreError, ClientError) as error:
-            logger.error("the outcome was not told", extra={**about(row), **about_error(error)})
+            logger.error("the callback was not sent", extra={**about(row), **about_error(error)})
             raise is_untold(row) from None
 
     def _message(self, submission: Submission, trace: str | None) -> Message:

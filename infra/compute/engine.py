@@ -1,4 +1,4 @@
-"""The inference server's container, as each runtime type describes its own."""
+"""The engine's container, as each runtime type describes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,47 +6,47 @@ from typing import Any, Final
 
 from aws_cdk import aws_ecs as ecs
 
-# Where the consumer's image has a VOLUME for what is handed over to the server.
+# The path of a VOLUME in the consumer's image, through which files are handed to the engine.
 HANDOVER_FOLDER: Final = "/opt/sd-on-ecs"
 
-# ECS tells every container of a task where its role's credentials are.
+# Variables by which ECS gives every container of a task the address of the role's credentials.
 _CREDENTIALS: Final = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """What a task runs beside its consumer, and what the two must know of each other."""
+    """The engine container that runs beside the consumer, and what each must know about the other."""
 
     container: str
     image: str
     entry_point: tuple[str, ...] = ()
-    """Empty: the image's own."""
+    """Empty to use the image's own entry point."""
     command: tuple[str, ...] = ()
     environment: Mapping[str, str]
     health_check: ecs.HealthCheck
     stop_seconds: int
     model_directory: str
-    """Where the server looks for models: the shared volume is mounted there."""
+    """Where the engine looks for models; the shared volume is mounted there."""
     model_folders: tuple[str, ...]
-    """The folders of the model bucket that its tasks read."""
+    """Folders of the model bucket that the runtime's tasks may read."""
     settings_source: str
-    """The server's settings file, in the consumer's image."""
+    """Path of the engine's settings file in the consumer's image."""
     settings_volume: str
     settings_file: str
-    """Where the server finds it, below `HANDOVER_FOLDER`."""
+    """Path, below `HANDOVER_FOLDER`, at which the engine reads the settings file."""
     worker: Mapping[str, Any] = field(default_factory=dict)
-    """What the consumer is told of this type alone, by the fields of `WorkerEnvironment`."""
+    """Settings of the consumer for this runtime type only, by the field names of `WorkerEnvironment`."""
 
     @property
     def pinned(self) -> bool:
-        """Whether the image is named by its digest, so that every start runs the same one."""
+        """Whether the image is given by digest, so that every start runs the same image."""
         return "@sha256:" in self.image
 
     @property
     def guarded_entry_point(self) -> list[str] | None:
-        """The entry point without the address of the task role's credentials.
+        """The entry point, wrapped to remove the address of the task role's credentials.
 
-        None leaves the image's own: what only the image knows cannot be wrapped.
+        None keeps the image's own entry point: it is unknown here and cannot be wrapped.
         """
         if not self.entry_point:
             return None

@@ -1,4 +1,4 @@
-"""The GPU instances of one runtime, which ECS buys, patches and gives back."""
+"""The GPU instances of one runtime, which ECS launches, patches and terminates."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _TEMPLATE: Final = "ManagedInstancesProvider.InstanceLaunchTemplate"
 
 
 class GpuCapacity(Construct):
-    """One Managed Instances capacity provider for spot and one for on-demand, as the settings weigh them."""
+    """One Managed Instances capacity provider for spot and one for on-demand, weighted by the settings."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ def _requirements(runtime: Runtime) -> ec2.InstanceRequirementsConfig:
 
 
 def _override(provider: ecs.ManagedInstancesCapacityProvider, runtime: Runtime) -> None:
-    """Set what CloudFormation knows and the construct does not yet."""
+    """Set properties that CloudFormation supports but the construct does not yet."""
     resource = next(child for child in provider.node.find_all() if isinstance(child, ecs.CfnCapacityProvider))
     if runtime.storage.instance_store:
         resource.add_property_override(f"{_TEMPLATE}.LocalStorageConfiguration", {"UseLocalStorage": True})

@@ -1,4 +1,4 @@
-"""Where the GPU tasks run."""
+"""The network of the GPU tasks."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,10 +15,10 @@ _Service: Final = ec2.GatewayVpcEndpointAwsService
 
 
 class Network(Construct):
-    """A VPC with private subnets and one NAT gateway, or an existing VPC; and a group that lets nobody in.
+    """A VPC with private subnets and one NAT gateway, or an existing VPC, and a group without ingress.
 
-    The endpoints of a VPC that is made here let through changes of `changed` only, lists of `changed` and
-    `listed`, and the one table. An existing VPC's endpoints are its owner's.
+    The endpoints of a new VPC allow writes to `changed`, listing of `changed` and `listed`, and access to the
+    one table. The endpoints of an existing VPC are left to its owner.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class Network(Construct):
         self._listed = listed
         self._table = table
         self.vpc = self._existing(settings.vpc_id) if settings.vpc_id else self._new()
-        # With awsvpc every container of a task shares one interface: SD Web UI listens on it, and this
-        # group, which has no ingress rule, is what keeps everyone else out.
+        # With awsvpc, all containers of a task share one network interface. SD Web UI listens on it; this
+        # group without ingress rules is what keeps everyone else out.
         self.security_group = ec2.SecurityGroup(
             self, "Tasks", vpc=self.vpc, description="GPU tasks: nothing comes in", allow_all_outbound=True
         )
@@ -54,13 +54,14 @@ class Network(Construct):
             self,
             "Vpc",
             max_azs=2,
-            # One: what goes through it are links of callers and calls to SQS, SNS and ECR. Checkpoints and
-            # images, the bulk, take the free gateway endpoints.
+            # One NAT gateway is enough: only callers' links and calls to SQS, SNS and ECR pass through it.
+            # Most of the traffic, checkpoints and images, uses the free gateway endpoints.
             nat_gateways=1,
             subnet_configuration=[public, private],
         )
         objects = vpc.add_gateway_endpoint("S3", service=_Service.S3)
-        # Reading stays open: callers' links lead to buckets of their own, images' layers come from AWS's.
+        # Reads are not restricted: callers' links point to buckets of their own, and image layers come from
+        # AWS's.
         _let_through(objects, "s3:GetObject", "s3:GetObjectVersion", on=["*"])
         _let_through(objects, "s3:PutObject", "s3:DeleteObject", on=[self._changed.arn_for_objects("*")])
         buckets = [bucket.bucket_arn for bucket in (self._changed, *self._listed)]

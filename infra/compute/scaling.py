@@ -1,4 +1,4 @@
-"""How many GPUs a runtime has: every number of it, and why."""
+"""Auto scaling of a runtime's GPU tasks, with the reason for each number."""
 
 from math import ceil
 from typing import Final
@@ -13,32 +13,32 @@ from constructs import Construct
 
 from infra.settings.runtime import Scaling
 
-# SQS's and Container Insights' metrics come once a minute.
+# The metrics of SQS and Container Insights arrive once a minute.
 PERIOD_SECONDS: Final = 60
 
-# Application Auto Scaling's limit for one step scaling policy.
+# Application Auto Scaling's limit for a step scaling policy.
 MAX_STEPS: Final = 20
 
-# Between two actions of the same policy; the alarms themselves carry the settings' cooldown.
+# Between two actions of the same policy; the cooldown in the settings is part of the alarms.
 POLICY_COOLDOWN_SECONDS: Final = 60
 
 
 def capacities(maximum: int) -> list[int]:
-    """Return the sizes that a service grows to: each one, or 20 spread ones where there are more."""
+    """Return the sizes that a service can grow to: all of them, or 20 evenly spread ones of more."""
     if maximum <= MAX_STEPS:
         return list(range(1, maximum + 1))
     return [1, *(ceil(1 + (maximum - 1) * step / (MAX_STEPS - 1)) for step in range(1, MAX_STEPS))]
 
 
 class QueueScaling(Construct):
-    """Step scaling of one service between its minimum and its maximum, by its queue.
+    """Step scaling of one service between its minimum and maximum, based on its queue.
 
-    `wanted` is the backlog (visible and in flight) divided by what one GPU is to carry, rounded up.
-    Out: as soon as more are wanted than run, straight to what is wanted, so that instances that are still
-    starting are not ordered twice. In: one at a time while fewer are wanted for the whole cooldown, and to
-    the minimum when nothing was visible or in flight for the whole cooldown. The way from zero to one is
-    the waker's (`infra.compute.waker`): metrics are too slow for it. No metric is filled with zeros: a queue
-    or a service that says nothing changes nothing.
+    `wanted` is the backlog (visible and in flight) divided by the backlog that one GPU should carry, rounded
+    up. Scaling out happens as soon as more tasks are wanted than run, straight to the wanted number, so that
+    instances that are still starting are not ordered twice. Scaling in removes one task at a time while fewer
+    are wanted for the whole cooldown, and goes to the minimum when nothing was visible or in flight for the
+    whole cooldown. The waker (`infra.compute.waker`) scales from zero to one, because metrics are too slow
+    for that. Missing metrics are not replaced by zeros, so they change nothing.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class QueueScaling(Construct):
             -1,
             cooldown_minutes,
         )
-        # `running` is in it so that a service at zero is left alone: the waker's first task would else be
-        # taken back before the queue's metrics have heard of it.
+        # `running` is part of the expression so that a service at zero is left alone. Otherwise the first
+        # task that the waker started would be removed before the queue's metrics show a message.
         self._in(
             "Idle",
             "IF(visible + inflight > 0, 0, running)",
@@ -89,7 +89,7 @@ class QueueScaling(Construct):
         lower = 0
         steps = capacities(self._settings.max_replica_count)
         for capacity in steps:
-            # Bounds count from the alarm's threshold, 1; an interval holds its lower bound, not its upper.
+            # Bounds are relative to the alarm's threshold of 1; an interval includes its lower bound only.
             policy.add_adjustment(
                 adjustment=capacity,
                 lower_bound=lower,

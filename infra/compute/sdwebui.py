@@ -1,4 +1,4 @@
-"""SD Web UI's container."""
+"""The container of SD Web UI."""
 
 from typing import Final
 
@@ -11,12 +11,12 @@ from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
 
 _SETTINGS_FILE: Final = f"{HANDOVER_FOLDER}/settings.json"
 
-# SD Web UI is told last and has nothing to lose: what it could lose, the consumer has stored by then.
+# SD Web UI is stopped last and has nothing to lose, because the consumer has stored everything by then.
 _STOP_SECONDS: Final = 10
 
 
 def engine(runtime: SdWebUi) -> Engine:
-    """Describe the container of a runtime's SD Web UI."""
+    """Return the container of a runtime's SD Web UI."""
     webui = runtime.webui
     return Engine(
         container="webui",
@@ -43,7 +43,7 @@ def engine(runtime: SdWebUi) -> Engine:
 
 
 def _environment(runtime: SdWebUi) -> dict[str, str]:
-    """Return what the settings say, or else what the public image of AWS's Guidance reads."""
+    """Return the environment in the settings, or the variables that the image of AWS's Guidance reads."""
     if runtime.webui.environment is not None:
         return runtime.webui.environment
     model = (
@@ -60,13 +60,14 @@ def _model_folders(runtime: SdWebUi) -> tuple[str, ...]:
 
 
 def _health_check(webui: WebUi) -> ecs.HealthCheck:
-    # A path under /sdapi: `/` answers 200 before /sdapi is there (webui-contract, 83-webui-readiness-race).
+    # A path under /sdapi, because `/` answers 200 before /sdapi is available (tests/contract,
+    # 83-webui-readiness-race).
     url = f"http://127.0.0.1:{webui.port}{webui.health_path}"
     script = f"import urllib.request as u; u.urlopen('{url}', timeout=5)"
     return ecs.HealthCheck(
-        # With SD Web UI's own Python, the one program that every such image has.
+        # Uses SD Web UI's own Python, the one program that every such image has.
         command=["CMD-SHELL", f'"$(command -v python3 || command -v python)" -c "{script}" || exit 1'],
-        # ECS allows 300 s of start at most; ten failures more make it nine minutes.
+        # ECS allows a start period of 300 s at most; ten more failures make it nine minutes.
         start_period=cdk.Duration.seconds(300),
         interval=cdk.Duration.seconds(25),
         timeout=cdk.Duration.seconds(10),

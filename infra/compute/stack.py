@@ -1,4 +1,4 @@
-"""The compute stack: GPU tasks on ECS, one service for each runtime."""
+"""The compute stack: GPU tasks on ECS, with one service for each runtime."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -30,16 +30,16 @@ from infra.settings.deployment import Settings
 from infra.settings.runtime import Runtime
 from infra.settings.sdwebui import SdWebUi
 
-# The container of each runtime type, by the class of its settings.
+# The engine container of each runtime type, by the class of its settings.
 ENGINES: Final[Mapping[type[Runtime], Callable[[Any], Engine]]] = {SdWebUi: sdwebui.engine}
 
 
 class NoManagedInstancesError(Exception):
-    """A region that has no ECS Managed Instances."""
+    """The region does not have ECS Managed Instances."""
 
 
 def refuse_without_managed_instances(region: str | None) -> None:
-    """Raise NoManagedInstancesError for a region where the compute stack cannot be."""
+    """Raise NoManagedInstancesError for a region that does not support the compute stack."""
     if region and region.startswith("cn-"):
         raise NoManagedInstancesError(
             f"the compute stack cannot be deployed to {region}: China regions have no ECS Managed Instances; "
@@ -48,15 +48,15 @@ def refuse_without_managed_instances(region: str | None) -> None:
 
 
 class ComputeStack(cdk.Stack):
-    """Network, cluster, capacity, services, scaling and the waker."""
+    """The network, cluster, capacity, services, scaling and waker of a deployment."""
 
     def __init__(
         self, scope: Construct, id_: str, *, settings: Settings, pipeline: Pipeline, **kwargs: Any
     ) -> None:
         super().__init__(scope, id_, description="sd-on-ecs: GPU tasks on ECS", **kwargs)
         refuse_without_managed_instances(None if cdk.Token.is_unresolved(self.region) else self.region)
-        # A runtime can be taken out of the settings: the core stack may drop its queue although this
-        # stack, which is deployed after it, still names it.
+        # Weak references allow the core stack to delete the queue of a runtime that was removed from the
+        # settings, although this stack, which is deployed afterwards, still refers to it.
         cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.WEAK)
         self.settings = settings
         self._pipeline = pipeline
@@ -73,7 +73,7 @@ class ComputeStack(cdk.Stack):
             self,
             "Cluster",
             vpc=self.network.vpc,
-            # Scaling counts the tasks that run (`infra.compute.scaling`).
+            # Scaling needs the number of running tasks (`infra.compute.scaling`).
             container_insights_v2=ecs.ContainerInsights.ENABLED,
             execute_command_configuration=self._shell_log() if settings.enable_execute_command else None,
         )
@@ -109,7 +109,7 @@ class ComputeStack(cdk.Stack):
 
     @property
     def availability_zones(self) -> list[str]:
-        """The first two of the region, found at deployment: a lookup at synthesis would need an account."""
+        """The first two zones of the region, read at deployment because a lookup needs an account."""
         return [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(2)]
 
     def _runtime(self, runtime: Runtime) -> ecs.FargateService:
@@ -198,7 +198,7 @@ class ComputeStack(cdk.Stack):
         ).to_environ()
 
     def _shell_log(self) -> ecs.ExecuteCommandConfiguration:
-        """Keep what is typed into ECS Exec, in the one log group that the tasks' role may write it to."""
+        """Log ECS Exec sessions to the one log group that the task role may write to."""
         group = logs.LogGroup(
             self,
             "Shells",
@@ -214,7 +214,7 @@ class ComputeStack(cdk.Stack):
         role = iam.Role(
             self,
             "InstanceRole",
-            # AWS's infrastructure policy passes roles of this name only.
+            # AWS's infrastructure policy can pass roles with this name prefix only.
             role_name=f"ecsInstanceRole-{self.settings.stack_name}"[:40] + f"-{self.region}",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
             managed_policies=[

@@ -1,4 +1,4 @@
-"""The way from zero to one: metrics are too slow for the first user of the day."""
+"""The Lambda that scales a service from zero to one, for which metrics would be too slow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from constructs import Construct
 from infra.assets import function_code
 from infra.function import Function
 
-# The net under a wake that was lost: nobody waits longer than this for the first GPU to be asked for.
+# Safety net for a lost event: the longest time until the first GPU is requested.
 NET_MINUTES: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sleeper:
-    """A service that may be at zero, and the queue that it serves."""
+    """A service that may be at zero, and its queue."""
 
     service: ecs.FargateService
     queue: sqs.IQueue
 
 
 class Waker(Construct):
-    """A Lambda that hears every task, and looks every few minutes, and starts the service that sleeps."""
+    """A Lambda that starts services from zero, invoked for every task and every few minutes."""
 
     def __init__(
         self,
@@ -71,7 +71,8 @@ class Waker(Construct):
         )
         queues = [sleeper.queue.queue_arn for sleeper in sleepers.values()]
         self.function.allow("sqs:GetQueueAttributes", on=queues)
-        # No dead-letter queue: what is lost here is a hint, and the schedule below gives it again.
+        # No dead-letter queue is needed: an event is only a hint, and the schedule below makes up for a lost
+        # one.
         topic.add_subscription(subscriptions.LambdaSubscription(self.function.function))
         net = targets.LambdaFunction(self.function.function, retry_attempts=0)
         schedule = events.Schedule.rate(cdk.Duration.minutes(NET_MINUTES))

@@ -1,8 +1,8 @@
-"""What one runtime's tasks may do.
+"""The IAM role of one runtime's tasks.
 
-ECS gives the role to the task, so SD Web UI's container has it as the consumer's does: what stands here is
-also what a Web UI that was taken over could do. A statement names the runtime's own resources wherever AWS
-has a name for them; where it has not, the reason stands beside it.
+ECS gives the role to the whole task, so SD Web UI's container has it as well as the consumer: a compromised
+Web UI could do everything that is listed here. Statements name the runtime's own resources wherever AWS
+supports that; where it does not, a comment gives the reason.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,8 @@ def worker_role(
 ) -> iam.Role:
     """Return a role for exactly the queue, topic, table and buckets of this runtime."""
     stack = cdk.Stack.of(scope)
-    # The form that the ECS developer guide gives for task roles; it knows no narrower ARN than the account's.
+    # The form that the ECS developer guide gives for task roles; no ARN narrower than the account's is
+    # possible.
     principal = iam.ServicePrincipal(
         "ecs-tasks.amazonaws.com",
         conditions={
@@ -49,22 +50,25 @@ def worker_role(
         "sqs:GetQueueAttributes",
         on=[pipeline.queues[runtime].queue_arn],
     )
-    # A message that is not ours goes there at once, with its body; the address is in the redrive policy.
+    # A message that is not a valid task is moved there at once; its address is in the redrive policy.
     allow("sqs:SendMessage", "sqs:GetQueueUrl", on=[pipeline.dead_letter_queues[runtime].queue_arn])
-    # SNS has no condition for a message's attributes: each runtime's workers may publish any outcome.
+    # SNS has no condition for message attributes, so each runtime's workers may publish any outcome.
     allow("sns:Publish", on=[pipeline.results.topic_arn])
-    # `dynamodb:LeadingKeys` cannot name a runtime: a row's key is the id that the caller chose.
+    # `dynamodb:LeadingKeys` cannot restrict access to a runtime, because a row's key is the id that the
+    # caller chose.
     allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[pipeline.table.table_arn])
-    # Delete: what a fence left that did not win. Get: an output may be the next task's input. All keys, since
-    # callers choose the prefix, and S3 has no condition for who wrote the object that is to be deleted.
+    # Delete is for orphaned objects; Get is needed because an output may be the next task's input. All keys
+    # are allowed because callers choose the prefix, and S3 has no condition for who wrote the object to
+    # delete.
     allow("s3:PutObject", "s3:GetObject", "s3:DeleteObject", on=[pipeline.output.arn_for_objects("*")])
     allow("s3:GetObject", on=[pipeline.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*")])
-    # Not the whole bucket: with `modelBucketArn` it is somebody's own, and may hold more than models.
+    # Only the model folders: with `modelBucketArn` the bucket is not ours and may contain more than models.
     allow("s3:GetObject", on=[pipeline.models.arn_for_objects(f"{name}/*") for name in model_folders])
     extra = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]
     readable = [pipeline.uploads.bucket_arn, *extra]
     allow("s3:GetObject", on=[f"{arn}/*" for arn in readable])
-    # Without it a missing object looks like a forbidden one; with a condition on `s3:prefix` it does so too.
+    # Without this permission, a missing object looks like a forbidden one; a condition on `s3:prefix` has the
+    # same effect.
     allow(
         "s3:ListBucket",
         on=[
@@ -76,6 +80,6 @@ def worker_role(
     )
     tasks = stack.format_arn(service="ecs", resource="task", resource_name=f"{cluster_name}/*")
     allow("ecs:GetTaskProtection", "ecs:UpdateTaskProtection", on=[tasks])
-    # X-Ray has no resources to name.
+    # X-Ray has no resource ARNs.
     allow("xray:PutTraceSegments", on=["*"])
     return role

@@ -8,7 +8,7 @@ from infra.compute.network import Network
 
 
 class WorkerService(Construct):
-    """As many GPU tasks as the scaling asks for, on the runtime's own capacity."""
+    """As many GPU tasks as auto scaling requests, on the runtime's own capacity."""
 
     def __init__(
         self,
@@ -27,11 +27,12 @@ class WorkerService(Construct):
             "Service",
             cluster=cluster,
             task_definition=definition,
-            # Without a strategy this would silently become Fargate, which has no GPUs.
+            # Without a strategy the service would silently use Fargate, which has no GPUs.
             capacity_provider_strategies=capacity.strategies,
             security_groups=[network.security_group],
-            # No desired_count: a template that carries one stops, at every update, what scaling started.
-            # The first deployment thus starts one task, which proves the image; scaling takes it in again.
+            # desired_count is not set, because otherwise every stack update would reset what auto scaling has
+            # started. The first deployment therefore starts one task, which proves that the image works;
+            # scaling removes it again.
             availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
             circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
             min_healthy_percent=100,

@@ -1,4 +1,4 @@
-"""The ECS task of one runtime: fetch models, then the inference server, then the consumer."""
+"""The ECS task of one runtime: download models, then run the engine, then the consumer."""
 
 from typing import Final
 
@@ -12,31 +12,32 @@ from constructs import Construct
 from infra.compute.engine import HANDOVER_FOLDER, Engine
 from infra.settings.runtime import TaskSize
 
-# In the consumer's image this path is a VOLUME that its user owns, and ECS gives an empty volume the
-# permissions of the VOLUME it is mounted over (ECS developer guide, "bind mounts"); `sync-models`, of the
-# same image, is the first to mount it.
+# In the consumer's image this path is a VOLUME that the image's user owns, and ECS gives an empty volume the
+# permissions of the VOLUME that it is mounted over (ECS developer guide, "bind mounts"). The container
+# `sync-models` uses the same image and is the first to mount it.
 MODEL_FOLDER: Final = "/models"
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - a mount point in a container
-# On a volume, for the root filesystem is read-only; the consumer touches it, the health check looks at it.
+# On a volume because the root filesystem is read-only; the consumer updates it, and the health check reads
+# it.
 HEARTBEAT_FILE: Final = f"{_TEMPORARY}/heartbeat"
 
-# "This engine must be replaced": the consumer is not to be restarted beside the same one.
+# "This engine must be replaced": ECS must not restart the consumer beside the same engine.
 REPLACE_EXIT_CODE: Final = 75
 
-# The longest that ECS documents (for Fargate); the consumer plans for 90 s.
+# The longest time that ECS documents (for Fargate); the consumer plans for 90 s.
 CONSUMER_STOP_SECONDS: Final = 120
-# What `sync-models` has fetched in part, it checks at its next start.
+# Short, because `sync-models` verifies partial downloads at its next start.
 _SYNC_STOP_SECONDS: Final = 10
 
-# Where the image has it (`WORKDIR` of the Dockerfile); `-I -S` start Python without site-packages, in 20 ms.
+# The path in the image (`WORKDIR` of the Dockerfile); `-I -S` start Python without site-packages, in 20 ms.
 HEALTH_CHECK: Final = ("CMD", "python", "-I", "-S", "/app/container/consumer/liveness/check_alive.py")
 
-# How long a container must have run before an exit restarts it in place; sooner, the whole task is replaced.
+# If a container exits later than this, it is restarted in place; if sooner, the whole task is replaced.
 _RESTART_AFTER: Final = cdk.Duration.seconds(60)
 
 
 class WorkerTask(Construct):
-    """A task definition for one GPU, with three containers in a fixed order and volumes they share."""
+    """A task definition for one GPU: three containers in a fixed order, and the volumes that they share."""
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class WorkerTask(Construct):
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
             task_role=role,
-            # Empty volumes of the instance's data disk: tmpfs and Docker volumes are not valid here.
+            # Empty volumes on the instance's data disk, because tmpfs and Docker volumes are not valid here.
             volumes=[
                 ecs.Volume(name=name, host=ecs.Host()) for name in ("models", "tmp", engine.settings_volume)
             ],
@@ -83,13 +84,15 @@ class WorkerTask(Construct):
         server = self._server()
         consumer = self._consumer()
         server.add_container_dependencies(_after(sync, ecs.ContainerDependencyCondition.SUCCESS))
-        # ECS stops in the reverse order: the consumer is told first, while the server still serves.
+        # ECS stops containers in reverse order, so the consumer is stopped first while the engine still
+        # works.
         consumer.add_container_dependencies(_after(server, ecs.ContainerDependencyCondition.START))
 
     def _sync_models(self) -> ecs.ContainerDefinition:
-        # The settings file travels in the consumer's image: the server's own image stays as it is. The server
-        # must be able to write it, whatever user it runs as: SD Web UI's `POST /sdapi/v1/options`, which
-        # switches checkpoints, ends with saving it, and fails where that fails. So no mount is read-only.
+        # The settings file is part of the consumer's image, so that the engine's own image can be used
+        # unchanged. The engine must be able to write it, whatever user it runs as: SD Web UI's `POST
+        # /sdapi/v1/options`, which switches checkpoints, saves the file at the end and fails if that is
+        # impossible. For the same reason no mount is read-only.
         engine = self._engine
         copy = f"cp {engine.settings_source} {engine.settings_file} && chmod 666 {engine.settings_file}"
         container = self.definition.add_container(
@@ -134,19 +137,22 @@ class WorkerTask(Construct):
         container = self.definition.add_container(
             "consumer",
             image=self._image,
-            # A consumer that stands still fails the check, and ECS replaces the task: the restart policy sees
-            # exits only.
+            # A consumer that hangs fails the health check, and ECS replaces the task; the restart policy
+            # reacts to exits only.
             essential=True,
             health_check=ecs.HealthCheck(
                 command=list(HEALTH_CHECK),
-                # The lease (120 s) is the patience: whoever is silent for longer has lost its tasks already.
-                # Three in a row, so that neither a slow `exec` on a busy host nor an in-place restart, which
-                # finds the old file until the first beat, costs a GPU its task.
+                # Based on the lease (120 s): a consumer that is silent for longer has lost its tasks already.
+                # Three failures in a row are required so that neither a slow `exec` on a busy host nor an
+                # in-place restart, which finds the old file until the first update, makes ECS replace the
+                # task.
                 interval=cdk.Duration.seconds(30),
                 retries=3,
-                # Reading one file's time; a host that cannot do that in 10 s runs no job either.
+                # The check reads the time of one file; a host that cannot do that in 10 s cannot run a job
+                # either.
                 timeout=cdk.Duration.seconds(10),
-                # Python's imports from a cold disk until the first beat, which waits for no SD Web UI.
+                # Covers Python's imports from a cold disk until the first update, which does not wait for SD
+                # Web UI.
                 start_period=cdk.Duration.seconds(120),
             ),
             environment=self._environment,
@@ -161,7 +167,7 @@ class WorkerTask(Construct):
         return container
 
     def _log_driver(self, prefix: str) -> ecs.LogDriver:
-        # Non-blocking: a slow CloudWatch must not stop a GPU. Lines beyond the buffer are dropped.
+        # Non-blocking, so that a slow CloudWatch cannot stop a GPU; lines beyond the buffer are dropped.
         return ecs.LogDrivers.aws_logs(
             log_group=self._logs,
             stream_prefix=prefix,

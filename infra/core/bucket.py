@@ -1,4 +1,4 @@
-"""A bucket as all of ours are."""
+"""Common configuration of all S3 buckets."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,10 @@ from constructs import Construct
 
 
 class Bucket(Construct):
-    """A private bucket that speaks TLS only and stays when the stack goes.
+    """A private bucket that requires TLS and is retained when the stack is deleted.
 
-    It stays because its objects are someone's data, and because CloudFormation cannot delete a bucket
-    with objects in it. `expires_after_days` maps a key prefix ("" is everything) to its lifetime.
+    It is retained because its objects are somebody's data, and because CloudFormation cannot delete a bucket
+    that contains objects. `expires_after_days` maps key prefixes ("" for all objects) to lifetimes.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class Bucket(Construct):
             s3.LifecycleRule(prefix=prefix or None, expiration=cdk.Duration.days(days))
             for prefix, days in (expires_after_days or {}).items()
         ]
-        # Parts of an upload that never ended are invisible and cost money for ever.
+        # Parts of an upload that was never completed are invisible and cost money forever.
         unfinished = s3.LifecycleRule(abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
         self.bucket = s3.Bucket(
             self,

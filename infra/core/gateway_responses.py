@@ -1,4 +1,4 @@
-"""API Gateway's own refusals, in the JSON shape of ours."""
+"""Error responses of API Gateway itself, in the JSON shape of the API."""
 
 import json
 from typing import Final
@@ -7,7 +7,7 @@ from aws_cdk import aws_apigateway as apigateway
 
 _Type = apigateway.ResponseType
 
-# What the caller did, the code that names it, and the status; None keeps API Gateway's own.
+# The kind of error, its code, its status and its message; None keeps API Gateway's own status.
 _REFUSALS: Final = (
     (_Type.INVALID_API_KEY, "forbidden", "403", "The header x-api-key is missing, or its key is not known."),
     (
@@ -18,7 +18,7 @@ _REFUSALS: Final = (
     ),
     (_Type.QUOTA_EXCEEDED, "too_many_requests", "429", "The quota of the usage plan is used up."),
     (_Type.REQUEST_TOO_LARGE, "too_large", "413", "The request is larger than 10 MB."),
-    # API Gateway says "Missing Authentication Token" to every path and method that does not exist.
+    # API Gateway responds "Missing Authentication Token" to every path and method that does not exist.
     (_Type.MISSING_AUTHENTICATION_TOKEN, "not_found", "404", "There is no such path or method."),
     (_Type.DEFAULT_4_XX, "bad_request", None, "API Gateway refused the request."),
     (_Type.DEFAULT_5_XX, "internal_error", None, "The request failed."),
@@ -26,7 +26,7 @@ _REFUSALS: Final = (
 
 
 def add_gateway_responses(api: apigateway.RestApi) -> None:
-    """Dress every refusal that does not come from our function."""
+    """Give errors that do not come from our Lambda the JSON shape of the API."""
     for type_, code, status, message in _REFUSALS:
         error = {"code": code, "message": message, "details": [], "request_id": "$context.requestId"}
         api.add_gateway_response(

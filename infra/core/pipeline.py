@@ -1,4 +1,4 @@
-"""What the core stack gives to the GPU tasks."""
+"""The resources of the core stack that the compute stack uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from aws_cdk import aws_sqs as sqs
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """The topics, queues, table and buckets between the API and the workers; queues are by runtime."""
+    """The topics, queues (by runtime), table and buckets between the API and the workers."""
 
     tasks: sns.ITopic
     queues: Mapping[str, sqs.IQueue]
@@ -23,4 +23,4 @@ class Pipeline:
     large_tasks: s3.IBucket
     models: s3.IBucket
     alarms: sns.ITopic
-    """Where alarms go to."""
+    """The topic that alarms are sent to."""

@@ -1,4 +1,4 @@
-"""The front door: API Gateway before one Lambda."""
+"""API Gateway in front of the API's Lambda."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
@@ -12,9 +12,9 @@ from infra.settings.deployment import ApiGateway
 
 
 class RestApi(Construct):
-    """A REST API with one API key, whose usage plan throttles it, and every route proxied to one function.
+    """A REST API with one API key and a throttling usage plan, whose routes all call one function.
 
-    The event carries the key's value: neither the access log nor a data trace ever shows it.
+    The event contains the API key, which must not appear in the access log or in a data trace.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class RestApi(Construct):
             rest_api_name=cdk.Stack.of(self).stack_name,
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             cloud_watch_role=True,
-            # One setting for the whole account: other APIs may have come to need it.
+            # This setting belongs to the whole account, and other APIs may have come to depend on it.
             cloud_watch_role_removal_policy=cdk.RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage_name,
@@ -49,10 +49,10 @@ class RestApi(Construct):
                 access_log_format=_access_log_format(),
             ),
         )
-        # The stack names its outputs itself.
+        # The stack defines its outputs itself.
         self.api.node.try_remove_child("Endpoint")
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
-        # Each route that exists, and no proxy: what is not one is refused before it costs an invocation.
+        # Only existing routes and no proxy, so that other requests are refused without invoking the Lambda.
         for method, path in ROUTES:
             self.api.root.resource_for_path(path).add_method(method, integration, api_key_required=True)
         add_gateway_responses(self.api)

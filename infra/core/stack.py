@@ -1,4 +1,4 @@
-"""The core stack: everything of the pipeline but the GPUs."""
+"""The core stack: the whole pipeline except the GPUs."""
 
 from typing import Any, Final
 
@@ -27,17 +27,18 @@ from infra.settings.deployment import Settings
 from infra.settings.runtime import Runtime
 from runtimes.registry import RUNTIME_TYPES
 
-# As long as the row that tells what became of the task. Content by reference is there for less
-# (`LARGE_CONTENT_DAYS`), so an operator redrives within a week.
+# As long as the row that records the task's outcome. Content by reference is kept for less
+# (`LARGE_CONTENT_DAYS`), so an operator should redrive within a week.
 ARCHIVE_DAYS: Final = ROW_DAYS
 
 SWEEP_TIMEOUT_SECONDS: Final = 120
-# "Queued for minutes while its queue holds nothing": looking more often finds nothing sooner.
+# The sweep looks for tasks that have been stuck for minutes; running it more often would not find them
+# sooner.
 SWEEP_EVERY_MINUTES: Final = 5
 
 
 class CoreStack(cdk.Stack):
-    """API, topics, queues, state and buckets; it deploys to AWS and to the emulator alike."""
+    """API, topics, queues, state and buckets; it can be deployed to AWS and to the emulator."""
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(scope, id_, description="sd-on-ecs: API, topics, queues, state, buckets", **kwargs)
@@ -46,7 +47,7 @@ class CoreStack(cdk.Stack):
         self.results = sns.Topic(self, "Results", enforce_ssl=True)
         self.table = TaskTable(self, "State")
         self.output = Bucket(self, "Output").bucket
-        # An upload is an input of a task that may wait as long as its content may.
+        # An upload is an input of a task, which may wait in its queue as long as stored content may.
         self.uploads = Bucket(self, "Uploads", expires_after_days={"": LARGE_CONTENT_DAYS}).bucket
         self.large_tasks = Bucket(
             self,
@@ -135,7 +136,7 @@ class CoreStack(cdk.Stack):
                 "LIMITS": self.settings.limits.as_domain().to_json(),
                 "MODEL_BUCKET": self.models.bucket_name,
             },
-            # A body of 6 MB is parsed, checked and digested: a whole vCPU is at 1,769 MiB.
+            # A body of 6 MB is parsed, checked and hashed; a function has a whole vCPU from 1,769 MiB.
             memory_mib=1769,
             snap_start=True,
             reserved_concurrency=self.settings.apigw.reserved_concurrency,
@@ -147,10 +148,10 @@ class CoreStack(cdk.Stack):
         function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
         function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*"))
         function.allow("s3:PutObject", on=self.uploads.arn_for_objects("*"))
-        # Which checkpoints there are: with `modelBucketArn` the bucket may hold more than models.
+        # To check that checkpoints exist; with `modelBucketArn` the bucket may contain more than models.
         folders = [f"{folder}/*" for one in RUNTIME_TYPES.values() for folder in one.submit_folders]
         function.allow("s3:ListBucket", on=self.models.bucket_arn, if_like={"s3:prefix": folders})
-        # The presigned links of a task's images carry the right to get them.
+        # Presigned links to a task's images work only if the function itself may read them.
         self._allow_clearing(function)
         return function
 
@@ -166,7 +167,7 @@ class CoreStack(cdk.Stack):
         function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
         self._allow_clearing(function)
         schedule = events.Schedule.rate(cdk.Duration.minutes(SWEEP_EVERY_MINUTES))
-        # The next run is the retry.
+        # The next scheduled run replaces a retry.
         target = targets.LambdaFunction(function.entry, retry_attempts=0)
         events.Rule(self, "SweepSchedule", schedule=schedule, targets=[target])
         return function
@@ -189,7 +190,7 @@ class CoreStack(cdk.Stack):
         return function
 
     def _allow_clearing(self, function: Function) -> None:
-        """Let whoever tells an outcome delete what losing workers stored (`adapters.orphans`)."""
+        """Allow a function that sends callbacks to delete orphaned objects (`adapters.orphans`)."""
         function.allow("s3:GetObject", "s3:DeleteObject", on=self.output.arn_for_objects("*"))
         function.allow("s3:ListBucket", on=self.output.bucket_arn)
 
@@ -198,7 +199,7 @@ class CoreStack(cdk.Stack):
         command = f"aws apigateway get-api-key --api-key {key_id} --include-value --query value --output text"
         queue_urls = {name: queue.queue_url for name, queue in self.tasks.queues.items()}
         outputs = {
-            # These four keep sd-on-eks's names.
+            # The next four use the names of sd-on-eks.
             "FrontApiEndpoint": self.api.api.url,
             "GetAPIKeyCommand": command,
             "OutputS3Bucket": self.output.bucket_name,
@@ -211,7 +212,8 @@ class CoreStack(cdk.Stack):
             "DashboardUrl": self.dashboard.url,
             "AlarmTopicArn": self.alarms.topic.topic_arn,
             "LargeTaskBucket": self.large_tasks.bucket_name,
-            # {runtime: URL} in JSON: a runtime's name may hold what an output's name may not.
+            # {runtime: URL} in JSON, because names of runtimes may contain characters that names of outputs
+            # may not.
             "TaskQueues": self.to_json_string(queue_urls),
         }
         for name, value in outputs.items():

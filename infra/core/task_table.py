@@ -1,4 +1,4 @@
-"""The table that holds the state of every task."""
+"""The table with the state of every task."""
 
 from typing import Final
 
@@ -8,7 +8,8 @@ from constructs import Construct
 
 from adapters.listing import BY_RUNTIME_STATUS, PENDING
 
-# What a list shows. Neither progress nor lease: a heartbeat would then be written twice.
+# The attributes that a list shows. Progress and lease are left out, so that a heartbeat does not write the
+# index too.
 _LISTED: Final = [
     "status",
     "runtime",
@@ -22,7 +23,7 @@ _LISTED: Final = [
 
 
 class TaskTable(Construct):
-    """One row a task, with an index of tasks by runtime and status and one of what is owed."""
+    """One row per task, with an index by runtime and status and one of unsent messages and callbacks."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
@@ -45,7 +46,8 @@ class TaskTable(Construct):
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=_LISTED,
         )
-        # Sparse: a row is in it from submit to published and from outcome to callback, most for milliseconds.
+        # Sparse: it contains a row from submit until it is published and from outcome until its callback is
+        # sent, usually for milliseconds.
         self.table.add_global_secondary_index(
             index_name=PENDING,
             partition_key=dynamodb.Attribute(name="pending_runtime", type=dynamodb.AttributeType.STRING),
@@ -55,5 +57,5 @@ class TaskTable(Construct):
 
     @property
     def index_arns(self) -> list[str]:
-        """The indexes, as a policy names them."""
+        """The ARNs of the indexes, for policies."""
         return [f"{self.table.table_arn}/index/{name}" for name in (BY_RUNTIME_STATUS, PENDING)]

@@ -1,4 +1,4 @@
-"""The topic that tasks are published to, and the queue of each runtime behind it."""
+"""The topic for tasks, and behind it one queue per runtime."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,14 +12,15 @@ from constructs import Construct
 from domain.limits import MAX_RECEIVE_COUNT, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
 
 DEAD_LETTER_TIMEOUT_SECONDS: Final = 30
-# AWS asks for six times the function's timeout, so that retries of a slow batch do not overlap.
+# AWS recommends six times the function's timeout, so that retries of a slow batch do not overlap.
 _DEAD_LETTER_VISIBILITY_SECONDS: Final = 6 * DEAD_LETTER_TIMEOUT_SECONDS
 
 
 class TaskTopic(Construct):
     """The tasks topic with one queue for each runtime, filtered by the message attribute `runtime`.
 
-    `undelivered` is the dead-letter queue of the subscriptions: what SNS could not hand to a queue.
+    `undelivered` is the dead-letter queue of the subscriptions, for messages that SNS could not deliver to a
+    queue.
     """
 
     def __init__(self, scope: Construct, id_: str, *, runtimes: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""An alarm as all of ours are: a name by which docs/operations.md explains it, and one topic to tell."""
+"""Common configuration of all alarms: a name that docs/operations.md explains, and one topic."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -12,10 +12,9 @@ from infra.monitoring.names import alarm_name
 
 
 def alarm_topic(scope: Construct, id_: str, *, email: str | None) -> sns.Topic:
-    """Return the topic that alarms go to."""
+    """Create the topic that alarms are sent to."""
     topic = sns.Topic(scope, id_, enforce_ssl=True)
-    # Asking for TLS gives the topic a policy of its own, and the default one, by which CloudWatch could
-    # publish, is gone.
+    # `enforce_ssl` replaces the topic's default policy, which would have allowed CloudWatch to publish.
     topic.add_to_resource_policy(
         iam.PolicyStatement(
             actions=["sns:Publish"],
@@ -41,7 +40,7 @@ def add_alarm(
     periods: int = 1,
     runtime: str | None = None,
 ) -> cloudwatch.Alarm:
-    """Add an alarm that goes off at `threshold` in each of `periods`; a metric that is silent is no fault."""
+    """Add an alarm for values from `threshold` in each of `periods`; missing data raise no alarm."""
     alarm = cloudwatch.Alarm(
         scope,
         "-".join(filter(None, (kind, runtime))),

@@ -1,4 +1,4 @@
-"""The alarms that need no metric math: the emulator takes them too."""
+"""Alarms without metric math, which the emulator supports too."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from infra.settings.deployment import Alarms
 
 
 class CoreAlarms(Construct):
-    """What can go wrong with tasks, the API and the functions; `topic` is told."""
+    """Alarms about tasks, the API and the functions, sent to `topic`."""
 
     def __init__(self, scope: Construct, id_: str, *, monitored: Monitored, settings: Alarms) -> None:
         super().__init__(scope, id_)

@@ -1,4 +1,4 @@
-"""The dashboard: is it working, how long do tasks wait, what do the GPUs do, what fails and why."""
+"""The CloudWatch dashboard: is it working, how long do tasks wait, what do the GPUs do, what fails."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,7 +19,7 @@ _CHINA: Final = "cn-"
 
 
 class Dashboard(Construct):
-    """One page, read from top to bottom; `url` leads to it."""
+    """A single-page dashboard, to be read from top to bottom; `url` is its address in the console."""
 
     def __init__(
         self, scope: Construct, id_: str, *, monitored: Monitored, alarms: Sequence[cloudwatch.IAlarm]
@@ -30,7 +30,7 @@ class Dashboard(Construct):
         self._own_alarms = alarms
         self._name = monitored.stack_name
         self._runtimes = list(monitored.queues)
-        # Dashboards are the account's, not the region's.
+        # Names of dashboards are unique in an account, not only in a region.
         name = f"{self._name}-{self._stack.region}"
         self._dashboard = cloudwatch.Dashboard(
             self, "Dashboard", dashboard_name=name, default_interval=cdk.Duration.hours(3)
@@ -131,8 +131,8 @@ class Dashboard(Construct):
         self._title("What fails, and why?")
         self._row(
             self._graph("Failed, by runtime and code", self._search(m.FAILURES, m.RUNTIME, m.CODE)),
-            self._graph("Tried again", *self._sums(m.RETRIED)),
-            self._graph("Buried", self._search(m.DEAD_LETTERED, m.RUNTIME)),
+            self._graph("Retried", *self._sums(m.RETRIED)),
+            self._graph("Dead-lettered", self._search(m.DEAD_LETTERED, m.RUNTIME)),
             self._graph(
                 "Found by the sweep, and workers replaced",
                 self._search(m.SWEPT, m.RUNTIME, m.ACTION),
@@ -169,7 +169,7 @@ class Dashboard(Construct):
 
     def _alarms(self) -> list[cloudwatch.IAlarm]:
         own: list[cloudwatch.IAlarm] = list(self._own_alarms)
-        if self._stack.region.startswith(_CHINA):  # no compute stack there
+        if self._stack.region.startswith(_CHINA):  # China regions have no compute stack
             return own
         for runtime in self._runtimes:
             for kind in WORKER_ALARM_KINDS:
@@ -220,7 +220,7 @@ class Dashboard(Construct):
         ]
 
     def _search(self, definition: Metric, *dimensions: str) -> cloudwatch.MathExpression:
-        """Return every metric of that name: which codes there are is known when they come."""
+        """Return all metrics with this name, because error codes are known only once they occur."""
         if sorted(dimensions) not in [sorted(one) for one in definition.sets]:
             raise ValueError(f"{definition.name} is not emitted by {sorted(dimensions)}")
         schema = ",".join(f'"{name}"' for name in (namespace_of(self._name), *dimensions))
@@ -239,5 +239,5 @@ def _console_url(stack: cdk.Stack, page: str) -> str:
 
 
 def _log_link(stack: cdk.Stack, log_group_name: str) -> str:
-    # The console wants the slashes escaped twice.
+    # The console requires slashes to be escaped twice.
     return _console_url(stack, f"logsV2:log-groups/log-group/{log_group_name.replace('/', '$252F')}")

@@ -1,4 +1,4 @@
-"""Our own metrics, as alarms and widgets name them."""
+"""Our own metrics for use in alarms and widgets."""
 
 from typing import Final
 
@@ -8,7 +8,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from domain.metrics import Metric, namespace_of
 
 PERIOD_SECONDS: Final = 300
-"""Of alarms and widgets: consumers speak once a minute, and a minute more or less must not count."""
+"""Period of alarms and widgets: consumers report once a minute, and one minute more or less must not
+matter."""
 
 
 def own_metric(
@@ -20,7 +21,7 @@ def own_metric(
     period_seconds: int = PERIOD_SECONDS,
     **dimensions: str,
 ) -> cloudwatch.Metric:
-    """Return one of `domain.metrics`; ValueError for dimensions that nobody emits it with."""
+    """Return a metric of `domain.metrics`; raise ValueError for dimensions that it is not emitted with."""
     if sorted(dimensions) not in [sorted(one) for one in definition.sets]:
         raise ValueError(f"{definition.name} is not emitted by {sorted(dimensions)}")
     return cloudwatch.Metric(

@@ -1,4 +1,4 @@
-"""What alarms and dashboard look at."""
+"""What the alarms and the dashboard monitor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from infra.function import Function
 
 @dataclass(frozen=True, kw_only=True)
 class Monitored:
-    """The parts of a deployment that speak: its API, functions, logs, and a queue for each runtime."""
+    """The monitored resources: the API, the functions, the logs, and a queue for each runtime."""
 
     stack_name: str
     api: apigateway.RestApi

@@ -1,13 +1,13 @@
-"""Names by which one stack links to what the other makes, before it is there."""
+"""Names by which one stack refers to resources of the other before they exist."""
 
 from typing import Final
 
 WORKER_ALARM_KINDS: Final = ("FailureShare", "NoConsumer")
-"""Alarms of the compute stack (`infra.monitoring.worker_alarms`), which the dashboard shows too."""
+"""Alarms of the compute stack (`infra.monitoring.worker_alarms`) that the dashboard shows too."""
 
 
 def alarm_name(stack_name: str, kind: str, runtime: str | None = None) -> str:
-    """Return the name of an alarm: stack, kind, and the runtime where it is one runtime's."""
+    """Return the name of an alarm: stack, kind, and the runtime if it belongs to one."""
     return "-".join(filter(None, (stack_name, kind, runtime)))
 
 

@@ -1,4 +1,4 @@
-"""The alarms that need metric math: they are deployed with the workers."""
+"""Alarms that need metric math; they are deployed with the workers."""
 
 from math import ceil
 from typing import Final
@@ -15,11 +15,11 @@ from infra.monitoring.metrics import PERIOD_SECONDS, own_metric
 from infra.settings.deployment import Alarms
 
 ENOUGH_TASKS: Final = 5
-"""Ended in one period: one failed task of two is no share."""
+"""Tasks that must have ended in a period for a meaningful share: one failure of two tasks is none."""
 
 
 class WorkerAlarms(Construct):
-    """Whether tasks of one runtime fail, and whether anybody is there to run them."""
+    """Alarms if tasks of one runtime fail, or if no consumer is there to run them."""
 
     def __init__(
         self,

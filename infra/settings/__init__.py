@@ -1,1 +1,1 @@
-"""What a deployment can set, and how `config.yaml` is read."""
+"""The settings of a deployment, read from `config.yaml`."""

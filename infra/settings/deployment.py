@@ -1,4 +1,4 @@
-"""What a deployment can set, and what it may be."""
+"""The settings of a deployment and their allowed values."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -10,7 +10,7 @@ from infra.settings.runtime import Runtime
 from infra.settings.sdwebui import SdWebUi
 from infra.settings.section import Section
 
-# RUNTIMES travels in the API Lambda's environment, which holds 4 KB in all; a runtime takes up to 300 bytes.
+# RUNTIMES is part of the API Lambda's environment, which is limited to 4 KB; a runtime takes up to 300 bytes.
 MAX_RUNTIMES = 10
 MAX_SCRIPTS_BYTES = 600
 
@@ -19,37 +19,37 @@ _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9
 
 
 def type_of(runtime: Any) -> str:
-    """Return the type of a runtime as the file has it; one that names none is an SD Web UI."""
+    """Return the type of a runtime as written in the file, or `sdwebui` if it has none."""
     named = runtime.type if isinstance(runtime, Runtime) else "sdwebui"
     if isinstance(runtime, dict):
         named = runtime.get("type", named)
     return named if isinstance(named, str) else ""
 
 
-# A further type joins here: `Annotated[SdWebUi, Tag("sdwebui")] | Annotated[Other, Tag("other")]`; its
-# container is registered in `infra.compute.stack`.
+# To add a runtime type, extend this: `Annotated[SdWebUi, Tag("sdwebui")] | Annotated[Other, Tag("other")]`.
+# Its container is registered in `infra.compute.stack`.
 AnyRuntime = Annotated[Annotated[SdWebUi, Tag("sdwebui")], Discriminator(type_of)]
 
 
 class Throttle(Section):
-    """How many requests a second, and at once, an API key may send."""
+    """How many requests an API key may send per second and in a burst."""
 
     rate_limit: Annotated[float, Field(gt=0, le=10_000)] = 30
     burst_limit: Annotated[int, Field(gt=0, le=5_000)] = 50
 
 
 class Quota(Section):
-    """How many requests an API key may send in all, submitting and asking alike, in a period."""
+    """How many requests an API key may send in a period, reads included."""
 
     limit: Annotated[int, Field(ge=1, le=2**31 - 1)]
     period: Literal["DAY", "WEEK", "MONTH"] = "DAY"
 
 
 class ApiGateway(Section):
-    """The front door.
+    """Settings of API Gateway.
 
-    Neither of the last two has a default. A quota counts reads too, and how often clients poll is theirs; AWS
-    refuses to reserve what leaves the account fewer than 100, and a new account has 10.
+    The last two have no default. A quota counts reads too, and how often clients poll is up to them. AWS does
+    not allow to reserve concurrency if fewer than 100 would be left to the account, and a new account has 10.
     """
 
     stage_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,128}$")] = "dev"
@@ -59,9 +59,10 @@ class ApiGateway(Section):
 
 
 class Limits(Section):
-    """What one task may ask for, whichever runtime it goes to (`domain.limits.Limits`).
+    """Limits of a single task, whichever runtime it goes to (`domain.limits.Limits`).
 
-    `body_bytes` and `nesting` can only be lowered: Lambda takes no more bytes, DynamoDB no more levels.
+    `body_bytes` and `nesting` can only be lowered, because Lambda accepts no more bytes and DynamoDB no more
+    levels.
     """
 
     body_bytes: Annotated[int, Field(ge=1024, le=DEFAULT_LIMITS.body_bytes)] = DEFAULT_LIMITS.body_bytes
@@ -78,28 +79,29 @@ class Limits(Section):
     )
 
     def as_domain(self) -> DomainLimits:
-        """Return the limits as API and consumer know them."""
+        """Return the limits as the API and the consumer use them."""
         return DomainLimits(**self.model_dump())
 
 
 class Network(Section):
-    """Where the GPU tasks run: a new VPC, or an existing one by its id."""
+    """The network of the GPU tasks: a new VPC, or an existing one by its id."""
 
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")] | None = None
 
 
 class Alarms(Section):
-    """When somebody is told, and who: without `email`, subscribe to the topic `AlarmTopicArn`."""
+    """Thresholds of alarms, and who is notified; without `email`, subscribe to the topic `AlarmTopicArn`."""
 
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
     oldest_task_seconds: Annotated[int, Field(ge=60, le=1_209_600)] = 1800
     failure_percent: Annotated[float, Field(gt=0, le=100)] = 20
-    # From zero, an instance comes, pulls images, fetches checkpoints and starts SD Web UI.
+    # Starting from zero means launching an instance, pulling images, downloading checkpoints and starting SD
+    # Web UI.
     no_consumer_minutes: Annotated[int, Field(ge=5, le=1440)] = 20
 
 
 class Settings(Section):
-    """A whole deployment: what `config.yaml` says, or its defaults."""
+    """The settings of a whole deployment, from `config.yaml` or by default."""
 
     stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,99}$")] = "sdonecs"
     model_bucket_arn: _BucketArn | None = None
@@ -107,12 +109,12 @@ class Settings(Section):
     models_runtime: Annotated[tuple[AnyRuntime, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
     limits: Limits = Limits()
     network: Network = Network()
-    # Buckets beside the upload and output buckets that a task's s3:// links may name.
+    # Buckets that a task's s3:// links may name, in addition to the upload and output buckets.
     input_buckets: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...] = ()
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     enable_execute_command: bool = False
-    # X-Ray: API Gateway, the Lambdas, the consumer. Its own sampling keeps it cheap.
+    # X-Ray in API Gateway, the Lambdas and the consumer; its own sampling keeps it cheap.
     tracing: bool = True
     alarms: Alarms = Alarms()
 

@@ -1,4 +1,4 @@
-"""Read `config.yaml` into settings; every mistake is one line with the path of its key."""
+"""Read `config.yaml` into settings; every mistake is reported in one line with the path of its key."""
 
 import json
 from pathlib import Path
@@ -12,21 +12,21 @@ from infra.settings.deployment import Settings
 
 Loc = tuple[str | int, ...]
 
-# Keys of sd-on-eks's file that mean nothing here: they configure EKS, Karpenter, Helm or KEDA.
+# Keys of sd-on-eks's file without a meaning here: they configure EKS, Karpenter, Helm or KEDA.
 _IGNORED_AT_THE_TOP: Final = ("clusterComponents", "isChinaRegion", "region")
 _IGNORED_IN_A_RUNTIME: Final = ("namespace", "chartRepository", "chartVersion")
 
-# Where sd-on-eks's file keeps what stands flat under a runtime here.
+# Settings that are nested in sd-on-eks's file and are keys of a runtime here.
 _MOVED: Final[dict[Loc, Loc]] = {
     ("extraValues", "runtime", "scaling"): ("scaling",),
     ("extraValues", "karpenter", "provisioner", "instanceType"): ("instanceTypes",),
     ("extraValues", "karpenter", "provisioner", "capacityType"): ("capacity",),
 }
 _SHOWN_CHARACTERS: Final = 60
-# How pydantic names the branches of a weight (`true` or a number) in an error's path.
+# How pydantic names the branches of a weight (`true` or a number) in the path of an error.
 _UNION_BRANCHES: Final = frozenset({"bool", "int", "constrained-int"})
 
-# What pydantic's kinds of error allow, in words of ours; the rest keep pydantic's.
+# Our own texts for kinds of pydantic errors; the others keep pydantic's text.
 _ALLOWED: Final = {
     "extra_forbidden": "no such key",
     "missing": "this key is needed",
@@ -41,7 +41,7 @@ _ALLOWED: Final = {
 
 
 class InvalidConfigError(Exception):
-    """A settings file that cannot be used; `faults` holds one line for each mistake."""
+    """A settings file is invalid; `faults` contains one line for each mistake."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -49,7 +49,7 @@ class InvalidConfigError(Exception):
 
 
 def load(path: Path) -> tuple[Settings, list[str]]:
-    """Read a settings file, and tell which of its keys are ignored, one line each."""
+    """Read a settings file; also return one line for each key that is ignored."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -61,7 +61,7 @@ def load(path: Path) -> tuple[Settings, list[str]]:
 
 
 def parse(text: str) -> tuple[Settings, list[str]]:
-    """Turn the text of a settings file into settings and notices."""
+    """Parse the text of a settings file into settings and notices."""
     try:
         raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader that refuses a key given twice
     except yaml.YAMLError as error:
@@ -76,7 +76,7 @@ def parse(text: str) -> tuple[Settings, list[str]]:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """Refuse a key that stands twice in one mapping, where YAML would keep the last in silence."""
+    """Refuses duplicate keys in a mapping, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         seen = set()
@@ -90,7 +90,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def _from_ancestor(raw: dict[Any, Any]) -> tuple[dict[Any, Any], list[str], dict[Loc, Loc]]:
-    """Move sd-on-eks's nested names to the flat ones; return tree, notices and the names as written."""
+    """Move sd-on-eks's nested keys to the flat ones; return the tree, notices, and the keys as written."""
     tree = dict(raw)
     notices = [_ignored((key,)) for key in _IGNORED_AT_THE_TOP if tree.pop(key, None) is not None]
     written_as: dict[Loc, Loc] = {}
@@ -135,7 +135,7 @@ def _ignored(loc: Loc) -> str:
 
 
 def _faults(details: list[ErrorDetails], written_as: dict[Loc, Loc]) -> list[str]:
-    """One line a key: the first that pydantic says of it, and nothing of a list whose items are at fault."""
+    """Return one line per key: pydantic's first error, without errors of a list whose items have errors."""
     lines: dict[Loc, str] = {}
     for detail in details:
         loc, found = _where_and_what(detail)
@@ -149,7 +149,7 @@ def _faults(details: list[ErrorDetails], written_as: dict[Loc, Loc]) -> list[str
 
 
 def _where_and_what(detail: ErrorDetails) -> tuple[Loc, str]:
-    """Return the path of a key as the file has it, and what was found there."""
+    """Return the path of a key as written in the file, and the value found there."""
     loc = detail["loc"]
     if detail["type"] == "union_tag_invalid":
         return (*loc, "type"), _show(detail["input"]["type"])

@@ -1,4 +1,4 @@
-"""What every runtime can set, whatever its type."""
+"""Settings that runtimes of every type have."""
 
 from typing import Annotated, Any, Self
 
@@ -13,8 +13,8 @@ _InstanceType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.([a-z0-9-]+|\*)$")]
 class Scaling(Section):
     """How the service of a runtime follows its queue.
 
-    `queue_length` is the backlog that one GPU is meant to carry, `cooldown_period` the seconds an
-    empty queue waits before the service shrinks.
+    `queue_length` is the backlog that one GPU should carry. `cooldown_period` is how many seconds the queue
+    must be empty before the service shrinks.
     """
 
     queue_length: Annotated[int, Field(ge=1, le=10_000)] = 10
@@ -30,7 +30,7 @@ class Scaling(Section):
 
 
 class Capacity(Section):
-    """What instances are bought: `true` is weight 1, `false` is weight 0, a number is the weight itself."""
+    """Which instances are bought: `true` is weight 1, `false` is weight 0, a number is the weight itself."""
 
     on_demand: Weight = True
     spot: Weight = False
@@ -43,9 +43,10 @@ class Capacity(Section):
 
 
 class TaskSize(Section):
-    """What one ECS task asks of its instance beside the GPU; the smallest allowed instance must offer it.
+    """CPUs and memory of one ECS task; the smallest allowed instance must offer them.
 
-    Less than the instance has: the agent and the system take their part (g5.2xlarge: 8 vCPUs, 32 GiB).
+    They must be less than the instance has, because the agent and the system need some (g5.2xlarge: 8 vCPUs,
+    32 GiB).
     """
 
     vcpus: Annotated[int, Field(ge=1, le=192)] = 4
@@ -53,10 +54,10 @@ class TaskSize(Section):
 
 
 class Storage(Section):
-    """Where an instance keeps images, checkpoints and temporary files.
+    """Where an instance stores images, checkpoints and temporary files.
 
-    `instance_store` uses the instance's own NVMe disks where it has them, instead of an EBS volume of
-    `volume_gib` (ECS Managed Instances allow 30 to 16,384).
+    `instance_store` uses the NVMe disks of instances that have them instead of an EBS volume of `volume_gib`
+    (ECS Managed Instances allow 30 to 16,384).
     """
 
     instance_store: bool = True
@@ -64,9 +65,9 @@ class Storage(Section):
 
 
 class Runtime(Section):
-    """One inference server with its queue and its service: what each runtime type has.
+    """Settings of a runtime, one engine with its queue and its service, that every runtime type has.
 
-    A type adds a class with its own keys and its `type`, and joins the union in `infra.settings.deployment`.
+    A runtime type adds a class with its own keys and its `type` to the union in `infra.settings.deployment`.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,39}$")]
@@ -79,16 +80,17 @@ class Runtime(Section):
     capacity: Capacity = Capacity()
     task_size: TaskSize = TaskSize()
     storage: Storage = Storage()
-    # The cooldown has already waited for more work; this is for an instance that is replaced in between.
+    # Short, because the cooldown has already waited for more work; this is for tasks that are replaced.
     idle_instance_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
-    # Folders of the model bucket to fetch whole before the server starts; None: the consumer's list.
+    # Folders of the model bucket to download completely before the engine starts; None uses the consumer's
+    # list.
     sync_folders: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_./-]*$")], ...] | None = None
-    # Budget of fetched models; 0: as much as the disk has.
+    # Disk budget for downloaded models; 0 uses as much as the disk has.
     model_cache_gib: Annotated[int, Field(ge=0, le=16_384)] = 0
     prefetch: Annotated[int, Field(ge=0, le=10)] = 2
     inference_timeout_seconds: Annotated[int, Field(ge=10, le=7200)] = 900
     notify_running: bool = False
 
     def told_to_the_api(self) -> dict[str, Any]:
-        """Return what the API is told of the runtime (`domain.routing.Runtime`), but for its queue."""
+        """Return the runtime for the API's environment (`domain.routing.Runtime`), without its queue."""
         return {"name": self.name, "type": self.type}

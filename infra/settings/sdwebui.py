@@ -1,4 +1,4 @@
-"""What a runtime of type `sdwebui` can set."""
+"""Settings of a runtime of type `sdwebui`."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -13,10 +13,10 @@ _Folder = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*[\x21-\x2e\x30-\x7e]$")]
 
 
 class WebUi(Section):
-    """The SD Web UI image of a runtime, and how it is started and probed.
+    """The SD Web UI image of a runtime, and how it is started and checked.
 
-    The defaults fit the public image of AWS's Guidance. Where `environment` is given, the
-    container gets exactly that; else what that image reads (`infra.compute.sdwebui`).
+    The defaults fit the public image of AWS's Guidance. If `environment` is given, the container gets exactly
+    that, otherwise the variables that this image reads (`infra.compute.sdwebui`).
     """
 
     image: Annotated[str, Field(min_length=1)] = "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
@@ -29,17 +29,17 @@ class WebUi(Section):
 
 
 class SdWebUi(Runtime):
-    """SD Web UI: one checkpoint, or any that a task names."""
+    """A runtime with SD Web UI that serves one checkpoint, or any that a task names."""
 
     type: Literal["sdwebui"] = "sdwebui"
     model_filename: _ModelFilename = ""
-    # A second checkpoint that a static runtime serves in the midst of a task.
+    # A second checkpoint that a static runtime can switch to within a task.
     refiner_filename: _ModelFilename = ""
     dynamic_model: bool = False
     webui: WebUi = WebUi()
-    # How many checkpoints SD Web UI keeps in the task's memory beside the GPU; 0: its own setting.
+    # How many checkpoints SD Web UI keeps in the task's main memory; 0 keeps its own setting.
     checkpoints_in_memory: Annotated[int, Field(ge=0, le=100)] = 0
-    # Names that `script_name` and `alwayson_scripts` may use; without the key all but a few may be used.
+    # Names allowed in `script_name` and `alwayson_scripts`; without the key, all but a few are allowed.
     scripts: Annotated[tuple[_Script, ...], Field(max_length=20)] | None = None
 
     @model_validator(mode="after")
@@ -54,7 +54,7 @@ class SdWebUi(Runtime):
         return self
 
     def told_to_the_api(self) -> dict[str, Any]:
-        """Add the models that it serves and the scripts that its tasks may name."""
+        """Add the models that the runtime serves and the scripts that its tasks may name."""
         refiner = {"refinerFilename": self.refiner_filename} if self.refiner_filename else {}
         scripts = {} if self.scripts is None else {"scripts": list(self.scripts)}
         models = {"modelFilename": self.model_filename, "dynamicModel": self.dynamic_model}

@@ -1,6 +1,7 @@
 """How much one task may ask of a GPU, told from its numbers."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from domain.errors import Fault
@@ -26,6 +27,8 @@ _SAMPLED: Final = (
     ("firstphase_width", "firstphase_height"),
     ("seed_resize_from_w", "seed_resize_from_h"),
 )
+
+_IN_SCRIPTS: Final = ("/alwayson_scripts/", "/script_args/")
 
 Bounds = dict[str, tuple[int, int]]
 
@@ -127,6 +130,11 @@ def _inputs(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
         listed = content.get(name)
         if isinstance(listed, list) and len(listed) > limits.images:
             yield Fault(f"/{name}", f"must be at most {limits.images} images")
-    links = [image for image in images(content) if image.is_link]
-    if len(links) > limits.links:
-        yield Fault(links[limits.links].path, f"a task may name at most {limits.links} links")
+    # One after the other: of very many, the paths alone would be hundreds of MiB.
+    beyond_links = next(islice((one for one in images(content) if one.is_link), limits.links, None), None)
+    if beyond_links is not None:
+        yield Fault(beyond_links.path, f"a task may name at most {limits.links} links")
+    in_scripts = (one for one in images(content) if one.path.startswith(_IN_SCRIPTS))
+    beyond_images = next(islice(in_scripts, limits.images, None), None)
+    if beyond_images is not None:
+        yield Fault(beyond_images.path, f"the scripts of a task may bring at most {limits.images} images")

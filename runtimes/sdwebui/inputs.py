@@ -95,13 +95,14 @@ def images(content: dict[str, Any]) -> Iterator[Image]:
 
 def stray_links(content: dict[str, Any]) -> Iterator[str]:
     """Yield where a text in a script begins as a link and is no image: whoever reads it might fetch it."""
-    known = {image.path for image in images(content)}
-    places = [(f"/alwayson_scripts/{pointer(name)}", script) for name, script in _scripts(content)]
-    for path, text in chain.from_iterable(
-        _texts(value, path) for path, value in (*places, ("/script_args", content.get("script_args")))
+    known = {(id(image.holder), image.key) for image in images(content)}  # paths of all would be many MiB
+    scripts = content.get("alwayson_scripts")
+    places = [(scripts, name, f"/alwayson_scripts/{pointer(name)}") for name, _ in _scripts(content)]
+    for text in chain.from_iterable(
+        _texts(*place) for place in (*places, (content, "script_args", "/script_args"))
     ):
-        if begins_as_link(text) and path not in known:
-            yield path
+        if begins_as_link(text.text) and (id(text.holder), text.key) not in known:
+            yield text.path
 
 
 def unreadable_images(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -170,20 +171,24 @@ def _positional(value: Any, path: str) -> Iterator[Image]:
         yield from _of_script(value, path)
 
 
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yield all texts but prompts, which nobody fetches."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _texts(item, f"{path}/{index}")
+def _texts(holder: Any, key: str | int, path: str) -> Iterator[Image]:
+    """Yield all texts but prompts, which nobody fetches, as if each were an image."""
+    value = _value(holder, key)
+    yield from _text(holder, key, path)
+    if isinstance(value, list):
+        for index in range(len(value)):
+            yield from _texts(value, index, f"{path}/{index}")
     elif isinstance(value, dict):
-        for key, item in value.items():
-            if "prompt" not in key:
-                yield from _texts(item, f"{path}/{pointer(key)}")
+        for name in value:
+            if "prompt" not in name:
+                yield from _texts(value, name, f"{path}/{pointer(name)}")
+
+
+def _value(holder: Any, key: str | int) -> Any:
+    return holder.get(key) if isinstance(holder, dict) else holder[key]
 
 
 def _text(holder: Any, key: str | int, path: str) -> Iterator[Image]:
-    value = holder.get(key) if isinstance(holder, dict) else holder[key]
+    value = _value(holder, key)
     if isinstance(value, str) and value:
         yield Image(path, holder, key)

@@ -99,6 +99,16 @@ def test_a_body_is_checked_in_bounded_memory_and_answered_in_bounded_words(
         assert len(new_row(message, digest="d", now=NOW)["message"]) < MAX_MESSAGE_BYTES // 2
 
 
+@pytest.mark.parametrize("image", ["x~", "https://h/~"])
+def test_images_below_long_names_are_counted_in_bounded_memory(image: str) -> None:
+    shape = replace(SHAPES["images below long names"], unit=f'"#": {{"image": "{image}"}}')
+    raw = shape.body(MAX_BODY_BYTES // 8)
+    with bounded_memory(MEMORY_BYTES // 2):
+        found = decoded(raw, "v1alpha2")
+    assert isinstance(found, InvalidTask)
+    assert all("at most" in fault.message for fault in found.faults)
+
+
 @settings(max_examples=25, derandomize=True, deadline=None, database=None)
 @given(shape=BODIES)
 def test_a_message_from_anywhere_is_read_in_bounded_memory(shape: Shape) -> None:

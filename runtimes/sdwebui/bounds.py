@@ -32,6 +32,9 @@ _IN_SCRIPTS: Final = ("/alwayson_scripts/", "/script_args/")
 
 Bounds = dict[str, tuple[int, int]]
 
+_CHOICES: Final[Bounds] = {"resize_mode": (0, 3), "inpainting_fill": (0, 3), "inpainting_mask_invert": (0, 1)}
+"""Of image-to-image: any other number is one of these to SD Web UI, which says nothing of it."""
+
 
 def bounds(tasktype: TaskType, limits: Limits) -> Bounds:
     """Return the least and the greatest value of each bounded field.
@@ -42,6 +45,7 @@ def bounds(tasktype: TaskType, limits: Limits) -> Bounds:
     if not tasktype.generates:
         side = (0, MAX_SIDE)
         return {
+            "resize_mode": (0, 1),
             "upscaling_resize": (0, _MAX_RESIZE),
             "upscaling_resize_w": side,
             "upscaling_resize_h": side,
@@ -56,11 +60,12 @@ def bounds(tasktype: TaskType, limits: Limits) -> Bounds:
         "subseed": _SEEDS,
         "seed_resize_from_w": (-1, MAX_SIDE),
         "seed_resize_from_h": (-1, MAX_SIDE),
+        "denoising_strength": (0, 1),
     }
     if tasktype is TaskType.TEXT_TO_IMAGE:
         sides = ("firstphase_width", "firstphase_height", "hr_resize_x", "hr_resize_y")
         return found | dict.fromkeys(sides, (0, MAX_SIDE)) | {"hr_second_pass_steps": (0, limits.steps)}
-    return found | dict.fromkeys(("mask_blur", "mask_blur_x", "mask_blur_y"), (0, _MAX_BLUR))
+    return found | _CHOICES | dict.fromkeys(("mask_blur", "mask_blur_x", "mask_blur_y"), (0, _MAX_BLUR))
 
 
 def beyond(tasktype: TaskType, content: dict[str, Any], limits: Limits) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from domain.body import pointer
 from runtimes.sdwebui.findings import Findings
+from runtimes.sdwebui.mention import is_on
 
 _SCRIPT: Final = "ControlNet"
 _UNITS: Final = "controlnet_units"
@@ -19,6 +20,25 @@ _OLD_NAMES: Final = {
     "lowvram": "low_vram",
 }
 """Names that only Mikubill's version still reads."""
+
+_CHOICES: Final = {
+    "control_mode": ("Balanced", "My prompt is more important", "ControlNet is more important"),
+    "resize_mode": ("Just Resize", "Crop and Resize", "Resize and Fill"),
+    "hr_option": ("Both", "Low res only", "High res only"),
+}
+"""By their texts, which both versions read. Forge takes any other `control_mode`, numbers too, for the first
+of them."""
+
+_OTHER_CHOICES: Final = {
+    "scale to fit (inner fit)": "Crop and Resize",
+    "inner fit (scale to fit)": "Crop and Resize",
+    "envelope (outer fit)": "Resize and Fill",
+    "outer fit (shrink to fit)": "Resize and Fill",
+    "hiresfixoption.both": "Both",
+    "hiresfixoption.low_res_only": "Low res only",
+    "hiresfixoption.high_res_only": "High res only",
+}
+"""Texts that older versions have."""
 
 _POSITIONAL: Final = (
     "a unit is an object, such as {image, module, model}; positional arguments are left out in silence"
@@ -57,7 +77,9 @@ def _units(arguments: list[Any], path: str, found: Findings) -> list[Any]:
     units: list[Any] = []
     for index, argument in enumerate(arguments):
         if isinstance(argument, dict):
-            units.append(_unit(argument))
+            unit = _unit(argument)
+            _choose(unit, f"{path}/{index}", found)
+            units.append(unit)
         elif argument is not None:  # Forge stumbles over null, and applies no unit at all
             found.fault(f"{path}/{index}", _POSITIONAL)
     return units
@@ -76,5 +98,26 @@ def _unit(unit: dict[str, Any]) -> dict[str, Any]:
         if image.get("mask") and result.get("mask_image") is None:
             result["mask_image"] = image["mask"]
     # Mikubill's units are off, and Forge's are on, where nothing is said.
-    result.setdefault("enabled", True)
+    if result.get("enabled") is None:
+        result["enabled"] = True
     return result
+
+
+def _choose(unit: dict[str, Any], path: str, found: Findings) -> None:
+    """Write each choice of a unit as the text that both versions read; what is none is a fault."""
+    for name, choices in _CHOICES.items():
+        if (value := unit.get(name)) is None:
+            unit.pop(name, None)
+        elif (text := _choice(value, choices)) is not None:
+            unit[name] = text
+        elif is_on(unit["enabled"]):
+            found.fault(f"{path}/{name}", f"one of {', '.join(choices)} is expected")
+
+
+def _choice(value: Any, choices: tuple[str, ...]) -> str | None:
+    """Return what a text, in any case, or a number means: the place of the choice."""
+    if isinstance(value, str):
+        value = _OTHER_CHOICES.get(value.lower(), value)
+        return next((choice for choice in choices if choice.lower() == value.lower()), None)
+    is_place = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(choices)
+    return choices[value] if is_place else None

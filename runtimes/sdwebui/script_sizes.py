@@ -17,7 +17,7 @@ MAX_DETECTOR_SIDE: Final = 2048
 
 DETECTOR_SIDE_BY_DEFAULT: Final = 512
 
-_SD_UPSCALE_SCALE: Final = 3
+_SD_UPSCALE_OVERLAP, _SD_UPSCALE_SCALE = 1, 3
 _ULTIMATE_TARGET: Final = 14
 _ULTIMATE_WIDTH, _ULTIMATE_HEIGHT, _ULTIMATE_SCALE = 15, 16, 17
 _CUSTOM_SIZE, _CUSTOM_SCALE = 1, 2
@@ -98,6 +98,7 @@ def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
         yield Fault(target.path, f"must be more than 0 and at most {MAX_SCALE}")
     if target is not None and target.width * target.height > limits.upscaled_pixels:
         yield Fault(target.path, f"width × height must be at most {limits.upscaled_pixels} pixels")
+    yield from _check_overlap(content)
     if times_by_script(content) * Numbers(content).images > limits.images:
         path = "/script_args/0" if str(content.get("script_name")).lower() == "loopback" else "/prompt"
         yield Fault(path, f"the script must make at most {limits.images} images")
@@ -111,6 +112,16 @@ def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
             yield Fault(f"{path}/ad_inpaint_width", f"width × height must be at most {limits.pixels} pixels")
         if (own("ad_steps") or 1) > limits.steps:
             yield Fault(f"{path}/ad_steps", f"must be at most {limits.steps}")
+
+
+def _check_overlap(content: dict[str, Any]) -> Iterator[Fault]:
+    """Refuse tiles of SD upscale that overlap whole: SD Web UI would divide by zero, or paint none."""
+    overlap = _argument(content, _SD_UPSCALE_OVERLAP)
+    if str(content.get("script_name") or "").lower() != "sd upscale" or overlap is None:
+        return
+    if not 0 <= overlap < min(Numbers(content).size):
+        path = f"/script_args/{_SD_UPSCALE_OVERLAP}"
+        yield Fault(path, "the overlap of tiles must be at least 0 and less than width and height")
 
 
 def _argument(content: dict[str, Any], index: int) -> float | None:

@@ -114,6 +114,22 @@ def test_the_limit_itself_is_allowed(content: dict[str, Any], tasktype: TaskType
         ({"init_images": [LINK] * 33}, IMAGE, "/init_images/32"),
         ({"init_images": ["x"] * 65}, IMAGE, "/init_images"),
         ({"init_images": ["x"], "mask_blur": 513}, IMAGE, "/mask_blur"),
+        ({"init_images": ["x"], "resize_mode": 4}, IMAGE, "/resize_mode"),
+        ({"init_images": ["x"], "inpainting_fill": -1}, IMAGE, "/inpainting_fill"),
+        ({"init_images": ["x"], "inpainting_mask_invert": 2}, IMAGE, "/inpainting_mask_invert"),
+        ({"init_images": ["x"], "denoising_strength": 1.1}, IMAGE, "/denoising_strength"),
+        ({"enable_hr": True, "denoising_strength": "75"}, TEXT, "/denoising_strength"),
+        ({"image": "x", "resize_mode": 2}, EXTRA, "/resize_mode"),
+        (
+            {
+                "init_images": ["x"],
+                "width": 64,
+                "script_name": "SD upscale",
+                "script_args": [None, 64, "None", 2],
+            },
+            IMAGE,
+            "/script_args/1",
+        ),
         ({"imageList": [{"data": LINK, "name": "a"}] * 33}, BATCH, "/imageList/32/data"),
         ({"image": "x", "upscaling_resize": 17}, EXTRA, "/upscaling_resize"),
         (

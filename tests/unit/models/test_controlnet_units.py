@@ -25,6 +25,7 @@ def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
     ("unit", "sent"),
     [
         ({"image": "aW1n"}, {"enabled": True, "image": "aW1n"}),
+        ({"image": "aW1n", "enabled": None}, {"enabled": True, "image": "aW1n"}),
         ({"input_image": "aW1n"}, {"enabled": True, "image": "aW1n"}),
         ({"image": "aW1n", "mask": "bWFzaw=="}, {"enabled": True, "image": "aW1n", "mask_image": "bWFzaw=="}),
         (
@@ -49,6 +50,37 @@ def test_a_unit_is_brought_into_the_form_that_both_versions_read(
     found, check = normalised({"alwayson_scripts": {script: {"args": [UNIT | unit]}}})
     assert check.faults == []
     assert found["alwayson_scripts"][script]["args"] == [UNIT | sent]
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ({"control_mode": 2}, {"control_mode": "ControlNet is more important"}),
+        ({"control_mode": "my prompt is more important"}, {"control_mode": "My prompt is more important"}),
+        ({"resize_mode": 0}, {"resize_mode": "Just Resize"}),
+        ({"resize_mode": "Scale to Fit (Inner Fit)"}, {"resize_mode": "Crop and Resize"}),
+        ({"hr_option": "HiResFixOption.LOW_RES_ONLY"}, {"hr_option": "Low res only"}),
+        ({"control_mode": None}, {}),
+    ],
+)
+def test_choices_of_a_unit_are_sent_as_the_texts_that_both_versions_read(
+    said: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    found, check = normalised({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | said]}}})
+    assert check.faults == []
+    assert found["alwayson_scripts"]["ControlNet"]["args"] == [WHOLE | {"enabled": True} | sent]
+
+
+@pytest.mark.parametrize(
+    "said", [{"control_mode": "nope"}, {"control_mode": 3}, {"resize_mode": True}, {"hr_option": ["Both"]}]
+)
+def test_a_choice_that_no_version_has_is_refused(said: dict[str, Any]) -> None:
+    _, check = normalised({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | said]}}})
+    assert [fault.path for fault in check.faults] == [
+        f"/alwayson_scripts/ControlNet/args/0/{next(iter(said))}"
+    ]
+    off = WHOLE | said | {"enabled": "false"}
+    assert normalised({"alwayson_scripts": {"ControlNet": {"args": [off]}}})[1].faults == []
 
 
 def test_units_of_the_old_field_become_arguments_of_the_script() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, Present
+from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf
 from domain.transition import Transition
 
 
@@ -36,8 +36,6 @@ class Expressions:
         match condition:
             case Absent(attribute):
                 return f"attribute_not_exists({self._name(attribute)})"
-            case Present(attribute):
-                return f"attribute_exists({self._name(attribute)})"
             case OneOf(attribute, values):
                 return f"{self._name(attribute)} IN ({', '.join(self._value(value) for value in values)})"
             case Below(attribute, value):

@@ -1,4 +1,4 @@
-"""How busy the GPU is: the same tasks with `PREFETCH=0` and the default, with the table and without.
+"""How busy the GPU is: the same tasks with `PREFETCH=0` and the default.
 
 The share is the time in which Web UI ran a job, of the time from the first job's start to the last one's end.
 A bare client that only posts ready bodies, one after the other, is the limit without a second job in Web
@@ -51,11 +51,9 @@ def bare(webui_url: str, body: dict[str, Any], count: int) -> tuple[float, float
     return share(measured(webui_url)["jobs"])
 
 
-def run(
-    aws: Emulator, *, job: float, side: int, count: int, prefetch: int, table: bool
-) -> tuple[float, float, float]:
+def run(aws: Emulator, *, job: float, side: int, count: int, prefetch: int) -> tuple[float, float, float]:
     """Return share, milliseconds lost a task and peak MiB of one way of working."""
-    resources = Resources.make(aws, table=table)
+    resources = Resources.make(aws)
     aws.client("s3").put_object(Bucket=resources.bucket, Key="inputs/reference.png", Body=picture(256))
     link = f"s3://{resources.bucket}/inputs/reference.png"
     content = {"prompt": "a cat", "steps": 16, "width": side, "height": side, "init_images": [link]}
@@ -97,29 +95,20 @@ def main(
             with fixed_webui(job=job, side=side) as url:
                 body = {"prompt": "a cat", "steps": 16, "width": side, "height": side}
                 limit, limit_lost = bare(url, body, count)
-            for table in (True, False):
-                where = "with the table" if table else "without"
-                common = {"job": job, "side": side, "count": count, "table": table}
-                plain, *rest = run(aws, prefetch=0, **common)
-                result.add_row(
-                    *what,
-                    f"PREFETCH=0, {where}",
-                    f"{plain:.3f}",
-                    "",
-                    f"{rest[0]:.0f} ms",
-                    f"{rest[1]:.0f} MiB",
-                    "1",
-                )
-                ahead, *rest = run(aws, prefetch=2, **common)
-                result.add_row(
-                    *what,
-                    f"default, {where}",
-                    f"{ahead:.3f}",
-                    f"≥ {expected}",
-                    f"{rest[0]:.0f} ms",
-                    f"{rest[1]:.0f} MiB",
-                    f"{ahead / plain:.2f}",
-                )
+            plain, *rest = run(aws, job=job, side=side, count=count, prefetch=0)
+            result.add_row(
+                *what, "PREFETCH=0", f"{plain:.3f}", "", f"{rest[0]:.0f} ms", f"{rest[1]:.0f} MiB", "1"
+            )
+            ahead, *rest = run(aws, job=job, side=side, count=count, prefetch=2)
+            result.add_row(
+                *what,
+                "default",
+                f"{ahead:.3f}",
+                f"≥ {expected}",
+                f"{rest[0]:.0f} ms",
+                f"{rest[1]:.0f} MiB",
+                f"{ahead / plain:.2f}",
+            )
             ratio = f"{limit / plain:.2f}"
             result.add_row(
                 *what, "bare client (limit)", f"{limit:.3f}", "", f"{limit_lost:.0f} ms", "", ratio

@@ -21,7 +21,7 @@ EXPECTED_SWITCHES = 5
 
 def run(aws: Emulator, *, window: int, checkpoints: list[str]) -> tuple[int, float, float, float]:
     """Return switches, makespan, longest wait and busy share of one way of working."""
-    resources = Resources.make(aws, table=True)
+    resources = Resources.make(aws)
     contents = [
         {
             "prompt": f"task {number}",

@@ -40,28 +40,27 @@ class Resources:
     table: str
 
     @classmethod
-    def make(cls, aws: Emulator, *, table: bool) -> "Resources":
+    def make(cls, aws: Emulator) -> "Resources":
         """Create fresh resources."""
         name = f"bench-{uuid.uuid4().hex[:8]}"
-        if table:
-            aws.client("dynamodb").create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        aws.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
         aws.client("s3").create_bucket(Bucket=name)
         return cls(
             queue_url=aws.client("sqs").create_queue(QueueName=name)["QueueUrl"],
             topic_arn=aws.client("sns").create_topic(Name=name)["TopicArn"],
             bucket=name,
-            table=name if table else "",
+            table=name,
         )
 
     def send(self, aws: Emulator, contents: list[dict[str, Any]], tasktype: TaskType) -> None:
         """Put one task a content into the queue, in order."""
         sqs = aws.client("sqs")
-        table = Table(aws.client("dynamodb"), self.table) if self.table else None
+        table = Table(aws.client("dynamodb"), self.table)
         for number, content in enumerate(contents):
             task = Task(
                 id=f"task-{number}",
@@ -73,8 +72,7 @@ class Resources:
                 api_version="v1alpha2",
             )
             message = Message(task, submission_id=uuid.uuid4().hex[:16], submitted_at=iso(now()))
-            if table:
-                table.write(task.id, submit(new_row(message, digest=task.digest, now=now())))
+            table.write(task.id, submit(new_row(message, digest=task.digest, now=now())))
             sqs.send_message(QueueUrl=self.queue_url, MessageBody=message.encode())
 
 

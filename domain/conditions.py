@@ -17,17 +17,6 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
-    """The row has the attribute."""
-
-    attribute: str
-
-    def holds(self, item: Mapping[str, Any]) -> bool:
-        """Return whether the row meets the condition."""
-        return item.get(self.attribute) is not None
-
-
-@dataclass(frozen=True, slots=True)
 class OneOf:
     """The attribute has one of the values."""
 
@@ -76,7 +65,7 @@ class AnyOf:
         return any(condition.holds(item) for condition in self.conditions)
 
 
-Condition = Absent | Present | OneOf | Below | Lacks | AnyOf
+Condition = Absent | OneOf | Below | Lacks | AnyOf
 
 
 def equals(attribute: str, value: Any) -> OneOf:

@@ -47,7 +47,7 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, shelf: Shelf) -> N
         shelf.put(f"{CKPT}/{name}.safetensors", write_checkpoint(made, name.encode()).read_bytes())
     shelf.put(f"{CKPT}/cut.safetensors", made.read_bytes()[:-3])
     shelf.put(f"{CKPT}/unloadable.safetensors", UNLOADABLE)
-    resources = Resources.make(aws, table=True)
+    resources = Resources.make(aws)
     callbacks = subscribed(aws, resources)
     asked = [
         checkpoint("Ünï 模型 (v2)", **SMALL),

@@ -1,1 +1,1 @@
-"""What runs in the ECS task."""
+"""Code that runs in the ECS task."""

@@ -1,1 +1,1 @@
-"""The queue consumer beside SD Web UI."""
+"""The consumer of a runtime's queue, which runs beside the engine."""

@@ -1,4 +1,4 @@
-"""`python -m container.consumer`: consume the queue of one runtime until told to leave."""
+"""`python -m container.consumer`: process the queue of one runtime until asked to stop."""
 
 import logging
 import sys
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Run the consumer, or `sync-models`; return the exit status."""
+    """Run the consumer or `sync-models`; return the exit status."""
     if sys.argv[1:] == ["sync-models"]:
         return sync_models.main()
     if sys.argv[1:]:

@@ -1,4 +1,4 @@
-"""The worker put together from its settings."""
+"""Composition of the worker from its settings."""
 
 import os
 import secrets
@@ -47,7 +47,7 @@ from runtimes.registry import RUNTIME_TYPES
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
 ATTEMPTS = 5
-"""What botocore tries before a step of a task sees an error; the lease is renewed beside it."""
+"""How often botocore tries a call before a step of a task fails; the lease is renewed at the same time."""
 
 
 Engines = Mapping[str, Callable[[Settings, Any], Engine]]
@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 
 class Clients(Protocol):
-    """Make clients of AWS's services, as `boto3.client` does."""
+    """Creates clients of AWS services, as `boto3.client` does."""
 
     def __call__(self, service: Any, /, *, config: Config) -> Any:
         """Return a client."""
@@ -63,7 +63,7 @@ class Clients(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """The worker, what ends it, and those of its parts that tests reach into."""
+    """The worker, what ends it, and the components that tests access."""
 
     worker: Worker
     shutdown: GracefulShutdown
@@ -84,9 +84,9 @@ def compose(
     engines: Engines = ENGINES,
     runtime_types: Mapping[str, RuntimeType] = RUNTIME_TYPES,
 ) -> Consumer:
-    """Build clients and parts; nothing is received before the worker runs.
+    """Create the clients and components; no message is received before the worker runs.
 
-    Raise BadSettings or BadModelDir.
+    Raise BadSettings or BadModelDir if the settings are invalid.
     """
     config = Config(
         connect_timeout=CONNECT_SECONDS,
@@ -139,7 +139,7 @@ def compose(
 
     def at_work() -> None:
         if not gpu.on:
-            return  # a worker whose engine is not ready takes no share of the backlog
+            return  # A worker whose engine is not ready does not count when the backlog is shared.
         batcher.refresh()
         if registry:
             registry.renew(seconds=lease_seconds)
@@ -233,5 +233,5 @@ def _runtime_of(settings: Settings) -> Runtime:
 
 
 def _worker_name() -> str:
-    """Return a name that no other worker has: the host's, the process's, and a random part."""
+    """Return a unique name from the host, the process and a random part."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

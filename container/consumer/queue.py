@@ -15,7 +15,7 @@ MAX_BATCH = 10
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Hold one reception of a message."""
+    """One delivery of a message."""
 
     message_id: str
     receipt_handle: str
@@ -25,7 +25,7 @@ class Delivery:
 
 
 class SqsQueue:
-    """Receive, keep, give back and delete messages of one queue."""
+    """Receives, extends, releases and deletes messages of one queue."""
 
     def __init__(self, client: "SQSClient", url: str, *, visibility_seconds: int) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class SqsQueue:
         self._visibility_seconds = visibility_seconds
 
     def receive(self, *, wait_seconds: int, most: int = 1) -> list[Delivery]:
-        """Return up to `most` messages (10 at the most), none when none came within `wait_seconds`."""
+        """Return up to `most` messages (at most 10), or none if none arrives within `wait_seconds`."""
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=min(most, MAX_BATCH),
@@ -53,7 +53,7 @@ class SqsQueue:
         ]
 
     def extend(self, deliveries: Sequence[Delivery], seconds: int) -> None:
-        """Keep messages invisible for `seconds` more, ten a call; one that is gone already is no error."""
+        """Keep messages invisible for `seconds` more, ten per call; ignore messages that are already gone."""
         for batch in _batches(deliveries):
             self._client.change_message_visibility_batch(
                 QueueUrl=self._url,
@@ -72,17 +72,17 @@ class SqsQueue:
         self.extend([delivery], seconds)
 
     def delete(self, delivery: Delivery) -> None:
-        """Take a message from the queue for good."""
+        """Delete a message from the queue."""
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=delivery.receipt_handle)
 
     def backlog(self) -> int:
-        """Return about how many messages wait, those in flight not counted."""
+        """Return the approximate number of waiting messages, without those in flight."""
         name: Literal["ApproximateNumberOfMessages"] = "ApproximateNumberOfMessages"
         answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
         return int(answer["Attributes"][name])
 
     def dead_letter(self, delivery: Delivery) -> None:
-        """Move a message to the dead-letter queue with its body, at once; without one, leave it to SQS."""
+        """Move a message to the dead-letter queue at once; without such a queue, leave the message to SQS."""
         if self._dead_letter_url is None:
             return
         self._client.send_message(QueueUrl=self._dead_letter_url, MessageBody=delivery.body)

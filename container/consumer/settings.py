@@ -1,4 +1,4 @@
-"""The consumer's settings, from its environment."""
+"""The consumer's settings, read from environment variables."""
 
 import json
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from domain.metrics import NAMESPACE
 
 
 class Settings(ModelSettings):
-    """Hold one typed value a variable, those of models among them; AWS's own variables are boto3's."""
+    """All settings of the consumer, including those of models; boto3 reads AWS's own variables."""
 
     runtime_name: str = Field(min_length=1)
     runtime_type: str = Field(default="sdwebui", min_length=1)
@@ -27,30 +27,32 @@ class Settings(ModelSettings):
     dynamic_model: bool = False
     prefetch: int = Field(default=2, ge=0, le=10)
     model_window: int = Field(default=10, ge=1, le=50)
-    """Waiting messages that a dynamic runtime looks at to spare switches; 1 keeps the queue's order."""
+    """How many waiting messages a dynamic runtime considers to avoid switches; 1 keeps the queue's order."""
     max_overtakes: int = Field(default=20, ge=0)
     max_overtake_seconds: float = Field(default=120, ge=0)
-    """A task goes next once so many were preferred to it, or after so long in the window."""
+    """A task runs next after this many others were preferred to it, or after this time in the window."""
     inference_timeout_seconds: float = Field(default=900, gt=0)
     visibility_seconds: int = Field(default=VISIBILITY_SECONDS, ge=6, le=43200)
     allow_private_inputs: bool = False
     limits: Annotated[Limits, NoDecode] = DEFAULT_LIMITS
-    """What a task may ask for, as JSON with some of `domain.limits.Limits`."""
+    """Limits of a task, as JSON with some fields of `domain.limits.Limits`."""
     allowed_scripts: Annotated[frozenset[str] | None, NoDecode] = None
-    """Scripts that a task may name, as a JSON list; unset or empty: all but a few."""
+    """Scripts that a task may name, as a JSON list; if unset or empty, all but a few are allowed."""
     notify_running: bool = False
-    """Send a callback with status `running` when the GPU takes a task."""
+    """Send a callback with status `running` when a task starts on the GPU."""
     metrics_namespace: str = Field(default=NAMESPACE, pattern=r"^[A-Za-z0-9._/#:-]{1,255}$")
     metrics_seconds: float = Field(default=60, gt=0, le=60)
-    """How often a consumer says that it is at work, and how its GPU spent the time."""
+    """How often a consumer reports that it is at work and how its GPU spent the time."""
     tracing: bool = False
     """Send X-Ray segments for tasks whose trace is sampled."""
     leave_seconds: float = Field(default=75, gt=0, le=90)
-    """How long a leaving worker lets its running job end: spot gives 120 s, of which 90 are planned for."""
+    """How long a worker that shuts down lets its running job continue: spot gives 120 s, of which 90 are
+    planned for."""
     retry_delay_seconds: int = Field(default=FIRST_DELAY_SECONDS, ge=0, le=300)
-    """What a task waits after its first passing fault; doubled for each further one."""
+    """The delay of a task after its first retryable error; it doubles with each further one."""
     heartbeat_file: str = ""
-    """Touched with every heartbeat; the container's health check looks at its age. Empty: none."""
+    """File that is touched with every heartbeat, so that the container's health check can read its age; empty
+    for none."""
     ecs_agent_uri: str = ""
     """Set by ECS in each container: the agent's endpoint, for task protection."""
 
@@ -79,11 +81,11 @@ class Settings(ModelSettings):
 
 
 class BadSettings(Exception):
-    """Say, in one line, which settings are missing or bad."""
+    """Settings are missing or invalid; the message names them in one line."""
 
 
 def read_settings() -> Settings:
-    """Return the settings; raise BadSettings with one line that names each bad one."""
+    """Return the settings; raise BadSettings with one line that names every invalid one."""
     try:
         return Settings()  # type: ignore[call-arg]  # pydantic-settings fills them from the environment
     except ValidationError as invalid:

@@ -1,4 +1,4 @@
-"""`python -m container.consumer sync-models`: fetch what must be on the volume before SD Web UI starts."""
+"""`python -m container.consumer sync-models`: download models that the engine needs before it starts."""
 
 import sys
 
@@ -9,7 +9,7 @@ from container.consumer.telemetry.logs import log_to_stdout
 
 
 def main() -> int:
-    """Run the command; return its exit status."""
+    """Run the command and return its exit status."""
     try:
         settings = ModelSettings.read()
     except ValueError as bad:
@@ -19,7 +19,7 @@ def main() -> int:
 
 
 def run(settings: ModelSettings) -> int:
-    """Fetch what the settings list, and print the exit line; return the exit status."""
+    """Download what the settings list, print a summary line, and return the exit status."""
     try:
         if not settings.model_bucket:
             print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)  # noqa: T201 - the exit line

@@ -1,4 +1,4 @@
-"""From a delivered message to a claimed task."""
+"""Claim the task of a delivered message."""
 
 import logging
 import time
@@ -23,12 +23,12 @@ from domain.transition import Transition
 log = logging.getLogger(__name__)
 
 MAX_ROUNDS = 20
-"""Decisions on one delivery; a row changes hands a few times at most between two of them."""
+"""Maximum number of decisions on one delivery; between two of them a row changes only a few times."""
 
 
 @dataclass(slots=True)
 class Claimer:
-    """Claim the tasks of waiting messages."""
+    """Claims the tasks of waiting messages."""
 
     batcher: CheckpointBatcher
     queue: SqsQueue
@@ -38,15 +38,15 @@ class Claimer:
     worker: str
     lease_seconds: int
     protect: Callable[[], bool]
-    """Called before each claim; False where ECS wants this task to end."""
+    """Called before each claim; returns False if ECS wants to stop this ECS task."""
 
     def claim_next(self) -> Job | None:
-        """Return the next task under a fence of its own, or None when none came."""
+        """Claim the next task under a new fence; return None if there is none."""
         waiting = self.batcher.next()
         return self._accept(waiting.delivery, waiting.message) if waiting else None
 
     def _accept(self, delivery: Delivery, message: Message | None) -> Job | None:
-        """Claim a delivered task, or do with the message what its row asks for."""
+        """Claim a delivered task, or handle its message according to the row."""
         if not self.protect():
             self.queue.release(delivery, 0)
             return None
@@ -57,13 +57,13 @@ class Claimer:
         try:
             return self._settle(delivery, message)
         except (ClientError, BotoCoreError):
-            # Claimed or not, nothing has begun: the lease runs out with the visibility timeout.
+            # Whether claimed or not, no work has begun: the lease ends together with the visibility timeout.
             log.warning("task could not be claimed", exc_info=True, extra={"task_id": message.task.id})
             return None
 
     def _settle(self, delivery: Delivery, message: Message) -> Job | None:
         begun = time.monotonic()
-        # First straight for the claim: on the common way it is the one write that is needed.
+        # Tries to claim without reading the row first, so that the common case needs a single write.
         row: Row | None = Row(
             {"id": message.task.id, "submission_id": message.submission_id, "runtime": message.task.runtime},
         )
@@ -103,14 +103,14 @@ class Claimer:
 
     def _claimed(self, job: Job) -> Job | None:
         if job.row.cancel_requested:
-            # Its worker died before it could obey.
+            # The worker before died before it could cancel the task.
             self.finisher.cancelled(job)
             return None
         return job
 
 
 def _new_item(message: Message) -> dict[str, Any]:
-    """Return the row of a task that was published to the topic directly, or that no table remembers."""
+    """Return the row of a task that was published to the topic directly, or whose row has expired."""
     digest = message.task.digest if message.content_ref is None else ""
     item = new_row(message, digest=digest, now=now())
     item["published_at"] = message.submitted_at

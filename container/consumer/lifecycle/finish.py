@@ -1,4 +1,4 @@
-"""How a job ends: finished with an outcome, or released; and what follows from whatever a step raises."""
+"""End jobs: finish them with an outcome or release them, and map errors of each step to one of these."""
 
 import logging
 import threading
@@ -27,15 +27,16 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY_SECONDS = 5
 MAX_DELAY_SECONDS = 300
-"""A retryable error's delay doubles from 5 s: five attempts span some two and a half minutes."""
+"""The delay of a retryable error doubles from 5 s, so that five attempts span about two and a half
+minutes."""
 
 AMBIGUOUS_ATTEMPTS = 2
-"""An error that may be anybody's gets one more attempt, then it is the task's."""
+"""An error that may or may not be the task's fault gets one more attempt before it fails the task."""
 
 
 @dataclass(slots=True)
 class Finisher:
-    """End tasks: rows first, then objects and callbacks follow, the message goes last."""
+    """Ends tasks: writes the row, then deletes orphaned objects, sends the callback, deletes the message."""
 
     queue: SqsQueue
     table: Table
@@ -49,9 +50,9 @@ class Finisher:
 
     @contextmanager
     def ending(self, job: Job) -> Iterator[None]:
-        """Turn whatever a step raises into the end of the job; whether it goes on, `job.done` tells.
+        """Turn an exception of a step into the end of the job; `job.done` says whether the job has ended.
 
-        A step begins with `job.check()`, inside: a context manager cannot leave out its block.
+        A step begins with `job.check()` inside the block, because a context manager cannot skip its block.
         """
         with about(job):
             try:
@@ -62,7 +63,7 @@ class Finisher:
                 self.metrics.lost(job)
                 job.done.set()
             except Exception:
-                # Nothing is lost: the lease runs out, and the message is delivered again.
+                # Nothing is lost: the lease expires and the message is delivered again.
                 log.exception("a task could not be ended")
                 self.metrics.lost(job)
                 job.done.set()
@@ -87,13 +88,13 @@ class Finisher:
         except LeaseLost:
             raise
         except Exception as bug:
-            # An error of ours: another attempt may meet a newer consumer, and the attempts are bounded.
+            # A bug in the consumer: another attempt may reach a newer version, and attempts are limited.
             log.exception("a step of a task broke")
             text = f"The worker failed: {type(bug).__name__}."
             self.retry(job, RetryableError(ErrorCode.INTERNAL_ERROR, text))
 
     def interrupted(self, job: Job) -> None:
-        """End a job that was stopped half-way: by its caller, by a shutdown, or by a stranger."""
+        """End a job that was interrupted by its caller, by a shutdown, or by another client of the engine."""
         job.check()
         if job.cancelled.is_set():
             self.cancelled(job)
@@ -118,7 +119,7 @@ class Finisher:
         self._finish(job, Status.FAILED, stored=stored, error=error)
 
     def retry(self, job: Job, fault: RetryableError, *, attempts: int = MAX_ATTEMPTS) -> None:
-        """Release a task with a growing delay, or fail it with what it met when its attempts are spent."""
+        """Release a task with a growing delay, or fail it with the error if its attempts are used up."""
         if job.row.attempts >= attempts:
             self.failed(job, fault)
             return
@@ -137,7 +138,7 @@ class Finisher:
         """Release a task, so that another worker can claim it after `delay_seconds`."""
         written = self.table.write(job.id, release(job.row, count_attempt=count_attempt, met=met))
         if not written.done and written.row is not None and self._ours(job, written.row):
-            self.cancelled(job)  # a cancel was asked for: this is its answer
+            self.cancelled(job)  # refused because the caller asked to cancel
             return
         job.done.set()
         log.info("task released", extra={"task_id": job.id, "delay_seconds": delay_seconds})
@@ -145,7 +146,7 @@ class Finisher:
         self.queue.release(job.delivery, delay_seconds)
 
     def notify(self, row: Row) -> None:
-        """Send the callback of a finished row, once nothing but its outcome's objects is left."""
+        """Delete the orphaned objects of a finished row, then send its callback."""
         self.orphans.clear(row)
         self.results.notify(row)
 
@@ -178,7 +179,7 @@ class Finisher:
         self._conclude(job, written.row)
 
     def _conclude(self, job: Job, row: Row) -> None:
-        """Notify, and delete the message; what fails now is done by whoever receives the message again."""
+        """Send the callback and delete the message; if that fails, a redelivery of the message repeats it."""
         try:
             self.notify(row)
             self.queue.delete(job.delivery)
@@ -194,7 +195,7 @@ class Finisher:
 
 
 def _name_of(error: ClientError | BotoCoreError) -> str:
-    """Return what failed without the error's text, which may hold a bucket's or a role's name."""
+    """Describe an AWS error without its text, which may contain the name of a bucket or role."""
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "an error")
         return f"AWS answered {code} to {error.operation_name}."

@@ -14,12 +14,12 @@ from domain.row import Row
 
 
 class LeaseLost(Exception):
-    """Another worker has the task, or it was cancelled: this one may write nothing more."""
+    """This worker may write nothing more for the task: another worker has it, or it was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Say when a stage began (Unix time) and how long it took."""
+    """When a stage began (Unix time) and how long it took."""
 
     name: str
     begun: float
@@ -28,39 +28,39 @@ class Stage:
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """Hold one claimed task; several threads see it, each stage in its turn."""
+    """A claimed task; several threads use it, one stage at a time."""
 
     delivery: Delivery
     message: Message
     row: Row
-    """As last written under our fence."""
+    """The row as last written under our fence."""
     request: Request | None = None
-    """What goes to the engine: from when the task is prepared until it runs, for it may hold many images."""
+    """The engine's request; set only from preparation until the run, because it may contain many images."""
     warnings: Sequence[Fault] = ()
-    """What is sent otherwise than the task says it."""
+    """How the request differs from what the task asked for."""
     kind: str = ""
-    """Jobs of one kind take a time that is proportional to their cost; empty before the content was read."""
+    """Jobs of one kind take a time proportional to their cost; empty until the content is read."""
     cost: float = 1.0
-    """How much work the job is; only ratios matter."""
+    """Amount of work; only ratios between jobs matter."""
     lease_lost: threading.Event = field(default_factory=threading.Event)
-    """The fence no longer holds."""
+    """Set when the fence is no longer valid."""
     cancelled: threading.Event = field(default_factory=threading.Event)
-    """A caller asked to cancel while the task ran."""
+    """Set when the caller asks to cancel the running task."""
     done: threading.Event = field(default_factory=threading.Event)
-    """Finished or released: its lease is not renewed any more."""
+    """Set when the job is finished or released; its lease is not renewed after that."""
     progress: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each stage took."""
     claimed_at: float = field(default_factory=time.time)
     stages: list[Stage] = field(default_factory=list)
     switched: bool = False
-    """The job needed another checkpoint than the one before."""
+    """Whether the job needed another checkpoint than the one before."""
     measured: bool = False
-    """How it ended was written down."""
+    """Whether the job's metrics were written."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the time spent inside to a stage's seconds."""
+        """Add the time spent inside the block to a stage."""
         begun, at = time.monotonic(), time.time()
         try:
             yield
@@ -76,33 +76,33 @@ class Job:
 
     @property
     def stopped(self) -> bool:
-        """Return whether nothing more should be done for it: cancelled, lost, or done."""
+        """Return whether work on the job should stop because it is cancelled, lost or done."""
         return self.cancelled.is_set() or self.lease_lost.is_set() or self.done.is_set()
 
     def check(self) -> None:
-        """Raise LeaseLost when the task is no longer ours."""
+        """Raise LeaseLost if the task is no longer ours."""
         if self.lease_lost.is_set():
             raise LeaseLost(self.id)
 
 
 class JobsInHand:
-    """The jobs of this process that are not done; safe for use from several threads."""
+    """The jobs of this process that are not done; can be used from several threads."""
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []
         self._lock = threading.Lock()
 
     def add(self, job: Job) -> None:
-        """Add a job that was claimed."""
+        """Add a claimed job."""
         with self._lock:
             self._jobs.append(job)
 
     def any(self) -> bool:
-        """Return whether there is one that is not done."""
+        """Return whether any job is not done."""
         return bool(self.all())
 
     def all(self) -> list[Job]:
-        """Return those that are not done, in the order of their claims."""
+        """Return the jobs that are not done, in the order in which they were claimed."""
         with self._lock:
             self._jobs = [job for job in self._jobs if not job.done.is_set()]
             return list(self._jobs)

@@ -1,4 +1,4 @@
-"""What a job made, stored in the output bucket: its files, and `.out`."""
+"""Store what a job produced in the output bucket: its files and the output document (`.out`)."""
 
 import hashlib
 import json
@@ -25,28 +25,29 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PARALLEL_UPLOADS: Final = 4
-"""Also the number of decoded images in memory at once."""
+"""Also the number of decoded images in memory at the same time."""
 
 MAX_KEPT_ANSWER: Final = 16 * 1024
-"""Bytes of Web UI's answer that a failed task's `.out` keeps."""
+"""How many bytes of the engine's response the output document of a failed task contains."""
 
-# S3's answers to `If-None-Match: *`: the object exists; a race that may be tried again.
+# S3's responses to `If-None-Match: *`: the object exists (412), or a concurrent write that can be retried
+# (409).
 PRECONDITION_FAILED: Final = 412
 CONFLICT: Final = 409
 CONFLICT_SECONDS: Final = (0.1, 0.3, 1.0, 3.0)
-"""Pauses before a write that met a race is sent again; then AWS counts as not available."""
+"""Pauses before a conflicting write is sent again; after that, AWS counts as unavailable."""
 
 MAX_FENCES: Final = 5
-"""Names that are taken five times after each other are nobody's accident."""
+"""Five taken names in a row cannot be a coincidence."""
 
 
 class NameTaken(Exception):
-    """Say that an object of that name exists and is not ours."""
+    """An object with that name exists and is not ours."""
 
 
 @dataclass(slots=True)
 class Stored:
-    """Name what was stored for a task."""
+    """The objects that were stored for a task."""
 
     images: list[str] = field(default_factory=list)
     output: str | None = None
@@ -54,7 +55,7 @@ class Stored:
 
 
 class Store:
-    """Write a task's objects under its fence; an object that exists is never overwritten."""
+    """Writes a task's objects under its fence; existing objects are never overwritten."""
 
     def __init__(self, s3: "S3Client", bucket: str, table: Table) -> None:
         self._s3 = s3
@@ -63,7 +64,7 @@ class Store:
         self._pool = ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload")
 
     def success(self, job: Job, result: Result) -> Stored:
-        """Store the artifacts, then `.out` with a receipt for each."""
+        """Store the artifacts, then the output document with a receipt for each."""
         warnings = [warning.as_dict() for warning in (*job.warnings, *result.warnings)]
 
         def write(stored: Stored, fence: str) -> None:
@@ -71,7 +72,7 @@ class Store:
                 self._pool.submit(self._artifact, job, stored, fence, one, number)
                 for one, number in _numbered(result.artifacts)
             ]
-            wait(uploads)  # all of them, also when one fails: what is removed then must be there
+            wait(uploads)  # waits for all of them even if one fails, so that everything can be removed
             receipts = [upload.result() for upload in uploads]
             stored.images = [
                 s3_uri(self._bucket, receipt["key"])
@@ -84,7 +85,7 @@ class Store:
         return self._under_fence(job, write)
 
     def failure(self, job: Job, error: Mapping[str, str], response: Any) -> Stored:
-        """Store `.out` of a failed task: the error and Web UI's answer, cut to a bounded size; no image."""
+        """Store the output document of a failed task: the error and a bounded part of the engine's response."""
         text = json.dumps(response)
         kept = response if len(text) <= MAX_KEPT_ANSWER else {"cut": text[:MAX_KEPT_ANSWER]}
         seconds = _rounded(job.seconds)
@@ -92,21 +93,21 @@ class Store:
         return self._under_fence(job, lambda stored, fence: self._out(job, stored, fence, out))
 
     def remove(self, stored: Stored) -> None:
-        """Delete what a worker stored that lost its task."""
+        """Delete everything that was stored, for a worker that lost its task."""
         for key in stored.keys:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def let_go(self, job: Job, stored: Stored, row: Row | None) -> None:
-        """Delete what was stored for a final write that was refused, but nothing that the row names.
+        """Delete what was stored for a refused final write, except for objects that the row names.
 
-        An earlier final write of ours may have been done although its answer never came.
+        An earlier final write of ours may have succeeded although its response was lost.
         """
         keys = {s3_uri(self._bucket, key): key for key in stored.keys}
         for uri in orphaned_objects(row, job.row.submission_id, keys, finish_sent=True):
             self._s3.delete_object(Bucket=self._bucket, Key=keys[uri])
 
     def _under_fence(self, job: Job, write: Callable[[Stored, str], None]) -> Stored:
-        """Write under the row's fence, and under a fresh one where a name is taken."""
+        """Write under the row's fence, or under a new fence if a name is taken."""
         for _ in range(MAX_FENCES):
             stored = Stored()
             try:
@@ -169,7 +170,8 @@ class Store:
                 if status == CONFLICT and pause is not None:
                     time.sleep(pause)
                     continue
-                # botocore sends again when an answer was lost: what exists may be what we just wrote.
+                # botocore sends a write again if its response was lost, so the existing object may be our
+                # own.
                 if status != PRECONDITION_FAILED or not self._is_ours(job, key):
                     raise NameTaken(key) if status == PRECONDITION_FAILED else error from None
             stored.keys.append(key)
@@ -181,7 +183,7 @@ class Store:
 
 
 def _numbered(artifacts: Sequence[Artifact]) -> Iterator[tuple[Artifact, int]]:
-    """Yield each artifact with its number; what has none of its own is counted by its kind."""
+    """Yield each artifact with its number; artifacts without one are counted per kind."""
     counts: Counter[str] = Counter()
     for one in artifacts:
         counts[one.kind] += one.number is None

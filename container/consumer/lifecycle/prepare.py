@@ -1,4 +1,4 @@
-"""The content of a claimed task, wherever it lies, checked and made ready for the engine."""
+"""Read and check the content of a claimed task, and prepare its request."""
 
 import threading
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ MAX_FAULTS_TOLD: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparer:
-    """Read a task's content, check it by its runtime type's rules, and have the engine build its request."""
+    """Reads a task's content, checks it by its runtime type's rules, and has the engine build the request."""
 
     s3: "S3Client"
     task_bucket: str
@@ -34,7 +34,7 @@ class Preparer:
     leaving: threading.Event
 
     def prepare(self, job: Job) -> None:
-        """Make `job` ready to run; raise PermanentError, RetryableError, or botocore's errors."""
+        """Prepare `job` to run; raise PermanentError, RetryableError, or botocore's errors."""
         with job.timed("prepare"):
             if job.message.content_ref is not None:
                 job.message = job.message.with_content(self._large_content(job.message.content_ref))
@@ -42,13 +42,13 @@ class Preparer:
             content = self._checked(task)
             job.message = job.message.with_content(content)
             job.kind = self.rules.kind(task.tasktype, content)
-            # What samples nothing costs nothing: then all of a kind count the same.
+            # Jobs without sampling steps have no cost and are treated as equal.
             job.cost = self.rules.cost(task.tasktype, content) or 1.0
             job.request = self.engine.prepare(job.message.task, lambda: job.stopped or self.leaving.is_set())
             job.warnings = job.request.warnings
 
     def _checked(self, task: Task) -> dict[str, Any]:
-        """Check the content as the API did: a message can come from anywhere, and settings may change."""
+        """Check the content again, because messages can come from anywhere and settings may have changed."""
         unknown = check_task_type(task.tasktype, self.rules.task_types, "/tasktype")
         checked = self.rules.validate(
             None if unknown else task.tasktype, task.content, self.runtime, self.limits

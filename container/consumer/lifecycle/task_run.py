@@ -1,7 +1,7 @@
 """The life of one task in a worker: claim, prepare, start, run, store, finish, in this order.
 
-The prefetcher calls the first three, the main thread `run`, and a thread beside it `finish`. Each step is
-entered from here; none calls the next.
+The prefetcher calls the first three, the main thread calls `run`, and a separate thread calls `finish`. All
+steps are called through this module; none calls the next.
 """
 
 import logging
@@ -30,12 +30,12 @@ from domain.protocol import start
 log = logging.getLogger(__name__)
 
 RECEIVE_AGAIN_SECONDS = 1
-"""After AWS did not answer, or while a deployment waits for this worker's end."""
+"""Pause after an AWS error, or while a deployment waits for this worker to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """Hold what came of a job on the engine: an answer that is yet to be read, or an error."""
+    """The result of a job on the engine: a function that reads the response, or an error."""
 
     read: Callable[[], Result] | None = None
     error: Exception | None = None
@@ -43,7 +43,7 @@ class Ran:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
-    """Carry tasks through a worker; whatever a step raises becomes the end of its task."""
+    """Runs the steps of tasks; an exception of a step becomes the end of its task."""
 
     claimer: Claimer
     preparer: Preparer
@@ -60,9 +60,9 @@ class TaskRun:
     notify_running: bool
 
     def claim(self) -> Job | None:
-        """Receive and claim the next task; return None when none came."""
+        """Receive and claim the next task; return None if there is none."""
         if self.protection.refused and not self.protection.acquire():
-            self.leaving.wait(RECEIVE_AGAIN_SECONDS)  # a deployment waits for this worker's end
+            self.leaving.wait(RECEIVE_AGAIN_SECONDS)  # a deployment waits for this worker to end
             return None
         try:
             job = self.claimer.claim_next()
@@ -76,14 +76,14 @@ class TaskRun:
         return job
 
     def prepare(self, job: Job) -> bool:
-        """Fetch what the task needs and build its request; return whether it goes on."""
+        """Fetch what the task needs and build its request; return whether the task continues."""
         with self.finisher.ending(job):
             job.check()
             self.preparer.prepare(job)
         return not job.done.is_set()
 
     def start(self, job: Job) -> bool:
-        """Note that the GPU has the task: from here on a cancel is a request, not an outcome."""
+        """Record that the task runs on the GPU; from now on a cancel is only a request."""
         with self.finisher.ending(job):
             job.check()
             written = self.table.write(job.id, start(job.row, seconds=self.lease_seconds, now=now()))
@@ -95,12 +95,12 @@ class TaskRun:
         return not job.done.is_set()
 
     def run(self, job: Job) -> Ran:
-        """Run the job on the engine; its errors are returned, for they may be the engine's."""
+        """Run the job on the engine; return errors, because they may be the engine's fault."""
         with about(job):
             try:
                 read = self.runner.run(job)
             except ReplaceEngine as order:
-                # The task may be the cause: it is not tried for ever.
+                # The task may be the cause, so it must not be retried forever.
                 with self.finisher.ending(job):
                     job.check()
                     raise AmbiguousError(ErrorCode.INFERENCE_TIMEOUT, str(order)) from None
@@ -112,7 +112,7 @@ class TaskRun:
             return Ran(read)
 
     def finish(self, job: Job, ran: Ran) -> None:
-        """Store what the job made and give the task its outcome."""
+        """Store what the job produced and write the task's outcome."""
         with self.finisher.ending(job):
             job.check()
             if ran.read is None:
@@ -122,13 +122,13 @@ class TaskRun:
             self.finisher.completed(job, stored)
 
     def stop(self, job: Job) -> None:
-        """End a task that was cancelled, or taken by another worker, while it waited for the GPU."""
+        """End a task that was cancelled, or claimed by another worker, while it waited for the GPU."""
         with self.finisher.ending(job):
             job.check()
             raise Interrupted
 
     def release(self, job: Job) -> None:
-        """Give back a task that has not begun; it spends no attempt."""
+        """Release a task that has not begun, without counting an attempt."""
         if not job.done.is_set():
             with self.finisher.ending(job):
                 job.check()

@@ -1,7 +1,7 @@
-"""The container's health check: exit 1 when the consumer's heartbeat has stopped.
+"""The container's health check: exit 1 if the consumer's heartbeat has stopped.
 
-ECS runs it in the consumer's container every half minute, so it needs nothing but the standard library. It
-looks from outside, because a process that is frozen, or in which one thread keeps the interpreter's lock,
+ECS runs it in the consumer's container every half minute, so it uses the standard library only. It is a
+separate process, because a process that is frozen, or in which one thread keeps the interpreter's lock,
 cannot report on itself.
 """
 
@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-# `domain.limits.VISIBILITY_SECONDS`: after so long without a beat another worker may take the tasks in hand.
+# `domain.limits.VISIBILITY_SECONDS`: without a heartbeat for this time, another worker may claim the tasks.
 DEFAULT_LEASE_SECONDS: Final = 120
 
 
 def fault(environment: Mapping[str, str], *, now: float) -> str | None:
-    """Return why the consumer counts as dead at the time `now`, or None while its heart beats."""
+    """Return why the consumer counts as dead at the time `now`, or None if its heartbeat is recent."""
     mark = environment.get("HEARTBEAT_FILE")
     if not mark:
         return "no heartbeat: HEARTBEAT_FILE is not set"

@@ -1,4 +1,4 @@
-"""The heartbeat: leases and the visibility of messages of everything in hand, renewed together."""
+"""The heartbeat: renew the leases and the invisibility of messages for all jobs together."""
 
 import logging
 import threading
@@ -20,29 +20,29 @@ from domain.row import Status
 log = logging.getLogger(__name__)
 
 MAX_BEAT_SECONDS: Final = 5.0
-"""How often progress is written; keeping messages invisible needs only a third of their timeout."""
+"""How often progress is written; keeping messages invisible would only need a third of their timeout."""
 
 CANCEL_LOOK_SECONDS: Final = 1.0
-"""How often the row of a task that is with the GPU, or next to be, is read for its caller's cancel."""
+"""How often the row of a task that is on the GPU, or about to be, is read for a cancel."""
 
 LATE_BEAT_SECONDS: Final = 10.0
-"""How long an overdue beat is waited for. A process that was frozen wakes up with all its beats overdue, and
-the thread that beats may run after the one that asks."""
+"""How long to wait for an overdue heartbeat. After a process was frozen, all its heartbeats are overdue, and
+the heartbeat thread may run after the thread that checks it."""
 
 BEATS_PER_LEASE: Final = 3
-"""One beat may be lost, and the next be late, before anything runs out."""
+"""One heartbeat may be lost and the next one be late before a lease expires."""
 
 
 class HeartbeatStopped(RuntimeError):
-    """The leases of what is in hand are no longer renewed."""
+    """The leases of the jobs in this process are no longer renewed."""
 
 
 class Heartbeat:
-    """Renew the leases and messages of everything in hand until it is done.
+    """Renews the leases and messages of all jobs until they are done.
 
-    `on_stop` is called when a running task must be stopped, `waiting` names messages that are received and
-    not claimed, `at_work` is called with every beat. `file` is touched with every beat, for a health check
-    that looks from outside.
+    `on_stop` is called when a running task must be stopped, `waiting` returns messages that are received but
+    not claimed, and `at_work` is called with every heartbeat. `file` is touched with every heartbeat, for a
+    health check in another process.
     """
 
     def __init__(
@@ -76,19 +76,19 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to beat, the first time at once."""
+        """Send the first heartbeat at once, then start the thread."""
         self._beat()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop beating."""
+        """Stop the heartbeat."""
         self._stopped = True
         self._wake.set()
 
     def check(self) -> None:
-        """Raise HeartbeatStopped when leases are no longer renewed: nothing may be worked on then.
+        """Raise HeartbeatStopped if leases are no longer renewed, in which case no work may be done.
 
-        An overdue beat gets a last chance, because the whole process may have been frozen.
+        An overdue heartbeat gets a last chance, because the whole process may have been frozen.
         """
         if self._thread.is_alive() and time.monotonic() - self._last_beat < self._lease_seconds:
             return
@@ -136,11 +136,11 @@ class Heartbeat:
             return
         try:
             self._file.touch()
-        except OSError as error:  # its health check fails then, and says why
+        except OSError as error:  # the health check fails then and reports why
             log.warning("HEARTBEAT_FILE cannot be written", extra={"reason": str(error)})
 
     def beat(self) -> None:
-        """Renew everything in hand once."""
+        """Renew everything once."""
         jobs = [job for job in self._jobs.all() if not job.lease_lost.is_set()]
         self._unless_aws_fails(self._at_work)
         deliveries = [job.delivery for job in jobs] + self._waiting()
@@ -152,7 +152,7 @@ class Heartbeat:
             self._unless_aws_fails(partial(self._renew, job, progress if job.progress is not None else None))
 
     def _look_for_cancels(self) -> None:
-        """Look whether the caller of a task that the GPU has, or is about to have, wants it stopped."""
+        """Check whether the callers of tasks that are on the GPU, or about to be, want to cancel them."""
         for job in self._jobs.all():
             if job.row.status is Status.RUNNING and not job.stopped:
                 self._unless_aws_fails(partial(self._look_for_cancel, job))
@@ -167,7 +167,7 @@ class Heartbeat:
             self._on_stop(job)
 
     def _unless_aws_fails(self, action: Callable[[], None]) -> None:
-        """Go on after a fault of AWS: the next beat comes long before anything runs out."""
+        """Continue after an AWS error, because the next heartbeat comes long before anything expires."""
         try:
             action()
         except (ClientError, BotoCoreError):
@@ -180,7 +180,7 @@ class Heartbeat:
         )
         if job.done.is_set():
             return
-        if not written.done and job.row is row:  # else another stage drew a fence meanwhile
+        if not written.done and job.row is row:  # otherwise another stage has drawn a new fence meanwhile
             log.warning("task is no longer ours", extra={"task_id": job.id})
             job.lease_lost.set()
             self._on_stop(job)

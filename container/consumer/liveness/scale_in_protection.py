@@ -1,6 +1,6 @@
-"""ECS task protection: no scale-in and no deployment ends this task while it works.
+"""ECS task protection: prevent scale-in and deployments from stopping this ECS task while it works.
 
-AWS, "Amazon ECS task scale-in protection endpoint": a PUT to the agent is answered with `protection`, with
+AWS, "Amazon ECS task scale-in protection endpoint": the agent responds to a PUT with `protection`, with
 `failure` (which has a `Reason`), or with `error`.
 """
 
@@ -17,22 +17,23 @@ log = logging.getLogger(__name__)
 PATH: Final = "/task-protection/v1/state"
 
 MINUTES: Final = 30
-"""How long ECS keeps a protection that nobody renews: longer than any job may take, so that a worker that
-hangs does not hold up a deployment for long."""
+"""How long ECS keeps a protection that is not renewed: longer than any job may take, but so short that a
+worker that hangs does not block a deployment for long."""
 
 RENEW_SECONDS: Final = MINUTES * 60 / 2
 
 RELEASE_AFTER_SECONDS: Final = 600
-"""Under a continuous backlog, protection is let go at a job's end this often: a deployment gets its turn."""
+"""Under a continuous backlog, protection is released at the end of a job this often, to let a deployment
+proceed."""
 
 IDLE_SECONDS: Final = 5
-"""How long nothing is in hand before protection is released: shorter gaps would cost two calls each."""
+"""How long no job may be in hand before protection is released; shorter gaps would cost two calls each."""
 
 REFUSED_SECONDS: Final = 10
-"""How soon it is asked for again after ECS refused it."""
+"""How soon protection is requested again after ECS refused it."""
 
 BROKEN_SECONDS: Final = 60
-"""The same when the agent does not answer or may not protect: then work goes on without."""
+"""The same if the agent does not respond or may not protect; work then continues without protection."""
 
 CALL_SECONDS: Final = 5
 LOOK_SECONDS: Final = 1
@@ -41,10 +42,10 @@ BLOCKED: Final = "DEPLOYMENT_BLOCKED"
 
 
 class Protection:
-    """Protect this ECS task while it has something in hand; without an endpoint, do nothing.
+    """Protects this ECS task while it has jobs; without an endpoint it does nothing.
 
-    `acquire` comes before each claim and costs a call only where protection is not held. Everything else runs
-    in a thread beside the work.
+    `acquire` is called before each claim and makes a call only if protection is not active. Everything else
+    runs in a separate thread.
     """
 
     def __init__(
@@ -72,14 +73,14 @@ class Protection:
         self._stopped = False
 
     def start(self) -> None:
-        """Begin to renew and release; a daemon thread, which ends with the process."""
+        """Start renewing and releasing in a daemon thread, which ends with the process."""
         if self._agent_uri:
             threading.Thread(target=self._run, name="protection", daemon=True).start()
 
     def acquire(self) -> bool:
-        """Protect the task; return False when a deployment waits for it: then nothing may be claimed.
+        """Protect the ECS task; return False if a deployment waits for it, so that nothing may be claimed.
 
-        Where the agent cannot say (no answer, no permission), work goes on unprotected.
+        If the agent gives no answer or lacks permission, work continues unprotected.
         """
         if not self._agent_uri:
             return True
@@ -94,22 +95,22 @@ class Protection:
 
     @property
     def refused(self) -> bool:
-        """Tell whether ECS refused protection when last asked: then nothing should be received."""
+        """Return whether ECS last refused protection, in which case nothing should be received."""
         return self._refused
 
     def job_ended(self) -> None:
-        """Note that a job has ended, which is when protection may be let go."""
+        """Record the end of a job, when protection may be released."""
         self._job_ended = True
         self._wake.set()
 
     def release(self) -> None:
-        """Let the task be ended."""
+        """Release protection permanently."""
         with self._lock:
             if self._job and self._put(protect=False) is not None:
                 self._job = False
 
     def stop(self) -> None:
-        """Release protection for good."""
+        """Renew or release protection if it is time to do so."""
         self._stopped = True
         self._wake.set()
         self.release()
@@ -125,7 +126,7 @@ class Protection:
         if now - self._last_busy >= IDLE_SECONDS:
             self.release()
         elif ended and now - self._since >= RELEASE_AFTER_SECONDS:
-            log.info("protection let go between two jobs")
+            log.info("protection released between two jobs")
             self.release()
         elif now - self._renewed >= RENEW_SECONDS:
             with self._lock:

@@ -1,4 +1,4 @@
-"""Leaving in time, whatever hangs: SIGTERM comes with a deployment, a scale-in, a spot interruption."""
+"""Shut down in time, even if something hangs, after SIGTERM (deployment, scale-in, spot interruption)."""
 
 import logging
 import os
@@ -19,13 +19,13 @@ from container.consumer.telemetry.task_metrics import TaskMetrics
 log = logging.getLogger(__name__)
 
 REPLACE_ENGINE: Final = 75
-"""Exit status (EX_TEMPFAIL) for which ECS does not restart the container: it replaces the whole task."""
+"""Exit status (EX_TEMPFAIL) on which ECS replaces the whole task instead of restarting the container."""
 
 LAST_WORD_SECONDS: Final = 8
-"""Between the interrupt and the end of the process: for the last writes, and for an engine that hangs."""
+"""Time between the interrupt and the end of the process, for the last writes, or for an engine that hangs."""
 
 RELEASE_SECONDS: Final = 4
-"""What releasing may take in the very end, when AWS hangs too."""
+"""How long releasing jobs may take at the very end, in case AWS hangs too."""
 
 LOOK_SECONDS: Final = 0.25
 
@@ -33,7 +33,7 @@ _UNKNOWN: Final = float("inf")
 
 
 class ProcessEnd:
-    """End the process at once, whatever hangs, after releasing what is in hand."""
+    """Ends the process at once, even if something hangs, after releasing all jobs."""
 
     def __init__(
         self, jobs: JobsInHand, batcher: CheckpointBatcher, finisher: Finisher, metrics: TaskMetrics
@@ -51,7 +51,7 @@ class ProcessEnd:
         self.end(REPLACE_ENGINE)
 
     def end(self, status: int) -> None:
-        """Release what is in hand and exit; the exit must not wait for any thread."""
+        """Release all jobs and exit without waiting for any other thread."""
         if not self._ending.acquire(blocking=False):
             return
         actions: list[Callable[[], None]] = [self._batcher.release]
@@ -70,7 +70,7 @@ class ProcessEnd:
 
 
 class GracefulShutdown:
-    """Set `leaving` on the first signal, stop what cannot end in time, and end the process on the second."""
+    """Sets `leaving` on the first signal, stops a job that takes too long, ends the process on the second."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class GracefulShutdown:
         self._leave_seconds = leave_seconds
 
     def install(self) -> None:
-        """Listen to SIGTERM and SIGINT."""
+        """Handle SIGTERM and SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
 
@@ -103,13 +103,14 @@ class GracefulShutdown:
         ).start()
 
     def _watch(self, name: str) -> None:
-        """Interrupt the running job once it cannot end in time; end the process when that does not help."""
+        """Interrupt the running job once it cannot end in time; end the process if that does not help."""
         log.info("shutting down", extra={"signal": name})
         self._runner.leave()
         deadline = time.monotonic() + self._leave_seconds
         while (left := deadline - time.monotonic()) > 0:
-            # The heartbeat asks for the job's progress: asking here could hang. Without progress a job gets
-            # all the time that there is: an estimate from other jobs is no reason to throw its work away.
+            # The heartbeat asks for the job's progress, because asking here could hang. A job without
+            # progress gets all the time that is left: an estimate from other jobs is no reason to throw its
+            # work away.
             if left < self._durations.observed_remaining() < _UNKNOWN:
                 break
             time.sleep(min(LOOK_SECONDS, left))

@@ -1,4 +1,4 @@
-"""Waiting messages looked at together, so that tasks of one checkpoint run after each other."""
+"""Reorder waiting messages, so that tasks with the same checkpoint run one after the other."""
 
 import threading
 import time
@@ -13,27 +13,27 @@ from domain.errors import BadMessage
 from domain.message import Message
 
 RECEIVE_SECONDS: Final = 5
-"""Long poll: short enough that a leaving worker is not held up by it, cheap enough (one call in 5 s)."""
+"""Long polling: short enough not to delay a shutdown, and cheap (one call in 5 s)."""
 
 
 @dataclass(slots=True)
 class Waiting:
-    """Hold one received message, not claimed; `message` is None where it is not one of ours."""
+    """A received message that is not claimed; `message` is None if it is not a valid task."""
 
     delivery: Delivery
     message: Message | None
     since: float
     checkpoint: str | None
-    """What is expensive to load for the task; None where any will do."""
+    """What is expensive to load for the task; None if it needs nothing in particular."""
     overtaken: int = 0
 
 
 @dataclass(slots=True)
 class CheckpointBatcher:
-    """Receive messages and choose the next one: of the checkpoint chosen last, while nobody waits too long.
+    """Receives messages and prefers those with the current checkpoint, as long as no message waits too long.
 
-    `size` 1 keeps the order of the queue. The oldest message goes first once `max_overtakes` others were
-    preferred, or once it has waited here for `max_seconds`.
+    With `size` 1, the queue's order is kept. The oldest message goes first after `max_overtakes` others were
+    preferred to it, or after it has waited here for `max_seconds`.
     """
 
     queue: SqsQueue
@@ -43,7 +43,7 @@ class CheckpointBatcher:
     affinity: Callable[[dict[str, Any]], str | None]
     """Returns what is expensive to load for a task's content."""
     registry: WorkerRegistry | None = None
-    """Counts the workers that share the backlog; None: it is not shared out."""
+    """Counts the workers that share the backlog; without it, this worker takes the whole backlog."""
     clock: Callable[[], float] = time.monotonic
     receive_seconds: int = RECEIVE_SECONDS
     gpu: GpuUtilization = field(default_factory=GpuUtilization)
@@ -54,31 +54,31 @@ class CheckpointBatcher:
     _look: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self) -> Waiting | None:
-        """Return the next message, or None when none came."""
+        """Return the next message, or None if there is none."""
         with self._look:
             self._fill()
             with self._lock:
                 return self._choose()
 
     def refresh(self) -> None:
-        """Look at the backlog again; called by the heartbeat, so that no GPU waits for it."""
+        """Read the queue's backlog; the heartbeat calls this, so that the GPU does not wait for it."""
         if self.size > 1:
             self._backlog = self.queue.backlog()
 
     def deliveries(self) -> list[Delivery]:
-        """Return what is held here, to be kept invisible."""
+        """Return the received messages, which must be kept invisible."""
         with self._lock:
             return [waiting.delivery for waiting in self._waiting]
 
     def release(self) -> None:
-        """Make everything held here visible again; nothing was claimed, so no try is spent."""
+        """Make all received messages visible again; nothing was claimed, so no attempt is counted."""
         with self._lock:
             job, self._waiting = self._waiting, []
         for waiting in job:
             self.queue.release(waiting.delivery, 0)
 
     def _fill(self) -> None:
-        """Receive what there is room for, and wait only when nothing is at hand."""
+        """Receive as many messages as there is room for; wait only if there are none yet."""
         have = len(self._waiting)
         room = self._share() - have
         if room <= 0:
@@ -104,7 +104,7 @@ class CheckpointBatcher:
         return found
 
     def _share(self) -> int:
-        """Return how many may be held: never more than this consumer's share of the backlog."""
+        """Return how many messages may be kept: never more than this consumer's share of the backlog."""
         backlog = self._backlog + len(self._waiting)
         return max(1, min(self.size, backlog // max(1, self.registry.count if self.registry else 1)))
 
@@ -122,5 +122,5 @@ class CheckpointBatcher:
         return chosen
 
     def _fits(self, waiting: Waiting) -> bool:
-        """Tell whether a message costs no switch; one that names no checkpoint never does."""
+        """Return whether a message needs no switch, as is always the case without a checkpoint."""
         return waiting.checkpoint is None or waiting.checkpoint == self._chosen

@@ -1,4 +1,4 @@
-"""When the GPU will be free: what a job takes, learnt from those before it and from its own progress."""
+"""Estimate when the GPU will be free, from earlier jobs and from the progress of the running one."""
 
 import statistics
 import threading
@@ -8,28 +8,28 @@ from collections.abc import Callable
 from typing import Final
 
 _WEIGHT: Final = 0.4
-"""Of the newest observation in the moving averages: a few jobs suffice to follow a change."""
+"""Weight of the newest observation in the moving averages: they follow a change within a few jobs."""
 
 _UNKNOWN: Final = float("inf")
 
 _REMEMBERED: Final = 5
-"""Jobs of one kind whose median counts: follows a change within three, and two odd ones do not move it."""
+"""Number of jobs per kind for the median: it follows a change within three jobs and ignores two outliers."""
 
 _KINDS: Final = 64
-"""A script's name is its caller's: what is remembered is bounded."""
+"""Bound on remembered kinds, because callers choose the names of scripts."""
 
 
 class DurationEstimator:
-    """Estimate the end of the running job; safe for use from several threads.
+    """Estimates when the running job will end; can be used from several threads.
 
-    Seconds per unit of cost are learnt apart for each kind of job (a task type, a script), from the median of
-    the last few: one odd job changes nothing.
+    Seconds per unit of cost are learnt separately for each kind of job (a task type, a script), from the
+    median of the last few, so that a single outlier changes nothing.
     """
 
     def __init__(
         self, changed: threading.Condition | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Notify all who wait for `changed` whenever an answer changes."""
+        """Notify `changed` whenever an estimate changes."""
         self._changed = changed or threading.Condition()
         self._clock = clock
         self._lock = threading.Lock()
@@ -39,7 +39,7 @@ class DurationEstimator:
         self._observed = False
 
     def begin(self, kind: str, cost: float) -> None:
-        """Note that a job was sent."""
+        """Record that a job was sent to the engine."""
         with self._lock:
             self._begun = self._clock()
             self._expected = self._seconds(kind, cost)
@@ -47,7 +47,7 @@ class DurationEstimator:
         self._notify()
 
     def end(self, kind: str, cost: float, *, learn: bool) -> float:
-        """Note that the job ended; return its seconds."""
+        """Record that the job ended and return its duration in seconds."""
         with self._lock:
             seconds = self._clock() - self._begun if self._begun is not None else 0.0
             self._begun = None
@@ -59,7 +59,7 @@ class DurationEstimator:
         return seconds
 
     def observe(self, fraction: float) -> None:
-        """Take the engine's own progress into account once it says something (0.01 while a model loads)."""
+        """Use the engine's own progress, once it is meaningful (it is 0.01 while a model loads)."""
         with self._lock:
             if self._begun is not None and fraction > 0.05:  # noqa: PLR2004 - see above
                 self._expected = (self._clock() - self._begun) / fraction
@@ -67,20 +67,20 @@ class DurationEstimator:
         self._notify()
 
     def remaining(self) -> float:
-        """Return the seconds until the GPU is free: 0 when it is idle or overdue, inf when unknown."""
+        """Return the seconds until the GPU is free: 0 if it is idle or overdue, inf if unknown."""
         with self._lock:
             if self._begun is None:
                 return 0.0
             return max(0.0, self._begun + self._expected - self._clock())
 
     def observed_remaining(self) -> float:
-        """Return the seconds until the GPU is free by the running job's own progress, inf without any."""
+        """Return the seconds until the GPU is free by the job's own progress, inf if there is none."""
         with self._lock:
             known = self._begun is None or self._observed
         return self.remaining() if known else _UNKNOWN
 
     def seconds_for(self, kind: str, cost: float) -> float:
-        """Return what a job will take, inf when nothing is known of its kind."""
+        """Return how many seconds a job will take, inf if nothing is known about its kind."""
         with self._lock:
             return self._seconds(kind, cost)
 
@@ -94,11 +94,11 @@ class DurationEstimator:
 
 
 class Average:
-    """Hold a moving average of seconds, with a first guess."""
+    """A moving average of seconds, with an initial guess."""
 
     def __init__(self, guess: float) -> None:
         self.seconds = guess
 
     def add(self, seconds: float) -> None:
-        """Take one observation in."""
+        """Add an observation."""
         self.seconds += _WEIGHT * (seconds - self.seconds)

@@ -1,4 +1,4 @@
-"""The main loop: one job after the other on the engine, everything else beside it."""
+"""The main loop: run jobs on the engine one after the other, with everything else in other threads."""
 
 import logging
 import threading
@@ -21,17 +21,18 @@ from container.consumer.telemetry.worker_metrics import WorkerMetrics
 log = logging.getLogger(__name__)
 
 STORING_AT_ONCE: Final = 2
-"""Finished jobs whose images are in memory: one is stored while the next ends. More wait on the GPU."""
+"""How many finished jobs may have their images in memory: one is stored while the next one ends. Further ones
+wait on the GPU."""
 
 BOOT_SECONDS: Final = 600
-"""An engine that has not answered by then is replaced."""
+"""An engine that does not respond within this time is replaced."""
 
 LOOK_SECONDS: Final = 0.5
-"""How often the idle loop looks at its heartbeat and at the order to leave."""
+"""How often the idle loop checks its heartbeat and whether it has to shut down."""
 
 
 class Worker:
-    """Run tasks until told to leave; `leaving` may be set from anywhere."""
+    """Runs tasks until `leaving` is set, which can be done from anywhere."""
 
     def __init__(
         self,
@@ -69,8 +70,8 @@ class Worker:
         self._finishing = ThreadPoolExecutor(STORING_AT_ONCE, thread_name_prefix="finish")
 
     def run(self) -> None:
-        """Work until `leaving` is set; raise ReplaceEngine when the engine is of no more use."""
-        self._heartbeat.start()  # before the engine is ready: its file says that this process lives
+        """Work until `leaving` is set; raise ReplaceEngine if the engine cannot be used any more."""
+        self._heartbeat.start()  # before the engine is ready: its file shows that this process is alive
         try:
             self._await_engine()
             self._heartbeat.beat()  # the batcher needs the backlog before the first task
@@ -102,13 +103,13 @@ class Worker:
         self._model_reporter.stop()
 
     def _release_when_leaving(self) -> None:
-        """Release what has not started as soon as the order to leave comes: the job may run for a while."""
+        """Release tasks that have not started when the shutdown begins; the running job may take a while."""
         self._leaving.wait()
         self._prefetcher.close()
         self._batcher.release()
 
     def _run(self, job: Job) -> None:
-        """Run one job, leave its answer to a thread beside the engine, and see whether the engine is well."""
+        """Run one job, hand its response to another thread, and check whether the engine works."""
         if self._leaving.is_set():
             self._tasks.release(job)
             return
@@ -127,7 +128,7 @@ class Worker:
             self._prefetcher.resume()
 
     def _finish(self, job: Job, ran: Ran) -> None:
-        """Finish a task beside the engine, with a bound on what waits there."""
+        """Finish a task in another thread, with a bound on how many wait there."""
         if not self._prefetcher.beside:
             self._tasks.finish(job, ran)
             return
@@ -142,7 +143,7 @@ class Worker:
         self._finishing.submit(finish)
 
     def _heal(self) -> None:
-        """Heal an engine that fails every job; raise ReplaceEngine when that did not help for long."""
+        """Heal an engine that fails every job; raise ReplaceEngine if that did not help, or not for long."""
         self._breakdowns += 1
         log.warning("the engine fails every job", extra={"breakdowns": self._breakdowns})
         self._prefetcher.pause()
@@ -157,7 +158,7 @@ class Worker:
         self._prefetcher.resume()
 
     def _await_engine(self) -> None:
-        """Wait until the engine answers and runs nothing; raise ReplaceEngine when it never does."""
+        """Wait until the engine responds and is idle; raise ReplaceEngine if that never happens."""
         self._gpu.switch(on=False)
         ready = self._engine.wait_ready(self._leaving, BOOT_SECONDS)
         if not ready and not self._leaving.is_set():

@@ -1,4 +1,4 @@
-"""Tasks prepared ahead of the GPU: as few and as late as keeps it busy."""
+"""Prepare tasks before the GPU is free: as few and as late as keeps it busy."""
 
 import logging
 import threading
@@ -14,25 +14,26 @@ from container.consumer.telemetry.utilization import AT_HAND_SECONDS
 log = logging.getLogger(__name__)
 
 MARGIN: Final = 1.5
-"""Times the usual time that preparing takes: its spread is small beside the wait that it saves."""
+"""Factor on the usual preparation time: its spread is small compared to the waiting that it avoids."""
 
 SLACK_SECONDS: Final = 0.03
 CLOSE_SECONDS: Final = 10
-"""A long poll lasts 5 s; what it brings must be given back, or it stays invisible until its timeout."""
+"""A long poll lasts 5 s; a message that it returns must be released, or it stays invisible until its
+timeout."""
 
 RECHECK_SECONDS: Final = 0.5
-"""The longest wait on an estimate before it is looked at again."""
+"""The longest wait before an estimate is checked again."""
 
 OVERDUE_SECONDS: Final = 5.0
-"""A task whose inputs take longer than this leaves its place to the next one."""
+"""A task whose inputs take longer than this is overdue, and its place may be taken by the next one."""
 
 MAX_OVERDUE: Final = 4
-"""How many tasks may be claimed beyond `prefetch` while others are overdue: each takes memory."""
+"""How many tasks may be claimed beyond `prefetch` while others are overdue; each takes memory."""
 
 
 @dataclass(eq=False, slots=True)
 class _Slot:
-    """One task on its way to the GPU; without `job` it is only being received."""
+    """A task on its way to the GPU; without `job`, it is still being received."""
 
     begun: float
     job: Job | None = None
@@ -41,16 +42,17 @@ class _Slot:
 
 
 class Prefetcher:
-    """Bring tasks to the GPU just in time.
+    """Brings tasks to the GPU just in time.
 
-    At most `prefetch` tasks wait for the GPU, those aside whose preparation is overdue, and one is taken only
-    when the GPU will be free by the time that it is ready: until then another worker may have it.
+    At most `prefetch` tasks wait for the GPU, not counting those whose preparation is overdue. A task is
+    claimed only if the GPU will be free by the time the task is ready; until then another worker may claim
+    it.
     """
 
     def __init__(
         self, tasks: TaskRun, durations: DurationEstimator, changed: threading.Condition, *, prefetch: int
     ) -> None:
-        """Take tasks by `tasks`; `changed` is notified whenever an estimate of `durations` changes."""
+        """Run the steps of `tasks`; `changed` is notified whenever an estimate of `durations` changes."""
         self._tasks = tasks
         self._durations = durations
         self._change = changed
@@ -68,18 +70,18 @@ class Prefetcher:
         ]
 
     def start(self) -> None:
-        """Begin to take tasks."""
+        """Start claiming tasks."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Take no further task, and start none that waits."""
+        """Claim no further task, and start none that waits."""
         with self._change:
             self._open = False
             self._change.notify_all()
 
     def close(self) -> None:
-        """Take no further task, give back what has not begun, and wait for what is being received."""
+        """Claim no further task, release those that have not begun, and wait for the ones being received."""
         self.stop()
         self.release_started()
         for thread in self._threads:
@@ -87,20 +89,20 @@ class Prefetcher:
                 thread.join(CLOSE_SECONDS)
 
     def pause(self) -> None:
-        """Take nothing while the engine is not ready, and give back what waits for it."""
+        """Claim nothing while the engine is not ready, and release tasks that wait for it."""
         with self._change:
             self._paused = True
             self._change.notify_all()
         self.release_started()
 
     def resume(self) -> None:
-        """Take tasks again."""
+        """Claim tasks again."""
         with self._change:
             self._paused = False
             self._change.notify_all()
 
     def release_started(self) -> None:
-        """Give back what was started and not sent."""
+        """Release tasks that were started but not sent to the engine."""
         with self._change:
             started = [slot for slot in self._slots if slot.started]
             self._slots = [slot for slot in self._slots if not slot.started]
@@ -110,11 +112,11 @@ class Prefetcher:
 
     @property
     def beside(self) -> bool:
-        """Return whether tasks are prepared and finished beside the engine (`PREFETCH` above 0)."""
+        """Return whether tasks are prepared and finished in other threads (`PREFETCH` above 0)."""
         return self._prefetch > 0
 
     def next(self, wait_seconds: float) -> Job | None:
-        """Return the next started task, or None after `wait_seconds`; raise what broke a thread."""
+        """Return the next started task, or None after `wait_seconds`; raise the error of a failed thread."""
         if not self.beside:
             return self._take_now()
         with self._change:
@@ -185,7 +187,7 @@ class Prefetcher:
         return True
 
     def _reserve(self) -> _Slot | None:
-        """Wait until one more task should be taken; return None when no more will be."""
+        """Wait until another task should be claimed; return None if no more will be."""
         with self._change:
             while self._open:
                 wait = self._seconds_until_needed()
@@ -199,10 +201,10 @@ class Prefetcher:
             return None
 
     def _take_stopped(self) -> _Slot | None:
-        """Take out a started task that is cancelled or lost: nobody waits for the GPU with it."""
+        """Take out a started task that is cancelled or lost, because it no longer needs the GPU."""
         stopped = next((s for s in self._slots if s.started and s.job is not None and s.job.stopped), None)
         if stopped is not None:
-            stopped.started = False  # it keeps its slot until it is ended, but is not the GPU's any more
+            stopped.started = False  # it keeps its slot until it has ended, but does not wait for the GPU
         return stopped
 
     def _seconds_until_needed(self) -> float:
@@ -217,13 +219,13 @@ class Prefetcher:
         for slot in self._slots:
             if slot.job is None:
                 return float("inf")  # one that waits for a message is enough
-            # A slow input must not keep the GPU from the task behind it.
+            # A slow input must not keep the task behind it from the GPU.
             if slot.prepared or now - slot.begun <= lead:
                 busy += self._durations.seconds_for(slot.job.kind, slot.job.cost)
         return busy - lead
 
     def _await_turn(self, slot: _Slot) -> bool:
-        """Wait until `slot` is next and the GPU about to be free; return False when none starts now."""
+        """Wait until `slot` is next and the GPU is about to be free; return False if it must not start."""
         with self._change:
             while self._goes_on() and not (slot.job and slot.job.stopped):
                 wait = self._durations.remaining() - self._starting.seconds * MARGIN - SLACK_SECONDS

@@ -1,4 +1,4 @@
-"""How many workers of a runtime are at work: each one renews its entry in one row of the tasks' table."""
+"""Count the active workers of a runtime: each renews its entry in one row of the tasks' table."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -15,7 +15,7 @@ _KEPT = timedelta(days=1)
 
 
 class WorkerRegistry:
-    """Count the workers of a runtime; the row's id begins with `#`, which no task's id does."""
+    """Counts the workers of a runtime in a row whose id begins with `#`, which a task's id never does."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, runtime: str, worker: str) -> None:
         self._client = client
@@ -26,7 +26,7 @@ class WorkerRegistry:
         self.count = 1
 
     def renew(self, *, seconds: float) -> None:
-        """Register this worker for `seconds` more, and count all."""
+        """Register this worker for `seconds` more, and count all workers."""
         moment = now()
         names = {"#me": self._me, "#expires": "expires_at"}
         expression = "SET #me = :until, #expires = :expires"
@@ -51,7 +51,7 @@ class WorkerRegistry:
         self.count = max(1, len(untils) - len(self._gone))
 
     def leave(self) -> None:
-        """Take this worker out of the registry; where that fails, its entry runs out."""
+        """Remove this worker from the registry; if that fails, its entry expires."""
         with suppress(ClientError, BotoCoreError):
             self._client.update_item(
                 TableName=self._table,

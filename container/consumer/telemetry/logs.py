@@ -1,4 +1,4 @@
-"""Structured logs, of the same shape as the Lambda functions'."""
+"""Structured logs in the same format as those of the Lambda functions."""
 
 import logging
 import sys
@@ -13,14 +13,14 @@ from container.consumer.lifecycle.job import Job
 from container.consumer.telemetry.xray import trace_header
 
 METRICS_LOGGER: Final = "metrics"
-"""What is logged here are whole lines already: they pass as they are, whatever the level."""
+"""Records of this logger are complete lines, which are printed unchanged and at any level."""
 
 _NO_TASK: Final[Mapping[str, str]] = {}
 _task: ContextVar[Mapping[str, str]] = ContextVar("task", default=_NO_TASK)
 
 
 def facts_of(job: Job) -> dict[str, str]:
-    """Return the fields by which a task is found in the logs of all its parts."""
+    """Return the fields that identify a task in the logs of all components."""
     facts = {"task_id": job.id, "submission_id": job.row.submission_id}
     trace = trace_header(job).get("Root")
     return facts | ({"xray_trace_id": trace} if trace else {})
@@ -28,7 +28,7 @@ def facts_of(job: Job) -> dict[str, str]:
 
 @contextmanager
 def about(job: Job) -> Iterator[None]:
-    """Let every line that this thread logs meanwhile name the task."""
+    """Add the task's fields to every line that this thread logs inside the block."""
     token = _task.set(facts_of(job))
     try:
         yield
@@ -37,7 +37,7 @@ def about(job: Job) -> Iterator[None]:
 
 
 def log_to_stdout(level: str, *, runtime: str) -> None:
-    """Write every logger's records to standard output, one JSON object a line."""
+    """Write the records of all loggers to standard output, one JSON object per line."""
     handler = logging.StreamHandler(sys.stdout)
     formatter = _Formatter(
         log_record_order=["level", "timestamp", "message"],
@@ -51,7 +51,7 @@ def log_to_stdout(level: str, *, runtime: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger(METRICS_LOGGER).setLevel(logging.INFO)
-    # Their debug and info lines hold headers, links and bodies.
+    # Their debug and info lines contain headers, links and bodies.
     for name in ("boto3", "botocore", "urllib3", "s3transfer", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

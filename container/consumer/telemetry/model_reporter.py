@@ -1,4 +1,4 @@
-"""Telling the API which models the engine lists, so that it refuses tasks with unknown ones."""
+"""Report to the API which models the engine has, so that it can refuse tasks with unknown ones."""
 
 import logging
 import threading
@@ -13,13 +13,13 @@ from domain.errors import PermanentError, RetryableError
 
 LOOK_SECONDS: Final = 60.0
 REPORT_SECONDS: Final = 86_400.0
-"""An unchanged list is reported again after so long: a report is kept for weeks, and then forgotten."""
+"""An unchanged list is reported again after this time, because a report expires after some weeks."""
 
 _log = logging.getLogger(__name__)
 
 
 class ModelReporter:
-    """Report the models at start and when they change, in a thread of its own: an engine may hang."""
+    """Reports the models at start and on changes, in a separate thread because an engine may hang."""
 
     def __init__(
         self,
@@ -40,15 +40,15 @@ class ModelReporter:
         self._reported: tuple[float, list[str]] | None = None
 
     def start(self) -> None:
-        """Begin; the engine is ready."""
+        """Start reporting; the engine must be ready."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; what was reported stays."""
+        """Stop reporting; the last report remains."""
         self._stop.set()
 
     def look(self) -> None:
-        """Report the models if they are not as they were reported."""
+        """Report the models if they have changed since the last report."""
         try:
             names = sorted(self._names())
             at = self._clock()

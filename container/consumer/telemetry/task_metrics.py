@@ -1,4 +1,4 @@
-"""What the consumer measures: one line of the embedded metric format for each end of a task."""
+"""Metrics of tasks: one line in the embedded metric format when a job ends."""
 
 import logging
 import time
@@ -32,7 +32,7 @@ _ENDS: Final[Mapping[Status, Metric]] = {
 
 @dataclass(slots=True)
 class TaskMetrics:
-    """Write what tasks took and how they ended; nothing here raises, and nothing holds a task up."""
+    """Writes how long tasks took and how they ended, without raising errors or delaying tasks."""
 
     namespace: str
     runtime: str
@@ -40,7 +40,7 @@ class TaskMetrics:
     tracer: Tracer | None = None
 
     def finished(self, job: Job) -> None:
-        """Measure a task that has its outcome, as its row says it."""
+        """Write the metrics of a finished task, based on its row."""
         row = job.row
         values: dict[Metric, float] = {_ENDS[row.status]: 1, m.FAILED: int(row.status is Status.FAILED)}
         for stage, metric in _STAGES.items():
@@ -61,27 +61,27 @@ class TaskMetrics:
         self._end(job, values, status=row.status.value, code=code)
 
     def given_back(self, job: Job, *, spent_try: bool, code: str = "") -> None:
-        """Measure a task that goes back to its queue."""
+        """Write the metrics of a task that returns to its queue."""
         values = self._wasted(job) | ({m.RETRIED: 1} if spent_try else {})
         self._end(job, values, status="given back", code=code)
 
     def lost(self, job: Job) -> None:
-        """Measure a task that another worker has, or nobody."""
+        """Write the metrics of a task that this worker has lost."""
         self._end(job, self._wasted(job), status="lost")
 
     def abandoned(self, row: Row, code: ErrorCode) -> None:
-        """Measure a task that failed without this worker having it in hand."""
+        """Write the metrics of a task that failed without being claimed by this worker."""
         if row.status is Status.FAILED:
             self.write(
                 {m.FAILED: 1, m.FAILURES: 1}, task_id=row.id, submission_id=row.submission_id, code=code.value
             )
 
     def replaced(self, reason: str) -> None:
-        """Count this worker out: its SD Web UI must be replaced."""
+        """Count this worker as poisoned because its engine must be replaced."""
         self.write({m.POISONED: 1}, reason=reason)
 
     def healed(self) -> None:
-        """Count an SD Web UI that failed every job and works again."""
+        """Count an engine that failed every job and works again."""
         self.write({m.POISONED: 1}, reason="healed")
 
     def write(self, values: Mapping[Metric, float], **facts: Any) -> None:
@@ -97,7 +97,7 @@ class TaskMetrics:
     def _end(self, job: Job, values: Mapping[Metric, float], *, status: str, code: str = "") -> None:
         self.gpu.done(job)
         if job.measured:
-            return  # its callback failed after its outcome, say
+            return  # for example, because its callback failed after its outcome was written
         job.measured = True
         if values:
             self.write(values, **facts_of(job), status=status, code=code)
@@ -113,5 +113,5 @@ class TaskMetrics:
 def _moment(text: str) -> float | None:
     try:
         return parse(text).timestamp()
-    except ValueError:  # whoever publishes directly may write what he likes
+    except ValueError:  # a direct publisher may send any text
         return None

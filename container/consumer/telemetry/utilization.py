@@ -1,4 +1,4 @@
-"""Whether the GPU works, and whether it idles although a task waits."""
+"""Measure how long the GPU works, and how long it is idle although tasks wait."""
 
 import threading
 import time
@@ -8,23 +8,22 @@ from dataclasses import dataclass
 from typing import Final
 
 AT_HAND_SECONDS: Final = 0.2
-"""A receive that brings a message so soon found it there; one that takes longer has waited for it."""
+"""A receive that returns a message within this time found one waiting; a longer one has waited for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Say how the time since the last look was spent; what is neither is idle while nothing waited."""
+    """How the time since the last call was spent; the rest was idle without waiting tasks."""
 
     busy: float
     idle: float
 
 
 class GpuUtilization:
-    """Tell busy seconds from those idle while tasks waited; safe for use from several threads.
+    """Measures busy seconds, and seconds that were idle while tasks waited; can be used from several threads.
 
-    Idle while tasks waited is all time without a job, but two kinds: while a receive waits on an empty queue
-    and no claimed task is on its way to the GPU; and while SD Web UI is not ready (`on` False), when nobody
-    knows whether tasks wait.
+    Idle time counts unless (a) a receive waits on an empty queue and no claimed task is on its way to the
+    GPU, or (b) the engine is not ready (`on` is False), because then nobody knows whether tasks wait.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +37,8 @@ class GpuUtilization:
         self._spent_busy = 0.0
         self._spent_idle = 0.0
         self._excused = 0.0
-        """Of the receive under way: it counts after all when a message was there from its beginning."""
+        """Idle seconds of the current receive; they count if it returns at once, because a message was
+        waiting already."""
 
     @property
     def on(self) -> bool:
@@ -46,23 +46,23 @@ class GpuUtilization:
         return self._on
 
     def switch(self, *, on: bool) -> None:
-        """Begin or stop to count idle time."""
+        """Start or stop counting idle time."""
         with self._counted():
             self._on = on
 
     def claimed(self, task: object) -> None:
-        """Note that a task is on its way to the GPU."""
+        """Record that a task is on its way to the GPU."""
         with self._counted():
             self._ready.add(id(task))
 
     def done(self, task: object) -> None:
-        """Note that a task is not, or no longer, on its way to the GPU."""
+        """Record that a task is not, or no longer, on its way to the GPU."""
         with self._counted():
             self._ready.discard(id(task))
 
     @contextmanager
     def job(self, task: object) -> Iterator[None]:
-        """Count the time inside as busy: model switch and inference."""
+        """Count the time inside the block as busy: model switch and inference."""
         with self._counted():
             self._busy = True
             self._ready.discard(id(task))
@@ -73,13 +73,13 @@ class GpuUtilization:
                 self._busy = False
 
     def poll_begun(self) -> None:
-        """Note that a receive waits for messages, with none at hand."""
+        """Record that a receive waits for messages while there are none."""
         with self._counted():
             self._polling_since = self._last
             self._excused = 0.0
 
     def poll_ended(self, *, found: bool) -> None:
-        """Note that the receive came back."""
+        """Record that the receive has returned."""
         with self._counted():
             began, self._polling_since = self._polling_since, None
             if found and began is not None and self._last - began < AT_HAND_SECONDS:
@@ -87,7 +87,7 @@ class GpuUtilization:
             self._excused = 0.0
 
     def take(self) -> Spent:
-        """Return what was spent since the last call."""
+        """Return the times since the last call."""
         with self._counted():
             spent = Spent(busy=self._spent_busy, idle=self._spent_idle)
             self._spent_busy = self._spent_idle = 0.0
@@ -95,7 +95,7 @@ class GpuUtilization:
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        """Count the time up to now as what it was, and let the caller change what it is from now on."""
+        """Count the time until now in the current state, then let the caller change the state."""
         with self._lock:
             moment = self._clock()
             seconds, self._last = moment - self._last, moment

@@ -1,4 +1,4 @@
-"""Once a minute: this consumer is at work, how its GPU spent the time, and what memory it uses."""
+"""Metrics of the worker, once a minute: that it is at work, its GPU time, and its GPU memory."""
 
 import threading
 
@@ -9,7 +9,7 @@ from domain.metrics import Metric
 
 
 class WorkerMetrics:
-    """Write a line every `seconds`, in a thread of its own: an engine may hang when it is asked."""
+    """Writes a line every `seconds`, in a separate thread because the engine may hang when it is asked."""
 
     def __init__(self, metrics: TaskMetrics, engine: Engine, *, seconds: float) -> None:
         self._metrics = metrics
@@ -19,20 +19,20 @@ class WorkerMetrics:
         self._thread = threading.Thread(target=self._run, name="worker-metrics", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start writing."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End with what was spent since the last line."""
+        """Stop after writing the times since the last line."""
         self._stop.set()
         self.beat(whole=False)
 
     def beat(self, *, whole: bool = True) -> None:
-        """Write one line; not a `whole` one leaves out what is no sum."""
+        """Write one line; with `whole=False` (a partial interval at shutdown), write counters only."""
         spent = self._metrics.gpu.take()
         values: dict[Metric, float] = {m.GPU_BUSY_SECONDS: spent.busy, m.GPU_IDLE_SECONDS: spent.idle}
         if whole:
-            # So that the sum over a minute counts consumers, however often they speak.
+            # Scaled so that the sum over a minute is the number of consumers, whatever the interval.
             values |= {m.CONSUMERS: self._seconds / 60} | dict(self._engine.gauges())
         self._metrics.write(values)
 

@@ -1,7 +1,7 @@
-"""X-Ray segments of the consumer: one for each task in hand, a subsegment for each stage.
+"""X-Ray segments of the consumer: one for each job, with a subsegment for each stage.
 
-Sent by `PutTraceSegments`, for X-Ray's own SDK and daemon are in maintenance. A trace is
-worth less than a task: what cannot be sent is dropped without a word.
+They are sent with `PutTraceSegments`, because X-Ray's own SDK and daemon are in maintenance mode. A trace is
+worth less than a task, so segments that cannot be sent are dropped silently.
 """
 
 import json
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
     from mypy_boto3_xray import XRayClient
 
 MAX_WAITING: Final = 200
-"""Segments that wait to be sent; more are dropped."""
+"""How many segments may wait to be sent; further ones are dropped."""
 
 MAX_BATCH: Final = 25
-"""Segments of one call, a few hundred bytes each; X-Ray's daemon sends up to 50."""
+"""Segments per call, a few hundred bytes each; X-Ray's daemon sends up to 50."""
 
 _NO_FAULT: Final = frozenset({"completed", "cancelled"})
 _log = logging.getLogger(__name__)
 
 
 def trace_header(job: Job) -> dict[str, str]:
-    """Return the fields of the trace header that came with a task, `{}` where none came.
+    """Return the fields of a task's trace header, or `{}` if it has none.
 
-    The queue's own attribute names the publish as parent; the message's copy is for where delivery drops it.
+    The queue's own attribute names the publish as parent; the copy in the message is used if delivery dropped
+    it.
     """
     text = job.delivery.trace or job.message.trace or ""
     pairs = (part.partition("=") for part in text.split(";"))
@@ -41,14 +42,14 @@ def trace_header(job: Job) -> dict[str, str]:
 
 
 def segment(job: Job, header: dict[str, str], *, ended: float, status: str, code: str) -> dict[str, Any]:
-    """Return the segment of a task in hand, by AWS's document "X-Ray segment documents"."""
+    """Return the segment of a job as defined in AWS's "X-Ray segment documents"."""
     document: dict[str, Any] = {
         "name": f"consumer {job.message.task.runtime}",
         "id": secrets.token_hex(8),
         "trace_id": header["Root"],
         "start_time": job.claimed_at,
         "end_time": ended,
-        # Searchable in X-Ray; names only.
+        # Annotations are searchable in X-Ray; they contain names only.
         "annotations": {
             "task_id": job.id,
             "runtime": job.message.task.runtime,
@@ -74,7 +75,7 @@ def segment(job: Job, header: dict[str, str], *, ended: float, status: str, code
 
 
 class Tracer:
-    """Send segments in batches, beside everything else."""
+    """Sends segments in batches, in a separate thread."""
 
     def __init__(self, client: "XRayClient") -> None:
         self._client = client
@@ -82,7 +83,7 @@ class Tracer:
         threading.Thread(target=self._run, name="traces", daemon=True).start()
 
     def ended(self, job: Job, *, status: str, code: str = "") -> None:
-        """Note that a task is no longer in hand; only sampled traces are sent."""
+        """Queue the segment of a job that has ended, if its trace is sampled."""
         header = trace_header(job)
         if header.get("Sampled") != "1" or "Root" not in header:
             return

@@ -85,7 +85,7 @@ class Store:
         return self._under_fence(job, write)
 
     def failure(self, job: Job, error: Mapping[str, str], response: Any) -> Stored:
-        """Store the output document of a failed task: the error and a bounded part of the engine's response."""
+        """Store the output document of a failed task: the error and part of the engine's response."""
         text = json.dumps(response)
         kept = response if len(text) <= MAX_KEPT_ANSWER else {"cut": text[:MAX_KEPT_ANSWER]}
         seconds = _rounded(job.seconds)

@@ -35,6 +35,7 @@ ASTRAY_TASKS: Final = 200
 ASTRAY: Final = 5 if TASKS >= ASTRAY_TASKS else 0
 """So many of the first tasks have a message that SNS takes and brings nowhere."""
 LARGE_EVERY: Final = 10
+TWICE_EVERY: Final = 7
 SETTLE_SECONDS: Final = 240.0
 """After the last strike: the longest delay between attempts, a lease or two, and what waits in the queue."""
 
@@ -90,9 +91,10 @@ def submit_and_strike(deployed: Deployed, driver: Driver) -> Collection[str]:
     lost = set(rng.sample(range(ASTRAY, TASKS), max(1, round(TASKS * LOST_SHARE))))
     foreign = set(rng.sample(range(TASKS), max(1, round(TASKS * FOREIGN_SHARE))))
     for number in range(TASKS):
-        task, images, large = f"task-{number}", rng.randint(1, 3), number % LARGE_EVERY == LARGE_EVERY - 1
+        task, images = f"task-{number}", rng.randint(1, 3)
+        large, twice = number % LARGE_EVERY == LARGE_EVERY - 1, number % TWICE_EVERY == TWICE_EVERY - 1
         with publishing(deployed.proxy, task, lost=number in lost, astray=number < ASTRAY):
-            deployed.submit(task, images=images, large=large)
+            deployed.submit(task, images=images, large=large, twice=twice)
         if number in foreign:
             deployed.publish_foreign(rng)
         if number % SUBMITTED_AT_ONCE == SUBMITTED_AT_ONCE - 1:

@@ -1,1 +1,1 @@
-"""Images from strangers: what a task links to, fetched without lending anyone our place in the network."""
+"""Download the images that a task links to, without giving callers access to the worker's network."""

@@ -1,12 +1,12 @@
-"""Which addresses are public: the only ones that a stranger's link may lead to."""
+"""Decide which addresses are public, because links of callers may lead to public addresses only."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 Address = IPv4Address | IPv6Address
 
-# IANA's special-purpose registries for IPv4 and IPv6, written out so that every Python decides alike: its own
-# `is_global` changed between patch releases, and calls multicast global.
+# IANA's special-purpose registries for IPv4 and IPv6, written out so that every Python version decides alike:
+# its own `is_global` changed between patch releases and treats multicast as global.
 REFUSED_IPV4: Final = tuple(
     IPv4Network(text)
     for text in (
@@ -30,8 +30,8 @@ REFUSED_IPV4: Final = tuple(
 )
 
 PUBLIC_IPV6: Final = IPv6Network("2000::/3")
-"""All that is assigned as global unicast; what is not in it (::, ::1, fc00::/7, fe80::/10, fec0::/10,
-ff00::/8, and 64:ff9b:1::/48, which means whatever the local network says) is refused."""
+"""All addresses assigned as global unicast. Everything else is refused: ::, ::1, fc00::/7, fe80::/10,
+fec0::/10, ff00::/8, and 64:ff9b:1::/48, whose meaning depends on the local network."""
 
 REFUSED_IPV6: Final = tuple(
     IPv6Network(text)
@@ -45,13 +45,13 @@ REFUSED_IPV6: Final = tuple(
 )
 
 NAT64: Final = IPv6Network("64:ff9b::/96")
-"""How IPv4 hosts look in a subnet with DNS64: the last 32 bits are where the packet goes (RFC 6052)."""
+"""How IPv4 hosts appear in a subnet with DNS64: the last 32 bits are the packet's destination (RFC 6052)."""
 
 
 def is_public(address: Address) -> bool:
-    """Say whether an address is one that anybody on the internet could reach.
+    """Return whether anybody on the internet could reach an address.
 
-    IPv4 inside IPv6 is judged by the IPv4 address that the packet ends at.
+    For IPv4 inside IPv6, the IPv4 address at which the packet arrives decides.
     """
     if isinstance(address, IPv4Address):
         return not any(address in network for network in REFUSED_IPV4)

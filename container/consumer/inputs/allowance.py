@@ -1,4 +1,4 @@
-"""What all inputs of one task may take together: bytes, time, and only as long as somebody wants them."""
+"""Limits on all inputs of one task together: bytes, time, and whether the task still needs them."""
 
 import socket
 import threading
@@ -10,18 +10,18 @@ from domain.errors import ErrorCode
 
 
 class Deadline:
-    """Bound a whole undertaking: each step gets what remains."""
+    """A deadline for several steps, each of which gets the remaining time."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
     @property
     def left(self) -> float:
-        """Return the seconds that are left, 0 or less when none are."""
+        """Return the seconds that are left, 0 or less if there are none."""
         return self._end - time.monotonic()
 
     def within(self, seconds: float | None = None) -> float:
-        """Return the seconds that one step may take; raises TimeoutError when none are left."""
+        """Return how many seconds one step may take; raise TimeoutError if none are left."""
         left = self.left
         if left <= 0:
             raise TimeoutError
@@ -29,9 +29,10 @@ class Deadline:
 
 
 class Allowance:
-    """Bound what is fetched for one task. Thread-safe.
+    """Limits what is downloaded for one task; can be used from several threads.
 
-    `end` closes all connections at once: whoever reads from one gets an OSError or the end of the stream.
+    `end` closes all connections at once: a thread that reads from one gets an OSError or the end of the
+    stream.
     """
 
     def __init__(self, *, max_bytes: int, seconds: float) -> None:
@@ -48,16 +49,16 @@ class Allowance:
         return self._whole.left
 
     def check(self) -> None:
-        """Raise TimeoutError when nothing more is wanted."""
+        """Raise TimeoutError if the inputs are no longer needed."""
         if self._ended:
             raise TimeoutError
 
     def deadline(self, seconds: float) -> Deadline:
-        """Return the deadline of one input that begins now."""
+        """Return the deadline of one input that starts now."""
         return Deadline(min(seconds, self._whole.left))
 
     def spend(self, count: int) -> None:
-        """Count bytes that were read; raises InputError (about "it", the input) when they are too many."""
+        """Count bytes that were read; raise InputError (about "it", the input) if they are too many."""
         with self._lock:
             self._bytes += count
             if self._bytes <= self._max_bytes:
@@ -66,7 +67,7 @@ class Allowance:
         raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
 
     def opened(self, sock: socket.socket) -> None:
-        """Note a connection, so that `end` closes it; raises OSError and closes it when it comes too late."""
+        """Register a connection, so that `end` closes it; close it and raise OSError if it is too late."""
         with self._lock:
             if not self._ended:
                 self._sockets.add(sock)
@@ -75,12 +76,12 @@ class Allowance:
         raise OSError
 
     def closed(self, sock: socket.socket) -> None:
-        """Forget a connection."""
+        """Unregister a connection."""
         with self._lock:
             self._sockets.discard(sock)
 
     def end(self) -> None:
-        """Close all connections, and let none be opened any more."""
+        """Close all connections and prevent new ones."""
         with self._lock:
             self._ended = True
             sockets, self._sockets = self._sockets, set()
@@ -90,5 +91,5 @@ class Allowance:
 
 
 def unlimited() -> Allowance:
-    """Return an allowance that bounds nothing: each link keeps its own limits."""
+    """Return an allowance without limits, for which only the limits of each link apply."""
     return Allowance(max_bytes=1 << 62, seconds=float("inf"))

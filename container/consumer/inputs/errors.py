@@ -1,14 +1,14 @@
-"""Why an input could not be had."""
+"""Errors about inputs that cannot be used."""
 
 from domain.errors import ErrorCode, PermanentError, shortened
 from domain.limits import MAX_PATH_LENGTH
 
 
 class InputError(PermanentError):
-    """End a task because of a link in it: the task's own fault, never retried.
+    """A task fails because of a link in it, which is its own fault and never retried.
 
-    `message` is a sentence about "it", the link; whoever knows where the link stood says where (`at`). It is
-    written from what is known here: it never holds a byte, a header or an address that the link led to.
+    `message` is a sentence about "it", the link; `at` adds where the link is in the request. The text is
+    written from what is known here: it never contains a byte, a header or an address from the link's target.
     """
 
     def at(self, pointer: str) -> "InputError":
@@ -17,24 +17,24 @@ class InputError(PermanentError):
 
 
 def blocked(why: str) -> InputError:
-    """Say that the link is not one that this service follows."""
+    """Return the error for a link that this service does not follow."""
     return InputError(ErrorCode.INPUT_BLOCKED, f"The link was not followed: {why}.")
 
 
 def unavailable(why: str) -> InputError:
-    """Say that there was nothing to be had at the link."""
+    """Return the error for a link without anything to download."""
     return InputError(ErrorCode.INPUT_UNAVAILABLE, f"The link led to nothing: {why}.")
 
 
 def too_large(why: str) -> InputError:
-    """Say that what the link leads to is beyond a limit."""
+    """Return the error for a link to something that exceeds a limit."""
     return InputError(ErrorCode.INPUT_TOO_LARGE, f"What the link leads to is too large: {why}.")
 
 
 def not_an_image(why: str) -> InputError:
-    """Say that what the link leads to is no image that tasks take."""
+    """Return the error for a link to something that is not a supported image."""
     return InputError(ErrorCode.INPUT_NOT_AN_IMAGE, f"What the link leads to is no usable image: {why}.")
 
 
 class InputsStopped(Exception):
-    """Say that inputs were no longer wanted, and given up."""
+    """Downloading stopped because the inputs are no longer needed."""

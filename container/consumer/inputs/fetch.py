@@ -1,4 +1,4 @@
-"""The one way from a link to its image, whatever its scheme."""
+"""Download the image behind a link of any supported scheme."""
 
 import ssl
 from dataclasses import dataclass
@@ -22,23 +22,23 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Hold an input as it came, and what it is."""
+    """A downloaded input and its type."""
 
     data: bytes
     image: Sniffed
 
     @property
     def media_type(self) -> str:
-        """Return the content type that its bytes say."""
+        """Return the content type according to the bytes."""
         return self.image.content_type
 
 
 class Links:
-    """Fetch the images that a task links to. Thread-safe.
+    """Downloads the images that a task links to; can be used from several threads.
 
-    `buckets` are those that `s3://` links may name. `allow_private` lets private and loopback addresses
-    through and loosens nothing else. `resolve`, `connect` and `tls` are the machine's own unless a test
-    brings others.
+    `buckets` are the buckets that `s3://` links may name. `allow_private` permits private and loopback
+    addresses and changes nothing else. `resolve`, `connect` and `tls` are the machine's own unless a test
+    passes others.
     """
 
     def __init__(
@@ -63,12 +63,11 @@ class Links:
         )
 
     def fetch(self, link: str, allowance: Allowance | None = None) -> Fetched:
-        """Return the image that a link leads to, within its own limits and the task's.
+        """Download the image behind a link, within the limits of the link and of the task.
 
-        An object of a bucket that `s3://` links may name is read with the role also where S3's address names
-        it and no signature stands behind.
-
-        Raises InputError, the task's own fault; botocore's errors where S3 is at fault.
+        An object in a bucket that `s3://` links may name is read with the worker's role, also if the link
+        uses S3's address without a signature. Raise InputError if it is the task's fault, and botocore's
+        errors if it is S3's.
         """
         allowance = allowance or unlimited()
         parsed = parse(link)
@@ -82,7 +81,7 @@ class Links:
 
 
 def check_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Sniffed:
-    """Say what image some bytes are; raises InputError where they are none, or one that is too large."""
+    """Return the type of an image; raise InputError if the bytes are not an image or it is too large."""
     image = sniff(data)
     if image is None or not image.content_type.startswith("image/"):
         raise not_an_image(f"it is {not_read(data)}")

@@ -1,4 +1,4 @@
-"""The host of a link, brought to the one spelling that is resolved, checked, connected to and certified."""
+"""Normalize the host of a link to the one spelling that is resolved, checked, connected to and certified."""
 
 import re
 import socket
@@ -15,14 +15,15 @@ LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 Host = str | Address
-"""A lower-case ASCII name without its trailing dot, or an address."""
+"""A lower-case ASCII name without trailing dot, or an address."""
 
 
 def parse_host(text: str) -> Host:
-    """Return the host that `text` (as it stands in a link, brackets included) means.
+    """Return the host that `text` (from a link, with any brackets) refers to.
 
-    Every spelling of IPv4 that the C library reads (decimal, octal, hex, one to four parts) becomes that
-    address; digits of other scripts and ideographic full stops become ASCII first (UTS 46), as in a browser.
+    Every spelling of IPv4 that the C library accepts (decimal, octal, hex, one to four parts) becomes that
+    address; digits of other scripts and ideographic full stops are first mapped to ASCII (UTS 46), as in a
+    browser.
     """
     if text.startswith("["):
         return _ipv6(text)
@@ -41,7 +42,7 @@ def _ascii(text: str) -> str:
     try:
         return idna.encode(text, uts46=True, transitional=False).decode("ascii")
     except (idna.IDNAError, UnicodeError):
-        # A name of digits in another script is no IDNA name, but maps to ASCII all the same.
+        # A name of digits in another script is not an IDNA name, but it can be mapped to ASCII.
         try:
             mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
         except (idna.IDNAError, UnicodeError):

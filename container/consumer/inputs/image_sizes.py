@@ -1,8 +1,8 @@
-"""How large a decoder makes an image, read from its header.
+"""Read the size to which a decoder expands an image from the image's header.
 
-Only what every decoder reads alike is read: where two readers could differ (a second header, bytes between
-the segments, an empty block), there is no size, and the image is refused. Each function returns None for
-that, or raises struct.error or IndexError where the header ends too early.
+Only what all decoders read alike is accepted. Where two of them could differ (a second header, bytes between
+segments, an empty block), there is no size, and the image is refused. In these cases, the functions return
+None, or raise struct.error or IndexError if the header ends too early.
 """
 
 import struct
@@ -13,7 +13,8 @@ from typing import Final
 from container.consumer.inputs.png import chunks
 
 MAX_STEPS: Final = 65_536
-"""Segments looked at in one file; a photograph has tens, a GIF with a large comment block some thousands."""
+"""Maximum number of segments to read in one file; a photograph has tens, a GIF with a large comment block a
+few thousand."""
 
 BMP_CORE_HEADER: Final = 12
 GIF_EXTENSION: Final = 0x21
@@ -22,10 +23,10 @@ GIF_LOOPS: Final = b"NETSCAPE2.0"
 JPEG_MARK: Final = 0xFF
 JPEG_SCAN: Final = 0xDA
 JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xDE}
-"""SOFn without DHT, JPG and DAC, and DHP, which names a size as well."""
+"""SOFn without DHT, JPG and DAC, and DHP, which contains a size as well."""
 
 JPEG_SEGMENTS: Final = frozenset({0xC4, 0xCC, *range(0xDB, 0xF0), 0xFE}) | JPEG_FRAMES
-"""Markers that carry a length, for every reader; of the others each thinks its own."""
+"""Markers with a length, on which all decoders agree; they differ about the others."""
 
 PNG_DATA: Final = frozenset({b"IDAT", b"fdAT"})
 
@@ -33,7 +34,7 @@ Size = tuple[int, int]
 
 
 def png_size(data: bytes) -> Size | None:
-    """Return the size in the one header that may stand before the data; some readers take the last of two."""
+    """Return the size in the only header that may precede the data; some decoders use the last of two."""
     size: Size | None = None
     for name, start, end in islice(chunks(data), MAX_STEPS):
         if name in PNG_DATA:
@@ -46,7 +47,7 @@ def png_size(data: bytes) -> Size | None:
 
 
 def gif_size(data: bytes) -> Size | None:
-    """Return the larger of the screen and the first frame, which readers let exceed it."""
+    """Return the larger of the screen and the first frame, which decoders allow to exceed the screen."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     position = 13 + (3 * (2 << (flags & 7)) if flags & 0x80 else 0)  # behind the global colour table
     steps = iter(range(MAX_STEPS))
@@ -58,7 +59,7 @@ def gif_size(data: bytes) -> Size | None:
             return None
         position += 2
         first = data[position]
-        # Readers that look into the first block read on behind it, also when nothing or no second one comes.
+        # Decoders that read the first block continue after it, even if there is no second one.
         loops = data[position + 1 : position + 1 + len(GIF_LOOPS)] == GIF_LOOPS
         if not first or (loops and not data[position + 1 + first]):
             return None
@@ -71,7 +72,7 @@ def gif_size(data: bytes) -> Size | None:
 
 
 def webp_size(data: bytes) -> Size | None:
-    """Return the size of the canvas, or of the only image; no reader lets an image exceed the canvas."""
+    """Return the size of the canvas or of the only image; no decoder lets an image exceed the canvas."""
     chunk = data[12:16]
     if chunk == b"VP8X":
         return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
@@ -94,7 +95,7 @@ def bmp_size(data: bytes) -> Size | None:
 
 
 def jpeg_size(data: bytes) -> Size | None:
-    """Return the largest sides of all frames in the header: which of two counts is up to the reader."""
+    """Return the largest sides of all frames in the header: decoders differ about which one counts."""
     position, sizes = 2, [(0, 0)]
     for _ in range(MAX_STEPS):
         if data[position] != JPEG_MARK:
@@ -115,7 +116,7 @@ def jpeg_size(data: bytes) -> Size | None:
 
 
 def avif_size(data: bytes) -> Size | None:
-    """Return the largest sides among items and tracks: tiles, thumbnails and alpha planes are smaller."""
+    """Return the largest sides among items and tracks; tiles, thumbnails and alpha planes are smaller."""
     sizes = [(0, 0)]
     for meta in _boxes(data, 0, len(data), b"meta"):
         for properties in _boxes(data, meta[0] + 4, meta[1], b"iprp"):
@@ -136,7 +137,7 @@ def _largest(sizes: list[Size]) -> Size:
 
 
 def _boxes(data: bytes, start: int, end: int, kind: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where the contents of each ISO base media box of that kind begin and end."""
+    """Yield the start and end of the content of each ISO base media box of the given kind."""
     for _ in range(MAX_STEPS):
         if start + 8 > end:
             return

@@ -1,8 +1,8 @@
-"""What some bytes are, told from the bytes alone.
+"""Recognize the type and size of files by their bytes alone.
 
-Only headers are read, by a bounded number of steps. Nothing is decoded, decompressed or allocated on a
-header's word. Image libraries do that before anyone can look at the size: Pillow's lazy `Image.open` made
-63 MB, in half a second, of the text chunks of an 8 × 8 PNG of 60 KB, and each fetch would have it.
+Only headers are read, in a bounded number of steps. Nothing is decoded, decompressed or allocated because a
+header says so. Image libraries do that before the size can be checked: Pillow's lazy `Image.open` allocated
+63 MB in half a second for the text chunks of an 8 × 8 PNG of 60 KB, and each download would do so.
 """
 
 import struct
@@ -26,34 +26,34 @@ BMP_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """Say what some bytes are.
+    """The format and size of a file.
 
-    `width` and `height` are pixels; both are None for a video and where the header cannot be read.
+    `width` and `height` are in pixels; both are None for a video and if the header cannot be read.
     """
 
     format: str
     content_type: str
     extension: str
-    """Without a dot, as an object's name ends."""
+    """The file extension, without a dot."""
     width: int | None = None
     height: int | None = None
 
     @property
     def size(self) -> Size:
-        """Return width and height, 0 where they are not known."""
+        """Return width and height, or 0 if they are not known."""
         return self.width or 0, self.height or 0
 
     @property
     def pixels(self) -> int:
-        """Return the number of pixels of one frame, 0 where it is not known."""
+        """Return the number of pixels of one frame, or 0 if it is not known."""
         return (self.width or 0) * (self.height or 0)
 
 
 def sniff(data: bytes) -> Sniffed | None:
-    """Name the format of `data`: PNG, JPEG, WebP, AVIF, GIF, BMP, MP4 or WebM; None for anything else.
+    """Recognize `data` as PNG, JPEG, WebP, AVIF, GIF, BMP, MP4 or WebM; return None for anything else.
 
-    TIFF is none of them on purpose: its directory can name the same megabytes thousands of times, which
-    readers without a bound of their own then hold in memory that often.
+    TIFF is not supported on purpose: its directory can refer to the same megabytes thousands of times, and
+    decoders without a limit of their own then allocate memory that often.
     """
     for format_, content_type, extension, is_it, size_of in FORMATS:
         if is_it(data):

@@ -1,4 +1,4 @@
-"""Images that a task brings itself, as base64."""
+"""Images that a task contains as base64."""
 
 import base64
 import binascii
@@ -16,10 +16,11 @@ _DATA_URI: Final = re.compile(r"data:image/[^;,]*;base64,")
 
 
 def read_inline(text: str, limits: Limits) -> Fetched:
-    """Return the image that a text holds; raises InputError where it holds none, or one of too many pixels.
+    """Decode an inline image; raise InputError if it is not an image or has too many pixels.
 
-    SD Web UI would say so only when the GPU is its task's, and some scripts take a path here for a file of
-    the worker. Base64 is read as it reads it: line breaks and other signs within are passed over.
+    SD Web UI would report that only when the task is on the GPU, and some scripts take a path in this place
+    for a file on the worker. Base64 is read as SD Web UI reads it: line breaks and other characters inside
+    are ignored.
     """
     head = _DATA_URI.match(text)
     try:

@@ -1,4 +1,4 @@
-"""What a link says, read once and strictly: nobody reads it a second time, and differently."""
+"""Parse links once and strictly, so that no later step can interpret them differently."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,20 +10,20 @@ from container.consumer.inputs.errors import InputError, blocked
 from container.consumer.inputs.hosts import Host, parse_host
 
 MAX_LINK_LENGTH: Final = 8192
-"""Characters; a presigned link with a session token has about two thousand."""
+"""In characters; a presigned link with a session token has about two thousand."""
 
 MAX_S3_KEY_BYTES: Final = 1024
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 FIRST_USER_PORT: Final = 1024
 LAST_PORT: Final = 0xFFFF
 REFUSED_PORTS: Final = frozenset(
-    # Above 1024: what browsers refuse (WHATWG Fetch, "bad port") …
+    # Above 1024: ports that browsers refuse (WHATWG Fetch, "bad port") …
     {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
     | set(range(6665, 6670))
-    # … and databases, queues, remote desktops and container engines, which a request line may disturb.
+    # … and databases, queues, remote desktops and container engines, which a request line could disturb.
     | {1433, 1521, 2375, 2376, 2379, 3306, 3389, 5432, 5672, 5900, 6379, 9042, 9092, 9200, 9300, 11211, 27017}
 )
-"""Of the ports below 1024 only 80 and 443 are followed; from there on all but these."""
+"""Of the ports below 1024 only 80 and 443 are allowed; from 1024 on, all except these."""
 
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -31,31 +31,31 @@ BLANK: Final = re.compile(r"[ \xa0]")
 S3_HOST: Final = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:\.dualstack)?(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
 )
-"""Where S3 serves objects: the bucket is the host's beginning, or that of the path."""
+"""Hosts from which S3 serves objects; the bucket is the beginning of the host or of the path."""
 
 LEFT_IN_TARGETS: Final = "/?%:@!$&'()*+,;=~-._[]"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpLink:
-    """Name a resource of a web server."""
+    """A resource on a web server."""
 
     scheme: str
     host: Host
     port: int
     target: str
-    """Path and query as they go into the request line: ASCII, no blank, no control character."""
+    """Path and query as in the request line: ASCII without blanks or control characters."""
     credentials: str = field(default="", repr=False)
-    """`user:password`, decoded; never part of a text."""
+    """`user:password`, decoded; never part of an error's text."""
 
     @property
     def origin(self) -> tuple[str, Host, int]:
-        """Return what credentials are given for."""
+        """Return the scheme, host and port that credentials belong to."""
         return self.scheme, self.host, self.port
 
     @property
     def authority(self) -> str:
-        """Return host and port as the Host header has them."""
+        """Return host and port as in the Host header."""
         host = f"[{self.host}]" if isinstance(self.host, IPv6Address) else str(self.host)
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -65,14 +65,14 @@ class HttpLink:
 
 @dataclass(frozen=True, slots=True)
 class S3Link:
-    """Name an object."""
+    """An object in S3."""
 
     bucket: str
     key: str
 
 
 def parse(link: str) -> HttpLink | S3Link:
-    """Read a link; raises InputError (`input_blocked`) for all that is not followed whatever it leads to."""
+    """Parse a link; raise InputError (`input_blocked`) for links that are never followed."""
     if len(link) > MAX_LINK_LENGTH:
         raise blocked(f"it has more than {MAX_LINK_LENGTH} characters")
     link = link.strip(" \t\r\n")
@@ -87,7 +87,7 @@ def parse(link: str) -> HttpLink | S3Link:
 
 
 def as_object(link: HttpLink) -> S3Link | None:
-    """Return the object that a link without a signature names by S3's own address, None for all else."""
+    """Return the object of a link to S3's own address without a signature, None for other links."""
     path, _, query = link.target.partition("?")
     host = S3_HOST.fullmatch(link.host) if isinstance(link.host, str) else None
     if host is None or query or link.credentials:
@@ -125,7 +125,7 @@ def _credentials(text: str) -> str:
 
 
 def _split(rest: str) -> tuple[str, str]:
-    """Cut the authority off: it ends at the first slash or question mark."""
+    """Split off the authority, which ends at the first slash or question mark."""
     end = re.search(r"[/?]", rest)
     return (rest[: end.start()], rest[end.start() :]) if end else (rest, "/")
 

@@ -1,4 +1,4 @@
-"""The way to a host: its name looked up once, its addresses checked, the connection made to one of these."""
+"""Connect to a host: resolve its name once, check the addresses, and connect to one of these."""
 
 import queue
 import socket
@@ -17,17 +17,17 @@ from container.consumer.inputs.errors import blocked, unavailable
 from container.consumer.inputs.hosts import Host
 
 MAX_ADDRESSES: Final = 4
-"""Tried one after the other; more would only be waited for."""
+"""Maximum number of addresses to try one after the other."""
 
 Resolve = Callable[[str, int], Sequence[str]]
-"""Look a name up: its addresses as text. Raises OSError."""
+"""Resolves a name to addresses as text; raises OSError."""
 
 Connect = Callable[[str, int, float], socket.socket]
-"""Connect to an address (never a name) and port within so many seconds. Raises OSError."""
+"""Connects to an address (never a name) and port within a number of seconds; raises OSError."""
 
 
 def system_resolve(name: str, port: int) -> list[str]:
-    """Ask the machine's resolver."""
+    """Resolve a name with the machine's resolver."""
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return [str(sockaddr[0]) for *_, sockaddr in found]
 
@@ -38,9 +38,10 @@ def tcp_connect(address: str, port: int, seconds: float) -> socket.socket:
 
 
 def look_up(host: Host, port: int, *, resolve: Resolve, allow_private: bool, seconds: float) -> list[Address]:
-    """Return the addresses of a host, all of them allowed; one that is not refuses the host.
+    """Return the addresses of a host; refuse the host if any of them is not allowed.
 
-    A public name has no business with a private address beside a public one: choosing is left to no one.
+    A private address beside a public one is refused too, because otherwise an attacker could choose which one
+    is used.
     """
     addresses = (
         [host] if isinstance(host, IPv4Address | IPv6Address) else _addresses(host, port, resolve, seconds)
@@ -53,7 +54,7 @@ def look_up(host: Host, port: int, *, resolve: Resolve, allow_private: bool, sec
 
 
 def _addresses(name: str, port: int, resolve: Resolve, seconds: float) -> list[Address]:
-    """Resolve in a thread of its own: the C library's resolver knows no deadline."""
+    """Resolve a name in a separate thread, because the C library's resolver has no timeout."""
     answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -75,7 +76,7 @@ def _addresses(name: str, port: int, resolve: Resolve, seconds: float) -> list[A
 
 
 class PinnedBackend(httpcore.NetworkBackend):
-    """Connect to checked addresses, whatever name is asked for: nothing is resolved a second time."""
+    """Connects to checked addresses, whatever name is requested, so that no name is resolved twice."""
 
     def __init__(
         self, addresses: Sequence[Address], *, connect: Connect, deadline: Deadline, allowance: Allowance
@@ -93,12 +94,12 @@ class PinnedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - httpcore's interface
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's interface
     ) -> httpcore.NetworkStream:
-        """Connect to the first address that answers, within `timeout` for all of them."""
+        """Connect to the first address that responds; `timeout` applies to all of them together."""
         attempts = Deadline(self._deadline.within(timeout))
         for index, address in enumerate(self._addresses):
             last = index == len(self._addresses) - 1
             try:
-                # An address that swallows packets must leave time for the next one.
+                # Time is left for the next address, in case one does not respond at all.
                 seconds = attempts.within() / (1 if last else 2)
                 sock = self._connect(str(address), port, seconds)
                 return BoundedStream(sock, self._deadline, self._allowance)
@@ -109,7 +110,7 @@ class PinnedBackend(httpcore.NetworkBackend):
 
 
 class BoundedStream(httpcore.NetworkStream):
-    """Read and write under one deadline, however slowly the other side drips, and until it is ended."""
+    """A stream with one deadline for all reads and writes, however slowly the other side sends."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline, allowance: Allowance) -> None:
         allowance.opened(sock)
@@ -118,7 +119,7 @@ class BoundedStream(httpcore.NetworkStream):
         self._allowance = allowance
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return the next bytes, none at the end of the stream."""
+        """Return the next bytes, or none at the end of the stream."""
         self._socket.settimeout(self._deadline.within(timeout))
         return self._socket.recv(max_bytes)
 
@@ -136,7 +137,7 @@ class BoundedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Speak TLS from here on; the certificate is checked against the name, not the address."""
+        """Start TLS; the certificate is checked against the name and not against the address."""
         stream: BoundedStream = self
         try:
             self._socket.settimeout(self._deadline.within(timeout))
@@ -152,5 +153,5 @@ class BoundedStream(httpcore.NetworkStream):
         return stream
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ARG002 - httpcore's interface
-        """Return what httpcore asks for: nothing, HTTP/2 is not offered and connections are not kept."""
+        """Return None for everything that httpcore asks, because HTTP/2 and keep-alive are not used."""
         return None

@@ -1,4 +1,4 @@
-"""The chunks of a PNG."""
+"""Read the chunks of a PNG."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,7 +7,7 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, start and end of each chunk's data; stop where the file is cut."""
+    """Yield name, start and end of each chunk's data; stop where the file is truncated."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         start = at + 8

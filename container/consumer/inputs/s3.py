@@ -1,4 +1,4 @@
-"""Reading `s3://` links with the task's role."""
+"""Read `s3://` links with the task's role."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -20,11 +20,11 @@ ARCHIVED = "InvalidObjectState"
 OUR_CREDENTIALS = frozenset(
     {"ExpiredToken", "InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
 )
-"""Also 403, but no fault of the link: they pass when the role's credentials are renewed."""
+"""Also reported as 403, but not the link's fault: they disappear when the role's credentials are renewed."""
 
 
 class Objects:
-    """Read objects of the buckets that links may name. Thread-safe, as boto3's clients are."""
+    """Reads objects of the buckets that links may name; can be used from several threads."""
 
     def __init__(self, client: "S3Client", buckets: frozenset[str], *, limits: Limits) -> None:
         self._client = client
@@ -32,14 +32,14 @@ class Objects:
         self._limits = limits
 
     def reads(self, link: S3Link) -> bool:
-        """Tell whether the object is in a bucket that links may name."""
+        """Return whether the object is in a bucket that links may name."""
         return link.bucket in self._buckets
 
     def fetch(self, link: S3Link, allowance: Allowance) -> bytes:
-        """Return the object.
+        """Return the object's content.
 
-        What S3 itself fails at (throttling, 5xx, no connection) is raised as botocore does: that passes, the
-        link is not to blame.
+        Errors of S3 itself (throttling, 5xx, no connection) are raised as botocore's, because they are
+        temporary and not the link's fault.
         """
         if not self.reads(link):
             raise blocked("its bucket is none that this service reads inputs from")
@@ -67,14 +67,14 @@ class Objects:
 
 
 def _told(error: ClientError) -> InputError | None:
-    """Return what the link is to blame for, None where S3 is."""
+    """Return the error of a link, or None if the error is S3's."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in MISSING:
         return unavailable("there is no such object")
     if code == ARCHIVED:
         return unavailable("the object is archived")
-    # 403 is also what S3 says of a missing object to a role without s3:ListBucket.
+    # S3 also responds 403 for a missing object if the role lacks s3:ListBucket.
     if status == FORBIDDEN and code not in OUR_CREDENTIALS:
         return blocked("S3 does not let this service read the object")
     return None

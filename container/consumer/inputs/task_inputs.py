@@ -1,4 +1,4 @@
-"""The inputs of a task: links fetched, images that it brings itself decoded, each by where it stands."""
+"""Load the inputs of a task: download links and decode inline images."""
 
 import queue
 import threading
@@ -16,25 +16,25 @@ from domain.limits import DEFAULT_LIMITS, Limits
 from runtimes.base import InputRef
 
 PARALLEL_FETCHES: Final = 4
-"""Enough to hide one slow server behind the others; each may hold 32 MiB."""
+"""Enough to hide one slow server; each may take 32 MiB of memory."""
 
 TASK_SECONDS: Final = 90.0
-"""For all links of a task together: a slow server has its 60 s, and those that wait behind it half a minute.
-A task that takes longer keeps others out of one of the few places before the GPU."""
+"""For all links of a task together: a slow server has its 60 s, and links that wait for it have half a
+minute. A task that takes longer would block one of the few places before the GPU."""
 
 STOP_SECONDS: Final = 0.2
-"""How often it is looked at whether the task still wants its inputs."""
+"""How often to check whether the task still needs its inputs."""
 
 
 class Fetcher(Protocol):
-    """Fetch what a link points to."""
+    """Downloads what a link points to."""
 
     def fetch(self, link: str, allowance: Allowance) -> Fetched:
         """Return the image, or raise InputError."""
 
 
 class TaskInputs:
-    """Have a task's inputs, whatever engine takes them. Thread-safe."""
+    """Loads a task's inputs for any engine; can be used from several threads."""
 
     def __init__(
         self, links: Fetcher, limits: Limits = DEFAULT_LIMITS, *, task_seconds: float = TASK_SECONDS
@@ -46,10 +46,10 @@ class TaskInputs:
     def fetch(
         self, references: Iterable[InputRef], stopped: Callable[[], bool] = lambda: False
     ) -> dict[str, Fetched]:
-        """Return each input by its JSON pointer; raise InputError naming the first that cannot be had.
+        """Return each input by its JSON pointer; raise InputError for the first one that is unavailable.
 
-        Raise InputsStopped soon after `stopped` says so. Nothing is waited for then, nor after a failure:
-        connections are closed and what was not begun never is.
+        Raise InputsStopped soon after `stopped` returns True. In that case, and after a failure, nothing is
+        waited for: connections are closed, and downloads that have not started never do.
         """
         found = list(references)
         allowance = Allowance(max_bytes=self._limits.input_bytes, seconds=self._task_seconds)
@@ -74,7 +74,7 @@ def _inline(reference: InputRef, allowance: Allowance) -> Fetched:
 
 
 class _Fetches:
-    """Fetch the links of one task, each once, a few at a time."""
+    """Downloads the links of one task, each once, a few at a time."""
 
     def __init__(self, links: Fetcher, references: list[InputRef], allowance: Allowance) -> None:
         self._links = links
@@ -89,7 +89,8 @@ class _Fetches:
     def run(self, stopped: Callable[[], bool]) -> dict[str, Fetched]:
         """Return what each link led to."""
         got: dict[str, Fetched] = {}
-        # Daemons: one that waits for a resolver or a handshake ends by its own deadline, unheard.
+        # Daemon threads: one that waits for a resolver or a handshake ends at its own deadline and is
+        # ignored.
         for number in range(min(PARALLEL_FETCHES, len(self._paths))):
             threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True).start()
         try:
@@ -131,7 +132,7 @@ class _Fetches:
                 return
             try:
                 fetched = self._links.fetch(link, self._allowance)
-                # Web UI gets it as often as it is named.
+                # The engine's request contains the image as often as the link appears.
                 self._allowance.spend(len(fetched.data) * (self._times[link] - 1))
                 self._results.put((link, fetched))
             except Exception as error:  # noqa: BLE001 - handed to whoever waits

@@ -1,4 +1,4 @@
-"""Fetching over http and https, hop by hop."""
+"""Download over http and https, one redirect at a time."""
 
 import base64
 import ssl
@@ -29,12 +29,12 @@ HEADERS = [
 
 
 def public_tls() -> ssl.SSLContext:
-    """Return what https is checked with: the public authorities, whatever the environment says."""
+    """Return the TLS configuration: the public authorities, whatever the environment says."""
     return ssl.create_default_context(cafile=certifi.where())
 
 
 class Web:
-    """Fetch what http and https links lead to. Thread-safe."""
+    """Downloads http and https links; can be used from several threads."""
 
     def __init__(
         self, *, resolve: Resolve, connect: Connect, tls: ssl.SSLContext, allow_private: bool, limits: Limits
@@ -46,7 +46,7 @@ class Web:
         self._limits = limits
 
     def fetch(self, link: HttpLink, allowance: Allowance) -> bytes:
-        """Return the body, following redirects; each is checked as the first link was."""
+        """Return the body, following redirects, each of which is checked like the first link."""
         deadline = allowance.deadline(self._limits.total_seconds)
         for _ in range(self._limits.max_redirects + 1):
             found = self._hop(link, deadline, allowance)
@@ -94,7 +94,7 @@ class Web:
                 return _redirect(link, response)
             _check(link, response, self._limits.max_bytes)
             body = _body(response, self._limits.max_bytes, allowance)
-            # As metadata of an object the header may say what is not so (base64, utf-8, aws-chunked).
+            # When it comes from an object's metadata, this header can be wrong (base64, utf-8, aws-chunked).
             encoded = _header(response, b"content-encoding").lower() not in {"", "identity"}
             if encoded and not begins_as_image(body):
                 raise not_an_image("its server sent it compressed, unasked")
@@ -108,7 +108,7 @@ def _redirect(link: HttpLink, response: httpcore.Response) -> HttpLink:
     target = parse(urljoin(str(link), location.replace(" ", "%20")))
     if not isinstance(target, HttpLink):
         raise blocked("it redirects to a bucket")
-    # Credentials are for the server that they were given for; a server has none of its own to give.
+    # Credentials are sent only to the server that they were given for; servers cannot add any of their own.
     return replace(target, credentials=link.credentials if target.origin == link.origin else "")
 
 

@@ -1,1 +1,1 @@
-"""Model files: the bucket, the volume, and what moves them."""
+"""Model files: the bucket, the volume, and the transfer between them."""

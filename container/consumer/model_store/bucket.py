@@ -1,4 +1,4 @@
-"""The model bucket: what lies in it, looked up once and remembered for a while, also what is missing."""
+"""The model bucket: its files are listed once and remembered for a while, including that one is missing."""
 
 import logging
 import threading
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LOOKUP_SECONDS: Final = 60.0
-"""How long a listing is believed: an upload is seen within it, a wrong name costs one listing in it."""
+"""How long a listing is used: an upload is noticed within this time, and wrong names cost one listing per
+interval."""
 
 TROUBLE_SECONDS: Final = 5.0
-"""How long S3 is not asked again after it did not answer: each question costs all of botocore's attempts."""
+"""How long S3 is not asked again after it did not respond, because each call takes all of botocore's
+attempts."""
 
 MAX_SEGMENT_BYTES: Final = 255
 """The longest file name of Linux's file systems."""
@@ -29,12 +31,12 @@ _log = logging.getLogger(__name__)
 
 
 class Gone(Exception):
-    """Say that an object is no longer in the bucket."""
+    """An object is no longer in the bucket."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """Describe one model in the bucket; `name` is relative to `folder`."""
+    """A model file in the bucket; `name` is relative to `folder`."""
 
     folder: str
     name: str
@@ -43,12 +45,12 @@ class ModelFile:
 
     @property
     def key(self) -> str:
-        """Return the object's key, which is the path on the volume too."""
+        """Return the object's key, which is also the path on the volume."""
         return f"{self.folder}/{self.name}"
 
 
 class ModelBucket:
-    """Look models up by folder; safe for use from several threads."""
+    """Looks models up by folder; can be used from several threads."""
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class ModelBucket:
         self._trouble: tuple[float, Exception] | None = None
 
     def files(self, folder: str) -> Mapping[str, ModelFile]:
-        """Return a folder's files by name. Raise RetryableError when S3 does not answer."""
+        """Return a folder's files by name; raise RetryableError if S3 does not respond."""
         with self._lock:  # one lookup for all who ask at the same time
             known = self._folders.get(folder)
             if known is None or self._clock() - known[0] >= self._lookup_seconds:
@@ -75,12 +77,12 @@ class ModelBucket:
             return known[1]
 
     def forget(self, folder: str) -> None:
-        """Look a folder up again at the next question."""
+        """Discard the listing of a folder."""
         with self._lock:
             self._folders.pop(folder, None)
 
     def stored(self, file: ModelFile) -> Stored:
-        """Return how S3 holds a file, with its checksums. Raise Gone or RetryableError."""
+        """Return how S3 stores a file, with its checksums; raise Gone or RetryableError."""
         try:
             head = self._s3.head_object(Bucket=self.name, Key=file.key, ChecksumMode="ENABLED")
             part: Any = {}
@@ -91,7 +93,7 @@ class ModelBucket:
         return Stored.of(head, part)
 
     def beginning(self, file: ModelFile, size: int) -> bytes:
-        """Return a file's first bytes, none of one that is gone or empty. Raise RetryableError."""
+        """Return a file's first bytes, none if it is gone or empty; raise RetryableError."""
         if not file.size:
             return b""
         try:
@@ -128,7 +130,7 @@ class ModelBucket:
 
 
 def fault_of(error: Exception, *, listing: bool = False) -> Exception:
-    """Return Gone for an object that is not there, else the passing fault that S3's trouble is."""
+    """Return Gone for an object that does not exist, and a retryable error for trouble with S3."""
     code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
     if code in _NOT_THERE and not listing:
         return Gone()
@@ -138,7 +140,7 @@ def fault_of(error: Exception, *, listing: bool = False) -> Exception:
 
 
 def _clean(name: str) -> bool:
-    """Tell whether a key can be a file below its folder; a key may hold anything, `..` too."""
+    """Return whether a key is a file below its folder; keys may contain anything, even `..`."""
     return "\0" not in name and all(
         part not in ("", ".", "..") and len(part.encode()) <= MAX_SEGMENT_BYTES for part in name.split("/")
     )

@@ -1,4 +1,4 @@
-"""The model bucket and the volume as the settings name them."""
+"""Create the model bucket and the volume from the settings."""
 
 import threading
 from pathlib import Path
@@ -21,11 +21,11 @@ _CONFIG = Config(
 
 
 class BadModelDir(ValueError):
-    """Say that the volume cannot be written to."""
+    """The volume cannot be written to."""
 
 
 def connect(settings: ModelSettings) -> tuple[ModelBucket, Fetcher]:
-    """Return the bucket, and what fetches from it to the volume. Raise BadModelDir."""
+    """Return the bucket, and the fetcher from it to the volume; raise BadModelDir."""
     session = boto3.Session()
     s3 = session.client("s3", config=_CONFIG)
     bucket = ModelBucket(s3, settings.model_bucket, lookup_seconds=settings.model_lookup_seconds)

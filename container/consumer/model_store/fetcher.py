@@ -1,4 +1,4 @@
-"""Bringing one file of the bucket to the volume: once, whole and checked."""
+"""Copy a file from the bucket to the volume, once, completely and verified."""
 
 import logging
 import threading
@@ -15,13 +15,13 @@ from container.consumer.model_store.volume import NoRoom, Volume
 from domain.errors import ErrorCode, PermanentError, RetryableError
 
 FETCHES: Final = 2
-"""How often a file is fetched that does not arrive as S3 holds it, or that finds the disk full."""
+"""How often a file is downloaded that differs from what S3 stores, or for which the disk was full."""
 
 _log = logging.getLogger(__name__)
 
 
 class Fetcher:
-    """Bring files of the bucket to the volume, each once, whole and checked; safe in several threads."""
+    """Copies files from the bucket to the volume; can be used from several threads."""
 
     def __init__(
         self, bucket: ModelBucket, volume: Volume, transfer: Transfer, *, stop: threading.Event
@@ -33,7 +33,7 @@ class Fetcher:
         self._unusable: dict[tuple[str, str], str] = {}
 
     def have(self, file: ModelFile, *, on_bytes: Callable[[int], None] = lambda _: None) -> int:
-        """Have a file on the volume in the bucket's version; return the bytes that were fetched for it.
+        """Ensure the bucket's current version of a file is on the volume; return the bytes downloaded.
 
         Raise Gone, NoRoom, Stopped, PermanentError (`model_unusable`) or RetryableError.
         """
@@ -70,7 +70,7 @@ class Fetcher:
         return stored.size
 
     def refuse(self, file: ModelFile, why: str) -> None:
-        """Remember that this version of a file is no usable model: it is not fetched again."""
+        """Remember that this version of a file is not a usable model, so that it is not downloaded again."""
         _log.warning("%s is unusable: %s", file.key, why)
         self._unusable[file.key, file.etag] = why
 
@@ -81,7 +81,7 @@ class Fetcher:
             )
 
     def _adopted(self, file: ModelFile, stored: Stored) -> bool:
-        """Take a file that lies there already: copied by hand, or fetched by a process killed just then."""
+        """Use a file that exists already: copied by hand, or downloaded by a process that was just killed."""
         path = self.volume.path(file)
         checked = arrived_whole(path, stored) if path.is_file() else None
         if checked is None or unusable(path, name=file.name):
@@ -90,7 +90,7 @@ class Fetcher:
         return True
 
     def _fetch(self, file: ModelFile, stored: Stored, part: Path, on_bytes: Callable[[int], None]) -> str:
-        """Fetch a file beside its place and return what was checked of it."""
+        """Download a file to a temporary place and return what was verified."""
         full = False
         for _ in range(FETCHES):
             self.volume.reserve(file, stop=self.stop, urgent=full)

@@ -1,4 +1,4 @@
-"""Whether a file arrived as S3 holds it, and whether it can be a model at all."""
+"""Check that a file arrived as S3 stores it, and that it can be a model at all."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ except ImportError:  # a platform without the CRT: its checksums are then left u
 
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 MAX_HEADER_BYTES: Final = 100_000_000
-"""The safetensors format's own limit."""
+"""The limit of the safetensors format."""
 
 _LENGTH: Final = struct.Struct("<Q")
 _LFS: Final = b"version https://git-lfs"
@@ -47,7 +47,7 @@ def _md5() -> _Digest:
     return hashlib.md5(usedforsecurity=False)
 
 
-# In the order of their speed: S3 keeps one or two of them.
+# Ordered by speed; S3 has one or two of them for an object.
 _ALGORITHMS: Final[dict[str, Callable[[], _Digest]]] = {
     **(
         {
@@ -65,7 +65,7 @@ _ALGORITHMS: Final[dict[str, Callable[[], _Digest]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Hold what S3 says of an object: checksums by name, of the whole or made of its parts' (`parts` > 0)."""
+    """What S3 reports about an object; its checksum covers the whole, or its parts if `parts` is above 0."""
 
     size: int
     etag: str
@@ -76,12 +76,12 @@ class Stored:
 
     @staticmethod
     def needs_part_size(head: Mapping[str, Any]) -> bool:
-        """Tell whether the checksum is made of parts, whose size another question tells."""
+        """Return whether the checksum is made of parts, whose size needs another request."""
         return _choose(head)[2] > 0
 
     @classmethod
     def of(cls, head: Mapping[str, Any], part: Mapping[str, Any]) -> Self:
-        """Read the answer to HEAD, and to HEAD of the first part where that was asked."""
+        """Read the response to HEAD, and to HEAD of the first part if that was requested."""
         algorithm, expected, parts = _choose(head)
         size = head["ContentLength"]
         part_size = part.get("ContentLength", 0) if parts else 0
@@ -91,13 +91,13 @@ class Stored:
 
 
 def _choose(head: Mapping[str, Any]) -> tuple[str, bytes, int]:
-    """Return algorithm, value and number of parts (0: of the whole) of the best checksum, `""` for none."""
+    """Return algorithm, value and number of parts (0: whole object) of the best checksum, or `""`."""
     for name in _ALGORITHMS:
         if value := head.get(name):
             text, _, parts = str(value).partition("-")
             return name, base64.b64decode(text), int(parts or 0)
     etag, _, parts = head["ETag"].strip('"').partition("-")
-    # With a KMS or customer key the ETag is no MD5 (S3's documentation of ETag).
+    # With a KMS or customer key, the ETag is not an MD5 (S3's documentation of ETag).
     plain = head.get("ServerSideEncryption", "AES256") == "AES256" and "SSECustomerAlgorithm" not in head
     if plain and len(etag) == 32 and all(c in "0123456789abcdef" for c in etag):  # noqa: PLR2004 - MD5
         return "MD5", bytes.fromhex(etag), int(parts or 0)
@@ -105,9 +105,9 @@ def _choose(head: Mapping[str, Any]) -> tuple[str, bytes, int]:
 
 
 def arrived_whole(path: Path, stored: Stored) -> str | None:
-    """Return what was checked of a fetched file ("size" at least), None when it is not as S3 holds it.
+    """Return what was verified of a downloaded file (at least "size"), None if it differs from S3's.
 
-    The whole file is read, from the page cache: CRC at several GB/s, MD5 of a single part at about 0.6 GB/s.
+    The whole file is read from the page cache: CRC at several GB/s, MD5 of a single part at about 0.6 GB/s.
     """
     if path.stat().st_size != stored.size:
         return None
@@ -129,12 +129,12 @@ def arrived_whole(path: Path, stored: Stored) -> str | None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return a file's sha256 as Web UI shows it: hexadecimal, 64 digits."""
+    """Return a file's sha256 in hexadecimal, as SD Web UI shows it."""
     return _digest(path, hashlib.sha256, 0, path.stat().st_size).hex()
 
 
 def old_hash_of(path: Path) -> str:
-    """Return the eight digits by which early Web UIs named a checkpoint: of 64 KiB at 1 MiB."""
+    """Return the eight digits by which early Web UIs named a checkpoint: a hash of 64 KiB at 1 MiB."""
     return _digest(path, hashlib.sha256, 0x100000, 0x10000).hex()[:8]
 
 
@@ -154,11 +154,11 @@ def _blocks(file: Any, size: int) -> Iterator[bytes]:
 
 
 def unusable(path: Path, *, name: str) -> str | None:
-    """Return why a file cannot be a model, None when nothing speaks against it.
+    """Return why a file cannot be a model, or None if nothing is wrong with it.
 
-    A whole download of a broken upload poisons Web UI (`55-truncated-*`): it fails this job and each one
-    after it. What can be told for sure is told here: a safetensors file declares its own length, a zipped
-    checkpoint ends with its directory. Anything else is Web UI's to judge.
+    A complete download of a broken upload poisons SD Web UI (`55-truncated-*`): it fails this job and every
+    job after it. Only certain defects are detected here: a safetensors file declares its own length, and a
+    zipped checkpoint ends with its directory. SD Web UI judges everything else.
     """
     with path.open("rb") as file:
         begin = file.read(len(_LFS))
@@ -174,7 +174,7 @@ def unusable(path: Path, *, name: str) -> str | None:
 
 
 def _no_safetensors(path: Path) -> str | None:
-    """Return why a file is no whole safetensors file; tensors that only Web UI can judge are left to it."""
+    """Return why a file is not a complete safetensors file; SD Web UI judges the tensors themselves."""
     size = path.stat().st_size
     with path.open("rb") as file:
         begin = file.read(_LENGTH.size)

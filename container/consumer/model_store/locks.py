@@ -1,4 +1,4 @@
-"""Locks that processes share through a volume, and that end with their process, however it ends."""
+"""Locks that processes share through a volume, and that are released when their process ends."""
 
 import fcntl
 import os
@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Final, Self
 
 POLL_SECONDS: Final = 0.1
-"""How often a taken lock is tried again: a leaving worker can end a poll, but no wait for a lock."""
+"""How often a taken lock is tried again; a worker that shuts down can interrupt polling, but not a blocking
+wait."""
 
 
 class Stopped(Exception):
-    """Say that waiting or fetching ended because the worker leaves."""
+    """Waiting or downloading was stopped because the worker shuts down."""
 
 
 class Lock:
-    """Hold a lock on a file; `flock` keeps threads apart too, each opens the file itself."""
+    """A lock on a file; as each thread opens the file itself, `flock` separates threads too."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
 
     @classmethod
     def take(cls, path: Path, *, shared: bool = False) -> Self | None:
-        """Take the lock at once, or return None. Lock files stay: a deleted one guards nothing."""
+        """Take the lock at once, or return None; lock files stay, because a deleted one guards nothing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
@@ -39,7 +40,7 @@ class Lock:
     @classmethod
     @contextmanager
     def wait(cls, path: Path, *, stop: threading.Event) -> Iterator[None]:
-        """Hold the lock for a `with` block, once it is free. Raise Stopped when `stop` is set before."""
+        """Hold the lock during a `with` block, waiting until it is free; raise Stopped if `stop` is set."""
         while (lock := cls.take(path)) is None:
             if stop.wait(POLL_SECONDS):
                 raise Stopped
@@ -49,7 +50,7 @@ class Lock:
             lock.release()
 
     def release(self) -> None:
-        """Let go; more than once is harmless."""
+        """Release the lock; repeated calls have no effect."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)

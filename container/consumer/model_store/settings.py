@@ -1,4 +1,4 @@
-"""The settings of models, which `sync-models` needs alone and the consumer among others."""
+"""Settings of models, for `sync-models` and as a part of the consumer's settings."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from runtimes.sdwebui.model_names import START_FOLDERS
 
 
 class ModelSettings(BaseSettings):
-    """Hold one typed value a variable."""
+    """The settings of models, each with a type."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
@@ -19,15 +19,15 @@ class ModelSettings(BaseSettings):
     model_dir: str = ""
     model_filename: str = ""
     refiner_filename: str = ""
-    """A second checkpoint that a static runtime has; synced as the first."""
+    """A second checkpoint of a static runtime; synced like the first."""
     model_cache_bytes: int = Field(default=0, ge=0)
-    """Budget of the volume; 0: as much as its disk has."""
+    """Disk budget of the volume; 0 uses as much as its disk has."""
     model_lookup_seconds: float = Field(default=LOOKUP_SECONDS, ge=0)
-    """How long a listing of the model bucket is believed."""
+    """How long a listing of the model bucket is used."""
     checkpoints_in_memory: int = Field(default=0, ge=0, le=100)
-    """How many checkpoints SD Web UI keeps loaded (its `sd_checkpoints_limit`); 0: its own setting."""
+    """How many checkpoints SD Web UI keeps loaded (its `sd_checkpoints_limit`); 0 keeps its own setting."""
     sync_folders: str = ",".join(START_FOLDERS)
-    """Folders that `sync-models` fetches whole, a comma list."""
+    """Folders that `sync-models` downloads completely, separated by commas."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
 
     @property
@@ -45,7 +45,7 @@ class ModelSettings(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """Return the settings; raise ValueError with one line that names each bad one."""
+        """Return the settings; raise ValueError with one line that names each invalid one."""
         try:
             return cls()
         except ValidationError as invalid:
@@ -53,7 +53,7 @@ class ModelSettings(BaseSettings):
 
 
 def told(invalid: ValidationError) -> str:
-    """Return one line that names each bad setting; a rule over several names them itself."""
+    """Return one line that names each invalid setting; rules over several settings name them themselves."""
     faults = ((".".join(map(str, e["loc"])).upper(), e["msg"]) for e in invalid.errors())
     return "; ".join(
         f"{name}: {text}" if name else text.removeprefix("Value error, ") for name, text in faults

@@ -1,4 +1,4 @@
-"""What must be on the volume before SD Web UI starts: the static checkpoint and whole folders."""
+"""Download what SD Web UI needs at its start: the static checkpoint and whole folders."""
 
 import logging
 import threading
@@ -16,19 +16,19 @@ from domain.errors import PermanentError, RetryableError
 from runtimes.sdwebui.model_names import CHECKPOINT_FOLDER, KNOWN_FOLDERS, Ambiguous, Kind, match, nearest
 
 FILES_AT_ONCE: Final = 4
-"""Many small files wait on latency, one large one fills the line with its parts alone."""
+"""Many small files are limited by latency; one large file fills the connection with its parts alone."""
 
 PROGRESS_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
 class CannotSync(Exception):
-    """Say, in one line, why Web UI must not be started."""
+    """The reason, in one line, why SD Web UI must not be started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """Tell what a run did."""
+    """The result of a run."""
 
     files: int
     fetched: int
@@ -36,7 +36,7 @@ class Synced:
     seconds: float
 
     def __str__(self) -> str:
-        """Return the exit line."""
+        """Return the summary line."""
         rate = self.bytes / 1e6 / max(self.seconds, 1e-6)
         return (
             f"sync-models: {self.files} files, {self.fetched} fetched, "
@@ -45,7 +45,7 @@ class Synced:
 
 
 class Sync:
-    """Fetch the static checkpoint and whole folders, what is there and unchanged excepted."""
+    """Downloads the static checkpoint and whole folders, except for files that exist and are unchanged."""
 
     def __init__(self, bucket: ModelBucket, fetcher: Fetcher) -> None:
         self._bucket = bucket
@@ -54,13 +54,13 @@ class Sync:
         self._arrived = 0
 
     def run(self, *, own: Mapping[str, str], folders: Iterable[str]) -> Synced:
-        """Fetch what is missing and keep all of it from eviction. Raise CannotSync.
+        """Download what is missing and protect all of it from eviction; raise CannotSync.
 
-        `own` are the runtime's checkpoints, "" for none, by the setting that names each.
+        `own` maps settings to the runtime's checkpoints that they name, "" for none.
         """
         began = time.monotonic()
         for folder in KNOWN_FOLDERS:
-            # Web UI must find its folders; on-demand files arrive in them later.
+            # SD Web UI must find its folders at its start; files are added to them later.
             (self._fetcher.volume.root / folder).mkdir(parents=True, exist_ok=True)
         try:
             wanted = self._wanted(own, folders)
@@ -72,7 +72,7 @@ class Sync:
             teller.start()
             try:
                 with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-                    # The largest first: nothing small is left to wait for it at the end.
+                    # The largest file comes first, so that small ones do not have to wait for it at the end.
                     fetched = list(pool.map(self._have, sorted(wanted, key=lambda f: -f.size)))
             finally:
                 done.set()

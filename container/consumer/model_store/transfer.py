@@ -1,4 +1,4 @@
-"""Fetching one object from S3 in parallel parts, by the CRT where it can be had."""
+"""Download an object from S3 in parallel parts, with the CRT if it is available."""
 
 import logging
 import threading
@@ -34,38 +34,39 @@ if TYPE_CHECKING:
 
 PART_BYTES: Final = 8 * 1024 * 1024
 CLASSIC_THREADS: Final = 16
-"""Parts at a time without the CRT: about 1 GB/s, Python's limit on one core, is reached with fewer."""
+"""Parallel parts without the CRT; fewer already reach about 1 GB/s, Python's limit on one core."""
 
 STOP_POLL_SECONDS: Final = 0.5
 _CRT_FULL: Final = frozenset(
     {"AWS_ERROR_NO_SPACE", "AWS_ERROR_FILE_WRITE_FAILURE", "AWS_ERROR_MAX_FDS_EXCEEDED"}
 )
 _CRT_UNWRITTEN: Final = -1
-"""What the CRT says when a write to the file fails (seen with a full disk and with a quota)."""
+"""What the CRT reports if a write to the file fails (seen with a full disk and with a quota)."""
 
 _log = logging.getLogger(__name__)
 
 
 class DiskFull(Exception):
-    """Say that the disk, or a quota, took no more bytes."""
+    """The disk or a quota accepts no more bytes."""
 
 
 class Transfer(Protocol):
-    """Fetch objects."""
+    """Downloads objects."""
 
     def fetch(
         self, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
     ) -> None:
-        """Write an object to a path. Raise Gone, DiskFull, Stopped or RetryableError."""
+        """Download an object to a path; raise Gone, DiskFull, Stopped or RetryableError."""
 
 
 class S3Transfer:
-    """Fetch by boto3's transfer manager; safe for use from several threads.
+    """Downloads with boto3's transfer manager; can be used from several threads.
 
-    boto3's own switch to the CRT (`preferred_transfer_client`) ignores the client's endpoint, and is off for
-    all but one process of a machine: the manager is made here, of the same parts. It needs the session's
-    `credentials`. Python's threads do it without them, on a platform without the CRT, and where the CRT fails
-    and they do not.
+    boto3's own switch to the CRT (`preferred_transfer_client`) ignores the client's endpoint and works in
+    only one process per machine, so the manager is created here from the same components. It needs the
+    session's `credentials`. Python's
+    threads do the transfer without them, on a platform without the CRT, and after a download that failed with
+    the CRT but not with them.
     """
 
     def __init__(self, s3: "S3Client", *, credentials: "Credentials | None" = None) -> None:
@@ -81,19 +82,19 @@ class S3Transfer:
 
     @property
     def by_crt(self) -> bool:
-        """Tell whether the CRT does it."""
+        """Return whether the CRT is used."""
         return self._crt is not None
 
     def fetch(
         self, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
     ) -> None:
-        """Write an object to a path. Raise Gone, DiskFull, Stopped or RetryableError."""
+        """Download an object to a path; raise Gone, DiskFull, Stopped or RetryableError."""
         crt = self._crt
         if crt is not None:
             try:
                 _download(crt, bucket, key, to, on_bytes=on_bytes, stop=stop)
             except RetryableError as fault:
-                # The CRT follows no redirect to another region, for one: what botocore can do is tried too.
+                # The CRT does not follow redirects to another region, for example, so botocore is tried too.
                 _log.warning("the CRT did not fetch %s: %s", key, fault.message)
             else:
                 return
@@ -103,7 +104,7 @@ class S3Transfer:
             self._crt = None
 
     def close(self) -> None:
-        """End the managers' threads."""
+        """Stop the managers' threads."""
         for manager in (self._crt, self._threads):
             if manager is not None:
                 manager.shutdown()

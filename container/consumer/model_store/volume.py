@@ -1,7 +1,8 @@
-"""The volume that Web UI reads models from: whole files only, within a budget of bytes.
+"""The volume that the engine reads models from: complete files only, within a budget of bytes.
 
-Several consumers may share it. What they must agree on lies beside the models in `.sd-on-ecs`: a record and
-two locks a file (one for who fetches it, one for who uses it), and the downloads that are not yet whole.
+Several consumers may share it. Their common state is beside the models in `.sd-on-ecs`: for each file a
+record and two locks (one for the process that downloads it, one for those that use it), and incomplete
+downloads.
 """
 
 import errno
@@ -23,17 +24,18 @@ from container.consumer.model_store.locks import Lock
 from runtimes.sdwebui.model_names import Kind
 
 STATE_FOLDER: Final = ".sd-on-ecs"
-"""Web UI reads its own folders of models only; on the same file system, so that a rename is all it sees."""
+"""A folder that the engine does not read; on the same file system, so that it only sees a rename."""
 
 SPARE_BYTES: Final = 2 * 1024**3
-"""Left free on the disk, 5 % of a small one: the same disk holds temporary files of both containers."""
+"""Left free on the disk (5 % of a small one), because the disk also has temporary files of both
+containers."""
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _log = logging.getLogger(__name__)
 
 
 class NoRoom(Exception):
-    """Say that a file does not fit. `for_ever`: not even when nothing is in use."""
+    """A file does not fit; with `for_ever`, not even if nothing is in use."""
 
     def __init__(self, message: str, *, for_ever: bool) -> None:
         super().__init__(message)
@@ -43,7 +45,7 @@ class NoRoom(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Note a whole file: what of the bucket it is, and how it looked on the volume then."""
+    """A complete file: its version in the bucket, and its state on the volume at that time."""
 
     key: str
     size: int
@@ -51,11 +53,11 @@ class Record:
     mtime_ns: int
     checked: str
     pinned: bool = False
-    """Never evicted: what Web UI reads only at its start, and the static checkpoint."""
+    """Never evicted: the static checkpoint, and files that SD Web UI reads only at its start."""
 
 
 class Volume:
-    """Keep models below `root`; `budget_bytes` None leaves it to the disk."""
+    """Keeps models below `root`; with `budget_bytes` None, the size of the disk is the limit."""
 
     def __init__(self, root: Path, *, budget_bytes: int | None = None) -> None:
         self.root = root
@@ -68,11 +70,11 @@ class Volume:
             folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, file: ModelFile) -> Path:
-        """Return where Web UI finds a file."""
+        """Return the path at which the engine finds a file."""
         return self.root / file.folder / file.name
 
     def names(self, kind: Kind, folder: str) -> list[str]:
-        """Return the files of a folder that are of a kind, relative to it, however they came there."""
+        """Return the files of a kind in a folder, relative to it, however they got there."""
         top = self.root / folder
         if not top.is_dir():
             return []
@@ -81,24 +83,24 @@ class Volume:
         return sorted(name for name in relative if kind.takes(folder, name))
 
     def has(self, file: ModelFile) -> bool:
-        """Tell whether the file is there, whole, in the bucket's present version."""
+        """Return whether the bucket's current version of the file is completely on the volume."""
         record = self._read(file.key)
         return record is not None and record.etag == file.etag and self._as_recorded(record)
 
     def touch(self, file: ModelFile) -> None:
-        """Note that a file was used just now."""
+        """Record that a file was used just now."""
         with suppress(FileNotFoundError):
             _date(self._record_path(file.key), time.time_ns())
 
     def use(self, file: ModelFile) -> Lock | None:
-        """Keep a file from eviction until the lock is released; None while it is being evicted."""
+        """Protect a file from eviction until the lock is released; return None while it is being evicted."""
         return Lock.take(self._lock_path(file.key, "use"), shared=True)
 
     @contextmanager
     def fetching(self, file: ModelFile, *, stop: threading.Event) -> Iterator[Path]:
-        """Be the only one who fetches a file, for a `with` block; yields where to, an empty folder.
+        """Prevent others from downloading the same file during a `with` block; yield an empty folder for it.
 
-        What a killed process left of the same file is gone then.
+        Whatever a killed process left of the same file is deleted.
         """
         with Lock.wait(self._lock_path(file.key, "fetch"), stop=stop):
             folder = self._incoming / _name(file.key)
@@ -109,9 +111,10 @@ class Volume:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def reserve(self, file: ModelFile, *, stop: threading.Event, urgent: bool = False) -> None:
-        """Make room for a file that is about to be fetched, by evicting what was not used for longest.
+        """Make room for a file by evicting the files that were not used for the longest time; raise NoRoom.
 
-        Call it within `fetching`. `urgent`: the disk was found full, whatever the numbers say. Raise NoRoom.
+        Call it within `fetching`. `urgent` means that the disk was found to be full, whatever the numbers
+        say.
         """
         with Lock.wait(self._locks / "volume", stop=stop):
             self._sweep()
@@ -121,7 +124,7 @@ class Volume:
             (folder / "size").write_text(str(file.size))
 
     def admit(self, file: ModelFile, part: Path, *, checked: str) -> None:
-        """Put a whole, checked file where Web UI finds it: on the disk first, then by its name."""
+        """Move a complete, verified file to where the engine finds it: first to disk, then to its name."""
         with part.open("rb+") as handle:
             os.fsync(handle.fileno())
         target = self.path(file)
@@ -131,19 +134,19 @@ class Volume:
         self.adopt(file, checked=checked)
 
     def adopt(self, file: ModelFile, *, checked: str) -> None:
-        """Record a file that lies in its place and is as the bucket holds it."""
+        """Record a file that is in its place and equals the bucket's."""
         mtime = self.path(file).stat().st_mtime_ns
         self._write(Record(file.key, file.size, file.etag, mtime, checked))
 
     def pin(self, keys: set[str]) -> None:
-        """Keep exactly these files from eviction for good."""
+        """Protect exactly these files from eviction permanently."""
         for record in self._all():
             if record.pinned != (record.key in keys):
                 used_ns = self._record_path(record.key).stat().st_mtime_ns
                 self._write(replace(record, pinned=record.key in keys), used_ns=used_ns)
 
     def remove(self, file: ModelFile) -> None:
-        """Take a file away."""
+        """Delete a file."""
         self.path(file).unlink(missing_ok=True)
         self._record_path(file.key).unlink(missing_ok=True)
 
@@ -168,7 +171,7 @@ class Volume:
                 missing = self._missing(file, records)
 
     def _missing(self, file: ModelFile, records: list[Record]) -> int:
-        """Return by how many bytes the file does not fit, into the budget or on the disk."""
+        """Return how many bytes too large the file is for the budget or the disk."""
         downloads = self._downloads(but=file.key)
         announced = sum(size for size, _ in downloads)
         to_come = sum(max(0, size - there) for size, there in downloads)
@@ -191,7 +194,7 @@ class Volume:
         return True
 
     def _sweep(self) -> None:
-        """Remove the downloads of processes that are gone: nobody holds their locks."""
+        """Delete downloads of processes that have ended, whose locks are free."""
         for folder in self._incoming.iterdir():
             lock = Lock.take(self._locks / f"{folder.name}.fetch")
             if lock is not None:
@@ -199,7 +202,7 @@ class Volume:
                 lock.release()
 
     def _downloads(self, *, but: str = "") -> list[tuple[int, int]]:
-        """Return the announced size and the bytes on the disk of each running download."""
+        """Return the announced size and the size on disk of each running download."""
         found = []
         for folder in self._incoming.iterdir():
             with suppress(OSError, ValueError):
@@ -209,7 +212,7 @@ class Volume:
         return found
 
     def _all(self) -> list[Record]:
-        """Return the records of the files that are there, the longest unused first."""
+        """Return the records of the files that exist, least recently used first."""
         aged = []
         for path in self._records.iterdir():
             with suppress(OSError, ValueError, TypeError):
@@ -246,12 +249,12 @@ class Volume:
 
 
 def _name(key: str) -> str:
-    """Return a file name for a key, which may be longer than a file name and holds slashes."""
+    """Return a file name for a key, which may contain slashes and be longer than a file name can be."""
     return sha256(key.encode()).hexdigest()[:32]
 
 
 def _date(path: Path, ns: int) -> None:
-    """Note a time of use; the file system's own clock is too coarse to tell two uses apart."""
+    """Record a time of use; the clock of the file system is too coarse to distinguish two uses."""
     os.utime(path, ns=(ns, ns))
 
 

@@ -20,7 +20,15 @@ DETECTOR_SIDE_BY_DEFAULT: Final = 512
 _SD_UPSCALE_OVERLAP, _SD_UPSCALE_SCALE = 1, 3
 _ULTIMATE_TARGET: Final = 14
 _ULTIMATE_WIDTH, _ULTIMATE_HEIGHT, _ULTIMATE_SCALE = 15, 16, 17
+_NUMBERS: Final = {
+    "loopback": (0,),
+    "sd upscale": (_SD_UPSCALE_OVERLAP, _SD_UPSCALE_SCALE),
+    "ultimate sd upscale": (_ULTIMATE_TARGET, _ULTIMATE_WIDTH, _ULTIMATE_HEIGHT, _ULTIMATE_SCALE),
+}
+"""Which arguments of a script its bounds are told from."""
+
 _CUSTOM_SIZE, _CUSTOM_SCALE = 1, 2
+_MATRIX_PROMPT: Final = 2
 _DETAILER_STEPS, _DETAILER_SIDE = 28, 512
 
 
@@ -64,10 +72,19 @@ def times_by_script(content: dict[str, Any]) -> float:
     """Return how often a script makes what the rest of the task asks for."""
     script = str(content.get("script_name") or "").lower()
     if script == "prompt matrix":
-        return float(1 << min(str(content.get("prompt")).count("|"), 64))
+        return float(1 << min(str(content.get(_matrix_prompt(content))).count("|"), 64))
     if script == "loopback":
         return max(1.0, _argument(content, 0) or 1)
     return 1
+
+
+def _matrix_prompt(content: dict[str, Any]) -> str:
+    """Return which of a prompt matrix's prompts its bars are read in."""
+    arguments = content.get("script_args")
+    kind = (
+        arguments[_MATRIX_PROMPT] if isinstance(arguments, list) and len(arguments) > _MATRIX_PROMPT else ""
+    )
+    return "negative_prompt" if kind == "negative" else "prompt"
 
 
 def sampled_by_scripts(content: dict[str, Any], *, steps: float, width: float, height: float) -> float:
@@ -93,6 +110,7 @@ def sampled_by_scripts(content: dict[str, Any], *, steps: float, width: float, h
 
 def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
     """Yield what scripts may not ask for, by JSON pointer; the consumer holds it against the image too."""
+    yield from _unread_numbers(content)
     target = upscaled_by_script(content)
     if target is not None and target.scale is not None and not 0 < target.scale <= MAX_SCALE:
         yield Fault(target.path, f"must be more than 0 and at most {MAX_SCALE}")
@@ -100,7 +118,8 @@ def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
         yield Fault(target.path, f"width × height must be at most {limits.upscaled_pixels} pixels")
     yield from _check_overlap(content)
     if times_by_script(content) * Numbers(content).images > limits.images:
-        path = "/script_args/0" if str(content.get("script_name")).lower() == "loopback" else "/prompt"
+        loops = str(content.get("script_name")).lower() == "loopback"
+        path = "/script_args/0" if loops else f"/{_matrix_prompt(content)}"
         yield Fault(path, f"the script must make at most {limits.images} images")
     for path, unit in units(content, "controlnet"):
         side = number(unit.get("processor_res"))
@@ -124,8 +143,19 @@ def _check_overlap(content: dict[str, Any]) -> Iterator[Fault]:
         yield Fault(path, "the overlap of tiles must be at least 0 and less than width and height")
 
 
+def _unread_numbers(content: dict[str, Any]) -> Iterator[Fault]:
+    """Yield where a script's number is none: SD Web UI reads texts as numbers, and repeats lists."""
+    arguments = content.get("script_args")
+    script = str(content.get("script_name") or "").lower()
+    if not isinstance(arguments, list):
+        return
+    for index in _NUMBERS.get(script, ()):
+        if index < len(arguments) and arguments[index] is not None and number(arguments[index]) is None:
+            yield Fault(f"/script_args/{index}", "a number is expected")
+
+
 def _argument(content: dict[str, Any], index: int) -> float | None:
-    """Return a positional argument that is a number, as text too."""
+    """Return a positional argument that is a number."""
     arguments = content.get("script_args")
     if not isinstance(arguments, list) or index >= len(arguments):
         return None

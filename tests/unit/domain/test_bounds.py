@@ -71,6 +71,12 @@ def paths(
         ({"enable_hr": True, "width": 64, "height": 2048, "hr_resize_x": 8192}, "/hr_resize_x"),
         ({"hr_resize_y": 10**400}, "/hr_resize_y"),
         ({"script_name": "Prompt Matrix", "prompt": "a|b|c|d|e|f|g|h"}, "/prompt"),
+        (
+            {"script_name": "Prompt matrix", "script_args": [0, 0, "negative"], "negative_prompt": "|" * 7},
+            "/negative_prompt",
+        ),
+        ({"script_name": "Loopback", "script_args": ["100000"]}, "/script_args/0"),
+        ({"script_name": "SD upscale", "script_args": [None, 64, 0, [0, 0]]}, "/script_args/3"),
         ({"prompt": "x" * 11}, "/prompt"),
         (
             {"alwayson_scripts": {"controlnet": {"args": [{"image": LINK}, LINK, LINK]}}},
@@ -81,7 +87,7 @@ def paths(
 def test_what_is_beyond_a_limit_is_refused_where_it_stands(content: dict[str, Any], path: str) -> None:
     """At submit, before anything waits for a GPU."""
     limits = Limits(links=2, prompt_characters=10) if "prompt" in path or "args" in path else DEFAULT_LIMITS
-    if path == "/prompt" and "script_name" in content:
+    if "prompt" in path and "script_name" in content:
         limits = DEFAULT_LIMITS
     assert path in paths(content, limits=limits)
 
@@ -95,6 +101,10 @@ def test_what_is_beyond_a_limit_is_refused_where_it_stands(content: dict[str, An
         ({"enable_hr": True, "hr_resize_x": 8192, "hr_resize_y": 8192}, TEXT),
         ({"hr_scale": 1000}, TEXT),
         ({"script_name": "prompt matrix", "prompt": "a|b|c|d|e|f|g"}, TEXT),
+        (
+            {"script_name": "prompt matrix", "script_args": [0, 0, "positive"], "negative_prompt": "|" * 7},
+            TEXT,
+        ),
         ({"init_images": [LINK] * 32}, IMAGE),
         ({"image": LINK, "resize_mode": 1, "upscaling_resize_w": 8192, "upscaling_resize_h": 8192}, EXTRA),
         ({"refiner_checkpoint": "None", "hr_checkpoint_name": "Use same checkpoint"}, TEXT),

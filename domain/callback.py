@@ -16,7 +16,7 @@ def callback(row: Row, *, brief: bool = False) -> dict[str, Any]:
     the callback of any row fits into an SNS message.
     """
     status = row.status
-    images = _texts(row.item.get("images")) if status is Status.COMPLETED else []
+    images = row.images if status is Status.COMPLETED else []
     error = row.item.get("error")
     left_out = int(row.item.get("images_left_out") or 0)
     if brief:
@@ -34,15 +34,11 @@ def callback(row: Row, *, brief: bool = False) -> dict[str, Any]:
     } | ({"images_left_out": left_out} if left_out else {})
 
 
-def _texts(value: Any) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
 def callback_attributes(row: Row) -> dict[str, str]:
     """Return the SNS message attributes that subscribers can filter by."""
     return {
         "id": row.id,
         "runtime": row.runtime,
         "status": str(callback(row)["status"]),
-        "tasktype": str(row.item["tasktype"]),
+        "tasktype": row.text("tasktype") or "unknown",
     }

@@ -96,7 +96,7 @@ def orphaned_objects(
     """
     if row is None or row.submission_id != submission_id:
         return [] if finish_sent else list(wrote)
-    named = {row.text("output"), *(row.item.get("images") or [])}
+    named = {row.text("output"), *row.images}
     return [uri for uri in wrote if uri not in named and not _left_out(row, uri)]
 
 

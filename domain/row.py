@@ -27,31 +27,41 @@ ACTIVE = (Status.QUEUED, Status.RUNNING)
 FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
 
+class UnreadableRow(Exception):
+    """Say that a row is none that this version wrote: by a newer one, or changed by hand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Typed access to a row; `item` contains its attributes as plain JSON values."""
+    """Typed access to a row; `item` contains its attributes as plain JSON values.
+
+    An attribute that every task has and this row lacks raises UnreadableRow.
+    """
 
     item: dict[str, Any]
 
     @property
     def id(self) -> str:
         """Return the task's id."""
-        return str(self.item["id"])
+        return self._needed("id")
 
     @property
     def submission_id(self) -> str:
         """Return the random id of the accepted submit."""
-        return str(self.item["submission_id"])
+        return self._needed("submission_id")
 
     @property
     def status(self) -> Status:
-        """Return the task's state."""
-        return Status(self.item["status"])
+        """Return the task's state; one that is not known here is as good as none."""
+        found = self.item.get("status")
+        if found not in list(Status):
+            raise UnreadableRow
+        return Status(found)
 
     @property
     def runtime(self) -> str:
         """Return the runtime's name."""
-        return str(self.item["runtime"])
+        return self._needed("runtime")
 
     @property
     def fence(self) -> str | None:
@@ -75,7 +85,8 @@ class Row:
     @property
     def attempts(self) -> int:
         """Return the number of claims, without those that were released uncounted."""
-        return int(self.item.get("attempts") or 0)
+        found = self.item.get("attempts")
+        return found if isinstance(found, int) else 0
 
     @property
     def notified(self) -> bool:
@@ -88,14 +99,26 @@ class Row:
         return self.text("cancel_requested") is not None
 
     @property
+    def images(self) -> list[str]:
+        """Return the links to the stored images."""
+        found = self.item.get("images")
+        return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+    @property
     def keys(self) -> OutputKeys:
         """Return the S3 keys of the task's objects."""
-        return OutputKeys(prefix=str(self.item["prefix"]), id=self.id)
+        return OutputKeys(prefix=self._needed("prefix"), id=self.id)
 
     def text(self, name: str) -> str | None:
         """Return a text attribute, or None if the row does not have it."""
         value = self.item.get(name)
         return value if isinstance(value, str) else None
+
+    def _needed(self, name: str) -> str:
+        value = self.text(name)
+        if not value:
+            raise UnreadableRow
+        return value
 
 
 def draw_submission_id() -> str:

@@ -60,6 +60,7 @@ def refusal(code: str, message: str, details: Sequence[Fault] = ()) -> dict[str,
 
 def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]:
     """Return all details of a task; the links to its objects are made now and last an hour."""
+    _ = row.status  # raises UnreadableRow; `listed` shows it as it stands
     images, output = _objects(row, made)
     error = row.item.get("error")
     left_out = row.item.get("images_left_out")
@@ -81,7 +82,7 @@ def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]
 def _objects(row: Row, made: Links) -> tuple[list[dict[str, str]], dict[str, str] | None]:
     """Return links to the images and to the output document, without values that are no `s3://` links."""
     found: list[dict[str, str] | None] = []
-    for uri in [row.item.get("output"), *(row.item.get("images") or [])]:
+    for uri in [row.item.get("output"), *row.images]:
         try:
             found.append(made.get(uri))
         except ValueError:

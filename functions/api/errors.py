@@ -9,7 +9,9 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from domain.api_routes import METHODS, SUBMITS
 from domain.errors import ErrorCode, InvalidTask
 from domain.metrics import REJECTED
+from domain.row import UnreadableRow
 from functions.api.answers import refusal
+from functions.api.refusals import is_unreadable
 from functions.api.requests import request_id
 from functions.log import about_error, logger
 from functions.measure import count
@@ -37,6 +39,10 @@ def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
             count(REJECTED, code=error.code.value)
         return answer(refusal(error.code, error.message, error.faults), error.status)
 
+    def unreadable(_error: UnreadableRow) -> Response[str]:
+        logger.error("a task's row cannot be read", extra={"path": app.current_event.path})
+        return refused(is_unreadable())
+
     def no_route(_error: Exception) -> Response[str]:
         methods = _methods(app.current_event.path)
         if not methods:
@@ -56,6 +62,7 @@ def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
         return answer(body, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     app.exception_handler(InvalidTask)(refused)
+    app.exception_handler(UnreadableRow)(unreadable)
     app.not_found(no_route)
     app.exception_handler(Exception)(failed)
 

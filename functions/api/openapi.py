@@ -69,6 +69,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                 "Read a task",
                 {200: ("The task", "Task")},
                 404,
+                409,
                 about=f"Links to its objects are made at each reading and last {LINK_SECONDS} seconds.",
             ),
             "delete": _operation(

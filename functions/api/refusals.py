@@ -44,6 +44,16 @@ def changes_too_fast(task_id: str) -> InvalidTask:
     )
 
 
+def is_unreadable() -> InvalidTask:
+    """Return the refusal of a task whose row this version does not read."""
+    return InvalidTask(
+        "This version cannot read the task's row: a newer version wrote it, or it was changed by hand. "
+        f"It is kept for {ROW_DAYS} days; use another id.",
+        code=ErrorCode.CONFLICT,
+        status=409,
+    )
+
+
 def wrong_media_type(found: str) -> InvalidTask:
     """Return the error for a body whose content type is not JSON."""
     what = f"it is {found[:80]}" if found else "there is none"

@@ -7,7 +7,7 @@ import pytest
 from domain.row import Status
 from functions.sweep.sweep import Report
 from tests.unit.api.client import Client
-from tests.unit.api.deployment import DYNAMIC, Deployment
+from tests.unit.api.deployment import DYNAMIC, STATIC, Deployment
 from tests.unit.api.parts import FakeClock, Worker, sweep
 
 LONG = "x" * 200_000
@@ -35,10 +35,23 @@ TOO_LONG = {
     "error": {"M": {"code": {"S": "input_not_an_image"}, "message": {"S": LONG * 1}}},
     "context": {"S": f'"{LONG}"'},
 }
+
+
+def drop(deployment: Deployment, task_id: str, name: str) -> None:
+    """Take an attribute out of a row past the protocol."""
+    deployment.dynamodb.update_item(
+        TableName=deployment.environment.task_table,
+        Key={"id": {"S": task_id}},
+        UpdateExpression="REMOVE #name",
+        ExpressionAttributeNames={"#name": name},
+    )
+
+
 ODD: list[dict[str, Any]] = [
     TOO_LONG,
     {"images": {"L": [{"S": "no link"}, {"N": "1"}, {"NULL": True}]}},
     {"images": {"L": [{"S": f"s3://b/{index}/{'k' * 1000}"} for index in range(300)]}},
+    {"images": {"N": "1"}, "attempts": {"S": "many"}},
     {"output": {"S": "neither"}, "error": {"S": "a text"}},
     {"error": {"M": {"reason": {"S": "none of ours"}}}},
 ]
@@ -97,3 +110,25 @@ def test_the_longest_error_of_a_task_is_told_as_it_ends(api: Client, deployment:
     assert deployment.table.get("test") is None
     assert api.submit(runtime=DYNAMIC).status == 200
     assert Worker(deployment).run("test", Status.FAILED).notified
+
+
+@pytest.mark.parametrize("missing", ["status", "prefix"])
+def test_a_row_that_is_none_of_ours_is_refused_and_no_fault_of_the_api(
+    api: Client, deployment: Deployment, missing: str
+) -> None:
+    ended(api, deployment, {"notified_at": {"S": "2026-11-22T12:00:00.000Z"}})
+    drop(deployment, "test", missing)
+
+    assert api("GET", "/v1alpha2/tasks/test").status == 409
+    assert api("DELETE", "/v1alpha2/tasks/test").status == 409
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+def test_a_status_that_a_later_version_wrote_is_refused(
+    api: Client, deployment: Deployment, method: str
+) -> None:
+    ended(api, deployment, {"status": {"S": "of a version to come"}})
+
+    answer = api.submit(runtime=STATIC) if method == "POST" else api(method, "/v1alpha2/tasks/test")
+
+    assert (answer.status, answer.code) == (409, "conflict")

@@ -1,1 +1,1 @@
-"""The inference servers that a worker can drive."""
+"""The inference servers (engines) that a worker can drive."""

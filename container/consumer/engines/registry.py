@@ -8,4 +8,4 @@ from container.consumer.engines.sdwebui.build import build_sdwebui
 from container.consumer.settings import Settings
 
 ENGINES: Final[Mapping[str, Callable[[Settings, Any], Engine]]] = {"sdwebui": build_sdwebui}
-"""Each builds its engine from the settings and an S3 client."""
+"""Each function creates its engine from the settings and an S3 client."""

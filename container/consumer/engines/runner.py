@@ -1,4 +1,4 @@
-"""The one job that the engine runs at a time."""
+"""Run one job at a time on the engine."""
 
 import logging
 import threading
@@ -16,16 +16,16 @@ from domain.errors import ErrorCode, PermanentError, RetryableError
 log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 30
-"""How long an interrupted job may take to its next step before the engine counts as hung."""
+"""How long an interrupted job may take until its next step before the engine counts as hung."""
 
 INTERRUPT_AGAIN_SECONDS: Final = 0.5
-"""An engine may forget an interrupt that arrives before it has begun the job."""
+"""Repeated, because an engine may lose an interrupt that arrives before it has begun the job."""
 
 
 class EngineRunner:
-    """Run prepared jobs one at a time, and stop the running one when told.
+    """Runs prepared jobs one at a time, and stops the running one on request.
 
-    `on_stuck` is called, with the reason, when a job does not stop although it was interrupted.
+    `on_stuck` is called with the reason if a job does not stop although it was interrupted.
     """
 
     def __init__(
@@ -42,18 +42,18 @@ class EngineRunner:
         self._gpu = gpu
         self._on_stuck = on_stuck
         self._stop_seconds = stop_seconds
-        # Taken while an interrupt is on its way, so that it never hits the next job.
+        # Held while an interrupt is being sent, so that it never hits the next job.
         self._lock = threading.Lock()
         self._current: Job | None = None
         self._stopping = False
 
     @property
     def current(self) -> Job | None:
-        """Return the job that runs."""
+        """Return the running job."""
         return self._current
 
     def run(self, job: Job) -> Callable[[], Result]:
-        """Run a prepared job, and return what reads the engine's answer.
+        """Run a prepared job and return a function that reads the engine's response.
 
         Raise Interrupted, PermanentError, RetryableError or ReplaceEngine.
         """
@@ -89,7 +89,7 @@ class EngineRunner:
                 stopped = self._stopping
             self._durations.end(job.kind, job.cost, learn=read is not None and not stopped)
             job.progress = None
-        # Half an image may come with 200 too.
+        # The response to an interrupted job can be 200 with an unfinished image.
         if stopped or (read is not None and self._engine.was_interrupted()):
             raise Interrupted
         if read is None:
@@ -97,7 +97,7 @@ class EngineRunner:
         return read
 
     def observe(self) -> float | None:
-        """Return the running job's progress, None when there is none."""
+        """Return the running job's progress, or None if there is no job."""
         if self._current is None:
             return None
         fraction = self._engine.progress()
@@ -107,20 +107,20 @@ class EngineRunner:
         return round(fraction, 3)
 
     def leave(self) -> None:
-        """End what would hold up a shutdown."""
+        """Stop everything that would delay a shutdown."""
         self._engine.leave()
 
     def stop(self, job: Job) -> None:
-        """Begin to interrupt `job` if it is the one that runs; `run` then raises Interrupted."""
+        """Start interrupting `job` if it is the running one; `run` then raises Interrupted."""
         with self._lock:
             if self._current is not job or self._stopping:
                 return
             self._stopping = True
-        # Beside the caller, which is the heartbeat or a shutdown: an engine that hangs must not hold them up.
+        # In a separate thread: an engine that hangs must not block the caller, the heartbeat or a shutdown.
         threading.Thread(target=self._interrupt, args=(job,), name="interrupt", daemon=True).start()
 
     def _interrupt(self, job: Job) -> None:
-        """Interrupt until the job has stopped; say so when it does not."""
+        """Interrupt until the job has stopped; report it if it does not."""
         deadline = time.monotonic() + self._stop_seconds
         while time.monotonic() < deadline:
             with self._lock:
@@ -135,7 +135,7 @@ class EngineRunner:
             self._on_stuck(f"an interrupted job did not stop within {self._stop_seconds:g} s")
 
     def _stop_hung(self, job: Job) -> None:
-        """Stop a job whose request timed out: it goes on without its client."""
+        """Stop a job whose request timed out; it still runs without its client."""
         log.warning("inference timed out", extra={"task_id": job.id})
         with suppress(RetryableError, PermanentError):  # decided by what follows
             self._engine.interrupt()

@@ -64,9 +64,8 @@ class S3Transfer:
 
     boto3's own switch to the CRT (`preferred_transfer_client`) ignores the client's endpoint and works in
     only one process per machine, so the manager is created here from the same components. It needs the
-    session's `credentials`. Python's
-    threads do the transfer without them, on a platform without the CRT, and after a download that failed with
-    the CRT but not with them.
+    session's `credentials`. Python's threads do the transfer without them, on a platform without the CRT, and
+    after a download that failed with the CRT but not with them.
     """
 
     def __init__(self, s3: "S3Client", *, credentials: "Credentials | None" = None) -> None:

@@ -1,1 +1,1 @@
-"""SD Web UI: requests, answers, faults and models."""
+"""The engine SD Web UI: requests, responses, errors and models."""

@@ -1,4 +1,4 @@
-"""What SD Web UI answered, read as pictures and what comes beside them."""
+"""Read the response of SD Web UI: pictures and additional images."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ _ECHOED_FIELDS: Final = frozenset().union(*FIELDS.values()) - {
     "mask",
     "script_args",
 }
-"""Fields of the request that hold no image, wherever in a script it may stand."""
+"""Fields of the request that never contain an image, wherever they are in a script."""
 
 _UNSURE: Final = Fault(
     "",
@@ -34,16 +34,16 @@ _UNSURE: Final = Fault(
 )
 
 _MAX_ECHO: Final = 32 * 1024
-"""Characters of one text of the request that are kept; the prompts of a task are shorter."""
+"""Maximum length of a text of the request that is kept; the prompts of a task are shorter."""
 
 
 def read_result(
     body: bytes, tasktype: TaskType, content: Json, *, checkpoint: str | None, sampler: str | None
 ) -> Result:
-    """Return what a job made, from the unread body of its answer.
+    """Return the result of a job from the body of its response.
 
-    Raise RetryableError when the answer was cut off on the way, PermanentError when it is not what the task
-    asked for: another checkpoint, sampler or VAE than it must have used (None: any), or no picture.
+    Raise RetryableError if the response is incomplete. Raise PermanentError if it is not what the task asked
+    for: it has no picture, or another checkpoint, sampler or VAE was used than required (None: any).
     """
     answer = _parse(body)
     encoded = _take_images(answer)
@@ -99,9 +99,9 @@ def _info(text: Any) -> Json:
 
 
 def _without_inputs(answer: Json) -> Json:
-    """Return an answer without the images that the request brought: Web UI echoes most of it.
+    """Return a response without the images of the request, most of which SD Web UI echoes.
 
-    Scripts may hold an image at any key, so what is kept is what is known to hold none.
+    Scripts may contain images under any key, so only fields that are known to contain none are kept.
     """
     echo = answer.get("parameters")
     if not isinstance(echo, dict):
@@ -141,7 +141,7 @@ def _artifacts(
         if kind != PICTURE:
             yield Artifact(data, None, {"kind": kind, "model": model}, kind)
             continue
-        # `info` holds a text for each grid and each picture, and a seed for each picture.
+        # `info` contains a text for each grid and each picture, and a seed for each picture.
         infotext = image.infotext or next(iter(texts[first + number :]), None)
         seed = read_seed(infotext)
         if seed is None:
@@ -151,7 +151,7 @@ def _artifacts(
 
 
 def _asked(content: Json) -> int | None:
-    """Return how many pictures were asked for; a script may make any number."""
+    """Return how many pictures were requested, or None if a script decides."""
     if content.get("script_name"):
         return None
     return int(content.get("batch_size") or 1) * int(content.get("n_iter") or 1)

@@ -1,4 +1,4 @@
-"""SD Web UI's engine put together from the consumer's settings."""
+"""Composition of the SD Web UI engine from the consumer's settings."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from container.consumer.settings import Settings
 
 
 def build_sdwebui(settings: Settings, s3: Any) -> SdWebUi:
-    """Return the engine that talks to the SD Web UI at `engine_url`."""
+    """Create the engine for the SD Web UI at `engine_url`."""
     webui = WebUi(settings.engine_url, inference_timeout_seconds=settings.inference_timeout_seconds)
     links = Links(
         s3_client=s3, buckets=settings.readable_buckets, allow_private=settings.allow_private_inputs

@@ -1,4 +1,4 @@
-"""What the running SD Web UI knows by name: samplers, schedulers, styles, scripts, settings."""
+"""Names that the running SD Web UI knows: samplers, schedulers, styles, scripts, settings."""
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -25,16 +25,16 @@ T = TypeVar("T")
 
 
 class Asking(Protocol):
-    """Ask SD Web UI; raise RetryableError or PermanentError for all but 200."""
+    """Sends requests to SD Web UI; raises RetryableError or PermanentError unless the status is 200."""
 
     def get(self, path: str) -> Any:
-        """Return the JSON that a GET answers."""
+        """Return the JSON of a GET response."""
 
 
 class Catalogue:
-    """Look up names in SD Web UI's own lists, each read once, and again where a name is not on it.
+    """Looks up names in SD Web UI's lists, which are read once, and again if a name is missing.
 
-    A list that this Web UI does not have is None: what it knows is then its own to say.
+    A list that this Web UI does not have is None; names are then left for it to check.
     """
 
     def __init__(self, webui: Asking) -> None:
@@ -42,7 +42,7 @@ class Catalogue:
         self._answers: dict[str, Any] = {}
 
     def lookup(self, find: Callable[["Catalogue"], T | None]) -> T | None:
-        """Return what `find` finds, after a second look at lists that are read anew."""
+        """Return what `find` finds, trying again with lists that are read anew."""
         found = find(self)
         if found is None:
             self._answers.clear()
@@ -62,7 +62,7 @@ class Catalogue:
         return self._entries(_STYLES)
 
     def upscalers(self) -> list[str] | None:
-        """Return the names of upscalers, those of hires fix in latent space included."""
+        """Return the names of upscalers, including those of hires fix in latent space."""
         return self._names(*_UPSCALERS)
 
     def face_restorers(self) -> list[str] | None:
@@ -70,19 +70,19 @@ class Catalogue:
         return self._names(_FACE_RESTORERS)
 
     def modules(self) -> list[str] | None:
-        """Return the names of ControlNet's preprocessors, those of its page after its own."""
+        """Return the names of ControlNet's preprocessors, followed by those that its page shows."""
         answers = [answer for path in _MODULES if isinstance(answer := self._answer(path), dict)]
         listed = [name for answer in answers for name in answer.get("module_list") or ()]
         return [name for name in listed if isinstance(name, str)] if answers else None
 
     def scripts(self, tab: str) -> list[str] | None:
-        """Return the names of scripts of `txt2img` or `img2img`, in lower case."""
+        """Return the names of the scripts of `txt2img` or `img2img`, in lower case."""
         answer = self._answer(_SCRIPTS)
         listed = answer.get(tab) if isinstance(answer, dict) else None
         return [str(name).lower() for name in listed] if isinstance(listed, list) else None
 
     def arguments(self, tab: str, script: str) -> list[str] | None:
-        """Return the labels of a script's arguments, None where SD Web UI does not tell."""
+        """Return the labels of a script's arguments, or None if SD Web UI does not list them."""
         for entry in self._entries(_SCRIPT_INFO) or ():
             if entry.get("name") == script and bool(entry.get("is_img2img")) == (tab == "img2img"):
                 listed = entry.get("args")
@@ -90,7 +90,7 @@ class Catalogue:
         return None
 
     def settings(self) -> frozenset[str] | None:
-        """Return the names of SD Web UI's settings; one of a wrong type makes this answer a 500."""
+        """Return the names of SD Web UI's settings; one value of a wrong type makes this request a 500."""
         try:
             answer = self._answer(_OPTIONS)
         except PermanentError:
@@ -119,7 +119,7 @@ class Catalogue:
 
 
 def same_name(name: str, listed: list[str]) -> str | None:
-    """Return the listed name that is meant: the same, or the only one but for case, blanks, `_` and `-`."""
+    """Return the listed name that equals `name`, or the only one but for case, blanks, `_` and `-`."""
     if name in listed:
         return name
     alike = {one for one in listed if _plain(one) == _plain(name)}
@@ -127,7 +127,7 @@ def same_name(name: str, listed: list[str]) -> str | None:
 
 
 def unknown(what: str, name: str, listed: list[str]) -> str:
-    """Say that SD Web UI has no such thing, and what is nearest."""
+    """Return a text saying that SD Web UI does not have the name, with the nearest one that it has."""
     return f"this SD Web UI has no {what} '{name[:_SHOWN]}'{''.join(_nearest(name, listed))}"
 
 

@@ -1,4 +1,4 @@
-"""SD Web UI's HTTP API, as far as the consumer uses it."""
+"""Client of SD Web UI's HTTP API."""
 
 import logging
 import threading
@@ -16,22 +16,23 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 5
 PROBE_SECONDS: Final = 10
-"""Routes without a job answer in milliseconds; they hang while 40 requests wait (72-threadpool-*)."""
+"""Routes without a job respond in milliseconds, but hang while 40 requests wait (72-threadpool-*)."""
 
 KEEPALIVE_SECONDS: Final = 5
-"""The server closes idle connections after 30 s: drop them well before, so that none dies under a job."""
+"""The server closes idle connections after 30 s; they are closed well before, so that none fails during a
+job."""
 
 READY_PATH: Final = "/sdapi/v1/memory"
-"""Answers only when the API is there, unlike `/` (83-webui-readiness-race)."""
+"""Responds only when the API is available, unlike `/` (83-webui-readiness-race)."""
 
 
 class EngineUnreachable(RetryableError):
-    """Say that nothing listens where Web UI was: whatever it ran, it runs no more."""
+    """SD Web UI has ended, together with any job that it ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Hold what `/progress` says of the one job that may run."""
+    """The response of `/progress` about the one job that may be running."""
 
     fraction: float
     job_count: int
@@ -39,12 +40,12 @@ class Progress:
 
     @property
     def running(self) -> bool:
-        """Tell whether a job runs or a model loads (`job_count` −1)."""
+        """Return whether a job runs or a model is being loaded (`job_count` −1)."""
         return self.job_count != 0
 
 
 class WebUi:
-    """Talk to one SD Web UI; safe for use from several threads."""
+    """Client of one SD Web UI; can be used from several threads."""
 
     def __init__(self, url: str, *, inference_timeout_seconds: float) -> None:
         limits = httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS)
@@ -63,11 +64,11 @@ class WebUi:
         )
 
     def run(self, path: str, body: bytes) -> bytes:
-        """Run one job and return its answer's body, unread.
+        """Run one job and return the unparsed body of the response.
 
-        Raise PermanentError or RetryableError for any other status, RetryableError for a connection
-        that fails or breaks, EngineTimedOut when nothing came in time. A request that may have started
-        is never sent again from here.
+        Raise PermanentError or RetryableError for any status other than 200, RetryableError if the connection
+        fails, and EngineTimedOut if there is no response in time. A request that may have started is never
+        sent again here.
         """
         try:
             answer = self._jobs.post(path, content=body, headers={"content-type": "application/json"})
@@ -80,7 +81,7 @@ class WebUi:
         return answer.content
 
     def progress(self) -> Progress:
-        """Return the state of the running job; it is global and names no task."""
+        """Return the progress of the running job, whichever it is: it is global and names no task."""
         answer = self.get("/sdapi/v1/progress?skip_current_image=true")
         state = answer.get("state") or {}
         return Progress(
@@ -90,26 +91,26 @@ class WebUi:
         )
 
     def interrupt(self) -> None:
-        """Ask whatever runs now to stop at its next step; without effect when nothing runs."""
+        """Ask the running job to stop at its next step; this has no effect if nothing runs."""
         self.post("/sdapi/v1/interrupt", {})
 
     def get(self, path: str) -> Any:
-        """Return the JSON that a GET answers; raise RetryableError or PermanentError for all but 200."""
+        """Return the JSON of a GET response; raise RetryableError or PermanentError unless it is 200."""
         return self._probe("GET", path, None)
 
     def post(self, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
-        """Return the JSON that a POST without a job answers within so many seconds."""
+        """Return the JSON of the response to a POST without a job, within a number of seconds."""
         return self._probe("POST", path, body, seconds=seconds)
 
     def ready(self) -> bool:
-        """Tell whether the API answers."""
+        """Return whether the API responds."""
         try:
             return self._probes.get(READY_PATH).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 
     def wait_ready(self, *, stop: threading.Event, seconds: float, poll_seconds: float = 0.25) -> bool:
-        """Wait until the API answers; return False after `seconds`, or when `stop` is set."""
+        """Wait until the API responds; return False after `seconds`, or when `stop` is set."""
         deadline = time.monotonic() + seconds
         while not stop.is_set() and time.monotonic() < deadline:
             if self.ready():
@@ -120,7 +121,7 @@ class WebUi:
     def wait_idle(self, *, stop: threading.Event, seconds: float, poll_seconds: float = 0.1) -> bool:
         """Wait until no job runs; return False after `seconds`, or when `stop` is set.
 
-        A Web UI that hangs may still run its job; one that is gone does not.
+        A Web UI that hangs may still run its job; one that has ended does not.
         """
         deadline = time.monotonic() + seconds
         while not stop.is_set() and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""SD Web UI (AUTOMATIC1111, Forge) as the worker's engine."""
+"""The engine of runtimes with SD Web UI (AUTOMATIC1111, Forge)."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -33,18 +33,18 @@ BYTES_PER_MEGABYTE: Final = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """Hold one job for SD Web UI."""
+    """A job for SD Web UI."""
 
     tasktype: TaskType
     content: dict[str, Any]
-    """By which its models are loaded and its answer is read."""
+    """The content, used to load the models and to read the response."""
     body: bytes
     sampler: str | None
-    """What the answer must say that it used; None: any."""
+    """The sampler that must be reported as used; None for any."""
 
 
 class SdWebUi:
-    """Run jobs on one SD Web UI."""
+    """Runs jobs on one SD Web UI."""
 
     def __init__(
         self, webui: WebUi, models: Models, inputs: TaskInputs, limits: Limits = DEFAULT_LIMITS
@@ -58,7 +58,7 @@ class SdWebUi:
         self._checkpoint: str | None = None
 
     def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
-        """Wait until it answers and runs nothing."""
+        """Wait until SD Web UI responds and is idle."""
         return self._webui.wait_ready(stop=stop, seconds=seconds) and self._webui.wait_idle(
             stop=stop, seconds=seconds
         )
@@ -68,12 +68,12 @@ class SdWebUi:
         return self._webui.wait_idle(stop=threading.Event(), seconds=seconds)
 
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
-        """Hold the task's names against SD Web UI's, fetch models and images, and encode the body."""
+        """Check the task's names against SD Web UI's, fetch models and images, and encode the body."""
         tasktype = TaskType(task.tasktype)
         content, warnings = hold_names(tasktype, task.content, self._catalogue)
         sampler = asked_sampler(content, self._catalogue) if tasktype.generates else None
         _check(stopped)
-        sent = self._models.ensure(content)  # an upscaler is a model too
+        sent = self._models.ensure(content)  # before the names, because an upscaler is a model too
         _check(stopped)
         try:
             inputs = self._inputs.fetch(references(sent), stopped)
@@ -83,7 +83,7 @@ class SdWebUi:
         return Request(Payload(tasktype, content, body, sampler), warnings)
 
     def load(self, request: Request) -> Loaded:
-        """Select the task's checkpoint and have its other models listed."""
+        """Select the task's checkpoint and make SD Web UI list the other models."""
         payload: Payload = request.payload
         checkpoint = self._models.switch(payload.content) if payload.tasktype.generates else None
         switched = checkpoint is not None and checkpoint != self._checkpoint
@@ -91,7 +91,7 @@ class SdWebUi:
         return Loaded(checkpoint, switched)
 
     def run(self, request: Request, loaded: Loaded) -> Callable[[], Result]:
-        """Run one job; what is returned reads its images and what it says was used."""
+        """Run one job and return a function that reads its images and what was used."""
         payload: Payload = request.payload
         answer = self._webui.run(PATHS[payload.tasktype], payload.body)
         return partial(
@@ -111,14 +111,14 @@ class SdWebUi:
             return None
 
     def was_interrupted(self) -> bool:
-        """Return whether anyone interrupted the last job: half an image comes with 200 too."""
+        """Return whether anyone interrupted the last job, which can return an unfinished image with 200."""
         try:
             return self._webui.progress().interrupted
         except (RetryableError, PermanentError):
             return False  # it is gone, after a whole answer
 
     def interrupt(self) -> None:
-        """Stop whatever runs, at its next step."""
+        """Stop the running job at its next step."""
         self._webui.interrupt()
 
     def failed(self, error: Exception) -> None:
@@ -126,7 +126,7 @@ class SdWebUi:
         self._models.failed(error)
 
     def diagnose(self, error: Exception) -> Verdict:
-        """Return whose fault a job's error is, by a minimal job where its text leaves it open."""
+        """Return whose fault a job's error is, running a minimal job if the error's text does not say."""
         if isinstance(error, EnginePoisoned):
             return Verdict.BROKEN
         if isinstance(error, AmbiguousError) and not self._health.works():
@@ -139,15 +139,15 @@ class SdWebUi:
         return self._health.heal()
 
     def leave(self) -> None:
-        """End a running fetch of a model."""
+        """Stop the running download of a model."""
         self._models.leave()
 
     def model_names(self) -> Sequence[str]:
-        """Return every name by which a listed checkpoint can be asked for."""
+        """Return every name by which tasks can ask for a listed checkpoint."""
         return EngineModelLists(self._webui).checkpoint_names()
 
     def gauges(self) -> Mapping[Metric, float]:
-        """Return what SD Web UI says of the card; nothing without one, or without an answer."""
+        """Return SD Web UI's metrics of the GPU, or none if it has no GPU or does not respond."""
         try:
             answer = self._webui.get(READY_PATH)
         except (RetryableError, PermanentError):

@@ -1,4 +1,4 @@
-"""Whose fault an answer of SD Web UI is, by the recorded bodies: its status does not tell.
+"""Map error responses of SD Web UI to exceptions by their recorded bodies, because the status is not enough.
 
 Sources: `16-*`, `20-*`, `55-*`, `81-*`, `84-*` of the recorded contract.
 """
@@ -11,11 +11,11 @@ from container.consumer.engines.base import AmbiguousError
 from domain.errors import ErrorCode, PermanentError, RetryableError
 
 MAX_DETAIL: Final = 500
-"""Characters of an error's text that are kept: a 422 echoes its input, which can be a whole image."""
+"""Maximum length of an error's text: a 422 echoes its input, which can be a whole image."""
 
 
 class EnginePoisoned(RetryableError):
-    """Say that this Web UI fails every job since a checkpoint failed to load (55-poisoned-worker-log)."""
+    """This SD Web UI fails every job because a checkpoint failed to load (55-poisoned-worker-log)."""
 
 
 _POISONED: Final = re.compile(r"'NoneType' object has no attribute 'sd_checkpoint_info'")
@@ -42,7 +42,7 @@ _CALLERS_TYPES: Final = frozenset(
         "ZeroDivisionError",
     },
 )
-"""Kinds of error that a request causes by what it says: a second try meets the same."""
+"""Types of errors that are caused by the content of a request, so that a second attempt fails likewise."""
 
 _CALLERS_TEXTS: Final = re.compile(
     r"Invalid encoded image|Invalid image url|Requests not allowed|Request to local resource not allowed"
@@ -54,14 +54,14 @@ _CALLERS_TEXTS: Final = re.compile(
     r"|has no attribute '(?:startswith|do_not_save)'"
     r"|shapes cannot be multiplied|must match the size of tensor|Sizes of tensors must match",
 )
-"""Texts of errors of other kinds that a request causes: its inputs, a value of another type, a setting that
-this SD Web UI does not have, models of different families."""
+"""Texts of errors of other types that are caused by a request: its inputs, a value of a wrong type, a setting
+that this SD Web UI does not have, models of different families."""
 
 _UNSEEN_ROUTE: Final = {"detail": "Not Found"}
 
 
 def fault_of(status: int, body: bytes) -> PermanentError | RetryableError:  # noqa: PLR0911 - a table in words
-    """Return the exception that an answer other than 200 stands for."""
+    """Return the exception for a response with a status other than 200."""
     answer = _parse(body)
     kind, text = _error_of(answer)
     said = (
@@ -72,7 +72,7 @@ def fault_of(status: int, body: bytes) -> PermanentError | RetryableError:  # no
     said = said[:MAX_DETAIL]
     kept = _trim(answer)
     if status == 404 and answer == _UNSEEN_ROUTE:  # noqa: PLR2004 - HTTP's number
-        # Also what a Web UI answers before its /sdapi routes exist (83-webui-readiness-race).
+        # SD Web UI also responds like this before its /sdapi routes exist (83-webui-readiness-race).
         return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
     if status in (401, 403, 408, 429, 502, 503, 504):
         return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
@@ -114,7 +114,7 @@ def _error_of(answer: Any) -> tuple[str, str]:
 
 
 def _trim(value: Any) -> Any:
-    """Return an answer with every long text cut: it is stored and may echo an image."""
+    """Return a response with long texts cut, because it is stored and may echo an image."""
     if isinstance(value, str):
         return value if len(value) <= MAX_DETAIL else f"{value[:MAX_DETAIL]}… ({len(value)} characters)"
     if isinstance(value, list):

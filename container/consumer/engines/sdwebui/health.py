@@ -1,8 +1,8 @@
-"""Whether SD Web UI can still make a picture, and how one that cannot is healed.
+"""Check that SD Web UI can still generate images, and heal it if it cannot.
 
-After a checkpoint failed to load, Web UI fails every generation in milliseconds while its probes answer 200;
-only another good checkpoint, or a restart, helps it (55-poisoned-worker-log). A consumer that went on would
-empty the queue in seconds.
+After a checkpoint failed to load, SD Web UI fails every generation in milliseconds while its health routes
+respond 200. Only loading another good checkpoint, or a restart, helps (55-poisoned-worker-log). A consumer
+that continued would empty the queue within seconds.
 """
 
 import json
@@ -22,20 +22,20 @@ OPTION: Final = "sd_model_checkpoint"
 LISTED: Final = "/sdapi/v1/sd-models"
 
 MINIMAL: Final = {"prompt": "", "steps": 1, "width": 64, "height": 64, "cfg_scale": 1}
-"""The least that Web UI generates: 0.6 s on two cores without a GPU."""
+"""The smallest job that SD Web UI accepts: 0.6 s on two cores without a GPU."""
 
 MOST_CHECKPOINTS: Final = 3
-"""That are tried for healing: each is a load of seconds to minutes."""
+"""How many checkpoints are tried for healing; each takes seconds to minutes to load."""
 
 
 class Health:
-    """Try SD Web UI with a minimal job; only between jobs, for it takes the GPU."""
+    """Tests SD Web UI with a minimal job; only to be used between jobs, because it needs the GPU."""
 
     def __init__(self, webui: WebUi) -> None:
         self._webui = webui
 
     def works(self, checkpoint: str | None = None) -> bool:
-        """Tell whether a minimal generation succeeds, with the selected checkpoint unless one is named."""
+        """Return whether a minimal generation succeeds, with the given or else the selected checkpoint."""
         try:
             if checkpoint is not None:
                 self._webui.post(OPTIONS, {OPTION: checkpoint})
@@ -46,7 +46,7 @@ class Health:
         return True
 
     def heal(self) -> bool:
-        """Load another checkpoint and then the selected one again; tell whether that helped."""
+        """Load another checkpoint and then the selected one again; return whether that helped."""
         try:
             selected = self._webui.get(OPTIONS)[OPTION]
             others = [model["title"] for model in self._webui.get(LISTED) if selected not in _names(model)]

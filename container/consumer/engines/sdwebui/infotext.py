@@ -1,4 +1,4 @@
-"""The infotext of an image: how SD Web UI says, within the file, what it was made from."""
+"""Read the infotext of an image: the parameters that SD Web UI stores in the file."""
 
 import re
 import struct
@@ -14,9 +14,9 @@ _ENTRY_BYTES: Final = 12
 
 
 def read_infotext(data: bytes) -> str | None:
-    """Return the infotext that an image carries, None where it carries none.
+    """Return the infotext in an image file, or None if there is none.
 
-    Web UI writes it as text chunk `parameters` of a PNG and as EXIF `UserComment` of a JPEG and a WebP.
+    SD Web UI writes it to the text chunk `parameters` of a PNG and to EXIF `UserComment` of a JPEG or WebP.
     """
     if data.startswith(SIGNATURE):
         return _of_png(data)
@@ -27,10 +27,10 @@ def read_infotext(data: bytes) -> str | None:
 
 
 def read_seed(infotext: str | None) -> int | None:
-    """Return the seed that an infotext names.
+    """Return the seed in an infotext.
 
-    It stands in the last line: what is above are the prompts, and texts within the line are JSON strings
-    that begin behind the seed.
+    It is in the last line; the lines above are the prompts, and texts within the line are JSON strings that
+    begin after the seed.
     """
     found = _SEED.search(infotext.rpartition("\n")[2]) if infotext else None
     return int(found[1]) if found else None
@@ -44,7 +44,8 @@ def _of_png(data: bytes) -> str | None:
                 return text.decode("latin-1") or None
         elif name == b"iTXt":
             key, _, rest = data[start:end].partition(b"\0")
-            # Two bytes of compression, which Web UI does not use, then the language and the translated key.
+            # Two bytes for compression, which SD Web UI does not use, then the language and the translated
+            # key.
             if key == b"parameters" and rest[:1] == b"\0":
                 return rest[2:].split(b"\0", 2)[-1].decode(errors="replace") or None
     return None

@@ -1,4 +1,4 @@
-"""Inputs written into a content as SD Web UI takes them: as base64, where the links stood."""
+"""Replace links in a content by base64 data, the form in which SD Web UI accepts images."""
 
 import base64
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from runtimes.sdwebui.upscaling import upscaled_too_far
 def with_images(
     content: dict[str, Any], inputs: Mapping[str, Fetched], limits: Limits = DEFAULT_LIMITS
 ) -> dict[str, Any]:
-    """Return a copy of the content with its links replaced by what `inputs` has at their JSON pointers.
+    """Return a copy of the content with links replaced by the `inputs` at their JSON pointers.
 
-    Raise PermanentError where an upscaler would make too much of an image. An image that the task brought
-    itself stays as it came.
+    Raise PermanentError if an upscaler would make an image too large. Inline images of the task stay
+    unchanged.
     """
     content = _copy(content)
     encoded: dict[int, str] = {}
@@ -43,7 +43,7 @@ def _copy(value: Any) -> Any:
 
 
 def _move_image_links(scripts: Any) -> None:
-    """Put ControlNet's `image_link` where ControlNet reads it."""
+    """Move ControlNet's `image_link` to the field that ControlNet reads."""
     for name, script in scripts.items() if isinstance(scripts, dict) else ():
         units = script.get("args") if isinstance(script, dict) and name.lower() == "controlnet" else None
         for unit in units if isinstance(units, list) else ():

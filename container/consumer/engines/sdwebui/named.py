@@ -1,6 +1,6 @@
-"""The names in a content, held against what SD Web UI lists: corrected, or the task fails with the nearest.
+"""Check names in a content against SD Web UI's lists: correct them, or fail the task with the nearest name.
 
-SD Web UI takes a name that it does not know for its default, or leaves out what it names, and answers 200.
+SD Web UI replaces unknown names by its default, or ignores them, and responds 200.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,9 +33,9 @@ _SAME: Final = frozenset(
 
 
 def hold_names(tasktype: TaskType, content: Content, catalogue: Catalogue) -> tuple[Content, list[Fault]]:
-    """Return the content with every name as SD Web UI lists it, and what was changed.
+    """Return the content with every name as SD Web UI lists it, and a list of what was changed.
 
-    Raise PermanentError for names that it does not know, and RetryableError when it does not answer.
+    Raise PermanentError for names that SD Web UI does not know, and RetryableError if it does not respond.
     """
     names = _Names(content, catalogue)
     names.upscalers()
@@ -58,7 +58,7 @@ class _Names:
         self._catalogue = catalogue
 
     def upscalers(self) -> None:
-        """Correct the case of upscalers; one that is unknown is looked for among the models."""
+        """Correct the case of upscalers; unknown ones are looked up among the models."""
         fields = ["upscaler_1", "upscaler_2", *(["hr_upscaler"] if self.content.get("enable_hr") else [])]
         for field in fields:
             if _is_name(self.content.get(field)):
@@ -106,7 +106,7 @@ class _Names:
             self._face_restorer(settings, f"{path}/override_settings")
 
     def without_effect(self) -> None:
-        """Tell what Forge takes, and even claims in its infotext, without any effect."""
+        """Warn about settings that Forge accepts, and even reports in its infotext, without any effect."""
         if "forge_additional_modules" not in (self._catalogue.settings() or ()):
             return
         if self.content.get("tiling"):
@@ -158,7 +158,8 @@ class _Names:
         if meant is None:
             self.found.fault(f"{path}/{field}", unknown("sampler", str(name), sampler_names(self._catalogue)))
         elif not meant.exact or meant.scheduler is not None:
-            # A name with its scheduler is an old form that every version means alike: it is sent as two.
+            # A name with its scheduler is an old form that every version understands alike; it is sent as two
+            # names.
             holder[goes_to] = meant.sampler
             if meant.scheduler is not None and not _is_name(holder.get(scheduler)):
                 holder[scheduler] = meant.scheduler
@@ -188,7 +189,7 @@ class _Names:
         listed: Callable[[], list[str] | None],
         what: str = "",
     ) -> None:
-        """Write a name as it is listed; where `what` is told, one that is not listed is a fault."""
+        """Replace a name by its listed form; if `what` is given, a name that is not listed is a fault."""
         name = str(holder[key])
         if listed() is None:
             return
@@ -232,7 +233,7 @@ class _Names:
             self.found.fault(path, unknown(f"{tab} script", name, self._catalogue.scripts(tab) or []))
 
     def _arguments(self, path: str, name: str, arguments: Any, tab: str, *, whole: bool) -> None:
-        """Count a script's arguments: SD Web UI leaves out what is too many, and shifts what is too few."""
+        """Check the number of a script's arguments: SD Web UI ignores surplus ones and shifts others."""
         labels = self._catalogue.arguments(tab, name.lower())
         given = arguments if isinstance(arguments, list) else []
         if labels is None or len(given) == len(labels) or (len(given) < len(labels) and not whole):

@@ -1,4 +1,4 @@
-"""Which of the images that SD Web UI returned are pictures, and what the others are."""
+"""Decide which of the images that SD Web UI returned are pictures, and what the others are."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ MAP: Final = "map"
 MASK: Final = "mask"
 
 TEXTED: Final = frozenset({"PNG", "JPEG", "WEBP"})
-"""Formats that Web UI writes infotexts into; an animation is a picture without one."""
+"""Formats that SD Web UI writes infotexts to; an animation is a picture without one."""
 
 _MASKS: Final = ("return_mask", "return_mask_composite")
-"""Settings that put one more image each behind every picture."""
+"""Settings that add one more image each after every picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """Hold one image as it came."""
+    """A returned image."""
 
     encoded: str
     infotext: str | None
-    """As the image itself carries it."""
+    """The infotext inside the image."""
     texted: bool
-    """Whether its format is one that Web UI writes infotexts into."""
+    """Whether SD Web UI writes infotexts to images of this format."""
 
 
 def tell_apart(images: Sequence[Returned], content: Json, info: Json) -> tuple[list[str], bool]:
-    """Return the kind of each image, and whether that is unsure.
+    """Return the kind of each image, and whether the decision is uncertain.
 
-    A picture carries its infotext; a script's grid, masks and ControlNet's maps carry none, and of loopback's
-    grid `index_of_first_image` says nothing. What a script pastes together (SD upscale) carries none either:
-    where none does, or fewer than `info` has texts, the order decides.
+    A picture has an infotext; a script's grid, masks and ControlNet's maps have none, and
+    `index_of_first_image` does not count loopback's grid. Pictures that a script assembles (SD upscale) have
+    none either. If no image has an infotext, or fewer than `info` has texts, the order decides.
     """
     first, masks = first_picture(info), _masks(content)
     carrying = {i for i, one in enumerate(images) if i >= first and (one.infotext or not one.texted)}
@@ -50,13 +50,13 @@ def tell_apart(images: Sequence[Returned], content: Json, info: Json) -> tuple[l
 
 
 def first_picture(info: Json) -> int:
-    """Return where the pictures begin, as far as Web UI says."""
+    """Return the index of the first picture according to SD Web UI."""
     index = info.get("index_of_first_image")
     return index if isinstance(index, int) and index > 0 else 0
 
 
 def _kinds(count: int, pictures: set[int], masks: int) -> Iterator[str]:
-    """Yield what each image is: grids come before the pictures, masks behind each, maps at the end."""
+    """Yield the kind of each image: grids before the pictures, masks after each picture, maps at the end."""
     behind: int | None = None
     for index in range(count):
         if index in pictures:
@@ -70,7 +70,7 @@ def _kinds(count: int, pictures: set[int], masks: int) -> Iterator[str]:
 
 
 def _masks(content: Json) -> int:
-    """Return how many masks come behind each picture."""
+    """Return how many masks follow each picture."""
     if not content.get("mask"):
         return 0
     scripts = content.get("alwayson_scripts")

@@ -1,4 +1,4 @@
-"""The body that goes to SD Web UI."""
+"""The body of a request to SD Web UI."""
 
 import json
 from typing import Any, Final
@@ -18,7 +18,7 @@ SAME_MODULES: Final = "Use same choices"
 
 
 def request_body(tasktype: TaskType, content: dict[str, Any]) -> bytes:
-    """Return the content as Web UI takes it: no routing keys, overrides merged, images sent back."""
+    """Return the body for SD Web UI: no routing keys, merged overrides, and images in the response."""
     body = dict(content)
     scripts = body.pop("alwayson_scripts", None) or {}
     if tasktype.generates:
@@ -28,21 +28,21 @@ def request_body(tasktype: TaskType, content: dict[str, Any]) -> bytes:
         overrides = _overrides(body.get("override_settings"), scripts)
         if overrides:
             body["override_settings"] = overrides
-        # Restored in any case: what a task overrides ends with the task.
+        # Always restored, so that a task's overrides end with the task.
         body |= {"send_images": True, "save_images": False, "override_settings_restore_afterwards": True}
         if body.get("enable_hr") and not body.get("hr_additional_modules"):
-            # Forge fails without it (16-hr-latent-ok); where it is empty, its hires fix leaves an override of
-            # the modules out. AUTOMATIC1111 does not know it.
+            # Forge fails without it (16-hr-latent-ok); if it is empty, Forge's hires fix ignores an override
+            # of the modules. AUTOMATIC1111 does not know it.
             body["hr_additional_modules"] = [SAME_MODULES]
         if body.get("disable_extra_networks"):
-            # True leaves the networks of the task before in the model, on Forge for all tasks after it.
-            # The task's own were left out when it was checked.
+            # True would leave the previous task's networks in the model, on Forge for all later tasks. The
+            # task's own networks were removed when it was checked.
             body["disable_extra_networks"] = False
     return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _overrides(own: Any, scripts: dict[str, Any]) -> dict[str, Any]:
-    """Merge the routing keys' overrides over the body's, as sd-on-eks did."""
+    """Merge the overrides of the routing keys over the body's, as sd-on-eks did."""
     merged = dict(own) if isinstance(own, dict) else {}
     routed = scripts.get("override_settings")
     merged |= routed if isinstance(routed, dict) else {}

@@ -1,4 +1,4 @@
-"""Which sampler and scheduler a name means to SD Web UI, which takes an unknown one for its default."""
+"""Interpret names of samplers and schedulers, because SD Web UI replaces unknown ones by its default."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from container.consumer.engines.sdwebui.catalogue import Catalogue, same_name
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """Name a sampler as SD Web UI lists it; `scheduler` is set where the name told it too."""
+    """A sampler as SD Web UI lists it; `scheduler` is set if the name included one."""
 
     sampler: str
     scheduler: str | None = None
     exact: bool = True
-    """SD Web UI reads the name so by itself."""
+    """Whether SD Web UI itself interprets the name like this."""
 
 
 def meant_sampler(name: str, catalogue: Catalogue) -> Meant | None:
-    """Return what a sampler's name means, None where nothing fits.
+    """Return the sampler that a name refers to, or None.
 
-    SD Web UI reads its own names, and those with a scheduler behind (`DPM++ 2M Karras`), to the letter; the
-    aliases that older programs use it does not.
+    SD Web UI understands exact names, also followed by a scheduler (`DPM++ 2M Karras`), but not the aliases
+    that older programs use.
     """
     samplers = catalogue.samplers() or []
     names = [entry["name"] for entry in samplers]
@@ -41,7 +41,7 @@ def meant_sampler(name: str, catalogue: Catalogue) -> Meant | None:
 
 
 def meant_scheduler(name: str, catalogue: Catalogue) -> Meant | None:
-    """Return what a scheduler's name means (as `sampler`), None where nothing fits."""
+    """Return the scheduler that a name refers to (in `sampler`), or None."""
     schedulers = catalogue.schedulers() or []
     exact = [form for entry in schedulers for form in (entry.get("label"), entry["name"]) if form]
     if name in exact:
@@ -63,7 +63,7 @@ def scheduler_names(catalogue: Catalogue) -> list[str]:
 
 
 def _parts(name: str, catalogue: Catalogue, *, exactly: bool = True) -> Iterator[tuple[str, str]]:
-    """Yield the name without a scheduler at its end, and that scheduler."""
+    """Yield possible splits of the name into a sampler and a scheduler at its end."""
     for entry in catalogue.schedulers() or ():
         for form in _forms(entry):
             end = name[-len(form) - 1 :]

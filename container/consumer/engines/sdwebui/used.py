@@ -1,4 +1,4 @@
-"""What SD Web UI says that it used, held against what was asked."""
+"""Compare what SD Web UI reports to have used with what was asked for."""
 
 import re
 from pathlib import PurePosixPath
@@ -10,11 +10,11 @@ from container.consumer.engines.sdwebui.samplers import meant_sampler
 _ANY_VAE: Final = frozenset({None, "", "None", "Automatic", "auto"})
 _NO_MODULE: Final = frozenset({"", "None", "Use same choices", "Built in"})
 _MODULE: Final = re.compile(r"(?<!Hires )Module [0-9]{1,3}: (\"[^\"\n]*\"|[^,\n]+)")
-"""What Forge writes for each module that it applied."""
+"""The infotext that Forge writes for each module that it applied."""
 
 
 def asked_sampler(content: dict[str, Any], catalogue: Catalogue) -> str | None:
-    """Return the sampler that `info` must name, None where any is right: a script may choose its own."""
+    """Return the sampler that `info` must name, or None if any is right: a script may choose its own."""
     name = content.get("sampler_name") or content.get("sampler_index")
     if not isinstance(name, str) or content.get("script_name") or catalogue.samplers() is None:
         return None
@@ -23,7 +23,7 @@ def asked_sampler(content: dict[str, Any], catalogue: Catalogue) -> str | None:
 
 
 def otherwise(content: dict[str, Any], sampler: str | None, info: dict[str, Any]) -> str | None:
-    """Return what was used instead of what the task asked for, None where nothing was."""
+    """Return what was used instead of what the task asked for, or None if nothing was."""
     used = info.get("sampler_name")
     if sampler is not None and isinstance(used, str) and used != sampler:
         return f"SD Web UI used the sampler {used} instead of {sampler}."
@@ -40,7 +40,7 @@ def otherwise(content: dict[str, Any], sampler: str | None, info: dict[str, Any]
 
 
 def _asked(setting: str, content: dict[str, Any]) -> Any:
-    """Return what a task sets, where the request takes it from."""
+    """Return the value of a setting in a task, from the same place as the request takes it."""
     scripts = content.get("alwayson_scripts")
     scripts = scripts if isinstance(scripts, dict) else {}
     for settings in (scripts, scripts.get("override_settings"), content.get("override_settings")):

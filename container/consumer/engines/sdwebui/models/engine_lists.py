@@ -1,4 +1,4 @@
-"""What a running SD Web UI lists of each kind of model, and how it is made to look again."""
+"""SD Web UI's lists of models of each kind, and how to refresh them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,44 +33,44 @@ _REFRESHES: Final = {
 
 _AT_START: Final = frozenset({Kind.UPSCALER, Kind.DETECTOR, Kind.HYPERNETWORK, Kind.MODULE})
 _AT_START_OF_FORGE: Final = _AT_START | {Kind.CONTROLNET, Kind.VAE}
-"""What SD Web UI lists when it starts, and never again."""
+"""Kinds that SD Web UI lists only when it starts."""
 
 
 class WebUiApi(Protocol):
-    """Ask SD Web UI; raise RetryableError or PermanentError for all but 200."""
+    """Sends requests to SD Web UI; raises RetryableError or PermanentError unless the status is 200."""
 
     def get(self, path: str) -> Any:
-        """Return the JSON that a GET answers."""
+        """Return the JSON of a GET response."""
 
     def post(self, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
-        """Return the JSON that a POST without a job answers within so many seconds."""
+        """Return the JSON of the response to a POST without a job, within a number of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Describe one model that SD Web UI lists."""
+    """A model in a list of SD Web UI."""
 
     name: str
-    """Under which it is asked for."""
+    """The name by which requests refer to it."""
     path: str = ""
-    """Where it lies, as far as the list tells; an upscaler's may be a URL."""
+    """Its path, if the list contains one; an upscaler's may be a URL."""
     alias: str = ""
-    """Another name, from the file itself; SD Web UI forbids one that two files share."""
+    """Another name, from inside the file; SD Web UI does not accept one that two files share."""
 
 
 class EngineModelLists:
-    """Read and refresh Web UI's lists. A GET is answered while a job runs, a refresh waits."""
+    """Reads and refreshes SD Web UI's lists; it responds to a GET during a job, but not to a refresh."""
 
     def __init__(self, webui: WebUiApi) -> None:
         self._webui = webui
 
     def once(self) -> "EngineModelLists":
-        """Return lists that are each asked for once: for the requirements of one task."""
+        """Return lists that are each requested once, for the requirements of one task."""
         return EngineModelLists(_AskedOnce(self._webui))
 
     @property
     def is_forge(self) -> bool:
-        """Tell whether this is Forge, by a list that only Forge has."""
+        """Return whether this is Forge, recognized by a list that only Forge has."""
         return self._get(MODULES) is not None
 
     def checkpoints(self) -> list[dict[str, Any]]:
@@ -79,21 +79,21 @@ class EngineModelLists:
         return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
 
     def checkpoint_names(self) -> list[str]:
-        """Return every name by which a listed checkpoint can be asked for."""
+        """Return every name by which tasks can ask for a listed checkpoint."""
         return [name for entry in self.checkpoints() for name in checkpoint_aliases(entry)]
 
     def named(self, kind: Kind) -> list[Listed] | None:
-        """Return what is listed of a kind, None when this Web UI has no such list."""
+        """Return the listed models of a kind, or None if this Web UI has no such list."""
         answers = [self._get(path) for path in _LISTS.get(kind, ())]
         known = [answer for answer in answers if answer is not None]
         return [entry for answer in known for entry in _entries(answer)] if known else None
 
     def is_read_at_start(self, kind: Kind) -> bool:
-        """Tell whether this Web UI lists a kind when it starts and never again."""
+        """Return whether this Web UI lists a kind only when it starts."""
         return kind in _AT_START or (kind in _AT_START_OF_FORGE and self.is_forge)
 
     def refresh(self, kind: Kind) -> None:
-        """Make Web UI read a kind's folders again; what it reads at its start only stays as it is."""
+        """Make SD Web UI read the folders of a kind again, unless it reads the kind only at its start."""
         if kind is Kind.CONTROLNET:
             self._get("/controlnet/model_list?update=true")
         elif path := _REFRESHES.get(kind):
@@ -103,7 +103,7 @@ class EngineModelLists:
                 self._optional("POST", path)
 
     def embeddings(self) -> set[str] | None:
-        """Return the names of the embeddings, in lower case, as SD Web UI compares them."""
+        """Return the names of the embeddings in lower case, as SD Web UI compares them."""
         listed = self._get("/sdapi/v1/embeddings")
         if not isinstance(listed, dict):
             return None
@@ -111,7 +111,7 @@ class EngineModelLists:
         return {name.lower() for group in groups if isinstance(group, dict) for name in group}
 
     def style_prompt(self, name: str) -> str:
-        """Return the prompt that a style adds, "" for none."""
+        """Return the prompt that a style adds, or ""."""
         listed = self._get("/sdapi/v1/prompt-styles")
         for entry in listed if isinstance(listed, list) else ():
             if isinstance(entry, dict) and entry.get("name") == name:
@@ -122,7 +122,7 @@ class EngineModelLists:
         return self._optional("GET", path)
 
     def _optional(self, method: str, path: str) -> Any:
-        """Ask a route that not each Web UI has: 404 there is no Web UI that is not ready yet."""
+        """Request a route that some Web UIs lack; a 404 does not mean that SD Web UI is not ready."""
         try:
             return self._webui.get(path) if method == "GET" else self._webui.post(path, {})
         except (RetryableError, PermanentError) as fault:
@@ -132,7 +132,7 @@ class EngineModelLists:
 
 
 def answers_to(kind: Kind, entry: Listed, wanted: str, digits: str) -> bool:
-    """Tell whether a listed model is called so; a folder before the name must be the folder it lies in."""
+    """Return whether a name refers to a listed model; a folder in the name must be the model's folder."""
     if entry.name == wanted:
         return True
     split = split_hash(kind, entry.name)
@@ -145,20 +145,20 @@ def answers_to(kind: Kind, entry: Listed, wanted: str, digits: str) -> bool:
 
 
 def without_hash(kind: Kind, name: str) -> str:
-    """Return a name without the hash that is listed behind it."""
+    """Return a name without the hash that is listed after it."""
     split = split_hash(kind, name)
     return split[0] if split else name
 
 
 class _AskedOnce:
-    """Remember what each GET answered."""
+    """Remembers the response to each GET."""
 
     def __init__(self, webui: WebUiApi) -> None:
         self._webui = webui
         self._answers: dict[str, Any] = {}
 
     def get(self, path: str) -> Any:
-        """Return the first answer again, also that there is no such route."""
+        """Return the first response again, also if it was that the route does not exist."""
         if path not in self._answers:
             try:
                 self._answers[path] = self._webui.get(path)
@@ -172,7 +172,7 @@ class _AskedOnce:
         return answer
 
     def post(self, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
-        """Pass a POST on; what was answered before may have changed with it."""
+        """Forward a POST and forget earlier responses, which may have changed."""
         self._answers.clear()
         return self._webui.post(path, body, seconds=seconds)
 

@@ -1,7 +1,7 @@
-"""The names that LoRA files carry inside: `ss_output_name`, which SD Web UI takes as an alias.
+"""The names inside LoRA files: `ss_output_name`, which SD Web UI accepts as an alias.
 
-They are read from all files of the bucket, not from what one worker happens to have: else the same task
-would pass on one worker and fail on the next.
+They are read from all files in the bucket and not only from those that this worker has, because otherwise the
+same task could succeed on one worker and fail on another.
 """
 
 import json
@@ -16,19 +16,19 @@ from container.consumer.model_store.volume import Volume
 from runtimes.sdwebui.model_names import Kind
 
 BEGINNING_BYTES: Final = 64 * 1024
-"""What is read of a file first: `__metadata__` stands at the beginning of the header, before the tensors."""
+"""The first part of a file to read; `__metadata__` is at the beginning of the header, before the tensors."""
 
 MAX_HEADER_BYTES: Final = 16 * 1024 * 1024
 READS_AT_ONCE: Final = 16
 MAX_FILES: Final = 5000
-"""Files whose inside is looked at; each costs one small read, once in the life of a worker."""
+"""Maximum number of files to look into; each costs one small read in the life of a worker."""
 
 _LENGTH: Final = struct.Struct("<Q")
 _OUTPUT_NAME: Final = re.compile(r'"ss_output_name"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
 class LoraNames:
-    """Look up LoRAs by the name inside their files; each version of a file is read once."""
+    """Looks up LoRAs by the name inside their files; each version of a file is read once."""
 
     def __init__(self, bucket: ModelBucket | None, volume: Volume | None) -> None:
         self._bucket = bucket
@@ -36,7 +36,7 @@ class LoraNames:
         self._inside: dict[tuple[str, str], str] = {}
 
     def called(self, name: str) -> set[str]:
-        """Return the files, relative to their folder, that carry this name. Raise RetryableError."""
+        """Return the files, relative to their folder, that have this name inside; raise RetryableError."""
         found: set[str] = set()
         for folder in Kind.LORA.folders:
             files = self._bucket.files(folder) if self._bucket else {}
@@ -75,7 +75,7 @@ class LoraNames:
 
 
 def output_name(begin: bytes) -> str | None:
-    """Return the name that a file's beginning carries, "" for none, None where the header goes on."""
+    """Return the name in the beginning of a file, "" if there is none, None if the header continues."""
     if found := _OUTPUT_NAME.search(begin.decode(errors="replace")):
         try:
             return str(json.loads(found[1]))
@@ -86,7 +86,7 @@ def output_name(begin: bytes) -> str | None:
 
 
 def _header_bytes(begin: bytes) -> int:
-    """Return how many bytes a file's header takes, at most `MAX_HEADER_BYTES`."""
+    """Return the length of a file's header in bytes, at most `MAX_HEADER_BYTES`."""
     if len(begin) < _LENGTH.size:
         return len(begin)
     (length,) = _LENGTH.unpack(begin[: _LENGTH.size])

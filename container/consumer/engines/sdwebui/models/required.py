@@ -1,4 +1,4 @@
-"""What a task needs: every model that its content names, once."""
+"""The models that a task needs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from runtimes.sdwebui.named_models import MAX_MODELS, face_restorers, mentions
 
 @dataclass(frozen=True, slots=True)
 class ModelRequirement:
-    """Name one model of a task; `path` is a JSON pointer into the content."""
+    """One model of a task; `path` is a JSON pointer into the content."""
 
     kind: Kind
     name: str
     path: str
     required: bool = True
-    """Whether the task fails without it; else it is fetched where it exists."""
+    """Whether the task fails without it; otherwise it is only fetched if it exists."""
     by_place: bool = False
-    """The name is the place in SD Web UI's list, from 0."""
+    """Whether the name is a position in SD Web UI's list, from 0."""
 
 
 def needs(content: dict[str, Any]) -> list[ModelRequirement]:
-    """Return what a task's content names, each model once, the checkpoint first.
+    """Return the models that a task's content names, each once, the checkpoint first.
 
     Raise PermanentError for more than `MAX_MODELS`.
     """

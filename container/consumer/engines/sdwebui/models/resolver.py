@@ -1,4 +1,4 @@
-"""Where a task's models are: the model bucket, the volume, or SD Web UI itself."""
+"""Find a task's models in the model bucket, on the volume, or in SD Web UI."""
 
 import re
 from collections.abc import Iterator
@@ -30,25 +30,25 @@ from runtimes.sdwebui.model_names import (
 from runtimes.sdwebui.named_models import prompts
 
 _BESIDE = (".yaml", ".vae.safetensors", ".vae.pt", ".vae.ckpt")
-"""What belongs to a checkpoint and lies beside it: its configuration, its own VAE."""
+"""Files that belong to a checkpoint and are stored beside it: its configuration, and its own VAE."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Say where one needed model is. `name` is relative to its folder, or Web UI's own name for it."""
+    """Where a required model is; `name` is relative to its folder, or SD Web UI's own name for it."""
 
     need: ModelRequirement
     name: str
     file: ModelFile | None = None
-    """In the bucket; None: fetching it is not possible or not needed."""
+    """The file in the bucket; None if it cannot or need not be fetched."""
     path: Path | None = None
-    """Where it lies when it is there: on the volume, or where Web UI says."""
+    """Where the file is, or will be, on the volume, or where SD Web UI has it."""
     hash: str = ""
-    """The digits that the task named beside it."""
+    """The hash that the task gives with the name."""
 
 
 class ModelResolver:
-    """Look up what a task names. Without a bucket, what Web UI lists is what exists."""
+    """Finds the models that a task names; without a bucket, only those that SD Web UI lists exist."""
 
     def __init__(self, bucket: ModelBucket | None, volume: Volume | None, lists: EngineModelLists) -> None:
         self.bucket = bucket
@@ -59,7 +59,7 @@ class ModelResolver:
     def find(self, content: dict[str, Any]) -> list[Found]:
         """Return all models of a task.
 
-        Raise PermanentError for a model that is nowhere, RetryableError when S3 does not answer.
+        Raise PermanentError for a model that does not exist, and RetryableError if S3 does not respond.
         """
         lists = self._lists.once()
         found: list[Found] = []
@@ -74,7 +74,7 @@ class ModelResolver:
             yield from (file for name, file in files.items() if kind.takes(folder, name))
 
     def place(self, file: ModelFile) -> Path | None:
-        """Return where a file of the bucket lies once it is fetched."""
+        """Return the path of a bucket's file on the volume."""
         return self.volume.path(file) if self.volume else None
 
     def _find(self, need: ModelRequirement, lists: EngineModelLists) -> list[Found]:
@@ -94,7 +94,7 @@ class ModelResolver:
         return [one, *self._beside(one)]
 
     def _check_engine(self, need: ModelRequirement, lists: EngineModelLists) -> None:
-        """Refuse what one of the Web UIs does not do at all, and answers 200 to or 500."""
+        """Refuse requests that this Web UI cannot serve at all, although it responds 200 or 500 to them."""
         text = ""
         if need.kind is Kind.MODULE and not lists.is_forge:
             text = "this SD Web UI has no forge_additional_modules; name a VAE as sd_vae"
@@ -104,7 +104,7 @@ class ModelResolver:
             raise PermanentError(ErrorCode.INVALID_CONTENT, f"{need.path}: {text}.")
 
     def _check_start(self, one: Found, lists: EngineModelLists) -> None:
-        """Refuse, before it is fetched, what Web UI did not see when it started: it will not look again."""
+        """Refuse a missing file of a kind that SD Web UI reads only at its start, before it is fetched."""
         kind = one.need.kind
         if not one.need.required or not lists.is_read_at_start(kind):
             return
@@ -115,7 +115,7 @@ class ModelResolver:
             raise read_at_start(kind, one.need.name, folder, path=one.need.path)
 
     def _stored(self, need: ModelRequirement) -> Found | None:
-        """Find a model in the bucket, else on the volume. What S3 does not tell now may lie there."""
+        """Find a model in the bucket or else on the volume, where it may be if S3 does not respond now."""
         if self.bucket is None or self.volume is None:
             return None
         trouble: RetryableError | None = None
@@ -137,7 +137,7 @@ class ModelResolver:
         return None
 
     def _by_old_hash(self, need: ModelRequirement) -> Found | None:
-        """Find a checkpoint of the volume by the digits of early Web UIs."""
+        """Find a checkpoint on the volume by the hash of early Web UIs."""
         volume = self.volume
         if volume is None or len(need.name) != 8:  # noqa: PLR2004 - the early hash's digits
             return None
@@ -148,7 +148,7 @@ class ModelResolver:
         return None
 
     def _listed(self, need: ModelRequirement, lists: EngineModelLists) -> Found | None:
-        """Find a model that Web UI knows by itself: in its image, or wherever its own settings say."""
+        """Find a model that SD Web UI has by itself: in its image, or where its own settings say."""
         kind = need.kind
         if kind is Kind.CHECKPOINT:
             asked = {name for name, digits in forms(kind, need.name) if not digits}
@@ -158,7 +158,7 @@ class ModelResolver:
             return None
         listed = lists.named(kind)
         if listed is None:
-            # No such list: with a bucket it was looked for there, without one nobody can tell.
+            # There is no such list: with a bucket, the model was looked for there; without one, nobody knows.
             return Found(need, need.name) if self.bucket is None else None
         for wanted, digits in forms(kind, need.name):
             for one in listed:
@@ -167,7 +167,7 @@ class ModelResolver:
         return None
 
     def _by_inner_name(self, need: ModelRequirement, lists: EngineModelLists) -> Found | None:
-        """Find a LoRA by the name inside its file, where exactly one file carries it."""
+        """Find a LoRA by the name inside its file, if exactly one file has it."""
         if need.kind is not Kind.LORA or not need.required:
             return None
         files = self._lora_names.called(need.name)
@@ -193,7 +193,7 @@ class ModelResolver:
                 yield Found(need, name, files[name], self.place(files[name]))
 
     def _embeddings(self, text: str) -> Iterator[Found]:
-        """Find the embeddings that the prompts name: they are words like any other, so none is missed."""
+        """Find the embeddings in the prompts; they look like any other word, so none can be missing."""
         try:
             files = list(self.in_bucket(Kind.EMBEDDING)) if text else []
         except RetryableError:  # S3 is down, and the models of the task are on the volume
@@ -208,7 +208,7 @@ class ModelResolver:
                 yield Found(need, file.name, file, self.place(file))
 
     def _match(self, kind: Kind, wanted: str) -> ModelFile | None:
-        """Find a file of the bucket; the folders of a kind are one list to Web UI."""
+        """Find a file in the bucket; SD Web UI treats all folders of a kind as one list."""
         found: list[ModelFile] = []
         for folder in kind.folders if self.bucket else ():
             files = self.bucket.files(folder) if self.bucket else {}
@@ -234,13 +234,13 @@ class ModelResolver:
 
 
 def wrong_hash(found: Found) -> PermanentError:
-    """Make the error for a model whose name is right and whose hash is another."""
+    """Return the error for a model whose name is right but whose hash differs."""
     text = f"{found.need.path}: {found.name} exists, but not with the hash {found.hash}."
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
 
 
 def _of_styles(content: dict[str, Any], lists: EngineModelLists) -> Iterator[ModelRequirement]:
-    """Yield the LoRAs that the styles of a task bring; SD Web UI puts them into the prompt."""
+    """Yield the LoRAs in the styles of a task, which SD Web UI adds to the prompt."""
     styles = content.get("styles")
     for index, style in enumerate(styles if isinstance(styles, list) else ()):
         for need in needs({"prompt": lists.style_prompt(str(style))}):

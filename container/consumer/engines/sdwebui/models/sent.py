@@ -1,4 +1,4 @@
-"""A content as SD Web UI must have it: each model by the name under which it lists it."""
+"""Rename models in a content to the names under which SD Web UI lists them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,9 +17,9 @@ _MODULES = "forge_additional_modules"
 def content_to_send(
     content: dict[str, Any], found: Iterable[Found], lists: EngineModelLists
 ) -> dict[str, Any]:
-    """Return a copy of a content with names that SD Web UI finds. Raise PermanentError for a wrong hash.
+    """Return a copy of a content with names that SD Web UI finds; raise PermanentError for a wrong hash.
 
-    Call it when the files are there.
+    Call this when the files are on the volume.
     """
     names = {
         (one.need.kind, one.need.name): name_to_send(one, lists) for one in found if not one.need.by_place
@@ -33,9 +33,9 @@ def content_to_send(
 def name_to_send(one: Found, lists: EngineModelLists) -> str:
     """Return the name under which SD Web UI finds a model."""
     if one.need.kind is not Kind.CONTROLNET:
-        # What was found of an upscaler are its weights; SD Web UI lists the upscaler.
+        # `name` is the file with the weights; SD Web UI lists the upscaler by the required name.
         return one.need.name if one.need.kind is Kind.UPSCALER else shown(one.need.kind, one.name)
-    # Forge finds `name [hash]` to the letter only, and answers 200 to any other name.
+    # Forge only finds the exact `name [hash]`, and responds 200 to any other name.
     stem = without_hash(Kind.CONTROLNET, shown(Kind.CONTROLNET, one.name))
     digits = old_hash_of(one.path) if one.path is not None and one.path.is_file() else ""
     for entry in lists.named(Kind.CONTROLNET) or ():
@@ -50,9 +50,9 @@ def name_to_send(one: Found, lists: EngineModelLists) -> str:
 
 
 def vae_as_module(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a content whose `sd_vae` is one of Forge's modules: Forge has the option and ignores it.
+    """Return a content with its `sd_vae` as one of Forge's modules, because Forge ignores the option.
 
-    `None` and `Automatic` mean the checkpoint's own VAE, which Forge takes by itself.
+    `None` and `Automatic` mean the checkpoint's own VAE, which Forge uses by default.
     """
     sent: dict[str, Any] = copied(content)
     own, routed, scripts = _settings(sent)

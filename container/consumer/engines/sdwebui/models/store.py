@@ -1,4 +1,4 @@
-"""Having a task's models on the volume: fetched, checked, and kept while the task runs."""
+"""Provide a task's models on the volume: fetch, verify, and protect them while the task runs."""
 
 import logging
 import threading
@@ -22,7 +22,8 @@ from runtimes.sdwebui.model_names import Kind
 from runtimes.sdwebui.named_models import prompts
 
 PREPARED: Final = 32
-"""Tasks whose models were looked up and that have not run: the GPU does not wait for a second look."""
+"""How many tasks with models that were looked up can wait to run, so that the GPU does not wait for another
+lookup."""
 
 OLD_HASH_DIGITS: Final = 8
 EVICTION_SECONDS: Final = 30.0
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class ModelStore:
-    """Find and fetch what tasks need; `ensure` may run in any thread, while a job runs."""
+    """Finds and fetches the models of tasks; `ensure` may be called from any thread while a job runs."""
 
     def __init__(self, finder: ModelResolver, fetcher: Fetcher | None) -> None:
         self._finder = finder
@@ -43,7 +44,7 @@ class ModelStore:
         self._hashes: dict[tuple[str, int], str] = {}
 
     def ensure(self, content: dict[str, Any]) -> list[Found]:
-        """Have all models of a task, as far as there is room beside those in use; `activate` does the rest.
+        """Fetch the models of a task as far as there is room beside those in use; `activate` does the rest.
 
         Raise PermanentError (`model_not_found`, `model_unusable`, `no_space_for_model`) or RetryableError.
         """
@@ -62,9 +63,9 @@ class ModelStore:
         return found
 
     def activate(self, content: dict[str, Any]) -> list[Found]:
-        """Have all models of the task that runs next, and keep them until another one is activated.
+        """Fetch all models of the task that runs next, and protect them until another one is activated.
 
-        Call it between jobs: until then nothing of the last task is kept.
+        Call this between jobs, because the models of the previous task are no longer protected.
         """
         self.release()
         with self._lock:
@@ -77,17 +78,17 @@ class ModelStore:
             except NoRoom as trouble:
                 if trouble.for_ever:
                     raise _no_space(one, trouble) from None
-                # Another consumer of this volume uses the rest: that passes.
+                # Another consumer of this volume uses the rest, which is temporary.
                 raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, _no_space(one, trouble).message) from None
         return found
 
     def release(self) -> None:
-        """Let the last task's models go: they may be evicted from now on."""
+        """Allow the models of the last task to be evicted."""
         while self._in_use:
             self._in_use.pop().release()
 
     def leave(self) -> None:
-        """End a running fetch, and fetch nothing more."""
+        """Stop a running download and prevent further ones."""
         if self._fetcher:
             self._fetcher.stop.set()
 
@@ -110,7 +111,7 @@ class ModelStore:
         self._in_use.append(lock)
 
     def _lock_in_use(self, fetcher: Fetcher, file: ModelFile) -> Lock:
-        """Keep a file from eviction, once nobody is evicting it: that takes as long as deleting a file."""
+        """Protect a file from eviction, after waiting for an eviction in progress (deleting a file)."""
         deadline = time.monotonic() + EVICTION_SECONDS
         while (lock := fetcher.volume.use(file)) is None:
             if fetcher.stop.wait(POLL_SECONDS):
@@ -121,7 +122,7 @@ class ModelStore:
         return lock
 
     def _have(self, one: Found) -> None:
-        """Have one model where Web UI finds it, usable, and with the hash that the task names."""
+        """Provide one model where SD Web UI finds it, usable and with the hash that the task names."""
         if self._fetcher is not None and one.file is not None:
             try:
                 self._fetcher.have(one.file)
@@ -147,7 +148,7 @@ class ModelStore:
 
 
 def _key(content: dict[str, Any]) -> Hashable:
-    """Return what a content's models depend on."""
+    """Return a key for everything that a content's models depend on."""
     return prompts(content), *needs(content)
 
 

@@ -1,8 +1,8 @@
-"""Which checkpoint SD Web UI uses next, by the way that the recordings show to be safe.
+"""Select the checkpoint that SD Web UI uses next, in the way that the recordings show to be safe.
 
-The option is set between jobs: `POST /options` takes no lock, and in the middle of a job it changes the model
-between two images (71-job-B). It refuses an unknown name before any work, where `override_settings` drops it
-silently (42-*) and, restored afterwards, loads the old model again for the next job (43-*).
+The option is set between jobs, because `POST /options` takes no lock, and during a job it changes the model
+between two images (71-job-B). It refuses an unknown name before any work, whereas `override_settings` ignores
+it silently (42-*) and, when restored afterwards, loads the old model again for the next job (43-*).
 """
 
 import logging
@@ -29,16 +29,16 @@ LOAD_SECONDS: Final = 600.0
 """AUTOMATIC1111 loads within `POST /options`, Forge at the next job; 7 GB from a cold volume take minutes."""
 
 _UNLISTED: Final = frozenset({Kind.EMBEDDING, Kind.FACE_RESTORER, Kind.UPSCALER})
-"""Kinds of which the list is looked at elsewhere, or does not tell what was read."""
+"""Kinds whose list is checked elsewhere, or does not show what was read."""
 
 _log = logging.getLogger(__name__)
 
 
 class Models:
-    """Have the models that a task needs where Web UI finds them, and select its checkpoint.
+    """Provides the models of a task where SD Web UI finds them, and selects its checkpoint.
 
-    `own` is the runtime's `MODEL_FILENAME`; a runtime that is not `dynamic` serves no other. `in_memory` is
-    how many checkpoints Web UI keeps loaded, 0 leaves it to Web UI's own settings.
+    `own` is the runtime's `MODEL_FILENAME`; a runtime that is not `dynamic` serves no other one. `in_memory`
+    is how many checkpoints SD Web UI keeps loaded; 0 leaves that to its own settings.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class Models:
         self._seen: dict[Kind, set[tuple[str, int]]] = {}
 
     def ensure(self, content: dict[str, Any]) -> dict[str, Any]:
-        """Fetch what is missing; called while another job may run.
+        """Fetch missing models while another job may run.
 
-        Return the content as it must be sent: with the names under which SD Web UI lists its models.
+        Return the content as it must be sent, with the names under which SD Web UI lists the models.
         """
         return content_to_send(content, self._store.ensure(self._rightful(content)), self._lists.once())
 
     def switch(self, content: dict[str, Any]) -> str | None:
-        """Make Web UI use the task's checkpoint; called between jobs.
+        """Make SD Web UI use the task's checkpoint; called between jobs.
 
-        Return what `info.sd_model_name` must say afterwards, None where any is right.
+        Return what `info.sd_model_name` must be afterwards, or None if any is right.
         """
         self._active = []
         self._active = self._store.activate(self._rightful(content))
@@ -79,22 +79,23 @@ class Models:
         if self._own:
             return self._select(self._listed_own())
         name = (content.get("alwayson_scripts") or {}).get(OPTION)
-        # A static runtime without MODEL_FILENAME: whatever Web UI was started with must be what is named.
+        # A static runtime without MODEL_FILENAME: the checkpoint that SD Web UI was started with must be
+        # reported.
         return PurePosixPath(_without_hash(name)).name.removesuffix(".safetensors") if name else None
 
     def failed(self, fault: Exception) -> None:
-        """Take note that a job failed: its checkpoint may be one that Web UI cannot load."""
+        """Record that a job failed, because SD Web UI may be unable to load its checkpoint."""
         if isinstance(fault, PermanentError) and fault.code is ErrorCode.MODEL_UNUSABLE:
             named = [one for one in self._active if one.need.kind is Kind.CHECKPOINT and one.need.required]
             if len(named) == 1:  # of a pair only one is broken, and the answer does not tell which
                 self._store.refuse(named, UNLOADABLE)
 
     def leave(self) -> None:
-        """End a running fetch: the worker leaves."""
+        """Stop a running download because the worker shuts down."""
         self._store.leave()
 
     def _rightful(self, content: dict[str, Any]) -> dict[str, Any]:
-        """Return the content with the checkpoint only where this runtime switches."""
+        """Return the content with a checkpoint only if this runtime switches checkpoints."""
         scripts = content.get("alwayson_scripts")
         name = scripts.get(OPTION) if isinstance(scripts, dict) else None
         if self._dynamic or not name or not isinstance(scripts, dict):
@@ -109,7 +110,7 @@ class Models:
         return {**content, "alwayson_scripts": {k: v for k, v in scripts.items() if k != OPTION}}
 
     def _show(self, found: list[Found]) -> None:
-        """Make Web UI look again for each kind of which a file is new since it last looked, and find it."""
+        """Refresh and check SD Web UI's list of each kind with files that are new since the last refresh."""
         for kind in dict.fromkeys(one.need.kind for one in found if one.path is not None):
             files = {_version(one) for one in found if one.need.kind is kind and one.path is not None}
             new = files - self._seen.get(kind, set())
@@ -124,16 +125,16 @@ class Models:
             self._seen.setdefault(kind, set()).update(files)
 
     def _note_unapplied(self, new: set[tuple[str, int]]) -> None:
-        """Remember which embeddings Forge did not have yet: it reads them when it loads a checkpoint.
+        """Remember new embeddings on Forge, which applies them only after it loads a checkpoint.
 
-        After a refresh it lists them, and takes their names for plain words.
+        After a refresh it lists them, but treats their names as plain words.
         """
         listed = self._lists.embeddings()
         if listed is not None and self._lists.is_forge:
             self._unapplied |= {one for one in new if PurePosixPath(one[0]).stem.lower() not in listed}
 
     def _check_embeddings(self, found: list[Found]) -> None:
-        """Have the embeddings of a task applied: make Forge load another checkpoint before the task's own."""
+        """Make Forge load another checkpoint before the task's own if that is needed to apply embeddings."""
         late = [one for one in found if one.need.kind is Kind.EMBEDDING and _version(one) in self._unapplied]
         if not late:
             return
@@ -149,7 +150,7 @@ class Models:
         raise unapplied(late[0].need.name, path=late[0].need.path)
 
     def _check_shown(self, kind: Kind, found: list[Found]) -> None:
-        """Raise PermanentError unless Web UI lists each file: names that it does not know it ignores."""
+        """Raise PermanentError unless SD Web UI lists each file, because it ignores unknown names."""
         lists = self._lists.once()
         if kind is Kind.CHECKPOINT:
             known = {listed_name(entry): str(entry.get("filename") or "") for entry in lists.checkpoints()}
@@ -171,11 +172,11 @@ class Models:
     def _lists_all(self, files: set[tuple[str, int]]) -> bool:
         listed = {listed_name(entry) for entry in self._lists.checkpoints()}
         known = {name for name, _ in self._seen.get(Kind.CHECKPOINT, set())}
-        # A file that came again under a known name is a new version: its old hash must go.
+        # A file that was added again under a known name is a new version, so its old hash must be replaced.
         return all(name in listed and name not in known for name, _ in files)
 
     def _listed_own(self) -> str:
-        """Return Web UI's name of the runtime's own checkpoint; without it the deployment is broken."""
+        """Return SD Web UI's name of the runtime's own checkpoint; without it the deployment is broken."""
         if self._own_listed is None:
             for entry in self._lists.checkpoints():
                 if self._own in checkpoint_aliases(entry):
@@ -187,12 +188,13 @@ class Models:
         return self._own_listed
 
     def _select(self, name: str) -> str:
-        # A Web UI that was started anew has its first checkpoint again.
+        # A restarted SD Web UI has its first checkpoint again.
         if name != self._selected or self._option() != name:
             self._selected = None
             self._webui.post(OPTIONS, {**self._limit, OPTION: name}, seconds=LOAD_SECONDS)
             if self._option() not in (None, name):
-                # AUTOMATIC1111 loads at once; where that fails it answers 200 and keeps the one before.
+                # AUTOMATIC1111 loads at once; if that fails, it responds 200 and keeps the previous
+                # checkpoint.
                 raise self._unloaded(name)
             self._selected = name
             self._has_switched = True
@@ -200,10 +202,10 @@ class Models:
         return PurePosixPath(name).stem
 
     def _unloaded(self, name: str) -> PermanentError | RetryableError:
-        """Return what became of a checkpoint that Web UI did not load.
+        """Return the error for a checkpoint that SD Web UI did not load.
 
-        One that has not loaded any may still be at its first one, and two loads at once fail for no fault of
-        the file; else it is remembered.
+        An SD Web UI without any checkpoint may still be loading its first one, and then a second load fails
+        through no fault of the file; otherwise the failure is remembered.
         """
         if not self._has_switched:
             text = f"SD Web UI did not load {name}; it may not have loaded its first checkpoint yet."
@@ -212,11 +214,11 @@ class Models:
         return PermanentError(ErrorCode.MODEL_UNUSABLE, f"{name} is unusable: {UNLOADABLE}.")
 
     def _option(self) -> str | None:
-        """Return the checkpoint that Web UI has selected, without hash; None where it does not tell."""
+        """Return the checkpoint that SD Web UI has selected, without hash, or None if it is not known."""
         try:
             options = self._webui.get(OPTIONS)
         except (PermanentError, RetryableError):
-            # One bad option makes the answer a 500 (40-options-get-after-wrong-type).
+            # A single invalid option makes the response a 500 (40-options-get-after-wrong-type).
             return None
         name = options.get(OPTION) if isinstance(options, dict) else None
         return _without_hash(name) if isinstance(name, str) else None
@@ -230,7 +232,7 @@ def _version(one: Found) -> tuple[str, int]:
 
 
 def _lies_at(listed: str, one: Found) -> bool:
-    """Tell whether Web UI means the same file: another one in some folder may have the same name."""
+    """Return whether a listed model is this file and not one with the same name in another folder."""
     return not listed or not one.path or f"/{listed}".endswith(f"/{one.name}") or listed == str(one.path)
 
 

@@ -1,7 +1,7 @@
-"""The weights of upscalers and face restorers: SD Web UI lists those models also without them.
+"""The weights of upscalers and face restorers, which SD Web UI lists even if they are missing.
 
-Where they are missing it downloads them from the internet, which a worker may not reach, or resizes plainly
-and answers 200.
+If they are missing, it downloads them from the internet, which a worker may not reach, or resizes plainly and
+responds 200.
 """
 
 import logging
@@ -24,13 +24,13 @@ _FOLDERS: Final = (
     ("LDSR", "LDSR"),
     ("DAT", "DAT"),
 )
-"""By the beginning of an upscaler's name, where SD Web UI looks for its weights; else in `ESRGAN`."""
+"""The folder of an upscaler's weights by the beginning of its name; `ESRGAN` for all others."""
 
 _log = logging.getLogger(__name__)
 
 
 class Shelves(Protocol):
-    """Tell what is in the bucket and on the volume."""
+    """Access to the models in the bucket and on the volume."""
 
     bucket: ModelBucket | None
     volume: Volume | None
@@ -40,9 +40,9 @@ class Shelves(Protocol):
 
 
 def find_upscaler(shelves: Shelves, need: ModelRequirement, lists: EngineModelLists) -> list[ModelFile]:
-    """Return the weights that an upscaler needs from the bucket. Raise PermanentError where there are none.
+    """Return the weights that an upscaler needs from the bucket; raise PermanentError if there are none.
 
-    SD Web UI reads the list of upscalers when it starts, and then never.
+    SD Web UI reads the list of upscalers only when it starts.
     """
     listed = lists.named(need.kind)
     if listed is None:
@@ -64,7 +64,7 @@ def find_upscaler(shelves: Shelves, need: ModelRequirement, lists: EngineModelLi
 
 
 def find_face_restorer(shelves: Shelves, need: ModelRequirement, _: EngineModelLists) -> list[ModelFile]:
-    """Return the weights that face restoring needs from the bucket. Raise PermanentError without any."""
+    """Return the weights for face restoration from the bucket; raise PermanentError if there are none."""
     files = [file for file in shelves.in_bucket(need.kind) if need.name in ("", file.folder)]
     if not files:
         folders = (need.name,) if need.name else need.kind.folders
@@ -83,7 +83,7 @@ def _entry(need: ModelRequirement, listed: list[Listed]) -> Listed | None:
 
 
 def _check_there(shelves: Shelves, need: ModelRequirement, what: str, folder: str, weights: str) -> None:
-    """Raise PermanentError unless weights lie on the volume; without one only SD Web UI can tell."""
+    """Raise PermanentError unless weights are on the volume; without a volume, only SD Web UI knows."""
     if shelves.volume is None:
         _log.warning("nobody can tell whether SD Web UI has the weights", extra={"reason": what})
         return

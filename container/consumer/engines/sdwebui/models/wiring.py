@@ -1,4 +1,4 @@
-"""The parts of models put together from their settings."""
+"""Composition of the models' components from their settings."""
 
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, WebUiApi
 from container.consumer.engines.sdwebui.models.resolver import ModelResolver
@@ -9,7 +9,7 @@ from container.consumer.model_store.settings import ModelSettings
 
 
 def wire_models(settings: ModelSettings, webui: WebUiApi, *, dynamic: bool) -> Models:
-    """Build what the worker needs. Without a bucket nothing is fetched."""
+    """Create the models' components for the worker; without a bucket nothing is downloaded."""
     lists = EngineModelLists(webui)
     if settings.model_bucket:
         bucket, fetcher = connect(settings)

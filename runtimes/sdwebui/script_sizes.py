@@ -134,13 +134,13 @@ def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
 
 
 def _check_overlap(content: dict[str, Any]) -> Iterator[Fault]:
-    """Refuse tiles of SD upscale that overlap whole: SD Web UI would divide by zero, or paint none."""
+    """Refuse tiles of SD upscale that overlap by more than half: a pixel apart, they would be millions."""
     overlap = _argument(content, _SD_UPSCALE_OVERLAP)
     if str(content.get("script_name") or "").lower() != "sd upscale" or overlap is None:
         return
-    if not 0 <= overlap < min(Numbers(content).size):
+    if not 0 <= overlap <= min(Numbers(content).size) / 2:
         path = f"/script_args/{_SD_UPSCALE_OVERLAP}"
-        yield Fault(path, "the overlap of tiles must be at least 0 and less than width and height")
+        yield Fault(path, "the overlap of tiles must be at least 0 and at most half of width and height")
 
 
 def _unread_numbers(content: dict[str, Any]) -> Iterator[Fault]:

@@ -77,6 +77,7 @@ def paths(
         ),
         ({"script_name": "Loopback", "script_args": ["100000"]}, "/script_args/0"),
         ({"script_name": "SD upscale", "script_args": [None, 64, 0, [0, 0]]}, "/script_args/3"),
+        ({"script_name": "SD upscale", "script_args": [None, 511, 0, 2]}, "/script_args/1"),
         ({"prompt": "x" * 11}, "/prompt"),
         (
             {"alwayson_scripts": {"controlnet": {"args": [{"image": LINK}, LINK, LINK]}}},
@@ -101,6 +102,7 @@ def test_what_is_beyond_a_limit_is_refused_where_it_stands(content: dict[str, An
         ({"enable_hr": True, "hr_resize_x": 8192, "hr_resize_y": 8192}, TEXT),
         ({"hr_scale": 1000}, TEXT),
         ({"script_name": "prompt matrix", "prompt": "a|b|c|d|e|f|g"}, TEXT),
+        ({"init_images": [LINK], "script_name": "SD upscale", "script_args": [None, 256, 0, 2]}, IMAGE),
         (
             {"script_name": "prompt matrix", "script_args": [0, 0, "positive"], "negative_prompt": "|" * 7},
             TEXT,

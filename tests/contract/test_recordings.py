@@ -1,5 +1,6 @@
 """The fake answers as the recorded Web UI did: statuses, types, shapes, values and documented quirks."""
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
@@ -22,6 +23,7 @@ PROCESSES = (  # replayed below against a process of its own
     "timeline-boot-nowebui",
     "timeline-boot-webui-api",
 )
+BOOT_SECONDS = 3
 QUICK = {"step_seconds": 0, "load_seconds": 0, "extra_seconds": 0}
 
 
@@ -72,6 +74,17 @@ def test_what_answers_after_booting(name: str, *, web_ui: bool) -> None:
     with running(web_ui=web_ui, **QUICK) as fake_webui:
         here = {event["path"]: httpx.get(fake_webui.url + event["path"]).status_code for event in events}
     assert here == {event["path"]: event["status"] for event in events}
+
+
+def test_a_boot_lasts_as_long_as_told() -> None:
+    begun = time.monotonic()
+    with running(boot_seconds=BOOT_SECONDS, **QUICK) as fake_webui:
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(fake_webui.url)
+        assert fake_webui.control.stats()["begun"] == 0, "its control port answers meanwhile"
+        fake_webui.process.wait_for_line("fake ready", timeout=60)
+        assert time.monotonic() - begun >= BOOT_SECONDS
+        assert httpx.get(f"{fake_webui.url}/sdapi/v1/progress").status_code == 200
 
 
 def hold(fake_webui: FakeWebUi, pool: ThreadPoolExecutor, name: str) -> "Future[httpx.Response]":

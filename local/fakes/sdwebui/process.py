@@ -13,7 +13,7 @@ from typing import Any
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.process import Process, ProcessFailed
 
-READY = "fake ready"
+READY, BOOTING = "fake ready", "fake boots"
 START_SECONDS = 60.0  # imports on a loaded machine; normally under 2 s
 STOP_SECONDS = 10.0
 ROOT = Path(__file__).parents[3]
@@ -90,7 +90,7 @@ class FakeWebUi:
 
 
 def start(*, port: int = 0, **settings: Any) -> FakeWebUi:
-    """Start it and wait until it accepts connections.
+    """Start it and wait until it accepts connections, or with `boot_seconds` until it boots.
 
     `settings` are the command line's options (`step_seconds=0.01`, `model_dir=path`, `api_server_stop=True`,
     `fault=["slow:1"]`). Raise FakeWebUiError when it does not start.
@@ -105,7 +105,8 @@ def start(*, port: int = 0, **settings: Any) -> FakeWebUi:
         stop_seconds=STOP_SECONDS,
     )
     try:
-        line = process.wait_for_line(READY, timeout=START_SECONDS)
+        sign = BOOTING if settings.get("boot_seconds") else READY
+        line = process.wait_for_line(sign, timeout=START_SECONDS)
     except ProcessFailed as failed:
         process.kill()
         raise FakeWebUiError(str(failed)) from None

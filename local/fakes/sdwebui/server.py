@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Generator
 from typing import Any
 
@@ -19,6 +18,7 @@ from local.fakes.sdwebui.app import create_app
 from local.fakes.sdwebui.parts import Parts
 
 READY = "fake ready"  # the first words of the line that a starting process waits for
+BOOTING = "fake boots"  # those of the line before it, where a boot was asked for
 BACKLOG = 2048
 REFUSAL_POLL_SECONDS = 0.005
 
@@ -87,31 +87,45 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def run(parts: Parts, *, host: str, port: int, control_port: int) -> None:
-    """Serve until a signal; prints one line with both addresses when connections are accepted."""
+    """Serve until a signal; prints a line with both addresses when connections are accepted.
+
+    While it boots (`boot_seconds`) the port is bound but not listening, so that connections are refused; a
+    line of its own says so, and the control port answers.
+    """
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     listener = bound(host, port)
-    time.sleep(
-        parts.settings.boot_seconds
-    )  # bound but not listening: connections are refused, as while booting
-    main = Server(create_app(parts), listener, keep_alive_seconds=parts.settings.keep_alive_seconds)
     own = FastAPI(title="fake control", description=DISCLAIMER)
     own.include_router(control.router(parts))
-    side = Server(own, bound("127.0.0.1", control_port))
-    asyncio.run(_serve(parts, main, side))
+    asyncio.run(_serve(parts, listener, Server(own, bound("127.0.0.1", control_port))))
 
 
-async def _serve(parts: Parts, main: Server, side: Server) -> None:
-    serving = [asyncio.create_task(one.serve(sockets=[one.listener])) for one in (main, side)]
-    while not (main.started and side.started):  # noqa: ASYNC110 -- uvicorn has no event for it
-        await asyncio.sleep(REFUSAL_POLL_SECONDS)
-    print(f"{READY} url={main.url} control={side.url} pid={os.getpid()} ({DISCLAIMER})", flush=True)
-    while not serving[0].done():
+async def _serve(parts: Parts, listener: socket.socket, side: Server) -> None:
+    settings = parts.settings
+    answering = await _started(side)
+    address, own_port = listener.getsockname()
+    told = f"url=http://{address}:{own_port} control={side.url} pid={os.getpid()} ({DISCLAIMER})"
+    if settings.boot_seconds:
+        print(f"{BOOTING} {told}", flush=True)
+        await asyncio.sleep(settings.boot_seconds)
+    main = Server(create_app(parts), listener, keep_alive_seconds=settings.keep_alive_seconds)
+    serving = await _started(main)
+    print(f"{READY} {told}", flush=True)
+    while not serving.done():
         wanted = parts.faults.standing("refuse")
         if wanted != parts.faults.refusing:
             await (main.refuse() if wanted else main.listen())
             parts.faults.refusing = wanted
         await asyncio.sleep(REFUSAL_POLL_SECONDS)
+    answering.cancel()
     sys.exit(0)
+
+
+async def _started(server: Server) -> "asyncio.Task[None]":
+    """Start a server and wait until it accepts connections."""
+    serving = asyncio.create_task(server.serve(sockets=[server.listener]))
+    while not server.started:  # noqa: ASYNC110 -- uvicorn has no event for it
+        await asyncio.sleep(REFUSAL_POLL_SECONDS)
+    return serving
 
 
 @contextlib.contextmanager

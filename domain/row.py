@@ -28,7 +28,7 @@ FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
 
 class UnreadableRow(Exception):
-    """Say that a row is none that this version wrote: by a newer one, or changed by hand."""
+    """A row was not written by this version, but by a newer one or by hand."""
 
 
 @dataclass(frozen=True, slots=True)

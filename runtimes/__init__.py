@@ -1,1 +1,1 @@
-"""What the tasks of each runtime type may say: pure, no I/O."""
+"""Rules for the content of tasks, by runtime type: pure functions without I/O."""

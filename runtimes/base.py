@@ -1,4 +1,4 @@
-"""What API, workers and infra ask of a runtime type: an engine's own rules for what a task may say."""
+"""The interface of a runtime type: what its tasks may contain, for the API, workers and infrastructure."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Hold a content as everything else reads it; it is only valid where there are no faults."""
+    """A content in the form that all other code reads; it is only valid if there are no faults."""
 
     content: Json
     faults: Sequence[Fault]
@@ -22,7 +22,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class InputRef:
-    """Point at one input that a content brings: a link, or the data itself as base64."""
+    """An input in a content: a link, or inline data as base64."""
 
     path: str
     """A JSON pointer into the content."""
@@ -33,7 +33,7 @@ class InputRef:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequirement:
-    """Name one model that a task needs; `folder` is where the model bucket has such models."""
+    """A model that a task needs; `folder` is its folder in the model bucket."""
 
     folder: str
     name: str
@@ -43,46 +43,46 @@ class ModelRequirement:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Say whether a model exists: `exists` is None where only a worker can tell, `why` what to do if not."""
+    """Whether a model exists (None if only a worker can decide), and `why` not and what to do."""
 
     exists: bool | None
     why: str = ""
 
 
 class RuntimeType(Protocol):
-    """What tasks of one runtime type may say; no method calls anything outside this process."""
+    """The rules for tasks of one runtime type; no method calls anything outside this process."""
 
     name: str
     task_types: tuple[str, ...]
     submit_folders: tuple[str, ...]
-    """Folders of the model bucket in which a task's models are looked up when it is submitted."""
+    """Folders of the model bucket in which a task's models are looked up at submit."""
 
     def validate(
         self, task_type: str | None, content: Json, runtime: Runtime | None, limits: Limits, *, path: str = ""
     ) -> Checked:
-        """Return the content as everything else reads it, what refuses it, and what its caller should know.
+        """Return the content in the form that all other code reads, with faults and warnings.
 
-        `path` is the JSON pointer of the content in the request. Where task type or runtime is None, which
-        has a fault of its own, what does not depend on it is checked.
+        `path` is the JSON pointer of the content in the request. If the task type or the runtime is None,
+        which is reported as a fault elsewhere, everything that does not depend on it is still checked.
         """
 
     def inputs(self, task_type: str, content: Json) -> Iterator[InputRef]:
-        """Yield the inputs of a content that was validated."""
+        """Yield the inputs of a validated content."""
 
     def models(self, content: Json) -> Iterator[ModelRequirement]:
-        """Yield the models without which a validated content cannot be run."""
+        """Yield the models that a validated content needs to run."""
 
     def look_up(self, need: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
-        """Tell whether a model is one of the bucket's `files` of its folder, or of what the engine listed."""
+        """Return whether a model is among the `files` of its folder in the bucket or is `listed`."""
 
     def affinity(self, content: Json) -> str | None:
-        """Return what is expensive to load, so that tasks with the same run after each other."""
+        """Return what is expensive to load, so that tasks that share it run one after the other."""
 
     def cost(self, task_type: str, content: Json) -> float:
-        """Return how much work a content asks for; only ratios matter."""
+        """Return how much work a content needs; only ratios between tasks matter."""
 
     def kind(self, task_type: str, content: Json) -> str:
-        """Return what a job's time is compared with: the time of jobs of one kind is proportional to cost."""
+        """Return the kind of a job; the time of jobs of one kind is proportional to their cost."""
 
     def schema(self, task_type: str, limits: Limits) -> Json:
-        """Return the JSON Schema of a content, for the description of the API."""
+        """Return the JSON Schema of a content, for the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""What some bytes are by how they begin, for whoever accepts or fetches an input."""
+"""Recognize types of files by their first bytes."""
 
 import re
 from typing import Final
@@ -11,12 +11,12 @@ IMAGE_TYPES: Final = {
     "image/avif": ".avif",
     "image/bmp": ".bmp",
 }
-"""The images that tasks take, by content type, and how a file of each ends."""
+"""Supported image types: content type and file extension."""
 
 IMAGE_NAMES: Final = "PNG, JPEG, WebP, AVIF, GIF or BMP"
 
 BEGINNING_BYTES: Final = 512
-"""As many of a file's first bytes tell what it is."""
+"""How many of a file's first bytes are needed to recognize it."""
 
 _MP4_BRANDS: Final = frozenset({b"isom", b"mp41", b"mp42", b"avc1", b"dash", b"M4V ", b"MSNV", b"av01"})
 _HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
@@ -38,7 +38,7 @@ _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
 
 
 def begins_as_image(data: bytes) -> bool:
-    """Tell whether some bytes begin as one of the images that tasks take."""
+    """Return whether the data begins like an image of a supported type."""
     return (
         data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM"))
         or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
@@ -47,7 +47,7 @@ def begins_as_image(data: bytes) -> bool:
 
 
 def other_kind(data: bytes) -> str | None:
-    """Return what some bytes are that tasks do not take, as the end of "it is …"; None where nobody knows."""
+    """Return the type of unsupported data, to follow "it is …", or None if it is not recognized."""
     found = brands(data)
     if found & _HEIC_BRANDS and not is_avif(found):
         return f"HEIC, which SD Web UI does not read; save it as JPEG ({IMAGE_NAMES} are read)"
@@ -66,12 +66,12 @@ def other_kind(data: bytes) -> str | None:
 
 
 def not_read(data: bytes) -> str:
-    """Return what some bytes are that are no image that tasks take, as the end of "it is …"."""
+    """Return a description of data that is not a supported image, to follow "it is …"."""
     return other_kind(data) or (f"not {IMAGE_NAMES}" if data else "empty")
 
 
 def brands(data: bytes) -> frozenset[bytes]:
-    """Return the brands of an ISO base media file, none for anything else."""
+    """Return the brands of an ISO base media file, none for any other file."""
     if data[4:8] != b"ftyp":
         return frozenset()
     size = min(int.from_bytes(data[:4], "big"), BEGINNING_BYTES)
@@ -79,10 +79,10 @@ def brands(data: bytes) -> frozenset[bytes]:
 
 
 def is_avif(found: frozenset[bytes]) -> bool:
-    """Tell whether a file of these brands is an AVIF."""
+    """Return whether a file with these brands is an AVIF."""
     return bool(found & {b"avif", b"avis"})
 
 
 def is_video(found: frozenset[bytes]) -> bool:
-    """Tell whether a file of these brands is an MP4."""
+    """Return whether a file with these brands is an MP4."""
     return bool(found & _MP4_BRANDS) or any(brand.startswith(b"iso") for brand in found)

@@ -13,6 +13,6 @@ RUNTIME_TYPES: Final[RuntimeTypes] = {one.name: one for one in (SdWebUi(),)}
 
 
 def type_of(runtime: Runtime | None, runtimes: Runtimes, types: RuntimeTypes = RUNTIME_TYPES) -> RuntimeType:
-    """Return the type of a runtime; where a request names none that exists, that of the first one."""
+    """Return the type of a runtime; without a runtime, return the type of the first one."""
     one = runtime or next(iter(runtimes), None)
     return types[one.type] if one else next(iter(types.values()))

@@ -1,1 +1,1 @@
-"""What tasks for SD Web UI may say."""
+"""Rules for the content of SD Web UI's tasks."""

@@ -1,4 +1,4 @@
-"""How much one task may ask of a GPU, told from its numbers."""
+"""Limits on how much one task may ask of a GPU, checked on its numbers."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -15,13 +15,13 @@ from runtimes.sdwebui.work import work
 
 MAX_SIDE: Final = 1 << 16
 _SEEDS: Final = (-(1 << 63), (1 << 64) - 1)
-"""What torch takes."""
+"""The range that torch accepts."""
 
 _MAX_BLUR: Final = 512
-"""Web UI's page ends at 64; the filter's kernel is five times as long as this."""
+"""The slider of Web UI's page ends at 64; the kernel of the filter is five times this size."""
 _MAX_RESIZE: Final = 16
 
-# What is sampled in one size: the image, the first pass of older callers, and the noise of another size.
+# Pairs of sizes that are sampled: the image, the first pass of older callers, and the noise of another size.
 _SAMPLED: Final = (
     ("width", "height"),
     ("firstphase_width", "firstphase_height"),
@@ -33,14 +33,14 @@ _IN_SCRIPTS: Final = ("/alwayson_scripts/", "/script_args/")
 Bounds = dict[str, tuple[int, int]]
 
 _CHOICES: Final[Bounds] = {"resize_mode": (0, 3), "inpainting_fill": (0, 3), "inpainting_mask_invert": (0, 1)}
-"""Of image-to-image: any other number is one of these to SD Web UI, which says nothing of it."""
+"""Fields of image-to-image that are choices: SD Web UI silently treats any other number as one of these."""
 
 
 def bounds(tasktype: TaskType, limits: Limits) -> Bounds:
-    """Return the least and the greatest value of each bounded field.
+    """Return the minimum and maximum of each bounded field.
 
-    Below the least of the first seven a recorded Web UI answers 500, and that when the task has waited
-    (16-steps-0, 16-width-1, 16-batch_size-0, 16-n_iter-0, 16-seed-2^70).
+    A recorded Web UI responds 500 to values below the minimum of the first seven, and only after the task has
+    waited (16-steps-0, 16-width-1, 16-batch_size-0, 16-n_iter-0, 16-seed-2^70).
     """
     if not tasktype.generates:
         side = (0, MAX_SIDE)
@@ -69,7 +69,7 @@ def bounds(tasktype: TaskType, limits: Limits) -> Bounds:
 
 
 def beyond(tasktype: TaskType, content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
-    """Yield what is beyond the limits, by JSON pointer; fields of a wrong type are another check's."""
+    """Yield a fault for each value beyond the limits; fields of a wrong type are checked elsewhere."""
     number = Numbers(content)
     for name, (low, high) in bounds(tasktype, limits).items():
         value = number(name)
@@ -135,7 +135,7 @@ def _inputs(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
         listed = content.get(name)
         if isinstance(listed, list) and len(listed) > limits.images:
             yield Fault(f"/{name}", f"must be at most {limits.images} images")
-    # One after the other: of very many, the paths alone would be hundreds of MiB.
+    # Taken one at a time, because a list of all paths could take hundreds of MiB.
     beyond_links = next(islice((one for one in images(content) if one.is_link), limits.links, None), None)
     if beyond_links is not None:
         yield Fault(beyond_links.path, f"a task may name at most {limits.links} links")

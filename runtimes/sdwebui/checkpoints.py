@@ -1,4 +1,4 @@
-"""Which checkpoint a task names, held against its runtime."""
+"""Check the checkpoints that a task names against its runtime."""
 
 from typing import Any, Final
 
@@ -17,9 +17,9 @@ _ROUTE: Final = "/alwayson_scripts/sd_model_checkpoint"
 def settle_checkpoint(
     content: dict[str, Any], tasktype: TaskType | None, runtime: Runtime | None, found: Findings
 ) -> None:
-    """Put the checkpoint where the routing reads it, in place, and hold all against the runtime.
+    """Move the checkpoint to the key that routing reads, and check all checkpoints against the runtime.
 
-    A static runtime serves its own and no other.
+    The content is changed in place. A static runtime serves its own checkpoint only.
     """
     named = _take_overridden(content, found)
     _settle_second(content)
@@ -60,7 +60,7 @@ def _by_default(scripts: dict[str, Any], runtime: Runtime, path: str, found: Fin
 
 
 def _serves_all(content: dict[str, Any], name: Any, path: str, runtime: Runtime, found: Findings) -> None:
-    """Refuse every checkpoint but the runtime's own, also one that a script loads in the midst of a task."""
+    """Refuse all checkpoints but the runtime's own, including those that a script loads during a task."""
     refiner = f" (and {runtime.refiner_filename} in its midst)" if runtime.refiner_filename else ""
     message = f"runtime {runtime.name} serves {runtime.model_filename}{refiner} and no other"
     if isinstance(name, str) and not runtime.serves(name):
@@ -71,9 +71,9 @@ def _serves_all(content: dict[str, Any], name: Any, path: str, runtime: Runtime,
 
 
 def _take_overridden(content: dict[str, Any], found: Findings) -> str | None:
-    """Take `sd_model_checkpoint` out of the overrides: only the routing key chooses the checkpoint.
+    """Remove `sd_model_checkpoint` from the overrides: only the routing key selects the checkpoint.
 
-    A real Web UI answers 200 with the wrong model to an unknown name there (42-override-checkpoint-*).
+    For an unknown name there, a real Web UI responds 200 with the wrong model (42-override-checkpoint-*).
     """
     taken: str | None = None
     scripts = content.get("alwayson_scripts")

@@ -1,4 +1,4 @@
-"""A task's content at submit: checked, and rid of what this service owns."""
+"""Check a task's content at submit, and remove the fields that this service controls."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -23,14 +23,14 @@ from runtimes.sdwebui.unknown import unknown_fields
 
 _NEVER_NULL: Final = ("prompt", "width", "height")
 _ROUNDED: Final = 8
-"""SD Web UI samples eighths of a side."""
+"""SD Web UI samples sides in multiples of eight."""
 
 PLACEHOLDER: Final = "string"
-"""What the page that describes SD Web UI's API leaves in every text of its example."""
+"""The text that the page of SD Web UI's API has in every text field of its example."""
 
 
 class ContentCheck:
-    """Check one task's content; `faults` and `warnings` collect what was found, by JSON pointer."""
+    """Checks one task's content; `faults` and `warnings` contain what was found, by JSON pointer."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class ContentCheck:
         self._limits = limits
 
     def normalise(self, content: dict[str, Any]) -> dict[str, Any]:
-        """Return a copy of `content` as everything else reads it; it is only valid when `faults` is empty.
+        """Return a copy of `content` in the form that all other code reads, valid if there are no `faults`.
 
-        Its values are typed, what this service owns or what says nothing is left out. Normalising twice
-        changes nothing, so the consumer does it again to messages from anywhere.
+        Values are typed, and fields that this service controls or that have no effect are left out.
+        Normalizing twice changes nothing, so the consumer repeats it for messages from anywhere.
         """
         result = {key: value for key, value in content.items() if key not in OWNED_FIELDS}
         for key in OWNED_FIELDS:
@@ -78,22 +78,22 @@ class ContentCheck:
 
     @property
     def faults(self) -> list[Fault]:
-        """Return what is wrong, by JSON pointer."""
+        """Return the faults found, by JSON pointer."""
         return self._found.faults
 
     @property
     def warnings(self) -> list[Fault]:
-        """Return what was dropped, changed, or will not be as asked."""
+        """Return what was dropped or changed, or will differ from what was asked for."""
         return self._found.warnings
 
     def _read(self, tasktype: TaskType, content: dict[str, Any]) -> None:
-        """Turn the known fields into typed values, and tell of the others."""
+        """Convert the known fields to typed values, and report the others."""
         for fault in read_all(content, dict(FIELDS[tasktype]), ""):
             self._found.fault(fault.path, fault.message)
         if tasktype.generates and "prompt" in content and content["prompt"] is None:
             self._found.fault("/prompt", "a string is expected, not null")
         for name, kind in FIELDS[tasktype].items():
-            # Null says nothing, but SD Web UI keeps it instead of its default, and fails over most of them.
+            # SD Web UI keeps null instead of its default, and fails with most of them.
             if kind.endswith("?") and name not in _NEVER_NULL and content.get(name, "") is None:
                 del content[name]
         for warning in unknown_fields(tasktype, content):
@@ -104,9 +104,9 @@ class ContentCheck:
             )
 
     def _without_networks(self, content: dict[str, Any]) -> None:
-        """Take the networks out of prompts that are to be painted without any.
+        """Remove the networks from prompts that ask to be run without any.
 
-        SD Web UI itself would skip the step that also takes the networks of the task before out of the model.
+        SD Web UI itself would skip the step that also removes the previous task's networks from the model.
         """
         if not content.get("disable_extra_networks"):
             return
@@ -178,7 +178,7 @@ class ContentCheck:
 
 
 def _placeholders(tasktype: TaskType, content: dict[str, Any]) -> Iterator[str]:
-    """Yield where a text is as SD Web UI's API page shows it; what only hires fix reads, only with it."""
+    """Yield where a text is still the example of SD Web UI's API page (hires fix's only when it is on)."""
     for name, kind in FIELDS[tasktype].items():
         if name in PROMPTS or (name.startswith("hr_") and not content.get("enable_hr")):
             continue

@@ -1,6 +1,6 @@
-"""ControlNet's units in the one form that its two versions, Mikubill's and Forge's, both read.
+"""Convert ControlNet's units to the form that both of its versions, Mikubill's and Forge's, can read.
 
-What a version does not know in a unit it leaves out in silence, and it paints without control.
+A version silently ignores fields of a unit that it does not know, and generates without control.
 """
 
 from typing import Any, Final
@@ -11,7 +11,7 @@ from runtimes.sdwebui.mention import is_on
 
 _SCRIPT: Final = "ControlNet"
 _UNITS: Final = "controlnet_units"
-"""Where the deprecated routes of Mikubill's ControlNet took the units."""
+"""The field in which the deprecated routes of Mikubill's ControlNet took the units."""
 
 _OLD_NAMES: Final = {
     "input_image": "image",
@@ -26,8 +26,8 @@ _CHOICES: Final = {
     "resize_mode": ("Just Resize", "Crop and Resize", "Resize and Fill"),
     "hr_option": ("Both", "Low res only", "High res only"),
 }
-"""By their texts, which both versions read. Forge takes any other `control_mode`, numbers too, for the first
-of them."""
+"""The texts of choices, which both versions read. Forge replaces any other `control_mode`, including numbers,
+by the first one."""
 
 _OTHER_CHOICES: Final = {
     "scale to fit (inner fit)": "Crop and Resize",
@@ -38,7 +38,7 @@ _OTHER_CHOICES: Final = {
     "hiresfixoption.low_res_only": "Low res only",
     "hiresfixoption.high_res_only": "High res only",
 }
-"""Texts that older versions have."""
+"""Texts from older versions."""
 
 _POSITIONAL: Final = (
     "a unit is an object, such as {image, module, model}; positional arguments are left out in silence"
@@ -46,7 +46,7 @@ _POSITIONAL: Final = (
 
 
 def settle_units(content: dict[str, Any], found: Findings) -> None:
-    """Bring the units of a content into that form, in place; what is no unit is a fault."""
+    """Convert the units of a content in place; report a fault for anything that is not a unit."""
     scripts = content.get("alwayson_scripts")
     if _UNITS in content:
         scripts = content["alwayson_scripts"] = dict(scripts) if isinstance(scripts, dict) else {}
@@ -80,7 +80,7 @@ def _units(arguments: list[Any], path: str, found: Findings) -> list[Any]:
             unit = _unit(argument)
             _choose(unit, f"{path}/{index}", found)
             units.append(unit)
-        elif argument is not None:  # Forge stumbles over null, and applies no unit at all
+        elif argument is not None:  # Forge fails on null, and then applies no unit at all
             found.fault(f"{path}/{index}", _POSITIONAL)
     return units
 
@@ -97,14 +97,14 @@ def _unit(unit: dict[str, Any]) -> dict[str, Any]:
         result["image"] = image["image"]
         if image.get("mask") and result.get("mask_image") is None:
             result["mask_image"] = image["mask"]
-    # Mikubill's units are off, and Forge's are on, where nothing is said.
+    # The default differs: Mikubill's units are off, Forge's are on.
     if result.get("enabled") is None:
         result["enabled"] = True
     return result
 
 
 def _choose(unit: dict[str, Any], path: str, found: Findings) -> None:
-    """Write each choice of a unit as the text that both versions read; what is none is a fault."""
+    """Replace each choice of a unit by the text that both versions read; report values that are no choice."""
     for name, choices in _CHOICES.items():
         if (value := unit.get(name)) is None:
             unit.pop(name, None)
@@ -115,7 +115,7 @@ def _choose(unit: dict[str, Any], path: str, found: Findings) -> None:
 
 
 def _choice(value: Any, choices: tuple[str, ...]) -> str | None:
-    """Return what a text, in any case, or a number means: the place of the choice."""
+    """Return the choice that a text (in any case) or a number, as its position, refers to."""
     if isinstance(value, str):
         value = _OTHER_CHOICES.get(value.lower(), value)
         return next((choice for choice in choices if choice.lower() == value.lower()), None)

@@ -1,6 +1,6 @@
 """Types of the fields that SD Web UI knows, from its recorded OpenAPI document.
 
-A kind is JSON Schema's type name, with `?` where null is allowed; `runtimes.sdwebui.scalars` reads them.
+A kind is the type name of JSON Schema, with `?` if null is allowed; `runtimes.sdwebui.scalars` reads them.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,10 @@
-"""What was found in a content: faults that refuse it, and warnings that go with its answer."""
+"""Faults that refuse a content, and warnings for its caller."""
 
 from domain.errors import ErrorCode, Fault, add_fault
 
 
 class Findings:
-    """Collect faults and warnings, each at a JSON pointer below `path`; of very many, only the number."""
+    """Collects faults and warnings at JSON pointers below `path`; of very many, only their number is kept."""
 
     def __init__(self, path: str = "") -> None:
         self.faults: list[Fault] = []
@@ -12,9 +12,9 @@ class Findings:
         self._path = path
 
     def fault(self, path: str, message: str, code: ErrorCode = ErrorCode.INVALID_TASK) -> None:
-        """Note what refuses the task."""
+        """Add a reason to refuse the task."""
         add_fault(self.faults, Fault(self._path + path, message, code))
 
     def warn(self, path: str, message: str) -> None:
-        """Note what was dropped or changed, or will not be as it was asked."""
+        """Add a note about what was dropped or changed, or will differ from what was asked for."""
         add_fault(self.warnings, Fault(self._path + path, message))

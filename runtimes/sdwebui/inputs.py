@@ -1,4 +1,4 @@
-"""Where a task's content holds images, and which of them are links."""
+"""Find the images in a task's content, and which of them are links."""
 
 import base64
 import re
@@ -15,14 +15,14 @@ from runtimes.sdwebui.policy import ROUTING_KEYS
 SCRIPT_IMAGE_KEYS: Final = frozenset(
     {"image", "input_image", "image_link", "mask", "mask_image", "effective_region_mask"}
 )
-"""Keys that hold an image inside `alwayson_scripts`, at any depth, or a list of images."""
+"""Keys inside `alwayson_scripts`, at any depth, with an image or a list of images."""
 
 _BEGINS_AS_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3):", re.IGNORECASE)
 _WHOLLY_A_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3)://[^\x00-\x20]+[\x00-\x20]*", re.IGNORECASE)
 _NAMES_A_FILE: Final = re.compile(
     r"[\x00-\x20]*(https?|s3)://[^\x00-\x1f]+\.(png|jpe?g|webp|avif|gif|bmp)[\x00-\x20]*", re.IGNORECASE
 )
-"""Blanks and all, as in the names of screenshots."""
+"""Spaces are allowed, as in the names of screenshots."""
 
 _DATA_URI: Final = re.compile(r"data:[^,]{0,100},")
 _NO_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")
@@ -34,22 +34,22 @@ STRAY_LINK: Final = (
 
 
 def is_link(value: Any) -> bool:
-    """Say whether a value is wholly an http, https or s3 URL: no text that merely begins with one."""
+    """Return whether the whole value is an http, https or s3 URL, and not just its beginning."""
     return isinstance(value, str) and bool(_WHOLLY_A_LINK.fullmatch(value) or _NAMES_A_FILE.fullmatch(value))
 
 
 def begins_as_link(value: Any) -> bool:
-    """Say whether a value begins as a link.
+    """Return whether a value begins like a link.
 
-    In a field that holds an image such a value is a link or an error, never passed on: SD Web UI would itself
-    fetch whatever begins with http, from inside the network.
+    In an image field, such a value must be a valid link or is an error, and is never passed on: SD Web UI
+    itself would fetch anything that begins with http, from inside the network.
     """
     return isinstance(value, str) and _BEGINS_AS_LINK.match(value) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Point at one image of a content: a link, or the image itself as base64."""
+    """An image in a content: a link, or inline data as base64."""
 
     path: str
     """A JSON pointer into the content."""
@@ -58,27 +58,27 @@ class Image:
 
     @property
     def text(self) -> str:
-        """Return what stands there."""
+        """Return the link or the base64 text."""
         return str(self.holder[self.key])
 
     @property
     def is_link(self) -> bool:
-        """Tell whether it is to be fetched."""
+        """Return whether the image must be downloaded."""
         return begins_as_link(self.text)
 
     def put(self, encoded: str) -> None:
-        """Write base64 in its place."""
+        """Replace the image by base64."""
         self.holder[self.key] = encoded
 
 
 def references(content: dict[str, Any]) -> Iterator[InputRef]:
-    """Yield the images of a content for whoever fetches them."""
+    """Yield the images of a content as inputs to fetch."""
     for image in images(content):
         yield InputRef(image.path, image.text, image.is_link)
 
 
 def images(content: dict[str, Any]) -> Iterator[Image]:
-    """Yield every text in a field that holds an image, and nothing else: a prompt that is a URL stays one."""
+    """Yield every text in an image field, and nothing else: a prompt that is a URL remains a prompt."""
     for key in ("mask", "image"):
         yield from _text(content, key, f"/{key}")
     inputs = content.get("init_images")
@@ -94,7 +94,7 @@ def images(content: dict[str, Any]) -> Iterator[Image]:
 
 
 def stray_links(content: dict[str, Any]) -> Iterator[str]:
-    """Yield where a text in a script begins as a link and is no image: whoever reads it might fetch it."""
+    """Yield where a text in a script begins like a link but is not an image: SD Web UI might fetch it."""
     known = {(id(image.holder), image.key) for image in images(content)}  # paths of all would be many MiB
     scripts = content.get("alwayson_scripts")
     places = [(scripts, name, f"/alwayson_scripts/{pointer(name)}") for name, _ in _scripts(content)]
@@ -106,9 +106,9 @@ def stray_links(content: dict[str, Any]) -> Iterator[str]:
 
 
 def unreadable_images(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield where a content brings what tasks do not take, and what it is.
+    """Yield where a content has data of an unsupported type, and which type.
 
-    Only the beginning is read, and only what is known is told: the worker sees the rest.
+    Only the beginning is read and only known types are reported; the worker detects the others.
     """
     for image in images(content):
         what = None if image.is_link else other_kind(_beginning(image.text))
@@ -117,7 +117,7 @@ def unreadable_images(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _beginning(text: str) -> bytes:
-    """Return the first bytes of what a text holds as base64; none where it holds no base64."""
+    """Return the first bytes of a base64 text, or nothing if it is not base64."""
     head = _DATA_URI.match(text)
     text = text[head.end() if head else 0 :][: 2 * BEGINNING_BYTES]
     encoded = _NO_BASE64.sub("", text)
@@ -151,7 +151,7 @@ def _of_script(value: Any, path: str) -> Iterator[Image]:
 
 
 def _listed(value: Any, path: str) -> Iterator[Image]:
-    """Yield what stands where an image may: a list of images, or of objects that hold them."""
+    """Yield the images in an image field: a list of images, or of objects that contain them."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _text(value, index, f"{path}/{index}")
@@ -161,7 +161,7 @@ def _listed(value: Any, path: str) -> Iterator[Image]:
 
 
 def _positional(value: Any, path: str) -> Iterator[Image]:
-    """Yield the links of a list of arguments: any of them may be an image, and any other text."""
+    """Yield the links in a list of arguments, each of which may be an image or any other text."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             if is_link(item):
@@ -172,7 +172,7 @@ def _positional(value: Any, path: str) -> Iterator[Image]:
 
 
 def _texts(holder: Any, key: str | int, path: str) -> Iterator[Image]:
-    """Yield all texts but prompts, which nobody fetches, as if each were an image."""
+    """Yield all texts except prompts, which nobody fetches, in the form of images."""
     value = _value(holder, key)
     yield from _text(holder, key, path)
     if isinstance(value, list):

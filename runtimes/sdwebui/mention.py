@@ -1,4 +1,4 @@
-"""One place of a content that names a model, and the words there that name none."""
+"""One place of a content that names a model, and the words that stand for no model."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _OFF: Final = frozenset({"false", "f", "0", "no", "n", "off", ""})
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Describe one place that names a model; `path` is a JSON pointer into the content."""
+    """A place that names a model; `path` is a JSON pointer into the content."""
 
     kind: Kind
     name: str
@@ -29,25 +29,25 @@ class Mention:
     key: Any
     """The name, or the text with the tag, is `holder[key]`."""
     in_tag: bool = False
-    """The name stands in a tag of a prompt."""
+    """Whether the name is in a tag of a prompt."""
     required: bool = True
-    """Whether the task fails without it; else it is fetched where it exists."""
+    """Whether the task fails without it; otherwise it is only fetched if it exists."""
     by_place: bool = False
-    """The name is the place in SD Web UI's list, from 0."""
+    """Whether the name is a position in SD Web UI's list, from 0."""
 
 
 def is_on(value: Any) -> bool:
-    """Read a boolean as SD Web UI does: `"false"` and `"0"` are off."""
+    """Return a boolean as SD Web UI reads it: `"false"` and `"0"` are False."""
     return value.strip().lower() not in _OFF if isinstance(value, str) else bool(value)
 
 
 def named(kind: Kind, path: str, holder: Any, key: Any, none: frozenset[str]) -> Iterator[Mention]:
-    """Yield the mention at `holder[key]`, if a model is named there."""
+    """Yield the mention at `holder[key]`, if it names a model."""
     name = holder.get(key) if isinstance(holder, Mapping) else holder[key]
     if isinstance(name, str) and name not in none:
         yield Mention(kind, name, path, holder, key)
 
 
 def as_object(value: Any) -> dict[str, Any]:
-    """Return what is an object as it is, anything else as an empty one."""
+    """Return the value if it is an object, otherwise an empty object."""
     return value if isinstance(value, dict) else {}

@@ -1,6 +1,7 @@
-"""The kinds of models: where their files lie, how SD Web UI names them, and which file a name means.
+"""The kinds of models: their folders, their names in SD Web UI, and which file a name refers to.
 
-The folders are those of AUTOMATIC1111's `models`, with `embeddings` beside them; the bucket has the same.
+The folders are those of AUTOMATIC1111's `models`, with `embeddings` beside them; the bucket has the same
+ones.
 """
 
 import difflib
@@ -28,7 +29,8 @@ START_FOLDERS: Final = (
     "text_encoder",
     "ControlNet",
 )
-"""What SD Web UI or Forge lists only when it starts: fetched before, unless the settings say otherwise."""
+"""Folders that SD Web UI or Forge lists only when it starts; downloaded before, unless the settings
+differ."""
 
 _TENSORS: Final = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx"})
 
@@ -37,17 +39,17 @@ _BARE_HASH: Final = re.compile(r"[0-9a-f]{8}|[0-9a-f]{10}|[0-9a-f]{64}")
 
 _LIKENESS: Final = 0.7
 _CONTAINED: Final = 4
-"""Characters from which on a name that is a part of another one is taken for its short form."""
+"""From this length on, a name that is part of another one counts as its short form."""
 
 _COMPARED: Final = 2000
-"""Names compared at most: likeness costs about 20 µs each, an error may cost 40 ms."""
+"""Maximum number of compared names: each costs about 20 µs, and an error may take 40 ms."""
 
 _PLACEHOLDERS: Final = frozenset({"", "none", "automatic", "auto"})
-"""What SD Web UI's lists hold beside models."""
+"""Entries of SD Web UI's lists that are not models."""
 
 
 class Kind(Enum):
-    """Say what a model is for. The value is how an error calls it."""
+    """The purpose of a model; the value is its name in errors."""
 
     CHECKPOINT = "checkpoint"
     LORA = "LoRA"
@@ -62,11 +64,11 @@ class Kind(Enum):
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """Return the folders that are searched, the likeliest first."""
+        """Return the folders to search, the likeliest first."""
         return _FOLDERS[self]
 
     def takes(self, folder: str, name: str) -> bool:
-        """Tell whether a file of a folder is a model of this kind; `name` is relative to the folder."""
+        """Return whether a file in a folder is a model of this kind; `name` is relative to the folder."""
         path = PurePosixPath(name)
         if path.suffix.lower() not in _TENSORS:
             return False
@@ -95,7 +97,7 @@ KNOWN_FOLDERS: Final = tuple(dict.fromkeys(folder for folders in _FOLDERS.values
 
 
 class Ambiguous(Exception):
-    """Say that several files in different folders answer to a name."""
+    """Several files in different folders match a name."""
 
     def __init__(self, names: Iterable[str]) -> None:
         super().__init__()
@@ -103,7 +105,7 @@ class Ambiguous(Exception):
 
 
 def shown(kind: Kind, name: str) -> str:
-    """Return the name under which a task asks for a file best, and SD Web UI knows it."""
+    """Return the best name to ask for a file that SD Web UI knows too."""
     path = PurePosixPath(name)
     if kind is Kind.CHECKPOINT:
         return name
@@ -111,11 +113,11 @@ def shown(kind: Kind, name: str) -> str:
 
 
 def aliases(kind: Kind, name: str) -> tuple[str, ...]:
-    """Return the exact, case-sensitive names of a file, the most telling first.
+    """Return the exact, case-sensitive names of a file, the most specific first.
 
     A checkpoint's are those of the recordings (`41-checkpoint-name-matching-post-options`): `sub/name.ext`,
-    `sub_name`, `name`, not `name.ext` of a file in a folder. Web UI looks the others up by their stem, a VAE
-    by its file name; the folder may stand before it, and is left out of what is sent.
+    `sub_name`, `name`, but not `name.ext` for a file in a folder. SD Web UI looks up other kinds by their
+    stem, and a VAE by its file name; a folder may precede the name, and is not sent.
     """
     path = PurePosixPath(name)
     stem = without_extension(name)
@@ -129,14 +131,15 @@ def aliases(kind: Kind, name: str) -> tuple[str, ...]:
 
 
 def without_extension(name: str) -> str:
-    """Return a file's name, with its folder, without its extension."""
+    """Return a file's name with its folder but without extension."""
     return name.removesuffix(PurePosixPath(name).suffix)
 
 
 def split_hash(kind: Kind, name: str) -> tuple[str, str] | None:
-    """Split `name [hash]` of a checkpoint or ControlNet model, else return None.
+    """Split `name [hash]` of a checkpoint or ControlNet model; return None if there is no hash.
 
-    The hash is the sha256's first ten digits, or the eight of early Web UIs (only after `name.ext`).
+    The hash is the first ten digits of the sha256, or the eight digits of early Web UIs (only after
+    `name.ext`).
     """
     match = _WITH_HASH.fullmatch(name)
     if match is None or kind not in (Kind.CHECKPOINT, Kind.CONTROLNET):
@@ -145,14 +148,15 @@ def split_hash(kind: Kind, name: str) -> tuple[str, str] | None:
 
 
 def is_hash(name: str) -> bool:
-    """Tell whether a checkpoint is named by its hash alone."""
+    """Return whether a checkpoint is named by its hash alone."""
     return _BARE_HASH.fullmatch(name) is not None
 
 
 def forms(kind: Kind, name: str) -> list[tuple[str, str]]:
-    r"""Return the ways to read a task's name, the likeliest first: each a name, and the hash beside it or "".
+    r"""Return possible readings of a task's name, the likeliest first: a name, and its hash or "".
 
-    A file's own name may end in brackets, so the name as it is comes first. A `\` of Windows is read as `/`.
+    The name as it is comes first, because a file's own name may end in brackets. A `\` from Windows is read
+    as `/`.
     """
     if kind is Kind.MODULE:
         name = PurePosixPath(name.replace("\\", "/")).name  # Forge takes whole paths too
@@ -163,17 +167,17 @@ def forms(kind: Kind, name: str) -> list[tuple[str, str]]:
 
 
 def best(names: Iterable[str]) -> list[str]:
-    """Drop a file where the same path exists as safetensors: both carry the same model."""
+    """Remove files of which the same path exists as safetensors, because both contain the same model."""
     listed = sorted(names)
     safe = {without_extension(n) for n in listed if n.endswith(".safetensors")}
     return [n for n in listed if n.endswith(".safetensors") or without_extension(n) not in safe]
 
 
 def match(kind: Kind, wanted: str, names: Collection[str]) -> str | None:
-    """Return which of `names` (relative to a folder) is called `wanted`, exactly.
+    """Return which of `names` (relative to a folder) is exactly the model called `wanted`.
 
-    Raise Ambiguous where the name fits files of several folders alike, or where Web UI knows another file
-    by the same name.
+    Raise Ambiguous if files in several folders match equally well, or if SD Web UI knows another file by that
+    name.
     """
     if kind is Kind.CHECKPOINT and wanted in names:
         return wanted
@@ -186,11 +190,11 @@ def match(kind: Kind, wanted: str, names: Collection[str]) -> str | None:
         return None
     found = best(ranked[min(ranked)])
     if kind is not Kind.CHECKPOINT:
-        # A checkpoint is sent with its folder; of another kind Web UI knows one file under the short name.
+        # A checkpoint is sent with its folder; of other kinds, SD Web UI knows one file by the short name.
         known_as = shown(kind, found[0])
         found = best({name for name in names if shown(kind, name) == known_as} | set(found))
     elif len(found) > 1:
-        # In the folder itself is nearer than below it.
+        # A file in the folder itself is preferred to one in a folder below.
         top = [name for name in found if "/" not in name]
         found = top if len(top) == 1 else found
     if len(found) > 1:
@@ -205,7 +209,7 @@ def listed_name(entry: dict[str, Any]) -> str:
 
 
 def checkpoint_aliases(entry: dict[str, Any]) -> list[str]:
-    """Return the names of an entry of `/sd-models`, as `41-*` accepts them; hashes once it was loaded."""
+    """Return the names of an entry of `/sd-models` that `41-*` accepts, with hashes once it was loaded."""
     name, short = listed_name(entry), entry.get("hash")
     stem = PurePosixPath(name).stem
     found = [str(entry.get("title")), name, str(entry.get("model_name")), stem]
@@ -215,9 +219,9 @@ def checkpoint_aliases(entry: dict[str, Any]) -> list[str]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like `name`, None where none is like it.
+    """Return the known name that is most similar to `name`, or None if none is similar.
 
-    Compared are stems, without extension and hash: else every `.safetensors` is like every other one.
+    Stems without extension and hash are compared, because otherwise all `.safetensors` look similar.
     """
     by_stem: dict[str, str] = {}
     for one in known:
@@ -237,7 +241,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _bare(name: str) -> str:
-    """Return what is compared of a name: no folder, extension or hash, no difference of case."""
+    """Return the part of a name to compare: in lower case without folder, extension and hash."""
     with_hash = _WITH_HASH.fullmatch(name)
     name = with_hash["name"] if with_hash else name
     path = PurePosixPath(name.replace("\\", "/"))

@@ -1,4 +1,4 @@
-"""Every model that a content names: where it stands, and what it is replaced by in what is sent."""
+"""Find all models that a content names, and replace their names."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,27 +22,28 @@ from runtimes.sdwebui.prompt_networks import network_tags
 from runtimes.sdwebui.script_models import script_checkpoints, script_models
 
 MAX_MODELS: Final = 100
-"""Models that one task may name; each is looked up in the bucket, on the volume and in SD Web UI's lists."""
+"""Maximum number of models in a task; each is looked up in the bucket, on the volume and in SD Web UI's
+lists."""
 
 NETWORKS: Final = {"lora": Kind.LORA, "lyco": Kind.LORA, "hypernet": Kind.HYPERNETWORK}
-"""The tags of a prompt that name a model, in any case."""
+"""Tags of a prompt that name a model, in any case."""
 
 _SENT_AS: Final = {"lora": "lora", "lyco": "lora", "hypernet": "hypernet"}
-"""Forge knows no `lyco`, and neither Web UI knows `LORA`: such tags it cuts out and applies nothing."""
+"""Forge does not know `lyco`, and no Web UI knows `LORA`: such tags are cut out without any effect."""
 
 MAIN_CHECKPOINT: Final = "/alwayson_scripts/sd_model_checkpoint"
 
 _MAX_TEMPLATE: Final = 1024
-"""Characters of a template whose choices are written out: no key in S3 is longer, and each choice repeats all
-that stands around it."""
+"""Maximum length of a template whose choices are expanded: no key in S3 is longer, and each choice repeats
+the whole text around it."""
 
 _TEMPLATE: Final = re.compile(r"[{}|]|__.+__")
-"""Marks of prompt-template extensions: such a name is only known when Web UI has filled it in."""
+"""Marks of prompt-template extensions: such a name is known only after SD Web UI has expanded it."""
 
 _NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*")
 
 _CHOICE: Final = re.compile(r"([^{}]*)\{([^{}|$:]+(?:\|[^{}|$:]+)*)\}([^{}]*)")
-"""A template with one choice among plain words, `{style-a|style-b}`."""
+"""A template with one choice among plain words, such as `{style-a|style-b}`."""
 
 
 def mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
@@ -56,7 +57,7 @@ def mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
 
 
 def checkpoints(content: Mapping[str, Any]) -> Iterator[Mention]:
-    """Yield the checkpoints that a content names, the one that it begins with first."""
+    """Yield the checkpoints that a content names, the initial one first."""
     scripts = as_object(content.get(SCRIPTS))
     places: list[tuple[str, Any, Any]] = [
         (MAIN_CHECKPOINT, scripts, "sd_model_checkpoint"),
@@ -70,7 +71,7 @@ def checkpoints(content: Mapping[str, Any]) -> Iterator[Mention]:
 
 
 def face_restorers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the path of each field that asks for a face restorer, and its folder ("": it is not told)."""
+    """Yield the path of each field that enables a face restorer, and its folder ("" if not given)."""
     if is_on(content.get("restore_faces")):
         restorer = as_object(content.get("override_settings")).get("face_restoration_model")
         folders = {"gfpgan": "GFPGAN", "codeformer": "Codeformer"}
@@ -81,13 +82,13 @@ def face_restorers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def prompts(content: Mapping[str, Any]) -> str:
-    """Return all prompts of a task as one text; embeddings are words in it."""
+    """Return all prompts of a task as one text, in which embeddings are plain words."""
     names = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
     return "\n".join(text for name in names if isinstance(text := content.get(name), str))
 
 
 def unread_weights(content: Mapping[str, Any]) -> Iterator[Fault]:
-    """Yield the tags whose weight is no number: SD Web UI stumbles, and applies none of a task's LoRAs."""
+    """Yield a fault for each tag whose weight is no number, with which SD Web UI applies no LoRA at all."""
     read: set[tuple[int, Any]] = set()
     for one in mentions(content):
         if not one.in_tag or (id(one.holder), one.key) in read:
@@ -101,9 +102,9 @@ def unread_weights(content: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def renamed(content: dict[str, Any], names: Mapping[tuple[Kind, str], Any]) -> dict[str, Any]:
-    """Return a copy of a content in which each model has the name that SD Web UI knows it by.
+    """Return a copy of a content in which each model has the name that SD Web UI knows.
 
-    `names` are by kind and by the name that the content has; what is not in it stays.
+    `names` maps kinds and the names in the content to new names; other names stay unchanged.
     """
     copy: dict[str, Any] = copied(content)
     for one in list(mentions(copy)):
@@ -115,7 +116,7 @@ def renamed(content: dict[str, Any], names: Mapping[tuple[Kind, str], Any]) -> d
 
 
 def copied(value: Any) -> Any:
-    """Return a copy whose objects and arrays are its own; texts, which can be images, are shared."""
+    """Copy objects and arrays but share texts, which can be images."""
     if isinstance(value, dict):
         return {key: copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list) else value
@@ -167,7 +168,7 @@ def _networks(content: Mapping[str, Any], scripts: dict[str, Any]) -> Iterator[M
 
 
 def _texts(holder: Any, key: Any, path: str) -> Iterator[Mention]:
-    """Yield the tags of every text that may hold a prompt; a negative one applies no network."""
+    """Yield the tags of every text that may be a prompt, except negative ones, which apply no network."""
     value = holder.get(key) if isinstance(holder, dict) else holder[key]
     if isinstance(value, str):
         yield from _tags(holder, key, path)
@@ -196,7 +197,7 @@ def _tags(holder: Any, key: Any, path: str) -> Iterator[Mention]:
 
 
 def _choices(template: str) -> list[str]:
-    """Return the names that a template can become, as far as one choice among words tells; else itself."""
+    """Return the names that a template with one simple choice can become, otherwise the template itself."""
     choice = _CHOICE.fullmatch(template) if len(template) <= _MAX_TEMPLATE else None
     return [f"{choice[1]}{one}{choice[3]}" for one in choice[2].split("|")] if choice else [template]
 

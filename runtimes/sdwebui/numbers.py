@@ -1,25 +1,25 @@
-"""A content's numbers, with what SD Web UI takes where there is none."""
+"""Read a content's numbers, with SD Web UI's defaults for missing ones."""
 
 from typing import Any, Final
 
 SIDE_BY_DEFAULT: Final = 512
 STEPS_BY_DEFAULT: Final = 50
-"""Of the API's request models; the page begins at 20."""
+"""The default of the API's request models; that of the page is 20."""
 
 HR_SCALE_BY_DEFAULT: Final = 2.0
 RESIZE_BY_DEFAULT: Final = 2.0
 _BEYOND: Final = 1 << 70
-"""Further from zero than any seed; as a float it can be counted with."""
+"""A value beyond every seed that still fits into a float."""
 
 
 class Numbers:
-    """Read numbers of a content that `runtimes.sdwebui.scalars` has read; None for anything else."""
+    """Reads numbers of a content that `runtimes.sdwebui.scalars` has typed; anything else is None."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self._content = content
 
     def __call__(self, name: str) -> float | None:
-        """Return the number of a field."""
+        """Return the number in a field."""
         return number(self._content.get(name))
 
     @property
@@ -29,15 +29,15 @@ class Numbers:
 
     @property
     def images(self) -> float:
-        """Return how many images are asked for, without what a script makes of them."""
+        """Return how many images are requested, without those added by scripts."""
         return (self("batch_size") or 1) * (self("n_iter") or 1)
 
     @property
     def hires_scale(self) -> float:
-        """Return the scale of both sides in hires fix, 0 without it.
+        """Return the factor for both sides in hires fix, 0 without it.
 
-        With a size of its own, both sides are scaled alike until the smaller fits; what is too much is cut
-        off afterwards.
+        With a target size, both sides are scaled alike until the smaller one fits; the surplus is cut off
+        afterwards.
         """
         if not self._content.get("enable_hr"):
             return 0
@@ -48,8 +48,8 @@ class Numbers:
 
 
 def number(value: Any) -> float | None:
-    """Return a number that can be counted with, None for anything else."""
+    """Return a number that can be used in calculations, or None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Seeds are beyond what a float tells apart, and an integer of any length is beyond every float.
+    # Seeds exceed the precision of a float, and integers of any length exceed its range.
     return max(-_BEYOND, min(_BEYOND, value)) if isinstance(value, int) else value

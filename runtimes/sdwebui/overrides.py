@@ -1,4 +1,4 @@
-"""The published list of settings in `override_settings`."""
+"""The list of settings that are allowed in `override_settings`."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,8 +7,8 @@ _EVERYBODY = "it would change the server for everybody"
 _PATHS = "paths on the worker are not a task's to choose"
 _FORMAT = "an override of it is restored before the images are encoded, or fails when the work is done"
 _STORED = "images are stored in the output bucket, not on the worker's disk"
-# SD Web UI keeps the last encoding by prompt, checkpoint and some settings, but not by these: seen with
-# use_old_emphasis_implementation, read in its source for the others.
+# SD Web UI caches the last encoding by prompt, checkpoint and some settings, but not by these: observed with
+# use_old_emphasis_implementation, and read in its source for the others.
 _ENCODED = "tasks after it with the same prompt would get its encoding"
 _NO_MULTIPLIER = "it has no effect on a task; write the weight into the tag, as <lora:name:0.8>"
 _UNLISTED = "it is not among the settings that a task may override"
@@ -48,12 +48,10 @@ SETTING_KINDS: Final[Mapping[str, str]] = {
     }.items()
     for name in names.split()
 }
-"""Settings that `override_settings` may hold, with their kinds: what shapes this task's images only.
-
-SD Web UI restores only options that its settings file names (44-override-restore-leak), so each of these
-stands in `container/webui/settings.json` with Web UI's own default; any other would stay as the task left it.
-It takes whatever value comes, so the kinds are checked here: `"false"` would be true.
-"""
+"""Settings allowed in `override_settings`, with their kinds: only those that affect this task's images. SD
+Web UI restores only options that are in its settings file (44-override-restore-leak), so each of these is in
+`container/webui/settings.json` with SD Web UI's own default; any other one would stay as the task left it. SD
+Web UI accepts any value, so the kinds are checked here: `"false"` would be true."""
 
 ALLOWED_SETTINGS: Final = frozenset(SETTING_KINDS)
 
@@ -68,7 +66,7 @@ SETTING_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "uni_pc_skip_type": ("time_uniform", "time_quadratic", "logSNR"),
     "uni_pc_variant": ("bh1", "bh2", "vary_coeff"),
 }
-"""What these may be. SD Web UI takes anything else for its default, and says nothing."""
+"""Allowed values; SD Web UI silently replaces any other by its default."""
 
 SETTING_BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "CLIP_stop_at_last_layers": (1, 12),
@@ -83,7 +81,7 @@ SETTING_BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "token_merging_ratio_img2img": (0, 0.9),
     "uni_pc_order": (1, 50),
 }
-"""From where to where these may be. SD Web UI takes what is beyond, and ignores it or paints nonsense."""
+"""Allowed ranges; SD Web UI accepts values beyond, and ignores them or generates nonsense."""
 
 REFUSED_SETTINGS: Final[Mapping[str, str]] = {
     "samples_format": _FORMAT,
@@ -107,7 +105,7 @@ REFUSED_SETTINGS: Final[Mapping[str, str]] = {
     "use_old_hires_fix_width_height": "hires fix would begin in another size than the one that is bounded",
     "webui_reload_ui_scripts": _EVERYBODY,
 }
-"""Names in `override_settings` that are refused for a reason worth telling; others just are not allowed."""
+"""Names in `override_settings` that are refused with a specific reason; all others are just not allowed."""
 
 REFUSED_SETTING_PREFIXES: Final[Mapping[str, str]] = {
     "api_": _EVERYBODY,
@@ -124,14 +122,14 @@ REFUSED_SETTING_PREFIXES: Final[Mapping[str, str]] = {
     "samples_filename": _PATHS,
     "grid_filename": _PATHS,
 }
-"""Beginnings of such names."""
+"""Prefixes of such names."""
 
 CHECKPOINT_SETTING: Final = "sd_model_checkpoint"
-"""Taken out of the overrides and read as the routing key of that name (`runtimes.sdwebui.content`)."""
+"""Removed from the overrides and read like the routing key of the same name (`runtimes.sdwebui.content`)."""
 
 
 def refused_setting(name: str) -> str | None:
-    """Return why the setting `name` may not be overridden by a task, or None."""
+    """Return why a task may not override the setting `name`, or None if it may."""
     if name in ALLOWED_SETTINGS or name == CHECKPOINT_SETTING:
         return None
     if name in REFUSED_SETTINGS:
@@ -141,5 +139,5 @@ def refused_setting(name: str) -> str | None:
 
 
 def slashed(name: str) -> str:
-    r"""Return a model's name with `/` between folders: Windows writes `\`."""
+    r"""Return a model's name with `/` between folders instead of the `\` of Windows."""
     return name.replace("\\", "/")

@@ -1,6 +1,6 @@
-"""The published list of what this service owns in `content`.
+"""The list of what this service controls in `content`.
 
-Everything else is SD Web UI's own and passes as it came.
+Everything else belongs to SD Web UI and is passed on unchanged.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,11 @@ ROUTING_KEYS: Final = frozenset(
         "override_settings",
     },
 )
-"""Keys of `alwayson_scripts` that route a task. They name no script: a real Web UI answers 422 to them."""
+"""Keys of `alwayson_scripts` that route a task. They are not scripts, and a real Web UI responds 422 to
+them."""
 
 SUBMIT_ONLY_KEYS: Final = frozenset({"task", "id_task", "uid", "save_dir", "image_link"})
-"""Routing keys that have done their work when the task is accepted."""
+"""Routing keys that are not needed after a task is accepted."""
 
 _STORED = "images are stored in the output bucket, not on the worker's disk"
 _RETURNED = "the images must come back to be stored"
@@ -48,24 +49,24 @@ REFUSED_SCRIPTS: Final[Mapping[str, str]] = {
     "sampler": "name steps, sampler_name and scheduler in the content",
     "seed": "name seed, subseed and their kin in the content",
 }
-"""Scripts, in lower case, that no task may name: they go around what is checked."""
+"""Scripts, in lower case, that are always refused because they bypass validation."""
 
 NAMED_SCRIPTS: Final[Mapping[str, str]] = {
     "prompts from file or textbox": "its lines choose checkpoints, sizes and folders on the worker",
     "x/y/z plot": "its axes choose checkpoints, settings and any number of images",
 }
-"""Scripts, in lower case, that a task may name only where the runtime's settings list them."""
+"""Scripts, in lower case, that a task may name only if the runtime's settings list them."""
 
 ALL_OTHERS: Final = "*"
-"""In a runtime's list, whatever may be named without one."""
+"""In a runtime's list, stands for everything that is allowed without a list."""
 
 _PATH_KEYS: Final = ("_dir", "_directory", "_folder", "_path")
 _PATH_LISTS: Final = frozenset({"batch_images", "batch_input_gallery", "batch_mask_gallery"})
-"""ControlNet takes files of the worker here, one by one or as a list."""
+"""ControlNet accepts files of the worker here, as a path or a list of paths."""
 
 
 def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
-    """Return why a task may not name the script, or None; `listed` are the runtime's own, None for all.
+    """Return why a task may not name the script, or None; `listed` are the runtime's scripts, None for all.
 
     SD Web UI compares names in lower case.
     """
@@ -81,7 +82,7 @@ def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
 
 
 def refused_argument(key: str, value: Any) -> str | None:
-    """Return why a script's argument must not hold the value, None where it may."""
+    """Return why a script's argument must not have the value, or None if it may."""
     if not value:
         return None
     if key == "ipadapter_input":

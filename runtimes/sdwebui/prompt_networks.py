@@ -1,4 +1,4 @@
-"""The `<kind:name:…>` tags of a prompt, read as SD Web UI reads them, in time linear in the text."""
+"""Parse the `<kind:name:…>` tags of a prompt as SD Web UI does, in linear time."""
 
 import re
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ _START: Final = re.compile(r"<(\w+):")
 
 
 NETWORK_KINDS: Final = frozenset({"lora", "lyco", "hypernet"})
-"""Kinds that name a network; SD Web UI leaves every tag out of the prompt, of whatever kind."""
+"""Kinds of tags that name a network; SD Web UI removes tags of any kind from the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkTag:
-    """Describe one tag; `start` and `end` are those of its name in the text, `opens` is its kind's start."""
+    """A tag; `start` and `end` delimit its name in the text, `opens` is where its kind begins."""
 
     kind: str
     name: str
@@ -22,15 +22,15 @@ class NetworkTag:
     end: int
     opens: int = 0
     weights: tuple[str, ...] = ()
-    """What stands behind the name without `key=`: numbers, as SD Web UI reads them."""
+    """What follows the name without `key=`: numbers, as SD Web UI reads them."""
 
 
 def network_tags(text: str) -> Iterator[NetworkTag]:
-    """Yield the tags of a prompt in their order.
+    """Yield the tags of a prompt in order.
 
     SD Web UI takes everything from `<kind:` to the next `>`, splits it at the colons, and reads the first
-    part that is not `key=value` as the name. One pattern for all of that would take quadratic time on `<a:`
-    without an end: the end is looked for once, and where there is none, there is no further tag.
+    part that is not `key=value` as the name. A single pattern for that would take quadratic time on unclosed
+    `<a:`. Here the end is searched once; if there is none, no further tag follows.
     """
     at = 0
     while (begin := _START.search(text, at)) is not None:
@@ -49,7 +49,7 @@ def network_tags(text: str) -> Iterator[NetworkTag]:
 
 
 def without_tags(text: str, kinds: frozenset[str] | None = None) -> str:
-    """Return a prompt without its tags of these kinds, None: without any."""
+    """Return a prompt without its tags of the given kinds (None for all kinds)."""
     kept: list[str] = []
     at = 0
     while (begin := _START.search(text, at)) is not None:

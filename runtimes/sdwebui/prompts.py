@@ -1,4 +1,4 @@
-"""What is written in prompts: networks that they name, and how much their grammar costs to read."""
+"""Check prompts: the networks that they name, and how much their grammar costs to parse."""
 
 import re
 from collections.abc import Iterator
@@ -12,17 +12,18 @@ from runtimes.sdwebui.prompt_networks import NETWORK_KINDS, network_tags, withou
 PROMPTS: Final = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
 
 MAX_NETWORKS: Final = 100
-"""Networks that the prompts of one task may name; each is looked up, and all are applied at each step."""
+"""Maximum number of networks in a task's prompts; each is looked up, and all are applied at every step."""
 
 MAX_MARKS: Final = 500
-"""Brackets, colons and bars of one prompt. SD Web UI reads them by a grammar whose time grows with their
-cube: 300 took 4 s on two busy cores, 1,200 took 194 s, before the first step, where no interrupt is seen."""
+"""Maximum number of brackets, colons and bars in a prompt. The time of SD Web UI's parser grows with their
+cube: 300 took 4 s on two busy cores, 1,200 took 194 s, before the first step, where no interrupt is
+noticed."""
 
 MAX_DEPTH: Final = 50
-"""Brackets within brackets."""
+"""Maximum depth of nested brackets."""
 
 _MARKS: Final = re.compile(r"\\.|[()\[\]:|]", re.DOTALL)
-"""Marks of the grammar; with a backslash before it, any of them is plain text."""
+"""Marks of the grammar; after a backslash, they are plain text."""
 
 _OPENING: Final = frozenset("([")
 _CLOSING: Final = frozenset(")]")
@@ -34,7 +35,7 @@ def strip_networks(text: str) -> str:
 
 
 def check_prompts(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
-    """Yield what is too long, too deep or too much in the prompts of a task and of its scripts."""
+    """Yield a fault for each prompt of a task and its scripts that is too long, too deep or too complex."""
     networks = 0
     for path, text in prompt_texts(content):
         if len(text) > limits.prompt_characters:
@@ -79,7 +80,7 @@ def _of_script(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _marks(text: str) -> tuple[int, int]:
-    """Return how many marks of the grammar a prompt has, and how deep its brackets go."""
+    """Return how many marks of the grammar a prompt has, and how deep its brackets are nested."""
     count = depth = deepest = 0
     for mark in _MARKS.finditer(text):
         if mark[0].startswith("\\"):

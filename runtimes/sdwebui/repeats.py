@@ -1,4 +1,4 @@
-"""Scripts that say what the content says already, or nothing: what copies of the page's own request hold."""
+"""Recognize scripts that add nothing to the content, as in copies of the page's own requests."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,7 +10,7 @@ _OFF: Final = (None, False, 0, "", "false", "False")
 
 
 def repeats(script: str, entry: Any, content: Content) -> bool:
-    """Tell whether an always-on script, by its name in lower case, may be left out without any loss."""
+    """Return whether an always-on script (by its name in lower case) can be left out without loss."""
     arguments = entry.get("args", []) if isinstance(entry, dict) else None
     if not isinstance(arguments, list):
         return False
@@ -77,4 +77,4 @@ _KNOWN: Final[dict[str, Callable[[list[Any], Content], bool]]] = {
     "seed": _seed,
 }
 REPEATING_SCRIPTS: Final = frozenset(_KNOWN)
-"""Scripts, in lower case, that are left out with a warning where they add nothing."""
+"""Scripts, in lower case, that are left out with a warning if they add nothing."""

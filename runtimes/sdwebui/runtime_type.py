@@ -1,4 +1,4 @@
-"""SD Web UI as a runtime type."""
+"""The runtime type of SD Web UI."""
 
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -24,11 +24,11 @@ from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.work import work
 
 _SHOWN: Final = 100
-"""Characters of a stranger's name that are repeated in an error."""
+"""Maximum length of a caller's name that is repeated in an error."""
 
 
 class SdWebUi:
-    """Tasks of SD Web UI, AUTOMATIC1111's and Forge."""
+    """The rules for tasks of SD Web UI, both AUTOMATIC1111's and Forge's."""
 
     name = "sdwebui"
     task_types: tuple[str, ...] = tuple(one.value for one in TaskType)
@@ -37,13 +37,13 @@ class SdWebUi:
     def validate(
         self, task_type: str | None, content: Json, runtime: Runtime | None, limits: Limits, *, path: str = ""
     ) -> Checked:
-        """Return the content with typed values, without what this service owns."""
+        """Return the content with typed values, without what this service controls."""
         known = TaskType(task_type) if task_type in self.task_types else None
         check = ContentCheck(known, runtime, path=path, limits=limits)
         return Checked(check.normalise(content), check.faults, check.warnings)
 
     def inputs(self, _task_type: str, content: Json) -> Iterator[InputRef]:
-        """Yield every text in a field that holds an image."""
+        """Yield every text in an image field."""
         yield from references(content)
 
     def models(self, content: Json) -> Iterator[ModelRequirement]:
@@ -53,7 +53,7 @@ class SdWebUi:
                 yield ModelRequirement(one.kind.folders[0], one.name, one.path)
 
     def look_up(self, need: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
-        """Tell whether a checkpoint exists, by the rules by which the worker finds it."""
+        """Return whether a checkpoint exists, by the same rules as the worker's."""
         kind = Kind.CHECKPOINT
         files = [name for name in files if kind.takes(CHECKPOINT_FOLDER, name)]
         if need.name in listed:
@@ -66,7 +66,7 @@ class SdWebUi:
                 why = f"several files are checkpoint {need.name[:_SHOWN]!r}: {', '.join(several.names[:5])}"
                 return Lookup(exists=False, why=why)
             if wanted in listed:
-                # With digits, only who has read the file knows whether it is that one.
+                # With a hash, only the worker, which has read the file, knows whether it is the right one.
                 return Lookup(exists=None if digits else True)
         if is_hash(need.name) or not (files or listed):
             return Lookup(exists=None)
@@ -91,5 +91,5 @@ class SdWebUi:
         return f"{task_type} {script.lower()}" if isinstance(script, str) and script else str(task_type)
 
     def schema(self, task_type: str, limits: Limits) -> Json:
-        """Return the schema of SD Web UI's own body, with the bounds of the deployment."""
+        """Return the schema of SD Web UI's own body, with the deployment's limits."""
         return content_schema(TaskType(task_type), limits)

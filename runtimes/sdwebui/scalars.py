@@ -1,4 +1,4 @@
-"""Numbers and booleans as SD Web UI's request models read them, turned into typed values once."""
+"""Convert numbers and booleans to typed values, as SD Web UI's request models read them."""
 
 import math
 import re
@@ -17,15 +17,15 @@ _FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 
 
 class Mismatch(Exception):
-    """Say what is expected instead of a value."""
+    """A value of a wrong type; the message says what is expected."""
 
 
 def read(kind: str, value: Any) -> Any:
-    """Return `value` as a field of `kind` holds it; raise Mismatch where it is no such thing.
+    """Return `value` as a field of `kind` stores it; raise Mismatch if it has another type.
 
-    A kind is JSON Schema's type name, with `?` where null is allowed. Taken are the texts that the request
-    models of AUTOMATIC1111 (pydantic 1) and Forge (pydantic 2) read alike: `"20"` and `20.0` are integers,
-    `"20.0"` and `1.5` are not; `"off"` is false.
+    A kind is the type name of JSON Schema, with `?` if null is allowed. Texts are accepted if the request
+    models of AUTOMATIC1111 (pydantic 1) and Forge (pydantic 2) read them alike: `"20"` and `20.0` are
+    integers, `"20.0"` and `1.5` are not; `"off"` is false.
     """
     base = kind.removesuffix("?")
     if value is None:
@@ -41,7 +41,7 @@ def read(kind: str, value: Any) -> Any:
 
 
 def read_all(values: dict[str, Any], kinds: dict[str, str], path: str) -> list[Fault]:
-    """Turn each value of a known kind into a typed one, in place; return what could not be read."""
+    """Convert each value of a known kind in place; return faults for those that cannot be read."""
     faults = []
     for name, kind in kinds.items():
         if name not in values:

@@ -1,4 +1,4 @@
-"""The models that arguments of scripts name: ControlNet's, ADetailer's, and those of upscaling scripts."""
+"""Find models in the arguments of scripts: ControlNet's, ADetailer's, and those of upscaling scripts."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -19,11 +19,11 @@ from runtimes.sdwebui.mention import (
 from runtimes.sdwebui.model_names import Kind
 
 _UPSCALER_ARGUMENT: Final = {"sd upscale": 2, "ultimate sd upscale": 8}
-"""Which of a script's arguments is its upscaler, a name or its place in SD Web UI's list."""
+"""The argument of each script that is its upscaler, by name or by position in SD Web UI's list."""
 
 
 def controlnet_units(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the path of each ControlNet unit of a content that is on, and the unit."""
+    """Yield each enabled ControlNet unit of a content, with its path."""
     for script, entry in as_object(content.get(SCRIPTS)).items():
         args = as_object(entry).get("args") if script.lower() == "controlnet" else None
         for index, unit in enumerate(args if isinstance(args, list) else ()):
@@ -32,7 +32,7 @@ def controlnet_units(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str
 
 
 def script_checkpoints(content: Mapping[str, Any]) -> Iterator[Mention]:
-    """Yield the checkpoints that scripts load in the midst of a task."""
+    """Yield the checkpoints that scripts load during a task."""
     for path, unit in _detailers(as_object(content.get(SCRIPTS))):
         if is_on(unit.get("ad_use_checkpoint")):
             yield from named(Kind.CHECKPOINT, f"{path}/ad_checkpoint", unit, "ad_checkpoint", NO_CHECKPOINT)
@@ -49,7 +49,7 @@ def script_models(content: Mapping[str, Any]) -> Iterator[Mention]:
 
 
 def _axis_checkpoints(args: Any) -> Iterator[Mention]:
-    """Yield the checkpoints among the values of a plot; a value is taken for one by its extension."""
+    """Yield the checkpoints among the values of a plot, recognized by their extension."""
     for index, text in enumerate(args if isinstance(args, list) else ()):
         for value in text.split(",") if isinstance(text, str) else ():
             name = value.strip()
@@ -58,7 +58,7 @@ def _axis_checkpoints(args: Any) -> Iterator[Mention]:
 
 
 def _detailers(scripts: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the path of each ADetailer unit that is on, and the unit."""
+    """Yield each enabled ADetailer unit, with its path."""
     for script, entry in scripts.items():
         args = as_object(entry).get("args") if script.lower() == "adetailer" else None
         if not isinstance(args, list) or (args and args[0] is False):

@@ -1,4 +1,4 @@
-"""What the arguments of known scripts ask for: more images, more passes, other sizes."""
+"""Compute what the arguments of known scripts add: more images, more passes, other sizes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from domain.limits import Limits
 from runtimes.sdwebui.numbers import Numbers, number
 
 MAX_SCALE: Final = 16
-"""As an extra task may ask for."""
+"""The same as the maximum of extras tasks."""
 
 MAX_DETECTOR_SIDE: Final = 2048
 """ControlNet's own slider ends there."""
@@ -25,7 +25,7 @@ _NUMBERS: Final = {
     "sd upscale": (_SD_UPSCALE_OVERLAP, _SD_UPSCALE_SCALE),
     "ultimate sd upscale": (_ULTIMATE_TARGET, _ULTIMATE_WIDTH, _ULTIMATE_HEIGHT, _ULTIMATE_SCALE),
 }
-"""Which arguments of a script its bounds are told from."""
+"""The arguments of each script that determine its limits."""
 
 _CUSTOM_SIZE, _CUSTOM_SCALE = 1, 2
 _MATRIX_PROMPT: Final = 2
@@ -34,7 +34,7 @@ _DETAILER_STEPS, _DETAILER_SIDE = 28, 512
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Say how far a script enlarges the first image: by `scale`, or to a size."""
+    """How much a script enlarges the first image: by `scale`, or to a size."""
 
     path: str
     scale: float | None = None
@@ -53,7 +53,7 @@ def units(content: dict[str, Any], script: str) -> Iterator[tuple[str, dict[str,
 
 
 def upscaled_by_script(content: dict[str, Any]) -> Target | None:
-    """Return how far the script of an image-to-image task enlarges its image."""
+    """Return how much the script of an image-to-image task enlarges its image."""
     script = str(content.get("script_name") or "").lower()
     if script == "sd upscale":
         return Target(f"/script_args/{_SD_UPSCALE_SCALE}", scale=_argument(content, _SD_UPSCALE_SCALE))
@@ -69,7 +69,7 @@ def upscaled_by_script(content: dict[str, Any]) -> Target | None:
 
 
 def times_by_script(content: dict[str, Any]) -> float:
-    """Return how often a script makes what the rest of the task asks for."""
+    """Return how often a script repeats the rest of the task."""
     script = str(content.get("script_name") or "").lower()
     if script == "prompt matrix":
         return float(1 << min(str(content.get(_matrix_prompt(content))).count("|"), 64))
@@ -79,7 +79,7 @@ def times_by_script(content: dict[str, Any]) -> float:
 
 
 def _matrix_prompt(content: dict[str, Any]) -> str:
-    """Return which of a prompt matrix's prompts its bars are read in."""
+    """Return the prompt (positive or negative) whose bars a prompt matrix splits."""
     arguments = content.get("script_args")
     kind = (
         arguments[_MATRIX_PROMPT] if isinstance(arguments, list) and len(arguments) > _MATRIX_PROMPT else ""
@@ -88,7 +88,7 @@ def _matrix_prompt(content: dict[str, Any]) -> str:
 
 
 def sampled_by_scripts(content: dict[str, Any], *, steps: float, width: float, height: float) -> float:
-    """Return steps × pixels that scripts sample beside each image."""
+    """Return the steps × pixels that scripts sample in addition to each image."""
     sampled = 0.0
     for _, unit in units(content, "adetailer"):
         own = Numbers(unit)
@@ -109,7 +109,7 @@ def sampled_by_scripts(content: dict[str, Any], *, steps: float, width: float, h
 
 
 def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
-    """Yield what scripts may not ask for, by JSON pointer; the consumer holds it against the image too."""
+    """Yield faults for sizes that scripts may not ask for; the consumer checks the image itself too."""
     yield from _unread_numbers(content)
     target = upscaled_by_script(content)
     if target is not None and target.scale is not None and not 0 < target.scale <= MAX_SCALE:
@@ -134,7 +134,7 @@ def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
 
 
 def _check_overlap(content: dict[str, Any]) -> Iterator[Fault]:
-    """Refuse tiles of SD upscale that overlap by more than half: a pixel apart, they would be millions."""
+    """Refuse tiles of SD upscale that overlap by more than half, because there could be millions of them."""
     overlap = _argument(content, _SD_UPSCALE_OVERLAP)
     if str(content.get("script_name") or "").lower() != "sd upscale" or overlap is None:
         return
@@ -144,7 +144,7 @@ def _check_overlap(content: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _unread_numbers(content: dict[str, Any]) -> Iterator[Fault]:
-    """Yield where a script's number is none: SD Web UI reads texts as numbers, and repeats lists."""
+    """Yield where a script's number has another type: SD Web UI reads texts as numbers, and repeats lists."""
     arguments = content.get("script_args")
     script = str(content.get("script_name") or "").lower()
     if not isinstance(arguments, list):

@@ -1,4 +1,4 @@
-"""The scripts of a task: which it may name, what their arguments may say, and which say nothing."""
+"""Check the scripts of a task: whether they are allowed, their arguments, and whether they do anything."""
 
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ _NO_SETTINGS: Final = "ignored: an extra task takes no settings"
 def settle_scripts(
     content: dict[str, Any], tasktype: TaskType | None, runtime: Runtime | None, found: Findings
 ) -> None:
-    """Check what a content says of scripts, and replace it by a typed copy."""
+    """Check the scripts of a content, and replace them by a copy with typed values."""
     name = content.get("script_name")
     if isinstance(name, str) and name:
         _allowed("/script_name", name, runtime, found)
@@ -38,7 +38,7 @@ def settle_scripts(
 
 
 def _extra(content: dict[str, Any], found: Findings) -> None:
-    """Refuse scripts in an extra task: SD Web UI would leave them out in silence."""
+    """Refuse scripts in an extras task, because SD Web UI would silently ignore them."""
     if content.get("script_name"):
         found.fault("/script_name", _NO_SCRIPTS)
     scripts = content.get("alwayson_scripts")
@@ -51,7 +51,7 @@ def _extra(content: dict[str, Any], found: Findings) -> None:
 
 
 def _needs_images(content: dict[str, Any], found: Findings) -> None:
-    """Refuse a ControlNet unit without an image where the task has none: it would be left out."""
+    """Refuse a ControlNet unit without an image if the task has none, because it would be ignored."""
     for path, unit in units(content, "controlnet"):
         if not any(value for key, value in unit.items() if "image" in key or "input" in key):
             found.fault(path, "a unit of ControlNet needs an image here: a link or base64")
@@ -60,7 +60,7 @@ def _needs_images(content: dict[str, Any], found: Findings) -> None:
 def _image_link(
     content: dict[str, Any], scripts: dict[str, Any], tasktype: TaskType | None, found: Findings
 ) -> None:
-    """Put `image_link` where SD Web UI reads it, as AWS's Guidance does for both versions of the API."""
+    """Move `image_link` to where SD Web UI reads it, as AWS's Guidance does for both API versions."""
     link = scripts.get("image_link")
     if not isinstance(link, str) or not link:
         return

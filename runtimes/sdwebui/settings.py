@@ -1,4 +1,4 @@
-"""The settings that a task overrides, checked and turned into typed values."""
+"""Check the settings that a task overrides, and convert them to typed values."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -16,11 +16,12 @@ from runtimes.sdwebui.scalars import Mismatch, read
 from runtimes.sdwebui.script_sizes import units
 
 NO_DETECTED_MAPS: Final = "control_net_no_detectmap"
-"""ControlNet's own setting. SD Web UI would keep it for the tasks after, so each unit is told instead."""
+"""A setting of ControlNet that SD Web UI would keep for later tasks, so it is replaced by a field of each
+unit."""
 
 
 def settle_settings(content: dict[str, Any], found: Findings) -> None:
-    """Check `override_settings` in both of its places, and type its values in place."""
+    """Check `override_settings` in both of its places, and convert its values in place."""
     for path, holder in _holders(content):
         settings = holder.get("override_settings")
         if not isinstance(settings, dict):

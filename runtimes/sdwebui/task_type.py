@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class TaskType(StrEnum):
-    """Name what an SD Web UI is asked for."""
+    """What a task asks SD Web UI to do."""
 
     TEXT_TO_IMAGE = "text-to-image"
     IMAGE_TO_IMAGE = "image-to-image"
@@ -13,5 +13,5 @@ class TaskType(StrEnum):
 
     @property
     def generates(self) -> bool:
-        """Tell whether a checkpoint takes part."""
+        """Return whether the task needs a checkpoint."""
         return self in (TaskType.TEXT_TO_IMAGE, TaskType.IMAGE_TO_IMAGE)

@@ -1,4 +1,4 @@
-"""Arguments of ControlNet and ADetailer as typed values: Forge's ControlNet takes `"false"` for true."""
+"""Typed arguments of ControlNet and ADetailer, because Forge's ControlNet reads `"false"` as true."""
 
 from typing import Any, Final
 
@@ -40,13 +40,13 @@ _ADETAILER: Final = _kinds(
     }
 )
 _ADETAILER_SWITCHES: Final = 2
-"""ADetailer's first two arguments may be booleans: on, and not the image-to-image pass."""
+"""ADetailer's first two arguments may be booleans: enabled, and skipping the image-to-image pass."""
 
 
 def read_units(script: str, arguments: list[Any], path: str) -> tuple[list[Any], list[Fault]]:
-    """Return a copy of an always-on script's arguments with typed values, and what could not be read.
+    """Return a copy of an always-on script's arguments with typed values, and faults for unreadable ones.
 
-    Units of ControlNet that are switched off are left out: they say nothing, whatever else is in them.
+    Disabled units of ControlNet are left out, because they have no effect, whatever else they contain.
     """
     if script == "controlnet":
         return _read(arguments, _CONTROLNET, path, keeps=lambda unit: unit.get("enabled") is not False)

@@ -1,4 +1,4 @@
-"""Fields that SD Web UI does not know, and what their caller may have meant."""
+"""Report fields that SD Web UI does not know, with what the caller may have meant."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -10,7 +10,7 @@ from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.task_type import TaskType
 
 MAX_WARNINGS: Final = 20
-"""Unknown fields that are named one by one."""
+"""Maximum number of unknown fields that are named one by one."""
 
 _MAX_NAME: Final = 64
 _CUTOFF: Final = 0.8
@@ -44,7 +44,7 @@ FOREIGN_FIELDS: Final[Mapping[str, str]] = {
     "strength": "denoising_strength",
     "vae": "override_settings.sd_vae",
 }
-"""What callers of other APIs call a field, and where it stands in SD Web UI's."""
+"""Names of fields in other APIs, and the corresponding places in SD Web UI's."""
 
 
 def unknown_fields(tasktype: TaskType, content: Mapping[str, Any]) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""How large SD Web UI makes an image on the way, told from its sides; only who has the image knows."""
+"""Compute how large SD Web UI makes an image on the way, which depends on the sides of the input."""
 
 from typing import Any, Final
 
@@ -7,13 +7,14 @@ from runtimes.sdwebui.numbers import RESIZE_BY_DEFAULT, Numbers, number
 from runtimes.sdwebui.script_sizes import DETECTOR_SIDE_BY_DEFAULT, units, upscaled_by_script
 
 _TO_SIZE: Final = 1
-"""`resize_mode` of extra tasks that goes to a size, and of image-to-image that fills it and cuts the rest."""
+"""`resize_mode` of extras tasks that scales to a size, and of image-to-image that fills a size and cuts the
+rest."""
 
 
 def upscaled_too_far(content: dict[str, Any], path: str, size: tuple[int, int], limits: Limits) -> bool:
-    """Tell whether the image at `path`, of `size`, would be made too large, be it cut down again later.
+    """Return whether the image at `path`, of `size`, would become too large, even if it is cut down later.
 
-    `content` is normalised.
+    `content` must be normalized.
     """
     width, height = size
     if min(width, height) < 1:
@@ -34,7 +35,7 @@ def _scale(content: dict[str, Any], path: str, width: int, height: int) -> float
 
 
 def _of_extra(content: dict[str, Any], width: int, height: int) -> float:
-    """Return the scale of an extra task: both sides alike, until the smaller fits, whether cut or not."""
+    """Return the scale of an extras task: the same for both sides, until the smaller one fits, cut or not."""
     number_of = Numbers(content)
     if number_of("resize_mode") == _TO_SIZE:
         return max(
@@ -45,7 +46,7 @@ def _of_extra(content: dict[str, Any], width: int, height: int) -> float:
 
 
 def _of_resize(content: dict[str, Any], width: int, height: int) -> float:
-    """Return the scale to an image-to-image task's own size, where the smaller side decides."""
+    """Return the scale to the size of an image-to-image task, which the smaller side determines."""
     number_of = Numbers(content)
     if number_of("resize_mode") != _TO_SIZE and not _upscales_input(content):
         return 1
@@ -69,7 +70,7 @@ def _of_script(content: dict[str, Any], width: int, height: int) -> float:
         return 1
     if target.scale is not None:
         return target.scale
-    # Ultimate SD upscale scales by the longer sides, and brings the result to the asked size afterwards.
+    # Ultimate SD upscale scales by the longer sides, and brings the result to the requested size afterwards.
     return max(target.width, target.height) / max(width, height)
 
 

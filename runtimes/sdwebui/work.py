@@ -1,4 +1,4 @@
-"""How much sampling one task asks of a GPU."""
+"""Compute how much sampling one task asks of a GPU."""
 
 from typing import Any, Final
 
@@ -7,15 +7,15 @@ from runtimes.sdwebui.script_sizes import sampled_by_scripts, times_by_script
 from runtimes.sdwebui.task_type import TaskType
 
 _OWN_STEPS: Final = frozenset({"dpm adaptive", "k_dpm_ad"})
-"""Samplers that go on until they are content, whatever number of steps is asked for."""
+"""Samplers that continue until they are satisfied, whatever number of steps is requested."""
 
 _OWN_STEPS_BY_DEFAULT: Final = 50
 
 
 def work(tasktype: TaskType, content: dict[str, Any]) -> float:
-    """Return steps × pixels × images of a normalised content, hires fix and known scripts included.
+    """Return steps × pixels × images of a normalized content, including hires fix and known scripts.
 
-    An extra task samples nothing: 0.
+    The work of an extras task is 0, because it samples nothing.
     """
     if not tasktype.generates:
         return 0

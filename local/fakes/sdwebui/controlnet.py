@@ -1,5 +1,6 @@
 """ControlNet: which models a Web UI lists under which names, and whether a unit's name is found."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from local.fakes.sdwebui.checkpoint_file import is_whole
 from local.fakes.sdwebui.errors import Failure
-from local.fakes.sdwebui.models import digest
+from local.fakes.sdwebui.models import OLD_HASH_BYTES, OLD_HASH_OFFSET
 
 CONTROLNET_DIR = "ControlNet"
 SUFFIXES = frozenset({".safetensors", ".pt", ".ckpt", ".pth", ".bin"})
@@ -101,7 +102,14 @@ class ControlNet:
 
     def _scan(self) -> None:
         files = sorted(self._folder.rglob("*")) if self._folder and self._folder.is_dir() else []
-        self._known = {f"{path.stem} [{digest(path)[:8]}]": path for path in files if path.suffix in SUFFIXES}
+        self._known = {f"{path.stem} [{short_hash(path)}]": path for path in files if path.suffix in SUFFIXES}
+
+
+def short_hash(path: Path) -> str:
+    """Return the digits behind a model's name: of a part of the file only, as of early checkpoints."""
+    with path.open("rb") as file:
+        file.seek(OLD_HASH_OFFSET)
+        return hashlib.sha256(file.read(OLD_HASH_BYTES)).hexdigest()[:8]
 
 
 def control_map(image: Image.Image, unit: dict[str, Any], size: tuple[int, int]) -> Image.Image:

@@ -38,7 +38,7 @@ local: setup ## run the pipeline on this machine until Ctrl-C (WEBUI_URL=http://
 test: setup ## run the tests, but those marked long (under ten minutes on two cores)
 	@python -m pytest -n 2 --dist loadgroup -m "not long"
 
-test-all: setup ## run all tests, and 500 tasks while everything breaks: what CI runs (under an hour)
+test-all: setup ## run all tests, and 500 tasks while everything breaks (under an hour)
 	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest -n 2 --dist loadgroup
 
 soak: setup ## of test-all only the faults: FAULTS_TASKS=n is how many, FAULTS_SEED=n repeats a run

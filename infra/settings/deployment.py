@@ -19,7 +19,7 @@ _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9
 
 
 def type_of(runtime: Any) -> str:
-    """Return the type of a runtime as written in the file, or `sdwebui` if it has none."""
+    """Return the type of a runtime as written in the file, or the default if it has none."""
     named = runtime.type if isinstance(runtime, Runtime) else "sdwebui"
     if isinstance(runtime, dict):
         named = runtime.get("type", named)

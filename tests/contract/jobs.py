@@ -16,6 +16,7 @@ import httpx
 from PIL import Image
 
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.sdwebui.controlnet import short_hash
 from local.fakes.sdwebui.models import digest
 from local.fakes.sdwebui.networks import LORA_DIR
 from local.fakes.sdwebui.parts import Parts
@@ -104,15 +105,15 @@ class Jobs:
     def learn_hashes(self) -> None:
         """Note which of the fake's hashes stands for which recorded one."""
         known = [
-            ("Stable-diffusion", CHECKPOINTS, 10),
-            ("ControlNet", CONTROLNET, 8),
-            ("VAE", VAES, 10),
-            (LORA_DIR, LORAS[self.flavor], 12),
+            ("Stable-diffusion", CHECKPOINTS, digest, 10),
+            ("ControlNet", CONTROLNET, short_hash, 8),
+            ("VAE", VAES, digest, 10),
+            (LORA_DIR, LORAS[self.flavor], digest, 12),
         ]
-        for folder, hashes, digits in known:
+        for folder, hashes, hash_of, digits in known:
             for path in (self.folder / folder).rglob("*.safetensors"):
                 if path.stem in hashes:
-                    self.terms.append((hashes[path.stem], digest(path)[:digits]))
+                    self.terms.append((hashes[path.stem], hash_of(path)[:digits]))
 
     def _own(self, text: str) -> str:
         for there, here in self.terms:

@@ -1,7 +1,7 @@
 """The state protocol: every change of a row, with the conditions under which it may happen.
 
 Each function that changes a row returns a `Transition`. No condition can be left out without breaking a
-guarantee of the protocol: `tests/protocol/` shows it for each.
+guarantee of the protocol: `tests/model/` shows it for each.
 """
 
 from collections.abc import Mapping, Sequence

@@ -20,8 +20,8 @@ from local.fakes.sdwebui.controlnet import short_hash
 from local.fakes.sdwebui.models import digest
 from local.fakes.sdwebui.networks import LORA_DIR
 from local.fakes.sdwebui.parts import Parts
-from tests.contract.recorded import jobs
 from tests.contract.replay import Make, Replay, quick, replaying
+from tests.support.recordings import jobs
 
 ROTATED_BYTES = 1280  # the one recorded JPEG whose EXIF says that it lies on its side
 ORIENTATION, ON_ITS_SIDE = 0x0112, 6

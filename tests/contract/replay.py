@@ -22,7 +22,7 @@ from local.fakes.sdwebui.process import Control
 from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
 from tests.contract.compare import SHAPE_ONLY, differences
-from tests.contract.recorded import names, recording
+from tests.support.recordings import names, recording
 
 RECORDED_DIR = "/stable-diffusion-webui/models/Stable-diffusion"
 OTHER = ("9d70df1b86f023ef5b588c673ab950fef776064ad17ffe220423f89993bdced0", "")

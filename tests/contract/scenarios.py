@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.contract.recorded import recording
 from tests.contract.replay import Make, Replay, image_server, make_models, quick, replaying
+from tests.support.recordings import recording
 
 Story = Callable[[Replay], None]
 STORIES: dict[str, tuple[tuple[str, ...], Story]] = {}

@@ -14,9 +14,9 @@ from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.fakes.sdwebui.state import State
 from tests.contract.big_images import huge_claim, noise
 from tests.contract.compare import picture_facts
-from tests.contract.recorded import recording
 from tests.contract.replay import TINY, Replay
 from tests.contract.scenarios import STORIES, story, tell, warm
+from tests.support.recordings import recording
 
 __all__ = ["NOT_SERVED", "STORIES", "tell"]
 

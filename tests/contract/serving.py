@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from local.fakes.sdwebui.parts import Parts
-from tests.contract.recorded import recording
 from tests.contract.replay import Replay, quick, replaying
+from tests.support.recordings import recording
 
 REFERENCE = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
 SMALL = {"prompt": "a lighthouse", "steps": 1, "width": 64, "height": 64, "seed": 7}

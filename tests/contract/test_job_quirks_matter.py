@@ -11,8 +11,8 @@ from local.fakes.sdwebui.networks import Network, Networks
 from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.scripts import Plan, Scripts
 from local.fakes.sdwebui.settings import Settings
+from tests.contract.job_comparison import departures, merged, torn
 from tests.contract.jobs import play
-from tests.contract.test_jobs import departures, merged, torn
 
 
 class GenerousNetworks(Networks):

@@ -10,8 +10,8 @@ import pytest
 
 from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.process import FakeWebUi, running
-from tests.contract.recorded import names, recording
 from tests.contract.scenarios_running import NOT_SERVED, STORIES, tell
+from tests.support.recordings import names, recording
 
 NOT_COVERED: dict[str, str] = {}
 """Recordings that nothing here replays, each with its reason."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.fixtures import assembly, group_by_pipeline, pictures, pipeline, task_id
+from tests.support.pipeline import assembly, group_by_pipeline, pictures, pipeline, task_id
 
 __all__ = ["assembly", "pictures", "pipeline", "task_id"]
 

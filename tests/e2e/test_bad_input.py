@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.pipeline import Pipeline
-from tests.e2e import bodies
+from tests.support import bodies
 
 
 def _refused(answer: Any, status: int, code: str) -> list[dict[str, str]]:

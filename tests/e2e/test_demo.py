@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from local.process import Process
-from tests.e2e.processes import GONE_SECONDS, MARK, marked, wait_until_gone
+from tests.support.processes import GONE_SECONDS, MARK, marked, wait_until_gone
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0  # seconds on an idle machine

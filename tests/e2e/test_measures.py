@@ -7,8 +7,8 @@ import pytest
 
 from domain.metrics import METRICS
 from local.pipeline import Pipeline
-from tests.e2e import bodies
-from tests.watch.embedded_format import Datum, documents, read
+from tests.support import bodies
+from tests.support.embedded_metrics import Datum, documents, read
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 RUNTIME = ("runtime", bodies.RUNTIME)

@@ -13,7 +13,7 @@ import pytest
 
 from local.emulator import emulator
 from local.process import Process, ProcessFailed
-from tests.e2e.processes import GONE_SECONDS, MARK, marked, wait_until_gone
+from tests.support.processes import GONE_SECONDS, MARK, marked, wait_until_gone
 
 ROOT = Path(__file__).parents[2]
 

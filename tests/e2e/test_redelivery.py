@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.pipeline import Pipeline
-from tests.e2e import bodies
+from tests.support import bodies
 
 DRAINED_SECONDS = 30.0
 

@@ -4,7 +4,7 @@ import json
 import time
 
 from local.pipeline import Pipeline
-from tests.e2e import bodies
+from tests.support import bodies
 
 ARCHIVED_SECONDS = 60.0
 

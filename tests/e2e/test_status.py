@@ -3,7 +3,7 @@
 import httpx
 
 from local.pipeline import Pipeline
-from tests.e2e import bodies
+from tests.support import bodies
 
 
 def test_a_finished_task_shows_its_images(pipeline: Pipeline, task_id: str) -> None:

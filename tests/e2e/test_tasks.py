@@ -10,7 +10,7 @@ from PIL import Image
 
 from local.pipeline import Pipeline
 from local.process import free_port
-from tests.e2e import bodies
+from tests.support import bodies
 
 TASK_TYPES = ["text-to-image", "image-to-image", "extra-single-image", "extra-batch-images"]
 CALLBACK_KEYS = {"id", "runtime", "result", "status", "image_url", "output_url", "context", "error"}

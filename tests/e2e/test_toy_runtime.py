@@ -18,9 +18,9 @@ from local.deploy import ROOT
 from local.emulator import Emulator
 from local.process import Process
 from runtimes.registry import RUNTIME_TYPES
+from tests.support.api_client import Client
+from tests.support.deployment import DYNAMIC, Deployment, deploy
 from tests.support.toy.runtime_type import ToyType
-from tests.unit.api.client import Client
-from tests.unit.api.deployment import DYNAMIC, Deployment, deploy
 
 OUTCOME_SECONDS = 60.0
 

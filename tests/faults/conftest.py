@@ -5,12 +5,18 @@ from collections.abc import Iterator
 import pytest
 
 from local.emulator import Emulator
-from tests.consumer.conftest import cloud, pytest_collection_modifyitems, shared_webui, task_id, webui
-from tests.e2e.fixtures import assembly
-from tests.faults.proxy import Proxy
-from tests.faults.proxy import proxy as running_proxy
+from tests.support.consumer_fixtures import cloud, in_one_process, shared_webui, task_id, webui
+from tests.support.pipeline import assembly
+from tests.support.proxy import Proxy
+from tests.support.proxy import proxy as running_proxy
 
-__all__ = ["assembly", "cloud", "pytest_collection_modifyitems", "shared_webui", "task_id", "webui"]
+__all__ = ["assembly", "cloud", "shared_webui", "task_id", "webui"]
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Send the tests that run a consumer to one process."""
+    in_one_process([item for item in items if "faults" in item.path.parts], "faults")
 
 
 @pytest.fixture

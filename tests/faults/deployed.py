@@ -18,8 +18,8 @@ from adapters.table import Table
 from domain.clock import now
 from domain.row import Row
 from local.pipeline import Pipeline
-from tests.e2e import bodies
-from tests.faults.proxy import Proxy
+from tests.support import bodies
+from tests.support.proxy import Proxy
 
 SWEEP_EVERY_SECONDS: Final = 4.0
 """In AWS it is five minutes; what a sweep does does not depend on it."""

@@ -10,10 +10,9 @@ import pytest
 from domain.errors import InvalidTask
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
-from tests.consumer.aws import Cloud
-from tests.consumer.running import consuming
-from tests.consumer.test_webui_faults import has_exactly_its_objects
-from tests.faults.proxy import Proxy
+from tests.support.cloud import Cloud
+from tests.support.consumers import consuming
+from tests.support.proxy import Proxy
 
 CANCELLED = Status.CANCELLED
 
@@ -25,7 +24,7 @@ def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
     cloud.hear()
     told = {one["status"] for one in cloud.told[task_id]}
     assert told == {row.status.value}
-    assert has_exactly_its_objects(cloud, cloud.row(task_id))
+    assert cloud.has_exactly_its_objects(cloud.row(task_id))
     assert cloud.row(task_id).notified
     return row.status
 

@@ -10,9 +10,9 @@ from container.consumer.liveness.shutdown import LAST_WORD_SECONDS, RELEASE_SECO
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
-from tests.consumer.aws import Cloud
-from tests.consumer.running import consuming, process
-from tests.faults.proxy import Proxy
+from tests.support.cloud import Cloud
+from tests.support.consumers import consuming, process
+from tests.support.proxy import Proxy
 
 END_SECONDS: Final = 30.0
 LEAVE_SECONDS: Final = 1

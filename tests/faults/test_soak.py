@@ -21,8 +21,8 @@ from functions.sweep.sweep import STUCK_SECONDS
 from local.pipeline import pipeline
 from tests.faults.deployed import Deployed, sweeping
 from tests.faults.driver import FAULT_SHARE, Driver, driving
-from tests.faults.proxy import Proxy
-from tests.faults.proxy import proxy as running_proxy
+from tests.support.proxy import Proxy
+from tests.support.proxy import proxy as running_proxy
 
 TASKS: Final = int(os.environ.get("FAULTS_TASKS", "30"))
 PLACES: Final = 3

@@ -13,10 +13,9 @@ from domain.row import Status
 from local.emulator import Emulator
 from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
-from tests.consumer.aws import Cloud, make_cloud
-from tests.consumer.running import consuming, process
-from tests.consumer.test_webui_faults import has_exactly_its_objects
-from tests.faults.proxy import proxy
+from tests.support.cloud import Cloud, make_cloud
+from tests.support.consumers import consuming, process
+from tests.support.proxy import proxy
 
 STAGES = {
     "claiming": ("DynamoDB.UpdateItem", "{id}", False),
@@ -128,6 +127,6 @@ def another_finishes(cloud: Cloud, webui: FakeWebUi, wake: Callable[[], None]) -
     told = [one for one in cloud.told["task"] if one["result"] is not None]
     stories = {(one["status"], tuple(one["image_url"])) for one in told}
     assert stories == {("completed", tuple(row.item["images"]))}
-    cloud.until(lambda: has_exactly_its_objects(cloud, cloud.row("task")))
+    cloud.until(lambda: cloud.has_exactly_its_objects(cloud.row("task")))
     assert cloud.row("task").notified
     assert cloud.left(cloud.dead_letter_url) == (0, 0)

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from domain.errors import PermanentError
-from tests.security.stories import CANARY, LIMIT, picture
-from tests.security.world import NoS3, World
+from tests.support.http_answers import CANARY, LIMIT, picture
+from tests.support.internet import NoS3, World
 
 DATA: dict[str, list[Any]] = yaml.safe_load(Path(__file__).with_name("links.yaml").read_text("utf-8"))
 GENEROUS = {"max_bytes": LIMIT, "max_pixels": 1_000_000, "connect_seconds": 20.0, "total_seconds": 20.0}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.security.world import World, world
+from tests.support.internet import World, world
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 
 from container.consumer.inputs import fetch
 from tests.security.cases import Case, cases
-from tests.security.world import World
+from tests.support.internet import World
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.group}: {case.name}") for case in cases()])

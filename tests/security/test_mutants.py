@@ -13,7 +13,7 @@ import yaml
 from container.consumer import inputs
 from container.consumer.inputs import fetch
 from tests.security.cases import cases
-from tests.security.world import World
+from tests.support.internet import World
 
 FOLDER = Path(inputs.__file__).parent
 MUTANTS: dict[str, list[tuple[str, str]]] = yaml.safe_load(

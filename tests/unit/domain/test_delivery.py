@@ -18,7 +18,7 @@ from domain.protocol import new_row, resubmit
 from domain.row import Row
 from domain.task import Task
 from runtimes.sdwebui.task_type import TaskType
-from tests.protocol.world import NOW
+from tests.support.clock import NOW
 
 MESSAGE = Message(
     Task("a", "r", TaskType.TEXT_TO_IMAGE, "output", {"k": 1}, {}, "v1alpha2", uid="u"), "f0", iso(NOW)

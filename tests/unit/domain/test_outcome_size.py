@@ -19,7 +19,7 @@ from domain.protocol import abandon, claim, finish, new_row, release
 from domain.row import Row, Status
 from domain.task import Task
 from runtimes.sdwebui.task_type import TaskType
-from tests.protocol.world import NOW
+from tests.support.clock import NOW
 
 ROW_BYTES = 400 * 1024
 

@@ -1,0 +1,86 @@
+"""How the fake's jobs differ from recorded ones: in their answers, and in which pictures are the same."""
+
+import re
+from collections import defaultdict
+from typing import Any
+
+from tests.contract.compare import differences
+from tests.contract.jobs import Played
+
+OTHERS_FIELDS = ("ADetailer", "kohya_hrfix", "Soft inpainting")
+"""What scripts tell of themselves that the fake takes and does not describe."""
+
+BLACK = "62fb561c59d0cea2"
+SAME_BY_CHANCE = {
+    "forge-138/1": "this random checkpoint painted the same for another schedule",
+    "forge-132/0": "this random LoRA painted the same for another weight of its second part",
+    **{f"a1111-{n:03}/0": "this random checkpoint painted the same with DPM++ 2M" for n in range(34, 38)},
+}
+"""Pictures that were equal to others on the real one only because its weights are random."""
+
+ALIKE = {
+    "forge": [
+        {"2900c98a4e08dc2b", "8de0d3abad36d2ed", "42e972a8abe255ed"},
+        {"a9a862610ed9ab38", "a777bfdb9eae977d"},
+        {"88b245a07768acc4", "475b4edbe5e74a34", "bd69b3eab9421228"},
+        {"048840c80237c0dd", "c0cb3f4ad78cd25a"},
+        {"ec82b2265cec46e5", "814787709410a00f", "8695fcad32267de7"},
+        {"730351a6b893fdbf", "fdf40aad7c054330"},
+    ],
+    "a1111": [
+        {"8097638c6aa60ae8", "e2b93b781c72bf01"},
+        {"bcfadd35609681a7", "10ab2426e61b3ae7"},
+        {"f0a1c32789051d6c", "4d68a2990c42784a"},
+    ],
+}
+"""Hashes of one picture that the real one repeated to within a few levels only: the same request again, in a
+batch, or after another job."""
+
+
+def departures(one: Played) -> list[str]:
+    """List how the fake's answer to a job departs from the recorded one, in all but pixels."""
+    recorded: dict[str, Any] = {
+        "status": one.line["status"],
+        "headers": {},
+        "json": plain(one.line["answer"]),
+    }
+    body = {name: value for name, value in one.answer.items() if name != "parameters"}
+    if "info" not in one.line["answer"]:
+        body.pop("info", None)
+    return differences(recorded, {"status": one.status, "headers": {}, "json": body}, one.translated)
+
+
+def torn(played: list[Played]) -> dict[str, list[str]]:
+    """Return the recorded pictures that are several on the fake, with their places."""
+    seen: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for one in played:
+        for place, there, here in one.pictures:
+            if place not in SAME_BY_CHANCE and there != BLACK:
+                seen[there][here].append(place)
+    return {there: sorted(map(str, groups.values())) for there, groups in seen.items() if len(groups) > 1}
+
+
+def merged(played: list[Played], flavor: str, alike: list[set[str]] | None = None) -> dict[str, set[str]]:
+    """Return the fake's pictures that were several on the real one."""
+    same = ALIKE[flavor] if alike is None else alike
+    seen: dict[str, set[str]] = defaultdict(set)
+    for one in played:
+        for place, there, here in one.pictures:
+            if place not in SAME_BY_CHANCE:
+                seen[here].add(there)
+    return {
+        here: there
+        for here, there in seen.items()
+        if len(there) > 1 and not any(there <= group for group in same)
+    }
+
+
+def plain(value: Any) -> Any:
+    """Leave out what scripts tell of themselves that the fake does not describe."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items() if not name.startswith(OTHERS_FIELDS)}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, str):
+        return re.sub(rf", (?:{'|'.join(OTHERS_FIELDS)})[^:,]*: [^,]*(?=,)", "", value)
+    return value

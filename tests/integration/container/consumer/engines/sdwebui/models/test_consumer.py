@@ -1,0 +1,87 @@
+"""The whole consumer with a model bucket and a fake: every task gets its own model, or its own error."""
+
+import json
+from typing import Any
+
+from bench.stage import Resources, consumer
+from local.emulator import Emulator
+from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.sdwebui.process import running as fake_webui
+from runtimes.sdwebui.task_type import TaskType
+from tests.support.models import CKPT, Shelf, checkpoint
+
+UNLOADABLE = b'\x0a\0\0\0\0\0\0\0{"a": 1}  ' + b"x" * 100
+"""A header that only SD Web UI finds wanting."""
+
+SMALL = {"width": 64, "height": 64, "steps": 1}
+
+
+def outcomes(aws: Emulator, queue_url: str, count: int) -> dict[str, dict[str, Any]]:
+    """Wait for so many callbacks and return them by task id."""
+    sqs = aws.client("sqs")
+    found: dict[str, dict[str, Any]] = {}
+    while len(found) < count:
+        answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20, MaxNumberOfMessages=10)
+        assert answer.get("Messages"), f"no further callback after {sorted(found)}"
+        for message in answer["Messages"]:
+            callback = json.loads(message["Body"])
+            found[callback["id"]] = callback
+    return found
+
+
+def subscribed(aws: Emulator, resources: Resources) -> str:
+    """Return a queue that gets every callback."""
+    sqs = aws.client("sqs")
+    url: str = sqs.create_queue(QueueName=f"{resources.bucket}-callbacks")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    aws.client("sns").subscribe(
+        TopicArn=resources.topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+    )
+    return url
+
+
+def test_each_task_gets_its_model_or_its_error(aws: Emulator, shelf: Shelf) -> None:
+    """Good, missing, missing LoRA, cut off, unloadable, then another good one and the first again."""
+    made = shelf.root.parent / "made.safetensors"
+    for name in ("Ünï 模型 (v2)", "second"):
+        shelf.put(f"{CKPT}/{name}.safetensors", write_checkpoint(made, name.encode()).read_bytes())
+    shelf.put(f"{CKPT}/cut.safetensors", made.read_bytes()[:-3])
+    shelf.put(f"{CKPT}/unloadable.safetensors", UNLOADABLE)
+    resources = Resources.make(aws)
+    callbacks = subscribed(aws, resources)
+    asked = [
+        checkpoint("Ünï 模型 (v2)", **SMALL),
+        checkpoint("secnd", **SMALL),
+        checkpoint("second", **{**SMALL, "prompt": "<lora:nowhere:1>"}),
+        checkpoint("cut", **SMALL),
+        checkpoint("unloadable", **SMALL),
+        checkpoint("second", **SMALL),
+        checkpoint("Ünï 模型 (v2)", **SMALL),
+    ]
+    resources.send(aws, asked, TaskType.TEXT_TO_IMAGE)
+    settings = {
+        "MODEL_BUCKET": shelf.bucket,
+        "MODEL_DIR": str(shelf.root),
+        "DYNAMIC_MODEL": "true",
+        "PREFETCH": "0",  # in their order
+    }
+    with (
+        fake_webui(model_dir=shelf.root, load_seconds=0, step_seconds=0) as webui,
+        consumer(aws, resources, webui.url, settings),
+    ):
+        told = outcomes(aws, callbacks, len(asked))
+    codes = [(told[f"task-{n}"]["error"] or {}).get("code", "completed") for n in range(len(asked))]
+    assert codes == [
+        "completed",
+        "model_not_found",
+        "model_not_found",
+        "model_unusable",
+        "model_unusable",
+        "completed",
+        "completed",
+    ]
+    assert "'second.safetensors'" in told["task-1"]["error"]["message"]
+    for number, model in ((0, "Ünï 模型 (v2)"), (5, "second")):
+        key = told[f"task-{number}"]["output_url"].removeprefix(f"s3://{resources.bucket}/")
+        out = json.loads(aws.client("s3").get_object(Bucket=resources.bucket, Key=key)["Body"].read())
+        assert out["images"][0]["model"] == model

@@ -1,0 +1,163 @@
+"""What a task asks for is in the picture, on a fake Forge and on a fake AUTOMATIC1111, or the task fails."""
+
+import base64
+import io
+import json
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from container.consumer.engines.sdwebui.client import WebUi
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.switch import Models
+from container.consumer.engines.sdwebui.request import request_body
+from domain.errors import ErrorCode, PermanentError
+from domain.routing import Runtime
+from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.server import in_thread
+from local.fakes.sdwebui.settings import Settings
+from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.task_type import TaskType
+from tests.support.models import CKPT, Shelf
+from tests.support.recordings import recording
+
+SMALL = {"prompt": "a lighthouse", "steps": 1, "width": 64, "height": 64, "seed": 7}
+PICTURE = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
+
+
+def safetensors(output_name: str = "", content: bytes = b"x") -> bytes:
+    """Return a small file that both Web UIs take."""
+    tensor = {"dtype": "U8", "shape": [len(content)], "data_offsets": [0, len(content)]}
+    header = json.dumps({"__metadata__": {"ss_output_name": output_name or "-"}, "a": tensor}).encode()
+    return struct.pack("<Q", len(header)) + header + content
+
+
+class Bench:
+    """A fake on the shelf's volume, and what the consumer does with a task, from the check to the picture."""
+
+    def __init__(self, shelf: Shelf, url: str, flavor: str) -> None:
+        self.shelf = shelf
+        self.flavor = flavor
+        self.webui = WebUi(url, inference_timeout_seconds=30)
+        store = shelf.store(lists=EngineModelLists(self.webui))
+        self.models = Models(store, self.webui, own="", dynamic=True)
+        self.runtime = Runtime("r", dynamic_model=True)
+
+    def picture(self, checkpoint: str = "base", **asked: Any) -> bytes:
+        """Return the first picture of a task, as its worker would store it."""
+        scripts = {"sd_model_checkpoint": checkpoint, **asked.pop("alwayson_scripts", {})}
+        check = ContentCheck(TaskType.TEXT_TO_IMAGE, self.runtime, path="")
+        content = check.normalise({**SMALL, **asked, "alwayson_scripts": scripts})
+        assert check.faults == []
+        body = request_body(TaskType.TEXT_TO_IMAGE, self.models.ensure(content))
+        expected = self.models.switch(content)
+        answer = json.loads(self.webui.run("/sdapi/v1/txt2img", body))
+        assert json.loads(answer["info"])["sd_model_name"] == expected
+        with Image.open(io.BytesIO(base64.b64decode(answer["images"][0]))) as image:
+            return image.tobytes()
+
+    def put(self, key: str, content: bytes) -> None:
+        """Put a model into the bucket, and let it be seen at once."""
+        self.shelf.put(key, content)
+        self.shelf.now += 100
+
+    def failure(self, *checkpoint: str, **asked: Any) -> PermanentError:
+        """Return what a task fails with."""
+        with pytest.raises(PermanentError) as caught:
+            self.picture(*checkpoint, **asked)
+        return caught.value
+
+
+@pytest.fixture(params=["forge", "a1111"])
+def bench(request: pytest.FixtureRequest, shelf: Shelf) -> Iterator[Bench]:
+    """Start a fake that finds a VAE and a ControlNet model at its start; all is in the bucket too."""
+    at_start = ("VAE/known.safetensors", "ControlNet/canny.safetensors", f"{CKPT}/base.safetensors")
+    for key in at_start:
+        shelf.put(key, safetensors(content=key.encode()))
+        (shelf.root / key).parent.mkdir(parents=True, exist_ok=True)
+        (shelf.root / key).write_bytes(safetensors(content=key.encode()))
+    settings = Settings(model_dir=shelf.root, load_seconds=0, step_seconds=0, flavor=request.param)
+    with in_thread(Parts.make(settings)) as url:
+        made = Bench(shelf, url, request.param)
+        restored = {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}
+        made.webui.post("/sdapi/v1/options", restored)  # as our settings file names them
+        yield made
+
+
+def unit(model: str) -> dict[str, Any]:
+    """Return the scripts of a task with one ControlNet unit."""
+    return {"controlnet": {"args": [{"module": "canny", "model": model, "input_image": PICTURE}]}}
+
+
+def test_a_controlnet_model_steers_by_whatever_name(bench: Bench) -> None:
+    plain = bench.picture()
+    steered = {bench.picture(alwayson_scripts=unit(name)) for name in ("canny", "canny.safetensors")}
+    assert len(steered) == 1
+    assert plain not in steered
+    assert "not with the hash" in bench.failure(alwayson_scripts=unit("canny [00000000]")).message
+
+
+def test_a_controlnet_model_that_comes_later_steers_or_fails_its_task(bench: Bench) -> None:
+    bench.put("ControlNet/late.safetensors", safetensors(content=b"late"))
+    if bench.flavor == "forge":
+        fault = bench.failure(alwayson_scripts=unit("late"))
+        assert "name ControlNet in the runtime's syncFolders" in fault.message
+    else:
+        assert bench.picture(alwayson_scripts=unit("late")) != bench.picture()
+
+
+def test_a_vae_is_used_or_fails_its_task(bench: Bench) -> None:
+    plain = bench.picture()
+    by_setting = bench.picture(override_settings={"sd_vae": "known.safetensors"})
+    by_route = bench.picture(alwayson_scripts={"sd_vae": "known.safetensors"})
+    assert by_setting == by_route != plain
+    assert bench.picture(override_settings={"sd_vae": "None"}) == plain
+    bench.put("VAE/late.safetensors", safetensors(content=b"late"))
+    if bench.flavor == "forge":
+        assert "syncFolders" in bench.failure(override_settings={"sd_vae": "late.safetensors"}).message
+    else:
+        assert bench.picture(override_settings={"sd_vae": "late.safetensors"}) not in (plain, by_setting)
+
+
+def test_a_lora_is_applied_by_each_of_its_names(bench: Bench) -> None:
+    bench.put("Lora/sub/style.safetensors", safetensors("styleAlias"))
+    names = ("style", "sub/style", "sub\\style", "styleAlias")
+    prompts = [f"a lighthouse <lora:{name}:1>" for name in names]
+    prompts += ["a lighthouse <lyco:style:1>", "a lighthouse <LORA:style:1>"]
+    pictures = {bench.picture(prompt=prompt) for prompt in prompts}
+    assert len(pictures) == 1
+    assert bench.picture() not in pictures
+
+
+def test_a_lora_that_two_files_could_be_is_refused(bench: Bench) -> None:
+    for name in ("a", "b"):
+        bench.put(f"Lora/{name}.safetensors", safetensors("last", name.encode()))
+        bench.put(f"Lora/{name}/same.safetensors", safetensors("", name.encode()))
+    for name in ("last", "same", "a/same"):
+        assert "several files" in bench.failure(prompt=f"<lora:{name}:1>").message
+    assert bench.picture(prompt="<lora:a:1>") != bench.picture(prompt="<lora:b:1>")
+
+
+def test_a_refiner_in_a_folder_is_used(bench: Bench) -> None:
+    bench.put(f"{CKPT}/sub/refiner.safetensors", safetensors(content=b"refiner"))
+    refined = bench.picture(refiner_checkpoint="sub\\refiner.safetensors", refiner_switch_at=0.5)
+    assert refined != bench.picture()
+
+
+def test_a_checkpoint_that_does_not_load_is_not_tried_twice(bench: Bench) -> None:
+    bench.put(f"{CKPT}/broken.safetensors", b"\x0a" + bytes(7) + b'{"a": 1}  ' + b"x" * 99)
+    plain = bench.picture()
+    if bench.flavor == "forge":
+        with pytest.raises(PermanentError) as caught:
+            bench.picture("broken")
+        bench.models.failed(caught.value)
+    else:
+        assert bench.failure("broken").code is ErrorCode.MODEL_UNUSABLE
+    loads = len(bench.shelf.transfer.fetched)
+    assert bench.failure("broken").code is ErrorCode.MODEL_UNUSABLE
+    assert len(bench.shelf.transfer.fetched) == loads
+    bench.put(f"{CKPT}/other.safetensors", safetensors(content=b"other"))
+    assert bench.picture("other") != plain

@@ -1,0 +1,449 @@
+"""What is sent names each model as SD Web UI lists it, or the task fails saying what to do."""
+
+import json
+import struct
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.resolver import ModelResolver
+from container.consumer.engines.sdwebui.models.sent import vae_as_module
+from container.consumer.engines.sdwebui.models.store import ModelStore
+from container.consumer.engines.sdwebui.models.switch import OPTIONS, Models
+from domain.errors import ErrorCode, PermanentError, RetryableError
+from tests.support.models import CKPT, FakeWebUi, Shelf, checkpoint
+
+LORAS = "/sdapi/v1/loras"
+MODULES = "/sdapi/v1/sd-modules"
+VAES = "/sdapi/v1/sd-vae"
+UPSCALERS = "/sdapi/v1/upscalers"
+CONTROLNET = "/controlnet/model_list?update=false"
+DETECTORS = "/adetailer/v1/ad_model"
+
+BIG = bytes(range(256)) * 0x1100
+"""Long enough for the hash of early Web UIs: 64 KiB at 1 MiB."""
+
+HASH = sha256(BIG[0x100000:0x110000]).hexdigest()[:8]
+
+
+class Forge(FakeWebUi):
+    """A Forge: its lists of modules and ControlNet models are those of its start."""
+
+    def __init__(self, *, controlnet: tuple[str, ...] = (), modules: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.lists[CONTROLNET] = {"model_list": ["None", *controlnet]}
+        self.lists[MODULES] = [{"model_name": one, "filename": f"/m/VAE/{one}"} for one in modules]
+
+
+class Automatic(FakeWebUi):
+    """An AUTOMATIC1111 that reads its folders again when it is told to."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__()
+        self.shelf = shelf
+        self.lists[CONTROLNET] = {"model_list": ["None"]}
+        self.loads = True
+
+    def get(self, path: str) -> Any:
+        """List ControlNet's models anew where that is asked for."""
+        if path.endswith("model_list?update=true"):
+            files = (self.shelf.root / "ControlNet").rglob("*.*")
+            self.lists[CONTROLNET] = {"model_list": [f"{file.stem} [{HASH}]" for file in files]}
+            return self.lists[CONTROLNET]
+        return super().get(path)
+
+    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:  # noqa: ARG002 - the protocol's
+        """Read a list again, or set an option; a checkpoint that does not load leaves the one before."""
+        root = self.shelf.root
+        if path == OPTIONS and self.loads:
+            self.lists[OPTIONS] = body
+        elif path.endswith("refresh-loras"):
+            files = (root / "Lora").rglob("*.*")
+            self.lists[LORAS] = [{"name": one.stem, "alias": "", "path": str(one)} for one in files]
+        elif path.endswith("refresh-vae"):
+            self.lists[VAES] = [
+                {"model_name": one.name, "filename": str(one)} for one in (root / "VAE").rglob("*.*")
+            ]
+        elif path.endswith("refresh-checkpoints"):
+            self.lists["/sdapi/v1/sd-models"] = [
+                {"title": str(one.relative_to(root / CKPT)), "model_name": one.stem, "filename": str(one)}
+                for one in (root / CKPT).rglob("*.*")
+            ]
+
+
+def models(shelf: Shelf, webui: FakeWebUi) -> Models:
+    """Make what the consumer has, on a bucket and an empty volume."""
+    return Models(shelf.store(lists=EngineModelLists(webui)), webui, own="", dynamic=True)
+
+
+def failure(action: Callable[[], object]) -> PermanentError:
+    """Return what an action fails its task with."""
+    with pytest.raises(PermanentError) as caught:
+        action()
+    return caught.value
+
+
+def units(*names: str) -> dict[str, Any]:
+    """Return a content with ControlNet units of these models."""
+    return {"alwayson_scripts": {"ControlNet": {"args": [{"model": name} for name in names]}}}
+
+
+def safetensors(output_name: str | None, *, padding: int = 0) -> bytes:
+    """Return a LoRA that carries a name inside."""
+    metadata = {"padding": "x" * padding} | ({"ss_output_name": output_name} if output_name else {})
+    header = json.dumps({"__metadata__": metadata}).encode()
+    return struct.pack("<Q", len(header)) + header
+
+
+def test_a_controlnet_unit_gets_the_name_that_forge_lists(shelf: Shelf) -> None:
+    shelf.put("ControlNet/sub/canny.safetensors.pth", BIG)
+    shelf.put("ControlNet/depth.pth", BIG)
+    listed = f"depth [{HASH}]"
+    prepared = models(shelf, Forge(controlnet=(listed,)))
+    for name in ("depth", "depth.pth", listed):
+        assert prepared.ensure(units(name)) == units(listed)
+        prepared.switch(units(name))
+    assert prepared.ensure(units("None", "depth")) == units("None", listed)
+    fault = failure(lambda: prepared.ensure(units("depth [00000000]")))
+    assert (fault.code, "not with the hash 00000000" in fault.message) == (ErrorCode.MODEL_NOT_FOUND, True)
+
+
+def test_the_units_of_adetailer_get_it_too(shelf: Shelf) -> None:
+    shelf.put("ControlNet/depth.pth", BIG)
+    shelf.put("adetailer/face.pt")
+    webui = Forge(controlnet=(f"depth [{HASH}]",))
+    webui.lists[DETECTORS] = {"ad_model": ["face.pt", "mediapipe_face_full"]}
+    for name in ("face.pt", "mediapipe_face_full"):
+        args = [True, {"ad_model": name, "ad_controlnet_model": "depth"}]
+        sent = models(shelf, webui).ensure({"alwayson_scripts": {"ADetailer": {"args": args}}})
+        unit = sent["alwayson_scripts"]["ADetailer"]["args"][1]
+        assert unit == {"ad_model": name, "ad_controlnet_model": f"depth [{HASH}]"}
+    args = [{"ad_model": "hand.pt"}]
+    fault = failure(lambda: models(shelf, webui).ensure({"alwayson_scripts": {"ADetailer": {"args": args}}}))
+    assert "no ADetailer model named 'hand.pt'" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("key", "content"),
+    [
+        ("ControlNet/late.pth", units("late")),
+        ("VAE/late.pt", {"override_settings": {"sd_vae": "late.pt"}}),
+        ("VAE/late.pt", {"override_settings": {"forge_additional_modules": ["late.pt"]}}),
+        ("text_encoder/late.pt", {"enable_hr": True, "hr_additional_modules": ["late.pt"]}),
+        ("ESRGAN/late.pth", {"upscaler_1": "late"}),
+        ("hypernetworks/late.pt", {"prompt": "<hypernet:late:1>"}),
+        ("adetailer/late.pt", {"alwayson_scripts": {"ADetailer": {"args": [{"ad_model": "late.pt"}]}}}),
+    ],
+)
+def test_what_forge_reads_at_its_start_only_fails_with_what_to_do_and_is_not_fetched(
+    shelf: Shelf, key: str, content: dict[str, Any]
+) -> None:
+    shelf.put(key)
+    webui = Forge()
+    webui.lists["/sdapi/v1/hypernetworks"] = []
+    webui.lists[DETECTORS] = {"ad_model": ["face.pt"]}
+    fault = failure(lambda: models(shelf, webui).ensure(content))
+    assert fault.code is ErrorCode.MODEL_NOT_FOUND
+    assert f"name {key.partition('/')[0]} in the runtime's syncFolders" in fault.message
+    assert shelf.transfer.fetched == []
+
+
+def test_a_controlnet_model_that_comes_later_is_shown_to_automatic1111(shelf: Shelf) -> None:
+    shelf.put("ControlNet/late.pth", BIG)
+    prepared = models(shelf, Automatic(shelf))
+    assert prepared.ensure(units("late")) == units(f"late [{HASH}]")
+    prepared.switch(units("late"))
+
+
+def test_a_file_that_stays_unlisted_fails_its_task(shelf: Shelf) -> None:
+    shelf.put("Lora/style.safetensors", safetensors(None))
+    webui = FakeWebUi()
+    content = {"prompt": "<lora:style:1>"}
+    prepared = models(shelf, webui)
+    prepared.ensure(content)
+    fault = failure(lambda: prepared.switch(content))
+    assert "SD Web UI does not list it" in fault.message
+    # Not remembered as shown: the next task looks again.
+    webui.lists[LORAS] = [{"name": "style", "path": str(shelf.root / "Lora/style.safetensors")}]
+    prepared.switch(content)
+
+
+def test_a_file_that_another_one_hides_fails_its_task(shelf: Shelf) -> None:
+    shelf.put("Lora/style.safetensors", safetensors(None))
+    webui = FakeWebUi()
+    webui.lists[LORAS] = [{"name": "style", "path": "/image/Lora/other/Style/style.ckpt"}]
+    prepared = models(shelf, webui)
+    fault = failure(lambda: prepared.switch({"prompt": "<lora:style:1>"}))
+    assert "/image/Lora/other/Style/style.ckpt" in fault.message
+
+
+def test_a_lora_is_sent_without_its_folder(shelf: Shelf) -> None:
+    shelf.put("Lora/sub/style.safetensors", safetensors(None))
+    prepared = models(shelf, Automatic(shelf))
+    for name in ("sub/style", "sub\\style", "style"):
+        content = {"prompt": f"a <lora:{name}:1>, sub/style", "negative_prompt": f"<lora:{name}:1>"}
+        sent = prepared.ensure(content)
+        assert sent == content | {"prompt": "a <lora:style:1>, sub/style"}
+        prepared.switch(content)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("Lora/a/s.pt", "Lora/b/s.safetensors"), ("Lora/s.pt", "Lora/a/s.pt"), ("Lora/s.pt", "LyCORIS/s.pt")],
+)
+@pytest.mark.parametrize("name", ["s", "a/s"])
+def test_two_loras_that_web_ui_knows_by_one_name_are_refused_with_both(
+    shelf: Shelf, keys: tuple[str, str], name: str
+) -> None:
+    if name == "a/s" and not any("/a/" in key for key in keys):
+        return
+    for key in keys:
+        shelf.put(key)
+    fault = failure(lambda: models(shelf, Automatic(shelf)).ensure({"prompt": f"<lora:{name}:1>"}))
+    assert "several files are LoRA" in fault.message
+    assert all(key.removeprefix("Lora/").removeprefix("LyCORIS/") in fault.message for key in keys)
+
+
+@pytest.mark.parametrize("padding", [0, 100_000])
+def test_a_lora_goes_by_the_name_inside_one_file(shelf: Shelf, padding: int) -> None:
+    shelf.put("Lora/file-ä.safetensors", safetensors('Stil "ä" 模型', padding=padding))
+    shelf.put("Lora/file-a.safetensors", safetensors("styleA", padding=padding))
+    shelf.put("Lora/file-b.safetensors", safetensors("last", padding=padding))
+    shelf.put("Lora/file-c.safetensors", safetensors("last"))
+    shelf.put("Lora/cut.safetensors", safetensors("x" * 50, padding=padding)[:30])
+    shelf.put("Lora/empty.safetensors", b"")
+    prepared = models(shelf, Automatic(shelf))
+    assert prepared.ensure({"prompt": "<lora:styleA:1>"}) == {"prompt": "<lora:file-a:1>"}
+    assert shelf.transfer.fetched == ["Lora/file-a.safetensors"]
+    prepared.switch({"prompt": "<lora:styleA:1>"})
+    assert prepared.ensure({"prompt": '<lora:Stil "ä" 模型:1>'}) == {"prompt": "<lora:file-ä:1>"}
+    fault = failure(lambda: prepared.ensure({"prompt": "<lora:last:1>"}))
+    assert "file-b.safetensors" in fault.message
+    assert "file-c.safetensors" in fault.message
+    assert "no LoRA named 'stylea'" in failure(lambda: prepared.ensure({"prompt": "<lora:stylea:1>"})).message
+
+
+def test_the_inside_of_a_lora_is_read_once(shelf: Shelf) -> None:
+    shelf.put("Lora/file-a.safetensors", safetensors("styleA"))
+    asked: list[str] = []
+    shelf.s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("GetObject"))
+    prepared = models(shelf, Automatic(shelf))
+    for _ in range(3):
+        failure(lambda: prepared.ensure({"prompt": "<lora:nowhere:1>"}))
+    assert asked == ["GetObject"]
+
+
+def test_without_a_bucket_a_shared_inner_name_is_refused_too() -> None:
+    webui = FakeWebUi()
+    webui.lists[LORAS] = [
+        {"name": name, "alias": alias, "path": f"/models/Lora/sub/{name}.safetensors"}
+        for name, alias in (("a", "last"), ("b", "last"), ("c", "style"))
+    ]
+    store = ModelStore(ModelResolver(None, None, EngineModelLists(webui)), None)
+    prepared = Models(store, webui, own="", dynamic=True)
+    assert prepared.ensure({"prompt": "<lora:style:1><lora:sub/a:1>"}) == {"prompt": "<lora:c:1><lora:a:1>"}
+    fault = failure(lambda: prepared.ensure({"prompt": "<lora:last:1>"}))
+    assert "several files are LoRA 'last': a, b" in fault.message
+    assert "no LoRA" in failure(lambda: prepared.ensure({"prompt": "<lora:other/a:1>"})).message
+
+
+def test_the_loras_of_a_style_are_fetched_or_missed(shelf: Shelf) -> None:
+    shelf.put("Lora/style.safetensors", safetensors(None))
+    webui = Automatic(shelf)
+    webui.lists["/sdapi/v1/prompt-styles"] = [
+        {"name": "good", "prompt": "x <lora:style:1>", "negative_prompt": "<lora:not-applied:1>"},
+        {"name": "bad", "prompt": "<lora:nowhere:1>", "negative_prompt": None},
+    ]
+    prepared = models(shelf, webui)
+    prepared.ensure({"styles": ["good"]})
+    assert shelf.transfer.fetched == ["Lora/style.safetensors"]
+    assert failure(lambda: prepared.ensure({"styles": ["good", "bad"]})).message.startswith("/styles/1: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        ({"override_settings": {"sd_vae": "v.pt"}}, ["v.pt"]),
+        ({"alwayson_scripts": {"sd_vae": "sub/v.pt"}}, ["v.pt"]),
+        ({"alwayson_scripts": {"override_settings": {"sd_vae": "v.pt"}}}, ["v.pt"]),
+        (
+            {"override_settings": {"sd_vae": "v.pt", "forge_additional_modules": ["/x/te.pt"]}},
+            ["v.pt", "te.pt"],
+        ),
+        ({"override_settings": {"forge_additional_modules": "sub/v.pt"}}, ["v.pt"]),
+        ({"override_settings": {"sd_vae": "Automatic", "forge_additional_modules": ["te.pt"]}}, ["te.pt"]),
+        ({"alwayson_scripts": {"sd_vae": "v.pt"}, "override_settings": {"sd_vae": "None"}}, ["v.pt"]),
+        ({"override_settings": {"sd_vae": "None"}}, None),
+        ({"override_settings": {"sd_vae": "Automatic", "CLIP_stop_at_last_layers": 2}}, None),
+    ],
+)
+def test_forge_gets_a_vae_as_one_of_its_modules(
+    shelf: Shelf, content: dict[str, Any], sent: list[str] | None
+) -> None:
+    shelf.put("VAE/sub/v.pt")
+    shelf.put("text_encoder/te.pt")
+    got = models(shelf, Forge(modules=("v.pt", "te.pt"))).ensure(content)
+    assert got.get("override_settings", {}).get("forge_additional_modules") == sent
+    assert "sd_vae" not in json.dumps(got)
+    clip = content.get("override_settings", {}).get("CLIP_stop_at_last_layers")
+    assert got["override_settings"].get("CLIP_stop_at_last_layers") == clip
+    assert vae_as_module(got) == got
+
+
+def test_automatic1111_gets_a_vae_as_it_was_asked_for(shelf: Shelf) -> None:
+    shelf.put("VAE/sub/v.pt")
+    prepared = models(shelf, Automatic(shelf))
+    content = {"override_settings": {"sd_vae": "sub/v.pt"}}
+    assert prepared.ensure(content) == {"override_settings": {"sd_vae": "v.pt"}}
+    prepared.switch(content)
+    wrong = {"enable_hr": True, "hr_additional_modules": ["v.pt"]}
+    assert "name a VAE as sd_vae" in failure(lambda: prepared.ensure(wrong)).message
+
+
+def test_a_vae_of_adetailer_is_refused_on_forge(shelf: Shelf) -> None:
+    shelf.put("VAE/v.pt")
+    unit = {"ad_model": "mediapipe_face_full", "ad_use_vae": True, "ad_vae": "v.pt"}
+    content = {"alwayson_scripts": {"ADetailer": {"args": [unit]}}}
+    webui = Forge(modules=("v.pt",))
+    webui.lists[DETECTORS] = {"ad_model": ["mediapipe_face_full"]}
+    assert "Forge gives ADetailer no VAE" in failure(lambda: models(shelf, webui).ensure(content)).message
+
+
+def test_a_second_checkpoint_is_sent_by_its_whole_name_and_must_be_listed(shelf: Shelf) -> None:
+    for name in ("main", "sub/refiner", "detail"):
+        shelf.put(f"{CKPT}/{name}.safetensors", safetensors(None))
+    unit = {"ad_model": "face.pt", "ad_use_checkpoint": True, "ad_checkpoint": "detail"}
+    content = checkpoint("main", refiner_checkpoint="refiner")
+    content["alwayson_scripts"]["ADetailer"] = {"args": [unit]}
+    webui = Automatic(shelf)
+    prepared = models(shelf, webui)
+    shelf.put("adetailer/face.pt")
+    sent = prepared.ensure(content)
+    assert sent["refiner_checkpoint"] == "sub/refiner.safetensors"
+    assert sent["alwayson_scripts"]["ADetailer"]["args"][0]["ad_checkpoint"] == "detail.safetensors"
+    assert prepared.switch(content) == "main"
+    blind = models(shelf, FakeWebUi())
+    assert "does not list it" in failure(lambda: blind.switch(content)).message
+
+
+def test_a_checkpoint_that_automatic1111_does_not_load_at_its_start_is_tried_again(shelf: Shelf) -> None:
+    shelf.put(f"{CKPT}/good.safetensors", safetensors(None))
+    webui = Automatic(shelf)
+    webui.lists[OPTIONS] = {"sd_model_checkpoint": "first.safetensors"}
+    webui.loads = False
+    prepared = models(shelf, webui)
+    with pytest.raises(RetryableError, match="may not have loaded its first checkpoint yet"):
+        prepared.switch(checkpoint("good"))
+    webui.loads = True
+    assert prepared.switch(checkpoint("good")) == "good"
+
+
+def test_a_checkpoint_that_automatic1111_does_not_load_is_remembered(shelf: Shelf) -> None:
+    shelf.put(f"{CKPT}/good.safetensors", safetensors(None))
+    shelf.put(f"{CKPT}/broken.safetensors", safetensors("x"))
+    webui = Automatic(shelf)
+    prepared = models(shelf, webui)
+    assert prepared.switch(checkpoint("good")) == "good"
+    webui.loads = False
+    for action in (prepared.switch, prepared.switch, prepared.ensure):
+        fault = failure(lambda action=action: action(checkpoint("broken")))
+        assert (fault.code, "broken.safetensors" in fault.message) == (ErrorCode.MODEL_UNUSABLE, True)
+    webui.loads = True
+    assert prepared.switch(checkpoint("good")) == "good"
+
+
+NO_WEIGHTS = [
+    {"name": "None", "model_path": None},
+    {"name": "Lanczos", "model_path": None},
+    {"name": "4x-Local", "model_path": "/models/ESRGAN/4x-Local.pth"},
+    {"name": "R-ESRGAN 4x+", "model_path": "https://github.com/x/RealESRGAN_x4plus.pth"},
+]
+
+
+@pytest.mark.parametrize("field", ["upscaler_1", "hr_upscaler", "by name", "by place"])
+def test_an_upscaler_without_weights_is_no_upscaler(shelf: Shelf, field: str) -> None:
+    content: dict[str, Any] = {"enable_hr": True, field: "R-ESRGAN 4x+"}
+    if field.startswith("by "):
+        upscaler = 3 if field == "by place" else "R-ESRGAN 4x+"
+        content = {"script_name": "SD upscale", "script_args": ["", 64, upscaler, 2]}
+    webui = FakeWebUi()
+    webui.lists[UPSCALERS] = NO_WEIGHTS
+    prepared = models(shelf, webui)
+    fault = failure(lambda: prepared.ensure(content))
+    assert "put RealESRGAN_x4plus.pth into the bucket's RealESRGAN/" in fault.message
+    shelf.put("RealESRGAN/RealESRGAN_x4plus.pth")
+    shelf.now += 100
+    assert prepared.ensure(content) == content
+    assert shelf.files() == ["RealESRGAN/RealESRGAN_x4plus.pth"]
+    shelf.s3.delete_object(Bucket=shelf.bucket, Key="RealESRGAN/RealESRGAN_x4plus.pth")
+    shelf.now += 100
+    assert prepared.ensure(content) == content  # it is on the volume
+
+
+@pytest.mark.parametrize("name", ["Lanczos", "4x-Local", "None"])
+def test_an_upscaler_that_needs_none_or_has_its_own_is_let_through(shelf: Shelf, name: str) -> None:
+    webui = FakeWebUi()
+    webui.lists[UPSCALERS] = NO_WEIGHTS
+    models(shelf, webui).ensure({"upscaler_1": name})
+
+
+def test_a_face_restorer_needs_weights_of_its_own_folder(shelf: Shelf) -> None:
+    shelf.put("Codeformer/codeformer-v0.1.0.pth")
+    prepared = models(shelf, FakeWebUi())
+    prepared.ensure({"codeformer_visibility": 1})
+    fault = failure(lambda: prepared.ensure({"gfpgan_visibility": 1}))
+    assert "into the bucket's GFPGAN/" in fault.message
+    prepared.ensure({"restore_faces": True})
+
+
+EMBEDDINGS = "/sdapi/v1/embeddings"
+
+
+class ForgeWithEmbeddings(Forge):
+    """A Forge with a checkpoint or two, that reads its embeddings with the checkpoint it loads for a job."""
+
+    def __init__(self, *checkpoints: str) -> None:
+        super().__init__()
+        self.lists["/sdapi/v1/sd-models"] = [{"title": one, "model_name": one} for one in checkpoints]
+        self.lists[EMBEDDINGS] = {"loaded": {"Known": {}}, "skipped": {}}
+        self.jobs: list[str] = []
+
+    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:  # noqa: ARG002 - the protocol's
+        """Note which checkpoint is selected, and for what jobs."""
+        if path == OPTIONS:
+            self.lists[OPTIONS] = body
+        elif path.endswith("txt2img"):
+            self.jobs.append(self.lists[OPTIONS]["sd_model_checkpoint"])
+
+
+def test_forge_loads_another_checkpoint_to_read_an_embedding_that_came_later(shelf: Shelf) -> None:
+    for key in ("known.pt", "late.pt"):
+        shelf.put(f"embeddings/{key}")
+    webui = ForgeWithEmbeddings("a", "b")
+    store = shelf.store(lists=EngineModelLists(webui))
+    prepared = Models(store, webui, own="a", dynamic=False)
+    assert prepared.switch({"prompt": "known"}) == "a"
+    assert webui.jobs == []
+    for _ in range(2):
+        assert prepared.switch({"prompt": "known, LATE"}) == "a"
+        assert webui.lists[OPTIONS] == {"sd_model_checkpoint": "a"}
+    assert webui.jobs == ["b"]
+
+
+def test_an_embedding_that_forge_cannot_read_any_more_fails_each_task_with_what_to_do(shelf: Shelf) -> None:
+    shelf.put("embeddings/late.pt")
+    webui = ForgeWithEmbeddings("a")
+    prepared = Models(shelf.store(lists=EngineModelLists(webui)), webui, own="a", dynamic=False)
+    for _ in range(2):
+        assert "start a new worker" in failure(lambda: prepared.switch({"prompt": "late"})).message
+    assert prepared.switch({"prompt": "other"}) == "a"
+
+
+def test_automatic1111_reads_an_embedding_that_came_later(shelf: Shelf) -> None:
+    shelf.put("embeddings/late.pt")
+    webui = Automatic(shelf)
+    webui.lists[EMBEDDINGS] = {"loaded": {}, "skipped": {}}
+    models(shelf, webui).switch({"prompt": "late"})

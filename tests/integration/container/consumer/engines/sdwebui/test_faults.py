@@ -1,0 +1,289 @@
+"""SD Web UI as it is: what each of its faults does to a task, with the fake's fault on."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from container.consumer.engines.base import ReplaceEngine
+from domain.errors import ErrorCode
+from domain.row import Row, Status
+from local.fakes.sdwebui.process import FakeWebUi, start
+from local.fakes.sdwebui.process import running as fake_webui
+from tests.support.cloud import Cloud
+from tests.support.consumer_fixtures import FAST
+from tests.support.consumers import Running, consuming
+
+COMPLETED = Status.COMPLETED
+FAILED = Status.FAILED
+
+
+def code(row: Row) -> str:
+    """Return the code of a row's error."""
+    return str(row.item["error"]["code"])
+
+
+def test_a_task_is_completed(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    """Without a fault: the measure for the others."""
+    with consuming(cloud, webui.url):
+        cloud.submit(task_id, batch_size=2)
+        row = cloud.outcome(task_id)
+    assert (row.status, row.attempts) == (COMPLETED, 1)
+    assert len(row.item["images"]) == 2
+    assert cloud.has_exactly_its_objects(row)
+    assert cloud.left() == (0, 0)
+
+
+PASSING = {
+    "connection closed without an answer": {"name": "close", "jobs": 1},
+    "answer cut off": {"name": "truncate", "jobs": 1},
+    "a stranger's interrupt": {"name": "interrupted", "jobs": 1},
+    "an error of nobody knows what": {"name": "error", "jobs": 1, "kind": "connection"},
+    "no model yet": {"name": "error", "jobs": 1, "kind": "no-model"},
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
+def test_a_passing_fault_spends_a_try(
+    cloud: Cloud, webui: FakeWebUi, task_id: str, fault: dict[str, Any]
+) -> None:
+    """The task is given back and completed by its second try; nothing of the first one is stored."""
+    webui.control.set(**fault)
+    with consuming(cloud, webui.url):
+        cloud.submit(task_id)
+        row = cloud.outcome(task_id)
+    assert (row.status, row.attempts) == (COMPLETED, 2)
+    assert len(row.fences) == 2
+    assert cloud.has_exactly_its_objects(row)
+    assert webui.control.stats()["most_at_once"] == 1
+
+
+OWN: dict[str, tuple[dict[str, Any], ErrorCode]] = {
+    "GPU memory": ({"name": "out-of-memory"}, ErrorCode.OUT_OF_MEMORY),
+    "memory": ({"name": "error", "kind": "host-memory"}, ErrorCode.OUT_OF_MEMORY),
+    "a checkpoint that does not load": (
+        {"name": "error", "kind": "corrupt-checkpoint"},
+        ErrorCode.MODEL_UNUSABLE,
+    ),
+    "no images": ({"name": "no-images"}, ErrorCode.NO_IMAGES),
+    "wrong model": ({"name": "wrong-model"}, ErrorCode.WRONG_MODEL),
+    "bad content": ({"name": "error", "kind": "zero-division"}, ErrorCode.ENGINE_ERROR),
+}
+
+
+@pytest.mark.parametrize(("fault", "expected"), OWN.values(), ids=OWN.keys())
+def test_a_fault_of_the_task_fails_it_at_once(
+    cloud: Cloud, webui: FakeWebUi, task_id: str, fault: dict[str, Any], expected: ErrorCode
+) -> None:
+    """One try, an output that says why, no image; the next task runs."""
+    webui.control.set(**fault, jobs=1)
+    with consuming(cloud, webui.url, model_filename="v1-5-pruned-emaonly.safetensors"):
+        cloud.submit(task_id)
+        cloud.submit(f"{task_id}-next")
+        row = cloud.outcome(task_id)
+        assert cloud.outcome(f"{task_id}-next").status is COMPLETED
+    assert (row.status, code(row), row.attempts) == (FAILED, expected.value, 1)
+    out = cloud.out(task_id)
+    assert (out["error"]["code"], out["images"]) == (expected.value, [])
+    assert cloud.has_exactly_its_objects(row)
+
+
+def test_fewer_images_than_asked_is_told_in_the_output(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    """What there is, is stored."""
+    webui.control.set("fewer-images", jobs=1)
+    with consuming(cloud, webui.url):
+        cloud.submit(task_id, batch_size=3)
+        row = cloud.outcome(task_id)
+    assert row.status is COMPLETED
+    assert len(row.item["images"]) == 2
+    assert cloud.out(task_id)["warnings"] == [{"path": "", "message": "SD Web UI returned 2 of 3 images."}]
+
+
+def test_an_error_nobody_knows_is_the_task_s_when_it_comes_again(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
+    """One more try, while SD Web UI proves in between that it works."""
+    webui.control.set("error", jobs=1, kind="connection")
+    webui.control.set("error", jobs=1, kind="connection", after=1)
+    with consuming(cloud, webui.url):
+        cloud.submit(task_id)
+        row = cloud.outcome(task_id)
+    assert (row.status, code(row), row.attempts) == (FAILED, "engine_error", 2)
+
+
+POISONS = {
+    "as recorded": [{"name": "poison", "jobs": 1, "after": 1}],
+    # The minimal job after the failed one fails as well.
+    "in unknown words": [{"name": "error", "kind": "connection", "jobs": 2}],
+}
+
+
+@pytest.mark.parametrize("faults", POISONS.values(), ids=POISONS.keys())
+def test_a_poisoned_web_ui_is_healed_and_drains_nothing(
+    cloud: Cloud, webui: FakeWebUi, task_id: str, faults: list[dict[str, Any]]
+) -> None:
+    """Every task of the backlog is completed, and none lost a try to it."""
+    for fault in faults:
+        webui.control.set(**fault)
+    tasks = [f"{task_id}-{number}" for number in range(4)]
+    with consuming(cloud, webui.url) as worker:
+        for task in tasks:
+            cloud.submit(task)
+        rows = [cloud.outcome(task) for task in tasks]
+    assert {(row.status, row.attempts) for row in rows} == {(COMPLETED, 1)}
+    assert worker.error is None
+
+
+def test_a_web_ui_that_cannot_be_healed_is_replaced(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    """Status 75, and the whole backlog is queued again with its tries."""
+    webui.control.set("error", kind="poisoned")
+    tasks = [f"{task_id}-{number}" for number in range(3)]
+    with consuming(cloud, webui.url) as worker:
+        for task in tasks:
+            cloud.submit(task)
+        assert worker.ended.wait(30)
+    assert isinstance(worker.error, ReplaceEngine)
+    assert {(cloud.row(task).status, cloud.row(task).attempts) for task in tasks} == {(Status.QUEUED, 0)}
+    assert cloud.left() == (3, 0)
+    webui.control.clear()
+    finish(cloud, webui, tasks)
+
+
+def test_a_timeout_stops_the_job_and_fails_the_task(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    """The job does not go on without its client, and the next one begins only when it has stopped."""
+    webui.control.set("hang", jobs=1)
+    with consuming(cloud, webui.url, inference_timeout_seconds=0.5):
+        cloud.submit(task_id)
+        row = cloud.outcome(task_id)
+        cloud.submit(f"{task_id}-next")
+        assert cloud.outcome(f"{task_id}-next").status is COMPLETED
+    assert (row.status, code(row), row.attempts) == (FAILED, "inference_timeout", 1)
+    assert webui.control.stats()["most_at_once"] == 1
+
+
+def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_tried_once_more(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
+    """Twice, and it was the task's fault."""
+    webui.control.set("hang", ignore_interrupt=True)
+    cloud.submit(task_id)
+    seen = []
+    for _ in range(2):
+        with consuming(cloud, webui.url, inference_timeout_seconds=0.5) as worker:
+            worker.made.runner._stop_seconds = 1
+            assert worker.ended.wait(30)
+        assert isinstance(worker.error, ReplaceEngine)
+        row = cloud.row(task_id)
+        seen.append((row.status, row.attempts))
+        release_hung(webui)
+    assert seen == [(Status.QUEUED, 1), (FAILED, 2)]
+    assert code(cloud.outcome(task_id)) == "inference_timeout"
+
+
+def test_nothing_is_received_before_the_api_is_there(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    """A 404 below /sdapi means: not yet."""
+    webui.control.set("not-ready")
+    cloud.submit(task_id)
+    with consuming(cloud, webui.url) as worker:
+        assert not worker.ended.wait(1)
+        assert cloud.left() == (1, 0)
+        webui.control.clear()
+        assert cloud.outcome(task_id).attempts == 1
+
+
+@pytest.mark.parametrize("fault", ["not-ready", "refuse"])
+def test_a_web_ui_that_is_away_between_two_jobs_is_waited_for(
+    cloud: Cloud, webui: FakeWebUi, task_id: str, fault: str
+) -> None:
+    """The task that met it is completed by another try; nothing else is taken meanwhile."""
+    with consuming(cloud, webui.url) as worker:
+        cloud.submit(f"{task_id}-first")
+        cloud.outcome(f"{task_id}-first")
+        webui.control.set(fault)
+        waits = waits_for_webui(worker)
+        cloud.submit(task_id)
+        assert waits.wait(20)
+        webui.control.clear()
+        row = cloud.outcome(task_id)
+    assert (row.status, row.attempts) == (COMPLETED, 2)
+
+
+def test_a_web_ui_that_crashes_under_a_job_is_waited_for(cloud: Cloud, task_id: str) -> None:
+    """Its container restarts; the task gets another try."""
+    first = start(**FAST, fault=["crash:1"])
+    with consuming(cloud, first.url):
+        cloud.submit(task_id)
+        first.process.wait(30)
+        first.stop()
+        with fake_webui(port=first.port, **FAST):
+            row = cloud.outcome(task_id)
+    assert (row.status, row.attempts) == (COMPLETED, 2)
+
+
+def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, task_id: str) -> None:
+    """It closes them after 30 s, here after one."""
+    with fake_webui(**FAST, keep_alive_seconds=1) as webui, consuming(cloud, webui.url) as worker:
+        cloud.submit(f"{task_id}-first")
+        cloud.outcome(f"{task_id}-first")
+        wait_until_closed(worker)
+        cloud.submit(task_id)
+        row = cloud.outcome(task_id)
+    assert (row.status, row.attempts) == (COMPLETED, 1)
+
+
+def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    """Also in the middle of a job, which it stops; another worker takes over."""
+    webui.control.set("hang", jobs=1)
+    with consuming(cloud, webui.url) as worker:
+        begun = webui.control.stats()["begun"]
+        cloud.submit(task_id)
+        webui.control.wait(begun=begun + 1)
+        worker.made.heartbeat._queue = BrokenQueue()  # type: ignore[assignment]
+        assert worker.ended.wait(30)
+    assert isinstance(worker.error, RuntimeError)
+    assert cloud.row(task_id).status is Status.RUNNING  # nothing was written without a heartbeat
+    assert cloud.objects(f"output/{task_id}/") == []
+    finish(cloud, webui, [task_id])
+
+
+class BrokenQueue:
+    """Raise what no heartbeat expects."""
+
+    def extend(self, *_arguments: Any) -> None:
+        """Break."""
+        raise LookupError("broken on purpose")
+
+
+def waits_for_webui(worker: Running) -> threading.Event:
+    """Return an event that is set when the worker begins to wait for Web UI."""
+    called = threading.Event()
+    wait_ready = worker.made.engine._webui.wait_ready  # type: ignore[attr-defined]
+
+    def waited(**arguments: Any) -> bool:
+        called.set()
+        return wait_ready(**arguments)
+
+    worker.made.engine._webui.wait_ready = waited  # type: ignore[method-assign]
+    return called
+
+
+def wait_until_closed(worker: Running) -> None:
+    """Wait until the server has closed every connection of the client for jobs."""
+    pool = worker.made.engine._webui._jobs._transport._pool  # type: ignore[attr-defined]
+    ended = threading.Event()
+    while not all(connection.has_expired() for connection in pool.connections):
+        ended.wait(0.05)
+
+
+def release_hung(webui: FakeWebUi) -> None:
+    """Let a job go that hangs, and wait until it is over."""
+    webui.control.clear()
+    webui.control.wait(ended=webui.control.stats()["begun"])
+    webui.control.set("hang", ignore_interrupt=True)
+
+
+def finish(cloud: Cloud, webui: FakeWebUi, tasks: list[str]) -> None:
+    """Let another worker complete what one left behind."""
+    webui.control.clear()
+    with consuming(cloud, webui.url):
+        assert {cloud.outcome(task).status for task in tasks} == {COMPLETED}

@@ -1,0 +1,133 @@
+"""A task changes nothing but its own images, even when it was published past the API."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from domain.errors import ErrorCode
+from domain.row import Row, Status
+from local.fakes.sdwebui.process import FakeWebUi
+from local.fakes.sdwebui.process import running as fake_webui
+from runtimes.sdwebui.overrides import ALLOWED_SETTINGS, SETTING_CHOICES, SETTING_KINDS
+from tests.support.cloud import Cloud
+from tests.support.consumer_fixtures import FAST
+from tests.support.consumers import consuming
+
+FOLLOWING = ("sd_model_checkpoint", "sd_checkpoint_hash")
+OURS = Path(__file__).parents[6] / "container" / "webui" / "settings.json"
+
+
+@pytest.fixture(scope="module")
+def webui() -> Iterator[FakeWebUi]:
+    """Run a fake that has read our settings file: it then restores what the file names, and no more."""
+    with fake_webui(**FAST) as running:
+        httpx.post(f"{running.url}/sdapi/v1/options", json=json.loads(OURS.read_text())).raise_for_status()
+        yield running
+
+
+def options(webui: FakeWebUi) -> dict[str, Any]:
+    """Return Web UI's options, but for the checkpoint that the consumer selects and what follows from it."""
+    answer = httpx.get(f"{webui.url}/sdapi/v1/options").raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return {name: value for name, value in found.items() if name not in FOLLOWING}
+
+
+def run(cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any], **settings: Any) -> Row:
+    """Send a task past the API and return its outcome; neither options nor environment may change."""
+    before, environment = options(webui), dict(os.environ)
+    with consuming(cloud, webui.url, **settings):
+        cloud.submit(task_id, **content)
+        row = cloud.outcome(task_id)
+    assert options(webui) == before
+    assert dict(os.environ) == environment
+    return row
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "a setting that would stay": {"override_settings": {"jpeg_quality": 1}},
+    "a format that fails afterwards": {"override_settings": {"samples_format": "tiff"}},
+    "Web UI's own fetching": {"override_settings": {"api_forbid_local_requests": False}},
+    "a folder on the worker": {"override_settings": {"outdir_samples": "/models"}},
+    "the routing key's overrides": {"alwayson_scripts": {"override_settings": {"save_to_dirs": False}}},
+    "code": {"script_name": "custom code", "script_args": ["import os"]},
+    "a script that chooses for itself": {"script_name": "prompts from file or textbox"},
+    "a path as an image": {"alwayson_scripts": {"controlnet": {"args": [{"image": "/etc/hostname"}]}}},
+    "a path as an argument": {"alwayson_scripts": {"controlnet": {"args": [{"batch_image_dir": "/"}]}}},
+    "too many images": {"batch_size": 64, "n_iter": 64},
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_task_never_reaches_the_gpu(
+    cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any]
+) -> None:
+    """It fails at once, by its own fault."""
+    begun = webui.control.stats()["begun"]
+    row = run(cloud, webui, task_id, content)
+
+    assert (row.status, row.attempts) == (Status.FAILED, 1)
+    assert row.item["error"]["code"] in (ErrorCode.INVALID_CONTENT, ErrorCode.INPUT_NOT_AN_IMAGE)
+    assert webui.control.stats()["begun"] == begun
+
+
+def test_what_a_task_may_override_ends_with_it(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    """Every allowed setting at once, each at another value than Web UI's own."""
+    now = options(webui)
+    named = {"sd_vae", "forge_additional_modules", "upscaler_for_img2img", "face_restoration_model"}
+    changed = {name: _other(name, now[name]) for name in ALLOWED_SETTINGS - named}
+    content = {"override_settings": changed, "override_settings_restore_afterwards": False}
+
+    assert run(cloud, webui, task_id, content).status is Status.COMPLETED
+
+
+def test_a_setting_that_the_file_does_not_name_would_stay(webui: FakeWebUi) -> None:
+    """The reason for the list, on the fake as on the recorded server."""
+    body = {"prompt": "x", "steps": 1, "width": 64, "height": 64, "override_settings": {"jpeg_quality": 33}}
+    httpx.post(f"{webui.url}/sdapi/v1/txt2img", json=body, timeout=30).raise_for_status()
+
+    assert options(webui)["jpeg_quality"] == 33
+
+
+@pytest.mark.parametrize(
+    ("listed", "status"),
+    [
+        ("", Status.COMPLETED),
+        ('["ControlNet"]', Status.COMPLETED),
+        ('["seg"]', Status.FAILED),
+        ("[]", Status.FAILED),
+    ],
+)
+def test_a_runtimes_scripts_hold_past_the_api(
+    cloud: Cloud, webui: FakeWebUi, task_id: str, listed: str, status: Status
+) -> None:
+    """The consumer has the list too."""
+    content = {"alwayson_scripts": {"controlnet": {"args": []}}}
+
+    assert run(cloud, webui, task_id, content, allowed_scripts=listed).status is status
+
+
+def test_a_deployments_limits_hold_past_the_api(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    """As the API, so the consumer."""
+    row = run(cloud, webui, task_id, {"batch_size": 2}, limits='{"images": 1}')
+
+    assert row.item["error"]["code"] == ErrorCode.INVALID_CONTENT
+    assert "/n_iter" in row.item["error"]["message"]
+
+
+def _other(name: str, value: Any) -> Any:
+    if name in SETTING_CHOICES:
+        return next(choice for choice in SETTING_CHOICES[name] if choice != value)
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            if SETTING_KINDS[name] == "integer":
+                return int(value) + 1
+            return value + 0.5 if value < 1 else value - 0.5
+        case _:
+            return "None" if value != "None" else "other"

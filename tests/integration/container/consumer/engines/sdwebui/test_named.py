@@ -1,0 +1,223 @@
+"""Names that SD Web UI would take for its default: corrected and told, or the task fails with the nearest."""
+
+from typing import Any
+
+import pytest
+
+from container.consumer.engines.sdwebui.catalogue import Catalogue
+from container.consumer.engines.sdwebui.client import WebUi
+from container.consumer.engines.sdwebui.named import hold_names
+from domain.errors import ErrorCode, PermanentError
+from domain.row import Status
+from local.fakes.sdwebui.process import FakeWebUi
+from runtimes.sdwebui.task_type import TaskType
+from tests.support.cloud import Cloud
+from tests.support.consumers import consuming
+
+TEXT, IMAGE, EXTRA = TaskType.TEXT_TO_IMAGE, TaskType.IMAGE_TO_IMAGE, TaskType.EXTRA_SINGLE_IMAGE
+
+
+@pytest.fixture
+def catalogue(webui: FakeWebUi) -> Catalogue:
+    return Catalogue(WebUi(webui.url, inference_timeout_seconds=30))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "path"),
+    [
+        ({"sampler_name": "euler a"}, {"sampler_name": "Euler a"}, "/sampler_name"),
+        ({"sampler_name": "k_dpmpp_2m"}, {"sampler_name": "DPM++ 2M"}, "/sampler_name"),
+        (
+            {"sampler_index": "dpm++ 2m karras"},
+            {"sampler_name": "DPM++ 2M", "scheduler": "Karras", "sampler_index": "dpm++ 2m karras"},
+            "/sampler_index",
+        ),
+        ({"scheduler": "KARRAS"}, {"scheduler": "Karras"}, "/scheduler"),
+        ({"scheduler": "SGMUniform"}, {"scheduler": "SGM Uniform"}, "/scheduler"),
+        (
+            {"enable_hr": True, "hr_upscaler": "latent"},
+            {"enable_hr": True, "hr_upscaler": "Latent"},
+            "/hr_upscaler",
+        ),
+    ],
+)
+def test_a_name_that_can_mean_one_thing_only_is_corrected_and_told(
+    catalogue: Catalogue, content: dict[str, Any], expected: dict[str, Any], path: str
+) -> None:
+    found, warnings = hold_names(TEXT, content, catalogue)
+
+    assert found == expected
+    assert [warning.path for warning in warnings] == [path]
+    assert warnings[0].message.startswith("taken as ")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"sampler_index": "DPM++ 2M Karras"}, {"sampler_name": "DPM++ 2M", "scheduler": "Karras"}),
+        (
+            {"sampler_name": "Euler a SGM Uniform", "scheduler": "Karras"},
+            {"sampler_name": "Euler a", "scheduler": "Karras"},
+        ),
+        (
+            {"enable_hr": True, "hr_sampler_name": "DPM++ 2M Karras"},
+            {"hr_sampler_name": "DPM++ 2M", "hr_scheduler": "Karras"},
+        ),
+    ],
+)
+def test_a_name_with_its_scheduler_is_sent_as_two(
+    catalogue: Catalogue, content: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert hold_names(TEXT, content, catalogue) == ({**content, **expected}, [])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"sampler_name": "Euler", "sampler_index": "no such sampler"},
+        {"scheduler": "karras"},
+        {"scheduler": "", "sampler_name": None},
+        {"hr_sampler_name": "no such sampler", "hr_scheduler": "none such"},
+        {"styles": []},
+        {"script_name": "Prompt Matrix", "script_args": [False, False, "positive", "comma", 0]},
+        {"alwayson_scripts": {"ControlNet": {"args": [{"module": "canny"}]}, "sd_model_checkpoint": "x"}},
+        {"override_settings": {"emphasis": "None"}},
+    ],
+)
+def test_what_sd_web_ui_reads_by_itself_is_left_as_it_is(
+    catalogue: Catalogue, content: dict[str, Any]
+) -> None:
+    assert hold_names(TEXT, content, catalogue) == (content, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "tasktype", "told"),
+    [
+        (
+            {"sampler_name": "Eulr"},
+            TEXT,
+            "/sampler_name: this SD Web UI has no sampler 'Eulr'; the nearest is 'Euler'",
+        ),
+        ({"sampler_index": "No Such"}, TEXT, "/sampler_index: this SD Web UI has no sampler"),
+        ({"enable_hr": True, "hr_sampler_name": "Eulr"}, TEXT, "/hr_sampler_name"),
+        (
+            {"scheduler": "Karas"},
+            IMAGE,
+            "/scheduler: this SD Web UI has no scheduler 'Karas'; the nearest is 'Karras'",
+        ),
+        ({"styles": ["no such style"]}, TEXT, "/styles/0: this SD Web UI has no style"),
+        (
+            {"script_name": "loopback", "script_args": [1, 1, "Linear", "None"]},
+            TEXT,
+            "no txt2img script 'loopback'",
+        ),
+        ({"script_name": "SD upscal"}, IMAGE, "the nearest is 'sd upscale'"),
+        ({"alwayson_scripts": {"ADetailler": {"args": []}}}, TEXT, "/alwayson_scripts/ADetailler"),
+        ({"script_name": "prompt matrix", "script_args": [False]}, TEXT, "takes 5 arguments, not 1"),
+        ({"alwayson_scripts": {"controlnet": {"args": [{}] * 4}}}, TEXT, "takes 3 arguments, not 4"),
+        (
+            {"alwayson_scripts": {"controlnet": {"args": [{"module": "cany"}]}}},
+            TEXT,
+            "/controlnet/args/0/module: this SD Web UI has no preprocessor 'cany'; the nearest is 'canny'",
+        ),
+        ({"override_settings": {"no_such_setting": 1}}, TEXT, "/override_settings/no_such_setting"),
+        ({"override_settings": {"face_restoration_model": "GFP"}}, TEXT, "the nearest is 'GFPGAN'"),
+    ],
+)
+def test_a_name_that_sd_web_ui_does_not_know_fails_the_task_with_the_nearest(
+    catalogue: Catalogue, content: dict[str, Any], tasktype: TaskType, told: str
+) -> None:
+    with pytest.raises(PermanentError) as failed:
+        hold_names(tasktype, content, catalogue)
+
+    assert failed.value.code is ErrorCode.INVALID_CONTENT
+    assert told in failed.value.message
+
+
+def test_all_that_is_unknown_is_told_at_once(catalogue: Catalogue) -> None:
+    with pytest.raises(PermanentError, match=r"/sampler_name.*; /scheduler.*; /styles/0"):
+        hold_names(TEXT, {"sampler_name": "x", "scheduler": "y", "styles": ["z"]}, catalogue)
+
+
+def test_a_setting_that_this_sd_web_ui_lacks_is_left_out_where_it_says_nothing(catalogue: Catalogue) -> None:
+    content, warnings = hold_names(TEXT, {"override_settings": {"no_such_setting": []}}, catalogue)
+
+    assert content["override_settings"] == {}
+    assert [warning.path for warning in warnings] == ["/override_settings/no_such_setting"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"tiling": True},
+        {"override_settings": {"tiling": True}},
+        {"alwayson_scripts": {"override_settings": {"sd_vae_encode_method": "TAESD"}}},
+    ],
+)
+def test_what_forge_takes_without_effect_is_told(catalogue: Catalogue, content: dict[str, Any]) -> None:
+    assert ["without effect" in w.message for w in hold_names(TEXT, content, catalogue)[1]] == [True]
+
+
+class Listing:
+    """Answer each list with what it holds at that time."""
+
+    def __init__(self, **lists: Any) -> None:
+        self.lists = lists
+        self.asked: list[str] = []
+
+    def get(self, path: str) -> Any:
+        self.asked.append(path)
+        name = path.rsplit("/", 1)[1]
+        if name in self.lists:
+            return self.lists[name]
+        raise PermanentError(ErrorCode.ENGINE_REJECTED, "404", response={"detail": "Not Found"})
+
+
+def test_lists_are_read_once_and_again_where_a_name_is_missing() -> None:
+    webui = Listing(samplers=[{"name": "Euler", "aliases": []}])
+    catalogue = Catalogue(webui)
+    for _ in range(3):
+        hold_names(TEXT, {"sampler_name": "Euler"}, catalogue)
+    assert webui.asked.count("/sdapi/v1/samplers") == 1
+
+    webui.lists["samplers"] = [{"name": "Euler", "aliases": []}, {"name": "New", "aliases": []}]
+    hold_names(TEXT, {"sampler_name": "New"}, catalogue)
+    assert webui.asked.count("/sdapi/v1/samplers") == 2
+
+
+def test_a_web_ui_without_a_list_is_trusted_with_its_names() -> None:
+    content = {"sampler_name": "x", "scheduler": "y", "styles": ["z"], "script_name": "s", "script_args": []}
+
+    assert hold_names(TEXT, content, Catalogue(Listing())) == (content, [])
+
+
+@pytest.mark.parametrize("style", ["with lora", "With_LoRA"])
+def test_a_style_that_names_networks_fails_where_they_are_switched_off(style: str) -> None:
+    listed = [{"name": "with lora", "prompt": "<lora:x:1>", "negative_prompt": None}]
+    content = {"styles": [style], "disable_extra_networks": True}
+
+    with pytest.raises(PermanentError, match="names networks"):
+        hold_names(TEXT, content, Catalogue(Listing(**{"prompt-styles": listed})))
+    assert hold_names(TEXT, {"styles": ["with lora"]}, Catalogue(Listing(**{"prompt-styles": listed})))
+
+
+def test_a_corrected_name_is_painted_with_and_told_in_the_output(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
+    with consuming(cloud, webui.url):
+        cloud.submit(task_id, sampler_name="euler a")
+        assert cloud.outcome(task_id).status is Status.COMPLETED
+
+    out = cloud.out(task_id)
+    assert out["warnings"] == [{"path": "/sampler_name", "message": "taken as Euler a"}]
+    assert "Sampler: Euler a," in out["images"][0]["infotext"]
+
+
+def test_an_unknown_name_never_reaches_the_gpu(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    begun = webui.control.stats()["begun"]
+    with consuming(cloud, webui.url):
+        cloud.submit(task_id, sampler_name="No Such Sampler")
+        row = cloud.outcome(task_id)
+
+    assert (row.status, row.item["error"]["code"]) == (Status.FAILED, ErrorCode.INVALID_CONTENT.value)
+    assert webui.control.stats()["begun"] == begun

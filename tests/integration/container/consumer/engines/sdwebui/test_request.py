@@ -1,0 +1,96 @@
+"""What goes to SD Web UI, and that it paints it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from container.consumer.engines.sdwebui.request import request_body
+from container.consumer.engines.sdwebui.used import otherwise
+from domain.row import Status
+from local.fakes.sdwebui.process import FakeWebUi
+from runtimes.sdwebui.task_type import TaskType
+from tests.support.cloud import Cloud
+from tests.support.consumers import consuming
+
+TEXT = TaskType.TEXT_TO_IMAGE
+
+
+def sent(content: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(request_body(TEXT, content))
+    return body
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"enable_hr": True}, ["Use same choices"]),
+        ({"enable_hr": True, "hr_additional_modules": None}, ["Use same choices"]),
+        ({"enable_hr": True, "hr_additional_modules": []}, ["Use same choices"]),
+        ({"enable_hr": True, "hr_additional_modules": ["vae.pt"]}, ["vae.pt"]),
+        ({"enable_hr": False}, None),
+    ],
+)
+def test_hires_fix_says_which_modules_it_uses_for_forge_fails_without(
+    content: dict[str, Any], expected: list[str] | None
+) -> None:
+    assert sent(content).get("hr_additional_modules") == expected
+
+
+def test_a_plain_hires_fix_is_painted(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+    with consuming(cloud, webui.url):
+        cloud.submit(
+            task_id,
+            enable_hr=True,
+            hr_scale=2,
+            hr_upscaler="Latent",
+            denoising_strength=0.5,
+            width=64,
+            height=64,
+        )
+        row = cloud.outcome(task_id)
+
+    assert row.status is Status.COMPLETED, row.item.get("error")
+    assert cloud.out(task_id)["images"][0]["width"] == 128
+
+
+def test_networks_are_never_switched_off_in_sd_web_ui() -> None:
+    assert sent({"disable_extra_networks": True, "prompt": "a cat"})["disable_extra_networks"] is False
+    assert "disable_extra_networks" not in sent({"prompt": "a cat"})
+
+
+@pytest.mark.parametrize(
+    ("content", "sampler", "info", "told"),
+    [
+        ({}, "Euler", {"sampler_name": "DPM++ 2M"}, "the sampler DPM++ 2M instead of Euler"),
+        ({}, "Euler", {"sampler_name": "Euler"}, None),
+        ({}, None, {"sampler_name": "DPM++ 2M"}, None),
+        ({}, "Euler", {}, None),
+        (
+            {"override_settings": {"sd_vae": "folder/mine.safetensors"}},
+            None,
+            {"sd_vae_name": "other.pt"},
+            "the VAE other.pt instead of folder/mine.safetensors",
+        ),
+        ({"alwayson_scripts": {"sd_vae": "mine.pt"}}, None, {"sd_vae_name": "mine.pt"}, None),
+        (
+            {"override_settings": {"forge_additional_modules": ["ae.safetensors", "Built in", "clip.pt"]}},
+            None,
+            {"infotexts": ["a cat\nSteps: 1, Module 1: ae, Version: f2"]},
+            "without the module clip.pt",
+        ),
+        (
+            {"alwayson_scripts": {"override_settings": {"forge_additional_modules": ["VAE/ae.safetensors"]}}},
+            None,
+            {"infotexts": ["a cat\nSteps: 1, Module 1: ae, Version: f2"]},
+            None,
+        ),
+        ({"override_settings": {"sd_vae": "Automatic"}}, None, {"sd_vae_name": "other.pt"}, None),
+    ],
+)
+def test_what_the_answer_says_was_used_is_held_against_the_task(
+    content: dict[str, Any], sampler: str | None, info: dict[str, Any], told: str | None
+) -> None:
+    why = otherwise(content, sampler, info)
+
+    assert (why is None) if told is None else (why is not None and told in why)

@@ -1,0 +1,385 @@
+"""Fetching over real connections: what reaches the server, and which limits hold."""
+
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+
+import certifi
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from container.consumer.inputs.allowance import Deadline
+from container.consumer.inputs.errors import InputError
+from container.consumer.inputs.fetch import Links
+from container.consumer.inputs.limits import Limits
+from container.consumer.inputs.links import HttpLink
+from container.consumer.inputs.network import Resolve, look_up, system_resolve
+from container.consumer.inputs.web import public_tls
+from tests.support.http_answers import answer, picture
+from tests.support.internet import NoS3, World, world
+
+DEFAULT = Limits()
+
+
+@pytest.fixture(scope="module")
+def internet() -> object:
+    """Run the servers."""
+    with world() as made:
+        yield made
+
+
+def machine(*, allow_private: bool, limits: Limits = DEFAULT) -> Links:
+    """Return what the consumer uses, with the machine's own resolver and connections."""
+    return Links(s3_client=NoS3(), buckets=frozenset(), allow_private=allow_private, limits=limits)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
+def test_private_addresses_where_allowed(host: str, internet: World) -> None:
+    """`allow_private` reaches this machine, over the machine's own resolver and connections."""
+    fetched = machine(allow_private=True).fetch(f"http://{host}:{internet.plain.port}/cat")
+    assert fetched.data == picture()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
+def test_private_addresses_otherwise(host: str, internet: World) -> None:
+    """Without it the server hears nothing."""
+    internet.reset()
+    with pytest.raises(InputError) as caught:
+        machine(allow_private=False).fetch(f"http://{host}:{internet.plain.port}/cat")
+    assert caught.value.code == "input_blocked"
+    assert internet.plain.requests == []
+
+
+@pytest.mark.parametrize(
+    ("link", "code"),
+    [
+        ("http://us er@127.0.0.1:{port}/", "input_blocked"),
+        ("file:///etc/passwd", "input_blocked"),
+        ("http://127.0.0.1:22/", "input_blocked"),
+        ("s3://any/key", "input_blocked"),
+        ("http://127.0.0.1:{port}/status-404", "input_unavailable"),
+        ("http://127.0.0.1:{port}/html-as-png", "input_not_an_image"),
+        ("http://127.0.0.1:{port}/png-vast", "input_too_large"),
+        ("http://127.0.0.1:{port}/gzip-bomb", "input_not_an_image"),
+    ],
+)
+def test_allowing_private_loosens_nothing_else(link: str, code: str, internet: World) -> None:
+    """Every other rule holds on this machine too."""
+    internet.reset()
+    with pytest.raises(InputError) as caught:
+        machine(allow_private=True).fetch(link.format(port=internet.plain.port))
+    assert caught.value.code == code
+
+
+def test_proxies_of_the_environment_are_not_used(internet: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy would look names up by itself, and connect to what it likes."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        fetched = machine(allow_private=True).fetch(f"http://127.0.0.1:{internet.plain.port}/cat")
+        assert fetched.data == picture()
+        proxy.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+def test_authorities_are_the_public_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates are checked, names too, against certifi's authorities and not the environment's."""
+    monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
+    context = public_tls()
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    expected = ssl.create_default_context(cafile=certifi.where())
+    assert context.cert_store_stats() == expected.cert_store_stats()
+    assert context.cert_store_stats()["x509_ca"] > 50
+
+
+def guard(internet: World) -> Links:
+    """Return the guard at home in the test's internet."""
+    return Links(
+        s3_client=NoS3(),
+        buckets=frozenset(),
+        allow_private=False,
+        resolve=internet.resolve,
+        connect=internet.connect,
+        tls=internet.trust,
+    )
+
+
+def test_name_stays_with_the_request(internet: World) -> None:
+    """The address that was checked is dialled; SNI and the Host header have the name."""
+    internet.reset(names={"photos.example": ["93.184.216.34"]})
+    guard(internet).fetch("https://Photos.Example:8443/cat?size=1#top")
+    (request,) = internet.tls.requests
+    lines = request.decode().split("\r\n")
+    assert internet.connected == ["93.184.216.34"]
+    assert internet.names_asked_in_tls == ["photos.example"]
+    assert lines[0] == "GET /cat?size=1 HTTP/1.1"
+    assert "Host: photos.example:8443" in lines
+    assert "Accept-Encoding: identity" in lines
+    assert not any(line.lower().startswith(("cookie", "authorization", "referer")) for line in lines)
+
+
+def test_one_guard_serves_many_threads(internet: World) -> None:
+    """Fetches beside each other do not meet."""
+    internet.reset()
+    shared = guard(internet)
+    paths = [
+        f"https://photos.example/{path}" for path in ("ok-chunked", "cat", "ok-until-close", "status-404")
+    ] * 8
+
+    def fetch(link: str) -> bytes | str:
+        try:
+            return shared.fetch(link).data
+        except InputError as error:
+            return error.code
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(fetch, paths))
+    assert found == [picture(), picture(), picture(), "input_unavailable"] * 8
+
+
+def test_a_resolver_that_hangs_is_given_up() -> None:
+    """Looking up a name ends with its time, though the C library's resolver has none."""
+    released = threading.Event()
+
+    def hang(_name: str, _port: int) -> list[str]:
+        released.wait(5)  # longer than it is waited for
+        return ["93.184.216.34"]
+
+    with pytest.raises(InputError, match="took too long"):
+        look_up("photos.example", 80, resolve=hang, allow_private=False, seconds=0.05)
+    released.set()
+
+
+@pytest.mark.parametrize("error", [socket.gaierror("no"), OSError("no"), UnicodeError("no")])
+def test_a_resolver_that_fails(error: Exception) -> None:
+    """A name that cannot be looked up is the task's own fault."""
+    with pytest.raises(InputError, match="not known"):
+        look_up("a.example", 80, resolve=failing(error), allow_private=False, seconds=20)
+
+
+def test_a_resolver_that_breaks_is_not_hidden() -> None:
+    """A mistake of ours is not called a fault of the task."""
+    with pytest.raises(ZeroDivisionError):
+        look_up("a.example", 80, resolve=failing(ZeroDivisionError()), allow_private=False, seconds=20)
+
+
+def failing(error: Exception) -> Resolve:
+    """Return a resolver that raises."""
+
+    def resolve(_name: str, _port: int) -> list[str]:
+        raise error
+
+    return resolve
+
+
+def test_the_system_resolver_answers_with_addresses() -> None:
+    """What is checked is what the machine would connect to."""
+    assert system_resolve("127.0.0.1", 80) == ["127.0.0.1"]
+    assert "127.0.0.1" in system_resolve("localhost", 80) or "::1" in system_resolve("localhost", 80)
+
+
+def test_a_deadline_passes() -> None:
+    """A step gets what it asks for, at most what is left, and nothing afterwards."""
+    assert Deadline(100).within(1) == 1
+    assert 0 < Deadline(1).within(100) <= 1
+    with pytest.raises(TimeoutError):
+        Deadline(0).within()
+
+
+@pytest.mark.parametrize("refusing", [1, 2, 4])
+def test_every_address_is_tried(refusing: int, internet: World) -> None:
+    """A dead address is passed over; a host with dead ones only does not answer."""
+    internet.reset(names={"photos.example": ["2606:2800:220:1::dead"] * 1 + ["93.184.216.34"]})
+    assert guard(internet).fetch("http://photos.example/cat").data == picture()
+    internet.reset(names={"photos.example": ["2606:2800:220:1::dead"] * refusing})
+    with pytest.raises(InputError, match="does not answer"):
+        guard(internet).fetch("http://photos.example/cat")
+
+
+def answering(data: bytes) -> Callable[[str, int, float], socket.socket]:
+    """Return a connector whose other end has said everything already."""
+
+    def connect(_address: str, _port: int, _seconds: float) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        theirs.sendall(data)
+        theirs.shutdown(socket.SHUT_WR)
+        kept.append(theirs)
+        return ours
+
+    kept: list[socket.socket] = []
+    return connect
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.binary(max_size=200)
+    | st.builds(
+        lambda status, headers, body: (
+            b"HTTP/1.1 %d x\r\n" % status + b"\r\n".join(headers) + b"\r\n\r\n" + body
+        ),
+        st.integers(100, 599),
+        st.lists(
+            st.sampled_from(
+                [
+                    b"Content-Length: 5",
+                    b"Transfer-Encoding: chunked",
+                    b"Location: \xff\xfe",
+                    b"Location: http://[",
+                    b"Location: //",
+                ]
+            )
+            | st.binary(max_size=20),
+            max_size=3,
+        ),
+        st.binary(max_size=50),
+    )
+)
+def test_any_answer_ends_as_an_image_or_as_ours(data: bytes) -> None:
+    """No answer makes anything but an InputError, in words of ours."""
+    links = Links(
+        s3_client=NoS3(),
+        buckets=frozenset(),
+        allow_private=False,
+        resolve=lambda _name, _port: ["93.184.216.34"],
+        connect=answering(data),
+        tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+    )
+    with pytest.raises(InputError):
+        links.fetch("http://photos.example/cat")
+
+
+def test_a_link_prints_without_its_fragment() -> None:
+    """What redirects are resolved against has no fragment and no default port."""
+    assert str(HttpLink("https", "a.example", 443, "/x")) == "https://a.example/x"
+
+
+def test_the_limit_is_the_last_byte(internet: World) -> None:
+    """As many bytes as allowed are let through, one more is not."""
+    internet.reset()
+    exact = Limits(max_bytes=len(picture()))
+    assert machine(allow_private=True, limits=exact).fetch(
+        f"http://127.0.0.1:{internet.plain.port}/ok-chunked"
+    )
+    below = Limits(max_bytes=len(picture()) - 1)
+    for story in ("cat", "ok-chunked", "ok-until-close"):
+        with pytest.raises(InputError, match="too large"):
+            machine(allow_private=True, limits=below).fetch(f"http://127.0.0.1:{internet.plain.port}/{story}")
+
+
+def test_pixels_are_limited_to_the_last_one() -> None:
+    """As many pixels as allowed are let through, one row more is not."""
+    links = Links(
+        s3_client=NoS3(),
+        buckets=frozenset(),
+        allow_private=False,
+        limits=Limits(max_pixels=72),
+        resolve=lambda _name, _port: ["93.184.216.34"],
+        connect=answering(answer(picture(size=(8, 9)))),
+    )
+    assert links.fetch("http://photos.example/").image.pixels == 72
+    links = Links(
+        s3_client=NoS3(),
+        buckets=frozenset(),
+        allow_private=False,
+        limits=Limits(max_pixels=71),
+        resolve=lambda _name, _port: ["93.184.216.34"],
+        connect=answering(answer(picture(size=(8, 9)))),
+    )
+    with pytest.raises(InputError, match="71 pixels"):
+        links.fetch("http://photos.example/")
+
+
+def test_nothing_is_left_open(internet: World) -> None:
+    """A fetch closes its connection however it ends."""
+    internet.reset()
+    made: list[socket.socket] = []
+
+    def connect(address: str, port: int, seconds: float) -> socket.socket:
+        made.append(internet.connect(address, port, seconds))
+        return made[-1]
+
+    links = Links(
+        s3_client=NoS3(),
+        buckets=frozenset(),
+        allow_private=False,
+        limits=Limits(max_bytes=70_000),
+        resolve=internet.resolve,
+        connect=connect,
+        tls=internet.trust,
+    )
+    for story in (
+        "cat",
+        "status-404",
+        "long-until-close",
+        "not-http",
+        "redirect-without-location",
+        "html-as-png",
+    ):
+        with suppress(InputError):
+            links.fetch(f"http://photos.example/{story}")
+    assert len(made) == 6
+    assert [sock.fileno() for sock in made] == [-1] * 6
+
+
+@pytest.mark.parametrize(("connect_seconds", "total_seconds", "most"), [(3.0, 20.0, 3.0), (20.0, 2.0, 2.0)])
+def test_connecting_has_a_limit(connect_seconds: float, total_seconds: float, most: float) -> None:
+    """The first of several addresses leaves time for the next; together they have that of one connection."""
+    given_seconds: list[float] = []
+
+    def connect(_address: str, _port: int, seconds: float) -> socket.socket:
+        given_seconds.append(seconds)
+        raise TimeoutError
+
+    links = Links(
+        s3_client=NoS3(),
+        buckets=frozenset(),
+        allow_private=False,
+        limits=Limits(connect_seconds=connect_seconds, total_seconds=total_seconds),
+        resolve=lambda _name, _port: ["93.184.216.34", "93.184.216.35"],
+        connect=connect,
+    )
+    with pytest.raises(InputError, match="took too long"):
+        links.fetch("http://photos.example/cat")
+    first, second = given_seconds
+    assert 0 < first <= most / 2
+    assert 0 < second <= most
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_never_speaks_is_given_up(scheme: str) -> None:
+    """Neither a handshake nor an answer is waited for beyond the limits."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:  # the kernel connects, nobody accepts
+        quick = machine(allow_private=True, limits=Limits(connect_seconds=0.2, total_seconds=0.3))
+        with pytest.raises(InputError, match="took too long"):
+            quick.fetch(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/cat")
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_ipv6_over_a_real_connection() -> None:
+    """An IPv6 address is dialled as it is."""
+    try:
+        server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    heard: list[bytes] = []
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            heard.append(connection.recv(65536))
+            connection.sendall(answer(picture()))
+
+    with closing(server):
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        port = server.getsockname()[1]
+        assert machine(allow_private=True).fetch(f"http://[::1]:{port}/cat").data == picture()
+        thread.join()
+    assert f"Host: [::1]:{port}".encode() in heard[0]

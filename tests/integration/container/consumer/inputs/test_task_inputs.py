@@ -1,0 +1,197 @@
+"""All inputs of a task together: one deadline, one sum of bytes, and an end as soon as nobody wants them."""
+
+import base64
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from container.consumer.inputs.errors import InputError, InputsStopped
+from container.consumer.inputs.fetch import Links
+from container.consumer.inputs.task_inputs import TaskInputs
+from domain.errors import ErrorCode, PermanentError
+from domain.limits import Limits
+from runtimes.base import InputRef
+from tests.support.http_answers import answer, picture
+from tests.support.internet import NoS3
+
+SOON_SECONDS = 1.0
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Drip an image that never ends below /drip, answer 404 below /gone, an image elsewhere."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Conversation)
+        self.change = threading.Condition()
+        self.asked: list[str] = []
+        self.open = 0
+
+    def link(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/{path}"
+
+    def wait_for(self, asked: int, seconds: float = 10) -> None:
+        with self.change:
+            assert self.change.wait_for(lambda: len(self.asked) >= asked, seconds)
+
+    def wait_until_left(self, seconds: float) -> None:
+        """Wait until every client has hung up."""
+        with self.change:
+            assert self.change.wait_for(lambda: self.open == 0, seconds), f"{self.open} connections are open"
+
+
+class Conversation(socketserver.BaseRequestHandler):
+    server: Server
+
+    def handle(self) -> None:
+        request = b""
+        with suppress(OSError):
+            request = self.request.recv(65536)
+        if not request:  # it hung up before it asked
+            return
+        path = request.split(b" ")[1].decode()
+        with self.server.change:
+            self.server.asked.append(path)
+            self.server.open += 1
+            self.server.change.notify_all()
+        try:
+            with suppress(OSError):
+                self.talk(path)
+        finally:
+            with self.server.change:
+                self.server.open -= 1
+                self.server.change.notify_all()
+
+    def talk(self, path: str) -> None:
+        if path.startswith("/gone"):
+            self.request.sendall(answer(b"", status="404 Not Found"))
+        elif path.startswith("/drip"):
+            self.request.sendall(answer(picture()[:8], "Content-Length: 1000000", length=False))
+            self.request.settimeout(0.05)
+            while True:
+                try:
+                    if not self.request.recv(1):
+                        return
+                except TimeoutError:
+                    self.request.sendall(b"\0")
+        else:
+            self.request.sendall(answer(picture()))
+
+
+def linked(path: str, link: str) -> InputRef:
+    return InputRef(path, link, is_link=True)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield made
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+def inputs(*, seconds: float = 60, **limits: int) -> TaskInputs:
+    links = Links(s3_client=NoS3(), buckets=frozenset(), allow_private=True)
+    return TaskInputs(links, Limits(**limits), task_seconds=seconds)
+
+
+def drips(server: Server, count: int) -> list[InputRef]:
+    return [linked(f"/init_images/{n}", server.link(f"drip/{n}")) for n in range(count)]
+
+
+def test_links_are_fetched_and_named_by_where_they_stand(server: Server) -> None:
+    references = [
+        linked("/init_images/0", server.link("a")),
+        linked("/init_images/1", server.link("b")),
+        linked("/mask", server.link("a")),
+        InputRef("/image", base64.b64encode(picture("JPEG")).decode(), is_link=False),
+    ]
+    got = inputs().fetch(references)
+
+    assert sorted(server.asked) == ["/a", "/b"]
+    assert {path: (one.media_type, one.image.size, len(one.data)) for path, one in got.items()} == {
+        "/init_images/0": ("image/png", (8, 9), len(picture())),
+        "/init_images/1": ("image/png", (8, 9), len(picture())),
+        "/mask": ("image/png", (8, 9), len(picture())),
+        "/image": ("image/jpeg", (8, 9), len(picture("JPEG"))),
+    }
+
+
+def test_32_dripping_links_end_in_one_deadline(server: Server) -> None:
+    begun = time.monotonic()
+    with pytest.raises(InputError) as caught:
+        inputs(seconds=0.5).fetch([linked("/mask", server.link("a")), *drips(server, 31)])
+    assert time.monotonic() - begun < 0.5 + SOON_SECONDS
+    assert caught.value.code is ErrorCode.INPUT_UNAVAILABLE
+    assert caught.value.message == (
+        "/init_images/0: only 1 of the task's 32 links had come in time: their servers are too slow."
+    )
+    server.wait_until_left(SOON_SECONDS)
+    assert len(server.asked) <= 5
+
+
+def test_a_stopped_task_stops_fetching_at_once(server: Server) -> None:
+    stop, ended = threading.Event(), threading.Event()
+    caught: list[Exception] = []
+
+    def fetch() -> None:
+        try:
+            inputs().fetch(drips(server, 8), stop.is_set)
+        except Exception as error:  # noqa: BLE001 - looked at below
+            caught.append(error)
+        ended.set()
+
+    threading.Thread(target=fetch, daemon=True).start()
+    server.wait_for(4)
+    stop.set()
+    assert ended.wait(SOON_SECONDS)
+    assert isinstance(caught[0], InputsStopped)
+    server.wait_until_left(SOON_SECONDS)
+    assert len(server.asked) == 4
+
+
+def test_the_first_failure_ends_all_others(server: Server) -> None:
+    begun = time.monotonic()
+    with pytest.raises(InputError, match=r"^/mask: .*not there"):
+        inputs().fetch([*drips(server, 3), linked("/mask", server.link("gone")), *drips(server, 8)[3:]])
+    assert time.monotonic() - begun < 2 * SOON_SECONDS
+    server.wait_until_left(SOON_SECONDS)
+    assert "/drip/7" not in server.asked
+
+
+def test_the_bytes_of_all_links_are_counted_as_often_as_each_is_named(server: Server) -> None:
+    size = len(picture())
+    once = [linked(f"/init_images/{n}", server.link(str(n))) for n in range(3)]
+    again = [linked(f"/init_images/{n}", server.link("same")) for n in range(3)]
+    for references in (once, again):
+        assert len(inputs(input_bytes=3 * size).fetch(references)) == 3
+        with pytest.raises(InputError, match=rf"/init.*more than {3 * size - 1:,} bytes") as caught:
+            inputs(input_bytes=3 * size - 1).fetch(references)
+        assert caught.value.code is ErrorCode.INPUT_TOO_LARGE
+
+
+def test_the_bytes_of_inline_images_count_too(server: Server) -> None:
+    size = len(picture())
+    inline = InputRef("/mask", base64.b64encode(picture()).decode(), is_link=False)
+    references = [inline, linked("/init_images/0", server.link("a"))]
+    assert len(inputs(input_bytes=2 * size).fetch(references)) == 2
+    with pytest.raises(InputError, match=r"^/init_images/0: "):
+        inputs(input_bytes=2 * size - 1).fetch(references)
+    with pytest.raises(InputError, match=r"^/mask: "):
+        inputs(input_bytes=size - 1).fetch(references)
+
+
+def test_more_links_than_allowed_fetch_nothing(server: Server) -> None:
+    with pytest.raises(PermanentError, match="at most 2 links"):
+        inputs(links=2).fetch(drips(server, 3))
+    assert server.asked == []

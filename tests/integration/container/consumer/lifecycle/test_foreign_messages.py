@@ -1,0 +1,80 @@
+"""Messages that are not ours: archived with their bodies, and the consumer goes on."""
+
+import json
+from typing import Any
+
+import pytest
+
+from adapters.archive import Archive
+from adapters.results import Results
+from domain.clock import now
+from domain.row import Status
+from functions.dead_letters.dead_letter import DeadLetter, DeadLetterSettler
+from local.fakes.sdwebui.process import FakeWebUi
+from tests.support.cloud import RUNTIME, Cloud
+from tests.support.consumers import consuming
+
+METADATA = {
+    "id": "other",
+    "runtime": RUNTIME,
+    "tasktype": "text-to-image",
+    "prefix": "output",
+    "context": None,
+    "submission_id": "0123456789abcdef",
+    "submitted_at": "2026-11-22T17:00:00.000Z",
+}
+
+
+def message(**changes: Any) -> str:
+    """Return a message with changed metadata."""
+    return json.dumps({"metadata": METADATA | changes, "content": {}})
+
+
+NOT_OURS = {
+    "no JSON": "hello",
+    "deep": "[" * 100_000,
+    "another's JSON": '{"Records": []}',
+    "no object": "[]",
+    "no content": json.dumps({"metadata": METADATA}),
+    "another runtime's": message(runtime="another"),
+    "no task type": message(tasktype="a/../b"),
+    "an id that is a path": message(id="../x"),
+    "a number that is none": '{"metadata": NaN}',
+    "a lone surrogate": json.dumps({"metadata": METADATA | {"context": "\ud800"}, "content": {}}),
+}
+
+
+@pytest.mark.parametrize("body", NOT_OURS.values(), ids=NOT_OURS.keys())
+def test_it_ends_archived_with_its_body(cloud: Cloud, webui: FakeWebUi, task_id: str, body: str) -> None:
+    """At once, by the dead-letter queue and its Lambda; the task behind it is completed."""
+    cloud.client("sqs").send_message(QueueUrl=cloud.queue_url, MessageBody=body)
+    with consuming(cloud, webui.url) as worker:
+        cloud.submit(task_id)
+        assert cloud.outcome(task_id).status is Status.COMPLETED
+        cloud.gone()
+    assert worker.error is None
+    (letter,) = cloud.take(cloud.dead_letter_url)
+    assert letter == body
+    s3 = cloud.client("s3")
+    dead_letter = DeadLetterSettler(
+        table=cloud.table,
+        results=Results(cloud.client("sns"), cloud.results_topic, cloud.table),
+        archive=Archive(s3, cloud.name),
+        clock=now,
+    )
+    assert dead_letter(DeadLetter(id="m-1", body=letter, queue="dead", runtime=RUNTIME, facts={}))
+    (key,) = cloud.objects("dead-letters/")
+    kept = s3.get_object(Bucket=cloud.name, Key=key)["Body"].read().decode()
+    assert kept == body
+
+
+def test_a_task_type_that_its_runtime_does_not_know_fails_its_task(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
+    body = message(id=task_id, tasktype="text-to-video")
+    cloud.client("sqs").send_message(QueueUrl=cloud.queue_url, MessageBody=body)
+    with consuming(cloud, webui.url):
+        row = cloud.outcome(task_id)
+    assert row.status is Status.FAILED
+    assert row.item["error"]["code"] == "invalid_content"
+    assert "/tasktype: one of text-to-image" in row.item["error"]["message"]

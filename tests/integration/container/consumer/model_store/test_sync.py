@@ -1,0 +1,131 @@
+"""`sync-models` has everything on the volume before SD Web UI starts, or says why not in one line."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from container.consumer import sync_models
+from container.consumer.engines.sdwebui.models.wiring import wire_models
+from container.consumer.model_store.settings import ModelSettings
+from domain.errors import ErrorCode, PermanentError
+from local.emulator import Emulator
+from runtimes.sdwebui.model_names import KNOWN_FOLDERS
+from tests.support.models import CKPT, FakeWebUi, Shelf, checkpoint
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(
+    aws: Emulator, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Run the command's inside with settings; return its status and all it said."""
+    for name, value in aws.environment({}).items():
+        monkeypatch.setenv(name, value)
+
+    def once(**settings: Any) -> tuple[int, str]:
+        status = sync_models.run(
+            ModelSettings(**{"model_bucket": shelf.bucket, "model_dir": str(shelf.root), **settings})
+        )
+        said = capsys.readouterr()
+        return status, (said.out + said.err).strip()
+
+    return once
+
+
+def command(aws: Emulator, shelf: Shelf, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command as the container does."""
+    environment = aws.environment() | {"MODEL_BUCKET": shelf.bucket, "MODEL_DIR": str(shelf.root), **settings}
+    return subprocess.run(
+        [sys.executable, "-m", "container.consumer", "sync-models"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_fetches_the_static_checkpoint_and_whole_folders_once(aws: Emulator, shelf: Shelf, run: Run) -> None:
+    """A second run fetches nothing, a third one what has changed; nothing else of the bucket comes."""
+    own = "Ünï 模型 (v1).ckpt"
+    for key in (f"{CKPT}/{own}", "ESRGAN/4x.pth", "embeddings/sub/neg.pt", "GFPGAN/notes.txt"):
+        shelf.put(key, b"x" * 1000)
+    shelf.put(f"{CKPT}/another.ckpt")
+    folders = "ESRGAN, embeddings/,GFPGAN"
+    first = command(aws, shelf, MODEL_FILENAME=own, SYNC_FOLDERS=folders)
+    assert first.returncode == 0, first.stderr
+    pattern = r"sync-models: 4 files, 4 fetched, 4000 bytes in \d+\.\d\d s, \d+ MB/s"
+    assert re.fullmatch(pattern, first.stdout.strip().splitlines()[-1])
+    assert f"{CKPT}/{own}" in shelf.files()
+    assert f"{CKPT}/another.ckpt" not in shelf.files()
+    assert all((shelf.root / folder).is_dir() for folder in KNOWN_FOLDERS)
+
+    assert "4 files, 0 fetched, 0 bytes" in run(model_filename=own, sync_folders=folders)[1]
+    shelf.put("ESRGAN/4x.pth", b"y" * 1000)
+    assert "4 files, 1 fetched, 1000 bytes" in run(model_filename=own, sync_folders=folders)[1]
+
+
+def test_what_was_synced_is_never_evicted(shelf: Shelf, run: Run) -> None:
+    """The static checkpoint outlives all that comes on demand."""
+    for name in ("own", "a", "b"):
+        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
+    assert run(model_filename="own.ckpt")[0] == 0
+    settings = ModelSettings(model_bucket=shelf.bucket, model_dir=str(shelf.root), model_cache_bytes=2500)
+    models = wire_models(settings, FakeWebUi(), dynamic=True)
+    for name in "ab":
+        models.ensure(checkpoint(name))
+    assert shelf.files() == [f"{CKPT}/b.ckpt", f"{CKPT}/own.ckpt"]
+    shelf.put(f"{CKPT}/big.ckpt", b"x" * 2000)
+    with pytest.raises(PermanentError) as caught:
+        wire_models(settings, FakeWebUi(), dynamic=True).ensure(checkpoint("big"))
+    assert caught.value.code is ErrorCode.NO_SPACE_FOR_MODEL
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"model_filename": "Own.ckpt"}, "'own.ckpt'"),
+        ({"model_filename": "own.ckpt", "model_cache_bytes": 10}, "too small"),
+        ({"model_bucket": "nobody-made-this"}, "NoSuchBucket"),
+        ({"model_dir": "/proc/nowhere"}, "MODEL_DIR"),
+    ],
+)
+def test_says_in_one_line_why_web_ui_must_not_start(
+    shelf: Shelf, run: Run, settings: dict[str, Any], said: str
+) -> None:
+    """The status is not zero, so that ECS does not start SD Web UI without its model."""
+    shelf.put(f"{CKPT}/own.ckpt", b"x" * 1000)
+    status, text = run(**settings)
+    assert status == 1
+    assert text.startswith("sync-models: ")
+    assert len(text.splitlines()) == 1
+    assert said in text
+
+
+def test_names_bad_settings_in_one_line(aws: Emulator, shelf: Shelf) -> None:
+    """Before anything is asked of S3."""
+    ended = command(aws, shelf, MODEL_CACHE_BYTES="many", MODEL_LOOKUP_SECONDS="-1")
+    assert ended.returncode == 1
+    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
+    assert "MODEL_CACHE_BYTES" in ended.stderr
+    assert "MODEL_LOOKUP_SECONDS" in ended.stderr
+
+
+def test_without_a_bucket_there_is_nothing_to_fetch(run: Run) -> None:
+    """Web UI has models of its own then."""
+    assert run(model_bucket="") == (0, "sync-models: MODEL_BUCKET is empty: nothing to fetch")
+
+
+def test_fetches_the_refiner_of_a_static_runtime(shelf: Shelf, run: Run) -> None:
+    for name in ("base", "sub/refiner", "other"):
+        shelf.put(f"{CKPT}/{name}.ckpt")
+    own = {"model_filename": "base.ckpt", "refiner_filename": "sub/refiner.ckpt", "sync_folders": ""}
+    assert run(**own)[0] == 0
+    assert shelf.files() == [f"{CKPT}/base.ckpt", f"{CKPT}/sub/refiner.ckpt"]
+    status, said = run(**own | {"refiner_filename": "refinr.ckpt"})
+    assert (status, "REFINER_FILENAME 'refinr.ckpt' is not in the model bucket" in said) == (1, True)

@@ -1,0 +1,52 @@
+"""How workers count each other, in the table of the emulator."""
+
+import secrets
+import time
+from collections.abc import Callable
+
+import pytest
+
+from container.consumer.scheduling.registry import WorkerRegistry
+from local.emulator import Emulator
+from tests.support.deployment import make_table
+
+Register = Callable[[str], WorkerRegistry]
+
+
+@pytest.fixture
+def register(aws: Emulator) -> Register:
+    """Return a function that makes the registry of a worker."""
+    name = f"registry-{secrets.token_hex(4)}"
+    dynamodb = aws.client("dynamodb")
+    make_table(dynamodb, name)
+    return lambda worker: WorkerRegistry(dynamodb, name, runtime="r", worker=worker)
+
+
+def test_a_worker_counts_itself_before_it_knows_of_others(register: Register) -> None:
+    assert register("a").count == 1
+
+
+def test_workers_count_each_other(register: Register) -> None:
+    first, second = register("a"), register("b")
+    for one in (first, second, first):
+        one.renew(seconds=60)
+    assert (first.count, second.count) == (2, 2)
+
+
+def test_a_worker_that_left_is_counted_no_more(register: Register) -> None:
+    first, second = register("a"), register("b")
+    first.renew(seconds=60)
+    second.renew(seconds=60)
+    first.leave()
+    second.renew(seconds=60)
+    assert second.count == 1
+
+
+def test_a_worker_that_died_is_counted_until_its_entry_runs_out(register: Register) -> None:
+    dead, alive = register("a"), register("b")
+    dead.renew(seconds=0.001)
+    time.sleep(0.01)
+    alive.renew(seconds=60)
+    assert alive.count == 1
+    alive.renew(seconds=60)  # takes the entry out
+    assert alive.count == 1

@@ -1,0 +1,215 @@
+"""Bad requests: a 4xx in the one shape, with every fault at once, and nothing left behind."""
+
+import json
+from typing import Any
+
+import pytest
+
+from domain.limits import MAX_BODY_BYTES, MAX_CONTEXT_BYTES, MAX_NESTING
+from tests.support.api_client import Client, seed_v1alpha1, task
+from tests.support.deployment import CHECKPOINT, DYNAMIC, STATIC, Deployment
+
+META = "/task/metadata"
+CONTENT = "/task/content"
+
+
+def test_all_faults_of_a_v1alpha2_request_are_told_at_once(api: Client, deployment: Deployment) -> None:
+    """One bad request with a mistake in every part names each of them, and writes nothing."""
+    body = task(
+        "../x",
+        runtime="nope",
+        tasktype="dream",
+        prefix="a//../\x01",
+        context="x" * (MAX_CONTEXT_BYTES + 1),
+        content={"alwayson_scripts": {"a/b": 1}},
+    )
+    body["task"]["metadata"]["priority"] = 1
+    body["extra"] = {}
+    body["task"]["more"] = {}
+    answer = api("POST", "/v1alpha2", body)
+    assert (answer.status, answer.code) == (400, "invalid_task")
+    assert set(answer.faults) == {
+        "/extra",
+        "/task/more",
+        f"{META}/priority",
+        f"{META}/id",
+        f"{META}/runtime",
+        f"{META}/tasktype",
+        f"{META}/prefix",
+        f"{META}/context",
+        f"{CONTENT}/alwayson_scripts/a~1b",
+    }
+    assert deployment.dynamodb.scan(TableName=deployment.environment.task_table)["Count"] == 0
+    assert deployment.messages() == []
+
+
+def test_wrong_types_in_known_fields_are_all_named(shared_api: Client) -> None:
+    """A pointer for each wrong field; unknown fields pass."""
+    content = {
+        "prompt": 7,
+        "steps": "many",
+        "width": 1.5,
+        "n_iter": 0,
+        "seed": 2**70,
+        "styles": ["a", 1],
+        "tiling": "perhaps",
+        "override_settings": {"outdir_samples": "/etc"},
+        "unknown_to_us": {"any": "thing"},
+    }
+    answer = shared_api.submit(content=content)
+    assert answer.status == 400
+    assert set(answer.faults) == {
+        *(f"{CONTENT}/{name}" for name in ("prompt", "steps", "width", "n_iter", "seed", "styles", "tiling")),
+        f"{CONTENT}/override_settings/outdir_samples",
+    }
+
+
+def test_all_faults_of_a_v1alpha1_request_are_told_at_once(shared_api: Client) -> None:
+    """The first version's routing keys, each wrong in its way."""
+    body = seed_v1alpha1("")
+    body["alwayson_scripts"] |= {"task": "", "save_dir": "/x", "sd_model_checkpoint": "", "uid": []}
+    body["alwayson_scripts"]["image_link"] = 7
+    answer = shared_api("POST", "/v1alpha1", body)
+    assert answer.status == 400
+    names = ("id_task", "task", "save_dir", "sd_model_checkpoint", "uid", "image_link")
+    assert set(answer.faults) == {f"/alwayson_scripts/{name}" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ("", "empty"),
+        ("{", ""),
+        ("not json", ""),
+        ("[]", "object"),
+        ('"text"', "object"),
+        ('{"task": NaN}', "NaN"),
+        ('{"task": {"metadata": {"id": "a" // an id\n}}}', "comments are not part of JSON"),
+        ('{"task": {} /* nothing */}', "comments are not part of JSON"),
+        ("// a request\n{}", "comments are not part of JSON"),
+        ('{"a": 1,}', "comma"),
+        ('{"a": "\\ud800"}', "surrogate"),
+        ('{"a": "\ud800"}', "UTF-8"),
+        ("[" * 100_000, "nested"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1alpha1", "/v1alpha2"])
+def test_what_is_not_json_is_refused_with_a_hint(shared_api: Client, path: str, body: str, hint: str) -> None:
+    """Also the manual's page with its comments, copied as it is."""
+    answer = shared_api("POST", path, body)
+    assert (answer.status, answer.code) == (400, "invalid_json")
+    assert hint in json.dumps(answer.body, ensure_ascii=False)
+
+
+def test_bytes_that_are_not_utf8_are_refused(shared_api: Client) -> None:
+    """API Gateway hands such a body over in base64."""
+    answer = shared_api("POST", "/v1alpha2", b'{"a": "\xff"}')
+    assert (answer.status, answer.code) == (400, "invalid_json")
+
+
+def test_nesting_is_bounded(shared_api: Client) -> None:
+    """A context may be deep, to a limit."""
+    deep: Any = 1
+    for _ in range(MAX_NESTING + 1):
+        deep = [deep]
+    answer = shared_api.submit(context=deep)
+    assert answer.status == 400
+    assert "deep" in json.dumps(answer.body)
+
+
+def test_a_body_over_the_limit_is_refused(shared_api: Client) -> None:
+    """413, with what to do instead."""
+    answer = shared_api("POST", "/v1alpha2", " " * MAX_BODY_BYTES + "{}")
+    assert (answer.status, answer.code) == (413, "too_large")
+    assert "links" in answer.body["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"]
+)
+def test_only_json_is_taken(shared_api: Client, content_type: str | None) -> None:
+    """Curl -d without a header sends a form."""
+    answer = shared_api("POST", "/v1alpha2", task(), content_type=content_type)
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "Application/JSON", "application/json ;x"]
+)
+def test_json_is_taken_by_any_spelling(shared_api: Client, content_type: str) -> None:
+    """Parameters and case do not matter."""
+    assert shared_api("POST", "/v1alpha2", task(), content_type=content_type).status == 200
+
+
+def test_a_body_in_base64_is_decoded(api: Client, deployment: Deployment) -> None:
+    """So API Gateway sends what a client calls binary."""
+    assert api("POST", "/v1alpha2", task(context="é"), as_base64=True).status == 200
+    assert deployment.row("test").item["context"] == "é"
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        ({}, ["/task"]),
+        ({"metadata": {}, "content": {}}, ["/task"]),
+        ({"task": []}, ["/task"]),
+        ({"task": {}}, ["/task"]),
+        (task() | {"more": 1}, ["/more"]),
+        ({"task": task()}, ["/task/metadata", "/task/content", "/task/task"]),
+        ({"task": {"metadata": task()["task"]["metadata"]}}, [f"{CONTENT}"]),
+    ],
+)
+def test_missing_and_extra_wrappers_are_named(
+    shared_api: Client, body: dict[str, Any], faults: list[str]
+) -> None:
+    """The shape that is expected is told with each."""
+    answer = shared_api("POST", "/v1alpha2", body)
+    assert answer.status == 400
+    assert answer.faults[0].startswith(faults[0])
+    assert set(faults) <= set(answer.faults) or faults == ["/task"]
+
+
+def test_a_v1alpha2_request_at_the_wrong_path_gets_a_hint(shared_api: Client) -> None:
+    """The other path is named."""
+    answer = shared_api("POST", "/v1alpha1", task())
+    assert answer.status == 400
+    assert "/v1alpha2" in json.dumps(answer.body)
+
+
+@pytest.mark.parametrize("task_id", ["..", ".a", "a/b", "a b", "", "a" * 129, "a\n", "ä", 7, None])
+def test_bad_ids_are_refused(shared_api: Client, task_id: Any) -> None:
+    """An id is a part of object keys and of this API's paths."""
+    answer = shared_api("POST", "/v1alpha2", task(task_id))
+    assert (answer.status, answer.faults) == (400, [f"{META}/id"])
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        *("", "/a", "a//b", "a/../b", "..", ".", "a\x7f", "a\x00b", "a" * 1020, None, 7),
+        *("a/%2e%2E/b", "a%2fb", "a\\b", "a\u202eb", "a\u2028b", "a\u200bb", "a\ufeff"),
+    ],
+)
+def test_bad_prefixes_are_refused(shared_api: Client, prefix: Any) -> None:
+    """A prefix is a clean S3 key prefix."""
+    answer = shared_api.submit(prefix=prefix)
+    assert answer.status == 400
+    assert set(answer.faults) == {f"{META}/prefix"}
+
+
+def test_an_unknown_runtime_names_those_that_exist(shared_api: Client) -> None:
+    """So does an unknown model."""
+    answer = shared_api.submit(runtime="nope")
+    assert (answer.status, answer.code) == (400, "unknown_runtime")
+    assert DYNAMIC in answer.body["error"]["details"][0]["message"]
+    assert STATIC in answer.body["error"]["details"][0]["message"]
+    other = shared_api.submit(
+        runtime=STATIC, content={"alwayson_scripts": {"sd_model_checkpoint": CHECKPOINT}}
+    )
+    assert (other.status, other.code) == (400, "unknown_model")
+
+
+def test_a_prompt_that_begins_with_http_stays_a_prompt(api: Client, deployment: Deployment) -> None:
+    """Nothing is fetched at submit, nothing rewritten."""
+    assert api.submit(content={"prompt": "http://example.org/cat.png"}).status == 200
+    assert deployment.messages()[0]["content"]["prompt"] == "http://example.org/cat.png"

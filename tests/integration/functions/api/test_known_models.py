@@ -1,0 +1,192 @@
+"""An unknown checkpoint is refused at submit; what cannot be decided there is left to the worker."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from adapters.listing import Listing
+from adapters.runtime_report import MAX_BYTES, RuntimeReports
+from domain.row import Status
+from functions.sweep.sweep import Report
+from tests.support.api_client import Answer, Client
+from tests.support.deployment import CHECKPOINT, DYNAMIC, STATIC, Deployment
+from tests.support.worker import Worker, sweep
+
+LISTED = ("sub/own x.safetensors [0123456789]", "sub/own x.safetensors", "sub_own x", "own x", "0123456789")
+
+
+def submit(api: Client, name: str, task_id: str = "test", **content: Any) -> Answer:
+    """Submit a task that names a checkpoint."""
+    return api.submit(task_id, content={"alwayson_scripts": {"sd_model_checkpoint": name}} | content)
+
+
+@pytest.fixture
+def stocked(deployment: Deployment) -> Deployment:
+    """Return a deployment with checkpoints in its bucket and others in its engine."""
+    for name in ("dream.safetensors", "sub/deep dream.safetensors", "a/twin.ckpt", "b/twin.ckpt", "v.vae.pt"):
+        deployment.put_checkpoint(name)
+    deployment.report(*LISTED)
+    return deployment
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dream.safetensors",
+        "dream",
+        "dream.safetensors [0123456789]",
+        "sub/deep dream.safetensors",
+        "sub\\deep dream.safetensors",
+        "sub_deep dream",
+        "deep dream",
+        "a/twin.ckpt",
+        *LISTED,
+        "own x [ffffffffff]",
+        "ffffffffff",
+        "f" * 64,
+        CHECKPOINT,
+        CHECKPOINT.removesuffix(".safetensors"),
+    ],
+)
+def test_a_checkpoint_that_may_exist_is_accepted(stocked: Deployment, name: str) -> None:
+    assert submit(Client(stocked), name).status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no-such", "no checkpoint named 'no-such'. "),
+        ("Dream", "the nearest is 'dream.safetensors'"),
+        ("deep dream.safetensors", "the nearest is 'sub/deep dream.safetensors'"),
+        ("own y", "the nearest is 'own x'"),
+        ("twin", "several files are checkpoint 'twin': a/twin.ckpt, b/twin.ckpt"),
+        ("v.vae.pt", "no checkpoint"),
+        ("x" * 100_000, "no checkpoint"),
+    ],
+)
+def test_an_unknown_checkpoint_is_refused_with_the_nearest_name(
+    stocked: Deployment, name: str, said: str
+) -> None:
+    answer = submit(Client(stocked), name)
+
+    assert (answer.status, answer.code) == (400, "unknown_model")
+    assert answer.faults == ["/task/content/alwayson_scripts/sd_model_checkpoint"]
+    assert said in answer.body["error"]["details"][0]["message"]
+    assert stocked.table.get("test") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ({"override_settings": {"sd_model_checkpoint": "no-such"}}, "/alwayson_scripts/sd_model_checkpoint"),
+        ({"refiner_checkpoint": "no-such", "refiner_switch_at": 0.8}, "/refiner_checkpoint"),
+        ({"enable_hr": True, "hr_checkpoint_name": "no-such"}, "/hr_checkpoint_name"),
+    ],
+)
+def test_every_place_that_names_a_checkpoint_is_looked_at(
+    stocked: Deployment, content: dict[str, Any], path: str
+) -> None:
+    answer = Client(stocked).submit(content=content)
+
+    assert (answer.status, answer.code, answer.faults) == (400, "unknown_model", [f"/task/content{path}"])
+
+
+def test_all_unknown_checkpoints_are_told_at_once(stocked: Deployment) -> None:
+    answer = submit(Client(stocked), "no-such", refiner_checkpoint="nor-this", refiner_switch_at=0.8)
+
+    assert len(answer.faults) == 2
+
+
+def test_v1alpha1_is_refused_at_its_own_path(stocked: Deployment) -> None:
+    scripts = {"task": "text-to-image", "id_task": "test", "sd_model_checkpoint": "no-such"}
+    answer = Client(stocked)("POST", "/v1alpha1", {"alwayson_scripts": scripts})
+
+    assert (answer.code, answer.faults) == ("unknown_model", ["/alwayson_scripts/sd_model_checkpoint"])
+
+
+def test_a_miss_is_looked_up_again_each_time(stocked: Deployment) -> None:
+    api = Client(stocked)
+    assert submit(api, "new").status == 400
+    stocked.put_checkpoint("new.safetensors")
+    assert submit(api, "new").status == 200
+
+
+def test_a_miss_is_looked_up_in_what_workers_report_too(stocked: Deployment) -> None:
+    api = Client(stocked)
+    assert submit(api, "new").status == 400
+    stocked.report(*LISTED, "new")
+    assert submit(api, "new").status == 200
+
+
+def test_a_hit_is_remembered(stocked: Deployment) -> None:
+    s3 = CountingS3(stocked.s3)
+    api = Client(stocked, s3=s3)
+    for number in range(3):
+        assert submit(api, "dream", f"t{number}").status == 200
+    assert s3.listed == 1
+
+
+def test_while_nobody_can_tell_the_worker_decides(deployment: Deployment) -> None:
+    assert submit(Client(deployment), "no-such").status == 200, "an empty bucket, and no worker ever reported"
+    deployment.put_checkpoint("dream.safetensors")
+    assert submit(Client(deployment), "nor-this", "second").status == 400
+
+
+def test_what_s3_does_not_tell_is_left_to_the_worker(stocked: Deployment) -> None:
+    assert submit(Client(stocked, s3=CountingS3(stocked.s3, fails=True)), "no-such").status == 200
+
+
+def test_a_report_that_is_not_whole_refuses_nothing(stocked: Deployment) -> None:
+    stocked.report(*(f"{n:0100}" for n in range(MAX_BYTES // 100)))
+    assert submit(Client(stocked), "no-such").status == 200
+
+
+def test_the_same_request_again_is_answered_though_its_checkpoint_is_gone(stocked: Deployment) -> None:
+    api = Client(stocked)
+    assert submit(api, "dream").status == 200
+    bucket = stocked.environment.model_bucket
+    stocked.s3.delete_object(Bucket=bucket, Key="Stable-diffusion/dream.safetensors")
+    assert submit(Client(stocked), "dream").status == 200
+    assert submit(Client(stocked), "dream", "other").status == 400
+
+
+def test_a_report_is_no_task(stocked: Deployment) -> None:
+    api = Client(stocked)
+    api.submit()
+    Worker(stocked).run("test")
+    table = stocked.environment.task_table
+
+    assert [task["id"] for task in api("GET", "/v1alpha2/tasks").body["tasks"]] == ["test"]
+    assert api("GET", f"/v1alpha2/tasks/%23models%23{DYNAMIC}").status == 404
+    assert list(Listing(stocked.dynamodb, table).oldest(DYNAMIC, Status.COMPLETED, before="2")) == []
+    assert sweep(stocked) == Report()
+
+
+def test_runtimes_have_reports_of_their_own(deployment: Deployment) -> None:
+    reports = RuntimeReports(deployment.dynamodb, deployment.environment.task_table)
+    deployment.report("a", "a", "b")
+
+    found = reports.read(DYNAMIC)
+    assert found is not None
+    assert (found.models, found.whole) == ({"a", "b"}, True)
+    assert reports.read(STATIC) is None
+
+
+class CountingS3:
+    """Count how often the bucket is listed, or refuse it as S3 does when it throttles."""
+
+    def __init__(self, real: Any, *, fails: bool = False) -> None:
+        self._real = real
+        self._fails = fails
+        self.listed = 0
+
+    def get_paginator(self, name: str) -> Any:
+        """Note the listing."""
+        self.listed += 1
+        if self._fails:
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "later"}}, "ListObjectsV2")
+        return self._real.get_paginator(name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)

@@ -1,0 +1,181 @@
+"""What is no task: unknown paths, faults of ours, runtimes, uploads, and what the log may hold."""
+
+import io
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from domain.api_routes import ROUTES, Route
+from functions.api.links import MAX_UPLOAD_BYTES
+from functions.api.routes import create_app
+from tests.support.api_client import API_KEY, Client
+from tests.support.deployment import CHECKPOINT, DYNAMIC, STATIC, Deployment
+from tests.support.failing_aws import FakeSns
+from tests.support.worker import Worker
+
+
+def test_the_function_answers_exactly_the_routes_of_the_table(shared_api: Client) -> None:
+    app = create_app(shared_api._services)
+    answered = {
+        Route(one.method, re.sub(r"<\w+>", "{id}", one.path))
+        for one in (*app._static_routes, *app._dynamic_routes)
+    }
+    assert answered == set(ROUTES)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1alpha3", "/v1alpha2/tasks/a/b", "/v1alpha2/nope", "/openapi.yaml"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_unknown_paths_are_not_found(shared_api: Client, method: str, path: str) -> None:
+    """In the one shape."""
+    answer = shared_api(method, path)
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1alpha1", "POST"),
+        ("PUT", "/v1alpha2", "POST"),
+        ("POST", "/v1alpha2/tasks", "GET"),
+        ("POST", "/v1alpha2/tasks/test", "GET, DELETE"),
+        ("DELETE", "/v1alpha2/runtimes", "GET"),
+        ("GET", "/v1alpha2/uploads", "POST"),
+        ("POST", "/openapi.json", "GET"),
+    ],
+)
+def test_wrong_methods_name_the_right_ones(shared_api: Client, method: str, path: str, allowed: str) -> None:
+    """405, with the header that belongs to it."""
+    answer = shared_api(method, path)
+    assert (answer.status, answer.code) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == allowed
+
+
+class FakeBrokenTable:
+    """A DynamoDB that fails with a text that nobody may see."""
+
+    def get_item(self, **_key: Any) -> Any:
+        """Fail."""
+        raise RuntimeError("SECRET-STATE")
+
+
+def test_a_fault_of_ours_is_a_500_with_an_id_and_nothing_else(
+    deployment: Deployment, log: io.StringIO
+) -> None:
+    """Neither the answer nor the log shows the exception's text; the log has its type and place."""
+    answer = Client(deployment, dynamodb=FakeBrokenTable()).submit()
+    assert answer.status == 500
+    error = answer.body["error"]
+    assert set(error) == {"code", "message", "details", "request_id"}
+    assert (error["code"], error["details"]) == ("internal_error", [])
+    logged = log.getvalue()
+    [line] = [json.loads(text) for text in logged.splitlines()]
+    assert line["request_id"] == error["request_id"]
+    assert line["error_type"] == "RuntimeError"
+    assert any("test_routes.py" in place for place in line["error_at"])
+    assert "SECRET-STATE" not in logged + json.dumps(answer.body)
+
+
+def test_the_log_holds_no_secret(deployment: Deployment, log: io.StringIO) -> None:
+    """No key, no body, no header, no presigned link, whatever happens; but the task's names."""
+    sns = FakeSns(deployment.sns)
+    api = Client(deployment, sns=sns)
+    api.submit("good", content={"prompt": "SECRET-BODY"}, context="SECRET-BODY")
+    api.submit("good", content={"prompt": "SECRET-BODY 2"})
+    sns.down |= {deployment.environment.task_topic_arn, deployment.environment.result_topic_arn}
+    api.submit("delayed", content={"prompt": "SECRET-BODY"})
+    api("POST", "/v1alpha2", '{"SECRET-BODY": ')
+    api("DELETE", "/v1alpha2/tasks/good")
+    Worker(deployment).run("delayed")
+    link = api("GET", "/v1alpha2/tasks/delayed").body["images"][0]["url"]
+    upload = api("POST", "/v1alpha2/uploads").body["url"]
+    logged = log.getvalue()
+    for secret in (API_KEY, "SECRET-BODY", "x-api-key", "X-Amz-Signature", link, upload):
+        assert secret not in logged
+    lines = [json.loads(text) for text in logged.splitlines()]
+    [accepted, _] = [line for line in lines if line["message"] == "accepted"]
+    row = deployment.row("good")
+    assert (accepted["task_id"], accepted["submission_id"], accepted["runtime"]) == (
+        "good",
+        row.submission_id,
+        DYNAMIC,
+    )
+
+
+def test_runtimes_tell_what_waits(api: Client, deployment: Deployment) -> None:
+    """Name, type, model, and the queue's counts."""
+    api.submit("a")
+    api.submit("b")
+    deployment.sqs.receive_message(QueueUrl=deployment.queue(DYNAMIC), MaxNumberOfMessages=1)
+    answer = api("GET", "/v1alpha2/runtimes")
+    common = {"type": "sdwebui", "scripts": None}
+    assert answer.status == 200
+    assert answer.body["runtimes"] == [
+        common
+        | {
+            "name": STATIC,
+            "model": "static.safetensors",
+            "dynamic_model": False,
+            "queued": 0,
+            "in_flight": 0,
+        },
+        common | {"name": DYNAMIC, "model": CHECKPOINT, "dynamic_model": True, "queued": 1, "in_flight": 1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "suffix"),
+    [(None, ""), ({}, ""), ({"content_type": "image/png"}, ".png"), ({"content_type": "image/jpeg"}, ".jpg")],
+)
+def test_an_upload_lies_where_the_link_says(
+    api: Client, deployment: Deployment, body: Any, suffix: str
+) -> None:
+    answer = api("POST", "/v1alpha2/uploads", body)
+    assert (answer.status, answer.body["method"]) == (200, "POST")
+    assert answer.body["s3"].endswith(suffix)
+    assert _post(answer.body, b"image").is_success
+    bucket, _, key = answer.body["s3"].removeprefix("s3://").partition("/")
+    assert bucket == deployment.environment.upload_bucket
+    stored = deployment.s3.get_object(Bucket=bucket, Key=key)
+    assert stored["Body"].read() == b"image"
+    if body:
+        assert stored["ContentType"] == body["content_type"]
+
+
+@pytest.mark.parametrize("size", [0, MAX_UPLOAD_BYTES + 1])
+def test_s3_refuses_an_upload_that_no_task_could_use(api: Client, deployment: Deployment, size: int) -> None:
+    offered = api("POST", "/v1alpha2/uploads", {"content_type": "image/png"}).body
+    assert _post(offered, b"x" * size).status_code == 400
+    key = offered["s3"].removeprefix("s3://").partition("/")[2]
+    found = deployment.s3.list_objects_v2(Bucket=deployment.environment.upload_bucket, Prefix=key)
+    assert found["KeyCount"] == 0
+
+
+def test_an_upload_is_what_its_request_said(api: Client) -> None:
+    offered = api("POST", "/v1alpha2/uploads", {"content_type": "image/png"}).body
+    for field, other in (("Content-Type", "text/html"), ("key", "of/another.png")):
+        changed = {**offered, "fields": offered["fields"] | {field: other}}
+        assert _post(changed, b"image").status_code == 403, field
+
+
+def _post(offered: dict[str, Any], data: bytes) -> httpx.Response:
+    """Send a file as the answer says."""
+    with httpx.Client(trust_env=False, timeout=30) as anyone:
+        return anyone.post(offered["url"], data=offered["fields"], files={"file": data})
+
+
+def test_two_uploads_do_not_meet(shared_api: Client) -> None:
+    """Names are drawn, and long enough that nobody guesses another's."""
+    links = {shared_api("POST", "/v1alpha2/uploads").body["s3"] for _ in range(20)}
+    assert len(links) == 20
+
+
+def test_a_bad_upload_request_names_its_faults(shared_api: Client) -> None:
+    """A type that is no image, a field that does not exist."""
+    answer = shared_api("POST", "/v1alpha2/uploads", {"content_type": "text/html", "key": "../x"})
+    assert answer.status == 400
+    assert set(answer.faults) == {"/content_type", "/key"}

@@ -1,0 +1,213 @@
+"""Submitting: what is answered, what is written, and that one id makes one job."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from domain.row import Status
+from tests.support.api_client import Client, seed_v1alpha1
+from tests.support.clock import FakeClock
+from tests.support.deployment import CHECKPOINT, DYNAMIC, Deployment
+from tests.support.failing_aws import FakeS3, FakeSns
+from tests.support.worker import Worker
+
+
+def test_v1alpha2_is_accepted(api: Client, deployment: Deployment) -> None:
+    """A good task is a row, a message on its runtime's queue, and the documented answer."""
+    answer = api.submit("test-i2i", context={"any": ["json", 1, None]})
+    bucket = deployment.environment.output_bucket
+    href = "https://abc.execute-api.us-east-1.amazonaws.com/prod/v1alpha2/tasks/test-i2i"
+    assert answer.status == 200
+    assert answer.body == {
+        "id_task": "test-i2i",
+        "runtime": DYNAMIC,
+        "output_location": f"s3://{bucket}/output/test-i2i",
+        "id": "test-i2i",
+        "status": "queued",
+        "links": {
+            "status": {"method": "GET", "href": href},
+            "cancel": {"method": "DELETE", "href": href},
+        },
+        "warnings": [],
+    }
+    row = deployment.row("test-i2i")
+    assert row.text("published_at") is not None
+    [message] = deployment.messages()
+    assert message["metadata"]["submission_id"] == row.submission_id
+    assert message["metadata"]["context"] == {"any": ["json", 1, None]}
+    assert message["content"]["prompt"] == "a cat"
+
+
+def test_v1alpha1_is_accepted(api: Client, deployment: Deployment) -> None:
+    """The seed's request of the first version: its own answer, the same message."""
+    answer = api("POST", "/v1alpha1", seed_v1alpha1())
+    assert answer.status == 200
+    assert answer.body["id_task"] == "test-i2i"
+    assert answer.body["sd_model_checkpoint"] == CHECKPOINT
+    assert answer.body["output_location"] == f"s3://{deployment.environment.output_bucket}/output/test-i2i"
+    assert "runtime" not in answer.body
+    [message] = deployment.messages()
+    assert message["content"]["init_images"] == ["https://example.org/cat.png"]
+
+
+def test_warnings_say_what_was_dropped(api: Client) -> None:
+    """What this service owns in the content is dropped, and the answer says so."""
+    answer = api.submit(content={"prompt": "a cat", "save_images": True})
+    assert answer.status == 200
+    assert [warning["path"] for warning in answer.body["warnings"]] == ["/task/content/save_images"]
+
+
+def test_large_content_travels_by_reference(api: Client, deployment: Deployment) -> None:
+    """Three megabytes of image go to S3; the client notices nothing, the row stays small."""
+    image = "A" * (3 << 20)
+    answer = api.submit(tasktype="image-to-image", content={"init_images": [image]})
+    assert answer.status == 200
+    [message] = deployment.messages()
+    assert "content" not in message
+    bucket, _, key = message["content_ref"].removeprefix("s3://").partition("/")
+    assert bucket == deployment.environment.task_bucket
+    stored = deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert image.encode() in stored
+    assert len(str(deployment.row("test").item["message"])) < 2000
+    again = api.submit(tasktype="image-to-image", content={"init_images": [image]})
+    assert again.body == answer.body
+    assert api.submit(tasktype="image-to-image", content={"init_images": [image + "A"]}).status == 409
+
+
+def test_a_retry_makes_no_second_job(api: Client, deployment: Deployment) -> None:
+    """The same request is answered from the row, with its present status."""
+    first = api.submit()
+    assert api.submit().body == first.body
+    worker = Worker(deployment)
+    row = worker.start("test")
+    assert api.submit().body == first.body | {"status": "running"}
+    worker.finish(row)
+    assert api.submit().body == first.body | {"status": "completed"}
+    assert len(deployment.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"context": 1},
+        {"prefix": "other"},
+        {"content": {"prompt": "a dog", "steps": 16}},
+        {"runtime": "static-runtime"},
+    ],
+)
+def test_another_task_under_an_active_id_is_refused(
+    api: Client, deployment: Deployment, change: dict
+) -> None:
+    """Every part of the digest counts; the first task goes on untouched."""
+    api.submit()
+    before = deployment.row("test").item
+    answer = api.submit(**change)
+    assert (answer.status, answer.code) == (409, "conflict")
+    assert deployment.row("test").item == before
+
+
+def test_a_finished_id_is_used_again(deployment: Deployment) -> None:
+    """Another task at once, the same one after ten minutes: a new attempt that names new objects."""
+    clock = FakeClock()
+    api, worker = Client(deployment, clock), Worker(deployment, clock)
+    api.submit()
+    first = worker.run("test")
+    assert api.submit(context="other").status == 200
+    second = deployment.row("test")
+    assert second.submission_id != first.submission_id
+    assert second.status is Status.QUEUED
+    assert second.fences == frozenset()
+    worker.run("test")
+    clock.forward(minutes=9)
+    assert api.submit(context="other").body["status"] == "completed"
+    clock.forward(minutes=2)
+    assert api.submit(context="other").body["status"] == "queued"
+    assert [m["metadata"]["submission_id"] for m in deployment.messages()] == [
+        first.submission_id,
+        second.submission_id,
+        deployment.row("test").submission_id,
+    ]
+
+
+def test_an_untold_outcome_is_told_before_its_row_is_replaced(api: Client, deployment: Deployment) -> None:
+    """The worker died between its outcome and the callback; another task comes under the same id."""
+    api.submit(context="first")
+    Worker(deployment).run("test", notify=False)
+    assert deployment.callbacks() == []
+    assert api.submit(context="second").status == 200
+    [callback] = deployment.callbacks()
+    assert (callback["context"], callback["status"]) == ("first", "completed")
+
+
+def test_while_telling_fails_the_row_is_not_replaced(deployment: Deployment) -> None:
+    """SNS is down: the new task is not accepted, for its row would replace the untold one."""
+    sns = FakeSns(deployment.sns)
+    api = Client(deployment, sns=sns)
+    api.submit(context="first")
+    finished = Worker(deployment).run("test", notify=False)
+    sns.down.add(deployment.environment.result_topic_arn)
+    refused = api.submit(context="second")
+    assert (refused.status, refused.code) == (409, "conflict")
+    assert "callback is yet to be sent" in refused.body["error"]["message"]
+    assert deployment.row("test").submission_id == finished.submission_id
+
+
+def test_what_could_not_be_published_is_accepted_all_the_same(deployment: Deployment) -> None:
+    """Row and sweep see to the message; the answer says that it takes longer."""
+    clock, sns = FakeClock(), FakeSns(deployment.sns)
+    api = Client(deployment, clock, sns=sns)
+    sns.down.add(deployment.environment.task_topic_arn)
+    answer = api.submit()
+    assert (answer.status, answer.body["status"]) == (200, "queued")
+    assert "tried again" in answer.body["warnings"][0]["message"]
+    assert deployment.row("test").text("published_at") is None
+    sns.down.clear()
+
+    clock.forward(seconds=20)
+    assert api.submit().status == 200
+    assert deployment.messages() == [], "the first request may still be about to publish"
+    clock.forward(seconds=20)
+    assert api.submit().body["warnings"] == []
+    assert [m["metadata"]["id"] for m in deployment.messages()] == ["test"]
+    assert deployment.row("test").text("published_at") is not None
+    assert api.submit().status == 200
+    assert deployment.messages() == []
+
+
+def test_nothing_is_accepted_while_large_content_cannot_be_stored(deployment: Deployment) -> None:
+    """S3 comes before the row: a failure there leaves nothing behind."""
+    answer = Client(deployment, s3=FakeS3()).submit(content={"comments": {"x": "A" * (200 << 10)}})
+    assert answer.status == 500
+    assert deployment.table.get("test") is None
+
+
+def test_fifty_simultaneous_submits_make_one_job(api: Client, deployment: Deployment) -> None:
+    """All are answered the same; one message."""
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: api.submit(), range(50)))
+    assert {answer.status for answer in answers} == {200}
+    assert all(answer.body == answers[0].body for answer in answers)
+    [message] = deployment.messages()
+    assert message["metadata"]["submission_id"] == deployment.row("test").submission_id
+
+
+def test_fifty_different_tasks_under_one_id_make_one_job(api: Client, deployment: Deployment) -> None:
+    """One is accepted, 49 are refused; the one that runs is the one that was accepted."""
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda n: api.submit(context=n), range(50)))
+    assert Counter(answer.status for answer in answers) == {200: 1, 409: 49}
+    [message] = deployment.messages()
+    assert answers[message["metadata"]["context"]].status == 200
+
+
+def test_fifty_submits_of_a_finished_id_make_one_attempt(api: Client, deployment: Deployment) -> None:
+    """The races of a resubmission, with the untold outcome told at least once, before."""
+    api.submit(context="first")
+    Worker(deployment).run("test", notify=False)
+    deployment.messages()
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda n: api.submit(context=n), range(50)))
+    assert Counter(answer.status for answer in answers) == {200: 1, 409: 49}
+    assert len(deployment.messages()) == 1
+    assert {callback["context"] for callback in deployment.callbacks()} == {"first"}

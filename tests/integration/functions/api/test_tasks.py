@@ -1,0 +1,298 @@
+"""Reading, listing and cancelling tasks."""
+
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from domain.clock import parse
+from domain.protocol import finish, release, start
+from domain.row import Status
+from tests.support.api_client import Client
+from tests.support.clock import FakeClock
+from tests.support.deployment import DYNAMIC, STATIC, Deployment
+from tests.support.failing_aws import FakeSns
+from tests.support.worker import Worker, results, sweep
+
+
+def read(api: Client, task_id: str = "test") -> dict[str, Any]:
+    """Return a task as the API shows it."""
+    answer = api("GET", f"/v1alpha2/tasks/{task_id}")
+    assert answer.status == 200
+    return dict(answer.body)
+
+
+def cancel(api: Client, task_id: str = "test") -> Any:
+    """Cancel a task."""
+    return api("DELETE", f"/v1alpha2/tasks/{task_id}")
+
+
+class TestRead:
+    """`GET /v1alpha2/tasks/{id}`."""
+
+    def test_a_task_is_shown_from_submit_to_outcome(self, api: Client, deployment: Deployment) -> None:
+        """Status, times, progress; images by both links, and the presigned one leads to the bytes."""
+        api.submit(context={"a": 1})
+        queued = read(api)
+        assert (queued["status"], queued["progress"], queued["images"]) == ("queued", 0, [])
+        assert queued["context"] == {"a": 1}
+        assert queued["started_at"] is None
+        worker = Worker(deployment)
+        row = worker.start("test")
+        assert read(api)["status"] == "running"
+        done = worker.finish(row)
+        shown = read(api)
+        assert (shown["status"], shown["progress"], shown["error"]) == ("completed", 1, None)
+        assert shown["submitted_at"] < shown["started_at"] <= shown["finished_at"]
+        [image] = shown["images"]
+        assert image["s3"] == done.item["images"][0]
+        left = parse(image["expires_at"]) - datetime.now().astimezone()
+        assert timedelta(minutes=59) < left <= timedelta(hours=1)
+        assert "X-Amz-Expires=3600" in image["url"]
+        with urllib.request.urlopen(image["url"], timeout=10) as answer:  # noqa: S310 - the emulator's
+            assert answer.read() == b"png"
+
+    def test_a_failed_task_tells_why(self, api: Client, deployment: Deployment) -> None:
+        """Code and message of its error."""
+        api.submit()
+        row = Worker(deployment).start("test")
+        error = {"code": "no_images", "message": "None came back."}
+        output = "s3://bucket/output/test/test-0000.out"
+        change = finish(row, Status.FAILED, now=FakeClock()(), output=output, error=error)
+        assert deployment.table.write("test", change).done
+        shown = read(api)
+        assert (shown["status"], shown["error"]) == ("failed", error)
+        assert shown["output"]["s3"] == output
+
+    @pytest.mark.parametrize("task_id", ["nope", "..", "a%20b", "a" * 200])
+    @pytest.mark.parametrize("method", ["GET", "DELETE"])
+    def test_what_is_not_there_is_not_found(self, shared_api: Client, method: str, task_id: str) -> None:
+        """Also what cannot be an id."""
+        answer = shared_api(method, f"/v1alpha2/tasks/{task_id}")
+        assert (answer.status, answer.code) == (404, "not_found")
+
+
+class TestList:
+    """`GET /v1alpha2/tasks`."""
+
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        """Return a clock that makes submits a second apart."""
+        return FakeClock()
+
+    @pytest.fixture
+    def api(self, deployment: Deployment, clock: FakeClock) -> Client:
+        """Return the API under that clock."""
+        return Client(deployment, clock)
+
+    def submit(self, api: Client, clock: FakeClock, count: int, first: int = 0) -> list[str]:
+        """Submit tasks, each a second after the one before, and return their ids, newest first."""
+        names = [f"task-{number:03}" for number in range(first, first + count)]
+        for number, name in enumerate(names):
+            clock.forward(seconds=1)
+            assert api.submit(name, runtime=(DYNAMIC, STATIC)[number % 2]).status == 200
+        return names[::-1]
+
+    def pages(self, api: Client, **query: str) -> list[list[str]]:
+        """Read every page, to the end."""
+        found = []
+        while True:
+            answer = api("GET", "/v1alpha2/tasks", query=query or None)
+            assert answer.status == 200
+            found.append([task["id"] for task in answer.body["tasks"]])
+            if answer.body["cursor"] is None:
+                return found
+            query["cursor"] = answer.body["cursor"]
+
+    def test_newest_first_over_all_runtimes_and_states(
+        self, api: Client, deployment: Deployment, clock: FakeClock
+    ) -> None:
+        """Partitions are merged; filters choose among them."""
+        names = self.submit(api, clock, 6)
+        worker = Worker(deployment, clock)
+        worker.start("task-001")
+        worker.run("task-002")
+        worker.run("task-003", Status.FAILED)
+        cancel(api, "task-004")
+        assert self.pages(api) == [names]
+        assert self.pages(api, status="queued") == [["task-005", "task-000"]]
+        assert self.pages(api, status="running") == [["task-001"]]
+        assert self.pages(api, status="completed") == [["task-002"]]
+        assert self.pages(api, status="failed") == [["task-003"]]
+        assert self.pages(api, status="cancelled") == [["task-004"]]
+        assert self.pages(api, runtime=STATIC) == [["task-005", "task-003", "task-001"]]
+        assert self.pages(api, runtime=DYNAMIC, status="queued") == [["task-000"]]
+
+    @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])
+    def test_pages_hold_everything_once(self, api: Client, clock: FakeClock, limit: int) -> None:
+        """The last page has no cursor, and no page is empty."""
+        names = self.submit(api, clock, 6)
+        found = self.pages(api, limit=str(limit))
+        assert list(chain.from_iterable(found)) == names
+        assert all(len(page) == limit for page in found[:-1])
+        assert found[-1]
+
+    def test_pages_stay_right_while_tasks_come_and_move(
+        self, api: Client, deployment: Deployment, clock: FakeClock
+    ) -> None:
+        """Between two pages tasks are taken, finish and arrive; none is repeated, none skipped."""
+        names = self.submit(api, clock, 12)
+        worker = Worker(deployment, clock)
+        moves = [
+            lambda: worker.start("task-011"),
+            lambda: worker.run("task-000"),
+            lambda: cancel(api, "task-005"),
+            lambda: self.submit(api, clock, 3, first=12),
+            lambda: worker.run("task-003", Status.FAILED),
+        ]
+        found: list[str] = []
+        query = {"limit": "2"}
+        while True:
+            answer = api("GET", "/v1alpha2/tasks", query=query)
+            found += [task["id"] for task in answer.body["tasks"]]
+            if answer.body["cursor"] is None:
+                break
+            query["cursor"] = answer.body["cursor"]
+            if moves:
+                moves.pop()()
+        assert not moves
+        assert found == names
+
+    def test_tasks_of_the_same_moment_are_all_shown(self, api: Client) -> None:
+        """The id settles their order."""
+        for name in "abc":
+            api.submit(name)
+        assert self.pages(api, limit="1") == [["c"], ["b"], ["a"]]
+
+    def test_every_bad_parameter_is_named(self, api: Client) -> None:
+        """All at once."""
+        query = {"status": "done", "runtime": "nope", "limit": "0", "cursor": "x", "sort": "asc"}
+        answer = api("GET", "/v1alpha2/tasks", query=query)
+        assert answer.status == 400
+        assert set(answer.faults) == set(query)
+
+    @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "x", "", "1" * 5000, "١"])
+    def test_bad_limits_are_refused(self, shared_api: Client, limit: str) -> None:
+        """Whatever is no integer in range."""
+        assert shared_api("GET", "/v1alpha2/tasks", query={"limit": limit}).faults == ["limit"]
+
+    @pytest.mark.parametrize("cursor", ["", "!", "ä", "bm9wZQ", "e30", "A" * 5000])
+    def test_foreign_cursors_are_refused(self, shared_api: Client, cursor: str) -> None:
+        """A cursor is ours or nothing."""
+        assert shared_api("GET", "/v1alpha2/tasks", query={"cursor": cursor}).faults == ["cursor"]
+
+
+class TestCancel:
+    """`DELETE /v1alpha2/tasks/{id}` and its races."""
+
+    def test_a_queued_task_is_cancelled_at_once(self, api: Client, deployment: Deployment) -> None:
+        """200, the callback, and its message is dropped when it comes."""
+        api.submit(context="c")
+        answer = cancel(api)
+        assert (answer.status, answer.body["status"]) == (200, "cancelled")
+        [callback] = deployment.callbacks()
+        assert (callback["status"], callback["result"], callback["context"]) == ("cancelled", False, "c")
+        assert callback["error"]["code"] == "cancelled"
+        worker = Worker(deployment)
+        [message] = deployment.messages()
+        assert worker.deliver(message) == "drop"
+        assert worker.runs == []
+
+    def test_a_running_task_is_asked_to_stop(self, api: Client, deployment: Deployment) -> None:
+        """202; the worker reads the request in its heartbeat and writes the outcome."""
+        api.submit()
+        row = Worker(deployment).start("test")
+        answer = cancel(api)
+        assert (answer.status, answer.body["status"]) == (202, "running")
+        assert answer.body["cancel_requested"] is not None
+        assert cancel(api).status == 202
+        assert deployment.callbacks() == []
+        assert deployment.row("test").cancel_requested
+        Worker(deployment).finish(row, Status.CANCELLED)
+        assert read(api)["status"] == "cancelled"
+
+    @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+    def test_a_finished_task_is_not_cancelled(
+        self, api: Client, deployment: Deployment, status: Status
+    ) -> None:
+        """409, and the outcome stays."""
+        api.submit()
+        Worker(deployment).run("test", status)
+        answer = cancel(api)
+        assert (answer.status, answer.code) == (409, "conflict")
+        assert deployment.row("test").status is status
+
+    def test_a_claimed_task_is_cancelled_under_its_workers_hands(
+        self, api: Client, deployment: Deployment
+    ) -> None:
+        """While it is prepared it is still queued: the worker's next write fails, and nothing is run."""
+        api.submit()
+        row = Worker(deployment).claim("test")
+        assert cancel(api).status == 200
+        assert not deployment.table.write("test", start(row, seconds=60, now=FakeClock()())).done
+        assert deployment.row("test").status is Status.CANCELLED
+
+    def test_what_an_earlier_worker_left_is_deleted(self, api: Client, deployment: Deployment) -> None:
+        """A killed worker stored an image; the task is given back, then cancelled: half an image goes."""
+        api.submit()
+        worker = Worker(deployment)
+        row = worker.start("test")
+        worker.store(row)
+        assert deployment.table.write("test", release(row, count_attempt=True)).done
+        assert cancel(api).status == 200
+        bucket = deployment.environment.output_bucket
+        assert deployment.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+    def test_cancel_while_sns_is_down_is_told_by_the_sweep(self, deployment: Deployment) -> None:
+        """The outcome stands; the callback comes later, and it does come."""
+        clock, sns = FakeClock(), FakeSns(deployment.sns)
+        api = Client(deployment, clock, sns=sns)
+        api.submit()
+        sns.down.add(deployment.environment.result_topic_arn)
+        assert cancel(api).status == 200
+        assert not deployment.row("test").notified
+        clock.forward(minutes=10)
+        assert sweep(deployment, clock).notified == 1
+        assert [callback["status"] for callback in deployment.callbacks()] == ["cancelled"]
+
+    def test_many_cancels_and_one_finish_make_one_outcome(self, api: Client, deployment: Deployment) -> None:
+        """Whoever is first; everyone else is told how it ended."""
+        api.submit()
+        worker = Worker(deployment)
+        row = worker.start("test")
+
+        def finished(_: object) -> bool:
+            change = finish(row, Status.COMPLETED, now=FakeClock()())
+            return deployment.table.write("test", change).done
+
+        with ThreadPoolExecutor(21) as pool:
+            cancels = [pool.submit(cancel, api) for _ in range(20)]
+            won = pool.submit(finished, None)
+            statuses = {future.result().status for future in cancels}
+        assert won.result()
+        assert statuses <= {202, 409}
+        assert deployment.row("test").status is Status.COMPLETED
+        results(deployment).notify(deployment.row("test"))
+        assert [callback["status"] for callback in deployment.callbacks()] == ["completed"]
+
+    def test_many_cancels_and_one_start_agree(self, api: Client, deployment: Deployment) -> None:
+        """Either the GPU never had it, or every cancel is a request to stop."""
+        for number in range(5):
+            name = f"task-{number}"
+            api.submit(name)
+            row = Worker(deployment).claim(name)
+            change = start(row, seconds=60, now=FakeClock()())
+            with ThreadPoolExecutor(11) as pool:
+                cancels = [pool.submit(cancel, api, name) for _ in range(5)]
+                started = pool.submit(deployment.table.write, name, change)
+                cancels += [pool.submit(cancel, api, name) for _ in range(5)]
+                statuses = [future.result().status for future in cancels]
+            if started.result().done:
+                assert set(statuses) == {202}
+                assert deployment.row(name).cancel_requested
+            else:
+                assert sorted(statuses) == [200] + [409] * 9
+                assert deployment.row(name).status is Status.CANCELLED

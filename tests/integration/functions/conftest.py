@@ -1,0 +1,47 @@
+"""Fixtures of the API's tests."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from functions.log import logger
+from local.emulator import Emulator
+from tests.support.api_client import Client
+from tests.support.deployment import Deployment, deploy
+
+
+@pytest.fixture
+def deployment(aws: Emulator) -> Deployment:
+    """Return fresh AWS resources."""
+    return deploy(aws)
+
+
+@pytest.fixture
+def api(deployment: Deployment) -> Client:
+    """Return the API over them."""
+    return Client(deployment)
+
+
+@pytest.fixture(scope="session")
+def shared_deployment(aws: Emulator) -> Deployment:
+    """Return AWS resources for tests that leave nothing behind that another would meet."""
+    return deploy(aws)
+
+
+@pytest.fixture(scope="session")
+def shared_api(shared_deployment: Deployment) -> Client:
+    """Return the API over them."""
+    return Client(shared_deployment)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Return what the functions log, as CloudWatch gets it: a JSON object a line."""
+    handler = logger.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    text = io.StringIO()
+    before = handler.setStream(text)
+    yield text
+    handler.setStream(before)

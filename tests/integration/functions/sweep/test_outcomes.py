@@ -1,0 +1,135 @@
+"""Whatever a row holds: it can be read, its outcome can be told, and it stands in nobody's way."""
+
+from typing import Any
+
+import pytest
+
+from domain.row import Status
+from functions.sweep.sweep import Report
+from tests.support.api_client import Client
+from tests.support.clock import FakeClock
+from tests.support.deployment import DYNAMIC, STATIC, Deployment
+from tests.support.worker import Worker, sweep
+
+LONG = "x" * 200_000
+
+
+def put(deployment: Deployment, task_id: str, values: dict[str, Any]) -> None:
+    """Change attributes of a row past the protocol, as an earlier version or an operator may have."""
+    deployment.dynamodb.update_item(
+        TableName=deployment.environment.task_table,
+        Key={"id": {"S": task_id}},
+        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+        ExpressionAttributeNames={f"#{name}": name for name in values},
+        ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+    )
+
+
+def ended(api: Client, deployment: Deployment, values: dict[str, Any], worker: Worker | None = None) -> None:
+    """Submit and finish a task, untold, and put values into its row."""
+    api.submit()
+    (worker or Worker(deployment)).run("test", notify=False)
+    put(deployment, "test", values)
+
+
+TOO_LONG = {
+    "error": {"M": {"code": {"S": "input_not_an_image"}, "message": {"S": LONG * 1}}},
+    "context": {"S": f'"{LONG}"'},
+}
+
+
+def drop(deployment: Deployment, task_id: str, name: str) -> None:
+    """Take an attribute out of a row past the protocol."""
+    deployment.dynamodb.update_item(
+        TableName=deployment.environment.task_table,
+        Key={"id": {"S": task_id}},
+        UpdateExpression="REMOVE #name",
+        ExpressionAttributeNames={"#name": name},
+    )
+
+
+ODD: list[dict[str, Any]] = [
+    TOO_LONG,
+    {"images": {"L": [{"S": "no link"}, {"N": "1"}, {"NULL": True}]}},
+    {"images": {"L": [{"S": f"s3://b/{index}/{'k' * 1000}"} for index in range(300)]}},
+    {"images": {"N": "1"}, "attempts": {"S": "many"}},
+    {"output": {"S": "neither"}, "error": {"S": "a text"}},
+    {"error": {"M": {"reason": {"S": "none of ours"}}}},
+]
+
+
+@pytest.mark.parametrize("values", ODD)
+def test_no_row_makes_the_api_fail(api: Client, deployment: Deployment, values: dict[str, Any]) -> None:
+    ended(api, deployment, values)
+
+    assert api("GET", "/v1alpha2/tasks/test").status == 200
+    assert api("GET", "/v1alpha2/tasks").status == 200
+    assert api("DELETE", "/v1alpha2/tasks/test").status == 409
+    assert api.submit(context="second").status == 200
+    assert [callback["id"] for callback in deployment.callbacks()] == ["test"]
+
+
+def test_a_callback_that_sns_refuses_is_sent_in_brief(api: Client, deployment: Deployment) -> None:
+    ended(api, deployment, {**TOO_LONG, "status": {"S": "failed"}})
+    assert api.submit(context="second").status == 200
+
+    [callback] = deployment.callbacks()
+    assert (callback["status"], callback["result"], callback["context"]) == ("failed", False, None)
+    assert callback["error"]["code"] == "input_not_an_image"
+    assert len(callback["error"]["message"]) < 2000
+
+
+def test_the_sweep_tells_what_was_too_long_and_then_has_nothing_to_do(
+    deployment: Deployment,
+) -> None:
+    clock = FakeClock()
+    api = Client(deployment, clock)
+    ended(api, deployment, TOO_LONG, Worker(deployment, clock))
+    clock.forward(minutes=10)
+
+    assert sweep(deployment, clock) == Report(notified=1)
+    assert sweep(deployment, clock) == Report()
+
+
+def test_a_row_that_cannot_be_read_keeps_the_sweep_from_no_other(deployment: Deployment) -> None:
+    clock = FakeClock()
+    api = Client(deployment, clock)
+    for task_id in ("broken", "fine"):
+        api.submit(task_id)
+        Worker(deployment, clock).run(task_id, notify=False)
+        clock.forward(seconds=1)
+    put(deployment, "broken", {"status": {"S": "of a version to come"}})
+    clock.forward(minutes=10)
+
+    assert sweep(deployment, clock) == Report(notified=1, failed=1)
+    assert [callback["id"] for callback in deployment.callbacks()] == ["fine"]
+
+
+def test_the_longest_error_of_a_task_is_told_as_it_ends(api: Client, deployment: Deployment) -> None:
+    scripts = {"s" * 257: {"image": "no image"}}
+    assert api.submit(content={"alwayson_scripts": scripts}).status == 400
+    assert deployment.table.get("test") is None
+    assert api.submit(runtime=DYNAMIC).status == 200
+    assert Worker(deployment).run("test", Status.FAILED).notified
+
+
+@pytest.mark.parametrize("missing", ["status", "prefix"])
+def test_a_row_that_is_none_of_ours_is_refused_and_no_fault_of_the_api(
+    api: Client, deployment: Deployment, missing: str
+) -> None:
+    ended(api, deployment, {"notified_at": {"S": "2026-11-22T12:00:00.000Z"}})
+    drop(deployment, "test", missing)
+
+    assert api("GET", "/v1alpha2/tasks/test").status == 409
+    assert api("DELETE", "/v1alpha2/tasks/test").status == 409
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+def test_a_status_that_a_later_version_wrote_is_refused(
+    api: Client, deployment: Deployment, method: str
+) -> None:
+    ended(api, deployment, {"status": {"S": "of a version to come"}})
+
+    answer = api.submit(runtime=STATIC) if method == "POST" else api(method, "/v1alpha2/tasks/test")
+
+    assert (answer.status, answer.code) == (409, "conflict")

@@ -1,0 +1,283 @@
+"""The sweep: what nobody else will do."""
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from domain.limits import QUEUE_RETENTION_DAYS
+from domain.row import Status
+from functions.sweep.sweep import LOOK_AGAIN_SECONDS, Report
+from tests.support.api_client import Client
+from tests.support.clock import FakeClock
+from tests.support.deployment import DYNAMIC, STATIC, Deployment
+from tests.support.failing_aws import FakeSns
+from tests.support.worker import Worker, results, sweep
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Return a clock that only the test moves."""
+    return FakeClock()
+
+
+@pytest.fixture
+def sns(deployment: Deployment) -> FakeSns:
+    """Return an SNS whose topics can be down."""
+    return FakeSns(deployment.sns)
+
+
+@pytest.fixture
+def api(deployment: Deployment, clock: FakeClock, sns: FakeSns) -> Client:
+    """Return the API under that clock and that SNS."""
+    return Client(deployment, clock, sns=sns)
+
+
+def filter_on(deployment: Deployment, runtimes: list[str]) -> None:
+    """Change the filter policy of the dynamic runtime's subscription."""
+    topic = deployment.environment.task_topic_arn
+    for subscription in deployment.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
+        if subscription["Endpoint"].endswith(DYNAMIC):
+            deployment.sns.set_subscription_attributes(
+                SubscriptionArn=subscription["SubscriptionArn"],
+                AttributeName="FilterPolicy",
+                AttributeValue=json.dumps({"runtime": runtimes}),
+            )
+
+
+def test_what_stayed_unpublished_is_published(
+    api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
+) -> None:
+    """The API died, or SNS refused, between row and message: once, and only when no request still may."""
+    sns.down.add(deployment.environment.task_topic_arn)
+    api.submit()
+    clock.forward(seconds=20)
+    assert sweep(deployment, clock) == Report()
+    clock.forward(seconds=20)
+    assert sweep(deployment, clock) == Report(republished=1)
+    assert [m["metadata"]["id"] for m in deployment.messages()] == ["test"]
+    assert sweep(deployment, clock) == Report()
+    assert deployment.row("test").text("published_at") is not None
+
+
+def test_a_dropped_message_runs_after_the_sweep_published_it_again(
+    api: Client, deployment: Deployment, clock: FakeClock
+) -> None:
+    """No filter matched (a fresh deployment): published, and yet in no queue."""
+    filter_on(deployment, ["not-yet"])
+    api.submit()
+    assert deployment.row("test").text("published_at") is not None
+    assert deployment.messages() == []
+    clock.forward(minutes=4)
+    assert sweep(deployment, clock) == Report(), "its message may still be on its way"
+    clock.forward(minutes=2)
+    assert sweep(deployment, clock) == Report(republished=1)
+    assert deployment.messages() == [], "the filter is still not in effect"
+    clock.forward(minutes=4)
+    assert sweep(deployment, clock) == Report(), "this one, too, may be on its way"
+    filter_on(deployment, [DYNAMIC])
+    clock.forward(minutes=6)
+    assert sweep(deployment, clock) == Report(republished=1)
+    worker = Worker(deployment, clock)
+    for message in deployment.messages():
+        worker.deliver(message)
+    assert worker.runs == ["test"]
+    assert [callback["status"] for callback in deployment.callbacks()] == ["completed"]
+
+
+def test_a_task_published_twice_runs_once(
+    api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
+) -> None:
+    """Its publication was not noted, so the sweep publishes it again: two messages, one run."""
+    api.submit()
+    key = {"id": {"S": "test"}}
+    change = "REMOVE published_at SET #o = :r, pending_since = :t"
+    deployment.dynamodb.update_item(  # as if the API had died just before its last write
+        TableName=deployment.environment.task_table,
+        Key=key,
+        UpdateExpression=change,
+        ExpressionAttributeNames={"#o": "pending_runtime"},
+        ExpressionAttributeValues={
+            ":r": {"S": DYNAMIC},
+            ":t": {"S": str(deployment.row("test").item["submitted_at"])},
+        },
+    )
+    clock.forward(minutes=1)
+    assert sweep(deployment, clock) == Report(republished=1)
+    messages = deployment.messages()
+    assert len(messages) == 2
+    worker = Worker(deployment, clock)
+    assert [worker.deliver(message) for message in messages] == ["claim", "drop"]
+    assert worker.runs == ["test"]
+    assert len(deployment.callbacks()) == 1
+    assert len(sns.asked) == 1
+
+
+@pytest.mark.parametrize("state", ["visible", "in flight", "delayed"])
+def test_while_the_queue_holds_anything_nothing_is_published_again(
+    api: Client, deployment: Deployment, clock: FakeClock, state: str
+) -> None:
+    """A long wait for a GPU is no loss."""
+    api.submit()
+    url = deployment.queue(DYNAMIC)
+    if state == "in flight":
+        assert deployment.sqs.receive_message(QueueUrl=url)["Messages"]
+    elif state == "delayed":
+        deployment.messages()
+        deployment.sqs.send_message(QueueUrl=url, MessageBody="x", DelaySeconds=60)
+    clock.forward(days=1)
+    assert sweep(deployment, clock) == Report()
+
+
+def test_an_empty_queue_is_looked_at_again_before_anything_is_done(
+    api: Client, deployment: Deployment, clock: FakeClock
+) -> None:
+    """SQS's counts are approximate: a message that shows at the second look is there."""
+    api.submit()
+    deployment.messages()
+    clock.forward(minutes=10)
+    url = deployment.queue(DYNAMIC)
+    pauses: list[float] = []
+
+    def shows_now(seconds: float) -> None:
+        pauses.append(seconds)
+        deployment.sqs.send_message(QueueUrl=url, MessageBody="{}")
+
+    assert sweep(deployment, clock, pause=shows_now) == Report()
+    assert pauses == [LOOK_AGAIN_SECONDS]
+    deployment.messages()
+    pauses.clear()
+    assert sweep(deployment, clock, pause=pauses.append) == Report(republished=1)
+    assert len(pauses) == 2
+
+
+def test_only_the_empty_queues_tasks_are_published_again(
+    api: Client, deployment: Deployment, clock: FakeClock
+) -> None:
+    """Each runtime by itself."""
+    api.submit("a", runtime=STATIC)
+    api.submit("b", runtime=DYNAMIC)
+    deployment.messages(STATIC)
+    clock.forward(minutes=10)
+    assert sweep(deployment, clock) == Report(republished=1)
+    assert [m["metadata"]["id"] for m in deployment.messages(STATIC)] == ["a"]
+    assert [m["metadata"]["id"] for m in deployment.messages(DYNAMIC)] == ["b"]
+
+
+def test_a_running_task_without_a_worker_and_a_message_is_published_again(
+    api: Client, deployment: Deployment, clock: FakeClock
+) -> None:
+    """An operator purged the queue: a live lease is waited for, a dead one is not."""
+    api.submit()
+    worker = Worker(deployment, clock)
+    clock.forward(minutes=6)
+    worker.start("test", seconds=120)
+    [message] = deployment.messages()
+    clock.forward(seconds=60)
+    assert sweep(deployment, clock) == Report()
+    clock.forward(seconds=61)
+    assert sweep(deployment, clock) == Report(republished=1)
+    assert deployment.messages() == [message]
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_what_outlived_its_queue_fails_and_is_told(
+    api: Client, deployment: Deployment, clock: FakeClock, state: str
+) -> None:
+    """14 days; not a task that a worker holds just now."""
+    api.submit(context="c")
+    clock.forward(days=QUEUE_RETENTION_DAYS, seconds=-60)
+    assert sweep(deployment, clock) == Report()
+    worker = Worker(deployment, clock)
+    if state == "running":
+        worker.start("test", seconds=120)
+    clock.forward(seconds=90)
+    if state == "running":
+        assert sweep(deployment, clock) == Report()
+        clock.forward(seconds=60)
+    assert sweep(deployment, clock) == Report(expired=1, notified=1)
+    [callback] = deployment.callbacks()
+    assert (callback["status"], callback["context"]) == ("failed", "c")
+    assert callback["error"]["code"] == "task_expired"
+    assert sweep(deployment, clock) == Report()
+    for message in deployment.messages():
+        assert worker.deliver(message) == "drop"
+
+
+def test_a_cancel_that_no_worker_lived_to_see_ends_as_cancelled(
+    api: Client, deployment: Deployment, clock: FakeClock
+) -> None:
+    """The request to cancel outlives the worker and the message."""
+    api.submit()
+    Worker(deployment, clock).start("test")
+    assert api("DELETE", "/v1alpha2/tasks/test").status == 202
+    clock.forward(days=QUEUE_RETENTION_DAYS + 1)
+    assert sweep(deployment, clock) == Report(expired=1, notified=1)
+    assert deployment.row("test").status is Status.CANCELLED
+
+
+def test_what_is_finished_and_untold_for_long_is_told(
+    api: Client, deployment: Deployment, clock: FakeClock
+) -> None:
+    """Its worker died between outcome and callback, and its message is gone; once, and not too early."""
+    api.submit()
+    Worker(deployment, clock).run("test", notify=False)
+    clock.forward(minutes=3)
+    assert sweep(deployment, clock) == Report(), "its worker may be about to tell"
+    clock.forward(minutes=2)
+    assert sweep(deployment, clock) == Report(notified=1)
+    assert [callback["status"] for callback in deployment.callbacks()] == ["completed"]
+    assert sweep(deployment, clock) == Report()
+
+
+def test_a_fault_with_one_task_is_no_others(
+    api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
+) -> None:
+    """SNS refuses callbacks: they stay owed, messages still go out; the next run tells."""
+    api.submit("done")
+    Worker(deployment, clock).run("done", notify=False)
+    sns.down.add(deployment.environment.task_topic_arn)
+    api.submit("lost")
+    sns.down = {deployment.environment.result_topic_arn}
+    deployment.messages()
+    clock.forward(minutes=5)
+    assert sweep(deployment, clock, sns=sns) == Report(republished=1, failed=1)
+    sns.down.clear()
+    assert sweep(deployment, clock, sns=sns) == Report(notified=1)
+
+
+def test_a_run_stops_in_time_and_the_next_one_goes_on(
+    api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
+) -> None:
+    """What was done is not done again."""
+    sns.down.add(deployment.environment.task_topic_arn)
+    for name in "abcde":
+        api.submit(name)
+    clock.forward(minutes=1)
+    left: list[Any] = [True, True, True]
+    first = sweep(deployment, clock, time_is_left=partial(_take, left))
+    assert first == Report(republished=3, unfinished=True)
+    assert sweep(deployment, clock) == Report(republished=2)
+    assert sorted(m["metadata"]["id"] for m in deployment.messages()) == list("abcde")
+
+
+def _take(left: list[Any]) -> bool:
+    return bool(left and left.pop())
+
+
+def test_only_what_is_owed_is_looked_at(api: Client, deployment: Deployment, sns: FakeSns) -> None:
+    """The index over `owed` is sparse: in it from submit to published, and from outcome to callback."""
+
+    def owed(name: str) -> bool:
+        return "pending_runtime" in deployment.row(name).item
+
+    api.submit("a")
+    assert not owed("a")
+    row = Worker(deployment).run("a", notify=False)
+    assert owed("a")
+    results(deployment).notify(row)
+    assert not owed("a")
+    sns.down.add(deployment.environment.task_topic_arn)
+    api.submit("b")
+    assert owed("b")

@@ -1,0 +1,116 @@
+"""The functions' entries: their wiring."""
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.environment import ApiEnvironment
+from local.emulator import Emulator
+from tests.support.api_client import Client
+from tests.support.dead_letters import record
+from tests.support.deployment import DYNAMIC, Deployment
+
+ENTRIES = ("api", "sweep", "dead_letters")
+
+
+@pytest.fixture
+def environ(deployment: Deployment, aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give this process the environment of a function, and forget the handlers that it made."""
+    known = deployment.environment
+    values = {name: getattr(known, name.lower()) for name in ApiEnvironment.names()}
+    values["RUNTIMES"] = json.dumps([runtime.as_dict() for runtime in known.runtimes])
+    values["LIMITS"] = known.limits.to_json()
+    # boto3's default session remembers the environment in which it was made.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name, value in (aws.environment({}) | values).items():
+        monkeypatch.setenv(name, value)
+    yield
+    for name in ENTRIES:
+        sys.modules.pop(f"functions.{name}.handler", None)
+
+
+def call(name: str, event: dict[str, Any]) -> Any:
+    """Load a function's entry afresh and call it, with two minutes left."""
+    sys.modules.pop(f"functions.{name}.handler", None)
+    handler = importlib.import_module(f"functions.{name}.handler").handler
+    return handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 120_000))
+
+
+@pytest.mark.usefixtures("environ")
+def test_the_api_answers(deployment: Deployment) -> None:
+    """A request of API Gateway, through the entry."""
+    event = {
+        "path": "/v1alpha2/runtimes",
+        "httpMethod": "GET",
+        "headers": {"Host": "h"},
+        "requestContext": {"requestId": "r", "path": "/prod/v1alpha2/runtimes", "domainName": "h"},
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    answer = call("api", event)
+    assert answer["statusCode"] == 200
+    assert [
+        one["name"] for one in json.loads(answer["body"])["runtimes"]
+    ] == deployment.environment.runtimes.names
+
+
+@pytest.mark.usefixtures("environ")
+def test_the_sweep_runs() -> None:
+    """And says what it did."""
+    assert call("sweep", {}) == {
+        "republished": 0,
+        "expired": 0,
+        "notified": 0,
+        "failed": 0,
+        "unfinished": False,
+    }
+
+
+@pytest.mark.usefixtures("environ")
+def test_the_dead_letters_are_settled(api: Client, deployment: Deployment) -> None:
+    """A task's message and one that is none."""
+    api.submit()
+    [message] = deployment.messages(DYNAMIC)
+    event = {"Records": [record(0, json.dumps(message)), record(1, "hello")]}
+    assert call("dead_letters", event) == {"batchItemFailures": []}
+    assert [callback["status"] for callback in deployment.callbacks()] == ["failed"]
+
+
+@pytest.mark.usefixtures("environ")
+def test_every_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once."""
+    monkeypatch.delenv("TASK_TABLE")
+    monkeypatch.setenv("TASK_BUCKET", "")
+    with pytest.raises(RuntimeError, match="TASK_BUCKET, TASK_TABLE"):
+        call("api", {})
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host"),
+    [
+        (None, "https://bucket.s3.eu-central-1.amazonaws.com/"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1/bucket/"),
+    ],
+)
+def test_presigned_links_name_the_buckets_own_region(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str | None, host: str
+) -> None:
+    """S3's global endpoint would answer with a redirect that breaks the signature."""
+    from functions.clients import client  # noqa: PLC0415 - with this test's environment
+
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    url = client("s3").generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "k"})
+    assert url.startswith(host)
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url

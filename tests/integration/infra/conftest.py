@@ -1,0 +1,41 @@
+"""The app, synthesized once for all tests of its templates."""
+
+import pytest
+
+from tests.support.synthesis import ANCESTOR, Synthesis, synthesize
+from tests.support.template import Template
+
+
+@pytest.fixture(scope="session")
+def standard(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """Synthesize config.yaml for a standard region."""
+    return _good(synthesize(tmp_path_factory.mktemp("standard")))
+
+
+@pytest.fixture(scope="session")
+def china(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """Synthesize config.yaml for a China region."""
+    return _good(synthesize(tmp_path_factory.mktemp("china"), region="cn-northwest-1"))
+
+
+@pytest.fixture(scope="session")
+def ancestors(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """Synthesize sd-on-eks's own settings file."""
+    return _good(synthesize(tmp_path_factory.mktemp("ancestor"), config=ANCESTOR))
+
+
+@pytest.fixture(scope="session")
+def core(standard: Synthesis) -> Template:
+    """Return the core stack's template."""
+    return standard.template("Core")
+
+
+@pytest.fixture(scope="session")
+def compute(standard: Synthesis) -> Template:
+    """Return the compute stack's template."""
+    return standard.template("Compute")
+
+
+def _good(synthesis: Synthesis) -> Synthesis:
+    assert synthesis.status == 0, synthesis.said
+    return synthesis

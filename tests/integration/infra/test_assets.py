@@ -1,0 +1,149 @@
+"""What the functions and the consumer's image are made of."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+
+from infra.assets import AWS_SERVICES, LAMBDA, LOCK, PACKAGES, Target, build, consumer_image, source_hash
+from tests.support.synthesis import ROOT, Synthesis
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+COPIED = ("domain", "runtimes", "adapters", "functions", "container")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a copy of the packages that can be changed."""
+    for package in COPIED:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def _function_hash(root: Path) -> str:
+    return source_hash(PACKAGES, LOCK, LAMBDA, root=root)
+
+
+def _image_hash(root: Path) -> str:
+    return consumer_image(cdk.Stack(cdk.App(), "Stack"), "Image", root=root).asset_hash
+
+
+def test_a_change_in_the_container_leaves_the_functions_alone(checkout: Path) -> None:
+    """And changes the image."""
+    functions, image = _function_hash(checkout), _image_hash(checkout)
+    (checkout / "container" / "consumer" / "more.py").write_text("MORE = 1\n")
+    assert _function_hash(checkout) == functions
+    assert _image_hash(checkout) != image
+
+
+def test_a_change_in_the_functions_leaves_the_image_alone(checkout: Path) -> None:
+    """And changes the functions."""
+    functions, image = _function_hash(checkout), _image_hash(checkout)
+    (checkout / "functions" / "more.py").write_text("MORE = 1\n")
+    assert _function_hash(checkout) != functions
+    assert _image_hash(checkout) == image
+
+
+def test_a_change_in_the_domain_changes_both(checkout: Path) -> None:
+    """What both sides agree on is in both."""
+    functions, image = _function_hash(checkout), _image_hash(checkout)
+    (checkout / "domain" / "limits.py").write_text("")
+    assert _function_hash(checkout) != functions
+    assert _image_hash(checkout) != image
+
+
+def test_bytecode_and_readmes_change_nothing(checkout: Path) -> None:
+    """A test run or a sentence is no deployment."""
+    functions, image = _function_hash(checkout), _image_hash(checkout)
+    for package in ("domain", "functions", "container"):
+        cache = checkout / package / "__pycache__"
+        cache.mkdir()
+        (cache / "x.cpython-311.pyc").write_bytes(b"\0")
+        (checkout / package / "README.md").write_text("words")
+    assert _function_hash(checkout) == functions
+    assert _image_hash(checkout) == image
+
+
+def test_a_misspelled_package_is_an_error(tmp_path: Path) -> None:
+    """Not an empty asset that fails at its first request."""
+    with pytest.raises(ValueError, match="'domian', and there is no such package"):
+        build(tmp_path, packages=["domian"])
+
+
+def test_the_asset_holds_the_listed_packages_and_locked_dependencies(standard: Synthesis) -> None:
+    """Nothing of the container, the tests or the CDK; no bytecode."""
+    files = standard.read("Core.assets.json")["files"].values()
+    (folder,) = (each["source"]["path"] for each in files if each["source"]["packaging"] == "zip")
+    asset = standard.folder / folder
+    top = {entry.name for entry in asset.iterdir() if not entry.name.endswith(".dist-info")}
+    ours = set(PACKAGES)
+    locked = {"aws_lambda_powertools", "boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py"}
+    assert top == ours | locked | {"typing_extensions.py", "urllib3"}
+    assert not list(asset.rglob("*.pyc"))
+    services = {entry.name for entry in (asset / "botocore" / "data").iterdir() if entry.is_dir()}
+    assert services == AWS_SERVICES
+
+
+def test_functions_ask_for_no_service_that_was_left_out() -> None:
+    """`client("x")` in the functions and the adapters names services that the asset keeps."""
+    asked = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                match node:
+                    case ast.Call(
+                        func=ast.Name(id="client") | ast.Attribute(attr="client"),
+                        args=[ast.Constant(value=str(name)), *_],
+                    ):
+                        asked.add(name)
+    assert asked
+    assert asked <= AWS_SERVICES
+
+
+HANDLERS = ("api", "sweep", "dead_letters", "wake")
+
+
+@pytest.fixture(scope="module")
+def asset_for_this_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the same lock for the Python and the processor that run this test."""
+    folder = tmp_path_factory.mktemp("asset")
+    build(folder, target=Target(python=None, platform=None))
+    return folder
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_a_handler_imports_where_nothing_else_is_installed(asset_for_this_host: Path, name: str) -> None:
+    """The emulator lends functions its own packages, which would hide a missing one."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import importlib;"
+        "assert callable(importlib.import_module(sys.argv[2]).handler)"
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "POWERTOOLS_SERVICE_NAME": name,
+        "TASK_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:tasks",
+        "RESULT_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:results",
+        "OUTPUT_BUCKET": "output",
+        "UPLOAD_BUCKET": "upload",
+        "TASK_BUCKET": "large",
+        "TASK_TABLE": "table",
+        "ARCHIVE_PREFIX": "dead-letters/",
+        "RUNTIMES": '[{"name":"r","type":"sdwebui","modelFilename":"m","dynamicModel":false,"queueUrl":"https://q"}]',
+        "CLUSTER": "cluster",
+        "SERVICES": "{}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, str(asset_for_this_host), f"functions.{name}.handler"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,311 @@
+"""The compute stack's template: one task for each GPU, in the right order, on the right instances."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from container.consumer.settings import Settings
+from domain.limits import VISIBILITY_SECONDS
+from infra.compute.stack import ComputeStack
+from infra.core.stack import CoreStack
+from infra.settings.reading import parse
+from tests.support.synthesis import ROOT, Synthesis, synthesize
+from tests.support.template import Template, text
+
+_TMP = "/tmp"  # noqa: S108 - a mount point in a container
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+
+def _containers(compute: Template, runtime: str = "sdruntime") -> dict[str, dict[str, Any]]:
+    definition = compute.one("ECS::TaskDefinition", runtime)
+    return {container["Name"]: container for container in definition["ContainerDefinitions"]}
+
+
+def test_models_come_first_then_web_ui_then_the_consumer(compute: Template) -> None:
+    """And so, as ECS stops in the reverse order, the consumer is told first."""
+    containers = _containers(compute)
+    assert list(containers) == ["sync-models", "webui", "consumer"]
+    assert "DependsOn" not in containers["sync-models"]
+    assert containers["webui"]["DependsOn"] == [{"Condition": "SUCCESS", "ContainerName": "sync-models"}]
+    assert containers["consumer"]["DependsOn"] == [{"Condition": "START", "ContainerName": "webui"}]
+    assert [container["Essential"] for container in containers.values()] == [False, True, True]
+
+
+def test_web_ui_has_the_gpu_to_itself(compute: Template) -> None:
+    """One of it, and nobody else asks for one."""
+    containers = _containers(compute)
+    assert containers["webui"]["ResourceRequirements"] == [{"Type": "GPU", "Value": "1"}]
+    assert "ResourceRequirements" not in containers["consumer"]
+    assert "ResourceRequirements" not in containers["sync-models"]
+
+
+def test_web_ui_is_probed_where_the_recordings_answer(compute: Template) -> None:
+    """Under /sdapi (`/` answers too early), within what ECS allows of start, interval and retries."""
+    check = _containers(compute)["webui"]["HealthCheck"]
+    assert "http://127.0.0.1:8080/sdapi/v1/memory" in check["Command"][1]
+    assert (check["StartPeriod"] <= 300, check["Interval"] <= 300, check["Retries"] <= 10) == (
+        True,
+        True,
+        True,
+    )
+
+
+def test_a_consumer_that_stands_still_is_replaced(compute: Template) -> None:
+    """The check is a file of the image, and of an essential container."""
+    consumer = _containers(compute)["consumer"]
+    check = consumer["HealthCheck"]
+    *command, script = check["Command"]
+    assert command == ["CMD", "python", "-I", "-S"]
+    assert (ROOT / script.removeprefix("/app/")).is_file()
+    assert consumer["Essential"] is True
+    # Noticed within five minutes, the lease included, and not by one slow check.
+    assert check["Retries"] > 1
+    assert VISIBILITY_SECONDS + check["Retries"] * (check["Interval"] + check["Timeout"]) <= 300
+    assert check["StartPeriod"] <= 300
+
+
+def test_the_heartbeats_file_is_on_a_volume(compute: Template) -> None:
+    """The root filesystem is read-only."""
+    consumer = _containers(compute)["consumer"]
+    file = _environment(consumer)["HEARTBEAT_FILE"]
+    assert str(Path(file).parent) in _mounts(consumer).values()
+
+
+def test_the_consumer_may_take_its_time_and_web_ui_not(compute: Template) -> None:
+    """120 s to leave; Web UI, told last, has nothing left to do."""
+    containers = _containers(compute)
+    assert containers["consumer"]["StopTimeout"] == 120
+    assert containers["webui"]["StopTimeout"] <= 10
+
+
+def test_a_web_ui_to_replace_replaces_the_task(compute: Template) -> None:
+    """Exit status 75 of the consumer restarts nothing in place."""
+    containers = _containers(compute)
+    assert containers["consumer"]["RestartPolicy"]["Enabled"] is True
+    assert containers["consumer"]["RestartPolicy"]["IgnoredExitCodes"] == [75]
+    assert containers["webui"]["RestartPolicy"]["Enabled"] is True
+    assert "RestartPolicy" not in containers["sync-models"]
+
+
+def test_nothing_that_managed_instances_refuse(compute: Template) -> None:
+    """Docker volumes, tmpfs, shared memory, ephemeral storage, Docker labels."""
+    definition = compute.one("ECS::TaskDefinition", "sdruntime")
+    assert definition["RequiresCompatibilities"] == ["MANAGED_INSTANCES"]
+    assert definition["NetworkMode"] == "awsvpc"
+    assert "EphemeralStorage" not in definition
+    assert all(volume["Host"] == {} for volume in definition["Volumes"])
+    for container in definition["ContainerDefinitions"]:
+        assert "DockerLabels" not in container
+        assert {"Tmpfs", "SharedMemorySize"}.isdisjoint(container.get("LinuxParameters", {}))
+
+
+def _mounts(container: dict[str, Any]) -> dict[str, str]:
+    return {mount["SourceVolume"]: mount["ContainerPath"] for mount in container["MountPoints"]}
+
+
+def test_web_ui_can_save_its_settings_file_whatever_user_it_runs_as(
+    tmp_path: Path, compute: Template
+) -> None:
+    """Switching a checkpoint ends with saving it, and it was copied by another user."""
+    (command,) = _containers(compute)["sync-models"]["Command"]
+    copy, then, _ = command.partition(" && exec ")
+    assert then
+    subprocess.run(
+        ["/bin/sh", "-ec", copy.replace("/opt/sd-on-ecs", str(tmp_path))], cwd=ROOT, check=True, umask=0o077
+    )
+    assert (tmp_path / "settings.json").stat().st_mode & 0o777 == 0o666
+
+
+def _compute_of(runtime: str) -> Template:
+    settings, _ = parse(f"modelsRuntime: [{{name: r, modelFilename: m, {runtime}}}]")
+    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
+    core = CoreStack(app, "Core", settings=settings)
+    ComputeStack(app, "Compute", settings=settings, pipeline=core.pipeline)
+    return Template(app.synth().get_stack_by_name("Compute").template)
+
+
+def test_an_entry_point_of_ones_own_starts_without_the_roles_credentials(compute: Template) -> None:
+    """Any image's own entry point is left alone: nobody here knows it."""
+    assert "EntryPoint" not in _containers(compute)["webui"]
+    webui = _containers(_compute_of("webui: {entryPoint: [python3, -c], command: ['']}"), "rTask")["webui"]
+    assert webui["EntryPoint"][-2:] == ["python3", "-c"]
+    program = "import os; print([name for name in os.environ if name.startswith('AWS_CONTAINER')])"
+    done = subprocess.run(
+        [*webui["EntryPoint"][:-2], sys.executable, "-c", program],
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/x",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2/x",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_an_image_that_can_change_is_warned_of(standard: Synthesis, tmp_path: Path) -> None:
+    assert [path.split("/")[2] for path in _warnings(standard)] == ["sdruntime", "sddynamic"]
+    config = tmp_path / "pinned.yaml"
+    digest = "sha256:" + "0" * 64
+    config.write_text(
+        f"modelsRuntime: [{{name: r, modelFilename: m, webui: {{image: 'a.example/x@{digest}'}}}}]\n"
+    )
+    pinned = synthesize(tmp_path / "out", config=config)
+    assert pinned.status == 0, pinned.said
+    assert _warnings(pinned) == []
+
+
+def _warnings(synthesis: Synthesis) -> list[str]:
+    metadata = synthesis.read("manifest.json")["artifacts"]["Compute"].get("metadata") or synthesis.read(
+        "Compute.metadata.json"
+    )
+    return [
+        path
+        for path, entries in metadata.items()
+        for entry in entries
+        if entry["type"] == "aws:cdk:warning" and "name its digest" in entry["data"]
+    ]
+
+
+def test_the_three_share_the_models(compute: Template) -> None:
+    """The consumer under its VOLUME, Web UI under its own folder; read-only roots have a writable /tmp."""
+    containers = _containers(compute)
+    assert _mounts(containers["sync-models"]) == {
+        "models": "/models",
+        "tmp": _TMP,
+        "webui-settings": "/opt/sd-on-ecs",
+    }
+    assert _mounts(containers["webui"]) == {
+        "models": "/opt/ml/code/models",
+        "webui-settings": "/opt/sd-on-ecs",
+    }
+    assert _mounts(containers["consumer"]) == {"models": "/models", "tmp": _TMP}
+    for name in ("sync-models", "consumer"):
+        assert containers[name]["ReadonlyRootFilesystem"] is True
+
+
+def test_the_model_folder_of_the_consumer_is_the_mounted_one(compute: Template) -> None:
+    """`sync-models` and the consumer get the same environment."""
+    containers = _containers(compute)
+    environment = _environment(containers["consumer"])
+    assert environment["MODEL_DIR"] == "/models"
+    assert environment["ENGINE_URL"] == "http://127.0.0.1:8080"
+    assert environment == _environment(containers["sync-models"])
+
+
+def _environment(container: dict[str, Any]) -> dict[str, Any]:
+    return {pair["Name"]: pair["Value"] for pair in container["Environment"]}
+
+
+def test_every_variable_is_one_that_the_consumer_reads(compute: Template) -> None:
+    """And those that it cannot do without are there."""
+    names = {name.lower() for name in _environment(_containers(compute)["consumer"])}
+    fields = Settings.model_fields
+    assert names <= set(fields)
+    assert {name for name, field in fields.items() if field.is_required()} <= names
+
+
+def test_static_and_dynamic_web_uis_are_told_apart(compute: Template) -> None:
+    """In the words that the default image reads."""
+    static = _environment(_containers(compute, "sdruntime")["webui"])
+    dynamic = _environment(_containers(compute, "sddynamic")["webui"])
+    assert static["SD_MODEL_CHECKPOINT"] == "v1-5-pruned-emaonly.safetensors"
+    assert dynamic["DYNAMIC_SD_MODEL"] == "true"
+    assert static["API_ONLY"] == dynamic["API_ONLY"] == "true"
+
+
+def test_services_run_on_their_own_capacity_and_never_on_fargate(compute: Template) -> None:
+    """On demand and spot, by the settings' weights."""
+    for runtime in ("sdruntime", "sddynamic"):
+        service = compute.one("ECS::Service", runtime)
+        assert "LaunchType" not in service
+        strategy = service["CapacityProviderStrategy"]
+        assert [each["Weight"] for each in strategy] == [1, 1]
+        providers = compute.resources("ECS::CapacityProvider", runtime)
+        assert {each["CapacityProvider"]["Ref"] for each in strategy} == set(providers)
+
+
+def test_capacity_asks_for_gpus_of_the_allowed_types(compute: Template) -> None:
+    """Instance store where there is one, and idle instances soon given back."""
+    providers = compute.properties("ECS::CapacityProvider", "sdruntime")
+    assert len(providers) == 2
+    bought = set()
+    for properties in providers:
+        provider = properties["ManagedInstancesProvider"]
+        launch = provider["InstanceLaunchTemplate"]
+        requirements = launch["InstanceRequirements"]
+        assert requirements["AcceleratorCount"] == {"Min": 1}
+        assert requirements["AcceleratorTypes"] == ["gpu"]
+        assert requirements["AcceleratorManufacturers"] == ["nvidia"]
+        assert requirements["AllowedInstanceTypes"] == ["g6.2xlarge", "g5.2xlarge"]
+        assert launch["LocalStorageConfiguration"] == {"UseLocalStorage": True}
+        assert 30 <= launch["StorageConfiguration"]["StorageSizeGiB"] <= 16384
+        assert provider["InfrastructureOptimization"] == {"ScaleInAfter": 60}
+        bought.add(launch["CapacityOptionType"])
+    assert bought == {"ON_DEMAND", "SPOT"}
+
+
+def test_the_instance_roles_name_is_one_that_aws_passes_on(compute: Template) -> None:
+    """Its managed policy names roles that begin so."""
+    (name,) = (role["RoleName"] for role in compute.properties("IAM::Role") if "RoleName" in role)
+    assert text(name).startswith("ecsInstanceRole")
+    assert len(text(name)) <= 64
+
+
+def test_a_deployment_cannot_stop_or_move_what_works(compute: Template) -> None:
+    """No desired count in the template, no rebalancing, a circuit breaker that rolls back."""
+    for service in compute.properties("ECS::Service"):
+        assert "DesiredCount" not in service
+        assert service["AvailabilityZoneRebalancing"] == "DISABLED"
+        assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {
+            "Enable": True,
+            "Rollback": True,
+        }
+        assert service["EnableExecuteCommand"] is False
+
+
+def test_nobody_reaches_web_ui_from_outside_the_task(compute: Template) -> None:
+    """Its group has no ingress rule and it maps no port; the tasks have no public address."""
+    (group,) = compute.resources("EC2::SecurityGroup")
+    assert "SecurityGroupIngress" not in compute.one("EC2::SecurityGroup")
+    assert compute.resources("EC2::SecurityGroupIngress") == {}
+    for service in compute.properties("ECS::Service"):
+        network = service["NetworkConfiguration"]["AwsvpcConfiguration"]
+        assert network["AssignPublicIp"] == "DISABLED"
+        assert group in text(network["SecurityGroups"])
+    assert all("PortMappings" not in container for container in _containers(compute).values())
+
+
+def test_the_network_is_two_zones_one_nat_and_free_endpoints(compute: Template) -> None:
+    """S3 and DynamoDB go past the NAT gateway."""
+    assert len(compute.resources("EC2::Subnet")) == 4
+    assert len(compute.resources("EC2::NatGateway")) == 1
+    endpoints = compute.properties("EC2::VPCEndpoint")
+    assert {each["VpcEndpointType"] for each in endpoints} == {"Gateway"}
+    names = " ".join(text(each["ServiceName"]) for each in endpoints)
+    assert ".s3" in names
+    assert ".dynamodb" in names
+
+
+def test_the_waker_hears_every_task_and_looks_every_five_minutes(compute: Template) -> None:
+    """Without a filter: which runtimes there are is in its environment."""
+    (function,) = compute.resources("Lambda::Function")
+    subscription = compute.one("SNS::Subscription")
+    assert function in text(subscription["Endpoint"])
+    assert "FilterPolicy" not in subscription
+    assert compute.one("Events::Rule")["ScheduleExpression"] == "rate(5 minutes)"
+
+
+def test_the_ancestors_file_deploys_one_service(ancestors: Synthesis) -> None:
+    """With its instance types and both kinds of capacity, and each ignored key told on one line."""
+    compute = ancestors.template("Compute")
+    assert len(compute.resources("ECS::Service")) == 1
+    assert len(compute.resources("ECS::CapacityProvider")) == 2
+    assert ancestors.said.count("ignored, it means nothing on ECS") == 3

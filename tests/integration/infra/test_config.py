@@ -1,0 +1,311 @@
+"""`config.yaml`: what is accepted, and one line for each mistake."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, Discriminator, Tag, TypeAdapter, ValidationError
+
+from domain.limits import Limits as DomainLimits
+from infra.compute.stack import ENGINES
+from infra.settings.deployment import AnyRuntime, Settings, type_of
+from infra.settings.reading import InvalidConfigError, _faults, load, parse
+from infra.settings.runtime import Runtime
+from infra.settings.sdwebui import SdWebUi
+from tests.support.synthesis import ANCESTOR, ROOT
+
+_VALUES = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+)
+_KEYS = ("name", "type", "modelFilename", "scaling", "scripts", "limits", "extraValues", "capacity", "links")
+_MAPPINGS = st.dictionaries(
+    st.sampled_from(_KEYS), _VALUES | st.dictionaries(st.sampled_from(_KEYS), _VALUES)
+)
+_TREES = st.fixed_dictionaries(
+    {"modelsRuntime": st.lists(_MAPPINGS, max_size=2) | _VALUES},
+    optional={"limits": _MAPPINGS, "stackName": _VALUES},
+)
+RUNTIME = "name: r, modelFilename: m.safetensors"
+
+
+def test_the_file_of_this_repository_is_the_seeds_deployment() -> None:
+    """One static runtime as the user's manual calls it, one dynamic one, nothing ignored."""
+    settings, notices = load(ROOT / "config.yaml")
+    static, dynamic = settings.models_runtime
+    assert (static.name, static.model_filename, static.dynamic_model) == (
+        "sdruntime",
+        "v1-5-pruned-emaonly.safetensors",
+        False,
+    )
+    assert dynamic.dynamic_model
+    assert notices == []
+
+
+def test_the_ancestors_file_is_read_as_it_is() -> None:
+    """Each of its keys is either taken over or told as ignored, with its path."""
+    settings, notices = load(ANCESTOR)
+    (runtime,) = settings.models_runtime
+    assert settings.stack_name == "sdoneks"
+    assert settings.model_bucket_arn == "arn:aws:s3:::sdoneks-model-bucket-51a6"
+    assert runtime.instance_types == ("g6.2xlarge", "g5.2xlarge")
+    assert (runtime.capacity.on_demand, runtime.capacity.spot) == (True, True)
+    assert runtime.scaling.model_dump() == {
+        "queue_length": 10,
+        "min_replica_count": 0,
+        "max_replica_count": 5,
+        "cooldown_period": 300,
+    }
+    assert notices == [
+        "clusterComponents: ignored, it means nothing on ECS",
+        "modelsRuntime[0].namespace: ignored, it means nothing on ECS",
+        "modelsRuntime[0].extraValues.karpenter.nodeTemplate: ignored, it means nothing on ECS",
+    ]
+
+
+def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
+    """`scaling`, `instanceTypes` and `capacity` stand directly under a runtime."""
+    nested = (
+        "modelsRuntime: [{name: r, modelFilename: m, extraValues: {runtime: {scaling: {queueLength: 3}},"
+        " karpenter: {provisioner:"
+        " {instanceType: [g5.xlarge], capacityType: {spot: true, onDemand: false}}}}}]"
+    )
+    flat = (
+        "modelsRuntime: [{name: r, modelFilename: m, scaling: {queueLength: 3},"
+        " instanceTypes: [g5.xlarge], capacity: {spot: true, onDemand: false}}]"
+    )
+    assert parse(nested)[0] == parse(flat)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "(top): found null; allowed: a mapping with modelsRuntime"),
+        ("- a", '(top): found ["a"]; allowed: a mapping with modelsRuntime'),
+        ("stackName: a", "modelsRuntime: found nothing; allowed: this key is needed"),
+        ("modelsRuntime: []", "modelsRuntime: found []; allowed: at least 1 of them"),
+        ("modelsRuntime: [3]", "modelsRuntime[0]: found 3; allowed: a mapping"),
+        (f"modelsRuntime: [{{{RUNTIME}, typ: x}}]", 'modelsRuntime[0].typ: found "x"; allowed: no such key'),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, type: comfyui}}]",
+            "modelsRuntime[0].type: found \"comfyui\"; allowed: 'sdwebui'",
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, type: null}}]",
+            "modelsRuntime[0].type: found null; allowed: 'sdwebui'",
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, type: [sdwebui]}}]",
+            "modelsRuntime[0].type: found [\"sdwebui\"]; allowed: 'sdwebui'",
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, sdwebui: {{sdwebui: 1}}}}]",
+            'modelsRuntime[0].sdwebui: found {"sdwebui": 1}; allowed: no such key',
+        ),
+        (
+            "modelsRuntime: [{name: a b, modelFilename: m}]",
+            'modelsRuntime[0].name: found "a b"; allowed: text that matches ^[A-Za-z][A-Za-z0-9-]{0,39}$',
+        ),
+        (
+            "modelsRuntime: [{name: r}]",
+            (
+                'modelsRuntime[0]: found {"name": "r"}; '
+                "allowed: a runtime without dynamicModel needs a modelFilename"
+            ),
+        ),
+        (
+            "modelsRuntime: [{name: r, modelFilename: m, refinerFilename: ..}]",
+            (
+                'modelsRuntime[0]: found {"name": "r", "modelFilename": "m", "refinerFilename": ".."}; '
+                "allowed: refinerFilename must not leave the model folder"
+            ),
+        ),
+        (
+            "modelsRuntime: [{name: r, modelFilename: a/../b}]",
+            (
+                'modelsRuntime[0]: found {"name": "r", "modelFilename": "a/../b"}; '
+                "allowed: modelFilename must not leave the model folder"
+            ),
+        ),
+        (
+            "modelsRuntime: [{name: r, dynamicModel: true, refinerFilename: b}]",
+            (
+                'modelsRuntime[0]: found {"name": "r", "dynamicModel": true, "refinerFilename": "b"}; '
+                "allowed: refinerFilename is for a runtime without dynamicModel: this one serves any"
+            ),
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, extraValues: {{runtime: {{scaling: {{queueLength: '3'}}}}}}}}]",
+            'modelsRuntime[0].extraValues.runtime.scaling.queueLength: found "3"; allowed: a valid integer',
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, capacity: {{spot: maybe}}}}]",
+            'modelsRuntime[0].capacity.spot: found "maybe"; allowed: true, false or a weight from 0 to 1000',
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, capacity: {{onDemand: 0}}}}]",
+            'modelsRuntime[0].capacity: found {"onDemand": 0}; allowed: one of onDemand and spot must be on',
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, scaling: {{}}, extraValues: {{runtime: {{scaling: {{}}}}}}}}]",
+            "modelsRuntime[0].extraValues.runtime.scaling: found beside scaling; allowed: one of the two",
+        ),
+        (
+            f"APIGW: {{throttle: {{rateLimit: .nan}}}}\nmodelsRuntime: [{{{RUNTIME}}}]",
+            "APIGW.throttle.rateLimit: found NaN; allowed: a finite number",
+        ),
+        (
+            f"modelBucketArn: my-bucket\nmodelsRuntime: [{{{RUNTIME}}}]",
+            (
+                'modelBucketArn: found "my-bucket"; allowed: text that matches '
+                "^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+            ),
+        ),
+        (
+            f"modelsRuntime: [{{{RUNTIME}, scaling: {{minReplicaCount: 6}}}}]",
+            (
+                'modelsRuntime[0].scaling: found {"minReplicaCount": 6}; '
+                "allowed: minReplicaCount must not be above maxReplicaCount"
+            ),
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(text: str, fault: str) -> None:
+    """Path of the key, what was found, what is allowed."""
+    with pytest.raises(InvalidConfigError) as refused:
+        parse(text)
+    assert refused.value.faults == [fault]
+
+
+class _Toy(Runtime):
+    """A further runtime type: a class, and a place in the union."""
+
+    type: Literal["toy"] = "toy"
+    blocks: int = 1
+
+
+_BOTH: TypeAdapter[list[Any]] = TypeAdapter(
+    list[Annotated[Annotated[SdWebUi, Tag("sdwebui")] | Annotated[_Toy, Tag("toy")], Discriminator(type_of)]]
+)
+
+
+def test_a_further_runtime_type_is_told_apart_by_its_type() -> None:
+    toy, webui = _BOTH.validate_python(
+        [{"name": "a", "type": "toy", "blocks": 3}, {"name": "b", "modelFilename": "m"}]
+    )
+    assert (type(toy), toy.blocks, type(webui)) == (_Toy, 3, SdWebUi)
+
+
+def test_the_mistakes_of_a_further_type_are_its_own() -> None:
+    runtimes = [
+        {"name": "a", "type": "toy", "modelFilename": "m"},
+        {"name": "b", "type": "comfyui"},
+        {"name": "c", "type": "toy", "scaling": {"queueLength": 0}},
+    ]
+    with pytest.raises(ValidationError) as refused:
+        _BOTH.validate_python(runtimes)
+    details = [{**detail, "loc": ("modelsRuntime", *detail["loc"])} for detail in refused.value.errors()]
+    assert _faults(details, {}) == [
+        'modelsRuntime[0].modelFilename: found "m"; allowed: no such key',
+        "modelsRuntime[1].type: found \"comfyui\"; allowed: 'sdwebui', 'toy'",
+        "modelsRuntime[2].scaling.queueLength: found 0; allowed: greater than or equal to 1",
+    ]
+
+
+def test_every_runtime_type_has_its_container() -> None:
+    def classes(annotation: Any) -> Iterator[type]:
+        if isinstance(annotation, type) and issubclass(annotation, Runtime):
+            yield annotation
+        for part in get_args(annotation):
+            yield from classes(part)
+
+    assert set(classes(AnyRuntime)) == ENGINES.keys()
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """Nobody mends a file one line at a time."""
+    with pytest.raises(InvalidConfigError) as refused:
+        parse("stackName: 1\nlogLevel: LOUD\nmodelsRuntime: [{name: r, type: x, modelFilename: m}]")
+    assert [fault.split(":")[0] for fault in refused.value.faults] == [
+        "stackName",
+        "modelsRuntime[0].type",
+        "logLevel",
+    ]
+
+
+def test_two_runtimes_of_one_name_are_refused() -> None:
+    """A task names its runtime: the name must lead to one."""
+    with pytest.raises(InvalidConfigError, match="must differ; twice: r"):
+        parse(f"modelsRuntime: [{{{RUNTIME}}}, {{{RUNTIME}}}]")
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    """YAML itself would keep the last one in silence."""
+    with pytest.raises(InvalidConfigError, match="the key 'stackName' stands twice"):
+        parse(f"stackName: a\nstackName: b\nmodelsRuntime: [{{{RUNTIME}}}]")
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    """`CDK_CONFIG_PATH` may be mistyped."""
+    with pytest.raises(InvalidConfigError, match="cannot be read"):
+        load(tmp_path / "none.yaml")
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        inner = field.annotation
+        if get_origin(inner) is UnionType:  # a section that may be left out
+            inner = next(part for part in get_args(inner) if part is not NoneType)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _keys(inner, f"{key}.")
+        else:
+            yield key
+
+
+def test_every_key_is_in_the_reference() -> None:
+    """`docs/configuration.md` names each key of the file and of a runtime, with its parents."""
+    reference = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    keys = [*_keys(Settings), *_keys(SdWebUi)]
+    assert "scaling.queueLength" in keys
+    assert [key for key in keys if f"| `{key}` |" not in reference] == []
+
+
+def test_limits_and_scripts_reach_both_sides_as_the_domain_reads_them() -> None:
+    """Defaults are the domain's, names of scripts are in lower case as SD Web UI compares them."""
+    defaults, _ = parse(f"modelsRuntime: [{{{RUNTIME}}}]")
+    changed, _ = parse(f"limits: {{links: 3}}\nmodelsRuntime: [{{{RUNTIME}, scripts: [ControlNet]}}]")
+    assert defaults.limits.as_domain() == DomainLimits()
+    assert changed.limits.as_domain() == DomainLimits(links=3)
+    assert defaults.models_runtime[0].scripts is None
+    assert changed.models_runtime[0].scripts == ("controlnet",)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("limits: {bodyBytes: 6291457}", "limits.bodyBytes"),
+        ("limits: {images: 0}", "limits.images"),
+        ("limits: {image: 1}", "limits.image"),
+    ],
+)
+def test_a_limit_beyond_what_aws_carries_is_refused(line: str, fault: str) -> None:
+    """By its path, as every other mistake."""
+    with pytest.raises(InvalidConfigError, match=rf"^{fault}: "):
+        parse(f"{line}\nmodelsRuntime: [{{{RUNTIME}}}]")
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(text=st.text(max_size=60) | _TREES.map(json.dumps))
+def test_whatever_stands_in_the_file_is_settings_or_mistakes(text: str) -> None:
+    """Raise nothing but InvalidConfigError, with at least one line."""
+    try:
+        lines = [str(parse(text)[0].stack_name)]
+    except InvalidConfigError as refused:
+        lines = refused.faults
+    assert lines
+    assert all("\n" not in line for line in lines)

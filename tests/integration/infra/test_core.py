@@ -1,0 +1,275 @@
+"""The core stack's template: what the contract promises of queues, topics, buckets, state and API."""
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from adapters.listing import BY_RUNTIME_STATUS
+from domain.api_routes import ROUTES
+from domain.limits import (
+    API_TIMEOUT_SECONDS,
+    LARGE_CONTENT_DAYS,
+    MAX_RECEIVE_COUNT,
+    QUEUE_RETENTION_DAYS,
+    VISIBILITY_SECONDS,
+)
+from functions.environment import ApiEnvironment
+from infra.core.stack import CoreStack
+from infra.settings.reading import parse
+from tests.support.synthesis import Synthesis
+from tests.support.template import Template, text
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+RUNTIMES = ["sdruntime", "sddynamic"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_queue_gets_the_tasks_of_its_runtime_as_they_are(core: Template, runtime: str) -> None:
+    """The subscription filters by the attribute, delivers raw, and has a dead-letter queue of its own."""
+    (queue,) = core.resources("SQS::Queue", f"{runtime}Queue")
+    (subscription,) = (
+        each for each in core.properties("SNS::Subscription") if queue in text(each["Endpoint"])
+    )
+    assert subscription["FilterPolicy"] == {"runtime": [runtime]}
+    assert subscription["RawMessageDelivery"] is True
+    assert "Undelivered" in text(subscription["RedrivePolicy"]["deadLetterTargetArn"])
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_queues_numbers_are_the_domains(core: Template, runtime: str) -> None:
+    """Visibility, retention and redrive count, with the dead-letter queue of the same runtime."""
+    queue = core.one("SQS::Queue", f"{runtime}Queue")
+    (dead,) = core.resources("SQS::Queue", f"{runtime}DeadLetters")
+    assert queue["VisibilityTimeout"] == VISIBILITY_SECONDS
+    assert queue["MessageRetentionPeriod"] == QUEUE_RETENTION_DAYS * 86400
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == MAX_RECEIVE_COUNT
+    assert dead in text(queue["RedrivePolicy"]["deadLetterTargetArn"])
+
+
+def test_every_dead_letter_queue_is_emptied(core: Template) -> None:
+    """The runtimes' and the subscriptions', batch items failing one by one, seen six timeouts long."""
+    function = core.one("Lambda::Function", "DeadLetters")
+    dead = {**core.resources("SQS::Queue", "DeadLetters"), **core.resources("SQS::Queue", "Undelivered")}
+    assert len(dead) == len(RUNTIMES) + 1
+    sources = core.properties("Lambda::EventSourceMapping")
+    for name, queue in dead.items():
+        (source,) = (each for each in sources if name in text(each["EventSourceArn"]))
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert queue["Properties"]["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+def test_topics_and_queues_speak_tls_only(core: Template) -> None:
+    """Each has a policy that denies what is not encrypted."""
+    policies = [*core.properties("SNS::TopicPolicy"), *core.properties("SQS::QueuePolicy")]
+    targets = len(core.resources("SNS::Topic")) + len(core.resources("SQS::Queue"))
+    denied = [each for each in policies if '"aws:SecureTransport": "false"' in json.dumps(each)]
+    assert len(denied) == targets
+
+
+def test_the_tasks_topic_carries_256_kib(core: Template) -> None:
+    """More would cost the topic its e-mail and HTTP subscribers; large content goes by reference."""
+    assert all("MaximumMessageSize" not in topic for topic in core.properties("SNS::Topic"))
+
+
+def test_buckets_are_private_encrypted_and_kept(core: Template) -> None:
+    """Output, uploads, large tasks and models; deleting the stack deletes no object."""
+    buckets = core.resources("S3::Bucket")
+    assert len(buckets) == 4
+    for bucket in buckets.values():
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    policies = core.properties("S3::BucketPolicy")
+    assert sum('"aws:SecureTransport": "false"' in json.dumps(each) for each in policies) == 4
+
+
+def _lifetimes(core: Template, bucket: str) -> dict[str, int]:
+    rules = core.one("S3::Bucket", bucket)["LifecycleConfiguration"]["Rules"]
+    return {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+
+
+def test_what_a_message_refers_to_outlives_it(core: Template) -> None:
+    """Content and uploads stay longer than a queue and then a dead-letter queue keep the message."""
+    assert LARGE_CONTENT_DAYS > 2 * QUEUE_RETENTION_DAYS
+    assert _lifetimes(core, "LargeTasks")["content/"] == LARGE_CONTENT_DAYS
+    assert _lifetimes(core, "Uploads")[""] == LARGE_CONTENT_DAYS
+    assert _lifetimes(core, "LargeTasks")["dead-letters/"] > QUEUE_RETENTION_DAYS
+
+
+def test_outputs_never_expire(core: Template) -> None:
+    """They are the callers'."""
+    assert _lifetimes(core, "Output") == {}
+    assert _lifetimes(core, "Models") == {}
+
+
+def test_the_table_is_the_contracts(core: Template) -> None:
+    """Key, time to live, on demand, restorable, kept; the index leaves out what a heartbeat writes."""
+    (table,) = core.resources("DynamoDB::Table").values()
+    properties = table["Properties"]
+    assert properties["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["DeletionPolicy"] == "Retain"
+    indexes = {index["IndexName"]: index for index in properties["GlobalSecondaryIndexes"]}
+    keys = {name: [key["AttributeName"] for key in index["KeySchema"]] for name, index in indexes.items()}
+    assert keys[BY_RUNTIME_STATUS] == ["runtime_status", "submitted_at_id"]
+    written_by_heartbeats = {"progress", "lease_until", "worker", "cancel_requested"}
+    for index in indexes.values():
+        assert written_by_heartbeats.isdisjoint(index["Projection"].get("NonKeyAttributes", []))
+        assert index["Projection"]["ProjectionType"] != "ALL"
+
+
+def test_functions_run_the_newest_python_on_arm(core: Template) -> None:
+    """With traces, and logs that end."""
+    functions = core.properties("Lambda::Function")
+    assert len(functions) == 3
+    for function in functions:
+        assert (function["Runtime"], function["Architectures"]) == ("python3.14", ["arm64"])
+        assert function["TracingConfig"] == {"Mode": "Active"}
+    assert all(group["RetentionInDays"] == 30 for group in core.properties("Logs::LogGroup"))
+
+
+def test_the_api_function_starts_from_a_snapshot(core: Template) -> None:
+    """API Gateway calls the alias of a published version: an unpublished one has no snapshot."""
+    function = core.one("Lambda::Function", "ApiFunction")
+    assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert function["Timeout"] == API_TIMEOUT_SECONDS
+    (alias,) = core.resources("Lambda::Alias")
+    for method in core.properties("ApiGateway::Method"):
+        assert alias in text(method["Integration"]["Uri"])
+
+
+def test_the_api_function_is_told_what_it_reads(core: Template) -> None:
+    """Every variable of its environment object, and the runtimes in the shape that it parses."""
+    variables = core.one("Lambda::Function", "ApiFunction")["Environment"]["Variables"]
+    assert set(ApiEnvironment.names()) <= set(variables)
+    separator, parts = variables["RUNTIMES"]["Fn::Join"]
+    runtimes = json.loads(separator.join(part if isinstance(part, str) else "URL" for part in parts))
+    assert runtimes[0] == {
+        "name": "sdruntime",
+        "type": "sdwebui",
+        "modelFilename": "v1-5-pruned-emaonly.safetensors",
+        "dynamicModel": False,
+        "queueUrl": "URL",
+    }
+    assert [runtime["name"] for runtime in runtimes] == RUNTIMES
+
+
+def test_the_api_function_lists_checkpoints_and_nothing_else_of_the_model_bucket(core: Template) -> None:
+    variables = core.one("Lambda::Function", "ApiFunction")["Environment"]["Variables"]
+    assert "Models" in text(variables["MODEL_BUCKET"])
+    statements = [
+        statement
+        for policy in core.properties("IAM::Policy")
+        if "ApiFunction" in text(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "Models" in text(statement["Resource"])
+    ]
+    assert [(one["Action"], one["Condition"]) for one in statements] == [
+        ("s3:ListBucket", {"StringLike": {"s3:prefix": ["Stable-diffusion/*"]}})
+    ]
+
+
+def _paths(core: Template) -> dict[str, str]:
+    resources = core.resources("ApiGateway::Resource")
+
+    def path(name: str) -> str:
+        properties = resources[name]["Properties"]
+        parent = properties["ParentId"].get("Ref")
+        return (path(parent) if parent in resources else "") + "/" + str(properties["PathPart"])
+
+    return {name: path(name) for name in resources}
+
+
+def test_every_route_and_no_other_asks_for_the_key(core: Template) -> None:
+    """No proxy: what is not a route costs no invocation."""
+    paths = _paths(core)
+    methods = core.properties("ApiGateway::Method")
+    found = {(each["HttpMethod"], paths[each["ResourceId"]["Ref"]]) for each in methods}
+    assert found == set(ROUTES)
+    assert all(method["ApiKeyRequired"] is True for method in methods)
+
+
+def test_bodies_stay_text(core: Template) -> None:
+    """With binary types the Lambda would get base64, and a third less of a body would fit."""
+    assert "BinaryMediaTypes" not in core.one("ApiGateway::RestApi")
+
+
+def test_the_key_is_never_logged(core: Template) -> None:
+    """The event carries its value: no data trace, and the access log names its id."""
+    stage = core.one("ApiGateway::Stage")
+    assert all(setting["DataTraceEnabled"] is False for setting in stage["MethodSettings"])
+    format_ = stage["AccessLogSetting"]["Format"]
+    assert "$context.identity.apiKeyId" in format_
+    assert '$context.identity.apiKey"' not in format_
+
+
+def test_the_usage_plan_throttles(core: Template) -> None:
+    """As config.yaml says, for the one key."""
+    assert core.one("ApiGateway::UsagePlan")["Throttle"] == {"RateLimit": 30, "BurstLimit": 50}
+    assert len(core.resources("ApiGateway::UsagePlanKey")) == 1
+
+
+def test_quota_and_concurrency_are_settings(core: Template) -> None:
+    """None unless asked for: polling counts, and a new account may reserve nothing."""
+    assert "Quota" not in core.one("ApiGateway::UsagePlan")
+    assert "ReservedConcurrentExecutions" not in core.one("Lambda::Function", "ApiFunction")
+    asked, _ = parse(
+        "APIGW: {quota: {limit: 5000, period: WEEK}, reservedConcurrency: 50}\n"
+        "modelsRuntime: [{name: r, modelFilename: m}]"
+    )
+    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
+    CoreStack(app, "Core", settings=asked)
+    bounded = Template(app.synth().get_stack_by_name("Core").template)
+    assert bounded.one("ApiGateway::UsagePlan")["Quota"] == {"Limit": 5000, "Period": "WEEK"}
+    assert bounded.one("Lambda::Function", "ApiFunction")["ReservedConcurrentExecutions"] == 50
+
+
+@pytest.mark.parametrize(
+    ("type_", "status", "code"),
+    [
+        ("INVALID_API_KEY", "403", "forbidden"),
+        ("THROTTLED", "429", "too_many_requests"),
+        ("QUOTA_EXCEEDED", "429", "too_many_requests"),
+        ("REQUEST_TOO_LARGE", "413", "too_large"),
+        ("MISSING_AUTHENTICATION_TOKEN", "404", "not_found"),
+        ("DEFAULT_4XX", None, "bad_request"),
+        ("DEFAULT_5XX", None, "internal_error"),
+    ],
+)
+def test_api_gateways_refusals_wear_our_shape(
+    core: Template, type_: str, status: str | None, code: str
+) -> None:
+    """JSON that parses, with code, message, details and the request's id."""
+    responses = core.properties("ApiGateway::GatewayResponse")
+    (response,) = (each for each in responses if each["ResponseType"] == type_)
+    assert response.get("StatusCode") == status
+    error: dict[str, Any] = json.loads(response["ResponseTemplates"]["application/json"])["error"]
+    assert error["code"] == code
+    assert error["message"]
+    assert error["details"] == []
+    assert error["request_id"] == "$context.requestId"
+
+
+def test_the_sweep_is_scheduled(core: Template) -> None:
+    """Every five minutes, its next run being its retry."""
+    rule = core.one("Events::Rule", "Sweep")
+    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    assert rule["Targets"][0]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+
+
+def test_outputs_keep_the_ancestors_names(core: Template) -> None:
+    """Scripts of sd-on-eks's users read them."""
+    ancestors_names = {"FrontApiEndpoint", "GetAPIKeyCommand", "OutputS3Bucket", "sdNotificationOutputArn"}
+    assert ancestors_names | {"TaskTable"} <= set(core.outputs)
+    assert text(core.outputs["GetAPIKeyCommand"]).count("aws apigateway get-api-key") == 1
+
+
+def test_a_model_bucket_of_ones_own_is_used(ancestors: Synthesis) -> None:
+    """`modelBucketArn` is named: none is made."""
+    core = ancestors.template("Core")
+    assert core.outputs["ModelBucket"] == "sdoneks-model-bucket-51a6"
+    assert core.resources("S3::Bucket", "Models") == {}

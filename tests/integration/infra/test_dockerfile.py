@@ -1,0 +1,155 @@
+"""The consumer's Dockerfile: its promises, and its steps run without Docker."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dockerfile_parse import DockerfileParser
+
+from infra.compute.worker_task import HEALTH_CHECK, MODEL_FOLDER
+from tests.support.synthesis import ROOT
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+DOCKERFILE = ROOT / "container" / "consumer" / "Dockerfile"
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Return the Dockerfile's instructions, as `instruction` and `value`."""
+    copy = tmp_path_factory.mktemp("dockerfile") / "Dockerfile"
+    shutil.copy(DOCKERFILE, copy)  # the parser opens its file for writing
+    structure: list[dict[str, Any]] = DockerfileParser(str(copy)).structure
+    return [step for step in structure if step["instruction"] != "COMMENT"]
+
+
+def _values(steps: list[dict[str, Any]], instruction: str) -> list[str]:
+    return [step["value"] for step in steps if step["instruction"] == instruction]
+
+
+def test_the_base_is_slim_and_pinned(steps: list[dict[str, Any]]) -> None:
+    """To a patch release of Python and a release of Debian; every other stage builds on it."""
+    first, *others = _values(steps, "FROM")
+    assert re.fullmatch(r"\S+/python:3\.\d+\.\d+-slim-[a-z]+ AS base", first)
+    assert all(other.split()[0] == "base" for other in others)
+
+
+def test_it_runs_as_a_user_without_rights(steps: list[dict[str, Any]]) -> None:
+    """By number, so that nobody has to look it up; after the last step that needs root."""
+    (user,) = _values(steps, "USER")
+    assert user == "10001:10001"
+    names = [step["instruction"] for step in steps]
+    assert "RUN" not in names[names.index("USER") :]
+
+
+def test_sigterm_reaches_python(steps: list[dict[str, Any]]) -> None:
+    """The entry point is a list: no shell stands between."""
+    assert _values(steps, "ENTRYPOINT") == ['["python", "-m", "container.consumer"]']
+    assert _values(steps, "CMD") == []
+    assert _values(steps, "STOPSIGNAL") == []
+
+
+def test_what_it_writes_to_are_volumes_of_its_user(steps: list[dict[str, Any]]) -> None:
+    """ECS gives an empty volume the owner of the VOLUME path; the paths are those of the task definition."""
+    (volumes,) = _values(steps, "VOLUME")
+    (made,) = (run for run in _values(steps, "RUN") if "useradd" in run)
+    assert volumes == f'["{MODEL_FOLDER}", "/opt/sd-on-ecs", "/tmp"]'
+    assert f"chown 10001:10001 {MODEL_FOLDER} /opt/sd-on-ecs" in made
+    names = [step["instruction"] for step in steps]
+    assert names.index("VOLUME") > max(index for index, name in enumerate(names) if name == "RUN")
+
+
+def test_it_copies_the_listed_packages_only(steps: list[dict[str, Any]]) -> None:
+    """No `COPY .`: neither tests nor settings nor a checkout's leftovers."""
+    copied = [value.split() for value in _values(steps, "COPY") if not value.startswith("--from")]
+    assert [source for source, _ in copied] == [
+        "container/consumer/requirements.txt",
+        "domain",
+        "runtimes",
+        "adapters",
+        "container/__init__.py",
+        "container/consumer",
+        "container/webui",
+    ]
+    assert _values(steps, "ADD") == []
+
+
+def test_dependencies_are_locked(steps: list[dict[str, Any]]) -> None:
+    """By hash, and never built from source."""
+    (install,) = (run for run in _values(steps, "RUN") if "pip install" in run)
+    assert "--require-hashes" in install
+    assert "--only-binary=:all:" in install
+
+
+@pytest.fixture(scope="module")
+def image(steps: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Do what the Dockerfile does in an empty folder: install from the lock, copy by the list, compile."""
+    folder = tmp_path_factory.mktemp("image")
+    shutil.copy(ROOT / "container" / "consumer" / "requirements.txt", folder / "requirements.txt")
+    (folder / "app").mkdir()
+    for value in _values(steps, "COPY"):
+        source, _, destination = value.rpartition(" ")
+        if source.startswith("--from") or destination.startswith("/"):
+            continue
+        target = folder / "app" / destination
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / source, target)
+    for run in _values(steps, "RUN"):
+        if "useradd" in run:
+            continue
+        here = run.replace("/requirements.txt", f"{folder}/requirements.txt").replace(
+            "/venv", f"{folder}/venv"
+        )
+        here = here.replace("--no-cache-dir ", "")
+        path = f"{folder}/venv/bin:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        subprocess.run(
+            ["/bin/sh", "-ec", here], cwd=folder / "app", env={"PATH": path, "HOME": str(folder)}, check=True
+        )
+    return folder
+
+
+def test_what_was_built_starts_and_names_what_it_lacks(image: Path) -> None:
+    """The entry point, with nothing but the built folder: one line, no traceback."""
+    done = subprocess.run(
+        [str(image / "venv" / "bin" / "python"), "-m", "container.consumer"],
+        cwd=image / "app",
+        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = (done.stdout + done.stderr).strip()
+    assert done.returncode not in (0, 75)
+    assert "TASK_QUEUE_URL" in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_the_health_check_of_the_task_runs_in_the_image(image: Path) -> None:
+    """With the image's Python, where no consumer has beaten yet."""
+    python, *arguments = HEALTH_CHECK[1:]
+    here = [argument.replace("/app/", f"{image}/app/") for argument in arguments]
+    done = subprocess.run(
+        [str(image / "venv" / "bin" / python), *here],
+        env={"HEARTBEAT_FILE": str(image / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr[:12]) == (1, "no heartbeat")
+
+
+def test_web_uis_settings_file_is_json_without_saved_files(image: Path) -> None:
+    """It travels in this image; SD Web UI must keep no image and fetch no link."""
+    settings = json.loads((image / "app" / "container" / "webui" / "settings.json").read_text())
+    assert settings["samples_save"] is settings["grid_save"] is settings["api_enable_requests"] is False
+    assert settings["disable_mmap_load_safetensors"] is True

@@ -1,0 +1,37 @@
+"""The functions' entries and their environment, as the core stack gives them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.environment import ApiEnvironment, Environment
+from tests.support.template import Template
+
+ROOT = Path(__file__).parents[3]
+ENTRIES = {"api": ApiEnvironment, "sweep": Environment, "dead_letters": Environment}
+
+
+@pytest.fixture(scope="module")
+def functions(core: Template) -> dict[str, dict[str, Any]]:
+    """Return the properties of each of our functions, by its package."""
+    properties = core.properties("Lambda::Function")
+    ours = [each for each in properties if str(each.get("Handler")).startswith("functions.")]
+    return {each["Handler"].split(".")[1]: each for each in ours}
+
+
+@pytest.mark.parametrize("name", list(ENTRIES))
+def test_the_stack_sets_exactly_what_the_function_reads(
+    functions: dict[str, dict[str, Any]], name: str
+) -> None:
+    """Beside what Powertools and the metrics read."""
+    shared = {"POWERTOOLS_SERVICE_NAME", "LOG_LEVEL", "METRICS_NAMESPACE"}
+    assert set(functions[name]["Environment"]["Variables"]) - shared == set(ENTRIES[name].names())
+
+
+@pytest.mark.parametrize("name", list(ENTRIES))
+def test_the_stack_names_entries_that_exist(functions: dict[str, dict[str, Any]], name: str) -> None:
+    """Module and function."""
+    module, function = functions[name]["Handler"].rsplit(".", 1)
+    assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
+    assert function == "handler"

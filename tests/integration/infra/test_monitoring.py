@@ -1,0 +1,189 @@
+"""Dashboard and alarms against what the code emits and what the manual explains."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import aws_cdk as cdk
+import pytest
+
+from domain import metrics as m
+from domain.metrics import METRICS, Metric
+from infra.core.stack import CoreStack
+from infra.settings.reading import parse
+from tests.support.synthesis import ROOT, Synthesis
+from tests.support.template import Template
+
+NAMESPACE: Final = "sd-on-ecs/sdonecs"
+MANUAL: Final = ROOT / "docs" / "operations.md"
+BY_NAME: Final = {metric.name: metric for metric in METRICS}
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+Shown = tuple[str, frozenset[str]]
+"""A metric's name and the names of its dimensions."""
+
+
+def _text(value: Any) -> str:
+    """Return a template's text with its references by name."""
+    if isinstance(value, str):
+        return value
+    (kind, inner), *_ = value.items()
+    return "".join(map(_text, inner[1])) if kind == "Fn::Join" else f"<{kind}>"
+
+
+def _body(core: Template) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(_text(core.one("CloudWatch::Dashboard")["DashboardBody"]))
+    return body
+
+
+def _alarms(*templates: Template) -> list[dict[str, Any]]:
+    return [alarm for template in templates for alarm in template.properties("CloudWatch::Alarm")]
+
+
+def _on_alarms(*templates: Template) -> Iterator[Shown]:
+    for alarm in _alarms(*templates):
+        queries = (each.get("MetricStat", {}).get("Metric", {}) for each in alarm.get("Metrics", []))
+        for one in (alarm, *queries):
+            if one.get("Namespace") == NAMESPACE:
+                yield one["MetricName"], frozenset(each["Name"] for each in one.get("Dimensions", []))
+
+
+def _on_widgets(core: Template) -> Iterator[Shown]:
+    for widget in _body(core)["widgets"]:
+        for entry in widget["properties"].get("metrics", []):
+            if entry[0] == NAMESPACE:
+                names = [part for part in entry[2:] if isinstance(part, str)]
+                yield entry[1], frozenset(names[::2])
+            if isinstance(entry[0], dict) and "expression" in entry[0]:
+                for schema, name in re.findall(
+                    r"SEARCH\('\{(.*?)\} MetricName=\"(\w+)\"'", entry[0]["expression"]
+                ):
+                    namespace, *dimensions = (part.strip('"') for part in schema.split(","))
+                    assert namespace == NAMESPACE
+                    yield name, frozenset(dimensions)
+
+
+def _emitted() -> set[str]:
+    """Return the metrics that the deployables name: as an import, or as `m.NAME`."""
+    constants = {name: value for name, value in vars(m).items() if isinstance(value, Metric)}
+    used: set[str] = set()
+    for path in (*Path(ROOT, "functions").rglob("*.py"), *Path(ROOT, "container").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "m":
+                used.add(node.attr)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                used.add(node.id)
+    return {constants[name].name for name in used & constants.keys()}
+
+
+def test_what_is_shown_is_emitted_and_what_is_emitted_is_shown(core: Template, compute: Template) -> None:
+    """Name by name, and with dimensions that somebody emits it with."""
+    shown = {*_on_alarms(core, compute), *_on_widgets(core)}
+    assert {name for name, _ in shown} == _emitted() == BY_NAME.keys()
+    for name, dimensions in shown:
+        assert dimensions in [frozenset(one) for one in BY_NAME[name].sets], name
+
+
+def test_every_dimension_set_that_is_paid_for_is_used(core: Template, compute: Template) -> None:
+    """Each is a metric more on the bill."""
+    shown = {*_on_alarms(core, compute), *_on_widgets(core)}
+    paid = {(metric.name, frozenset(one)) for metric in METRICS for one in metric.sets}
+    assert paid == shown
+
+
+def _kinds(*templates: Template) -> set[str]:
+    """Return the kinds of the alarms that tell somebody; those of the scaling have no name of ours."""
+    names = [alarm["AlarmName"] for alarm in _alarms(*templates) if "AlarmName" in alarm]
+    pattern = re.compile(r"sdonecs-([A-Za-z]+)(-sdruntime|-sddynamic)?")
+    return {found[1] for name in names if (found := pattern.fullmatch(name))}
+
+
+def test_every_alarm_has_its_line_in_the_manual(core: Template, compute: Template) -> None:
+    """And no line is left of an alarm that is gone."""
+    explained = re.findall(r"^\| `([A-Z]\w+)` \|[^|]{20,}\|[^|]{20,}\|$", MANUAL.read_text(), re.MULTILINE)
+    assert sorted(_kinds(core, compute)) == sorted(explained)
+    named = [alarm for alarm in _alarms(core, compute) if "AlarmName" in alarm]
+    assert all("docs/operations.md" in _text(alarm["AlarmDescription"]) for alarm in named)
+
+
+def test_every_alarm_tells_the_topic_or_scales(core: Template, compute: Template) -> None:
+    """An alarm without an action is nobody's; none of the core stack needs metric math."""
+    assert {json.dumps(alarm["AlarmActions"]) for alarm in _alarms(core)} == {
+        json.dumps([{"Ref": next(iter(core.resources("SNS::Topic", "AlarmsTopic")))}])
+    }
+    assert all("Metrics" not in alarm for alarm in _alarms(core))
+    assert all(alarm["AlarmActions"] for alarm in _alarms(compute))
+    assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in _alarms(core, compute))
+
+
+def test_cloudwatch_may_publish_to_the_topic(core: Template) -> None:
+    """A topic with a policy of its own has lost the one that lets alarms in."""
+    policy = core.one("SNS::TopicPolicy", "AlarmsTopic")["PolicyDocument"]["Statement"]
+    allowed = [one for one in policy if one["Effect"] == "Allow"]
+    assert [one["Principal"] for one in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
+
+
+def test_the_dashboard_is_read_from_top_to_bottom(core: Template) -> None:
+    """Four questions in their order, links to every log, and the alarms on top."""
+    widgets = _body(core)["widgets"]
+    titles = [each["properties"]["markdown"] for each in widgets if each["type"] == "text"]
+    assert [title.split("\n")[0] for title in titles] == [
+        "## Is it working?",
+        "## How long do tasks wait?",
+        "## What do the GPUs do?",
+        "## What fails, and why?",
+    ]
+    assert titles[0].count("](https://") == 6
+    (alarms,) = (each["properties"]["alarms"] for each in widgets if each["type"] == "alarm")
+    assert len(alarms) == 5 + 2 * 4  # five of the deployment, four of each runtime
+    ends = [(each["y"] + each["height"], each["x"] + each["width"]) for each in widgets]
+    assert max(right for _, right in ends) <= 24
+
+
+def test_the_dashboards_links_lead_to_the_workers_logs(core: Template, compute: Template) -> None:
+    """The core stack names a log group that the compute stack makes."""
+    (text, *_) = (each["properties"]["markdown"] for each in _body(core)["widgets"] if each["type"] == "text")
+    for group in compute.properties("Logs::LogGroup"):
+        if "LogGroupName" in group:
+            assert group["LogGroupName"].replace("/", "$252F") in text
+
+
+def test_both_sides_write_to_the_namespace_that_is_read(core: Template, compute: Template) -> None:
+    """By their environment; the consumer is told whether to trace, too."""
+    for function in core.properties("Lambda::Function"):
+        variables = function.get("Environment", {}).get("Variables", {})
+        assert variables.get("METRICS_NAMESPACE", NAMESPACE) == NAMESPACE
+    for definition in compute.properties("ECS::TaskDefinition"):
+        (consumer,) = (one for one in definition["ContainerDefinitions"] if one["Name"] == "consumer")
+        variables = {one["Name"]: one["Value"] for one in consumer["Environment"]}
+        assert (variables["METRICS_NAMESPACE"], variables["TRACING"]) == (NAMESPACE, "true")
+
+
+def test_china_has_a_dashboard_without_what_is_not_there(china: Synthesis) -> None:
+    """No alarms of a compute stack, and the console of that partition."""
+    core = china.template("Core")
+    (alarms,) = (each["properties"]["alarms"] for each in _body(core)["widgets"] if each["type"] == "alarm")
+    assert len(alarms) == 5 + 2 * 2
+    assert "https://console.amazonaws.cn/" in _text(core.body["Outputs"]["DashboardUrl"]["Value"])
+
+
+def test_tracing_and_mail_are_settings() -> None:
+    """Tracing can be turned off everywhere; an address is subscribed."""
+    text = (ROOT / "config.yaml").read_text() + "\ntracing: false\nalarms: {email: ops@example.com}\n"
+    settings, _ = parse(text)
+    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
+    CoreStack(app, "Core", settings=settings)
+    core = Template(app.synth().get_stack_by_name("Core").template)
+    modes = {
+        function["TracingConfig"]["Mode"] if "TracingConfig" in function else "PassThrough"
+        for function in core.properties("Lambda::Function")
+    }
+    assert "Active" not in modes
+    assert core.one("ApiGateway::Stage").get("TracingEnabled") is False
+    assert {"ops@example.com"} == {
+        one["Endpoint"] for one in core.properties("SNS::Subscription") if one["Protocol"] == "email"
+    }

@@ -1,0 +1,187 @@
+"""Who may do what: nothing beyond its own queue, topic, table and buckets."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.compute.sdwebui import engine
+from infra.settings.reading import parse
+from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
+from tests.support.synthesis import Synthesis, synthesize
+from tests.support.template import Template, listed, text
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+# The only actions that may be allowed on `*`: AWS knows no resource for them.
+ON_EVERYTHING = {
+    "ecr:GetAuthorizationToken",  # a token for the account's registry; the repository is named apart
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+}
+
+# A `*` at a resource's end: objects of a bucket (callers choose the keys), tasks of our cluster (ECS does).
+AT_THE_END = ("s3:", "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
+
+
+def test_only_ecs_acting_for_this_account_gives_a_worker_its_role(compute: Template) -> None:
+    for runtime in ("sdruntime", "sddynamic"):
+        (statement,) = compute.one("IAM::Role", f"{runtime}Role")["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+        condition = statement["Condition"]
+        assert condition["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        arn = text(condition["ArnLike"]["aws:SourceArn"])
+        assert ":ecs:us-east-1:" in arn
+        assert "AWS::AccountId" in arn
+
+
+def test_a_worker_reads_the_folders_of_models_and_nothing_else_of_their_bucket(ancestors: Synthesis) -> None:
+    read = _allowed(ancestors.template("Compute"), "sdruntime", "s3:GetObject")
+    bucket = "arn:aws:s3:::sdoneks-model-bucket-51a6"
+    of_models = {part for part in read.split('"') if part.startswith(bucket)}
+    assert of_models == {f"{bucket}/{folder}/*" for folder in (*KNOWN_FOLDERS, *START_FOLDERS)}
+
+
+def test_a_folder_that_is_synced_can_be_read() -> None:
+    settings, _ = parse("modelsRuntime: [{name: r, modelFilename: m, syncFolders: [Lora/ours, More]}]")
+    folders = engine(settings.models_runtime[0]).model_folders
+    assert {"Lora/ours", "More", *KNOWN_FOLDERS} == set(folders)
+
+
+def test_the_endpoints_change_our_buckets_and_our_table_only(compute: Template) -> None:
+    endpoints = compute.properties("EC2::VPCEndpoint")
+    allowed = {
+        action: json.dumps(statement["Resource"])
+        for endpoint in endpoints
+        for statement in endpoint["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+    assert allowed.keys() == {
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:ListBucket",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+    }
+    # Callers' links lead to buckets of their own.
+    assert allowed["s3:GetObject"] == '"*"'
+    for action in ("s3:PutObject", "s3:DeleteObject"):
+        assert "OutputBucket" in allowed[action]
+        assert not any(name in allowed[action] for name in ("Uploads", "Models", "LargeTasks"))
+    assert all(name in allowed["s3:ListBucket"] for name in ("Output", "Uploads", "Models", "LargeTasks"))
+    assert '"*"' not in allowed["s3:ListBucket"]
+    assert "StateTable" in allowed["dynamodb:PutItem"]
+
+
+def test_what_a_worker_does_passes_the_endpoints(compute: Template) -> None:
+    """Else a right of its role would be worth nothing."""
+    through = {
+        action
+        for endpoint in compute.properties("EC2::VPCEndpoint")
+        for statement in endpoint["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+    rights = {
+        action
+        for name, statement in compute.statements()
+        if name.startswith("sdruntimeRole")
+        for action in listed(statement["Action"])
+        if action.startswith(("s3:", "dynamodb:"))
+    }
+    assert rights <= through
+
+
+def test_a_shell_in_a_container_is_logged_and_grants_nothing_else(tmp_path: Path) -> None:
+    config = tmp_path / "exec.yaml"
+    config.write_text("enableExecuteCommand: true\nmodelsRuntime: [{name: r, modelFilename: m}]\n")
+    done = synthesize(tmp_path / "out", config=config)
+    assert done.status == 0, done.said
+    compute = done.template("Compute")
+    assert compute.one("ECS::Service")["EnableExecuteCommand"] is True
+    configuration = compute.one("ECS::Cluster")["Configuration"]["ExecuteCommandConfiguration"]
+    assert configuration["Logging"] == "OVERRIDE"
+    (group,) = compute.resources("Logs::LogGroup", "Shells")
+    assert configuration["LogConfiguration"]["CloudWatchLogGroupName"] == {"Ref": group}
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        assert group in _allowed(compute, "rRole", action)
+        assert '"*"' not in _allowed(compute, "rRole", action)
+
+
+@pytest.mark.parametrize("stack", ["Core", "Compute"])
+def test_no_wildcard_but_the_listed_ones(standard: Synthesis, stack: str) -> None:
+    """Neither in an action nor in a resource, in any policy of a role."""
+    for policy, statement in standard.template(stack).statements():
+        actions = listed(statement["Action"])
+        assert not any("*" in action for action in actions), (policy, actions)
+        for resource in map(text, listed(statement["Resource"])):
+            if resource == "*":
+                assert set(actions) <= ON_EVERYTHING, (policy, actions)
+            elif "*" in resource:
+                assert all(action.startswith(AT_THE_END) for action in actions), (policy, resource, actions)
+
+
+def _allowed(template: Template, role: str, action: str) -> str:
+    resources = [
+        statement["Resource"]
+        for name, statement in template.statements()
+        if name.startswith(role) and action in listed(statement["Action"])
+    ]
+    assert resources, f"{role} may not {action}"
+    return json.dumps(resources)
+
+
+def test_a_worker_reaches_its_own_queue_only(compute: Template) -> None:
+    """Neither the messages nor the dead-letter queue of another runtime."""
+    for action in (
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:ChangeMessageVisibility",
+        "sqs:SendMessage",
+    ):
+        resources = _allowed(compute, "sdruntimeRole", action)
+        assert "sdruntime" in resources
+        assert "sddynamic" not in resources
+
+
+def test_a_worker_changes_outputs_and_nothing_else(compute: Template) -> None:
+    """Models, uploads and large content are read only."""
+    for action in ("s3:PutObject", "s3:DeleteObject"):
+        resources = _allowed(compute, "sdruntimeRole", action)
+        assert "Output" in resources
+        assert not any(bucket in resources for bucket in ("Uploads", "Models", "LargeTasks"))
+
+
+def test_a_worker_publishes_results_and_no_tasks(compute: Template) -> None:
+    """A consumer that could publish tasks could start a loop."""
+    resources = _allowed(compute, "sdruntimeRole", "sns:Publish")
+    assert "Results" in resources
+    assert "TasksTopic" not in resources
+
+
+def test_a_worker_neither_scans_nor_deletes_rows(compute: Template) -> None:
+    """It needs a row by its id, and no index."""
+    actions = {
+        action
+        for name, statement in compute.statements()
+        if name.startswith("sdruntimeRole")
+        for action in listed(statement["Action"])
+        if action.startswith("dynamodb:")
+    }
+    assert actions == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+
+
+def test_the_waker_touches_the_services_only(compute: Template) -> None:
+    """It starts services of this stack and looks at queues."""
+    resources = _allowed(compute, "Waker", "ecs:UpdateService")
+    services = compute.resources("ECS::Service")
+    assert all(name in resources for name in services)
+
+
+def test_no_function_reads_what_callers_uploaded(core: Template) -> None:
+    """The API hands out links to write to that bucket, and the worker reads it."""
+    for name, statement in core.statements():
+        if "Uploads" in json.dumps(statement["Resource"]):
+            assert listed(statement["Action"]) == ["s3:PutObject"], name

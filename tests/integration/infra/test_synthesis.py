@@ -1,0 +1,102 @@
+"""The whole app: regions, rules of others, and settings that cannot be used."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.synthesis import Synthesis, synthesize
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+
+def test_a_china_region_gets_the_core_stack_and_one_clear_line(china: Synthesis) -> None:
+    """ECS Managed Instances are not offered there."""
+    assert (china.folder / "Core.template.json").exists()
+    assert not (china.folder / "Compute.template.json").exists()
+    refusals = [line for line in china.said.splitlines() if "compute stack" in line]
+    (refusal,) = refusals
+    assert refusal == (
+        "the compute stack cannot be deployed to cn-northwest-1: "
+        "China regions have no ECS Managed Instances; the core stack can"
+    )
+
+
+def test_a_china_region_does_without_snapshots(china: Synthesis) -> None:
+    """SnapStart is not offered there; API Gateway calls the function itself."""
+    core = china.template("Core")
+    assert core.resources("Lambda::Alias") == {}
+    assert all("SnapStart" not in function for function in core.properties("Lambda::Function"))
+
+
+@pytest.mark.parametrize("name", ["standard", "china", "ancestors"])
+def test_cdk_nag_finds_nothing(name: str, request: pytest.FixtureRequest) -> None:
+    """AwsSolutions, every acknowledgement with its reason (`infra/acknowledged.py`)."""
+    report = request.getfixturevalue(name).read("validation-report.json")
+    findings = [violation for plugin in report["pluginReports"] for violation in plugin["violations"]]
+    assert findings == []
+
+
+def test_cfn_lint_finds_no_error(standard: Synthesis, china: Synthesis) -> None:
+    """Neither in a standard region's templates nor in a China region's."""
+    templates = [*standard.folder.glob("*.template.json"), *china.folder.glob("*.template.json")]
+    assert len(templates) == 3
+    lint = str(Path(sys.executable).parent / "cfn-lint")
+    done = subprocess.run(
+        [lint, "--non-zero-exit-code", "error", "--format", "parseable", "--", *map(str, templates)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_settings_that_cannot_be_used_end_it_with_one_line(tmp_path: Path) -> None:
+    """`CDK_CONFIG_PATH` names the file; the line names the key."""
+    config = tmp_path / "other.yaml"
+    config.write_text("modelsRuntime: [{name: r, modelFilename: m, type: comfyui}]\n")
+    refused = synthesize(tmp_path / "out", config=config)
+    assert refused.status == 1
+    assert refused.said == "other.yaml: modelsRuntime[0].type: found \"comfyui\"; allowed: 'sdwebui'\n"
+
+
+def test_an_unlisted_wildcard_fails_the_synthesis() -> None:
+    """Whoever writes `*` into a role must put a reason on the list."""
+    program = """
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from infra.acknowledged import acknowledge_findings
+stack = cdk.Stack(cdk.App(), "S")
+role = iam.Role(stack, "R", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+role.add_to_policy(iam.PolicyStatement(actions=["s3:GetObject"], resources=["*"]))
+acknowledge_findings(stack)
+stack.node.root.synth()
+"""
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "s3:GetObject on * has no reason" in done.stderr
+
+
+def test_the_assembly_names_no_docker_for_functions(standard: Synthesis) -> None:
+    """Functions are files; the one image is the consumer's, built when it is published."""
+    files = standard.read("Core.assets.json")
+    assert files["dockerImages"] == {}
+    images = standard.read("Compute.assets.json")["dockerImages"]
+    assert [each["source"]["dockerFile"] for each in images.values()] == ["container/consumer/Dockerfile"]
+    assert "platform" in json.dumps(images)
+
+
+def test_a_vpc_of_ones_own_cannot_be_looked_up_without_an_account(tmp_path: Path) -> None:
+    """One line, instead of the CDK's traceback."""
+    config = tmp_path / "vpc.yaml"
+    config.write_text(
+        "modelsRuntime: [{name: r, modelFilename: m}]\nnetwork: {vpcId: vpc-0123456789abcdef0}\n"
+    )
+    refused = synthesize(tmp_path / "out", config=config)
+    assert refused.status == 1
+    assert refused.said.splitlines()[-1].startswith("network.vpcId: the VPC is looked up")

@@ -1,0 +1,154 @@
+"""Everyone without a GPU: submit and cancel of the API, the sweep, and the dead-letter Lambda."""
+
+from collections.abc import Iterator
+
+from domain.delivery import Action, decide
+from domain.errors import ErrorCode
+from domain.protocol import answers_resubmission
+from domain.row import Status
+from tests.model.steps import INFERRING, Step, Steps
+from tests.model.world import NOW, Actor, State, Violation
+
+
+class Services(Steps):
+    """Accept, cancel, sweep and dead_letter."""
+
+    def _submitter(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        match actor.phase:
+            case "read":
+                yield f"submit {actor.submission_id} reads", self._judged(state, index, state.row)
+            case "submit" | "resubmit":
+                done, after, _, lost = self._write(
+                    state, index, actor.phase, submission_id=actor.submission_id
+                )
+                if done:
+                    before = after
+                    after = after._replace(accepted=(*after.accepted, actor.submission_id)).with_actor(
+                        index, phase="send"
+                    )
+                    yield from ((label, s._replace(accepted=after.accepted)) for label, s in lost)
+                    yield f"{actor.phase} {actor.submission_id} accepted", after
+                    del before
+                else:
+                    yield (
+                        f"{actor.phase} {actor.submission_id} refused",
+                        self._judged(after, index, after.actors[index].view),
+                    )
+            case "notify" | "publish" | "note":
+                yield from self._telling(state, index, actor, then="read")
+            case _:
+                yield from self._sending(state, index, actor, then="end")
+
+    def _judged(self, state: State, index: int, view: int) -> State:
+        row = self.rows.rows[view]
+        digest = self.setup.digests[state.actors[index].submission_id]
+        if row is None:
+            phase = "submit"
+        elif answers_resubmission(row, digest, NOW) or not row.status.final:
+            phase = "end"
+        else:
+            phase = "resubmit" if row.notified else "notify"
+        return state.with_actor(index, phase=phase, view=view)
+
+    def _canceller(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        match actor.phase:
+            case "read" if state.row:
+                yield f"cancel {index} reads", self._aimed(state, index, state.row)
+            case "cancel_queued" | "request_cancel":
+                yield from self._cancel(state, index, actor)
+            case "notify" | "publish" | "note":
+                yield from self._telling(state, index, actor, then="end")
+
+    def _aimed(self, state: State, index: int, view: int) -> State:
+        status = self.rows.row(view).status
+        phases = {Status.QUEUED: "cancel_queued", Status.RUNNING: "request_cancel"}
+        return state.with_actor(index, phase=phases.get(status, "end"), view=view)
+
+    def _cancel(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        held = self.rows.row(state.row)
+        done, after, row, lost = self._write(state, index, actor.phase)
+        if not done or row is None:
+            yield f"{actor.phase} refused", self._aimed(after, index, after.actors[index].view)
+            return
+        code = 200 if actor.phase == "cancel_queued" else 202
+        if (
+            code == 200
+            and held.status.final is False
+            and any(
+                other.phase in INFERRING
+                and other.fence == held.fence
+                and other.submission_id == int(held.submission_id)
+                for other in state.actors[: self.setup.consumers]
+            )
+        ):
+            raise Violation("a cancel was confirmed while its task's worker infers")
+        cancelled = after.cancelled | {(int(row.submission_id), code)}
+        yield from ((label, s._replace(cancelled=cancelled)) for label, s in lost)
+        after = after._replace(cancelled=cancelled)
+        yield f"{actor.phase}: {code}", after.with_actor(index, phase="notify" if code == 200 else "end")
+
+    def _sweep(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        match actor.phase:
+            case "read":
+                row = self.rows.row(state.row)
+                held = bool(state.queue or state.dead)
+                phase = "idle"
+                owed = row.text("pending_runtime") is not None  # the index that shows what nobody sent
+                if row.status.final and owed:
+                    phase = "notify"
+                elif row.status is Status.QUEUED and (owed or not held):
+                    phase = "send"
+                yield (
+                    "sweep reads",
+                    state.with_actor(index, phase=phase, view=state.row if phase != "idle" else 0),
+                )
+            case "abandon":
+                row = self.rows.row(actor.view)
+                phase = "idle"
+                after = state
+                if not row.status.final:
+                    done, after, _, lost = self._write(
+                        state, index, "abandon", code=ErrorCode.TASK_EXPIRED, message=""
+                    )
+                    yield from lost
+                    phase = "notify" if done else "idle"
+                yield f"sweep expires: {phase}", after.with_actor(index, phase=phase)
+            case "notify" | "publish" | "note":
+                yield from self._telling(state, index, actor, then="idle")
+            case _:
+                yield from self._sending(state, index, actor, then="idle")
+
+    def _undertaker(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        match actor.phase:
+            case "got":
+                action = decide(
+                    self.rows.rows[state.row], self.rows.messages[actor.submission_id], NOW
+                ).action
+                phases = {
+                    Action.WAIT: "idle",
+                    Action.NOTIFY: "notify",
+                    Action.CLAIM: "abandon",
+                    Action.ABANDON: "abandon",
+                }
+                yield (
+                    "undertaker reads",
+                    state.with_actor(index, phase=phases.get(action, "dead_letter"), view=state.row),
+                )
+            case "abandon":
+                done, after, _, lost = self._write(
+                    state, index, "abandon", code=ErrorCode.TASK_ABANDONED, message=""
+                )
+                yield from lost
+                yield (
+                    f"undertaker abandons: {done}",
+                    after.with_actor(index, phase="notify" if done else "got"),
+                )
+            case "notify" | "publish" | "note":
+                yield from self._telling(state, index, actor, then="dead_letter")
+            case "dead_letter":
+                dead = list(state.dead)
+                dead.remove(actor.submission_id)
+                yield (
+                    "undertaker buries",
+                    state._replace(dead=tuple(dead)).with_actor(index, **Actor()._asdict()),
+                )

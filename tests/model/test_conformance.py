@@ -1,0 +1,149 @@
+"""DynamoDB, reached through the table's adapter, decides and writes what the transitions say in Python."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.table import Table
+from domain import protocol
+from domain.clock import iso
+from domain.errors import ErrorCode
+from domain.limits import MAX_ATTEMPTS
+from domain.row import Row, Status
+from domain.transition import Transition
+from local.emulator import Emulator
+from tests.model.world import NOW, Rows
+
+ITEM = Rows(attempts=0, digests="a", mutate=lambda transition: transition).new(0)
+TIMES = st.sampled_from([iso(NOW + timedelta(seconds=seconds)) for seconds in (-60, 0, 60)])
+FENCES = st.sampled_from(["0001", "0002", "0003"])
+ATTEMPTS = st.sampled_from(["a", "b"])
+MAYBE: dict[str, st.SearchStrategy[Any]] = {
+    "lease_until": TIMES,
+    "fence": FENCES,
+    "fences": st.frozensets(FENCES, min_size=1),
+    "worker": st.sampled_from(["w0", "w1"]),
+    "started_at": TIMES,
+    "published_at": TIMES,
+    "notified_at": TIMES,
+    "finished_at": TIMES,
+    "cancel_requested": TIMES,
+    "met": st.just({"code": "engine_unavailable", "message": "…"}),
+    "error": st.just({"code": "cancelled", "message": "…"}),
+    "images": st.lists(st.just("s3://b/k"), max_size=2),
+}
+ROWS = st.builds(
+    lambda sure, maybe: {**ITEM, **sure, **maybe},
+    st.fixed_dictionaries(
+        {
+            "submission_id": ATTEMPTS,
+            "status": st.sampled_from([status.value for status in Status]),
+            "attempts": st.integers(0, MAX_ATTEMPTS + 1),
+            "progress": st.sampled_from([0, 0.25, 1]),
+            "context": st.sampled_from([None, "", {"a": [1, None, 2.5, "ü"]}]),
+        }
+    ),
+    st.fixed_dictionaries({}, optional=MAYBE),
+)
+
+
+@st.composite
+def transitions(draw: st.DrawFn) -> Transition:
+    """Draw a transition as someone who saw another state of the row may send it."""
+    seen = Row(draw(ROWS))
+    now, seconds, fence = NOW, draw(st.sampled_from([6, 120.5])), draw(FENCES)
+    error = {"code": "no_images", "message": "…"}
+    item = {**ITEM, "submission_id": draw(ATTEMPTS)}
+    return draw(
+        st.sampled_from(
+            [
+                protocol.submit(item),
+                protocol.resubmit(item, Row({**seen.item, "notified_at": iso(NOW)})),
+                protocol.mark_published(seen, now),
+                protocol.claim(seen, worker="w1", fence=fence, seconds=seconds, now=now),
+                protocol.redraw(Row({"worker": "w1", **seen.item}), fence=fence),
+                protocol.renew(seen, seconds=seconds, now=now, progress=0.125),
+                protocol.renew(seen, seconds=seconds, now=now),
+                protocol.start(seen, seconds=seconds, now=now),
+                protocol.release(seen, count_attempt=True, met=error),
+                protocol.release(seen, count_attempt=False),
+                protocol.finish(seen, Status.COMPLETED, now=now, images=["s3://b/k"], output="s3://b/o"),
+                protocol.finish(seen, Status.FAILED, now=now, error=error),
+                protocol.notify(seen, now),
+                protocol.cancel_queued(seen, now),
+                protocol.request_cancel(seen, now),
+                protocol.abandon(seen, now=now, code=ErrorCode.TASK_ABANDONED, message="…"),
+            ]
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def table(aws: Emulator) -> Iterator[Table]:
+    """Make a table of the test's own."""
+    client = aws.client("dynamodb")
+    name = f"conformance-{secrets.token_hex(4)}"
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield Table(client, name)
+    client.delete_table(TableName=name)
+
+
+def _same(row: Row | None, item: dict[str, Any]) -> bool:
+    # The adapter leaves out what is None in a whole item, and reads it as absent.
+    found = row.item if row else {}
+    return {k: v for k, v in found.items() if v is not None} == {
+        k: v for k, v in item.items() if v is not None
+    }
+
+
+@settings(
+    max_examples=150,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(before=st.none() | ROWS, transition=transitions())
+def test_python_and_dynamodb_agree(
+    table: Table, before: dict[str, Any] | None, transition: Transition
+) -> None:
+    """Write the same, refuse the same, and return the row as it then stands."""
+    # A random id would make the run differ each time; the table is empty for each example.
+    table._client.delete_item(TableName=table.name, Key={"id": {"S": "t"}})
+    if before is not None:
+        assert table.write(
+            "t", Transition("put", protocol.submit({}).conditions, set=before, replace=True)
+        ).done
+    item = before or {}
+
+    written = table.write("t", transition)
+
+    allowed = transition.allowed(item)
+    after = transition.applied(item) if allowed else item
+    assert written.done == (allowed or (before is not None and transition.left(item)))
+    assert _same(written.row, after)
+    assert _same(table.get("t"), after)
+
+
+def test_a_write_that_is_sent_twice_is_done(table: Table) -> None:
+    """Take the second sending of one's own final write for done, another's outcome not."""
+    table._client.delete_item(TableName=table.name, Key={"id": {"S": "t"}})
+    queued = table.write("t", protocol.submit(ITEM)).row
+    assert queued is not None
+    held = table.write("t", protocol.claim(queued, worker="w", fence="0001", seconds=60, now=NOW)).row
+    assert held is not None
+    mine = protocol.finish(held, Status.COMPLETED, now=NOW, images=["s3://b/k"], output="s3://b/o")
+    later = NOW + timedelta(seconds=1)
+    other = protocol.finish(held, Status.FAILED, now=later, error={"code": "no_images", "message": "…"})
+
+    assert [table.write("t", one).done for one in (mine, mine, other)] == [True, True, False]

@@ -1,0 +1,94 @@
+"""Only the winner's objects remain: what is cleared, and what a worker that lets go may delete."""
+
+import secrets
+from typing import Any
+
+import pytest
+
+from adapters.orphans import OrphanCleaner
+from container.consumer.lifecycle.job import Job
+from container.consumer.lifecycle.outputs import Store, Stored
+from container.consumer.queue import Delivery
+from domain.keys import SUBMISSION_METADATA, OutputKeys, s3_uri
+from domain.message import Message
+from domain.protocol import new_row
+from domain.row import Row
+from domain.task import Task
+from local.emulator import Emulator
+from runtimes.sdwebui.task_type import TaskType
+from tests.model.world import NOW
+
+MESSAGE = Message(
+    Task("a", "r", TaskType.TEXT_TO_IMAGE, "output", None, {}, "v1alpha2"), "f0", "2026-11-22T12:00:00.000Z"
+)
+KEYS = MESSAGE.task.keys
+
+
+@pytest.fixture
+def bucket(aws: Emulator) -> str:
+    """Make a bucket of the test's own."""
+    name = f"objects-{secrets.token_hex(4)}"
+    aws.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def _row(**values: Any) -> Row:
+    return Row(new_row(MESSAGE, digest="d", now=NOW) | values)
+
+
+def _put(aws: Emulator, bucket: str, key: str, submission_id: str = "f0") -> None:
+    aws.client("s3").put_object(
+        Bucket=bucket, Key=key, Body=b"x", Metadata={SUBMISSION_METADATA: submission_id}
+    )
+
+
+def _keys(aws: Emulator, bucket: str) -> set[str]:
+    return {entry["Key"] for entry in aws.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])}
+
+
+def test_clearing_leaves_the_outcome_and_everybody_elses(aws: Emulator, bucket: str) -> None:
+    """Delete what losing fences of this submission left; nothing of anybody else."""
+    won = {KEYS.image("0002", 1, "png"), KEYS.out("0002")}
+    others = {
+        KEYS.image("0001", 9, "png"),
+        OutputKeys(KEYS.folder, "a-0001").out("0001"),
+        f"{KEYS.folder}/a-0001",
+    }
+    lost = {KEYS.image("0001", 1, "png"), KEYS.beside("0001", "grid", 1, "png"), KEYS.out("0001")}
+    for key in won | lost:
+        _put(aws, bucket, key)
+    for key in others:
+        _put(aws, bucket, key, submission_id="e9" if key.endswith("-9.png") else "f0")
+    row = _row(status="completed", fence="0002", fences=frozenset({"0001", "0002"}), images=[], output=None)
+
+    OrphanCleaner(aws.client("s3"), bucket).clear(row)
+
+    assert _keys(aws, bucket) == won | others
+
+
+def test_clearing_a_failed_task_leaves_its_report_alone(aws: Emulator, bucket: str) -> None:
+    """Delete the images of a worker that failed half-way, under its own fence too."""
+    _put(aws, bucket, KEYS.image("0001", 1, "png"))
+    _put(aws, bucket, KEYS.out("0001"))
+    output = s3_uri(bucket, KEYS.out("0001"))
+
+    OrphanCleaner(aws.client("s3"), bucket).clear(
+        _row(status="failed", fence="0001", fences=frozenset({"0001"}), images=[], output=output)
+    )
+
+    assert _keys(aws, bucket) == {KEYS.out("0001")}
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_a_worker_that_lets_go_never_deletes_what_the_row_names(
+    aws: Emulator, bucket: str, *, won: bool
+) -> None:
+    """Keep it where one's own final write was done after all and only its answer was lost."""
+    key = KEYS.image("0001", 1, "png")
+    _put(aws, bucket, key)
+    held = Job(Delivery("1", "handle", ""), MESSAGE, _row(fence="0001"))
+    row = _row(status="completed", images=[s3_uri(bucket, key)]) if won else _row(status="cancelled")
+
+    Store(aws.client("s3"), bucket, table=None).let_go(held, Stored(keys=[key]), row)  # type: ignore[arg-type]
+
+    assert _keys(aws, bucket) == ({key} if won else set())

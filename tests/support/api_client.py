@@ -1,0 +1,132 @@
+"""Calls of the API as API Gateway makes them: an event in, a proxy answer out."""
+
+import base64
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+from domain.clock import now
+from functions.api.routes import create_app
+from functions.api.wiring import services
+from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
+from tests.support.deployment import CHECKPOINT, DYNAMIC, Deployment
+
+API_KEY = "the-key-itself-which-nobody-may-log"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hold one answer; `body` is its JSON."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def code(self) -> str:
+        """Return a refusal's code."""
+        return str(self.body["error"]["code"])
+
+    @property
+    def faults(self) -> list[str]:
+        """Return the paths of everything that a refusal names."""
+        return [fault["path"] for fault in self.body["error"]["details"]]
+
+
+class Client:
+    """Call the Lambda's resolver; thread-safe, for each call has a resolver of its own, as in Lambda."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        clock: Callable[[], datetime] = now,
+        types: RuntimeTypes = RUNTIME_TYPES,
+        **clients: Any,
+    ) -> None:
+        parts: dict[str, Any] = {
+            "dynamodb": deployment.dynamodb,
+            "s3": deployment.s3,
+            "sns": deployment.sns,
+            "sqs": deployment.sqs,
+        }
+        self._services = services(deployment.environment, clock=clock, types=types, **(parts | clients))
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str | None = "application/json",
+        as_base64: bool = False,
+        query: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send a request; a body that is neither text nor bytes is sent as JSON, bytes as base64."""
+        text = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
+        as_base64 = as_base64 or isinstance(text, bytes)
+        if as_base64 and text is not None:
+            raw = text if isinstance(text, bytes) else text.encode()
+            text = base64.b64encode(raw).decode()
+        headers = {"Host": "abc.execute-api.us-east-1.amazonaws.com", "x-api-key": API_KEY}
+        if content_type is not None:
+            headers["Content-Type"] = content_type
+        event = {
+            "resource": path,
+            "path": path,
+            "httpMethod": method,
+            "headers": headers,
+            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "queryStringParameters": query,
+            "multiValueQueryStringParameters": {n: [v] for n, v in query.items()} if query else None,
+            "pathParameters": None,
+            "stageVariables": None,
+            "requestContext": {
+                "requestId": f"request-{secrets.token_hex(4)}",
+                "domainName": "abc.execute-api.us-east-1.amazonaws.com",
+                "path": f"/prod{path}",
+                "stage": "prod",
+                "httpMethod": method,
+                "identity": {"apiKey": API_KEY, "apiKeyId": "key-id", "sourceIp": "127.0.0.1"},
+            },
+            "body": text,
+            "isBase64Encoded": as_base64,
+        }
+        context = SimpleNamespace(aws_request_id=secrets.token_hex(8), function_name="api")
+        answer = create_app(self._services).resolve(event, context)
+        headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+        return Answer(answer["statusCode"], json.loads(answer["body"]), headers)
+
+    def submit(self, task_id: str = "test", **changes: Any) -> Answer:
+        """Submit a good v1alpha2 task; keywords change its metadata, `content` its content."""
+        return self("POST", "/v1alpha2", task(task_id, **changes))
+
+
+def task(task_id: str = "test", *, content: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
+    """Return a good v1alpha2 request."""
+    known = {"id": task_id, "runtime": DYNAMIC, "tasktype": "text-to-image", "prefix": "output"}
+    return {
+        "task": {
+            "metadata": known | metadata,
+            "content": content if content is not None else {"prompt": "a cat", "steps": 16},
+        },
+    }
+
+
+def seed_v1alpha1(task_id: str = "test-i2i") -> dict[str, Any]:
+    """Return the manual's v1alpha1 request."""
+    return {
+        "alwayson_scripts": {
+            "task": "image-to-image",
+            "image_link": "https://example.org/cat.png",
+            "id_task": task_id,
+            "sd_model_checkpoint": CHECKPOINT,
+        },
+        "prompt": "cat wizard",
+        "steps": 16,
+        "width": 512,
+        "height": 512,
+    }

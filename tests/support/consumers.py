@@ -1,0 +1,96 @@
+"""A consumer in this process, wired as the real one, and one as a process of its own."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from container.consumer.composition import Consumer, compose
+from container.consumer.settings import Settings
+from local.emulator import REGION
+from local.process import Process
+from tests.support.cloud import Cloud
+
+ROOT = Path(__file__).parents[2]
+END_SECONDS = 30.0
+
+
+@dataclass
+class Running:
+    """A worker in a thread; `ended` is set when it is over, `error` is what it raised."""
+
+    made: Consumer
+    ended: threading.Event = field(default_factory=threading.Event)
+    error: BaseException | None = None
+
+    def leave(self) -> None:
+        """Tell it to leave and wait until it has."""
+        self.made.leaving.set()
+        assert self.ended.wait(END_SECONDS), "the worker did not leave"
+
+
+@contextmanager
+def consuming(
+    cloud: Cloud, webui_url: str, *, endpoint: str | None = None, **settings: Any
+) -> Iterator[Running]:
+    """Run a consumer in a thread of this process until the block ends; `endpoint` stands before AWS."""
+    environment = cloud.settings(webui_url, **settings)
+    read = Settings(**{name.lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
+    session = boto3.session.Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - what the emulator expects
+        region_name=REGION,
+    )
+    made = compose(read, partial(session.client, endpoint_url=endpoint or cloud.aws.endpoint_url))
+    made.batcher.receive_seconds = 1  # leaving waits for the long poll
+    with running(made) as worker:
+        yield worker
+
+
+@contextmanager
+def running(made: Consumer) -> Iterator[Running]:
+    """Run a consumer in a thread until the block ends."""
+    worker = Running(made)
+
+    def run() -> None:
+        try:
+            made.worker.run()
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            worker.error = error
+            logging.getLogger(__name__).info("the worker ended: %r", error)
+        finally:
+            worker.ended.set()
+
+    threading.Thread(target=run, name="worker", daemon=True).start()
+    try:
+        yield worker
+    finally:
+        worker.leave()
+
+
+@contextmanager
+def process(
+    cloud: Cloud, webui_url: str, *, endpoint: str | None = None, **settings: Any
+) -> Iterator[Process]:
+    """Run `python -m container.consumer` until the block ends; `endpoint` stands before AWS."""
+    environment = cloud.aws.environment(os.environ) | cloud.settings(webui_url, **settings)
+    if endpoint is not None:
+        environment["AWS_ENDPOINT_URL"] = endpoint
+    with Process(
+        "consumer",
+        [sys.executable, "-m", "container.consumer"],
+        environment=environment,
+        cwd=str(ROOT),
+        stop_seconds=END_SECONDS,
+    ) as consumer:
+        yield consumer
+        consumer.send(signal.SIGCONT)

@@ -1,0 +1,37 @@
+"""The dead-letter function, called as Lambda's poller of the dead-letter queues calls it."""
+
+from typing import Any
+
+from adapters.archive import Archive
+from functions.dead_letters.batch import settle_batch
+from functions.dead_letters.dead_letter import DeadLetterSettler
+from tests.support.clock import FakeClock
+from tests.support.deployment import DYNAMIC, Deployment
+from tests.support.worker import results
+
+
+def dead_letter(
+    deployment: Deployment, *bodies: str, clock: Any = None, sns: Any = None, s3: Any = None, time: Any = None
+) -> list[str]:
+    """Hand bodies over as Lambda does, and return the ids of those that must come back."""
+    clock = clock or FakeClock()
+    archive = Archive(s3 or deployment.s3, deployment.environment.task_bucket)
+    told = results(deployment, sns)
+    event = {"Records": [record(number, body) for number, body in enumerate(bodies)]}
+    settled = DeadLetterSettler(table=deployment.table, results=told, archive=archive, clock=clock)
+    answer = settle_batch(event, settled, time or (lambda: True))
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def record(number: int, body: str, runtime: str = DYNAMIC) -> dict[str, Any]:
+    """Return a record as Lambda's poller makes it."""
+    return {
+        "messageId": f"message-{number}",
+        "receiptHandle": "handle",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "21", "SentTimestamp": "1"},
+        "messageAttributes": {"runtime": {"stringValue": runtime, "dataType": "String"}},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:dead-letters",
+        "awsRegion": "us-east-1",
+    }

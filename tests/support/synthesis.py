@@ -1,0 +1,50 @@
+"""Run the CDK app and read the templates that it writes."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.template import Template
+
+ROOT = Path(__file__).parents[2]
+
+# The published file of sd-on-eks (MIT-0), as its users bring it.
+ANCESTOR = Path(__file__).with_name("ancestor.yaml")
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What one run of app.py left: its folder, its status and what it said."""
+
+    folder: Path
+    status: int
+    said: str
+
+    def template(self, stack: str) -> Template:
+        """Return the template of a stack by its construct id."""
+        return Template(self.read(f"{stack}.template.json"))
+
+    def read(self, name: str) -> Any:
+        """Return a JSON file of the cloud assembly."""
+        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+
+
+def synthesize(folder: Path, *, region: str = "us-east-1", config: Path | None = None) -> Synthesis:
+    """Run app.py as the CDK CLI does, without the CLI."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))},
+        "CDK_OUTDIR": str(folder),
+        "CDK_DEFAULT_REGION": region,
+        "CDK_CONTEXT_JSON": json.dumps(json.loads((ROOT / "cdk.json").read_text())["context"]),
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+    }
+    if config:
+        environment["CDK_CONFIG_PATH"] = str(config)
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    return Synthesis(folder, done.returncode, done.stdout + done.stderr)

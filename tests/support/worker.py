@@ -1,0 +1,108 @@
+"""What the consumer and the sweep do with a deployment's tasks, one step at a time."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from adapters.listing import Listing
+from adapters.orphans import OrphanCleaner
+from adapters.queues import depth
+from adapters.results import Results
+from adapters.tasks import Tasks
+from domain.clock import now
+from domain.delivery import Action, decide
+from domain.keys import SUBMISSION_METADATA, s3_uri
+from domain.message import Message
+from domain.protocol import claim, finish, start
+from domain.row import Row, Status, draw_fence
+from functions.publisher import Publisher
+from functions.sweep.sweep import Report, Sweep
+from tests.support.deployment import Deployment
+
+
+class Worker:
+    """Do what the consumer does with a message, without an SD Web UI; `runs` are the tasks it ran."""
+
+    def __init__(self, deployment: Deployment, clock: Callable[[], datetime] = now) -> None:
+        self._deployment = deployment
+        self._table = deployment.table
+        self._clock = clock
+        self.runs: list[str] = []
+
+    def claim(self, task_id: str, *, seconds: float = 120) -> Row:
+        """Take the lease of a task."""
+        row = self._deployment.row(task_id)
+        change = claim(row, worker="w", fence=draw_fence(), seconds=seconds, now=self._clock())
+        return self._must(task_id, change)
+
+    def start(self, task_id: str, *, seconds: float = 120) -> Row:
+        """Take the lease and say that the GPU has it."""
+        row = self.claim(task_id, seconds=seconds)
+        return self._must(task_id, start(row, seconds=seconds, now=self._clock()))
+
+    def store(self, row: Row, number: int = 1) -> str:
+        """Store an image under the row's fence and return its link."""
+        bucket = self._deployment.environment.output_bucket
+        key = row.keys.image(str(row.fence), number, "png")
+        metadata = {SUBMISSION_METADATA: row.submission_id}
+        self._deployment.s3.put_object(Bucket=bucket, Key=key, Body=b"png", Metadata=metadata)
+        return s3_uri(bucket, key)
+
+    def finish(self, row: Row, status: Status = Status.COMPLETED, *, notify: bool = True) -> Row:
+        """Store an image, write the outcome, and tell it."""
+        images = [self.store(row)] if status is Status.COMPLETED else []
+        done = self._must(row.id, finish(row, status, now=self._clock(), images=images))
+        if notify:
+            results(self._deployment).notify(done)
+        return self._deployment.row(row.id)
+
+    def run(self, task_id: str, status: Status = Status.COMPLETED, *, notify: bool = True) -> Row:
+        """Claim, start and finish a task."""
+        return self.finish(self.start(task_id), status, notify=notify)
+
+    def deliver(self, body: dict[str, Any]) -> Action:
+        """Take a delivery, and run the task if it is to be run."""
+        message = Message.decode(json.dumps(body))
+        action = decide(self._table.get(message.task.id), message, self._clock()).action
+        if action is Action.CLAIM:
+            self.runs.append(message.task.id)
+            self.run(message.task.id)
+        return action
+
+    def _must(self, task_id: str, change: Any) -> Row:
+        written = self._table.write(task_id, change)
+        assert written.done, f"{change.name} was refused: {written.row}"
+        assert written.row is not None
+        return written.row
+
+
+def results(deployment: Deployment, sns: Any = None) -> Results:
+    """Return what tells outcomes, and clears before."""
+    environment = deployment.environment
+    orphans = OrphanCleaner(deployment.s3, environment.output_bucket)
+    return Results(sns or deployment.sns, environment.result_topic_arn, deployment.table, orphans)
+
+
+def sweep(
+    deployment: Deployment,
+    clock: Callable[[], datetime] = now,
+    *,
+    sns: Any = None,
+    pause: Callable[[float], None] = lambda _seconds: None,
+    time_is_left: Callable[[], bool] = lambda: True,
+) -> Report:
+    """Run the sweep once."""
+    environment = deployment.environment
+    sns = sns or deployment.sns
+    tasks = Tasks(sns, deployment.s3, topic_arn=environment.task_topic_arn, bucket=environment.task_bucket)
+    return Sweep(
+        runtimes=environment.runtimes,
+        table=deployment.table,
+        listing=Listing(deployment.dynamodb, environment.task_table),
+        publisher=Publisher(table=deployment.table, tasks=tasks, clock=clock),
+        results=results(deployment, sns),
+        depth=lambda url: depth(deployment.sqs, url),
+        clock=clock,
+        pause=pause,
+    )(time_is_left)

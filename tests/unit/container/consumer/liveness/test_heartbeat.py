@@ -1,0 +1,131 @@
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.table import Written
+from container.consumer.lifecycle.job import Job, JobsInHand
+from container.consumer.liveness import heartbeat as module
+from container.consumer.liveness.heartbeat import Heartbeat, HeartbeatStopped
+from domain.row import Row
+from tests.support.deliveries import FakeQueue, delivery, message
+
+SOON = 5.0
+
+
+class FakeTable:
+    """A table in which every renewal succeeds, unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.written = threading.Semaphore(0)
+        self.cancelled = False
+        self.lost = False
+        self.broken: Exception | None = None
+        self.renewed: list[str] = []
+
+    def write(self, task_id: str, _transition: Any) -> Written:
+        if self.broken:
+            raise self.broken
+        self.renewed.append(task_id)
+        self.written.release()
+        return Written(done=not self.lost, row=None)
+
+    def cancel_requested(self, _task_id: str, _submission_id: str) -> bool:
+        return self.cancelled
+
+
+def running_job(task_id: str = "t") -> Job:
+    row = Row({"id": task_id, "submission_id": "s", "runtime": "r", "status": "running", "fence": "aaaa"})
+    return Job(delivery(""), message(task_id), row)
+
+
+class Beating:
+    def __init__(self, *, lease_seconds: int = 6, file: Path | None = None) -> None:
+        self.table = FakeTable()
+        self.stopped: list[Job] = []
+        self.was_stopped = threading.Event()
+        self.jobs = JobsInHand()
+        self.heart = Heartbeat(
+            self.jobs,
+            FakeQueue([]),
+            self.table,  # type: ignore[arg-type]
+            lease_seconds=lease_seconds,
+            observe=lambda: None,
+            on_stop=self._stop,
+            file=file,
+        )
+
+    def _stop(self, job: Job) -> None:
+        self.stopped.append(job)
+        self.was_stopped.set()
+
+
+@pytest.fixture
+def beating() -> Iterator[Beating]:
+    made = Beating()
+    yield made
+    made.heart.stop()
+
+
+def test_a_boot_longer_than_the_lease_counts_for_nothing(beating: Beating) -> None:
+    beating.heart._last_beat -= 1000  # it was built long before the engine was ready
+    beating.heart.start()
+    beating.heart.check()
+
+
+def test_an_overdue_beat_gets_a_last_chance(beating: Beating) -> None:
+    beating.heart.start()
+    beating.heart._last_beat -= 1000  # the whole process was frozen
+    beating.heart.check()
+
+
+def test_a_heartbeat_that_broke_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LATE_BEAT_SECONDS", 0.1)
+    beating = Beating()
+    job = running_job()
+    beating.heart.start()
+    beating.jobs.add(job)
+    beating.table.broken = RuntimeError("a bug")
+    beating.heart._wake.set()
+    assert beating.was_stopped.wait(SOON)
+    beating.heart._thread.join(SOON)
+    with pytest.raises(HeartbeatStopped):
+        beating.heart.check()
+    assert job.lease_lost.is_set()
+
+
+def test_a_cancel_is_noticed_between_two_beats(beating: Beating) -> None:
+    beating.heart._interval = 3600
+    job = running_job()
+    beating.heart.start()
+    beating.jobs.add(job)
+    beating.table.cancelled = True
+    assert beating.was_stopped.wait(SOON)
+    assert job.cancelled.is_set()
+    assert beating.stopped == [job]
+
+
+def test_a_lost_task_is_not_renewed_again(beating: Beating, caplog: pytest.LogCaptureFixture) -> None:
+    beating.jobs.add(running_job("lost"))
+    beating.table.lost = True
+    beating.heart.beat()
+    beating.heart.beat()
+    assert beating.table.renewed == ["lost"]
+    assert [record.getMessage() for record in caplog.records].count("task is no longer ours") == 1
+
+
+def test_every_beat_touches_the_file(tmp_path: Path) -> None:
+    beating = Beating(file=tmp_path / "heartbeat")
+    beating.heart.start()
+    assert time.time() - (tmp_path / "heartbeat").stat().st_mtime < SOON
+    beating.heart.stop()
+
+
+def test_a_file_that_cannot_be_written_stops_no_work(tmp_path: Path) -> None:
+    beating = Beating(file=tmp_path / "no folder" / "heartbeat")
+    beating.heart.start()
+    beating.heart.check()
+    beating.heart.stop()

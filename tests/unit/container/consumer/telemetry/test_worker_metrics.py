@@ -1,0 +1,50 @@
+"""What a consumer says once a minute."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from container.consumer.engines.sdwebui.engine import SdWebUi
+from container.consumer.telemetry.logs import METRICS_LOGGER
+from container.consumer.telemetry.task_metrics import TaskMetrics
+from container.consumer.telemetry.utilization import GpuUtilization
+from container.consumer.telemetry.worker_metrics import WorkerMetrics
+from domain.errors import ErrorCode, RetryableError
+from tests.support.embedded_metrics import read
+
+
+class FakeWebUi:
+    """Answer `/memory`, or not at all."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def get(self, _path: str) -> Any:
+        """Return what it was made with."""
+        if self._answer is None:
+            raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "gone")
+        return self._answer
+
+
+CARD = {"cuda": {"system": {"free": 2e9, "used": 22e9, "total": 24e9}}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "memory"),
+    [
+        (CARD, {"GpuMemoryUsed": 22_000, "GpuMemoryFree": 2_000}),
+        ({"cuda": {"error": "unavailable"}}, {}),  # 03-get-memory: a machine without a card
+        ([], {}),
+        (None, {}),
+    ],
+)
+def test_memory_is_told_where_web_ui_knows_it(
+    caplog: pytest.LogCaptureFixture, answer: Any, memory: dict[str, float]
+) -> None:
+    """In megabytes; its silence keeps no other number back."""
+    caplog.set_level(logging.INFO, METRICS_LOGGER)
+    engine = SdWebUi(FakeWebUi(answer), None, None)  # type: ignore[arg-type]
+    WorkerMetrics(TaskMetrics("ns", "r", GpuUtilization()), engine, seconds=30).beat()
+    found = {datum.name: datum.value for datum in read(caplog.messages[-1])}
+    assert found == {"Consumers": 0.5, "GpuBusySeconds": 0, "GpuIdleSeconds": 0} | memory

@@ -1,0 +1,72 @@
+"""What one line of metrics says."""
+
+import json
+import math
+from datetime import UTC, datetime
+
+import pytest
+from jsonschema import ValidationError
+
+from domain import metrics as m
+from domain.metrics import METRICS, document
+from tests.support.embedded_metrics import Datum, read
+
+AT = datetime(2026, 11, 22, 18, 0, 0, 250_000, tzinfo=UTC)
+FACTS = {"runtime": "sdruntime", "code": "no_images", "action": "notified", "task_id": "a"}
+
+
+def test_a_line_carries_metrics_of_several_dimension_sets() -> None:
+    """One counts for its runtime and for the whole deployment; another for its runtime only."""
+    line = document("ns/x", {m.DEAD_LETTERED: 1, m.STORE_SECONDS: 0.25}, at=AT, facts=FACTS)
+    runtime = ("runtime", "sdruntime")
+    assert read(line) == [
+        Datum("ns/x", "MessagesDeadLettered", "Count", (), 1),
+        Datum("ns/x", "MessagesDeadLettered", "Count", (runtime,), 1),
+        Datum("ns/x", "StoreSeconds", "Seconds", (runtime,), 0.25),
+    ]
+    assert json.loads(line)["_aws"]["Timestamp"] == 1_795_370_400_250
+    assert json.loads(line)["task_id"] == "a"
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_every_metric_makes_a_document_of_the_format(metric: m.Metric) -> None:
+    """By AWS's specification, one value for each of its dimension sets."""
+    found = read(document(m.namespace_of("stack"), {metric: 2}, at=AT, facts=FACTS))
+    assert [datum.name for datum in found] == [metric.name] * len(metric.sets)
+
+
+def test_names_differ() -> None:
+    """Two metrics of one name would be one in CloudWatch."""
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+
+
+@pytest.mark.parametrize(
+    ("values", "facts"),
+    [
+        ({}, FACTS),
+        ({m.IMAGES: 1}, {}),
+        ({m.IMAGES: 1}, {"runtime": ""}),
+        ({m.FAILURES: 1}, {"runtime": "r"}),
+        ({m.IMAGES: math.nan}, FACTS),
+        ({m.IMAGES: math.inf}, FACTS),
+    ],
+)
+def test_what_cloudwatch_would_drop_in_silence_is_an_error(
+    values: dict[m.Metric, float], facts: dict[str, str]
+) -> None:
+    """Nothing to say, a dimension without a value, no number."""
+    with pytest.raises(ValueError, match=r"metric|dimension|is (nan|inf)"):
+        document("ns", values, at=AT, facts=facts)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"_aws": {"CloudWatchMetrics": []}},
+        {"_aws": {"Timestamp": 1_795_370_400_250, "CloudWatchMetrics": [{"Namespace": "n", "Metrics": []}]}},
+    ],
+)
+def test_the_schema_refuses_what_the_specification_does(broken: dict[str, object]) -> None:
+    """No timestamp; a directive without dimensions."""
+    with pytest.raises(ValidationError):
+        read(json.dumps(broken))

@@ -1,0 +1,119 @@
+"""No body takes more memory, or is answered in more words, than Lambda, the table and the topics carry."""
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.hostile_bodies import SHAPES, Shape
+from domain.body import parse_body
+from domain.canonical import compact
+from domain.envelope import Submission
+from domain.errors import BadMessage, InvalidTask, bounded
+from domain.limits import INLINE_CONTENT_BYTES, MAX_BODY_BYTES, MAX_MESSAGE_BYTES
+from domain.message import Message
+from domain.protocol import new_row
+from domain.routing import Runtime, Runtimes
+from functions.api import v1alpha1, v1alpha2
+from functions.api.answers import refusal
+from tests.support.clock import NOW
+
+MEMORY_BYTES = 256 << 20
+ANSWER_BYTES = 1 << 20
+
+RUNTIMES = Runtimes([Runtime("sdruntime", dynamic_model=True, model_filename="a.safetensors")])
+
+UNITS = st.recursive(
+    st.sampled_from(['"~"', '"#"', "0", "1.5", "null", '"\\u00e9~"', '"<a:~"', '"\U0001f600"']),
+    lambda inner: st.builds("[{}]".format, inner) | st.builds('{{"image": {}}}'.format, inner),
+    max_leaves=4,
+)
+FIELDS = st.builds('"#{}~": {}'.format, st.sampled_from(["", "_dir", "é", "_prompt", "/"]), UNITS)
+NAMED = [shape for shape in SHAPES.values() if "{@}" in shape.content]
+LISTED = [shape for shape in SHAPES.values() if "[@]" in shape.content]
+BODIES = st.one_of(
+    st.sampled_from(list(SHAPES.values())),
+    st.builds(lambda shape, unit: replace(shape, unit=unit), st.sampled_from(NAMED), FIELDS),
+    st.builds(lambda shape, unit: replace(shape, unit=unit), st.sampled_from(LISTED), UNITS),
+)
+
+
+@contextmanager
+def bounded_memory(most: int) -> Iterator[None]:
+    """Fail when what is inside takes more memory at any moment."""
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < most, f"{peak / (1 << 20):.0f} MiB"
+
+
+def decoded(raw: bytes, version: str) -> Submission | InvalidTask:
+    """Return what the API makes of a body."""
+    try:
+        body = parse_body(raw)
+        if version == "v1alpha2":
+            return v1alpha2.decode(body, RUNTIMES)
+        scripts = {"task": "text-to-image", "id_task": "a", "sd_model_checkpoint": "a"}
+        content = body["task"].get("content", {})
+        return v1alpha1.decode(content | {"alwayson_scripts": scripts | _scripts(content)}, RUNTIMES)
+    except InvalidTask as refused:
+        return refused
+
+
+def _scripts(content: dict[str, object]) -> dict[str, object]:
+    scripts = content.get("alwayson_scripts")
+    return scripts if isinstance(scripts, dict) else {}
+
+
+@pytest.mark.timeout(600)
+@settings(max_examples=25, derandomize=True, deadline=None, database=None)
+@given(
+    shape=BODIES,
+    size=st.sampled_from([MAX_BODY_BYTES, MAX_BODY_BYTES // 8]),
+    version=st.sampled_from(["v1alpha1", "v1alpha2"]),
+)
+def test_a_body_is_checked_in_bounded_memory_and_answered_in_bounded_words(
+    shape: Shape, size: int, version: str
+) -> None:
+    raw = shape.body(size)
+    with bounded_memory(MEMORY_BYTES):
+        found = decoded(raw, version)
+        if isinstance(found, InvalidTask):
+            answer = json.dumps(refusal(found.code, found.message, found.faults))
+        else:
+            answer = json.dumps([warning.as_dict() for warning in bounded(found.warnings)])
+    assert len(answer) < ANSWER_BYTES
+    if isinstance(found, Submission):
+        content = found.task.content
+        light = {} if len(compact(content)) > INLINE_CONTENT_BYTES else content
+        message = Message(replace(found.task, content=light), "f0", "2026-11-22T12:00:00.000Z")
+        assert Message.decode(message.encode()) == message, "what is accepted comes to its worker"
+        assert len(new_row(message, digest="d", now=NOW)["message"]) < MAX_MESSAGE_BYTES // 2
+
+
+@pytest.mark.parametrize("image", ["x~", "https://h/~"])
+def test_images_below_long_names_are_counted_in_bounded_memory(image: str) -> None:
+    shape = replace(SHAPES["images below long names"], unit=f'"#": {{"image": "{image}"}}')
+    raw = shape.body(MAX_BODY_BYTES // 8)
+    with bounded_memory(MEMORY_BYTES // 2):
+        found = decoded(raw, "v1alpha2")
+    assert isinstance(found, InvalidTask)
+    assert all("at most" in fault.message for fault in found.faults)
+
+
+@settings(max_examples=25, derandomize=True, deadline=None, database=None)
+@given(shape=BODIES)
+def test_a_message_from_anywhere_is_read_in_bounded_memory(shape: Shape) -> None:
+    task = json.loads(shape.body(MAX_MESSAGE_BYTES - 200))["task"]
+    task["metadata"] |= {"submission_id": "f0", "submitted_at": "2026-11-22T12:00:00Z"}
+    raw = json.dumps(task, ensure_ascii=False)
+    with bounded_memory(64 << 20), suppress(BadMessage):
+        Message.decode(raw)

@@ -6,9 +6,9 @@ import sys
 from container.consumer import sync_models
 from container.consumer.composition import compose
 from container.consumer.engines.base import ReplaceEngine
-from container.consumer.liveness.shutdown import REPLACE_ENGINE
 from container.consumer.model_store.connect import BadModelDir
 from container.consumer.settings import BadSettings, read_settings
+from container.consumer.shutdown import REPLACE_ENGINE
 from container.consumer.telemetry.logs import log_to_stdout
 
 log = logging.getLogger(__name__)

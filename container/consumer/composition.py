@@ -18,23 +18,23 @@ from adapters.runtime_report import RuntimeReports
 from adapters.table import Table
 from container.consumer.engines.base import Engine
 from container.consumer.engines.registry import ENGINES
-from container.consumer.engines.runner import EngineRunner
+from container.consumer.job import JobsInHand
 from container.consumer.lifecycle.claim import Claimer
 from container.consumer.lifecycle.finish import Finisher
-from container.consumer.lifecycle.job import JobsInHand
 from container.consumer.lifecycle.outputs import Store
 from container.consumer.lifecycle.prepare import Preparer
+from container.consumer.lifecycle.run import EngineRunner
 from container.consumer.lifecycle.task_run import TaskRun
 from container.consumer.liveness.heartbeat import Heartbeat
 from container.consumer.liveness.scale_in_protection import Protection
-from container.consumer.liveness.shutdown import GracefulShutdown, ProcessEnd
-from container.consumer.queue import SqsQueue
-from container.consumer.scheduling.batching import CheckpointBatcher
-from container.consumer.scheduling.duration import DurationEstimator
+from container.consumer.receiving.batching import CheckpointBatcher
+from container.consumer.receiving.queue import SqsQueue
+from container.consumer.receiving.registry import WorkerRegistry
 from container.consumer.scheduling.loop import Worker
 from container.consumer.scheduling.prefetch import Prefetcher
-from container.consumer.scheduling.registry import WorkerRegistry
 from container.consumer.settings import BadSettings, Settings
+from container.consumer.shutdown import GracefulShutdown, ProcessEnd
+from container.consumer.telemetry.duration import DurationEstimator
 from container.consumer.telemetry.model_reporter import ModelReporter
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization

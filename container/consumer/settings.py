@@ -1,15 +1,17 @@
 """The consumer's settings, read from environment variables."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import NoDecode
 
-from container.consumer.lifecycle.finish import FIRST_DELAY_SECONDS
 from container.consumer.model_store.settings import ModelSettings, told
 from domain.limits import DEFAULT_LIMITS, VISIBILITY_SECONDS, Limits
 from domain.metrics import NAMESPACE
+
+FIRST_DELAY_SECONDS: Final = 5
+"""With the bound in `lifecycle/finish.py`, five attempts span about two and a half minutes."""
 
 
 class Settings(ModelSettings):

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from container.consumer.liveness.shutdown import REPLACE_ENGINE
+from container.consumer.shutdown import REPLACE_ENGINE
 from local.fakes.sdwebui.process import FakeWebUi, FakeWebUiError, start
 from local.process import Process
 from local.worker import worker

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from container.consumer.liveness.shutdown import LAST_WORD_SECONDS, RELEASE_SECONDS, REPLACE_ENGINE
+from container.consumer.shutdown import LAST_WORD_SECONDS, RELEASE_SECONDS, REPLACE_ENGINE
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from adapters.orphans import OrphanCleaner
-from container.consumer.lifecycle.job import Job
+from container.consumer.job import Delivery, Job
 from container.consumer.lifecycle.outputs import Store, Stored
-from container.consumer.queue import Delivery
 from domain.keys import SUBMISSION_METADATA, OutputKeys, s3_uri
 from domain.message import Message
 from domain.protocol import new_row

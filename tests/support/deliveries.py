@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from container.consumer.queue import Delivery
+from container.consumer.job import Delivery
 from domain.message import Message
 from domain.task import Task
 from runtimes.sdwebui.task_type import TaskType

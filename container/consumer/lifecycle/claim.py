@@ -9,10 +9,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.table import Table
+from container.consumer.job import Delivery, Job
 from container.consumer.lifecycle.finish import Finisher
-from container.consumer.lifecycle.job import Job
-from container.consumer.queue import Delivery, SqsQueue
-from container.consumer.scheduling.batching import CheckpointBatcher
+from container.consumer.receiving.batching import CheckpointBatcher
+from container.consumer.receiving.queue import SqsQueue
 from domain.clock import now
 from domain.delivery import Action, Decision, decide
 from domain.message import Message

@@ -12,9 +12,9 @@ from adapters.orphans import OrphanCleaner
 from adapters.results import Results
 from adapters.table import Table
 from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerLeaves
-from container.consumer.lifecycle.job import Job, LeaseLost
+from container.consumer.job import Job, LeaseLost
 from container.consumer.lifecycle.outputs import Store, Stored
-from container.consumer.queue import SqsQueue
+from container.consumer.receiving.queue import SqsQueue
 from container.consumer.telemetry.logs import about
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from domain.clock import now
@@ -25,10 +25,8 @@ from domain.row import Row, Status
 
 log = logging.getLogger(__name__)
 
-FIRST_DELAY_SECONDS = 5
 MAX_DELAY_SECONDS = 300
-"""The delay of a retryable error doubles from 5 s, so that five attempts span about two and a half
-minutes."""
+"""The delay of a retryable error doubles with each attempt, up to this."""
 
 AMBIGUOUS_ATTEMPTS = 2
 """An error that may or may not be the task's fault gets one more attempt before it fails the task."""
@@ -46,7 +44,7 @@ class Finisher:
     metrics: TaskMetrics
     leaving: threading.Event
     """Set when this worker shuts down."""
-    first_delay_seconds: int = FIRST_DELAY_SECONDS
+    first_delay_seconds: int
 
     @contextmanager
     def ending(self, job: Job) -> Iterator[None]:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from adapters.table import Table
 from container.consumer.engines.base import Artifact, Json, Result
 from container.consumer.inputs.images import sniff
-from container.consumer.lifecycle.job import Job, LeaseLost
+from container.consumer.job import Job, LeaseLost
 from domain.delivery import orphaned_objects
 from domain.errors import ErrorCode, RetryableError
 from domain.keys import SUBMISSION_METADATA, s3_uri

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from container.consumer.engines.base import Engine
-from container.consumer.lifecycle.job import Job
+from container.consumer.job import Job
 from domain.body import check_values, load_json
 from domain.envelope import check_task_type
 from domain.errors import ErrorCode, InvalidTask, PermanentError

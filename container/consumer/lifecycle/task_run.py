@@ -14,12 +14,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.results import Results
 from adapters.table import Table
 from container.consumer.engines.base import AmbiguousError, Interrupted, ReplaceEngine, Result
-from container.consumer.engines.runner import EngineRunner
+from container.consumer.job import Job, JobsInHand, LeaseLost
 from container.consumer.lifecycle.claim import Claimer
 from container.consumer.lifecycle.finish import Finisher
-from container.consumer.lifecycle.job import Job, JobsInHand, LeaseLost
 from container.consumer.lifecycle.outputs import Store
 from container.consumer.lifecycle.prepare import Preparer
+from container.consumer.lifecycle.run import EngineRunner
 from container.consumer.liveness.scale_in_protection import Protection
 from container.consumer.telemetry.logs import about
 from container.consumer.telemetry.utilization import GpuUtilization

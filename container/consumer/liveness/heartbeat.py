@@ -11,8 +11,8 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.table import Table
-from container.consumer.lifecycle.job import Job, JobsInHand
-from container.consumer.queue import Delivery, SqsQueue
+from container.consumer.job import Delivery, Job, JobsInHand
+from container.consumer.receiving.queue import SqsQueue
 from domain.clock import now
 from domain.protocol import renew
 from domain.row import Status

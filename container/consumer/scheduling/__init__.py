@@ -1,1 +1,1 @@
-"""When the next task is claimed, and which one."""
+"""When the next task is claimed, and the loop that runs it."""

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from container.consumer.engines.base import Engine, ReplaceEngine, Verdict
-from container.consumer.lifecycle.job import Job, JobsInHand
+from container.consumer.job import Job, JobsInHand
 from container.consumer.lifecycle.task_run import Ran, TaskRun
 from container.consumer.liveness.heartbeat import Heartbeat
 from container.consumer.liveness.scale_in_protection import Protection
-from container.consumer.scheduling.batching import CheckpointBatcher
+from container.consumer.receiving.batching import CheckpointBatcher
+from container.consumer.receiving.registry import WorkerRegistry
 from container.consumer.scheduling.prefetch import Prefetcher
-from container.consumer.scheduling.registry import WorkerRegistry
 from container.consumer.telemetry.model_reporter import ModelReporter
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization

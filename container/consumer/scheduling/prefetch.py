@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from container.consumer.lifecycle.job import Job
+from container.consumer.job import Job
 from container.consumer.lifecycle.task_run import TaskRun
-from container.consumer.scheduling.duration import Average, DurationEstimator
+from container.consumer.telemetry.duration import Average, DurationEstimator
 from container.consumer.telemetry.utilization import AT_HAND_SECONDS
 
 log = logging.getLogger(__name__)

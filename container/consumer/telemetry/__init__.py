@@ -1,1 +1,1 @@
-"""Logs, metrics and traces."""
+"""Logs, metrics and traces, and what is learnt from them about the length of jobs."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from container.consumer.lifecycle.job import Job
+from container.consumer.job import Job
 from container.consumer.telemetry.xray import trace_header
 
 METRICS_LOGGER: Final = "metrics"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from container.consumer.lifecycle.job import Job
+from container.consumer.job import Job
 from container.consumer.telemetry.logs import METRICS_LOGGER, facts_of
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.xray import Tracer

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from container.consumer.lifecycle.job import Job
+from container.consumer.job import Job
 
 if TYPE_CHECKING:
     from mypy_boto3_xray import XRayClient

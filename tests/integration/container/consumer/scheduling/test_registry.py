@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from container.consumer.scheduling.registry import WorkerRegistry
+from container.consumer.receiving.registry import WorkerRegistry
 from local.emulator import Emulator
 from tests.support.deployment import make_table
 

@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from adapters.table import Written
+from container.consumer.job import Job
 from container.consumer.lifecycle.claim import Claimer
-from container.consumer.lifecycle.job import Job
 from domain.message import Message
 from domain.row import Row, Status
 from domain.transition import Transition

@@ -10,10 +10,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from adapters.table import Written
 from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerLeaves
-from container.consumer.lifecycle.finish import FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, Finisher
-from container.consumer.lifecycle.job import Job, LeaseLost
+from container.consumer.job import Job, LeaseLost
+from container.consumer.lifecycle.finish import MAX_DELAY_SECONDS, Finisher
 from container.consumer.lifecycle.outputs import Stored
 from container.consumer.lifecycle.task_run import Ran, TaskRun
+from container.consumer.settings import FIRST_DELAY_SECONDS
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import ErrorCode, PermanentError, RetryableError
@@ -77,6 +78,7 @@ class World:
             self,  # type: ignore[arg-type]
             TaskMetrics("ns", "r", GpuUtilization()),
             self.leaving,
+            first_delay_seconds=FIRST_DELAY_SECONDS,
         )
 
     def clear(self, _row: Row) -> None:

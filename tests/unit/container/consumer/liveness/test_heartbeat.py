@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.table import Written
-from container.consumer.lifecycle.job import Job, JobsInHand
+from container.consumer.job import Job, JobsInHand
 from container.consumer.liveness import heartbeat as module
 from container.consumer.liveness.heartbeat import Heartbeat, HeartbeatStopped
 from domain.row import Row

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from container.consumer.scheduling.batching import CheckpointBatcher
+from container.consumer.receiving.batching import CheckpointBatcher
 from runtimes.sdwebui.runtime_type import SdWebUi
 from tests.support.deliveries import FakeQueue, delivery, of_checkpoint
 

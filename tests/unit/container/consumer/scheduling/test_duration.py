@@ -2,7 +2,7 @@
 
 import threading
 
-from container.consumer.scheduling.duration import DurationEstimator
+from container.consumer.telemetry.duration import DurationEstimator
 from runtimes.sdwebui.runtime_type import SdWebUi
 from tests.support.clock import FakeMonotonic
 

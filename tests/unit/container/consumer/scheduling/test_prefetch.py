@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from container.consumer.lifecycle.job import Job
+from container.consumer.job import Job
 from container.consumer.scheduling import prefetch
-from container.consumer.scheduling.duration import DurationEstimator
 from container.consumer.scheduling.prefetch import Prefetcher
+from container.consumer.telemetry.duration import DurationEstimator
 from domain.row import Row
 from tests.support.deliveries import delivery, message
 

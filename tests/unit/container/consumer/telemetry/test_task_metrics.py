@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from container.consumer.lifecycle.job import Job
-from container.consumer.queue import Delivery
+from container.consumer.job import Delivery, Job
 from container.consumer.telemetry.logs import METRICS_LOGGER
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from container.consumer.lifecycle.job import Job
-from container.consumer.queue import Delivery
+from container.consumer.job import Delivery, Job
 from container.consumer.telemetry.logs import facts_of
 from container.consumer.telemetry.xray import Tracer, trace_header
 from domain.message import Message

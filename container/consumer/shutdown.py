@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from container.consumer.engines.runner import EngineRunner
+from container.consumer.job import Job, JobsInHand
 from container.consumer.lifecycle.finish import Finisher
-from container.consumer.lifecycle.job import Job, JobsInHand
-from container.consumer.scheduling.batching import CheckpointBatcher
-from container.consumer.scheduling.duration import DurationEstimator
+from container.consumer.lifecycle.run import EngineRunner
+from container.consumer.receiving.batching import CheckpointBatcher
+from container.consumer.telemetry.duration import DurationEstimator
 from container.consumer.telemetry.task_metrics import TaskMetrics
 
 log = logging.getLogger(__name__)

@@ -2,26 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
+
+from container.consumer.job import Delivery
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MAX_BATCH = 10
 """SQS's limit for one receive or one batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One delivery of a message."""
-
-    message_id: str
-    receipt_handle: str
-    body: str
-    receive_count: int = 1
-    trace: str | None = None
 
 
 class SqsQueue:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Final
 
 from container.consumer.engines.base import Engine, EngineTimedOut, Interrupted, ReplaceEngine, Result
-from container.consumer.lifecycle.job import Job
-from container.consumer.scheduling.duration import DurationEstimator
+from container.consumer.job import Job
+from container.consumer.telemetry.duration import DurationEstimator
 from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import ErrorCode, PermanentError, RetryableError
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from container.consumer.queue import Delivery, SqsQueue
-from container.consumer.scheduling.registry import WorkerRegistry
+from container.consumer.job import Delivery
+from container.consumer.receiving.queue import SqsQueue
+from container.consumer.receiving.registry import WorkerRegistry
 from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import BadMessage
 from domain.message import Message

@@ -7,10 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from container.consumer.engines.base import Request
-from container.consumer.queue import Delivery
 from domain.errors import Fault
 from domain.message import Message
 from domain.row import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery of a message."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receive_count: int = 1
+    trace: str | None = None
 
 
 class LeaseLost(Exception):

@@ -1,0 +1,1 @@
+"""Messages of the runtime's queue, and which of them goes first."""

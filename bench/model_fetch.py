@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,7 @@ def measure(s3: Any, credentials: Any, bucket: str, folder: str, name: str) -> N
         "boto3's download_file": lambda to: s3.download_file(bucket, key, str(to / "part")),
     }
     for title, transfer in transfers.items():
-        ways[f"the consumer's fetch, by {title}"] = lambda to, transfer=transfer: fetch(
-            ModelBucket(s3, bucket), transfer, key, to
-        )
+        ways[f"the consumer's fetch, by {title}"] = partial(fetch, ModelBucket(s3, bucket), transfer, key)
     rates: dict[str, list[float]] = {title: [] for title in ways}
     for _ in range(ROUNDS):
         for title, way in ways.items():

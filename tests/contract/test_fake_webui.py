@@ -99,8 +99,8 @@ def test_a_poisoned_worker_recovers_by_another_model_only() -> None:
         first, second, _ = (one.name for one in replay.parts.checkpoints.all())
         assert post(replay).status_code == 200
         replay.control.set("poison", jobs=1)
-        again = {"override_settings": {"sd_model_checkpoint": first}}
-        other = {"override_settings": {"sd_model_checkpoint": second}}
+        again: dict[str, Any] = {"override_settings": {"sd_model_checkpoint": first}}
+        other: dict[str, Any] = {"override_settings": {"sd_model_checkpoint": second}}
         assert [post(replay, **change).status_code for change in ({}, {}, again)] == [500, 500, 500]
         assert replay.client.get("/sdapi/v1/progress").status_code == 200
         assert [post(replay, **change).status_code for change in (other, {})] == [200, 200]

@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -109,7 +110,7 @@ def test_a_map_has_the_size_of_the_picture_and_shows_its_module(models: Path) ->
 def test_hires_fix_uses_the_modules_of_its_own_field(models: Path) -> None:
     with server(model_dir=models) as replay:
         name_in_settings_file(replay, forge_additional_modules=[])
-        hires = {"enable_hr": True, "hr_upscaler": "Latent", "denoising_strength": 0.5}
+        hires: dict[str, Any] = {"enable_hr": True, "hr_upscaler": "Latent", "denoising_strength": 0.5}
         vae = {"override_settings": {"forge_additional_modules": ["known.safetensors"]}}
         same = {**hires, "hr_additional_modules": ["Use same choices"]}
         plain = picture(replay, **same)
@@ -122,7 +123,11 @@ def test_hires_fix_uses_the_modules_of_its_own_field(models: Path) -> None:
 @FLAVORS
 def test_a_second_pass_shows_its_own_prompt_and_ends_in_the_size_asked_for(flavor: str) -> None:
     with server(flavor=flavor) as replay:
-        hires = {"enable_hr": True, "hr_upscaler": "Latent", "hr_additional_modules": ["Use same choices"]}
+        hires: dict[str, Any] = {
+            "enable_hr": True,
+            "hr_upscaler": "Latent",
+            "hr_additional_modules": ["Use same choices"],
+        }
         plain = job(replay, **hires)
         night = job(replay, **hires, hr_prompt="night")
         assert plain["images"] != night["images"]

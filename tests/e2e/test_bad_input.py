@@ -66,7 +66,7 @@ def test_every_fault_is_named_at_once(pipeline: Pipeline) -> None:
 
 def test_wrong_types_in_known_fields(pipeline: Pipeline, task_id: str) -> None:
     """The recorded OpenAPI document says what SD Web UI's fields are."""
-    content = bodies.text(steps="many", width=[64], prompt=5, batch_size={})
+    content = bodies.text(steps="many", width=[64], batch_size={}) | {"prompt": 5}
     details = _refused(
         pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", content)), 400, "invalid_task"
     )

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from container.consumer.shutdown import REPLACE_ENGINE
 from local.fakes.sdwebui.process import FakeWebUi, FakeWebUiError, start
@@ -26,7 +26,7 @@ SETTINGS: Final = {
     "LEAVE_SECONDS": "3",
     "INFERENCE_TIMEOUT_SECONDS": "4",
 }
-WEBUI: Final = {"step_seconds": 0.03, "load_seconds": 0.1, "gap_seconds": 0.2}
+WEBUI: Final[dict[str, Any]] = {"step_seconds": 0.03, "load_seconds": 0.1, "gap_seconds": 0.2}
 FAULT_SHARE: Final = 0.05
 """Of all calls to AWS; botocore tries five times, so few of them reach the consumer as an error."""
 

@@ -10,7 +10,8 @@ from domain.conditions import AnyOf, Condition
 from domain.errors import ErrorCode
 from domain.row import Row, Status
 from domain.transition import Transition
-from tests.model.world import LEASE_SECONDS, NOW
+from tests.model.world import LEASE_SECONDS
+from tests.support.clock import NOW
 
 _ARGUMENTS: dict[str, Any] = {
     "item": {"id": "t"},

@@ -6,7 +6,8 @@ from domain.delivery import decide, orphaned_objects
 from domain.limits import MAX_ATTEMPTS
 from domain.row import Row, Status
 from tests.model.steps import ENDS, HOLDING, Step, Steps, replaced, wrote
-from tests.model.world import FENCES, NOBODY, NOW, VISIBLE, Actor, State, Stored, Violation
+from tests.model.world import FENCES, NOBODY, VISIBLE, Actor, State, Stored, Violation
+from tests.support.clock import NOW
 
 
 class Consumer(Steps):

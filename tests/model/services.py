@@ -7,7 +7,8 @@ from domain.errors import ErrorCode
 from domain.protocol import answers_resubmission
 from domain.row import Status
 from tests.model.steps import INFERRING, Step, Steps
-from tests.model.world import NOW, Actor, State, Violation
+from tests.model.world import Actor, State, Violation
+from tests.support.clock import NOW
 
 
 class Services(Steps):

@@ -17,7 +17,8 @@ from domain.limits import MAX_ATTEMPTS
 from domain.row import Row, Status
 from domain.transition import Transition
 from local.emulator import Emulator
-from tests.model.world import NOW, Rows
+from tests.model.world import Rows
+from tests.support.clock import NOW
 
 ITEM = Rows(attempts=0, digests="a", mutate=lambda transition: transition).new(0)
 TIMES = st.sampled_from([iso(NOW + timedelta(seconds=seconds)) for seconds in (-60, 0, 60)])

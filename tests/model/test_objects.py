@@ -15,7 +15,7 @@ from domain.row import Row
 from domain.task import Task
 from local.emulator import Emulator
 from runtimes.sdwebui.task_type import TaskType
-from tests.model.world import NOW
+from tests.support.clock import NOW
 
 MESSAGE = Message(
     Task("a", "r", TaskType.TEXT_TO_IMAGE, "output", None, {}, "v1alpha2"), "f0", "2026-11-22T12:00:00.000Z"

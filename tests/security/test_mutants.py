@@ -58,12 +58,12 @@ def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]
     sys.path.insert(0, str(tmp_path))
     try:
         module = importlib.import_module(f"{name}.fetch")
-        module.changed = file
+        vars(module)["changed"] = file
         yield module
     finally:
         sys.path.remove(str(tmp_path))
-        for module in [module for module in sys.modules if module.split(".")[0] == name]:
-            del sys.modules[module]
+        for imported in [each for each in sys.modules if each.split(".")[0] == name]:
+            del sys.modules[imported]
 
 
 def first_failure(world: World, implementation: ModuleType, likely: str = "") -> str | None:

@@ -95,7 +95,7 @@ class Client:
             "body": text,
             "isBase64Encoded": as_base64,
         }
-        context = SimpleNamespace(aws_request_id=secrets.token_hex(8), function_name="api")
+        context: Any = SimpleNamespace(aws_request_id=secrets.token_hex(8), function_name="api")
         answer = create_app(self._services).resolve(event, context)
         headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
         return Answer(answer["statusCode"], json.loads(answer["body"]), headers)

@@ -1,6 +1,7 @@
 """Request bodies of both versions, small enough to be drawn in no time."""
 
 import base64
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -48,12 +49,13 @@ def upscale_all(*images: str) -> Json:
 
 def content(tasktype: str, image: str) -> Json:
     """Return the content of a task of that type, which refers to `image` where it takes one."""
-    return {
+    contents: dict[str, Callable[[], Json]] = {
         "text-to-image": text,
         "image-to-image": lambda: like(image),
         "extra-single-image": lambda: upscale(image),
         "extra-batch-images": lambda: upscale_all(image, image),
-    }[tasktype]()
+    }
+    return contents[tasktype]()
 
 
 def picture(side: int = 32, colour: str = "red") -> bytes:

@@ -1,6 +1,7 @@
 """Fixtures for tests that run a consumer: its AWS resources and an engine, shared by a process's tests."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from local.fakes.sdwebui.process import FakeWebUi
 from local.fakes.sdwebui.process import running as fake_webui
 from tests.support.cloud import Cloud, make_cloud
 
-FAST = {"step_seconds": 0.01, "load_seconds": 0.02, "extra_seconds": 0.01}
+FAST: dict[str, Any] = {"step_seconds": 0.01, "load_seconds": 0.02, "extra_seconds": 0.01}
 
 
 @pytest.fixture

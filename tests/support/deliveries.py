@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from container.consumer.job import Delivery
+from container.consumer.receiving.queue import SqsQueue
 from domain.message import Message
 from domain.task import Task
 from runtimes.sdwebui.task_type import TaskType
@@ -38,13 +39,15 @@ def of_checkpoint(task_id: str, checkpoint: str | None) -> Delivery:
     return delivery(message(task_id, content={"alwayson_scripts": scripts}).encode())
 
 
-class FakeQueue:
+class FakeQueue(SqsQueue):
     """A queue in memory: what is received stays so until it is given back."""
 
     def __init__(self, deliveries: Iterable[Delivery] = ()) -> None:
         self.waiting = list(deliveries)
         self.given_back: list[tuple[Delivery, int]] = []
         self.waits: list[int] = []
+        self.deleted: list[Delivery] = []
+        self.dead: list[Delivery] = []
 
     def receive(self, *, wait_seconds: int, most: int = 1) -> list[Delivery]:
         """Return the first messages, at most ten."""
@@ -61,11 +64,13 @@ class FakeQueue:
         self.given_back.append((delivery, seconds))
 
     def delete(self, delivery: Delivery) -> None:
-        """Do nothing."""
+        """Note it."""
+        self.deleted.append(delivery)
 
     def backlog(self) -> int:
         """Return how many wait."""
         return len(self.waiting)
 
     def dead_letter(self, delivery: Delivery) -> None:
-        """Do nothing."""
+        """Note it."""
+        self.dead.append(delivery)

@@ -49,6 +49,8 @@ class Server(socketserver.ThreadingTCPServer):
 class Conversation(socketserver.BaseRequestHandler):
     """Read one request and answer it."""
 
+    server: Server
+
     def handle(self) -> None:
         """Answer; a client that hangs up early is what many tests are about."""
         with suppress(OSError):
@@ -166,6 +168,11 @@ class NoS3:
     def get_object(self, **arguments: Any) -> Any:
         """Raise."""
         raise Escaped(f"a call of S3 for {arguments}")
+
+
+def no_s3() -> Any:
+    """Return a client of S3 that fails the test when an object is asked for."""
+    return NoS3()
 
 
 @contextmanager

@@ -208,7 +208,9 @@ def test_the_mistakes_of_a_further_type_are_its_own() -> None:
     ]
     with pytest.raises(ValidationError) as refused:
         _BOTH.validate_python(runtimes)
-    details = [{**detail, "loc": ("modelsRuntime", *detail["loc"])} for detail in refused.value.errors()]
+    details: list[Any] = [
+        {**detail, "loc": ("modelsRuntime", *detail["loc"])} for detail in refused.value.errors()
+    ]
     assert _faults(details, {}) == [
         'modelsRuntime[0].modelFilename: found "m"; allowed: no such key',
         "modelsRuntime[1].type: found \"comfyui\"; allowed: 'sdwebui', 'toy'",

@@ -9,7 +9,11 @@ from functions.environment import ApiEnvironment, Environment
 from tests.support.template import Template
 
 ROOT = Path(__file__).parents[3]
-ENTRIES = {"api": ApiEnvironment, "sweep": Environment, "dead_letters": Environment}
+ENTRIES: dict[str, type[Environment]] = {
+    "api": ApiEnvironment,
+    "sweep": Environment,
+    "dead_letters": Environment,
+}
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from domain.row import Status
@@ -35,7 +37,7 @@ def stack(deployment: Deployment, aws: Emulator, monkeypatch: pytest.MonkeyPatch
     cloudformation = aws.client("cloudformation")
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    monkeypatch.setattr(redrive.boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for variable, value in aws.environment({}).items():
         monkeypatch.setenv(variable, value)
     return name
@@ -43,7 +45,7 @@ def stack(deployment: Deployment, aws: Emulator, monkeypatch: pytest.MonkeyPatch
 
 def run(stack: str, *options: str) -> Result:
     """Run the command as an operator does."""
-    app = redrive.typer.Typer()
+    app = typer.Typer()
     app.command()(redrive.main)
     result = CliRunner().invoke(app, ["--stack", stack, "--day", TODAY, *options])
     assert result.exit_code == 0, result.output

@@ -88,11 +88,12 @@ def changed() -> set[str]:
     """Return the fields that some value of theirs, or their absence, changes on the way."""
     found = set()
     for tasktype in TaskType:
-        needed: dict[str, Any] = {
+        needed_of: dict[TaskType, dict[str, Any]] = {
             TaskType.IMAGE_TO_IMAGE: {"init_images": ["x"]},
             TaskType.EXTRA_SINGLE_IMAGE: {"image": "x"},
             TaskType.EXTRA_BATCH_IMAGES: {"imageList": [{"data": "x", "name": "x"}]},
-        }.get(tasktype, {})
+        }
+        needed = needed_of.get(tasktype, {})
         for name, kind in FIELDS[tasktype].items():
             for value in samples(kind):
                 for base in BASES:

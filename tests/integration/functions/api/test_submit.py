@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_a_retry_makes_no_second_job(api: Client, deployment: Deployment) -> Non
     ],
 )
 def test_another_task_under_an_active_id_is_refused(
-    api: Client, deployment: Deployment, change: dict
+    api: Client, deployment: Deployment, change: dict[str, Any]
 ) -> None:
     """Every part of the digest counts; the first task goes on untouched."""
     api.submit()

@@ -1,6 +1,7 @@
 """Reading, listing and cancelling tasks."""
 
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import chain
@@ -141,7 +142,7 @@ class TestList:
         """Between two pages tasks are taken, finish and arrive; none is repeated, none skipped."""
         names = self.submit(api, clock, 12)
         worker = Worker(deployment, clock)
-        moves = [
+        moves: list[Callable[[], object]] = [
             lambda: worker.start("task-011"),
             lambda: worker.run("task-000"),
             lambda: cancel(api, "task-005"),

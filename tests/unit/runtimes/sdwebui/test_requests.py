@@ -332,7 +332,7 @@ def test_the_networks_of_prompts_are_left_out_where_they_are_switched_off() -> N
 
 
 def test_a_script_that_is_named_twice_is_refused() -> None:
-    scripts = {"ControlNet": {"args": []}, "controlnet": {"args": []}}
+    scripts: dict[str, Any] = {"ControlNet": {"args": []}, "controlnet": {"args": []}}
 
     assert refused({"alwayson_scripts": scripts}).keys() == {"/alwayson_scripts/controlnet"}
 

@@ -103,7 +103,7 @@ def test_what_controlnet_would_unpickle_is_refused(value: Any) -> None:
 
 
 def test_empty_arguments_of_an_export_pass() -> None:
-    empty = {
+    empty: dict[str, Any] = {
         "ipadapter_input": None,
         "batch_input_gallery": [],
         "batch_images": "",

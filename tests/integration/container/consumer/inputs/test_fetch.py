@@ -21,7 +21,7 @@ from container.consumer.inputs.links import HttpLink
 from container.consumer.inputs.network import Resolve, look_up, system_resolve
 from container.consumer.inputs.web import public_tls
 from tests.support.http_answers import answer, picture
-from tests.support.internet import NoS3, World, world
+from tests.support.internet import World, no_s3, world
 
 DEFAULT = Limits()
 
@@ -35,7 +35,7 @@ def internet() -> object:
 
 def machine(*, allow_private: bool, limits: Limits = DEFAULT) -> Links:
     """Return what the consumer uses, with the machine's own resolver and connections."""
-    return Links(s3_client=NoS3(), buckets=frozenset(), allow_private=allow_private, limits=limits)
+    return Links(s3_client=no_s3(), buckets=frozenset(), allow_private=allow_private, limits=limits)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
@@ -102,7 +102,7 @@ def test_authorities_are_the_public_ones(monkeypatch: pytest.MonkeyPatch) -> Non
 def guard(internet: World) -> Links:
     """Return the guard at home in the test's internet."""
     return Links(
-        s3_client=NoS3(),
+        s3_client=no_s3(),
         buckets=frozenset(),
         allow_private=False,
         resolve=internet.resolve,
@@ -244,7 +244,7 @@ def answering(data: bytes) -> Callable[[str, int, float], socket.socket]:
 def test_any_answer_ends_as_an_image_or_as_ours(data: bytes) -> None:
     """No answer makes anything but an InputError, in words of ours."""
     links = Links(
-        s3_client=NoS3(),
+        s3_client=no_s3(),
         buckets=frozenset(),
         allow_private=False,
         resolve=lambda _name, _port: ["93.184.216.34"],
@@ -276,7 +276,7 @@ def test_the_limit_is_the_last_byte(internet: World) -> None:
 def test_pixels_are_limited_to_the_last_one() -> None:
     """As many pixels as allowed are let through, one row more is not."""
     links = Links(
-        s3_client=NoS3(),
+        s3_client=no_s3(),
         buckets=frozenset(),
         allow_private=False,
         limits=Limits(max_pixels=72),
@@ -285,7 +285,7 @@ def test_pixels_are_limited_to_the_last_one() -> None:
     )
     assert links.fetch("http://photos.example/").image.pixels == 72
     links = Links(
-        s3_client=NoS3(),
+        s3_client=no_s3(),
         buckets=frozenset(),
         allow_private=False,
         limits=Limits(max_pixels=71),
@@ -306,7 +306,7 @@ def test_nothing_is_left_open(internet: World) -> None:
         return made[-1]
 
     links = Links(
-        s3_client=NoS3(),
+        s3_client=no_s3(),
         buckets=frozenset(),
         allow_private=False,
         limits=Limits(max_bytes=70_000),
@@ -338,7 +338,7 @@ def test_connecting_has_a_limit(connect_seconds: float, total_seconds: float, mo
         raise TimeoutError
 
     links = Links(
-        s3_client=NoS3(),
+        s3_client=no_s3(),
         buckets=frozenset(),
         allow_private=False,
         limits=Limits(connect_seconds=connect_seconds, total_seconds=total_seconds),

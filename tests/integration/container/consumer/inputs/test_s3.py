@@ -16,7 +16,7 @@ from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.limits import Limits
 from local.emulator import Emulator
 from tests.support.http_answers import BODIES, picture
-from tests.support.internet import NoS3
+from tests.support.internet import no_s3
 
 BUCKET = "links-uploads"
 DEFAULT = Limits()
@@ -79,7 +79,7 @@ def test_any_other_address_is_asked_for_as_a_stranger(link: str) -> None:
     def resolve(name: str, port: int) -> list[str]:
         raise OSError(name, port)
 
-    guard = Links(s3_client=NoS3(), buckets=frozenset({BUCKET}), allow_private=False, resolve=resolve)
+    guard = Links(s3_client=no_s3(), buckets=frozenset({BUCKET}), allow_private=False, resolve=resolve)
     with pytest.raises(InputError, match="its host is not known"):
         guard.fetch(link)
 

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,7 +12,7 @@ from PIL import Image
 from container.consumer.inputs.images import FORMATS, Sniffed, sniff
 
 STILL = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "AVIF": "avif"}
-KINDS = [
+KINDS: list[tuple[str, dict[str, Any]]] = [
     ("PNG", {}),
     ("JPEG", {}),
     ("JPEG", {"progressive": True}),
@@ -25,7 +26,7 @@ KINDS = [
 WEBM = b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42\x82\x84webm"
 
 
-def image(format_: str, width: int, height: int, **options: object) -> bytes:
+def image(format_: str, width: int, height: int, **options: Any) -> bytes:
     """Return an encoded image."""
     buffer = io.BytesIO()
     Image.new("RGB", (width, height), (1, 2, 3)).save(buffer, format_, **options)
@@ -39,7 +40,7 @@ AVIF = image("AVIF", 8, 8)
 
 @pytest.mark.parametrize(("format_", "options"), KINDS, ids=str)
 @pytest.mark.parametrize("size", [(1, 1), (64, 48), (3, 700)], ids=str)
-def test_agrees_with_pillow(format_: str, options: dict[str, object], size: tuple[int, int]) -> None:
+def test_agrees_with_pillow(format_: str, options: dict[str, Any], size: tuple[int, int]) -> None:
     """Format, content type and size are those that an image library finds."""
     data = image(format_, *size, **options)
     with Image.open(io.BytesIO(data)) as opened:

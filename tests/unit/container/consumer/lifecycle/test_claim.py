@@ -47,10 +47,8 @@ class World:
     ) -> None:
         self.table = FakeTable(row)
         self.queue = FakeQueue()
-        self.deleted: list[Any] = []
-        self.dead: list[Any] = []
-        self.queue.delete = self.deleted.append  # type: ignore[method-assign]
-        self.queue.dead_letter = self.dead.append  # type: ignore[method-assign]
+        self.deleted = self.queue.deleted
+        self.dead = self.queue.dead
         self.notified: list[Row] = []
         self.cancelled: list[Job] = []
         self.abandoned: list[str] = []
@@ -63,7 +61,7 @@ class World:
         waiting = SimpleNamespace(delivery=self.delivery, message=body)
         self.claimer = Claimer(
             SimpleNamespace(next=lambda: waiting),  # type: ignore[arg-type]
-            self.queue,  # type: ignore[arg-type]
+            self.queue,
             self.table,  # type: ignore[arg-type]
             finisher,  # type: ignore[arg-type]
             runtime="r",

@@ -1,7 +1,6 @@
 """Which end of a task follows from what a step raises."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -64,14 +63,13 @@ class World:
         self.table = FakeTable(row)
         self.job = Job(delivery("body"), message("t"), row)
         self.queue = FakeQueue()
-        self.deleted: list[Any] = []
-        self.queue.delete = self.deleted.append  # type: ignore[method-assign]
+        self.deleted = self.queue.deleted
         self.told: list[str] = []
         self.untold: Exception | None = None
         self.removed: list[Stored] = []
         self.leaving = threading.Event()
         self.finisher = Finisher(
-            self.queue,  # type: ignore[arg-type]
+            self.queue,
             self.table,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
@@ -114,7 +112,7 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world() -> World:
     return World()
 
 

@@ -31,7 +31,7 @@ def crc32(data: bytes) -> bytes:
 
 def crc64(data: bytes) -> bytes:
     """Return the checksum as S3 writes it."""
-    return checksums.crc64nvme(data).to_bytes(8, "big")
+    return int(checksums.crc64nvme(data)).to_bytes(8, "big")
 
 
 def md5(data: bytes) -> bytes:

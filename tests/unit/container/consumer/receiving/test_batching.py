@@ -2,6 +2,7 @@
 
 import itertools
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,9 @@ from runtimes.sdwebui.runtime_type import SdWebUi
 from tests.support.deliveries import FakeQueue, delivery, of_checkpoint
 
 
-def window(queue: FakeQueue, **settings: object) -> CheckpointBatcher:
+def window(queue: FakeQueue, **settings: Any) -> CheckpointBatcher:
     """Return a window over a queue, with its backlog known."""
-    values = {
+    values: dict[str, Any] = {
         "size": 10,
         "max_overtakes": 20,
         "max_seconds": 1000.0,

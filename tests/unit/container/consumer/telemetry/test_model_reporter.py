@@ -39,7 +39,7 @@ class Reports:
         self.written.append((runtime, models))
 
 
-def reporter(engine: Engine, reports: Any, clock: Any = lambda: 0.0) -> ModelReporter:
+def reporter(engine: Any, reports: Any, clock: Any = lambda: 0.0) -> ModelReporter:
     """Return a reporter whose thread is not started."""
     return ModelReporter(EngineModelLists(engine).checkpoint_names, reports, runtime="r", clock=clock)
 

@@ -257,13 +257,14 @@ class BrokenQueue:
 def waits_for_webui(worker: Running) -> threading.Event:
     """Return an event that is set when the worker begins to wait for Web UI."""
     called = threading.Event()
-    wait_ready = worker.made.engine._webui.wait_ready  # type: ignore[attr-defined]
+    engine: Any = worker.made.engine
+    wait_ready = engine._webui.wait_ready
 
     def waited(**arguments: Any) -> bool:
         called.set()
-        return wait_ready(**arguments)
+        return bool(wait_ready(**arguments))
 
-    worker.made.engine._webui.wait_ready = waited  # type: ignore[method-assign]
+    engine._webui.wait_ready = waited
     return called
 
 

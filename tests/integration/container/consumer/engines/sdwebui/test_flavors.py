@@ -51,7 +51,7 @@ def picture(cloud: Cloud, name: str) -> str:
 def test_a_task_without_networks_has_none_of_the_task_before(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
-    plain = {"prompt": "a lighthouse", "override_settings": {"add_model_hash_to_info": True}}
+    plain: dict[str, Any] = {"prompt": "a lighthouse", "override_settings": {"add_model_hash_to_info": True}}
     tasks = {
         f"{task_id}-first": plain,
         f"{task_id}-lora": {**plain, "prompt": "a lighthouse <lora:style:1>"},

@@ -106,7 +106,7 @@ def test_a_runtimes_scripts_hold_past_the_api(
     cloud: Cloud, webui: FakeWebUi, task_id: str, listed: str, status: Status
 ) -> None:
     """The consumer has the list too."""
-    content = {"alwayson_scripts": {"controlnet": {"args": []}}}
+    content: dict[str, Any] = {"alwayson_scripts": {"controlnet": {"args": []}}}
 
     assert run(cloud, webui, task_id, content, allowed_scripts=listed).status is status
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from container.consumer.engines.sdwebui.faults import MAX_DETAIL, AmbiguousError, EnginePoisoned, fault_of
+from container.consumer.engines.base import AmbiguousError
+from container.consumer.engines.sdwebui.faults import MAX_DETAIL, EnginePoisoned, fault_of
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from tests.support.recordings import names, recording
 

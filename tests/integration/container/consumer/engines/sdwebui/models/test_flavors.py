@@ -82,7 +82,9 @@ def bench(request: pytest.FixtureRequest, shelf: Shelf) -> Iterator[Bench]:
     settings = Settings(model_dir=shelf.root, load_seconds=0, step_seconds=0, flavor=request.param)
     with in_thread(Parts.make(settings)) as url:
         made = Bench(shelf, url, request.param)
-        restored = {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}
+        restored: dict[str, Any] = (
+            {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}
+        )
         made.webui.post("/sdapi/v1/options", restored)  # as our settings file names them
         yield made
 

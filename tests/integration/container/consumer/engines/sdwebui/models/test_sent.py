@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -349,7 +350,7 @@ def test_a_checkpoint_that_automatic1111_does_not_load_is_remembered(shelf: Shel
     assert prepared.switch(checkpoint("good")) == "good"
     webui.loads = False
     for action in (prepared.switch, prepared.switch, prepared.ensure):
-        fault = failure(lambda action=action: action(checkpoint("broken")))
+        fault = failure(partial(action, checkpoint("broken")))
         assert (fault.code, "broken.safetensors" in fault.message) == (ErrorCode.MODEL_UNUSABLE, True)
     webui.loads = True
     assert prepared.switch(checkpoint("good")) == "good"

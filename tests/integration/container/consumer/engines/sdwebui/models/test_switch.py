@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_an_unknown_name_costs_no_gpu_time(desk: Desk) -> None:
     """No option is set and no job runs; the model of the next task is not changed."""
     models = desk.models()
     for content in (checkpoint("frist"), checkpoint("FIRST"), checkpoint("first", prompt="<lora:none:1>")):
-        assert failure(lambda content=content: models.switch(content)).code is ErrorCode.MODEL_NOT_FOUND
+        assert failure(partial(models.switch, content)).code is ErrorCode.MODEL_NOT_FOUND
     assert "'first.safetensors'" in failure(lambda: models.switch(checkpoint("frist"))).message
     assert desk.asked == []
 

@@ -19,28 +19,28 @@ def main() -> int:
     if sys.argv[1:] == ["sync-models"]:
         return sync_models.main()
     if sys.argv[1:]:
-        print("usage: python -m container.consumer [sync-models]", file=sys.stderr)  # noqa: T201 - for a person
+        print("usage: python -m container.consumer [sync-models]", file=sys.stderr)
         return 2
     try:
         settings = read_settings()
-    except BadSettings as bad:
-        print(f"consumer: {bad}", file=sys.stderr)  # noqa: T201 - one line for a person
+    except BadSettings as error:
+        print(f"consumer: {error}", file=sys.stderr)
         return 2
     log_to_stdout(settings.log_level, runtime=settings.runtime_name)
     try:
         consumer = compose(settings)
-    except (BadModelDir, BadSettings) as bad:
-        print(f"consumer: {bad}", file=sys.stderr)  # noqa: T201 - one line for a person
+    except (BadModelDir, BadSettings) as error:
+        print(f"consumer: {error}", file=sys.stderr)
         return 2
     consumer.shutdown.install()
     log.info("consumer started")
     try:
         consumer.worker.run()
-    except ReplaceEngine as order:
-        consumer.metrics.replaced(str(order))
-        log.error("the engine must be replaced", extra={"reason": str(order)})  # noqa: TRY400 - no fault of ours
+    except ReplaceEngine as error:
+        consumer.metrics.replaced(str(error))
+        log.error("the engine must be replaced", extra={"reason": str(error)})  # noqa: TRY400 - the reason says it all
         return REPLACE_ENGINE
-    log.info("consumer left")
+    log.info("consumer stopped")
     return 0
 
 

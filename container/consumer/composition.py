@@ -18,7 +18,7 @@ from adapters.runtime_report import RuntimeReports
 from adapters.table import Table
 from container.consumer.engines.base import Engine
 from container.consumer.engines.registry import ENGINES
-from container.consumer.job import JobsInHand
+from container.consumer.job import ActiveJobs
 from container.consumer.lifecycle.claim import Claimer
 from container.consumer.lifecycle.finish import Finisher
 from container.consumer.lifecycle.outputs import Store
@@ -27,7 +27,7 @@ from container.consumer.lifecycle.run import EngineRunner
 from container.consumer.lifecycle.task_run import TaskRun
 from container.consumer.liveness.heartbeat import Heartbeat
 from container.consumer.liveness.scale_in_protection import Protection
-from container.consumer.receiving.batching import CheckpointBatcher
+from container.consumer.receiving.batching import AffinityBatcher
 from container.consumer.receiving.queue import SqsQueue
 from container.consumer.receiving.registry import WorkerRegistry
 from container.consumer.scheduling.loop import Worker
@@ -68,10 +68,10 @@ class Consumer:
     worker: Worker
     shutdown: GracefulShutdown
     process_end: ProcessEnd
-    leaving: threading.Event
+    shutting_down: threading.Event
     heartbeat: Heartbeat
-    jobs: JobsInHand
-    batcher: CheckpointBatcher
+    jobs: ActiveJobs
+    batcher: AffinityBatcher
     runner: EngineRunner
     finisher: Finisher
     engine: Engine
@@ -100,8 +100,8 @@ def compose(
     table = Table(dynamodb, settings.task_table)
     results = Results(client("sns", config=config), settings.result_topic_arn, table)
     rules = _chosen(runtime_types, settings)
-    leaving = threading.Event()
-    jobs = JobsInHand()
+    shutting_down = threading.Event()
+    jobs = ActiveJobs()
     gpu = GpuUtilization()
     name = _worker_name()
     registry = (
@@ -109,7 +109,7 @@ def compose(
         if settings.dynamic_model
         else None
     )
-    batcher = CheckpointBatcher(
+    batcher = AffinityBatcher(
         queue,
         size=settings.model_window if settings.dynamic_model else 1,
         max_overtakes=settings.max_overtakes,
@@ -128,7 +128,7 @@ def compose(
         store,
         OrphanCleaner(s3, settings.output_bucket),
         metrics,
-        leaving,
+        shutting_down,
         first_delay_seconds=settings.retry_delay_seconds,
     )
     process_end = ProcessEnd(jobs, batcher, finisher, metrics)
@@ -175,7 +175,7 @@ def compose(
             rules=rules,
             runtime=_runtime_of(settings),
             limits=settings.limits,
-            leaving=leaving,
+            shutting_down=shutting_down,
         ),
         table=table,
         results=results,
@@ -185,7 +185,7 @@ def compose(
         jobs=jobs,
         protection=protection,
         gpu=gpu,
-        leaving=leaving,
+        shutting_down=shutting_down,
         lease_seconds=lease_seconds,
         notify_running=settings.notify_running,
     )
@@ -206,11 +206,23 @@ def compose(
             RuntimeReports(dynamodb, settings.task_table),
             runtime=settings.runtime_name,
         ),
-        leaving=leaving,
+        shutting_down=shutting_down,
     )
-    shutdown = GracefulShutdown(runner, durations, process_end, leaving, leave_seconds=settings.leave_seconds)
+    shutdown = GracefulShutdown(
+        runner, durations, process_end, shutting_down, shutdown_seconds=settings.shutdown_seconds
+    )
     return Consumer(
-        worker, shutdown, process_end, leaving, heartbeat, jobs, batcher, runner, finisher, engine, metrics
+        worker,
+        shutdown,
+        process_end,
+        shutting_down,
+        heartbeat,
+        jobs,
+        batcher,
+        runner,
+        finisher,
+        engine,
+        metrics,
     )
 
 

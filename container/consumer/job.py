@@ -43,7 +43,7 @@ class Job:
     delivery: Delivery
     message: Message
     row: Row
-    """The row as last written under our fence."""
+    """The row as this worker last wrote it under its fence."""
     request: Request | None = None
     """The engine's request; set only from preparation until the run, because it may contain many images."""
     warnings: Sequence[Fault] = ()
@@ -64,7 +64,7 @@ class Job:
     claimed_at: float = field(default_factory=time.time)
     stages: list[Stage] = field(default_factory=list)
     switched: bool = False
-    """Whether the job needed another checkpoint than the one before."""
+    """Whether the job needed another model than the one before."""
     measured: bool = False
     """Whether the job's metrics were written."""
 
@@ -90,13 +90,13 @@ class Job:
         return self.cancelled.is_set() or self.lease_lost.is_set() or self.done.is_set()
 
     def check(self) -> None:
-        """Raise LeaseLost if the task is no longer ours."""
+        """Raise LeaseLost if this worker no longer has the task's lease."""
         if self.lease_lost.is_set():
             raise LeaseLost(self.id)
 
 
-class JobsInHand:
-    """The jobs of this process that are not done; can be used from several threads."""
+class ActiveJobs:
+    """The jobs of this process that are not done. It can be used from several threads."""
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []

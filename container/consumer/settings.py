@@ -47,7 +47,7 @@ class Settings(ModelSettings):
     """How often a consumer reports that it is at work and how its GPU spent the time."""
     tracing: bool = False
     """Send X-Ray segments for tasks whose trace is sampled."""
-    leave_seconds: float = Field(default=75, gt=0, le=90)
+    shutdown_seconds: float = Field(default=75, gt=0, le=90)
     """How long a worker that shuts down lets its running job continue: spot gives 120 s, of which 90 are
     planned for."""
     retry_delay_seconds: int = Field(default=FIRST_DELAY_SECONDS, ge=0, le=300)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from container.consumer.job import Job, JobsInHand
+from container.consumer.job import ActiveJobs, Job
 from container.consumer.lifecycle.finish import Finisher
 from container.consumer.lifecycle.run import EngineRunner
-from container.consumer.receiving.batching import CheckpointBatcher
+from container.consumer.receiving.batching import AffinityBatcher
 from container.consumer.telemetry.duration import DurationEstimator
 from container.consumer.telemetry.task_metrics import TaskMetrics
 
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 REPLACE_ENGINE: Final = 75
 """Exit status (EX_TEMPFAIL) on which ECS replaces the whole task instead of restarting the container."""
 
-LAST_WORD_SECONDS: Final = 8
+LAST_WRITES_SECONDS: Final = 8
 """Time between the interrupt and the end of the process, for the last writes, or for an engine that hangs."""
 
 RELEASE_SECONDS: Final = 4
 """How long releasing jobs may take at the very end, in case AWS hangs too."""
 
-LOOK_SECONDS: Final = 0.25
+CHECK_SECONDS: Final = 0.25
 
 _UNKNOWN: Final = float("inf")
 
@@ -36,7 +36,7 @@ class ProcessEnd:
     """Ends the process at once, even if something hangs, after releasing all jobs."""
 
     def __init__(
-        self, jobs: JobsInHand, batcher: CheckpointBatcher, finisher: Finisher, metrics: TaskMetrics
+        self, jobs: ActiveJobs, batcher: AffinityBatcher, finisher: Finisher, metrics: TaskMetrics
     ) -> None:
         self._jobs = jobs
         self._batcher = batcher
@@ -70,22 +70,22 @@ class ProcessEnd:
 
 
 class GracefulShutdown:
-    """Sets `leaving` on the first signal, stops a job that takes too long, ends the process on the second."""
+    """Shuts the worker down on the first signal, stopping a job that takes too long; exits on the second."""
 
     def __init__(
         self,
         runner: EngineRunner,
         durations: DurationEstimator,
         process_end: ProcessEnd,
-        leaving: threading.Event,
+        shutting_down: threading.Event,
         *,
-        leave_seconds: float,
+        shutdown_seconds: float,
     ) -> None:
         self._runner = runner
         self._durations = durations
         self._process_end = process_end
-        self._leaving = leaving
-        self._leave_seconds = leave_seconds
+        self._shutting_down = shutting_down
+        self._leave_seconds = shutdown_seconds
 
     def install(self) -> None:
         """Handle SIGTERM and SIGINT."""
@@ -93,8 +93,8 @@ class GracefulShutdown:
             signal.signal(number, self._signalled)
 
     def _signalled(self, number: int, _frame: Any) -> None:
-        second = self._leaving.is_set()
-        self._leaving.set()
+        second = self._shutting_down.is_set()
+        self._shutting_down.set()
         threading.Thread(
             target=self._process_end.end if second else self._watch,
             args=(1,) if second else (signal.Signals(number).name,),
@@ -105,7 +105,7 @@ class GracefulShutdown:
     def _watch(self, name: str) -> None:
         """Interrupt the running job once it cannot end in time; end the process if that does not help."""
         log.info("shutting down", extra={"signal": name})
-        self._runner.leave()
+        self._runner.prepare_shutdown()
         deadline = time.monotonic() + self._leave_seconds
         while (left := deadline - time.monotonic()) > 0:
             # The heartbeat asks for the job's progress, because asking here could hang. A job without
@@ -113,11 +113,11 @@ class GracefulShutdown:
             # work away.
             if left < self._durations.observed_remaining() < _UNKNOWN:
                 break
-            time.sleep(min(LOOK_SECONDS, left))
+            time.sleep(min(CHECK_SECONDS, left))
         current = self._runner.current
         if current is not None:
-            log.info("the running job cannot end in time", extra={"task_id": current.id})
+            log.info("interrupting the running job: it cannot end in time", extra={"task_id": current.id})
             self._runner.stop(current)
-        time.sleep(LAST_WORD_SECONDS)
-        log.warning("something hangs: releasing what is in hand")
+        time.sleep(LAST_WRITES_SECONDS)
+        log.warning("the shutdown takes too long: releasing all jobs and exiting")
         self._process_end.end(1)

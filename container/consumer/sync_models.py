@@ -12,8 +12,8 @@ def main() -> int:
     """Run the command and return its exit status."""
     try:
         settings = ModelSettings.read()
-    except ValueError as bad:
-        return _end(str(bad))
+    except ValueError as error:
+        return _fail(str(error))
     log_to_stdout(settings.log_level, runtime=settings.runtime_name)
     return run(settings)
 
@@ -22,15 +22,15 @@ def run(settings: ModelSettings) -> int:
     """Download what the settings list, print a summary line, and return the exit status."""
     try:
         if not settings.model_bucket:
-            print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)  # noqa: T201 - the exit line
+            print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)
             return 0
         own = {"MODEL_FILENAME": settings.model_filename, "REFINER_FILENAME": settings.refiner_filename}
-        print(Sync(*connect(settings)).run(own=own, folders=settings.folders), flush=True)  # noqa: T201 - the exit line
-    except (CannotSync, BadModelDir) as why:
-        return _end(str(why))
+        print(Sync(*connect(settings)).run(own=own, folders=settings.folders), flush=True)
+    except (CannotSync, BadModelDir) as error:
+        return _fail(str(error))
     return 0
 
 
-def _end(why: str) -> int:
-    print(f"sync-models: {why}", file=sys.stderr, flush=True)  # noqa: T201 - one line for a person
+def _fail(reason: str) -> int:
+    print(f"sync-models: {reason}", file=sys.stderr, flush=True)
     return 1

@@ -23,7 +23,7 @@ AWAKE_SECONDS: Final = 5
 SETTINGS: Final = {
     "VISIBILITY_SECONDS": str(VISIBILITY_SECONDS),
     "RETRY_DELAY_SECONDS": "1",
-    "LEAVE_SECONDS": "3",
+    "SHUTDOWN_SECONDS": "3",
     "INFERENCE_TIMEOUT_SECONDS": "4",
 }
 WEBUI: Final[dict[str, Any]] = {"step_seconds": 0.03, "load_seconds": 0.1, "gap_seconds": 0.2}

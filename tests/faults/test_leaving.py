@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from container.consumer.shutdown import LAST_WORD_SECONDS, RELEASE_SECONDS, REPLACE_ENGINE
+from container.consumer.shutdown import LAST_WRITES_SECONDS, RELEASE_SECONDS, REPLACE_ENGINE
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
@@ -15,8 +15,8 @@ from tests.support.consumers import consuming, process
 from tests.support.proxy import Proxy
 
 END_SECONDS: Final = 30.0
-LEAVE_SECONDS: Final = 1
-AT_MOST: Final = LEAVE_SECONDS + LAST_WORD_SECONDS + RELEASE_SECONDS + 10
+SHUTDOWN_SECONDS: Final = 1
+AT_MOST: Final = SHUTDOWN_SECONDS + LAST_WRITES_SECONDS + RELEASE_SECONDS + 10
 """The promise, and what a loaded machine takes to end a process."""
 
 
@@ -67,7 +67,7 @@ def test_a_job_that_cannot_end_in_time_is_given_back(
     cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
     """It is interrupted, nothing of it is stored, and another worker completes it."""
-    with process(cloud, webui.url, leave_seconds=LEAVE_SECONDS) as worker:
+    with process(cloud, webui.url, shutdown_seconds=SHUTDOWN_SECONDS) as worker:
         run_hanging(worker)
         worker.send(signal.SIGTERM)
         assert worker.wait(AT_MOST) == 0
@@ -81,7 +81,7 @@ def test_a_web_ui_that_hangs_does_not_hold_it_up(
     cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
     """It ends without Web UI's answer, and the task is queued all the same."""
-    with process(cloud, webui.url, leave_seconds=LEAVE_SECONDS) as worker:
+    with process(cloud, webui.url, shutdown_seconds=SHUTDOWN_SECONDS) as worker:
         run_hanging(worker, ignore_interrupt=True)
         worker.send(signal.SIGTERM)
         assert worker.wait(AT_MOST) == 1
@@ -93,7 +93,7 @@ def test_aws_that_hangs_does_not_hold_it_up(
     cloud: Cloud, webui: FakeWebUi, proxy: Proxy, run_hanging: Callable[..., None]
 ) -> None:
     """What it cannot give back comes again by its lease."""
-    with process(cloud, webui.url, endpoint=proxy.url, leave_seconds=LEAVE_SECONDS) as worker:
+    with process(cloud, webui.url, endpoint=proxy.url, shutdown_seconds=SHUTDOWN_SECONDS) as worker:
         run_hanging(worker)
         for name in ("DynamoDB.UpdateItem", "SQS.ChangeMessageVisibilityBatch", "SQS.ReceiveMessage"):
             proxy.hold(name, most=1000)

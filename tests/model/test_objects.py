@@ -88,6 +88,6 @@ def test_a_worker_that_lets_go_never_deletes_what_the_row_names(
     held = Job(Delivery("1", "handle", ""), MESSAGE, _row(fence="0001"))
     row = _row(status="completed", images=[s3_uri(bucket, key)]) if won else _row(status="cancelled")
 
-    Store(aws.client("s3"), bucket, table=None).let_go(held, Stored(keys=[key]), row)  # type: ignore[arg-type]
+    Store(aws.client("s3"), bucket, table=None).discard(held, Stored(keys=[key]), row)  # type: ignore[arg-type]
 
     assert _keys(aws, bucket) == ({key} if won else set())

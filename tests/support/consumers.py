@@ -34,7 +34,7 @@ class Running:
 
     def leave(self) -> None:
         """Tell it to leave and wait until it has."""
-        self.made.leaving.set()
+        self.made.shutting_down.set()
         assert self.ended.wait(END_SECONDS), "the worker did not leave"
 
 

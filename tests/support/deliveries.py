@@ -44,7 +44,7 @@ class FakeQueue(SqsQueue):
 
     def __init__(self, deliveries: Iterable[Delivery] = ()) -> None:
         self.waiting = list(deliveries)
-        self.given_back: list[tuple[Delivery, int]] = []
+        self.released: list[tuple[Delivery, int]] = []
         self.waits: list[int] = []
         self.deleted: list[Delivery] = []
         self.dead: list[Delivery] = []
@@ -61,7 +61,7 @@ class FakeQueue(SqsQueue):
 
     def release(self, delivery: Delivery, seconds: int) -> None:
         """Note it."""
-        self.given_back.append((delivery, seconds))
+        self.released.append((delivery, seconds))
 
     def delete(self, delivery: Delivery) -> None:
         """Note it."""

@@ -39,7 +39,7 @@ class Result:
     model: str | None = None
     """The model that was used."""
     warnings: Sequence[Fault] = ()
-    """What is not as the task asked for."""
+    """How the result differs from what the task asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ class AmbiguousError(RetryableError):
     """An error that may or may not be the task's fault: after one more attempt it fails the task."""
 
 
-class WorkerLeaves(RetryableError):
-    """The worker shuts down: the task is released without counting an attempt."""
+class WorkerShutsDown(RetryableError):
+    """The worker shuts down, so the task is released without counting an attempt."""
 
 
 class Engine(Protocol):
@@ -139,7 +139,7 @@ class Engine(Protocol):
     def heal(self) -> bool:
         """Try to make a broken engine work again; return whether that helped."""
 
-    def leave(self) -> None:
+    def prepare_shutdown(self) -> None:
         """Stop everything that would delay a shutdown, such as the download of a model."""
 
     def model_names(self) -> Sequence[str]:

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.table import Table
 from container.consumer.job import Delivery, Job
 from container.consumer.lifecycle.finish import Finisher
-from container.consumer.receiving.batching import CheckpointBatcher
+from container.consumer.receiving.batching import AffinityBatcher
 from container.consumer.receiving.queue import SqsQueue
 from domain.clock import now
 from domain.delivery import Action, Decision, decide
@@ -30,7 +30,7 @@ MAX_ROUNDS = 20
 class Claimer:
     """Claims the tasks of waiting messages."""
 
-    batcher: CheckpointBatcher
+    batcher: AffinityBatcher
     queue: SqsQueue
     table: Table
     finisher: Finisher
@@ -51,7 +51,7 @@ class Claimer:
             self.queue.release(delivery, 0)
             return None
         if message is None or message.task.runtime != self.runtime:
-            log.warning("message is not ours: to the dead-letter queue")
+            log.warning("not a task of this runtime: moved to the dead-letter queue")
             self.queue.dead_letter(delivery)
             return None
         try:
@@ -95,7 +95,7 @@ class Claimer:
                     return self._claimed(job)
                 row = written.row
             decision = decide(row, message, now())
-        log.warning("row would not settle, left for redelivery", extra={"task_id": message.task.id})
+        log.warning("the row kept changing: left for redelivery", extra={"task_id": message.task.id})
         return None
 
     def _claim(self, row: Row) -> Transition:
@@ -103,14 +103,14 @@ class Claimer:
 
     def _claimed(self, job: Job) -> Job | None:
         if job.row.cancel_requested:
-            # The worker before died before it could cancel the task.
+            # The previous worker died before it could cancel the task.
             self.finisher.cancelled(job)
             return None
         return job
 
 
 def _new_item(message: Message) -> dict[str, Any]:
-    """Return the row of a task that was published to the topic directly, or whose row has expired."""
+    """Return the row for a task without one: it was published to the topic directly, not through the API."""
     digest = message.task.digest if message.content_ref is None else ""
     item = new_row(message, digest=digest, now=now())
     item["published_at"] = message.submitted_at

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.orphans import OrphanCleaner
 from adapters.results import Results
 from adapters.table import Table
-from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerLeaves
+from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerShutsDown
 from container.consumer.job import Job, LeaseLost
 from container.consumer.lifecycle.outputs import Store, Stored
 from container.consumer.receiving.queue import SqsQueue
@@ -42,7 +42,7 @@ class Finisher:
     store: Store
     orphans: OrphanCleaner
     metrics: TaskMetrics
-    leaving: threading.Event
+    shutting_down: threading.Event
     """Set when this worker shuts down."""
     first_delay_seconds: int
 
@@ -57,12 +57,12 @@ class Finisher:
                 with self._deciding(job):
                     yield
             except LeaseLost:
-                log.info("dropped a task that another worker has, or that was cancelled")
+                log.info("dropped a job: another worker has its task, or it was cancelled")
                 self.metrics.lost(job)
                 job.done.set()
             except Exception:
                 # Nothing is lost: the lease expires and the message is delivered again.
-                log.exception("a task could not be ended")
+                log.exception("a job could not be ended")
                 self.metrics.lost(job)
                 job.done.set()
 
@@ -72,7 +72,7 @@ class Finisher:
             yield
         except PermanentError as error:
             self.failed(job, error)
-        except WorkerLeaves:
+        except WorkerShutsDown:
             self.release(job, count_attempt=False)
         except AmbiguousError as error:
             self.retry(job, error, attempts=AMBIGUOUS_ATTEMPTS)
@@ -81,13 +81,13 @@ class Finisher:
         except Interrupted:
             self.interrupted(job)
         except (ClientError, BotoCoreError) as error:
-            log.warning("AWS did not serve a step of a task", exc_info=True)
-            self.retry(job, RetryableError(ErrorCode.AWS_UNAVAILABLE, _name_of(error)))
+            log.warning("a call to AWS failed in a step of a task", exc_info=True)
+            self.retry(job, RetryableError(ErrorCode.AWS_UNAVAILABLE, _describe(error)))
         except LeaseLost:
             raise
         except Exception as bug:
             # A bug in the consumer: another attempt may reach a newer version, and attempts are limited.
-            log.exception("a step of a task broke")
+            log.exception("a step of a task failed unexpectedly")
             text = f"The worker failed: {type(bug).__name__}."
             self.retry(job, RetryableError(ErrorCode.INTERNAL_ERROR, text))
 
@@ -96,10 +96,10 @@ class Finisher:
         job.check()
         if job.cancelled.is_set():
             self.cancelled(job)
-        elif self.leaving.is_set():
+        elif self.shutting_down.is_set():
             self.release(job, count_attempt=False)
         else:
-            text = "Something else interrupted the job."
+            text = "Another client of the engine interrupted the job."
             self.retry(job, RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text))
 
     def completed(self, job: Job, stored: Stored) -> None:
@@ -135,12 +135,12 @@ class Finisher:
     ) -> None:
         """Release a task, so that another worker can claim it after `delay_seconds`."""
         written = self.table.write(job.id, release(job.row, count_attempt=count_attempt, met=met))
-        if not written.done and written.row is not None and self._ours(job, written.row):
+        if not written.done and written.row is not None and self._is_ours(job, written.row):
             self.cancelled(job)  # refused because the caller asked to cancel
             return
         job.done.set()
         log.info("task released", extra={"task_id": job.id, "delay_seconds": delay_seconds})
-        self.metrics.given_back(job, spent_try=count_attempt, code=(met or {}).get("code", ""))
+        self.metrics.released(job, attempt_counted=count_attempt, code=(met or {}).get("code", ""))
         self.queue.release(job.delivery, delay_seconds)
 
     def notify(self, row: Row) -> None:
@@ -168,7 +168,7 @@ class Finisher:
         job.done.set()
         if not written.done or written.row is None:
             if stored:
-                self.store.let_go(job, stored, written.row)
+                self.store.discard(job, stored, written.row)
             raise LeaseLost(job.id)
         job.row = written.row
         extra = {"task_id": job.id, "submission_id": job.row.submission_id, "status": status.value}
@@ -182,17 +182,17 @@ class Finisher:
             self.notify(row)
             self.queue.delete(job.delivery)
         except (ClientError, BotoCoreError):
-            log.warning("callback not sent yet", exc_info=True, extra={"task_id": job.id})
+            log.warning("the callback could not be sent yet", exc_info=True, extra={"task_id": job.id})
             with suppress(ClientError, BotoCoreError):
                 self.queue.release(job.delivery, self.first_delay_seconds)
 
-    def _ours(self, job: Job, row: Row) -> bool:
+    def _is_ours(self, job: Job, row: Row) -> bool:
         return (
             row.submission_id == job.row.submission_id and row.fence == job.row.fence and not row.status.final
         )
 
 
-def _name_of(error: ClientError | BotoCoreError) -> str:
+def _describe(error: ClientError | BotoCoreError) -> str:
     """Describe an AWS error without its text, which may contain the name of a bucket or role."""
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "an error")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PARALLEL_UPLOADS: Final = 4
 """Also the number of decoded images in memory at the same time."""
 
-MAX_KEPT_ANSWER: Final = 16 * 1024
+MAX_KEPT_RESPONSE: Final = 16 * 1024
 """How many bytes of the engine's response the output document of a failed task contains."""
 
 # S3's responses to `If-None-Match: *`: the object exists (412), or a concurrent write that can be retried
@@ -87,7 +87,7 @@ class Store:
     def failure(self, job: Job, error: Mapping[str, str], response: Any) -> Stored:
         """Store the output document of a failed task: the error and part of the engine's response."""
         text = json.dumps(response)
-        kept = response if len(text) <= MAX_KEPT_ANSWER else {"cut": text[:MAX_KEPT_ANSWER]}
+        kept = response if len(text) <= MAX_KEPT_RESPONSE else {"cut": text[:MAX_KEPT_RESPONSE]}
         seconds = _rounded(job.seconds)
         out: dict[str, Any] = {"error": error, "response": kept, "images": [], "seconds": seconds}
         return self._under_fence(job, lambda stored, fence: self._out(job, stored, fence, out))
@@ -97,10 +97,10 @@ class Store:
         for key in stored.keys:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
-    def let_go(self, job: Job, stored: Stored, row: Row | None) -> None:
+    def discard(self, job: Job, stored: Stored, row: Row | None) -> None:
         """Delete what was stored for a refused final write, except for objects that the row names.
 
-        An earlier final write of ours may have succeeded although its response was lost.
+        An earlier final write of this worker may have succeeded although its response was lost.
         """
         keys = {s3_uri(self._bucket, key): key for key in stored.keys}
         for uri in orphaned_objects(row, job.row.submission_id, keys, finish_sent=True):

@@ -18,7 +18,7 @@ from runtimes.base import RuntimeType
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_FAULTS_TOLD: Final = 5
+MAX_FAULTS_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Preparer:
     rules: RuntimeType
     runtime: Runtime
     limits: Limits
-    leaving: threading.Event
+    shutting_down: threading.Event
 
     def prepare(self, job: Job) -> None:
         """Prepare `job` to run; raise PermanentError, RetryableError, or botocore's errors."""
@@ -44,7 +44,9 @@ class Preparer:
             job.kind = self.rules.kind(task.tasktype, content)
             # Jobs without sampling steps have no cost and are treated as equal.
             job.cost = self.rules.cost(task.tasktype, content) or 1.0
-            job.request = self.engine.prepare(job.message.task, lambda: job.stopped or self.leaving.is_set())
+            job.request = self.engine.prepare(
+                job.message.task, lambda: job.stopped or self.shutting_down.is_set()
+            )
             job.warnings = job.request.warnings
 
     def _checked(self, task: Task) -> dict[str, Any]:
@@ -54,8 +56,8 @@ class Preparer:
             None if unknown else task.tasktype, task.content, self.runtime, self.limits
         )
         if faults := [*unknown, *checked.faults]:
-            told = "; ".join(f"{fault.path}: {fault.message}" for fault in faults[:MAX_FAULTS_TOLD])
-            raise PermanentError(ErrorCode.INVALID_CONTENT, told)
+            text = "; ".join(f"{fault.path}: {fault.message}" for fault in faults[:MAX_FAULTS_SHOWN])
+            raise PermanentError(ErrorCode.INVALID_CONTENT, text)
         return checked.content
 
     def _large_content(self, reference: str) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class Preparer:
             body = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         except self.s3.exceptions.NoSuchKey:
             raise PermanentError(
-                ErrorCode.INVALID_CONTENT, "The task's content is no longer there."
+                ErrorCode.INVALID_CONTENT, "The task's content was deleted from the large-task bucket."
             ) from None
         try:
             content = load_json(body.decode())
@@ -77,5 +79,5 @@ class Preparer:
         except (ValueError, RecursionError, InvalidTask) as error:
             raise PermanentError(ErrorCode.INVALID_CONTENT, f"The task's content: {error}") from None
         if not isinstance(content, dict):
-            raise PermanentError(ErrorCode.INVALID_CONTENT, "The task's content is no object.")
+            raise PermanentError(ErrorCode.INVALID_CONTENT, "The task's content is not a JSON object.")
         return content

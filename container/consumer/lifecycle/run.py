@@ -106,9 +106,9 @@ class EngineRunner:
         self._durations.observe(fraction)
         return round(fraction, 3)
 
-    def leave(self) -> None:
+    def prepare_shutdown(self) -> None:
         """Stop everything that would delay a shutdown."""
-        self._engine.leave()
+        self._engine.prepare_shutdown()
 
     def stop(self, job: Job) -> None:
         """Start interrupting `job` if it is the running one; `run` then raises Interrupted."""
@@ -129,7 +129,7 @@ class EngineRunner:
                 try:
                     self._engine.interrupt()
                 except (RetryableError, PermanentError) as error:
-                    log.warning("the engine took no interrupt", extra={"reason": error.message})
+                    log.warning("the engine did not accept an interrupt", extra={"reason": error.message})
             time.sleep(INTERRUPT_AGAIN_SECONDS)
         if self._current is job:
             self._on_stuck(f"an interrupted job did not stop within {self._stop_seconds:g} s")

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.results import Results
 from adapters.table import Table
 from container.consumer.engines.base import AmbiguousError, Interrupted, ReplaceEngine, Result
-from container.consumer.job import Job, JobsInHand, LeaseLost
+from container.consumer.job import ActiveJobs, Job, LeaseLost
 from container.consumer.lifecycle.claim import Claimer
 from container.consumer.lifecycle.finish import Finisher
 from container.consumer.lifecycle.outputs import Store
@@ -52,23 +52,23 @@ class TaskRun:
     runner: EngineRunner
     store: Store
     finisher: Finisher
-    jobs: JobsInHand
+    jobs: ActiveJobs
     protection: Protection
     gpu: GpuUtilization
-    leaving: threading.Event
+    shutting_down: threading.Event
     lease_seconds: int
     notify_running: bool
 
     def claim(self) -> Job | None:
         """Receive and claim the next task; return None if there is none."""
         if self.protection.refused and not self.protection.acquire():
-            self.leaving.wait(RECEIVE_AGAIN_SECONDS)  # a deployment waits for this worker to end
+            self.shutting_down.wait(RECEIVE_AGAIN_SECONDS)  # a deployment waits for this worker to end
             return None
         try:
             job = self.claimer.claim_next()
         except (ClientError, BotoCoreError):
-            log.warning("nothing could be received", exc_info=True)
-            self.leaving.wait(RECEIVE_AGAIN_SECONDS)
+            log.warning("receiving or claiming a message failed", exc_info=True)
+            self.shutting_down.wait(RECEIVE_AGAIN_SECONDS)
             return None
         if job is not None:
             self.gpu.claimed(job)
@@ -99,11 +99,11 @@ class TaskRun:
         with about(job):
             try:
                 read = self.runner.run(job)
-            except ReplaceEngine as order:
+            except ReplaceEngine as error:
                 # The task may be the cause, so it must not be retried forever.
                 with self.finisher.ending(job):
                     job.check()
-                    raise AmbiguousError(ErrorCode.INFERENCE_TIMEOUT, str(order)) from None
+                    raise AmbiguousError(ErrorCode.INFERENCE_TIMEOUT, str(error)) from None
                 raise
             except Exception as error:  # noqa: BLE001 - `finish` decides what follows from each
                 return Ran(error=error)
@@ -116,7 +116,7 @@ class TaskRun:
         with self.finisher.ending(job):
             job.check()
             if ran.read is None:
-                raise ran.error or RuntimeError("a job came back with nothing")
+                raise ran.error or RuntimeError("a job returned neither a response nor an error")
             with job.timed("store"):
                 stored = self.store.success(job, ran.read())
             self.finisher.completed(job, stored)

@@ -11,7 +11,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.table import Table
-from container.consumer.job import Delivery, Job, JobsInHand
+from container.consumer.job import ActiveJobs, Delivery, Job
 from container.consumer.receiving.queue import SqsQueue
 from domain.clock import now
 from domain.protocol import renew
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 MAX_BEAT_SECONDS: Final = 5.0
 """How often progress is written; keeping messages invisible would only need a third of their timeout."""
 
-CANCEL_LOOK_SECONDS: Final = 1.0
+CANCEL_CHECK_SECONDS: Final = 1.0
 """How often the row of a task that is on the GPU, or about to be, is read for a cancel."""
 
 LATE_BEAT_SECONDS: Final = 10.0
@@ -47,7 +47,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        jobs: JobsInHand,
+        jobs: ActiveJobs,
         queue: SqsQueue,
         table: Table,
         *,
@@ -99,13 +99,13 @@ class Heartbeat:
                 lambda: self._beats > before or not self._thread.is_alive(), LATE_BEAT_SECONDS
             )
             if self._beats == before:
-                raise HeartbeatStopped("the heartbeat stopped: nothing may be worked on without it")
+                raise HeartbeatStopped("the heartbeat stopped, and no work may be done without it")
 
     def _run(self) -> None:
         try:
             next_beat = time.monotonic() + self._interval
             while True:
-                self._wake.wait(max(0.0, min(next_beat - time.monotonic(), CANCEL_LOOK_SECONDS)))
+                self._wake.wait(max(0.0, min(next_beat - time.monotonic(), CANCEL_CHECK_SECONDS)))
                 if self._stopped:
                     return
                 if self._wake.is_set() or time.monotonic() >= next_beat:
@@ -113,9 +113,9 @@ class Heartbeat:
                     self._beat()
                     next_beat = time.monotonic() + self._interval
                 else:
-                    self._look_for_cancels()
+                    self._check_for_cancels()
         except Exception:
-            log.exception("the heartbeat broke: nothing in hand may be worked on")
+            log.exception("the heartbeat failed: all jobs stop, because their leases are no longer renewed")
             for job in self._jobs.all():
                 job.lease_lost.set()
                 self._on_stop(job)
@@ -151,13 +151,13 @@ class Heartbeat:
         for job in jobs:
             self._unless_aws_fails(partial(self._renew, job, progress if job.progress is not None else None))
 
-    def _look_for_cancels(self) -> None:
+    def _check_for_cancels(self) -> None:
         """Check whether the callers of tasks that are on the GPU, or about to be, want to cancel them."""
         for job in self._jobs.all():
             if job.row.status is Status.RUNNING and not job.stopped:
-                self._unless_aws_fails(partial(self._look_for_cancel, job))
+                self._unless_aws_fails(partial(self._check_for_cancel, job))
 
-    def _look_for_cancel(self, job: Job) -> None:
+    def _check_for_cancel(self, job: Job) -> None:
         if self._table.cancel_requested(job.id, job.row.submission_id):
             self._cancel(job)
 
@@ -180,8 +180,8 @@ class Heartbeat:
         )
         if job.done.is_set():
             return
-        if not written.done and job.row is row:  # otherwise another stage has drawn a new fence meanwhile
-            log.warning("task is no longer ours", extra={"task_id": job.id})
+        if not written.done and job.row is row:  # a different row: another stage drew a new fence meanwhile
+            log.warning("the task's lease is lost", extra={"task_id": job.id})
             job.lease_lost.set()
             self._on_stop(job)
         elif written.row is not None and written.row.cancel_requested:

@@ -27,7 +27,7 @@ RELEASE_AFTER_SECONDS: Final = 600
 proceed."""
 
 IDLE_SECONDS: Final = 5
-"""How long no job may be in hand before protection is released; shorter gaps would cost two calls each."""
+"""How long the worker must have no job before protection is released; shorter gaps would cost two calls."""
 
 REFUSED_SECONDS: Final = 10
 """How soon protection is requested again after ECS refused it."""
@@ -36,7 +36,7 @@ BROKEN_SECONDS: Final = 60
 """The same if the agent does not respond or may not protect; work then continues without protection."""
 
 CALL_SECONDS: Final = 5
-LOOK_SECONDS: Final = 1
+CHECK_SECONDS: Final = 1
 
 BLOCKED: Final = "DEPLOYMENT_BLOCKED"
 
@@ -54,20 +54,20 @@ class Protection:
         *,
         busy: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
-        look_seconds: float = LOOK_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
     ) -> None:
         self._agent_uri = agent_uri
         self._busy = busy
         self._clock = clock
-        self._look_seconds = look_seconds
+        self._check_seconds = check_seconds
         self._http = httpx.Client(timeout=CALL_SECONDS, trust_env=False)
         self._lock = threading.Lock()
-        self._job = False
-        self._since = 0.0
+        self._protected = False
+        self._protected_at = 0.0
         self._renewed = 0.0
         self._last_busy = 0.0
         self._refused = False
-        self._ask_again = 0.0
+        self._retry_at = 0.0
         self._wake = threading.Event()
         self._job_ended = False
         self._stopped = False
@@ -86,12 +86,12 @@ class Protection:
             return True
         with self._lock:
             self._last_busy = self._clock()
-            if self._job:
+            if self._protected:
                 return True
-            if self._clock() >= self._ask_again:
+            if self._clock() >= self._retry_at:
                 self._protect()
-                self._since = self._renewed
-            return self._job or not self._refused
+                self._protected_at = self._renewed
+            return self._protected or not self._refused
 
     @property
     def refused(self) -> bool:
@@ -104,28 +104,28 @@ class Protection:
         self._wake.set()
 
     def release(self) -> None:
-        """Release protection permanently."""
+        """Release protection if it is active; the next `acquire` requests it again."""
         with self._lock:
-            if self._job and self._put(protect=False) is not None:
-                self._job = False
+            if self._protected and self._put(protect=False) is not None:
+                self._protected = False
 
     def stop(self) -> None:
-        """Renew or release protection if it is time to do so."""
+        """Release protection and stop renewing it."""
         self._stopped = True
         self._wake.set()
         self.release()
 
-    def look(self) -> None:
-        """Renew or release once, as the time has come."""
+    def renew_or_release(self) -> None:
+        """Renew or release protection if it is time to do so."""
         now = self._clock()
         ended, self._job_ended = self._job_ended, False
         if self._busy():
             self._last_busy = now
-        if not self._job:
+        if not self._protected:
             return
         if now - self._last_busy >= IDLE_SECONDS:
             self.release()
-        elif ended and now - self._since >= RELEASE_AFTER_SECONDS:
+        elif ended and now - self._protected_at >= RELEASE_AFTER_SECONDS:
             log.info("protection released between two jobs")
             self.release()
         elif now - self._renewed >= RENEW_SECONDS:
@@ -134,21 +134,21 @@ class Protection:
 
     def _run(self) -> None:
         while not self._stopped:
-            self._wake.wait(self._look_seconds)
+            self._wake.wait(self._check_seconds)
             self._wake.clear()
             if not self._stopped:
-                self.look()
+                self.renew_or_release()
 
     def _protect(self) -> None:
         answer = self._put(protect=True)
         reason = ((answer or {}).get("failure") or {}).get("Reason")
-        self._job = bool(((answer or {}).get("protection") or {}).get("ProtectionEnabled"))
+        self._protected = bool(((answer or {}).get("protection") or {}).get("ProtectionEnabled"))
         self._refused = reason == BLOCKED
         self._renewed = self._clock()
-        if self._job:
-            self._ask_again = 0.0
+        if self._protected:
+            self._retry_at = 0.0
             return
-        self._ask_again = self._clock() + (REFUSED_SECONDS if self._refused else BROKEN_SECONDS)
+        self._retry_at = self._clock() + (REFUSED_SECONDS if self._refused else BROKEN_SECONDS)
         log.warning(
             "task protection was not granted", extra={"reason": reason or (answer or {}).get("error")}
         )
@@ -160,6 +160,6 @@ class Protection:
         try:
             answer = self._http.put(f"{self._agent_uri.rstrip('/')}{PATH}", json=body).json()
         except (httpx.HTTPError, ValueError) as error:
-            log.warning("ECS's agent did not answer", extra={"reason": type(error).__name__})
+            log.warning("the ECS agent did not answer", extra={"reason": type(error).__name__})
             return None
         return answer if isinstance(answer, dict) else None

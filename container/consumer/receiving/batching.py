@@ -1,4 +1,4 @@
-"""Reorder waiting messages, so that tasks with the same checkpoint run one after the other."""
+"""Reorder waiting messages, so that tasks with the same affinity (checkpoint) run one after the other."""
 
 import threading
 import time
@@ -24,14 +24,14 @@ class Waiting:
     delivery: Delivery
     message: Message | None
     since: float
-    checkpoint: str | None
+    affinity: str | None
     """What is expensive to load for the task; None if it needs nothing in particular."""
     overtaken: int = 0
 
 
 @dataclass(slots=True)
-class CheckpointBatcher:
-    """Receives messages and prefers those with the current checkpoint, as long as no message waits too long.
+class AffinityBatcher:
+    """Receives messages and prefers those with the current affinity, as long as no message waits too long.
 
     With `size` 1, the queue's order is kept. The oldest message goes first after `max_overtakes` others were
     preferred to it, or after it has waited here for `max_seconds`.
@@ -49,14 +49,14 @@ class CheckpointBatcher:
     receive_seconds: int = RECEIVE_SECONDS
     gpu: GpuUtilization = field(default_factory=GpuUtilization)
     _waiting: list[Waiting] = field(default_factory=list)
-    _chosen: str | None = None
+    _current: str | None = None
     _backlog: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _look: threading.Lock = field(default_factory=threading.Lock)
+    _choosing: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self) -> Waiting | None:
         """Return the next message, or None if there is none."""
-        with self._look:
+        with self._choosing:
             self._fill()
             with self._lock:
                 return self._choose()
@@ -74,8 +74,8 @@ class CheckpointBatcher:
     def release(self) -> None:
         """Make all received messages visible again; nothing was claimed, so no attempt is counted."""
         with self._lock:
-            job, self._waiting = self._waiting, []
-        for waiting in job:
+            released, self._waiting = self._waiting, []
+        for waiting in released:
             self.queue.release(waiting.delivery, 0)
 
     def _fill(self) -> None:
@@ -89,9 +89,9 @@ class CheckpointBatcher:
                 message = Message.decode(delivery.body)
             except BadMessage:
                 message = None
-            checkpoint = self.affinity(message.task.content) if message else None
+            affinity = self.affinity(message.task.content) if message else None
             with self._lock:
-                self._waiting.append(Waiting(delivery, message, self.clock(), checkpoint))
+                self._waiting.append(Waiting(delivery, message, self.clock(), affinity))
 
     def _receive(self, *, wait_seconds: int, most: int) -> list[Delivery]:
         if not wait_seconds:
@@ -114,14 +114,14 @@ class CheckpointBatcher:
             return None
         oldest = self._waiting[0]
         waited = self.clock() - oldest.since
-        due = oldest.overtaken >= self.max_overtakes or waited >= self.max_seconds or self._chosen is None
+        due = oldest.overtaken >= self.max_overtakes or waited >= self.max_seconds or self._current is None
         chosen = oldest if due else next(filter(self._fits, self._waiting), oldest)
         for waiting in self._waiting[: self._waiting.index(chosen)]:
             waiting.overtaken += 1
         self._waiting.remove(chosen)
-        self._chosen = chosen.checkpoint or self._chosen
+        self._current = chosen.affinity or self._current
         return chosen
 
     def _fits(self, waiting: Waiting) -> bool:
-        """Return whether a message needs no switch, as is always the case without a checkpoint."""
-        return waiting.checkpoint is None or waiting.checkpoint == self._chosen
+        """Return whether a message needs no switch, as is always the case without an affinity."""
+        return waiting.affinity is None or waiting.affinity == self._current

@@ -11,7 +11,7 @@ from domain.clock import iso, later, now
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_KEPT = timedelta(days=1)
+_ROW_KEPT = timedelta(days=1)
 
 
 class WorkerRegistry:
@@ -22,7 +22,7 @@ class WorkerRegistry:
         self._table = table
         self._key = {"id": {"S": f"#workers#{runtime}"}}
         self._me = f"worker:{worker}"
-        self._gone: list[str] = []
+        self._expired: list[str] = []
         self.count = 1
 
     def renew(self, *, seconds: float) -> None:
@@ -30,9 +30,9 @@ class WorkerRegistry:
         moment = now()
         names = {"#me": self._me, "#expires": "expires_at"}
         expression = "SET #me = :until, #expires = :expires"
-        if self._gone:
-            names |= {f"#g{index}": name for index, name in enumerate(self._gone)}
-            expression += " REMOVE " + ", ".join(f"#g{index}" for index in range(len(self._gone)))
+        if self._expired:
+            names |= {f"#e{index}": name for index, name in enumerate(self._expired)}
+            expression += " REMOVE " + ", ".join(f"#e{index}" for index in range(len(self._expired)))
         answer = self._client.update_item(
             TableName=self._table,
             Key=self._key,
@@ -40,17 +40,17 @@ class WorkerRegistry:
             ExpressionAttributeNames=names,
             ExpressionAttributeValues={
                 ":until": {"S": later(moment, seconds)},
-                ":expires": {"N": str(int((moment + _KEPT).timestamp()))},
+                ":expires": {"N": str(int((moment + _ROW_KEPT).timestamp()))},
             },
             ReturnValues="ALL_NEW",
         )
-        untils = {
+        expiries = {
             name: value["S"] for name, value in answer["Attributes"].items() if name.startswith("worker:")
         }
-        self._gone = [name for name, until in untils.items() if until < iso(moment)]
-        self.count = max(1, len(untils) - len(self._gone))
+        self._expired = [name for name, expiry in expiries.items() if expiry < iso(moment)]
+        self.count = max(1, len(expiries) - len(self._expired))
 
-    def leave(self) -> None:
+    def unregister(self) -> None:
         """Remove this worker from the registry; if that fails, its entry expires."""
         with suppress(ClientError, BotoCoreError):
             self._client.update_item(

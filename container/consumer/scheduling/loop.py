@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from container.consumer.engines.base import Engine, ReplaceEngine, Verdict
-from container.consumer.job import Job, JobsInHand
+from container.consumer.job import ActiveJobs, Job
 from container.consumer.lifecycle.task_run import Ran, TaskRun
 from container.consumer.liveness.heartbeat import Heartbeat
 from container.consumer.liveness.scale_in_protection import Protection
-from container.consumer.receiving.batching import CheckpointBatcher
+from container.consumer.receiving.batching import AffinityBatcher
 from container.consumer.receiving.registry import WorkerRegistry
 from container.consumer.scheduling.prefetch import Prefetcher
 from container.consumer.telemetry.model_reporter import ModelReporter
@@ -27,12 +27,12 @@ wait on the GPU."""
 BOOT_SECONDS: Final = 600
 """An engine that does not respond within this time is replaced."""
 
-LOOK_SECONDS: Final = 0.5
+CHECK_SECONDS: Final = 0.5
 """How often the idle loop checks its heartbeat and whether it has to shut down."""
 
 
 class Worker:
-    """Runs tasks until `leaving` is set, which can be done from anywhere."""
+    """Runs tasks until `shutting_down` is set."""
 
     def __init__(
         self,
@@ -40,8 +40,8 @@ class Worker:
         tasks: TaskRun,
         engine: Engine,
         prefetcher: Prefetcher,
-        batcher: CheckpointBatcher,
-        jobs: JobsInHand,
+        batcher: AffinityBatcher,
+        jobs: ActiveJobs,
         heartbeat: Heartbeat,
         protection: Protection,
         registry: WorkerRegistry | None,
@@ -49,7 +49,7 @@ class Worker:
         task_metrics: TaskMetrics,
         worker_metrics: WorkerMetrics,
         model_reporter: ModelReporter,
-        leaving: threading.Event,
+        shutting_down: threading.Event,
     ) -> None:
         self._tasks = tasks
         self._engine = engine
@@ -63,14 +63,14 @@ class Worker:
         self._task_metrics = task_metrics
         self._worker_metrics = worker_metrics
         self._model_reporter = model_reporter
-        self._leaving = leaving
+        self._shutting_down = shutting_down
         self._breakdowns = 0
         self._healed = False
         self._storing = threading.BoundedSemaphore(STORING_AT_ONCE)
         self._finishing = ThreadPoolExecutor(STORING_AT_ONCE, thread_name_prefix="finish")
 
     def run(self) -> None:
-        """Work until `leaving` is set; raise ReplaceEngine if the engine cannot be used any more."""
+        """Work until `shutting_down` is set; raise ReplaceEngine if the engine cannot be used any more."""
         self._heartbeat.start()  # before the engine is ready: its file shows that this process is alive
         try:
             self._await_engine()
@@ -79,10 +79,12 @@ class Worker:
             self._worker_metrics.start()
             self._model_reporter.start()
             self._prefetcher.start()
-            threading.Thread(target=self._release_when_leaving, name="leaving", daemon=True).start()
-            while not self._leaving.is_set():
+            threading.Thread(
+                target=self._release_on_shutdown, name="release-on-shutdown", daemon=True
+            ).start()
+            while not self._shutting_down.is_set():
                 self._heartbeat.check()
-                job = self._prefetcher.next(LOOK_SECONDS)
+                job = self._prefetcher.next(CHECK_SECONDS)
                 if job is not None:
                     self._run(job)
         finally:
@@ -97,20 +99,20 @@ class Worker:
         self._batcher.release()
         self._heartbeat.stop()
         if self._registry is not None:
-            self._registry.leave()
+            self._registry.unregister()
         self._protection.stop()
         self._worker_metrics.stop()
         self._model_reporter.stop()
 
-    def _release_when_leaving(self) -> None:
+    def _release_on_shutdown(self) -> None:
         """Release tasks that have not started when the shutdown begins; the running job may take a while."""
-        self._leaving.wait()
+        self._shutting_down.wait()
         self._prefetcher.close()
         self._batcher.release()
 
     def _run(self, job: Job) -> None:
         """Run one job, hand its response to another thread, and check whether the engine works."""
-        if self._leaving.is_set():
+        if self._shutting_down.is_set():
             self._tasks.release(job)
             return
         ran = self._tasks.run(job)
@@ -148,7 +150,7 @@ class Worker:
         log.warning("the engine fails every job", extra={"breakdowns": self._breakdowns})
         self._prefetcher.pause()
         self._await_engine()
-        if self._leaving.is_set():
+        if self._shutting_down.is_set():
             return
         if self._healed or not self._engine.heal():
             raise ReplaceEngine("it fails every job since a model failed to load")
@@ -160,7 +162,7 @@ class Worker:
     def _await_engine(self) -> None:
         """Wait until the engine responds and is idle; raise ReplaceEngine if that never happens."""
         self._gpu.switch(on=False)
-        ready = self._engine.wait_ready(self._leaving, BOOT_SECONDS)
-        if not ready and not self._leaving.is_set():
+        ready = self._engine.wait_ready(self._shutting_down, BOOT_SECONDS)
+        if not ready and not self._shutting_down.is_set():
             raise ReplaceEngine(f"it was not ready within {BOOT_SECONDS} s")
         self._gpu.switch(on=True)

@@ -9,7 +9,7 @@ from typing import Final
 from container.consumer.job import Job
 from container.consumer.lifecycle.task_run import TaskRun
 from container.consumer.telemetry.duration import Average, DurationEstimator
-from container.consumer.telemetry.utilization import AT_HAND_SECONDS
+from container.consumer.telemetry.utilization import IMMEDIATE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Prefetcher:
         self._open = True
         self._paused = False
         self._failure: BaseException | None = None
-        self._taking = Average(0.06)
+        self._claiming = Average(0.06)
         self._preparing = Average(0.3)
         self._starting = Average(0.03)
         self._threads = [
@@ -118,7 +118,7 @@ class Prefetcher:
     def next(self, wait_seconds: float) -> Job | None:
         """Return the next started task, or None after `wait_seconds`; raise the error of a failed thread."""
         if not self.beside:
-            return self._take_now()
+            return self._claim_now()
         with self._change:
             self._change.wait_for(lambda: self._failure or self._first_started(), timeout=wait_seconds)
             if self._failure:
@@ -130,7 +130,7 @@ class Prefetcher:
             self._change.notify_all()
             return slot.job
 
-    def _take_now(self) -> Job | None:
+    def _claim_now(self) -> Job | None:
         """Claim, prepare and start one task in this thread."""
         job = self._tasks.claim()
         if job is None or not self._tasks.prepare(job) or not self._tasks.start(job):
@@ -149,7 +149,7 @@ class Prefetcher:
                 elif not self._fill(slot):
                     self._drop(slot)
         except BaseException as failure:  # raised by `next`, in the thread that works
-            log.exception("a thread that takes tasks broke")
+            log.exception("a prefetch thread failed")
             with self._change:
                 self._failure = failure
                 self._change.notify_all()
@@ -161,11 +161,11 @@ class Prefetcher:
             return False
         took = time.monotonic() - begun
         with self._change:
-            if took - job.seconds.get("claim", 0.0) < AT_HAND_SECONDS:  # else it waited for a message
-                self._taking.add(took)
+            if took - job.seconds.get("claim", 0.0) < IMMEDIATE_SECONDS:  # else it waited for a message
+                self._claiming.add(took)
             slot.job = job
             slot.begun = time.monotonic()
-        if not self._goes_on():
+        if not self._may_continue():
             self._tasks.release(job)
             return False
         if not self._tasks.prepare(job):
@@ -208,7 +208,7 @@ class Prefetcher:
         return stopped
 
     def _seconds_until_needed(self) -> float:
-        lead = self._taking.seconds + self._preparing.seconds + self._starting.seconds
+        lead = self._claiming.seconds + self._preparing.seconds + self._starting.seconds
         lead = lead * MARGIN + SLACK_SECONDS
         now = time.monotonic()
         late = max(lead, OVERDUE_SECONDS)
@@ -227,7 +227,7 @@ class Prefetcher:
     def _await_turn(self, slot: _Slot) -> bool:
         """Wait until `slot` is next and the GPU is about to be free; return False if it must not start."""
         with self._change:
-            while self._goes_on() and not (slot.job and slot.job.stopped):
+            while self._may_continue() and not (slot.job and slot.job.stopped):
                 wait = self._durations.remaining() - self._starting.seconds * MARGIN - SLACK_SECONDS
                 first = next(other for other in self._slots if other.prepared)
                 if first is slot and wait <= 0:
@@ -237,7 +237,7 @@ class Prefetcher:
                 )
             return False
 
-    def _goes_on(self) -> bool:
+    def _may_continue(self) -> bool:
         return self._open and not self._paused
 
     def _drop(self, slot: _Slot) -> None:

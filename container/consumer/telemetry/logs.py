@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Final
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
@@ -19,17 +19,17 @@ _NO_TASK: Final[Mapping[str, str]] = {}
 _task: ContextVar[Mapping[str, str]] = ContextVar("task", default=_NO_TASK)
 
 
-def facts_of(job: Job) -> dict[str, str]:
+def log_fields(job: Job) -> dict[str, str]:
     """Return the fields that identify a task in the logs of all components."""
-    facts = {"task_id": job.id, "submission_id": job.row.submission_id}
+    fields = {"task_id": job.id, "submission_id": job.row.submission_id}
     trace = trace_header(job).get("Root")
-    return facts | ({"xray_trace_id": trace} if trace else {})
+    return fields | ({"xray_trace_id": trace} if trace else {})
 
 
 @contextmanager
 def about(job: Job) -> Iterator[None]:
     """Add the task's fields to every line that this thread logs inside the block."""
-    token = _task.set(facts_of(job))
+    token = _task.set(log_fields(job))
     try:
         yield
     finally:
@@ -46,7 +46,7 @@ def log_to_stdout(level: str, *, runtime: str) -> None:
     )
     formatter.append_keys(service="consumer", runtime=runtime)
     handler.setFormatter(formatter)
-    handler.addFilter(_named)
+    handler.addFilter(_add_task_fields)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -63,7 +63,7 @@ class _Formatter(LambdaPowertoolsFormatter):
         return super().format(record)
 
 
-def _named(record: logging.LogRecord) -> Any:
+def _add_task_fields(record: logging.LogRecord) -> bool:
     for name, value in _task.get().items():
         record.__dict__.setdefault(name, value)
     return True

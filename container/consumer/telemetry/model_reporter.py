@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.runtime_report import RuntimeReports
 from domain.errors import PermanentError, RetryableError
 
-LOOK_SECONDS: Final = 60.0
+CHECK_SECONDS: Final = 60.0
 REPORT_SECONDS: Final = 86_400.0
 """An unchanged list is reported again after this time, because a report expires after some weeks."""
 
@@ -27,7 +27,7 @@ class ModelReporter:
         reports: RuntimeReports,
         *,
         runtime: str,
-        seconds: float = LOOK_SECONDS,
+        seconds: float = CHECK_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._names = names
@@ -47,7 +47,7 @@ class ModelReporter:
         """Stop reporting; the last report remains."""
         self._stop.set()
 
-    def look(self) -> None:
+    def report_changes(self) -> None:
         """Report the models if they have changed since the last report."""
         try:
             names = sorted(self._names())
@@ -60,9 +60,9 @@ class ModelReporter:
             self._reported = at, names
             _log.info("models reported", extra={"names": len(names)})
         except (RetryableError, PermanentError, BotoCoreError, ClientError):
-            _log.warning("the models were not reported", exc_info=True)
+            _log.warning("the models could not be reported", exc_info=True)
 
     def _run(self) -> None:
-        self.look()
+        self.report_changes()
         while not self._stop.wait(self._seconds):
-            self.look()
+            self.report_changes()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from container.consumer.job import Job
-from container.consumer.telemetry.logs import METRICS_LOGGER, facts_of
+from container.consumer.telemetry.logs import METRICS_LOGGER, log_fields
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.xray import Tracer
 from domain import metrics as m
@@ -48,7 +48,7 @@ class TaskMetrics:
                 values[metric] = job.seconds[stage]
         if job.switched:
             values |= {m.MODEL_SWITCHES: 1, m.MODEL_LOAD_SECONDS: job.seconds.get("model", 0.0)}
-        submitted = _moment(job.message.submitted_at)
+        submitted = _timestamp(job.message.submitted_at)
         if submitted is not None:
             values[m.QUEUED_SECONDS] = max(0.0, job.claimed_at - submitted)
         if row.status is Status.COMPLETED:
@@ -60,10 +60,10 @@ class TaskMetrics:
         code = str((row.item.get("error") or {}).get("code") or "")
         self._end(job, values, status=row.status.value, code=code)
 
-    def given_back(self, job: Job, *, spent_try: bool, code: str = "") -> None:
+    def released(self, job: Job, *, attempt_counted: bool, code: str = "") -> None:
         """Write the metrics of a task that returns to its queue."""
-        values = self._wasted(job) | ({m.RETRIED: 1} if spent_try else {})
-        self._end(job, values, status="given back", code=code)
+        values = self._wasted(job) | ({m.RETRIED: 1} if attempt_counted else {})
+        self._end(job, values, status="released", code=code)
 
     def lost(self, job: Job) -> None:
         """Write the metrics of a task that this worker has lost."""
@@ -77,20 +77,20 @@ class TaskMetrics:
             )
 
     def replaced(self, reason: str) -> None:
-        """Count this worker as poisoned because its engine must be replaced."""
+        """Count a poisoned worker, whose engine must be replaced."""
         self.write({m.POISONED: 1}, reason=reason)
 
     def healed(self) -> None:
-        """Count an engine that failed every job and works again."""
+        """Count a poisoned worker, whose engine works again."""
         self.write({m.POISONED: 1}, reason="healed")
 
     def write(self, values: Mapping[Metric, float], **facts: Any) -> None:
         """Write one line."""
-        said = {name: value for name, value in facts.items() if value}
+        known = {name: value for name, value in facts.items() if value}
         try:
-            line = document(self.namespace, values, at=now(), facts={m.RUNTIME: self.runtime, **said})
+            line = document(self.namespace, values, at=now(), facts={m.RUNTIME: self.runtime, **known})
         except ValueError:
-            logging.getLogger(__name__).exception("something could not be measured")
+            logging.getLogger(__name__).exception("metrics could not be written")
         else:
             _lines.info(line)
 
@@ -100,7 +100,7 @@ class TaskMetrics:
             return  # for example, because its callback failed after its outcome was written
         job.measured = True
         if values:
-            self.write(values, **facts_of(job), status=status, code=code)
+            self.write(values, **log_fields(job), status=status, code=code)
         if self.tracer is not None:
             self.tracer.ended(job, status=status, code=code)
 
@@ -110,7 +110,7 @@ class TaskMetrics:
         return {m.WASTED_GPU_SECONDS: seconds} if "inference" in job.seconds else {}
 
 
-def _moment(text: str) -> float | None:
+def _timestamp(text: str) -> float | None:
     try:
         return parse(text).timestamp()
     except ValueError:  # a direct publisher may send any text

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-AT_HAND_SECONDS: Final = 0.2
+IMMEDIATE_SECONDS: Final = 0.2
 """A receive that returns a message within this time found one waiting; a longer one has waited for it."""
 
 
@@ -36,8 +36,8 @@ class GpuUtilization:
         self._last = clock()
         self._spent_busy = 0.0
         self._spent_idle = 0.0
-        self._excused = 0.0
-        """Idle seconds of the current receive; they count if it returns at once, because a message was
+        self._idle_while_polling = 0.0
+        """Idle seconds of the current receive. They count if it returns at once, because then a message was
         waiting already."""
 
     @property
@@ -76,15 +76,15 @@ class GpuUtilization:
         """Record that a receive waits for messages while there are none."""
         with self._counted():
             self._polling_since = self._last
-            self._excused = 0.0
+            self._idle_while_polling = 0.0
 
     def poll_ended(self, *, found: bool) -> None:
         """Record that the receive has returned."""
         with self._counted():
             began, self._polling_since = self._polling_since, None
-            if found and began is not None and self._last - began < AT_HAND_SECONDS:
-                self._spent_idle += self._excused
-            self._excused = 0.0
+            if found and began is not None and self._last - began < IMMEDIATE_SECONDS:
+                self._spent_idle += self._idle_while_polling
+            self._idle_while_polling = 0.0
 
     def take(self) -> Spent:
         """Return the times since the last call."""
@@ -104,5 +104,5 @@ class GpuUtilization:
             elif self._on and (self._ready or self._polling_since is None):
                 self._spent_idle += seconds
             elif self._on:
-                self._excused += seconds
+                self._idle_while_polling += seconds
             yield

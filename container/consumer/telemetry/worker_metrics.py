@@ -25,17 +25,17 @@ class WorkerMetrics:
     def stop(self) -> None:
         """Stop after writing the times since the last line."""
         self._stop.set()
-        self.beat(whole=False)
+        self.write(partial=True)
 
-    def beat(self, *, whole: bool = True) -> None:
-        """Write one line; with `whole=False` (a partial interval at shutdown), write counters only."""
+    def write(self, *, partial: bool = False) -> None:
+        """Write one line; for a `partial` interval, at shutdown, write counters only."""
         spent = self._metrics.gpu.take()
         values: dict[Metric, float] = {m.GPU_BUSY_SECONDS: spent.busy, m.GPU_IDLE_SECONDS: spent.idle}
-        if whole:
+        if not partial:
             # Scaled so that the sum over a minute is the number of consumers, whatever the interval.
             values |= {m.CONSUMERS: self._seconds / 60} | dict(self._engine.gauges())
         self._metrics.write(values)
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):
-            self.beat()
+            self.write()

@@ -57,7 +57,7 @@ class ToyEngine:
     def heal(self) -> bool:
         return True
 
-    def leave(self) -> None: ...
+    def prepare_shutdown(self) -> None: ...
 
     def model_names(self) -> Sequence[str]:
         return ()

@@ -138,9 +138,9 @@ class SdWebUi:
         """Load another checkpoint and then the selected one again."""
         return self._health.heal()
 
-    def leave(self) -> None:
+    def prepare_shutdown(self) -> None:
         """Stop the running download of a model."""
-        self._models.leave()
+        self._models.prepare_shutdown()
 
     def model_names(self) -> Sequence[str]:
         """Return every name by which tasks can ask for a listed checkpoint."""

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from container.consumer.engines.base import WorkerLeaves
+from container.consumer.engines.base import WorkerShutsDown
 from container.consumer.engines.sdwebui.models.errors import MAX_NAME, not_found
 from container.consumer.engines.sdwebui.models.required import needs
 from container.consumer.engines.sdwebui.models.resolver import Found, ModelResolver, wrong_hash
@@ -87,7 +87,7 @@ class ModelStore:
         while self._in_use:
             self._in_use.pop().release()
 
-    def leave(self) -> None:
+    def prepare_shutdown(self) -> None:
         """Stop a running download and prevent further ones."""
         if self._fetcher:
             self._fetcher.stop.set()
@@ -115,7 +115,7 @@ class ModelStore:
         deadline = time.monotonic() + EVICTION_SECONDS
         while (lock := fetcher.volume.use(file)) is None:
             if fetcher.stop.wait(POLL_SECONDS):
-                raise WorkerLeaves(ErrorCode.AWS_UNAVAILABLE, "The worker leaves.")
+                raise WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "The worker is shutting down.")
             if time.monotonic() > deadline:
                 text = f"{file.key} has been in eviction for {EVICTION_SECONDS:.0f} s."
                 raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, text)
@@ -129,7 +129,7 @@ class ModelStore:
             except Gone:
                 raise not_found(one.need.kind, one.need.name, (), path=one.need.path) from None
             except Stopped:
-                raise WorkerLeaves(ErrorCode.AWS_UNAVAILABLE, "The worker leaves.") from None
+                raise WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "The worker is shutting down.") from None
         elif one.path is not None and one.path.is_file() and (why := unusable(one.path, name=one.path.name)):
             raise PermanentError(ErrorCode.MODEL_UNUSABLE, f"{one.name} is unusable: {why}.")
         if one.hash and one.path is not None and one.need.kind is Kind.CHECKPOINT:

@@ -90,9 +90,9 @@ class Models:
             if len(named) == 1:  # of a pair only one is broken, and the answer does not tell which
                 self._store.refuse(named, UNLOADABLE)
 
-    def leave(self) -> None:
+    def prepare_shutdown(self) -> None:
         """Stop a running download because the worker shuts down."""
-        self._store.leave()
+        self._store.prepare_shutdown()
 
     def _rightful(self, content: dict[str, Any]) -> dict[str, Any]:
         """Return the content with a checkpoint only if this runtime switches checkpoints."""

@@ -86,4 +86,4 @@ def test_a_queued_task_that_is_cancelled_leaves_its_place(
         cloud.until(lambda: bool(cloud.row(f"{task_id}-3").fence))
         webui.control.clear()
         assert cloud.outcome(f"{task_id}-3").status is Status.COMPLETED
-        assert sum("task is no longer ours" in line for line in consumer.lines()) <= 1
+        assert sum("the task's lease is lost" in line for line in consumer.lines()) <= 1

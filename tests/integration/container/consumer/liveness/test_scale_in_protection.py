@@ -133,11 +133,11 @@ def test_it_is_released_when_idle(
     protection.acquire()
     work.busy = False
     clock.seconds += IDLE_SECONDS / 2
-    protection.look()
+    protection.renew_or_release()
     assert agent.asked == [PROTECT]
     clock.seconds += IDLE_SECONDS
-    protection.look()
-    protection.look()
+    protection.renew_or_release()
+    protection.renew_or_release()
     assert agent.asked == [PROTECT, RELEASE]
     assert protection.acquire()
     assert agent.asked == [PROTECT, RELEASE, PROTECT]
@@ -147,8 +147,8 @@ def test_it_is_renewed_during_a_long_job(agent: Agent, protection: Protection, c
     """Long before ECS forgets it; a job that has not ended does not let it go."""
     protection.acquire()
     clock.seconds += RENEW_SECONDS
-    protection.look()
-    protection.look()
+    protection.renew_or_release()
+    protection.renew_or_release()
     assert agent.asked == [PROTECT, PROTECT]
 
 
@@ -158,13 +158,13 @@ def test_it_is_let_go_now_and_then_between_two_jobs(
     """A continuous backlog must not hold up a deployment for ever."""
     protection.acquire()
     protection.job_ended()
-    protection.look()
+    protection.renew_or_release()
     assert agent.asked == [PROTECT]
     clock.seconds += RELEASE_AFTER_SECONDS
-    protection.look()
+    protection.renew_or_release()
     assert agent.asked == [PROTECT]
     protection.job_ended()
-    protection.look()
+    protection.renew_or_release()
     assert agent.asked == [PROTECT, RELEASE]
     agent.answer = BLOCKED
     assert not protection.acquire()

@@ -37,7 +37,7 @@ def test_a_worker_that_left_is_counted_no_more(register: Register) -> None:
     first, second = register("a"), register("b")
     first.renew(seconds=60)
     second.renew(seconds=60)
-    first.leave()
+    first.unregister()
     second.renew(seconds=60)
     assert second.count == 1
 

@@ -76,7 +76,7 @@ def test_a_queued_task_is_claimed_under_a_new_fence() -> None:
     job = world.claimer.claim_next()
     assert job is not None
     assert (job.row.attempts, job.row.text("worker"), bool(job.row.fence)) == (1, "w", True)
-    assert (world.deleted, world.queue.given_back) == ([], [])
+    assert (world.deleted, world.queue.released) == ([], [])
 
 
 def test_a_task_without_a_row_gets_one() -> None:
@@ -88,8 +88,8 @@ def test_a_task_without_a_row_gets_one() -> None:
 def test_a_task_that_another_worker_has_comes_again_after_its_lease() -> None:
     world = World(ROW | {"lease_until": "9999-01-01T00:00:00.000Z", "worker": "other"})
     assert world.claimer.claim_next() is None
-    ((given_back, seconds),) = world.queue.given_back
-    assert given_back is world.delivery
+    ((released, seconds),) = world.queue.released
+    assert released is world.delivery
     assert seconds > 0
 
 
@@ -131,7 +131,7 @@ def test_what_is_not_ours_is_dead_lettered(body: Message | None) -> None:
 def test_nothing_is_claimed_while_a_deployment_waits() -> None:
     world = World(ROW, may_claim=False)
     assert world.claimer.claim_next() is None
-    assert world.queue.given_back == [(world.delivery, 0)]
+    assert world.queue.released == [(world.delivery, 0)]
     assert "fence" not in json.dumps(world.table.item)
 
 
@@ -139,4 +139,4 @@ def test_a_table_that_does_not_answer_leaves_the_message_to_its_timeout() -> Non
     world = World(ROW)
     world.table.broken = ClientError({"Error": {"Code": "Throttling"}}, "UpdateItem")
     assert world.claimer.claim_next() is None
-    assert (world.deleted, world.queue.given_back) == ([], [])
+    assert (world.deleted, world.queue.released) == ([], [])

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from adapters.table import Written
-from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerLeaves
+from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerShutsDown
 from container.consumer.job import Job, LeaseLost
 from container.consumer.lifecycle.finish import MAX_DELAY_SECONDS, Finisher
 from container.consumer.lifecycle.outputs import Stored
@@ -67,7 +67,7 @@ class World:
         self.told: list[str] = []
         self.untold: Exception | None = None
         self.removed: list[Stored] = []
-        self.leaving = threading.Event()
+        self.shutting_down = threading.Event()
         self.finisher = Finisher(
             self.queue,
             self.table,  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ class World:
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             TaskMetrics("ns", "r", GpuUtilization()),
-            self.leaving,
+            self.shutting_down,
             first_delay_seconds=FIRST_DELAY_SECONDS,
         )
 
@@ -90,7 +90,7 @@ class World:
     def failure(self, _job: Job, _error: Any, _response: Any) -> Stored:
         return Stored(output="s3://b/out")
 
-    def let_go(self, _job: Job, stored: Stored, _row: Row | None) -> None:
+    def discard(self, _job: Job, stored: Stored, _row: Row | None) -> None:
         self.removed.append(stored)
 
     def end_by(self, error: Exception) -> None:
@@ -108,7 +108,7 @@ class World:
 
     @property
     def delays(self) -> list[int]:
-        return [seconds for _, seconds in self.queue.given_back]
+        return [seconds for _, seconds in self.queue.released]
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_an_ambiguous_error_gets_one_more_attempt() -> None:
 
 
 def test_a_worker_that_leaves_spends_no_attempt(world: World) -> None:
-    world.end_by(WorkerLeaves(ErrorCode.AWS_UNAVAILABLE, "leaving"))
+    world.end_by(WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "leaving"))
     assert (world.status, world.table.row.attempts, world.delays) == (Status.QUEUED, 0, [0])
 
 
@@ -182,7 +182,7 @@ def test_a_bug_of_ours_is_a_passing_error(world: World) -> None:
 def test_a_lost_lease_writes_nothing(world: World) -> None:
     world.end_by(LeaseLost("t"))
     assert world.table.written == []
-    assert (world.queue.given_back, world.deleted, world.told) == ([], [], [])
+    assert (world.queue.released, world.deleted, world.told) == ([], [], [])
     assert world.job.done.is_set()
 
 
@@ -200,7 +200,7 @@ def test_no_step_is_taken_for_a_task_whose_lease_is_lost(world: World, step: str
 def test_an_interrupted_job_ends_by_who_interrupted_it() -> None:
     cancelled, leaving, stranger = World(), World(), World()
     cancelled.job.cancelled.set()
-    leaving.leaving.set()
+    leaving.shutting_down.set()
     for world in (cancelled, leaving, stranger):
         world.end_by(Interrupted())
     assert cancelled.status is Status.CANCELLED

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.table import Written
-from container.consumer.job import Job, JobsInHand
+from container.consumer.job import ActiveJobs, Job
 from container.consumer.liveness import heartbeat as module
 from container.consumer.liveness.heartbeat import Heartbeat, HeartbeatStopped
 from domain.row import Row
@@ -47,7 +47,7 @@ class Beating:
         self.table = FakeTable()
         self.stopped: list[Job] = []
         self.was_stopped = threading.Event()
-        self.jobs = JobsInHand()
+        self.jobs = ActiveJobs()
         self.heart = Heartbeat(
             self.jobs,
             FakeQueue([]),
@@ -114,7 +114,7 @@ def test_a_lost_task_is_not_renewed_again(beating: Beating, caplog: pytest.LogCa
     beating.heart.beat()
     beating.heart.beat()
     assert beating.table.renewed == ["lost"]
-    assert [record.getMessage() for record in caplog.records].count("task is no longer ours") == 1
+    assert [record.getMessage() for record in caplog.records].count("the task's lease is lost") == 1
 
 
 def test_every_beat_touches_the_file(tmp_path: Path) -> None:

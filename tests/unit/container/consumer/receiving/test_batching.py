@@ -6,24 +6,24 @@ from typing import Any
 
 import pytest
 
-from container.consumer.receiving.batching import CheckpointBatcher
+from container.consumer.receiving.batching import AffinityBatcher
 from runtimes.sdwebui.runtime_type import SdWebUi
 from tests.support.deliveries import FakeQueue, delivery, of_checkpoint
 
 
-def window(queue: FakeQueue, **settings: Any) -> CheckpointBatcher:
+def window(queue: FakeQueue, **settings: Any) -> AffinityBatcher:
     """Return a window over a queue, with its backlog known."""
     values: dict[str, Any] = {
         "size": 10,
         "max_overtakes": 20,
         "max_seconds": 1000.0,
     } | settings
-    made = CheckpointBatcher(queue, affinity=SdWebUi().affinity, **values)
+    made = AffinityBatcher(queue, affinity=SdWebUi().affinity, **values)
     made.refresh()
     return made
 
 
-def order(made: CheckpointBatcher) -> str:
+def order(made: AffinityBatcher) -> str:
     """Take everything; return the tasks' ids in the order in which they came out."""
     ids = []
     while waiting := made.next():
@@ -105,8 +105,8 @@ def test_what_is_held_is_given_back_on_leaving() -> None:
     made.next()
     job = made.deliveries()
     made.release()
-    assert [one for one, _ in queue.given_back] == job
-    assert {seconds for _, seconds in queue.given_back} == {0}
+    assert [one for one, _ in queue.released] == job
+    assert {seconds for _, seconds in queue.released} == {0}
     assert made.deliveries() == []
 
 

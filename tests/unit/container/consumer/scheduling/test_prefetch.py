@@ -137,7 +137,7 @@ def test_overdue_tasks_leave_their_places_to_others(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(prefetch, "OVERDUE_SECONDS", 0.1)
     line = Line()
     line.preparing = threading.Semaphore(0)  # the inputs of these tasks do not come
-    line.ahead._taking.seconds = line.ahead._preparing.seconds = 0.01
+    line.ahead._claiming.seconds = line.ahead._preparing.seconds = 0.01
     line.ahead.start()
     for _ in range(2 + prefetch.MAX_OVERDUE):
         assert line.takes.acquire(timeout=SOON)

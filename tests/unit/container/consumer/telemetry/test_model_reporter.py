@@ -47,8 +47,8 @@ def reporter(engine: Any, reports: Any, clock: Any = lambda: 0.0) -> ModelReport
 def test_every_name_of_every_checkpoint_is_reported_once() -> None:
     reports = Reports()
     reporting = reporter(Engine(), reports)
-    reporting.look()
-    reporting.look()
+    reporting.report_changes()
+    reporting.report_changes()
 
     assert reports.written == [("r", ["a", "a.safetensors"])]
 
@@ -56,9 +56,9 @@ def test_every_name_of_every_checkpoint_is_reported_once() -> None:
 def test_a_change_is_reported() -> None:
     engine, reports = Engine(), Reports()
     reporting = reporter(engine, reports)
-    reporting.look()
+    reporting.report_changes()
     engine.entries[0] |= {"title": "a.safetensors [0123456789]", "hash": "0123456789", "sha256": "01" * 32}
-    reporting.look()
+    reporting.report_changes()
 
     assert "0123456789" in reports.written[1][1]
 
@@ -67,9 +67,9 @@ def test_an_unchanged_list_is_reported_again_before_its_report_is_forgotten() ->
     at = [0.0]
     reports = Reports()
     reporting = reporter(Engine(), reports, lambda: at[0])
-    reporting.look()
+    reporting.report_changes()
     at[0] = REPORT_SECONDS + 1
-    reporting.look()
+    reporting.report_changes()
 
     assert len(reports.written) == 2
 
@@ -78,10 +78,10 @@ def test_what_fails_now_is_reported_at_the_next_look() -> None:
     engine, reports = Engine(), Reports(failing=1)
     reporting = reporter(engine, reports)
     engine.hangs = True
-    reporting.look()
+    reporting.report_changes()
     engine.hangs = False
-    reporting.look()
+    reporting.report_changes()
     assert reports.written == []
-    reporting.look()
+    reporting.report_changes()
 
     assert len(reports.written) == 1

@@ -71,7 +71,7 @@ def test_a_switch_is_measured_where_there_was_one(
 
 def test_a_try_that_is_spent_is_counted(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
     """With the GPU time that it cost."""
-    measures.given_back(job(), spent_try=True, code="engine_unavailable")
+    measures.released(job(), attempt_counted=True, code="engine_unavailable")
     assert said(caplog) == {"TasksRetried": 1, "WastedGpuSeconds": 7.0}
 
 
@@ -81,7 +81,7 @@ def test_a_task_that_never_came_to_the_gpu_wastes_nothing(
     """Given back untried: there is nothing to say."""
     one = job()
     one.seconds = {"prepare": 1.0}
-    measures.given_back(one, spent_try=False)
+    measures.released(one, attempt_counted=False)
     assert caplog.messages == []
 
 
@@ -89,7 +89,7 @@ def test_an_end_is_measured_once(measures: TaskMetrics, caplog: pytest.LogCaptur
     """Although its callback failed, and it was let go of after that."""
     one = job("cancelled")
     measures.finished(one)
-    measures.given_back(one, spent_try=False)
+    measures.released(one, attempt_counted=False)
     measures.lost(one)
     assert len(caplog.messages) == 1
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from container.consumer.telemetry.utilization import AT_HAND_SECONDS, GpuUtilization, Spent
+from container.consumer.telemetry.utilization import IMMEDIATE_SECONDS, GpuUtilization, Spent
 from tests.support.clock import FakeMonotonic
 
 
@@ -40,9 +40,9 @@ def test_waiting_on_an_empty_queue_is_nobodys_loss(time: FakeMonotonic, gpu: Gpu
 def test_a_message_that_was_there_when_asked_for_has_waited(time: FakeMonotonic, gpu: GpuUtilization) -> None:
     """A receive that comes back at once found it: the GPU idled for the round trip."""
     gpu.poll_begun()
-    time.seconds += AT_HAND_SECONDS / 2
+    time.seconds += IMMEDIATE_SECONDS / 2
     gpu.poll_ended(found=True)
-    assert gpu.take().idle == pytest.approx(AT_HAND_SECONDS / 2)
+    assert gpu.take().idle == pytest.approx(IMMEDIATE_SECONDS / 2)
 
 
 def test_a_task_that_is_prepared_waits(time: FakeMonotonic, gpu: GpuUtilization) -> None:

@@ -45,6 +45,6 @@ def test_memory_is_told_where_web_ui_knows_it(
     """In megabytes; its silence keeps no other number back."""
     caplog.set_level(logging.INFO, METRICS_LOGGER)
     engine = SdWebUi(FakeWebUi(answer), None, None)  # type: ignore[arg-type]
-    WorkerMetrics(TaskMetrics("ns", "r", GpuUtilization()), engine, seconds=30).beat()
+    WorkerMetrics(TaskMetrics("ns", "r", GpuUtilization()), engine, seconds=30).write()
     found = {datum.name: datum.value for datum in read(caplog.messages[-1])}
     assert found == {"Consumers": 0.5, "GpuBusySeconds": 0, "GpuIdleSeconds": 0} | memory

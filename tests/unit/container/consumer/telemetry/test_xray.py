@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from container.consumer.job import Delivery, Job
-from container.consumer.telemetry.logs import facts_of
+from container.consumer.telemetry.logs import log_fields
 from container.consumer.telemetry.xray import Tracer, trace_header
 from domain.message import Message
 from domain.row import Row
@@ -69,7 +69,7 @@ def test_a_segment_hangs_below_the_publish() -> None:
     assert "secret" not in json.dumps(found)
 
 
-@pytest.mark.parametrize("status", ["failed", "given back", "lost"])
+@pytest.mark.parametrize("status", ["failed", "released", "lost"])
 def test_what_came_to_nothing_is_a_fault(status: str) -> None:
     """So that X-Ray finds it."""
     xray = FakeXRay()
@@ -101,6 +101,6 @@ def test_a_segment_that_cannot_be_sent_is_dropped() -> None:
 
 def test_log_lines_carry_the_trace() -> None:
     """Under the name that Powertools gives it in the Lambdas; the queue's own attribute goes first."""
-    assert facts_of(job(attribute=HEADER, carried="Root=1-other"))["xray_trace_id"] == ROOT
-    assert "xray_trace_id" not in facts_of(job())
+    assert log_fields(job(attribute=HEADER, carried="Root=1-other"))["xray_trace_id"] == ROOT
+    assert "xray_trace_id" not in log_fields(job())
     assert trace_header(job(carried=HEADER))["Sampled"] == "1"

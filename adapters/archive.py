@@ -1,4 +1,4 @@
-"""Archived dead letters in S3: written by the dead-letter Lambda, read by an operator who redrives them."""
+"""Archived dead letters in S3: the dead-letter Lambda writes them, and an operator redrives them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _CLEAN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ArchivedMessage:
     """An archived message: its key, and its body as it was received."""
 
     key: str
@@ -30,7 +30,7 @@ class Archive:
         self._s3 = s3
         self._bucket = bucket
 
-    def keep(
+    def store(
         self, body: str, *, message_id: str, runtime: str | None, day: date, facts: Mapping[str, str]
     ) -> str:
         """Store a body unchanged and return its key; `facts` (ASCII) become the object's metadata."""
@@ -45,7 +45,9 @@ class Archive:
         )
         return key
 
-    def find(self, *, day: str, runtime: str | None = None, message_id: str | None = None) -> Iterator[Kept]:
+    def find(
+        self, *, day: str, runtime: str | None = None, message_id: str | None = None
+    ) -> Iterator[ArchivedMessage]:
         """Yield the messages archived on a day (`YYYY-MM-DD`), optionally of one runtime or with one id."""
         folder = f"{ARCHIVE_PREFIX}{day}/" + (f"{runtime}/" if runtime else "")
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder):
@@ -53,4 +55,4 @@ class Archive:
                 key = entry["Key"]
                 if message_id is None or key.endswith(f"/{message_id}.json"):
                     answer = self._s3.get_object(Bucket=self._bucket, Key=key)
-                    yield Kept(key, answer["Body"].read().decode(errors="surrogatepass"))
+                    yield ArchivedMessage(key, answer["Body"].read().decode(errors="surrogatepass"))

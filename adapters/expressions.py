@@ -26,7 +26,7 @@ class Expressions:
             clauses.append("SET " + ", ".join(pairs))
         if transition.remove:
             clauses.append("REMOVE " + ", ".join(self._name(name) for name in transition.remove))
-        added = dict(transition.add) | {name: {value} for name, value in transition.unite.items()}
+        added = dict(transition.add) | {name: {value} for name, value in transition.add_to_sets.items()}
         if added:
             pairs = (f"{self._name(name)} {self._value(value)}" for name, value in added.items())
             clauses.append("ADD " + ", ".join(pairs))

@@ -20,9 +20,9 @@ class OrphanCleaner:
         """Delete the orphaned objects of this submission; make no call if only one worker has claimed it."""
         kept = {row.text("output"), *row.images}
         for fence in sorted(row.orphans):
-            # The delimiter excludes the folders of tasks whose id begins with this name.
+            # The delimiter excludes the objects of other tasks whose folder begins with the same text.
             pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=row.keys.under(fence), Delimiter="/"
+                Bucket=self._bucket, Prefix=row.keys.fence_prefix(fence), Delimiter="/"
             )
             keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
             for key in keys:

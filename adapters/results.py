@@ -21,13 +21,13 @@ REFUSED_BY_SNS: Final = frozenset({"InvalidParameter", "InvalidParameterValue", 
 
 
 class Results:
-    """Publish callbacks on the results topic; without a table, nothing is recorded."""
+    """Publish callbacks on the results topic."""
 
     def __init__(
         self,
         sns: "SNSClient",
         topic_arn: str,
-        table: Table | None,
+        table: Table,
         orphans: OrphanCleaner | None = None,
     ) -> None:
         self._sns = sns
@@ -44,11 +44,10 @@ class Results:
         if self._orphans is not None:
             self._orphans.clear(row)
         self.publish(row)
-        if self._table is not None:
-            self._table.write(row.id, notify(row, now()))
+        self._table.write(row.id, notify(row, now()))
 
     def publish(self, row: Row) -> None:
-        """Send the callback for the row's current state, without recording it (`running`).
+        """Send the callback for the row's current state, without recording that it was sent.
 
         If SNS refuses it, for example as too long, a brief one is sent: the id of a task whose callback can
         never be sent could never be used again.

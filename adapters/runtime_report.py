@@ -1,7 +1,7 @@
-"""Which models a runtime's workers reported: one item per runtime in the tasks' table.
+"""The models that a runtime's workers reported: one item per runtime in the tasks' table.
 
-Its id begins with `#`, which a task's id never does. It has no attribute of an index, so that no list
-includes it.
+The item's id begins with `#`, which a task's id never does. It has no attributes of an index, so it appears
+in no list of tasks.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_BYTES: Final = 200 * 1024
-"""Size of all names in a report: an item can have 400 KB, and reads are billed per 4 KB."""
+"""Limit for the names in a report: an item can have 400 KB, and reads are billed per 4 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeReport:
-    """The models that an engine lists; `whole` is false if there were too many to report."""
+    """The models that an engine lists; `complete` is false if there were too many to report."""
 
     models: frozenset[str]
-    whole: bool
+    complete: bool
 
 
 class RuntimeReports:
@@ -48,7 +48,7 @@ class RuntimeReports:
             Item=self._key(runtime)
             | {
                 "models": {"L": [{"S": name} for name in kept]},
-                "whole": {"BOOL": size <= MAX_BYTES},
+                "complete": {"BOOL": size <= MAX_BYTES},
                 "reported_at": {"S": iso(moment)},
                 "expires_at": {"N": str(int((moment + timedelta(days=ROW_DAYS)).timestamp()))},
             },
@@ -60,7 +60,7 @@ class RuntimeReports:
         if item is None:
             return None
         names = frozenset(name["S"] for name in item.get("models", {}).get("L", ()))
-        return RuntimeReport(names, whole=bool(item.get("whole", {}).get("BOOL")))
+        return RuntimeReport(names, complete=bool(item.get("complete", {}).get("BOOL")))
 
     def _key(self, runtime: str) -> dict[str, dict[str, str]]:
         return {"id": {"S": f"#models#{runtime}"}}

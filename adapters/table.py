@@ -83,7 +83,7 @@ class Table:
         except self._client.exceptions.ConditionalCheckFailedException as refused:
             old: Any = refused.response.get("Item")
             row = read_item(old) if old else None
-            return Written(done=row is not None and transition.left(row.item), row=row)
+            return Written(done=row is not None and transition.already_applied(row.item), row=row)
         return Written(done=True, row=read_item(answer["Attributes"]))
 
 
@@ -91,14 +91,14 @@ def _placeholders(expressions: Expressions) -> dict[str, Any]:
     result: dict[str, Any] = {"ExpressionAttributeNames": expressions.names}
     if expressions.values:
         result["ExpressionAttributeValues"] = {
-            name: _serialize(_plain(value)) for name, value in expressions.values.items()
+            name: _serialize(_to_stored(value)) for name, value in expressions.values.items()
         }
     return result
 
 
 def _write_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: _serialize(compact(value) if name in _JSON_ATTRIBUTES else _plain(value))
+        name: _serialize(compact(value) if name in _JSON_ATTRIBUTES else _to_stored(value))
         for name, value in item.items()
         if value is not None or name in _JSON_ATTRIBUTES
     }
@@ -106,22 +106,22 @@ def _write_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_item(item: Mapping[str, Any]) -> Row:
     """Convert a DynamoDB item to a row of plain JSON values."""
-    values = {name: _unplain(_deserialize(value)) for name, value in item.items()}
+    values = {name: _from_stored(_deserialize(value)) for name, value in item.items()}
     for name in _JSON_ATTRIBUTES & values.keys():
         values[name] = json.loads(values[name])
     return Row(values)
 
 
-def _plain(value: Any) -> Any:
+def _to_stored(value: Any) -> Any:
     """Convert floats to decimals, which DynamoDB requires."""
     return Decimal(str(value)) if isinstance(value, float) else value
 
 
-def _unplain(value: Any) -> Any:
+def _from_stored(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, list):
-        return [_unplain(item) for item in value]
+        return [_from_stored(item) for item in value]
     if isinstance(value, dict):
-        return {key: _unplain(item) for key, item in value.items()}
+        return {key: _from_stored(item) for key, item in value.items()}
     return value

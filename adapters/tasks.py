@@ -22,8 +22,8 @@ class Tasks:
         self._topic_arn = topic_arn
         self._bucket = bucket
 
-    def lighten(self, message: Message) -> Message:
-        """Return the message with content moved to S3 if it is too large for the topic."""
+    def move_large_content(self, message: Message) -> Message:
+        """Return the message; content that is too large for the topic is stored in S3 and only referenced."""
         content = compact(message.task.content)
         if len(content) <= INLINE_CONTENT_BYTES:
             return message

@@ -11,8 +11,8 @@ from domain.errors import ErrorCode, Fault, InvalidTask
 from domain.limits import DEFAULT_LIMITS, MAX_NAME_LENGTH, MAX_NESTING, MAX_VALUES, Limits
 
 _NOT_JSON = "The request is not valid JSON."
-MAX_ODD_NUMBERS = 20
-"""How many numbers that are not valid JSON one error lists at most."""
+MAX_INVALID_NUMBERS = 20
+"""The largest number of invalid numbers that one error lists."""
 
 _COMMENT = re.compile(r"(^|[\s,{\[\"\d])(//|/\*|#)")
 
@@ -51,14 +51,14 @@ def load_json(text: str, *, values: int = 2 * MAX_VALUES) -> Any:
     if sum(map(text.count, "[{,")) > values:
         raise InvalidTask(
             f"The request has more than {values} values: its commas and opening brackets are counted, "
-            "within texts too.",
+            "also inside strings.",
             code=ErrorCode.TOO_LARGE,
             status=413,
         )
     numbers = _Numbers()
-    value = json.loads(text, parse_constant=numbers.odd, parse_float=numbers.read)
-    if numbers.found_odd:
-        faults = list(islice(_odd_numbers(value), MAX_ODD_NUMBERS))
+    value = json.loads(text, parse_constant=numbers.invalid, parse_float=numbers.read)
+    if numbers.found_invalid:
+        faults = list(islice(_invalid_numbers(value), MAX_INVALID_NUMBERS))
         raise InvalidTask(_NOT_JSON, code=ErrorCode.INVALID_JSON, faults=faults)
     return value
 
@@ -69,41 +69,41 @@ def check_values(value: Any, nesting: int = MAX_NESTING) -> None:
     Levels are limited by `nesting`, and keys by MAX_NAME_LENGTH. Only the keys that lead to the current value
     are kept in memory, so memory does not grow with the size of the value.
     """
-    for way, item in _walk(value):
-        if len(way) > nesting:
+    for keys, item in _walk(value):
+        if len(keys) > nesting:
             raise InvalidTask(
                 "The request is nested too deeply.",
-                faults=[Fault(_path(way), f"deeper than {nesting} levels")],
+                faults=[Fault(_path(keys), f"deeper than {nesting} levels")],
             )
         if isinstance(item, str) and not _is_unicode(item):
-            raise _not_unicode(way)
+            raise _not_unicode(keys)
         for name in item if isinstance(item, dict) else ():
             if not _is_unicode(name):
-                raise _not_unicode(way)
+                raise _not_unicode(keys)
             if len(name) > MAX_NAME_LENGTH:
-                raise _long_name(way, name)
+                raise _long_name(keys, name)
 
 
 def _walk(value: Any) -> Iterator[tuple[Sequence[str | int], Any]]:
     """Yield every value with the list of keys that lead to it; the list is reused for the next value."""
-    way: list[str | int] = []
-    left: list[Iterator[tuple[str | int, Any]]] = []
-    yield way, value
+    keys: list[str | int] = []
+    stack: list[Iterator[tuple[str | int, Any]]] = []
+    yield keys, value
     while True:
         if isinstance(value, dict):
-            left.append(iter(value.items()))
+            stack.append(iter(value.items()))
         elif isinstance(value, list):
-            left.append(iter(enumerate(value)))
-        elif way:
-            way.pop()
-        while left and (step := next(left[-1], None)) is None:
-            left.pop()
-            del way[len(left) - 1 :]
-        if not left or step is None:
+            stack.append(iter(enumerate(value)))
+        elif keys:
+            keys.pop()
+        while stack and (step := next(stack[-1], None)) is None:
+            stack.pop()
+            del keys[len(stack) - 1 :]
+        if not stack or step is None:
             return
         key, value = step
-        way.append(key)
-        yield way, value
+        keys.append(key)
+        yield keys, value
 
 
 def pointer(key: str) -> str:
@@ -111,7 +111,7 @@ def pointer(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-class _Odd(float):
+class _InvalidNumber(float):
     """A number that is not valid JSON, or that is too large for a float."""
 
     text = ""
@@ -119,28 +119,28 @@ class _Odd(float):
 
 class _Numbers:
     def __init__(self) -> None:
-        self.found_odd = False
+        self.found_invalid = False
 
-    def odd(self, text: str) -> float:
-        self.found_odd = True
-        number = _Odd(text)
+    def invalid(self, text: str) -> float:
+        self.found_invalid = True
+        number = _InvalidNumber(text)
         number.text = text[:20]
         return number
 
     def read(self, text: str) -> float:
         number = float(text)
-        return number if math.isfinite(number) else self.odd(text)
+        return number if math.isfinite(number) else self.invalid(text)
 
 
-def _odd_numbers(value: Any) -> Iterator[Fault]:
-    for way, item in _walk(value):
-        if isinstance(item, _Odd):
+def _invalid_numbers(value: Any) -> Iterator[Fault]:
+    for keys, item in _walk(value):
+        if isinstance(item, _InvalidNumber):
             what = "is too large" if item.text[-1].isdigit() else "is not JSON"
-            yield Fault(_path(way), f"{item.text} {what}; send a number, or leave the field out")
+            yield Fault(_path(keys), f"{item.text} {what}; send a number, or leave the field out")
 
 
-def _path(way: Iterable[str | int]) -> str:
-    return "".join(f"/{pointer(str(key))}" for key in way)
+def _path(keys: Iterable[str | int]) -> str:
+    return "".join(f"/{pointer(str(key))}" for key in keys)
 
 
 def _is_unicode(text: str) -> bool:
@@ -153,13 +153,15 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _not_unicode(way: Iterable[str | int]) -> InvalidTask:
-    return _invalid("a string holds half of a surrogate pair, which is not Unicode text", _path(way))
+def _not_unicode(keys: Iterable[str | int]) -> InvalidTask:
+    return _invalid("a string contains half of a surrogate pair, which is not Unicode text", _path(keys))
 
 
-def _long_name(way: Iterable[str | int], name: str) -> InvalidTask:
+def _long_name(keys: Iterable[str | int], name: str) -> InvalidTask:
     message = f"the name of a field has at most {MAX_NAME_LENGTH} characters; this one has {len(name)}"
-    return InvalidTask("The request has one fault.", faults=[Fault(f"{_path(way)}/{pointer(name)}", message)])
+    return InvalidTask(
+        "The request has one fault.", faults=[Fault(f"{_path(keys)}/{pointer(name)}", message)]
+    )
 
 
 def _describe(error: json.JSONDecodeError) -> str:

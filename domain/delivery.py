@@ -74,30 +74,30 @@ def decide(row: Row | None, message: Message, now: datetime) -> Decision:  # noq
     if row.cancel_requested:
         return Decision(Action.ABANDON, code=ErrorCode.CANCELLED, message=CANCELLED_BY_CALLER)
     if row.attempts >= MAX_ATTEMPTS:
-        return Decision(Action.ABANDON, message=_spent(row))
+        return Decision(Action.ABANDON, message=_attempts_used_up(row))
     return Decision(Action.CLAIM)
 
 
-def _spent(row: Row) -> str:
+def _attempts_used_up(row: Row) -> str:
     # A worker that meets a retryable error on the last attempt fails the task itself.
-    text = f"Given up after {row.attempts} attempts; the last worker ended without a word."
-    met = row.item.get("met")
-    return f"{text} Met before: {met['code']}: {met['message']}" if isinstance(met, dict) else text
+    text = f"Given up after {row.attempts} attempts; the last worker stopped without reporting an error."
+    error = row.item.get("last_error")
+    return f"{text} Reported before: {error['code']}: {error['message']}" if isinstance(error, dict) else text
 
 
 def orphaned_objects(
-    row: Row | None, submission_id: str, wrote: Iterable[str], *, finish_sent: bool
+    row: Row | None, submission_id: str, stored: Iterable[str], *, finish_sent: bool
 ) -> list[str]:
-    """Return which of the `s3://` links in `wrote` a worker must delete after it lost its lease.
+    """Return which of the `s3://` links in `stored` a worker must delete after it lost its lease.
 
     `row` is what was read after the write was refused. Objects that the row names are never returned: the
     worker's own final write may have succeeded with only the response lost. If another submission has
     replaced the row, that can no longer be known, so a worker that has sent its final write deletes nothing.
     """
     if row is None or row.submission_id != submission_id:
-        return [] if finish_sent else list(wrote)
+        return [] if finish_sent else list(stored)
     named = {row.text("output"), *row.images}
-    return [uri for uri in wrote if uri not in named and not _left_out(row, uri)]
+    return [uri for uri in stored if uri not in named and not _left_out(row, uri)]
 
 
 def _left_out(row: Row, uri: str) -> bool:

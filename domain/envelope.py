@@ -47,7 +47,7 @@ def clean_prefix(value: Any, task_id: Any, path: str) -> tuple[str, list[Fault]]
     prefix = value.removesuffix("/")
     faults = []
     if _UNPRINTABLE.search(prefix) or not prefix.isprintable():
-        message = "control characters, line separators and marks of writing direction are not allowed"
+        message = "control characters, line separators and text direction marks are not allowed"
         faults.append(Fault(path, message))
     if "\\" in prefix or _ENCODED.search(prefix):
         # S3 treats these as distinct names, but many tools read them as a separator or as a parent folder.
@@ -77,7 +77,7 @@ def check_task_type(value: Any, known: Sequence[str], path: str) -> list[Fault]:
 def unknown_keys(found: dict[str, Any], known: Sequence[str], path: str) -> list[Fault]:
     """Return one fault for each key of `found` that is not in `known`."""
     return [
-        Fault(f"{path}/{pointer(key)}", f"unknown field; known here are {', '.join(known)}")
+        Fault(f"{path}/{pointer(key)}", f"unknown field; the known fields are {', '.join(known)}")
         for key in found
         if key not in known
     ]

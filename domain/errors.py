@@ -155,7 +155,7 @@ class BadMessage(Exception):
 class PermanentError(Exception):
     """A task failed for a reason that no retry can change.
 
-    `response` is the response of SD Web UI, if there is one; it is cut to a bounded size when stored.
+    `response` is the response of the engine, if there is one; it is cut to a bounded size when stored.
     """
 
     def __init__(self, code: ErrorCode, message: str, *, response: Any = None) -> None:

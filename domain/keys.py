@@ -32,21 +32,22 @@ class OutputKeys:
 
     def image(self, fence: str, number: int, extension: str) -> str:
         """Return the key of an image; `number` counts from 1."""
-        return f"{self.under(fence)}-{number}.{extension}"
+        return f"{self.fence_prefix(fence)}-{number}.{extension}"
 
-    def beside(self, fence: str, kind: str, number: int, extension: str) -> str:
-        """Return the key of a file stored next to the images, such as a grid or a map."""
-        return f"{self.under(fence)}-{kind}-{number}.{extension}"
+    def companion(self, fence: str, kind: str, number: int, extension: str) -> str:
+        """Return the key of a further file, such as a grid or a detected map."""
+        return f"{self.fence_prefix(fence)}-{kind}-{number}.{extension}"
 
     def out(self, fence: str) -> str:
         """Return the key of the output document: the engine's response and the receipts."""
-        return f"{self.under(fence)}.out"
+        return f"{self.fence_prefix(fence)}.out"
 
     def wrote(self, fence: str, key: str) -> bool:
         """Return whether a worker with this fence could have written `key`."""
-        return key.startswith(self.under(fence)) and bool(_TAIL.fullmatch(key, len(self.under(fence))))
+        start = self.fence_prefix(fence)
+        return key.startswith(start) and bool(_TAIL.fullmatch(key, len(start)))
 
-    def under(self, fence: str) -> str:
+    def fence_prefix(self, fence: str) -> str:
         """Return the common beginning of all keys of this fence."""
         return f"{self.folder}/{self.id}-{fence}"
 

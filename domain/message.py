@@ -58,15 +58,15 @@ class Message:
     def decode(cls, raw: str) -> "Message":
         """Decode a message; raise BadMessage with `raw` attached if it is not a valid one.
 
-        Unknown metadata are ignored, because a newer publisher may add some.
+        Unknown metadata is ignored, because a newer publisher may add some.
         """
         try:
             message = cls._decode(raw)
-            if len(message.encode()) > MAX_MESSAGE_BYTES:  # the row stores it like this, to publish it again
+            if len(message.encode()) > MAX_MESSAGE_BYTES:  # the row stores it as ASCII, to publish it again
                 raise ValueError(f"as ASCII JSON it has more than {MAX_MESSAGE_BYTES} bytes")  # noqa: TRY301
         except (ValueError, OverflowError, RecursionError, InvalidTask) as error:
             why = shortened(f"{type(error).__name__}: {error}", MAX_ERROR_LENGTH)
-            raise BadMessage(f"not a task's message: {why}", raw=raw) from None
+            raise BadMessage(f"not a task message: {why}", raw=raw) from None
         return message
 
     @classmethod
@@ -88,7 +88,7 @@ class Message:
             if not _is_text(metadata.get(name)):
                 raise ValueError(f"no {name}")
         if not _TASK_TYPE.fullmatch(metadata["tasktype"]):
-            raise ValueError("tasktype: no such name")
+            raise ValueError("tasktype: not a valid name")
         task = Task(
             id=metadata["id"],
             runtime=metadata["runtime"],
@@ -102,8 +102,8 @@ class Message:
         return cls(
             task=task,
             submission_id=metadata["submission_id"],
-            # Normalized to the format of our own clock, because rows are sorted by this text, whoever
-            # published it.
+            # Normalized to the format of `domain.clock`, because rows are sorted by this text and other
+            # publishers may use another format.
             submitted_at=iso(parse(metadata["submitted_at"])),
             content_ref=None if isinstance(content, dict) else content_ref,
             trace=_text_or_none(metadata.get("trace")),

@@ -71,34 +71,38 @@ DEAD_LETTERED: Final = _count(
 
 # --- the consumer: at the end of each task --------------------------------------------------------
 
-COMPLETED: Final = _count("TasksCompleted", "tasks that ended with their images")
+COMPLETED: Final = _count("TasksCompleted", "tasks that completed")
 FAILED: Final = _count(
-    "TasksFailed", "1 for a task that ended with an error, 0 for another: averages are shares"
+    "TasksFailed", "1 for a task that failed, 0 for any other outcome: the average is the failure rate"
 )
-FAILURES: Final = _count("FailuresByCode", "tasks that ended with an error, by code", (RUNTIME, CODE))
-CANCELLED: Final = _count("TasksCancelled", "tasks that a worker ended because their caller cancelled")
-RETRIED: Final = _count("TasksRetried", "tasks given back to their queue after a passing fault")
-IMAGES: Final = _count("Images", "images stored, grids not counted")
-QUEUED_SECONDS: Final = _seconds("QueuedSeconds", "from the submit to the claim")
-PREPARE_SECONDS: Final = _seconds("PrepareSeconds", "links and models fetched, content checked")
-MODEL_LOAD_SECONDS: Final = _seconds("ModelLoadSeconds", "SD Web UI loading another checkpoint")
-INFERENCE_SECONDS: Final = _seconds("InferenceSeconds", "SD Web UI working on the request")
-STORE_SECONDS: Final = _seconds("StoreSeconds", "images and .out written to S3")
-END_TO_END_SECONDS: Final = _seconds("EndToEndSeconds", "from the submit to the stored outcome")
-MODEL_SWITCHES: Final = _count("ModelSwitches", "jobs that needed another checkpoint than the one before")
-WASTED_GPU_SECONDS: Final = _seconds("WastedGpuSeconds", "GPU time that brought no stored image")
+FAILURES: Final = _count("FailuresByCode", "tasks that failed, by error code", (RUNTIME, CODE))
+CANCELLED: Final = _count("TasksCancelled", "tasks that a worker stopped because the caller cancelled them")
+RETRIED: Final = _count("TasksRetried", "tasks released to their queue after a retryable error")
+IMAGES: Final = _count("Images", "stored images, without grids")
+QUEUED_SECONDS: Final = _seconds("QueuedSeconds", "from submit to claim")
+PREPARE_SECONDS: Final = _seconds("PrepareSeconds", "downloading inputs and models, and checking the content")
+MODEL_LOAD_SECONDS: Final = _seconds("ModelLoadSeconds", "loading another checkpoint into SD Web UI")
+INFERENCE_SECONDS: Final = _seconds("InferenceSeconds", "running the request in SD Web UI")
+STORE_SECONDS: Final = _seconds("StoreSeconds", "writing the images and the output document to S3")
+END_TO_END_SECONDS: Final = _seconds("EndToEndSeconds", "from submit to stored outcome")
+MODEL_SWITCHES: Final = _count("ModelSwitches", "jobs that needed a different checkpoint than the job before")
+WASTED_GPU_SECONDS: Final = _seconds("WastedGpuSeconds", "GPU time that led to no stored image")
 
 # --- the consumer: once a minute ------------------------------------------------------------------
 
-CONSUMERS: Final = _count("Consumers", "consumers at work: each counts 1 a minute")
-GPU_BUSY_SECONDS: Final = _seconds("GpuBusySeconds", "of the last minute, with a job or a model switch")
-GPU_IDLE_SECONDS: Final = _seconds("GpuIdleSeconds", "of the last minute, idle while tasks waited")
-GPU_MEMORY_USED: Final = Metric("GpuMemoryUsed", Unit.MEGABYTES, "of the card, as SD Web UI reports it")
-GPU_MEMORY_FREE: Final = Metric("GpuMemoryFree", Unit.MEGABYTES, "of the card, as SD Web UI reports it")
+CONSUMERS: Final = _count("Consumers", "running consumers: each counts 1 a minute")
+GPU_BUSY_SECONDS: Final = _seconds("GpuBusySeconds", "with a running job or model switch, in the last minute")
+GPU_IDLE_SECONDS: Final = _seconds("GpuIdleSeconds", "without a job while tasks waited, in the last minute")
+GPU_MEMORY_USED: Final = Metric(
+    "GpuMemoryUsed", Unit.MEGABYTES, "memory in use on the GPU, as SD Web UI reports it"
+)
+GPU_MEMORY_FREE: Final = Metric(
+    "GpuMemoryFree", Unit.MEGABYTES, "free memory on the GPU, as SD Web UI reports it"
+)
 
 # --- the consumer: when it happens ----------------------------------------------------------------
 
-POISONED: Final = _count("PoisonedWorkers", "workers that ended because their SD Web UI had to be replaced")
+POISONED: Final = _count("PoisonedWorkers", "workers that stopped because their SD Web UI had to be replaced")
 
 METRICS: Final = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
 """All metrics, in the order above."""
@@ -109,7 +113,7 @@ def document(
 ) -> str:
     """Return one line in the embedded metric format.
 
-    `facts` are the values of the dimensions and further fields for whoever reads the line. Raise ValueError
+    `facts` are the values of the dimensions and further fields of the log line. Raise ValueError
     if a dimension is missing or empty, a value is not finite, or there are no values.
     """
     if not values:

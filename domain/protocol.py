@@ -1,7 +1,7 @@
 """The state protocol: every change of a row, with the conditions under which it may happen.
 
 Each function that changes a row returns a `Transition`. No condition can be left out without breaking a
-guarantee of the protocol: `tests/model/` shows it for each.
+guarantee of the protocol: `tests/model/` proves it for each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from domain.message import Message
 from domain.row import ACTIVE, Row, Status
 from domain.transition import Transition
 
-WORKERS_OWN = ("worker", "lease_until")
+WORKER_ATTRIBUTES = ("worker", "lease_until")
 """Attributes that are removed when a worker releases a row."""
 
 PENDING = ("pending_runtime", "pending_since")
@@ -29,7 +29,7 @@ def _status(runtime: str, status: Status) -> dict[str, Any]:
     return {"status": status.value, "runtime_status": f"{runtime}#{status.value}"}
 
 
-def _owed(runtime: str, since: str) -> dict[str, Any]:
+def _pending(runtime: str, since: str) -> dict[str, Any]:
     # Set from the submit until the message is published, and from the outcome until the callback is sent. The
     # sweep finds overdue rows in a sparse index over these attributes.
     return {"pending_runtime": runtime, "pending_since": since}
@@ -39,8 +39,8 @@ def _active(submission_id: str) -> tuple[Condition, ...]:
     return (equals("submission_id", submission_id), OneOf("status", tuple(s.value for s in ACTIVE)))
 
 
-def _held(row: Row) -> tuple[Condition, ...]:
-    """Return the conditions that the row's fence is still current and that there is no outcome yet."""
+def _fence_is_current(row: Row) -> tuple[Condition, ...]:
+    """Return the conditions that the row still has this fence and no outcome."""
     return (*_active(row.submission_id), equals("fence", row.fence))
 
 
@@ -50,7 +50,7 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
     `digest` is computed from the task with its whole content, which the message may only refer to.
     """
     task = message.task
-    # A publisher may set any date; a task from the future would never be swept.
+    # A publisher may send any time; a task with a future one would never be swept.
     submitted_at = min(message.submitted_at, iso(now))
     item: dict[str, Any] = {
         "id": task.id,
@@ -70,7 +70,7 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
     }
     if task.uid is not None:
         item["uid"] = task.uid
-    return item | _owed(task.runtime, submitted_at) | _status(task.runtime, Status.QUEUED)
+    return item | _pending(task.runtime, submitted_at) | _status(task.runtime, Status.QUEUED)
 
 
 def submit(item: Mapping[str, Any]) -> Transition:
@@ -103,7 +103,7 @@ def mark_published(row: Row, now: datetime) -> Transition:
 def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -> Transition:
     """Take the lease if no live one exists, attempts are left, and the fence is new to the row.
 
-    The row returns to `queued`, whatever its status was under the worker before.
+    The row returns to `queued`, whatever its status was under the previous worker.
     """
     return Transition(
         "claim",
@@ -117,19 +117,19 @@ def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -
         | _status(row.runtime, Status.QUEUED),
         remove=("started_at",),
         add={"attempts": 1},
-        unite={"fences": fence},
+        add_to_sets={"fences": fence},
     )
 
 
-def redraw(row: Row, *, fence: str) -> Transition:
-    """Replace the fence, because an object with the name that the first one gives already exists."""
+def replace_fence(row: Row, *, fence: str) -> Transition:
+    """Replace the fence, because an object with a key of the first one already exists."""
     return Transition(
-        "redraw",
-        (*_held(row), Lacks("fences", fence)),
-        # `worker` is set again so that `left` does not mistake another worker's claim with the same fence for
-        # this write.
+        "replace_fence",
+        (*_fence_is_current(row), Lacks("fences", fence)),
+        # `worker` is set again so that `already_applied` does not take another worker's claim with the same
+        # fence for this write.
         set={"fence": fence, "worker": row.item.get("worker")},
-        unite={"fences": fence},
+        add_to_sets={"fences": fence},
     )
 
 
@@ -138,7 +138,7 @@ def renew(row: Row, *, seconds: float, now: datetime, progress: float | None = N
     values: dict[str, Any] = {"lease_until": later(now, seconds)}
     if progress is not None:
         values["progress"] = progress
-    return Transition("renew", _held(row), set=values)
+    return Transition("renew", _fence_is_current(row), set=values)
 
 
 def start(row: Row, *, seconds: float, now: datetime) -> Transition:
@@ -156,16 +156,18 @@ def start(row: Row, *, seconds: float, now: datetime) -> Transition:
     )
 
 
-def release(row: Row, *, count_attempt: bool, met: Mapping[str, str] | None = None) -> Transition:
-    """Return the task to its queue for another worker; refused after a cancel, which has to be finished.
+def release(row: Row, *, count_attempt: bool, last_error: Mapping[str, str] | None = None) -> Transition:
+    """Return the task to its queue for another worker; refused if a cancel was requested.
 
-    `met` is the retryable error (code, message); the row keeps the last one.
+    `last_error` is the retryable error (code, message) that caused the release.
     """
     return Transition(
         "release",
-        (*_held(row), Absent("cancel_requested")),
-        set={"progress": 0} | ({"met": cut_error(met)} if met else {}) | _status(row.runtime, Status.QUEUED),
-        remove=(*WORKERS_OWN, "fence", "started_at"),
+        (*_fence_is_current(row), Absent("cancel_requested")),
+        set={"progress": 0}
+        | ({"last_error": cut_error(last_error)} if last_error else {})
+        | _status(row.runtime, Status.QUEUED),
+        remove=(*WORKER_ATTRIBUTES, "fence", "started_at"),
         add={} if count_attempt else {"attempts": -1},
     )
 
@@ -180,7 +182,9 @@ def finish(
     error: Mapping[str, str] | None = None,
 ) -> Transition:
     """Write the outcome; the first final write wins."""
-    return _final("finish", _held(row), row, status, now=now, images=images, output=output, error=error)
+    return _final(
+        "finish", _fence_is_current(row), row, status, now=now, images=images, output=output, error=error
+    )
 
 
 def _final(
@@ -196,11 +200,11 @@ def _final(
 ) -> Transition:
     values: dict[str, Any] = {
         "finished_at": iso(now),
-        **_named(images),
+        **_image_links(images),
         "output": output,
         "error": cut_error(error) if error else None,
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
-        **_owed(row.runtime, iso(now)),
+        **_pending(row.runtime, iso(now)),
     }
     if status is Status.COMPLETED:
         values["progress"] = 1
@@ -212,7 +216,7 @@ def _final(
     )
 
 
-def _named(images: Sequence[str]) -> dict[str, Any]:
+def _image_links(images: Sequence[str]) -> dict[str, Any]:
     """Return the links that fit into a row and its callback, and how many were left out."""
     kept: list[str] = []
     size = 0
@@ -264,7 +268,7 @@ def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transi
     )
 
 
-def outlived(row: Row, now: datetime) -> bool:
+def is_expired(row: Row, now: datetime) -> bool:
     """Return whether an active task is older than the retention time of its queue."""
     return (row.text("submitted_at") or "") < iso(now - timedelta(days=QUEUE_RETENTION_DAYS))
 

@@ -32,7 +32,7 @@ class Runtime:
         """Return whether `checkpoint` names this runtime's own model, with or without extension and hash."""
         return _names(checkpoint, self.model_filename)
 
-    def serves_second(self, checkpoint: str) -> bool:
+    def may_switch_to(self, checkpoint: str) -> bool:
         """Return whether a task may switch to `checkpoint` while it runs."""
         return self.serves(checkpoint) or _names(checkpoint, self.refiner_filename)
 
@@ -104,7 +104,7 @@ class Runtimes:
             faults=[
                 Fault(
                     path,
-                    f"no runtime serves this model; served are: {served}",
+                    f"no runtime serves this model; the served models are: {served}",
                     ErrorCode.UNKNOWN_MODEL,
                 )
             ],

@@ -28,14 +28,14 @@ FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
 
 class UnreadableRow(Exception):
-    """A row was not written by this version, but by a newer one or by hand."""
+    """A row lacks a required attribute or has an unknown status: a newer version or a person changed it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """Typed access to a row; `item` contains its attributes as plain JSON values.
 
-    An attribute that every task has and this row lacks raises UnreadableRow.
+    The properties raise UnreadableRow if the row lacks an attribute that every task has.
     """
 
     item: dict[str, Any]
@@ -43,16 +43,16 @@ class Row:
     @property
     def id(self) -> str:
         """Return the task's id."""
-        return self._needed("id")
+        return self._required("id")
 
     @property
     def submission_id(self) -> str:
         """Return the random id of the accepted submit."""
-        return self._needed("submission_id")
+        return self._required("submission_id")
 
     @property
     def status(self) -> Status:
-        """Return the task's state; one that is not known here is as good as none."""
+        """Return the task's state; raise UnreadableRow if this version does not know it."""
         found = self.item.get("status")
         if found not in list(Status):
             raise UnreadableRow
@@ -61,7 +61,7 @@ class Row:
     @property
     def runtime(self) -> str:
         """Return the runtime's name."""
-        return self._needed("runtime")
+        return self._required("runtime")
 
     @property
     def fence(self) -> str | None:
@@ -84,7 +84,7 @@ class Row:
 
     @property
     def attempts(self) -> int:
-        """Return the number of claims, without those that were released uncounted."""
+        """Return the number of claims, without those that were released without counting."""
         found = self.item.get("attempts")
         return found if isinstance(found, int) else 0
 
@@ -102,19 +102,19 @@ class Row:
     def images(self) -> list[str]:
         """Return the links to the stored images."""
         found = self.item.get("images")
-        return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+        return [link for link in found if isinstance(link, str)] if isinstance(found, list) else []
 
     @property
     def keys(self) -> OutputKeys:
         """Return the S3 keys of the task's objects."""
-        return OutputKeys(prefix=self._needed("prefix"), id=self.id)
+        return OutputKeys(prefix=self._required("prefix"), id=self.id)
 
     def text(self, name: str) -> str | None:
         """Return a text attribute, or None if the row does not have it."""
         value = self.item.get(name)
         return value if isinstance(value, str) else None
 
-    def _needed(self, name: str) -> str:
+    def _required(self, name: str) -> str:
         value = self.text(name)
         if not value:
             raise UnreadableRow

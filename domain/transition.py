@@ -13,7 +13,7 @@ from domain.conditions import Condition, OneOf
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One conditional write: attributes to set, remove, add to (numbers) and unite with (text sets).
+    """One conditional write: attributes to set, remove, add to (numbers) and extend (text sets).
 
     With `replace`, it writes the whole item; otherwise it updates the row in place.
     """
@@ -23,7 +23,7 @@ class Transition:
     set: Mapping[str, Any] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
     add: Mapping[str, int] = field(default_factory=dict)
-    unite: Mapping[str, str] = field(default_factory=dict)
+    add_to_sets: Mapping[str, str] = field(default_factory=dict)
     replace: bool = False
 
     def allowed(self, item: Mapping[str, Any]) -> bool:
@@ -38,15 +38,15 @@ class Transition:
             result.pop(name, None)
         for name, number in self.add.items():
             result[name] = int(result.get(name) or 0) + number
-        for name, value in self.unite.items():
+        for name, value in self.add_to_sets.items():
             result[name] = frozenset(result.get(name) or ()) | {value}
         return result
 
-    def left(self, item: Mapping[str, Any]) -> bool:
-        """Return whether a row that refuses this write is already in the state that the write leads to.
+    def already_applied(self, item: Mapping[str, Any]) -> bool:
+        """Return whether a row that refuses this write already has the values that the write sets.
 
         botocore sends a write again if its response was lost, and the second one is refused. A worker that
-        took that for a lost lease would delete the very objects that its own outcome names.
+        took this for a lost lease would delete the objects that its own outcome names.
         """
         touched = self.set.keys() | set(self.remove)
         names_me = all(
@@ -60,5 +60,5 @@ class Transition:
             names_me
             and all(item.get(name) == value for name, value in self.set.items())
             and all(item.get(name) is None for name in self.remove)
-            and all(value in (item.get(name) or ()) for name, value in self.unite.items())
+            and all(value in (item.get(name) or ()) for name, value in self.add_to_sets.items())
         )

@@ -13,8 +13,8 @@ class WorkerEnvironment:
     """The settings of a consumer; None leaves a setting at the consumer's default.
 
     A variable is named like its field, in capitals. `container.consumer.settings` reads them and documents
-    their meaning and allowed values; a test compares the two. Values may be CDK tokens, so nothing here looks
-    into a text.
+    their meaning and allowed values; a test compares the two. Values may be CDK tokens, so nothing here reads
+    the content of a string.
     """
 
     sync_folders: tuple[str, ...] | None = None
@@ -49,9 +49,9 @@ class WorkerEnvironment:
 
     def to_environ(self) -> dict[str, str]:
         """Return the environment variables of the settings that are set."""
-        return dict(self._written())
+        return dict(self._variables())
 
-    def _written(self) -> Iterator[tuple[str, str]]:
+    def _variables(self) -> Iterator[tuple[str, str]]:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is None:

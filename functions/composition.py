@@ -1,4 +1,4 @@
-"""Composition of the adapters that several functions use."""
+"""Create the adapters that several functions use."""
 
 from dataclasses import dataclass
 from typing import Any

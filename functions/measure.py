@@ -11,6 +11,6 @@ _NAMESPACE: Final = os.environ.get("METRICS_NAMESPACE") or NAMESPACE
 
 
 def count(*metrics: Metric, **facts: str) -> None:
-    """Count 1 for each metric; `facts` are the dimensions and further fields for whoever reads the log."""
+    """Count 1 for each metric; `facts` are the dimensions and further fields of the log line."""
     values = dict.fromkeys(metrics, 1)
     sys.stdout.write(document(_NAMESPACE, values, at=now(), facts=facts) + "\n")

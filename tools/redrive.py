@@ -9,7 +9,7 @@ import boto3
 import typer
 from botocore.exceptions import ClientError
 
-from adapters.archive import Archive, Kept
+from adapters.archive import Archive, ArchivedMessage
 from adapters.table import Table
 from adapters.tasks import Tasks
 from domain.clock import iso, now
@@ -69,11 +69,11 @@ class Redrive:
         self._table.write(message.task.id, mark_published(written.row, self._clock()))
         return None
 
-    def _judge(self, kept: Kept) -> Found:
+    def _judge(self, kept: ArchivedMessage) -> Found:
         try:
             message = Message.decode(kept.body)
         except BadMessage:
-            return Found(kept.key, why_not="not a task's message")
+            return Found(kept.key, why_not="not a task message")
         row = self._table.get(message.task.id)
         if why_not := self._why_not(message, row):
             return Found(kept.key, why_not=f"{message.task.id}: {why_not}")

@@ -13,7 +13,9 @@ from functions.api.listing import Page
 from functions.api.submit import Accepted
 from functions.api.v1alpha1 import API_VERSION as V1ALPHA1
 
-_DELAYED = Fault("", "accepted; handing it to its queue failed just now and is tried again within minutes")
+_DELAYED = Fault(
+    "", "accepted; it could not be sent to its queue just now, and this is tried again within minutes"
+)
 
 
 def links(task_id: str, base_url: str) -> dict[str, dict[str, str]]:
@@ -35,7 +37,7 @@ def accepted(
     own: dict[str, Any] = {"runtime": task.runtime}
     if task.api_version == V1ALPHA1:
         own = {"sd_model_checkpoint": model}
-    told = [*warnings, *([_DELAYED] if outcome.delayed else [])]
+    warnings = [*warnings, *([_DELAYED] if outcome.delayed else [])]
     return {
         "id_task": task.id,
         **own,
@@ -43,7 +45,7 @@ def accepted(
         "id": task.id,
         "status": outcome.row.status.value,
         "links": links(task.id, base_url),
-        "warnings": [warning.as_dict() for warning in bounded(told)],
+        "warnings": [warning.as_dict() for warning in bounded(warnings)],
     }
 
 
@@ -58,10 +60,10 @@ def refusal(code: str, message: str, details: Sequence[Fault] = ()) -> dict[str,
     }
 
 
-def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]:
-    """Return all details of a task; the links to its objects are made now and last an hour."""
-    _ = row.status  # raises UnreadableRow; `listed` shows it as it stands
-    images, output = _objects(row, made)
+def task(row: Row, *, presigned: Links, bucket: str, base_url: str) -> dict[str, Any]:
+    """Return all details of a task, with new links to its objects that are valid for an hour."""
+    _ = row.status  # raises UnreadableRow, which `listed` does not
+    images, output = _objects(row, presigned)
     error = row.item.get("error")
     left_out = row.item.get("images_left_out")
     return listed(row) | {
@@ -79,12 +81,12 @@ def task(row: Row, *, made: Links, bucket: str, base_url: str) -> dict[str, Any]
     }
 
 
-def _objects(row: Row, made: Links) -> tuple[list[dict[str, str]], dict[str, str] | None]:
-    """Return links to the images and to the output document, without values that are no `s3://` links."""
+def _objects(row: Row, presigned: Links) -> tuple[list[dict[str, str]], dict[str, str] | None]:
+    """Return links to the images and the output document, without values that are not `s3://` links."""
     found: list[dict[str, str] | None] = []
     for uri in [row.item.get("output"), *row.images]:
         try:
-            found.append(made.get(uri))
+            found.append(presigned.get(uri))
         except ValueError:
             found.append(None)
     return [image for image in found[1:] if image], found[0]

@@ -15,7 +15,7 @@ from functions.api.refusals import changes_too_fast, is_finished, no_task
 from functions.log import about, about_error, logger
 
 _ROUNDS: Final = 8
-"""Bound on retries: every retry means that the task changed its status, and there are five."""
+"""Bound on retries: every retry means that the task changed its status, and there are only five statuses."""
 
 
 class Cancel:
@@ -27,7 +27,7 @@ class Cancel:
         self._clock = clock
 
     def __call__(self, task_id: str) -> Row:
-        """Return the row: `cancelled`, or `running` with the request recorded; or raise InvalidTask."""
+        """Return the row, `cancelled` or still `running` with the request recorded; or raise InvalidTask."""
         row = self._table.get(task_id)
         for _ in range(_ROUNDS):
             if row is None:
@@ -40,11 +40,11 @@ class Cancel:
             if written.done and row is not None:
                 logger.info("cancel", extra={**about(row), "status": row.status.value})
                 if row.status.final:
-                    self._tell(row)
+                    self._notify(row)
                 return row
         raise changes_too_fast(task_id)
 
-    def _tell(self, row: Row) -> None:
+    def _notify(self, row: Row) -> None:
         """Send the callback; if that fails, the task stays cancelled and the sweep sends it later."""
         try:
             self._results.notify(row)

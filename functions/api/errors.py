@@ -30,7 +30,7 @@ def answer(body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | Non
 
 
 def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
-    """Install handlers that answer refused requests, unknown routes and internal errors as documented."""
+    """Install handlers for refused requests, unknown routes and internal errors."""
 
     def refused(error: InvalidTask) -> Response[str]:
         facts = {"status": error.status, "code": error.code.value, "faults": len(error.faults)}
@@ -49,7 +49,7 @@ def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
             return answer(refusal(ErrorCode.NOT_FOUND, "There is no such path."), HTTPStatus.NOT_FOUND)
         allowed = ", ".join(methods)
         return answer(
-            refusal(ErrorCode.METHOD_NOT_ALLOWED, f"This path takes {allowed}."),
+            refusal(ErrorCode.METHOD_NOT_ALLOWED, f"This path allows {allowed}."),
             HTTPStatus.METHOD_NOT_ALLOWED,
             {"Allow": allowed},
         )
@@ -57,7 +57,7 @@ def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
     def failed(error: Exception) -> Response[str]:
         identity = request_id(app.current_event)
         logger.error("the request failed", extra={"request_id": identity, **about_error(error)})
-        body = refusal(ErrorCode.INTERNAL_ERROR, "The request failed; its id helps to find out why.")
+        body = refusal(ErrorCode.INTERNAL_ERROR, "The request failed. Its id finds the cause in the logs.")
         body["error"]["request_id"] = identity
         return answer(body, HTTPStatus.INTERNAL_SERVER_ERROR)
 

@@ -1,4 +1,4 @@
-"""Entry point of the API's Lambda; what outlives a request is created once per Lambda environment."""
+"""Entry point of the API's Lambda; clients and services are created once per Lambda environment."""
 
 import os
 from typing import Any

@@ -22,11 +22,12 @@ HIT_SECONDS: Final = 60.0
 """How long a model that was found is assumed to exist. A model that was not found is looked up each time."""
 
 MAX_PAGES: Final = 10
-"""How many pages of 1,000 objects are listed of a folder: a request may take seconds, not minutes."""
+"""Largest number of pages (of 1,000 objects) that are listed per folder, so that a request takes seconds, not
+minutes."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Snapshot:
     """The models of one runtime: files by folder, and the engine's names; None means unknown."""
 
     at: float
@@ -51,35 +52,40 @@ class KnownModels:
         self._reports = reports
         self._types = types
         self._clock = clock
-        self._seen: dict[str, _Seen] = {}
+        self._snapshots: dict[str, _Snapshot] = {}
 
     def check(self, submission: Submission) -> None:
         """Raise InvalidTask naming each model that is neither in the bucket nor in the runtime's engine."""
         runtime = submission.runtime
         kind = self._types[runtime.type]
-        needs = [
-            need
-            for need in kind.models(submission.task.content)
-            if need.folder in kind.submit_folders and not runtime.serves_second(need.name)
+        required = [
+            model
+            for model in kind.models(submission.task.content)
+            if model.folder in kind.submit_folders and not runtime.may_switch_to(model.name)
         ]
-        if needs and not self._found_before(kind, runtime, needs):
-            seen = self._look(kind, runtime)
-            faults = [fault for need in needs for fault in _faults(kind, need, seen, submission.content_path)]
+        if required and not self._found_before(kind, runtime, required):
+            snapshot = self._take_snapshot(kind, runtime)
+            faults = [
+                fault
+                for model in required
+                for fault in _faults(kind, model, snapshot, submission.content_path)
+            ]
             refuse(faults)
 
-    def _found_before(self, kind: RuntimeType, runtime: Runtime, needs: list[ModelRequirement]) -> bool:
-        seen = self._seen.get(runtime.name)
-        if seen is None or self._clock() - seen.at > HIT_SECONDS:
+    def _found_before(self, kind: RuntimeType, runtime: Runtime, required: list[ModelRequirement]) -> bool:
+        snapshot = self._snapshots.get(runtime.name)
+        if snapshot is None or self._clock() - snapshot.at > HIT_SECONDS:
             return False
         return all(
-            kind.look_up(need, seen.files[need.folder] or (), seen.listed or ()).exists for need in needs
+            kind.look_up(model, snapshot.files[model.folder] or (), snapshot.listed or ()).exists
+            for model in required
         )
 
-    def _look(self, kind: RuntimeType, runtime: Runtime) -> _Seen:
+    def _take_snapshot(self, kind: RuntimeType, runtime: Runtime) -> _Snapshot:
         at = self._clock()
         files = {folder: self._files(folder) for folder in kind.submit_folders}
-        seen = self._seen[runtime.name] = _Seen(at, files, self._listed(runtime))
-        return seen
+        snapshot = self._snapshots[runtime.name] = _Snapshot(at, files, self._listed(runtime))
+        return snapshot
 
     def _files(self, folder: str) -> Collection[str] | None:
         """Return the files in a folder of the bucket (none without a bucket), or None if that is unknown."""
@@ -107,12 +113,14 @@ class KnownModels:
             return None
         if report is None:
             return ()
-        return report.models if report.whole else None
+        return report.models if report.complete else None
 
 
-def _faults(kind: RuntimeType, need: ModelRequirement, seen: _Seen, content_path: str) -> list[Fault]:
-    files = seen.files[need.folder]
-    found = kind.look_up(need, files or (), seen.listed or ())
-    if found.exists is not False or files is None or seen.listed is None:
+def _faults(
+    kind: RuntimeType, model: ModelRequirement, snapshot: _Snapshot, content_path: str
+) -> list[Fault]:
+    files = snapshot.files[model.folder]
+    found = kind.look_up(model, files or (), snapshot.listed or ())
+    if found.exists is not False or files is None or snapshot.listed is None:
         return []
-    return [Fault(f"{content_path}{need.path}", found.why, ErrorCode.UNKNOWN_MODEL)]
+    return [Fault(f"{content_path}{model.path}", found.why, ErrorCode.UNKNOWN_MODEL)]

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LINK_SECONDS: Final = 3600
-"""An hour. A link also ends with the credentials of the Lambda, which last for hours."""
+"""A link also expires with the credentials of the Lambda, which are valid for hours."""
 
 MAX_UPLOAD_BYTES: Final = 32 * 1024 * 1024
-"""The size limit of the consumer for one input."""
+"""The consumer's size limit for one input."""
 
 UPLOAD_TYPES: Final = IMAGE_TYPES
 """The content types that a caller may name for an upload: those that tasks accept. The consumer checks the
@@ -34,7 +34,7 @@ class Links:
     def get(self, uri: Any) -> dict[str, str]:
         """Return an `s3://` link with a presigned link to its object; raise ValueError for other values."""
         if not isinstance(uri, str):
-            raise ValueError("no text")  # noqa: TRY004 - any other value raises ValueError
+            raise ValueError("not a string")  # noqa: TRY004 - any other value raises ValueError
         bucket, key = split_s3_uri(uri)
         url = self._s3.generate_presigned_url(
             "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=LINK_SECONDS

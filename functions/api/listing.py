@@ -44,7 +44,7 @@ def read_query(parameters: Mapping[str, Sequence[str]], runtimes: Runtimes) -> Q
     """Parse the query string of a list; raise InvalidTask naming every fault."""
     known = ("status", "runtime", "limit", "cursor")
     faults = [
-        Fault(name, f"unknown parameter; known are {', '.join(known)}")
+        Fault(name, f"unknown parameter; the known parameters are {', '.join(known)}")
         for name in parameters
         if name not in known
     ]
@@ -53,14 +53,14 @@ def read_query(parameters: Mapping[str, Sequence[str]], runtimes: Runtimes) -> Q
     if status is not None and status not in list(Status):
         faults.append(Fault("status", f"one of {', '.join(Status)} is expected"))
     if runtime is not None and runtimes.named(runtime) is None:
-        message = f"unknown runtime; those that exist are {', '.join(runtimes.names)}"
+        message = f"unknown runtime; the runtimes are {', '.join(runtimes.names)}"
         faults.append(Fault("runtime", message, ErrorCode.UNKNOWN_RUNTIME))
     number = int(limit) if limit and _LIMIT.fullmatch(limit) else 0
     if limit is not None and not 1 <= number <= MAX_LIMIT:
         faults.append(Fault("limit", f"an integer from 1 to {MAX_LIMIT} is expected"))
     below = _read_cursor(cursor) if cursor is not None else None
     if cursor is not None and below is None:
-        faults.append(Fault("cursor", "the cursor of a page before is expected, unchanged"))
+        faults.append(Fault("cursor", "the cursor of a previous page is expected, unchanged"))
     if faults:
         raise bad_parameter(faults)
     return Query(

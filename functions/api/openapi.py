@@ -21,7 +21,7 @@ def document(
     allowed: Limits = DEFAULT_LIMITS,
     types: RuntimeTypes = RUNTIME_TYPES,
 ) -> dict[str, Any]:
-    """Return the document; `base_url` is the URL of this API, `allowed` the limits of a task."""
+    """Return the document; `base_url` is the URL of this API and `allowed` are the limits of a task."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "sd-on-ecs", "version": "v1alpha2", "description": _about(allowed)},
@@ -37,22 +37,24 @@ def document(
 
 def _about(allowed: Limits) -> str:
     return (
-        "Asynchronous image generation with SD Web UI. A task is accepted, waits in its runtime's queue, "
-        "and ends in exactly one outcome, sent to the results topic.\n\n"
-        "One deployment is one trust domain: whoever has its API key can list, read and cancel every task, "
-        "get every output, use a finished task's id and any prefix again, and have any object read that the "
-        "workers may read: of the output bucket, the uploads and the configured input buckets.\n\n"
-        f"A body has at most {allowed.body_bytes} bytes (upload larger images and send the link) and "
-        f"{allowed.nesting} levels. A task makes at most {allowed.images} images of at most "
-        f"{allowed.pixels} pixels as they are sampled and {allowed.upscaled_pixels} behind an upscaler, in "
-        f"at most {allowed.steps} steps, from at most {allowed.links} links and {allowed.images} images, "
-        f"of {allowed.input_bytes} bytes together; a prompt has at most {allowed.prompt_characters} "
-        "characters. Steps × pixels × images of a task, "
-        f"hires fix and known scripts included, are at most {allowed.work}. Refused, by path, are settings "
-        "beyond those that shape a task's own images, paths on the worker, and scripts that go around these "
-        "limits or that the runtime does not list.\n\nA task that no worker took in "
-        f"{limits.QUEUE_RETENTION_DAYS} days fails; a passing error is tried {limits.MAX_ATTEMPTS} times; "
-        f"what became of a task is known for {limits.ROW_DAYS} days."
+        "Asynchronous image generation with SD Web UI. An accepted task waits in its runtime's queue and "
+        "ends with exactly one outcome, which is sent to the results topic.\n\n"
+        "A deployment is a single trust domain: everyone with its API key can list, read and cancel every "
+        "task, download every output, reuse the id of a finished task and any prefix, and use as input any "
+        "object that the workers can read: in the output bucket, the upload bucket and the configured input "
+        "buckets.\n\n"
+        f"A request's body has at most {allowed.body_bytes} bytes (upload larger images and send links) and "
+        f"{allowed.nesting} nesting levels. A task generates at most {allowed.images} images, each with at "
+        f"most {allowed.pixels} sampled pixels, {allowed.upscaled_pixels} pixels after upscaling, and "
+        f"{allowed.steps} steps. Its inputs are at most {allowed.links} links and {allowed.images} images "
+        f"with {allowed.input_bytes} bytes in total. A prompt has at most {allowed.prompt_characters} "
+        "characters. Steps × pixels × images of a task, including hires fix and known scripts, are at most "
+        f"{allowed.work}. Also refused are settings that do not affect only the task's own images, paths on "
+        "the worker, scripts that bypass these limits, and scripts that the runtime does not list. Each "
+        "error names the field.\n\n"
+        f"A task fails if no worker finishes it within {limits.QUEUE_RETENTION_DAYS} days. A retryable error "
+        f"fails it after {limits.MAX_ATTEMPTS} attempts. A finished task can be read for {limits.ROW_DAYS} "
+        "days."
     )
 
 
@@ -70,14 +72,14 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                 {200: ("The task", "Task")},
                 404,
                 409,
-                about=f"Links to its objects are made at each reading and last {LINK_SECONDS} seconds.",
+                about=f"Every response contains new links to its objects, valid for {LINK_SECONDS} seconds.",
             ),
             "delete": _operation(
                 "cancelTask",
                 "Cancel a task",
                 {
-                    200: ("It was queued and is cancelled", "Task"),
-                    202: ("It runs; its worker was asked to stop", "Task"),
+                    200: ("The task was queued and is cancelled", "Task"),
+                    202: ("The task is running; its worker was asked to stop", "Task"),
                 },
                 404,
                 409,
@@ -85,22 +87,22 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
         },
         "/v1alpha2/runtimes": {
             "get": _operation(
-                "listRuntimes", "List the runtimes", {200: ("All of this deployment", "RuntimeList")}
+                "listRuntimes", "List the runtimes", {200: ("All runtimes of this deployment", "RuntimeList")}
             ),
         },
         "/v1alpha2/uploads": {
             "post": _operation(
                 "createUpload",
-                "Get a form to upload an input image with",
-                {200: ("Where to POST it with which fields, and the link to use in a task", "Upload")},
+                "Get a form for uploading an input image",
+                {200: ("The form's URL and fields, and the link to use in a task", "Upload")},
                 400,
                 413,
                 415,
                 body="UploadRequest",
                 body_required=False,
                 about=(
-                    f"The form lasts {LINK_SECONDS} seconds and takes one file of at most {MAX_UPLOAD_BYTES} "
-                    "bytes: `curl -F NAME=VALUE … -F file=@cat.png URL`."
+                    f"The form is valid for {LINK_SECONDS} seconds and accepts one file of at most "
+                    f"{MAX_UPLOAD_BYTES} bytes: `curl -F NAME=VALUE … -F file=@cat.png URL`."
                 ),
             ),
         },
@@ -113,7 +115,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                         "description": "This document",
                         "content": {"application/json": {"schema": {"type": "object"}}},
                     },
-                    "default": _refusal("Any refusal"),
+                    "default": _refusal("Any error"),
                 },
             },
         },
@@ -124,30 +126,31 @@ def _submit(version: str, name: str) -> Operation:
     return _operation(
         f"submit{name}",
         f"Submit a task ({version})",
-        {200: ("Accepted, now or before", f"Submitted{name}")},
+        {200: ("Accepted, by this request or an earlier one", f"Submitted{name}")},
         400,
         409,
         413,
         415,
         body=f"Submit{name}",
         about=(
-            "May be retried blindly: the same id with the same request is answered from the task there is "
-            f"while it is queued or running and for {limits.RESUBMIT_SECONDS} seconds after it finished. "
-            "Another request under the id of an active task is refused (409); later, an id may be used again."
+            "Safe to retry: the same request with the same id returns the existing task while it is queued "
+            f"or running and for {limits.RESUBMIT_SECONDS} seconds after it finished. A different request "
+            "with the id of an active task is refused (409); after the task has finished, its id can be used "
+            "again."
         ),
     )
 
 
 def _list(runtimes: Runtimes) -> Operation:
     operation = _operation("listTasks", "List tasks, newest first", {200: ("One page", "TaskList")}, 400)
-    operation["description"] = "Eventually consistent: a change may take a moment to show."
+    operation["description"] = "Eventually consistent: a change may take a moment to appear."
     operation["parameters"] = [
         _parameter("status", {"type": "string", "enum": [status.value for status in Status]}),
         _parameter("runtime", {"type": "string", "enum": runtimes.names}),
         _parameter(
             "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
         ),
-        _parameter("cursor", {"type": "string", "description": "The `cursor` of the page before."}),
+        _parameter("cursor", {"type": "string", "description": "The `cursor` of the previous page."}),
     ]
     return operation
 
@@ -157,9 +160,9 @@ def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 _REFUSALS = {
-    400: "The request has faults: all of them are named",
-    404: "There is no such task, or none any more",
-    409: "The task's state does not allow it",
+    400: "The request has faults, which are all listed",
+    404: "There is no such task, or it is no longer kept",
+    409: "The state of the task does not allow this",
     413: "The body is too large",
     415: "The body is not application/json",
 }
@@ -181,7 +184,7 @@ def _operation(
     responses |= {str(status): _refusal(_REFUSALS[status]) for status in refusals}
     responses["403"] = _refusal("The API key is missing or unknown")
     responses["429"] = _refusal("More requests than the usage plan allows")
-    responses["default"] = _refusal("A fault of ours, with the request's id")
+    responses["default"] = _refusal("An internal error, with the request's id")
     operation: Operation = {"operationId": name, "summary": summary, "responses": responses}
     if about:
         operation["description"] = about

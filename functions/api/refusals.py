@@ -25,18 +25,18 @@ def is_finished(row: Row) -> InvalidTask:
     return InvalidTask(f"The task is {row.status.value} already.", code=ErrorCode.CONFLICT, status=409)
 
 
-def is_untold(row: Row) -> InvalidTask:
-    """Return the error for an id whose previous callback could not be sent to the results topic just now."""
+def callback_is_pending(row: Row) -> InvalidTask:
+    """Return the error for an id whose finished task has a callback that could not be sent."""
     return InvalidTask(
-        f"The task with the id {row.id} is {row.status.value}, and its callback is yet to be sent; try again "
-        "in some minutes, or use another id.",
+        f"The task with the id {row.id} is {row.status.value}, and its callback has not been sent yet; try "
+        "again in some minutes, or use another id.",
         code=ErrorCode.CONFLICT,
         status=409,
     )
 
 
 def changes_too_fast(task_id: str) -> InvalidTask:
-    """Return the error for a request that lost every race for its row."""
+    """Return the error for a request whose writes were all refused because other requests changed the row."""
     return InvalidTask(
         f"The task {task_id} is being changed by other requests; try again.",
         code=ErrorCode.CONFLICT,
@@ -45,7 +45,7 @@ def changes_too_fast(task_id: str) -> InvalidTask:
 
 
 def is_unreadable() -> InvalidTask:
-    """Return the refusal of a task whose row this version does not read."""
+    """Return the error for a task whose row this version cannot read."""
     return InvalidTask(
         "This version cannot read the task's row: a newer version wrote it, or it was changed by hand. "
         f"It is kept for {ROW_DAYS} days; use another id.",

@@ -81,7 +81,7 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
     def shown(row: Row) -> dict[str, Any]:
         return answers.task(
             row,
-            made=services.links,
+            presigned=services.links,
             bucket=services.environment.output_bucket,
             base_url=base_url(app.current_event),
         )

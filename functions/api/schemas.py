@@ -25,9 +25,9 @@ PREFIX: Final[Schema] = {
     "type": "string",
     "minLength": 1,
     "description": (
-        "What the output's S3 keys begin with: no empty, `.` or `..` segment, no control character or "
-        "mark of writing direction, no `\\`, no `%2e`, `%2f`, `%5c`, no "
-        f"leading `/`; with the id, the keys stay within {limits.MAX_KEY_BYTES} bytes."
+        "The beginning of the output's S3 keys. Not allowed are empty, `.` and `..` segments, control "
+        "characters, text direction marks, `\\`, `%2e`, `%2f`, `%5c` and a leading `/`. "
+        f"With the id, a key has at most {limits.MAX_KEY_BYTES} bytes."
     ),
 }
 
@@ -82,7 +82,7 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
             {
                 "error": closed(
                     {
-                        "code": {"type": "string", "description": "Stable; made for programs."},
+                        "code": {"type": "string", "description": "Stable; programs can rely on it."},
                         "message": text,
                         "details": {"type": "array", "items": ref("Fault")},
                         "request_id": text,
@@ -90,7 +90,7 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
                     optional=("request_id",),
                 ),
             },
-            description="The one shape of every refusal. All faults of a request are told at once.",
+            description="The body of every error response. It names all faults of the request.",
         ),
         "Fault": closed(
             {
@@ -106,7 +106,7 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
         "Link": closed({"method": text, "href": {"type": "string", "format": "uri"}}),
         "Presigned": closed(
             {"s3": S3_LINK, "url": {"type": "string", "format": "uri"}, "expires_at": TIME},
-            description="An object, and a link by which anyone may get it until it expires.",
+            description="An object, and a link with which anyone can download it until `expires_at`.",
         ),
         "Status": {"type": "string", "enum": [status.value for status in Status]},
         "TaskType": {"type": "string", "enum": tasktypes},
@@ -114,7 +114,9 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
 
 
 def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
-    context = {"description": f"Any JSON up to {limits.MAX_CONTEXT_BYTES} bytes; the callback repeats it."}
+    context = {
+        "description": f"Any JSON up to {limits.MAX_CONTEXT_BYTES} bytes. The callback contains it unchanged."
+    }
     metadata = closed(
         {
             "id": ID,
@@ -145,7 +147,7 @@ def _answers() -> dict[str, Schema]:
         "warnings": {
             "type": "array",
             "items": ref("Fault"),
-            "description": "What was dropped from the content or changed in it.",
+            "description": "What was removed from the content or changed in it.",
         },
     }
     listed = {
@@ -170,18 +172,18 @@ def _answers() -> dict[str, Schema]:
         "error": nullable(ref("Outcome")),
         "images_left_out": {
             "type": "integer",
-            "description": "Further images, which only the document at `output` names.",
+            "description": "Number of further images, which are listed only in the document at `output`.",
         },
     }
-    count = {"type": "integer", "minimum": 0, "description": "Approximate, as SQS counts."}
+    count = {"type": "integer", "minimum": 0, "description": "Approximate, because SQS only estimates it."}
     runtime = {
         "name": text,
         "type": text,
         "model": nullable(text)
-        | {"description": "The checkpoint served; of a dynamic runtime, the default."},
+        | {"description": "The checkpoint that the runtime serves; for a dynamic runtime, its default."},
         "dynamic_model": {"type": "boolean"},
         "scripts": nullable({"type": "array", "items": text})
-        | {"description": "Those that `script_name` and `alwayson_scripts` may name; null allows all."},
+        | {"description": "The scripts allowed in `script_name` and `alwayson_scripts`; null allows all."},
         "queued": count,
         "in_flight": count,
     }
@@ -191,9 +193,9 @@ def _answers() -> dict[str, Schema]:
         "fields": {
             "type": "object",
             "additionalProperties": text,
-            "description": "Send them as they are, as fields of a multipart form, before the field `file`.",
+            "description": "Send these unchanged as fields of a multipart form, before the field `file`.",
         },
-        "s3": S3_LINK | {"description": "What to put into a task instead of the image."},
+        "s3": S3_LINK | {"description": "The link to put into a task instead of the image."},
         "expires_at": TIME,
     }
     return {
@@ -203,7 +205,8 @@ def _answers() -> dict[str, Schema]:
         "TaskList": closed(
             {
                 "tasks": {"type": "array", "items": closed(listed)},
-                "cursor": nullable(text) | {"description": "Asks for the next page; null on the last."},
+                "cursor": nullable(text)
+                | {"description": "The `cursor` parameter for the next page; null on the last page."},
             },
         ),
         "RuntimeList": closed({"runtimes": {"type": "array", "items": closed(runtime)}}),

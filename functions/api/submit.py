@@ -18,7 +18,7 @@ from domain.metrics import ACCEPTED
 from domain.protocol import answers_resubmission, new_row, resubmit, submit
 from domain.row import Row, Status, draw_submission_id
 from functions.api.known_models import KnownModels
-from functions.api.refusals import changes_too_fast, id_is_active, is_untold
+from functions.api.refusals import callback_is_pending, changes_too_fast, id_is_active
 from functions.log import about, about_error, logger
 from functions.measure import count
 from functions.publisher import Publisher
@@ -30,7 +30,7 @@ also uses one."""
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The row of an accepted task; `delayed` if its message is still to be published by the sweep."""
+    """The row of an accepted task; `delayed` if the sweep has to publish its message."""
 
     row: Row
     delayed: bool = False
@@ -63,21 +63,21 @@ class Submit:
         """
         task = submission.task
         digest = task.digest
-        light: Message | None = None
+        message: Message | None = None
         row = self._table.get(task.id)
         for _ in range(_ROUNDS):
             if row is not None:
                 if answers_resubmission(row, digest, self._clock()):
-                    return self._again(row)
+                    return self._existing(row)
                 if not row.status.final:
                     raise id_is_active(row)
                 if not row.notified:
                     # A new submission replaces the row, and with it the only record of this pending callback.
-                    self._tell(row)
+                    self._notify(row)
                     row = self._table.get(task.id)
                     continue
-            light = light or self._message(submission, trace)
-            item = new_row(light, digest=digest, now=self._clock())
+            message = message or self._message(submission, trace)
+            item = new_row(message, digest=digest, now=self._clock())
             written = self._table.write(task.id, submit(item) if row is None else resubmit(item, row))
             if written.done and written.row is not None:
                 logger.info("accepted", extra=about(written.row))
@@ -86,19 +86,21 @@ class Submit:
             row = written.row
         raise changes_too_fast(task.id)
 
-    def _tell(self, row: Row) -> None:
+    def _notify(self, row: Row) -> None:
         try:
             self._results.notify(row)
         except (BotoCoreError, ClientError) as error:
             logger.error("the callback was not sent", extra={**about(row), **about_error(error)})
-            raise is_untold(row) from None
+            raise callback_is_pending(row) from None
 
     def _message(self, submission: Submission, trace: str | None) -> Message:
         self._models.check(submission)
         submitted_at = iso(self._clock())
-        return self._tasks.lighten(Message(submission.task, draw_submission_id(), submitted_at, trace=trace))
+        return self._tasks.move_large_content(
+            Message(submission.task, draw_submission_id(), submitted_at, trace=trace)
+        )
 
-    def _again(self, row: Row) -> Accepted:
+    def _existing(self, row: Row) -> Accepted:
         """Return an existing task; publish its message if an earlier submit died after writing the row."""
         if row.status is Status.QUEUED and row.text("published_at") is None:
             submitted_at = parse(str(row.item["submitted_at"]))

@@ -8,10 +8,13 @@ from runtimes.sdwebui.schema import OVERRIDES
 _ROUTING: Final[dict[str, Schema]] = {
     "task": ref("TaskType"),
     "id_task": ID,
-    "sd_model_checkpoint": {"type": "string", "description": "Its name chooses the runtime."},
-    "image_link": {"type": "string", "description": "The reference image, by http, https or s3."},
+    "sd_model_checkpoint": {
+        "type": "string",
+        "description": "The checkpoint's name; it selects the runtime.",
+    },
+    "image_link": {"type": "string", "description": "An http, https or s3 link to the reference image."},
     "save_dir": PREFIX | {"default": "output"},
-    "uid": {"type": ["string", "integer"], "description": "The caller's name for its user."},
+    "uid": {"type": ["string", "integer"], "description": "The caller's id of a user."},
     "sd_vae": {"type": "string"},
     "override_settings": OVERRIDES,
 }
@@ -27,7 +30,7 @@ REQUEST: Final[Schema] = {
     },
     "required": ["alwayson_scripts"],
     "description": (
-        "SD Web UI's own body; its `alwayson_scripts` carries the routing keys. image-to-image needs "
-        "`image_link` there or `init_images` beside it."
+        "The body of SD Web UI's own API, with the routing keys in `alwayson_scripts`. image-to-image needs "
+        "`image_link` in `alwayson_scripts`, or `init_images` in the body."
     ),
 }

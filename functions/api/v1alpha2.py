@@ -78,5 +78,5 @@ def _runtime(value: Any, runtimes: Runtimes, path: str) -> tuple[Runtime | None,
     runtime = runtimes.named(value) if isinstance(value, str) else None
     if runtime is not None:
         return runtime, []
-    message = f"unknown runtime; those that exist are {', '.join(runtimes.names)}"
+    message = f"unknown runtime; the runtimes are {', '.join(runtimes.names)}"
     return None, [Fault(path, message, ErrorCode.UNKNOWN_RUNTIME)]

@@ -1,4 +1,4 @@
-"""Composition of the API from its clients."""
+"""Create the API's services from boto3 clients."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -28,7 +28,7 @@ def services(
     clock: Callable[[], datetime] = now,
     types: RuntimeTypes = RUNTIME_TYPES,
 ) -> Services:
-    """Create what the routes call from boto3 clients."""
+    """Create the services that the routes call."""
     shared = compose(environment, dynamodb=dynamodb, sns=sns, s3=s3)
     table, results = shared.table, shared.results
     models = KnownModels(

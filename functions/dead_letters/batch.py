@@ -13,12 +13,12 @@ def settle_batch(
     time_is_left: Callable[[], bool],
 ) -> dict[str, Any]:
     """Return Lambda's partial batch response; an error of one message does not affect the others."""
-    back: list[dict[str, str]] = []
+    failed: list[dict[str, str]] = []
     for record in event["Records"]:
         if not (time_is_left() and _settled(record, dead_letter)):
-            back.append({"itemIdentifier": record["messageId"]})  # noqa: PERF401 - one thing at a time
-    logger.info("emptied", extra={"messages": len(event["Records"]), "back": len(back)})
-    return {"batchItemFailures": back}
+            failed.append({"itemIdentifier": record["messageId"]})  # noqa: PERF401 - a comprehension with a side effect
+    logger.info("batch processed", extra={"messages": len(event["Records"]), "failed": len(failed)})
+    return {"batchItemFailures": failed}
 
 
 def _settled(record: dict[str, Any], dead_letter: Callable[[DeadLetter], bool]) -> bool:
@@ -27,7 +27,7 @@ def _settled(record: dict[str, Any], dead_letter: Callable[[DeadLetter], bool]) 
         return dead_letter(letter)
     except Exception as error:  # noqa: BLE001 - this message is redelivered, and the others go on
         facts = {"message_id": letter.id, "queue": letter.queue, **about_error(error)}
-        logger.error("a dead-lettered message could not be settled", extra=facts)
+        logger.error("a dead-lettered message could not be processed", extra=facts)
         return False
 
 

@@ -18,9 +18,9 @@ from functions.log import about, logger
 from functions.measure import count
 
 _ROUNDS: Final = 8
-"""Bound on optimistic retries. A retry means that somebody else changed the row."""
+"""Bound on optimistic retries. A retry means that another process changed the row."""
 
-_ABANDONED: Final = "Its message was delivered again and again and no worker finished it."
+_ABANDONED: Final = "Its message was delivered many times, but no worker finished it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,16 @@ class DeadLetterSettler:
     def __call__(self, letter: DeadLetter) -> bool:
         """Return True if the message can be deleted, False if it must be redelivered; raise AWS errors.
 
-        The body is archived first, so that an operator has it whatever happens next.
+        The body is archived first, so that an operator can read it whatever happens next.
         """
         try:
             message = Message.decode(letter.body)
         except BadMessage as bad:
-            key = self._keep(letter, letter.runtime)
-            count(DEAD_LETTERED, runtime=self._known(letter.runtime), message_id=letter.id)
-            logger.warning("not a task's message", extra={"key": key, "queue": letter.queue, "why": str(bad)})
+            key = self._store_body(letter, letter.runtime)
+            count(DEAD_LETTERED, runtime=self._metric_runtime(letter.runtime), message_id=letter.id)
+            logger.warning("not a task message", extra={"key": key, "queue": letter.queue, "why": str(bad)})
             return True
-        key = self._keep(letter, message.task.runtime)
+        key = self._store_body(letter, message.task.runtime)
         named = {
             "task_id": message.task.id,
             "submission_id": message.submission_id,
@@ -73,11 +73,11 @@ class DeadLetterSettler:
         logger.warning("dead-lettered", extra={**named, "key": key, "queue": letter.queue})
         settled = self._settle(message)
         if settled:
-            count(DEAD_LETTERED, runtime=self._known(message.task.runtime), message_id=letter.id)
+            count(DEAD_LETTERED, runtime=self._metric_runtime(message.task.runtime), message_id=letter.id)
         return settled
 
-    def _keep(self, letter: DeadLetter, runtime: str | None) -> str:
-        return self._archive.keep(
+    def _store_body(self, letter: DeadLetter, runtime: str | None) -> str:
+        return self._archive.store(
             letter.body,
             message_id=letter.id,
             runtime=runtime,
@@ -85,7 +85,7 @@ class DeadLetterSettler:
             facts={"queue": letter.queue, **letter.facts},
         )
 
-    def _known(self, runtime: str | None) -> str:
+    def _metric_runtime(self, runtime: str | None) -> str:
         return runtime if runtime is not None and runtime in self._runtimes else UNKNOWN
 
     def _settle(self, message: Message) -> bool:
@@ -116,6 +116,6 @@ class DeadLetterSettler:
         if written.done and written.row is not None:
             logger.info("abandoned", extra={**about(written.row), "code": code.value})
             if written.row.status is Status.FAILED:
-                named = about(written.row) | {"runtime": self._known(written.row.runtime)}
+                named = about(written.row) | {"runtime": self._metric_runtime(written.row.runtime)}
                 count(FAILED, FAILURES, **named, code=code.value)
         return written.row

@@ -12,12 +12,12 @@ from functions.dead_letters.dead_letter import DeadLetterSettler
 from functions.environment import Environment
 
 _RESERVE_MILLISECONDS: Final = 10_000
-"""What one more message may take; messages that are not reached are redelivered."""
+"""How long processing one more message may take; messages for which no time is left are redelivered."""
 
 _environment = Environment.read(os.environ)
 _s3 = client("s3")
 _shared = compose(_environment, dynamodb=client("dynamodb"), sns=client("sns"), s3=_s3)
-_settle_letter = DeadLetterSettler(
+_settler = DeadLetterSettler(
     table=_shared.table,
     results=_shared.results,
     archive=Archive(_s3, _environment.task_bucket),
@@ -29,5 +29,5 @@ _settle_letter = DeadLetterSettler(
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Process a batch and return the messages that stay in their queue."""
     return settle_batch(
-        event, _settle_letter, lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS
+        event, _settler, lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS
     )

@@ -12,10 +12,10 @@ from functions.clients import client
 from functions.composition import compose
 from functions.environment import Environment
 from functions.publisher import Publisher
-from functions.sweep.sweep import LOOK_AGAIN_SECONDS, LOOKS, Sweep
+from functions.sweep.sweep import DEPTH_READINGS, READING_PAUSE_SECONDS, Sweep
 
-_RESERVE_MILLISECONDS: Final = 30_000 + int(LOOKS * LOOK_AGAIN_SECONDS * 1000)
-"""What one more task may take: reading its queue's depth several times, and a few AWS calls with retries."""
+_RESERVE_MILLISECONDS: Final = 30_000 + int(DEPTH_READINGS * READING_PAUSE_SECONDS * 1000)
+"""How long one more task may take: several readings of a queue's depth, and a few AWS calls with retries."""
 
 _environment = Environment.read(os.environ)
 _shared = compose(_environment, dynamodb=client("dynamodb"), sns=client("sns"), s3=client("s3"))

@@ -18,7 +18,7 @@ from domain.delivery import lease_remains
 from domain.errors import CANCELLED_BY_CALLER, ErrorCode
 from domain.limits import API_TIMEOUT_SECONDS, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
 from domain.metrics import FAILED, FAILURES, SWEPT
-from domain.protocol import abandon, outlived
+from domain.protocol import abandon, is_expired
 from domain.routing import Runtime, Runtimes
 from domain.row import ACTIVE, Row, Status
 from functions.log import about, about_error, logger
@@ -30,12 +30,12 @@ STUCK_SECONDS: Final = 300
 may be invisible between two receives. The filter policy of a fresh deployment can take up to 15 minutes to
 apply (AWS); until then each run publishes again, which is harmless."""
 
-UNTOLD_SECONDS: Final = 2 * VISIBILITY_SECONDS
-"""How long the one who finished a task has to send the callback; its message is redelivered after half of
-that."""
+CALLBACK_GRACE_SECONDS: Final = 2 * VISIBILITY_SECONDS
+"""How long whoever finished a task has to send its callback before the sweep sends it. After half of that
+time the task's message is redelivered, and another worker sends the callback."""
 
-LOOKS: Final = 3
-LOOK_AGAIN_SECONDS: Final = 5.0
+DEPTH_READINGS: Final = 3
+READING_PAUSE_SECONDS: Final = 5.0
 """SQS's counts are approximate and come from a sample of its servers, so a queue is empty only if several
 readings say so."""
 
@@ -57,7 +57,7 @@ Act = Callable[[Row, Report], None]
 
 
 class Sweep:
-    """Perform sweeps, over the table, its indexes, the topics and the depths of the queues."""
+    """Sweep the tasks of all runtimes; `pause` waits between two readings of a queue's depth."""
 
     def __init__(
         self,
@@ -93,15 +93,15 @@ class Sweep:
 
     def _due(self) -> Iterator[tuple[Act, str]]:
         for runtime in self._runtimes:
-            yield from ((self._settle, task_id) for task_id in self._owed(runtime))
-            yield from ((self._expire, task_id) for task_id in self._outlived(runtime))
+            yield from ((self._settle, task_id) for task_id in self._pending(runtime))
+            yield from ((self._expire, task_id) for task_id in self._expired(runtime))
             yield from ((self._publish, task_id) for task_id in self._stuck(runtime))
 
-    def _owed(self, runtime: Runtime) -> Iterator[str]:
+    def _pending(self, runtime: Runtime) -> Iterator[str]:
         """Yield tasks with a message or callback that has been pending for longer than a request can last."""
         return self._listing.pending(runtime.name, before=self._ago(API_TIMEOUT_SECONDS))
 
-    def _outlived(self, runtime: Runtime) -> Iterator[str]:
+    def _expired(self, runtime: Runtime) -> Iterator[str]:
         before = self._ago(QUEUE_RETENTION_DAYS * 86400)
         for status in ACTIVE:
             yield from (row.id for row in self._listing.oldest(runtime.name, status, before=before))
@@ -123,9 +123,9 @@ class Sweep:
 
     def _is_empty(self, runtime: Runtime) -> bool:
         """Return whether the queue is empty in several readings."""
-        for look in range(LOOKS):
-            if look:
-                self._pause(LOOK_AGAIN_SECONDS)
+        for reading in range(DEPTH_READINGS):
+            if reading:
+                self._pause(READING_PAUSE_SECONDS)
             if not self._depth(runtime.queue_url).empty:
                 return False
         return True
@@ -147,12 +147,12 @@ class Sweep:
         if not row.status.final:
             if row.text("published_at") is None:
                 self._publish(row, report)
-        elif not row.notified and (row.text("finished_at") or "") < self._ago(UNTOLD_SECONDS):
-            self._tell(row, report)
+        elif not row.notified and (row.text("finished_at") or "") < self._ago(CALLBACK_GRACE_SECONDS):
+            self._notify(row, report)
             count(SWEPT, **about(row), action="notified")
 
     def _publish(self, row: Row, report: Report) -> None:
-        if row.status.final or outlived(row, self._clock()):
+        if row.status.final or is_expired(row, self._clock()):
             return
         if self._publisher.publish(row):
             report.republished += 1
@@ -161,7 +161,7 @@ class Sweep:
             report.failed += 1
 
     def _expire(self, row: Row, report: Report) -> None:
-        if not outlived(row, self._clock()):
+        if not is_expired(row, self._clock()):
             return
         code, message = ErrorCode.TASK_EXPIRED, _EXPIRED
         if row.cancel_requested:
@@ -173,9 +173,9 @@ class Sweep:
             count(SWEPT, **about(row), action="expired")
             if written.row.status is Status.FAILED:
                 count(FAILED, FAILURES, **about(row), code=code.value)
-            self._tell(written.row, report)
+            self._notify(written.row, report)
 
-    def _tell(self, row: Row, report: Report) -> None:
+    def _notify(self, row: Row, report: Report) -> None:
         self._results.notify(row)
         report.notified += 1
         logger.info("notified", extra={**about(row), "status": row.status.value})

@@ -1,4 +1,4 @@
-"""ECS and SQS as the waker uses them."""
+"""The calls to ECS and SQS that the waker makes."""
 
 from typing import TYPE_CHECKING
 

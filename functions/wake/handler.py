@@ -1,4 +1,4 @@
-"""Entry point of the waker, called by the tasks topic and by a schedule."""
+"""Entry point of the waker, invoked by the tasks topic and by a schedule."""
 
 import json
 import os
@@ -8,19 +8,19 @@ from typing import Any
 from functions.clients import client
 from functions.log import logger
 from functions.wake.aws import EcsServices, SqsQueues
-from functions.wake.logic import Sleeper, Waker
+from functions.wake.logic import RuntimeService, Waker
 
 
-def _sleepers(text: str) -> dict[str, Sleeper]:
+def _runtimes(text: str) -> dict[str, RuntimeService]:
     """Parse SERVICES: {runtime: {"service", "queueUrl"}}."""
     return {
-        runtime: Sleeper(service=each["service"], queue_url=each["queueUrl"])
+        runtime: RuntimeService(service=each["service"], queue_url=each["queueUrl"])
         for runtime, each in json.loads(text).items()
     }
 
 
 _waker = Waker(
-    _sleepers(os.environ["SERVICES"]),
+    _runtimes(os.environ["SERVICES"]),
     services=EcsServices(client("ecs"), cluster=os.environ["CLUSTER"]),
     queues=SqsQueues(client("sqs")),
     clock=time.monotonic,
@@ -36,7 +36,7 @@ def published_for(event: dict[str, Any]) -> list[str]:
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:  # noqa: ARG001 - Lambda's signature
     """Start the runtimes that an SNS event names, or on a schedule all runtimes that have messages."""
-    started = _waker.heard(published_for(event)) if "Records" in event else _waker.look()
+    started = _waker.start_published(published_for(event)) if "Records" in event else _waker.start_waiting()
     if started:
         logger.info("started", extra={"runtimes": started})
     return {"started": started}

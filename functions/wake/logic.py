@@ -6,11 +6,11 @@ from typing import Final, Protocol
 
 # A burst of tasks needs one check, not hundreds; next to the minutes that a GPU takes to start, ten seconds
 # do not matter.
-LOOK_SECONDS: Final = 10.0
+CHECK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sleeper:
+class RuntimeService:
     """The service of a runtime and the queue that it serves."""
 
     service: str
@@ -42,37 +42,37 @@ class Waker:
 
     def __init__(
         self,
-        sleepers: Mapping[str, Sleeper],
+        runtimes: Mapping[str, RuntimeService],
         *,
         services: Services,
         queues: Queues,
         clock: Callable[[], float],
     ) -> None:
-        self._sleepers = sleepers
+        self._runtimes = runtimes
         self._services = services
         self._queues = queues
         self._clock = clock
-        self._looked: dict[str, float] = {}
+        self._checked_at: dict[str, float] = {}
 
-    def heard(self, runtimes: Iterable[str]) -> list[str]:
+    def start_published(self, runtimes: Iterable[str]) -> list[str]:
         """Start the given runtimes if they are at zero; return the names of those that were started."""
-        known = [name for name in dict.fromkeys(runtimes) if name in self._sleepers]
-        return [name for name in known if self._due(name) and self._wake(name)]
+        known = [name for name in dict.fromkeys(runtimes) if name in self._runtimes]
+        return [name for name in known if self._due(name) and self._start_if_stopped(name)]
 
-    def look(self) -> list[str]:
+    def start_waiting(self) -> list[str]:
         """Start every runtime that has messages in its queue; return the names of those that were started."""
-        waiting = (name for name, each in self._sleepers.items() if self._queues.backlog(each.queue_url))
-        return [name for name in waiting if self._wake(name)]
+        waiting = (name for name, each in self._runtimes.items() if self._queues.backlog(each.queue_url))
+        return [name for name in waiting if self._start_if_stopped(name)]
 
     def _due(self, name: str) -> bool:
-        looked = self._looked.get(name)
-        return looked is None or self._clock() - looked >= LOOK_SECONDS
+        checked_at = self._checked_at.get(name)
+        return checked_at is None or self._clock() - checked_at >= CHECK_SECONDS
 
-    def _wake(self, name: str) -> bool:
-        service = self._sleepers[name].service
-        sleeps = self._services.desired(service) == 0
-        if sleeps:
+    def _start_if_stopped(self, name: str) -> bool:
+        service = self._runtimes[name].service
+        stopped = self._services.desired(service) == 0
+        if stopped:
             self._services.start_one(service)
         # Recorded last, because after a failed check the next event must check again.
-        self._looked[name] = self._clock()
-        return sleeps
+        self._checked_at[name] = self._clock()
+        return stopped

@@ -18,7 +18,7 @@ from infra.compute.engine import Engine
 from infra.compute.gpu_capacity import GpuCapacity
 from infra.compute.network import Network
 from infra.compute.scaling import QueueScaling
-from infra.compute.waker import Sleeper, Waker
+from infra.compute.waker import RuntimeService, Waker
 from infra.compute.worker_role import worker_role
 from infra.compute.worker_service import WorkerService
 from infra.compute.worker_task import HEARTBEAT_FILE, MODEL_FOLDER, WorkerTask
@@ -98,7 +98,7 @@ class ComputeStack(cdk.Stack):
             topic=pipeline.tasks,
             cluster=self.cluster,
             sleepers={
-                name: Sleeper(service=service, queue=pipeline.queues[name])
+                name: RuntimeService(service=service, queue=pipeline.queues[name])
                 for name, service in self.services.items()
             },
             log_level=settings.log_level,

@@ -22,7 +22,7 @@ NET_MINUTES: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sleeper:
+class RuntimeService:
     """A service that may be at zero, and its queue."""
 
     service: ecs.FargateService
@@ -39,7 +39,7 @@ class Waker(Construct):
         *,
         topic: sns.ITopic,
         cluster: ecs.ICluster,
-        sleepers: Mapping[str, Sleeper],
+        sleepers: Mapping[str, RuntimeService],
         log_level: str,
         log_retention: logs.RetentionDays,
         tracing: bool,

@@ -66,7 +66,7 @@ def _serves_all(content: dict[str, Any], name: Any, path: str, runtime: Runtime,
     if isinstance(name, str) and not runtime.serves(name):
         found.fault(path, message, ErrorCode.UNKNOWN_MODEL)
     for one in checkpoints(content):
-        if one.path != _ROUTE and not runtime.serves_second(one.name):
+        if one.path != _ROUTE and not runtime.may_switch_to(one.name):
             found.fault(one.path, message, ErrorCode.UNKNOWN_MODEL)
 
 

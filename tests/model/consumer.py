@@ -132,7 +132,7 @@ class Consumer(Steps):
             )
         if actor.phase in ("infer", "out"):
             yield self._store(state, index, actor)
-        elif actor.phase == "redraw":
+        elif actor.phase == "replace_fence":
             yield from self._redraw(state, index, actor)
         elif actor.phase.startswith("give:"):
             yield from self._give_back(state, index, actor)
@@ -161,7 +161,7 @@ class Consumer(Steps):
     def _store(self, state: State, index: int, actor: Actor) -> Step:
         kind, then = ("image", "out") if actor.phase == "infer" else ("out", "finish:completed")
         if any(o.fence == actor.fence and o.kind == kind for o in state.objects):
-            return f"{index} finds the {kind}'s name taken", state.with_actor(index, phase="redraw")
+            return f"{index} finds the {kind}'s name taken", state.with_actor(index, phase="replace_fence")
         row = self.rows.rows[state.row]
         late = row is None or int(row.submission_id) != actor.submission_id or row.status.final
         stored = Stored(actor.fence, kind, actor.submission_id, index, late)
@@ -173,7 +173,7 @@ class Consumer(Steps):
             if unlucky and (not (state.left and "draw" in self.kinds) or fence == actor.fence):
                 continue
             before = state._replace(left=state.left - unlucky)
-            done, after, row, lost = self._write(before, index, "redraw", fence=fence)
+            done, after, row, lost = self._write(before, index, "replace_fence", fence=fence)
             yield from lost
             if done and row is not None:
                 after = after.with_actor(index, phase="infer", fence=fence)

@@ -174,7 +174,7 @@ FOR_TRANSITION: dict[str, tuple[Setup, ...]] = {
         _of("a late note of what was lost", 2, "crash lost", cancels=1),
     ),
     "claim": (_ONE, _CANCEL, _LAST_TRY, _CLAIMING),
-    "redraw": (_TAKEN, _TAKEN_OVER, _TAKEN_TWICE, _TAKEN_LATE),
+    "replace_fence": (_TAKEN, _TAKEN_OVER, _TAKEN_TWICE, _TAKEN_LATE),
     "renew": (_ONE, _PREPARING),
     "start": (_ONE, _CANCEL, _OVERTAKING, _PREPARING),
     "release": (_GIVEN, _OVERTAKEN, _PREPARING),

@@ -34,7 +34,7 @@ MAYBE: dict[str, st.SearchStrategy[Any]] = {
     "notified_at": TIMES,
     "finished_at": TIMES,
     "cancel_requested": TIMES,
-    "met": st.just({"code": "engine_unavailable", "message": "…"}),
+    "last_error": st.just({"code": "engine_unavailable", "message": "…"}),
     "error": st.just({"code": "cancelled", "message": "…"}),
     "images": st.lists(st.just("s3://b/k"), max_size=2),
 }
@@ -67,11 +67,11 @@ def transitions(draw: st.DrawFn) -> Transition:
                 protocol.resubmit(item, Row({**seen.item, "notified_at": iso(NOW)})),
                 protocol.mark_published(seen, now),
                 protocol.claim(seen, worker="w1", fence=fence, seconds=seconds, now=now),
-                protocol.redraw(Row({"worker": "w1", **seen.item}), fence=fence),
+                protocol.replace_fence(Row({"worker": "w1", **seen.item}), fence=fence),
                 protocol.renew(seen, seconds=seconds, now=now, progress=0.125),
                 protocol.renew(seen, seconds=seconds, now=now),
                 protocol.start(seen, seconds=seconds, now=now),
-                protocol.release(seen, count_attempt=True, met=error),
+                protocol.release(seen, count_attempt=True, last_error=error),
                 protocol.release(seen, count_attempt=False),
                 protocol.finish(seen, Status.COMPLETED, now=now, images=["s3://b/k"], output="s3://b/o"),
                 protocol.finish(seen, Status.FAILED, now=now, error=error),
@@ -131,7 +131,7 @@ def test_python_and_dynamodb_agree(
 
     allowed = transition.allowed(item)
     after = transition.applied(item) if allowed else item
-    assert written.done == (allowed or (before is not None and transition.left(item)))
+    assert written.done == (allowed or (before is not None and transition.already_applied(item)))
     assert _same(written.row, after)
     assert _same(table.get("t"), after)
 

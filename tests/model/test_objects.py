@@ -53,7 +53,7 @@ def test_clearing_leaves_the_outcome_and_everybody_elses(aws: Emulator, bucket: 
         OutputKeys(KEYS.folder, "a-0001").out("0001"),
         f"{KEYS.folder}/a-0001",
     }
-    lost = {KEYS.image("0001", 1, "png"), KEYS.beside("0001", "grid", 1, "png"), KEYS.out("0001")}
+    lost = {KEYS.image("0001", 1, "png"), KEYS.companion("0001", "grid", 1, "png"), KEYS.out("0001")}
     for key in won | lost:
         _put(aws, bucket, key)
     for key in others:

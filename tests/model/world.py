@@ -26,7 +26,7 @@ NOBODY = 99
 """Holds the messages of consumers that died, until their visibility timeout runs out."""
 VISIBLE = -1
 FENCES = ("0001", "0002", "0003", "0004", "0005", "0006")
-WORKERS = frozenset({"renew", "redraw", "start", "release", "finish"})
+WORKERS = frozenset({"renew", "replace_fence", "start", "release", "finish"})
 """The writes of a worker that holds a task; who woke up after another took over can change nothing."""
 
 
@@ -134,7 +134,7 @@ class Rows:
         item = row.item if row else {}
         if transition.allowed(item):
             return "applied", self.intern(transition.applied(item))
-        return "left" if row is not None and transition.left(item) else "refused", number
+        return "left" if row is not None and transition.already_applied(item) else "refused", number
 
     def _transition(self, name: str, view: int, values: dict[str, Any]) -> Transition:
         arguments = dict(values)
@@ -149,7 +149,7 @@ class Rows:
             )
         if name in ("claim", "start", "renew"):
             arguments["seconds"] = LEASE_SECONDS
-        if name not in ("redraw", "release"):
+        if name not in ("replace_fence", "release"):
             arguments["now"] = NOW
         return self._mutate(getattr(protocol, name)(self.row(view), **arguments))
 

@@ -122,8 +122,8 @@ class Finisher:
             self.failed(job, fault)
             return
         delay = min(self.first_delay_seconds * 2 ** max(job.row.attempts - 1, 0), MAX_DELAY_SECONDS)
-        met = outcome_error(fault.code, fault.message)
-        self.release(job, count_attempt=True, delay_seconds=delay, met=met)
+        last_error = outcome_error(fault.code, fault.message)
+        self.release(job, count_attempt=True, delay_seconds=delay, last_error=last_error)
 
     def release(
         self,
@@ -131,16 +131,18 @@ class Finisher:
         *,
         count_attempt: bool,
         delay_seconds: int = 0,
-        met: dict[str, str] | None = None,
+        last_error: dict[str, str] | None = None,
     ) -> None:
         """Release a task, so that another worker can claim it after `delay_seconds`."""
-        written = self.table.write(job.id, release(job.row, count_attempt=count_attempt, met=met))
+        written = self.table.write(
+            job.id, release(job.row, count_attempt=count_attempt, last_error=last_error)
+        )
         if not written.done and written.row is not None and self._is_ours(job, written.row):
             self.cancelled(job)  # refused because the caller asked to cancel
             return
         job.done.set()
         log.info("task released", extra={"task_id": job.id, "delay_seconds": delay_seconds})
-        self.metrics.released(job, attempt_counted=count_attempt, code=(met or {}).get("code", ""))
+        self.metrics.released(job, attempt_counted=count_attempt, code=(last_error or {}).get("code", ""))
         self.queue.release(job.delivery, delay_seconds)
 
     def notify(self, row: Row) -> None:

@@ -18,7 +18,7 @@ from container.consumer.job import Job, LeaseLost
 from domain.delivery import orphaned_objects
 from domain.errors import ErrorCode, RetryableError
 from domain.keys import SUBMISSION_METADATA, s3_uri
-from domain.protocol import redraw
+from domain.protocol import replace_fence
 from domain.row import Row, draw_fence
 
 if TYPE_CHECKING:
@@ -115,10 +115,10 @@ class Store:
                 write(stored, job.row.fence or "")
             except NameTaken:
                 self.remove(stored)
-                redrawn = self._table.write(job.id, redraw(job.row, fence=draw_fence()))
-                if redrawn.done and redrawn.row is not None:
-                    job.row = redrawn.row
-                elif redrawn.row is None or redrawn.row.fence != job.row.fence:
+                replaced = self._table.write(job.id, replace_fence(job.row, fence=draw_fence()))
+                if replaced.done and replaced.row is not None:
+                    job.row = replaced.row
+                elif replaced.row is None or replaced.row.fence != job.row.fence:
                     raise LeaseLost(job.id) from None
             except BaseException:
                 self.remove(stored)
@@ -136,7 +136,7 @@ class Store:
         )
         keys = job.message.task.keys
         if artifact.number is None:
-            key = keys.beside(fence, artifact.kind, number, extension)
+            key = keys.companion(fence, artifact.kind, number, extension)
         else:
             key = keys.image(fence, number, extension)
         self._put(job, stored, key, data, content_type)

@@ -61,7 +61,7 @@ def test_abandoning_says_why() -> None:
     """Name the caller's cancel, or the tries and the last fault that was met."""
     cancelled = decide(row(cancel_requested=PAST), MESSAGE, NOW)
     met = {"code": "aws_unavailable", "message": "S3 was down."}
-    spent = decide(row(attempts=MAX_ATTEMPTS, met=met), MESSAGE, NOW)
+    spent = decide(row(attempts=MAX_ATTEMPTS, last_error=met), MESSAGE, NOW)
 
     assert cancelled.code is ErrorCode.CANCELLED
     assert spent.code is ErrorCode.TASK_ABANDONED
@@ -159,7 +159,7 @@ def test_a_fences_objects_are_known_and_nobody_elses(
     one: OutputKeys, other: OutputKeys, fence: str, number: int
 ) -> None:
     """Know one's own names, and never take another task's for them, in whatever folder it lies."""
-    names = (one.image(fence, number, "png"), one.beside(fence, "grid", 1, "webp"), one.out(fence))
+    names = (one.image(fence, number, "png"), one.companion(fence, "grid", 1, "webp"), one.out(fence))
     nested = OutputKeys(prefix=one.folder, id=f"{one.id}-{fence}")
 
     assert all(one.wrote(fence, name) and name.startswith(f"{one.folder}/") for name in names)

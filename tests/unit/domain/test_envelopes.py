@@ -288,7 +288,7 @@ def _stands(accepted: Submission) -> None:
     assert len(task.digest) == 64
     for key in (
         task.keys.image("ffff", 9999, "webm"),
-        task.keys.beside("ffff", "mask", 9999, "webm"),
+        task.keys.companion("ffff", "mask", 9999, "webm"),
         task.keys.out("ffff"),
     ):
         assert key.startswith(f"{task.prefix}/{task.id}/")

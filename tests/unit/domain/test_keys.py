@@ -20,7 +20,7 @@ def test_keys_never_leave_their_prefix(prefix: str, task_id: str, fence: str, nu
     clean, faults = clean_prefix(prefix, task_id, "/prefix")
     assume(not faults and not check_id(task_id, "/id"))
     keys = OutputKeys(clean, task_id)
-    for key in (keys.image(fence, number, "webm"), keys.beside(fence, "grid", 1, "png"), keys.out(fence)):
+    for key in (keys.image(fence, number, "webm"), keys.companion(fence, "grid", 1, "png"), keys.out(fence)):
         assert key.startswith(f"{clean}/{task_id}/")
         assert not {"", ".", ".."} & set(key.split("/"))
         assert len(key.encode()) <= 1024

@@ -89,11 +89,11 @@ def test_an_error_of_any_length_is_cut_where_it_becomes_an_outcome() -> None:
     row = claimed()
     error = {"code": "input_not_an_image", "message": "\U0001f600" * 300_000}
     failed = Row(finish(row, Status.FAILED, now=NOW, error=error).applied(row.item))
-    released = Row(release(row, count_attempt=True, met=error).applied(row.item))
+    released = Row(release(row, count_attempt=True, last_error=error).applied(row.item))
     message = "x" * 300_000
     ended = abandon(row, now=NOW, code=ErrorCode.TASK_ABANDONED, message=message).applied(row.item)
 
-    for found in (failed.item["error"], released.item["met"], ended["error"]):
+    for found in (failed.item["error"], released.item["last_error"], ended["error"]):
         assert len(found["message"]) == MAX_ERROR_LENGTH
     assert size(failed) < ROW_BYTES
     assert size(released) < ROW_BYTES

@@ -169,7 +169,7 @@ def test_runtimes_have_reports_of_their_own(deployment: Deployment) -> None:
 
     found = reports.read(DYNAMIC)
     assert found is not None
-    assert (set(found.models), found.whole) == ({"a", "b"}, True)
+    assert (set(found.models), found.complete) == ({"a", "b"}, True)
     assert reports.read(STATIC) is None
 
 

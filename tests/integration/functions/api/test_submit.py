@@ -150,7 +150,7 @@ def test_while_telling_fails_the_row_is_not_replaced(deployment: Deployment) -> 
     sns.down.add(deployment.environment.result_topic_arn)
     refused = api.submit(context="second")
     assert (refused.status, refused.code) == (409, "conflict")
-    assert "callback is yet to be sent" in refused.body["error"]["message"]
+    assert "callback has not been sent yet" in refused.body["error"]["message"]
     assert deployment.row("test").submission_id == finished.submission_id
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.limits import QUEUE_RETENTION_DAYS
 from domain.row import Status
-from functions.sweep.sweep import LOOK_AGAIN_SECONDS, Report
+from functions.sweep.sweep import READING_PAUSE_SECONDS, Report
 from tests.support.api_client import Client
 from tests.support.clock import FakeClock
 from tests.support.deployment import DYNAMIC, STATIC, Deployment
@@ -145,7 +145,7 @@ def test_an_empty_queue_is_looked_at_again_before_anything_is_done(
         deployment.sqs.send_message(QueueUrl=url, MessageBody="{}")
 
     assert sweep(deployment, clock, pause=shows_now) == Report()
-    assert pauses == [LOOK_AGAIN_SECONDS]
+    assert pauses == [READING_PAUSE_SECONDS]
     deployment.messages()
     pauses.clear()
     assert sweep(deployment, clock, pause=pauses.append) == Report(republished=1)

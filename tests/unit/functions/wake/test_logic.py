@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from functions.wake.logic import LOOK_SECONDS, Sleeper, Waker
+from functions.wake.logic import CHECK_SECONDS, RuntimeService, Waker
 
 
 @dataclass
@@ -63,8 +63,10 @@ class Parts:
 
     def waker(self) -> Waker:
         """Return a waker of these parts."""
-        sleepers = {name: Sleeper(service=f"service-{name}", queue_url=f"queue-{name}") for name in "ab"}
-        return Waker(sleepers, services=self.services, queues=self.queues, clock=self.clock)
+        runtimes = {
+            name: RuntimeService(service=f"service-{name}", queue_url=f"queue-{name}") for name in "ab"
+        }
+        return Waker(runtimes, services=self.services, queues=self.queues, clock=self.clock)
 
 
 @pytest.fixture
@@ -75,39 +77,39 @@ def parts() -> Parts:
 
 def test_a_published_task_starts_its_sleeping_service(parts: Parts) -> None:
     """One task for a runtime at zero asks for one GPU, whatever the queue says by then."""
-    assert parts.waker().heard(["a"]) == ["a"]
+    assert parts.waker().start_published(["a"]) == ["a"]
     assert parts.services.started == ["service-a"]
 
 
 def test_a_service_that_runs_is_left_to_the_scaling(parts: Parts) -> None:
     """Three tasks stay three."""
-    assert parts.waker().heard(["b"]) == []
+    assert parts.waker().start_published(["b"]) == []
     assert parts.services.counts["service-b"] == 3
 
 
 def test_a_burst_is_looked_at_once(parts: Parts) -> None:
     """Hundreds of messages in ten seconds are one question to ECS."""
     waker = parts.waker()
-    waker.heard(["b"] * 50)
-    parts.clock.now += LOOK_SECONDS - 0.1
-    waker.heard(["b"])
+    waker.start_published(["b"] * 50)
+    parts.clock.now += CHECK_SECONDS - 0.1
+    waker.start_published(["b"])
     assert parts.services.asked == ["service-b"]
 
 
 def test_after_ten_seconds_it_looks_again(parts: Parts) -> None:
     """A service that went to zero meanwhile is started."""
     waker = parts.waker()
-    waker.heard(["b"])
+    waker.start_published(["b"])
     parts.services.counts["service-b"] = 0
-    parts.clock.now += LOOK_SECONDS
-    assert waker.heard(["b"]) == ["b"]
+    parts.clock.now += CHECK_SECONDS
+    assert waker.start_published(["b"]) == ["b"]
 
 
 def test_one_runtimes_burst_hides_no_other(parts: Parts) -> None:
     """The ten seconds are counted for each runtime."""
     waker = parts.waker()
-    waker.heard(["b"])
-    assert waker.heard(["a"]) == ["a"]
+    waker.start_published(["b"])
+    assert waker.start_published(["a"]) == ["a"]
 
 
 def test_a_look_that_failed_does_not_count(parts: Parts) -> None:
@@ -115,36 +117,36 @@ def test_a_look_that_failed_does_not_count(parts: Parts) -> None:
     parts.services.fails = True
     waker = parts.waker()
     with pytest.raises(ConnectionError):
-        waker.heard(["a"])
-    assert waker.heard(["a"]) == ["a"]
+        waker.start_published(["a"])
+    assert waker.start_published(["a"]) == ["a"]
 
 
 def test_an_unknown_runtime_is_nobodys(parts: Parts) -> None:
     """The topic may carry what another stack listens to."""
-    assert parts.waker().heard(["elsewhere"]) == []
+    assert parts.waker().start_published(["elsewhere"]) == []
     assert parts.services.asked == []
 
 
 def test_the_schedule_wakes_what_has_a_backlog(parts: Parts) -> None:
     """The net under a lost event: a backlog before a service at zero."""
     parts.queues.backlogs = {"queue-a": 2, "queue-b": 7}
-    assert parts.waker().look() == ["a"]
+    assert parts.waker().start_waiting() == ["a"]
     assert parts.services.started == ["service-a"]
 
 
 def test_the_schedule_leaves_empty_queues_asleep(parts: Parts) -> None:
     """No backlog, no GPU."""
-    assert parts.waker().look() == []
+    assert parts.waker().start_waiting() == []
     assert parts.services.asked == []
 
 
 def test_the_schedule_looks_even_right_after_an_event(parts: Parts) -> None:
     """The net may not be held back by the ten seconds."""
     waker = parts.waker()
-    waker.heard(["a"])
+    waker.start_published(["a"])
     parts.services.counts["service-a"] = 0
     parts.queues.backlogs["queue-a"] = 1
-    assert waker.look() == ["a"]
+    assert waker.start_waiting() == ["a"]
 
 
 def test_the_handler_reads_both_kinds_of_event(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ class World:
 
     @property
     def code(self) -> str | None:
-        error = self.table.row.item.get("error") or self.table.row.item.get("met")
+        error = self.table.row.item.get("error") or self.table.row.item.get("last_error")
         return error["code"] if error else None
 
     @property

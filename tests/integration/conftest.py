@@ -1,4 +1,4 @@
-"""Fixtures of the API's tests."""
+"""Fixtures of tests that need the API or what stands behind it."""
 
 import io
 import logging

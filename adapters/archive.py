@@ -31,9 +31,9 @@ class Archive:
         self._bucket = bucket
 
     def store(
-        self, body: str, *, message_id: str, runtime: str | None, day: date, facts: Mapping[str, str]
+        self, body: str, *, message_id: str, runtime: str | None, day: date, metadata: Mapping[str, str]
     ) -> str:
-        """Store a body unchanged and return its key; `facts` (ASCII) become the object's metadata."""
+        """Store a body unchanged and return its key; `metadata` is stored with the object, as ASCII."""
         clean = runtime if runtime and _CLEAN.fullmatch(runtime) else UNKNOWN_RUNTIME
         key = archive_key(day.isoformat(), clean, message_id)
         self._s3.put_object(
@@ -41,7 +41,7 @@ class Archive:
             Key=key,
             Body=body.encode(errors="surrogatepass"),
             ContentType="application/json",
-            Metadata={name: value.encode("ascii", "replace").decode() for name, value in facts.items()},
+            Metadata={name: value.encode("ascii", "replace").decode() for name, value in metadata.items()},
         )
         return key
 

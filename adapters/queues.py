@@ -18,7 +18,7 @@ class Depth:
 
     @property
     def empty(self) -> bool:
-        """Return whether the queue contains no messages at all."""
+        """Return whether SQS estimates that the queue contains no messages at all."""
         return self.waiting == self.in_flight == 0
 
 

@@ -6,8 +6,8 @@ from botocore.exceptions import ClientError
 
 from adapters.orphans import OrphanCleaner
 from adapters.table import Table
-from domain.callback import callback, callback_attributes
-from domain.canonical import compact
+from domain.callback import callback_attributes, callback_content
+from domain.canonical import compact_json
 from domain.clock import now
 from domain.protocol import notify
 from domain.row import Row
@@ -53,16 +53,16 @@ class Results:
         never be sent could never be used again.
         """
         try:
-            self._send(row, callback(row))
+            self._send(row, callback_content(row))
         except ClientError as error:
             if error.response["Error"]["Code"] not in REFUSED_BY_SNS:
                 raise
-            self._send(row, callback(row, brief=True))
+            self._send(row, callback_content(row, brief=True))
 
     def _send(self, row: Row, content: dict[str, Any]) -> None:
         self._sns.publish(
             TopicArn=self._topic_arn,
-            Message=compact(content),
+            Message=compact_json(content),
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value}
                 for name, value in callback_attributes(row).items()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from adapters.expressions import Expressions
-from domain.canonical import compact
+from domain.canonical import compact_json
 from domain.row import Row
 from domain.transition import Transition
 
@@ -98,7 +98,7 @@ def _placeholders(expressions: Expressions) -> dict[str, Any]:
 
 def _write_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: _serialize(compact(value) if name in _JSON_ATTRIBUTES else _to_stored(value))
+        name: _serialize(compact_json(value) if name in _JSON_ATTRIBUTES else _to_stored(value))
         for name, value in item.items()
         if value is not None or name in _JSON_ATTRIBUTES
     }

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from domain.canonical import compact
+from domain.canonical import compact_json
 from domain.keys import content_key, s3_uri
 from domain.limits import INLINE_CONTENT_BYTES
 from domain.message import Message
@@ -24,7 +24,7 @@ class Tasks:
 
     def move_large_content(self, message: Message) -> Message:
         """Return the message; content that is too large for the topic is stored in S3 and only referenced."""
-        content = compact(message.task.content)
+        content = compact_json(message.task.content)
         if len(content) <= INLINE_CONTENT_BYTES:
             return message
         key = content_key(message.task.id, message.submission_id)

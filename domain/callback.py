@@ -8,7 +8,7 @@ from domain.row import Row, Status
 _RESULTS = {Status.COMPLETED: True, Status.FAILED: False, Status.CANCELLED: False}
 
 
-def callback(row: Row, *, brief: bool = False) -> dict[str, Any]:
+def callback_content(row: Row, *, brief: bool = False) -> dict[str, Any]:
     """Build the callback for the current state of a row.
 
     All keys are always present except `images_left_out`, which counts images that are named in the output
@@ -39,6 +39,6 @@ def callback_attributes(row: Row) -> dict[str, str]:
     return {
         "id": row.id,
         "runtime": row.runtime,
-        "status": str(callback(row)["status"]),
+        "status": str(callback_content(row)["status"]),
         "tasktype": row.text("tasktype") or "unknown",
     }

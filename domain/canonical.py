@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """Return compact, sorted, ASCII-only JSON: equal values give equal text.
 
     ASCII output escapes every character that SQS would refuse (U+FFFE, lone surrogates).
@@ -13,7 +13,7 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
-def compact(value: Any) -> str:
+def compact_json(value: Any) -> str:
     """Return compact ASCII-only JSON that keeps the order of keys."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.body import pointer
-from domain.canonical import compact
+from domain.canonical import compact_json
 from domain.errors import Fault
 from domain.limits import LONGEST_KEY_TAIL, MAX_CONTEXT_BYTES, MAX_ID_LENGTH, MAX_KEY_BYTES
 from domain.routing import Runtime
@@ -64,7 +64,7 @@ def clean_prefix(value: Any, task_id: Any, path: str) -> tuple[str, list[Fault]]
 
 def check_context(value: Any, path: str) -> list[Fault]:
     """Check a context: any JSON up to the size limit."""
-    if len(compact(value)) > MAX_CONTEXT_BYTES:
+    if len(compact_json(value)) > MAX_CONTEXT_BYTES:
         return [Fault(path, f"at most {MAX_CONTEXT_BYTES} bytes are expected, as ASCII JSON")]
     return []
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.body import check_values, load_json
-from domain.canonical import compact
+from domain.canonical import compact_json
 from domain.clock import iso, parse
 from domain.envelope import check_context, check_id, clean_prefix
 from domain.errors import BadMessage, InvalidTask, shortened
@@ -48,7 +48,7 @@ class Message:
             body["content"] = self.task.content
         else:
             body["content_ref"] = self.content_ref
-        return compact(body)
+        return compact_json(body)
 
     def with_content(self, content: dict[str, Any]) -> "Message":
         """Return the message with its content in place of the reference."""

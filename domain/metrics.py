@@ -75,7 +75,7 @@ COMPLETED: Final = _count("TasksCompleted", "tasks that completed")
 FAILED: Final = _count(
     "TasksFailed", "1 for a task that failed, 0 for any other outcome: the average is the failure rate"
 )
-FAILURES: Final = _count("FailuresByCode", "tasks that failed, by error code", (RUNTIME, CODE))
+FAILURES_BY_CODE: Final = _count("FailuresByCode", "tasks that failed, by error code", (RUNTIME, CODE))
 CANCELLED: Final = _count("TasksCancelled", "tasks that a worker stopped because the caller cancelled them")
 RETRIED: Final = _count("TasksRetried", "tasks released to their queue after a retryable error")
 IMAGES: Final = _count("Images", "stored images, without grids")
@@ -108,12 +108,12 @@ METRICS: Final = tuple(value for value in tuple(globals().values()) if isinstanc
 """All metrics, in the order above."""
 
 
-def document(
-    namespace: str, values: Mapping[Metric, float], *, at: datetime, facts: Mapping[str, Any]
+def emf_line(
+    namespace: str, values: Mapping[Metric, float], *, at: datetime, properties: Mapping[str, Any]
 ) -> str:
-    """Return one line in the embedded metric format.
+    """Return one log line in the embedded metric format.
 
-    `facts` are the values of the dimensions and further fields of the log line. Raise ValueError
+    `properties` are the values of the dimensions and further fields of the log line. Raise ValueError
     if a dimension is missing or empty, a value is not finite, or there are no values.
     """
     if not values:
@@ -122,7 +122,7 @@ def document(
     for metric, value in values.items():
         if not math.isfinite(value):
             raise ValueError(f"{metric.name} is {value}")
-        if missing := [name for one in metric.sets for name in one if not facts.get(name)]:
+        if missing := [name for one in metric.sets for name in one if not properties.get(name)]:
             raise ValueError(f"{metric.name} needs the dimension {missing[0]}")
         by_sets.setdefault(metric.sets, []).append(metric)
     directives = [
@@ -135,4 +135,4 @@ def document(
     ]
     numbers = {metric.name: round(value, 6) for metric, value in values.items()}
     about = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": directives}
-    return json.dumps({"_aws": about, **facts, **numbers}, separators=(",", ":"))
+    return json.dumps({"_aws": about, **properties, **numbers}, separators=(",", ":"))

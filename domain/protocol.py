@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from domain.canonical import compact
+from domain.canonical import compact_json
 from domain.clock import iso, later
 from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, equals
 from domain.errors import ErrorCode, cancelled_error, cut_error, outcome_error
@@ -221,7 +221,7 @@ def _image_links(images: Sequence[str]) -> dict[str, Any]:
     kept: list[str] = []
     size = 0
     for uri in images:
-        size += len(compact(uri)) + 1
+        size += len(compact_json(uri)) + 1
         if size > MAX_IMAGES_BYTES:
             break
         kept.append(uri)

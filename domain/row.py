@@ -121,11 +121,11 @@ class Row:
         return value
 
 
-def draw_submission_id() -> str:
+def new_submission_id() -> str:
     """Return a new random id for an accepted submit."""
     return secrets.token_hex(8)
 
 
-def draw_fence() -> str:
+def new_fence() -> str:
     """Return four random hex digits; `claim` refuses a fence that the row has used before."""
     return secrets.token_hex(2)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from domain.canonical import canonical, sha256
+from domain.canonical import canonical_json, sha256
 from domain.keys import OutputKeys
 
 
@@ -24,7 +24,7 @@ class Task:
     def digest(self) -> str:
         """Return a hash of runtime, task type, prefix, context and content to recognize repeated submits."""
         return sha256(
-            canonical([self.runtime, str(self.tasktype), self.prefix, self.context, self.content]),
+            canonical_json([self.runtime, str(self.tasktype), self.prefix, self.context, self.content]),
         )
 
     @property

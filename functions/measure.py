@@ -5,12 +5,12 @@ import sys
 from typing import Final
 
 from domain.clock import now
-from domain.metrics import NAMESPACE, Metric, document
+from domain.metrics import NAMESPACE, Metric, emf_line
 
 _NAMESPACE: Final = os.environ.get("METRICS_NAMESPACE") or NAMESPACE
 
 
-def count(*metrics: Metric, **facts: str) -> None:
-    """Count 1 for each metric; `facts` are the dimensions and further fields of the log line."""
+def count(*metrics: Metric, **properties: str) -> None:
+    """Count 1 for each metric; `properties` are the dimensions and further fields of the log line."""
     values = dict.fromkeys(metrics, 1)
-    sys.stdout.write(document(_NAMESPACE, values, at=now(), facts=facts) + "\n")
+    sys.stdout.write(emf_line(_NAMESPACE, values, at=now(), properties=properties) + "\n")

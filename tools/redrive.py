@@ -17,7 +17,7 @@ from domain.errors import BadMessage
 from domain.keys import split_s3_uri
 from domain.message import Message
 from domain.protocol import mark_published, new_row, resubmit, submit
-from domain.row import Row, Status, draw_submission_id
+from domain.row import Row, Status, new_submission_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Redrive:
         if message is None:
             return found.why_not
         moment = self._clock()
-        again = replace(message, submission_id=draw_submission_id(), submitted_at=iso(moment))
+        again = replace(message, submission_id=new_submission_id(), submitted_at=iso(moment))
         digest = (row.text("digest") if row else None) or message.task.digest
         item = new_row(again, digest=digest, now=moment)
         written = self._table.write(message.task.id, resubmit(item, row) if row else submit(item))

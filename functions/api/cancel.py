@@ -11,7 +11,7 @@ from adapters.table import Table
 from domain.clock import now
 from domain.protocol import cancel_queued, request_cancel
 from domain.row import Row, Status
-from functions.api.refusals import changes_too_fast, is_finished, no_task
+from functions.api.refusals import changes_too_fast, is_finished, task_not_found
 from functions.log import about, about_error, logger
 
 _ROUNDS: Final = 8
@@ -31,7 +31,7 @@ class Cancel:
         row = self._table.get(task_id)
         for _ in range(_ROUNDS):
             if row is None:
-                raise no_task(task_id)
+                raise task_not_found(task_id)
             if row.status.final:
                 raise is_finished(row)
             change = cancel_queued if row.status is Status.QUEUED else request_cancel

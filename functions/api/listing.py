@@ -12,7 +12,7 @@ from domain.errors import ErrorCode, Fault
 from domain.limits import MAX_ID_LENGTH
 from domain.routing import Runtimes
 from domain.row import Row, Status
-from functions.api.refusals import bad_parameter
+from functions.api.refusals import invalid_parameters
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
@@ -62,7 +62,7 @@ def read_query(parameters: Mapping[str, Sequence[str]], runtimes: Runtimes) -> Q
     if cursor is not None and below is None:
         faults.append(Fault("cursor", "the cursor of a previous page is expected, unchanged"))
     if faults:
-        raise bad_parameter(faults)
+        raise invalid_parameters(faults)
     return Query(
         statuses=[Status(status)] if status else list(Status),
         runtimes=[runtime] if runtime else runtimes.names,

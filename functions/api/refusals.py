@@ -64,12 +64,12 @@ def wrong_media_type(found: str) -> InvalidTask:
     )
 
 
-def bad_parameter(faults: list[Fault]) -> InvalidTask:
+def invalid_parameters(faults: list[Fault]) -> InvalidTask:
     """Return the error for wrong parameters; the path of a fault is the name of its parameter."""
     return InvalidTask(f"The request has {number_of(faults)}.", faults=faults)
 
 
-def no_task(task_id: str) -> InvalidTask:
+def task_not_found(task_id: str) -> InvalidTask:
     """Return the error for an id without a task."""
     return not_found(
         f"There is no task {task_id[:MAX_ID_LENGTH]!r}; a finished one is kept for {ROW_DAYS} days."

@@ -11,7 +11,7 @@ from domain.envelope import check_id, unknown_keys
 from domain.errors import ErrorCode, Fault, InvalidTask
 from domain.limits import DEFAULT_LIMITS, Limits
 from functions.api.links import UPLOAD_TYPES
-from functions.api.refusals import bad_parameter, no_task, wrong_media_type
+from functions.api.refusals import invalid_parameters, task_not_found, wrong_media_type
 
 
 def json_body(event: APIGatewayProxyEvent, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def raw_body(event: APIGatewayProxyEvent) -> bytes:
     """Return the request's bytes, whether or not API Gateway encoded them as base64."""
     body = event.body or ""
     if not event.is_base64_encoded:
-        # Half a surrogate pair cannot be encoded; parse_body then reports that the body is not UTF-8.
+        # Without this, half of a surrogate pair would raise here; parse_body reports it as invalid UTF-8.
         return body.encode(errors="surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
@@ -34,14 +34,14 @@ def raw_body(event: APIGatewayProxyEvent) -> bytes:
         raise InvalidTask(
             "The request is not valid JSON.",
             code=ErrorCode.INVALID_JSON,
-            faults=[Fault("", "the body could not be decoded")],
+            faults=[Fault("", "the body is not the base64 that API Gateway announced")],
         ) from None
 
 
-def known_id(task_id: str) -> str:
-    """Return the id in a path; raise InvalidTask (404) if it is not a valid id."""
+def valid_id(task_id: str) -> str:
+    """Return the id in a path; raise InvalidTask (404) if it is not valid, because no task can have it."""
     if check_id(task_id, "id"):
-        raise no_task(task_id)
+        raise task_not_found(task_id)
     return task_id
 
 
@@ -54,27 +54,29 @@ def parameters(event: APIGatewayProxyEvent) -> dict[str, list[str]]:
 
 
 def upload_type(event: APIGatewayProxyEvent) -> str | None:
-    """Return the content type in the optional body of an upload request; raise InvalidTask (400, 415)."""
+    """Return the content type in an upload request's optional body; raise InvalidTask (400, 413, 415)."""
     if not event.body:
         return None
     body = json_body(event)
     faults = unknown_keys(body, ["content_type"], "")
     content_type = body.get("content_type")
-    if content_type is not None and content_type not in list(UPLOAD_TYPES):
+    if content_type is not None and content_type not in list(
+        UPLOAD_TYPES
+    ):  # a list, as the value may not be hashable
         faults.append(Fault("/content_type", f"one of {', '.join(UPLOAD_TYPES)} is expected"))
     if faults:
-        raise bad_parameter(faults)
+        raise invalid_parameters(faults)
     return content_type
 
 
 def base_url(event: APIGatewayProxyEvent) -> str:
     """Return the URL of this API: its own host and stage, or a custom domain and its base path."""
     context = event.raw_event["requestContext"]
-    stage = str(context.get("path") or "").removesuffix(event.path)
+    base_path = str(context.get("path") or "").removesuffix(event.path)
     if context.get("domainName"):
-        return f"https://{context['domainName']}{stage}"
-    # The emulator sends no domain name; it serves the stages of an API below a path of its own.
-    return f"http://{event.headers.get('host')}/_aws/execute-api/{context.get('apiId')}{stage}"
+        return f"https://{context['domainName']}{base_path}"
+    # The emulator of `local/` sends no domain name, and serves an API below /_aws/execute-api/API_ID.
+    return f"http://{event.headers.get('host')}/_aws/execute-api/{context.get('apiId')}{base_path}"
 
 
 def request_id(event: APIGatewayProxyEvent) -> str:

@@ -19,8 +19,8 @@ from functions.api.errors import answer, turn_errors_into_answers
 from functions.api.links import Links
 from functions.api.listing import list_tasks, read_query
 from functions.api.openapi import document
-from functions.api.refusals import no_task
-from functions.api.requests import base_url, json_body, known_id, parameters, upload_type
+from functions.api.refusals import task_not_found
+from functions.api.requests import base_url, json_body, parameters, upload_type, valid_id
 from functions.api.submit import Submit
 from functions.environment import ApiEnvironment
 from runtimes.registry import RuntimeTypes
@@ -93,14 +93,14 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.get("/v1alpha2/tasks/<task_id>")
     def read(task_id: str) -> Response[str]:
-        row = services.table.get(known_id(task_id))
+        row = services.table.get(valid_id(task_id))
         if row is None:
-            raise no_task(task_id)
+            raise task_not_found(task_id)
         return answer(shown(row))
 
     @app.delete("/v1alpha2/tasks/<task_id>")
     def cancel(task_id: str) -> Response[str]:
-        row = services.cancel(known_id(task_id))
+        row = services.cancel(valid_id(task_id))
         return answer(shown(row), HTTPStatus.OK if row.status.final else HTTPStatus.ACCEPTED)
 
 

@@ -16,7 +16,7 @@ from domain.limits import API_TIMEOUT_SECONDS
 from domain.message import Message
 from domain.metrics import ACCEPTED
 from domain.protocol import answers_resubmission, new_row, resubmit, submit
-from domain.row import Row, Status, draw_submission_id
+from domain.row import Row, Status, new_submission_id
 from functions.api.known_models import KnownModels
 from functions.api.refusals import callback_is_pending, changes_too_fast, id_is_active
 from functions.log import about, about_error, logger
@@ -97,7 +97,7 @@ class Submit:
         self._models.check(submission)
         submitted_at = iso(self._clock())
         return self._tasks.move_large_content(
-            Message(submission.task, draw_submission_id(), submitted_at, trace=trace)
+            Message(submission.task, new_submission_id(), submitted_at, trace=trace)
         )
 
     def _existing(self, row: Row) -> Accepted:

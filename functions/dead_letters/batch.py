@@ -26,8 +26,8 @@ def _settled(record: dict[str, Any], dead_letter: Callable[[DeadLetter], bool]) 
     try:
         return dead_letter(letter)
     except Exception as error:  # noqa: BLE001 - this message is redelivered, and the others go on
-        facts = {"message_id": letter.id, "queue": letter.queue, **about_error(error)}
-        logger.error("a dead-lettered message could not be processed", extra=facts)
+        about = {"message_id": letter.id, "queue": letter.queue, **about_error(error)}
+        logger.error("a dead-lettered message could not be processed", extra=about)
         return False
 
 
@@ -35,13 +35,15 @@ def _letter(record: dict[str, Any]) -> DeadLetter:
     attributes = record.get("messageAttributes") or {}
     system = record.get("attributes") or {}
     # The error that SNS attaches to a message it could not deliver, and how often a queue delivered it.
-    facts = {name: str(attributes[name].get("stringValue")) for name in ("ErrorCode",) if name in attributes}
+    metadata = {}
+    if "ErrorCode" in attributes:
+        metadata["ErrorCode"] = str(attributes["ErrorCode"].get("stringValue"))
     if "ApproximateReceiveCount" in system:
-        facts["received"] = str(system["ApproximateReceiveCount"])
+        metadata["received"] = str(system["ApproximateReceiveCount"])
     return DeadLetter(
         id=record["messageId"],
         body=record["body"],
         queue=str(record.get("eventSourceARN", "")).rsplit(":", 1)[-1],
         runtime=(attributes.get("runtime") or {}).get("stringValue"),
-        facts=facts,
+        metadata=metadata,
     )

@@ -11,7 +11,7 @@ from adapters.table import Table
 from domain.delivery import Action, decide
 from domain.errors import BadMessage, ErrorCode
 from domain.message import Message
-from domain.metrics import DEAD_LETTERED, FAILED, FAILURES, UNKNOWN
+from domain.metrics import DEAD_LETTERED, FAILED, FAILURES_BY_CODE, UNKNOWN
 from domain.protocol import abandon, new_row, submit
 from domain.row import Row, Status
 from functions.log import about, logger
@@ -31,7 +31,7 @@ class DeadLetter:
     body: str
     queue: str
     runtime: str | None
-    facts: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 class DeadLetterSettler:
@@ -82,7 +82,7 @@ class DeadLetterSettler:
             message_id=letter.id,
             runtime=runtime,
             day=self._clock().date(),
-            facts={"queue": letter.queue, **letter.facts},
+            metadata={"queue": letter.queue, **letter.metadata},
         )
 
     def _metric_runtime(self, runtime: str | None) -> str:
@@ -117,5 +117,5 @@ class DeadLetterSettler:
             logger.info("abandoned", extra={**about(written.row), "code": code.value})
             if written.row.status is Status.FAILED:
                 named = about(written.row) | {"runtime": self._metric_runtime(written.row.runtime)}
-                count(FAILED, FAILURES, **named, code=code.value)
+                count(FAILED, FAILURES_BY_CODE, **named, code=code.value)
         return written.row

@@ -17,7 +17,7 @@ from domain.clock import iso
 from domain.delivery import lease_remains
 from domain.errors import CANCELLED_BY_CALLER, ErrorCode
 from domain.limits import API_TIMEOUT_SECONDS, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
-from domain.metrics import FAILED, FAILURES, SWEPT
+from domain.metrics import FAILED, FAILURES_BY_CODE, SWEPT
 from domain.protocol import abandon, is_expired
 from domain.routing import Runtime, Runtimes
 from domain.row import ACTIVE, Row, Status
@@ -172,7 +172,7 @@ class Sweep:
             report.expired += 1
             count(SWEPT, **about(row), action="expired")
             if written.row.status is Status.FAILED:
-                count(FAILED, FAILURES, **about(row), code=code.value)
+                count(FAILED, FAILURES_BY_CODE, **about(row), code=code.value)
             self._notify(written.row, report)
 
     def _notify(self, row: Row, report: Report) -> None:

@@ -130,7 +130,7 @@ class Dashboard(Construct):
     def _failing(self) -> None:
         self._title("What fails, and why?")
         self._row(
-            self._graph("Failed, by runtime and code", self._search(m.FAILURES, m.RUNTIME, m.CODE)),
+            self._graph("Failed, by runtime and code", self._search(m.FAILURES_BY_CODE, m.RUNTIME, m.CODE)),
             self._graph("Retried", *self._sums(m.RETRIED)),
             self._graph("Dead-lettered", self._search(m.DEAD_LETTERED, m.RUNTIME)),
             self._graph(

@@ -13,7 +13,7 @@ from adapters.tasks import Tasks
 from domain.clock import iso, now
 from domain.message import Message
 from domain.protocol import mark_published, new_row, submit
-from domain.row import Row, draw_submission_id
+from domain.row import Row, new_submission_id
 from domain.task import Task
 from domain.worker_environment import WorkerEnvironment
 from functions.api.cancel import Cancel
@@ -82,7 +82,7 @@ class Cloud:
             api_version="v1alpha2",
             uid=None,
         )
-        message = Message(task=task, submission_id=draw_submission_id(), submitted_at=iso(now()))
+        message = Message(task=task, submission_id=new_submission_id(), submitted_at=iso(now()))
         written = self.table.write(task_id, submit(new_row(message, digest=task.digest, now=now())))
         assert written.done
         self.publish(message)

@@ -15,7 +15,7 @@ from domain.delivery import Action, decide
 from domain.keys import SUBMISSION_METADATA, s3_uri
 from domain.message import Message
 from domain.protocol import claim, finish, start
-from domain.row import Row, Status, draw_fence
+from domain.row import Row, Status, new_fence
 from functions.publisher import Publisher
 from functions.sweep.sweep import Report, Sweep
 from tests.support.deployment import Deployment
@@ -33,7 +33,7 @@ class Worker:
     def claim(self, task_id: str, *, seconds: float = 120) -> Row:
         """Take the lease of a task."""
         row = self._deployment.row(task_id)
-        change = claim(row, worker="w", fence=draw_fence(), seconds=seconds, now=self._clock())
+        change = claim(row, worker="w", fence=new_fence(), seconds=seconds, now=self._clock())
         return self._must(task_id, change)
 
     def start(self, task_id: str, *, seconds: float = 120) -> Row:

@@ -17,7 +17,7 @@ from domain.clock import now
 from domain.delivery import Action, Decision, decide
 from domain.message import Message
 from domain.protocol import abandon, claim, new_row, submit
-from domain.row import Row, draw_fence
+from domain.row import Row, new_fence
 from domain.transition import Transition
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Claimer:
         return None
 
     def _claim(self, row: Row) -> Transition:
-        return claim(row, worker=self.worker, fence=draw_fence(), seconds=self.lease_seconds, now=now())
+        return claim(row, worker=self.worker, fence=new_fence(), seconds=self.lease_seconds, now=now())
 
     def _claimed(self, job: Job) -> Job | None:
         if job.row.cancel_requested:

@@ -19,7 +19,7 @@ from domain.delivery import orphaned_objects
 from domain.errors import ErrorCode, RetryableError
 from domain.keys import SUBMISSION_METADATA, s3_uri
 from domain.protocol import replace_fence
-from domain.row import Row, draw_fence
+from domain.row import Row, new_fence
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -115,7 +115,7 @@ class Store:
                 write(stored, job.row.fence or "")
             except NameTaken:
                 self.remove(stored)
-                replaced = self._table.write(job.id, replace_fence(job.row, fence=draw_fence()))
+                replaced = self._table.write(job.id, replace_fence(job.row, fence=new_fence()))
                 if replaced.done and replaced.row is not None:
                     job.row = replaced.row
                 elif replaced.row is None or replaced.row.fence != job.row.fence:

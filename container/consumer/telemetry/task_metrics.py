@@ -13,7 +13,7 @@ from container.consumer.telemetry.xray import Tracer
 from domain import metrics as m
 from domain.clock import now, parse
 from domain.errors import ErrorCode
-from domain.metrics import Metric, document
+from domain.metrics import Metric, emf_line
 from domain.row import Row, Status
 
 _lines = logging.getLogger(METRICS_LOGGER)
@@ -25,7 +25,7 @@ _STAGES: Final[Mapping[str, Metric]] = {
 }
 _ENDS: Final[Mapping[Status, Metric]] = {
     Status.COMPLETED: m.COMPLETED,
-    Status.FAILED: m.FAILURES,
+    Status.FAILED: m.FAILURES_BY_CODE,
     Status.CANCELLED: m.CANCELLED,
 }
 
@@ -73,7 +73,10 @@ class TaskMetrics:
         """Write the metrics of a task that failed without being claimed by this worker."""
         if row.status is Status.FAILED:
             self.write(
-                {m.FAILED: 1, m.FAILURES: 1}, task_id=row.id, submission_id=row.submission_id, code=code.value
+                {m.FAILED: 1, m.FAILURES_BY_CODE: 1},
+                task_id=row.id,
+                submission_id=row.submission_id,
+                code=code.value,
             )
 
     def replaced(self, reason: str) -> None:
@@ -88,7 +91,7 @@ class TaskMetrics:
         """Write one line."""
         known = {name: value for name, value in facts.items() if value}
         try:
-            line = document(self.namespace, values, at=now(), facts={m.RUNTIME: self.runtime, **known})
+            line = emf_line(self.namespace, values, at=now(), properties={m.RUNTIME: self.runtime, **known})
         except ValueError:
             logging.getLogger(__name__).exception("metrics could not be written")
         else:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.callback import callback, callback_attributes
-from domain.canonical import compact
+from domain.callback import callback_attributes, callback_content
+from domain.canonical import compact_json
 from domain.row import FINAL, Row, Status
 
 JSON = st.recursive(
@@ -29,7 +29,7 @@ def test_all_keys_are_there_and_the_context_comes_back_as_it_came(
     context: object, status: Status, images: list[str]
 ) -> None:
     """Through the wire and back."""
-    told = json.loads(compact(callback(row(status, context=context, images=images))))
+    told = json.loads(compact_json(callback_content(row(status, context=context, images=images))))
     assert set(told) == KEYS
     assert told["context"] == context
     assert told["image_url"] == (images if status is Status.COMPLETED else [])
@@ -41,7 +41,7 @@ def test_all_keys_are_there_and_the_context_comes_back_as_it_came(
 )
 def test_the_result_follows_from_the_status(status: Status, result: bool | None) -> None:  # noqa: FBT001 - a value
     """Null while it runs."""
-    told = callback(row(status))
+    told = callback_content(row(status))
     assert told["result"] is result
     assert (told["result"] is None) == (status not in FINAL)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.callback import callback, callback_attributes
+from domain.callback import callback_attributes, callback_content
 from domain.clock import iso, later, parse
 from domain.delivery import Action, decide, lease_remains, orphaned_objects
 from domain.errors import ErrorCode
@@ -121,7 +121,7 @@ def test_a_callback_has_every_key(status: str, result: object, said: str) -> Non
     """Name images only where they are the outcome."""
     told = row(status=status, images=["s3://b/1"], output="s3://b/o", error=None)
 
-    assert callback(told) == {
+    assert callback_content(told) == {
         "id": "a",
         "runtime": "r",
         "result": result,
@@ -142,7 +142,7 @@ def test_a_callback_has_every_key(status: str, result: object, said: str) -> Non
 def test_a_cancelled_task_has_no_result_of_success() -> None:
     """Say false, with the error, and no output where no worker got that far."""
     error = {"code": "cancelled", "message": "Cancelled by its caller."}
-    told = callback(row(status="cancelled", error=error))
+    told = callback_content(row(status="cancelled", error=error))
 
     assert (told["result"], told["error"], told["output_url"], told["image_url"]) == (False, error, None, [])
 

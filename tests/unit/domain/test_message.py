@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.canonical import canonical, compact
+from domain.canonical import canonical_json, compact_json
 from domain.errors import BadMessage
 from domain.message import Message
 from domain.task import Task
@@ -132,4 +132,4 @@ def test_what_python_would_choke_on_is_bad(raw: str) -> None:
 @given(value=JSON)
 def test_canonical_json_is_one_text_for_one_value(value: Any) -> None:
     """Write what reads back as the same, whatever the keys' order."""
-    assert canonical(json.loads(compact(value))) == canonical(value)
+    assert canonical_json(json.loads(compact_json(value))) == canonical_json(value)

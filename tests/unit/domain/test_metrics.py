@@ -8,7 +8,7 @@ import pytest
 from jsonschema import ValidationError
 
 from domain import metrics as m
-from domain.metrics import METRICS, document
+from domain.metrics import METRICS, emf_line
 from tests.support.embedded_metrics import Datum, read
 
 AT = datetime(2026, 11, 22, 18, 0, 0, 250_000, tzinfo=UTC)
@@ -17,7 +17,7 @@ FACTS = {"runtime": "sdruntime", "code": "no_images", "action": "notified", "tas
 
 def test_a_line_carries_metrics_of_several_dimension_sets() -> None:
     """One counts for its runtime and for the whole deployment; another for its runtime only."""
-    line = document("ns/x", {m.DEAD_LETTERED: 1, m.STORE_SECONDS: 0.25}, at=AT, facts=FACTS)
+    line = emf_line("ns/x", {m.DEAD_LETTERED: 1, m.STORE_SECONDS: 0.25}, at=AT, properties=FACTS)
     runtime = ("runtime", "sdruntime")
     assert read(line) == [
         Datum("ns/x", "MessagesDeadLettered", "Count", (), 1),
@@ -31,7 +31,7 @@ def test_a_line_carries_metrics_of_several_dimension_sets() -> None:
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_every_metric_makes_a_document_of_the_format(metric: m.Metric) -> None:
     """By AWS's specification, one value for each of its dimension sets."""
-    found = read(document(m.namespace_of("stack"), {metric: 2}, at=AT, facts=FACTS))
+    found = read(emf_line(m.namespace_of("stack"), {metric: 2}, at=AT, properties=FACTS))
     assert [datum.name for datum in found] == [metric.name] * len(metric.sets)
 
 
@@ -46,7 +46,7 @@ def test_names_differ() -> None:
         ({}, FACTS),
         ({m.IMAGES: 1}, {}),
         ({m.IMAGES: 1}, {"runtime": ""}),
-        ({m.FAILURES: 1}, {"runtime": "r"}),
+        ({m.FAILURES_BY_CODE: 1}, {"runtime": "r"}),
         ({m.IMAGES: math.nan}, FACTS),
         ({m.IMAGES: math.inf}, FACTS),
     ],
@@ -56,7 +56,7 @@ def test_what_cloudwatch_would_drop_in_silence_is_an_error(
 ) -> None:
     """Nothing to say, a dimension without a value, no number."""
     with pytest.raises(ValueError, match=r"metric|dimension|is (nan|inf)"):
-        document("ns", values, at=AT, facts=facts)
+        emf_line("ns", values, at=AT, properties=facts)
 
 
 @pytest.mark.parametrize(

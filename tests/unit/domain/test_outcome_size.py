@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from adapters.table import _write_item
-from domain.callback import callback
-from domain.canonical import compact
+from domain.callback import callback_content
+from domain.canonical import compact_json
 from domain.clock import iso
 from domain.delivery import orphaned_objects
 from domain.errors import ErrorCode
@@ -70,8 +70,8 @@ def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
     done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(count), output="o").applied(row.item))
 
     assert size(done) < ROW_BYTES
-    assert len(compact(callback(done))) < MAX_MESSAGE_BYTES - 4096
-    told = callback(done)
+    assert len(compact_json(callback_content(done))) < MAX_MESSAGE_BYTES - 4096
+    told = callback_content(done)
     assert len(told["image_url"]) + told.get("images_left_out", 0) == count
     assert told["image_url"] == images(count)[: len(told["image_url"])]
 
@@ -81,8 +81,8 @@ def test_sixty_four_images_are_all_named() -> None:
     short = [uri.replace("\U0001f600", "") for uri in images(64)]
     done = Row(finish(row, Status.COMPLETED, now=NOW, images=short).applied(row.item))
 
-    assert callback(done)["image_url"] == short
-    assert "images_left_out" not in callback(done)
+    assert callback_content(done)["image_url"] == short
+    assert "images_left_out" not in callback_content(done)
 
 
 def test_an_error_of_any_length_is_cut_where_it_becomes_an_outcome() -> None:
@@ -97,7 +97,7 @@ def test_an_error_of_any_length_is_cut_where_it_becomes_an_outcome() -> None:
         assert len(found["message"]) == MAX_ERROR_LENGTH
     assert size(failed) < ROW_BYTES
     assert size(released) < ROW_BYTES
-    assert len(compact(callback(failed))) < MAX_MESSAGE_BYTES - 4096
+    assert len(compact_json(callback_content(failed))) < MAX_MESSAGE_BYTES - 4096
 
 
 def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
@@ -112,9 +112,9 @@ def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
 def test_a_brief_callback_says_what_became_of_the_task() -> None:
     row = claimed()
     done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(2), output="o").applied(row.item))
-    told = callback(done, brief=True)
+    told = callback_content(done, brief=True)
 
-    assert told.keys() == callback(done).keys() | {"images_left_out"}
+    assert told.keys() == callback_content(done).keys() | {"images_left_out"}
     assert (told["status"], told["output_url"], told["images_left_out"]) == ("completed", "o", 2)
     assert (told["context"], told["image_url"]) == (None, [])
 

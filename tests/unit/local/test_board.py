@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from domain import metrics as m
-from domain.metrics import document
+from domain.metrics import emf_line
 from local.board import Board
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -14,7 +14,7 @@ AT = datetime(2026, 11, 22, tzinfo=UTC)
 
 def line(values: dict[m.Metric, float], **facts: str) -> str:
     """Return a metrics line of a runtime."""
-    return document("ns", values, at=AT, facts={"runtime": "sdruntime", **facts})
+    return emf_line("ns", values, at=AT, properties={"runtime": "sdruntime", **facts})
 
 
 def shown(board: Board) -> dict[str, str]:
@@ -30,7 +30,7 @@ def test_counts_add_up_and_seconds_average() -> None:
     board = Board()
     for seconds in (1.0, 3.0):
         board.take(line({m.COMPLETED: 1, m.IMAGES: 4, m.INFERENCE_SECONDS: seconds}))
-    board.take(line({m.FAILURES: 1}, code="no_images"))
+    board.take(line({m.FAILURES_BY_CODE: 1}, code="no_images"))
     board.take(line({m.GPU_BUSY_SECONDS: 2.5}))
     board.take(line({m.GPU_BUSY_SECONDS: 0.5}))
     rows = shown(board)
@@ -47,7 +47,7 @@ def test_counts_add_up_and_seconds_average() -> None:
 def test_a_line_is_told_in_short() -> None:
     """For an output that is no terminal; other lines are none of its business."""
     board = Board()
-    assert board.take(line({m.FAILURES: 1}, code="no_images", task_id="a")) == (
+    assert board.take(line({m.FAILURES_BY_CODE: 1}, code="no_images", task_id="a")) == (
         "measured a no_images: FailuresByCode=1"
     )
     assert board.take('{"level":"INFO","message":"consumer started"}') is None
@@ -58,5 +58,5 @@ def test_a_line_is_told_in_short() -> None:
 def test_what_has_no_runtime_has_a_column() -> None:
     """Refusals of the API."""
     board = Board()
-    board.take(document("ns", {m.REJECTED: 1}, at=AT, facts={"code": "invalid_task"}))
+    board.take(emf_line("ns", {m.REJECTED: 1}, at=AT, properties={"code": "invalid_task"}))
     assert shown(board) == {"TasksRejected invalid_task": "1"}

@@ -78,7 +78,7 @@ def test_a_foreign_runtime_name_makes_no_foreign_key(deployment: Deployment) -> 
     """Whoever publishes to the topic writes the attribute."""
     archive = Archive(deployment.s3, deployment.environment.task_bucket)
     day = datetime.now(UTC).date()
-    key = archive.store("x", message_id="m", runtime="../../content", day=day, facts={"queue": "ü"})
+    key = archive.store("x", message_id="m", runtime="../../content", day=day, metadata={"queue": "ü"})
     assert key == f"dead-letters/{day.isoformat()}/unknown/m.json"
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.hostile_bodies import SHAPES, Shape
 from domain.body import parse_body
-from domain.canonical import compact
+from domain.canonical import compact_json
 from domain.envelope import Submission
 from domain.errors import BadMessage, InvalidTask, bounded
 from domain.limits import INLINE_CONTENT_BYTES, MAX_BODY_BYTES, MAX_MESSAGE_BYTES
@@ -93,7 +93,7 @@ def test_a_body_is_checked_in_bounded_memory_and_answered_in_bounded_words(
     assert len(answer) < ANSWER_BYTES
     if isinstance(found, Submission):
         content = found.task.content
-        light = {} if len(compact(content)) > INLINE_CONTENT_BYTES else content
+        light = {} if len(compact_json(content)) > INLINE_CONTENT_BYTES else content
         message = Message(replace(found.task, content=light), "f0", "2026-11-22T12:00:00.000Z")
         assert Message.decode(message.encode()) == message, "what is accepted comes to its worker"
         assert len(new_row(message, digest="d", now=NOW)["message"]) < MAX_MESSAGE_BYTES // 2

@@ -62,7 +62,7 @@ def test_it_ends_archived_with_its_body(cloud: Cloud, webui: FakeWebUi, task_id:
         archive=Archive(s3, cloud.name),
         clock=now,
     )
-    assert dead_letter(DeadLetter(id="m-1", body=letter, queue="dead", runtime=RUNTIME, facts={}))
+    assert dead_letter(DeadLetter(id="m-1", body=letter, queue="dead", runtime=RUNTIME, metadata={}))
     (key,) = cloud.objects("dead-letters/")
     kept = s3.get_object(Bucket=cloud.name, Key=key)["Body"].read().decode()
     assert kept == body

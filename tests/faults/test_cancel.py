@@ -22,7 +22,7 @@ def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
     row = cloud.outcome(task_id)
     cloud.gone()
     cloud.hear()
-    told = {one["status"] for one in cloud.told[task_id]}
+    told = {one["status"] for one in cloud.callbacks_of[task_id]}
     assert told == {row.status.value}
     assert cloud.has_exactly_its_objects(cloud.row(task_id))
     assert cloud.row(task_id).notified

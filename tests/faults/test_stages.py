@@ -124,7 +124,7 @@ def another_finishes(cloud: Cloud, webui: FakeWebUi, wake: Callable[[], None]) -
         assert second.error is None
     cloud.hear()
     assert row.status is Status.COMPLETED
-    told = [one for one in cloud.told["task"] if one["result"] is not None]
+    told = [one for one in cloud.callbacks_of["task"] if one["result"] is not None]
     stories = {(one["status"], tuple(one["image_url"])) for one in told}
     assert stories == {("completed", tuple(row.item["images"]))}
     cloud.until(lambda: cloud.has_exactly_its_objects(cloud.row("task")))

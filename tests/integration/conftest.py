@@ -1,4 +1,4 @@
-"""Fixtures of tests that need the API or what stands behind it."""
+"""Fixtures of the tests that call the API."""
 
 import io
 import logging

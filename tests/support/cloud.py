@@ -1,13 +1,11 @@
-"""What a consumer needs of AWS, made in the emulator without the CDK, each test under names of its own."""
+"""A deployment with the eyes of a consumer, a caller and an operator."""
 
 import json
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.results import Results
 from adapters.table import Table
 from adapters.tasks import Tasks
 from domain.clock import iso, now
@@ -19,24 +17,21 @@ from domain.worker_environment import WorkerEnvironment
 from functions.api.cancel import Cancel
 from local.emulator import Emulator
 from runtimes.sdwebui.task_type import TaskType
-from tests.support.deployment import make_table, subscribe
+from tests.support import worker
+from tests.support.deployment import DYNAMIC, Deployment, deploy
 
-RUNTIME = "sdruntime"
+RUNTIME = DYNAMIC
 OUTCOME_SECONDS = 40.0
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Hold names and clients of one runtime's resources."""
+    """One runtime of a deployment, as its consumer, its callers and its operator see it."""
 
     aws: Emulator
-    name: str
-    queue_url: str
+    deployment: Deployment
     dead_letter_url: str
-    callbacks_url: str
-    tasks_topic: str
-    results_topic: str
-    told: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    callbacks_of: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Callbacks that were taken from their queue, by task."""
     _clients: dict[str, Any] = field(default_factory=dict)
 
@@ -49,17 +44,27 @@ class Cloud:
     @property
     def table(self) -> Table:
         """Return the tasks' table."""
-        return Table(self.client("dynamodb"), self.name)
+        return self.deployment.table
+
+    @property
+    def queue_url(self) -> str:
+        """Return the URL of the runtime's queue."""
+        return self.deployment.queue(RUNTIME)
+
+    @property
+    def output_bucket(self) -> str:
+        """Return the name of the bucket for images."""
+        return self.deployment.environment.output_bucket
 
     def settings(self, webui_url: str, **changes: Any) -> dict[str, str]:
         """Return a consumer's environment."""
         settings = WorkerEnvironment(
             runtime_name=RUNTIME,
             task_queue_url=self.queue_url,
-            result_topic_arn=self.results_topic,
-            output_bucket=self.name,
-            task_table=self.name,
-            task_bucket=self.name,
+            result_topic_arn=self.deployment.environment.result_topic_arn,
+            output_bucket=self.output_bucket,
+            task_table=self.deployment.environment.task_table,
+            task_bucket=self.deployment.environment.task_bucket,
             model_bucket="",
             engine_url=webui_url,
             allow_private_inputs=True,
@@ -91,50 +96,58 @@ class Cloud:
 
     def publish(self, message: Message) -> None:
         """Publish a message, once more if it was before."""
-        tasks = Tasks(self.client("sns"), self.client("s3"), topic_arn=self.tasks_topic, bucket=self.name)
+        environment = self.deployment.environment
+        tasks = Tasks(
+            self.client("sns"),
+            self.client("s3"),
+            topic_arn=environment.task_topic_arn,
+            bucket=environment.task_bucket,
+        )
         tasks.publish(message.encode(), runtime=RUNTIME)
 
     def cancel(self, task_id: str) -> Row:
         """Cancel as `DELETE /v1alpha2/tasks/{id}` does."""
-        results = Results(self.client("sns"), self.results_topic, self.table)
+        results = worker.results(self.deployment)
         return Cancel(table=self.table, results=results)(task_id)
 
     def outcome(self, task_id: str, *, seconds: float = OUTCOME_SECONDS) -> Row:
         """Wait for the final callback of a task and return its row."""
         deadline = time.monotonic() + seconds
-        while not any(one["result"] is not None for one in self.told.get(task_id, [])):
+        while not any(one["result"] is not None for one in self.callbacks_of.get(task_id, [])):
             assert time.monotonic() < deadline, f"no callback of {task_id}: {self.table.get(task_id)}"
             self.hear(wait_seconds=1)
         return self.row(task_id)
 
     def hear(self, *, wait_seconds: int = 0) -> None:
         """Take the callbacks that have arrived; wait for one, if there is none."""
-        for body in self.take(self.callbacks_url, wait_seconds=wait_seconds):
+        for body in self.take(self.deployment.results_queue, wait_seconds=wait_seconds):
             callback = json.loads(body)
-            self.told.setdefault(callback["id"], []).append(callback)
+            self.callbacks_of.setdefault(callback["id"], []).append(callback)
 
     def row(self, task_id: str) -> Row:
         """Return a row that is there."""
-        row = self.table.get(task_id)
-        assert row is not None, f"no row {task_id}"
-        return row
+        return self.deployment.row(task_id)
 
     def objects(self, prefix: str = "output/") -> list[str]:
         """Return the keys of the output bucket that begin with this."""
-        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        pages = (
+            self.client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self.output_bucket, Prefix=prefix)
+        )
         return sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
 
     def has_exactly_its_objects(self, row: Row) -> bool:
         """Tell whether the output bucket holds what the row names and nothing else of the task."""
         named = [*(row.item.get("images") or []), *filter(None, [row.text("output")])]
         return self.objects(f"output/{row.id}/") == sorted(
-            name.removeprefix(f"s3://{self.name}/") for name in named
+            name.removeprefix(f"s3://{self.output_bucket}/") for name in named
         )
 
     def out(self, task_id: str) -> dict[str, Any]:
         """Return the `.out` that the row names."""
-        key = str(self.row(task_id).text("output")).removeprefix(f"s3://{self.name}/")
-        body = self.client("s3").get_object(Bucket=self.name, Key=key)["Body"].read()
+        key = str(self.row(task_id).text("output")).removeprefix(f"s3://{self.output_bucket}/")
+        body = self.client("s3").get_object(Bucket=self.output_bucket, Key=key)["Body"].read()
         out: dict[str, Any] = json.loads(body)
         return out
 
@@ -171,18 +184,13 @@ class Cloud:
 
 
 def make_cloud(aws: Emulator) -> Cloud:
-    """Make table, bucket, topics and queues."""
-    name = f"c{secrets.token_hex(4)}"
-    sqs, sns = aws.client("sqs"), aws.client("sns")
-    aws.client("s3").create_bucket(Bucket=name)
-    make_table(aws.client("dynamodb"), name)
-    dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
-    dead_arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 20})
-    queue = sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": redrive})["QueueUrl"]
-    callbacks = sqs.create_queue(QueueName=f"{name}-callbacks")["QueueUrl"]
-    tasks_topic = sns.create_topic(Name=f"{name}-tasks")["TopicArn"]
-    results_topic = sns.create_topic(Name=f"{name}-results")["TopicArn"]
-    subscribe(sns, sqs, tasks_topic, queue, {"runtime": [RUNTIME]})
-    subscribe(sns, sqs, results_topic, callbacks, None)
-    return Cloud(aws, name, queue, dead, callbacks, tasks_topic, results_topic)
+    """Deploy, and let a message that is received too often go to a dead-letter queue."""
+    deployment = deploy(aws)
+    sqs, queue_url = deployment.sqs, deployment.queue(RUNTIME)
+    dead_letter_url = sqs.create_queue(QueueName=f"{queue_url.rsplit('/', 1)[1]}-dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 20})
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"RedrivePolicy": redrive})
+    return Cloud(aws, deployment, dead_letter_url)

@@ -1,5 +1,6 @@
 """The dead-letter function, called as Lambda's poller of the dead-letter queues calls it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from adapters.archive import Archive
@@ -35,3 +36,9 @@ def record(number: int, body: str, runtime: str = DYNAMIC) -> dict[str, Any]:
         "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:dead-letters",
         "awsRegion": "us-east-1",
     }
+
+
+def kept(deployment: Deployment) -> dict[str, str]:
+    """Return the archive: key and body."""
+    archive = Archive(deployment.s3, deployment.environment.task_bucket)
+    return {one.key: one.body for one in archive.find(day=datetime.now(UTC).date().isoformat())}

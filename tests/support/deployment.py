@@ -19,6 +19,47 @@ STATIC = "static-runtime"
 CHECKPOINT = "v1-5-pruned-emaonly.safetensors"
 
 
+TABLE: dict[str, Any] = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [
+        {"AttributeName": attribute, "AttributeType": "S"}
+        for attribute in ("id", "runtime_status", "submitted_at_id", "pending_runtime", "pending_since")
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": BY_RUNTIME_STATUS,
+            "KeySchema": [
+                {"AttributeName": "runtime_status", "KeyType": "HASH"},
+                {"AttributeName": "submitted_at_id", "KeyType": "RANGE"},
+            ],
+            "Projection": {
+                "ProjectionType": "INCLUDE",
+                "NonKeyAttributes": [
+                    "status",
+                    "runtime",
+                    "tasktype",
+                    "submission_id",
+                    "submitted_at",
+                    "published_at",
+                    "started_at",
+                    "finished_at",
+                ],
+            },
+        },
+        {
+            "IndexName": PENDING,
+            "KeySchema": [
+                {"AttributeName": "pending_runtime", "KeyType": "HASH"},
+                {"AttributeName": "pending_since", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        },
+    ],
+}
+"""The table's keys and indexes; a test of the core stack holds them equal to the template's."""
+
+
 @dataclass(frozen=True)
 class Deployment:
     """Hold clients and names; every one has its own, so tests do not meet."""
@@ -121,45 +162,7 @@ def clients(aws: Emulator) -> list[Any]:
 
 def make_table(dynamodb: Any, name: str) -> None:
     """Make the table with its indexes, as the core stack does."""
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": "S"}
-            for attribute in ("id", "runtime_status", "submitted_at_id", "pending_runtime", "pending_since")
-        ],
-        BillingMode="PAY_PER_REQUEST",
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": BY_RUNTIME_STATUS,
-                "KeySchema": [
-                    {"AttributeName": "runtime_status", "KeyType": "HASH"},
-                    {"AttributeName": "submitted_at_id", "KeyType": "RANGE"},
-                ],
-                "Projection": {
-                    "ProjectionType": "INCLUDE",
-                    "NonKeyAttributes": [
-                        "status",
-                        "runtime",
-                        "tasktype",
-                        "submission_id",
-                        "submitted_at",
-                        "published_at",
-                        "started_at",
-                        "finished_at",
-                    ],
-                },
-            },
-            {
-                "IndexName": PENDING,
-                "KeySchema": [
-                    {"AttributeName": "pending_runtime", "KeyType": "HASH"},
-                    {"AttributeName": "pending_since", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            },
-        ],
-    )
+    dynamodb.create_table(TableName=name, **TABLE)
 
 
 def subscribe(sns: Any, sqs: Any, topic: str, queue: str, policy: dict[str, Any] | None) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
-from adapters.listing import BY_RUNTIME_STATUS
 from domain.api_routes import ROUTES
 from domain.limits import (
     API_TIMEOUT_SECONDS,
@@ -18,6 +17,7 @@ from domain.limits import (
 from functions.environment import ApiEnvironment
 from infra.core.stack import CoreStack
 from infra.settings.reading import parse
+from tests.support.deployment import TABLE
 from tests.support.synthesis import Synthesis
 from tests.support.template import Template, text
 
@@ -104,20 +104,31 @@ def test_outputs_never_expire(core: Template) -> None:
     assert _lifetimes(core, "Models") == {}
 
 
-def test_the_table_is_the_contracts(core: Template) -> None:
-    """Key, time to live, on demand, restorable, kept; the index leaves out what a heartbeat writes."""
+def test_the_table_is_kept_and_expires_its_rows(core: Template) -> None:
     (table,) = core.resources("DynamoDB::Table").values()
     properties = table["Properties"]
-    assert properties["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert table["DeletionPolicy"] == "Retain"
-    indexes = {index["IndexName"]: index for index in properties["GlobalSecondaryIndexes"]}
-    keys = {name: [key["AttributeName"] for key in index["KeySchema"]] for name, index in indexes.items()}
-    assert keys[BY_RUNTIME_STATUS] == ["runtime_status", "submitted_at_id"]
+
+
+def test_the_table_has_the_keys_and_indexes_of_the_table_that_tests_make(core: Template) -> None:
+    properties = core.one("DynamoDB::Table")
+
+    def by_name(attribute: dict[str, str]) -> str:
+        return attribute["AttributeName"]
+
+    assert {name: properties[name] for name in TABLE} | {"AttributeDefinitions": ()} == TABLE | {
+        "AttributeDefinitions": ()
+    }
+    assert sorted(properties["AttributeDefinitions"], key=by_name) == sorted(
+        TABLE["AttributeDefinitions"], key=by_name
+    )
+
+
+def test_no_index_holds_what_a_heartbeat_writes(core: Template) -> None:
     written_by_heartbeats = {"progress", "lease_until", "worker", "cancel_requested"}
-    for index in indexes.values():
+    for index in core.one("DynamoDB::Table")["GlobalSecondaryIndexes"]:
         assert written_by_heartbeats.isdisjoint(index["Projection"].get("NonKeyAttributes", []))
         assert index["Projection"]["ProjectionType"] != "ALL"
 

@@ -11,16 +11,10 @@ from adapters.archive import Archive
 from domain.row import Status
 from tests.support.api_client import Client, task
 from tests.support.clock import FakeClock
-from tests.support.dead_letters import dead_letter
+from tests.support.dead_letters import dead_letter, kept
 from tests.support.deployment import DYNAMIC, Deployment
 from tests.support.failing_aws import FakeS3, FakeSns
 from tests.support.worker import Worker
-
-
-def kept(deployment: Deployment) -> dict[str, str]:
-    """Return the archive: key and body."""
-    archive = Archive(deployment.s3, deployment.environment.task_bucket)
-    return {one.key: one.body for one in archive.find(day=datetime.now(UTC).date().isoformat())}
 
 
 def submitted(api: Client, deployment: Deployment, task_id: str = "test", **changes: Any) -> str:

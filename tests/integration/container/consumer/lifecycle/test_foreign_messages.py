@@ -5,14 +5,11 @@ from typing import Any
 
 import pytest
 
-from adapters.archive import Archive
-from adapters.results import Results
-from domain.clock import now
 from domain.row import Status
-from functions.dead_letters.dead_letter import DeadLetter, DeadLetterSettler
 from local.fakes.sdwebui.process import FakeWebUi
 from tests.support.cloud import RUNTIME, Cloud
 from tests.support.consumers import consuming
+from tests.support.dead_letters import dead_letter, kept
 
 METADATA = {
     "id": "other",
@@ -55,17 +52,8 @@ def test_it_ends_archived_with_its_body(cloud: Cloud, webui: FakeWebUi, task_id:
     assert worker.error is None
     (letter,) = cloud.take(cloud.dead_letter_url)
     assert letter == body
-    s3 = cloud.client("s3")
-    dead_letter = DeadLetterSettler(
-        table=cloud.table,
-        results=Results(cloud.client("sns"), cloud.results_topic, cloud.table),
-        archive=Archive(s3, cloud.name),
-        clock=now,
-    )
-    assert dead_letter(DeadLetter(id="m-1", body=letter, queue="dead", runtime=RUNTIME, metadata={}))
-    (key,) = cloud.objects("dead-letters/")
-    kept = s3.get_object(Bucket=cloud.name, Key=key)["Body"].read().decode()
-    assert kept == body
+    assert dead_letter(cloud.deployment, letter) == []
+    assert list(kept(cloud.deployment).values()) == [body]
 
 
 def test_a_task_type_that_its_runtime_does_not_know_fails_its_task(

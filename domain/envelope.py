@@ -1,20 +1,37 @@
 """Checks and types that both versions of the request envelope share: ids, prefixes, the accepted task."""
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, NamedTuple
 
 from domain.body import pointer
 from domain.canonical import compact_json
-from domain.errors import Fault
-from domain.limits import LONGEST_KEY_TAIL, MAX_CONTEXT_BYTES, MAX_ID_LENGTH, MAX_KEY_BYTES
+from domain.errors import Fault, add_fault
+from domain.limits import (
+    LONGEST_KEY_TAIL,
+    MAX_CONTEXT_BYTES,
+    MAX_FAULTS,
+    MAX_ID_LENGTH,
+    MAX_KEY_BYTES,
+    MAX_NAME_LENGTH,
+)
 from domain.routing import Runtime
 from domain.task import Task
 
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_ID_LENGTH - 1}}}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _ENCODED = re.compile(r"%(2e|2f|5c)", re.IGNORECASE)
+
+
+class Prefix(NamedTuple):
+    """A prefix as it is used, the reasons to refuse it, and warnings about what was changed in it."""
+
+    text: str
+    faults: Sequence[Fault] = ()
+    warnings: Sequence[Fault] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +57,18 @@ def check_id(value: Any, path: str) -> list[Fault]:
     ]
 
 
-def clean_prefix(value: Any, task_id: Any, path: str) -> tuple[str, list[Fault]]:
-    """Return the prefix without one trailing slash, and the faults found in it."""
+def clean_prefix(value: Any, task_id: Any, path: str) -> Prefix:
+    """Return the prefix without leading slashes and one trailing slash, in Unicode's composed form (NFC)."""
     if not isinstance(value, str) or not value:
-        return "", [Fault(path, "the prefix of the output's S3 keys is expected, such as output")]
-    prefix = value.removesuffix("/")
+        return Prefix("", [Fault(path, "the prefix of the output's S3 keys is expected, such as output")])
+    given = value.removesuffix("/")
+    # The two forms of a letter such as é look alike and would be two folders in S3.
+    prefix = unicodedata.normalize("NFC", given.lstrip("/"))
+    warnings = []
+    if given.startswith("/"):
+        warnings.append(Fault(path, "taken without the leading /: S3 keys begin with no slash"))
+    if not unicodedata.is_normalized("NFC", given):
+        warnings.append(Fault(path, "taken in Unicode's composed form (NFC), as output_location shows it"))
     faults = []
     if _UNPRINTABLE.search(prefix) or not prefix.isprintable():
         message = "control characters, line separators and text direction marks are not allowed"
@@ -52,14 +76,12 @@ def clean_prefix(value: Any, task_id: Any, path: str) -> tuple[str, list[Fault]]
     if "\\" in prefix or _ENCODED.search(prefix):
         # S3 treats these as distinct names, but many tools read them as a separator or as a parent folder.
         faults.append(Fault(path, "\\, and %2e, %2f or %5c (encoded . / \\), are not allowed"))
-    if prefix.startswith("/"):
-        faults.append(Fault(path, "it must not begin with /"))
     if any(segment in ("", ".", "..") for segment in prefix.split("/")):
         faults.append(Fault(path, "its segments must not be empty, . or .."))
     name = task_id if isinstance(task_id, str) else ""
     if len(f"{prefix}/{name}/{name}".encode(errors="replace")) + LONGEST_KEY_TAIL > MAX_KEY_BYTES:
         faults.append(Fault(path, f"with the id, the object's key would exceed {MAX_KEY_BYTES} bytes"))
-    return prefix, faults
+    return Prefix(prefix, faults, warnings)
 
 
 def check_context(value: Any, path: str) -> list[Fault]:
@@ -81,3 +103,18 @@ def unknown_keys(found: dict[str, Any], known: Sequence[str], path: str) -> list
         for key in found
         if key not in known
     ]
+
+
+def ignored_keys(found: Iterable[str], known: Sequence[str], path: str) -> list[Fault]:
+    """Return one warning for each key of `found` that is not in `known`, with what may have been meant."""
+    warnings: list[Fault] = []
+    for key in found:
+        if key not in known:
+            # Of very many warnings only the number is told, so their texts are not needed.
+            few = len(warnings) < MAX_FAULTS
+            near = get_close_matches(key[:MAX_NAME_LENGTH].lower(), known, n=1) if few else []
+            meant = f"did you mean {near[0]}?" if near else f"known here are {', '.join(known)}"
+            add_fault(
+                warnings, Fault(f"{path}/{pointer(key)}", f"ignored: no field of this service; {meant}")
+            )
+    return warnings

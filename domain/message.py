@@ -77,9 +77,9 @@ class Message:
             raise ValueError("no metadata")  # noqa: TRY004 - this function raises ValueError only
         check_values(body)
         content, content_ref = body.get("content"), body.get("content_ref")
-        prefix, unclean = clean_prefix(metadata.get("prefix"), metadata.get("id"), "/prefix")
+        prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), "/prefix")
         context = metadata.get("context")
-        faults = check_id(metadata.get("id"), "/id") + unclean + check_context(context, "/context")
+        faults = [*check_id(metadata.get("id"), "/id"), *prefix.faults, *check_context(context, "/context")]
         if faults:
             raise ValueError(f"{faults[0].path}: {faults[0].message}")
         if not isinstance(content, dict) and not (content is None and _is_text(content_ref)):
@@ -93,7 +93,7 @@ class Message:
             id=metadata["id"],
             runtime=metadata["runtime"],
             tasktype=metadata["tasktype"],
-            prefix=prefix,
+            prefix=prefix.text,
             context=context,
             content=content if isinstance(content, dict) else {},
             api_version=str(metadata.get("api_version") or "v1alpha2"),

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
@@ -67,6 +68,23 @@ def upload_type(event: APIGatewayProxyEvent) -> str | None:
     if faults:
         raise invalid_parameters(faults)
     return content_type
+
+
+def with_plain_path(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event with single slashes in its path and none at the end.
+
+    Clients put a slash behind the endpoint, which ends in one, and another behind the path. API Gateway finds
+    the resource all the same and passes the path on as it came.
+    """
+    context = event.get("requestContext") or {}
+    return event | {
+        "path": _plain(event.get("path")),
+        "requestContext": context | {"path": _plain(context.get("path"))},
+    }
+
+
+def _plain(path: Any) -> str:
+    return "/" + re.sub("/+", "/", str(path or "")).strip("/")
 
 
 def base_url(event: APIGatewayProxyEvent) -> str:

@@ -20,7 +20,7 @@ from functions.api.links import Links
 from functions.api.listing import list_tasks, read_query
 from functions.api.openapi import document
 from functions.api.refusals import task_not_found
-from functions.api.requests import base_url, json_body, parameters, upload_type, valid_id
+from functions.api.requests import base_url, json_body, parameters, upload_type, valid_id, with_plain_path
 from functions.api.submit import Submit
 from functions.environment import ApiEnvironment
 from runtimes.registry import RuntimeTypes
@@ -41,9 +41,17 @@ class Services:
     """Returns the depth of the queue at a URL."""
 
 
-def create_app(services: Services) -> APIGatewayRestResolver:
+class Resolver(APIGatewayRestResolver):
+    """Finds the route of a path, however many slashes separate its segments."""
+
+    def resolve(self, event: Any, context: Any) -> dict[str, Any]:
+        """Return the response to an event of API Gateway."""
+        return super().resolve(with_plain_path(event), context)
+
+
+def create_app(services: Services) -> Resolver:
     """Create the resolver with all routes."""
-    app = APIGatewayRestResolver()
+    app = Resolver()
     turn_errors_into_answers(app)
     _submit_routes(app, services)
     _task_routes(app, services)

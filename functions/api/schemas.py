@@ -26,7 +26,8 @@ PREFIX: Final[Schema] = {
     "minLength": 1,
     "description": (
         "The beginning of the output's S3 keys. Not allowed are empty, `.` and `..` segments, control "
-        "characters, text direction marks, `\\`, `%2e`, `%2f`, `%5c` and a leading `/`. "
+        "characters, text direction marks, `\\`, `%2e`, `%2f` and `%5c`. Leading slashes are left out, and "
+        "letters with accents are composed (Unicode's NFC); `output_location` contains the result. "
         f"With the id, a key has at most {limits.MAX_KEY_BYTES} bytes."
     ),
 }
@@ -42,6 +43,11 @@ def nullable(schema: Schema) -> Schema:
     if "$ref" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     return schema | {"type": [schema["type"], "null"]}
+
+
+def opened(schema: Schema) -> Schema:
+    """Return the schema of an object that may have further properties, which are ignored with a warning."""
+    return schema | {"additionalProperties": True}
 
 
 def closed(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **more: Any) -> Schema:
@@ -114,6 +120,7 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
 
 
 def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
+    content = {"anyOf": [ref(name) for name in contents]}
     context = {
         "description": f"Any JSON up to {limits.MAX_CONTEXT_BYTES} bytes. The callback contains it unchanged."
     }
@@ -127,9 +134,9 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
         },
         optional=("context",),
     )
-    content = {"anyOf": [ref(name) for name in contents]}
+    task = opened(closed({"metadata": opened(metadata), "content": content}))
     return {
-        "SubmitV1Alpha2": closed({"task": closed({"metadata": metadata, "content": content})}),
+        "SubmitV1Alpha2": opened(closed({"task": task})),
         "UploadRequest": closed(
             {"content_type": {"type": ["string", "null"], "enum": [*UPLOAD_TYPES, None]}},
             optional=("content_type",),

@@ -27,13 +27,13 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
 
     faults = check_id(scripts.get("id_task"), f"{_WHERE}/id_task")
     save_dir = scripts.get("save_dir", DEFAULT_PREFIX)
-    prefix, unclean = clean_prefix(save_dir, scripts.get("id_task"), f"{_WHERE}/save_dir")
+    prefix = clean_prefix(save_dir, scripts.get("id_task"), f"{_WHERE}/save_dir")
     runtime, unserved = _runtime(scripts.get("sd_model_checkpoint"), runtimes)
     kind = type_of(runtime, runtimes)
     tasktype = scripts.get("task")
     wrong = check_task_type(tasktype, kind.task_types, f"{_WHERE}/task")
     uid = scripts.get("uid")
-    faults += wrong + unclean + unserved
+    faults += [*wrong, *prefix.faults, *unserved]
     if uid is not None and not isinstance(uid, str | int):
         faults.append(Fault(f"{_WHERE}/uid", "a string is expected"))
 
@@ -48,13 +48,13 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
         id=scripts["id_task"],
         runtime=runtime.name,
         tasktype=scripts["task"],
-        prefix=prefix,
+        prefix=prefix.text,
         context=None,
         content=checked.content,
         api_version=API_VERSION,
         uid=None if uid is None else str(uid),
     )
-    return Submission(task, runtime, checked.warnings)
+    return Submission(task, runtime, [*prefix.warnings, *checked.warnings])
 
 
 def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]]:

@@ -2,7 +2,15 @@
 
 from typing import Any, Final
 
-from domain.envelope import Submission, check_context, check_id, check_task_type, clean_prefix, unknown_keys
+from domain.envelope import (
+    Prefix,
+    Submission,
+    check_context,
+    check_id,
+    check_task_type,
+    clean_prefix,
+    ignored_keys,
+)
 from domain.errors import ErrorCode, Fault, refuse
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
@@ -23,44 +31,47 @@ def decode(
 ) -> Submission:
     """Return the task in `body`; raise InvalidTask with every fault of the request."""
     task, faults = _object(body, "task", "")
-    if "task" in body:
-        faults += unknown_keys(body, ["task"], "")
     metadata, missing = _object(task, "metadata", "/task")
     content, missing_content = _object(task, "content", "/task")
     if isinstance(body.get("task"), dict):
-        faults += missing + missing_content + unknown_keys(task, ["metadata", "content"], "/task")
+        faults += missing + missing_content
     refuse([] if metadata or content else faults)
 
     where = "/task/metadata"
-    faults += unknown_keys(metadata, _METADATA, where)
+    ignored = [
+        *ignored_keys(body, ["task"], ""),
+        *ignored_keys(task, ["metadata", "content"], "/task"),
+        *ignored_keys(metadata, _METADATA, where),
+    ]
     faults += check_id(metadata.get("id"), f"{where}/id")
     runtime, unknown = _runtime(metadata.get("runtime"), runtimes, f"{where}/runtime")
     kind = type_of(runtime, runtimes, types)
     tasktype = metadata.get("tasktype")
     wrong = check_task_type(tasktype, kind.task_types, f"{where}/tasktype")
-    prefix, unclean = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
+    prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
     context = metadata.get("context")
-    faults += unknown + wrong + unclean + check_context(context, f"{where}/context")
+    faults += [*unknown, *wrong, *prefix.faults, *check_context(context, f"{where}/context")]
 
     checked = kind.validate(None if wrong else tasktype, content, runtime, limits, path=_CONTENT)
     refuse([*faults, *checked.faults])
     if runtime is None:  # refused above
         raise AssertionError
     accepted = _task(metadata, runtime, prefix, checked.content)
-    return Submission(accepted, runtime, checked.warnings, content_path=_CONTENT)
+    warnings = [*ignored, *prefix.warnings, *checked.warnings]
+    return Submission(accepted, runtime, warnings, content_path=_CONTENT)
 
 
 def _task(
     metadata: dict[str, Any],
     runtime: Runtime,
-    prefix: str,
+    prefix: Prefix,
     content: dict[str, Any],
 ) -> Task:
     return Task(
         id=metadata["id"],
         runtime=runtime.name,
         tasktype=metadata["tasktype"],
-        prefix=prefix,
+        prefix=prefix.text,
         context=metadata.get("context"),
         content=content,
         api_version=API_VERSION,

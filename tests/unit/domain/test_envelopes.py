@@ -125,7 +125,6 @@ def test_every_fault_of_the_second_version_is_told_at_once() -> None:
         "/task/metadata/runtime",
         "/task/metadata/tasktype",
         "/task/metadata/prefix",
-        "/task/metadata/extra",
         "/task/content/alwayson_scripts/a~1b~0c",
         "/task/content/override_settings/outdir_samples",
     }

@@ -23,15 +23,9 @@ def test_all_faults_of_a_v1alpha2_request_are_told_at_once(api: Client, deployme
         context="x" * (MAX_CONTEXT_BYTES + 1),
         content={"alwayson_scripts": {"a/b": 1}},
     )
-    body["task"]["metadata"]["priority"] = 1
-    body["extra"] = {}
-    body["task"]["more"] = {}
     answer = api("POST", "/v1alpha2", body)
     assert (answer.status, answer.code) == (400, "invalid_task")
     assert set(answer.faults) == {
-        "/extra",
-        "/task/more",
-        f"{META}/priority",
         f"{META}/id",
         f"{META}/runtime",
         f"{META}/tasktype",
@@ -67,7 +61,7 @@ def test_wrong_types_in_known_fields_are_all_named(shared_api: Client) -> None:
 def test_all_faults_of_a_v1alpha1_request_are_told_at_once(shared_api: Client) -> None:
     """The first version's routing keys, each wrong in its way."""
     body = seed_v1alpha1("")
-    body["alwayson_scripts"] |= {"task": "", "save_dir": "/x", "sd_model_checkpoint": "", "uid": []}
+    body["alwayson_scripts"] |= {"task": "", "save_dir": "x/..", "sd_model_checkpoint": "", "uid": []}
     body["alwayson_scripts"]["image_link"] = 7
     answer = shared_api("POST", "/v1alpha1", body)
     assert answer.status == 400
@@ -154,14 +148,11 @@ def test_a_body_in_base64_is_decoded(api: Client, deployment: Deployment) -> Non
         ({"metadata": {}, "content": {}}, ["/task"]),
         ({"task": []}, ["/task"]),
         ({"task": {}}, ["/task"]),
-        (task() | {"more": 1}, ["/more"]),
-        ({"task": task()}, ["/task/metadata", "/task/content", "/task/task"]),
+        ({"task": task()}, ["/task/metadata", "/task/content"]),
         ({"task": {"metadata": task()["task"]["metadata"]}}, [f"{CONTENT}"]),
     ],
 )
-def test_missing_and_extra_wrappers_are_named(
-    shared_api: Client, body: dict[str, Any], faults: list[str]
-) -> None:
+def test_missing_wrappers_are_named(shared_api: Client, body: dict[str, Any], faults: list[str]) -> None:
     """The shape that is expected is told with each."""
     answer = shared_api("POST", "/v1alpha2", body)
     assert answer.status == 400
@@ -186,7 +177,7 @@ def test_bad_ids_are_refused(shared_api: Client, task_id: Any) -> None:
 @pytest.mark.parametrize(
     "prefix",
     [
-        *("", "/a", "a//b", "a/../b", "..", ".", "a\x7f", "a\x00b", "a" * 1020, None, 7),
+        *("", "/", "/a//b", "a/../b", "..", ".", "a\x7f", "a\x00b", "a" * 1020, None, 7),
         *("a/%2e%2E/b", "a%2fb", "a\\b", "a\u202eb", "a\u2028b", "a\u200bb", "a\ufeff"),
     ],
 )

@@ -1,0 +1,113 @@
+"""Callers of AWS's Guidance need to change nothing but the address and the key."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.support.api_client import Client, task
+from tests.support.deployment import DYNAMIC, Deployment
+from tests.support.guidance import OLD_IMAGE_TO_IMAGE, PICTURE, REQUESTS, Json
+
+TAKEN = sorted(set(REQUESTS) - {"v1alpha2/pipeline"})
+
+
+def _of(name: str) -> tuple[str, Json]:
+    return name.partition("/")[0], copy.deepcopy(REQUESTS[name])
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_request_of_the_guidance_is_accepted(api: Client, name: str) -> None:
+    version, body = _of(name)
+    answer = api("POST", f"/{version}", body)
+    assert answer.status == 200, answer.body
+    warned = [warning["path"] for warning in answer.body["warnings"]]
+    assert warned == (["/task/content/show_extras_results"] if "extra" in name else [])
+
+
+def test_a_workflow_of_comfyui_is_refused_with_the_task_types_there_are(api: Client) -> None:
+    version, body = _of("v1alpha2/pipeline")
+    answer = api("POST", f"/{version}", body)
+    assert (answer.status, answer.faults[:1]) == (400, ["/task/metadata/tasktype"])
+    assert "text-to-image" in answer.body["error"]["details"][0]["message"]
+
+
+def test_the_image_link_of_the_first_v1alpha2_is_the_image_to_start_from(
+    api: Client, deployment: Deployment
+) -> None:
+    answer = api("POST", "/v1alpha2", copy.deepcopy(OLD_IMAGE_TO_IMAGE))
+    assert answer.status == 200, answer.body
+    assert [one["path"] for one in answer.body["warnings"]] == ["/task/content/alwayson_scripts/image_link"]
+    [message] = deployment.messages(DYNAMIC)
+    assert message["content"]["init_images"] == [PICTURE]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("//v1alpha2/", 200),  # the output FrontApiEndpoint, a slash, and `v1alpha2/`
+        ("//v1alpha2", 200),
+        ("/v1alpha2/", 200),
+        ("/v1alpha2///", 200),
+        ("///v1alpha2//tasks/", 405),
+        ("//v1alpha3/", 404),
+    ],
+)
+def test_slashes_between_and_behind_the_parts_of_a_path_do_not_count(
+    api: Client, path: str, status: int
+) -> None:
+    assert api("POST", path, task("slashes")).status == status
+
+
+def test_links_to_a_task_have_single_slashes_whatever_its_submit_had(api: Client) -> None:
+    links = api("POST", "//v1alpha2/", task("slashes")).body["links"]
+    assert links["status"]["href"] == (
+        "https://abc.execute-api.us-east-1.amazonaws.com/prod/v1alpha2/tasks/slashes"
+    )
+    assert api("GET", "//v1alpha2//tasks//slashes/").body["links"] == links
+
+
+@pytest.mark.parametrize(
+    ("prefix", "taken"),
+    [
+        ("/output", "output"),
+        ("//output/", "output"),
+        ("caf\N{LATIN SMALL LETTER E}\N{COMBINING ACUTE ACCENT}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"),
+    ],
+)
+def test_a_prefix_that_means_another_is_taken_for_it_with_a_warning(
+    api: Client, prefix: str, taken: str
+) -> None:
+    answer = api.submit("prefix", prefix=prefix)
+    assert answer.status == 200, answer.body
+    assert answer.body["output_location"].endswith(f"/{taken}/prefix")
+    assert {one["path"] for one in answer.body["warnings"]} == {"/task/metadata/prefix"}
+
+
+@pytest.mark.parametrize("prefix", ["/", "//", "/../up", "/a//b"])
+def test_a_prefix_that_begins_with_a_slash_is_held_to_the_same_rules(api: Client, prefix: str) -> None:
+    assert api.submit("prefix", prefix=prefix).faults == ["/task/metadata/prefix"]
+
+
+def test_fields_that_nobody_knows_are_ignored_with_a_warning_for_each(
+    api: Client, deployment: Deployment
+) -> None:
+    body: dict[str, Any] = task("fields", priority=3, contxt="x")
+    body["task"]["owner"] = {"team": "a"}
+    body["trace"] = "abc"
+    answer = api("POST", "/v1alpha2", body)
+    assert answer.status == 200, answer.body
+    warned = {one["path"]: one["message"] for one in answer.body["warnings"]}
+    assert warned.keys() == {"/trace", "/task/owner", "/task/metadata/priority", "/task/metadata/contxt"}
+    assert "did you mean context?" in warned["/task/metadata/contxt"]
+    [message] = deployment.messages(DYNAMIC)
+    assert message["metadata"].keys().isdisjoint({"priority", "contxt"})
+
+
+def test_of_very_many_unknown_fields_only_the_number_is_told(api: Client) -> None:
+    body = task("fields")
+    body["task"]["metadata"] |= dict.fromkeys([f"field{number}" for number in range(20_000)], 1)
+    answer = api("POST", "/v1alpha2", body)
+    assert answer.status == 200
+    assert len(answer.body["warnings"]) == 101
+    assert answer.body["warnings"][-1]["message"] == "and 19900 more"

@@ -13,12 +13,16 @@ _HASH: Final = re.compile(r" \[(?:[0-9a-f]{8}|[0-9a-f]{10})\]$")
 """The hash that SD Web UI appends to a checkpoint's name; the consumer compares it with the file."""
 
 
+DEFAULT_TYPE: Final = "sdwebui"
+"""The type of a runtime that names none, as in the settings file of AWS's Guidance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """A runtime as the settings describe it."""
 
     name: str
-    type: str = "sdwebui"
+    type: str = DEFAULT_TYPE
     model_filename: str | None = None
     dynamic_model: bool = False
     queue_url: str = ""
@@ -37,8 +41,8 @@ class Runtime:
         return self.serves(checkpoint) or _names(checkpoint, self.refiner_filename)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the runtime as a dictionary for the Lambda's environment."""
-        return {
+        """Return what is set as a dictionary for the Lambda's environment, which has room for 4 KB."""
+        found = {
             "name": self.name,
             "type": self.type,
             "modelFilename": self.model_filename,
@@ -47,6 +51,7 @@ class Runtime:
             "queueUrl": self.queue_url,
             "scripts": sorted(self.scripts) if self.scripts is not None else None,
         }
+        return {name: value for name, value in found.items() if value is not None}
 
 
 class Runtimes:
@@ -62,7 +67,7 @@ class Runtimes:
             [
                 Runtime(
                     name=entry["name"],
-                    type=entry.get("type") or "sdwebui",
+                    type=entry.get("type") or DEFAULT_TYPE,
                     model_filename=entry.get("modelFilename") or None,
                     refiner_filename=entry.get("refinerFilename"),
                     dynamic_model=bool(entry.get("dynamicModel")),

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import NoDecode
 
-from container.consumer.model_store.settings import ModelSettings, describe_invalid
+from container.consumer.model_store.settings import ModelSettings, told
 from domain.limits import DEFAULT_LIMITS, VISIBILITY_SECONDS, Limits
 from domain.metrics import NAMESPACE
+from domain.routing import DEFAULT_TYPE
 
 FIRST_DELAY_SECONDS: Final = 5
 """With the bound in `lifecycle/finish.py`, five attempts span about two and a half minutes."""
@@ -18,7 +19,7 @@ class Settings(ModelSettings):
     """All settings of the consumer, including those of models; boto3 reads AWS's own variables."""
 
     runtime_name: str = Field(min_length=1)
-    runtime_type: str = Field(default="sdwebui", min_length=1)
+    runtime_type: str = Field(default=DEFAULT_TYPE, min_length=1)
     task_queue_url: str = Field(pattern=r"^https?://")
     result_topic_arn: str = Field(pattern=r"^arn:")
     output_bucket: str = Field(min_length=1)
@@ -91,4 +92,4 @@ def read_settings() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]  # pydantic-settings fills them from the environment
     except ValidationError as invalid:
-        raise BadSettings(describe_invalid(invalid)) from None
+        raise BadSettings(told(invalid)) from None

@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.compute.network import Network
-from infra.settings.runtime import Runtime
+from infra.runtime_types.base import Runtime
 
 _TEMPLATE: Final = "ManagedInstancesProvider.InstanceLaunchTemplate"
 

@@ -11,7 +11,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.settings.runtime import Scaling
+from infra.runtime_types.base import Scaling
 
 # The metrics of SQS and Container Insights arrive once a minute.
 PERIOD_SECONDS: Final = 60

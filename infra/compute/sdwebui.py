@@ -5,8 +5,8 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 
-from infra.compute.engine import HANDOVER_FOLDER, Engine
-from infra.settings.sdwebui import SdWebUi, WebUi
+from infra.runtime_types.engine import HANDOVER_FOLDER, Engine
+from infra.runtime_types.sdwebui import SdWebUi, WebUi
 from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
 
 _SETTINGS_FILE: Final = f"{HANDOVER_FOLDER}/settings.json"

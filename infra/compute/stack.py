@@ -1,7 +1,6 @@
 """The compute stack: GPU tasks on ECS, with one service for each runtime."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
@@ -13,8 +12,6 @@ from constructs import Construct
 from domain.metrics import namespace_of
 from domain.worker_environment import WorkerEnvironment
 from infra.assets import consumer_image
-from infra.compute import sdwebui
-from infra.compute.engine import Engine
 from infra.compute.gpu_capacity import GpuCapacity
 from infra.compute.network import Network
 from infra.compute.scaling import QueueScaling
@@ -26,12 +23,9 @@ from infra.core.pipeline import Pipeline
 from infra.function import log_retention
 from infra.monitoring.names import worker_log_group_name
 from infra.monitoring.worker_alarms import WorkerAlarms
+from infra.runtime_types.base import Runtime
+from infra.runtime_types.engine import Engine
 from infra.settings.deployment import Settings
-from infra.settings.runtime import Runtime
-from infra.settings.sdwebui import SdWebUi
-
-# The engine container of each runtime type, by the class of its settings.
-ENGINES: Final[Mapping[type[Runtime], Callable[[Any], Engine]]] = {SdWebUi: sdwebui.engine}
 
 
 class NoManagedInstancesError(Exception):
@@ -114,7 +108,7 @@ class ComputeStack(cdk.Stack):
 
     def _runtime(self, runtime: Runtime) -> ecs.FargateService:
         scope = Construct(self, runtime.name)
-        engine = ENGINES[type(runtime)](runtime)
+        engine = runtime.engine()
         role = worker_role(
             scope,
             "Role",

@@ -9,8 +9,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.compute.engine import HANDOVER_FOLDER, Engine
-from infra.settings.runtime import TaskSize
+from infra.runtime_types.base import TaskSize
+from infra.runtime_types.engine import HANDOVER_FOLDER, Engine
 
 # In the consumer's image this path is a VOLUME that the image's user owns, and ECS gives an empty volume the
 # permissions of the VOLUME that it is mounted over (ECS developer guide, "bind mounts"). The container

@@ -23,8 +23,8 @@ from infra.function import Function, log_retention
 from infra.monitoring.core_alarms import CoreAlarms
 from infra.monitoring.dashboard import Dashboard
 from infra.monitoring.monitored import Monitored
+from infra.runtime_types.base import Runtime
 from infra.settings.deployment import Settings
-from infra.settings.runtime import Runtime
 from runtimes.registry import RUNTIME_TYPES
 
 # As long as the row that records the task's outcome. Content by reference is kept for less
@@ -124,7 +124,7 @@ class CoreStack(cdk.Stack):
         )
 
     def _runtime(self, runtime: Runtime) -> dict[str, Any]:
-        return runtime.told_to_the_api() | {"queueUrl": self.tasks.queues[runtime.name].queue_url}
+        return runtime.as_domain(queue_url=self.tasks.queues[runtime.name].queue_url).as_dict()
 
     def _api_function(self) -> Function:
         function = self._function(

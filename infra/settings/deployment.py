@@ -1,34 +1,25 @@
 """The settings of a deployment and their allowed values."""
 
-from typing import Annotated, Any, Literal, Self
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
 from domain.limits import DEFAULT_LIMITS
 from domain.limits import Limits as DomainLimits
-from infra.settings.runtime import Runtime
-from infra.settings.sdwebui import SdWebUi
-from infra.settings.section import Section
+from domain.routing import DEFAULT_TYPE
+from infra.runtime_types.base import Runtime
+from infra.runtime_types.registry import RuntimeTypes
+from infra.section import Section
 
 # RUNTIMES is part of the API Lambda's environment, which is limited to 4 KB; a runtime takes up to 300 bytes.
 MAX_RUNTIMES = 10
 MAX_SCRIPTS_BYTES = 600
 
-
+T = TypeVar("T")
+_Several = Annotated[tuple[T, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
 _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-
-
-def type_of(runtime: Any) -> str:
-    """Return the type of a runtime as written in the file, or the default if it has none."""
-    named = runtime.type if isinstance(runtime, Runtime) else "sdwebui"
-    if isinstance(runtime, dict):
-        named = runtime.get("type", named)
-    return named if isinstance(named, str) else ""
-
-
-# To add a runtime type, extend this: `Annotated[SdWebUi, Tag("sdwebui")] | Annotated[Other, Tag("other")]`.
-# Its container is registered in `infra.compute.stack`.
-AnyRuntime = Annotated[Annotated[SdWebUi, Tag("sdwebui")], Discriminator(type_of)]
 
 
 class Throttle(Section):
@@ -106,7 +97,7 @@ class Settings(Section):
     stack_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,99}$")] = "sdonecs"
     model_bucket_arn: _BucketArn | None = None
     apigw: Annotated[ApiGateway, Field(alias="APIGW")] = ApiGateway()
-    models_runtime: Annotated[tuple[AnyRuntime, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
+    models_runtime: _Several[Runtime]
     limits: Limits = Limits()
     network: Network = Network()
     # Buckets that a task's s3:// links may name, in addition to the upload and output buckets.
@@ -128,7 +119,28 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _scripts_fit(self) -> Self:
-        names = [name for runtime in self.models_runtime for name in runtime.scripts or ()]
+        names = [name for runtime in self.models_runtime for name in runtime.as_domain().scripts or ()]
         if len("".join(names).encode()) > MAX_SCRIPTS_BYTES:
             raise ValueError(f"the scripts of all runtimes must have at most {MAX_SCRIPTS_BYTES} bytes")
         return self
+
+
+def settings_of(types: RuntimeTypes) -> type[Settings]:
+    """Return the settings of a deployment whose runtimes are of the given types."""
+    return _settings_of(tuple(types.items()))
+
+
+@cache
+def _settings_of(types: tuple[tuple[str, type[Runtime]], ...]) -> type[Settings]:
+    tagged: list[Any] = [Annotated[settings, Tag(name)] for name, settings in types]
+    runtime: Any = Annotated[reduce(or_, tagged), Discriminator(_type_of)]
+    several: Any = _Several[runtime]
+    return create_model("Settings", __base__=Settings, models_runtime=(several, ...))
+
+
+def _type_of(runtime: Any) -> str:
+    """Return the type of a runtime as written in the file, or the default if it has none."""
+    named = runtime.type if isinstance(runtime, Runtime) else DEFAULT_TYPE
+    if isinstance(runtime, dict):
+        named = runtime.get("type", named)
+    return named if isinstance(named, str) else ""

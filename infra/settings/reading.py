@@ -8,7 +8,8 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from infra.settings.deployment import Settings
+from infra.runtime_types.registry import RUNTIME_TYPES, RuntimeTypes
+from infra.settings.deployment import Settings, settings_of
 
 Loc = tuple[str | int, ...]
 
@@ -48,19 +49,19 @@ class InvalidConfigError(Exception):
         self.faults = faults
 
 
-def load(path: Path) -> tuple[Settings, list[str]]:
+def load(path: Path, types: RuntimeTypes = RUNTIME_TYPES) -> tuple[Settings, list[str]]:
     """Read a settings file; also return one line for each key that is ignored."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidConfigError([f"{path}: cannot be read: {error}"]) from error
     try:
-        return parse(text)
+        return parse(text, types)
     except InvalidConfigError as error:
         raise InvalidConfigError([f"{path.name}: {fault}" for fault in error.faults]) from error
 
 
-def parse(text: str) -> tuple[Settings, list[str]]:
+def parse(text: str, types: RuntimeTypes = RUNTIME_TYPES) -> tuple[Settings, list[str]]:
     """Parse the text of a settings file into settings and notices."""
     try:
         raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader that refuses a key given twice
@@ -70,7 +71,7 @@ def parse(text: str) -> tuple[Settings, list[str]]:
         raise InvalidConfigError([f"(top): found {_show(raw)}; allowed: a mapping with modelsRuntime"])
     tree, notices, written_as = _from_ancestor(raw)
     try:
-        return Settings.model_validate_json(json.dumps(tree, default=str)), notices
+        return settings_of(types).model_validate_json(json.dumps(tree, default=str)), notices
     except ValidationError as error:
         raise InvalidConfigError(_faults(error.errors(), written_as)) from error
 

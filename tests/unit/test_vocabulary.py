@@ -20,7 +20,6 @@ EXCEPTIONS: Final = {
     "functions/api/answers.py": "a field of v1alpha1's answer",
     "functions/api/schemas.py": "a field of v1alpha1's answer, and what `scripts` of a runtime bounds",
     "domain/routing.py": "what `scripts` of a runtime bounds",
-    "infra/compute/stack.py": "until the engine's container has a module of each runtime type",
 }
 
 

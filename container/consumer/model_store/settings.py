@@ -49,10 +49,10 @@ class ModelSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as invalid:
-            raise ValueError(describe_invalid(invalid)) from None
+            raise ValueError(told(invalid)) from None
 
 
-def describe_invalid(invalid: ValidationError) -> str:
+def told(invalid: ValidationError) -> str:
     """Return one line that names each invalid setting; rules over several settings name them themselves."""
     faults = ((".".join(map(str, e["loc"])).upper(), e["msg"]) for e in invalid.errors())
     return "; ".join(

@@ -4,20 +4,20 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import get_args, get_origin
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Discriminator, Tag, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from domain.limits import Limits as DomainLimits
-from infra.compute.stack import ENGINES
-from infra.settings.deployment import AnyRuntime, Settings, type_of
-from infra.settings.reading import InvalidConfigError, _faults, load, parse
-from infra.settings.runtime import Runtime
-from infra.settings.sdwebui import SdWebUi
+from infra.runtime_types.registry import RUNTIME_TYPES, RuntimeTypes
+from infra.runtime_types.sdwebui import SdWebUi
+from infra.settings.deployment import Settings
+from infra.settings.reading import InvalidConfigError, load, parse
 from tests.support.synthesis import ANCESTOR, ROOT
+from tests.support.toy.deployment import Toy
 
 _VALUES = (
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
@@ -37,6 +37,8 @@ def test_the_file_of_this_repository_is_the_seeds_deployment() -> None:
     """One static runtime as the user's manual calls it, one dynamic one, nothing ignored."""
     settings, notices = load(ROOT / "config.yaml")
     static, dynamic = settings.models_runtime
+    assert isinstance(static, SdWebUi)
+    assert isinstance(dynamic, SdWebUi)
     assert (static.name, static.model_filename, static.dynamic_model) == (
         "sdruntime",
         "v1-5-pruned-emaonly.safetensors",
@@ -181,51 +183,29 @@ def test_a_mistake_is_one_line(text: str, fault: str) -> None:
     assert refused.value.faults == [fault]
 
 
-class _Toy(Runtime):
-    """A further runtime type: a class, and a place in the union."""
-
-    type: Literal["toy"] = "toy"
-    blocks: int = 1
-
-
-_BOTH: TypeAdapter[list[Any]] = TypeAdapter(
-    list[Annotated[Annotated[SdWebUi, Tag("sdwebui")] | Annotated[_Toy, Tag("toy")], Discriminator(type_of)]]
-)
+_WITH_THE_TOY: RuntimeTypes = {**RUNTIME_TYPES, "toy": Toy}
 
 
 def test_a_further_runtime_type_is_told_apart_by_its_type() -> None:
-    toy, webui = _BOTH.validate_python(
-        [{"name": "a", "type": "toy", "blocks": 3}, {"name": "b", "modelFilename": "m"}]
-    )
-    assert (type(toy), toy.blocks, type(webui)) == (_Toy, 3, SdWebUi)
+    runtimes = "[{name: a, type: toy, speed: 3}, {name: b, modelFilename: m}]"
+    toy, webui = parse(f"modelsRuntime: {runtimes}", _WITH_THE_TOY)[0].models_runtime
+    assert isinstance(toy, Toy)
+    assert toy.speed == 3
+    assert type(webui) is SdWebUi
 
 
 def test_the_mistakes_of_a_further_type_are_its_own() -> None:
-    runtimes = [
-        {"name": "a", "type": "toy", "modelFilename": "m"},
-        {"name": "b", "type": "comfyui"},
-        {"name": "c", "type": "toy", "scaling": {"queueLength": 0}},
-    ]
-    with pytest.raises(ValidationError) as refused:
-        _BOTH.validate_python(runtimes)
-    details: list[Any] = [
-        {**detail, "loc": ("modelsRuntime", *detail["loc"])} for detail in refused.value.errors()
-    ]
-    assert _faults(details, {}) == [
+    runtimes = (
+        "{name: a, type: toy, modelFilename: m}, {name: b, type: other}, "
+        "{name: c, type: toy, scaling: {queueLength: 0}}"
+    )
+    with pytest.raises(InvalidConfigError) as refused:
+        parse(f"modelsRuntime: [{runtimes}]", _WITH_THE_TOY)
+    assert refused.value.faults == [
         'modelsRuntime[0].modelFilename: found "m"; allowed: no such key',
-        "modelsRuntime[1].type: found \"comfyui\"; allowed: 'sdwebui', 'toy'",
+        "modelsRuntime[1].type: found \"other\"; allowed: 'sdwebui', 'toy'",
         "modelsRuntime[2].scaling.queueLength: found 0; allowed: greater than or equal to 1",
     ]
-
-
-def test_every_runtime_type_has_its_container() -> None:
-    def classes(annotation: Any) -> Iterator[type]:
-        if isinstance(annotation, type) and issubclass(annotation, Runtime):
-            yield annotation
-        for part in get_args(annotation):
-            yield from classes(part)
-
-    assert set(classes(AnyRuntime)) == ENGINES.keys()
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -283,8 +263,8 @@ def test_limits_and_scripts_reach_both_sides_as_the_domain_reads_them() -> None:
     changed, _ = parse(f"limits: {{links: 3}}\nmodelsRuntime: [{{{RUNTIME}, scripts: [ControlNet]}}]")
     assert defaults.limits.as_domain() == DomainLimits()
     assert changed.limits.as_domain() == DomainLimits(links=3)
-    assert defaults.models_runtime[0].scripts is None
-    assert changed.models_runtime[0].scripts == ("controlnet",)
+    assert defaults.models_runtime[0].as_domain().scripts is None
+    assert changed.models_runtime[0].as_domain().scripts == frozenset({"controlnet"})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from infra.compute.sdwebui import engine
 from infra.settings.reading import parse
 from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
 from tests.support.synthesis import Synthesis, synthesize
@@ -44,7 +43,7 @@ def test_a_worker_reads_the_folders_of_models_and_nothing_else_of_their_bucket(a
 
 def test_a_folder_that_is_synced_can_be_read() -> None:
     settings, _ = parse("modelsRuntime: [{name: r, modelFilename: m, syncFolders: [Lora/ours, More]}]")
-    folders = engine(settings.models_runtime[0]).model_folders
+    folders = settings.models_runtime[0].engine().model_folders
     assert {"Lora/ours", "More", *KNOWN_FOLDERS} == set(folders)
 
 

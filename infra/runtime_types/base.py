@@ -1,10 +1,13 @@
-"""Settings that runtimes of every type have."""
+"""What runtimes of every type have: their settings, and an engine that is deployed by them."""
 
-from typing import Annotated, Any, Self
+from abc import abstractmethod
+from typing import Annotated, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from infra.settings.section import Section
+from domain.routing import Runtime as DomainRuntime
+from infra.runtime_types.engine import Engine
+from infra.section import Section
 
 Weight = StrictBool | Annotated[StrictInt, Field(ge=0, le=1000)]
 _InstanceType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.([a-z0-9-]+|\*)$")]
@@ -65,9 +68,10 @@ class Storage(Section):
 
 
 class Runtime(Section):
-    """Settings of a runtime, one engine with its queue and its service, that every runtime type has.
+    """Settings of a runtime (one engine with its queue and its service) that every runtime type has.
 
-    A runtime type adds a class with its own keys and its `type` to the union in `infra.settings.deployment`.
+    A runtime type adds its own keys and its `type` in a class, which it registers in
+    `infra.runtime_types.registry`.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,39}$")]
@@ -91,6 +95,10 @@ class Runtime(Section):
     inference_timeout_seconds: Annotated[int, Field(ge=10, le=7200)] = 900
     notify_running: bool = False
 
-    def told_to_the_api(self) -> dict[str, Any]:
-        """Return the runtime for the API's environment (`domain.routing.Runtime`), without its queue."""
-        return {"name": self.name, "type": self.type}
+    def as_domain(self, *, queue_url: str = "") -> DomainRuntime:
+        """Return the runtime as the API and the consumer know it."""
+        return DomainRuntime(name=self.name, type=self.type, queue_url=queue_url)
+
+    @abstractmethod
+    def engine(self) -> Engine:
+        """Return the container of the runtime's engine."""

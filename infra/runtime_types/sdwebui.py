@@ -1,0 +1,134 @@
+"""Runtimes of type `sdwebui`: their settings, and the container of SD Web UI."""
+
+from dataclasses import replace
+from typing import Annotated, Final, Literal, Self
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecs as ecs
+from pydantic import AfterValidator, Field, model_validator
+
+from domain.routing import Runtime as DomainRuntime
+from infra.runtime_types.base import Runtime
+from infra.runtime_types.engine import HANDOVER_FOLDER, Engine
+from infra.section import Section
+from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
+
+_ModelFilename = Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*)?$")]
+_Script = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(str.lower)]
+_Folder = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*[\x21-\x2e\x30-\x7e]$")]
+
+_SETTINGS_FILE: Final = f"{HANDOVER_FOLDER}/settings.json"
+
+# SD Web UI is stopped last and has nothing to lose, because the consumer has stored everything by then.
+_STOP_SECONDS: Final = 10
+
+
+class WebUi(Section):
+    """The SD Web UI image of a runtime, and how it is started and checked.
+
+    The defaults fit the public image of AWS's Guidance. If `environment` is given, the container gets exactly
+    that, otherwise the variables that this image reads (`infra.runtime_types.sdwebui`).
+    """
+
+    image: Annotated[str, Field(min_length=1)] = "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    model_directory: _Folder = "/opt/ml/code/models"
+    health_path: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")] = "/sdapi/v1/memory"
+
+
+class SdWebUi(Runtime):
+    """A runtime with SD Web UI that serves one checkpoint, or any that a task names."""
+
+    type: Literal["sdwebui"] = "sdwebui"
+    model_filename: _ModelFilename = ""
+    # A second checkpoint that a static runtime can switch to within a task.
+    refiner_filename: _ModelFilename = ""
+    dynamic_model: bool = False
+    webui: WebUi = WebUi()
+    # How many checkpoints SD Web UI keeps in the task's main memory; 0 keeps its own setting.
+    checkpoints_in_memory: Annotated[int, Field(ge=0, le=100)] = 0
+    # Names allowed in `script_name` and `alwayson_scripts`; without the key, all but a few are allowed.
+    scripts: Annotated[tuple[_Script, ...], Field(max_length=20)] | None = None
+
+    @model_validator(mode="after")
+    def _serves_something(self) -> Self:
+        if not self.dynamic_model and not self.model_filename:
+            raise ValueError("a runtime without dynamicModel needs a modelFilename")
+        for key, name in (("modelFilename", self.model_filename), ("refinerFilename", self.refiner_filename)):
+            if ".." in name.split("/"):
+                raise ValueError(f"{key} must not leave the model folder")
+        if self.refiner_filename and self.dynamic_model:
+            raise ValueError("refinerFilename is for a runtime without dynamicModel: this one serves any")
+        return self
+
+    def as_domain(self, *, queue_url: str = "") -> DomainRuntime:
+        """Add the models that the runtime serves and the scripts that its tasks may name."""
+        return replace(
+            super().as_domain(queue_url=queue_url),
+            model_filename=self.model_filename or None,
+            refiner_filename=self.refiner_filename or None,
+            dynamic_model=self.dynamic_model,
+            scripts=None if self.scripts is None else frozenset(self.scripts),
+        )
+
+    def engine(self) -> Engine:
+        """Return the container of the runtime's SD Web UI."""
+        webui = self.webui
+        return Engine(
+            container="webui",
+            image=webui.image,
+            entry_point=webui.entry_point,
+            command=webui.command,
+            environment=_environment(self),
+            health_check=_health_check(webui),
+            stop_seconds=_STOP_SECONDS,
+            model_directory=webui.model_directory,
+            model_folders=_model_folders(self),
+            settings_source="container/webui/settings.json",
+            settings_volume="webui-settings",
+            settings_file=_SETTINGS_FILE,
+            worker={
+                "engine_url": f"http://127.0.0.1:{webui.port}",
+                "model_filename": self.model_filename,
+                "refiner_filename": self.refiner_filename,
+                "dynamic_model": self.dynamic_model,
+                "checkpoints_in_memory": self.checkpoints_in_memory,
+                "allowed_scripts": self.scripts,
+            },
+        )
+
+
+def _environment(runtime: SdWebUi) -> dict[str, str]:
+    """Return the environment in the settings, or the variables that the image of AWS's Guidance reads."""
+    if runtime.webui.environment is not None:
+        return runtime.webui.environment
+    model = (
+        {"DYNAMIC_SD_MODEL": "true"}
+        if runtime.dynamic_model
+        else {"SD_MODEL_CHECKPOINT": runtime.model_filename}
+    )
+    return {"API_ONLY": "true", "CONFIG_FILE": _SETTINGS_FILE, **model}
+
+
+def _model_folders(runtime: SdWebUi) -> tuple[str, ...]:
+    fetched_at_start = START_FOLDERS if runtime.sync_folders is None else runtime.sync_folders
+    return tuple(sorted({*KNOWN_FOLDERS, *(folder.strip("/") for folder in fetched_at_start)}))
+
+
+def _health_check(webui: WebUi) -> ecs.HealthCheck:
+    # A path under /sdapi, because `/` answers 200 before /sdapi is available (tests/contract,
+    # 83-webui-readiness-race).
+    url = f"http://127.0.0.1:{webui.port}{webui.health_path}"
+    script = f"import urllib.request as u; u.urlopen('{url}', timeout=5)"
+    return ecs.HealthCheck(
+        # Uses SD Web UI's own Python, the one program that every such image has.
+        command=["CMD-SHELL", f'"$(command -v python3 || command -v python)" -c "{script}" || exit 1'],
+        # ECS allows a start period of 300 s at most; ten more failures make it nine minutes.
+        start_period=cdk.Duration.seconds(300),
+        interval=cdk.Duration.seconds(25),
+        timeout=cdk.Duration.seconds(10),
+        retries=10,
+    )

@@ -1,0 +1,43 @@
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from infra.compute.stack import ComputeStack
+from infra.core.stack import CoreStack
+from infra.runtime_types.registry import RUNTIME_TYPES
+from infra.settings.reading import parse
+from tests.support.template import Template, text
+from tests.support.toy.deployment import Toy
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+
+@pytest.fixture(scope="module")
+def assembly() -> cdk.cx_api.CloudAssembly:
+    settings, _ = parse("modelsRuntime: [{name: toys, type: toy, speed: 3}]", {**RUNTIME_TYPES, "toy": Toy})
+    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
+    core = CoreStack(app, "Core", settings=settings)
+    ComputeStack(app, "Compute", settings=settings, pipeline=core.pipeline)
+    return app.synth()
+
+
+def _containers(assembly: cdk.cx_api.CloudAssembly) -> dict[str, Any]:
+    task = Template(assembly.get_stack_by_name("Compute").template).one("ECS::TaskDefinition")
+    return {each["Name"]: each for each in task["ContainerDefinitions"]}
+
+
+def test_a_further_runtime_type_is_deployed_with_its_own_container(
+    assembly: cdk.cx_api.CloudAssembly,
+) -> None:
+    toy = _containers(assembly)["toy"]
+    assert toy["Environment"] == [{"Name": "SPEED", "Value": "3"}]
+    assert toy["MountPoints"][0]["ContainerPath"] == "/toys"
+
+
+def test_its_consumer_and_the_api_are_given_its_type(assembly: cdk.cx_api.CloudAssembly) -> None:
+    consumer = {pair["Name"]: pair["Value"] for pair in _containers(assembly)["consumer"]["Environment"]}
+    assert (consumer["RUNTIME_TYPE"], consumer["ENGINE_URL"]) == ("toy", "http://127.0.0.1:1")
+    core = Template(assembly.get_stack_by_name("Core").template)
+    api = core.one("Lambda::Function", "ApiFunction")["Environment"]["Variables"]
+    assert '\\"type\\":\\"toy\\"' in text(api["RUNTIMES"])

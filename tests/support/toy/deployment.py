@@ -1,0 +1,28 @@
+"""The toy's settings in `config.yaml`, and a container beside its consumer."""
+
+from typing import Literal
+
+from aws_cdk import aws_ecs as ecs
+
+from infra.runtime_types.base import Runtime
+from infra.runtime_types.engine import HANDOVER_FOLDER, Engine
+
+
+class Toy(Runtime):
+    type: Literal["toy"] = "toy"
+    speed: int = 1
+
+    def engine(self) -> Engine:
+        return Engine(
+            container="toy",
+            image="toy.example/toy@sha256:" + "0" * 64,
+            environment={"SPEED": str(self.speed)},
+            health_check=ecs.HealthCheck(command=["CMD", "true"]),
+            stop_seconds=1,
+            model_directory="/toys",
+            model_folders=("toys",),
+            settings_source="container/webui/settings.json",
+            settings_volume="toy-settings",
+            settings_file=f"{HANDOVER_FOLDER}/toy.json",
+            worker={"engine_url": "http://127.0.0.1:1"},
+        )

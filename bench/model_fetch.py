@@ -83,7 +83,7 @@ def fetch(models: ModelBucket, transfer: S3Transfer, key: str, to: Path) -> None
     """Fetch as the consumer does: looked up, beside its place, checked, synced, renamed."""
     folder, _, name = key.partition("/")
     fetcher = Fetcher(models, Volume(to), transfer, stop=threading.Event())
-    assert fetcher.have(models.files(folder)[name])
+    assert fetcher.ensure(models.files(folder)[name])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import NoDecode
 
-from container.consumer.model_store.settings import ModelSettings, told
+from container.consumer.model_store.settings import ModelSettings, describe_invalid
 from domain.limits import DEFAULT_LIMITS, VISIBILITY_SECONDS, Limits
 from domain.metrics import NAMESPACE
 from domain.routing import DEFAULT_TYPE
@@ -92,4 +92,4 @@ def read_settings() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]  # pydantic-settings fills them from the environment
     except ValidationError as invalid:
-        raise BadSettings(told(invalid)) from None
+        raise BadSettings(describe_invalid(invalid)) from None

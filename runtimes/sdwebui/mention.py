@@ -32,7 +32,7 @@ class Mention:
     """Whether the name is in a tag of a prompt."""
     required: bool = True
     """Whether the task fails without it; otherwise it is only fetched if it exists."""
-    by_place: bool = False
+    by_index: bool = False
     """Whether the name is a position in SD Web UI's list, from 0."""
 
 

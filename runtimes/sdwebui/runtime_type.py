@@ -49,7 +49,7 @@ class SdWebUi:
     def models(self, content: Json) -> Iterator[ModelRequirement]:
         """Yield the models that a content names, checkpoints first."""
         for one in mentions(content):
-            if one.required and not one.by_place:
+            if one.required and not one.by_index:
                 yield ModelRequirement(one.kind.folders[0], one.name, one.path)
 
     def look_up(self, need: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:

@@ -86,6 +86,6 @@ def _upscaler(content: Mapping[str, Any]) -> Iterator[Mention]:
         return
     path = f"/script_args/{place}"
     if isinstance(args[place], int) and not isinstance(args[place], bool):
-        yield Mention(Kind.UPSCALER, str(args[place]), path, args, place, by_place=True)
+        yield Mention(Kind.UPSCALER, str(args[place]), path, args, place, by_index=True)
     else:
         yield from named(Kind.UPSCALER, path, args, place, NO_UPSCALER)

@@ -102,7 +102,7 @@ def as_object(link: HttpLink) -> S3Link | None:
 def _parse_http(scheme: str, rest: str) -> HttpLink:
     authority, target = _split(rest.partition("#")[0])
     if CONTROL.search(rest) or BLANK.search(authority) or "\\" in authority:
-        raise blocked("it holds a character that no URL may have")
+        raise blocked("it contains a character that no URL may have")
     credentials, at, authority = authority.rpartition("@")
     if "@" in credentials or (at and not credentials):
         raise blocked("its credentials are malformed (an @ within them is written %40)")

@@ -60,7 +60,7 @@ def _addresses(name: str, port: int, resolve: Resolve, seconds: float) -> list[A
     def ask() -> None:
         try:
             answers.put(resolve(name, port))
-        except Exception as error:  # noqa: BLE001 - handed to the asker
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits
             answers.put(error)
 
     threading.Thread(target=ask, name="resolve", daemon=True).start()

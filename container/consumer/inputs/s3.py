@@ -46,17 +46,17 @@ class Objects:
         try:
             answer = self._client.get_object(Bucket=link.bucket, Key=link.key)
         except ClientError as error:
-            told = _told(error)
-            if told is None:
+            fault = _fault_of_link(error)
+            if fault is None:
                 raise
-            raise told from None
+            raise fault from None
         deadline = allowance.deadline(self._limits.total_seconds)
         data = bytearray()
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > self._limits.max_bytes:
                 raise too_large(f"{self._limits.max_bytes:,} bytes are allowed")
             try:
-                for chunk in body.iter_chunks(CHUNK_BYTES):  # botocore sees to it that all of them come
+                for chunk in body.iter_chunks(CHUNK_BYTES):  # botocore raises if it ends early
                     data += chunk
                     allowance.spend(len(chunk))
                     deadline.within()
@@ -66,7 +66,7 @@ class Objects:
         return bytes(data)
 
 
-def _told(error: ClientError) -> InputError | None:
+def _fault_of_link(error: ClientError) -> InputError | None:
     """Return the error of a link, or None if the error is S3's."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -59,8 +59,8 @@ class TaskInputs:
             raise PermanentError(ErrorCode.INVALID_CONTENT, text)
         inputs = {one.path: _inline(one, allowance) for one in found if not one.is_link}
         if links:
-            got = _Fetches(self._links, links, allowance).run(stopped)
-            inputs |= {one.path: got[one.value] for one in links}
+            fetched = _Fetches(self._links, links, allowance).run(stopped)
+            inputs |= {one.path: fetched[one.value] for one in links}
         return inputs
 
 
@@ -79,7 +79,7 @@ class _Fetches:
     def __init__(self, links: Fetcher, references: list[InputRef], allowance: Allowance) -> None:
         self._links = links
         self._allowance = allowance
-        self._paths: dict[str, str] = {}  # where each link stands first
+        self._paths: dict[str, str] = {}  # the first place of each link
         for one in references:
             self._paths.setdefault(one.value, one.path)
         self._times = Counter(one.value for one in references)
@@ -87,41 +87,40 @@ class _Fetches:
         self._results: queue.SimpleQueue[tuple[str, Fetched | Exception]] = queue.SimpleQueue()
 
     def run(self, stopped: Callable[[], bool]) -> dict[str, Fetched]:
-        """Return what each link led to."""
-        got: dict[str, Fetched] = {}
+        """Return the image behind each link."""
+        fetched: dict[str, Fetched] = {}
         # Daemon threads: one that waits for a resolver or a handshake ends at its own deadline and is
         # ignored.
         for number in range(min(PARALLEL_FETCHES, len(self._paths))):
             threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True).start()
         try:
-            while len(got) < len(self._paths):
-                self._look(stopped, got)
+            while len(fetched) < len(self._paths):
+                self._check(stopped, fetched)
                 try:
                     link, result = self._results.get(timeout=min(STOP_SECONDS, max(self._allowance.left, 0)))
                 except queue.Empty:
                     continue
                 if isinstance(result, InputError):
-                    self._look(stopped, got)  # a link that ran into the task's own deadline
+                    self._check(stopped, fetched)  # a link that ran into the task's own deadline
                     raise result.at(self._paths[link]) from None
                 if isinstance(result, Exception):
                     raise result
-                got[link] = result
+                fetched[link] = result
         finally:
             self._waiting.clear()
             self._allowance.end()
-        return got
+        return fetched
 
-    def _look(self, stopped: Callable[[], bool], got: dict[str, Fetched]) -> None:
+    def _check(self, stopped: Callable[[], bool], fetched: dict[str, Fetched]) -> None:
         if stopped():
             raise InputsStopped
         if self._allowance.left <= 0:
             count, path = (
                 len(self._paths),
-                next(path for link, path in self._paths.items() if link not in got),
+                next(path for link, path in self._paths.items() if link not in fetched),
             )
-            text = (
-                f"only {len(got)} of the task's {count} links had come in time: their servers are too slow."
-            )
+            came = f"only {len(fetched)} of the task's {count} links had come in time"
+            text = f"{came}: their servers are too slow."
             raise InputError(ErrorCode.INPUT_UNAVAILABLE, text).at(path)
 
     def _work(self) -> None:
@@ -135,5 +134,5 @@ class _Fetches:
                 # The engine's request contains the image as often as the link appears.
                 self._allowance.spend(len(fetched.data) * (self._times[link] - 1))
                 self._results.put((link, fetched))
-            except Exception as error:  # noqa: BLE001 - handed to whoever waits
+            except Exception as error:  # noqa: BLE001 - raised in the thread that waits
                 self._results.put((link, error))

@@ -19,7 +19,7 @@ LOOKUP_SECONDS: Final = 60.0
 """How long a listing is used: an upload is noticed within this time, and wrong names cost one listing per
 interval."""
 
-TROUBLE_SECONDS: Final = 5.0
+FAILURE_SECONDS: Final = 5.0
 """How long S3 is not asked again after it did not respond, because each call takes all of botocore's
 attempts."""
 
@@ -30,7 +30,7 @@ _NOT_THERE: Final = frozenset({"404", "NoSuchKey", "NotFound"})
 _log = logging.getLogger(__name__)
 
 
-class Gone(Exception):
+class NotInBucket(Exception):
     """An object is no longer in the bucket."""
 
 
@@ -66,14 +66,14 @@ class ModelBucket:
         self._clock = clock
         self._lock = threading.Lock()
         self._folders: dict[str, tuple[float, Mapping[str, ModelFile]]] = {}
-        self._trouble: tuple[float, Exception] | None = None
+        self._failure: tuple[float, Exception] | None = None
 
     def files(self, folder: str) -> Mapping[str, ModelFile]:
         """Return a folder's files by name; raise RetryableError if S3 does not respond."""
         with self._lock:  # one lookup for all who ask at the same time
             known = self._folders.get(folder)
             if known is None or self._clock() - known[0] >= self._lookup_seconds:
-                known = self._folders[folder] = (self._clock(), self._ask(folder))
+                known = self._folders[folder] = (self._clock(), self._list_unless_failing(folder))
             return known[1]
 
     def forget(self, folder: str) -> None:
@@ -82,7 +82,7 @@ class ModelBucket:
             self._folders.pop(folder, None)
 
     def stored(self, file: ModelFile) -> Stored:
-        """Return how S3 stores a file, with its checksums; raise Gone or RetryableError."""
+        """Return how S3 stores a file, with its checksums; raise NotInBucket or RetryableError."""
         try:
             head = self._s3.head_object(Bucket=self.name, Key=file.key, ChecksumMode="ENABLED")
             part: Any = {}
@@ -101,17 +101,17 @@ class ModelBucket:
             return answer["Body"].read()
         except (ClientError, BotoCoreError) as error:
             fault = fault_of(error)
-            if isinstance(fault, Gone):
+            if isinstance(fault, NotInBucket):
                 return b""
             raise fault from error
 
-    def _ask(self, folder: str) -> dict[str, ModelFile]:
-        if self._trouble is not None and self._clock() - self._trouble[0] < TROUBLE_SECONDS:
-            raise self._trouble[1]
+    def _list_unless_failing(self, folder: str) -> dict[str, ModelFile]:
+        if self._failure is not None and self._clock() - self._failure[0] < FAILURE_SECONDS:
+            raise self._failure[1]
         try:
             return self._list(folder)
         except RetryableError as fault:
-            self._trouble = self._clock(), fault
+            self._failure = self._clock(), fault
             raise
 
     def _list(self, folder: str) -> dict[str, ModelFile]:
@@ -130,10 +130,10 @@ class ModelBucket:
 
 
 def fault_of(error: Exception, *, listing: bool = False) -> Exception:
-    """Return Gone for an object that does not exist, and a retryable error for trouble with S3."""
+    """Return NotInBucket for an object that does not exist, and a retryable error for any other failure."""
     code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
     if code in _NOT_THERE and not listing:
-        return Gone()
+        return NotInBucket()
     return RetryableError(
         ErrorCode.AWS_UNAVAILABLE, f"The model bucket did not answer: {code or type(error).__name__}."
     )

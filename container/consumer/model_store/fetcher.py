@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from container.consumer.model_store.bucket import ModelBucket, ModelFile
-from container.consumer.model_store.integrity import Stored, arrived_whole, unusable
+from container.consumer.model_store.integrity import Stored, defect_of, verify_download
 from container.consumer.model_store.transfer import DiskFull, Transfer
 from container.consumer.model_store.volume import NoRoom, Volume
 from domain.errors import ErrorCode, PermanentError, RetryableError
@@ -30,12 +30,12 @@ class Fetcher:
         self._bucket = bucket
         self._transfer = transfer
         self.stop = stop
-        self._unusable: dict[tuple[str, str], str] = {}
+        self._defects: dict[tuple[str, str], str] = {}
 
-    def have(self, file: ModelFile, *, on_bytes: Callable[[int], None] = lambda _: None) -> int:
+    def ensure(self, file: ModelFile, *, on_bytes: Callable[[int], None] = lambda _: None) -> int:
         """Ensure the bucket's current version of a file is on the volume; return the bytes downloaded.
 
-        Raise Gone, NoRoom, Stopped, PermanentError (`model_unusable`) or RetryableError.
+        Raise NotInBucket, NoRoom, Stopped, PermanentError (`model_unusable`) or RetryableError.
         """
         self._refuse_unusable(file)
         if self.volume.has(file):
@@ -51,8 +51,8 @@ class Fetcher:
                 return 0
             began = time.monotonic()
             checked = self._fetch(now, stored, part, on_bytes)
-            if why := unusable(part, name=file.name):
-                self.refuse(file, why)
+            if defect := defect_of(part, name=file.name):
+                self.refuse(file, defect)
                 self._refuse_unusable(file)
             self.volume.admit(now, part, checked=checked)
             seconds = time.monotonic() - began
@@ -69,22 +69,22 @@ class Fetcher:
             self._bucket.forget(file.folder)
         return stored.size
 
-    def refuse(self, file: ModelFile, why: str) -> None:
+    def refuse(self, file: ModelFile, defect: str) -> None:
         """Remember that this version of a file is not a usable model, so that it is not downloaded again."""
-        _log.warning("%s is unusable: %s", file.key, why)
-        self._unusable[file.key, file.etag] = why
+        _log.warning("%s is unusable: %s", file.key, defect)
+        self._defects[file.key, file.etag] = defect
 
     def _refuse_unusable(self, file: ModelFile) -> None:
-        if why := self._unusable.get((file.key, file.etag)):
+        if defect := self._defects.get((file.key, file.etag)):
             raise PermanentError(
-                ErrorCode.MODEL_UNUSABLE, f"{file.key} in the model bucket is unusable: {why}."
+                ErrorCode.MODEL_UNUSABLE, f"{file.key} in the model bucket is unusable: {defect}."
             )
 
     def _adopted(self, file: ModelFile, stored: Stored) -> bool:
         """Use a file that exists already: copied by hand, or downloaded by a process that was just killed."""
         path = self.volume.path(file)
-        checked = arrived_whole(path, stored) if path.is_file() else None
-        if checked is None or unusable(path, name=file.name):
+        checked = verify_download(path, stored) if path.is_file() else None
+        if checked is None or defect_of(path, name=file.name):
             return False
         self.volume.adopt(file, checked=checked)
         return True
@@ -100,11 +100,11 @@ class Fetcher:
                 part.unlink(missing_ok=True)
                 full = True
                 continue
-            if checked := arrived_whole(part, stored):
+            if checked := verify_download(part, stored):
                 return checked
-            _log.warning("%s did not arrive as S3 holds it", file.key)
+            _log.warning("the download of %s differs from the object in S3", file.key)
             part.unlink(missing_ok=True)
         if full:
-            raise NoRoom(f"{file.size:,} bytes, and the disk is full", for_ever=True)
-        text = f"{file.key} does not arrive as the model bucket holds it: size or checksum differ."
+            raise NoRoom(f"{file.size:,} bytes, and the disk is full", permanent=True)
+        text = f"The download of {file.key} differs from the object in the model bucket: size or checksum."
         raise RetryableError(ErrorCode.AWS_UNAVAILABLE, text)

@@ -104,7 +104,7 @@ def _choose(head: Mapping[str, Any]) -> tuple[str, bytes, int]:
     return "", b"", 0
 
 
-def arrived_whole(path: Path, stored: Stored) -> str | None:
+def verify_download(path: Path, stored: Stored) -> str | None:
     """Return what was verified of a downloaded file (at least "size"), None if it differs from S3's.
 
     The whole file is read from the page cache: CRC at several GB/s, MD5 of a single part at about 0.6 GB/s.
@@ -153,7 +153,7 @@ def _blocks(file: Any, size: int) -> Iterator[bytes]:
         yield block
 
 
-def unusable(path: Path, *, name: str) -> str | None:
+def defect_of(path: Path, *, name: str) -> str | None:
     """Return why a file cannot be a model, or None if nothing is wrong with it.
 
     A complete download of a broken upload poisons SD Web UI (`55-truncated-*`): it fails this job and every
@@ -170,10 +170,10 @@ def unusable(path: Path, *, name: str) -> str | None:
         return "it is a web page"
     if begin.startswith(b"PK") and not zipfile.is_zipfile(path):
         return "it is cut off: a zip archive without its directory"
-    return _no_safetensors(path) if name.lower().endswith((".safetensors", ".sft")) else None
+    return _safetensors_defect(path) if name.lower().endswith((".safetensors", ".sft")) else None
 
 
-def _no_safetensors(path: Path) -> str | None:
+def _safetensors_defect(path: Path) -> str | None:
     """Return why a file is not a complete safetensors file; SD Web UI judges the tensors themselves."""
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -49,10 +49,10 @@ class ModelSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as invalid:
-            raise ValueError(told(invalid)) from None
+            raise ValueError(describe_invalid(invalid)) from None
 
 
-def told(invalid: ValidationError) -> str:
+def describe_invalid(invalid: ValidationError) -> str:
     """Return one line that names each invalid setting; rules over several settings name them themselves."""
     faults = ((".".join(map(str, e["loc"])).upper(), e["msg"]) for e in invalid.errors())
     return "; ".join(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from container.consumer.model_store.bucket import Gone, ModelBucket, ModelFile
+from container.consumer.model_store.bucket import ModelBucket, ModelFile, NotInBucket
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.volume import NoRoom
 from domain.errors import PermanentError, RetryableError
@@ -66,23 +66,23 @@ class Sync:
             wanted = self._wanted(own, folders)
             self._fetcher.volume.pin({file.key for file in wanted})
             done = threading.Event()
-            teller = threading.Thread(
-                target=self._tell, args=(done, sum(f.size for f in wanted)), daemon=True
+            progress = threading.Thread(
+                target=self._log_progress, args=(done, sum(f.size for f in wanted)), daemon=True
             )
-            teller.start()
+            progress.start()
             try:
                 with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
                     # The largest file comes first, so that small ones do not have to wait for it at the end.
-                    fetched = list(pool.map(self._have, sorted(wanted, key=lambda f: -f.size)))
+                    fetched = list(pool.map(self._fetch, sorted(wanted, key=lambda f: -f.size)))
             finally:
                 done.set()
-                teller.join()
+                progress.join()
             self._fetcher.volume.pin({file.key for file in wanted})
         except (RetryableError, PermanentError) as fault:
             raise CannotSync(fault.message) from None
-        except NoRoom as trouble:
-            raise CannotSync(f"the volume is too small: {trouble.message}") from None
-        except Gone:
+        except NoRoom as error:
+            raise CannotSync(f"the volume is too small: {error.message}") from None
+        except NotInBucket:
             raise CannotSync("a model was deleted from the model bucket meanwhile") from None
         except OSError as error:
             raise CannotSync(f"MODEL_DIR: {error.strerror}: {error.filename}") from None
@@ -101,7 +101,7 @@ class Sync:
         try:
             name = match(Kind.CHECKPOINT, own, checkpoints)
         except Ambiguous as several:
-            raise CannotSync(f"{setting} {own!r} fits several files: {several.names}") from None
+            raise CannotSync(f"{setting} {own!r} matches several files: {several.names}") from None
         if name is None:
             near = nearest(own, checkpoints)
             hint = f"; the nearest is {near!r}" if near else ""
@@ -109,15 +109,15 @@ class Sync:
         base = str(PurePosixPath(name).with_suffix(""))
         return [files[name], *(file for other, file in files.items() if other == f"{base}.yaml")]
 
-    def _have(self, file: ModelFile) -> int:
-        return self._fetcher.have(file, on_bytes=self._count)
+    def _fetch(self, file: ModelFile) -> int:
+        return self._fetcher.ensure(file, on_bytes=self._count)
 
     def _count(self, number: int) -> None:
         with self._lock:
             self._arrived += number
 
-    def _tell(self, done: threading.Event, whole: int) -> None:
+    def _log_progress(self, done: threading.Event, total: int) -> None:
         began = time.monotonic()
         while not done.wait(PROGRESS_SECONDS):
             rate = self._arrived / 1e6 / (time.monotonic() - began)
-            _log.info("models: %d of at most %d bytes, %.0f MB/s", self._arrived, whole, rate)
+            _log.info("models: %d of at most %d bytes downloaded, %.0f MB/s", self._arrived, total, rate)

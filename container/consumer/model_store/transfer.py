@@ -10,7 +10,7 @@ from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from botocore.exceptions import BotoCoreError, ClientError
 from s3transfer.subscribers import BaseSubscriber
 
-from container.consumer.model_store.bucket import Gone, fault_of
+from container.consumer.model_store.bucket import fault_of
 from container.consumer.model_store.locks import Stopped
 from container.consumer.model_store.volume import FULL
 from domain.errors import ErrorCode, RetryableError
@@ -56,7 +56,7 @@ class Transfer(Protocol):
     def fetch(
         self, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
     ) -> None:
-        """Download an object to a path; raise Gone, DiskFull, Stopped or RetryableError."""
+        """Download an object to a path; raise NotInBucket, DiskFull, Stopped or RetryableError."""
 
 
 class S3Transfer:
@@ -87,19 +87,21 @@ class S3Transfer:
     def fetch(
         self, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
     ) -> None:
-        """Download an object to a path; raise Gone, DiskFull, Stopped or RetryableError."""
+        """Download an object to a path; raise NotInBucket, DiskFull, Stopped or RetryableError."""
         crt = self._crt
         if crt is not None:
             try:
                 _download(crt, bucket, key, to, on_bytes=on_bytes, stop=stop)
             except RetryableError as fault:
                 # The CRT does not follow redirects to another region, for example, so botocore is tried too.
-                _log.warning("the CRT did not fetch %s: %s", key, fault.message)
+                _log.warning("the CRT failed to download %s: %s", key, fault.message)
             else:
                 return
         _download(self._threads, bucket, key, to, on_bytes=on_bytes, stop=stop)
         if crt is not None:
-            _log.warning("boto3's threads fetch models from now on: they did what the CRT did not")
+            _log.warning(
+                "models are downloaded by boto3's threads from now on, which did what the CRT did not"
+            )
             self._crt = None
 
     def close(self) -> None:
@@ -112,20 +114,20 @@ class S3Transfer:
 def _download(
     manager: Any, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event
 ) -> None:
-    watch = _Watch(on_bytes)
+    progress = _Progress(on_bytes)
     try:
-        future = manager.download(bucket, key, str(to), subscribers=[watch])
-        while not watch.done.wait(STOP_POLL_SECONDS):
+        future = manager.download(bucket, key, str(to), subscribers=[progress])
+        while not progress.done.wait(STOP_POLL_SECONDS):
             if stop.is_set():
                 future.cancel()
         future.result()
     except Exception as error:
         if stop.is_set():
             raise Stopped from None
-        raise _told(error) from error
+        raise _translated(error) from error
 
 
-class _Watch(BaseSubscriber):
+class _Progress(BaseSubscriber):
     def __init__(self, on_bytes: Callable[[int], None]) -> None:
         self.done = threading.Event()
         self._on_bytes = on_bytes
@@ -137,12 +139,11 @@ class _Watch(BaseSubscriber):
         self.done.set()
 
 
-def _told(error: Exception) -> Exception:
+def _translated(error: Exception) -> Exception:
     if isinstance(error, OSError) and error.errno in FULL:
         return DiskFull()
     if isinstance(error, ClientError | BotoCoreError):
-        told = fault_of(error)
-        return Gone() if isinstance(told, Gone) else told
+        return fault_of(error)
     if (
         HAS_CRT
         and isinstance(error, AwsCrtError)

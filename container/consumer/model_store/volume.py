@@ -35,12 +35,12 @@ _log = logging.getLogger(__name__)
 
 
 class NoRoom(Exception):
-    """A file does not fit; with `for_ever`, not even if nothing is in use."""
+    """A file does not fit; with `permanent`, not even if nothing is in use."""
 
-    def __init__(self, message: str, *, for_ever: bool) -> None:
+    def __init__(self, message: str, *, permanent: bool) -> None:
         super().__init__(message)
         self.message = message
-        self.for_ever = for_ever
+        self.permanent = permanent
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Volume:
     def touch(self, file: ModelFile) -> None:
         """Record that a file was used just now."""
         with suppress(FileNotFoundError):
-            _date(self._record_path(file.key), time.time_ns())
+            _set_used_at(self._record_path(file.key), time.time_ns())
 
     def use(self, file: ModelFile) -> Lock | None:
         """Protect a file from eviction until the lock is released; return None while it is being evicted."""
@@ -155,16 +155,16 @@ class Volume:
         pinned = sum(record.size for record in records if record.pinned)
         if self._budget is not None and pinned + file.size > self._budget:
             text = (
-                f"{file.size:,} bytes, the budget is {self._budget:,}, of which {pinned:,} are kept for good"
+                f"{file.size:,} bytes, the budget is {self._budget:,}, of which {pinned:,} are never evicted"
             )
-            raise NoRoom(text, for_ever=True)
+            raise NoRoom(text, permanent=True)
         evictable = [record for record in records if not record.pinned]
         missing = max(self._missing(file, records), int(urgent))
         while missing > 0:
             if not evictable:
                 in_use = sum(record.size for record in records if not record.pinned)
                 text = f"{file.size:,} bytes, {missing:,} too many; {in_use:,} bytes are in use"
-                raise NoRoom(text, for_ever=in_use == 0 and not self._downloads(but=file.key))
+                raise NoRoom(text, permanent=in_use == 0 and not self._downloads(except_for=file.key))
             oldest = evictable.pop(0)
             if self._evict(oldest):
                 records.remove(oldest)
@@ -172,7 +172,7 @@ class Volume:
 
     def _missing(self, file: ModelFile, records: list[Record]) -> int:
         """Return how many bytes too large the file is for the budget or the disk."""
-        downloads = self._downloads(but=file.key)
+        downloads = self._downloads(except_for=file.key)
         announced = sum(size for size, _ in downloads)
         to_come = sum(max(0, size - there) for size, there in downloads)
         disk = shutil.disk_usage(self.root)
@@ -190,7 +190,7 @@ class Volume:
             self._record_path(record.key).unlink(missing_ok=True)
         finally:
             lock.release()
-        _log.info("evicted %s (%d bytes), unused for longest", record.key, record.size)
+        _log.info("evicted %s (%d bytes): least recently used", record.key, record.size)
         return True
 
     def _sweep(self) -> None:
@@ -201,12 +201,12 @@ class Volume:
                 shutil.rmtree(folder, ignore_errors=True)
                 lock.release()
 
-    def _downloads(self, *, but: str = "") -> list[tuple[int, int]]:
+    def _downloads(self, *, except_for: str = "") -> list[tuple[int, int]]:
         """Return the announced size and the size on disk of each running download."""
         found = []
         for folder in self._incoming.iterdir():
             with suppress(OSError, ValueError):
-                if folder.name != _name(but):
+                if folder.name != _name(except_for):
                     size = int((folder / "size").read_text())
                     found.append((size, sum(part.stat().st_blocks * 512 for part in folder.iterdir())))
         return found
@@ -238,7 +238,7 @@ class Volume:
         path = self._record_path(record.key)
         beside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         beside.write_text(json.dumps(asdict(record)))
-        _date(beside, time.time_ns() if used_ns is None else used_ns)
+        _set_used_at(beside, time.time_ns() if used_ns is None else used_ns)
         beside.replace(path)
 
     def _record_path(self, key: str) -> Path:
@@ -253,7 +253,7 @@ def _name(key: str) -> str:
     return sha256(key.encode()).hexdigest()[:32]
 
 
-def _date(path: Path, ns: int) -> None:
+def _set_used_at(path: Path, ns: int) -> None:
     """Record a time of use; the clock of the file system is too coarse to distinguish two uses."""
     os.utime(path, ns=(ns, ns))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from container.consumer.engines.sdwebui.catalogue import Catalogue
-from container.consumer.engines.sdwebui.named import hold_names
+from container.consumer.engines.sdwebui.named import resolve_names
 from container.consumer.engines.sdwebui.request import request_body
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS
@@ -63,7 +63,7 @@ def sent(tasktype: TaskType, content: dict[str, Any]) -> dict[str, Any] | None:
     if check.faults:
         return None
     try:
-        corrected, _ = hold_names(tasktype, normalised, Catalogue(Lists()))
+        corrected, _ = resolve_names(tasktype, normalised, Catalogue(Lists()))
     except PermanentError:
         return None
     body: dict[str, Any] = json.loads(request_body(tasktype, corrected))

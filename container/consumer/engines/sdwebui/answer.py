@@ -9,8 +9,13 @@ from typing import Any, Final
 
 from container.consumer.engines.base import PICTURE, Artifact, Json, Result
 from container.consumer.engines.sdwebui.infotext import read_infotext, read_seed
-from container.consumer.engines.sdwebui.pictures import TEXTED, Returned, first_picture, tell_apart
-from container.consumer.engines.sdwebui.used import otherwise
+from container.consumer.engines.sdwebui.pictures import (
+    FORMATS_WITH_INFOTEXT,
+    Returned,
+    classify_images,
+    first_picture,
+)
+from container.consumer.engines.sdwebui.used import used_instead
 from container.consumer.inputs.images import sniff
 from domain.errors import ErrorCode, Fault, PermanentError, RetryableError
 from runtimes.sdwebui.fields import FIELDS
@@ -28,9 +33,9 @@ _ECHOED_FIELDS: Final = frozenset().union(*FIELDS.values()) - {
 }
 """Fields of the request that never contain an image, wherever they are in a script."""
 
-_UNSURE: Final = Fault(
+_UNCERTAIN: Final = Fault(
     "",
-    "SD Web UI wrote no infotext into its images: their order alone tells which of them are pictures.",
+    "SD Web UI wrote no infotext into its images: which of them are pictures was decided by their order.",
 )
 
 _MAX_ECHO: Final = 32 * 1024
@@ -55,14 +60,14 @@ def read_result(
         raise PermanentError(
             ErrorCode.WRONG_MODEL, f"SD Web UI used {model} instead of {checkpoint}.", response=document
         )
-    if why := otherwise(content, sampler, info):
-        raise PermanentError(ErrorCode.ENGINE_ERROR, why, response=document)
+    if difference := used_instead(content, sampler, info):
+        raise PermanentError(ErrorCode.ENGINE_ERROR, difference, response=document)
     warnings: list[Fault] = []
-    images = [_look_at(text) for text in encoded]
+    images = [_inspect(text) for text in encoded]
     kinds = [PICTURE] * len(images)
     if tasktype.generates:
-        kinds, unsure = tell_apart(images, content, info)
-        warnings += [_UNSURE] if unsure else []
+        kinds, uncertain = classify_images(images, content, info)
+        warnings += [_UNCERTAIN] if uncertain else []
     artifacts = list(_artifacts(images, kinds, info, model))
     count = kinds.count(PICTURE)
     if not count:
@@ -77,10 +82,10 @@ def _parse(body: bytes) -> Json:
     try:
         answer = json.loads(body)
     except ValueError:
-        message = "SD Web UI's answer broke off."
+        message = "SD Web UI's response is incomplete."
         raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message) from None
     if not isinstance(answer, dict):
-        raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "SD Web UI's answer is no object.")
+        raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "SD Web UI's response is not a JSON object.")
     return answer
 
 
@@ -114,11 +119,11 @@ def _long(value: Any) -> bool:
     return isinstance(value, str) and len(value) > _MAX_ECHO
 
 
-def _look_at(encoded: str) -> Returned:
+def _inspect(encoded: str) -> Returned:
     data = _decode(encoded)
     found = sniff(data)
-    texted = found is not None and found.format in TEXTED
-    return Returned(encoded, read_infotext(data) if texted else None, texted=texted)
+    may_have_text = found is not None and found.format in FORMATS_WITH_INFOTEXT
+    return Returned(encoded, read_infotext(data) if may_have_text else None, may_have_text=may_have_text)
 
 
 def _decode(encoded: str) -> bytes:

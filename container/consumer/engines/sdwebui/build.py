@@ -4,7 +4,7 @@ from typing import Any
 
 from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.engine import SdWebUi
-from container.consumer.engines.sdwebui.models.wiring import wire_models
+from container.consumer.engines.sdwebui.models.composition import compose_models
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.task_inputs import TaskInputs
 from container.consumer.settings import Settings
@@ -18,7 +18,7 @@ def build_sdwebui(settings: Settings, s3: Any) -> SdWebUi:
     )
     return SdWebUi(
         webui,
-        wire_models(settings, webui, dynamic=settings.dynamic_model),
+        compose_models(settings, webui, dynamic=settings.dynamic_model),
         TaskInputs(links, settings.limits),
         settings.limits,
     )

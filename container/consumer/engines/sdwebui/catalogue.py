@@ -1,4 +1,4 @@
-"""Names that the running SD Web UI knows: samplers, schedulers, styles, scripts, settings."""
+"""The names that the running SD Web UI lists: samplers, schedulers, styles, scripts, settings."""
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -14,7 +14,7 @@ _SCRIPT_INFO: Final = "/sdapi/v1/script-info"
 _OPTIONS: Final = "/sdapi/v1/options"
 _FACE_RESTORERS: Final = "/sdapi/v1/face-restorers"
 _UPSCALERS: Final = ("/sdapi/v1/upscalers", "/sdapi/v1/latent-upscale-modes")
-_MODULES: Final = ("/controlnet/module_list", "/controlnet/module_list?alias_names=true")
+_PREPROCESSORS: Final = ("/controlnet/module_list", "/controlnet/module_list?alias_names=true")
 
 _NO_ROUTE: Final = {"detail": "Not Found"}
 _SHOWN: Final = 100
@@ -24,7 +24,7 @@ _CUTOFF: Final = 0.5
 T = TypeVar("T")
 
 
-class Asking(Protocol):
+class WebUiGet(Protocol):
     """Sends requests to SD Web UI; raises RetryableError or PermanentError unless the status is 200."""
 
     def get(self, path: str) -> Any:
@@ -34,10 +34,10 @@ class Asking(Protocol):
 class Catalogue:
     """Looks up names in SD Web UI's lists, which are read once, and again if a name is missing.
 
-    A list that this Web UI does not have is None; names are then left for it to check.
+    A list that this Web UI does not have is None. Names of that kind are then not checked here.
     """
 
-    def __init__(self, webui: Asking) -> None:
+    def __init__(self, webui: WebUiGet) -> None:
         self._webui = webui
         self._answers: dict[str, Any] = {}
 
@@ -69,9 +69,9 @@ class Catalogue:
         """Return the names of face restorers."""
         return self._names(_FACE_RESTORERS)
 
-    def modules(self) -> list[str] | None:
-        """Return the names of ControlNet's preprocessors, followed by those that its page shows."""
-        answers = [answer for path in _MODULES if isinstance(answer := self._answer(path), dict)]
+    def preprocessors(self) -> list[str] | None:
+        """Return the names of ControlNet's preprocessors: those of its API, then those on its page."""
+        answers = [answer for path in _PREPROCESSORS if isinstance(answer := self._answer(path), dict)]
         listed = [name for answer in answers for name in answer.get("module_list") or ()]
         return [name for name in listed if isinstance(name, str)] if answers else None
 
@@ -90,7 +90,7 @@ class Catalogue:
         return None
 
     def settings(self) -> frozenset[str] | None:
-        """Return the names of SD Web UI's settings; one value of a wrong type makes this request a 500."""
+        """Return the names of SD Web UI's settings, or None if it responds 500, as for one invalid value."""
         try:
             answer = self._answer(_OPTIONS)
         except PermanentError:
@@ -119,7 +119,7 @@ class Catalogue:
 
 
 def same_name(name: str, listed: list[str]) -> str | None:
-    """Return the listed name that equals `name`, or the only one but for case, blanks, `_` and `-`."""
+    """Return the listed name that equals `name`, or the only one that differs in case, blanks, `_` or `-`."""
     if name in listed:
         return name
     alike = {one for one in listed if _plain(one) == _plain(name)}

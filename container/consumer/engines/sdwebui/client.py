@@ -131,7 +131,7 @@ class WebUi:
             except EngineUnreachable:
                 return True
             except (RetryableError, PermanentError) as fault:
-                log.info("SD Web UI does not tell whether it runs a job", extra={"reason": fault.message})
+                log.info("SD Web UI did not report whether it runs a job", extra={"reason": fault.message})
             stop.wait(poll_seconds)
         return False
 

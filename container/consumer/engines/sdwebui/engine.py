@@ -15,9 +15,9 @@ from container.consumer.engines.sdwebui.health import Health
 from container.consumer.engines.sdwebui.inline_images import with_images
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
 from container.consumer.engines.sdwebui.models.switch import Models
-from container.consumer.engines.sdwebui.named import hold_names
+from container.consumer.engines.sdwebui.named import resolve_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
-from container.consumer.engines.sdwebui.used import asked_sampler
+from container.consumer.engines.sdwebui.used import expected_sampler
 from container.consumer.inputs.errors import InputsStopped
 from container.consumer.inputs.task_inputs import TaskInputs
 from domain import metrics as m
@@ -70,10 +70,10 @@ class SdWebUi:
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
         """Check the task's names against SD Web UI's, fetch models and images, and encode the body."""
         tasktype = TaskType(task.tasktype)
-        content, warnings = hold_names(tasktype, task.content, self._catalogue)
-        sampler = asked_sampler(content, self._catalogue) if tasktype.generates else None
+        content, warnings = resolve_names(tasktype, task.content, self._catalogue)
+        sampler = expected_sampler(content, self._catalogue) if tasktype.generates else None
         _check(stopped)
-        sent = self._models.ensure(content)  # before the names, because an upscaler is a model too
+        sent = self._models.ensure(content)
         _check(stopped)
         try:
             inputs = self._inputs.fetch(references(sent), stopped)
@@ -115,7 +115,7 @@ class SdWebUi:
         try:
             return self._webui.progress().interrupted
         except (RetryableError, PermanentError):
-            return False  # it is gone, after a whole answer
+            return False  # it has ended since, but its response was complete
 
     def interrupt(self) -> None:
         """Stop the running job at its next step."""

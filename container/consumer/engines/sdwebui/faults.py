@@ -57,38 +57,38 @@ _CALLERS_TEXTS: Final = re.compile(
 """Texts of errors of other types that are caused by a request: its inputs, a value of a wrong type, a setting
 that this SD Web UI does not have, models of different families."""
 
-_UNSEEN_ROUTE: Final = {"detail": "Not Found"}
+_NO_SUCH_ROUTE: Final = {"detail": "Not Found"}
 
 
-def fault_of(status: int, body: bytes) -> PermanentError | RetryableError:  # noqa: PLR0911 - a table in words
+def fault_of(status: int, body: bytes) -> PermanentError | RetryableError:  # noqa: PLR0911 - one return for each kind of error
     """Return the exception for a response with a status other than 200."""
     answer = _parse(body)
     kind, text = _error_of(answer)
-    said = (
+    message = (
         f"SD Web UI answered {status}: {kind}: {text}".rstrip(": ")
         if kind
         else f"SD Web UI answered {status}: {text}"
     )
-    said = said[:MAX_DETAIL]
+    message = message[:MAX_DETAIL]
     kept = _trim(answer)
-    if status == 404 and answer == _UNSEEN_ROUTE:  # noqa: PLR2004 - HTTP's number
+    if status == 404 and answer == _NO_SUCH_ROUTE:  # noqa: PLR2004 - HTTP's number
         # SD Web UI also responds like this before its /sdapi routes exist (83-webui-readiness-race).
-        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
+        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
     if status in (401, 403, 408, 429, 502, 503, 504):
-        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
+        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
     if status < 500:  # noqa: PLR2004 - HTTP's number
-        return PermanentError(ErrorCode.ENGINE_REJECTED, said, response=kept)
+        return PermanentError(ErrorCode.ENGINE_REJECTED, message, response=kept)
     if _POISONED.search(text):
-        return EnginePoisoned(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
+        return EnginePoisoned(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
     if _OUT_OF_MEMORY.search(f"{kind} {text}"):
-        return PermanentError(ErrorCode.OUT_OF_MEMORY, said, response=kept)
+        return PermanentError(ErrorCode.OUT_OF_MEMORY, message, response=kept)
     if _UNUSABLE_MODEL.search(text):
-        return PermanentError(ErrorCode.MODEL_UNUSABLE, said, response=kept)
+        return PermanentError(ErrorCode.MODEL_UNUSABLE, message, response=kept)
     if _NO_MODEL.search(text):
-        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, said, response=kept)
+        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
     if kind in _CALLERS_TYPES or _CALLERS_TEXTS.search(text):
-        return PermanentError(ErrorCode.ENGINE_ERROR, said, response=kept)
-    return AmbiguousError(ErrorCode.ENGINE_ERROR, said, response=kept)
+        return PermanentError(ErrorCode.ENGINE_ERROR, message, response=kept)
+    return AmbiguousError(ErrorCode.ENGINE_ERROR, message, response=kept)
 
 
 def _parse(body: bytes) -> Any:

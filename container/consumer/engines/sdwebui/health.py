@@ -41,7 +41,7 @@ class Health:
                 self._webui.post(OPTIONS, {OPTION: checkpoint})
             self._webui.run(PATHS[TaskType.TEXT_TO_IMAGE], json.dumps(MINIMAL).encode())
         except (RetryableError, PermanentError, EngineTimedOut) as fault:
-            log.warning("SD Web UI does not work", extra={"reason": str(fault)})
+            log.warning("SD Web UI failed a minimal job", extra={"reason": str(fault)})
             return False
         return True
 
@@ -54,7 +54,7 @@ class Health:
                 if self.works(other) and self.works(selected):
                     return True
         except (RetryableError, PermanentError) as fault:
-            log.warning("SD Web UI cannot be healed", extra={"reason": fault.message})
+            log.warning("healing SD Web UI failed", extra={"reason": fault.message})
         return False
 
 

@@ -1,4 +1,4 @@
-"""Replace links in a content by base64 data, the form in which SD Web UI accepts images."""
+"""Replace links in a task's content by base64 data, the form in which SD Web UI accepts images."""
 
 import base64
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ def with_images(
     for image in list(images(content)):
         fetched = inputs[image.path]
         if upscaled_too_far(content, image.path, fetched.image.size, limits):
-            most = f"{limits.upscaled_pixels:,} pixels are allowed behind the upscaler."
+            most = f"{limits.upscaled_pixels:,} pixels are allowed after the upscaler."
             raise PermanentError(ErrorCode.INPUT_TOO_LARGE, f"{image.path}: {most}")
         if image.is_link:
-            if id(fetched) not in encoded:  # one text for a link that stands there several times
+            if id(fetched) not in encoded:  # a link that occurs several times is encoded once
                 encoded[id(fetched)] = base64.b64encode(fetched.data).decode()
             image.put(encoded[id(fetched)])
     _move_image_links(content.get("alwayson_scripts"))

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from container.consumer.engines.sdwebui.catalogue import Catalogue, same_name, unknown
 from container.consumer.engines.sdwebui.samplers import (
-    Meant,
-    meant_sampler,
-    meant_scheduler,
+    SamplerMatch,
+    find_sampler,
+    find_scheduler,
     sampler_names,
     scheduler_names,
 )
@@ -24,7 +24,7 @@ from runtimes.sdwebui.task_type import TaskType
 Content = dict[str, Any]
 
 _TABS: Final = {TaskType.TEXT_TO_IMAGE: "txt2img", TaskType.IMAGE_TO_IMAGE: "img2img"}
-_TOLD: Final = 5
+_MAX_FAULTS_SHOWN: Final = 5
 _NO_EFFECT: Final = "without effect: SD Web UI Forge takes it and paints as without it"
 _WITHOUT_EFFECT: Final = ("tiling", "sd_vae_encode_method")
 _SAME: Final = frozenset(
@@ -32,7 +32,7 @@ _SAME: Final = frozenset(
 )
 
 
-def hold_names(tasktype: TaskType, content: Content, catalogue: Catalogue) -> tuple[Content, list[Fault]]:
+def resolve_names(tasktype: TaskType, content: Content, catalogue: Catalogue) -> tuple[Content, list[Fault]]:
     """Return the content with every name as SD Web UI lists it, and a list of what was changed.
 
     Raise PermanentError for names that SD Web UI does not know, and RetryableError if it does not respond.
@@ -46,8 +46,9 @@ def hold_names(tasktype: TaskType, content: Content, catalogue: Catalogue) -> tu
         names.without_effect()
         names.scripts(_TABS[tasktype])
     if names.found.faults:
-        told = "; ".join(f"{fault.path}: {fault.message}" for fault in names.found.faults[:_TOLD])
-        raise PermanentError(ErrorCode.INVALID_CONTENT, told)
+        shown = names.found.faults[:_MAX_FAULTS_SHOWN]
+        text = "; ".join(f"{fault.path}: {fault.message}" for fault in shown)
+        raise PermanentError(ErrorCode.INVALID_CONTENT, text)
     return names.content, names.found.warnings
 
 
@@ -106,7 +107,7 @@ class _Names:
             self._face_restorer(settings, f"{path}/override_settings")
 
     def without_effect(self) -> None:
-        """Warn about settings that Forge accepts, and even reports in its infotext, without any effect."""
+        """Warn about settings that Forge accepts and even reports in its infotext, but does not apply."""
         if "forge_additional_modules" not in (self._catalogue.settings() or ()):
             return
         if self.content.get("tiling"):
@@ -142,7 +143,7 @@ class _Names:
     def _unit(self, script: str, unit: Content, path: str) -> None:
         if script == "controlnet":
             if _is_name(unit.get("module")):
-                self._correct(unit, "module", f"{path}/module", self._catalogue.modules, "preprocessor")
+                self._correct(unit, "module", f"{path}/module", self._catalogue.preprocessors, "preprocessor")
         elif unit.get("ad_use_sampler"):
             self._sampler(unit, "ad_sampler", path, goes_to="ad_sampler", scheduler="ad_scheduler")
             self._scheduler(unit, "ad_scheduler", path)
@@ -154,12 +155,11 @@ class _Names:
             return
         if not _is_name(name) or self._catalogue.samplers() is None:
             return
-        meant = self._catalogue.lookup(lambda catalogue: meant_sampler(str(name), catalogue))
+        meant = self._catalogue.lookup(lambda catalogue: find_sampler(str(name), catalogue))
         if meant is None:
             self.found.fault(f"{path}/{field}", unknown("sampler", str(name), sampler_names(self._catalogue)))
         elif not meant.exact or meant.scheduler is not None:
-            # A name with its scheduler is an old form that every version understands alike; it is sent as two
-            # names.
+            # A sampler with its scheduler in one name is an old form; it is sent as two names.
             holder[goes_to] = meant.sampler
             if meant.scheduler is not None and not _is_name(holder.get(scheduler)):
                 holder[scheduler] = meant.scheduler
@@ -173,7 +173,7 @@ class _Names:
             return
         if not _is_name(name) or self._catalogue.schedulers() is None:
             return
-        meant = self._catalogue.lookup(lambda catalogue: meant_scheduler(str(name), catalogue))
+        meant = self._catalogue.lookup(lambda catalogue: find_scheduler(str(name), catalogue))
         if meant is None:
             listed = scheduler_names(self._catalogue)
             self.found.fault(f"{path}/{field}", unknown("scheduler", str(name), listed))
@@ -254,5 +254,5 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _shown(meant: Meant) -> str:
+def _shown(meant: SamplerMatch) -> str:
     return meant.sampler if meant.scheduler is None else f"{meant.sampler} with scheduler {meant.scheduler}"

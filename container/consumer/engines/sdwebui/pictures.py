@@ -10,7 +10,7 @@ GRID: Final = "grid"
 MAP: Final = "map"
 MASK: Final = "mask"
 
-TEXTED: Final = frozenset({"PNG", "JPEG", "WEBP"})
+FORMATS_WITH_INFOTEXT: Final = frozenset({"PNG", "JPEG", "WEBP"})
 """Formats that SD Web UI writes infotexts to; an animation is a picture without one."""
 
 _MASKS: Final = ("return_mask", "return_mask_composite")
@@ -24,11 +24,11 @@ class Returned:
     encoded: str
     infotext: str | None
     """The infotext inside the image."""
-    texted: bool
+    may_have_text: bool
     """Whether SD Web UI writes infotexts to images of this format."""
 
 
-def tell_apart(images: Sequence[Returned], content: Json, info: Json) -> tuple[list[str], bool]:
+def classify_images(images: Sequence[Returned], content: Json, info: Json) -> tuple[list[str], bool]:
     """Return the kind of each image, and whether the decision is uncertain.
 
     A picture has an infotext; a script's grid, masks and ControlNet's maps have none, and
@@ -36,17 +36,17 @@ def tell_apart(images: Sequence[Returned], content: Json, info: Json) -> tuple[l
     none either. If no image has an infotext, or fewer than `info` has texts, the order decides.
     """
     first, masks = first_picture(info), _masks(content)
-    carrying = {i for i, one in enumerate(images) if i >= first and (one.infotext or not one.texted)}
+    with_text = {i for i, one in enumerate(images) if i >= first and (one.infotext or not one.may_have_text)}
     if content.get("script_name"):
-        pictures = carrying or set(range(first, len(images)))
-        unsure = not carrying and len(pictures) > 1
+        pictures = with_text or set(range(first, len(images)))
+        uncertain = not with_text and len(pictures) > 1
     else:
         texts = info.get("infotexts")
-        told = max(len(texts) - first, 0) if isinstance(texts, list) else len(images)
-        in_order = range(first, len(images), masks + 1)[:told]
-        pictures = carrying if len(carrying) >= told else carrying | set(in_order)
-        unsure = len(carrying) < told and first + len(pictures) < len(images)
-    return list(_kinds(len(images), pictures, masks)), unsure
+        expected = max(len(texts) - first, 0) if isinstance(texts, list) else len(images)
+        in_order = range(first, len(images), masks + 1)[:expected]
+        pictures = with_text if len(with_text) >= expected else with_text | set(in_order)
+        uncertain = len(with_text) < expected and first + len(pictures) < len(images)
+    return list(_kinds(len(images), pictures, masks)), uncertain
 
 
 def first_picture(info: Json) -> int:

@@ -7,7 +7,7 @@ from container.consumer.engines.sdwebui.catalogue import Catalogue, same_name
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class SamplerMatch:
     """A sampler as SD Web UI lists it; `scheduler` is set if the name included one."""
 
     sampler: str
@@ -16,7 +16,7 @@ class Meant:
     """Whether SD Web UI itself interprets the name like this."""
 
 
-def meant_sampler(name: str, catalogue: Catalogue) -> Meant | None:
+def find_sampler(name: str, catalogue: Catalogue) -> SamplerMatch | None:
     """Return the sampler that a name refers to, or None.
 
     SD Web UI understands exact names, also followed by a scheduler (`DPM++ 2M Karras`), but not the aliases
@@ -25,30 +25,30 @@ def meant_sampler(name: str, catalogue: Catalogue) -> Meant | None:
     samplers = catalogue.samplers() or []
     names = [entry["name"] for entry in samplers]
     if name in names:
-        return Meant(name)
+        return SamplerMatch(name)
     for base, scheduler in _parts(name, catalogue):
         if base in names:
-            return Meant(base, scheduler)
+            return SamplerMatch(base, scheduler)
     if (same := same_name(name, names)) is not None:
-        return Meant(same, exact=False)
+        return SamplerMatch(same, exact=False)
     for entry in samplers:
         if same_name(name, [alias for alias in entry.get("aliases") or () if isinstance(alias, str)]):
-            return Meant(entry["name"], exact=False)
+            return SamplerMatch(entry["name"], exact=False)
     for base, scheduler in _parts(name, catalogue, exactly=False):
         if (same := same_name(base, names)) is not None:
-            return Meant(same, scheduler, exact=False)
+            return SamplerMatch(same, scheduler, exact=False)
     return None
 
 
-def meant_scheduler(name: str, catalogue: Catalogue) -> Meant | None:
+def find_scheduler(name: str, catalogue: Catalogue) -> SamplerMatch | None:
     """Return the scheduler that a name refers to (in `sampler`), or None."""
     schedulers = catalogue.schedulers() or []
     exact = [form for entry in schedulers for form in (entry.get("label"), entry["name"]) if form]
     if name in exact:
-        return Meant(name)
+        return SamplerMatch(name)
     for entry in schedulers:
         if any(same_name(name, [form]) for form in _forms(entry)):
-            return Meant(str(entry.get("label") or entry["name"]), exact=False)
+            return SamplerMatch(str(entry.get("label") or entry["name"]), exact=False)
     return None
 
 

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from container.consumer.engines.sdwebui.catalogue import Catalogue
-from container.consumer.engines.sdwebui.samplers import meant_sampler
+from container.consumer.engines.sdwebui.samplers import find_sampler
 
 _ANY_VAE: Final = frozenset({None, "", "None", "Automatic", "auto"})
 _NO_MODULE: Final = frozenset({"", "None", "Use same choices", "Built in"})
@@ -13,16 +13,16 @@ _MODULE: Final = re.compile(r"(?<!Hires )Module [0-9]{1,3}: (\"[^\"\n]*\"|[^,\n]
 """The infotext that Forge writes for each module that it applied."""
 
 
-def asked_sampler(content: dict[str, Any], catalogue: Catalogue) -> str | None:
+def expected_sampler(content: dict[str, Any], catalogue: Catalogue) -> str | None:
     """Return the sampler that `info` must name, or None if any is right: a script may choose its own."""
     name = content.get("sampler_name") or content.get("sampler_index")
     if not isinstance(name, str) or content.get("script_name") or catalogue.samplers() is None:
         return None
-    meant = meant_sampler(name, catalogue)
+    meant = find_sampler(name, catalogue)
     return meant.sampler if meant else None
 
 
-def otherwise(content: dict[str, Any], sampler: str | None, info: dict[str, Any]) -> str | None:
+def used_instead(content: dict[str, Any], sampler: str | None, info: dict[str, Any]) -> str | None:
     """Return what was used instead of what the task asked for, or None if nothing was."""
     used = info.get("sampler_name")
     if sampler is not None and isinstance(used, str) and used != sampler:
@@ -35,7 +35,7 @@ def otherwise(content: dict[str, Any], sampler: str | None, info: dict[str, Any]
         applied = {stem.strip('"') for stem in _MODULE.findall(texts[0])}
         for name in _asked("forge_additional_modules", content) or ():
             if name not in _NO_MODULE and _stem(name) not in applied:
-                return f"SD Web UI painted without the module {name}."
+                return f"SD Web UI did not use the module {name}."
     return None
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from container.consumer.engines.sdwebui.models.errors import not_found
-from container.consumer.engines.sdwebui.models.required import needs
+from container.consumer.engines.sdwebui.models.required import required_models
 from runtimes.sdwebui.model_names import Ambiguous, Kind, aliases, match, nearest
 
 FILES = st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20), max_size=6)
@@ -43,5 +43,5 @@ def test_an_unknown_name_becomes_an_error_of_bounded_length(kind: Kind, name: st
 @given(content=st.dictionaries(st.sampled_from(NAMING), ANYTHING, max_size=5))
 def test_needs_are_read_from_whatever_stands_there(content: dict[str, object]) -> None:
     """The content was checked before; a script's arguments hold anything."""
-    for need in needs(content):
+    for need in required_models(content):
         assert need.name

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container.consumer.engines.sdwebui.models.required import needs
+from container.consumer.engines.sdwebui.models.required import required_models
 from domain.errors import ErrorCode, PermanentError
 from runtimes.sdwebui.named_models import MAX_MODELS
 from runtimes.sdwebui.prompt_networks import network_tags
@@ -35,7 +35,7 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(unit: str) -> None:
     def seconds(length: int) -> float:
         text = "<a:" + unit * (length // len(unit))
         begun = time.process_time()
-        needs({"prompt": text, "alwayson_scripts": {"x": {"args": [text]}}})
+        required_models({"prompt": text, "alwayson_scripts": {"x": {"args": [text]}}})
         return time.process_time() - begun
 
     short = max(min(seconds(20_000) for _ in range(3)), 0.001)
@@ -44,9 +44,9 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(unit: str) -> None:
 
 def test_a_task_names_a_bounded_number_of_models() -> None:
     most = "".join(f"<lora:{number}:1>" for number in range(MAX_MODELS))
-    assert len(needs({"prompt": most})) == MAX_MODELS
+    assert len(required_models({"prompt": most})) == MAX_MODELS
     for name in ("one-more", "{a|b}"):
         with pytest.raises(PermanentError, match="at most 100 models") as caught:
-            needs({"prompt": f"{most}<lora:{name}:1>"})
+            required_models({"prompt": f"{most}<lora:{name}:1>"})
         assert caught.value.code is ErrorCode.INVALID_CONTENT
-    assert len(needs({"prompt": most * 2})) == MAX_MODELS
+    assert len(required_models({"prompt": most * 2})) == MAX_MODELS

@@ -131,7 +131,7 @@ class EngineModelLists:
             raise
 
 
-def answers_to(kind: Kind, entry: Listed, wanted: str, digits: str) -> bool:
+def is_named(kind: Kind, entry: Listed, wanted: str, digits: str) -> bool:
     """Return whether a name refers to a listed model; a folder in the name must be the model's folder."""
     if entry.name == wanted:
         return True

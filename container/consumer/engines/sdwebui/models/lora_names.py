@@ -35,17 +35,17 @@ class LoraNames:
         self._volume = volume
         self._inside: dict[tuple[str, str], str] = {}
 
-    def called(self, name: str) -> set[str]:
+    def files_named(self, name: str) -> set[str]:
         """Return the files, relative to their folder, that have this name inside; raise RetryableError."""
         found: set[str] = set()
         for folder in Kind.LORA.folders:
             files = self._bucket.files(folder) if self._bucket else {}
-            readable = [file for file in files.values() if _can_tell(file.name)][:MAX_FILES]
+            readable = [file for file in files.values() if _has_metadata(file.name)][:MAX_FILES]
             with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-                carried = list(pool.map(self._in_bucket, readable))
-            inside = dict(zip((file.name for file in readable), carried, strict=True))
+                names = list(pool.map(self._in_bucket, readable))
+            inside = dict(zip((file.name for file in readable), names, strict=True))
             for other in self._volume.names(Kind.LORA, folder) if self._volume else ():
-                if other not in files and _can_tell(other):
+                if other not in files and _has_metadata(other):
                     inside[other] = self._on_volume(folder, other)
             found |= {file for file, own in inside.items() if own == name}
         return found
@@ -93,5 +93,5 @@ def _header_bytes(begin: bytes) -> int:
     return min(_LENGTH.size + int(length), MAX_HEADER_BYTES)
 
 
-def _can_tell(name: str) -> bool:
+def _has_metadata(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() == ".safetensors"

@@ -18,18 +18,18 @@ class ModelRequirement:
     path: str
     required: bool = True
     """Whether the task fails without it; otherwise it is only fetched if it exists."""
-    by_place: bool = False
+    by_index: bool = False
     """Whether the name is a position in SD Web UI's list, from 0."""
 
 
-def needs(content: dict[str, Any]) -> list[ModelRequirement]:
+def required_models(content: dict[str, Any]) -> list[ModelRequirement]:
     """Return the models that a task's content names, each once, the checkpoint first.
 
     Raise PermanentError for more than `MAX_MODELS`.
     """
     found: dict[tuple[Kind, str, bool], ModelRequirement] = {}
     for need in _all(content):
-        key = need.kind, need.name, need.by_place
+        key = need.kind, need.name, need.by_index
         if len(found) >= MAX_MODELS and key not in found:
             text = f"{need.path}: a task may name at most {MAX_MODELS} models."
             raise PermanentError(ErrorCode.INVALID_CONTENT, text)
@@ -40,6 +40,6 @@ def needs(content: dict[str, Any]) -> list[ModelRequirement]:
 
 def _all(content: dict[str, Any]) -> Iterator[ModelRequirement]:
     for one in mentions(content):
-        yield ModelRequirement(one.kind, one.name, one.path, one.required, one.by_place)
+        yield ModelRequirement(one.kind, one.name, one.path, one.required, one.by_index)
     for path, folder in face_restorers(content):
         yield ModelRequirement(Kind.FACE_RESTORER, folder, path)

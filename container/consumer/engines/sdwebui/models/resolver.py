@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, answers_to, without_hash
+from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, is_named, without_hash
 from container.consumer.engines.sdwebui.models.errors import ambiguous, not_found, read_at_start
 from container.consumer.engines.sdwebui.models.lora_names import LoraNames
-from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs
+from container.consumer.engines.sdwebui.models.required import ModelRequirement, required_models
 from container.consumer.engines.sdwebui.models.weights import find_face_restorer, find_upscaler
 from container.consumer.model_store.bucket import ModelBucket, ModelFile
 from container.consumer.model_store.integrity import old_hash_of
@@ -29,7 +29,7 @@ from runtimes.sdwebui.model_names import (
 )
 from runtimes.sdwebui.named_models import prompts
 
-_BESIDE = (".yaml", ".vae.safetensors", ".vae.pt", ".vae.ckpt")
+_COMPANION_SUFFIXES = (".yaml", ".vae.safetensors", ".vae.pt", ".vae.ckpt")
 """Files that belong to a checkpoint and are stored beside it: its configuration, and its own VAE."""
 
 
@@ -63,7 +63,7 @@ class ModelResolver:
         """
         lists = self._lists.once()
         found: list[Found] = []
-        for need in (*needs(content), *_of_styles(content, lists)):
+        for need in (*required_models(content), *_of_styles(content, lists)):
             found += self._find(need, lists)
         return found + list(self._embeddings(prompts(content)))
 
@@ -91,7 +91,7 @@ class ModelResolver:
                 return []
             raise self._missing(need, lists)
         self._check_start(one, lists)
-        return [one, *self._beside(one)]
+        return [one, *self._companions(one)]
 
     def _check_engine(self, need: ModelRequirement, lists: EngineModelLists) -> None:
         """Refuse requests that this Web UI cannot serve at all, although it responds 200 or 500 to them."""
@@ -99,7 +99,7 @@ class ModelResolver:
         if need.kind is Kind.MODULE and not lists.is_forge:
             text = "this SD Web UI has no forge_additional_modules; name a VAE as sd_vae"
         if need.kind is Kind.VAE and need.path.endswith("/ad_vae") and lists.is_forge:
-            text = "Forge gives ADetailer no VAE of its own; leave it out"
+            text = "Forge does not let ADetailer use a VAE of its own; leave it out"
         if text:
             raise PermanentError(ErrorCode.INVALID_CONTENT, f"{need.path}: {text}.")
 
@@ -118,12 +118,12 @@ class ModelResolver:
         """Find a model in the bucket or else on the volume, where it may be if S3 does not respond now."""
         if self.bucket is None or self.volume is None:
             return None
-        trouble: RetryableError | None = None
+        failure: RetryableError | None = None
         for wanted, digits in forms(need.kind, need.name):
             try:
                 file = self._match(need.kind, wanted)
             except RetryableError as fault:
-                trouble, file = fault, None
+                failure, file = fault, None
             if file is not None:
                 return Found(need, file.name, file, self.place(file), digits)
             for folder in need.kind.folders:
@@ -132,8 +132,8 @@ class ModelResolver:
                     return Found(need, name, None, self.volume.root / folder / name, digits)
         if need.kind is Kind.CHECKPOINT and is_hash(need.name):
             return self._by_old_hash(need)
-        if trouble is not None:
-            raise trouble
+        if failure is not None:
+            raise failure
         return None
 
     def _by_old_hash(self, need: ModelRequirement) -> Found | None:
@@ -158,11 +158,11 @@ class ModelResolver:
             return None
         listed = lists.named(kind)
         if listed is None:
-            # There is no such list: with a bucket, the model was looked for there; without one, nobody knows.
+            # Without such a list, only the bucket can tell, and it was searched already.
             return Found(need, need.name) if self.bucket is None else None
         for wanted, digits in forms(kind, need.name):
             for one in listed:
-                if answers_to(kind, one, wanted, digits):
+                if is_named(kind, one, wanted, digits):
                     return Found(need, one.name, path=Path(one.path) if one.path else None)
         return None
 
@@ -170,7 +170,7 @@ class ModelResolver:
         """Find a LoRA by the name inside its file, if exactly one file has it."""
         if need.kind is not Kind.LORA or not need.required:
             return None
-        files = self._lora_names.called(need.name)
+        files = self._lora_names.files_named(need.name)
         stems = {PurePosixPath(file).stem: file for file in files}
         listed = lists.named(Kind.LORA) or ()
         stems |= {entry.name: entry.name for entry in listed if entry.alias == need.name}
@@ -182,12 +182,12 @@ class ModelResolver:
             return replace(one, need=need) if one else None
         return None
 
-    def _beside(self, one: Found) -> Iterator[Found]:
+    def _companions(self, one: Found) -> Iterator[Found]:
         if self.bucket is None or one.file is None or one.need.kind is not Kind.CHECKPOINT:
             return
         files = self.bucket.files(one.file.folder)
         base = without_extension(one.name)
-        for name in (base + suffix for suffix in _BESIDE):
+        for name in (base + suffix for suffix in _COMPANION_SUFFIXES):
             if name in files:
                 need = ModelRequirement(Kind.VAE, name, one.need.path, required=False)
                 yield Found(need, name, files[name], self.place(files[name]))
@@ -243,5 +243,5 @@ def _of_styles(content: dict[str, Any], lists: EngineModelLists) -> Iterator[Mod
     """Yield the LoRAs in the styles of a task, which SD Web UI adds to the prompt."""
     styles = content.get("styles")
     for index, style in enumerate(styles if isinstance(styles, list) else ()):
-        for need in needs({"prompt": lists.style_prompt(str(style))}):
+        for need in required_models({"prompt": lists.style_prompt(str(style))}):
             yield replace(need, path=f"/styles/{index}")

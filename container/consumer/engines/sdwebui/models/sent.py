@@ -22,7 +22,7 @@ def content_to_send(
     Call this when the files are on the volume.
     """
     names = {
-        (one.need.kind, one.need.name): name_to_send(one, lists) for one in found if not one.need.by_place
+        (one.need.kind, one.need.name): name_to_send(one, lists) for one in found if not one.need.by_index
     }
     sent = renamed(content, names)
     if any(_VAE in settings or _MODULES in settings for settings in _settings(sent)) and lists.is_forge:

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from container.consumer.engines.base import WorkerShutsDown
 from container.consumer.engines.sdwebui.models.errors import MAX_NAME, not_found
-from container.consumer.engines.sdwebui.models.required import needs
+from container.consumer.engines.sdwebui.models.required import required_models
 from container.consumer.engines.sdwebui.models.resolver import Found, ModelResolver, wrong_hash
-from container.consumer.model_store.bucket import Gone, ModelFile
+from container.consumer.model_store.bucket import ModelFile, NotInBucket
 from container.consumer.model_store.fetcher import Fetcher
-from container.consumer.model_store.integrity import old_hash_of, sha256_of, unusable
+from container.consumer.model_store.integrity import defect_of, old_hash_of, sha256_of
 from container.consumer.model_store.locks import POLL_SECONDS, Lock, Stopped
 from container.consumer.model_store.volume import NoRoom
 from domain.errors import ErrorCode, PermanentError, RetryableError
@@ -27,7 +27,7 @@ lookup."""
 
 OLD_HASH_DIGITS: Final = 8
 EVICTION_SECONDS: Final = 30.0
-"""A consumer that holds the lock for longer than this hangs; the task goes back to the queue."""
+"""A consumer that takes longer to evict a file hangs; the task is then released."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ _log = logging.getLogger(__name__)
 class ModelStore:
     """Finds and fetches the models of tasks; `ensure` may be called from any thread while a job runs."""
 
-    def __init__(self, finder: ModelResolver, fetcher: Fetcher | None) -> None:
-        self._finder = finder
+    def __init__(self, resolver: ModelResolver, fetcher: Fetcher | None) -> None:
+        self._resolver = resolver
         self._fetcher = fetcher
         self._in_use: list[Lock] = []
         self._lock = threading.Lock()
@@ -48,18 +48,18 @@ class ModelStore:
 
         Raise PermanentError (`model_not_found`, `model_unusable`, `no_space_for_model`) or RetryableError.
         """
-        found = self._finder.find(content)
+        found = self._resolver.find(content)
         with self._lock:
             self._prepared[_key(content)] = found
             while len(self._prepared) > PREPARED:
                 self._prepared.popitem(last=False)
         for one in found:
             try:
-                self._have(one)
-            except NoRoom as trouble:
-                if trouble.for_ever:
-                    raise _no_space(one, trouble) from None
-                _log.info("%s waits for room: %s", one.name, trouble.message)
+                self._fetch(one)
+            except NoRoom as error:
+                if error.permanent:
+                    raise _no_space(one, error) from None
+                _log.info("%s is fetched later, when there is room: %s", one.name, error.message)
         return found
 
     def activate(self, content: dict[str, Any]) -> list[Found]:
@@ -71,15 +71,15 @@ class ModelStore:
         with self._lock:
             found = self._prepared.pop(_key(content), None)
         if found is None:
-            found = self._finder.find(content)
+            found = self._resolver.find(content)
         for one in found:
             try:
                 self._keep(one)
-            except NoRoom as trouble:
-                if trouble.for_ever:
-                    raise _no_space(one, trouble) from None
+            except NoRoom as error:
+                if error.permanent:
+                    raise _no_space(one, error) from None
                 # Another consumer of this volume uses the rest, which is temporary.
-                raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, _no_space(one, trouble).message) from None
+                raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, _no_space(one, error).message) from None
         return found
 
     def release(self) -> None:
@@ -92,19 +92,19 @@ class ModelStore:
         if self._fetcher:
             self._fetcher.stop.set()
 
-    def refuse(self, found: Iterable[Found], why: str) -> None:
+    def refuse(self, found: Iterable[Found], defect: str) -> None:
         """Remember that SD Web UI could not load these versions of files."""
         for one in found:
             if self._fetcher and one.file:
-                self._fetcher.refuse(one.file, why)
+                self._fetcher.refuse(one.file, defect)
 
     def _keep(self, one: Found) -> None:
         if self._fetcher is None or one.file is None:
-            self._have(one)
+            self._fetch(one)
             return
         lock = self._lock_in_use(self._fetcher, one.file)
         try:
-            self._have(one)
+            self._fetch(one)
         except BaseException:
             lock.release()
             raise
@@ -117,21 +117,25 @@ class ModelStore:
             if fetcher.stop.wait(POLL_SECONDS):
                 raise WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "The worker is shutting down.")
             if time.monotonic() > deadline:
-                text = f"{file.key} has been in eviction for {EVICTION_SECONDS:.0f} s."
+                text = f"Another consumer has been evicting {file.key} for {EVICTION_SECONDS:.0f} s."
                 raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, text)
         return lock
 
-    def _have(self, one: Found) -> None:
+    def _fetch(self, one: Found) -> None:
         """Provide one model where SD Web UI finds it, usable and with the hash that the task names."""
         if self._fetcher is not None and one.file is not None:
             try:
-                self._fetcher.have(one.file)
-            except Gone:
+                self._fetcher.ensure(one.file)
+            except NotInBucket:
                 raise not_found(one.need.kind, one.need.name, (), path=one.need.path) from None
             except Stopped:
                 raise WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "The worker is shutting down.") from None
-        elif one.path is not None and one.path.is_file() and (why := unusable(one.path, name=one.path.name)):
-            raise PermanentError(ErrorCode.MODEL_UNUSABLE, f"{one.name} is unusable: {why}.")
+        elif (
+            one.path is not None
+            and one.path.is_file()
+            and (defect := defect_of(one.path, name=one.path.name))
+        ):
+            raise PermanentError(ErrorCode.MODEL_UNUSABLE, f"{one.name} is unusable: {defect}.")
         if one.hash and one.path is not None and one.need.kind is Kind.CHECKPOINT:
             self._check_hash(one, one.path)
 
@@ -149,9 +153,9 @@ class ModelStore:
 
 def _key(content: dict[str, Any]) -> Hashable:
     """Return a key for everything that a content's models depend on."""
-    return prompts(content), *needs(content)
+    return prompts(content), *required_models(content)
 
 
-def _no_space(one: Found, trouble: NoRoom) -> PermanentError:
-    text = f"There is no room for {one.need.kind.value} {one.name[:MAX_NAME]}: {trouble.message}."
+def _no_space(one: Found, error: NoRoom) -> PermanentError:
+    text = f"There is no room for {one.need.kind.value} {one.name[:MAX_NAME]}: {error.message}."
     return PermanentError(ErrorCode.NO_SPACE_FOR_MODEL, text)

@@ -62,7 +62,9 @@ class Models:
 
         Return the content as it must be sent, with the names under which SD Web UI lists the models.
         """
-        return content_to_send(content, self._store.ensure(self._rightful(content)), self._lists.once())
+        return content_to_send(
+            content, self._store.ensure(self._with_allowed_checkpoint(content)), self._lists.once()
+        )
 
     def switch(self, content: dict[str, Any]) -> str | None:
         """Make SD Web UI use the task's checkpoint; called between jobs.
@@ -70,7 +72,7 @@ class Models:
         Return what `info.sd_model_name` must be afterwards, or None if any is right.
         """
         self._active = []
-        self._active = self._store.activate(self._rightful(content))
+        self._active = self._store.activate(self._with_allowed_checkpoint(content))
         self._show(self._active)
         self._check_embeddings(self._active)
         named = next((one for one in self._active if one.need.path == MAIN_CHECKPOINT), None)
@@ -87,14 +89,14 @@ class Models:
         """Record that a job failed, because SD Web UI may be unable to load its checkpoint."""
         if isinstance(fault, PermanentError) and fault.code is ErrorCode.MODEL_UNUSABLE:
             named = [one for one in self._active if one.need.kind is Kind.CHECKPOINT and one.need.required]
-            if len(named) == 1:  # of a pair only one is broken, and the answer does not tell which
+            if len(named) == 1:  # of two checkpoints one is broken, and the response does not say which
                 self._store.refuse(named, UNLOADABLE)
 
     def prepare_shutdown(self) -> None:
         """Stop a running download because the worker shuts down."""
         self._store.prepare_shutdown()
 
-    def _rightful(self, content: dict[str, Any]) -> dict[str, Any]:
+    def _with_allowed_checkpoint(self, content: dict[str, Any]) -> dict[str, Any]:
         """Return the content with a checkpoint only if this runtime switches checkpoints."""
         scripts = content.get("alwayson_scripts")
         name = scripts.get(OPTION) if isinstance(scripts, dict) else None
@@ -105,7 +107,7 @@ class Models:
         if self._own and not served:
             text = f"{MAIN_CHECKPOINT}: this runtime serves {self._own} and no other checkpoint."
             raise PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
-        if any(served):  # named with a hash, which must be the file's
+        if any(served):  # named with a hash, which is then compared with the file's
             return content
         return {**content, "alwayson_scripts": {k: v for k, v in scripts.items() if k != OPTION}}
 
@@ -119,7 +121,7 @@ class Models:
             if kind is Kind.EMBEDDING:
                 self._note_unapplied(new)
             if kind is not Kind.CHECKPOINT or not self._lists_all(new):
-                _log.info("SD Web UI reads its list of each %s again", kind.value)
+                _log.info("refreshing SD Web UI's list of models of kind %s", kind.value)
                 self._lists.refresh(kind)
             self._check_shown(kind, [one for one in found if one.need.kind is kind and _version(one) in new])
             self._seen.setdefault(kind, set()).update(files)
@@ -141,7 +143,9 @@ class Models:
         for entry in self._lists.checkpoints():
             other = listed_name(entry)
             if other not in (self._selected, self._own, *(one.name for one in found)):
-                _log.info("SD Web UI loads %s, to read its embeddings again with the next one", other)
+                _log.info(
+                    "loading %s, so that SD Web UI reads its embeddings with the next checkpoint", other
+                )
                 self._webui.post(OPTIONS, {OPTION: other}, seconds=LOAD_SECONDS)
                 self._selected = other
                 self._webui.post(PATHS[TaskType.TEXT_TO_IMAGE], MINIMAL, seconds=LOAD_SECONDS)
@@ -166,7 +170,7 @@ class Models:
             if name not in known:
                 folder = one.file.folder if one.file else kind.folders[0]
                 raise not_shown(kind, one.need.name, folder, path=one.need.path)
-            if not _lies_at(known[name], one):
+            if not _is_at(known[name], one):
                 raise shadowed(kind, one.need.name, known[name], path=one.need.path)
 
     def _lists_all(self, files: set[tuple[str, int]]) -> bool:
@@ -198,7 +202,7 @@ class Models:
                 raise self._unloaded(name)
             self._selected = name
             self._has_switched = True
-            _log.info("SD Web UI uses checkpoint %s from now on", name)
+            _log.info("SD Web UI now uses checkpoint %s", name)
         return PurePosixPath(name).stem
 
     def _unloaded(self, name: str) -> PermanentError | RetryableError:
@@ -227,11 +231,11 @@ class Models:
 def _version(one: Found) -> tuple[str, int]:
     try:
         return one.name, one.path.stat().st_mtime_ns if one.path else 0
-    except OSError:  # it lies where only Web UI sees it
+    except OSError:  # only SD Web UI can see the file
         return one.name, 0
 
 
-def _lies_at(listed: str, one: Found) -> bool:
+def _is_at(listed: str, one: Found) -> bool:
     """Return whether a listed model is this file and not one with the same name in another folder."""
     return not listed or not one.path or f"/{listed}".endswith(f"/{one.name}") or listed == str(one.path)
 

@@ -29,7 +29,7 @@ _FOLDERS: Final = (
 _log = logging.getLogger(__name__)
 
 
-class Shelves(Protocol):
+class ModelSources(Protocol):
     """Access to the models in the bucket and on the volume."""
 
     bucket: ModelBucket | None
@@ -39,7 +39,7 @@ class Shelves(Protocol):
         """Yield the bucket's files of a kind."""
 
 
-def find_upscaler(shelves: Shelves, need: ModelRequirement, lists: EngineModelLists) -> list[ModelFile]:
+def find_upscaler(sources: ModelSources, need: ModelRequirement, lists: EngineModelLists) -> list[ModelFile]:
     """Return the weights that an upscaler needs from the bucket; raise PermanentError if there are none.
 
     SD Web UI reads the list of upscalers only when it starts.
@@ -47,7 +47,7 @@ def find_upscaler(shelves: Shelves, need: ModelRequirement, lists: EngineModelLi
     listed = lists.named(need.kind)
     if listed is None:
         return []
-    files = list(shelves.in_bucket(need.kind))
+    files = list(sources.in_bucket(need.kind))
     entry = _entry(need, listed)
     if entry is None:
         for file in files:
@@ -55,40 +55,40 @@ def find_upscaler(shelves: Shelves, need: ModelRequirement, lists: EngineModelLi
                 raise read_at_start(need.kind, need.name, file.folder, path=need.path)
         raise not_found(need.kind, need.name, (), path=need.path, shown_as=[one.name for one in listed])
     weights = PurePosixPath(entry.path).name
-    called = {entry.name, entry.name.replace(" ", "_"), weights}
-    fitting = [f for f in files if called & {PurePosixPath(f.name).name, *aliases(need.kind, f.name)}]
+    names = {entry.name, entry.name.replace(" ", "_"), weights}
+    fitting = [f for f in files if names & {PurePosixPath(f.name).name, *aliases(need.kind, f.name)}]
     if not fitting and entry.path.startswith(("http:", "https:")):
         folder = next((folder for start, folder in _FOLDERS if entry.name.startswith(start)), "ESRGAN")
-        _check_there(shelves, need, f"upscaler {entry.name}", folder, weights)
+        _check_there(sources, need, f"upscaler {entry.name}", folder, weights)
     return fitting[:1]
 
 
-def find_face_restorer(shelves: Shelves, need: ModelRequirement, _: EngineModelLists) -> list[ModelFile]:
+def find_face_restorer(sources: ModelSources, need: ModelRequirement, _: EngineModelLists) -> list[ModelFile]:
     """Return the weights for face restoration from the bucket; raise PermanentError if there are none."""
-    files = [file for file in shelves.in_bucket(need.kind) if need.name in ("", file.folder)]
+    files = [file for file in sources.in_bucket(need.kind) if need.name in ("", file.folder)]
     if not files:
         folders = (need.name,) if need.name else need.kind.folders
         for folder in folders:
-            if shelves.volume and shelves.volume.names(need.kind, folder):
+            if sources.volume and sources.volume.names(need.kind, folder):
                 return []
-        _check_there(shelves, need, "face restorer", folders[0], "its weights")
+        _check_there(sources, need, "face restorer", folders[0], "its weights")
     return files
 
 
 def _entry(need: ModelRequirement, listed: list[Listed]) -> Listed | None:
-    if need.by_place:
+    if need.by_index:
         place = int(need.name)
         return listed[place] if 0 <= place < len(listed) else None
     return next((entry for entry in listed if entry.name == need.name), None)
 
 
-def _check_there(shelves: Shelves, need: ModelRequirement, what: str, folder: str, weights: str) -> None:
+def _check_there(sources: ModelSources, need: ModelRequirement, what: str, folder: str, weights: str) -> None:
     """Raise PermanentError unless weights are on the volume; without a volume, only SD Web UI knows."""
-    if shelves.volume is None:
-        _log.warning("nobody can tell whether SD Web UI has the weights", extra={"reason": what})
+    if sources.volume is None:
+        _log.warning("cannot check whether SD Web UI has the weights", extra={"reason": what})
         return
     for other in need.kind.folders:
-        if any(PurePosixPath(name).name == weights for name in shelves.volume.names(need.kind, other)):
+        if any(PurePosixPath(name).name == weights for name in sources.volume.names(need.kind, other)):
             return
     text = (
         f"{need.path}: SD Web UI lists the {what}, but its weights are neither on the worker nor in the "

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from container.consumer import sync_models
-from container.consumer.engines.sdwebui.models.wiring import wire_models
+from container.consumer.engines.sdwebui.models.composition import compose_models
 from container.consumer.model_store.settings import ModelSettings
 from domain.errors import ErrorCode, PermanentError
 from local.emulator import Emulator
@@ -76,13 +76,13 @@ def test_what_was_synced_is_never_evicted(shelf: Shelf, run: Run) -> None:
         shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
     assert run(model_filename="own.ckpt")[0] == 0
     settings = ModelSettings(model_bucket=shelf.bucket, model_dir=str(shelf.root), model_cache_bytes=2500)
-    models = wire_models(settings, FakeWebUi(), dynamic=True)
+    models = compose_models(settings, FakeWebUi(), dynamic=True)
     for name in "ab":
         models.ensure(checkpoint(name))
     assert shelf.files() == [f"{CKPT}/b.ckpt", f"{CKPT}/own.ckpt"]
     shelf.put(f"{CKPT}/big.ckpt", b"x" * 2000)
     with pytest.raises(PermanentError) as caught:
-        wire_models(settings, FakeWebUi(), dynamic=True).ensure(checkpoint("big"))
+        compose_models(settings, FakeWebUi(), dynamic=True).ensure(checkpoint("big"))
     assert caught.value.code is ErrorCode.NO_SPACE_FOR_MODEL
 
 

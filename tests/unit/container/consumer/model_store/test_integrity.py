@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from awscrt import checksums
 
-from container.consumer.model_store.integrity import Stored, arrived_whole, old_hash_of, unusable
+from container.consumer.model_store.integrity import Stored, defect_of, old_hash_of, verify_download
 
 CONTENT = bytes(range(256)) * 64
 PART = 5000
@@ -62,11 +62,11 @@ def test_checks_what_s3_keeps(tmp_path: Path, checked: str) -> None:
     stored = Stored.of(head, {"ContentLength": PART} if Stored.needs_part_size(head) else {})
     file = tmp_path / "part"
     file.write_bytes(CONTENT)
-    assert arrived_whole(file, stored) == checked.removesuffix(" of parts")
+    assert verify_download(file, stored) == checked.removesuffix(" of parts")
     file.write_bytes(CONTENT[:-1] + b"?")
-    assert arrived_whole(file, stored) is None
+    assert verify_download(file, stored) is None
     file.write_bytes(CONTENT[:-1])
-    assert arrived_whole(file, stored) is None
+    assert verify_download(file, stored) is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_says_when_only_the_size_is_known(tmp_path: Path, head: dict[str, Any]) 
     stored = Stored.of({"ContentLength": len(CONTENT), **head}, {"ContentLength": PART})
     file = tmp_path / "part"
     file.write_bytes(CONTENT)
-    assert arrived_whole(file, stored) == "size"
+    assert verify_download(file, stored) == "size"
 
 
 def safetensors(weights: int) -> bytes:
@@ -112,7 +112,7 @@ def test_tells_what_cannot_be_a_model(tmp_path: Path, content: bytes, why: str |
     """What is cut off or no model for sure never reaches Web UI, which it would poison."""
     file = tmp_path / "part"
     file.write_bytes(content)
-    found = unusable(file, name="m.safetensors")
+    found = defect_of(file, name="m.safetensors")
     assert found is None if why is None else why in str(found)
 
 
@@ -121,9 +121,9 @@ def test_tells_a_checkpoint_archive_that_is_cut_off(tmp_path: Path) -> None:
     file = tmp_path / "part"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("archive/data.pkl", CONTENT)
-    assert unusable(file, name="m.ckpt") is None
+    assert defect_of(file, name="m.ckpt") is None
     file.write_bytes(file.read_bytes()[:-40])
-    assert "cut off" in str(unusable(file, name="m.ckpt"))
+    assert "cut off" in str(defect_of(file, name="m.ckpt"))
 
 
 def test_knows_the_early_hash(tmp_path: Path) -> None:

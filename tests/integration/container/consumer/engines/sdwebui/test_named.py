@@ -6,7 +6,7 @@ import pytest
 
 from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.client import WebUi
-from container.consumer.engines.sdwebui.named import hold_names
+from container.consumer.engines.sdwebui.named import resolve_names
 from domain.errors import ErrorCode, PermanentError
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
@@ -44,7 +44,7 @@ def catalogue(webui: FakeWebUi) -> Catalogue:
 def test_a_name_that_can_mean_one_thing_only_is_corrected_and_told(
     catalogue: Catalogue, content: dict[str, Any], expected: dict[str, Any], path: str
 ) -> None:
-    found, warnings = hold_names(TEXT, content, catalogue)
+    found, warnings = resolve_names(TEXT, content, catalogue)
 
     assert found == expected
     assert [warning.path for warning in warnings] == [path]
@@ -68,7 +68,7 @@ def test_a_name_that_can_mean_one_thing_only_is_corrected_and_told(
 def test_a_name_with_its_scheduler_is_sent_as_two(
     catalogue: Catalogue, content: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert hold_names(TEXT, content, catalogue) == ({**content, **expected}, [])
+    assert resolve_names(TEXT, content, catalogue) == ({**content, **expected}, [])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_name_with_its_scheduler_is_sent_as_two(
 def test_what_sd_web_ui_reads_by_itself_is_left_as_it_is(
     catalogue: Catalogue, content: dict[str, Any]
 ) -> None:
-    assert hold_names(TEXT, content, catalogue) == (content, [])
+    assert resolve_names(TEXT, content, catalogue) == (content, [])
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_name_that_sd_web_ui_does_not_know_fails_the_task_with_the_nearest(
     catalogue: Catalogue, content: dict[str, Any], tasktype: TaskType, told: str
 ) -> None:
     with pytest.raises(PermanentError) as failed:
-        hold_names(tasktype, content, catalogue)
+        resolve_names(tasktype, content, catalogue)
 
     assert failed.value.code is ErrorCode.INVALID_CONTENT
     assert told in failed.value.message
@@ -136,11 +136,11 @@ def test_a_name_that_sd_web_ui_does_not_know_fails_the_task_with_the_nearest(
 
 def test_all_that_is_unknown_is_told_at_once(catalogue: Catalogue) -> None:
     with pytest.raises(PermanentError, match=r"/sampler_name.*; /scheduler.*; /styles/0"):
-        hold_names(TEXT, {"sampler_name": "x", "scheduler": "y", "styles": ["z"]}, catalogue)
+        resolve_names(TEXT, {"sampler_name": "x", "scheduler": "y", "styles": ["z"]}, catalogue)
 
 
 def test_a_setting_that_this_sd_web_ui_lacks_is_left_out_where_it_says_nothing(catalogue: Catalogue) -> None:
-    content, warnings = hold_names(TEXT, {"override_settings": {"no_such_setting": []}}, catalogue)
+    content, warnings = resolve_names(TEXT, {"override_settings": {"no_such_setting": []}}, catalogue)
 
     assert content["override_settings"] == {}
     assert [warning.path for warning in warnings] == ["/override_settings/no_such_setting"]
@@ -155,7 +155,7 @@ def test_a_setting_that_this_sd_web_ui_lacks_is_left_out_where_it_says_nothing(c
     ],
 )
 def test_what_forge_takes_without_effect_is_told(catalogue: Catalogue, content: dict[str, Any]) -> None:
-    assert ["without effect" in w.message for w in hold_names(TEXT, content, catalogue)[1]] == [True]
+    assert ["without effect" in w.message for w in resolve_names(TEXT, content, catalogue)[1]] == [True]
 
 
 class Listing:
@@ -177,18 +177,18 @@ def test_lists_are_read_once_and_again_where_a_name_is_missing() -> None:
     webui = Listing(samplers=[{"name": "Euler", "aliases": []}])
     catalogue = Catalogue(webui)
     for _ in range(3):
-        hold_names(TEXT, {"sampler_name": "Euler"}, catalogue)
+        resolve_names(TEXT, {"sampler_name": "Euler"}, catalogue)
     assert webui.asked.count("/sdapi/v1/samplers") == 1
 
     webui.lists["samplers"] = [{"name": "Euler", "aliases": []}, {"name": "New", "aliases": []}]
-    hold_names(TEXT, {"sampler_name": "New"}, catalogue)
+    resolve_names(TEXT, {"sampler_name": "New"}, catalogue)
     assert webui.asked.count("/sdapi/v1/samplers") == 2
 
 
 def test_a_web_ui_without_a_list_is_trusted_with_its_names() -> None:
     content = {"sampler_name": "x", "scheduler": "y", "styles": ["z"], "script_name": "s", "script_args": []}
 
-    assert hold_names(TEXT, content, Catalogue(Listing())) == (content, [])
+    assert resolve_names(TEXT, content, Catalogue(Listing())) == (content, [])
 
 
 @pytest.mark.parametrize("style", ["with lora", "With_LoRA"])
@@ -197,8 +197,8 @@ def test_a_style_that_names_networks_fails_where_they_are_switched_off(style: st
     content = {"styles": [style], "disable_extra_networks": True}
 
     with pytest.raises(PermanentError, match="names networks"):
-        hold_names(TEXT, content, Catalogue(Listing(**{"prompt-styles": listed})))
-    assert hold_names(TEXT, {"styles": ["with lora"]}, Catalogue(Listing(**{"prompt-styles": listed})))
+        resolve_names(TEXT, content, Catalogue(Listing(**{"prompt-styles": listed})))
+    assert resolve_names(TEXT, {"styles": ["with lora"]}, Catalogue(Listing(**{"prompt-styles": listed})))
 
 
 def test_a_corrected_name_is_painted_with_and_told_in_the_output(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from container.consumer.engines.sdwebui.request import request_body
-from container.consumer.engines.sdwebui.used import otherwise
+from container.consumer.engines.sdwebui.used import used_instead
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from runtimes.sdwebui.task_type import TaskType
@@ -77,7 +77,7 @@ def test_networks_are_never_switched_off_in_sd_web_ui() -> None:
             {"override_settings": {"forge_additional_modules": ["ae.safetensors", "Built in", "clip.pt"]}},
             None,
             {"infotexts": ["a cat\nSteps: 1, Module 1: ae, Version: f2"]},
-            "without the module clip.pt",
+            "did not use the module clip.pt",
         ),
         (
             {"alwayson_scripts": {"override_settings": {"forge_additional_modules": ["VAE/ae.safetensors"]}}},
@@ -91,6 +91,6 @@ def test_networks_are_never_switched_off_in_sd_web_ui() -> None:
 def test_what_the_answer_says_was_used_is_held_against_the_task(
     content: dict[str, Any], sampler: str | None, info: dict[str, Any], told: str | None
 ) -> None:
-    why = otherwise(content, sampler, info)
+    why = used_instead(content, sampler, info)
 
     assert (why is None) if told is None else (why is not None and told in why)

@@ -228,7 +228,7 @@ def test_without_infotexts_the_order_decides_and_a_warning_says_so() -> None:
         (None, "map", None),
     ]
     (warning,) = result.warnings
-    assert "their order alone" in warning.message
+    assert "was decided by their order" in warning.message
 
 
 def test_pictures_of_a_script_without_infotexts_are_all_kept_and_a_warning_says_so() -> None:

@@ -310,7 +310,10 @@ def test_a_vae_of_adetailer_is_refused_on_forge(shelf: Shelf) -> None:
     content = {"alwayson_scripts": {"ADetailer": {"args": [unit]}}}
     webui = Forge(modules=("v.pt",))
     webui.lists[DETECTORS] = {"ad_model": ["mediapipe_face_full"]}
-    assert "Forge gives ADetailer no VAE" in failure(lambda: models(shelf, webui).ensure(content)).message
+    assert (
+        "Forge does not let ADetailer use a VAE"
+        in failure(lambda: models(shelf, webui).ensure(content)).message
+    )
 
 
 def test_a_second_checkpoint_is_sent_by_its_whole_name_and_must_be_listed(shelf: Shelf) -> None:

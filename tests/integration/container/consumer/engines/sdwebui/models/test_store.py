@@ -374,7 +374,7 @@ def test_both_transfers_fetch_alike(aws: Emulator, shelf: Shelf, tmp_path: Path,
     assert sum(arrived) == len(content)
     store = shelf.store(transfer=transfer)
     shelf.put(f"{CKPT}/gone.ckpt")
-    store._finder.find(checkpoint("gone"))
+    store._resolver.find(checkpoint("gone"))
     shelf.s3.delete_object(Bucket=shelf.bucket, Key=f"{CKPT}/gone.ckpt")
     assert failure(lambda: store.ensure(checkpoint("gone"))).code is ErrorCode.MODEL_NOT_FOUND
 
@@ -433,7 +433,7 @@ def test_a_model_in_an_eviction_that_never_ends_is_a_passing_fault(
     volume = Volume(shelf.root)
     evicting = Lock.take(volume._lock_path(file.key, "use"))
     assert evicting is not None
-    with pytest.raises(RetryableError, match="in eviction"):
+    with pytest.raises(RetryableError, match="has been evicting"):
         store.activate(checkpoint("m"))
     evicting.release()
     assert store.activate(checkpoint("m"))

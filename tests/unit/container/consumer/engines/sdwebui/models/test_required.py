@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from container.consumer.engines.sdwebui.models.required import ModelRequirement, needs
+from container.consumer.engines.sdwebui.models.required import ModelRequirement, required_models
 from runtimes.sdwebui.model_names import Kind
 from runtimes.sdwebui.named_models import mentions, renamed, unread_weights
 
 
 def named(content: dict[str, Any]) -> list[tuple[Kind, str, str]]:
     """Return kind, name and place of each need."""
-    return [(need.kind, need.name, need.path) for need in needs(content)]
+    return [(need.kind, need.name, need.path) for need in required_models(content)]
 
 
 def test_finds_all_places() -> None:
@@ -104,26 +104,26 @@ def test_finds_all_places() -> None:
 )
 def test_asks_for_nothing_where_nothing_is_named(content: dict[str, Any]) -> None:
     """Text is text, and Web UI's own words for "none" are no models."""
-    assert needs(content) == []
+    assert required_models(content) == []
 
 
 def test_names_each_model_once() -> None:
     """The same LoRA in two prompts is one file."""
-    assert len(needs({"prompt": "<lora:a:1> <lora:a:0.5>"})) == 1
+    assert len(required_models({"prompt": "<lora:a:1> <lora:a:0.5>"})) == 1
 
 
 @pytest.mark.parametrize(
-    ("script", "args", "name", "by_place"),
+    ("script", "args", "name", "by_index"),
     [
         ("SD upscale", ["", 64, "R-ESRGAN 4x+", 2], "R-ESRGAN 4x+", False),
         ("sd upscale", ["", 64, 3, 2], "3", True),
         ("Ultimate SD upscale", ["", 512, 0, 8, 32, 64, 0.35, 32, 5, True], "5", True),
     ],
 )
-def test_finds_the_upscaler_of_a_script(script: str, args: list[Any], name: str, by_place: bool) -> None:  # noqa: FBT001
-    found = needs({"script_name": script, "script_args": args})
-    path = f"/script_args/{args.index(int(name) if by_place else name)}"
-    assert found == [ModelRequirement(Kind.UPSCALER, name, path, by_place=by_place)]
+def test_finds_the_upscaler_of_a_script(script: str, args: list[Any], name: str, by_index: bool) -> None:  # noqa: FBT001
+    found = required_models({"script_name": script, "script_args": args})
+    path = f"/script_args/{args.index(int(name) if by_index else name)}"
+    assert found == [ModelRequirement(Kind.UPSCALER, name, path, by_index=by_index)]
 
 
 def test_finds_the_checkpoints_of_a_plot_by_their_extension() -> None:
@@ -136,7 +136,7 @@ def test_finds_the_checkpoints_of_a_plot_by_their_extension() -> None:
 
 def test_fetches_what_a_template_may_become() -> None:
     template = "<lora:{style-a|style-b}:0.7> <lora:{x|{y|z}}:1>"
-    found = needs({"prompt": template})
+    found = required_models({"prompt": template})
     assert [(need.name, need.required) for need in found] == [
         ("style-a", False),
         ("style-b", False),
@@ -193,7 +193,7 @@ def test_names_are_replaced_where_they_stand_and_nowhere_else() -> None:
 @pytest.mark.parametrize("name", ["{a$$b|c}", "__styles__"])
 def test_leaves_templates_to_their_extension(name: str) -> None:
     """What an extension fills in later cannot be missing now."""
-    assert needs({"prompt": f"<lora:{name}:1>"}) == [
+    assert required_models({"prompt": f"<lora:{name}:1>"}) == [
         ModelRequirement(Kind.LORA, name, "/prompt", required=False)
     ]
 
@@ -213,12 +213,12 @@ def test_leaves_templates_to_their_extension(name: str) -> None:
     ],
 )
 def test_a_face_restorer_is_wanted_where_it_shows(content: dict[str, Any], folders: list[str]) -> None:
-    assert [need.name for need in needs(content) if need.kind is Kind.FACE_RESTORER] == folders
+    assert [need.name for need in required_models(content) if need.kind is Kind.FACE_RESTORER] == folders
 
 
 def test_a_tag_that_a_web_ui_would_cut_out_unread_is_sent_as_it_reads_it() -> None:
     text = "a <LORA:s:1><lyco:x=1:s:0.5> <Hypernet:h> <LoRA:{a|b}:1>"
-    assert [need.name for need in needs({"prompt": text})] == ["s", "h", "a", "b"]
+    assert [need.name for need in required_models({"prompt": text})] == ["s", "h", "a", "b"]
     sent = renamed({"prompt": text}, {(Kind.LORA, "s"): "style"})
     assert sent == {"prompt": "a <lora:style:1><lora:x=1:style:0.5> <hypernet:h> <lora:{a|b}:1>"}
 

@@ -8,7 +8,7 @@ from container.consumer.model_store.connect import connect
 from container.consumer.model_store.settings import ModelSettings
 
 
-def wire_models(settings: ModelSettings, webui: WebUiApi, *, dynamic: bool) -> Models:
+def compose_models(settings: ModelSettings, webui: WebUiApi, *, dynamic: bool) -> Models:
     """Create the models' components for the worker; without a bucket nothing is downloaded."""
     lists = EngineModelLists(webui)
     if settings.model_bucket:

@@ -32,7 +32,7 @@ node_modules/.installed: package-lock.json
 demo: setup ## run two requests through the whole pipeline on this machine, images into out/
 	@python -m local.demo
 
-local: setup ## run the pipeline on this machine until Ctrl-C (WEBUI_URL=http://host:7860 for a real SD Web UI)
+local: setup ## run the pipeline on this machine until Ctrl-C (ENGINE_URL=http://host:7860 for a real SD Web UI)
 	@python -m local.serve
 
 test: setup ## run the tests, but those marked long (under ten minutes on two cores)

@@ -7,13 +7,23 @@
 import base64
 import io
 import json
+import os
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 from PIL import Image
+
+from local.process import Process
+
+ROOT = Path(__file__).parent.parent
 
 CHECKPOINTS = [f"{name}.safetensors" for name in ("alpha", "beta", "gamma")]
 
@@ -126,6 +136,30 @@ def picture(side: int) -> bytes:
     encoded = io.BytesIO()
     Image.effect_noise((side, side), 60).convert("RGB").save(encoded, "PNG", compress_level=1)
     return encoded.getvalue()
+
+
+@contextmanager
+def fixed_webui(*, job: float, side: int, load: float = 0.0) -> Iterator[str]:
+    """Run the fixed Web UI as a process and yield its URL."""
+    command = [sys.executable, "-m", "bench.fixed_webui", f"--job={job}", f"--side={side}", f"--load={load}"]
+    with Process("web-ui", command, environment=dict(os.environ), cwd=str(ROOT), stop_seconds=2) as process:
+        line = process.wait_for_line("listening", timeout=20)
+        yield f"http://127.0.0.1:{line.split()[1]}"
+
+
+def measured(webui_url: str) -> dict[str, Any]:
+    """Return what the fixed Web UI measured."""
+    return dict(httpx.get(f"{webui_url}/measured", trust_env=False).json())
+
+
+def wait_for_jobs(webui_url: str, count: int, *, process: Process, seconds: float) -> dict[str, Any]:
+    """Wait until Web UI has run `count` jobs; raise TimeoutError with the consumer's last words."""
+    deadline = time.monotonic() + seconds
+    while len((found := measured(webui_url))["jobs"]) < count:
+        if time.monotonic() > deadline or process.returncode is not None:
+            raise TimeoutError(f"{len(found['jobs'])} of {count} jobs\n{process.tail(40)}")
+        time.sleep(0.2)
+    return found
 
 
 def main(job: Annotated[float, typer.Option()], load: float = 0.0, side: int = 512) -> None:

@@ -13,15 +13,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.fixed_webui import picture
+from bench.fixed_webui import fixed_webui, measured, picture, wait_for_jobs
 from bench.stage import (
     Resources,
     as_json,
     consumer,
-    fixed_webui,
-    measured,
     peak_mebibytes,
-    wait_for_jobs,
     wait_until_told,
 )
 from local.emulator import Emulator, emulator

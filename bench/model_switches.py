@@ -8,8 +8,8 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from bench.fixed_webui import CHECKPOINTS
-from bench.stage import Resources, consumer, fixed_webui, wait_for_jobs
+from bench.fixed_webui import CHECKPOINTS, fixed_webui, wait_for_jobs
+from bench.stage import Resources, consumer
 from local.emulator import Emulator, emulator
 from runtimes.sdwebui.task_type import TaskType
 

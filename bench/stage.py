@@ -1,7 +1,6 @@
-"""What a benchmark runs on: the emulator behind a slow network, a fixed Web UI, one consumer."""
+"""What a benchmark runs on: the emulator behind a slow network, and one consumer."""
 
 import json
-import os
 import sys
 import time
 import uuid
@@ -10,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from adapters.table import Table
 from bench.latency import Latency
@@ -22,7 +19,6 @@ from domain.task import Task
 from domain.worker_environment import WorkerEnvironment
 from local.emulator import Emulator
 from local.process import Process
-from runtimes.sdwebui.task_type import TaskType
 
 RUNTIME = "bench"
 ROOT = str(Path(__file__).parent.parent)
@@ -57,7 +53,7 @@ class Resources:
             table=name,
         )
 
-    def send(self, aws: Emulator, contents: list[dict[str, Any]], tasktype: TaskType) -> None:
+    def send(self, aws: Emulator, contents: list[dict[str, Any]], tasktype: str) -> None:
         """Put one task a content into the queue, in order."""
         sqs = aws.client("sqs")
         table = Table(aws.client("dynamodb"), self.table)
@@ -77,19 +73,10 @@ class Resources:
 
 
 @contextmanager
-def fixed_webui(*, job: float, side: int, load: float = 0.0) -> Iterator[str]:
-    """Run the fixed Web UI as a process and yield its URL."""
-    command = [sys.executable, "-m", "bench.fixed_webui", f"--job={job}", f"--side={side}", f"--load={load}"]
-    with Process("web-ui", command, environment=dict(os.environ), cwd=ROOT, stop_seconds=2) as process:
-        line = process.wait_for_line("listening", timeout=20)
-        yield f"http://127.0.0.1:{line.split()[1]}"
-
-
-@contextmanager
 def consumer(
     aws: Emulator,
     resources: Resources,
-    webui_url: str,
+    engine_url: str,
     settings: Mapping[str, str],
 ) -> Iterator[Process]:
     """Run one consumer whose every call to AWS takes a round trip longer."""
@@ -100,7 +87,7 @@ def consumer(
             result_topic_arn=resources.topic_arn,
             output_bucket=resources.bucket,
             task_table=resources.table,
-            engine_url=webui_url,
+            engine_url=engine_url,
             allow_private_inputs=True,
         )
         environment = {
@@ -112,21 +99,6 @@ def consumer(
         command = [sys.executable, "-m", "container.consumer"]
         with Process("consumer", command, environment=environment, cwd=ROOT) as run:
             yield run
-
-
-def measured(webui_url: str) -> dict[str, Any]:
-    """Return what the fixed Web UI measured."""
-    return dict(httpx.get(f"{webui_url}/measured", trust_env=False).json())
-
-
-def wait_for_jobs(webui_url: str, count: int, *, process: Process, seconds: float) -> dict[str, Any]:
-    """Wait until Web UI has run `count` jobs; raise TimeoutError with the consumer's last words."""
-    deadline = time.monotonic() + seconds
-    while len((found := measured(webui_url))["jobs"]) < count:
-        if time.monotonic() > deadline or process.returncode is not None:
-            raise TimeoutError(f"{len(found['jobs'])} of {count} jobs\n{process.tail(40)}")
-        time.sleep(0.2)
-    return found
 
 
 def wait_until_told(process: Process, count: int, *, seconds: float) -> None:

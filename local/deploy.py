@@ -9,8 +9,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from domain.routing import Runtime, Runtimes
 from local.emulator import ACCOUNT, REGION, Emulator
 from local.process import Process
 
@@ -22,18 +22,6 @@ CLI_SECONDS = 300.0  # the first synthesis installs the Lambda's dependencies
 
 class DeployFailed(RuntimeError):
     """The CDK CLI failed; the message contains the end of its output."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Runtime:
-    """A deployed runtime."""
-
-    name: str
-    type: str
-    model_filename: str
-    refiner_filename: str
-    dynamic_model: bool
-    queue_url: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,19 +91,8 @@ def _runtimes(aws: Emulator) -> list[Runtime]:
     for function in aws.client("lambda").list_functions()["Functions"]:
         variables: dict[str, str] = function.get("Environment", {}).get("Variables", {})
         if "RUNTIMES" in variables:
-            return [_runtime(each) for each in json.loads(variables["RUNTIMES"])]
+            return list(Runtimes.from_json(variables["RUNTIMES"]))
     raise DeployFailed("no deployed Lambda has RUNTIMES in its environment")
-
-
-def _runtime(settings: dict[str, Any]) -> Runtime:
-    return Runtime(
-        name=settings["name"],
-        type=settings["type"],
-        model_filename=settings["modelFilename"],
-        refiner_filename=settings.get("refinerFilename") or "",
-        dynamic_model=settings["dynamicModel"],
-        queue_url=settings["queueUrl"],
-    )
 
 
 def _cdk(aws: Emulator, *arguments: str, config: Path = CONFIG, folder: Path = ROOT) -> None:

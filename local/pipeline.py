@@ -122,7 +122,7 @@ def pipeline(
     assembly: Path | None = None,
     runtimes: Iterable[str] | None = None,
     environment: Mapping[str, str] | None = None,
-    webui_url: str | None = None,
+    engine_url: str | None = None,
     on_line: Callable[[str, str], None] | None = None,
     on_step: Callable[[str], None] = lambda _step: None,
     on_callback: Callable[[Callback], None] = lambda _callback: None,
@@ -143,8 +143,8 @@ def pipeline(
         running = Pipeline(aws, deployment, callbacks, parts)
         wanted = [each.name for each in deployment.runtimes] if runtimes is None else list(runtimes)
         for name in wanted:
-            webui = "and the fake SD Web UI" if webui_url is None else f"for SD Web UI at {webui_url}"
-            on_step(f"starting the consumer of {name} {webui}")
-            running.start_worker(name, environment=environment, webui_url=webui_url, on_line=on_line)
+            engine = "and the fake of its engine" if engine_url is None else f"for the engine at {engine_url}"
+            on_step(f"starting the consumer of {name} {engine}")
+            running.start_worker(name, environment=environment, engine_url=engine_url, on_line=on_line)
         running.wait_until_ready()
         yield running

@@ -28,7 +28,7 @@ PULSE_SECONDS = 5.0  # short, because a person is waiting; in AWS it is a minute
 
 
 def run(
-    console: Console, *, webui_url: str | None, runtimes: Iterable[str] | None, assembly: Path | None
+    console: Console, *, engine_url: str | None, runtimes: Iterable[str] | None, assembly: Path | None
 ) -> None:
     """Start everything, print how to use it, and follow the consumers until interrupted."""
 
@@ -55,7 +55,7 @@ def run(
             assembly=assembly,
             runtimes=runtimes,
             environment={"METRICS_SECONDS": f"{PULSE_SECONDS:g}"},
-            webui_url=webui_url,
+            engine_url=engine_url,
             on_line=follow,
             on_step=step,
             on_callback=on_callback,
@@ -74,8 +74,9 @@ def run(
 
 def main(
     assembly: Annotated[Path | None, typer.Option(help="A synthesized app; saves the synthesis.")] = None,
-    webui_url: Annotated[
-        str | None, typer.Option(envvar="WEBUI_URL", help="A real SD Web UI to use instead of the fake one.")
+    engine_url: Annotated[
+        str | None,
+        typer.Option(envvar="ENGINE_URL", help="A real SD Web UI to use instead of the fake one."),
     ] = None,
     runtime: Annotated[
         str | None, typer.Option(envvar="RUNTIME", help="Run the worker of this runtime only.")
@@ -84,12 +85,12 @@ def main(
     """Keep the pipeline running until Ctrl-C; exit with 1 if a part of it ends by itself."""
     exit_when_told()
     console = Console()
-    # A real SD Web UI has one GPU, so only one consumer may use it; the fake one runs for every runtime.
-    chosen = runtime or ("sdruntime" if webui_url else None)
+    # A real engine has one GPU, so only one consumer may use it; the fake one runs for every runtime.
+    chosen = runtime or ("sdruntime" if engine_url else None)
     try:
         run(
             console,
-            webui_url=webui_url or None,
+            engine_url=engine_url or None,
             runtimes=[chosen] if chosen else None,
             assembly=assembly,
         )
@@ -117,7 +118,7 @@ def _say_how(console: Console, running: Pipeline, picture: str) -> None:
         f"AWS       {running.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",
         f"images    s3://{running.output_bucket}/output/",
         f"a picture {picture}",
-        *(f"Web UI    {each.webui_url} ({each.runtime.name})" for each in running.workers),
+        *(f"engine    {each.engine_url} ({each.runtime.name})" for each in running.workers),
         "",
         "Submit a task:",
         shlex.join(submit),

@@ -1,4 +1,4 @@
-"""One worker on this machine: an SD Web UI and the consumer that uses it, as two processes."""
+"""One worker on this machine: an engine and the consumer that uses it, as two processes."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from domain.routing import Runtime
 from domain.worker_environment import WorkerEnvironment
-from local.deploy import ROOT, Deployment, Runtime
+from local.deploy import ROOT, Deployment
 from local.emulator import Emulator
-from local.fakes.sdwebui.process import FakeWebUi
-from local.fakes.sdwebui.process import running as fake_webui
+from local.fakes.registry import FAKES, Fake
 from local.process import Process
 
 CONSUMER_STOP_SECONDS = 15.0  # it releases its message, which takes a few calls
@@ -19,16 +19,16 @@ CONSUMER_STOP_SECONDS = 15.0  # it releases its message, which takes a few calls
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A consumer and, unless a real SD Web UI is used, the fake one beside it."""
+    """A consumer and, unless a real engine is used, the fake one beside it."""
 
     runtime: Runtime
-    webui_url: str
+    engine_url: str
     consumer: Process
-    webui: FakeWebUi | None
+    fake: Fake | None
 
 
 def consumer_environment(
-    aws: Emulator, deployment: Deployment, runtime: Runtime, *, webui_url: str, model_dir: Path
+    aws: Emulator, deployment: Deployment, runtime: Runtime, *, engine_url: str, model_dir: Path
 ) -> dict[str, str]:
     """Return the consumer's environment for a deployed runtime."""
     outputs = deployment.outputs
@@ -41,10 +41,10 @@ def consumer_environment(
         task_table=outputs["TaskTable"],
         task_bucket=outputs["LargeTaskBucket"],
         input_buckets=(outputs["UploadBucket"],),
-        # Without a bucket, only the models that this Web UI lists exist.
+        # Without a bucket, only the models that this engine lists exist.
         model_bucket="",
         model_dir=str(model_dir),
-        engine_url=webui_url,
+        engine_url=engine_url,
         dynamic_model=runtime.dynamic_model,
         model_filename=runtime.model_filename,
         refiner_filename=runtime.refiner_filename,
@@ -61,27 +61,27 @@ def worker(
     runtime: Runtime,
     *,
     environment: Mapping[str, str] | None = None,
-    webui_url: str | None = None,
-    webui_settings: Mapping[str, Any] | None = None,
+    engine_url: str | None = None,
+    fake_settings: Mapping[str, Any] | None = None,
     on_line: Callable[[str, str], None] | None = None,
 ) -> Iterator[Worker]:
-    """Run a consumer with the SD Web UI at `webui_url`, or with a fake one.
+    """Run a consumer with the engine at `engine_url`, or with a fake of its runtime's type.
 
-    `environment` overrides the consumer's settings, `webui_settings` are options of the fake Web UI, and
+    `environment` overrides the consumer's settings, `fake_settings` are options of the fake, and
     `on_line` is called with each line of the consumer's output (runtime, line).
     """
-    if webui_url is None:
+    if engine_url is None:
         with (
-            fake_webui(**(webui_settings or {})) as webui,
+            FAKES[runtime.type](**(fake_settings or {})) as fake,
             worker(
-                aws, deployment, runtime, environment=environment, webui_url=webui.url, on_line=on_line
+                aws, deployment, runtime, environment=environment, engine_url=fake.url, on_line=on_line
             ) as running,
         ):
-            yield Worker(runtime=runtime, webui_url=webui.url, consumer=running.consumer, webui=webui)
+            yield Worker(runtime=runtime, engine_url=fake.url, consumer=running.consumer, fake=fake)
         return
     model_dir = aws.folder / "models" / runtime.name
     model_dir.mkdir(parents=True, exist_ok=True)
-    settings = consumer_environment(aws, deployment, runtime, webui_url=webui_url, model_dir=model_dir)
+    settings = consumer_environment(aws, deployment, runtime, engine_url=engine_url, model_dir=model_dir)
     with Process(
         f"consumer {runtime.name}",
         [sys.executable, "-m", "container.consumer"],
@@ -90,4 +90,4 @@ def worker(
         stop_seconds=CONSUMER_STOP_SECONDS,
         on_line=None if on_line is None else lambda line: on_line(runtime.name, line),
     ) as consumer:
-        yield Worker(runtime=runtime, webui_url=webui_url, consumer=consumer, webui=None)
+        yield Worker(runtime=runtime, engine_url=engine_url, consumer=consumer, fake=None)

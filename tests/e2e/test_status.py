@@ -2,6 +2,7 @@
 
 import httpx
 
+from local.fakes.sdwebui.process import FakeWebUi
 from local.pipeline import Pipeline
 from tests.support import bodies
 
@@ -33,8 +34,8 @@ def test_a_finished_task_cannot_be_cancelled(pipeline: Pipeline, task_id: str) -
 def test_a_running_task_is_cancelled(pipeline: Pipeline, task_id: str) -> None:
     """It is interrupted, and the callback says so; the next task is served as if nothing had been."""
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text(steps=150, n_iter=8)))
-    webui = next(each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME).webui
-    assert webui is not None
+    webui = next(each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME).fake
+    assert isinstance(webui, FakeWebUi)
     webui.control.wait(step=1)
     assert pipeline.call("DELETE", f"/v1alpha2/tasks/{task_id}").status_code == 202
     callback = pipeline.outcome(task_id)

@@ -131,7 +131,7 @@ class Driver:
             self.deployed.pipeline.deployment,
             self.deployed.runtime,
             environment=settings,
-            webui_url=webui.url,
+            engine_url=webui.url,
         )
         return parts.enter_context(started).consumer, parts
 

@@ -1,4 +1,4 @@
-"""The CDK app: the only place that knows environments."""
+"""The CDK app. Only this file reads the account, the region and the path of the settings."""
 
 import os
 import sys
@@ -27,11 +27,11 @@ environment = cdk.Environment(
 )
 core = CoreStack(app, "Core", stack_name=settings.stack_name, settings=settings, env=environment)
 
-# `-c coreOnly=true` is for the emulator, which has no GPUs: half the time to synthesize.
+# `-c coreOnly=true` is for the emulator, which has no GPUs; it halves the time of a synthesis.
 if app.node.try_get_context("coreOnly") != "true":
     acknowledge_findings(core)
     if settings.network.vpc_id and not (environment.account and environment.region):
-        sys.exit("network.vpcId: the VPC is looked up; set credentials and a region (or leave the key out)")
+        sys.exit("network.vpcId: to look up the VPC, set credentials and a region (or leave the key out)")
     try:
         refuse_without_managed_instances(environment.region)
     except NoManagedInstancesError as refusal:
@@ -39,7 +39,7 @@ if app.node.try_get_context("coreOnly") != "true":
     else:
         name = f"{settings.stack_name}-compute"
         compute = ComputeStack(
-            app, "Compute", stack_name=name, settings=settings, pipeline=core.pipeline, env=environment
+            app, "Compute", stack_name=name, settings=settings, core=core.resources, env=environment
         )
         acknowledge_findings(compute)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))

@@ -11,8 +11,8 @@ from aws_cdk import aws_iam as iam
 
 # Actions without resources in IAM: AWS supports nothing narrower than `*`.
 _WITHOUT_RESOURCES: Final = {
-    "ecr:GetAuthorizationToken": "a token for the account's registry; what is pulled is named apart",
-    "logs:DescribeLogGroups": "ECS Exec looks for its log group; what is written to is named apart",
+    "ecr:GetAuthorizationToken": "A token for the account's registry; repositories are in another statement",
+    "logs:DescribeLogGroups": "ECS Exec looks up its log group; write access is in another statement",
     "ssmmessages:CreateControlChannel": "ECS Exec (`enableExecuteCommand`); Session Manager has no resources",
     "ssmmessages:CreateDataChannel": "ECS Exec (`enableExecuteCommand`); Session Manager has no resources",
     "ssmmessages:OpenControlChannel": "ECS Exec (`enableExecuteCommand`); Session Manager has no resources",
@@ -22,21 +22,21 @@ _WITHOUT_RESOURCES: Final = {
 }
 
 _ACKNOWLEDGED: Final = {
-    "AwsSolutions-S1": "Logging every access to objects is an account's choice (CloudTrail's data events)",
+    "AwsSolutions-S1": "Logging every access to objects is decided per account (CloudTrail data events)",
     "AwsSolutions-SQS3": "This queue is the dead-letter queue of subscriptions, which the rule cannot see",
     "AwsSolutions-APIG3": "Bodies are images and prompts, which WAF's common rules block above 8 KB; "
-    "a web ACL is an account's choice",
-    "AwsSolutions-APIG2": "The Lambda validates: it tells all faults of a request at once, in one shape",
+    "whether to use a web ACL is decided per account",
+    "AwsSolutions-APIG2": "The Lambda validates the request and reports all its faults in one response",
     "AwsSolutions-APIG4": "Every method asks for an API key of the usage plan; callers are programs",
     "AwsSolutions-COG4": "Every method asks for an API key of the usage plan; callers are programs",
-    "AwsSolutions-VPC7": "Nothing comes in (no ingress rule); flow logs are an account's choice",
+    "AwsSolutions-VPC7": "There is no ingress rule; whether to keep flow logs is decided per account",
     "AwsSolutions-ECS2": "The environment names queues, buckets and models; there is no secret in it",
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
-    "AmazonECSInstanceRolePolicyForManagedInstances]": "AWS maintains it beside the agent that it is for",
+    "AmazonECSInstanceRolePolicyForManagedInstances]": "AWS maintains it for the agent that needs it",
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"
-    "AmazonECSInfrastructureRolePolicyForManagedInstances]": "AWS maintains it beside the service it is for",
+    "AmazonECSInfrastructureRolePolicyForManagedInstances]": "AWS maintains it for the service that needs it",
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-    "AmazonAPIGatewayPushToCloudWatchLogs]": "The role that AWS documents for an account's API logs",
+    "AmazonAPIGatewayPushToCloudWatchLogs]": "AWS documents it for the role that writes API Gateway's logs",
 }
 
 
@@ -62,7 +62,9 @@ class _Wildcards:
                 for resource, actions in _wildcards(self._stack.resolve(policy.policy_document)):
                     reason = _reason(resource, actions)
                     if reason is None:
-                        faults.append(f"{policy.node.path}: {', '.join(actions)} on {resource} has no reason")
+                        faults.append(
+                            f"{policy.node.path}: no reason is given for {', '.join(actions)} on {resource}"
+                        )
                         continue
                     finding = f"AwsSolutions-IAM5[Resource::{resource}]"
                     cdk.Validations.of(policy).acknowledge(cdk.Acknowledgment(id=finding, reason=reason))
@@ -83,11 +85,11 @@ def _reason(resource: str, actions: list[str]) -> str | None:
         reasons = {_WITHOUT_RESOURCES.get(action) for action in actions}
         return None if None in reasons else "; ".join(sorted(filter(None, reasons)))
     if ":task/" in resource and resource.endswith("/*"):
-        return "A task protects itself, and its name is known when it runs; the cluster is ours alone"
+        return "A task protects itself, and its id is not known before it runs; the cluster has no other use"
     if ":log-group:" in resource and resource.endswith(":*"):
-        return "The streams of one log group: ECS Exec names them when a shell is opened"
+        return "The streams of one log group; ECS Exec chooses their names when a session starts"
     if resource.endswith("/*") and all(action.startswith("s3:") for action in actions):
-        return "Objects of one named bucket: callers choose the keys"
+        return "The objects of one named bucket; callers choose the keys"
     return None
 
 

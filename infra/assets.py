@@ -28,15 +28,15 @@ PACKAGES: Final = ("domain", "runtimes", "adapters", "functions")
 LOCK: Final = ROOT / "functions" / "requirements.txt"
 
 # Everything that the consumer's image contains, so that a change elsewhere does not change its hash.
-_IN_THE_IMAGE: Final = ("domain", "runtimes", "adapters", "container")
+_IMAGE_PACKAGES: Final = ("domain", "runtimes", "adapters", "container")
 
 # Installed dependencies, by a hash of everything that determines them; all syntheses of this checkout share
 # them.
 _CACHE: Final = ROOT / ".venv" / "lambda-dependencies"
 
-# Bytecode is left out because the machine that synthesizes rarely runs the Lambda's Python, and bytecode
-# differs between minor versions. With SnapStart, compilation happens only once, when a version is published.
-_LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements*", "*.md")
+# Bytecode is excluded because it differs between Python's minor versions, and the machine that synthesizes
+# rarely has the Lambda's. With SnapStart, compilation happens only once, when a version is published.
+_EXCLUDED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements*", "*.md")
 
 # botocore describes every AWS service (about 30 MB); these are the ones that the Lambdas call.
 AWS_SERVICES: Final = frozenset({"dynamodb", "ecs", "s3", "sns", "sqs", "sts"})
@@ -61,7 +61,7 @@ LAMBDA: Final = Target()
 
 def function_code() -> lambda_.Code:
     """Return the code asset that all Lambda functions share."""
-    unused_image = cdk.DockerImage.from_registry("local-bundling-never-asks-for-docker")
+    unused_image = cdk.DockerImage.from_registry("not-used-because-bundling-is-local")
     return lambda_.Code.from_asset(
         str(ROOT),
         asset_hash=source_hash(PACKAGES, LOCK, LAMBDA),
@@ -72,12 +72,10 @@ def function_code() -> lambda_.Code:
 
 def consumer_image(scope: Construct, id_: str, *, root: Path = ROOT) -> assets.DockerImageAsset:
     """Return the image asset; Docker builds it when it is published, not at synthesis."""
-    for package in _IN_THE_IMAGE:
+    for package in _IMAGE_PACKAGES:
         if not (root / package / "__init__.py").is_file():
-            raise ValueError(
-                f"the consumer's image lists the package {package!r}, and there is no such package"
-            )
-    kept = [pattern for package in _IN_THE_IMAGE for pattern in (f"!{package}", f"!{package}/**")]
+            raise ValueError(f"the consumer's image lists the package {package!r}, which does not exist")
+    kept = [pattern for package in _IMAGE_PACKAGES for pattern in (f"!{package}", f"!{package}/**")]
     return assets.DockerImageAsset(
         scope,
         id_,
@@ -94,7 +92,7 @@ def build(
     """Copy dependencies and packages into an existing, empty folder."""
     shutil.copytree(_dependencies(lock, target), output, dirs_exist_ok=True)
     for package in packages:
-        shutil.copytree(_source(package), output / package, ignore=_LEFT_OUT)
+        shutil.copytree(_source(package), output / package, ignore=_EXCLUDED)
 
 
 def source_hash(packages: Iterable[str], lock: Path, target: Target, *, root: Path = ROOT) -> str:
@@ -103,8 +101,8 @@ def source_hash(packages: Iterable[str], lock: Path, target: Target, *, root: Pa
     for package in packages:
         source = _source(package, root)
         for folder, folders, files in os.walk(source):
-            folders[:] = sorted(set(folders) - _LEFT_OUT(folder, folders))
-            for name in sorted(set(files) - _LEFT_OUT(folder, files)):
+            folders[:] = sorted(set(folders) - _EXCLUDED(folder, folders))
+            for name in sorted(set(files) - _EXCLUDED(folder, files)):
                 path = Path(folder) / name
                 content = path.read_bytes()
                 digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
@@ -115,7 +113,7 @@ def source_hash(packages: Iterable[str], lock: Path, target: Target, *, root: Pa
 def _source(package: str, root: Path = ROOT) -> Path:
     source = root / package
     if not (source / "__init__.py").is_file():
-        raise ValueError(f"the function's code lists the package {package!r}, and there is no such package")
+        raise ValueError(f"the functions' code lists the package {package!r}, which does not exist")
     return source
 
 
@@ -133,7 +131,7 @@ def _dependencies(lock: Path, target: Target) -> Path:
     with tempfile.TemporaryDirectory(dir=_CACHE, prefix="building-") as scratch:
         installed = Path(scratch) / "installed"
         _install(lock, target, installed)
-        _keep_our_services(installed / "botocore" / "data")
+        _remove_unused_services(installed / "botocore" / "data")
         shutil.rmtree(installed / "bin", ignore_errors=True)
         try:
             installed.rename(folder)
@@ -151,7 +149,7 @@ def _install(lock: Path, target: Target, folder: Path) -> None:
         raise RuntimeError(f"pip could not install {lock} for the functions:\n{done.stderr}")
 
 
-def _keep_our_services(data: Path) -> None:
+def _remove_unused_services(data: Path) -> None:
     known = {entry.name for entry in data.iterdir() if entry.is_dir()}
     if missing := AWS_SERVICES - known:
         raise ValueError(f"botocore does not know {sorted(missing)}")

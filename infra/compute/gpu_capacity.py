@@ -1,4 +1,4 @@
-"""The GPU instances of one runtime, which ECS launches, patches and terminates."""
+"""The GPU instances of one runtime, which ECS Managed Instances launches, patches and terminates."""
 
 from typing import Final
 
@@ -30,11 +30,11 @@ class GpuCapacity(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.strategies: list[ecs.CapacityProviderStrategy] = []
-        bought = (
+        options = (
             ("OnDemand", ecs.CapacityOptionType.ON_DEMAND, int(runtime.capacity.on_demand)),
             ("Spot", ecs.CapacityOptionType.SPOT, int(runtime.capacity.spot)),
         )
-        for name, option, weight in bought:
+        for name, option, weight in options:
             if not weight:
                 continue
             provider = ecs.ManagedInstancesCapacityProvider(

@@ -17,7 +17,7 @@ _Service: Final = ec2.GatewayVpcEndpointAwsService
 class Network(Construct):
     """A VPC with private subnets and one NAT gateway, or an existing VPC, and a group without ingress.
 
-    The endpoints of a new VPC allow writes to `changed`, listing of `changed` and `listed`, and access to the
+    The endpoints of a new VPC allow writes to `written`, listing of `written` and `listed`, and access to the
     one table. The endpoints of an existing VPC are left to its owner.
     """
 
@@ -27,19 +27,19 @@ class Network(Construct):
         id_: str,
         *,
         settings: settings.Network,
-        changed: s3.IBucket,
+        written: s3.IBucket,
         listed: Sequence[s3.IBucket],
         table: dynamodb.ITable,
     ) -> None:
         super().__init__(scope, id_)
-        self._changed = changed
+        self._written = written
         self._listed = listed
         self._table = table
         self.vpc = self._existing(settings.vpc_id) if settings.vpc_id else self._new()
-        # With awsvpc, all containers of a task share one network interface. SD Web UI listens on it; this
-        # group without ingress rules is what keeps everyone else out.
+        # With awsvpc, all containers of a task share one network interface, on which SD Web UI listens. Only
+        # the lack of ingress rules in this group prevents access from outside the task.
         self.security_group = ec2.SecurityGroup(
-            self, "Tasks", vpc=self.vpc, description="GPU tasks: nothing comes in", allow_all_outbound=True
+            self, "Tasks", vpc=self.vpc, description="GPU tasks, without ingress", allow_all_outbound=True
         )
 
     def _existing(self, vpc_id: str) -> ec2.IVpc:
@@ -60,23 +60,23 @@ class Network(Construct):
             subnet_configuration=[public, private],
         )
         objects = vpc.add_gateway_endpoint("S3", service=_Service.S3)
-        # Reads are not restricted: callers' links point to buckets of their own, and image layers come from
-        # AWS's.
-        _let_through(objects, "s3:GetObject", "s3:GetObjectVersion", on=["*"])
-        _let_through(objects, "s3:PutObject", "s3:DeleteObject", on=[self._changed.arn_for_objects("*")])
-        buckets = [bucket.bucket_arn for bucket in (self._changed, *self._listed)]
-        _let_through(objects, "s3:ListBucket", on=buckets)
+        # Reads are not restricted, because callers' links point to their own buckets, and image layers come
+        # from buckets of AWS.
+        _allow(objects, "s3:GetObject", "s3:GetObjectVersion", on=["*"])
+        _allow(objects, "s3:PutObject", "s3:DeleteObject", on=[self._written.arn_for_objects("*")])
+        buckets = [bucket.bucket_arn for bucket in (self._written, *self._listed)]
+        _allow(objects, "s3:ListBucket", on=buckets)
         rows = vpc.add_gateway_endpoint("DynamoDB", service=_Service.DYNAMODB)
         table = [self._table.table_arn]
-        _let_through(rows, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
+        _allow(rows, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
         return vpc
 
     @property
     def subnets(self) -> list[ec2.ISubnet]:
-        """The private subnets."""
+        """Return the private subnets."""
         return self.vpc.select_subnets(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS).subnets
 
 
-def _let_through(endpoint: ec2.GatewayVpcEndpoint, *actions: str, on: list[str]) -> None:
+def _allow(endpoint: ec2.GatewayVpcEndpoint, *actions: str, on: list[str]) -> None:
     statement = iam.PolicyStatement(principals=[iam.AnyPrincipal()], actions=list(actions), resources=on)
     endpoint.add_to_policy(statement)

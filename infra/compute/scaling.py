@@ -138,7 +138,7 @@ class QueueScaling(Construct):
             evaluation_periods=evaluation_periods,
             datapoints_to_alarm=evaluation_periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"Scales the service ({policy.node.id}); being in alarm is no fault.",
+            alarm_description=f"Scales the service ({policy.node.id}); the state ALARM is not an error.",
         )
         alarm.add_alarm_action(actions.ApplicationScalingAction(policy))
 

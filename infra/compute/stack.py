@@ -19,7 +19,7 @@ from infra.compute.waker import RuntimeService, Waker
 from infra.compute.worker_role import worker_role
 from infra.compute.worker_service import WorkerService
 from infra.compute.worker_task import HEARTBEAT_FILE, MODEL_FOLDER, WorkerTask
-from infra.core.pipeline import Pipeline
+from infra.core.resources import CoreResources
 from infra.function import log_retention
 from infra.monitoring.names import worker_log_group_name
 from infra.monitoring.worker_alarms import WorkerAlarms
@@ -45,7 +45,7 @@ class ComputeStack(cdk.Stack):
     """The network, cluster, capacity, services, scaling and waker of a deployment."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, settings: Settings, pipeline: Pipeline, **kwargs: Any
+        self, scope: Construct, id_: str, *, settings: Settings, core: CoreResources, **kwargs: Any
     ) -> None:
         super().__init__(scope, id_, description="sd-on-ecs: GPU tasks on ECS", **kwargs)
         refuse_without_managed_instances(None if cdk.Token.is_unresolved(self.region) else self.region)
@@ -53,15 +53,15 @@ class ComputeStack(cdk.Stack):
         # settings, although this stack, which is deployed afterwards, still refers to it.
         cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.WEAK)
         self.settings = settings
-        self._pipeline = pipeline
+        self._core = core
         extra = [s3.Bucket.from_bucket_name(self, f"Input-{name}", name) for name in settings.input_buckets]
         self.network = Network(
             self,
             "Network",
             settings=settings.network,
-            changed=pipeline.output,
-            listed=[pipeline.uploads, pipeline.large_tasks, pipeline.models, *extra],
-            table=pipeline.table,
+            written=core.output_bucket,
+            listed=[core.upload_bucket, core.large_task_bucket, core.model_bucket, *extra],
+            table=core.table,
         )
         self.cluster = ecs.Cluster(
             self,
@@ -69,7 +69,7 @@ class ComputeStack(cdk.Stack):
             vpc=self.network.vpc,
             # Scaling needs the number of running tasks (`infra.compute.scaling`).
             container_insights_v2=ecs.ContainerInsights.ENABLED,
-            execute_command_configuration=self._shell_log() if settings.enable_execute_command else None,
+            execute_command_configuration=self._ecs_exec_log() if settings.enable_execute_command else None,
         )
         self._image = consumer_image(self, "ConsumerImage")
         self._instance_profile = self._make_instance_profile()
@@ -89,10 +89,10 @@ class ComputeStack(cdk.Stack):
         self.waker = Waker(
             self,
             "Waker",
-            topic=pipeline.tasks,
+            topic=core.task_topic,
             cluster=self.cluster,
-            sleepers={
-                name: RuntimeService(service=service, queue=pipeline.queues[name])
+            runtimes={
+                name: RuntimeService(service=service, queue=core.queues[name])
                 for name, service in self.services.items()
             },
             log_level=settings.log_level,
@@ -112,7 +112,7 @@ class ComputeStack(cdk.Stack):
         role = worker_role(
             scope,
             "Role",
-            pipeline=self._pipeline,
+            core=self._core,
             runtime=runtime.name,
             model_folders=engine.model_folders,
             input_buckets=self.settings.input_buckets,
@@ -151,7 +151,7 @@ class ComputeStack(cdk.Stack):
             scope,
             "Scaling",
             service=service,
-            queue=self._pipeline.queues[runtime.name],
+            queue=self._core.queues[runtime.name],
             settings=runtime.scaling,
         )
         WorkerAlarms(
@@ -159,25 +159,25 @@ class ComputeStack(cdk.Stack):
             "Alarms",
             stack_name=self.settings.stack_name,
             runtime=runtime.name,
-            queue=self._pipeline.queues[runtime.name],
-            topic=self._pipeline.alarms,
+            queue=self._core.queues[runtime.name],
+            topic=self._core.alarm_topic,
             settings=self.settings.alarms,
         )
         return service
 
     def _environment_of_consumer(self, runtime: Runtime, engine: Engine) -> dict[str, str]:
-        pipeline = self._pipeline
+        core = self._core
         return WorkerEnvironment(
             sync_folders=runtime.sync_folders,
             runtime_name=runtime.name,
             runtime_type=runtime.type,
-            task_queue_url=pipeline.queues[runtime.name].queue_url,
-            result_topic_arn=pipeline.results.topic_arn,
-            output_bucket=pipeline.output.bucket_name,
-            task_table=pipeline.table.table_name,
-            task_bucket=pipeline.large_tasks.bucket_name,
-            input_buckets=(pipeline.uploads.bucket_name, *self.settings.input_buckets),
-            model_bucket=pipeline.models.bucket_name,
+            task_queue_url=core.queues[runtime.name].queue_url,
+            result_topic_arn=core.result_topic.topic_arn,
+            output_bucket=core.output_bucket.bucket_name,
+            task_table=core.table.table_name,
+            task_bucket=core.large_task_bucket.bucket_name,
+            input_buckets=(core.upload_bucket.bucket_name, *self.settings.input_buckets),
+            model_bucket=core.model_bucket.bucket_name,
             model_dir=MODEL_FOLDER,
             model_cache_bytes=runtime.model_cache_gib * 1024**3,
             prefetch=runtime.prefetch,
@@ -191,7 +191,7 @@ class ComputeStack(cdk.Stack):
             **engine.worker,
         ).to_environ()
 
-    def _shell_log(self) -> ecs.ExecuteCommandConfiguration:
+    def _ecs_exec_log(self) -> ecs.ExecuteCommandConfiguration:
         """Log ECS Exec sessions to the one log group that the task role may write to."""
         group = logs.LogGroup(
             self,

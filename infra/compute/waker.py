@@ -17,13 +17,13 @@ from constructs import Construct
 from infra.assets import function_code
 from infra.function import Function
 
-# Safety net for a lost event: the longest time until the first GPU is requested.
-NET_MINUTES: Final = 5
+# For an event that was lost: the longest time until the first GPU is requested.
+SCHEDULE_MINUTES: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeService:
-    """A service that may be at zero, and its queue."""
+    """A service that the waker can start, and its queue."""
 
     service: ecs.FargateService
     queue: sqs.IQueue
@@ -39,15 +39,15 @@ class Waker(Construct):
         *,
         topic: sns.ITopic,
         cluster: ecs.ICluster,
-        sleepers: Mapping[str, RuntimeService],
+        runtimes: Mapping[str, RuntimeService],
         log_level: str,
         log_retention: logs.RetentionDays,
         tracing: bool,
     ) -> None:
         super().__init__(scope, id_)
         services = {
-            runtime: {"service": sleeper.service.service_name, "queueUrl": sleeper.queue.queue_url}
-            for runtime, sleeper in sleepers.items()
+            runtime: {"service": each.service.service_name, "queueUrl": each.queue.queue_url}
+            for runtime, each in runtimes.items()
         }
         self.function = Function(
             self,
@@ -67,13 +67,12 @@ class Waker(Construct):
         self.function.allow(
             "ecs:DescribeServices",
             "ecs:UpdateService",
-            on=[sleeper.service.service_arn for sleeper in sleepers.values()],
+            on=[each.service.service_arn for each in runtimes.values()],
         )
-        queues = [sleeper.queue.queue_arn for sleeper in sleepers.values()]
+        queues = [each.queue.queue_arn for each in runtimes.values()]
         self.function.allow("sqs:GetQueueAttributes", on=queues)
-        # No dead-letter queue is needed: an event is only a hint, and the schedule below makes up for a lost
-        # one.
+        # No dead-letter queue is needed, because the schedule below makes up for an event that was lost.
         topic.add_subscription(subscriptions.LambdaSubscription(self.function.function))
-        net = targets.LambdaFunction(self.function.function, retry_attempts=0)
-        schedule = events.Schedule.rate(cdk.Duration.minutes(NET_MINUTES))
-        events.Rule(self, "Net", schedule=schedule, targets=[net])
+        target = targets.LambdaFunction(self.function.function, retry_attempts=0)
+        schedule = events.Schedule.rate(cdk.Duration.minutes(SCHEDULE_MINUTES))
+        events.Rule(self, "Schedule", schedule=schedule, targets=[target])

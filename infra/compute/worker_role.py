@@ -1,8 +1,8 @@
 """The IAM role of one runtime's tasks.
 
-ECS gives the role to the whole task, so SD Web UI's container has it as well as the consumer: a compromised
-Web UI could do everything that is listed here. Statements name the runtime's own resources wherever AWS
-supports that; where it does not, a comment gives the reason.
+ECS gives the role to all containers of a task, so a compromised SD Web UI could do everything that the role
+allows. Statements name the runtime's own resources wherever AWS supports that; where it does not, a comment
+gives the reason.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from domain.keys import CONTENT_PREFIX
-from infra.core.pipeline import Pipeline
+from infra.core.resources import CoreResources
 
 
 def worker_role(
     scope: Construct,
     id_: str,
     *,
-    pipeline: Pipeline,
+    core: CoreResources,
     runtime: str,
     model_folders: Sequence[str],
     input_buckets: Sequence[str],
@@ -48,33 +48,33 @@ def worker_role(
         "sqs:DeleteMessage",
         "sqs:ChangeMessageVisibility",
         "sqs:GetQueueAttributes",
-        on=[pipeline.queues[runtime].queue_arn],
+        on=[core.queues[runtime].queue_arn],
     )
-    # A message that is not a valid task is moved there at once; its address is in the redrive policy.
-    allow("sqs:SendMessage", "sqs:GetQueueUrl", on=[pipeline.dead_letter_queues[runtime].queue_arn])
+    # The consumer moves messages that are not valid tasks to this queue at once.
+    allow("sqs:SendMessage", "sqs:GetQueueUrl", on=[core.dead_letter_queues[runtime].queue_arn])
     # SNS has no condition for message attributes, so each runtime's workers may publish any outcome.
-    allow("sns:Publish", on=[pipeline.results.topic_arn])
+    allow("sns:Publish", on=[core.result_topic.topic_arn])
     # `dynamodb:LeadingKeys` cannot restrict access to a runtime, because a row's key is the id that the
     # caller chose.
-    allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[pipeline.table.table_arn])
+    allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[core.table.table_arn])
     # Delete is for orphaned objects; Get is needed because an output may be the next task's input. All keys
     # are allowed because callers choose the prefix, and S3 has no condition for who wrote the object to
     # delete.
-    allow("s3:PutObject", "s3:GetObject", "s3:DeleteObject", on=[pipeline.output.arn_for_objects("*")])
-    allow("s3:GetObject", on=[pipeline.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*")])
+    allow("s3:PutObject", "s3:GetObject", "s3:DeleteObject", on=[core.output_bucket.arn_for_objects("*")])
+    allow("s3:GetObject", on=[core.large_task_bucket.arn_for_objects(f"{CONTENT_PREFIX}*")])
     # Only the model folders: with `modelBucketArn` the bucket is not ours and may contain more than models.
-    allow("s3:GetObject", on=[pipeline.models.arn_for_objects(f"{name}/*") for name in model_folders])
+    allow("s3:GetObject", on=[core.model_bucket.arn_for_objects(f"{name}/*") for name in model_folders])
     extra = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]
-    readable = [pipeline.uploads.bucket_arn, *extra]
+    readable = [core.upload_bucket.bucket_arn, *extra]
     allow("s3:GetObject", on=[f"{arn}/*" for arn in readable])
     # Without this permission, a missing object looks like a forbidden one; a condition on `s3:prefix` has the
     # same effect.
     allow(
         "s3:ListBucket",
         on=[
-            pipeline.output.bucket_arn,
-            pipeline.large_tasks.bucket_arn,
-            pipeline.models.bucket_arn,
+            core.output_bucket.bucket_arn,
+            core.large_task_bucket.bucket_arn,
+            core.model_bucket.bucket_arn,
             *readable,
         ],
     )

@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.runtime_types.base import TaskSize
-from infra.runtime_types.engine import HANDOVER_FOLDER, Engine
+from infra.runtime_types.engine import SHARED_FOLDER, Engine
 
 # In the consumer's image this path is a VOLUME that the image's user owns, and ECS gives an empty volume the
 # permissions of the VOLUME that it is mounted over (ECS developer guide, "bind mounts"). The container
@@ -21,12 +21,13 @@ _TEMPORARY: Final = "/tmp"  # noqa: S108 - a mount point in a container
 # it.
 HEARTBEAT_FILE: Final = f"{_TEMPORARY}/heartbeat"
 
-# "This engine must be replaced": ECS must not restart the consumer beside the same engine.
+# The consumer exits with this status if the engine must be replaced. ECS must not restart it with the same
+# engine.
 REPLACE_EXIT_CODE: Final = 75
 
 # The longest time that ECS documents (for Fargate); the consumer plans for 90 s.
 CONSUMER_STOP_SECONDS: Final = 120
-# Short, because `sync-models` verifies partial downloads at its next start.
+# Short, because `sync-models` checks incomplete downloads at its next start.
 _SYNC_STOP_SECONDS: Final = 10
 
 # The path in the image (`WORKDIR` of the Dockerfile); `-I -S` start Python without site-packages, in 20 ms.
@@ -106,7 +107,7 @@ class WorkerTask(Construct):
             stop_timeout=cdk.Duration.seconds(_SYNC_STOP_SECONDS),
             logging=self._log_driver("sync-models"),
         )
-        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **{engine.settings_volume: HANDOVER_FOLDER})
+        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **{engine.settings_volume: SHARED_FOLDER})
         return container
 
     def _server(self) -> ecs.ContainerDefinition:
@@ -114,14 +115,14 @@ class WorkerTask(Construct):
         if not engine.pinned:
             cdk.Annotations.of(self).add_warning_v2(
                 "sd-on-ecs:imageCanChange",
-                f"the image {engine.image} can change from one start to the next, and "
-                "whoever changes it gets the task's role; name its digest (IMAGE@sha256:...)",
+                f"the image {engine.image} can change from one start to the next, and whoever "
+                "changes it can use the task's role; give its digest (IMAGE@sha256:...)",
             )
         container = self.definition.add_container(
             engine.container,
             image=ecs.ContainerImage.from_registry(engine.image),
             gpu_count=1,
-            entry_point=engine.guarded_entry_point,
+            entry_point=engine.entry_point_without_credentials,
             command=list(engine.command) or None,
             environment=dict(engine.environment),
             health_check=engine.health_check,
@@ -130,7 +131,7 @@ class WorkerTask(Construct):
             stop_timeout=cdk.Duration.seconds(engine.stop_seconds),
             logging=self._log_driver(engine.container),
         )
-        _mount(container, models=engine.model_directory, **{engine.settings_volume: HANDOVER_FOLDER})
+        _mount(container, models=engine.model_directory, **{engine.settings_volume: SHARED_FOLDER})
         return container
 
     def _consumer(self) -> ecs.ContainerDefinition:
@@ -148,8 +149,8 @@ class WorkerTask(Construct):
                 # task.
                 interval=cdk.Duration.seconds(30),
                 retries=3,
-                # The check reads the time of one file; a host that cannot do that in 10 s cannot run a job
-                # either.
+                # The check only reads the modification time of a file; a host that needs more than 10 s for
+                # that cannot run a job either.
                 timeout=cdk.Duration.seconds(10),
                 # Covers Python's imports from a cold disk until the first update, which does not wait for SD
                 # Web UI.

@@ -10,8 +10,8 @@ from constructs import Construct
 class Bucket(Construct):
     """A private bucket that requires TLS and is retained when the stack is deleted.
 
-    It is retained because its objects are somebody's data, and because CloudFormation cannot delete a bucket
-    that contains objects. `expires_after_days` maps key prefixes ("" for all objects) to lifetimes.
+    It is retained because it contains users' data, and because CloudFormation cannot delete a bucket that
+    contains objects. `expires_after_days` maps key prefixes ("" for all objects) to lifetimes.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class Bucket(Construct):
             s3.LifecycleRule(prefix=prefix or None, expiration=cdk.Duration.days(days))
             for prefix, days in (expires_after_days or {}).items()
         ]
-        # Parts of an upload that was never completed are invisible and cost money forever.
+        # Otherwise the parts of uploads that were never completed would be kept, and billed, forever.
         unfinished = s3.LifecycleRule(abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
         self.bucket = s3.Bucket(
             self,

@@ -8,13 +8,18 @@ from aws_cdk import aws_apigateway as apigateway
 _Type = apigateway.ResponseType
 
 # The kind of error, its code, its status and its message; None keeps API Gateway's own status.
-_REFUSALS: Final = (
-    (_Type.INVALID_API_KEY, "forbidden", "403", "The header x-api-key is missing, or its key is not known."),
+_RESPONSES: Final = (
+    (
+        _Type.INVALID_API_KEY,
+        "forbidden",
+        "403",
+        "The header x-api-key is missing, or the key is unknown.",
+    ),
     (
         _Type.THROTTLED,
         "too_many_requests",
         "429",
-        "More requests than the usage plan allows; try again shortly.",
+        "There are more requests than the usage plan allows; try again shortly.",
     ),
     (_Type.QUOTA_EXCEEDED, "too_many_requests", "429", "The quota of the usage plan is used up."),
     (_Type.REQUEST_TOO_LARGE, "too_large", "413", "The request is larger than 10 MB."),
@@ -27,7 +32,7 @@ _REFUSALS: Final = (
 
 def add_gateway_responses(api: apigateway.RestApi) -> None:
     """Give errors that do not come from our Lambda the JSON shape of the API."""
-    for type_, code, status, message in _REFUSALS:
+    for type_, code, status, message in _RESPONSES:
         error = {"code": code, "message": message, "details": [], "request_id": "$context.requestId"}
         api.add_gateway_response(
             type_.response_type,

@@ -14,7 +14,7 @@ from infra.settings.deployment import ApiGateway
 class RestApi(Construct):
     """A REST API with one API key and a throttling usage plan, whose routes all call one function.
 
-    The event contains the API key, which must not appear in the access log or in a data trace.
+    Data traces are off and the access log lists single fields, because the event contains the API key.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class RestApi(Construct):
             rest_api_name=cdk.Stack.of(self).stack_name,
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             cloud_watch_role=True,
-            # This setting belongs to the whole account, and other APIs may have come to depend on it.
+            # This is a setting of the whole account, on which other APIs may depend.
             cloud_watch_role_removal_policy=cdk.RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage_name,

@@ -1,4 +1,4 @@
-"""The core stack: the whole pipeline except the GPUs."""
+"""The core stack: everything except the GPUs."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS, ROW_DAYS
 from domain.metrics import namespace_of
 from infra.assets import function_code
 from infra.core.bucket import Bucket
-from infra.core.pipeline import Pipeline
+from infra.core.resources import CoreResources
 from infra.core.rest_api import RestApi
 from infra.core.task_table import TaskTable
 from infra.core.task_topic import DEAD_LETTER_TIMEOUT_SECONDS, TaskTopic
@@ -27,7 +27,7 @@ from infra.runtime_types.base import Runtime
 from infra.settings.deployment import Settings
 from runtimes.registry import RUNTIME_TYPES
 
-# As long as the row that records the task's outcome. Content by reference is kept for less
+# As long as the row that records the task's outcome. Large contents are kept for less time
 # (`LARGE_CONTENT_DAYS`), so an operator should redrive within a week.
 ARCHIVE_DAYS: Final = ROW_DAYS
 
@@ -47,7 +47,7 @@ class CoreStack(cdk.Stack):
         self.results = sns.Topic(self, "Results", enforce_ssl=True)
         self.table = TaskTable(self, "State")
         self.output = Bucket(self, "Output").bucket
-        # An upload is an input of a task, which may wait in its queue as long as stored content may.
+        # Kept as long as large contents, because an upload is the input of a task that may wait just as long.
         self.uploads = Bucket(self, "Uploads", expires_after_days={"": LARGE_CONTENT_DAYS}).bucket
         self.large_tasks = Bucket(
             self,
@@ -78,17 +78,17 @@ class CoreStack(cdk.Stack):
         )
         self.alarms = CoreAlarms(self, "Alarms", monitored=monitored, settings=settings.alarms)
         self.dashboard = Dashboard(self, "Dashboard", monitored=monitored, alarms=self.alarms.alarms)
-        self.pipeline = Pipeline(
-            tasks=self.tasks.topic,
+        self.resources = CoreResources(
+            task_topic=self.tasks.topic,
             queues=self.tasks.queues,
             dead_letter_queues=self.tasks.dead_letter_queues,
-            results=self.results,
+            result_topic=self.results,
             table=self.table.table,
-            output=self.output,
-            uploads=self.uploads,
-            large_tasks=self.large_tasks,
-            models=self.models,
-            alarms=self.alarms.topic,
+            output_bucket=self.output,
+            upload_bucket=self.uploads,
+            large_task_bucket=self.large_tasks,
+            model_bucket=self.models,
+            alarm_topic=self.alarms.topic,
         )
         self._outputs()
 
@@ -152,7 +152,7 @@ class CoreStack(cdk.Stack):
         folders = [f"{folder}/*" for one in RUNTIME_TYPES.values() for folder in one.submit_folders]
         function.allow("s3:ListBucket", on=self.models.bucket_arn, if_like={"s3:prefix": folders})
         # Presigned links to a task's images work only if the function itself may read them.
-        self._allow_clearing(function)
+        self._allow_orphan_cleanup(function)
         return function
 
     def _sweep(self) -> Function:
@@ -165,7 +165,7 @@ class CoreStack(cdk.Stack):
         function.allow("dynamodb:Query", on=self.table.index_arns)
         function.allow("sns:Publish", on=[self.tasks.topic.topic_arn, self.results.topic_arn])
         function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
-        self._allow_clearing(function)
+        self._allow_orphan_cleanup(function)
         schedule = events.Schedule.rate(cdk.Duration.minutes(SWEEP_EVERY_MINUTES))
         # The next scheduled run replaces a retry.
         target = targets.LambdaFunction(function.entry, retry_attempts=0)
@@ -181,7 +181,7 @@ class CoreStack(cdk.Stack):
         table = self.table.table.table_arn
         function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
         function.allow("sns:Publish", on=self.results.topic_arn)
-        self._allow_clearing(function)
+        self._allow_orphan_cleanup(function)
         function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{ARCHIVE_PREFIX}*"))
         for queue in (*self.tasks.dead_letter_queues.values(), self.tasks.undelivered):
             function.function.add_event_source(
@@ -189,7 +189,7 @@ class CoreStack(cdk.Stack):
             )
         return function
 
-    def _allow_clearing(self, function: Function) -> None:
+    def _allow_orphan_cleanup(self, function: Function) -> None:
         """Allow a function that sends callbacks to delete orphaned objects (`adapters.orphans`)."""
         function.allow("s3:GetObject", "s3:DeleteObject", on=self.output.arn_for_objects("*"))
         function.allow("s3:ListBucket", on=self.output.bucket_arn)
@@ -199,7 +199,7 @@ class CoreStack(cdk.Stack):
         command = f"aws apigateway get-api-key --api-key {key_id} --include-value --query value --output text"
         queue_urls = {name: queue.queue_url for name, queue in self.tasks.queues.items()}
         outputs = {
-            # The next four use the names of sd-on-eks.
+            # The next four have the names that AWS's Guidance (sd-on-eks) uses.
             "FrontApiEndpoint": self.api.api.url,
             "GetAPIKeyCommand": command,
             "OutputS3Bucket": self.output.bucket_name,

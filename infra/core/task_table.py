@@ -23,7 +23,7 @@ _LISTED: Final = [
 
 
 class TaskTable(Construct):
-    """One row per task, with an index by runtime and status and one of unsent messages and callbacks."""
+    """One row per task, with an index by runtime and status, and one of unsent messages and callbacks."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
@@ -57,5 +57,5 @@ class TaskTable(Construct):
 
     @property
     def index_arns(self) -> list[str]:
-        """The ARNs of the indexes, for policies."""
+        """Return the ARNs of the indexes, for policies."""
         return [f"{self.table.table_arn}/index/{name}" for name in (BY_RUNTIME_STATUS, PENDING)]

@@ -1,4 +1,4 @@
-"""Common configuration of all alarms: a name that docs/operations.md explains, and one topic."""
+"""Common configuration of all alarms; docs/operations.md explains each by its name."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -40,12 +40,12 @@ def add_alarm(
     periods: int = 1,
     runtime: str | None = None,
 ) -> cloudwatch.Alarm:
-    """Add an alarm for values from `threshold` in each of `periods`; missing data raise no alarm."""
+    """Add an alarm for a metric of at least `threshold` in each of `periods`; missing data raises none."""
     alarm = cloudwatch.Alarm(
         scope,
         "-".join(filter(None, (kind, runtime))),
         alarm_name=alarm_name(stack_name, kind, runtime),
-        alarm_description=f"{about} What to do: docs/operations.md, {kind}.",
+        alarm_description=f"{about} See {kind} in docs/operations.md.",
         metric=metric,
         threshold=threshold,
         evaluation_periods=periods,

@@ -24,7 +24,7 @@ class CoreAlarms(Construct):
         self._add(
             "MessagesDeadLettered",
             metric=own_metric(name, m.DEAD_LETTERED, "Sum"),
-            about="Messages ended in a dead-letter queue; their tasks failed with task_abandoned.",
+            about="Messages reached a dead-letter queue; their tasks failed with task_abandoned.",
         )
         self._add(
             "TasksSwept",
@@ -34,14 +34,14 @@ class CoreAlarms(Construct):
         self._add(
             "ApiErrors",
             metric=monitored.api.metric_server_error(statistic="Sum", period=_period()),
-            about="The API answered with 5xx.",
+            about="The API responded with status 5xx.",
         )
         functions = {"Sweep": monitored.sweep, "DeadLetters": monitored.dead_letters}
         for kind, function in functions.items():
             self._add(
                 f"{kind}Errors",
                 metric=function.function.metric_errors(statistic="Sum", period=_period()),
-                about="A function that sees to lost tasks fails itself.",
+                about="The function that recovers lost tasks failed.",
             )
         for runtime, queue in monitored.queues.items():
             self._add(
@@ -55,7 +55,7 @@ class CoreAlarms(Construct):
                 "PoisonedWorkers",
                 metric=own_metric(name, m.POISONED, "Sum", runtime=runtime),
                 runtime=runtime,
-                about="A worker ended because its SD Web UI had to be replaced.",
+                about="A worker stopped because its SD Web UI had to be replaced.",
             )
 
     def _add(self, kind: str, **options: Any) -> None:

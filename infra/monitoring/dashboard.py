@@ -1,4 +1,4 @@
-"""The CloudWatch dashboard: is it working, how long do tasks wait, what do the GPUs do, what fails."""
+"""The CloudWatch dashboard: health, waiting times, GPU use and failures."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,7 +19,7 @@ _CHINA: Final = "cn-"
 
 
 class Dashboard(Construct):
-    """A single-page dashboard, to be read from top to bottom; `url` is its address in the console."""
+    """A dashboard of one page; `url` is its address in the console."""
 
     def __init__(
         self, scope: Construct, id_: str, *, monitored: Monitored, alarms: Sequence[cloudwatch.IAlarm]
@@ -50,15 +50,15 @@ class Dashboard(Construct):
         )
         self._row(
             self._graph(
-                "Tasks accepted and ended",
+                "Tasks accepted and finished",
                 *self._sums(m.ACCEPTED),
                 *self._sums(m.COMPLETED),
                 *self._sums(m.FAILED),
                 *self._sums(m.CANCELLED),
             ),
-            self._graph("Refused, by code", self._search(m.REJECTED, m.CODE)),
+            self._graph("Rejected submits, by code", self._search(m.REJECTED, m.CODE)),
             self._graph(
-                "API: requests and refusals",
+                "API: requests and errors",
                 api.metric_count(statistic="Sum", period=period),
                 api.metric_client_error(statistic="Sum", period=period, label="4xx"),
                 api.metric_server_error(statistic="Sum", period=period, label="5xx"),
@@ -85,7 +85,7 @@ class Dashboard(Construct):
                 ),
             ),
             self._graph(
-                "Tasks that wait",
+                "Waiting tasks",
                 *(
                     queue.metric_approximate_number_of_messages_visible(
                         statistic="Maximum", period=period, label=runtime
@@ -110,14 +110,14 @@ class Dashboard(Construct):
             for index, runtime in enumerate(self._runtimes)
         ]
         self._row(
-            self._graph("Consumers at work", *at_work),
-            self._graph("Busy, seconds of a minute (average consumer)", *self._each(m.GPU_BUSY_SECONDS)),
-            self._graph("Idle while tasks waited, seconds of a minute", *self._each(m.GPU_IDLE_SECONDS)),
-            self._graph("Wasted, seconds", *self._sums(m.WASTED_GPU_SECONDS)),
+            self._graph("Running consumers", *at_work),
+            self._graph("Busy seconds per minute (average consumer)", *self._each(m.GPU_BUSY_SECONDS)),
+            self._graph("Idle seconds per minute while tasks waited", *self._each(m.GPU_IDLE_SECONDS)),
+            self._graph("Wasted GPU seconds", *self._sums(m.WASTED_GPU_SECONDS)),
         )
         stages = (m.PREPARE_SECONDS, m.MODEL_LOAD_SECONDS, m.INFERENCE_SECONDS, m.STORE_SECONDS)
         self._row(
-            self._graph("Seconds of each stage", *(one for stage in stages for one in self._each(stage))),
+            self._graph("Seconds per stage", *(one for stage in stages for one in self._each(stage))),
             self._graph("Images", *self._sums(m.IMAGES)),
             self._graph("Model switches", *self._sums(m.MODEL_SWITCHES)),
             self._graph(
@@ -130,20 +130,22 @@ class Dashboard(Construct):
     def _failing(self) -> None:
         self._title("What fails, and why?")
         self._row(
-            self._graph("Failed, by runtime and code", self._search(m.FAILURES_BY_CODE, m.RUNTIME, m.CODE)),
-            self._graph("Retried", *self._sums(m.RETRIED)),
-            self._graph("Dead-lettered", self._search(m.DEAD_LETTERED, m.RUNTIME)),
             self._graph(
-                "Found by the sweep, and workers replaced",
+                "Failed tasks, by runtime and code", self._search(m.FAILURES_BY_CODE, m.RUNTIME, m.CODE)
+            ),
+            self._graph("Retried tasks", *self._sums(m.RETRIED)),
+            self._graph("Dead-lettered messages", self._search(m.DEAD_LETTERED, m.RUNTIME)),
+            self._graph(
+                "Tasks found by the sweep, and replaced workers",
                 self._search(m.SWEPT, m.RUNTIME, m.ACTION),
                 *self._sums(m.POISONED),
             ),
         )
-        watched = self._monitored
-        functions = (watched.api_function, watched.sweep, watched.dead_letters)
+        monitored = self._monitored
+        functions = (monitored.api_function, monitored.sweep, monitored.dead_letters)
         self._dashboard.add_widgets(
             cloudwatch.LogQueryWidget(
-                title="The functions' last warnings and errors",
+                title="Latest warnings and errors of the functions",
                 log_group_names=[function.log_group.log_group_name for function in functions],
                 query_lines=[
                     "fields @timestamp, level, message, task_id, runtime, error_type, aws_code",
@@ -157,15 +159,15 @@ class Dashboard(Construct):
         )
 
     def _links(self) -> str:
-        watched = self._monitored
+        monitored = self._monitored
         groups = {
-            "API": watched.api_function.log_group.log_group_name,
-            "API Gateway": watched.access_log.log_group_name,
-            "sweep": watched.sweep.log_group.log_group_name,
-            "dead letters": watched.dead_letters.log_group.log_group_name,
+            "API": monitored.api_function.log_group.log_group_name,
+            "API Gateway": monitored.access_log.log_group_name,
+            "sweep": monitored.sweep.log_group.log_group_name,
+            "dead letters": monitored.dead_letters.log_group.log_group_name,
         } | {f"workers of {name}": worker_log_group_name(self._name, name) for name in self._runtimes}
         links = " · ".join(f"[{name}]({_log_link(self._stack, group)})" for name, group in groups.items())
-        return f"Logs: {links}. What each alarm means and what to do: docs/operations.md."
+        return f"Logs: {links}. docs/operations.md explains each alarm and what to do."
 
     def _alarms(self) -> list[cloudwatch.IAlarm]:
         own: list[cloudwatch.IAlarm] = list(self._own_alarms)
@@ -222,7 +224,7 @@ class Dashboard(Construct):
     def _search(self, definition: Metric, *dimensions: str) -> cloudwatch.MathExpression:
         """Return all metrics with this name, because error codes are known only once they occur."""
         if sorted(dimensions) not in [sorted(one) for one in definition.sets]:
-            raise ValueError(f"{definition.name} is not emitted by {sorted(dimensions)}")
+            raise ValueError(f"{definition.name} is not emitted with the dimensions {sorted(dimensions)}")
         schema = ",".join(f'"{name}"' for name in (namespace_of(self._name), *dimensions))
         return cloudwatch.MathExpression(
             expression=f"SEARCH('{{{schema}}} MetricName=\"{definition.name}\"', 'Sum', {PERIOD_SECONDS})",

@@ -1,4 +1,4 @@
-"""Our own metrics for use in alarms and widgets."""
+"""The metrics of `domain.metrics` for use in alarms and widgets."""
 
 from typing import Final
 
@@ -8,8 +8,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from domain.metrics import Metric, namespace_of
 
 PERIOD_SECONDS: Final = 300
-"""Period of alarms and widgets: consumers report once a minute, and one minute more or less must not
-matter."""
+"""Period of alarms and widgets. It is several times the minute at which consumers report, so that one late
+report does not matter."""
 
 
 def own_metric(
@@ -23,7 +23,7 @@ def own_metric(
 ) -> cloudwatch.Metric:
     """Return a metric of `domain.metrics`; raise ValueError for dimensions that it is not emitted with."""
     if sorted(dimensions) not in [sorted(one) for one in definition.sets]:
-        raise ValueError(f"{definition.name} is not emitted by {sorted(dimensions)}")
+        raise ValueError(f"{definition.name} is not emitted with the dimensions {sorted(dimensions)}")
     return cloudwatch.Metric(
         namespace=namespace_of(stack_name),
         metric_name=definition.name,

@@ -1,4 +1,4 @@
-"""What the alarms and the dashboard monitor."""
+"""The resources that the alarms and the dashboard monitor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from infra.function import Function
 
 @dataclass(frozen=True, kw_only=True)
 class Monitored:
-    """The monitored resources: the API, the functions, the logs, and a queue for each runtime."""
+    """The API, the functions, the logs, and the queues by the name of their runtime."""
 
     stack_name: str
     api: apigateway.RestApi

@@ -1,4 +1,4 @@
-"""Names by which one stack refers to resources of the other before they exist."""
+"""Names of resources that one stack refers to before the other stack has created them."""
 
 from typing import Final
 

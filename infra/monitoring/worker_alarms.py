@@ -14,12 +14,12 @@ from infra.monitoring.alarm import add_alarm
 from infra.monitoring.metrics import PERIOD_SECONDS, own_metric
 from infra.settings.deployment import Alarms
 
-ENOUGH_TASKS: Final = 5
-"""Tasks that must have ended in a period for a meaningful share: one failure of two tasks is none."""
+MIN_TASKS: Final = 5
+"""With fewer finished tasks in a period, a share of failures says too little to raise an alarm."""
 
 
 class WorkerAlarms(Construct):
-    """Alarms if tasks of one runtime fail, or if no consumer is there to run them."""
+    """Alarms for a runtime whose tasks fail, or whose tasks wait while no consumer runs."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class WorkerAlarms(Construct):
             topic=topic,
             runtime=runtime,
             metric=_math(
-                f"IF(ended >= {ENOUGH_TASKS}, 100 * share, 0)",
+                f"IF(ended >= {MIN_TASKS}, 100 * share, 0)",
                 "failed, percent",
                 # 1 for a failed task, 0 for any other.
                 share=own_metric(stack_name, m.FAILED, "Average", runtime=runtime),
@@ -48,7 +48,7 @@ class WorkerAlarms(Construct):
             ),
             threshold=settings.failure_percent,
             periods=2,
-            about="Too many of the tasks that ended have failed.",
+            about="Too many of the finished tasks failed.",
         )
         add_alarm(
             self,
@@ -58,14 +58,14 @@ class WorkerAlarms(Construct):
             runtime=runtime,
             metric=_math(
                 "IF(visible > 0, IF(FILL(consumers, 0) > 0, 0, 1), 0)",
-                "tasks wait and no consumer is there",
+                "tasks wait and no consumer runs",
                 visible=queue.metric_approximate_number_of_messages_visible(
                     statistic="Minimum", period=cdk.Duration.seconds(PERIOD_SECONDS)
                 ),
                 consumers=own_metric(stack_name, m.CONSUMERS, "Sum", runtime=runtime),
             ),
             periods=ceil(settings.no_consumer_minutes * 60 / PERIOD_SECONDS),
-            about="Tasks wait and no consumer has said that it is at work.",
+            about="Tasks wait, and no consumer has reported that it is running.",
         )
 
 

@@ -1,1 +1,1 @@
-"""What the deployment needs of each runtime type: its runtimes' settings and its engine's container."""
+"""The runtime types as the deployment sees them: their settings and the container of their engine."""

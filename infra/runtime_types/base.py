@@ -1,4 +1,4 @@
-"""What runtimes of every type have: their settings, and an engine that is deployed by them."""
+"""The settings that runtimes of every type have, and the interface of their engine's container."""
 
 from abc import abstractmethod
 from typing import Annotated, Self
@@ -14,7 +14,7 @@ _InstanceType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.([a-z0-9-]+|\*)$")]
 
 
 class Scaling(Section):
-    """How the service of a runtime follows its queue.
+    """How the service of a runtime scales with its queue.
 
     `queue_length` is the backlog that one GPU should carry. `cooldown_period` is how many seconds the queue
     must be empty before the service shrinks.
@@ -46,10 +46,9 @@ class Capacity(Section):
 
 
 class TaskSize(Section):
-    """CPUs and memory of one ECS task; the smallest allowed instance must offer them.
+    """CPUs and memory of one ECS task, which the smallest allowed instance type must have.
 
-    They must be less than the instance has, because the agent and the system need some (g5.2xlarge: 8 vCPUs,
-    32 GiB).
+    Leave some of the instance (g5.2xlarge: 8 vCPUs, 32 GiB) to the agent and the operating system.
     """
 
     vcpus: Annotated[int, Field(ge=1, le=192)] = 4
@@ -84,7 +83,8 @@ class Runtime(Section):
     capacity: Capacity = Capacity()
     task_size: TaskSize = TaskSize()
     storage: Storage = Storage()
-    # Short, because the cooldown has already waited for more work; this is for tasks that are replaced.
+    # How long ECS keeps an instance without a task. Short, because scaling in has already waited for the
+    # cooldown: it only has to be long enough for a task that replaces another one to start on it.
     idle_instance_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
     # Folders of the model bucket to download completely before the engine starts; None uses the consumer's
     # list.
@@ -96,7 +96,7 @@ class Runtime(Section):
     notify_running: bool = False
 
     def as_domain(self, *, queue_url: str = "") -> DomainRuntime:
-        """Return the runtime as the API and the consumer know it."""
+        """Return the runtime as the domain describes it, for the API's environment."""
         return DomainRuntime(name=self.name, type=self.type, queue_url=queue_url)
 
     @abstractmethod

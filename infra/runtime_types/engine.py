@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from aws_cdk import aws_ecs as ecs
 
-# The path of a VOLUME in the consumer's image, through which files are handed to the engine.
-HANDOVER_FOLDER: Final = "/opt/sd-on-ecs"
+# The path of a VOLUME in the consumer's image, through which the engine gets its settings file.
+SHARED_FOLDER: Final = "/opt/sd-on-ecs"
 
 # Variables by which ECS gives every container of a task the address of the role's credentials.
 _CREDENTIALS: Final = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
@@ -15,7 +15,7 @@ _CREDENTIALS: Final = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """The engine container that runs beside the consumer, and what each must know about the other."""
+    """The container of the engine, and the settings by which it and the consumer work together."""
 
     container: str
     image: str
@@ -33,18 +33,18 @@ class Engine:
     """Path of the engine's settings file in the consumer's image."""
     settings_volume: str
     settings_file: str
-    """Path, below `HANDOVER_FOLDER`, at which the engine reads the settings file."""
+    """Path, below `SHARED_FOLDER`, at which the engine reads the settings file."""
     worker: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the consumer for this runtime type only, by the field names of `WorkerEnvironment`."""
 
     @property
     def pinned(self) -> bool:
-        """Whether the image is given by digest, so that every start runs the same image."""
+        """Return whether the image is given by digest, so that every start runs the same image."""
         return "@sha256:" in self.image
 
     @property
-    def guarded_entry_point(self) -> list[str] | None:
-        """The entry point, wrapped to remove the address of the task role's credentials.
+    def entry_point_without_credentials(self) -> list[str] | None:
+        """Return the entry point, wrapped to remove the address of the task role's credentials.
 
         None keeps the image's own entry point: it is unknown here and cannot be wrapped.
         """

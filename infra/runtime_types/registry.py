@@ -9,4 +9,4 @@ from infra.runtime_types.sdwebui import SdWebUi
 RuntimeTypes = Mapping[str, type[Runtime]]
 
 RUNTIME_TYPES: Final[RuntimeTypes] = {"sdwebui": SdWebUi}
-"""Each is the class of its runtimes' settings, which also describes the container of their engine."""
+"""For each type, the class of its settings, which also describes the container of its engine."""

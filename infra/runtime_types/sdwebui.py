@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
-from infra.runtime_types.engine import HANDOVER_FOLDER, Engine
+from infra.runtime_types.engine import SHARED_FOLDER, Engine
 from infra.section import Section
 from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
 
@@ -17,9 +17,9 @@ _ModelFilename = Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7
 _Script = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(str.lower)]
 _Folder = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*[\x21-\x2e\x30-\x7e]$")]
 
-_SETTINGS_FILE: Final = f"{HANDOVER_FOLDER}/settings.json"
+_SETTINGS_FILE: Final = f"{SHARED_FOLDER}/settings.json"
 
-# SD Web UI is stopped last and has nothing to lose, because the consumer has stored everything by then.
+# Short, because SD Web UI is stopped last: the consumer has stored everything by then.
 _STOP_SECONDS: Final = 10
 
 
@@ -61,7 +61,9 @@ class SdWebUi(Runtime):
             if ".." in name.split("/"):
                 raise ValueError(f"{key} must not leave the model folder")
         if self.refiner_filename and self.dynamic_model:
-            raise ValueError("refinerFilename is for a runtime without dynamicModel: this one serves any")
+            raise ValueError(
+                "refinerFilename is for a runtime without dynamicModel; a dynamic one serves any"
+            )
         return self
 
     def as_domain(self, *, queue_url: str = "") -> DomainRuntime:
@@ -119,7 +121,7 @@ def _model_folders(runtime: SdWebUi) -> tuple[str, ...]:
 
 
 def _health_check(webui: WebUi) -> ecs.HealthCheck:
-    # A path under /sdapi, because `/` answers 200 before /sdapi is available (tests/contract,
+    # A path under /sdapi, because `/` returns 200 before /sdapi is available (tests/contract,
     # 83-webui-readiness-race).
     url = f"http://127.0.0.1:{webui.port}{webui.health_path}"
     script = f"import urllib.request as u; u.urlopen('{url}', timeout=5)"

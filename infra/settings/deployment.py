@@ -39,8 +39,9 @@ class Quota(Section):
 class ApiGateway(Section):
     """Settings of API Gateway.
 
-    The last two have no default. A quota counts reads too, and how often clients poll is up to them. AWS does
-    not allow to reserve concurrency if fewer than 100 would be left to the account, and a new account has 10.
+    `quota` and `reserved_concurrency` are not set by default. A quota counts reads too, and how often clients
+    poll is not known here. AWS refuses to reserve concurrency if less than 100 would be left to the account,
+    and a new account has 10.
     """
 
     stage_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,128}$")] = "dev"
@@ -105,16 +106,16 @@ class Settings(Section):
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     enable_execute_command: bool = False
-    # X-Ray in API Gateway, the Lambdas and the consumer; its own sampling keeps it cheap.
+    # X-Ray in API Gateway, the Lambdas and the consumer; X-Ray's sampling keeps it cheap.
     tracing: bool = True
     alarms: Alarms = Alarms()
 
     @model_validator(mode="after")
-    def _names_once(self) -> Self:
+    def _names_are_unique(self) -> Self:
         names = [runtime.name for runtime in self.models_runtime]
-        again = sorted({name for name in names if names.count(name) > 1})
-        if again:
-            raise ValueError(f"modelsRuntime names must differ; twice: {', '.join(again)}")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"modelsRuntime names must differ; used twice: {', '.join(repeated)}")
         return self
 
     @model_validator(mode="after")

@@ -13,12 +13,13 @@ from infra.settings.deployment import Settings, settings_of
 
 Loc = tuple[str | int, ...]
 
-# Keys of sd-on-eks's file without a meaning here: they configure EKS, Karpenter, Helm or KEDA.
+# Keys in the file of AWS's Guidance (sd-on-eks 1.1) that have no meaning here: they configure EKS, Karpenter,
+# Helm or KEDA.
 _IGNORED_AT_THE_TOP: Final = ("clusterComponents", "isChinaRegion", "region")
 _IGNORED_IN_A_RUNTIME: Final = ("namespace", "chartRepository", "chartVersion")
 
-# Settings that are nested in sd-on-eks's file and are keys of a runtime here.
-_MOVED: Final[dict[Loc, Loc]] = {
+# Settings that are nested in the Guidance's file and are keys of a runtime here.
+_FLAT_KEYS: Final[dict[Loc, Loc]] = {
     ("extraValues", "runtime", "scaling"): ("scaling",),
     ("extraValues", "karpenter", "provisioner", "instanceType"): ("instanceTypes",),
     ("extraValues", "karpenter", "provisioner", "capacityType"): ("capacity",),
@@ -30,14 +31,14 @@ _UNION_BRANCHES: Final = frozenset({"bool", "int", "constrained-int"})
 # Our own texts for kinds of pydantic errors; the others keep pydantic's text.
 _ALLOWED: Final = {
     "extra_forbidden": "no such key",
-    "missing": "this key is needed",
+    "missing": "this key is required",
     "literal_error": "{expected}",
     "union_tag_invalid": "{expected_tags}",
     "string_pattern_mismatch": "text that matches {pattern}",
     "value_error": "{error}",
     "model_type": "a mapping",
-    "too_short": "at least {min_length} of them",
-    "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length} in the list",
+    "too_long": "at most {max_length} in the list",
 }
 
 
@@ -69,7 +70,7 @@ def parse(text: str, types: RuntimeTypes = RUNTIME_TYPES) -> tuple[Settings, lis
         raise InvalidConfigError([f"not YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(raw, dict):
         raise InvalidConfigError([f"(top): found {_show(raw)}; allowed: a mapping with modelsRuntime"])
-    tree, notices, written_as = _from_ancestor(raw)
+    tree, notices, written_as = _flatten_sd_on_eks(raw)
     try:
         return settings_of(types).model_validate_json(json.dumps(tree, default=str)), notices
     except ValidationError as error:
@@ -84,14 +85,14 @@ class _UniqueKeys(yaml.SafeLoader):
         for key_node, _ in node.value:
             if key_node.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key_node.value!r} stands twice", key_node.start_mark
+                    None, None, f"the key {key_node.value!r} is given twice", key_node.start_mark
                 )
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 
 
-def _from_ancestor(raw: dict[Any, Any]) -> tuple[dict[Any, Any], list[str], dict[Loc, Loc]]:
-    """Move sd-on-eks's nested keys to the flat ones; return the tree, notices, and the keys as written."""
+def _flatten_sd_on_eks(raw: dict[Any, Any]) -> tuple[dict[Any, Any], list[str], dict[Loc, Loc]]:
+    """Move the nested keys of AWS's Guidance to the flat ones; return the tree, notices and original keys."""
     tree = dict(raw)
     notices = [_ignored((key,)) for key in _IGNORED_AT_THE_TOP if tree.pop(key, None) is not None]
     written_as: dict[Loc, Loc] = {}
@@ -109,7 +110,7 @@ def _from_ancestor(raw: dict[Any, Any]) -> tuple[dict[Any, Any], list[str], dict
             _ignored((*at, key)) for key in _IGNORED_IN_A_RUNTIME if runtime.pop(key, None) is not None
         ]
         for loc, value in _leaves(runtime.pop("extraValues", None), ("extraValues",)):
-            target = _MOVED.get(loc)
+            target = _FLAT_KEYS.get(loc)
             if target is None:
                 notices.append(_ignored((*at, *loc)))
             elif target[0] in runtime:
@@ -123,23 +124,23 @@ def _from_ancestor(raw: dict[Any, Any]) -> tuple[dict[Any, Any], list[str], dict
 
 
 def _leaves(value: Any, loc: Loc) -> list[tuple[Loc, Any]]:
-    if loc in _MOVED or not isinstance(value, dict):
+    if loc in _FLAT_KEYS or not isinstance(value, dict):
         return [] if value is None else [(loc, value)]
-    on_the_way = any(known[: len(loc)] == loc for known in _MOVED)
-    if not on_the_way:
+    leads_to_known = any(known[: len(loc)] == loc for known in _FLAT_KEYS)
+    if not leads_to_known:
         return [(loc, value)]
     return [leaf for key, inner in value.items() for leaf in _leaves(inner, (*loc, str(key)))]
 
 
 def _ignored(loc: Loc) -> str:
-    return f"{_path(loc)}: ignored, it means nothing on ECS"
+    return f"{_path(loc)}: ignored, because it has no meaning on ECS"
 
 
 def _faults(details: list[ErrorDetails], written_as: dict[Loc, Loc]) -> list[str]:
     """Return one line per key: pydantic's first error, without errors of a list whose items have errors."""
     lines: dict[Loc, str] = {}
     for detail in details:
-        loc, found = _where_and_what(detail)
+        loc, found = _key_and_value(detail)
         for here, there in written_as.items():
             if loc[: len(here)] == here:
                 loc = there + loc[len(here) :]
@@ -149,7 +150,7 @@ def _faults(details: list[ErrorDetails], written_as: dict[Loc, Loc]) -> list[str
     return list(lines.values())
 
 
-def _where_and_what(detail: ErrorDetails) -> tuple[Loc, str]:
+def _key_and_value(detail: ErrorDetails) -> tuple[Loc, str]:
     """Return the path of a key as written in the file, and the value found there."""
     loc = detail["loc"]
     if detail["type"] == "union_tag_invalid":

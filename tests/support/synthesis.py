@@ -12,8 +12,8 @@ from tests.support.template import Template
 
 ROOT = Path(__file__).parents[2]
 
-# The published file of sd-on-eks (MIT-0), as its users bring it.
-ANCESTOR = Path(__file__).with_name("ancestor.yaml")
+# The file that AWS's Guidance for Asynchronous Inference with Stable Diffusion (sd-on-eks 1.1, MIT-0) ships.
+SD_ON_EKS = Path(__file__).with_name("sd_on_eks.yaml")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.synthesis import ANCESTOR, Synthesis, synthesize
+from tests.support.synthesis import SD_ON_EKS, Synthesis, synthesize
 from tests.support.template import Template
 
 
@@ -19,9 +19,9 @@ def china(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
 
 
 @pytest.fixture(scope="session")
-def ancestors(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+def sd_on_eks(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     """Synthesize sd-on-eks's own settings file."""
-    return _good(synthesize(tmp_path_factory.mktemp("ancestor"), config=ANCESTOR))
+    return _good(synthesize(tmp_path_factory.mktemp("sd_on_eks"), config=SD_ON_EKS))
 
 
 @pytest.fixture(scope="session")

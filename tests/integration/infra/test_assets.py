@@ -72,7 +72,7 @@ def test_bytecode_and_readmes_change_nothing(checkout: Path) -> None:
 
 def test_a_misspelled_package_is_an_error(tmp_path: Path) -> None:
     """Not an empty asset that fails at its first request."""
-    with pytest.raises(ValueError, match="'domian', and there is no such package"):
+    with pytest.raises(ValueError, match="'domian', which does not exist"):
         build(tmp_path, packages=["domian"])
 
 

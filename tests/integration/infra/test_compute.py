@@ -126,7 +126,7 @@ def _compute_of(runtime: str) -> Template:
     settings, _ = parse(f"modelsRuntime: [{{name: r, modelFilename: m, {runtime}}}]")
     app = cdk.App(context={"aws:cdk:bundling-stacks": []})
     core = CoreStack(app, "Core", settings=settings)
-    ComputeStack(app, "Compute", settings=settings, pipeline=core.pipeline)
+    ComputeStack(app, "Compute", settings=settings, core=core.resources)
     return Template(app.synth().get_stack_by_name("Compute").template)
 
 
@@ -170,7 +170,7 @@ def _warnings(synthesis: Synthesis) -> list[str]:
         path
         for path, entries in metadata.items()
         for entry in entries
-        if entry["type"] == "aws:cdk:warning" and "name its digest" in entry["data"]
+        if entry["type"] == "aws:cdk:warning" and "give its digest" in entry["data"]
     ]
 
 
@@ -303,9 +303,9 @@ def test_the_waker_hears_every_task_and_looks_every_five_minutes(compute: Templa
     assert compute.one("Events::Rule")["ScheduleExpression"] == "rate(5 minutes)"
 
 
-def test_the_ancestors_file_deploys_one_service(ancestors: Synthesis) -> None:
+def test_the_file_of_sd_on_eks_deploys_one_service(sd_on_eks: Synthesis) -> None:
     """With its instance types and both kinds of capacity, and each ignored key told on one line."""
-    compute = ancestors.template("Compute")
+    compute = sd_on_eks.template("Compute")
     assert len(compute.resources("ECS::Service")) == 1
     assert len(compute.resources("ECS::CapacityProvider")) == 2
-    assert ancestors.said.count("ignored, it means nothing on ECS") == 3
+    assert sd_on_eks.said.count("ignored, because it has no meaning on ECS") == 3

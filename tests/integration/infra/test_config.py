@@ -16,7 +16,7 @@ from infra.runtime_types.registry import RUNTIME_TYPES, RuntimeTypes
 from infra.runtime_types.sdwebui import SdWebUi
 from infra.settings.deployment import Settings
 from infra.settings.reading import InvalidConfigError, load, parse
-from tests.support.synthesis import ANCESTOR, ROOT
+from tests.support.synthesis import ROOT, SD_ON_EKS
 from tests.support.toy.deployment import Toy
 
 _VALUES = (
@@ -48,9 +48,9 @@ def test_the_file_of_this_repository_is_the_seeds_deployment() -> None:
     assert notices == []
 
 
-def test_the_ancestors_file_is_read_as_it_is() -> None:
+def test_the_file_of_sd_on_eks_is_read_as_it_is() -> None:
     """Each of its keys is either taken over or told as ignored, with its path."""
-    settings, notices = load(ANCESTOR)
+    settings, notices = load(SD_ON_EKS)
     (runtime,) = settings.models_runtime
     assert settings.stack_name == "sdoneks"
     assert settings.model_bucket_arn == "arn:aws:s3:::sdoneks-model-bucket-51a6"
@@ -63,13 +63,13 @@ def test_the_ancestors_file_is_read_as_it_is() -> None:
         "cooldown_period": 300,
     }
     assert notices == [
-        "clusterComponents: ignored, it means nothing on ECS",
-        "modelsRuntime[0].namespace: ignored, it means nothing on ECS",
-        "modelsRuntime[0].extraValues.karpenter.nodeTemplate: ignored, it means nothing on ECS",
+        "clusterComponents: ignored, because it has no meaning on ECS",
+        "modelsRuntime[0].namespace: ignored, because it has no meaning on ECS",
+        "modelsRuntime[0].extraValues.karpenter.nodeTemplate: ignored, because it has no meaning on ECS",
     ]
 
 
-def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
+def test_the_flat_names_mean_the_same_as_those_of_sd_on_eks() -> None:
     """`scaling`, `instanceTypes` and `capacity` stand directly under a runtime."""
     nested = (
         "modelsRuntime: [{name: r, modelFilename: m, extraValues: {runtime: {scaling: {queueLength: 3}},"
@@ -88,8 +88,8 @@ def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
     [
         ("", "(top): found null; allowed: a mapping with modelsRuntime"),
         ("- a", '(top): found ["a"]; allowed: a mapping with modelsRuntime'),
-        ("stackName: a", "modelsRuntime: found nothing; allowed: this key is needed"),
-        ("modelsRuntime: []", "modelsRuntime: found []; allowed: at least 1 of them"),
+        ("stackName: a", "modelsRuntime: found nothing; allowed: this key is required"),
+        ("modelsRuntime: []", "modelsRuntime: found []; allowed: at least 1 in the list"),
         ("modelsRuntime: [3]", "modelsRuntime[0]: found 3; allowed: a mapping"),
         (f"modelsRuntime: [{{{RUNTIME}, typ: x}}]", 'modelsRuntime[0].typ: found "x"; allowed: no such key'),
         (
@@ -137,7 +137,7 @@ def test_the_flat_names_say_the_same_as_the_ancestors() -> None:
             "modelsRuntime: [{name: r, dynamicModel: true, refinerFilename: b}]",
             (
                 'modelsRuntime[0]: found {"name": "r", "dynamicModel": true, "refinerFilename": "b"}; '
-                "allowed: refinerFilename is for a runtime without dynamicModel: this one serves any"
+                "allowed: refinerFilename is for a runtime without dynamicModel; a dynamic one serves any"
             ),
         ),
         (
@@ -221,13 +221,13 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_two_runtimes_of_one_name_are_refused() -> None:
     """A task names its runtime: the name must lead to one."""
-    with pytest.raises(InvalidConfigError, match="must differ; twice: r"):
+    with pytest.raises(InvalidConfigError, match="must differ; used twice: r"):
         parse(f"modelsRuntime: [{{{RUNTIME}}}, {{{RUNTIME}}}]")
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:
     """YAML itself would keep the last one in silence."""
-    with pytest.raises(InvalidConfigError, match="the key 'stackName' stands twice"):
+    with pytest.raises(InvalidConfigError, match="the key 'stackName' is given twice"):
         parse(f"stackName: a\nstackName: b\nmodelsRuntime: [{{{RUNTIME}}}]")
 
 

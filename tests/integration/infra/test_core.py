@@ -272,15 +272,15 @@ def test_the_sweep_is_scheduled(core: Template) -> None:
     assert rule["Targets"][0]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
 
 
-def test_outputs_keep_the_ancestors_names(core: Template) -> None:
+def test_outputs_have_the_names_of_sd_on_eks(core: Template) -> None:
     """Scripts of sd-on-eks's users read them."""
-    ancestors_names = {"FrontApiEndpoint", "GetAPIKeyCommand", "OutputS3Bucket", "sdNotificationOutputArn"}
-    assert ancestors_names | {"TaskTable"} <= set(core.outputs)
+    names_of_sd_on_eks = {"FrontApiEndpoint", "GetAPIKeyCommand", "OutputS3Bucket", "sdNotificationOutputArn"}
+    assert names_of_sd_on_eks | {"TaskTable"} <= set(core.outputs)
     assert text(core.outputs["GetAPIKeyCommand"]).count("aws apigateway get-api-key") == 1
 
 
-def test_a_model_bucket_of_ones_own_is_used(ancestors: Synthesis) -> None:
+def test_a_model_bucket_of_ones_own_is_used(sd_on_eks: Synthesis) -> None:
     """`modelBucketArn` is named: none is made."""
-    core = ancestors.template("Core")
+    core = sd_on_eks.template("Core")
     assert core.outputs["ModelBucket"] == "sdoneks-model-bucket-51a6"
     assert core.resources("S3::Bucket", "Models") == {}

@@ -34,8 +34,8 @@ def test_only_ecs_acting_for_this_account_gives_a_worker_its_role(compute: Templ
         assert "AWS::AccountId" in arn
 
 
-def test_a_worker_reads_the_folders_of_models_and_nothing_else_of_their_bucket(ancestors: Synthesis) -> None:
-    read = _allowed(ancestors.template("Compute"), "sdruntime", "s3:GetObject")
+def test_a_worker_reads_the_folders_of_models_and_nothing_else_of_their_bucket(sd_on_eks: Synthesis) -> None:
+    read = _allowed(sd_on_eks.template("Compute"), "sdruntime", "s3:GetObject")
     bucket = "arn:aws:s3:::sdoneks-model-bucket-51a6"
     of_models = {part for part in read.split('"') if part.startswith(bucket)}
     assert of_models == {f"{bucket}/{folder}/*" for folder in (*KNOWN_FOLDERS, *START_FOLDERS)}

@@ -18,7 +18,7 @@ def assembly() -> cdk.cx_api.CloudAssembly:
     settings, _ = parse("modelsRuntime: [{name: toys, type: toy, speed: 3}]", {**RUNTIME_TYPES, "toy": Toy})
     app = cdk.App(context={"aws:cdk:bundling-stacks": []})
     core = CoreStack(app, "Core", settings=settings)
-    ComputeStack(app, "Compute", settings=settings, pipeline=core.pipeline)
+    ComputeStack(app, "Compute", settings=settings, core=core.resources)
     return app.synth()
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from aws_cdk import aws_ecs as ecs
 
 from infra.runtime_types.base import Runtime
-from infra.runtime_types.engine import HANDOVER_FOLDER, Engine
+from infra.runtime_types.engine import SHARED_FOLDER, Engine
 
 
 class Toy(Runtime):
@@ -23,6 +23,6 @@ class Toy(Runtime):
             model_folders=("toys",),
             settings_source="container/webui/settings.json",
             settings_volume="toy-settings",
-            settings_file=f"{HANDOVER_FOLDER}/toy.json",
+            settings_file=f"{SHARED_FOLDER}/toy.json",
             worker={"engine_url": "http://127.0.0.1:1"},
         )

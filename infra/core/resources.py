@@ -10,17 +10,18 @@ from aws_cdk import aws_sqs as sqs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pipeline:
-    """The topics, queues (by runtime), table and buckets between the API and the workers."""
+class CoreResources:
+    """Topics, table, buckets, and the queues by the name of their runtime."""
 
-    tasks: sns.ITopic
+    task_topic: sns.ITopic
     queues: Mapping[str, sqs.IQueue]
     dead_letter_queues: Mapping[str, sqs.IQueue]
-    results: sns.ITopic
+    result_topic: sns.ITopic
     table: dynamodb.ITable
-    output: s3.IBucket
-    uploads: s3.IBucket
-    large_tasks: s3.IBucket
-    models: s3.IBucket
-    alarms: sns.ITopic
-    """The topic that alarms are sent to."""
+    output_bucket: s3.IBucket
+    upload_bucket: s3.IBucket
+    large_task_bucket: s3.IBucket
+    """For contents of tasks that are too large for an SNS message."""
+
+    model_bucket: s3.IBucket
+    alarm_topic: sns.ITopic

@@ -1,7 +1,7 @@
 """The environment variables of a consumer, listed once for everything that starts one."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -26,6 +26,7 @@ class WorkerEnvironment:
     task_table: str
     task_bucket: str | None = None
     input_buckets: tuple[str, ...] | None = None
+    input_credentials: Mapping[str, str] | None = None
     model_bucket: str | None = None
     model_dir: str | None = None
     model_filename: str | None = None
@@ -57,7 +58,8 @@ class WorkerEnvironment:
             if value is None:
                 continue
             # The name of a script may contain a comma; the names of buckets and folders cannot.
-            yield field.name.upper(), json.dumps(value) if field.name == "allowed_scripts" else _text(value)
+            as_json = field.name == "allowed_scripts" or isinstance(value, Mapping)
+            yield field.name.upper(), json.dumps(value) if as_json else _text(value)
 
 
 def _text(value: Any) -> str:

@@ -50,7 +50,7 @@ ATTEMPTS = 5
 """How often botocore tries a call before a step of a task fails; the lease is renewed at the same time."""
 
 
-Engines = Mapping[str, Callable[[Settings, Any], Engine]]
+Engines = Mapping[str, Callable[[Settings, Any, Any], Engine]]
 T = TypeVar("T")
 
 
@@ -132,7 +132,8 @@ def compose(
         first_delay_seconds=settings.retry_delay_seconds,
     )
     process_end = ProcessEnd(jobs, batcher, finisher, metrics)
-    engine = _chosen(engines, settings)(settings, s3)
+    secrets_manager = client("secretsmanager", config=config) if settings.input_credentials else None
+    engine = _chosen(engines, settings)(settings, s3, secrets_manager)
     changed = threading.Condition()
     durations = DurationEstimator(changed)
     runner = EngineRunner(engine, durations, gpu, on_stuck=process_end.replace)

@@ -26,6 +26,8 @@ class Settings(ModelSettings):
     task_table: str = Field(min_length=1)
     task_bucket: str = ""
     input_buckets: str = ""
+    input_credentials: Annotated[dict[str, str], NoDecode] = Field(default={})
+    """The secret (name or ARN) with the credentials for each host, as a JSON object."""
     engine_url: str = Field(default="http://127.0.0.1:7860", pattern=r"^https?://")
     dynamic_model: bool = False
     prefetch: int = Field(default=2, ge=0, le=10)
@@ -63,6 +65,11 @@ class Settings(ModelSettings):
     @classmethod
     def _read_limits(cls, value: Any) -> Any:
         return (Limits.from_json(value) if value else DEFAULT_LIMITS) if isinstance(value, str) else value
+
+    @field_validator("input_credentials", mode="before")
+    @classmethod
+    def _read_credentials(cls, value: Any) -> Any:
+        return (json.loads(value) if value else {}) if isinstance(value, str) else value
 
     @field_validator("allowed_scripts", mode="before")
     @classmethod

@@ -116,6 +116,7 @@ class ComputeStack(cdk.Stack):
             runtime=runtime.name,
             model_folders=engine.model_folders,
             input_buckets=self.settings.input_buckets,
+            secrets=sorted(set(self.settings.inputs.credentials.values())),
             cluster_name=self.cluster.cluster_name,
         )
         task = WorkerTask(
@@ -177,6 +178,7 @@ class ComputeStack(cdk.Stack):
             task_table=core.table.table_name,
             task_bucket=core.large_task_bucket.bucket_name,
             input_buckets=(core.upload_bucket.bucket_name, *self.settings.input_buckets),
+            input_credentials=self.settings.inputs.credentials or None,
             model_bucket=core.model_bucket.bucket_name,
             model_dir=MODEL_FOLDER,
             model_cache_bytes=runtime.model_cache_gib * 1024**3,

@@ -23,6 +23,7 @@ def worker_role(
     runtime: str,
     model_folders: Sequence[str],
     input_buckets: Sequence[str],
+    secrets: Sequence[str],
     cluster_name: str,
 ) -> iam.Role:
     """Return a role for exactly the queue, topic, table and buckets of this runtime."""
@@ -67,6 +68,8 @@ def worker_role(
     extra = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]
     readable = [core.upload_bucket.bucket_arn, *extra]
     allow("s3:GetObject", on=[f"{arn}/*" for arn in readable])
+    if secrets:
+        allow("secretsmanager:GetSecretValue", on=[_secret_arn(stack, name) for name in secrets])
     # Without this permission, a missing object looks like a forbidden one; a condition on `s3:prefix` has the
     # same effect.
     allow(
@@ -83,3 +86,16 @@ def worker_role(
     # X-Ray has no resource ARNs.
     allow("xray:PutTraceSegments", on=["*"])
     return role
+
+
+def _secret_arn(stack: cdk.Stack, secret: str) -> str:
+    """Return the ARN of a secret that is given by name or ARN."""
+    if secret.startswith("arn:"):
+        return secret
+    # Secrets Manager appends a hyphen and six random characters to the name.
+    return stack.format_arn(
+        service="secretsmanager",
+        resource="secret",
+        resource_name=f"{secret}-??????",
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+    )

@@ -16,9 +16,18 @@ from infra.section import Section
 # RUNTIMES is part of the API Lambda's environment, which is limited to 4 KB; a runtime takes up to 300 bytes.
 MAX_RUNTIMES = 10
 MAX_SCRIPTS_BYTES = 600
+MAX_CREDENTIALS = 20
 
 T = TypeVar("T")
 _Several = Annotated[tuple[T, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
+_Host = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+(:[0-9]{1,5})?$")]
+_SecretName = Annotated[
+    str,
+    Field(
+        pattern=r"^([A-Za-z0-9/_+=.@-]{1,512}"
+        r"|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}-[A-Za-z0-9]{6})$"
+    ),
+]
 _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
 
@@ -75,6 +84,16 @@ class Limits(Section):
         return DomainLimits(**self.model_dump())
 
 
+class Inputs(Section):
+    """How links of tasks are downloaded.
+
+    `credentials` names, for a host (and a port other than 443), the secret in Secrets Manager with the header
+    that authenticates there: its name, or its whole ARN for a secret of another account.
+    """
+
+    credentials: dict[_Host, _SecretName] = Field(default={}, max_length=MAX_CREDENTIALS)
+
+
 class Network(Section):
     """The network of the GPU tasks: a new VPC, or an existing one by its id."""
 
@@ -103,6 +122,7 @@ class Settings(Section):
     network: Network = Network()
     # Buckets that a task's s3:// links may name, in addition to the upload and output buckets.
     input_buckets: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...] = ()
+    inputs: Inputs = Inputs()
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     enable_execute_command: bool = False

@@ -11,7 +11,7 @@ from runtimes.sdwebui.checkpoints import settle_checkpoint
 from runtimes.sdwebui.controlnet import settle_units
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.findings import Findings
-from runtimes.sdwebui.inputs import STRAY_LINK, stray_links, unreadable_images
+from runtimes.sdwebui.inputs import stray_links, unreadable_images
 from runtimes.sdwebui.named_models import unread_weights
 from runtimes.sdwebui.policy import OWNED_FIELDS
 from runtimes.sdwebui.prompts import PROMPTS, strip_networks
@@ -146,8 +146,8 @@ class ContentCheck:
         }
         if self._tasktype in checks:
             checks[self._tasktype](content)
-        for path in stray_links(content):
-            self._found.fault(path, STRAY_LINK)
+        for path, why in stray_links(content):
+            self._found.fault(path, why)
         told = {fault.path for fault in self.faults}
         for path, why in unreadable_images(content):
             if self._path + path not in told:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from domain.body import pointer
 from runtimes.base import InputRef
+from runtimes.links import begins_as_link, is_link, refused_link
 from runtimes.media import BEGINNING_BYTES, other_kind
 from runtimes.sdwebui.policy import ROUTING_KEYS
 
@@ -17,34 +18,24 @@ SCRIPT_IMAGE_KEYS: Final = frozenset(
 )
 """Keys inside `alwayson_scripts`, at any depth, with an image or a list of images."""
 
-_BEGINS_AS_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3):", re.IGNORECASE)
-_WHOLLY_A_LINK: Final = re.compile(r"[\x00-\x20]*(https?|s3)://[^\x00-\x20]+[\x00-\x20]*", re.IGNORECASE)
-_NAMES_A_FILE: Final = re.compile(
-    r"[\x00-\x20]*(https?|s3)://[^\x00-\x1f]+\.(png|jpe?g|webp|avif|gif|bmp)[\x00-\x20]*", re.IGNORECASE
-)
-"""Spaces are allowed, as in the names of screenshots."""
+_NAMES_AN_IMAGE: Final = re.compile(r"image|img|mask|photo|picture|frame", re.IGNORECASE)
+"""Further keys inside `alwayson_scripts` at which links are downloaded; other texts there may be anything."""
 
 _DATA_URI: Final = re.compile(r"data:[^,]{0,100},")
 _NO_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+
+_NEITHER_READ_NOR_SENT: Final = frozenset({"comments"})
+"""Fields of a content in which SD Web UI keeps notes."""
 
 STRAY_LINK: Final = (
     "no link is fetched here, and SD Web UI must not fetch one itself: give the image as base64 (links are "
-    f"fetched in args, {', '.join(sorted(SCRIPT_IMAGE_KEYS))})"
+    f"fetched in args, {', '.join(sorted(SCRIPT_IMAGE_KEYS))}, and keys that name an image or a mask)"
 )
-
-
-def is_link(value: Any) -> bool:
-    """Return whether the whole value is an http, https or s3 URL, and not just its beginning."""
-    return isinstance(value, str) and bool(_WHOLLY_A_LINK.fullmatch(value) or _NAMES_A_FILE.fullmatch(value))
-
-
-def begins_as_link(value: Any) -> bool:
-    """Return whether a value begins like a link.
-
-    In an image field, such a value must be a valid link or is an error, and is never passed on: SD Web UI
-    itself would fetch anything that begins with http, from inside the network.
-    """
-    return isinstance(value, str) and _BEGINS_AS_LINK.match(value) is not None
+STRAY_LINK_IN_FIELD: Final = (
+    "no link is fetched here, and SD Web UI would get it as a text; links are fetched in init_images, mask, "
+    "image, imageList[].data, script_args and alwayson_scripts"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +84,12 @@ def images(content: dict[str, Any]) -> Iterator[Image]:
         yield from _of_script(script, f"/alwayson_scripts/{pointer(name)}")
 
 
-def stray_links(content: dict[str, Any]) -> Iterator[str]:
-    """Yield where a text in a script begins like a link but is not an image: SD Web UI might fetch it."""
+def stray_links(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield where a link is not an image, and what is wrong with it there.
+
+    In a script, SD Web UI might fetch a text that only begins like a link; in other fields only what is
+    wholly a link must be meant as one.
+    """
     known = {(id(image.holder), image.key) for image in images(content)}  # paths of all would be many MiB
     scripts = content.get("alwayson_scripts")
     places = [(scripts, name, f"/alwayson_scripts/{pointer(name)}") for name, _ in _scripts(content)]
@@ -102,15 +97,24 @@ def stray_links(content: dict[str, Any]) -> Iterator[str]:
         _texts(*place) for place in (*places, (content, "script_args", "/script_args"))
     ):
         if begins_as_link(text.text) and (id(text.holder), text.key) not in known:
-            yield text.path
+            yield text.path, STRAY_LINK
+    for name in content:
+        if name not in {"alwayson_scripts", "script_args", *_NEITHER_READ_NOR_SENT} and "prompt" not in name:
+            for text in _texts(content, name, f"/{pointer(name)}"):
+                if is_link(text.text) and (id(text.holder), text.key) not in known:
+                    yield text.path, STRAY_LINK_IN_FIELD
 
 
 def unreadable_images(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield where a content has data of an unsupported type, and which type.
+    """Yield where a content has an image that no worker can use, and why.
 
-    Only the beginning is read and only known types are reported; the worker detects the others.
+    Of inline data only the beginning is read and only known types are reported; the worker detects the
+    others.
     """
     for image in images(content):
+        if why := refused_link(image.text):
+            yield image.path, why
+            continue
         what = None if image.is_link else other_kind(_beginning(image.text))
         if what:
             yield image.path, f"neither a link nor base64 of an image: it is {what}"
@@ -120,7 +124,7 @@ def _beginning(text: str) -> bytes:
     """Return the first bytes of a base64 text, or nothing if it is not base64."""
     head = _DATA_URI.match(text)
     text = text[head.end() if head else 0 :][: 2 * BEGINNING_BYTES]
-    encoded = _NO_BASE64.sub("", text)
+    encoded = _NO_BASE64.sub("", text.translate(_URL_SAFE))
     try:
         return base64.b64decode(encoded[: len(encoded) // 4 * 4])
     except ValueError:
@@ -148,6 +152,17 @@ def _of_script(value: Any, path: str) -> Iterator[Image]:
                 yield from _positional(item, here)
             else:
                 yield from _of_script(item, here)
+                if _NAMES_AN_IMAGE.search(key):
+                    yield from _linked(value, key, here)
+
+
+def _linked(holder: Any, key: str | int, path: str) -> Iterator[Image]:
+    """Yield the links at a key, alone or in a list."""
+    value = _value(holder, key)
+    if is_link(value):
+        yield Image(path, holder, key)
+    for index in range(len(value) if isinstance(value, list) else 0):
+        yield from _linked(value, index, f"{path}/{index}")
 
 
 def _listed(value: Any, path: str) -> Iterator[Image]:

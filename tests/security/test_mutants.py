@@ -23,6 +23,7 @@ LIKELY = {
     "addresses.py": "addresses",
     "hosts.py": "links",
     "links.py": "links",
+    "credentials.py": "allowed",
     "s3.py": "links",
     "web.py": "answers",
     "fetch.py": "answers",

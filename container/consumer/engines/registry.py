@@ -7,5 +7,5 @@ from container.consumer.engines.base import Engine
 from container.consumer.engines.sdwebui.build import build_sdwebui
 from container.consumer.settings import Settings
 
-ENGINES: Final[Mapping[str, Callable[[Settings, Any], Engine]]] = {"sdwebui": build_sdwebui}
-"""Each function creates its engine from the settings and an S3 client."""
+ENGINES: Final[Mapping[str, Callable[[Settings, Any, Any], Engine]]] = {"sdwebui": build_sdwebui}
+"""Each function creates its engine from the settings, a client of S3, and one of Secrets Manager or None."""

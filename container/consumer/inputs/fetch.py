@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from container.consumer.inputs.allowance import Allowance, unlimited
+from container.consumer.inputs.credentials import HostCredentials
 from container.consumer.inputs.errors import not_an_image, too_large
 from container.consumer.inputs.images import Sniffed, sniff
 from container.consumer.inputs.limits import Limits
@@ -37,8 +38,8 @@ class Links:
     """Downloads the images that a task links to; can be used from several threads.
 
     `buckets` are the buckets that `s3://` links may name. `allow_private` permits private and loopback
-    addresses and changes nothing else. `resolve`, `connect` and `tls` are the machine's own unless a test
-    passes others.
+    addresses and changes nothing else. `credentials` are those that the operator stored for hosts. `resolve`,
+    `connect` and `tls` are the machine's own unless a test passes others.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Links:
         s3_client: "S3Client",
         buckets: frozenset[str],
         allow_private: bool,
+        credentials: HostCredentials | None = None,
         limits: Limits = DEFAULT_LIMITS,
         resolve: Resolve = system_resolve,
         connect: Connect = tcp_connect,
@@ -60,6 +62,7 @@ class Links:
             tls=tls or public_tls(),
             allow_private=allow_private,
             limits=limits,
+            credentials=credentials or HostCredentials(),
         )
 
     def fetch(self, link: str, allowance: Allowance | None = None) -> Fetched:

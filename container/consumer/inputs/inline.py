@@ -12,19 +12,21 @@ from container.consumer.inputs.limits import Limits
 from domain.errors import ErrorCode
 from runtimes.media import IMAGE_NAMES, not_read
 
-_DATA_URI: Final = re.compile(r"data:image/[^;,]*;base64,")
+_DATA_URI: Final = re.compile(r"[\x00-\x20]*data:[^,]{0,200},", re.IGNORECASE)
+_IMAGE_URI: Final = re.compile(r"data:image/[^;,]*;base64,")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 def read_inline(text: str, limits: Limits) -> Fetched:
     """Decode an inline image; raise InputError if it is not an image or has too many pixels.
 
     SD Web UI would report that only when the task is on the GPU, and some scripts take a path in this place
-    for a file on the worker. Base64 is read as SD Web UI reads it: line breaks and other characters inside
-    are ignored.
+    for a file on the worker. Line breaks and other characters inside are ignored, as by SD Web UI; the
+    URL-safe alphabet, missing padding and data URIs of any media type are read too (see `readable_inline`).
     """
     head = _DATA_URI.match(text)
     try:
-        data = base64.b64decode(text[head.end() :] if head else text)
+        data = base64.b64decode((text[head.end() :] if head else text).translate(_URL_SAFE) + "==")
     except (binascii.Error, ValueError):  # ValueError: not ASCII
         data = b""
     image = sniff(data)
@@ -38,3 +40,18 @@ def read_inline(text: str, limits: Limits) -> Fetched:
     if max(image.size) > limits.max_side:
         raise InputError(ErrorCode.INPUT_TOO_LARGE, f"{limits.max_side:,} pixels a side are allowed.")
     return Fetched(data, image)
+
+
+def readable_inline(text: str) -> bool:
+    """Return whether SD Web UI reads an inline image as `read_inline` does; else it needs the bytes anew."""
+    head = _IMAGE_URI.match(text)
+    if not head and _DATA_URI.match(text):
+        return False
+    encoded = text[head.end() :] if head else text
+    if "-" in encoded or "_" in encoded:  # SD Web UI would leave them out
+        return False
+    try:
+        base64.b64decode(encoded)
+    except ValueError:  # the padding is missing
+        return False
+    return True

@@ -1,13 +1,14 @@
 """Parse links once and strictly, so that no later step can interpret them differently."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import quote, unquote
 
 from container.consumer.inputs.errors import InputError, blocked
 from container.consumer.inputs.hosts import Host, parse_host
+from runtimes.links import CREDENTIALS_IN_LINK
 
 MAX_LINK_LENGTH: Final = 8192
 """In characters; a presigned link with a session token has about two thousand."""
@@ -27,7 +28,6 @@ REFUSED_PORTS: Final = frozenset(
 
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-BLANK: Final = re.compile(r"[ \xa0]")
 S3_HOST: Final = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:\.dualstack)?(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
 )
@@ -45,12 +45,10 @@ class HttpLink:
     port: int
     target: str
     """Path and query as in the request line: ASCII without blanks or control characters."""
-    credentials: str = field(default="", repr=False)
-    """`user:password`, decoded; never part of an error's text."""
 
     @property
     def origin(self) -> tuple[str, Host, int]:
-        """Return the scheme, host and port that credentials belong to."""
+        """Return the scheme, host and port, which identify a server."""
         return self.scheme, self.host, self.port
 
     @property
@@ -90,7 +88,7 @@ def as_object(link: HttpLink) -> S3Link | None:
     """Return the object of a link to S3's own address without a signature, None for other links."""
     path, _, query = link.target.partition("?")
     host = S3_HOST.fullmatch(link.host) if isinstance(link.host, str) else None
-    if host is None or query or link.credentials:
+    if host is None or query:
         return None
     name = unquote(path.removeprefix("/"))
     try:
@@ -101,11 +99,10 @@ def as_object(link: HttpLink) -> S3Link | None:
 
 def _parse_http(scheme: str, rest: str) -> HttpLink:
     authority, target = _split(rest.partition("#")[0])
-    if CONTROL.search(rest) or BLANK.search(authority) or "\\" in authority:
+    if CONTROL.search(rest) or "\\" in authority:
         raise blocked("it contains a character that no URL may have")
-    credentials, at, authority = authority.rpartition("@")
-    if "@" in credentials or (at and not credentials):
-        raise blocked("its credentials are malformed (an @ within them is written %40)")
+    if "@" in authority:
+        raise blocked(f"it carries {CREDENTIALS_IN_LINK}")
     host, port = _split_port(authority)
     if not target.startswith("/"):
         target = "/" + target
@@ -114,14 +111,7 @@ def _parse_http(scheme: str, rest: str) -> HttpLink:
         parse_host(host),
         _port(scheme, port),
         quote(target, safe=LEFT_IN_TARGETS),
-        credentials=_credentials(credentials),
     )
-
-
-def _credentials(text: str) -> str:
-    """Return `user:password` as it is sent: decoded, with a colon."""
-    user, _, password = text.partition(":")
-    return f"{unquote(user)}:{unquote(password)}" if text else ""
 
 
 def _split(rest: str) -> tuple[str, str]:

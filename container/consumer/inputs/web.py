@@ -1,14 +1,13 @@
 """Download over http and https, one redirect at a time."""
 
-import base64
 import ssl
-from dataclasses import replace
 from urllib.parse import urljoin
 
 import certifi
 import httpcore
 
 from container.consumer.inputs.allowance import Allowance, Deadline
+from container.consumer.inputs.credentials import Header, HostCredentials
 from container.consumer.inputs.errors import InputError, blocked, not_an_image, too_large, unavailable
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.links import HttpLink, as_object, parse
@@ -37,27 +36,40 @@ class Web:
     """Downloads http and https links; can be used from several threads."""
 
     def __init__(
-        self, *, resolve: Resolve, connect: Connect, tls: ssl.SSLContext, allow_private: bool, limits: Limits
+        self,
+        *,
+        resolve: Resolve,
+        connect: Connect,
+        tls: ssl.SSLContext,
+        allow_private: bool,
+        limits: Limits,
+        credentials: HostCredentials,
     ) -> None:
         self._resolve = resolve
         self._connect = connect
         self._tls = tls
         self._allow_private = allow_private
         self._limits = limits
+        self._credentials = credentials
 
     def fetch(self, link: HttpLink, allowance: Allowance) -> bytes:
         """Return the body, following redirects, each of which is checked like the first link."""
         deadline = allowance.deadline(self._limits.total_seconds)
+        # For the server that the task named, until a redirect leads to another one; never for that one.
+        header = self._credentials.header(link)
         for _ in range(self._limits.max_redirects + 1):
-            found = self._hop(link, deadline, allowance)
+            found = self._hop(link, header, deadline, allowance)
             if isinstance(found, bytes):
                 return found
+            header = header if found.origin == link.origin else None
             link = found
         raise unavailable(f"it redirects more than {self._limits.max_redirects} times")
 
-    def _hop(self, link: HttpLink, deadline: Deadline, allowance: Allowance) -> bytes | HttpLink:
+    def _hop(
+        self, link: HttpLink, header: Header | None, deadline: Deadline, allowance: Allowance
+    ) -> bytes | HttpLink:
         try:
-            return self._ask(link, deadline, allowance)
+            return self._ask(link, header, deadline, allowance)
         except InputError:
             raise
         except ssl.SSLCertVerificationError:
@@ -69,7 +81,9 @@ class Web:
         except (httpcore.ProtocolError, ValueError):
             raise unavailable("its server's answer is broken") from None
 
-    def _ask(self, link: HttpLink, deadline: Deadline, allowance: Allowance) -> bytes | HttpLink:
+    def _ask(
+        self, link: HttpLink, header: Header | None, deadline: Deadline, allowance: Allowance
+    ) -> bytes | HttpLink:
         seconds = deadline.within(self._limits.connect_seconds)
         addresses = look_up(
             link.host, link.port, resolve=self._resolve, allow_private=self._allow_private, seconds=seconds
@@ -85,7 +99,7 @@ class Web:
         request = httpcore.Request(
             "GET",
             httpcore.URL(scheme=scheme, host=host, port=link.port, target=link.target.encode()),
-            headers=[(b"Host", link.authority.encode()), *HEADERS, *_authorization(link)],
+            headers=[(b"Host", link.authority.encode()), *HEADERS, *([header] if header else [])],
             extensions={"timeout": {"connect": self._limits.connect_seconds}},
         )
         with connection:
@@ -108,14 +122,7 @@ def _redirect(link: HttpLink, response: httpcore.Response) -> HttpLink:
     target = parse(urljoin(str(link), location.replace(" ", "%20")))
     if not isinstance(target, HttpLink):
         raise blocked("it redirects to a bucket")
-    # Credentials are sent only to the server that they were given for; servers cannot add any of their own.
-    return replace(target, credentials=link.credentials if target.origin == link.origin else "")
-
-
-def _authorization(link: HttpLink) -> list[tuple[bytes, bytes]]:
-    if not link.credentials:
-        return []
-    return [(b"Authorization", b"Basic " + base64.b64encode(link.credentials.encode()))]
+    return target
 
 
 def _check(link: HttpLink, response: httpcore.Response, max_bytes: int) -> None:

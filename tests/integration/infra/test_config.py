@@ -168,6 +168,13 @@ def test_the_flat_names_mean_the_same_as_those_of_sd_on_eks() -> None:
             ),
         ),
         (
+            f"inputs: {{credentials: {{'https://a.example': x}}}}\nmodelsRuntime: [{{{RUNTIME}}}]",
+            (
+                'inputs.credentials.https://a.example.[key]: found "https://a.example"; allowed: '
+                "text that matches ^[a-z0-9_-]+(\\.[a-z0-9_-]+)+(:[0-9]{1,5})?$"
+            ),
+        ),
+        (
             f"modelsRuntime: [{{{RUNTIME}, scaling: {{minReplicaCount: 6}}}}]",
             (
                 'modelsRuntime[0].scaling: found {"minReplicaCount": 6}; '

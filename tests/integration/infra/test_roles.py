@@ -109,6 +109,32 @@ def test_a_shell_in_a_container_is_logged_and_grants_nothing_else(tmp_path: Path
         assert '"*"' not in _allowed(compute, "rRole", action)
 
 
+def test_a_worker_reads_the_secrets_of_the_settings_and_no_other(tmp_path: Path, compute: Template) -> None:
+    arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:theirs/photos-a1B2c3"
+    config = tmp_path / "credentials.yaml"
+    config.write_text(
+        "inputs: {credentials: {a.example: photos/token, 'b.example:8443': photos/token, "
+        f"c.example: '{arn}'}}}}\n"
+        "modelsRuntime: [{name: r, modelFilename: m}]\n"
+    )
+    done = synthesize(tmp_path / "out", config=config)
+    assert done.status == 0, done.said
+    allowed = _allowed(done.template("Compute"), "rRole", "secretsmanager:GetSecretValue")
+    assert allowed.count("secretsmanager") == 2
+    assert ":secret:photos/token-??????" in allowed
+    assert arn in allowed
+    (definition,) = done.template("Compute").properties("ECS::TaskDefinition")
+    environment = {
+        each["Name"]: each["Value"]
+        for container in definition["ContainerDefinitions"]
+        if container["Name"] == "consumer"
+        for each in container["Environment"]
+    }
+    assert json.loads(environment["INPUT_CREDENTIALS"])["b.example:8443"] == "photos/token"
+    without = [action for _, statement in compute.statements() for action in listed(statement["Action"])]
+    assert not any(action.startswith("secretsmanager:") for action in without)
+
+
 @pytest.mark.parametrize("stack", ["Core", "Compute"])
 def test_no_wildcard_but_the_listed_ones(standard: Synthesis, stack: str) -> None:
     """Neither in an action nor in a resource, in any policy of a role."""

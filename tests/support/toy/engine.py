@@ -13,7 +13,7 @@ MOMENT_SECONDS = 0.1
 
 
 class ToyEngine:
-    def __init__(self, _settings: Settings, _s3: Any) -> None:
+    def __init__(self, _settings: Settings, _s3: Any, _secrets: Any = None) -> None:
         self._stop = threading.Event()
         self._progress: float | None = None
 

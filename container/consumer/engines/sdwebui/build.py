@@ -5,16 +5,20 @@ from typing import Any
 from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.engine import SdWebUi
 from container.consumer.engines.sdwebui.models.composition import compose_models
+from container.consumer.inputs.credentials import HostCredentials
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.task_inputs import TaskInputs
 from container.consumer.settings import Settings
 
 
-def build_sdwebui(settings: Settings, s3: Any) -> SdWebUi:
+def build_sdwebui(settings: Settings, s3: Any, secrets: Any = None) -> SdWebUi:
     """Create the engine for the SD Web UI at `engine_url`."""
     webui = WebUi(settings.engine_url, inference_timeout_seconds=settings.inference_timeout_seconds)
     links = Links(
-        s3_client=s3, buckets=settings.readable_buckets, allow_private=settings.allow_private_inputs
+        s3_client=s3,
+        buckets=settings.readable_buckets,
+        allow_private=settings.allow_private_inputs,
+        credentials=HostCredentials(secrets, settings.input_credentials),
     )
     return SdWebUi(
         webui,

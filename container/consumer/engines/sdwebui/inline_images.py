@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from container.consumer.inputs.fetch import Fetched
+from container.consumer.inputs.inline import readable_inline
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS, Limits
 from runtimes.sdwebui.inputs import images
@@ -16,8 +17,8 @@ def with_images(
 ) -> dict[str, Any]:
     """Return a copy of the content with links replaced by the `inputs` at their JSON pointers.
 
-    Raise PermanentError if an upscaler would make an image too large. Inline images of the task stay
-    unchanged.
+    Raise PermanentError if an upscaler would make an image too large. Inline images that SD Web UI can read
+    stay unchanged.
     """
     content = _copy(content)
     encoded: dict[int, str] = {}
@@ -26,7 +27,7 @@ def with_images(
         if upscaled_too_far(content, image.path, fetched.image.size, limits):
             most = f"{limits.upscaled_pixels:,} pixels are allowed after the upscaler."
             raise PermanentError(ErrorCode.INPUT_TOO_LARGE, f"{image.path}: {most}")
-        if image.is_link:
+        if image.is_link or not readable_inline(image.text):
             if id(fetched) not in encoded:  # a link that occurs several times is encoded once
                 encoded[id(fetched)] = base64.b64encode(fetched.data).decode()
             image.put(encoded[id(fetched)])

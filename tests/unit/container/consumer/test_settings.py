@@ -72,6 +72,7 @@ ALL_SET = WorkerEnvironment(
     task_table="rows",
     task_bucket="large",
     input_buckets=("uploads", "more"),
+    input_credentials={"photos.example": "photos"},
     model_bucket="models",
     model_dir="/models",
     model_filename="m.safetensors",

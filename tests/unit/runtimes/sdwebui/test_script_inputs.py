@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from runtimes.links import is_link
 from runtimes.sdwebui.content import ContentCheck
-from runtimes.sdwebui.inputs import images, is_link
+from runtimes.sdwebui.inputs import images
 from runtimes.sdwebui.task_type import TaskType
 
 LINK = "https://example.com/cat.png"
@@ -52,6 +53,9 @@ def script(*arguments: Any) -> dict[str, Any]:
         (script([1, [LINK]]), "/alwayson_scripts/anything/args/0/1/0"),
         (script("https://example.com/my photos/a b.png"), "/alwayson_scripts/anything/args/0"),
         ({"script_args": [1, LINK]}, "/script_args/1"),
+        (script({"face_image": LINK}), "/alwayson_scripts/anything/args/0/face_image"),
+        (script({"refImg": [LINK, "no link"]}), "/alwayson_scripts/anything/args/0/refImg/0"),
+        (script({"last_frame": LINK}), "/alwayson_scripts/anything/args/0/last_frame"),
     ],
 )
 def test_a_link_is_fetched_wherever_an_image_stands(content: dict[str, Any], path: str) -> None:
@@ -74,6 +78,44 @@ def test_a_link_that_nobody_here_fetches_is_refused(content: dict[str, Any], pat
     told = faults(content)
     assert list(told) == [path]
     assert "give the image as base64" in told[path]
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ({"latent_mask": LINK}, "/latent_mask"),
+        ({"firstpass_image": f" {LINK}"}, "/firstpass_image"),
+        ({"image_url": LINK}, "/image_url"),
+        ({"images": [{"url": "s3://bucket/cat.png"}]}, "/images/0/url"),
+        ({"init_images": [PNG, {"src": LINK}]}, "/init_images/1/src"),
+        ({"override_settings": {"sd_vae": LINK}}, "/override_settings/sd_vae"),
+    ],
+)
+def test_a_link_in_a_field_that_takes_none_is_refused(content: dict[str, Any], path: str) -> None:
+    assert "links are fetched in init_images" in faults(content)[path]
+
+
+def test_texts_that_only_mention_a_link_and_notes_pass() -> None:
+    assert faults({"negative_prompt": LINK, "comments": {"source": LINK}, "note": f"see {LINK}"}) == {}
+
+
+@pytest.mark.parametrize(
+    "link", ["https://user:hunter2@example.com/a.png", "http://user@example.com", "https://:x@h.example/"]
+)
+def test_a_user_or_password_in_a_link_is_refused_before_it_is_stored(link: str) -> None:
+    for content, path in (
+        ({"init_images": [link]}, "/init_images/0"),
+        (controlnet(image=link), "/alwayson_scripts/controlnet/args/0/image"),
+        (script(link), "/alwayson_scripts/anything/args/0"),
+    ):
+        told = faults(content)[path]
+        assert "inputs.credentials" in told
+        assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("text", ["gs://bucket/a.png", "ftp://example.com/a.png", "file:///etc/passwd"])
+def test_links_of_other_schemes_are_told_which_there_are(text: str) -> None:
+    assert "links are https://, http:// or s3://" in faults({"mask": text})["/mask"]
 
 
 def test_a_prompt_that_is_a_link_stays_one() -> None:

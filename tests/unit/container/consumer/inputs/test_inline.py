@@ -133,3 +133,37 @@ def test_whatever_text_comes_is_an_image_or_not(text: str) -> None:
     except InputError:
         found = 1
     assert found > 0
+
+
+def _url_safe(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode()
+
+
+WITH_BOTH = next(
+    data
+    for data in (png() + bytes([number, 0xFB, 0xEF, 0xFF] * 3) for number in range(256))
+    if {"-", "_"} <= set(_url_safe(data))
+)
+"""A PNG whose base64 has both characters that differ in the URL-safe alphabet."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _url_safe(WITH_BOTH),
+        _url_safe(WITH_BOTH).rstrip("="),
+        encoded(WITH_BOTH).rstrip("="),
+        f"data:application/octet-stream;base64,{encoded(WITH_BOTH)}",
+        f"data:;base64,{encoded(WITH_BOTH)}",
+        f"DATA:image/png;charset=utf-8;base64,{_url_safe(WITH_BOTH)}",
+        f"\n data:image/jpg;base64,{encoded(WITH_BOTH)}",
+    ],
+)
+def test_base64_that_sd_web_ui_would_misread_is_sent_in_the_form_that_it_reads(text: str) -> None:
+    assert resolve({"init_images": [text]})["init_images"] == [encoded(WITH_BOTH)]
+
+
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,", "data:image/anything;base64,"])
+def test_base64_that_sd_web_ui_reads_stays_as_it_came(head: str) -> None:
+    text = head + encoded(WITH_BOTH)
+    assert resolve({"init_images": [text]})["init_images"] == [text]

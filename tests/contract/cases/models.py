@@ -1,0 +1,83 @@
+"""The model bucket of the cases: a tiny file for each model that they name."""
+
+import hashlib
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.sdwebui.controlnet import short_hash
+from tests.contract.serving import lora
+
+CHECKPOINTS = (
+    "v1-5-pruned-emaonly.safetensors",
+    "sd_xl_refiner_1.0.safetensors",
+    "realisticVisionV51.safetensors",
+    "sdxl/RealitiesEdgeXL_4.safetensors",
+)
+LORAS = ("add-detail-xl", "style-a", "style-b")
+CONTROL = (
+    "control_v11p_sd15_canny",
+    "control_v11p_sd15_inpaint",
+    "control_v11f1p_sd15_depth",
+    "ip-adapter_sd15",
+)
+OTHERS = {
+    "VAE/vae-ft-mse-840000-ema-pruned.safetensors": b"vae",
+    "adetailer/face_yolov8n.pt": b"yolo",
+    "GFPGAN/GFPGANv1.4.pth": b"gfpgan",
+    "Codeformer/codeformer-v0.1.0.pth": b"codeformer",
+}
+WILDCARDS = {"wildcards/colour.txt": b"green\n"}
+RECORDED_HASHES = {
+    "f61328e842": "Stable-diffusion/sdxl/RealitiesEdgeXL_4.safetensors",
+    "7440042bbd": "Stable-diffusion/sd_xl_refiner_1.0.safetensors",
+}
+RECORDED_SHORT_HASHES = {
+    "d14c016b": "ControlNet/control_v11p_sd15_canny.safetensors",
+    "ebff9138": "ControlNet/control_v11p_sd15_inpaint.safetensors",
+    "cfd03158": "ControlNet/control_v11f1p_sd15_depth.safetensors",
+    "6a3f6166": "ControlNet/ip-adapter_sd15.safetensors",
+}
+
+
+@cache
+def files() -> dict[str, bytes]:
+    """Return every file of the bucket by its key."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "made.safetensors"
+        found = {f"Stable-diffusion/{name}": _read(write_checkpoint(made, name.encode())) for name in CHECKPOINTS}
+        for name in LORAS:
+            found[f"Lora/{name}.safetensors"] = _read(lora(made, content=name.encode()))
+        for name in CONTROL:
+            found[f"ControlNet/{name}.safetensors"] = _read(write_checkpoint(made, name.encode() * 100_000))
+        for key, content in OTHERS.items():
+            found[key] = _read(write_checkpoint(made, content)) if key.endswith(".safetensors") else content
+    return found
+
+
+def with_hashes(body: str) -> str:
+    """Return a body that names the hashes of the tiny files instead of those of the real ones."""
+    for told, key in RECORDED_HASHES.items():
+        body = body.replace(told, hashlib.sha256(files()[key]).hexdigest()[:10])
+    for told, key in RECORDED_SHORT_HASHES.items():
+        body = body.replace(told, _short(key))
+    return body
+
+
+def fill(s3: Any, bucket: str) -> None:
+    """Put every model into the bucket."""
+    for key, content in files().items():
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def _short(key: str) -> str:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(files()[key])
+        file.flush()
+        return short_hash(Path(file.name))
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes()

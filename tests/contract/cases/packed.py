@@ -1,0 +1,14 @@
+"""The request bodies, by the name of their case."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+FILE = Path(__file__).parent / "requests.jsonl"
+
+
+@cache
+def bodies() -> dict[str, str]:
+    """Return the text of each body."""
+    lines = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines()]
+    return {line["case"]: line["body"] for line in lines}

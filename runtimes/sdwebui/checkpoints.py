@@ -7,6 +7,7 @@ from domain.routing import Runtime
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.named_models import checkpoints
 from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, slashed
+from runtimes.sdwebui.placeholders import PLACEHOLDER
 from runtimes.sdwebui.task_type import TaskType
 
 _NO_OTHER: Final = ("", "none", "use same checkpoint")
@@ -66,7 +67,7 @@ def _serves_all(content: dict[str, Any], name: Any, path: str, runtime: Runtime,
     if isinstance(name, str) and not runtime.serves(name):
         found.fault(path, message, ErrorCode.UNKNOWN_MODEL)
     for one in checkpoints(content):
-        if one.path != _ROUTE and not runtime.may_switch_to(one.name):
+        if one.path != _ROUTE and one.name != PLACEHOLDER and not runtime.may_switch_to(one.name):
             found.fault(one.path, message, ErrorCode.UNKNOWN_MODEL)
 
 

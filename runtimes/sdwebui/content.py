@@ -1,6 +1,6 @@
 """Check a task's content at submit, and remove the fields that this service controls."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from domain.errors import Fault
@@ -13,6 +13,7 @@ from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.inputs import stray_links, unreadable_images
 from runtimes.sdwebui.named_models import unread_weights
+from runtimes.sdwebui.placeholders import placeholders
 from runtimes.sdwebui.policy import OWNED_FIELDS
 from runtimes.sdwebui.prompts import PROMPTS, strip_networks
 from runtimes.sdwebui.scalars import read_all
@@ -24,9 +25,6 @@ from runtimes.sdwebui.unknown import unknown_fields
 _NEVER_NULL: Final = ("prompt", "width", "height")
 _ROUNDED: Final = 8
 """SD Web UI samples sides in multiples of eight."""
-
-PLACEHOLDER: Final = "string"
-"""The text that the page of SD Web UI's API has in every text field of its example."""
 
 
 class ContentCheck:
@@ -98,10 +96,8 @@ class ContentCheck:
                 del content[name]
         for warning in unknown_fields(tasktype, content):
             self._found.warn(warning.path, warning.message)
-        for path in _placeholders(tasktype, content):
-            self._found.fault(
-                path, f'"{PLACEHOLDER}" is a placeholder of SD Web UI\'s API page; leave it out'
-            )
+        for path, text in placeholders(tasktype, content):
+            self._found.fault(path, f'"{text}" is a placeholder of SD Web UI\'s API page; leave it out')
 
     def _without_networks(self, content: dict[str, Any]) -> None:
         """Remove the networks from prompts that ask to be run without any.
@@ -175,15 +171,3 @@ class ContentCheck:
                 for key in ("data", "name"):
                     if not isinstance(entry, dict) or not isinstance(entry.get(key), str) or not entry[key]:
                         self._found.fault(f"/imageList/{index}/{key}", "a string is expected")
-
-
-def _placeholders(tasktype: TaskType, content: dict[str, Any]) -> Iterator[str]:
-    """Yield where a text is still the example of SD Web UI's API page (hires fix's only when it is on)."""
-    for name, kind in FIELDS[tasktype].items():
-        if name in PROMPTS or (name.startswith("hr_") and not content.get("enable_hr")):
-            continue
-        value = content.get(name)
-        if kind.startswith("string") and value == PLACEHOLDER:
-            yield f"/{name}"
-        elif kind.startswith("array") and isinstance(value, list):
-            yield from (f"/{name}/{index}" for index, item in enumerate(value) if item == PLACEHOLDER)

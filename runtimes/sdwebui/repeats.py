@@ -6,6 +6,8 @@ from typing import Any, Final
 Content = dict[str, Any]
 
 _NO_CHECKPOINT: Final = (None, "", "None")
+_SWITCHES: Final = ("enabled", "enable", "is_enabled", "ad_tab_enable")
+_SWITCHING_MODELS: Final = ("ad_model",)
 _OFF: Final = (None, False, 0, "", "false", "False")
 
 
@@ -16,6 +18,28 @@ def repeats(script: str, entry: Any, content: Content) -> bool:
         return False
     says_the_same = _KNOWN.get(script)
     return says_the_same is not None and (not arguments or says_the_same(arguments, content))
+
+
+def asks_for_nothing(entry: Any) -> bool:
+    """Return whether an always-on script's entry has no arguments, or only such as switch it off.
+
+    Extensions are switched on by their first argument or by a key of an object.
+    """
+    arguments = entry.get("args", []) if isinstance(entry, dict) else None
+    if not isinstance(arguments, list):
+        return False
+    units = [one for one in arguments if isinstance(one, dict)]
+    return not arguments or _is_off(arguments[0]) or (bool(units) and all(_unit_is_off(one) for one in units))
+
+
+def _unit_is_off(unit: Content) -> bool:
+    switches = [unit[key] for key in _SWITCHES if key in unit]
+    models = [str(unit[key]).lower() for key in _SWITCHING_MODELS if key in unit]
+    return any(_is_off(one) for one in switches) or (bool(models) and set(models) <= {"", "none"})
+
+
+def _is_off(value: Any) -> bool:
+    return value is False or (isinstance(value, str) and value.lower() == "false")
 
 
 def _shows_the_request(_: list[Any], __: Content) -> bool:

@@ -12,6 +12,7 @@ from runtimes.sdwebui.overrides import (
     refused_setting,
     slashed,
 )
+from runtimes.sdwebui.placeholders import is_placeholder_key
 from runtimes.sdwebui.scalars import Mismatch, read
 from runtimes.sdwebui.script_sizes import units
 
@@ -41,6 +42,8 @@ def _holders(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _settle(settings: dict[str, Any], name: str, value: Any, path: str, found: Findings) -> None:
+    if is_placeholder_key(name):
+        return  # told with all other placeholders
     if why := refused_setting(name):
         found.fault(path, f"not allowed: {why}")
         return

@@ -47,7 +47,9 @@ def files() -> dict[str, bytes]:
     """Return every file of the bucket by its key."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "made.safetensors"
-        found = {f"Stable-diffusion/{name}": _read(write_checkpoint(made, name.encode())) for name in CHECKPOINTS}
+        found = {
+            f"Stable-diffusion/{name}": _read(write_checkpoint(made, name.encode())) for name in CHECKPOINTS
+        }
         for name in LORAS:
             found[f"Lora/{name}.safetensors"] = _read(lora(made, content=name.encode()))
         for name in CONTROL:

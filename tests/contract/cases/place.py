@@ -19,10 +19,10 @@ from local.fakes.sdwebui.parts import Parts
 from local.process import Process
 from tests.contract.cases.models import fill, with_hashes
 from tests.contract.cases.packed import bodies
-from tests.contract.cases.web import pages
+from tests.contract.cases.web import PHOTO, pages, picture
 from tests.contract.replay import Replay, quick, replaying
-from tests.unit.api.client import Answer, Client
-from tests.unit.api.deployment import Deployment, clients, make_table, subscribe
+from tests.support.api_client import Answer, Client
+from tests.support.deployment import Deployment, clients, make_table, subscribe
 
 STATIC, DYNAMIC = "sdruntime", "sddynamic"
 CHECKPOINT, REFINER = "v1-5-pruned-emaonly.safetensors", "sd_xl_refiner_1.0.safetensors"
@@ -93,7 +93,7 @@ class Place:
         self._workers: dict[str, tuple[Replay, Process]] = {}
         self._callbacks: dict[str, dict[str, Any]] = {}
         fill(self._deployment.s3, self._deployment.environment.model_bucket)
-        self._deployment.s3.put_object(Bucket=self._uploads, Key="2026-11-25/photo.png", Body=_photo())
+        self._deployment.s3.put_object(Bucket=self._uploads, Key="2026-11-25/photo.png", Body=picture(PHOTO))
 
     def case(self, name: str) -> Outcome:
         """Send the request of a case."""
@@ -111,7 +111,7 @@ class Place:
     def send(self, body: str, path: str = "/v1alpha2") -> Outcome:
         """Send a body and wait for the outcome of its task."""
         answer = self._client("POST", path, body)
-        if answer.status != 200:  # noqa: PLR2004
+        if answer.status != 200:
             return Outcome(answer)
         task_id = answer.body["id_task"]
         runtime = self._deployment.row(task_id).text("runtime")
@@ -169,11 +169,15 @@ class Place:
         environment = self._environment(runtime, folder)
         command = [sys.executable, "-m", "container.consumer"]
         with Process("sync-models", [*command, "sync-models"], environment=environment) as sync:
-            sync.wait_for_line("fetched", timeout=OUTCOME_SECONDS)
+            assert sync.wait(OUTCOME_SECONDS) == 0, sync.tail()
         settings = quick(flavor=self.flavor, model_dir=folder, checkpoint=None, extra_scripts=SCRIPTS)
-        webui = self._parts.enter_context(replaying(lambda one: Parts.make(one, controlnet=ManyModules), settings))
+        webui = self._parts.enter_context(
+            replaying(lambda one: Parts.make(one, controlnet=ManyModules), settings)
+        )
         environment["ENGINE_URL"] = webui.url
-        consumer = self._parts.enter_context(Process("consumer", command, environment=environment, stop_seconds=15))
+        consumer = self._parts.enter_context(
+            Process("consumer", command, environment=environment, stop_seconds=15)
+        )
         consumer.wait_for_line(STARTED, timeout=OUTCOME_SECONDS)
         self._workers[runtime] = webui, consumer
 
@@ -195,6 +199,7 @@ class Place:
             refiner_filename=known.refiner_filename,
             dynamic_model=known.dynamic_model,
             allow_private_inputs=True,
+            retry_delay_seconds=0,
         )
         return self._aws.environment() | settings.to_environ() | {"PYTHONUNBUFFERED": "1"}
 
@@ -234,12 +239,6 @@ def _deploy(aws: Emulator, flavor: str) -> Deployment:
         runtimes=Runtimes([static, dynamic]),
     )
     return Deployment(environment, dynamodb, s3, sns, sqs, callbacks)
-
-
-def _photo() -> bytes:
-    from tests.contract.cases.web import PHOTO, picture
-
-    return picture(PHOTO)
 
 
 def main() -> None:

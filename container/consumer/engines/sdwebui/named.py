@@ -3,33 +3,20 @@
 SD Web UI replaces unknown names by its default, or ignores them, and responds 200.
 """
 
-from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from container.consumer.engines.sdwebui.catalogue import Catalogue, same_name, unknown
-from container.consumer.engines.sdwebui.samplers import (
-    SamplerMatch,
-    find_sampler,
-    find_scheduler,
-    sampler_names,
-    scheduler_names,
-)
+from container.consumer.engines.sdwebui.catalogue import Catalogue, same_name
+from container.consumer.engines.sdwebui.named_scripts import ScriptNames
+from container.consumer.engines.sdwebui.names import Content, Names, is_name
 from domain.body import pointer
 from domain.errors import ErrorCode, Fault, PermanentError
-from runtimes.sdwebui.findings import Findings
-from runtimes.sdwebui.policy import ROUTING_KEYS
 from runtimes.sdwebui.prompt_networks import network_tags
 from runtimes.sdwebui.task_type import TaskType
-
-Content = dict[str, Any]
 
 _TABS: Final = {TaskType.TEXT_TO_IMAGE: "txt2img", TaskType.IMAGE_TO_IMAGE: "img2img"}
 _MAX_FAULTS_SHOWN: Final = 5
 _NO_EFFECT: Final = "without effect: SD Web UI Forge takes it and paints as without it"
 _WITHOUT_EFFECT: Final = ("tiling", "sd_vae_encode_method")
-_SAME: Final = frozenset(
-    {"Use same sampler", "Use same scheduler", "ADetailer use same sampler", "ADetailer use same scheduler"}
-)
 
 
 def resolve_names(tasktype: TaskType, content: Content, catalogue: Catalogue) -> tuple[Content, list[Fault]]:
@@ -37,43 +24,45 @@ def resolve_names(tasktype: TaskType, content: Content, catalogue: Catalogue) ->
 
     Raise PermanentError for names that SD Web UI does not know, and RetryableError if it does not respond.
     """
-    names = _Names(content, catalogue)
-    names.upscalers()
+    names = Names(catalogue)
+    fields = _Fields(content, names)
+    fields.upscalers()
     if tasktype.generates:
-        names.samplers()
-        names.styles()
-        names.settings()
-        names.without_effect()
-        names.scripts(_TABS[tasktype])
+        fields.samplers()
+        fields.styles()
+        fields.settings()
+        fields.without_effect()
+        ScriptNames(fields.content, names, _TABS[tasktype]).check()
     if names.found.faults:
         shown = names.found.faults[:_MAX_FAULTS_SHOWN]
         text = "; ".join(f"{fault.path}: {fault.message}" for fault in shown)
         raise PermanentError(ErrorCode.INVALID_CONTENT, text)
-    return names.content, names.found.warnings
+    return fields.content, names.found.warnings
 
 
-class _Names:
-    def __init__(self, content: Content, catalogue: Catalogue) -> None:
+class _Fields:
+    def __init__(self, content: Content, names: Names) -> None:
         self.content = dict(content)
-        self.found = Findings()
-        self._catalogue = catalogue
+        self.found = names.found
+        self._names = names
+        self._catalogue = names.catalogue
 
     def upscalers(self) -> None:
         """Correct the case of upscalers; unknown ones are looked up among the models."""
         fields = ["upscaler_1", "upscaler_2", *(["hr_upscaler"] if self.content.get("enable_hr") else [])]
         for field in fields:
-            if _is_name(self.content.get(field)):
-                self._correct(self.content, field, f"/{field}", self._catalogue.upscalers)
+            if is_name(self.content.get(field)):
+                self._names.correct(self.content, field, f"/{field}", self._catalogue.upscalers)
 
     def samplers(self) -> None:
         field = "sampler_name" if self.content.get("sampler_name") else "sampler_index"
-        self._sampler(self.content, field, "", goes_to="sampler_name", scheduler="scheduler")
-        self._scheduler(self.content, "scheduler", "")
+        self._names.sampler(self.content, field, "", goes_to="sampler_name", scheduler="scheduler")
+        self._names.scheduler(self.content, "scheduler", "")
         if self.content.get("enable_hr"):
-            self._sampler(
+            self._names.sampler(
                 self.content, "hr_sampler_name", "", goes_to="hr_sampler_name", scheduler="hr_scheduler"
             )
-            self._scheduler(self.content, "hr_scheduler", "")
+            self._names.scheduler(self.content, "hr_scheduler", "")
 
     def styles(self) -> None:
         named = self.content.get("styles")
@@ -83,7 +72,7 @@ class _Names:
         self.content["styles"] = named = list(named)
         for index, name in enumerate(named):
             path = f"/styles/{index}"
-            self._correct(named, index, path, self._style_names, "style")
+            self._names.correct(named, index, path, self._style_names, "style")
             if self.content.get("disable_extra_networks") and self._names_networks(name):
                 self.found.fault(
                     path, f"the style '{name}' names networks, and disable_extra_networks is true"
@@ -120,87 +109,6 @@ class _Names:
                 if settings.get(name) not in (None, False, "Full"):
                     self.found.warn(f"{path}/override_settings/{name}", _NO_EFFECT)
 
-    def scripts(self, tab: str) -> None:
-        name = self.content.get("script_name")
-        if _is_name(name):
-            self._script("/script_name", str(name), tab)
-            self._arguments("/script_args", str(name), self.content.get("script_args"), tab, whole=True)
-        scripts: Any = self.content.get("alwayson_scripts")
-        for name, entry in list(scripts.items()) if isinstance(scripts, dict) else ():
-            if name in ROUTING_KEYS:
-                continue
-            path = f"/alwayson_scripts/{pointer(name)}"
-            self._script(path, name, tab)
-            arguments = entry.get("args") if isinstance(entry, dict) else None
-            self._arguments(f"{path}/args", name, arguments, tab, whole=False)
-            if isinstance(arguments, list) and name.lower() in ("controlnet", "adetailer"):
-                units = [dict(unit) if isinstance(unit, dict) else unit for unit in arguments]
-                scripts[name] = {**entry, "args": units}
-                for index, unit in enumerate(units):
-                    if isinstance(unit, dict):
-                        self._unit(name.lower(), unit, f"{path}/args/{index}")
-
-    def _unit(self, script: str, unit: Content, path: str) -> None:
-        if script == "controlnet":
-            if _is_name(unit.get("module")):
-                self._correct(unit, "module", f"{path}/module", self._catalogue.preprocessors, "preprocessor")
-        elif unit.get("ad_use_sampler"):
-            self._sampler(unit, "ad_sampler", path, goes_to="ad_sampler", scheduler="ad_scheduler")
-            self._scheduler(unit, "ad_scheduler", path)
-
-    def _sampler(self, holder: Content, field: str, path: str, *, goes_to: str, scheduler: str) -> None:
-        name = holder.get(field)
-        if name in _SAME:
-            holder |= {field: None} if path == "" else {}
-            return
-        if not _is_name(name) or self._catalogue.samplers() is None:
-            return
-        meant = self._catalogue.lookup(lambda catalogue: find_sampler(str(name), catalogue))
-        if meant is None:
-            self.found.fault(f"{path}/{field}", unknown("sampler", str(name), sampler_names(self._catalogue)))
-        elif not meant.exact or meant.scheduler is not None:
-            # A sampler with its scheduler in one name is an old form; it is sent as two names.
-            holder[goes_to] = meant.sampler
-            if meant.scheduler is not None and not _is_name(holder.get(scheduler)):
-                holder[scheduler] = meant.scheduler
-            if not meant.exact:
-                self.found.warn(f"{path}/{field}", f"taken as {_shown(meant)}")
-
-    def _scheduler(self, holder: Content, field: str, path: str) -> None:
-        name = holder.get(field)
-        if name in _SAME:
-            holder |= {field: None} if path == "" else {}
-            return
-        if not _is_name(name) or self._catalogue.schedulers() is None:
-            return
-        meant = self._catalogue.lookup(lambda catalogue: find_scheduler(str(name), catalogue))
-        if meant is None:
-            listed = scheduler_names(self._catalogue)
-            self.found.fault(f"{path}/{field}", unknown("scheduler", str(name), listed))
-        elif not meant.exact:
-            holder[field] = meant.sampler
-            self.found.warn(f"{path}/{field}", f"taken as {meant.sampler}")
-
-    def _correct(
-        self,
-        holder: Any,
-        key: str | int,
-        path: str,
-        listed: Callable[[], list[str] | None],
-        what: str = "",
-    ) -> None:
-        """Replace a name by its listed form; if `what` is given, a name that is not listed is a fault."""
-        name = str(holder[key])
-        if listed() is None:
-            return
-        same = self._catalogue.lookup(lambda _: same_name(name, listed() or []))
-        if same is None:
-            if what:
-                self.found.fault(path, unknown(what, name, listed() or []))
-        elif same != name:
-            holder[key] = same
-            self.found.warn(path, f"taken as {same}")
-
     def _style_names(self) -> list[str]:
         return [entry["name"] for entry in self._catalogue.styles() or ()]
 
@@ -221,38 +129,12 @@ class _Names:
             self.found.fault(path, "this SD Web UI has no such setting; leave it out")
 
     def _face_restorer(self, settings: Content, path: str) -> None:
-        if _is_name(settings.get("face_restoration_model")):
+        if is_name(settings.get("face_restoration_model")):
             field = "face_restoration_model"
-            self._correct(settings, field, f"{path}/{field}", self._catalogue.face_restorers, "face restorer")
-
-    def _script(self, path: str, name: str, tab: str) -> None:
-        if self._catalogue.scripts(tab) is None:
-            return
-        known = self._catalogue.lookup(lambda one: name.lower() in (one.scripts(tab) or ()) or None)
-        if known is None:
-            self.found.fault(path, unknown(f"{tab} script", name, self._catalogue.scripts(tab) or []))
-
-    def _arguments(self, path: str, name: str, arguments: Any, tab: str, *, whole: bool) -> None:
-        """Check the number of a script's arguments: SD Web UI ignores surplus ones and shifts others."""
-        labels = self._catalogue.arguments(tab, name.lower())
-        given = arguments if isinstance(arguments, list) else []
-        if labels is None or len(given) == len(labels) or (len(given) < len(labels) and not whole):
-            return
-        expected = ", ".join(_labels(labels))
-        self.found.fault(path, f"{name} takes {len(labels)} arguments, not {len(given)}: {expected}")
+            self._names.correct(
+                settings, field, f"{path}/{field}", self._catalogue.face_restorers, "face restorer"
+            )
 
 
 def _same(name: str, other: str) -> bool:
     return same_name(name, [other]) is not None
-
-
-def _labels(labels: list[str]) -> Iterator[str]:
-    return (label or "(no label)" for label in labels)
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _shown(meant: SamplerMatch) -> str:
-    return meant.sampler if meant.scheduler is None else f"{meant.sampler} with scheduler {meant.scheduler}"

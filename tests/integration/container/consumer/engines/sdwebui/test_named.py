@@ -52,6 +52,34 @@ def test_a_name_that_can_mean_one_thing_only_is_corrected_and_told(
 
 
 @pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"args": []},
+        {"args": [False, "x"]},
+        {"args": ["False"]},
+        {"args": [{"enabled": False, "model": "x"}]},
+        {"args": [True, False, {"ad_model": "None"}, {"ad_model": "none"}]},
+    ],
+)
+def test_a_script_that_is_not_there_and_is_off_is_left_out_and_told(
+    catalogue: Catalogue, entry: dict[str, Any]
+) -> None:
+    found, warnings = resolve_names(TEXT, {"alwayson_scripts": {"sd_vae": "x", "Comments": entry}}, catalogue)
+
+    assert found == {"alwayson_scripts": {"sd_vae": "x"}}
+    assert [warning.path for warning in warnings] == ["/alwayson_scripts/Comments"]
+
+
+@pytest.mark.parametrize(
+    "entry", [{"args": [True]}, {"args": ["x", False]}, {"args": [{"model": "x"}]}, {"args": 1}, None]
+)
+def test_a_script_that_is_not_there_and_is_on_fails_the_task(catalogue: Catalogue, entry: Any) -> None:
+    with pytest.raises(PermanentError, match="no txt2img script 'Comments'"):
+        resolve_names(TEXT, {"alwayson_scripts": {"Comments": entry}}, catalogue)
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         ({"sampler_index": "DPM++ 2M Karras"}, {"sampler_name": "DPM++ 2M", "scheduler": "Karras"}),
@@ -112,7 +140,7 @@ def test_what_sd_web_ui_reads_by_itself_is_left_as_it_is(
             "no txt2img script 'loopback'",
         ),
         ({"script_name": "SD upscal"}, IMAGE, "the nearest is 'sd upscale'"),
-        ({"alwayson_scripts": {"ADetailler": {"args": []}}}, TEXT, "/alwayson_scripts/ADetailler"),
+        ({"alwayson_scripts": {"ADetailler": {"args": [True]}}}, TEXT, "/alwayson_scripts/ADetailler"),
         ({"script_name": "prompt matrix", "script_args": [False]}, TEXT, "takes 5 arguments, not 1"),
         ({"alwayson_scripts": {"controlnet": {"args": [{}] * 4}}}, TEXT, "takes 3 arguments, not 4"),
         (

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A content in the form that all other code reads; it is only valid if there are no faults."""
+    """A task's content in the form that all other code reads; it is only valid if there are no faults."""
 
     content: Json
     faults: Sequence[Fault]
@@ -22,7 +22,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class InputRef:
-    """An input in a content: a link, or inline data as base64."""
+    """An input in a task's content: a link, or inline data as base64."""
 
     path: str
     """A JSON pointer into the content."""
@@ -43,7 +43,7 @@ class ModelRequirement:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Whether a model exists (None if only a worker can decide), and `why` not and what to do."""
+    """Whether a model exists (None if only a worker can decide); `why` says why not, and what to do."""
 
     exists: bool | None
     why: str = ""
@@ -67,10 +67,10 @@ class RuntimeType(Protocol):
         """
 
     def inputs(self, task_type: str, content: Json) -> Iterator[InputRef]:
-        """Yield the inputs of a validated content."""
+        """Yield the inputs of validated content."""
 
     def models(self, content: Json) -> Iterator[ModelRequirement]:
-        """Yield the models that a validated content needs to run."""
+        """Yield the models that validated content needs to run."""
 
     def look_up(self, need: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
         """Return whether a model is among the `files` of its folder in the bucket or is `listed`."""
@@ -79,10 +79,10 @@ class RuntimeType(Protocol):
         """Return what is expensive to load, so that tasks that share it run one after the other."""
 
     def cost(self, task_type: str, content: Json) -> float:
-        """Return how much work a content needs; only ratios between tasks matter."""
+        """Return how much work a task's content needs; only ratios between tasks matter."""
 
     def kind(self, task_type: str, content: Json) -> str:
         """Return the kind of a job; the time of jobs of one kind is proportional to their cost."""
 
     def schema(self, task_type: str, limits: Limits) -> Json:
-        """Return the JSON Schema of a content, for the OpenAPI document."""
+        """Return the JSON Schema of a task's content, for the OpenAPI document."""

@@ -58,7 +58,7 @@ def other_kind(data: bytes) -> str | None:
     if text.startswith(b"<") and b"<svg" in text:
         return f"a drawing (SVG); save it as PNG ({IMAGE_NAMES} are read)"
     if _PAGE.match(text):
-        return "a web page (HTML); name the link of the image file itself, not of the page that shows it"
+        return "a web page (HTML); give the link to the image file itself, not to the page that shows it"
     for beginning, name in _OTHERS:
         if head.startswith(beginning):
             return f"{name} ({IMAGE_NAMES} are read)"

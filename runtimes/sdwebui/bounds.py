@@ -1,4 +1,4 @@
-"""Limits on how much one task may ask of a GPU, checked on its numbers."""
+"""Check the numbers of a task against the limits on how much work one task may be."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -68,7 +68,7 @@ def bounds(tasktype: TaskType, limits: Limits) -> Bounds:
     return found | _CHOICES | dict.fromkeys(("mask_blur", "mask_blur_x", "mask_blur_y"), (0, _MAX_BLUR))
 
 
-def beyond(tasktype: TaskType, content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
+def limit_faults(tasktype: TaskType, content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
     """Yield a fault for each value beyond the limits; fields of a wrong type are checked elsewhere."""
     number = Numbers(content)
     for name, (low, high) in bounds(tasktype, limits).items():
@@ -95,8 +95,8 @@ def _generated(
     if not found and (asked := work(tasktype, content)) > limits.work:
         yield Fault(
             "/steps",
-            f"steps × width × height × images must be at most {limits.work}, hires fix and scripts included; "
-            f"this task asks for {asked:.0f}",
+            f"steps × width × height × images, with hires fix and scripts, must be at most {limits.work}; "
+            f"this task needs {asked:.0f}",
         )
 
 
@@ -104,10 +104,10 @@ def _sizes(number: Numbers, delta: int, limits: Limits) -> Iterator[Fault]:
     if number.images > limits.images:
         yield Fault("/n_iter", f"batch_size × n_iter must be at most {limits.images} images")
     images = int(number.images) if 1 <= number.images <= limits.images else 1
-    for name in ("seed", "subseed"):  # each image has the next
+    for name in ("seed", "subseed"):  # each further image has the next seed
         first, last = number(name) or 0, _SEEDS[1] - images + 1 - delta
         if last < first <= _SEEDS[1]:
-            yield Fault(f"/{name}", f"must be at most {last} for as many images")
+            yield Fault(f"/{name}", f"must be at most {last} for this number of images")
     for wide, high in _SAMPLED:
         width, height = number(wide) or SIDE_BY_DEFAULT, number(high) or SIDE_BY_DEFAULT
         if width > 0 and height > 0:
@@ -119,7 +119,7 @@ def _sizes(number: Numbers, delta: int, limits: Limits) -> Iterator[Fault]:
 
 
 def _seed_delta(content: dict[str, Any]) -> int:
-    """Return what is added to seeds for the noise."""
+    """Return the number that SD Web UI adds to seeds when it makes noise."""
     settings = content.get("override_settings")
     delta = settings.get("eta_noise_seed_delta") if isinstance(settings, dict) else 0
     return max(0, delta) if isinstance(delta, int) else 0
@@ -138,8 +138,8 @@ def _inputs(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
     # Taken one at a time, because a list of all paths could take hundreds of MiB.
     beyond_links = next(islice((one for one in images(content) if one.is_link), limits.links, None), None)
     if beyond_links is not None:
-        yield Fault(beyond_links.path, f"a task may name at most {limits.links} links")
+        yield Fault(beyond_links.path, f"a task may contain at most {limits.links} links")
     in_scripts = (one for one in images(content) if one.path.startswith(_IN_SCRIPTS))
     beyond_images = next(islice(in_scripts, limits.images, None), None)
     if beyond_images is not None:
-        yield Fault(beyond_images.path, f"the scripts of a task may bring at most {limits.images} images")
+        yield Fault(beyond_images.path, f"the scripts of a task may contain at most {limits.images} images")

@@ -15,7 +15,7 @@ _SECOND: Final = ("refiner_checkpoint", "hr_checkpoint_name")
 _ROUTE: Final = "/alwayson_scripts/sd_model_checkpoint"
 
 
-def settle_checkpoint(
+def normalize_checkpoint(
     content: dict[str, Any], tasktype: TaskType | None, runtime: Runtime | None, found: Findings
 ) -> None:
     """Move the checkpoint to the key that routing reads, and check all checkpoints against the runtime.
@@ -23,7 +23,7 @@ def settle_checkpoint(
     The content is changed in place. A static runtime serves its own checkpoint only.
     """
     named = _take_overridden(content, found)
-    _settle_second(content)
+    _normalize_second_checkpoints(content)
     if runtime is None or tasktype is None or not tasktype.generates:
         return
     if content.get("alwayson_scripts") is None:
@@ -42,14 +42,14 @@ def settle_checkpoint(
         if name is None:
             _by_default(scripts, runtime, path, found)
     else:
-        _serves_all(content, scripts.get(CHECKPOINT_SETTING), path, runtime, found)
+        _refuse_other_checkpoints(content, scripts.get(CHECKPOINT_SETTING), path, runtime, found)
 
 
-def _settle_second(content: dict[str, Any]) -> None:
+def _normalize_second_checkpoints(content: dict[str, Any]) -> None:
     for field in _SECOND:
         if isinstance(content.get(field), str):
             content[field] = slashed(content[field])
-            if content[field].lower() in _NO_OTHER:  # SD Web UI knows some of them in some spellings
+            if content[field].lower() in _NO_OTHER:  # SD Web UI accepts each in one spelling only
                 del content[field]
 
 
@@ -60,10 +60,12 @@ def _by_default(scripts: dict[str, Any], runtime: Runtime, path: str, found: Fin
         found.fault(path, f"runtime {runtime.name} needs the name of a checkpoint here")
 
 
-def _serves_all(content: dict[str, Any], name: Any, path: str, runtime: Runtime, found: Findings) -> None:
+def _refuse_other_checkpoints(
+    content: dict[str, Any], name: Any, path: str, runtime: Runtime, found: Findings
+) -> None:
     """Refuse all checkpoints but the runtime's own, including those that a script loads during a task."""
-    refiner = f" (and {runtime.refiner_filename} in its midst)" if runtime.refiner_filename else ""
-    message = f"runtime {runtime.name} serves {runtime.model_filename}{refiner} and no other"
+    refiner = f" (and {runtime.refiner_filename} as refiner)" if runtime.refiner_filename else ""
+    message = f"runtime {runtime.name} serves {runtime.model_filename}{refiner} and no other checkpoint"
     if isinstance(name, str) and not runtime.serves(name):
         found.fault(path, message, ErrorCode.UNKNOWN_MODEL)
     for one in checkpoints(content):

@@ -6,19 +6,19 @@ from typing import Any, Final
 from domain.errors import Fault
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime
-from runtimes.sdwebui.bounds import beyond
-from runtimes.sdwebui.checkpoints import settle_checkpoint
-from runtimes.sdwebui.controlnet import settle_units
+from runtimes.sdwebui.bounds import limit_faults
+from runtimes.sdwebui.checkpoints import normalize_checkpoint
+from runtimes.sdwebui.controlnet import normalize_units
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.inputs import stray_links, unreadable_images
-from runtimes.sdwebui.named_models import unread_weights
+from runtimes.sdwebui.named_models import invalid_weights
 from runtimes.sdwebui.placeholders import placeholders
 from runtimes.sdwebui.policy import OWNED_FIELDS
 from runtimes.sdwebui.prompts import PROMPTS, strip_networks
 from runtimes.sdwebui.scalars import read_all
-from runtimes.sdwebui.scripts import settle_scripts
-from runtimes.sdwebui.settings import settle_settings
+from runtimes.sdwebui.scripts import normalize_scripts
+from runtimes.sdwebui.settings import normalize_settings
 from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.unknown import unknown_fields
 
@@ -48,27 +48,27 @@ class ContentCheck:
         """Return a copy of `content` in the form that all other code reads, valid if there are no `faults`.
 
         Values are typed, and fields that this service controls or that have no effect are left out.
-        Normalizing twice changes nothing, so the consumer repeats it for messages from anywhere.
+        Normalizing twice changes nothing, so the consumer can do it again, for messages of other publishers.
         """
         result = {key: value for key, value in content.items() if key not in OWNED_FIELDS}
         for key in OWNED_FIELDS:
             if key in content:
                 self._found.warn(f"/{key}", f"ignored: {OWNED_FIELDS[key]}")
         if self._tasktype is not None and self._tasktype.generates:
-            settle_units(result, self._found)
+            normalize_units(result, self._found)
         if self._tasktype is not None:
             self._read(self._tasktype, result)
-        settle_scripts(result, self._tasktype, self._runtime, self._found)
-        settle_settings(result, self._found)
-        settle_checkpoint(result, self._tasktype, self._runtime, self._found)
+        normalize_scripts(result, self._tasktype, self._runtime, self._found)
+        normalize_settings(result, self._found)
+        normalize_checkpoint(result, self._tasktype, self._runtime, self._found)
         if self._tasktype is not None:
             self._without_networks(result)
             self._warn_of_negative_networks(result)
-            for fault in unread_weights(result):
+            for fault in invalid_weights(result):
                 self._found.fault(fault.path, fault.message)
             unread = {fault.path for fault in self.faults}
             counted = {name: value for name, value in result.items() if self._path + f"/{name}" not in unread}
-            for fault in beyond(self._tasktype, counted, self._limits):
+            for fault in limit_faults(self._tasktype, counted, self._limits):
                 self._found.fault(fault.path, fault.message)
             self._warn_of_rounding(self._tasktype, result)
         self._check_inputs(result)
@@ -132,7 +132,7 @@ class ContentCheck:
             value = content.get(name)
             if name in FIELDS[tasktype] and isinstance(value, int) and value % _ROUNDED:
                 rounded = value - value % _ROUNDED
-                self._found.warn(f"/{name}", f"SD Web UI makes {rounded} of it: a multiple of {_ROUNDED}")
+                self._found.warn(f"/{name}", f"SD Web UI rounds it to {rounded}, a multiple of {_ROUNDED}")
 
     def _check_inputs(self, content: dict[str, Any]) -> None:
         checks: dict[TaskType, Callable[[dict[str, Any]], None]] = {
@@ -144,9 +144,9 @@ class ContentCheck:
             checks[self._tasktype](content)
         for path, why in stray_links(content):
             self._found.fault(path, why)
-        told = {fault.path for fault in self.faults}
+        reported = {fault.path for fault in self.faults}
         for path, why in unreadable_images(content):
-            if self._path + path not in told:
+            if self._path + path not in reported:
                 self._found.fault(path, why)
 
     def _check_init_images(self, content: dict[str, Any]) -> None:

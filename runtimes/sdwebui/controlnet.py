@@ -41,12 +41,12 @@ _OTHER_CHOICES: Final = {
 """Texts from older versions."""
 
 _POSITIONAL: Final = (
-    "a unit is an object, such as {image, module, model}; positional arguments are left out in silence"
+    "a unit is an object, such as {image, module, model}; SD Web UI silently ignores positional arguments"
 )
 
 
-def settle_units(content: dict[str, Any], found: Findings) -> None:
-    """Convert the units of a content in place; report a fault for anything that is not a unit."""
+def normalize_units(content: dict[str, Any], found: Findings) -> None:
+    """Convert the units of a task's content in place; report a fault for anything that is not a unit."""
     scripts = content.get("alwayson_scripts")
     if _UNITS in content:
         scripts = content["alwayson_scripts"] = dict(scripts) if isinstance(scripts, dict) else {}

@@ -1,10 +1,10 @@
-"""Faults that refuse a content, and warnings for its caller."""
+"""Faults that refuse a task's content, and warnings for its caller."""
 
 from domain.errors import ErrorCode, Fault, add_fault
 
 
 class Findings:
-    """Collects faults and warnings at JSON pointers below `path`; of very many, only their number is kept."""
+    """Collects faults and warnings at JSON pointers below `path`; of too many, only the number is kept."""
 
     def __init__(self, path: str = "") -> None:
         self.faults: list[Fault] = []

@@ -40,7 +40,7 @@ STRAY_LINK_IN_FIELD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image in a content: a link, or inline data as base64."""
+    """An image in a task's content: a link, or inline data as base64."""
 
     path: str
     """A JSON pointer into the content."""
@@ -63,7 +63,7 @@ class Image:
 
 
 def references(content: dict[str, Any]) -> Iterator[InputRef]:
-    """Yield the images of a content as inputs to fetch."""
+    """Yield the images of a task's content as inputs to fetch."""
     for image in images(content):
         yield InputRef(image.path, image.text, image.is_link)
 
@@ -106,7 +106,7 @@ def stray_links(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def unreadable_images(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield where a content has an image that no worker can use, and why.
+    """Yield where a task's content has an image that no worker can use, and why.
 
     Of inline data only the beginning is read and only known types are reported; the worker detects the
     others.

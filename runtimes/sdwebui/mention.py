@@ -1,4 +1,4 @@
-"""One place of a content that names a model, and the words that stand for no model."""
+"""One place of a task's content that names a model, and the words that stand for no model."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

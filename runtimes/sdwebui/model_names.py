@@ -1,7 +1,6 @@
 """The kinds of models: their folders, their names in SD Web UI, and which file a name refers to.
 
-The folders are those of AUTOMATIC1111's `models`, with `embeddings` beside them; the bucket has the same
-ones.
+The folders are those of AUTOMATIC1111's `models`, and `embeddings`; the bucket has the same folders.
 """
 
 import difflib
@@ -72,7 +71,7 @@ class Kind(Enum):
         path = PurePosixPath(name)
         if path.suffix.lower() not in _TENSORS:
             return False
-        beside = path.stem.endswith(".vae")  # a VAE may lie beside its checkpoint: name.vae.pt
+        beside = path.stem.endswith(".vae")  # a VAE may be stored next to its checkpoint, as name.vae.pt
         if folder == CHECKPOINT_FOLDER:
             return beside if self in (Kind.VAE, Kind.MODULE) else not beside
         return True
@@ -105,7 +104,7 @@ class Ambiguous(Exception):
 
 
 def shown(kind: Kind, name: str) -> str:
-    """Return the best name to ask for a file that SD Web UI knows too."""
+    """Return the name of a file by which SD Web UI knows it too, for errors."""
     path = PurePosixPath(name)
     if kind is Kind.CHECKPOINT:
         return name

@@ -1,4 +1,4 @@
-"""Find all models that a content names, and replace their names."""
+"""Find all models that a task's content names, and replace their names."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ _CHOICE: Final = re.compile(r"([^{}]*)\{([^{}|$:]+(?:\|[^{}|$:]+)*)\}([^{}]*)")
 
 
 def mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
-    """Yield every place of a content that names a model, checkpoints first."""
+    """Yield every place of a task's content that names a model, checkpoints first."""
     scripts = as_object(content.get(SCRIPTS))
     yield from checkpoints(content)
     yield from _settings(content, scripts)
@@ -57,7 +57,7 @@ def mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
 
 
 def checkpoints(content: Mapping[str, Any]) -> Iterator[Mention]:
-    """Yield the checkpoints that a content names, the initial one first."""
+    """Yield the checkpoints that a task's content names, the initial one first."""
     scripts = as_object(content.get(SCRIPTS))
     places: list[tuple[str, Any, Any]] = [
         (MAIN_CHECKPOINT, scripts, "sd_model_checkpoint"),
@@ -87,8 +87,8 @@ def prompts(content: Mapping[str, Any]) -> str:
     return "\n".join(text for name in names if isinstance(text := content.get(name), str))
 
 
-def unread_weights(content: Mapping[str, Any]) -> Iterator[Fault]:
-    """Yield a fault for each tag whose weight is no number, with which SD Web UI applies no LoRA at all."""
+def invalid_weights(content: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield a fault for each tag whose weight is not a number: SD Web UI would apply no LoRA at all."""
     read: set[tuple[int, Any]] = set()
     for one in mentions(content):
         if not one.in_tag or (id(one.holder), one.key) in read:
@@ -97,12 +97,12 @@ def unread_weights(content: Mapping[str, Any]) -> Iterator[Fault]:
         for tag in network_tags(one.holder[one.key]):
             weight = tag.weights[0] if tag.weights and tag.kind.lower() in NETWORKS else "1"
             if not _TEMPLATE.search(weight) and not _NUMBER.fullmatch(weight):
-                text = f"the weight of {tag.name[:100]!r} is {weight[:20]!r}, which is no number"
+                text = f"the weight of {tag.name[:100]!r} is {weight[:20]!r}, which is not a number"
                 yield Fault(one.path, text)
 
 
 def renamed(content: dict[str, Any], names: Mapping[tuple[Kind, str], Any]) -> dict[str, Any]:
-    """Return a copy of a content in which each model has the name that SD Web UI knows.
+    """Return a copy of a task's content in which each model has the name that SD Web UI knows.
 
     `names` maps kinds and the names in the content to new names; other names stay unchanged.
     """

@@ -1,4 +1,4 @@
-"""Read a content's numbers, with SD Web UI's defaults for missing ones."""
+"""Read the numbers of a task's content, with SD Web UI's defaults for missing ones."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ _BEYOND: Final = 1 << 70
 
 
 class Numbers:
-    """Reads numbers of a content that `runtimes.sdwebui.scalars` has typed; anything else is None."""
+    """Reads numbers of a task's content that `runtimes.sdwebui.scalars` has typed; anything else is None."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self._content = content

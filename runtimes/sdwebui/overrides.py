@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-_EVERYBODY = "it would change the server for everybody"
-_PATHS = "paths on the worker are not a task's to choose"
-_FORMAT = "an override of it is restored before the images are encoded, or fails when the work is done"
+_ALL_TASKS = "it would change the server for all tasks"
+_PATHS = "a task must not choose paths on the worker"
+_FORMAT = "SD Web UI restores it before it encodes the images, or fails after the work is done"
 _STORED = "images are stored in the output bucket, not on the worker's disk"
 # SD Web UI caches the last encoding by prompt, checkpoint and some settings, but not by these: observed with
 # use_old_emphasis_implementation, and read in its source for the others.
-_ENCODED = "tasks after it with the same prompt would get its encoding"
+_ENCODED = "later tasks with the same prompt would get this task's encoding"
 _NO_MULTIPLIER = "it has no effect on a task; write the weight into the tag, as <lora:name:0.8>"
 _UNLISTED = "it is not among the settings that a task may override"
 
@@ -92,27 +92,27 @@ REFUSED_SETTINGS: Final[Mapping[str, str]] = {
     "sdxl_clip_l_skip": _ENCODED,
     "sd3_enable_t5": _ENCODED,
     "extra_networks_default_multiplier": _NO_MULTIPLIER,
-    "sd_checkpoint_cache": _EVERYBODY,
-    "sd_vae_overrides_per_model_preferences": "Forge waits for itself, for ever, when it restores it",
-    "sd_checkpoints_limit": _EVERYBODY,
-    "sd_checkpoints_keep_in_cpu": _EVERYBODY,
-    "sd_vae_checkpoint_cache": _EVERYBODY,
+    "sd_checkpoint_cache": _ALL_TASKS,
+    "sd_vae_overrides_per_model_preferences": "Forge deadlocks when it restores it",
+    "sd_checkpoints_limit": _ALL_TASKS,
+    "sd_checkpoints_keep_in_cpu": _ALL_TASKS,
+    "sd_vae_checkpoint_cache": _ALL_TASKS,
     "sd_checkpoint_hash": "alwayson_scripts.sd_model_checkpoint names the checkpoint",
-    "memmon_poll_rate": _EVERYBODY,
+    "memmon_poll_rate": _ALL_TASKS,
     "font": _PATHS,
     "profiling_filename": _PATHS,
     "restore_config_state_file": _PATHS,
-    "use_old_hires_fix_width_height": "hires fix would begin in another size than the one that is bounded",
-    "webui_reload_ui_scripts": _EVERYBODY,
+    "use_old_hires_fix_width_height": "hires fix would begin at another size than the one that is checked",
+    "webui_reload_ui_scripts": _ALL_TASKS,
 }
-"""Names in `override_settings` that are refused with a specific reason; all others are just not allowed."""
+"""Names in `override_settings` that are refused with a specific reason; all others get a general one."""
 
 REFUSED_SETTING_PREFIXES: Final[Mapping[str, str]] = {
-    "api_": _EVERYBODY,
-    "auth_": _EVERYBODY,
+    "api_": _ALL_TASKS,
+    "auth_": _ALL_TASKS,
     "directories_": _PATHS,
-    "disable_": _EVERYBODY,
-    "disabled_": _EVERYBODY,
+    "disable_": _ALL_TASKS,
+    "disabled_": _ALL_TASKS,
     "outdir_": _PATHS,
     "temp_dir": _PATHS,
     "clean_temp_dir": _PATHS,

@@ -1,6 +1,6 @@
-"""The list of what this service controls in `content`.
+"""The fields and scripts of a task's content that this service controls.
 
-Everything else belongs to SD Web UI and is passed on unchanged.
+Everything else is passed on to SD Web UI unchanged.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ SUBMIT_ONLY_KEYS: Final = frozenset({"task", "id_task", "uid", "save_dir", "imag
 """Routing keys that are not needed after a task is accepted."""
 
 _STORED = "images are stored in the output bucket, not on the worker's disk"
-_RETURNED = "the images must come back to be stored"
+_RETURNED = "the worker needs the images in the response"
 
 OWNED_FIELDS: Final[Mapping[str, str]] = {
     "save_images": _STORED,
@@ -34,20 +34,20 @@ OWNED_FIELDS: Final[Mapping[str, str]] = {
     "send_images": _RETURNED,
     "show_extras_results": _RETURNED,
     "include_init_images": "the output does not repeat the inputs",
-    "force_task_id": "the worker names its own job",
-    "infotext": "it can hide settings in a text; name them in the content",
-    "override_settings_restore_afterwards": "a task's settings always end with the task",
+    "force_task_id": "the worker sets the id of its job",
+    "infotext": "it can contain settings; name them in the content",
+    "override_settings_restore_afterwards": "a task's settings are always restored after it",
 }
 """Fields of `content` that are dropped with a warning, and why."""
 
-_PATHS = "paths on the worker are not a task's to choose"
+_PATHS = "a task must not choose paths on the worker"
 
 REFUSED_SCRIPTS: Final[Mapping[str, str]] = {
     "custom code": "it runs code on the worker",
     "extra options": "name the settings in override_settings",
     "refiner": "name refiner_checkpoint and refiner_switch_at in the content",
     "sampler": "name steps, sampler_name and scheduler in the content",
-    "seed": "name seed, subseed and their kin in the content",
+    "seed": "name seed, subseed and the related fields in the content",
 }
 """Scripts, in lower case, that are always refused because they bypass validation."""
 
@@ -87,7 +87,7 @@ def refused_argument(key: str, value: Any) -> str | None:
         return None
     if key == "ipadapter_input":
         return (
-            "not allowed: SD Web UI would unpickle it, and so run what it says; name the images as "
+            "not allowed: SD Web UI would unpickle it, which can run code; give the images as "
             'image: [{"image": …}, …]'
         )
     if key in _PATH_LISTS or (isinstance(value, str) and key.endswith(_PATH_KEYS)):

@@ -47,7 +47,7 @@ class SdWebUi:
         yield from references(content)
 
     def models(self, content: Json) -> Iterator[ModelRequirement]:
-        """Yield the models that a content names, checkpoints first."""
+        """Yield the models that a task's content names, checkpoints first."""
         for one in mentions(content):
             if one.required and not one.by_index:
                 yield ModelRequirement(one.kind.folders[0], one.name, one.path)
@@ -72,7 +72,7 @@ class SdWebUi:
             return Lookup(exists=None)
         near = nearest(need.name[:_SHOWN], [*sorted(files), *sorted(listed)])
         hint = f"; the nearest is {near!r}" if near else ""
-        why = f"there is no checkpoint named {need.name[:_SHOWN]!r}{hint}. Upper and lower case count"
+        why = f"there is no checkpoint named {need.name[:_SHOWN]!r}{hint}; names are case-sensitive"
         return Lookup(exists=False, why=why)
 
     def affinity(self, content: Json) -> str | None:

@@ -15,12 +15,12 @@ OVERRIDES: Final[Schema] = {
     "type": "object",
     "properties": {name: {} for name in sorted({*ALLOWED_SETTINGS, CHECKPOINT_SETTING})},
     "additionalProperties": False,
-    "description": "The settings of SD Web UI that a task may override; they end with the task.",
+    "description": "The settings of SD Web UI that a task may override, for this task only.",
 }
 
 
 def content_schema(tasktype: TaskType, allowed: Limits) -> Schema:
-    """Return the schema of a content; `allowed` are the limits of the deployment."""
+    """Return the schema of a task's content; `allowed` are the limits of the deployment."""
     properties = {name: _kind(kind) for name, kind in FIELDS[tasktype].items()}
     for name, (low, high) in bounds(tasktype, allowed).items():
         properties[name] = properties[name] | {"minimum": low, "maximum": high}
@@ -30,12 +30,12 @@ def content_schema(tasktype: TaskType, allowed: Limits) -> Schema:
         "type": "object",
         "properties": properties,
         "description": (
-            f"SD Web UI's own body for {tasktype.value}. Unknown fields are ignored, with a warning; numbers "
-            "and booleans may come as strings, as SD Web UI allows. `batch_size` × `n_iter` is at most "
-            f"{allowed.images}, `width` × `height` at most {allowed.pixels} (upscaled: "
-            f"{allowed.upscaled_pixels}), links at most {allowed.links}, a prompt at most "
-            f"{allowed.prompt_characters} characters, {MAX_MARKS} brackets, colons and bars, and brackets "
-            f"{MAX_DEPTH} deep; the prompts of a task name at most {MAX_NETWORKS} networks."
+            f"The body of SD Web UI's own API for {tasktype.value}. Unknown fields are ignored with a "
+            "warning. Numbers and booleans may be strings, as SD Web UI allows. Limits: `batch_size` × "
+            f"`n_iter` is at most {allowed.images}; `width` × `height` at most {allowed.pixels} "
+            f"({allowed.upscaled_pixels} after upscaling); at most {allowed.links} links; a prompt has at "
+            f"most {allowed.prompt_characters} characters and {MAX_MARKS} brackets, colons and bars, nested "
+            f"at most {MAX_DEPTH} deep; the prompts of a task name at most {MAX_NETWORKS} networks."
         ),
     }
 

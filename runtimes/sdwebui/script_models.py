@@ -23,7 +23,7 @@ _UPSCALER_ARGUMENT: Final = {"sd upscale": 2, "ultimate sd upscale": 8}
 
 
 def controlnet_units(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each enabled ControlNet unit of a content, with its path."""
+    """Yield each enabled ControlNet unit of a task's content, with its path."""
     for script, entry in as_object(content.get(SCRIPTS)).items():
         args = as_object(entry).get("args") if script.lower() == "controlnet" else None
         for index, unit in enumerate(args if isinstance(args, list) else ()):

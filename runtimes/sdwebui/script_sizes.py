@@ -13,7 +13,7 @@ MAX_SCALE: Final = 16
 """The same as the maximum of extras tasks."""
 
 MAX_DETECTOR_SIDE: Final = 2048
-"""ControlNet's own slider ends there."""
+"""The maximum of ControlNet's own slider."""
 
 DETECTOR_SIDE_BY_DEFAULT: Final = 512
 
@@ -144,7 +144,7 @@ def _check_overlap(content: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _unread_numbers(content: dict[str, Any]) -> Iterator[Fault]:
-    """Yield where a script's number has another type: SD Web UI reads texts as numbers, and repeats lists."""
+    """Yield a fault for each number of a script with another type: SD Web UI would read it as some number."""
     arguments = content.get("script_args")
     script = str(content.get("script_name") or "").lower()
     if not isinstance(arguments, list):

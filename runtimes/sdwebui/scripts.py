@@ -11,26 +11,26 @@ from runtimes.sdwebui.policy import (
     refused_argument,
     refused_script,
 )
-from runtimes.sdwebui.repeats import repeats
+from runtimes.sdwebui.redundant_scripts import is_redundant
 from runtimes.sdwebui.script_sizes import units
 from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.units import read_units
 
-_NO_SCRIPTS: Final = "an extra task runs no scripts; name it in a task of type image-to-image"
-_NO_SETTINGS: Final = "ignored: an extra task takes no settings"
+_NO_SCRIPTS: Final = "an extras task runs no scripts; use a task of type image-to-image"
+_NO_SETTINGS: Final = "ignored: an extras task has no settings"
 
 
-def settle_scripts(
+def normalize_scripts(
     content: dict[str, Any], tasktype: TaskType | None, runtime: Runtime | None, found: Findings
 ) -> None:
-    """Check the scripts of a content, and replace them by a copy with typed values."""
+    """Check the scripts of a task's content, and replace them by a copy with typed values."""
     name = content.get("script_name")
     if isinstance(name, str) and name:
         _allowed("/script_name", name, runtime, found)
     scripts = content.get("alwayson_scripts")
     if isinstance(scripts, dict):
         _image_link(content, scripts, tasktype, found)
-        content["alwayson_scripts"] = _Scripts(content, runtime, found).settle(scripts)
+        content["alwayson_scripts"] = _Scripts(content, runtime, found).normalize(scripts)
         if tasktype is TaskType.TEXT_TO_IMAGE:
             _needs_images(content, found)
     if tasktype is not None and not tasktype.generates:
@@ -54,7 +54,7 @@ def _needs_images(content: dict[str, Any], found: Findings) -> None:
     """Refuse a ControlNet unit without an image if the task has none, because it would be ignored."""
     for path, unit in units(content, "controlnet"):
         if not any(value for key, value in unit.items() if "image" in key or "input" in key):
-            found.fault(path, "a unit of ControlNet needs an image here: a link or base64")
+            found.fault(path, "a ControlNet unit needs an image in this task type: a link or base64")
 
 
 def _image_link(
@@ -72,7 +72,7 @@ def _image_link(
         content["image"] = link
         found.warn(path, "taken as image")
     else:
-        found.warn(path, "ignored: the content brings its own images, or takes none")
+        found.warn(path, "ignored: the content has its own images, or the task type uses none")
 
 
 class _Scripts:
@@ -81,7 +81,7 @@ class _Scripts:
         self._runtime = runtime
         self._found = found
 
-    def settle(self, scripts: dict[str, Any]) -> dict[str, Any]:
+    def normalize(self, scripts: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = {}
         named: dict[str, str] = {}
         for name, entry in scripts.items():
@@ -92,12 +92,12 @@ class _Scripts:
             elif name in ROUTING_KEYS:
                 self._routing_key(path, name, entry)
                 result[name] = entry
-            elif repeats(name.lower(), entry, self._content):
-                self._found.warn(path, "left out: it says nothing that the content does not say")
+            elif is_redundant(name.lower(), entry, self._content):
+                self._found.warn(path, "left out: it adds nothing to the content")
             else:
                 result[name] = self._script(path, name, entry)
                 if (other := named.setdefault(name.lower(), name)) != name:
-                    self._found.fault(path, f"it stands there as {other} too; one of them would be lost")
+                    self._found.fault(path, f"{other} is the same script; one of the two would be ignored")
         return result
 
     def _routing_key(self, path: str, name: str, value: Any) -> None:

@@ -21,7 +21,7 @@ NO_DETECTED_MAPS: Final = "control_net_no_detectmap"
 unit."""
 
 
-def settle_settings(content: dict[str, Any], found: Findings) -> None:
+def normalize_settings(content: dict[str, Any], found: Findings) -> None:
     """Check `override_settings` in both of its places, and convert its values in place."""
     for path, holder in _holders(content):
         settings = holder.get("override_settings")
@@ -29,9 +29,11 @@ def settle_settings(content: dict[str, Any], found: Findings) -> None:
             continue
         settings = holder["override_settings"] = dict(settings)
         if NO_DETECTED_MAPS in settings:
-            _tell_units(settings.pop(NO_DETECTED_MAPS), content, f"{path}/{NO_DETECTED_MAPS}", found)
+            _set_save_detected_map(
+                settings.pop(NO_DETECTED_MAPS), content, f"{path}/{NO_DETECTED_MAPS}", found
+            )
         for name, value in settings.items():
-            _settle(settings, name, value, f"{path}/{pointer(name)}", found)
+            _normalize(settings, name, value, f"{path}/{pointer(name)}", found)
 
 
 def _holders(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -41,7 +43,7 @@ def _holders(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "/alwayson_scripts/override_settings", scripts
 
 
-def _settle(settings: dict[str, Any], name: str, value: Any, path: str, found: Findings) -> None:
+def _normalize(settings: dict[str, Any], name: str, value: Any, path: str, found: Findings) -> None:
     if is_placeholder_key(name):
         return  # told with all other placeholders
     if why := refused_setting(name):
@@ -70,7 +72,7 @@ def _settle(settings: dict[str, Any], name: str, value: Any, path: str, found: F
             found.fault(path, f"one of {', '.join(choices)} is expected")
 
 
-def _tell_units(value: Any, content: dict[str, Any], path: str, found: Findings) -> None:
+def _set_save_detected_map(value: Any, content: dict[str, Any], path: str, found: Findings) -> None:
     try:
         off = read("boolean", value)
     except Mismatch as expected:

@@ -21,7 +21,7 @@ FOREIGN_FIELDS: Final[Mapping[str, str]] = {
     "clip_skip": "override_settings.CLIP_stop_at_last_layers",
     "controlnet": "alwayson_scripts.controlnet.args",
     "enable_hires": "enable_hr",
-    "enhance_prompt": "a prompt that says it all",
+    "enhance_prompt": "a more detailed prompt",
     "guidance_scale": "cfg_scale",
     "hires_fix": "enable_hr",
     "hires_scale": "hr_scale",
@@ -53,7 +53,7 @@ def unknown_fields(tasktype: TaskType, content: Mapping[str, Any]) -> Iterator[F
     unknown = [name for name in content if name not in known and name != "alwayson_scripts"]
     for name in unknown[:MAX_WARNINGS]:
         shown = name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…"
-        text = f"ignored by SD Web UI: no field of {tasktype.value}"
+        text = f"ignored by SD Web UI: not a field of {tasktype.value}"
         yield Fault(f"/{pointer(shown)}", f"{text}{_meant(name, known)}")
     if len(unknown) > MAX_WARNINGS:
         yield Fault("", f"{len(unknown) - MAX_WARNINGS} more fields are ignored by SD Web UI")

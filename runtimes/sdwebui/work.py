@@ -1,4 +1,4 @@
-"""Compute how much sampling one task asks of a GPU."""
+"""Compute how much sampling one task needs."""
 
 from typing import Any, Final
 
@@ -7,13 +7,13 @@ from runtimes.sdwebui.script_sizes import sampled_by_scripts, times_by_script
 from runtimes.sdwebui.task_type import TaskType
 
 _OWN_STEPS: Final = frozenset({"dpm adaptive", "k_dpm_ad"})
-"""Samplers that continue until they are satisfied, whatever number of steps is requested."""
+"""Samplers that choose the number of steps themselves, whatever number is requested."""
 
 _OWN_STEPS_BY_DEFAULT: Final = 50
 
 
 def work(tasktype: TaskType, content: dict[str, Any]) -> float:
-    """Return steps × pixels × images of a normalized content, including hires fix and known scripts.
+    """Return steps × pixels × images of normalized content, including hires fix and known scripts.
 
     The work of an extras task is 0, because it samples nothing.
     """

@@ -17,7 +17,7 @@ from runtimes.sdwebui.inputs import images
 from runtimes.sdwebui.overrides import SETTING_CHOICES
 from runtimes.sdwebui.policy import OWNED_FIELDS
 from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
-from runtimes.sdwebui.repeats import REPEATING_SCRIPTS
+from runtimes.sdwebui.redundant_scripts import REDUNDANT_SCRIPTS
 from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.unknown import FOREIGN_FIELDS
 
@@ -125,7 +125,7 @@ def test_the_scripts_that_are_left_out_are_named() -> None:
     left_out = re.search(r"copies of the page's own request have them:\n(.+)\.\n", section("Scripts"))
 
     assert left_out is not None
-    assert set(re.findall(r"`([^`]+)`", left_out[1])) == REPEATING_SCRIPTS
+    assert set(re.findall(r"`([^`]+)`", left_out[1])) == REDUNDANT_SCRIPTS
 
 
 def test_the_bounds_of_prompts_are_the_codes() -> None:

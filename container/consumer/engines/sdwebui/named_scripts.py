@@ -7,7 +7,7 @@ from container.consumer.engines.sdwebui.catalogue import unknown
 from container.consumer.engines.sdwebui.names import Content, Names, is_name
 from domain.body import pointer
 from runtimes.sdwebui.policy import ROUTING_KEYS
-from runtimes.sdwebui.repeats import asks_for_nothing
+from runtimes.sdwebui.redundant_scripts import asks_for_nothing
 
 
 class ScriptNames:

@@ -56,7 +56,7 @@ def test_a_checkpoint_that_may_exist_is_accepted(stocked: Deployment, name: str)
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("no-such", "no checkpoint named 'no-such'. "),
+        ("no-such", "no checkpoint named 'no-such'; names are case"),
         ("Dream", "the nearest is 'dream.safetensors'"),
         ("deep dream.safetensors", "the nearest is 'sub/deep dream.safetensors'"),
         ("own y", "the nearest is 'own x'"),

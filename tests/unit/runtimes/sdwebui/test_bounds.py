@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.errors import ErrorCode
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
-from runtimes.sdwebui.bounds import beyond, bounds
+from runtimes.sdwebui.bounds import bounds, limit_faults
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.inputs import images
@@ -288,7 +288,7 @@ CONTENT = st.dictionaries(
 @given(content=CONTENT, tasktype=st.sampled_from(TaskType))
 def test_no_number_breaks_the_check(content: dict[str, Any], tasktype: TaskType) -> None:
     """Whatever it is, and however it is spelled."""
-    for fault in beyond(tasktype, content, DEFAULT_LIMITS):
+    for fault in limit_faults(tasktype, content, DEFAULT_LIMITS):
         assert fault.path.startswith("/")
     assert upscaled_too_far(content, "/image", (1, 1), DEFAULT_LIMITS) in (True, False)
     assert all(image.path.startswith("/") for image in images(content))

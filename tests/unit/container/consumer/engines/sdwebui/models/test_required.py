@@ -9,7 +9,7 @@ import pytest
 
 from container.consumer.engines.sdwebui.models.required import ModelRequirement, required_models
 from runtimes.sdwebui.model_names import Kind
-from runtimes.sdwebui.named_models import mentions, renamed, unread_weights
+from runtimes.sdwebui.named_models import invalid_weights, mentions, renamed
 
 
 def named(content: dict[str, Any]) -> list[tuple[Kind, str, str]]:
@@ -237,14 +237,14 @@ def test_a_tag_that_a_web_ui_would_cut_out_unread_is_sent_as_it_reads_it() -> No
     ],
 )
 def test_a_weight_that_is_no_number_is_told(tag: str, wrong: bool) -> None:  # noqa: FBT001
-    faults = list(unread_weights({"prompt": f"<lora:a:1>{tag}"}))
+    faults = list(invalid_weights({"prompt": f"<lora:a:1>{tag}"}))
     assert [fault.path for fault in faults] == ["/prompt"] * wrong
 
 
 def test_the_weights_of_many_tags_are_read_in_time_in_proportion_to_their_number() -> None:
     def seconds(count: int) -> float:
         begun = time.process_time()
-        assert len(list(unread_weights({"prompt": "<lora:a:x>" * count}))) == count
+        assert len(list(invalid_weights({"prompt": "<lora:a:x>" * count}))) == count
         return time.process_time() - begun
 
     assert min(seconds(20_000) for _ in range(3)) < max(min(seconds(1000) for _ in range(3)), 0.001) * 20 * 5

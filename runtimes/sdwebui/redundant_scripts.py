@@ -1,4 +1,4 @@
-"""Recognize scripts that add nothing to the content, as in copies of the page's own requests."""
+"""Recognize scripts that add nothing to the content, as in requests copied from SD Web UI's page."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,13 +11,13 @@ _SWITCHING_MODELS: Final = ("ad_model",)
 _OFF: Final = (None, False, 0, "", "false", "False")
 
 
-def repeats(script: str, entry: Any, content: Content) -> bool:
+def is_redundant(script: str, entry: Any, content: Content) -> bool:
     """Return whether an always-on script (by its name in lower case) can be left out without loss."""
     arguments = entry.get("args", []) if isinstance(entry, dict) else None
     if not isinstance(arguments, list):
         return False
-    says_the_same = _KNOWN.get(script)
-    return says_the_same is not None and (not arguments or says_the_same(arguments, content))
+    check = _KNOWN.get(script)
+    return check is not None and (not arguments or check(arguments, content))
 
 
 def asks_for_nothing(entry: Any) -> bool:
@@ -42,11 +42,11 @@ def _is_off(value: Any) -> bool:
     return value is False or (isinstance(value, str) and value.lower() == "false")
 
 
-def _shows_the_request(_: list[Any], __: Content) -> bool:
+def _always(_: list[Any], __: Content) -> bool:
     return True
 
 
-def _says_something(_: list[Any], __: Content) -> bool:
+def _never(_: list[Any], __: Content) -> bool:
     return False
 
 
@@ -94,11 +94,11 @@ def _first(arguments: list[Any], count: int) -> list[Any]:
 
 
 _KNOWN: Final[dict[str, Callable[[list[Any], Content], bool]]] = {
-    "api payload": _shows_the_request,
-    "extra options": _says_something,
+    "api payload": _always,
+    "extra options": _never,
     "refiner": _refiner,
     "sampler": _sampler,
     "seed": _seed,
 }
-REPEATING_SCRIPTS: Final = frozenset(_KNOWN)
+REDUNDANT_SCRIPTS: Final = frozenset(_KNOWN)
 """Scripts, in lower case, that are left out with a warning if they add nothing."""

@@ -1,6 +1,6 @@
 """The interface of a runtime type: what its tasks may contain, for the API, workers and infrastructure."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -49,6 +49,18 @@ class Lookup:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of the model bucket: a folder, and a name that may contain further folders."""
+
+    folder: str
+    name: str
+
+
+class UnknownStartModel(Exception):
+    """A model that the settings name is not in the bucket, or its name matches several files."""
+
+
 class RuntimeType(Protocol):
     """The rules for tasks of one runtime type; no method calls anything outside this process."""
 
@@ -56,6 +68,10 @@ class RuntimeType(Protocol):
     task_types: tuple[str, ...]
     submit_folders: tuple[str, ...]
     """Folders of the model bucket in which a task's models are looked up at submit."""
+    model_folders: tuple[str, ...]
+    """Folders of the model bucket that tasks may use; they exist on the volume before the engine starts."""
+    start_folders: tuple[str, ...]
+    """Folders that are downloaded completely before the engine starts, unless the settings list others."""
 
     def validate(
         self, task_type: str | None, content: Json, runtime: Runtime | None, limits: Limits, *, path: str = ""
@@ -74,6 +90,12 @@ class RuntimeType(Protocol):
 
     def look_up(self, need: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
         """Return whether a model is among the `files` of its folder in the bucket or is `listed`."""
+
+    def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
+        """Return further files that are downloaded before the engine starts; raise UnknownStartModel.
+
+        `files` returns the names in a folder of the model bucket.
+        """
 
     def affinity(self, content: Json) -> str | None:
         """Return what is expensive to load, so that tasks that share it run one after the other."""

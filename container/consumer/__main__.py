@@ -7,7 +7,8 @@ from container.consumer import sync_models
 from container.consumer.composition import compose
 from container.consumer.engines.base import ReplaceEngine
 from container.consumer.model_store.connect import BadModelDir
-from container.consumer.settings import BadSettings, read_settings
+from container.consumer.model_store.settings import BadSettings
+from container.consumer.settings import read_settings
 from container.consumer.shutdown import REPLACE_ENGINE
 from container.consumer.telemetry.logs import log_to_stdout
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -32,7 +32,7 @@ from container.consumer.receiving.queue import SqsQueue
 from container.consumer.receiving.registry import WorkerRegistry
 from container.consumer.scheduling.loop import Worker
 from container.consumer.scheduling.prefetch import Prefetcher
-from container.consumer.settings import BadSettings, Settings
+from container.consumer.settings import Settings
 from container.consumer.shutdown import GracefulShutdown, ProcessEnd
 from container.consumer.telemetry.duration import DurationEstimator
 from container.consumer.telemetry.model_reporter import ModelReporter
@@ -40,7 +40,6 @@ from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
 from container.consumer.telemetry.xray import Tracer
-from domain.routing import Runtime
 from runtimes.base import RuntimeType
 from runtimes.registry import RUNTIME_TYPES
 
@@ -51,7 +50,6 @@ ATTEMPTS = 5
 
 
 Engines = Mapping[str, Callable[[Settings, Any, Any], Engine]]
-T = TypeVar("T")
 
 
 class Clients(Protocol):
@@ -99,7 +97,7 @@ def compose(
     queue = SqsQueue(client("sqs", config=config), settings.task_queue_url, visibility_seconds=lease_seconds)
     table = Table(dynamodb, settings.task_table)
     results = Results(client("sns", config=config), settings.result_topic_arn, table)
-    rules = _chosen(runtime_types, settings)
+    rules = settings.of_its_type(runtime_types)
     shutting_down = threading.Event()
     jobs = ActiveJobs()
     gpu = GpuUtilization()
@@ -133,7 +131,7 @@ def compose(
     )
     process_end = ProcessEnd(jobs, batcher, finisher, metrics)
     secrets_manager = client("secretsmanager", config=config) if settings.input_credentials else None
-    engine = _chosen(engines, settings)(settings, s3, secrets_manager)
+    engine = settings.of_its_type(engines)(settings, s3, secrets_manager)
     changed = threading.Condition()
     durations = DurationEstimator(changed)
     runner = EngineRunner(engine, durations, gpu, on_stuck=process_end.replace)
@@ -174,7 +172,7 @@ def compose(
             task_bucket=settings.task_bucket,
             engine=engine,
             rules=rules,
-            runtime=_runtime_of(settings),
+            runtime=settings.runtime,
             limits=settings.limits,
             shutting_down=shutting_down,
         ),
@@ -224,24 +222,6 @@ def compose(
         finisher,
         engine,
         metrics,
-    )
-
-
-def _chosen(known: Mapping[str, T], settings: Settings) -> T:
-    try:
-        return known[settings.runtime_type]
-    except KeyError:
-        raise BadSettings(f"RUNTIME_TYPE: one of {', '.join(known)} is expected") from None
-
-
-def _runtime_of(settings: Settings) -> Runtime:
-    return Runtime(
-        name=settings.runtime_name,
-        type=settings.runtime_type,
-        model_filename=settings.model_filename or None,
-        refiner_filename=settings.refiner_filename or None,
-        dynamic_model=settings.dynamic_model,
-        scripts=settings.allowed_scripts,
     )
 
 

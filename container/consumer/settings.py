@@ -1,15 +1,16 @@
 """The consumer's settings, read from environment variables."""
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import NoDecode
 
-from container.consumer.model_store.settings import ModelSettings, describe_invalid
+from container.consumer.model_store.settings import BadSettings, ModelSettings, describe_invalid
 from domain.limits import DEFAULT_LIMITS, VISIBILITY_SECONDS, Limits
 from domain.metrics import NAMESPACE
-from domain.routing import DEFAULT_TYPE
+from domain.routing import Runtime
 
 FIRST_DELAY_SECONDS: Final = 5
 """With the bound in `lifecycle/finish.py`, five attempts span about two and a half minutes."""
@@ -19,7 +20,6 @@ class Settings(ModelSettings):
     """All settings of the consumer, including those of models; boto3 reads AWS's own variables."""
 
     runtime_name: str = Field(min_length=1)
-    runtime_type: str = Field(default=DEFAULT_TYPE, min_length=1)
     task_queue_url: str = Field(pattern=r"^https?://")
     result_topic_arn: str = Field(pattern=r"^arn:")
     output_bucket: str = Field(min_length=1)
@@ -84,14 +84,15 @@ class Settings(ModelSettings):
         return frozenset(name.lower() for name in names)
 
     @property
+    def runtime(self) -> Runtime:
+        """Return the runtime as its type's rules know it."""
+        return replace(super().runtime, dynamic_model=self.dynamic_model, scripts=self.allowed_scripts)
+
+    @property
     def readable_buckets(self) -> frozenset[str]:
         """Return the buckets that a task's `s3://` links may name."""
         listed = frozenset(filter(None, (part.strip() for part in self.input_buckets.split(","))))
         return listed | {self.output_bucket}
-
-
-class BadSettings(Exception):
-    """Settings are missing or invalid; the message names them in one line."""
 
 
 def read_settings() -> Settings:

@@ -3,16 +3,17 @@
 import sys
 
 from container.consumer.model_store.connect import BadModelDir, connect
-from container.consumer.model_store.settings import ModelSettings
+from container.consumer.model_store.settings import BadSettings, ModelSettings
 from container.consumer.model_store.sync import CannotSync, Sync
 from container.consumer.telemetry.logs import log_to_stdout
+from runtimes.registry import RUNTIME_TYPES
 
 
 def main() -> int:
     """Run the command and return its exit status."""
     try:
         settings = ModelSettings.read()
-    except ValueError as error:
+    except BadSettings as error:
         return _fail(str(error))
     log_to_stdout(settings.log_level, runtime=settings.runtime_name)
     return run(settings)
@@ -24,9 +25,9 @@ def run(settings: ModelSettings) -> int:
         if not settings.model_bucket:
             print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)
             return 0
-        own = {"MODEL_FILENAME": settings.model_filename, "REFINER_FILENAME": settings.refiner_filename}
-        print(Sync(*connect(settings)).run(own=own, folders=settings.folders), flush=True)
-    except (CannotSync, BadModelDir) as error:
+        rules = settings.of_its_type(RUNTIME_TYPES)
+        print(Sync(*connect(settings), rules).run(settings.runtime, settings.folders), flush=True)
+    except (CannotSync, BadModelDir, BadSettings) as error:
         return _fail(str(error))
     return 0
 

@@ -76,6 +76,10 @@ class Kind(Enum):
             return beside if self in (Kind.VAE, Kind.MODULE) else not beside
         return True
 
+    def among(self, folder: str, names: Iterable[str]) -> list[str]:
+        """Return which of the files in a folder are models of this kind."""
+        return [name for name in names if self.takes(folder, name)]
+
 
 _FOLDERS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.CHECKPOINT: (CHECKPOINT_FOLDER,),

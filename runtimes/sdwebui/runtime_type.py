@@ -1,15 +1,26 @@
 """The runtime type of SD Web UI."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from pathlib import PurePosixPath
 from typing import Final
 
 from domain.limits import Limits
 from domain.routing import Runtime
-from runtimes.base import Checked, InputRef, Json, Lookup, ModelRequirement
+from runtimes.base import (
+    Checked,
+    InputRef,
+    Json,
+    Lookup,
+    ModelRequirement,
+    StoredFile,
+    UnknownStartModel,
+)
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.inputs import references
 from runtimes.sdwebui.model_names import (
     CHECKPOINT_FOLDER,
+    KNOWN_FOLDERS,
+    START_FOLDERS,
     Ambiguous,
     Kind,
     forms,
@@ -33,6 +44,8 @@ class SdWebUi:
     name = "sdwebui"
     task_types: tuple[str, ...] = tuple(one.value for one in TaskType)
     submit_folders: tuple[str, ...] = (CHECKPOINT_FOLDER,)
+    model_folders: tuple[str, ...] = KNOWN_FOLDERS
+    start_folders: tuple[str, ...] = START_FOLDERS
 
     def validate(
         self, task_type: str | None, content: Json, runtime: Runtime | None, limits: Limits, *, path: str = ""
@@ -55,7 +68,7 @@ class SdWebUi:
     def look_up(self, need: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
         """Return whether a checkpoint exists, by the same rules as the worker's."""
         kind = Kind.CHECKPOINT
-        files = [name for name in files if kind.takes(CHECKPOINT_FOLDER, name)]
+        files = kind.among(CHECKPOINT_FOLDER, files)
         if need.name in listed:
             return Lookup(exists=True)
         for wanted, digits in forms(kind, need.name):
@@ -75,6 +88,18 @@ class SdWebUi:
         why = f"there is no checkpoint named {need.name[:_SHOWN]!r}{hint}; names are case-sensitive"
         return Lookup(exists=False, why=why)
 
+    def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
+        """Return the runtime's own checkpoints, each with the `.yaml` file beside it."""
+        own = {"MODEL_FILENAME": runtime.model_filename, "REFINER_FILENAME": runtime.refiner_filename}
+        found = []
+        for setting, name in own.items():
+            if name:
+                names = files(CHECKPOINT_FOLDER)
+                checkpoint = _own_checkpoint(setting, name, names)
+                beside = f"{PurePosixPath(checkpoint).with_suffix('')}.yaml"
+                found += [checkpoint, *(other for other in names if other == beside)]
+        return [StoredFile(CHECKPOINT_FOLDER, name) for name in found]
+
     def affinity(self, content: Json) -> str | None:
         """Return the checkpoint that the task names."""
         scripts = content.get("alwayson_scripts")
@@ -93,3 +118,16 @@ class SdWebUi:
     def schema(self, task_type: str, limits: Limits) -> Json:
         """Return the schema of SD Web UI's own body, with the deployment's limits."""
         return content_schema(TaskType(task_type), limits)
+
+
+def _own_checkpoint(setting: str, own: str, names: Collection[str]) -> str:
+    checkpoints = Kind.CHECKPOINT.among(CHECKPOINT_FOLDER, names)
+    try:
+        name = match(Kind.CHECKPOINT, own, checkpoints)
+    except Ambiguous as several:
+        raise UnknownStartModel(f"{setting} {own!r} matches several files: {several.names}") from None
+    if name is None:
+        near = nearest(own, checkpoints)
+        hint = f"; the nearest is {near!r}" if near else ""
+        raise UnknownStartModel(f"{setting} {own!r} is not in the model bucket's {CHECKPOINT_FOLDER}/{hint}")
+    return name

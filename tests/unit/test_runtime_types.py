@@ -1,3 +1,7 @@
+import ast
+from pathlib import Path
+from typing import Final
+
 from container.consumer.engines.registry import ENGINES
 from infra.runtime_types.registry import RUNTIME_TYPES as DEPLOYED
 from local.fakes.registry import FAKES
@@ -14,3 +18,32 @@ def test_every_runtime_type_is_registered_by_its_own_name() -> None:
     assert {name: one.name for name, one in RUNTIME_TYPES.items()} == {name: name for name in RUNTIME_TYPES}
     names = {name: settings.model_fields["type"].default for name, settings in DEPLOYED.items()}
     assert names == {name: name for name in DEPLOYED}
+
+
+REGISTRIES: Final = {
+    "runtimes/registry.py",
+    "container/consumer/engines/registry.py",
+    "infra/runtime_types/registry.py",
+    "local/fakes/registry.py",
+}
+OTHERS: Final = {
+    "functions/api/v1alpha1.py": "this version of the API is SD Web UI's own body",
+    "functions/api/v1alpha1_schema.py": "this version of the API is SD Web UI's own body",
+}
+
+
+def test_only_registries_import_the_modules_of_one_runtime_type() -> None:
+    rooms = ("domain", "runtimes", "adapters", "functions", "container", "infra", "local", "tools")
+    files = (str(path) for room in rooms for path in Path(room).rglob("*.py"))
+    importing = {path for path in files if "sdwebui" not in path and _imports_sdwebui(path)}
+    assert importing == REGISTRIES | OTHERS.keys()
+
+
+def _imports_sdwebui(path: str) -> bool:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{one.name}" for one in node.names]
+        elif isinstance(node, ast.Import):
+            found += [one.name for one in node.names]
+    return any("sdwebui" in one.split(".") for one in found)

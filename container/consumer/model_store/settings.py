@@ -1,12 +1,19 @@
 """Settings of models, for `sync-models` and as a part of the consumer's settings."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from container.consumer.model_store.bucket import LOOKUP_SECONDS
-from runtimes.sdwebui.model_names import START_FOLDERS
+from domain.routing import DEFAULT_TYPE, Runtime
+
+T = TypeVar("T")
+
+
+class BadSettings(ValueError):
+    """Settings are missing or invalid; the message names them in one line."""
 
 
 class ModelSettings(BaseSettings):
@@ -15,6 +22,7 @@ class ModelSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
     runtime_name: str = ""
+    runtime_type: str = Field(default=DEFAULT_TYPE, min_length=1)
     model_bucket: str = ""
     model_dir: str = ""
     model_filename: str = ""
@@ -26,30 +34,50 @@ class ModelSettings(BaseSettings):
     """How long a listing of the model bucket is used."""
     checkpoints_in_memory: int = Field(default=0, ge=0, le=100)
     """How many checkpoints SD Web UI keeps loaded (its `sd_checkpoints_limit`); 0 keeps its own setting."""
-    sync_folders: str = ",".join(START_FOLDERS)
-    """Folders that `sync-models` downloads completely, separated by commas."""
+    sync_folders: str | None = None
+    """Folders that `sync-models` downloads completely, separated by commas; unset for those of the runtime's
+    type."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
 
     @property
-    def folders(self) -> list[str]:
-        """Return the folders to sync."""
+    def folders(self) -> list[str] | None:
+        """Return the folders to sync, None for those of the runtime's type."""
+        if self.sync_folders is None:
+            return None
         return [part for part in (part.strip().strip("/") for part in self.sync_folders.split(",")) if part]
 
     @model_validator(mode="after")
     def _check_dir(self) -> Self:
         if self.model_bucket and not self.model_dir:
             raise ValueError("MODEL_DIR: needed where MODEL_BUCKET is set")
-        if any(part in ("", ".", "..") for folder in self.folders for part in folder.split("/")):
+        if any(part in ("", ".", "..") for folder in self.folders or () for part in folder.split("/")):
             raise ValueError("SYNC_FOLDERS: names of folders in the model bucket are expected")
         return self
 
+    @property
+    def runtime(self) -> Runtime:
+        """Return the runtime as its type's rules know it, as far as `sync-models` needs it."""
+        return Runtime(
+            name=self.runtime_name,
+            type=self.runtime_type,
+            model_filename=self.model_filename or None,
+            refiner_filename=self.refiner_filename or None,
+        )
+
+    def of_its_type(self, registry: Mapping[str, T]) -> T:
+        """Return what a registry has for the runtime's type; raise BadSettings for an unknown type."""
+        try:
+            return registry[self.runtime_type]
+        except KeyError:
+            raise BadSettings(f"RUNTIME_TYPE: one of {', '.join(registry)} is expected") from None
+
     @classmethod
     def read(cls) -> Self:
-        """Return the settings; raise ValueError with one line that names each invalid one."""
+        """Return the settings; raise BadSettings with one line that names each invalid one."""
         try:
             return cls()
         except ValidationError as invalid:
-            raise ValueError(describe_invalid(invalid)) from None
+            raise BadSettings(describe_invalid(invalid)) from None
 
 
 def describe_invalid(invalid: ValidationError) -> str:

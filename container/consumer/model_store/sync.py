@@ -1,19 +1,19 @@
-"""Download what SD Web UI needs at its start: the static checkpoint and whole folders."""
+"""Download what the engine needs at its start: its own models and whole folders."""
 
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Final
 
 from container.consumer.model_store.bucket import ModelBucket, ModelFile, NotInBucket
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.volume import NoRoom
 from domain.errors import PermanentError, RetryableError
-from runtimes.sdwebui.model_names import CHECKPOINT_FOLDER, KNOWN_FOLDERS, Ambiguous, Kind, match, nearest
+from domain.routing import Runtime
+from runtimes.base import RuntimeType, UnknownStartModel
 
 FILES_AT_ONCE: Final = 4
 """Many small files are limited by latency; one large file fills the connection with its parts alone."""
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class CannotSync(Exception):
-    """The reason, in one line, why SD Web UI must not be started."""
+    """The reason, in one line, why the engine must not be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +45,26 @@ class Synced:
 
 
 class Sync:
-    """Downloads the static checkpoint and whole folders, except for files that exist and are unchanged."""
+    """Downloads a runtime's own models and whole folders, except for files that exist and are unchanged."""
 
-    def __init__(self, bucket: ModelBucket, fetcher: Fetcher) -> None:
+    def __init__(self, bucket: ModelBucket, fetcher: Fetcher, rules: RuntimeType) -> None:
         self._bucket = bucket
         self._fetcher = fetcher
+        self._rules = rules
         self._lock = threading.Lock()
         self._arrived = 0
 
-    def run(self, *, own: Mapping[str, str], folders: Iterable[str]) -> Synced:
+    def run(self, runtime: Runtime, folders: Iterable[str] | None = None) -> Synced:
         """Download what is missing and protect all of it from eviction; raise CannotSync.
 
-        `own` maps settings to the runtime's checkpoints that they name, "" for none.
+        Without `folders`, those of the runtime's type are downloaded.
         """
         began = time.monotonic()
-        for folder in KNOWN_FOLDERS:
-            # SD Web UI must find its folders at its start; files are added to them later.
+        for folder in self._rules.model_folders:
+            # The engine must find its folders at its start; files are added to them later.
             (self._fetcher.volume.root / folder).mkdir(parents=True, exist_ok=True)
         try:
-            wanted = self._wanted(own, folders)
+            wanted = self._wanted(runtime, self._rules.start_folders if folders is None else folders)
             self._fetcher.volume.pin({file.key for file in wanted})
             done = threading.Event()
             progress = threading.Thread(
@@ -80,6 +81,8 @@ class Sync:
             self._fetcher.volume.pin({file.key for file in wanted})
         except (RetryableError, PermanentError) as fault:
             raise CannotSync(fault.message) from None
+        except UnknownStartModel as unknown:
+            raise CannotSync(str(unknown)) from None
         except NoRoom as error:
             raise CannotSync(f"the volume is too small: {error.message}") from None
         except NotInBucket:
@@ -88,26 +91,12 @@ class Sync:
             raise CannotSync(f"MODEL_DIR: {error.strerror}: {error.filename}") from None
         return Synced(len(wanted), sum(map(bool, fetched)), sum(fetched), time.monotonic() - began)
 
-    def _wanted(self, own: Mapping[str, str], folders: Iterable[str]) -> list[ModelFile]:
+    def _wanted(self, runtime: Runtime, folders: Iterable[str]) -> list[ModelFile]:
         wanted = {file.key: file for folder in folders for file in self._bucket.files(folder).values()}
-        for setting, name in own.items():
-            for file in self._own(setting, name) if name else ():
-                wanted[file.key] = file
+        for one in self._rules.start_files(runtime, self._bucket.files):
+            file = self._bucket.files(one.folder)[one.name]
+            wanted[file.key] = file
         return list(wanted.values())
-
-    def _own(self, setting: str, own: str) -> list[ModelFile]:
-        files = self._bucket.files(CHECKPOINT_FOLDER)
-        checkpoints = [name for name in files if Kind.CHECKPOINT.takes(CHECKPOINT_FOLDER, name)]
-        try:
-            name = match(Kind.CHECKPOINT, own, checkpoints)
-        except Ambiguous as several:
-            raise CannotSync(f"{setting} {own!r} matches several files: {several.names}") from None
-        if name is None:
-            near = nearest(own, checkpoints)
-            hint = f"; the nearest is {near!r}" if near else ""
-            raise CannotSync(f"{setting} {own!r} is not in the model bucket's {CHECKPOINT_FOLDER}/{hint}")
-        base = str(PurePosixPath(name).with_suffix(""))
-        return [files[name], *(file for other, file in files.items() if other == f"{base}.yaml")]
 
     def _fetch(self, file: ModelFile) -> int:
         return self._fetcher.ensure(file, on_bytes=self._count)

@@ -21,7 +21,6 @@ from typing import Final
 
 from container.consumer.model_store.bucket import ModelFile
 from container.consumer.model_store.locks import Lock
-from runtimes.sdwebui.model_names import Kind
 
 STATE_FOLDER: Final = ".sd-on-ecs"
 """A folder that the engine does not read; on the same file system, so that it only sees a rename."""
@@ -53,7 +52,7 @@ class Record:
     mtime_ns: int
     checked: str
     pinned: bool = False
-    """Never evicted: the static checkpoint, and files that SD Web UI reads only at its start."""
+    """Never evicted: the runtime's own models, and files that the engine reads only at its start."""
 
 
 class Volume:
@@ -73,14 +72,13 @@ class Volume:
         """Return the path at which the engine finds a file."""
         return self.root / file.folder / file.name
 
-    def names(self, kind: Kind, folder: str) -> list[str]:
-        """Return the files of a kind in a folder, relative to it, however they got there."""
+    def names(self, folder: str) -> list[str]:
+        """Return the files in a folder, relative to it, however they got there."""
         top = self.root / folder
         if not top.is_dir():
             return []
         walked = (Path(at, name) for at, _, names in os.walk(top, followlinks=True) for name in names)
-        relative = (path.relative_to(top).as_posix() for path in walked)
-        return sorted(name for name in relative if kind.takes(folder, name))
+        return sorted(path.relative_to(top).as_posix() for path in walked)
 
     def has(self, file: ModelFile) -> bool:
         """Return whether the bucket's current version of the file is completely on the volume."""

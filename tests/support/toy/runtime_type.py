@@ -1,17 +1,19 @@
 """What tasks of the toy may say: `repeat` a text so many times."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from domain.errors import Fault
 from domain.limits import Limits
 from domain.routing import Runtime
-from runtimes.base import Checked, InputRef, Json, Lookup, ModelRequirement
+from runtimes.base import Checked, InputRef, Json, Lookup, ModelRequirement, StoredFile
 
 
 class ToyType:
     name = "toy"
     task_types: tuple[str, ...] = ("repeat",)
     submit_folders: tuple[str, ...] = ()
+    model_folders: tuple[str, ...] = ()
+    start_folders: tuple[str, ...] = ()
 
     def validate(
         self,
@@ -37,6 +39,9 @@ class ToyType:
 
     def look_up(self, _need: ModelRequirement, _files: Collection[str], _listed: Collection[str]) -> Lookup:
         return Lookup(exists=None)
+
+    def start_files(self, _runtime: Runtime, _files: Callable[[str], Collection[str]]) -> list[StoredFile]:
+        return []
 
     def affinity(self, _content: Json) -> str | None:
         return None

@@ -4,7 +4,8 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from container.consumer.settings import BadSettings, Settings, read_settings
+from container.consumer.model_store.settings import BadSettings
+from container.consumer.settings import Settings, read_settings
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.worker_environment import WorkerEnvironment
 

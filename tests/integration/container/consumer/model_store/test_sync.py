@@ -93,6 +93,7 @@ def test_what_was_synced_is_never_evicted(shelf: Shelf, run: Run) -> None:
         ({"model_filename": "own.ckpt", "model_cache_bytes": 10}, "too small"),
         ({"model_bucket": "nobody-made-this"}, "NoSuchBucket"),
         ({"model_dir": "/proc/nowhere"}, "MODEL_DIR"),
+        ({"runtime_type": "nobodys"}, "RUNTIME_TYPE: one of sdwebui is expected"),
     ],
 )
 def test_says_in_one_line_why_web_ui_must_not_start(
@@ -119,6 +120,15 @@ def test_names_bad_settings_in_one_line(aws: Emulator, shelf: Shelf) -> None:
 def test_without_a_bucket_there_is_nothing_to_fetch(run: Run) -> None:
     """Web UI has models of its own then."""
     assert run(model_bucket="") == (0, "sync-models: MODEL_BUCKET is empty: nothing to fetch")
+
+
+def test_fetches_the_folders_of_the_runtimes_type_unless_others_are_listed(shelf: Shelf, run: Run) -> None:
+    for folder in ("Lora", "ESRGAN", "other"):
+        shelf.put(f"{folder}/a.pth")
+    assert run()[0] == 0
+    assert shelf.files() == ["ESRGAN/a.pth"]
+    assert run(sync_folders="other")[0] == 0
+    assert shelf.files() == ["ESRGAN/a.pth", "other/a.pth"]
 
 
 def test_fetches_the_refiner_of_a_static_runtime(shelf: Shelf, run: Run) -> None:

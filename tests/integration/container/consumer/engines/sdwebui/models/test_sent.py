@@ -451,3 +451,11 @@ def test_automatic1111_reads_an_embedding_that_came_later(shelf: Shelf) -> None:
     webui = Automatic(shelf)
     webui.lists[EMBEDDINGS] = {"loaded": {}, "skipped": {}}
     models(shelf, webui).switch({"prompt": "late"})
+
+
+def test_a_checkpoint_on_the_volume_is_found_by_the_hash_of_early_web_uis_alone(shelf: Shelf) -> None:
+    shelf.put(f"{CKPT}/old.ckpt", BIG)
+    store = shelf.store()
+    store.ensure(checkpoint("old"))
+    (found,) = store.ensure(checkpoint(HASH))
+    assert found.name == "old.ckpt"

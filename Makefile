@@ -1,9 +1,9 @@
-# The face of the project's development. Needs python3 >= 3.11 (venv, pip), Node >= 20 (npm) and make;
-# everything is installed into the checkout (.venv, node_modules), nothing globally.
+# Entry point for development. It needs python3 >= 3.11 (venv, pip), Node >= 20 (npm) and make. Everything is
+# installed into the checkout (.venv, node_modules) and nothing globally.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# jsii draws a banner for every Node major that nears its end of life; the major is read from node itself.
+# jsii prints a banner for a Node major that nears its end of life; this silences it for the installed one.
 NODE_MAJOR = $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = $(NODE_MAJOR)
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
@@ -15,7 +15,7 @@ export PYTHONUNBUFFERED = 1
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-setup: .venv/.installed node_modules/.installed ## install what the other targets need (they do it too)
+setup: .venv/.installed node_modules/.installed ## install what the other targets need (they also do it themselves)
 
 .venv/.installed: requirements-dev.txt
 	@echo "setup: Python packages into .venv (about a minute the first time)"
@@ -35,42 +35,42 @@ demo: setup ## run two requests through the whole pipeline on this machine, imag
 local: setup ## run the pipeline on this machine until Ctrl-C (ENGINE_URL=http://host:7860 for a real SD Web UI)
 	@python -m local.serve
 
-test: setup ## run the tests, but those marked long (under ten minutes on two cores)
+test: setup ## run all tests except those marked long (under ten minutes on two cores)
 	@python -m pytest -n 2 --dist loadgroup -m "not long"
 
-test-all: setup ## run all tests, and 500 tasks while everything breaks (under an hour)
+test-all: setup ## run all tests, including the soak test with 500 tasks and injected faults (under an hour)
 	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest -n 2 --dist loadgroup
 
-soak: setup ## of test-all only the faults: FAULTS_TASKS=n is how many, FAULTS_SEED=n repeats a run
+soak: setup ## run only the tests with injected faults (FAULTS_TASKS=n tasks; FAULTS_SEED=n repeats a run)
 	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest tests/faults/test_soak.py tests/faults/test_stages.py -s
 
-bench: setup ## measure: GPU busy share, model switches, checking of requests (about ten minutes)
+bench: setup ## run the benchmarks: GPU busy share, model switches, checking of requests (about ten minutes)
 	@python -m bench.gpu_busy
 	@python -m bench.model_switches
 	@python -m bench.checking
 	@python -m bench.regexes
 
-check: setup ## lint, types, import rules
+check: setup ## check lint, format, types and import rules
 	@ruff check .
 	@ruff format --check .
 	@python -m mypy
 	@lint-imports
 
-format: setup ## rewrite the code in the project's format
+format: setup ## format the code and fix lint errors
 	@ruff format .
 	@ruff check --fix .
 
-synth: setup ## synthesize and check all stacks into cdk.out/, and into cdk.out/aws-cn/ what a China region gets
+synth: setup ## synthesize and check all stacks in cdk.out/, and those for a China region in cdk.out/aws-cn/
 	@AWS_REGION=us-east-1 cdk synth --quiet --output cdk.out
 	@AWS_REGION=cn-north-1 cdk synth --quiet --output cdk.out/aws-cn
 	@cfn-lint --ignore-checks W3005 --template cdk.out/*.template.json cdk.out/aws-cn/*.template.json
 	@ls cdk.out/*.template.json cdk.out/aws-cn/*.template.json
 
-lock: setup ## resolve the requirements again, with hashes and without an index address
+lock: setup ## update the lock files of the requirements, with hashes
 	@uv pip compile $(UV_COMPILE) -o requirements-dev.txt requirements-dev.in
 	@uv pip compile $(UV_COMPILE) -c requirements-dev.txt -o functions/requirements.txt functions/requirements.in
 	@uv pip compile $(UV_COMPILE) -c requirements-dev.txt -o container/consumer/requirements.txt container/consumer/requirements.in
 UV_COMPILE = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-clean: ## remove what the other targets made
+clean: ## remove everything that the other targets create
 	@rm -rf .venv node_modules cdk.out out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

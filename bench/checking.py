@@ -1,4 +1,4 @@
-"""Show that checking a request takes time that grows with its body only: `python -m bench.checking`."""
+"""Measure that the time to check a request grows only linearly with its body: `python -m bench.checking`."""
 
 import sys
 import time
@@ -12,25 +12,26 @@ from functions.api import v1alpha2
 
 MEBIBYTE = 1 << 20
 SIZES = (1, 2, 4)
-MOST_RATIO = 6.0
-"""Of 4 MiB to 1 MiB: 4 where linear, 16 where quadratic."""
+MAX_RATIO = 6.0
+"""Of the time for 4 MiB to that for 1 MiB: 4 if linear, 16 if quadratic."""
 
-WORTH_SECONDS = 0.1
+MIN_SECONDS = 0.1
+"""Shorter times are not compared, because their ratio is noise."""
 
 RUNTIMES = Runtimes([Runtime("sdruntime", dynamic_model=True, model_filename="a.safetensors")])
 
 
 def check(raw: bytes) -> str:
-    """Check a body as the API does, and return what became of it."""
+    """Check a body as the API does, and return a summary of the result."""
     try:
         submission = v1alpha2.decode(parse_body(raw), RUNTIMES)
-    except InvalidTask as refused:
-        return f"{refused.status} {refused.code.value}"
+    except InvalidTask as error:
+        return f"{error.status} {error.code.value}"
     return f"accepted, {len(submission.warnings)} warnings"
 
 
 def seconds(shape: Shape, mebibytes: int) -> float:
-    """Return the processor time that checking takes, the least of three."""
+    """Return the shortest of three processor times for checking a body."""
     raw = shape.body(mebibytes * MEBIBYTE)
     times = []
     for _ in range(3):
@@ -41,9 +42,9 @@ def seconds(shape: Shape, mebibytes: int) -> float:
 
 
 def main() -> int:
-    """Print a line for each shape; return 1 where one grows faster than its body."""
+    """Print a line for each kind of body; return 1 if the time for any grows faster than the body."""
     slow = 0
-    print(f"{'seconds at':<38}" + "".join(f"{size} MiB".rjust(9) for size in SIZES) + "    ratio     peak")
+    print(f"{'seconds for':<38}" + "".join(f"{size} MiB".rjust(9) for size in SIZES) + "    ratio   memory")
     for name, shape in SHAPES.items():
         times = [seconds(shape, size) for size in SIZES]
         ratio = times[-1] / max(times[0], 1e-6)
@@ -52,11 +53,13 @@ def main() -> int:
         answer = check(raw)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        grows = ratio > MOST_RATIO and times[-1] > WORTH_SECONDS
-        slow += grows
+        is_slow = ratio > MAX_RATIO and times[-1] > MIN_SECONDS
+        slow += is_slow
         shown = "".join(f"{one:9.3f}" for one in times)
-        print(f"{name:<38}{shown}{ratio:9.1f}{peak / MEBIBYTE:7.0f} MiB  {answer}{'  SLOW' if grows else ''}")
-    print(f"{len(SHAPES)} shapes, {slow} of which grow faster than the body")
+        print(
+            f"{name:<38}{shown}{ratio:9.1f}{peak / MEBIBYTE:7.0f} MiB  {answer}{'  SLOW' if is_slow else ''}"
+        )
+    print(f"{len(SHAPES)} kinds of bodies; for {slow} of them the time grows faster than the body")
     return bool(slow)
 
 

@@ -1,10 +1,10 @@
-"""Bodies of any size that are hard to check, each made of one idea: for `bench.checking` and the tests."""
+"""Request bodies of any size that are expensive to check, for `bench.checking` and the tests."""
 
 from dataclasses import dataclass
 from typing import Final
 
 VALUES: Final = 95_000
-"""As many as a body may have, but for its metadata."""
+"""The number of values in a body: just below the limit, which includes the metadata."""
 
 _LONG_NAME: Final = '{"' + "k" * 256 + '":'
 _DEPTH: Final = 25
@@ -12,9 +12,10 @@ _DEPTH: Final = 25
 
 @dataclass(frozen=True)
 class Shape:
-    """Describe a body: `unit` stands where `content` has @, as often as fits, and is filled up at its ~.
+    """A template for bodies.
 
-    A # in `unit` is its number. Without a separator, the units are one text.
+    `unit` is inserted at the @ of `content` as often as it fits. In `unit`, # becomes its number, and ~
+    becomes filler, so that the body reaches its size. Without a separator, the units form a single text.
     """
 
     content: str
@@ -24,7 +25,7 @@ class Shape:
     metadata: str = ""
 
     def body(self, size: int) -> bytes:
-        """Return a body of at most `size` bytes, and of at most VALUES values unless it is one text."""
+        """Return a body of at most `size` bytes, with at most VALUES values unless it is a single text."""
         outside = (
             '{"task": {"metadata": {"id": "a", "runtime": "sdruntime", "prefix": "output", '
             f'"tasktype": "{self.tasktype}"{self.metadata}}}, "content": {self.content}}}}}'

@@ -1,4 +1,4 @@
-"""A network that takes its time: a TCP proxy that holds every byte back for half a round trip each way."""
+"""A TCP proxy that simulates network latency: it delays all data by half a round trip in each direction."""
 
 import asyncio
 import threading
@@ -6,9 +6,9 @@ from typing import Self
 
 
 class Latency:
-    """Forward loopback connections to `port` of the loopback interface, `round_trip_seconds` slower.
+    """Forwards loopback connections to a port of the loopback interface, with added latency.
 
-    Only time is added: bytes in flight do not wait for each other, as on a real network.
+    Bandwidth is not limited: data in flight does not wait for other data.
     """
 
     def __init__(self, port: int, *, round_trip_seconds: float) -> None:
@@ -41,13 +41,13 @@ class Latency:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.close()
             return
-        await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer))
+        await asyncio.gather(self._forward(reader, target_writer), self._forward(target_reader, writer))
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while chunk := await reader.read(1 << 18):
                 self._loop.call_later(self._delay, self._write, writer, chunk)

@@ -1,10 +1,10 @@
-"""How fast a model comes to the volume, checks and all: `python -m bench.model_fetch [--megabytes N]`.
+"""Measure how fast a model is downloaded to the volume: `python -m bench.model_fetch [--megabytes N]`.
 
-Beside each other in one run, on the same object and disk: a plain HTTP download by one connection, boto3's
-`download_file`, and the consumer's fetch by boto3's threads and by the CRT, which checks size and checksum,
-syncs to the disk and renames. The emulator is Python on the same cores: the ratios
-say what the checks cost, not what S3 gives. On an instance: MODEL_BUCKET, MODEL_KEY and AWS's own variables
-name a real object instead.
+It compares, in one run and on the same object and disk: a plain HTTP download over one connection, boto3's
+`download_file`, and the consumer's fetch with boto3's threads and with the CRT. The consumer's fetch also
+checks size and checksum, syncs to disk and renames. The emulator is Python on the same cores, so the ratios
+show the cost of the checks and not the speed of S3. To measure S3 on an instance, set MODEL_BUCKET, MODEL_KEY
+and AWS's own variables.
 """
 
 import os
@@ -34,7 +34,7 @@ FOLDER, NAME = "Stable-diffusion", "bench.ckpt"
 
 
 def main(megabytes: int = MEGABYTES) -> None:
-    """Measure on the object that the environment names, else on the emulator."""
+    """Measure with the object that the environment names, or with one on the emulator."""
     if bucket := os.environ.get("MODEL_BUCKET"):
         folder, _, name = os.environ["MODEL_KEY"].partition("/")
         session = boto3.Session()
@@ -48,23 +48,25 @@ def main(megabytes: int = MEGABYTES) -> None:
 
 
 def measure(s3: Any, credentials: Any, bucket: str, folder: str, name: str) -> None:
-    """Fetch the object in each way, in turns, and print the medians and the ratios to the plain download."""
+    """Download the object with each method in turn; print median rates, also relative to the first one."""
     key = f"{folder}/{name}"
     size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
     url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
     transfers = {"threads": S3Transfer(s3), "the CRT": S3Transfer(s3, credentials=credentials)}
-    ways: dict[str, Callable[[Path], object]] = {
+    methods: dict[str, Callable[[Path], object]] = {
         "plain HTTP, one connection": lambda to: plain(url, to),
         "boto3's download_file": lambda to: s3.download_file(bucket, key, str(to / "part")),
     }
     for title, transfer in transfers.items():
-        ways[f"the consumer's fetch, by {title}"] = partial(fetch, ModelBucket(s3, bucket), transfer, key)
-    rates: dict[str, list[float]] = {title: [] for title in ways}
+        methods[f"the consumer's fetch, with {title}"] = partial(
+            fetch, ModelBucket(s3, bucket), transfer, key
+        )
+    rates: dict[str, list[float]] = {title: [] for title in methods}
     for _ in range(ROUNDS):
-        for title, way in ways.items():
-            with tempfile.TemporaryDirectory(dir=os.environ.get("MODEL_DIR")) as place:
+        for title, method in methods.items():
+            with tempfile.TemporaryDirectory(dir=os.environ.get("MODEL_DIR")) as directory:
                 began = time.perf_counter()
-                way(Path(place))
+                method(Path(directory))
                 rates[title].append(size / 1e6 / (time.perf_counter() - began))
     print(f"{size / 1e6:.0f} MB, median of {ROUNDS} rounds")
     first = statistics.median(next(iter(rates.values())))
@@ -74,13 +76,13 @@ def measure(s3: Any, credentials: Any, bucket: str, folder: str, name: str) -> N
 
 
 def plain(url: str, to: Path) -> None:
-    """Download as a program without any library would."""
+    """Download over a single HTTP connection."""
     with urllib.request.urlopen(url) as answer, (to / "part").open("wb") as file:  # noqa: S310 - a presigned link
         shutil.copyfileobj(answer, file, 1 << 20)
 
 
 def fetch(models: ModelBucket, transfer: S3Transfer, key: str, to: Path) -> None:
-    """Fetch as the consumer does: looked up, beside its place, checked, synced, renamed."""
+    """Download as the consumer does: look it up, download it to a temporary place, check, sync and rename."""
     folder, _, name = key.partition("/")
     fetcher = Fetcher(models, Volume(to), transfer, stop=threading.Event())
     assert fetcher.ensure(models.files(folder)[name])

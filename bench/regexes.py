@@ -1,4 +1,4 @@
-"""Time the product's regular expressions on hostile texts of growing length: `python -m bench.regexes`."""
+"""Measure the project's regular expressions on hostile texts of two lengths: `python -m bench.regexes`."""
 
 import ast
 import importlib
@@ -11,16 +11,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-ROOMS = ("domain", "runtimes", "adapters", "functions", "container", "infra", "tools")
+PACKAGES = ("domain", "runtimes", "adapters", "functions", "container", "infra", "tools")
 METHODS = ("search", "match", "fullmatch", "sub", "split", "findall", "finditer")
 
 LENGTH = 16_000
 GROWTH = 4
-MOST_RATIO = 9.0
-"""Time at GROWTH times the length over time at the length: 4 where linear, 16 where quadratic."""
+MAX_RATIO = 9.0
+"""Of the time for a text GROWTH times as long to the time for the text: 4 if linear, 16 if quadratic."""
 
-WORTH_SECONDS = 0.004
-"""What the longer text must take before its ratio says anything."""
+MIN_SECONDS = 0.004
+"""Shorter times are not compared, because their ratio is noise."""
 
 PUMPS = (
     *("a", "b", "0", "f", " ", "\n", "\x00", "_", "-", ".", "/", ":", "=", "'", '"', "\\", "é"),
@@ -33,7 +33,7 @@ HEADS = ("", "<a:", "a", "__")
 
 @dataclass(frozen=True)
 class Found:
-    """Hold one regular expression: where it stands, and how it is used."""
+    """A regular expression: its place in the source, and the methods that are called on it."""
 
     where: str
     pattern: re.Pattern[Any]
@@ -42,7 +42,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Slow:
-    """Hold a text on which a regular expression takes more than linear time."""
+    """A text for which a regular expression takes more than linear time."""
 
     where: str
     method: str
@@ -52,11 +52,11 @@ class Slow:
 
 
 def regexes(root: Path = Path()) -> list[Found]:
-    """Return every regular expression of the product, as its source has it."""
+    """Return every regular expression in the project's source."""
     trees = {
         path: ast.parse(path.read_text())
-        for room in ROOMS
-        for path in sorted((root / room).rglob("*.py"))
+        for package in PACKAGES
+        for path in sorted((root / package).rglob("*.py"))
         if "node_modules" not in path.parts
     }
     used = _uses(trees.values())
@@ -84,7 +84,7 @@ def _of_module(path: Path, tree: ast.Module, used: dict[str, set[str]]) -> Itera
             scope = _scope(path, [node.args[0], *flags])
             pattern = re.compile(*(eval(ast.unparse(part), scope) for part in [node.args[0], *flags]))  # noqa: S307 - our own source
         except NameError:
-            continue  # made of a value that is known at run time only; its parts are escaped
+            continue  # built at run time from values that are escaped
         methods = (
             tuple(sorted(used.get(names.get(id(node), ""), set()))) if method == "compile" else (method,)
         )
@@ -108,7 +108,7 @@ def _uses(trees: Iterable[ast.Module]) -> dict[str, set[str]]:
 
 
 def slow_texts(found: Found, length: int = LENGTH) -> Iterator[Slow]:
-    """Yield the texts on which a regular expression takes more than linear time."""
+    """Yield texts for which a regular expression takes more than linear time."""
     source = found.pattern.pattern
     source = source if isinstance(source, str) else source.decode("latin-1")
     parts = re.findall(r"[A-Za-z0-9<>'\"/_:;,. -]{2,}", source)[:6]
@@ -118,13 +118,13 @@ def slow_texts(found: Found, length: int = LENGTH) -> Iterator[Slow]:
     ):
         short, long = (head + pump * (size // len(pump)) + tail for size in (length, GROWTH * length))
         seconds = _seconds(found.pattern, method, long)
-        if seconds < WORTH_SECONDS:
+        if seconds < MIN_SECONDS:
             continue
         ratio = seconds / max(min(_seconds(found.pattern, method, short) for _ in range(3)), 1e-7)
-        if ratio > MOST_RATIO:  # measured again: something else may have run just then
+        if ratio > MAX_RATIO:  # measured again, because another process may have run just then
             seconds = min(_seconds(found.pattern, method, long) for _ in range(3))
             ratio = seconds / max(min(_seconds(found.pattern, method, short) for _ in range(5)), 1e-7)
-        if ratio > MOST_RATIO and seconds >= WORTH_SECONDS:
+        if ratio > MAX_RATIO and seconds >= MIN_SECONDS:
             yield Slow(found.where, method, f"{head!r} + {pump!r} * n + {tail!r}", ratio, seconds)
 
 
@@ -145,12 +145,12 @@ def _seconds(pattern: re.Pattern[Any], method: str, text: Any) -> float:
 
 
 def main() -> int:
-    """Print what is slow; return 1 where anything is."""
+    """Print the texts that are slow; return 1 if there are any."""
     everything = regexes()
     slow = [text for found in everything for text in slow_texts(found)]
     for one in slow:
         print(f"{one.where} {one.method}: {one.text}: ×{one.ratio:.0f} for ×{GROWTH}, {one.seconds:.3f} s")
-    print(f"{len(everything)} regular expressions, {len(slow)} texts on which one is more than linear")
+    print(f"{len(everything)} regular expressions, {len(slow)} texts that take more than linear time")
     return bool(slow)
 
 

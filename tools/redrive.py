@@ -22,12 +22,12 @@ from domain.row import Row, Status, new_submission_id
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An archived dead letter that can be redriven, or the reason (`why_not`) why it cannot."""
+    """An archived dead letter that can be redriven, or the reason why it cannot."""
 
     key: str
     message: Message | None = None
     row: Row | None = None
-    why_not: str | None = None
+    reason: str | None = None
 
 
 class Redrive:
@@ -50,45 +50,45 @@ class Redrive:
     def find(self, *, day: str, runtime: str | None, message_id: str | None) -> Iterator[Found]:
         """Yield every message archived on that day, and whether it can be redriven."""
         for kept in self._archive.find(day=day, runtime=runtime, message_id=message_id):
-            yield self._judge(kept)
+            yield self._check(kept)
 
     def send(self, found: Found) -> str | None:
         """Submit the task again; return the reason if that was not possible, otherwise None."""
         message, row = found.message, found.row
         if message is None:
-            return found.why_not
+            return found.reason
         moment = self._clock()
         again = replace(message, submission_id=new_submission_id(), submitted_at=iso(moment))
         digest = (row.text("digest") if row else None) or message.task.digest
         item = new_row(again, digest=digest, now=moment)
         written = self._table.write(message.task.id, resubmit(item, row) if row else submit(item))
         if not written.done or written.row is None:
-            return "its row changed just now"
+            return "its row has just been changed; try again"
         # The task is submitted from here on: if publishing fails, the sweep will publish it.
         self._tasks.publish(str(item["message"]), runtime=message.task.runtime)
         self._table.write(message.task.id, mark_published(written.row, self._clock()))
         return None
 
-    def _judge(self, kept: ArchivedMessage) -> Found:
+    def _check(self, kept: ArchivedMessage) -> Found:
         try:
             message = Message.decode(kept.body)
         except BadMessage:
-            return Found(kept.key, why_not="not a task message")
+            return Found(kept.key, reason="not a task message")
         row = self._table.get(message.task.id)
-        if why_not := self._why_not(message, row):
-            return Found(kept.key, why_not=f"{message.task.id}: {why_not}")
+        if reason := self._reason_against(message, row):
+            return Found(kept.key, reason=f"{message.task.id}: {reason}")
         return Found(kept.key, message, row)
 
-    def _why_not(self, message: Message, row: Row | None) -> str | None:
+    def _reason_against(self, message: Message, row: Row | None) -> str | None:
         if row is not None:
             if row.submission_id != message.submission_id:
-                return "its id was used again since (a redrive, too, does that)"
+                return "its id has been submitted again since, possibly by a redrive"
             if row.status is not Status.FAILED:
                 return f"it is {row.status.value}"
             if not row.notified:
-                return "its caller was not told yet; try again in a few minutes"
+                return "its final callback has not been sent yet; try again in a few minutes"
         if message.content_ref is not None and not self._exists(message.content_ref):
-            return "its content is not there any more"
+            return "its content has been deleted from the large-task bucket"
         return None
 
     def _exists(self, uri: str) -> bool:
@@ -105,7 +105,7 @@ class Redrive:
         return True
 
 
-def wire(stack: str) -> Redrive:
+def connect(stack: str) -> Redrive:
     """Create a Redrive for a deployed stack; boto3 determines the account and the region."""
     described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
@@ -121,38 +121,40 @@ def wire(stack: str) -> Redrive:
 
 def report(redrive: Redrive, all_found: Iterable[Found], *, go: bool) -> tuple[int, int]:
     """Print each message and redrive it if `go`; return how many were (or would be) sent, and skipped."""
-    sent = left = 0
+    sent = skipped = 0
     for found in all_found:
-        why_not = redrive.send(found) if go and found.message else found.why_not
-        if why_not is None and found.message:
+        reason = redrive.send(found) if go and found.message else found.reason
+        if reason is None and found.message:
             sent += 1
             verb = "redriven" if go else "would redrive"
             typer.echo(f"{verb}\t{found.message.task.runtime}\t{found.message.task.id}\t{found.key}")
         else:
-            left += 1
-            typer.echo(f"left\t{found.key}\t{why_not}")
-    return sent, left
+            skipped += 1
+            typer.echo(f"skipped\t{found.key}\t{reason}")
+    return sent, skipped
 
 
 def main(
-    stack: Annotated[str, typer.Option(help="The core stack's name: `stackName` in config.yaml.")],
+    stack: Annotated[str, typer.Option(help="Name of the core stack: `stackName` in config.yaml.")],
     day: Annotated[
-        str | None, typer.Option(help="The day they were dead-lettered, YYYY-MM-DD; today in UTC.")
+        str | None, typer.Option(help="Day (UTC) of the dead letters, YYYY-MM-DD. Default: today.")
     ] = None,
-    runtime: Annotated[str | None, typer.Option(help="Only this runtime's.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Only messages of this runtime.")] = None,
     message: Annotated[
-        str | None, typer.Option(help="Only the message of this id (the file's name).")
+        str | None, typer.Option(help="Only the message with this id (the name of its file).")
     ] = None,
     *,
     go: Annotated[
-        bool, typer.Option("--go", help="Do it; without this, only say what would be done.")
+        bool, typer.Option("--go", help="Redrive the messages; without it, only list them.")
     ] = False,
 ) -> None:
     """Submit dead-lettered tasks again, as new submissions; without --go nothing is changed."""
-    redrive = wire(stack)
+    redrive = connect(stack)
     day = day or datetime.now(UTC).date().isoformat()
-    sent, left = report(redrive, redrive.find(day=day, runtime=runtime, message_id=message), go=go)
-    typer.echo(f"{sent} {'redriven' if go else 'to redrive (nothing was changed: add --go)'}, {left} left")
+    sent, skipped = report(redrive, redrive.find(day=day, runtime=runtime, message_id=message), go=go)
+    typer.echo(
+        f"{sent} {'redriven' if go else 'to redrive (nothing was changed: add --go)'}, {skipped} skipped"
+    )
 
 
 if __name__ == "__main__":

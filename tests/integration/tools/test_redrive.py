@@ -63,22 +63,22 @@ def dead_lettered(api: Client, deployment: Deployment, *names: str, **changes: A
     return bodies
 
 
-def test_by_default_nothing_is_changed(api: Client, deployment: Deployment, stack: str) -> None:
-    """The operator looks first."""
+def test_without_go_nothing_is_changed(api: Client, deployment: Deployment, stack: str) -> None:
     dead_lettered(api, deployment, "a", "b")
     before = deployment.row("a").item
     output = run(stack).output
     assert "would redrive\tsdruntime\ta\t" in output
-    assert "2 to redrive (nothing was changed: add --go), 0 left" in output
+    assert "2 to redrive (nothing was changed: add --go), 0 skipped" in output
     assert deployment.row("a").item == before
     assert deployment.messages() == []
 
 
-def test_a_redriven_task_runs(api: Client, deployment: Deployment, stack: str) -> None:
-    """As a new attempt, with its context; a second redrive does nothing."""
+def test_a_redriven_task_runs_once_as_a_new_submission_with_its_context(
+    api: Client, deployment: Deployment, stack: str
+) -> None:
     dead_lettered(api, deployment, "a", context={"c": 1})
     first = deployment.row("a")
-    assert "1 redriven, 0 left" in run(stack, "--go").output
+    assert "1 redriven, 0 skipped" in run(stack, "--go").output
     row = deployment.row("a")
     assert row.submission_id != first.submission_id
     assert (row.status, row.item["digest"]) == (Status.QUEUED, first.item["digest"])
@@ -88,63 +88,64 @@ def test_a_redriven_task_runs(api: Client, deployment: Deployment, stack: str) -
     [callback] = deployment.callbacks()
     assert (callback["status"], callback["context"]) == ("completed", {"c": 1})
     output = run(stack, "--go").output
-    assert "used again" in output
-    assert "0 redriven, 1 left" in output
+    assert "submitted again since" in output
+    assert "0 redriven, 1 skipped" in output
     assert deployment.messages() == []
 
 
-def test_large_content_is_still_referred_to(api: Client, deployment: Deployment, stack: str) -> None:
-    """It goes with the new attempt; where it is gone, the task is left alone."""
+def test_a_task_with_large_content_is_redriven_unless_its_content_was_deleted(
+    api: Client, deployment: Deployment, stack: str
+) -> None:
     image = "A" * (300 << 10)
     dead_lettered(api, deployment, "a", "b", tasktype="image-to-image", content={"init_images": [image]})
     bucket = deployment.environment.task_bucket
     submission_id = deployment.row("b").submission_id
     deployment.s3.delete_object(Bucket=bucket, Key=f"content/b/{submission_id}.json")
     output = run(stack, "--go").output
-    assert "b: its content is not there any more" in output
+    assert "b: its content has been deleted" in output
     [message] = deployment.messages()
     key = message["content_ref"].removeprefix(f"s3://{bucket}/")
     assert image.encode() in deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
-def test_what_has_another_outcome_or_none_is_left(api: Client, deployment: Deployment, stack: str) -> None:
-    """Used again since, not told yet, no task at all."""
-    bodies = dead_lettered(api, deployment, "again", "untold")
+def test_a_task_submitted_again_and_one_without_its_callback_are_skipped(
+    api: Client, deployment: Deployment, stack: str
+) -> None:
+    bodies = dead_lettered(api, deployment, "again", "pending")
     assert api.submit("again", context="other").status == 200
     deployment.messages()
     deployment.dynamodb.update_item(
         TableName=deployment.environment.task_table,
-        Key={"id": {"S": "untold"}},
+        Key={"id": {"S": "pending"}},
         UpdateExpression="REMOVE notified_at",
     )
     assert len(bodies) == 2
     before = deployment.row("again").item
     output = run(stack, "--go").output
-    assert "again: its id was used again" in output
-    assert "untold: its caller was not told yet" in output
+    assert "again: its id has been submitted again" in output
+    assert "pending: its final callback has not been sent yet" in output
     assert deployment.row("again").item == before
     assert deployment.messages() == []
 
 
-def test_what_is_no_task_is_left(deployment: Deployment, stack: str) -> None:
-    """It stays in the archive."""
+def test_a_message_that_is_no_task_is_skipped(deployment: Deployment, stack: str) -> None:
     dead_letter(deployment, "hello")
     output = run(stack, "--go").output
-    assert f"left\tdead-letters/{TODAY}/{DYNAMIC}/message-0.json\tnot a task message" in output
+    assert f"skipped\tdead-letters/{TODAY}/{DYNAMIC}/message-0.json\tnot a task message" in output
 
 
-def test_one_runtime_or_one_message_is_chosen(api: Client, deployment: Deployment, stack: str) -> None:
-    """`message` is the file's name."""
+def test_the_runtime_and_the_message_id_select_messages(
+    api: Client, deployment: Deployment, stack: str
+) -> None:
     dead_lettered(api, deployment, "a", "b")
     dead_lettered(api, deployment, "c", runtime=STATIC)
-    assert "0 redriven, 0 left" in run(stack, "--go", "--runtime", STATIC, "--message", "message-1").output
-    assert "1 redriven, 0 left" in run(stack, "--go", "--runtime", STATIC).output
-    assert "1 redriven, 0 left" in run(stack, "--go", "--message", "message-1").output
+    assert "0 redriven, 0 skipped" in run(stack, "--go", "--runtime", STATIC, "--message", "message-1").output
+    assert "1 redriven, 0 skipped" in run(stack, "--go", "--runtime", STATIC).output
+    assert "1 redriven, 0 skipped" in run(stack, "--go", "--message", "message-1").output
     assert len(deployment.messages(STATIC)) == len(deployment.messages(DYNAMIC)) == 1
 
 
-def test_a_task_whose_row_is_gone_is_submitted(api: Client, deployment: Deployment, stack: str) -> None:
-    """The archive may outlive the row."""
+def test_a_task_without_a_row_is_submitted(api: Client, deployment: Deployment, stack: str) -> None:
     dead_lettered(api, deployment, "a")
     table = deployment.environment.task_table
     deployment.dynamodb.delete_item(TableName=table, Key={"id": {"S": "a"}})

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from bench.stage import Resources, consumer
+from bench.environment import Resources, consumer
 from local.emulator import Emulator
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.fakes.sdwebui.process import running as fake_webui
@@ -47,7 +47,7 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, shelf: Shelf) -> N
         shelf.put(f"{CKPT}/{name}.safetensors", write_checkpoint(made, name.encode()).read_bytes())
     shelf.put(f"{CKPT}/cut.safetensors", made.read_bytes()[:-3])
     shelf.put(f"{CKPT}/unloadable.safetensors", UNLOADABLE)
-    resources = Resources.make(aws)
+    resources = Resources.create(aws)
     callbacks = subscribed(aws, resources)
     asked = [
         checkpoint("Ünï 模型 (v2)", **SMALL),

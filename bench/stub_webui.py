@@ -1,7 +1,8 @@
-"""A Web UI of fixed job and load times, as cheap as can be: it measures the consumer, not itself.
+"""A stub SD Web UI with constant job and load times.
 
-`python -m bench.fixed_webui --job 0.5 --side 512 --load 0` prints its port, then serves until it is stopped;
-`GET /measured` tells when jobs ran and how often a checkpoint was loaded.
+It does almost nothing itself, so that a benchmark measures the consumer. `python -m bench.stub_webui
+--job-seconds 0.5` prints its port and serves until it is stopped; `GET /measurements` returns when jobs ran
+and how often a checkpoint was loaded.
 """
 
 import base64
@@ -21,6 +22,7 @@ import httpx
 import typer
 from PIL import Image
 
+from bench.environment import check_waiting
 from local.process import Process
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +31,7 @@ CHECKPOINTS = [f"{name}.safetensors" for name in ("alpha", "beta", "gamma")]
 
 
 class Gpu:
-    """Run one job at a time, and remember when."""
+    """Runs one job at a time, and records when."""
 
     def __init__(self, *, job_seconds: float, load_seconds: float, side: int) -> None:
         self.lock = threading.Lock()
@@ -44,7 +46,7 @@ class Gpu:
         self.image = base64.b64encode(picture(side)).decode()
 
     def run(self, body: dict[str, Any]) -> bytes:
-        """Sleep as long as a job takes and answer as a recorded Web UI does."""
+        """Sleep for the time of a job and return the body of a response in the recorded form."""
         with self.lock:
             if self.selected != self.loaded:
                 time.sleep(self.load_seconds)
@@ -65,7 +67,7 @@ class Gpu:
         return json.dumps(answer).encode()
 
     def progress(self) -> dict[str, Any]:
-        """Return what `/progress` says."""
+        """Return the response of `/progress`."""
         begun = self.begun
         fraction = min(1.0, (time.monotonic() - begun) / self.job_seconds) if begun else 0.0
         return {
@@ -76,14 +78,13 @@ class Gpu:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answer the routes that the consumer uses."""
+    """Serves the routes that the consumer uses."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     gpu: Gpu
 
     def do_GET(self) -> None:
-        """Answer probes."""
         path = self.path.split("?")[0]
         models = [
             {
@@ -101,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             "/sdapi/v1/progress": self.gpu.progress(),
             "/sdapi/v1/sd-models": models,
             "/sdapi/v1/options": {"sd_model_checkpoint": self.gpu.selected},
-            "/measured": {
+            "/measurements": {
                 "jobs": self.gpu.jobs,
                 "switches": self.gpu.switches,
                 "models": self.gpu.model_jobs,
@@ -110,7 +111,6 @@ class Handler(BaseHTTPRequestHandler):
         self._send(json.dumps(answers.get(path, [])).encode())
 
     def do_POST(self) -> None:
-        """Run jobs, and select checkpoints."""
         body = json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}")
         if self.path.endswith("/options"):
             self.gpu.selected = body.get("sd_model_checkpoint", self.gpu.selected)
@@ -121,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(b"null")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Suppress the log of requests."""
 
     def _send(self, body: bytes) -> None:
         self.send_response(200)
@@ -139,32 +139,36 @@ def picture(side: int) -> bytes:
 
 
 @contextmanager
-def fixed_webui(*, job: float, side: int, load: float = 0.0) -> Iterator[str]:
-    """Run the fixed Web UI as a process and yield its URL."""
-    command = [sys.executable, "-m", "bench.fixed_webui", f"--job={job}", f"--side={side}", f"--load={load}"]
+def stub_webui(*, job_seconds: float, side_pixels: int, load_seconds: float = 0.0) -> Iterator[str]:
+    """Run the stub Web UI as a process and yield its URL."""
+    command = [
+        *(sys.executable, "-m", "bench.stub_webui"),
+        *(f"--job-seconds={job_seconds}", f"--side-pixels={side_pixels}", f"--load-seconds={load_seconds}"),
+    ]
     with Process("web-ui", command, environment=dict(os.environ), cwd=str(ROOT), stop_seconds=2) as process:
         line = process.wait_for_line("listening", timeout=20)
         yield f"http://127.0.0.1:{line.split()[1]}"
 
 
-def measured(webui_url: str) -> dict[str, Any]:
-    """Return what the fixed Web UI measured."""
-    return dict(httpx.get(f"{webui_url}/measured", trust_env=False).json())
+def measurements(webui_url: str) -> dict[str, Any]:
+    """Return the stub Web UI's `jobs` (their start and end), `switches`, and `models` (one for each job)."""
+    return dict(httpx.get(f"{webui_url}/measurements", trust_env=False).json())
 
 
 def wait_for_jobs(webui_url: str, count: int, *, process: Process, seconds: float) -> dict[str, Any]:
-    """Wait until Web UI has run `count` jobs; raise TimeoutError with the consumer's last words."""
+    """Wait until Web UI has run `count` jobs; otherwise raise an error with the end of the consumer's log."""
     deadline = time.monotonic() + seconds
-    while len((found := measured(webui_url))["jobs"]) < count:
-        if time.monotonic() > deadline or process.returncode is not None:
-            raise TimeoutError(f"{len(found['jobs'])} of {count} jobs\n{process.tail(40)}")
+    while len((found := measurements(webui_url))["jobs"]) < count:
+        check_waiting(process, deadline, f"{len(found['jobs'])} of {count} jobs done")
         time.sleep(0.2)
     return found
 
 
-def main(job: Annotated[float, typer.Option()], load: float = 0.0, side: int = 512) -> None:
-    """Serve until stopped; `job` and `load` are seconds, `side` the pictures' pixels."""
-    Handler.gpu = Gpu(job_seconds=job, load_seconds=load, side=side)
+def main(
+    job_seconds: Annotated[float, typer.Option()], load_seconds: float = 0.0, side_pixels: int = 512
+) -> None:
+    """Serve until stopped; `side_pixels` is the width and height of the images."""
+    Handler.gpu = Gpu(job_seconds=job_seconds, load_seconds=load_seconds, side=side_pixels)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(f"listening {server.server_address[1]}", flush=True)
     server.serve_forever()

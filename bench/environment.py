@@ -1,4 +1,4 @@
-"""What a benchmark runs on: the emulator behind a slow network, and one consumer."""
+"""Set up what a benchmark needs: an emulator behind a slow network, and one consumer."""
 
 import json
 import sys
@@ -23,12 +23,12 @@ from local.process import Process
 RUNTIME = "bench"
 ROOT = str(Path(__file__).parent.parent)
 ROUND_TRIP_SECONDS = 0.03
-"""A call to AWS from inside its region takes some 5 to 30 ms; sd-on-eks was measured with 30."""
+"""Added to each call to AWS; within a region, calls take 5 to 30 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Name what a consumer needs."""
+    """The AWS resources of one consumer."""
 
     queue_url: str
     topic_arn: str
@@ -36,8 +36,8 @@ class Resources:
     table: str
 
     @classmethod
-    def make(cls, aws: Emulator) -> "Resources":
-        """Create fresh resources."""
+    def create(cls, aws: Emulator) -> "Resources":
+        """Create a table, bucket, queue and topic under a new name."""
         name = f"bench-{uuid.uuid4().hex[:8]}"
         aws.client("dynamodb").create_table(
             TableName=name,
@@ -54,7 +54,7 @@ class Resources:
         )
 
     def send(self, aws: Emulator, contents: list[dict[str, Any]], tasktype: str) -> None:
-        """Put one task a content into the queue, in order."""
+        """Submit one task for each content: write its row and send its message, in this order."""
         sqs = aws.client("sqs")
         table = Table(aws.client("dynamodb"), self.table)
         for number, content in enumerate(contents):
@@ -79,11 +79,11 @@ def consumer(
     engine_url: str,
     settings: Mapping[str, str],
 ) -> Iterator[Process]:
-    """Run one consumer whose every call to AWS takes a round trip longer."""
-    with Latency(aws.port, round_trip_seconds=ROUND_TRIP_SECONDS) as slow:
-        needed = WorkerEnvironment(
+    """Run one consumer behind a proxy that adds `ROUND_TRIP_SECONDS` to each call to AWS."""
+    with Latency(aws.port, round_trip_seconds=ROUND_TRIP_SECONDS) as proxy:
+        worker_environment = WorkerEnvironment(
             runtime_name=RUNTIME,
-            task_queue_url=resources.queue_url.replace(f":{aws.port}/", f":{slow.port}/"),
+            task_queue_url=resources.queue_url.replace(f":{aws.port}/", f":{proxy.port}/"),
             result_topic_arn=resources.topic_arn,
             output_bucket=resources.bucket,
             task_table=resources.table,
@@ -92,31 +92,39 @@ def consumer(
         )
         environment = {
             **aws.environment(),
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{slow.port}",
-            **needed.to_environ(),
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
+            **worker_environment.to_environ(),
             **settings,
         }
         command = [sys.executable, "-m", "container.consumer"]
-        with Process("consumer", command, environment=environment, cwd=ROOT) as run:
-            yield run
+        with Process("consumer", command, environment=environment, cwd=ROOT) as process:
+            yield process
 
 
-def wait_until_told(process: Process, count: int, *, seconds: float) -> None:
-    """Wait until the consumer has logged `count` outcomes."""
+def wait_for_outcomes(process: Process, count: int, *, seconds: float) -> None:
+    """Wait until the consumer has logged `count` finished tasks; otherwise raise an error."""
     deadline = time.monotonic() + seconds
-    while sum("task finished" in line for line in process.lines()) < count:
-        if time.monotonic() > deadline:
-            raise TimeoutError(process.tail(40))
+    while (finished := sum("task finished" in line for line in process.lines())) < count:
+        check_waiting(process, deadline, f"{finished} of {count} tasks finished")
         time.sleep(0.05)
 
 
+def check_waiting(process: Process, deadline: float, progress: str) -> None:
+    """Raise an error with the end of the log if the process has ended, or if the deadline has passed."""
+    if process.returncode is not None:
+        ended = f"the consumer ended with status {process.returncode}"
+        raise RuntimeError(f"{ended}: {progress}\n{process.tail(40)}")
+    if time.monotonic() > deadline:
+        raise TimeoutError(f"timed out: {progress}\n{process.tail(40)}")
+
+
 def peak_mebibytes(process: Process) -> float:
-    """Return the most memory that a process has held (Linux: VmHWM)."""
+    """Return the peak memory of a process (Linux: VmHWM)."""
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
 def as_json(value: Any) -> bytes:
-    """Return compact JSON bytes."""
+    """Encode a value as compact JSON."""
     return json.dumps(value, separators=(",", ":")).encode()

@@ -15,16 +15,33 @@ IMAGE_TYPES: Final = {
 
 IMAGE_NAMES: Final = "PNG, JPEG, WebP, AVIF, GIF or BMP"
 
+OTHER_TYPES: Final = {
+    "image/heic": "HEIC is not read by SD Web UI; save the picture as JPEG",
+    "image/heif": "HEIF is not read by SD Web UI; save the picture as JPEG",
+    "image/jpg": "the name of this type is image/jpeg",
+    "image/jxl": "JPEG XL is not read; save the picture as PNG",
+    "image/svg+xml": "SVG is a drawing; save it as PNG",
+    "image/tiff": "TIFF is not read; save the picture as PNG",
+    "image/x-ms-bmp": "the name of this type is image/bmp",
+}
+"""What to do about content types that callers name and that are not supported."""
+
 BEGINNING_BYTES: Final = 512
 """How many of a file's first bytes are needed to recognize it."""
 
 _MP4_BRANDS: Final = frozenset({b"isom", b"mp41", b"mp42", b"avc1", b"dash", b"M4V ", b"MSNV", b"av01"})
-_HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-_PAGE: Final = re.compile(rb"<(?:!doctype html|html|head|body|meta|script|title)\b|<!--", re.IGNORECASE)
+_HEIC_BRANDS: Final = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+_PAGE: Final = re.compile(
+    rb"(?:<\?xml[^>]*>\s*)?(?:<(?:!doctype html|html|head|body|meta|script|title)\b|<!--)", re.IGNORECASE
+)
 
 _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"II*\0", "TIFF; save it as PNG"),
     (b"MM\0*", "TIFF; save it as PNG"),
+    (b"II+\0", "TIFF; save it as PNG"),
+    (b"MM\0+", "TIFF; save it as PNG"),
     (b"\0\0\0\x0cJXL ", "JPEG XL; save it as PNG"),
     (b"\xff\x0a", "JPEG XL; save it as PNG"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000; save it as PNG"),
@@ -54,15 +71,27 @@ def other_kind(data: bytes) -> str | None:
     if is_video(found) and not is_avif(found):
         return "a video (MP4)"
     head = data[:BEGINNING_BYTES]
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = _text(data)
     if text.startswith(b"<") and b"<svg" in text:
         return f"a drawing (SVG); save it as PNG ({IMAGE_NAMES} are read)"
-    if _PAGE.match(text):
-        return "a web page (HTML); give the link to the image file itself, not to the page that shows it"
+    if is_page(data):
+        return (
+            "a web page (HTML), perhaps one to log in; give the link to the image file itself, not to the "
+            "page that shows it"
+        )
     for beginning, name in _OTHERS:
         if head.startswith(beginning):
             return f"{name} ({IMAGE_NAMES} are read)"
     return None
+
+
+def is_page(data: bytes) -> bool:
+    """Return whether the data is a web page."""
+    return _PAGE.match(_text(data)) is not None
+
+
+def _text(data: bytes) -> bytes:
+    return data[:BEGINNING_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
 def not_read(data: bytes) -> str:

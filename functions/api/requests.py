@@ -13,6 +13,7 @@ from domain.errors import ErrorCode, Fault, InvalidTask
 from domain.limits import DEFAULT_LIMITS, Limits
 from functions.api.links import UPLOAD_TYPES
 from functions.api.refusals import invalid_parameters, task_not_found, wrong_media_type
+from runtimes.media import OTHER_TYPES
 
 
 def json_body(event: APIGatewayProxyEvent, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
@@ -64,7 +65,9 @@ def upload_type(event: APIGatewayProxyEvent) -> str | None:
     if content_type is not None and content_type not in list(
         UPLOAD_TYPES
     ):  # a list, as the value may not be hashable
-        faults.append(Fault("/content_type", f"one of {', '.join(UPLOAD_TYPES)} is expected"))
+        why = OTHER_TYPES.get(str(content_type).partition(";")[0].strip().lower())
+        message = f"one of {', '.join(UPLOAD_TYPES)} is expected"
+        faults.append(Fault("/content_type", f"{why}: {message}" if why else message))
     if faults:
         raise invalid_parameters(faults)
     return content_type

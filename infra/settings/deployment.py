@@ -70,6 +70,7 @@ class Limits(Section):
     nesting: Annotated[int, Field(ge=8, le=DEFAULT_LIMITS.nesting)] = DEFAULT_LIMITS.nesting
     links: Annotated[int, Field(ge=0, le=256)] = DEFAULT_LIMITS.links
     input_bytes: Annotated[int, Field(ge=1024, le=2**30)] = DEFAULT_LIMITS.input_bytes
+    input_pixels: Annotated[int, Field(ge=4096, le=2**34)] = DEFAULT_LIMITS.input_pixels
     images: Annotated[int, Field(ge=1, le=1000)] = DEFAULT_LIMITS.images
     pixels: Annotated[int, Field(ge=4096, le=16384**2)] = DEFAULT_LIMITS.pixels
     upscaled_pixels: Annotated[int, Field(ge=4096, le=16384**2)] = DEFAULT_LIMITS.upscaled_pixels

@@ -81,7 +81,8 @@ class Conversation(socketserver.BaseRequestHandler):
         if path in self.server.redirects:
             head = b"HTTP/1.1 302 c4n4ry\r\nX-Secret: c4n4ry\r\nLocation: " + self.server.redirects[path]
             return lambda connection: connection.sendall(head + b"\r\nContent-Length: 6\r\n\r\nc4n4ry")
-        return STORIES.get(path.removeprefix("/"), lambda connection: connection.sendall(answer(picture())))
+        name = path.partition("?")[0].removeprefix("/")
+        return STORIES.get(name, lambda connection: connection.sendall(answer(picture())))
 
 
 class World:

@@ -35,9 +35,11 @@ class Allowance:
     stream.
     """
 
-    def __init__(self, *, max_bytes: int, seconds: float) -> None:
+    def __init__(self, *, max_bytes: int, seconds: float, max_pixels: int = 1 << 62) -> None:
         self._max_bytes = max_bytes
+        self._max_pixels = max_pixels
         self._bytes = 0
+        self._pixels = 0
         self._whole = Deadline(seconds)
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
@@ -64,6 +66,15 @@ class Allowance:
             if self._bytes <= self._max_bytes:
                 return
         text = f"with it the inputs of the task have more than {self._max_bytes:,} bytes."
+        raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
+
+    def decode(self, pixels: int) -> None:
+        """Count pixels that the engine decodes; raise InputError (about "it") if they are too many."""
+        with self._lock:
+            self._pixels += pixels
+            if self._pixels <= self._max_pixels:
+                return
+        text = f"with it the inputs of the task have more than {self._max_pixels:,} pixels."
         raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
 
     def opened(self, sock: socket.socket) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from container.consumer.inputs.allowance import Allowance, unlimited
 from container.consumer.inputs.credentials import HostCredentials
 from container.consumer.inputs.errors import not_an_image, too_large
+from container.consumer.inputs.hints import page_hint
 from container.consumer.inputs.images import Sniffed, sniff
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.links import HttpLink, S3Link, as_object, parse
 from container.consumer.inputs.network import Connect, Resolve, system_resolve, tcp_connect
 from container.consumer.inputs.s3 import Objects
 from container.consumer.inputs.web import Web, public_tls
-from runtimes.media import not_read
+from runtimes.media import is_page, not_read
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -80,14 +81,18 @@ class Links:
             data = self._objects.fetch(parsed, allowance)
         else:
             data = self._web.fetch(parsed, allowance)
-        return Fetched(data, check_image(data, self._limits))
+        hint = page_hint(parsed) if isinstance(parsed, HttpLink) and is_page(data) else ""
+        return Fetched(data, check_image(data, self._limits, hint=hint))
 
 
-def check_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Sniffed:
-    """Return the type of an image; raise InputError if the bytes are not an image or it is too large."""
+def check_image(data: bytes, limits: Limits = DEFAULT_LIMITS, *, hint: str = "") -> Sniffed:
+    """Return the type of an image; raise InputError if the bytes are not an image or it is too large.
+
+    `hint` says what to do about bytes that are no image.
+    """
     image = sniff(data)
     if image is None or not image.content_type.startswith("image/"):
-        raise not_an_image(f"it is {not_read(data)}")
+        raise not_an_image(f"it is {not_read(data)}{f'; {hint}' if hint else ''}")
     if not image.pixels:
         raise not_an_image(f"its {image.format} header is broken")
     if image.pixels > limits.max_pixels:

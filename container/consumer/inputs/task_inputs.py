@@ -52,7 +52,11 @@ class TaskInputs:
         waited for: connections are closed, and downloads that have not started never do.
         """
         found = list(references)
-        allowance = Allowance(max_bytes=self._limits.input_bytes, seconds=self._task_seconds)
+        allowance = Allowance(
+            max_bytes=self._limits.input_bytes,
+            max_pixels=self._limits.input_pixels,
+            seconds=self._task_seconds,
+        )
         links = [one for one in found if one.is_link]
         if len(links) > self._limits.links:
             text = f"A task may name at most {self._limits.links} links."
@@ -68,6 +72,7 @@ def _inline(reference: InputRef, allowance: Allowance) -> Fetched:
     try:
         fetched = read_inline(reference.value, FETCH_LIMITS)
         allowance.spend(len(fetched.data))
+        allowance.decode(fetched.image.pixels)
     except InputError as error:
         raise error.at(reference.path) from None
     return fetched
@@ -133,6 +138,7 @@ class _Fetches:
                 fetched = self._links.fetch(link, self._allowance)
                 # The engine's request contains the image as often as the link appears.
                 self._allowance.spend(len(fetched.data) * (self._times[link] - 1))
+                self._allowance.decode(fetched.image.pixels * self._times[link])
                 self._results.put((link, fetched))
             except Exception as error:  # noqa: BLE001 - raised in the thread that waits
                 self._results.put((link, error))

@@ -9,6 +9,7 @@ import httpcore
 from container.consumer.inputs.allowance import Allowance, Deadline
 from container.consumer.inputs.credentials import Header, HostCredentials
 from container.consumer.inputs.errors import InputError, blocked, not_an_image, too_large, unavailable
+from container.consumer.inputs.hints import NEEDS_CREDENTIALS, refusal_hint
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.links import HttpLink, as_object, parse
 from container.consumer.inputs.network import Connect, PinnedBackend, Resolve, look_up
@@ -16,7 +17,9 @@ from runtimes.media import begins_as_image
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 GONE = frozenset({404, 410})
+UNAUTHORIZED = 401
 FORBIDDEN = 403
+REFUSALS = frozenset({400, UNAUTHORIZED, FORBIDDEN})
 OK = 200
 PRESIGN = "for an object that is not public, give a presigned link"
 HEADERS = [
@@ -129,11 +132,21 @@ def _check(link: HttpLink, response: httpcore.Response, max_bytes: int) -> None:
     if response.status in GONE:
         raise unavailable(f"its server says that it is not there ({response.status})")
     if response.status != OK:
-        hint = f"; {PRESIGN}" if response.status == FORBIDDEN and as_object(link) else ""
-        raise unavailable(f"its server answers with status {response.status}{hint}")
+        hint = _hint(link, response.status)
+        raise unavailable(f"its server answers with status {response.status}{f'; {hint}' if hint else ''}")
     length = _header(response, b"content-length")
     if length.isdecimal() and int(length) > max_bytes:
         raise _beyond(max_bytes)
+
+
+def _hint(link: HttpLink, status: int) -> str:
+    if status not in REFUSALS:
+        return ""
+    if signed := refusal_hint(link):
+        return signed
+    if status == FORBIDDEN and as_object(link):
+        return PRESIGN
+    return NEEDS_CREDENTIALS if status == UNAUTHORIZED else ""
 
 
 def _body(response: httpcore.Response, max_bytes: int, allowance: Allowance) -> bytes:

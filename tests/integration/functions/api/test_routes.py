@@ -179,3 +179,22 @@ def test_a_bad_upload_request_names_its_faults(shared_api: Client) -> None:
     answer = shared_api("POST", "/v1alpha2/uploads", {"content_type": "text/html", "key": "../x"})
     assert answer.status == 400
     assert set(answer.faults) == {"/content_type", "/key"}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "says"),
+    [
+        ("image/tiff", "TIFF is not read; save the picture as PNG"),
+        ("image/heic", "HEIC is not read by SD Web UI; save the picture as JPEG"),
+        ("IMAGE/HEIF; x=y", "save the picture as JPEG"),
+        ("image/jpg", "image/jpeg"),
+    ],
+)
+def test_an_upload_that_no_task_could_use_is_refused_by_name(
+    shared_api: Client, content_type: str, says: str
+) -> None:
+    answer = shared_api("POST", "/v1alpha2/uploads", {"content_type": content_type})
+    assert (answer.status, answer.faults) == (400, ["/content_type"])
+    [fault] = answer.body["error"]["details"]
+    assert says in fault["message"]
+    assert "one of image/png, image/jpeg" in fault["message"]

@@ -191,6 +191,31 @@ def test_the_bytes_of_inline_images_count_too(server: Server) -> None:
         inputs(input_bytes=size - 1).fetch(references)
 
 
+def test_the_pixels_of_all_inputs_are_counted_as_often_as_each_is_named(server: Server) -> None:
+    pixels = 8 * 9
+    same = [linked(f"/init_images/{n}", server.link("same")) for n in range(3)]
+    inline = [
+        InputRef(f"/init_images/{n}", base64.b64encode(picture()).decode(), is_link=False) for n in range(3)
+    ]
+    for references in (same, inline):
+        assert len(inputs(input_pixels=3 * pixels).fetch(references)) == 3
+        with pytest.raises(InputError, match=rf"/init.*more than {3 * pixels - 1:,} pixels") as caught:
+            inputs(input_pixels=3 * pixels - 1).fetch(references)
+        assert caught.value.code is ErrorCode.INPUT_TOO_LARGE
+
+
+def test_32_small_files_that_decode_to_2_billion_pixels_are_refused() -> None:
+    header = picture()
+    vast = header[:16] + (8192).to_bytes(4, "big") * 2 + header[24:]
+    references = [
+        InputRef(f"/init_images/{n}", base64.b64encode(vast).decode(), is_link=False) for n in range(32)
+    ]
+    assert sum(len(one.value) for one in references) < 10_000
+    assert len(inputs().fetch(references[:4])) == 4
+    with pytest.raises(InputError, match=r"^/init_images/4: with it .* 268,435,456 pixels"):
+        inputs().fetch(references)
+
+
 def test_more_links_than_allowed_fetch_nothing(server: Server) -> None:
     with pytest.raises(PermanentError, match="at most 2 links"):
         inputs(links=2).fetch(drips(server, 3))

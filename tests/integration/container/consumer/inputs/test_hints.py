@@ -1,0 +1,110 @@
+"""A link that leads to a page or that has expired is called that, with what to do."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from container.consumer.inputs.errors import InputError
+from container.consumer.inputs.fetch import Links
+from container.consumer.inputs.hints import EXPIRED, WRONG_KEY, page_hint, refusal_hint
+from container.consumer.inputs.links import HttpLink, parse
+from domain.errors import ErrorCode
+from tests.support.internet import PUBLIC, World, no_s3, world
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture(scope="module")
+def internet() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+def failure(internet: World, link: str, names: tuple[str, ...] = ()) -> InputError:
+    internet.reset(names={name: [PUBLIC] for name in names})
+    guard = Links(
+        s3_client=no_s3(),
+        buckets=frozenset(),
+        allow_private=False,
+        resolve=internet.resolve,
+        connect=internet.connect,
+        tls=internet.trust,
+    )
+    with pytest.raises(InputError) as failed:
+        guard.fetch(link)
+    return failed.value
+
+
+def http(link: str) -> HttpLink:
+    parsed = parse(link)
+    assert isinstance(parsed, HttpLink)
+    return parsed
+
+
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ("http://drive.google.com/html-as-png", "https://drive.google.com/uc?export=download&id=ID"),
+        ("http://www.dropbox.com/html-as-png", "dl=1 in place of dl=0"),
+        ("http://github.com/html-as-png", "/raw/ in place of /blob/"),
+        ("http://photos.example/html-as-png", "not to the page that shows it."),
+    ],
+)
+def test_a_page_around_a_file_is_called_a_page_with_the_way_to_the_file(
+    internet: World, link: str, says: str
+) -> None:
+    error = failure(internet, link, names=(http(link).authority,))
+    assert error.code is ErrorCode.INPUT_NOT_AN_IMAGE
+    assert "it is a web page (HTML), perhaps one to log in" in error.message
+    assert says in error.message
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Date=20240101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=abc",
+        "X-Goog-Date=20240101T000000Z&X-Goog-Expires=3600&X-Goog-Signature=abc",
+        "AWSAccessKeyId=x&Expires=1700000000&Signature=abc",
+        "se=2024-01-01T00%3A00%3A00Z&sp=r&sig=abc",
+        "se=2024-01-01&sp=r&sig=abc",
+    ],
+)
+def test_an_expired_link_is_called_expired(internet: World, query: str) -> None:
+    error = failure(internet, f"http://photos.example/status-403?{query}")
+    assert error.code is ErrorCode.INPUT_UNAVAILABLE
+    assert EXPIRED in error.message
+    assert "abc" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("X-Amz-Date=20261125T113000Z&X-Amz-Expires=3600&X-Amz-Signature=abc", WRONG_KEY),
+        ("X-Amz-Date=20261125T105900Z&X-Amz-Expires=3600&X-Amz-Signature=abc", EXPIRED),
+        ("X-Amz-Date=20261125T113000Z&X-Amz-Expires=many&X-Amz-Signature=abc", WRONG_KEY),
+        ("X-Amz-Date=yesterday&X-Amz-Expires=1&X-Amz-Signature=abc", WRONG_KEY),
+        ("X-Amz-Date=00010101T000000Z&X-Amz-Expires=1&X-Amz-Signature=abc", EXPIRED),
+        ("X-Amz-Date=99991231T235959Z&X-Amz-Expires=999999999&X-Amz-Signature=abc", WRONG_KEY),
+        ("expires=1700000000", ""),
+        ("", ""),
+    ],
+)
+def test_only_a_signed_link_can_have_expired(query: str, hint: str) -> None:
+    assert refusal_hint(http(f"https://bucket.example/a.png?{query}"), NOW) == hint
+
+
+def test_a_server_that_asks_who_it_is_leads_to_the_settings(internet: World) -> None:
+    assert "inputs.credentials" in failure(internet, "http://photos.example/status-401").message
+
+
+def test_a_missing_file_gets_no_hint_about_signatures(internet: World) -> None:
+    message = failure(internet, "http://photos.example/status-404?X-Amz-Signature=abc").message
+    assert "sign" not in message
+
+
+@pytest.mark.parametrize(
+    "link", ["https://notdrive.google.com/", "https://drive.google.com.evil.example/", "https://192.0.2.1/"]
+)
+def test_hints_are_for_the_host_itself(link: str) -> None:
+    assert page_hint(http(link)) == ""

@@ -1,4 +1,4 @@
-"""Draw cat.png, the project's own picture to try image-to-image with: `python examples/draw_cat.py`."""
+"""Draw cat.png, a picture for trying image-to-image: `python examples/draw_cat.py`."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ STAGES = {
     "queued": "published_at",
     "running": "started_at",
     "stored": "finished_at",
-    "told": "notified_at",
+    "notified": "notified_at",
 }
 
 
@@ -36,7 +36,7 @@ def timeline(name: str, row: Mapping[str, Any], *, sent_at: datetime, received_a
         for stage, attribute in STAGES.items()
     }
     # The time at the subscriber, whose clock is the same here, is more accurate than `notified_at`.
-    return Timeline(name=name, milliseconds=reached | {"told": since(received_at)})
+    return Timeline(name=name, milliseconds=reached | {"notified": since(received_at)})
 
 
 def table(timelines: list[Timeline]) -> Table:

@@ -68,7 +68,7 @@ def test_the_demo_leaves_both_images_and_nothing_else(
         with Image.open(image) as opened:
             assert opened.size == (512, 512)
     said = "\n".join(process.lines())
-    for stage in ("accepted", "queued", "running", "stored", "told"):
+    for stage in ("accepted", "queued", "running", "stored", "notified"):
         assert stage in said
 
 

@@ -6,19 +6,16 @@ from datetime import datetime
 from typing import Final
 
 from adapters.archive import Archive
+from adapters.deliveries import Deliveries
 from adapters.results import Results
 from adapters.table import Table
-from domain.delivery import Action, decide
+from domain.delivery import Action
 from domain.errors import BadMessage, ErrorCode
 from domain.message import Message
 from domain.metrics import DEAD_LETTERED, FAILED, FAILURES_BY_CODE, UNKNOWN
-from domain.protocol import abandon, new_row, submit
 from domain.row import Row, Status
 from functions.log import about, logger
 from functions.measure import count
-
-_ROUNDS: Final = 8
-"""Bound on optimistic retries. A retry means that another process changed the row."""
 
 _ABANDONED: Final = "Its message was delivered many times, but no worker finished it."
 
@@ -46,7 +43,9 @@ class DeadLetterSettler:
         clock: Callable[[], datetime],
         runtimes: Container[str] = (),
     ) -> None:
-        self._table = table
+        self._deliveries = Deliveries(
+            table=table, on_abandoned=self._abandoned, unclaimed=_ABANDONED, clock=clock
+        )
         self._results = results
         self._archive = archive
         self._clock = clock
@@ -89,33 +88,15 @@ class DeadLetterSettler:
         return runtime if runtime is not None and runtime in self._runtimes else UNKNOWN
 
     def _settle(self, message: Message) -> bool:
-        row = self._table.get(message.task.id)
-        for _ in range(_ROUNDS):
-            decision = decide(row, message, self._clock())
-            match decision.action:
-                case Action.DROP:
-                    return True
-                case Action.WAIT:
-                    return False
-                case Action.NOTIFY if row is not None:
-                    self._results.notify(row)
-                    return True
-                case Action.ADOPT:
-                    row = self._adopt(message)
-                case _ if row is not None:
-                    row = self._abandon(row, decision.code, decision.message or _ABANDONED)
-        return False
+        settled = self._deliveries.settle(message)
+        if settled is None or settled.action is Action.WAIT:
+            return False
+        if settled.action is Action.NOTIFY and settled.row is not None:
+            self._results.notify(settled.row)
+        return True
 
-    def _adopt(self, message: Message) -> Row | None:
-        """Create the row of a message that was published directly, so that it gets an outcome too."""
-        item = new_row(message, digest=message.task.digest, now=self._clock())
-        return self._table.write(message.task.id, submit(item)).row
-
-    def _abandon(self, row: Row, code: ErrorCode, message: str) -> Row | None:
-        written = self._table.write(row.id, abandon(row, now=self._clock(), code=code, message=message))
-        if written.done and written.row is not None:
-            logger.info("abandoned", extra={**about(written.row), "code": code.value})
-            if written.row.status is Status.FAILED:
-                named = about(written.row) | {"runtime": self._metric_runtime(written.row.runtime)}
-                count(FAILED, FAILURES_BY_CODE, **named, code=code.value)
-        return written.row
+    def _abandoned(self, row: Row, code: ErrorCode) -> None:
+        logger.info("abandoned", extra={**about(row), "code": code.value})
+        if row.status is Status.FAILED:
+            named = about(row) | {"runtime": self._metric_runtime(row.runtime)}
+            count(FAILED, FAILURES_BY_CODE, **named, code=code.value)

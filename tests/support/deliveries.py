@@ -4,10 +4,13 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from adapters.table import Written
 from container.consumer.job import Delivery
 from container.consumer.receiving.queue import SqsQueue
 from domain.message import Message
+from domain.row import Row
 from domain.task import Task
+from domain.transition import Transition
 from runtimes.sdwebui.task_type import TaskType
 
 _numbers = itertools.count()
@@ -74,3 +77,25 @@ class FakeQueue(SqsQueue):
     def dead_letter(self, delivery: Delivery) -> None:
         """Note it."""
         self.dead.append(delivery)
+
+
+class FakeTable:
+    """One row or none, changed by transitions as DynamoDB would."""
+
+    def __init__(self, item: dict[str, Any] | None) -> None:
+        self.item = item
+        self.broken: Exception | None = None
+
+    def get(self, _task_id: str) -> Row | None:
+        return None if self.item is None else Row(self.item)
+
+    def write(self, _task_id: str, transition: Transition) -> Written:
+        if self.broken:
+            raise self.broken
+        if transition.replace and self.item is None:
+            self.item = dict(transition.set)
+        elif self.item is None or not transition.allowed(self.item):
+            return Written(done=False, row=None if self.item is None else Row(self.item))
+        else:
+            self.item = transition.applied(self.item)
+        return Written(done=True, row=Row(self.item))

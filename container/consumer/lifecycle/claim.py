@@ -4,26 +4,23 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from adapters.deliveries import Deliveries
 from adapters.table import Table
 from container.consumer.job import Delivery, Job
 from container.consumer.lifecycle.finish import Finisher
 from container.consumer.receiving.batching import AffinityBatcher
 from container.consumer.receiving.queue import SqsQueue
 from domain.clock import now
-from domain.delivery import Action, Decision, decide
+from domain.delivery import Action
 from domain.message import Message
-from domain.protocol import abandon, claim, new_row, submit
+from domain.protocol import claim
 from domain.row import Row, new_fence
 from domain.transition import Transition
 
 log = logging.getLogger(__name__)
-
-MAX_ROUNDS = 20
-"""Maximum number of decisions on one delivery; between two of them a row changes only a few times."""
 
 
 @dataclass(slots=True)
@@ -63,39 +60,22 @@ class Claimer:
 
     def _settle(self, delivery: Delivery, message: Message) -> Job | None:
         begun = time.monotonic()
-        # Tries to claim without reading the row first, so that the common case needs a single write.
-        row: Row | None = Row(
-            {"id": message.task.id, "submission_id": message.submission_id, "runtime": message.task.runtime},
+        deliveries = Deliveries(
+            table=self.table, claim=self._claim, on_abandoned=self.finisher.metrics.abandoned
         )
-        decision = Decision(Action.CLAIM)
-        for _ in range(MAX_ROUNDS):
-            if decision.action is Action.ADOPT:
-                row = self.table.write(message.task.id, submit(_new_item(message))).row
-            elif decision.action is Action.WAIT:
-                self.queue.release(delivery, decision.seconds)
-                return None
-            elif row is None or decision.action is Action.DROP:
-                self.queue.delete(delivery)
-                return None
-            elif decision.action is Action.NOTIFY:
-                self.finisher.notify(row)
-                self.queue.delete(delivery)
-                return None
-            elif decision.action is Action.ABANDON:
-                transition = abandon(row, now=now(), code=decision.code, message=decision.message)
-                written = self.table.write(message.task.id, transition)
-                row = written.row
-                if written.done and row is not None:
-                    self.finisher.metrics.abandoned(row, decision.code)
-            else:
-                written = self.table.write(message.task.id, self._claim(row))
-                if written.done and written.row is not None:
-                    job = Job(delivery, message, written.row)
-                    job.seconds["claim"] = time.monotonic() - begun
-                    return self._claimed(job)
-                row = written.row
-            decision = decide(row, message, now())
-        log.warning("the row kept changing: left for redelivery", extra={"task_id": message.task.id})
+        settled = deliveries.settle(message)
+        if settled is None:
+            log.warning("the row kept changing: left for redelivery", extra={"task_id": message.task.id})
+        elif settled.action is Action.WAIT:
+            self.queue.release(delivery, settled.seconds)
+        elif settled.action is Action.CLAIM and settled.row is not None:
+            job = Job(delivery, message, settled.row)
+            job.seconds["claim"] = time.monotonic() - begun
+            return self._claimed(job)
+        else:
+            if settled.action is Action.NOTIFY and settled.row is not None:
+                self.finisher.notify(settled.row)
+            self.queue.delete(delivery)
         return None
 
     def _claim(self, row: Row) -> Transition:
@@ -107,11 +87,3 @@ class Claimer:
             self.finisher.cancelled(job)
             return None
         return job
-
-
-def _new_item(message: Message) -> dict[str, Any]:
-    """Return the row for a task without one: it was published to the topic directly, not through the API."""
-    digest = message.task.digest if message.content_ref is None else ""
-    item = new_row(message, digest=digest, now=now())
-    item["published_at"] = message.submitted_at
-    return item

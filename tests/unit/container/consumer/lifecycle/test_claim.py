@@ -7,36 +7,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from adapters.table import Written
 from container.consumer.job import Job
 from container.consumer.lifecycle.claim import Claimer
 from domain.message import Message
 from domain.row import Row, Status
-from domain.transition import Transition
-from tests.support.deliveries import FakeQueue, delivery, message
+from tests.support.deliveries import FakeQueue, FakeTable, delivery, message
 
 MESSAGE = message("t")
 ROW = {"id": "t", "submission_id": MESSAGE.submission_id, "runtime": "r", "status": "queued", "attempts": 0}
 ENDED = {"status": "completed", "images": [], "finished_at": "2026-11-22T17:00:00.000Z"}
-
-
-class FakeTable:
-    """One row or none, changed by transitions as DynamoDB would."""
-
-    def __init__(self, item: dict[str, Any] | None) -> None:
-        self.item = item
-        self.broken: Exception | None = None
-
-    def write(self, _task_id: str, transition: Transition) -> Written:
-        if self.broken:
-            raise self.broken
-        if transition.replace and self.item is None:
-            self.item = dict(transition.set)
-        elif self.item is None or not transition.allowed(self.item):
-            return Written(done=False, row=None if self.item is None else Row(self.item))
-        else:
-            self.item = transition.applied(self.item)
-        return Written(done=True, row=Row(self.item))
 
 
 class World:

@@ -1,0 +1,86 @@
+"""Do what a delivered message needs until the row of its task has settled.
+
+Workers claim tasks by it; the dead-letter function ends tasks that no worker may claim any more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from adapters.table import Table
+from domain.clock import now
+from domain.delivery import Action, Decision, decide
+from domain.errors import ErrorCode
+from domain.message import Message
+from domain.protocol import abandon, new_row, submit
+from domain.row import Row
+from domain.transition import Transition
+
+MAX_ROUNDS: Final = 20
+"""Maximum number of decisions on one delivery; between two of them a row changes only a few times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is left to do for a message: DROP, NOTIFY, WAIT, or CLAIM if the task was claimed."""
+
+    action: Action
+    row: Row | None
+    """The row as last read or written."""
+    seconds: int = 0
+    """How long to wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliveries:
+    """Settles the rows of delivered messages; raises botocore's errors."""
+
+    table: Table
+    on_abandoned: Callable[[Row, ErrorCode], None]
+    """Called when a task was given up here."""
+    claim: Callable[[Row], Transition] | None = None
+    """Returns how a task is claimed; without it, a task that could be claimed is given up."""
+    unclaimed: str = ""
+    """The error message of such a task."""
+    clock: Callable[[], datetime] = now
+
+    def settle(self, message: Message) -> Settled | None:
+        """Return what is left to do, or None if the row kept changing."""
+        row, decision = self._first(message)
+        for _ in range(MAX_ROUNDS):
+            if decision.action is Action.ADOPT:
+                row = self.table.write(message.task.id, submit(self._new_item(message))).row
+            elif row is None or decision.action not in (Action.CLAIM, Action.ABANDON):
+                return Settled(decision.action, row, decision.seconds)
+            elif decision.action is Action.CLAIM and self.claim is not None:
+                written = self.table.write(message.task.id, self.claim(row))
+                if written.done:
+                    return Settled(Action.CLAIM, written.row)
+                row = written.row
+            else:
+                row = self._abandon(row, decision.code, decision.message or self.unclaimed)
+            decision = decide(row, message, self.clock())
+        return None
+
+    def _first(self, message: Message) -> tuple[Row | None, Decision]:
+        if self.claim is None:
+            row = self.table.get(message.task.id)
+            return row, decide(row, message, self.clock())
+        # Tries to claim without reading the row first, so that the common case needs a single write.
+        task = message.task
+        item = {"id": task.id, "submission_id": message.submission_id, "runtime": task.runtime}
+        return Row(item), Decision(Action.CLAIM)
+
+    def _abandon(self, row: Row, code: ErrorCode, message: str) -> Row | None:
+        written = self.table.write(row.id, abandon(row, now=self.clock(), code=code, message=message))
+        if written.done and written.row is not None:
+            self.on_abandoned(written.row, code)
+        return written.row
+
+    def _new_item(self, message: Message) -> dict[str, Any]:
+        """Return the row for a task without one, which was published to the topic directly."""
+        digest = message.task.digest if message.content_ref is None else ""
+        item = new_row(message, digest=digest, now=self.clock())
+        item["published_at"] = message.submitted_at
+        return item

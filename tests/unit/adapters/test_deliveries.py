@@ -1,0 +1,78 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adapters.deliveries import MAX_ROUNDS, Deliveries, Settled
+from adapters.table import Written
+from domain.delivery import Action
+from domain.errors import ErrorCode
+from domain.protocol import claim
+from domain.row import Row, Status
+from domain.transition import Transition
+from tests.support.clock import NOW
+from tests.support.deliveries import FakeTable, message
+
+MESSAGE = message("t")
+ROW = {"id": "t", "submission_id": MESSAGE.submission_id, "runtime": "r", "status": "queued", "attempts": 0}
+
+
+class RestlessTable(FakeTable):
+    """Another process changes the row before each write."""
+
+    def __init__(self) -> None:
+        super().__init__(dict(ROW))
+        self.writes = 0
+
+    def write(self, _task_id: str, _transition: Transition) -> Written:
+        self.writes += 1
+        return Written(done=False, row=Row(dict(ROW)))
+
+
+class Delivered:
+    """A table of one row, and what settles its message for a worker or for the dead-letter function."""
+
+    def __init__(self, table: FakeTable, *, worker: bool) -> None:
+        self.abandoned: list[tuple[Status, ErrorCode]] = []
+        self._deliveries = Deliveries(
+            table=table,  # type: ignore[arg-type]
+            claim=_claim if worker else None,
+            on_abandoned=lambda row, code: self.abandoned.append((row.status, code)),
+            unclaimed="No worker finished it.",
+            clock=lambda: NOW,
+        )
+
+    def settle(self, **changes: Any) -> Settled | None:
+        return self._deliveries.settle(replace(MESSAGE, **changes))
+
+
+def _claim(row: Row) -> Transition:
+    return claim(row, worker="w", fence="aaaa", seconds=60, now=NOW)
+
+
+@pytest.mark.parametrize("worker", [True, False])
+def test_a_row_that_keeps_changing_is_given_up_after_some_rounds(*, worker: bool) -> None:
+    table = RestlessTable()
+    assert Delivered(table, worker=worker).settle() is None
+    assert table.writes == MAX_ROUNDS
+
+
+def test_a_worker_claims_what_the_dead_letter_function_ends() -> None:
+    settled = Delivered(FakeTable(dict(ROW)), worker=True).settle()
+    assert settled is not None
+    assert settled.action is Action.CLAIM
+    buried = Delivered(FakeTable(dict(ROW) | {"message": "{}"}), worker=False)
+    settled = buried.settle()
+    assert settled is not None
+    assert settled.row is not None
+    assert (settled.action, settled.row.item["error"]["message"]) == (Action.NOTIFY, "No worker finished it.")
+    assert buried.abandoned == [(Status.FAILED, ErrorCode.TASK_ABANDONED)]
+
+
+@pytest.mark.parametrize("worker", [True, False])
+def test_a_task_without_a_row_gets_one_that_no_sweep_publishes_again(*, worker: bool) -> None:
+    table = FakeTable(None)
+    Delivered(table, worker=worker).settle(content_ref="s3://b/content/x")
+    assert table.item is not None
+    assert table.item["published_at"] == MESSAGE.submitted_at
+    assert table.item["digest"] == "", "the message does not have the content"

@@ -114,7 +114,7 @@ class ComputeStack(cdk.Stack):
             "Role",
             core=self._core,
             runtime=runtime.name,
-            model_folders=engine.model_folders,
+            model_keys=[*(f"{folder}/*" for folder in engine.model_folders), *engine.model_files],
             input_buckets=self.settings.input_buckets,
             secrets=sorted(set(self.settings.inputs.credentials.values())),
             cluster_name=self.cluster.cluster_name,

@@ -21,7 +21,7 @@ def worker_role(
     *,
     core: CoreResources,
     runtime: str,
-    model_folders: Sequence[str],
+    model_keys: Sequence[str],
     input_buckets: Sequence[str],
     secrets: Sequence[str],
     cluster_name: str,
@@ -64,7 +64,7 @@ def worker_role(
     allow("s3:PutObject", "s3:GetObject", "s3:DeleteObject", on=[core.output_bucket.arn_for_objects("*")])
     allow("s3:GetObject", on=[core.large_task_bucket.arn_for_objects(f"{CONTENT_PREFIX}*")])
     # Only the model folders: with `modelBucketArn` the bucket is not ours and may contain more than models.
-    allow("s3:GetObject", on=[core.model_bucket.arn_for_objects(f"{name}/*") for name in model_folders])
+    allow("s3:GetObject", on=[core.model_bucket.arn_for_objects(key) for key in model_keys])
     extra = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]
     readable = [core.upload_bucket.bucket_arn, *extra]
     allow("s3:GetObject", on=[f"{arn}/*" for arn in readable])

@@ -29,6 +29,8 @@ class Engine:
     """Where the engine looks for models; the shared volume is mounted there."""
     model_folders: tuple[str, ...]
     """Folders of the model bucket that the runtime's tasks may read."""
+    model_files: tuple[str, ...] = ()
+    """Objects outside these folders that they may read too."""
     settings_source: str
     """Path of the engine's settings file in the consumer's image."""
     settings_volume: str

@@ -11,7 +11,7 @@ from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import SHARED_FOLDER, Engine
 from infra.section import Section
-from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS
+from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS, STYLES_FILE
 
 _ModelFilename = Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*)?$")]
 _Script = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(str.lower)]
@@ -89,6 +89,7 @@ class SdWebUi(Runtime):
             stop_seconds=_STOP_SECONDS,
             model_directory=webui.model_directory,
             model_folders=_model_folders(self),
+            model_files=(STYLES_FILE,),
             settings_source="container/webui/settings.json",
             settings_volume="webui-settings",
             settings_file=_SETTINGS_FILE,

@@ -31,6 +31,9 @@ START_FOLDERS: Final = (
 """Folders that SD Web UI or Forge lists only when it starts; downloaded before, unless the settings
 differ."""
 
+STYLES_FILE: Final = "styles.csv"
+"""Key of the styles in the model bucket; a file as SD Web UI's page saves it."""
+
 _TENSORS: Final = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx"})
 
 _WITH_HASH: Final = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-f]{8}|[0-9a-f]{10})\]", re.DOTALL)

@@ -29,7 +29,12 @@ OTHERS = {
     "GFPGAN/GFPGANv1.4.pth": b"gfpgan",
     "Codeformer/codeformer-v0.1.0.pth": b"codeformer",
 }
-WILDCARDS = {"wildcards/colour.txt": b"green\n"}
+STYLES = b"""\xef\xbb\xbfname,prompt,negative_prompt
+Cinematic photo,"cinematic photo of {prompt}, 35mm","drawing, sketch"
+Soft,"soft light",
+Bare,<lora:style-a:1>,
+Doubling,"{prompt} {prompt}",
+"""
 RECORDED_HASHES = {
     "f61328e842": "Stable-diffusion/sdxl/RealitiesEdgeXL_4.safetensors",
     "7440042bbd": "Stable-diffusion/sd_xl_refiner_1.0.safetensors",
@@ -70,7 +75,7 @@ def with_hashes(body: str) -> str:
 
 def fill(s3: Any, bucket: str) -> None:
     """Put every model into the bucket."""
-    for key, content in files().items():
+    for key, content in {**files(), "styles.csv": STYLES}.items():
         s3.put_object(Bucket=bucket, Key=key, Body=content)
 
 

@@ -93,7 +93,9 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
         size=(1024, 1024), infotext=("Refiner: sd_xl_refiner_1.0", "Refiner switch at: 0.8")
     ),
     "40-lora-block-weights": Wanted(infotext=("add-detail-xl",)),
-    "42-styles": Wanted("invalid_content", told="/styles/0: this SD Web UI has no style 'Cinematic photo'"),
+    "42-styles": Wanted(
+        infotext=("cinematic photo of a lighthouse at dusk, 35mm", "Negative prompt: drawing, sketch")
+    ),
     "43-wildcards": Wanted(pictures=2),
     "46-send-images-false": Wanted(
         warnings={"/send_images": "ignored", "/save_images": "ignored", "/do_not_save_grid": "ignored"}

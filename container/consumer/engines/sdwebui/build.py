@@ -5,6 +5,7 @@ from typing import Any
 from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.engine import SdWebUi
 from container.consumer.engines.sdwebui.models.composition import compose_models
+from container.consumer.engines.sdwebui.styles import BucketStyles
 from container.consumer.inputs.credentials import HostCredentials
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.task_inputs import TaskInputs
@@ -25,4 +26,5 @@ def build_sdwebui(settings: Settings, s3: Any, secrets: Any = None) -> SdWebUi:
         compose_models(settings, webui, dynamic=settings.dynamic_model),
         TaskInputs(links, settings.limits),
         settings.limits,
+        BucketStyles(s3, settings.model_bucket, lookup_seconds=settings.model_lookup_seconds),
     )

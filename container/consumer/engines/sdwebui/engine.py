@@ -17,6 +17,7 @@ from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLi
 from container.consumer.engines.sdwebui.models.switch import Models
 from container.consumer.engines.sdwebui.named import resolve_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
+from container.consumer.engines.sdwebui.styles import NO_STYLES, BucketStyles
 from container.consumer.engines.sdwebui.used import expected_sampler
 from container.consumer.inputs.errors import InputsStopped
 from container.consumer.inputs.task_inputs import TaskInputs
@@ -47,12 +48,18 @@ class SdWebUi:
     """Runs jobs on one SD Web UI."""
 
     def __init__(
-        self, webui: WebUi, models: Models, inputs: TaskInputs, limits: Limits = DEFAULT_LIMITS
+        self,
+        webui: WebUi,
+        models: Models,
+        inputs: TaskInputs,
+        limits: Limits = DEFAULT_LIMITS,
+        styles: BucketStyles = NO_STYLES,
     ) -> None:
         self._webui = webui
         self._models = models
         self._inputs = inputs
         self._limits = limits
+        self._styles = styles
         self._catalogue = Catalogue(webui)
         self._health = Health(webui)
         self._checkpoint: str | None = None
@@ -70,7 +77,7 @@ class SdWebUi:
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
         """Check the task's names against SD Web UI's, fetch models and images, and encode the body."""
         tasktype = TaskType(task.tasktype)
-        content, warnings = resolve_names(tasktype, task.content, self._catalogue)
+        content, warnings = resolve_names(tasktype, task.content, self._catalogue, self._styles, self._limits)
         sampler = expected_sampler(content, self._catalogue) if tasktype.generates else None
         _check(stopped)
         sent = self._models.ensure(content)

@@ -5,12 +5,14 @@ SD Web UI replaces unknown names by its default, or ignores them, and responds 2
 
 from typing import Any, Final
 
-from container.consumer.engines.sdwebui.catalogue import Catalogue, same_name
+from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.named_scripts import ScriptNames
+from container.consumer.engines.sdwebui.named_styles import StyleNames
 from container.consumer.engines.sdwebui.names import Content, Names, is_name
+from container.consumer.engines.sdwebui.styles import NO_STYLES, BucketStyles
 from domain.body import pointer
 from domain.errors import ErrorCode, Fault, PermanentError
-from runtimes.sdwebui.prompt_networks import network_tags
+from domain.limits import DEFAULT_LIMITS, Limits
 from runtimes.sdwebui.task_type import TaskType
 
 _TABS: Final = {TaskType.TEXT_TO_IMAGE: "txt2img", TaskType.IMAGE_TO_IMAGE: "img2img"}
@@ -19,7 +21,13 @@ _NO_EFFECT: Final = "without effect: SD Web UI Forge takes it and paints as with
 _WITHOUT_EFFECT: Final = ("tiling", "sd_vae_encode_method")
 
 
-def resolve_names(tasktype: TaskType, content: Content, catalogue: Catalogue) -> tuple[Content, list[Fault]]:
+def resolve_names(
+    tasktype: TaskType,
+    content: Content,
+    catalogue: Catalogue,
+    styles: BucketStyles = NO_STYLES,
+    limits: Limits = DEFAULT_LIMITS,
+) -> tuple[Content, list[Fault]]:
     """Return the content with every name as SD Web UI lists it, and a list of what was changed.
 
     Raise PermanentError for names that SD Web UI does not know, and RetryableError if it does not respond.
@@ -29,7 +37,7 @@ def resolve_names(tasktype: TaskType, content: Content, catalogue: Catalogue) ->
     fields.upscalers()
     if tasktype.generates:
         fields.samplers()
-        fields.styles()
+        StyleNames(fields.content, names, styles, limits).check()
         fields.settings()
         fields.without_effect()
         ScriptNames(fields.content, names, _TABS[tasktype]).check()
@@ -64,20 +72,6 @@ class _Fields:
             )
             self._names.scheduler(self.content, "hr_scheduler", "")
 
-    def styles(self) -> None:
-        named = self.content.get("styles")
-        listed = self._catalogue.styles()
-        if not isinstance(named, list) or not named or listed is None:
-            return
-        self.content["styles"] = named = list(named)
-        for index, name in enumerate(named):
-            path = f"/styles/{index}"
-            self._names.correct(named, index, path, self._style_names, "style")
-            if self.content.get("disable_extra_networks") and self._names_networks(name):
-                self.found.fault(
-                    path, f"the style '{name}' names networks, and disable_extra_networks is true"
-                )
-
     def settings(self) -> None:
         known = self._catalogue.settings()
         scripts = self.content.get("alwayson_scripts")
@@ -109,18 +103,6 @@ class _Fields:
                 if settings.get(name) not in (None, False, "Full"):
                     self.found.warn(f"{path}/override_settings/{name}", _NO_EFFECT)
 
-    def _style_names(self) -> list[str]:
-        return [entry["name"] for entry in self._catalogue.styles() or ()]
-
-    def _names_networks(self, style: str) -> bool:
-        texts = (
-            entry.get(key)
-            for entry in self._catalogue.styles() or ()
-            if _same(entry["name"], style)
-            for key in ("prompt", "negative_prompt")
-        )
-        return any(isinstance(text, str) and any(network_tags(text)) for text in texts)
-
     def _unknown_setting(self, settings: Content, name: str, path: str) -> None:
         if settings[name] in (None, "", [], "None", "Automatic"):
             del settings[name]
@@ -134,7 +116,3 @@ class _Fields:
             self._names.correct(
                 settings, field, f"{path}/{field}", self._catalogue.face_restorers, "face restorer"
             )
-
-
-def _same(name: str, other: str) -> bool:
-    return same_name(name, [other]) is not None

@@ -69,6 +69,8 @@ class Names:
         path: str,
         listed: Callable[[], list[str] | None],
         what: str = "",
+        *,
+        hint: str = "",
     ) -> None:
         """Replace a name by its listed form; if `what` is given, a name that is not listed is a fault."""
         name = str(holder[key])
@@ -77,7 +79,7 @@ class Names:
         same = self.catalogue.lookup(lambda _: same_name(name, listed() or []))
         if same is None:
             if what:
-                self.found.fault(path, unknown(what, name, listed() or []))
+                self.found.fault(path, unknown(what, name, listed() or []) + hint)
         elif same != name:
             holder[key] = same
             self.found.warn(path, f"taken as {same}")

@@ -18,7 +18,7 @@ class OrphanCleaner:
 
     def clear(self, row: Row) -> None:
         """Delete the orphaned objects of this submission; make no call if only one worker has claimed it."""
-        kept = {row.text("output"), *row.images}
+        kept = {row.text("output"), *row.images, *row.other_images}
         for fence in sorted(row.orphans):
             # The delimiter excludes the objects of other tasks whose folder begins with the same text.
             pages = self._s3.get_paginator("list_objects_v2").paginate(

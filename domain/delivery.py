@@ -96,12 +96,13 @@ def orphaned_objects(
     """
     if row is None or row.submission_id != submission_id:
         return [] if finish_sent else list(stored)
-    named = {row.text("output"), *row.images}
+    named = {row.text("output"), *row.images, *row.other_images}
     return [uri for uri in stored if uri not in named and not _left_out(row, uri)]
 
 
 def _left_out(row: Row, uri: str) -> bool:
     """Return whether an object belongs to an outcome with more images than its row can name."""
-    if not row.item.get("images_left_out") or row.fence is None:
+    left_out = row.item.get("images_left_out") or row.item.get("other_images_left_out")
+    if not left_out or row.fence is None:
         return False
     return row.keys.wrote(row.fence, split_s3_uri(uri)[1])

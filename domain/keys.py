@@ -11,6 +11,7 @@ CONTENT_PREFIX: Final = "content/"
 ARCHIVE_PREFIX: Final = "dead-letters/"
 """Prefix of archived dead letters in the large-task bucket."""
 
+_KIND: Final = re.compile(r"-([a-z]+)-\d+\.[a-z0-9]+\Z")
 _TAIL: Final = re.compile(r"(-([a-z]+-)?\d+\.[a-z0-9]+|\.out)")
 
 
@@ -50,6 +51,12 @@ class OutputKeys:
     def fence_prefix(self, fence: str) -> str:
         """Return the common beginning of all keys of this fence."""
         return f"{self.folder}/{self.id}-{fence}"
+
+
+def kind_of(key: str) -> str:
+    """Return the kind of a file that is stored next to the images (`OutputKeys.companion`)."""
+    found = _KIND.search(key)
+    return found[1] if found else "other"
 
 
 def content_key(task_id: str, submission_id: str) -> str:

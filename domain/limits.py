@@ -73,6 +73,9 @@ MAX_IMAGES_BYTES: Final = 128 * 1024
 """Bytes, as ASCII JSON, of the image links in a row and its callback: together with the context they fit into
 an SNS message. Further images are listed in the task's output document only."""
 
+MAX_OTHER_IMAGES_BYTES: Final = 64 * 1024
+"""Bytes, as ASCII JSON, of the links in a row to grids, masks and maps, which no callback contains."""
+
 MAX_ID_LENGTH: Final = 128
 MAX_KEY_BYTES: Final = 1024
 """S3's limit for an object key (AWS quota)."""

@@ -12,7 +12,14 @@ from domain.canonical import compact_json
 from domain.clock import iso, later
 from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, equals
 from domain.errors import ErrorCode, cancelled_error, cut_error, outcome_error
-from domain.limits import MAX_ATTEMPTS, MAX_IMAGES_BYTES, QUEUE_RETENTION_DAYS, RESUBMIT_SECONDS, ROW_DAYS
+from domain.limits import (
+    MAX_ATTEMPTS,
+    MAX_IMAGES_BYTES,
+    MAX_OTHER_IMAGES_BYTES,
+    QUEUE_RETENTION_DAYS,
+    RESUBMIT_SECONDS,
+    ROW_DAYS,
+)
 from domain.message import Message
 from domain.row import ACTIVE, Row, Status
 from domain.transition import Transition
@@ -178,12 +185,21 @@ def finish(
     *,
     now: datetime,
     images: Sequence[str] = (),
+    other_images: Sequence[str] = (),
     output: str | None = None,
     error: Mapping[str, str] | None = None,
 ) -> Transition:
     """Write the outcome; the first final write wins."""
     return _final(
-        "finish", _fence_is_current(row), row, status, now=now, images=images, output=output, error=error
+        "finish",
+        _fence_is_current(row),
+        row,
+        status,
+        now=now,
+        images=images,
+        other_images=other_images,
+        output=output,
+        error=error,
     )
 
 
@@ -195,12 +211,14 @@ def _final(
     *,
     now: datetime,
     images: Sequence[str] = (),
+    other_images: Sequence[str] = (),
     output: str | None = None,
     error: Mapping[str, str] | None = None,
 ) -> Transition:
     values: dict[str, Any] = {
         "finished_at": iso(now),
-        **_image_links(images),
+        **_links("images", images, MAX_IMAGES_BYTES),
+        **(_links("other_images", other_images, MAX_OTHER_IMAGES_BYTES) if other_images else {}),
         "output": output,
         "error": cut_error(error) if error else None,
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
@@ -216,17 +234,17 @@ def _final(
     )
 
 
-def _image_links(images: Sequence[str]) -> dict[str, Any]:
-    """Return the links that fit into a row and its callback, and how many were left out."""
+def _links(name: str, images: Sequence[str], max_bytes: int) -> dict[str, Any]:
+    """Return the links that fit into `max_bytes`, and how many were left out, as attributes of a row."""
     kept: list[str] = []
     size = 0
     for uri in images:
         size += len(compact_json(uri)) + 1
-        if size > MAX_IMAGES_BYTES:
+        if size > max_bytes:
             break
         kept.append(uri)
     left_out = len(images) - len(kept)
-    return {"images": kept} | ({"images_left_out": left_out} if left_out else {})
+    return {name: kept} | ({f"{name}_left_out": left_out} if left_out else {})
 
 
 def notify(row: Row, now: datetime) -> Transition:

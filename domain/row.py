@@ -101,8 +101,12 @@ class Row:
     @property
     def images(self) -> list[str]:
         """Return the links to the stored images."""
-        found = self.item.get("images")
-        return [link for link in found if isinstance(link, str)] if isinstance(found, list) else []
+        return self._links("images")
+
+    @property
+    def other_images(self) -> list[str]:
+        """Return the links to what was stored beside the images: grids, masks, maps."""
+        return self._links("other_images")
 
     @property
     def keys(self) -> OutputKeys:
@@ -113,6 +117,10 @@ class Row:
         """Return a text attribute, or None if the row does not have it."""
         value = self.item.get(name)
         return value if isinstance(value, str) else None
+
+    def _links(self, name: str) -> list[str]:
+        found = self.item.get(name)
+        return [link for link in found if isinstance(link, str)] if isinstance(found, list) else []
 
     def _required(self, name: str) -> str:
         value = self.text(name)

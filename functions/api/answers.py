@@ -1,10 +1,12 @@
 """Bodies of the API's responses."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from adapters.queues import Depth
 from domain.errors import Fault, bounded, cut_error
+from domain.keys import kind_of
 from domain.routing import Runtime
 from domain.row import Row
 from domain.task import Task
@@ -63,9 +65,11 @@ def refusal(code: str, message: str, details: Sequence[Fault] = ()) -> dict[str,
 def task(row: Row, *, presigned: Links, bucket: str, base_url: str) -> dict[str, Any]:
     """Return all details of a task, with new links to its objects that are valid for an hour."""
     _ = row.status  # raises UnreadableRow, which `listed` does not
-    images, output = _objects(row, presigned)
+    output = _presigned([row.item.get("output")], presigned)
     error = row.item.get("error")
-    left_out = row.item.get("images_left_out")
+    left_out = {
+        name: count for name in ("images_left_out", "other_images_left_out") if (count := row.item.get(name))
+    }
     return listed(row) | {
         "progress": row.item.get("progress") or 0,
         "published_at": row.text("published_at"),
@@ -73,23 +77,24 @@ def task(row: Row, *, presigned: Links, bucket: str, base_url: str) -> dict[str,
         "attempts": row.attempts,
         "context": row.item.get("context"),
         "output_location": row.keys.location(bucket),
-        "images": images,
-        "output": output,
+        "images": _presigned(row.images, presigned),
+        "other_images": [
+            {"kind": kind_of(link["s3"])} | link for link in _presigned(row.other_images, presigned)
+        ],
+        "output": output[0] if output else None,
         "error": cut_error(error) if isinstance(error, dict) else None,
         "links": links(row.id, base_url),
-        **({"images_left_out": left_out} if left_out else {}),
+        **left_out,
     }
 
 
-def _objects(row: Row, presigned: Links) -> tuple[list[dict[str, str]], dict[str, str] | None]:
-    """Return links to the images and the output document, without values that are not `s3://` links."""
-    found: list[dict[str, str] | None] = []
-    for uri in [row.item.get("output"), *row.images]:
-        try:
+def _presigned(uris: Sequence[Any], presigned: Links) -> list[dict[str, str]]:
+    """Return links to objects, without values that are not `s3://` links."""
+    found: list[dict[str, str]] = []
+    for uri in uris:
+        with suppress(ValueError):
             found.append(presigned.get(uri))
-        except ValueError:
-            found.append(None)
-    return [image for image in found[1:] if image], found[0]
+    return found
 
 
 def page(found: Page, base_url: str) -> dict[str, Any]:

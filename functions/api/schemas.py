@@ -83,6 +83,7 @@ def components(
 
 def _shared(tasktypes: list[str]) -> dict[str, Schema]:
     text = {"type": "string"}
+    presigned = {"s3": S3_LINK, "url": {"type": "string", "format": "uri"}, "expires_at": TIME}
     return {
         "Error": closed(
             {
@@ -111,9 +112,10 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
         "Links": closed({"status": ref("Link"), "cancel": ref("Link")}),
         "Link": closed({"method": text, "href": {"type": "string", "format": "uri"}}),
         "Presigned": closed(
-            {"s3": S3_LINK, "url": {"type": "string", "format": "uri"}, "expires_at": TIME},
+            presigned,
             description="An object, and a link with which anyone can download it until `expires_at`.",
         ),
+        "OtherImage": closed({"kind": {"type": "string", "examples": ["map"]}} | presigned),
         "Status": {"type": "string", "enum": [status.value for status in Status]},
         "TaskType": {"type": "string", "enum": tasktypes},
     }
@@ -175,12 +177,18 @@ def _answers() -> dict[str, Schema]:
         "context": {"description": "As it was submitted."},
         "output_location": S3_LINK,
         "images": {"type": "array", "items": ref("Presigned")},
+        "other_images": {
+            "type": "array",
+            "items": ref("OtherImage"),
+            "description": "What was stored beside the images: grids of scripts, masks, maps of ControlNet.",
+        },
         "output": nullable(ref("Presigned")),
         "error": nullable(ref("Outcome")),
         "images_left_out": {
             "type": "integer",
             "description": "Number of further images, which are listed only in the document at `output`.",
         },
+        "other_images_left_out": {"type": "integer", "description": "The same for `other_images`."},
     }
     count = {"type": "integer", "minimum": 0, "description": "Approximate, because SQS only estimates it."}
     runtime = {
@@ -208,7 +216,7 @@ def _answers() -> dict[str, Schema]:
     return {
         "SubmittedV1Alpha2": closed({"id_task": ID, "runtime": text} | accepted),
         "SubmittedV1Alpha1": closed({"id_task": ID, "sd_model_checkpoint": text} | accepted),
-        "Task": closed(task, optional=("images_left_out",)),
+        "Task": closed(task, optional=("images_left_out", "other_images_left_out")),
         "TaskList": closed(
             {
                 "tasks": {"type": "array", "items": closed(listed)},

@@ -23,6 +23,23 @@ def test_a_finished_task_shows_its_images(pipeline: Pipeline, task_id: str) -> N
     assert fetched == [pipeline.read(link) for link in callback["image_url"]]
 
 
+def test_a_mask_that_was_asked_for_can_be_downloaded_as_the_image_can(
+    pipeline: Pipeline, task_id: str
+) -> None:
+    image = bodies.inline(bodies.picture(64))
+    content = bodies.like(image, mask=image, override_settings={"return_mask": True})
+    answer = pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", content))
+    assert answer.status_code == 200, answer.text
+    callback = pipeline.outcome(task_id)
+    assert callback["error"] is None
+    task = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}").json()
+    assert [one["s3"] for one in task["images"]] == callback["image_url"]
+    [mask] = task["other_images"]
+    assert mask["kind"] == "mask"
+    with httpx.Client(trust_env=False) as anyone:
+        assert anyone.get(mask["url"]).content == pipeline.read(mask["s3"])
+
+
 def test_a_finished_task_cannot_be_cancelled(pipeline: Pipeline, task_id: str) -> None:
     """Its outcome stays."""
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text()))

@@ -163,6 +163,7 @@ class Finisher:
             status,
             now=now(),
             images=stored.images if stored else (),
+            other_images=stored.other_images if stored else (),
             output=stored.output if stored else None,
             error=error,
         )

@@ -50,6 +50,7 @@ class Stored:
     """The objects that were stored for a task."""
 
     images: list[str] = field(default_factory=list)
+    other_images: list[str] = field(default_factory=list)
     output: str | None = None
     keys: list[str] = field(default_factory=list)
 
@@ -74,11 +75,9 @@ class Store:
             ]
             wait(uploads)  # waits for all of them even if one fails, so that everything can be removed
             receipts = [upload.result() for upload in uploads]
-            stored.images = [
-                s3_uri(self._bucket, receipt["key"])
-                for receipt, one in zip(receipts, result.artifacts, strict=True)
-                if one.number is not None
-            ]
+            for receipt, one in zip(receipts, result.artifacts, strict=True):
+                links = stored.other_images if one.number is None else stored.images
+                links.append(s3_uri(self._bucket, receipt["key"]))
             out = result.document | {"images": receipts, "seconds": _rounded(job.seconds)}
             self._out(job, stored, fence, out | ({"warnings": warnings} if warnings else {}))
 

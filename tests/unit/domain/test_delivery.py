@@ -83,8 +83,8 @@ def test_waiting_ends_after_the_lease_and_no_earlier(milliseconds: int) -> None:
 
 def test_a_worker_that_lets_go_keeps_what_the_row_names() -> None:
     """Delete all of it where another works on, nothing where nobody can tell any more."""
-    wrote = ["s3://b/1", "s3://b/o"]
-    named = row(status="completed", images=wrote[:1], output="s3://b/o")
+    wrote = ["s3://b/1", "s3://b/map-1", "s3://b/o"]
+    named = row(status="completed", images=wrote[:1], other_images=wrote[1:2], output="s3://b/o")
 
     assert orphaned_objects(row(), "f0", wrote, finish_sent=True) == wrote
     assert orphaned_objects(named, "f0", wrote, finish_sent=True) == []

@@ -67,8 +67,12 @@ def images(count: int) -> list[str]:
 @pytest.mark.parametrize("count", [1, 64, 5000])
 def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
     row = claimed()
-    done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(count), output="o").applied(row.item))
+    others = [one.replace("-ffff-", "-ffff-map-") for one in images(count)]
+    change = finish(row, Status.COMPLETED, now=NOW, images=images(count), other_images=others, output="o")
+    done = Row(change.applied(row.item))
 
+    assert len(done.other_images) + done.item.get("other_images_left_out", 0) == count
+    assert done.other_images == others[: len(done.other_images)]
     assert size(done) < ROW_BYTES
     assert len(compact_json(callback_content(done))) < MAX_MESSAGE_BYTES - 4096
     told = callback_content(done)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from domain.clock import parse
+from domain.keys import s3_uri
 from domain.protocol import finish, release, start
 from domain.row import Status
 from tests.support.api_client import Client
@@ -55,6 +56,29 @@ class TestRead:
         assert "X-Amz-Expires=3600" in image["url"]
         with urllib.request.urlopen(image["url"], timeout=10) as answer:  # noqa: S310 - the emulator's
             assert answer.read() == b"png"
+
+    def test_maps_masks_and_grids_have_links_too(self, api: Client, deployment: Deployment) -> None:
+        api.submit()
+        row = Worker(deployment).start("test")
+        bucket, fence = deployment.environment.output_bucket, str(row.fence)
+        kinds = ["grid", "map", "map", "mask"]
+        keys = [row.keys.companion(fence, kind, number, "png") for number, kind in enumerate(kinds, 1)]
+        for key in keys:
+            deployment.s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+        change = finish(
+            row,
+            Status.COMPLETED,
+            now=FakeClock()(),
+            other_images=[s3_uri(bucket, key) for key in keys],
+        )
+        assert deployment.table.write("test", change).done
+        shown = read(api)
+        assert shown["images"] == []
+        assert [one["kind"] for one in shown["other_images"]] == kinds
+        for one, key in zip(shown["other_images"], keys, strict=True):
+            assert one["s3"] == s3_uri(bucket, key)
+            with urllib.request.urlopen(one["url"], timeout=10) as answer:  # noqa: S310 - the emulator's
+                assert answer.read() == key.encode()
 
     def test_a_failed_task_tells_why(self, api: Client, deployment: Deployment) -> None:
         """Code and message of its error."""

@@ -1,4 +1,4 @@
-"""Show the metrics of a running pipeline in the terminal, from the same lines that CloudWatch would read."""
+"""Show the metrics of a running pipeline in the terminal, from the log lines that CloudWatch would read."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from domain.metrics import ACTION, CODE, METRICS, RUNTIME, Metric, Unit
 
-EVERYBODY: Final = "all"
+ALL_RUNTIMES: Final = "all"
 """The column of metrics without a runtime."""
 
 _SUMMED_SECONDS: Final = frozenset({"GpuBusySeconds", "GpuIdleSeconds", "WastedGpuSeconds"})
@@ -26,44 +26,46 @@ class Board:
         self._lock = threading.Lock()
         self._values: dict[tuple[str, str], dict[str, list[float]]] = {}
 
-    def take(self, line: str) -> str | None:
+    def add(self, line: str) -> str | None:
         """Add a line and return a short form of it, or None if it contains no metrics."""
-        found = measured(line)
+        found = read_metrics(line)
         if found is None:
             return None
         body, metrics = found
-        column = str(body.get(RUNTIME) or EVERYBODY)
+        column = str(body.get(RUNTIME) or ALL_RUNTIMES)
         for metric in metrics:
-            self._add(metric, _what(metric, body), column, float(body[metric.name]))
-        told = " ".join(f"{metric.name}={body[metric.name]:g}" for metric in metrics)
-        about = " ".join(str(body[name]) for name in ("task_id", CODE, ACTION) if body.get(name))
-        return f"measured {about}: {told}" if about else f"measured {told}"
+            self._add(metric, _dimensions(metric, body), column, float(body[metric.name]))
+        values = " ".join(f"{metric.name}={body[metric.name]:g}" for metric in metrics)
+        subject = " ".join(str(body[name]) for name in ("task_id", CODE, ACTION) if body.get(name))
+        return f"metrics of {subject}: {values}" if subject else f"metrics: {values}"
 
     def table(self) -> Table:
         """Return all metrics so far as a table with one row per metric and one column per runtime."""
-        drawn = Table(title="measured since the start", title_justify="left")
+        drawn = Table(title="metrics since the start", title_justify="left")
         drawn.add_column("metric")
         drawn.add_column("unit")
         with self._lock:
             columns = sorted({column for cells in self._values.values() for column in cells})
             for column in columns:
                 drawn.add_column(column, justify="right")
-            for (name, what), cells in sorted(self._values.items(), key=_order):
+            for (name, dimensions), cells in sorted(self._values.items(), key=_order):
                 metric = _BY_NAME[name]
                 shown = (_cell(metric, cells[column]) if column in cells else "" for column in columns)
-                drawn.add_row(f"{name} {what}".strip(), metric.unit.value.lower(), *shown)
+                drawn.add_row(f"{name} {dimensions}".strip(), metric.unit.value.lower(), *shown)
         return drawn
 
-    def _add(self, metric: Metric, what: str, column: str, value: float) -> None:
+    def _add(self, metric: Metric, dimensions: str, column: str, value: float) -> None:
         if metric.name in _LEFT_OUT:
             return
         with self._lock:
             # Count, sum, maximum, latest.
-            cell = self._values.setdefault((metric.name, what), {}).setdefault(column, [0, 0, value, value])
+            cell = self._values.setdefault((metric.name, dimensions), {}).setdefault(
+                column, [0, 0, value, value]
+            )
             cell[:] = [cell[0] + 1, cell[1] + value, max(cell[2], value), value]
 
 
-def measured(line: str) -> tuple[dict[str, Any], list[Metric]] | None:
+def read_metrics(line: str) -> tuple[dict[str, Any], list[Metric]] | None:
     """Return the JSON of a line and the metrics in it, or None for any other line."""
     if not line.startswith('{"_aws"'):
         return None
@@ -82,23 +84,23 @@ def _metrics(body: dict[str, Any]) -> Iterator[Metric]:
                 yield _BY_NAME[definition["Name"]]
 
 
-def _what(metric: Metric, body: dict[str, Any]) -> str:
+def _dimensions(metric: Metric, body: dict[str, Any]) -> str:
     """Return the dimensions that distinguish lines of one metric: an error code or a sweep action."""
     names = {name for one in metric.sets for name in one} - {RUNTIME}
     return " ".join(str(body[name]) for name in sorted(names))
 
 
 def _order(entry: tuple[tuple[str, str], Any]) -> tuple[int, str]:
-    (name, what), _ = entry
-    return _ORDER[name], what
+    (name, dimensions), _ = entry
+    return _ORDER[name], dimensions
 
 
 def _cell(metric: Metric, cell: list[float]) -> str:
-    count, total, greatest, latest = cell
+    count, total, maximum, latest = cell
     if metric.unit is Unit.COUNT:
         return f"{total:g}"
     if metric.unit is Unit.MEGABYTES:
         return f"{latest:,.0f}"
     if metric.name in _SUMMED_SECONDS:
-        return f"{total:.1f} in all"
-    return f"{total / count:.2f}, at most {greatest:.2f}"
+        return f"total {total:.1f}"
+    return f"average {total / count:.2f}, maximum {maximum:.2f}"

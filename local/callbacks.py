@@ -11,7 +11,7 @@ from typing import Any
 from local.emulator import Emulator
 
 POLL_SECONDS = 20  # SQS's longest wait; a message ends it within milliseconds
-LOOK_SECONDS = 0.5  # how soon a waiting caller notices that a process died
+CHECK_SECONDS = 0.5  # how soon a waiting caller notices that a process has ended
 CLOSE = "close"  # body of the message that stops the receiver
 
 
@@ -61,8 +61,8 @@ class Callbacks:
 
         left = timeout
         with self._arrived:
-            while not self._arrived.wait_for(arrived, min(LOOK_SECONDS, left)):
-                left -= LOOK_SECONDS
+            while not self._arrived.wait_for(arrived, min(CHECK_SECONDS, left)):
+                left -= CHECK_SECONDS
                 check()
                 if left <= 0:
                     raise TimeoutError(f"no callback of {task_id} within {timeout:g} s")

@@ -18,7 +18,7 @@ from local.deploy import CONFIG, ROOT, DeployFailed
 from local.pictures import served
 from local.pipeline import Pipeline, pipeline
 from local.process import ProcessFailed
-from local.signals import exit_when_told
+from local.signals import exit_on_signal
 from local.timeline import Timeline, table, timeline
 
 EXAMPLES = ROOT / "examples"
@@ -26,10 +26,10 @@ OUT = ROOT / "out"
 PICTURE = "cat.png"
 RUNTIME = "sdruntime"
 PREAMBLE = (
-    "Two image-to-image requests, one in each API version, go through the whole pipeline on this machine. "
-    "API Gateway, Lambda, DynamoDB, SNS, SQS and S3 are emulated by ministack; stack and code are those of "
-    "`cdk deploy`. There is no GPU: a fake SD Web UI draws what it was asked for. The picture that the "
-    f"requests link to is examples/{PICTURE}.\n"
+    "This sends two image-to-image requests, one in each API version, through the whole pipeline on this "
+    "machine. ministack emulates API Gateway, Lambda, DynamoDB, SNS, SQS and S3; the stack and the code are "
+    "the same as those of `cdk deploy`. Instead of a GPU, a fake SD Web UI draws a picture of each request. "
+    f"The requests link to examples/{PICTURE}.\n"
 )
 
 
@@ -55,12 +55,14 @@ def demo_requests(http_link: str, s3_link: str) -> list[Request]:
     # Both examples use the prefix of their id, so the second one gets an id and thereby a folder of its own.
     old["alwayson_scripts"] |= {"image_link": s3_link, "id_task": "test-i2i-v1alpha1"}
     return [
-        Request(id="test-i2i", version="v1alpha2", body=new, remark=f"its picture by HTTP: {http_link}"),
+        Request(
+            id="test-i2i", version="v1alpha2", body=new, remark=f"links to its image by HTTP: {http_link}"
+        ),
         Request(
             id="test-i2i-v1alpha1",
             version="v1alpha1",
             body=old,
-            remark=f"named apart from the first, its picture by S3: {s3_link}",
+            remark=f"links to its image by S3: {s3_link}",
         ),
     ]
 
@@ -77,7 +79,7 @@ def run(console: Console, out: Path, assembly: Path | None = None) -> None:
     console.print(PREAMBLE, highlight=False)
     with (
         served(EXAMPLES) as address,
-        console.status("working"),
+        console.status("running"),
         pipeline(config=CONFIG, assembly=assembly, runtimes=[RUNTIME], on_step=step) as running,
     ):
         s3_link = running.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
@@ -89,11 +91,13 @@ def run(console: Console, out: Path, assembly: Path | None = None) -> None:
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Where images and callbacks go.")] = OUT,
-    assembly: Annotated[Path | None, typer.Option(help="A synthesized app; saves the synthesis.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for images and callbacks.")] = OUT,
+    assembly: Annotated[
+        Path | None, typer.Option(help="Folder of a synthesized app. Default: synthesize it.")
+    ] = None,
 ) -> None:
     """Run two image-to-image requests through the whole pipeline; exit with 0 if both produced images."""
-    exit_when_told()
+    exit_on_signal()
     console = Console()
     try:
         run(console, out.resolve(), assembly)
@@ -111,7 +115,7 @@ def _one(running: Pipeline, request: Request, out: Path, step: Callable[[str], N
     answer = running.submit(request.body, request.version)
     if not answer.is_success:
         raise DemoFailed(f"the API answered {answer.status_code}: {answer.text}\n{running.tails()}")
-    step(f"     {answer.status_code}, the output goes to {answer.json()['output_location']}")
+    step(f"     {answer.status_code}, output location: {answer.json()['output_location']}")
     callback = running.outcome(request.id)
     if callback["result"] is not True:
         raise DemoFailed(f"{request.id} failed: {json.dumps(callback['error'])}\n{running.tails()}")

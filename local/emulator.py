@@ -16,15 +16,15 @@ import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from local.guard import guard
 from local.process import Process, ProcessFailed, free_port
+from local.watchdog import watchdog
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-READY_SECONDS = 30.0  # it takes 0.5 s; a busy machine with cold caches has needed 5
+READY_SECONDS = 30.0  # usually 0.5 s, up to 5 s on a busy machine with cold caches
 POLL_SECONDS = 0.02
 STOP_SECONDS = 1.0  # no state is stored, so there is nothing to wait for
 
@@ -68,7 +68,7 @@ class Emulator:
         """Return the credentials that the emulator's clients use."""
         found = self._session.get_credentials()
         if found is None:
-            raise AssertionError("the session was made with credentials")
+            raise AssertionError("the session was created with credentials")
         return found
 
     def client(self, service: str, **config: Any) -> Any:
@@ -100,7 +100,7 @@ def emulator() -> Iterator[Emulator]:
     """
     with tempfile.TemporaryDirectory(prefix="sd-on-ecs-emulator-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        guard.watch_folder(folder)
+        watchdog.watch_folder(folder)
         with _start(folder) as running:
             yield running
 
@@ -113,7 +113,7 @@ def _start(folder: Path) -> Iterator[Emulator]:
         yield Emulator(f"http://127.0.0.1:{port}", process, folder)
 
 
-def _listening(folder: Path, tries: int = 3) -> tuple[Process, int]:
+def _listening(folder: Path, attempts: int = 3) -> tuple[Process, int]:
     """Start ministack on a free port; try another one if a different process takes it in between."""
     port = free_port()
     process = Process(
@@ -128,8 +128,8 @@ def _listening(folder: Path, tries: int = 3) -> tuple[Process, int]:
     except ProcessFailed:
         taken = any("already in use" in line for line in process.lines())
         process.stop()
-        if taken and tries > 1:
-            return _listening(folder, tries - 1)
+        if taken and attempts > 1:
+            return _listening(folder, attempts - 1)
         raise
     except BaseException:
         process.stop()
@@ -171,5 +171,5 @@ def _wait_until_healthy(process: Process, port: int) -> None:
                 return
         except (OSError, ValueError) as error:
             if process.returncode is not None or time.monotonic() > deadline:
-                raise ProcessFailed(f"ministack does not answer: {error}\n{process.tail()}") from error
+                raise ProcessFailed(f"ministack does not respond: {error}\n{process.tail()}") from error
             time.sleep(POLL_SECONDS)

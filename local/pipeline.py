@@ -24,13 +24,15 @@ STARTED = "consumer started"  # the first line that a consumer logs
 class Pipeline:
     """A running pipeline: submit tasks by HTTP, wait for callbacks, inspect what was stored."""
 
-    def __init__(self, aws: Emulator, deployment: Deployment, callbacks: Callbacks, parts: ExitStack) -> None:
+    def __init__(
+        self, aws: Emulator, deployment: Deployment, callbacks: Callbacks, cleanup: ExitStack
+    ) -> None:
         self.aws = aws
         self.deployment = deployment
         self.callbacks = callbacks
         self.workers: list[Worker] = []
-        self._parts = parts
-        self._http = parts.enter_context(httpx.Client(timeout=CALL_SECONDS, trust_env=False))
+        self._cleanup = cleanup
+        self._http = cleanup.enter_context(httpx.Client(timeout=CALL_SECONDS, trust_env=False))
         self._s3 = aws.client("s3")
         self._dynamodb = aws.client("dynamodb")
 
@@ -42,7 +44,7 @@ class Pipeline:
     def start_worker(self, runtime: str, **options: Any) -> Worker:
         """Start one more worker of a runtime; for the options see `local.worker.worker`."""
         deployed = self.deployment.runtime(runtime)
-        started = self._parts.enter_context(worker(self.aws, self.deployment, deployed, **options))
+        started = self._cleanup.enter_context(worker(self.aws, self.deployment, deployed, **options))
         self.workers.append(started)
         return started
 
@@ -133,17 +135,17 @@ def pipeline(
     an app that was synthesized before. `on_line` is called with each line that a consumer prints (runtime,
     line), `on_step` with a description of the next step, and `on_callback` with each callback.
     """
-    with ExitStack() as parts:
+    with ExitStack() as cleanup:
         on_step("starting the AWS emulator (ministack)")
-        aws = parts.enter_context(emulator())
+        aws = cleanup.enter_context(emulator())
         on_step("deploying the core stack with the CDK")
         deployment = deploy_from_scratch(aws, config=config, assembly=assembly)
         topic = deployment.outputs["sdNotificationOutputArn"]
-        callbacks = parts.enter_context(collected(aws, topic, on_callback=on_callback))
-        running = Pipeline(aws, deployment, callbacks, parts)
+        callbacks = cleanup.enter_context(collected(aws, topic, on_callback=on_callback))
+        running = Pipeline(aws, deployment, callbacks, cleanup)
         wanted = [each.name for each in deployment.runtimes] if runtimes is None else list(runtimes)
         for name in wanted:
-            engine = "and the fake of its engine" if engine_url is None else f"for the engine at {engine_url}"
+            engine = "and a fake engine" if engine_url is None else f"for the engine at {engine_url}"
             on_step(f"starting the consumer of {name} {engine}")
             running.start_worker(name, environment=environment, engine_url=engine_url, on_line=on_line)
         running.wait_until_ready()

@@ -11,11 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from local.guard import guard
+from local.watchdog import watchdog
 
-KEPT_LINES = (
-    5_000  # of each process's output: enough for any tail, bounded for `make local` left running over night
-)
+KEPT_LINES = 5_000  # of each process's output: bounded, because `make local` may run for days
 
 
 def free_port() -> int:
@@ -65,7 +63,7 @@ class Process:
             encoding="utf-8",
             errors="replace",
         )
-        guard.watch(self._process.pid)
+        watchdog.watch(self._process.pid)
         self._reader = threading.Thread(target=self._read, name=f"{name}-output", daemon=True)
         self._reader.start()
 
@@ -94,8 +92,8 @@ class Process:
     def wait_for_line(self, text: str, *, timeout: float) -> str:
         """Wait for a line of output that contains `text` and return it, or raise `ProcessFailed`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._said(text) is not None, timeout)
-            line = self._said(text)
+            self._changed.wait_for(lambda: self._ended or self._line_with(text) is not None, timeout)
+            line = self._line_with(text)
             if line is not None:
                 return line
         reason = (
@@ -120,11 +118,11 @@ class Process:
         self._signal_group(signal.SIGKILL)
         status = self._process.wait()
         self._reader.join(timeout=1)
-        guard.release(self._process.pid)
+        watchdog.release(self._process.pid)
         return status
 
     def kill(self) -> int:
-        """Kill the whole group at once, as if the machine had vanished."""
+        """Kill the whole group at once, as if the machine had failed."""
         return self.stop(seconds=0) if self._process.poll() is not None else self._kill()
 
     def __enter__(self) -> Self:
@@ -139,7 +137,7 @@ class Process:
         self._signal_group(signal.SIGKILL)
         return self.stop()
 
-    def _said(self, text: str) -> str | None:
+    def _line_with(self, text: str) -> str | None:
         return next((line for line in self._lines if text in line), None)
 
     def _signal_group(self, number: signal.Signals) -> None:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from local.board import Board, measured
+from local.board import Board, read_metrics
 from local.callbacks import Callback
 from local.demo import EXAMPLES, PICTURE
 from local.deploy import CONFIG, DeployFailed
@@ -21,10 +21,10 @@ from local.function_logs import FunctionLogs
 from local.pictures import served
 from local.pipeline import Pipeline, pipeline
 from local.process import ProcessFailed
-from local.signals import exit_when_told
+from local.signals import exit_on_signal
 
-LOOK_SECONDS = 1.0  # how soon the end of a process is noticed and metrics of the functions are shown
-PULSE_SECONDS = 5.0  # short, because a person is waiting; in AWS it is a minute
+CHECK_SECONDS = 1.0  # how often processes are checked and metrics of the functions are read
+METRICS_SECONDS = 5.0  # how often consumers report metrics; in AWS it is a minute
 
 
 def run(
@@ -38,15 +38,15 @@ def run(
     board = Board()
 
     def follow(runtime: str, line: str) -> None:
-        said = board.take(line)
-        if said is not None and console.is_terminal:
-            return  # the table below shows it
-        console.print(f"{runtime} | {said or line}", markup=False, highlight=False, soft_wrap=True)
+        metrics = board.add(line)
+        if metrics is not None and console.is_terminal:
+            return  # the table at the bottom shows them
+        console.print(f"{runtime} | {metrics or line}", markup=False, highlight=False, soft_wrap=True)
 
     def on_callback(callback: Callback) -> None:
         body = callback.body
-        what = body["error"]["message"] if body["error"] else " ".join(body["image_url"])
-        step(f"callback {body['id']} {body['status']} {what}")
+        details = body["error"]["message"] if body["error"] else " ".join(body["image_url"])
+        step(f"callback of {body['id']}: {body['status']} {details}")
 
     with (
         served(EXAMPLES) as address,
@@ -54,26 +54,28 @@ def run(
             config=CONFIG,
             assembly=assembly,
             runtimes=runtimes,
-            environment={"METRICS_SECONDS": f"{PULSE_SECONDS:g}"},
+            environment={"METRICS_SECONDS": f"{METRICS_SECONDS:g}"},
             engine_url=engine_url,
             on_line=follow,
             on_step=step,
             on_callback=on_callback,
         ) as running,
     ):
-        _say_how(console, running, f"{address}/{PICTURE}")
+        _print_instructions(console, running, f"{address}/{PICTURE}")
         functions = FunctionLogs(running.aws)
-        ever = threading.Event()
+        never = threading.Event()
         with Live(console=console, get_renderable=board.table) if console.is_terminal else nullcontext():
-            while not ever.wait(LOOK_SECONDS):
+            while not never.wait(CHECK_SECONDS):
                 running.check()
                 # Other lines stay in CloudWatch Logs, because every check would print one here.
-                for line in filter(measured, functions.new_lines()):
+                for line in filter(read_metrics, functions.new_lines()):
                     follow("functions", line)
 
 
 def main(
-    assembly: Annotated[Path | None, typer.Option(help="A synthesized app; saves the synthesis.")] = None,
+    assembly: Annotated[
+        Path | None, typer.Option(help="Folder of a synthesized app. Default: synthesize it.")
+    ] = None,
     engine_url: Annotated[
         str | None,
         typer.Option(envvar="ENGINE_URL", help="A real SD Web UI to use instead of the fake one."),
@@ -83,7 +85,7 @@ def main(
     ] = None,
 ) -> None:
     """Keep the pipeline running until Ctrl-C; exit with 1 if a part of it ends by itself."""
-    exit_when_told()
+    exit_on_signal()
     console = Console()
     # A real engine has one GPU, so only one consumer may use it; the fake one runs for every runtime.
     chosen = runtime or ("sdruntime" if engine_url else None)
@@ -101,7 +103,7 @@ def main(
         raise typer.Exit(1) from None
 
 
-def _say_how(console: Console, running: Pipeline, picture: str) -> None:
+def _print_instructions(console: Console, running: Pipeline, picture: str) -> None:
     deployment = running.deployment
     body = json.loads((EXAMPLES / "v1alpha2-text-to-image.json").read_text(encoding="utf-8"))
     body["task"]["metadata"]["runtime"] = running.workers[0].runtime.name
@@ -114,19 +116,19 @@ def _say_how(console: Console, running: Pipeline, picture: str) -> None:
     lines = [
         "",
         f"API       {deployment.api_url}",
-        f"KEY       {deployment.api_key}",
+        f"API key   {deployment.api_key}",
         f"AWS       {running.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",
         f"images    s3://{running.output_bucket}/output/",
-        f"a picture {picture}",
+        f"input     {picture} (an example image for requests)",
         *(f"engine    {each.engine_url} ({each.runtime.name})" for each in running.workers),
         "",
         "Submit a task:",
         shlex.join(submit),
         "",
-        "See how it is, and get links to its images:",
+        "Get its status and links to its images:",
         shlex.join(look),
         "",
-        "Ctrl-C stops everything. Log lines of the consumers and callbacks follow:",
+        "Press Ctrl-C to stop everything. Callbacks and the consumers' logs follow:",
     ]
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 

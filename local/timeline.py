@@ -1,4 +1,4 @@
-"""Show when a task reached which stage, in milliseconds after the request was sent."""
+"""Show when tasks reached each stage, in milliseconds after the request was sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ STAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """When one task reached each stage; None if the row does not say."""
+    """When one task reached each stage; None if the row has no time for it."""
 
     name: str
     milliseconds: dict[str, int | None]

@@ -41,7 +41,7 @@ def consumer_environment(
         task_table=outputs["TaskTable"],
         task_bucket=outputs["LargeTaskBucket"],
         input_buckets=(outputs["UploadBucket"],),
-        # Without a bucket, only the models that this engine lists exist.
+        # Without a model bucket, tasks can use the models that this engine lists.
         model_bucket="",
         model_dir=str(model_dir),
         engine_url=engine_url,

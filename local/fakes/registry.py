@@ -1,4 +1,4 @@
-"""The fakes of the inference servers, by the `type` of the runtime that they stand in for."""
+"""The fakes of the inference servers, by the `type` of their runtimes."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -11,7 +11,7 @@ class Fake(Protocol):
     """A running fake."""
 
     url: str
-    """What a consumer calls its engine by."""
+    """The URL at which a consumer finds it."""
 
 
 FAKES: Final[Mapping[str, Callable[..., AbstractContextManager[Fake]]]] = {"sdwebui": running_sdwebui}

@@ -98,7 +98,7 @@ def test_make_local_prints_a_curl_line_that_works(assembly: Path, mark: str) -> 
         line = process.wait_for_line("curl -sS", timeout=START_SECONDS)
         answer = json.loads(subprocess.run(shlex.split(line), capture_output=True, check=True).stdout)
         assert answer["id_task"] == "test-t2i"
-        process.wait_for_line("callback test-t2i completed", timeout=60)
+        process.wait_for_line("callback of test-t2i: completed", timeout=60)
         look = process.wait_for_line("/v1alpha2/tasks/test-t2i", timeout=1)
         task = json.loads(subprocess.run(shlex.split(look), capture_output=True, check=True).stdout)
         assert task["status"] == "completed"

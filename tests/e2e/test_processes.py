@@ -52,8 +52,8 @@ def owner(mark: str) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
 OWNER_OF_AN_EMULATOR = """
 import signal
 from local.emulator import emulator
-from local.signals import exit_when_told
-exit_when_told()
+from local.signals import exit_on_signal
+exit_on_signal()
 with emulator() as aws:
     print(aws.port, aws.folder, flush=True)
     signal.pause()

@@ -1,10 +1,10 @@
 """Stop the children of a Python process if that process is killed.
 
-Context managers stop children on success, on failure and on Ctrl-C, but nothing of a process runs after `kill
--9`. Therefore a small watchdog process is informed about each process group that starts or stops. When the
-pipe to it closes, because its owner has ended in whatever way, it stops the groups that are left. Linux's
-parent-death signal would not be enough, because it
-covers no process groups and is tied to the thread that started the child.
+Context managers stop children on success, on failure and on Ctrl-C, but not after `kill -9`. Therefore each
+process group that starts or stops is reported to a small watchdog process. When the pipe to it closes,
+because its owner has ended in whatever way, it stops the groups that are left. Linux's parent-death signal
+would not be enough, because it does not apply to process groups and is tied to the thread that started the
+child.
 """
 
 import atexit
@@ -19,10 +19,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-GRACE_SECONDS = 2.0  # between SIGTERM and SIGKILL; nobody is left to read further output
+GRACE_SECONDS = 2.0  # between SIGTERM and SIGKILL
 
 
-class Guard:
+class Watchdog:
     """Registers process groups and folders with the watchdog process."""
 
     def __init__(self) -> None:
@@ -31,18 +31,18 @@ class Guard:
 
     def watch(self, group: int) -> None:
         """Stop this process group when the current process has ended."""
-        self._tell(f"+{group}")
+        self._send(f"+{group}")
 
     def release(self, group: int) -> None:
         """Forget a process group that has ended."""
-        self._tell(f"-{group}")
+        self._send(f"-{group}")
 
     def watch_folder(self, folder: Path) -> None:
         """Remove this folder when the current process has ended."""
-        self._tell(f"/{folder}")
+        self._send(f"/{folder}")
 
     def close(self) -> None:
-        """Stop the watchdog process, and with it everything that it still watches."""
+        """End the watchdog process, which stops everything that is still registered."""
         with self._lock:
             process, self._process = self._process, None
         if process is not None and process.stdin is not None:
@@ -50,11 +50,10 @@ class Guard:
                 process.stdin.close()
             process.wait()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         with self._lock:
             if self._process is None:
-                # `-I` because it needs nothing from the environment; a separate session, so that Ctrl-C does
-                # not reach it.
+                # A separate session, so that Ctrl-C does not reach it.
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", __file__],
                     stdin=subprocess.PIPE,
@@ -68,8 +67,8 @@ class Guard:
                 self._process.stdin.flush()
 
 
-def stand_by(lines: Iterable[str]) -> None:
-    """Run the watchdog: read registrations until the pipe closes, then stop what is left."""
+def run(lines: Iterable[str]) -> None:
+    """Read registrations until the pipe closes, then stop the process groups and remove the folders."""
     groups: set[int] = set()
     folders: set[Path] = set()
     for line in lines:
@@ -94,8 +93,8 @@ def _signal(groups: set[int], number: signal.Signals) -> None:
             os.killpg(group, number)
 
 
-guard = Guard()
-"""The guard of this Python process."""
+watchdog = Watchdog()
+"""The watchdog of this Python process."""
 
 if __name__ == "__main__":
-    stand_by(sys.stdin)
+    run(sys.stdin)

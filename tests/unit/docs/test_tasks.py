@@ -122,7 +122,7 @@ def test_the_names_of_other_apis_are_in_the_table() -> None:
 
 
 def test_the_scripts_that_are_left_out_are_named() -> None:
-    left_out = re.search(r"copies of the page's own request have them:\n(.+)\.\n", section("Scripts"))
+    left_out = re.search(r"requests copied from SD Web UI's page:\n(.+)\.\n", section("Scripts"))
 
     assert left_out is not None
     assert set(re.findall(r"`([^`]+)`", left_out[1])) == REDUNDANT_SCRIPTS

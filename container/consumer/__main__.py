@@ -38,7 +38,6 @@ def main() -> int:
     try:
         consumer.worker.run()
     except ReplaceEngine as error:
-        consumer.metrics.replaced(str(error))
         log.error("the engine must be replaced", extra={"reason": str(error)})  # noqa: TRY400 - the reason says it all
         return REPLACE_ENGINE
     log.info("consumer stopped")

@@ -1,5 +1,6 @@
 """Composition of the worker from its settings."""
 
+import logging
 import os
 import secrets
 import socket
@@ -61,29 +62,30 @@ class Clients(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """The worker, what ends it, and the components that tests access."""
+    """The worker, and what ends it on a signal."""
 
     worker: Worker
     shutdown: GracefulShutdown
-    process_end: ProcessEnd
-    shutting_down: threading.Event
-    heartbeat: Heartbeat
-    jobs: ActiveJobs
-    batcher: AffinityBatcher
-    runner: EngineRunner
-    finisher: Finisher
-    engine: Engine
-    metrics: TaskMetrics
+
+
+def exit_process(status: int) -> None:
+    """End this process at once, whatever its threads do."""
+    logging.shutdown()
+    os._exit(status)
 
 
 def compose(
     settings: Settings,
     client: Clients = boto3.client,
+    *,
     engines: Engines = ENGINES,
     runtime_types: Mapping[str, RuntimeType] = RUNTIME_TYPES,
+    shutting_down: threading.Event | None = None,
+    exit_process: Callable[[int], None] = exit_process,
 ) -> Consumer:
     """Create the clients and components; no message is received before the worker runs.
 
+    The worker ends after `shutting_down` is set; `exit_process` ends it while something hangs.
     Raise BadSettings or BadModelDir if the settings are invalid.
     """
     config = Config(
@@ -98,7 +100,7 @@ def compose(
     table = Table(dynamodb, settings.task_table)
     results = Results(client("sns", config=config), settings.result_topic_arn, table)
     rules = settings.of_its_type(runtime_types)
-    shutting_down = threading.Event()
+    shutting_down = shutting_down or threading.Event()
     jobs = ActiveJobs()
     gpu = GpuUtilization()
     name = _worker_name()
@@ -112,6 +114,7 @@ def compose(
         size=settings.model_window if settings.dynamic_model else 1,
         max_overtakes=settings.max_overtakes,
         max_seconds=settings.max_overtake_seconds,
+        receive_seconds=settings.receive_seconds,
         registry=registry,
         affinity=rules.affinity,
         gpu=gpu,
@@ -129,12 +132,14 @@ def compose(
         shutting_down,
         first_delay_seconds=settings.retry_delay_seconds,
     )
-    process_end = ProcessEnd(jobs, batcher, finisher, metrics)
+    process_end = ProcessEnd(jobs, batcher, finisher, metrics, exit_process=exit_process)
     secrets_manager = client("secretsmanager", config=config) if settings.input_credentials else None
     engine = settings.of_its_type(engines)(settings, s3, secrets_manager)
     changed = threading.Condition()
     durations = DurationEstimator(changed)
-    runner = EngineRunner(engine, durations, gpu, on_stuck=process_end.replace)
+    runner = EngineRunner(
+        engine, durations, gpu, on_stuck=process_end.replace, stop_seconds=settings.engine_stop_seconds
+    )
 
     def at_work() -> None:
         if not gpu.on:
@@ -210,19 +215,7 @@ def compose(
     shutdown = GracefulShutdown(
         runner, durations, process_end, shutting_down, shutdown_seconds=settings.shutdown_seconds
     )
-    return Consumer(
-        worker,
-        shutdown,
-        process_end,
-        shutting_down,
-        heartbeat,
-        jobs,
-        batcher,
-        runner,
-        finisher,
-        engine,
-        metrics,
-    )
+    return Consumer(worker, shutdown)
 
 
 def _worker_name() -> str:

@@ -53,6 +53,10 @@ class Settings(ModelSettings):
     shutdown_seconds: float = Field(default=75, gt=0, le=90)
     """How long a worker that shuts down lets its running job continue: spot gives 120 s, of which 90 are
     planned for."""
+    engine_stop_seconds: float = Field(default=30, gt=0)
+    """How long an interrupted job may take until its next step before the engine counts as hung."""
+    receive_seconds: int = Field(default=5, ge=1, le=20)
+    """Long polling: short enough not to delay a shutdown, and cheap (one call in 5 s)."""
     retry_delay_seconds: int = Field(default=FIRST_DELAY_SECONDS, ge=0, le=300)
     """The delay of a task after its first retryable error; it doubles with each further one."""
     heartbeat_file: str = ""

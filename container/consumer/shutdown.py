@@ -1,7 +1,6 @@
 """Shut down in time, even if something hangs, after SIGTERM (deployment, scale-in, spot interruption)."""
 
 import logging
-import os
 import signal
 import threading
 import time
@@ -36,12 +35,19 @@ class ProcessEnd:
     """Ends the process at once, even if something hangs, after releasing all jobs."""
 
     def __init__(
-        self, jobs: ActiveJobs, batcher: AffinityBatcher, finisher: Finisher, metrics: TaskMetrics
+        self,
+        jobs: ActiveJobs,
+        batcher: AffinityBatcher,
+        finisher: Finisher,
+        metrics: TaskMetrics,
+        *,
+        exit_process: Callable[[int], None],
     ) -> None:
         self._jobs = jobs
         self._batcher = batcher
         self._finisher = finisher
         self._metrics = metrics
+        self._exit_process = exit_process
         self._ending = threading.Lock()
 
     def replace(self, reason: str) -> None:
@@ -62,8 +68,7 @@ class ProcessEnd:
         deadline = time.monotonic() + RELEASE_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        logging.shutdown()
-        os._exit(status)
+        self._exit_process(status)
 
     def _release(self, job: Job) -> None:
         self._finisher.release(job, count_attempt=False)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from container.consumer.shutdown import REPLACE_ENGINE
 from domain.errors import InvalidTask
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from tests.support.cloud import Cloud
 from tests.support.consumers import consuming
+from tests.support.failing_aws import FaultyClients
 from tests.support.proxy import Proxy
 
 CANCELLED = Status.CANCELLED
@@ -84,16 +86,12 @@ def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: FakeWebUi, tas
     """That Web UI must be replaced; the task is cancelled all the same."""
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1, ignore_interrupt=True)
-    with consuming(cloud, webui.url) as worker:
-        stuck = threading.Event()
-        worker.made.runner._stop_seconds = 1
-        worker.made.runner._on_stuck = lambda _reason: stuck.set()
+    with consuming(cloud, webui.url, engine_stop_seconds=1) as worker:
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
         cloud.cancel(task_id)
-        assert stuck.wait(30)
-        (job,) = worker.made.jobs.all()
-        worker.made.finisher.release(job, count_attempt=False)  # what a departure does
+        assert worker.exited.wait(30)
+        assert worker.exit_status == REPLACE_ENGINE
         assert the_only_outcome(cloud, task_id) is CANCELLED
         webui.control.clear()
 
@@ -128,14 +126,17 @@ def test_against_the_finish(
         assert the_only_outcome(cloud, task_id) is Status.COMPLETED
 
 
-def test_against_a_worker_that_died(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str) -> None:
+def test_against_a_worker_that_died(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Whoever receives the message next obeys in its place."""
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1)
-    with consuming(cloud, webui.url, endpoint=proxy.url) as worker:
+    faults = FaultyClients()
+    with consuming(cloud, webui.url, faults=faults) as worker:
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
-        worker.made.heartbeat._table = None  # type: ignore[assignment]  # breaks it: the worker stops
+        faults.broken.add(
+            "get_item"
+        )  # breaks its look for cancels: the heartbeat ends, and so does the worker
         cloud.cancel(task_id)
         assert worker.ended.wait(30)
     with consuming(cloud, webui.url):

@@ -14,11 +14,13 @@ from typing import Any
 
 import boto3
 
-from container.consumer.composition import Consumer, compose
+from container.consumer.composition import Clients, Engines, compose
+from container.consumer.engines.registry import ENGINES
 from container.consumer.settings import Settings
 from local.emulator import REGION
 from local.process import Process
 from tests.support.cloud import Cloud
+from tests.support.failing_aws import FaultyClients
 
 ROOT = Path(__file__).parents[2]
 END_SECONDS = 30.0
@@ -26,55 +28,73 @@ END_SECONDS = 30.0
 
 @dataclass
 class Running:
-    """A worker in a thread; `ended` is set when it is over, `error` is what it raised."""
+    """A worker in a thread; `ended` is set when it is over, `error` is what it raised.
 
-    made: Consumer
+    `exited` is set when it would have ended its process, with `exit_status`.
+    """
+
+    shutting_down: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
+    exited: threading.Event = field(default_factory=threading.Event)
+    exit_status: int | None = None
+
+    def exit(self, status: int) -> None:
+        """Note with which status the process would have ended."""
+        self.exit_status = status
+        self.exited.set()
 
     def leave(self) -> None:
         """Tell it to leave and wait until it has."""
-        self.made.shutting_down.set()
+        self.shutting_down.set()
         assert self.ended.wait(END_SECONDS), "the worker did not leave"
 
 
 @contextmanager
 def consuming(
-    cloud: Cloud, webui_url: str, *, endpoint: str | None = None, **settings: Any
+    cloud: Cloud,
+    webui_url: str,
+    *,
+    endpoint: str | None = None,
+    faults: FaultyClients | None = None,
+    engines: Engines = ENGINES,
+    **settings: Any,
 ) -> Iterator[Running]:
-    """Run a consumer in a thread of this process until the block ends; `endpoint` stands before AWS."""
-    environment = cloud.settings(webui_url, **settings)
+    """Run a consumer in a thread of this process until the block ends.
+
+    `endpoint` stands before AWS, `faults` breaks clients of AWS.
+    """
+    environment = cloud.settings(webui_url, receive_seconds=1, **settings)  # leaving waits for the long poll
     read = Settings(**{name.lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
     session = boto3.session.Session(
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - what the emulator expects
         region_name=REGION,
     )
-    made = compose(read, partial(session.client, endpoint_url=endpoint or cloud.aws.endpoint_url))
-    made.batcher.receive_seconds = 1  # leaving waits for the long poll
-    with running(made) as worker:
-        yield worker
-
-
-@contextmanager
-def running(made: Consumer) -> Iterator[Running]:
-    """Run a consumer in a thread until the block ends."""
-    worker = Running(made)
+    client: Clients = partial(session.client, endpoint_url=endpoint or cloud.aws.endpoint_url)
+    running = Running()
+    consumer = compose(
+        read,
+        faults.clients(client) if faults else client,
+        engines=engines,
+        shutting_down=running.shutting_down,
+        exit_process=running.exit,
+    )
 
     def run() -> None:
         try:
-            made.worker.run()
+            consumer.worker.run()
         except BaseException as error:  # noqa: BLE001 - the test looks at it
-            worker.error = error
+            running.error = error
             logging.getLogger(__name__).info("the worker ended: %r", error)
         finally:
-            worker.ended.set()
+            running.ended.set()
 
     threading.Thread(target=run, name="worker", daemon=True).start()
     try:
-        yield worker
+        yield running
     finally:
-        worker.leave()
+        running.leave()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """AWS clients that fail when a test says so."""
 
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -27,6 +28,28 @@ class FakeS3:
     def put_object(self, **_object: Any) -> Any:
         """Fail."""
         raise refusal("PutObject")
+
+
+class FaultyClients:
+    """Clients of AWS with operations that break as only a bug does, from when a test says so."""
+
+    def __init__(self) -> None:
+        self.broken: set[str] = set()
+
+    def clients(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that creates clients as `make` does."""
+        return lambda *arguments, **options: _Faulty(make(*arguments, **options), self.broken)
+
+
+class _Faulty:
+    def __init__(self, real: Any, broken: set[str]) -> None:
+        self._real = real
+        self._broken = broken
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._broken:
+            raise LookupError("broken on purpose")
+        return getattr(self._real, name)
 
 
 def refusal(operation: str) -> ClientError:

@@ -15,9 +15,6 @@ from domain.errors import ErrorCode, PermanentError, RetryableError
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS: Final = 30
-"""How long an interrupted job may take until its next step before the engine counts as hung."""
-
 INTERRUPT_AGAIN_SECONDS: Final = 0.5
 """Repeated, because an engine may lose an interrupt that arrives before it has begun the job."""
 
@@ -35,7 +32,7 @@ class EngineRunner:
         gpu: GpuUtilization,
         *,
         on_stuck: Callable[[str], None],
-        stop_seconds: float = STOP_SECONDS,
+        stop_seconds: float,
     ) -> None:
         self._engine = engine
         self._durations = durations

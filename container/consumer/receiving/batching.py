@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from container.consumer.job import Delivery
 from container.consumer.receiving.queue import SqsQueue
@@ -12,9 +12,6 @@ from container.consumer.receiving.registry import WorkerRegistry
 from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import BadMessage
 from domain.message import Message
-
-RECEIVE_SECONDS: Final = 5
-"""Long polling: short enough not to delay a shutdown, and cheap (one call in 5 s)."""
 
 
 @dataclass(slots=True)
@@ -41,12 +38,13 @@ class AffinityBatcher:
     size: int
     max_overtakes: int
     max_seconds: float
+    receive_seconds: int
+    """How long to wait for a message while there is none."""
     affinity: Callable[[dict[str, Any]], str | None]
     """Returns what is expensive to load for a task's content."""
     registry: WorkerRegistry | None = None
     """Counts the workers that share the backlog; without it, this worker takes the whole backlog."""
     clock: Callable[[], float] = time.monotonic
-    receive_seconds: int = RECEIVE_SECONDS
     gpu: GpuUtilization = field(default_factory=GpuUtilization)
     _waiting: list[Waiting] = field(default_factory=list)
     _current: str | None = None

@@ -87,6 +87,9 @@ class Worker:
                 job = self._prefetcher.next(CHECK_SECONDS)
                 if job is not None:
                     self._run(job)
+        except ReplaceEngine as error:
+            self._task_metrics.replaced(str(error))
+            raise
         finally:
             self._close()
 

@@ -17,6 +17,7 @@ def window(queue: FakeQueue, **settings: Any) -> AffinityBatcher:
         "size": 10,
         "max_overtakes": 20,
         "max_seconds": 1000.0,
+        "receive_seconds": 5,
     } | settings
     made = AffinityBatcher(queue, affinity=SdWebUi().affinity, **values)
     made.refresh()

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from container.consumer.composition import Engines
 from container.consumer.engines.base import ReplaceEngine
+from container.consumer.engines.sdwebui.build import build_sdwebui
 from domain.errors import ErrorCode
 from domain.row import Row, Status
 from local.fakes.sdwebui.process import FakeWebUi, start
 from local.fakes.sdwebui.process import running as fake_webui
 from tests.support.cloud import Cloud
 from tests.support.consumer_fixtures import FAST
-from tests.support.consumers import Running, consuming
+from tests.support.consumers import consuming
+from tests.support.failing_aws import FaultyClients
 
 COMPLETED = Status.COMPLETED
 FAILED = Status.FAILED
@@ -169,8 +172,7 @@ def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_tried_once_more(
     cloud.submit(task_id)
     seen = []
     for _ in range(2):
-        with consuming(cloud, webui.url, inference_timeout_seconds=0.5) as worker:
-            worker.made.runner._stop_seconds = 1
+        with consuming(cloud, webui.url, inference_timeout_seconds=0.5, engine_stop_seconds=1) as worker:
             assert worker.ended.wait(30)
         assert isinstance(worker.error, ReplaceEngine)
         row = cloud.row(task_id)
@@ -196,13 +198,14 @@ def test_a_web_ui_that_is_away_between_two_jobs_is_waited_for(
     cloud: Cloud, webui: FakeWebUi, task_id: str, fault: str
 ) -> None:
     """The task that met it is completed by another try; nothing else is taken meanwhile."""
-    with consuming(cloud, webui.url) as worker:
+    engine = Observed()
+    with consuming(cloud, webui.url, engines=engine.registry):
         cloud.submit(f"{task_id}-first")
         cloud.outcome(f"{task_id}-first")
         webui.control.set(fault)
-        waits = waits_for_webui(worker)
+        engine.awaited.clear()
         cloud.submit(task_id)
-        assert waits.wait(20)
+        assert engine.awaited.wait(20)
         webui.control.clear()
         row = cloud.outcome(task_id)
     assert (row.status, row.attempts) == (COMPLETED, 2)
@@ -222,10 +225,14 @@ def test_a_web_ui_that_crashes_under_a_job_is_waited_for(cloud: Cloud, task_id: 
 
 def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, task_id: str) -> None:
     """It closes them after 30 s, here after one."""
-    with fake_webui(**FAST, keep_alive_seconds=1) as webui, consuming(cloud, webui.url) as worker:
+    engine = Observed()
+    with (
+        fake_webui(**FAST, keep_alive_seconds=1) as webui,
+        consuming(cloud, webui.url, engines=engine.registry),
+    ):
         cloud.submit(f"{task_id}-first")
         cloud.outcome(f"{task_id}-first")
-        wait_until_closed(worker)
+        engine.wait_until_disconnected()
         cloud.submit(task_id)
         row = cloud.outcome(task_id)
     assert (row.status, row.attempts) == (COMPLETED, 1)
@@ -234,11 +241,12 @@ def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, t
 def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Also in the middle of a job, which it stops; another worker takes over."""
     webui.control.set("hang", jobs=1)
-    with consuming(cloud, webui.url) as worker:
+    faults = FaultyClients()
+    with consuming(cloud, webui.url, faults=faults) as worker:
         begun = webui.control.stats()["begun"]
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
-        worker.made.heartbeat._queue = BrokenQueue()  # type: ignore[assignment]
+        faults.broken.add("change_message_visibility_batch")
         assert worker.ended.wait(30)
     assert isinstance(worker.error, RuntimeError)
     assert cloud.row(task_id).status is Status.RUNNING  # nothing was written without a heartbeat
@@ -246,34 +254,32 @@ def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: FakeWebUi, ta
     finish(cloud, webui, [task_id])
 
 
-class BrokenQueue:
-    """Raise what no heartbeat expects."""
+class Observed:
+    """An engine of SD Web UI; `awaited` is set when the worker begins to wait for it."""
 
-    def extend(self, *_arguments: Any) -> None:
-        """Break."""
-        raise LookupError("broken on purpose")
+    def __init__(self) -> None:
+        self.awaited = threading.Event()
+        self.registry: Engines = {"sdwebui": self._build}
+        self._engine: Any = None
 
+    def _build(self, *arguments: Any) -> Any:
+        self._engine = build_sdwebui(*arguments)
+        return self
 
-def waits_for_webui(worker: Running) -> threading.Event:
-    """Return an event that is set when the worker begins to wait for Web UI."""
-    called = threading.Event()
-    engine: Any = worker.made.engine
-    wait_ready = engine._webui.wait_ready
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
-    def waited(**arguments: Any) -> bool:
-        called.set()
-        return bool(wait_ready(**arguments))
+    def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
+        """Wait as the engine does."""
+        self.awaited.set()
+        return bool(self._engine.wait_ready(stop, seconds))
 
-    engine._webui.wait_ready = waited
-    return called
-
-
-def wait_until_closed(worker: Running) -> None:
-    """Wait until the server has closed every connection of the client for jobs."""
-    pool = worker.made.engine._webui._jobs._transport._pool  # type: ignore[attr-defined]
-    ended = threading.Event()
-    while not all(connection.has_expired() for connection in pool.connections):
-        ended.wait(0.05)
+    def wait_until_disconnected(self) -> None:
+        """Wait until the server has closed every connection of the client for jobs."""
+        pool = self._engine._webui._jobs._transport._pool
+        ended = threading.Event()
+        while not all(connection.has_expired() for connection in pool.connections):
+            ended.wait(0.05)
 
 
 def release_hung(webui: FakeWebUi) -> None:

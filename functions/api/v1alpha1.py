@@ -1,5 +1,6 @@
 """The envelope of `POST /v1alpha1`: an SD Web UI body with the routing keys in `alwayson_scripts`."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from domain.envelope import Submission, check_id, check_task_type, clean_prefix
@@ -14,6 +15,7 @@ from runtimes.sdwebui.task_type import TaskType
 API_VERSION: Final = "v1alpha1"
 DEFAULT_PREFIX: Final = "output"
 _WHERE: Final = "/alwayson_scripts"
+_IMAGE_LINK: Final = f"{_WHERE}/image_link"
 
 
 def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LIMITS) -> Submission:
@@ -39,9 +41,9 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
 
     content = dict(body)
     content["alwayson_scripts"] = {k: v for k, v in scripts.items() if k not in SUBMIT_ONLY_KEYS}
-    faults += _image_link(content, scripts.get("image_link"), tasktype)
+    image_link = _ImageLink(content, scripts.get("image_link"), tasktype)
     checked = kind.validate(None if wrong else tasktype, content, runtime, limits)
-    refuse(faults + [_renamed(fault) for fault in checked.faults])
+    refuse([*faults, *image_link.faults, *map(image_link.renamed, checked.faults)])
     if runtime is None:  # refused above
         raise AssertionError
     task = Task(
@@ -54,7 +56,7 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
         api_version=API_VERSION,
         uid=None if uid is None else str(uid),
     )
-    return Submission(task, runtime, [*prefix.warnings, *checked.warnings])
+    return Submission(task, runtime, [*prefix.warnings, *image_link.warnings, *checked.warnings])
 
 
 def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]]:
@@ -67,21 +69,32 @@ def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]
         return None, list(unknown.faults)
 
 
-def _image_link(content: dict[str, Any], link: Any, tasktype: Any) -> list[Fault]:
-    """Move `image_link` to the field that SD Web UI reads: `init_images`, or `image` of an extras task."""
-    if link is None:
-        return []
-    if not isinstance(link, str) or not link:
-        return [Fault(f"{_WHERE}/image_link", "a link is expected")]
-    if tasktype == TaskType.EXTRA_SINGLE_IMAGE:
-        content.setdefault("image", link)
-    elif tasktype == TaskType.IMAGE_TO_IMAGE:
-        content["init_images"] = [link]
-    return []
+class _ImageLink:
+    """Moves `image_link` to the field that SD Web UI reads: `init_images`, or `image` of an extras task."""
 
+    def __init__(self, content: dict[str, Any], link: Any, tasktype: Any) -> None:
+        self.faults: list[Fault] = []
+        self.warnings: list[Fault] = []
+        self._moved_to = ""
+        if link is None:
+            return
+        if not isinstance(link, str) or not link:
+            self.faults.append(Fault(_IMAGE_LINK, "a link is expected"))
+        elif tasktype == TaskType.IMAGE_TO_IMAGE:
+            if content.get("init_images"):
+                self.warnings.append(Fault("/init_images", f"ignored: {_IMAGE_LINK} is taken instead"))
+            content["init_images"] = [link]
+            self._moved_to = "/init_images/0"
+        elif tasktype == TaskType.EXTRA_SINGLE_IMAGE and not content.get("image"):
+            content["image"] = link
+            self._moved_to = "/image"
+        else:
+            self.warnings.append(Fault(_IMAGE_LINK, "ignored: the content has its own images, or takes none"))
 
-def _renamed(fault: Fault) -> Fault:
-    """Mention `image_link` in faults of `init_images`, because callers of this version know that name."""
-    if fault.path != "/init_images":
+    def renamed(self, fault: Fault) -> Fault:
+        """Return a fault of the content with the name that callers of this version know."""
+        if self._moved_to and fault.path == self._moved_to:
+            return replace(fault, path=_IMAGE_LINK)
+        if fault.path == "/init_images":
+            return replace(fault, message=f"{fault.message}, here or as {_IMAGE_LINK}")
         return fault
-    return Fault(fault.path, f"{fault.message}, here or as {_WHERE}/image_link", fault.code)

@@ -210,6 +210,8 @@ STORIES: dict[str, Story] = {
     "gzip-bomb": says(answer(gzip.compress(picture() + b"\0" * 10_000_000), "Content-Encoding: gzip")),
     "deflate": says(answer(zlib.compress(picture()), "Content-Encoding: deflate")),
     "gzip-twice": says(answer(gzip.compress(gzip.compress(picture())), "Content-Encoding: gzip, gzip")),
+    "html-base64-by-name": says(answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: base64")),
+    "html-two-codings": says(answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: utf-8, gzip")),
     "ok-brotli-by-name": says(answer(picture(), "Content-Encoding: br")),
     "ok-base64-by-name": says(answer(picture(), "Content-Encoding: base64")),
     "ok-aws-chunked-by-name": says(answer(picture(), "Content-Encoding: aws-chunked")),

@@ -21,6 +21,9 @@ UNAUTHORIZED = 401
 FORBIDDEN = 403
 REFUSALS = frozenset({400, UNAUTHORIZED, FORBIDDEN})
 OK = 200
+COMPRESSIONS = frozenset({"gzip", "x-gzip", "compress", "x-compress", "deflate", "br", "zstd", "dcb", "dcz"})
+"""The content codings that IANA lists as such; anything else in that header is no coding."""
+
 PRESIGN = "for an object that is not public, give a presigned link"
 HEADERS = [
     (b"User-Agent", b"sd-on-ecs"),
@@ -112,8 +115,9 @@ class Web:
             _check(link, response, self._limits.max_bytes)
             body = _body(response, self._limits.max_bytes, allowance)
             # When it comes from an object's metadata, this header can be wrong (base64, utf-8, aws-chunked).
-            encoded = _header(response, b"content-encoding").lower() not in {"", "identity"}
-            if encoded and not begins_as_image(body):
+            codings = _header(response, b"content-encoding").lower().split(",")
+            compressed = any(coding.strip() in COMPRESSIONS for coding in codings)
+            if compressed and not begins_as_image(body):
                 raise not_an_image("its server sent it compressed, unasked")
             return body
 

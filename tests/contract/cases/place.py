@@ -140,7 +140,6 @@ class Place:
             body.replace("https://huggingface.co", here)
             .replace("https://example-bucket.s3.amazonaws.com", here)
             .replace("https://example.com", here)
-            .replace("https://user:secret@assets.example.com/in", f"http://user:secret@{self._host}/private")
             .replace("https://drive.google.com", here)
         )
 

@@ -80,9 +80,7 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
         "forge": Wanted("invalid_content", told="Forge gives ADetailer no VAE of its own"),
         "a1111": Wanted(),
     },
-    "30-reactor-in-extras": Wanted(
-        "invalid_task", faults={"/alwayson_scripts/reactor": "an extra task runs no scripts"}
-    ),
+    "30-reactor-in-extras": Wanted("invalid_task", faults={"/alwayson_scripts/reactor": "runs no scripts"}),
     "34-xyz-plot": Wanted("invalid_task", faults={"/script_name": "not allowed"}),
     "35-soft-inpainting": Wanted(size=(64, 48)),
     "36-override-classic": Wanted(
@@ -114,7 +112,7 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
     "57-extras-huge": Wanted("input_too_large", told="67,108,864 pixels are allowed"),
     "60-link-with-spaces": Wanted(),
     "63-s3-virtual-host-private": Wanted(),
-    "65-basic-auth-link": Wanted(),
+    "65-basic-auth-link": Wanted("invalid_task", faults={"/init_images/0": "inputs.credentials"}),
     "66-google-drive-share": Wanted("input_not_an_image", told="it is a web page (HTML)"),
     "67-content-encoding-base64": Wanted(),
     "68-wrong-content-type": Wanted(),

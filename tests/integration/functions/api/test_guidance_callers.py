@@ -1,6 +1,7 @@
 """Callers of AWS's Guidance need to change nothing but the address and the key."""
 
 import copy
+import io
 from typing import Any
 
 import pytest
@@ -111,3 +112,31 @@ def test_of_very_many_unknown_fields_only_the_number_is_told(api: Client) -> Non
     assert answer.status == 200
     assert len(answer.body["warnings"]) == 101
     assert answer.body["warnings"][-1]["message"] == "and 19900 more"
+
+
+def test_what_v1alpha1_does_with_its_image_link_is_told(api: Client) -> None:
+    both = copy.deepcopy(REQUESTS["v1alpha1/i2i"]) | {"init_images": ["https://example.org/dog.png"]}
+    answer = api("POST", "/v1alpha1", both)
+    assert {one["path"] for one in answer.body["warnings"]} == {"/init_images"}
+    text = copy.deepcopy(REQUESTS["v1alpha1/t2i"])
+    text["alwayson_scripts"]["image_link"] = PICTURE
+    answer = api("POST", "/v1alpha1", text)
+    assert {one["path"] for one in answer.body["warnings"]} == {"/alwayson_scripts/image_link"}
+
+
+@pytest.mark.parametrize("name", ["v1alpha1/i2i", "v1alpha2/i2i"])
+def test_a_password_in_a_link_is_in_no_answer_log_or_row(
+    api: Client, deployment: Deployment, log: io.StringIO, name: str
+) -> None:
+    version, body = _of(name)
+    link = "https://user:hunter2@assets.example.org/cat.png"
+    if version == "v1alpha1":
+        body["alwayson_scripts"]["image_link"] = link
+    else:
+        body["task"]["content"]["init_images"] = [link]
+    answer = api("POST", f"/{version}", body)
+    where = {"v1alpha1": "/alwayson_scripts/image_link", "v1alpha2": "/task/content/init_images/0"}[version]
+    assert (answer.status, answer.faults) == (400, [where])
+    assert "inputs.credentials" in answer.body["error"]["details"][0]["message"]
+    assert "hunter2" not in str(answer.body) + log.getvalue()
+    assert deployment.dynamodb.scan(TableName=deployment.environment.task_table)["Count"] == 0

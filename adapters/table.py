@@ -1,6 +1,5 @@
 """The tasks' table in DynamoDB: one row per task, changed only by the protocol's transitions."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from adapters.expressions import Expressions
+from domain.body import load_json
 from domain.canonical import compact_json
+from domain.errors import InvalidTask
 from domain.row import Row
 from domain.transition import Transition
 
@@ -108,8 +109,18 @@ def read_item(item: Mapping[str, Any]) -> Row:
     """Convert a DynamoDB item to a row of plain JSON values."""
     values = {name: _from_stored(_deserialize(value)) for name, value in item.items()}
     for name in _JSON_ATTRIBUTES & values.keys():
-        values[name] = json.loads(values[name])
+        values[name] = _from_json(values[name])
     return Row(values)
+
+
+def _from_json(value: Any) -> Any:
+    """Parse a JSON text; return anything else that was written in its place unchanged."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return load_json(value)
+    except (ValueError, RecursionError, InvalidTask):
+        return value
 
 
 def _to_stored(value: Any) -> Any:

@@ -55,6 +55,11 @@ ODD: list[dict[str, Any]] = [
     {"images": {"N": "1"}, "attempts": {"S": "many"}},
     {"output": {"S": "neither"}, "error": {"S": "a text"}},
     {"error": {"M": {"reason": {"S": "none of ours"}}}},
+    {"context": {"S": "{no JSON"}},
+    {"context": {"S": "[NaN]"}},
+    {"context": {"N": "7.5"}},
+    {"context": {"NULL": True}},
+    {"context": {"S": "[" * 100_000}},
 ]
 
 

@@ -65,7 +65,7 @@ def test_an_interrupted_job_teaches_nothing() -> None:
 def test_one_odd_job_changes_nothing() -> None:
     clock = FakeMonotonic()
     pace = DurationEstimator(clock=clock)
-    for seconds in (1.0, 1.0, 250.0, 1.0):
+    for seconds in (1.0, 1.0, 250.0):
         pace.begin("k", 1.0)
         clock.seconds += seconds
         pace.end("k", 1.0, learn=True)

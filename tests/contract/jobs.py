@@ -16,10 +16,10 @@ import httpx
 from PIL import Image
 
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.controlnet import short_hash
 from local.fakes.sdwebui.models import digest
 from local.fakes.sdwebui.networks import LORA_DIR
-from local.fakes.sdwebui.parts import Parts
 from tests.contract.replay import Make, Replay, quick, replaying
 from tests.support.recordings import jobs
 
@@ -127,7 +127,7 @@ class Jobs:
 
 
 def play(
-    flavor: str, folder: Path, make: Make = Parts.make, only: Collection[str] | None = None
+    flavor: str, folder: Path, make: Make = Components.make, only: Collection[str] | None = None
 ) -> list[Played]:
     """Replay the recorded jobs of a Web UI, run after run: all, or `only` those of some names."""
     played = []
@@ -154,7 +154,7 @@ def started(flavor: str, run: int, folder: Path, make: Make) -> Iterator[Jobs]:
     )
     with replaying(make, settings) as replay:
         if (flavor, run) == ("a1111", 1):  # ControlNet was not installed yet
-            for titles in replay.parts.scripts.titles.values():
+            for titles in replay.components.scripts.titles.values():
                 titles.remove("controlnet")
         if run == 2:
             write_lora(folder / LORA_DIR / "sub/bucket-lora.safetensors")

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
-from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.process import Control
 from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
@@ -29,7 +29,7 @@ OTHER = ("9d70df1b86f023ef5b588c673ab950fef776064ad17ffe220423f89993bdced0", "")
 TINY = ("51eae90cb1da07d4b5aad7b72d103acff7064b6d7b6c202b2b05fa1b72387148", "a069599b")
 TIMEOUT_SECONDS = 30
 
-Make = Callable[[Settings], Parts]
+Make = Callable[[Settings], Components]
 
 
 def quick(**settings: Any) -> Settings:
@@ -51,7 +51,7 @@ def make_models(folder: Path) -> Path:
 class Replay:
     """Send recorded requests, keep what differs by recording, and translate what belongs to one machine."""
 
-    parts: Parts
+    components: Components
     url: str
     found: dict[str, list[str]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
@@ -133,7 +133,7 @@ class Replay:
 
     def _terms(self) -> list[tuple[str, str]]:
         terms = list(self.addresses.items())
-        for one in self.parts.checkpoints.all():
+        for one in self.components.checkpoints.all():
             sha256, old = TINY if one.stem.startswith("tiny") else OTHER
             if one.stem.endswith(("random", "random-v1-5")) and one.path:
                 here = (
@@ -141,8 +141,8 @@ class Replay:
                 )
                 self._hashed[one.name] = here
                 terms += [(sha256, here), (sha256[:10], here[:10])] + [(old, one.old_hash)] * bool(old)
-        if self.parts.settings.model_dir:
-            terms.append((RECORDED_DIR, str(self.parts.settings.model_dir)))
+        if self.components.settings.model_dir:
+            terms.append((RECORDED_DIR, str(self.components.settings.model_dir)))
         return terms
 
     def _body(self, request: dict[str, Any]) -> bytes:
@@ -157,13 +157,13 @@ class Replay:
 @contextlib.contextmanager
 def replaying(make: Make, settings: Settings) -> Generator[Replay, None, None]:
     """Run a fake with parts from `make` and yield the replay against it."""
-    parts = make(settings)
-    with in_thread(parts) as url:
-        replay = Replay(parts, url)
+    components = make(settings)
+    with in_thread(components) as url:
+        replay = Replay(components, url)
         try:
             yield replay
         finally:
-            parts.faults.clear()
+            components.faults.clear()
             replay.pool.shutdown()
             replay.client.close()
 

@@ -169,7 +169,7 @@ def overrides_that_leak(replay: Replay) -> None:
 @story("54-*", "55-*", "56-*", "99-healthy")
 def corrupt_checkpoints(replay: Replay) -> None:
     """A checkpoint that fails to load poisons the worker until another good one is loaded."""
-    folder = replay.parts.settings.model_dir or Path()
+    folder = replay.components.settings.model_dir or Path()
     for name in ("10-txt2img-basic", "42-override-checkpoint-no_ext", "42-override-checkpoint-nested_base"):
         replay.send(name)
     warm(replay)

@@ -260,10 +260,12 @@ def forty_threads(replay: Replay) -> None:
 @story("81-*", no_models=True, checkpoint="other-random-v1-5.safetensors")
 def no_model(replay: Replay) -> None:
     """Without a model on disk all looks well; a file that comes later needs a refresh and an override."""
-    folder = replay.parts.settings.model_dir
+    folder = replay.components.settings.model_dir
     replay.addresses["/opt/emptyckpt"] = str(folder)
     left = {"return_mask": True, "return_mask_composite": True, "sd_vae": "nope.safetensors"}
-    replay.parts.options.saved.update(left, sd_checkpoint_hash=TINY[0])  # config.json came from earlier runs
+    replay.components.options.saved.update(
+        left, sd_checkpoint_hash=TINY[0]
+    )  # config.json came from earlier runs
     replay.play(
         "81-nomodel-options", "81-nomodel-progress", "81-nomodel-sd-models", "81-nomodel-extra-single"
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.components import Components
 from tests.contract.replay import Replay, quick, replaying
 from tests.support.recordings import recording
 
@@ -24,7 +24,7 @@ FLAVORS = pytest.mark.parametrize("flavor", ["forge", "a1111"])
 @contextmanager
 def server(**settings: Any) -> Iterator[Replay]:
     """Run a fake in this process."""
-    with replaying(Parts.make, quick(**settings)) as replay:
+    with replaying(Components.make, quick(**settings)) as replay:
         yield replay
 
 

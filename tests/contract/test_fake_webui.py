@@ -96,7 +96,7 @@ def test_a_hanging_job_hears_an_interrupt_or_not() -> None:
 def test_a_poisoned_worker_recovers_by_another_model_only() -> None:
     """Every job fails at once, until another good checkpoint is loaded."""
     with server() as replay:
-        first, second, _ = (one.name for one in replay.parts.checkpoints.all())
+        first, second, _ = (one.name for one in replay.components.checkpoints.all())
         assert post(replay).status_code == 200
         replay.control.set("poison", jobs=1)
         again: dict[str, Any] = {"override_settings": {"sd_model_checkpoint": first}}
@@ -244,7 +244,7 @@ def test_whole_files_are_told_from_torn_ones(tmp_path: Path) -> None:
 def test_switching_costs_a_load_unless_both_are_kept() -> None:
     """Three jobs on two models load three times; with `sd_checkpoints_limit` 2 they load twice."""
     with server() as replay:
-        first, second, _ = (one.name for one in replay.parts.checkpoints.all())
+        first, second, _ = (one.name for one in replay.components.checkpoints.all())
         for limit, loads in ((1, 3), (2, 1)):
             replay.options(sd_checkpoints_limit=limit)
             before = replay.control.stats()["model_loads"]

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.controlnet import ControlNet
 from local.fakes.sdwebui.modules import Modules
 from local.fakes.sdwebui.networks import Network, Networks
-from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.scripts import Plan, Scripts
 from local.fakes.sdwebui.settings import Settings
 from tests.contract.job_comparison import departures, merged, torn
@@ -68,7 +68,7 @@ class LenientControlNet(ControlNet):
 class LoadingControlNet(ControlNet):
     """Steer by a file that does not load."""
 
-    def steers(self, unit: dict[str, Any]) -> bool:
+    def controls(self, unit: dict[str, Any]) -> bool:
         return self._find(unit.get("model")) is not None
 
 
@@ -106,8 +106,8 @@ BROKEN = [
 def test_a_broken_behaviour_is_noticed(
     flavor: str, change: dict[str, Any], jobs: tuple[str, ...], tmp_path: Path
 ) -> None:
-    def make(settings: Settings) -> Parts:
-        return Parts.make(settings, **change)
+    def make(settings: Settings) -> Components:
+        return Components.make(settings, **change)
 
     whole = play(flavor, tmp_path / "whole", only=jobs)
     broken = play(flavor, tmp_path / "broken", make, only=jobs)

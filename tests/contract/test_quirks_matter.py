@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from local.fakes.sdwebui.line import Line
+from local.fakes.sdwebui.components import Components
+from local.fakes.sdwebui.job_queue import JobQueue
 from local.fakes.sdwebui.memory import Memory
 from local.fakes.sdwebui.models import Checkpoint, Checkpoints
 from local.fakes.sdwebui.options import CHECKPOINT, RESTRICTED, Options
-from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.scripts import Plan, Scripts
 from local.fakes.sdwebui.settings import Settings
 from local.fakes.sdwebui.state import State
@@ -97,7 +97,7 @@ class EagerMemory(Memory):
         self.need()
 
 
-class WideLine(Line):
+class WideLine(JobQueue):
     """Let everyone through at once."""
 
     def __enter__(self) -> None:
@@ -170,8 +170,8 @@ BROKEN = [
 def test_a_broken_quirk_is_noticed(change: dict[str, Any], story: str, noticed: str, tmp_path: Path) -> None:
     """The story finds a difference in the recording that shows the quirk."""
 
-    def make(settings: Settings) -> Parts:
-        return Parts.make(settings, **change)
+    def make(settings: Settings) -> Components:
+        return Components.make(settings, **change)
 
     found = tell(story, make, tmp_path)
     assert found[noticed], "nobody noticed"

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.process import FakeWebUi, running
 from tests.contract.scenarios_running import NOT_SERVED, STORIES, tell
 from tests.support.recordings import names, recording
@@ -30,7 +30,7 @@ QUICK = {"step_seconds": 0, "load_seconds": 0, "extra_seconds": 0}
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_is_told_as_it_was_recorded(name: str, tmp_path: Path) -> None:
     """Each story finds no difference, in exactly the recordings that it says it covers."""
-    found = tell(name, Parts.make, tmp_path)
+    found = tell(name, Components.make, tmp_path)
     assert {recording: notes for recording, notes in found.items() if notes} == {}
     assert sorted(found) == names(*STORIES[name][0])
 

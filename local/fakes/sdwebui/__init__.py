@@ -1,7 +1,7 @@
-"""A fake for Stable Diffusion Web UI: its HTTP behaviour as recorded, and no diffusion model.
+"""A fake of Stable Diffusion Web UI, with its recorded HTTP behaviour but without a diffusion model.
 
-Images are drawn from the request, so that a person sees that the right input arrived. Start it with
-`python -m local.fakes.sdwebui --help`, or from code with `local.fakes.sdwebui.process`.
+It draws each image from the request, so that a person can see that the right input arrived. Start it with
+`python -m local.fakes.sdwebui`, or from code with `local.fakes.sdwebui.process`.
 """
 
 NAME = "fake"

@@ -5,16 +5,16 @@ from typing import Annotated, Literal
 
 import typer
 
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.faults import FAULTS, Fault
-from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.server import run
 from local.fakes.sdwebui.settings import Settings
 
 DEFAULTS = Settings()
 FAULT_LIST = "  \n".join(f"* **{name}**: {meaning}." for name, meaning in FAULTS.items())
 EPILOG = f"""
-Faults can also be switched on while it runs, with JSON to its own routes, which Web UI does not have. They
-are below /fake, on the same port and on the control port:
+Faults can also be switched on while it runs, with JSON to routes below /fake, which Web UI does not have.
+They are served on the main port and on the control port:
 `POST /fake/faults {{"name": "hang", "jobs": 1}}`, `DELETE /fake/faults`,
 `GET /fake/stats`, `GET /fake/wait?begun=1`.
 
@@ -33,49 +33,52 @@ def main(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     control_port: Annotated[
         int,
-        typer.Option(help="Port of /fake alone, which answers even while the other refuses; 0: a free one."),
+        typer.Option(help="Port that serves only /fake, even while the main one refuses; 0: a free one."),
     ] = 0,
     model_dir: Annotated[
         Path | None,
         typer.Option(
             help="Web UI's `models` folder, or a folder of checkpoints: any *.safetensors counts, however "
-            "small. Without it there are a few built-in names."
+            "small. Default: a few built-in names."
         ),
     ] = None,
     checkpoint: Annotated[
-        str | None, typer.Option(help="The checkpoint selected at first. Default: the first in the list.")
+        str | None,
+        typer.Option(help="The checkpoint that is selected at first. Default: the first one listed."),
     ] = None,
-    step_seconds: Annotated[float, typer.Option(help="Time of one sampling step.")] = DEFAULTS.step_seconds,
+    step_seconds: Annotated[
+        float, typer.Option(help="Duration of one sampling step.")
+    ] = DEFAULTS.step_seconds,
     job_seconds: Annotated[
         float | None,
-        typer.Option(help="Time of a whole generation, whatever it asks for; overrules --step-seconds."),
+        typer.Option(help="Duration of every generation; overrides --step-seconds."),
     ] = None,
-    max_steps: Annotated[
-        int, typer.Option(help="Walk at most this many steps; 0: as many as asked for.")
-    ] = 0,
+    max_steps: Annotated[int, typer.Option(help="Run at most this many steps; 0: as many as requested.")] = 0,
     extra_seconds: Annotated[
-        float, typer.Option(help="Time of an extra-* request.")
+        float, typer.Option(help="Duration of an extra-* request.")
     ] = DEFAULTS.extra_seconds,
     load_seconds: Annotated[
-        float, typer.Option(help="Time to load a checkpoint from disk.")
+        float, typer.Option(help="Duration of loading a checkpoint from disk.")
     ] = DEFAULTS.load_seconds,
     cached_load_seconds: Annotated[
         float,
         typer.Option(
-            help="Time to switch to a checkpoint that is kept in memory (option sd_checkpoints_limit)."
+            help="Duration of switching to a checkpoint kept in memory (option sd_checkpoints_limit)."
         ),
     ] = DEFAULTS.cached_load_seconds,
-    boot_seconds: Annotated[float, typer.Option(help="Refuse connections this long at the start.")] = 0,
-    gap_seconds: Annotated[float, typer.Option(help="Then answer 404 below /sdapi this long.")] = 0,
+    boot_seconds: Annotated[
+        float, typer.Option(help="Refuse connections for this time after the start.")
+    ] = 0,
+    gap_seconds: Annotated[float, typer.Option(help="Then respond 404 below /sdapi for this time.")] = 0,
     web_ui: Annotated[
-        bool, typer.Option("--web-ui/--nowebui", help="Serve / and /internal too, as with Web UI's page.")
+        bool, typer.Option("--web-ui/--nowebui", help="Serve / and /internal, as Web UI does with its page.")
     ] = True,
     flavor: Annotated[
-        Literal["forge", "a1111"], typer.Option(help="Which Web UI it behaves as: Forge, or AUTOMATIC1111.")
+        Literal["forge", "a1111"], typer.Option(help="Behave as Forge or as AUTOMATIC1111.")
     ] = "forge",
     errors: Annotated[
         Literal["forge", "a1111"] | None,
-        typer.Option(help="Shape of error bodies, if it is not the flavor's own."),
+        typer.Option(help="Form of error bodies. Default: the flavor's own."),
     ] = None,
     api_auth: Annotated[
         str | None, typer.Option(help="user:password pairs, comma-separated, for HTTP basic authentication.")
@@ -84,20 +87,20 @@ def main(
         bool, typer.Option("--api-server-stop", help="Serve /server-kill, /server-restart and /server-stop.")
     ] = False,
     keep_alive_seconds: Annotated[
-        int, typer.Option(help="Close connections that are idle this long.")
+        int, typer.Option(help="Close connections that are idle for this time.")
     ] = DEFAULTS.keep_alive_seconds,
     gpu_gib: Annotated[
         float | None,
-        typer.Option(help="Pretend a GPU of that much memory in /memory; without it: none, as recorded."),
+        typer.Option(help="Report a GPU with this much memory in /memory. Default: no GPU, as recorded."),
     ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
-            help="Switch a fault on from the start: NAME, or NAME:JOBS for so many jobs. May be repeated."
+            help="Switch a fault on from the start: NAME, or NAME:JOBS for this many jobs. Can be repeated."
         ),
     ] = None,
 ) -> None:
-    """A fake for Stable Diffusion Web UI (/sdapi/v1). It is **no diffusion model**: it draws simple pictures from the request, and behaves as a recorded Web UI behaves, one job at a time, errors and oddities included."""  # noqa: D401, E501 -- one paragraph of --help
+    """Fake Stable Diffusion Web UI (/sdapi/v1). It is **no diffusion model**: it draws simple pictures from the request. Its responses, errors and quirks are those of a recorded Web UI, which runs one job at a time."""  # noqa: E501 -- one paragraph of --help
     settings = Settings(
         model_dir=model_dir,
         checkpoint=checkpoint,
@@ -117,15 +120,15 @@ def main(
         keep_alive_seconds=keep_alive_seconds,
         gpu_gib=gpu_gib,
     )
-    parts = Parts.make(settings)
+    components = Components.make(settings)
     for text in fault or []:
         name, _, jobs = text.partition(":")
         if name not in FAULTS or (not jobs.isdigit() and jobs):
             raise typer.BadParameter(
                 f"{text!r}: NAME or NAME:JOBS, with one of {', '.join(FAULTS)}", param_hint="--fault"
             )
-        parts.faults.switch_on(Fault(name=name, jobs=int(jobs) if jobs else None))
-    run(parts, host=host, port=port, control_port=control_port)
+        components.faults.switch_on(Fault(name=name, jobs=int(jobs) if jobs else None))
+    run(components, host=host, port=port, control_port=control_port)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Answers that never change, as recorded (`answers/`)."""
+"""Recorded responses that never change (`answers/`)."""
 
 import json
 from functools import cache
@@ -10,5 +10,5 @@ DIRECTORY = Path(__file__).parent / "answers"
 
 @cache
 def recorded(name: str) -> Any:
-    """Return a recorded answer; callers must not change it."""
+    """Return a recorded response, which callers must not change."""
     return json.loads((DIRECTORY / f"{name}.json").read_text())

@@ -1,4 +1,4 @@
-"""The HTTP application: Web UI's routes around the parts, and what wraps them."""
+"""The HTTP application: Web UI's routes and middleware."""
 
 import time
 from typing import Any
@@ -18,27 +18,27 @@ from local.fakes.sdwebui import (
     routes_page,
 )
 from local.fakes.sdwebui.auth import basic_auth
-from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.components import Components
 
 GZIP_FROM_BYTES = 1000
 PAGE = f"<!doctype html><title>fake SD Web UI</title><p>{DISCLAIMER}. See <a href=/docs>/docs</a>.</p>"
 
 
-def create_app(parts: Parts) -> FastAPI:
-    """Make the application. Every /sdapi handler is synchronous: 40 threads serve them all, as recorded."""
-    settings = parts.settings
+def create_app(components: Components) -> FastAPI:
+    """Create the application; its /sdapi handlers are synchronous, so that 40 threads serve them all."""
+    settings = components.settings
     app = FastAPI(title="SD Web UI fake", version=VERSION, description=DISCLAIMER, strict_content_type=False)
     guard = [Depends(basic_auth(settings.api_auth))] if settings.api_auth else []
-    app.include_router(routes_jobs.router(parts), dependencies=guard)
-    app.include_router(routes_catalogue.router(parts), dependencies=guard)
-    app.include_router(control.router(parts))
+    app.include_router(routes_jobs.router(components), dependencies=guard)
+    app.include_router(routes_catalogue.router(components), dependencies=guard)
+    app.include_router(control.router(components))
     if settings.web_ui:
         app.add_api_route("/", lambda: HTMLResponse(PAGE), include_in_schema=False)
-        app.include_router(routes_page.router(parts))
+        app.include_router(routes_page.router(components))
     errors.install(app, style=settings.errors)
-    if not settings.web_ui:  # as recorded: behind the page's server nothing is compressed
+    if not settings.web_ui:  # as recorded: with the page, responses are not compressed
         app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
-    app.add_middleware(Gate, parts=parts)
+    app.add_middleware(Gate, components=components)
     if settings.errors == "a1111":
         app.add_middleware(ProcessTime)
     app.add_middleware(errors.Failures, style=settings.errors)
@@ -46,17 +46,17 @@ def create_app(parts: Parts) -> FastAPI:
 
 
 class Gate:
-    """Answer 404 below /sdapi while those routes do not exist yet, which means: come again."""
+    """Responds 404 below /sdapi while those routes do not exist yet; clients have to try again."""
 
-    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+    def __init__(self, app: ASGIApp, components: Components) -> None:
         self._app = app
-        self._faults = parts.faults
-        self._opens = time.monotonic() + parts.settings.gap_seconds
+        self._faults = components.faults
+        self._opens_at = time.monotonic() + components.settings.gap_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or not."""
+        """Pass a request on, or respond 404."""
         path: str = scope.get("path", "")
-        closed = time.monotonic() < self._opens or self._faults.standing("not-ready")
+        closed = time.monotonic() < self._opens_at or self._faults.is_on("not-ready")
         if closed and path.startswith(("/sdapi", "/controlnet")):
             await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
             return
@@ -64,20 +64,20 @@ class Gate:
 
 
 class ProcessTime:
-    """Add AUTOMATIC1111's header to what did not fail with an exception of Python's."""
+    """Adds AUTOMATIC1111's header with the duration to all responses except those to Python exceptions."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Time a request."""
+        """Pass a request on and measure its duration."""
         began = time.monotonic()
 
-        async def tell(message: Message) -> None:
+        async def send_timed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 took = f"{time.monotonic() - began:.4f}".encode()
                 headers: list[Any] = [*message["headers"], (b"x-process-time", took)]
                 message = {**message, "headers": headers}
             await send(message)
 
-        await self._app(scope, receive, tell)
+        await self._app(scope, receive, send_timed)

@@ -1,4 +1,4 @@
-"""HTTP basic authentication, as `--api-auth` switches it on."""
+"""HTTP basic authentication (`--api-auth`)."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ ASK = {"WWW-Authenticate": "Basic"}
 
 
 def basic_auth(credentials: str) -> Callable[[Request], None]:
-    """Make the check of each request; `credentials` are comma-separated `user:password` pairs."""
+    """Return a function that checks a request; `credentials` are comma-separated `user:password` pairs."""
     allowed = set(credentials.split(","))
 
     def check(request: Request) -> None:

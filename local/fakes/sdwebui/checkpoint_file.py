@@ -1,4 +1,4 @@
-"""The little that the fake asks of a checkpoint file, and how to make such a file."""
+"""Check that a checkpoint file is complete, and write tiny ones."""
 
 import json
 import struct
@@ -9,7 +9,7 @@ LENGTH_BYTES = 8  # a safetensors file begins with its header's length, little e
 
 
 def is_whole(path: Path) -> bool:
-    """Tell whether a safetensors file has a valid header and all the data which that declares."""
+    """Return whether a safetensors file has a valid header and all the data that the header declares."""
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
@@ -24,7 +24,7 @@ def is_whole(path: Path) -> bool:
 
 
 def write_checkpoint(path: Path, content: bytes = b"weights") -> Path:
-    """Write a valid, tiny safetensors file around `content`; other content, other hash. Returns the path."""
+    """Write a valid, tiny safetensors file with `content`, which determines its hash; return the path."""
     tensor = {"dtype": "U8", "shape": [len(content)], "data_offsets": [0, len(content)]}
     header = json.dumps({"__metadata__": {"made_by": "fake"}, "content": tensor}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Client mistakes that the real one only meets deep inside, and answers with 500."""
+"""Invalid values of a request that SD Web UI notices only during the job and responds to with 500."""
 
 from PIL import Image
 
@@ -14,7 +14,7 @@ from local.fakes.sdwebui.requests import (
 )
 
 BYTES_A_LATENT = 4 * 4  # four channels of 32-bit floats
-MAX_LATENTS = 1 << 24  # a gigapixel; what the recorded host could not allocate lies far above
+MAX_LATENTS = 1 << 24  # a gigapixel; the recorded failures to allocate memory were for far more
 LONG_LONG = 1 << 63
 MIN_LATENT = 3  # what a 3x3 convolution needs, with a padding of one on each side
 
@@ -22,7 +22,7 @@ MIN_LATENT = 3  # what a 3x3 convolution needs, with a padding of one on each si
 def check(
     request: Generation, references: list[Image.Image], known: Checkpoints, *, forge: bool
 ) -> list[Image.Image]:
-    """Raise what the real one raises for values that cannot work; returns the references' pixels."""
+    """Raise the error of SD Web UI for an invalid value, or return the pixels of the reference images."""
     if request.prompt is None:
         raise Failure("AssertionError")
     if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
@@ -46,7 +46,7 @@ def check(
 
 
 def _check_seeds(request: Generation) -> None:
-    """Raise for what torch does not take, which the seed of the last image may be alone."""
+    """Raise Failure for a seed that torch does not accept; the last image has the largest one."""
     last = max(0, (request.batch_size or 0) * (request.n_iter or 0) - 1)
     for seed in (request.seed or 0, request.subseed or 0):
         if seed < -LONG_LONG or seed + last >= 2 * LONG_LONG:

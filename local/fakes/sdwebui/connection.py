@@ -1,4 +1,4 @@
-"""Answers that break the connection."""
+"""Responses that break the connection."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from local.fakes.sdwebui.faults import Fault
 
 
 class BrokenOffError(ConnectionError):
-    """End the answering of a request in the middle, on purpose."""
+    """A response ends in the middle on purpose."""
 
 
 class Truncated(JSONResponse):
-    """Send the first half of a body and then close the connection."""
+    """Sends the first half of a body and then closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI's signature
-        """Send half."""
+        """Send half of the body."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         half = bytes(self.body[: len(self.body) // 2])
         await send({"type": "http.response.body", "body": half, "more_body": True})
@@ -24,17 +24,17 @@ class Truncated(JSONResponse):
 
 
 class Closed(JSONResponse):
-    """Close the connection without a byte of an answer."""
+    """Closes the connection without sending anything."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI's signature
-        """Send nothing."""
+        """Close the connection."""
         scope["app"].state.drop(scope["client"])
         raise BrokenOffError
 
 
 def answer(body: dict[str, Any]) -> JSONResponse:
-    """Answer with a job's body, or break off as its faults (`struck`) say."""
-    struck: dict[str, Fault] = body.pop("struck")
-    if "close" in struck:
+    """Return the response of a job, broken if one of its injected faults says so."""
+    injected: dict[str, Fault] = body.pop("injected")
+    if "close" in injected:
         return Closed(body)
-    return Truncated(body) if "truncate" in struck else JSONResponse(body)
+    return Truncated(body) if "truncate" in injected else JSONResponse(body)

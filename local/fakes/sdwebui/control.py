@@ -1,6 +1,6 @@
-"""The fake's own routes: faults, counts, and waiting for something to happen. Web UI has none of them.
+"""The fake's own routes, which Web UI does not have: faults, counts, and waiting for an event.
 
-They are asynchronous, so that they answer while jobs hold all 40 threads.
+They are asynchronous, so that they respond while jobs use all 40 threads.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from local.fakes.sdwebui import DISCLAIMER, VERSION
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.errors import KINDS
 from local.fakes.sdwebui.faults import FAULTS, Fault
-from local.fakes.sdwebui.parts import Parts
 
 POLL_SECONDS = 0.005
 
 
 class FaultRequest(BaseModel):
-    """Ask for a fault."""
+    """The body that switches a fault on."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,7 +33,7 @@ class FaultRequest(BaseModel):
 
 
 class Awaited(BaseModel):
-    """Say which counts to wait for (`step`: of the running job), and for how many seconds at most."""
+    """The counts to wait for (`step`: of the running job), and the maximum time in seconds."""
 
     arrived: int = 0
     begun: int = 0
@@ -46,8 +46,8 @@ class Awaited(BaseModel):
     timeout: float = 30
 
 
-def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
-    """Make the routes below /fake."""
+def router(components: Components) -> APIRouter:  # noqa: C901 -- a list of routes
+    """Return the routes below /fake."""
     routes = APIRouter(prefix="/fake", tags=["the fake's own"])
 
     @routes.get("")
@@ -56,52 +56,52 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
 
     @routes.get("/faults")
     async def faults() -> list[dict[str, Any]]:
-        return parts.faults.facts()
+        return components.faults.facts()
 
     @routes.post("/faults")
     async def switch_on(request: FaultRequest) -> list[dict[str, Any]]:
-        parts.faults.switch_on(Fault(**request.model_dump()))
-        return parts.faults.facts()
+        components.faults.switch_on(Fault(**request.model_dump()))
+        return components.faults.facts()
 
     @routes.delete("/faults")
     async def clear_all() -> list[dict[str, Any]]:
-        parts.faults.clear()
-        return parts.faults.facts()
+        components.faults.clear()
+        return components.faults.facts()
 
     @routes.delete("/faults/{name}")
     async def clear(name: str) -> list[dict[str, Any]]:
-        parts.faults.clear(name)
-        return parts.faults.facts()
+        components.faults.clear(name)
+        return components.faults.facts()
 
     @routes.get("/stats")
     async def stats() -> dict[str, Any]:
-        return _counts(parts)
+        return _counts(components)
 
     @routes.get("/jobs")
     async def jobs() -> list[dict[str, Any]]:
-        return parts.ledger.jobs
+        return components.stats.jobs
 
     @routes.get("/wait")
     async def wait(wanted: Annotated[Awaited, Query()]) -> dict[str, Any]:
-        last = time.monotonic() + wanted.timeout
+        deadline = time.monotonic() + wanted.timeout
         least = wanted.model_dump(exclude={"timeout", "refusing"})
         while True:
-            counts = _counts(parts)
-            refusing = wanted.refusing in (None, parts.faults.refusing)
+            counts = _counts(components)
+            refusing = wanted.refusing in (None, components.faults.refusing)
             if refusing and all(counts[name] >= least[name] for name in least):
                 return counts
-            if time.monotonic() > last:
+            if time.monotonic() > deadline:
                 raise HTTPException(408, f"waited for {least}, got {counts}")
             await asyncio.sleep(POLL_SECONDS)
 
     return routes
 
 
-def _counts(parts: Parts) -> dict[str, Any]:
-    step = parts.state.sampling_step if parts.state.job_count > 0 else 0
+def _counts(components: Components) -> dict[str, Any]:
+    step = components.state.sampling_step if components.state.job_count > 0 else 0
     return {
-        **parts.ledger.facts(),
-        "held": parts.faults.held(),
+        **components.stats.facts(),
+        "held": components.faults.held(),
         "step": step,
-        "job_count": parts.state.job_count,
+        "job_count": components.state.job_count,
     }

@@ -1,4 +1,4 @@
-"""What a generation will say about itself: the parts of `info`, in the recorded order."""
+"""The values of `info` for a generation, in the recorded order."""
 
 import random
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from PIL import Image
 
 from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.models import Checkpoint
 from local.fakes.sdwebui.parameters import hires_prompts, of_hires_fix, of_image, of_refiner
-from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
@@ -21,17 +21,17 @@ MAX_SEED = 2**32
 
 
 def describe(
-    parts: Parts, request: Generation, plan: Plan, model: Checkpoint, mask: Image.Image | None
+    components: Components, request: Generation, plan: Plan, model: Checkpoint, mask: Image.Image | None
 ) -> dict[str, Any]:
-    """Collect the parts of `info`; the real seed is drawn here and stands nowhere else."""
+    """Return the values of `info`; a random seed is drawn here and is found nowhere else."""
     seed = _seed(request.seed)
     subseed = _seed(request.subseed)
     each = int(request.batch_size or 0) * int(request.n_iter or 0)
-    prompt, negative = styled(request, forge=parts.settings.forge)
+    prompt, negative = styled(request, forge=components.settings.forge)
     prompts = plan.prompts or [prompt] * each
     count = len(prompts)
     step = 0 if plan.prompts else 1
-    modules = parts.modules.described(parts.options)
+    modules = components.modules.described(components.options)
     sampler, schedule, extra = choose_sampler(request)
     return {
         "prompt": prompts[0],
@@ -50,7 +50,9 @@ def describe(
         "steps": request.steps,
         "batch_size": request.batch_size,
         "restore_faces": bool(request.restore_faces),
-        "face_restoration_model": parts.options["face_restoration_model"] if request.restore_faces else None,
+        "face_restoration_model": components.options["face_restoration_model"]
+        if request.restore_faces
+        else None,
         "sd_model_name": model.stem,
         "sd_model_hash": model.short_hash,
         "sd_vae_name": modules.get("VAE"),
@@ -58,12 +60,12 @@ def describe(
         "seed_resize_from_w": request.seed_resize_from_w,
         "seed_resize_from_h": request.seed_resize_from_h,
         "denoising_strength": request.denoising_strength,
-        "extra_generation_params": extra | _extra_params(parts, request, plan, mask, prompt),
+        "extra_generation_params": extra | _extra_params(components, request, plan, mask, prompt),
         "index_of_first_image": 0,
         "infotexts": [],
         "styles": request.styles or [],
-        "job_timestamp": parts.state.job_timestamp,
-        "clip_skip": int(parts.options["CLIP_stop_at_last_layers"] or 1),
+        "job_timestamp": components.state.job_timestamp,
+        "clip_skip": int(components.options["CLIP_stop_at_last_layers"] or 1),
         "is_using_inpainting_conditioning": False,
         "scheduler_label": schedule,
         "modules": modules,
@@ -73,7 +75,7 @@ def describe(
 
 
 def choose_sampler(request: Generation) -> tuple[str, str, dict[str, Any]]:
-    """Choose sampler and schedule (with what `info` adds for it); an unknown name becomes another sampler."""
+    """Return sampler, schedule and additional values of `info`; the default replaces an unknown sampler."""
     wanted = request.sampler_name or request.sampler_index
     if wanted not in {one["name"] for one in recorded("samplers")}:
         return FALLBACK_SAMPLER, FALLBACK_SCHEDULE, {"Schedule type": FALLBACK_SCHEDULE}
@@ -85,7 +87,7 @@ def choose_sampler(request: Generation) -> tuple[str, str, dict[str, Any]]:
 
 
 def styled(request: Generation, *, forge: bool) -> tuple[str, str]:
-    """Return prompt and negative prompt with the styles that exist by exactly that name."""
+    """Return prompt and negative prompt with the styles applied whose exact names exist."""
     prompt, negative = request.prompt or "", request.negative_prompt or ""
     if forge:
         prompt = prompt.strip()
@@ -107,15 +109,15 @@ def _seed(asked: int | None) -> int:
 
 
 def _extra_params(
-    parts: Parts, request: Generation, plan: Plan, mask: Image.Image | None, prompt: str
+    components: Components, request: Generation, plan: Plan, mask: Image.Image | None, prompt: str
 ) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if isinstance(request, StableDiffusionProcessingImg2Img):
         extra |= of_image(request, mask)
     if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
-        extra |= of_hires_fix(parts, request)
-    extra |= of_refiner(parts, request)
+        extra |= of_hires_fix(components, request)
+    extra |= of_refiner(components, request)
     extra |= plan.extra_params
-    if not request.disable_extra_networks and (hashes := parts.networks.hashes(prompt)):
+    if not request.disable_extra_networks and (hashes := components.networks.hashes(prompt)):
         extra["Lora hashes"] = hashes
-    return extra | parts.embeddings.described(f"{prompt} {request.negative_prompt or ''}")
+    return extra | components.embeddings.described(f"{prompt} {request.negative_prompt or ''}")

@@ -1,4 +1,4 @@
-"""Embeddings (textual inversion): which are listed, and which a job paints with."""
+"""Embeddings (textual inversion): which are listed, and which a job uses."""
 
 import re
 from pathlib import Path
@@ -13,8 +13,8 @@ SUFFIXES = frozenset({".safetensors", ".pt", ".bin"})
 class Embeddings:
     """The embeddings of a model directory, which prompts name as plain words in any case.
 
-    As recorded, Forge lists a new file after a refresh, and applies it from the next load of a checkpoint on:
-    until then its name is a word like any other. AUTOMATIC1111 applies it at once.
+    As recorded, Forge lists a new file after a refresh but applies it only after it has loaded another
+    checkpoint; until then its name is an ordinary word. AUTOMATIC1111 applies it at once.
     """
 
     def __init__(self, model_dir: Path | None, *, forge: bool) -> None:
@@ -32,20 +32,20 @@ class Embeddings:
             self.checkpoint_loaded()
 
     def checkpoint_loaded(self) -> None:
-        """Give a checkpoint that was just loaded what is listed now."""
+        """Apply the listed embeddings from now on, because a checkpoint was loaded."""
         self._applied = dict(self._listed)
 
     def listed(self) -> dict[str, Any]:
-        """Return the answer of `/embeddings`."""
+        """Return the response of `/embeddings`."""
         shown = {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": 768, "vectors": 1}
         return {"loaded": dict.fromkeys(self._listed, shown), "skipped": {}}
 
     def used(self, text: str) -> list[Path]:
-        """Return the files that a prompt paints with."""
+        """Return the files that a prompt uses."""
         return [path for name, path in self._applied.items() if _named(name, text)]
 
     def described(self, text: str) -> dict[str, str]:
-        """Return what the infotext says of them."""
+        """Return the values in the infotext for the embeddings of a prompt."""
         used = self.used(text)
         if not used:
             return {}

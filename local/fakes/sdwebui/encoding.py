@@ -1,4 +1,4 @@
-"""Images on the wire: base64 in and out, with what the real one accepts and refuses."""
+"""Decode and encode images as base64, accepting and refusing what SD Web UI does."""
 
 import base64
 import binascii
@@ -16,14 +16,14 @@ from local.fakes.sdwebui.options import Options
 
 FETCH_TIMEOUT_SECONDS = 30
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-AHEAD = "encoded ahead"  # where an image keeps its PNG
+ENCODED = "encoded ahead"  # key of an image's `info` with its PNG
 EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
 
 
 def decode_image(text: Any, options: Options) -> Image.Image:
     """Open an image from base64, a `data:image/` URI or a URL.
 
-    Its pixels are read later: a cut-off file is only noticed then. Raises Failure or HTTPException.
+    Its pixels are read later, and a truncated file is noticed only then. Raise Failure or HTTPException.
     """
     if text is None:
         raise Failure("AttributeError", "'NoneType' object has no attribute 'startswith'")
@@ -32,7 +32,7 @@ def decode_image(text: Any, options: Options) -> Image.Image:
     if text.startswith("data:image/"):
         parts = text.split(";")
         parts = parts[1].split(",") if len(parts) > 1 else []
-        if len(parts) < 2:  # noqa: PLR2004 -- the base64 word and what follows it
+        if len(parts) < 2:  # noqa: PLR2004 -- `base64` and the data
             raise Failure("IndexError", "list index out of range")
         text = parts[1]
     try:
@@ -42,7 +42,7 @@ def decode_image(text: Any, options: Options) -> Image.Image:
 
 
 def pixels(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
-    """Read an opened image's pixels as RGB, upright as its EXIF says; keep an alpha channel if asked to."""
+    """Return an opened image as RGB, or as RGBA with `keep_alpha`, rotated as its EXIF says."""
     try:
         upright = ImageOps.exif_transpose(image)
         return upright if keep_alpha and upright.mode == "RGBA" else upright.convert("RGB")
@@ -51,12 +51,12 @@ def pixels(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
 
 
 def encode_image(image: Image.Image, options: Options) -> str:
-    """Encode by the option `samples_format` as it is now; any unknown format is a 500, after all the work."""
+    """Encode in the format of the option `samples_format`; an unknown one is a 500 after the job."""
     wanted = str(options["samples_format"]).lower()
     out = io.BytesIO()
     text = image.info.get("parameters", "")
     if wanted == "png":
-        out.write(image.info.get(AHEAD) or _png(image, text))
+        out.write(image.info.get(ENCODED) or _png(image, text))
     elif wanted in ("jpg", "jpeg", "webp"):
         quality = int(options["jpeg_quality"] or 80)
         kind = "WEBP" if wanted == "webp" else "JPEG"
@@ -69,10 +69,10 @@ def encode_image(image: Image.Image, options: Options) -> str:
 def encode_ahead(image: Image.Image, options: Options) -> None:
     """Encode a finished image while its job still runs, if it will be a PNG.
 
-    The real one encodes after the job, but on a bigger machine: a bench shall see the time that it asked for.
+    SD Web UI encodes after the job. The fake does not, so that a job takes exactly the requested time.
     """
     if str(options["samples_format"]).lower() == "png":
-        image.info[AHEAD] = _png(image, image.info.get("parameters", ""), level=1)
+        image.info[ENCODED] = _png(image, image.info.get("parameters", ""), level=1)
 
 
 def encode_gif(frames: list[Image.Image], frames_a_second: float) -> str:
@@ -84,7 +84,7 @@ def encode_gif(frames: list[Image.Image], frames_a_second: float) -> str:
 
 
 def encode_preview(image: Image.Image) -> str:
-    """Encode a live preview: a PNG with an alpha channel, an eighth of the size."""
+    """Encode a live preview as PNG."""
     out = io.BytesIO()
     image.save(out, format="PNG")
     return base64.b64encode(out.getvalue()).decode()

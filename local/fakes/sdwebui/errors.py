@@ -1,4 +1,4 @@
-"""The shapes in which a Web UI tells that something went wrong (recorded: tests/contract/recordings)."""
+"""The forms of SD Web UI's error responses, as recorded in tests/contract/recordings."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ PYDANTIC_URL = (
 
 
 class Failure(Exception):
-    """Say that Web UI failed with an exception of that type: always 500, whoever's fault it was."""
+    """A Python exception of the type `kind` in Web UI, for which it responds 500, whoever caused it."""
 
     def __init__(self, kind: str, message: str = "", *, body: Any = "") -> None:
         super().__init__(message)
@@ -25,16 +25,16 @@ class Failure(Exception):
 
 
 def invalid_image() -> HTTPException:
-    """Make the answer to an image that cannot be read: a client's mistake with status 500."""
+    """Return the error for an image that cannot be read, a client error with status 500."""
     return HTTPException(500, "Invalid encoded image")
 
 
 def poisoned() -> Failure:
-    """Make the answer of a worker whose last checkpoint failed to load."""
+    """Return the error of a Web UI whose last checkpoint failed to load."""
     return Failure("AttributeError", "'NoneType' object has no attribute 'sd_checkpoint_info'")
 
 
-# Every kind of 500 that was recorded, by a name to ask for it with; out-of-memory is torch's own on a GPU.
+# All recorded kinds of status 500 by name, for the fault `error`; out-of-memory is torch's, on a GPU.
 _KINDS: dict[str, Callable[[], Failure | HTTPException]] = {
     "out-of-memory": partial(
         Failure,
@@ -82,12 +82,12 @@ KINDS = frozenset(_KINDS)
 
 
 def recorded_failure(kind: str) -> Failure | HTTPException:
-    """Make a failure of a recorded kind; a new one each time, since an exception keeps its traceback."""
+    """Create a failure of a recorded kind; each is a new object, because an exception keeps its traceback."""
     return _KINDS[kind]()
 
 
 def validation_details(error: RequestValidationError) -> list[dict[str, Any]]:
-    """List the faults of a body as recorded: the offending input comes back, a whole image if need be."""
+    """Return the errors of a body as recorded; each repeats its input, even if that is a whole image."""
     return [_as_recorded(fault) for fault in error.errors()]
 
 
@@ -102,14 +102,14 @@ def _as_recorded(fault: dict[str, Any]) -> dict[str, Any]:
 
 
 class Failures:
-    """Answer what fails with an exception of Python's: outside of all else, so never compressed or timed."""
+    """Responds to Python exceptions; the outermost middleware, because these responses are not compressed."""
 
     def __init__(self, app: ASGIApp, *, style: str) -> None:
         self._app = app
         self._text_key = "errors" if style == "a1111" else "message"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and answer its failure."""
+        """Pass a request on, and respond if it fails."""
         try:
             await self._app(scope, receive, send)
         except Failure as error:
@@ -118,7 +118,7 @@ class Failures:
 
 
 def install(app: FastAPI, *, style: str) -> None:
-    """Answer errors in Forge's shapes, or in those of AUTOMATIC1111's middleware (`style` "a1111")."""
+    """Use Forge's forms of errors, or those of AUTOMATIC1111's middleware (`style` "a1111")."""
     a1111 = style == "a1111"
 
     def on_validation(_: Request, error: Exception) -> JSONResponse:

@@ -1,43 +1,43 @@
-"""Enlarging images: plain resizing, whatever upscaler is named (as recorded without the weights)."""
+"""Upscaling: plain resizing for any upscaler, as recorded without the weights."""
 
 from typing import Any
 
 from PIL import Image
 
 from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.encoding import decode_image, encode_image, pixels
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.job import Job
-from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.requests import ExtrasBatchImagesRequest, ExtrasRequest, ExtrasSingleImageRequest
 
 
-def enlarge(parts: Parts, request: ExtrasRequest) -> dict[str, Any]:
-    """Enlarge the images of a request and return Web UI's answer. Raises Failure or HTTPException."""
+def enlarge(components: Components, request: ExtrasRequest) -> dict[str, Any]:
+    """Upscale the images of a request and return the response; raise Failure or HTTPException."""
     sources = _sources(request)
-    images = [decode_image(source, parts.options) for source in sources]
-    with parts.line:
-        struck = parts.faults.draw()
-        entry = parts.ledger.begin("extras")
+    images = [decode_image(source, components.options) for source in sources]
+    with components.queue:
+        injected = components.faults.for_next_job()
+        entry = components.stats.begin("extras")
         outcome = "failed"
         try:
-            parts.state.begin("extras")
-            parts.state.job_count = max(1, len(images))
+            components.state.begin("extras")
+            components.state.job_count = max(1, len(images))
             _check(request)
-            _work(parts, struck)
+            _work(components, injected)
             done = [_enlarged(pixels(image, keep_alpha=True), request) for image in images]
             outcome = "done"
         finally:
-            parts.state.end()
-            parts.faults.done(struck)
-            parts.ledger.end(entry, outcome)
-    if "no-images" in struck:
+            components.state.end()
+            components.faults.done(injected)
+            components.stats.end(entry, outcome)
+    if "no-images" in injected:
         done = []
-    encoded = [encode_image(image, parts.options) for image in done]
-    html = f"<p>{_told(request) if images else ''}</p>"
+    encoded = [encode_image(image, components.options) for image in done]
+    html = f"<p>{_description(request) if images else ''}</p>"
     if isinstance(request, ExtrasBatchImagesRequest):
-        return {"html_info": html, "images": encoded, "struck": struck}
-    return {"html_info": html, "image": next(iter(encoded), ""), "struck": struck}
+        return {"html_info": html, "images": encoded, "injected": injected}
+    return {"html_info": html, "image": next(iter(encoded), ""), "injected": injected}
 
 
 def _sources(request: ExtrasRequest) -> list[str]:
@@ -53,35 +53,35 @@ def _check(request: ExtrasRequest) -> None:
             raise Failure("AssertionError", f"could not find upscaler named {name}")
 
 
-def _work(parts: Parts, struck: dict[str, Any]) -> None:
-    settings = parts.settings
-    job = Job(parts.state, settings, parts.options, struck, iterations=1, steps=1)
-    job.pace(settings.extra_seconds if settings.job_seconds is None else settings.job_seconds)
+def _work(components: Components, injected: dict[str, Any]) -> None:
+    settings = components.settings
+    job = Job(components.state, settings, components.options, injected, iterations=1, steps=1)
+    job.set_step_seconds(settings.extra_seconds if settings.job_seconds is None else settings.job_seconds)
     job.sample(lambda _: None)
 
 
 def _enlarged(image: Image.Image, request: ExtrasRequest) -> Image.Image:
     if request.upscaler_1 == "None":
         return image
-    way = Image.Resampling.NEAREST if request.upscaler_1 == "Nearest" else Image.Resampling.LANCZOS
+    filter_ = Image.Resampling.NEAREST if request.upscaler_1 == "Nearest" else Image.Resampling.LANCZOS
     if request.resize_mode == 1:
         size = (request.upscaling_resize_w, request.upscaling_resize_h)
     else:
         size = (int(image.width * request.upscaling_resize), int(image.height * request.upscaling_resize))
-    return image.resize(size, way)
+    return image.resize(size, filter_)
 
 
-def _told(request: ExtrasRequest) -> str:
-    told = []
+def _description(request: ExtrasRequest) -> str:
+    texts = []
     if request.upscaler_1 != "None":
         size = f"{request.upscaling_resize_w}x{request.upscaling_resize_h}"
         if request.resize_mode == 1:
-            told.append(f"Postprocess upscale to: {size}")
+            texts.append(f"Postprocess upscale to: {size}")
             if request.upscaling_crop:
-                told.append(f"Postprocess crop to: {size}")
+                texts.append(f"Postprocess crop to: {size}")
         else:
-            told.append(f"Postprocess upscale by: {request.upscaling_resize}")
-        told.append(f"Postprocess upscaler: {request.upscaler_1}")
+            texts.append(f"Postprocess upscale by: {request.upscaling_resize}")
+        texts.append(f"Postprocess upscaler: {request.upscaler_1}")
     if request.gfpgan_visibility:
-        told.append(f"GFPGAN visibility: {request.gfpgan_visibility}")
-    return ", ".join(told)
+        texts.append(f"GFPGAN visibility: {request.gfpgan_visibility}")
+    return ", ".join(texts)

@@ -1,4 +1,4 @@
-"""Faults that can be switched on from outside, for some jobs or until further notice."""
+"""Faults that can be injected, for a number of jobs or until they are cleared."""
 
 import threading
 from dataclasses import dataclass, field
@@ -6,27 +6,27 @@ from typing import Any
 
 FAULTS = {
     "slow": "each step takes `factor` (10) times as long",
-    "hang": "the job stops at `at` and answers only when the fault is cleared, or at an interrupt "
-    "(`ignore_interrupt`: not even then)",
+    "hang": "the job stops at `at` until the fault is cleared or the job is interrupted "
+    "(with `ignore_interrupt`: only until it is cleared)",
     "error": "500 of a recorded `kind`, after the work up to `at`",
     "out-of-memory": "500 with torch's CUDA out of memory, after the work up to `at`",
     "crash": "the process ends at `at`; clients see their connection closed",
-    "close": "the connection is closed without an answer after the job was done",
+    "close": "the connection is closed without a response after the job",
     "truncate": "200, but the connection ends in the middle of the body",
     "refuse": "connections are refused until cleared through the control address",
     "not-ready": "404 for everything below /sdapi until cleared, as in the readiness gap",
-    "poison": "the worker is poisoned as by a corrupt checkpoint, from the next job on",
-    "wrong-model": "200, but with another checkpoint than the selected one",
+    "poison": "all jobs fail from the next one on, as after a corrupt checkpoint",
+    "wrong-model": "200, but with a checkpoint that is not the selected one",
     "no-images": "200 with `images: []`",
-    "fewer-images": "200 with one image less than asked",
-    "interrupted": "somebody else interrupts the job at `at`: 200 with half an image",
+    "fewer-images": "200 with one image less than requested",
+    "interrupted": "another client interrupts the job at `at`: 200 with an unfinished image",
 }
-STANDING = frozenset({"refuse", "not-ready"})  # not of a job: they hold until cleared
+UNTIL_CLEARED = frozenset({"refuse", "not-ready"})  # these concern the server and not a job
 
 
 @dataclass(eq=False, kw_only=True)
 class Fault:
-    """Describe one fault: how many jobs it strikes (None: all), after how many, and how far into the job."""
+    """One fault: how many jobs it affects (None: all), after how many, and at which fraction of a job."""
 
     name: str
     jobs: int | None = None
@@ -39,7 +39,7 @@ class Fault:
     holds: bool = False
 
     def facts(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return the fault as JSON."""
         return {
             "name": self.name,
             "jobs": self.jobs,
@@ -52,13 +52,13 @@ class Fault:
 
 
 class Faults:
-    """Hold the faults that are switched on."""
+    """The faults that are switched on."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._on: list[Fault] = []
         self._holding: list[Fault] = []
-        self.refusing = False  # set by the server, when it has done as `refuse` says
+        self.refusing = False  # set by the server once it refuses connections
 
     def switch_on(self, fault: Fault) -> None:
         """Add a fault."""
@@ -66,7 +66,7 @@ class Faults:
             self._on.append(fault)
 
     def clear(self, name: str | None = None) -> None:
-        """Switch off the faults of a name, or all, and let go of the jobs that they hold."""
+        """Switch off the faults with a name, or all, and release the jobs that hang because of them."""
         with self._lock:
             gone = [f for f in self._on + self._holding if name in (None, f.name)]
             self._on = [f for f in self._on if f not in gone]
@@ -74,39 +74,39 @@ class Faults:
         for fault in gone:
             fault.released.set()
 
-    def standing(self, name: str) -> bool:
-        """Tell whether a fault that is not of a job is on."""
+    def is_on(self, name: str) -> bool:
+        """Return whether a fault of the server is on."""
         return any(fault.name == name for fault in self._on)
 
-    def draw(self) -> dict[str, Fault]:
-        """Take the faults that strike the next job, by name."""
-        struck: dict[str, Fault] = {}
+    def for_next_job(self) -> dict[str, Fault]:
+        """Return the faults of the next job by name, and count the job."""
+        injected: dict[str, Fault] = {}
         with self._lock:
             for fault in list(self._on):
-                if fault.name in STANDING or fault.name in struck:
+                if fault.name in UNTIL_CLEARED or fault.name in injected:
                     continue
                 if fault.after > 0:
                     fault.after -= 1
                     continue
-                struck[fault.name] = fault
+                injected[fault.name] = fault
                 if fault.jobs is not None:
                     fault.jobs -= 1
                     if fault.jobs <= 0:
                         self._on.remove(fault)
                         self._holding.append(fault)
-        return struck
+        return injected
 
-    def done(self, struck: dict[str, Fault]) -> None:
-        """Forget the faults of a job that is over."""
+    def done(self, injected: dict[str, Fault]) -> None:
+        """Forget the faults of a job that has ended."""
         with self._lock:
-            self._holding = [f for f in self._holding if f not in struck.values()]
+            self._holding = [f for f in self._holding if f not in injected.values()]
 
     def held(self) -> int:
-        """Count the jobs that a fault holds at this moment."""
+        """Return the number of jobs that hang because of a fault."""
         with self._lock:
             return sum(fault.holds for fault in self._on + self._holding)
 
     def facts(self) -> list[dict[str, Any]]:
-        """Return what is switched on."""
+        """Return the faults that are switched on as JSON."""
         with self._lock:
             return [fault.facts() for fault in self._on]

@@ -1,4 +1,4 @@
-"""Text to image and image to image: the order of what happens, with the awkward parts of the real one."""
+"""Text to image and image to image, in the order of SD Web UI and with its quirks."""
 
 import math
 from typing import Any
@@ -7,8 +7,9 @@ from fastapi import HTTPException
 from PIL import Image, ImageOps
 
 from local.fakes.sdwebui import pictures
-from local.fakes.sdwebui.beside import grid_of, masks_of
+from local.fakes.sdwebui.additional_images import grid_of, masks_of
 from local.fakes.sdwebui.checks import check
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.description import describe
 from local.fakes.sdwebui.effects import effects
 from local.fakes.sdwebui.encoding import decode_image, encode_ahead, encode_gif, encode_image, pixels
@@ -17,7 +18,6 @@ from local.fakes.sdwebui.infotext import info, infotext
 from local.fakes.sdwebui.job import Job
 from local.fakes.sdwebui.networks import without_tags
 from local.fakes.sdwebui.parameters import size_of
-from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
@@ -26,61 +26,63 @@ from local.fakes.sdwebui.scripts import Plan
 from local.fakes.sdwebui.selectable import Tiles
 
 PAINTED = frozenset({"Schedule type", "AnimateDiff"})
-"""Parameters that change a picture; the others describe what is drawn otherwise, or what had no effect."""
+"""Parameters that change a picture; the others describe what is drawn elsewhere or has no effect."""
 
 
-def generate(parts: Parts, request: Generation) -> dict[str, Any]:
-    """Make the images of a request and return Web UI's answer. Raises Failure or HTTPException."""
+def generate(components: Components, request: Generation) -> dict[str, Any]:
+    """Generate the images of a request and return the response; raise Failure or HTTPException."""
     tab = "img2img" if isinstance(request, StableDiffusionProcessingImg2Img) else "txt2img"
-    plan = parts.scripts.plan(request, tab)
+    plan = components.scripts.plan(request, tab)
     mask = None
     if isinstance(request, StableDiffusionProcessingImg2Img):
         if request.init_images is None:
             raise HTTPException(404, "Init image not found")
-        mask = decode_image(request.mask, parts.options) if request.mask else None
+        mask = decode_image(request.mask, components.options) if request.mask else None
         if mask is not None and request.inpainting_mask_invert:
             mask = ImageOps.invert(pixels(mask))
-    entry, struck = None, {}
-    with parts.tasks.queued(request.force_task_id), parts.line:
-        struck = parts.faults.draw()
-        entry = parts.ledger.begin(tab, prompt=request.prompt, seed=request.seed)
+    entry, injected = None, {}
+    with components.tasks.queued(request.force_task_id), components.queue:
+        injected = components.faults.for_next_job()
+        entry = components.stats.begin(tab, prompt=request.prompt, seed=request.seed)
         outcome = "failed"
         try:
-            with parts.tasks.running(request.force_task_id):
-                references = _references(parts, request)
-                parts.state.begin(f"scripts_{tab}")
-                made, images = Run(parts, request, plan, struck, references=references, mask=mask).process()
+            with components.tasks.running(request.force_task_id):
+                references = _references(components, request)
+                components.state.begin(f"scripts_{tab}")
+                made, images = Run(
+                    components, request, plan, injected, references=references, mask=mask
+                ).process()
             outcome = "done"
         finally:
-            parts.state.end()
-            parts.faults.done(struck)
-            parts.ledger.end(entry, outcome)
-    if "no-images" in struck:
+            components.state.end()
+            components.faults.done(injected)
+            components.stats.end(entry, outcome)
+    if "no-images" in injected:
         images = []
-    if "fewer-images" in struck:
+    if "fewer-images" in injected:
         images = images[:-1]
-    encoded = [] if not request.send_images else [_encode(parts, plan, image) for image in images]
+    encoded = [] if not request.send_images else [_encode(components, plan, image) for image in images]
     entry.update(model=made["sd_model_name"], images=len(encoded))
-    return {"images": encoded, "parameters": _echo(request), "info": info(made), "struck": struck}
+    return {"images": encoded, "parameters": _echo(request), "info": info(made), "injected": injected}
 
 
 class Run:
-    """Carry out one generation, inside the line."""
+    """Runs one generation while no other job runs."""
 
     def __init__(
         self,
-        parts: Parts,
+        components: Components,
         request: Generation,
         plan: Plan,
-        struck: dict[str, Fault],
+        injected: dict[str, Fault],
         *,
         references: list[Image.Image],
         mask: Image.Image | None,
     ) -> None:
-        self.parts = parts
+        self.components = components
         self.request = request
         self.plan = plan
-        self.struck = struck
+        self.injected = injected
         self.references = references
         self.originals = references
         self.mask = mask
@@ -92,35 +94,37 @@ class Run:
         self.texts: list[str] = []
 
     def process(self) -> tuple[dict[str, Any], list[Any]]:
-        """Set the overrides, make the images, restore the options: which may fail after all the work."""
-        parts, request = self.parts, self.request
+        """Set the overrides, generate the images, and restore the options, which can fail after the job."""
+        components, request = self.components, self.request
         restore = request.override_settings_restore_afterwards is not False
-        with parts.options.overridden(request.override_settings, restore=restore):
-            if "poison" in self.struck:
-                parts.memory.poison()
-            model = parts.memory.need()
-            if "wrong-model" in self.struck:
-                model = next((one for one in parts.checkpoints.all() if one is not model), model)
-                parts.checkpoints.measured(model)
-            self.references = check(request, self.references, parts.checkpoints, forge=parts.settings.forge)
+        with components.options.overridden(request.override_settings, restore=restore):
+            if "poison" in self.injected:
+                components.memory.poison()
+            model = components.memory.need()
+            if "wrong-model" in self.injected:
+                model = next((one for one in components.checkpoints.all() if one is not model), model)
+                components.checkpoints.measured(model)
+            self.references = check(
+                request, self.references, components.checkpoints, forge=components.settings.forge
+            )
             self.originals = self.references
             if self.plan.tile_args is not None:
                 size = (int(request.width or 0), int(request.height or 0))
                 self.tiles = Tiles(self.plan.tile_args, size, self.references[0])
                 self.plan.extra_params |= self.tiles.described
-            made = describe(parts, request, self.plan, model, self.mask)
-            self.effects = effects(parts, request, self.plan, made, self.mask)
+            made = describe(components, request, self.plan, model, self.mask)
+            self.effects = effects(components, request, self.plan, made, self.mask)
             self._iterate(made)
             self._add_grid(made)
             if self.mask is not None and self.images:
-                self.images += masks_of(parts, self.mask, self.images[-1])
+                self.images += masks_of(components, self.mask, self.images[-1])
             self.images += self.plan.maps if self.images else []
-            self._as_scripts_tell(made)
+            self._report_as_scripts_do(made)
             made["infotexts"] = self.texts or [infotext(made, 0)]
         return made, self.images
 
     def _iterate(self, made: dict[str, Any]) -> None:
-        parts, request, state = self.parts, self.request, self.parts.state
+        components, request, state = self.components, self.request, self.components.state
         steps, batch = int(request.steps or 0), int(request.batch_size or 0)
         loops = self.plan.loops.count if self.plan.loops else 1
         rounds = (
@@ -129,14 +133,16 @@ class Run:
             else [[made["prompt"]] * batch for _ in range(int(request.n_iter or 0) * loops)]
         )
         made["all_seeds"] += [made["seed"] + n for n in range(len(made["all_seeds"]), len(rounds) * batch)]
-        job = Job(state, parts.settings, parts.options, self.struck, iterations=len(rounds), steps=steps)
+        job = Job(
+            state, components.settings, components.options, self.injected, iterations=len(rounds), steps=steps
+        )
         state.job_count = len(rounds)
         for number, prompts in enumerate(rounds):
             state.skipped = False
             if state.stopped():
                 break
-            # The selected checkpoint is read in each round: another client may have changed it meanwhile.
-            model = made["sd_model_name"] if "wrong-model" in self.struck else parts.memory.need().stem
+            # The selected checkpoint is read in each round, because another client may have changed it.
+            model = made["sd_model_name"] if "wrong-model" in self.injected else components.memory.need().stem
             if len(rounds) > 1:
                 state.job = f"Batch {number + 1} out of {len(rounds)}"
             first = number * batch
@@ -155,26 +161,26 @@ class Run:
             state.next_iteration()
 
     def _paint(self, made: dict[str, Any], scene: pictures.Scene, place: int) -> Any:
-        """Paint an image, or the frames of an animation, and encode it already: within the job's time."""
+        """Paint an image or the frames of an animation; encode it, so that this is part of the job's time."""
         if self.plan.gif_frames:
             return pictures.animate(scene, self.plan.gif_frames)
         if self.tiles is not None:
-            return pictures.paint(scene)  # put together from tiles: it has no text
+            return pictures.paint(scene)  # assembled from tiles, so it has no infotext
         picture = self._finished(pictures.paint(scene), made, place)
-        encode_ahead(picture, self.parts.options)
+        encode_ahead(picture, self.components.options)
         return picture
 
     def _finished(self, picture: Image.Image, made: dict[str, Any], place: int) -> Image.Image:
         if self.request.save_images:
-            picture = picture.convert("RGBA")  # the saved file's text goes into the alpha channel there
-        if self.parts.options["enable_pnginfo"]:
+            picture = picture.convert("RGBA")  # SD Web UI writes the saved file's text into an alpha channel
+        if self.components.options["enable_pnginfo"]:
             picture.info["parameters"] = infotext(made, place)
         return picture
 
     def _preview(self, picture: Any, scene: pictures.Scene, done: float) -> None:
         still = picture[0] if isinstance(picture, list) else picture
         half = pictures.half_done(still.convert("RGB"), scene, done)
-        self.parts.state.current_image = pictures.preview(half)
+        self.components.state.current_image = pictures.preview(half)
 
     def _scene(self, made: dict[str, Any], prompt: str, place: int, model: str) -> pictures.Scene:
         request = self.request
@@ -201,8 +207,8 @@ class Run:
         )
 
     def _loop(self, made: dict[str, Any], loop: int) -> None:
-        """Paint from the picture before, with the strength of this loop."""
-        assert self.plan.loops is not None  # noqa: S101 -- the caller looked
+        """Continue from the previous picture, with the strength of this loop."""
+        assert self.plan.loops is not None  # noqa: S101 -- the caller has checked it
         if loop == 0:
             self.references = self.originals
         elif self.images:
@@ -212,14 +218,14 @@ class Run:
 
     def _add_grid(self, made: dict[str, Any]) -> None:
         text = self.texts[0] if self.texts else ""
-        sheet = grid_of(self.parts, self.request, self.plan, self.images, text)
+        sheet = grid_of(self.components, self.request, self.plan, self.images, text)
         if sheet is not None:
             self.images.insert(0, sheet)
             self.texts.insert(0, text)
             made["index_of_first_image"] = 0 if self.plan.loops else 1
 
-    def _as_scripts_tell(self, made: dict[str, Any]) -> None:
-        """Leave the seeds, texts and strength that the last run inside a script had, as recorded."""
+    def _report_as_scripts_do(self, made: dict[str, Any]) -> None:
+        """Report the seeds, texts and strength of the last run inside a script, as recorded."""
         if self.plan.loops:
             made["all_seeds"] = made["all_seeds"][-1:]
             made["denoising_strength"] = self.plan.loops.strength(self.first_strength, self.plan.loops.count)
@@ -228,16 +234,16 @@ class Run:
             made["all_seeds"] = [made["seed"] + self.tiles.count - 1]
 
 
-def _references(parts: Parts, request: Generation) -> list[Image.Image]:
+def _references(components: Components, request: Generation) -> list[Image.Image]:
     if not isinstance(request, StableDiffusionProcessingImg2Img):
         return []
-    return [decode_image(image, parts.options) for image in request.init_images or []]
+    return [decode_image(image, components.options) for image in request.init_images or []]
 
 
-def _encode(parts: Parts, plan: Plan, image: Any) -> str:
+def _encode(components: Components, plan: Plan, image: Any) -> str:
     if isinstance(image, list):
         return encode_gif(image, plan.gif_frames_a_second)
-    return encode_image(image, parts.options)
+    return encode_image(image, components.options)
 
 
 def _echo(request: Generation) -> dict[str, Any]:

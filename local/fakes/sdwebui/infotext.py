@@ -1,4 +1,4 @@
-"""What a generation says about itself: `info`, and the text inside its images."""
+"""The description of a generation: `info`, and the infotext inside its images."""
 
 import json
 import math
@@ -8,17 +8,17 @@ from typing import Any
 from local.fakes.sdwebui import DISCLAIMER, VERSION
 
 PARAMETER = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-UNTOLD = frozenset({"scheduler_label", "modules", "tiling", "hires_prompts"})
+NOT_IN_INFO = frozenset({"scheduler_label", "modules", "tiling", "hires_prompts"})
 SIZE = re.compile(r"^(\d+)x(\d+)$")
 
 
 def number(value: float | None) -> str:
-    """Write a number as Python does; a float stays one (7.0), NaN is nan."""
+    """Format a number as Python does: a float keeps its point (7.0), NaN is nan."""
     return "nan" if isinstance(value, float) and math.isnan(value) else str(value)
 
 
 def infotext(made: dict[str, Any], place: int) -> str:
-    """Write the text of image number `place` from the parts of `info`."""
+    """Return the infotext of image number `place` from the values of `info`."""
     extra = made["extra_generation_params"]
     facts: dict[str, Any] = {
         "Steps": made["steps"],
@@ -48,29 +48,29 @@ def infotext(made: dict[str, Any], place: int) -> str:
 
 
 def _variation(made: dict[str, Any], place: int) -> dict[str, Any]:
-    """Tell the variation seed and the size that the seed's noise had, where they count."""
-    told: dict[str, Any] = {}
+    """Return the variation seed and the size of the seed's noise, if they have an effect."""
+    values: dict[str, Any] = {}
     if made["subseed_strength"]:
         seeds = made["all_subseeds"]
-        told["Variation seed"] = seeds[place] if place < len(seeds) else made["subseed"]
-        told["Variation seed strength"] = made["subseed_strength"]
+        values["Variation seed"] = seeds[place] if place < len(seeds) else made["subseed"]
+        values["Variation seed strength"] = made["subseed_strength"]
     size = (made["seed_resize_from_w"] or 0, made["seed_resize_from_h"] or 0)
     if min(size) > 0:
-        told["Seed resize from"] = f"{size[0]}x{size[1]}"
-    return told
+        values["Seed resize from"] = f"{size[0]}x{size[1]}"
+    return values
 
 
 def info(made: dict[str, Any]) -> str:
-    """Write `info`: a JSON string inside the JSON answer. Says that no diffusion model made the images."""
-    shown = {name: value for name, value in made.items() if name not in UNTOLD}
+    """Return `info`, a JSON string inside the JSON response, which says that there is no diffusion model."""
+    shown = {name: value for name, value in made.items() if name not in NOT_IN_INFO}
     return json.dumps({**shown, "version": VERSION, "fake_webui": DISCLAIMER})
 
 
 def parse(text: str, defaults: dict[str, Any]) -> dict[str, Any]:
-    """Read an infotext back into parameters, with the defaults that Web UI adds."""
+    """Parse an infotext into parameters, with the defaults that Web UI adds."""
     lines = text.strip().split("\n")
     facts: dict[str, Any] = {}
-    if len(PARAMETER.findall(lines[-1])) >= 3:  # noqa: PLR2004 -- fewer are a prompt with colons
+    if len(PARAMETER.findall(lines[-1])) >= 3:  # noqa: PLR2004 -- fewer can be a prompt with colons
         for name, raw in PARAMETER.findall(lines.pop()):
             value = json.loads(raw) if raw.startswith('"') else raw
             if size := SIZE.match(value):

@@ -1,4 +1,4 @@
-"""One job while it runs: its time, its steps, and the faults that strike it."""
+"""One running job: its duration, its steps, and the faults that are injected into it."""
 
 import os
 import time
@@ -10,14 +10,15 @@ from local.fakes.sdwebui.options import Options
 from local.fakes.sdwebui.settings import Settings
 from local.fakes.sdwebui.state import State
 
-CRASHED = 86  # exit status of a crash that was asked for
-HELD_POLL_SECONDS = 0.005  # a held job looks for its release and for interrupts that often
+CRASH_STATUS = 86  # exit status of an injected crash; arbitrary, to tell it from a real one
+HANG_POLL_SECONDS = 0.005  # how often a hanging job checks for its release and for interrupts
 
 
 class Job:
-    """Walk through the steps of one job in real time.
+    """Runs the steps of one job in real time.
 
-    `iterations` times `steps` make the whole; faults strike when the share `at` of it is done.
+    A job has `iterations` times `steps` steps, or fewer if the settings limit the steps. A fault is triggered
+    when the fraction `Fault.at` of all steps is done.
     """
 
     def __init__(
@@ -25,38 +26,38 @@ class Job:
         state: State,
         settings: Settings,
         options: Options,
-        struck: dict[str, Fault],
+        injected: dict[str, Fault],
         *,
         iterations: int,
         steps: int,
     ) -> None:
         self._state = state
         self._options = options
-        self._steps = steps
-        self._walked = min(steps, settings.max_steps) if settings.max_steps else steps
-        self._whole = max(1, iterations * self._walked)
+        self._steps = min(steps, settings.max_steps) if settings.max_steps else steps
+        self._all_steps = max(1, iterations * self._steps)
         self._done = 0
-        self._due = {name: fault for name, fault in struck.items() if name in self._strikes()}
-        self._seconds = settings.step_seconds
+        # The other faults are not triggered at a step.
+        self._pending = {name: fault for name, fault in injected.items() if name in self._triggers()}
+        self._step_seconds = settings.step_seconds
         if settings.job_seconds is not None:
-            self._seconds = settings.job_seconds / self._whole
-        self._slowness = struck["slow"].factor if "slow" in struck else 1.0
-        self._seconds *= self._slowness
-        self._deadline = time.monotonic()
+            self._step_seconds = settings.job_seconds / self._all_steps
+        self._slowdown = injected["slow"].factor if "slow" in injected else 1.0
+        self._step_seconds *= self._slowdown
+        self._next_step_at = time.monotonic()
 
-    def pace(self, seconds: float) -> None:
-        """Let each step take that long."""
-        self._seconds = seconds * self._slowness
+    def set_step_seconds(self, seconds: float) -> None:
+        """Set the duration of each step, not counting the fault `slow`."""
+        self._step_seconds = seconds * self._slowdown
 
     def sample(self, preview: Callable[[float], None]) -> float:
-        """Walk the steps of one iteration; returns the share that was done when it stopped (0-1)."""
+        """Run the steps of one iteration; return the fraction that was done when it stopped (0 to 1)."""
         state = self._state
-        state.sampling_steps = self._walked
+        state.sampling_steps = self._steps
         state.sampling_step = 0
-        for step in range(1, self._walked + 1):
-            self._strike()
-            self._deadline += self._seconds
-            pause = self._deadline - time.monotonic()
+        for step in range(1, self._steps + 1):
+            self._trigger_faults()  # also before the first step, for a fault at 0
+            self._next_step_at += self._step_seconds
+            pause = self._next_step_at - time.monotonic()
             if pause > 0:
                 time.sleep(pause)
             state.sampling_step = step
@@ -64,36 +65,36 @@ class Job:
             every = self._options["show_progress_every_n_steps"] or 0
             if 0 < every <= step - state.preview_step and self._options["live_previews_enable"]:
                 state.preview_step = step
-                preview(step / self._walked)
-            self._strike()
+                preview(step / self._steps)
+            self._trigger_faults()
             if state.stopped() or state.skipped:
-                return step / self._walked
+                return step / self._steps
         return 1.0
 
-    def _strikes(self) -> dict[str, Callable[[Fault], None]]:
+    def _triggers(self) -> dict[str, Callable[[Fault], None]]:
         return {
             "hang": self._hang,
-            "crash": lambda _: os._exit(CRASHED),
+            "crash": lambda _: os._exit(CRASH_STATUS),
             "error": lambda fault: _raise(fault.kind),
             "out-of-memory": lambda _: _raise("out-of-memory"),
             "interrupted": self._interrupt,
         }
 
-    def _strike(self) -> None:
-        """Let the faults strike whose moment has come: at the first step that reaches it."""
-        share = self._done / self._whole
-        for name, fault in list(self._due.items()):
-            if share >= min(fault.at, 1.0):
-                del self._due[name]
-                self._strikes()[name](fault)
+    def _trigger_faults(self) -> None:
+        """Trigger each pending fault whose `at` has been reached."""
+        done = self._done / self._all_steps
+        for name, fault in list(self._pending.items()):
+            if done >= min(fault.at, 1.0):
+                del self._pending[name]
+                self._triggers()[name](fault)
 
     def _hang(self, fault: Fault) -> None:
         fault.holds = True
-        while not fault.released.wait(HELD_POLL_SECONDS):
+        while not fault.released.wait(HANG_POLL_SECONDS):
             if self._state.stopped() and not fault.ignore_interrupt:
                 break
         fault.holds = False
-        self._deadline = time.monotonic()
+        self._next_step_at = time.monotonic()
 
     def _interrupt(self, _: Fault) -> None:
         self._state.interrupted = True

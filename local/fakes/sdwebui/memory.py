@@ -1,4 +1,4 @@
-"""The checkpoint in memory: loaded when it is first needed, and the worker that a bad one poisons."""
+"""The checkpoint in memory, which is loaded when a job needs it, and the effect of a broken one."""
 
 import time
 from collections import OrderedDict
@@ -6,17 +6,17 @@ from collections import OrderedDict
 from local.fakes.sdwebui.checkpoint_file import is_whole
 from local.fakes.sdwebui.embeddings import Embeddings
 from local.fakes.sdwebui.errors import Failure, poisoned, recorded_failure
-from local.fakes.sdwebui.ledger import Ledger
 from local.fakes.sdwebui.models import Checkpoint, Checkpoints
 from local.fakes.sdwebui.options import Options
 from local.fakes.sdwebui.settings import Settings
+from local.fakes.sdwebui.stats import Stats
 
 
 class Memory:
-    """Load checkpoints, keep the last `sd_checkpoints_limit` of them, and remember the last good one.
+    """Loads checkpoints and keeps the last `sd_checkpoints_limit` of them.
 
-    After a failed load nothing is loaded, but the last good name is still remembered as loaded: asking for it
-    again fails at once, and only another good checkpoint helps.
+    After a failed load nothing is loaded, but the previous checkpoint is still regarded as loaded. A job that
+    needs it then fails at once, until another good checkpoint is loaded.
     """
 
     def __init__(
@@ -24,20 +24,20 @@ class Memory:
         checkpoints: Checkpoints,
         options: Options,
         settings: Settings,
-        ledger: Ledger,
+        stats: Stats,
         embeddings: Embeddings,
     ) -> None:
         self._checkpoints = checkpoints
         self._embeddings = embeddings
         self._options = options
         self._settings = settings
-        self._ledger = ledger
+        self._stats = stats
         self._remembered: str | None = None
         self._kept: OrderedDict[str, None] = OrderedDict()
         self.current: Checkpoint | None = None
 
     def need(self) -> Checkpoint:
-        """Return the selected checkpoint, loaded. Raises Failure; takes the load's time."""
+        """Return the selected checkpoint after loading it, which takes its time; raise Failure."""
         wanted = self._checkpoints.selected
         if wanted is None:
             raise recorded_failure("no-model")
@@ -47,7 +47,7 @@ class Memory:
             return self.current
         before, self.current = self.current, None
         if not self._settings.forge and wanted.path and not is_whole(wanted.path) and before is not None:
-            self.current = before  # AUTOMATIC1111 logs it, and goes on with what it had
+            self.current = before  # AUTOMATIC1111 logs it and keeps the previous one
             return before
         self._load(wanted)
         self.current = wanted
@@ -56,7 +56,7 @@ class Memory:
         return wanted
 
     def poison(self) -> None:
-        """Do as a corrupt checkpoint would."""
+        """Get into the same state as after a corrupt checkpoint."""
         selected = self._checkpoints.selected
         if self._remembered is None and selected is not None:
             self._remembered = selected.filename
@@ -67,7 +67,7 @@ class Memory:
             time.sleep(self._settings.cached_load_seconds)
             self._kept.move_to_end(wanted.filename)
             return
-        self._ledger.loaded(wanted.name)
+        self._stats.loaded(wanted.name)
         time.sleep(self._settings.load_seconds)
         if wanted.path and not wanted.path.exists():
             raise Failure("FileNotFoundError", f"No such file or directory: {str(wanted.path)!r}")

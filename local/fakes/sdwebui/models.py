@@ -1,4 +1,4 @@
-"""The checkpoints that a Web UI lists, and the names under which it knows them."""
+"""The checkpoints that a Web UI lists, and the names by which they can be selected."""
 
 import hashlib
 import threading
@@ -33,7 +33,7 @@ OLD_HASH_OFFSET, OLD_HASH_BYTES = 0x100000, 0x10000  # the 8-digit hash of early
 
 @dataclass(eq=False)
 class Checkpoint:
-    """Describe one checkpoint; `sha256` is unknown until it was loaded once."""
+    """A checkpoint; its `sha256` is None until it has been loaded once."""
 
     name: str
     path: Path | None
@@ -50,12 +50,12 @@ class Checkpoint:
 
     @property
     def stem(self) -> str:
-        """Return the bare name: what `info.sd_model_name` says."""
+        """Return the name without folder and extension, as in `info.sd_model_name`."""
         return PurePosixPath(self.name).stem
 
     @property
     def filename(self) -> str:
-        """Return the whole path of the file."""
+        """Return the full path of the file."""
         return str(self.path) if self.path else f"{BUILT_IN_DIR}/{self.name}"
 
     def measure(self) -> None:
@@ -64,7 +64,7 @@ class Checkpoint:
             self.sha256 = digest(self.path) if self.path else hashlib.sha256(self.name.encode()).hexdigest()
 
     def aliases(self) -> list[str]:
-        """List the exact, case-sensitive names by which it can be asked for."""
+        """Return the names by which it can be selected, which are case-sensitive."""
         model_name = str(PurePosixPath(self.name).with_suffix("")).replace("/", "_")
         names = [self.old_hash, model_name, self.name, self.stem, f"{self.name} [{self.old_hash}]"]
         if self.sha256 and self.short_hash:
@@ -92,7 +92,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """Know the checkpoints of a model directory, as of the last refresh, and the one that is selected.
+    """The checkpoints of a model directory as of the last refresh, and the selected one.
 
     `model_dir` is Web UI's `models` folder (checkpoints in `Stable-diffusion`) or a folder of checkpoints.
     """
@@ -107,26 +107,26 @@ class Checkpoints:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the directory again; until then a new file does not exist."""
+        """Read the directory again; new files are ignored until then."""
         found = self._scan()
         with self._lock:
             self._all = found
             self._by_alias = {alias: one for one in found for alias in one.aliases()}
 
     def all(self) -> list[Checkpoint]:
-        """Return the known checkpoints in the listed order."""
+        """Return the checkpoints in the listed order."""
         return list(self._all)
 
     def find(self, name: Any) -> Checkpoint | None:
-        """Return the checkpoint of exactly that name."""
+        """Return the checkpoint with exactly this name, or None."""
         return self._by_alias.get(name) if isinstance(name, str) else None
 
     def select(self, name: Any) -> None:
-        """Choose what the next generation loads; the first one stands in for a name that is not known."""
+        """Select the checkpoint for the next generation; an unknown name selects the first one."""
         self.selected = self.find(name) or next(iter(self._all), None)
 
     def measured(self, checkpoint: Checkpoint) -> None:
-        """Take over a checkpoint's hash into its title and names."""
+        """Add a checkpoint's hash to its title and names."""
         checkpoint.measure()
         if checkpoint.path and checkpoint.sha256:
             self._known_hashes[_identity(checkpoint.path)] = checkpoint.sha256
@@ -145,20 +145,20 @@ class Checkpoints:
                 try:
                     checkpoint = Checkpoint(name, path.absolute())
                     checkpoint.sha256 = self._known_hashes.get(_identity(path))
-                except FileNotFoundError:  # went away while the folder was read
+                except FileNotFoundError:  # deleted while the folder was read
                     continue
                 found.append(checkpoint)
         return found
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file of any size."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _folders(root: Path) -> list[Path]:
-    """List a folder and those below it, itself first; not those of other kinds of models."""
+    """Return a folder and its subfolders, except those for other kinds of models."""
     if not root.is_dir():
         return []
     below = [p for p in sorted(root.iterdir()) if p.is_dir() and p.name not in OTHER_DIRS]

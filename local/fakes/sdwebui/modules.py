@@ -1,4 +1,4 @@
-"""VAEs and text encoders: Forge's modules, known from its start on, and AUTOMATIC1111's VAEs."""
+"""VAEs and text encoders: Forge's modules, which it lists at its start, and AUTOMATIC1111's VAEs."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ NO_VAE = frozenset({"", "None", "Automatic", "auto"})
 
 
 class Modules:
-    """What `/sd-modules` (Forge) or `/sd-vae` (AUTOMATIC1111) lists, and what a job paints with."""
+    """The models of `/sd-modules` (Forge) or `/sd-vae` (AUTOMATIC1111), and which of them a job uses."""
 
     def __init__(self, model_dir: Path | None, *, forge: bool) -> None:
         self._forge = forge
@@ -24,16 +24,16 @@ class Modules:
         self._scan()
 
     def refresh(self) -> None:
-        """Do what `/refresh-vae` does: nothing on Forge, whose list is that of its start."""
+        """Refresh the list as `/refresh-vae` does; on Forge it does nothing."""
         if not self._forge:
             self._scan()
 
     def listed(self) -> list[dict[str, Any]]:
-        """Return the answer of `/sd-modules` or `/sd-vae`."""
+        """Return the response of `/sd-modules` or `/sd-vae`."""
         return [{"model_name": name, "filename": str(path)} for name, path in self._known.items()]
 
     def used(self, options: Any) -> list[Path]:
-        """Return the files that a job with these options paints with; an unknown name is ignored."""
+        """Return the files that a job with these options uses; unknown names are ignored."""
         if not self._forge:
             name = options["sd_vae"]
             return [self._known[name]] if name in self._known and name not in NO_VAE else []
@@ -41,12 +41,12 @@ class Modules:
         return self.found(named) if isinstance(named, list) else []
 
     def found(self, named: list[Any]) -> list[Path]:
-        """Return the known files among names; the last part of a path counts, and the rest is ignored."""
+        """Return the listed files with these names; of a path, only the last part is compared."""
         names = [Path(str(name)).name for name in named]
         return [self._known[name] for name in names if name in self._known]
 
     def described(self, options: Any) -> dict[str, Any]:
-        """Return what the infotext says of them."""
+        """Return the values in the infotext for the modules that are used."""
         used = self.used(options)
         if self._forge:
             return {f"Module {number}": path.stem for number, path in enumerate(used, 1)}

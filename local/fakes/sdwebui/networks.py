@@ -1,4 +1,4 @@
-"""LoRAs: which a Web UI knows, by which names, and what stays loaded after a job."""
+"""LoRAs: the names by which prompts can use them, and which ones stay loaded after a job."""
 
 import json
 import re
@@ -15,12 +15,12 @@ TAG = re.compile(r"<(lora|lyco):([^:<>]+)(?::([^<>]*))?>")
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)\s*")
 HEADER_LIMIT = 1 << 24
 FORBIDDEN = frozenset({"none", "addams"})
-"""Aliases that Web UI never takes, whatever files there are."""
+"""Aliases that Web UI never accepts."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """One LoRA file, as of the last refresh."""
+    """A LoRA file, as of the last refresh."""
 
     name: str
     alias: str
@@ -35,9 +35,9 @@ class Network:
 class Networks:
     """The LoRAs of a model directory as of the last refresh, and those that are loaded.
 
-    As recorded, a job with `disable_extra_networks` neither loads nor unloads: it paints with what the job
-    before had loaded. After such a job every plain job is wrong (Forge goes on painting with the LoRA,
-    AUTOMATIC1111 with half of it), until a job names a LoRA again or the checkpoint changes or is unloaded.
+    As recorded, a job with `disable_extra_networks` neither loads nor unloads LoRAs: it uses those of the
+    previous job. After such a job, every job without LoRAs is wrong (Forge still applies them, AUTOMATIC1111
+    applies half of them), until a job names a LoRA or the checkpoint is changed or unloaded.
     """
 
     def __init__(self, model_dir: Path | None, *, forge: bool) -> None:
@@ -52,7 +52,7 @@ class Networks:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the folder again; until then a new file does not exist."""
+        """Read the folder again; new files are ignored until then."""
         self._by_name, self._by_alias, self._forbidden = {}, {}, set(FORBIDDEN)
         for path in _files(self._folder):
             metadata = read_metadata(path)
@@ -65,16 +65,16 @@ class Networks:
             self._by_alias[alias] = network
 
     def listed(self) -> list[dict[str, Any]]:
-        """Return what `/loras` answers."""
+        """Return the response of `/loras`."""
         return [network.listed() for network in self._by_name.values()]
 
     def find(self, name: str) -> Network | None:
-        """Return the file that a prompt's tag means: by its stem, or by an alias that no other file has."""
+        """Return the file for a name in a prompt: its stem, or an alias that no other file has."""
         known = self._by_name if name.lower() in self._forbidden else self._by_alias
         return known.get(name)
 
     def apply(self, prompts: Iterable[str], *, disabled: bool, model: str) -> tuple[str, ...]:
-        """Load what the prompts of a job name, as far as Web UI does; return what it paints with."""
+        """Load the LoRAs in the prompts of a job, as far as Web UI does; return those that are applied."""
         if model != self._model:
             self.unload()
             self._model = model
@@ -94,27 +94,27 @@ class Networks:
         return self._loaded
 
     def unload(self) -> None:
-        """Forget what is loaded, as unloading the checkpoint does."""
+        """Unload all LoRAs, as unloading the checkpoint does."""
         self._loaded, self._stuck = (), False
 
     def hashes(self, prompt: str) -> str:
-        """Name the LoRAs of a prompt that were found, with a hash; one that is missing is only logged."""
+        """Return the LoRAs of a prompt that were found, with hashes; SD Web UI only logs missing ones."""
         found = [(tag[1], self._applied(*tag)) for tag in TAG.findall(prompt)]
         return ", ".join(f"{name}: {digest(network.path)[:12]}" for name, network in found if network)
 
     def _applied(self, kind: str, name: str, weights: str) -> Network | None:
-        """Return what a tag applies: Forge does not know `lyco`, and a weight that is no number fails."""
+        """Return the LoRA of a tag; Forge does not support `lyco`, and weights must be numbers."""
         numbers = all(NUMBER.fullmatch(weight) for weight in (weights or "1").split(":"))
         return self.find(name) if numbers and not (self._forge and kind == "lyco") else None
 
 
 def without_tags(prompt: str) -> str:
-    """Return a prompt as the text encoder sees it."""
+    """Return a prompt without the tags of networks."""
     return TAG.sub("", prompt)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Return the metadata in a safetensors header, nothing where there is no such header."""
+    """Return the metadata in a safetensors header, or `{}` if there is no such header."""
     try:
         with path.open("rb") as file:
             (size,) = struct.unpack("<Q", file.read(8))

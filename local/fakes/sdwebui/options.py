@@ -1,4 +1,4 @@
-"""Web UI's options: one set for all clients, with the leaks of the real one."""
+"""Web UI's options, which all clients share and which can leak from one job into the next, as recorded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +12,16 @@ from local.fakes.sdwebui.models import Checkpoints
 CHECKPOINT = "sd_model_checkpoint"
 MODULES = "forge_additional_modules"
 RESTRICTED = frozenset({"api_enable_requests", "api_forbid_local_requests", "api_useragent"})
-"""Options that `override_settings` may not set; a POST to `/options` may."""
+"""Options that only a POST to `/options` can set, and not `override_settings`."""
 
 
 def of_forge(option: str) -> bool:
-    """Tell whether only Forge has an option."""
+    """Return whether only Forge has an option."""
     return option.startswith("forge_")
 
 
 class Options:
-    """Hold the defaults and what was set since (`saved`, the real one's config.json)."""
+    """The default options, and those that were set (`saved`, SD Web UI's config.json)."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Options:
         self._answer = create_model("Options", **fields)
 
     def __getitem__(self, name: str) -> Any:
-        """Return the present value of an option."""
+        """Return the current value of an option."""
         return self.saved.get(name, self.defaults.get(name))
 
     def read(self) -> dict[str, Any]:
-        """Return all options; one value of a wrong type makes that a 500 for everybody."""
+        """Return all options; raise Failure if any value has a wrong type."""
         try:
             answer: dict[str, Any] = self._answer.model_validate(self.saved).model_dump()
         except ValidationError as error:
@@ -67,7 +67,7 @@ class Options:
         return answer
 
     def post(self, values: dict[str, Any]) -> None:
-        """Set options one after the other; those before a failing one stay set. Takes no lock."""
+        """Set options one after the other, without a lock; those before a failing one stay set."""
         name = values.get(CHECKPOINT)
         if name is not None and self._checkpoints.find(name) is None:
             raise Failure("RuntimeError", f"model {name!r} not found")
@@ -76,10 +76,10 @@ class Options:
 
     @contextmanager
     def overridden(self, overrides: dict[str, Any] | None, *, restore: bool) -> Iterator[None]:
-        """Set options for one job and restore them, as far as the real one does.
+        """Set options for one job and restore them, as far as SD Web UI does.
 
-        An unknown checkpoint is dropped without a word, from `overrides` itself and so from the echo. What
-        was never set before is not restored.
+        An unknown checkpoint is silently removed from `overrides`, and so from the echo of the request.
+        Options that were never set before are not restored.
         """
         wanted = overrides if overrides is not None else {}
         if self._checkpoints.find(wanted.get(CHECKPOINT)) is None:
@@ -99,7 +99,7 @@ class Options:
                         self._set(option, value)
 
     def to_restore(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Choose the options that will be restored after a job."""
+        """Return the options to restore after a job."""
         return {option: self.saved[option] for option in wanted if option in self.saved}
 
     def _set(self, option: str, value: Any) -> None:

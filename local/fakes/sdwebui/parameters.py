@@ -1,11 +1,11 @@
-"""What `info` and the infotexts tell of a generation beyond its own fields: `extra_generation_params`."""
+"""The `extra_generation_params` of a generation in `info` and in infotexts."""
 
 from typing import Any
 
 from PIL import Image
 
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.models import Checkpoint
-from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
@@ -13,14 +13,14 @@ from local.fakes.sdwebui.requests import (
 )
 
 MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
-ORIGINAL = 1  # the one content that the text does not tell
+ORIGINAL = 1  # the content that is not mentioned in the infotext
 NO_REFINER = (None, "", "None", "none")
 SAME_CHECKPOINT = (None, "", "Use same checkpoint")
 SAME_MODULES = "Use same choices"
 
 
 def of_image(request: StableDiffusionProcessingImg2Img, mask: Image.Image | None) -> dict[str, Any]:
-    """Tell the strength, and how the mask was used; a black mask is none where only its area is painted."""
+    """Return the strength and how the mask was used; see `masks_anything` for black masks."""
     extra: dict[str, Any] = {"Denoising strength": request.denoising_strength}
     if mask is not None:
         blur = request.mask_blur_x if request.mask_blur is None else request.mask_blur
@@ -38,21 +38,21 @@ def of_image(request: StableDiffusionProcessingImg2Img, mask: Image.Image | None
 
 
 def masks_anything(request: Generation, mask: Image.Image | None) -> bool:
-    """Return whether a mask counts; Web UI gives up one that is black where it paints its area only."""
+    """Return whether a mask has an effect; if only its area is painted, Web UI ignores a black one."""
     if mask is None or not isinstance(request, StableDiffusionProcessingImg2Img):
         return False
     return not request.inpaint_full_res or mask.convert("L").getbbox() is not None
 
 
-def of_hires_fix(parts: Parts, request: StableDiffusionProcessingTxt2Img) -> dict[str, Any]:
-    """Tell the second pass; its prompts stand in the images' texts only."""
-    forge = parts.settings.forge
+def of_hires_fix(components: Components, request: StableDiffusionProcessingTxt2Img) -> dict[str, Any]:
+    """Return the values of the second pass; its prompts are only in the infotexts of the images."""
+    forge = components.settings.forge
     extra: dict[str, Any] = {"Denoising strength": request.denoising_strength}
     other = None
     if request.hr_checkpoint_name not in SAME_CHECKPOINT:
-        other = parts.checkpoints.find(request.hr_checkpoint_name)
+        other = components.checkpoints.find(request.hr_checkpoint_name)
     if other is not None:
-        extra["Hires checkpoint"] = _title(parts, other)
+        extra["Hires checkpoint"] = _title(components, other)
     if forge:
         for number, name in enumerate(request.hr_additional_modules or ["Built-in"], 1):
             extra[f"Hires Module {number}"] = str(name).removesuffix(".safetensors")
@@ -82,23 +82,23 @@ def hires_prompts(request: Generation) -> dict[str, str]:
     return {name: text for name, text in second.items() if text and text != first[name]}
 
 
-def of_refiner(parts: Parts, request: Generation) -> dict[str, Any]:
-    """Tell the checkpoint that took over, and when."""
-    refiner = refiner_of(parts, request)
+def of_refiner(components: Components, request: Generation) -> dict[str, Any]:
+    """Return the refiner's checkpoint and when it takes over."""
+    refiner = refiner_of(components, request)
     if refiner is None:
         return {}
-    return {"Refiner": _title(parts, refiner), "Refiner switch at": request.refiner_switch_at}
+    return {"Refiner": _title(components, refiner), "Refiner switch at": request.refiner_switch_at}
 
 
-def refiner_of(parts: Parts, request: Generation) -> Checkpoint | None:
+def refiner_of(components: Components, request: Generation) -> Checkpoint | None:
     """Return the checkpoint that takes over during the sampling, if one does."""
     if request.refiner_checkpoint in NO_REFINER or request.refiner_switch_at in (None, 1.0):
         return None
-    return parts.checkpoints.find(request.refiner_checkpoint)
+    return components.checkpoints.find(request.refiner_checkpoint)
 
 
 def size_of(request: Generation, mask: Image.Image | None, references: list[Image.Image]) -> tuple[int, int]:
-    """Return the size of the pictures: the reference's own where only its masked area is painted."""
+    """Return the size of the pictures, which is the reference's if only its masked area is painted."""
     width, height = int(request.width or 0) // 8 * 8, int(request.height or 0) // 8 * 8
     if isinstance(request, StableDiffusionProcessingImg2Img):
         area_only = request.inpaint_full_res and masks_anything(request, mask)
@@ -106,12 +106,12 @@ def size_of(request: Generation, mask: Image.Image | None, references: list[Imag
     if not request.enable_hr:
         return width, height
     wanted_x, wanted_y = int(request.hr_resize_x or 0), int(request.hr_resize_y or 0)
-    if wanted_x or wanted_y:  # one side alone keeps the shape
+    if wanted_x or wanted_y:  # with one side given, the aspect ratio is kept
         return wanted_x or wanted_y * width // height, wanted_y or wanted_x * height // width
     scale = request.hr_scale or 1.0
     return int(width * scale), int(height * scale)
 
 
-def _title(parts: Parts, checkpoint: Checkpoint) -> str:
-    parts.checkpoints.measured(checkpoint)
+def _title(components: Components, checkpoint: Checkpoint) -> str:
+    components.checkpoints.measured(checkpoint)
     return f"{checkpoint.stem} [{checkpoint.short_hash}]"

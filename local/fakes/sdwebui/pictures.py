@@ -1,4 +1,4 @@
-"""Pictures that visibly come from the request: no diffusion, and the same request is the same picture."""
+"""Draw pictures that show the request; the same request always results in the same picture."""
 
 import hashlib
 import json
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-GRID = 8  # colour fields a side; upscaled smoothly they are the background
-BLOCKS = 16  # noise blocks a side that cover what was not sampled
+GRID = 8  # colour fields per side; smoothly enlarged, they are the background
+BLOCKS = 16  # noise blocks per side of an unfinished picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Say all that goes into one picture."""
+    """Everything that determines a picture."""
 
     width: int
     height: int
@@ -26,7 +26,7 @@ class Scene:
     sampler: str
     model: str
     extra: str = ""
-    effects: tuple[str, ...] = ()  # what changes the picture and is not in its text: LoRAs, VAEs, tiling
+    effects: tuple[str, ...] = ()  # not in the infotext: LoRAs, VAEs, tiling
     denoising: float | None = None
     reference: Image.Image | None = None
     mask: Image.Image | None = None
@@ -36,8 +36,9 @@ class Scene:
 def paint(scene: Scene) -> Image.Image:
     """Paint the finished picture of a scene.
 
-    Without a reference the whole is made of the prompt's colours. With one, they lie over it as thickly as
-    the denoising strength says, within the mask; ControlNet's images are hung in the upper right corner.
+    It consists of colours that depend on the prompt. If there is a reference image, they are blended over it
+    within the mask, with the denoising strength as opacity. ControlNet's images are pasted into the upper
+    right corner.
     """
     size = (scene.width, scene.height)
     picture = _colours(scene, GRID).resize(size, Image.Resampling.BICUBIC)
@@ -56,19 +57,19 @@ def paint(scene: Scene) -> Image.Image:
 
 
 def half_done(picture: Image.Image, scene: Scene, share: float) -> Image.Image:
-    """Cover a picture with as much noise as an interrupted sampling leaves (`share` done, 0-1)."""
+    """Return a picture as it is after the fraction `share` of its steps (0 to 1), with noise."""
     noise = _colours(scene, BLOCKS).resize(picture.size, Image.Resampling.NEAREST)
     return Image.blend(noise, picture, share * 0.8)
 
 
 def preview(picture: Image.Image) -> Image.Image:
-    """Make a live preview: an eighth of the size, with alpha."""
+    """Return a live preview: a quarter of the size, with an alpha channel."""
     small = (max(1, picture.width // 8), max(1, picture.height // 8))
     return picture.resize((small[0] * 2, small[1] * 2)).convert("RGBA")
 
 
 def grid(pictures: list[Image.Image], rows: int, *, margin: int = 0) -> Image.Image:
-    """Lay pictures out in rows, with a margin above for headings."""
+    """Arrange pictures in rows, with a margin above for headings."""
     columns = math.ceil(len(pictures) / rows)
     width, height = pictures[0].size
     sheet = Image.new("RGB", (columns * width, rows * height + margin), "black")
@@ -78,13 +79,13 @@ def grid(pictures: list[Image.Image], rows: int, *, margin: int = 0) -> Image.Im
 
 
 def grid_rows(count: int, wanted: int, batch_size: int) -> int:
-    """Choose the rows of a grid: the option `n_rows`, 0 for the batch size, -1 for a square."""
+    """Return the number of rows of a grid: the option `n_rows`, the batch size for 0, a square for -1."""
     rows = wanted if wanted > 0 else batch_size if wanted == 0 else round(math.sqrt(count))
     return max(1, min(rows, count))
 
 
 def animate(scene: Scene, frames: int) -> list[Image.Image]:
-    """Paint the frames of an animation: the picture with a bar that walks through it."""
+    """Paint the frames of an animation: the picture with a bar that moves across it."""
     picture = paint(scene)
     out = []
     for frame in range(frames):
@@ -97,7 +98,7 @@ def animate(scene: Scene, frames: int) -> list[Image.Image]:
 
 
 def _colours(scene: Scene, side: int) -> Image.Image:
-    """Draw colour fields that depend on everything in the scene but its reference images."""
+    """Draw colour fields that depend on everything in the scene except its reference images."""
     named = [scene.prompt, scene.negative_prompt, scene.seed, scene.steps, str(scene.cfg_scale), scene.extra]
     key = json.dumps([*named, scene.sampler, scene.model, *scene.effects, side]).encode()
     blocks = (
@@ -107,7 +108,7 @@ def _colours(scene: Scene, side: int) -> Image.Image:
 
 
 def _write_caption(picture: Image.Image, scene: Scene) -> None:
-    """Write the request into the lower part of the picture, as far as it fits."""
+    """Write the request into the lower part of the picture."""
     size = max(8, scene.height // 28)
     font = ImageFont.load_default(size)
     columns = max(6, int(scene.width / (size * 0.55)))

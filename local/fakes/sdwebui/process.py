@@ -1,4 +1,4 @@
-"""Start the fake as a process of its own, and talk to its /fake routes."""
+"""Start the fake as a process, and call its /fake routes."""
 
 import json
 import os
@@ -14,17 +14,17 @@ from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.process import Process, ProcessFailed
 
 READY, BOOTING = "fake ready", "fake boots"
-START_SECONDS = 60.0  # imports on a loaded machine; normally under 2 s
+START_SECONDS = 60.0  # usually under 2 s, but imports are slow on a busy machine
 STOP_SECONDS = 10.0
 ROOT = Path(__file__).parents[3]
 
 
 class FakeWebUiError(RuntimeError):
-    """Say that the fake did not start, or did not do what its control routes were asked."""
+    """The fake did not start, or one of its /fake routes failed."""
 
 
 class Control:
-    """Speak with a fake's own routes. `url` is its main address or its control address."""
+    """Client of a fake's own routes; `url` is its main or its control address."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/") + "/fake"
@@ -34,7 +34,7 @@ class Control:
         self._call("POST", "/faults", {"name": name, **details})
 
     def clear(self, name: str | None = None) -> None:
-        """Switch faults off, and release what hangs on them."""
+        """Switch faults off, and release the jobs that hang because of them."""
         self._call("DELETE", f"/faults/{name}" if name else "/faults")
 
     def stats(self) -> dict[str, Any]:
@@ -43,12 +43,12 @@ class Control:
         return counts
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return what was run: route, prompt, seed, began, ended, outcome, model."""
+        """Return the jobs: route, prompt, seed, began, ended, outcome, model."""
         jobs: list[dict[str, Any]] = self._call("GET", "/jobs")
         return jobs
 
     def wait(self, *, timeout: float = 30, **counts: int) -> dict[str, Any]:
-        """Wait until counts are reached: `arrived`, `begun`, `ended`, `held`, `step` and so on."""
+        """Wait until counts are reached: `arrived`, `begun`, `ended`, `held`, `step` and others."""
         query = "&".join(f"{name}={least}" for name, least in {**counts, "timeout": timeout}.items())
         reached: dict[str, Any] = self._call("GET", f"/wait?{query}", timeout=timeout + 10)
         return reached
@@ -68,7 +68,7 @@ class Control:
 
 
 class FakeWebUi:
-    """A running fake SD Web UI: its `url`, its `control`, its process."""
+    """A running fake SD Web UI with its `url`, its `control` and its process."""
 
     def __init__(self, process: Process, url: str, control: str) -> None:
         self.process = process
@@ -77,25 +77,25 @@ class FakeWebUi:
 
     @property
     def port(self) -> int:
-        """Return its port, to start another one in its place."""
+        """Return its port, with which another one can be started in its place."""
         return int(self.url.rsplit(":", 1)[1])
 
     def stop(self) -> int:
-        """End it as ECS would (SIGTERM, then SIGKILL); return the exit status."""
+        """Stop it as ECS does (SIGTERM, then SIGKILL); return the exit status."""
         return self.process.stop()
 
     def kill(self) -> int:
-        """End it at once; return the exit status."""
+        """Kill it; return the exit status."""
         return self.process.kill()
 
 
 def start(*, port: int = 0, **settings: Any) -> FakeWebUi:
-    """Start it and wait until it accepts connections, or with `boot_seconds` until it boots.
+    """Start a fake and wait until it accepts connections, or with `boot_seconds` until it starts to boot.
 
     `settings` are the command line's options (`step_seconds=0.01`, `model_dir=path`, `api_server_stop=True`,
     `fault=["slow:1"]`). Raise FakeWebUiError when it does not start.
     """
-    # Of this environment, but without what names an AWS account: the fake needs none of it.
+    # The fake needs no AWS account, so it gets no variables that name one.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = Process(
         "fake SD Web UI",

@@ -1,4 +1,4 @@
-"""The bodies that a Web UI takes, field by field in the order, types and defaults of its OpenAPI document."""
+"""Web UI's request bodies, with the fields, order, types and defaults of its OpenAPI document."""
 
 from typing import Any, Literal
 
@@ -74,7 +74,7 @@ class _Txt2ImgFields(_Head):
 
 
 class _Img2ImgFields(_Head):
-    denoising_strength: float = 0.75  # null is a 422 here, and only here
+    denoising_strength: float = 0.75  # the only field of both for which null is a 422
     init_images: list[Any] | None = None
     resize_mode: int | None = 0
     image_cfg_scale: float | None = None
@@ -96,18 +96,18 @@ class _Img2ImgFields(_Head):
 
 
 class StableDiffusionProcessingTxt2Img(_Tail, _Txt2ImgFields):
-    """Ask for images from a text."""
+    """Text to image."""
 
 
 class StableDiffusionProcessingImg2Img(_Tail, _Img2ImgFields):
-    """Ask for images from a text and reference images."""
+    """Image to image."""
 
 
 Generation = StableDiffusionProcessingTxt2Img | StableDiffusionProcessingImg2Img
 
 
 class ExtrasRequest(BaseModel):
-    """Say how images shall be enlarged."""
+    """How to upscale images."""
 
     resize_mode: Literal[0, 1] = 0
     show_extras_results: bool = True
@@ -125,39 +125,39 @@ class ExtrasRequest(BaseModel):
 
 
 class ExtrasSingleImageRequest(ExtrasRequest):
-    """Ask for one image enlarged."""
+    """Upscale one image."""
 
     image: str = ""
 
 
 class FileData(BaseModel):
-    """Hold one image of a batch."""
+    """One image of a batch."""
 
     data: str
     name: str
 
 
 class ExtrasBatchImagesRequest(ExtrasRequest):
-    """Ask for several images enlarged."""
+    """Upscale several images."""
 
     imageList: list[FileData]  # noqa: N815 -- Web UI's own name
 
 
 class PNGInfoRequest(BaseModel):
-    """Ask for what an image says about its making."""
+    """Read the infotext of an image."""
 
     image: str
 
 
 class InterrogateRequest(BaseModel):
-    """Ask for a caption."""
+    """Caption an image."""
 
     image: str = ""
     model: str = "clip"
 
 
 class ProgressOfTask(BaseModel):
-    """Ask for the progress of one task (Web UI's own page does)."""
+    """Request the progress of one task, as Web UI's own page does."""
 
     id_task: str | None = None
     id_live_preview: int | None = -1

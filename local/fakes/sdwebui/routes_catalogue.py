@@ -1,4 +1,4 @@
-"""The routes that tell what there is: options, checkpoints, samplers, memory."""
+"""The routes for options and lists: checkpoints, samplers, scripts, memory."""
 
 import resource
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.options import CHECKPOINT
-from local.fakes.sdwebui.parts import Parts
 
 HOST_BYTES = 25276510208.0
 GIB = 1 << 30
@@ -27,46 +27,46 @@ FIXED = [
 ]
 
 
-def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
-    """Make the routes; AUTOMATIC1111 has `/sd-vae` where Forge has `/sd-modules`."""
+def router(components: Components) -> APIRouter:  # noqa: C901 -- a list of routes
+    """Return the routes; AUTOMATIC1111 has `/sd-vae` where Forge has `/sd-modules`."""
     routes = APIRouter(prefix="/sdapi/v1")
     for name in FIXED:
         routes.add_api_route(f"/{name}", lambda name=name: recorded(name), methods=["GET"], name=name)
 
-    def in_line(refresh: Callable[[], None]) -> Callable[[], None]:
+    def between_jobs(refresh: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:
-            with parts.line:
+            with components.queue:
                 refresh()
 
         return run
 
-    # These wait for the running job.
+    # These wait until no job runs.
     refreshing = {
-        "refresh-vae": parts.modules.refresh,
-        "refresh-loras": parts.networks.refresh,
-        "refresh-embeddings": parts.embeddings.refresh,
+        "refresh-vae": components.modules.refresh,
+        "refresh-loras": components.networks.refresh,
+        "refresh-embeddings": components.embeddings.refresh,
     }
     for name, refresh in refreshing.items():
-        routes.add_api_route(f"/{name}", in_line(refresh), methods=["POST"], name=name)
-    modules = "sd-modules" if parts.settings.forge else "sd-vae"
-    routes.add_api_route(f"/{modules}", parts.modules.listed, methods=["GET"], name=modules)
+        routes.add_api_route(f"/{name}", between_jobs(refresh), methods=["POST"], name=name)
+    modules = "sd-modules" if components.settings.forge else "sd-vae"
+    routes.add_api_route(f"/{modules}", components.modules.listed, methods=["GET"], name=modules)
 
     @routes.get("/scripts")
     def scripts() -> dict[str, list[str]]:
-        return parts.scripts.titles
+        return components.scripts.titles
 
     @routes.get("/options")
     def get_options() -> dict[str, Any]:
-        return parts.options.read()
+        return components.options.read()
 
     @routes.post("/options")
     def post_options(request: dict[str, Any]) -> None:
-        before = parts.options[CHECKPOINT]
-        parts.options.post(request)
-        if not parts.settings.forge and CHECKPOINT in request:
-            with parts.line:  # AUTOMATIC1111 loads at once, and answers when it has
-                if parts.memory.need() is not parts.checkpoints.selected:
-                    parts.options.post({CHECKPOINT: before})
+        before = components.options[CHECKPOINT]
+        components.options.post(request)
+        if not components.settings.forge and CHECKPOINT in request:
+            with components.queue:  # AUTOMATIC1111 loads it before it responds
+                if components.memory.need() is not components.checkpoints.selected:
+                    components.options.post({CHECKPOINT: before})
 
     @routes.get("/cmd-flags")
     def cmd_flags() -> None:
@@ -77,31 +77,31 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
             "input": 7861,
             "url": "https://errors.pydantic.dev/2.8/v/string_type",
         }
-        page = parts.settings.web_ui
+        page = components.settings.web_ui
         flags = {**recorded("cmd-flags"), "nowebui": not page, "no_gradio_queue": page}
         raise Failure("ResponseValidationError", f"1 validation errors:\n  {fault}\n", body=flags)
 
     @routes.get("/sd-models")
     def sd_models() -> list[dict[str, Any]]:
-        return [one.listed() for one in parts.checkpoints.all()]
+        return [one.listed() for one in components.checkpoints.all()]
 
     @routes.post("/refresh-checkpoints")
     def refresh_checkpoints() -> None:
-        with parts.line:
-            parts.checkpoints.refresh()
+        with components.queue:
+            components.checkpoints.refresh()
 
     @routes.get("/embeddings")
     def embeddings() -> dict[str, Any]:
-        return parts.embeddings.listed()
+        return components.embeddings.listed()
 
     @routes.get("/loras")
     def loras() -> list[dict[str, Any]]:
-        return parts.networks.listed()
+        return components.networks.listed()
 
     @routes.post("/unload-checkpoint")
     def unload_checkpoint() -> dict[str, Any]:
-        parts.networks.unload()
-        return {}  # weights leave the GPU only; the next job brings them back at once
+        components.networks.unload()
+        return {}  # only removes the weights from the GPU; the next job loads them again at once
 
     @routes.post("/reload-checkpoint")
     def reload_checkpoint() -> dict[str, Any]:
@@ -111,8 +111,8 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
     def memory() -> dict[str, Any]:
         used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         cuda: dict[str, Any] = {"error": "unavailable"}
-        if parts.settings.gpu_gib is not None:
-            cuda = _cuda(parts, int(parts.settings.gpu_gib * GIB))
+        if components.settings.gpu_gib is not None:
+            cuda = _cuda(components, int(components.settings.gpu_gib * GIB))
         return {"ram": {"free": HOST_BYTES - used, "used": used, "total": HOST_BYTES}, "cuda": cuda}
 
     outer = APIRouter()
@@ -120,13 +120,13 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
 
     @outer.get("/controlnet/model_list")
     def controlnet_models(*, update: bool = True) -> dict[str, list[str]]:
-        return {"model_list": parts.controlnet.listed(update=update)}
+        return {"model_list": components.controlnet.listed(update=update)}
 
     @outer.get("/controlnet/module_list")
     def controlnet_modules() -> dict[str, Any]:
-        return {"module_list": parts.controlnet.modules}
+        return {"module_list": components.controlnet.modules}
 
-    if not parts.settings.forge:
+    if not components.settings.forge:
 
         @outer.get("/controlnet/version")
         def controlnet_version() -> dict[str, int]:
@@ -135,9 +135,9 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
     return outer
 
 
-def _cuda(parts: Parts, total: int) -> dict[str, Any]:
-    """Make up a GPU's memory in the shape of torch's counters, as AUTOMATIC1111 gives them."""
-    used = int(total * (0.4 if parts.memory.current else 0.1))
+def _cuda(components: Components, total: int) -> dict[str, Any]:
+    """Return invented GPU memory figures in the form of AUTOMATIC1111's response."""
+    used = int(total * (0.4 if components.memory.current else 0.1))
     counter = {"current": used, "peak": used}
     return {
         "system": {"free": total - used, "used": used, "total": total},

@@ -1,4 +1,4 @@
-"""The routes that make images, and those that look at or stop what runs."""
+"""The routes that generate images, and those that observe or stop the running job."""
 
 import os
 from typing import Any
@@ -7,13 +7,13 @@ from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import JSONResponse
 
 from local.fakes.sdwebui.answers import recorded
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.connection import answer
 from local.fakes.sdwebui.encoding import decode_image, encode_preview, pixels
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.extras import enlarge
 from local.fakes.sdwebui.generation import generate
 from local.fakes.sdwebui.infotext import parse
-from local.fakes.sdwebui.parts import Parts
 from local.fakes.sdwebui.requests import (
     ExtrasBatchImagesRequest,
     ExtrasSingleImageRequest,
@@ -24,43 +24,43 @@ from local.fakes.sdwebui.requests import (
 )
 
 
-def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
-    """Make the routes."""
+def router(components: Components) -> APIRouter:  # noqa: C901 -- a list of routes
+    """Return the routes."""
     routes = APIRouter(prefix="/sdapi/v1")
-    state = parts.state
+    state = components.state
 
     @routes.post("/txt2img")
     def txt2img(request: StableDiffusionProcessingTxt2Img) -> JSONResponse:
-        return answer(generate(parts, request))
+        return answer(generate(components, request))
 
     @routes.post("/img2img")
     def img2img(request: StableDiffusionProcessingImg2Img) -> JSONResponse:
-        return answer(generate(parts, request))
+        return answer(generate(components, request))
 
     @routes.post("/extra-single-image")
     def extra_single_image(request: ExtrasSingleImageRequest) -> JSONResponse:
-        return answer(enlarge(parts, request))
+        return answer(enlarge(components, request))
 
     @routes.post("/extra-batch-images")
     def extra_batch_images(request: ExtrasBatchImagesRequest) -> JSONResponse:
-        return answer(enlarge(parts, request))
+        return answer(enlarge(components, request))
 
     @routes.post("/png-info")
     def png_info(request: PNGInfoRequest) -> dict[str, Any]:
-        image = decode_image(request.image, parts.options)
+        image = decode_image(request.image, components.options)
         text = str(image.info.get("parameters", ""))
         return {"info": text, "items": {}, "parameters": parse(text, recorded("png-info"))}
 
     @routes.post("/interrogate")
     def interrogate(request: InterrogateRequest) -> dict[str, Any]:
-        image = decode_image(request.image, parts.options)
+        image = decode_image(request.image, components.options)
         if request.model not in ("clip", "deepdanbooru"):
             raise HTTPException(404, "Model not found")
-        with parts.line:
+        with components.queue:
             pixels(image)
         if request.model == "deepdanbooru":
             raise Failure("IndexError", "list index out of range")
-        return {"caption": "<error>"}  # what is recorded where CLIP's weights are missing
+        return {"caption": "<error>"}  # recorded without CLIP's weights
 
     @routes.get("/progress")
     def progress(*, skip_current_image: bool = False) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
     def skip() -> None:
         state.skipped = True
 
-    if parts.settings.server_stop:
+    if components.settings.server_stop:
 
         @routes.post("/server-kill")
         def server_kill() -> None:
@@ -95,6 +95,6 @@ def router(parts: Parts) -> APIRouter:  # noqa: C901 -- a list of routes
 
         @routes.post("/server-stop")
         def server_stop() -> Response:
-            return Response("Stopping.")  # and nothing happens, as recorded without the web page
+            return Response("Stopping.")  # without any effect, as recorded without the web page
 
     return routes

@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.requests import ProgressOfTask
 
 
-def router(parts: Parts) -> APIRouter:
-    """Make the routes."""
+def router(components: Components) -> APIRouter:
+    """Return the routes."""
     routes = APIRouter(prefix="/internal")
 
     @routes.get("/ping")
@@ -18,10 +18,10 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.post("/progress")
     def progress(request: ProgressOfTask) -> dict[str, Any]:
-        return parts.tasks.progress(request.id_task)
+        return components.tasks.progress(request.id_task)
 
     @routes.get("/pending-tasks")
     def pending_tasks() -> dict[str, Any]:
-        return parts.tasks.pending()
+        return components.tasks.pending()
 
     return routes

@@ -1,4 +1,4 @@
-"""Web UI's scripts: which there are, what their arguments must be, and the few that do something here."""
+"""Web UI's scripts: their names and arguments, and the effects of those that the fake implements."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +7,7 @@ from fastapi import HTTPException
 from PIL import Image
 
 from local.fakes.sdwebui.answers import recorded
-from local.fakes.sdwebui.controlnet import UNITS, ControlNet, control_map
+from local.fakes.sdwebui.controlnet import MAX_UNITS, ControlNet, control_map
 from local.fakes.sdwebui.encoding import decode_image, pixels
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.options import Options
@@ -17,28 +17,30 @@ from local.fakes.sdwebui.selectable import LOOPBACK, SD_UPSCALE, Loops
 MATRIX = "prompt matrix"
 ANIMATE = "animatediff"
 CONTROLNET = "controlnet"
-UNSEEN = frozenset({"adetailer"})
-"""Always-on scripts that are taken and change nothing: there is no face to find."""
+WITHOUT_EFFECT = frozenset({"adetailer"})
+"""Always-on scripts that change nothing here, because the drawn pictures show no faces."""
 OF_FORGE = ("integrated", "integrated (sd 1.x, sd 2.x, sdxl)")
 
 
 @dataclass(kw_only=True)
 class Plan:
-    """Say what the scripts add to a generation."""
+    """What the scripts add to a generation."""
 
-    prompts: list[str] | None = None  # prompt matrix: one image for each, and a grid before them
+    prompts: list[str] | None = None  # prompt matrix: one image for each, after a grid
     gif_frames: int = 0
     gif_frames_a_second: float = 8
-    loops: Loops | None = None  # loopback: pictures after each other, and a grid before them
+    loops: Loops | None = None  # loopback: one picture after the other, after a grid
     tile_args: list[Any] | None = None  # SD upscale's arguments
-    hints: list[Image.Image] = field(default_factory=list)  # what ControlNet steers by
-    maps: list[Image.Image] = field(default_factory=list)  # what ControlNet's modules made of its images
+    hints: list[Image.Image] = field(default_factory=list)  # ControlNet's images
+    maps: list[Image.Image] = field(
+        default_factory=list
+    )  # ControlNet's maps: the results of its modules for these images
     effects: list[str] = field(default_factory=list)  # always-on scripts that change the picture
     extra_params: dict[str, Any] = field(default_factory=dict)
 
 
 class Scripts:
-    """Check the scripts that a request names, before it waits in line."""
+    """Checks and interprets the scripts of a request, before its job is queued."""
 
     def __init__(
         self, options: Options, extra: tuple[str, ...], controlnet: ControlNet, *, forge: bool = True
@@ -55,7 +57,7 @@ class Scripts:
         }
 
     def plan(self, request: Generation, tab: str) -> Plan:
-        """Read the scripts of a request. Raises HTTPException (unknown) or Failure (arguments)."""
+        """Return the effects of a request's scripts; raise HTTPException (unknown) or Failure (arguments)."""
         plan = Plan()
         name = request.script_name
         if name:
@@ -74,7 +76,7 @@ class Scripts:
                 self._controlnet(args, plan, (int(request.width or 0), int(request.height or 0)))
             elif title.lower() == ANIMATE:
                 _animatediff(args, plan)
-            elif args and args[0] is True and title.lower() not in UNSEEN:
+            elif args and args[0] is True and title.lower() not in WITHOUT_EFFECT:
                 plan.effects.append(f"{title.lower()} {args}")
         return plan
 
@@ -95,21 +97,21 @@ class Scripts:
         return list(args)
 
     def _controlnet(self, units: list[Any], plan: Plan, size: tuple[int, int]) -> None:
-        """Note the units and take their images; a fault in there is only logged by the real one."""
+        """Add the units and their images to the plan; SD Web UI only logs errors in them."""
         size = (size[0] // 8 * 8, size[1] // 8 * 8)
-        for number, unit in enumerate(u for u in units[:UNITS] if isinstance(u, dict)):
+        for number, unit in enumerate(u for u in units[:MAX_UNITS] if isinstance(u, dict)):
             if not unit.get("enabled", True):
                 continue
             self._known.check(unit)
             plan.extra_params[f"ControlNet {number}"] = self._known.described(unit)
             image = unit.get("image") or unit.get("input_image")
             if not self._known.runs(unit) or not isinstance(image, str):
-                continue  # the real one logs an exception, and its text claims the unit all the same
+                continue  # SD Web UI logs an exception, but its infotext names the unit nevertheless
             try:
                 hint = pixels(decode_image(image, self._options))
             except (Failure, HTTPException):
                 continue
-            if self._known.steers(unit):
+            if self._known.controls(unit):
                 plan.hints.append(hint)
             mapped = min(size) > 0 and not self._options["control_net_no_detectmap"]
             if mapped and self._known.shows_map(unit):
@@ -126,7 +128,7 @@ def _matrix(prompt: str) -> list[str]:
 
 
 def _animatediff(args: list[Any], plan: Plan) -> None:
-    """Turn on the animation where AnimateDiff is enabled and asked for a GIF (its first argument)."""
+    """Add an animation to the plan if AnimateDiff is enabled for GIF (by its first argument)."""
     wanted = args[0] if args and isinstance(args[0], dict) else {}
     if wanted.get("enable", True) and "GIF" in (wanted.get("format") or []):
         plan.gif_frames = int(wanted.get("video_length") or 16)

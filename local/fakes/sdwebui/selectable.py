@@ -1,4 +1,4 @@
-"""Selectable scripts that make images of their own: loopback and SD upscale, as recorded."""
+"""The selectable scripts loopback and SD upscale, as recorded."""
 
 import math
 from typing import Any
@@ -15,7 +15,7 @@ DEFAULT_LOOPS = (2, 0.5, "Linear")
 
 
 class Loops:
-    """Loopback: each picture painted from the one before, with a strength that moves to a final one."""
+    """Loopback: each picture continues from the previous one, with a strength that changes to a final one."""
 
     def __init__(self, args: list[Any]) -> None:
         given: list[Any] = [*args, *DEFAULT_LOOPS[len(args) :]]
@@ -37,7 +37,7 @@ class Loops:
 
 
 class Tiles:
-    """SD upscale: the enlarged reference, painted tile by tile, each with the next seed."""
+    """SD upscale: the enlarged reference is painted tile by tile, each with the next seed."""
 
     def __init__(self, args: list[Any], size: tuple[int, int], source: Image.Image) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The server process: its listeners, its signals and its first line."""
+"""The server process: its listeners, signals and output."""
 
 import asyncio
 import contextlib
@@ -15,16 +15,16 @@ from fastapi import FastAPI
 
 from local.fakes.sdwebui import DISCLAIMER, control
 from local.fakes.sdwebui.app import create_app
-from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.components import Components
 
-READY = "fake ready"  # the first words of the line that a starting process waits for
-BOOTING = "fake boots"  # those of the line before it, where a boot was asked for
+READY = "fake ready"  # the beginning of the line for which `local.fakes.sdwebui.process` waits
+BOOTING = "fake boots"  # the beginning of the line before, with `boot_seconds`
 BACKLOG = 2048
 REFUSAL_POLL_SECONDS = 0.005
 
 
 class Server(uvicorn.Server):
-    """Serve like the real one: SIGTERM ends it at once, without draining."""
+    """A server that SIGTERM ends at once, without draining connections, as SD Web UI."""
 
     def __init__(self, app: FastAPI, listener: socket.socket, *, keep_alive_seconds: int = 30) -> None:
         super().__init__(
@@ -47,11 +47,11 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to their default: uvicorn would drain connections first."""
+        """Keep the default signal handlers, because uvicorn's would drain connections first."""
         yield
 
     def drop(self, client: Any) -> None:
-        """Close a client's connection without a word."""
+        """Close a client's connection without a response."""
         for connection in list(self.server_state.connections):
             if getattr(connection, "client", None) == tuple(client):
                 transport = getattr(connection, "transport", None)
@@ -59,7 +59,7 @@ class Server(uvicorn.Server):
                     transport.abort()
 
     async def refuse(self) -> None:
-        """Stop listening and drop whoever is connected."""
+        """Stop listening and close all connections."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
@@ -78,43 +78,43 @@ class Server(uvicorn.Server):
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """Bind a socket, so that the port is known before anything answers; 0 is any free port."""
-    # With the protocol named, asyncio sets TCP_NODELAY on what it accepts; else answers wait 40 ms for ACKs.
+    """Bind a socket, so that the port is known before the server starts; 0 is any free port."""
+    # With an explicit protocol, asyncio sets TCP_NODELAY; otherwise responses wait 40 ms for ACKs.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     return listener
 
 
-def run(parts: Parts, *, host: str, port: int, control_port: int) -> None:
-    """Serve until a signal; prints a line with both addresses when connections are accepted.
+def run(components: Components, *, host: str, port: int, control_port: int) -> None:
+    """Serve until a signal arrives; print a line with both addresses when connections are accepted.
 
-    While it boots (`boot_seconds`) the port is bound but not listening, so that connections are refused; a
-    line of its own says so, and the control port answers.
+    During `boot_seconds` the port is bound but not listening, so that connections are refused. A line is
+    printed when this time begins, and the control port responds.
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     listener = bound(host, port)
     own = FastAPI(title="fake control", description=DISCLAIMER)
-    own.include_router(control.router(parts))
-    asyncio.run(_serve(parts, listener, Server(own, bound("127.0.0.1", control_port))))
+    own.include_router(control.router(components))
+    asyncio.run(_serve(components, listener, Server(own, bound("127.0.0.1", control_port))))
 
 
-async def _serve(parts: Parts, listener: socket.socket, side: Server) -> None:
-    settings = parts.settings
+async def _serve(components: Components, listener: socket.socket, side: Server) -> None:
+    settings = components.settings
     answering = await _started(side)
     address, own_port = listener.getsockname()
-    told = f"url=http://{address}:{own_port} control={side.url} pid={os.getpid()} ({DISCLAIMER})"
+    addresses = f"url=http://{address}:{own_port} control={side.url} pid={os.getpid()} ({DISCLAIMER})"
     if settings.boot_seconds:
-        print(f"{BOOTING} {told}", flush=True)
+        print(f"{BOOTING} {addresses}", flush=True)
         await asyncio.sleep(settings.boot_seconds)
-    main = Server(create_app(parts), listener, keep_alive_seconds=settings.keep_alive_seconds)
+    main = Server(create_app(components), listener, keep_alive_seconds=settings.keep_alive_seconds)
     serving = await _started(main)
-    print(f"{READY} {told}", flush=True)
+    print(f"{READY} {addresses}", flush=True)
     while not serving.done():
-        wanted = parts.faults.standing("refuse")
-        if wanted != parts.faults.refusing:
+        wanted = components.faults.is_on("refuse")
+        if wanted != components.faults.refusing:
             await (main.refuse() if wanted else main.listen())
-            parts.faults.refusing = wanted
+            components.faults.refusing = wanted
         await asyncio.sleep(REFUSAL_POLL_SECONDS)
     answering.cancel()
     sys.exit(0)
@@ -129,15 +129,17 @@ async def _started(server: Server) -> "asyncio.Task[None]":
 
 
 @contextlib.contextmanager
-def in_thread(parts: Parts) -> Generator[str, None, None]:
-    """Serve on a free port in a thread of this process, for tests of the parts; yields the URL."""
-    server = Server(create_app(parts), bound("127.0.0.1", 0))
+def in_thread(components: Components) -> Generator[str, None, None]:
+    """Serve on a free port in a thread of this process, for tests; yield the URL."""
+    server = Server(create_app(components), bound("127.0.0.1", 0))
     thread = threading.Thread(target=lambda: server.run(sockets=[server.listener]), daemon=True)
-    server.listener.listen(BACKLOG)  # connections queue up from here on: no need to wait for the thread
+    server.listener.listen(
+        BACKLOG
+    )  # connections are queued from here on, so nobody has to wait for the thread
     thread.start()
     try:
         yield server.url
     finally:
-        parts.faults.clear()
+        components.faults.clear()
         server.should_exit = server.force_exit = True
         thread.join(10)

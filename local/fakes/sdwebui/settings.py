@@ -1,4 +1,4 @@
-"""What can be chosen when the fake starts."""
+"""The settings of the fake."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Hold the start-up choices; times are real seconds.
+    """Settings of the fake.
 
-    `job_seconds` overrules `step_seconds`: a generation then takes that long whatever it asks for.
-    `max_steps` 0 walks as many steps as the request says. `extra_scripts` are always-on scripts beside the
-    recorded ones (AnimateDiff was not installed on the recorded server, but GIFs come from it). `error_shape`
-    is the flavor's own unless it is given: Forge can run AUTOMATIC1111's middleware.
+    With `job_seconds`, every generation takes this time, and `step_seconds` is ignored. `max_steps` 0 runs as
+    many steps as requested. `extra_scripts` are always-on scripts in addition to the recorded ones:
+    AnimateDiff, which returns GIFs, was not installed on the recorded server. `error_shape` is the form of
+    error bodies, by default the flavor's; Forge can also run AUTOMATIC1111's middleware.
     """
 
     model_dir: Path | None = None
@@ -30,16 +30,16 @@ class Settings:
     error_shape: Literal["forge", "a1111"] | None = None
     api_auth: str | None = None
     server_stop: bool = False
-    keep_alive_seconds: int = 30  # the recorded server closes idle connections after that
+    keep_alive_seconds: int = 30  # as recorded
     gpu_gib: float | None = None
     extra_scripts: tuple[str, ...] = ("animatediff",)
 
     @property
     def forge(self) -> bool:
-        """Return whether it behaves as Forge does, else as AUTOMATIC1111 does."""
+        """Return whether the fake behaves as Forge, and not as AUTOMATIC1111."""
         return self.flavor == "forge"
 
     @property
     def errors(self) -> str:
-        """Return whose error bodies it answers with."""
+        """Return the flavor whose form error bodies have."""
         return self.error_shape or self.flavor

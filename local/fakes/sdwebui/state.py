@@ -1,4 +1,4 @@
-"""The one global state of a Web UI: what runs, how far it is, and who asked it to stop."""
+"""The global state of a Web UI: the running job, its progress, and requests to stop it."""
 
 import time
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ LOADING = -1  # job_count while a job has begun and its checkpoint is still load
 
 @dataclass
 class State:
-    """Keep what `/progress` tells; it knows no task ids, and flags hit whatever runs."""
+    """The values of `/progress`; it has no task ids, and its flags apply to whichever job runs."""
 
     skipped: bool = False
     interrupted: bool = False
@@ -27,7 +27,7 @@ class State:
     preview_step: int = 0
 
     def begin(self, job: str) -> None:
-        """Begin a job: only now do the flags of the last one fall."""
+        """Begin a job; only this resets the flags of the previous one."""
         self.skipped = self.interrupted = self.stopping_generation = False
         self.job = job
         self.job_count = LOADING
@@ -37,7 +37,7 @@ class State:
         self.started = time.monotonic()
 
     def end(self) -> None:
-        """End the job; `interrupted`, `job_no` and the timestamp stay as they are."""
+        """End the job; `interrupted`, `job_no` and the timestamp keep their values."""
         self.job = ""
         self.job_count = 0
 
@@ -47,11 +47,11 @@ class State:
         self.sampling_step = self.preview_step = 0
 
     def stopped(self) -> bool:
-        """Tell whether the whole job shall stop at the next boundary."""
+        """Return whether the job has to stop at the next step."""
         return self.interrupted or self.stopping_generation
 
     def progress(self) -> tuple[float, float]:
-        """Return the share that is done (0-1) and the seconds left, with Web UI's own arithmetic."""
+        """Return the fraction that is done (0 to 1) and the seconds left, computed as Web UI does."""
         if self.job_count == 0:
             return 0.0, 0.0
         done = 0.01
@@ -63,7 +63,7 @@ class State:
         return min(done, 1.0), elapsed / done - elapsed
 
     def facts(self) -> dict[str, Any]:
-        """Return the `state` of a progress answer."""
+        """Return the `state` in the response of `/progress`."""
         return {
             "skipped": self.skipped,
             "interrupted": self.interrupted,

@@ -1,4 +1,4 @@
-"""Tasks that name themselves (`force_task_id`), as Web UI's own page follows them under /internal."""
+"""Tasks with a `force_task_id`, whose progress Web UI's own page requests under /internal."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from typing import Any
 
 from local.fakes.sdwebui.state import State
 
-KEEP_FINISHED = 16
+MAX_FINISHED = 16
 
 
 class Tasks:
-    """Know which named tasks wait, which one runs and which are finished."""
+    """The named tasks that wait, run, or are finished."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -21,7 +21,7 @@ class Tasks:
 
     @contextmanager
     def queued(self, name: str | None) -> Iterator[None]:
-        """Hold a task among the pending ones until it runs."""
+        """Regard a task as pending until it runs."""
         if name:
             self._pending[name] = None
         try:
@@ -31,16 +31,16 @@ class Tasks:
 
     @contextmanager
     def running(self, name: str | None) -> Iterator[None]:
-        """Hold a task as the running one; a failed task stays that until the next job begins."""
+        """Regard a task as running; a failed task remains so until the next job begins."""
         self._pending.pop(name or "", None)
         self._current = name
         yield
         self._current = None
         if name:
-            self._finished = [*self._finished[1 - KEEP_FINISHED :], name]
+            self._finished = [*self._finished[1 - MAX_FINISHED :], name]
 
     def pending(self) -> dict[str, Any]:
-        """Return the tasks that wait."""
+        """Return the pending tasks."""
         return {"size": len(self._pending), "tasks": list(self._pending)}
 
     def progress(self, name: str | None) -> dict[str, Any]:

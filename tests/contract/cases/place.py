@@ -14,8 +14,8 @@ from domain.routing import Runtime, Runtimes
 from domain.worker_environment import WorkerEnvironment
 from functions.environment import ApiEnvironment
 from local.emulator import Emulator, emulator
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.controlnet import ControlNet
-from local.fakes.sdwebui.parts import Parts
 from local.process import Process
 from tests.contract.cases.models import fill, with_hashes
 from tests.contract.cases.packed import bodies
@@ -171,7 +171,7 @@ class Place:
             assert sync.wait(OUTCOME_SECONDS) == 0, sync.tail()
         settings = quick(flavor=self.flavor, model_dir=folder, checkpoint=None, extra_scripts=SCRIPTS)
         webui = self._parts.enter_context(
-            replaying(lambda one: Parts.make(one, controlnet=ManyModules), settings)
+            replaying(lambda one: Components.make(one, controlnet=ManyModules), settings)
         )
         environment["ENGINE_URL"] = webui.url
         consumer = self._parts.enter_context(

@@ -16,7 +16,7 @@ from container.consumer.engines.sdwebui.models.switch import Models
 from container.consumer.engines.sdwebui.request import request_body
 from domain.errors import ErrorCode, PermanentError
 from domain.routing import Runtime
-from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
 from runtimes.sdwebui.content import ContentCheck
@@ -80,7 +80,7 @@ def bench(request: pytest.FixtureRequest, shelf: Shelf) -> Iterator[Bench]:
         (shelf.root / key).parent.mkdir(parents=True, exist_ok=True)
         (shelf.root / key).write_bytes(safetensors(content=key.encode()))
     settings = Settings(model_dir=shelf.root, load_seconds=0, step_seconds=0, flavor=request.param)
-    with in_thread(Parts.make(settings)) as url:
+    with in_thread(Components.make(settings)) as url:
         made = Bench(shelf, url, request.param)
         restored: dict[str, Any] = (
             {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}

@@ -16,7 +16,7 @@ from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.models.switch import Models
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
-from local.fakes.sdwebui.parts import Parts
+from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
 from tests.support.models import CKPT, Shelf, checkpoint
@@ -30,9 +30,9 @@ BIG = {"width": 64, "height": 64, "steps": 1}
 class Desk:
     """A fake on the shelf's volume, the client to it, and a record of what it was asked to do."""
 
-    def __init__(self, shelf: Shelf, parts: Parts, url: str) -> None:
+    def __init__(self, shelf: Shelf, parts: Components, url: str) -> None:
         self.shelf = shelf
-        self.parts = parts
+        self.components = parts
         self.webui = WebUi(url, inference_timeout_seconds=30)
         self.asked: list[str] = []
         self.webui._probes.event_hooks["request"].append(self._note)
@@ -68,7 +68,7 @@ class Desk:
 def desk(shelf: Shelf) -> Iterator[Desk]:
     """Run a fake whose model folder is the shelf's volume, with one checkpoint that was always there."""
     write_checkpoint(shelf.root / CKPT / "first.safetensors", b"first")
-    parts = Parts.make(Settings(model_dir=shelf.root, load_seconds=0, step_seconds=0))
+    parts = Components.make(Settings(model_dir=shelf.root, load_seconds=0, step_seconds=0))
     with in_thread(parts) as url:
         yield Desk(shelf, parts, url)
 
@@ -164,7 +164,7 @@ def test_notices_that_web_ui_was_started_anew(desk: Desk) -> None:
     desk.put("second.safetensors", b"second")
     models = desk.models()
     models.switch(checkpoint("second"))
-    desk.parts.options.post({"sd_model_checkpoint": "first.safetensors"})
+    desk.components.options.post({"sd_model_checkpoint": "first.safetensors"})
     assert models.switch(checkpoint("second")) == desk.job() == "second"
 
 
@@ -174,7 +174,7 @@ def test_web_ui_keeps_checkpoints_in_memory(desk: Desk) -> None:
     models = desk.models(in_memory=2)
     for name in ("first", "second", "first", "second"):
         assert models.switch(checkpoint(name)) == desk.job() == name
-    assert len(desk.parts.ledger.model_loads) == 2
+    assert len(desk.components.stats.model_loads) == 2
 
 
 def test_a_static_runtime_serves_its_own(desk: Desk) -> None:

@@ -1,17 +1,17 @@
-"""The line before the GPU: one job at a time, first come, first served, without a limit."""
+"""SD Web UI's own queue of jobs: one job runs at a time, in order of arrival; the queue has no limit."""
 
 import threading
 from collections import deque
 from types import TracebackType
 
-from local.fakes.sdwebui.ledger import Ledger
+from local.fakes.sdwebui.stats import Stats
 
 
-class Line:
-    """Let one holder through at a time in order of arrival; who waits holds a thread and hears nothing."""
+class JobQueue:
+    """A context manager that lets one thread in at a time, in order of arrival; the others wait."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
         self._changed = threading.Condition()
         self._tickets: deque[object] = deque()
 
@@ -19,7 +19,7 @@ class Line:
         ticket = object()
         with self._changed:
             self._tickets.append(ticket)
-            self._ledger.waiting = len(self._tickets) - 1
+            self._stats.waiting = len(self._tickets) - 1
             self._changed.wait_for(lambda: self._tickets[0] is ticket)
 
     def __exit__(
@@ -27,5 +27,5 @@ class Line:
     ) -> None:
         with self._changed:
             self._tickets.popleft()
-            self._ledger.waiting = max(0, len(self._tickets) - 1)
+            self._stats.waiting = max(0, len(self._tickets) - 1)
             self._changed.notify_all()

@@ -1,14 +1,14 @@
-"""What the fake did, for tests and benches to read."""
+"""Counts of what the fake has done, for tests."""
 
 import threading
 import time
 from typing import Any
 
-KEEP = 10_000  # entries of the job list; enough for a soak, bounded for a forgotten process
+MAX_JOBS = 10_000  # length of the list of jobs: enough for a soak test, but bounded
 
 
-class Ledger:
-    """Count jobs and model loads, and notice two jobs at once (there must never be)."""
+class Stats:
+    """Counts jobs and model loads, and records whether two jobs ever ran at once, which must not happen."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,18 +28,18 @@ class Ledger:
             self.model_loads.append(name)
 
     def begin(self, route: str, **facts: Any) -> dict[str, Any]:
-        """Note that a job has begun; returns its entry."""
+        """Record that a job has begun; return its entry."""
         entry = {"route": route, **facts, "began": time.time(), "ended": None, "outcome": "running"}
         with self._lock:
             self.begun += 1
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
             self.jobs.append(entry)
-            del self.jobs[:-KEEP]
+            del self.jobs[:-MAX_JOBS]
         return entry
 
     def end(self, entry: dict[str, Any], outcome: str) -> None:
-        """Note that a job is over."""
+        """Record that a job has ended."""
         with self._lock:
             entry.update(ended=time.time(), outcome=outcome)
             self.busy_seconds += entry["ended"] - entry["began"]

@@ -1,4 +1,4 @@
-"""The parts of a fake, made once for each server."""
+"""Composition of a fake from its components, once for each server."""
 
 from dataclasses import dataclass, field
 
@@ -6,8 +6,7 @@ from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.controlnet import ControlNet
 from local.fakes.sdwebui.embeddings import Embeddings
 from local.fakes.sdwebui.faults import Faults
-from local.fakes.sdwebui.ledger import Ledger
-from local.fakes.sdwebui.line import Line
+from local.fakes.sdwebui.job_queue import JobQueue
 from local.fakes.sdwebui.memory import Memory
 from local.fakes.sdwebui.models import Checkpoints
 from local.fakes.sdwebui.modules import Modules
@@ -16,20 +15,21 @@ from local.fakes.sdwebui.options import CHECKPOINT, Options, of_forge
 from local.fakes.sdwebui.scripts import Scripts
 from local.fakes.sdwebui.settings import Settings
 from local.fakes.sdwebui.state import State
+from local.fakes.sdwebui.stats import Stats
 from local.fakes.sdwebui.tasks import Tasks
 
 
 @dataclass(kw_only=True)
-class Parts:
-    """Hold what the routes share; a test may put a variation in a part's place."""
+class Components:
+    """The components that the routes share; a test can replace some by variations."""
 
     settings: Settings
     checkpoints: Checkpoints
     options: Options
     state: State
     memory: Memory
-    line: Line
-    ledger: Ledger
+    queue: JobQueue
+    stats: Stats
     scripts: Scripts
     tasks: Tasks
     networks: Networks
@@ -47,16 +47,16 @@ class Parts:
         options: type[Options] = Options,
         state: type[State] = State,
         memory: type[Memory] = Memory,
-        line: type[Line] = Line,
+        queue: type[JobQueue] = JobQueue,
         scripts: type[Scripts] = Scripts,
         tasks: type[Tasks] = Tasks,
         networks: type[Networks] = Networks,
         modules: type[Modules] = Modules,
         controlnet: type[ControlNet] = ControlNet,
         embeddings: type[Embeddings] = Embeddings,
-    ) -> "Parts":
-        """Make the parts that belong together; the first checkpoint is selected unless one is named."""
-        ledger, now = Ledger(), state()
+    ) -> "Components":
+        """Create the components; the first checkpoint is selected unless the settings name one."""
+        stats, now = Stats(), state()
         known = checkpoints(settings.model_dir)
         stored = recorded("options")
         forge = settings.forge
@@ -73,9 +73,9 @@ class Parts:
             checkpoints=known,
             options=chosen,
             state=now,
-            memory=memory(known, chosen, settings, ledger, words),
-            line=line(ledger),
-            ledger=ledger,
+            memory=memory(known, chosen, settings, stats, words),
+            queue=queue(stats),
+            stats=stats,
             scripts=scripts(chosen, settings.extra_scripts, units, forge=forge),
             tasks=tasks(now),
             networks=networks(settings.model_dir, forge=forge),

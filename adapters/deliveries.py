@@ -1,6 +1,6 @@
-"""Do what a delivered message needs until the row of its task has settled.
+"""Process a delivered message until it is clear what is left to do.
 
-Workers claim tasks by it; the dead-letter function ends tasks that no worker may claim any more.
+Workers use this to claim tasks, and the dead-letter function to end tasks that no worker may claim any more.
 """
 
 from collections.abc import Callable
@@ -29,20 +29,20 @@ class Settled:
     row: Row | None
     """The row as last read or written."""
     seconds: int = 0
-    """How long to wait."""
+    """How long to wait, for WAIT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliveries:
-    """Settles the rows of delivered messages; raises botocore's errors."""
+    """Creates, claims or ends the tasks of delivered messages; raises botocore's errors."""
 
     table: Table
     on_abandoned: Callable[[Row, ErrorCode], None]
-    """Called when a task was given up here."""
+    """Called after a task was ended here."""
     claim: Callable[[Row], Transition] | None = None
-    """Returns how a task is claimed; without it, a task that could be claimed is given up."""
+    """Returns the transition that claims a task; if None, tasks that could be claimed are ended."""
     unclaimed: str = ""
-    """The error message of such a task."""
+    """The error message of tasks that are ended although they could be claimed."""
     clock: Callable[[], datetime] = now
 
     def settle(self, message: Message) -> Settled | None:
@@ -79,7 +79,7 @@ class Deliveries:
         return written.row
 
     def _new_item(self, message: Message) -> dict[str, Any]:
-        """Return the row for a task without one, which was published to the topic directly."""
+        """Return the row of a task that has none, because its message was published directly."""
         digest = message.task.digest if message.content_ref is None else ""
         item = new_row(message, digest=digest, now=self.clock())
         item["published_at"] = message.submitted_at

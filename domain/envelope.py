@@ -66,9 +66,11 @@ def clean_prefix(value: Any, task_id: Any, path: str) -> Prefix:
     prefix = unicodedata.normalize("NFC", given.lstrip("/"))
     warnings = []
     if given.startswith("/"):
-        warnings.append(Fault(path, "taken without the leading /: S3 keys begin with no slash"))
+        warnings.append(Fault(path, "used without the leading /, because S3 keys do not begin with a slash"))
     if not unicodedata.is_normalized("NFC", given):
-        warnings.append(Fault(path, "taken in Unicode's composed form (NFC), as output_location shows it"))
+        warnings.append(
+            Fault(path, "normalized to Unicode's composed form (NFC), as output_location shows it")
+        )
     faults = []
     if _UNPRINTABLE.search(prefix) or not prefix.isprintable():
         message = "control characters, line separators and text direction marks are not allowed"
@@ -110,11 +112,11 @@ def ignored_keys(found: Iterable[str], known: Sequence[str], path: str) -> list[
     warnings: list[Fault] = []
     for key in found:
         if key not in known:
-            # Of very many warnings only the number is told, so their texts are not needed.
+            # Beyond MAX_FAULTS, warnings are only counted, so their texts are not needed.
             few = len(warnings) < MAX_FAULTS
             near = get_close_matches(key[:MAX_NAME_LENGTH].lower(), known, n=1) if few else []
-            meant = f"did you mean {near[0]}?" if near else f"known here are {', '.join(known)}"
+            meant = f"did you mean {near[0]}?" if near else f"the known fields are {', '.join(known)}"
             add_fault(
-                warnings, Fault(f"{path}/{pointer(key)}", f"ignored: no field of this service; {meant}")
+                warnings, Fault(f"{path}/{pointer(key)}", f"ignored: not a field of this service; {meant}")
             )
     return warnings

@@ -98,8 +98,8 @@ class Limits:
     as base64: 64 MiB briefly take about 320 MiB of memory in the consumer, and 85 MiB for as long as a
     prefetched task waits."""
     input_pixels: int = 4 * 8192 * 8192
-    """Total number of pixels of a task's inputs, each as often as it occurs: a few kilobytes can decode to
-    the 67 million pixels of one input, and SD Web UI decodes all of a request before it starts."""
+    """Total number of pixels of a task's inputs, counted each time an input occurs: a few kilobytes can
+    decode to the 67 million pixels of one input, and SD Web UI decodes all inputs before it starts."""
     images: int = 64
     """`batch_size` times `n_iter` of one task; also the number of images that a task may send."""
     pixels: int = 2048 * 2048

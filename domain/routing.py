@@ -41,7 +41,7 @@ class Runtime:
         return self.serves(checkpoint) or _names(checkpoint, self.refiner_filename)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what is set as a dictionary for the Lambda's environment, which has room for 4 KB."""
+        """Return the values that are set, for the Lambda's environment, which is limited to 4 KB."""
         found = {
             "name": self.name,
             "type": self.type,

@@ -105,7 +105,7 @@ class Row:
 
     @property
     def other_images(self) -> list[str]:
-        """Return the links to what was stored beside the images: grids, masks, maps."""
+        """Return the links to other stored images: grids, masks and maps."""
         return self._links("other_images")
 
     @property

@@ -14,8 +14,8 @@ _OTHER_SCHEME: Final = re.compile(r"[\x00-\x20]*([a-z][a-z0-9+.-]{0,20})://", re
 _WITH_CREDENTIALS: Final = re.compile(r"[\x00-\x20]*https?://[^/?#\\]*@", re.IGNORECASE)
 
 CREDENTIALS_IN_LINK: Final = (
-    "a user or password, which is not taken from a task, because tasks are stored; the operator of this "
-    "service can name credentials for the host (inputs.credentials in config.yaml)"
+    "a user or password, which a task must not contain, because tasks are stored; the operator of this "
+    "service can configure credentials for the host (inputs.credentials in config.yaml)"
 )
 """Why a link is refused, to follow "it carries"."""
 

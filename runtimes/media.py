@@ -24,7 +24,7 @@ OTHER_TYPES: Final = {
     "image/tiff": "TIFF is not read; save the picture as PNG",
     "image/x-ms-bmp": "the name of this type is image/bmp",
 }
-"""What to do about content types that callers name and that are not supported."""
+"""For content types that are not supported: what is wrong, and what to do."""
 
 BEGINNING_BYTES: Final = 512
 """How many of a file's first bytes are needed to recognize it."""
@@ -76,7 +76,7 @@ def other_kind(data: bytes) -> str | None:
         return f"a drawing (SVG); save it as PNG ({IMAGE_NAMES} are read)"
     if is_page(data):
         return (
-            "a web page (HTML), perhaps one to log in; give the link to the image file itself, not to the "
+            "a web page (HTML), perhaps a login page; give the link to the image file itself, not to the "
             "page that shows it"
         )
     for beginning, name in _OTHERS:

@@ -180,7 +180,7 @@ def _answers() -> dict[str, Schema]:
         "other_images": {
             "type": "array",
             "items": ref("OtherImage"),
-            "description": "What was stored beside the images: grids of scripts, masks, maps of ControlNet.",
+            "description": "Other stored images: grids of scripts, masks, and maps of ControlNet.",
         },
         "output": nullable(ref("Presigned")),
         "error": nullable(ref("Outcome")),

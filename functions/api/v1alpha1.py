@@ -62,7 +62,7 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
 def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]]:
     path = f"{_WHERE}/sd_model_checkpoint"
     if not isinstance(name, str) or not name:
-        return None, [Fault(path, "the name of a checkpoint is expected; it chooses the runtime")]
+        return None, [Fault(path, "the name of a checkpoint is expected; it selects the runtime")]
     try:
         return runtimes.for_checkpoint(name, path=path), []
     except InvalidTask as unknown:
@@ -82,14 +82,16 @@ class _ImageLink:
             self.faults.append(Fault(_IMAGE_LINK, "a link is expected"))
         elif tasktype == TaskType.IMAGE_TO_IMAGE:
             if content.get("init_images"):
-                self.warnings.append(Fault("/init_images", f"ignored: {_IMAGE_LINK} is taken instead"))
+                self.warnings.append(Fault("/init_images", f"ignored: {_IMAGE_LINK} is used instead"))
             content["init_images"] = [link]
             self._moved_to = "/init_images/0"
         elif tasktype == TaskType.EXTRA_SINGLE_IMAGE and not content.get("image"):
             content["image"] = link
             self._moved_to = "/image"
         else:
-            self.warnings.append(Fault(_IMAGE_LINK, "ignored: the content has its own images, or takes none"))
+            self.warnings.append(
+                Fault(_IMAGE_LINK, "ignored: the content has its own images, or the task type uses none")
+            )
 
     def renamed(self, fault: Fault) -> Fault:
         """Return a fault of the content with the name that callers of this version know."""

@@ -30,7 +30,7 @@ class Engine:
     model_folders: tuple[str, ...]
     """Folders of the model bucket that the runtime's tasks may read."""
     model_files: tuple[str, ...] = ()
-    """Objects outside these folders that they may read too."""
+    """Objects of the model bucket, outside these folders, that they may read too."""
     settings_source: str
     """Path of the engine's settings file in the consumer's image."""
     settings_volume: str

@@ -26,15 +26,15 @@ _NO_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 _NEITHER_READ_NOR_SENT: Final = frozenset({"comments"})
-"""Fields of a content in which SD Web UI keeps notes."""
+"""Fields in which SD Web UI keeps notes."""
 
 STRAY_LINK: Final = (
-    "no link is fetched here, and SD Web UI must not fetch one itself: give the image as base64 (links are "
-    f"fetched in args, {', '.join(sorted(SCRIPT_IMAGE_KEYS))}, and keys that name an image or a mask)"
+    "links are not downloaded here, and SD Web UI must not fetch one itself: give the image as base64 (links "
+    f"are downloaded in args, {', '.join(sorted(SCRIPT_IMAGE_KEYS))}, and keys that name an image or a mask)"
 )
 STRAY_LINK_IN_FIELD: Final = (
-    "no link is fetched here, and SD Web UI would get it as a text; links are fetched in init_images, mask, "
-    "image, imageList[].data, script_args and alwayson_scripts"
+    "links are not downloaded here, and SD Web UI would get a text; links are downloaded in init_images, "
+    "mask, image, imageList[].data, script_args and alwayson_scripts"
 )
 
 

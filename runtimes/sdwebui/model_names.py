@@ -32,7 +32,7 @@ START_FOLDERS: Final = (
 differ."""
 
 STYLES_FILE: Final = "styles.csv"
-"""Key of the styles in the model bucket; a file as SD Web UI's page saves it."""
+"""Key of the styles in the model bucket, in the format that SD Web UI's page saves."""
 
 _TENSORS: Final = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx"})
 

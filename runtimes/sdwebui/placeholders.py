@@ -1,4 +1,4 @@
-"""Find what is still the example that the page of SD Web UI's API shows for a request."""
+"""Find placeholders: texts from the example requests on the page of SD Web UI's API."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -23,7 +23,7 @@ def is_placeholder_key(name: str) -> bool:
 
 
 def placeholders(tasktype: TaskType, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield where a content still is the example, and the text there (hires fix's only when it is on)."""
+    """Yield the path and the text of each placeholder (in fields of hires fix only if it is on)."""
     for name, kind in FIELDS[tasktype].items():
         if name in PROMPTS or (name.startswith("hr_") and not content.get("enable_hr")):
             continue

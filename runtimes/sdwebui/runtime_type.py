@@ -89,7 +89,7 @@ class SdWebUi:
         return Lookup(exists=False, why=why)
 
     def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
-        """Return the runtime's own checkpoints, each with the `.yaml` file beside it."""
+        """Return the runtime's own checkpoints, each with its `.yaml` file, if there is one."""
         own = {"MODEL_FILENAME": runtime.model_filename, "REFINER_FILENAME": runtime.refiner_filename}
         found = []
         for setting, name in own.items():

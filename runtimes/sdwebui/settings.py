@@ -45,7 +45,7 @@ def _holders(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _normalize(settings: dict[str, Any], name: str, value: Any, path: str, found: Findings) -> None:
     if is_placeholder_key(name):
-        return  # told with all other placeholders
+        return  # reported with all other placeholders
     if why := refused_setting(name):
         found.fault(path, f"not allowed: {why}")
         return

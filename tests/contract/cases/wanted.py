@@ -72,7 +72,7 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
         "invalid_task",
         faults={
             "/alwayson_scripts/controlnet/args/0/ipadapter_input": "would unpickle it",
-            "/alwayson_scripts/controlnet/args/0/ipadapter_input/0": "no link is fetched here",
+            "/alwayson_scripts/controlnet/args/0/ipadapter_input/0": "links are not downloaded here",
         },
     ),
     "25-adetailer-bool-dict": Wanted(),

@@ -92,7 +92,7 @@ def test_a_link_that_nobody_here_fetches_is_refused(content: dict[str, Any], pat
     ],
 )
 def test_a_link_in_a_field_that_takes_none_is_refused(content: dict[str, Any], path: str) -> None:
-    assert "links are fetched in init_images" in faults(content)[path]
+    assert "links are downloaded in init_images" in faults(content)[path]
 
 
 def test_texts_that_only_mention_a_link_and_notes_pass() -> None:

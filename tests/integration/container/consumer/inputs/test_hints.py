@@ -56,7 +56,7 @@ def test_a_page_around_a_file_is_called_a_page_with_the_way_to_the_file(
 ) -> None:
     error = failure(internet, link, names=(http(link).authority,))
     assert error.code is ErrorCode.INPUT_NOT_AN_IMAGE
-    assert "it is a web page (HTML), perhaps one to log in" in error.message
+    assert "it is a web page (HTML), perhaps a login page" in error.message
     assert says in error.message
 
 

@@ -34,7 +34,7 @@ class OrphanCleaner:
         try:
             found = self._s3.head_object(Bucket=self._bucket, Key=key)
         except self._s3.exceptions.ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004 - deleted meanwhile
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return
             raise
         if found["Metadata"].get(SUBMISSION_METADATA) == row.submission_id:

@@ -99,7 +99,7 @@ class Redrive:
         try:
             self._s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004 - HTTP's
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return False
             raise
         return True

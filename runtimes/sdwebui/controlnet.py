@@ -91,8 +91,8 @@ def _unit(unit: dict[str, Any]) -> dict[str, Any]:
         if result.get(old) is not None and result.get(new) is None:
             result[new] = result.pop(old)
     image = result.get("image")
-    if isinstance(image, list) and len(image) == 2 and all(isinstance(one, str) for one in image):  # noqa: PLR2004 - an image and its mask
-        image = {"image": image[0], "mask": image[1]}
+    if isinstance(image, list) and len(image) == 2 and all(isinstance(one, str) for one in image):
+        image = dict(zip(("image", "mask"), image, strict=True))
     if isinstance(image, dict) and isinstance(image.get("image"), str):
         result["image"] = image["image"]
         if image.get("mask") and result.get("mask_image") is None:

@@ -214,7 +214,7 @@ def image_like(facts: dict[str, Any]) -> bytes:
 
 @cache
 def _image(seed: str, mode: str, kind: str, width: int, height: int, *, rotated: bool) -> bytes:
-    noise = random.Random(seed)  # noqa: S311 -- pixels
+    noise = random.Random(seed)
     small = Image.frombytes("RGBA", (8, 8), noise.randbytes(8 * 8 * 4)).resize((width, height))
     image = small.convert("RGB").convert("P") if mode == "P" else small.convert(mode)
     out = io.BytesIO()

@@ -60,7 +60,7 @@ class Driver:
     """Last lines of consumers that ended by an exception."""
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311 - drawn again from a seed
+        self._random = random.Random(self.seed)
 
     def open(self, count: int) -> None:
         """Start so many places."""

@@ -44,7 +44,7 @@ SETTLE_SECONDS: Final = 240.0
 @pytest.mark.timeout(600 + 6 * TASKS)
 def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
     seed = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
-    print(f"\nseed {seed}, {TASKS} tasks")  # noqa: T201 - to run it again
+    print(f"\nseed {seed}, {TASKS} tasks")
     with (
         pipeline(assembly=assembly, runtimes=[]) as running,
         running_proxy(running.aws.endpoint_url, seed=seed) as proxy,
@@ -66,7 +66,7 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
             for row in rows
         )
         struck = sum(proxy.struck.values())
-        print(  # noqa: T201 - the findings
+        print(
             f"{dict(ends)}; struck {struck} of {proxy.passed} calls; {dict(driver.done)}; "
             f"{dict(driver.last_words)}; "
             f"{len(lost)} lost publishes, {ASTRAY} gone astray, {len(deployed.foreign)} foreign messages, "
@@ -87,7 +87,7 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
 
 def submit_and_strike(deployed: Deployed, driver: Driver) -> Collection[str]:
     """Submit all tasks while things break; return those whose message the API could not publish."""
-    rng = random.Random(driver.seed)  # noqa: S311 - drawn again from a seed
+    rng = random.Random(driver.seed)
     lost = set(rng.sample(range(ASTRAY, TASKS), max(1, round(TASKS * LOST_SHARE))))
     foreign = set(rng.sample(range(TASKS), max(1, round(TASKS * FOREIGN_SHARE))))
     for number in range(TASKS):

@@ -104,8 +104,8 @@ def main() -> None:
     with emulator() as aws, fake_webui(step_seconds=0.01, load_seconds=0.02) as webui:
         trace = trace_one_task(make_cloud(aws), webui.url, "traced")
     for call in trace.calls:
-        print(f"{'  ' * call.depth}{call.function}  ({call.file})")  # noqa: T201 - that is what it is for
-    print(f"\n{len(trace.files())} files and rooms: {', '.join(sorted(trace.files()))}")  # noqa: T201
+        print(f"{'  ' * call.depth}{call.function}  ({call.file})")
+    print(f"\n{len(trace.files())} files and rooms: {', '.join(sorted(trace.files()))}")
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ class World:
         if name in self._contexts:
             connection.context = self._contexts[name]
 
-    def resolve(self, name: str, port: int) -> list[str]:  # noqa: ARG002 - as getaddrinfo
+    def resolve(self, name: str, port: int) -> list[str]:
         """Answer as the C library does: spellings of IPv4 first, then names."""
         with suppress(OSError):
             return [socket.inet_ntoa(socket.inet_aton(name))]

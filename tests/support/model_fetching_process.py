@@ -37,7 +37,7 @@ class Counting:
         self.inner.fetch(bucket, key, to, **more)
         if self.half:
             os.truncate(to, to.stat().st_size // 2)
-            print("half", flush=True)  # noqa: T201 - the parent waits for it
+            print("half", flush=True)  # the parent waits for it
             threading.Event().wait()
 
 
@@ -50,10 +50,10 @@ def main() -> None:
     bucket = ModelBucket(s3, os.environ["MODEL_BUCKET"])
     fetcher = Fetcher(bucket, volume, transfer, stop=threading.Event())
     store = ModelStore(ModelResolver(bucket, volume, EngineModelLists(FakeWebUi())), fetcher)
-    print("ready", flush=True)  # noqa: T201 - the parent waits for it
+    print("ready", flush=True)  # the parent waits for it
     sys.stdin.readline()
     (store.activate if mode == "use" else store.ensure)(checkpoint(name))
-    print(transfer.count, flush=True)  # noqa: T201 - the parent reads it
+    print(transfer.count, flush=True)  # the parent reads it
     if mode == "use":
         sys.stdin.readline()
 

@@ -50,7 +50,7 @@ class Proxy:
     def __init__(self, upstream: str, *, seed: int = 0) -> None:
         parts = urlsplit(upstream)
         self._upstream = (parts.hostname or "", parts.port or 80)
-        self._random = random.Random(seed)  # noqa: S311 - drawn again from a seed
+        self._random = random.Random(seed)
         self._holds: list[Hold] = []
         self._refused: list[Callable[[Call], bool]] = []
         self._rewritten: list[tuple[Callable[[Call], bool], bytes, bytes]] = []

@@ -40,7 +40,7 @@ def png_size(data: bytes) -> Size | None:
         if name in PNG_DATA:
             return size
         if name == b"IHDR":
-            if start != 16 or end - start != 13:  # noqa: PLR2004 - the first, and its length
+            if start != 16 or end - start != 13:  # IHDR is the first chunk and has 13 bytes
                 return None
             size = struct.unpack_from(">II", data, start)
     return None

@@ -88,11 +88,11 @@ class PinnedBackend(httpcore.NetworkBackend):
 
     def connect_tcp(
         self,
-        host: str,  # noqa: ARG002 - the name, which was looked up before
+        host: str,  # the name was resolved before
         port: int,
         timeout: float | None = None,
-        local_address: str | None = None,  # noqa: ARG002 - httpcore's interface
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to the first address that responds; `timeout` applies to all of them together."""
         attempts = Deadline(self._deadline.within(timeout))
@@ -152,6 +152,6 @@ class BoundedStream(httpcore.NetworkStream):
             raise
         return stream
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ARG002 - httpcore's interface
+    def get_extra_info(self, info: str) -> Any:
         """Return None for everything that httpcore asks, because HTTP/2 and keep-alive are not used."""
         return None

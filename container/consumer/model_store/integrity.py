@@ -99,7 +99,7 @@ def _choose(head: Mapping[str, Any]) -> tuple[str, bytes, int]:
     etag, _, parts = head["ETag"].strip('"').partition("-")
     # With a KMS or customer key, the ETag is not an MD5 (S3's documentation of ETag).
     plain = head.get("ServerSideEncryption", "AES256") == "AES256" and "SSECustomerAlgorithm" not in head
-    if plain and len(etag) == 32 and all(c in "0123456789abcdef" for c in etag):  # noqa: PLR2004 - MD5
+    if plain and len(etag) == 32 and all(c in "0123456789abcdef" for c in etag):  # MD5
         return "MD5", bytes.fromhex(etag), int(parts or 0)
     return "", b"", 0
 

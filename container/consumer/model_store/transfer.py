@@ -132,10 +132,10 @@ class _Progress(BaseSubscriber):
         self.done = threading.Event()
         self._on_bytes = on_bytes
 
-    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:  # noqa: ARG002 - s3transfer's names
+    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:
         self._on_bytes(bytes_transferred)
 
-    def on_done(self, future: Any, **_: Any) -> None:  # noqa: ARG002 - s3transfer's names
+    def on_done(self, future: Any, **_: Any) -> None:
         self.done.set()
 
 

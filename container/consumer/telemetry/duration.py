@@ -61,7 +61,7 @@ class DurationEstimator:
     def observe(self, fraction: float) -> None:
         """Use the engine's own progress, once it is meaningful (it is 0.01 while a model loads)."""
         with self._lock:
-            if self._begun is not None and fraction > 0.05:  # noqa: PLR2004 - see above
+            if self._begun is not None and fraction > 0.05:
                 self._expected = (self._clock() - self._begun) / fraction
                 self._observed = True
         self._notify()

@@ -18,7 +18,7 @@ def grid_of(
 ) -> Image.Image | None:
     """Return the grid that Web UI adds if images are saved or a script makes one, or None."""
     options, stills = components.options, [image for image in images if not isinstance(image, list)]
-    if len(stills) < 2:  # noqa: PLR2004 -- grid_only_if_multiple
+    if len(stills) < 2:  # grid_only_if_multiple
         return None
     if plan.prompts:
         return pictures.grid(stills, 1, margin=HEADING)

@@ -15,7 +15,7 @@ class BrokenOffError(ConnectionError):
 class Truncated(JSONResponse):
     """Sends the first half of a body and then closes the connection."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send half of the body."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         half = bytes(self.body[: len(self.body) // 2])
@@ -26,7 +26,7 @@ class Truncated(JSONResponse):
 class Closed(JSONResponse):
     """Closes the connection without sending anything."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close the connection."""
         scope["app"].state.drop(scope["client"])
         raise BrokenOffError

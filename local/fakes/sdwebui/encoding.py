@@ -32,7 +32,7 @@ def decode_image(text: Any, options: Options) -> Image.Image:
     if text.startswith("data:image/"):
         parts = text.split(";")
         parts = parts[1].split(",") if len(parts) > 1 else []
-        if len(parts) < 2:  # noqa: PLR2004 -- `base64` and the data
+        if len(parts) < 2:
             raise Failure("IndexError", "list index out of range")
         text = parts[1]
     try:

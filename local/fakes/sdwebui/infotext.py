@@ -70,7 +70,7 @@ def parse(text: str, defaults: dict[str, Any]) -> dict[str, Any]:
     """Parse an infotext into parameters, with the defaults that Web UI adds."""
     lines = text.strip().split("\n")
     facts: dict[str, Any] = {}
-    if len(PARAMETER.findall(lines[-1])) >= 3:  # noqa: PLR2004 -- fewer can be a prompt with colons
+    if len(PARAMETER.findall(lines[-1])) >= 3:  # fewer can be a prompt with colons
         for name, raw in PARAMETER.findall(lines.pop()):
             value = json.loads(raw) if raw.startswith('"') else raw
             if size := SIZE.match(value):

@@ -247,7 +247,7 @@ def main() -> None:
             for flavor, place in both.items():
                 got = place.case(name)
                 shown = got.told if got.code != "completed" else json.dumps(got.warnings, ensure_ascii=False)
-                print(f"{name} | {flavor} | {got.code} | {len(got.out.get('images', ()))} | {shown[:1200]}")  # noqa: T201
+                print(f"{name} | {flavor} | {got.code} | {len(got.out.get('images', ()))} | {shown[:1200]}")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def test_all_keys_are_there_and_the_context_comes_back_as_it_came(
     ("status", "result"),
     [(Status.COMPLETED, True), (Status.FAILED, False), (Status.CANCELLED, False), (Status.RUNNING, None)],
 )
-def test_the_result_follows_from_the_status(status: Status, result: bool | None) -> None:  # noqa: FBT001 - a value
+def test_the_result_follows_from_the_status(status: Status, result: bool | None) -> None:
     """Null while it runs."""
     told = callback_content(row(status))
     assert told["result"] is result

@@ -71,12 +71,12 @@ def fault_of(status: int, body: bytes) -> PermanentError | RetryableError:  # no
     )
     message = message[:MAX_DETAIL]
     kept = _trim(answer)
-    if status == 404 and answer == _NO_SUCH_ROUTE:  # noqa: PLR2004 - HTTP's number
+    if status == 404 and answer == _NO_SUCH_ROUTE:
         # SD Web UI also responds like this before its /sdapi routes exist (83-webui-readiness-race).
         return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
     if status in (401, 403, 408, 429, 502, 503, 504):
         return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
-    if status < 500:  # noqa: PLR2004 - HTTP's number
+    if status < 500:
         return PermanentError(ErrorCode.ENGINE_REJECTED, message, response=kept)
     if _POISONED.search(text):
         return EnginePoisoned(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)

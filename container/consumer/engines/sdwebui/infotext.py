@@ -53,7 +53,7 @@ def _of_png(data: bytes) -> str | None:
 
 def _of_exif(data: bytes) -> str | None:
     at = data.find(b"Exif\0\0") + 6 if data.startswith(b"\xff\xd8") else data.find(b"EXIF") + 8
-    if at < 8:  # noqa: PLR2004 - `find` returned -1
+    if at < 8:  # `find` returned -1
         return None
     tiff = data[at:].removeprefix(b"Exif\0\0")
     order = {b"MM": ">", b"II": "<"}.get(tiff[:2])

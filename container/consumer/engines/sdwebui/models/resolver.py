@@ -139,7 +139,7 @@ class ModelResolver:
     def _by_old_hash(self, need: ModelRequirement) -> Found | None:
         """Find a checkpoint on the volume by the hash of early Web UIs."""
         volume = self.volume
-        if volume is None or len(need.name) != 8:  # noqa: PLR2004 - the early hash's digits
+        if volume is None or len(need.name) != 8:  # the hash of early versions of SD Web UI
             return None
         for name in Kind.CHECKPOINT.among(CHECKPOINT_FOLDER, volume.names(CHECKPOINT_FOLDER)):
             path = volume.root / CHECKPOINT_FOLDER / name

@@ -56,7 +56,7 @@ class Automatic(FakeWebUi):
             return self.lists[CONTROLNET]
         return super().get(path)
 
-    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:  # noqa: ARG002 - the protocol's
+    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:
         """Read a list again, or set an option; a checkpoint that does not load leaves the one before."""
         root = self.shelf.root
         if path == OPTIONS and self.loads:
@@ -415,7 +415,7 @@ class ForgeWithEmbeddings(Forge):
         self.lists[EMBEDDINGS] = {"loaded": {"Known": {}}, "skipped": {}}
         self.jobs: list[str] = []
 
-    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:  # noqa: ARG002 - the protocol's
+    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:
         """Note which checkpoint is selected, and for what jobs."""
         if path == OPTIONS:
             self.lists[OPTIONS] = body

@@ -334,7 +334,7 @@ def test_a_full_disk_makes_room_once(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("crt", [True, False])
-def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt: bool) -> None:  # noqa: FBT001
+def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt: bool) -> None:
     """A process that may write files of 1 MiB only gets the same error from the system as on a full disk."""
     shelf.put(f"{CKPT}/m.ckpt", bytes(3 << 20))
     code = (
@@ -361,7 +361,7 @@ def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt
 
 
 @pytest.mark.parametrize("crt", [True, False])
-def test_both_transfers_fetch_alike(aws: Emulator, shelf: Shelf, tmp_path: Path, crt: bool) -> None:  # noqa: FBT001
+def test_both_transfers_fetch_alike(aws: Emulator, shelf: Shelf, tmp_path: Path, crt: bool) -> None:
     """By the CRT and by threads: parts, progress, any name, and an object that is not there."""
     transfer = S3Transfer(aws.client("s3"), credentials=aws.credentials if crt else None)
     assert transfer.by_crt is crt

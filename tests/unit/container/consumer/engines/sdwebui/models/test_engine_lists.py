@@ -18,7 +18,7 @@ class CountingWebUi:
         self.asked.append(path)
         return [{"name": "style", "alias": "style", "path": "/models/Lora/style.safetensors"}]
 
-    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:  # noqa: ARG002 - the protocol's
+    def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:
         """Take nothing: a lookup changes nothing."""
         raise AssertionError(path)
 

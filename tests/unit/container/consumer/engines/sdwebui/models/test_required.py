@@ -120,7 +120,7 @@ def test_names_each_model_once() -> None:
         ("Ultimate SD upscale", ["", 512, 0, 8, 32, 64, 0.35, 32, 5, True], "5", True),
     ],
 )
-def test_finds_the_upscaler_of_a_script(script: str, args: list[Any], name: str, by_index: bool) -> None:  # noqa: FBT001
+def test_finds_the_upscaler_of_a_script(script: str, args: list[Any], name: str, by_index: bool) -> None:
     found = required_models({"script_name": script, "script_args": args})
     path = f"/script_args/{args.index(int(name) if by_index else name)}"
     assert found == [ModelRequirement(Kind.UPSCALER, name, path, by_index=by_index)]
@@ -236,7 +236,7 @@ def test_a_tag_that_a_web_ui_would_cut_out_unread_is_sent_as_it_reads_it() -> No
         ("<other:s:abc>", False),
     ],
 )
-def test_a_weight_that_is_no_number_is_told(tag: str, wrong: bool) -> None:  # noqa: FBT001
+def test_a_weight_that_is_no_number_is_told(tag: str, wrong: bool) -> None:
     faults = list(invalid_weights({"prompt": f"<lora:a:1>{tag}"}))
     assert [fault.path for fault in faults] == ["/prompt"] * wrong
 

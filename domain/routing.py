@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -32,6 +32,9 @@ class Runtime:
     refiner_filename: str | None = None
     """A second checkpoint that a static runtime can switch to within a task, such as SDXL's refiner."""
 
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Settings of the engine that the operator allows tasks to override, with the types of their values."""
+
     def serves(self, checkpoint: str) -> bool:
         """Return whether `checkpoint` names this runtime's own model, with or without extension and hash."""
         return _names(checkpoint, self.model_filename)
@@ -50,6 +53,7 @@ class Runtime:
             "dynamicModel": self.dynamic_model,
             "queueUrl": self.queue_url,
             "scripts": sorted(self.scripts) if self.scripts is not None else None,
+            "settings": dict(self.settings) or None,
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -73,6 +77,7 @@ class Runtimes:
                     dynamic_model=bool(entry.get("dynamicModel")),
                     queue_url=entry.get("queueUrl") or "",
                     scripts=frozenset(entry["scripts"]) if entry.get("scripts") is not None else None,
+                    settings=entry.get("settings") or {},
                 )
                 for entry in json.loads(text)
             ],

@@ -45,6 +45,9 @@ class WorkerEnvironment:
     tracing: bool | None = None
     limits: Limits | None = None
     allowed_scripts: tuple[str, ...] | None = None
+    allowed_settings: Mapping[str, str] | None = None
+    engine_settings: Mapping[str, Any] | None = None
+    engine_settings_file: str | None = None
     heartbeat_file: str | None = None
     log_level: str | None = None
 

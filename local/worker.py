@@ -48,6 +48,8 @@ def consumer_environment(
         dynamic_model=runtime.dynamic_model,
         model_filename=runtime.model_filename,
         refiner_filename=runtime.refiner_filename,
+        allowed_scripts=None if runtime.scripts is None else tuple(runtime.scripts),
+        allowed_settings=runtime.settings or None,
         # Pictures are served from this machine.
         allow_private_inputs=True,
     )

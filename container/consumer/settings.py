@@ -43,6 +43,8 @@ class Settings(ModelSettings):
     """Limits of a task, as JSON with some fields of `domain.limits.Limits`."""
     allowed_scripts: Annotated[frozenset[str] | None, NoDecode] = None
     """Scripts that a task may name, as a JSON list; if unset or empty, all but a few are allowed."""
+    allowed_settings: Annotated[dict[str, str], NoDecode] = Field(default={})
+    """Further settings of the engine that a task may override, with the types of their values, as JSON."""
     notify_running: bool = False
     """Send a callback with status `running` when a task starts on the GPU."""
     metrics_namespace: str = Field(default=NAMESPACE, pattern=r"^[A-Za-z0-9._/#:-]{1,255}$")
@@ -70,9 +72,9 @@ class Settings(ModelSettings):
     def _read_limits(cls, value: Any) -> Any:
         return (Limits.from_json(value) if value else DEFAULT_LIMITS) if isinstance(value, str) else value
 
-    @field_validator("input_credentials", mode="before")
+    @field_validator("input_credentials", "allowed_settings", mode="before")
     @classmethod
-    def _read_credentials(cls, value: Any) -> Any:
+    def _read_object(cls, value: Any) -> Any:
         return (json.loads(value) if value else {}) if isinstance(value, str) else value
 
     @field_validator("allowed_scripts", mode="before")
@@ -90,7 +92,12 @@ class Settings(ModelSettings):
     @property
     def runtime(self) -> Runtime:
         """Return the runtime as its type's rules know it."""
-        return replace(super().runtime, dynamic_model=self.dynamic_model, scripts=self.allowed_scripts)
+        return replace(
+            super().runtime,
+            dynamic_model=self.dynamic_model,
+            scripts=self.allowed_scripts,
+            settings=self.allowed_settings,
+        )
 
     @property
     def readable_buckets(self) -> frozenset[str]:

@@ -1,8 +1,9 @@
-"""`python -m container.consumer sync-models`: download models that the engine needs before it starts."""
+"""`python -m container.consumer sync-models`: prepare models and settings before the engine starts."""
 
 import sys
 
 from container.consumer.model_store.connect import BadModelDir, connect
+from container.consumer.model_store.engine_settings import CannotWriteSettings, add_settings
 from container.consumer.model_store.settings import BadSettings, ModelSettings
 from container.consumer.model_store.sync import CannotSync, Sync
 from container.consumer.telemetry.logs import log_to_stdout
@@ -22,12 +23,13 @@ def main() -> int:
 def run(settings: ModelSettings) -> int:
     """Download what the settings list, print a summary line, and return the exit status."""
     try:
+        add_settings(settings.engine_settings_file, settings.engine_settings)
         if not settings.model_bucket:
             print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)
             return 0
         rules = settings.of_its_type(RUNTIME_TYPES)
         print(Sync(*connect(settings), rules).run(settings.runtime, settings.folders), flush=True)
-    except (CannotSync, BadModelDir, BadSettings) as error:
+    except (CannotSync, CannotWriteSettings, BadModelDir, BadSettings) as error:
         return _fail(str(error))
     return 0
 

@@ -1,7 +1,7 @@
 """Runtimes of type `sdwebui`: their settings, and the container of SD Web UI."""
 
 from dataclasses import replace
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
@@ -11,7 +11,15 @@ from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import SHARED_FOLDER, Engine
 from infra.section import Section
-from runtimes.sdwebui.model_names import KNOWN_FOLDERS, START_FOLDERS, STYLES_FILE
+from runtimes.sdwebui.model_names import (
+    KNOWN_FOLDERS,
+    START_FOLDERS,
+    STYLES_FILE,
+    WILDCARDS_FOLDER,
+    WILDCARDS_SETTING,
+)
+from runtimes.sdwebui.opened_settings import MAX_OPENED, kind_of, refused_opening
+from runtimes.sdwebui.overrides import SETTING_KINDS
 
 _ModelFilename = Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*)?$")]
 _Script = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(str.lower)]
@@ -52,6 +60,8 @@ class SdWebUi(Runtime):
     checkpoints_in_memory: Annotated[int, Field(ge=0, le=100)] = 0
     # Names allowed in `script_name` and `alwayson_scripts`; without the key, all but a few are allowed.
     scripts: Annotated[tuple[_Script, ...], Field(max_length=20)] | None = None
+    # Settings of SD Web UI that tasks may override beside those of docs/tasks.md, with their defaults.
+    allowed_settings: dict[str, Any] = Field(default={}, max_length=MAX_OPENED)
 
     @model_validator(mode="after")
     def _serves_something(self) -> Self:
@@ -66,6 +76,16 @@ class SdWebUi(Runtime):
             )
         return self
 
+    @model_validator(mode="after")
+    def _settings_can_be_opened(self) -> Self:
+        refused = {name: refused_opening(name, default) for name, default in self.allowed_settings.items()}
+        reasons = [
+            f"{name} in allowedSettings cannot be opened: {why}" for name, why in refused.items() if why
+        ]
+        if reasons:
+            raise ValueError("; ".join(reasons))
+        return self
+
     def as_domain(self, *, queue_url: str = "") -> DomainRuntime:
         """Add the models that the runtime serves and the scripts that its tasks may name."""
         return replace(
@@ -74,7 +94,14 @@ class SdWebUi(Runtime):
             refiner_filename=self.refiner_filename or None,
             dynamic_model=self.dynamic_model,
             scripts=None if self.scripts is None else frozenset(self.scripts),
+            settings=_kinds(self.allowed_settings),
         )
+
+    @property
+    def _engine_settings(self) -> dict[str, Any]:
+        """Return what is added to SD Web UI's settings file."""
+        wildcards = f"{self.webui.model_directory}/{WILDCARDS_FOLDER}"
+        return {WILDCARDS_SETTING: wildcards} | self.allowed_settings
 
     def engine(self) -> Engine:
         """Return the container of the runtime's SD Web UI."""
@@ -100,8 +127,16 @@ class SdWebUi(Runtime):
                 "dynamic_model": self.dynamic_model,
                 "checkpoints_in_memory": self.checkpoints_in_memory,
                 "allowed_scripts": self.scripts,
+                "allowed_settings": self.as_domain().settings,
+                "engine_settings": self._engine_settings,
+                "engine_settings_file": _SETTINGS_FILE,
             },
         )
+
+
+def _kinds(settings: dict[str, Any]) -> dict[str, str]:
+    """Return the types of settings, by name."""
+    return {name: SETTING_KINDS.get(name) or str(kind_of(default)) for name, default in settings.items()}
 
 
 def _environment(runtime: SdWebUi) -> dict[str, str]:

@@ -141,9 +141,11 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _scripts_fit(self) -> Self:
-        names = [name for runtime in self.models_runtime for name in runtime.as_domain().scripts or ()]
+        runtimes = [runtime.as_domain() for runtime in self.models_runtime]
+        names = [name for one in runtimes for name in (*(one.scripts or ()), *one.settings)]
         if len("".join(names).encode()) > MAX_SCRIPTS_BYTES:
-            raise ValueError(f"the scripts of all runtimes must have at most {MAX_SCRIPTS_BYTES} bytes")
+            text = f"scripts and allowedSettings of all runtimes must have at most {MAX_SCRIPTS_BYTES} bytes"
+            raise ValueError(text)
         return self
 
 

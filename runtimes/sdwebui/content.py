@@ -59,7 +59,7 @@ class ContentCheck:
         if self._tasktype is not None:
             self._read(self._tasktype, result)
         normalize_scripts(result, self._tasktype, self._runtime, self._found)
-        normalize_settings(result, self._found)
+        normalize_settings(result, self._runtime, self._found)
         normalize_checkpoint(result, self._tasktype, self._runtime, self._found)
         if self._tasktype is not None:
             self._without_networks(result)

@@ -12,6 +12,12 @@ from typing import Any, Final
 
 CHECKPOINT_FOLDER: Final = "Stable-diffusion"
 
+WILDCARDS_FOLDER: Final = "wildcards"
+"""Folder of the texts from which the extension Dynamic Prompts fills in `__name__`."""
+
+WILDCARDS_SETTING: Final = "wildcard_dir"
+"""The setting by which the extension finds that folder."""
+
 START_FOLDERS: Final = (
     "ESRGAN",
     "RealESRGAN",
@@ -27,6 +33,7 @@ START_FOLDERS: Final = (
     "VAE",
     "text_encoder",
     "ControlNet",
+    WILDCARDS_FOLDER,
 )
 """Folders that SD Web UI or Forge lists only when it starts; downloaded before, unless the settings
 differ."""

@@ -1,6 +1,6 @@
 """The list of settings that are allowed in `override_settings`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 _ALL_TASKS = "it would change the server for all tasks"
@@ -11,7 +11,9 @@ _STORED = "images are stored in the output bucket, not on the worker's disk"
 # use_old_emphasis_implementation, and read in its source for the others.
 _ENCODED = "later tasks with the same prompt would get this task's encoding"
 _NO_MULTIPLIER = "it has no effect on a task; write the weight into the tag, as <lora:name:0.8>"
-_UNLISTED = "it is not among the settings that a task may override"
+UNLISTED: Final = (
+    "it is not among the settings that a task may override; the operator may add it to allowedSettings"
+)
 
 SETTING_KINDS: Final[Mapping[str, str]] = {
     name: kind
@@ -128,14 +130,14 @@ CHECKPOINT_SETTING: Final = "sd_model_checkpoint"
 """Removed from the overrides and read like the routing key of the same name (`runtimes.sdwebui.content`)."""
 
 
-def refused_setting(name: str) -> str | None:
-    """Return why a task may not override the setting `name`, or None if it may."""
-    if name in ALLOWED_SETTINGS or name == CHECKPOINT_SETTING:
+def refused_setting(name: str, opened: Collection[str] = ()) -> str | None:
+    """Return why a task may not override the setting `name`, or None; `opened` are those of the operator."""
+    if name in ALLOWED_SETTINGS or name == CHECKPOINT_SETTING or name in opened:
         return None
     if name in REFUSED_SETTINGS:
         return REFUSED_SETTINGS[name]
     starts = (why for start, why in REFUSED_SETTING_PREFIXES.items() if name.startswith(start))
-    return next(starts, _UNLISTED)
+    return next(starts, UNLISTED)
 
 
 def slashed(name: str) -> str:

@@ -1,10 +1,12 @@
 """Check the settings that a task overrides, and convert them to typed values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from domain.body import pointer
+from domain.routing import Runtime
 from runtimes.sdwebui.findings import Findings
+from runtimes.sdwebui.opened_settings import refused_value
 from runtimes.sdwebui.overrides import (
     SETTING_BOUNDS,
     SETTING_CHOICES,
@@ -21,8 +23,9 @@ NO_DETECTED_MAPS: Final = "control_net_no_detectmap"
 unit."""
 
 
-def normalize_settings(content: dict[str, Any], found: Findings) -> None:
+def normalize_settings(content: dict[str, Any], runtime: Runtime | None, found: Findings) -> None:
     """Check `override_settings` in both of its places, and convert its values in place."""
+    opened = runtime.settings if runtime else {}
     for path, holder in _holders(content):
         settings = holder.get("override_settings")
         if not isinstance(settings, dict):
@@ -32,8 +35,8 @@ def normalize_settings(content: dict[str, Any], found: Findings) -> None:
             _set_save_detected_map(
                 settings.pop(NO_DETECTED_MAPS), content, f"{path}/{NO_DETECTED_MAPS}", found
             )
-        for name, value in settings.items():
-            _normalize(settings, name, value, f"{path}/{pointer(name)}", found)
+        for name in settings:
+            _normalize(settings, name, f"{path}/{pointer(name)}", found, opened)
 
 
 def _holders(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -43,16 +46,21 @@ def _holders(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "/alwayson_scripts/override_settings", scripts
 
 
-def _normalize(settings: dict[str, Any], name: str, value: Any, path: str, found: Findings) -> None:
+def _normalize(
+    settings: dict[str, Any], name: str, path: str, found: Findings, opened: Mapping[str, str]
+) -> None:
+    value = settings[name]
     if is_placeholder_key(name):
         return  # reported with all other placeholders
-    if why := refused_setting(name):
+    kind = SETTING_KINDS.get(name) or opened.get(name)
+    why = refused_setting(name, opened) or (name in opened and refused_value(value))
+    if why:
         found.fault(path, f"not allowed: {why}")
         return
-    if name not in SETTING_KINDS:
+    if kind is None:
         return
     try:
-        value = settings[name] = read(SETTING_KINDS[name], value)
+        value = settings[name] = read(kind, value)
         if name == "sd_vae":
             settings[name] = slashed(value)
     except Mismatch as expected:

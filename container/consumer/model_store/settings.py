@@ -1,10 +1,11 @@
 """Settings of models, for `sync-models` and as a part of the consumer's settings."""
 
+import json
 from collections.abc import Mapping
-from typing import Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from container.consumer.model_store.bucket import LOOKUP_SECONDS
 from domain.routing import DEFAULT_TYPE, Runtime
@@ -37,7 +38,16 @@ class ModelSettings(BaseSettings):
     sync_folders: str | None = None
     """Folders that `sync-models` downloads completely, separated by commas; unset for those of the runtime's
     type."""
+    engine_settings_file: str = ""
+    """The engine's settings file, to which `sync-models` adds `engine_settings`; empty for none."""
+    engine_settings: Annotated[dict[str, Any], NoDecode] = Field(default={})
+    """Settings of the engine and their values, as JSON."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
+
+    @field_validator("engine_settings", mode="before")
+    @classmethod
+    def _read_engine_settings(cls, value: Any) -> Any:
+        return (json.loads(value) if value else {}) if isinstance(value, str) else value
 
     @property
     def folders(self) -> list[str] | None:

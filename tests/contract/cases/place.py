@@ -1,6 +1,7 @@
 """Where the cases are sent: the API's code, a consumer process for each runtime, a fake of either kind."""
 
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -27,6 +28,9 @@ from tests.support.deployment import Deployment, clients, make_table, subscribe
 STATIC, DYNAMIC = "sdruntime", "sddynamic"
 CHECKPOINT, REFINER = "v1-5-pruned-emaonly.safetensors", "sd_xl_refiner_1.0.safetensors"
 SCRIPTS = ("animatediff", "adetailer", "reactor", "dynamic prompts v2.17.1")
+OPENED = {"interrogate_clip_min_length": 24}
+SETTINGS_FILE = "settings.json"
+ROOT = Path(__file__).parents[3]
 OUTCOME_SECONDS = 60.0
 STARTED = "consumer started"
 
@@ -130,6 +134,11 @@ class Place:
         """Return the image that a receipt is for."""
         return self.object(f"s3://{self._deployment.environment.output_bucket}/{receipt['key']}")
 
+    def option(self, name: str) -> Any:
+        """Return what an option of the static runtime's SD Web UI is now."""
+        webui, _ = self._workers[STATIC]
+        return webui.get("/sdapi/v1/options")[name]
+
     @property
     def _uploads(self) -> str:
         return self._deployment.environment.upload_bucket
@@ -165,14 +174,17 @@ class Place:
             return
         folder = self._folder / runtime
         folder.mkdir()
+        shutil.copy(ROOT / "container/webui/settings.json", folder / SETTINGS_FILE)
         environment = self._environment(runtime, folder)
         command = [sys.executable, "-m", "container.consumer"]
         with Process("sync-models", [*command, "sync-models"], environment=environment) as sync:
             assert sync.wait(OUTCOME_SECONDS) == 0, sync.tail()
+        written = json.loads((folder / SETTINGS_FILE).read_bytes())
         settings = quick(flavor=self.flavor, model_dir=folder, checkpoint=None, extra_scripts=SCRIPTS)
         webui = self._parts.enter_context(
             replaying(lambda one: Components.make(one, controlnet=ManyModules), settings)
         )
+        webui.components.options.saved |= written
         environment["ENGINE_URL"] = webui.url
         consumer = self._parts.enter_context(
             Process("consumer", command, environment=environment, stop_seconds=15)
@@ -197,6 +209,9 @@ class Place:
             model_filename=known.model_filename,
             refiner_filename=known.refiner_filename,
             dynamic_model=known.dynamic_model,
+            allowed_settings=known.settings,
+            engine_settings=OPENED,
+            engine_settings_file=str(folder / SETTINGS_FILE),
             allow_private_inputs=True,
             retry_delay_seconds=0,
         )
@@ -225,7 +240,13 @@ def _deploy(aws: Emulator, flavor: str) -> Deployment:
         subscribe(sns, sqs, tasks, queues[runtime], {"runtime": [runtime]})
     callbacks = sqs.create_queue(QueueName=f"{name}-callbacks")["QueueUrl"]
     subscribe(sns, sqs, results, callbacks, None)
-    static = Runtime(STATIC, model_filename=CHECKPOINT, refiner_filename=REFINER, queue_url=queues[STATIC])
+    static = Runtime(
+        STATIC,
+        model_filename=CHECKPOINT,
+        refiner_filename=REFINER,
+        queue_url=queues[STATIC],
+        settings=dict.fromkeys(OPENED, "integer"),
+    )
     dynamic = Runtime(DYNAMIC, dynamic_model=True, queue_url=queues[DYNAMIC])
     environment = ApiEnvironment(
         task_topic_arn=tasks,

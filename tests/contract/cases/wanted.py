@@ -77,7 +77,7 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
     ),
     "25-adetailer-bool-dict": Wanted(),
     "27-adetailer-own-checkpoint": {
-        "forge": Wanted("invalid_content", told="Forge gives ADetailer no VAE of its own"),
+        "forge": Wanted("invalid_content", told="/ad_vae: Forge"),
         "a1111": Wanted(),
     },
     "30-reactor-in-extras": Wanted("invalid_task", faults={"/alwayson_scripts/reactor": "runs no scripts"}),

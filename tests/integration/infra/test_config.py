@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from domain.limits import Limits as DomainLimits
+from domain.routing import Runtimes
 from infra.runtime_types.registry import RUNTIME_TYPES, RuntimeTypes
 from infra.runtime_types.sdwebui import SdWebUi
 from infra.settings.deployment import Settings
@@ -272,6 +273,43 @@ def test_limits_and_scripts_reach_both_sides_as_the_domain_reads_them() -> None:
     assert changed.limits.as_domain() == DomainLimits(links=3)
     assert defaults.models_runtime[0].as_domain().scripts is None
     assert changed.models_runtime[0].as_domain().scripts == frozenset({"controlnet"})
+
+
+def test_opened_settings_reach_the_api_the_worker_and_the_settings_file() -> None:
+    opened = "allowedSettings: {my_mode: soft, CLIP_stop_at_last_layers: 2}"
+    runtime = parse(f"modelsRuntime: [{{{RUNTIME}, {opened}}}]")[0].models_runtime[0]
+
+    kinds = {"my_mode": "string", "CLIP_stop_at_last_layers": "integer"}
+    (read,) = Runtimes.from_json(json.dumps([runtime.as_domain().as_dict()]))
+    worker = runtime.engine().worker
+    assert read.settings == worker["allowed_settings"] == kinds
+    assert worker["engine_settings"] == {
+        "wildcard_dir": "/opt/ml/code/models/wildcards",
+        "my_mode": "soft",
+        "CLIP_stop_at_last_layers": 2,
+    }
+    assert worker["engine_settings_file"] == runtime.engine().settings_file
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (
+            "{outdir_samples: x}",
+            "outdir_samples in allowedSettings cannot be opened: a task must not choose paths",
+        ),
+        (
+            "{hook_url: x, my_key: x}",
+            "my_key in allowedSettings cannot be opened: it sounds like what authenticates",
+        ),
+        ("{my_mode: {a: 1}}", "its default must be"),
+        ("[my_mode]", "allowedSettings"),
+    ],
+)
+def test_a_setting_that_must_stay_closed_is_a_mistake_with_its_reason(settings: str, why: str) -> None:
+    with pytest.raises(InvalidConfigError, match="allowedSettings") as refused:
+        parse(f"modelsRuntime: [{{{RUNTIME}, allowedSettings: {settings}}}]")
+    assert why in str(refused.value)
 
 
 @pytest.mark.parametrize(

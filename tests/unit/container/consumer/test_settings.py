@@ -92,6 +92,9 @@ ALL_SET = WorkerEnvironment(
     tracing=True,
     limits=Limits(links=3),
     allowed_scripts=("a, b", "c"),
+    allowed_settings={"my_mode": "string"},
+    engine_settings={"my_mode": "soft, or hard"},
+    engine_settings_file="/settings.json",
     heartbeat_file="/beat",
     log_level="DEBUG",
 )

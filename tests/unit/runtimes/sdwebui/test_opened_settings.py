@@ -1,0 +1,85 @@
+"""Settings that an operator opens: which may be opened, and what a task may set them to."""
+
+from typing import Any
+
+import pytest
+
+from domain.limits import Limits
+from domain.routing import Runtime
+from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.opened_settings import kind_of, refused_opening
+from runtimes.sdwebui.task_type import TaskType
+
+OPENED = {"sag_blur": 2.0, "my_steps": 5, "my_switch": True, "my_mode": "soft", "my_list": ["a"]}
+
+
+def check(**settings: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    kinds = {name: str(kind_of(default)) for name, default in OPENED.items()}
+    runtime = Runtime("r", model_filename="m.safetensors", settings=kinds)
+    one = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="", limits=Limits())
+    content = one.normalise({"prompt": "a cat", "override_settings": settings})
+    return content["override_settings"], {fault.path: fault.message for fault in one.faults}
+
+
+@pytest.mark.parametrize(("name", "default"), [*OPENED.items(), ("CLIP_stop_at_last_layers", 2)])
+def test_a_setting_of_an_extension_may_be_opened(name: str, default: Any) -> None:
+    assert refused_opening(name, default) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "why"),
+    [
+        ("outdir_samples", "", "paths on the worker"),
+        ("wildcard_dir", "", "sounds like a path"),
+        ("my_model_path", "", "sounds like a path"),
+        ("webhook_url", "", "sounds like an address"),
+        ("openai_api_key", "", "sounds like what authenticates"),
+        ("custom_code_on", False, "sounds like what may run code"),
+        ("api_enable_requests", True, "change the server"),
+        ("samples_format", "png", "encodes the images"),
+        ("sd_vae_overrides_per_model_preferences", True, "when it restores it"),
+        ("use_old_emphasis_implementation", False, "encoding"),
+        ("sd_model_checkpoint", "x", "a task names its models"),
+        ("sd_lora", "x", "a task names its models"),
+        ("CLIP_stop_at_last_layers", "two", "an integer is expected"),
+        ("my_mode", {"a": 1}, "its default must be"),
+        ("my_mode", None, "its default must be"),
+        ("my_mode", [1], "its default must be"),
+        ("my_mode", "/etc/passwd", "paths and links"),
+        ("my_mode", "https://example.com", "paths and links"),
+        ("", 1, "no name"),
+        ("a/b", 1, "no name"),
+    ],
+)
+def test_a_setting_that_is_not_a_tasks_to_choose_stays_closed(name: str, default: Any, why: str) -> None:
+    assert why in str(refused_opening(name, default))
+
+
+def test_an_opened_setting_is_read_by_the_type_of_its_default() -> None:
+    settings, faults = check(sag_blur="3.5", my_steps="7", my_switch="false", my_mode="hard", my_list=["b"])
+
+    assert faults == {}
+    assert settings == {
+        "sag_blur": 3.5,
+        "my_steps": 7,
+        "my_switch": False,
+        "my_mode": "hard",
+        "my_list": ["b"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("my_steps", "many", "an integer is expected"),
+        ("my_switch", 2, "a boolean is expected"),
+        ("my_mode", "../../etc/passwd", "paths and links"),
+        ("my_mode", "C:\\x", "paths and links"),
+        ("my_list", ["s3://bucket/key"], "paths and links"),
+        ("sag_other", 1, "allowedSettings"),
+    ],
+)
+def test_an_opened_setting_takes_no_other_type_path_or_link(name: str, value: Any, why: str) -> None:
+    _, faults = check(**{name: value})
+
+    assert why in faults[f"/override_settings/{name}"]

@@ -40,7 +40,7 @@ class Emulator:
         # A separate session, because boto3's default session would use the user's profile.
         self._session = boto3.session.Session(
             aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - what ministack expects
+            aws_secret_access_key="test",
             region_name=REGION,
         )
 

@@ -34,7 +34,7 @@ def published_for(event: dict[str, Any]) -> list[str]:
     return [each["runtime"]["Value"] for each in attributes if "runtime" in each]
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
     """Start the runtimes that an SNS event names, or on a schedule all runtimes that have messages."""
     started = _waker.start_published(published_for(event)) if "Records" in event else _waker.start_waiting()
     if started:

@@ -97,8 +97,8 @@ class EagerMemory(Memory):
         self.need()
 
 
-class WideLine(JobQueue):
-    """Let everyone through at once."""
+class UnlimitedQueue(JobQueue):
+    """Let all jobs run at once."""
 
     def __enter__(self) -> None:
         pass
@@ -157,7 +157,7 @@ BROKEN = [
     ({"checkpoints": WatchingCheckpoints}, "corrupt_checkpoints", "54-new-file-before-refresh"),
     ({"memory": HealingMemory}, "corrupt_checkpoints", "55-broken-next-request-original-model"),
     ({"memory": EagerMemory}, "a_cold_start", "01-preload-options"),
-    ({"line": WideLine}, "one_at_a_time", "61-concurrent-log"),
+    ({"queue": UnlimitedQueue}, "one_at_a_time", "61-concurrent-log"),
     ({"state": ForgettingState}, "progress_and_interrupts", "62-interrupt-log"),
     ({"state": CountingState}, "interrupts_while_loading", "66b-interrupt-log"),
     ({"state": LatePendingState}, "an_idle_interrupt", "64-job-after-idle-interrupt"),

@@ -17,7 +17,7 @@ from tests.support.internet import NoS3, World
 from tests.support.secrets import FakeSecrets
 
 DATA: dict[str, list[Any]] = yaml.safe_load(Path(__file__).with_name("links.yaml").read_text("utf-8"))
-TOKEN = "Bearer t0ken"  # noqa: S105 - of a host that does not exist
+TOKEN = "Bearer t0ken"
 GENEROUS = {"max_bytes": LIMIT, "max_pixels": 1_000_000, "connect_seconds": 20.0, "total_seconds": 20.0}
 
 

@@ -68,7 +68,7 @@ def consuming(
     read = Settings(**{name.lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
     session = boto3.session.Session(
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - what the emulator expects
+        aws_secret_access_key="test",
         region_name=REGION,
     )
     client: Clients = partial(session.client, endpoint_url=endpoint or cloud.aws.endpoint_url)

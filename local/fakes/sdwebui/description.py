@@ -105,7 +105,7 @@ def _with_style(text: str, style: str) -> str:
 
 
 def _seed(asked: int | None) -> int:
-    return random.randrange(MAX_SEED) if asked in (None, -1) else int(asked or 0)  # noqa: S311 -- a seed, no secret
+    return random.randrange(MAX_SEED) if asked in (None, -1) else int(asked or 0)
 
 
 def _extra_params(

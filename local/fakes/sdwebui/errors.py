@@ -122,11 +122,11 @@ def install(app: FastAPI, *, style: str) -> None:
     a1111 = style == "a1111"
 
     def on_validation(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 -- registered for this type only
+        assert isinstance(error, RequestValidationError)
         return JSONResponse({"detail": validation_details(error)}, 422)
 
     def on_http(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this type only
+        assert isinstance(error, HTTPException)
         body: dict[str, Any] = {"detail": error.detail}
         if a1111:
             body = {"error": "HTTPException", "detail": error.detail, "body": "", "errors": ""}

@@ -208,7 +208,7 @@ class Run:
 
     def _loop(self, made: dict[str, Any], loop: int) -> None:
         """Continue from the previous picture, with the strength of this loop."""
-        assert self.plan.loops is not None  # noqa: S101 -- the caller has checked it
+        assert self.plan.loops is not None
         if loop == 0:
             self.references = self.originals
         elif self.images:

@@ -54,14 +54,14 @@ class Control:
         return reached
 
     def _call(self, method: str, path: str, body: Any = None, timeout: float = 10) -> Any:
-        request = urllib.request.Request(  # noqa: S310 -- the fake's own address
+        request = urllib.request.Request(
             self.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"content-type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 -- as above
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise FakeWebUiError(f"{method} {path}: {error.code} {error.read().decode()[:500]}") from None

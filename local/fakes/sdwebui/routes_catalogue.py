@@ -27,7 +27,7 @@ FIXED = [
 ]
 
 
-def router(components: Components) -> APIRouter:  # noqa: C901 -- a list of routes
+def router(components: Components) -> APIRouter:
     """Return the routes; AUTOMATIC1111 has `/sd-vae` where Forge has `/sd-modules`."""
     routes = APIRouter(prefix="/sdapi/v1")
     for name in FIXED:

@@ -24,7 +24,7 @@ from local.fakes.sdwebui.requests import (
 )
 
 
-def router(components: Components) -> APIRouter:  # noqa: C901 -- a list of routes
+def router(components: Components) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix="/sdapi/v1")
     state = components.state

@@ -102,7 +102,7 @@ def test_presigned_links_name_the_buckets_own_region(
     monkeypatch: pytest.MonkeyPatch, endpoint: str | None, host: str
 ) -> None:
     """S3's global endpoint would answer with a redirect that breaks the signature."""
-    from functions.clients import client  # noqa: PLC0415 - with this test's environment
+    from functions.clients import client
 
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():

@@ -154,7 +154,7 @@ def test_the_handler_reads_both_kinds_of_event(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SERVICES", json.dumps({"a": {"service": "service-a", "queueUrl": "queue-a"}}))
     monkeypatch.setenv("CLUSTER", "cluster")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    from functions.wake.handler import published_for  # noqa: PLC0415 - its module reads the environment
+    from functions.wake.handler import published_for
 
     with_runtime = {"Sns": {"MessageAttributes": {"runtime": {"Type": "String", "Value": "a"}}}}
     assert published_for({"Records": [with_runtime, {"Sns": {"MessageAttributes": {}}}]}) == ["a"]

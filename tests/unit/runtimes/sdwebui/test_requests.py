@@ -186,7 +186,7 @@ def test_warnings_of_unknown_fields_are_bounded() -> None:
 
 
 def test_no_foreign_name_is_a_field() -> None:
-    from runtimes.sdwebui.fields import FIELDS  # noqa: PLC0415 - this test's alone
+    from runtimes.sdwebui.fields import FIELDS
 
     assert not FOREIGN_FIELDS.keys() & FIELDS[TEXT].keys()
 

@@ -21,7 +21,7 @@ from tests.support.http_answers import picture
 from tests.support.internet import World, no_s3, world
 from tests.support.secrets import FakeSecrets
 
-SECRET = "Bearer t0p-s3cret"  # noqa: S105 - of a host that does not exist
+SECRET = "Bearer t0p-s3cret"
 HOST = "photos.example"
 LINK = f"https://{HOST}/cat.png"
 

@@ -28,7 +28,7 @@ class Results:
         sns: "SNSClient",
         topic_arn: str,
         table: Table,
-        orphans: OrphanCleaner | None = None,
+        orphans: OrphanCleaner,
     ) -> None:
         self._sns = sns
         self._topic_arn = topic_arn
@@ -41,8 +41,7 @@ class Results:
         Orphaned objects are deleted first: after `notified_at` is set, the row may be replaced, and with it
         the only list of this submission's fences.
         """
-        if self._orphans is not None:
-            self._orphans.clear(row)
+        self._orphans.clear(row)
         self.publish(row)
         self._table.write(row.id, notify(row, now()))
 

@@ -24,7 +24,6 @@ class Status(StrEnum):
 
 
 ACTIVE = (Status.QUEUED, Status.RUNNING)
-FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
 
 class UnreadableRow(Exception):

@@ -98,7 +98,12 @@ def compose(
     lease_seconds = settings.visibility_seconds
     queue = SqsQueue(client("sqs", config=config), settings.task_queue_url, visibility_seconds=lease_seconds)
     table = Table(dynamodb, settings.task_table)
-    results = Results(client("sns", config=config), settings.result_topic_arn, table)
+    results = Results(
+        client("sns", config=config),
+        settings.result_topic_arn,
+        table,
+        OrphanCleaner(s3, settings.output_bucket),
+    )
     rules = settings.of_its_type(runtime_types)
     shutting_down = shutting_down or threading.Event()
     jobs = ActiveJobs()
@@ -127,7 +132,6 @@ def compose(
         table,
         results,
         store,
-        OrphanCleaner(s3, settings.output_bucket),
         metrics,
         shutting_down,
         first_delay_seconds=settings.retry_delay_seconds,
@@ -164,6 +168,7 @@ def compose(
         batcher,
         queue,
         table,
+        results,
         finisher,
         runtime=settings.runtime_name,
         worker=name,

@@ -29,11 +29,6 @@ class Fetched:
     data: bytes
     image: Sniffed
 
-    @property
-    def media_type(self) -> str:
-        """Return the content type according to the bytes."""
-        return self.image.content_type
-
 
 class Links:
     """Downloads the images that a task links to; can be used from several threads.

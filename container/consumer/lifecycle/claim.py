@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.deliveries import Deliveries
+from adapters.results import Results
 from adapters.table import Table
 from container.consumer.job import Delivery, Job
 from container.consumer.lifecycle.finish import Finisher
@@ -30,6 +31,7 @@ class Claimer:
     batcher: AffinityBatcher
     queue: SqsQueue
     table: Table
+    results: Results
     finisher: Finisher
     runtime: str
     worker: str
@@ -74,7 +76,7 @@ class Claimer:
             return self._claimed(job)
         else:
             if settled.action is Action.NOTIFY and settled.row is not None:
-                self.finisher.notify(settled.row)
+                self.results.notify(settled.row)
             self.queue.delete(delivery)
         return None
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from adapters.orphans import OrphanCleaner
 from adapters.results import Results
 from adapters.table import Table
 from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerShutsDown
@@ -40,7 +39,6 @@ class Finisher:
     table: Table
     results: Results
     store: Store
-    orphans: OrphanCleaner
     metrics: TaskMetrics
     shutting_down: threading.Event
     """Set when this worker shuts down."""
@@ -145,11 +143,6 @@ class Finisher:
         self.metrics.released(job, attempt_counted=count_attempt, code=(last_error or {}).get("code", ""))
         self.queue.release(job.delivery, delay_seconds)
 
-    def notify(self, row: Row) -> None:
-        """Delete the orphaned objects of a finished row, then send its callback."""
-        self.orphans.clear(row)
-        self.results.notify(row)
-
     def _finish(
         self,
         job: Job,
@@ -182,7 +175,7 @@ class Finisher:
     def _conclude(self, job: Job, row: Row) -> None:
         """Send the callback and delete the message; if that fails, a redelivery of the message repeats it."""
         try:
-            self.notify(row)
+            self.results.notify(row)
             self.queue.delete(job.delivery)
         except (ClientError, BotoCoreError):
             log.warning("the callback could not be sent yet", exc_info=True, extra={"task_id": job.id})

@@ -1,5 +1,6 @@
 """Create the model bucket and the volume from the settings."""
 
+import logging
 import threading
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.settings import ModelSettings
 from container.consumer.model_store.transfer import CLASSIC_THREADS, S3Transfer
 from container.consumer.model_store.volume import Volume
+
+_log = logging.getLogger(__name__)
 
 _CONFIG = Config(
     connect_timeout=5,
@@ -34,4 +37,5 @@ def connect(settings: ModelSettings) -> tuple[ModelBucket, Fetcher]:
     except OSError as error:
         raise BadModelDir(f"MODEL_DIR: {error.strerror}: {settings.model_dir}") from None
     transfer = S3Transfer(s3, credentials=session.get_credentials())
+    _log.info("models are downloaded by %s", "the CRT" if transfer.by_crt else "boto3's threads")
     return bucket, Fetcher(bucket, volume, transfer, stop=threading.Event())

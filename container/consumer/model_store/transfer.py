@@ -104,12 +104,6 @@ class S3Transfer:
             )
             self._crt = None
 
-    def close(self) -> None:
-        """Stop the managers' threads."""
-        for manager in (self._crt, self._threads):
-            if manager is not None:
-                manager.shutdown()
-
 
 def _download(
     manager: Any, bucket: str, key: str, to: Path, *, on_bytes: Callable[[int], None], stop: threading.Event

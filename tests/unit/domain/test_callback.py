@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.callback import callback_attributes, callback_content
 from domain.canonical import compact_json
-from domain.row import FINAL, Row, Status
+from domain.row import Row, Status
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -43,7 +43,7 @@ def test_the_result_follows_from_the_status(status: Status, result: bool | None)
     """Null while it runs."""
     told = callback_content(row(status))
     assert told["result"] is result
-    assert (told["result"] is None) == (status not in FINAL)
+    assert (told["result"] is None) == (not status.final)
 
 
 def test_a_subscriber_can_filter() -> None:

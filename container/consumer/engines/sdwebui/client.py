@@ -135,11 +135,6 @@ class WebUi:
             stop.wait(poll_seconds)
         return False
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._jobs.close()
-        self._probes.close()
-
     def _probe(self, method: str, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:

@@ -119,7 +119,7 @@ def test_links_are_fetched_and_named_by_where_they_stand(server: Server) -> None
     got = inputs().fetch(references)
 
     assert sorted(server.asked) == ["/a", "/b"]
-    assert {path: (one.media_type, one.image.size, len(one.data)) for path, one in got.items()} == {
+    assert {path: (one.image.content_type, one.image.size, len(one.data)) for path, one in got.items()} == {
         "/init_images/0": ("image/png", (8, 9), len(picture())),
         "/init_images/1": ("image/png", (8, 9), len(picture())),
         "/mask": ("image/png", (8, 9), len(picture())),

@@ -33,7 +33,6 @@ class World:
         self.abandoned: list[str] = []
         self.delivery = delivery("")
         finisher = SimpleNamespace(
-            notify=self.notified.append,
             cancelled=self.cancelled.append,
             metrics=SimpleNamespace(abandoned=lambda _row, code: self.abandoned.append(code.value)),
         )
@@ -42,6 +41,7 @@ class World:
             SimpleNamespace(next=lambda: waiting),  # type: ignore[arg-type]
             self.queue,
             self.table,  # type: ignore[arg-type]
+            SimpleNamespace(notify=self.notified.append),  # type: ignore[arg-type]
             finisher,  # type: ignore[arg-type]
             runtime="r",
             worker="w",

@@ -73,14 +73,10 @@ class World:
             self.table,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
-            self,  # type: ignore[arg-type]
             TaskMetrics("ns", "r", GpuUtilization()),
             self.shutting_down,
             first_delay_seconds=FIRST_DELAY_SECONDS,
         )
-
-    def clear(self, _row: Row) -> None:
-        self.told.append("orphans cleared")
 
     def notify(self, row: Row) -> None:
         if self.untold:
@@ -126,7 +122,7 @@ def test_a_step_that_succeeds_ends_nothing(world: World) -> None:
 def test_a_task_s_own_error_fails_it_tells_and_deletes_its_message(world: World) -> None:
     world.end_by(PermanentError(ErrorCode.NO_IMAGES, "none"))
     assert (world.status, world.code) == (Status.FAILED, "no_images")
-    assert world.told == ["orphans cleared", "failed"]
+    assert world.told == ["failed"]
     assert world.deleted == [world.job.delivery]
     assert world.job.done.is_set()
 

@@ -25,6 +25,7 @@ WRONG_KEY: Final = (
     "its signature is not accepted: it must be made for this very object, and ends with the temporary "
     "credentials that it was made with"
 )
+FROM_HTML: Final = "its & are written as &amp;, as in HTML: write them as &"
 NEEDS_CREDENTIALS: Final = (
     "give a presigned link, or ask the operator of this service for credentials of its host "
     "(inputs.credentials)"
@@ -41,8 +42,10 @@ def page_hint(link: HttpLink) -> str:
 
 
 def refusal_hint(link: HttpLink, now: float | None = None) -> str:
-    """Return why a server may have refused a signed link, or nothing."""
+    """Return why a server may have refused a link with a query, or nothing."""
     query = {name.lower(): value for name, value in parse_qsl(link.target.partition("?")[2])}
+    if any(name.startswith("amp;") for name in query):
+        return FROM_HTML
     if not _SIGNATURES & query.keys():
         return ""
     end = _expiry(query)

@@ -28,6 +28,7 @@ REFUSED_PORTS: Final = frozenset(
 
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 S3_HOST: Final = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:\.dualstack)?(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
 )
@@ -110,7 +111,7 @@ def _parse_http(scheme: str, rest: str) -> HttpLink:
         scheme,
         parse_host(host),
         _port(scheme, port),
-        quote(target, safe=LEFT_IN_TARGETS),
+        quote(BARE_PERCENT.sub("%25", target), safe=LEFT_IN_TARGETS),
     )
 
 

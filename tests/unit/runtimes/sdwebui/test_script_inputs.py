@@ -162,6 +162,8 @@ HEIC = base64.b64encode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40).deco
     [
         (HEIC, "it is HEIC, which SD Web UI does not read; save it as JPEG"),
         (f"data:image/heic;base64,{HEIC}", "it is HEIC"),
+        (base64.b64encode(b"\0\0\0\x18ftypmif1\0\0\0\0msf1miaf" + b"\0" * 40).decode(), "it is HEIC"),
+        (base64.b64encode(b"II+\0\x08\0\0\0" + b"\0" * 40).decode(), "it is TIFF"),
         (encoded("TIFF"), "it is TIFF; save it as PNG"),
         (base64.b64encode(b"<!DOCTYPE html><html>").decode(), "it is a web page (HTML)"),
         (base64.b64encode(b"<?xml version='1.0'?><svg/>").decode(), "it is a drawing (SVG)"),

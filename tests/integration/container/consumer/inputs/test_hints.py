@@ -7,7 +7,7 @@ import pytest
 
 from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.fetch import Links
-from container.consumer.inputs.hints import EXPIRED, WRONG_KEY, page_hint, refusal_hint
+from container.consumer.inputs.hints import EXPIRED, FROM_HTML, WRONG_KEY, page_hint, refusal_hint
 from container.consumer.inputs.links import HttpLink, parse
 from domain.errors import ErrorCode
 from tests.support.internet import PUBLIC, World, no_s3, world
@@ -86,6 +86,7 @@ def test_an_expired_link_is_called_expired(internet: World, query: str) -> None:
         ("X-Amz-Date=yesterday&X-Amz-Expires=1&X-Amz-Signature=abc", WRONG_KEY),
         ("X-Amz-Date=00010101T000000Z&X-Amz-Expires=1&X-Amz-Signature=abc", EXPIRED),
         ("X-Amz-Date=99991231T235959Z&X-Amz-Expires=999999999&X-Amz-Signature=abc", WRONG_KEY),
+        ("X-Amz-Date=20261125T113000Z&amp;X-Amz-Expires=3600&amp;X-Amz-Signature=abc", FROM_HTML),
         ("expires=1700000000", ""),
         ("", ""),
     ],

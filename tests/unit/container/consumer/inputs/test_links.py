@@ -107,6 +107,7 @@ def test_begins_as_link_only(value: str) -> None:
         ("http://a.example/%41 ".strip(), HttpLink("http", "a.example", 80, "/%41")),
         ("http://a.example/ü?ü", HttpLink("http", "a.example", 80, "/%C3%BC?%C3%BC")),
         ("http://a.example/\"<>\\^`{|}'", HttpLink("http", "a.example", 80, "/%22%3C%3E%5C%5E%60%7B%7C%7D'")),
+        ("http://a.example/100% wool%.png", HttpLink("http", "a.example", 80, "/100%25%20wool%25.png")),
         ("http://[2606::1]:8080", HttpLink("http", IPv6Address("2606::1"), 8080, "/")),
         ("s3://bucket/a b/猫?#%41", S3Link("bucket", "a b/猫?#%41")),
     ],

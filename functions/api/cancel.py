@@ -11,7 +11,7 @@ from adapters.table import Table
 from domain.clock import now
 from domain.protocol import cancel_queued, request_cancel
 from domain.row import Row, Status
-from functions.api.refusals import changes_too_fast, is_finished, task_not_found
+from functions.api.request_errors import already_finished, task_not_found, too_many_changes
 from functions.log import about, about_error, logger
 
 _ROUNDS: Final = 8
@@ -33,7 +33,7 @@ class Cancel:
             if row is None:
                 raise task_not_found(task_id)
             if row.status.final:
-                raise is_finished(row)
+                raise already_finished(row)
             change = cancel_queued if row.status is Status.QUEUED else request_cancel
             written = self._table.write(task_id, change(row, self._clock()))
             row = written.row
@@ -42,7 +42,7 @@ class Cancel:
                 if row.status.final:
                     self._notify(row)
                 return row
-        raise changes_too_fast(task_id)
+        raise too_many_changes(task_id)
 
     def _notify(self, row: Row) -> None:
         """Send the callback; if that fails, the task stays cancelled and the sweep sends it later."""

@@ -57,33 +57,35 @@ class KnownModels:
     def check(self, submission: Submission) -> None:
         """Raise InvalidTask naming each model that is neither in the bucket nor in the runtime's engine."""
         runtime = submission.runtime
-        kind = self._types[runtime.type]
+        runtime_type = self._types[runtime.type]
         required = [
             model
-            for model in kind.models(submission.task.content)
-            if model.folder in kind.submit_folders and not runtime.may_switch_to(model.name)
+            for model in runtime_type.models(submission.task.content)
+            if model.folder in runtime_type.submit_folders and not runtime.may_switch_to(model.name)
         ]
-        if required and not self._found_before(kind, runtime, required):
-            snapshot = self._take_snapshot(kind, runtime)
+        if required and not self._found_before(runtime_type, runtime, required):
+            snapshot = self._take_snapshot(runtime_type, runtime)
             faults = [
                 fault
                 for model in required
-                for fault in _faults(kind, model, snapshot, submission.content_path)
+                for fault in _faults(runtime_type, model, snapshot, submission.content_path)
             ]
             refuse(faults)
 
-    def _found_before(self, kind: RuntimeType, runtime: Runtime, required: list[ModelRequirement]) -> bool:
+    def _found_before(
+        self, runtime_type: RuntimeType, runtime: Runtime, required: list[ModelRequirement]
+    ) -> bool:
         snapshot = self._snapshots.get(runtime.name)
         if snapshot is None or self._clock() - snapshot.at > HIT_SECONDS:
             return False
         return all(
-            kind.look_up(model, snapshot.files[model.folder] or (), snapshot.listed or ()).exists
+            runtime_type.look_up(model, snapshot.files[model.folder] or (), snapshot.listed or ()).exists
             for model in required
         )
 
-    def _take_snapshot(self, kind: RuntimeType, runtime: Runtime) -> _Snapshot:
+    def _take_snapshot(self, runtime_type: RuntimeType, runtime: Runtime) -> _Snapshot:
         at = self._clock()
-        files = {folder: self._files(folder) for folder in kind.submit_folders}
+        files = {folder: self._files(folder) for folder in runtime_type.submit_folders}
         snapshot = self._snapshots[runtime.name] = _Snapshot(at, files, self._listed(runtime))
         return snapshot
 
@@ -117,10 +119,10 @@ class KnownModels:
 
 
 def _faults(
-    kind: RuntimeType, model: ModelRequirement, snapshot: _Snapshot, content_path: str
+    runtime_type: RuntimeType, model: ModelRequirement, snapshot: _Snapshot, content_path: str
 ) -> list[Fault]:
     files = snapshot.files[model.folder]
-    found = kind.look_up(model, files or (), snapshot.listed or ())
+    found = runtime_type.look_up(model, files or (), snapshot.listed or ())
     if found.exists is not False or files is None or snapshot.listed is None:
         return []
     return [Fault(f"{content_path}{model.path}", found.why, ErrorCode.UNKNOWN_MODEL)]

@@ -12,7 +12,7 @@ from domain.errors import ErrorCode, Fault
 from domain.limits import MAX_ID_LENGTH
 from domain.routing import Runtimes
 from domain.row import Row, Status
-from functions.api.refusals import invalid_parameters
+from functions.api.request_errors import invalid_parameters
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100

@@ -115,7 +115,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                         "description": "This document",
                         "content": {"application/json": {"schema": {"type": "object"}}},
                     },
-                    "default": _refusal("Any error"),
+                    "default": _error("Any error"),
                 },
             },
         },
@@ -159,7 +159,7 @@ def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "schema": schema}
 
 
-_REFUSALS = {
+_ERRORS = {
     400: "The request has faults, which are all listed",
     404: "There is no such task, or it is no longer kept",
     409: "The state of the task does not allow this",
@@ -171,20 +171,20 @@ _REFUSALS = {
 def _operation(
     name: str,
     summary: str,
-    answers: dict[int, tuple[str, str]],
-    *refusals: int,
+    results: dict[int, tuple[str, str]],
+    *errors: int,
     body: str | None = None,
     body_required: bool = True,
     about: str | None = None,
 ) -> Operation:
     responses = {
         str(status): {"description": text, "content": {"application/json": {"schema": ref(schema)}}}
-        for status, (text, schema) in answers.items()
+        for status, (text, schema) in results.items()
     }
-    responses |= {str(status): _refusal(_REFUSALS[status]) for status in refusals}
-    responses["403"] = _refusal("The API key is missing or unknown")
-    responses["429"] = _refusal("More requests than the usage plan allows")
-    responses["default"] = _refusal("An internal error, with the request's id")
+    responses |= {str(status): _error(_ERRORS[status]) for status in errors}
+    responses["403"] = _error("The API key is missing or unknown")
+    responses["429"] = _error("More requests than the usage plan allows")
+    responses["default"] = _error("An internal error, with the request's id")
     operation: Operation = {"operationId": name, "summary": summary, "responses": responses}
     if about:
         operation["description"] = about
@@ -196,5 +196,5 @@ def _operation(
     return operation
 
 
-def _refusal(text: str) -> dict[str, Any]:
+def _error(text: str) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": ref("Error")}}}

@@ -12,7 +12,7 @@ from domain.envelope import check_id, unknown_keys
 from domain.errors import ErrorCode, Fault, InvalidTask
 from domain.limits import DEFAULT_LIMITS, Limits
 from functions.api.links import UPLOAD_TYPES
-from functions.api.refusals import invalid_parameters, task_not_found, wrong_media_type
+from functions.api.request_errors import invalid_parameters, task_not_found, wrong_media_type
 from runtimes.media import OTHER_TYPES
 
 

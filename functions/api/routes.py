@@ -13,13 +13,13 @@ from adapters.queues import Depth
 from adapters.table import Table
 from domain.envelope import Submission
 from domain.row import Row
-from functions.api import answers, v1alpha1, v1alpha2
+from functions.api import response_bodies, v1alpha1, v1alpha2
 from functions.api.cancel import Cancel
-from functions.api.errors import answer, turn_errors_into_answers
+from functions.api.error_handlers import add_error_handlers, json_response
 from functions.api.links import Links
 from functions.api.listing import list_tasks, read_query
 from functions.api.openapi import document
-from functions.api.refusals import task_not_found
+from functions.api.request_errors import task_not_found
 from functions.api.requests import base_url, json_body, parameters, upload_type, valid_id, with_plain_path
 from functions.api.submit import Submit
 from functions.environment import ApiEnvironment
@@ -52,7 +52,7 @@ class Resolver(APIGatewayRestResolver):
 def create_app(services: Services) -> Resolver:
     """Create the resolver with all routes."""
     app = Resolver()
-    turn_errors_into_answers(app)
+    add_error_handlers(app)
     _submit_routes(app, services)
     _task_routes(app, services)
     _other_routes(app, services)
@@ -64,7 +64,7 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     def submitted(submission: Submission) -> Response[str]:
         outcome = services.submit(submission, trace=os.environ.get("_X_AMZN_TRACE_ID"))
-        body = answers.accepted(
+        body = response_bodies.accepted(
             submission.task,
             outcome,
             model=services.types[submission.runtime.type].affinity(submission.task.content),
@@ -72,7 +72,7 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
             bucket=services.environment.output_bucket,
             base_url=base_url(app.current_event),
         )
-        return answer(body)
+        return json_response(body)
 
     @app.post("/v1alpha1")
     def submit_v1alpha1() -> Response[str]:
@@ -87,7 +87,7 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
 def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
     def shown(row: Row) -> dict[str, Any]:
-        return answers.task(
+        return response_bodies.task(
             row,
             presigned=services.links,
             bucket=services.environment.output_bucket,
@@ -97,19 +97,21 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
     @app.get("/v1alpha2/tasks")
     def list_() -> Response[str]:
         query = read_query(parameters(app.current_event), services.environment.runtimes)
-        return answer(answers.page(list_tasks(services.listing, query), base_url(app.current_event)))
+        return json_response(
+            response_bodies.page(list_tasks(services.listing, query), base_url(app.current_event))
+        )
 
     @app.get("/v1alpha2/tasks/<task_id>")
     def read(task_id: str) -> Response[str]:
         row = services.table.get(valid_id(task_id))
         if row is None:
             raise task_not_found(task_id)
-        return answer(shown(row))
+        return json_response(shown(row))
 
     @app.delete("/v1alpha2/tasks/<task_id>")
     def cancel(task_id: str) -> Response[str]:
         row = services.cancel(valid_id(task_id))
-        return answer(shown(row), HTTPStatus.OK if row.status.final else HTTPStatus.ACCEPTED)
+        return json_response(shown(row), HTTPStatus.OK if row.status.final else HTTPStatus.ACCEPTED)
 
 
 def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
@@ -117,13 +119,13 @@ def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.get("/v1alpha2/runtimes")
     def list_runtimes() -> Response[str]:
-        found = [answers.runtime(one, services.depth(one.queue_url)) for one in runtimes]
-        return answer({"runtimes": found})
+        found = [response_bodies.runtime(one, services.depth(one.queue_url)) for one in runtimes]
+        return json_response({"runtimes": found})
 
     @app.post("/v1alpha2/uploads")
     def upload() -> Response[str]:
-        return answer(services.links.upload(upload_type(app.current_event)))
+        return json_response(services.links.upload(upload_type(app.current_event)))
 
     @app.get("/openapi.json")
     def describe() -> Response[str]:
-        return answer(document(base_url(app.current_event), runtimes, limits, services.types))
+        return json_response(document(base_url(app.current_event), runtimes, limits, services.types))

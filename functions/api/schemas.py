@@ -66,17 +66,17 @@ def components(
     runtimes: Runtimes, allowed: Limits = DEFAULT_LIMITS, types: RuntimeTypes = RUNTIME_TYPES
 ) -> dict[str, Schema]:
     """Return every named schema; `runtimes` and `allowed` are those of this deployment."""
-    kinds = {runtime.type: types[runtime.type] for runtime in runtimes}
+    runtime_types = {runtime.type: types[runtime.type] for runtime in runtimes}
     contents = {
-        content_name(tasktype): kind.schema(tasktype, allowed)
-        for kind in kinds.values()
-        for tasktype in kind.task_types
+        content_name(tasktype): runtime_type.schema(tasktype, allowed)
+        for runtime_type in runtime_types.values()
+        for tasktype in runtime_type.task_types
     }
-    tasktypes = [tasktype for kind in kinds.values() for tasktype in kind.task_types]
+    tasktypes = [tasktype for runtime_type in runtime_types.values() for tasktype in runtime_type.task_types]
     return {
         **_shared(list(dict.fromkeys(tasktypes))),
         **_requests(runtimes.names, list(contents)),
-        **_answers(),
+        **_responses(),
         **contents,
     }
 
@@ -146,7 +146,7 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
     }
 
 
-def _answers() -> dict[str, Schema]:
+def _responses() -> dict[str, Schema]:
     text = {"type": "string"}
     accepted = {
         "output_location": S3_LINK,

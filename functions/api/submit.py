@@ -18,7 +18,7 @@ from domain.metrics import ACCEPTED
 from domain.protocol import answers_resubmission, new_row, resubmit, submit
 from domain.row import Row, Status, new_submission_id
 from functions.api.known_models import KnownModels
-from functions.api.refusals import callback_is_pending, changes_too_fast, id_is_active
+from functions.api.request_errors import callback_pending, id_in_use, too_many_changes
 from functions.log import about, about_error, logger
 from functions.measure import count
 from functions.publisher import Publisher
@@ -70,7 +70,7 @@ class Submit:
                 if answers_resubmission(row, digest, self._clock()):
                     return self._existing(row)
                 if not row.status.final:
-                    raise id_is_active(row)
+                    raise id_in_use(row)
                 if not row.notified:
                     # A new submission replaces the row, and with it the only record of this pending callback.
                     self._notify(row)
@@ -84,14 +84,14 @@ class Submit:
                 count(ACCEPTED, **about(written.row))
                 return Accepted(written.row, delayed=not self._publisher.publish(written.row))
             row = written.row
-        raise changes_too_fast(task.id)
+        raise too_many_changes(task.id)
 
     def _notify(self, row: Row) -> None:
         try:
             self._results.notify(row)
         except (BotoCoreError, ClientError) as error:
             logger.error("the callback was not sent", extra={**about(row), **about_error(error)})
-            raise callback_is_pending(row) from None
+            raise callback_pending(row) from None
 
     def _message(self, submission: Submission, trace: str | None) -> Message:
         self._models.check(submission)

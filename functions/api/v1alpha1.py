@@ -31,9 +31,9 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
     save_dir = scripts.get("save_dir", DEFAULT_PREFIX)
     prefix = clean_prefix(save_dir, scripts.get("id_task"), f"{_WHERE}/save_dir")
     runtime, unserved = _runtime(scripts.get("sd_model_checkpoint"), runtimes)
-    kind = type_of(runtime, runtimes)
+    runtime_type = type_of(runtime, runtimes)
     tasktype = scripts.get("task")
-    wrong = check_task_type(tasktype, kind.task_types, f"{_WHERE}/task")
+    wrong = check_task_type(tasktype, runtime_type.task_types, f"{_WHERE}/task")
     uid = scripts.get("uid")
     faults += [*wrong, *prefix.faults, *unserved]
     if uid is not None and not isinstance(uid, str | int):
@@ -42,7 +42,7 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
     content = dict(body)
     content["alwayson_scripts"] = {k: v for k, v in scripts.items() if k not in SUBMIT_ONLY_KEYS}
     image_link = _ImageLink(content, scripts.get("image_link"), tasktype)
-    checked = kind.validate(None if wrong else tasktype, content, runtime, limits)
+    checked = runtime_type.validate(None if wrong else tasktype, content, runtime, limits)
     refuse([*faults, *image_link.faults, *map(image_link.renamed, checked.faults)])
     if runtime is None:  # refused above
         raise AssertionError

@@ -45,14 +45,14 @@ def decode(
     ]
     faults += check_id(metadata.get("id"), f"{where}/id")
     runtime, unknown = _runtime(metadata.get("runtime"), runtimes, f"{where}/runtime")
-    kind = type_of(runtime, runtimes, types)
+    runtime_type = type_of(runtime, runtimes, types)
     tasktype = metadata.get("tasktype")
-    wrong = check_task_type(tasktype, kind.task_types, f"{where}/tasktype")
+    wrong = check_task_type(tasktype, runtime_type.task_types, f"{where}/tasktype")
     prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
     context = metadata.get("context")
     faults += [*unknown, *wrong, *prefix.faults, *check_context(context, f"{where}/context")]
 
-    checked = kind.validate(None if wrong else tasktype, content, runtime, limits, path=_CONTENT)
+    checked = runtime_type.validate(None if wrong else tasktype, content, runtime, limits, path=_CONTENT)
     refuse([*faults, *checked.faults])
     if runtime is None:  # refused above
         raise AssertionError

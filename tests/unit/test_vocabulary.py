@@ -17,7 +17,7 @@ NEITHER: Final = re.compile(r'(from|import) [\w.]*sdwebui\b[\w. ]*|"sdwebui"|\bb
 EXCEPTIONS: Final = {
     "functions/api/v1alpha1.py": "this version of the API is SD Web UI's own body",
     "functions/api/v1alpha1_schema.py": "this version of the API is SD Web UI's own body",
-    "functions/api/answers.py": "a field of v1alpha1's answer",
+    "functions/api/response_bodies.py": "a field of v1alpha1's answer",
     "functions/api/schemas.py": "a field of v1alpha1's answer, and what `scripts` of a runtime bounds",
     "domain/routing.py": "what `scripts` of a runtime bounds",
 }

@@ -20,7 +20,7 @@ from domain.message import Message
 from domain.protocol import new_row
 from domain.routing import Runtime, Runtimes
 from functions.api import v1alpha1, v1alpha2
-from functions.api.answers import refusal
+from functions.api.response_bodies import error_body
 from tests.support.clock import NOW
 
 MEMORY_BYTES = 256 << 20
@@ -87,7 +87,7 @@ def test_a_body_is_checked_in_bounded_memory_and_answered_in_bounded_words(
     with bounded_memory(MEMORY_BYTES):
         found = decoded(raw, version)
         if isinstance(found, InvalidTask):
-            answer = json.dumps(refusal(found.code, found.message, found.faults))
+            answer = json.dumps(error_body(found.code, found.message, found.faults))
         else:
             answer = json.dumps([warning.as_dict() for warning in bounded(found.warnings)])
     assert len(answer) < ANSWER_BYTES

@@ -1,4 +1,4 @@
-"""The errors that the API responds with, as exceptions that errors.py turns into responses."""
+"""The errors that the API responds with, as exceptions that error_handlers.py converts to responses."""
 
 from domain.errors import ErrorCode, Fault, InvalidTask, number_of
 from domain.limits import MAX_ID_LENGTH, ROW_DAYS
@@ -10,7 +10,7 @@ def not_found(message: str) -> InvalidTask:
     return InvalidTask(message, code=ErrorCode.NOT_FOUND, status=404)
 
 
-def id_is_active(row: Row) -> InvalidTask:
+def id_in_use(row: Row) -> InvalidTask:
     """Return the error for another task under an id that is queued or running."""
     return InvalidTask(
         f"Another task with the id {row.id} is {row.status.value}; "
@@ -20,12 +20,12 @@ def id_is_active(row: Row) -> InvalidTask:
     )
 
 
-def is_finished(row: Row) -> InvalidTask:
+def already_finished(row: Row) -> InvalidTask:
     """Return the error for a cancel of a task that has ended."""
     return InvalidTask(f"The task is {row.status.value} already.", code=ErrorCode.CONFLICT, status=409)
 
 
-def callback_is_pending(row: Row) -> InvalidTask:
+def callback_pending(row: Row) -> InvalidTask:
     """Return the error for an id whose finished task has a callback that could not be sent."""
     return InvalidTask(
         f"The task with the id {row.id} is {row.status.value}, and its callback has not been sent yet; try "
@@ -35,7 +35,7 @@ def callback_is_pending(row: Row) -> InvalidTask:
     )
 
 
-def changes_too_fast(task_id: str) -> InvalidTask:
+def too_many_changes(task_id: str) -> InvalidTask:
     """Return the error for a request whose writes were all refused because other requests changed the row."""
     return InvalidTask(
         f"The task {task_id} is being changed by other requests; try again.",
@@ -44,7 +44,7 @@ def changes_too_fast(task_id: str) -> InvalidTask:
     )
 
 
-def is_unreadable() -> InvalidTask:
+def unreadable_row() -> InvalidTask:
     """Return the error for a task whose row this version cannot read."""
     return InvalidTask(
         "This version cannot read the task's row: a newer version wrote it, or it was changed by hand. "

@@ -51,7 +51,7 @@ def accepted(
     }
 
 
-def refusal(code: str, message: str, details: Sequence[Fault] = ()) -> dict[str, Any]:
+def error_body(code: str, message: str, details: Sequence[Fault] = ()) -> dict[str, Any]:
     """Return the body of an error response."""
     return {
         "error": {

@@ -1,4 +1,4 @@
-"""Turn errors into HTTP responses."""
+"""Convert errors to HTTP responses."""
 
 import json
 from http import HTTPStatus
@@ -10,16 +10,18 @@ from domain.api_routes import METHODS, SUBMITS
 from domain.errors import ErrorCode, InvalidTask
 from domain.metrics import REJECTED
 from domain.row import UnreadableRow
-from functions.api.answers import refusal
-from functions.api.refusals import is_unreadable
+from functions.api.request_errors import unreadable_row
 from functions.api.requests import request_id
+from functions.api.response_bodies import error_body
 from functions.log import about_error, logger
 from functions.measure import count
 
 _SUBMIT_PATHS = frozenset(route.path for route in SUBMITS)
 
 
-def answer(body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response[str]:
+def json_response(
+    body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None
+) -> Response[str]:
     """Return a JSON response; responses about tasks must not be cached."""
     return Response(
         status_code=int(status),
@@ -29,7 +31,7 @@ def answer(body: Any, status: int = HTTPStatus.OK, headers: dict[str, str] | Non
     )
 
 
-def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
+def add_error_handlers(app: APIGatewayRestResolver) -> None:
     """Install handlers for refused requests, unknown routes and internal errors."""
 
     def refused(error: InvalidTask) -> Response[str]:
@@ -37,19 +39,21 @@ def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
         logger.info("refused", extra=facts)
         if app.current_event.path in _SUBMIT_PATHS:
             count(REJECTED, code=error.code.value)
-        return answer(refusal(error.code, error.message, error.faults), error.status)
+        return json_response(error_body(error.code, error.message, error.faults), error.status)
 
     def unreadable(_error: UnreadableRow) -> Response[str]:
         logger.error("a task's row cannot be read", extra={"path": app.current_event.path})
-        return refused(is_unreadable())
+        return refused(unreadable_row())
 
     def no_route(_error: Exception) -> Response[str]:
         methods = _methods(app.current_event.path)
         if not methods:
-            return answer(refusal(ErrorCode.NOT_FOUND, "There is no such path."), HTTPStatus.NOT_FOUND)
+            return json_response(
+                error_body(ErrorCode.NOT_FOUND, "There is no such path."), HTTPStatus.NOT_FOUND
+            )
         allowed = ", ".join(methods)
-        return answer(
-            refusal(ErrorCode.METHOD_NOT_ALLOWED, f"This path allows {allowed}."),
+        return json_response(
+            error_body(ErrorCode.METHOD_NOT_ALLOWED, f"This path allows {allowed}."),
             HTTPStatus.METHOD_NOT_ALLOWED,
             {"Allow": allowed},
         )
@@ -57,9 +61,9 @@ def turn_errors_into_answers(app: APIGatewayRestResolver) -> None:
     def failed(error: Exception) -> Response[str]:
         identity = request_id(app.current_event)
         logger.error("the request failed", extra={"request_id": identity, **about_error(error)})
-        body = refusal(ErrorCode.INTERNAL_ERROR, "The request failed. Its id finds the cause in the logs.")
+        body = error_body(ErrorCode.INTERNAL_ERROR, "The request failed. Its id finds the cause in the logs.")
         body["error"]["request_id"] = identity
-        return answer(body, HTTPStatus.INTERNAL_SERVER_ERROR)
+        return json_response(body, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     app.exception_handler(InvalidTask)(refused)
     app.exception_handler(UnreadableRow)(unreadable)

@@ -30,8 +30,14 @@ core = CoreStack(app, "Core", stack_name=settings.stack_name, settings=settings,
 # `-c coreOnly=true` is for the emulator, which has no GPUs; it halves the time of a synthesis.
 if app.node.try_get_context("coreOnly") != "true":
     acknowledge_findings(core)
-    if settings.network.vpc_id and not (environment.account and environment.region):
-        sys.exit("network.vpcId: to look up the VPC, set credentials and a region (or leave the key out)")
+    for key, looked_up, found in (
+        ("vpcId", settings.network.vpc_id, "the VPC"),
+        ("nat", settings.network.nat == "instance", "the NAT instance's image"),
+    ):
+        if looked_up and not (environment.account and environment.region):
+            sys.exit(
+                f"network.{key}: to look up {found}, set credentials and a region (or leave the key out)"
+            )
     try:
         refuse_without_managed_instances(environment.region)
     except NoManagedInstancesError as refusal:

@@ -29,6 +29,9 @@ _ACKNOWLEDGED: Final = {
     "AwsSolutions-APIG2": "The Lambda validates the request and reports all its faults in one response",
     "AwsSolutions-APIG4": "Every method asks for an API key of the usage plan; callers are programs",
     "AwsSolutions-COG4": "Every method asks for an API key of the usage plan; callers are programs",
+    "AwsSolutions-EC28": "The NAT instance forwards packets; the basic metrics of five minutes are enough",
+    "AwsSolutions-EC29": "The NAT instance has no state; it is replaced with its stack",
+    "AwsSolutions-EC26": "The NAT instance's disk holds the operating system only",
     "AwsSolutions-VPC7": "There is no ingress rule; whether to keep flow logs is decided per account",
     "AwsSolutions-ECS2": "The environment names queues, buckets and models; there is no secret in it",
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"

@@ -11,9 +11,15 @@ from constructs import Construct
 
 from infra.settings.deployment import Settings
 
-# China regions do not have SnapStart (the CDK's own validation says so); the functions start without it
-# there.
-_WITHOUT_SNAP_START: Final = "cn-"
+# SnapStart is available in all commercial regions but two (Lambda developer guide, "Supported Regions");
+# China and GovCloud are not commercial regions. The functions start without it there.
+_WITHOUT_SNAP_START: Final = ("cn-", "us-gov-", "us-iso", "eusc-", "ap-east-2", "ap-southeast-6")
+
+
+def has_snap_start(region: str) -> bool:
+    """Return whether a region offers SnapStart."""
+    return not region.startswith(_WITHOUT_SNAP_START)
+
 
 _Days = logs.RetentionDays
 _RETENTIONS: Final = {
@@ -69,7 +75,7 @@ class Function(Construct):
         )
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
-        snap_start = snap_start and not cdk.Stack.of(self).region.startswith(_WITHOUT_SNAP_START)
+        snap_start = snap_start and has_snap_start(cdk.Stack.of(self).region)
         self.function = lambda_.Function(
             self,
             "Function",

@@ -11,7 +11,15 @@ from constructs import Construct
 from infra.compute.network import Network
 from infra.runtime_types.base import Runtime
 
-_TEMPLATE: Final = "ManagedInstancesProvider.InstanceLaunchTemplate"
+_PROVIDER: Final = "ManagedInstancesProvider"
+_TEMPLATE: Final = f"{_PROVIDER}.InstanceLaunchTemplate"
+
+# `instanceTypes` says what may be bought, so price protection must not exclude one of them. By default, it
+# excludes on-demand instance types that cost 20 % more than the cheapest one (g5.2xlarge beside g6.2xlarge).
+# 999999 is EC2's number for no limit.
+_ANY_ON_DEMAND_PRICE: Final = 999_999
+# Managed Instances may launch any instance type of a spot provider: none above its own on-demand price.
+_SPOT_PERCENT_OF_ON_DEMAND: Final = 100
 
 
 class GpuCapacity(Construct):
@@ -45,19 +53,25 @@ class GpuCapacity(Construct):
                 ec2_instance_profile=instance_profile,
                 subnets=network.subnets,
                 security_groups=[network.security_group],
-                instance_requirements=_requirements(runtime),
+                instance_requirements=_requirements(runtime, option),
                 task_volume_storage=cdk.Size.gibibytes(runtime.storage.volume_gib),
                 propagate_tags=ecs.PropagateManagedInstancesTags.CAPACITY_PROVIDER,
             )
             _override(provider, runtime)
+            provider.node.add_dependency(network.ready)
             cluster.add_managed_instances_capacity_provider(provider)
             strategy = ecs.CapacityProviderStrategy(
-                capacity_provider=provider.capacity_provider_name, weight=weight
+                capacity_provider=provider.capacity_provider_name,
+                weight=weight,
+                # The first task is on-demand, because ECS binds a task to one provider by the weights and
+                # does not move it to the other one when there is no spot capacity.
+                base=1 if option is ecs.CapacityOptionType.ON_DEMAND else None,
             )
             self.strategies.append(strategy)
 
 
-def _requirements(runtime: Runtime) -> ec2.InstanceRequirementsConfig:
+def _requirements(runtime: Runtime, option: ecs.CapacityOptionType) -> ec2.InstanceRequirementsConfig:
+    on_demand = option is ecs.CapacityOptionType.ON_DEMAND
     return ec2.InstanceRequirementsConfig(
         v_cpu_count_min=runtime.task_size.vcpus,
         memory_min=cdk.Size.gibibytes(runtime.task_size.memory_gib),
@@ -65,6 +79,11 @@ def _requirements(runtime: Runtime) -> ec2.InstanceRequirementsConfig:
         accelerator_types=[ec2.AcceleratorType.GPU],
         accelerator_manufacturers=[ec2.AcceleratorManufacturer.NVIDIA],
         allowed_instance_types=list(runtime.instance_types),
+        # The CDK refuses the other option's field.
+        on_demand_max_price_percentage_over_lowest_price=_ANY_ON_DEMAND_PRICE if on_demand else None,
+        max_spot_price_as_percentage_of_optimal_on_demand_price=(
+            None if on_demand else _SPOT_PERCENT_OF_ON_DEMAND
+        ),
     )
 
 
@@ -74,5 +93,7 @@ def _override(provider: ecs.ManagedInstancesCapacityProvider, runtime: Runtime) 
     if runtime.storage.instance_store:
         resource.add_property_override(f"{_TEMPLATE}.LocalStorageConfiguration", {"UseLocalStorage": True})
     resource.add_property_override(
-        "ManagedInstancesProvider.InfrastructureOptimization.ScaleInAfter", runtime.idle_instance_seconds
+        f"{_PROVIDER}.InfrastructureOptimization.ScaleInAfter", runtime.idle_instance_seconds
     )
+    # Replaces an instance that ECS reports as impaired, such as one whose GPU has a fatal error.
+    resource.add_property_override(f"{_PROVIDER}.AutoRepairConfiguration.ActionsStatus", "ENABLED")

@@ -3,19 +3,26 @@
 from collections.abc import Sequence
 from typing import Final
 
+import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from infra.settings import deployment as settings
 
 _Service: Final = ec2.GatewayVpcEndpointAwsService
 
+# The cheapest type. Its network is fast in bursts only, which is enough for calls to AWS and callers' links,
+# but not for images of public registries. The machine image is looked up once and kept in cdk.context.json,
+# because a new one replaces the instance, and with it its address.
+_NAT_INSTANCE: Final = "t4g.nano"
+_NAT_IMAGE: Final = ec2.AmazonLinuxCpuType.ARM_64
+
 
 class Network(Construct):
-    """A VPC with private subnets and one NAT gateway, or an existing VPC, and a group without ingress.
+    """A VPC with private subnets and one way out, or an existing VPC, and a group without ingress.
 
     The endpoints of a new VPC allow writes to `written`, listing of `written` and `listed`, and access to the
     one table. The endpoints of an existing VPC are left to its owner.
@@ -35,6 +42,7 @@ class Network(Construct):
         self._written = written
         self._listed = listed
         self._table = table
+        self._nat = settings.nat
         self.vpc = self._existing(settings.vpc_id) if settings.vpc_id else self._new()
         # With awsvpc, all containers of a task share one network interface, on which SD Web UI listens. Only
         # the lack of ingress rules in this group prevents access from outside the task.
@@ -50,15 +58,23 @@ class Network(Construct):
         public = ec2.SubnetConfiguration(
             name="Nat", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=26, map_public_ip_on_launch=False
         )
+        instance = _nat_instance() if self._nat == "instance" else None
         vpc = ec2.Vpc(
             self,
             "Vpc",
-            max_azs=2,
-            # One NAT gateway is enough: only callers' links and calls to SQS, SNS and ECR pass through it.
-            # Most of the traffic, checkpoints and images, uses the free gateway endpoints.
+            # As many as the stack names.
+            max_azs=len(cdk.Stack.of(self).availability_zones),
+            # One is enough: calls to AWS, callers' links and images of public registries pass through it.
+            # Checkpoints and the layers of images in ECR, most of the traffic, use the free gateway
+            # endpoints.
             nat_gateways=1,
+            nat_gateway_provider=instance,
             subnet_configuration=[public, private],
         )
+        if instance is not None:
+            instance.connections.allow_from(
+                ec2.Peer.ipv4(vpc.vpc_cidr_block), ec2.Port.all_traffic(), "from the VPC, to forward"
+            )
         objects = vpc.add_gateway_endpoint("S3", service=_Service.S3)
         # Reads are not restricted, because callers' links point to their own buckets, and image layers come
         # from buckets of AWS.
@@ -72,9 +88,24 @@ class Network(Construct):
         return vpc
 
     @property
+    def ready(self) -> IDependable:
+        """Return what must exist while tasks run: subnets, routes, the way out and the endpoints."""
+        return self.vpc
+
+    @property
     def subnets(self) -> list[ec2.ISubnet]:
         """Return the private subnets."""
         return self.vpc.select_subnets(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS).subnets
+
+
+def _nat_instance() -> ec2.NatInstanceProviderV2:
+    return ec2.NatProvider.instance_v2(
+        instance_type=ec2.InstanceType(_NAT_INSTANCE),
+        machine_image=ec2.MachineImage.latest_amazon_linux2023(cpu_type=_NAT_IMAGE, cached_in_context=True),
+        default_allowed_traffic=ec2.NatTrafficDirection.OUTBOUND_ONLY,
+        # The subnet gives no public addresses.
+        associate_public_ip_address=True,
+    )
 
 
 def _allow(endpoint: ec2.GatewayVpcEndpoint, *actions: str, on: list[str]) -> None:

@@ -1,10 +1,9 @@
 """The compute stack: GPU tasks on ECS, with one service for each runtime."""
 
-from typing import Any
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -13,6 +12,7 @@ from domain.metrics import namespace_of
 from domain.worker_environment import WorkerEnvironment
 from infra.assets import consumer_image
 from infra.compute.gpu_capacity import GpuCapacity
+from infra.compute.instance_roles import InstanceRoles
 from infra.compute.network import Network
 from infra.compute.scaling import QueueScaling
 from infra.compute.waker import RuntimeService, Waker
@@ -26,6 +26,12 @@ from infra.monitoring.worker_alarms import WorkerAlarms
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import Engine
 from infra.settings.deployment import Settings
+
+START_AT_ZERO: Final = "startAtZero"
+"""Context key with the runtimes, separated by commas, whose services do not exist yet (`tools.deploy`)."""
+
+# The most that `availabilityZones` names by default: more zones find GPUs more often, and cost nothing.
+_ZONES: Final = 3
 
 
 class NoManagedInstancesError(Exception):
@@ -54,6 +60,7 @@ class ComputeStack(cdk.Stack):
         cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.WEAK)
         self.settings = settings
         self._core = core
+        self._start_at_zero = frozenset(str(self.node.try_get_context(START_AT_ZERO) or "").split(","))
         extra = [s3.Bucket.from_bucket_name(self, f"Input-{name}", name) for name in settings.input_buckets]
         self.network = Network(
             self,
@@ -72,17 +79,7 @@ class ComputeStack(cdk.Stack):
             execute_command_configuration=self._ecs_exec_log() if settings.enable_execute_command else None,
         )
         self._image = consumer_image(self, "ConsumerImage")
-        self._instance_profile = self._make_instance_profile()
-        self._infrastructure_role = iam.Role(
-            self,
-            "InfrastructureRole",
-            assumed_by=iam.ServicePrincipal("ecs.amazonaws.com"),
-            managed_policies=[
-                iam.ManagedPolicy.from_aws_managed_policy_name(
-                    "AmazonECSInfrastructureRolePolicyForManagedInstances"
-                )
-            ],
-        )
+        self._roles = InstanceRoles(self, "Roles", deployment=settings.stack_name)
         self.services: dict[str, ecs.FargateService] = {}
         for runtime in settings.models_runtime:
             self.services[runtime.name] = self._runtime(runtime)
@@ -100,11 +97,15 @@ class ComputeStack(cdk.Stack):
             tracing=settings.tracing,
         )
         cdk.CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)
+        names = {name: service.service_name for name, service in self.services.items()}
+        cdk.CfnOutput(self, "Services", value=self.to_json_string(names))
+        cdk.CfnOutput(self, "WakerName", value=self.waker.function.function.function_name)
 
     @property
     def availability_zones(self) -> list[str]:
-        """The first two zones of the region, read at deployment because a lookup needs an account."""
-        return [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(2)]
+        """The zones in the settings, or the region's first three, which are read at deployment."""
+        named = self.settings.network.availability_zones
+        return list(named) or [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(_ZONES)]
 
     def _runtime(self, runtime: Runtime) -> ecs.FargateService:
         scope = Construct(self, runtime.name)
@@ -117,6 +118,7 @@ class ComputeStack(cdk.Stack):
             model_keys=[*(f"{folder}/*" for folder in engine.model_folders), *engine.model_files],
             input_buckets=self.settings.input_buckets,
             secrets=sorted(set(self.settings.inputs.credentials.values())),
+            kms_keys=self.settings.kms_key_arns,
             cluster_name=self.cluster.cluster_name,
         )
         task = WorkerTask(
@@ -136,8 +138,8 @@ class ComputeStack(cdk.Stack):
             runtime=runtime,
             cluster=self.cluster,
             network=self.network,
-            infrastructure_role=self._infrastructure_role,
-            instance_profile=self._instance_profile,
+            infrastructure_role=self._roles.infrastructure,
+            instance_profile=self._roles.profile,
         )
         service = WorkerService(
             scope,
@@ -147,6 +149,7 @@ class ComputeStack(cdk.Stack):
             capacity=capacity,
             network=self.network,
             enable_execute_command=self.settings.enable_execute_command,
+            start_at_zero=runtime.name in self._start_at_zero,
         ).service
         QueueScaling(
             scope,
@@ -155,15 +158,16 @@ class ComputeStack(cdk.Stack):
             queue=self._core.queues[runtime.name],
             settings=runtime.scaling,
         )
-        WorkerAlarms(
-            scope,
-            "Alarms",
-            stack_name=self.settings.stack_name,
-            runtime=runtime.name,
-            queue=self._core.queues[runtime.name],
-            topic=self._core.alarm_topic,
-            settings=self.settings.alarms,
-        )
+        if self.settings.alarms.enabled:
+            WorkerAlarms(
+                scope,
+                "Alarms",
+                stack_name=self.settings.stack_name,
+                runtime=runtime.name,
+                queue=self._core.queues[runtime.name],
+                topic=self._core.alarm_topic,
+                settings=self.settings.alarms,
+            )
         return service
 
     def _environment_of_consumer(self, runtime: Runtime, engine: Engine) -> dict[str, str]:
@@ -205,18 +209,3 @@ class ComputeStack(cdk.Stack):
             logging=ecs.ExecuteCommandLogging.OVERRIDE,
             log_configuration=ecs.ExecuteCommandLogConfiguration(cloud_watch_log_group=group),
         )
-
-    def _make_instance_profile(self) -> iam.InstanceProfile:
-        role = iam.Role(
-            self,
-            "InstanceRole",
-            # AWS's infrastructure policy can pass roles with this name prefix only.
-            role_name=f"ecsInstanceRole-{self.settings.stack_name}"[:40] + f"-{self.region}",
-            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
-            managed_policies=[
-                iam.ManagedPolicy.from_aws_managed_policy_name(
-                    "AmazonECSInstanceRolePolicyForManagedInstances"
-                )
-            ],
-        )
-        return iam.InstanceProfile(self, "InstanceProfile", role=role)

@@ -24,6 +24,7 @@ def worker_role(
     model_keys: Sequence[str],
     input_buckets: Sequence[str],
     secrets: Sequence[str],
+    kms_keys: Sequence[str],
     cluster_name: str,
 ) -> iam.Role:
     """Return a role for exactly the queue, topic, table and buckets of this runtime."""
@@ -70,6 +71,8 @@ def worker_role(
     allow("s3:GetObject", on=[f"{arn}/*" for arn in readable])
     if secrets:
         allow("secretsmanager:GetSecretValue", on=[_secret_arn(stack, name) for name in secrets])
+    if kms_keys:
+        _allow_decryption(role, kms_keys)
     # Without this permission, a missing object looks like a forbidden one; a condition on `s3:prefix` has the
     # same effect.
     allow(
@@ -86,6 +89,14 @@ def worker_role(
     # X-Ray has no resource ARNs.
     allow("xray:PutTraceSegments", on=["*"])
     return role
+
+
+def _allow_decryption(role: iam.Role, keys: Sequence[str]) -> None:
+    """Allow decryption of what S3 and Secrets Manager have encrypted, and of nothing else."""
+    services = [f"{service}.{cdk.Aws.REGION}.amazonaws.com" for service in ("s3", "secretsmanager")]
+    conditions = {"StringEquals": {"kms:ViaService": services}}
+    statement = iam.PolicyStatement(actions=["kms:Decrypt"], resources=list(keys), conditions=conditions)
+    role.add_to_policy(statement)
 
 
 def _secret_arn(stack: cdk.Stack, secret: str) -> str:

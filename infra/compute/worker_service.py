@@ -20,6 +20,7 @@ class WorkerService(Construct):
         capacity: GpuCapacity,
         network: Network,
         enable_execute_command: bool,
+        start_at_zero: bool,
     ) -> None:
         super().__init__(scope, id_)
         self.service = ecs.FargateService(
@@ -30,9 +31,11 @@ class WorkerService(Construct):
             # Without a strategy the service would silently use Fargate, which has no GPUs.
             capacity_provider_strategies=capacity.strategies,
             security_groups=[network.security_group],
-            # desired_count is not set, because otherwise every stack update would reset what auto scaling has
-            # started. The first deployment therefore starts one task, which proves that the image works;
-            # scaling removes it again.
+            # Only for a service that does not exist yet: CloudFormation would otherwise create it with one
+            # task and wait for that task, up to three hours, which a new account's quota of zero GPUs never
+            # lets start. Once the service exists, no count is set, because every update of the stack would
+            # reset what auto scaling has started.
+            desired_count=0 if start_at_zero else None,
             availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
             circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
             min_healthy_percent=100,
@@ -40,3 +43,8 @@ class WorkerService(Construct):
             enable_execute_command=enable_execute_command,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
+        # CloudFormation creates these first and deletes them last: until its last task has stopped, a service
+        # needs the routes, the endpoints and the permission to pull images.
+        self.service.node.add_dependency(network.ready)
+        if definition.execution_role is not None:
+            self.service.node.add_dependency(definition.execution_role)

@@ -11,7 +11,8 @@ class Bucket(Construct):
     """A private bucket that requires TLS and is retained when the stack is deleted.
 
     It is retained because it contains users' data, and because CloudFormation cannot delete a bucket that
-    contains objects. `expires_after_days` maps key prefixes ("" for all objects) to lifetimes.
+    contains objects. Only a first deployment that fails deletes it, because it is still empty then.
+    `expires_after_days` maps key prefixes ("" for all objects) to lifetimes.
     """
 
     def __init__(
@@ -33,5 +34,5 @@ class Bucket(Construct):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             lifecycle_rules=[*expirations, unfinished],
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )

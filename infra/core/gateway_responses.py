@@ -22,7 +22,13 @@ _RESPONSES: Final = (
         "There are more requests than the usage plan allows; try again shortly.",
     ),
     (_Type.QUOTA_EXCEEDED, "too_many_requests", "429", "The quota of the usage plan is used up."),
-    (_Type.REQUEST_TOO_LARGE, "too_large", "413", "The request is larger than 10 MB."),
+    (
+        _Type.REQUEST_TOO_LARGE,
+        "too_large",
+        "413",
+        # Lambda's limit, which counts the body as a JSON string: each quote and backslash twice.
+        "The request is larger than the 6 MB that Lambda takes; send images as links or uploads.",
+    ),
     # API Gateway responds "Missing Authentication Token" to every path and method that does not exist.
     (_Type.MISSING_AUTHENTICATION_TOKEN, "not_found", "404", "There is no such path or method."),
     (_Type.DEFAULT_4_XX, "bad_request", None, "API Gateway refused the request."),

@@ -46,9 +46,8 @@ class CoreStack(cdk.Stack):
         self.tasks = TaskTopic(self, "Tasks", runtimes=[runtime.name for runtime in settings.models_runtime])
         self.results = sns.Topic(self, "Results", enforce_ssl=True)
         self.table = TaskTable(self, "State")
-        self.output = Bucket(self, "Output").bucket
-        # Kept as long as large contents, because an upload is the input of a task that may wait just as long.
-        self.uploads = Bucket(self, "Uploads", expires_after_days={"": LARGE_CONTENT_DAYS}).bucket
+        self.output = Bucket(self, "Output", expires_after_days=_all(settings.outputs.expire_days)).bucket
+        self.uploads = Bucket(self, "Uploads", expires_after_days=_all(settings.uploads.expire_days)).bucket
         self.large_tasks = Bucket(
             self,
             "LargeTasks",
@@ -77,7 +76,8 @@ class CoreStack(cdk.Stack):
             queues=self.tasks.queues,
         )
         self.alarms = CoreAlarms(self, "Alarms", monitored=monitored, settings=settings.alarms)
-        self.dashboard = Dashboard(self, "Dashboard", monitored=monitored, alarms=self.alarms.alarms)
+        alarms = self.alarms.alarms if settings.alarms.enabled else None
+        self.dashboard = Dashboard(self, "Dashboard", monitored=monitored, alarms=alarms)
         self.resources = CoreResources(
             task_topic=self.tasks.topic,
             queues=self.tasks.queues,
@@ -138,7 +138,7 @@ class CoreStack(cdk.Stack):
             },
             # A body of 6 MB is parsed, checked and hashed; a function has a whole vCPU from 1,769 MiB.
             memory_mib=1769,
-            snap_start=True,
+            snap_start=self.settings.apigw.snap_start,
             reserved_concurrency=self.settings.apigw.reserved_concurrency,
         )
         table = self.table.table.table_arn
@@ -218,3 +218,8 @@ class CoreStack(cdk.Stack):
         }
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)
+
+
+def _all(days: int | None) -> dict[str, int]:
+    """Return the lifetimes of a bucket whose objects all live for that many days, or for ever."""
+    return {} if days is None else {"": days}

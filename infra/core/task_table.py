@@ -37,7 +37,8 @@ class TaskTable(Construct):
                 point_in_time_recovery_enabled=True
             ),
             encryption=dynamodb.TableEncryption.DEFAULT,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            # Kept with the stack's data, but not when the first deployment fails.
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         self.table.add_global_secondary_index(
             index_name=BY_RUNTIME_STATUS,

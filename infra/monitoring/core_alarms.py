@@ -14,11 +14,12 @@ from infra.settings.deployment import Alarms
 
 
 class CoreAlarms(Construct):
-    """Alarms about tasks, the API and the functions, sent to `topic`."""
+    """Alarms about tasks, the API and the functions, sent to `topic`; none if the settings disable them."""
 
     def __init__(self, scope: Construct, id_: str, *, monitored: Monitored, settings: Alarms) -> None:
         super().__init__(scope, id_)
         self._stack_name = name = monitored.stack_name
+        self._enabled = settings.enabled
         self.topic = alarm_topic(self, "Topic", email=settings.email)
         self.alarms: list[cloudwatch.Alarm] = []
         self._add(
@@ -59,7 +60,9 @@ class CoreAlarms(Construct):
             )
 
     def _add(self, kind: str, **options: Any) -> None:
-        self.alarms.append(add_alarm(self, kind, stack_name=self._stack_name, topic=self.topic, **options))
+        if self._enabled:
+            alarm = add_alarm(self, kind, stack_name=self._stack_name, topic=self.topic, **options)
+            self.alarms.append(alarm)
 
 
 def _period() -> cdk.Duration:

@@ -19,10 +19,10 @@ _CHINA: Final = "cn-"
 
 
 class Dashboard(Construct):
-    """A dashboard of one page; `url` is its address in the console."""
+    """A dashboard of one page; `url` is its address in the console. `alarms` is None if they are disabled."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, monitored: Monitored, alarms: Sequence[cloudwatch.IAlarm]
+        self, scope: Construct, id_: str, *, monitored: Monitored, alarms: Sequence[cloudwatch.IAlarm] | None
     ) -> None:
         super().__init__(scope, id_)
         self._stack = cdk.Stack.of(self)
@@ -45,9 +45,9 @@ class Dashboard(Construct):
         api = self._monitored.api
         period = cdk.Duration.seconds(PERIOD_SECONDS)
         self._title("Is it working?", self._links())
-        self._dashboard.add_widgets(
-            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self._alarms(), width=_WIDTH, height=4)
-        )
+        if self._own_alarms is not None:
+            alarms = self._alarms(self._own_alarms)
+            self._row(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WIDTH, height=4))
         self._row(
             self._graph(
                 "Tasks accepted and finished",
@@ -169,8 +169,8 @@ class Dashboard(Construct):
         links = " · ".join(f"[{name}]({_log_link(self._stack, group)})" for name, group in groups.items())
         return f"Logs: {links}. docs/operations.md explains each alarm and what to do."
 
-    def _alarms(self) -> list[cloudwatch.IAlarm]:
-        own: list[cloudwatch.IAlarm] = list(self._own_alarms)
+    def _alarms(self, core: Sequence[cloudwatch.IAlarm]) -> list[cloudwatch.IAlarm]:
+        own: list[cloudwatch.IAlarm] = list(core)
         if self._stack.region.startswith(_CHINA):  # China regions have no compute stack
             return own
         for runtime in self._runtimes:

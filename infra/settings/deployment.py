@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
-from domain.limits import DEFAULT_LIMITS
+from domain.limits import DEFAULT_LIMITS, LARGE_CONTENT_DAYS, QUEUE_RETENTION_DAYS
 from domain.limits import Limits as DomainLimits
 from domain.routing import DEFAULT_TYPE
 from infra.runtime_types.base import Runtime
@@ -17,6 +17,7 @@ from infra.section import Section
 MAX_RUNTIMES = 10
 MAX_SCRIPTS_BYTES = 600
 MAX_CREDENTIALS = 20
+MIN_UPLOAD_DAYS = QUEUE_RETENTION_DAYS + 1
 
 T = TypeVar("T")
 _Several = Annotated[tuple[T, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
@@ -28,6 +29,8 @@ _SecretName = Annotated[
         r"|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}-[A-Za-z0-9]{6})$"
     ),
 ]
+_Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$")]
+_KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}$")]
 _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 
 
@@ -57,6 +60,8 @@ class ApiGateway(Section):
     throttle: Throttle = Throttle()
     quota: Quota | None = None
     reserved_concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    # Snapshots of the started function: a first request after a pause is answered sooner, for a price.
+    snap_start: bool = True
 
 
 class Limits(Section):
@@ -96,14 +101,44 @@ class Inputs(Section):
 
 
 class Network(Section):
-    """The network of the GPU tasks: a new VPC, or an existing one by its id."""
+    """The network of the GPU tasks: a new VPC, or an existing one by its id.
+
+    `nat` is the way out of a new VPC. `availability_zones` are those of a new VPC; empty for the region's
+    first three.
+    """
 
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")] | None = None
+    nat: Literal["gateway", "instance"] = "gateway"
+    availability_zones: Annotated[tuple[_Zone, ...], Field(max_length=6)] = ()
+
+    @model_validator(mode="after")
+    def _one_network(self) -> Self:
+        if self.vpc_id and (self.nat != "gateway" or self.availability_zones):
+            raise ValueError("nat and availabilityZones are for a new VPC; one with vpcId has its own")
+        if len(set(self.availability_zones)) < len(self.availability_zones):
+            raise ValueError("availabilityZones must differ")
+        return self
+
+
+class Expiry(Section):
+    """After how many days S3 deletes the objects of a bucket; None never does."""
+
+    expire_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+
+class Uploads(Section):
+    """After how many days S3 deletes uploads: not before a task that waits for its turn can need them."""
+
+    expire_days: Annotated[int, Field(ge=MIN_UPLOAD_DAYS, le=3650)] = LARGE_CONTENT_DAYS
 
 
 class Alarms(Section):
-    """Thresholds of alarms, and who is notified; without `email`, subscribe to the topic `AlarmTopicArn`."""
+    """Thresholds of alarms, and who is notified; without `email`, subscribe to the topic `AlarmTopicArn`.
 
+    With `enabled: false`, only the alarms that scale the services remain.
+    """
+
+    enabled: bool = True
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
     oldest_task_seconds: Annotated[int, Field(ge=60, le=1_209_600)] = 1800
     failure_percent: Annotated[float, Field(gt=0, le=100)] = 20
@@ -124,6 +159,10 @@ class Settings(Section):
     # Buckets that a task's s3:// links may name, in addition to the upload and output buckets.
     input_buckets: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...] = ()
     inputs: Inputs = Inputs()
+    outputs: Expiry = Expiry()
+    uploads: Uploads = Uploads()
+    # Keys of SSE-KMS that the workers may decrypt with: of the model bucket, of `inputBuckets`, of secrets.
+    kms_key_arns: Annotated[tuple[_KeyArn, ...], Field(max_length=20)] = ()
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     enable_execute_command: bool = False

@@ -7,7 +7,9 @@ from typing import Any
 
 from PIL import Image
 
-CHECKPOINT = "v1-5-pruned-emaonly.safetensors"  # what sdruntime of config.yaml serves
+CHECKPOINT = (
+    "v1-5-pruned-emaonly.safetensors"  # what sdruntime of config.yaml and of two_runtimes.yaml serves
+)
 RUNTIME = "sdruntime"
 DYNAMIC_RUNTIME = "sddynamic"
 

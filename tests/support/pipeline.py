@@ -16,6 +16,7 @@ from local.emulator import emulator
 from local.pictures import served
 from local.pipeline import Pipeline
 from local.pipeline import pipeline as running_pipeline
+from tests.support.synthesis import TWO_RUNTIMES
 
 # A copy of a message that is being worked on waits for the rest of the lease: seconds, for tests.
 SETTINGS = {"VISIBILITY_SECONDS": "10", "METRICS_SECONDS": "2"}
@@ -32,13 +33,13 @@ def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "manifest.json").exists():
             with emulator() as aws:
-                synthesize(aws, folder)
+                synthesize(aws, folder, config=TWO_RUNTIMES)
     return folder
 
 
 @pytest.fixture(scope="session")
 def pipeline(assembly: Path) -> Iterator[Pipeline]:
-    """Run emulator, core stack, and a worker for each runtime of config.yaml."""
+    """Run emulator, core stack, and a worker for each of two runtimes."""
     with running_pipeline(assembly=assembly, environment=SETTINGS) as running:
         yield running
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 # The file that AWS's Guidance for Asynchronous Inference with Stable Diffusion (sd-on-eks 1.1, MIT-0) ships.
 SD_ON_EKS = Path(__file__).with_name("sd_on_eks.yaml")
+
+TWO_RUNTIMES = Path(__file__).with_name("two_runtimes.yaml")
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,21 @@ class Synthesis:
         return json.loads((self.folder / name).read_text(encoding="utf-8"))
 
 
-def synthesize(folder: Path, *, region: str = "us-east-1", config: Path | None = None) -> Synthesis:
+def synthesize(
+    folder: Path,
+    *,
+    region: str = "us-east-1",
+    config: Path | None = None,
+    context: Mapping[str, str] | None = None,
+) -> Synthesis:
     """Run app.py as the CDK CLI does, without the CLI."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))},
         "CDK_OUTDIR": str(folder),
         "CDK_DEFAULT_REGION": region,
-        "CDK_CONTEXT_JSON": json.dumps(json.loads((ROOT / "cdk.json").read_text())["context"]),
+        "CDK_CONTEXT_JSON": json.dumps(
+            json.loads((ROOT / "cdk.json").read_text())["context"] | dict(context or {})
+        ),
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": _node_major(),
     }

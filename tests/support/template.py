@@ -30,6 +30,18 @@ class Template:
         (found,) = self.properties(type_, containing)
         return found
 
+    def closure(self, name: str) -> set[str]:
+        """Return the logical ids of everything that a resource depends on, by DependsOn and by references."""
+        reached: set[str] = set()
+        waiting = [name]
+        while waiting:
+            resource = self.body["Resources"][waiting.pop()]
+            named = {*listed(resource.get("DependsOn", [])), *_referred(resource.get("Properties"))}
+            found = (named & self.body["Resources"].keys()) - reached
+            reached |= found
+            waiting += found
+        return reached
+
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield every statement of every role's policy, with the policy's logical id."""
         for name, policy in self.resources("IAM::Policy").items():
@@ -50,3 +62,17 @@ def listed(value: Any) -> list[Any]:
 def text(value: Any) -> str:
     """Write a value with its references, so that parts of it can be looked for."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _referred(value: Any) -> Iterator[str]:
+    match value:
+        case {"Ref": str(name)}:
+            yield name
+        case {"Fn::GetAtt": [str(name), *_]}:
+            yield name
+        case dict():
+            for each in value.values():
+                yield from _referred(each)
+        case list():
+            for each in value:
+                yield from _referred(each)

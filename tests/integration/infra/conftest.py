@@ -2,14 +2,15 @@
 
 import pytest
 
-from tests.support.synthesis import SD_ON_EKS, Synthesis, synthesize
+from tests.support.synthesis import SD_ON_EKS, TWO_RUNTIMES, Synthesis, synthesize
 from tests.support.template import Template
 
 
 @pytest.fixture(scope="session")
 def standard(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
-    """Synthesize config.yaml for a standard region."""
-    return _good(synthesize(tmp_path_factory.mktemp("standard")))
+    """Synthesize two runtimes for a standard region, as if the second one was not deployed yet."""
+    folder = tmp_path_factory.mktemp("standard")
+    return _good(synthesize(folder, config=TWO_RUNTIMES, context={"startAtZero": "sddynamic"}))
 
 
 @pytest.fixture(scope="session")

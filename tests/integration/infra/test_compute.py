@@ -222,12 +222,12 @@ def test_static_and_dynamic_web_uis_are_told_apart(compute: Template) -> None:
 
 
 def test_services_run_on_their_own_capacity_and_never_on_fargate(compute: Template) -> None:
-    """On demand and spot, by the settings' weights."""
-    for runtime in ("sdruntime", "sddynamic"):
+    """On-demand and spot by the settings' weights, the first task on-demand."""
+    for runtime, weights in (("sdruntime", [(1, 1), (1, None)]), ("sddynamic", [(1, 1)])):
         service = compute.one("ECS::Service", runtime)
         assert "LaunchType" not in service
         strategy = service["CapacityProviderStrategy"]
-        assert [each["Weight"] for each in strategy] == [1, 1]
+        assert [(each["Weight"], each.get("Base")) for each in strategy] == weights
         providers = compute.resources("ECS::CapacityProvider", runtime)
         assert {each["CapacityProvider"]["Ref"] for each in strategy} == set(providers)
 
@@ -236,7 +236,7 @@ def test_capacity_asks_for_gpus_of_the_allowed_types(compute: Template) -> None:
     """Instance store where there is one, and idle instances soon given back."""
     providers = compute.properties("ECS::CapacityProvider", "sdruntime")
     assert len(providers) == 2
-    bought = set()
+    bought = {}
     for properties in providers:
         provider = properties["ManagedInstancesProvider"]
         launch = provider["InstanceLaunchTemplate"]
@@ -248,8 +248,14 @@ def test_capacity_asks_for_gpus_of_the_allowed_types(compute: Template) -> None:
         assert launch["LocalStorageConfiguration"] == {"UseLocalStorage": True}
         assert 30 <= launch["StorageConfiguration"]["StorageSizeGiB"] <= 16384
         assert provider["InfrastructureOptimization"] == {"ScaleInAfter": 60}
-        bought.add(launch["CapacityOptionType"])
-    assert bought == {"ON_DEMAND", "SPOT"}
+        assert provider["AutoRepairConfiguration"] == {"ActionsStatus": "ENABLED"}
+        prices = {key: value for key, value in requirements.items() if "Price" in key}
+        bought[launch["CapacityOptionType"]] = prices
+    # Else the second type would be excluded, because it costs more than 20 % more than the first.
+    assert bought == {
+        "ON_DEMAND": {"OnDemandMaxPricePercentageOverLowestPrice": 999_999},
+        "SPOT": {"MaxSpotPriceAsPercentageOfOptimalOnDemandPrice": 100},
+    }
 
 
 def test_the_instance_roles_name_is_one_that_aws_passes_on(compute: Template) -> None:
@@ -260,15 +266,45 @@ def test_the_instance_roles_name_is_one_that_aws_passes_on(compute: Template) ->
 
 
 def test_a_deployment_cannot_stop_or_move_what_works(compute: Template) -> None:
-    """No desired count in the template, no rebalancing, a circuit breaker that rolls back."""
+    """No rebalancing, a circuit breaker that rolls back."""
     for service in compute.properties("ECS::Service"):
-        assert "DesiredCount" not in service
         assert service["AvailabilityZoneRebalancing"] == "DISABLED"
         assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {
             "Enable": True,
             "Rollback": True,
         }
         assert service["EnableExecuteCommand"] is False
+
+
+def test_only_a_service_that_does_not_exist_yet_starts_at_zero(compute: Template) -> None:
+    """A count in the template of one that exists would set back what auto scaling has started."""
+    assert "DesiredCount" not in compute.one("ECS::Service", "sdruntime")
+    assert compute.one("ECS::Service", "sddynamic")["DesiredCount"] == 0
+
+
+@pytest.mark.parametrize("type_", ["ECS::Service", "ECS::CapacityProvider"])
+def test_the_network_is_there_before_the_services_and_goes_after_them(compute: Template, type_: str) -> None:
+    """CloudFormation deletes what depends on something before that; in between tasks give back their work."""
+    needed = {
+        name
+        for kind in (
+            "NatGateway",
+            "Route",
+            "SubnetRouteTableAssociation",
+            "VPCEndpoint",
+            "VPCGatewayAttachment",
+        )
+        for name in compute.resources(f"EC2::{kind}")
+    }
+    assert len(needed) == 1 + 6 + 6 + 2 + 1
+    for name in compute.resources(type_):
+        assert needed <= compute.closure(name), name
+
+
+def test_a_service_keeps_the_permission_to_pull_images_to_its_end(compute: Template) -> None:
+    for name in compute.resources("ECS::Service"):
+        policies = {each for each in compute.closure(name) if "ExecutionRoleDefaultPolicy" in each}
+        assert len(policies) == 1, name
 
 
 def test_nobody_reaches_web_ui_from_outside_the_task(compute: Template) -> None:
@@ -283,9 +319,13 @@ def test_nobody_reaches_web_ui_from_outside_the_task(compute: Template) -> None:
     assert all("PortMappings" not in container for container in _containers(compute).values())
 
 
-def test_the_network_is_two_zones_one_nat_and_free_endpoints(compute: Template) -> None:
+def test_the_network_is_three_zones_one_nat_and_free_endpoints(compute: Template) -> None:
     """S3 and DynamoDB go past the NAT gateway."""
-    assert len(compute.resources("EC2::Subnet")) == 4
+    subnets = compute.properties("EC2::Subnet", "Tasks")
+    assert [each["AvailabilityZone"] for each in subnets] == [
+        {"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in range(3)
+    ]
+    assert len(compute.resources("EC2::Subnet")) == 6
     assert len(compute.resources("EC2::NatGateway")) == 1
     endpoints = compute.properties("EC2::VPCEndpoint")
     assert {each["VpcEndpointType"] for each in endpoints} == {"Gateway"}

@@ -34,19 +34,34 @@ _TREES = st.fixed_dictionaries(
 RUNTIME = "name: r, modelFilename: m.safetensors"
 
 
-def test_the_file_of_this_repository_is_the_seeds_deployment() -> None:
-    """One static runtime as the user's manual calls it, one dynamic one, nothing ignored."""
+def test_config_yaml_is_one_runtime_with_on_demand_instances() -> None:
     settings, notices = load(ROOT / "config.yaml")
-    static, dynamic = settings.models_runtime
+    (static,) = settings.models_runtime
     assert isinstance(static, SdWebUi)
-    assert isinstance(dynamic, SdWebUi)
     assert (static.name, static.model_filename, static.dynamic_model) == (
         "sdruntime",
         "v1-5-pruned-emaonly.safetensors",
         False,
     )
-    assert dynamic.dynamic_model
+    assert (static.capacity.on_demand, static.capacity.spot) == (True, False)
     assert notices == []
+
+
+def test_what_config_yaml_shows_as_comments_is_valid() -> None:
+    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    second = text[text.index("# - name: sddynamic") :].replace("# ", "")
+    small = text.replace("  instanceTypes: [g6.2xl", "  # instanceTypes: [g6.2xl", 1)
+    small = small.replace("  # instanceTypes: [g6.xlarge", "  instanceTypes: [g6.xlarge").replace(
+        "# taskSize", "taskSize"
+    )
+    static, dynamic = parse(small + second)[0].models_runtime
+    assert (static.instance_types, static.task_size.vcpus, static.task_size.memory_gib) == (
+        ("g6.xlarge", "g5.xlarge"),
+        3,
+        12,
+    )
+    assert isinstance(dynamic, SdWebUi)
+    assert dynamic.dynamic_model
 
 
 def test_the_file_of_sd_on_eks_is_read_as_it_is() -> None:

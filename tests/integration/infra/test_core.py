@@ -80,7 +80,8 @@ def test_buckets_are_private_encrypted_and_kept(core: Template) -> None:
     assert len(buckets) == 4
     for bucket in buckets.values():
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
-        assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+        # Not when the first deployment fails: every try would leave its buckets behind.
+        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     policies = core.properties("S3::BucketPolicy")
     assert sum('"aws:SecureTransport": "false"' in json.dumps(each) for each in policies) == 4
 
@@ -98,9 +99,18 @@ def test_what_a_message_refers_to_outlives_it(core: Template) -> None:
     assert _lifetimes(core, "LargeTasks")["dead-letters/"] > QUEUE_RETENTION_DAYS
 
 
-def test_outputs_never_expire(core: Template) -> None:
-    """They are the callers'."""
-    assert _lifetimes(core, "Output") == {}
+def test_the_largest_request_is_lambdas(core: Template) -> None:
+    (response,) = (
+        each
+        for each in core.properties("ApiGateway::GatewayResponse")
+        if each["ResponseType"] == "REQUEST_TOO_LARGE"
+    )
+    assert "6 MB that Lambda takes" in text(response["ResponseTemplates"])
+
+
+def test_outputs_expire_when_the_settings_say_so_and_models_never(core: Template, china: Synthesis) -> None:
+    assert _lifetimes(core, "Output") == {"": 90}
+    assert _lifetimes(china.template("Core"), "Output") == {}
     assert _lifetimes(core, "Models") == {}
 
 
@@ -109,7 +119,7 @@ def test_the_table_is_kept_and_expires_its_rows(core: Template) -> None:
     properties = table["Properties"]
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    assert table["DeletionPolicy"] == "Retain"
+    assert table["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_the_table_has_the_keys_and_indexes_of_the_table_that_tests_make(core: Template) -> None:

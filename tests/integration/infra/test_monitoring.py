@@ -12,6 +12,7 @@ import pytest
 
 from domain import metrics as m
 from domain.metrics import METRICS, Metric
+from infra.compute.stack import ComputeStack
 from infra.core.stack import CoreStack
 from infra.settings.reading import parse
 from tests.support.synthesis import ROOT, Synthesis
@@ -167,8 +168,28 @@ def test_china_has_a_dashboard_without_what_is_not_there(china: Synthesis) -> No
     """No alarms of a compute stack, and the console of that partition."""
     core = china.template("Core")
     (alarms,) = (each["properties"]["alarms"] for each in _body(core)["widgets"] if each["type"] == "alarm")
-    assert len(alarms) == 5 + 2 * 2
+    assert len(alarms) == 5 + 2
     assert "https://console.amazonaws.cn/" in _text(core.body["Outputs"]["DashboardUrl"]["Value"])
+
+
+def test_alarms_can_be_turned_off() -> None:
+    """Those that scale the services stay; so does the topic, for alarms of the operator's own."""
+    text = (ROOT / "config.yaml").read_text() + "\nalarms: {enabled: false}\nAPIGW: {snapStart: false}\n"
+    settings, _ = parse(
+        text.replace("APIGW:\n  stageName: dev\n  throttle:\n    rateLimit: 30\n    burstLimit: 50\n", "")
+    )
+    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
+    stack = CoreStack(app, "Core", settings=settings)
+    ComputeStack(app, "Compute", settings=settings, core=stack.resources)
+    assembly = app.synth()
+    core = Template(assembly.get_stack_by_name("Core").template)
+    compute = Template(assembly.get_stack_by_name("Compute").template)
+    assert core.resources("CloudWatch::Alarm") == {}
+    assert len(core.resources("SNS::Topic", "AlarmsTopic")) == 1
+    assert [each["type"] for each in _body(core)["widgets"]].count("alarm") == 0
+    assert all("Scaling" in name for name in compute.resources("CloudWatch::Alarm"))
+    assert len(compute.resources("CloudWatch::Alarm")) == 3
+    assert core.resources("Lambda::Alias") == {}
 
 
 def test_tracing_and_mail_are_settings() -> None:

@@ -42,6 +42,20 @@ def test_a_worker_reads_the_folders_of_models_and_nothing_else_of_their_bucket(s
     assert of_models == folders | {f"{bucket}/styles.csv"}
 
 
+def test_a_worker_decrypts_with_the_keys_of_the_settings_for_s3_and_secrets_only(compute: Template) -> None:
+    decrypting = [
+        statement
+        for name, statement in compute.statements()
+        if name.startswith("sdruntimeRole") and "kms:Decrypt" in listed(statement["Action"])
+    ]
+    assert [(each["Action"], each["Resource"]) for each in decrypting] == [
+        ("kms:Decrypt", "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555")
+    ]
+    (condition,) = (each["Condition"] for each in decrypting)
+    services = [text(each) for each in condition["StringEquals"]["kms:ViaService"]]
+    assert ["s3" in services[0], "secretsmanager" in services[1], len(services)] == [True, True, 2]
+
+
 def test_a_folder_that_is_synced_can_be_read() -> None:
     settings, _ = parse("modelsRuntime: [{name: r, modelFilename: m, syncFolders: [Lora/ours, More]}]")
     folders = settings.models_runtime[0].engine().model_folders

@@ -65,8 +65,8 @@ class Message:
             if len(message.encode()) > MAX_MESSAGE_BYTES:  # the row stores it as ASCII, to publish it again
                 raise ValueError(f"as ASCII JSON it has more than {MAX_MESSAGE_BYTES} bytes")  # noqa: TRY301
         except (ValueError, OverflowError, RecursionError, InvalidTask) as error:
-            why = shortened(f"{type(error).__name__}: {error}", MAX_ERROR_LENGTH)
-            raise BadMessage(f"not a task message: {why}", raw=raw) from None
+            reason = shortened(f"{type(error).__name__}: {error}", MAX_ERROR_LENGTH)
+            raise BadMessage(f"not a task message: {reason}", raw=raw) from None
         return message
 
     @classmethod

@@ -43,10 +43,10 @@ class ModelRequirement:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Whether a model exists (None if only a worker can decide); `why` says why not, and what to do."""
+    """Whether a model exists (None if only a worker can decide); `reason` says why not, and what to do."""
 
     exists: bool | None
-    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class RuntimeType(Protocol):
     def models(self, content: Json) -> Iterator[ModelRequirement]:
         """Yield the models that validated content needs to run."""
 
-    def look_up(self, need: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
+    def look_up(self, model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
         """Return whether a model is among the `files` of its folder in the bucket or is `listed`."""
 
     def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:

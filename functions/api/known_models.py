@@ -125,4 +125,4 @@ def _faults(
     found = runtime_type.look_up(model, files or (), snapshot.listed or ())
     if found.exists is not False or files is None or snapshot.listed is None:
         return []
-    return [Fault(f"{content_path}{model.path}", found.why, ErrorCode.UNKNOWN_MODEL)]
+    return [Fault(f"{content_path}{model.path}", found.reason, ErrorCode.UNKNOWN_MODEL)]

@@ -65,9 +65,9 @@ def upload_type(event: APIGatewayProxyEvent) -> str | None:
     if content_type is not None and content_type not in list(
         UPLOAD_TYPES
     ):  # a list, as the value may not be hashable
-        why = OTHER_TYPES.get(str(content_type).partition(";")[0].strip().lower())
+        reason = OTHER_TYPES.get(str(content_type).partition(";")[0].strip().lower())
         message = f"one of {', '.join(UPLOAD_TYPES)} is expected"
-        faults.append(Fault("/content_type", f"{why}: {message}" if why else message))
+        faults.append(Fault("/content_type", f"{reason}: {message}" if reason else message))
     if faults:
         raise invalid_parameters(faults)
     return content_type

@@ -61,7 +61,9 @@ class DeadLetterSettler:
         except BadMessage as bad:
             key = self._store_body(letter, letter.runtime)
             count(DEAD_LETTERED, runtime=self._metric_runtime(letter.runtime), message_id=letter.id)
-            logger.warning("not a task message", extra={"key": key, "queue": letter.queue, "why": str(bad)})
+            logger.warning(
+                "not a task message", extra={"key": key, "queue": letter.queue, "reason": str(bad)}
+            )
             return True
         key = self._store_body(letter, message.task.runtime)
         named = {

@@ -80,7 +80,9 @@ class SdWebUi(Runtime):
     def _settings_can_be_opened(self) -> Self:
         refused = {name: refused_opening(name, default) for name, default in self.allowed_settings.items()}
         reasons = [
-            f"{name} in allowedSettings cannot be opened: {why}" for name, why in refused.items() if why
+            f"{name} in allowedSettings cannot be opened: {reason}"
+            for name, reason in refused.items()
+            if reason
         ]
         if reasons:
             raise ValueError("; ".join(reasons))

@@ -142,12 +142,12 @@ class ContentCheck:
         }
         if self._tasktype in checks:
             checks[self._tasktype](content)
-        for path, why in stray_links(content):
-            self._found.fault(path, why)
+        for path, reason in stray_links(content):
+            self._found.fault(path, reason)
         reported = {fault.path for fault in self.faults}
-        for path, why in unreadable_images(content):
+        for path, reason in unreadable_images(content):
             if self._path + path not in reported:
-                self._found.fault(path, why)
+                self._found.fault(path, reason)
 
     def _check_init_images(self, content: dict[str, Any]) -> None:
         images = content.get("init_images")

@@ -112,8 +112,8 @@ def unreadable_images(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     others.
     """
     for image in images(content):
-        if why := refused_link(image.text):
-            yield image.path, why
+        if reason := refused_link(image.text):
+            yield image.path, reason
             continue
         what = None if image.is_link else other_kind(_beginning(image.text))
         if what:

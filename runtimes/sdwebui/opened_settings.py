@@ -12,12 +12,12 @@ MAX_OPENED: Final = 20
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_ .-]{0,99}")
 
 _WORDS: Final[Mapping[str, str]] = {
-    word: why
-    for words, why in (
+    word: reason
+    for words, reason in (
         ("dir dirs directory directories folder folders file files filename filenames path paths", "a path"),
         ("url urls uri host hostname port proxy server webhook address", "an address"),
-        ("auth password secret token key apikey credentials user username", "what authenticates"),
-        ("cmd command exec eval code python", "what may run code"),
+        ("auth password secret token key apikey credentials user username", "credentials"),
+        ("cmd command exec eval code python", "code"),
     )
     for word in words.split()
 }
@@ -34,29 +34,29 @@ def refused_opening(name: str, default: Any) -> str | None:
     """Return why an operator may not open a setting to tasks with this default, or None."""
     if name in SETTING_KINDS:
         return _mismatch(SETTING_KINDS[name], default)
-    why = _refused_name(name)
-    if why is None and kind_of(default) is None:
-        why = "its default must be a boolean, a number, a text or a list of texts"
-    return why or refused_value(default)
+    reason = _refused_name(name)
+    if reason is None and kind_of(default) is None:
+        reason = "its default must be a boolean, a number, a text or a list of texts"
+    return reason or refused_value(default)
 
 
 def _refused_name(name: str) -> str | None:
     if not _NAME.fullmatch(name):
-        return "it is no name of a setting"
+        return "it is not a valid name of a setting"
     if name == CHECKPOINT_SETTING or name in _MODELS:
         return "a task names its models in its content, where they are looked up"
-    why = refused_setting(name)
-    if why != UNLISTED:
-        return why
+    reason = refused_setting(name)
+    if reason != UNLISTED:
+        return reason
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word in _WORDS]
-    return f"it sounds like {_WORDS[words[0]]}, which is not a task's to choose" if words else None
+    return f"its name suggests {_WORDS[words[0]]}, which a task must not choose" if words else None
 
 
 def refused_value(value: Any) -> str | None:
     """Return why a setting that the operator opened must not have a value, or None."""
     texts = value if isinstance(value, list) else [value]
     if any(isinstance(text, str) and _PATH_OR_LINK.search(text) for text in texts):
-        return "paths and links are not a task's to choose"
+        return "a task must not choose paths or links"
     return None
 
 

@@ -136,7 +136,7 @@ def refused_setting(name: str, opened: Collection[str] = ()) -> str | None:
         return None
     if name in REFUSED_SETTINGS:
         return REFUSED_SETTINGS[name]
-    starts = (why for start, why in REFUSED_SETTING_PREFIXES.items() if name.startswith(start))
+    starts = (reason for start, reason in REFUSED_SETTING_PREFIXES.items() if name.startswith(start))
     return next(starts, UNLISTED)
 
 

@@ -74,8 +74,8 @@ def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
     if name in REFUSED_SCRIPTS:
         return REFUSED_SCRIPTS[name]
     if listed is None or (ALL_OTHERS in listed and name not in listed):
-        why = NAMED_SCRIPTS.get(name)
-        return f"{why}; the runtime's settings do not list it" if why else None
+        reason = NAMED_SCRIPTS.get(name)
+        return f"{reason}; the runtime's settings do not list it" if reason else None
     return (
         None if name in listed else f"this runtime allows the scripts: {', '.join(sorted(listed)) or 'none'}"
     )

@@ -65,28 +65,30 @@ class SdWebUi:
             if one.required and not one.by_index:
                 yield ModelRequirement(one.kind.folders[0], one.name, one.path)
 
-    def look_up(self, need: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
+    def look_up(self, model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
         """Return whether a checkpoint exists, by the same rules as the worker's."""
         kind = Kind.CHECKPOINT
         files = kind.among(CHECKPOINT_FOLDER, files)
-        if need.name in listed:
+        if model.name in listed:
             return Lookup(exists=True)
-        for wanted, digits in forms(kind, need.name):
+        for wanted, digits in forms(kind, model.name):
             try:
                 if match(kind, wanted, files) is not None:
                     return Lookup(exists=True)
             except Ambiguous as several:
-                why = f"several files are checkpoint {need.name[:_SHOWN]!r}: {', '.join(several.names[:5])}"
-                return Lookup(exists=False, why=why)
+                reason = (
+                    f"several files are checkpoint {model.name[:_SHOWN]!r}: {', '.join(several.names[:5])}"
+                )
+                return Lookup(exists=False, reason=reason)
             if wanted in listed:
                 # With a hash, only the worker, which has read the file, knows whether it is the right one.
                 return Lookup(exists=None if digits else True)
-        if is_hash(need.name) or not (files or listed):
+        if is_hash(model.name) or not (files or listed):
             return Lookup(exists=None)
-        near = nearest(need.name[:_SHOWN], [*sorted(files), *sorted(listed)])
+        near = nearest(model.name[:_SHOWN], [*sorted(files), *sorted(listed)])
         hint = f"; the nearest is {near!r}" if near else ""
-        why = f"there is no checkpoint named {need.name[:_SHOWN]!r}{hint}; names are case-sensitive"
-        return Lookup(exists=False, why=why)
+        reason = f"there is no checkpoint named {model.name[:_SHOWN]!r}{hint}; names are case-sensitive"
+        return Lookup(exists=False, reason=reason)
 
     def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
         """Return the runtime's own checkpoints, each with its `.yaml` file, if there is one."""

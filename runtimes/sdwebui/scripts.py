@@ -124,8 +124,8 @@ class _Scripts:
         if isinstance(value, dict):
             for key, item in value.items():
                 here = f"{path}/{pointer(key)}"
-                if why := refused_argument(key, item):
-                    self._found.fault(here, why)
+                if reason := refused_argument(key, item):
+                    self._found.fault(here, reason)
                 self._check_arguments(here, item)
         elif isinstance(value, list):
             for index, item in enumerate(value):
@@ -133,5 +133,5 @@ class _Scripts:
 
 
 def _allowed(path: str, name: str, runtime: Runtime | None, found: Findings) -> None:
-    if why := refused_script(name, runtime.scripts if runtime else None):
-        found.fault(path, f"not allowed: {why}")
+    if reason := refused_script(name, runtime.scripts if runtime else None):
+        found.fault(path, f"not allowed: {reason}")

@@ -53,9 +53,9 @@ def _normalize(
     if is_placeholder_key(name):
         return  # reported with all other placeholders
     kind = SETTING_KINDS.get(name) or opened.get(name)
-    why = refused_setting(name, opened) or (name in opened and refused_value(value))
-    if why:
-        found.fault(path, f"not allowed: {why}")
+    reason = refused_setting(name, opened) or (name in opened and refused_value(value))
+    if reason:
+        found.fault(path, f"not allowed: {reason}")
         return
     if kind is None:
         return

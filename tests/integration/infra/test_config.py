@@ -315,7 +315,7 @@ def test_opened_settings_reach_the_api_the_worker_and_the_settings_file() -> Non
         ),
         (
             "{hook_url: x, my_key: x}",
-            "my_key in allowedSettings cannot be opened: it sounds like what authenticates",
+            "my_key in allowedSettings cannot be opened: its name suggests credentials",
         ),
         ("{my_mode: {a: 1}}", "its default must be"),
         ("[my_mode]", "allowedSettings"),

@@ -45,10 +45,10 @@ def test_a_setting_of_an_extension_may_be_opened(name: str, default: Any) -> Non
         ("my_mode", {"a": 1}, "its default must be"),
         ("my_mode", None, "its default must be"),
         ("my_mode", [1], "its default must be"),
-        ("my_mode", "/etc/passwd", "paths and links"),
-        ("my_mode", "https://example.com", "paths and links"),
-        ("", 1, "no name"),
-        ("a/b", 1, "no name"),
+        ("my_mode", "/etc/passwd", "paths or links"),
+        ("my_mode", "https://example.com", "paths or links"),
+        ("", 1, "not a valid name"),
+        ("a/b", 1, "not a valid name"),
     ],
 )
 def test_a_setting_that_is_not_a_tasks_to_choose_stays_closed(name: str, default: Any, why: str) -> None:
@@ -73,9 +73,9 @@ def test_an_opened_setting_is_read_by_the_type_of_its_default() -> None:
     [
         ("my_steps", "many", "an integer is expected"),
         ("my_switch", 2, "a boolean is expected"),
-        ("my_mode", "../../etc/passwd", "paths and links"),
-        ("my_mode", "C:\\x", "paths and links"),
-        ("my_list", ["s3://bucket/key"], "paths and links"),
+        ("my_mode", "../../etc/passwd", "paths or links"),
+        ("my_mode", "C:\\x", "paths or links"),
+        ("my_list", ["s3://bucket/key"], "paths or links"),
         ("sag_other", 1, "allowedSettings"),
     ],
 )

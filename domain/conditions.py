@@ -12,7 +12,6 @@ class Absent:
     attribute: str
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Return whether the row meets the condition."""
         return item.get(self.attribute) is None
 
 
@@ -24,7 +23,6 @@ class OneOf:
     values: tuple[Any, ...]
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Return whether the row meets the condition."""
         present = item.get(self.attribute)  # as in DynamoDB, an absent attribute equals nothing
         return present is not None and present in self.values
 
@@ -37,7 +35,6 @@ class Below:
     value: Any
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Return whether the row meets the condition."""
         present = item.get(self.attribute)
         return present is not None and bool(present < self.value)
 
@@ -50,7 +47,6 @@ class Lacks:
     value: str
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Return whether the row meets the condition."""
         return self.value not in (item.get(self.attribute) or ())
 
 
@@ -61,11 +57,11 @@ class AnyOf:
     conditions: tuple["Condition", ...]
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Return whether the row meets the condition."""
         return any(condition.holds(item) for condition in self.conditions)
 
 
 Condition = Absent | OneOf | Below | Lacks | AnyOf
+"""Any condition; its method `holds` returns whether a row meets it."""
 
 
 def equals(attribute: str, value: Any) -> OneOf:

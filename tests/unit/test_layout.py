@@ -1,4 +1,4 @@
-"""The tests are sorted by what they need, below the path of the package that they test."""
+"""The folders of the tests: each test is at the path of the package that it tests, by what it needs."""
 
 import ast
 import re
@@ -28,12 +28,12 @@ def imported(path: Path) -> set[str]:
 
 
 def fixtures(path: Path) -> set[str]:
-    """Return the names of all parameters in a file: a fixture is asked for by one."""
+    """Return the names of all parameters in a file, which include those of fixtures."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
 
 
-def test_every_test_has_a_kind() -> None:
+def test_every_test_is_in_a_folder_for_its_kind() -> None:
     assert {path.parts[1] for path in TESTS if len(path.parts) > 2} == KINDS
 
 
@@ -47,7 +47,7 @@ def test_a_unit_test_needs_nothing_that_runs() -> None:
 
 
 @pytest.mark.parametrize("kind", ["unit", "integration"])
-def test_folders_have_the_path_of_what_they_test(kind: str) -> None:
+def test_folders_mirror_the_packages_that_they_test(kind: str) -> None:
     below = ROOT / "tests" / kind
     folders = {path.parent.relative_to(below) for path in below.rglob("test_*.py")}
     assert [str(folder) for folder in folders if not (ROOT / folder).is_dir()] == []

@@ -1,4 +1,4 @@
-"""No text makes a regular expression of the product take more than linear time: it would hold a worker."""
+"""No text makes a regular expression take more than linear time, which would block a worker."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from bench.regexes import Found, regexes, slow_texts
 
 
-def test_the_regular_expressions_of_the_product_are_found() -> None:
+def test_the_regular_expressions_of_the_project_are_found() -> None:
     found = regexes()
     source = {one.where.rpartition(":")[0] for one in found}
 
@@ -28,7 +28,7 @@ def test_a_regular_expression_takes_linear_time(found: Found) -> None:
         (r"Script '.*' not found", "'Script"),  # once a fault of SD Web UI
     ],
 )
-def test_those_that_were_quadratic_once_are_told(pattern: str, pump: str) -> None:
+def test_expressions_that_were_once_quadratic_are_detected(pattern: str, pump: str) -> None:
     slow = slow_texts(Found("here", re.compile(pattern), ("search",)), length=4000)
 
     assert any(pump in one.text.replace('"', "'") for one in slow)

@@ -51,7 +51,7 @@ def _claim(row: Row) -> Transition:
 
 
 @pytest.mark.parametrize("worker", [True, False])
-def test_a_row_that_keeps_changing_is_given_up_after_some_rounds(*, worker: bool) -> None:
+def test_decisions_on_a_row_that_keeps_changing_end_after_some_rounds(*, worker: bool) -> None:
     table = RestlessTable()
     assert Delivered(table, worker=worker).settle() is None
     assert table.writes == MAX_ROUNDS

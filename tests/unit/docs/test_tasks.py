@@ -1,4 +1,4 @@
-"""`docs/tasks.md` says what is done with every field that does not go to SD Web UI as it came."""
+"""`docs/tasks.md` lists every field of a task that SD Web UI does not receive unchanged."""
 
 import json
 import re
@@ -51,13 +51,13 @@ def first_column(text: str) -> list[str]:
 
 
 def tables() -> tuple[str, str]:
-    """Return the table of what is changed, and that of other APIs' names."""
+    """Return the table of changed fields, and that of the names in other APIs."""
     mine, _, theirs = section("Read, corrected or filled in").partition("| field of another API |")
     return mine, theirs
 
 
 def sent(tasktype: TaskType, content: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what goes to SD Web UI, None where the task is refused."""
+    """Return what is sent to SD Web UI, or None if the task is refused."""
     check = ContentCheck(tasktype, DYNAMIC, path="")
     normalised = check.normalise(content)
     if check.faults:
@@ -85,7 +85,7 @@ def samples(kind: str) -> list[Any]:
 
 
 def changed() -> set[str]:
-    """Return the fields that some value of theirs, or their absence, changes on the way."""
+    """Return the fields for which some value, or their absence, is changed."""
     found = set()
     for tasktype in TaskType:
         needed_of: dict[TaskType, dict[str, Any]] = {
@@ -108,7 +108,7 @@ def changed() -> set[str]:
     return found - OWNED_FIELDS.keys()
 
 
-def test_every_field_that_is_changed_on_the_way_is_in_the_table_and_no_other() -> None:
+def test_the_table_lists_exactly_the_fields_that_are_changed() -> None:
     documented = first_column(tables()[0])
 
     assert sorted(documented) == documented
@@ -128,7 +128,7 @@ def test_the_scripts_that_are_left_out_are_named() -> None:
     assert set(re.findall(r"`([^`]+)`", left_out[1])) == REDUNDANT_SCRIPTS
 
 
-def test_the_bounds_of_prompts_are_the_codes() -> None:
+def test_the_documented_limits_of_prompts_are_those_of_the_code() -> None:
     numbers = {int(number) for number in re.findall(r"\b[0-9]+\b", section("Prompts"))}
 
     assert {MAX_MARKS, MAX_DEPTH, MAX_NETWORKS} <= numbers

@@ -1,4 +1,4 @@
-"""A request's body: what is wrong with it is said so that its sender can mend it."""
+"""Parsing and checking a request's body, with errors that say how to correct it."""
 
 import json
 import tracemalloc
@@ -11,7 +11,7 @@ from domain.limits import MAX_BODY_BYTES, MAX_NAME_LENGTH, MAX_NESTING
 
 
 def refused(raw: bytes) -> InvalidTask:
-    """Return the refusal of a body."""
+    """Return the error for a body."""
     with pytest.raises(InvalidTask) as found:
         parse_body(raw)
     return found.value
@@ -29,8 +29,8 @@ def refused(raw: bytes) -> InvalidTask:
         b'{"a": 1} // after',
     ],
 )
-def test_comments_as_in_the_manual_are_named(raw: bytes) -> None:
-    """Hint at comments: the manual's examples carry them, and are copied."""
+def test_comments_in_json_get_a_hint(raw: bytes) -> None:
+    """The examples in the manual of AWS's Guidance contain comments."""
     message = refused(raw).faults[0].message
 
     assert "comments are not part of JSON" in message
@@ -38,7 +38,7 @@ def test_comments_as_in_the_manual_are_named(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "expected"),
     [
         (b"", "empty"),
         (b" \n", "empty"),
@@ -53,15 +53,14 @@ def test_comments_as_in_the_manual_are_named(raw: bytes) -> None:
         (b'{"a": "http://x" "b": 1}', "delimiter"),
     ],
 )
-def test_what_is_not_json_is_told_why(raw: bytes, said: str) -> None:
-    """Answer 400 with the reason."""
+def test_the_error_for_invalid_json_says_what_is_wrong(raw: bytes, expected: str) -> None:
     found = refused(raw)
 
     assert (found.status, found.code) == (400, ErrorCode.INVALID_JSON)
-    assert said in found.faults[0].message
+    assert expected in found.faults[0].message
 
 
-def test_numbers_that_json_does_not_have_are_told_where_they_stand() -> None:
+def test_numbers_that_json_does_not_allow_are_reported_with_their_pointers() -> None:
     raw = b'{"task": {"content": {"s_tmax": Infinity, "a/b": [1, NaN, {"c": -Infinity}], "d": 1e999}}}'
     found = refused(raw)
 
@@ -75,12 +74,11 @@ def test_numbers_that_json_does_not_have_are_told_where_they_stand() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"NaN", b"[Infinity]", b'{"a": [' + b"NaN," * 1000 + b"1]}"])
-def test_numbers_that_json_does_not_have_are_told_in_a_bounded_answer(raw: bytes) -> None:
+def test_the_response_for_many_numbers_that_json_does_not_allow_is_bounded(raw: bytes) -> None:
     assert 1 <= len(refused(raw).faults) <= 20
 
 
-def test_a_body_beyond_the_limit_is_413() -> None:
-    """Say the limit and the way around it."""
+def test_a_body_beyond_the_limit_is_413_and_the_error_names_an_alternative() -> None:
     found = refused(b" " * (MAX_BODY_BYTES + 1))
 
     assert (found.status, found.code) == (413, ErrorCode.TOO_LARGE)
@@ -89,13 +87,11 @@ def test_a_body_beyond_the_limit_is_413() -> None:
 @pytest.mark.parametrize(
     ("text", "path"), [('{"a/b": ["\\ud800"]}', "/a~1b/0"), ('{"x": {"\\udfff": 1}}', "/x")]
 )
-def test_half_a_surrogate_pair_is_refused_where_it_stands(text: str, path: str) -> None:
-    """Point at it."""
+def test_half_a_surrogate_pair_is_refused_with_its_pointer(text: str, path: str) -> None:
     assert refused(text.encode()).faults[0].path == path
 
 
-def test_nesting_is_allowed_up_to_the_limit() -> None:
-    """Accept the limit, refuse one more, and point into it."""
+def test_nesting_is_refused_beyond_the_limit_with_a_pointer() -> None:
     deep: object = 1
     for _ in range(MAX_NESTING - 1):
         deep = [deep]
@@ -106,13 +102,12 @@ def test_nesting_is_allowed_up_to_the_limit() -> None:
     assert found.value.faults[0].path.startswith("/a/0/0")
 
 
-def test_a_pointer_escapes_its_own_signs() -> None:
-    """Follow RFC 6901."""
+def test_a_json_pointer_escapes_its_special_characters() -> None:
     assert pointer("a/b~c") == "a~1b~0c"
 
 
 @pytest.mark.parametrize("unit", ["[]", "{}", '{"":0}', "0"])
-def test_a_body_of_very_many_values_is_refused_before_any_is_made(unit: str) -> None:
+def test_a_body_with_too_many_values_is_refused_before_it_is_parsed(unit: str) -> None:
     raw = f'{{"a": [{",".join([unit] * 100_001)}]}}'.encode()
     tracemalloc.start()
     found = refused(raw)
@@ -134,7 +129,7 @@ def test_checking_takes_no_memory_that_grows_with_keys_times_values() -> None:
     assert peak < 50_000
 
 
-def test_the_name_of_a_field_is_bounded_where_it_stands() -> None:
+def test_the_length_of_a_field_name_is_limited() -> None:
     assert parse_body(json.dumps({"a": {"k" * MAX_NAME_LENGTH: 1}}).encode())
     [fault] = refused(json.dumps({"a": {"k" * (MAX_NAME_LENGTH + 1): 1}}).encode()).faults
 
@@ -142,7 +137,7 @@ def test_the_name_of_a_field_is_bounded_where_it_stands() -> None:
     assert "256 characters" in fault.message
 
 
-def test_what_was_accepted_passes_inside_a_message_too() -> None:
+def test_an_accepted_body_can_also_be_sent_in_a_message() -> None:
     values = [0] * 99_998
     body = parse_body(json.dumps({"a": values}).encode())
 

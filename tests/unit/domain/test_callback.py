@@ -1,4 +1,4 @@
-"""The callback says what the row says, whatever that is."""
+"""The content and attributes of a callback, which are derived from the task's row."""
 
 import json
 
@@ -19,34 +19,31 @@ KEYS = {"id", "runtime", "result", "status", "image_url", "output_url", "context
 
 
 def row(status: Status, **values: object) -> Row:
-    """Return a row in a state."""
+    """Return a row with a status; `values` override its other attributes."""
     common = {"id": "t", "runtime": "r", "tasktype": "text-to-image", "status": status.value, "context": None}
     return Row(common | values)
 
 
 @given(context=JSON, status=st.sampled_from(Status), images=st.lists(st.text(), max_size=3))
-def test_all_keys_are_there_and_the_context_comes_back_as_it_came(
+def test_a_callback_has_all_keys_and_its_context_survives_json(
     context: object, status: Status, images: list[str]
 ) -> None:
-    """Through the wire and back."""
-    told = json.loads(compact_json(callback_content(row(status, context=context, images=images))))
-    assert set(told) == KEYS
-    assert told["context"] == context
-    assert told["image_url"] == (images if status is Status.COMPLETED else [])
+    callback = json.loads(compact_json(callback_content(row(status, context=context, images=images))))
+    assert set(callback) == KEYS
+    assert callback["context"] == context
+    assert callback["image_url"] == (images if status is Status.COMPLETED else [])
 
 
 @pytest.mark.parametrize(
     ("status", "result"),
     [(Status.COMPLETED, True), (Status.FAILED, False), (Status.CANCELLED, False), (Status.RUNNING, None)],
 )
-def test_the_result_follows_from_the_status(status: Status, result: bool | None) -> None:
-    """Null while it runs."""
-    told = callback_content(row(status))
-    assert told["result"] is result
-    assert (told["result"] is None) == (not status.final)
+def test_the_result_is_null_until_the_status_is_final(status: Status, result: bool | None) -> None:
+    callback = callback_content(row(status))
+    assert callback["result"] is result
+    assert (callback["result"] is None) == (not status.final)
 
 
-def test_a_subscriber_can_filter() -> None:
-    """By what SNS shows beside the body."""
-    told = callback_attributes(row(Status.FAILED))
-    assert told == {"id": "t", "runtime": "r", "status": "failed", "tasktype": "text-to-image"}
+def test_the_attributes_let_a_subscriber_filter() -> None:
+    callback = callback_attributes(row(Status.FAILED))
+    assert callback == {"id": "t", "runtime": "r", "status": "failed", "tasktype": "text-to-image"}

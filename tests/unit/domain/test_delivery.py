@@ -1,4 +1,4 @@
-"""What a delivery finds, the callback that a row stands for, and the names of objects."""
+"""Decisions about a delivered message, the callback of a row, and the names of objects."""
 
 from datetime import timedelta
 from typing import Any
@@ -52,13 +52,11 @@ PAST, FUTURE = later(NOW, -1), later(NOW, 7.5)
         (row(status="running", cancel_requested=PAST, lease_until=PAST), Action.ABANDON),
     ],
 )
-def test_a_delivery_is_decided_by_its_row(found: Row | None, action: Action) -> None:
-    """Each state of the row has one decision."""
+def test_the_row_decides_what_happens_to_a_delivery(found: Row | None, action: Action) -> None:
     assert decide(found, MESSAGE, NOW).action is action
 
 
-def test_abandoning_says_why() -> None:
-    """Name the caller's cancel, or the tries and the last fault that was met."""
+def test_an_abandoned_task_says_whether_it_was_cancelled_or_ran_out_of_attempts() -> None:
     cancelled = decide(row(cancel_requested=PAST), MESSAGE, NOW)
     met = {"code": "aws_unavailable", "message": "S3 was down."}
     spent = decide(row(attempts=MAX_ATTEMPTS, last_error=met), MESSAGE, NOW)
@@ -70,31 +68,28 @@ def test_abandoning_says_why() -> None:
 
 
 @given(milliseconds=st.integers(-5_000, 200_000))
-def test_waiting_ends_after_the_lease_and_no_earlier(milliseconds: int) -> None:
-    """Round up, so that the next delivery may claim."""
-    held = row(lease_until=iso(NOW + timedelta(milliseconds=milliseconds)))
+def test_the_waiting_time_is_rounded_up_to_the_end_of_the_lease(milliseconds: int) -> None:
+    row_ = row(lease_until=iso(NOW + timedelta(milliseconds=milliseconds)))
 
-    seconds = lease_remains(held, NOW)
+    seconds = lease_remains(row_, NOW)
 
     assert (seconds == 0) == (milliseconds < 0)
-    assert lease_remains(held, NOW + timedelta(seconds=seconds)) == 0
+    assert lease_remains(row_, NOW + timedelta(seconds=seconds)) == 0
     assert seconds <= max(0, milliseconds) / 1000 + 1
 
 
-def test_a_worker_that_lets_go_keeps_what_the_row_names() -> None:
-    """Delete all of it where another works on, nothing where nobody can tell any more."""
-    wrote = ["s3://b/1", "s3://b/map-1", "s3://b/o"]
-    named = row(status="completed", images=wrote[:1], other_images=wrote[1:2], output="s3://b/o")
+def test_a_worker_that_lost_its_lease_deletes_only_objects_that_the_row_does_not_name() -> None:
+    links = ["s3://b/1", "s3://b/map-1", "s3://b/o"]
+    named = row(status="completed", images=links[:1], other_images=links[1:2], output="s3://b/o")
 
-    assert orphaned_objects(row(), "f0", wrote, finish_sent=True) == wrote
-    assert orphaned_objects(named, "f0", wrote, finish_sent=True) == []
-    assert orphaned_objects(row(submission_id="f1"), "f0", wrote, finish_sent=False) == wrote
-    assert orphaned_objects(row(submission_id="f1"), "f0", wrote, finish_sent=True) == []
-    assert orphaned_objects(None, "f0", wrote, finish_sent=True) == []
+    assert orphaned_objects(row(), "f0", links, finish_sent=True) == links
+    assert orphaned_objects(named, "f0", links, finish_sent=True) == []
+    assert orphaned_objects(row(submission_id="f1"), "f0", links, finish_sent=False) == links
+    assert orphaned_objects(row(submission_id="f1"), "f0", links, finish_sent=True) == []
+    assert orphaned_objects(None, "f0", links, finish_sent=True) == []
 
 
-def test_litter_is_what_other_fences_left_and_ones_own_unless_completed() -> None:
-    """Look under every fence whose objects the row does not name."""
+def test_objects_of_other_fences_are_orphaned_and_those_of_the_last_one_unless_the_task_completed() -> None:
     fences = frozenset({"0001", "0002"})
 
     assert row(status="completed", fence="0002", fences=fences).orphans == {"0001"}
@@ -102,14 +97,13 @@ def test_litter_is_what_other_fences_left_and_ones_own_unless_completed() -> Non
     assert row(status="cancelled").orphans == frozenset()
 
 
-def test_an_untold_attempt_is_not_replaced() -> None:
-    """Refuse to build the write."""
+def test_a_finished_task_is_not_resubmitted_before_its_callback() -> None:
     with pytest.raises(ValueError, match="callback"):
         resubmit({}, row(status="completed"))
 
 
 @pytest.mark.parametrize(
-    ("status", "result", "said"),
+    ("status", "result", "shown"),
     [
         ("queued", None, "running"),
         ("running", None, "running"),
@@ -117,34 +111,37 @@ def test_an_untold_attempt_is_not_replaced() -> None:
         ("failed", False, "failed"),
     ],
 )
-def test_a_callback_has_every_key(status: str, result: object, said: str) -> None:
-    """Name images only where they are the outcome."""
-    told = row(status=status, images=["s3://b/1"], output="s3://b/o", error=None)
+def test_a_callback_names_images_only_if_the_task_completed(status: str, result: object, shown: str) -> None:
+    finished = row(status=status, images=["s3://b/1"], output="s3://b/o", error=None)
 
-    assert callback_content(told) == {
+    assert callback_content(finished) == {
         "id": "a",
         "runtime": "r",
         "result": result,
-        "status": said,
+        "status": shown,
         "image_url": ["s3://b/1"] if status == "completed" else [],
         "output_url": "s3://b/o",
         "context": {"k": 1},
         "error": None,
     }
-    assert callback_attributes(told) == {
+    assert callback_attributes(finished) == {
         "id": "a",
         "runtime": "r",
-        "status": said,
+        "status": shown,
         "tasktype": "text-to-image",
     }
 
 
-def test_a_cancelled_task_has_no_result_of_success() -> None:
-    """Say false, with the error, and no output where no worker got that far."""
+def test_the_callback_of_a_cancelled_task_has_a_false_result_and_an_error() -> None:
     error = {"code": "cancelled", "message": "Cancelled by its caller."}
-    told = callback_content(row(status="cancelled", error=error))
+    finished = callback_content(row(status="cancelled", error=error))
 
-    assert (told["result"], told["error"], told["output_url"], told["image_url"]) == (False, error, None, [])
+    assert (finished["result"], finished["error"], finished["output_url"], finished["image_url"]) == (
+        False,
+        error,
+        None,
+        [],
+    )
 
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,12}", fullmatch=True)
@@ -155,10 +152,9 @@ FENCES = st.from_regex(r"[0-9a-f]{4}", fullmatch=True)
 
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
 @given(one=KEYS, other=KEYS, fence=FENCES, number=st.integers(1, 9999))
-def test_a_fences_objects_are_known_and_nobody_elses(
+def test_object_keys_are_recognised_by_task_and_fence(
     one: OutputKeys, other: OutputKeys, fence: str, number: int
 ) -> None:
-    """Know one's own names, and never take another task's for them, in whatever folder it lies."""
     names = (one.image(fence, number, "png"), one.companion(fence, "grid", 1, "webp"), one.out(fence))
     nested = OutputKeys(prefix=one.folder, id=f"{one.id}-{fence}")
 
@@ -168,8 +164,7 @@ def test_a_fences_objects_are_known_and_nobody_elses(
         assert not any(other.wrote(fence, name) for name in names)
 
 
-def test_links_and_times_come_back_as_they_went() -> None:
-    """Split what was joined, parse what was written."""
+def test_links_and_times_can_be_parsed_again() -> None:
     assert split_s3_uri(s3_uri("b", content_key("a", "f0"))) == ("b", "content/a/f0.json")
     assert parse(iso(NOW)) == NOW
     for wrong in ("s3://b", "s3:///k", "https://b/k", "b/k", ""):

@@ -1,4 +1,4 @@
-"""The two envelopes: the examples of the manual, every fault at once, routing, what the service owns."""
+"""The two request formats: examples of AWS's Guidance, all errors at once, routing, and forbidden fields."""
 
 import contextlib
 import copy
@@ -69,7 +69,7 @@ def checkpoint(submission: Submission) -> str | None:
 def second(
     *, metadata: dict[str, Any] | None = None, content: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the manual's v1alpha2 request with some fields changed."""
+    """Return the Guidance's v1alpha2 request with some fields changed."""
     body = copy.deepcopy(SECOND)
     body["task"]["metadata"] |= metadata or {}
     body["task"]["content"] |= content or {}
@@ -77,21 +77,20 @@ def second(
 
 
 def first(*, scripts: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-    """Return the manual's v1alpha1 request with some fields changed."""
+    """Return the Guidance's v1alpha1 request with some fields changed."""
     body = copy.deepcopy(FIRST) | fields
     body["alwayson_scripts"] |= scripts or {}
     return body
 
 
 def faults(body: dict[str, Any], decode: Any = v1alpha2.decode) -> dict[str, str]:
-    """Return what is wrong with a request, by JSON pointer."""
+    """Return the errors of a request by JSON pointer."""
     with pytest.raises(InvalidTask) as refused:
         decode(body, RUNTIMES)
     return {fault.path: fault.message for fault in refused.value.faults}
 
 
-def test_the_seeds_second_version_is_accepted_as_it_stands() -> None:
-    """Keep content and context as they came."""
+def test_the_guidances_v1alpha2_request_is_accepted_unchanged() -> None:
     task = v1alpha2.decode(copy.deepcopy(SECOND), RUNTIMES).task
 
     assert (task.id, task.runtime, task.tasktype) == ("test-i2i", "sdruntime", TaskType.IMAGE_TO_IMAGE)
@@ -100,8 +99,7 @@ def test_the_seeds_second_version_is_accepted_as_it_stands() -> None:
     assert task.keys.location("outputbucket") == "s3://outputbucket/output/test-i2i"
 
 
-def test_the_seeds_first_version_is_one_and_the_same_task() -> None:
-    """Take the link as the image, the model's name as the route, and the default prefix."""
+def test_the_guidances_v1alpha1_request_becomes_the_same_task() -> None:
     task = v1alpha1.decode(copy.deepcopy(FIRST), RUNTIMES).task
 
     assert (task.id, task.runtime, task.tasktype) == ("test-i2i", "sdruntime", TaskType.IMAGE_TO_IMAGE)
@@ -111,8 +109,7 @@ def test_the_seeds_first_version_is_one_and_the_same_task() -> None:
     assert "image_link" not in str(task.content)
 
 
-def test_every_fault_of_the_second_version_is_told_at_once() -> None:
-    """Point at each by JSON pointer."""
+def test_all_errors_of_a_v1alpha2_request_are_reported_at_once() -> None:
     body = second(
         metadata={"id": "-", "runtime": "none", "tasktype": "dance", "prefix": "/a//..", "extra": 1},
         content={"alwayson_scripts": {"a/b~c": 3}, "override_settings": {"outdir_samples": "/"}},
@@ -131,8 +128,7 @@ def test_every_fault_of_the_second_version_is_told_at_once() -> None:
     assert "sdruntime, dynamic" in found["/task/metadata/runtime"]
 
 
-def test_every_fault_of_the_first_version_is_told_at_once() -> None:
-    """Point at each by JSON pointer, `image_link` beside `init_images`."""
+def test_all_errors_of_a_v1alpha1_request_are_reported_at_once() -> None:
     body = first(
         scripts={"id_task": "", "save_dir": "..", "uid": [], "image_link": None}, steps="many", width=1
     )
@@ -159,13 +155,13 @@ def test_every_fault_of_the_first_version_is_told_at_once() -> None:
         ({"task": {"metadata": {}, "content": 1}}, "object"),
     ],
 )
-def test_a_body_of_another_shape_is_told_the_shape(body: dict[str, Any], hint: str) -> None:
-    """Say what the whole looks like."""
+def test_the_error_for_a_body_of_another_shape_describes_the_expected_shape(
+    body: dict[str, Any], hint: str
+) -> None:
     assert hint in " ".join(faults(body).values())
 
 
-def test_each_version_points_to_the_other_where_it_is_meant() -> None:
-    """Tell a v1alpha2 body at the v1alpha1 path where to go."""
+def test_a_request_at_the_wrong_path_is_referred_to_the_right_one() -> None:
     assert "/v1alpha2" in faults(copy.deepcopy(SECOND), v1alpha1.decode)["/alwayson_scripts"]
 
 
@@ -173,13 +169,13 @@ def test_each_version_points_to_the_other_where_it_is_meant() -> None:
     ("name", "runtime"),
     [(MODEL, "sdruntime"), ("v1-5-pruned-emaonly", "sdruntime"), ("other.safetensors", "dynamic")],
 )
-def test_the_models_name_chooses_the_runtime(name: str, runtime: str) -> None:
-    """Prefer the static runtime that serves it, with or without its extension; else the first dynamic one."""
+def test_the_models_name_selects_the_static_runtime_that_serves_it_or_else_a_dynamic_one(
+    name: str, runtime: str
+) -> None:
     assert v1alpha1.decode(first(scripts={"sd_model_checkpoint": name}), RUNTIMES).runtime.name == runtime
 
 
-def test_a_model_that_nobody_serves_is_refused_with_what_is_served() -> None:
-    """Name the models there are."""
+def test_the_error_for_a_model_that_no_runtime_serves_lists_the_models() -> None:
     with pytest.raises(InvalidTask) as refused:
         v1alpha1.decode(first(scripts={"sd_model_checkpoint": "x.ckpt"}), Runtimes([STATIC]))
 
@@ -188,7 +184,6 @@ def test_a_model_that_nobody_serves_is_refused_with_what_is_served() -> None:
 
 
 def test_a_static_runtime_refuses_another_checkpoint() -> None:
-    """Refuse, not ignore; its own is let through by either name."""
     path = "/task/content/alwayson_scripts/sd_model_checkpoint"
     other = second(content={"alwayson_scripts": {"sd_model_checkpoint": "other.safetensors"}})
     own = second(content={"alwayson_scripts": {"sd_model_checkpoint": "v1-5-pruned-emaonly"}})
@@ -197,8 +192,7 @@ def test_a_static_runtime_refuses_another_checkpoint() -> None:
     assert checkpoint(v1alpha2.decode(own, RUNTIMES)) == "v1-5-pruned-emaonly"
 
 
-def test_a_dynamic_runtime_needs_a_checkpoint_or_has_its_own() -> None:
-    """Ask for one, take it from the overrides with a warning, or fall back on the runtime's."""
+def test_a_dynamic_runtime_takes_the_checkpoint_from_the_routing_the_overrides_or_its_own_settings() -> None:
     body = second(metadata={"runtime": "dynamic"})
     overridden = second(
         metadata={"runtime": "dynamic"},
@@ -215,8 +209,7 @@ def test_a_dynamic_runtime_needs_a_checkpoint_or_has_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OWNED_FIELDS))
-def test_what_this_service_owns_is_dropped_and_told(name: str) -> None:
-    """Warn by JSON pointer."""
+def test_fields_that_the_service_sets_itself_are_dropped_with_a_warning(name: str) -> None:
     accepted = v1alpha2.decode(second(content={name: True}), RUNTIMES)
 
     assert name not in accepted.task.content
@@ -225,8 +218,7 @@ def test_what_this_service_owns_is_dropped_and_told(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted({*REFUSED_SETTINGS, *(f"{p}x" for p in REFUSED_SETTING_PREFIXES)}))
 @pytest.mark.parametrize("where", ["", "alwayson_scripts"])
-def test_settings_that_change_the_server_are_refused(name: str, where: str) -> None:
-    """Refuse them in the body's overrides and in the scripts' alike."""
+def test_settings_that_change_the_server_are_refused_wherever_they_are(name: str, where: str) -> None:
     settings_ = {"override_settings": {name: 1}}
     body = second(content={where: settings_} if where else settings_)
     path = "/task/content/" + (f"{where}/" if where else "") + f"override_settings/{name}"
@@ -234,8 +226,8 @@ def test_settings_that_change_the_server_are_refused(name: str, where: str) -> N
     assert faults(body).keys() == {path}
 
 
-def test_normalising_again_changes_nothing() -> None:
-    """Let the consumer do it to messages from anywhere."""
+def test_normalising_twice_changes_nothing() -> None:
+    """The consumer normalises messages again, because they can come from anywhere."""
     once = v1alpha2.decode(second(content={"send_images": False}), RUNTIMES).task
     body = second(metadata={"id": once.id}, content={})
     body["task"]["content"] = once.content
@@ -302,15 +294,13 @@ def _stands(accepted: Submission) -> None:
         lambda metadata, content: {"task": {"metadata": metadata, "content": content}}, METADATA, CONTENT
     )
 )
-def test_the_second_version_accepts_or_refuses_whatever_comes(body: Any) -> None:
-    """Raise nothing but InvalidTask, with at least one fault that points somewhere."""
+def test_any_v1alpha2_body_is_accepted_or_refused_with_a_pointer(body: Any) -> None:
     _accepted_or_refused(v1alpha2.decode, body)
 
 
 @settings(max_examples=300, derandomize=True, deadline=None, database=None)
 @given(body=CONTENT)
-def test_the_first_version_accepts_or_refuses_whatever_comes(body: dict[str, Any]) -> None:
-    """Raise nothing but InvalidTask, with at least one fault that points somewhere."""
+def test_any_v1alpha1_body_is_accepted_or_refused_with_a_pointer(body: dict[str, Any]) -> None:
     _accepted_or_refused(v1alpha1.decode, body)
 
 
@@ -318,8 +308,7 @@ def test_the_first_version_accepts_or_refuses_whatever_comes(body: dict[str, Any
 @given(
     raw=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode(errors="surrogatepass"))
 )
-def test_whatever_bytes_come_are_an_object_or_a_refusal(raw: bytes) -> None:
-    """Raise nothing but InvalidTask."""
+def test_any_bytes_are_parsed_to_an_object_or_refused(raw: bytes) -> None:
     with contextlib.suppress(InvalidTask):
         assert isinstance(parse_body(raw), dict)
 

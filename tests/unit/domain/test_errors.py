@@ -1,4 +1,4 @@
-"""Refusals and outcomes stay small, whatever they speak of."""
+"""Errors of requests and tasks have a bounded size."""
 
 import json
 
@@ -8,7 +8,7 @@ from domain.errors import ErrorCode, Fault, InvalidTask, bounded, cut_error, out
 from domain.limits import MAX_ERROR_LENGTH, MAX_FAULTS, MAX_PATH_LENGTH, MAX_TEXT_LENGTH
 
 
-def test_of_very_many_faults_the_first_are_told_and_the_others_are_counted() -> None:
+def test_of_very_many_errors_the_first_are_listed_and_the_others_are_counted() -> None:
     faults = [Fault(f"/{index}", "wrong") for index in range(5000)]
 
     with pytest.raises(InvalidTask) as found:
@@ -20,14 +20,14 @@ def test_of_very_many_faults_the_first_are_told_and_the_others_are_counted() -> 
     assert found.value.message == "The task has 5000 faults."
 
 
-def test_faults_that_were_bounded_before_are_counted_once() -> None:
+def test_errors_that_were_already_shortened_are_counted_once() -> None:
     twice = bounded([*bounded([Fault("/a", "x")] * 150), *bounded([Fault("/b", "y")] * 150)])
 
     assert sum(fault.count for fault in twice) == 300
     assert twice[-1].message == "and 200 more"
 
 
-def test_a_refusal_is_called_by_its_faults_code_however_many_there_are() -> None:
+def test_the_code_of_a_refusal_is_that_of_its_errors() -> None:
     with pytest.raises(InvalidTask) as same:
         refuse([Fault("/a", "x", ErrorCode.UNKNOWN_MODEL)] * 500)
     with pytest.raises(InvalidTask) as mixed:
@@ -54,7 +54,7 @@ def test_the_largest_refusal_is_below_a_mebibyte() -> None:
     assert len(text) < 1 << 20
 
 
-def test_the_error_of_an_outcome_is_cut_and_a_short_one_is_not() -> None:
+def test_only_a_long_error_of_an_outcome_is_shortened() -> None:
     assert outcome_error(ErrorCode.NO_IMAGES, "None came.") == {"code": "no_images", "message": "None came."}
     assert len(outcome_error(ErrorCode.NO_IMAGES, "x" * 5000)["message"]) == MAX_ERROR_LENGTH
     assert len(cut_error({"code": "c", "message": "x" * 5000})["message"]) == MAX_ERROR_LENGTH

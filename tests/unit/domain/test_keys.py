@@ -1,4 +1,4 @@
-"""Object names stay below their task's prefix, and links to them come apart as they were put together."""
+"""Object keys stay below the prefix of their task, and links to objects can be parsed."""
 
 import json
 
@@ -15,8 +15,7 @@ FENCES = st.from_regex(r"[0-9a-f]{4}", fullmatch=True)
 
 
 @given(prefix=st.text(min_size=1, max_size=60), task_id=IDS, fence=FENCES, number=st.integers(1, 9999))
-def test_keys_never_leave_their_prefix(prefix: str, task_id: str, fence: str, number: int) -> None:
-    """Whatever prefix and id were accepted."""
+def test_keys_stay_below_the_prefix_of_their_task(prefix: str, task_id: str, fence: str, number: int) -> None:
     clean, faults, _ = clean_prefix(prefix, task_id, "/prefix")
     assume(not faults and not check_id(task_id, "/id"))
     keys = OutputKeys(clean, task_id)
@@ -28,14 +27,12 @@ def test_keys_never_leave_their_prefix(prefix: str, task_id: str, fence: str, nu
 
 
 @given(bucket=st.from_regex(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", fullmatch=True), key=st.text(min_size=1))
-def test_links_round_trip(bucket: str, key: str) -> None:
-    """Also with slashes, blanks and colons in the key."""
+def test_s3_links_round_trip(bucket: str, key: str) -> None:
     assert split_s3_uri(s3_uri(bucket, key)) == (bucket, key)
 
 
 @given(link=st.text())
-def test_what_is_no_link_is_told_so(link: str) -> None:
-    """By ValueError, and no other way."""
+def test_a_text_that_is_no_s3_link_raises_only_value_error(link: str) -> None:
     try:
         bucket, key = split_s3_uri(link)
     except ValueError:
@@ -45,8 +42,7 @@ def test_what_is_no_link_is_told_so(link: str) -> None:
 
 
 @given(text=st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
-def test_runtimes_are_read_or_refused(text: str) -> None:
-    """Nobody but us writes them: anything else ends the function at its start, by one of these."""
+def test_invalid_json_of_runtimes_raises_only_known_errors(text: str) -> None:
     try:
         runtimes = Runtimes.from_json(text)
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -55,6 +51,5 @@ def test_runtimes_are_read_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["../up", "a//b", "/", "/..", "a/./b", "a\nb", "", "a//"])
-def test_prefixes_that_would_are_refused(prefix: str) -> None:
-    """One trailing slash is forgiven, no more."""
+def test_a_prefix_that_leaves_its_folder_is_refused(prefix: str) -> None:
     assert clean_prefix(prefix, "t", "/prefix").faults

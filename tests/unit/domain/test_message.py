@@ -1,4 +1,4 @@
-"""The message on the wire: what is encoded is decoded; anything else goes to the DLQ with its body."""
+"""The message of a task: what is encoded can be decoded, and anything else raises BadMessage."""
 
 import itertools
 import json
@@ -48,8 +48,7 @@ ONE = Message(
 
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
 @given(message=MESSAGES)
-def test_a_message_comes_back_as_it_went(message: Message) -> None:
-    """Keep every field, by value and by reference, in ASCII that SQS carries."""
+def test_a_message_round_trips_as_ascii(message: Message) -> None:
     raw = message.encode()
     light = replace(message, task=replace(message.task, content={}), content_ref="s3://b/k")
 
@@ -61,8 +60,7 @@ def test_a_message_comes_back_as_it_went(message: Message) -> None:
     assert Message.decode(raw).task.digest == message.task.digest
 
 
-def test_what_a_newer_publisher_adds_is_ignored() -> None:
-    """Read past metadata that is not known."""
+def test_unknown_metadata_of_a_newer_publisher_is_ignored() -> None:
     body = json.loads(ONE.encode())
     body["metadata"]["caller"] = {"x": 1}
     body["more"] = 1
@@ -79,8 +77,7 @@ def test_what_a_newer_publisher_adds_is_ignored() -> None:
         *itertools.product(("id", "tasktype", "prefix", "submitted_at"), ("a\x00/../b",)),
     ],
 )
-def test_metadata_that_is_missing_or_wrong_is_not_ours(name: str, value: Any) -> None:
-    """Raise BadMessage with the body."""
+def test_missing_or_invalid_metadata_is_a_bad_message(name: str, value: Any) -> None:
     body = json.loads(ONE.encode())
     body["metadata"][name] = value
     raw = json.dumps(body)
@@ -100,8 +97,7 @@ def test_metadata_that_is_missing_or_wrong_is_not_ours(name: str, value: Any) ->
         st.dictionaries(st.sampled_from(["content", "content_ref"]), JSON),
     )
 )
-def test_whatever_comes_is_a_message_or_bad(raw: str) -> None:
-    """Raise nothing but BadMessage, with the body attached."""
+def test_any_text_is_a_message_or_a_bad_message(raw: str) -> None:
     try:
         Message.decode(raw)
         kept = raw
@@ -122,14 +118,12 @@ def test_whatever_comes_is_a_message_or_bad(raw: str) -> None:
         ONE.encode().replace('"x"', "[" * 40 + "]" * 40),
     ],
 )
-def test_what_python_would_choke_on_is_bad(raw: str) -> None:
-    """Say so instead of dying: the consumer goes on with the next message."""
+def test_json_that_makes_python_fail_is_a_bad_message(raw: str) -> None:
     with pytest.raises(BadMessage):
         Message.decode(raw)
 
 
 @settings(max_examples=100, derandomize=True, deadline=None, database=None)
 @given(value=JSON)
-def test_canonical_json_is_one_text_for_one_value(value: Any) -> None:
-    """Write what reads back as the same, whatever the keys' order."""
+def test_canonical_json_does_not_depend_on_the_order_of_keys(value: Any) -> None:
     assert canonical_json(json.loads(compact_json(value))) == canonical_json(value)

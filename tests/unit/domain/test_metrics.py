@@ -1,4 +1,4 @@
-"""What one line of metrics says."""
+"""The log lines from which CloudWatch reads metrics."""
 
 import json
 import math
@@ -15,8 +15,7 @@ AT = datetime(2026, 11, 22, 18, 0, 0, 250_000, tzinfo=UTC)
 FACTS = {"runtime": "sdruntime", "code": "no_images", "action": "notified", "task_id": "a"}
 
 
-def test_a_line_carries_metrics_of_several_dimension_sets() -> None:
-    """One counts for its runtime and for the whole deployment; another for its runtime only."""
+def test_a_line_can_contain_metrics_with_different_dimensions() -> None:
     line = emf_line("ns/x", {m.DEAD_LETTERED: 1, m.STORE_SECONDS: 0.25}, at=AT, properties=FACTS)
     runtime = ("runtime", "sdruntime")
     assert read(line) == [
@@ -29,14 +28,12 @@ def test_a_line_carries_metrics_of_several_dimension_sets() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_every_metric_makes_a_document_of_the_format(metric: m.Metric) -> None:
-    """By AWS's specification, one value for each of its dimension sets."""
+def test_every_metric_makes_a_line_that_follows_the_specification(metric: m.Metric) -> None:
     found = read(emf_line(m.namespace_of("stack"), {metric: 2}, at=AT, properties=FACTS))
     assert [datum.name for datum in found] == [metric.name] * len(metric.sets)
 
 
-def test_names_differ() -> None:
-    """Two metrics of one name would be one in CloudWatch."""
+def test_no_two_metrics_share_a_name() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS)
 
 
@@ -51,10 +48,9 @@ def test_names_differ() -> None:
         ({m.IMAGES: math.inf}, FACTS),
     ],
 )
-def test_what_cloudwatch_would_drop_in_silence_is_an_error(
+def test_a_line_that_cloudwatch_would_ignore_is_an_error(
     values: dict[m.Metric, float], facts: dict[str, str]
 ) -> None:
-    """Nothing to say, a dimension without a value, no number."""
     with pytest.raises(ValueError, match=r"metric|dimension|is (nan|inf)"):
         emf_line("ns", values, at=AT, properties=facts)
 
@@ -66,7 +62,6 @@ def test_what_cloudwatch_would_drop_in_silence_is_an_error(
         {"_aws": {"Timestamp": 1_795_370_400_250, "CloudWatchMetrics": [{"Namespace": "n", "Metrics": []}]}},
     ],
 )
-def test_the_schema_refuses_what_the_specification_does(broken: dict[str, object]) -> None:
-    """No timestamp; a directive without dimensions."""
+def test_the_schema_refuses_what_the_specification_forbids(broken: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         read(json.dumps(broken))

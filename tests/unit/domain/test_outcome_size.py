@@ -1,4 +1,4 @@
-"""Every outcome fits its row, which holds 400 KB, and its callback, which holds 256 KB."""
+"""Every outcome fits into its row (400 KB) and its callback (256 KB)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -39,13 +39,13 @@ MESSAGE = Message(
 
 
 def claimed() -> Row:
-    """Return the largest row that a worker holds."""
+    """Return the largest row of a claimed task."""
     fresh = Row(new_row(MESSAGE, digest="d" * 64, now=NOW))
     return Row(claim(fresh, worker="w", fence="ffff", seconds=120, now=NOW).applied(fresh.item))
 
 
 def size(row: Row) -> int:
-    """Return what DynamoDB counts of a row: names and values in UTF-8, three bytes and one for structure."""
+    """Return a row's size as DynamoDB counts it: names and values in UTF-8, plus bytes for its structure."""
 
     def of(value: Any) -> int:
         (kind, inner), *_ = value.items()
@@ -80,7 +80,7 @@ def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
     assert told["image_url"] == images(count)[: len(told["image_url"])]
 
 
-def test_sixty_four_images_are_all_named() -> None:
+def test_a_row_names_up_to_sixty_four_images() -> None:
     row = claimed()
     short = [uri.replace("\U0001f600", "") for uri in images(64)]
     done = Row(finish(row, Status.COMPLETED, now=NOW, images=short).applied(row.item))
@@ -89,7 +89,7 @@ def test_sixty_four_images_are_all_named() -> None:
     assert "images_left_out" not in callback_content(done)
 
 
-def test_an_error_of_any_length_is_cut_where_it_becomes_an_outcome() -> None:
+def test_an_error_of_any_length_is_shortened_in_an_outcome() -> None:
     row = claimed()
     error = {"code": "input_not_an_image", "message": "\U0001f600" * 300_000}
     failed = Row(finish(row, Status.FAILED, now=NOW, error=error).applied(row.item))
@@ -113,7 +113,7 @@ def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
     assert orphaned_objects(done, "f0", [*uris, other], finish_sent=True) == [other]
 
 
-def test_a_brief_callback_says_what_became_of_the_task() -> None:
+def test_a_shortened_callback_still_says_how_the_task_ended() -> None:
     row = claimed()
     done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(2), output="o").applied(row.item))
     told = callback_content(done, brief=True)
@@ -123,7 +123,7 @@ def test_a_brief_callback_says_what_became_of_the_task() -> None:
     assert (told["context"], told["image_url"]) == (None, [])
 
 
-def test_a_message_from_the_future_is_not_sorted_before_all_others_for_ever() -> None:
+def test_a_message_with_a_time_in_the_future_is_not_listed_before_all_others_forever() -> None:
     forged = replace(MESSAGE, submitted_at="9999-12-31T00:00:00.000Z")
     row = new_row(forged, digest="d", now=NOW)
 

@@ -1,4 +1,4 @@
-"""No body takes more memory, or is answered in more words, than Lambda, the table and the topics carry."""
+"""No body needs more memory, or gets a longer response, than Lambda, the table and the topics allow."""
 
 import json
 import tracemalloc
@@ -45,7 +45,7 @@ BODIES = st.one_of(
 
 @contextmanager
 def bounded_memory(most: int) -> Iterator[None]:
-    """Fail when what is inside takes more memory at any moment."""
+    """Fail if the block allocates more memory at any time."""
     tracemalloc.start()
     try:
         yield
@@ -56,7 +56,7 @@ def bounded_memory(most: int) -> Iterator[None]:
 
 
 def decoded(raw: bytes, version: str) -> Submission | InvalidTask:
-    """Return what the API makes of a body."""
+    """Return the result of checking a body as the API does."""
     try:
         body = parse_body(raw)
         if version == "v1alpha2":
@@ -80,7 +80,7 @@ def _scripts(content: dict[str, object]) -> dict[str, object]:
     size=st.sampled_from([MAX_BODY_BYTES, MAX_BODY_BYTES // 8]),
     version=st.sampled_from(["v1alpha1", "v1alpha2"]),
 )
-def test_a_body_is_checked_in_bounded_memory_and_answered_in_bounded_words(
+def test_a_body_is_checked_in_bounded_memory_with_a_bounded_response(
     shape: Shape, size: int, version: str
 ) -> None:
     raw = shape.body(size)

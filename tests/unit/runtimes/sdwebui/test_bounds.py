@@ -1,4 +1,4 @@
-"""What one task may ask of a GPU, the lists of what it may name, and the documents that publish them."""
+"""The limits of a task, the lists of what it may name, and the documents that publish them."""
 
 import json
 import re
@@ -36,7 +36,7 @@ LINK = "https://example.com/a.png"
 
 
 def settings_file() -> dict[str, Any]:
-    """Return the settings that a task may override, with SD Web UI's own values."""
+    """Return the settings file for SD Web UI, with the settings that a task may override."""
     ours = json.loads((ROOT / "container" / "webui" / "settings.json").read_text())
     return {name: ours[name] for name in ALLOWED_SETTINGS}
 
@@ -48,7 +48,7 @@ def paths(
     runtime: Runtime = STATIC,
     limits: Limits = DEFAULT_LIMITS,
 ) -> list[str]:
-    """Return where a content is at fault."""
+    """Return the pointers of a content's errors."""
     check = ContentCheck(tasktype, runtime, path="", limits=limits)
     check.normalise(content)
     return [fault.path for fault in check.faults]
@@ -85,8 +85,7 @@ def paths(
         ),
     ],
 )
-def test_what_is_beyond_a_limit_is_refused_where_it_stands(content: dict[str, Any], path: str) -> None:
-    """At submit, before anything waits for a GPU."""
+def test_a_value_beyond_a_limit_is_refused_with_its_pointer(content: dict[str, Any], path: str) -> None:
     limits = Limits(links=2, prompt_characters=10) if "prompt" in path or "args" in path else DEFAULT_LIMITS
     if "prompt" in path and "script_name" in content:
         limits = DEFAULT_LIMITS
@@ -115,8 +114,7 @@ def test_what_is_beyond_a_limit_is_refused_where_it_stands(content: dict[str, An
         ({"alwayson_scripts": {"AnimateDiff": {"args": [{"video_path": "", "model": "mm.ckpt"}]}}}, TEXT),
     ],
 )
-def test_the_limit_itself_is_allowed(content: dict[str, Any], tasktype: TaskType) -> None:
-    """Whatever is no more than a limit says."""
+def test_a_value_at_its_limit_is_accepted(content: dict[str, Any], tasktype: TaskType) -> None:
     assert paths(content, tasktype) == []
 
 
@@ -151,10 +149,9 @@ def test_the_limit_itself_is_allowed(content: dict[str, Any], tasktype: TaskType
         ),
     ],
 )
-def test_inputs_and_upscaling_are_bounded_at_submit(
+def test_links_and_upscaling_are_limited_at_submit(
     content: dict[str, Any], tasktype: TaskType, path: str
 ) -> None:
-    """Links are counted where images stand; a prompt that is a URL is none."""
     assert paths(content, tasktype) == [path]
 
 
@@ -205,7 +202,7 @@ UNIT = {"alwayson_scripts": {"ControlNet": {"args": [{"image": "x", "processor_r
         (UNIT, "/alwayson_scripts/ControlNet/args/0/image", (4096, 4096), False),
     ],
 )
-def test_upscaling_is_bounded_by_the_sides_of_the_input(
+def test_upscaling_is_limited_by_the_sides_of_the_input(
     content: dict[str, Any], path: str, size: tuple[int, int], *, too_far: bool
 ) -> None:
     assert upscaled_too_far(content, path, size, DEFAULT_LIMITS) is too_far
@@ -235,13 +232,13 @@ def test_upscaling_is_bounded_by_the_sides_of_the_input(
         ({"enable_hr": True, "hr_checkpoint_name": "other"}, "/hr_checkpoint_name"),
     ],
 )
-def test_what_reaches_beyond_the_task_is_refused(content: dict[str, Any], path: str) -> None:
-    """Settings that stay, scripts that go around the checks, paths on the worker, other checkpoints."""
+def test_settings_scripts_paths_and_checkpoints_that_affect_more_than_the_task_are_refused(
+    content: dict[str, Any], path: str
+) -> None:
     assert paths(content) == [path]
 
 
-def test_a_second_checkpoint_is_a_dynamic_runtimes_own_choice() -> None:
-    """Only a static runtime serves one and no other."""
+def test_only_a_static_runtime_refuses_a_second_checkpoint() -> None:
     dynamic = Runtime("d", dynamic_model=True, model_filename="m.safetensors")
     check = ContentCheck(TEXT, STATIC, path="")
     check.normalise({"refiner_checkpoint": "other"})
@@ -262,7 +259,6 @@ def test_a_second_checkpoint_is_a_dynamic_runtimes_own_choice() -> None:
 def test_a_runtime_lists_the_scripts_that_a_task_may_name(
     listed: frozenset[str] | None, allowed: set[str]
 ) -> None:
-    """In whatever case, as selectable and as always-on script; some may be named nowhere."""
     runtime = Runtime("r", model_filename="m.safetensors", scripts=listed)
     for name in ("controlnet", "prompt matrix", "x/y/z plot", "custom code", "seed"):
         for spelled in (name, name.title()):
@@ -286,8 +282,7 @@ CONTENT = st.dictionaries(
 
 @settings(max_examples=150, derandomize=True, deadline=None, database=None)
 @given(content=CONTENT, tasktype=st.sampled_from(TaskType))
-def test_no_number_breaks_the_check(content: dict[str, Any], tasktype: TaskType) -> None:
-    """Whatever it is, and however it is spelled."""
+def test_no_spelling_of_a_number_breaks_the_check(content: dict[str, Any], tasktype: TaskType) -> None:
     for fault in limit_faults(tasktype, content, DEFAULT_LIMITS):
         assert fault.path.startswith("/")
     assert upscaled_too_far(content, "/image", (1, 1), DEFAULT_LIMITS) in (True, False)
@@ -296,8 +291,7 @@ def test_no_number_breaks_the_check(content: dict[str, Any], tasktype: TaskType)
 
 
 @pytest.mark.parametrize("tasktype", TaskType)
-def test_only_known_fields_are_bounded(tasktype: TaskType) -> None:
-    """Or the API's description would speak of none that there is."""
+def test_every_limit_is_for_a_known_field(tasktype: TaskType) -> None:
     assert bounds(tasktype, DEFAULT_LIMITS).keys() <= FIELDS[tasktype].keys()
 
 
@@ -318,8 +312,9 @@ RUNTIMES = st.lists(
 
 @settings(max_examples=50, derandomize=True, deadline=None, database=None)
 @given(limits=LIMITS, runtimes=RUNTIMES)
-def test_what_an_environment_carries_comes_back_as_it_went(limits: Limits, runtimes: list[Runtime]) -> None:
-    """Limits and runtimes, to the API and to the consumer."""
+def test_limits_and_runtimes_round_trip_through_the_environment(
+    limits: Limits, runtimes: list[Runtime]
+) -> None:
     assert Limits.from_json(limits.to_json()) == limits
     assert list(Runtimes.from_json(json.dumps([one.as_dict() for one in runtimes]))) == runtimes
 
@@ -327,8 +322,7 @@ def test_what_an_environment_carries_comes_back_as_it_went(limits: Limits, runti
 @pytest.mark.parametrize(
     "text", ["", "1", "{", '{"no": 1}', '{"links": "1"}', '{"links": true}', '{"links": -1}']
 )
-def test_bad_limits_are_told(text: str) -> None:
-    """Raise ValueError, and nothing else."""
+def test_invalid_limits_raise_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Limits.from_json(text)
 
@@ -339,8 +333,7 @@ def table(text: str, heading: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
 
 
-def test_the_published_list_is_the_codes() -> None:
-    """`docs/tasks.md` names everything that is dropped, allowed and refused, and nothing else."""
+def test_the_documented_lists_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
     owned, overrides = text.split("\n## Read")[0], text.split("\n## Settings")[1].split("\n## ")[0]
     allowed = overrides.split("is taken as")[1].split("To allow one more")[0]
@@ -356,13 +349,13 @@ def test_the_published_list_is_the_codes() -> None:
 
 
 def recorded_options() -> dict[str, Any]:
-    """Return the options of a real SD Web UI, fresh from its start."""
+    """Return the options of a real SD Web UI after its start."""
     options: dict[str, Any] = recording("01-preload-options")["response"]["json"]
     return options
 
 
-def test_every_setting_that_a_task_may_override_is_restored() -> None:
-    """SD Web UI restores what its settings file names, so each stands there, with Web UI's own value."""
+def test_every_setting_that_a_task_may_override_is_in_the_settings_file() -> None:
+    """SD Web UI restores after a job only settings that its settings file contains."""
     ours = json.loads((ROOT / "container" / "webui" / "settings.json").read_text())
     theirs = recorded_options()
 
@@ -373,8 +366,7 @@ def test_every_setting_that_a_task_may_override_is_restored() -> None:
     assert not any(name.startswith(start) for name in ALLOWED_SETTINGS for start in REFUSED_SETTING_PREFIXES)
 
 
-def test_no_setting_of_a_real_web_ui_passes_unlisted() -> None:
-    """Each of its options is either on the list or refused; paths, formats and switches among the latter."""
+def test_every_setting_of_a_real_web_ui_is_either_allowed_or_refused() -> None:
     passing = {name for name in recorded_options() if refused_setting(name) is None}
     looks_at: Callable[[str], bool] = re.compile(
         r"dir|path|file|format|api|save|font|extension|limit|cache"

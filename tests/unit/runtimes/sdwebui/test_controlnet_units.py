@@ -1,4 +1,4 @@
-"""A ControlNet unit has the form that both versions of ControlNet read, or the task is refused."""
+"""ControlNet units are converted to a form that both versions of ControlNet read, or the task is refused."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ WHOLE = UNIT | {"image": "aW1n"}
 
 
 def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
-    """Return a content as everything else reads it, which a second reading does not change."""
+    """Return a normalised content, and check that normalising it again changes nothing."""
     check = ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="")
     found = check.normalise({"prompt": "a", **content})
     assert ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="").normalise(found) == found
@@ -44,7 +44,7 @@ def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("script", ["ControlNet", "controlnet", "CONTROLNET"])
-def test_a_unit_is_brought_into_the_form_that_both_versions_read(
+def test_a_unit_is_converted_to_the_form_that_both_versions_read(
     unit: dict[str, Any], sent: dict[str, Any], script: str
 ) -> None:
     found, check = normalised({"alwayson_scripts": {script: {"args": [UNIT | unit]}}})
@@ -106,7 +106,7 @@ def test_positional_arguments_are_refused(args: list[Any]) -> None:
     assert all("positional" in fault.message for fault in check.faults)
 
 
-def test_no_unit_is_left_out_as_nothing() -> None:
+def test_no_unit_is_silently_ignored() -> None:
     found, check = normalised({"alwayson_scripts": {"controlnet": {"args": [None, WHOLE, None]}}})
     assert (found["alwayson_scripts"]["controlnet"]["args"], check.faults) == (
         [WHOLE | {"enabled": True}],

@@ -1,4 +1,4 @@
-"""A model's names are exact, and an error offers the nearest one."""
+"""The names of models: exact matches only, with the nearest name in errors."""
 
 import pytest
 
@@ -37,8 +37,9 @@ FILES = [
         ("both.ckpt", "both.ckpt"),
     ],
 )
-def test_accepts_a_checkpoint_as_recorded(wanted: str, found: str | None) -> None:
-    """Exactly what a real Web UI accepted is accepted."""
+def test_accepts_the_names_of_a_checkpoint_that_a_real_web_ui_accepted(
+    wanted: str, found: str | None
+) -> None:
     assert match(Kind.CHECKPOINT, wanted, FILES) == found
 
 
@@ -57,13 +58,12 @@ def test_accepts_a_checkpoint_as_recorded(wanted: str, found: str | None) -> Non
         (Kind.LORA, "photo/style v2", None),
     ],
 )
-def test_other_kinds_have_names_of_their_own(kind: Kind, wanted: str, found: str | None) -> None:
-    """A LoRA goes by its stem, a VAE by its file name, as Web UI looks them up."""
+def test_loras_are_named_by_stem_and_vaes_by_file_name(kind: Kind, wanted: str, found: str | None) -> None:
     assert match(kind, wanted, ["anime/style v2.safetensors"]) == found
 
 
-def test_a_name_of_several_files_is_no_name() -> None:
-    """Which of two folders Web UI would take depends on the order of reading: neither is taken."""
+def test_a_name_of_several_files_is_ambiguous() -> None:
+    """Which of the files Web UI would use depends on the order in which it reads folders."""
     with pytest.raises(Ambiguous) as several:
         match(Kind.CHECKPOINT, "x", ["a/x.safetensors", "b/x.safetensors"])
     assert several.value.names == ["a/x.safetensors", "b/x.safetensors"]
@@ -73,7 +73,7 @@ def test_a_name_of_several_files_is_no_name() -> None:
 @pytest.mark.parametrize("kind", [Kind.LORA, Kind.HYPERNETWORK, Kind.CONTROLNET, Kind.EMBEDDING, Kind.VAE])
 @pytest.mark.parametrize("wanted", ["x", "b/x"])
 @pytest.mark.parametrize("names", [["a/x.pt", "b/x.pt"], ["x.pt", "b/x.pt"]])
-def test_two_files_that_web_ui_knows_by_one_name_cannot_be_asked_for(
+def test_two_files_that_web_ui_lists_under_one_name_are_refused(
     kind: Kind, wanted: str, names: list[str]
 ) -> None:
     if kind is Kind.VAE:
@@ -93,13 +93,13 @@ def test_two_files_that_web_ui_knows_by_one_name_cannot_be_asked_for(
         (Kind.MODULE, "/models/VAE/ae.safetensors", [("ae.safetensors", "")]),
     ],
 )
-def test_reads_a_name_with_its_hash_and_with_the_folders_of_windows(
+def test_reads_names_with_a_hash_and_with_backslashes(
     kind: Kind, name: str, read_as: list[tuple[str, str]]
 ) -> None:
     assert forms(kind, name) == read_as
 
 
-def test_the_folder_of_windows_with_a_hash_finds_the_file() -> None:
+def test_a_name_with_backslashes_and_a_hash_finds_the_file() -> None:
     readings = forms(Kind.CHECKPOINT, "sub\\nested-random.safetensors [f61328e842]")
     found = {digits: match(Kind.CHECKPOINT, one, FILES) for one, digits in readings}
     assert found["f61328e842"] == "sub/nested-random.safetensors"
@@ -118,9 +118,7 @@ def test_the_folder_of_windows_with_a_hash_finds_the_file() -> None:
         ("random", ["RANDOM.ckpt"], "RANDOM.ckpt"),
     ],
 )  # fmt: skip
-def test_the_nearest_name_is_like_what_was_asked_or_there_is_none(
-    name: str, known: list[str], near: str | None
-) -> None:
+def test_a_name_is_only_suggested_if_it_is_similar(name: str, known: list[str], near: str | None) -> None:
     assert nearest(name, known) == near
 
 
@@ -133,13 +131,11 @@ def test_the_nearest_name_is_like_what_was_asked_or_there_is_none(
         ("m [NOTAHASH00]", None),
     ],
 )
-def test_takes_only_a_hash_for_a_hash(name: str, split: tuple[str, str] | None) -> None:
-    """Brackets may be part of a name."""
+def test_brackets_without_a_hash_are_part_of_a_name(name: str, split: tuple[str, str] | None) -> None:
     assert split_hash(Kind.CHECKPOINT, name) == split
 
 
-def test_offers_the_nearest_name() -> None:
-    """A slip of the keyboard, and of the shift key, is told apart from a model that was never there."""
+def test_suggests_the_nearest_name() -> None:
     assert nearest("v1-5-pruned-emaonli.safetensors", FILES) == FILES[0]
     assert nearest("BOTH.SAFETENSORS", FILES) == "both.safetensors"
     assert nearest("quite another thing", FILES) is None

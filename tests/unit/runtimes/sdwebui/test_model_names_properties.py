@@ -1,4 +1,4 @@
-"""Whatever name a stranger sends, it is a file's own name or it is none."""
+"""Any name of a model either matches a file or is refused."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,10 +20,9 @@ NAMING = (
 
 
 @given(kind=st.sampled_from(Kind), wanted=st.text(max_size=30), names=FILES)
-def test_a_match_is_one_of_the_files_and_answers_to_the_name(
+def test_a_match_is_a_file_with_that_name_or_a_recorded_alias(
     kind: Kind, wanted: str, names: list[str]
 ) -> None:
-    """Exactly, or by one of its recorded aliases."""
     try:
         found = match(kind, wanted, names)
     except Ambiguous as error:
@@ -34,14 +33,13 @@ def test_a_match_is_one_of_the_files_and_answers_to_the_name(
 
 
 @given(kind=st.sampled_from(Kind), name=st.text(max_size=400), known=FILES)
-def test_an_unknown_name_becomes_an_error_of_bounded_length(kind: Kind, name: str, known: list[str]) -> None:
-    """It may offer a known name, and never another."""
+def test_the_error_for_an_unknown_name_has_a_bounded_length(kind: Kind, name: str, known: list[str]) -> None:
     assert nearest(name, known) in {None, *known}
     assert len(not_found(kind, name, known, path="/x").message) < 4000
 
 
 @given(content=st.dictionaries(st.sampled_from(NAMING), ANYTHING, max_size=5))
-def test_needs_are_read_from_whatever_stands_there(content: dict[str, object]) -> None:
-    """The content was checked before; a script's arguments hold anything."""
+def test_required_models_can_be_read_from_any_content(content: dict[str, object]) -> None:
+    """The arguments of a script can contain anything."""
     for need in required_models(content):
         assert need.name

@@ -51,7 +51,7 @@ def test_a_setting_of_an_extension_may_be_opened(name: str, default: Any) -> Non
         ("a/b", 1, "not a valid name"),
     ],
 )
-def test_a_setting_that_is_not_a_tasks_to_choose_stays_closed(name: str, default: Any, why: str) -> None:
+def test_a_setting_that_affects_other_tasks_cannot_be_opened(name: str, default: Any, why: str) -> None:
     assert why in str(refused_opening(name, default))
 
 
@@ -79,7 +79,7 @@ def test_an_opened_setting_is_read_by_the_type_of_its_default() -> None:
         ("sag_other", 1, "allowedSettings"),
     ],
 )
-def test_an_opened_setting_takes_no_other_type_path_or_link(name: str, value: Any, why: str) -> None:
+def test_an_opened_setting_refuses_other_types_paths_and_links(name: str, value: Any, why: str) -> None:
     _, faults = check(**{name: value})
 
     assert why in faults[f"/override_settings/{name}"]

@@ -1,4 +1,4 @@
-"""The tags of a prompt are those that SD Web UI finds, and hostile text costs no more than its length."""
+"""The tags of a prompt are read as SD Web UI reads them, in linear time."""
 
 import re
 import time
@@ -14,7 +14,7 @@ from runtimes.sdwebui.prompt_networks import network_tags
 
 
 def as_web_ui_reads(text: str) -> list[tuple[str, str]]:
-    """Return kind and name of each tag by the rule of SD Web UI: one pattern, split at its colons."""
+    """Return kind and name of each tag by SD Web UI's rule: one pattern, split at its colons."""
     found = []
     for kind, inner in re.findall(r"<(\w+):([^>]+)>", text):
         positional = [part for part in inner.split(":") if len(part.split("=", 2)) != 2]
@@ -31,7 +31,7 @@ def test_finds_the_tags_that_web_ui_finds(text: str) -> None:
 
 
 @pytest.mark.parametrize("unit", ["b", "<a:", "<a", "a:", "<a:b", "<lora:>", "<a:b:"])
-def test_hostile_text_takes_time_in_proportion_to_its_length(unit: str) -> None:
+def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
     def seconds(length: int) -> float:
         text = "<a:" + unit * (length // len(unit))
         begun = time.process_time()
@@ -42,7 +42,7 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(unit: str) -> None:
     assert min(seconds(400_000) for _ in range(3)) < short * 20 * 5
 
 
-def test_a_task_names_a_bounded_number_of_models() -> None:
+def test_the_number_of_models_of_a_task_is_limited() -> None:
     most = "".join(f"<lora:{number}:1>" for number in range(MAX_MODELS))
     assert len(required_models({"prompt": most})) == MAX_MODELS
     for name in ("one-more", "{a|b}"):

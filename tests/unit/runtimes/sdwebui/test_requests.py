@@ -1,4 +1,4 @@
-"""Requests as callers of SD Web UI really send them: taken as they are meant, or refused with reasons."""
+"""Requests that callers of SD Web UI really send are understood as they were meant, or refused."""
 
 import copy
 import json
@@ -76,7 +76,7 @@ EXPORTED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", ["seed", "subseed"])
-def test_seeds_are_of_64_bits_and_so_is_the_last_of_a_batch(name: str) -> None:
+def test_all_seeds_of_a_batch_must_fit_into_64_bits(name: str) -> None:
     last = (1 << 64) - 1
 
     assert submitted({name: last}).task.content[name] == last
@@ -88,14 +88,14 @@ def test_seeds_are_of_64_bits_and_so_is_the_last_of_a_batch(name: str) -> None:
     assert submitted({name: last - 31337} | delta)
 
 
-def test_a_unit_without_an_image_is_refused_where_the_task_has_none() -> None:
+def test_a_unit_without_an_image_is_refused_if_the_task_has_none() -> None:
     scripts = {"alwayson_scripts": {"ControlNet": {"args": [{"module": "canny"}, {"image": LINK}]}}}
 
     assert refused(scripts).keys() == {"/alwayson_scripts/ControlNet/args/0"}
     assert submitted({**scripts, "init_images": [LINK]}, IMAGE)
 
 
-def test_a_copy_of_the_pages_own_request_is_taken() -> None:
+def test_a_request_copied_from_web_uis_own_page_is_accepted() -> None:
     accepted = submitted(EXPORTED)
 
     scripts = accepted.task.content["alwayson_scripts"]
@@ -119,9 +119,7 @@ def test_a_copy_of_the_pages_own_request_is_taken() -> None:
         ("Custom code", []),
     ],
 )
-def test_a_script_that_says_something_else_than_the_content_is_refused(
-    script: str, arguments: list[Any]
-) -> None:
+def test_a_script_that_contradicts_the_content_is_refused(script: str, arguments: list[Any]) -> None:
     scripts = {**EXPORTED["alwayson_scripts"], script: {"args": arguments}}
 
     assert refused({**EXPORTED, "alwayson_scripts": scripts}).keys() == {f"/alwayson_scripts/{script}"}
@@ -143,7 +141,7 @@ def test_every_placeholder_of_the_api_page_is_named_at_once() -> None:
     assert all("placeholder" in found[path] for path in found if path != "/refiner_checkpoint")
 
 
-def test_what_hires_fix_reads_is_not_looked_at_without_it() -> None:
+def test_fields_of_hires_fix_are_not_checked_without_it() -> None:
     content = {"enable_hr": "false", "hr_upscaler": "string", "hr_scale": 2, "restore_faces": "False"}
 
     accepted = submitted(content).task.content
@@ -166,23 +164,23 @@ def test_what_hires_fix_reads_is_not_looked_at_without_it() -> None:
         ("CFG_scale", "cfg_scale"),
     ],
 )
-def test_a_field_that_sd_web_ui_ignores_is_told_with_what_may_be_meant(name: str, meant: str) -> None:
-    told = warnings(submitted({"prompt": "x", name: 1}))
+def test_a_field_that_sd_web_ui_ignores_gets_a_warning_with_a_suggestion(name: str, meant: str) -> None:
+    warned = warnings(submitted({"prompt": "x", name: 1}))
 
-    assert told.keys() == {f"/{name}"}
-    assert told[f"/{name}"].endswith(f"did you mean {meant}?")
+    assert warned.keys() == {f"/{name}"}
+    assert warned[f"/{name}"].endswith(f"did you mean {meant}?")
 
 
-def test_a_field_of_another_task_type_is_told_as_such() -> None:
+def test_the_warning_for_a_field_of_another_task_type_says_so() -> None:
     assert "image-to-image" in warnings(submitted({"init_images": [LINK]}))["/init_images"]
     assert "text-to-image" in warnings(submitted({"image": LINK, "enable_hr": True}, EXTRA))["/enable_hr"]
 
 
-def test_warnings_of_unknown_fields_are_bounded() -> None:
-    told = submitted({"x" * 5000 + str(index): 1 for index in range(1000)}).warnings
+def test_the_number_of_warnings_is_limited() -> None:
+    warned = submitted({"x" * 5000 + str(index): 1 for index in range(1000)}).warnings
 
-    assert len(told) == MAX_WARNINGS + 1
-    assert all(len(fault.path) < 200 for fault in told)
+    assert len(warned) == MAX_WARNINGS + 1
+    assert all(len(fault.path) < 200 for fault in warned)
 
 
 def test_no_foreign_name_is_a_field() -> None:
@@ -192,7 +190,7 @@ def test_no_foreign_name_is_a_field() -> None:
 
 
 @pytest.mark.parametrize("value", [True, "true", 1])
-def test_maps_are_switched_off_in_each_unit_and_not_for_everybody(value: Any) -> None:
+def test_controlnet_maps_are_switched_off_per_unit_and_not_by_a_global_setting(value: Any) -> None:
     units = [
         {"module": "canny", "image": LINK},
         {"module": "depth", "image": LINK, "save_detected_map": True},
@@ -213,20 +211,20 @@ def test_maps_are_switched_off_in_each_unit_and_not_for_everybody(value: Any) ->
 
 
 @pytest.mark.parametrize("tasktype", [EXTRA, BATCH])
-def test_scripts_in_an_extra_task_are_refused_not_left_out(tasktype: TaskType) -> None:
+def test_scripts_in_an_extra_task_are_refused(tasktype: TaskType) -> None:
     content: dict[str, Any] = {"image": LINK, "imageList": [{"data": LINK, "name": "a"}]}
     content |= {"script_name": "reactor", "alwayson_scripts": {"reactor": {"args": [LINK, True]}}}
 
     assert refused(content, tasktype).keys() == {"/script_name", "/alwayson_scripts/reactor"}
 
 
-def test_settings_in_an_extra_task_are_told() -> None:
+def test_settings_in_an_extra_task_get_a_warning() -> None:
     content = {"image": LINK, "alwayson_scripts": {"sd_vae": "x", "sd_model_checkpoint": MODEL}}
 
     assert warnings(submitted(content, EXTRA)).keys() == {"/alwayson_scripts/sd_vae"}
 
 
-def test_a_plot_is_told_why_it_needs_the_operator() -> None:
+def test_the_error_for_an_xyz_plot_refers_to_the_operator() -> None:
     found = refused({"script_name": "X/Y/Z plot", "script_args": [6, "4,7,10"]})
 
     assert "do not list it" in found["/script_name"]
@@ -242,7 +240,7 @@ def test_a_plot_is_told_why_it_needs_the_operator() -> None:
         ({"x/y/z plot"}, "controlnet", False),
     ],
 )
-def test_a_star_stands_for_the_scripts_that_are_allowed_without_a_list(
+def test_a_star_in_the_list_of_scripts_means_those_allowed_by_default(
     listed: set[str], name: str, *, allowed: bool
 ) -> None:
     runtime = Runtime("r", model_filename=MODEL, scripts=frozenset(listed))
@@ -252,7 +250,7 @@ def test_a_star_stands_for_the_scripts_that_are_allowed_without_a_list(
     assert (not check.faults) is allowed
 
 
-def test_a_checkpoint_in_a_folder_is_named_as_windows_names_it() -> None:
+def test_a_checkpoint_in_a_folder_may_be_named_with_a_backslash() -> None:
     settings = {"sd_model_checkpoint": "sdxl\\Realities_4.safetensors [f61328e842]", "sd_vae": "a\\b.pt"}
     accepted = submitted(
         {"override_settings": settings, "refiner_checkpoint": "sdxl\\refiner"}, runtime="dynamic"
@@ -264,13 +262,13 @@ def test_a_checkpoint_in_a_folder_is_named_as_windows_names_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["none", "None", "", "use same checkpoint", None])
-def test_no_second_checkpoint_is_no_checkpoint_however_it_is_spelled(name: str | None) -> None:
+def test_all_spellings_of_no_second_checkpoint_are_understood(name: str | None) -> None:
     content = {"enable_hr": True, "refiner_checkpoint": name, "hr_checkpoint_name": name}
 
     assert not submitted(content).task.content.keys() & {"refiner_checkpoint", "hr_checkpoint_name"}
 
 
-def test_how_images_are_sent_back_is_ours_and_told() -> None:
+def test_fields_for_returning_images_are_overridden_with_a_warning() -> None:
     content = {"send_images": False, "save_images": True, "do_not_save_grid": False}
     accepted = submitted(content)
 
@@ -281,9 +279,7 @@ def test_how_images_are_sent_back_is_ours_and_told() -> None:
 @pytest.mark.parametrize(
     ("tasktype", "field", "expected"), [(IMAGE, "init_images", [LINK]), (EXTRA, "image", LINK)]
 )
-def test_the_second_version_takes_image_link_as_the_first_does(
-    tasktype: TaskType, field: str, expected: Any
-) -> None:
+def test_v1alpha2_accepts_image_link_as_v1alpha1_does(tasktype: TaskType, field: str, expected: Any) -> None:
     scripts = {"image_link": LINK, "sd_model_checkpoint": MODEL}
     accepted = (
         submitted({"prompt": "x", "alwayson_scripts": scripts}, tasktype)
@@ -299,7 +295,7 @@ def test_the_second_version_takes_image_link_as_the_first_does(
     assert "image_link" not in json.dumps(accepted.task.content)
 
 
-def test_image_link_beside_other_images_is_told_as_ignored() -> None:
+def test_image_link_beside_other_images_is_ignored_with_a_warning() -> None:
     content = {"init_images": [LINK + "?2"], "alwayson_scripts": {"image_link": LINK}}
     accepted = submitted(content, IMAGE)
 
@@ -307,14 +303,14 @@ def test_image_link_beside_other_images_is_told_as_ignored() -> None:
     assert "ignored" in warnings(accepted)["/alwayson_scripts/image_link"]
 
 
-def test_a_size_that_will_be_another_is_told() -> None:
-    told = warnings(submitted({"width": 65, "height": 64, "hr_resize_x": 130}))
+def test_a_size_that_sd_web_ui_rounds_gets_a_warning() -> None:
+    warned = warnings(submitted({"width": 65, "height": 64, "hr_resize_x": 130}))
 
-    assert told.keys() == {"/width", "/hr_resize_x"}
-    assert "64" in told["/width"]
+    assert warned.keys() == {"/width", "/hr_resize_x"}
+    assert "64" in warned["/width"]
 
 
-def test_the_networks_of_prompts_are_left_out_where_they_are_switched_off() -> None:
+def test_networks_are_removed_from_prompts_if_they_are_disabled() -> None:
     content = {
         "disable_extra_networks": "true",
         "prompt": "a <lora:style:0.8> cat <hypernet:x>",
@@ -347,7 +343,7 @@ def test_a_script_that_is_named_twice_is_refused() -> None:
         ("<lora:a:1>" * (MAX_NETWORKS + 1), "networks"),
     ],
 )
-def test_prompts_are_bounded_wherever_they_stand(path: str, text: str, why: str) -> None:
+def test_prompts_are_limited_wherever_they_are(path: str, text: str, why: str) -> None:
     content: dict[str, Any] = {path.split("/")[1]: text} if path.startswith("/") else {}
     if path == "/script_args/0":
         content = {"script_args": [text]}
@@ -368,7 +364,7 @@ def test_prompts_are_bounded_wherever_they_stand(path: str, text: str, why: str)
         "<lora:a:1>" * MAX_NETWORKS,
     ],
 )
-def test_a_prompt_at_its_bound_is_taken(text: str) -> None:
+def test_a_prompt_at_its_limit_is_accepted(text: str) -> None:
     assert submitted({"prompt": text}).task.content["prompt"] == text
 
 
@@ -388,13 +384,15 @@ def test_a_prompt_at_its_bound_is_taken(text: str) -> None:
         ({"script_name": "SD upscale", "script_args": [None, 64, "None", 2]}, 5),
     ],
 )
-def test_work_counts_steps_pixels_and_images_with_every_pass(content: dict[str, Any], times: float) -> None:
+def test_work_is_counted_in_steps_pixels_and_images_of_all_passes(
+    content: dict[str, Any], times: float
+) -> None:
     base = {"steps": 50, "width": 1024, "height": 1024}
 
     assert work(TEXT, base | content) == times * work(TEXT, base)
 
 
-def test_a_task_of_too_much_work_is_refused_with_what_it_asks_for() -> None:
+def test_the_error_for_too_much_work_names_the_amount() -> None:
     found = refused({"steps": 1000, "width": 2048, "height": 2048, "batch_size": 8, "n_iter": 8})
 
     assert found.keys() == {"/steps"}
@@ -434,5 +432,5 @@ def test_a_task_of_too_much_work_is_refused_with_what_it_asks_for() -> None:
         ),
     ],
 )
-def test_what_scripts_ask_for_is_bounded(content: dict[str, Any], path: str) -> None:
+def test_the_work_of_scripts_is_limited(content: dict[str, Any], path: str) -> None:
     assert path in refused({**content, "init_images": [LINK]}, IMAGE)

@@ -1,4 +1,4 @@
-"""Numbers and booleans as SD Web UI's request models read them."""
+"""Numbers and booleans are read as SD Web UI's request models read them."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_every_spelling_of_true_is_true(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["1.0", "", " true", "ja", 2, -1, 0.5, [], {}, None])
-def test_what_not_both_servers_read_as_a_boolean_is_refused(value: Any) -> None:
+def test_a_value_that_only_one_server_reads_as_a_boolean_is_refused(value: Any) -> None:
     with pytest.raises(Mismatch, match="a boolean is expected"):
         read("boolean", value)
 
@@ -49,7 +49,7 @@ def test_what_not_both_servers_read_as_a_boolean_is_refused(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"), [("20", 20), (20.0, 20), (" 20 ", 20), ("+20", 20), (True, 1)]
 )
-def test_integers_come_as_text_and_as_whole_numbers(value: Any, expected: int) -> None:
+def test_integers_are_read_from_texts_and_whole_floats(value: Any, expected: int) -> None:
     content, faults = normalised({"steps": value})
 
     assert (content["steps"], type(content["steps"])) == (expected, int)
@@ -57,24 +57,24 @@ def test_integers_come_as_text_and_as_whole_numbers(value: Any, expected: int) -
 
 
 @pytest.mark.parametrize("value", ["20.0", 1.5, "1e3", "", "many", [], "1_000", "٢٠"])
-def test_what_not_both_servers_read_as_an_integer_is_refused(value: Any) -> None:
+def test_a_value_that_only_one_server_reads_as_an_integer_is_refused(value: Any) -> None:
     assert normalised({"steps": value})[1] == {"/steps": "an integer is expected"}
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [("7.5", 7.5), (7, 7), ("7", 7.0), ("1e1", 10.0), (".5", 0.5)]
 )
-def test_numbers_come_as_text(value: Any, expected: float) -> None:
+def test_numbers_are_read_from_texts(value: Any, expected: float) -> None:
     assert normalised({"cfg_scale": value})[0]["cfg_scale"] == expected
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e999", "NaN", float("nan"), 10**400])
 @pytest.mark.parametrize("name", ["hr_scale", "s_tmax"])
-def test_numbers_that_are_none_are_refused_where_they_stand(value: Any, name: str) -> None:
+def test_invalid_numbers_are_refused_with_their_pointers(value: Any, name: str) -> None:
     assert normalised({"enable_hr": True, name: value})[1] == {f"/{name}": "a finite number is expected"}
 
 
-def test_null_says_nothing_where_the_model_takes_it() -> None:
+def test_null_is_dropped_where_sd_web_ui_accepts_it() -> None:
     content, faults = normalised({"s_tmax": None, "steps": None, "enable_hr": None, "script_args": None})
 
     assert not content.keys() & {"s_tmax", "steps", "enable_hr"}
@@ -91,9 +91,10 @@ def test_null_says_nothing_where_the_model_takes_it() -> None:
     ],
 )
 @pytest.mark.parametrize("routed", [False, True])
-def test_settings_are_typed_for_sd_web_ui_takes_any_value(
+def test_settings_are_converted_to_their_types(
     settings_: dict[str, Any], expected: dict[str, Any], *, routed: bool
 ) -> None:
+    """SD Web UI itself accepts any value for them."""
     body = {"override_settings": settings_}
     content, faults = normalised({"alwayson_scripts": body} if routed else body)
 
@@ -115,11 +116,11 @@ def test_settings_are_typed_for_sd_web_ui_takes_any_value(
         ("tiling", None),
     ],
 )
-def test_settings_of_another_kind_are_refused(name: str, value: Any) -> None:
+def test_settings_of_a_wrong_type_are_refused(name: str, value: Any) -> None:
     assert normalised({"override_settings": {name: value}})[1].keys() == {f"/override_settings/{name}"}
 
 
-def test_arguments_of_controlnet_and_adetailer_are_typed() -> None:
+def test_arguments_of_controlnet_and_adetailer_are_converted_to_their_types() -> None:
     units = [{"enabled": "true", "weight": "0.5", "pixel_perfect": "off", "module": "canny", "lowvram": None}]
     units[0]["image"] = "x"
     detailer = ["true", False, {"ad_use_steps": "false", "ad_steps": "20"}]
@@ -136,7 +137,7 @@ def test_arguments_of_controlnet_and_adetailer_are_typed() -> None:
     assert units[0]["enabled"] == "true"  # the caller's own is left alone
 
 
-def test_a_unit_that_is_switched_off_says_nothing() -> None:
+def test_a_disabled_unit_is_not_checked() -> None:
     units = [{"enabled": "false", "module": "None"}, {"module": "canny", "image": "x"}]
     content, _ = normalised({"alwayson_scripts": {"controlnet": {"args": units}}})
 
@@ -169,7 +170,7 @@ def test_arguments_that_cannot_be_read_are_refused(script: str, argument: Any, p
     | st.text(max_size=12)
     | st.lists(st.none()),
 )
-def test_reading_twice_changes_nothing(kind: str, value: Any) -> None:
+def test_converting_twice_changes_nothing(kind: str, value: Any) -> None:
     try:
         once = read(kind, value)
     except Mismatch:

@@ -1,4 +1,4 @@
-"""Where scripts hold images, which links are fetched, and what is refused because nobody would fetch it."""
+"""Which links in scripts are downloaded, and which are refused because nobody would download them."""
 
 import base64
 import io
@@ -58,7 +58,7 @@ def script(*arguments: Any) -> dict[str, Any]:
         (script({"last_frame": LINK}), "/alwayson_scripts/anything/args/0/last_frame"),
     ],
 )
-def test_a_link_is_fetched_wherever_an_image_stands(content: dict[str, Any], path: str) -> None:
+def test_a_link_is_downloaded_wherever_an_image_is_expected(content: dict[str, Any], path: str) -> None:
     assert [image.path for image in images(content) if image.is_link] == [path]
     assert faults(content) == {}
 
@@ -74,7 +74,7 @@ def test_a_link_is_fetched_wherever_an_image_stands(content: dict[str, Any], pat
         ({"script_args": [["s3: //x"]]}, "/script_args/0/0"),
     ],
 )
-def test_a_link_that_nobody_here_fetches_is_refused(content: dict[str, Any], path: str) -> None:
+def test_a_link_that_would_not_be_downloaded_is_refused(content: dict[str, Any], path: str) -> None:
     told = faults(content)
     assert list(told) == [path]
     assert "give the image as base64" in told[path]
@@ -91,11 +91,11 @@ def test_a_link_that_nobody_here_fetches_is_refused(content: dict[str, Any], pat
         ({"override_settings": {"sd_vae": LINK}}, "/override_settings/sd_vae"),
     ],
 )
-def test_a_link_in_a_field_that_takes_none_is_refused(content: dict[str, Any], path: str) -> None:
+def test_a_link_in_a_field_without_images_is_refused(content: dict[str, Any], path: str) -> None:
     assert "links are downloaded in init_images" in faults(content)[path]
 
 
-def test_texts_that_only_mention_a_link_and_notes_pass() -> None:
+def test_texts_that_only_mention_a_link_are_accepted() -> None:
     assert faults({"negative_prompt": LINK, "comments": {"source": LINK}, "note": f"see {LINK}"}) == {}
 
 
@@ -114,11 +114,11 @@ def test_a_user_or_password_in_a_link_is_refused_before_it_is_stored(link: str) 
 
 
 @pytest.mark.parametrize("text", ["gs://bucket/a.png", "ftp://example.com/a.png", "file:///etc/passwd"])
-def test_links_of_other_schemes_are_told_which_there_are(text: str) -> None:
+def test_the_error_for_another_scheme_lists_the_supported_ones(text: str) -> None:
     assert "links are https://, http:// or s3://" in faults({"mask": text})["/mask"]
 
 
-def test_a_prompt_that_is_a_link_stays_one() -> None:
+def test_a_prompt_that_is_a_link_remains_a_prompt() -> None:
     assert faults({"prompt": LINK} | script({"ad_prompt": INSIDE, "ad_negative_prompt": LINK})) == {}
 
 
@@ -132,19 +132,19 @@ def test_a_prompt_that_is_a_link_stays_one() -> None:
         {"batch_image_dir": "/etc"},
     ],
 )
-def test_files_of_the_worker_are_refused_as_lists_too(unit: dict[str, Any]) -> None:
+def test_paths_on_the_worker_are_refused_in_lists_too(unit: dict[str, Any]) -> None:
     ((path, message),) = faults(controlnet(**unit)).items()
     assert path == f"/alwayson_scripts/controlnet/args/0/{next(iter(unit))}"
     assert "paths on the worker" in message
 
 
 @pytest.mark.parametrize("value", [PNG, [PNG], [LINK]])
-def test_what_controlnet_would_unpickle_is_refused(value: Any) -> None:
+def test_values_that_controlnet_would_unpickle_are_refused(value: Any) -> None:
     told = faults(controlnet(ipadapter_input=value))
     assert "would unpickle it" in told["/alwayson_scripts/controlnet/args/0/ipadapter_input"]
 
 
-def test_empty_arguments_of_an_export_pass() -> None:
+def test_empty_arguments_of_an_exported_request_are_accepted() -> None:
     empty: dict[str, Any] = {
         "ipadapter_input": None,
         "batch_input_gallery": [],
@@ -170,7 +170,7 @@ HEIC = base64.b64encode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40).deco
         (base64.b64encode(b"%PDF-1.7").decode(), "it is a PDF"),
     ],
 )
-def test_an_image_of_another_kind_is_named_and_refused_at_submit(text: str, says: str) -> None:
+def test_an_image_of_an_unsupported_format_is_named_and_refused_at_submit(text: str, says: str) -> None:
     assert says in faults({"init_images": [text]})["/init_images/0"]
     assert says in faults(controlnet(image=[text]))["/alwayson_scripts/controlnet/args/0/image/0"]
     assert says in faults({"image": text}, TaskType.EXTRA_SINGLE_IMAGE)["/image"]
@@ -178,7 +178,7 @@ def test_an_image_of_another_kind_is_named_and_refused_at_submit(text: str, says
 
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP"])
 @pytest.mark.parametrize("head", ["", "data:image/whatever;base64,", "\n"])
-def test_every_kind_that_tasks_take_passes(format_: str, head: str) -> None:
+def test_every_supported_image_format_is_accepted(format_: str, head: str) -> None:
     text = head + encoded(format_)
     assert (
         faults({"init_images": [text], "mask": "\n".join(text[n : n + 76] for n in range(0, len(text), 76))})
@@ -195,5 +195,5 @@ def test_every_kind_that_tasks_take_passes(format_: str, head: str) -> None:
         ("https://example.com/a\nb.png", False),
     ],
 )
-def test_a_text_with_blanks_is_a_link_where_it_ends_as_a_file_does(text: str, *, expected: bool) -> None:
+def test_a_text_with_blanks_is_a_link_if_it_ends_with_a_file_extension(text: str, *, expected: bool) -> None:
     assert is_link(text) is expected

@@ -1,4 +1,4 @@
-"""A static runtime serves its own checkpoint, its refiner in the midst of a task, and no other."""
+"""A static runtime serves its own checkpoint and its refiner, and no other."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ PAIR = replace(OWN, refiner_filename="refiner_1.0.safetensors")
 
 
 def refused(runtime: Runtime, content: dict[str, Any]) -> list[str]:
-    """Return where a content names a checkpoint that the runtime does not serve."""
+    """Return the pointers at which a content names a checkpoint that the runtime does not serve."""
     check = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="")
     check.normalise({"prompt": "a", **content})
     assert {fault.code for fault in check.faults} <= {ErrorCode.UNKNOWN_MODEL}
@@ -38,13 +38,13 @@ def detailer(**unit: Any) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("field", ["refiner_checkpoint", "hr_checkpoint_name"])
-def test_a_refiner_belongs_to_the_runtime_that_names_it(field: str, name: str) -> None:
+def test_only_the_runtime_that_names_a_refiner_serves_it(field: str, name: str) -> None:
     content = {"enable_hr": True, "hr_upscaler": "Latent", field: name}
     assert refused(PAIR, content) == []
     assert refused(OWN, content) == [f"/{field}"]
 
 
-def test_a_refiner_is_no_checkpoint_to_begin_with() -> None:
+def test_a_refiner_cannot_be_the_main_checkpoint() -> None:
     content = {"alwayson_scripts": {"sd_model_checkpoint": "refiner_1.0.safetensors"}}
     assert refused(PAIR, content) == ["/alwayson_scripts/sd_model_checkpoint"]
 
@@ -74,6 +74,6 @@ def test_no_other_checkpoint_is_served_wherever_it_is_named(
     assert refused(PAIR, content) == paths
 
 
-def test_a_runtime_carries_its_refiner_to_the_api() -> None:
+def test_the_api_knows_a_runtimes_refiner() -> None:
     assert Runtimes.from_json(json.dumps([PAIR.as_dict(), OWN.as_dict()])).named("r") == OWN
     assert Runtimes.from_json(json.dumps([PAIR.as_dict()])).named("r") == PAIR

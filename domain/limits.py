@@ -94,12 +94,12 @@ class Limits:
     links: int = 32
     """Number of links that are downloaded for one task."""
     input_bytes: int = 64 * 1024 * 1024
-    """Total size of a task's inputs, links and inline data together. The request to SD Web UI contains each
+    """Total size of a task's inputs, links and inline data together. The request to the engine contains each
     as base64: 64 MiB briefly take about 320 MiB of memory in the consumer, and 85 MiB for as long as a
     prefetched task waits."""
     input_pixels: int = 4 * 8192 * 8192
     """Total number of pixels of a task's inputs, counted each time an input occurs: a few kilobytes can
-    decode to the 67 million pixels of one input, and SD Web UI decodes all inputs before it starts."""
+    decode to the 67 million pixels of one input, and the engine decodes all inputs before it starts."""
     images: int = 64
     """`batch_size` times `n_iter` of one task; also the number of images that a task may send."""
     pixels: int = 2048 * 2048

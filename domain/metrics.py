@@ -81,8 +81,8 @@ RETRIED: Final = _count("TasksRetried", "tasks released to their queue after a r
 IMAGES: Final = _count("Images", "stored images, without grids")
 QUEUED_SECONDS: Final = _seconds("QueuedSeconds", "from submit to claim")
 PREPARE_SECONDS: Final = _seconds("PrepareSeconds", "downloading inputs and models, and checking the content")
-MODEL_LOAD_SECONDS: Final = _seconds("ModelLoadSeconds", "loading another checkpoint into SD Web UI")
-INFERENCE_SECONDS: Final = _seconds("InferenceSeconds", "running the request in SD Web UI")
+MODEL_LOAD_SECONDS: Final = _seconds("ModelLoadSeconds", "loading another checkpoint into the engine")
+INFERENCE_SECONDS: Final = _seconds("InferenceSeconds", "running the request in the engine")
 STORE_SECONDS: Final = _seconds("StoreSeconds", "writing the images and the output document to S3")
 END_TO_END_SECONDS: Final = _seconds("EndToEndSeconds", "from submit to stored outcome")
 MODEL_SWITCHES: Final = _count("ModelSwitches", "jobs that needed a different checkpoint than the job before")
@@ -94,15 +94,15 @@ CONSUMERS: Final = _count("Consumers", "running consumers: each counts 1 a minut
 GPU_BUSY_SECONDS: Final = _seconds("GpuBusySeconds", "with a running job or model switch, in the last minute")
 GPU_IDLE_SECONDS: Final = _seconds("GpuIdleSeconds", "without a job while tasks waited, in the last minute")
 GPU_MEMORY_USED: Final = Metric(
-    "GpuMemoryUsed", Unit.MEGABYTES, "memory in use on the GPU, as SD Web UI reports it"
+    "GpuMemoryUsed", Unit.MEGABYTES, "memory in use on the GPU, as the engine reports it"
 )
 GPU_MEMORY_FREE: Final = Metric(
-    "GpuMemoryFree", Unit.MEGABYTES, "free memory on the GPU, as SD Web UI reports it"
+    "GpuMemoryFree", Unit.MEGABYTES, "free memory on the GPU, as the engine reports it"
 )
 
 # --- the consumer: when it happens ----------------------------------------------------------------
 
-POISONED: Final = _count("PoisonedWorkers", "workers that stopped because their SD Web UI had to be replaced")
+POISONED: Final = _count("PoisonedWorkers", "workers that stopped because their engine had to be replaced")
 
 METRICS: Final = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
 """All metrics, in the order above."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from domain.errors import ErrorCode, Fault, InvalidTask
 
 _HASH: Final = re.compile(r" \[(?:[0-9a-f]{8}|[0-9a-f]{10})\]$")
-"""The hash that SD Web UI appends to a checkpoint's name; the consumer compares it with the file."""
+"""The hash that may follow a checkpoint's name; the consumer compares it with the file."""
 
 
 DEFAULT_TYPE: Final = "sdwebui"
@@ -27,7 +27,7 @@ class Runtime:
     dynamic_model: bool = False
     queue_url: str = ""
     scripts: frozenset[str] | None = None
-    """Names allowed in `script_name` and `alwayson_scripts`, in lower case; None allows all."""
+    """Names of the scripts that a task may use, in lower case; None allows all."""
 
     refiner_filename: str | None = None
     """A second checkpoint that a static runtime can switch to within a task, such as SDXL's refiner."""

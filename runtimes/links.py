@@ -28,8 +28,8 @@ def is_link(value: Any) -> bool:
 def begins_as_link(value: Any) -> bool:
     """Return whether a value begins like a link.
 
-    In an image field, such a value must be a valid link or is an error, and is never passed on: SD Web UI
-    itself would fetch anything that begins with http, from inside the network.
+    In an image field, such a value must be a valid link or is an error, and is never passed on: an engine
+    itself may fetch anything that begins with http, from inside the network.
     """
     return isinstance(value, str) and _BEGINS_AS_LINK.match(value) is not None
 

@@ -16,8 +16,8 @@ IMAGE_TYPES: Final = {
 IMAGE_NAMES: Final = "PNG, JPEG, WebP, AVIF, GIF or BMP"
 
 OTHER_TYPES: Final = {
-    "image/heic": "HEIC is not read by SD Web UI; save the picture as JPEG",
-    "image/heif": "HEIF is not read by SD Web UI; save the picture as JPEG",
+    "image/heic": "HEIC is not read; save the picture as JPEG",
+    "image/heif": "HEIF is not read; save the picture as JPEG",
     "image/jpg": "the name of this type is image/jpeg",
     "image/jxl": "JPEG XL is not read; save the picture as PNG",
     "image/svg+xml": "SVG is a drawing; save it as PNG",
@@ -67,7 +67,7 @@ def other_kind(data: bytes) -> str | None:
     """Return the type of unsupported data, to follow "it is …", or None if it is not recognized."""
     found = brands(data)
     if found & _HEIC_BRANDS and not is_avif(found):
-        return f"HEIC, which SD Web UI does not read; save it as JPEG ({IMAGE_NAMES} are read)"
+        return f"HEIC, which is not read; save it as JPEG ({IMAGE_NAMES} are read)"
     if is_video(found) and not is_avif(found):
         return "a video (MP4)"
     head = data[:BEGINNING_BYTES]

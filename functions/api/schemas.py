@@ -198,7 +198,7 @@ def _responses() -> dict[str, Schema]:
         | {"description": "The checkpoint that the runtime serves; for a dynamic runtime, its default."},
         "dynamic_model": {"type": "boolean"},
         "scripts": nullable({"type": "array", "items": text})
-        | {"description": "The scripts allowed in `script_name` and `alwayson_scripts`; null allows all."},
+        | {"description": "The scripts that a task may use; null allows all."},
         "queued": count,
         "in_flight": count,
     }

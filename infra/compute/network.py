@@ -44,7 +44,7 @@ class Network(Construct):
         self._table = table
         self._nat = settings.nat
         self.vpc = self._existing(settings.vpc_id) if settings.vpc_id else self._new()
-        # With awsvpc, all containers of a task share one network interface, on which SD Web UI listens. Only
+        # With awsvpc, all containers of a task share one network interface, on which the engine listens. Only
         # the lack of ingress rules in this group prevents access from outside the task.
         self.security_group = ec2.SecurityGroup(
             self, "Tasks", vpc=self.vpc, description="GPU tasks, without ingress", allow_all_outbound=True

@@ -1,6 +1,6 @@
 """The IAM role of one runtime's tasks.
 
-ECS gives the role to all containers of a task, so a compromised SD Web UI could do everything that the role
+ECS gives the role to all containers of a task, so a compromised engine could do everything that the role
 allows. Statements name the runtime's own resources wherever AWS supports that; where it does not, a comment
 gives the reason.
 """

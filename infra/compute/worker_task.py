@@ -78,7 +78,7 @@ class WorkerTask(Construct):
             task_role=role,
             # Empty volumes on the instance's data disk, because tmpfs and Docker volumes are not valid here.
             volumes=[
-                ecs.Volume(name=name, host=ecs.Host()) for name in ("models", "tmp", engine.settings_volume)
+                ecs.Volume(name=name, host=ecs.Host()) for name in ("models", "tmp", *self._settings_mount)
             ],
         )
         sync = self._sync_models()
@@ -89,25 +89,30 @@ class WorkerTask(Construct):
         # works.
         consumer.add_container_dependencies(_after(server, ecs.ContainerDependencyCondition.START))
 
+    @property
+    def _settings_mount(self) -> dict[str, str]:
+        file = self._engine.settings
+        return {file.volume: SHARED_FOLDER} if file else {}
+
     def _sync_models(self) -> ecs.ContainerDefinition:
         # The settings file is part of the consumer's image, so that the engine's own image can be used
-        # unchanged. The engine must be able to write it, whatever user it runs as: SD Web UI's `POST
-        # /sdapi/v1/options`, which switches checkpoints, saves the file at the end and fails if that is
-        # impossible. For the same reason no mount is read-only.
-        engine = self._engine
-        copy = f"cp {engine.settings_source} {engine.settings_file} && chmod 666 {engine.settings_file}"
+        # unchanged. The engine must be able to write it, whatever user it runs as: one whose
+        # `POST /sdapi/v1/options` switches checkpoints saves the file at the end, and fails if it cannot.
+        # For the same reason no mount is read-only.
+        file = self._engine.settings
+        copy = f"cp {file.source} {file.path} && chmod 666 {file.path} && " if file else ""
         container = self.definition.add_container(
             "sync-models",
             image=self._image,
             essential=False,
             entry_point=["/bin/sh", "-c"],
-            command=[f"{copy} && exec python -m container.consumer sync-models"],
+            command=[f"{copy}exec python -m container.consumer sync-models"],
             environment=self._environment,
             readonly_root_filesystem=True,
             stop_timeout=cdk.Duration.seconds(_SYNC_STOP_SECONDS),
             logging=self._log_driver("sync-models"),
         )
-        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **{engine.settings_volume: SHARED_FOLDER})
+        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **self._settings_mount)
         return container
 
     def _server(self) -> ecs.ContainerDefinition:
@@ -131,7 +136,7 @@ class WorkerTask(Construct):
             stop_timeout=cdk.Duration.seconds(engine.stop_seconds),
             logging=self._log_driver(engine.container),
         )
-        _mount(container, models=engine.model_directory, **{engine.settings_volume: SHARED_FOLDER})
+        _mount(container, models=engine.model_directory, **self._settings_mount)
         return container
 
     def _consumer(self) -> ecs.ContainerDefinition:
@@ -152,8 +157,8 @@ class WorkerTask(Construct):
                 # The check only reads the modification time of a file; a host that needs more than 10 s for
                 # that cannot run a job either.
                 timeout=cdk.Duration.seconds(10),
-                # Covers Python's imports from a cold disk until the first update, which does not wait for SD
-                # Web UI.
+                # Covers Python's imports from a cold disk until the first update, which does not wait for
+                # the engine.
                 start_period=cdk.Duration.seconds(120),
             ),
             environment=self._environment,

@@ -56,7 +56,7 @@ class CoreAlarms(Construct):
                 "PoisonedWorkers",
                 metric=own_metric(name, m.POISONED, "Sum", runtime=runtime),
                 runtime=runtime,
-                about="A worker stopped because its SD Web UI had to be replaced.",
+                about="A worker stopped because its engine had to be replaced.",
             )
 
     def _add(self, kind: str, **options: Any) -> None:

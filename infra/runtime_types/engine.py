@@ -14,6 +14,17 @@ _CREDENTIALS: Final = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettingsFile:
+    """A file that is copied from the consumer's image to where the engine reads and writes it."""
+
+    source: str
+    """Its path in the consumer's image."""
+    path: str
+    """Where the engine reads it, below `SHARED_FOLDER`."""
+    volume: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Engine:
     """The container of the engine, and the settings by which it and the consumer work together."""
 
@@ -31,11 +42,7 @@ class Engine:
     """Folders of the model bucket that the runtime's tasks may read."""
     model_files: tuple[str, ...] = ()
     """Objects of the model bucket, outside these folders, that they may read too."""
-    settings_source: str
-    """Path of the engine's settings file in the consumer's image."""
-    settings_volume: str
-    settings_file: str
-    """Path, below `SHARED_FOLDER`, at which the engine reads the settings file."""
+    settings: SettingsFile | None = None
     worker: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the consumer for this runtime type only, by the field names of `WorkerEnvironment`."""
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
-from infra.runtime_types.engine import SHARED_FOLDER, Engine
+from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile
 from infra.section import Section
 from runtimes.sdwebui.model_names import (
     KNOWN_FOLDERS,
@@ -119,9 +119,11 @@ class SdWebUi(Runtime):
             model_directory=webui.model_directory,
             model_folders=_model_folders(self),
             model_files=(STYLES_FILE,),
-            settings_source="container/webui/settings.json",
-            settings_volume="webui-settings",
-            settings_file=_SETTINGS_FILE,
+            settings=SettingsFile(
+                source="container/consumer/engines/sdwebui/image/settings.json",
+                path=_SETTINGS_FILE,
+                volume="webui-settings",
+            ),
             worker={
                 "engine_url": f"http://127.0.0.1:{webui.port}",
                 "model_filename": self.model_filename,

@@ -142,8 +142,8 @@ class Alarms(Section):
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
     oldest_task_seconds: Annotated[int, Field(ge=60, le=1_209_600)] = 1800
     failure_percent: Annotated[float, Field(gt=0, le=100)] = 20
-    # Starting from zero means launching an instance, pulling images, downloading checkpoints and starting SD
-    # Web UI.
+    # Starting from zero means launching an instance, pulling images, downloading checkpoints and starting
+    # the engine.
     no_consumer_minutes: Annotated[int, Field(ge=5, le=1440)] = 20
 
 

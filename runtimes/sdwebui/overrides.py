@@ -52,8 +52,9 @@ SETTING_KINDS: Final[Mapping[str, str]] = {
 }
 """Settings allowed in `override_settings`, with their kinds: only those that affect this task's images. SD
 Web UI restores only options that are in its settings file (44-override-restore-leak), so each of these is in
-`container/webui/settings.json` with SD Web UI's own default; any other one would stay as the task left it. SD
-Web UI accepts any value, so the kinds are checked here: `"false"` would be true."""
+`container/consumer/engines/sdwebui/image/settings.json` with SD Web UI's own default; any other one would
+stay as the task left it. SD Web UI accepts any value, so the kinds are checked here: `"false"` would be
+true."""
 
 ALLOWED_SETTINGS: Final = frozenset(SETTING_KINDS)
 

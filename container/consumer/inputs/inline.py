@@ -20,8 +20,8 @@ _URL_SAFE: Final = str.maketrans("-_", "+/")
 def read_inline(text: str, limits: Limits) -> Fetched:
     """Decode an inline image; raise InputError if it is not an image or has too many pixels.
 
-    SD Web UI would report that only when the task is on the GPU, and some scripts take a path in this place
-    for a file on the worker. Line breaks and other characters inside are ignored, as by SD Web UI; the
+    The engine would report that only when the task is on the GPU, and some scripts take a path in this place
+    for a file on the worker. Line breaks and other characters inside are ignored, as engines do; the
     URL-safe alphabet, missing padding and data URIs of any media type are read too (see `readable_inline`).
     """
     head = _DATA_URI.match(text)
@@ -43,12 +43,12 @@ def read_inline(text: str, limits: Limits) -> Fetched:
 
 
 def readable_inline(text: str) -> bool:
-    """Return whether SD Web UI reads an inline image as `read_inline` does; else it needs the bytes anew."""
+    """Return whether an engine reads an inline image as `read_inline` does; else it needs the bytes anew."""
     head = _IMAGE_URI.match(text)
     if not head and _DATA_URI.match(text):
         return False
     encoded = text[head.end() :] if head else text
-    if "-" in encoded or "_" in encoded:  # SD Web UI would leave them out
+    if "-" in encoded or "_" in encoded:  # they would be left out
         return False
     try:
         base64.b64decode(encoded)

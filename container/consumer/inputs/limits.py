@@ -9,10 +9,11 @@ class Limits:
 
     max_bytes: int = 32 * 1024 * 1024
     max_pixels: int = 8192 * 8192
-    """Pixels of the decoded image: 256 MiB as RGBA. SD Web UI itself refuses more than about 178 million."""
+    """Pixels of the decoded image: 256 MiB as RGBA. Pillow, with which engines decode, refuses more than 178
+    million."""
     max_side: int = 8192
-    """Width and height of the decoded image, whatever its area, because SD Web UI scales the shorter side to
-    fill a size."""
+    """Width and height of the decoded image, whatever its area, because an engine may scale the shorter side
+    to fill a size."""
     connect_seconds: float = 10.0
     """For each step of a connection: resolving the name, connecting, and the TLS handshake."""
     total_seconds: float = 60.0

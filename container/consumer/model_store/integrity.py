@@ -129,12 +129,12 @@ def verify_download(path: Path, stored: Stored) -> str | None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return a file's sha256 in hexadecimal, as SD Web UI shows it."""
+    """Return a file's sha256 in hexadecimal."""
     return _digest(path, hashlib.sha256, 0, path.stat().st_size).hex()
 
 
 def old_hash_of(path: Path) -> str:
-    """Return the eight digits by which early Web UIs named a checkpoint: a hash of 64 KiB at 1 MiB."""
+    """Return the eight digits by which checkpoints were named formerly: a hash of 64 KiB at 1 MiB."""
     return _digest(path, hashlib.sha256, 0x100000, 0x10000).hex()[:8]
 
 
@@ -156,9 +156,9 @@ def _blocks(file: Any, size: int) -> Iterator[bytes]:
 def defect_of(path: Path, *, name: str) -> str | None:
     """Return why a file cannot be a model, or None if nothing is wrong with it.
 
-    A complete download of a broken upload poisons SD Web UI (`55-truncated-*`): it fails this job and every
-    job after it. Only certain defects are detected here: a safetensors file declares its own length, and a
-    zipped checkpoint ends with its directory. SD Web UI judges everything else.
+    A complete download of a broken upload can poison an engine (`55-truncated-*`): it fails this job and
+    every job after it. Only certain defects are detected here: a safetensors file declares its own length,
+    and a zipped checkpoint ends with its directory. The engine judges everything else.
     """
     with path.open("rb") as file:
         begin = file.read(len(_LFS))
@@ -174,7 +174,7 @@ def defect_of(path: Path, *, name: str) -> str | None:
 
 
 def _safetensors_defect(path: Path) -> str | None:
-    """Return why a file is not a complete safetensors file; SD Web UI judges the tensors themselves."""
+    """Return why a file is not a complete safetensors file; the engine judges the tensors themselves."""
     size = path.stat().st_size
     with path.open("rb") as file:
         begin = file.read(_LENGTH.size)

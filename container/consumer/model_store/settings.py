@@ -34,7 +34,7 @@ class ModelSettings(BaseSettings):
     model_lookup_seconds: float = Field(default=LOOKUP_SECONDS, ge=0)
     """How long a listing of the model bucket is used."""
     checkpoints_in_memory: int = Field(default=0, ge=0, le=100)
-    """How many checkpoints SD Web UI keeps loaded (its `sd_checkpoints_limit`); 0 keeps its own setting."""
+    """How many checkpoints the engine keeps loaded; 0 keeps its own setting."""
     sync_folders: str | None = None
     """Folders that `sync-models` downloads completely, separated by commas; unset for those of the runtime's
     type."""

@@ -174,7 +174,7 @@ class Place:
             return
         folder = self._folder / runtime
         folder.mkdir()
-        shutil.copy(ROOT / "container/webui/settings.json", folder / SETTINGS_FILE)
+        shutil.copy(ROOT / "container/consumer/engines/sdwebui/image/settings.json", folder / SETTINGS_FILE)
         environment = self._environment(runtime, folder)
         command = [sys.executable, "-m", "container.consumer"]
         with Process("sync-models", [*command, "sync-models"], environment=environment) as sync:

@@ -303,7 +303,9 @@ def test_opened_settings_reach_the_api_the_worker_and_the_settings_file() -> Non
         "my_mode": "soft",
         "CLIP_stop_at_last_layers": 2,
     }
-    assert worker["engine_settings_file"] == runtime.engine().settings_file
+    settings_file = runtime.engine().settings
+    assert settings_file is not None
+    assert worker["engine_settings_file"] == settings_file.path
 
 
 @pytest.mark.parametrize(

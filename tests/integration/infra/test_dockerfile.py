@@ -75,7 +75,6 @@ def test_it_copies_the_listed_packages_only(steps: list[dict[str, Any]]) -> None
         "adapters",
         "container/__init__.py",
         "container/consumer",
-        "container/webui",
     ]
     assert _values(steps, "ADD") == []
 
@@ -150,6 +149,7 @@ def test_the_health_check_of_the_task_runs_in_the_image(image: Path) -> None:
 
 def test_web_uis_settings_file_is_json_without_saved_files(image: Path) -> None:
     """It travels in this image; SD Web UI must keep no image and fetch no link."""
-    settings = json.loads((image / "app" / "container" / "webui" / "settings.json").read_text())
+    file = image / "app/container/consumer/engines/sdwebui/image/settings.json"
+    settings = json.loads(file.read_text())
     assert settings["samples_save"] is settings["grid_save"] is settings["api_enable_requests"] is False
     assert settings["disable_mmap_load_safetensors"] is True

@@ -5,7 +5,7 @@ from typing import Literal
 from aws_cdk import aws_ecs as ecs
 
 from infra.runtime_types.base import Runtime
-from infra.runtime_types.engine import SHARED_FOLDER, Engine
+from infra.runtime_types.engine import Engine
 
 
 class Toy(Runtime):
@@ -21,8 +21,5 @@ class Toy(Runtime):
             stop_seconds=1,
             model_directory="/toys",
             model_folders=("toys",),
-            settings_source="container/webui/settings.json",
-            settings_volume="toy-settings",
-            settings_file=f"{SHARED_FOLDER}/toy.json",
             worker={"engine_url": "http://127.0.0.1:1"},
         )

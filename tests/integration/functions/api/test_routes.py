@@ -185,7 +185,7 @@ def test_a_bad_upload_request_names_its_faults(shared_api: Client) -> None:
     ("content_type", "says"),
     [
         ("image/tiff", "TIFF is not read; save the picture as PNG"),
-        ("image/heic", "HEIC is not read by SD Web UI; save the picture as JPEG"),
+        ("image/heic", "HEIC is not read; save the picture as JPEG"),
         ("IMAGE/HEIF; x=y", "save the picture as JPEG"),
         ("image/jpg", "image/jpeg"),
     ],

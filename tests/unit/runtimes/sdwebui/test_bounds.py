@@ -37,7 +37,7 @@ LINK = "https://example.com/a.png"
 
 def settings_file() -> dict[str, Any]:
     """Return the settings file for SD Web UI, with the settings that a task may override."""
-    ours = json.loads((ROOT / "container" / "webui" / "settings.json").read_text())
+    ours = json.loads((ROOT / "container/consumer/engines/sdwebui/image/settings.json").read_text())
     return {name: ours[name] for name in ALLOWED_SETTINGS}
 
 
@@ -356,7 +356,7 @@ def recorded_options() -> dict[str, Any]:
 
 def test_every_setting_that_a_task_may_override_is_in_the_settings_file() -> None:
     """SD Web UI restores after a job only settings that its settings file contains."""
-    ours = json.loads((ROOT / "container" / "webui" / "settings.json").read_text())
+    ours = json.loads((ROOT / "container/consumer/engines/sdwebui/image/settings.json").read_text())
     theirs = recorded_options()
 
     assert {name: ours[name] for name in ALLOWED_SETTINGS} == {

@@ -160,7 +160,7 @@ HEIC = base64.b64encode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40).deco
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (HEIC, "it is HEIC, which SD Web UI does not read; save it as JPEG"),
+        (HEIC, "it is HEIC, which is not read; save it as JPEG"),
         (f"data:image/heic;base64,{HEIC}", "it is HEIC"),
         (base64.b64encode(b"\0\0\0\x18ftypmif1\0\0\0\0msf1miaf" + b"\0" * 40).decode(), "it is HEIC"),
         (base64.b64encode(b"II+\0\x08\0\0\0" + b"\0" * 40).decode(), "it is TIFF"),

@@ -19,7 +19,7 @@ from tests.support.consumer_fixtures import FAST
 from tests.support.consumers import consuming
 
 FOLLOWING = ("sd_model_checkpoint", "sd_checkpoint_hash")
-OURS = Path(__file__).parents[6] / "container" / "webui" / "settings.json"
+OURS = Path(__file__).parents[6] / "container/consumer/engines/sdwebui/image/settings.json"
 
 
 @pytest.fixture(scope="module")

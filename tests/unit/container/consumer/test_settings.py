@@ -1,4 +1,4 @@
-"""The consumer's settings, and how they bound what a message may ask for."""
+"""The consumer's settings."""
 
 from dataclasses import asdict, fields
 
@@ -29,10 +29,9 @@ def read(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Settings:
     ("text", "limits"),
     [("", DEFAULT_LIMITS), ('{"links": 3}', Limits(links=3)), (Limits(images=7).to_json(), Limits(images=7))],
 )
-def test_limits_are_read_from_the_environment(
+def test_limits_are_read_from_the_environment_with_defaults(
     monkeypatch: pytest.MonkeyPatch, text: str, limits: Limits
 ) -> None:
-    """As the deployment writes them; what is not said keeps its default."""
     assert read(monkeypatch, LIMITS=text).limits == limits
 
 
@@ -45,19 +44,18 @@ def test_limits_are_read_from_the_environment(
         ('["ControlNet", "a, b"]', frozenset({"controlnet", "a, b"})),
     ],
 )
-def test_scripts_are_read_from_the_environment(
+def test_the_list_of_scripts_is_json(
     monkeypatch: pytest.MonkeyPatch, text: str, scripts: frozenset[str] | None
 ) -> None:
-    """A name may hold a comma, so they are JSON; none at all is not the same as an empty list."""
+    """A name may contain a comma. An empty list differs from no list."""
     assert read(monkeypatch, ALLOWED_SCRIPTS=text).allowed_scripts == scripts
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "links", '{"links": "x"}', '{"no": 1}'])
 @pytest.mark.parametrize("name", ["LIMITS", "ALLOWED_SCRIPTS"])
-def test_a_bad_one_ends_it_with_one_line_that_names_it(
+def test_an_invalid_setting_is_named_in_one_line(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str
 ) -> None:
-    """As every other setting."""
     with pytest.raises(BadSettings, match=name) as bad:
         read(monkeypatch, **{name: text})
     assert "\n" not in str(bad.value)
@@ -100,8 +98,9 @@ ALL_SET = WorkerEnvironment(
 )
 
 
-def test_what_starts_a_consumer_writes_what_the_consumer_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each variable arrives as it was meant; one that the consumer does not know would be lost in silence."""
+def test_every_variable_of_the_worker_environment_is_a_setting_of_the_consumer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     read = _read_all(monkeypatch, ALL_SET)
     meant = asdict(ALL_SET) | {"limits": ALL_SET.limits}
     assert None not in meant.values()
@@ -110,7 +109,7 @@ def test_what_starts_a_consumer_writes_what_the_consumer_reads(monkeypatch: pyte
     assert {name: getattr(read, name) for name in meant} == meant
 
 
-def test_what_is_not_set_is_the_consumers_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_not_set_keeps_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     required = {name for name, field in Settings.model_fields.items() if field.is_required()}
     needed = {field.name: getattr(ALL_SET, field.name) for field in fields(ALL_SET) if field.name in required}
     environment = WorkerEnvironment(**needed)

@@ -1,4 +1,4 @@
-"""What bytes are, from their header alone."""
+"""The format and size of a file, read from its header only."""
 
 import io
 import struct
@@ -40,15 +40,15 @@ AVIF = image("AVIF", 8, 8)
 
 @pytest.mark.parametrize(("format_", "options"), KINDS, ids=str)
 @pytest.mark.parametrize("size", [(1, 1), (64, 48), (3, 700)], ids=str)
-def test_agrees_with_pillow(format_: str, options: dict[str, Any], size: tuple[int, int]) -> None:
-    """Format, content type and size are those that an image library finds."""
+def test_format_and_size_are_those_that_pillow_finds(
+    format_: str, options: dict[str, Any], size: tuple[int, int]
+) -> None:
     data = image(format_, *size, **options)
     with Image.open(io.BytesIO(data)) as opened:
         assert sniff(data) == Sniffed(format_, Image.MIME[format_], STILL[format_], *opened.size)
 
 
-def test_animations_have_the_size_of_a_frame() -> None:
-    """An animated GIF or WebP is what it is when still."""
+def test_an_animation_has_the_size_of_a_frame() -> None:
     frames = [Image.new("RGB", (20, 10), (shade, 0, 0)) for shade in (0, 120, 240)]
     for format_ in ("GIF", "WEBP", "PNG"):
         buffer = io.BytesIO()
@@ -68,8 +68,9 @@ def test_animations_have_the_size_of_a_frame() -> None:
         (WEBM, "WEBM", "video/webm", "webm"),
     ],
 )
-def test_videos(data: bytes, format_: str, content_type: str, extension: str) -> None:
-    """A video has a name, and no size."""
+def test_a_video_has_a_format_but_no_size(
+    data: bytes, format_: str, content_type: str, extension: str
+) -> None:
     assert sniff(data) == Sniffed(format_, content_type, extension)
 
 
@@ -88,14 +89,12 @@ def test_videos(data: bytes, format_: str, content_type: str, extension: str) ->
         b"RIFF\0\0\0\0WAVE",
     ],
 )
-def test_anything_else_is_none(data: bytes) -> None:
-    """What is not in the list has no name."""
+def test_any_other_file_is_not_recognised(data: bytes) -> None:
     assert sniff(data) is None
 
 
 @pytest.mark.parametrize("name", list(STILL))
-def test_a_cut_header_has_no_size(name: str) -> None:
-    """A file that ends within its header is named where it can be, and has no size."""
+def test_an_incomplete_header_has_no_size(name: str) -> None:
     whole = image(name, 64, 48)
     for length in range(min(len(whole), 200)):
         found = sniff(whole[:length])
@@ -115,8 +114,7 @@ def test_a_cut_header_has_no_size(name: str) -> None:
     ],
     ids=["fill bytes", "JPEG segments", "GIF extensions", "GIF blocks", "boxes"],
 )
-def test_endless_headers_are_given_up(data: bytes) -> None:
-    """A header of a hundred thousand parts is not read to its end, where the size would stand."""
+def test_reading_an_endless_header_ends(data: bytes) -> None:
     found = sniff(data)
     assert found is not None
     assert found.pixels == 0
@@ -129,8 +127,7 @@ def test_endless_headers_are_given_up(data: bytes) -> None:
     new=st.binary(max_size=12),
 )
 @example(which=image("AVIF", 40, 30), at=0, new=b"\0\0\0\0")
-def test_damage_does_no_harm(which: bytes, at: int, new: bytes) -> None:
-    """Damaged headers end as a size, as none, or as nothing known: never as an exception."""
+def test_a_damaged_header_raises_no_exception(which: bytes, at: int, new: bytes) -> None:
     found = sniff(which[:at] + new + which[at + len(new) :])
     assert found is None or found.pixels >= 0
 
@@ -149,7 +146,6 @@ def test_damage_does_no_harm(which: bytes, at: int, new: bytes) -> None:
     ),
     rest=st.binary(max_size=300),
 )
-def test_rubbish_does_no_harm(magic: bytes, rest: bytes) -> None:
-    """Nor does rubbish behind a magic number."""
+def test_rubbish_after_a_magic_number_raises_no_exception(magic: bytes, rest: bytes) -> None:
     found = sniff(magic + rest)
     assert found is None or found.format in {format_ for format_, *_ in FORMATS}

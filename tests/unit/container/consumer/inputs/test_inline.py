@@ -1,4 +1,4 @@
-"""Images that a task brings itself, and what an upscaler would make of any."""
+"""Inline images of a task, and the limits on what an upscaler makes of an image."""
 
 import base64
 from io import BytesIO
@@ -22,7 +22,7 @@ from runtimes.sdwebui.inputs import references
 
 
 def png(width: int = 8, height: int = 8) -> bytes:
-    """Return a small file that says it is of this size."""
+    """Return a small file whose header claims this size."""
     buffer = BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "PNG")
     data = buffer.getvalue()
@@ -35,7 +35,7 @@ def encoded(data: bytes) -> str:
 
 
 class FakeFetcher:
-    """Lead every link to one image."""
+    """A fetcher that returns the same image for every link."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -50,22 +50,21 @@ class FakeFetcher:
 
 
 def resolve(content: dict[str, Any], limits: Limits | None = None, link: bytes = b"") -> dict[str, Any]:
-    """Resolve a content; links lead to `link`."""
+    """Prepare a content whose links lead to `link`."""
     limits = limits or Limits()
     inputs = TaskInputs(FakeFetcher(link or png()), limits).fetch(references(content))
     return with_images(content, inputs, limits)
 
 
 def refused(content: dict[str, Any], **options: Any) -> tuple[ErrorCode, str]:
-    """Return why a content was refused."""
+    """Return the reason for which a content is refused."""
     with pytest.raises(PermanentError) as failed:
         resolve(content, **options)
     return failed.value.code, failed.value.message
 
 
 @pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
-def test_an_image_passes_as_it_came(head: str) -> None:
-    """With line breaks too, as SD Web UI takes it."""
+def test_an_inline_image_is_not_changed(head: str) -> None:
     text = head + base64.encodebytes(png()).decode()
 
     assert resolve({"init_images": [text], "mask": ""}) == {"init_images": [text], "mask": ""}
@@ -87,8 +86,8 @@ def test_an_image_passes_as_it_came(head: str) -> None:
     ],
 )
 @pytest.mark.parametrize("field", ["/init_images/0", "/alwayson_scripts/controlnet/args/0/image"])
-def test_what_is_no_image_is_refused_where_it_stands(text: str, field: str) -> None:
-    """A path on the worker above all: some scripts would open it."""
+def test_a_text_that_is_no_image_is_refused_with_its_pointer(text: str, field: str) -> None:
+    """Some scripts would open a path on the worker."""
     scripts = {"controlnet": {"args": [{"image": text}]}}
     content = {"init_images": [text]} if "init" in field else {"alwayson_scripts": scripts}
     code, message = refused(content)
@@ -98,14 +97,12 @@ def test_what_is_no_image_is_refused_where_it_stands(text: str, field: str) -> N
     assert len(text) == 1 or text not in message
 
 
-def test_the_pixels_of_an_image_are_bounded() -> None:
-    """By its header, as a fetched one's; nothing is decoded."""
+def test_the_pixels_of_an_inline_image_are_limited() -> None:
     assert resolve({"mask": encoded(png(8192, 8192))})
     assert refused({"mask": encoded(png(8192, 8193))})[0] is ErrorCode.INPUT_TOO_LARGE
 
 
-def test_what_an_upscaler_would_make_is_bounded() -> None:
-    """Whether the image came by link or inline."""
+def test_the_result_of_an_upscaler_is_limited_for_links_and_inline_images() -> None:
     limits = Limits(upscaled_pixels=100 * 100)
     inline = {"imageList": [{"data": encoded(png(51, 50)), "name": "a"}]}
 
@@ -116,7 +113,7 @@ def test_what_an_upscaler_would_make_is_bounded() -> None:
     assert refused(by_link, limits=limits, link=png(51, 50))[0] is ErrorCode.INPUT_TOO_LARGE
 
 
-def test_links_are_counted_again() -> None:
+def test_the_number_of_links_is_checked_again() -> None:
     """A message can come from anywhere."""
     content = {"init_images": ["https://example.com/a"] * 2}
 
@@ -126,8 +123,7 @@ def test_links_are_counted_again() -> None:
 
 @settings(max_examples=100, derandomize=True, deadline=None, database=None)
 @given(text=st.text(max_size=60) | st.binary(max_size=60).map(encoded))
-def test_whatever_text_comes_is_an_image_or_not(text: str) -> None:
-    """Raise nothing but InputError."""
+def test_any_text_is_an_image_or_raises_input_error(text: str) -> None:
     try:
         found = read_inline(text, DEFAULT_LIMITS).image.pixels
     except InputError:
@@ -161,11 +157,11 @@ left without them is base64 too."""
         f"\n data:image/jpg;base64,{encoded(WITH_BOTH)}",
     ],
 )
-def test_base64_that_sd_web_ui_would_misread_is_sent_in_the_form_that_it_reads(text: str) -> None:
+def test_base64_that_sd_web_ui_would_misread_is_converted(text: str) -> None:
     assert resolve({"init_images": [text]})["init_images"] == [encoded(WITH_BOTH)]
 
 
 @pytest.mark.parametrize("head", ["", "data:image/png;base64,", "data:image/anything;base64,"])
-def test_base64_that_sd_web_ui_reads_stays_as_it_came(head: str) -> None:
+def test_base64_that_sd_web_ui_reads_is_not_changed(head: str) -> None:
     text = head + encoded(WITH_BOTH)
     assert resolve({"init_images": [text]})["init_images"] == [text]

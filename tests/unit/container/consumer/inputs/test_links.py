@@ -1,4 +1,4 @@
-"""Links, hosts and addresses: how they may be written and what that means."""
+"""Parsing links, and deciding which hosts and addresses are public."""
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -21,15 +21,13 @@ PUBLIC_IPV6 = ["2606:2800:220:1::1", "2a00:1450:4001::1", "2600::1", "::ffff:8.8
 
 
 @pytest.mark.parametrize("text", PUBLIC + PUBLIC_IPV6)
-def test_public(text: str) -> None:
-    """The internet is let through, right up to the borders of what is not."""
+def test_public_addresses_up_to_the_borders_of_special_networks(text: str) -> None:
     assert is_public(ip_address(text))
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**32 - 1).map(IPv4Address) | st.integers(0, 2**128 - 1).map(IPv6Address))
-def test_nothing_special_is_public(address: IPv4Address | IPv6Address) -> None:
-    """What Python knows to be special is never called public."""
+def test_no_address_that_python_knows_as_special_is_public(address: IPv4Address | IPv6Address) -> None:
     inner = address
     if isinstance(address, IPv6Address) and (address.ipv4_mapped or address in NAT64):
         inner = IPv4Address(int(address) & 0xFFFF_FFFF)
@@ -50,7 +48,6 @@ def test_nothing_special_is_public(address: IPv4Address | IPv6Address) -> None:
     base=st.sampled_from(["{}", "{:#x}", "0{:o}"]),
 )
 def test_ipv4_is_read_as_the_c_library_reads_it(number: int, parts: tuple[int, int], base: str) -> None:
-    """Whatever the base and the number of parts, the address is the one that a connection would go to."""
     count, bits = parts
     high = number >> bits
     octets = [high >> 8 * (count - 2 - index) & 0xFF for index in range(count - 1)]
@@ -63,8 +60,7 @@ def test_ipv4_is_read_as_the_c_library_reads_it(number: int, parts: tuple[int, i
     "value",
     ["http://a", "https://a/b?c#d", "s3://b/k", "HTTPS://A/", " http://a/ ", "\nhttp://a\n", "http://ü/猫"],
 )
-def test_is_link(value: str) -> None:
-    """A value that is wholly a URL is one, in every case and with blanks around it."""
+def test_a_text_that_is_only_a_url_is_a_link(value: str) -> None:
     assert is_link(value)
     assert begins_as_link(value)
 
@@ -84,8 +80,7 @@ def test_is_link(value: str) -> None:
         ["http://a"],
     ],
 )
-def test_is_no_link(value: object) -> None:
-    """A text, an image or another type is none."""
+def test_other_texts_and_types_are_no_links(value: object) -> None:
     assert not is_link(value)
     assert not begins_as_link(value)
 
@@ -93,8 +88,7 @@ def test_is_no_link(value: object) -> None:
 @pytest.mark.parametrize(
     "value", ["http://a and a cat", "http://a/ b", "https:", "http:a", "s3:", "\0http://a b"]
 )
-def test_begins_as_link_only(value: str) -> None:
-    """What merely begins as one is no link, and yet nothing to hand to something that fetches."""
+def test_a_text_that_only_begins_like_a_url_is_no_link_and_is_refused(value: str) -> None:
     assert not is_link(value)
     assert begins_as_link(value)
 
@@ -112,8 +106,7 @@ def test_begins_as_link_only(value: str) -> None:
         ("s3://bucket/a b/猫?#%41", S3Link("bucket", "a b/猫?#%41")),
     ],
 )
-def test_parse(link: str, expected: object) -> None:
-    """A link is read into what is asked for."""
+def test_a_link_is_parsed_into_its_parts(link: str, expected: object) -> None:
     assert parse(link) == expected
 
 
@@ -127,8 +120,7 @@ def test_parse(link: str, expected: object) -> None:
     )
     | st.text(max_size=60)
 )
-def test_any_text_is_read_or_refused(text: str) -> None:
-    """A text is a link that reads the same a second time, fit for a request line, or it is refused."""
+def test_any_text_is_parsed_to_a_stable_link_or_refused(text: str) -> None:
     try:
         link = parse(text)
     except InputError:

@@ -1,4 +1,4 @@
-"""What a worker does with a message that it received."""
+"""What a worker does with a received message."""
 
 import json
 from types import SimpleNamespace
@@ -18,8 +18,8 @@ ROW = {"id": "t", "submission_id": MESSAGE.submission_id, "runtime": "r", "statu
 ENDED = {"status": "completed", "images": [], "finished_at": "2026-11-22T17:00:00.000Z"}
 
 
-class World:
-    """One message that was received, the row of its task, and what its claimer uses."""
+class Setup:
+    """A received message, the row of its task, and a claimer with its collaborators."""
 
     def __init__(
         self, row: dict[str, Any] | None, *, body: Message | None = MESSAGE, may_claim: bool = True
@@ -51,71 +51,71 @@ class World:
 
 
 def test_a_queued_task_is_claimed_under_a_new_fence() -> None:
-    world = World(ROW)
-    job = world.claimer.claim_next()
+    setup = Setup(ROW)
+    job = setup.claimer.claim_next()
     assert job is not None
     assert (job.row.attempts, job.row.text("worker"), bool(job.row.fence)) == (1, "w", True)
-    assert (world.deleted, world.queue.released) == ([], [])
+    assert (setup.deleted, setup.queue.released) == ([], [])
 
 
 def test_a_task_without_a_row_gets_one() -> None:
-    job = World(None).claimer.claim_next()
+    job = Setup(None).claimer.claim_next()
     assert job is not None
     assert (job.row.attempts, job.row.status) == (1, Status.QUEUED)
 
 
-def test_a_task_that_another_worker_has_comes_again_after_its_lease() -> None:
-    world = World(ROW | {"lease_until": "9999-01-01T00:00:00.000Z", "worker": "other"})
-    assert world.claimer.claim_next() is None
-    ((released, seconds),) = world.queue.released
-    assert released is world.delivery
+def test_a_message_whose_task_another_worker_has_is_released_until_the_lease_ends() -> None:
+    setup = Setup(ROW | {"lease_until": "9999-01-01T00:00:00.000Z", "worker": "other"})
+    assert setup.claimer.claim_next() is None
+    ((released, seconds),) = setup.queue.released
+    assert released is setup.delivery
     assert seconds > 0
 
 
 def test_a_message_of_another_submission_is_deleted() -> None:
-    world = World(ROW | {"submission_id": "a later one"})
-    assert world.claimer.claim_next() is None
-    assert (world.deleted, world.notified) == ([world.delivery], [])
+    setup = Setup(ROW | {"submission_id": "a later one"})
+    assert setup.claimer.claim_next() is None
+    assert (setup.deleted, setup.notified) == ([setup.delivery], [])
 
 
 @pytest.mark.parametrize("told", [False, True])
-def test_a_finished_task_is_told_if_it_was_not(*, told: bool) -> None:
-    world = World(ROW | ENDED | ({"notified_at": "2026-11-22T17:00:01.000Z"} if told else {}))
-    assert world.claimer.claim_next() is None
-    assert len(world.notified) == (0 if told else 1)
-    assert world.deleted == [world.delivery]
+def test_the_callback_of_a_finished_task_is_sent_unless_it_was_sent_before(*, told: bool) -> None:
+    setup = Setup(ROW | ENDED | ({"notified_at": "2026-11-22T17:00:01.000Z"} if told else {}))
+    assert setup.claimer.claim_next() is None
+    assert len(setup.notified) == (0 if told else 1)
+    assert setup.deleted == [setup.delivery]
 
 
-def test_a_task_without_attempts_left_is_abandoned_and_told() -> None:
-    world = World(ROW | {"attempts": 5, "message": "{}"})
-    assert world.claimer.claim_next() is None
-    assert world.abandoned == ["task_abandoned"]
-    assert [row.status for row in world.notified] == [Status.FAILED]
-    assert world.deleted == [world.delivery]
+def test_a_task_without_attempts_left_is_abandoned_and_its_callback_sent() -> None:
+    setup = Setup(ROW | {"attempts": 5, "message": "{}"})
+    assert setup.claimer.claim_next() is None
+    assert setup.abandoned == ["task_abandoned"]
+    assert [row.status for row in setup.notified] == [Status.FAILED]
+    assert setup.deleted == [setup.delivery]
 
 
-def test_a_cancel_that_its_dead_worker_did_not_obey_is_obeyed() -> None:
-    world = World(ROW | {"status": "running", "cancel_requested": "2026-11-22T17:00:00.000Z"})
-    assert world.claimer.claim_next() is None
-    assert len(world.cancelled) + len(world.notified) == 1
+def test_a_cancel_that_a_dead_worker_did_not_execute_is_executed() -> None:
+    setup = Setup(ROW | {"status": "running", "cancel_requested": "2026-11-22T17:00:00.000Z"})
+    assert setup.claimer.claim_next() is None
+    assert len(setup.cancelled) + len(setup.notified) == 1
 
 
 @pytest.mark.parametrize("body", [None, message("t", runtime="another")])
-def test_what_is_not_ours_is_dead_lettered(body: Message | None) -> None:
-    world = World(ROW, body=body)
-    assert world.claimer.claim_next() is None
-    assert world.dead == [world.delivery]
+def test_a_message_that_is_no_task_of_the_runtime_is_dead_lettered(body: Message | None) -> None:
+    setup = Setup(ROW, body=body)
+    assert setup.claimer.claim_next() is None
+    assert setup.dead == [setup.delivery]
 
 
-def test_nothing_is_claimed_while_a_deployment_waits() -> None:
-    world = World(ROW, may_claim=False)
-    assert world.claimer.claim_next() is None
-    assert world.queue.released == [(world.delivery, 0)]
-    assert "fence" not in json.dumps(world.table.item)
+def test_no_task_is_claimed_while_a_deployment_waits() -> None:
+    setup = Setup(ROW, may_claim=False)
+    assert setup.claimer.claim_next() is None
+    assert setup.queue.released == [(setup.delivery, 0)]
+    assert "fence" not in json.dumps(setup.table.item)
 
 
-def test_a_table_that_does_not_answer_leaves_the_message_to_its_timeout() -> None:
-    world = World(ROW)
-    world.table.broken = ClientError({"Error": {"Code": "Throttling"}}, "UpdateItem")
-    assert world.claimer.claim_next() is None
-    assert (world.deleted, world.queue.released) == ([], [])
+def test_if_the_table_does_not_respond_the_message_waits_for_its_visibility_timeout() -> None:
+    setup = Setup(ROW)
+    setup.table.broken = ClientError({"Error": {"Code": "Throttling"}}, "UpdateItem")
+    assert setup.claimer.claim_next() is None
+    assert (setup.deleted, setup.queue.released) == ([], [])

@@ -1,4 +1,4 @@
-"""Which end of a task follows from what a step raises."""
+"""How a task ends, depending on what a step raises."""
 
 import threading
 from dataclasses import fields
@@ -26,7 +26,7 @@ THROTTLED = ClientError({"Error": {"Code": "Throttling", "Message": "SECRET"}}, 
 
 
 class FakeTable:
-    """One row, changed by transitions as DynamoDB would."""
+    """A table with one row, which transitions change as in DynamoDB."""
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -43,8 +43,8 @@ class FakeTable:
         return Written(done=True, row=self.row)
 
 
-class World:
-    """A job that runs, and what its finisher uses."""
+class Setup:
+    """A running job, and a finisher with its collaborators."""
 
     def __init__(self, *, attempts: int = 1) -> None:
         row = Row(
@@ -64,8 +64,8 @@ class World:
         self.job = Job(delivery("body"), message("t"), row)
         self.queue = FakeQueue()
         self.deleted = self.queue.deleted
-        self.told: list[str] = []
-        self.untold: Exception | None = None
+        self.notified: list[str] = []
+        self.notify_error: Exception | None = None
         self.removed: list[Stored] = []
         self.shutting_down = threading.Event()
         self.finisher = Finisher(
@@ -79,9 +79,9 @@ class World:
         )
 
     def notify(self, row: Row) -> None:
-        if self.untold:
-            raise self.untold
-        self.told.append(row.status.value)
+        if self.notify_error:
+            raise self.notify_error
+        self.notified.append(row.status.value)
 
     def failure(self, _job: Job, _error: Any, _response: Any) -> Stored:
         return Stored(output="s3://b/out")
@@ -108,128 +108,128 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def setup() -> Setup:
+    return Setup()
 
 
-def test_a_step_that_succeeds_ends_nothing(world: World) -> None:
-    with world.finisher.ending(world.job):
+def test_a_successful_step_does_not_end_the_task(setup: Setup) -> None:
+    with setup.finisher.ending(setup.job):
         pass
-    assert not world.job.done.is_set()
-    assert world.table.written == []
+    assert not setup.job.done.is_set()
+    assert setup.table.written == []
 
 
-def test_a_task_s_own_error_fails_it_tells_and_deletes_its_message(world: World) -> None:
-    world.end_by(PermanentError(ErrorCode.NO_IMAGES, "none"))
-    assert (world.status, world.code) == (Status.FAILED, "no_images")
-    assert world.told == ["failed"]
-    assert world.deleted == [world.job.delivery]
-    assert world.job.done.is_set()
+def test_a_permanent_error_fails_the_task_sends_its_callback_and_deletes_its_message(setup: Setup) -> None:
+    setup.end_by(PermanentError(ErrorCode.NO_IMAGES, "none"))
+    assert (setup.status, setup.code) == (Status.FAILED, "no_images")
+    assert setup.notified == ["failed"]
+    assert setup.deleted == [setup.job.delivery]
+    assert setup.job.done.is_set()
 
 
-def test_a_passing_error_gives_the_task_back_later_and_spends_an_attempt(world: World) -> None:
-    world.end_by(UNAVAILABLE)
-    assert (world.status, world.table.row.attempts, world.code) == (Status.QUEUED, 1, "engine_unavailable")
-    assert world.delays == [FIRST_DELAY_SECONDS]
-    assert world.told == []
+def test_a_retryable_error_releases_the_task_with_a_delay_and_counts_an_attempt(setup: Setup) -> None:
+    setup.end_by(UNAVAILABLE)
+    assert (setup.status, setup.table.row.attempts, setup.code) == (Status.QUEUED, 1, "engine_unavailable")
+    assert setup.delays == [FIRST_DELAY_SECONDS]
+    assert setup.notified == []
 
 
-def test_the_delay_doubles_with_each_attempt_up_to_a_bound() -> None:
-    later = World(attempts=3)
+def test_the_delay_doubles_with_each_attempt_up_to_a_maximum() -> None:
+    later = Setup(attempts=3)
     later.end_by(UNAVAILABLE)
     assert later.delays == [4 * FIRST_DELAY_SECONDS]
-    late = World(attempts=4)
+    late = Setup(attempts=4)
     late.finisher.first_delay_seconds = 200
     late.end_by(UNAVAILABLE)
     assert late.delays == [MAX_DELAY_SECONDS]
 
 
-def test_a_passing_error_fails_a_task_without_attempts_left() -> None:
-    world = World(attempts=5)
-    world.end_by(UNAVAILABLE)
-    assert (world.status, world.code) == (Status.FAILED, "engine_unavailable")
+def test_a_retryable_error_fails_a_task_without_attempts_left() -> None:
+    setup = Setup(attempts=5)
+    setup.end_by(UNAVAILABLE)
+    assert (setup.status, setup.code) == (Status.FAILED, "engine_unavailable")
 
 
 def test_an_ambiguous_error_gets_one_more_attempt() -> None:
     error = AmbiguousError(ErrorCode.ENGINE_ERROR, "what?")
-    first, second = World(attempts=1), World(attempts=2)
+    first, second = Setup(attempts=1), Setup(attempts=2)
     first.end_by(error)
     second.end_by(error)
     assert (first.status, second.status) == (Status.QUEUED, Status.FAILED)
 
 
-def test_a_worker_that_leaves_spends_no_attempt(world: World) -> None:
-    world.end_by(WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "leaving"))
-    assert (world.status, world.table.row.attempts, world.delays) == (Status.QUEUED, 0, [0])
+def test_a_shutdown_releases_the_task_without_counting_an_attempt(setup: Setup) -> None:
+    setup.end_by(WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "leaving"))
+    assert (setup.status, setup.table.row.attempts, setup.delays) == (Status.QUEUED, 0, [0])
 
 
 @pytest.mark.parametrize("error", [THROTTLED, EndpointConnectionError(endpoint_url="https://SECRET")])
-def test_aws_out_of_order_is_a_passing_error_that_quotes_nothing(world: World, error: Exception) -> None:
-    world.end_by(error)
-    assert (world.status, world.code) == (Status.QUEUED, "aws_unavailable")
-    assert "SECRET" not in str(world.table.row.item)
+def test_an_aws_error_is_retryable_and_its_text_is_not_quoted(setup: Setup, error: Exception) -> None:
+    setup.end_by(error)
+    assert (setup.status, setup.code) == (Status.QUEUED, "aws_unavailable")
+    assert "SECRET" not in str(setup.table.row.item)
 
 
-def test_a_bug_of_ours_is_a_passing_error(world: World) -> None:
-    world.end_by(ZeroDivisionError())
-    assert (world.status, world.code) == (Status.QUEUED, "internal_error")
+def test_an_unexpected_exception_is_retryable(setup: Setup) -> None:
+    setup.end_by(ZeroDivisionError())
+    assert (setup.status, setup.code) == (Status.QUEUED, "internal_error")
 
 
-def test_a_lost_lease_writes_nothing(world: World) -> None:
-    world.end_by(LeaseLost("t"))
-    assert world.table.written == []
-    assert (world.queue.released, world.deleted, world.told) == ([], [], [])
-    assert world.job.done.is_set()
+def test_a_lost_lease_writes_nothing(setup: Setup) -> None:
+    setup.end_by(LeaseLost("t"))
+    assert setup.table.written == []
+    assert (setup.queue.released, setup.deleted, setup.notified) == ([], [], [])
+    assert setup.job.done.is_set()
 
 
 @pytest.mark.parametrize("step", ["prepare", "start", "stop", "release", "finish"])
-def test_no_step_is_taken_for_a_task_whose_lease_is_lost(world: World, step: str) -> None:
-    world.job.lease_lost.set()
+def test_no_step_runs_after_the_lease_was_lost(setup: Setup, step: str) -> None:
+    setup.job.lease_lost.set()
     names = {one.name for one in fields(TaskRun)}
-    task_run = TaskRun(**(dict.fromkeys(names) | {"finisher": world.finisher}))  # type: ignore[arg-type]
-    arguments = (world.job, Ran()) if step == "finish" else (world.job,)
+    task_run = TaskRun(**(dict.fromkeys(names) | {"finisher": setup.finisher}))  # type: ignore[arg-type]
+    arguments = (setup.job, Ran()) if step == "finish" else (setup.job,)
     getattr(task_run, step)(*arguments)
-    assert world.job.done.is_set()
-    assert world.table.written == []
+    assert setup.job.done.is_set()
+    assert setup.table.written == []
 
 
-def test_an_interrupted_job_ends_by_who_interrupted_it() -> None:
-    cancelled, leaving, stranger = World(), World(), World()
+def test_the_end_of_an_interrupted_job_depends_on_who_interrupted_it() -> None:
+    cancelled, leaving, other_client = Setup(), Setup(), Setup()
     cancelled.job.cancelled.set()
     leaving.shutting_down.set()
-    for world in (cancelled, leaving, stranger):
-        world.end_by(Interrupted())
+    for setup in (cancelled, leaving, other_client):
+        setup.end_by(Interrupted())
     assert cancelled.status is Status.CANCELLED
     assert (leaving.status, leaving.table.row.attempts) == (Status.QUEUED, 0)
-    assert (stranger.status, stranger.table.row.attempts) == (Status.QUEUED, 1)
+    assert (other_client.status, other_client.table.row.attempts) == (Status.QUEUED, 1)
 
 
-def test_a_release_of_a_task_that_was_to_be_cancelled_cancels_it(world: World) -> None:
-    world.table.row = Row(world.table.row.item | {"cancel_requested": "2026-11-22T17:00:00.000Z"})
-    world.finisher.release(world.job, count_attempt=False)
-    assert world.status is Status.CANCELLED
+def test_releasing_a_task_with_a_requested_cancel_cancels_it(setup: Setup) -> None:
+    setup.table.row = Row(setup.table.row.item | {"cancel_requested": "2026-11-22T17:00:00.000Z"})
+    setup.finisher.release(setup.job, count_attempt=False)
+    assert setup.status is Status.CANCELLED
 
 
-def test_an_outcome_that_comes_too_late_removes_what_was_stored(world: World) -> None:
-    world.table.row = Row(world.table.row.item | {"fence": "bbbb"})
+def test_an_outcome_that_comes_too_late_deletes_the_stored_objects(setup: Setup) -> None:
+    setup.table.row = Row(setup.table.row.item | {"fence": "bbbb"})
     stored = Stored(output="s3://b/out")
-    with world.finisher.ending(world.job):
-        world.finisher.completed(world.job, stored)
-    assert world.removed == [stored]
-    assert (world.told, world.deleted) == ([], [])
+    with setup.finisher.ending(setup.job):
+        setup.finisher.completed(setup.job, stored)
+    assert setup.removed == [stored]
+    assert (setup.notified, setup.deleted) == ([], [])
 
 
-def test_an_outcome_that_could_not_be_told_leaves_its_message_for_redelivery(world: World) -> None:
-    world.untold = THROTTLED
-    with world.finisher.ending(world.job):
-        world.finisher.completed(world.job, Stored(images=["s3://b/1"], output="s3://b/out"))
-    assert world.status is Status.COMPLETED
-    assert world.deleted == []
-    assert world.delays == [FIRST_DELAY_SECONDS]
+def test_if_the_callback_cannot_be_sent_the_message_is_redelivered(setup: Setup) -> None:
+    setup.notify_error = THROTTLED
+    with setup.finisher.ending(setup.job):
+        setup.finisher.completed(setup.job, Stored(images=["s3://b/1"], output="s3://b/out"))
+    assert setup.status is Status.COMPLETED
+    assert setup.deleted == []
+    assert setup.delays == [FIRST_DELAY_SECONDS]
 
 
-def test_a_task_that_cannot_be_ended_is_let_go_of(world: World) -> None:
-    world.table.broken = THROTTLED
-    world.end_by(PermanentError(ErrorCode.NO_IMAGES, "none"))
-    assert world.job.done.is_set()
-    assert world.told == []
+def test_a_task_that_cannot_be_ended_is_left_to_its_lease(setup: Setup) -> None:
+    setup.table.broken = THROTTLED
+    setup.end_by(PermanentError(ErrorCode.NO_IMAGES, "none"))
+    assert setup.job.done.is_set()
+    assert setup.notified == []

@@ -26,14 +26,14 @@ def _beat(mark: Path, *, seconds_ago: float) -> None:
     os.utime(mark, (then, then))
 
 
-def test_a_recent_beat_is_alive(tmp_path: Path) -> None:
+def test_a_recent_heartbeat_is_alive(tmp_path: Path) -> None:
     mark = tmp_path / "heartbeat"
     _beat(mark, seconds_ago=VISIBILITY_SECONDS - 20)
     done = _check(mark)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_beat_older_than_the_lease_is_dead(tmp_path: Path) -> None:
+def test_a_heartbeat_older_than_the_lease_is_dead(tmp_path: Path) -> None:
     mark = tmp_path / "heartbeat"
     _beat(mark, seconds_ago=VISIBILITY_SECONDS + 1)
     done = _check(mark)
@@ -41,29 +41,29 @@ def test_a_beat_older_than_the_lease_is_dead(tmp_path: Path) -> None:
     assert done.stderr.startswith("the last heartbeat was 12")
 
 
-def test_no_beat_at_all_is_dead(tmp_path: Path) -> None:
+def test_no_heartbeat_at_all_is_dead(tmp_path: Path) -> None:
     done = _check(tmp_path / "heartbeat")
     assert done.returncode == 1
     assert done.stderr.startswith("no heartbeat: ")
 
 
-def test_a_container_that_names_no_file_is_dead(tmp_path: Path) -> None:
+def test_without_the_setting_for_the_file_the_container_is_dead(tmp_path: Path) -> None:
     done = _check(tmp_path / "heartbeat", HEARTBEAT_FILE="")
     assert (done.returncode, done.stderr) == (1, "no heartbeat: HEARTBEAT_FILE is not set\n")
 
 
-def test_the_lease_of_the_settings_is_the_measure(tmp_path: Path) -> None:
+def test_the_lease_is_read_from_the_settings(tmp_path: Path) -> None:
     mark = tmp_path / "heartbeat"
     _beat(mark, seconds_ago=8)
     assert _check(mark, VISIBILITY_SECONDS="6").returncode == 1
     assert _check(mark, VISIBILITY_SECONDS="20").returncode == 0
 
 
-def test_without_settings_the_domains_lease_holds() -> None:
+def test_the_default_lease_is_that_of_the_domain() -> None:
     assert check_alive.DEFAULT_LEASE_SECONDS == VISIBILITY_SECONDS
 
 
-def test_an_empty_setting_is_none_at_all(tmp_path: Path) -> None:
+def test_an_empty_setting_means_the_default(tmp_path: Path) -> None:
     mark = tmp_path / "heartbeat"
     _beat(mark, seconds_ago=8)
     assert _check(mark, VISIBILITY_SECONDS="").returncode == 0

@@ -42,13 +42,13 @@ def running_job(task_id: str = "t") -> Job:
     return Job(delivery(""), message(task_id), row)
 
 
-class Beating:
+class Setup:
     def __init__(self, *, lease_seconds: int = 6, file: Path | None = None) -> None:
         self.table = FakeTable()
         self.stopped: list[Job] = []
         self.was_stopped = threading.Event()
         self.jobs = ActiveJobs()
-        self.heart = Heartbeat(
+        self.heartbeat = Heartbeat(
             self.jobs,
             FakeQueue([]),
             self.table,  # type: ignore[arg-type]
@@ -64,71 +64,73 @@ class Beating:
 
 
 @pytest.fixture
-def beating() -> Iterator[Beating]:
-    made = Beating()
+def setup() -> Iterator[Setup]:
+    made = Setup()
     yield made
-    made.heart.stop()
+    made.heartbeat.stop()
 
 
-def test_a_boot_longer_than_the_lease_counts_for_nothing(
-    beating: Beating, monkeypatch: pytest.MonkeyPatch
+def test_a_boot_longer_than_the_lease_is_no_missed_heartbeat(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LATE_BEAT_SECONDS", 0)  # no last chance: the first beat alone must count
-    beating.heart._last_beat -= 1000  # it was built long before the engine was ready
-    beating.heart.start()
-    beating.heart.check()
+    setup.heartbeat._last_beat -= 1000  # it was built long before the engine was ready
+    setup.heartbeat.start()
+    setup.heartbeat.check()
 
 
-def test_an_overdue_beat_gets_a_last_chance(beating: Beating) -> None:
-    beating.heart.start()
-    beating.heart._last_beat -= 1000  # the whole process was frozen
-    beating.heart.check()
+def test_an_overdue_heartbeat_gets_a_last_chance(setup: Setup) -> None:
+    setup.heartbeat.start()
+    setup.heartbeat._last_beat -= 1000  # the whole process was frozen
+    setup.heartbeat.check()
 
 
-def test_a_heartbeat_that_broke_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_heartbeat_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LATE_BEAT_SECONDS", 0.1)
-    beating = Beating()
+    setup = Setup()
     job = running_job()
-    beating.heart.start()
-    beating.jobs.add(job)
-    beating.table.broken = RuntimeError("a bug")
-    beating.heart._wake.set()
-    assert beating.was_stopped.wait(SOON)
-    beating.heart._thread.join(SOON)
+    setup.heartbeat.start()
+    setup.jobs.add(job)
+    setup.table.broken = RuntimeError("a bug")
+    setup.heartbeat._wake.set()
+    assert setup.was_stopped.wait(SOON)
+    setup.heartbeat._thread.join(SOON)
     with pytest.raises(HeartbeatStopped):
-        beating.heart.check()
+        setup.heartbeat.check()
     assert job.lease_lost.is_set()
 
 
-def test_a_cancel_is_noticed_between_two_beats(beating: Beating) -> None:
-    beating.heart._interval = 3600
+def test_a_cancel_is_noticed_between_two_heartbeats(setup: Setup) -> None:
+    setup.heartbeat._interval = 3600
     job = running_job()
-    beating.heart.start()
-    beating.jobs.add(job)
-    beating.table.cancelled = True
-    assert beating.was_stopped.wait(SOON)
+    setup.heartbeat.start()
+    setup.jobs.add(job)
+    setup.table.cancelled = True
+    assert setup.was_stopped.wait(SOON)
     assert job.cancelled.is_set()
-    assert beating.stopped == [job]
+    assert setup.stopped == [job]
 
 
-def test_a_lost_task_is_not_renewed_again(beating: Beating, caplog: pytest.LogCaptureFixture) -> None:
-    beating.jobs.add(running_job("lost"))
-    beating.table.lost = True
-    beating.heart.beat()
-    beating.heart.beat()
-    assert beating.table.renewed == ["lost"]
+def test_a_job_that_lost_its_lease_is_not_renewed_again(
+    setup: Setup, caplog: pytest.LogCaptureFixture
+) -> None:
+    setup.jobs.add(running_job("lost"))
+    setup.table.lost = True
+    setup.heartbeat.beat()
+    setup.heartbeat.beat()
+    assert setup.table.renewed == ["lost"]
     assert [record.getMessage() for record in caplog.records].count("the task's lease is lost") == 1
 
 
-def test_every_beat_touches_the_file(tmp_path: Path) -> None:
-    beating = Beating(file=tmp_path / "heartbeat")
-    beating.heart.start()
+def test_every_heartbeat_touches_the_file(tmp_path: Path) -> None:
+    setup = Setup(file=tmp_path / "heartbeat")
+    setup.heartbeat.start()
     assert time.time() - (tmp_path / "heartbeat").stat().st_mtime < SOON
-    beating.heart.stop()
+    setup.heartbeat.stop()
 
 
 def test_a_file_that_cannot_be_written_stops_no_work(tmp_path: Path) -> None:
-    beating = Beating(file=tmp_path / "no folder" / "heartbeat")
-    beating.heart.start()
-    beating.heart.check()
-    beating.heart.stop()
+    setup = Setup(file=tmp_path / "no folder" / "heartbeat")
+    setup.heartbeat.start()
+    setup.heartbeat.check()
+    setup.heartbeat.stop()

@@ -27,7 +27,7 @@ def test_without_a_file_or_settings_nothing_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "{", None])
-def test_a_file_that_holds_no_settings_is_told(tmp_path: Path, text: str | None) -> None:
+def test_a_file_without_settings_is_an_error(tmp_path: Path, text: str | None) -> None:
     file = tmp_path / "settings.json"
     if text is not None:
         file.write_text(text)
@@ -36,7 +36,7 @@ def test_a_file_that_holds_no_settings_is_told(tmp_path: Path, text: str | None)
         add_settings(str(file), {"a": 1})
 
 
-def test_they_are_added_also_without_a_model_bucket(
+def test_settings_are_added_without_a_model_bucket_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "settings.json"

@@ -1,4 +1,4 @@
-"""A file is only a model when it arrived whole and can be one."""
+"""Checks that a downloaded file is complete and can be a model."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ PART = 5000
 
 
 def of_parts(digest: Any) -> tuple[bytes, int]:
-    """Return a digest of the digests of parts, and their number."""
+    """Return the digest of the digests of all parts, and the number of parts."""
     parts = [CONTENT[at : at + PART] for at in range(0, len(CONTENT), PART)]
     return digest(b"".join(map(digest, parts))), len(parts)
 
@@ -40,7 +40,7 @@ def md5(data: bytes) -> bytes:
 
 
 def b64(value: bytes) -> str:
-    """Write bytes as a header does."""
+    """Encode bytes as in a header of S3."""
     return base64.b64encode(value).decode()
 
 
@@ -56,8 +56,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("checked", HEADS)
-def test_checks_what_s3_keeps(tmp_path: Path, checked: str) -> None:
-    """Each kind of checksum is computed, and one changed byte is seen by each."""
+def test_every_kind_of_checksum_detects_a_changed_byte(tmp_path: Path, checked: str) -> None:
     head = {"ContentLength": len(CONTENT), **HEADS[checked]}
     stored = Stored.of(head, {"ContentLength": PART} if Stored.needs_part_size(head) else {})
     file = tmp_path / "part"
@@ -77,8 +76,8 @@ def test_checks_what_s3_keeps(tmp_path: Path, checked: str) -> None:
         {"ETag": f'"{MD5_PARTS.hex()}-9"'},
     ],
 )
-def test_says_when_only_the_size_is_known(tmp_path: Path, head: dict[str, Any]) -> None:
-    """An ETag is not always an MD5: with a KMS key, or of parts of unequal size."""
+def test_without_a_usable_checksum_only_the_size_is_verified(tmp_path: Path, head: dict[str, Any]) -> None:
+    """An ETag is not an MD5 with a KMS key, or if the parts have different sizes."""
     stored = Stored.of({"ContentLength": len(CONTENT), **head}, {"ContentLength": PART})
     file = tmp_path / "part"
     file.write_bytes(CONTENT)
@@ -108,16 +107,14 @@ def safetensors(weights: int) -> bytes:
         (b"\x0a" + bytes(7) + b'{"a": 1}  ', None),  # for SD Web UI to judge
     ],
 )
-def test_tells_what_cannot_be_a_model(tmp_path: Path, content: bytes, why: str | None) -> None:
-    """What is cut off or no model for sure never reaches Web UI, which it would poison."""
+def test_files_that_cannot_be_models_are_detected(tmp_path: Path, content: bytes, why: str | None) -> None:
     file = tmp_path / "part"
     file.write_bytes(content)
     found = defect_of(file, name="m.safetensors")
     assert found is None if why is None else why in str(found)
 
 
-def test_tells_a_checkpoint_archive_that_is_cut_off(tmp_path: Path) -> None:
-    """A pickled checkpoint is a zip archive, whose directory comes last."""
+def test_a_truncated_checkpoint_archive_is_detected(tmp_path: Path) -> None:
     file = tmp_path / "part"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("archive/data.pkl", CONTENT)
@@ -126,8 +123,7 @@ def test_tells_a_checkpoint_archive_that_is_cut_off(tmp_path: Path) -> None:
     assert "cut off" in str(defect_of(file, name="m.ckpt"))
 
 
-def test_knows_the_early_hash(tmp_path: Path) -> None:
-    """Early Web UIs hashed 64 KiB at 1 MiB."""
+def test_the_hash_of_early_web_uis(tmp_path: Path) -> None:
     file = tmp_path / "m"
     file.write_bytes(b"a" * 0x100000 + b"b" * 0x20000)
     assert old_hash_of(file) == hashlib.sha256(b"b" * 0x10000).hexdigest()[:8]

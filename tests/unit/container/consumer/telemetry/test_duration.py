@@ -1,4 +1,4 @@
-"""Estimates of the running job's end."""
+"""Estimates of when the running job will end."""
 
 import threading
 
@@ -8,90 +8,86 @@ from tests.support.clock import FakeMonotonic
 
 
 def learnt(clock: FakeMonotonic, *, seconds: float, units: float) -> DurationEstimator:
-    """Return a pace that has seen one job."""
-    pace = DurationEstimator(clock=clock)
-    pace.begin("k", units)
+    """Return an estimator that has seen one job."""
+    durations = DurationEstimator(clock=clock)
+    durations.begin("k", units)
     clock.seconds += seconds
-    pace.end("k", units, learn=True)
-    return pace
+    durations.end("k", units, learn=True)
+    return durations
 
 
 def test_an_idle_gpu_is_free_now() -> None:
-    """Nothing runs."""
     assert DurationEstimator().remaining() == 0.0
 
 
-def test_a_first_jobs_end_is_unknown_until_web_ui_says_something() -> None:
+def test_the_end_of_a_first_job_is_unknown_until_it_reports_progress() -> None:
     """Progress stays at 0.01 while a checkpoint loads (60-progress-during-job)."""
     clock = FakeMonotonic()
-    pace = DurationEstimator(clock=clock)
-    pace.begin("k", 10.0)
+    durations = DurationEstimator(clock=clock)
+    durations.begin("k", 10.0)
     clock.seconds += 2.0
-    pace.observe(0.01)
-    assert pace.remaining() == float("inf")
-    pace.observe(0.5)
-    assert pace.remaining() == 2.0
+    durations.observe(0.01)
+    assert durations.remaining() == float("inf")
+    durations.observe(0.5)
+    assert durations.remaining() == 2.0
 
 
-def test_a_jobs_end_follows_from_those_before_it() -> None:
-    """Twice the steps take twice as long."""
+def test_a_duration_is_proportional_to_the_cost() -> None:
     clock = FakeMonotonic()
-    pace = learnt(clock, seconds=4.0, units=10.0)
-    pace.begin("k", 20.0)
+    durations = learnt(clock, seconds=4.0, units=10.0)
+    durations.begin("k", 20.0)
     clock.seconds += 3.0
-    assert pace.remaining() == 5.0
-    assert pace.seconds_for("k", 5.0) == 2.0
+    assert durations.remaining() == 5.0
+    assert durations.seconds_for("k", 5.0) == 2.0
 
 
-def test_an_overdue_job_may_end_any_moment() -> None:
-    """Never a negative time."""
+def test_an_overdue_job_has_zero_seconds_left() -> None:
     clock = FakeMonotonic()
-    pace = learnt(clock, seconds=1.0, units=1.0)
-    pace.begin("k", 1.0)
+    durations = learnt(clock, seconds=1.0, units=1.0)
+    durations.begin("k", 1.0)
     clock.seconds += 9.0
-    assert pace.remaining() == 0.0
+    assert durations.remaining() == 0.0
 
 
-def test_an_interrupted_job_teaches_nothing() -> None:
-    """Its time is not a job's."""
+def test_an_interrupted_job_does_not_change_estimates() -> None:
     clock = FakeMonotonic()
-    pace = DurationEstimator(clock=clock)
-    pace.begin("k", 1.0)
+    durations = DurationEstimator(clock=clock)
+    durations.begin("k", 1.0)
     clock.seconds += 5.0
-    pace.end("k", 1.0, learn=False)
-    assert pace.seconds_for("k", 1.0) == float("inf")
+    durations.end("k", 1.0, learn=False)
+    assert durations.seconds_for("k", 1.0) == float("inf")
 
 
-def test_one_odd_job_changes_nothing() -> None:
+def test_one_outlier_does_not_change_estimates() -> None:
     clock = FakeMonotonic()
-    pace = DurationEstimator(clock=clock)
+    durations = DurationEstimator(clock=clock)
     for seconds in (1.0, 1.0, 250.0):
-        pace.begin("k", 1.0)
+        durations.begin("k", 1.0)
         clock.seconds += seconds
-        pace.end("k", 1.0, learn=True)
-    assert pace.seconds_for("k", 1.0) == 1.0
+        durations.end("k", 1.0, learn=True)
+    assert durations.seconds_for("k", 1.0) == 1.0
 
 
-def test_jobs_of_another_kind_teach_nothing_about_this_one() -> None:
-    pace = learnt(FakeMonotonic(), seconds=250.0, units=1.0)
-    assert pace.seconds_for("other", 1.0) == float("inf")
+def test_each_kind_of_job_has_its_own_estimate() -> None:
+    durations = learnt(FakeMonotonic(), seconds=250.0, units=1.0)
+    assert durations.seconds_for("other", 1.0) == float("inf")
     rules = SdWebUi()
     assert rules.kind("image-to-image", {"script_name": "Loopback"}) != rules.kind("image-to-image", {})
 
 
-def test_only_its_own_progress_says_that_a_job_cannot_end_in_time() -> None:
+def test_the_observed_remaining_time_ignores_other_jobs() -> None:
     clock = FakeMonotonic()
-    pace = learnt(clock, seconds=250.0, units=1.0)
-    pace.begin("k", 1.0)
-    assert (pace.remaining(), pace.observed_remaining()) == (250.0, float("inf"))
+    durations = learnt(clock, seconds=250.0, units=1.0)
+    durations.begin("k", 1.0)
+    assert (durations.remaining(), durations.observed_remaining()) == (250.0, float("inf"))
     clock.seconds += 10.0
-    pace.observe(0.5)
-    assert pace.observed_remaining() == 10.0
+    durations.observe(0.5)
+    assert durations.observed_remaining() == 10.0
 
 
-def test_those_who_wait_hear_of_every_change() -> None:
+def test_waiting_threads_are_notified_of_every_change() -> None:
     changed = threading.Condition()
-    pace = DurationEstimator(changed)
+    durations = DurationEstimator(changed)
     heard = threading.Event()
 
     def wait() -> None:
@@ -103,5 +99,5 @@ def test_those_who_wait_hear_of_every_change() -> None:
     waiting = threading.Event()
     threading.Thread(target=wait, daemon=True).start()
     assert waiting.wait(5)
-    pace.begin("k", 1.0)
+    durations.begin("k", 1.0)
     assert heard.wait(5)

@@ -1,4 +1,4 @@
-"""A worker reports the checkpoints that its SD Web UI lists, when it starts and when they change."""
+"""A worker reports its checkpoints when it starts and when they change."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from domain.errors import ErrorCode, RetryableError
 
 
 class Engine:
-    """List what the test says."""
+    """An engine with the models that the test sets."""
 
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = [{"title": "a.safetensors", "model_name": "a", "hash": None}]
@@ -26,7 +26,7 @@ class Engine:
 
 
 class Reports:
-    """Note what is written; the first write may fail."""
+    """Records reports; the first write can fail."""
 
     def __init__(self, *, failing: int = 0) -> None:
         self.written: list[tuple[str, list[str]]] = []
@@ -63,7 +63,7 @@ def test_a_change_is_reported() -> None:
     assert "0123456789" in reports.written[1][1]
 
 
-def test_an_unchanged_list_is_reported_again_before_its_report_is_forgotten() -> None:
+def test_an_unchanged_list_is_reported_again_before_its_report_expires() -> None:
     at = [0.0]
     reports = Reports()
     reporting = reporter(Engine(), reports, lambda: at[0])
@@ -74,7 +74,7 @@ def test_an_unchanged_list_is_reported_again_before_its_report_is_forgotten() ->
     assert len(reports.written) == 2
 
 
-def test_what_fails_now_is_reported_at_the_next_look() -> None:
+def test_a_report_that_failed_is_repeated_at_the_next_check() -> None:
     engine, reports = Engine(), Reports(failing=1)
     reporting = reporter(engine, reports)
     engine.hangs = True

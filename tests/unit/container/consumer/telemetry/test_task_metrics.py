@@ -1,4 +1,4 @@
-"""What is measured at each end of a task."""
+"""The metrics that are written when a job ends."""
 
 import json
 import logging
@@ -18,14 +18,14 @@ from runtimes.sdwebui.task_type import TaskType
 
 
 @pytest.fixture
-def measures(caplog: pytest.LogCaptureFixture) -> TaskMetrics:
-    """Return what measures a runtime."""
+def metrics(caplog: pytest.LogCaptureFixture) -> TaskMetrics:
+    """Return the metrics of a runtime."""
     caplog.set_level(logging.INFO, METRICS_LOGGER)
     return TaskMetrics("ns", "r", GpuUtilization())
 
 
 def job(status: str = "running", *, submitted_at: str = "2026-11-22T18:00:00.000Z", **row: Any) -> Job:
-    """Return a task that the GPU had for 7 s, 2 of them to load its checkpoint."""
+    """Return a job that used the GPU for 7 s, including 2 s to load its checkpoint."""
     task = Task("a", "r", TaskType.TEXT_TO_IMAGE, "output", None, {}, "v1alpha2")
     item = {"id": "a", "submission_id": "x", "runtime": "r", "status": status} | row
     one = Job(Delivery("m", "r", ""), Message(task, "x", submitted_at), Row(item))
@@ -33,8 +33,8 @@ def job(status: str = "running", *, submitted_at: str = "2026-11-22T18:00:00.000
     return one
 
 
-def said(caplog: pytest.LogCaptureFixture) -> dict[str, float]:
-    """Return the numbers of the only line, queueing apart."""
+def values(caplog: pytest.LogCaptureFixture) -> dict[str, float]:
+    """Return the values in the only line, except for the time in the queue."""
     (line,) = caplog.messages
     body = json.loads(line)
     numbers = {name: value for name, value in body.items() if isinstance(value, int | float)}
@@ -45,73 +45,71 @@ def said(caplog: pytest.LogCaptureFixture) -> dict[str, float]:
 STAGES = {"PrepareSeconds": 1.0, "InferenceSeconds": 5.0}
 
 
-def test_a_cancelled_job_is_wasted(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
-    """No failure: its caller wanted it."""
-    measures.finished(job("cancelled"))
-    assert said(caplog) == STAGES | {"TasksCancelled": 1, "TasksFailed": 0, "WastedGpuSeconds": 7.0}
+def test_a_cancelled_job_counts_as_wasted_but_not_as_failed(
+    metrics: TaskMetrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics.finished(job("cancelled"))
+    assert values(caplog) == STAGES | {"TasksCancelled": 1, "TasksFailed": 0, "WastedGpuSeconds": 7.0}
 
 
-def test_a_failed_job_is_wasted(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
-    """And counted for its code."""
-    measures.finished(job("failed", error={"code": "no_images"}))
-    assert said(caplog) == STAGES | {"FailuresByCode": 1, "TasksFailed": 1, "WastedGpuSeconds": 7.0}
+def test_a_failed_job_counts_as_wasted_and_by_its_error_code(
+    metrics: TaskMetrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics.finished(job("failed", error={"code": "no_images"}))
+    assert values(caplog) == STAGES | {"FailuresByCode": 1, "TasksFailed": 1, "WastedGpuSeconds": 7.0}
     assert json.loads(caplog.messages[0])["code"] == "no_images"
 
 
-def test_a_switch_is_measured_where_there_was_one(
-    measures: TaskMetrics, caplog: pytest.LogCaptureFixture
+def test_a_model_switch_and_its_seconds_are_counted(
+    metrics: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its seconds, too; and a publisher's own idea of time breaks nothing."""
     one = job("completed", submitted_at="yesterday", images=["s3://b/k"])
     one.switched = True
-    measures.finished(one)
+    metrics.finished(one)
     ended = {"TasksCompleted": 1, "TasksFailed": 0, "Images": 1}
-    assert said(caplog) == STAGES | ended | {"ModelSwitches": 1, "ModelLoadSeconds": 2.0}
+    assert values(caplog) == STAGES | ended | {"ModelSwitches": 1, "ModelLoadSeconds": 2.0}
 
 
-def test_a_try_that_is_spent_is_counted(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
-    """With the GPU time that it cost."""
-    measures.released(job(), attempt_counted=True, code="engine_unavailable")
-    assert said(caplog) == {"TasksRetried": 1, "WastedGpuSeconds": 7.0}
-
-
-def test_a_task_that_never_came_to_the_gpu_wastes_nothing(
-    measures: TaskMetrics, caplog: pytest.LogCaptureFixture
+def test_a_counted_attempt_is_measured_with_its_gpu_time(
+    metrics: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Given back untried: there is nothing to say."""
+    metrics.released(job(), attempt_counted=True, code="engine_unavailable")
+    assert values(caplog) == {"TasksRetried": 1, "WastedGpuSeconds": 7.0}
+
+
+def test_a_task_that_never_used_the_gpu_writes_no_line(
+    metrics: TaskMetrics, caplog: pytest.LogCaptureFixture
+) -> None:
     one = job()
     one.seconds = {"prepare": 1.0}
-    measures.released(one, attempt_counted=False)
+    metrics.released(one, attempt_counted=False)
     assert caplog.messages == []
 
 
-def test_an_end_is_measured_once(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
-    """Although its callback failed, and it was let go of after that."""
+def test_each_job_is_measured_once(metrics: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
+    """It can end twice, for example if its callback fails and it is then released."""
     one = job("cancelled")
-    measures.finished(one)
-    measures.released(one, attempt_counted=False)
-    measures.lost(one)
+    metrics.finished(one)
+    metrics.released(one, attempt_counted=False)
+    metrics.lost(one)
     assert len(caplog.messages) == 1
 
 
-def test_lost_work_is_wasted(measures: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
-    """Another worker has the task."""
-    measures.lost(job())
-    assert said(caplog) == {"WastedGpuSeconds": 7.0}
+def test_a_lost_job_counts_as_wasted(metrics: TaskMetrics, caplog: pytest.LogCaptureFixture) -> None:
+    metrics.lost(job())
+    assert values(caplog) == {"WastedGpuSeconds": 7.0}
 
 
-def test_what_never_was_in_hand_is_counted_by_its_row(
-    measures: TaskMetrics, caplog: pytest.LogCaptureFixture
+def test_an_abandoned_task_is_counted_from_its_row(
+    metrics: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its tries were spent by workers that could not say so."""
-    measures.abandoned(job("failed").row, ErrorCode.TASK_ABANDONED)
-    assert said(caplog) == {"TasksFailed": 1, "FailuresByCode": 1}
+    metrics.abandoned(job("failed").row, ErrorCode.TASK_ABANDONED)
+    assert values(caplog) == {"TasksFailed": 1, "FailuresByCode": 1}
 
 
-def test_a_worker_that_must_be_replaced_is_counted(
-    measures: TaskMetrics, caplog: pytest.LogCaptureFixture
+def test_a_worker_that_must_be_replaced_is_counted_with_the_reason(
+    metrics: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the reason, for who reads the log."""
-    measures.replaced("poisoned by a checkpoint")
-    assert said(caplog) == {"PoisonedWorkers": 1}
+    metrics.replaced("poisoned by a checkpoint")
+    assert values(caplog) == {"PoisonedWorkers": 1}
     assert json.loads(caplog.messages[0])["reason"] == "poisoned by a checkpoint"

@@ -1,4 +1,4 @@
-"""When a GPU idles although a task waits."""
+"""Busy time of the GPU, and idle time although tasks wait."""
 
 import pytest
 
@@ -14,22 +14,20 @@ def time() -> FakeMonotonic:
 
 @pytest.fixture
 def gpu(time: FakeMonotonic) -> GpuUtilization:
-    """Return a GPU's clock whose Web UI is ready."""
+    """Return the utilization of a GPU whose engine is ready."""
     clock = GpuUtilization(time)
     clock.switch(on=True)
     return clock
 
 
-def test_a_job_is_busy_time(time: FakeMonotonic, gpu: GpuUtilization) -> None:
-    """Its time is taken once."""
+def test_the_time_of_a_job_is_busy_and_is_returned_once(time: FakeMonotonic, gpu: GpuUtilization) -> None:
     with gpu.job("a"):
         time.seconds += 5
     assert gpu.take() == Spent(busy=5, idle=0)
     assert gpu.take() == Spent(busy=0, idle=0)
 
 
-def test_waiting_on_an_empty_queue_is_nobodys_loss(time: FakeMonotonic, gpu: GpuUtilization) -> None:
-    """Whether a message comes in the end, or none does."""
+def test_waiting_on_an_empty_queue_is_not_idle_time(time: FakeMonotonic, gpu: GpuUtilization) -> None:
     for found in (False, True):
         gpu.poll_begun()
         time.seconds += 4
@@ -37,16 +35,15 @@ def test_waiting_on_an_empty_queue_is_nobodys_loss(time: FakeMonotonic, gpu: Gpu
     assert gpu.take() == Spent(busy=0, idle=0)
 
 
-def test_a_message_that_was_there_when_asked_for_has_waited(time: FakeMonotonic, gpu: GpuUtilization) -> None:
-    """A receive that comes back at once found it: the GPU idled for the round trip."""
+def test_a_receive_that_returns_at_once_counts_as_idle_time(time: FakeMonotonic, gpu: GpuUtilization) -> None:
+    """A message was waiting already, so the GPU was idle during the round trip."""
     gpu.poll_begun()
     time.seconds += IMMEDIATE_SECONDS / 2
     gpu.poll_ended(found=True)
     assert gpu.take().idle == pytest.approx(IMMEDIATE_SECONDS / 2)
 
 
-def test_a_task_that_is_prepared_waits(time: FakeMonotonic, gpu: GpuUtilization) -> None:
-    """Also while another receive waits beside it; not once it is settled."""
+def test_time_is_idle_while_a_claimed_task_is_prepared(time: FakeMonotonic, gpu: GpuUtilization) -> None:
     gpu.poll_begun()
     gpu.claimed("a")
     time.seconds += 2
@@ -56,23 +53,21 @@ def test_a_task_that_is_prepared_waits(time: FakeMonotonic, gpu: GpuUtilization)
     assert gpu.take() == Spent(busy=0, idle=2)
 
 
-def test_idle_without_asking_counts(time: FakeMonotonic, gpu: GpuUtilization) -> None:
-    """Nobody looked whether a task waits: the loss is ours until it is known to be none."""
+def test_time_without_a_receive_is_idle_time(time: FakeMonotonic, gpu: GpuUtilization) -> None:
     time.seconds += 1
     assert gpu.take() == Spent(busy=0, idle=1)
 
 
-def test_time_without_a_web_ui_is_neither(time: FakeMonotonic, gpu: GpuUtilization) -> None:
-    """Nobody knows whether tasks wait then."""
+def test_time_without_a_ready_engine_is_neither_busy_nor_idle(
+    time: FakeMonotonic, gpu: GpuUtilization
+) -> None:
     gpu.switch(on=False)
     time.seconds += 60
     gpu.switch(on=True)
     assert gpu.take() == Spent(busy=0, idle=0)
 
 
-def test_a_job_that_fails_ends(time: FakeMonotonic, gpu: GpuUtilization) -> None:
-    """The time after it is idle again."""
-
+def test_time_after_a_failed_job_is_idle_again(time: FakeMonotonic, gpu: GpuUtilization) -> None:
     def fail() -> None:
         with gpu.job("a"):
             time.seconds += 1

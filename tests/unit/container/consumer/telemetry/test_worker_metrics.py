@@ -1,4 +1,4 @@
-"""What a consumer says once a minute."""
+"""The metrics that a worker writes once a minute."""
 
 import logging
 from typing import Any
@@ -15,13 +15,13 @@ from tests.support.embedded_metrics import read
 
 
 class FakeWebUi:
-    """Answer `/memory`, or not at all."""
+    """A Web UI that responds to `/memory`, or does not respond."""
 
     def __init__(self, answer: Any) -> None:
         self._answer = answer
 
     def get(self, _path: str) -> Any:
-        """Return what it was made with."""
+        """Return the response that it was created with."""
         if self._answer is None:
             raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "gone")
         return self._answer
@@ -39,10 +39,9 @@ CARD = {"cuda": {"system": {"free": 2e9, "used": 22e9, "total": 24e9}}}
         (None, {}),
     ],
 )
-def test_memory_is_told_where_web_ui_knows_it(
+def test_gpu_memory_is_reported_in_megabytes_if_web_ui_knows_it(
     caplog: pytest.LogCaptureFixture, answer: Any, memory: dict[str, float]
 ) -> None:
-    """In megabytes; its silence keeps no other number back."""
     caplog.set_level(logging.INFO, METRICS_LOGGER)
     engine = SdWebUi(FakeWebUi(answer), None, None)  # type: ignore[arg-type]
     WorkerMetrics(TaskMetrics("ns", "r", GpuUtilization()), engine, seconds=30).write()

@@ -1,4 +1,4 @@
-"""Segments of the consumer, as X-Ray wants them."""
+"""X-Ray segments of the consumer."""
 
 import json
 import queue
@@ -21,14 +21,14 @@ HEADER = f"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"
 
 
 class FakeXRay:
-    """Take segments; `down` refuses the first call."""
+    """Records segments; with `down`, the first call fails."""
 
     def __init__(self, *, down: bool = False) -> None:
         self.down = down
         self.sent: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def put_trace_segments(self, *, TraceSegmentDocuments: list[str]) -> dict[str, Any]:  # noqa: N803 - boto3's
-        """Keep what was sent."""
+        """Record the segments."""
         if self.down:
             self.down = False
             self.sent.put({"refused": len(TraceSegmentDocuments)})
@@ -40,7 +40,7 @@ class FakeXRay:
 
 
 def job(*, attribute: str | None = None, carried: str | None = None) -> Job:
-    """Return a task in hand that has gone through two stages."""
+    """Return a job that has gone through two stages."""
     task = Task("a", "sdruntime", TaskType.TEXT_TO_IMAGE, "output", None, {"prompt": "secret"}, "v1alpha2")
     message = Message(task, "submission_id", "2026-11-22T18:00:00.000Z", trace=carried)
     one = Job(
@@ -53,8 +53,7 @@ def job(*, attribute: str | None = None, carried: str | None = None) -> Job:
     return one
 
 
-def test_a_segment_hangs_below_the_publish() -> None:
-    """In the trace that came with the message, with a subsegment for each stage, and no content."""
+def test_a_segment_belongs_to_the_trace_of_the_message_and_has_a_subsegment_for_each_stage() -> None:
     xray = FakeXRay()
     Tracer(xray).ended(job(attribute=HEADER), status="completed")  # type: ignore[arg-type]
     found = xray.sent.get(timeout=10)
@@ -70,8 +69,7 @@ def test_a_segment_hangs_below_the_publish() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "released", "lost"])
-def test_what_came_to_nothing_is_a_fault(status: str) -> None:
-    """So that X-Ray finds it."""
+def test_a_task_without_an_image_is_a_fault(status: str) -> None:
     xray = FakeXRay()
     Tracer(xray).ended(job(carried=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
     found = xray.sent.get(timeout=10)
@@ -81,7 +79,6 @@ def test_what_came_to_nothing_is_a_fault(status: str) -> None:
 
 @pytest.mark.parametrize("header", [None, "", f"Root={ROOT};Sampled=0", "Sampled=1", "garbage;;=;"])
 def test_only_sampled_traces_are_sent(header: str | None) -> None:
-    """The next task's is the first that arrives."""
     xray = FakeXRay()
     tracer = Tracer(xray)  # type: ignore[arg-type]
     tracer.ended(job(attribute=header), status="completed")
@@ -89,8 +86,7 @@ def test_only_sampled_traces_are_sent(header: str | None) -> None:
     assert xray.sent.get(timeout=10)["annotations"]["status"] == "cancelled"
 
 
-def test_a_segment_that_cannot_be_sent_is_dropped() -> None:
-    """And the next one is sent."""
+def test_a_segment_that_cannot_be_sent_is_dropped_and_the_next_one_is_sent() -> None:
     xray = FakeXRay(down=True)
     tracer = Tracer(xray)  # type: ignore[arg-type]
     tracer.ended(job(attribute=HEADER), status="completed")
@@ -99,8 +95,8 @@ def test_a_segment_that_cannot_be_sent_is_dropped() -> None:
     assert xray.sent.get(timeout=10)["annotations"]["status"] == "failed"
 
 
-def test_log_lines_carry_the_trace() -> None:
-    """Under the name that Powertools gives it in the Lambdas; the queue's own attribute goes first."""
+def test_log_lines_contain_the_trace_id() -> None:
+    """Under the name that Powertools uses in the Lambda functions."""
     assert log_fields(job(attribute=HEADER, carried="Root=1-other"))["xray_trace_id"] == ROOT
     assert "xray_trace_id" not in log_fields(job())
     assert trace_header(job(carried=HEADER))["Sampled"] == "1"

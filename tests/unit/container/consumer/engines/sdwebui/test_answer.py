@@ -1,4 +1,4 @@
-"""What SD Web UI returned, told apart as the real servers' answers need it."""
+"""Pictures and additional images in the responses of SD Web UI, as recorded from real servers."""
 
 import base64
 import io
@@ -51,7 +51,7 @@ def kinds(result: Result) -> list[tuple[int | None, str, int | None]]:
 
 
 def made(described: Any) -> str:
-    """Return an image as it was recorded: its size, its format, and the infotext in it."""
+    """Return an image like a recorded one: with its size, its format and its infotext."""
     if isinstance(described, str):
         return described
     one = described["$image"]
@@ -89,7 +89,7 @@ ROUTES = {
 
 
 def expected_kinds(request: dict[str, Any], images: list[Any]) -> list[str]:
-    """Return what the recorded images are, by what was asked for."""
+    """Return the kinds of the recorded images, according to the request."""
     count = len(images)
     overrides = request.get("override_settings") or {}
     if request.get("script_name", "").lower() in ("loopback", "prompt matrix"):
@@ -103,8 +103,7 @@ def expected_kinds(request: dict[str, Any], images: list[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("flavor", ["forge", "a1111"])
-def test_every_recorded_job_is_told_apart(flavor: str) -> None:
-    """A seed is that in the picture itself, or the one asked for where a script pastes it together."""
+def test_the_images_of_every_recorded_job_are_classified(flavor: str) -> None:
     seen, unlike = set(), []
     for job in jobs(flavor):
         answer, request = job["answer"], job["request"]
@@ -147,7 +146,7 @@ def test_every_recorded_job_is_told_apart(flavor: str) -> None:
         ("31-extra-batch", [(1, "picture", None), (2, "picture", None)]),
     ],
 )
-def test_recorded_images_are_told_apart(
+def test_recorded_images_are_classified(
     name: str, expected: list[tuple[int | None, str, int | None]]
 ) -> None:
     recorded = recording(name)
@@ -187,14 +186,14 @@ def test_a_controlnet_map_is_no_picture() -> None:
     assert kinds(result) == [(1, "picture", 7), (2, "picture", 8), (None, "map", None)]
 
 
-def test_loopbacks_grid_is_no_picture_though_nothing_else_says_so() -> None:
+def test_the_grid_of_loopback_is_no_picture() -> None:
     info = {"all_seeds": [8], "infotexts": [text(7)] * 3, "index_of_first_image": 0}
     result = read([png(), png(text(7)), png(text(8))], info, script_name="loopback")
     assert kinds(result) == [(None, "grid", None), (1, "picture", 7), (2, "picture", 8)]
     assert [one.receipt["infotext"] for one in result.artifacts[1:]] == [text(7), text(8)]
 
 
-def test_what_a_script_pastes_together_is_a_picture_with_the_seed_that_was_asked_for() -> None:
+def test_an_image_that_a_script_assembles_is_a_picture_with_the_requested_seed() -> None:
     info = {"all_seeds": [18], "seed": 7, "infotexts": [text(7)], "index_of_first_image": 0}
     assert kinds(read([png()], info, script_name="SD upscale")) == [(1, "picture", 7)]
 
@@ -205,7 +204,7 @@ def test_two_pictures_of_one_seed_are_both_pictures() -> None:
     assert kinds(result) == [(1, "picture", 7), (2, "picture", 7)]
 
 
-def test_masks_come_behind_each_picture() -> None:
+def test_masks_follow_each_picture() -> None:
     info = {"all_seeds": [7, 8], "infotexts": [text(7), text(8)]}
     images = [png(text(7)), png(), png(), png(text(8)), png(), png(), png()]
     overrides = {"return_mask": True, "return_mask_composite": True}
@@ -237,8 +236,8 @@ def test_pictures_of_a_script_without_infotexts_are_all_kept_and_a_warning_says_
     assert [warning.message for warning in result.warnings]
 
 
-def test_a_picture_that_lost_its_infotext_is_still_one() -> None:
-    """An extension may put another image in its place, and add one that carries a text."""
+def test_a_picture_without_its_infotext_is_still_a_picture() -> None:
+    """An extension may replace an image by one without a text, and add another one with a text."""
     result = read([png(), png(text(7))], {"all_seeds": [7, 7], "infotexts": [text(7)] * 2}, batch_size=2)
     assert [one.number for one in result.artifacts] == [1, 2]
 
@@ -266,25 +265,25 @@ def test_the_seed_is_read_from_the_infotexts_last_line(infotext: str | None, see
     assert read_seed(infotext) == seed
 
 
-def test_fewer_pictures_than_asked_for_are_warned_of_though_a_map_fills_the_number() -> None:
+def test_too_few_pictures_get_a_warning_even_if_a_map_completes_their_number() -> None:
     result = read([png(text(7)), png()], {"all_seeds": [7, 8], "infotexts": [text(7)]}, batch_size=2)
     assert [warning.message for warning in result.warnings] == ["SD Web UI returned 1 of 2 images."]
 
 
 @pytest.mark.parametrize("body", [b'{"images": [', b"[]", b""])
-def test_an_answer_that_broke_off_is_tried_again(body: bytes) -> None:
+def test_an_incomplete_response_is_retried(body: bytes) -> None:
     with pytest.raises(RetryableError):
         read_result(body, TaskType.TEXT_TO_IMAGE, {}, checkpoint=None, sampler=None)
 
 
-def test_another_checkpoint_than_the_one_asked_for_fails_the_task() -> None:
+def test_a_checkpoint_that_was_not_requested_fails_the_task() -> None:
     body = json.dumps({"images": [png()], "info": json.dumps({"sd_model_name": "other"})}).encode()
     with pytest.raises(PermanentError, match="used other instead of mine") as caught:
         read_result(body, TaskType.TEXT_TO_IMAGE, {}, checkpoint="mine", sampler=None)
     assert caught.value.code is ErrorCode.WRONG_MODEL
 
 
-def test_the_document_keeps_what_was_asked_without_the_images_of_it() -> None:
+def test_the_output_document_contains_the_request_without_its_images() -> None:
     picture = png()
     echo = {
         "prompt": "a cat",
@@ -324,8 +323,8 @@ CONTENTS = st.fixed_dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(content=CONTENTS)
-def test_no_byte_of_an_input_is_in_what_is_stored(content: dict[str, Any]) -> None:
-    """Web UI echoes its request, and the request holds what links led to."""
+def test_no_input_is_stored_in_the_output_document(content: dict[str, Any]) -> None:
+    """SD Web UI echoes its request, which contains the downloaded inputs."""
     secret = base64.b64decode(png("the contents of somebody's object"))
     found = sniff(secret)
     assert found is not None

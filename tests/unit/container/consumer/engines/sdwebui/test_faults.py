@@ -1,4 +1,4 @@
-"""Whose fault an error of SD Web UI is, for every error that was recorded."""
+"""Whose fault an error of SD Web UI is, for every recorded error."""
 
 import json
 import time
@@ -59,7 +59,7 @@ BY_NAME = {name: verdict for verdict, names in VERDICTS.items() for name in name
 
 
 def errors() -> dict[str, Any]:
-    """Return the response of every recording of an error."""
+    """Return the responses of all recorded errors."""
     read = {name: recording(name) for name in names("*")}
     responses = {
         name: each["response"] for name, each in read.items() if isinstance(each.get("response"), dict)
@@ -68,13 +68,12 @@ def errors() -> dict[str, Any]:
 
 
 def body_of(response: dict[str, Any]) -> bytes:
-    """Return the bytes that came."""
+    """Return the body of a response."""
     return json.dumps(response["json"]).encode() if "json" in response else response.get("text", "").encode()
 
 
 @pytest.mark.parametrize(("name", "response"), sorted(errors().items()))
-def test_every_recorded_error_has_its_verdict(name: str, response: dict[str, Any]) -> None:
-    """A new recording of an error needs a line above."""
+def test_every_recorded_error_is_mapped_to_an_exception(name: str, response: dict[str, Any]) -> None:
     rejected = (PermanentError, ErrorCode.ENGINE_REJECTED)
     expected = rejected if response["status"] == 422 else BY_NAME[name]
     fault = fault_of(response["status"], body_of(response))
@@ -83,7 +82,7 @@ def test_every_recorded_error_has_its_verdict(name: str, response: dict[str, Any
 
 
 def test_a_422_that_echoes_an_image_is_trimmed() -> None:
-    """It goes into logs, rows, callbacks and the output."""
+    """Parts of it are stored in logs, rows, callbacks and output documents."""
     image = "iVBORw0KGgo" * 10_000
     body = {
         "detail": [{"type": "list_type", "loc": ["body", "init_images"], "msg": "no list", "input": image}]
@@ -115,7 +114,7 @@ def test_a_422_that_echoes_an_image_is_trimmed() -> None:
         ("RecursionError", "maximum recursion depth exceeded"),
     ],
 )
-def test_an_error_that_the_request_causes_is_its_own_at_once(kind: str, text: str) -> None:
+def test_an_error_caused_by_the_request_is_permanent(kind: str, text: str) -> None:
     for answer in ({"error": kind, "errors": text}, {"error": kind, "message": text}):
         fault = fault_of(500, json.dumps(answer).encode())
         assert (type(fault), fault.code) == (PermanentError, ErrorCode.ENGINE_ERROR)
@@ -130,7 +129,7 @@ def test_an_error_that_the_request_causes_is_its_own_at_once(kind: str, text: st
         ("OSError", "[Errno 28] No space left on device"),
     ],
 )
-def test_an_error_that_may_be_the_servers_is_tried_again(kind: str, text: str) -> None:
+def test_an_error_that_may_be_the_servers_fault_is_retried(kind: str, text: str) -> None:
     assert type(fault_of(500, json.dumps({"error": kind, "message": text}).encode())) is AmbiguousError
 
 
@@ -144,8 +143,8 @@ def test_an_error_of_any_length_is_read_in_linear_time(text: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"\xff\xfe", b"[]", b'"text"', b"null"])
-def test_an_answer_of_no_recorded_shape_has_a_verdict(body: bytes) -> None:
-    """Something between the consumer and Web UI may answer in its own way."""
+def test_a_response_of_any_form_is_mapped_to_an_exception(body: bytes) -> None:
+    """A proxy between the consumer and SD Web UI may respond in its own form."""
     assert type(fault_of(500, body)) is AmbiguousError
     assert type(fault_of(502, body)) is RetryableError
     assert type(fault_of(400, body)) is PermanentError

@@ -1,4 +1,4 @@
-"""Styles are read from the file that SD Web UI's page saves, and applied as SD Web UI applies them."""
+"""Styles are read from a file that SD Web UI's page has saved, and applied as SD Web UI applies them."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def test_a_file_of_styles_is_read(file: str, styles: list[Style]) -> None:
 
 
 @pytest.mark.parametrize("file", [b"\xff\xfe\x00", b"title,prompt\na,b\n", b"a,b\n1,2\n"])
-def test_a_file_that_holds_no_styles_is_told(file: bytes) -> None:
+def test_a_file_without_styles_is_an_error(file: bytes) -> None:
     with pytest.raises(PermanentError, match=r"styles\.csv of the model bucket is broken"):
         list(read_styles(file))
 
@@ -53,6 +53,6 @@ def test_a_style_is_added_to_a_prompt_or_put_around_it(
     assert apply([style], content, 100) == applied
 
 
-def test_a_style_that_doubles_the_prompt_is_stopped_before_it_fills_the_memory() -> None:
+def test_a_style_that_doubles_the_prompt_is_stopped_before_memory_runs_out() -> None:
     with pytest.raises(TooLong):
         apply([Style("s", "{prompt} {prompt}")] * 64, {"prompt": "a cat"}, 10_000)

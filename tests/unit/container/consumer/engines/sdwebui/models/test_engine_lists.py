@@ -1,4 +1,4 @@
-"""SD Web UI's lists are read once for a task, however many models it names."""
+"""SD Web UI's lists are requested once for a task, however many models it names."""
 
 from typing import Any
 
@@ -8,22 +8,22 @@ from runtimes.sdwebui.named_models import MAX_MODELS
 
 
 class CountingWebUi:
-    """A Web UI that lists one LoRA and counts what it is asked."""
+    """A Web UI that lists one LoRA and counts its requests."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
     def get(self, path: str) -> Any:
-        """Count, and answer with one LoRA."""
+        """Count the request, and respond with one LoRA."""
         self.asked.append(path)
         return [{"name": "style", "alias": "style", "path": "/models/Lora/style.safetensors"}]
 
     def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:
-        """Take nothing: a lookup changes nothing."""
+        """Fail, because a lookup must not change anything."""
         raise AssertionError(path)
 
 
-def test_each_list_is_read_once_for_a_task_and_again_for_the_next() -> None:
+def test_each_list_is_requested_once_per_task() -> None:
     webui = CountingWebUi()
     resolver = ModelResolver(None, None, EngineModelLists(webui))
     prompt = "<lora:style:1>" + "".join(f"<lora:{{a|{n}}}:1>" for n in range((MAX_MODELS - 2) // 2))

@@ -1,4 +1,4 @@
-"""Every model that a task names is found, wherever it names it."""
+"""The models that a task needs are found in all fields that can name one."""
 
 import json
 import time
@@ -13,12 +13,11 @@ from runtimes.sdwebui.named_models import invalid_weights, mentions, renamed
 
 
 def named(content: dict[str, Any]) -> list[tuple[Kind, str, str]]:
-    """Return kind, name and place of each need."""
+    """Return kind, name and pointer of each required model."""
     return [(need.kind, need.name, need.path) for need in required_models(content)]
 
 
-def test_finds_all_places() -> None:
-    """Checkpoints, VAEs, networks, ControlNet models and upscalers, each with its place in the request."""
+def test_models_are_found_in_all_fields() -> None:
     content = {
         "prompt": "a cat <lora:style v2:0.8> <lyco:ünï [x]:1:0.5>",
         "negative_prompt": "ugly <lora:not-applied-here:1>",
@@ -102,13 +101,11 @@ def test_finds_all_places() -> None:
         {"alwayson_scripts": {"controlnet": {"args": [None, 1, {"model": None}]}}},
     ],
 )
-def test_asks_for_nothing_where_nothing_is_named(content: dict[str, Any]) -> None:
-    """Text is text, and Web UI's own words for "none" are no models."""
+def test_words_for_no_model_require_none(content: dict[str, Any]) -> None:
     assert required_models(content) == []
 
 
-def test_names_each_model_once() -> None:
-    """The same LoRA in two prompts is one file."""
+def test_a_model_that_is_named_twice_is_required_once() -> None:
     assert len(required_models({"prompt": "<lora:a:1> <lora:a:0.5>"})) == 1
 
 
@@ -134,7 +131,7 @@ def test_finds_the_checkpoints_of_a_plot_by_their_extension() -> None:
     ]
 
 
-def test_fetches_what_a_template_may_become() -> None:
+def test_all_alternatives_of_a_template_are_fetched() -> None:
     template = "<lora:{style-a|style-b}:0.7> <lora:{x|{y|z}}:1>"
     found = required_models({"prompt": template})
     assert [(need.name, need.required) for need in found] == [
@@ -145,7 +142,7 @@ def test_fetches_what_a_template_may_become() -> None:
 
 
 @pytest.mark.parametrize("field", ["prompt", "script_args"])
-def test_a_long_template_is_not_written_out(field: str) -> None:
+def test_a_template_with_too_many_alternatives_is_not_expanded(field: str) -> None:
     around, choices = "x" * 20_000, "|".join("a" * 10_000)
     text = f"<lora:{around}{{{choices}}}:1>"
     content = {"prompt": text} if field == "prompt" else {"script_args": [text]}
@@ -159,7 +156,7 @@ def test_a_long_template_is_not_written_out(field: str) -> None:
     assert peak < 1 << 20
 
 
-def test_names_are_replaced_where_they_stand_and_nowhere_else() -> None:
+def test_only_names_of_models_are_replaced() -> None:
     content: dict[str, Any] = {
         "prompt": "<lora:sub/a:1> a sub/a <lyco:b:1:x=2> <lora:c> <other:sub/a:1>",
         "negative_prompt": "<lora:sub/a:1>",
@@ -191,8 +188,7 @@ def test_names_are_replaced_where_they_stand_and_nowhere_else() -> None:
 
 
 @pytest.mark.parametrize("name", ["{a$$b|c}", "__styles__"])
-def test_leaves_templates_to_their_extension(name: str) -> None:
-    """What an extension fills in later cannot be missing now."""
+def test_a_name_that_an_extension_fills_in_later_cannot_be_missing(name: str) -> None:
     assert required_models({"prompt": f"<lora:{name}:1>"}) == [
         ModelRequirement(Kind.LORA, name, "/prompt", required=False)
     ]
@@ -212,11 +208,13 @@ def test_leaves_templates_to_their_extension(name: str) -> None:
         ({"restore_faces": "false"}, []),
     ],
 )
-def test_a_face_restorer_is_wanted_where_it_shows(content: dict[str, Any], folders: list[str]) -> None:
+def test_a_face_restorer_is_required_only_if_it_is_visible(
+    content: dict[str, Any], folders: list[str]
+) -> None:
     assert [need.name for need in required_models(content) if need.kind is Kind.FACE_RESTORER] == folders
 
 
-def test_a_tag_that_a_web_ui_would_cut_out_unread_is_sent_as_it_reads_it() -> None:
+def test_a_tag_that_web_ui_would_ignore_is_sent_in_a_form_that_it_reads() -> None:
     text = "a <LORA:s:1><lyco:x=1:s:0.5> <Hypernet:h> <LoRA:{a|b}:1>"
     assert [need.name for need in required_models({"prompt": text})] == ["s", "h", "a", "b"]
     sent = renamed({"prompt": text}, {(Kind.LORA, "s"): "style"})
@@ -236,12 +234,12 @@ def test_a_tag_that_a_web_ui_would_cut_out_unread_is_sent_as_it_reads_it() -> No
         ("<other:s:abc>", False),
     ],
 )
-def test_a_weight_that_is_no_number_is_told(tag: str, wrong: bool) -> None:
+def test_a_weight_that_is_no_number_is_refused(tag: str, wrong: bool) -> None:
     faults = list(invalid_weights({"prompt": f"<lora:a:1>{tag}"}))
     assert [fault.path for fault in faults] == ["/prompt"] * wrong
 
 
-def test_the_weights_of_many_tags_are_read_in_time_in_proportion_to_their_number() -> None:
+def test_the_weights_of_many_tags_are_read_in_linear_time() -> None:
     def seconds(count: int) -> float:
         begun = time.process_time()
         assert len(list(invalid_weights({"prompt": "<lora:a:x>" * count}))) == count

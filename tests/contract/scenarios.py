@@ -193,7 +193,7 @@ def _poison(replay: Replay, folder: Path) -> None:
     (folder / "half.safetensors").write_bytes(b"\x10" + bytes(7) + b"{" * 4)
     replay.client.post("/sdapi/v1/refresh-checkpoints")
     plain = recording("10-txt2img-basic")["request"]["json"]
-    for what, status, _, told in rows:
+    for what, status, _, expected in rows:
         body = dict(plain)
         if what.startswith("override"):
             chosen = {"half.safetensors (": "half.safetensors", "half.safetensors again": "half.safetensors"}
@@ -210,12 +210,12 @@ def _poison(replay: Replay, folder: Path) -> None:
             answer = replay.client.post("/sdapi/v1/extra-single-image", json=body)
         else:
             answer = replay.client.post("/sdapi/v1/txt2img", json=body)
-        replay.expect(log, (answer.status_code, _told(answer.json())), (status, told), what)
+        replay.expect(log, (answer.status_code, _summary(answer.json())), (status, expected), what)
         if status != 200 and "of 2.1 GB" in what:
             on_disk = sorted(path.name for path in folder.glob("half*"))
             replay.expect(log, on_disk, ["half.safetensors.corrupted"], "on disk")
 
 
-def _told(body: dict[str, Any]) -> Any:
+def _summary(body: dict[str, Any]) -> Any:
     """Return the message of a failure, or the model of a success."""
     return body.get("message") or (json.loads(body["info"])["sd_model_name"] if "info" in body else None)

@@ -96,7 +96,7 @@ def progress_and_interrupts(replay: Replay) -> None:
 
 @story("64-*")
 def an_idle_interrupt(replay: Replay) -> None:
-    """An interrupt while nothing runs is told until the next job begins, and does it no harm."""
+    """An interrupt while nothing runs is found until the next job begins, and does it no harm."""
     replay.send("63-int-B-queued")
     replay.play("64-interrupt-idle")
     expect_state(
@@ -121,8 +121,8 @@ def _progress(replay: Replay) -> None:
         replay.expect(
             log, (here.keys(), here["state"].keys()), (sample.keys(), sample["state"].keys()), "keys"
         )
-        told = (here["state"]["job"], here["state"]["job_count"], round(here["progress"], 9))
-        replay.expect(log, told, (job, 2, at + 0.01), "a held job's progress")
+        found = (here["state"]["job"], here["state"]["job_count"], round(here["progress"], 9))
+        replay.expect(log, found, (job, 2, at + 0.01), "a held job's progress")
         replay.control.clear()
         replay.judge("60-progress-job", answer.result())
 
@@ -181,8 +181,8 @@ def interrupts_while_loading(replay: Replay) -> None:
     answer = hold(replay, "66b-interrupt-second-batch", 1 / 16)
     replay.client.post("/sdapi/v1/interrupt")
     replay.judge("66b-interrupt-second-batch", answer.result())
-    told = (log[7][5], log[7][6])
-    replay.expect("66b-interrupt-log", ("images", len(answer.result()["json"]["images"])), told, "images")
+    found = (log[7][5], log[7][6])
+    replay.expect("66b-interrupt-log", ("images", len(answer.result()["json"]["images"])), found, "images")
 
 
 @story("70-*", "71-*")
@@ -325,8 +325,8 @@ def big_inputs(replay: Replay) -> None:
     for row, image in zip(recording("90-big-inputs")["rows"], (noise(1500), huge_claim(14000)), strict=True):
         body["init_images"] = [base64.b64encode(image).decode()]
         answer = replay.client.post("/sdapi/v1/img2img", json=body)
-        told = answer.text if answer.status_code != 200 else "ok"
-        replay.expect("90-big-inputs", (answer.status_code, told), (row["status"], row["body"]), row["what"])
+        found = answer.text if answer.status_code != 200 else "ok"
+        replay.expect("90-big-inputs", (answer.status_code, found), (row["status"], row["body"]), row["what"])
 
 
 @story("openapi")

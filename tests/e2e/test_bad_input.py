@@ -41,7 +41,7 @@ def test_comments_get_a_hint(pipeline: Pipeline) -> None:
 
 def test_another_content_type(pipeline: Pipeline, task_id: str) -> None:
     """What does not call itself JSON is not read."""
-    body = json.dumps(bodies.v1alpha2(task_id, "text-to-image", bodies.text())).encode()
+    body = json.dumps(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image())).encode()
     answer = pipeline.call("POST", "/v1alpha2", content=body, headers={"content-type": "text/plain"})
     _refused(answer, 415, "unsupported_media_type")
     assert pipeline.row(task_id) is None
@@ -57,7 +57,9 @@ def test_every_fault_is_named_at_once(pipeline: Pipeline) -> None:
     """Wrong id, runtime, task type, prefix."""
     metadata = {"id": "../x", "runtime": "nope", "tasktype": "paint", "prefix": "a/../b"}
     details = _refused(
-        pipeline.submit({"task": {"metadata": metadata, "content": bodies.text()}}), 400, "invalid_task"
+        pipeline.submit({"task": {"metadata": metadata, "content": bodies.text_to_image()}}),
+        400,
+        "invalid_task",
     )
     paths = {detail["path"] for detail in details}
     assert paths == {f"/task/metadata/{name}" for name in metadata}
@@ -66,7 +68,7 @@ def test_every_fault_is_named_at_once(pipeline: Pipeline) -> None:
 
 def test_wrong_types_in_known_fields(pipeline: Pipeline, task_id: str) -> None:
     """The recorded OpenAPI document says what SD Web UI's fields are."""
-    content = bodies.text(steps="many", width=[64], batch_size={}) | {"prompt": 5}
+    content = bodies.text_to_image(steps="many", width=[64], batch_size={}) | {"prompt": 5}
     details = _refused(
         pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", content)), 400, "invalid_task"
     )
@@ -91,7 +93,7 @@ def test_wrong_types_in_known_fields(pipeline: Pipeline, task_id: str) -> None:
 )
 def test_one_fault_at_its_place(pipeline: Pipeline, task_id: str, change: dict[str, str], path: str) -> None:
     """Each fault points at its own field."""
-    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text(), **change)
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(), **change)
     details = _refused(pipeline.submit(body), 400, "invalid_task")
     assert {detail["path"] for detail in details} == {path}
 
@@ -114,7 +116,7 @@ def test_wrappers_that_are_missing_or_wrong(pipeline: Pipeline, body: Any) -> No
 
 
 def test_what_stands_beside_the_task_is_told_to_be_ignored(pipeline: Pipeline, task_id: str) -> None:
-    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text()) | {"more": 1}
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()) | {"more": 1}
     answer = pipeline.submit(body)
     assert answer.status_code == 200
     assert {warning["path"] for warning in answer.json()["warnings"]} == {"/more"}
@@ -122,7 +124,7 @@ def test_what_stands_beside_the_task_is_told_to_be_ignored(pipeline: Pipeline, t
 
 def test_an_unknown_model_names_what_is_served(pipeline: Pipeline, task_id: str) -> None:
     """With a dynamic runtime every name has a runtime, so this takes a request without a name."""
-    body = bodies.v1alpha1(task_id, "text-to-image", bodies.text(), sd_model_checkpoint="")
+    body = bodies.v1alpha1(task_id, "text-to-image", bodies.text_to_image(), sd_model_checkpoint="")
     answer = pipeline.submit(body, "v1alpha1")
     assert answer.status_code == 400
     assert "/alwayson_scripts/sd_model_checkpoint" in answer.text
@@ -137,7 +139,7 @@ def test_v1alpha1_without_its_routing(pipeline: Pipeline) -> None:
 
 def test_image_to_image_without_an_image(pipeline: Pipeline, task_id: str) -> None:
     """A real Web UI would say so only after the task had waited in its queue."""
-    answer = pipeline.submit(bodies.v1alpha1(task_id, "image-to-image", bodies.text()), "v1alpha1")
+    answer = pipeline.submit(bodies.v1alpha1(task_id, "image-to-image", bodies.text_to_image()), "v1alpha1")
     assert _refused(answer, 400, "invalid_task")
     assert pipeline.row(task_id) is None
 

@@ -67,9 +67,9 @@ def test_the_demo_leaves_both_images_and_nothing_else(
         assert callback["image_url"][0].endswith(f"/{image.name}")
         with Image.open(image) as opened:
             assert opened.size == (512, 512)
-    said = "\n".join(process.lines())
+    output = "\n".join(process.lines())
     for stage in ("accepted", "queued", "running", "stored", "notified"):
-        assert stage in said
+        assert stage in output
 
 
 def test_a_demo_that_is_interrupted_stops_everything(demo: Callable[..., Process], mark: str) -> None:
@@ -85,9 +85,9 @@ def test_a_demo_that_fails_says_why(demo: Callable[..., Process]) -> None:
     """A consumer that cannot start is named, with what it printed, and the exit status is not 0."""
     with demo(PREFETCH="many") as process:
         assert process.wait(START_SECONDS) == 1
-    said = "\n".join(process.lines())
-    assert "consumer sdruntime: ended with status" in said
-    assert "PREFETCH" in said
+    output = "\n".join(process.lines())
+    assert "consumer sdruntime: ended with status" in output
+    assert "PREFETCH" in output
 
 
 def test_make_local_prints_a_curl_line_that_works(assembly: Path, mark: str) -> None:

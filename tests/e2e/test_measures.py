@@ -32,8 +32,8 @@ def _function_lines(pipeline: Pipeline) -> list[str]:
 
 def _of(task_id: str, lines: list[str]) -> list[Datum]:
     """Return what was measured of one task."""
-    said = [line for line in documents(lines) if json.loads(line).get("task_id") == task_id]
-    return [datum for line in said for datum in read(line)]
+    found = [line for line in documents(lines) if json.loads(line).get("task_id") == task_id]
+    return [datum for line in found for datum in read(line)]
 
 
 def _submit(pipeline: Pipeline, task_id: str, content: dict[str, Any], **metadata: Any) -> dict[str, Any]:
@@ -44,8 +44,8 @@ def _submit(pipeline: Pipeline, task_id: str, content: dict[str, Any], **metadat
 
 def test_a_task_is_measured_from_submit_to_store(pipeline: Pipeline, task_id: str) -> None:
     """Each metric once, with its unit, its runtime and a value that fits the task."""
-    image = bodies.inline(bodies.picture())
-    assert _submit(pipeline, task_id, bodies.like(image, batch_size=2))["result"] is True
+    image = bodies.to_base64(bodies.png())
+    assert _submit(pipeline, task_id, bodies.image_to_image(image, batch_size=2))["result"] is True
     measured = {datum.name: datum for datum in _of(task_id, _consumer_lines(pipeline))}
     seconds = {"QueuedSeconds", "PrepareSeconds", "InferenceSeconds", "StoreSeconds", "EndToEndSeconds"}
     counts = {"TasksCompleted": 1, "TasksFailed": 0, "Images": 2}
@@ -64,7 +64,7 @@ def test_a_task_is_measured_from_submit_to_store(pipeline: Pipeline, task_id: st
 
 def test_a_failure_is_measured_by_its_code(pipeline: Pipeline, task_id: str) -> None:
     """And wastes no GPU time where it never came to one."""
-    outcome = _submit(pipeline, task_id, bodies.like("http://127.0.0.1:1/none.png"))
+    outcome = _submit(pipeline, task_id, bodies.image_to_image("http://127.0.0.1:1/none.png"))
     code = ("code", outcome["error"]["code"])
     measured = {
         (datum.name, datum.dimensions): datum.value for datum in _of(task_id, _consumer_lines(pipeline))
@@ -76,14 +76,14 @@ def test_a_failure_is_measured_by_its_code(pipeline: Pipeline, task_id: str) -> 
 
 def test_a_refusal_is_measured_by_its_code(pipeline: Pipeline, task_id: str) -> None:
     """One of the API's, of nobody's runtime."""
-    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text(), runtime="nobody")
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(), runtime="nobody")
     code = pipeline.submit(body).json()["error"]["code"]
     refused = [one for line in documents(_function_lines(pipeline)) for one in read(line)]
     assert ("TasksRejected", (("code", code),)) in {(one.name, one.dimensions) for one in refused}
 
 
 def test_a_consumer_says_that_it_is_at_work(pipeline: Pipeline) -> None:
-    """With what its GPU did since it said so before."""
+    """With what its GPU did since it found so before."""
     (worker,) = (each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME)
     line = worker.consumer.wait_for_line("GpuBusySeconds", timeout=60)
     spent = {datum.name: datum.value for datum in read(line)}
@@ -93,7 +93,7 @@ def test_a_consumer_says_that_it_is_at_work(pipeline: Pipeline) -> None:
 
 def test_everything_measured_is_listed_and_valid(pipeline: Pipeline, task_id: str) -> None:
     """Every document of the run: by AWS's rules, one of our metrics, its unit, its dimensions."""
-    _submit(pipeline, task_id, bodies.like(bodies.inline(bodies.picture())))
+    _submit(pipeline, task_id, bodies.image_to_image(bodies.to_base64(bodies.png())))
     lines = _consumer_lines(pipeline) + _function_lines(pipeline)
     data = [datum for line in documents(lines) for datum in read(line)]
     assert data
@@ -107,10 +107,12 @@ def test_everything_measured_is_listed_and_valid(pipeline: Pipeline, task_id: st
 @pytest.mark.parametrize("fails", [False, True])
 def test_no_secret_is_logged(pipeline: Pipeline, task_id: str, *, fails: bool) -> None:
     """Neither key nor signature, prompt, context, headers or image; whether the task fails or not."""
-    image = bodies.inline(bodies.picture(colour="teal"))
+    image = bodies.to_base64(bodies.png(colour="teal"))
     signed = f"http://127.0.0.1:1/none.png?X-Amz-Signature=feedface{task_id}"
     secret = f"whisper-{task_id[-8:]}"
-    content = bodies.like(signed if fails else image, prompt=f"prompt-{secret}", negative_prompt=secret)
+    content = bodies.image_to_image(
+        signed if fails else image, prompt=f"prompt-{secret}", negative_prompt=secret
+    )
     _submit(pipeline, task_id, content, context={"token": f"context-{secret}"})
     shown = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}").text
     assert "X-Amz-Signature" in shown  # links were made, and are not in the logs
@@ -122,7 +124,7 @@ def test_no_secret_is_logged(pipeline: Pipeline, task_id: str, *, fails: bool) -
 
 def test_lines_of_both_sides_name_the_task_alike(pipeline: Pipeline, task_id: str) -> None:
     """By id, attempt and runtime, so that one query finds its way."""
-    _submit(pipeline, task_id, bodies.like(bodies.inline(bodies.picture())))
+    _submit(pipeline, task_id, bodies.image_to_image(bodies.to_base64(bodies.png())))
     submission_id = (pipeline.row(task_id) or {})["submission_id"]
     for lines in (_consumer_lines(pipeline), _function_lines(pipeline)):
         about = [json.loads(line) for line in lines if line.startswith("{") and task_id in line]

@@ -67,7 +67,7 @@ def _deliver_again(pipeline: Pipeline, message: str, times: int) -> None:
 
 def test_a_second_delivery_makes_no_second_image(pipeline: Pipeline, task_id: str, published: str) -> None:
     """A message that comes again after the outcome is dropped: no image, no callback, the row as it was."""
-    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text()))
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()))
     pipeline.outcome(task_id)
     message = _message_of(pipeline, published, task_id)
     _drain(pipeline)
@@ -75,8 +75,8 @@ def test_a_second_delivery_makes_no_second_image(pipeline: Pipeline, task_id: st
 
     _deliver_again(pipeline, message, times=3)
     _drain(pipeline)
-    # Whatever the copies made is told by now: this one's callback comes after it.
-    pipeline.submit(bodies.v1alpha2(f"{task_id}-after", "text-to-image", bodies.text()))
+    # Whatever the copies made is bodies_ by now: this one's callback comes after it.
+    pipeline.submit(bodies.v1alpha2(f"{task_id}-after", "text-to-image", bodies.text_to_image()))
     pipeline.outcome(f"{task_id}-after")
 
     assert (pipeline.objects(f"output/{task_id}/"), pipeline.row(task_id)) == before
@@ -86,20 +86,20 @@ def test_a_second_delivery_makes_no_second_image(pipeline: Pipeline, task_id: st
 
 def test_copies_that_come_together_make_one_image(pipeline: Pipeline, task_id: str, published: str) -> None:
     """Copies of a message that wait in the queue beside it come to one outcome, by the claim."""
-    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text(steps=20)))
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(steps=20)))
     _deliver_again(pipeline, _message_of(pipeline, published, task_id), times=3)
     pipeline.outcome(task_id)
     _drain(pipeline)
 
     assert len(pipeline.objects(f"output/{task_id}/")) == 2
-    # A copy that comes between the outcome and the note of having told tells it again, in the same words.
-    told = [callback.body for callback in pipeline.callbacks.of(task_id)]
-    assert all(body == told[0] for body in told)
+    # A copy that comes between the outcome and the note of having bodies_ tells it again, in the same words.
+    bodies_ = [callback.body for callback in pipeline.callbacks.of(task_id)]
+    assert all(body == bodies_[0] for body in bodies_)
 
 
 def test_the_same_request_again_is_the_same_task(pipeline: Pipeline, task_id: str) -> None:
     """A client may retry blindly: same id and same content within ten minutes is one task."""
-    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text())
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image())
     first = pipeline.submit(body).json()
     pipeline.outcome(task_id)
     again = pipeline.submit(body)
@@ -113,11 +113,13 @@ def test_the_same_request_again_is_the_same_task(pipeline: Pipeline, task_id: st
 
 def test_an_id_used_again_overwrites_nothing(pipeline: Pipeline, task_id: str) -> None:
     """Another content under a finished id is a new attempt with new object names."""
-    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text("first")))
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image("first")))
     first = pipeline.outcome(task_id)
     kept = {link: pipeline.read(link) for link in (*first["image_url"], first["output_url"])}
 
-    assert pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text("second"))).is_success
+    assert pipeline.submit(
+        bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image("second"))
+    ).is_success
     pipeline.callbacks.wait_for(
         task_id, timeout=60, which=lambda callback: callback.body["output_url"] not in kept
     )

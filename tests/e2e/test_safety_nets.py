@@ -30,7 +30,7 @@ def test_a_foreign_message_is_archived_and_the_consumer_goes_on(pipeline: Pipeli
         Message=body,
         MessageAttributes={"runtime": {"DataType": "String", "StringValue": bodies.RUNTIME}},
     )
-    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text()))
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()))
     assert pipeline.outcome(task_id)["status"] == "completed"
     assert _archived(pipeline, body).startswith("dead-letters/")
 

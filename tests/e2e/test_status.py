@@ -9,7 +9,7 @@ from tests.support import bodies
 
 def test_a_finished_task_shows_its_images(pipeline: Pipeline, task_id: str) -> None:
     """The row for people, with links that anyone can follow for a while."""
-    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text(batch_size=2)))
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(batch_size=2)))
     callback = pipeline.outcome(task_id)
     answer = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}")
 
@@ -26,8 +26,8 @@ def test_a_finished_task_shows_its_images(pipeline: Pipeline, task_id: str) -> N
 def test_a_mask_that_was_asked_for_can_be_downloaded_as_the_image_can(
     pipeline: Pipeline, task_id: str
 ) -> None:
-    image = bodies.inline(bodies.picture(64))
-    content = bodies.like(image, mask=image, override_settings={"return_mask": True})
+    image = bodies.to_base64(bodies.png(64))
+    content = bodies.image_to_image(image, mask=image, override_settings={"return_mask": True})
     answer = pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", content))
     assert answer.status_code == 200, answer.text
     callback = pipeline.outcome(task_id)
@@ -42,7 +42,7 @@ def test_a_mask_that_was_asked_for_can_be_downloaded_as_the_image_can(
 
 def test_a_finished_task_cannot_be_cancelled(pipeline: Pipeline, task_id: str) -> None:
     """Its outcome stays."""
-    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text()))
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()))
     pipeline.outcome(task_id)
     assert pipeline.call("DELETE", f"/v1alpha2/tasks/{task_id}").status_code == 409
     assert pipeline.call("GET", f"/v1alpha2/tasks/{task_id}").json()["status"] == "completed"
@@ -50,7 +50,7 @@ def test_a_finished_task_cannot_be_cancelled(pipeline: Pipeline, task_id: str) -
 
 def test_a_running_task_is_cancelled(pipeline: Pipeline, task_id: str) -> None:
     """It is interrupted, and the callback says so; the next task is served as if nothing had been."""
-    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text(steps=150, n_iter=8)))
+    pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(steps=150, n_iter=8)))
     webui = next(each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME).fake
     assert isinstance(webui, FakeWebUi)
     webui.control.wait(step=1)
@@ -59,7 +59,7 @@ def test_a_running_task_is_cancelled(pipeline: Pipeline, task_id: str) -> None:
 
     assert (callback["status"], callback["result"], callback["image_url"]) == ("cancelled", False, [])
     assert not [key for key in pipeline.objects(f"output/{task_id}/") if not key.endswith(".out")]
-    pipeline.submit(bodies.v1alpha2(f"{task_id}-next", "text-to-image", bodies.text()))
+    pipeline.submit(bodies.v1alpha2(f"{task_id}-next", "text-to-image", bodies.text_to_image()))
     assert pipeline.outcome(f"{task_id}-next")["status"] == "completed"
 
 
@@ -73,7 +73,7 @@ def test_an_upload_link_takes_a_picture_for_a_task(pipeline: Pipeline, task_id: 
     """Post the picture where the API says, and name it in a task by the s3:// link."""
     offered = pipeline.call("POST", "/v1alpha2/uploads", content=b"{}").json()
     with httpx.Client(trust_env=False) as anyone:
-        sent = anyone.post(offered["url"], data=offered["fields"], files={"file": bodies.picture()})
+        sent = anyone.post(offered["url"], data=offered["fields"], files={"file": bodies.png()})
     assert sent.is_success, sent.text
-    pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", bodies.like(offered["s3"])))
+    pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", bodies.image_to_image(offered["s3"])))
     assert pipeline.outcome(task_id)["status"] == "completed"

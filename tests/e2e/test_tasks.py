@@ -40,7 +40,7 @@ def test_a_v1alpha2_task_comes_to_its_images(
     pipeline: Pipeline, pictures: str, task_id: str, tasktype: str
 ) -> None:
     """Every task type of the newer envelope, its picture by HTTP."""
-    body = bodies.v1alpha2(task_id, tasktype, bodies.content(tasktype, f"{pictures}/cat.png"))
+    body = bodies.v1alpha2(task_id, tasktype, bodies.example_content(tasktype, f"{pictures}/cat.png"))
     answer = pipeline.submit(body).json()
     callback = pipeline.outcome(task_id)
 
@@ -63,8 +63,8 @@ def test_a_v1alpha2_task_comes_to_its_images(
 @pytest.mark.parametrize("tasktype", TASK_TYPES)
 def test_a_v1alpha1_task_comes_to_its_images(pipeline: Pipeline, task_id: str, tasktype: str) -> None:
     """Every task type of the older body, its picture by S3."""
-    link = pipeline.upload(f"{task_id}.png", bodies.picture())
-    body = bodies.v1alpha1(task_id, tasktype, bodies.content(tasktype, link))
+    link = pipeline.upload(f"{task_id}.png", bodies.png())
+    body = bodies.v1alpha1(task_id, tasktype, bodies.example_content(tasktype, link))
     answer = pipeline.submit(body, "v1alpha1").json()
     callback = pipeline.outcome(task_id)
 
@@ -84,12 +84,16 @@ def test_a_link_is_as_good_as_the_image_itself(pipeline: Pipeline, pictures: str
     source = pipeline._http.get(f"{pictures}/cat.png").content
     s3_link = pipeline.upload(f"{task_id}.png", source)
     ways = {
-        "http": bodies.v1alpha2(f"{task_id}-http", "image-to-image", bodies.like(f"{pictures}/cat.png")),
-        "s3": bodies.v1alpha2(f"{task_id}-s3", "image-to-image", bodies.like(s3_link)),
-        "inline": bodies.v1alpha2(f"{task_id}-inline", "image-to-image", bodies.like(bodies.inline(source))),
+        "http": bodies.v1alpha2(
+            f"{task_id}-http", "image-to-image", bodies.image_to_image(f"{pictures}/cat.png")
+        ),
+        "s3": bodies.v1alpha2(f"{task_id}-s3", "image-to-image", bodies.image_to_image(s3_link)),
+        "inline": bodies.v1alpha2(
+            f"{task_id}-inline", "image-to-image", bodies.image_to_image(bodies.to_base64(source))
+        ),
     }
     drawn = {way: _completed(pipeline, body) for way, body in ways.items()}
-    older = bodies.v1alpha1(f"{task_id}-old", "image-to-image", bodies.text(), image_link=s3_link)
+    older = bodies.v1alpha1(f"{task_id}-old", "image-to-image", bodies.text_to_image(), image_link=s3_link)
     drawn["image_link"] = _completed(pipeline, older, "v1alpha1")
     pixels = {
         way: hashlib.sha256(_images(pipeline, callback)[0].tobytes()).hexdigest()
@@ -100,7 +104,7 @@ def test_a_link_is_as_good_as_the_image_itself(pipeline: Pipeline, pictures: str
 
 def test_a_batch_is_numbered(pipeline: Pipeline, task_id: str) -> None:
     """Four images are numbered 1 to 4, beside one .out with a receipt for each."""
-    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text(batch_size=4), prefix="some/folder")
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(batch_size=4), prefix="some/folder")
     callback = _completed(pipeline, body)
 
     numbered = [link for link in callback["image_url"] if not link.endswith("-grid.png")]
@@ -124,7 +128,9 @@ def test_a_batch_is_numbered(pipeline: Pipeline, task_id: str) -> None:
 def test_a_gif_is_recognised(pipeline: Pipeline, task_id: str) -> None:
     """An animation gets the extension and the content type of its bytes."""
     animation = {"args": [{"enable": True, "video_length": 4, "fps": 8, "format": ["GIF"]}]}
-    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text(alwayson_scripts={"AnimateDiff": animation}))
+    body = bodies.v1alpha2(
+        task_id, "text-to-image", bodies.text_to_image(alwayson_scripts={"AnimateDiff": animation})
+    )
     (link,) = _completed(pipeline, body)["image_url"]
 
     assert link.endswith("-1.gif")
@@ -154,7 +160,7 @@ def test_a_gif_is_recognised(pipeline: Pipeline, task_id: str) -> None:
 )
 def test_a_context_comes_back_as_it_went(pipeline: Pipeline, task_id: str, context: Any) -> None:
     """Whatever JSON the caller attaches, the callback echoes."""
-    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text(), context=context)
+    body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(), context=context)
     echoed = _completed(pipeline, body)["context"]
     assert echoed == context
     assert type(echoed) is type(context)
@@ -162,10 +168,10 @@ def test_a_context_comes_back_as_it_went(pipeline: Pipeline, task_id: str, conte
 
 def test_a_large_inline_image_travels_by_reference(pipeline: Pipeline, task_id: str) -> None:
     """Three megabytes in the request are no message of SNS; the client notices nothing."""
-    image = bodies.noise(3 * 1024 * 1024)
+    image = bodies.noise_png(3 * 1024 * 1024)
     assert len(image) >= 3 * 1024 * 1024
     callback = _completed(
-        pipeline, bodies.v1alpha2(task_id, "image-to-image", bodies.like(bodies.inline(image)))
+        pipeline, bodies.v1alpha2(task_id, "image-to-image", bodies.image_to_image(bodies.to_base64(image)))
     )
     assert [image.size for image in _images(pipeline, callback)] == [(64, 64)]
     bucket = pipeline.deployment.outputs["LargeTaskBucket"]
@@ -176,13 +182,13 @@ def test_a_large_inline_image_travels_by_reference(pipeline: Pipeline, task_id: 
 def test_a_prompt_that_looks_like_a_link_stays_a_prompt(pipeline: Pipeline, task_id: str) -> None:
     """Links are followed in image fields only."""
     prompt = "http://127.0.0.1:1/never.png"
-    callback = _completed(pipeline, bodies.v1alpha2(task_id, "text-to-image", bodies.text(prompt)))
+    callback = _completed(pipeline, bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(prompt)))
     assert _images(pipeline, callback)[0].info["parameters"].startswith(prompt)
 
 
 def test_a_dynamic_runtime_serves_the_named_checkpoint(pipeline: Pipeline, task_id: str) -> None:
     """The image says which checkpoint drew it."""
-    content = bodies.text(alwayson_scripts={"sd_model_checkpoint": bodies.CHECKPOINT})
+    content = bodies.text_to_image(alwayson_scripts={"sd_model_checkpoint": bodies.CHECKPOINT})
     body = bodies.v1alpha2(task_id, "text-to-image", content, runtime=bodies.DYNAMIC_RUNTIME)
     out = _out(pipeline, _completed(pipeline, body))
     assert {receipt["model"] for receipt in out["images"]} == {"v1-5-pruned-emaonly"}
@@ -200,7 +206,7 @@ def test_an_unknown_checkpoint_is_refused_at_submit_once_a_worker_has_told_what_
 ) -> None:
     """It is never silently replaced by another."""
     _await_report(pipeline)
-    content = bodies.text(alwayson_scripts={"sd_model_checkpoint": "v1-5-prund-emaonly.safetensors"})
+    content = bodies.text_to_image(alwayson_scripts={"sd_model_checkpoint": "v1-5-prund-emaonly.safetensors"})
     body = bodies.v1alpha2(task_id, "text-to-image", content, runtime=bodies.DYNAMIC_RUNTIME)
     answer = pipeline.submit(body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unknown_model")
@@ -220,7 +226,7 @@ def test_a_checkpoint_that_is_in_the_bucket_alone_is_accepted_and_the_worker_dec
         "Key": "Stable-diffusion/brand-new.safetensors",
     }
     pipeline.aws.client("s3").put_object(**place, Body=b"model")
-    content = bodies.text(alwayson_scripts={"sd_model_checkpoint": "brand-new"})
+    content = bodies.text_to_image(alwayson_scripts={"sd_model_checkpoint": "brand-new"})
     body = bodies.v1alpha2(task_id, "text-to-image", content, runtime=bodies.DYNAMIC_RUNTIME)
     answer = pipeline.submit(body)
     pipeline.aws.client("s3").delete_object(**place)
@@ -233,7 +239,9 @@ def test_a_checkpoint_that_is_in_the_bucket_alone_is_accepted_and_the_worker_dec
 def test_a_link_that_does_not_answer_fails_the_task(pipeline: Pipeline, task_id: str) -> None:
     """The callback says which input it was."""
     nobody_there = f"http://127.0.0.1:{free_port()}/cat.png"
-    body = bodies.v1alpha2(task_id, "image-to-image", bodies.like(nobody_there), context={"mine": 1})
+    body = bodies.v1alpha2(
+        task_id, "image-to-image", bodies.image_to_image(nobody_there), context={"mine": 1}
+    )
     assert pipeline.submit(body).status_code == 200
     callback = pipeline.outcome(task_id)
     assert callback["error"]["code"] == "input_unavailable"

@@ -39,7 +39,7 @@ def api(toys: Deployment) -> Client:
 
 
 @contextmanager
-def consuming(aws: Emulator, toys: Deployment) -> Iterator[Process]:
+def running_consumer(aws: Emulator, toys: Deployment) -> Iterator[Process]:
     known = toys.environment
     environment = WorkerEnvironment(
         runtime_name=DYNAMIC,
@@ -79,7 +79,7 @@ def test_a_toy_task_is_refused_or_done_by_its_own_rules(aws: Emulator, toys: Dep
     refused = api("POST", "/v1alpha2", body("bad", text=7, times="many"))
     assert (refused.status, refused.faults) == (400, ["/task/content/text", "/task/content/times"])
     assert api("POST", "/v1alpha2", body("t")).status == 200
-    with consuming(aws, toys):
+    with running_consumer(aws, toys):
         row = until(toys, "t", lambda row: row.notified)
     assert row.status is Status.COMPLETED
     (link,) = row.item["images"]
@@ -95,7 +95,7 @@ def test_a_toy_task_tells_its_progress_and_stops_when_it_is_cancelled(
     aws: Emulator, toys: Deployment, api: Client
 ) -> None:
     api("POST", "/v1alpha2", body("t", times=600))
-    with consuming(aws, toys):
+    with running_consumer(aws, toys):
         until(toys, "t", lambda row: float(row.item["progress"]) > 0)
         assert api("DELETE", "/v1alpha2/tasks/t").status == 202
         row = until(toys, "t", lambda row: row.notified)
@@ -105,10 +105,10 @@ def test_a_toy_task_tells_its_progress_and_stops_when_it_is_cancelled(
 
 def test_a_toy_task_outlives_its_consumer(aws: Emulator, toys: Deployment, api: Client) -> None:
     api("POST", "/v1alpha2", body("t", times=50))
-    with consuming(aws, toys) as first:
+    with running_consumer(aws, toys) as first:
         until(toys, "t", lambda row: row.status is Status.RUNNING)
         first.kill()
-    with consuming(aws, toys):
+    with running_consumer(aws, toys):
         row = until(toys, "t", lambda row: row.notified)
     assert (row.status, row.attempts) == (Status.COMPLETED, 2)
     assert [callback["status"] for callback in toys.callbacks()] == ["completed"]

@@ -66,10 +66,12 @@ class Deployed:
 
     def submit(self, task_id: str, *, images: int, large: bool = False, twice: bool = False) -> None:
         """Submit a task until the API accepts it; `twice` as a client that does not wait for the answer."""
-        content = bodies.text(steps=4, batch_size=images)
+        content = bodies.text_to_image(steps=4, batch_size=images)
         tasktype = "text-to-image"
         if large:
-            content |= bodies.like(bodies.inline(bodies.noise(LARGE_BYTES)), steps=4, batch_size=images)
+            content |= bodies.image_to_image(
+                bodies.to_base64(bodies.noise_png(LARGE_BYTES)), steps=4, batch_size=images
+            )
             tasktype = "image-to-image"
         body = json.dumps(bodies.v1alpha2(task_id, tasktype, content, context={"of": task_id})).encode()
         requests = [body, body] if twice else [body]
@@ -113,8 +115,8 @@ class Deployed:
         self._sqs.send_message(QueueUrl=self.dead_letter_url, MessageBody=self.messages[task_id])
         self.dead_lettered.append(self.messages[task_id])
 
-    def hear(self) -> None:
-        """Take the messages that the tasks topic has carried since the last call."""
+    def receive_messages(self) -> None:
+        """Receive the messages that were published to the tasks topic since the last call."""
         while True:
             answer = self._sqs.receive_message(QueueUrl=self._tap, MaxNumberOfMessages=10)
             if not answer.get("Messages"):
@@ -130,7 +132,7 @@ class Deployed:
         assert row is not None, f"no row {task_id}"
         return row
 
-    def left(self) -> dict[str, tuple[int, int]]:
+    def message_counts(self) -> dict[str, tuple[int, int]]:
         """Return how many messages of each queue that is not empty are visible, and how many in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         counts = {}

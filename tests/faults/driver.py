@@ -169,7 +169,7 @@ class Driver:
         self._fault(place, "truncate")
 
     def _again(self, _place: Place, task: str) -> None:
-        self.deployed.hear()
+        self.deployed.receive_messages()
         if task in self.deployed.messages:
             self.deployed.publish(self.deployed.messages[task])
 
@@ -180,7 +180,7 @@ class Driver:
         self.deployed.publish_foreign(self._random)
 
     def _dead_letter(self, _place: Place, task: str) -> None:
-        self.deployed.hear()
+        self.deployed.receive_messages()
         if task in self.deployed.messages:
             self.deployed.dead_letter(task)
 

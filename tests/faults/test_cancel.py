@@ -12,7 +12,7 @@ from domain.errors import InvalidTask
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from tests.support.cloud import Cloud
-from tests.support.consumers import consuming
+from tests.support.consumers import running_consumer
 from tests.support.failing_aws import FaultyClients
 from tests.support.proxy import Proxy
 
@@ -22,10 +22,10 @@ CANCELLED = Status.CANCELLED
 def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
     """Return the status that the row and every callback tell, once no message is left."""
     row = cloud.outcome(task_id)
-    cloud.gone()
-    cloud.hear()
-    told = {one["status"] for one in cloud.callbacks_of[task_id]}
-    assert told == {row.status.value}
+    cloud.wait_until_empty()
+    cloud.receive_callbacks()
+    statuses = {one["status"] for one in cloud.callbacks_of[task_id]}
+    assert statuses == {row.status.value}
     assert cloud.has_exactly_its_objects(cloud.row(task_id))
     assert cloud.row(task_id).notified
     return row.status
@@ -36,7 +36,7 @@ def test_while_queued(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     begun = webui.control.stats()["begun"]
     cloud.submit(task_id)
     assert cloud.cancel(task_id).status is CANCELLED
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         assert the_only_outcome(cloud, task_id) is CANCELLED
     assert webui.control.stats()["begun"] == begun
 
@@ -46,7 +46,7 @@ def test_while_claimed(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: st
     """The worker finds out by its next write."""
     begun = webui.control.stats()["begun"]
     job = proxy.hold("DynamoDB.UpdateItem", task_id, after=after)
-    with consuming(cloud, webui.url, endpoint=proxy.url):
+    with running_consumer(cloud, webui.url, endpoint=proxy.url):
         cloud.submit(task_id)
         job.wait()
         assert cloud.cancel(task_id).status is CANCELLED
@@ -58,7 +58,7 @@ def test_while_claimed(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: st
 def test_while_preparing(cloud: Cloud, webui: FakeWebUi, slow_input: "SlowInput", task_id: str) -> None:
     """An input that takes its time is fetched for nothing."""
     begun = webui.control.stats()["begun"]
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         cloud.submit(task_id, tasktype="image-to-image", init_images=[slow_input.url])
         assert slow_input.asked.wait(20)
         assert cloud.cancel(task_id).status is CANCELLED
@@ -71,7 +71,7 @@ def test_while_running(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Web UI has stopped before the outcome is written; the next job begins only then."""
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1)
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
         row = cloud.cancel(task_id)
@@ -86,7 +86,7 @@ def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: FakeWebUi, tas
     """That Web UI must be replaced; the task is cancelled all the same."""
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1, ignore_interrupt=True)
-    with consuming(cloud, webui.url, engine_stop_seconds=1) as worker:
+    with running_consumer(cloud, webui.url, engine_stop_seconds=1) as worker:
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
         cloud.cancel(task_id)
@@ -99,7 +99,7 @@ def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: FakeWebUi, tas
 def test_while_storing(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str) -> None:
     """The images are whole: they may be stored, and the outcome is one of the two."""
     job = proxy.hold("S3.PutObject", f"{task_id}-")
-    with consuming(cloud, webui.url, endpoint=proxy.url):
+    with running_consumer(cloud, webui.url, endpoint=proxy.url):
         cloud.submit(task_id)
         job.wait()
         assert cloud.cancel(task_id).cancel_requested
@@ -113,7 +113,7 @@ def test_against_the_finish(
 ) -> None:
     """A request that comes before the final write does not undo it; after it, it is refused."""
     job = proxy.hold("DynamoDB.UpdateItem", "completed", after=after)
-    with consuming(cloud, webui.url, endpoint=proxy.url):
+    with running_consumer(cloud, webui.url, endpoint=proxy.url):
         cloud.submit(task_id)
         job.wait()
         if after:
@@ -131,7 +131,7 @@ def test_against_a_worker_that_died(cloud: Cloud, webui: FakeWebUi, task_id: str
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1)
     faults = FaultyClients()
-    with consuming(cloud, webui.url, faults=faults) as worker:
+    with running_consumer(cloud, webui.url, faults=faults) as worker:
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
         faults.broken.add(
@@ -139,12 +139,12 @@ def test_against_a_worker_that_died(cloud: Cloud, webui: FakeWebUi, task_id: str
         )  # breaks its look for cancels: the heartbeat ends, and so does the worker
         cloud.cancel(task_id)
         assert worker.ended.wait(30)
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         assert the_only_outcome(cloud, task_id) is CANCELLED
 
 
 class SlowInput:
-    """Serve an image that does not come before it is told to."""
+    """Serve an image that does not come before it is statuses to."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()

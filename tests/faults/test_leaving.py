@@ -11,7 +11,7 @@ from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
 from tests.support.cloud import Cloud
-from tests.support.consumers import consuming, process
+from tests.support.consumers import process, running_consumer
 from tests.support.proxy import Proxy
 
 END_SECONDS: Final = 30.0
@@ -52,15 +52,15 @@ def test_what_has_not_started_is_given_back_while_the_job_ends(
     with process(cloud, webui.url, prefetch=1) as worker:
         run_hanging(worker)
         cloud.submit(f"{task_id}-next")
-        cloud.until(lambda: cloud.left() == (0, 2))
+        cloud.wait_until(lambda: cloud.message_counts() == (0, 2))
         worker.send(signal.SIGTERM)
-        cloud.until(lambda: cloud.left() == (1, 1))
+        cloud.wait_until(lambda: cloud.message_counts() == (1, 1))
         assert is_as_new(cloud, f"{task_id}-next")
         assert cloud.row(task_id).status is Status.RUNNING
         webui.control.clear()
         assert worker.wait(END_SECONDS) == 0
     assert cloud.outcome(task_id).status is Status.COMPLETED
-    assert cloud.left() == (1, 0)
+    assert cloud.message_counts() == (1, 0)
 
 
 def test_a_job_that_cannot_end_in_time_is_given_back(
@@ -72,8 +72,8 @@ def test_a_job_that_cannot_end_in_time_is_given_back(
         worker.send(signal.SIGTERM)
         assert worker.wait(AT_MOST) == 0
     assert is_as_new(cloud, task_id)
-    assert cloud.left() == (1, 0)
-    with consuming(cloud, webui.url):
+    assert cloud.message_counts() == (1, 0)
+    with running_consumer(cloud, webui.url):
         assert cloud.outcome(task_id).status is Status.COMPLETED
 
 
@@ -86,7 +86,7 @@ def test_a_web_ui_that_hangs_does_not_hold_it_up(
         worker.send(signal.SIGTERM)
         assert worker.wait(AT_MOST) == 1
     assert is_as_new(cloud, task_id)
-    assert cloud.left() == (1, 0)
+    assert cloud.message_counts() == (1, 0)
 
 
 def test_aws_that_hangs_does_not_hold_it_up(
@@ -112,7 +112,7 @@ def test_a_second_signal_ends_it_at_once_and_still_gives_back(
         worker.send(signal.SIGTERM)
         assert worker.wait(END_SECONDS) == 1
     assert is_as_new(cloud, task_id)
-    assert cloud.left() == (1, 0)
+    assert cloud.message_counts() == (1, 0)
 
 
 def test_an_idle_worker_leaves(cloud: Cloud, webui: FakeWebUi) -> None:

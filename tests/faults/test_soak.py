@@ -139,9 +139,9 @@ def settle(deployed: Deployed, driver: Driver) -> None:
     deadline = time.monotonic() + SETTLE_SECONDS + TASKS / 2 + (STUCK_SECONDS if ASTRAY else 0)
     while True:
         driver.look_after(0.5)
-        deployed.hear()
+        deployed.receive_messages()
         open_ = [task for task in deployed.accepted if not deployed.row(task).notified]
-        left = deployed.left()
+        left = deployed.message_counts()
         if not open_ and not left:
             return
         assert time.monotonic() < deadline, (

@@ -14,7 +14,7 @@ from local.emulator import Emulator
 from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
 from tests.support.cloud import Cloud, make_cloud
-from tests.support.consumers import consuming, process
+from tests.support.consumers import process, running_consumer
 from tests.support.proxy import proxy
 
 STAGES = {
@@ -117,16 +117,16 @@ def in_aws(
 
 def another_finishes(cloud: Cloud, webui: FakeWebUi, wake: Callable[[], None]) -> None:
     """Let another worker take over, then wake the first one."""
-    with consuming(cloud, webui.url) as second:
+    with running_consumer(cloud, webui.url) as second:
         row = cloud.outcome("task")
         wake()
-        cloud.gone()
+        cloud.wait_until_empty()
         assert second.error is None
-    cloud.hear()
+    cloud.receive_callbacks()
     assert row.status is Status.COMPLETED
     told = [one for one in cloud.callbacks_of["task"] if one["result"] is not None]
     stories = {(one["status"], tuple(one["image_url"])) for one in told}
     assert stories == {("completed", tuple(row.item["images"]))}
-    cloud.until(lambda: cloud.has_exactly_its_objects(cloud.row("task")))
+    cloud.wait_until(lambda: cloud.has_exactly_its_objects(cloud.row("task")))
     assert cloud.row("task").notified
-    assert cloud.left(cloud.dead_letter_url) == (0, 0)
+    assert cloud.message_counts(cloud.dead_letter_url) == (0, 0)

@@ -94,9 +94,9 @@ class Checker:
         for submission_id in state.accepted:
             if submission_id not in outcomes:
                 raise Violation("an accepted task has no outcome")
-            told = {status for number, status in state.callbacks if number == submission_id}
-            if told != {outcomes[submission_id]}:
-                raise Violation(f"outcome {outcomes[submission_id]}, callbacks {sorted(told)}")
+            sent = {status for number, status in state.callbacks if number == submission_id}
+            if sent != {outcomes[submission_id]}:
+                raise Violation(f"outcome {outcomes[submission_id]}, callbacks {sorted(sent)}")
             if (submission_id, 200) in state.cancelled and outcomes[submission_id] != Status.CANCELLED:
                 raise Violation("a confirmed cancel ended otherwise")
             kinds = {o.kind for o in state.objects if o.submission_id == submission_id and o.worker != NOBODY}

@@ -66,7 +66,7 @@ class Services(Steps):
         return state.with_actor(index, phase=phases.get(status, "end"), view=view)
 
     def _cancel(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        held = self.rows.row(state.row)
+        row_ = self.rows.row(state.row)
         done, after, row, lost = self._write(state, index, actor.phase)
         if not done or row is None:
             yield f"{actor.phase} refused", self._aimed(after, index, after.actors[index].view)
@@ -74,11 +74,11 @@ class Services(Steps):
         code = 200 if actor.phase == "cancel_queued" else 202
         if (
             code == 200
-            and held.status.final is False
+            and row_.status.final is False
             and any(
                 other.phase in INFERRING
-                and other.fence == held.fence
-                and other.submission_id == int(held.submission_id)
+                and other.fence == row_.fence
+                and other.submission_id == int(row_.submission_id)
                 for other in state.actors[: self.setup.consumers]
             )
         ):
@@ -92,12 +92,12 @@ class Services(Steps):
         match actor.phase:
             case "read":
                 row = self.rows.row(state.row)
-                held = bool(state.queue or state.dead)
+                row_ = bool(state.queue or state.dead)
                 phase = "idle"
                 owed = row.text("pending_runtime") is not None  # the index that shows what nobody sent
                 if row.status.final and owed:
                     phase = "notify"
-                elif row.status is Status.QUEUED and (owed or not held):
+                elif row.status is Status.QUEUED and (owed or not row_):
                     phase = "send"
                 yield (
                     "sweep reads",

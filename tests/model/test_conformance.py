@@ -141,10 +141,10 @@ def test_a_write_that_is_sent_twice_is_done(table: Table) -> None:
     table._client.delete_item(TableName=table.name, Key={"id": {"S": "t"}})
     queued = table.write("t", protocol.submit(ITEM)).row
     assert queued is not None
-    held = table.write("t", protocol.claim(queued, worker="w", fence="0001", seconds=60, now=NOW)).row
-    assert held is not None
-    mine = protocol.finish(held, Status.COMPLETED, now=NOW, images=["s3://b/k"], output="s3://b/o")
+    claimed = table.write("t", protocol.claim(queued, worker="w", fence="0001", seconds=60, now=NOW)).row
+    assert claimed is not None
+    mine = protocol.finish(claimed, Status.COMPLETED, now=NOW, images=["s3://b/k"], output="s3://b/o")
     later = NOW + timedelta(seconds=1)
-    other = protocol.finish(held, Status.FAILED, now=later, error={"code": "no_images", "message": "…"})
+    other = protocol.finish(claimed, Status.FAILED, now=later, error={"code": "no_images", "message": "…"})
 
     assert [table.write("t", one).done for one in (mine, mine, other)] == [True, True, False]

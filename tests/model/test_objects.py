@@ -85,9 +85,9 @@ def test_a_worker_that_lets_go_never_deletes_what_the_row_names(
     """Keep it where one's own final write was done after all and only its answer was lost."""
     key = KEYS.image("0001", 1, "png")
     _put(aws, bucket, key)
-    held = Job(Delivery("1", "handle", ""), MESSAGE, _row(fence="0001"))
+    job = Job(Delivery("1", "handle", ""), MESSAGE, _row(fence="0001"))
     row = _row(status="completed", images=[s3_uri(bucket, key)]) if won else _row(status="cancelled")
 
-    Store(aws.client("s3"), bucket, table=None).discard(held, Stored(keys=[key]), row)  # type: ignore[arg-type]
+    Store(aws.client("s3"), bucket, table=None).discard(job, Stored(keys=[key]), row)  # type: ignore[arg-type]
 
     assert _keys(aws, bucket) == ({key} if won else set())

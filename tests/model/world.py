@@ -204,7 +204,7 @@ def _check_replaced(rows: Rows, state: State, before: Row, after: Row) -> None:
     submission_id = int(before.submission_id)
     if not before.status.final:
         raise Violation("an active submission was replaced")
-    if not any(told == submission_id for told, _ in state.callbacks):
+    if not any(notified == submission_id for notified, _ in state.callbacks):
         raise Violation("a submission was replaced before its callback was sent")
     if rows.digests[submission_id] == rows.digests[int(after.submission_id)]:
         raise Violation("the same request ran twice")

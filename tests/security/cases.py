@@ -74,9 +74,9 @@ def refused(world: World, fetch: ModuleType, link: str, code: str, *, says: str 
     error: Any = caught.value
     assert str(error.code) == code, f"{error.code}: {error}"
     assert says in error.message
-    told = f"{error} {error.message} {error.at('/init_images/0')!r}"
-    assert CANARY.decode() not in told
-    assert not any(address in told for address in [*world.connected, "127.0.0.1", "10.0.0.", "169.254."])
+    texts = f"{error} {error.message} {error.at('/init_images/0')!r}"
+    assert CANARY.decode() not in texts
+    assert not any(address in texts for address in [*world.connected, "127.0.0.1", "10.0.0.", "169.254."])
     assert error.at("/init_images/0").message.startswith("/init_images/0: ")
     assert error.__suppress_context__ or error.__context__ is None
 

@@ -10,11 +10,11 @@ TEXT = (Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8")
 
 def test_counts() -> None:
     """Each group of cases stands in the table with its number."""
-    told = {
+    documented = {
         group: int(number)
         for group, number in re.findall(r"^\|.*\| `(\w+)` \| (\d+) \|$", TEXT, re.MULTILINE)
     }
-    assert told == {group: len(entries) for group, entries in DATA.items()}
+    assert documented == {group: len(entries) for group, entries in DATA.items()}
 
 
 def test_enough() -> None:

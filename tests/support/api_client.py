@@ -116,7 +116,7 @@ def task(task_id: str = "test", *, content: dict[str, Any] | None = None, **meta
     }
 
 
-def seed_v1alpha1(task_id: str = "test-i2i") -> dict[str, Any]:
+def guidance_v1alpha1(task_id: str = "test-i2i") -> dict[str, Any]:
     """Return the manual's v1alpha1 request."""
     return {
         "alwayson_scripts": {

@@ -12,7 +12,7 @@ from typing import Any
 from local.emulator import emulator
 from local.fakes.sdwebui.process import running as fake_webui
 from tests.support.cloud import Cloud, make_cloud
-from tests.support.consumers import ROOT, consuming
+from tests.support.consumers import ROOT, running_consumer
 
 CODE = tuple(f"{ROOT / name}/" for name in ("container", "adapters", "domain", "runtimes"))
 LIFE = "container/consumer/lifecycle/task_run.py"
@@ -93,7 +93,7 @@ def tracing() -> Iterator[Trace]:
 
 def trace_one_task(cloud: Cloud, webui_url: str, task_id: str) -> Trace:
     """Run one task to its end, every step in one thread, and return what was called."""
-    with tracing() as trace, consuming(cloud, webui_url, prefetch=0):
+    with tracing() as trace, running_consumer(cloud, webui_url, prefetch=0):
         cloud.submit(task_id)
         cloud.outcome(task_id)
     return trace

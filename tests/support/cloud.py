@@ -1,4 +1,4 @@
-"""A deployment with the eyes of a consumer, a caller and an operator."""
+"""One runtime on emulated AWS resources, and what tests do with it as a caller, a consumer or an operator."""
 
 import json
 import time
@@ -26,7 +26,7 @@ OUTCOME_SECONDS = 40.0
 
 @dataclass(frozen=True)
 class Cloud:
-    """One runtime of a deployment, as its consumer, its callers and its operator see it."""
+    """One runtime of a deployment."""
 
     aws: Emulator
     deployment: Deployment
@@ -74,7 +74,7 @@ class Cloud:
         return settings.to_environ() | {name.upper(): str(value) for name, value in changes.items()}
 
     def submit(self, task_id: str, *, tasktype: str = "text-to-image", **content: Any) -> Message:
-        """Submit a task as the API does: row, message, note."""
+        """Submit a task as the API does: write the row, publish the message, record that."""
         task = Task(
             id=task_id,
             runtime=RUNTIME,
@@ -95,7 +95,7 @@ class Cloud:
         return message
 
     def publish(self, message: Message) -> None:
-        """Publish a message, once more if it was before."""
+        """Publish a message, possibly again."""
         environment = self.deployment.environment
         tasks = Tasks(
             self.client("sns"),
@@ -115,21 +115,21 @@ class Cloud:
         deadline = time.monotonic() + seconds
         while not any(one["result"] is not None for one in self.callbacks_of.get(task_id, [])):
             assert time.monotonic() < deadline, f"no callback of {task_id}: {self.table.get(task_id)}"
-            self.hear(wait_seconds=1)
+            self.receive_callbacks(wait_seconds=1)
         return self.row(task_id)
 
-    def hear(self, *, wait_seconds: int = 0) -> None:
-        """Take the callbacks that have arrived; wait for one, if there is none."""
-        for body in self.take(self.deployment.results_queue, wait_seconds=wait_seconds):
+    def receive_callbacks(self, *, wait_seconds: int = 0) -> None:
+        """Receive the callbacks that have arrived; wait up to `wait_seconds` if there is none."""
+        for body in self.take_messages(self.deployment.results_queue, wait_seconds=wait_seconds):
             callback = json.loads(body)
             self.callbacks_of.setdefault(callback["id"], []).append(callback)
 
     def row(self, task_id: str) -> Row:
-        """Return a row that is there."""
+        """Return the row of a task, which must exist."""
         return self.deployment.row(task_id)
 
     def objects(self, prefix: str = "output/") -> list[str]:
-        """Return the keys of the output bucket that begin with this."""
+        """Return the keys in the output bucket with a prefix."""
         pages = (
             self.client("s3")
             .get_paginator("list_objects_v2")
@@ -138,7 +138,7 @@ class Cloud:
         return sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
 
     def has_exactly_its_objects(self, row: Row) -> bool:
-        """Tell whether the output bucket holds what the row names and nothing else of the task."""
+        """Return whether the output bucket contains exactly the task's objects that its row names."""
         named = [*(row.item.get("images") or []), *filter(None, [row.text("output")])]
         return self.objects(f"output/{row.id}/") == sorted(
             name.removeprefix(f"s3://{self.output_bucket}/") for name in named
@@ -151,8 +151,8 @@ class Cloud:
         out: dict[str, Any] = json.loads(body)
         return out
 
-    def take(self, url: str, *, wait_seconds: int = 0) -> list[str]:
-        """Take every message out of a queue and return the bodies."""
+    def take_messages(self, url: str, *, wait_seconds: int = 0) -> list[str]:
+        """Receive and delete all messages of a queue; return their bodies."""
         sqs = self.client("sqs")
         bodies: list[str] = []
         while True:
@@ -164,19 +164,19 @@ class Cloud:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             wait_seconds = 0
 
-    def gone(self) -> None:
-        """Wait until no message of the runtime is left."""
-        self.until(lambda: self.left() == (0, 0))
+    def wait_until_empty(self) -> None:
+        """Wait until the runtime's queue has no message."""
+        self.wait_until(lambda: self.message_counts() == (0, 0))
 
-    def until(self, holds: Callable[[], bool], *, seconds: float = OUTCOME_SECONDS) -> None:
-        """Wait until AWS shows something of which it sends no event."""
+    def wait_until(self, holds: Callable[[], bool], *, seconds: float = OUTCOME_SECONDS) -> None:
+        """Poll until a condition holds, for which AWS sends no event."""
         deadline = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < deadline, f"messages visible, in flight: {self.left()}"
+            assert time.monotonic() < deadline, f"messages visible, in flight: {self.message_counts()}"
             time.sleep(0.1)
 
-    def left(self, url: str | None = None) -> tuple[int, int]:
-        """Return how many messages of a queue (the runtime's) are visible, and how many in flight."""
+    def message_counts(self, url: str | None = None) -> tuple[int, int]:
+        """Return how many messages of a queue (default: the runtime's) are visible, and in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.client("sqs").get_queue_attributes(QueueUrl=url or self.queue_url, AttributeNames=names)
         visible, in_flight = (int(answer["Attributes"][name]) for name in names)
@@ -184,7 +184,7 @@ class Cloud:
 
 
 def make_cloud(aws: Emulator) -> Cloud:
-    """Deploy, and let a message that is received too often go to a dead-letter queue."""
+    """Create the resources, with a dead-letter queue for the runtime's queue."""
     deployment = deploy(aws)
     sqs, queue_url = deployment.sqs, deployment.queue(RUNTIME)
     dead_letter_url = sqs.create_queue(QueueName=f"{queue_url.rsplit('/', 1)[1]}-dead")["QueueUrl"]

@@ -1,4 +1,4 @@
-"""A consumer in this process, wired as the real one, and one as a process of its own."""
+"""Run a consumer in a thread of this process, or as a process."""
 
 import logging
 import os
@@ -27,8 +27,8 @@ END_SECONDS = 30.0
 
 
 @dataclass
-class Running:
-    """A worker in a thread; `ended` is set when it is over, `error` is what it raised.
+class RunningConsumer:
+    """A consumer in a thread. When it has ended, `ended` is set, and `error` is what it raised.
 
     `exited` is set when it would have ended its process, with `exit_status`.
     """
@@ -40,18 +40,18 @@ class Running:
     exit_status: int | None = None
 
     def exit(self, status: int) -> None:
-        """Note with which status the process would have ended."""
+        """Record the status with which the process would have ended."""
         self.exit_status = status
         self.exited.set()
 
-    def leave(self) -> None:
-        """Tell it to leave and wait until it has."""
+    def shut_down(self) -> None:
+        """Request the shutdown and wait until the consumer has ended."""
         self.shutting_down.set()
-        assert self.ended.wait(END_SECONDS), "the worker did not leave"
+        assert self.ended.wait(END_SECONDS), "the consumer did not shut down"
 
 
 @contextmanager
-def consuming(
+def running_consumer(
     cloud: Cloud,
     webui_url: str,
     *,
@@ -59,12 +59,14 @@ def consuming(
     faults: FaultyClients | None = None,
     engines: Engines = ENGINES,
     **settings: Any,
-) -> Iterator[Running]:
+) -> Iterator[RunningConsumer]:
     """Run a consumer in a thread of this process until the block ends.
 
-    `endpoint` stands before AWS, `faults` breaks clients of AWS.
+    `endpoint` is used instead of the emulator's, for example a proxy. `faults` makes clients of AWS fail.
     """
-    environment = cloud.settings(webui_url, receive_seconds=1, **settings)  # leaving waits for the long poll
+    environment = cloud.settings(
+        webui_url, receive_seconds=1, **settings
+    )  # a shutdown waits for the long poll
     read = Settings(**{name.lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
     session = boto3.session.Session(
         aws_access_key_id="test",
@@ -72,7 +74,7 @@ def consuming(
         region_name=REGION,
     )
     client: Clients = partial(session.client, endpoint_url=endpoint or cloud.aws.endpoint_url)
-    running = Running()
+    running = RunningConsumer()
     consumer = compose(
         read,
         faults.clients(client) if faults else client,
@@ -94,7 +96,7 @@ def consuming(
     try:
         yield running
     finally:
-        running.leave()
+        running.shut_down()
 
 
 @contextmanager

@@ -17,9 +17,9 @@ def dead_letter(
     """Hand bodies over as Lambda does, and return the ids of those that must come back."""
     clock = clock or FakeClock()
     archive = Archive(s3 or deployment.s3, deployment.environment.task_bucket)
-    told = results(deployment, sns)
+    results_ = results(deployment, sns)
     event = {"Records": [record(number, body) for number, body in enumerate(bodies)]}
-    settled = DeadLetterSettler(table=deployment.table, results=told, archive=archive, clock=clock)
+    settled = DeadLetterSettler(table=deployment.table, results=results_, archive=archive, clock=clock)
     answer = settle_batch(event, settled, time or (lambda: True))
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 

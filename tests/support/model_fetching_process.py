@@ -1,8 +1,9 @@
-"""A consumer's model store as a process of its own.
+"""A consumer's model store in a separate process.
 
-Called as `python -m tests.support.model_fetching_process whole|half|use NAME`.
-It says `ready`, waits for a line, has the checkpoint of that name, and says how many objects it fetched. With
-`half` it says `half` when half a file has arrived, and then hangs; with `use` it keeps the model until told.
+It is started as `python -m tests.support.model_fetching_process whole|half|use NAME`. It prints `ready`,
+waits for a line on stdin, fetches the checkpoint NAME, and prints how many objects it has downloaded. With
+`half` it prints `half` when half of the file has arrived, and then hangs. With `use` it uses the model until
+another line arrives.
 """
 
 import os
@@ -24,7 +25,7 @@ from tests.support.models import FakeWebUi, checkpoint
 
 
 class Counting:
-    """Fetch for real, or half of it."""
+    """A transfer that counts its downloads and can stop half-way."""
 
     def __init__(self, inner: S3Transfer, *, half: bool) -> None:
         self.inner = inner
@@ -32,7 +33,7 @@ class Counting:
         self.count = 0
 
     def fetch(self, bucket: str, key: str, to: Path, **more: Any) -> None:
-        """Fetch, and hang half-way if told so."""
+        """Download an object; with `half`, hang after half of it."""
         self.count += 1
         self.inner.fetch(bucket, key, to, **more)
         if self.half:
@@ -42,7 +43,7 @@ class Counting:
 
 
 def main() -> None:
-    """Do as the arguments say."""
+    """Run the command."""
     mode, name = sys.argv[1:]
     s3 = boto3.client("s3")
     transfer = Counting(S3Transfer(s3), half=mode == "half")

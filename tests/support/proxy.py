@@ -1,4 +1,4 @@
-"""A reverse proxy before the AWS emulator that can hold calls, fail them, and lose their answers."""
+"""A reverse proxy in front of the AWS emulator that can delay calls, fail them, and lose their responses."""
 
 import asyncio
 import random
@@ -18,16 +18,16 @@ _S3 = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "
 
 @dataclass(frozen=True)
 class Call:
-    """One call of AWS's API, as it passes: `name` is like `DynamoDB.UpdateItem` or `S3.PutObject`."""
+    """A call of an AWS API; its name is like `DynamoDB.UpdateItem` or `S3.PutObject`."""
 
     name: str
     text: str
-    """Path and body, to look for a task's id in."""
+    """Path and body, which may contain a task's id."""
 
 
 @dataclass
 class Hold:
-    """Calls that match are kept waiting, at most `most` of them; with `after`, when AWS has done them."""
+    """Delays up to `most` matching calls before AWS executes them, or with `after`, before the response."""
 
     matches: Callable[[Call], bool]
     after: bool
@@ -36,16 +36,16 @@ class Hold:
     released: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> None:
-        """Wait until a call is held."""
-        assert self.reached.wait(WAIT_SECONDS), "no call was held"
+        """Wait until a call is delayed."""
+        assert self.reached.wait(WAIT_SECONDS), "no call was delayed"
 
     def release(self) -> None:
-        """Let the held calls go on."""
+        """Let the delayed calls continue."""
         self.released.set()
 
 
 class Proxy:
-    """Pass calls on to `upstream`; faults strike `share` of them, drawn from `seed`."""
+    """Forwards calls to `upstream`; the fraction `share` of them fails, as drawn with `seed`."""
 
     def __init__(self, upstream: str, *, seed: int = 0) -> None:
         parts = urlsplit(upstream)
@@ -66,7 +66,7 @@ class Proxy:
         return f"http://127.0.0.1:{self.port}"
 
     def hold(self, name: str, containing: str = "", *, after: bool = False, most: int = 1) -> Hold:
-        """Hold the next call of that name whose path or body contains a text."""
+        """Delay the next call with a name whose path or body contains a text."""
         made = Hold(lambda call: call.name == name and containing in call.text, after, most)
         with self._lock:
             self._holds.append(made)
@@ -74,7 +74,7 @@ class Proxy:
 
     @contextmanager
     def refusing(self, name: str, containing: str = "") -> Iterator[None]:
-        """Break every connection that brings a call of that name with that text, until the block ends."""
+        """Close the connection of every call with a name and a text, until the block ends."""
 
         def matches(call: Call) -> bool:
             return call.name == name and containing in call.text
@@ -87,8 +87,8 @@ class Proxy:
 
     @contextmanager
     def rewriting(self, name: str, containing: str, old: bytes, new: bytes) -> Iterator[None]:
-        """Change the body of calls of that name with that text, until the block ends."""
-        assert len(old) == len(new), "the call's length stands in its head already"
+        """Change the body of calls with a name and a text, until the block ends."""
+        assert len(old) == len(new), "the length in the headers must remain right"
         change = (lambda call: call.name == name and containing in call.text, old, new)
         self._rewritten.append(change)
         try:
@@ -97,7 +97,7 @@ class Proxy:
             self._rewritten.remove(change)
 
     def clear(self) -> None:
-        """Let everything pass."""
+        """Forward all calls from now on."""
         self.share = 0.0
         with self._lock:
             holds, self._holds = self._holds, []
@@ -119,23 +119,23 @@ class Proxy:
         body = await _body(reader, head)
         call = _call(head, body)
         self.passed += 1
-        await self._job(call, after=False)
+        await self._hold(call, after=False)
         if reader.at_eof():
-            return False  # who sent it was killed meanwhile: nobody's call would come that late
+            return False  # the client was killed meanwhile
         fault = self._draw(call)
         if fault in ("drop", "error", "throttle"):
             return await _fail(writer, call, fault)
         for matches, old, new in self._rewritten:
             body = body.replace(old, new) if matches(call) else body
         answer = await self._forward(head, body)
-        await self._job(call, after=True)
+        await self._hold(call, after=True)
         if fault == "lose":
             return False
         writer.write(answer)
         await writer.drain()
         return b"content-length:" in answer.partition(b"\r\n\r\n")[0].lower()
 
-    async def _job(self, call: Call, *, after: bool) -> None:
+    async def _hold(self, call: Call, *, after: bool) -> None:
         with self._lock:
             found = next((h for h in self._holds if h.after is after and h.most and h.matches(call)), None)
             if found:
@@ -150,7 +150,7 @@ class Proxy:
             return "drop"
         if self._random.random() >= self.share:
             return None
-        # What was done although nobody hears of it is the hardest: half of all faults.
+        # A lost response is the hardest fault, so it is half of all faults.
         fault = self._random.choice(("error", "throttle", "drop", "lose", "lose", "lose"))
         key = f"{call.name} {fault}"
         self.struck[key] = self.struck.get(key, 0) + 1

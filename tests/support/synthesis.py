@@ -21,11 +21,11 @@ TWO_RUNTIMES = Path(__file__).with_name("two_runtimes.yaml")
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What one run of app.py left: its folder, its status and what it said."""
+    """What one run of app.py left: its folder, its status and what it output."""
 
     folder: Path
     status: int
-    said: str
+    output: str
 
     def template(self, stack: str) -> Template:
         """Return the template of a stack by its construct id."""

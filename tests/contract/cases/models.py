@@ -66,10 +66,10 @@ def files() -> dict[str, bytes]:
 
 def with_hashes(body: str) -> str:
     """Return a body that names the hashes of the tiny files instead of those of the real ones."""
-    for told, key in RECORDED_HASHES.items():
-        body = body.replace(told, hashlib.sha256(files()[key]).hexdigest()[:10])
-    for told, key in RECORDED_SHORT_HASHES.items():
-        body = body.replace(told, _short(key))
+    for recorded_hash, key in RECORDED_HASHES.items():
+        body = body.replace(recorded_hash, hashlib.sha256(files()[key]).hexdigest()[:10])
+    for recorded_hash, key in RECORDED_SHORT_HASHES.items():
+        body = body.replace(recorded_hash, _short(key))
     return body
 
 

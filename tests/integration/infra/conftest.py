@@ -38,5 +38,5 @@ def compute(standard: Synthesis) -> Template:
 
 
 def _good(synthesis: Synthesis) -> Synthesis:
-    assert synthesis.status == 0, synthesis.said
+    assert synthesis.status == 0, synthesis.output
     return synthesis

@@ -158,7 +158,7 @@ def test_an_image_that_can_change_is_warned_of(standard: Synthesis, tmp_path: Pa
         f"modelsRuntime: [{{name: r, modelFilename: m, webui: {{image: 'a.example/x@{digest}'}}}}]\n"
     )
     pinned = synthesize(tmp_path / "out", config=config)
-    assert pinned.status == 0, pinned.said
+    assert pinned.status == 0, pinned.output
     assert _warnings(pinned) == []
 
 
@@ -348,4 +348,4 @@ def test_the_file_of_sd_on_eks_deploys_one_service(sd_on_eks: Synthesis) -> None
     compute = sd_on_eks.template("Compute")
     assert len(compute.resources("ECS::Service")) == 1
     assert len(compute.resources("ECS::CapacityProvider")) == 2
-    assert sd_on_eks.said.count("ignored, because it has no meaning on ECS") == 3
+    assert sd_on_eks.output.count("ignored, because it has no meaning on ECS") == 3

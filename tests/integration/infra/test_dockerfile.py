@@ -126,11 +126,11 @@ def test_what_was_built_starts_and_names_what_it_lacks(image: Path) -> None:
         text=True,
         check=False,
     )
-    said = (done.stdout + done.stderr).strip()
+    output = (done.stdout + done.stderr).strip()
     assert done.returncode not in (0, 75)
-    assert "TASK_QUEUE_URL" in said
-    assert "Traceback" not in said
-    assert len(said.splitlines()) == 1
+    assert "TASK_QUEUE_URL" in output
+    assert "Traceback" not in output
+    assert len(output.splitlines()) == 1
 
 
 def test_the_health_check_of_the_task_runs_in_the_image(image: Path) -> None:

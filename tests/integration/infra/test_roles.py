@@ -112,7 +112,7 @@ def test_a_shell_in_a_container_is_logged_and_grants_nothing_else(tmp_path: Path
     config = tmp_path / "exec.yaml"
     config.write_text("enableExecuteCommand: true\nmodelsRuntime: [{name: r, modelFilename: m}]\n")
     done = synthesize(tmp_path / "out", config=config)
-    assert done.status == 0, done.said
+    assert done.status == 0, done.output
     compute = done.template("Compute")
     assert compute.one("ECS::Service")["EnableExecuteCommand"] is True
     configuration = compute.one("ECS::Cluster")["Configuration"]["ExecuteCommandConfiguration"]
@@ -133,7 +133,7 @@ def test_a_worker_reads_the_secrets_of_the_settings_and_no_other(tmp_path: Path,
         "modelsRuntime: [{name: r, modelFilename: m}]\n"
     )
     done = synthesize(tmp_path / "out", config=config)
-    assert done.status == 0, done.said
+    assert done.status == 0, done.output
     allowed = _allowed(done.template("Compute"), "rRole", "secretsmanager:GetSecretValue")
     assert allowed.count("secretsmanager") == 2
     assert ":secret:photos/token-??????" in allowed

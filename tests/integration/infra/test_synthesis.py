@@ -16,7 +16,7 @@ def test_a_china_region_gets_the_core_stack_and_one_clear_line(china: Synthesis)
     """ECS Managed Instances are not offered there."""
     assert (china.folder / "Core.template.json").exists()
     assert not (china.folder / "Compute.template.json").exists()
-    refusals = [line for line in china.said.splitlines() if "compute stack" in line]
+    refusals = [line for line in china.output.splitlines() if "compute stack" in line]
     (refusal,) = refusals
     assert refusal == (
         "the compute stack cannot be deployed to cn-northwest-1: "
@@ -59,7 +59,7 @@ def test_settings_that_cannot_be_used_end_it_with_one_line(tmp_path: Path) -> No
     config.write_text("modelsRuntime: [{name: r, modelFilename: m, type: comfyui}]\n")
     refused = synthesize(tmp_path / "out", config=config)
     assert refused.status == 1
-    assert refused.said == "other.yaml: modelsRuntime[0].type: found \"comfyui\"; allowed: 'sdwebui'\n"
+    assert refused.output == "other.yaml: modelsRuntime[0].type: found \"comfyui\"; allowed: 'sdwebui'\n"
 
 
 def test_an_unlisted_wildcard_fails_the_synthesis() -> None:
@@ -99,4 +99,4 @@ def test_a_vpc_of_ones_own_cannot_be_looked_up_without_an_account(tmp_path: Path
     )
     refused = synthesize(tmp_path / "out", config=config)
     assert refused.status == 1
-    assert refused.said.splitlines()[-1].startswith("network.vpcId: to look up the VPC")
+    assert refused.output.splitlines()[-1].startswith("network.vpcId: to look up the VPC")

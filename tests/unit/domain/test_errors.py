@@ -14,9 +14,9 @@ def test_of_very_many_errors_the_first_are_listed_and_the_others_are_counted() -
     with pytest.raises(InvalidTask) as found:
         refuse(faults)
 
-    told = found.value.faults
-    assert [fault.path for fault in told[:MAX_FAULTS]] == [f"/{index}" for index in range(MAX_FAULTS)]
-    assert told[MAX_FAULTS:] == (Fault("", "and 4900 more", count=4900),)
+    listed = found.value.faults
+    assert [fault.path for fault in listed[:MAX_FAULTS]] == [f"/{index}" for index in range(MAX_FAULTS)]
+    assert listed[MAX_FAULTS:] == (Fault("", "and 4900 more", count=4900),)
     assert found.value.message == "The task has 5000 faults."
 
 

@@ -75,9 +75,9 @@ def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
     assert done.other_images == others[: len(done.other_images)]
     assert size(done) < ROW_BYTES
     assert len(compact_json(callback_content(done))) < MAX_MESSAGE_BYTES - 4096
-    told = callback_content(done)
-    assert len(told["image_url"]) + told.get("images_left_out", 0) == count
-    assert told["image_url"] == images(count)[: len(told["image_url"])]
+    callback = callback_content(done)
+    assert len(callback["image_url"]) + callback.get("images_left_out", 0) == count
+    assert callback["image_url"] == images(count)[: len(callback["image_url"])]
 
 
 def test_a_row_names_up_to_sixty_four_images() -> None:
@@ -116,11 +116,11 @@ def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
 def test_a_shortened_callback_still_says_how_the_task_ended() -> None:
     row = claimed()
     done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(2), output="o").applied(row.item))
-    told = callback_content(done, brief=True)
+    callback = callback_content(done, brief=True)
 
-    assert told.keys() == callback_content(done).keys() | {"images_left_out"}
-    assert (told["status"], told["output_url"], told["images_left_out"]) == ("completed", "o", 2)
-    assert (told["context"], told["image_url"]) == (None, [])
+    assert callback.keys() == callback_content(done).keys() | {"images_left_out"}
+    assert (callback["status"], callback["output_url"], callback["images_left_out"]) == ("completed", "o", 2)
+    assert (callback["context"], callback["image_url"]) == (None, [])
 
 
 def test_a_message_with_a_time_in_the_future_is_not_listed_before_all_others_forever() -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.support.consumer_fixtures import cloud, in_one_process, shared_webui, task_id, webui
-from tests.support.models import classic, shelf
+from tests.support.models import classic, model_setup
 
-__all__ = ["classic", "cloud", "shared_webui", "shelf", "task_id", "webui"]
+__all__ = ["classic", "cloud", "model_setup", "shared_webui", "task_id", "webui"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

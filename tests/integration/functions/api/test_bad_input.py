@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.limits import MAX_BODY_BYTES, MAX_CONTEXT_BYTES, MAX_NESTING
-from tests.support.api_client import Client, seed_v1alpha1, task
+from tests.support.api_client import Client, guidance_v1alpha1, task
 from tests.support.deployment import CHECKPOINT, DYNAMIC, STATIC, Deployment
 
 META = "/task/metadata"
@@ -60,7 +60,7 @@ def test_wrong_types_in_known_fields_are_all_named(shared_api: Client) -> None:
 
 def test_all_faults_of_a_v1alpha1_request_are_told_at_once(shared_api: Client) -> None:
     """The first version's routing keys, each wrong in its way."""
-    body = seed_v1alpha1("")
+    body = guidance_v1alpha1("")
     body["alwayson_scripts"] |= {"task": "", "save_dir": "x/..", "sd_model_checkpoint": "", "uid": []}
     body["alwayson_scripts"]["image_link"] = 7
     answer = shared_api("POST", "/v1alpha1", body)

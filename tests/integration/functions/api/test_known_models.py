@@ -54,7 +54,7 @@ def test_a_checkpoint_that_may_exist_is_accepted(stocked: Deployment, name: str)
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         ("no-such", "no checkpoint named 'no-such'; names are case"),
         ("Dream", "the nearest is 'dream.safetensors'"),
@@ -66,13 +66,13 @@ def test_a_checkpoint_that_may_exist_is_accepted(stocked: Deployment, name: str)
     ],
 )
 def test_an_unknown_checkpoint_is_refused_with_the_nearest_name(
-    stocked: Deployment, name: str, said: str
+    stocked: Deployment, name: str, expected: str
 ) -> None:
     answer = submit(Client(stocked), name)
 
     assert (answer.status, answer.code) == (400, "unknown_model")
     assert answer.faults == ["/task/content/alwayson_scripts/sd_model_checkpoint"]
-    assert said in answer.body["error"]["details"][0]["message"]
+    assert expected in answer.body["error"]["details"][0]["message"]
     assert stocked.table.get("test") is None
 
 

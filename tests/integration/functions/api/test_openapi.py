@@ -15,7 +15,7 @@ from domain import limits
 from domain.api_routes import METHODS
 from domain.protocol import finish
 from domain.row import Status
-from tests.support.api_client import Answer, Client, seed_v1alpha1, task
+from tests.support.api_client import Answer, Client, guidance_v1alpha1, task
 from tests.support.clock import FakeClock
 from tests.support.deployment import DYNAMIC, STATIC, Deployment
 from tests.support.failing_aws import FakeSns
@@ -88,7 +88,7 @@ def test_the_limits_and_runtimes_of_the_deployment_are_shown(document: dict[str,
 def test_the_seeds_requests_fit(document: dict[str, Any]) -> None:
     """What the manual shows may be sent."""
     schemas = document["components"]["schemas"]
-    _check(document, schemas["SubmitV1Alpha1"], seed_v1alpha1())
+    _check(document, schemas["SubmitV1Alpha1"], guidance_v1alpha1())
     _check(document, schemas["SubmitV1Alpha2"], task("a", tasktype="image-to-image", context=""))
 
 
@@ -110,7 +110,7 @@ def test_real_answers_fit(document: dict[str, Any], deployment: Deployment) -> N
     call("POST", "/v1alpha2", "{", expect=400)
     call("POST", "/v1alpha2", " " * (limits.MAX_BODY_BYTES + 1), expect=413)
     call("POST", "/v1alpha2", "{}", content_type="text/plain", expect=415)
-    call("POST", "/v1alpha1", seed_v1alpha1("running"), expect=200)
+    call("POST", "/v1alpha1", guidance_v1alpha1("running"), expect=200)
     call("POST", "/v1alpha1", {}, expect=400)
     for name in ("completed", "failed"):
         call("POST", "/v1alpha2", task(name, context=[1, {"a": None}]), expect=200)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.row import Status
-from tests.support.api_client import Client, seed_v1alpha1
+from tests.support.api_client import Client, guidance_v1alpha1
 from tests.support.clock import FakeClock
 from tests.support.deployment import CHECKPOINT, DYNAMIC, Deployment
 from tests.support.failing_aws import FakeS3, FakeSns
@@ -42,7 +42,7 @@ def test_v1alpha2_is_accepted(api: Client, deployment: Deployment) -> None:
 
 def test_v1alpha1_is_accepted(api: Client, deployment: Deployment) -> None:
     """The seed's request of the first version: its own answer, the same message."""
-    answer = api("POST", "/v1alpha1", seed_v1alpha1())
+    answer = api("POST", "/v1alpha1", guidance_v1alpha1())
     assert answer.status == 200
     assert answer.body["id_task"] == "test-i2i"
     assert answer.body["sd_model_checkpoint"] == CHECKPOINT

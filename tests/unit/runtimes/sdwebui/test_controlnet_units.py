@@ -53,7 +53,7 @@ def test_a_unit_is_converted_to_the_form_that_both_versions_read(
 
 
 @pytest.mark.parametrize(
-    ("said", "sent"),
+    ("given", "sent"),
     [
         ({"control_mode": 2}, {"control_mode": "ControlNet is more important"}),
         ({"control_mode": "my prompt is more important"}, {"control_mode": "My prompt is more important"}),
@@ -64,22 +64,22 @@ def test_a_unit_is_converted_to_the_form_that_both_versions_read(
     ],
 )
 def test_choices_of_a_unit_are_sent_as_the_texts_that_both_versions_read(
-    said: dict[str, Any], sent: dict[str, Any]
+    given: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    found, check = normalised({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | said]}}})
+    found, check = normalised({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | given]}}})
     assert check.faults == []
     assert found["alwayson_scripts"]["ControlNet"]["args"] == [WHOLE | {"enabled": True} | sent]
 
 
 @pytest.mark.parametrize(
-    "said", [{"control_mode": "nope"}, {"control_mode": 3}, {"resize_mode": True}, {"hr_option": ["Both"]}]
+    "given", [{"control_mode": "nope"}, {"control_mode": 3}, {"resize_mode": True}, {"hr_option": ["Both"]}]
 )
-def test_a_choice_that_no_version_has_is_refused(said: dict[str, Any]) -> None:
-    _, check = normalised({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | said]}}})
+def test_a_choice_that_no_version_has_is_refused(given: dict[str, Any]) -> None:
+    _, check = normalised({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | given]}}})
     assert [fault.path for fault in check.faults] == [
-        f"/alwayson_scripts/ControlNet/args/0/{next(iter(said))}"
+        f"/alwayson_scripts/ControlNet/args/0/{next(iter(given))}"
     ]
-    off = WHOLE | said | {"enabled": "false"}
+    off = WHOLE | given | {"enabled": "false"}
     assert normalised({"alwayson_scripts": {"ControlNet": {"args": [off]}}})[1].faults == []
 
 

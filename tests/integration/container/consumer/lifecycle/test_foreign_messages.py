@@ -8,7 +8,7 @@ import pytest
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from tests.support.cloud import RUNTIME, Cloud
-from tests.support.consumers import consuming
+from tests.support.consumers import running_consumer
 from tests.support.dead_letters import dead_letter, kept
 
 METADATA = {
@@ -45,12 +45,12 @@ NOT_OURS = {
 def test_it_ends_archived_with_its_body(cloud: Cloud, webui: FakeWebUi, task_id: str, body: str) -> None:
     """At once, by the dead-letter queue and its Lambda; the task behind it is completed."""
     cloud.client("sqs").send_message(QueueUrl=cloud.queue_url, MessageBody=body)
-    with consuming(cloud, webui.url) as worker:
+    with running_consumer(cloud, webui.url) as worker:
         cloud.submit(task_id)
         assert cloud.outcome(task_id).status is Status.COMPLETED
-        cloud.gone()
+        cloud.wait_until_empty()
     assert worker.error is None
-    (letter,) = cloud.take(cloud.dead_letter_url)
+    (letter,) = cloud.take_messages(cloud.dead_letter_url)
     assert letter == body
     assert dead_letter(cloud.deployment, letter) == []
     assert list(kept(cloud.deployment).values()) == [body]
@@ -61,7 +61,7 @@ def test_a_task_type_that_its_runtime_does_not_know_fails_its_task(
 ) -> None:
     body = message(id=task_id, tasktype="text-to-video")
     cloud.client("sqs").send_message(QueueUrl=cloud.queue_url, MessageBody=body)
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         row = cloud.outcome(task_id)
     assert row.status is Status.FAILED
     assert row.item["error"]["code"] == "invalid_content"

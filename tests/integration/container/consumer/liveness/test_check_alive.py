@@ -48,7 +48,7 @@ def test_an_engine_that_boots_longer_than_the_lease_is_waited_for(
         process(cloud, webui.url, visibility_seconds=LEASE_SECONDS, heartbeat_file=file) as consumer,
     ):
         consumer.wait_for_line("consumer started", timeout=30)
-        cloud.until(file.exists)
+        cloud.wait_until(file.exists)
         assert healthy(file), "it lives although its engine is not ready"
         row = cloud.outcome(task_id)
         assert (row.status, row.attempts) == (Status.COMPLETED, 1)
@@ -64,7 +64,7 @@ def test_an_idle_consumer_survives_a_freeze_and_is_seen_frozen(
         cloud.outcome(f"{task_id}-1")
         assert healthy(file)
         os.kill(consumer.pid, signal.SIGSTOP)
-        cloud.until(lambda: time.time() - file.stat().st_mtime > LEASE_SECONDS + 1)
+        cloud.wait_until(lambda: time.time() - file.stat().st_mtime > LEASE_SECONDS + 1)
         assert not healthy(file), "ECS replaces a task whose consumer stands still"
         os.kill(consumer.pid, signal.SIGCONT)
         cloud.submit(f"{task_id}-2")
@@ -80,10 +80,10 @@ def test_a_queued_task_that_is_cancelled_leaves_its_place(
         cloud.submit(f"{task_id}-1")
         webui.control.wait(held=1)
         cloud.submit(f"{task_id}-2")
-        cloud.until(lambda: (row := cloud.table.get(f"{task_id}-2")) is not None and bool(row.fence))
+        cloud.wait_until(lambda: (row := cloud.table.get(f"{task_id}-2")) is not None and bool(row.fence))
         cloud.cancel(f"{task_id}-2")
         cloud.submit(f"{task_id}-3")
-        cloud.until(lambda: bool(cloud.row(f"{task_id}-3").fence))
+        cloud.wait_until(lambda: bool(cloud.row(f"{task_id}-3").fence))
         webui.control.clear()
         assert cloud.outcome(f"{task_id}-3").status is Status.COMPLETED
         assert sum("the task's lease is lost" in line for line in consumer.lines()) <= 1

@@ -21,7 +21,7 @@ from container.consumer.liveness.scale_in_protection import (
 from local.fakes.sdwebui.process import FakeWebUi
 from tests.support.clock import FakeMonotonic
 from tests.support.cloud import Cloud
-from tests.support.consumers import consuming
+from tests.support.consumers import running_consumer
 
 TASK = "arn:aws:ecs:us-east-1:111122223333:task/sd/0123456789abcdef0"
 GRANTED = {
@@ -42,16 +42,16 @@ class Agent:
         self.asked: list[Any] = []
         self.answer: dict[str, Any] | None = None
         self.status = 200
-        self.told = threading.Condition()
+        self.changed = threading.Condition()
         agent = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_PUT(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 assert self.path == f"/api/0123{PATH}"
-                with agent.told:
+                with agent.changed:
                     agent.asked.append(body)
-                    agent.told.notify_all()
+                    agent.changed.notify_all()
                 answer = agent.answer or (GRANTED if body["ProtectionEnabled"] else RELEASED)
                 text = json.dumps(answer).encode()
                 self.send_response(agent.status)
@@ -67,8 +67,8 @@ class Agent:
 
     def wait(self, asked: list[Any]) -> None:
         """Wait until exactly this was asked."""
-        with self.told:
-            assert self.told.wait_for(lambda: self.asked == asked, 20), self.asked
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.asked == asked, 20), self.asked
 
 
 @contextmanager
@@ -210,7 +210,7 @@ def test_a_worker_is_protected_while_it_works(
     cloud: Cloud, webui: FakeWebUi, agent: Agent, task_id: str
 ) -> None:
     """From before the claim until nothing is in hand."""
-    with consuming(cloud, webui.url, ecs_agent_uri=agent.uri):
+    with running_consumer(cloud, webui.url, ecs_agent_uri=agent.uri):
         cloud.submit(task_id)
         cloud.outcome(task_id)
         agent.wait([PROTECT])
@@ -222,9 +222,9 @@ def test_a_worker_that_may_not_be_protected_leaves_tasks_alone(
 ) -> None:
     """One message is given back unclaimed; nothing more is received."""
     agent.answer = BLOCKED
-    with consuming(cloud, webui.url, ecs_agent_uri=agent.uri):
+    with running_consumer(cloud, webui.url, ecs_agent_uri=agent.uri):
         cloud.submit(task_id)
         agent.wait([PROTECT])
-    assert cloud.left() == (1, 0)
+    assert cloud.message_counts() == (1, 0)
     assert cloud.row(task_id).attempts == 0
     assert cloud.row(task_id).fences == frozenset()

@@ -10,7 +10,7 @@ import pytest
 
 from domain.errors import RetryableError
 from local.emulator import Emulator
-from tests.support.models import CKPT, Shelf, checkpoint
+from tests.support.models import CKPT, ModelSetup, checkpoint
 
 BUDGET = 2_500_000
 SIZE = 1_000_000
@@ -39,12 +39,12 @@ class Child:
 
 
 @pytest.fixture
-def start(aws: Emulator, shelf: Shelf) -> Iterator[Start]:
+def start(aws: Emulator, model_setup: ModelSetup) -> Iterator[Start]:
     """Start children; those that still run at the end are killed."""
     with ExitStack() as stack:
 
         def run(mode: str, name: str) -> Child:
-            child = Child(stack.enter_context(_child(aws, shelf, mode, name)))
+            child = Child(stack.enter_context(_child(aws, model_setup, mode, name)))
             assert child.hear() == "ready"
             return child
 
@@ -52,10 +52,10 @@ def start(aws: Emulator, shelf: Shelf) -> Iterator[Start]:
 
 
 @contextmanager
-def _child(aws: Emulator, shelf: Shelf, mode: str, name: str) -> "Iterator[subprocess.Popen[str]]":
+def _child(aws: Emulator, model_setup: ModelSetup, mode: str, name: str) -> "Iterator[subprocess.Popen[str]]":
     environment = aws.environment() | {
-        "MODEL_DIR": str(shelf.root),
-        "MODEL_BUCKET": shelf.bucket,
+        "MODEL_DIR": str(model_setup.root),
+        "MODEL_BUCKET": model_setup.bucket,
         "MODEL_CACHE_BYTES": str(BUDGET),
     }
     with subprocess.Popen(
@@ -71,60 +71,60 @@ def _child(aws: Emulator, shelf: Shelf, mode: str, name: str) -> "Iterator[subpr
             process.kill()
 
 
-def test_two_consumers_fetch_a_file_once(shelf: Shelf, start: Start) -> None:
+def test_two_consumers_fetch_a_file_once(model_setup: ModelSetup, start: Start) -> None:
     """Both want it at the same moment: one fetches, the other waits, both have it."""
-    shelf.put(f"{CKPT}/m.ckpt", bytes(SIZE))
+    model_setup.put(f"{CKPT}/m.ckpt", bytes(SIZE))
     children = [start("whole", "m") for _ in range(2)]
     for child in children:
         child.notify()
     assert sorted(child.hear() for child in children) == ["0", "1"]
-    assert (shelf.root / CKPT / "m.ckpt").stat().st_size == SIZE
-    assert shelf.files() == [f"{CKPT}/m.ckpt"]
+    assert (model_setup.root / CKPT / "m.ckpt").stat().st_size == SIZE
+    assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
-def test_what_a_killed_process_left_is_gone(shelf: Shelf, start: Start) -> None:
+def test_what_a_killed_process_left_is_gone(model_setup: ModelSetup, start: Start) -> None:
     """Killed with half a file: Web UI never saw it, the next one fetches it whole, nothing stays behind."""
-    shelf.put(f"{CKPT}/m.ckpt", bytes(SIZE))
-    shelf.put(f"{CKPT}/n.ckpt", bytes(SIZE))
+    model_setup.put(f"{CKPT}/m.ckpt", bytes(SIZE))
+    model_setup.put(f"{CKPT}/n.ckpt", bytes(SIZE))
     for name in ("m", "n"):
         killed = start("half", name)
         killed.notify()
         assert killed.hear() == "half"
         killed.process.kill()
         killed.process.wait()
-    assert not list((shelf.root / CKPT).iterdir())
-    assert len(shelf.files()) == 2  # the halves, beside
-    shelf.store(budget=BUDGET).ensure(checkpoint("m"))
+    assert not list((model_setup.root / CKPT).iterdir())
+    assert len(model_setup.files()) == 2  # the halves, beside
+    model_setup.store(budget=BUDGET).ensure(checkpoint("m"))
     # The same file's half and the other one's: both are gone.
-    assert shelf.files() == [f"{CKPT}/m.ckpt"]
+    assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
-def test_a_running_download_keeps_its_room(shelf: Shelf, start: Start) -> None:
+def test_a_running_download_keeps_its_room(model_setup: ModelSetup, start: Start) -> None:
     """What another process announced is not given away; when it is killed, it is."""
     for name, size in (("slow", 2_000_000), ("m", SIZE)):
-        shelf.put(f"{CKPT}/{name}.ckpt", bytes(size))
+        model_setup.put(f"{CKPT}/{name}.ckpt", bytes(size))
     slow = start("half", "slow")
     slow.notify()
     assert slow.hear() == "half"
     with pytest.raises(RetryableError):
-        shelf.store(budget=BUDGET).activate(checkpoint("m"))
+        model_setup.store(budget=BUDGET).activate(checkpoint("m"))
     slow.process.kill()
     slow.process.wait()
-    shelf.store(budget=BUDGET).activate(checkpoint("m"))
-    assert shelf.files() == [f"{CKPT}/m.ckpt"]
+    model_setup.store(budget=BUDGET).activate(checkpoint("m"))
+    assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
-def test_a_model_in_use_elsewhere_stays(shelf: Shelf, start: Start) -> None:
+def test_a_model_in_use_elsewhere_stays(model_setup: ModelSetup, start: Start) -> None:
     """Until its consumer is done with it, or dead: no lock outlives its process."""
     for name in "ab":
-        shelf.put(f"{CKPT}/{name}.ckpt", bytes(2_000_000))
+        model_setup.put(f"{CKPT}/{name}.ckpt", bytes(2_000_000))
     user = start("use", "a")
     user.notify()
     assert user.hear() == "1"
     with pytest.raises(RetryableError):
-        shelf.store(budget=BUDGET).activate(checkpoint("b"))
-    assert shelf.files() == [f"{CKPT}/a.ckpt"]
+        model_setup.store(budget=BUDGET).activate(checkpoint("b"))
+    assert model_setup.files() == [f"{CKPT}/a.ckpt"]
     user.process.kill()
     user.process.wait()
-    shelf.store(budget=BUDGET).activate(checkpoint("b"))
-    assert shelf.files() == [f"{CKPT}/b.ckpt"]
+    model_setup.store(budget=BUDGET).activate(checkpoint("b"))
+    assert model_setup.files() == [f"{CKPT}/b.ckpt"]

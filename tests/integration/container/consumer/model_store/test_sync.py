@@ -14,32 +14,41 @@ from container.consumer.model_store.settings import ModelSettings
 from domain.errors import ErrorCode, PermanentError
 from local.emulator import Emulator
 from runtimes.sdwebui.model_names import KNOWN_FOLDERS
-from tests.support.models import CKPT, FakeWebUi, Shelf, checkpoint
+from tests.support.models import CKPT, FakeWebUi, ModelSetup, checkpoint
 
 Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
 def run(
-    aws: Emulator, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    aws: Emulator,
+    model_setup: ModelSetup,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Run:
-    """Run the command's inside with settings; return its status and all it said."""
+    """Run the command's inside with settings; return its status and all it output."""
     for name, value in aws.environment({}).items():
         monkeypatch.setenv(name, value)
 
     def once(**settings: Any) -> tuple[int, str]:
         status = sync_models.run(
-            ModelSettings(**{"model_bucket": shelf.bucket, "model_dir": str(shelf.root), **settings})
+            ModelSettings(
+                **{"model_bucket": model_setup.bucket, "model_dir": str(model_setup.root), **settings}
+            )
         )
-        said = capsys.readouterr()
-        return status, (said.out + said.err).strip()
+        output = capsys.readouterr()
+        return status, (output.out + output.err).strip()
 
     return once
 
 
-def command(aws: Emulator, shelf: Shelf, **settings: str) -> "subprocess.CompletedProcess[str]":
+def command(aws: Emulator, model_setup: ModelSetup, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run the command as the container does."""
-    environment = aws.environment() | {"MODEL_BUCKET": shelf.bucket, "MODEL_DIR": str(shelf.root), **settings}
+    environment = aws.environment() | {
+        "MODEL_BUCKET": model_setup.bucket,
+        "MODEL_DIR": str(model_setup.root),
+        **settings,
+    }
     return subprocess.run(
         [sys.executable, "-m", "container.consumer", "sync-models"],
         env=environment,
@@ -50,44 +59,48 @@ def command(aws: Emulator, shelf: Shelf, **settings: str) -> "subprocess.Complet
     )
 
 
-def test_fetches_the_static_checkpoint_and_whole_folders_once(aws: Emulator, shelf: Shelf, run: Run) -> None:
+def test_fetches_the_static_checkpoint_and_whole_folders_once(
+    aws: Emulator, model_setup: ModelSetup, run: Run
+) -> None:
     """A second run fetches nothing, a third one what has changed; nothing else of the bucket comes."""
     own = "Ünï 模型 (v1).ckpt"
     for key in (f"{CKPT}/{own}", "ESRGAN/4x.pth", "embeddings/sub/neg.pt", "GFPGAN/notes.txt"):
-        shelf.put(key, b"x" * 1000)
-    shelf.put(f"{CKPT}/another.ckpt")
+        model_setup.put(key, b"x" * 1000)
+    model_setup.put(f"{CKPT}/another.ckpt")
     folders = "ESRGAN, embeddings/,GFPGAN"
-    first = command(aws, shelf, MODEL_FILENAME=own, SYNC_FOLDERS=folders)
+    first = command(aws, model_setup, MODEL_FILENAME=own, SYNC_FOLDERS=folders)
     assert first.returncode == 0, first.stderr
     pattern = r"sync-models: 4 files, 4 fetched, 4000 bytes in \d+\.\d\d s, \d+ MB/s"
     assert re.fullmatch(pattern, first.stdout.strip().splitlines()[-1])
-    assert f"{CKPT}/{own}" in shelf.files()
-    assert f"{CKPT}/another.ckpt" not in shelf.files()
-    assert all((shelf.root / folder).is_dir() for folder in KNOWN_FOLDERS)
+    assert f"{CKPT}/{own}" in model_setup.files()
+    assert f"{CKPT}/another.ckpt" not in model_setup.files()
+    assert all((model_setup.root / folder).is_dir() for folder in KNOWN_FOLDERS)
 
     assert "4 files, 0 fetched, 0 bytes" in run(model_filename=own, sync_folders=folders)[1]
-    shelf.put("ESRGAN/4x.pth", b"y" * 1000)
+    model_setup.put("ESRGAN/4x.pth", b"y" * 1000)
     assert "4 files, 1 fetched, 1000 bytes" in run(model_filename=own, sync_folders=folders)[1]
 
 
-def test_what_was_synced_is_never_evicted(shelf: Shelf, run: Run) -> None:
+def test_what_was_synced_is_never_evicted(model_setup: ModelSetup, run: Run) -> None:
     """The static checkpoint outlives all that comes on demand."""
     for name in ("own", "a", "b"):
-        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
+        model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
     assert run(model_filename="own.ckpt")[0] == 0
-    settings = ModelSettings(model_bucket=shelf.bucket, model_dir=str(shelf.root), model_cache_bytes=2500)
+    settings = ModelSettings(
+        model_bucket=model_setup.bucket, model_dir=str(model_setup.root), model_cache_bytes=2500
+    )
     models = compose_models(settings, FakeWebUi(), dynamic=True)
     for name in "ab":
         models.ensure(checkpoint(name))
-    assert shelf.files() == [f"{CKPT}/b.ckpt", f"{CKPT}/own.ckpt"]
-    shelf.put(f"{CKPT}/big.ckpt", b"x" * 2000)
+    assert model_setup.files() == [f"{CKPT}/b.ckpt", f"{CKPT}/own.ckpt"]
+    model_setup.put(f"{CKPT}/big.ckpt", b"x" * 2000)
     with pytest.raises(PermanentError) as caught:
         compose_models(settings, FakeWebUi(), dynamic=True).ensure(checkpoint("big"))
     assert caught.value.code is ErrorCode.NO_SPACE_FOR_MODEL
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "output"),
     [
         ({"model_filename": "Own.ckpt"}, "'own.ckpt'"),
         ({"model_filename": "own.ckpt", "model_cache_bytes": 10}, "too small"),
@@ -97,20 +110,20 @@ def test_what_was_synced_is_never_evicted(shelf: Shelf, run: Run) -> None:
     ],
 )
 def test_says_in_one_line_why_web_ui_must_not_start(
-    shelf: Shelf, run: Run, settings: dict[str, Any], said: str
+    model_setup: ModelSetup, run: Run, settings: dict[str, Any], output: str
 ) -> None:
     """The status is not zero, so that ECS does not start SD Web UI without its model."""
-    shelf.put(f"{CKPT}/own.ckpt", b"x" * 1000)
+    model_setup.put(f"{CKPT}/own.ckpt", b"x" * 1000)
     status, text = run(**settings)
     assert status == 1
     assert text.startswith("sync-models: ")
     assert len(text.splitlines()) == 1
-    assert said in text
+    assert output in text
 
 
-def test_names_bad_settings_in_one_line(aws: Emulator, shelf: Shelf) -> None:
+def test_names_bad_settings_in_one_line(aws: Emulator, model_setup: ModelSetup) -> None:
     """Before anything is asked of S3."""
-    ended = command(aws, shelf, MODEL_CACHE_BYTES="many", MODEL_LOOKUP_SECONDS="-1")
+    ended = command(aws, model_setup, MODEL_CACHE_BYTES="many", MODEL_LOOKUP_SECONDS="-1")
     assert ended.returncode == 1
     assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
     assert "MODEL_CACHE_BYTES" in ended.stderr
@@ -122,20 +135,22 @@ def test_without_a_bucket_there_is_nothing_to_fetch(run: Run) -> None:
     assert run(model_bucket="") == (0, "sync-models: MODEL_BUCKET is empty: nothing to fetch")
 
 
-def test_fetches_the_folders_of_the_runtimes_type_unless_others_are_listed(shelf: Shelf, run: Run) -> None:
+def test_fetches_the_folders_of_the_runtimes_type_unless_others_are_listed(
+    model_setup: ModelSetup, run: Run
+) -> None:
     for folder in ("Lora", "ESRGAN", "other"):
-        shelf.put(f"{folder}/a.pth")
+        model_setup.put(f"{folder}/a.pth")
     assert run()[0] == 0
-    assert shelf.files() == ["ESRGAN/a.pth"]
+    assert model_setup.files() == ["ESRGAN/a.pth"]
     assert run(sync_folders="other")[0] == 0
-    assert shelf.files() == ["ESRGAN/a.pth", "other/a.pth"]
+    assert model_setup.files() == ["ESRGAN/a.pth", "other/a.pth"]
 
 
-def test_fetches_the_refiner_of_a_static_runtime(shelf: Shelf, run: Run) -> None:
+def test_fetches_the_refiner_of_a_static_runtime(model_setup: ModelSetup, run: Run) -> None:
     for name in ("base", "sub/refiner", "other"):
-        shelf.put(f"{CKPT}/{name}.ckpt")
+        model_setup.put(f"{CKPT}/{name}.ckpt")
     own = {"model_filename": "base.ckpt", "refiner_filename": "sub/refiner.ckpt", "sync_folders": ""}
     assert run(**own)[0] == 0
-    assert shelf.files() == [f"{CKPT}/base.ckpt", f"{CKPT}/sub/refiner.ckpt"]
-    status, said = run(**own | {"refiner_filename": "refinr.ckpt"})
-    assert (status, "REFINER_FILENAME 'refinr.ckpt' is not in the model bucket" in said) == (1, True)
+    assert model_setup.files() == [f"{CKPT}/base.ckpt", f"{CKPT}/sub/refiner.ckpt"]
+    status, output = run(**own | {"refiner_filename": "refinr.ckpt"})
+    assert (status, "REFINER_FILENAME 'refinr.ckpt' is not in the model bucket" in output) == (1, True)

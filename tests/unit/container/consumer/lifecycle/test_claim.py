@@ -78,11 +78,11 @@ def test_a_message_of_another_submission_is_deleted() -> None:
     assert (setup.deleted, setup.notified) == ([setup.delivery], [])
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_the_callback_of_a_finished_task_is_sent_unless_it_was_sent_before(*, told: bool) -> None:
-    setup = Setup(ROW | ENDED | ({"notified_at": "2026-11-22T17:00:01.000Z"} if told else {}))
+@pytest.mark.parametrize("sent", [False, True])
+def test_the_callback_of_a_finished_task_is_sent_unless_it_was_sent_before(*, sent: bool) -> None:
+    setup = Setup(ROW | ENDED | ({"notified_at": "2026-11-22T17:00:01.000Z"} if sent else {}))
     assert setup.claimer.claim_next() is None
-    assert len(setup.notified) == (0 if told else 1)
+    assert len(setup.notified) == (0 if sent else 1)
     assert setup.deleted == [setup.delivery]
 
 

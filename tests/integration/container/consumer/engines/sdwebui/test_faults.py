@@ -14,7 +14,7 @@ from local.fakes.sdwebui.process import FakeWebUi, start
 from local.fakes.sdwebui.process import running as fake_webui
 from tests.support.cloud import Cloud
 from tests.support.consumer_fixtures import FAST
-from tests.support.consumers import consuming
+from tests.support.consumers import running_consumer
 from tests.support.failing_aws import FaultyClients
 
 COMPLETED = Status.COMPLETED
@@ -28,13 +28,13 @@ def code(row: Row) -> str:
 
 def test_a_task_is_completed(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """Without a fault: the measure for the others."""
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         cloud.submit(task_id, batch_size=2)
         row = cloud.outcome(task_id)
     assert (row.status, row.attempts) == (COMPLETED, 1)
     assert len(row.item["images"]) == 2
     assert cloud.has_exactly_its_objects(row)
-    assert cloud.left() == (0, 0)
+    assert cloud.message_counts() == (0, 0)
 
 
 PASSING = {
@@ -52,7 +52,7 @@ def test_a_passing_fault_spends_a_try(
 ) -> None:
     """The task is given back and completed by its second try; nothing of the first one is stored."""
     webui.control.set(**fault)
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         cloud.submit(task_id)
         row = cloud.outcome(task_id)
     assert (row.status, row.attempts) == (COMPLETED, 2)
@@ -80,7 +80,7 @@ def test_a_fault_of_the_task_fails_it_at_once(
 ) -> None:
     """One try, an output that says why, no image; the next task runs."""
     webui.control.set(**fault, jobs=1)
-    with consuming(cloud, webui.url, model_filename="v1-5-pruned-emaonly.safetensors"):
+    with running_consumer(cloud, webui.url, model_filename="v1-5-pruned-emaonly.safetensors"):
         cloud.submit(task_id)
         cloud.submit(f"{task_id}-next")
         row = cloud.outcome(task_id)
@@ -94,7 +94,7 @@ def test_a_fault_of_the_task_fails_it_at_once(
 def test_fewer_images_than_asked_is_told_in_the_output(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """What there is, is stored."""
     webui.control.set("fewer-images", jobs=1)
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         cloud.submit(task_id, batch_size=3)
         row = cloud.outcome(task_id)
     assert row.status is COMPLETED
@@ -108,7 +108,7 @@ def test_an_error_nobody_knows_is_the_task_s_when_it_comes_again(
     """One more try, while SD Web UI proves in between that it works."""
     webui.control.set("error", jobs=1, kind="connection")
     webui.control.set("error", jobs=1, kind="connection", after=1)
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         cloud.submit(task_id)
         row = cloud.outcome(task_id)
     assert (row.status, code(row), row.attempts) == (FAILED, "engine_error", 2)
@@ -129,7 +129,7 @@ def test_a_poisoned_web_ui_is_healed_and_drains_nothing(
     for fault in faults:
         webui.control.set(**fault)
     tasks = [f"{task_id}-{number}" for number in range(4)]
-    with consuming(cloud, webui.url) as worker:
+    with running_consumer(cloud, webui.url) as worker:
         for task in tasks:
             cloud.submit(task)
         rows = [cloud.outcome(task) for task in tasks]
@@ -141,13 +141,13 @@ def test_a_web_ui_that_cannot_be_healed_is_replaced(cloud: Cloud, webui: FakeWeb
     """Status 75, and the whole backlog is queued again with its tries."""
     webui.control.set("error", kind="poisoned")
     tasks = [f"{task_id}-{number}" for number in range(3)]
-    with consuming(cloud, webui.url) as worker:
+    with running_consumer(cloud, webui.url) as worker:
         for task in tasks:
             cloud.submit(task)
         assert worker.ended.wait(30)
     assert isinstance(worker.error, ReplaceEngine)
     assert {(cloud.row(task).status, cloud.row(task).attempts) for task in tasks} == {(Status.QUEUED, 0)}
-    assert cloud.left() == (3, 0)
+    assert cloud.message_counts() == (3, 0)
     webui.control.clear()
     finish(cloud, webui, tasks)
 
@@ -155,7 +155,7 @@ def test_a_web_ui_that_cannot_be_healed_is_replaced(cloud: Cloud, webui: FakeWeb
 def test_a_timeout_stops_the_job_and_fails_the_task(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     """The job does not go on without its client, and the next one begins only when it has stopped."""
     webui.control.set("hang", jobs=1)
-    with consuming(cloud, webui.url, inference_timeout_seconds=0.5):
+    with running_consumer(cloud, webui.url, inference_timeout_seconds=0.5):
         cloud.submit(task_id)
         row = cloud.outcome(task_id)
         cloud.submit(f"{task_id}-next")
@@ -172,7 +172,9 @@ def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_tried_once_more(
     cloud.submit(task_id)
     seen = []
     for _ in range(2):
-        with consuming(cloud, webui.url, inference_timeout_seconds=0.5, engine_stop_seconds=1) as worker:
+        with running_consumer(
+            cloud, webui.url, inference_timeout_seconds=0.5, engine_stop_seconds=1
+        ) as worker:
             assert worker.ended.wait(30)
         assert isinstance(worker.error, ReplaceEngine)
         row = cloud.row(task_id)
@@ -186,9 +188,9 @@ def test_nothing_is_received_before_the_api_is_there(cloud: Cloud, webui: FakeWe
     """A 404 below /sdapi means: not yet."""
     webui.control.set("not-ready")
     cloud.submit(task_id)
-    with consuming(cloud, webui.url) as worker:
+    with running_consumer(cloud, webui.url) as worker:
         assert not worker.ended.wait(1)
-        assert cloud.left() == (1, 0)
+        assert cloud.message_counts() == (1, 0)
         webui.control.clear()
         assert cloud.outcome(task_id).attempts == 1
 
@@ -199,7 +201,7 @@ def test_a_web_ui_that_is_away_between_two_jobs_is_waited_for(
 ) -> None:
     """The task that met it is completed by another try; nothing else is taken meanwhile."""
     engine = Observed()
-    with consuming(cloud, webui.url, engines=engine.registry):
+    with running_consumer(cloud, webui.url, engines=engine.registry):
         cloud.submit(f"{task_id}-first")
         cloud.outcome(f"{task_id}-first")
         webui.control.set(fault)
@@ -214,7 +216,7 @@ def test_a_web_ui_that_is_away_between_two_jobs_is_waited_for(
 def test_a_web_ui_that_crashes_under_a_job_is_waited_for(cloud: Cloud, task_id: str) -> None:
     """Its container restarts; the task gets another try."""
     first = start(**FAST, fault=["crash:1"])
-    with consuming(cloud, first.url):
+    with running_consumer(cloud, first.url):
         cloud.submit(task_id)
         first.process.wait(30)
         first.stop()
@@ -228,7 +230,7 @@ def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, t
     engine = Observed()
     with (
         fake_webui(**FAST, keep_alive_seconds=1) as webui,
-        consuming(cloud, webui.url, engines=engine.registry),
+        running_consumer(cloud, webui.url, engines=engine.registry),
     ):
         cloud.submit(f"{task_id}-first")
         cloud.outcome(f"{task_id}-first")
@@ -242,7 +244,7 @@ def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: FakeWebUi, ta
     """Also in the middle of a job, which it stops; another worker takes over."""
     webui.control.set("hang", jobs=1)
     faults = FaultyClients()
-    with consuming(cloud, webui.url, faults=faults) as worker:
+    with running_consumer(cloud, webui.url, faults=faults) as worker:
         begun = webui.control.stats()["begun"]
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
@@ -292,5 +294,5 @@ def release_hung(webui: FakeWebUi) -> None:
 def finish(cloud: Cloud, webui: FakeWebUi, tasks: list[str]) -> None:
     """Let another worker complete what one left behind."""
     webui.control.clear()
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         assert {cloud.outcome(task).status for task in tasks} == {COMPLETED}

@@ -15,7 +15,7 @@ from local.fakes.sdwebui.process import FakeWebUi, write_checkpoint
 from local.fakes.sdwebui.process import running as fake_webui
 from tests.support.cloud import Cloud
 from tests.support.consumer_fixtures import FAST
-from tests.support.consumers import consuming
+from tests.support.consumers import running_consumer
 
 
 @pytest.fixture(scope="module", params=["forge", "a1111"])
@@ -36,7 +36,7 @@ def webui(flavor: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fak
 
 
 def painted(cloud: Cloud, webui: FakeWebUi, tasks: dict[str, dict[str, Any]]) -> dict[str, Row]:
-    with consuming(cloud, webui.url, prefetch=0):
+    with running_consumer(cloud, webui.url, prefetch=0):
         for name, content in tasks.items():
             cloud.submit(name, **content)
             cloud.outcome(name)

@@ -16,7 +16,7 @@ from local.fakes.sdwebui.process import running as fake_webui
 from runtimes.sdwebui.overrides import ALLOWED_SETTINGS, SETTING_CHOICES, SETTING_KINDS
 from tests.support.cloud import Cloud
 from tests.support.consumer_fixtures import FAST
-from tests.support.consumers import consuming
+from tests.support.consumers import running_consumer
 
 FOLLOWING = ("sd_model_checkpoint", "sd_checkpoint_hash")
 OURS = Path(__file__).parents[6] / "container/consumer/engines/sdwebui/image/settings.json"
@@ -40,7 +40,7 @@ def options(webui: FakeWebUi) -> dict[str, Any]:
 def run(cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any], **settings: Any) -> Row:
     """Send a task past the API and return its outcome; neither options nor environment may change."""
     before, environment = options(webui), dict(os.environ)
-    with consuming(cloud, webui.url, **settings):
+    with running_consumer(cloud, webui.url, **settings):
         cloud.submit(task_id, **content)
         row = cloud.outcome(task_id)
     assert options(webui) == before

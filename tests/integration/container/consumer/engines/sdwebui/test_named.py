@@ -1,4 +1,4 @@
-"""Names that SD Web UI would take for its default: corrected and told, or the task fails with the nearest."""
+"""Names that SD Web UI would replace by its default are corrected, or the task fails with the nearest one."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from runtimes.sdwebui.task_type import TaskType
 from tests.support.cloud import Cloud
-from tests.support.consumers import consuming
+from tests.support.consumers import running_consumer
 
 TEXT, IMAGE, EXTRA = TaskType.TEXT_TO_IMAGE, TaskType.IMAGE_TO_IMAGE, TaskType.EXTRA_SINGLE_IMAGE
 
@@ -119,7 +119,7 @@ def test_what_sd_web_ui_reads_by_itself_is_left_as_it_is(
 
 
 @pytest.mark.parametrize(
-    ("content", "tasktype", "told"),
+    ("content", "tasktype", "expected"),
     [
         (
             {"sampler_name": "Eulr"},
@@ -153,13 +153,13 @@ def test_what_sd_web_ui_reads_by_itself_is_left_as_it_is(
     ],
 )
 def test_a_name_that_sd_web_ui_does_not_know_fails_the_task_with_the_nearest(
-    catalogue: Catalogue, content: dict[str, Any], tasktype: TaskType, told: str
+    catalogue: Catalogue, content: dict[str, Any], tasktype: TaskType, expected: str
 ) -> None:
     with pytest.raises(PermanentError) as failed:
         resolve_names(tasktype, content, catalogue)
 
     assert failed.value.code is ErrorCode.INVALID_CONTENT
-    assert told in failed.value.message
+    assert expected in failed.value.message
 
 
 def test_all_that_is_unknown_is_told_at_once(catalogue: Catalogue) -> None:
@@ -232,7 +232,7 @@ def test_a_style_that_names_networks_fails_where_they_are_switched_off(style: st
 def test_a_corrected_name_is_painted_with_and_told_in_the_output(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         cloud.submit(task_id, sampler_name="euler a")
         assert cloud.outcome(task_id).status is Status.COMPLETED
 
@@ -243,7 +243,7 @@ def test_a_corrected_name_is_painted_with_and_told_in_the_output(
 
 def test_an_unknown_name_never_reaches_the_gpu(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     begun = webui.control.stats()["begun"]
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         cloud.submit(task_id, sampler_name="No Such Sampler")
         row = cloud.outcome(task_id)
 

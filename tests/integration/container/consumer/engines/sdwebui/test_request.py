@@ -11,7 +11,7 @@ from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from runtimes.sdwebui.task_type import TaskType
 from tests.support.cloud import Cloud
-from tests.support.consumers import consuming
+from tests.support.consumers import running_consumer
 
 TEXT = TaskType.TEXT_TO_IMAGE
 
@@ -38,7 +38,7 @@ def test_hires_fix_says_which_modules_it_uses_for_forge_fails_without(
 
 
 def test_a_plain_hires_fix_is_painted(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    with consuming(cloud, webui.url):
+    with running_consumer(cloud, webui.url):
         cloud.submit(
             task_id,
             enable_hr=True,
@@ -60,7 +60,7 @@ def test_networks_are_never_switched_off_in_sd_web_ui() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "sampler", "info", "told"),
+    ("content", "sampler", "info", "expected"),
     [
         ({}, "Euler", {"sampler_name": "DPM++ 2M"}, "the sampler DPM++ 2M instead of Euler"),
         ({}, "Euler", {"sampler_name": "Euler"}, None),
@@ -89,8 +89,8 @@ def test_networks_are_never_switched_off_in_sd_web_ui() -> None:
     ],
 )
 def test_what_the_answer_says_was_used_is_held_against_the_task(
-    content: dict[str, Any], sampler: str | None, info: dict[str, Any], told: str | None
+    content: dict[str, Any], sampler: str | None, info: dict[str, Any], expected: str | None
 ) -> None:
-    why = used_instead(content, sampler, info)
+    difference = used_instead(content, sampler, info)
 
-    assert (why is None) if told is None else (why is not None and told in why)
+    assert (difference is None) if expected is None else (difference is not None and expected in difference)

@@ -8,7 +8,7 @@ from local.emulator import Emulator
 from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.fakes.sdwebui.process import running as fake_webui
 from runtimes.sdwebui.task_type import TaskType
-from tests.support.models import CKPT, Shelf, checkpoint
+from tests.support.models import CKPT, ModelSetup, checkpoint
 
 UNLOADABLE = b'\x0a\0\0\0\0\0\0\0{"a": 1}  ' + b"x" * 100
 """A header that only SD Web UI finds wanting."""
@@ -40,13 +40,13 @@ def subscribed(aws: Emulator, resources: Resources) -> str:
     return url
 
 
-def test_each_task_gets_its_model_or_its_error(aws: Emulator, shelf: Shelf) -> None:
+def test_each_task_gets_its_model_or_its_error(aws: Emulator, model_setup: ModelSetup) -> None:
     """Good, missing, missing LoRA, cut off, unloadable, then another good one and the first again."""
-    made = shelf.root.parent / "made.safetensors"
+    made = model_setup.root.parent / "made.safetensors"
     for name in ("Ünï 模型 (v2)", "second"):
-        shelf.put(f"{CKPT}/{name}.safetensors", write_checkpoint(made, name.encode()).read_bytes())
-    shelf.put(f"{CKPT}/cut.safetensors", made.read_bytes()[:-3])
-    shelf.put(f"{CKPT}/unloadable.safetensors", UNLOADABLE)
+        model_setup.put(f"{CKPT}/{name}.safetensors", write_checkpoint(made, name.encode()).read_bytes())
+    model_setup.put(f"{CKPT}/cut.safetensors", made.read_bytes()[:-3])
+    model_setup.put(f"{CKPT}/unloadable.safetensors", UNLOADABLE)
     resources = Resources.create(aws)
     callbacks = subscribed(aws, resources)
     asked = [
@@ -60,17 +60,19 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, shelf: Shelf) -> N
     ]
     resources.send(aws, asked, TaskType.TEXT_TO_IMAGE)
     settings = {
-        "MODEL_BUCKET": shelf.bucket,
-        "MODEL_DIR": str(shelf.root),
+        "MODEL_BUCKET": model_setup.bucket,
+        "MODEL_DIR": str(model_setup.root),
         "DYNAMIC_MODEL": "true",
         "PREFETCH": "0",  # in their order
     }
     with (
-        fake_webui(model_dir=shelf.root, load_seconds=0, step_seconds=0) as webui,
+        fake_webui(model_dir=model_setup.root, load_seconds=0, step_seconds=0) as webui,
         consumer(aws, resources, webui.url, settings),
     ):
-        told = outcomes(aws, callbacks, len(asked))
-    codes = [(told[f"task-{n}"]["error"] or {}).get("code", "completed") for n in range(len(asked))]
+        callbacks_by_id = outcomes(aws, callbacks, len(asked))
+    codes = [
+        (callbacks_by_id[f"task-{n}"]["error"] or {}).get("code", "completed") for n in range(len(asked))
+    ]
     assert codes == [
         "completed",
         "model_not_found",
@@ -80,8 +82,8 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, shelf: Shelf) -> N
         "completed",
         "completed",
     ]
-    assert "'second.safetensors'" in told["task-1"]["error"]["message"]
+    assert "'second.safetensors'" in callbacks_by_id["task-1"]["error"]["message"]
     for number, model in ((0, "Ünï 模型 (v2)"), (5, "second")):
-        key = told[f"task-{number}"]["output_url"].removeprefix(f"s3://{resources.bucket}/")
+        key = callbacks_by_id[f"task-{number}"]["output_url"].removeprefix(f"s3://{resources.bucket}/")
         out = json.loads(aws.client("s3").get_object(Bucket=resources.bucket, Key=key)["Body"].read())
         assert out["images"][0]["model"] == model

@@ -21,7 +21,7 @@ from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.task_type import TaskType
-from tests.support.models import CKPT, Shelf
+from tests.support.models import CKPT, ModelSetup
 from tests.support.recordings import recording
 
 SMALL = {"prompt": "a lighthouse", "steps": 1, "width": 64, "height": 64, "seed": 7}
@@ -36,13 +36,13 @@ def safetensors(output_name: str = "", content: bytes = b"x") -> bytes:
 
 
 class Bench:
-    """A fake on the shelf's volume, and what the consumer does with a task, from the check to the picture."""
+    """A fake Web UI on the volume, and the steps of the consumer from the check to the picture."""
 
-    def __init__(self, shelf: Shelf, url: str, flavor: str) -> None:
-        self.shelf = shelf
+    def __init__(self, model_setup: ModelSetup, url: str, flavor: str) -> None:
+        self.model_setup = model_setup
         self.flavor = flavor
         self.webui = WebUi(url, inference_timeout_seconds=30)
-        store = shelf.store(lists=EngineModelLists(self.webui))
+        store = model_setup.store(lists=EngineModelLists(self.webui))
         self.models = Models(store, self.webui, own="", dynamic=True)
         self.runtime = Runtime("r", dynamic_model=True)
 
@@ -61,8 +61,8 @@ class Bench:
 
     def put(self, key: str, content: bytes) -> None:
         """Put a model into the bucket, and let it be seen at once."""
-        self.shelf.put(key, content)
-        self.shelf.now += 100
+        self.model_setup.put(key, content)
+        self.model_setup.now += 100
 
     def failure(self, *checkpoint: str, **asked: Any) -> PermanentError:
         """Return what a task fails with."""
@@ -72,16 +72,16 @@ class Bench:
 
 
 @pytest.fixture(params=["forge", "a1111"])
-def bench(request: pytest.FixtureRequest, shelf: Shelf) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest, model_setup: ModelSetup) -> Iterator[Bench]:
     """Start a fake that finds a VAE and a ControlNet model at its start; all is in the bucket too."""
     at_start = ("VAE/known.safetensors", "ControlNet/canny.safetensors", f"{CKPT}/base.safetensors")
     for key in at_start:
-        shelf.put(key, safetensors(content=key.encode()))
-        (shelf.root / key).parent.mkdir(parents=True, exist_ok=True)
-        (shelf.root / key).write_bytes(safetensors(content=key.encode()))
-    settings = Settings(model_dir=shelf.root, load_seconds=0, step_seconds=0, flavor=request.param)
+        model_setup.put(key, safetensors(content=key.encode()))
+        (model_setup.root / key).parent.mkdir(parents=True, exist_ok=True)
+        (model_setup.root / key).write_bytes(safetensors(content=key.encode()))
+    settings = Settings(model_dir=model_setup.root, load_seconds=0, step_seconds=0, flavor=request.param)
     with in_thread(Components.make(settings)) as url:
-        made = Bench(shelf, url, request.param)
+        made = Bench(model_setup, url, request.param)
         restored: dict[str, Any] = (
             {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}
         )
@@ -158,8 +158,8 @@ def test_a_checkpoint_that_does_not_load_is_not_tried_twice(bench: Bench) -> Non
         bench.models.failed(caught.value)
     else:
         assert bench.failure("broken").code is ErrorCode.MODEL_UNUSABLE
-    loads = len(bench.shelf.transfer.fetched)
+    loads = len(bench.model_setup.transfer.fetched)
     assert bench.failure("broken").code is ErrorCode.MODEL_UNUSABLE
-    assert len(bench.shelf.transfer.fetched) == loads
+    assert len(bench.model_setup.transfer.fetched) == loads
     bench.put(f"{CKPT}/other.safetensors", safetensors(content=b"other"))
     assert bench.picture("other") != plain

@@ -15,7 +15,7 @@ from container.consumer.engines.sdwebui.models.sent import vae_as_module
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.models.switch import OPTIONS, Models
 from domain.errors import ErrorCode, PermanentError, RetryableError
-from tests.support.models import CKPT, FakeWebUi, Shelf, checkpoint
+from tests.support.models import CKPT, FakeWebUi, ModelSetup, checkpoint
 
 LORAS = "/sdapi/v1/loras"
 MODULES = "/sdapi/v1/sd-modules"
@@ -42,23 +42,23 @@ class Forge(FakeWebUi):
 class Automatic(FakeWebUi):
     """An AUTOMATIC1111 that reads its folders again when it is told to."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, model_setup: ModelSetup) -> None:
         super().__init__()
-        self.shelf = shelf
+        self.model_setup = model_setup
         self.lists[CONTROLNET] = {"model_list": ["None"]}
         self.loads = True
 
     def get(self, path: str) -> Any:
         """List ControlNet's models anew where that is asked for."""
         if path.endswith("model_list?update=true"):
-            files = (self.shelf.root / "ControlNet").rglob("*.*")
+            files = (self.model_setup.root / "ControlNet").rglob("*.*")
             self.lists[CONTROLNET] = {"model_list": [f"{file.stem} [{HASH}]" for file in files]}
             return self.lists[CONTROLNET]
         return super().get(path)
 
     def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:
         """Read a list again, or set an option; a checkpoint that does not load leaves the one before."""
-        root = self.shelf.root
+        root = self.model_setup.root
         if path == OPTIONS and self.loads:
             self.lists[OPTIONS] = body
         elif path.endswith("refresh-loras"):
@@ -75,9 +75,9 @@ class Automatic(FakeWebUi):
             ]
 
 
-def models(shelf: Shelf, webui: FakeWebUi) -> Models:
+def models(model_setup: ModelSetup, webui: FakeWebUi) -> Models:
     """Make what the consumer has, on a bucket and an empty volume."""
-    return Models(shelf.store(lists=EngineModelLists(webui)), webui, own="", dynamic=True)
+    return Models(model_setup.store(lists=EngineModelLists(webui)), webui, own="", dynamic=True)
 
 
 def failure(action: Callable[[], object]) -> PermanentError:
@@ -99,11 +99,11 @@ def safetensors(output_name: str | None, *, padding: int = 0) -> bytes:
     return struct.pack("<Q", len(header)) + header
 
 
-def test_a_controlnet_unit_gets_the_name_that_forge_lists(shelf: Shelf) -> None:
-    shelf.put("ControlNet/sub/canny.safetensors.pth", BIG)
-    shelf.put("ControlNet/depth.pth", BIG)
+def test_a_controlnet_unit_gets_the_name_that_forge_lists(model_setup: ModelSetup) -> None:
+    model_setup.put("ControlNet/sub/canny.safetensors.pth", BIG)
+    model_setup.put("ControlNet/depth.pth", BIG)
     listed = f"depth [{HASH}]"
-    prepared = models(shelf, Forge(controlnet=(listed,)))
+    prepared = models(model_setup, Forge(controlnet=(listed,)))
     for name in ("depth", "depth.pth", listed):
         assert prepared.ensure(units(name)) == units(listed)
         prepared.switch(units(name))
@@ -112,18 +112,20 @@ def test_a_controlnet_unit_gets_the_name_that_forge_lists(shelf: Shelf) -> None:
     assert (fault.code, "not with the hash 00000000" in fault.message) == (ErrorCode.MODEL_NOT_FOUND, True)
 
 
-def test_the_units_of_adetailer_get_it_too(shelf: Shelf) -> None:
-    shelf.put("ControlNet/depth.pth", BIG)
-    shelf.put("adetailer/face.pt")
+def test_the_units_of_adetailer_get_it_too(model_setup: ModelSetup) -> None:
+    model_setup.put("ControlNet/depth.pth", BIG)
+    model_setup.put("adetailer/face.pt")
     webui = Forge(controlnet=(f"depth [{HASH}]",))
     webui.lists[DETECTORS] = {"ad_model": ["face.pt", "mediapipe_face_full"]}
     for name in ("face.pt", "mediapipe_face_full"):
         args = [True, {"ad_model": name, "ad_controlnet_model": "depth"}]
-        sent = models(shelf, webui).ensure({"alwayson_scripts": {"ADetailer": {"args": args}}})
+        sent = models(model_setup, webui).ensure({"alwayson_scripts": {"ADetailer": {"args": args}}})
         unit = sent["alwayson_scripts"]["ADetailer"]["args"][1]
         assert unit == {"ad_model": name, "ad_controlnet_model": f"depth [{HASH}]"}
     args = [{"ad_model": "hand.pt"}]
-    fault = failure(lambda: models(shelf, webui).ensure({"alwayson_scripts": {"ADetailer": {"args": args}}}))
+    fault = failure(
+        lambda: models(model_setup, webui).ensure({"alwayson_scripts": {"ADetailer": {"args": args}}})
+    )
     assert "no ADetailer model named 'hand.pt'" in fault.message
 
 
@@ -140,50 +142,50 @@ def test_the_units_of_adetailer_get_it_too(shelf: Shelf) -> None:
     ],
 )
 def test_what_forge_reads_at_its_start_only_fails_with_what_to_do_and_is_not_fetched(
-    shelf: Shelf, key: str, content: dict[str, Any]
+    model_setup: ModelSetup, key: str, content: dict[str, Any]
 ) -> None:
-    shelf.put(key)
+    model_setup.put(key)
     webui = Forge()
     webui.lists["/sdapi/v1/hypernetworks"] = []
     webui.lists[DETECTORS] = {"ad_model": ["face.pt"]}
-    fault = failure(lambda: models(shelf, webui).ensure(content))
+    fault = failure(lambda: models(model_setup, webui).ensure(content))
     assert fault.code is ErrorCode.MODEL_NOT_FOUND
     assert f"name {key.partition('/')[0]} in the runtime's syncFolders" in fault.message
-    assert shelf.transfer.fetched == []
+    assert model_setup.transfer.fetched == []
 
 
-def test_a_controlnet_model_that_comes_later_is_shown_to_automatic1111(shelf: Shelf) -> None:
-    shelf.put("ControlNet/late.pth", BIG)
-    prepared = models(shelf, Automatic(shelf))
+def test_a_controlnet_model_that_comes_later_is_shown_to_automatic1111(model_setup: ModelSetup) -> None:
+    model_setup.put("ControlNet/late.pth", BIG)
+    prepared = models(model_setup, Automatic(model_setup))
     assert prepared.ensure(units("late")) == units(f"late [{HASH}]")
     prepared.switch(units("late"))
 
 
-def test_a_file_that_stays_unlisted_fails_its_task(shelf: Shelf) -> None:
-    shelf.put("Lora/style.safetensors", safetensors(None))
+def test_a_file_that_stays_unlisted_fails_its_task(model_setup: ModelSetup) -> None:
+    model_setup.put("Lora/style.safetensors", safetensors(None))
     webui = FakeWebUi()
     content = {"prompt": "<lora:style:1>"}
-    prepared = models(shelf, webui)
+    prepared = models(model_setup, webui)
     prepared.ensure(content)
     fault = failure(lambda: prepared.switch(content))
     assert "SD Web UI does not list it" in fault.message
     # Not remembered as shown: the next task looks again.
-    webui.lists[LORAS] = [{"name": "style", "path": str(shelf.root / "Lora/style.safetensors")}]
+    webui.lists[LORAS] = [{"name": "style", "path": str(model_setup.root / "Lora/style.safetensors")}]
     prepared.switch(content)
 
 
-def test_a_file_that_another_one_hides_fails_its_task(shelf: Shelf) -> None:
-    shelf.put("Lora/style.safetensors", safetensors(None))
+def test_a_file_that_another_one_hides_fails_its_task(model_setup: ModelSetup) -> None:
+    model_setup.put("Lora/style.safetensors", safetensors(None))
     webui = FakeWebUi()
     webui.lists[LORAS] = [{"name": "style", "path": "/image/Lora/other/Style/style.ckpt"}]
-    prepared = models(shelf, webui)
+    prepared = models(model_setup, webui)
     fault = failure(lambda: prepared.switch({"prompt": "<lora:style:1>"}))
     assert "/image/Lora/other/Style/style.ckpt" in fault.message
 
 
-def test_a_lora_is_sent_without_its_folder(shelf: Shelf) -> None:
-    shelf.put("Lora/sub/style.safetensors", safetensors(None))
-    prepared = models(shelf, Automatic(shelf))
+def test_a_lora_is_sent_without_its_folder(model_setup: ModelSetup) -> None:
+    model_setup.put("Lora/sub/style.safetensors", safetensors(None))
+    prepared = models(model_setup, Automatic(model_setup))
     for name in ("sub/style", "sub\\style", "style"):
         content = {"prompt": f"a <lora:{name}:1>, sub/style", "negative_prompt": f"<lora:{name}:1>"}
         sent = prepared.ensure(content)
@@ -197,28 +199,30 @@ def test_a_lora_is_sent_without_its_folder(shelf: Shelf) -> None:
 )
 @pytest.mark.parametrize("name", ["s", "a/s"])
 def test_two_loras_that_web_ui_knows_by_one_name_are_refused_with_both(
-    shelf: Shelf, keys: tuple[str, str], name: str
+    model_setup: ModelSetup, keys: tuple[str, str], name: str
 ) -> None:
     if name == "a/s" and not any("/a/" in key for key in keys):
         return
     for key in keys:
-        shelf.put(key)
-    fault = failure(lambda: models(shelf, Automatic(shelf)).ensure({"prompt": f"<lora:{name}:1>"}))
+        model_setup.put(key)
+    fault = failure(
+        lambda: models(model_setup, Automatic(model_setup)).ensure({"prompt": f"<lora:{name}:1>"})
+    )
     assert "several files are LoRA" in fault.message
     assert all(key.removeprefix("Lora/").removeprefix("LyCORIS/") in fault.message for key in keys)
 
 
 @pytest.mark.parametrize("padding", [0, 100_000])
-def test_a_lora_goes_by_the_name_inside_one_file(shelf: Shelf, padding: int) -> None:
-    shelf.put("Lora/file-ä.safetensors", safetensors('Stil "ä" 模型', padding=padding))
-    shelf.put("Lora/file-a.safetensors", safetensors("styleA", padding=padding))
-    shelf.put("Lora/file-b.safetensors", safetensors("last", padding=padding))
-    shelf.put("Lora/file-c.safetensors", safetensors("last"))
-    shelf.put("Lora/cut.safetensors", safetensors("x" * 50, padding=padding)[:30])
-    shelf.put("Lora/empty.safetensors", b"")
-    prepared = models(shelf, Automatic(shelf))
+def test_a_lora_goes_by_the_name_inside_one_file(model_setup: ModelSetup, padding: int) -> None:
+    model_setup.put("Lora/file-ä.safetensors", safetensors('Stil "ä" 模型', padding=padding))
+    model_setup.put("Lora/file-a.safetensors", safetensors("styleA", padding=padding))
+    model_setup.put("Lora/file-b.safetensors", safetensors("last", padding=padding))
+    model_setup.put("Lora/file-c.safetensors", safetensors("last"))
+    model_setup.put("Lora/cut.safetensors", safetensors("x" * 50, padding=padding)[:30])
+    model_setup.put("Lora/empty.safetensors", b"")
+    prepared = models(model_setup, Automatic(model_setup))
     assert prepared.ensure({"prompt": "<lora:styleA:1>"}) == {"prompt": "<lora:file-a:1>"}
-    assert shelf.transfer.fetched == ["Lora/file-a.safetensors"]
+    assert model_setup.transfer.fetched == ["Lora/file-a.safetensors"]
     prepared.switch({"prompt": "<lora:styleA:1>"})
     assert prepared.ensure({"prompt": '<lora:Stil "ä" 模型:1>'}) == {"prompt": "<lora:file-ä:1>"}
     fault = failure(lambda: prepared.ensure({"prompt": "<lora:last:1>"}))
@@ -227,11 +231,11 @@ def test_a_lora_goes_by_the_name_inside_one_file(shelf: Shelf, padding: int) -> 
     assert "no LoRA named 'stylea'" in failure(lambda: prepared.ensure({"prompt": "<lora:stylea:1>"})).message
 
 
-def test_the_inside_of_a_lora_is_read_once(shelf: Shelf) -> None:
-    shelf.put("Lora/file-a.safetensors", safetensors("styleA"))
+def test_the_inside_of_a_lora_is_read_once(model_setup: ModelSetup) -> None:
+    model_setup.put("Lora/file-a.safetensors", safetensors("styleA"))
     asked: list[str] = []
-    shelf.s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("GetObject"))
-    prepared = models(shelf, Automatic(shelf))
+    model_setup.s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("GetObject"))
+    prepared = models(model_setup, Automatic(model_setup))
     for _ in range(3):
         failure(lambda: prepared.ensure({"prompt": "<lora:nowhere:1>"}))
     assert asked == ["GetObject"]
@@ -251,16 +255,16 @@ def test_without_a_bucket_a_shared_inner_name_is_refused_too() -> None:
     assert "no LoRA" in failure(lambda: prepared.ensure({"prompt": "<lora:other/a:1>"})).message
 
 
-def test_the_loras_of_a_style_are_fetched_or_missed(shelf: Shelf) -> None:
-    shelf.put("Lora/style.safetensors", safetensors(None))
-    webui = Automatic(shelf)
+def test_the_loras_of_a_style_are_fetched_or_missed(model_setup: ModelSetup) -> None:
+    model_setup.put("Lora/style.safetensors", safetensors(None))
+    webui = Automatic(model_setup)
     webui.lists["/sdapi/v1/prompt-styles"] = [
         {"name": "good", "prompt": "x <lora:style:1>", "negative_prompt": "<lora:not-applied:1>"},
         {"name": "bad", "prompt": "<lora:nowhere:1>", "negative_prompt": None},
     ]
-    prepared = models(shelf, webui)
+    prepared = models(model_setup, webui)
     prepared.ensure({"styles": ["good"]})
-    assert shelf.transfer.fetched == ["Lora/style.safetensors"]
+    assert model_setup.transfer.fetched == ["Lora/style.safetensors"]
     assert failure(lambda: prepared.ensure({"styles": ["good", "bad"]})).message.startswith("/styles/1: ")
 
 
@@ -282,11 +286,11 @@ def test_the_loras_of_a_style_are_fetched_or_missed(shelf: Shelf) -> None:
     ],
 )
 def test_forge_gets_a_vae_as_one_of_its_modules(
-    shelf: Shelf, content: dict[str, Any], sent: list[str] | None
+    model_setup: ModelSetup, content: dict[str, Any], sent: list[str] | None
 ) -> None:
-    shelf.put("VAE/sub/v.pt")
-    shelf.put("text_encoder/te.pt")
-    got = models(shelf, Forge(modules=("v.pt", "te.pt"))).ensure(content)
+    model_setup.put("VAE/sub/v.pt")
+    model_setup.put("text_encoder/te.pt")
+    got = models(model_setup, Forge(modules=("v.pt", "te.pt"))).ensure(content)
     assert got.get("override_settings", {}).get("forge_additional_modules") == sent
     assert "sd_vae" not in json.dumps(got)
     clip = content.get("override_settings", {}).get("CLIP_stop_at_last_layers")
@@ -294,9 +298,9 @@ def test_forge_gets_a_vae_as_one_of_its_modules(
     assert vae_as_module(got) == got
 
 
-def test_automatic1111_gets_a_vae_as_it_was_asked_for(shelf: Shelf) -> None:
-    shelf.put("VAE/sub/v.pt")
-    prepared = models(shelf, Automatic(shelf))
+def test_automatic1111_gets_a_vae_as_it_was_asked_for(model_setup: ModelSetup) -> None:
+    model_setup.put("VAE/sub/v.pt")
+    prepared = models(model_setup, Automatic(model_setup))
     content = {"override_settings": {"sd_vae": "sub/v.pt"}}
     assert prepared.ensure(content) == {"override_settings": {"sd_vae": "v.pt"}}
     prepared.switch(content)
@@ -304,52 +308,54 @@ def test_automatic1111_gets_a_vae_as_it_was_asked_for(shelf: Shelf) -> None:
     assert "name a VAE as sd_vae" in failure(lambda: prepared.ensure(wrong)).message
 
 
-def test_a_vae_of_adetailer_is_refused_on_forge(shelf: Shelf) -> None:
-    shelf.put("VAE/v.pt")
+def test_a_vae_of_adetailer_is_refused_on_forge(model_setup: ModelSetup) -> None:
+    model_setup.put("VAE/v.pt")
     unit = {"ad_model": "mediapipe_face_full", "ad_use_vae": True, "ad_vae": "v.pt"}
     content = {"alwayson_scripts": {"ADetailer": {"args": [unit]}}}
     webui = Forge(modules=("v.pt",))
     webui.lists[DETECTORS] = {"ad_model": ["mediapipe_face_full"]}
     assert (
         "Forge does not let ADetailer use a VAE"
-        in failure(lambda: models(shelf, webui).ensure(content)).message
+        in failure(lambda: models(model_setup, webui).ensure(content)).message
     )
 
 
-def test_a_second_checkpoint_is_sent_by_its_whole_name_and_must_be_listed(shelf: Shelf) -> None:
+def test_a_second_checkpoint_is_sent_by_its_whole_name_and_must_be_listed(model_setup: ModelSetup) -> None:
     for name in ("main", "sub/refiner", "detail"):
-        shelf.put(f"{CKPT}/{name}.safetensors", safetensors(None))
+        model_setup.put(f"{CKPT}/{name}.safetensors", safetensors(None))
     unit = {"ad_model": "face.pt", "ad_use_checkpoint": True, "ad_checkpoint": "detail"}
     content = checkpoint("main", refiner_checkpoint="refiner")
     content["alwayson_scripts"]["ADetailer"] = {"args": [unit]}
-    webui = Automatic(shelf)
-    prepared = models(shelf, webui)
-    shelf.put("adetailer/face.pt")
+    webui = Automatic(model_setup)
+    prepared = models(model_setup, webui)
+    model_setup.put("adetailer/face.pt")
     sent = prepared.ensure(content)
     assert sent["refiner_checkpoint"] == "sub/refiner.safetensors"
     assert sent["alwayson_scripts"]["ADetailer"]["args"][0]["ad_checkpoint"] == "detail.safetensors"
     assert prepared.switch(content) == "main"
-    blind = models(shelf, FakeWebUi())
+    blind = models(model_setup, FakeWebUi())
     assert "does not list it" in failure(lambda: blind.switch(content)).message
 
 
-def test_a_checkpoint_that_automatic1111_does_not_load_at_its_start_is_tried_again(shelf: Shelf) -> None:
-    shelf.put(f"{CKPT}/good.safetensors", safetensors(None))
-    webui = Automatic(shelf)
+def test_a_checkpoint_that_automatic1111_does_not_load_at_its_start_is_tried_again(
+    model_setup: ModelSetup,
+) -> None:
+    model_setup.put(f"{CKPT}/good.safetensors", safetensors(None))
+    webui = Automatic(model_setup)
     webui.lists[OPTIONS] = {"sd_model_checkpoint": "first.safetensors"}
     webui.loads = False
-    prepared = models(shelf, webui)
+    prepared = models(model_setup, webui)
     with pytest.raises(RetryableError, match="may not have loaded its first checkpoint yet"):
         prepared.switch(checkpoint("good"))
     webui.loads = True
     assert prepared.switch(checkpoint("good")) == "good"
 
 
-def test_a_checkpoint_that_automatic1111_does_not_load_is_remembered(shelf: Shelf) -> None:
-    shelf.put(f"{CKPT}/good.safetensors", safetensors(None))
-    shelf.put(f"{CKPT}/broken.safetensors", safetensors("x"))
-    webui = Automatic(shelf)
-    prepared = models(shelf, webui)
+def test_a_checkpoint_that_automatic1111_does_not_load_is_remembered(model_setup: ModelSetup) -> None:
+    model_setup.put(f"{CKPT}/good.safetensors", safetensors(None))
+    model_setup.put(f"{CKPT}/broken.safetensors", safetensors("x"))
+    webui = Automatic(model_setup)
+    prepared = models(model_setup, webui)
     assert prepared.switch(checkpoint("good")) == "good"
     webui.loads = False
     for action in (prepared.switch, prepared.switch, prepared.ensure):
@@ -368,35 +374,37 @@ NO_WEIGHTS = [
 
 
 @pytest.mark.parametrize("field", ["upscaler_1", "hr_upscaler", "by name", "by place"])
-def test_an_upscaler_without_weights_is_no_upscaler(shelf: Shelf, field: str) -> None:
+def test_an_upscaler_without_weights_is_no_upscaler(model_setup: ModelSetup, field: str) -> None:
     content: dict[str, Any] = {"enable_hr": True, field: "R-ESRGAN 4x+"}
     if field.startswith("by "):
         upscaler = 3 if field == "by place" else "R-ESRGAN 4x+"
         content = {"script_name": "SD upscale", "script_args": ["", 64, upscaler, 2]}
     webui = FakeWebUi()
     webui.lists[UPSCALERS] = NO_WEIGHTS
-    prepared = models(shelf, webui)
+    prepared = models(model_setup, webui)
     fault = failure(lambda: prepared.ensure(content))
     assert "put RealESRGAN_x4plus.pth into the bucket's RealESRGAN/" in fault.message
-    shelf.put("RealESRGAN/RealESRGAN_x4plus.pth")
-    shelf.now += 100
+    model_setup.put("RealESRGAN/RealESRGAN_x4plus.pth")
+    model_setup.now += 100
     assert prepared.ensure(content) == content
-    assert shelf.files() == ["RealESRGAN/RealESRGAN_x4plus.pth"]
-    shelf.s3.delete_object(Bucket=shelf.bucket, Key="RealESRGAN/RealESRGAN_x4plus.pth")
-    shelf.now += 100
+    assert model_setup.files() == ["RealESRGAN/RealESRGAN_x4plus.pth"]
+    model_setup.s3.delete_object(Bucket=model_setup.bucket, Key="RealESRGAN/RealESRGAN_x4plus.pth")
+    model_setup.now += 100
     assert prepared.ensure(content) == content  # it is on the volume
 
 
 @pytest.mark.parametrize("name", ["Lanczos", "4x-Local", "None"])
-def test_an_upscaler_that_needs_none_or_has_its_own_is_let_through(shelf: Shelf, name: str) -> None:
+def test_an_upscaler_that_needs_none_or_has_its_own_is_let_through(
+    model_setup: ModelSetup, name: str
+) -> None:
     webui = FakeWebUi()
     webui.lists[UPSCALERS] = NO_WEIGHTS
-    models(shelf, webui).ensure({"upscaler_1": name})
+    models(model_setup, webui).ensure({"upscaler_1": name})
 
 
-def test_a_face_restorer_needs_weights_of_its_own_folder(shelf: Shelf) -> None:
-    shelf.put("Codeformer/codeformer-v0.1.0.pth")
-    prepared = models(shelf, FakeWebUi())
+def test_a_face_restorer_needs_weights_of_its_own_folder(model_setup: ModelSetup) -> None:
+    model_setup.put("Codeformer/codeformer-v0.1.0.pth")
+    prepared = models(model_setup, FakeWebUi())
     prepared.ensure({"codeformer_visibility": 1})
     fault = failure(lambda: prepared.ensure({"gfpgan_visibility": 1}))
     assert "into the bucket's GFPGAN/" in fault.message
@@ -423,11 +431,11 @@ class ForgeWithEmbeddings(Forge):
             self.jobs.append(self.lists[OPTIONS]["sd_model_checkpoint"])
 
 
-def test_forge_loads_another_checkpoint_to_read_an_embedding_that_came_later(shelf: Shelf) -> None:
+def test_forge_loads_another_checkpoint_to_read_an_embedding_that_came_later(model_setup: ModelSetup) -> None:
     for key in ("known.pt", "late.pt"):
-        shelf.put(f"embeddings/{key}")
+        model_setup.put(f"embeddings/{key}")
     webui = ForgeWithEmbeddings("a", "b")
-    store = shelf.store(lists=EngineModelLists(webui))
+    store = model_setup.store(lists=EngineModelLists(webui))
     prepared = Models(store, webui, own="a", dynamic=False)
     assert prepared.switch({"prompt": "known"}) == "a"
     assert webui.jobs == []
@@ -437,25 +445,29 @@ def test_forge_loads_another_checkpoint_to_read_an_embedding_that_came_later(she
     assert webui.jobs == ["b"]
 
 
-def test_an_embedding_that_forge_cannot_read_any_more_fails_each_task_with_what_to_do(shelf: Shelf) -> None:
-    shelf.put("embeddings/late.pt")
+def test_an_embedding_that_forge_cannot_read_any_more_fails_each_task_with_what_to_do(
+    model_setup: ModelSetup,
+) -> None:
+    model_setup.put("embeddings/late.pt")
     webui = ForgeWithEmbeddings("a")
-    prepared = Models(shelf.store(lists=EngineModelLists(webui)), webui, own="a", dynamic=False)
+    prepared = Models(model_setup.store(lists=EngineModelLists(webui)), webui, own="a", dynamic=False)
     for _ in range(2):
         assert "start a new worker" in failure(lambda: prepared.switch({"prompt": "late"})).message
     assert prepared.switch({"prompt": "other"}) == "a"
 
 
-def test_automatic1111_reads_an_embedding_that_came_later(shelf: Shelf) -> None:
-    shelf.put("embeddings/late.pt")
-    webui = Automatic(shelf)
+def test_automatic1111_reads_an_embedding_that_came_later(model_setup: ModelSetup) -> None:
+    model_setup.put("embeddings/late.pt")
+    webui = Automatic(model_setup)
     webui.lists[EMBEDDINGS] = {"loaded": {}, "skipped": {}}
-    models(shelf, webui).switch({"prompt": "late"})
+    models(model_setup, webui).switch({"prompt": "late"})
 
 
-def test_a_checkpoint_on_the_volume_is_found_by_the_hash_of_early_web_uis_alone(shelf: Shelf) -> None:
-    shelf.put(f"{CKPT}/old.ckpt", BIG)
-    store = shelf.store()
+def test_a_checkpoint_on_the_volume_is_found_by_the_hash_of_early_web_uis_alone(
+    model_setup: ModelSetup,
+) -> None:
+    model_setup.put(f"{CKPT}/old.ckpt", BIG)
+    store = model_setup.store()
     store.ensure(checkpoint("old"))
     (found,) = store.ensure(checkpoint(HASH))
     assert found.name == "old.ckpt"

@@ -21,7 +21,7 @@ from container.consumer.model_store.transfer import DiskFull, S3Transfer
 from container.consumer.model_store.volume import Volume
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from local.emulator import Emulator
-from tests.support.models import CKPT, Shelf, checkpoint
+from tests.support.models import CKPT, ModelSetup, checkpoint
 
 
 def failure(action: Callable[[], object]) -> PermanentError:
@@ -42,19 +42,19 @@ def safetensors(weights: bytes, *, declared: int | None = None) -> bytes:
     "name",
     ["plain.ckpt", "with spaces.ckpt", "Ünï 模型 [fp16] (v2).ckpt", "a/b/deep.ckpt"],
 )
-def test_fetches_what_is_named_once(shelf: Shelf, name: str) -> None:
+def test_fetches_what_is_named_once(model_setup: ModelSetup, name: str) -> None:
     """Any name, any folder below; the second task finds it on the volume."""
-    shelf.put(f"{CKPT}/{name}", b"weights of " + name.encode())
-    store = shelf.store()
+    model_setup.put(f"{CKPT}/{name}", b"weights of " + name.encode())
+    store = model_setup.store()
     store.ensure(checkpoint(name))
-    assert (shelf.root / CKPT / name).read_bytes() == b"weights of " + name.encode()
+    assert (model_setup.root / CKPT / name).read_bytes() == b"weights of " + name.encode()
     store.activate(checkpoint(name))
-    shelf.store().ensure(checkpoint(name))
-    assert shelf.transfer.fetched == [f"{CKPT}/{name}"]
-    assert shelf.files() == [f"{CKPT}/{name}"]
+    model_setup.store().ensure(checkpoint(name))
+    assert model_setup.transfer.fetched == [f"{CKPT}/{name}"]
+    assert model_setup.files() == [f"{CKPT}/{name}"]
 
 
-def test_fetches_all_that_a_task_names(shelf: Shelf) -> None:
+def test_fetches_all_that_a_task_names(model_setup: ModelSetup) -> None:
     """LoRAs of both prompts, the VAE, a ControlNet model, an embedding that is a word, what lies beside."""
     keys = [
         f"{CKPT}/m.ckpt",
@@ -67,8 +67,8 @@ def test_fetches_all_that_a_task_names(shelf: Shelf) -> None:
         "embeddings/easynegative.pt",
     ]
     for key in [*keys, f"{CKPT}/other.ckpt", "Lora/other.ckpt", "embeddings/other.pt"]:
-        shelf.put(key)
-    shelf.store().ensure(
+        model_setup.put(key)
+    model_setup.store().ensure(
         {
             "prompt": "a cat <lora:style v2:0.7>",
             "enable_hr": True,
@@ -81,7 +81,7 @@ def test_fetches_all_that_a_task_names(shelf: Shelf) -> None:
             },
         },
     )
-    assert shelf.files() == sorted(keys)
+    assert model_setup.files() == sorted(keys)
 
 
 @pytest.mark.parametrize(
@@ -95,99 +95,99 @@ def test_fetches_all_that_a_task_names(shelf: Shelf) -> None:
     ],
 )
 def test_a_model_that_is_nowhere_fails_with_the_nearest_name(
-    shelf: Shelf, content: dict[str, Any], near: str
+    model_setup: ModelSetup, content: dict[str, Any], near: str
 ) -> None:
     """A real Web UI answers 200 without it, or with another one: the task fails instead."""
     for key in (f"{CKPT}/real.ckpt", "Lora/style.ckpt", "VAE/vae.pt"):
-        shelf.put(key)
-    fault = failure(lambda: shelf.store().ensure(content))
+        model_setup.put(key)
+    fault = failure(lambda: model_setup.store().ensure(content))
     assert fault.code is ErrorCode.MODEL_NOT_FOUND
     assert repr(near) in fault.message
 
 
-def test_remembers_what_is_missing_for_a_while(shelf: Shelf) -> None:
+def test_remembers_what_is_missing_for_a_while(model_setup: ModelSetup) -> None:
     """A wrong name costs one listing, and an upload is seen when that is old."""
     asked: list[str] = []
 
     def note(params: dict[str, Any], **_: Any) -> None:
         asked.append(params["query_string"].get("prefix", ""))
 
-    shelf.s3.meta.events.register("before-call.s3.ListObjectsV2", note)
-    store = shelf.store()
+    model_setup.s3.meta.events.register("before-call.s3.ListObjectsV2", note)
+    store = model_setup.store()
     for _ in range(3):
         failure(lambda: store.ensure(checkpoint("late")))
     assert len(asked) == 1
-    shelf.put(f"{CKPT}/late.ckpt")
+    model_setup.put(f"{CKPT}/late.ckpt")
     failure(lambda: store.ensure(checkpoint("late")))
-    shelf.now += 61
+    model_setup.now += 61
     store.ensure(checkpoint("late"))
     assert asked.count(f"{CKPT}/") == 2
 
 
-def test_the_gpu_does_not_wait_for_a_listing(shelf: Shelf) -> None:
+def test_the_gpu_does_not_wait_for_a_listing(model_setup: ModelSetup) -> None:
     """What was looked up when the task was prepared is not looked up again between two jobs."""
-    shelf.put(f"{CKPT}/m.ckpt")
-    store = shelf.store()
+    model_setup.put(f"{CKPT}/m.ckpt")
+    store = model_setup.store()
     store.ensure(checkpoint("m"))
-    shelf.now += 61
+    model_setup.now += 61
     asked: list[str] = []
-    shelf.s3.meta.events.register("before-call.s3.*", lambda model, **_: asked.append(model.name))
+    model_setup.s3.meta.events.register("before-call.s3.*", lambda model, **_: asked.append(model.name))
     store.activate(checkpoint("m"))
     assert asked == []
     store.activate(checkpoint("m"))
     assert "ListObjectsV2" in asked
 
 
-def test_a_checkpoint_deleted_from_the_bucket(shelf: Shelf) -> None:
+def test_a_checkpoint_deleted_from_the_bucket(model_setup: ModelSetup) -> None:
     """Deleted after it was listed: not found, though it was. What is on the volume goes on."""
     for name in ("there", "gone"):
-        shelf.put(f"{CKPT}/{name}.ckpt")
-    store = shelf.store()
+        model_setup.put(f"{CKPT}/{name}.ckpt")
+    store = model_setup.store()
     store.ensure(checkpoint("there"))
     for name in ("there", "gone"):
-        shelf.s3.delete_object(Bucket=shelf.bucket, Key=f"{CKPT}/{name}.ckpt")
+        model_setup.s3.delete_object(Bucket=model_setup.bucket, Key=f"{CKPT}/{name}.ckpt")
     assert failure(lambda: store.ensure(checkpoint("gone"))).code is ErrorCode.MODEL_NOT_FOUND
-    shelf.now += 61
+    model_setup.now += 61
     store.ensure(checkpoint("there"))
-    assert shelf.files() == [f"{CKPT}/there.ckpt"]
+    assert model_setup.files() == [f"{CKPT}/there.ckpt"]
 
 
-def test_fetches_a_new_version(shelf: Shelf) -> None:
+def test_fetches_a_new_version(model_setup: ModelSetup) -> None:
     """The same name with other content is another model, also where the size is the same."""
-    shelf.put(f"{CKPT}/m.ckpt", b"first_")
-    store = shelf.store()
+    model_setup.put(f"{CKPT}/m.ckpt", b"first_")
+    store = model_setup.store()
     store.ensure(checkpoint("m"))
-    shelf.put(f"{CKPT}/m.ckpt", b"second")
-    shelf.now += 61
+    model_setup.put(f"{CKPT}/m.ckpt", b"second")
+    model_setup.now += 61
     store.ensure(checkpoint("m"))
-    assert (shelf.root / CKPT / "m.ckpt").read_bytes() == b"second"
+    assert (model_setup.root / CKPT / "m.ckpt").read_bytes() == b"second"
 
 
-def test_takes_what_lies_there_already(shelf: Shelf) -> None:
+def test_takes_what_lies_there_already(model_setup: ModelSetup) -> None:
     """A file that was copied by hand, whole, is not fetched; one copied by half is."""
-    shelf.put(f"{CKPT}/whole.ckpt", b"x" * 1000)
-    shelf.put(f"{CKPT}/half.ckpt", b"y" * 1000)
-    (shelf.root / CKPT / "whole.ckpt").write_bytes(b"x" * 1000)
-    (shelf.root / CKPT / "half.ckpt").write_bytes(b"y" * 500)
+    model_setup.put(f"{CKPT}/whole.ckpt", b"x" * 1000)
+    model_setup.put(f"{CKPT}/half.ckpt", b"y" * 1000)
+    (model_setup.root / CKPT / "whole.ckpt").write_bytes(b"x" * 1000)
+    (model_setup.root / CKPT / "half.ckpt").write_bytes(b"y" * 500)
     for name in ("whole", "half"):
-        shelf.store().ensure(checkpoint(name))
-    assert shelf.transfer.fetched == [f"{CKPT}/half.ckpt"]
-    assert (shelf.root / CKPT / "half.ckpt").read_bytes() == b"y" * 1000
+        model_setup.store().ensure(checkpoint(name))
+    assert model_setup.transfer.fetched == [f"{CKPT}/half.ckpt"]
+    assert (model_setup.root / CKPT / "half.ckpt").read_bytes() == b"y" * 1000
 
 
-def test_web_ui_never_sees_half_a_file(shelf: Shelf) -> None:
+def test_web_ui_never_sees_half_a_file(model_setup: ModelSetup) -> None:
     """While a file arrives, and after a fetch that failed, its name does not exist."""
-    shelf.put(f"{CKPT}/m.ckpt", b"x" * 1000)
+    model_setup.put(f"{CKPT}/m.ckpt", b"x" * 1000)
     seen: list[list[str]] = []
 
     def look(part: Path) -> None:
-        seen.append([path.name for path in (shelf.root / CKPT).rglob("*")])
+        seen.append([path.name for path in (model_setup.root / CKPT).rglob("*")])
         assert not part.name.endswith((".safetensors", ".ckpt", ".pt"))
 
-    shelf.transfer.after = look
-    shelf.store().ensure(checkpoint("m"))
+    model_setup.transfer.after = look
+    model_setup.store().ensure(checkpoint("m"))
     assert seen == [[]]
-    assert shelf.files() == [f"{CKPT}/m.ckpt"]
+    assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
 def spoil(part: Path) -> None:
@@ -195,9 +195,9 @@ def spoil(part: Path) -> None:
     part.write_bytes(b"?" + part.read_bytes()[1:])
 
 
-def test_a_bad_checksum_is_fetched_again(shelf: Shelf) -> None:
+def test_a_bad_checksum_is_fetched_again(model_setup: ModelSetup) -> None:
     """What does not arrive as S3 holds it is dropped; twice in a row is a fault that may pass."""
-    shelf.put(f"{CKPT}/m.ckpt", b"x" * 1000)
+    model_setup.put(f"{CKPT}/m.ckpt", b"x" * 1000)
     spoiled: list[Path] = []
 
     def once(part: Path) -> None:
@@ -205,83 +205,83 @@ def test_a_bad_checksum_is_fetched_again(shelf: Shelf) -> None:
             spoiled.append(part)
             spoil(part)
 
-    shelf.transfer.after = once
-    shelf.store().ensure(checkpoint("m"))
-    assert len(shelf.transfer.fetched) == 2
-    assert (shelf.root / CKPT / "m.ckpt").read_bytes() == b"x" * 1000
+    model_setup.transfer.after = once
+    model_setup.store().ensure(checkpoint("m"))
+    assert len(model_setup.transfer.fetched) == 2
+    assert (model_setup.root / CKPT / "m.ckpt").read_bytes() == b"x" * 1000
 
-    shelf.put(f"{CKPT}/n.ckpt", b"x" * 1000)
-    shelf.transfer.after = spoil
+    model_setup.put(f"{CKPT}/n.ckpt", b"x" * 1000)
+    model_setup.transfer.after = spoil
     with pytest.raises(RetryableError) as caught:
-        shelf.store().ensure(checkpoint("n"))
+        model_setup.store().ensure(checkpoint("n"))
     assert caught.value.code is ErrorCode.AWS_UNAVAILABLE
-    assert shelf.files() == [f"{CKPT}/m.ckpt"]
+    assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
-def test_a_broken_upload_fails_its_task_only(shelf: Shelf) -> None:
+def test_a_broken_upload_fails_its_task_only(model_setup: ModelSetup) -> None:
     """A checkpoint that was cut off before it was uploaded never reaches Web UI, nor is it fetched twice."""
-    shelf.put(f"{CKPT}/cut.safetensors", safetensors(b"x" * 10, declared=1000))
-    shelf.put(f"{CKPT}/good.safetensors", safetensors(b"x" * 1000))
-    store = shelf.store()
+    model_setup.put(f"{CKPT}/cut.safetensors", safetensors(b"x" * 10, declared=1000))
+    model_setup.put(f"{CKPT}/good.safetensors", safetensors(b"x" * 1000))
+    store = model_setup.store()
     for _ in range(2):
         fault = failure(lambda: store.ensure(checkpoint("cut")))
         assert fault.code is ErrorCode.MODEL_UNUSABLE
         assert "cut off" in fault.message
     store.ensure(checkpoint("good"))
-    assert shelf.files() == [f"{CKPT}/good.safetensors"]
-    assert len(shelf.transfer.fetched) == 2
+    assert model_setup.files() == [f"{CKPT}/good.safetensors"]
+    assert len(model_setup.transfer.fetched) == 2
 
 
 @pytest.mark.parametrize(("name", "error"), [("m.ckpt", None), ("m", None), ("x.ckpt", "hash")])
-def test_a_hash_beside_the_name_must_be_right(shelf: Shelf, name: str, error: str | None) -> None:
+def test_a_hash_beside_the_name_must_be_right(model_setup: ModelSetup, name: str, error: str | None) -> None:
     """The recorded form `name [sha10]` is accepted, with the right hash and no other."""
-    shelf.put(f"{CKPT}/m.ckpt", b"weights")
-    shelf.put(f"{CKPT}/x.ckpt", b"other weights")
+    model_setup.put(f"{CKPT}/m.ckpt", b"weights")
+    model_setup.put(f"{CKPT}/x.ckpt", b"other weights")
     short = sha256(b"weights").hexdigest()[:10]
-    store = shelf.store()
+    store = model_setup.store()
     if error is None:
         store.ensure(checkpoint(f"{name} [{short}]"))
     else:
         assert error in failure(lambda: store.ensure(checkpoint(f"{name} [{short}]"))).message
 
 
-def on_volume(shelf: Shelf) -> list[str]:
+def on_volume(model_setup: ModelSetup) -> list[str]:
     """Name the files on the volume."""
-    return [Path(name).stem for name in shelf.files()]
+    return [Path(name).stem for name in model_setup.files()]
 
 
-def test_evicts_what_was_unused_for_longest(shelf: Shelf) -> None:
+def test_evicts_what_was_unused_for_longest(model_setup: ModelSetup) -> None:
     """The budget holds two of three; what was used last stays."""
     for name in "abc":
-        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
-    store = shelf.store(budget=2500)
+        model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
+    store = model_setup.store(budget=2500)
     for name in "aba":
         store.ensure(checkpoint(name))
     store.ensure(checkpoint("c"))
-    assert on_volume(shelf) == ["a", "c"]
+    assert on_volume(model_setup) == ["a", "c"]
 
 
-def test_never_evicts_the_model_in_use(shelf: Shelf) -> None:
+def test_never_evicts_the_model_in_use(model_setup: ModelSetup) -> None:
     """Not by this consumer nor by another on the same volume; the waiting task's model comes afterwards."""
     for name in "abc":
-        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
-    mine, other = shelf.store(budget=1500), shelf.store(budget=1500)
+        model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
+    mine, other = model_setup.store(budget=1500), model_setup.store(budget=1500)
     mine.activate(checkpoint("a"))
     mine.ensure(checkpoint("b"))  # prepared while the job runs: no room yet, and no fault
-    assert on_volume(shelf) == ["a"]
+    assert on_volume(model_setup) == ["a"]
     with pytest.raises(RetryableError) as caught:
         other.activate(checkpoint("c"))
     assert caught.value.code is ErrorCode.NO_SPACE_FOR_MODEL
-    assert on_volume(shelf) == ["a"]
+    assert on_volume(model_setup) == ["a"]
     mine.activate(checkpoint("b"))
-    assert on_volume(shelf) == ["b"]
+    assert on_volume(model_setup) == ["b"]
 
 
-def test_never_evicts_what_is_kept_for_good(shelf: Shelf) -> None:
+def test_never_evicts_what_is_kept_for_good(model_setup: ModelSetup) -> None:
     """Beside the static checkpoint there may be no room at all: the task is told so, plainly."""
     for name, size in (("static", 1000), ("small", 400), ("next", 450), ("big", 900)):
-        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * size)
-    store = shelf.store(budget=1500)
+        model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * size)
+    store = model_setup.store(budget=1500)
     store.ensure(checkpoint("static"))
     assert store._fetcher is not None
     store._fetcher.volume.pin({f"{CKPT}/static.ckpt"})
@@ -290,19 +290,19 @@ def test_never_evicts_what_is_kept_for_good(shelf: Shelf) -> None:
     assert fault.code is ErrorCode.NO_SPACE_FOR_MODEL
     assert "900 bytes" in fault.message
     assert "1,500" in fault.message
-    assert on_volume(shelf) == ["small", "static"]
+    assert on_volume(model_setup) == ["small", "static"]
     store.ensure(checkpoint("next"))
-    assert on_volume(shelf) == ["next", "static"]
+    assert on_volume(model_setup) == ["next", "static"]
 
 
-def test_never_touches_files_that_are_not_its_own(shelf: Shelf) -> None:
+def test_never_touches_files_that_are_not_its_own(model_setup: ModelSetup) -> None:
     """A model that somebody put on the volume is neither counted nor evicted."""
-    (shelf.root / CKPT / "theirs.ckpt").write_bytes(b"x" * 5000)
+    (model_setup.root / CKPT / "theirs.ckpt").write_bytes(b"x" * 5000)
     for name in "ab":
-        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
-        shelf.store(budget=1500).ensure(checkpoint(name))
-    assert on_volume(shelf) == ["b", "theirs"]
-    shelf.store(budget=1500).ensure(checkpoint("theirs"))
+        model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
+        model_setup.store(budget=1500).ensure(checkpoint(name))
+    assert on_volume(model_setup) == ["b", "theirs"]
+    model_setup.store(budget=1500).ensure(checkpoint("theirs"))
 
 
 class FullDisk:
@@ -321,22 +321,24 @@ class FullDisk:
             raise DiskFull
 
 
-def test_a_full_disk_makes_room_once(shelf: Shelf) -> None:
+def test_a_full_disk_makes_room_once(model_setup: ModelSetup) -> None:
     """When the disk is full before the budget is, the longest unused goes; then the task is told."""
     for name in "abc":
-        shelf.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
-    shelf.store().ensure(checkpoint("a"))
-    shelf.store(transfer=FullDisk(shelf.transfer, times=1)).ensure(checkpoint("b"))
-    assert on_volume(shelf) == ["b"]
-    fault = failure(lambda: shelf.store(transfer=FullDisk(shelf.transfer, times=9)).ensure(checkpoint("c")))
+        model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
+    model_setup.store().ensure(checkpoint("a"))
+    model_setup.store(transfer=FullDisk(model_setup.transfer, times=1)).ensure(checkpoint("b"))
+    assert on_volume(model_setup) == ["b"]
+    fault = failure(
+        lambda: model_setup.store(transfer=FullDisk(model_setup.transfer, times=9)).ensure(checkpoint("c"))
+    )
     assert fault.code is ErrorCode.NO_SPACE_FOR_MODEL
-    assert shelf.files() == []
+    assert model_setup.files() == []
 
 
 @pytest.mark.parametrize("crt", [True, False])
-def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt: bool) -> None:
+def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, model_setup: ModelSetup, crt: bool) -> None:
     """A process that may write files of 1 MiB only gets the same error from the system as on a full disk."""
-    shelf.put(f"{CKPT}/m.ckpt", bytes(3 << 20))
+    model_setup.put(f"{CKPT}/m.ckpt", bytes(3 << 20))
     code = (
         "import sys, threading, pathlib, boto3\n"
         "from container.consumer.model_store.transfer import DiskFull, S3Transfer\n"
@@ -349,7 +351,7 @@ def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt
         "except DiskFull: print('full')\n"
     )
     child = subprocess.run(
-        [sys.executable, "-c", code, shelf.bucket, str(shelf.root / "part"), str(crt)],
+        [sys.executable, "-c", code, model_setup.bucket, str(model_setup.root / "part"), str(crt)],
         env=aws.environment(),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
         capture_output=True,
@@ -361,21 +363,25 @@ def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, shelf: Shelf, crt
 
 
 @pytest.mark.parametrize("crt", [True, False])
-def test_both_transfers_fetch_alike(aws: Emulator, shelf: Shelf, tmp_path: Path, crt: bool) -> None:
+def test_both_transfers_fetch_alike(
+    aws: Emulator, model_setup: ModelSetup, tmp_path: Path, crt: bool
+) -> None:
     """By the CRT and by threads: parts, progress, any name, and an object that is not there."""
     transfer = S3Transfer(aws.client("s3"), credentials=aws.credentials if crt else None)
     assert transfer.by_crt is crt
     name = f"{CKPT}/Ünï 模型 [x].ckpt"
     content = base64.b64encode(bytes(range(256))) * 60_000
-    shelf.put(name, content)
+    model_setup.put(name, content)
     arrived: list[int] = []
-    transfer.fetch(shelf.bucket, name, tmp_path / "part", on_bytes=arrived.append, stop=threading.Event())
+    transfer.fetch(
+        model_setup.bucket, name, tmp_path / "part", on_bytes=arrived.append, stop=threading.Event()
+    )
     assert (tmp_path / "part").read_bytes() == content
     assert sum(arrived) == len(content)
-    store = shelf.store(transfer=transfer)
-    shelf.put(f"{CKPT}/gone.ckpt")
+    store = model_setup.store(transfer=transfer)
+    model_setup.put(f"{CKPT}/gone.ckpt")
     store._resolver.find(checkpoint("gone"))
-    shelf.s3.delete_object(Bucket=shelf.bucket, Key=f"{CKPT}/gone.ckpt")
+    model_setup.s3.delete_object(Bucket=model_setup.bucket, Key=f"{CKPT}/gone.ckpt")
     assert failure(lambda: store.ensure(checkpoint("gone"))).code is ErrorCode.MODEL_NOT_FOUND
 
 
@@ -389,48 +395,48 @@ class BrokenManager:
         )
 
 
-def test_threads_do_what_the_crt_does_not(aws: Emulator, shelf: Shelf) -> None:
+def test_threads_do_what_the_crt_does_not(aws: Emulator, model_setup: ModelSetup) -> None:
     """A fault of the CRT alone costs one warning, not the task."""
-    shelf.put(f"{CKPT}/m.ckpt", bytes(1000))
+    model_setup.put(f"{CKPT}/m.ckpt", bytes(1000))
     transfer = S3Transfer(aws.client("s3"), credentials=aws.credentials)
     transfer._crt = BrokenManager()
-    shelf.store(transfer=transfer).ensure(checkpoint("m"))
-    assert shelf.files() == [f"{CKPT}/m.ckpt"]
+    model_setup.store(transfer=transfer).ensure(checkpoint("m"))
+    assert model_setup.files() == [f"{CKPT}/m.ckpt"]
     assert not transfer.by_crt
 
 
-def test_stops_when_the_worker_leaves(shelf: Shelf, tmp_path: Path) -> None:
+def test_stops_when_the_worker_leaves(model_setup: ModelSetup, tmp_path: Path) -> None:
     """A fetch of minutes does not hold a leaving worker."""
     stop = threading.Event()
     stop.set()
-    transfer = S3Transfer(shelf.s3)
+    transfer = S3Transfer(model_setup.s3)
     with pytest.raises(Stopped):
-        transfer.fetch(shelf.bucket, "none", tmp_path / "part", on_bytes=lambda _: None, stop=stop)
+        transfer.fetch(model_setup.bucket, "none", tmp_path / "part", on_bytes=lambda _: None, stop=stop)
 
 
-def test_serves_from_the_volume_while_s3_is_down(shelf: Shelf) -> None:
+def test_serves_from_the_volume_while_s3_is_down(model_setup: ModelSetup) -> None:
     """What is there is used; what is not, is S3's passing fault and no `model_not_found`."""
-    shelf.put(f"{CKPT}/m.ckpt")
-    store: ModelStore = shelf.store()
+    model_setup.put(f"{CKPT}/m.ckpt")
+    store: ModelStore = model_setup.store()
     store.ensure(checkpoint("m"))
-    shelf.bucket = "nobody-made-this-bucket"
-    away = shelf.store()
+    model_setup.bucket = "nobody-made-this-bucket"
+    away = model_setup.store()
     away.ensure(checkpoint("m"))
     with pytest.raises(RetryableError) as caught:
         away.ensure(checkpoint("other"))
     assert caught.value.code is ErrorCode.AWS_UNAVAILABLE
-    shelf.bucket = store._fetcher._bucket.name  # type: ignore[union-attr]  # given back to the fixture
+    model_setup.bucket = store._fetcher._bucket.name  # type: ignore[union-attr]  # given back to the fixture
 
 
 def test_a_model_in_an_eviction_that_never_ends_is_a_passing_fault(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    model_setup: ModelSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf.put(f"{CKPT}/m.ckpt")
-    store = shelf.store()
+    model_setup.put(f"{CKPT}/m.ckpt")
+    store = model_setup.store()
     (file,) = (found.file for found in store.ensure(checkpoint("m")))
     assert file is not None
     monkeypatch.setattr("container.consumer.engines.sdwebui.models.store.EVICTION_SECONDS", 0.2)
-    volume = Volume(shelf.root)
+    volume = Volume(model_setup.root)
     evicting = Lock.take(volume._lock_path(file.key, "use"))
     assert evicting is not None
     with pytest.raises(RetryableError, match="has been evicting"):

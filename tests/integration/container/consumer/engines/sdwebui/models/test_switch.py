@@ -19,7 +19,7 @@ from local.fakes.sdwebui.checkpoint_file import write_checkpoint
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
-from tests.support.models import CKPT, Shelf, checkpoint
+from tests.support.models import CKPT, ModelSetup, checkpoint
 
 UNLOADABLE = b'\x0a\0\0\0\0\0\0\0{"a": 1}  ' + b"x" * 100
 """A header that only SD Web UI finds wanting."""
@@ -28,10 +28,10 @@ BIG = {"width": 64, "height": 64, "steps": 1}
 
 
 class Desk:
-    """A fake on the shelf's volume, the client to it, and a record of what it was asked to do."""
+    """A fake on the model_setup's volume, the client to it, and a record of what it was asked to do."""
 
-    def __init__(self, shelf: Shelf, parts: Components, url: str) -> None:
-        self.shelf = shelf
+    def __init__(self, model_setup: ModelSetup, parts: Components, url: str) -> None:
+        self.model_setup = model_setup
         self.components = parts
         self.webui = WebUi(url, inference_timeout_seconds=30)
         self.asked: list[str] = []
@@ -44,9 +44,9 @@ class Desk:
     def models(
         self, *, own: str = "", dynamic: bool = True, bucket: bool = True, in_memory: int = 0
     ) -> Models:
-        """Make what the worker holds, with the shelf's bucket or without any."""
+        """Make what the worker holds, with the model_setup's bucket or without any."""
         store = (
-            self.shelf.store(lists=EngineModelLists(self.webui))
+            self.model_setup.store(lists=EngineModelLists(self.webui))
             if bucket
             else ModelStore(ModelResolver(None, None, EngineModelLists(self.webui)), None)
         )
@@ -54,8 +54,8 @@ class Desk:
 
     def put(self, name: str, content: bytes) -> None:
         """Put a checkpoint that the fake can load into the bucket."""
-        path = write_checkpoint(self.shelf.root.parent / "made.safetensors", content)
-        self.shelf.put(f"{CKPT}/{name}", path.read_bytes())
+        path = write_checkpoint(self.model_setup.root.parent / "made.safetensors", content)
+        self.model_setup.put(f"{CKPT}/{name}", path.read_bytes())
 
     def job(self, **more: Any) -> str:
         """Run a job and return which checkpoint it used."""
@@ -65,12 +65,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk(shelf: Shelf) -> Iterator[Desk]:
-    """Run a fake whose model folder is the shelf's volume, with one checkpoint that was always there."""
-    write_checkpoint(shelf.root / CKPT / "first.safetensors", b"first")
-    parts = Components.make(Settings(model_dir=shelf.root, load_seconds=0, step_seconds=0))
+def desk(model_setup: ModelSetup) -> Iterator[Desk]:
+    """Run a fake whose model folder is the volume, with one checkpoint from the start."""
+    write_checkpoint(model_setup.root / CKPT / "first.safetensors", b"first")
+    parts = Components.make(Settings(model_dir=model_setup.root, load_seconds=0, step_seconds=0))
     with in_thread(parts) as url:
-        yield Desk(shelf, parts, url)
+        yield Desk(model_setup, parts, url)
 
 
 def failure(action: Callable[[], object]) -> PermanentError:
@@ -97,8 +97,8 @@ def test_uses_a_checkpoint_that_was_only_in_the_bucket(desk: Desk, name: str) ->
 def test_refreshes_only_for_a_new_file(desk: Desk) -> None:
     """What Web UI lists already needs no refresh; what comes to the volume does, once."""
     desk.put("second.safetensors", b"second")
-    lora = write_checkpoint(desk.shelf.root.parent / "lora.safetensors")
-    desk.shelf.put("Lora/style.safetensors", lora.read_bytes())
+    lora = write_checkpoint(desk.model_setup.root.parent / "lora.safetensors")
+    desk.model_setup.put("Lora/style.safetensors", lora.read_bytes())
     models = desk.models()
     styled = {"prompt": "<lora:style:1>"}
     tasks: list[tuple[str, dict[str, Any]]] = [("first", {}), ("second", {}), ("first", {})]
@@ -134,7 +134,7 @@ def test_without_a_bucket_what_is_listed_exists(desk: Desk) -> None:
 
 def test_a_checkpoint_that_cannot_be_loaded_fails_its_task_only(desk: Desk) -> None:
     """What only Web UI can tell fails that task, then not even that; another model's task succeeds."""
-    desk.shelf.put(f"{CKPT}/corrupt.safetensors", UNLOADABLE)
+    desk.model_setup.put(f"{CKPT}/corrupt.safetensors", UNLOADABLE)
     desk.put("third.safetensors", b"third")
     models = desk.models()
     models.switch(checkpoint("first"))
@@ -151,8 +151,8 @@ def test_a_checkpoint_that_cannot_be_loaded_fails_its_task_only(desk: Desk) -> N
 
 def test_a_listed_file_that_is_cut_off_never_reaches_web_ui(desk: Desk) -> None:
     """Also without a bucket: a copy that is half done would poison Web UI for everybody."""
-    whole = (desk.shelf.root / CKPT / "first.safetensors").read_bytes()
-    (desk.shelf.root / CKPT / "half.safetensors").write_bytes(whole[:-2])
+    whole = (desk.model_setup.root / CKPT / "first.safetensors").read_bytes()
+    (desk.model_setup.root / CKPT / "half.safetensors").write_bytes(whole[:-2])
     desk.webui.post("/sdapi/v1/refresh-checkpoints", {})
     models = desk.models(bucket=False)
     assert failure(lambda: models.switch(checkpoint("half"))).code is ErrorCode.MODEL_UNUSABLE
@@ -179,14 +179,14 @@ def test_web_ui_keeps_checkpoints_in_memory(desk: Desk) -> None:
 
 def test_a_static_runtime_serves_its_own(desk: Desk) -> None:
     """Its own model is selected whatever Web UI began with; another one is refused, not ignored."""
-    write_checkpoint(desk.shelf.root / CKPT / "a-before.safetensors", b"other")
+    write_checkpoint(desk.model_setup.root / CKPT / "a-before.safetensors", b"other")
     desk.webui.post("/sdapi/v1/refresh-checkpoints", {})
     models = desk.models(own="first.safetensors", dynamic=False)
     for content in ({"prompt": "x"}, checkpoint("first"), checkpoint("first.safetensors")):
         assert models.switch(content) == desk.job() == "first"
     assert failure(lambda: models.ensure(checkpoint("a-before"))).code is ErrorCode.MODEL_NOT_FOUND
     assert desk.asked == ["refresh-checkpoints", "options"]
-    digits = sha256((desk.shelf.root / CKPT / "first.safetensors").read_bytes()).hexdigest()[:10]
+    digits = sha256((desk.model_setup.root / CKPT / "first.safetensors").read_bytes()).hexdigest()[:10]
     assert models.switch(checkpoint(f"first.safetensors [{digits}]")) == desk.job() == "first"
     wrong = failure(lambda: models.switch(checkpoint("first.safetensors [0123456789]")))
     assert "not with the hash 0123456789" in wrong.message
@@ -203,10 +203,10 @@ def test_a_deployment_without_its_own_model_is_no_fault_of_a_task(desk: Desk) ->
 def test_upscalers_are_those_that_web_ui_knows(desk: Desk) -> None:
     """Web UI's own are let through with their weights; one that arrived after its start cannot be used."""
     models = desk.models()
-    desk.shelf.put("RealESRGAN/RealESRGAN_x4plus.pth")
-    desk.shelf.put("ESRGAN/4x-UltraSharp.pth")
+    desk.model_setup.put("RealESRGAN/RealESRGAN_x4plus.pth")
+    desk.model_setup.put("ESRGAN/4x-UltraSharp.pth")
     models.ensure({"image": "x", "upscaler_1": "R-ESRGAN 4x+", "upscaler_2": "Lanczos"})
-    assert (desk.shelf.root / "RealESRGAN" / "RealESRGAN_x4plus.pth").is_file()
+    assert (desk.model_setup.root / "RealESRGAN" / "RealESRGAN_x4plus.pth").is_file()
     late = failure(lambda: models.ensure({"image": "x", "upscaler_1": "4x-UltraSharp"}))
     assert "SYNC_FOLDERS" in late.message
     near = failure(lambda: models.ensure({"image": "x", "upscaler_1": "R-ESRGAN 4x"}))

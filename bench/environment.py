@@ -1,5 +1,6 @@
 """Set up what a benchmark needs: an emulator behind a slow network, and one consumer."""
 
+import base64
 import json
 import sys
 import time
@@ -53,11 +54,14 @@ class Resources:
             table=name,
         )
 
-    def send(self, aws: Emulator, contents: list[dict[str, Any]], tasktype: str) -> None:
-        """Submit one task for each content: write its row and send its message, in this order."""
+    def send(self, aws: Emulator, contents: list[dict[str, Any]], tasktype: str, *, first: int = 0) -> None:
+        """Submit one task for each content: write its row and send its message, in this order.
+
+        Their ids are `task-N`, counted from `first`.
+        """
         sqs = aws.client("sqs")
         table = Table(aws.client("dynamodb"), self.table)
-        for number, content in enumerate(contents):
+        for number, content in enumerate(contents, first):
             task = Task(
                 id=f"task-{number}",
                 runtime=RUNTIME,
@@ -78,8 +82,13 @@ def consumer(
     resources: Resources,
     engine_url: str,
     settings: Mapping[str, str],
+    *,
+    heartbeat: bool = True,
 ) -> Iterator[Process]:
-    """Run one consumer behind a proxy that adds `ROUND_TRIP_SECONDS` to each call to AWS."""
+    """Run one consumer behind a proxy that adds `ROUND_TRIP_SECONDS` to each call to AWS.
+
+    Without `heartbeat`, it beats at its start only.
+    """
     with Latency(aws.port, round_trip_seconds=ROUND_TRIP_SECONDS) as proxy:
         worker_environment = WorkerEnvironment(
             runtime_name=RUNTIME,
@@ -96,7 +105,7 @@ def consumer(
             **worker_environment.to_environ(),
             **settings,
         }
-        command = [sys.executable, "-m", "container.consumer"]
+        command = [sys.executable, "-m", "container.consumer" if heartbeat else "bench.without_heartbeat"]
         with Process("consumer", command, environment=environment, cwd=ROOT) as process:
             yield process
 
@@ -123,6 +132,11 @@ def peak_mebibytes(process: Process) -> float:
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
+
+
+def base64_text(data: bytes) -> str:
+    """Return bytes as base64."""
+    return base64.b64encode(data).decode()
 
 
 def as_json(value: Any) -> bytes:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,20 +42,28 @@ class Gpu:
         self.loaded = CHECKPOINTS[0]
         self.begun: float | None = None
         self.jobs: list[tuple[float, float]] = []
+        self.details: list[dict[str, float]] = []
+        self.timestamp = "0"
         self.switches = 0
         self.model_jobs: list[str] = []
         self.image = base64.b64encode(picture(side)).decode()
 
-    def run(self, body: dict[str, Any]) -> bytes:
-        """Sleep for the time of a job and return the body of a response in the recorded form."""
+    def run(self, body: dict[str, Any], details: dict[str, float]) -> bytes:
+        """Sleep for the time of a job and return the body of a response in the recorded form.
+
+        The moments at which the steps of the response ended are noted in `details`.
+        """
         with self.lock:
             if self.selected != self.loaded:
                 time.sleep(self.load_seconds)
                 self.loaded = self.selected
                 self.switches += 1
-            self.begun = time.monotonic()
+            self.begun = details["begun"] = time.monotonic()
+            self.timestamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
             time.sleep(self.job_seconds)
-            self.jobs.append((self.begun, time.monotonic()))
+            details["ended"] = time.monotonic()
+            self.jobs.append((self.begun, details["ended"]))
+            self.details.append(details)
             self.begun = None
             self.model_jobs.append(self.loaded)
             name = self.loaded.removesuffix(".safetensors")
@@ -64,7 +73,9 @@ class Gpu:
             "parameters": {"steps": body.get("steps")},
             "info": json.dumps(info),
         }
-        return json.dumps(answer).encode()
+        encoded = json.dumps(answer).encode()
+        details["encoded"] = time.monotonic()
+        return encoded
 
     def progress(self) -> dict[str, Any]:
         """Return the response of `/progress`."""
@@ -72,7 +83,11 @@ class Gpu:
         fraction = min(1.0, (time.monotonic() - begun) / self.job_seconds) if begun else 0.0
         return {
             "progress": fraction,
-            "state": {"interrupted": False, "job_count": 1 if begun else 0},
+            "state": {
+                "interrupted": False,
+                "job_count": 1 if begun else 0,
+                "job_timestamp": self.timestamp,
+            },
             "current_image": None,
         }
 
@@ -104,6 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             "/sdapi/v1/options": {"sd_model_checkpoint": self.gpu.selected},
             "/measurements": {
                 "jobs": self.gpu.jobs,
+                "details": self.gpu.details,
                 "switches": self.gpu.switches,
                 "models": self.gpu.model_jobs,
             },
@@ -111,12 +127,16 @@ class Handler(BaseHTTPRequestHandler):
         self._send(json.dumps(answers.get(path, [])).encode())
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}")
+        details = {"asked": time.monotonic()}
+        sent = self.rfile.read(int(self.headers["content-length"]))
+        details["received"] = time.monotonic()
+        body = json.loads(sent or b"{}")
         if self.path.endswith("/options"):
             self.gpu.selected = body.get("sd_model_checkpoint", self.gpu.selected)
             self._send(b"null")
         elif self.path.endswith("2img"):
-            self._send(self.gpu.run(body))
+            self._send(self.gpu.run(body, details))
+            details["written"] = time.monotonic()
         else:
             self._send(b"null")
 
@@ -134,7 +154,8 @@ class Handler(BaseHTTPRequestHandler):
 def picture(side: int) -> bytes:
     """Return a PNG that compresses about as badly as a photograph."""
     encoded = io.BytesIO()
-    Image.effect_noise((side, side), 60).convert("RGB").save(encoded, "PNG", compress_level=1)
+    channels = [Image.effect_noise((side, side), 60) for _ in "RGB"]
+    Image.merge("RGB", channels).save(encoded, "PNG", compress_level=1)
     return encoded.getvalue()
 
 

@@ -109,11 +109,7 @@ def compose(
     jobs = ActiveJobs()
     gpu = GpuUtilization()
     name = _worker_name()
-    registry = (
-        WorkerRegistry(dynamodb, settings.task_table, runtime=settings.runtime_name, worker=name)
-        if settings.dynamic_model
-        else None
-    )
+    registry = WorkerRegistry(dynamodb, settings.task_table, runtime=settings.runtime_name, worker=name)
     batcher = AffinityBatcher(
         queue,
         size=settings.model_window if settings.dynamic_model else 1,
@@ -149,8 +145,7 @@ def compose(
         if not gpu.on:
             return  # A worker whose engine is not ready does not count when the backlog is shared.
         batcher.refresh()
-        if registry:
-            registry.renew(seconds=lease_seconds)
+        registry.renew(seconds=lease_seconds)
 
     heartbeat = Heartbeat(
         jobs,
@@ -201,7 +196,13 @@ def compose(
     worker = Worker(
         tasks=tasks,
         engine=engine,
-        prefetcher=Prefetcher(tasks, durations, changed, prefetch=settings.prefetch),
+        prefetcher=Prefetcher(
+            tasks,
+            durations,
+            changed,
+            prefetch=settings.prefetch,
+            enough_for_all=batcher.exceeds_workers,
+        ),
         batcher=batcher,
         jobs=jobs,
         heartbeat=heartbeat,

@@ -62,6 +62,18 @@ class Loaded:
     """Whether the previous job needed another model."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunHooks:
+    """What the worker and the engine tell each other about a job that runs."""
+
+    sent: Callable[[], None]
+    """Called when the engine has the whole request: what would delay it begins only now."""
+    progressed: Callable[[float], None]
+    """Called with the job's progress (0 to 1) every few seconds, if it is known."""
+    expected_seconds: float
+    """How long the job will take; inf if nothing is known."""
+
+
 class Verdict(Enum):
     """Whose fault the error of a job is."""
 
@@ -114,15 +126,14 @@ class Engine(Protocol):
     def load(self, request: Request) -> Loaded:
         """Load the models of a request; called between jobs."""
 
-    def run(self, request: Request, loaded: Loaded) -> Callable[[], Result]:
+    def run(self, request: Request, loaded: Loaded, hooks: RunHooks) -> Callable[[], Result]:
         """Run a job and return a function that reads its response during the next job.
+
+        The GPU waits until it returns, and then until the next call has sent its request.
 
         Also raise EngineTimedOut. The returned function raises PermanentError if the response is not what was
         asked for.
         """
-
-    def progress(self) -> float | None:
-        """Return the running job's progress (0 to 1), or None if it is not known."""
 
     def was_interrupted(self) -> bool:
         """Return whether anyone interrupted the job that has just ended."""

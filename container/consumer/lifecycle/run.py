@@ -5,9 +5,17 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
-from container.consumer.engines.base import Engine, EngineTimedOut, Interrupted, ReplaceEngine, Result
+from container.consumer.engines.base import (
+    Engine,
+    EngineTimedOut,
+    Interrupted,
+    ReplaceEngine,
+    Result,
+    RunHooks,
+)
 from container.consumer.job import Job
 from container.consumer.telemetry.duration import DurationEstimator
 from container.consumer.telemetry.utilization import GpuUtilization
@@ -43,21 +51,23 @@ class EngineRunner:
         self._lock = threading.Lock()
         self._current: Job | None = None
         self._stopping = False
+        self._progress: float | None = None
 
     @property
     def current(self) -> Job | None:
         """Return the running job."""
         return self._current
 
-    def run(self, job: Job) -> Callable[[], Result]:
+    def run(self, job: Job, sent: Callable[[], None]) -> Callable[[], Result]:
         """Run a prepared job and return a function that reads the engine's response.
 
-        Raise Interrupted, PermanentError, RetryableError or ReplaceEngine.
+        Call `sent` when the engine has the whole request. Raise Interrupted, PermanentError, RetryableError
+        or ReplaceEngine.
         """
         with self._gpu.job(job):
-            return self._run(job)
+            return self._run(job, sent)
 
-    def _run(self, job: Job) -> Callable[[], Result]:
+    def _run(self, job: Job, sent: Callable[[], None]) -> Callable[[], Result]:
         request, job.request = job.request, None
         if request is None:
             raise RuntimeError("a task is prepared before it runs")
@@ -70,11 +80,13 @@ class EngineRunner:
             self._current = job
             self._stopping = False
         job.progress = 0.0
-        self._durations.begin(job.kind, job.cost)
+        self._progress = None
+        expected = self._durations.seconds_for(job.kind, job.cost)
+        hooks = RunHooks(partial(self._sent, job, sent), self._progressed, expected)
         read: Callable[[], Result] | None = None
         try:
             with job.timed("inference"):
-                read = self._engine.run(request, loaded)
+                read = self._engine.run(request, loaded, hooks)
         except EngineTimedOut:
             self._stop_hung(job)
         except (PermanentError, RetryableError) as error:
@@ -93,15 +105,17 @@ class EngineRunner:
             raise PermanentError(ErrorCode.INFERENCE_TIMEOUT, "The engine did not finish in time.")
         return read
 
+    def _sent(self, job: Job, sent: Callable[[], None]) -> None:
+        self._durations.begin(job.kind, job.cost)
+        sent()
+
     def observe(self) -> float | None:
-        """Return the running job's progress, or None if there is no job."""
-        if self._current is None:
-            return None
-        fraction = self._engine.progress()
-        if fraction is None:
-            return None
+        """Return the running job's progress, or None if there is no job or nothing is known."""
+        return None if self._current is None else self._progress
+
+    def _progressed(self, fraction: float) -> None:
         self._durations.observe(fraction)
-        return round(fraction, 3)
+        self._progress = round(fraction, 3)
 
     def prepare_shutdown(self) -> None:
         """Stop everything that would delay a shutdown."""

@@ -94,11 +94,14 @@ class TaskRun:
                 self.results.publish(written.row)
         return not job.done.is_set()
 
-    def run(self, job: Job) -> Ran:
-        """Run the job on the engine; return errors, because they may be the engine's fault."""
+    def run(self, job: Job, sent: Callable[[], None]) -> Ran:
+        """Run the job on the engine; return errors, because they may be the engine's fault.
+
+        Call `sent` when the engine has the whole request.
+        """
         with about(job):
             try:
-                read = self.runner.run(job)
+                read = self.runner.run(job, sent)
             except ReplaceEngine as error:
                 # The task may be the cause, so it must not be retried forever.
                 with self.finisher.ending(job):

@@ -61,8 +61,11 @@ class AffinityBatcher:
 
     def refresh(self) -> None:
         """Read the queue's backlog; the heartbeat calls this, so that the GPU does not wait for it."""
-        if self.size > 1:
-            self._backlog = self.queue.backlog()
+        self._backlog = self.queue.backlog()
+
+    def exceeds_workers(self) -> bool:
+        """Return whether more messages wait than there are workers."""
+        return self._backlog + len(self._waiting) > self._workers
 
     def deliveries(self) -> list[Delivery]:
         """Return the received messages, which must be kept invisible."""
@@ -105,7 +108,11 @@ class AffinityBatcher:
     def _share(self) -> int:
         """Return how many messages may be kept: never more than this consumer's share of the backlog."""
         backlog = self._backlog + len(self._waiting)
-        return max(1, min(self.size, backlog // max(1, self.registry.count if self.registry else 1)))
+        return max(1, min(self.size, backlog // self._workers))
+
+    @property
+    def _workers(self) -> int:
+        return max(1, self.registry.count if self.registry else 1)
 
     def _choose(self) -> Waiting | None:
         if not self._waiting:

@@ -24,6 +24,10 @@ STORING_AT_ONCE: Final = 2
 """How many finished jobs may have their images in memory: one is stored while the next one ends. Further ones
 wait on the GPU."""
 
+HOLD_SECONDS: Final = 0.25
+"""How long at most a response waits for the next job's request before it is read: loading a model between two
+jobs may take minutes."""
+
 BOOT_SECONDS: Final = 600
 """An engine that does not respond within this time is replaced."""
 
@@ -44,7 +48,7 @@ class Worker:
         jobs: ActiveJobs,
         heartbeat: Heartbeat,
         protection: Protection,
-        registry: WorkerRegistry | None,
+        registry: WorkerRegistry,
         gpu: GpuUtilization,
         task_metrics: TaskMetrics,
         worker_metrics: WorkerMetrics,
@@ -67,6 +71,7 @@ class Worker:
         self._breakdowns = 0
         self._healed = False
         self._storing = threading.BoundedSemaphore(STORING_AT_ONCE)
+        self._next_sent = threading.Event()
         self._finishing = ThreadPoolExecutor(STORING_AT_ONCE, thread_name_prefix="finish")
 
     def run(self) -> None:
@@ -84,7 +89,7 @@ class Worker:
             ).start()
             while not self._shutting_down.is_set():
                 self._heartbeat.check()
-                job = self._prefetcher.next(CHECK_SECONDS)
+                job = self._next_job()
                 if job is not None:
                     self._run(job)
         except ReplaceEngine as error:
@@ -95,14 +100,14 @@ class Worker:
 
     def _close(self) -> None:
         self._gpu.switch(on=False)
+        self._next_sent.set()
         self._prefetcher.close()
         self._finishing.shutdown(wait=True)
         for job in self._jobs.all():
             self._tasks.release(job)
         self._batcher.release()
         self._heartbeat.stop()
-        if self._registry is not None:
-            self._registry.unregister()
+        self._registry.unregister()
         self._protection.stop()
         self._worker_metrics.stop()
         self._model_reporter.stop()
@@ -113,12 +118,22 @@ class Worker:
         self._prefetcher.close()
         self._batcher.release()
 
+    def _next_job(self) -> Job | None:
+        if self._prefetcher.beside and (job := self._prefetcher.next(0)) is not None:
+            return job
+        self._next_sent.set()  # no request follows at once
+        return self._prefetcher.next(CHECK_SECONDS)
+
     def _run(self, job: Job) -> None:
         """Run one job, hand its response to another thread, and check whether the engine works."""
         if self._shutting_down.is_set():
             self._tasks.release(job)
             return
-        ran = self._tasks.run(job)
+        next_sent = self._next_sent
+        try:
+            ran = self._tasks.run(job, next_sent.set)
+        finally:
+            next_sent.set()
         verdict = Verdict.TASK if ran.error is None else self._engine.diagnose(ran.error)
         if verdict is Verdict.BROKEN:
             self._tasks.release(job)
@@ -133,13 +148,18 @@ class Worker:
             self._prefetcher.resume()
 
     def _finish(self, job: Job, ran: Ran) -> None:
-        """Finish a task in another thread, with a bound on how many wait there."""
+        """Finish a task in another thread, with a bound on how many wait there.
+
+        Reading a response of several MB would delay the next job, so that its request is sent first.
+        """
         if not self._prefetcher.beside:
             self._tasks.finish(job, ran)
             return
         self._storing.acquire()
+        next_sent = self._next_sent = threading.Event()
 
         def finish() -> None:
+            next_sent.wait(HOLD_SECONDS)
             try:
                 self._tasks.finish(job, ran)
             finally:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,14 +51,24 @@ class Prefetcher:
     """
 
     def __init__(
-        self, tasks: TaskRun, durations: DurationEstimator, changed: threading.Condition, *, prefetch: int
+        self,
+        tasks: TaskRun,
+        durations: DurationEstimator,
+        changed: threading.Condition,
+        *,
+        prefetch: int,
+        enough_for_all: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Run the steps of `tasks`; `changed` is notified whenever an estimate of `durations` changes."""
+        """Run the steps of `tasks`; `changed` is notified whenever an estimate of `durations` changes.
+
+        `enough_for_all` returns whether more tasks wait than there are workers.
+        """
         self._tasks = tasks
         self._durations = durations
         self._change = changed
         self._slots: list[_Slot] = []
         self._prefetch = prefetch
+        self._enough_for_all = enough_for_all
         self._open = True
         self._paused = False
         self._failure: BaseException | None = None
@@ -120,14 +131,16 @@ class Prefetcher:
         if not self.beside:
             return self._claim_now()
         with self._change:
-            self._change.wait_for(lambda: self._failure or self._first_started(), timeout=wait_seconds)
+            if not self._failure and self._first_started() is None:
+                self._change.notify_all()  # the GPU is idle now
+                self._change.wait_for(lambda: self._failure or self._first_started(), timeout=wait_seconds)
             if self._failure:
                 raise self._failure
             slot = self._first_started()
             if slot is None:
                 return None
+            # Nobody is notified before the job's request was sent, because it would be delayed.
             self._slots.remove(slot)
-            self._change.notify_all()
             return slot.job
 
     def _claim_now(self) -> Job | None:
@@ -222,6 +235,8 @@ class Prefetcher:
             # A slow input must not keep the task behind it from the GPU.
             if slot.prepared or now - slot.begun <= lead:
                 busy += self._durations.seconds_for(slot.job.kind, slot.job.cost)
+        if busy == float("inf") and not self._slots and self._enough_for_all():
+            return 0.0  # nobody knows when the job ends, but no other worker would start the task now
         return busy - lead
 
     def _await_turn(self, slot: _Slot) -> bool:

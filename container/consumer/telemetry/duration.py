@@ -47,7 +47,10 @@ class DurationEstimator:
         self._notify()
 
     def end(self, kind: str, cost: float, *, learn: bool) -> float:
-        """Record that the job ended and return its duration in seconds."""
+        """Record that the job ended and return its duration in seconds.
+
+        Nobody is notified: whoever woke up now would delay the request of the next job, which notifies.
+        """
         with self._lock:
             seconds = self._clock() - self._begun if self._begun is not None else 0.0
             self._begun = None
@@ -55,7 +58,6 @@ class DurationEstimator:
                 self._rates.setdefault(kind, deque(maxlen=_REMEMBERED)).append(seconds / cost)
                 while len(self._rates) > _KINDS:
                     self._rates.pop(next(iter(self._rates)))
-        self._notify()
         return seconds
 
     def observe(self, fraction: float) -> None:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from container.consumer.engines.base import Artifact, Loaded, Request, Result, Verdict
+from container.consumer.engines.base import Artifact, Loaded, Request, Result, RunHooks, Verdict
 from container.consumer.settings import Settings
 from domain.metrics import Metric
 from domain.task import Task
@@ -15,7 +15,6 @@ MOMENT_SECONDS = 0.1
 class ToyEngine:
     def __init__(self, _settings: Settings, _s3: Any, _secrets: Any = None) -> None:
         self._stop = threading.Event()
-        self._progress: float | None = None
 
     def wait_ready(self, _stop: threading.Event, _seconds: float) -> bool:
         return True
@@ -29,19 +28,16 @@ class ToyEngine:
     def load(self, _request: Request) -> Loaded:
         return Loaded(None, switched=False)
 
-    def run(self, request: Request, _loaded: Loaded) -> Callable[[], Result]:
+    def run(self, request: Request, _loaded: Loaded, hooks: RunHooks) -> Callable[[], Result]:
+        hooks.sent()
         self._stop.clear()
         times = int(request.payload["times"])
         for done in range(times):
-            self._progress = done / times
+            hooks.progressed(done / times)
             if self._stop.wait(MOMENT_SECONDS):
                 break
-        self._progress = None
         text = str(request.payload["text"]) * times
         return lambda: Result([Artifact(text.encode, 1, {"letters": len(text)})], {"repeated": True})
-
-    def progress(self) -> float | None:
-        return self._progress
 
     def was_interrupted(self) -> bool:
         return self._stop.is_set()

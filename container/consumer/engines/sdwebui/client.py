@@ -3,14 +3,20 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
 
-from container.consumer.engines.base import EngineTimedOut
 from container.consumer.engines.sdwebui.faults import fault_of
-from domain.errors import ErrorCode, PermanentError, RetryableError
+from container.consumer.engines.sdwebui.interrupt_watch import Progress
+from container.consumer.engines.sdwebui.job_connection import (
+    EngineUnreachable,
+    JobConnection,
+    Step,
+    unreachable,
+)
+from domain.errors import PermanentError, RetryableError
 
 log = logging.getLogger(__name__)
 
@@ -26,59 +32,46 @@ READY_PATH: Final = "/sdapi/v1/memory"
 """Responds only when the API is available, unlike `/` (83-webui-readiness-race)."""
 
 
-class EngineUnreachable(RetryableError):
-    """SD Web UI has ended, together with any job that it ran."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The response of `/progress` about the one job that may be running."""
-
-    fraction: float
-    job_count: int
-    interrupted: bool
-
-    @property
-    def running(self) -> bool:
-        """Return whether a job runs or a model is being loaded (`job_count` −1)."""
-        return self.job_count != 0
+def _ignore() -> None:
+    """Do nothing at a step of a job."""
 
 
 class WebUi:
     """Client of one SD Web UI; can be used from several threads."""
 
     def __init__(self, url: str, *, inference_timeout_seconds: float) -> None:
-        limits = httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS)
-        self._jobs = httpx.Client(
-            base_url=url,
-            timeout=httpx.Timeout(inference_timeout_seconds, connect=CONNECT_SECONDS),
-            limits=limits,
-            headers={"accept-encoding": "identity"},  # compressing base64 on one machine only costs time
-            trust_env=False,
+        self._jobs = JobConnection(
+            url,
+            connect_seconds=CONNECT_SECONDS,
+            response_seconds=inference_timeout_seconds,
+            keepalive_seconds=KEEPALIVE_SECONDS,
         )
         self._probes = httpx.Client(
             base_url=url,
             timeout=httpx.Timeout(PROBE_SECONDS, connect=CONNECT_SECONDS),
-            limits=limits,
+            limits=httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS),
             trust_env=False,
         )
 
-    def run(self, path: str, body: bytes) -> bytes:
+    def run(
+        self, path: str, body: Callable[[], bytes], *, sent: Step = _ignore, answered: Step = _ignore
+    ) -> bytes:
         """Run one job and return the unparsed body of the response.
 
-        Raise PermanentError or RetryableError for any status other than 200, RetryableError if the connection
-        fails, and EngineTimedOut if there is no response in time. A request that may have started is never
-        sent again here.
+        `body` is called once, so that nothing keeps a large body while the job runs. Call `sent` when the
+        whole request was sent, and `answered` when the response begins to arrive. Raise PermanentError or
+        RetryableError for any status other than 200, RetryableError if the connection fails, and
+        EngineTimedOut if there is no response in time. A request that may have started is never sent again
+        here.
         """
-        try:
-            answer = self._jobs.post(path, content=body, headers={"content-type": "application/json"})
-        except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
-            raise EngineTimedOut from None
-        except httpx.HTTPError as error:
-            raise _unreachable(error) from None
-        if answer.status_code != httpx.codes.OK:
-            raise fault_of(answer.status_code, answer.content)
-        return answer.content
+        status, content = self._jobs.post(path, body, sent=sent, answered=answered)
+        if status != httpx.codes.OK:
+            raise fault_of(status, content)
+        return content
+
+    def connection_held(self) -> bool:
+        """Return whether SD Web UI is certainly the process that ran the last job."""
+        return self._jobs.held()
 
     def progress(self) -> Progress:
         """Return the progress of the running job, whichever it is: it is global and names no task."""
@@ -88,6 +81,7 @@ class WebUi:
             fraction=min(1.0, max(0.0, float(answer.get("progress") or 0))),
             job_count=int(state.get("job_count") or 0),
             interrupted=bool(state.get("interrupted")),
+            begun=str(state.get("job_timestamp") or ""),
         )
 
     def interrupt(self) -> None:
@@ -140,12 +134,7 @@ class WebUi:
         try:
             answer = self._probes.request(method, path, json=body, timeout=timeout)
         except httpx.HTTPError as error:
-            raise _unreachable(error) from None
+            raise unreachable(error, ended=isinstance(error, httpx.ConnectError)) from None
         if answer.status_code != httpx.codes.OK:
             raise fault_of(answer.status_code, answer.content)
         return answer.json()
-
-
-def _unreachable(error: httpx.HTTPError) -> RetryableError:
-    kind = EngineUnreachable if isinstance(error, httpx.ConnectError) else RetryableError
-    return kind(ErrorCode.ENGINE_UNAVAILABLE, f"SD Web UI did not answer: {type(error).__name__}.")

@@ -6,14 +6,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from container.consumer.engines.base import AmbiguousError, Interrupted, Loaded, Request, Result, Verdict
+from container.consumer.engines.base import (
+    AmbiguousError,
+    Interrupted,
+    Loaded,
+    Request,
+    Result,
+    RunHooks,
+    Verdict,
+)
 from container.consumer.engines.sdwebui.answer import read_result
 from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.client import READY_PATH, WebUi
 from container.consumer.engines.sdwebui.faults import EnginePoisoned
 from container.consumer.engines.sdwebui.health import Health
 from container.consumer.engines.sdwebui.inline_images import with_images
+from container.consumer.engines.sdwebui.interrupt_watch import InterruptWatch
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.selection import Selection
 from container.consumer.engines.sdwebui.models.switch import Models
 from container.consumer.engines.sdwebui.named import resolve_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
@@ -32,7 +42,7 @@ from runtimes.sdwebui.task_type import TaskType
 BYTES_PER_MEGABYTE: Final = 1e6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Payload:
     """A job for SD Web UI."""
 
@@ -40,8 +50,14 @@ class Payload:
     content: dict[str, Any]
     """The content, used to load the models and to read the response."""
     body: bytes
+    """What is sent; empty once it was taken, because it may contain many images."""
     sampler: str | None
     """The sampler that must be reported as used; None for any."""
+
+    def take_body(self) -> bytes:
+        """Return the body, and keep it no longer."""
+        body, self.body = self.body, b""
+        return body
 
 
 class SdWebUi:
@@ -62,6 +78,7 @@ class SdWebUi:
         self._styles = styles
         self._catalogue = Catalogue(webui)
         self._health = Health(webui)
+        self._watch = InterruptWatch(webui)
         self._checkpoint: str | None = None
 
     def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
@@ -97,32 +114,27 @@ class SdWebUi:
         self._checkpoint = checkpoint or self._checkpoint
         return Loaded(checkpoint, switched)
 
-    def run(self, request: Request, loaded: Loaded) -> Callable[[], Result]:
+    def run(self, request: Request, loaded: Loaded, hooks: RunHooks) -> Callable[[], Result]:
         """Run one job and return a function that reads its images and what was used."""
         payload: Payload = request.payload
-        answer = self._webui.run(PATHS[payload.tasktype], payload.body)
-        return partial(
-            read_result,
-            answer,
-            payload.tasktype,
-            payload.content,
-            checkpoint=loaded.model,
-            sampler=payload.sampler,
-        )
+        selection = self._models.selection
 
-    def progress(self) -> float | None:
-        """Return the running job's progress."""
+        def sent() -> None:
+            hooks.sent()
+            self._watch.sent(hooks)
+
         try:
-            return self._webui.progress().fraction
-        except (RetryableError, PermanentError):
-            return None
+            answer = self._webui.run(
+                PATHS[payload.tasktype], payload.take_body, sent=sent, answered=self._watch.answered
+            )
+        except BaseException:
+            self._watch.abandon()
+            raise
+        return partial(self._read, [answer], payload, loaded, selection)
 
     def was_interrupted(self) -> bool:
         """Return whether anyone interrupted the last job, which can return an unfinished image with 200."""
-        try:
-            return self._webui.progress().interrupted
-        except (RetryableError, PermanentError):
-            return False  # it has ended since, but its response was complete
+        return self._watch.was_interrupted()
 
     def interrupt(self) -> None:
         """Stop the running job at its next step."""
@@ -166,6 +178,24 @@ class SdWebUi:
             for metric, value in found.items()
             if isinstance(value, int | float)
         }
+
+    def _read(
+        self, answer: list[bytes], payload: Payload, loaded: Loaded, selection: Selection | None
+    ) -> Result:
+        """Read a response, which is taken out of `answer`: it is as large as all its images."""
+        try:
+            return read_result(
+                answer.pop(),
+                payload.tasktype,
+                payload.content,
+                checkpoint=loaded.model,
+                sampler=payload.sampler,
+            )
+        except PermanentError as error:
+            if error.code is ErrorCode.WRONG_MODEL and selection and self._models.was_changed(selection):
+                # Not the task's fault: something else has selected a checkpoint since this worker did.
+                raise AmbiguousError(error.code, error.message, response=error.response) from None
+            raise
 
 
 def _check(stopped: Callable[[], bool]) -> None:

@@ -39,7 +39,7 @@ class Health:
         try:
             if checkpoint is not None:
                 self._webui.post(OPTIONS, {OPTION: checkpoint})
-            self._webui.run(PATHS[TaskType.TEXT_TO_IMAGE], json.dumps(MINIMAL).encode())
+            self._webui.run(PATHS[TaskType.TEXT_TO_IMAGE], json.dumps(MINIMAL).encode)
         except (RetryableError, PermanentError, EngineTimedOut) as fault:
             log.warning("SD Web UI failed a minimal job", extra={"reason": str(fault)})
             return False

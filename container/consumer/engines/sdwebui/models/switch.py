@@ -6,6 +6,7 @@ it silently (42-*) and, when restored afterwards, loads the old model again for 
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -13,6 +14,13 @@ from container.consumer.engines.sdwebui.health import MINIMAL
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists, WebUiApi
 from container.consumer.engines.sdwebui.models.errors import not_shown, shadowed, unapplied
 from container.consumer.engines.sdwebui.models.resolver import Found
+from container.consumer.engines.sdwebui.models.selection import (
+    LOAD_SECONDS,
+    OPTION,
+    CheckpointSelector,
+    Selection,
+    without_hash,
+)
 from container.consumer.engines.sdwebui.models.sent import content_to_send, name_to_send
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.request import PATHS
@@ -21,13 +29,7 @@ from runtimes.sdwebui.model_names import Kind, checkpoint_aliases, forms, listed
 from runtimes.sdwebui.named_models import MAIN_CHECKPOINT
 from runtimes.sdwebui.task_type import TaskType
 
-OPTIONS: Final = "/sdapi/v1/options"
-OPTION: Final = "sd_model_checkpoint"
-MEMORY_OPTION: Final = "sd_checkpoints_limit"
 UNLOADABLE: Final = "SD Web UI cannot load it"
-LOAD_SECONDS: Final = 600.0
-"""AUTOMATIC1111 loads within `POST /options`, Forge at the next job; 7 GB from a cold volume take minutes."""
-
 _UNLISTED: Final = frozenset({Kind.EMBEDDING, Kind.FACE_RESTORER, Kind.UPSCALER})
 """Kinds whose list is checked elsewhere, or does not show what was read."""
 
@@ -38,24 +40,40 @@ class Models:
     """Provides the models of a task where SD Web UI finds them, and selects its checkpoint.
 
     `own` is the runtime's `MODEL_FILENAME`; a runtime that is not `dynamic` serves no other one. `in_memory`
-    is how many checkpoints SD Web UI keeps loaded; 0 leaves that to its own settings.
+    is how many checkpoints SD Web UI keeps loaded; 0 leaves that to its own settings. `same_process` returns
+    True if SD Web UI is certainly the process that ran the last job.
     """
 
     def __init__(
-        self, store: ModelStore, webui: WebUiApi, *, own: str, dynamic: bool, in_memory: int = 0
+        self,
+        store: ModelStore,
+        webui: WebUiApi,
+        *,
+        own: str,
+        dynamic: bool,
+        in_memory: int = 0,
+        same_process: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._webui = webui
         self._lists = EngineModelLists(webui)
         self._own = own
         self._dynamic = dynamic
-        self._limit = {MEMORY_OPTION: in_memory} if in_memory else {}
-        self._selected: str | None = None
+        self._selector = CheckpointSelector(webui, in_memory=in_memory, same_process=same_process)
         self._own_listed: str | None = None
         self._has_switched = False
         self._unapplied: set[tuple[str, int]] = set()
         self._active: list[Found] = []
         self._seen: dict[Kind, set[tuple[str, int]]] = {}
+
+    @property
+    def selection(self) -> Selection | None:
+        """Return the checkpoint that is selected for the next job, None if none was."""
+        return self._selector.current
+
+    def was_changed(self, selection: Selection) -> bool:
+        """Return whether another checkpoint may have been used because something else selected it."""
+        return self._selector.was_changed(selection)
 
     def ensure(self, content: dict[str, Any]) -> dict[str, Any]:
         """Fetch missing models while another job may run.
@@ -83,7 +101,7 @@ class Models:
         name = (content.get("alwayson_scripts") or {}).get(OPTION)
         # A static runtime without MODEL_FILENAME: the checkpoint that SD Web UI was started with must be
         # reported.
-        return PurePosixPath(_without_hash(name)).name.removesuffix(".safetensors") if name else None
+        return PurePosixPath(without_hash(name)).name.removesuffix(".safetensors") if name else None
 
     def failed(self, fault: Exception) -> None:
         """Record that a job failed, because SD Web UI may be unable to load its checkpoint."""
@@ -140,14 +158,14 @@ class Models:
         late = [one for one in found if one.need.kind is Kind.EMBEDDING and _version(one) in self._unapplied]
         if not late:
             return
+        selected = self.selection.name if self.selection else None
         for entry in self._lists.checkpoints():
             other = listed_name(entry)
-            if other not in (self._selected, self._own, *(one.name for one in found)):
+            if other not in (selected, self._own, *(one.name for one in found)):
                 _log.info(
                     "loading %s, so that SD Web UI reads its embeddings with the next checkpoint", other
                 )
-                self._webui.post(OPTIONS, {OPTION: other}, seconds=LOAD_SECONDS)
-                self._selected = other
+                self._selector.set(other)
                 self._webui.post(PATHS[TaskType.TEXT_TO_IMAGE], MINIMAL, seconds=LOAD_SECONDS)
                 self._unapplied.clear()
                 return
@@ -192,15 +210,9 @@ class Models:
         return self._own_listed
 
     def _select(self, name: str) -> str:
-        # A restarted SD Web UI has its first checkpoint again.
-        if name != self._selected or self._option() != name:
-            self._selected = None
-            self._webui.post(OPTIONS, {**self._limit, OPTION: name}, seconds=LOAD_SECONDS)
-            if self._option() not in (None, name):
-                # AUTOMATIC1111 loads at once; if that fails, it responds 200 and keeps the previous
-                # checkpoint.
+        if not self._selector.is_selected(name):
+            if not self._selector.select(name):
                 raise self._unloaded(name)
-            self._selected = name
             self._has_switched = True
             _log.info("SD Web UI now uses checkpoint %s", name)
         return PurePosixPath(name).stem
@@ -217,16 +229,6 @@ class Models:
         self._store.refuse((one for one in self._active if one.name == name), UNLOADABLE)
         return PermanentError(ErrorCode.MODEL_UNUSABLE, f"{name} is unusable: {UNLOADABLE}.")
 
-    def _option(self) -> str | None:
-        """Return the checkpoint that SD Web UI has selected, without hash, or None if it is not known."""
-        try:
-            options = self._webui.get(OPTIONS)
-        except (PermanentError, RetryableError):
-            # A single invalid option makes the response a 500 (40-options-get-after-wrong-type).
-            return None
-        name = options.get(OPTION) if isinstance(options, dict) else None
-        return _without_hash(name) if isinstance(name, str) else None
-
 
 def _version(one: Found) -> tuple[str, int]:
     try:
@@ -238,7 +240,3 @@ def _version(one: Found) -> tuple[str, int]:
 def _is_at(listed: str, one: Found) -> bool:
     """Return whether a listed model is this file and not one with the same name in another folder."""
     return not listed or not one.path or f"/{listed}".endswith(f"/{one.name}") or listed == str(one.path)
-
-
-def _without_hash(name: str) -> str:
-    return name.rsplit(" [", 1)[0] if name.endswith("]") else name

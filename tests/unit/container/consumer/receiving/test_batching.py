@@ -53,6 +53,12 @@ def test_24_tasks_with_three_checkpoints_need_few_switches() -> None:
     assert switches(process_all(batcher(tasks("abc" * 8)))) <= 4
 
 
+def test_a_static_runtime_knows_whether_more_tasks_wait_than_there_are_workers() -> None:
+    registry: Any = SimpleNamespace(count=3)
+    assert batcher(tasks("aaaa"), size=1, registry=registry).exceeds_workers()
+    assert not batcher(tasks("aaa"), size=1, registry=registry).exceeds_workers()
+
+
 def test_with_size_1_the_order_of_the_queue_is_kept() -> None:
     queue = tasks("abab")
     assert process_all(batcher(queue, size=1)) == "a0 b1 a2 b3"

@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 5.0
 class FakeTasks:
     """Steps of tasks that record how they are called."""
 
-    def __init__(self, *, prefetch: int = 2) -> None:
+    def __init__(self, *, prefetch: int = 2, enough_for_all: bool = False) -> None:
         changed = threading.Condition()
         self.durations = DurationEstimator(changed)
         self.claims = threading.Semaphore(0)
@@ -27,7 +27,13 @@ class FakeTasks:
         self.released: list[Job] = []
         self.ended: list[Job] = []
         self.preparing = threading.Semaphore(1000)
-        self.prefetcher = Prefetcher(self, self.durations, changed, prefetch=prefetch)  # type: ignore[arg-type]
+        self.prefetcher = Prefetcher(
+            self,  # type: ignore[arg-type]
+            self.durations,
+            changed,
+            prefetch=prefetch,
+            enough_for_all=lambda: enough_for_all,
+        )
 
     def claim(self) -> Job | None:
         """Return one more task."""
@@ -78,6 +84,15 @@ def test_no_task_is_claimed_during_a_job_of_unknown_duration(tasks: FakeTasks) -
     while tasks.claims.acquire(timeout=0.3):
         pass
     assert tasks.claimed <= 2
+
+
+def test_with_enough_tasks_for_all_workers_one_is_prepared_during_a_job_of_unknown_duration() -> None:
+    tasks = FakeTasks(enough_for_all=True)
+    tasks.durations.begin("", 1.0)
+    tasks.prefetcher.start()
+    assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS)
+    assert not tasks.claims.acquire(timeout=0.7), "and no further one"
+    tasks.prefetcher.stop()
 
 
 def test_with_a_known_duration_the_next_task_is_ready_when_the_job_ends(tasks: FakeTasks) -> None:

@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import httpx
 import pytest
 
 from container.consumer.composition import Engines
@@ -89,6 +90,21 @@ def test_a_fault_of_the_task_fails_it_at_once(
     out = cloud.out(task_id)
     assert (out["error"]["code"], out["images"]) == (expected.value, [])
     assert cloud.has_exactly_its_objects(row)
+
+
+def test_a_checkpoint_that_another_client_selected_costs_a_try_and_not_the_task(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
+    with running_consumer(cloud, webui.url, model_filename="v1-5-pruned-emaonly.safetensors"):
+        cloud.submit(f"{task_id}-first")
+        assert cloud.outcome(f"{task_id}-first").status is COMPLETED
+        listed = httpx.get(f"{webui.url}/sdapi/v1/sd-models").json()
+        other = next(one["title"] for one in listed if one["model_name"] != "v1-5-pruned-emaonly")
+        httpx.post(f"{webui.url}/sdapi/v1/options", json={"sd_model_checkpoint": other}).raise_for_status()
+        cloud.submit(task_id)
+        row = cloud.outcome(task_id)
+    assert (row.status, row.attempts) == (COMPLETED, 2)
+    assert cloud.out(task_id)["images"][0]["model"] == "v1-5-pruned-emaonly"
 
 
 def test_fewer_images_than_asked_is_told_in_the_output(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
@@ -277,10 +293,9 @@ class Observed:
         return bool(self._engine.wait_ready(stop, seconds))
 
     def wait_until_disconnected(self) -> None:
-        """Wait until the server has closed every connection of the client for jobs."""
-        pool = self._engine._webui._jobs._transport._pool
+        """Wait until the server has closed the connection of the last job."""
         ended = threading.Event()
-        while not all(connection.has_expired() for connection in pool.connections):
+        while self._engine._webui.connection_held():
             ended.wait(0.05)
 
 

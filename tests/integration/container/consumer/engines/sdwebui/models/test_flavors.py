@@ -54,7 +54,7 @@ class Bench:
         assert check.faults == []
         body = request_body(TaskType.TEXT_TO_IMAGE, self.models.ensure(content))
         expected = self.models.switch(content)
-        answer = json.loads(self.webui.run("/sdapi/v1/txt2img", body))
+        answer = json.loads(self.webui.run("/sdapi/v1/txt2img", lambda: body))
         assert json.loads(answer["info"])["sd_model_name"] == expected
         with Image.open(io.BytesIO(base64.b64decode(answer["images"][0]))) as image:
             return image.tobytes()

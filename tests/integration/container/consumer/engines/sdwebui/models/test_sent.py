@@ -11,9 +11,10 @@ import pytest
 
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
 from container.consumer.engines.sdwebui.models.resolver import ModelResolver
+from container.consumer.engines.sdwebui.models.selection import OPTIONS
 from container.consumer.engines.sdwebui.models.sent import vae_as_module
 from container.consumer.engines.sdwebui.models.store import ModelStore
-from container.consumer.engines.sdwebui.models.switch import OPTIONS, Models
+from container.consumer.engines.sdwebui.models.switch import Models
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from tests.support.models import CKPT, FakeWebUi, ModelSetup, checkpoint
 

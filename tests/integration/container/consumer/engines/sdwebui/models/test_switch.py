@@ -60,7 +60,7 @@ class Desk:
     def job(self, **more: Any) -> str:
         """Run a job and return which checkpoint it used."""
         body = json.dumps({"prompt": "a cat", **BIG, **more}).encode()
-        answer = json.loads(self.webui.run("/sdapi/v1/txt2img", body))
+        answer = json.loads(self.webui.run("/sdapi/v1/txt2img", lambda: body))
         return str(json.loads(answer["info"])["sd_model_name"])
 
 

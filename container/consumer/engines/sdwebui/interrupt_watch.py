@@ -1,0 +1,168 @@
+"""Look at a running job: how far it is, and whether anyone interrupted it.
+
+The response to an interrupted job is 200 with an unfinished image, and only `/progress` tells of the
+interrupt, until the next job begins. So that no request stands between the two, the last look is taken before
+the response: SD Web UI ends a job before it encodes the images, and in that time shows the final state. If no
+look falls into it, one is taken while the response arrives.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from container.consumer.engines.base import RunHooks
+from domain.errors import PermanentError, RetryableError
+
+FIRST_SECONDS: Final = 0.25
+MOST_SECONDS: Final = 2.5
+"""How long to wait between two looks at a running job: less at first if its length is unknown, because its
+progress tells when it will end. A look takes 5 to 10 ms of SD Web UI's processor time."""
+
+FIRST_ENCODING: Final = 0.3
+MOST_ENCODING: Final = 0.5
+LEAST_ENCODING_SECONDS: Final = 0.02
+"""Encoding takes this part of a job until it was measured. In a shorter time no look would succeed."""
+
+GROWTH: Final = 1.25
+"""The encoding may take longer than measured, because a look never sees its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The response of `/progress` about the one job that may be running."""
+
+    fraction: float
+    job_count: int
+    interrupted: bool
+    begun: str
+    """When the job began, to the second; of the last one if none runs."""
+
+    @property
+    def running(self) -> bool:
+        """Return whether a job runs or a model is being loaded (`job_count` −1)."""
+        return self.job_count != 0
+
+
+class ProgressApi(Protocol):
+    """Asks SD Web UI for the progress of its job; raises RetryableError or PermanentError if that fails."""
+
+    def progress(self) -> Progress:
+        """Return the state of the job that runs, or that ran last."""
+
+
+class InterruptWatch:
+    """Watches one job at a time, from the moment when its request was sent."""
+
+    def __init__(self, webui: ProgressApi) -> None:
+        self._webui = webui
+        self._watched: _Watched | None = None
+        self._encoding = FIRST_ENCODING
+        self._last_begun: str | None = None
+
+    def sent(self, hooks: RunHooks) -> None:
+        """Watch the job whose request was just sent."""
+        self._watched = _Watched(self._webui, hooks, self._encoding, self._last_begun)
+        self._last_begun = None
+
+    def answered(self) -> None:
+        """Note that the job's response begins to arrive: it has ended."""
+        if self._watched is not None:
+            self._watched.answered()
+
+    def abandon(self) -> None:
+        """Watch no longer, because the job failed."""
+        watched, self._watched = self._watched, None
+        if watched is not None:
+            watched.abandon()
+
+    def was_interrupted(self) -> bool:
+        """Return whether anyone interrupted the last job; wait for the last look if it is under way."""
+        watched, self._watched = self._watched, None
+        if watched is None:
+            return False
+        last = watched.last_look()
+        self._encoding = watched.encoding()
+        self._last_begun = last.begun if last else None
+        return last is not None and last.interrupted  # None: it is gone, after a whole answer
+
+
+class _Watched:
+    """One job; a thread of its own takes the looks."""
+
+    def __init__(self, webui: ProgressApi, hooks: RunHooks, encoding: float, last_begun: str | None) -> None:
+        self._webui = webui
+        self._hooks = hooks
+        self._encoding = encoding
+        self._last_begun = last_begun
+        self._since = time.monotonic()
+        self._response = threading.Event()
+        self._known = threading.Event()
+        self._abandoned = False
+        self._answered_after = 0.0
+        self._ran_until = 0.0
+        self._ended_after: float | None = None
+        self._last: Progress | None = None
+        threading.Thread(target=self._run, name="watch", daemon=True).start()
+
+    def answered(self) -> None:
+        self._answered_after = time.monotonic() - self._since
+        self._response.set()
+
+    def abandon(self) -> None:
+        self._abandoned = True
+        self._response.set()
+
+    def last_look(self) -> Progress | None:
+        """Return what the job's last look saw, None if SD Web UI did not respond."""
+        self._known.wait()
+        return self._last
+
+    def encoding(self) -> float:
+        """Return which part of a job the encoding probably takes, after this job."""
+        expected = self._hooks.expected_seconds
+        if expected == float("inf"):
+            return self._encoding
+        part = self._encoding * GROWTH
+        if self._ended_after is not None:
+            part = max(part, (self._answered_after - self._ended_after) / expected)
+        if self._ran_until:
+            part = min(part, max(self._answered_after - self._ran_until, 0.0) / expected)
+        return min(max(part, LEAST_ENCODING_SECONDS / 2 / expected), MOST_ENCODING)
+
+    def _run(self) -> None:
+        final: Progress | None = None
+        running = False
+        while not self._response.wait(self._pause()):
+            found = self._try()
+            after = time.monotonic() - self._since
+            if found is None:
+                continue
+            if found.running:
+                running, final, self._ended_after, self._ran_until = True, None, None, after
+                self._hooks.progressed(found.fraction)
+            elif running or self._last_begun not in (None, found.begun):
+                # It is this job that has ended; before it began, the state is that of the last one.
+                final = found
+                self._ended_after = self._ended_after or after
+        if not self._abandoned:
+            self._last = final or self._try()
+            self._known.set()
+
+    def _try(self) -> Progress | None:
+        try:
+            return self._webui.progress()
+        except (RetryableError, PermanentError):
+            return None
+
+    def _pause(self) -> float:
+        """Return the seconds until the next look, unless the response comes before."""
+        after = time.monotonic() - self._since
+        expected = self._hooks.expected_seconds
+        if expected == float("inf"):
+            return min(max(after / 2, FIRST_SECONDS), MOST_SECONDS)
+        encoding = self._encoding * expected
+        if encoding < LEAST_ENCODING_SECONDS:
+            return MOST_SECONDS
+        middle = expected - encoding / 2
+        return min(middle - after if after < middle else max(encoding / 4, after - middle), MOST_SECONDS)

@@ -1,0 +1,173 @@
+"""The connection for jobs, against sockets that do what servers do."""
+
+import base64
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from container.consumer.engines.base import EngineTimedOut
+from container.consumer.engines.sdwebui.job_connection import EngineUnreachable, JobConnection
+from domain.errors import RetryableError
+
+BIG = b"x" * 4_000_000
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+SOON = 10.0
+
+Serve = Callable[[socket.socket], None]
+
+
+@contextmanager
+def serving(*connections: Serve) -> Iterator[str]:
+    """Serve one connection after the other, each as told."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run() -> None:
+            for serve in connections:
+                accepted, _ = listener.accept()
+                with accepted:
+                    serve(accepted)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(SOON)
+        assert not thread.is_alive(), "not every connection was asked for"
+
+
+def read_request(accepted: socket.socket) -> tuple[bytes, int]:
+    """Read a whole request; return its head and the length of its body."""
+    stream = accepted.makefile("rb")
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += stream.readline()
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return head, len(stream.read(length))
+
+
+def connection(url: str, **changes: float) -> JobConnection:
+    seconds = {"connect_seconds": 5.0, "response_seconds": 10.0, "keepalive_seconds": 5.0} | changes
+    return JobConnection(url, **seconds)
+
+
+def post(to: JobConnection, body: bytes = b"{}", steps: list[str] | None = None) -> tuple[int, bytes]:
+    noted = [] if steps is None else steps
+    return to.post(
+        "/job", lambda: body, sent=lambda: noted.append("sent"), answered=lambda: noted.append("answered")
+    )
+
+
+def test_jobs_share_a_connection_and_say_when_they_were_sent_and_answered() -> None:
+    lengths, steps, over = [], [], threading.Event()
+
+    def serve(accepted: socket.socket) -> None:
+        for _ in range(2):
+            lengths.append(read_request(accepted)[1])
+            steps.append("ran")
+            accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + BIG)
+        over.wait(SOON)
+
+    with serving(serve) as url:
+        jobs = connection(url)
+        assert not jobs.held()
+        for _ in range(2):
+            assert post(jobs, BIG, steps) == (200, BIG)
+            assert jobs.held()
+        over.set()
+    assert lengths == [len(BIG)] * 2
+    assert steps.count("sent") == steps.count("answered") == 2
+
+
+def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
+    closed = threading.Event()
+
+    def first(accepted: socket.socket) -> None:
+        read_request(accepted)
+        accepted.sendall(OK)
+        accepted.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    def second(accepted: socket.socket) -> None:
+        read_request(accepted)
+        accepted.sendall(OK)
+
+    with serving(first, second) as url:
+        jobs = connection(url)
+        post(jobs)
+        assert closed.wait(SOON)
+        assert not jobs.held()
+        assert post(jobs) == (200, b"{}")
+
+
+def test_an_idle_connection_is_given_up_before_the_server_closes_it() -> None:
+    def serve(accepted: socket.socket) -> None:
+        read_request(accepted)
+        accepted.sendall(OK)
+
+    with serving(serve, serve) as url:
+        jobs = connection(url, keepalive_seconds=0.0)
+        post(jobs)
+        assert not jobs.held()
+        post(jobs)
+        jobs.close()
+
+
+def test_credentials_and_a_path_in_the_url_are_sent() -> None:
+    heads = []
+
+    def serve(accepted: socket.socket) -> None:
+        heads.append(read_request(accepted)[0])
+        accepted.sendall(OK)
+
+    with serving(serve) as url:
+        jobs = connection(url.replace("//", "//me:p%40ss@") + "/below/")
+        post(jobs)
+        jobs.close()
+    assert heads[0].startswith(b"POST /below/job HTTP/1.1\r\n")
+    assert b"Basic " + base64.b64encode(b"me:p@ss") in heads[0]
+
+
+def hang_up(accepted: socket.socket) -> None:
+    read_request(accepted)
+
+
+def break_off(accepted: socket.socket) -> None:
+    read_request(accepted)
+    accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+
+def talk_nonsense(accepted: socket.socket) -> None:
+    read_request(accepted)
+    accepted.sendall(b"nonsense\r\n\r\n")
+
+
+@pytest.mark.parametrize("serve", [hang_up, break_off, talk_nonsense])
+def test_a_response_that_is_not_whole_may_be_retried(serve: Serve) -> None:
+    with serving(serve) as url:
+        jobs = connection(url)
+        with pytest.raises(RetryableError) as caught:
+            post(jobs)
+    assert not isinstance(caught.value, EngineUnreachable), "its job may still run"
+    assert not jobs.held()
+
+
+def test_a_response_that_does_not_come_is_a_timeout() -> None:
+    over = threading.Event()
+
+    def serve(accepted: socket.socket) -> None:
+        read_request(accepted)
+        over.wait(SOON)
+
+    with serving(serve) as url:
+        with pytest.raises(EngineTimedOut):
+            post(connection(url, response_seconds=0.2))
+        over.set()
+
+
+def test_where_nothing_listens_no_job_runs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(EngineUnreachable):
+        post(connection(f"http://127.0.0.1:{port}"))

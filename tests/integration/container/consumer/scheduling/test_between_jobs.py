@@ -1,0 +1,164 @@
+"""What a consumer does between two jobs: nothing but send the next one's request."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from container.consumer.engines.base import Artifact, Loaded, Request, Result, RunHooks
+from domain.row import Status
+from tests.support.cloud import Cloud
+from tests.support.consumers import running_consumer
+from tests.support.toy.engine import ToyEngine
+
+JOB_SECONDS, ENCODING_SECONDS = 0.4, 0.2
+SENDING_SECONDS = 0.05
+TASKS = 8
+LEARNING = 3
+"""Jobs after which the worker knows how long a job takes."""
+
+PNG = base64.b64encode(
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x40\x08\x02\0\0\0" + bytes(1_000_000)
+).decode()
+
+
+@dataclass
+class Asked:
+    """One request, from its arrival to the last byte of its response."""
+
+    method: str
+    path: str
+    arrived: float
+    answering: float = 0.0
+    answered: float = 0.0
+
+
+class Server(ThreadingHTTPServer):
+    """An SD Web UI of one checkpoint: a job ends, then its images are encoded, then it is answered."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[Asked] = []
+        self.jobs = 0
+        self.running = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def respond(self, path: str) -> Any:
+        if path.endswith("2img"):
+            self.running, self.jobs = True, self.jobs + 1
+            time.sleep(JOB_SECONDS)
+            self.running = False
+            time.sleep(ENCODING_SECONDS)
+            info = {"sd_model_name": "own", "all_seeds": [1], "infotexts": ["a\nSteps: 4, Seed: 1"]}
+            return {"images": [PNG], "parameters": {}, "info": json.dumps(info)}
+        model = {"title": "own.safetensors", "model_name": "own", "filename": "/models/own.safetensors"}
+        state = {"job_count": int(self.running), "interrupted": False, "job_timestamp": str(self.jobs)}
+        return {
+            "/sdapi/v1/sd-models": [model | {"hash": None, "sha256": None}],
+            "/sdapi/v1/options": {"sd_model_checkpoint": "own.safetensors"},
+            "/sdapi/v1/progress": {"progress": 0.5, "state": state},
+            "/sdapi/v1/memory": {},
+        }.get(path, [])
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_GET(self) -> None:
+        self.take()
+
+    def do_POST(self) -> None:
+        self.take()
+
+    def take(self) -> None:
+        path = self.path.partition("?")[0]
+        note = Asked(self.command, path, time.monotonic())
+        self.server.asked.append(note)
+        self.rfile.read(int(self.headers["content-length"] or 0))
+        body = json.dumps(self.server.respond(path)).encode()
+        note.answering = time.monotonic()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        note.answered = time.monotonic()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_no_request_stands_between_the_response_to_a_job_and_the_next_job(cloud: Cloud, task_id: str) -> None:
+    tasks = [f"{task_id}-{number}" for number in range(TASKS)]
+    with serving() as server, running_consumer(cloud, server.url, model_filename="own.safetensors"):
+        for task in tasks:
+            cloud.submit(task)
+        assert {cloud.outcome(task).status for task in tasks} == {Status.COMPLETED}
+    jobs = [one for one in server.asked if one.path.endswith("2img")]
+    assert len(jobs) == TASKS
+    between = [
+        one
+        for before, after in zip(jobs[LEARNING:], jobs[LEARNING + 1 :], strict=False)
+        for one in server.asked
+        if before.answering <= one.arrived < after.arrived and one is not after
+    ]
+    assert len(between) <= 1, "nothing, unless a busy machine delayed a look at a job beyond its response"
+    options = [one for one in server.asked if one.path.endswith("/options") and one.method == "GET"]
+    assert all(one.arrived < jobs[0].answering for one in options), "the responses tell the checkpoint"
+    looks = [one for one in server.asked if one.path.endswith("/progress") and one.arrived > jobs[-3].arrived]
+    assert len(looks) <= 12, "looks at a running job take its time"
+
+
+class OrderedEngine(ToyEngine):
+    """Notes when requests are sent and responses read."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.steps: list[str] = []
+
+    def run(self, request: Request, _loaded: Loaded, hooks: RunHooks) -> Callable[[], Result]:
+        name = str(request.payload["prompt"])
+        time.sleep(SENDING_SECONDS)
+        self.steps.append(f"sent {name}")
+        hooks.sent()
+        time.sleep(JOB_SECONDS)
+
+        def read() -> Result:
+            self.steps.append(f"read {name}")
+            return Result([Artifact(name.encode, 1, {})], {})
+
+        return read
+
+
+def test_a_response_is_read_when_the_next_request_was_sent(cloud: Cloud, task_id: str) -> None:
+    engine = OrderedEngine(None, None)
+    tasks = [f"{task_id}-{number}" for number in range(TASKS)]
+    with running_consumer(cloud, "http://127.0.0.1:1", engines={"sdwebui": lambda *_: engine}):
+        for task in tasks:
+            cloud.submit(task)
+        assert {cloud.outcome(task).status for task in tasks} == {Status.COMPLETED}
+    order = [step.split()[1] for step in engine.steps if step.startswith("sent")]
+    for before, after in zip(order[LEARNING:], order[LEARNING + 1 :], strict=False):
+        assert engine.steps.index(f"sent {after}") < engine.steps.index(f"read {before}")
+    assert engine.steps[-1] == f"read {order[-1]}"

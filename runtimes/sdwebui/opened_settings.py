@@ -26,7 +26,7 @@ _WORDS: Final[Mapping[str, str]] = {
 _MODELS: Final = frozenset({"sd_lora", "sd_hypernetwork", "sd_unet", "sd_model_refiner", "forge_preset"})
 
 _PATH_OR_LINK: Final = re.compile(
-    r"\s*(?:[/\\~]|[A-Za-z]:[/\\]|[A-Za-z][A-Za-z0-9+.-]*://)|(?:^|[/\\])\.\.(?:[/\\]|$)"
+    r"^\s*(?:[/\\~]|[A-Za-z]:[/\\]|[A-Za-z][A-Za-z0-9+.-]*://)|(?:^|[/\\])\.\.(?:[/\\]|$)"
 )
 
 

@@ -1,4 +1,4 @@
-"""Fixtures for everybody: one emulator of AWS for each test process."""
+"""Fixtures for all tests: one AWS emulator for each test process."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from local.emulator import Emulator, emulator
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Emulator]:
-    """Run the emulator; a test that needs names of its own makes them within it."""
+    """Run the emulator; tests create their resources under names of their own."""
     with emulator() as running:
         yield running

@@ -1,4 +1,4 @@
-"""Bad input is refused through the real API, with every fault named and no task made."""
+"""The API refuses bad input with all errors at once, and creates no task."""
 
 import json
 from typing import Any
@@ -25,13 +25,12 @@ def _refused(answer: Any, status: int, code: str) -> list[dict[str, str]]:
     [b"", b"{", b"not json", b"[1]", b'"text"', b'{"task": NaN}', b"\xff\xfe{}", b'{"a": 1, "a": 2}'],
     ids=["empty", "cut", "words", "array", "text", "NaN", "not-UTF-8", "a-key-twice"],
 )
-def test_what_is_no_json_object(pipeline: Pipeline, version: str, content: bytes) -> None:
-    """A body that is no JSON object is a 400."""
+def test_a_body_that_is_no_json_object_is_a_400(pipeline: Pipeline, version: str, content: bytes) -> None:
     assert pipeline.call("POST", f"/{version}", content=content).status_code == 400
 
 
-def test_comments_get_a_hint(pipeline: Pipeline) -> None:
-    """The seed's page shows requests with comments; who copies them is told."""
+def test_comments_in_json_get_a_hint(pipeline: Pipeline) -> None:
+    """The documentation of AWS's Guidance shows requests with comments."""
     details = _refused(
         pipeline.call("POST", "/v1alpha2", content=b'{\n  "task": {} // the task\n}'), 400, "invalid_json"
     )
@@ -39,8 +38,7 @@ def test_comments_get_a_hint(pipeline: Pipeline) -> None:
     assert "line 2" in details[0]["message"]
 
 
-def test_another_content_type(pipeline: Pipeline, task_id: str) -> None:
-    """What does not call itself JSON is not read."""
+def test_a_content_type_other_than_json_is_refused(pipeline: Pipeline, task_id: str) -> None:
     body = json.dumps(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image())).encode()
     answer = pipeline.call("POST", "/v1alpha2", content=body, headers={"content-type": "text/plain"})
     _refused(answer, 415, "unsupported_media_type")
@@ -48,13 +46,13 @@ def test_another_content_type(pipeline: Pipeline, task_id: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"x-api-key": "wrong"}, {"x-api-key": ""}], ids=["wrong", "none"])
-def test_no_key(pipeline: Pipeline, headers: dict[str, str]) -> None:
-    """API Gateway's own refusal wears the same shape."""
+def test_a_request_without_an_api_key_is_refused_in_the_same_form(
+    pipeline: Pipeline, headers: dict[str, str]
+) -> None:
     _refused(pipeline.call("POST", "/v1alpha2", content=b"{}", headers=headers), 403, "forbidden")
 
 
-def test_every_fault_is_named_at_once(pipeline: Pipeline) -> None:
-    """Wrong id, runtime, task type, prefix."""
+def test_all_errors_of_the_metadata_are_named_at_once(pipeline: Pipeline) -> None:
     metadata = {"id": "../x", "runtime": "nope", "tasktype": "paint", "prefix": "a/../b"}
     details = _refused(
         pipeline.submit({"task": {"metadata": metadata, "content": bodies.text_to_image()}}),
@@ -66,8 +64,7 @@ def test_every_fault_is_named_at_once(pipeline: Pipeline) -> None:
     assert "sdruntime" in next(each["message"] for each in details if each["path"].endswith("/runtime"))
 
 
-def test_wrong_types_in_known_fields(pipeline: Pipeline, task_id: str) -> None:
-    """The recorded OpenAPI document says what SD Web UI's fields are."""
+def test_wrong_types_in_known_fields_are_refused(pipeline: Pipeline, task_id: str) -> None:
     content = bodies.text_to_image(steps="many", width=[64], batch_size={}) | {"prompt": 5}
     details = _refused(
         pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", content)), 400, "invalid_task"
@@ -91,8 +88,9 @@ def test_wrong_types_in_known_fields(pipeline: Pipeline, task_id: str) -> None:
         ({"tasktype": "text-to-video"}, "/task/metadata/tasktype"),
     ],
 )
-def test_one_fault_at_its_place(pipeline: Pipeline, task_id: str, change: dict[str, str], path: str) -> None:
-    """Each fault points at its own field."""
+def test_each_error_points_to_its_field(
+    pipeline: Pipeline, task_id: str, change: dict[str, str], path: str
+) -> None:
     body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(), **change)
     details = _refused(pipeline.submit(body), 400, "invalid_task")
     assert {detail["path"] for detail in details} == {path}
@@ -110,41 +108,36 @@ def test_one_fault_at_its_place(pipeline: Pipeline, task_id: str, change: dict[s
         {"alwayson_scripts": {"task": "text-to-image", "id_task": "x"}, "prompt": "v1alpha1 at v1alpha2"},
     ],
 )
-def test_wrappers_that_are_missing_or_wrong(pipeline: Pipeline, body: Any) -> None:
-    """A v1alpha2 request is task, metadata, content."""
+def test_missing_and_wrong_wrappers_are_named(pipeline: Pipeline, body: Any) -> None:
     assert _refused(pipeline.submit(body), 400, "invalid_task")
 
 
-def test_what_stands_beside_the_task_is_told_to_be_ignored(pipeline: Pipeline, task_id: str) -> None:
+def test_fields_beside_the_task_are_ignored_with_a_warning(pipeline: Pipeline, task_id: str) -> None:
     body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()) | {"more": 1}
     answer = pipeline.submit(body)
     assert answer.status_code == 200
     assert {warning["path"] for warning in answer.json()["warnings"]} == {"/more"}
 
 
-def test_an_unknown_model_names_what_is_served(pipeline: Pipeline, task_id: str) -> None:
-    """With a dynamic runtime every name has a runtime, so this takes a request without a name."""
+def test_a_request_without_a_model_gets_a_list_of_models(pipeline: Pipeline, task_id: str) -> None:
     body = bodies.v1alpha1(task_id, "text-to-image", bodies.text_to_image(), sd_model_checkpoint="")
     answer = pipeline.submit(body, "v1alpha1")
     assert answer.status_code == 400
     assert "/alwayson_scripts/sd_model_checkpoint" in answer.text
 
 
-def test_v1alpha1_without_its_routing(pipeline: Pipeline) -> None:
-    """The older body says at its own places what is missing."""
+def test_a_v1alpha1_request_without_its_metadata_is_refused(pipeline: Pipeline) -> None:
     answer = pipeline.submit({"prompt": "a cat", "alwayson_scripts": {}}, "v1alpha1")
     paths = {detail["path"] for detail in _refused(answer, 400, "invalid_task")}
     assert paths == {f"/alwayson_scripts/{name}" for name in ("task", "id_task", "sd_model_checkpoint")}
 
 
-def test_image_to_image_without_an_image(pipeline: Pipeline, task_id: str) -> None:
-    """A real Web UI would say so only after the task had waited in its queue."""
+def test_image_to_image_without_an_image_is_refused(pipeline: Pipeline, task_id: str) -> None:
     answer = pipeline.submit(bodies.v1alpha1(task_id, "image-to-image", bodies.text_to_image()), "v1alpha1")
     assert _refused(answer, 400, "invalid_task")
     assert pipeline.row(task_id) is None
 
 
-def test_a_body_over_the_limit(pipeline: Pipeline) -> None:
-    """Six megabytes is what Lambda takes."""
+def test_a_body_over_the_limit_is_refused(pipeline: Pipeline) -> None:
     answer = pipeline.call("POST", "/v1alpha2", content=b"[" + b" " * 7 * 1024 * 1024 + b"]")
     _refused(answer, 413, "too_large")

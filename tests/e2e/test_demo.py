@@ -1,4 +1,4 @@
-"""`make demo` and `make local`, as a person runs them."""
+"""`make demo` and `make local`, run as by a person."""
 
 import json
 import os
@@ -28,7 +28,7 @@ pytestmark = [
 
 @pytest.fixture
 def mark() -> Iterator[str]:
-    """Return a word that the run's processes carry; none of them is left in the end."""
+    """Return a word in the environment of all processes of a run; at the end, none of them may be left."""
     word = secrets.token_hex(8)
     yield word
     wait_until_gone(word)
@@ -36,7 +36,7 @@ def mark() -> Iterator[str]:
 
 @pytest.fixture
 def demo(assembly: Path, tmp_path: Path, mark: str) -> Callable[..., Process]:
-    """Return a function that starts the demo, with its output in tmp_path."""
+    """Return a function that starts the demo with its output in `tmp_path`."""
 
     def start(**environment: str) -> Process:
         command = [sys.executable, "-m", "local.demo", "--out", str(tmp_path), "--assembly", str(assembly)]
@@ -50,10 +50,9 @@ def demo(assembly: Path, tmp_path: Path, mark: str) -> Callable[..., Process]:
     return start
 
 
-def test_the_demo_leaves_both_images_and_nothing_else(
+def test_the_demo_stores_both_images_and_leaves_no_process(
     demo: Callable[..., Process], tmp_path: Path, mark: str
 ) -> None:
-    """Both requests of the demo come to an image and a callback; no process stays."""
     with demo() as process:
         status = process.wait(START_SECONDS)
     assert status == 0, process.tail(50)
@@ -72,8 +71,7 @@ def test_the_demo_leaves_both_images_and_nothing_else(
         assert stage in output
 
 
-def test_a_demo_that_is_interrupted_stops_everything(demo: Callable[..., Process], mark: str) -> None:
-    """Ctrl-C in the middle ends it, not at once, but whole."""
+def test_an_interrupted_demo_stops_all_processes(demo: Callable[..., Process], mark: str) -> None:
     with demo() as process:
         process.wait_for_line("POST /v1alpha2", timeout=START_SECONDS)
         process.send(signal.SIGINT)
@@ -81,8 +79,7 @@ def test_a_demo_that_is_interrupted_stops_everything(demo: Callable[..., Process
     wait_until_gone(mark)
 
 
-def test_a_demo_that_fails_says_why(demo: Callable[..., Process]) -> None:
-    """A consumer that cannot start is named, with what it printed, and the exit status is not 0."""
+def test_a_failed_demo_prints_the_output_of_the_process_that_failed(demo: Callable[..., Process]) -> None:
     with demo(PREFETCH="many") as process:
         assert process.wait(START_SECONDS) == 1
     output = "\n".join(process.lines())
@@ -91,7 +88,6 @@ def test_a_demo_that_fails_says_why(demo: Callable[..., Process]) -> None:
 
 
 def test_make_local_prints_a_curl_line_that_works(assembly: Path, mark: str) -> None:
-    """Paste the line it prints, and the task is accepted and done; Ctrl-C ends it."""
     environment = os.environ | {MARK: mark, "RUNTIME": "sdruntime"}
     command = [sys.executable, "-m", "local.serve", "--assembly", str(assembly)]
     with Process("local", command, environment=environment, cwd=str(ROOT)) as process:

@@ -1,4 +1,4 @@
-"""Every file of examples/ is a request that works as it stands, but for the picture on the internet."""
+"""Every file in examples/ is a request that works, with the image on the internet replaced."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ IMAGES = {"v1alpha2-batch": 4, "v1alpha2-extra-batch-images": 2, "v1alpha1-extra
 
 
 def _read(path: Path, picture: str, task_id: str) -> Any:
-    """Return the request with another picture, and with an id of this test."""
+    """Return the request with a local image and an id of this test."""
     body = json.loads(path.read_text(encoding="utf-8").replace(LINK, picture))
     if "task" in body:
         body["task"]["metadata"]["id"] = task_id
@@ -25,8 +25,9 @@ def _read(path: Path, picture: str, task_id: str) -> Any:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_comes_to_its_images(pipeline: Pipeline, pictures: str, task_id: str, path: Path) -> None:
-    """It is accepted without a warning and completed."""
+def test_an_example_is_accepted_without_a_warning_and_completed(
+    pipeline: Pipeline, pictures: str, task_id: str, path: Path
+) -> None:
     version = path.name.partition("-")[0]
     answer = pipeline.submit(_read(path, f"{pictures}/cat.png", task_id), version)
     assert answer.status_code == 200, answer.text
@@ -37,8 +38,7 @@ def test_an_example_comes_to_its_images(pipeline: Pipeline, pictures: str, task_
     assert len(images) == IMAGES.get(path.stem, 1)
 
 
-def test_there_is_an_example_of_each_kind() -> None:
-    """Both versions, each task type."""
+def test_there_is_an_example_for_each_version_and_task_type() -> None:
     names = {path.stem for path in EXAMPLES}
     kinds = ("text-to-image", "image-to-image", "extra-single-image", "extra-batch-images")
     assert {f"{version}-{kind}" for version in ("v1alpha1", "v1alpha2") for kind in kinds} <= names

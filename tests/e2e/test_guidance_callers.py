@@ -1,4 +1,4 @@
-"""A client of AWS's Guidance that knows nothing of this service but its endpoint and key."""
+"""A client of AWS's Guidance that only knows the endpoint and the key of this service."""
 
 import copy
 import json
@@ -21,7 +21,7 @@ SENT = {
 
 
 @pytest.mark.parametrize("name", sorted(SENT))
-def test_a_request_sent_as_the_guidances_test_script_sends_it_comes_to_its_image(
+def test_a_request_from_the_guidances_test_script_is_completed(
     pipeline: Pipeline, pictures: str, task_id: str, name: str
 ) -> None:
     body: Any = json.loads(json.dumps(copy.deepcopy(SENT[name])).replace(PICTURE, f"{pictures}/cat.png"))

@@ -1,4 +1,4 @@
-"""What a run says of itself: metrics that CloudWatch takes, log lines that name the task, no secret."""
+"""Metrics and logs of a run: CloudWatch accepts the metrics, lines name the task, and no secret is logged."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ def _consumer_lines(pipeline: Pipeline) -> list[str]:
 
 
 def _function_lines(pipeline: Pipeline) -> list[str]:
-    """Return what the Lambdas and API Gateway logged, as CloudWatch Logs has it."""
+    """Return the lines that the Lambdas and API Gateway wrote to CloudWatch Logs."""
     logs = pipeline.aws.client("logs")
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     found: list[str] = []
@@ -31,7 +31,7 @@ def _function_lines(pipeline: Pipeline) -> list[str]:
 
 
 def _of(task_id: str, lines: list[str]) -> list[Datum]:
-    """Return what was measured of one task."""
+    """Return the metrics of one task."""
     found = [line for line in documents(lines) if json.loads(line).get("task_id") == task_id]
     return [datum for line in found for datum in read(line)]
 
@@ -42,8 +42,7 @@ def _submit(pipeline: Pipeline, task_id: str, content: dict[str, Any], **metadat
     return pipeline.outcome(task_id)
 
 
-def test_a_task_is_measured_from_submit_to_store(pipeline: Pipeline, task_id: str) -> None:
-    """Each metric once, with its unit, its runtime and a value that fits the task."""
+def test_a_task_has_each_metric_once_with_unit_and_runtime(pipeline: Pipeline, task_id: str) -> None:
     image = bodies.to_base64(bodies.png())
     assert _submit(pipeline, task_id, bodies.image_to_image(image, batch_size=2))["result"] is True
     measured = {datum.name: datum for datum in _of(task_id, _consumer_lines(pipeline))}
@@ -62,8 +61,7 @@ def test_a_task_is_measured_from_submit_to_store(pipeline: Pipeline, task_id: st
     assert [(one.name, one.dimensions, one.value) for one in accepted] == [("TasksAccepted", (RUNTIME,), 1)]
 
 
-def test_a_failure_is_measured_by_its_code(pipeline: Pipeline, task_id: str) -> None:
-    """And wastes no GPU time where it never came to one."""
+def test_a_failure_is_counted_by_its_code_without_gpu_time(pipeline: Pipeline, task_id: str) -> None:
     outcome = _submit(pipeline, task_id, bodies.image_to_image("http://127.0.0.1:1/none.png"))
     code = ("code", outcome["error"]["code"])
     measured = {
@@ -74,16 +72,14 @@ def test_a_failure_is_measured_by_its_code(pipeline: Pipeline, task_id: str) -> 
     assert not {name for name, _ in measured} & {"TasksCompleted", "Images", "WastedGpuSeconds"}
 
 
-def test_a_refusal_is_measured_by_its_code(pipeline: Pipeline, task_id: str) -> None:
-    """One of the API's, of nobody's runtime."""
+def test_a_refused_request_is_counted_by_its_code(pipeline: Pipeline, task_id: str) -> None:
     body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(), runtime="nobody")
     code = pipeline.submit(body).json()["error"]["code"]
     refused = [one for line in documents(_function_lines(pipeline)) for one in read(line)]
     assert ("TasksRejected", (("code", code),)) in {(one.name, one.dimensions) for one in refused}
 
 
-def test_a_consumer_says_that_it_is_at_work(pipeline: Pipeline) -> None:
-    """With what its GPU did since it found so before."""
+def test_a_consumer_reports_that_it_works_and_how_its_gpu_spent_the_time(pipeline: Pipeline) -> None:
     (worker,) = (each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME)
     line = worker.consumer.wait_for_line("GpuBusySeconds", timeout=60)
     spent = {datum.name: datum.value for datum in read(line)}
@@ -91,8 +87,7 @@ def test_a_consumer_says_that_it_is_at_work(pipeline: Pipeline) -> None:
     assert all(value >= 0 for value in spent.values())
 
 
-def test_everything_measured_is_listed_and_valid(pipeline: Pipeline, task_id: str) -> None:
-    """Every document of the run: by AWS's rules, one of our metrics, its unit, its dimensions."""
+def test_all_metrics_of_a_run_are_valid_and_in_the_list(pipeline: Pipeline, task_id: str) -> None:
     _submit(pipeline, task_id, bodies.image_to_image(bodies.to_base64(bodies.png())))
     lines = _consumer_lines(pipeline) + _function_lines(pipeline)
     data = [datum for line in documents(lines) for datum in read(line)]
@@ -106,7 +101,7 @@ def test_everything_measured_is_listed_and_valid(pipeline: Pipeline, task_id: st
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_no_secret_is_logged(pipeline: Pipeline, task_id: str, *, fails: bool) -> None:
-    """Neither key nor signature, prompt, context, headers or image; whether the task fails or not."""
+    """Neither key nor signature, prompt, context, headers or image, whether the task fails or not."""
     image = bodies.to_base64(bodies.png(colour="teal"))
     signed = f"http://127.0.0.1:1/none.png?X-Amz-Signature=feedface{task_id}"
     secret = f"whisper-{task_id[-8:]}"
@@ -122,8 +117,9 @@ def test_no_secret_is_logged(pipeline: Pipeline, task_id: str, *, fails: bool) -
     assert [one for one in secrets if one in log] == []
 
 
-def test_lines_of_both_sides_name_the_task_alike(pipeline: Pipeline, task_id: str) -> None:
-    """By id, attempt and runtime, so that one query finds its way."""
+def test_log_lines_of_the_api_and_the_consumer_identify_the_task_alike(
+    pipeline: Pipeline, task_id: str
+) -> None:
     _submit(pipeline, task_id, bodies.image_to_image(bodies.to_base64(bodies.png())))
     submission_id = (pipeline.row(task_id) or {})["submission_id"]
     for lines in (_consumer_lines(pipeline), _function_lines(pipeline)):

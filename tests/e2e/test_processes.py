@@ -1,4 +1,4 @@
-"""What is started is stopped, whichever way its owner ends."""
+"""Started processes are stopped, however their owner ends."""
 
 import os
 import secrets
@@ -22,13 +22,13 @@ linux_only = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 
 @pytest.fixture
 def mark() -> str:
-    """Return a word that a process tree carries in its environment."""
+    """Return a word in the environment of a process tree."""
     return secrets.token_hex(8)
 
 
 @pytest.fixture
 def owner(mark: str) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
-    """Return a function that starts Python code as the owner of whatever it starts."""
+    """Return a function that starts a Python process, which owns whatever it starts."""
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str) -> "subprocess.Popen[str]":
@@ -62,10 +62,9 @@ with emulator() as aws:
 
 @linux_only
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_nothing_outlives_its_owner(
+def test_no_process_port_or_file_outlives_its_owner(
     owner: Callable[[str], "subprocess.Popen[str]"], mark: str, how: signal.Signals
 ) -> None:
-    """Ctrl-C, SIGTERM, a closed terminal and kill -9 leave no process, no port and no file."""
     process = owner(OWNER_OF_AN_EMULATOR)
     assert process.stdout is not None
     port, folder = process.stdout.readline().split()
@@ -78,8 +77,7 @@ def test_nothing_outlives_its_owner(
         assert probe.connect_ex(("127.0.0.1", int(port))) != 0
 
 
-def test_two_emulators_do_not_meet() -> None:
-    """Each has its own port, state and folder."""
+def test_two_emulators_have_separate_ports_state_and_folders() -> None:
     with emulator() as one, emulator() as two:
         assert one.port != two.port
         assert one.folder != two.folder
@@ -88,8 +86,7 @@ def test_two_emulators_do_not_meet() -> None:
         assert two.client("s3").list_buckets()["Buckets"] == []
 
 
-def test_a_process_that_dies_says_why() -> None:
-    """Waiting for a word that cannot come any more ends at once, with the output."""
+def test_waiting_for_output_of_a_process_that_ended_fails_at_once_with_its_output() -> None:
     with (
         Process("short", [sys.executable, "-c", "print('no luck')"], environment=os.environ) as process,
         pytest.raises(ProcessFailed, match=r"short: ended with status 0\n  short \| no luck"),
@@ -99,7 +96,7 @@ def test_a_process_that_dies_says_why() -> None:
 
 @linux_only
 def test_a_child_of_a_child_is_stopped_too(mark: str) -> None:
-    """Also one that ignores SIGTERM, of a parent that has ended already."""
+    """Even if it ignores SIGTERM and its parent has ended already."""
     code = (
         "import subprocess, sys, signal; "
         "subprocess.Popen([sys.executable, '-c', \"import signal; signal.signal(15, signal.SIG_IGN); "

@@ -1,4 +1,4 @@
-"""SQS delivers at least once: a task still comes to one outcome."""
+"""SQS delivers messages at least once, but a task has exactly one outcome."""
 
 import json
 import secrets
@@ -45,7 +45,7 @@ def _message_of(pipeline: Pipeline, queue_url: str, task_id: str) -> str:
 
 
 def _drain(pipeline: Pipeline) -> None:
-    """Wait until the runtime's queue holds nothing, visible or in flight."""
+    """Wait until the runtime's queue is empty."""
     sqs = pipeline.aws.client("sqs")
     url = pipeline.deployment.runtime(bodies.RUNTIME).queue_url
     counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -65,8 +65,9 @@ def _deliver_again(pipeline: Pipeline, message: str, times: int) -> None:
         sqs.send_message(QueueUrl=url, MessageBody=message)
 
 
-def test_a_second_delivery_makes_no_second_image(pipeline: Pipeline, task_id: str, published: str) -> None:
-    """A message that comes again after the outcome is dropped: no image, no callback, the row as it was."""
+def test_a_message_that_is_delivered_after_the_outcome_changes_nothing(
+    pipeline: Pipeline, task_id: str, published: str
+) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()))
     pipeline.outcome(task_id)
     message = _message_of(pipeline, published, task_id)
@@ -84,8 +85,7 @@ def test_a_second_delivery_makes_no_second_image(pipeline: Pipeline, task_id: st
     assert len(pipeline.callbacks.of(task_id)) == 1
 
 
-def test_copies_that_come_together_make_one_image(pipeline: Pipeline, task_id: str, published: str) -> None:
-    """Copies of a message that wait in the queue beside it come to one outcome, by the claim."""
+def test_copies_of_a_message_make_one_image(pipeline: Pipeline, task_id: str, published: str) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(steps=20)))
     _deliver_again(pipeline, _message_of(pipeline, published, task_id), times=3)
     pipeline.outcome(task_id)
@@ -97,8 +97,7 @@ def test_copies_that_come_together_make_one_image(pipeline: Pipeline, task_id: s
     assert all(body == bodies_[0] for body in bodies_)
 
 
-def test_the_same_request_again_is_the_same_task(pipeline: Pipeline, task_id: str) -> None:
-    """A client may retry blindly: same id and same content within ten minutes is one task."""
+def test_a_repeated_request_is_the_same_task(pipeline: Pipeline, task_id: str) -> None:
     body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image())
     first = pipeline.submit(body).json()
     pipeline.outcome(task_id)
@@ -111,8 +110,7 @@ def test_the_same_request_again_is_the_same_task(pipeline: Pipeline, task_id: st
     assert len(pipeline.objects(f"output/{task_id}/")) == 2
 
 
-def test_an_id_used_again_overwrites_nothing(pipeline: Pipeline, task_id: str) -> None:
-    """Another content under a finished id is a new attempt with new object names."""
+def test_a_new_submission_under_a_finished_id_overwrites_no_object(pipeline: Pipeline, task_id: str) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image("first")))
     first = pipeline.outcome(task_id)
     kept = {link: pipeline.read(link) for link in (*first["image_url"], first["output_url"])}

@@ -1,4 +1,4 @@
-"""The Lambdas behind the pipeline, as deployed: dead letters and the sweep."""
+"""The dead-letter function and the sweep, as deployed."""
 
 import json
 import time
@@ -10,7 +10,7 @@ ARCHIVED_SECONDS = 60.0
 
 
 def _archived(pipeline: Pipeline, body: str) -> str:
-    """Wait until a body lies in the archive; return its key."""
+    """Wait until a body is in the archive; return its key."""
     s3, bucket = pipeline.aws.client("s3"), pipeline.deployment.outputs["LargeTaskBucket"]
     deadline = time.monotonic() + ARCHIVED_SECONDS
     while time.monotonic() < deadline:
@@ -22,8 +22,9 @@ def _archived(pipeline: Pipeline, body: str) -> str:
     raise AssertionError("the message was not archived")
 
 
-def test_a_foreign_message_is_archived_and_the_consumer_goes_on(pipeline: Pipeline, task_id: str) -> None:
-    """From the topic over the queue and its dead-letter queue into S3, byte for byte."""
+def test_a_message_that_is_no_task_is_archived_and_the_consumer_continues(
+    pipeline: Pipeline, task_id: str
+) -> None:
     body = f"hello from {task_id} ☃"
     pipeline.aws.client("sns").publish(
         TopicArn=pipeline.deployment.outputs["TaskTopicArn"],
@@ -35,8 +36,7 @@ def test_a_foreign_message_is_archived_and_the_consumer_goes_on(pipeline: Pipeli
     assert _archived(pipeline, body).startswith("dead-letters/")
 
 
-def test_the_deployed_sweep_runs(pipeline: Pipeline) -> None:
-    """With the rights, the environment and the indexes that the stack gives it."""
+def test_the_sweep_runs_with_its_deployed_role_environment_and_indexes(pipeline: Pipeline) -> None:
     lambda_ = pipeline.aws.client("lambda")
     names = [each["FunctionName"] for each in lambda_.list_functions()["Functions"]]
     [name] = [name for name in names if "Sweep" in name]

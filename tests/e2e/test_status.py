@@ -1,4 +1,4 @@
-"""What became of a task, asked through the real API."""
+"""The status of a task in the API."""
 
 import httpx
 
@@ -7,8 +7,7 @@ from local.pipeline import Pipeline
 from tests.support import bodies
 
 
-def test_a_finished_task_shows_its_images(pipeline: Pipeline, task_id: str) -> None:
-    """The row for people, with links that anyone can follow for a while."""
+def test_a_finished_task_has_links_that_anyone_can_follow(pipeline: Pipeline, task_id: str) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(batch_size=2)))
     callback = pipeline.outcome(task_id)
     answer = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}")
@@ -23,9 +22,7 @@ def test_a_finished_task_shows_its_images(pipeline: Pipeline, task_id: str) -> N
     assert fetched == [pipeline.read(link) for link in callback["image_url"]]
 
 
-def test_a_mask_that_was_asked_for_can_be_downloaded_as_the_image_can(
-    pipeline: Pipeline, task_id: str
-) -> None:
+def test_a_requested_mask_can_be_downloaded_like_the_image(pipeline: Pipeline, task_id: str) -> None:
     image = bodies.to_base64(bodies.png(64))
     content = bodies.image_to_image(image, mask=image, override_settings={"return_mask": True})
     answer = pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", content))
@@ -41,15 +38,15 @@ def test_a_mask_that_was_asked_for_can_be_downloaded_as_the_image_can(
 
 
 def test_a_finished_task_cannot_be_cancelled(pipeline: Pipeline, task_id: str) -> None:
-    """Its outcome stays."""
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()))
     pipeline.outcome(task_id)
     assert pipeline.call("DELETE", f"/v1alpha2/tasks/{task_id}").status_code == 409
     assert pipeline.call("GET", f"/v1alpha2/tasks/{task_id}").json()["status"] == "completed"
 
 
-def test_a_running_task_is_cancelled(pipeline: Pipeline, task_id: str) -> None:
-    """It is interrupted, and the callback says so; the next task is served as if nothing had been."""
+def test_cancelling_a_running_task_interrupts_it_and_the_next_task_runs(
+    pipeline: Pipeline, task_id: str
+) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(steps=150, n_iter=8)))
     webui = next(each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME).fake
     assert isinstance(webui, FakeWebUi)
@@ -63,14 +60,12 @@ def test_a_running_task_is_cancelled(pipeline: Pipeline, task_id: str) -> None:
     assert pipeline.outcome(f"{task_id}-next")["status"] == "completed"
 
 
-def test_what_does_not_exist(pipeline: Pipeline) -> None:
-    """An unknown id is a 404 in the API's own shape."""
+def test_an_unknown_id_is_a_404(pipeline: Pipeline) -> None:
     answer = pipeline.call("GET", "/v1alpha2/tasks/nobody")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-def test_an_upload_link_takes_a_picture_for_a_task(pipeline: Pipeline, task_id: str) -> None:
-    """Post the picture where the API says, and name it in a task by the s3:// link."""
+def test_an_uploaded_image_can_be_used_in_a_task(pipeline: Pipeline, task_id: str) -> None:
     offered = pipeline.call("POST", "/v1alpha2/uploads", content=b"{}").json()
     with httpx.Client(trust_env=False) as anyone:
         sent = anyone.post(offered["url"], data=offered["fields"], files={"file": bodies.png()})

@@ -1,4 +1,4 @@
-"""One task goes the whole way: in over HTTP, out of S3, told by callback."""
+"""Tasks from the HTTP request to the image in S3 and the callback."""
 
 import hashlib
 import json
@@ -36,10 +36,9 @@ def _completed(pipeline: Pipeline, body: Any, version: str = "v1alpha2") -> dict
 
 
 @pytest.mark.parametrize("tasktype", TASK_TYPES)
-def test_a_v1alpha2_task_comes_to_its_images(
+def test_a_v1alpha2_task_of_each_type_is_completed(
     pipeline: Pipeline, pictures: str, task_id: str, tasktype: str
 ) -> None:
-    """Every task type of the newer envelope, its picture by HTTP."""
     body = bodies.v1alpha2(task_id, tasktype, bodies.example_content(tasktype, f"{pictures}/cat.png"))
     answer = pipeline.submit(body).json()
     callback = pipeline.outcome(task_id)
@@ -61,8 +60,7 @@ def test_a_v1alpha2_task_comes_to_its_images(
 
 
 @pytest.mark.parametrize("tasktype", TASK_TYPES)
-def test_a_v1alpha1_task_comes_to_its_images(pipeline: Pipeline, task_id: str, tasktype: str) -> None:
-    """Every task type of the older body, its picture by S3."""
+def test_a_v1alpha1_task_of_each_type_is_completed(pipeline: Pipeline, task_id: str, tasktype: str) -> None:
     link = pipeline.upload(f"{task_id}.png", bodies.png())
     body = bodies.v1alpha1(task_id, tasktype, bodies.example_content(tasktype, link))
     answer = pipeline.submit(body, "v1alpha1").json()
@@ -77,8 +75,9 @@ def test_a_v1alpha1_task_comes_to_its_images(pipeline: Pipeline, task_id: str, t
     assert len(callback["image_url"]) == (2 if tasktype == "extra-batch-images" else 1)
 
 
-def test_a_link_is_as_good_as_the_image_itself(pipeline: Pipeline, pictures: str, task_id: str) -> None:
-    """HTTP link, S3 link, the older body's image_link and inline base64 give one and the same image."""
+def test_links_and_inline_images_result_in_the_same_picture(
+    pipeline: Pipeline, pictures: str, task_id: str
+) -> None:
     with Image.open(BytesIO(pipeline._http.get(f"{pictures}/cat.png").content)) as cat:
         cat.load()
     source = pipeline._http.get(f"{pictures}/cat.png").content
@@ -102,8 +101,7 @@ def test_a_link_is_as_good_as_the_image_itself(pipeline: Pipeline, pictures: str
     assert len(set(pixels.values())) == 1, pixels
 
 
-def test_a_batch_is_numbered(pipeline: Pipeline, task_id: str) -> None:
-    """Four images are numbered 1 to 4, beside one .out with a receipt for each."""
+def test_the_images_of_a_batch_are_numbered(pipeline: Pipeline, task_id: str) -> None:
     body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(batch_size=4), prefix="some/folder")
     callback = _completed(pipeline, body)
 
@@ -125,8 +123,7 @@ def test_a_batch_is_numbered(pipeline: Pipeline, task_id: str) -> None:
     }
 
 
-def test_a_gif_is_recognised(pipeline: Pipeline, task_id: str) -> None:
-    """An animation gets the extension and the content type of its bytes."""
+def test_an_animation_is_stored_as_gif(pipeline: Pipeline, task_id: str) -> None:
     animation = {"args": [{"enable": True, "video_length": 4, "fps": 8, "format": ["GIF"]}]}
     body = bodies.v1alpha2(
         task_id, "text-to-image", bodies.text_to_image(alwayson_scripts={"AnimateDiff": animation})
@@ -158,16 +155,14 @@ def test_a_gif_is_recognised(pipeline: Pipeline, task_id: str) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_context_comes_back_as_it_went(pipeline: Pipeline, task_id: str, context: Any) -> None:
-    """Whatever JSON the caller attaches, the callback echoes."""
+def test_the_context_is_returned_unchanged(pipeline: Pipeline, task_id: str, context: Any) -> None:
     body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(), context=context)
     echoed = _completed(pipeline, body)["context"]
     assert echoed == context
     assert type(echoed) is type(context)
 
 
-def test_a_large_inline_image_travels_by_reference(pipeline: Pipeline, task_id: str) -> None:
-    """Three megabytes in the request are no message of SNS; the client notices nothing."""
+def test_large_content_is_stored_in_s3_and_the_task_is_completed(pipeline: Pipeline, task_id: str) -> None:
     image = bodies.noise_png(3 * 1024 * 1024)
     assert len(image) >= 3 * 1024 * 1024
     callback = _completed(
@@ -179,15 +174,13 @@ def test_a_large_inline_image_travels_by_reference(pipeline: Pipeline, task_id: 
     assert [entry["Key"] for entry in listed if task_id in entry["Key"]]
 
 
-def test_a_prompt_that_looks_like_a_link_stays_a_prompt(pipeline: Pipeline, task_id: str) -> None:
-    """Links are followed in image fields only."""
+def test_a_prompt_that_is_a_link_remains_a_prompt(pipeline: Pipeline, task_id: str) -> None:
     prompt = "http://127.0.0.1:1/never.png"
     callback = _completed(pipeline, bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(prompt)))
     assert _images(pipeline, callback)[0].info["parameters"].startswith(prompt)
 
 
-def test_a_dynamic_runtime_serves_the_named_checkpoint(pipeline: Pipeline, task_id: str) -> None:
-    """The image says which checkpoint drew it."""
+def test_a_dynamic_runtime_uses_the_named_checkpoint(pipeline: Pipeline, task_id: str) -> None:
     content = bodies.text_to_image(alwayson_scripts={"sd_model_checkpoint": bodies.CHECKPOINT})
     body = bodies.v1alpha2(task_id, "text-to-image", content, runtime=bodies.DYNAMIC_RUNTIME)
     out = _out(pipeline, _completed(pipeline, body))
@@ -195,16 +188,15 @@ def test_a_dynamic_runtime_serves_the_named_checkpoint(pipeline: Pipeline, task_
 
 
 def _await_report(pipeline: Pipeline) -> None:
-    """Wait until a worker of the dynamic runtime has said which checkpoints there are."""
+    """Wait until a worker of the dynamic runtime has reported its checkpoints."""
     for worker in pipeline.workers:
         if worker.runtime.name == bodies.DYNAMIC_RUNTIME:
             worker.consumer.wait_for_line("models reported", timeout=60)
 
 
-def test_an_unknown_checkpoint_is_refused_at_submit_once_a_worker_has_told_what_there_is(
+def test_an_unknown_checkpoint_is_refused_at_submit_after_a_worker_has_reported_its_checkpoints(
     pipeline: Pipeline, task_id: str
 ) -> None:
-    """It is never silently replaced by another."""
     _await_report(pipeline)
     content = bodies.text_to_image(alwayson_scripts={"sd_model_checkpoint": "v1-5-prund-emaonly.safetensors"})
     body = bodies.v1alpha2(task_id, "text-to-image", content, runtime=bodies.DYNAMIC_RUNTIME)
@@ -216,10 +208,10 @@ def test_an_unknown_checkpoint_is_refused_at_submit_once_a_worker_has_told_what_
     assert pipeline.row(task_id) is None
 
 
-def test_a_checkpoint_that_is_in_the_bucket_alone_is_accepted_and_the_worker_decides(
+def test_a_checkpoint_that_is_only_in_the_bucket_is_accepted_and_the_worker_decides(
     pipeline: Pipeline, task_id: str
 ) -> None:
-    """The local workers have no bucket: to them it does not exist, and the task says so."""
+    """The local workers have no bucket, so the task fails."""
     _await_report(pipeline)
     place = {
         "Bucket": pipeline.deployment.outputs["ModelBucket"],
@@ -236,12 +228,11 @@ def test_a_checkpoint_that_is_in_the_bucket_alone_is_accepted_and_the_worker_dec
     assert (callback["result"], callback["status"], callback["image_url"]) == (False, "failed", [])
 
 
-def test_a_link_that_does_not_answer_fails_the_task(pipeline: Pipeline, task_id: str) -> None:
-    """The callback says which input it was."""
-    nobody_there = f"http://127.0.0.1:{free_port()}/cat.png"
-    body = bodies.v1alpha2(
-        task_id, "image-to-image", bodies.image_to_image(nobody_there), context={"mine": 1}
-    )
+def test_a_link_without_a_server_fails_the_task_and_the_callback_names_it(
+    pipeline: Pipeline, task_id: str
+) -> None:
+    no_server = f"http://127.0.0.1:{free_port()}/cat.png"
+    body = bodies.v1alpha2(task_id, "image-to-image", bodies.image_to_image(no_server), context={"mine": 1})
     assert pipeline.submit(body).status_code == 200
     callback = pipeline.outcome(task_id)
     assert callback["error"]["code"] == "input_unavailable"

@@ -1,4 +1,4 @@
-"""A further runtime type needs two registrations, and then lives through everything that a task meets."""
+"""A further runtime type needs two registrations and then passes through every stage of a task."""
 
 import json
 import os
@@ -27,7 +27,7 @@ OUTCOME_SECONDS = 60.0
 
 @pytest.fixture
 def toys(aws: Emulator) -> Deployment:
-    """Make AWS resources whose one runtime is of the toy's type."""
+    """Create AWS resources with one runtime of the toy's type."""
     made = deploy(aws)
     runtimes = Runtimes([Runtime(DYNAMIC, type="toy", queue_url=made.queue(DYNAMIC))])
     return replace(made, environment=replace(made.environment, runtimes=runtimes))
@@ -67,7 +67,7 @@ def body(task_id: str, **content: Any) -> dict[str, Any]:
 
 
 def until(toys: Deployment, task_id: str, holds: Any) -> Row:
-    """Wait for a state of the row; DynamoDB has no event for it."""
+    """Poll until the row has a state, for which DynamoDB has no event."""
     deadline = time.monotonic() + OUTCOME_SECONDS
     while not holds(row := toys.row(task_id)):
         assert time.monotonic() < deadline, row
@@ -75,7 +75,7 @@ def until(toys: Deployment, task_id: str, holds: Any) -> Row:
     return row
 
 
-def test_a_toy_task_is_refused_or_done_by_its_own_rules(aws: Emulator, toys: Deployment, api: Client) -> None:
+def test_a_toy_task_is_checked_by_the_rules_of_its_type(aws: Emulator, toys: Deployment, api: Client) -> None:
     refused = api("POST", "/v1alpha2", body("bad", text=7, times="many"))
     assert (refused.status, refused.faults) == (400, ["/task/content/text", "/task/content/times"])
     assert api("POST", "/v1alpha2", body("t")).status == 200
@@ -91,7 +91,7 @@ def test_a_toy_task_is_refused_or_done_by_its_own_rules(aws: Emulator, toys: Dep
     assert document["images"][0]["letters"] == 4
 
 
-def test_a_toy_task_tells_its_progress_and_stops_when_it_is_cancelled(
+def test_a_toy_task_reports_progress_and_can_be_cancelled(
     aws: Emulator, toys: Deployment, api: Client
 ) -> None:
     api("POST", "/v1alpha2", body("t", times=600))
@@ -103,7 +103,9 @@ def test_a_toy_task_tells_its_progress_and_stops_when_it_is_cancelled(
     assert not toys.s3.list_objects_v2(Bucket=toys.environment.output_bucket).get("Contents")
 
 
-def test_a_toy_task_outlives_its_consumer(aws: Emulator, toys: Deployment, api: Client) -> None:
+def test_a_toy_task_is_completed_by_another_consumer_if_the_first_one_dies(
+    aws: Emulator, toys: Deployment, api: Client
+) -> None:
     api("POST", "/v1alpha2", body("t", times=50))
     with running_consumer(aws, toys) as first:
         until(toys, "t", lambda row: row.status is Status.RUNNING)
@@ -114,6 +116,6 @@ def test_a_toy_task_outlives_its_consumer(aws: Emulator, toys: Deployment, api: 
     assert [callback["status"] for callback in toys.callbacks()] == ["completed"]
 
 
-def test_the_description_of_the_api_has_the_toys_content(api: Client) -> None:
+def test_the_openapi_document_describes_the_toys_content(api: Client) -> None:
     document = api("GET", "/openapi.json").body
     assert "repeat" in document["components"]["schemas"]["TaskType"]["enum"]

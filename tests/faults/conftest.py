@@ -1,4 +1,4 @@
-"""Fixtures of the fault tests: the consumer's, and a proxy before AWS."""
+"""Fixtures of the fault tests: those of the consumer, and a proxy in front of AWS."""
 
 from collections.abc import Iterator
 
@@ -21,6 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def proxy(aws: Emulator) -> Iterator[Proxy]:
-    """Run a proxy before AWS that lets everything pass."""
+    """Run a proxy in front of AWS that forwards all calls."""
     with running_proxy(aws.endpoint_url) as running:
         yield running

@@ -1,4 +1,4 @@
-"""The deployed core stack as a client and an operator meet it, with every function behind the fault proxy."""
+"""The deployed core stack with all functions behind the fault proxy, as clients and operators use it."""
 
 import json
 import random
@@ -37,7 +37,7 @@ LARGE_BYTES: Final = 60_000
 
 
 class Deployed:
-    """Submit, cancel and look by HTTP; hear what the topics carry; send what nobody should."""
+    """Submits and cancels tasks by HTTP, receives published messages, and publishes foreign ones."""
 
     def __init__(self, pipeline: Pipeline, proxy: Proxy) -> None:
         self.pipeline = pipeline
@@ -65,7 +65,7 @@ class Deployed:
         self._put_functions_behind(proxy.url)
 
     def submit(self, task_id: str, *, images: int, large: bool = False, twice: bool = False) -> None:
-        """Submit a task until the API accepts it; `twice` as a client that does not wait for the answer."""
+        """Submit a task until the API accepts it; with `twice`, send it twice at the same time."""
         content = bodies.text_to_image(steps=4, batch_size=images)
         tasktype = "text-to-image"
         if large:
@@ -81,7 +81,7 @@ class Deployed:
         self.accepted[task_id] = images
 
     def cancel(self, task_id: str) -> bool:
-        """Cancel a task; return False when it has its outcome already."""
+        """Cancel a task; return False if it has an outcome already."""
         answer = self._call("DELETE", f"/v1alpha2/tasks/{task_id}")
         assert answer.status_code in (200, 202, 409), f"{task_id}: {answer.status_code} {answer.text}"
         return answer.status_code != 409
@@ -97,7 +97,7 @@ class Deployed:
         self._sns.publish(TopicArn=self._tasks_topic, Message=body, MessageAttributes=attributes)
 
     def publish_foreign(self, rng: random.Random) -> None:
-        """Publish a message that is no task's."""
+        """Publish a message that is not a task."""
         number = len(self.foreign)
         body = rng.choice(
             (
@@ -111,7 +111,7 @@ class Deployed:
         self.publish(body)
 
     def dead_letter(self, task_id: str) -> None:
-        """Put a copy of a task's message where SQS puts what was received too often."""
+        """Send a copy of a task's message to its dead-letter queue, as SQS does after too many deliveries."""
         self._sqs.send_message(QueueUrl=self.dead_letter_url, MessageBody=self.messages[task_id])
         self.dead_lettered.append(self.messages[task_id])
 
@@ -127,13 +127,13 @@ class Deployed:
                     self.messages[json.loads(message["Body"])["metadata"]["id"]] = message["Body"]
 
     def row(self, task_id: str) -> Row:
-        """Return a row that is there."""
+        """Return the row of a task, which must exist."""
         row = self._table.get(task_id)
         assert row is not None, f"no row {task_id}"
         return row
 
     def message_counts(self) -> dict[str, tuple[int, int]]:
-        """Return how many messages of each queue that is not empty are visible, and how many in flight."""
+        """Return visible and in-flight messages of each queue that is not empty."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         counts = {}
         for url in self._sqs.list_queues()["QueueUrls"]:
@@ -145,12 +145,12 @@ class Deployed:
         return {name: count for name, count in counts.items() if count != (0, 0)}
 
     def archived(self) -> list[str]:
-        """Return the bodies that the dead-letter function kept today."""
+        """Return the bodies that the dead-letter function archived today."""
         archive = Archive(self._s3, self._kept_in)
         return [kept.body for kept in archive.find(day=now().date().isoformat())]
 
     def sweep(self) -> None:
-        """Invoke the sweep's function once and add up what it reports."""
+        """Invoke the sweep's function once and add its report to the totals."""
         lambda_ = self.aws.client("lambda", read_timeout=SWEEP_SECONDS + 10)
         answer = lambda_.invoke(FunctionName=self._function("Sweep"), Payload=b"{}")
         report = json.load(answer["Payload"])
@@ -205,7 +205,7 @@ class Deployed:
 
 @contextmanager
 def sweeping(deployed: Deployed) -> Iterator[None]:
-    """Invoke the sweep every few seconds, as its schedule does, until the block ends."""
+    """Invoke the sweep every few seconds until the block ends, as its schedule does."""
     ended = threading.Event()
 
     def run() -> None:

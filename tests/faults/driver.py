@@ -1,4 +1,4 @@
-"""A seeded driver that breaks everything a pipeline stands on, while tasks go through it."""
+"""A seeded driver that breaks workers, engines and AWS calls while tasks run."""
 
 import random
 import signal
@@ -33,12 +33,12 @@ FAULT_SHARE: Final = 0.05
 RECENT: Final = 3
 """So many of the last tasks are likely to be queued or running."""
 
-LOOK_SECONDS: Final = 0.2
+CHECK_SECONDS: Final = 0.2
 
 
 @dataclass
-class Place:
-    """A GPU's place: a Web UI and its consumer, which ECS would start again."""
+class GpuWorker:
+    """A GPU worker: a Web UI and its consumer, which ECS would restart."""
 
     webui: FakeWebUi
     consumer: Process
@@ -50,34 +50,34 @@ class Place:
 
 @dataclass
 class Driver:
-    """Break things, one every second or so, in an order that the random seed decides."""
+    """Injects a fault about every second, in an order that depends on the seed."""
 
     deployed: Deployed
     seed: int
-    places: list[Place] = field(default_factory=list)
+    gpu_workers: list[GpuWorker] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
-    last_words: Counter[str] = field(default_factory=Counter)
+    last_lines: Counter[str] = field(default_factory=Counter)
     """Last lines of consumers that ended by an exception."""
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
 
     def open(self, count: int) -> None:
-        """Start so many places."""
+        """Start a number of workers."""
         for _ in range(count):
             webui = start(**WEBUI)
-            self.places.append(Place(webui, *self._consumer(webui)))
+            self.gpu_workers.append(GpuWorker(webui, *self._consumer(webui)))
 
     def close(self) -> None:
         """Stop everything."""
-        for place in self.places:
+        for gpu_worker in self.gpu_workers:
             with suppress(ProcessLookupError):
-                place.consumer.send(signal.SIGCONT)
-            place.parts.close()
-            place.webui.kill()
+                gpu_worker.consumer.send(signal.SIGCONT)
+            gpu_worker.parts.close()
+            gpu_worker.webui.kill()
 
-    def strike(self) -> None:
-        """Do one bad thing."""
+    def inject_fault(self) -> None:
+        """Inject one fault."""
         action = self._random.choice(
             (
                 *(self._kill, self._terminate, self._freeze, self._crash, self._hang),
@@ -86,42 +86,42 @@ class Driver:
             )
         )
         self.done[action.__name__.strip("_")] += 1
-        action(self._random.choice(self.places), self._task())
+        action(self._random.choice(self.gpu_workers), self._task())
 
-    def look_after(self, seconds: float) -> None:
-        """Start again what ended and wake what was frozen, for so long: what ECS does."""
+    def restart_ended(self, seconds: float) -> None:
+        """For a time, restart ended processes and wake frozen ones, as ECS does."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            for place in self.places:
-                self._look_after(place)
-            time.sleep(LOOK_SECONDS)
+            for gpu_worker in self.gpu_workers:
+                self._restart(gpu_worker)
+            time.sleep(CHECK_SECONDS)
 
-    def calm(self) -> None:
-        """Break nothing more."""
+    def stop_faults(self) -> None:
+        """Stop injecting faults."""
         self.deployed.proxy.clear()
-        for place in self.places:
+        for gpu_worker in self.gpu_workers:
             with suppress(FakeWebUiError, OSError):
-                place.webui.control.clear()
+                gpu_worker.webui.control.clear()
 
-    def _look_after(self, place: Place) -> None:
+    def _restart(self, gpu_worker: GpuWorker) -> None:
         now = time.monotonic()
-        if place.wakes_at is not None and now >= place.wakes_at:
-            place.consumer.send(signal.SIGCONT)
-            place.wakes_at, place.spared_until = None, now + AWAKE_SECONDS
-        if place.consumer.returncode is not None:
-            self.done[f"status {place.consumer.returncode}"] += 1
-            if place.consumer.returncode == 1:
-                self.last_words[place.consumer.tail(1)[:200]] += 1
-            if place.consumer.returncode == REPLACE_ENGINE:
-                place.webui.kill()
-            place.parts.close()
-            place.consumer, place.parts = self._consumer(place.webui)
-        if place.webui.process.returncode is not None:
-            place.webui.stop()
-            place.webui = start(port=place.webui.port, **WEBUI)
+        if gpu_worker.wakes_at is not None and now >= gpu_worker.wakes_at:
+            gpu_worker.consumer.send(signal.SIGCONT)
+            gpu_worker.wakes_at, gpu_worker.spared_until = None, now + AWAKE_SECONDS
+        if gpu_worker.consumer.returncode is not None:
+            self.done[f"status {gpu_worker.consumer.returncode}"] += 1
+            if gpu_worker.consumer.returncode == 1:
+                self.last_lines[gpu_worker.consumer.tail(1)[:200]] += 1
+            if gpu_worker.consumer.returncode == REPLACE_ENGINE:
+                gpu_worker.webui.kill()
+            gpu_worker.parts.close()
+            gpu_worker.consumer, gpu_worker.parts = self._consumer(gpu_worker.webui)
+        if gpu_worker.webui.process.returncode is not None:
+            gpu_worker.webui.stop()
+            gpu_worker.webui = start(port=gpu_worker.webui.port, **WEBUI)
         with suppress(FakeWebUiError, OSError):
-            most = place.webui.control.stats()["most_at_once"]
-            place.most_at_once = max(place.most_at_once, most)
+            most = gpu_worker.webui.control.stats()["most_at_once"]
+            gpu_worker.most_at_once = max(gpu_worker.most_at_once, most)
 
     def _consumer(self, webui: FakeWebUi) -> tuple[Process, ExitStack]:
         parts = ExitStack()
@@ -136,65 +136,65 @@ class Driver:
         return parts.enter_context(started).consumer, parts
 
     def _task(self) -> str:
-        """Draw a task, more often one that is likely to be on its way."""
+        """Draw a task, preferably one that is likely to be queued or running."""
         accepted = list(self.deployed.accepted)
         return self._random.choice(self._random.choice((accepted, accepted[-RECENT:], accepted[-RECENT:])))
 
-    def _free(self, place: Place) -> bool:
-        return place.wakes_at is None and time.monotonic() >= place.spared_until
+    def _free(self, gpu_worker: GpuWorker) -> bool:
+        return gpu_worker.wakes_at is None and time.monotonic() >= gpu_worker.spared_until
 
-    def _kill(self, place: Place, _task: str) -> None:
-        if self._free(place):
-            place.consumer.kill()
+    def _kill(self, gpu_worker: GpuWorker, _task: str) -> None:
+        if self._free(gpu_worker):
+            gpu_worker.consumer.kill()
 
-    def _terminate(self, place: Place, _task: str) -> None:
-        if self._free(place) and place.consumer.returncode is None:
-            place.consumer.send(signal.SIGTERM)
+    def _terminate(self, gpu_worker: GpuWorker, _task: str) -> None:
+        if self._free(gpu_worker) and gpu_worker.consumer.returncode is None:
+            gpu_worker.consumer.send(signal.SIGTERM)
 
-    def _freeze(self, place: Place, _task: str) -> None:
-        if self._free(place) and place.consumer.returncode is None:
-            place.consumer.send(signal.SIGSTOP)
-            place.wakes_at = time.monotonic() + FROZEN_SECONDS
+    def _freeze(self, gpu_worker: GpuWorker, _task: str) -> None:
+        if self._free(gpu_worker) and gpu_worker.consumer.returncode is None:
+            gpu_worker.consumer.send(signal.SIGSTOP)
+            gpu_worker.wakes_at = time.monotonic() + FROZEN_SECONDS
 
-    def _crash(self, place: Place, _task: str) -> None:
-        self._fault(place, "crash")
+    def _crash(self, gpu_worker: GpuWorker, _task: str) -> None:
+        self._fault(gpu_worker, "crash")
 
-    def _hang(self, place: Place, _task: str) -> None:
-        self._fault(place, "hang")
+    def _hang(self, gpu_worker: GpuWorker, _task: str) -> None:
+        self._fault(gpu_worker, "hang")
 
-    def _interrupt(self, place: Place, _task: str) -> None:
-        self._fault(place, "interrupted")
+    def _interrupt(self, gpu_worker: GpuWorker, _task: str) -> None:
+        self._fault(gpu_worker, "interrupted")
 
-    def _truncate(self, place: Place, _task: str) -> None:
-        self._fault(place, "truncate")
+    def _truncate(self, gpu_worker: GpuWorker, _task: str) -> None:
+        self._fault(gpu_worker, "truncate")
 
-    def _again(self, _place: Place, task: str) -> None:
+    def _again(self, _place: GpuWorker, task: str) -> None:
         self.deployed.receive_messages()
         if task in self.deployed.messages:
             self.deployed.publish(self.deployed.messages[task])
 
-    def _cancel(self, _place: Place, task: str) -> None:
+    def _cancel(self, _place: GpuWorker, task: str) -> None:
         self.deployed.cancel(task)
 
-    def _foreign(self, _place: Place, _task: str) -> None:
+    def _foreign(self, _place: GpuWorker, _task: str) -> None:
         self.deployed.publish_foreign(self._random)
 
-    def _dead_letter(self, _place: Place, task: str) -> None:
+    def _dead_letter(self, _place: GpuWorker, task: str) -> None:
         self.deployed.receive_messages()
         if task in self.deployed.messages:
             self.deployed.dead_letter(task)
 
-    def _fault(self, place: Place, name: str) -> None:
+    def _fault(self, gpu_worker: GpuWorker, name: str) -> None:
         with suppress(FakeWebUiError, OSError):  # it is just being started again
-            place.webui.control.set(name, jobs=1)
+            gpu_worker.webui.control.set(name, jobs=1)
 
 
 @contextmanager
-def driving(deployed: Deployed, *, seed: int, places: int) -> Iterator[Driver]:
-    """Run a driver with so many places until the block ends."""
+def driving(deployed: Deployed, *, seed: int, gpu_workers: int) -> Iterator[Driver]:
+    """Run a driver with a number of workers until the block ends."""
     driver = Driver(deployed, seed)
     try:
-        driver.open(places)
+        driver.open(gpu_workers)
         yield driver
     finally:
         driver.close()

@@ -1,4 +1,4 @@
-"""Cancelling at each stage: the first final write wins, half an image is never stored."""
+"""Cancelling a task at each stage: the first final write decides, and no unfinished image is stored."""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ CANCELLED = Status.CANCELLED
 
 
 def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
-    """Return the status that the row and every callback tell, once no message is left."""
+    """Wait until no message is left; return the status of the row and of all callbacks."""
     row = cloud.outcome(task_id)
     cloud.wait_until_empty()
     cloud.receive_callbacks()
@@ -31,8 +31,7 @@ def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
     return row.status
 
 
-def test_while_queued(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """The message is dropped when it comes; no job begins."""
+def test_a_queued_task_that_is_cancelled_never_runs(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     begun = webui.control.stats()["begun"]
     cloud.submit(task_id)
     assert cloud.cancel(task_id).status is CANCELLED
@@ -42,8 +41,9 @@ def test_while_queued(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["claiming", "claimed"])
-def test_while_claimed(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str, *, after: bool) -> None:
-    """The worker finds out by its next write."""
+def test_a_worker_notices_the_cancel_of_a_claimed_task_at_its_next_write(
+    cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str, *, after: bool
+) -> None:
     begun = webui.control.stats()["begun"]
     job = proxy.hold("DynamoDB.UpdateItem", task_id, after=after)
     with running_consumer(cloud, webui.url, endpoint=proxy.url):
@@ -55,8 +55,9 @@ def test_while_claimed(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: st
     assert webui.control.stats()["begun"] == begun
 
 
-def test_while_preparing(cloud: Cloud, webui: FakeWebUi, slow_input: "SlowInput", task_id: str) -> None:
-    """An input that takes its time is fetched for nothing."""
+def test_a_cancel_ends_the_preparation(
+    cloud: Cloud, webui: FakeWebUi, slow_input: "SlowInput", task_id: str
+) -> None:
     begun = webui.control.stats()["begun"]
     with running_consumer(cloud, webui.url):
         cloud.submit(task_id, tasktype="image-to-image", init_images=[slow_input.url])
@@ -67,8 +68,9 @@ def test_while_preparing(cloud: Cloud, webui: FakeWebUi, slow_input: "SlowInput"
     assert webui.control.stats()["begun"] == begun
 
 
-def test_while_running(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """Web UI has stopped before the outcome is written; the next job begins only then."""
+def test_a_cancelled_job_has_stopped_before_the_outcome_is_written(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1)
     with running_consumer(cloud, webui.url):
@@ -82,8 +84,9 @@ def test_while_running(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     assert webui.control.stats()["most_at_once"] == 1
 
 
-def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """That Web UI must be replaced; the task is cancelled all the same."""
+def test_a_job_that_does_not_stop_is_cancelled_and_its_engine_replaced(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1, ignore_interrupt=True)
     with running_consumer(cloud, webui.url, engine_stop_seconds=1) as worker:
@@ -96,8 +99,9 @@ def test_while_a_job_runs_that_does_not_stop(cloud: Cloud, webui: FakeWebUi, tas
         webui.control.clear()
 
 
-def test_while_storing(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str) -> None:
-    """The images are whole: they may be stored, and the outcome is one of the two."""
+def test_a_cancel_while_images_are_stored_results_in_either_outcome(
+    cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str
+) -> None:
     job = proxy.hold("S3.PutObject", f"{task_id}-")
     with running_consumer(cloud, webui.url, endpoint=proxy.url):
         cloud.submit(task_id)
@@ -108,10 +112,9 @@ def test_while_storing(cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: st
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["finishing", "finished"])
-def test_against_the_finish(
+def test_the_first_final_write_decides_between_cancel_and_completion(
     cloud: Cloud, webui: FakeWebUi, proxy: Proxy, task_id: str, *, after: bool
 ) -> None:
-    """A request that comes before the final write does not undo it; after it, it is refused."""
     job = proxy.hold("DynamoDB.UpdateItem", "completed", after=after)
     with running_consumer(cloud, webui.url, endpoint=proxy.url):
         cloud.submit(task_id)
@@ -126,8 +129,9 @@ def test_against_the_finish(
         assert the_only_outcome(cloud, task_id) is Status.COMPLETED
 
 
-def test_against_a_worker_that_died(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """Whoever receives the message next obeys in its place."""
+def test_another_worker_executes_a_cancel_if_the_first_one_died(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", jobs=1)
     faults = FaultyClients()
@@ -144,7 +148,7 @@ def test_against_a_worker_that_died(cloud: Cloud, webui: FakeWebUi, task_id: str
 
 
 class SlowInput:
-    """Serve an image that does not come before it is statuses to."""
+    """A server for an image that is sent only when the test allows it."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()

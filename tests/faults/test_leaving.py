@@ -1,4 +1,4 @@
-"""Leaving: real processes, real signals, and whatever hangs."""
+"""The shutdown of a worker: real processes and signals, also if something hangs."""
 
 import signal
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.support.proxy import Proxy
 
 END_SECONDS: Final = 30.0
 SHUTDOWN_SECONDS: Final = 1
-AT_MOST: Final = SHUTDOWN_SECONDS + LAST_WRITES_SECONDS + RELEASE_SECONDS + 10
+MAX_SECONDS: Final = SHUTDOWN_SECONDS + LAST_WRITES_SECONDS + RELEASE_SECONDS + 10
 """The promise, and what a loaded machine takes to end a process."""
 
 
@@ -34,8 +34,8 @@ def run_hanging(cloud: Cloud, webui: FakeWebUi, task_id: str) -> Callable[..., N
     return run
 
 
-def is_as_new(cloud: Cloud, task_id: str) -> bool:
-    """Tell whether a task is queued again, with all its tries, and its message to be had."""
+def is_released(cloud: Cloud, task_id: str) -> bool:
+    """Return whether a task is queued again without a counted attempt, and its message is visible."""
     row = cloud.row(task_id)
     return (
         row.status is Status.QUEUED
@@ -45,17 +45,16 @@ def is_as_new(cloud: Cloud, task_id: str) -> bool:
     )
 
 
-def test_what_has_not_started_is_given_back_while_the_job_ends(
+def test_tasks_that_have_not_started_are_released_while_the_running_job_ends(
     cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
-    """The running job is finished, for it can end in time."""
     with process(cloud, webui.url, prefetch=1) as worker:
         run_hanging(worker)
         cloud.submit(f"{task_id}-next")
         cloud.wait_until(lambda: cloud.message_counts() == (0, 2))
         worker.send(signal.SIGTERM)
         cloud.wait_until(lambda: cloud.message_counts() == (1, 1))
-        assert is_as_new(cloud, f"{task_id}-next")
+        assert is_released(cloud, f"{task_id}-next")
         assert cloud.row(task_id).status is Status.RUNNING
         webui.control.clear()
         assert worker.wait(END_SECONDS) == 0
@@ -63,73 +62,68 @@ def test_what_has_not_started_is_given_back_while_the_job_ends(
     assert cloud.message_counts() == (1, 0)
 
 
-def test_a_job_that_cannot_end_in_time_is_given_back(
+def test_a_job_that_cannot_end_in_time_is_interrupted_and_released(
     cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
-    """It is interrupted, nothing of it is stored, and another worker completes it."""
     with process(cloud, webui.url, shutdown_seconds=SHUTDOWN_SECONDS) as worker:
         run_hanging(worker)
         worker.send(signal.SIGTERM)
-        assert worker.wait(AT_MOST) == 0
-    assert is_as_new(cloud, task_id)
+        assert worker.wait(MAX_SECONDS) == 0
+    assert is_released(cloud, task_id)
     assert cloud.message_counts() == (1, 0)
     with running_consumer(cloud, webui.url):
         assert cloud.outcome(task_id).status is Status.COMPLETED
 
 
-def test_a_web_ui_that_hangs_does_not_hold_it_up(
+def test_a_hanging_web_ui_does_not_delay_the_shutdown(
     cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
-    """It ends without Web UI's answer, and the task is queued all the same."""
     with process(cloud, webui.url, shutdown_seconds=SHUTDOWN_SECONDS) as worker:
         run_hanging(worker, ignore_interrupt=True)
         worker.send(signal.SIGTERM)
-        assert worker.wait(AT_MOST) == 1
-    assert is_as_new(cloud, task_id)
+        assert worker.wait(MAX_SECONDS) == 1
+    assert is_released(cloud, task_id)
     assert cloud.message_counts() == (1, 0)
 
 
-def test_aws_that_hangs_does_not_hold_it_up(
+def test_hanging_aws_calls_do_not_delay_the_shutdown(
     cloud: Cloud, webui: FakeWebUi, proxy: Proxy, run_hanging: Callable[..., None]
 ) -> None:
-    """What it cannot give back comes again by its lease."""
+    """A task that cannot be released is claimed again when its lease has ended."""
     with process(cloud, webui.url, endpoint=proxy.url, shutdown_seconds=SHUTDOWN_SECONDS) as worker:
         run_hanging(worker)
         for name in ("DynamoDB.UpdateItem", "SQS.ChangeMessageVisibilityBatch", "SQS.ReceiveMessage"):
             proxy.hold(name, most=1000)
         worker.send(signal.SIGTERM)
-        assert worker.wait(AT_MOST) == 1
+        assert worker.wait(MAX_SECONDS) == 1
 
 
-def test_a_second_signal_ends_it_at_once_and_still_gives_back(
+def test_a_second_signal_releases_all_jobs_and_ends_the_process_at_once(
     cloud: Cloud, webui: FakeWebUi, task_id: str, run_hanging: Callable[..., None]
 ) -> None:
-    """Without waiting for the job."""
     with process(cloud, webui.url) as worker:
         run_hanging(worker, ignore_interrupt=True)
         worker.send(signal.SIGINT)
         worker.wait_for_line("shutting down", timeout=20)
         worker.send(signal.SIGTERM)
         assert worker.wait(END_SECONDS) == 1
-    assert is_as_new(cloud, task_id)
+    assert is_released(cloud, task_id)
     assert cloud.message_counts() == (1, 0)
 
 
-def test_an_idle_worker_leaves(cloud: Cloud, webui: FakeWebUi) -> None:
-    """With status 0."""
+def test_an_idle_worker_exits_with_status_0(cloud: Cloud, webui: FakeWebUi) -> None:
     with process(cloud, webui.url) as worker:
         worker.wait_for_line("consumer started", timeout=60)
         worker.send(signal.SIGTERM)
         assert worker.wait(END_SECONDS) == 0
 
 
-def test_a_web_ui_that_must_be_replaced_is_told_by_the_status(
+def test_the_exit_status_says_that_the_engine_must_be_replaced(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
-    """75, and the task has its try back."""
     webui.control.set("error", kind="poisoned")
     with process(cloud, webui.url) as worker:
         cloud.submit(task_id)
         assert worker.wait(60) == REPLACE_ENGINE
         assert any('"breakdowns":1' in line for line in worker.lines())
-    assert is_as_new(cloud, task_id)
+    assert is_released(cloud, task_id)

@@ -37,7 +37,7 @@ ASTRAY: Final = 5 if TASKS >= ASTRAY_TASKS else 0
 LARGE_EVERY: Final = 10
 TWICE_EVERY: Final = 7
 SETTLE_SECONDS: Final = 240.0
-"""After the last strike: the longest delay between attempts, a lease or two, and what waits in the queue."""
+"""After the last fault: the longest delay between attempts, a lease or two, and the tasks in the queue."""
 
 
 @pytest.mark.xdist_group("soak")
@@ -50,16 +50,16 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
         running_proxy(running.aws.endpoint_url, seed=seed) as proxy,
     ):
         deployed = Deployed(running, proxy)
-        with driving(deployed, seed=seed, places=PLACES) as driver, sweeping(deployed):
+        with driving(deployed, seed=seed, gpu_workers=PLACES) as driver, sweeping(deployed):
             began = time.monotonic()
             proxy.share = FAULT_SHARE
-            lost = submit_and_strike(deployed, driver)
-            driver.look_after(2)
-            driver.calm()
+            lost = submit_with_faults(deployed, driver)
+            driver.restart_ended(2)
+            driver.stop_faults()
             submitted = time.monotonic()
             settle(deployed, driver)
             ended = time.monotonic()
-            most_at_once = max(place.most_at_once for place in driver.places)
+            most_at_once = max(worker.most_at_once for worker in driver.gpu_workers)
         rows = [deployed.row(task) for task in deployed.accepted]
         ends = Counter(
             row.status.value + (f" {row.item['error']['code']}" if row.item.get("error") else "")
@@ -68,7 +68,7 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
         struck = sum(proxy.struck.values())
         print(
             f"{dict(ends)}; struck {struck} of {proxy.passed} calls; {dict(driver.done)}; "
-            f"{dict(driver.last_words)}; "
+            f"{dict(driver.last_lines)}; "
             f"{len(lost)} lost publishes, {ASTRAY} gone astray, {len(deployed.foreign)} foreign messages, "
             f"{len(deployed.dead_lettered)} dead-lettered tasks; the sweep: {dict(deployed.swept)}; "
             f"{deployed.retried} requests sent again; {submitted - began:.0f} s of faults, "
@@ -85,26 +85,26 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
     assert deployed.swept["republished"] or not needed_the_sweep, f"seed {seed}: {deployed.swept}"
 
 
-def submit_and_strike(deployed: Deployed, driver: Driver) -> Collection[str]:
-    """Submit all tasks while things break; return those whose message the API could not publish."""
+def submit_with_faults(deployed: Deployed, driver: Driver) -> Collection[str]:
+    """Submit all tasks while faults are injected; return those whose message the API could not publish."""
     rng = random.Random(driver.seed)
     lost = set(rng.sample(range(ASTRAY, TASKS), max(1, round(TASKS * LOST_SHARE))))
     foreign = set(rng.sample(range(TASKS), max(1, round(TASKS * FOREIGN_SHARE))))
     for number in range(TASKS):
         task, images = f"task-{number}", rng.randint(1, 3)
         large, twice = number % LARGE_EVERY == LARGE_EVERY - 1, number % TWICE_EVERY == TWICE_EVERY - 1
-        with publishing(deployed.proxy, task, lost=number in lost, astray=number < ASTRAY):
+        with failing_publish(deployed.proxy, task, lost=number in lost, astray=number < ASTRAY):
             deployed.submit(task, images=images, large=large, twice=twice)
         if number in foreign:
             deployed.publish_foreign(rng)
         if number % SUBMITTED_AT_ONCE == SUBMITTED_AT_ONCE - 1:
-            driver.strike()
-            driver.look_after(rng.uniform(0.5, 1.5))
+            driver.inject_fault()
+            driver.restart_ended(rng.uniform(0.5, 1.5))
     return {f"task-{number}" for number in lost}
 
 
-def publishing(proxy: Proxy, task: str, *, lost: bool, astray: bool) -> AbstractContextManager[None]:
-    """Break what the API does with the task's message: it cannot publish it, or SNS finds no queue for it."""
+def failing_publish(proxy: Proxy, task: str, *, lost: bool, astray: bool) -> AbstractContextManager[None]:
+    """Make the API's failing_publish of a task fail, or make SNS find no queue for its message."""
     if lost:
         return proxy.refusing("SNS.Publish", f"%22{task}%22")
     if astray:
@@ -113,7 +113,7 @@ def publishing(proxy: Proxy, task: str, *, lost: bool, astray: bool) -> Abstract
 
 
 def has_one_outcome(deployed: Deployed, row: Row, seed: int) -> None:
-    """Check that row, API, callbacks and objects tell one story of a task."""
+    """Check that row, API, callbacks and objects show the same single outcome of a task."""
     bodies = [each.body for each in deployed.pipeline.callbacks.of(row.id)]
     stories = {
         (body["status"], tuple(body["image_url"]), body["output_url"])
@@ -135,10 +135,10 @@ def has_one_outcome(deployed: Deployed, row: Row, seed: int) -> None:
 
 
 def settle(deployed: Deployed, driver: Driver) -> None:
-    """Wait until every task was told and every queue is empty, while ECS looks after the workers."""
+    """Wait until all callbacks were sent and all queues are empty, while ended workers are restarted."""
     deadline = time.monotonic() + SETTLE_SECONDS + TASKS / 2 + (STUCK_SECONDS if ASTRAY else 0)
     while True:
-        driver.look_after(0.5)
+        driver.restart_ended(0.5)
         deployed.receive_messages()
         open_ = [task for task in deployed.accepted if not deployed.row(task).notified]
         left = deployed.message_counts()

@@ -26,60 +26,68 @@ STAGES = {
     "finishing": ("DynamoDB.UpdateItem", "completed", False),
     "finished": ("DynamoDB.UpdateItem", "completed", True),
     "telling": ("SNS.Publish", "{id}", False),
-    "told": ("SNS.Publish", "{id}", True),
+    "notified": ("SNS.Publish", "{id}", True),
     "noting": ("DynamoDB.UpdateItem", "notified_at", True),
     "deleting": ("SQS.DeleteMessage", "", False),
 }
 
 
 def kill(worker: Process) -> Callable[[], None]:
-    """End a worker as a machine that vanishes would."""
+    """Kill a worker as if its machine failed."""
     worker.kill()
     return lambda: None
 
 
 def freeze(worker: Process) -> Callable[[], None]:
-    """Stop a worker; the result wakes it."""
+    """Stop a worker; return a function that wakes it."""
     worker.send(signal.SIGSTOP)
     return lambda: worker.send(signal.SIGCONT)
 
 
 SHORT = {
-    kill: ("running", "claimed", "stored", "finished", "told"),
+    kill: ("running", "claimed", "stored", "finished", "notified"),
     freeze: ("running", "claimed", "storing", "finishing"),
 }
 """What `make test` has time for."""
 
 CASES = [
-    *(pytest.param(strike, stages, id=f"{strike.__name__} at some") for strike, stages in SHORT.items()),
+    *(
+        pytest.param(break_worker, stages, id=f"{break_worker.__name__} at some")
+        for break_worker, stages in SHORT.items()
+    ),
     *(
         pytest.param(
-            *(strike, tuple(stage for stage in STAGES if stage not in stages)),
-            id=f"{strike.__name__} at the others",
+            *(break_worker, tuple(stage for stage in STAGES if stage not in stages)),
+            id=f"{break_worker.__name__} at the others",
             marks=pytest.mark.long,
         )
-        for strike, stages in SHORT.items()
+        for break_worker, stages in SHORT.items()
     ),
 ]
 
 AT_ONCE = 4
 
 
-@pytest.mark.parametrize(("strike", "stages"), CASES)
+@pytest.mark.parametrize(("break_worker", "stages"), CASES)
 def test_another_worker_finishes_the_task(
-    aws: Emulator, webui: FakeWebUi, strike: Callable[[Process], Callable[[], None]], stages: tuple[str, ...]
+    aws: Emulator,
+    webui: FakeWebUi,
+    break_worker: Callable[[Process], Callable[[], None]],
+    stages: tuple[str, ...],
 ) -> None:
-    """One outcome, told, with exactly its objects, whatever the first worker still does when it wakes."""
+    """With one outcome and one callback, whatever the first worker still does when it wakes."""
     if "running" in stages:
-        in_webui(aws, webui, strike)
+        in_webui(aws, webui, break_worker)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        runs = {stage: pool.submit(in_aws, aws, webui, strike, stage) for stage in stages if STAGES[stage]}
+        runs = {
+            stage: pool.submit(in_aws, aws, webui, break_worker, stage) for stage in stages if STAGES[stage]
+        }
     failed = {stage: run.exception() for stage, run in runs.items() if run.exception()}
     assert not failed
 
 
-def in_webui(aws: Emulator, webui: FakeWebUi, strike: Callable[[Process], Callable[[], None]]) -> None:
-    """Strike while the job runs."""
+def in_webui(aws: Emulator, webui: FakeWebUi, break_worker: Callable[[Process], Callable[[], None]]) -> None:
+    """Break the worker while its job runs."""
     cloud = make_cloud(aws)
     with process(cloud, webui.url) as first:
         first.wait_for_line("consumer started", timeout=60)
@@ -87,15 +95,15 @@ def in_webui(aws: Emulator, webui: FakeWebUi, strike: Callable[[Process], Callab
         webui.control.set("hang", jobs=1)
         cloud.submit("task")
         webui.control.wait(begun=begun + 1)
-        wake = strike(first)
+        wake = break_worker(first)
         webui.control.clear()
         another_finishes(cloud, webui, wake)
 
 
 def in_aws(
-    aws: Emulator, webui: FakeWebUi, strike: Callable[[Process], Callable[[], None]], stage: str
+    aws: Emulator, webui: FakeWebUi, break_worker: Callable[[Process], Callable[[], None]], stage: str
 ) -> None:
-    """Strike while a call to AWS is held, before or after it is done."""
+    """Break the worker while a call to AWS is delayed, before or after AWS executes it."""
     cloud = make_cloud(aws)
     name, text, after = STAGES[stage] or ("", "", False)
     with (
@@ -106,7 +114,7 @@ def in_aws(
         job = between.hold(name, text.format(id="task"), after=after)
         cloud.submit("task")
         job.wait()
-        woken = strike(first)
+        woken = break_worker(first)
 
         def wake() -> None:
             job.release()
@@ -125,8 +133,8 @@ def another_finishes(cloud: Cloud, webui: FakeWebUi, wake: Callable[[], None]) -
     cloud.receive_callbacks()
     assert row.status is Status.COMPLETED
     told = [one for one in cloud.callbacks_of["task"] if one["result"] is not None]
-    stories = {(one["status"], tuple(one["image_url"])) for one in told}
-    assert stories == {("completed", tuple(row.item["images"]))}
+    outcomes = {(one["status"], tuple(one["image_url"])) for one in told}
+    assert outcomes == {("completed", tuple(row.item["images"]))}
     cloud.wait_until(lambda: cloud.has_exactly_its_objects(cloud.row("task")))
     assert cloud.row("task").notified
     assert cloud.message_counts(cloud.dead_letter_url) == (0, 0)

@@ -1,14 +1,14 @@
-"""What the security tests share."""
+"""Fixtures of the security tests."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.internet import World, world
+from tests.support.internet import FakeInternet, fake_internet
 
 
 @pytest.fixture(scope="session")
-def internet() -> Iterator[World]:
-    """Run the test's own internet once; each case resets it."""
-    with world() as made:
+def internet() -> Iterator[FakeInternet]:
+    """Run the fake internet once; each case resets it."""
+    with fake_internet() as made:
         yield made

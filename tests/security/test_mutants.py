@@ -1,4 +1,4 @@
-"""Every check of the guard is needed: taken out, a case of links.yaml fails."""
+"""Every check in the link guard is needed: without it, a case of links.yaml fails."""
 
 import importlib
 import re
@@ -13,7 +13,7 @@ import yaml
 from container.consumer import inputs
 from container.consumer.inputs import fetch
 from tests.security.cases import cases
-from tests.support.internet import World
+from tests.support.internet import FakeInternet
 
 FOLDER = Path(inputs.__file__).parent
 MUTANTS: dict[str, list[tuple[str, str]]] = yaml.safe_load(
@@ -35,7 +35,7 @@ NETWORK = re.compile(r'^ +"[0-9a-f.:]+/\d+",.*\n', re.MULTILINE)
 
 
 def mutants() -> Iterator[tuple[str, str, str]]:
-    """Yield file, what stands there and what is put in its place."""
+    """Yield the file, the original text and the replacement of each mutant."""
     for line in NETWORK.findall((FOLDER / "addresses.py").read_text("utf-8")):
         yield "addresses.py", line, ""
     for file, changes in MUTANTS.items():
@@ -45,7 +45,7 @@ def mutants() -> Iterator[tuple[str, str, str]]:
 
 @pytest.fixture
 def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]:
-    """Import a copy of the guard with one change under a name of its own."""
+    """Import a copy of the guard with one change under another name."""
     file, old, new = request.param
     name = f"guard_{tmp_path.name}".replace("-", "_")
     folder = tmp_path / name
@@ -67,11 +67,11 @@ def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]
             del sys.modules[imported]
 
 
-def first_failure(world: World, implementation: ModuleType, likely: str = "") -> str | None:
-    """Return the first case that an implementation does not pass; begin with the likely group."""
+def first_failure(fake_internet: FakeInternet, implementation: ModuleType, likely: str = "") -> str | None:
+    """Return the first case that an implementation fails, beginning with the likely group."""
     for case in sorted(cases(), key=lambda case: (case.slow, case.group != likely)):
         try:
-            case.check(world, implementation)
+            case.check(fake_internet, implementation)
         except (Exception, pytest.fail.Exception):  # noqa: BLE001 - a broken guard may break in any way
             return case.name
     return None
@@ -82,13 +82,11 @@ def first_failure(world: World, implementation: ModuleType, likely: str = "") ->
     [pytest.param(mutant, id=f"{mutant[0]}: {mutant[1].strip()[:50]}") for mutant in mutants()],
     indirect=True,
 )
-def test_noticed(copy: ModuleType, internet: World) -> None:
-    """A guard without this check is found out."""
+def test_a_case_fails_if_a_check_is_removed(copy: ModuleType, internet: FakeInternet) -> None:
     assert first_failure(internet, copy, LIKELY.get(copy.changed, "")) is not None
 
 
 @pytest.mark.parametrize("copy", [("", "", "")], indirect=True)
-def test_unchanged_copy_passes(copy: ModuleType, internet: World) -> None:
-    """What finds the others out is the change, not the copying."""
+def test_an_unchanged_copy_passes_all_cases(copy: ModuleType, internet: FakeInternet) -> None:
     assert copy is not fetch
     assert first_failure(internet, copy) is None

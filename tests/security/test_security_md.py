@@ -1,4 +1,4 @@
-"""SECURITY.md tells the truth about its tests."""
+"""SECURITY.md describes its tests correctly."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,7 @@ from tests.security.cases import DATA
 TEXT = (Path(__file__).parents[2] / "SECURITY.md").read_text("utf-8")
 
 
-def test_counts() -> None:
-    """Each group of cases stands in the table with its number."""
+def test_the_table_has_the_number_of_cases_of_each_group() -> None:
     documented = {
         group: int(number)
         for group, number in re.findall(r"^\|.*\| `(\w+)` \| (\d+) \|$", TEXT, re.MULTILINE)
@@ -17,8 +16,7 @@ def test_counts() -> None:
     assert documented == {group: len(entries) for group, entries in DATA.items()}
 
 
-def test_enough() -> None:
-    """There are many more cases than the sixty that were asked for, and none stands there twice."""
+def test_there_are_enough_distinct_cases() -> None:
     assert sum(len(entries) for entries in DATA.values()) >= 300
     for group, entries in DATA.items():
         names = [entry if isinstance(entry, str) else entry["why"] for entry in entries]

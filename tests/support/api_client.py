@@ -1,4 +1,4 @@
-"""Calls of the API as API Gateway makes them: an event in, a proxy answer out."""
+"""Call the API with events of API Gateway, and read its proxy responses."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ API_KEY = "the-key-itself-which-nobody-may-log"
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold one answer; `body` is its JSON."""
+    """A response; `body` is its parsed JSON."""
 
     status: int
     body: Any
@@ -28,17 +28,17 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """Return a refusal's code."""
+        """Return the error code."""
         return str(self.body["error"]["code"])
 
     @property
     def faults(self) -> list[str]:
-        """Return the paths of everything that a refusal names."""
+        """Return the pointers of all errors."""
         return [fault["path"] for fault in self.body["error"]["details"]]
 
 
 class Client:
-    """Call the Lambda's resolver; thread-safe, for each call has a resolver of its own, as in Lambda."""
+    """Calls the API's resolver; can be used from several threads, because each call has its own resolver."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Client:
         as_base64: bool = False,
         query: dict[str, str] | None = None,
     ) -> Answer:
-        """Send a request; a body that is neither text nor bytes is sent as JSON, bytes as base64."""
+        """Send a request. A body that is neither text nor bytes is sent as JSON, bytes as base64."""
         text = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
         as_base64 = as_base64 or isinstance(text, bytes)
         if as_base64 and text is not None:
@@ -101,12 +101,12 @@ class Client:
         return Answer(answer["statusCode"], json.loads(answer["body"]), headers)
 
     def submit(self, task_id: str = "test", **changes: Any) -> Answer:
-        """Submit a good v1alpha2 task; keywords change its metadata, `content` its content."""
+        """Submit a valid v1alpha2 task; keywords change its metadata, `content` its content."""
         return self("POST", "/v1alpha2", task(task_id, **changes))
 
 
 def task(task_id: str = "test", *, content: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
-    """Return a good v1alpha2 request."""
+    """Return a valid v1alpha2 request."""
     known = {"id": task_id, "runtime": DYNAMIC, "tasktype": "text-to-image", "prefix": "output"}
     return {
         "task": {
@@ -117,7 +117,7 @@ def task(task_id: str = "test", *, content: dict[str, Any] | None = None, **meta
 
 
 def guidance_v1alpha1(task_id: str = "test-i2i") -> dict[str, Any]:
-    """Return the manual's v1alpha1 request."""
+    """Return the v1alpha1 request in the manual of AWS's Guidance."""
     return {
         "alwayson_scripts": {
             "task": "image-to-image",

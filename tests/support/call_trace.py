@@ -1,4 +1,4 @@
-"""What a consumer calls for one task that goes well. `python -m tests.support.call_trace` prints it."""
+"""Trace what a consumer calls for one successful task; `python -m tests.support.call_trace` prints it."""
 
 import sys
 import threading
@@ -22,7 +22,7 @@ ROOMS = ("engines", "inputs", "model_store", "telemetry")
 
 @dataclass(frozen=True)
 class Call:
-    """One call between two files, made while a task goes through its life."""
+    """A call from one file to another."""
 
     depth: int
     caller: str
@@ -39,7 +39,7 @@ class Trace:
     calls: list[Call] = field(default_factory=list)
 
     def record(self, frame: FrameType, event: str, _argument: Any) -> None:
-        """Note a call of one file by another, below the life of a task; `sys.setprofile` calls it."""
+        """Record a call of one file by another; `sys.setprofile` calls this."""
         if event != "call" or (file := _file(frame)) is None:
             return
         callers = [name for name in _files_above(frame) if name is not None]
@@ -49,7 +49,7 @@ class Trace:
             self.calls.append(Call(len(callers), callers[0], file, frame.f_code.co_qualname, within_room))
 
     def files(self) -> set[str]:
-        """Return what must be opened to follow the task; a room counts as one."""
+        """Return the files that have to be opened to follow the task; a package counts as one."""
         return {_room(call.file) for call in self.calls if not call.within_room}
 
 
@@ -74,7 +74,7 @@ def _room(file: str) -> str:
 
 @contextmanager
 def tracing() -> Iterator[Trace]:
-    """Trace the thread of each consumer that starts within the block."""
+    """Trace the threads of all consumers that start within the block."""
     trace = Trace()
 
     def begin(frame: FrameType, event: str, argument: Any) -> None:
@@ -92,7 +92,7 @@ def tracing() -> Iterator[Trace]:
 
 
 def trace_one_task(cloud: Cloud, webui_url: str, task_id: str) -> Trace:
-    """Run one task to its end, every step in one thread, and return what was called."""
+    """Run one task with all steps in one thread, and return its calls."""
     with tracing() as trace, running_consumer(cloud, webui_url, prefetch=0):
         cloud.submit(task_id)
         cloud.outcome(task_id)
@@ -100,7 +100,7 @@ def trace_one_task(cloud: Cloud, webui_url: str, task_id: str) -> Trace:
 
 
 def main() -> None:
-    """Print the calls of one task, each by the file that makes it."""
+    """Print the calls of one task."""
     with emulator() as aws, fake_webui(step_seconds=0.01, load_seconds=0.02) as webui:
         trace = trace_one_task(make_cloud(aws), webui.url, "traced")
     for call in trace.calls:

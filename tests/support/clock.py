@@ -1,4 +1,4 @@
-"""The one clock of tests: it stands still until a test moves it."""
+"""Clocks that only a test moves."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 class FakeClock:
-    """Show a time of day that only the test moves; it begins with the present one."""
+    """A time of day that only the test moves, beginning with the present."""
 
     def __init__(self) -> None:
         self.time = datetime.now(UTC)
@@ -17,12 +17,12 @@ class FakeClock:
         return self.time
 
     def forward(self, **time: float) -> None:
-        """Let time pass, in `timedelta`'s words."""
+        """Let time pass; the arguments are those of `timedelta`."""
         self.time += timedelta(**time)
 
 
 class FakeMonotonic:
-    """Show seconds, as `time.monotonic` does, that only the test moves."""
+    """Seconds as of `time.monotonic`, which only the test moves."""
 
     def __init__(self, seconds: float = 1000.0) -> None:
         self.seconds = seconds

@@ -1,4 +1,4 @@
-"""Fixtures for tests that run a consumer: its AWS resources and an engine, shared by a process's tests."""
+"""Fixtures for tests that run a consumer: AWS resources and an engine, shared by the tests of a process."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ FAST: dict[str, Any] = {"step_seconds": 0.01, "load_seconds": 0.02, "extra_secon
 
 @pytest.fixture
 def cloud(aws: Emulator) -> Cloud:
-    """Return one runtime's resources, made for this test."""
+    """Create the resources of one runtime for this test."""
     return make_cloud(aws)
 
 
@@ -35,7 +35,7 @@ def webui(shared_webui: FakeWebUi) -> Iterator[FakeWebUi]:
 
 @pytest.fixture
 def task_id(request: pytest.FixtureRequest) -> str:
-    """Return an id that no other test uses, and that says whose it is."""
+    """Return a unique id with the name of the test."""
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
     return name.strip("-")[:100]
 

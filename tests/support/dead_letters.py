@@ -1,4 +1,4 @@
-"""The dead-letter function, called as Lambda's poller of the dead-letter queues calls it."""
+"""Call the dead-letter function as Lambda does for a dead-letter queue."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.worker import results
 def dead_letter(
     deployment: Deployment, *bodies: str, clock: Any = None, sns: Any = None, s3: Any = None, time: Any = None
 ) -> list[str]:
-    """Hand bodies over as Lambda does, and return the ids of those that must come back."""
+    """Send bodies as Lambda does, and return the ids of the failed ones."""
     clock = clock or FakeClock()
     archive = Archive(s3 or deployment.s3, deployment.environment.task_bucket)
     results_ = results(deployment, sns)
@@ -25,7 +25,7 @@ def dead_letter(
 
 
 def record(number: int, body: str, runtime: str = DYNAMIC) -> dict[str, Any]:
-    """Return a record as Lambda's poller makes it."""
+    """Return a record of an SQS event."""
     return {
         "messageId": f"message-{number}",
         "receiptHandle": "handle",
@@ -38,7 +38,7 @@ def record(number: int, body: str, runtime: str = DYNAMIC) -> dict[str, Any]:
     }
 
 
-def kept(deployment: Deployment) -> dict[str, str]:
-    """Return the archive: key and body."""
+def archived(deployment: Deployment) -> dict[str, str]:
+    """Return the archive as keys and bodies."""
     archive = Archive(deployment.s3, deployment.environment.task_bucket)
     return {one.key: one.body for one in archive.find(day=datetime.now(UTC).date().isoformat())}

@@ -1,4 +1,4 @@
-"""Doubles of the consumer's ports."""
+"""Messages, deliveries, and a fake queue and table for the consumer's unit tests."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -31,19 +31,19 @@ def message(task_id: str = "t", *, content: dict[str, Any] | None = None, **task
 
 
 def delivery(body: str) -> Delivery:
-    """Return a reception of a message's body."""
+    """Return a delivery with a body."""
     number = next(_numbers)
     return Delivery(message_id=f"m{number}", receipt_handle=f"h{number}", body=body)
 
 
 def of_checkpoint(task_id: str, checkpoint: str | None) -> Delivery:
-    """Return a reception of a task that names a checkpoint, or none."""
+    """Return a delivery of a task that names a checkpoint, or none."""
     scripts = {"sd_model_checkpoint": checkpoint} if checkpoint else {}
     return delivery(message(task_id, content={"alwayson_scripts": scripts}).encode())
 
 
 class FakeQueue(SqsQueue):
-    """A queue in memory: what is received stays so until it is given back."""
+    """A queue in memory; received messages stay in it until they are released."""
 
     def __init__(self, deliveries: Iterable[Delivery] = ()) -> None:
         self.waiting = list(deliveries)
@@ -63,19 +63,19 @@ class FakeQueue(SqsQueue):
         """Do nothing."""
 
     def release(self, delivery: Delivery, seconds: int) -> None:
-        """Note it."""
+        """Record the release."""
         self.released.append((delivery, seconds))
 
     def delete(self, delivery: Delivery) -> None:
-        """Note it."""
+        """Record the deletion."""
         self.deleted.append(delivery)
 
     def backlog(self) -> int:
-        """Return how many wait."""
+        """Return the number of waiting messages."""
         return len(self.waiting)
 
     def dead_letter(self, delivery: Delivery) -> None:
-        """Note it."""
+        """Record the message."""
         self.dead.append(delivery)
 
 

@@ -1,4 +1,4 @@
-"""The AWS resources that the functions need, made in the emulator without the CDK."""
+"""The AWS resources of the functions, created in the emulator without the CDK."""
 
 import functools
 import json
@@ -62,7 +62,7 @@ TABLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Deployment:
-    """Hold clients and names; every one has its own, so tests do not meet."""
+    """Clients and names of resources; each deployment has resources of its own."""
 
     environment: ApiEnvironment
     dynamodb: Any
@@ -77,7 +77,7 @@ class Deployment:
         return Table(self.dynamodb, self.environment.task_table)
 
     def row(self, task_id: str) -> Row:
-        """Return a row that is there."""
+        """Return the row of a task, which must exist."""
         row = self.table.get(task_id)
         assert row is not None, f"no row {task_id}"
         return row
@@ -89,15 +89,15 @@ class Deployment:
         return found.queue_url
 
     def messages(self, runtime: str = DYNAMIC) -> list[dict[str, Any]]:
-        """Take every message out of a runtime's queue."""
+        """Receive and delete all messages of a runtime's queue."""
         return [json.loads(body) for body in self._drain(self.queue(runtime))]
 
     def callbacks(self) -> list[dict[str, Any]]:
-        """Take every callback out of the queue that listens to the results topic."""
+        """Receive and delete all callbacks."""
         return [json.loads(body) for body in self._drain(self.results_queue)]
 
     def put_checkpoint(self, name: str) -> None:
-        """Put a checkpoint into the model bucket."""
+        """Upload a checkpoint to the model bucket."""
         self.s3.put_object(
             Bucket=self.environment.model_bucket, Key=f"Stable-diffusion/{name}", Body=b"model"
         )
@@ -119,7 +119,7 @@ class Deployment:
 
 
 def deploy(aws: Emulator) -> Deployment:
-    """Make table, topics, queues and buckets under names that no other test has."""
+    """Create table, topics, queues and buckets under unique names."""
     name = f"t{secrets.token_hex(4)}"
     dynamodb, sns, sqs, s3 = clients(aws)
     for bucket in ("output", "uploads", "tasks", "models"):
@@ -153,7 +153,7 @@ def deploy(aws: Emulator) -> Deployment:
 
 @functools.cache
 def clients(aws: Emulator) -> list[Any]:
-    """Return the clients that all tests share: making them takes longer than most tests."""
+    """Return clients that all tests share, because creating them takes longer than most tests."""
     # 50 requests at once: none waits for a connection of another's.
     wide = {"max_pool_connections": 60}
     found = [aws.client(service, **wide) for service in ("dynamodb", "sns", "sqs")]
@@ -161,12 +161,12 @@ def clients(aws: Emulator) -> list[Any]:
 
 
 def make_table(dynamodb: Any, name: str) -> None:
-    """Make the table with its indexes, as the core stack does."""
+    """Create the table with its indexes, as in the core stack."""
     dynamodb.create_table(TableName=name, **TABLE)
 
 
 def subscribe(sns: Any, sqs: Any, topic: str, queue: str, policy: dict[str, Any] | None) -> None:
-    """Lead a topic into a queue by raw delivery, behind a filter."""
+    """Subscribe a queue to a topic with raw delivery and a filter."""
     answer = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
     attributes = {"RawMessageDelivery": "true"}
     if policy is not None:

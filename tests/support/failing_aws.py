@@ -1,4 +1,4 @@
-"""AWS clients that fail when a test says so."""
+"""AWS clients that fail when a test wants it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 
 class FakeSns:
-    """Publish through the emulator, except to topics that are down; notes what it was asked."""
+    """Publishes through the emulator except to topics that are down, and records the calls."""
 
     def __init__(self, real: Any) -> None:
         self._real = real
@@ -23,7 +23,7 @@ class FakeSns:
 
 
 class FakeS3:
-    """S3 that refuses to store."""
+    """S3 that refuses to store objects."""
 
     def put_object(self, **_object: Any) -> Any:
         """Fail."""
@@ -31,7 +31,7 @@ class FakeS3:
 
 
 class FaultyClients:
-    """Clients of AWS with operations that break as only a bug does, from when a test says so."""
+    """AWS clients with operations that raise unexpected exceptions, from a time that a test chooses."""
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
@@ -53,5 +53,5 @@ class _Faulty:
 
 
 def refusal(operation: str) -> ClientError:
-    """Return an error as botocore raises it when AWS throttles; its text quotes what a log must not show."""
+    """Return botocore's error for throttling, with a text that no log may contain."""
     return ClientError({"Error": {"Code": "Throttling", "Message": "SECRET-BODY"}}, operation)

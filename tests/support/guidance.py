@@ -1,4 +1,4 @@
-"""Requests in the shapes that callers of AWS's Guidance send: one for each task type and API version."""
+"""Requests in the forms that callers of AWS's Guidance send, for each task type and API version."""
 
 from collections.abc import Mapping
 from typing import Any, Final

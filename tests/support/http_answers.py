@@ -1,4 +1,4 @@
-"""What a stranger's server may answer: raw bytes, so that nothing is tidied up on the way. All of it ends."""
+"""Responses of an untrusted server as raw bytes, all of which end at some time."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ LIMIT = 64 * 1024
 PACE_SECONDS = 0.05
 DRIPS = 30
 
-Story = Callable[[socket.socket], None]
+Responder = Callable[[socket.socket], None]
 
 
 def picture(format_: str = "PNG", size: tuple[int, int] = (8, 9)) -> bytes:
@@ -35,7 +35,7 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, data: bytes = b"") -> bytes:
-    """Return a PNG of one bit a pixel with that header, whatever its data is."""
+    """Return a PNG with one bit per pixel and this size in its header."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
@@ -43,7 +43,7 @@ def png(width: int, height: int, data: bytes = b"") -> bytes:
 def answer(
     body: bytes, *headers: str, status: str = "200 OK", content_type: str = "image/png", length: bool = True
 ) -> bytes:
-    """Return a whole HTTP answer."""
+    """Return a complete HTTP response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Type: {content_type}", f"X-Secret: {CANARY.decode()}", *headers]
     if length:
         lines.append(f"Content-Length: {len(body)}")
@@ -55,15 +55,15 @@ def chunked(*parts: bytes) -> bytes:
     return b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in parts)
 
 
-def says(data: bytes) -> Story:
-    """Answer with these bytes and hang up."""
+def sends(data: bytes) -> Responder:
+    """Return a responder that sends these bytes and closes the connection."""
     return lambda connection: connection.sendall(data)
 
 
-def streams(head: bytes, parts: Iterator[bytes]) -> Story:
-    """Answer with head and parts, as far as the client listens."""
+def streams(head: bytes, parts: Iterator[bytes]) -> Responder:
+    """Return a responder that sends head and parts while the client reads."""
 
-    def tell(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.sendall(head)
         for part in parts_again():
             connection.sendall(part)
@@ -73,13 +73,13 @@ def streams(head: bytes, parts: Iterator[bytes]) -> Story:
     def parts_again() -> Iterator[bytes]:
         return iter(once)
 
-    return tell
+    return respond
 
 
-def drips(head: bytes, drops: list[bytes], tail: bytes) -> Story:
-    """Answer drop by drop until the client hangs up; the whole is a proper answer."""
+def drips(head: bytes, drops: list[bytes], tail: bytes) -> Responder:
+    """Return a responder that sends a valid response in small pieces, until the client disconnects."""
 
-    def tell(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.sendall(head)
         connection.settimeout(PACE_SECONDS)
         for drop in drops:
@@ -91,38 +91,38 @@ def drips(head: bytes, drops: list[bytes], tail: bytes) -> Story:
         connection.settimeout(None)
         connection.sendall(tail)
 
-    return tell
+    return respond
 
 
-def drips_body() -> Story:
-    """Drip the first bytes of an image."""
+def drips_body() -> Responder:
+    """Send the first bytes of an image slowly."""
     image = picture()
     drops = [bytes([byte]) for byte in image[:DRIPS]]
     return drips(answer(b"", f"Content-Length: {len(image)}", length=False), drops, image[DRIPS:])
 
 
-def drips_headers() -> Story:
-    """Drip headers, then answer."""
+def drips_headers() -> Responder:
+    """Send headers slowly, then the rest."""
     whole = answer(picture())
     drops = [f"X-{number}: {CANARY.decode()}\r\n".encode() for number in range(DRIPS)]
     return drips(whole[: whole.index(b"\r\n") + 2], drops, whole[whole.index(b"\r\n") + 2 :])
 
 
-def drips_chunks() -> Story:
-    """Drip chunks of one byte, then send the rest."""
+def drips_chunks() -> Responder:
+    """Send chunks of one byte slowly, then the rest."""
     image = picture()
     drops = [chunked(bytes([byte])) for byte in image[:DRIPS]]
     head = answer(b"", "Transfer-Encoding: chunked", length=False)
     return drips(head, drops, chunked(image[DRIPS:]) + b"0\r\n\r\n")
 
 
-def silent() -> Story:
-    """Say nothing for a while, then answer."""
+def silent() -> Responder:
+    """Send nothing for a while, then a response."""
     return drips(b"", [b""] * DRIPS, answer(picture()))
 
 
 def avif(width: int, height: int) -> bytes:
-    """Return an AVIF whose header says that size."""
+    """Return an AVIF with this size in its header."""
     data = bytearray(picture("AVIF", (64, 64)))
     at = data.index(b"ispe") + 8
     data[at : at + 8] = struct.pack(">II", width, height)
@@ -130,7 +130,7 @@ def avif(width: int, height: int) -> bytes:
 
 
 def jpeg(*sizes: tuple[int, int]) -> bytes:
-    """Return a JPEG that names each of the sizes, up to where its data would begin."""
+    """Return the beginning of a JPEG with a frame header for each size."""
     frames = (
         b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\x00"
         for width, height in sizes
@@ -144,13 +144,15 @@ def ihdr(width: int, height: int) -> bytes:
 
 
 def hidden_frame(extension: bytes) -> bytes:
-    """Return a GIF whose large frame only those see who read the small one as the block of an extension."""
+    """Return a GIF with a large frame that only readers see which take the small one for the block of an
+    extension.
+    """
     frame = b",\0\0\0\0\x08\0\x08\0\0" + b"\0" * 36
     return b"GIF89a\x08\0\x08\0\0\0\0" + extension + frame + b",\0\0\0\0\xff\xff\x08\0\0\x02"
 
 
 def avif_track(side: int) -> bytes:
-    """Return an AVIF of 64 × 64 pixels with a track of that side."""
+    """Return an AVIF of 64 × 64 pixels with a track of another size."""
     header = b"\0" * 76 + struct.pack(">II", side << 16, side << 16)
     boxes = b"tkhd", b"trak", b"moov"
     for name in boxes:
@@ -193,56 +195,56 @@ BODIES = {
     "avif-vast": avif(100_000, 100_000),
 }
 
-STORIES: dict[str, Story] = {
-    **{name: says(answer(body)) for name, body in BODIES.items()},
+RESPONDERS: dict[str, Responder] = {
+    **{name: sends(answer(body)) for name, body in BODIES.items()},
     **{
-        f"status-{status}": says(answer(picture(), status=f"{status} c4n4ry"))
+        f"status-{status}": sends(answer(picture(), status=f"{status} c4n4ry"))
         for status in (206, 401, 403, 404, 410, 500, 503)
     },
-    "status-204": says(answer(b"", status="204 c4n4ry", length=False)),
-    "long-as-announced": says(answer(picture() + b"\0" * LIMIT)),
-    "long-never-sent": says(answer(picture(), f"Content-Length: {LIMIT + 1}", length=False)),
+    "status-204": sends(answer(b"", status="204 c4n4ry", length=False)),
+    "long-as-announced": sends(answer(picture() + b"\0" * LIMIT)),
+    "long-never-sent": sends(answer(picture(), f"Content-Length: {LIMIT + 1}", length=False)),
     "long-chunked": streams(
         answer(b"", "Transfer-Encoding: chunked", length=False) + chunked(picture()),
         repeat(chunked(b"\0" * LIMIT), 16),
     ),
     "long-until-close": streams(answer(picture(), length=False), repeat(b"\0" * LIMIT, 16)),
-    "gzip-bomb": says(answer(gzip.compress(picture() + b"\0" * 10_000_000), "Content-Encoding: gzip")),
-    "deflate": says(answer(zlib.compress(picture()), "Content-Encoding: deflate")),
-    "gzip-twice": says(answer(gzip.compress(gzip.compress(picture())), "Content-Encoding: gzip, gzip")),
-    "html-base64-by-name": says(answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: base64")),
-    "html-two-codings": says(answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: utf-8, gzip")),
-    "ok-brotli-by-name": says(answer(picture(), "Content-Encoding: br")),
-    "ok-base64-by-name": says(answer(picture(), "Content-Encoding: base64")),
-    "ok-aws-chunked-by-name": says(answer(picture(), "Content-Encoding: aws-chunked")),
-    "transfer-gzip": says(
+    "gzip-bomb": sends(answer(gzip.compress(picture() + b"\0" * 10_000_000), "Content-Encoding: gzip")),
+    "deflate": sends(answer(zlib.compress(picture()), "Content-Encoding: deflate")),
+    "gzip-twice": sends(answer(gzip.compress(gzip.compress(picture())), "Content-Encoding: gzip, gzip")),
+    "html-base64-by-name": sends(answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: base64")),
+    "html-two-codings": sends(answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: utf-8, gzip")),
+    "ok-brotli-by-name": sends(answer(picture(), "Content-Encoding: br")),
+    "ok-base64-by-name": sends(answer(picture(), "Content-Encoding: base64")),
+    "ok-aws-chunked-by-name": sends(answer(picture(), "Content-Encoding: aws-chunked")),
+    "transfer-gzip": sends(
         answer(b"", "Transfer-Encoding: gzip, chunked", length=False)
         + chunked(gzip.compress(picture()))
         + b"0\r\n\r\n"
     ),
-    "shorter-than-announced": says(answer(picture(), "Content-Length: 60000", length=False)),
-    "chunk-cut": says(answer(b"", "Transfer-Encoding: chunked", length=False) + b"ffff\r\n" + picture()),
-    "two-lengths": says(answer(picture(), "Content-Length: 5")),
-    "length-no-number": says(answer(picture(), "Content-Length: c4n4ry", length=False)),
-    "length-negative": says(answer(picture(), "Content-Length: -1", length=False)),
-    "not-http": says(b"SSH-2.0-c4n4ry\r\n"),
-    "closes": says(b""),
-    "vast-headers": says(answer(picture(), *(f"X-{number}: " + "c4n4ry" * 100 for number in range(2000)))),
+    "shorter-than-announced": sends(answer(picture(), "Content-Length: 60000", length=False)),
+    "chunk-cut": sends(answer(b"", "Transfer-Encoding: chunked", length=False) + b"ffff\r\n" + picture()),
+    "two-lengths": sends(answer(picture(), "Content-Length: 5")),
+    "length-no-number": sends(answer(picture(), "Content-Length: c4n4ry", length=False)),
+    "length-negative": sends(answer(picture(), "Content-Length: -1", length=False)),
+    "not-http": sends(b"SSH-2.0-c4n4ry\r\n"),
+    "closes": sends(b""),
+    "vast-headers": sends(answer(picture(), *(f"X-{number}: " + "c4n4ry" * 100 for number in range(2000)))),
     "many-hints": drips(
         b"", [b"HTTP/1.1 103 c4n4ry\r\nX-Secret: c4n4ry\r\n\r\n"] * 3, b"HTTP/1.1 103 c4n4ry\r\n\r\n"
     ),
-    "upgrade": says(b"HTTP/1.1 101 c4n4ry\r\nUpgrade: c4n4ry\r\nConnection: upgrade\r\n\r\n" + picture()),
-    "redirect-without-location": says(answer(b"c4n4ry", status="302 c4n4ry")),
+    "upgrade": sends(b"HTTP/1.1 101 c4n4ry\r\nUpgrade: c4n4ry\r\nConnection: upgrade\r\n\r\n" + picture()),
+    "redirect-without-location": sends(answer(b"c4n4ry", status="302 c4n4ry")),
     "drips-body": drips_body(),
     "drips-headers": drips_headers(),
     "drips-chunks": drips_chunks(),
     "silent": silent(),
-    "ok-chunked": says(
+    "ok-chunked": sends(
         answer(b"", "Transfer-Encoding: chunked", length=False)
         + chunked(picture()[:20], picture()[20:])
         + b"0\r\n\r\n"
     ),
-    "ok-until-close": says(answer(picture(), length=False)),
-    "ok-octet-stream": says(answer(picture(), content_type="application/octet-stream")),
-    "ok-after-hints": says(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" + answer(picture())),
+    "ok-until-close": sends(answer(picture(), length=False)),
+    "ok-octet-stream": sends(answer(picture(), content_type="application/octet-stream")),
+    "ok-after-hints": sends(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" + answer(picture())),
 }

@@ -1,4 +1,4 @@
-"""The internet on one loopback interface: public addresses are servers of the test, all else fails it."""
+"""A fake internet on the loopback interface: public addresses lead to test servers, others fail the test."""
 
 import socket
 import socketserver
@@ -12,7 +12,7 @@ from typing import Any
 
 import trustme
 
-from tests.support.http_answers import STORIES, Story, answer, picture
+from tests.support.http_answers import RESPONDERS, Responder, answer, picture
 
 PUBLIC = "93.184.216.34"
 PUBLIC_IPV6 = "2606:2800:220:1::1"
@@ -23,19 +23,19 @@ PLAIN_PORTS = frozenset({80, 8080})
 TLS_PORTS = frozenset({443, 8443})
 
 
-class Escaped(Exception):
-    """Say that the guard would have sent a packet to where it must not; none was sent."""
+class ForbiddenConnection(Exception):
+    """The guard tried to connect to a forbidden target; nothing was sent."""
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Tell, for each path, a story, a redirect or an image."""
+    """A server with a responder, a redirect or an image for each path."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), Conversation)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.tls = tls
         self.redirects: dict[str, bytes] = {}
         self.requests: list[bytes] = []
@@ -46,22 +46,22 @@ class Server(socketserver.ThreadingTCPServer):
         return int(self.server_address[1])
 
 
-class Conversation(socketserver.BaseRequestHandler):
-    """Read one request and answer it."""
+class Handler(socketserver.BaseRequestHandler):
+    """Reads one request and responds to it."""
 
     server: Server
 
     def handle(self) -> None:
-        """Answer; a client that hangs up early is what many tests are about."""
+        """Respond; clients may disconnect early, as many tests expect."""
         with suppress(OSError):
             if self.server.tls is None:
-                self.talk(self.request)
+                self.respond(self.request)
             else:
                 with self.server.tls.wrap_socket(self.request, server_side=True) as connection:
-                    self.talk(connection)
+                    self.respond(connection)
 
-    def talk(self, connection: socket.socket) -> None:
-        """Read a request up to its end and tell what belongs to its path."""
+    def respond(self, connection: socket.socket) -> None:
+        """Read a request and send the response for its path."""
         request = b""
         while b"\r\n\r\n" not in request:
             received = connection.recv(65536)
@@ -72,21 +72,21 @@ class Conversation(socketserver.BaseRequestHandler):
                 return
             request += received
         self.server.requests.append(request)
-        self.story(request.split(b" ")[1].decode())(connection)
+        self.responder(request.split(b" ")[1].decode())(connection)
         with suppress(OSError):
             connection.shutdown(socket.SHUT_WR)
 
-    def story(self, path: str) -> Story:
-        """Return what belongs to a path."""
+    def responder(self, path: str) -> Responder:
+        """Return the responder for a path."""
         if path in self.server.redirects:
             head = b"HTTP/1.1 302 c4n4ry\r\nX-Secret: c4n4ry\r\nLocation: " + self.server.redirects[path]
             return lambda connection: connection.sendall(head + b"\r\nContent-Length: 6\r\n\r\nc4n4ry")
         name = path.partition("?")[0].removeprefix("/")
-        return STORIES.get(name, lambda connection: connection.sendall(answer(picture())))
+        return RESPONDERS.get(name, lambda connection: connection.sendall(answer(picture())))
 
 
-class World:
-    """Hold the servers and the names; `resolve` and `connect` are what a guard gets of them."""
+class FakeInternet:
+    """Servers and names; the guard gets `resolve` and `connect`."""
 
     def __init__(self) -> None:
         self.authority = trustme.CA()
@@ -113,7 +113,7 @@ class World:
         changes: Mapping[str, Sequence[Sequence[str]]] | None = None,
         redirects: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Begin a new case; `changes` are a name's answers one after the other, the last one for ever."""
+        """Begin a new case; `changes` are successive answers for a name; the last one is repeated."""
         self.answers = {name: [list(found)] for name, found in (names or {}).items()}
         self.answers |= {name: [list(found) for found in each] for name, each in (changes or {}).items()}
         self.asked: dict[str, int] = defaultdict(int)
@@ -125,7 +125,7 @@ class World:
 
     @property
     def requests(self) -> list[bytes]:
-        """Return what was asked of both servers."""
+        """Return all requests to both servers."""
         return self.plain.requests + self.tls.requests
 
     def _choose_certificate(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
@@ -134,7 +134,7 @@ class World:
             connection.context = self._contexts[name]
 
     def resolve(self, name: str, port: int) -> list[str]:
-        """Answer as the C library does: spellings of IPv4 first, then names."""
+        """Resolve a name as the C library does: first spellings of IPv4, then names."""
         with suppress(OSError):
             return [socket.inet_ntoa(socket.inet_aton(name))]
         with suppress(OSError):
@@ -147,11 +147,11 @@ class World:
         return answers[min(self.asked[name], len(answers)) - 1]
 
     def connect(self, address: str, port: int, seconds: float) -> socket.socket:
-        """Connect to the server that stands for a public address; fail the test for any other."""
+        """Connect to the server for a public address; fail the test for any other address."""
         if address == DEAD:
             raise ConnectionRefusedError
         if address not in SERVED or port not in PLAIN_PORTS | TLS_PORTS:
-            raise Escaped(f"a connection to {address} port {port}")
+            raise ForbiddenConnection(f"a connection to {address} port {port}")
         self.connected.append(address)
         server = self.plain if port in PLAIN_PORTS else self.tls
         return socket.create_connection(("127.0.0.1", server.port), timeout=seconds)
@@ -163,23 +163,23 @@ def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:
     return context
 
 
-class NoS3:
-    """Fail the test when an object is asked for."""
+class ForbiddenS3:
+    """S3 client that fails the test if an object is requested."""
 
     def get_object(self, **arguments: Any) -> Any:
-        """Raise."""
-        raise Escaped(f"a call of S3 for {arguments}")
+        """Fail the test."""
+        raise ForbiddenConnection(f"a call of S3 for {arguments}")
 
 
-def no_s3() -> Any:
-    """Return a client of S3 that fails the test when an object is asked for."""
-    return NoS3()
+def forbidden_s3() -> Any:
+    """Return an S3 client that fails the test if an object is requested."""
+    return ForbiddenS3()
 
 
 @contextmanager
-def world() -> Iterator[World]:
-    """Run the servers for the time of a `with` block."""
-    made = World()
+def fake_internet() -> Iterator[FakeInternet]:
+    """Run the servers until the block ends."""
+    made = FakeInternet()
     threads = [
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         for server in (made.plain, made.tls)

@@ -25,7 +25,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """Return the synthesized app, made once for all test processes of a run."""
+    """Return the synthesized app, which is created once for all test processes of a run."""
     own = tmp_path_factory.getbasetemp()
     shared = own if worker_id == "master" else own.parent
     folder = shared / "cdk.out"
@@ -46,14 +46,14 @@ def pipeline(assembly: Path) -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="session")
 def pictures() -> Iterator[str]:
-    """Serve examples/ by HTTP; return the address, without a slash at its end."""
+    """Serve examples/ by HTTP; return the address without a trailing slash."""
     with served(EXAMPLES) as address:
         yield address
 
 
 @pytest.fixture
 def task_id(request: pytest.FixtureRequest) -> str:
-    """Return an id that no other test uses, and that says whose it is."""
+    """Return a unique id with the name of the test."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")
     return f"{name[:80]}-{secrets.token_hex(4)}"
 

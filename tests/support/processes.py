@@ -1,4 +1,4 @@
-"""Find the processes of a run by a word in their environment, which children inherit."""
+"""Find the processes of a run by a word in their environment, which child processes inherit."""
 
 import time
 from pathlib import Path
@@ -8,7 +8,7 @@ GONE_SECONDS = 20.0
 
 
 def marked(mark: str) -> list[int]:
-    """Return the processes that carry the word, zombies aside."""
+    """Return the processes with the word, except for zombies."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/environ"):
         try:
@@ -20,7 +20,7 @@ def marked(mark: str) -> list[int]:
 
 
 def wait_until_gone(mark: str) -> None:
-    """Wait until no process carries the word."""
+    """Wait until no process has the word."""
     deadline = time.monotonic() + GONE_SECONDS
     while left := marked(mark):
         assert time.monotonic() < deadline, f"still there: {left}"

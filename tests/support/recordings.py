@@ -1,4 +1,4 @@
-"""The recordings of real servers (`recordings/README.md`), by name."""
+"""The recordings of real servers by name; see `recordings/README.md`."""
 
 import json
 from fnmatch import fnmatchcase

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 
 class FakeSecrets:
-    """Return the texts of `secrets`; other names are answered by the error `code`."""
+    """Returns the texts of `secrets`; other names raise the error `code`."""
 
     def __init__(self, secrets: Mapping[str, str], code: str = "ResourceNotFoundException") -> None:
         self.secrets = dict(secrets)

@@ -21,7 +21,7 @@ TWO_RUNTIMES = Path(__file__).with_name("two_runtimes.yaml")
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What one run of app.py left: its folder, its status and what it output."""
+    """The result of one run of app.py: its folder, its status and its output."""
 
     folder: Path
     status: int
@@ -63,6 +63,6 @@ def synthesize(
 
 
 def _node_major() -> str:
-    """Return the version under which jsii's banner can be turned off: the tests read what app.py prints."""
+    """Return the Node major with which jsii's banner is silenced, because tests read the output of app.py."""
     done = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
     return done.stdout.strip().removeprefix("v").split(".")[0]

@@ -1,4 +1,4 @@
-"""A CloudFormation template, asked for what it holds."""
+"""A CloudFormation template with methods for tests."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Template:
-    """The body of a template; resources are found by type and by a part of their logical id."""
+    """A template; resources are found by type and by a part of their logical id."""
 
     body: dict[str, Any]
 
@@ -26,12 +26,12 @@ class Template:
         return [each.get("Properties", {}) for each in self.resources(type_, containing).values()]
 
     def one(self, type_: str, containing: str = "") -> dict[str, Any]:
-        """Return the properties of the only resource that fits."""
+        """Return the properties of the only matching resource."""
         (found,) = self.properties(type_, containing)
         return found
 
     def closure(self, name: str) -> set[str]:
-        """Return the logical ids of everything that a resource depends on, by DependsOn and by references."""
+        """Return the logical ids of everything that a resource depends on, by DependsOn or references."""
         reached: set[str] = set()
         waiting = [name]
         while waiting:
@@ -43,7 +43,7 @@ class Template:
         return reached
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield every statement of every role's policy, with the policy's logical id."""
+        """Yield all statements of all policies of roles, with the logical id of the policy."""
         for name, policy in self.resources("IAM::Policy").items():
             for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
                 yield name, statement
@@ -55,12 +55,12 @@ class Template:
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a policy's one-or-many as many."""
+    """Return a policy's value as a list."""
     return value if isinstance(value, list) else [value]
 
 
 def text(value: Any) -> str:
-    """Write a value with its references, so that parts of it can be looked for."""
+    """Return a value as text with its references, in which parts can be searched."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -1,4 +1,4 @@
-"""What the consumer and the sweep do with a deployment's tasks, one step at a time."""
+"""What the consumer and the sweep do with tasks, as single steps."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from tests.support.deployment import Deployment
 
 
 class Worker:
-    """Do what the consumer does with a message, without an SD Web UI; `runs` are the tasks it ran."""
+    """Does what the consumer does with a message, without an SD Web UI; `runs` lists its tasks."""
 
     def __init__(self, deployment: Deployment, clock: Callable[[], datetime] = now) -> None:
         self._deployment = deployment
@@ -31,13 +31,13 @@ class Worker:
         self.runs: list[str] = []
 
     def claim(self, task_id: str, *, seconds: float = 120) -> Row:
-        """Take the lease of a task."""
+        """Claim a task."""
         row = self._deployment.row(task_id)
         change = claim(row, worker="w", fence=new_fence(), seconds=seconds, now=self._clock())
         return self._must(task_id, change)
 
     def start(self, task_id: str, *, seconds: float = 120) -> Row:
-        """Take the lease and say that the GPU has it."""
+        """Claim a task and record that it runs."""
         row = self.claim(task_id, seconds=seconds)
         return self._must(task_id, start(row, seconds=seconds, now=self._clock()))
 
@@ -50,7 +50,7 @@ class Worker:
         return s3_uri(bucket, key)
 
     def finish(self, row: Row, status: Status = Status.COMPLETED, *, notify: bool = True) -> Row:
-        """Store an image, write the outcome, and tell it."""
+        """Store an image, write the outcome, and send the callback."""
         images = [self.store(row)] if status is Status.COMPLETED else []
         done = self._must(row.id, finish(row, status, now=self._clock(), images=images))
         if notify:
@@ -62,7 +62,7 @@ class Worker:
         return self.finish(self.start(task_id), status, notify=notify)
 
     def deliver(self, body: dict[str, Any]) -> Action:
-        """Take a delivery, and run the task if it is to be run."""
+        """Process a delivery as the consumer does; return the action."""
         message = Message.decode(json.dumps(body))
         action = decide(self._table.get(message.task.id), message, self._clock()).action
         if action is Action.CLAIM:
@@ -78,7 +78,7 @@ class Worker:
 
 
 def results(deployment: Deployment, sns: Any = None) -> Results:
-    """Return what tells outcomes, and clears before."""
+    """Return the sender of callbacks, which also deletes orphaned objects."""
     environment = deployment.environment
     orphans = OrphanCleaner(deployment.s3, environment.output_bucket)
     return Results(sns or deployment.sns, environment.result_topic_arn, deployment.table, orphans)

@@ -1,1 +1,1 @@
-"""A runtime type of sixty lines, to show what a further one needs and that it needs no more."""
+"""A runtime type of about sixty lines that shows what a further type needs."""

@@ -1,4 +1,4 @@
-"""`python -m tests.support.toy`: a consumer that knows the toy, registered as any other type is."""
+"""`python -m tests.support.toy`: a consumer with the toy registered like any other type."""
 
 from container.consumer.composition import compose
 from container.consumer.engines.registry import ENGINES

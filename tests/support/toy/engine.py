@@ -1,4 +1,4 @@
-"""The toy's engine: it lives in the consumer's own process, and takes a moment for each repetition."""
+"""The toy's engine, which runs in the consumer's process and takes a moment for each repetition."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What tasks of the toy may say: `repeat` a text so many times."""
+"""The content of the toy's tasks: a text to `repeat`."""
 
 from collections.abc import Callable, Collection, Iterator
 

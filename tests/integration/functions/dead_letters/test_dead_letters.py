@@ -1,4 +1,4 @@
-"""The dead-letter queues' Lambda: every body is kept, every task has its outcome."""
+"""The dead-letter queues' Lambda: every body is archived, every task has its outcome."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from adapters.archive import Archive
 from domain.row import Status
 from tests.support.api_client import Client, task
 from tests.support.clock import FakeClock
-from tests.support.dead_letters import dead_letter, kept
+from tests.support.dead_letters import archived, dead_letter
 from tests.support.deployment import DYNAMIC, Deployment
 from tests.support.failing_aws import FakeS3, FakeSns
 from tests.support.worker import Worker
@@ -25,7 +25,7 @@ def submitted(api: Client, deployment: Deployment, task_id: str = "test", **chan
 
 
 def test_a_buried_task_fails_and_is_told(api: Client, deployment: Deployment) -> None:
-    """Its body is kept under date, runtime and message."""
+    """Its body is archived under date, runtime and message."""
     body = submitted(api, deployment, context="c")
     assert dead_letter(deployment, body) == []
     row = deployment.row("test")
@@ -34,7 +34,7 @@ def test_a_buried_task_fails_and_is_told(api: Client, deployment: Deployment) ->
     assert (callback["status"], callback["context"]) == ("failed", "c")
     assert callback["error"]["code"] == "task_abandoned"
     day = datetime.now(UTC).date().isoformat()
-    assert kept(deployment) == {f"dead-letters/{day}/{DYNAMIC}/message-0.json": body}
+    assert archived(deployment) == {f"dead-letters/{day}/{DYNAMIC}/message-0.json": body}
     assert dead_letter(deployment, body) == []
     assert deployment.callbacks() == []
 
@@ -58,9 +58,9 @@ def test_what_is_not_ours_is_kept_byte_for_byte(
     shared_deployment: Deployment, log: io.StringIO, body: str
 ) -> None:
     """And that is all; the log says that it came, not what it was."""
-    before = kept(shared_deployment)
+    before = archived(shared_deployment)
     assert dead_letter(shared_deployment, body) == []
-    after = kept(shared_deployment)
+    after = archived(shared_deployment)
     assert len(after) >= len(before)
     assert body in after.values()
     assert shared_deployment.callbacks() == []
@@ -162,4 +162,4 @@ def test_what_is_not_reached_in_time_comes_back(deployment: Deployment) -> None:
     left = [True]
     back = dead_letter(deployment, "x", "y", "z", time=lambda: bool(left and left.pop()))
     assert back == ["message-1", "message-2"]
-    assert list(kept(deployment).values()) == ["x"]
+    assert list(archived(deployment).values()) == ["x"]

@@ -18,7 +18,7 @@ from domain.errors import ErrorCode
 from local.emulator import Emulator
 from tests.support.clock import FakeMonotonic
 from tests.support.http_answers import picture
-from tests.support.internet import World, no_s3, world
+from tests.support.internet import FakeInternet, fake_internet, forbidden_s3
 from tests.support.secrets import FakeSecrets
 
 SECRET = "Bearer t0p-s3cret"
@@ -27,8 +27,8 @@ LINK = f"https://{HOST}/cat.png"
 
 
 @pytest.fixture(scope="module")
-def internet() -> Iterator[World]:
-    with world() as made:
+def internet() -> Iterator[FakeInternet]:
+    with fake_internet() as made:
         yield made
 
 
@@ -46,9 +46,9 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     root.setLevel(level)
 
 
-def links(internet: World, credentials: HostCredentials) -> Links:
+def links(internet: FakeInternet, credentials: HostCredentials) -> Links:
     return Links(
-        s3_client=no_s3(),
+        s3_client=forbidden_s3(),
         buckets=frozenset(),
         allow_private=False,
         credentials=credentials,
@@ -65,7 +65,7 @@ def http(link: str) -> HttpLink:
 
 
 def test_a_secret_is_read_sent_and_never_logged(
-    aws: Emulator, internet: World, printed: Callable[[], str]
+    aws: Emulator, internet: FakeInternet, printed: Callable[[], str]
 ) -> None:
     client = aws.client("secretsmanager")
     client.create_secret(Name="photos/token", SecretString=SECRET)
@@ -81,7 +81,7 @@ def test_a_secret_is_read_sent_and_never_logged(
 
 
 def test_a_password_in_a_link_stands_in_no_log_and_no_error(
-    internet: World, printed: Callable[[], str]
+    internet: FakeInternet, printed: Callable[[], str]
 ) -> None:
     internet.reset(redirects={"/go": b"https://user:hunter2@photos.example/cat"})
     guard = links(internet, HostCredentials())
@@ -95,7 +95,7 @@ def test_a_password_in_a_link_stands_in_no_log_and_no_error(
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
 def test_a_secret_that_cannot_be_read_fails_the_task_and_names_itself_in_the_log(
-    internet: World, printed: Callable[[], str], code: str
+    internet: FakeInternet, printed: Callable[[], str], code: str
 ) -> None:
     internet.reset()
     guard = links(internet, HostCredentials(FakeSecrets({}, code), {HOST: "gone"}))
@@ -161,7 +161,7 @@ def test_a_secret_holds_a_header_in_one_of_three_forms(text: Any, header: Any) -
     assert read_secret(text) == header
 
 
-def test_a_secret_in_another_form_fails_the_task(internet: World, printed: Callable[[], str]) -> None:
+def test_a_secret_in_another_form_fails_the_task(internet: FakeInternet, printed: Callable[[], str]) -> None:
     internet.reset()
     guard = links(internet, HostCredentials(FakeSecrets({"photos": "a\r\nb: hunter2"}), {HOST: "photos"}))
     with pytest.raises(InputError):

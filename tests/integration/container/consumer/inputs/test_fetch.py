@@ -21,7 +21,7 @@ from container.consumer.inputs.links import HttpLink
 from container.consumer.inputs.network import Resolve, look_up, system_resolve
 from container.consumer.inputs.web import public_tls
 from tests.support.http_answers import answer, picture
-from tests.support.internet import World, no_s3, world
+from tests.support.internet import FakeInternet, fake_internet, forbidden_s3
 
 DEFAULT = Limits()
 
@@ -29,24 +29,24 @@ DEFAULT = Limits()
 @pytest.fixture(scope="module")
 def internet() -> object:
     """Run the servers."""
-    with world() as made:
+    with fake_internet() as made:
         yield made
 
 
 def machine(*, allow_private: bool, limits: Limits = DEFAULT) -> Links:
     """Return what the consumer uses, with the machine's own resolver and connections."""
-    return Links(s3_client=no_s3(), buckets=frozenset(), allow_private=allow_private, limits=limits)
+    return Links(s3_client=forbidden_s3(), buckets=frozenset(), allow_private=allow_private, limits=limits)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
-def test_private_addresses_where_allowed(host: str, internet: World) -> None:
+def test_private_addresses_where_allowed(host: str, internet: FakeInternet) -> None:
     """`allow_private` reaches this machine, over the machine's own resolver and connections."""
     fetched = machine(allow_private=True).fetch(f"http://{host}:{internet.plain.port}/cat")
     assert fetched.data == picture()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
-def test_private_addresses_otherwise(host: str, internet: World) -> None:
+def test_private_addresses_otherwise(host: str, internet: FakeInternet) -> None:
     """Without it the server hears nothing."""
     internet.reset()
     with pytest.raises(InputError) as caught:
@@ -68,7 +68,7 @@ def test_private_addresses_otherwise(host: str, internet: World) -> None:
         ("http://127.0.0.1:{port}/gzip-bomb", "input_not_an_image"),
     ],
 )
-def test_allowing_private_loosens_nothing_else(link: str, code: str, internet: World) -> None:
+def test_allowing_private_loosens_nothing_else(link: str, code: str, internet: FakeInternet) -> None:
     """Every other rule holds on this machine too."""
     internet.reset()
     with pytest.raises(InputError) as caught:
@@ -76,7 +76,9 @@ def test_allowing_private_loosens_nothing_else(link: str, code: str, internet: W
     assert caught.value.code == code
 
 
-def test_proxies_of_the_environment_are_not_used(internet: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_used(
+    internet: FakeInternet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A proxy would look names up by itself, and connect to what it likes."""
     with closing(socket.create_server(("127.0.0.1", 0))) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
@@ -99,10 +101,10 @@ def test_authorities_are_the_public_ones(monkeypatch: pytest.MonkeyPatch) -> Non
     assert context.cert_store_stats()["x509_ca"] > 50
 
 
-def guard(internet: World) -> Links:
+def guard(internet: FakeInternet) -> Links:
     """Return the guard at home in the test's internet."""
     return Links(
-        s3_client=no_s3(),
+        s3_client=forbidden_s3(),
         buckets=frozenset(),
         allow_private=False,
         resolve=internet.resolve,
@@ -111,7 +113,7 @@ def guard(internet: World) -> Links:
     )
 
 
-def test_name_stays_with_the_request(internet: World) -> None:
+def test_name_stays_with_the_request(internet: FakeInternet) -> None:
     """The address that was checked is dialled; SNI and the Host header have the name."""
     internet.reset(names={"photos.example": ["93.184.216.34"]})
     guard(internet).fetch("https://Photos.Example:8443/cat?size=1#top")
@@ -125,7 +127,7 @@ def test_name_stays_with_the_request(internet: World) -> None:
     assert not any(line.lower().startswith(("cookie", "authorization", "referer")) for line in lines)
 
 
-def test_one_guard_serves_many_threads(internet: World) -> None:
+def test_one_guard_serves_many_threads(internet: FakeInternet) -> None:
     """Fetches beside each other do not meet."""
     internet.reset()
     shared = guard(internet)
@@ -194,7 +196,7 @@ def test_a_deadline_passes() -> None:
 
 
 @pytest.mark.parametrize("refusing", [1, 2, 4])
-def test_every_address_is_tried(refusing: int, internet: World) -> None:
+def test_every_address_is_tried(refusing: int, internet: FakeInternet) -> None:
     """A dead address is passed over; a host with dead ones only does not answer."""
     internet.reset(names={"photos.example": ["2606:2800:220:1::dead"] * 1 + ["93.184.216.34"]})
     assert guard(internet).fetch("http://photos.example/cat").data == picture()
@@ -244,7 +246,7 @@ def answering(data: bytes) -> Callable[[str, int, float], socket.socket]:
 def test_any_answer_ends_as_an_image_or_as_ours(data: bytes) -> None:
     """No answer makes anything but an InputError, in words of ours."""
     links = Links(
-        s3_client=no_s3(),
+        s3_client=forbidden_s3(),
         buckets=frozenset(),
         allow_private=False,
         resolve=lambda _name, _port: ["93.184.216.34"],
@@ -260,7 +262,7 @@ def test_a_link_prints_without_its_fragment() -> None:
     assert str(HttpLink("https", "a.example", 443, "/x")) == "https://a.example/x"
 
 
-def test_the_limit_is_the_last_byte(internet: World) -> None:
+def test_the_limit_is_the_last_byte(internet: FakeInternet) -> None:
     """As many bytes as allowed are let through, one more is not."""
     internet.reset()
     exact = Limits(max_bytes=len(picture()))
@@ -276,7 +278,7 @@ def test_the_limit_is_the_last_byte(internet: World) -> None:
 def test_pixels_are_limited_to_the_last_one() -> None:
     """As many pixels as allowed are let through, one row more is not."""
     links = Links(
-        s3_client=no_s3(),
+        s3_client=forbidden_s3(),
         buckets=frozenset(),
         allow_private=False,
         limits=Limits(max_pixels=72),
@@ -285,7 +287,7 @@ def test_pixels_are_limited_to_the_last_one() -> None:
     )
     assert links.fetch("http://photos.example/").image.pixels == 72
     links = Links(
-        s3_client=no_s3(),
+        s3_client=forbidden_s3(),
         buckets=frozenset(),
         allow_private=False,
         limits=Limits(max_pixels=71),
@@ -296,7 +298,7 @@ def test_pixels_are_limited_to_the_last_one() -> None:
         links.fetch("http://photos.example/")
 
 
-def test_nothing_is_left_open(internet: World) -> None:
+def test_nothing_is_left_open(internet: FakeInternet) -> None:
     """A fetch closes its connection however it ends."""
     internet.reset()
     made: list[socket.socket] = []
@@ -306,7 +308,7 @@ def test_nothing_is_left_open(internet: World) -> None:
         return made[-1]
 
     links = Links(
-        s3_client=no_s3(),
+        s3_client=forbidden_s3(),
         buckets=frozenset(),
         allow_private=False,
         limits=Limits(max_bytes=70_000),
@@ -338,7 +340,7 @@ def test_connecting_has_a_limit(connect_seconds: float, total_seconds: float, mo
         raise TimeoutError
 
     links = Links(
-        s3_client=no_s3(),
+        s3_client=forbidden_s3(),
         buckets=frozenset(),
         allow_private=False,
         limits=Limits(connect_seconds=connect_seconds, total_seconds=total_seconds),

@@ -10,21 +10,21 @@ from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.hints import EXPIRED, FROM_HTML, WRONG_KEY, page_hint, refusal_hint
 from container.consumer.inputs.links import HttpLink, parse
 from domain.errors import ErrorCode
-from tests.support.internet import PUBLIC, World, no_s3, world
+from tests.support.internet import PUBLIC, FakeInternet, fake_internet, forbidden_s3
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
 
 
 @pytest.fixture(scope="module")
-def internet() -> Iterator[World]:
-    with world() as made:
+def internet() -> Iterator[FakeInternet]:
+    with fake_internet() as made:
         yield made
 
 
-def failure(internet: World, link: str, names: tuple[str, ...] = ()) -> InputError:
+def failure(internet: FakeInternet, link: str, names: tuple[str, ...] = ()) -> InputError:
     internet.reset(names={name: [PUBLIC] for name in names})
     guard = Links(
-        s3_client=no_s3(),
+        s3_client=forbidden_s3(),
         buckets=frozenset(),
         allow_private=False,
         resolve=internet.resolve,
@@ -43,7 +43,7 @@ def http(link: str) -> HttpLink:
 
 
 @pytest.mark.parametrize(
-    ("link", "says"),
+    ("link", "reason"),
     [
         ("http://drive.google.com/html-as-png", "https://drive.google.com/uc?export=download&id=ID"),
         ("http://www.dropbox.com/html-as-png", "dl=1 in place of dl=0"),
@@ -52,12 +52,12 @@ def http(link: str) -> HttpLink:
     ],
 )
 def test_a_page_around_a_file_is_called_a_page_with_the_way_to_the_file(
-    internet: World, link: str, says: str
+    internet: FakeInternet, link: str, reason: str
 ) -> None:
     error = failure(internet, link, names=(http(link).authority,))
     assert error.code is ErrorCode.INPUT_NOT_AN_IMAGE
     assert "it is a web page (HTML), perhaps a login page" in error.message
-    assert says in error.message
+    assert reason in error.message
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_page_around_a_file_is_called_a_page_with_the_way_to_the_file(
         "se=2024-01-01&sp=r&sig=abc",
     ],
 )
-def test_an_expired_link_is_called_expired(internet: World, query: str) -> None:
+def test_an_expired_link_is_called_expired(internet: FakeInternet, query: str) -> None:
     error = failure(internet, f"http://photos.example/status-403?{query}")
     assert error.code is ErrorCode.INPUT_UNAVAILABLE
     assert EXPIRED in error.message
@@ -95,11 +95,11 @@ def test_only_a_signed_link_can_have_expired(query: str, hint: str) -> None:
     assert refusal_hint(http(f"https://bucket.example/a.png?{query}"), NOW) == hint
 
 
-def test_a_server_that_asks_who_it_is_leads_to_the_settings(internet: World) -> None:
+def test_a_server_that_asks_who_it_is_leads_to_the_settings(internet: FakeInternet) -> None:
     assert "inputs.credentials" in failure(internet, "http://photos.example/status-401").message
 
 
-def test_a_missing_file_gets_no_hint_about_signatures(internet: World) -> None:
+def test_a_missing_file_gets_no_hint_about_signatures(internet: FakeInternet) -> None:
     message = failure(internet, "http://photos.example/status-404?X-Amz-Signature=abc").message
     assert "sign" not in message
 

@@ -16,7 +16,7 @@ from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.limits import Limits
 from local.emulator import Emulator
 from tests.support.http_answers import BODIES, picture
-from tests.support.internet import no_s3
+from tests.support.internet import forbidden_s3
 
 BUCKET = "links-uploads"
 DEFAULT = Limits()
@@ -78,13 +78,13 @@ def test_any_other_address_is_asked_for_as_a_stranger(link: str) -> None:
     def resolve(name: str, port: int) -> list[str]:
         raise OSError(name, port)
 
-    guard = Links(s3_client=no_s3(), buckets=frozenset({BUCKET}), allow_private=False, resolve=resolve)
+    guard = Links(s3_client=forbidden_s3(), buckets=frozenset({BUCKET}), allow_private=False, resolve=resolve)
     with pytest.raises(InputError, match="its host is not known"):
         guard.fetch(link)
 
 
 @pytest.mark.parametrize(
-    ("link", "code", "says"),
+    ("link", "code", "reason"),
     [
         ("s3://links-private/cats/кот 1?#.png", "input_blocked", "bucket"),
         ("s3://links-missing/cat.png", "input_blocked", "bucket"),
@@ -95,9 +95,9 @@ def test_any_other_address_is_asked_for_as_a_stranger(link: str) -> None:
         (f"s3://{BUCKET}/vast.png", "input_too_large", "pixels"),
     ],
 )
-def test_what_cannot_be_had(s3: Any, link: str, code: str, says: str) -> None:
+def test_what_cannot_be_had(s3: Any, link: str, code: str, reason: str) -> None:
     """Each fault has a code and a reason of its own, without the bucket's contents in it."""
-    with pytest.raises(InputError, match=says) as caught:
+    with pytest.raises(InputError, match=reason) as caught:
         links(s3, BUCKET, "links-deleted", limits=Limits(max_bytes=90_000)).fetch(link)
     assert caught.value.code == code
     assert "c4n4ry" not in str(caught.value)
@@ -144,7 +144,7 @@ def client_of(port: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("status", "s3_code", "code", "says"),
+    ("status", "s3_code", "code", "reason"),
     [
         (403, "AccessDenied", "input_blocked", "does not let"),
         (403, "AllAccessDisabled", "input_blocked", "does not let"),
@@ -153,9 +153,9 @@ def client_of(port: int) -> Any:
         (404, "NoSuchBucket", "input_unavailable", "no such object"),
     ],
 )
-def test_refusals_of_s3(status: int, s3_code: str, code: str, says: str) -> None:
+def test_refusals_of_s3(status: int, s3_code: str, code: str, reason: str) -> None:
     """Not there and not allowed are told apart, in our own words."""
-    with answering(status, s3_code) as client, pytest.raises(InputError, match=says) as caught:
+    with answering(status, s3_code) as client, pytest.raises(InputError, match=reason) as caught:
         links(client, BUCKET).fetch(f"s3://{BUCKET}/cat.png")
     assert caught.value.code == code
     assert "c4n4ry" not in str(caught.value)

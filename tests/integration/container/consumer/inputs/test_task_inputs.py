@@ -16,7 +16,7 @@ from domain.errors import ErrorCode, PermanentError
 from domain.limits import Limits
 from runtimes.base import InputRef
 from tests.support.http_answers import answer, picture
-from tests.support.internet import no_s3
+from tests.support.internet import forbidden_s3
 
 SOON_SECONDS = 1.0
 
@@ -101,7 +101,7 @@ def server() -> Iterator[Server]:
 
 
 def inputs(*, seconds: float = 60, **limits: int) -> TaskInputs:
-    links = Links(s3_client=no_s3(), buckets=frozenset(), allow_private=True)
+    links = Links(s3_client=forbidden_s3(), buckets=frozenset(), allow_private=True)
     return TaskInputs(links, Limits(**limits), task_seconds=seconds)
 
 

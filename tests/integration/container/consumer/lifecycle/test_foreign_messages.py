@@ -9,7 +9,7 @@ from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from tests.support.cloud import RUNTIME, Cloud
 from tests.support.consumers import running_consumer
-from tests.support.dead_letters import dead_letter, kept
+from tests.support.dead_letters import archived, dead_letter
 
 METADATA = {
     "id": "other",
@@ -53,7 +53,7 @@ def test_it_ends_archived_with_its_body(cloud: Cloud, webui: FakeWebUi, task_id:
     (letter,) = cloud.take_messages(cloud.dead_letter_url)
     assert letter == body
     assert dead_letter(cloud.deployment, letter) == []
-    assert list(kept(cloud.deployment).values()) == [body]
+    assert list(archived(cloud.deployment).values()) == [body]
 
 
 def test_a_task_type_that_its_runtime_does_not_know_fails_its_task(

@@ -21,7 +21,7 @@ from domain.limits import (
     ROW_DAYS,
 )
 from domain.message import Message
-from domain.row import ACTIVE, Row, Status
+from domain.row import ACTIVE, Row, Status, pending_attributes, status_attributes
 from domain.transition import Transition
 
 WORKER_ATTRIBUTES = ("worker", "lease_until")
@@ -29,17 +29,6 @@ WORKER_ATTRIBUTES = ("worker", "lease_until")
 
 PENDING = ("pending_runtime", "pending_since")
 """Attributes that are present while a message or a callback has not been sent."""
-
-
-def _status(runtime: str, status: Status) -> dict[str, Any]:
-    # The index partition changes with the status, so that listing by status is a single query.
-    return {"status": status.value, "runtime_status": f"{runtime}#{status.value}"}
-
-
-def _pending(runtime: str, since: str) -> dict[str, Any]:
-    # Set from the submit until the message is published, and from the outcome until the callback is sent. The
-    # sweep finds overdue rows in a sparse index over these attributes.
-    return {"pending_runtime": runtime, "pending_since": since}
 
 
 def _active(submission_id: str) -> tuple[Condition, ...]:
@@ -77,7 +66,9 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
     }
     if task.uid is not None:
         item["uid"] = task.uid
-    return item | _pending(task.runtime, submitted_at) | _status(task.runtime, Status.QUEUED)
+    return (
+        item | pending_attributes(task.runtime, submitted_at) | status_attributes(task.runtime, Status.QUEUED)
+    )
 
 
 def submit(item: Mapping[str, Any]) -> Transition:
@@ -121,7 +112,7 @@ def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -
             Lacks("fences", fence),
         ),
         set={"worker": worker, "fence": fence, "lease_until": later(now, seconds), "progress": 0}
-        | _status(row.runtime, Status.QUEUED),
+        | status_attributes(row.runtime, Status.QUEUED),
         remove=("started_at",),
         add={"attempts": 1},
         add_to_sets={"fences": fence},
@@ -159,7 +150,7 @@ def start(row: Row, *, seconds: float, now: datetime) -> Transition:
             Absent("cancel_requested"),
         ),
         set={"started_at": iso(now), "lease_until": later(now, seconds)}
-        | _status(row.runtime, Status.RUNNING),
+        | status_attributes(row.runtime, Status.RUNNING),
     )
 
 
@@ -173,7 +164,7 @@ def release(row: Row, *, count_attempt: bool, last_error: Mapping[str, str] | No
         (*_fence_is_current(row), Absent("cancel_requested")),
         set={"progress": 0}
         | ({"last_error": cut_error(last_error)} if last_error else {})
-        | _status(row.runtime, Status.QUEUED),
+        | status_attributes(row.runtime, Status.QUEUED),
         remove=(*WORKER_ATTRIBUTES, "fence", "started_at"),
         add={} if count_attempt else {"attempts": -1},
     )
@@ -222,14 +213,14 @@ def _final(
         "output": output,
         "error": cut_error(error) if error else None,
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
-        **_pending(row.runtime, iso(now)),
+        **pending_attributes(row.runtime, iso(now)),
     }
     if status is Status.COMPLETED:
         values["progress"] = 1
     return Transition(
         name,
         conditions,
-        set=values | _status(row.runtime, status),
+        set=values | status_attributes(row.runtime, status),
         remove=("lease_until", "message"),
     )
 

@@ -35,6 +35,9 @@ class Runtime:
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Settings of the engine that the operator allows tasks to override, with the types of their values."""
 
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What only the runtime's type understands, as JSON values."""
+
     def serves(self, checkpoint: str) -> bool:
         """Return whether `checkpoint` names this runtime's own model, with or without extension and hash."""
         return _names(checkpoint, self.model_filename)
@@ -54,6 +57,7 @@ class Runtime:
             "queueUrl": self.queue_url,
             "scripts": sorted(self.scripts) if self.scripts is not None else None,
             "settings": dict(self.settings) or None,
+            "options": dict(self.options) or None,
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -78,6 +82,7 @@ class Runtimes:
                     queue_url=entry.get("queueUrl") or "",
                     scripts=frozenset(entry["scripts"]) if entry.get("scripts") is not None else None,
                     settings=entry.get("settings") or {},
+                    options=entry.get("options") or {},
                 )
                 for entry in json.loads(text)
             ],

@@ -128,6 +128,22 @@ class Row:
         return value
 
 
+def status_attributes(runtime: str, status: Status) -> dict[str, Any]:
+    """Return the attributes of a status.
+
+    The index partition changes with the status, so that listing by status is a single query.
+    """
+    return {"status": status.value, "runtime_status": f"{runtime}#{status.value}"}
+
+
+def pending_attributes(runtime: str, since: str) -> dict[str, Any]:
+    """Return the attributes of a row whose message or callback has not been sent since a time.
+
+    The sweep finds overdue rows in a sparse index over these attributes.
+    """
+    return {"pending_runtime": runtime, "pending_since": since}
+
+
 def new_submission_id() -> str:
     """Return a new random id for an accepted submit."""
     return secrets.token_hex(8)

@@ -35,6 +35,7 @@ class WorkerEnvironment:
     checkpoints_in_memory: int | None = None
     dynamic_model: bool | None = None
     engine_url: str | None = None
+    runtime_options: Mapping[str, Any] | None = None
     prefetch: int | None = None
     inference_timeout_seconds: float | None = None
     visibility_seconds: int | None = None

@@ -29,6 +29,8 @@ class Settings(ModelSettings):
     input_credentials: Annotated[dict[str, str], NoDecode] = Field(default={})
     """The secret (name or ARN) with the credentials for each host, as a JSON object."""
     engine_url: str = Field(default="http://127.0.0.1:7860", pattern=r"^https?://")
+    runtime_options: Annotated[dict[str, Any], NoDecode] = Field(default={})
+    """What only the runtime's type understands, as a JSON object."""
     dynamic_model: bool = False
     prefetch: int = Field(default=2, ge=0, le=10)
     model_window: int = Field(default=10, ge=1, le=50)
@@ -72,7 +74,7 @@ class Settings(ModelSettings):
     def _read_limits(cls, value: Any) -> Any:
         return (Limits.from_json(value) if value else DEFAULT_LIMITS) if isinstance(value, str) else value
 
-    @field_validator("input_credentials", "allowed_settings", mode="before")
+    @field_validator("input_credentials", "allowed_settings", "runtime_options", mode="before")
     @classmethod
     def _read_object(cls, value: Any) -> Any:
         return (json.loads(value) if value else {}) if isinstance(value, str) else value
@@ -97,6 +99,7 @@ class Settings(ModelSettings):
             dynamic_model=self.dynamic_model,
             scripts=self.allowed_scripts,
             settings=self.allowed_settings,
+            options=self.runtime_options,
         )
 
     @property

@@ -176,6 +176,7 @@ class ComputeStack(cdk.Stack):
             sync_folders=runtime.sync_folders,
             runtime_name=runtime.name,
             runtime_type=runtime.type,
+            runtime_options=runtime.as_domain().options or None,
             task_queue_url=core.queues[runtime.name].queue_url,
             result_topic_arn=core.result_topic.topic_arn,
             output_bucket=core.output_bucket.bucket_name,

@@ -1,4 +1,4 @@
-"""A further runtime type needs two registrations and then passes through every stage of a task."""
+"""A further runtime type needs three registrations and then passes through every stage of a task."""
 
 import json
 import os
@@ -11,31 +11,34 @@ from typing import Any
 
 import pytest
 
-from domain.routing import Runtime, Runtimes
+from domain.routing import Runtimes
 from domain.row import Row, Status
 from domain.worker_environment import WorkerEnvironment
 from local.deploy import ROOT
 from local.emulator import Emulator
 from local.process import Process
-from runtimes.registry import RUNTIME_TYPES
 from tests.support.api_client import Client
 from tests.support.deployment import DYNAMIC, Deployment, deploy
-from tests.support.toy.runtime_type import ToyType
+from tests.support.toy.deployment import Toy
+from tests.support.toy.registrations import RULES
 
 OUTCOME_SECONDS = 60.0
+TOY = Toy(name=DYNAMIC, speed=2, most=700)
 
 
 @pytest.fixture
 def toys(aws: Emulator) -> Deployment:
     """Create AWS resources with one runtime of the toy's type."""
     made = deploy(aws)
-    runtimes = Runtimes([Runtime(DYNAMIC, type="toy", queue_url=made.queue(DYNAMIC))])
+    # As the core stack tells the API of the toy's settings.
+    told = [TOY.as_domain(queue_url=made.queue(DYNAMIC)).as_dict()]
+    runtimes = Runtimes.from_json(json.dumps(told))
     return replace(made, environment=replace(made.environment, runtimes=runtimes))
 
 
 @pytest.fixture
 def api(toys: Deployment) -> Client:
-    return Client(toys, types={**RUNTIME_TYPES, "toy": ToyType()})
+    return Client(toys, types=RULES)
 
 
 @contextmanager
@@ -43,7 +46,8 @@ def running_consumer(aws: Emulator, toys: Deployment) -> Iterator[Process]:
     known = toys.environment
     environment = WorkerEnvironment(
         runtime_name=DYNAMIC,
-        runtime_type="toy",
+        runtime_type=TOY.type,
+        runtime_options=TOY.as_domain().options,
         task_queue_url=toys.queue(DYNAMIC),
         result_topic_arn=known.result_topic_arn,
         output_bucket=known.output_bucket,
@@ -78,6 +82,7 @@ def until(toys: Deployment, task_id: str, holds: Any) -> Row:
 def test_a_toy_task_is_checked_by_the_rules_of_its_type(aws: Emulator, toys: Deployment, api: Client) -> None:
     refused = api("POST", "/v1alpha2", body("bad", text=7, times="many"))
     assert (refused.status, refused.faults) == (400, ["/task/content/text", "/task/content/times"])
+    assert api("POST", "/v1alpha2", body("bad", times=701)).faults == ["/task/content/times"]
     assert api("POST", "/v1alpha2", body("t")).status == 200
     with running_consumer(aws, toys):
         row = until(toys, "t", lambda row: row.notified)
@@ -87,7 +92,7 @@ def test_a_toy_task_is_checked_by_the_rules_of_its_type(aws: Emulator, toys: Dep
     assert toys.s3.get_object(Bucket=toys.environment.output_bucket, Key=key)["Body"].read() == b"abab"
     out = str(row.text("output")).removeprefix(f"s3://{toys.environment.output_bucket}/")
     document = json.load(toys.s3.get_object(Bucket=toys.environment.output_bucket, Key=out)["Body"])
-    assert document["repeated"] is True
+    assert (document["repeated"], document["speed"]) == (True, 2)
     assert document["images"][0]["letters"] == 4
 
 

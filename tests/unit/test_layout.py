@@ -1,4 +1,4 @@
-"""The folders of the tests: each test is at the path of the package that it tests, by what it needs."""
+"""The folders of the tests, each at the path of the package that it tests, and the length of all files."""
 
 import ast
 import re
@@ -14,6 +14,10 @@ PARTS_OF_A_RUN: Final = {"local.emulator", "local.pipeline", "local.fakes.sdwebu
 """Modules that start processes or servers."""
 
 OF_A_TEST: Final = re.compile(r"^tests\..*\b(test_\w+|conftest)\b")
+
+
+PRODUCT: Final = ("domain", "adapters", "runtimes", "functions", "container", "infra", "local", "tools")
+MOST_LINES: Final = 300
 
 
 def imported(path: Path) -> set[str]:
@@ -51,3 +55,10 @@ def test_folders_mirror_the_packages_that_they_test(kind: str) -> None:
     below = ROOT / "tests" / kind
     folders = {path.parent.relative_to(below) for path in below.rglob("test_*.py")}
     assert [str(folder) for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
+def test_no_module_of_the_product_is_longer_than_what_one_can_keep_in_mind() -> None:
+    modules = [path for package in PRODUCT for path in (ROOT / package).rglob("*.py")]
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules}
+    assert len(lines) > 200
+    assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}

@@ -1,4 +1,5 @@
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -6,6 +7,7 @@ from container.consumer.engines.registry import ENGINES
 from infra.runtime_types.registry import RUNTIME_TYPES as DEPLOYED
 from local.fakes.registry import FAKES
 from runtimes.registry import RUNTIME_TYPES
+from tests.support.toy import registrations
 
 
 def test_the_registries_know_the_same_runtime_types() -> None:
@@ -20,6 +22,7 @@ def test_every_runtime_type_is_registered_by_its_own_name() -> None:
     assert names == {name: name for name in DEPLOYED}
 
 
+PACKAGES: Final = ("domain", "runtimes", "adapters", "functions", "container", "infra", "local", "tools")
 REGISTRIES: Final = {
     "runtimes/registry.py",
     "container/consumer/engines/registry.py",
@@ -33,10 +36,13 @@ OTHERS: Final = {
 
 
 def test_only_registries_import_the_modules_of_one_runtime_type() -> None:
-    rooms = ("domain", "runtimes", "adapters", "functions", "container", "infra", "local", "tools")
-    files = (str(path) for room in rooms for path in Path(room).rglob("*.py"))
-    importing = {path for path in files if "sdwebui" not in path and _imports_sdwebui(path)}
-    assert importing == REGISTRIES | OTHERS.keys()
+    assert {path for path in _files() if _imports_sdwebui(path)} == REGISTRIES | OTHERS.keys()
+
+
+def _files() -> Iterator[str]:
+    """Yield the modules outside of SD Web UI's own folders."""
+    for package in PACKAGES:
+        yield from (str(path) for path in Path(package).rglob("*.py") if "sdwebui" not in str(path))
 
 
 def _imports_sdwebui(path: str) -> bool:
@@ -47,3 +53,14 @@ def _imports_sdwebui(path: str) -> bool:
         elif isinstance(node, ast.Import):
             found += [one.name for one in node.names]
     return any("sdwebui" in one.split(".") for one in found)
+
+
+def test_nothing_but_a_registry_names_a_runtime_type() -> None:
+    naming = {path for path in _files() if '"sdwebui"' in Path(path).read_text(encoding="utf-8")}
+    # The rules are registered by their own name; a runtime without a type is of the default one.
+    assert naming == REGISTRIES - {"runtimes/registry.py"} | {"domain/routing.py"}
+
+
+def test_a_further_type_is_registered_once_for_each_deployable() -> None:
+    dictionaries = [value for value in vars(registrations).values() if isinstance(value, dict)]
+    assert len([one for one in dictionaries if "toy" in one]) == 3

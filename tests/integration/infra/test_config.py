@@ -13,12 +13,12 @@ from pydantic import BaseModel
 
 from domain.limits import Limits as DomainLimits
 from domain.routing import Runtimes
-from infra.runtime_types.registry import RUNTIME_TYPES, RuntimeTypes
 from infra.runtime_types.sdwebui import SdWebUi
 from infra.settings.deployment import Settings
 from infra.settings.reading import InvalidConfigError, load, parse
 from tests.support.synthesis import ROOT, SD_ON_EKS
 from tests.support.toy.deployment import Toy
+from tests.support.toy.registrations import DEPLOYED
 
 _VALUES = (
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
@@ -206,12 +206,9 @@ def test_a_mistake_is_one_line(text: str, fault: str) -> None:
     assert refused.value.faults == [fault]
 
 
-_WITH_THE_TOY: RuntimeTypes = {**RUNTIME_TYPES, "toy": Toy}
-
-
 def test_a_further_runtime_type_is_told_apart_by_its_type() -> None:
     runtimes = "[{name: a, type: toy, speed: 3}, {name: b, modelFilename: m}]"
-    toy, webui = parse(f"modelsRuntime: {runtimes}", _WITH_THE_TOY)[0].models_runtime
+    toy, webui = parse(f"modelsRuntime: {runtimes}", DEPLOYED)[0].models_runtime
     assert isinstance(toy, Toy)
     assert toy.speed == 3
     assert type(webui) is SdWebUi
@@ -223,7 +220,7 @@ def test_the_mistakes_of_a_further_type_are_its_own() -> None:
         "{name: c, type: toy, scaling: {queueLength: 0}}"
     )
     with pytest.raises(InvalidConfigError) as refused:
-        parse(f"modelsRuntime: [{runtimes}]", _WITH_THE_TOY)
+        parse(f"modelsRuntime: [{runtimes}]", DEPLOYED)
     assert refused.value.faults == [
         'modelsRuntime[0].modelFilename: found "m"; allowed: no such key',
         "modelsRuntime[1].type: found \"other\"; allowed: 'sdwebui', 'toy'",

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -5,17 +6,16 @@ import pytest
 
 from infra.compute.stack import ComputeStack
 from infra.core.stack import CoreStack
-from infra.runtime_types.registry import RUNTIME_TYPES
 from infra.settings.reading import parse
 from tests.support.template import Template, text
-from tests.support.toy.deployment import Toy
+from tests.support.toy.registrations import DEPLOYED
 
 pytestmark = pytest.mark.xdist_group("infra")
 
 
 @pytest.fixture(scope="module")
 def assembly() -> cdk.cx_api.CloudAssembly:
-    settings, _ = parse("modelsRuntime: [{name: toys, type: toy, speed: 3}]", {**RUNTIME_TYPES, "toy": Toy})
+    settings, _ = parse("modelsRuntime: [{name: toys, type: toy, speed: 3}]", DEPLOYED)
     app = cdk.App(context={"aws:cdk:bundling-stacks": []})
     core = CoreStack(app, "Core", settings=settings)
     ComputeStack(app, "Compute", settings=settings, core=core.resources)
@@ -38,6 +38,9 @@ def test_a_further_runtime_type_is_deployed_with_its_own_container(
 def test_its_consumer_and_the_api_are_given_its_type(assembly: cdk.cx_api.CloudAssembly) -> None:
     consumer = {pair["Name"]: pair["Value"] for pair in _containers(assembly)["consumer"]["Environment"]}
     assert (consumer["RUNTIME_TYPE"], consumer["ENGINE_URL"]) == ("toy", "http://127.0.0.1:1")
+    assert json.loads(consumer["RUNTIME_OPTIONS"]) == {"speed": 3, "most": 1000}
     core = Template(assembly.get_stack_by_name("Core").template)
     api = core.one("Lambda::Function", "ApiFunction")["Environment"]["Variables"]
-    assert '\\"type\\":\\"toy\\"' in text(api["RUNTIMES"])
+    told = text(api["RUNTIMES"])
+    assert '\\"type\\":\\"toy\\"' in told
+    assert '\\"options\\":{\\"speed\\":3,\\"most\\":1000}' in told

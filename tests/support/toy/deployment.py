@@ -1,9 +1,11 @@
 """The toy's settings in `config.yaml`, and a container beside its consumer."""
 
+from dataclasses import replace
 from typing import Literal
 
 from aws_cdk import aws_ecs as ecs
 
+from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import Engine
 
@@ -11,6 +13,12 @@ from infra.runtime_types.engine import Engine
 class Toy(Runtime):
     type: Literal["toy"] = "toy"
     speed: int = 1
+    most: int = 1000
+
+    def as_domain(self, *, queue_url: str = "") -> DomainRuntime:
+        return replace(
+            super().as_domain(queue_url=queue_url), options={"speed": self.speed, "most": self.most}
+        )
 
     def engine(self) -> Engine:
         return Engine(

@@ -13,7 +13,8 @@ MOMENT_SECONDS = 0.1
 
 
 class ToyEngine:
-    def __init__(self, _settings: Settings, _s3: Any, _secrets: Any = None) -> None:
+    def __init__(self, settings: Settings, _s3: Any, _secrets: Any = None) -> None:
+        self._speed = int(settings.runtime_options["speed"])
         self._stop = threading.Event()
 
     def wait_ready(self, _stop: threading.Event, _seconds: float) -> bool:
@@ -34,10 +35,12 @@ class ToyEngine:
         times = int(request.payload["times"])
         for done in range(times):
             hooks.progressed(done / times)
-            if self._stop.wait(MOMENT_SECONDS):
+            if self._stop.wait(MOMENT_SECONDS / self._speed):
                 break
         text = str(request.payload["text"]) * times
-        return lambda: Result([Artifact(text.encode, 1, {"letters": len(text)})], {"repeated": True})
+        return lambda: Result(
+            [Artifact(text.encode, 1, {"letters": len(text)})], {"repeated": True, "speed": self._speed}
+        )
 
     def was_interrupted(self) -> bool:
         return self._stop.is_set()

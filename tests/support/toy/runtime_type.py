@@ -19,7 +19,7 @@ class ToyType:
         self,
         _task_type: str | None,
         content: Json,
-        _runtime: Runtime | None,
+        runtime: Runtime | None,
         _limits: Limits,
         *,
         path: str = "",
@@ -29,6 +29,8 @@ class ToyType:
             faults.append(Fault(f"{path}/text", "a string is expected"))
         if not isinstance(content.get("times"), int):
             faults.append(Fault(f"{path}/times", "a whole number is expected"))
+        elif runtime and content["times"] > runtime.options["most"]:
+            faults.append(Fault(f"{path}/times", f"at most {runtime.options['most']} are allowed"))
         return Checked(content, faults, ())
 
     def inputs(self, _task_type: str, _content: Json) -> Iterator[InputRef]:

@@ -80,6 +80,7 @@ ALL_SET = WorkerEnvironment(
     checkpoints_in_memory=2,
     dynamic_model=True,
     engine_url="http://127.0.0.1:1",
+    runtime_options={"speed": 3},
     prefetch=0,
     inference_timeout_seconds=30.5,
     visibility_seconds=60,

@@ -14,11 +14,11 @@ from infra.runtime_types.base import Runtime
 _PROVIDER: Final = "ManagedInstancesProvider"
 _TEMPLATE: Final = f"{_PROVIDER}.InstanceLaunchTemplate"
 
-# `instanceTypes` says what may be bought, so price protection must not exclude one of them. By default, it
+# `instanceTypes` lists what may be launched, so price protection must not exclude one of them. By default, it
 # excludes on-demand instance types that cost 20 % more than the cheapest one (g5.2xlarge beside g6.2xlarge).
-# 999999 is EC2's number for no limit.
+# In EC2, 999999 means no limit.
 _ANY_ON_DEMAND_PRICE: Final = 999_999
-# Managed Instances may launch any instance type of a spot provider: none above its own on-demand price.
+# For spot, any listed type may be launched, up to its own on-demand price.
 _SPOT_PERCENT_OF_ON_DEMAND: Final = 100
 
 

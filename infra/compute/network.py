@@ -22,7 +22,7 @@ _NAT_IMAGE: Final = ec2.AmazonLinuxCpuType.ARM_64
 
 
 class Network(Construct):
-    """A VPC with private subnets and one way out, or an existing VPC, and a group without ingress.
+    """A VPC with private subnets and one NAT gateway or instance, or an existing VPC, and a security group.
 
     The endpoints of a new VPC allow writes to `written`, listing of `written` and `listed`, and access to the
     one table. The endpoints of an existing VPC are left to its owner.
@@ -89,7 +89,7 @@ class Network(Construct):
 
     @property
     def ready(self) -> IDependable:
-        """Return what must exist while tasks run: subnets, routes, the way out and the endpoints."""
+        """Return what must exist while tasks run: subnets, routes, NAT and endpoints."""
         return self.vpc
 
     @property

@@ -28,6 +28,13 @@ _SAMPLED: Final = (
     ("seed_resize_from_w", "seed_resize_from_h"),
 )
 
+_SHARES: Final = (
+    "gfpgan_visibility",
+    "codeformer_visibility",
+    "codeformer_weight",
+    "extras_upscaler_2_visibility",
+)
+
 _IN_SCRIPTS: Final = ("/alwayson_scripts/", "/script_args/")
 
 Bounds = dict[str, tuple[int, int]]
@@ -43,13 +50,13 @@ def bounds(tasktype: TaskType, limits: Limits) -> Bounds:
     waited (16-steps-0, 16-width-1, 16-batch_size-0, 16-n_iter-0, 16-seed-2^70).
     """
     if not tasktype.generates:
-        side = (0, MAX_SIDE)
+        side = (1, MAX_SIDE)
         return {
             "resize_mode": (0, 1),
             "upscaling_resize": (0, _MAX_RESIZE),
             "upscaling_resize_w": side,
             "upscaling_resize_h": side,
-        }
+        } | dict.fromkeys(_SHARES, (0, 1))
     found: Bounds = {
         "steps": (1, limits.steps),
         "width": (8, MAX_SIDE),
@@ -80,6 +87,8 @@ def limit_faults(tasktype: TaskType, content: dict[str, Any], limits: Limits) ->
             if name in content and content[name] is None:
                 yield Fault(f"/{name}", "an integer is expected, not null")
         yield from _generated(tasktype, content, number, limits)
+    elif number("upscaling_resize") == 0:
+        yield Fault("/upscaling_resize", "must be more than 0")
     elif number("resize_mode") == 1:
         size = (number("upscaling_resize_w") or 0) * (number("upscaling_resize_h") or 0)
         yield from _too_many_pixels("/upscaling_resize_w", size, limits.upscaled_pixels)

@@ -14,12 +14,13 @@ from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.inputs import stray_links, unreadable_images
 from runtimes.sdwebui.named_models import invalid_weights
 from runtimes.sdwebui.placeholders import placeholders
-from runtimes.sdwebui.policy import OWNED_FIELDS
+from runtimes.sdwebui.policy import ONE_TASK_EACH, OWNED_FIELDS
 from runtimes.sdwebui.prompts import PROMPTS, strip_networks
 from runtimes.sdwebui.scalars import read_all
 from runtimes.sdwebui.scripts import normalize_scripts
 from runtimes.sdwebui.settings import normalize_settings
 from runtimes.sdwebui.task_type import TaskType
+from runtimes.sdwebui.undone import undone
 from runtimes.sdwebui.unknown import unknown_fields
 
 _NEVER_NULL: Final = ("prompt", "width", "height")
@@ -71,6 +72,8 @@ class ContentCheck:
             for fault in limit_faults(self._tasktype, counted, self._limits):
                 self._found.fault(fault.path, fault.message)
             self._warn_of_rounding(self._tasktype, result)
+            for warning in undone(self._tasktype, result):
+                self._found.warn(warning.path, warning.message)
         self._check_inputs(result)
         return result
 
@@ -87,7 +90,9 @@ class ContentCheck:
     def _read(self, tasktype: TaskType, content: dict[str, Any]) -> None:
         """Convert the known fields to typed values, and report the others."""
         for fault in read_all(content, dict(FIELDS[tasktype]), ""):
-            self._found.fault(fault.path, fault.message)
+            value = content[fault.path[1:]]
+            several = isinstance(value, list) and len(value) > 1
+            self._found.fault(fault.path, f"{fault.message}; {ONE_TASK_EACH}" if several else fault.message)
         if tasktype.generates and "prompt" in content and content["prompt"] is None:
             self._found.fault("/prompt", "a string is expected, not null")
         for name, kind in FIELDS[tasktype].items():

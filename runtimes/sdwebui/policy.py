@@ -51,6 +51,9 @@ REFUSED_SCRIPTS: Final[Mapping[str, str]] = {
 }
 """Scripts, in lower case, that are always refused because they bypass validation."""
 
+ONE_TASK_EACH: Final = "send one task for each value: tasks of one checkpoint run one after the other"
+"""What a caller with several values for a field can do."""
+
 NAMED_SCRIPTS: Final[Mapping[str, str]] = {
     "prompts from file or textbox": "its lines choose checkpoints, sizes and folders on the worker",
     "x/y/z plot": "its axes choose checkpoints, settings and any number of images",
@@ -75,7 +78,9 @@ def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
         return REFUSED_SCRIPTS[name]
     if listed is None or (ALL_OTHERS in listed and name not in listed):
         reason = NAMED_SCRIPTS.get(name)
-        return f"{reason}; the runtime's settings do not list it" if reason else None
+        if reason is None:
+            return None
+        return f"{reason}, and the scripts of the runtime's settings do not list it; {ONE_TASK_EACH}"
     return (
         None if name in listed else f"this runtime allows the scripts: {', '.join(sorted(listed)) or 'none'}"
     )

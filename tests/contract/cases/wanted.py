@@ -51,6 +51,8 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
             "/hires_fix": "did you mean enable_hr?",
             "/clip_skip": "did you mean override_settings.CLIP_stop_at_last_layers?",
             "/guidance_scale": "did you mean cfg_scale?",
+            "/hr_scale": "did you forget enable_hr?",
+            "/hr_upscaler": "did you forget enable_hr?",
         }
     ),
     "08-inpaint-by-links": Wanted(size=(96, 64)),  # only the masked part is painted anew
@@ -81,7 +83,7 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
         "a1111": Wanted(),
     },
     "30-reactor-in-extras": Wanted("invalid_task", faults={"/alwayson_scripts/reactor": "runs no scripts"}),
-    "34-xyz-plot": Wanted("invalid_task", faults={"/script_name": "not allowed"}),
+    "34-xyz-plot": Wanted("invalid_task", faults={"/script_name": "send one task for each value"}),
     "35-soft-inpainting": Wanted(size=(64, 48)),
     "36-override-classic": Wanted(
         warnings=_TAKEN | {"/override_settings_restore_afterwards": "ignored"},
@@ -99,7 +101,7 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
         warnings={"/send_images": "ignored", "/save_images": "ignored", "/do_not_save_grid": "ignored"}
     ),
     "47-batch-grid": Wanted(pictures=4, warnings={"/do_not_save_grid": "ignored"}),
-    "48-prompt-list": Wanted("invalid_task", faults={"/prompt": "a string is expected"}),
+    "48-prompt-list": Wanted("invalid_task", faults={"/prompt": "send one task for each value"}),
     "49-seed-64-bit": Wanted(infotext=("Seed: 6687881544318117707",)),
     "50-sampler-index-old-name": Wanted(infotext=("Sampler: DPM++ 2M", "Schedule type: Karras")),
     "51-unicode-long-prompt": Wanted(infotext=("夕暮れの灯台 🗼🌊, منارة, маяк",)),

@@ -18,6 +18,8 @@ from runtimes.sdwebui.task_type import TaskType
 _TABS: Final = {TaskType.TEXT_TO_IMAGE: "txt2img", TaskType.IMAGE_TO_IMAGE: "img2img"}
 _MAX_FAULTS_SHOWN: Final = 5
 _NO_EFFECT: Final = "without effect: SD Web UI Forge takes it and paints as without it"
+_OF_FORGE: Final = ("distilled_cfg_scale", "hr_distilled_cfg", "hr_cfg", "hr_additional_modules")
+"""Fields that AUTOMATIC1111 does not have; all but the first belong to hires fix."""
 _WITHOUT_EFFECT: Final = ("tiling", "sd_vae_encode_method")
 
 
@@ -90,8 +92,17 @@ class _Fields:
             self._face_restorer(settings, f"{path}/override_settings")
 
     def without_effect(self) -> None:
-        """Warn about settings that Forge accepts and even reports in its infotext, but does not apply."""
-        if "forge_additional_modules" not in (self._catalogue.settings() or ()):
+        """Warn about settings that Forge accepts and even reports in its infotext, but does not apply.
+
+        AUTOMATIC1111 ignores the fields that only Forge has.
+        """
+        known = self._catalogue.settings()
+        if known is None:
+            return
+        if "forge_additional_modules" not in known:
+            for name in _OF_FORGE if self.content.get("enable_hr") else _OF_FORGE[:1]:
+                if self.content.get(name):
+                    self.found.warn(f"/{name}", "without effect: only SD Web UI Forge has this field")
             return
         if self.content.get("tiling"):
             self.found.warn("/tiling", _NO_EFFECT)

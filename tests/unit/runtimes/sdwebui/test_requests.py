@@ -219,7 +219,11 @@ def test_scripts_in_an_extra_task_are_refused(tasktype: TaskType) -> None:
 
 
 def test_settings_in_an_extra_task_get_a_warning() -> None:
-    content = {"image": LINK, "alwayson_scripts": {"sd_vae": "x", "sd_model_checkpoint": MODEL}}
+    content = {
+        "image": LINK,
+        "upscaler_1": "Lanczos",
+        "alwayson_scripts": {"sd_vae": "x", "sd_model_checkpoint": MODEL},
+    }
 
     assert warnings(submitted(content, EXTRA)).keys() == {"/alwayson_scripts/sd_vae"}
 
@@ -228,6 +232,15 @@ def test_the_error_for_an_xyz_plot_refers_to_the_operator() -> None:
     found = refused({"script_name": "X/Y/Z plot", "script_args": [6, "4,7,10"]})
 
     assert "do not list it" in found["/script_name"]
+    assert "send one task for each value" in found["/script_name"]
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [("prompt", ["a", "b"]), ("seed", [1, 2]), ("cfg_scale", [4, 7, 10]), ("steps", ["8", 9])],
+)
+def test_several_values_for_a_field_are_several_tasks(field: str, values: list[Any]) -> None:
+    assert "send one task for each value" in refused({"prompt": "a", field: values})[f"/{field}"]
 
 
 @pytest.mark.parametrize(
@@ -291,7 +304,7 @@ def test_v1alpha2_accepts_image_link_as_v1alpha1_does(tasktype: TaskType, field:
     )
 
     assert accepted.task.content[field] == first.task.content[field] == expected
-    assert warnings(accepted) == {"/alwayson_scripts/image_link": f"taken as {field}"}
+    assert warnings(accepted)["/alwayson_scripts/image_link"] == f"taken as {field}"
     assert "image_link" not in json.dumps(accepted.task.content)
 
 

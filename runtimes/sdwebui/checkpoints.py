@@ -10,7 +10,6 @@ from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, slashed
 from runtimes.sdwebui.placeholders import PLACEHOLDER
 from runtimes.sdwebui.task_type import TaskType
 
-_NO_OTHER: Final = ("", "none", "use same checkpoint")
 _SECOND: Final = ("refiner_checkpoint", "hr_checkpoint_name")
 _ROUTE: Final = "/alwayson_scripts/sd_model_checkpoint"
 
@@ -49,8 +48,6 @@ def _normalize_second_checkpoints(content: dict[str, Any]) -> None:
     for field in _SECOND:
         if isinstance(content.get(field), str):
             content[field] = slashed(content[field])
-            if content[field].lower() in _NO_OTHER:  # SD Web UI accepts each in one spelling only
-                del content[field]
 
 
 def _by_default(scripts: dict[str, Any], runtime: Runtime, path: str, found: Findings) -> None:

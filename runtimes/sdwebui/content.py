@@ -13,6 +13,7 @@ from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.inputs import stray_links, unreadable_images
 from runtimes.sdwebui.named_models import invalid_weights
+from runtimes.sdwebui.none_words import normalize_none_arguments, normalize_none_words
 from runtimes.sdwebui.placeholders import placeholders
 from runtimes.sdwebui.policy import ONE_TASK_EACH, OWNED_FIELDS
 from runtimes.sdwebui.prompts import PROMPTS, strip_networks
@@ -59,7 +60,9 @@ class ContentCheck:
             normalize_units(result, self._found)
         if self._tasktype is not None:
             self._read(self._tasktype, result)
+            normalize_none_words(result)
         normalize_scripts(result, self._tasktype, self._runtime, self._found)
+        normalize_none_arguments(result)
         normalize_settings(result, self._runtime, self._found)
         normalize_checkpoint(result, self._tasktype, self._runtime, self._found)
         if self._tasktype is not None:

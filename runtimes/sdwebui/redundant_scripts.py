@@ -5,7 +5,6 @@ from typing import Any, Final
 
 Content = dict[str, Any]
 
-_NO_CHECKPOINT: Final = (None, "", "None")
 _SWITCHES: Final = ("enabled", "enable", "is_enabled", "ad_tab_enable")
 _SWITCHING_MODELS: Final = ("ad_model",)
 _OFF: Final = (None, False, 0, "", "false", "False")
@@ -52,7 +51,7 @@ def _never(_: list[Any], __: Content) -> bool:
 
 def _refiner(arguments: list[Any], content: Content) -> bool:
     enabled, checkpoint, switch_at = _first(arguments, 3)
-    if enabled in _OFF or checkpoint in _NO_CHECKPOINT:
+    if enabled in _OFF or str(checkpoint or "none").lower() == "none":
         return True
     same: bool = checkpoint == content.get("refiner_checkpoint")
     return same and bool(switch_at == content.get("refiner_switch_at"))
@@ -73,12 +72,13 @@ def _automatic(scheduler: Any) -> tuple[Any, ...]:
 
 def _seed(arguments: list[Any], content: Content) -> bool:
     seed, extras, subseed, strength, wide, high = _first(arguments, 6)
-    if seed is not None and seed != content.get("seed", -1):
+    # The page's own request has -1 here, and in the content the seed that was drawn for it.
+    if seed not in (None, -1, content.get("seed", -1)):
         return False
     if extras in _OFF:
         return not content.get("subseed_strength") and not _resized(content)
     return (
-        subseed == content.get("subseed", -1)
+        subseed in (None, -1, content.get("subseed", -1))
         and (strength or 0) == (content.get("subseed_strength") or 0)
         and max(wide or 0, 0) == max(content.get("seed_resize_from_w") or 0, 0)
         and max(high or 0, 0) == max(content.get("seed_resize_from_h") or 0, 0)

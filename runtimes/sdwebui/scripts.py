@@ -6,12 +6,13 @@ from domain.body import pointer
 from domain.routing import Runtime
 from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.policy import (
+    REFUSED_SCRIPTS,
     ROUTING_KEYS,
     SUBMIT_ONLY_KEYS,
     refused_argument,
     refused_script,
 )
-from runtimes.sdwebui.redundant_scripts import is_redundant
+from runtimes.sdwebui.redundant_scripts import asks_for_nothing, is_redundant
 from runtimes.sdwebui.script_sizes import units
 from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.units import read_units
@@ -42,9 +43,12 @@ def _extra(content: dict[str, Any], found: Findings) -> None:
     if content.get("script_name"):
         found.fault("/script_name", _NO_SCRIPTS)
     scripts = content.get("alwayson_scripts")
-    for name, entry in scripts.items() if isinstance(scripts, dict) else ():
+    for name, entry in list(scripts.items()) if isinstance(scripts, dict) else ():
         path = f"/alwayson_scripts/{pointer(name)}"
-        if name not in ROUTING_KEYS:
+        if name not in ROUTING_KEYS and asks_for_nothing(entry):
+            del content["alwayson_scripts"][name]
+            found.warn(path, f"left out, because it is off: {_NO_SCRIPTS}")
+        elif name not in ROUTING_KEYS:
             found.fault(path, _NO_SCRIPTS)
         elif name in ("sd_vae", "override_settings") and entry:
             found.warn(path, _NO_SETTINGS)
@@ -94,6 +98,8 @@ class _Scripts:
                 result[name] = entry
             elif is_redundant(name.lower(), entry, self._content):
                 self._found.warn(path, "left out: it adds nothing to the content")
+            elif self._is_empty(name, entry):
+                self._found.warn(path, "left out: it has no arguments")
             else:
                 result[name] = self._script(path, name, entry)
                 if (other := named.setdefault(name.lower(), name)) != name:
@@ -104,6 +110,13 @@ class _Scripts:
         expected = dict if name == "override_settings" else str
         if not isinstance(value, expected) or (name == "sd_model_checkpoint" and not value):
             self._found.fault(path, "an object is expected" if expected is dict else "a name is expected")
+
+    def _is_empty(self, name: str, entry: Any) -> bool:
+        """Return whether a script is not allowed but its entry has no arguments, as if it were not there."""
+        listed = self._runtime.scripts if self._runtime else None
+        if name.lower() in REFUSED_SCRIPTS:
+            return False
+        return entry in ({}, {"args": []}) and refused_script(name, listed) is not None
 
     def _script(self, path: str, name: str, entry: Any) -> Any:
         _allowed(path, name, self._runtime, self._found)

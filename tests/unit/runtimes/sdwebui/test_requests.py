@@ -218,6 +218,30 @@ def test_scripts_in_an_extra_task_are_refused(tasktype: TaskType) -> None:
     assert refused(content, tasktype).keys() == {"/script_name", "/alwayson_scripts/reactor"}
 
 
+@pytest.mark.parametrize("entry", [{}, {"args": []}, {"args": [False, LINK]}])
+def test_a_script_that_is_off_is_left_out_of_an_extra_task(entry: dict[str, Any]) -> None:
+    content = {"image": LINK, "upscaler_1": "Lanczos", "alwayson_scripts": {"reactor": entry}}
+    accepted = submitted(content, EXTRA)
+
+    assert warnings(accepted).keys() == {"/alwayson_scripts/reactor"}
+    assert "reactor" not in accepted.task.content["alwayson_scripts"]
+
+
+@pytest.mark.parametrize("entry", [{}, {"args": []}])
+def test_an_empty_entry_of_a_script_that_is_not_allowed_is_left_out(entry: dict[str, Any]) -> None:
+    check = ContentCheck(TEXT, Runtime("r", model_filename=MODEL, scripts=frozenset()), path="")
+    content = check.normalise({"prompt": "a", "alwayson_scripts": {"Comments": entry}})
+
+    assert check.faults == []
+    assert [fault.path for fault in check.warnings] == ["/alwayson_scripts/Comments"]
+    assert content["alwayson_scripts"] == {}
+
+
+def test_a_copy_with_the_seed_that_was_drawn_is_taken() -> None:
+    scripts = {"Seed": {"args": [-1, False, -1, 0, 0, 0]}}
+    assert submitted({"seed": 3402, "alwayson_scripts": scripts}).task.content["seed"] == 3402
+
+
 def test_settings_in_an_extra_task_get_a_warning() -> None:
     content = {
         "image": LINK,

@@ -1,0 +1,112 @@
+"""Bring the words for "none" in a content into the form that SD Web UI knows, or remove their fields.
+
+SD Web UI knows each of these words in one spelling only, and takes any other one for a name.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from runtimes.sdwebui.script_sizes import units
+
+_NONE: Final = frozenset({"", "none"})
+
+_REMOVED: Final[Mapping[str, Collection[str]]] = {
+    "script_name": _NONE,
+    "sampler_name": _NONE,
+    "sampler_index": _NONE,
+    "scheduler": _NONE,
+    "hr_sampler_name": _NONE | {"use same sampler"},
+    "hr_scheduler": _NONE | {"use same scheduler"},
+    "refiner_checkpoint": _NONE | {"use same checkpoint"},
+    "hr_checkpoint_name": _NONE | {"use same checkpoint"},
+}
+"""Fields of the content that are removed if they have one of these values, in any case."""
+
+_SPELLED: Final[Mapping[str, tuple[str, ...]]] = {
+    "upscaler_1": ("None",),
+    "upscaler_2": ("None",),
+    "hr_upscaler": ("None",),
+}
+
+_SPELLED_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "sd_vae": ("None", "Automatic"),
+    "upscaler_for_img2img": ("None",),
+}
+
+_REMOVED_SETTINGS: Final = {"face_restoration_model": _NONE, "sd_model_checkpoint": _NONE}
+
+_NO_MODULES: Final = _NONE | {"automatic", "built in"}
+
+_SPELLED_ARGUMENTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "controlnet": {"model": ("None",), "module": ("None",)},
+    "adetailer": {
+        "ad_model": ("None",),
+        "ad_checkpoint": ("Use same checkpoint", "None"),
+        "ad_vae": ("Use same VAE", "None", "Automatic"),
+        "ad_sampler": ("Use same sampler",),
+        "ad_scheduler": ("Use same scheduler",),
+        "ad_controlnet_model": ("None", "Passthrough"),
+        "ad_controlnet_module": ("None",),
+    },
+}
+"""Words of the units of scripts, in their spelling."""
+
+
+def normalize_none_words(content: dict[str, Any]) -> None:
+    """Remove or correct every word for "none" in a content, in place."""
+    for name, words in _REMOVED.items():
+        if _is_one_of(content.get(name), words):
+            del content[name]
+            if name == "script_name":
+                content.pop("script_args", None)
+    _spell(content, _SPELLED)
+    styles = content.get("styles")
+    if isinstance(styles, list):
+        content["styles"] = [one for one in styles if not _is_one_of(one, _NONE)]
+    scripts = content.get("alwayson_scripts")
+    if isinstance(scripts, dict):
+        scripts = content["alwayson_scripts"] = dict(scripts)
+        _spell(scripts, {"sd_vae": _SPELLED_SETTINGS["sd_vae"]})
+        if _is_one_of(scripts.get("sd_model_checkpoint"), {"none"}):
+            del scripts["sd_model_checkpoint"]
+    for settings in _settings(content):
+        _normalize_settings(settings)
+
+
+def normalize_none_arguments(content: dict[str, Any]) -> None:
+    """Correct the words for "none" in the units of ControlNet and ADetailer, in place."""
+    for script, words in _SPELLED_ARGUMENTS.items():
+        for _, unit in units(content, script):
+            _spell(unit, words)
+
+
+def _normalize_settings(settings: dict[str, Any]) -> None:
+    _spell(settings, _SPELLED_SETTINGS)
+    for name, words in _REMOVED_SETTINGS.items():
+        if name in settings and (settings[name] is None or _is_one_of(settings[name], words)):
+            del settings[name]
+    modules = settings.get("forge_additional_modules")
+    if _is_one_of(modules, _NO_MODULES):
+        del settings["forge_additional_modules"]
+    elif isinstance(modules, list):
+        settings["forge_additional_modules"] = [one for one in modules if not _is_one_of(one, _NO_MODULES)]
+
+
+def _settings(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a copy of the overrides in each of their places."""
+    for holder in (content, content.get("alwayson_scripts")):
+        if isinstance(holder, dict) and isinstance(holder.get("override_settings"), dict):
+            holder["override_settings"] = dict(holder["override_settings"])
+            yield holder["override_settings"]
+
+
+def _spell(holder: dict[str, Any], words: Mapping[str, tuple[str, ...]]) -> None:
+    for name, spellings in words.items():
+        value = holder.get(name)
+        if isinstance(value, str):
+            same = (one for one in spellings if one.lower() == value.strip().lower())
+            holder[name] = next(same, value)
+
+
+def _is_one_of(value: Any, words: Collection[str]) -> bool:
+    return isinstance(value, str) and value.strip().lower() in words

@@ -49,7 +49,7 @@ def _about(allowed: Limits) -> str:
         f"{allowed.steps} steps. Its inputs are at most {allowed.links} links and {allowed.images} images "
         f"with {allowed.input_bytes} bytes and {allowed.input_pixels} pixels in total. A prompt has at most "
         f"{allowed.prompt_characters} characters. Steps × pixels × images of a task, including hires fix and "
-        f"known scripts, are at most {allowed.work}. Also refused are settings that do not affect only the "
+        f"known scripts, are at most {allowed.work}. Also refused are settings that affect more than the "
         "task's own images, paths on the worker, scripts that bypass these limits, and scripts that the "
         "runtime does not list. Each error names the field.\n\n"
         f"A task fails if no worker finishes it within {limits.QUEUE_RETENTION_DAYS} days. A retryable error "

@@ -76,8 +76,8 @@ def upload_type(event: APIGatewayProxyEvent) -> str | None:
 def with_plain_path(event: dict[str, Any]) -> dict[str, Any]:
     """Return the event with single slashes in its path and none at the end.
 
-    Clients put a slash behind the endpoint, which ends in one, and another behind the path. API Gateway finds
-    the resource all the same and passes the path on as it came.
+    Clients append a slash to the endpoint, which already ends with one, and another one to the path. API
+    Gateway still finds the resource, and passes the path on unchanged.
     """
     context = event.get("requestContext") or {}
     return event | {

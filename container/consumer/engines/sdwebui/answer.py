@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -68,11 +69,17 @@ def read_result(
     if tasktype.generates:
         kinds, uncertain = classify_images(images, content, info)
         warnings += [_UNCERTAIN] if uncertain else []
+    names = _given_names(tasktype, content)
     artifacts = list(_artifacts(images, kinds, info, model))
     count = kinds.count(PICTURE)
+    if len(names) == count:
+        artifacts = [
+            replace(one, receipt=one.receipt | {"name": name})
+            for one, name in zip(artifacts, names, strict=True)
+        ]
     if not count:
         raise PermanentError(ErrorCode.NO_IMAGES, "SD Web UI returned no images.", response=document)
-    asked = _asked(content) if tasktype.generates else None
+    asked = _asked(content) if tasktype.generates else len(names) or None
     if asked is not None and count < asked:
         warnings.append(Fault("", f"SD Web UI returned {count} of {asked} images."))
     return Result(artifacts, document, model, warnings)
@@ -153,6 +160,13 @@ def _artifacts(
             seed = next(iter(seeds[number:]), None)
         number += 1
         yield Artifact(data, number, {"kind": kind, "seed": seed, "infotext": infotext, "model": model})
+
+
+def _given_names(tasktype: TaskType, content: Json) -> list[str]:
+    """Return the names that the caller gave to the images of a batch; SD Web UI keeps their order."""
+    if tasktype is not TaskType.EXTRA_BATCH_IMAGES:
+        return []
+    return [str(entry["name"]) for entry in content["imageList"]]
 
 
 def _asked(content: Json) -> int | None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from container.consumer.inputs.png import SIGNATURE, chunks
 
-_SEED: Final = re.compile(r"(?:^|, )Seed: (\d+)(?:,|$)")
+_SEED: Final = re.compile(r"(?:^|, )Seed: (-?\d+)(?:,|$)")
 _UNICODE: Final = b"UNICODE\0"
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 _ENTRY_BYTES: Final = 12

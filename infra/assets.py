@@ -82,7 +82,16 @@ def consumer_image(scope: Construct, id_: str, *, root: Path = ROOT) -> assets.D
         directory=str(root),
         file="container/consumer/Dockerfile",
         platform=assets.Platform.LINUX_AMD64,
-        exclude=["*", *kept, "**/__pycache__", "**/*.pyc", "**/*.md", "**/requirements.in"],
+        # The folder of SD Web UI's own images is no part of it.
+        exclude=[
+            "*",
+            *kept,
+            "container/sdwebui",
+            "**/__pycache__",
+            "**/*.pyc",
+            "**/*.md",
+            "**/requirements.in",
+        ],
     )
 
 

@@ -11,6 +11,7 @@ from constructs import Construct
 from domain.metrics import namespace_of
 from domain.worker_environment import WorkerEnvironment
 from infra.assets import consumer_image
+from infra.compute.engine_images import EngineImages
 from infra.compute.gpu_capacity import GpuCapacity
 from infra.compute.instance_roles import InstanceRoles
 from infra.compute.network import Network
@@ -79,6 +80,9 @@ class ComputeStack(cdk.Stack):
             execute_command_configuration=self._ecs_exec_log() if settings.enable_execute_command else None,
         )
         self._image = consumer_image(self, "ConsumerImage")
+        self._engine_images = EngineImages(
+            self, "EngineImages", deployment=settings.stack_name, kms_keys=settings.kms_key_arns
+        )
         self._roles = InstanceRoles(self, "Roles", deployment=settings.stack_name)
         self.services: dict[str, ecs.FargateService] = {}
         for runtime in settings.models_runtime:
@@ -99,6 +103,8 @@ class ComputeStack(cdk.Stack):
         cdk.CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)
         names = {name: service.service_name for name, service in self.services.items()}
         cdk.CfnOutput(self, "Services", value=self.to_json_string(names))
+        if self._engine_images.caches:
+            cdk.CfnOutput(self, "CachedImages", value=self.to_json_string(self._engine_images.caches))
         cdk.CfnOutput(self, "WakerName", value=self.waker.function.function.function_name)
 
     @property
@@ -127,6 +133,7 @@ class ComputeStack(cdk.Stack):
             engine=engine,
             size=runtime.task_size,
             image=self._image,
+            engine_images=self._engine_images,
             environment=self._environment_of_consumer(runtime, engine),
             role=role,
             log_retention=log_retention(self.settings),

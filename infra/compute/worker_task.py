@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.compute.engine_images import EngineImages
 from infra.runtime_types.base import TaskSize
 from infra.runtime_types.engine import SHARED_FOLDER, Engine
 
@@ -48,6 +49,7 @@ class WorkerTask(Construct):
         engine: Engine,
         size: TaskSize,
         image: assets.DockerImageAsset,
+        engine_images: EngineImages,
         environment: dict[str, str],
         role: iam.Role,
         log_retention: logs.RetentionDays,
@@ -55,6 +57,7 @@ class WorkerTask(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._engine = engine
+        self._engine_images = engine_images
         self._image = ecs.ContainerImage.from_docker_image_asset(image)
         self._environment = environment
         self._logs = logs.LogGroup(
@@ -125,7 +128,7 @@ class WorkerTask(Construct):
             )
         container = self.definition.add_container(
             engine.container,
-            image=ecs.ContainerImage.from_registry(engine.image),
+            image=self._engine_images.image(engine, self.definition),
             gpu_count=1,
             entry_point=engine.entry_point_without_credentials,
             command=list(engine.command) or None,

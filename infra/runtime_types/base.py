@@ -99,6 +99,10 @@ class Runtime(Section):
         """Return the runtime as the domain describes it, for the API's environment."""
         return DomainRuntime(name=self.name, type=self.type, queue_url=queue_url)
 
+    def required_models(self) -> tuple[str, ...]:
+        """Return the keys in the model bucket without which the runtime's tasks cannot start."""
+        return ()
+
     @abstractmethod
     def engine(self) -> Engine:
         """Return the container of the runtime's engine."""

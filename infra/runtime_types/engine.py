@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from aws_cdk import aws_ecs as ecs
 
+from infra.runtime_types.image import Image
+
 # The path of a VOLUME in the consumer's image, through which the engine gets its settings file.
 SHARED_FOLDER: Final = "/opt/sd-on-ecs"
 
@@ -30,6 +32,8 @@ class Engine:
 
     container: str
     image: str
+    credentials_secret: str | None = None
+    """The secret with the credentials of the image's registry, by name or ARN."""
     entry_point: tuple[str, ...] = ()
     """Empty to use the image's own entry point."""
     command: tuple[str, ...] = ()
@@ -49,7 +53,7 @@ class Engine:
     @property
     def pinned(self) -> bool:
         """Return whether the image is given by digest, so that every start runs the same image."""
-        return "@sha256:" in self.image
+        return Image(self.image).pinned
 
     @property
     def entry_point_without_credentials(self) -> list[str] | None:

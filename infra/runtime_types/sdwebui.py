@@ -10,8 +10,10 @@ from pydantic import AfterValidator, Field, model_validator
 from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile
-from infra.section import Section
+from infra.runtime_types.image import checked
+from infra.section import SecretName, Section
 from runtimes.sdwebui.model_names import (
+    CHECKPOINT_FOLDER,
     KNOWN_FOLDERS,
     START_FOLDERS,
     STYLES_FILE,
@@ -38,7 +40,11 @@ class WebUi(Section):
     that, otherwise the variables that this image reads (`infra.runtime_types.sdwebui`).
     """
 
-    image: Annotated[str, Field(min_length=1)] = "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
+    image: Annotated[str, Field(min_length=1), AfterValidator(checked)] = (
+        "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
+    )
+    # The secret with the credentials of the image's registry, by name or ARN.
+    credentials_secret: SecretName | None = None
     entry_point: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: dict[str, str] | None = None
@@ -105,12 +111,18 @@ class SdWebUi(Runtime):
         wildcards = f"{self.webui.model_directory}/{WILDCARDS_FOLDER}"
         return {WILDCARDS_SETTING: wildcards} | self.allowed_settings
 
+    def required_models(self) -> tuple[str, ...]:
+        """Return the checkpoints of a static runtime."""
+        names = () if self.dynamic_model else (self.model_filename, self.refiner_filename)
+        return tuple(f"{CHECKPOINT_FOLDER}/{name}" for name in names if name)
+
     def engine(self) -> Engine:
         """Return the container of the runtime's SD Web UI."""
         webui = self.webui
         return Engine(
             container="webui",
             image=webui.image,
+            credentials_secret=webui.credentials_secret,
             entry_point=webui.entry_point,
             command=webui.command,
             environment=_environment(self),

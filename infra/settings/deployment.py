@@ -11,7 +11,7 @@ from domain.limits import Limits as DomainLimits
 from domain.routing import DEFAULT_TYPE
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.registry import RuntimeTypes
-from infra.section import Section
+from infra.section import SecretName, Section
 
 # RUNTIMES is part of the API Lambda's environment, which is limited to 4 KB; a runtime takes up to 300 bytes.
 MAX_RUNTIMES = 10
@@ -22,13 +22,6 @@ MIN_UPLOAD_DAYS = QUEUE_RETENTION_DAYS + 1
 T = TypeVar("T")
 _Several = Annotated[tuple[T, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
 _Host = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+(:[0-9]{1,5})?$")]
-_SecretName = Annotated[
-    str,
-    Field(
-        pattern=r"^([A-Za-z0-9/_+=.@-]{1,512}"
-        r"|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}-[A-Za-z0-9]{6})$"
-    ),
-]
 _Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$")]
 _KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}$")]
 _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -97,7 +90,7 @@ class Inputs(Section):
     that authenticates there: its name, or its whole ARN for a secret of another account.
     """
 
-    credentials: dict[_Host, _SecretName] = Field(default={}, max_length=MAX_CREDENTIALS)
+    credentials: dict[_Host, SecretName] = Field(default={}, max_length=MAX_CREDENTIALS)
 
 
 class Network(Section):

@@ -1,0 +1,141 @@
+"""What the settings can ask for, and the quotas that must allow it."""
+
+from typing import Any
+
+import pytest
+
+from infra.settings.reading import parse
+from tests.support.stubbed import Stubbed
+from tools.preflight.finding import Finding, Verdict
+from tools.preflight.instances import Demand, InstanceType, demand
+from tools.preflight.quotas import concurrency, vcpus
+
+ONE = "modelsRuntime: [{name: r, modelFilename: m, scaling: {maxReplicaCount: 3}}]"
+
+
+def _type(name: str, vcpus: int, memory_gib: int, gpus: int = 1) -> dict[str, Any]:
+    gpu = {"GpuInfo": {"Gpus": [{"Name": "L4", "Manufacturer": "NVIDIA", "Count": gpus}]}} if gpus else {}
+    return {
+        "InstanceType": name,
+        "VCpuInfo": {"DefaultVCpus": vcpus},
+        "MemoryInfo": {"SizeInMiB": memory_gib * 1024},
+        **gpu,
+    }
+
+
+def _quota(stubbed: Stubbed, code: str, value: float) -> None:
+    answer = {"Quota": {"QuotaCode": code, "QuotaName": f"the quota {code}", "Value": value}}
+    stubbed.answers("service-quotas", "get_service_quota", answer, {"ServiceCode": "ec2", "QuotaCode": code})
+
+
+@pytest.fixture
+def stubbed() -> Stubbed:
+    return Stubbed()
+
+
+def _vcpus(stubbed: Stubbed, settings: str, **quotas: float) -> list[Finding]:
+    account = stubbed.account(settings)
+    for runtime in account.settings.models_runtime:
+        stubbed.answers(
+            "ec2",
+            "describe_instance_types",
+            {"InstanceTypes": [_type("g6.2xlarge", 8, 32), _type("g5.2xlarge", 8, 32)]},
+            {"Filters": [{"Name": "instance-type", "Values": list(runtime.instance_types)}]},
+        )
+    for code, value in sorted(quotas.items()):
+        _quota(stubbed, code.replace("_", "-"), value)
+    found = list(vcpus(account))
+    stubbed.all_asked()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("quota", "verdict", "says"),
+    [
+        (0, Verdict.FAILED, "--quota-code L-DB2E81BA --desired-value 48"),
+        (7, Verdict.FAILED, "one task needs 8"),
+        (8, Verdict.WARNING, "the settings allow 24: reduce maxReplicaCount"),
+        (24, Verdict.WARNING, "an update while all tasks run needs 48"),
+        (48, Verdict.OK, "48, of which the settings can ask for 48"),
+    ],
+)
+def test_a_quota_must_allow_one_task_and_should_allow_an_update_of_all(
+    stubbed: Stubbed, quota: float, verdict: Verdict, says: str
+) -> None:
+    (finding,) = _vcpus(stubbed, ONE, L_DB2E81BA=quota)
+    assert finding.verdict is verdict
+    assert says in finding.text
+    assert "the quota L-DB2E81BA" in finding.subject
+
+
+def test_all_runtimes_share_a_quota_and_spot_has_its_own(stubbed: Stubbed) -> None:
+    settings = """
+modelsRuntime:
+- {name: a, modelFilename: m, scaling: {maxReplicaCount: 3}, capacity: {onDemand: true, spot: true}}
+- {name: b, modelFilename: m, scaling: {maxReplicaCount: 2}}
+"""
+    on_spot, on_demand = _vcpus(stubbed, settings, L_3819A6DF=0, L_DB2E81BA=1000)
+    # a: one and half of the others; b: all; twice as many while they are updated.
+    assert on_demand.text == "1000, of which the settings can ask for 64"
+    assert (on_spot.verdict, "--desired-value 24" in on_spot.text) == (Verdict.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "on_demand", "spot"),
+    [
+        ("onDemand: true", (5, 10), (0, 0)),
+        ("onDemand: false, spot: true", (0, 0), (5, 10)),
+        ("onDemand: true, spot: true", (3, 6), (2, 5)),
+        ("onDemand: 1, spot: 3", (2, 4), (3, 7)),
+    ],
+)
+def test_demand_is_shared_as_ecs_assigns_tasks(
+    capacity: str, on_demand: tuple[int, int], spot: tuple[int, int]
+) -> None:
+    settings, _ = parse(f"modelsRuntime: [{{name: r, modelFilename: m, capacity: {{{capacity}}}}}]")
+    (runtime,) = settings.models_runtime
+    for is_spot, (running, updating) in ((False, on_demand), (True, spot)):
+        asked = demand(runtime, 8, spot=is_spot)
+        assert (asked.running, asked.updating) == (running * 8, updating * 8)
+    assert Demand(first=8, running=8, updating=16) + Demand(first=4, running=4, updating=8) == Demand(
+        first=8, running=12, updating=24
+    )
+
+
+@pytest.mark.parametrize(
+    ("vcpus", "memory_gib", "gpus", "of_a_task"),
+    [
+        (8, 32, 1, 8),
+        (4, 16, 1, None),  # the task asks for 24 GiB
+        (8, 24, 1, None),  # nothing left for the agent
+        (48, 192, 4, 12),  # four tasks on one instance
+        (48, 192, 8, 6),  # eight by memory and by GPUs, although twelve would fit by vCPUs
+        (8, 32, 0, None),
+    ],
+)
+def test_a_task_takes_its_share_of_an_instance(
+    vcpus: int, memory_gib: int, gpus: int, of_a_task: int | None
+) -> None:
+    (runtime,) = parse(ONE)[0].models_runtime
+    one = InstanceType(name="g6.x", vcpus=vcpus, memory_mib=memory_gib * 1024, gpus=gpus)
+    assert one.vcpus_of_a_task(runtime) == of_a_task
+
+
+@pytest.mark.parametrize(
+    ("total", "reserved", "verdict", "says"),
+    [
+        (10, None, Verdict.WARNING, "--quota-code L-B99A9384 --desired-value 1000"),
+        (1000, None, Verdict.OK, "1000"),
+        (1000, 900, Verdict.OK, "1000"),
+        (1000, 901, Verdict.FAILED, "remove the key, or run"),
+        (10, 1, Verdict.FAILED, "remove the key, or run"),
+    ],
+)
+def test_lambda_must_allow_the_reservation_and_should_allow_more_than_ten(
+    stubbed: Stubbed, total: int, reserved: int | None, verdict: Verdict, says: str
+) -> None:
+    limits = {"ConcurrentExecutions": total, "UnreservedConcurrentExecutions": total}
+    stubbed.answers("lambda", "get_account_settings", {"AccountLimit": limits}, {})
+    settings = f"{ONE}\nAPIGW: {{reservedConcurrency: {reserved}}}" if reserved else ONE
+    (finding,) = concurrency(stubbed.account(settings))
+    assert (finding.verdict, says in finding.text) == (verdict, True)

@@ -1,0 +1,1 @@
+"""Checks of an account before a deployment: `python -m tools.preflight`."""

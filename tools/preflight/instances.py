@@ -1,0 +1,90 @@
+"""How many vCPUs of which instances the settings can ask for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from infra.runtime_types.base import Runtime
+from tools.preflight.finding import Account
+
+_MIB_PER_GIB: Final = 1024
+
+# `maximumPercent` of a service's deployments is 200: all new tasks may run before an old one stops.
+UPDATE_FACTOR: Final = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceType:
+    """An instance type that EC2 offers."""
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    gpus: int
+
+    def vcpus_of_a_task(self, runtime: Runtime) -> int | None:
+        """Return the vCPUs that one task takes of the quota, or None if no task fits."""
+        size = runtime.task_size
+        memory_mib = size.memory_gib * _MIB_PER_GIB
+        # The agent and the operating system need memory too, so a task cannot have all of it.
+        if self.memory_mib <= memory_mib or self.vcpus < size.vcpus or not self.gpus:
+            return None
+        tasks = min(self.gpus, self.vcpus // size.vcpus, self.memory_mib // memory_mib)
+        return ceil(self.vcpus / tasks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """The vCPUs that the settings can ask for: of one task, of all, and of all during an update."""
+
+    first: int = 0
+    running: int = 0
+    updating: int = 0
+
+    def __add__(self, other: "Demand") -> "Demand":
+        return Demand(
+            first=max(self.first, other.first),
+            running=self.running + other.running,
+            updating=self.updating + other.updating,
+        )
+
+
+def demand(runtime: Runtime, vcpus: int, *, spot: bool) -> Demand:
+    """Return what a runtime can ask of spot or on-demand, with the shares by which ECS assigns tasks."""
+    weights = int(runtime.capacity.on_demand), int(runtime.capacity.spot)
+    if not weights[spot]:
+        return Demand()
+    most = runtime.scaling.max_replica_count
+    base = int(weights[0] > 0)  # the first task is on-demand
+
+    def share(tasks: int) -> int:
+        shared = ceil((tasks - base) * weights[spot] / sum(weights))
+        return shared if spot else base + shared
+
+    return Demand(first=vcpus, running=share(most) * vcpus, updating=share(UPDATE_FACTOR * most) * vcpus)
+
+
+def offered(account: Account, patterns: Iterable[str]) -> list[InstanceType]:
+    """Return the instance types of the region that match, as `g6.2xlarge` or `g5.*`."""
+    pages = (
+        account.client("ec2")
+        .get_paginator("describe_instance_types")
+        .paginate(Filters=[{"Name": "instance-type", "Values": list(patterns)}])
+    )
+    return [
+        InstanceType(
+            name=each["InstanceType"],
+            vcpus=each["VCpuInfo"]["DefaultVCpus"],
+            memory_mib=each["MemoryInfo"]["SizeInMiB"],
+            gpus=sum(gpu["Count"] for gpu in each.get("GpuInfo", {}).get("Gpus", [])),
+        )
+        for page in pages
+        for each in page["InstanceTypes"]
+    ]
+
+
+def usable(account: Account, runtime: Runtime) -> dict[InstanceType, int]:
+    """Return the instance types on which a task fits, with the vCPUs that a task takes there."""
+    found = {one: one.vcpus_of_a_task(runtime) for one in offered(account, runtime.instance_types)}
+    return {one: vcpus for one, vcpus in found.items() if vcpus is not None}

@@ -1,0 +1,89 @@
+"""Quotas: vCPUs of GPU instances, and concurrent executions of Lambda."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from tools.preflight.finding import Account, Finding, failed, ok, warning
+from tools.preflight.instances import Demand, demand, usable
+
+# Quotas of EC2 by the first letter of the instance type: on-demand, spot.
+_QUOTAS: Final = {"g": ("L-DB2E81BA", "L-3819A6DF"), "p": ("L-417A185B", "L-7212CCBC")}
+# Spot instances of type p5 have a quota of their own.
+_P5: Final = ("p5", "L-C4BD4855")
+
+_LAMBDA_CONCURRENCY: Final = "L-B99A9384"
+_NEW_ACCOUNT: Final = 10
+# Lambda refuses a reservation that leaves less than this to the functions without one.
+_UNRESERVED: Final = 100
+
+
+def vcpus(account: Account) -> Iterator[Finding]:
+    """Compare the vCPU quotas with what all runtimes together can ask for."""
+    wanted: dict[str, Demand] = {}
+    for runtime in account.settings.models_runtime:
+        fitting = usable(account, runtime)
+        if not fitting:
+            continue  # `places.instance_types` reports it
+        # The smallest is what is usually launched.
+        smallest = min(fitting, key=lambda one: fitting[one])
+        for spot in (False, True):
+            asked = demand(runtime, fitting[smallest], spot=spot)
+            if asked.first:
+                code = _quota_of(smallest.name, spot=spot)
+                wanted[code] = wanted.get(code, Demand()) + asked
+    for code, asked in sorted(wanted.items()):
+        yield _compared(account, code, asked)
+
+
+def _quota_of(instance_type: str, *, spot: bool) -> str:
+    prefix, code = _P5
+    if spot and instance_type.startswith(prefix):
+        return code
+    return _QUOTAS.get(instance_type[0], _QUOTAS["g"])[spot]
+
+
+def _compared(account: Account, code: str, asked: Demand) -> Finding:
+    quota = account.client("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]
+    subject, has = f"vCPUs: {quota['QuotaName']}", int(quota["Value"])
+    request = (
+        "aws service-quotas request-service-quota-increase --service-code ec2 "
+        f"--quota-code {code} --desired-value {asked.updating}"
+    )
+    if has < asked.first:
+        text = f"{has}, but one task needs {asked.first}, so no GPU can start: run `{request}` and wait"
+        return failed(subject, text)
+    if has < asked.running:
+        text = f"{has}, but the settings allow {asked.running}: reduce maxReplicaCount, or run `{request}`"
+        return warning(subject, text)
+    if has < asked.updating:
+        text = (
+            f"{has} is enough to run, but an update while all tasks run needs {asked.updating}: update when "
+            f"fewer run, or run `{request}`"
+        )
+        return warning(subject, text)
+    return ok(subject, f"{has}, of which the settings can ask for {asked.updating}")
+
+
+def concurrency(account: Account) -> Iterator[Finding]:
+    """Compare Lambda's quota with the reservation in the settings and with that of a new account."""
+    subject = "Lambda's concurrent executions"
+    limit = account.client("lambda").get_account_settings()["AccountLimit"]
+    total, unreserved = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
+    reserved = account.settings.apigw.reserved_concurrency or 0
+    request = (
+        "aws service-quotas request-service-quota-increase --service-code lambda "
+        f"--quota-code {_LAMBDA_CONCURRENCY} --desired-value 1000"
+    )
+    if reserved and not account.outputs and unreserved - reserved < _UNRESERVED:
+        text = (
+            f"{unreserved} are not reserved, and APIGW.reservedConcurrency would leave fewer than "
+            f"{_UNRESERVED}: remove the key, or run `{request}`"
+        )
+        yield failed(subject, text)
+    elif total <= _NEW_ACCOUNT:
+        text = (
+            f"{total}, as in a new account: more requests at once are answered with errors. Run `{request}`"
+        )
+        yield warning(subject, text)
+    else:
+        yield ok(subject, str(total))

@@ -1,0 +1,78 @@
+"""Look up images in registries: without credentials, by the HTTP API that all of them have."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+_MANIFESTS: Final = (
+    "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, "
+    "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+)
+_SECONDS: Final = 30.0
+_CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
+# Names without a registry are Docker Hub's, whose own images are in `library`.
+_DOCKER_HUB: Final = "registry-1.docker.io"
+
+
+class ImageNotFound(Exception):
+    """The registry does not have the image, or does not show it without credentials."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """An image for linux/amd64: its digest, and the bytes that a start downloads."""
+
+    digest: str
+    size: int
+
+
+def place_of(name: str) -> tuple[str, str]:
+    """Return the registry's host and the repository of an image's name."""
+    host, _, rest = name.partition("/")
+    if rest and ("." in host or ":" in host or host == "localhost"):
+        return (_DOCKER_HUB if host == "docker.io" else host), rest
+    return _DOCKER_HUB, name if rest else f"library/{name}"
+
+
+def look_up(name: str, reference: str, *, scheme: str = "https") -> Found:
+    """Find an image by its tag or digest; raise ImageNotFound or httpx.HTTPError."""
+    host, repository = place_of(name)
+    manifests = f"{scheme}://{host}/v2/{repository}/manifests"
+    headers = {"accept": _MANIFESTS}
+    with httpx.Client(headers=headers, timeout=_SECONDS, follow_redirects=True) as http:
+        answer = _manifest(http, f"{manifests}/{reference}")
+        digest = answer.headers.get("docker-content-digest", reference)
+        manifest = answer.json()
+        if "manifests" in manifest:
+            manifest = _manifest(http, f"{manifests}/{_amd64(manifest['manifests'])}").json()
+        return Found(digest=digest, size=sum(layer["size"] for layer in manifest["layers"]))
+
+
+def _manifest(http: httpx.Client, url: str) -> httpx.Response:
+    answer = http.get(url)
+    if answer.status_code == httpx.codes.UNAUTHORIZED and "authorization" not in http.headers:
+        http.headers["authorization"] = f"Bearer {_token(http, answer.headers.get('www-authenticate', ''))}"
+        answer = http.get(url)
+    if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}:
+        raise ImageNotFound(f"the registry answers {answer.status_code}")
+    return answer.raise_for_status()
+
+
+def _token(http: httpx.Client, challenge: str) -> str:
+    """Get the token that a registry gives to everybody, from the place that its refusal names."""
+    asked = dict(_CHALLENGE.findall(challenge))
+    if "realm" not in asked:
+        raise ImageNotFound("the registry requires credentials")
+    parameters = {name: asked[name] for name in ("service", "scope") if name in asked}
+    body: dict[str, Any] = http.get(asked["realm"], params=parameters).raise_for_status().json()
+    return str(body.get("token") or body.get("access_token"))
+
+
+def _amd64(manifests: list[dict[str, Any]]) -> str:
+    for each in manifests:
+        platform = each.get("platform", {})
+        if (platform.get("os"), platform.get("architecture")) == ("linux", "amd64"):
+            return str(each["digest"])
+    raise ImageNotFound("it has no variant for linux/amd64")

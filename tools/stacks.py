@@ -1,0 +1,24 @@
+"""Outputs of deployed stacks."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+# States in which a stack has its resources; in others, such as ROLLBACK_COMPLETE, it was never created.
+_THERE = ("CREATE_COMPLETE", "UPDATE_", "IMPORT_", "DELETE_")
+
+
+def outputs(cloudformation: "CloudFormationClient", name: str) -> dict[str, str]:
+    """Return the outputs of a stack by name; none if there is no such stack."""
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        return {}
+    if not stack["StackStatus"].startswith(_THERE):
+        return {}
+    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}

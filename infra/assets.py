@@ -82,11 +82,14 @@ def consumer_image(scope: Construct, id_: str, *, root: Path = ROOT) -> assets.D
         directory=str(root),
         file="container/consumer/Dockerfile",
         platform=assets.Platform.LINUX_AMD64,
-        # The folder of SD Web UI's own images is no part of it.
+        # What else is in `container`, such as folders with images of engines, is no part of it.
         exclude=[
             "*",
             *kept,
-            "container/sdwebui",
+            "container/*",
+            "!container/__init__.py",
+            "!container/consumer",
+            "!container/consumer/**",
             "**/__pycache__",
             "**/*.pyc",
             "**/*.md",

@@ -78,7 +78,7 @@ def main(
     ] = None,
     engine_url: Annotated[
         str | None,
-        typer.Option(envvar="ENGINE_URL", help="A real SD Web UI to use instead of the fake one."),
+        typer.Option(envvar="ENGINE_URL", help="A real engine to use instead of the fake one."),
     ] = None,
     runtime: Annotated[
         str | None, typer.Option(envvar="RUNTIME", help="Run the worker of this runtime only.")

@@ -30,7 +30,11 @@ def document(
         "paths": _paths(runtimes),
         "components": {
             "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
-            "schemas": components(runtimes, allowed, types) | {"SubmitV1Alpha1": v1alpha1_schema.REQUEST},
+            "schemas": components(runtimes, allowed, types)
+            | {
+                "SubmitV1Alpha1": v1alpha1_schema.REQUEST,
+                "SubmittedV1Alpha1": v1alpha1_schema.RESPONSE,
+            },
         },
     }
 

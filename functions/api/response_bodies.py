@@ -10,10 +10,10 @@ from domain.keys import kind_of
 from domain.routing import Runtime
 from domain.row import Row
 from domain.task import Task
+from functions.api import v1alpha1
 from functions.api.links import Links
 from functions.api.listing import Page
 from functions.api.submit import Accepted
-from functions.api.v1alpha1 import API_VERSION as V1ALPHA1
 
 _DELAYED = Fault(
     "", "accepted; it could not be sent to its queue just now, and this is tried again within minutes"
@@ -36,9 +36,8 @@ def accepted(
     base_url: str,
 ) -> dict[str, Any]:
     """Return the response to a submit: the fields of its API version and those of both versions."""
-    own: dict[str, Any] = {"runtime": task.runtime}
-    if task.api_version == V1ALPHA1:
-        own = {"sd_model_checkpoint": model}
+    of_v1alpha1 = task.api_version == v1alpha1.API_VERSION
+    own = v1alpha1.response_fields(model) if of_v1alpha1 else {"runtime": task.runtime}
     warnings = [*warnings, *([_DELAYED] if outcome.delayed else [])]
     return {
         "id_task": task.id,

@@ -146,9 +146,9 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
     }
 
 
-def _responses() -> dict[str, Schema]:
-    text = {"type": "string"}
-    accepted = {
+def accepted(own: dict[str, Schema]) -> Schema:
+    """Return the schema of the response to a submit; `own` are the fields of its API version."""
+    shared = {
         "output_location": S3_LINK,
         "id": ID,
         "status": ref("Status"),
@@ -159,6 +159,11 @@ def _responses() -> dict[str, Schema]:
             "description": "What was removed from the content or changed in it.",
         },
     }
+    return closed({"id_task": ID} | own | shared)
+
+
+def _responses() -> dict[str, Schema]:
+    text = {"type": "string"}
     listed = {
         "id": ID,
         "status": ref("Status"),
@@ -214,8 +219,7 @@ def _responses() -> dict[str, Schema]:
         "expires_at": TIME,
     }
     return {
-        "SubmittedV1Alpha2": closed({"id_task": ID, "runtime": text} | accepted),
-        "SubmittedV1Alpha1": closed({"id_task": ID, "sd_model_checkpoint": text} | accepted),
+        "SubmittedV1Alpha2": accepted({"runtime": text}),
         "Task": closed(task, optional=("images_left_out", "other_images_left_out")),
         "TaskList": closed(
             {

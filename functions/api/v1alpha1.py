@@ -59,6 +59,11 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
     return Submission(task, runtime, [*prefix.warnings, *image_link.warnings, *checked.warnings])
 
 
+def response_fields(model: str | None) -> dict[str, Any]:
+    """Return the fields that only this version's response to a submit has."""
+    return {"sd_model_checkpoint": model}
+
+
 def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]]:
     path = f"{_WHERE}/sd_model_checkpoint"
     if not isinstance(name, str) or not name:

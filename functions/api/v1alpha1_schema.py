@@ -1,8 +1,8 @@
-"""The request of `POST /v1alpha1` as JSON Schema (2020-12)."""
+"""Request and response of `POST /v1alpha1` as JSON Schema (2020-12)."""
 
 from typing import Final
 
-from functions.api.schemas import ID, PREFIX, Schema, ref
+from functions.api.schemas import ID, PREFIX, Schema, accepted, ref
 from runtimes.sdwebui.schema import OVERRIDES
 
 _ROUTING: Final[dict[str, Schema]] = {
@@ -34,3 +34,5 @@ REQUEST: Final[Schema] = {
         "`image_link` in `alwayson_scripts`, or `init_images` in the body."
     ),
 }
+
+RESPONSE: Final[Schema] = accepted({"sd_model_checkpoint": {"type": "string"}})

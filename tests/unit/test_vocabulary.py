@@ -18,13 +18,10 @@ NAMES: Final = re.compile(
 """The type's name, and what a registry imports."""
 
 EXCEPTIONS: Final = {
-    "functions/api/response_bodies.py": "a field of v1alpha1's answer",
     "functions/api/openapi.py": "the API's description says which server makes the images",
-    "functions/api/schemas.py": "a field of v1alpha1's answer",
     "functions/api/v1alpha1.py": "this version of the API is SD Web UI's own body",
     "functions/api/v1alpha1_schema.py": "this version of the API is SD Web UI's own body",
     "local/demo.py": "it sends two tasks of SD Web UI",
-    "local/serve.py": "its help says which real server can be used",
 }
 
 

@@ -42,6 +42,15 @@ def test_a_change_in_the_container_leaves_the_functions_alone(checkout: Path) ->
     assert _image_hash(checkout) != image
 
 
+def test_the_image_of_an_engine_leaves_the_consumers_image_alone(checkout: Path) -> None:
+    image = _image_hash(checkout)
+    (checkout / "container" / "engine").mkdir()
+    (checkout / "container" / "engine" / "Dockerfile").write_text("FROM scratch\n")
+    assert _image_hash(checkout) == image
+    (checkout / "container" / "consumer" / "settings.py").write_text("")
+    assert _image_hash(checkout) != image
+
+
 def test_a_change_in_the_functions_leaves_the_image_alone(checkout: Path) -> None:
     """And changes the functions."""
     functions, image = _function_hash(checkout), _image_hash(checkout)

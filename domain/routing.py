@@ -1,4 +1,4 @@
-"""The runtimes of a deployment, and which of them a task goes to."""
+"""The runtimes of a deployment."""
 
 import json
 import re
@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
-
-from domain.errors import ErrorCode, Fault, InvalidTask
 
 _HASH: Final = re.compile(r" \[(?:[0-9a-f]{8}|[0-9a-f]{10})\]$")
 """The hash that may follow a checkpoint's name; the consumer compares it with the file."""
@@ -99,31 +97,6 @@ class Runtimes:
     def named(self, name: str) -> Runtime | None:
         """Return the runtime with this name, or None."""
         return self._by_name.get(name)
-
-    def for_checkpoint(self, checkpoint: str, *, path: str) -> Runtime:
-        """Return the runtime that serves `checkpoint` (v1alpha1).
-
-        This is the first static runtime with that model, otherwise the first dynamic one. If there is none,
-        raise InvalidTask naming the models that are served; `path` points to the model's name in the request.
-        """
-        for runtime in self:
-            if not runtime.dynamic_model and runtime.serves(checkpoint):
-                return runtime
-        for runtime in self:
-            if runtime.dynamic_model:
-                return runtime
-        served = ", ".join(r.model_filename for r in self if r.model_filename) or "none"
-        raise InvalidTask(
-            "No runtime serves this model.",
-            code=ErrorCode.UNKNOWN_MODEL,
-            faults=[
-                Fault(
-                    path,
-                    f"no runtime serves this model; the served models are: {served}",
-                    ErrorCode.UNKNOWN_MODEL,
-                )
-            ],
-        )
 
 
 def _names(checkpoint: str, own: str | None) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from domain.envelope import Submission, check_id, check_task_type, clean_prefix
-from domain.errors import Fault, InvalidTask, refuse
+from domain.errors import ErrorCode, Fault, InvalidTask, refuse
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
 from domain.task import Task
@@ -65,13 +65,17 @@ def response_fields(model: str | None) -> dict[str, Any]:
 
 
 def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]]:
+    """Return the first static runtime with the model, otherwise the first dynamic one, or a fault."""
     path = f"{_WHERE}/sd_model_checkpoint"
     if not isinstance(name, str) or not name:
         return None, [Fault(path, "the name of a checkpoint is expected; it selects the runtime")]
-    try:
-        return runtimes.for_checkpoint(name, path=path), []
-    except InvalidTask as unknown:
-        return None, list(unknown.faults)
+    static = (one for one in runtimes if not one.dynamic_model and one.serves(name))
+    dynamic = (one for one in runtimes if one.dynamic_model)
+    for runtime in (*static, *dynamic):
+        return runtime, []
+    served = ", ".join(one.model_filename for one in runtimes if one.model_filename) or "none"
+    text = f"no runtime serves this model; the served models are: {served}"
+    return None, [Fault(path, text, ErrorCode.UNKNOWN_MODEL)]
 
 
 class _ImageLink:

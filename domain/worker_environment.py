@@ -48,6 +48,7 @@ class WorkerEnvironment:
     allowed_scripts: tuple[str, ...] | None = None
     allowed_settings: Mapping[str, str] | None = None
     engine_settings: Mapping[str, Any] | None = None
+    engine_folders: Mapping[str, str] | None = None
     engine_settings_file: str | None = None
     heartbeat_file: str | None = None
     log_level: str | None = None

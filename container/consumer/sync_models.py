@@ -3,7 +3,7 @@
 import sys
 
 from container.consumer.model_store.connect import BadModelDir, connect
-from container.consumer.model_store.engine_settings import CannotWriteSettings, add_settings
+from container.consumer.model_store.engine_settings import CannotWriteSettings, add_settings, filled_folders
 from container.consumer.model_store.settings import BadSettings, ModelSettings
 from container.consumer.model_store.sync import CannotSync, Sync
 from container.consumer.telemetry.logs import log_to_stdout
@@ -23,15 +23,20 @@ def main() -> int:
 def run(settings: ModelSettings) -> int:
     """Download what the settings list, print a summary line, and return the exit status."""
     try:
-        add_settings(settings.engine_settings_file, settings.engine_settings)
-        if not settings.model_bucket:
-            print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)
-            return 0
-        rules = settings.of_its_type(RUNTIME_TYPES)
-        print(Sync(*connect(settings), rules).run(settings.runtime, settings.folders), flush=True)
+        _sync(settings)
+        folders = filled_folders(settings.engine_folders, settings.model_dir)
+        add_settings(settings.engine_settings_file, settings.engine_settings | folders)
     except (CannotSync, CannotWriteSettings, BadModelDir, BadSettings) as error:
         return _fail(str(error))
     return 0
+
+
+def _sync(settings: ModelSettings) -> None:
+    if not settings.model_bucket:
+        print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)
+        return
+    rules = settings.of_its_type(RUNTIME_TYPES)
+    print(Sync(*connect(settings), rules).run(settings.runtime, settings.folders), flush=True)
 
 
 def _fail(reason: str) -> int:

@@ -105,12 +105,6 @@ class SdWebUi(Runtime):
             settings=_kinds(self.allowed_settings),
         )
 
-    @property
-    def _engine_settings(self) -> dict[str, Any]:
-        """Return what is added to SD Web UI's settings file."""
-        wildcards = f"{self.webui.model_directory}/{WILDCARDS_FOLDER}"
-        return {WILDCARDS_SETTING: wildcards} | self.allowed_settings
-
     def required_models(self) -> tuple[str, ...]:
         """Return the checkpoints of a static runtime."""
         names = () if self.dynamic_model else (self.model_filename, self.refiner_filename)
@@ -144,7 +138,8 @@ class SdWebUi(Runtime):
                 "checkpoints_in_memory": self.checkpoints_in_memory,
                 "allowed_scripts": self.scripts,
                 "allowed_settings": self.as_domain().settings,
-                "engine_settings": self._engine_settings,
+                "engine_settings": self.allowed_settings,
+                "engine_folders": {WILDCARDS_SETTING: f"{webui.model_directory}/{WILDCARDS_FOLDER}"},
                 "engine_settings_file": _SETTINGS_FILE,
             },
         )

@@ -42,11 +42,13 @@ class ModelSettings(BaseSettings):
     """The engine's settings file, to which `sync-models` adds `engine_settings`; empty for none."""
     engine_settings: Annotated[dict[str, Any], NoDecode] = Field(default={})
     """Settings of the engine and their values, as JSON."""
+    engine_folders: Annotated[dict[str, str], NoDecode] = Field(default={})
+    """Settings whose value is a folder of models, as the engine finds it; added if the folder has files."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
 
-    @field_validator("engine_settings", mode="before")
+    @field_validator("engine_settings", "engine_folders", mode="before")
     @classmethod
-    def _read_engine_settings(cls, value: Any) -> Any:
+    def _read_of_engine(cls, value: Any) -> Any:
         return (json.loads(value) if value else {}) if isinstance(value, str) else value
 
     @property

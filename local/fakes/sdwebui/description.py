@@ -15,6 +15,7 @@ from local.fakes.sdwebui.requests import (
     StableDiffusionProcessingTxt2Img,
 )
 from local.fakes.sdwebui.scripts import Plan
+from local.fakes.sdwebui.wildcards import fill
 
 FALLBACK_SAMPLER, FALLBACK_SCHEDULE = "DPM++ 2M", "Karras"
 MAX_SEED = 2**32
@@ -29,6 +30,9 @@ def describe(
     each = int(request.batch_size or 0) * int(request.n_iter or 0)
     prompt, negative = styled(request, forge=components.settings.forge)
     prompts = plan.prompts or [prompt] * each
+    if plan.fills_templates and not plan.prompts:
+        folder = components.options["wildcard_dir"]
+        prompts = [fill(text, folder, seed + place) for place, text in enumerate(prompts)]
     count = len(prompts)
     step = 0 if plan.prompts else 1
     modules = components.modules.described(components.options)
@@ -60,7 +64,7 @@ def describe(
         "seed_resize_from_w": request.seed_resize_from_w,
         "seed_resize_from_h": request.seed_resize_from_h,
         "denoising_strength": request.denoising_strength,
-        "extra_generation_params": extra | _extra_params(components, request, plan, mask, prompt),
+        "extra_generation_params": extra | _extra_params(components, request, plan, mask, prompts[0]),
         "index_of_first_image": 0,
         "infotexts": [],
         "styles": request.styles or [],

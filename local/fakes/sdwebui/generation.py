@@ -128,8 +128,8 @@ class Run:
         steps, batch = int(request.steps or 0), int(request.batch_size or 0)
         loops = self.plan.loops.count if self.plan.loops else 1
         rounds = (
-            [self.plan.prompts[i : i + batch] for i in range(0, len(self.plan.prompts), batch)]
-            if (self.plan.prompts)
+            [made["all_prompts"][i : i + batch] for i in range(0, len(made["all_prompts"]), batch)]
+            if self.plan.prompts or (self.plan.fills_templates and not self.plan.loops)
             else [[made["prompt"]] * batch for _ in range(int(request.n_iter or 0) * loops)]
         )
         made["all_seeds"] += [made["seed"] + n for n in range(len(made["all_seeds"]), len(rounds) * batch)]

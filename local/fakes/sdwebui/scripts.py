@@ -13,6 +13,7 @@ from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.options import Options
 from local.fakes.sdwebui.requests import Generation
 from local.fakes.sdwebui.selectable import LOOPBACK, SD_UPSCALE, Loops
+from local.fakes.sdwebui.wildcards import fills_templates
 
 MATRIX = "prompt matrix"
 ANIMATE = "animatediff"
@@ -35,6 +36,7 @@ class Plan:
     maps: list[Image.Image] = field(
         default_factory=list
     )  # ControlNet's maps: the results of its modules for these images
+    fills_templates: bool = False
     effects: list[str] = field(default_factory=list)  # always-on scripts that change the picture
     extra_params: dict[str, Any] = field(default_factory=dict)
 
@@ -70,6 +72,7 @@ class Scripts:
                 plan.extra_params |= plan.loops.described
             elif name.lower() == SD_UPSCALE:
                 plan.tile_args = request.script_args
+        plan.fills_templates = fills_templates(self.titles[tab], request.alwayson_scripts)
         for title, value in request.alwayson_scripts.items():
             args = self._arguments(title, value, tab)
             if title.lower() == CONTROLNET:

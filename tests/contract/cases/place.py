@@ -18,6 +18,7 @@ from local.emulator import Emulator, emulator
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.controlnet import ControlNet
 from local.process import Process
+from runtimes.sdwebui.model_names import WILDCARDS_FOLDER, WILDCARDS_SETTING
 from tests.contract.cases.models import fill, with_hashes
 from tests.contract.cases.packed import bodies
 from tests.contract.cases.web import PHOTO, pages, picture
@@ -211,6 +212,7 @@ class Place:
             dynamic_model=known.dynamic_model,
             allowed_settings=known.settings,
             engine_settings=OPENED,
+            engine_folders={WILDCARDS_SETTING: str(folder / WILDCARDS_FOLDER)},
             engine_settings_file=str(folder / SETTINGS_FILE),
             allow_private_inputs=True,
             retry_delay_seconds=0,

@@ -96,7 +96,7 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
     "42-styles": Wanted(
         infotext=("cinematic photo of a lighthouse at dusk, 35mm", "Negative prompt: drawing, sketch")
     ),
-    "43-wildcards": Wanted(pictures=2),
+    "43-wildcards": Wanted(pictures=2, infotext=("lighthouse", "Lora hashes")),
     "46-send-images-false": Wanted(
         warnings={"/send_images": "ignored", "/save_images": "ignored", "/do_not_save_grid": "ignored"}
     ),

@@ -295,11 +295,8 @@ def test_opened_settings_reach_the_api_the_worker_and_the_settings_file() -> Non
     (read,) = Runtimes.from_json(json.dumps([runtime.as_domain().as_dict()]))
     worker = runtime.engine().worker
     assert read.settings == worker["allowed_settings"] == kinds
-    assert worker["engine_settings"] == {
-        "wildcard_dir": "/opt/ml/code/models/wildcards",
-        "my_mode": "soft",
-        "CLIP_stop_at_last_layers": 2,
-    }
+    assert worker["engine_settings"] == {"my_mode": "soft", "CLIP_stop_at_last_layers": 2}
+    assert worker["engine_folders"] == {"wildcard_dir": "/opt/ml/code/models/wildcards"}
     settings_file = runtime.engine().settings
     assert settings_file is not None
     assert worker["engine_settings_file"] == settings_file.path

@@ -17,6 +17,7 @@ from container.consumer.engines.sdwebui.pictures import (
     first_picture,
 )
 from container.consumer.engines.sdwebui.used import used_instead
+from container.consumer.engines.sdwebui.wildcards import left_wildcard
 from container.consumer.inputs.images import sniff
 from domain.errors import ErrorCode, Fault, PermanentError, RetryableError
 from runtimes.sdwebui.fields import FIELDS
@@ -44,7 +45,13 @@ _MAX_ECHO: Final = 32 * 1024
 
 
 def read_result(
-    body: bytes, tasktype: TaskType, content: Json, *, checkpoint: str | None, sampler: str | None
+    body: bytes,
+    tasktype: TaskType,
+    content: Json,
+    *,
+    checkpoint: str | None,
+    sampler: str | None,
+    wildcards: Sequence[str] = (),
 ) -> Result:
     """Return the result of a job from the body of its response.
 
@@ -63,6 +70,8 @@ def read_result(
         )
     if difference := used_instead(content, sampler, info):
         raise PermanentError(ErrorCode.ENGINE_ERROR, difference, response=document)
+    if missing := left_wildcard(wildcards, info):
+        raise PermanentError(ErrorCode.INVALID_CONTENT, missing, response=document)
     warnings: list[Fault] = []
     images = [_inspect(text) for text in encoded]
     kinds = [PICTURE] * len(images)

@@ -25,10 +25,11 @@ from container.consumer.engines.sdwebui.interrupt_watch import InterruptWatch
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
 from container.consumer.engines.sdwebui.models.selection import Selection
 from container.consumer.engines.sdwebui.models.switch import Models
-from container.consumer.engines.sdwebui.named import resolve_names
+from container.consumer.engines.sdwebui.named import TABS, resolve_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
 from container.consumer.engines.sdwebui.styles import NO_STYLES, BucketStyles
 from container.consumer.engines.sdwebui.used import expected_sampler
+from container.consumer.engines.sdwebui.wildcards import expected_wildcards
 from container.consumer.inputs.errors import InputsStopped
 from container.consumer.inputs.task_inputs import TaskInputs
 from domain import metrics as m
@@ -53,6 +54,8 @@ class Payload:
     """What is sent; empty once it was taken, because it may contain many images."""
     sampler: str | None
     """The sampler that must be reported as used; None for any."""
+    wildcards: tuple[str, ...] = ()
+    """The wildcards that must not be in the reported prompts."""
 
     def take_body(self) -> bytes:
         """Return the body, and keep it no longer."""
@@ -96,6 +99,8 @@ class SdWebUi:
         tasktype = TaskType(task.tasktype)
         content, warnings = resolve_names(tasktype, task.content, self._catalogue, self._styles, self._limits)
         sampler = expected_sampler(content, self._catalogue) if tasktype.generates else None
+        tab = TABS.get(tasktype)
+        wildcards = expected_wildcards(content, self._catalogue, tab) if tab else ()
         _check(stopped)
         sent = self._models.ensure(content)
         _check(stopped)
@@ -104,7 +109,7 @@ class SdWebUi:
         except InputsStopped:
             raise Interrupted from None
         body = request_body(tasktype, with_images(sent, inputs, self._limits))
-        return Request(Payload(tasktype, content, body, sampler), warnings)
+        return Request(Payload(tasktype, content, body, sampler, wildcards), warnings)
 
     def load(self, request: Request) -> Loaded:
         """Select the task's checkpoint and make SD Web UI list the other models."""
@@ -190,6 +195,7 @@ class SdWebUi:
                 payload.content,
                 checkpoint=loaded.model,
                 sampler=payload.sampler,
+                wildcards=payload.wildcards,
             )
         except PermanentError as error:
             if error.code is ErrorCode.WRONG_MODEL and selection and self._models.was_changed(selection):

@@ -15,7 +15,7 @@ from domain.errors import ErrorCode, Fault, PermanentError
 from domain.limits import DEFAULT_LIMITS, Limits
 from runtimes.sdwebui.task_type import TaskType
 
-_TABS: Final = {TaskType.TEXT_TO_IMAGE: "txt2img", TaskType.IMAGE_TO_IMAGE: "img2img"}
+TABS: Final = {TaskType.TEXT_TO_IMAGE: "txt2img", TaskType.IMAGE_TO_IMAGE: "img2img"}
 _MAX_FAULTS_SHOWN: Final = 5
 _NO_EFFECT: Final = "without effect: SD Web UI Forge takes it and paints as without it"
 _OF_FORGE: Final = ("distilled_cfg_scale", "hr_distilled_cfg", "hr_cfg", "hr_additional_modules")
@@ -42,7 +42,7 @@ def resolve_names(
         StyleNames(fields.content, names, styles, limits).check()
         fields.settings()
         fields.without_effect()
-        ScriptNames(fields.content, names, _TABS[tasktype]).check()
+        ScriptNames(fields.content, names, TABS[tasktype]).check()
     if names.found.faults:
         shown = names.found.faults[:_MAX_FAULTS_SHOWN]
         text = "; ".join(f"{fault.path}: {fault.message}" for fault in shown)

@@ -93,6 +93,7 @@ ALL_SET = WorkerEnvironment(
     allowed_scripts=("a, b", "c"),
     allowed_settings={"my_mode": "string"},
     engine_settings={"my_mode": "soft, or hard"},
+    engine_folders={"my_dir": "/models/mine"},
     engine_settings_file="/settings.json",
     heartbeat_file="/beat",
     log_level="DEBUG",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from container.consumer import sync_models
-from container.consumer.model_store.engine_settings import CannotWriteSettings, add_settings
+from container.consumer.model_store.engine_settings import CannotWriteSettings, add_settings, filled_folders
 from container.consumer.model_store.settings import ModelSettings
 
 
@@ -34,6 +34,16 @@ def test_a_file_without_settings_is_an_error(tmp_path: Path, text: str | None) -
 
     with pytest.raises(CannotWriteSettings, match="ENGINE_SETTINGS_FILE"):
         add_settings(str(file), {"a": 1})
+
+
+def test_a_setting_of_a_folder_is_added_only_if_the_folder_has_files(tmp_path: Path) -> None:
+    (tmp_path / "wildcards" / "sub").mkdir(parents=True)
+    folders = {"wildcard_dir": "/opt/models/wildcards", "other_dir": "/opt/models/other"}
+    assert filled_folders(folders, str(tmp_path)) == {}
+
+    (tmp_path / "wildcards" / "sub" / "colour.txt").write_text("red")
+    assert filled_folders(folders, str(tmp_path)) == {"wildcard_dir": "/opt/models/wildcards"}
+    assert filled_folders(folders, "") == {}
 
 
 def test_settings_are_added_without_a_model_bucket_too(

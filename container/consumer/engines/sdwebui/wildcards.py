@@ -1,0 +1,69 @@
+"""Wildcards in prompts (`__colour__`): an extension of SD Web UI fills them in, or the task fails."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from container.consumer.engines.sdwebui.catalogue import Catalogue
+from domain.errors import ErrorCode, PermanentError
+from runtimes.sdwebui.model_names import WILDCARDS_FOLDER
+from runtimes.sdwebui.prompts import PROMPTS, strip_networks
+from runtimes.sdwebui.redundant_scripts import asks_for_nothing
+
+_WILDCARD: Final = re.compile(r"(?<!\w)__(?!_)([\w.*/-]{1,100}?)(?:\([^()]{0,100}\))?__(?!\w)")
+_FILLING: Final = ("dynamic prompts", "wildcard", "unprompted", "prompt post-processor")
+"""Parts of the titles, in lower case, of scripts that fill in wildcards."""
+
+
+def expected_wildcards(content: dict[str, Any], catalogue: Catalogue, tab: str) -> tuple[str, ...]:
+    """Return the wildcards that must no longer be in the prompts of the response.
+
+    There are none if the task switches the extension off. Raise PermanentError if there is no extension.
+    """
+    found = tuple(dict.fromkeys(_wildcards(content)))
+    titles = catalogue.scripts(tab) if found else None
+    if titles is None or _is_off(content):
+        return ()
+    if not any(part in title for title in titles for part in _FILLING):
+        text = (
+            f"/prompt: {found[0]} is a wildcard, and this SD Web UI has no extension such as Dynamic Prompts "
+            "that fills it in; it would read it as plain words."
+        )
+        raise PermanentError(ErrorCode.INVALID_CONTENT, text)
+    return found
+
+
+def left_wildcard(wildcards: Sequence[str], info: dict[str, Any]) -> str | None:
+    """Return what is wrong with the prompts that SD Web UI used, or None if every wildcard was filled in."""
+    texts = [
+        text
+        for name in ("all_prompts", "all_negative_prompts")
+        for text in info.get(name) or ()
+        if isinstance(text, str)
+    ]
+    left = next((one for one in wildcards if any(one in text for text in texts)), None)
+    if left is None:
+        return None
+    match = _WILDCARD.match(left)
+    file = f"{WILDCARDS_FOLDER}/{match[1] if match else left}.txt"
+    return (
+        f"SD Web UI did not fill in {left}. Add {file} to the model bucket; "
+        "it is downloaded when a worker starts."
+    )
+
+
+def _wildcards(content: dict[str, Any]) -> Iterator[str]:
+    for name in PROMPTS:
+        text = content.get(name)
+        if isinstance(text, str) and "__" in text:
+            yield from (match[0] for match in _WILDCARD.finditer(strip_networks(text)))
+
+
+def _is_off(content: dict[str, Any]) -> bool:
+    scripts = content.get("alwayson_scripts")
+    entries = scripts.items() if isinstance(scripts, dict) else ()
+    return any(
+        isinstance(entry, dict) and entry.get("args") and asks_for_nothing(entry)
+        for title, entry in entries
+        if any(part in title.lower() for part in _FILLING)
+    )

@@ -1,4 +1,4 @@
-"""Fixtures of the consumer's tests."""
+"""Fixtures of the consumer's integration tests."""
 
 import pytest
 

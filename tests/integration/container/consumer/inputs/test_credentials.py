@@ -1,4 +1,4 @@
-"""Credentials of hosts come from Secrets Manager, reach their own host only, and are told to nobody."""
+"""Credentials of hosts are read from Secrets Manager, sent only to their hosts, and never revealed."""
 
 import io
 import logging
@@ -34,7 +34,7 @@ def internet() -> Iterator[FakeInternet]:
 
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
-    """Log as the consumer does at DEBUG, and return what was printed."""
+    """Log as the consumer does at DEBUG; return a function that returns the output."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     output = io.StringIO()
@@ -80,7 +80,7 @@ def test_a_secret_is_read_sent_and_never_logged(
     assert "t0p-s3cret" not in printed() + repr(missing.value) + str(missing.value)
 
 
-def test_a_password_in_a_link_stands_in_no_log_and_no_error(
+def test_a_password_in_a_link_is_in_no_log_and_no_error(
     internet: FakeInternet, printed: Callable[[], str]
 ) -> None:
     internet.reset(redirects={"/go": b"https://user:hunter2@photos.example/cat"})
@@ -107,7 +107,7 @@ def test_a_secret_that_cannot_be_read_fails_the_task_and_names_itself_in_the_log
     assert all(fact in printed() for fact in ('"secret":"gone"', f'"host":"{HOST}"', code))
 
 
-def test_a_secrets_manager_that_is_throttled_fails_nobodys_task() -> None:
+def test_throttling_by_secrets_manager_fails_no_task() -> None:
     credentials = HostCredentials(FakeSecrets({}, "ThrottlingException"), {HOST: "photos"})
     with pytest.raises(ClientError):
         credentials.header(http(LINK))
@@ -136,7 +136,7 @@ def test_a_secret_is_read_again_after_five_minutes() -> None:
         ("photos.example", "https://photos.example.evil.example/a", False),
     ],
 )
-def test_a_host_is_exactly_the_one_in_the_settings(configured: str, link: str, *, sent: bool) -> None:
+def test_credentials_are_used_only_for_the_exact_host(configured: str, link: str, *, sent: bool) -> None:
     credentials = HostCredentials(FakeSecrets({"photos": SECRET}), {configured: "photos"})
     assert (credentials.header(http(link)) is not None) == sent
 
@@ -157,7 +157,7 @@ def test_a_host_is_exactly_the_one_in_the_settings(configured: str, link: str, *
         (None, None),
     ],
 )
-def test_a_secret_holds_a_header_in_one_of_three_forms(text: Any, header: Any) -> None:
+def test_a_secret_contains_a_header_in_one_of_three_forms(text: Any, header: Any) -> None:
     assert read_secret(text) == header
 
 

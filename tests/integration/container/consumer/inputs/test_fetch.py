@@ -1,4 +1,4 @@
-"""Fetching over real connections: what reaches the server, and which limits hold."""
+"""Downloads over real connections: what reaches the server, and which limits apply."""
 
 import os
 import socket
@@ -28,26 +28,24 @@ DEFAULT = Limits()
 
 @pytest.fixture(scope="module")
 def internet() -> object:
-    """Run the servers."""
+    """Run the fake internet."""
     with fake_internet() as made:
         yield made
 
 
 def machine(*, allow_private: bool, limits: Limits = DEFAULT) -> Links:
-    """Return what the consumer uses, with the machine's own resolver and connections."""
+    """Return a guard with the machine's own resolver and connections."""
     return Links(s3_client=forbidden_s3(), buckets=frozenset(), allow_private=allow_private, limits=limits)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
-def test_private_addresses_where_allowed(host: str, internet: FakeInternet) -> None:
-    """`allow_private` reaches this machine, over the machine's own resolver and connections."""
+def test_private_addresses_are_reached_if_they_are_allowed(host: str, internet: FakeInternet) -> None:
     fetched = machine(allow_private=True).fetch(f"http://{host}:{internet.plain.port}/cat")
     assert fetched.data == picture()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
-def test_private_addresses_otherwise(host: str, internet: FakeInternet) -> None:
-    """Without it the server hears nothing."""
+def test_private_addresses_are_not_connected_to_otherwise(host: str, internet: FakeInternet) -> None:
     internet.reset()
     with pytest.raises(InputError) as caught:
         machine(allow_private=False).fetch(f"http://{host}:{internet.plain.port}/cat")
@@ -68,8 +66,9 @@ def test_private_addresses_otherwise(host: str, internet: FakeInternet) -> None:
         ("http://127.0.0.1:{port}/gzip-bomb", "input_not_an_image"),
     ],
 )
-def test_allowing_private_loosens_nothing_else(link: str, code: str, internet: FakeInternet) -> None:
-    """Every other rule holds on this machine too."""
+def test_allowing_private_addresses_changes_no_other_rule(
+    link: str, code: str, internet: FakeInternet
+) -> None:
     internet.reset()
     with pytest.raises(InputError) as caught:
         machine(allow_private=True).fetch(link.format(port=internet.plain.port))
@@ -79,7 +78,7 @@ def test_allowing_private_loosens_nothing_else(link: str, code: str, internet: F
 def test_proxies_of_the_environment_are_not_used(
     internet: FakeInternet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy would look names up by itself, and connect to what it likes."""
+    """A proxy would resolve names itself and could connect to any address."""
     with closing(socket.create_server(("127.0.0.1", 0))) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
@@ -90,8 +89,7 @@ def test_proxies_of_the_environment_are_not_used(
             proxy.accept()
 
 
-def test_authorities_are_the_public_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Certificates are checked, names too, against certifi's authorities and not the environment's."""
+def test_certificates_are_checked_against_certifis_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
     context = public_tls()
     assert context.verify_mode is ssl.CERT_REQUIRED
@@ -102,7 +100,7 @@ def test_authorities_are_the_public_ones(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def guard(internet: FakeInternet) -> Links:
-    """Return the guard at home in the test's internet."""
+    """Return a guard that is connected to the fake internet."""
     return Links(
         s3_client=forbidden_s3(),
         buckets=frozenset(),
@@ -113,8 +111,9 @@ def guard(internet: FakeInternet) -> Links:
     )
 
 
-def test_name_stays_with_the_request(internet: FakeInternet) -> None:
-    """The address that was checked is dialled; SNI and the Host header have the name."""
+def test_the_checked_address_is_connected_to_and_the_name_is_sent_as_sni_and_host(
+    internet: FakeInternet,
+) -> None:
     internet.reset(names={"photos.example": ["93.184.216.34"]})
     guard(internet).fetch("https://Photos.Example:8443/cat?size=1#top")
     (request,) = internet.tls.requests
@@ -127,8 +126,7 @@ def test_name_stays_with_the_request(internet: FakeInternet) -> None:
     assert not any(line.lower().startswith(("cookie", "authorization", "referer")) for line in lines)
 
 
-def test_one_guard_serves_many_threads(internet: FakeInternet) -> None:
-    """Fetches beside each other do not meet."""
+def test_one_guard_can_be_used_by_many_threads(internet: FakeInternet) -> None:
     internet.reset()
     shared = guard(internet)
     paths = [
@@ -146,8 +144,7 @@ def test_one_guard_serves_many_threads(internet: FakeInternet) -> None:
     assert found == [picture(), picture(), picture(), "input_unavailable"] * 8
 
 
-def test_a_resolver_that_hangs_is_given_up() -> None:
-    """Looking up a name ends with its time, though the C library's resolver has none."""
+def test_resolving_a_name_has_a_timeout() -> None:
     released = threading.Event()
 
     def hang(_name: str, _port: int) -> list[str]:
@@ -160,14 +157,12 @@ def test_a_resolver_that_hangs_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("error", [socket.gaierror("no"), OSError("no"), UnicodeError("no")])
-def test_a_resolver_that_fails(error: Exception) -> None:
-    """A name that cannot be looked up is the task's own fault."""
+def test_a_name_that_cannot_be_resolved_fails_the_task(error: Exception) -> None:
     with pytest.raises(InputError, match="not known"):
         look_up("a.example", 80, resolve=failing(error), allow_private=False, seconds=20)
 
 
-def test_a_resolver_that_breaks_is_not_hidden() -> None:
-    """A mistake of ours is not called a fault of the task."""
+def test_an_unexpected_error_of_the_resolver_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         look_up("a.example", 80, resolve=failing(ZeroDivisionError()), allow_private=False, seconds=20)
 
@@ -181,14 +176,12 @@ def failing(error: Exception) -> Resolve:
     return resolve
 
 
-def test_the_system_resolver_answers_with_addresses() -> None:
-    """What is checked is what the machine would connect to."""
+def test_the_system_resolver_returns_addresses() -> None:
     assert system_resolve("127.0.0.1", 80) == ["127.0.0.1"]
     assert "127.0.0.1" in system_resolve("localhost", 80) or "::1" in system_resolve("localhost", 80)
 
 
-def test_a_deadline_passes() -> None:
-    """A step gets what it asks for, at most what is left, and nothing afterwards."""
+def test_a_deadline_limits_each_step_to_the_remaining_time() -> None:
     assert Deadline(100).within(1) == 1
     assert 0 < Deadline(1).within(100) <= 1
     with pytest.raises(TimeoutError):
@@ -197,7 +190,6 @@ def test_a_deadline_passes() -> None:
 
 @pytest.mark.parametrize("refusing", [1, 2, 4])
 def test_every_address_is_tried(refusing: int, internet: FakeInternet) -> None:
-    """A dead address is passed over; a host with dead ones only does not answer."""
     internet.reset(names={"photos.example": ["2606:2800:220:1::dead"] * 1 + ["93.184.216.34"]})
     assert guard(internet).fetch("http://photos.example/cat").data == picture()
     internet.reset(names={"photos.example": ["2606:2800:220:1::dead"] * refusing})
@@ -206,7 +198,7 @@ def test_every_address_is_tried(refusing: int, internet: FakeInternet) -> None:
 
 
 def answering(data: bytes) -> Callable[[str, int, float], socket.socket]:
-    """Return a connector whose other end has said everything already."""
+    """Return a connector whose connection has received everything already."""
 
     def connect(_address: str, _port: int, _seconds: float) -> socket.socket:
         ours, theirs = socket.socketpair()
@@ -243,8 +235,7 @@ def answering(data: bytes) -> Callable[[str, int, float], socket.socket]:
         st.binary(max_size=50),
     )
 )
-def test_any_answer_ends_as_an_image_or_as_ours(data: bytes) -> None:
-    """No answer makes anything but an InputError, in words of ours."""
+def test_any_response_results_in_an_image_or_an_input_error(data: bytes) -> None:
     links = Links(
         s3_client=forbidden_s3(),
         buckets=frozenset(),
@@ -257,13 +248,11 @@ def test_any_answer_ends_as_an_image_or_as_ours(data: bytes) -> None:
         links.fetch("http://photos.example/cat")
 
 
-def test_a_link_prints_without_its_fragment() -> None:
-    """What redirects are resolved against has no fragment and no default port."""
+def test_a_link_is_formatted_without_fragment_and_default_port() -> None:
     assert str(HttpLink("https", "a.example", 443, "/x")) == "https://a.example/x"
 
 
-def test_the_limit_is_the_last_byte(internet: FakeInternet) -> None:
-    """As many bytes as allowed are let through, one more is not."""
+def test_the_limit_of_bytes_is_exact(internet: FakeInternet) -> None:
     internet.reset()
     exact = Limits(max_bytes=len(picture()))
     assert machine(allow_private=True, limits=exact).fetch(
@@ -275,8 +264,7 @@ def test_the_limit_is_the_last_byte(internet: FakeInternet) -> None:
             machine(allow_private=True, limits=below).fetch(f"http://127.0.0.1:{internet.plain.port}/{story}")
 
 
-def test_pixels_are_limited_to_the_last_one() -> None:
-    """As many pixels as allowed are let through, one row more is not."""
+def test_the_limit_of_pixels_is_exact() -> None:
     links = Links(
         s3_client=forbidden_s3(),
         buckets=frozenset(),
@@ -298,8 +286,7 @@ def test_pixels_are_limited_to_the_last_one() -> None:
         links.fetch("http://photos.example/")
 
 
-def test_nothing_is_left_open(internet: FakeInternet) -> None:
-    """A fetch closes its connection however it ends."""
+def test_every_download_closes_its_connection(internet: FakeInternet) -> None:
     internet.reset()
     made: list[socket.socket] = []
 
@@ -331,8 +318,9 @@ def test_nothing_is_left_open(internet: FakeInternet) -> None:
 
 
 @pytest.mark.parametrize(("connect_seconds", "total_seconds", "most"), [(3.0, 20.0, 3.0), (20.0, 2.0, 2.0)])
-def test_connecting_has_a_limit(connect_seconds: float, total_seconds: float, most: float) -> None:
-    """The first of several addresses leaves time for the next; together they have that of one connection."""
+def test_all_addresses_share_the_time_for_connecting(
+    connect_seconds: float, total_seconds: float, most: float
+) -> None:
     given_seconds: list[float] = []
 
     def connect(_address: str, _port: int, seconds: float) -> socket.socket:
@@ -355,8 +343,7 @@ def test_connecting_has_a_limit(connect_seconds: float, total_seconds: float, mo
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_server_that_never_speaks_is_given_up(scheme: str) -> None:
-    """Neither a handshake nor an answer is waited for beyond the limits."""
+def test_a_server_that_never_responds_times_out(scheme: str) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:  # the kernel connects, nobody accepts
         quick = machine(allow_private=True, limits=Limits(connect_seconds=0.2, total_seconds=0.3))
         with pytest.raises(InputError, match="took too long"):
@@ -364,8 +351,7 @@ def test_a_server_that_never_speaks_is_given_up(scheme: str) -> None:
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
-def test_ipv6_over_a_real_connection() -> None:
-    """An IPv6 address is dialled as it is."""
+def test_an_ipv6_address_is_connected_to() -> None:
     try:
         server = socket.create_server(("::1", 0), family=socket.AF_INET6)
     except OSError:

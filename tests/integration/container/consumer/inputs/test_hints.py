@@ -1,4 +1,4 @@
-"""A link that leads to a page or that has expired is called that, with what to do."""
+"""Errors say what to do if a link leads to a page or has expired."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -51,7 +51,7 @@ def http(link: str) -> HttpLink:
         ("http://photos.example/html-as-png", "not to the page that shows it."),
     ],
 )
-def test_a_page_around_a_file_is_called_a_page_with_the_way_to_the_file(
+def test_the_error_for_a_page_about_a_file_explains_how_to_link_the_file(
     internet: FakeInternet, link: str, reason: str
 ) -> None:
     error = failure(internet, link, names=(http(link).authority,))
@@ -70,7 +70,7 @@ def test_a_page_around_a_file_is_called_a_page_with_the_way_to_the_file(
         "se=2024-01-01&sp=r&sig=abc",
     ],
 )
-def test_an_expired_link_is_called_expired(internet: FakeInternet, query: str) -> None:
+def test_the_error_for_an_expired_link_says_so(internet: FakeInternet, query: str) -> None:
     error = failure(internet, f"http://photos.example/status-403?{query}")
     assert error.code is ErrorCode.INPUT_UNAVAILABLE
     assert EXPIRED in error.message
@@ -95,7 +95,7 @@ def test_only_a_signed_link_can_have_expired(query: str, hint: str) -> None:
     assert refusal_hint(http(f"https://bucket.example/a.png?{query}"), NOW) == hint
 
 
-def test_a_server_that_asks_who_it_is_leads_to_the_settings(internet: FakeInternet) -> None:
+def test_the_error_for_a_401_refers_to_the_settings(internet: FakeInternet) -> None:
     assert "inputs.credentials" in failure(internet, "http://photos.example/status-401").message
 
 
@@ -107,5 +107,5 @@ def test_a_missing_file_gets_no_hint_about_signatures(internet: FakeInternet) ->
 @pytest.mark.parametrize(
     "link", ["https://notdrive.google.com/", "https://drive.google.com.evil.example/", "https://192.0.2.1/"]
 )
-def test_hints_are_for_the_host_itself(link: str) -> None:
+def test_hints_for_a_host_do_not_apply_to_similar_names(link: str) -> None:
     assert page_hint(http(link)) == ""

@@ -1,4 +1,4 @@
-"""A header that says two things never gets a larger image past the check than the decoder would make."""
+"""A contradictory header never lets a larger image pass than the decoder would create."""
 
 import io
 import struct
@@ -50,7 +50,7 @@ def gif_frame(width: int, height: int) -> bytes:
 
 
 def hidden_in_a_block(before: bytes) -> bytes:
-    """Return a GIF whose second frame counts for readers that take the first one for a block's contents."""
+    """Return a GIF whose second frame counts for readers that take the first one for a block."""
     small = gif_frame(8, 8)  # its comma reads as the length of a block: 44 bytes
     return gif(before, small, b"\0" * (45 - len(small)), b"\0", gif_frame(LARGE, 8))
 
@@ -93,14 +93,14 @@ LIES = {
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_a_lie_is_refused(name: str) -> None:
+def test_a_contradictory_header_is_refused(name: str) -> None:
     with pytest.raises(InputError):
         check_image(LIES[name])
 
 
 @pytest.mark.parametrize("size", [(8193, 1), (1, 8193), (65_536, 1), (67_108_864, 1)])
-def test_a_side_is_bounded_whatever_the_area(size: tuple[int, int]) -> None:
-    """Web UI scales by the shorter side, to fill a size."""
+def test_each_side_is_limited_regardless_of_the_area(size: tuple[int, int]) -> None:
+    """SD Web UI scales by the shorter side to fill a size."""
     with pytest.raises(InputError, match="8,192 pixels a side"):
         check_image(png(header(*size), DATA))
     assert check_image(png(header(8192, 1), DATA)).size == (8192, 1)
@@ -136,7 +136,7 @@ GIFS = st.lists(EXTENSIONS | st.builds(gif_frame, SIDES, SIDES) | RUBBISH, max_s
 
 @settings(max_examples=600, deadline=None)
 @given(data=PNGS | JPEGS | GIFS)
-def test_what_is_let_through_is_no_larger_in_pillow(data: bytes) -> None:
+def test_no_accepted_image_is_larger_in_pillow(data: bytes) -> None:
     found = sniff(data)
     if found is None or not found.pixels:
         return
@@ -145,7 +145,7 @@ def test_what_is_let_through_is_no_larger_in_pillow(data: bytes) -> None:
 
 
 def opened_size(open_: Callable[[], Image.Image]) -> tuple[int, int] | None:
-    """Return the size that Pillow would allocate, None where it refuses."""
+    """Return the size that Pillow would allocate, or None if it refuses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -1,4 +1,4 @@
-"""What the largest legal task costs in memory while it is prepared."""
+"""The memory that the largest allowed task needs while it is prepared."""
 
 import json
 import socket
@@ -33,8 +33,8 @@ print(json.dumps([fetched - before, peak() - before, len(body) // 1024 ** 2]))
 """
 
 
-def test_the_largest_legal_task_takes_six_times_its_inputs_for_a_moment() -> None:
-    """As they came, as base64, and as a request, which is made once as text and once as bytes."""
+def test_the_largest_allowed_task_needs_at_most_six_times_the_memory_of_its_inputs() -> None:
+    """The inputs as bytes, as base64, and twice as the request: as text and as bytes."""
     head = b"\x89PNG\r\n\x1a\n" + ihdr(8, 8)
     image = head + chunk(b"IDAT", b"\0" * (LINK_BYTES - len(head) - 24)) + chunk(b"IEND", b"")
     assert len(image) == LINK_BYTES

@@ -1,4 +1,4 @@
-"""`s3://` links: from the listed buckets, with what is missing told apart from what is not allowed."""
+"""`s3://` links: objects of the listed buckets, and errors for missing and forbidden ones."""
 
 import threading
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ DEFAULT = Limits()
 
 @pytest.fixture(scope="module")
 def s3(aws: Emulator) -> Any:
-    """Return a client of an emulator that holds two buckets."""
+    """Return a client of an emulator with two buckets."""
     client = aws.client("s3")
     for bucket in (BUCKET, "links-private"):
         client.create_bucket(Bucket=bucket)
@@ -40,8 +40,7 @@ def links(client: Any, *buckets: str, limits: Limits = DEFAULT) -> Links:
     return Links(s3_client=client, buckets=frozenset(buckets), allow_private=False, limits=limits)
 
 
-def test_an_object_of_a_listed_bucket(s3: Any) -> None:
-    """It comes as it was stored, whatever characters its key has."""
+def test_an_object_of_a_listed_bucket_is_read_whatever_its_key(s3: Any) -> None:
     fetched = links(s3, BUCKET).fetch(f"s3://{BUCKET}/cats/кот 1?#.png")
     assert fetched.data == picture()
     assert fetched.image.format == "PNG"
@@ -58,7 +57,7 @@ def test_an_object_of_a_listed_bucket(s3: Any) -> None:
         f"s3.us-east-1.amazonaws.com/{BUCKET}",
     ],
 )
-def test_an_objects_own_address_is_read_with_the_role(s3: Any, host: str) -> None:
+def test_the_https_address_of_an_object_is_read_with_the_role(s3: Any, host: str) -> None:
     for key in ("cats/кот 1%3F%23.png", "cats/%D0%BA%D0%BE%D1%82%201%3f%23.png"):
         assert links(s3, BUCKET).fetch(f"https://{host}/{key}").data == picture()
 
@@ -74,7 +73,7 @@ def test_an_objects_own_address_is_read_with_the_role(s3: Any, host: str) -> Non
         f"https://{BUCKET}.s3.us-east-1.amazonaws.com/a/../long.png",
     ],
 )
-def test_any_other_address_is_asked_for_as_a_stranger(link: str) -> None:
+def test_any_other_address_is_requested_without_the_role(link: str) -> None:
     def resolve(name: str, port: int) -> list[str]:
         raise OSError(name, port)
 
@@ -95,8 +94,9 @@ def test_any_other_address_is_asked_for_as_a_stranger(link: str) -> None:
         (f"s3://{BUCKET}/vast.png", "input_too_large", "pixels"),
     ],
 )
-def test_what_cannot_be_had(s3: Any, link: str, code: str, reason: str) -> None:
-    """Each fault has a code and a reason of its own, without the bucket's contents in it."""
+def test_each_reason_why_an_object_cannot_be_read_has_its_code_and_text(
+    s3: Any, link: str, code: str, reason: str
+) -> None:
     with pytest.raises(InputError, match=reason) as caught:
         links(s3, BUCKET, "links-deleted", limits=Limits(max_bytes=90_000)).fetch(link)
     assert caught.value.code == code
@@ -105,7 +105,7 @@ def test_what_cannot_be_had(s3: Any, link: str, code: str, reason: str) -> None:
 
 @contextmanager
 def answering(status: int, code: str) -> Iterator[Any]:
-    """Run an S3 that fails in one way, and return a client for it."""
+    """Run an S3 that fails in one way; yield a client for it."""
 
     class Fails(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -131,7 +131,7 @@ def answering(status: int, code: str) -> Iterator[Any]:
 
 
 def client_of(port: int) -> Any:
-    """Return a client that tries once."""
+    """Return a client without retries."""
     return boto3.session.Session(
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -153,8 +153,9 @@ def client_of(port: int) -> Any:
         (404, "NoSuchBucket", "input_unavailable", "no such object"),
     ],
 )
-def test_refusals_of_s3(status: int, s3_code: str, code: str, reason: str) -> None:
-    """Not there and not allowed are told apart, in our own words."""
+def test_missing_and_forbidden_objects_have_different_errors(
+    status: int, s3_code: str, code: str, reason: str
+) -> None:
     with answering(status, s3_code) as client, pytest.raises(InputError, match=reason) as caught:
         links(client, BUCKET).fetch(f"s3://{BUCKET}/cat.png")
     assert caught.value.code == code
@@ -162,8 +163,7 @@ def test_refusals_of_s3(status: int, s3_code: str, code: str, reason: str) -> No
 
 
 @pytest.mark.parametrize(("status", "s3_code"), [(503, "SlowDown"), (500, "InternalError")])
-def test_faults_of_s3_pass(status: int, s3_code: str) -> None:
-    """S3's own faults are not the task's: they are left as they are, to be tried again."""
+def test_errors_of_s3_itself_are_raised_unchanged_to_be_retried(status: int, s3_code: str) -> None:
     with answering(status, s3_code) as client, pytest.raises(ClientError):
         links(client, BUCKET).fetch(f"s3://{BUCKET}/cat.png")
 
@@ -171,14 +171,12 @@ def test_faults_of_s3_pass(status: int, s3_code: str) -> None:
 @pytest.mark.parametrize(
     "code", ["ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"]
 )
-def test_faults_of_our_credentials_pass(code: str) -> None:
-    """A link is not to blame for credentials of ours that S3 does not take."""
+def test_errors_about_the_roles_credentials_are_raised_unchanged(code: str) -> None:
     with answering(403, code) as client, pytest.raises(ClientError):
         links(client, BUCKET).fetch(f"s3://{BUCKET}/cat.png")
 
 
-def test_no_connection_passes() -> None:
-    """Nor is it for an S3 that is not reached."""
+def test_a_failed_connection_to_s3_is_raised_unchanged() -> None:
     with answering(200, "") as client:
         pass
     with pytest.raises(BotoCoreError):

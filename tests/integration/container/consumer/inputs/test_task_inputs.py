@@ -1,4 +1,4 @@
-"""All inputs of a task together: one deadline, one sum of bytes, and an end as soon as nobody wants them."""
+"""The inputs of a task together: one deadline, one limit of bytes, and an early end."""
 
 import base64
 import socketserver
@@ -22,7 +22,7 @@ SOON_SECONDS = 1.0
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Drip an image that never ends below /drip, answer 404 below /gone, an image elsewhere."""
+    """Sends an endless image slowly below /drip, 404 below /gone, and an image elsewhere."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -42,7 +42,7 @@ class Server(socketserver.ThreadingTCPServer):
             assert self.change.wait_for(lambda: len(self.asked) >= asked, seconds)
 
     def wait_until_left(self, seconds: float) -> None:
-        """Wait until every client has hung up."""
+        """Wait until all clients have disconnected."""
         with self.change:
             assert self.change.wait_for(lambda: self.open == 0, seconds), f"{self.open} connections are open"
 
@@ -109,7 +109,7 @@ def drips(server: Server, count: int) -> list[InputRef]:
     return [linked(f"/init_images/{n}", server.link(f"drip/{n}")) for n in range(count)]
 
 
-def test_links_are_fetched_and_named_by_where_they_stand(server: Server) -> None:
+def test_links_are_downloaded_and_returned_by_their_pointers(server: Server) -> None:
     references = [
         linked("/init_images/0", server.link("a")),
         linked("/init_images/1", server.link("b")),
@@ -127,7 +127,7 @@ def test_links_are_fetched_and_named_by_where_they_stand(server: Server) -> None
     }
 
 
-def test_32_dripping_links_end_in_one_deadline(server: Server) -> None:
+def test_32_slow_links_share_one_deadline(server: Server) -> None:
     begun = time.monotonic()
     with pytest.raises(InputError) as caught:
         inputs(seconds=0.5).fetch([linked("/mask", server.link("a")), *drips(server, 31)])
@@ -160,7 +160,7 @@ def test_a_stopped_task_stops_fetching_at_once(server: Server) -> None:
     assert len(server.asked) == 4
 
 
-def test_the_first_failure_ends_all_others(server: Server) -> None:
+def test_the_first_failed_download_ends_all_others(server: Server) -> None:
     begun = time.monotonic()
     with pytest.raises(InputError, match=r"^/mask: .*not there"):
         inputs().fetch([*drips(server, 3), linked("/mask", server.link("gone")), *drips(server, 8)[3:]])
@@ -216,7 +216,7 @@ def test_32_small_files_that_decode_to_2_billion_pixels_are_refused() -> None:
         inputs().fetch(references)
 
 
-def test_more_links_than_allowed_fetch_nothing(server: Server) -> None:
+def test_too_many_links_are_refused_without_a_download(server: Server) -> None:
     with pytest.raises(PermanentError, match="at most 2 links"):
         inputs(links=2).fetch(drips(server, 3))
     assert server.asked == []

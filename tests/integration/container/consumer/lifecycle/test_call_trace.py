@@ -1,4 +1,4 @@
-"""One file tells the life of a task: every step is entered from it, in order, and none calls the next."""
+"""All steps of a task are called from one file, in order, and none calls the next."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def trace(cloud: Cloud, webui: FakeWebUi, task_id: str) -> Trace:
     return trace_one_task(cloud, webui.url, task_id)
 
 
-def test_every_step_is_entered_from_the_life_of_a_task_in_order(trace: Trace) -> None:
+def test_every_step_is_called_from_task_run_in_order(trace: Trace) -> None:
     entered = [call for call in trace.calls if call.function in STEPS and call.caller == LIFE]
     # Claims that found nothing come before and after.
     names = [call.function for call in entered]
@@ -30,10 +30,10 @@ def test_every_step_is_entered_from_the_life_of_a_task_in_order(trace: Trace) ->
     assert names[begun : begun + len(STEPS)] == list(STEPS)
 
 
-def test_no_step_is_entered_from_another_one(trace: Trace) -> None:
+def test_no_step_is_called_by_another_one(trace: Trace) -> None:
     steps = set(STEPS) - {"Table.write"}
     assert {call.caller for call in trace.calls if call.function in steps} == {LIFE}
 
 
-def test_a_task_is_followed_through_few_files(trace: Trace) -> None:
+def test_a_task_passes_through_few_files(trace: Trace) -> None:
     assert len(trace.files()) <= MOST_FILES, sorted(trace.files())

@@ -1,4 +1,4 @@
-"""Messages that are not ours: archived with their bodies, and the consumer goes on."""
+"""A message that is no task is archived, and the consumer continues."""
 
 import json
 from typing import Any
@@ -42,8 +42,9 @@ NOT_OURS = {
 
 
 @pytest.mark.parametrize("body", NOT_OURS.values(), ids=NOT_OURS.keys())
-def test_it_ends_archived_with_its_body(cloud: Cloud, webui: FakeWebUi, task_id: str, body: str) -> None:
-    """At once, by the dead-letter queue and its Lambda; the task behind it is completed."""
+def test_a_message_that_is_no_task_is_archived_and_the_next_task_is_completed(
+    cloud: Cloud, webui: FakeWebUi, task_id: str, body: str
+) -> None:
     cloud.client("sqs").send_message(QueueUrl=cloud.queue_url, MessageBody=body)
     with running_consumer(cloud, webui.url) as worker:
         cloud.submit(task_id)

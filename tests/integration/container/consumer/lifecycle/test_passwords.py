@@ -1,4 +1,4 @@
-"""A password in a link of a task that went round the API is visible to nobody."""
+"""A password in a link of a task that bypassed the API is never revealed."""
 
 import json
 import logging

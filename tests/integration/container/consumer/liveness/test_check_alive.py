@@ -1,4 +1,4 @@
-"""A consumer that waits, freezes and wakes up, as a process of its own beside a fake SD Web UI."""
+"""The health check of a consumer that waits, freezes and wakes up, as a process beside a fake SD Web UI."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ LEASE_SECONDS = 6
 
 @contextmanager
 def booting(seconds: float) -> Iterator[FakeWebUi]:
-    """Start a fake SD Web UI on a port that refuses connections for so long."""
+    """Start a fake SD Web UI that refuses connections for some time."""
     fake = start(boot_seconds=seconds, **FAST)
     try:
         yield fake
@@ -38,7 +38,7 @@ def healthy(file: Path) -> bool:
     )
 
 
-def test_an_engine_that_boots_longer_than_the_lease_is_waited_for(
+def test_a_consumer_waits_for_an_engine_that_boots_longer_than_the_lease(
     cloud: Cloud, task_id: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "heartbeat"
@@ -55,7 +55,7 @@ def test_an_engine_that_boots_longer_than_the_lease_is_waited_for(
         assert consumer.returncode is None
 
 
-def test_an_idle_consumer_survives_a_freeze_and_is_seen_frozen(
+def test_a_frozen_consumer_fails_the_health_check_and_continues_afterwards(
     cloud: Cloud, webui: FakeWebUi, task_id: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "heartbeat"
@@ -72,9 +72,7 @@ def test_an_idle_consumer_survives_a_freeze_and_is_seen_frozen(
         assert consumer.returncode is None
 
 
-def test_a_queued_task_that_is_cancelled_leaves_its_place(
-    cloud: Cloud, webui: FakeWebUi, task_id: str
-) -> None:
+def test_a_cancelled_task_in_the_queue_frees_its_place(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     webui.control.set("hang", jobs=1)
     with process(cloud, webui.url, prefetch=1) as consumer:
         cloud.submit(f"{task_id}-1")

@@ -1,4 +1,4 @@
-"""Task protection, against a small server that answers as ECS's agent does."""
+"""Task protection with a small server that responds as ECS's agent does."""
 
 import json
 import threading
@@ -36,7 +36,7 @@ RELEASE = {"ProtectionEnabled": False}
 
 
 class Agent:
-    """Answer requests for protection with `answer`, and keep what was asked."""
+    """Responds to requests for protection with `answer`, and records them."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
@@ -66,7 +66,7 @@ class Agent:
         self.uri = f"http://127.0.0.1:{self.server.server_port}/api/0123"
 
     def wait(self, asked: list[Any]) -> None:
-        """Wait until exactly this was asked."""
+        """Wait until exactly these requests were made."""
         with self.changed:
             assert self.changed.wait_for(lambda: self.asked == asked, 20), self.asked
 
@@ -91,45 +91,43 @@ def agent() -> Iterator[Agent]:
 
 
 class Work:
-    """Say whether anything is in hand."""
+    """Whether there are any jobs."""
 
     def __init__(self) -> None:
         self.busy = True
 
     def __call__(self) -> bool:
-        """Tell whether it is."""
+        """Return whether there are any jobs."""
         return self.busy
 
 
 @pytest.fixture
 def clock() -> FakeMonotonic:
-    """Return a clock of the test's own."""
+    """Return a clock that only the test moves."""
     return FakeMonotonic()
 
 
 @pytest.fixture
 def work() -> Work:
-    """Return work that goes on."""
+    """Return work that continues."""
     return Work()
 
 
 @pytest.fixture
 def protection(agent: Agent, clock: FakeMonotonic, work: Work) -> Protection:
-    """Return protection whose thread does not run."""
+    """Return protection without its thread."""
     return Protection(agent.uri, busy=work, clock=clock)
 
 
-def test_it_is_asked_for_once(agent: Agent, protection: Protection) -> None:
-    """Every claim but the first costs nothing."""
+def test_protection_is_requested_once_and_not_for_every_claim(agent: Agent, protection: Protection) -> None:
     assert protection.acquire()
     assert protection.acquire()
     assert agent.asked == [PROTECT]
 
 
-def test_it_is_released_when_idle(
+def test_protection_is_released_when_the_worker_is_idle_and_requested_again_with_the_next_task(
     agent: Agent, protection: Protection, clock: FakeMonotonic, work: Work
 ) -> None:
-    """Not in the pause between two tasks; asked for again with the next one."""
     protection.acquire()
     work.busy = False
     clock.seconds += IDLE_SECONDS / 2
@@ -143,8 +141,9 @@ def test_it_is_released_when_idle(
     assert agent.asked == [PROTECT, RELEASE, PROTECT]
 
 
-def test_it_is_renewed_during_a_long_job(agent: Agent, protection: Protection, clock: FakeMonotonic) -> None:
-    """Long before ECS forgets it; a job that has not ended does not let it go."""
+def test_protection_is_renewed_during_a_long_job(
+    agent: Agent, protection: Protection, clock: FakeMonotonic
+) -> None:
     protection.acquire()
     clock.seconds += RENEW_SECONDS
     protection.renew_or_release()
@@ -152,10 +151,10 @@ def test_it_is_renewed_during_a_long_job(agent: Agent, protection: Protection, c
     assert agent.asked == [PROTECT, PROTECT]
 
 
-def test_it_is_let_go_now_and_then_between_two_jobs(
+def test_protection_is_released_regularly_between_jobs(
     agent: Agent, protection: Protection, clock: FakeMonotonic
 ) -> None:
-    """A continuous backlog must not hold up a deployment for ever."""
+    """A continuous backlog must not block a deployment forever."""
     protection.acquire()
     protection.job_ended()
     protection.renew_or_release()
@@ -170,10 +169,9 @@ def test_it_is_let_go_now_and_then_between_two_jobs(
     assert not protection.acquire()
 
 
-def test_a_blocked_deployment_refuses_until_it_is_granted_again(
+def test_no_task_is_claimed_until_protection_is_granted_again(
     agent: Agent, protection: Protection, clock: FakeMonotonic
 ) -> None:
-    """ECS is not asked with each message meanwhile."""
     agent.answer = BLOCKED
     assert not protection.acquire()
     assert not protection.acquire()
@@ -188,28 +186,26 @@ def test_a_blocked_deployment_refuses_until_it_is_granted_again(
 @pytest.mark.parametrize(
     ("answer", "status"), [(DENIED, 400), ({}, 200), ({"failure": {"Reason": "MISSING"}}, 200)]
 )
-def test_work_goes_on_unprotected_where_the_agent_cannot_say(
+def test_work_continues_without_protection_if_the_agent_cannot_grant_it(
     agent: Agent, protection: Protection, answer: dict[str, Any], status: int
 ) -> None:
-    """A task that was started by hand, a role without the permission: no reason to stop."""
+    """For example for a task that was started by hand, or a role without the permission."""
     agent.answer, agent.status = answer, status
     assert protection.acquire()
     assert protection.acquire()
     assert len(agent.asked) == 1
 
 
-def test_an_agent_that_is_not_there_is_no_error(clock: FakeMonotonic, work: Work) -> None:
-    """Neither without the variable nor with one that leads nowhere."""
+def test_a_missing_agent_is_no_error(clock: FakeMonotonic, work: Work) -> None:
     assert Protection("", busy=work, clock=clock).acquire()
     with running_agent() as gone:
         uri = gone.uri
     assert Protection(uri, busy=work, clock=clock).acquire()
 
 
-def test_a_worker_is_protected_while_it_works(
+def test_a_worker_is_protected_from_the_claim_to_the_end_of_its_jobs(
     cloud: Cloud, webui: FakeWebUi, agent: Agent, task_id: str
 ) -> None:
-    """From before the claim until nothing is in hand."""
     with running_consumer(cloud, webui.url, ecs_agent_uri=agent.uri):
         cloud.submit(task_id)
         cloud.outcome(task_id)
@@ -217,10 +213,9 @@ def test_a_worker_is_protected_while_it_works(
     agent.wait([PROTECT, RELEASE])
 
 
-def test_a_worker_that_may_not_be_protected_leaves_tasks_alone(
+def test_a_worker_without_protection_releases_a_message_and_receives_no_other(
     cloud: Cloud, webui: FakeWebUi, agent: Agent, task_id: str
 ) -> None:
-    """One message is given back unclaimed; nothing more is received."""
     agent.answer = BLOCKED
     with running_consumer(cloud, webui.url, ecs_agent_uri=agent.uri):
         cloud.submit(task_id)

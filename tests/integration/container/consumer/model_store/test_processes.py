@@ -1,4 +1,4 @@
-"""Consumers that share a volume, and consumers that are killed: real processes, ended by their ids."""
+"""Consumers that share a volume, and consumers that are killed, as real processes."""
 
 import subprocess
 import sys
@@ -28,24 +28,24 @@ class Child:
         self._in: IO[str] = process.stdin
         self._out: IO[str] = process.stdout
 
-    def hear(self) -> str:
-        """Return its next word."""
+    def read_word(self) -> str:
+        """Return the next word that it prints."""
         return self._out.readline().strip()
 
     def notify(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self._in.write("\n")
         self._in.flush()
 
 
 @pytest.fixture
 def start(aws: Emulator, model_setup: ModelSetup) -> Iterator[Start]:
-    """Start children; those that still run at the end are killed."""
+    """Return a function that starts children; those that still run at the end are killed."""
     with ExitStack() as stack:
 
         def run(mode: str, name: str) -> Child:
             child = Child(stack.enter_context(_child(aws, model_setup, mode, name)))
-            assert child.hear() == "ready"
+            assert child.read_word() == "ready"
             return child
 
         yield run
@@ -71,25 +71,23 @@ def _child(aws: Emulator, model_setup: ModelSetup, mode: str, name: str) -> "Ite
             process.kill()
 
 
-def test_two_consumers_fetch_a_file_once(model_setup: ModelSetup, start: Start) -> None:
-    """Both want it at the same moment: one fetches, the other waits, both have it."""
+def test_two_consumers_download_a_file_once(model_setup: ModelSetup, start: Start) -> None:
     model_setup.put(f"{CKPT}/m.ckpt", bytes(SIZE))
     children = [start("whole", "m") for _ in range(2)]
     for child in children:
         child.notify()
-    assert sorted(child.hear() for child in children) == ["0", "1"]
+    assert sorted(child.read_word() for child in children) == ["0", "1"]
     assert (model_setup.root / CKPT / "m.ckpt").stat().st_size == SIZE
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
-def test_what_a_killed_process_left_is_gone(model_setup: ModelSetup, start: Start) -> None:
-    """Killed with half a file: Web UI never saw it, the next one fetches it whole, nothing stays behind."""
+def test_an_incomplete_download_of_a_killed_process_is_deleted(model_setup: ModelSetup, start: Start) -> None:
     model_setup.put(f"{CKPT}/m.ckpt", bytes(SIZE))
     model_setup.put(f"{CKPT}/n.ckpt", bytes(SIZE))
     for name in ("m", "n"):
         killed = start("half", name)
         killed.notify()
-        assert killed.hear() == "half"
+        assert killed.read_word() == "half"
         killed.process.kill()
         killed.process.wait()
     assert not list((model_setup.root / CKPT).iterdir())
@@ -99,13 +97,14 @@ def test_what_a_killed_process_left_is_gone(model_setup: ModelSetup, start: Star
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
-def test_a_running_download_keeps_its_room(model_setup: ModelSetup, start: Start) -> None:
-    """What another process announced is not given away; when it is killed, it is."""
+def test_the_space_of_a_running_download_is_reserved_until_it_is_killed(
+    model_setup: ModelSetup, start: Start
+) -> None:
     for name, size in (("slow", 2_000_000), ("m", SIZE)):
         model_setup.put(f"{CKPT}/{name}.ckpt", bytes(size))
     slow = start("half", "slow")
     slow.notify()
-    assert slow.hear() == "half"
+    assert slow.read_word() == "half"
     with pytest.raises(RetryableError):
         model_setup.store(budget=BUDGET).activate(checkpoint("m"))
     slow.process.kill()
@@ -114,13 +113,14 @@ def test_a_running_download_keeps_its_room(model_setup: ModelSetup, start: Start
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
-def test_a_model_in_use_elsewhere_stays(model_setup: ModelSetup, start: Start) -> None:
-    """Until its consumer is done with it, or dead: no lock outlives its process."""
+def test_a_model_that_another_process_uses_is_not_evicted_until_the_process_ends(
+    model_setup: ModelSetup, start: Start
+) -> None:
     for name in "ab":
         model_setup.put(f"{CKPT}/{name}.ckpt", bytes(2_000_000))
     user = start("use", "a")
     user.notify()
-    assert user.hear() == "1"
+    assert user.read_word() == "1"
     with pytest.raises(RetryableError):
         model_setup.store(budget=BUDGET).activate(checkpoint("b"))
     assert model_setup.files() == [f"{CKPT}/a.ckpt"]

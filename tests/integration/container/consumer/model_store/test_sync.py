@@ -1,4 +1,4 @@
-"""`sync-models` has everything on the volume before SD Web UI starts, or says why not in one line."""
+"""`sync-models` downloads everything before SD Web UI starts, or says in one line why it cannot."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
-    """Run the command's inside with settings; return its status and all it output."""
+    """Return a function that runs the command in this process; it returns the status and the output."""
     for name, value in aws.environment({}).items():
         monkeypatch.setenv(name, value)
 
@@ -59,10 +59,9 @@ def command(aws: Emulator, model_setup: ModelSetup, **settings: str) -> "subproc
     )
 
 
-def test_fetches_the_static_checkpoint_and_whole_folders_once(
+def test_the_static_checkpoint_and_whole_folders_are_downloaded_once(
     aws: Emulator, model_setup: ModelSetup, run: Run
 ) -> None:
-    """A second run fetches nothing, a third one what has changed; nothing else of the bucket comes."""
     own = "Ünï 模型 (v1).ckpt"
     for key in (f"{CKPT}/{own}", "ESRGAN/4x.pth", "embeddings/sub/neg.pt", "GFPGAN/notes.txt"):
         model_setup.put(key, b"x" * 1000)
@@ -81,8 +80,7 @@ def test_fetches_the_static_checkpoint_and_whole_folders_once(
     assert "4 files, 1 fetched, 1000 bytes" in run(model_filename=own, sync_folders=folders)[1]
 
 
-def test_what_was_synced_is_never_evicted(model_setup: ModelSetup, run: Run) -> None:
-    """The static checkpoint outlives all that comes on demand."""
+def test_synced_files_are_never_evicted(model_setup: ModelSetup, run: Run) -> None:
     for name in ("own", "a", "b"):
         model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
     assert run(model_filename="own.ckpt")[0] == 0
@@ -109,10 +107,10 @@ def test_what_was_synced_is_never_evicted(model_setup: ModelSetup, run: Run) -> 
         ({"runtime_type": "nobodys"}, "RUNTIME_TYPE: one of sdwebui is expected"),
     ],
 )
-def test_says_in_one_line_why_web_ui_must_not_start(
+def test_an_error_is_one_line_and_a_status_other_than_zero(
     model_setup: ModelSetup, run: Run, settings: dict[str, Any], output: str
 ) -> None:
-    """The status is not zero, so that ECS does not start SD Web UI without its model."""
+    """With this status ECS does not start SD Web UI without its model."""
     model_setup.put(f"{CKPT}/own.ckpt", b"x" * 1000)
     status, text = run(**settings)
     assert status == 1
@@ -121,8 +119,7 @@ def test_says_in_one_line_why_web_ui_must_not_start(
     assert output in text
 
 
-def test_names_bad_settings_in_one_line(aws: Emulator, model_setup: ModelSetup) -> None:
-    """Before anything is asked of S3."""
+def test_invalid_settings_are_named_in_one_line(aws: Emulator, model_setup: ModelSetup) -> None:
     ended = command(aws, model_setup, MODEL_CACHE_BYTES="many", MODEL_LOOKUP_SECONDS="-1")
     assert ended.returncode == 1
     assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
@@ -130,12 +127,11 @@ def test_names_bad_settings_in_one_line(aws: Emulator, model_setup: ModelSetup) 
     assert "MODEL_LOOKUP_SECONDS" in ended.stderr
 
 
-def test_without_a_bucket_there_is_nothing_to_fetch(run: Run) -> None:
-    """Web UI has models of its own then."""
+def test_without_a_bucket_nothing_is_downloaded(run: Run) -> None:
     assert run(model_bucket="") == (0, "sync-models: MODEL_BUCKET is empty: nothing to fetch")
 
 
-def test_fetches_the_folders_of_the_runtimes_type_unless_others_are_listed(
+def test_the_folders_of_the_runtime_type_are_downloaded_unless_others_are_listed(
     model_setup: ModelSetup, run: Run
 ) -> None:
     for folder in ("Lora", "ESRGAN", "other"):
@@ -146,7 +142,7 @@ def test_fetches_the_folders_of_the_runtimes_type_unless_others_are_listed(
     assert model_setup.files() == ["ESRGAN/a.pth", "other/a.pth"]
 
 
-def test_fetches_the_refiner_of_a_static_runtime(model_setup: ModelSetup, run: Run) -> None:
+def test_the_refiner_of_a_static_runtime_is_downloaded(model_setup: ModelSetup, run: Run) -> None:
     for name in ("base", "sub/refiner", "other"):
         model_setup.put(f"{CKPT}/{name}.ckpt")
     own = {"model_filename": "base.ckpt", "refiner_filename": "sub/refiner.ckpt", "sync_folders": ""}

@@ -1,4 +1,4 @@
-"""How workers count each other, in the table of the emulator."""
+"""Workers count each other in the emulator's table."""
 
 import secrets
 import time
@@ -22,7 +22,7 @@ def register(aws: Emulator) -> Register:
     return lambda worker: WorkerRegistry(dynamodb, name, runtime="r", worker=worker)
 
 
-def test_a_worker_counts_itself_before_it_knows_of_others(register: Register) -> None:
+def test_a_worker_counts_itself_from_the_start(register: Register) -> None:
     assert register("a").count == 1
 
 
@@ -33,7 +33,7 @@ def test_workers_count_each_other(register: Register) -> None:
     assert (first.count, second.count) == (2, 2)
 
 
-def test_a_worker_that_left_is_counted_no_more(register: Register) -> None:
+def test_a_worker_that_has_shut_down_is_no_longer_counted(register: Register) -> None:
     first, second = register("a"), register("b")
     first.renew(seconds=60)
     second.renew(seconds=60)
@@ -42,7 +42,7 @@ def test_a_worker_that_left_is_counted_no_more(register: Register) -> None:
     assert second.count == 1
 
 
-def test_a_worker_that_died_is_counted_until_its_entry_runs_out(register: Register) -> None:
+def test_a_worker_that_died_is_counted_until_its_entry_expires(register: Register) -> None:
     dead, alive = register("a"), register("b")
     dead.renew(seconds=0.001)
     time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""SD Web UI as it is: what each of its faults does to a task, with the fake's fault on."""
+"""What happens to a task for each fault of SD Web UI."""
 
 import threading
 from typing import Any
@@ -27,8 +27,7 @@ def code(row: Row) -> str:
     return str(row.item["error"]["code"])
 
 
-def test_a_task_is_completed(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """Without a fault: the measure for the others."""
+def test_a_task_without_a_fault_is_completed(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     with running_consumer(cloud, webui.url):
         cloud.submit(task_id, batch_size=2)
         row = cloud.outcome(task_id)
@@ -48,10 +47,9 @@ PASSING = {
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
-def test_a_passing_fault_spends_a_try(
+def test_a_task_with_a_retryable_error_is_completed_by_its_second_attempt(
     cloud: Cloud, webui: FakeWebUi, task_id: str, fault: dict[str, Any]
 ) -> None:
-    """The task is given back and completed by its second try; nothing of the first one is stored."""
     webui.control.set(**fault)
     with running_consumer(cloud, webui.url):
         cloud.submit(task_id)
@@ -76,10 +74,9 @@ OWN: dict[str, tuple[dict[str, Any], ErrorCode]] = {
 
 
 @pytest.mark.parametrize(("fault", "expected"), OWN.values(), ids=OWN.keys())
-def test_a_fault_of_the_task_fails_it_at_once(
+def test_a_permanent_error_fails_the_task_at_once_and_the_next_task_runs(
     cloud: Cloud, webui: FakeWebUi, task_id: str, fault: dict[str, Any], expected: ErrorCode
 ) -> None:
-    """One try, an output that says why, no image; the next task runs."""
     webui.control.set(**fault, jobs=1)
     with running_consumer(cloud, webui.url, model_filename="v1-5-pruned-emaonly.safetensors"):
         cloud.submit(task_id)
@@ -107,8 +104,9 @@ def test_a_checkpoint_that_another_client_selected_costs_a_try_and_not_the_task(
     assert cloud.out(task_id)["images"][0]["model"] == "v1-5-pruned-emaonly"
 
 
-def test_fewer_images_than_asked_is_told_in_the_output(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """What there is, is stored."""
+def test_too_few_images_get_a_warning_in_the_output_document(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
     webui.control.set("fewer-images", jobs=1)
     with running_consumer(cloud, webui.url):
         cloud.submit(task_id, batch_size=3)
@@ -118,10 +116,9 @@ def test_fewer_images_than_asked_is_told_in_the_output(cloud: Cloud, webui: Fake
     assert cloud.out(task_id)["warnings"] == [{"path": "", "message": "SD Web UI returned 2 of 3 images."}]
 
 
-def test_an_error_nobody_knows_is_the_task_s_when_it_comes_again(
+def test_an_unknown_error_fails_the_task_if_it_occurs_again(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
-    """One more try, while SD Web UI proves in between that it works."""
     webui.control.set("error", jobs=1, kind="connection")
     webui.control.set("error", jobs=1, kind="connection", after=1)
     with running_consumer(cloud, webui.url):
@@ -138,10 +135,9 @@ POISONS = {
 
 
 @pytest.mark.parametrize("faults", POISONS.values(), ids=POISONS.keys())
-def test_a_poisoned_web_ui_is_healed_and_drains_nothing(
+def test_a_poisoned_web_ui_is_healed_and_no_task_loses_an_attempt(
     cloud: Cloud, webui: FakeWebUi, task_id: str, faults: list[dict[str, Any]]
 ) -> None:
-    """Every task of the backlog is completed, and none lost a try to it."""
     for fault in faults:
         webui.control.set(**fault)
     tasks = [f"{task_id}-{number}" for number in range(4)]
@@ -153,8 +149,9 @@ def test_a_poisoned_web_ui_is_healed_and_drains_nothing(
     assert worker.error is None
 
 
-def test_a_web_ui_that_cannot_be_healed_is_replaced(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """Status 75, and the whole backlog is queued again with its tries."""
+def test_a_web_ui_that_cannot_be_healed_is_replaced_and_no_task_loses_an_attempt(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
     webui.control.set("error", kind="poisoned")
     tasks = [f"{task_id}-{number}" for number in range(3)]
     with running_consumer(cloud, webui.url) as worker:
@@ -168,8 +165,9 @@ def test_a_web_ui_that_cannot_be_healed_is_replaced(cloud: Cloud, webui: FakeWeb
     finish(cloud, webui, tasks)
 
 
-def test_a_timeout_stops_the_job_and_fails_the_task(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """The job does not go on without its client, and the next one begins only when it has stopped."""
+def test_a_timeout_stops_the_job_before_the_next_one_begins_and_fails_the_task(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
     webui.control.set("hang", jobs=1)
     with running_consumer(cloud, webui.url, inference_timeout_seconds=0.5):
         cloud.submit(task_id)
@@ -180,10 +178,9 @@ def test_a_timeout_stops_the_job_and_fails_the_task(cloud: Cloud, webui: FakeWeb
     assert webui.control.stats()["most_at_once"] == 1
 
 
-def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_tried_once_more(
+def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_retried_once(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
-    """Twice, and it was the task's fault."""
     webui.control.set("hang", ignore_interrupt=True)
     cloud.submit(task_id)
     seen = []
@@ -200,8 +197,7 @@ def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_tried_once_more(
     assert code(cloud.outcome(task_id)) == "inference_timeout"
 
 
-def test_nothing_is_received_before_the_api_is_there(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """A 404 below /sdapi means: not yet."""
+def test_no_message_is_received_before_the_api_responds(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     webui.control.set("not-ready")
     cloud.submit(task_id)
     with running_consumer(cloud, webui.url) as worker:
@@ -212,10 +208,9 @@ def test_nothing_is_received_before_the_api_is_there(cloud: Cloud, webui: FakeWe
 
 
 @pytest.mark.parametrize("fault", ["not-ready", "refuse"])
-def test_a_web_ui_that_is_away_between_two_jobs_is_waited_for(
+def test_a_worker_waits_for_a_web_ui_that_restarts_between_two_jobs(
     cloud: Cloud, webui: FakeWebUi, task_id: str, fault: str
 ) -> None:
-    """The task that met it is completed by another try; nothing else is taken meanwhile."""
     engine = Observed()
     with running_consumer(cloud, webui.url, engines=engine.registry):
         cloud.submit(f"{task_id}-first")
@@ -229,8 +224,7 @@ def test_a_web_ui_that_is_away_between_two_jobs_is_waited_for(
     assert (row.status, row.attempts) == (COMPLETED, 2)
 
 
-def test_a_web_ui_that_crashes_under_a_job_is_waited_for(cloud: Cloud, task_id: str) -> None:
-    """Its container restarts; the task gets another try."""
+def test_a_worker_waits_for_a_web_ui_that_crashes_during_a_job(cloud: Cloud, task_id: str) -> None:
     first = start(**FAST, fault=["crash:1"])
     with running_consumer(cloud, first.url):
         cloud.submit(task_id)
@@ -241,8 +235,7 @@ def test_a_web_ui_that_crashes_under_a_job_is_waited_for(cloud: Cloud, task_id: 
     assert (row.status, row.attempts) == (COMPLETED, 2)
 
 
-def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, task_id: str) -> None:
-    """It closes them after 30 s, here after one."""
+def test_a_connection_that_web_ui_closed_while_idle_costs_no_attempt(cloud: Cloud, task_id: str) -> None:
     engine = Observed()
     with (
         fake_webui(**FAST, keep_alive_seconds=1) as webui,
@@ -256,8 +249,9 @@ def test_a_connection_that_web_ui_closed_while_idle_costs_no_try(cloud: Cloud, t
     assert (row.status, row.attempts) == (COMPLETED, 1)
 
 
-def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """Also in the middle of a job, which it stops; another worker takes over."""
+def test_a_worker_whose_heartbeat_fails_stops_and_another_one_takes_over(
+    cloud: Cloud, webui: FakeWebUi, task_id: str
+) -> None:
     webui.control.set("hang", jobs=1)
     faults = FaultyClients()
     with running_consumer(cloud, webui.url, faults=faults) as worker:
@@ -273,7 +267,7 @@ def test_a_worker_without_its_heartbeat_stops(cloud: Cloud, webui: FakeWebUi, ta
 
 
 class Observed:
-    """An engine of SD Web UI; `awaited` is set when the worker begins to wait for it."""
+    """An engine that sets `awaited` when the worker begins to wait for it."""
 
     def __init__(self) -> None:
         self.awaited = threading.Event()
@@ -293,21 +287,21 @@ class Observed:
         return bool(self._engine.wait_ready(stop, seconds))
 
     def wait_until_disconnected(self) -> None:
-        """Wait until the server has closed the connection of the last job."""
+        """Wait until the server has closed all connections for jobs."""
         ended = threading.Event()
         while self._engine._webui.connection_held():
             ended.wait(0.05)
 
 
 def release_hung(webui: FakeWebUi) -> None:
-    """Let a job go that hangs, and wait until it is over."""
+    """Release a hanging job and wait until it has ended."""
     webui.control.clear()
     webui.control.wait(ended=webui.control.stats()["begun"])
     webui.control.set("hang", ignore_interrupt=True)
 
 
 def finish(cloud: Cloud, webui: FakeWebUi, tasks: list[str]) -> None:
-    """Let another worker complete what one left behind."""
+    """Let another worker complete an unfinished task."""
     webui.control.clear()
     with running_consumer(cloud, webui.url):
         assert {cloud.outcome(task).status for task in tasks} == {COMPLETED}

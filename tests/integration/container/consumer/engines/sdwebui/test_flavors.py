@@ -1,4 +1,4 @@
-"""Tasks on Forge and on AUTOMATIC1111: each paints what was asked for, or says why not."""
+"""On Forge and on AUTOMATIC1111, a task is done as requested or fails with a reason."""
 
 import base64
 import json
@@ -48,7 +48,7 @@ def picture(cloud: Cloud, name: str) -> str:
     return sha256
 
 
-def test_a_task_without_networks_has_none_of_the_task_before(
+def test_a_task_without_networks_does_not_use_those_of_the_previous_task(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
     plain: dict[str, Any] = {"prompt": "a lighthouse", "override_settings": {"add_model_hash_to_info": True}}
@@ -71,7 +71,7 @@ def test_a_task_without_networks_has_none_of_the_task_before(
     assert shown["off"] == shown["stripped"] == shown["after"] == shown["first"]
 
 
-def test_a_plain_hires_fix_is_painted_by_both(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+def test_both_do_a_plain_hires_fix(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     content = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.5}
     row = painted(cloud, webui, {task_id: content})[task_id]
 
@@ -79,7 +79,7 @@ def test_a_plain_hires_fix_is_painted_by_both(cloud: Cloud, webui: FakeWebUi, ta
     assert cloud.out(task_id)["images"][0]["width"] == 128
 
 
-def test_a_setting_of_forge_is_no_setting_of_the_other(
+def test_a_setting_of_forge_is_refused_on_automatic1111(
     cloud: Cloud, webui: FakeWebUi, flavor: str, task_id: str
 ) -> None:
     nothing, module = f"{task_id}-nothing", f"{task_id}-module"
@@ -99,7 +99,7 @@ def test_a_setting_of_forge_is_no_setting_of_the_other(
     assert bool(cloud.out(nothing).get("warnings")) is (flavor == "a1111")
 
 
-def test_a_preprocessor_is_named_as_this_sd_web_ui_names_it(
+def test_a_preprocessor_gets_the_name_that_this_sd_web_ui_lists(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
     image = (Path(__file__).parents[6] / "examples" / "cat.png").read_bytes()

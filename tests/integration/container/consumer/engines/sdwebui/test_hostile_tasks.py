@@ -1,4 +1,4 @@
-"""A task changes nothing but its own images, even when it was published past the API."""
+"""A task that bypassed the API changes nothing but its own images."""
 
 import json
 import os
@@ -24,21 +24,21 @@ OURS = Path(__file__).parents[6] / "container/consumer/engines/sdwebui/image/set
 
 @pytest.fixture(scope="module")
 def webui() -> Iterator[FakeWebUi]:
-    """Run a fake that has read our settings file: it then restores what the file names, and no more."""
+    """Run a fake with our settings file, so that it restores exactly the settings in it."""
     with fake_webui(**FAST) as running:
         httpx.post(f"{running.url}/sdapi/v1/options", json=json.loads(OURS.read_text())).raise_for_status()
         yield running
 
 
 def options(webui: FakeWebUi) -> dict[str, Any]:
-    """Return Web UI's options, but for the checkpoint that the consumer selects and what follows from it."""
+    """Return Web UI's options without the checkpoint and the options that depend on it."""
     answer = httpx.get(f"{webui.url}/sdapi/v1/options").raise_for_status()
     found: dict[str, Any] = answer.json()
     return {name: value for name, value in found.items() if name not in FOLLOWING}
 
 
 def run(cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any], **settings: Any) -> Row:
-    """Send a task past the API and return its outcome; neither options nor environment may change."""
+    """Publish a task directly and return its row; neither options nor environment may change."""
     before, environment = options(webui), dict(os.environ)
     with running_consumer(cloud, webui.url, **settings):
         cloud.submit(task_id, **content)
@@ -63,10 +63,9 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_task_never_reaches_the_gpu(
+def test_a_hostile_task_fails_before_it_uses_the_gpu(
     cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any]
 ) -> None:
-    """It fails at once, by its own fault."""
     begun = webui.control.stats()["begun"]
     row = run(cloud, webui, task_id, content)
 
@@ -75,8 +74,7 @@ def test_a_hostile_task_never_reaches_the_gpu(
     assert webui.control.stats()["begun"] == begun
 
 
-def test_what_a_task_may_override_ends_with_it(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """Every allowed setting at once, each at another value than Web UI's own."""
+def test_all_overrides_of_a_task_end_with_it(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     now = options(webui)
     named = {"sd_vae", "forge_additional_modules", "upscaler_for_img2img", "face_restoration_model"}
     changed = {name: _other(name, now[name]) for name in ALLOWED_SETTINGS - named}
@@ -85,8 +83,8 @@ def test_what_a_task_may_override_ends_with_it(cloud: Cloud, webui: FakeWebUi, t
     assert run(cloud, webui, task_id, content).status is Status.COMPLETED
 
 
-def test_a_setting_that_the_file_does_not_name_would_stay(webui: FakeWebUi) -> None:
-    """The reason for the list, on the fake as on the recorded server."""
+def test_a_setting_that_is_not_in_the_settings_file_would_stay(webui: FakeWebUi) -> None:
+    """This is why only settings of the file may be overridden."""
     body = {"prompt": "x", "steps": 1, "width": 64, "height": 64, "override_settings": {"jpeg_quality": 33}}
     httpx.post(f"{webui.url}/sdapi/v1/txt2img", json=body, timeout=30).raise_for_status()
 
@@ -102,17 +100,15 @@ def test_a_setting_that_the_file_does_not_name_would_stay(webui: FakeWebUi) -> N
         ("[]", Status.FAILED),
     ],
 )
-def test_a_runtimes_scripts_hold_past_the_api(
+def test_the_consumer_checks_the_list_of_scripts_too(
     cloud: Cloud, webui: FakeWebUi, task_id: str, listed: str, status: Status
 ) -> None:
-    """The consumer has the list too."""
     content: dict[str, Any] = {"alwayson_scripts": {"controlnet": {"args": []}}}
 
     assert run(cloud, webui, task_id, content, allowed_scripts=listed).status is status
 
 
-def test_a_deployments_limits_hold_past_the_api(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    """As the API, so the consumer."""
+def test_the_consumer_checks_the_limits_too(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     row = run(cloud, webui, task_id, {"batch_size": 2}, limits='{"images": 1}')
 
     assert row.item["error"]["code"] == ErrorCode.INVALID_CONTENT

@@ -41,7 +41,7 @@ def catalogue(webui: FakeWebUi) -> Catalogue:
         ),
     ],
 )
-def test_a_name_that_can_mean_one_thing_only_is_corrected_and_told(
+def test_a_name_with_only_one_meaning_is_corrected_with_a_warning(
     catalogue: Catalogue, content: dict[str, Any], expected: dict[str, Any], path: str
 ) -> None:
     found, warnings = resolve_names(TEXT, content, catalogue)
@@ -62,7 +62,7 @@ def test_a_name_that_can_mean_one_thing_only_is_corrected_and_told(
         {"args": [True, False, {"ad_model": "None"}, {"ad_model": "none"}]},
     ],
 )
-def test_a_script_that_is_not_there_and_is_off_is_left_out_and_told(
+def test_a_missing_script_that_is_switched_off_is_left_out_with_a_warning(
     catalogue: Catalogue, entry: dict[str, Any]
 ) -> None:
     found, warnings = resolve_names(TEXT, {"alwayson_scripts": {"sd_vae": "x", "Comments": entry}}, catalogue)
@@ -74,7 +74,7 @@ def test_a_script_that_is_not_there_and_is_off_is_left_out_and_told(
 @pytest.mark.parametrize(
     "entry", [{"args": [True]}, {"args": ["x", False]}, {"args": [{"model": "x"}]}, {"args": 1}, None]
 )
-def test_a_script_that_is_not_there_and_is_on_fails_the_task(catalogue: Catalogue, entry: Any) -> None:
+def test_a_missing_script_that_is_switched_on_fails_the_task(catalogue: Catalogue, entry: Any) -> None:
     with pytest.raises(PermanentError, match="no txt2img script 'Comments'"):
         resolve_names(TEXT, {"alwayson_scripts": {"Comments": entry}}, catalogue)
 
@@ -112,7 +112,7 @@ def test_a_name_with_its_scheduler_is_sent_as_two(
         {"override_settings": {"emphasis": "None"}},
     ],
 )
-def test_what_sd_web_ui_reads_by_itself_is_left_as_it_is(
+def test_a_name_that_sd_web_ui_understands_is_not_changed(
     catalogue: Catalogue, content: dict[str, Any]
 ) -> None:
     assert resolve_names(TEXT, content, catalogue) == (content, [])
@@ -162,12 +162,12 @@ def test_a_name_that_sd_web_ui_does_not_know_fails_the_task_with_the_nearest(
     assert expected in failed.value.message
 
 
-def test_all_that_is_unknown_is_told_at_once(catalogue: Catalogue) -> None:
+def test_all_unknown_names_are_reported_at_once(catalogue: Catalogue) -> None:
     with pytest.raises(PermanentError, match=r"/sampler_name.*; /scheduler.*; /styles/0"):
         resolve_names(TEXT, {"sampler_name": "x", "scheduler": "y", "styles": ["z"]}, catalogue)
 
 
-def test_a_setting_that_this_sd_web_ui_lacks_is_left_out_where_it_says_nothing(catalogue: Catalogue) -> None:
+def test_an_unknown_setting_without_a_value_is_left_out(catalogue: Catalogue) -> None:
     content, warnings = resolve_names(TEXT, {"override_settings": {"no_such_setting": []}}, catalogue)
 
     assert content["override_settings"] == {}
@@ -182,12 +182,12 @@ def test_a_setting_that_this_sd_web_ui_lacks_is_left_out_where_it_says_nothing(c
         {"alwayson_scripts": {"override_settings": {"sd_vae_encode_method": "TAESD"}}},
     ],
 )
-def test_what_forge_takes_without_effect_is_told(catalogue: Catalogue, content: dict[str, Any]) -> None:
+def test_a_setting_that_forge_ignores_gets_a_warning(catalogue: Catalogue, content: dict[str, Any]) -> None:
     assert ["without effect" in w.message for w in resolve_names(TEXT, content, catalogue)[1]] == [True]
 
 
 class Listing:
-    """Answer each list with what it holds at that time."""
+    """Returns lists that a test can change."""
 
     def __init__(self, **lists: Any) -> None:
         self.lists = lists
@@ -201,7 +201,7 @@ class Listing:
         raise PermanentError(ErrorCode.ENGINE_REJECTED, "404", response={"detail": "Not Found"})
 
 
-def test_lists_are_read_once_and_again_where_a_name_is_missing() -> None:
+def test_lists_are_requested_once_and_again_if_a_name_is_missing() -> None:
     webui = Listing(samplers=[{"name": "Euler", "aliases": []}])
     catalogue = Catalogue(webui)
     for _ in range(3):
@@ -213,14 +213,14 @@ def test_lists_are_read_once_and_again_where_a_name_is_missing() -> None:
     assert webui.asked.count("/sdapi/v1/samplers") == 2
 
 
-def test_a_web_ui_without_a_list_is_trusted_with_its_names() -> None:
+def test_names_are_not_checked_without_a_list() -> None:
     content = {"sampler_name": "x", "scheduler": "y", "styles": ["z"], "script_name": "s", "script_args": []}
 
     assert resolve_names(TEXT, content, Catalogue(Listing())) == (content, [])
 
 
 @pytest.mark.parametrize("style", ["with lora", "With_LoRA"])
-def test_a_style_that_names_networks_fails_where_they_are_switched_off(style: str) -> None:
+def test_a_style_with_networks_fails_if_networks_are_disabled(style: str) -> None:
     listed = [{"name": "with lora", "prompt": "<lora:x:1>", "negative_prompt": None}]
     content = {"styles": [style], "disable_extra_networks": True}
 
@@ -229,7 +229,7 @@ def test_a_style_that_names_networks_fails_where_they_are_switched_off(style: st
     assert resolve_names(TEXT, {"styles": ["with lora"]}, Catalogue(Listing(**{"prompt-styles": listed})))
 
 
-def test_a_corrected_name_is_painted_with_and_told_in_the_output(
+def test_a_corrected_name_is_used_and_reported_in_the_output_document(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
     with running_consumer(cloud, webui.url):
@@ -241,7 +241,7 @@ def test_a_corrected_name_is_painted_with_and_told_in_the_output(
     assert "Sampler: Euler a," in out["images"][0]["infotext"]
 
 
-def test_an_unknown_name_never_reaches_the_gpu(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+def test_an_unknown_name_fails_before_it_uses_the_gpu(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     begun = webui.control.stats()["begun"]
     with running_consumer(cloud, webui.url):
         cloud.submit(task_id, sampler_name="No Such Sampler")

@@ -1,4 +1,4 @@
-"""What goes to SD Web UI, and that it paints it."""
+"""The request that is sent to SD Web UI, and that SD Web UI does it."""
 
 import json
 from typing import Any
@@ -31,13 +31,13 @@ def sent(content: dict[str, Any]) -> dict[str, Any]:
         ({"enable_hr": False}, None),
     ],
 )
-def test_hires_fix_says_which_modules_it_uses_for_forge_fails_without(
+def test_hires_fix_names_its_modules_because_forge_fails_without_them(
     content: dict[str, Any], expected: list[str] | None
 ) -> None:
     assert sent(content).get("hr_additional_modules") == expected
 
 
-def test_a_plain_hires_fix_is_painted(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
+def test_a_plain_hires_fix_is_done(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     with running_consumer(cloud, webui.url):
         cloud.submit(
             task_id,
@@ -88,7 +88,7 @@ def test_networks_are_never_switched_off_in_sd_web_ui() -> None:
         ({"override_settings": {"sd_vae": "Automatic"}}, None, {"sd_vae_name": "other.pt"}, None),
     ],
 )
-def test_what_the_answer_says_was_used_is_held_against_the_task(
+def test_what_sd_web_ui_used_is_compared_with_the_task(
     content: dict[str, Any], sampler: str | None, info: dict[str, Any], expected: str | None
 ) -> None:
     difference = used_instead(content, sampler, info)

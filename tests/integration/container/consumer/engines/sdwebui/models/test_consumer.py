@@ -1,4 +1,4 @@
-"""The whole consumer with a model bucket and a fake: every task gets its own model, or its own error."""
+"""The whole consumer with a model bucket and a fake: each task uses its own model or gets its own error."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ SMALL = {"width": 64, "height": 64, "steps": 1}
 
 
 def outcomes(aws: Emulator, queue_url: str, count: int) -> dict[str, dict[str, Any]]:
-    """Wait for so many callbacks and return them by task id."""
+    """Wait for a number of final callbacks and return them by task id."""
     sqs = aws.client("sqs")
     found: dict[str, dict[str, Any]] = {}
     while len(found) < count:
@@ -30,7 +30,7 @@ def outcomes(aws: Emulator, queue_url: str, count: int) -> dict[str, dict[str, A
 
 
 def subscribed(aws: Emulator, resources: Resources) -> str:
-    """Return a queue that gets every callback."""
+    """Return a queue that receives all callbacks."""
     sqs = aws.client("sqs")
     url: str = sqs.create_queue(QueueName=f"{resources.bucket}-callbacks")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -41,7 +41,7 @@ def subscribed(aws: Emulator, resources: Resources) -> str:
 
 
 def test_each_task_gets_its_model_or_its_error(aws: Emulator, model_setup: ModelSetup) -> None:
-    """Good, missing, missing LoRA, cut off, unloadable, then another good one and the first again."""
+    """Good, missing, missing LoRA, truncated, not loadable, then another good one and the first one again."""
     made = model_setup.root.parent / "made.safetensors"
     for name in ("Ünï 模型 (v2)", "second"):
         model_setup.put(f"{CKPT}/{name}.safetensors", write_checkpoint(made, name.encode()).read_bytes())

@@ -1,4 +1,4 @@
-"""What a task asks for is in the picture, on a fake Forge and on a fake AUTOMATIC1111, or the task fails."""
+"""On a fake Forge and a fake AUTOMATIC1111, what a task asks for is in the picture, or the task fails."""
 
 import base64
 import io
@@ -29,13 +29,13 @@ PICTURE = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
 
 
 def safetensors(output_name: str = "", content: bytes = b"x") -> bytes:
-    """Return a small file that both Web UIs take."""
+    """Return a small file that both Web UIs accept."""
     tensor = {"dtype": "U8", "shape": [len(content)], "data_offsets": [0, len(content)]}
     header = json.dumps({"__metadata__": {"ss_output_name": output_name or "-"}, "a": tensor}).encode()
     return struct.pack("<Q", len(header)) + header + content
 
 
-class Bench:
+class Setup:
     """A fake Web UI on the volume, and the steps of the consumer from the check to the picture."""
 
     def __init__(self, model_setup: ModelSetup, url: str, flavor: str) -> None:
@@ -60,20 +60,20 @@ class Bench:
             return image.tobytes()
 
     def put(self, key: str, content: bytes) -> None:
-        """Put a model into the bucket, and let it be seen at once."""
+        """Upload a model to the bucket and make it visible at once."""
         self.model_setup.put(key, content)
         self.model_setup.now += 100
 
     def failure(self, *checkpoint: str, **asked: Any) -> PermanentError:
-        """Return what a task fails with."""
+        """Return the error of a task."""
         with pytest.raises(PermanentError) as caught:
             self.picture(*checkpoint, **asked)
         return caught.value
 
 
 @pytest.fixture(params=["forge", "a1111"])
-def bench(request: pytest.FixtureRequest, model_setup: ModelSetup) -> Iterator[Bench]:
-    """Start a fake that finds a VAE and a ControlNet model at its start; all is in the bucket too."""
+def setup(request: pytest.FixtureRequest, model_setup: ModelSetup) -> Iterator[Setup]:
+    """Start a fake with a VAE and a ControlNet model, which are also in the bucket."""
     at_start = ("VAE/known.safetensors", "ControlNet/canny.safetensors", f"{CKPT}/base.safetensors")
     for key in at_start:
         model_setup.put(key, safetensors(content=key.encode()))
@@ -81,7 +81,7 @@ def bench(request: pytest.FixtureRequest, model_setup: ModelSetup) -> Iterator[B
         (model_setup.root / key).write_bytes(safetensors(content=key.encode()))
     settings = Settings(model_dir=model_setup.root, load_seconds=0, step_seconds=0, flavor=request.param)
     with in_thread(Components.make(settings)) as url:
-        made = Bench(model_setup, url, request.param)
+        made = Setup(model_setup, url, request.param)
         restored: dict[str, Any] = (
             {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}
         )
@@ -94,72 +94,72 @@ def unit(model: str) -> dict[str, Any]:
     return {"controlnet": {"args": [{"module": "canny", "model": model, "input_image": PICTURE}]}}
 
 
-def test_a_controlnet_model_steers_by_whatever_name(bench: Bench) -> None:
-    plain = bench.picture()
-    steered = {bench.picture(alwayson_scripts=unit(name)) for name in ("canny", "canny.safetensors")}
-    assert len(steered) == 1
-    assert plain not in steered
-    assert "not with the hash" in bench.failure(alwayson_scripts=unit("canny [00000000]")).message
+def test_a_controlnet_model_is_applied_by_each_of_its_names(setup: Setup) -> None:
+    plain = setup.picture()
+    controlled = {setup.picture(alwayson_scripts=unit(name)) for name in ("canny", "canny.safetensors")}
+    assert len(controlled) == 1
+    assert plain not in controlled
+    assert "not with the hash" in setup.failure(alwayson_scripts=unit("canny [00000000]")).message
 
 
-def test_a_controlnet_model_that_comes_later_steers_or_fails_its_task(bench: Bench) -> None:
-    bench.put("ControlNet/late.safetensors", safetensors(content=b"late"))
-    if bench.flavor == "forge":
-        fault = bench.failure(alwayson_scripts=unit("late"))
+def test_a_controlnet_model_that_is_added_later_is_applied_or_fails_its_task(setup: Setup) -> None:
+    setup.put("ControlNet/late.safetensors", safetensors(content=b"late"))
+    if setup.flavor == "forge":
+        fault = setup.failure(alwayson_scripts=unit("late"))
         assert "name ControlNet in the runtime's syncFolders" in fault.message
     else:
-        assert bench.picture(alwayson_scripts=unit("late")) != bench.picture()
+        assert setup.picture(alwayson_scripts=unit("late")) != setup.picture()
 
 
-def test_a_vae_is_used_or_fails_its_task(bench: Bench) -> None:
-    plain = bench.picture()
-    by_setting = bench.picture(override_settings={"sd_vae": "known.safetensors"})
-    by_route = bench.picture(alwayson_scripts={"sd_vae": "known.safetensors"})
+def test_a_vae_is_used_or_fails_its_task(setup: Setup) -> None:
+    plain = setup.picture()
+    by_setting = setup.picture(override_settings={"sd_vae": "known.safetensors"})
+    by_route = setup.picture(alwayson_scripts={"sd_vae": "known.safetensors"})
     assert by_setting == by_route != plain
-    assert bench.picture(override_settings={"sd_vae": "None"}) == plain
-    bench.put("VAE/late.safetensors", safetensors(content=b"late"))
-    if bench.flavor == "forge":
-        assert "syncFolders" in bench.failure(override_settings={"sd_vae": "late.safetensors"}).message
+    assert setup.picture(override_settings={"sd_vae": "None"}) == plain
+    setup.put("VAE/late.safetensors", safetensors(content=b"late"))
+    if setup.flavor == "forge":
+        assert "syncFolders" in setup.failure(override_settings={"sd_vae": "late.safetensors"}).message
     else:
-        assert bench.picture(override_settings={"sd_vae": "late.safetensors"}) not in (plain, by_setting)
+        assert setup.picture(override_settings={"sd_vae": "late.safetensors"}) not in (plain, by_setting)
 
 
-def test_a_lora_is_applied_by_each_of_its_names(bench: Bench) -> None:
-    bench.put("Lora/sub/style.safetensors", safetensors("styleAlias"))
+def test_a_lora_is_applied_by_each_of_its_names(setup: Setup) -> None:
+    setup.put("Lora/sub/style.safetensors", safetensors("styleAlias"))
     names = ("style", "sub/style", "sub\\style", "styleAlias")
     prompts = [f"a lighthouse <lora:{name}:1>" for name in names]
     prompts += ["a lighthouse <lyco:style:1>", "a lighthouse <LORA:style:1>"]
-    pictures = {bench.picture(prompt=prompt) for prompt in prompts}
+    pictures = {setup.picture(prompt=prompt) for prompt in prompts}
     assert len(pictures) == 1
-    assert bench.picture() not in pictures
+    assert setup.picture() not in pictures
 
 
-def test_a_lora_that_two_files_could_be_is_refused(bench: Bench) -> None:
+def test_an_ambiguous_lora_is_refused(setup: Setup) -> None:
     for name in ("a", "b"):
-        bench.put(f"Lora/{name}.safetensors", safetensors("last", name.encode()))
-        bench.put(f"Lora/{name}/same.safetensors", safetensors("", name.encode()))
+        setup.put(f"Lora/{name}.safetensors", safetensors("last", name.encode()))
+        setup.put(f"Lora/{name}/same.safetensors", safetensors("", name.encode()))
     for name in ("last", "same", "a/same"):
-        assert "several files" in bench.failure(prompt=f"<lora:{name}:1>").message
-    assert bench.picture(prompt="<lora:a:1>") != bench.picture(prompt="<lora:b:1>")
+        assert "several files" in setup.failure(prompt=f"<lora:{name}:1>").message
+    assert setup.picture(prompt="<lora:a:1>") != setup.picture(prompt="<lora:b:1>")
 
 
-def test_a_refiner_in_a_folder_is_used(bench: Bench) -> None:
-    bench.put(f"{CKPT}/sub/refiner.safetensors", safetensors(content=b"refiner"))
-    refined = bench.picture(refiner_checkpoint="sub\\refiner.safetensors", refiner_switch_at=0.5)
-    assert refined != bench.picture()
+def test_a_refiner_in_a_folder_is_used(setup: Setup) -> None:
+    setup.put(f"{CKPT}/sub/refiner.safetensors", safetensors(content=b"refiner"))
+    refined = setup.picture(refiner_checkpoint="sub\\refiner.safetensors", refiner_switch_at=0.5)
+    assert refined != setup.picture()
 
 
-def test_a_checkpoint_that_does_not_load_is_not_tried_twice(bench: Bench) -> None:
-    bench.put(f"{CKPT}/broken.safetensors", b"\x0a" + bytes(7) + b'{"a": 1}  ' + b"x" * 99)
-    plain = bench.picture()
-    if bench.flavor == "forge":
+def test_a_checkpoint_that_cannot_be_loaded_is_not_tried_twice(setup: Setup) -> None:
+    setup.put(f"{CKPT}/broken.safetensors", b"\x0a" + bytes(7) + b'{"a": 1}  ' + b"x" * 99)
+    plain = setup.picture()
+    if setup.flavor == "forge":
         with pytest.raises(PermanentError) as caught:
-            bench.picture("broken")
-        bench.models.failed(caught.value)
+            setup.picture("broken")
+        setup.models.failed(caught.value)
     else:
-        assert bench.failure("broken").code is ErrorCode.MODEL_UNUSABLE
-    loads = len(bench.model_setup.transfer.fetched)
-    assert bench.failure("broken").code is ErrorCode.MODEL_UNUSABLE
-    assert len(bench.model_setup.transfer.fetched) == loads
-    bench.put(f"{CKPT}/other.safetensors", safetensors(content=b"other"))
-    assert bench.picture("other") != plain
+        assert setup.failure("broken").code is ErrorCode.MODEL_UNUSABLE
+    loads = len(setup.model_setup.transfer.fetched)
+    assert setup.failure("broken").code is ErrorCode.MODEL_UNUSABLE
+    assert len(setup.model_setup.transfer.fetched) == loads
+    setup.put(f"{CKPT}/other.safetensors", safetensors(content=b"other"))
+    assert setup.picture("other") != plain

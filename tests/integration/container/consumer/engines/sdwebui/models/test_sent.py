@@ -1,4 +1,4 @@
-"""What is sent names each model as SD Web UI lists it, or the task fails saying what to do."""
+"""The request names each model as SD Web UI lists it, or the task fails with advice."""
 
 import json
 import struct
@@ -32,7 +32,7 @@ HASH = sha256(BIG[0x100000:0x110000]).hexdigest()[:8]
 
 
 class Forge(FakeWebUi):
-    """A Forge: its lists of modules and ControlNet models are those of its start."""
+    """A Forge, which reads its modules and ControlNet models only at its start."""
 
     def __init__(self, *, controlnet: tuple[str, ...] = (), modules: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Forge(FakeWebUi):
 
 
 class Automatic(FakeWebUi):
-    """An AUTOMATIC1111 that reads its folders again when it is told to."""
+    """An AUTOMATIC1111, which reads its folders again on request."""
 
     def __init__(self, model_setup: ModelSetup) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Automatic(FakeWebUi):
         self.loads = True
 
     def get(self, path: str) -> Any:
-        """List ControlNet's models anew where that is asked for."""
+        """Return the list of ControlNet models, read again if requested."""
         if path.endswith("model_list?update=true"):
             files = (self.model_setup.root / "ControlNet").rglob("*.*")
             self.lists[CONTROLNET] = {"model_list": [f"{file.stem} [{HASH}]" for file in files]}
@@ -58,7 +58,7 @@ class Automatic(FakeWebUi):
         return super().get(path)
 
     def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:
-        """Read a list again, or set an option; a checkpoint that does not load leaves the one before."""
+        """Refresh a list or set an option; a checkpoint that cannot be loaded leaves the previous one."""
         root = self.model_setup.root
         if path == OPTIONS and self.loads:
             self.lists[OPTIONS] = body
@@ -77,24 +77,24 @@ class Automatic(FakeWebUi):
 
 
 def models(model_setup: ModelSetup, webui: FakeWebUi) -> Models:
-    """Make what the consumer has, on a bucket and an empty volume."""
+    """Return the consumer's models for a bucket and an empty volume."""
     return Models(model_setup.store(lists=EngineModelLists(webui)), webui, own="", dynamic=True)
 
 
 def failure(action: Callable[[], object]) -> PermanentError:
-    """Return what an action fails its task with."""
+    """Return the error that a call raises."""
     with pytest.raises(PermanentError) as caught:
         action()
     return caught.value
 
 
 def units(*names: str) -> dict[str, Any]:
-    """Return a content with ControlNet units of these models."""
+    """Return a content with ControlNet units for these models."""
     return {"alwayson_scripts": {"ControlNet": {"args": [{"model": name} for name in names]}}}
 
 
 def safetensors(output_name: str | None, *, padding: int = 0) -> bytes:
-    """Return a LoRA that carries a name inside."""
+    """Return a LoRA with a name in its metadata."""
     metadata = {"padding": "x" * padding} | ({"ss_output_name": output_name} if output_name else {})
     header = json.dumps({"__metadata__": metadata}).encode()
     return struct.pack("<Q", len(header)) + header
@@ -113,7 +113,7 @@ def test_a_controlnet_unit_gets_the_name_that_forge_lists(model_setup: ModelSetu
     assert (fault.code, "not with the hash 00000000" in fault.message) == (ErrorCode.MODEL_NOT_FOUND, True)
 
 
-def test_the_units_of_adetailer_get_it_too(model_setup: ModelSetup) -> None:
+def test_the_units_of_adetailer_get_the_listed_name_too(model_setup: ModelSetup) -> None:
     model_setup.put("ControlNet/depth.pth", BIG)
     model_setup.put("adetailer/face.pt")
     webui = Forge(controlnet=(f"depth [{HASH}]",))
@@ -142,7 +142,7 @@ def test_the_units_of_adetailer_get_it_too(model_setup: ModelSetup) -> None:
         ("adetailer/late.pt", {"alwayson_scripts": {"ADetailer": {"args": [{"ad_model": "late.pt"}]}}}),
     ],
 )
-def test_what_forge_reads_at_its_start_only_fails_with_what_to_do_and_is_not_fetched(
+def test_a_new_file_of_a_kind_that_forge_reads_only_at_its_start_fails_with_advice_and_is_not_fetched(
     model_setup: ModelSetup, key: str, content: dict[str, Any]
 ) -> None:
     model_setup.put(key)
@@ -155,14 +155,14 @@ def test_what_forge_reads_at_its_start_only_fails_with_what_to_do_and_is_not_fet
     assert model_setup.transfer.fetched == []
 
 
-def test_a_controlnet_model_that_comes_later_is_shown_to_automatic1111(model_setup: ModelSetup) -> None:
+def test_automatic1111_refreshes_its_list_for_a_new_controlnet_model(model_setup: ModelSetup) -> None:
     model_setup.put("ControlNet/late.pth", BIG)
     prepared = models(model_setup, Automatic(model_setup))
     assert prepared.ensure(units("late")) == units(f"late [{HASH}]")
     prepared.switch(units("late"))
 
 
-def test_a_file_that_stays_unlisted_fails_its_task(model_setup: ModelSetup) -> None:
+def test_a_file_that_is_not_listed_after_a_refresh_fails_its_task(model_setup: ModelSetup) -> None:
     model_setup.put("Lora/style.safetensors", safetensors(None))
     webui = FakeWebUi()
     content = {"prompt": "<lora:style:1>"}
@@ -199,7 +199,7 @@ def test_a_lora_is_sent_without_its_folder(model_setup: ModelSetup) -> None:
     [("Lora/a/s.pt", "Lora/b/s.safetensors"), ("Lora/s.pt", "Lora/a/s.pt"), ("Lora/s.pt", "LyCORIS/s.pt")],
 )
 @pytest.mark.parametrize("name", ["s", "a/s"])
-def test_two_loras_that_web_ui_knows_by_one_name_are_refused_with_both(
+def test_the_error_for_two_loras_with_one_name_lists_both(
     model_setup: ModelSetup, keys: tuple[str, str], name: str
 ) -> None:
     if name == "a/s" and not any("/a/" in key for key in keys):
@@ -214,7 +214,7 @@ def test_two_loras_that_web_ui_knows_by_one_name_are_refused_with_both(
 
 
 @pytest.mark.parametrize("padding", [0, 100_000])
-def test_a_lora_goes_by_the_name_inside_one_file(model_setup: ModelSetup, padding: int) -> None:
+def test_a_lora_can_be_named_by_the_name_inside_its_file(model_setup: ModelSetup, padding: int) -> None:
     model_setup.put("Lora/file-ä.safetensors", safetensors('Stil "ä" 模型', padding=padding))
     model_setup.put("Lora/file-a.safetensors", safetensors("styleA", padding=padding))
     model_setup.put("Lora/file-b.safetensors", safetensors("last", padding=padding))
@@ -232,7 +232,7 @@ def test_a_lora_goes_by_the_name_inside_one_file(model_setup: ModelSetup, paddin
     assert "no LoRA named 'stylea'" in failure(lambda: prepared.ensure({"prompt": "<lora:stylea:1>"})).message
 
 
-def test_the_inside_of_a_lora_is_read_once(model_setup: ModelSetup) -> None:
+def test_the_metadata_of_a_lora_is_read_once(model_setup: ModelSetup) -> None:
     model_setup.put("Lora/file-a.safetensors", safetensors("styleA"))
     asked: list[str] = []
     model_setup.s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("GetObject"))
@@ -242,7 +242,7 @@ def test_the_inside_of_a_lora_is_read_once(model_setup: ModelSetup) -> None:
     assert asked == ["GetObject"]
 
 
-def test_without_a_bucket_a_shared_inner_name_is_refused_too() -> None:
+def test_without_a_bucket_a_name_inside_two_files_is_refused_too() -> None:
     webui = FakeWebUi()
     webui.lists[LORAS] = [
         {"name": name, "alias": alias, "path": f"/models/Lora/sub/{name}.safetensors"}
@@ -256,7 +256,7 @@ def test_without_a_bucket_a_shared_inner_name_is_refused_too() -> None:
     assert "no LoRA" in failure(lambda: prepared.ensure({"prompt": "<lora:other/a:1>"})).message
 
 
-def test_the_loras_of_a_style_are_fetched_or_missed(model_setup: ModelSetup) -> None:
+def test_the_loras_of_a_style_are_fetched_or_reported_as_missing(model_setup: ModelSetup) -> None:
     model_setup.put("Lora/style.safetensors", safetensors(None))
     webui = Automatic(model_setup)
     webui.lists["/sdapi/v1/prompt-styles"] = [
@@ -299,7 +299,7 @@ def test_forge_gets_a_vae_as_one_of_its_modules(
     assert vae_as_module(got) == got
 
 
-def test_automatic1111_gets_a_vae_as_it_was_asked_for(model_setup: ModelSetup) -> None:
+def test_automatic1111_gets_a_vae_unchanged(model_setup: ModelSetup) -> None:
     model_setup.put("VAE/sub/v.pt")
     prepared = models(model_setup, Automatic(model_setup))
     content = {"override_settings": {"sd_vae": "sub/v.pt"}}
@@ -321,7 +321,7 @@ def test_a_vae_of_adetailer_is_refused_on_forge(model_setup: ModelSetup) -> None
     )
 
 
-def test_a_second_checkpoint_is_sent_by_its_whole_name_and_must_be_listed(model_setup: ModelSetup) -> None:
+def test_a_second_checkpoint_is_sent_by_its_full_name_and_must_be_listed(model_setup: ModelSetup) -> None:
     for name in ("main", "sub/refiner", "detail"):
         model_setup.put(f"{CKPT}/{name}.safetensors", safetensors(None))
     unit = {"ad_model": "face.pt", "ad_use_checkpoint": True, "ad_checkpoint": "detail"}
@@ -338,7 +338,7 @@ def test_a_second_checkpoint_is_sent_by_its_whole_name_and_must_be_listed(model_
     assert "does not list it" in failure(lambda: blind.switch(content)).message
 
 
-def test_a_checkpoint_that_automatic1111_does_not_load_at_its_start_is_tried_again(
+def test_a_checkpoint_that_automatic1111_does_not_load_at_its_start_is_retried(
     model_setup: ModelSetup,
 ) -> None:
     model_setup.put(f"{CKPT}/good.safetensors", safetensors(None))
@@ -395,7 +395,7 @@ def test_an_upscaler_without_weights_is_no_upscaler(model_setup: ModelSetup, fie
 
 
 @pytest.mark.parametrize("name", ["Lanczos", "4x-Local", "None"])
-def test_an_upscaler_that_needs_none_or_has_its_own_is_let_through(
+def test_an_upscaler_without_weights_or_with_local_ones_is_accepted(
     model_setup: ModelSetup, name: str
 ) -> None:
     webui = FakeWebUi()
@@ -416,7 +416,7 @@ EMBEDDINGS = "/sdapi/v1/embeddings"
 
 
 class ForgeWithEmbeddings(Forge):
-    """A Forge with a checkpoint or two, that reads its embeddings with the checkpoint it loads for a job."""
+    """A Forge with one or two checkpoints that reads its embeddings when it loads a checkpoint for a job."""
 
     def __init__(self, *checkpoints: str) -> None:
         super().__init__()
@@ -425,14 +425,14 @@ class ForgeWithEmbeddings(Forge):
         self.jobs: list[str] = []
 
     def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:
-        """Note which checkpoint is selected, and for what jobs."""
+        """Record which checkpoint is selected, and for which jobs."""
         if path == OPTIONS:
             self.lists[OPTIONS] = body
         elif path.endswith("txt2img"):
             self.jobs.append(self.lists[OPTIONS]["sd_model_checkpoint"])
 
 
-def test_forge_loads_another_checkpoint_to_read_an_embedding_that_came_later(model_setup: ModelSetup) -> None:
+def test_forge_loads_another_checkpoint_to_read_a_new_embedding(model_setup: ModelSetup) -> None:
     for key in ("known.pt", "late.pt"):
         model_setup.put(f"embeddings/{key}")
     webui = ForgeWithEmbeddings("a", "b")
@@ -446,7 +446,7 @@ def test_forge_loads_another_checkpoint_to_read_an_embedding_that_came_later(mod
     assert webui.jobs == ["b"]
 
 
-def test_an_embedding_that_forge_cannot_read_any_more_fails_each_task_with_what_to_do(
+def test_an_embedding_that_forge_cannot_read_any_more_fails_each_task_with_advice(
     model_setup: ModelSetup,
 ) -> None:
     model_setup.put("embeddings/late.pt")
@@ -457,14 +457,14 @@ def test_an_embedding_that_forge_cannot_read_any_more_fails_each_task_with_what_
     assert prepared.switch({"prompt": "other"}) == "a"
 
 
-def test_automatic1111_reads_an_embedding_that_came_later(model_setup: ModelSetup) -> None:
+def test_automatic1111_reads_a_new_embedding(model_setup: ModelSetup) -> None:
     model_setup.put("embeddings/late.pt")
     webui = Automatic(model_setup)
     webui.lists[EMBEDDINGS] = {"loaded": {}, "skipped": {}}
     models(model_setup, webui).switch({"prompt": "late"})
 
 
-def test_a_checkpoint_on_the_volume_is_found_by_the_hash_of_early_web_uis_alone(
+def test_a_checkpoint_on_the_volume_is_found_by_the_hash_of_early_web_uis(
     model_setup: ModelSetup,
 ) -> None:
     model_setup.put(f"{CKPT}/old.ckpt", BIG)

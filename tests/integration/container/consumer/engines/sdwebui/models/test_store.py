@@ -1,4 +1,4 @@
-"""Models come to the volume whole, once, and within the budget."""
+"""Models are downloaded to the volume completely, once, and within the budget."""
 
 import base64
 import json
@@ -25,14 +25,14 @@ from tests.support.models import CKPT, ModelSetup, checkpoint
 
 
 def failure(action: Callable[[], object]) -> PermanentError:
-    """Return what an action fails its task with."""
+    """Return the error that a call raises."""
     with pytest.raises(PermanentError) as caught:
         action()
     return caught.value
 
 
 def safetensors(weights: bytes, *, declared: int | None = None) -> bytes:
-    """Make a file of that format, of which more may be declared than there is."""
+    """Return a safetensors file, which may declare more data than it contains."""
     end = len(weights) if declared is None else declared
     header = json.dumps({"a": {"dtype": "U8", "shape": [end], "data_offsets": [0, end]}}).encode()
     return struct.pack("<Q", len(header)) + header + weights
@@ -42,8 +42,7 @@ def safetensors(weights: bytes, *, declared: int | None = None) -> bytes:
     "name",
     ["plain.ckpt", "with spaces.ckpt", "Ünï 模型 [fp16] (v2).ckpt", "a/b/deep.ckpt"],
 )
-def test_fetches_what_is_named_once(model_setup: ModelSetup, name: str) -> None:
-    """Any name, any folder below; the second task finds it on the volume."""
+def test_a_named_model_is_downloaded_once(model_setup: ModelSetup, name: str) -> None:
     model_setup.put(f"{CKPT}/{name}", b"weights of " + name.encode())
     store = model_setup.store()
     store.ensure(checkpoint(name))
@@ -54,8 +53,7 @@ def test_fetches_what_is_named_once(model_setup: ModelSetup, name: str) -> None:
     assert model_setup.files() == [f"{CKPT}/{name}"]
 
 
-def test_fetches_all_that_a_task_names(model_setup: ModelSetup) -> None:
-    """LoRAs of both prompts, the VAE, a ControlNet model, an embedding that is a word, what lies beside."""
+def test_all_models_of_a_task_are_downloaded(model_setup: ModelSetup) -> None:
     keys = [
         f"{CKPT}/m.ckpt",
         f"{CKPT}/m.yaml",
@@ -94,10 +92,10 @@ def test_fetches_all_that_a_task_names(model_setup: ModelSetup) -> None:
         ({"prompt": "", "override_settings": {"sd_vae": "va.pt"}}, "vae.pt"),
     ],
 )
-def test_a_model_that_is_nowhere_fails_with_the_nearest_name(
+def test_a_missing_model_fails_the_task_with_the_nearest_name(
     model_setup: ModelSetup, content: dict[str, Any], near: str
 ) -> None:
-    """A real Web UI answers 200 without it, or with another one: the task fails instead."""
+    """A real Web UI responds 200 without the model, or with another one."""
     for key in (f"{CKPT}/real.ckpt", "Lora/style.ckpt", "VAE/vae.pt"):
         model_setup.put(key)
     fault = failure(lambda: model_setup.store().ensure(content))
@@ -105,8 +103,7 @@ def test_a_model_that_is_nowhere_fails_with_the_nearest_name(
     assert repr(near) in fault.message
 
 
-def test_remembers_what_is_missing_for_a_while(model_setup: ModelSetup) -> None:
-    """A wrong name costs one listing, and an upload is seen when that is old."""
+def test_a_missing_model_is_remembered_for_a_while(model_setup: ModelSetup) -> None:
     asked: list[str] = []
 
     def note(params: dict[str, Any], **_: Any) -> None:
@@ -124,8 +121,7 @@ def test_remembers_what_is_missing_for_a_while(model_setup: ModelSetup) -> None:
     assert asked.count(f"{CKPT}/") == 2
 
 
-def test_the_gpu_does_not_wait_for_a_listing(model_setup: ModelSetup) -> None:
-    """What was looked up when the task was prepared is not looked up again between two jobs."""
+def test_models_are_not_looked_up_again_between_jobs(model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/m.ckpt")
     store = model_setup.store()
     store.ensure(checkpoint("m"))
@@ -138,8 +134,9 @@ def test_the_gpu_does_not_wait_for_a_listing(model_setup: ModelSetup) -> None:
     assert "ListObjectsV2" in asked
 
 
-def test_a_checkpoint_deleted_from_the_bucket(model_setup: ModelSetup) -> None:
-    """Deleted after it was listed: not found, though it was. What is on the volume goes on."""
+def test_a_checkpoint_that_was_deleted_from_the_bucket_is_used_only_if_it_is_on_the_volume(
+    model_setup: ModelSetup,
+) -> None:
     for name in ("there", "gone"):
         model_setup.put(f"{CKPT}/{name}.ckpt")
     store = model_setup.store()
@@ -152,8 +149,7 @@ def test_a_checkpoint_deleted_from_the_bucket(model_setup: ModelSetup) -> None:
     assert model_setup.files() == [f"{CKPT}/there.ckpt"]
 
 
-def test_fetches_a_new_version(model_setup: ModelSetup) -> None:
-    """The same name with other content is another model, also where the size is the same."""
+def test_a_new_version_of_the_same_size_is_downloaded(model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/m.ckpt", b"first_")
     store = model_setup.store()
     store.ensure(checkpoint("m"))
@@ -163,8 +159,7 @@ def test_fetches_a_new_version(model_setup: ModelSetup) -> None:
     assert (model_setup.root / CKPT / "m.ckpt").read_bytes() == b"second"
 
 
-def test_takes_what_lies_there_already(model_setup: ModelSetup) -> None:
-    """A file that was copied by hand, whole, is not fetched; one copied by half is."""
+def test_a_file_that_was_copied_by_hand_is_used_if_it_is_complete(model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/whole.ckpt", b"x" * 1000)
     model_setup.put(f"{CKPT}/half.ckpt", b"y" * 1000)
     (model_setup.root / CKPT / "whole.ckpt").write_bytes(b"x" * 1000)
@@ -175,8 +170,7 @@ def test_takes_what_lies_there_already(model_setup: ModelSetup) -> None:
     assert (model_setup.root / CKPT / "half.ckpt").read_bytes() == b"y" * 1000
 
 
-def test_web_ui_never_sees_half_a_file(model_setup: ModelSetup) -> None:
-    """While a file arrives, and after a fetch that failed, its name does not exist."""
+def test_an_incomplete_download_is_not_visible_to_web_ui(model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/m.ckpt", b"x" * 1000)
     seen: list[list[str]] = []
 
@@ -191,12 +185,11 @@ def test_web_ui_never_sees_half_a_file(model_setup: ModelSetup) -> None:
 
 
 def spoil(part: Path) -> None:
-    """Change a byte on the way."""
+    """Change one byte of a downloaded file."""
     part.write_bytes(b"?" + part.read_bytes()[1:])
 
 
-def test_a_bad_checksum_is_fetched_again(model_setup: ModelSetup) -> None:
-    """What does not arrive as S3 holds it is dropped; twice in a row is a fault that may pass."""
+def test_a_file_with_a_wrong_checksum_is_downloaded_again_once(model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/m.ckpt", b"x" * 1000)
     spoiled: list[Path] = []
 
@@ -218,8 +211,7 @@ def test_a_bad_checksum_is_fetched_again(model_setup: ModelSetup) -> None:
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
-def test_a_broken_upload_fails_its_task_only(model_setup: ModelSetup) -> None:
-    """A checkpoint that was cut off before it was uploaded never reaches Web UI, nor is it fetched twice."""
+def test_a_truncated_upload_fails_only_its_task_and_is_downloaded_once(model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/cut.safetensors", safetensors(b"x" * 10, declared=1000))
     model_setup.put(f"{CKPT}/good.safetensors", safetensors(b"x" * 1000))
     store = model_setup.store()
@@ -233,8 +225,7 @@ def test_a_broken_upload_fails_its_task_only(model_setup: ModelSetup) -> None:
 
 
 @pytest.mark.parametrize(("name", "error"), [("m.ckpt", None), ("m", None), ("x.ckpt", "hash")])
-def test_a_hash_beside_the_name_must_be_right(model_setup: ModelSetup, name: str, error: str | None) -> None:
-    """The recorded form `name [sha10]` is accepted, with the right hash and no other."""
+def test_a_hash_after_the_name_must_match(model_setup: ModelSetup, name: str, error: str | None) -> None:
     model_setup.put(f"{CKPT}/m.ckpt", b"weights")
     model_setup.put(f"{CKPT}/x.ckpt", b"other weights")
     short = sha256(b"weights").hexdigest()[:10]
@@ -246,12 +237,11 @@ def test_a_hash_beside_the_name_must_be_right(model_setup: ModelSetup, name: str
 
 
 def on_volume(model_setup: ModelSetup) -> list[str]:
-    """Name the files on the volume."""
+    """Return the names of the checkpoints on the volume."""
     return [Path(name).stem for name in model_setup.files()]
 
 
-def test_evicts_what_was_unused_for_longest(model_setup: ModelSetup) -> None:
-    """The budget holds two of three; what was used last stays."""
+def test_the_least_recently_used_file_is_evicted(model_setup: ModelSetup) -> None:
     for name in "abc":
         model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
     store = model_setup.store(budget=2500)
@@ -261,8 +251,7 @@ def test_evicts_what_was_unused_for_longest(model_setup: ModelSetup) -> None:
     assert on_volume(model_setup) == ["a", "c"]
 
 
-def test_never_evicts_the_model_in_use(model_setup: ModelSetup) -> None:
-    """Not by this consumer nor by another on the same volume; the waiting task's model comes afterwards."""
+def test_a_model_in_use_is_not_evicted_by_any_consumer_of_the_volume(model_setup: ModelSetup) -> None:
     for name in "abc":
         model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
     mine, other = model_setup.store(budget=1500), model_setup.store(budget=1500)
@@ -277,8 +266,9 @@ def test_never_evicts_the_model_in_use(model_setup: ModelSetup) -> None:
     assert on_volume(model_setup) == ["b"]
 
 
-def test_never_evicts_what_is_kept_for_good(model_setup: ModelSetup) -> None:
-    """Beside the static checkpoint there may be no room at all: the task is told so, plainly."""
+def test_a_pinned_file_is_never_evicted_and_the_task_fails_if_there_is_no_room(
+    model_setup: ModelSetup,
+) -> None:
     for name, size in (("static", 1000), ("small", 400), ("next", 450), ("big", 900)):
         model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * size)
     store = model_setup.store(budget=1500)
@@ -295,8 +285,7 @@ def test_never_evicts_what_is_kept_for_good(model_setup: ModelSetup) -> None:
     assert on_volume(model_setup) == ["next", "static"]
 
 
-def test_never_touches_files_that_are_not_its_own(model_setup: ModelSetup) -> None:
-    """A model that somebody put on the volume is neither counted nor evicted."""
+def test_files_without_a_record_are_neither_counted_nor_evicted(model_setup: ModelSetup) -> None:
     (model_setup.root / CKPT / "theirs.ckpt").write_bytes(b"x" * 5000)
     for name in "ab":
         model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
@@ -306,14 +295,14 @@ def test_never_touches_files_that_are_not_its_own(model_setup: ModelSetup) -> No
 
 
 class FullDisk:
-    """A transfer that finds the disk full, so often."""
+    """A transfer for which the disk is full a number of times."""
 
     def __init__(self, inner: Any, times: int) -> None:
         self.inner = inner
         self.times = times
 
     def fetch(self, bucket: str, key: str, to: Path, **more: Any) -> None:
-        """Write half a file, and no more."""
+        """Write half a file, then fail."""
         self.inner.fetch(bucket, key, to, **more)
         if self.times:
             self.times -= 1
@@ -321,8 +310,7 @@ class FullDisk:
             raise DiskFull
 
 
-def test_a_full_disk_makes_room_once(model_setup: ModelSetup) -> None:
-    """When the disk is full before the budget is, the longest unused goes; then the task is told."""
+def test_a_full_disk_evicts_one_more_file_and_then_fails_the_task(model_setup: ModelSetup) -> None:
     for name in "abc":
         model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
     model_setup.store().ensure(checkpoint("a"))
@@ -336,8 +324,8 @@ def test_a_full_disk_makes_room_once(model_setup: ModelSetup) -> None:
 
 
 @pytest.mark.parametrize("crt", [True, False])
-def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, model_setup: ModelSetup, crt: bool) -> None:
-    """A process that may write files of 1 MiB only gets the same error from the system as on a full disk."""
+def test_the_real_transfers_report_a_full_disk(aws: Emulator, model_setup: ModelSetup, crt: bool) -> None:
+    """A process with a file size limit of 1 MiB gets the same error as on a full disk."""
     model_setup.put(f"{CKPT}/m.ckpt", bytes(3 << 20))
     code = (
         "import sys, threading, pathlib, boto3\n"
@@ -363,10 +351,9 @@ def test_knows_a_full_disk_of_the_real_transfer(aws: Emulator, model_setup: Mode
 
 
 @pytest.mark.parametrize("crt", [True, False])
-def test_both_transfers_fetch_alike(
+def test_both_transfers_download_alike(
     aws: Emulator, model_setup: ModelSetup, tmp_path: Path, crt: bool
 ) -> None:
-    """By the CRT and by threads: parts, progress, any name, and an object that is not there."""
     transfer = S3Transfer(aws.client("s3"), credentials=aws.credentials if crt else None)
     assert transfer.by_crt is crt
     name = f"{CKPT}/Ünï 模型 [x].ckpt"
@@ -386,17 +373,16 @@ def test_both_transfers_fetch_alike(
 
 
 class BrokenManager:
-    """A CRT that does not get through."""
+    """A CRT that cannot reach the bucket."""
 
     def download(self, *_: Any, **__: Any) -> Any:
-        """Fail as for a bucket of another region."""
+        """Fail as for a bucket in another region."""
         raise AwsCrtError(
             14343, "AWS_ERROR_S3_INVALID_RESPONSE_STATUS", "Invalid response status from request"
         )
 
 
-def test_threads_do_what_the_crt_does_not(aws: Emulator, model_setup: ModelSetup) -> None:
-    """A fault of the CRT alone costs one warning, not the task."""
+def test_boto3s_threads_download_what_the_crt_cannot(aws: Emulator, model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/m.ckpt", bytes(1000))
     transfer = S3Transfer(aws.client("s3"), credentials=aws.credentials)
     transfer._crt = BrokenManager()
@@ -405,8 +391,7 @@ def test_threads_do_what_the_crt_does_not(aws: Emulator, model_setup: ModelSetup
     assert not transfer.by_crt
 
 
-def test_stops_when_the_worker_leaves(model_setup: ModelSetup, tmp_path: Path) -> None:
-    """A fetch of minutes does not hold a leaving worker."""
+def test_a_shutdown_stops_a_download(model_setup: ModelSetup, tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
     transfer = S3Transfer(model_setup.s3)
@@ -414,8 +399,7 @@ def test_stops_when_the_worker_leaves(model_setup: ModelSetup, tmp_path: Path) -
         transfer.fetch(model_setup.bucket, "none", tmp_path / "part", on_bytes=lambda _: None, stop=stop)
 
 
-def test_serves_from_the_volume_while_s3_is_down(model_setup: ModelSetup) -> None:
-    """What is there is used; what is not, is S3's passing fault and no `model_not_found`."""
+def test_models_on_the_volume_are_used_while_s3_is_down(model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/m.ckpt")
     store: ModelStore = model_setup.store()
     store.ensure(checkpoint("m"))
@@ -428,7 +412,7 @@ def test_serves_from_the_volume_while_s3_is_down(model_setup: ModelSetup) -> Non
     model_setup.bucket = store._fetcher._bucket.name  # type: ignore[union-attr]  # given back to the fixture
 
 
-def test_a_model_in_an_eviction_that_never_ends_is_a_passing_fault(
+def test_an_eviction_that_never_ends_is_a_retryable_error(
     model_setup: ModelSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_setup.put(f"{CKPT}/m.ckpt")

@@ -1,4 +1,4 @@
-"""The functions' entries: their wiring."""
+"""The entry points of the functions."""
 
 import importlib
 import json
@@ -21,7 +21,7 @@ ENTRIES = ("api", "sweep", "dead_letters")
 
 @pytest.fixture
 def environ(deployment: Deployment, aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give this process the environment of a function, and forget the handlers that it made."""
+    """Set the environment of a function in this process, and forget the handlers that it created."""
     known = deployment.environment
     values = {name: getattr(known, name.lower()) for name in ApiEnvironment.names()}
     values["RUNTIMES"] = json.dumps([runtime.as_dict() for runtime in known.runtimes])
@@ -36,15 +36,14 @@ def environ(deployment: Deployment, aws: Emulator, monkeypatch: pytest.MonkeyPat
 
 
 def call(name: str, event: dict[str, Any]) -> Any:
-    """Load a function's entry afresh and call it, with two minutes left."""
+    """Load a function's entry point again and call it with two minutes left."""
     sys.modules.pop(f"functions.{name}.handler", None)
     handler = importlib.import_module(f"functions.{name}.handler").handler
     return handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 120_000))
 
 
 @pytest.mark.usefixtures("environ")
-def test_the_api_answers(deployment: Deployment) -> None:
-    """A request of API Gateway, through the entry."""
+def test_the_entry_point_of_the_api_responds(deployment: Deployment) -> None:
     event = {
         "path": "/v1alpha2/runtimes",
         "httpMethod": "GET",
@@ -61,8 +60,7 @@ def test_the_api_answers(deployment: Deployment) -> None:
 
 
 @pytest.mark.usefixtures("environ")
-def test_the_sweep_runs() -> None:
-    """And says what it did."""
+def test_the_entry_point_of_the_sweep_returns_a_report() -> None:
     assert call("sweep", {}) == {
         "republished": 0,
         "expired": 0,
@@ -73,8 +71,7 @@ def test_the_sweep_runs() -> None:
 
 
 @pytest.mark.usefixtures("environ")
-def test_the_dead_letters_are_settled(api: Client, deployment: Deployment) -> None:
-    """A task's message and one that is none."""
+def test_the_entry_point_for_dead_letters_processes_messages(api: Client, deployment: Deployment) -> None:
     api.submit()
     [message] = deployment.messages(DYNAMIC)
     event = {"Records": [record(0, json.dumps(message)), record(1, "hello")]}
@@ -83,8 +80,7 @@ def test_the_dead_letters_are_settled(api: Client, deployment: Deployment) -> No
 
 
 @pytest.mark.usefixtures("environ")
-def test_every_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All at once."""
+def test_all_missing_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TASK_TABLE")
     monkeypatch.setenv("TASK_BUCKET", "")
     with pytest.raises(RuntimeError, match="TASK_BUCKET, TASK_TABLE"):
@@ -98,10 +94,10 @@ def test_every_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         ("http://127.0.0.1:1", "http://127.0.0.1:1/bucket/"),
     ],
 )
-def test_presigned_links_name_the_buckets_own_region(
+def test_presigned_links_contain_the_buckets_region(
     monkeypatch: pytest.MonkeyPatch, endpoint: str | None, host: str
 ) -> None:
-    """S3's global endpoint would answer with a redirect that breaks the signature."""
+    """S3's global endpoint would redirect, which breaks the signature."""
     from functions.clients import client
 
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)

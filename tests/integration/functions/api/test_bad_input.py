@@ -1,4 +1,4 @@
-"""Bad requests: a 4xx in the one shape, with every fault at once, and nothing left behind."""
+"""Bad requests get a 4xx with all errors at once, and leave nothing behind."""
 
 import json
 from typing import Any
@@ -13,8 +13,9 @@ META = "/task/metadata"
 CONTENT = "/task/content"
 
 
-def test_all_faults_of_a_v1alpha2_request_are_told_at_once(api: Client, deployment: Deployment) -> None:
-    """One bad request with a mistake in every part names each of them, and writes nothing."""
+def test_all_errors_of_a_v1alpha2_request_are_reported_and_nothing_is_written(
+    api: Client, deployment: Deployment
+) -> None:
     body = task(
         "../x",
         runtime="nope",
@@ -37,8 +38,7 @@ def test_all_faults_of_a_v1alpha2_request_are_told_at_once(api: Client, deployme
     assert deployment.messages() == []
 
 
-def test_wrong_types_in_known_fields_are_all_named(shared_api: Client) -> None:
-    """A pointer for each wrong field; unknown fields pass."""
+def test_each_known_field_of_a_wrong_type_is_named(shared_api: Client) -> None:
     content = {
         "prompt": 7,
         "steps": "many",
@@ -58,8 +58,7 @@ def test_wrong_types_in_known_fields_are_all_named(shared_api: Client) -> None:
     }
 
 
-def test_all_faults_of_a_v1alpha1_request_are_told_at_once(shared_api: Client) -> None:
-    """The first version's routing keys, each wrong in its way."""
+def test_all_errors_of_a_v1alpha1_request_are_reported_at_once(shared_api: Client) -> None:
     body = guidance_v1alpha1("")
     body["alwayson_scripts"] |= {"task": "", "save_dir": "x/..", "sd_model_checkpoint": "", "uid": []}
     body["alwayson_scripts"]["image_link"] = 7
@@ -88,21 +87,21 @@ def test_all_faults_of_a_v1alpha1_request_are_told_at_once(shared_api: Client) -
     ],
 )
 @pytest.mark.parametrize("path", ["/v1alpha1", "/v1alpha2"])
-def test_what_is_not_json_is_refused_with_a_hint(shared_api: Client, path: str, body: str, hint: str) -> None:
-    """Also the manual's page with its comments, copied as it is."""
+def test_a_body_that_is_not_json_is_refused_with_a_hint(
+    shared_api: Client, path: str, body: str, hint: str
+) -> None:
     answer = shared_api("POST", path, body)
     assert (answer.status, answer.code) == (400, "invalid_json")
     assert hint in json.dumps(answer.body, ensure_ascii=False)
 
 
 def test_bytes_that_are_not_utf8_are_refused(shared_api: Client) -> None:
-    """API Gateway hands such a body over in base64."""
+    """API Gateway passes such a body in base64."""
     answer = shared_api("POST", "/v1alpha2", b'{"a": "\xff"}')
     assert (answer.status, answer.code) == (400, "invalid_json")
 
 
-def test_nesting_is_bounded(shared_api: Client) -> None:
-    """A context may be deep, to a limit."""
+def test_nesting_is_limited(shared_api: Client) -> None:
     deep: Any = 1
     for _ in range(MAX_NESTING + 1):
         deep = [deep]
@@ -111,8 +110,7 @@ def test_nesting_is_bounded(shared_api: Client) -> None:
     assert "deep" in json.dumps(answer.body)
 
 
-def test_a_body_over_the_limit_is_refused(shared_api: Client) -> None:
-    """413, with what to do instead."""
+def test_a_body_over_the_limit_is_refused_with_an_alternative(shared_api: Client) -> None:
     answer = shared_api("POST", "/v1alpha2", " " * MAX_BODY_BYTES + "{}")
     assert (answer.status, answer.code) == (413, "too_large")
     assert "links" in answer.body["error"]["message"]
@@ -121,8 +119,8 @@ def test_a_body_over_the_limit_is_refused(shared_api: Client) -> None:
 @pytest.mark.parametrize(
     "content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"]
 )
-def test_only_json_is_taken(shared_api: Client, content_type: str | None) -> None:
-    """Curl -d without a header sends a form."""
+def test_only_the_content_type_json_is_accepted(shared_api: Client, content_type: str | None) -> None:
+    """Without a header, `curl -d` sends the type of a form."""
     answer = shared_api("POST", "/v1alpha2", task(), content_type=content_type)
     assert (answer.status, answer.code) == (415, "unsupported_media_type")
 
@@ -130,13 +128,12 @@ def test_only_json_is_taken(shared_api: Client, content_type: str | None) -> Non
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "Application/JSON", "application/json ;x"]
 )
-def test_json_is_taken_by_any_spelling(shared_api: Client, content_type: str) -> None:
-    """Parameters and case do not matter."""
+def test_parameters_and_case_of_the_content_type_are_ignored(shared_api: Client, content_type: str) -> None:
     assert shared_api("POST", "/v1alpha2", task(), content_type=content_type).status == 200
 
 
 def test_a_body_in_base64_is_decoded(api: Client, deployment: Deployment) -> None:
-    """So API Gateway sends what a client calls binary."""
+    """API Gateway encodes bodies of binary types."""
     assert api("POST", "/v1alpha2", task(context="é"), as_base64=True).status == 200
     assert deployment.row("test").item["context"] == "é"
 
@@ -152,8 +149,9 @@ def test_a_body_in_base64_is_decoded(api: Client, deployment: Deployment) -> Non
         ({"task": {"metadata": task()["task"]["metadata"]}}, [f"{CONTENT}"]),
     ],
 )
-def test_missing_wrappers_are_named(shared_api: Client, body: dict[str, Any], faults: list[str]) -> None:
-    """The shape that is expected is told with each."""
+def test_a_missing_wrapper_is_named_with_the_expected_form(
+    shared_api: Client, body: dict[str, Any], faults: list[str]
+) -> None:
     answer = shared_api("POST", "/v1alpha2", body)
     assert answer.status == 400
     assert answer.faults[0].startswith(faults[0])
@@ -161,7 +159,6 @@ def test_missing_wrappers_are_named(shared_api: Client, body: dict[str, Any], fa
 
 
 def test_a_v1alpha2_request_at_the_wrong_path_gets_a_hint(shared_api: Client) -> None:
-    """The other path is named."""
     answer = shared_api("POST", "/v1alpha1", task())
     assert answer.status == 400
     assert "/v1alpha2" in json.dumps(answer.body)
@@ -169,7 +166,7 @@ def test_a_v1alpha2_request_at_the_wrong_path_gets_a_hint(shared_api: Client) ->
 
 @pytest.mark.parametrize("task_id", ["..", ".a", "a/b", "a b", "", "a" * 129, "a\n", "ä", 7, None])
 def test_bad_ids_are_refused(shared_api: Client, task_id: Any) -> None:
-    """An id is a part of object keys and of this API's paths."""
+    """An id is a part of object keys and of paths."""
     answer = shared_api("POST", "/v1alpha2", task(task_id))
     assert (answer.status, answer.faults) == (400, [f"{META}/id"])
 
@@ -182,14 +179,12 @@ def test_bad_ids_are_refused(shared_api: Client, task_id: Any) -> None:
     ],
 )
 def test_bad_prefixes_are_refused(shared_api: Client, prefix: Any) -> None:
-    """A prefix is a clean S3 key prefix."""
     answer = shared_api.submit(prefix=prefix)
     assert answer.status == 400
     assert set(answer.faults) == {f"{META}/prefix"}
 
 
-def test_an_unknown_runtime_names_those_that_exist(shared_api: Client) -> None:
-    """So does an unknown model."""
+def test_the_error_for_an_unknown_runtime_or_model_lists_those_that_exist(shared_api: Client) -> None:
     answer = shared_api.submit(runtime="nope")
     assert (answer.status, answer.code) == (400, "unknown_runtime")
     assert DYNAMIC in answer.body["error"]["details"][0]["message"]
@@ -200,7 +195,6 @@ def test_an_unknown_runtime_names_those_that_exist(shared_api: Client) -> None:
     assert (other.status, other.code) == (400, "unknown_model")
 
 
-def test_a_prompt_that_begins_with_http_stays_a_prompt(api: Client, deployment: Deployment) -> None:
-    """Nothing is fetched at submit, nothing rewritten."""
+def test_a_prompt_that_begins_with_http_is_not_changed(api: Client, deployment: Deployment) -> None:
     assert api.submit(content={"prompt": "http://example.org/cat.png"}).status == 200
     assert deployment.messages()[0]["content"]["prompt"] == "http://example.org/cat.png"

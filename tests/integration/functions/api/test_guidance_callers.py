@@ -1,4 +1,4 @@
-"""Callers of AWS's Guidance need to change nothing but the address and the key."""
+"""Callers of AWS's Guidance have to change only the address and the key."""
 
 import copy
 import io
@@ -26,7 +26,7 @@ def test_a_request_of_the_guidance_is_accepted(api: Client, name: str) -> None:
     assert warned == (["/task/content/show_extras_results"] if "extra" in name else [])
 
 
-def test_a_workflow_of_comfyui_is_refused_with_the_task_types_there_are(api: Client) -> None:
+def test_the_error_for_a_comfyui_workflow_lists_the_task_types(api: Client) -> None:
     version, body = _of("v1alpha2/pipeline")
     answer = api("POST", f"/{version}", body)
     assert (answer.status, answer.faults[:1]) == (400, ["/task/metadata/tasktype"])
@@ -54,13 +54,11 @@ def test_the_image_link_of_the_first_v1alpha2_is_the_image_to_start_from(
         ("//v1alpha3/", 404),
     ],
 )
-def test_slashes_between_and_behind_the_parts_of_a_path_do_not_count(
-    api: Client, path: str, status: int
-) -> None:
+def test_additional_slashes_in_a_path_are_ignored(api: Client, path: str, status: int) -> None:
     assert api("POST", path, task("slashes")).status == status
 
 
-def test_links_to_a_task_have_single_slashes_whatever_its_submit_had(api: Client) -> None:
+def test_links_to_a_task_have_single_slashes(api: Client) -> None:
     links = api("POST", "//v1alpha2/", task("slashes")).body["links"]
     assert links["status"]["href"] == (
         "https://abc.execute-api.us-east-1.amazonaws.com/prod/v1alpha2/tasks/slashes"
@@ -76,9 +74,7 @@ def test_links_to_a_task_have_single_slashes_whatever_its_submit_had(api: Client
         ("caf\N{LATIN SMALL LETTER E}\N{COMBINING ACUTE ACCENT}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"),
     ],
 )
-def test_a_prefix_that_means_another_is_taken_for_it_with_a_warning(
-    api: Client, prefix: str, taken: str
-) -> None:
+def test_a_prefix_is_normalised_with_a_warning(api: Client, prefix: str, taken: str) -> None:
     answer = api.submit("prefix", prefix=prefix)
     assert answer.status == 200, answer.body
     assert answer.body["output_location"].endswith(f"/{taken}/prefix")
@@ -86,13 +82,11 @@ def test_a_prefix_that_means_another_is_taken_for_it_with_a_warning(
 
 
 @pytest.mark.parametrize("prefix", ["/", "//", "/../up", "/a//b"])
-def test_a_prefix_that_begins_with_a_slash_is_held_to_the_same_rules(api: Client, prefix: str) -> None:
+def test_a_prefix_that_begins_with_a_slash_is_checked_by_the_same_rules(api: Client, prefix: str) -> None:
     assert api.submit("prefix", prefix=prefix).faults == ["/task/metadata/prefix"]
 
 
-def test_fields_that_nobody_knows_are_ignored_with_a_warning_for_each(
-    api: Client, deployment: Deployment
-) -> None:
+def test_unknown_fields_are_ignored_with_a_warning_for_each(api: Client, deployment: Deployment) -> None:
     body: dict[str, Any] = task("fields", priority=3, contxt="x")
     body["task"]["owner"] = {"team": "a"}
     body["trace"] = "abc"
@@ -105,7 +99,7 @@ def test_fields_that_nobody_knows_are_ignored_with_a_warning_for_each(
     assert message["metadata"].keys().isdisjoint({"priority", "contxt"})
 
 
-def test_of_very_many_unknown_fields_only_the_number_is_told(api: Client) -> None:
+def test_very_many_unknown_fields_are_only_counted(api: Client) -> None:
     body = task("fields")
     body["task"]["metadata"] |= dict.fromkeys([f"field{number}" for number in range(20_000)], 1)
     answer = api("POST", "/v1alpha2", body)
@@ -114,7 +108,7 @@ def test_of_very_many_unknown_fields_only_the_number_is_told(api: Client) -> Non
     assert answer.body["warnings"][-1]["message"] == "and 19900 more"
 
 
-def test_what_v1alpha1_does_with_its_image_link_is_told(api: Client) -> None:
+def test_what_v1alpha1_does_with_image_link_gets_a_warning(api: Client) -> None:
     both = copy.deepcopy(REQUESTS["v1alpha1/i2i"]) | {"init_images": ["https://example.org/dog.png"]}
     answer = api("POST", "/v1alpha1", both)
     assert {one["path"] for one in answer.body["warnings"]} == {"/init_images"}
@@ -125,7 +119,7 @@ def test_what_v1alpha1_does_with_its_image_link_is_told(api: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["v1alpha1/i2i", "v1alpha2/i2i"])
-def test_a_password_in_a_link_is_in_no_answer_log_or_row(
+def test_a_password_in_a_link_is_in_no_response_log_or_row(
     api: Client, deployment: Deployment, log: io.StringIO, name: str
 ) -> None:
     version, body = _of(name)

@@ -1,4 +1,4 @@
-"""An unknown checkpoint is refused at submit; what cannot be decided there is left to the worker."""
+"""An unknown checkpoint is refused at submit; if that cannot be decided there, the worker decides."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def submit(api: Client, name: str, task_id: str = "test", **content: Any) -> Ans
 
 @pytest.fixture
 def stocked(deployment: Deployment) -> Deployment:
-    """Return a deployment with checkpoints in its bucket and others in its engine."""
+    """Return a deployment with some checkpoints in its bucket and others in its engine."""
     for name in ("dream.safetensors", "sub/deep dream.safetensors", "a/twin.ckpt", "b/twin.ckpt", "v.vae.pt"):
         deployment.put_checkpoint(name)
     deployment.report(*LISTED)
@@ -84,7 +84,7 @@ def test_an_unknown_checkpoint_is_refused_with_the_nearest_name(
         ({"enable_hr": True, "hr_checkpoint_name": "no-such"}, "/hr_checkpoint_name"),
     ],
 )
-def test_every_place_that_names_a_checkpoint_is_looked_at(
+def test_every_field_that_names_a_checkpoint_is_checked(
     stocked: Deployment, content: dict[str, Any], path: str
 ) -> None:
     answer = Client(stocked).submit(content=content)
@@ -92,34 +92,34 @@ def test_every_place_that_names_a_checkpoint_is_looked_at(
     assert (answer.status, answer.code, answer.faults) == (400, "unknown_model", [f"/task/content{path}"])
 
 
-def test_all_unknown_checkpoints_are_told_at_once(stocked: Deployment) -> None:
+def test_all_unknown_checkpoints_are_reported_at_once(stocked: Deployment) -> None:
     answer = submit(Client(stocked), "no-such", refiner_checkpoint="nor-this", refiner_switch_at=0.8)
 
     assert len(answer.faults) == 2
 
 
-def test_v1alpha1_is_refused_at_its_own_path(stocked: Deployment) -> None:
+def test_a_v1alpha1_request_is_refused_with_its_own_pointer(stocked: Deployment) -> None:
     scripts = {"task": "text-to-image", "id_task": "test", "sd_model_checkpoint": "no-such"}
     answer = Client(stocked)("POST", "/v1alpha1", {"alwayson_scripts": scripts})
 
     assert (answer.code, answer.faults) == ("unknown_model", ["/alwayson_scripts/sd_model_checkpoint"])
 
 
-def test_a_miss_is_looked_up_again_each_time(stocked: Deployment) -> None:
+def test_a_missing_checkpoint_is_looked_up_again_each_time(stocked: Deployment) -> None:
     api = Client(stocked)
     assert submit(api, "new").status == 400
     stocked.put_checkpoint("new.safetensors")
     assert submit(api, "new").status == 200
 
 
-def test_a_miss_is_looked_up_in_what_workers_report_too(stocked: Deployment) -> None:
+def test_a_missing_checkpoint_is_also_looked_up_in_the_reports_of_workers(stocked: Deployment) -> None:
     api = Client(stocked)
     assert submit(api, "new").status == 400
     stocked.report(*LISTED, "new")
     assert submit(api, "new").status == 200
 
 
-def test_a_hit_is_remembered(stocked: Deployment) -> None:
+def test_a_found_checkpoint_is_remembered(stocked: Deployment) -> None:
     s3 = CountingS3(stocked.s3)
     api = Client(stocked, s3=s3)
     for number in range(3):
@@ -127,22 +127,22 @@ def test_a_hit_is_remembered(stocked: Deployment) -> None:
     assert s3.listed == 1
 
 
-def test_while_nobody_can_tell_the_worker_decides(deployment: Deployment) -> None:
+def test_without_a_bucket_and_reports_the_worker_decides(deployment: Deployment) -> None:
     assert submit(Client(deployment), "no-such").status == 200, "an empty bucket, and no worker ever reported"
     deployment.put_checkpoint("dream.safetensors")
     assert submit(Client(deployment), "nor-this", "second").status == 400
 
 
-def test_what_s3_does_not_tell_is_left_to_the_worker(stocked: Deployment) -> None:
+def test_if_s3_fails_the_worker_decides(stocked: Deployment) -> None:
     assert submit(Client(stocked, s3=CountingS3(stocked.s3, fails=True)), "no-such").status == 200
 
 
-def test_a_report_that_is_not_whole_refuses_nothing(stocked: Deployment) -> None:
+def test_an_incomplete_report_refuses_nothing(stocked: Deployment) -> None:
     stocked.report(*(f"{n:0100}" for n in range(MAX_BYTES // 100)))
     assert submit(Client(stocked), "no-such").status == 200
 
 
-def test_the_same_request_again_is_answered_though_its_checkpoint_is_gone(stocked: Deployment) -> None:
+def test_a_repeated_request_succeeds_even_if_its_checkpoint_was_deleted(stocked: Deployment) -> None:
     api = Client(stocked)
     assert submit(api, "dream").status == 200
     bucket = stocked.environment.model_bucket
@@ -151,7 +151,7 @@ def test_the_same_request_again_is_answered_though_its_checkpoint_is_gone(stocke
     assert submit(Client(stocked), "dream", "other").status == 400
 
 
-def test_a_report_is_no_task(stocked: Deployment) -> None:
+def test_a_report_cannot_be_read_as_a_task(stocked: Deployment) -> None:
     api = Client(stocked)
     api.submit()
     Worker(stocked).run("test")
@@ -163,7 +163,7 @@ def test_a_report_is_no_task(stocked: Deployment) -> None:
     assert sweep(stocked) == Report()
 
 
-def test_runtimes_have_reports_of_their_own(deployment: Deployment) -> None:
+def test_each_runtime_has_its_own_report(deployment: Deployment) -> None:
     reports = RuntimeReports(deployment.dynamodb, deployment.environment.task_table)
     deployment.report("a", "a", "b")
 
@@ -174,7 +174,7 @@ def test_runtimes_have_reports_of_their_own(deployment: Deployment) -> None:
 
 
 class CountingS3:
-    """Count how often the bucket is listed, or refuse it as S3 does when it throttles."""
+    """Counts how often the bucket is listed, or fails as S3 does when it throttles."""
 
     def __init__(self, real: Any, *, fails: bool = False) -> None:
         self._real = real
@@ -182,7 +182,7 @@ class CountingS3:
         self.listed = 0
 
     def get_paginator(self, name: str) -> Any:
-        """Note the listing."""
+        """Count the listing."""
         self.listed += 1
         if self._fails:
             raise ClientError({"Error": {"Code": "SlowDown", "Message": "later"}}, "ListObjectsV2")

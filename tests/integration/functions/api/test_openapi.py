@@ -1,4 +1,4 @@
-"""The API's description of itself: valid, complete, and true to what is answered."""
+"""The OpenAPI document is valid, complete, and describes the real responses."""
 
 import json
 import re
@@ -24,14 +24,14 @@ from tests.support.worker import Worker
 
 @pytest.fixture(scope="session")
 def document(shared_api: Client) -> dict[str, Any]:
-    """Return the document as it is answered."""
+    """Return the document as the API returns it."""
     answer = shared_api("GET", "/openapi.json")
     assert answer.status == 200
     return dict(answer.body)
 
 
-def holds(document: dict[str, Any], method: str, path: str, answer: Answer) -> None:
-    """Hold an answer against the schema that the document gives for it."""
+def check_response(document: dict[str, Any], method: str, path: str, answer: Answer) -> None:
+    """Validate a response by its schema in the document."""
     responses = document["paths"][path][method.lower()]["responses"]
     found = responses.get(str(answer.status), responses["default"])
     _check(document, found["content"]["application/json"]["schema"], answer.body)
@@ -44,16 +44,14 @@ def _check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None
     Draft202012Validator(json.loads(text), registry=registry, format_checker=FormatChecker()).validate(value)
 
 
-def test_the_document_is_valid(document: dict[str, Any]) -> None:
-    """OpenAPI 3.1, and every schema a JSON Schema."""
+def test_the_document_and_its_schemas_are_valid(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     validate(document)
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
 
 
-def test_every_route_is_described(document: dict[str, Any]) -> None:
-    """And nothing that does not exist."""
+def test_exactly_the_routes_are_described(document: dict[str, Any]) -> None:
     described = {
         path: {method.upper() for method in item if method != "parameters"}
         for path, item in document["paths"].items()
@@ -62,7 +60,6 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
 
 
 def test_the_limits_and_runtimes_of_the_deployment_are_shown(document: dict[str, Any]) -> None:
-    """Every number that a caller can meet."""
     text = json.dumps(document)
     shown = set(re.findall(r"\d+", text))
     for limit in (
@@ -85,15 +82,13 @@ def test_the_limits_and_runtimes_of_the_deployment_are_shown(document: dict[str,
     assert document["servers"] == [{"url": "https://abc.execute-api.us-east-1.amazonaws.com/prod"}]
 
 
-def test_the_seeds_requests_fit(document: dict[str, Any]) -> None:
-    """What the manual shows may be sent."""
+def test_the_guidances_requests_are_valid(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     _check(document, schemas["SubmitV1Alpha1"], guidance_v1alpha1())
     _check(document, schemas["SubmitV1Alpha2"], task("a", tasktype="image-to-image", context=""))
 
 
-def test_real_answers_fit(document: dict[str, Any], deployment: Deployment) -> None:
-    """Every call, in every state of a task, and its refusals."""
+def test_real_responses_are_valid(document: dict[str, Any], deployment: Deployment) -> None:
     sns = FakeSns(deployment.sns)
     api = Client(deployment, sns=sns)
     worker = Worker(deployment)
@@ -101,7 +96,7 @@ def test_real_answers_fit(document: dict[str, Any], deployment: Deployment) -> N
     def call(method: str, path: str, *args: Any, expect: int, at: str | None = None, **more: Any) -> None:
         answer = api(method, path, *args, **more)
         assert answer.status == expect
-        holds(document, method, at or path, answer)
+        check_response(document, method, at or path, answer)
 
     one = "/v1alpha2/tasks/{id}"
     call("POST", "/v1alpha2", task("queued", content={"prompt": "x", "save_images": True}), expect=200)
@@ -139,12 +134,11 @@ def test_real_answers_fit(document: dict[str, Any], deployment: Deployment) -> N
     call("POST", "/v1alpha2", task("delayed"), expect=200)
     broken = Client(deployment, sqs=object())("GET", "/v1alpha2/runtimes")
     assert broken.status == 500
-    holds(document, "GET", "/v1alpha2/runtimes", broken)
+    check_response(document, "GET", "/v1alpha2/runtimes", broken)
 
 
-def test_an_answer_that_does_not_fit_is_noticed(document: dict[str, Any], shared_api: Client) -> None:
-    """The check itself is one."""
+def test_an_invalid_response_is_detected(document: dict[str, Any], shared_api: Client) -> None:
     answer = shared_api("GET", "/v1alpha2/runtimes")
     answer.body["runtimes"][0]["surprise"] = 1
     with pytest.raises(Exception, match="surprise"):
-        holds(document, "GET", "/v1alpha2/runtimes", answer)
+        check_response(document, "GET", "/v1alpha2/runtimes", answer)

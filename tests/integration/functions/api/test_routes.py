@@ -1,4 +1,4 @@
-"""What is no task: unknown paths, faults of ours, runtimes, uploads, and what the log may hold."""
+"""Routes besides tasks: unknown paths, internal errors, runtimes, uploads, and the content of the log."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from tests.support.failing_aws import FakeSns
 from tests.support.worker import Worker
 
 
-def test_the_function_answers_exactly_the_routes_of_the_table(shared_api: Client) -> None:
+def test_the_function_serves_exactly_the_routes_of_the_table(shared_api: Client) -> None:
     app = create_app(shared_api._services)
     answered = {
         Route(one.method, re.sub(r"<\w+>", "{id}", one.path))
@@ -31,7 +31,6 @@ def test_the_function_answers_exactly_the_routes_of_the_table(shared_api: Client
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_unknown_paths_are_not_found(shared_api: Client, method: str, path: str) -> None:
-    """In the one shape."""
     answer = shared_api(method, path)
     assert (answer.status, answer.code) == (404, "not_found")
 
@@ -48,25 +47,24 @@ def test_unknown_paths_are_not_found(shared_api: Client, method: str, path: str)
         ("POST", "/openapi.json", "GET"),
     ],
 )
-def test_wrong_methods_name_the_right_ones(shared_api: Client, method: str, path: str, allowed: str) -> None:
-    """405, with the header that belongs to it."""
+def test_a_405_names_the_allowed_methods(shared_api: Client, method: str, path: str, allowed: str) -> None:
     answer = shared_api(method, path)
     assert (answer.status, answer.code) == (405, "method_not_allowed")
     assert answer.headers["Allow"] == allowed
 
 
 class FakeBrokenTable:
-    """A DynamoDB that fails with a text that nobody may see."""
+    """A DynamoDB that fails with a text that must not be revealed."""
 
     def get_item(self, **_key: Any) -> Any:
         """Fail."""
         raise RuntimeError("SECRET-STATE")
 
 
-def test_a_fault_of_ours_is_a_500_with_an_id_and_nothing_else(
+def test_an_internal_error_is_a_500_with_an_id_and_without_details(
     deployment: Deployment, log: io.StringIO
 ) -> None:
-    """Neither the answer nor the log shows the exception's text; the log has its type and place."""
+    """The log contains the exception's type and place, but not its text."""
     answer = Client(deployment, dynamodb=FakeBrokenTable()).submit()
     assert answer.status == 500
     error = answer.body["error"]
@@ -80,8 +78,8 @@ def test_a_fault_of_ours_is_a_500_with_an_id_and_nothing_else(
     assert "SECRET-STATE" not in logged + json.dumps(answer.body)
 
 
-def test_the_log_holds_no_secret(deployment: Deployment, log: io.StringIO) -> None:
-    """No key, no body, no header, no presigned link, whatever happens; but the task's names."""
+def test_the_log_contains_no_secret(deployment: Deployment, log: io.StringIO) -> None:
+    """No key, body, header or presigned link, but the names of tasks."""
     sns = FakeSns(deployment.sns)
     api = Client(deployment, sns=sns)
     api.submit("good", content={"prompt": "SECRET-BODY"}, context="SECRET-BODY")
@@ -106,8 +104,7 @@ def test_the_log_holds_no_secret(deployment: Deployment, log: io.StringIO) -> No
     )
 
 
-def test_runtimes_tell_what_waits(api: Client, deployment: Deployment) -> None:
-    """Name, type, model, and the queue's counts."""
+def test_runtimes_are_listed_with_the_counts_of_their_queues(api: Client, deployment: Deployment) -> None:
     api.submit("a")
     api.submit("b")
     deployment.sqs.receive_message(QueueUrl=deployment.queue(DYNAMIC), MaxNumberOfMessages=1)
@@ -131,7 +128,7 @@ def test_runtimes_tell_what_waits(api: Client, deployment: Deployment) -> None:
     ("body", "suffix"),
     [(None, ""), ({}, ""), ({"content_type": "image/png"}, ".png"), ({"content_type": "image/jpeg"}, ".jpg")],
 )
-def test_an_upload_lies_where_the_link_says(
+def test_an_uploaded_file_is_at_the_announced_link(
     api: Client, deployment: Deployment, body: Any, suffix: str
 ) -> None:
     answer = api("POST", "/v1alpha2/uploads", body)
@@ -155,7 +152,7 @@ def test_s3_refuses_an_upload_that_no_task_could_use(api: Client, deployment: De
     assert found["KeyCount"] == 0
 
 
-def test_an_upload_is_what_its_request_said(api: Client) -> None:
+def test_s3_refuses_an_upload_that_differs_from_its_request(api: Client) -> None:
     offered = api("POST", "/v1alpha2/uploads", {"content_type": "image/png"}).body
     for field, other in (("Content-Type", "text/html"), ("key", "of/another.png")):
         changed = {**offered, "fields": offered["fields"] | {field: other}}
@@ -163,19 +160,17 @@ def test_an_upload_is_what_its_request_said(api: Client) -> None:
 
 
 def _post(offered: dict[str, Any], data: bytes) -> httpx.Response:
-    """Send a file as the answer says."""
+    """Upload a file as the response describes."""
     with httpx.Client(trust_env=False, timeout=30) as anyone:
         return anyone.post(offered["url"], data=offered["fields"], files={"file": data})
 
 
-def test_two_uploads_do_not_meet(shared_api: Client) -> None:
-    """Names are drawn, and long enough that nobody guesses another's."""
+def test_uploads_have_unique_names_that_cannot_be_guessed(shared_api: Client) -> None:
     links = {shared_api("POST", "/v1alpha2/uploads").body["s3"] for _ in range(20)}
     assert len(links) == 20
 
 
-def test_a_bad_upload_request_names_its_faults(shared_api: Client) -> None:
-    """A type that is no image, a field that does not exist."""
+def test_a_bad_upload_request_names_its_errors(shared_api: Client) -> None:
     answer = shared_api("POST", "/v1alpha2/uploads", {"content_type": "text/html", "key": "../x"})
     assert answer.status == 400
     assert set(answer.faults) == {"/content_type", "/key"}

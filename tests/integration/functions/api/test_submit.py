@@ -1,4 +1,4 @@
-"""Submitting: what is answered, what is written, and that one id makes one job."""
+"""Submitting a task: the response, the row and the message, and that one id has one job."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +14,9 @@ from tests.support.failing_aws import FakeS3, FakeSns
 from tests.support.worker import Worker
 
 
-def test_v1alpha2_is_accepted(api: Client, deployment: Deployment) -> None:
-    """A good task is a row, a message on its runtime's queue, and the documented answer."""
+def test_a_v1alpha2_task_gets_a_row_a_message_and_the_documented_response(
+    api: Client, deployment: Deployment
+) -> None:
     answer = api.submit("test-i2i", context={"any": ["json", 1, None]})
     bucket = deployment.environment.output_bucket
     href = "https://abc.execute-api.us-east-1.amazonaws.com/prod/v1alpha2/tasks/test-i2i"
@@ -40,8 +41,9 @@ def test_v1alpha2_is_accepted(api: Client, deployment: Deployment) -> None:
     assert message["content"]["prompt"] == "a cat"
 
 
-def test_v1alpha1_is_accepted(api: Client, deployment: Deployment) -> None:
-    """The seed's request of the first version: its own answer, the same message."""
+def test_a_v1alpha1_task_gets_its_own_response_and_the_same_message(
+    api: Client, deployment: Deployment
+) -> None:
     answer = api("POST", "/v1alpha1", guidance_v1alpha1())
     assert answer.status == 200
     assert answer.body["id_task"] == "test-i2i"
@@ -52,15 +54,13 @@ def test_v1alpha1_is_accepted(api: Client, deployment: Deployment) -> None:
     assert message["content"]["init_images"] == ["https://example.org/cat.png"]
 
 
-def test_warnings_say_what_was_dropped(api: Client) -> None:
-    """What this service owns in the content is dropped, and the answer says so."""
+def test_dropped_fields_get_a_warning(api: Client) -> None:
     answer = api.submit(content={"prompt": "a cat", "save_images": True})
     assert answer.status == 200
     assert [warning["path"] for warning in answer.body["warnings"]] == ["/task/content/save_images"]
 
 
-def test_large_content_travels_by_reference(api: Client, deployment: Deployment) -> None:
-    """Three megabytes of image go to S3; the client notices nothing, the row stays small."""
+def test_large_content_is_stored_in_s3(api: Client, deployment: Deployment) -> None:
     image = "A" * (3 << 20)
     answer = api.submit(tasktype="image-to-image", content={"init_images": [image]})
     assert answer.status == 200
@@ -76,8 +76,9 @@ def test_large_content_travels_by_reference(api: Client, deployment: Deployment)
     assert api.submit(tasktype="image-to-image", content={"init_images": [image + "A"]}).status == 409
 
 
-def test_a_retry_makes_no_second_job(api: Client, deployment: Deployment) -> None:
-    """The same request is answered from the row, with its present status."""
+def test_a_repeated_request_gets_the_current_status_and_makes_no_second_job(
+    api: Client, deployment: Deployment
+) -> None:
     first = api.submit()
     assert api.submit().body == first.body
     worker = Worker(deployment)
@@ -100,7 +101,6 @@ def test_a_retry_makes_no_second_job(api: Client, deployment: Deployment) -> Non
 def test_another_task_under_an_active_id_is_refused(
     api: Client, deployment: Deployment, change: dict[str, Any]
 ) -> None:
-    """Every part of the digest counts; the first task goes on untouched."""
     api.submit()
     before = deployment.row("test").item
     answer = api.submit(**change)
@@ -108,8 +108,7 @@ def test_another_task_under_an_active_id_is_refused(
     assert deployment.row("test").item == before
 
 
-def test_a_finished_id_is_used_again(deployment: Deployment) -> None:
-    """Another task at once, the same one after ten minutes: a new attempt that names new objects."""
+def test_a_finished_id_can_be_submitted_again(deployment: Deployment) -> None:
     clock = FakeClock()
     api, worker = Client(deployment, clock), Worker(deployment, clock)
     api.submit()
@@ -131,8 +130,7 @@ def test_a_finished_id_is_used_again(deployment: Deployment) -> None:
     ]
 
 
-def test_an_untold_outcome_is_told_before_its_row_is_replaced(api: Client, deployment: Deployment) -> None:
-    """The worker died between its outcome and the callback; another task comes under the same id."""
+def test_a_pending_callback_is_sent_before_its_row_is_replaced(api: Client, deployment: Deployment) -> None:
     api.submit(context="first")
     Worker(deployment).run("test", notify=False)
     assert deployment.callbacks() == []
@@ -141,8 +139,7 @@ def test_an_untold_outcome_is_told_before_its_row_is_replaced(api: Client, deplo
     assert (callback["context"], callback["status"]) == ("first", "completed")
 
 
-def test_while_telling_fails_the_row_is_not_replaced(deployment: Deployment) -> None:
-    """SNS is down: the new task is not accepted, for its row would replace the untold one."""
+def test_a_row_is_not_replaced_while_its_callback_cannot_be_sent(deployment: Deployment) -> None:
     sns = FakeSns(deployment.sns)
     api = Client(deployment, sns=sns)
     api.submit(context="first")
@@ -154,8 +151,7 @@ def test_while_telling_fails_the_row_is_not_replaced(deployment: Deployment) -> 
     assert deployment.row("test").submission_id == finished.submission_id
 
 
-def test_what_could_not_be_published_is_accepted_all_the_same(deployment: Deployment) -> None:
-    """Row and sweep see to the message; the answer says that it takes longer."""
+def test_a_task_is_accepted_even_if_its_message_cannot_be_published(deployment: Deployment) -> None:
     clock, sns = FakeClock(), FakeSns(deployment.sns)
     api = Client(deployment, clock, sns=sns)
     sns.down.add(deployment.environment.task_topic_arn)
@@ -176,8 +172,7 @@ def test_what_could_not_be_published_is_accepted_all_the_same(deployment: Deploy
     assert deployment.messages() == []
 
 
-def test_nothing_is_accepted_while_large_content_cannot_be_stored(deployment: Deployment) -> None:
-    """S3 comes before the row: a failure there leaves nothing behind."""
+def test_a_task_is_not_accepted_if_its_large_content_cannot_be_stored(deployment: Deployment) -> None:
     answer = Client(deployment, s3=FakeS3()).submit(content={"comments": {"x": "A" * (200 << 10)}})
     assert answer.status == 500
     assert deployment.table.get("test") is None
@@ -193,8 +188,7 @@ def test_fifty_simultaneous_submits_make_one_job(api: Client, deployment: Deploy
     assert message["metadata"]["submission_id"] == deployment.row("test").submission_id
 
 
-def test_fifty_different_tasks_under_one_id_make_one_job(api: Client, deployment: Deployment) -> None:
-    """One is accepted, 49 are refused; the one that runs is the one that was accepted."""
+def test_of_fifty_different_tasks_under_one_id_one_is_accepted(api: Client, deployment: Deployment) -> None:
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda n: api.submit(context=n), range(50)))
     assert Counter(answer.status for answer in answers) == {200: 1, 409: 49}
@@ -202,8 +196,7 @@ def test_fifty_different_tasks_under_one_id_make_one_job(api: Client, deployment
     assert answers[message["metadata"]["context"]].status == 200
 
 
-def test_fifty_submits_of_a_finished_id_make_one_attempt(api: Client, deployment: Deployment) -> None:
-    """The races of a resubmission, with the untold outcome told at least once, before."""
+def test_fifty_submits_of_a_finished_id_make_one_submission(api: Client, deployment: Deployment) -> None:
     api.submit(context="first")
     Worker(deployment).run("test", notify=False)
     deployment.messages()

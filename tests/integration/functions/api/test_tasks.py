@@ -35,8 +35,7 @@ def cancel(api: Client, task_id: str = "test") -> Any:
 class TestRead:
     """`GET /v1alpha2/tasks/{id}`."""
 
-    def test_a_task_is_shown_from_submit_to_outcome(self, api: Client, deployment: Deployment) -> None:
-        """Status, times, progress; images by both links, and the presigned one leads to the bytes."""
+    def test_a_task_is_shown_in_every_state(self, api: Client, deployment: Deployment) -> None:
         api.submit(context={"a": 1})
         queued = read(api)
         assert (queued["status"], queued["progress"], queued["images"]) == ("queued", 0, [])
@@ -80,8 +79,7 @@ class TestRead:
             with urllib.request.urlopen(one["url"], timeout=10) as answer:
                 assert answer.read() == key.encode()
 
-    def test_a_failed_task_tells_why(self, api: Client, deployment: Deployment) -> None:
-        """Code and message of its error."""
+    def test_a_failed_task_shows_its_error(self, api: Client, deployment: Deployment) -> None:
         api.submit()
         row = Worker(deployment).start("test")
         error = {"code": "no_images", "message": "None came back."}
@@ -94,8 +92,9 @@ class TestRead:
 
     @pytest.mark.parametrize("task_id", ["nope", "..", "a%20b", "a" * 200])
     @pytest.mark.parametrize("method", ["GET", "DELETE"])
-    def test_what_is_not_there_is_not_found(self, shared_api: Client, method: str, task_id: str) -> None:
-        """Also what cannot be an id."""
+    def test_an_unknown_or_invalid_id_is_not_found(
+        self, shared_api: Client, method: str, task_id: str
+    ) -> None:
         answer = shared_api(method, f"/v1alpha2/tasks/{task_id}")
         assert (answer.status, answer.code) == (404, "not_found")
 
@@ -105,16 +104,16 @@ class TestList:
 
     @pytest.fixture
     def clock(self) -> FakeClock:
-        """Return a clock that makes submits a second apart."""
+        """Return a clock with which submits are one second apart."""
         return FakeClock()
 
     @pytest.fixture
     def api(self, deployment: Deployment, clock: FakeClock) -> Client:
-        """Return the API under that clock."""
+        """Return the API with that clock."""
         return Client(deployment, clock)
 
     def submit(self, api: Client, clock: FakeClock, count: int, first: int = 0) -> list[str]:
-        """Submit tasks, each a second after the one before, and return their ids, newest first."""
+        """Submit tasks one second apart, and return their ids, newest first."""
         names = [f"task-{number:03}" for number in range(first, first + count)]
         for number, name in enumerate(names):
             clock.forward(seconds=1)
@@ -122,7 +121,7 @@ class TestList:
         return names[::-1]
 
     def pages(self, api: Client, **query: str) -> list[list[str]]:
-        """Read every page, to the end."""
+        """Read all pages."""
         found = []
         while True:
             answer = api("GET", "/v1alpha2/tasks", query=query or None)
@@ -132,10 +131,9 @@ class TestList:
                 return found
             query["cursor"] = answer.body["cursor"]
 
-    def test_newest_first_over_all_runtimes_and_states(
+    def test_tasks_of_all_runtimes_and_states_are_listed_newest_first_and_can_be_filtered(
         self, api: Client, deployment: Deployment, clock: FakeClock
     ) -> None:
-        """Partitions are merged; filters choose among them."""
         names = self.submit(api, clock, 6)
         worker = Worker(deployment, clock)
         worker.start("task-001")
@@ -152,18 +150,16 @@ class TestList:
         assert self.pages(api, runtime=DYNAMIC, status="queued") == [["task-000"]]
 
     @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])
-    def test_pages_hold_everything_once(self, api: Client, clock: FakeClock, limit: int) -> None:
-        """The last page has no cursor, and no page is empty."""
+    def test_pages_contain_every_task_once(self, api: Client, clock: FakeClock, limit: int) -> None:
         names = self.submit(api, clock, 6)
         found = self.pages(api, limit=str(limit))
         assert list(chain.from_iterable(found)) == names
         assert all(len(page) == limit for page in found[:-1])
         assert found[-1]
 
-    def test_pages_stay_right_while_tasks_come_and_move(
+    def test_pages_repeat_and_skip_nothing_while_tasks_change(
         self, api: Client, deployment: Deployment, clock: FakeClock
     ) -> None:
-        """Between two pages tasks are taken, finish and arrive; none is repeated, none skipped."""
         names = self.submit(api, clock, 12)
         worker = Worker(deployment, clock)
         moves: list[Callable[[], object]] = [
@@ -186,14 +182,12 @@ class TestList:
         assert not moves
         assert found == names
 
-    def test_tasks_of_the_same_moment_are_all_shown(self, api: Client) -> None:
-        """The id settles their order."""
+    def test_tasks_submitted_at_the_same_time_are_all_listed(self, api: Client) -> None:
         for name in "abc":
             api.submit(name)
         assert self.pages(api, limit="1") == [["c"], ["b"], ["a"]]
 
     def test_every_bad_parameter_is_named(self, api: Client) -> None:
-        """All at once."""
         query = {"status": "done", "runtime": "nope", "limit": "0", "cursor": "x", "sort": "asc"}
         answer = api("GET", "/v1alpha2/tasks", query=query)
         assert answer.status == 400
@@ -201,20 +195,19 @@ class TestList:
 
     @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "x", "", "1" * 5000, "١"])
     def test_bad_limits_are_refused(self, shared_api: Client, limit: str) -> None:
-        """Whatever is no integer in range."""
         assert shared_api("GET", "/v1alpha2/tasks", query={"limit": limit}).faults == ["limit"]
 
     @pytest.mark.parametrize("cursor", ["", "!", "ä", "bm9wZQ", "e30", "A" * 5000])
-    def test_foreign_cursors_are_refused(self, shared_api: Client, cursor: str) -> None:
-        """A cursor is ours or nothing."""
+    def test_invalid_cursors_are_refused(self, shared_api: Client, cursor: str) -> None:
         assert shared_api("GET", "/v1alpha2/tasks", query={"cursor": cursor}).faults == ["cursor"]
 
 
 class TestCancel:
     """`DELETE /v1alpha2/tasks/{id}` and its races."""
 
-    def test_a_queued_task_is_cancelled_at_once(self, api: Client, deployment: Deployment) -> None:
-        """200, the callback, and its message is dropped when it comes."""
+    def test_a_queued_task_is_cancelled_at_once_and_its_message_dropped(
+        self, api: Client, deployment: Deployment
+    ) -> None:
         api.submit(context="c")
         answer = cancel(api)
         assert (answer.status, answer.body["status"]) == (200, "cancelled")
@@ -226,8 +219,9 @@ class TestCancel:
         assert worker.deliver(message) == "drop"
         assert worker.runs == []
 
-    def test_a_running_task_is_asked_to_stop(self, api: Client, deployment: Deployment) -> None:
-        """202; the worker reads the request in its heartbeat and writes the outcome."""
+    def test_cancelling_a_running_task_is_a_request_to_its_worker(
+        self, api: Client, deployment: Deployment
+    ) -> None:
         api.submit()
         row = Worker(deployment).start("test")
         answer = cancel(api)
@@ -243,25 +237,24 @@ class TestCancel:
     def test_a_finished_task_is_not_cancelled(
         self, api: Client, deployment: Deployment, status: Status
     ) -> None:
-        """409, and the outcome stays."""
         api.submit()
         Worker(deployment).run("test", status)
         answer = cancel(api)
         assert (answer.status, answer.code) == (409, "conflict")
         assert deployment.row("test").status is status
 
-    def test_a_claimed_task_is_cancelled_under_its_workers_hands(
+    def test_a_claimed_task_can_be_cancelled_before_it_starts(
         self, api: Client, deployment: Deployment
     ) -> None:
-        """While it is prepared it is still queued: the worker's next write fails, and nothing is run."""
         api.submit()
         row = Worker(deployment).claim("test")
         assert cancel(api).status == 200
         assert not deployment.table.write("test", start(row, seconds=60, now=FakeClock()())).done
         assert deployment.row("test").status is Status.CANCELLED
 
-    def test_what_an_earlier_worker_left_is_deleted(self, api: Client, deployment: Deployment) -> None:
-        """A killed worker stored an image; the task is given back, then cancelled: half an image goes."""
+    def test_cancelling_deletes_orphaned_objects_of_an_earlier_worker(
+        self, api: Client, deployment: Deployment
+    ) -> None:
         api.submit()
         worker = Worker(deployment)
         row = worker.start("test")
@@ -271,8 +264,9 @@ class TestCancel:
         bucket = deployment.environment.output_bucket
         assert deployment.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
-    def test_cancel_while_sns_is_down_is_told_by_the_sweep(self, deployment: Deployment) -> None:
-        """The outcome stands; the callback comes later, and it does come."""
+    def test_the_sweep_sends_the_callback_of_a_cancel_while_sns_was_down(
+        self, deployment: Deployment
+    ) -> None:
         clock, sns = FakeClock(), FakeSns(deployment.sns)
         api = Client(deployment, clock, sns=sns)
         api.submit()
@@ -284,7 +278,6 @@ class TestCancel:
         assert [callback["status"] for callback in deployment.callbacks()] == ["cancelled"]
 
     def test_many_cancels_and_one_finish_make_one_outcome(self, api: Client, deployment: Deployment) -> None:
-        """Whoever is first; everyone else is told how it ended."""
         api.submit()
         worker = Worker(deployment)
         row = worker.start("test")
@@ -303,8 +296,7 @@ class TestCancel:
         results(deployment).notify(deployment.row("test"))
         assert [callback["status"] for callback in deployment.callbacks()] == ["completed"]
 
-    def test_many_cancels_and_one_start_agree(self, api: Client, deployment: Deployment) -> None:
-        """Either the GPU never had it, or every cancel is a request to stop."""
+    def test_many_cancels_and_one_start_have_one_result(self, api: Client, deployment: Deployment) -> None:
         for number in range(5):
             name = f"task-{number}"
             api.submit(name)

@@ -1,4 +1,4 @@
-"""The dead-letter queues' Lambda: every body is archived, every task has its outcome."""
+"""The dead-letter function archives every body and gives every task an outcome."""
 
 import io
 import json
@@ -18,14 +18,13 @@ from tests.support.worker import Worker
 
 
 def submitted(api: Client, deployment: Deployment, task_id: str = "test", **changes: Any) -> str:
-    """Submit a task and take its message."""
+    """Submit a task and receive its message."""
     assert api("POST", "/v1alpha2", task(task_id, **changes)).status == 200
     [message] = deployment.messages()
     return json.dumps(message)
 
 
-def test_a_buried_task_fails_and_is_told(api: Client, deployment: Deployment) -> None:
-    """Its body is archived under date, runtime and message."""
+def test_a_dead_lettered_task_fails_and_its_callback_is_sent(api: Client, deployment: Deployment) -> None:
     body = submitted(api, deployment, context="c")
     assert dead_letter(deployment, body) == []
     row = deployment.row("test")
@@ -54,10 +53,9 @@ def test_a_buried_task_fails_and_is_told(api: Client, deployment: Deployment) ->
         "[" * 10_000,
     ],
 )
-def test_what_is_not_ours_is_kept_byte_for_byte(
+def test_a_message_that_is_no_task_is_archived_byte_for_byte(
     shared_deployment: Deployment, log: io.StringIO, body: str
 ) -> None:
-    """And that is all; the log says that it came, not what it was."""
     before = archived(shared_deployment)
     assert dead_letter(shared_deployment, body) == []
     after = archived(shared_deployment)
@@ -68,16 +66,17 @@ def test_what_is_not_ours_is_kept_byte_for_byte(
     assert body == "" or body not in log.getvalue()
 
 
-def test_a_foreign_runtime_name_makes_no_foreign_key(deployment: Deployment) -> None:
-    """Whoever publishes to the topic writes the attribute."""
+def test_the_runtime_name_of_a_message_cannot_choose_the_archive_key(deployment: Deployment) -> None:
+    """Anybody who may publish to the topic sets the attribute."""
     archive = Archive(deployment.s3, deployment.environment.task_bucket)
     day = datetime.now(UTC).date()
     key = archive.store("x", message_id="m", runtime="../../content", day=day, metadata={"queue": "ü"})
     assert key == f"dead-letters/{day.isoformat()}/unknown/m.json"
 
 
-def test_a_task_that_a_worker_holds_waits(api: Client, deployment: Deployment) -> None:
-    """A live lease: the message comes back; when the lease is dead, the task fails."""
+def test_a_message_is_redelivered_until_the_lease_of_its_task_has_ended(
+    api: Client, deployment: Deployment
+) -> None:
     clock = FakeClock()
     body = submitted(api, deployment)
     row = Worker(deployment, clock).start("test", seconds=60)
@@ -88,8 +87,7 @@ def test_a_task_that_a_worker_holds_waits(api: Client, deployment: Deployment) -
     assert deployment.row("test").status is Status.FAILED
 
 
-def test_what_its_last_worker_stored_is_deleted(api: Client, deployment: Deployment) -> None:
-    """Half an image is never an outcome; another attempt's are."""
+def test_orphaned_objects_of_the_last_worker_are_deleted(api: Client, deployment: Deployment) -> None:
     first = submitted(api, deployment)
     worker = Worker(deployment)
     done = worker.run("test")
@@ -105,8 +103,7 @@ def test_what_its_last_worker_stored_is_deleted(api: Client, deployment: Deploym
     assert [f"s3://{bucket}/{key}" for key in keys] == done.item["images"]
 
 
-def test_a_finished_task_is_told_if_nobody_did(api: Client, deployment: Deployment) -> None:
-    """Completed stays completed."""
+def test_the_pending_callback_of_a_finished_task_is_sent(api: Client, deployment: Deployment) -> None:
     body = submitted(api, deployment)
     Worker(deployment).run("test", notify=False)
     assert dead_letter(deployment, body) == []
@@ -114,8 +111,7 @@ def test_a_finished_task_is_told_if_nobody_did(api: Client, deployment: Deployme
     assert [callback["status"] for callback in deployment.callbacks()] == ["completed"]
 
 
-def test_a_message_of_an_earlier_attempt_changes_nothing(api: Client, deployment: Deployment) -> None:
-    """The id was used again since."""
+def test_a_message_of_an_earlier_submission_changes_nothing(api: Client, deployment: Deployment) -> None:
     body = submitted(api, deployment)
     Worker(deployment).run("test")
     assert api.submit(context="again").status == 200
@@ -126,8 +122,7 @@ def test_a_message_of_an_earlier_attempt_changes_nothing(api: Client, deployment
     assert deployment.callbacks() == []
 
 
-def test_a_task_that_was_published_directly_has_its_outcome_too(deployment: Deployment) -> None:
-    """No row: it is made, so that its caller hears of it."""
+def test_a_task_that_was_published_directly_gets_a_row_and_an_outcome(deployment: Deployment) -> None:
     metadata = task("direct")["task"]["metadata"] | {
         "submission_id": "a1",
         "submitted_at": "2026-11-22T00:00:00.000Z",
@@ -138,8 +133,9 @@ def test_a_task_that_was_published_directly_has_its_outcome_too(deployment: Depl
     assert [callback["id"] for callback in deployment.callbacks()] == ["direct"]
 
 
-def test_a_fault_with_one_message_is_no_others(api: Client, deployment: Deployment, log: io.StringIO) -> None:
-    """SNS refuses: the first two come back and are told later; the third needed no callback."""
+def test_an_error_with_one_message_does_not_affect_others(
+    api: Client, deployment: Deployment, log: io.StringIO
+) -> None:
     bodies = [submitted(api, deployment, name) for name in ("a", "b")]
     sns = FakeSns(deployment.sns)
     sns.down.add(deployment.environment.result_topic_arn)
@@ -149,16 +145,15 @@ def test_a_fault_with_one_message_is_no_others(api: Client, deployment: Deployme
     assert sorted(callback["id"] for callback in deployment.callbacks()) == ["a", "b"]
 
 
-def test_nothing_is_settled_whose_body_could_not_be_kept(api: Client, deployment: Deployment) -> None:
-    """S3 is down: the message comes back, the task is as it was."""
+def test_a_message_is_redelivered_if_its_body_cannot_be_archived(api: Client, deployment: Deployment) -> None:
     body = submitted(api, deployment)
     before = deployment.row("test").item
     assert dead_letter(deployment, body, "not ours", s3=FakeS3()) == ["message-0", "message-1"]
     assert deployment.row("test").item == before
 
 
-def test_what_is_not_reached_in_time_comes_back(deployment: Deployment) -> None:
-    """Lambda would count a message as settled that it was not told about."""
+def test_messages_that_are_not_processed_in_time_are_redelivered(deployment: Deployment) -> None:
+    """Lambda would delete a message that is not reported as failed."""
     left = [True]
     back = dead_letter(deployment, "x", "y", "z", time=lambda: bool(left and left.pop()))
     assert back == ["message-1", "message-2"]

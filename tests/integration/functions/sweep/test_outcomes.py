@@ -1,4 +1,4 @@
-"""Whatever a row holds: it can be read, its outcome can be told, and it stands in nobody's way."""
+"""Whatever a row contains, it can be read, its callback can be sent, and it blocks no other task."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ LONG = "x" * 200_000
 
 
 def put(deployment: Deployment, task_id: str, values: dict[str, Any]) -> None:
-    """Change attributes of a row past the protocol, as an earlier version or an operator may have."""
+    """Change attributes of a row without the protocol, as an earlier version or an operator might."""
     deployment.dynamodb.update_item(
         TableName=deployment.environment.task_table,
         Key={"id": {"S": task_id}},
@@ -26,7 +26,7 @@ def put(deployment: Deployment, task_id: str, values: dict[str, Any]) -> None:
 
 
 def ended(api: Client, deployment: Deployment, values: dict[str, Any], worker: Worker | None = None) -> None:
-    """Submit and finish a task, untold, and put values into its row."""
+    """Submit and finish a task without a callback, and change its row."""
     api.submit()
     (worker or Worker(deployment)).run("test", notify=False)
     put(deployment, "test", values)
@@ -39,7 +39,7 @@ TOO_LONG = {
 
 
 def drop(deployment: Deployment, task_id: str, name: str) -> None:
-    """Take an attribute out of a row past the protocol."""
+    """Remove an attribute from a row without the protocol."""
     deployment.dynamodb.update_item(
         TableName=deployment.environment.task_table,
         Key={"id": {"S": task_id}},
@@ -74,7 +74,7 @@ def test_no_row_makes_the_api_fail(api: Client, deployment: Deployment, values: 
     assert [callback["id"] for callback in deployment.callbacks()] == ["test"]
 
 
-def test_a_callback_that_sns_refuses_is_sent_in_brief(api: Client, deployment: Deployment) -> None:
+def test_a_callback_that_is_too_long_for_sns_is_shortened(api: Client, deployment: Deployment) -> None:
     ended(api, deployment, {**TOO_LONG, "status": {"S": "failed"}})
     assert api.submit(context="second").status == 200
 
@@ -84,7 +84,7 @@ def test_a_callback_that_sns_refuses_is_sent_in_brief(api: Client, deployment: D
     assert len(callback["error"]["message"]) < 2000
 
 
-def test_the_sweep_tells_what_was_too_long_and_then_has_nothing_to_do(
+def test_the_sweep_sends_a_callback_that_was_too_long_once(
     deployment: Deployment,
 ) -> None:
     clock = FakeClock()
@@ -96,7 +96,7 @@ def test_the_sweep_tells_what_was_too_long_and_then_has_nothing_to_do(
     assert sweep(deployment, clock) == Report()
 
 
-def test_a_row_that_cannot_be_read_keeps_the_sweep_from_no_other(deployment: Deployment) -> None:
+def test_a_row_that_cannot_be_read_does_not_stop_the_sweep(deployment: Deployment) -> None:
     clock = FakeClock()
     api = Client(deployment, clock)
     for task_id in ("broken", "fine"):
@@ -110,7 +110,7 @@ def test_a_row_that_cannot_be_read_keeps_the_sweep_from_no_other(deployment: Dep
     assert [callback["id"] for callback in deployment.callbacks()] == ["fine"]
 
 
-def test_the_longest_error_of_a_task_is_told_as_it_ends(api: Client, deployment: Deployment) -> None:
+def test_the_longest_error_of_a_task_is_sent_in_its_callback(api: Client, deployment: Deployment) -> None:
     scripts = {"s" * 257: {"image": "no image"}}
     assert api.submit(content={"alwayson_scripts": scripts}).status == 400
     assert deployment.table.get("test") is None
@@ -119,9 +119,7 @@ def test_the_longest_error_of_a_task_is_told_as_it_ends(api: Client, deployment:
 
 
 @pytest.mark.parametrize("missing", ["status", "prefix"])
-def test_a_row_that_is_none_of_ours_is_refused_and_no_fault_of_the_api(
-    api: Client, deployment: Deployment, missing: str
-) -> None:
+def test_a_row_of_an_unknown_form_is_a_409(api: Client, deployment: Deployment, missing: str) -> None:
     ended(api, deployment, {"notified_at": {"S": "2026-11-22T12:00:00.000Z"}})
     drop(deployment, "test", missing)
 
@@ -130,7 +128,7 @@ def test_a_row_that_is_none_of_ours_is_refused_and_no_fault_of_the_api(
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
-def test_a_status_that_a_later_version_wrote_is_refused(
+def test_an_unknown_status_of_a_later_version_is_a_409(
     api: Client, deployment: Deployment, method: str
 ) -> None:
     ended(api, deployment, {"status": {"S": "of a version to come"}})

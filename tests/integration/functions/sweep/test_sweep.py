@@ -1,4 +1,4 @@
-"""The sweep: what nobody else will do."""
+"""The sweep publishes lost messages, fails expired tasks, and sends missing callbacks."""
 
 import json
 from functools import partial
@@ -30,7 +30,7 @@ def sns(deployment: Deployment) -> FakeSns:
 
 @pytest.fixture
 def api(deployment: Deployment, clock: FakeClock, sns: FakeSns) -> Client:
-    """Return the API under that clock and that SNS."""
+    """Return the API with that clock and that SNS."""
     return Client(deployment, clock, sns=sns)
 
 
@@ -46,10 +46,9 @@ def filter_on(deployment: Deployment, runtimes: list[str]) -> None:
             )
 
 
-def test_what_stayed_unpublished_is_published(
+def test_a_task_that_was_not_published_is_published_once(
     api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
 ) -> None:
-    """The API died, or SNS refused, between row and message: once, and only when no request still may."""
     sns.down.add(deployment.environment.task_topic_arn)
     api.submit()
     clock.forward(seconds=20)
@@ -61,10 +60,9 @@ def test_what_stayed_unpublished_is_published(
     assert deployment.row("test").text("published_at") is not None
 
 
-def test_a_dropped_message_runs_after_the_sweep_published_it_again(
+def test_a_task_whose_message_matched_no_queue_runs_after_the_sweep_published_it_again(
     api: Client, deployment: Deployment, clock: FakeClock
 ) -> None:
-    """No filter matched (a fresh deployment): published, and yet in no queue."""
     filter_on(deployment, ["not-yet"])
     api.submit()
     assert deployment.row("test").text("published_at") is not None
@@ -89,7 +87,6 @@ def test_a_dropped_message_runs_after_the_sweep_published_it_again(
 def test_a_task_published_twice_runs_once(
     api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
 ) -> None:
-    """Its publication was not noted, so the sweep publishes it again: two messages, one run."""
     api.submit()
     key = {"id": {"S": "test"}}
     change = "REMOVE published_at SET #o = :r, pending_since = :t"
@@ -115,10 +112,9 @@ def test_a_task_published_twice_runs_once(
 
 
 @pytest.mark.parametrize("state", ["visible", "in flight", "delayed"])
-def test_while_the_queue_holds_anything_nothing_is_published_again(
+def test_nothing_is_published_again_while_the_queue_has_messages(
     api: Client, deployment: Deployment, clock: FakeClock, state: str
 ) -> None:
-    """A long wait for a GPU is no loss."""
     api.submit()
     url = deployment.queue(DYNAMIC)
     if state == "in flight":
@@ -130,10 +126,8 @@ def test_while_the_queue_holds_anything_nothing_is_published_again(
     assert sweep(deployment, clock) == Report()
 
 
-def test_an_empty_queue_is_looked_at_again_before_anything_is_done(
-    api: Client, deployment: Deployment, clock: FakeClock
-) -> None:
-    """SQS's counts are approximate: a message that shows at the second look is there."""
+def test_an_empty_queue_is_checked_again_first(api: Client, deployment: Deployment, clock: FakeClock) -> None:
+    """SQS's counts are approximate."""
     api.submit()
     deployment.messages()
     clock.forward(minutes=10)
@@ -152,10 +146,9 @@ def test_an_empty_queue_is_looked_at_again_before_anything_is_done(
     assert len(pauses) == 2
 
 
-def test_only_the_empty_queues_tasks_are_published_again(
+def test_only_tasks_of_empty_queues_are_published_again(
     api: Client, deployment: Deployment, clock: FakeClock
 ) -> None:
-    """Each runtime by itself."""
     api.submit("a", runtime=STATIC)
     api.submit("b", runtime=DYNAMIC)
     deployment.messages(STATIC)
@@ -168,7 +161,7 @@ def test_only_the_empty_queues_tasks_are_published_again(
 def test_a_running_task_without_a_worker_and_a_message_is_published_again(
     api: Client, deployment: Deployment, clock: FakeClock
 ) -> None:
-    """An operator purged the queue: a live lease is waited for, a dead one is not."""
+    """For example after an operator purged the queue. A live lease is waited for."""
     api.submit()
     worker = Worker(deployment, clock)
     clock.forward(minutes=6)
@@ -182,10 +175,9 @@ def test_a_running_task_without_a_worker_and_a_message_is_published_again(
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
-def test_what_outlived_its_queue_fails_and_is_told(
+def test_a_task_older_than_the_retention_of_its_queue_fails_and_its_callback_is_sent(
     api: Client, deployment: Deployment, clock: FakeClock, state: str
 ) -> None:
-    """14 days; not a task that a worker holds just now."""
     api.submit(context="c")
     clock.forward(days=QUEUE_RETENTION_DAYS, seconds=-60)
     assert sweep(deployment, clock) == Report()
@@ -205,10 +197,9 @@ def test_what_outlived_its_queue_fails_and_is_told(
         assert worker.deliver(message) == "drop"
 
 
-def test_a_cancel_that_no_worker_lived_to_see_ends_as_cancelled(
+def test_a_requested_cancel_is_executed_if_its_worker_and_message_are_lost(
     api: Client, deployment: Deployment, clock: FakeClock
 ) -> None:
-    """The request to cancel outlives the worker and the message."""
     api.submit()
     Worker(deployment, clock).start("test")
     assert api("DELETE", "/v1alpha2/tasks/test").status == 202
@@ -217,10 +208,9 @@ def test_a_cancel_that_no_worker_lived_to_see_ends_as_cancelled(
     assert deployment.row("test").status is Status.CANCELLED
 
 
-def test_what_is_finished_and_untold_for_long_is_told(
+def test_a_callback_that_is_pending_for_long_is_sent_once(
     api: Client, deployment: Deployment, clock: FakeClock
 ) -> None:
-    """Its worker died between outcome and callback, and its message is gone; once, and not too early."""
     api.submit()
     Worker(deployment, clock).run("test", notify=False)
     clock.forward(minutes=3)
@@ -231,10 +221,9 @@ def test_what_is_finished_and_untold_for_long_is_told(
     assert sweep(deployment, clock) == Report()
 
 
-def test_a_fault_with_one_task_is_no_others(
+def test_an_error_with_one_task_does_not_affect_others(
     api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
 ) -> None:
-    """SNS refuses callbacks: they stay owed, messages still go out; the next run tells."""
     api.submit("done")
     Worker(deployment, clock).run("done", notify=False)
     sns.down.add(deployment.environment.task_topic_arn)
@@ -247,10 +236,9 @@ def test_a_fault_with_one_task_is_no_others(
     assert sweep(deployment, clock, sns=sns) == Report(notified=1)
 
 
-def test_a_run_stops_in_time_and_the_next_one_goes_on(
+def test_a_run_stops_in_time_and_the_next_one_continues(
     api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
 ) -> None:
-    """What was done is not done again."""
     sns.down.add(deployment.environment.task_topic_arn)
     for name in "abcde":
         api.submit(name)
@@ -266,9 +254,7 @@ def _take(left: list[Any]) -> bool:
     return bool(left and left.pop())
 
 
-def test_only_what_is_owed_is_looked_at(api: Client, deployment: Deployment, sns: FakeSns) -> None:
-    """The index over `owed` is sparse: in it from submit to published, and from outcome to callback."""
-
+def test_only_pending_rows_are_in_the_index(api: Client, deployment: Deployment, sns: FakeSns) -> None:
     def owed(name: str) -> bool:
         return "pending_runtime" in deployment.row(name).item
 

@@ -1,15 +1,9 @@
 """The runtimes of a deployment."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any, Final
-
-_HASH: Final = re.compile(r" \[(?:[0-9a-f]{8}|[0-9a-f]{10})\]$")
-"""The hash that may follow a checkpoint's name; the consumer compares it with the file."""
-
 
 DEFAULT_TYPE: Final = "sdwebui"
 """The type of a runtime that names none, as in the settings file of AWS's Guidance."""
@@ -35,14 +29,6 @@ class Runtime:
 
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What only the runtime's type understands, as JSON values."""
-
-    def serves(self, checkpoint: str) -> bool:
-        """Return whether `checkpoint` names this runtime's own model, with or without extension and hash."""
-        return _names(checkpoint, self.model_filename)
-
-    def may_switch_to(self, checkpoint: str) -> bool:
-        """Return whether a task may switch to `checkpoint` while it runs."""
-        return self.serves(checkpoint) or _names(checkpoint, self.refiner_filename)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the values that are set, for the Lambda's environment, which is limited to 4 KB."""
@@ -97,9 +83,3 @@ class Runtimes:
     def named(self, name: str) -> Runtime | None:
         """Return the runtime with this name, or None."""
         return self._by_name.get(name)
-
-
-def _names(checkpoint: str, own: str | None) -> bool:
-    """Return whether `checkpoint` is a name of the file `own`."""
-    bare = _HASH.sub("", checkpoint)
-    return bool(own) and bare in (own, str(PurePosixPath(str(own)).with_suffix("")))

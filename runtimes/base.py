@@ -85,8 +85,8 @@ class RuntimeType(Protocol):
     def inputs(self, task_type: str, content: Json) -> Iterator[InputRef]:
         """Yield the inputs of validated content."""
 
-    def models(self, content: Json) -> Iterator[ModelRequirement]:
-        """Yield the models that validated content needs to run."""
+    def models(self, content: Json, runtime: Runtime) -> Iterator[ModelRequirement]:
+        """Yield the models that validated content needs, except the runtime's own ones."""
 
     def look_up(self, model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
         """Return whether a model is among the `files` of its folder in the bucket or is `listed`."""

@@ -60,8 +60,8 @@ class KnownModels:
         runtime_type = self._types[runtime.type]
         required = [
             model
-            for model in runtime_type.models(submission.task.content)
-            if model.folder in runtime_type.submit_folders and not runtime.may_switch_to(model.name)
+            for model in runtime_type.models(submission.task.content, runtime)
+            if model.folder in runtime_type.submit_folders
         ]
         if required and not self._found_before(runtime_type, runtime, required):
             snapshot = self._take_snapshot(runtime_type, runtime)

@@ -9,6 +9,7 @@ from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
 from domain.task import Task
 from runtimes.registry import type_of
+from runtimes.sdwebui.checkpoints import serves
 from runtimes.sdwebui.policy import SUBMIT_ONLY_KEYS
 from runtimes.sdwebui.task_type import TaskType
 
@@ -69,7 +70,7 @@ def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]
     path = f"{_WHERE}/sd_model_checkpoint"
     if not isinstance(name, str) or not name:
         return None, [Fault(path, "the name of a checkpoint is expected; it selects the runtime")]
-    static = (one for one in runtimes if not one.dynamic_model and one.serves(name))
+    static = (one for one in runtimes if not one.dynamic_model and serves(one, name))
     dynamic = (one for one in runtimes if one.dynamic_model)
     for runtime in (*static, *dynamic):
         return runtime, []

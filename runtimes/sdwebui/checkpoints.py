@@ -1,5 +1,7 @@
 """Check the checkpoints that a task names against its runtime."""
 
+import re
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from domain.errors import ErrorCode
@@ -10,8 +12,21 @@ from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, slashed
 from runtimes.sdwebui.placeholders import PLACEHOLDER
 from runtimes.sdwebui.task_type import TaskType
 
+_HASH: Final = re.compile(r" \[(?:[0-9a-f]{8}|[0-9a-f]{10})\]$")
+"""The hash that SD Web UI appends to a checkpoint's name; the consumer compares it with the file."""
+
 _SECOND: Final = ("refiner_checkpoint", "hr_checkpoint_name")
 _ROUTE: Final = "/alwayson_scripts/sd_model_checkpoint"
+
+
+def serves(runtime: Runtime, checkpoint: str) -> bool:
+    """Return whether `checkpoint` names the runtime's own model, with or without extension and hash."""
+    return _is_name_of(checkpoint, runtime.model_filename)
+
+
+def may_switch_to(runtime: Runtime, checkpoint: str) -> bool:
+    """Return whether a task of a static runtime may switch to `checkpoint` while it runs."""
+    return serves(runtime, checkpoint) or _is_name_of(checkpoint, runtime.refiner_filename)
 
 
 def normalize_checkpoint(
@@ -63,10 +78,10 @@ def _refuse_other_checkpoints(
     """Refuse all checkpoints but the runtime's own, including those that a script loads during a task."""
     refiner = f" (and {runtime.refiner_filename} as refiner)" if runtime.refiner_filename else ""
     message = f"runtime {runtime.name} serves {runtime.model_filename}{refiner} and no other checkpoint"
-    if isinstance(name, str) and not runtime.serves(name):
+    if isinstance(name, str) and not serves(runtime, name):
         found.fault(path, message, ErrorCode.UNKNOWN_MODEL)
     for one in checkpoints(content):
-        if one.path != _ROUTE and one.name != PLACEHOLDER and not runtime.may_switch_to(one.name):
+        if one.path != _ROUTE and one.name != PLACEHOLDER and not may_switch_to(runtime, one.name):
             found.fault(one.path, message, ErrorCode.UNKNOWN_MODEL)
 
 
@@ -95,3 +110,8 @@ def _take_overridden(content: dict[str, Any], found: Findings) -> str | None:
             found.warn(here, "taken as alwayson_scripts.sd_model_checkpoint")
             taken = name
     return taken
+
+
+def _is_name_of(checkpoint: str, own: str | None) -> bool:
+    bare = _HASH.sub("", checkpoint)
+    return bool(own) and bare in (own, str(PurePosixPath(str(own)).with_suffix("")))

@@ -15,6 +15,7 @@ from runtimes.base import (
     StoredFile,
     UnknownStartModel,
 )
+from runtimes.sdwebui.checkpoints import may_switch_to
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.inputs import references
 from runtimes.sdwebui.model_names import (
@@ -59,10 +60,11 @@ class SdWebUi:
         """Yield every text in an image field."""
         yield from references(content)
 
-    def models(self, content: Json) -> Iterator[ModelRequirement]:
+    def models(self, content: Json, runtime: Runtime) -> Iterator[ModelRequirement]:
         """Yield the models that a task's content names, checkpoints first."""
         for one in mentions(content):
-            if one.required and not one.by_index:
+            own = one.kind is Kind.CHECKPOINT and may_switch_to(runtime, one.name)
+            if one.required and not one.by_index and not own:
                 yield ModelRequirement(one.kind.folders[0], one.name, one.path)
 
     def look_up(self, model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:

@@ -36,7 +36,7 @@ class ToyType:
     def inputs(self, _task_type: str, _content: Json) -> Iterator[InputRef]:
         yield from ()
 
-    def models(self, _content: Json) -> Iterator[ModelRequirement]:
+    def models(self, _content: Json, _runtime: Runtime) -> Iterator[ModelRequirement]:
         yield from ()
 
     def look_up(self, _need: ModelRequirement, _files: Collection[str], _listed: Collection[str]) -> Lookup:

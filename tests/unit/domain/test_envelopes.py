@@ -15,6 +15,7 @@ from domain.errors import ErrorCode, Fault, InvalidTask
 from domain.routing import Runtime, Runtimes
 from functions.api import v1alpha1, v1alpha2
 from runtimes.registry import RUNTIME_TYPES
+from runtimes.sdwebui.checkpoints import serves
 from runtimes.sdwebui.fields import FIELDS
 from runtimes.sdwebui.overrides import REFUSED_SETTING_PREFIXES, REFUSED_SETTINGS
 from runtimes.sdwebui.policy import OWNED_FIELDS, ROUTING_KEYS
@@ -315,6 +316,6 @@ def test_any_bytes_are_parsed_to_an_object_or_refused(raw: bytes) -> None:
 
 @pytest.mark.parametrize("own", [None, ""])
 def test_a_runtime_without_a_checkpoint_of_its_own_serves_none(own: str | None) -> None:
-    assert not Runtime("r", dynamic_model=True, model_filename=own).serves("a.safetensors")
+    assert not serves(Runtime("r", dynamic_model=True, model_filename=own), "a.safetensors")
     [read] = Runtimes.from_json('[{"name": "r", "dynamicModel": true, "modelFilename": ""}]')
     assert read.model_filename is None

@@ -1,4 +1,4 @@
-"""What the functions and the consumer's image are made of."""
+"""The contents of the functions' assets and of the consumer's image."""
 
 import ast
 import os
@@ -20,7 +20,7 @@ COPIED = ("domain", "runtimes", "adapters", "functions", "container")
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a copy of the packages that can be changed."""
+    """Return a copy of the packages that a test can change."""
     for package in COPIED:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -34,15 +34,14 @@ def _image_hash(root: Path) -> str:
     return consumer_image(cdk.Stack(cdk.App(), "Stack"), "Image", root=root).asset_hash
 
 
-def test_a_change_in_the_container_leaves_the_functions_alone(checkout: Path) -> None:
-    """And changes the image."""
+def test_a_change_in_the_container_changes_only_the_image(checkout: Path) -> None:
     functions, image = _function_hash(checkout), _image_hash(checkout)
     (checkout / "container" / "consumer" / "more.py").write_text("MORE = 1\n")
     assert _function_hash(checkout) == functions
     assert _image_hash(checkout) != image
 
 
-def test_the_image_of_an_engine_leaves_the_consumers_image_alone(checkout: Path) -> None:
+def test_the_image_of_an_engine_does_not_change_the_consumers_image(checkout: Path) -> None:
     image = _image_hash(checkout)
     (checkout / "container" / "engine").mkdir()
     (checkout / "container" / "engine" / "Dockerfile").write_text("FROM scratch\n")
@@ -51,8 +50,7 @@ def test_the_image_of_an_engine_leaves_the_consumers_image_alone(checkout: Path)
     assert _image_hash(checkout) != image
 
 
-def test_a_change_in_the_functions_leaves_the_image_alone(checkout: Path) -> None:
-    """And changes the functions."""
+def test_a_change_in_the_functions_changes_only_the_functions(checkout: Path) -> None:
     functions, image = _function_hash(checkout), _image_hash(checkout)
     (checkout / "functions" / "more.py").write_text("MORE = 1\n")
     assert _function_hash(checkout) != functions
@@ -60,7 +58,6 @@ def test_a_change_in_the_functions_leaves_the_image_alone(checkout: Path) -> Non
 
 
 def test_a_change_in_the_domain_changes_both(checkout: Path) -> None:
-    """What both sides agree on is in both."""
     functions, image = _function_hash(checkout), _image_hash(checkout)
     (checkout / "domain" / "limits.py").write_text("")
     assert _function_hash(checkout) != functions
@@ -68,7 +65,6 @@ def test_a_change_in_the_domain_changes_both(checkout: Path) -> None:
 
 
 def test_bytecode_and_readmes_change_nothing(checkout: Path) -> None:
-    """A test run or a sentence is no deployment."""
     functions, image = _function_hash(checkout), _image_hash(checkout)
     for package in ("domain", "functions", "container"):
         cache = checkout / package / "__pycache__"
@@ -80,13 +76,14 @@ def test_bytecode_and_readmes_change_nothing(checkout: Path) -> None:
 
 
 def test_a_misspelled_package_is_an_error(tmp_path: Path) -> None:
-    """Not an empty asset that fails at its first request."""
+    """Otherwise an empty asset would fail at its first request."""
     with pytest.raises(ValueError, match="'domian', which does not exist"):
         build(tmp_path, packages=["domian"])
 
 
-def test_the_asset_holds_the_listed_packages_and_locked_dependencies(standard: Synthesis) -> None:
-    """Nothing of the container, the tests or the CDK; no bytecode."""
+def test_the_asset_contains_exactly_the_listed_packages_and_the_locked_dependencies(
+    standard: Synthesis,
+) -> None:
     files = standard.read("Core.assets.json")["files"].values()
     (folder,) = (each["source"]["path"] for each in files if each["source"]["packaging"] == "zip")
     asset = standard.folder / folder
@@ -99,8 +96,7 @@ def test_the_asset_holds_the_listed_packages_and_locked_dependencies(standard: S
     assert services == AWS_SERVICES
 
 
-def test_functions_ask_for_no_service_that_was_left_out() -> None:
-    """`client("x")` in the functions and the adapters names services that the asset keeps."""
+def test_functions_use_no_aws_service_that_the_asset_leaves_out() -> None:
     asked = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
@@ -120,15 +116,15 @@ HANDLERS = ("api", "sweep", "dead_letters", "wake")
 
 @pytest.fixture(scope="module")
 def asset_for_this_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the same lock for the Python and the processor that run this test."""
+    """Build the same lock for the Python and the processor of this machine."""
     folder = tmp_path_factory.mktemp("asset")
     build(folder, target=Target(python=None, platform=None))
     return folder
 
 
 @pytest.mark.parametrize("name", HANDLERS)
-def test_a_handler_imports_where_nothing_else_is_installed(asset_for_this_host: Path, name: str) -> None:
-    """The emulator lends functions its own packages, which would hide a missing one."""
+def test_a_handler_can_be_imported_with_the_asset_only(asset_for_this_host: Path, name: str) -> None:
+    """The emulator's own packages would hide a missing one."""
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import importlib;"
         "assert callable(importlib.import_module(sys.argv[2]).handler)"

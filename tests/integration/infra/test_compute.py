@@ -1,4 +1,4 @@
-"""The compute stack's template: one task for each GPU, in the right order, on the right instances."""
+"""The compute stack's template: one ECS task for each GPU, in the right order, on the right instances."""
 
 import os
 import subprocess
@@ -27,8 +27,8 @@ def _containers(compute: Template, runtime: str = "sdruntime") -> dict[str, dict
     return {container["Name"]: container for container in definition["ContainerDefinitions"]}
 
 
-def test_models_come_first_then_web_ui_then_the_consumer(compute: Template) -> None:
-    """And so, as ECS stops in the reverse order, the consumer is told first."""
+def test_the_containers_start_in_the_order_models_web_ui_consumer(compute: Template) -> None:
+    """ECS stops them in the reverse order, so that the consumer gets the signal first."""
     containers = _containers(compute)
     assert list(containers) == ["sync-models", "webui", "consumer"]
     assert "DependsOn" not in containers["sync-models"]
@@ -37,16 +37,15 @@ def test_models_come_first_then_web_ui_then_the_consumer(compute: Template) -> N
     assert [container["Essential"] for container in containers.values()] == [False, True, True]
 
 
-def test_web_ui_has_the_gpu_to_itself(compute: Template) -> None:
-    """One of it, and nobody else asks for one."""
+def test_only_web_ui_requests_the_gpu(compute: Template) -> None:
     containers = _containers(compute)
     assert containers["webui"]["ResourceRequirements"] == [{"Type": "GPU", "Value": "1"}]
     assert "ResourceRequirements" not in containers["consumer"]
     assert "ResourceRequirements" not in containers["sync-models"]
 
 
-def test_web_ui_is_probed_where_the_recordings_answer(compute: Template) -> None:
-    """Under /sdapi (`/` answers too early), within what ECS allows of start, interval and retries."""
+def test_the_health_check_of_web_ui_uses_a_recorded_route_below_sdapi(compute: Template) -> None:
+    """`/` responds before the API is available."""
     check = _containers(compute)["webui"]["HealthCheck"]
     assert "http://127.0.0.1:8080/sdapi/v1/memory" in check["Command"][1]
     assert (check["StartPeriod"] <= 300, check["Interval"] <= 300, check["Retries"] <= 10) == (
@@ -56,8 +55,7 @@ def test_web_ui_is_probed_where_the_recordings_answer(compute: Template) -> None
     )
 
 
-def test_a_consumer_that_stands_still_is_replaced(compute: Template) -> None:
-    """The check is a file of the image, and of an essential container."""
+def test_a_frozen_consumer_is_replaced(compute: Template) -> None:
     consumer = _containers(compute)["consumer"]
     check = consumer["HealthCheck"]
     *command, script = check["Command"]
@@ -77,15 +75,13 @@ def test_the_heartbeats_file_is_on_a_volume(compute: Template) -> None:
     assert str(Path(file).parent) in _mounts(consumer).values()
 
 
-def test_the_consumer_may_take_its_time_and_web_ui_not(compute: Template) -> None:
-    """120 s to leave; Web UI, told last, has nothing left to do."""
+def test_the_consumer_has_120_seconds_to_stop_and_web_ui_few(compute: Template) -> None:
     containers = _containers(compute)
     assert containers["consumer"]["StopTimeout"] == 120
     assert containers["webui"]["StopTimeout"] <= 10
 
 
-def test_a_web_ui_to_replace_replaces_the_task(compute: Template) -> None:
-    """Exit status 75 of the consumer restarts nothing in place."""
+def test_the_exit_status_75_of_the_consumer_replaces_the_task(compute: Template) -> None:
     containers = _containers(compute)
     assert containers["consumer"]["RestartPolicy"]["Enabled"] is True
     assert containers["consumer"]["RestartPolicy"]["IgnoredExitCodes"] == [75]
@@ -93,8 +89,8 @@ def test_a_web_ui_to_replace_replaces_the_task(compute: Template) -> None:
     assert "RestartPolicy" not in containers["sync-models"]
 
 
-def test_nothing_that_managed_instances_refuse(compute: Template) -> None:
-    """Docker volumes, tmpfs, shared memory, ephemeral storage, Docker labels."""
+def test_the_task_uses_nothing_that_managed_instances_refuse(compute: Template) -> None:
+    """Docker volumes, tmpfs, shared memory, ephemeral storage and Docker labels."""
     definition = compute.one("ECS::TaskDefinition", "sdruntime")
     assert definition["RequiresCompatibilities"] == ["MANAGED_INSTANCES"]
     assert definition["NetworkMode"] == "awsvpc"
@@ -112,7 +108,7 @@ def _mounts(container: dict[str, Any]) -> dict[str, str]:
 def test_web_ui_can_save_its_settings_file_whatever_user_it_runs_as(
     tmp_path: Path, compute: Template
 ) -> None:
-    """Switching a checkpoint ends with saving it, and it was copied by another user."""
+    """It saves the file after switching a checkpoint, and another user has copied it."""
     (command,) = _containers(compute)["sync-models"]["Command"]
     copy, then, _ = command.partition(" && exec ")
     assert then
@@ -130,8 +126,7 @@ def _compute_of(runtime: str) -> Template:
     return Template(app.synth().get_stack_by_name("Compute").template)
 
 
-def test_an_entry_point_of_ones_own_starts_without_the_roles_credentials(compute: Template) -> None:
-    """Any image's own entry point is left alone: nobody here knows it."""
+def test_an_entry_point_from_the_settings_starts_without_the_roles_credentials(compute: Template) -> None:
     assert "EntryPoint" not in _containers(compute)["webui"]
     webui = _containers(_compute_of("webui: {entryPoint: [python3, -c], command: ['']}"), "rTask")["webui"]
     assert webui["EntryPoint"][-2:] == ["python3", "-c"]
@@ -150,7 +145,7 @@ def test_an_entry_point_of_ones_own_starts_without_the_roles_credentials(compute
     assert done.stdout == "[]\n"
 
 
-def test_an_image_that_can_change_is_warned_of(standard: Synthesis, tmp_path: Path) -> None:
+def test_an_image_whose_tag_can_change_gets_a_warning(standard: Synthesis, tmp_path: Path) -> None:
     assert [path.split("/")[2] for path in _warnings(standard)] == ["sdruntime", "sddynamic"]
     config = tmp_path / "pinned.yaml"
     digest = "sha256:" + "0" * 64
@@ -174,8 +169,7 @@ def _warnings(synthesis: Synthesis) -> list[str]:
     ]
 
 
-def test_the_three_share_the_models(compute: Template) -> None:
-    """The consumer under its VOLUME, Web UI under its own folder; read-only roots have a writable /tmp."""
+def test_all_three_containers_share_the_models(compute: Template) -> None:
     containers = _containers(compute)
     assert _mounts(containers["sync-models"]) == {
         "models": "/models",
@@ -192,7 +186,6 @@ def test_the_three_share_the_models(compute: Template) -> None:
 
 
 def test_the_model_folder_of_the_consumer_is_the_mounted_one(compute: Template) -> None:
-    """`sync-models` and the consumer get the same environment."""
     containers = _containers(compute)
     environment = _environment(containers["consumer"])
     assert environment["MODEL_DIR"] == "/models"
@@ -204,16 +197,14 @@ def _environment(container: dict[str, Any]) -> dict[str, Any]:
     return {pair["Name"]: pair["Value"] for pair in container["Environment"]}
 
 
-def test_every_variable_is_one_that_the_consumer_reads(compute: Template) -> None:
-    """And those that it cannot do without are there."""
+def test_the_variables_are_settings_of_the_consumer_and_include_all_required_ones(compute: Template) -> None:
     names = {name.lower() for name in _environment(_containers(compute)["consumer"])}
     fields = Settings.model_fields
     assert names <= set(fields)
     assert {name for name, field in fields.items() if field.is_required()} <= names
 
 
-def test_static_and_dynamic_web_uis_are_told_apart(compute: Template) -> None:
-    """In the words that the default image reads."""
+def test_static_and_dynamic_runtimes_start_web_ui_with_different_variables(compute: Template) -> None:
     static = _environment(_containers(compute, "sdruntime")["webui"])
     dynamic = _environment(_containers(compute, "sddynamic")["webui"])
     assert static["SD_MODEL_CHECKPOINT"] == "v1-5-pruned-emaonly.safetensors"
@@ -232,8 +223,7 @@ def test_services_run_on_their_own_capacity_and_never_on_fargate(compute: Templa
         assert {each["CapacityProvider"]["Ref"] for each in strategy} == set(providers)
 
 
-def test_capacity_asks_for_gpus_of_the_allowed_types(compute: Template) -> None:
-    """Instance store where there is one, and idle instances soon given back."""
+def test_capacity_requests_gpus_of_the_allowed_types(compute: Template) -> None:
     providers = compute.properties("ECS::CapacityProvider", "sdruntime")
     assert len(providers) == 2
     bought = {}
@@ -258,15 +248,13 @@ def test_capacity_asks_for_gpus_of_the_allowed_types(compute: Template) -> None:
     }
 
 
-def test_the_instance_roles_name_is_one_that_aws_passes_on(compute: Template) -> None:
-    """Its managed policy names roles that begin so."""
+def test_the_instance_roles_name_has_the_prefix_that_the_managed_policy_requires(compute: Template) -> None:
     (name,) = (role["RoleName"] for role in compute.properties("IAM::Role") if "RoleName" in role)
     assert text(name).startswith("ecsInstanceRole")
     assert len(text(name)) <= 64
 
 
-def test_a_deployment_cannot_stop_or_move_what_works(compute: Template) -> None:
-    """No rebalancing, a circuit breaker that rolls back."""
+def test_a_deployment_does_not_stop_or_move_busy_tasks(compute: Template) -> None:
     for service in compute.properties("ECS::Service"):
         assert service["AvailabilityZoneRebalancing"] == "DISABLED"
         assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {
@@ -277,14 +265,16 @@ def test_a_deployment_cannot_stop_or_move_what_works(compute: Template) -> None:
 
 
 def test_only_a_service_that_does_not_exist_yet_starts_at_zero(compute: Template) -> None:
-    """A count in the template of one that exists would set back what auto scaling has started."""
+    """A count in the template of an existing service would reset what auto scaling has started."""
     assert "DesiredCount" not in compute.one("ECS::Service", "sdruntime")
     assert compute.one("ECS::Service", "sddynamic")["DesiredCount"] == 0
 
 
 @pytest.mark.parametrize("type_", ["ECS::Service", "ECS::CapacityProvider"])
-def test_the_network_is_there_before_the_services_and_goes_after_them(compute: Template, type_: str) -> None:
-    """CloudFormation deletes what depends on something before that; in between tasks give back their work."""
+def test_the_network_is_created_before_the_services_and_deleted_after_them(
+    compute: Template, type_: str
+) -> None:
+    """Tasks need it to release their work when they are stopped."""
     needed = {
         name
         for kind in (
@@ -307,8 +297,7 @@ def test_a_service_keeps_the_permission_to_pull_images_to_its_end(compute: Templ
         assert len(policies) == 1, name
 
 
-def test_nobody_reaches_web_ui_from_outside_the_task(compute: Template) -> None:
-    """Its group has no ingress rule and it maps no port; the tasks have no public address."""
+def test_web_ui_cannot_be_reached_from_outside_the_task(compute: Template) -> None:
     (group,) = compute.resources("EC2::SecurityGroup")
     assert "SecurityGroupIngress" not in compute.one("EC2::SecurityGroup")
     assert compute.resources("EC2::SecurityGroupIngress") == {}
@@ -320,7 +309,7 @@ def test_nobody_reaches_web_ui_from_outside_the_task(compute: Template) -> None:
 
 
 def test_the_network_is_three_zones_one_nat_and_free_endpoints(compute: Template) -> None:
-    """S3 and DynamoDB go past the NAT gateway."""
+    """Traffic to S3 and DynamoDB does not pass the NAT gateway."""
     subnets = compute.properties("EC2::Subnet", "Tasks")
     assert [each["AvailabilityZone"] for each in subnets] == [
         {"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in range(3)
@@ -334,8 +323,7 @@ def test_the_network_is_three_zones_one_nat_and_free_endpoints(compute: Template
     assert ".dynamodb" in names
 
 
-def test_the_waker_hears_every_task_and_looks_every_five_minutes(compute: Template) -> None:
-    """Without a filter: which runtimes there are is in its environment."""
+def test_the_waker_receives_every_task_and_runs_every_five_minutes(compute: Template) -> None:
     (function,) = compute.resources("Lambda::Function")
     subscription = compute.one("SNS::Subscription")
     assert function in text(subscription["Endpoint"])
@@ -343,8 +331,7 @@ def test_the_waker_hears_every_task_and_looks_every_five_minutes(compute: Templa
     assert compute.one("Events::Rule")["ScheduleExpression"] == "rate(5 minutes)"
 
 
-def test_the_file_of_sd_on_eks_deploys_one_service(sd_on_eks: Synthesis) -> None:
-    """With its instance types and both kinds of capacity, and each ignored key told on one line."""
+def test_the_settings_file_of_sd_on_eks_deploys_one_service(sd_on_eks: Synthesis) -> None:
     compute = sd_on_eks.template("Compute")
     assert len(compute.resources("ECS::Service")) == 1
     assert len(compute.resources("ECS::CapacityProvider")) == 2

@@ -1,4 +1,4 @@
-"""`config.yaml`: what is accepted, and one line for each mistake."""
+"""`config.yaml`: what is accepted, and one line for each error."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def test_config_yaml_is_one_runtime_with_on_demand_instances() -> None:
     assert notices == []
 
 
-def test_what_config_yaml_shows_as_comments_is_valid() -> None:
+def test_the_settings_in_comments_of_config_yaml_are_valid() -> None:
     text = (ROOT / "config.yaml").read_text(encoding="utf-8")
     second = text[text.index("# - name: sddynamic") :].replace("# ", "")
     small = text.replace("  instanceTypes: [g6.2xl", "  # instanceTypes: [g6.2xl", 1)
@@ -64,8 +64,7 @@ def test_what_config_yaml_shows_as_comments_is_valid() -> None:
     assert dynamic.dynamic_model
 
 
-def test_the_file_of_sd_on_eks_is_read_as_it_is() -> None:
-    """Each of its keys is either taken over or told as ignored, with its path."""
+def test_the_settings_file_of_sd_on_eks_is_read_and_its_ignored_keys_are_listed() -> None:
     settings, notices = load(SD_ON_EKS)
     (runtime,) = settings.models_runtime
     assert settings.stack_name == "sdoneks"
@@ -85,8 +84,7 @@ def test_the_file_of_sd_on_eks_is_read_as_it_is() -> None:
     ]
 
 
-def test_the_flat_names_mean_the_same_as_those_of_sd_on_eks() -> None:
-    """`scaling`, `instanceTypes` and `capacity` stand directly under a runtime."""
+def test_the_flat_names_of_keys_mean_the_same_as_those_of_sd_on_eks() -> None:
     nested = (
         "modelsRuntime: [{name: r, modelFilename: m, extraValues: {runtime: {scaling: {queueLength: 3}},"
         " karpenter: {provisioner:"
@@ -199,14 +197,13 @@ def test_the_flat_names_mean_the_same_as_those_of_sd_on_eks() -> None:
         ),
     ],
 )
-def test_a_mistake_is_one_line(text: str, fault: str) -> None:
-    """Path of the key, what was found, what is allowed."""
+def test_an_error_is_one_line_with_path_value_and_what_is_allowed(text: str, fault: str) -> None:
     with pytest.raises(InvalidConfigError) as refused:
         parse(text)
     assert refused.value.faults == [fault]
 
 
-def test_a_further_runtime_type_is_told_apart_by_its_type() -> None:
+def test_the_settings_of_a_runtime_depend_on_its_type() -> None:
     runtimes = "[{name: a, type: toy, speed: 3}, {name: b, modelFilename: m}]"
     toy, webui = parse(f"modelsRuntime: {runtimes}", DEPLOYED)[0].models_runtime
     assert isinstance(toy, Toy)
@@ -214,7 +211,7 @@ def test_a_further_runtime_type_is_told_apart_by_its_type() -> None:
     assert type(webui) is SdWebUi
 
 
-def test_the_mistakes_of_a_further_type_are_its_own() -> None:
+def test_a_further_type_has_its_own_errors() -> None:
     runtimes = (
         "{name: a, type: toy, modelFilename: m}, {name: b, type: other}, "
         "{name: c, type: toy, scaling: {queueLength: 0}}"
@@ -228,8 +225,7 @@ def test_the_mistakes_of_a_further_type_are_its_own() -> None:
     ]
 
 
-def test_all_mistakes_are_told_at_once() -> None:
-    """Nobody mends a file one line at a time."""
+def test_all_errors_are_reported_at_once() -> None:
     with pytest.raises(InvalidConfigError) as refused:
         parse("stackName: 1\nlogLevel: LOUD\nmodelsRuntime: [{name: r, type: x, modelFilename: m}]")
     assert [fault.split(":")[0] for fault in refused.value.faults] == [
@@ -239,20 +235,18 @@ def test_all_mistakes_are_told_at_once() -> None:
     ]
 
 
-def test_two_runtimes_of_one_name_are_refused() -> None:
-    """A task names its runtime: the name must lead to one."""
+def test_two_runtimes_with_the_same_name_are_refused() -> None:
     with pytest.raises(InvalidConfigError, match="must differ; used twice: r"):
         parse(f"modelsRuntime: [{{{RUNTIME}}}, {{{RUNTIME}}}]")
 
 
-def test_a_key_that_stands_twice_is_refused() -> None:
-    """YAML itself would keep the last one in silence."""
+def test_a_duplicate_key_is_refused() -> None:
+    """YAML itself silently keeps the last one."""
     with pytest.raises(InvalidConfigError, match="the key 'stackName' is given twice"):
         parse(f"stackName: a\nstackName: b\nmodelsRuntime: [{{{RUNTIME}}}]")
 
 
-def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    """`CDK_CONFIG_PATH` may be mistyped."""
+def test_the_error_for_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfigError, match="cannot be read"):
         load(tmp_path / "none.yaml")
 
@@ -269,16 +263,14 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield key
 
 
-def test_every_key_is_in_the_reference() -> None:
-    """`docs/configuration.md` names each key of the file and of a runtime, with its parents."""
+def test_every_key_is_in_the_documentation() -> None:
     reference = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     keys = [*_keys(Settings), *_keys(SdWebUi)]
     assert "scaling.queueLength" in keys
     assert [key for key in keys if f"| `{key}` |" not in reference] == []
 
 
-def test_limits_and_scripts_reach_both_sides_as_the_domain_reads_them() -> None:
-    """Defaults are the domain's, names of scripts are in lower case as SD Web UI compares them."""
+def test_limits_and_scripts_reach_the_api_and_the_worker() -> None:
     defaults, _ = parse(f"modelsRuntime: [{{{RUNTIME}}}]")
     changed, _ = parse(f"limits: {{links: 3}}\nmodelsRuntime: [{{{RUNTIME}, scripts: [ControlNet]}}]")
     assert defaults.limits.as_domain() == DomainLimits()
@@ -317,7 +309,7 @@ def test_opened_settings_reach_the_api_the_worker_and_the_settings_file() -> Non
         ("[my_mode]", "allowedSettings"),
     ],
 )
-def test_a_setting_that_must_stay_closed_is_a_mistake_with_its_reason(settings: str, why: str) -> None:
+def test_the_error_for_a_setting_that_must_stay_closed_has_a_reason(settings: str, why: str) -> None:
     with pytest.raises(InvalidConfigError, match="allowedSettings") as refused:
         parse(f"modelsRuntime: [{{{RUNTIME}, allowedSettings: {settings}}}]")
     assert why in str(refused.value)
@@ -331,16 +323,14 @@ def test_a_setting_that_must_stay_closed_is_a_mistake_with_its_reason(settings: 
         ("limits: {image: 1}", "limits.image"),
     ],
 )
-def test_a_limit_beyond_what_aws_carries_is_refused(line: str, fault: str) -> None:
-    """By its path, as every other mistake."""
+def test_a_limit_beyond_that_of_aws_is_refused(line: str, fault: str) -> None:
     with pytest.raises(InvalidConfigError, match=rf"^{fault}: "):
         parse(f"{line}\nmodelsRuntime: [{{{RUNTIME}}}]")
 
 
 @settings(max_examples=100, derandomize=True, deadline=None, database=None)
 @given(text=st.text(max_size=60) | _TREES.map(json.dumps))
-def test_whatever_stands_in_the_file_is_settings_or_mistakes(text: str) -> None:
-    """Raise nothing but InvalidConfigError, with at least one line."""
+def test_any_file_results_in_settings_or_errors(text: str) -> None:
     try:
         lines = [str(parse(text)[0].stack_name)]
     except InvalidConfigError as refused:

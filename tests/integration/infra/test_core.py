@@ -1,4 +1,4 @@
-"""The core stack's template: what the contract promises of queues, topics, buckets, state and API."""
+"""The core stack's template: queues, topics, buckets, table and API."""
 
 import json
 from typing import Any
@@ -27,8 +27,7 @@ RUNTIMES = ["sdruntime", "sddynamic"]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_queue_gets_the_tasks_of_its_runtime_as_they_are(core: Template, runtime: str) -> None:
-    """The subscription filters by the attribute, delivers raw, and has a dead-letter queue of its own."""
+def test_a_queue_gets_only_the_tasks_of_its_runtime_with_raw_delivery(core: Template, runtime: str) -> None:
     (queue,) = core.resources("SQS::Queue", f"{runtime}Queue")
     (subscription,) = (
         each for each in core.properties("SNS::Subscription") if queue in text(each["Endpoint"])
@@ -39,8 +38,7 @@ def test_a_queue_gets_the_tasks_of_its_runtime_as_they_are(core: Template, runti
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_queues_numbers_are_the_domains(core: Template, runtime: str) -> None:
-    """Visibility, retention and redrive count, with the dead-letter queue of the same runtime."""
+def test_the_settings_of_a_queue_are_the_constants_of_the_domain(core: Template, runtime: str) -> None:
     queue = core.one("SQS::Queue", f"{runtime}Queue")
     (dead,) = core.resources("SQS::Queue", f"{runtime}DeadLetters")
     assert queue["VisibilityTimeout"] == VISIBILITY_SECONDS
@@ -49,8 +47,7 @@ def test_a_queues_numbers_are_the_domains(core: Template, runtime: str) -> None:
     assert dead in text(queue["RedrivePolicy"]["deadLetterTargetArn"])
 
 
-def test_every_dead_letter_queue_is_emptied(core: Template) -> None:
-    """The runtimes' and the subscriptions', batch items failing one by one, seen six timeouts long."""
+def test_every_dead_letter_queue_has_a_consumer(core: Template) -> None:
     function = core.one("Lambda::Function", "DeadLetters")
     dead = {**core.resources("SQS::Queue", "DeadLetters"), **core.resources("SQS::Queue", "Undelivered")}
     assert len(dead) == len(RUNTIMES) + 1
@@ -61,21 +58,19 @@ def test_every_dead_letter_queue_is_emptied(core: Template) -> None:
         assert queue["Properties"]["VisibilityTimeout"] >= 6 * function["Timeout"]
 
 
-def test_topics_and_queues_speak_tls_only(core: Template) -> None:
-    """Each has a policy that denies what is not encrypted."""
+def test_topics_and_queues_require_tls(core: Template) -> None:
     policies = [*core.properties("SNS::TopicPolicy"), *core.properties("SQS::QueuePolicy")]
     targets = len(core.resources("SNS::Topic")) + len(core.resources("SQS::Queue"))
     denied = [each for each in policies if '"aws:SecureTransport": "false"' in json.dumps(each)]
     assert len(denied) == targets
 
 
-def test_the_tasks_topic_carries_256_kib(core: Template) -> None:
-    """More would cost the topic its e-mail and HTTP subscribers; large content goes by reference."""
+def test_the_tasks_topic_accepts_256_kib(core: Template) -> None:
+    """With a higher limit it could have no e-mail and HTTP subscribers."""
     assert all("MaximumMessageSize" not in topic for topic in core.properties("SNS::Topic"))
 
 
-def test_buckets_are_private_encrypted_and_kept(core: Template) -> None:
-    """Output, uploads, large tasks and models; deleting the stack deletes no object."""
+def test_buckets_are_private_encrypted_and_retained(core: Template) -> None:
     buckets = core.resources("S3::Bucket")
     assert len(buckets) == 4
     for bucket in buckets.values():
@@ -91,15 +86,14 @@ def _lifetimes(core: Template, bucket: str) -> dict[str, int]:
     return {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
 
 
-def test_what_a_message_refers_to_outlives_it(core: Template) -> None:
-    """Content and uploads stay longer than a queue and then a dead-letter queue keep the message."""
+def test_content_and_uploads_are_kept_longer_than_messages(core: Template) -> None:
     assert LARGE_CONTENT_DAYS > 2 * QUEUE_RETENTION_DAYS
     assert _lifetimes(core, "LargeTasks")["content/"] == LARGE_CONTENT_DAYS
     assert _lifetimes(core, "Uploads")[""] == LARGE_CONTENT_DAYS
     assert _lifetimes(core, "LargeTasks")["dead-letters/"] > QUEUE_RETENTION_DAYS
 
 
-def test_the_largest_request_is_lambdas(core: Template) -> None:
+def test_the_largest_request_is_limited_by_lambda(core: Template) -> None:
     (response,) = (
         each
         for each in core.properties("ApiGateway::GatewayResponse")
@@ -114,7 +108,7 @@ def test_outputs_expire_when_the_settings_say_so_and_models_never(core: Template
     assert _lifetimes(core, "Models") == {}
 
 
-def test_the_table_is_kept_and_expires_its_rows(core: Template) -> None:
+def test_the_table_is_retained_and_its_rows_expire(core: Template) -> None:
     (table,) = core.resources("DynamoDB::Table").values()
     properties = table["Properties"]
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
@@ -136,7 +130,7 @@ def test_the_table_has_the_keys_and_indexes_of_the_table_that_tests_make(core: T
     )
 
 
-def test_no_index_holds_what_a_heartbeat_writes(core: Template) -> None:
+def test_no_index_contains_attributes_that_a_heartbeat_writes(core: Template) -> None:
     written_by_heartbeats = {"progress", "lease_until", "worker", "cancel_requested"}
     for index in core.one("DynamoDB::Table")["GlobalSecondaryIndexes"]:
         assert written_by_heartbeats.isdisjoint(index["Projection"].get("NonKeyAttributes", []))
@@ -144,7 +138,6 @@ def test_no_index_holds_what_a_heartbeat_writes(core: Template) -> None:
 
 
 def test_functions_run_the_newest_python_on_arm(core: Template) -> None:
-    """With traces, and logs that end."""
     functions = core.properties("Lambda::Function")
     assert len(functions) == 3
     for function in functions:
@@ -154,7 +147,7 @@ def test_functions_run_the_newest_python_on_arm(core: Template) -> None:
 
 
 def test_the_api_function_starts_from_a_snapshot(core: Template) -> None:
-    """API Gateway calls the alias of a published version: an unpublished one has no snapshot."""
+    """Only published versions have snapshots, so API Gateway calls the alias of one."""
     function = core.one("Lambda::Function", "ApiFunction")
     assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
     assert function["Timeout"] == API_TIMEOUT_SECONDS
@@ -163,8 +156,7 @@ def test_the_api_function_starts_from_a_snapshot(core: Template) -> None:
         assert alias in text(method["Integration"]["Uri"])
 
 
-def test_the_api_function_is_told_what_it_reads(core: Template) -> None:
-    """Every variable of its environment object, and the runtimes in the shape that it parses."""
+def test_the_api_function_gets_all_variables_that_it_reads(core: Template) -> None:
     variables = core.one("Lambda::Function", "ApiFunction")["Environment"]["Variables"]
     assert set(ApiEnvironment.names()) <= set(variables)
     separator, parts = variables["RUNTIMES"]["Fn::Join"]
@@ -205,8 +197,7 @@ def _paths(core: Template) -> dict[str, str]:
     return {name: path(name) for name in resources}
 
 
-def test_every_route_and_no_other_asks_for_the_key(core: Template) -> None:
-    """No proxy: what is not a route costs no invocation."""
+def test_exactly_the_routes_exist_and_require_the_key(core: Template) -> None:
     paths = _paths(core)
     methods = core.properties("ApiGateway::Method")
     found = {(each["HttpMethod"], paths[each["ResourceId"]["Ref"]]) for each in methods}
@@ -214,13 +205,13 @@ def test_every_route_and_no_other_asks_for_the_key(core: Template) -> None:
     assert all(method["ApiKeyRequired"] is True for method in methods)
 
 
-def test_bodies_stay_text(core: Template) -> None:
-    """With binary types the Lambda would get base64, and a third less of a body would fit."""
+def test_bodies_are_not_base64(core: Template) -> None:
+    """With binary types, Lambda would get base64, and bodies could be a third smaller only."""
     assert "BinaryMediaTypes" not in core.one("ApiGateway::RestApi")
 
 
 def test_the_key_is_never_logged(core: Template) -> None:
-    """The event carries its value: no data trace, and the access log names its id."""
+    """Events contain the key, so data tracing is off and the access log contains only its id."""
     stage = core.one("ApiGateway::Stage")
     assert all(setting["DataTraceEnabled"] is False for setting in stage["MethodSettings"])
     format_ = stage["AccessLogSetting"]["Format"]
@@ -229,13 +220,12 @@ def test_the_key_is_never_logged(core: Template) -> None:
 
 
 def test_the_usage_plan_throttles(core: Template) -> None:
-    """As config.yaml says, for the one key."""
     assert core.one("ApiGateway::UsagePlan")["Throttle"] == {"RateLimit": 30, "BurstLimit": 50}
     assert len(core.resources("ApiGateway::UsagePlanKey")) == 1
 
 
 def test_quota_and_concurrency_are_settings(core: Template) -> None:
-    """None unless asked for: polling counts, and a new account may reserve nothing."""
+    """Off by default: polling counts against a quota, and a new account cannot reserve concurrency."""
     assert "Quota" not in core.one("ApiGateway::UsagePlan")
     assert "ReservedConcurrentExecutions" not in core.one("Lambda::Function", "ApiFunction")
     asked, _ = parse(
@@ -261,10 +251,9 @@ def test_quota_and_concurrency_are_settings(core: Template) -> None:
         ("DEFAULT_5XX", None, "internal_error"),
     ],
 )
-def test_api_gateways_refusals_wear_our_shape(
+def test_errors_of_api_gateway_have_the_form_of_the_apis_errors(
     core: Template, type_: str, status: str | None, code: str
 ) -> None:
-    """JSON that parses, with code, message, details and the request's id."""
     responses = core.properties("ApiGateway::GatewayResponse")
     (response,) = (each for each in responses if each["ResponseType"] == type_)
     assert response.get("StatusCode") == status
@@ -276,21 +265,19 @@ def test_api_gateways_refusals_wear_our_shape(
 
 
 def test_the_sweep_is_scheduled(core: Template) -> None:
-    """Every five minutes, its next run being its retry."""
     rule = core.one("Events::Rule", "Sweep")
     assert rule["ScheduleExpression"] == "rate(5 minutes)"
     assert rule["Targets"][0]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
 
 
 def test_outputs_have_the_names_of_sd_on_eks(core: Template) -> None:
-    """Scripts of sd-on-eks's users read them."""
+    """Scripts of its users read them."""
     names_of_sd_on_eks = {"FrontApiEndpoint", "GetAPIKeyCommand", "OutputS3Bucket", "sdNotificationOutputArn"}
     assert names_of_sd_on_eks | {"TaskTable"} <= set(core.outputs)
     assert text(core.outputs["GetAPIKeyCommand"]).count("aws apigateway get-api-key") == 1
 
 
-def test_a_model_bucket_of_ones_own_is_used(sd_on_eks: Synthesis) -> None:
-    """`modelBucketArn` is named: none is made."""
+def test_an_existing_model_bucket_can_be_used(sd_on_eks: Synthesis) -> None:
     core = sd_on_eks.template("Core")
     assert core.outputs["ModelBucket"] == "sdoneks-model-bucket-51a6"
     assert core.resources("S3::Bucket", "Models") == {}

@@ -1,4 +1,4 @@
-"""The consumer's Dockerfile: its promises, and its steps run without Docker."""
+"""The consumer's Dockerfile: its properties, and its steps executed without Docker."""
 
 import json
 import os
@@ -34,14 +34,12 @@ def _values(steps: list[dict[str, Any]], instruction: str) -> list[str]:
 
 
 def test_the_base_is_slim_and_pinned(steps: list[dict[str, Any]]) -> None:
-    """To a patch release of Python and a release of Debian; every other stage builds on it."""
     first, *others = _values(steps, "FROM")
     assert re.fullmatch(r"\S+/python:3\.\d+\.\d+-slim-[a-z]+ AS base", first)
     assert all(other.split()[0] == "base" for other in others)
 
 
-def test_it_runs_as_a_user_without_rights(steps: list[dict[str, Any]]) -> None:
-    """By number, so that nobody has to look it up; after the last step that needs root."""
+def test_it_runs_as_an_unprivileged_user(steps: list[dict[str, Any]]) -> None:
     (user,) = _values(steps, "USER")
     assert user == "10001:10001"
     names = [step["instruction"] for step in steps]
@@ -49,14 +47,13 @@ def test_it_runs_as_a_user_without_rights(steps: list[dict[str, Any]]) -> None:
 
 
 def test_sigterm_reaches_python(steps: list[dict[str, Any]]) -> None:
-    """The entry point is a list: no shell stands between."""
     assert _values(steps, "ENTRYPOINT") == ['["python", "-m", "container.consumer"]']
     assert _values(steps, "CMD") == []
     assert _values(steps, "STOPSIGNAL") == []
 
 
-def test_what_it_writes_to_are_volumes_of_its_user(steps: list[dict[str, Any]]) -> None:
-    """ECS gives an empty volume the owner of the VOLUME path; the paths are those of the task definition."""
+def test_the_folders_that_it_writes_to_are_volumes_of_its_user(steps: list[dict[str, Any]]) -> None:
+    """ECS gives an empty volume the owner of the VOLUME path."""
     (volumes,) = _values(steps, "VOLUME")
     (made,) = (run for run in _values(steps, "RUN") if "useradd" in run)
     assert volumes == f'["{MODEL_FOLDER}", "/opt/sd-on-ecs", "/tmp"]'
@@ -65,8 +62,7 @@ def test_what_it_writes_to_are_volumes_of_its_user(steps: list[dict[str, Any]]) 
     assert names.index("VOLUME") > max(index for index, name in enumerate(names) if name == "RUN")
 
 
-def test_it_copies_the_listed_packages_only(steps: list[dict[str, Any]]) -> None:
-    """No `COPY .`: neither tests nor settings nor a checkout's leftovers."""
+def test_it_copies_only_the_listed_packages(steps: list[dict[str, Any]]) -> None:
     copied = [value.split() for value in _values(steps, "COPY") if not value.startswith("--from")]
     assert [source for source, _ in copied] == [
         "container/consumer/requirements.txt",
@@ -80,7 +76,6 @@ def test_it_copies_the_listed_packages_only(steps: list[dict[str, Any]]) -> None
 
 
 def test_dependencies_are_locked(steps: list[dict[str, Any]]) -> None:
-    """By hash, and never built from source."""
     (install,) = (run for run in _values(steps, "RUN") if "pip install" in run)
     assert "--require-hashes" in install
     assert "--only-binary=:all:" in install
@@ -88,7 +83,7 @@ def test_dependencies_are_locked(steps: list[dict[str, Any]]) -> None:
 
 @pytest.fixture(scope="module")
 def image(steps: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Do what the Dockerfile does in an empty folder: install from the lock, copy by the list, compile."""
+    """Execute the Dockerfile's steps in an empty folder: install, copy and compile."""
     folder = tmp_path_factory.mktemp("image")
     shutil.copy(ROOT / "container" / "consumer" / "requirements.txt", folder / "requirements.txt")
     (folder / "app").mkdir()
@@ -116,8 +111,7 @@ def image(steps: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory)
     return folder
 
 
-def test_what_was_built_starts_and_names_what_it_lacks(image: Path) -> None:
-    """The entry point, with nothing but the built folder: one line, no traceback."""
+def test_the_built_consumer_starts_and_names_missing_settings_in_one_line(image: Path) -> None:
     done = subprocess.run(
         [str(image / "venv" / "bin" / "python"), "-m", "container.consumer"],
         cwd=image / "app",
@@ -134,7 +128,6 @@ def test_what_was_built_starts_and_names_what_it_lacks(image: Path) -> None:
 
 
 def test_the_health_check_of_the_task_runs_in_the_image(image: Path) -> None:
-    """With the image's Python, where no consumer has beaten yet."""
     python, *arguments = HEALTH_CHECK[1:]
     here = [argument.replace("/app/", f"{image}/app/") for argument in arguments]
     done = subprocess.run(
@@ -147,8 +140,7 @@ def test_the_health_check_of_the_task_runs_in_the_image(image: Path) -> None:
     assert (done.returncode, done.stderr[:12]) == (1, "no heartbeat")
 
 
-def test_web_uis_settings_file_is_json_without_saved_files(image: Path) -> None:
-    """It travels in this image; SD Web UI must keep no image and fetch no link."""
+def test_with_the_settings_file_web_ui_saves_no_images_and_fetches_no_links(image: Path) -> None:
     file = image / "app/container/consumer/engines/sdwebui/image/settings.json"
     settings = json.loads(file.read_text())
     assert settings["samples_save"] is settings["grid_save"] is settings["api_enable_requests"] is False

@@ -1,4 +1,4 @@
-"""Where tasks get the image of their engine, and what their execution role may do for it."""
+"""Where ECS tasks get the image of their engine from, and what their execution role may do for it."""
 
 from typing import Any
 
@@ -71,7 +71,7 @@ def test_a_folder_is_built_when_it_is_deployed(compute: Template) -> None:
 
 
 @pytest.mark.parametrize(("runtime", "reference"), [("cached", ":1.10"), ("pinned", f"@{DIGEST}")])
-def test_a_public_image_with_a_tag_comes_through_the_accounts_cache(
+def test_a_public_image_with_a_tag_is_pulled_through_the_accounts_cache(
     compute: Template, runtime: str, reference: str
 ) -> None:
     rule = compute.one("ECR::PullThroughCacheRule")
@@ -88,19 +88,20 @@ def test_a_public_image_with_a_tag_comes_through_the_accounts_cache(
     assert _allowed(compute, runtime, "ecr:CreateRepository") == ""
 
 
-def test_the_cache_goes_with_the_stack(compute: Template) -> None:
+def test_the_cache_is_deleted_with_the_stack(compute: Template) -> None:
     (repository,) = compute.resources("ECR::Repository").values()
     assert repository["DeletionPolicy"] == "Delete"
     assert repository["Properties"]["EmptyOnDelete"] is True
     assert text(compute.outputs["CachedImages"]).count("alias/webui:1.10") == 2
 
 
-def test_ecr_imports_by_tag_only_so_a_digest_alone_comes_from_the_public_registry(compute: Template) -> None:
+def test_an_image_with_only_a_digest_is_pulled_from_the_public_registry(compute: Template) -> None:
+    """ECR's cache imports images by tag only."""
     assert _image(compute, "digest") == IMAGES["digest"]
     assert _allowed(compute, "digest", "ecr:BatchImportUpstreamImage") == ""
 
 
-def test_a_registry_is_given_the_credentials_of_the_secret(compute: Template) -> None:
+def test_a_private_registry_gets_the_credentials_of_the_secret(compute: Template) -> None:
     engine = _engine(compute, "hub")
     assert engine["Image"] == IMAGES["hub"]
     assert "secret:hub-login" in text(engine["RepositoryCredentials"]["CredentialsParameter"])
@@ -125,7 +126,7 @@ def test_a_registry_is_given_the_credentials_of_the_secret(compute: Template) ->
         ),
     ],
 )
-def test_names_of_images_are_taken_apart(
+def test_names_of_images_are_parsed(
     name: str, private: Repository | None, *, tag: str | None, reference: str, pinned: bool
 ) -> None:
     image = Image(name)
@@ -136,6 +137,6 @@ def test_names_of_images_are_taken_apart(
 @pytest.mark.parametrize(
     "image", ["", "a b", "/abs/folder", "./a/../../b", "name:", "name@sha256:12", "name@latest"]
 )
-def test_what_is_no_image_is_refused(image: str) -> None:
+def test_an_invalid_image_name_is_refused(image: str) -> None:
     with pytest.raises(InvalidConfigError, match=r"webui\.image: "):
         parse(f"modelsRuntime: [{{name: r, modelFilename: m, webui: {{image: '{image}'}}}}]")

@@ -1,4 +1,4 @@
-"""The functions' entries and their environment, as the core stack gives them."""
+"""The functions' entry points and environments in the core stack."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ ENTRIES: dict[str, type[Environment]] = {
 
 @pytest.fixture(scope="module")
 def functions(core: Template) -> dict[str, dict[str, Any]]:
-    """Return the properties of each of our functions, by its package."""
+    """Return the properties of each function by its package."""
     properties = core.properties("Lambda::Function")
     ours = [each for each in properties if str(each.get("Handler")).startswith("functions.")]
     return {each["Handler"].split(".")[1]: each for each in ours}
@@ -28,14 +28,13 @@ def functions(core: Template) -> dict[str, dict[str, Any]]:
 def test_the_stack_sets_exactly_what_the_function_reads(
     functions: dict[str, dict[str, Any]], name: str
 ) -> None:
-    """Beside what Powertools and the metrics read."""
+    """Apart from the variables of Powertools and of the metrics."""
     shared = {"POWERTOOLS_SERVICE_NAME", "LOG_LEVEL", "METRICS_NAMESPACE"}
     assert set(functions[name]["Environment"]["Variables"]) - shared == set(ENTRIES[name].names())
 
 
 @pytest.mark.parametrize("name", list(ENTRIES))
-def test_the_stack_names_entries_that_exist(functions: dict[str, dict[str, Any]], name: str) -> None:
-    """Module and function."""
+def test_the_entry_points_in_the_stack_exist(functions: dict[str, dict[str, Any]], name: str) -> None:
     module, function = functions[name]["Handler"].rsplit(".", 1)
     assert (ROOT / (module.replace(".", "/") + ".py")).is_file()
     assert function == "handler"

@@ -1,4 +1,4 @@
-"""Dashboard and alarms against what the code emits and what the manual explains."""
+"""The dashboard and the alarms match the metrics in the code and the documentation."""
 
 import ast
 import json
@@ -29,7 +29,7 @@ Shown = tuple[str, frozenset[str]]
 
 
 def _text(value: Any) -> str:
-    """Return a template's text with its references by name."""
+    """Return a template's text with references by name."""
     if isinstance(value, str):
         return value
     (kind, inner), *_ = value.items()
@@ -69,7 +69,7 @@ def _on_widgets(core: Template) -> Iterator[Shown]:
 
 
 def _emitted() -> set[str]:
-    """Return the metrics that the deployables name: as an import, or as `m.NAME`."""
+    """Return the metrics that the code names: as an import, or as `m.NAME`."""
     constants = {name: value for name, value in vars(m).items() if isinstance(value, Metric)}
     used: set[str] = set()
     for path in (*Path(ROOT, "functions").rglob("*.py"), *Path(ROOT, "container").rglob("*.py")):
@@ -81,38 +81,35 @@ def _emitted() -> set[str]:
     return {constants[name].name for name in used & constants.keys()}
 
 
-def test_what_is_shown_is_emitted_and_what_is_emitted_is_shown(core: Template, compute: Template) -> None:
-    """Name by name, and with dimensions that somebody emits it with."""
+def test_the_dashboard_shows_exactly_the_metrics_that_are_emitted(core: Template, compute: Template) -> None:
     shown = {*_on_alarms(core, compute), *_on_widgets(core)}
     assert {name for name, _ in shown} == _emitted() == BY_NAME.keys()
     for name, dimensions in shown:
         assert dimensions in [frozenset(one) for one in BY_NAME[name].sets], name
 
 
-def test_every_dimension_set_that_is_paid_for_is_used(core: Template, compute: Template) -> None:
-    """Each is a metric more on the bill."""
+def test_every_dimension_set_is_used(core: Template, compute: Template) -> None:
+    """Each one costs as much as another metric."""
     shown = {*_on_alarms(core, compute), *_on_widgets(core)}
     paid = {(metric.name, frozenset(one)) for metric in METRICS for one in metric.sets}
     assert paid == shown
 
 
 def _kinds(*templates: Template) -> set[str]:
-    """Return the kinds of the alarms that tell somebody; those of the scaling have no name of ours."""
+    """Return the kinds of the alarms that notify an operator; those for scaling have no name of ours."""
     names = [alarm["AlarmName"] for alarm in _alarms(*templates) if "AlarmName" in alarm]
     pattern = re.compile(r"sdonecs-([A-Za-z]+)(-sdruntime|-sddynamic)?")
     return {found[1] for name in names if (found := pattern.fullmatch(name))}
 
 
-def test_every_alarm_has_its_line_in_the_manual(core: Template, compute: Template) -> None:
-    """And no line is left of an alarm that is gone."""
+def test_the_documentation_describes_exactly_the_alarms(core: Template, compute: Template) -> None:
     explained = re.findall(r"^\| `([A-Z]\w+)` \|[^|]{20,}\|[^|]{20,}\|$", MANUAL.read_text(), re.MULTILINE)
     assert sorted(_kinds(core, compute)) == sorted(explained)
     named = [alarm for alarm in _alarms(core, compute) if "AlarmName" in alarm]
     assert all("docs/operations.md" in _text(alarm["AlarmDescription"]) for alarm in named)
 
 
-def test_every_alarm_tells_the_topic_or_scales(core: Template, compute: Template) -> None:
-    """An alarm without an action is nobody's; none of the core stack needs metric math."""
+def test_every_alarm_has_an_action(core: Template, compute: Template) -> None:
     assert {json.dumps(alarm["AlarmActions"]) for alarm in _alarms(core)} == {
         json.dumps([{"Ref": next(iter(core.resources("SNS::Topic", "AlarmsTopic")))}])
     }
@@ -122,14 +119,13 @@ def test_every_alarm_tells_the_topic_or_scales(core: Template, compute: Template
 
 
 def test_cloudwatch_may_publish_to_the_topic(core: Template) -> None:
-    """A topic with a policy of its own has lost the one that lets alarms in."""
+    """The topic has a policy, which replaces the default that allows this."""
     policy = core.one("SNS::TopicPolicy", "AlarmsTopic")["PolicyDocument"]["Statement"]
     allowed = [one for one in policy if one["Effect"] == "Allow"]
     assert [one["Principal"] for one in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
 
 
-def test_the_dashboard_is_read_from_top_to_bottom(core: Template) -> None:
-    """Four questions in their order, links to every log, and the alarms on top."""
+def test_the_dashboard_begins_with_alarms_and_has_links_to_all_logs(core: Template) -> None:
     widgets = _body(core)["widgets"]
     titles = [each["properties"]["markdown"] for each in widgets if each["type"] == "text"]
     assert [title.split("\n")[0] for title in titles] == [
@@ -145,16 +141,16 @@ def test_the_dashboard_is_read_from_top_to_bottom(core: Template) -> None:
     assert max(right for _, right in ends) <= 24
 
 
-def test_the_dashboards_links_lead_to_the_workers_logs(core: Template, compute: Template) -> None:
-    """The core stack names a log group that the compute stack makes."""
+def test_the_dashboard_links_to_the_log_groups_of_the_workers(core: Template, compute: Template) -> None:
     (text, *_) = (each["properties"]["markdown"] for each in _body(core)["widgets"] if each["type"] == "text")
     for group in compute.properties("Logs::LogGroup"):
         if "LogGroupName" in group:
             assert group["LogGroupName"].replace("/", "$252F") in text
 
 
-def test_both_sides_write_to_the_namespace_that_is_read(core: Template, compute: Template) -> None:
-    """By their environment; the consumer is told whether to trace, too."""
+def test_functions_and_workers_write_to_the_namespace_of_the_dashboard(
+    core: Template, compute: Template
+) -> None:
     for function in core.properties("Lambda::Function"):
         variables = function.get("Environment", {}).get("Variables", {})
         assert variables.get("METRICS_NAMESPACE", NAMESPACE) == NAMESPACE
@@ -164,8 +160,7 @@ def test_both_sides_write_to_the_namespace_that_is_read(core: Template, compute:
         assert (variables["METRICS_NAMESPACE"], variables["TRACING"]) == (NAMESPACE, "true")
 
 
-def test_china_has_a_dashboard_without_what_is_not_there(china: Synthesis) -> None:
-    """No alarms of a compute stack, and the console of that partition."""
+def test_the_dashboard_of_a_china_region_has_no_parts_of_the_compute_stack(china: Synthesis) -> None:
     core = china.template("Core")
     (alarms,) = (each["properties"]["alarms"] for each in _body(core)["widgets"] if each["type"] == "alarm")
     assert len(alarms) == 5 + 2
@@ -173,7 +168,7 @@ def test_china_has_a_dashboard_without_what_is_not_there(china: Synthesis) -> No
 
 
 def test_alarms_can_be_turned_off() -> None:
-    """Those that scale the services stay; so does the topic, for alarms of the operator's own."""
+    """Those for scaling remain, and so does the topic, for alarms of the operator."""
     text = (ROOT / "config.yaml").read_text() + "\nalarms: {enabled: false}\nAPIGW: {snapStart: false}\n"
     settings, _ = parse(
         text.replace("APIGW:\n  stageName: dev\n  throttle:\n    rateLimit: 30\n    burstLimit: 50\n", "")
@@ -193,7 +188,6 @@ def test_alarms_can_be_turned_off() -> None:
 
 
 def test_tracing_and_mail_are_settings() -> None:
-    """Tracing can be turned off everywhere; an address is subscribed."""
     text = (ROOT / "config.yaml").read_text() + "\ntracing: false\nalarms: {email: ops@example.com}\n"
     settings, _ = parse(text)
     app = cdk.App(context={"aws:cdk:bundling-stacks": []})

@@ -1,4 +1,4 @@
-"""Ways out of the VPC, and its zones, as the settings say."""
+"""The network's ways out of the VPC and its zones, according to the settings."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def compute() -> Template:
     return Template(app.synth().get_stack_by_name("Compute").template)
 
 
-def test_a_nat_instance_takes_the_gateways_place(compute: Template) -> None:
+def test_a_nat_instance_replaces_the_gateway(compute: Template) -> None:
     assert compute.resources("EC2::NatGateway") == {}
     instance = compute.one("EC2::Instance")
     assert instance["ImageId"] == "ami-0123456789abcdef0"  # the one that was looked up, and not the latest
@@ -40,7 +40,7 @@ def test_a_nat_instance_takes_the_gateways_place(compute: Template) -> None:
     assert interface["AssociatePublicIpAddress"] is True
 
 
-def test_a_nat_instance_lets_in_what_comes_from_the_vpc_only(compute: Template) -> None:
+def test_a_nat_instance_accepts_only_traffic_from_the_vpc(compute: Template) -> None:
     group = compute.one("EC2::SecurityGroup", "NatSecurityGroup")
     (vpc,) = compute.resources("EC2::VPC")
     assert [_source(rule) for rule in group["SecurityGroupIngress"]] == [f"{vpc}.CidrBlock"]
@@ -51,7 +51,7 @@ def _source(rule: dict[str, Any]) -> str:
     return ".".join(rule["CidrIp"]["Fn::GetAtt"])
 
 
-def test_the_nat_instance_goes_after_the_services(compute: Template) -> None:
+def test_the_nat_instance_is_deleted_after_the_services(compute: Template) -> None:
     (instance,) = compute.resources("EC2::Instance")
     (service,) = compute.resources("ECS::Service")
     assert instance in compute.closure(service)
@@ -62,8 +62,8 @@ def test_the_zones_are_those_of_the_settings(compute: Template) -> None:
     assert zones == ["us-east-1b", "us-east-1d"]
 
 
-def test_long_names_of_deployments_give_different_roles(compute: Template) -> None:
-    """The name is cut: what is cut off must not be the only difference."""
+def test_deployments_with_long_names_have_different_roles(compute: Template) -> None:
+    """Names of roles are shortened, and what is cut off must not be the only difference."""
     (name,) = (text(role["RoleName"]) for role in compute.properties("IAM::Role") if "RoleName" in role)
     assert name.startswith("ecsInstanceRole-long-long-long-")
     assert name.endswith("-us-east-1")
@@ -80,6 +80,6 @@ def test_long_names_of_deployments_give_different_roles(compute: Template) -> No
         ("nat: none", r"network.nat: found \"none\"; allowed: 'gateway' or 'instance'"),
     ],
 )
-def test_networks_that_make_no_sense_are_refused(network: str, fault: str) -> None:
+def test_invalid_networks_are_refused(network: str, fault: str) -> None:
     with pytest.raises(InvalidConfigError, match=fault):
         parse(f"network: {{{network}}}\n{_RUNTIME}")

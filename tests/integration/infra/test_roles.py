@@ -1,4 +1,4 @@
-"""Who may do what: nothing beyond its own queue, topic, table and buckets."""
+"""Permissions of the roles: each role can use only its own queue, topic, table and buckets."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ ON_EVERYTHING = {
 AT_THE_END = ("s3:", "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
 
 
-def test_only_ecs_acting_for_this_account_gives_a_worker_its_role(compute: Template) -> None:
+def test_only_ecs_in_this_account_can_assume_the_workers_role(compute: Template) -> None:
     for runtime in ("sdruntime", "sddynamic"):
         (statement,) = compute.one("IAM::Role", f"{runtime}Role")["AssumeRolePolicyDocument"]["Statement"]
         assert statement["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
@@ -34,7 +34,7 @@ def test_only_ecs_acting_for_this_account_gives_a_worker_its_role(compute: Templ
         assert "AWS::AccountId" in arn
 
 
-def test_a_worker_reads_the_folders_of_models_and_nothing_else_of_their_bucket(sd_on_eks: Synthesis) -> None:
+def test_a_worker_reads_only_the_folders_of_models_in_their_bucket(sd_on_eks: Synthesis) -> None:
     read = _allowed(sd_on_eks.template("Compute"), "sdruntime", "s3:GetObject")
     bucket = "arn:aws:s3:::sdoneks-model-bucket-51a6"
     of_models = {part for part in read.split('"') if part.startswith(bucket)}
@@ -62,7 +62,7 @@ def test_a_folder_that_is_synced_can_be_read() -> None:
     assert {"Lora/ours", "More", *KNOWN_FOLDERS} == set(folders)
 
 
-def test_the_endpoints_change_our_buckets_and_our_table_only(compute: Template) -> None:
+def test_the_vpc_endpoints_allow_changes_only_to_our_buckets_and_table(compute: Template) -> None:
     endpoints = compute.properties("EC2::VPCEndpoint")
     allowed = {
         action: json.dumps(statement["Resource"])
@@ -90,8 +90,7 @@ def test_the_endpoints_change_our_buckets_and_our_table_only(compute: Template) 
     assert "StateTable" in allowed["dynamodb:PutItem"]
 
 
-def test_what_a_worker_does_passes_the_endpoints(compute: Template) -> None:
-    """Else a right of its role would be worth nothing."""
+def test_the_vpc_endpoints_allow_everything_that_a_worker_does(compute: Template) -> None:
     through = {
         action
         for endpoint in compute.properties("EC2::VPCEndpoint")
@@ -124,7 +123,7 @@ def test_a_shell_in_a_container_is_logged_and_grants_nothing_else(tmp_path: Path
         assert '"*"' not in _allowed(compute, "rRole", action)
 
 
-def test_a_worker_reads_the_secrets_of_the_settings_and_no_other(tmp_path: Path, compute: Template) -> None:
+def test_a_worker_reads_only_the_secrets_in_the_settings(tmp_path: Path, compute: Template) -> None:
     arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:theirs/photos-a1B2c3"
     config = tmp_path / "credentials.yaml"
     config.write_text(
@@ -151,8 +150,7 @@ def test_a_worker_reads_the_secrets_of_the_settings_and_no_other(tmp_path: Path,
 
 
 @pytest.mark.parametrize("stack", ["Core", "Compute"])
-def test_no_wildcard_but_the_listed_ones(standard: Synthesis, stack: str) -> None:
-    """Neither in an action nor in a resource, in any policy of a role."""
+def test_policies_have_no_wildcards_except_for_the_listed_ones(standard: Synthesis, stack: str) -> None:
     for policy, statement in standard.template(stack).statements():
         actions = listed(statement["Action"])
         assert not any("*" in action for action in actions), (policy, actions)
@@ -173,8 +171,7 @@ def _allowed(template: Template, role: str, action: str) -> str:
     return json.dumps(resources)
 
 
-def test_a_worker_reaches_its_own_queue_only(compute: Template) -> None:
-    """Neither the messages nor the dead-letter queue of another runtime."""
+def test_a_worker_can_use_only_its_own_queue(compute: Template) -> None:
     for action in (
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
@@ -186,23 +183,21 @@ def test_a_worker_reaches_its_own_queue_only(compute: Template) -> None:
         assert "sddynamic" not in resources
 
 
-def test_a_worker_changes_outputs_and_nothing_else(compute: Template) -> None:
-    """Models, uploads and large content are read only."""
+def test_a_worker_can_write_only_outputs(compute: Template) -> None:
     for action in ("s3:PutObject", "s3:DeleteObject"):
         resources = _allowed(compute, "sdruntimeRole", action)
         assert "Output" in resources
         assert not any(bucket in resources for bucket in ("Uploads", "Models", "LargeTasks"))
 
 
-def test_a_worker_publishes_results_and_no_tasks(compute: Template) -> None:
-    """A consumer that could publish tasks could start a loop."""
+def test_a_worker_can_publish_results_but_no_tasks(compute: Template) -> None:
+    """A consumer that can publish tasks could start an endless loop."""
     resources = _allowed(compute, "sdruntimeRole", "sns:Publish")
     assert "Results" in resources
     assert "TasksTopic" not in resources
 
 
-def test_a_worker_neither_scans_nor_deletes_rows(compute: Template) -> None:
-    """It needs a row by its id, and no index."""
+def test_a_worker_cannot_scan_or_delete_rows(compute: Template) -> None:
     actions = {
         action
         for name, statement in compute.statements()
@@ -213,15 +208,13 @@ def test_a_worker_neither_scans_nor_deletes_rows(compute: Template) -> None:
     assert actions == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 
 
-def test_the_waker_touches_the_services_only(compute: Template) -> None:
-    """It starts services of this stack and looks at queues."""
+def test_the_waker_can_change_only_the_services(compute: Template) -> None:
     resources = _allowed(compute, "Waker", "ecs:UpdateService")
     services = compute.resources("ECS::Service")
     assert all(name in resources for name in services)
 
 
-def test_no_function_reads_what_callers_uploaded(core: Template) -> None:
-    """The API hands out links to write to that bucket, and the worker reads it."""
+def test_no_function_can_read_uploads(core: Template) -> None:
     for name, statement in core.statements():
         if "Uploads" in json.dumps(statement["Resource"]):
             assert listed(statement["Action"]) == ["s3:PutObject"], name

@@ -35,7 +35,7 @@ def test_a_further_runtime_type_is_deployed_with_its_own_container(
     assert toy["MountPoints"][0]["ContainerPath"] == "/toys"
 
 
-def test_its_consumer_and_the_api_are_given_its_type(assembly: cdk.cx_api.CloudAssembly) -> None:
+def test_its_consumer_and_the_api_get_its_type(assembly: cdk.cx_api.CloudAssembly) -> None:
     consumer = {pair["Name"]: pair["Value"] for pair in _containers(assembly)["consumer"]["Environment"]}
     assert (consumer["RUNTIME_TYPE"], consumer["ENGINE_URL"]) == ("toy", "http://127.0.0.1:1")
     assert json.loads(consumer["RUNTIME_OPTIONS"]) == {"speed": 3, "most": 1000}

@@ -1,4 +1,4 @@
-"""How many GPUs there are: the alarms' expressions evaluated, the policies' steps walked."""
+"""Scaling of GPUs: the expressions of the alarms and the steps of the policies are evaluated."""
 
 from math import ceil
 from typing import Any
@@ -16,14 +16,14 @@ def _alarm(compute: Template, name: str) -> dict[str, Any]:
 
 
 def _value(alarm: dict[str, Any], **metrics: float) -> float:
-    """Evaluate an alarm's expression as CloudWatch does; IF and CEIL mean what they mean there."""
+    """Evaluate an alarm's expression as CloudWatch does."""
     (expression,) = (each["Expression"] for each in alarm["Metrics"] if "Expression" in each)
     words = {"IF": lambda condition, yes, no: yes if condition else no, "CEIL": ceil, **metrics}
     return float(eval(expression.replace("IF(", "IF("), {"__builtins__": {}}, words))  # noqa: S307 - our own template
 
 
 def _capacity(compute: Template, value: float, current: int) -> int:
-    """Walk the out policy's steps with an alarm's value."""
+    """Return the capacity to which the scale-out policy leads for an alarm's value."""
     policy = compute.one("ApplicationAutoScaling::ScalingPolicy", "sdruntimeScalingOut")
     configuration = policy["StepScalingPolicyConfiguration"]
     assert configuration["AdjustmentType"] == "ExactCapacity"
@@ -49,22 +49,19 @@ def _capacity(compute: Template, value: float, current: int) -> int:
         (5, 2, 5, 5),  # out never shrinks what runs
     ],
 )
-def test_out_goes_straight_to_what_the_backlog_wants(
+def test_scale_out_sets_the_number_of_gpus_that_the_backlog_needs(
     compute: Template, visible: int, inflight: int, running: int, gpus: int
 ) -> None:
-    """Backlog divided by what one GPU carries, rounded up."""
     value = _value(_alarm(compute, "Out"), visible=visible, inflight=inflight, running=running)
     assert _capacity(compute, value, current=running) == gpus
 
 
-def test_out_orders_no_instance_twice(compute: Template) -> None:
-    """While three of four start, the answer stays four."""
+def test_scale_out_does_not_count_starting_instances_twice(compute: Template) -> None:
     value = _value(_alarm(compute, "Out"), visible=39, inflight=1, running=1)
     assert _capacity(compute, value, current=4) == 4
 
 
-def test_in_takes_one_when_fewer_are_wanted_for_the_whole_cooldown(compute: Template) -> None:
-    """300 s of cooldown are five periods, and each of them must say so."""
+def test_scale_in_removes_one_gpu_after_a_whole_cooldown_with_less_work(compute: Template) -> None:
     alarm = _alarm(compute, "In")
     assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (5, 5)
     assert _value(alarm, visible=10, inflight=0, running=2) >= alarm["Threshold"]
@@ -75,8 +72,7 @@ def test_in_takes_one_when_fewer_are_wanted_for_the_whole_cooldown(compute: Temp
     assert [step["ScalingAdjustment"] for step in configuration["StepAdjustments"]] == [-1]
 
 
-def test_idle_goes_to_the_minimum_after_the_whole_cooldown(compute: Template) -> None:
-    """A single message, waiting or in flight, keeps the service; a service at zero is left alone."""
+def test_an_idle_service_is_set_to_the_minimum_after_the_whole_cooldown(compute: Template) -> None:
     alarm = _alarm(compute, "Idle")
     assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (5, 5)
     assert _value(alarm, visible=0, inflight=0, running=3) >= alarm["Threshold"]
@@ -88,8 +84,8 @@ def test_idle_goes_to_the_minimum_after_the_whole_cooldown(compute: Template) ->
     assert [step["ScalingAdjustment"] for step in steps] == [0]
 
 
-def test_silence_changes_nothing(compute: Template) -> None:
-    """A queue that sleeps says nothing for up to 15 minutes: no zeros are made up, no alarm goes off."""
+def test_missing_data_changes_nothing(compute: Template) -> None:
+    """An inactive queue sends no metrics for up to 15 minutes."""
     alarms = [
         alarm
         for alarm in compute.properties("CloudWatch::Alarm")
@@ -101,15 +97,14 @@ def test_silence_changes_nothing(compute: Template) -> None:
         assert "FILL" not in text(alarm["Metrics"])
 
 
-def test_the_settings_bound_the_service(compute: Template) -> None:
-    """From zero to maxReplicaCount; the minimum is CloudFormation's, and the waker never touches it."""
+def test_the_settings_limit_the_number_of_tasks(compute: Template) -> None:
     target = compute.one("ApplicationAutoScaling::ScalableTarget", "sdruntime")
     assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 5)
 
 
 @pytest.mark.parametrize("maximum", [1, 2, 5, 20, 21, 37, 100, 1000])
 def test_steps_rise_to_the_maximum_within_the_limit(maximum: int) -> None:
-    """Each size up to 20; above, at most 20 sizes, the first being one and the last the maximum."""
+    """A policy can have 20 steps."""
     sizes = capacities(maximum)
     assert sizes[0] == 1
     assert sizes[-1] == maximum

@@ -1,4 +1,4 @@
-"""The whole app: regions, rules of others, and settings that cannot be used."""
+"""The synthesis of the whole app: regions, cdk-nag and cfn-lint, and invalid settings."""
 
 import json
 import subprocess
@@ -12,8 +12,8 @@ from tests.support.synthesis import Synthesis, synthesize
 pytestmark = pytest.mark.xdist_group("infra")
 
 
-def test_a_china_region_gets_the_core_stack_and_one_clear_line(china: Synthesis) -> None:
-    """ECS Managed Instances are not offered there."""
+def test_a_china_region_gets_only_the_core_stack_and_a_notice(china: Synthesis) -> None:
+    """ECS Managed Instances are not available there."""
     assert (china.folder / "Core.template.json").exists()
     assert not (china.folder / "Compute.template.json").exists()
     refusals = [line for line in china.output.splitlines() if "compute stack" in line]
@@ -25,7 +25,7 @@ def test_a_china_region_gets_the_core_stack_and_one_clear_line(china: Synthesis)
 
 
 def test_a_china_region_does_without_snapshots(china: Synthesis) -> None:
-    """SnapStart is not offered there; API Gateway calls the function itself."""
+    """SnapStart is not available there."""
     core = china.template("Core")
     assert core.resources("Lambda::Alias") == {}
     assert all("SnapStart" not in function for function in core.properties("Lambda::Function"))
@@ -33,14 +33,12 @@ def test_a_china_region_does_without_snapshots(china: Synthesis) -> None:
 
 @pytest.mark.parametrize("name", ["standard", "china", "sd_on_eks"])
 def test_cdk_nag_finds_nothing(name: str, request: pytest.FixtureRequest) -> None:
-    """AwsSolutions, every acknowledgement with its reason (`infra/acknowledged.py`)."""
     report = request.getfixturevalue(name).read("validation-report.json")
     findings = [violation for plugin in report["pluginReports"] for violation in plugin["violations"]]
     assert findings == []
 
 
 def test_cfn_lint_finds_no_error(standard: Synthesis, china: Synthesis) -> None:
-    """Neither in a standard region's templates nor in a China region's."""
     templates = [*standard.folder.glob("*.template.json"), *china.folder.glob("*.template.json")]
     assert len(templates) == 3
     lint = str(Path(sys.executable).parent / "cfn-lint")
@@ -53,8 +51,7 @@ def test_cfn_lint_finds_no_error(standard: Synthesis, china: Synthesis) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_settings_that_cannot_be_used_end_it_with_one_line(tmp_path: Path) -> None:
-    """`CDK_CONFIG_PATH` names the file; the line names the key."""
+def test_invalid_settings_end_the_synthesis_with_one_line(tmp_path: Path) -> None:
     config = tmp_path / "other.yaml"
     config.write_text("modelsRuntime: [{name: r, modelFilename: m, type: comfyui}]\n")
     refused = synthesize(tmp_path / "out", config=config)
@@ -63,7 +60,6 @@ def test_settings_that_cannot_be_used_end_it_with_one_line(tmp_path: Path) -> No
 
 
 def test_an_unlisted_wildcard_fails_the_synthesis() -> None:
-    """Whoever writes `*` into a role must put a reason on the list."""
     program = """
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -82,8 +78,7 @@ stack.node.root.synth()
     assert "no reason is given for s3:GetObject on *" in done.stderr
 
 
-def test_the_assembly_names_no_docker_for_functions(standard: Synthesis) -> None:
-    """Functions are files; the one image is the consumer's, built when it is published."""
+def test_only_the_consumers_image_needs_docker(standard: Synthesis) -> None:
     files = standard.read("Core.assets.json")
     assert files["dockerImages"] == {}
     images = standard.read("Compute.assets.json")["dockerImages"]
@@ -91,8 +86,7 @@ def test_the_assembly_names_no_docker_for_functions(standard: Synthesis) -> None
     assert "platform" in json.dumps(images)
 
 
-def test_a_vpc_of_ones_own_cannot_be_looked_up_without_an_account(tmp_path: Path) -> None:
-    """One line, instead of the CDK's traceback."""
+def test_looking_up_a_vpc_without_an_account_is_an_error_of_one_line(tmp_path: Path) -> None:
     config = tmp_path / "vpc.yaml"
     config.write_text(
         "modelsRuntime: [{name: r, modelFilename: m}]\nnetwork: {vpcId: vpc-0123456789abcdef0}\n"

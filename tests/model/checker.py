@@ -1,4 +1,4 @@
-"""Breadth-first search through every order of events, and from each state on to quiescence."""
+"""A breadth-first search through all orders of events; each state is also followed until nothing happens."""
 
 from collections import deque
 from collections.abc import Callable
@@ -10,20 +10,20 @@ from tests.model.steps import Setup
 from tests.model.world import NOBODY, Rows, State, Violation
 
 SETTLES_WITHIN = 250
-"""Steps without a fault; the longest honest course takes fewer than half as many."""
+"""Maximum number of steps without a fault; the longest correct sequence has less than half as many."""
 
 
 class Finding(Exception):
-    """Say which promise was broken, and by which events in order."""
+    """A violated invariant, with the events that lead to it."""
 
 
 def unchanged(transition: Transition) -> Transition:
-    """Return the transition as the protocol has it."""
+    """Return the transition without a change."""
     return transition
 
 
 class Checker:
-    """Check one setup, its transitions as the protocol has them or changed by `mutate`."""
+    """Checks one setup, with the protocol's transitions or with those that `mutate` returns."""
 
     def __init__(self, setup: Setup, mutate: Callable[[Transition], Transition] = unchanged) -> None:
         self.rows = Rows(attempts=setup.attempts, digests=setup.digests, mutate=mutate)
@@ -31,7 +31,7 @@ class Checker:
         self._settled: set[State] = set()
 
     def search(self, most: int = 10_000_000) -> int:
-        """Visit every state there is; return how many, raise Finding at the first broken promise."""
+        """Visit all states and return their number; raise Finding for the first violated invariant."""
         try:
             first = self.actors.first()
         except Violation as violation:
@@ -51,9 +51,9 @@ class Checker:
         return len(came)
 
     def settle(self, state: State) -> None:
-        """Let things run without another fault until nothing moves, then check what is promised."""
+        """Follow a state without further faults until nothing happens, then check the final invariants."""
         passed = []
-        state = state._replace(left=0)
+        state = state._replace(faults_left=0)
         for _ in range(SETTLES_WITHIN):
             if state in self._settled:
                 break
@@ -64,13 +64,13 @@ class Checker:
                 break
             state = after
         else:
-            raise Violation("the task never comes to rest")
+            raise Violation("the events never end")
         self._settled.update(passed)
 
     def _next(self, state: State) -> State | None:
         for index, actor in enumerate(state.actors):
             if actor.phase not in ("idle", "end", "dead"):
-                # Work before heartbeats: these would go on for ever.
+                # Without heartbeats, which would never end.
                 steps = [
                     s for label, s in self.actors.roles[index](state, index, actor) if "renew" not in label
                 ]

@@ -1,4 +1,4 @@
-"""Every single condition of the protocol, found in the transitions themselves, and how to leave one out."""
+"""The conditions of the protocol's transitions, and transitions without one of them."""
 
 import inspect
 from collections.abc import Callable
@@ -30,7 +30,7 @@ _ARGUMENTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Name one condition of one transition; `member` is set within an AnyOf."""
+    """Leaves out one condition of one transition, or with `member`, one alternative of an AnyOf."""
 
     transition: str
     index: int
@@ -55,7 +55,7 @@ class LeftOut:
 
 
 def transitions() -> dict[str, Transition]:
-    """Return one of each transition that `domain.protocol` makes."""
+    """Return an example of each transition of `domain.protocol`."""
     found: dict[str, Transition] = {}
     for name, function in inspect.getmembers(protocol, inspect.isfunction):
         public = function.__module__ == protocol.__name__ and not name.startswith("_")
@@ -65,7 +65,7 @@ def transitions() -> dict[str, Transition]:
 
 
 def every_condition() -> list[LeftOut]:
-    """Return every condition that can be left out, members of alternatives too."""
+    """Return all conditions that can be left out, including each alternative of an AnyOf."""
     result: list[LeftOut] = []
     for name, transition in transitions().items():
         for index, condition in enumerate(transition.conditions):

@@ -1,4 +1,4 @@
-"""Everyone without a GPU: submit and cancel of the API, the sweep, and the dead-letter Lambda."""
+"""Model of the API's submit and cancel, the sweep, and the dead-letter function."""
 
 from collections.abc import Iterator
 
@@ -12,35 +12,33 @@ from tests.support.clock import NOW
 
 
 class Services(Steps):
-    """Accept, cancel, sweep and dead_letter."""
+    """Enumerates the next steps of the Lambda functions."""
 
     def _submitter(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
             case "read":
-                yield f"submit {actor.submission_id} reads", self._judged(state, index, state.row)
+                yield f"submit {actor.submission_id} reads", self._after_reading(state, index, state.row)
             case "submit" | "resubmit":
-                done, after, _, lost = self._write(
+                done, after, _, lost_responses = self._write(
                     state, index, actor.phase, submission_id=actor.submission_id
                 )
                 if done:
-                    before = after
                     after = after._replace(accepted=(*after.accepted, actor.submission_id)).with_actor(
                         index, phase="send"
                     )
-                    yield from ((label, s._replace(accepted=after.accepted)) for label, s in lost)
+                    yield from ((label, s._replace(accepted=after.accepted)) for label, s in lost_responses)
                     yield f"{actor.phase} {actor.submission_id} accepted", after
-                    del before
                 else:
                     yield (
                         f"{actor.phase} {actor.submission_id} refused",
-                        self._judged(after, index, after.actors[index].view),
+                        self._after_reading(after, index, after.actors[index].view),
                     )
-            case "notify" | "publish" | "note":
-                yield from self._telling(state, index, actor, then="read")
+            case "notify" | "publish" | "record":
+                yield from self._notify_steps(state, index, actor, then="read")
             case _:
-                yield from self._sending(state, index, actor, then="end")
+                yield from self._publish_steps(state, index, actor, then="end")
 
-    def _judged(self, state: State, index: int, view: int) -> State:
+    def _after_reading(self, state: State, index: int, view: int) -> State:
         row = self.rows.rows[view]
         digest = self.setup.digests[state.actors[index].submission_id]
         if row is None:
@@ -54,37 +52,37 @@ class Services(Steps):
     def _canceller(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
             case "read" if state.row:
-                yield f"cancel {index} reads", self._aimed(state, index, state.row)
+                yield f"cancel {index} reads", self._after_status(state, index, state.row)
             case "cancel_queued" | "request_cancel":
                 yield from self._cancel(state, index, actor)
-            case "notify" | "publish" | "note":
-                yield from self._telling(state, index, actor, then="end")
+            case "notify" | "publish" | "record":
+                yield from self._notify_steps(state, index, actor, then="end")
 
-    def _aimed(self, state: State, index: int, view: int) -> State:
+    def _after_status(self, state: State, index: int, view: int) -> State:
         status = self.rows.row(view).status
         phases = {Status.QUEUED: "cancel_queued", Status.RUNNING: "request_cancel"}
         return state.with_actor(index, phase=phases.get(status, "end"), view=view)
 
     def _cancel(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        row_ = self.rows.row(state.row)
-        done, after, row, lost = self._write(state, index, actor.phase)
+        before = self.rows.row(state.row)
+        done, after, row, lost_responses = self._write(state, index, actor.phase)
         if not done or row is None:
-            yield f"{actor.phase} refused", self._aimed(after, index, after.actors[index].view)
+            yield f"{actor.phase} refused", self._after_status(after, index, after.actors[index].view)
             return
         code = 200 if actor.phase == "cancel_queued" else 202
         if (
             code == 200
-            and row_.status.final is False
+            and before.status.final is False
             and any(
                 other.phase in INFERRING
-                and other.fence == row_.fence
-                and other.submission_id == int(row_.submission_id)
+                and other.fence == before.fence
+                and other.submission_id == int(before.submission_id)
                 for other in state.actors[: self.setup.consumers]
             )
         ):
             raise Violation("a cancel was confirmed while its task's worker infers")
         cancelled = after.cancelled | {(int(row.submission_id), code)}
-        yield from ((label, s._replace(cancelled=cancelled)) for label, s in lost)
+        yield from ((label, s._replace(cancelled=cancelled)) for label, s in lost_responses)
         after = after._replace(cancelled=cancelled)
         yield f"{actor.phase}: {code}", after.with_actor(index, phase="notify" if code == 200 else "end")
 
@@ -92,12 +90,12 @@ class Services(Steps):
         match actor.phase:
             case "read":
                 row = self.rows.row(state.row)
-                row_ = bool(state.queue or state.dead)
+                has_message = bool(state.queue or state.dead)
                 phase = "idle"
-                owed = row.text("pending_runtime") is not None  # the index that shows what nobody sent
-                if row.status.final and owed:
+                pending = row.text("pending_runtime") is not None  # as the sweep's index shows it
+                if row.status.final and pending:
                     phase = "notify"
-                elif row.status is Status.QUEUED and (owed or not row_):
+                elif row.status is Status.QUEUED and (pending or not has_message):
                     phase = "send"
                 yield (
                     "sweep reads",
@@ -108,20 +106,20 @@ class Services(Steps):
                 phase = "idle"
                 after = state
                 if not row.status.final:
-                    done, after, _, lost = self._write(
+                    done, after, _, lost_responses = self._write(
                         state, index, "abandon", code=ErrorCode.TASK_EXPIRED, message=""
                     )
-                    yield from lost
+                    yield from lost_responses
                     phase = "notify" if done else "idle"
                 yield f"sweep expires: {phase}", after.with_actor(index, phase=phase)
-            case "notify" | "publish" | "note":
-                yield from self._telling(state, index, actor, then="idle")
+            case "notify" | "publish" | "record":
+                yield from self._notify_steps(state, index, actor, then="idle")
             case _:
-                yield from self._sending(state, index, actor, then="idle")
+                yield from self._publish_steps(state, index, actor, then="idle")
 
-    def _undertaker(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+    def _dead_letter_function(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
-            case "got":
+            case "received":
                 action = decide(
                     self.rows.rows[state.row], self.rows.messages[actor.submission_id], NOW
                 ).action
@@ -132,24 +130,24 @@ class Services(Steps):
                     Action.ABANDON: "abandon",
                 }
                 yield (
-                    "undertaker reads",
+                    "dead letters reads",
                     state.with_actor(index, phase=phases.get(action, "dead_letter"), view=state.row),
                 )
             case "abandon":
-                done, after, _, lost = self._write(
+                done, after, _, lost_responses = self._write(
                     state, index, "abandon", code=ErrorCode.TASK_ABANDONED, message=""
                 )
-                yield from lost
+                yield from lost_responses
                 yield (
-                    f"undertaker abandons: {done}",
-                    after.with_actor(index, phase="notify" if done else "got"),
+                    f"dead letters abandons: {done}",
+                    after.with_actor(index, phase="notify" if done else "received"),
                 )
-            case "notify" | "publish" | "note":
-                yield from self._telling(state, index, actor, then="dead_letter")
+            case "notify" | "publish" | "record":
+                yield from self._notify_steps(state, index, actor, then="dead_letter")
             case "dead_letter":
                 dead = list(state.dead)
                 dead.remove(actor.submission_id)
                 yield (
-                    "undertaker buries",
+                    "dead letters archives",
                     state._replace(dead=tuple(dead)).with_actor(index, **Actor()._asdict()),
                 )

@@ -1,4 +1,4 @@
-"""The setups that are searched: whole ones for the protocol as it is, and one for each condition left out."""
+"""The setups of the model checker: for the protocol itself, and for transitions without a condition."""
 
 from tests.model.steps import Setup
 
@@ -14,7 +14,7 @@ WHOLE = (
     _of("killed and frozen", 2, "crash expire lapse"),
     _of("killed and frozen with a cancel", 2, "crash expire", cancels=1),
     _of("answers lost", 2, "answer crash expire", cancels=1),
-    _of("given back", 3, "give bad draw expire"),
+    _of("released", 3, "release bad draw expire"),
     _of("lost and published again", 2, "crash lost sweep"),
     _of("lost and cancelled", 2, "crash lost", cancels=1),
     _of("delivered twice", 2, "crash twice"),
@@ -22,16 +22,16 @@ WHOLE = (
     _of("published by someone else", 2, "crash expire twice", direct=True),
     _of("last try", 2, "expire lapse crash draw", attempts=4),
 )
-"""Every order of events is visited in these, with up to so many faults."""
+"""All orders of events of these setups are visited, with up to the given number of faults."""
 
 _ONE = _of("one task", 2, "crash expire lapse")
 _CANCEL = _of("cancelled", 2, "crash expire lapse", cancels=1)
-_GIVEN = _of("given back", 2, "crash expire give dead_letter", cancels=1)
+_RELEASED = _of("released", 2, "crash expire release dead_letter", cancels=1)
 _SUBMIT = ("submit 0 reads", "submit 0 accepted", "2 publishes 0")
 _CLAIM = (*_SUBMIT, "0 receives 0", "0 reads")
 _DONE = (
     *(*_CLAIM, "0 claims with 0001", "0 starts", "0 stores", "0 stores", "0 finishes"),
-    *("0 clears", "0 calls back", "0 notes", "0 deletes"),
+    *("0 deletes orphans", "0 sends the callback", "0 records the callback", "0 deletes"),
 )
 _RUN_1 = ("0 receives 1", "0 reads", "0 claims with 0001", "0 starts", "0 finds")
 _SECOND = ("submit 1 reads", "resubmit 1 accepted", "3 publishes 1")
@@ -41,14 +41,14 @@ _THIRD = ("submit 2 reads", "resubmit 2 accepted", "4 publishes 2")
 def _cancelled(index: int) -> tuple[str, ...]:
     return (
         *(f"cancel {index} reads", "cancel_queued: 200"),
-        *(f"{index} clears", f"{index} calls back", f"{index} notes"),
+        *(f"{index} deletes orphans", f"{index} sends the callback", f"{index} records the callback"),
     )
 
 
 _PREPARING = _of(
     "a worker prepares while its task is cancelled and submitted again",
     2,
-    "give bad draw expire",
+    "release bad draw expire",
     digests="ab",
     cancels=1,
     prelude=(*_CLAIM, "0 claims with 0001", *_cancelled(4), *_SECOND),
@@ -61,29 +61,43 @@ _CLAIMING = _of(
     cancels=1,
     prelude=(*_CLAIM, *_cancelled(4), *_SECOND),
 )
-_BURYING = _of(
+_DEAD_LETTERING = _of(
     "the dead-letter Lambda has decided when the task is cancelled and submitted again",
     1,
     "dead_letter expire",
     digests="ab",
     cancels=1,
-    prelude=(*_SUBMIT, "0 to the dead", "undertaker takes", "undertaker reads", *_cancelled(4), *_SECOND),
+    prelude=(
+        *_SUBMIT,
+        "0 to the dead",
+        "dead letters receives",
+        "dead letters reads",
+        *_cancelled(4),
+        *_SECOND,
+    ),
 )
 _LAST_TRY = _of(
     "two workers have decided to claim for the last try",
     2,
     "expire draw",
     attempts=4,
-    prelude=(*_CLAIM, "0 visible although held", "1 receives 0", "1 reads"),
+    prelude=(*_CLAIM, "0 visible although in flight", "1 receives 0", "1 reads"),
 )
-_TELLING = _of(
-    "a worker is about to note that it told, as another one does and the id is submitted again",
+_NOTIFYING = _of(
+    "a worker is about to record its callback when another one does and the id is submitted again",
     0,
     "lapse",
     digests="ab",
     prelude=(
         *_DONE[:-2],
-        *("0 visible although held", "1 receives 0", "1 reads", "1 clears", "1 calls back", "1 notes"),
+        *(
+            "0 visible although in flight",
+            "1 receives 0",
+            "1 reads",
+            "1 deletes orphans",
+            "1 sends the callback",
+            "1 records the callback",
+        ),
         *_SECOND,
     ),
 )
@@ -95,11 +109,11 @@ _ASKING = _of(
     cancels=1,
     prelude=(*_CLAIM, "0 claims with 0001", "0 starts", "cancel 4 reads", *_DONE[-7:], *_SECOND),
 )
-_OVERTAKE = ("lease runs out", "0 visible although held", "1 receives 0", "1 reads")
+_OVERTAKE = ("lease runs out", "0 visible although in flight", "1 receives 0", "1 reads")
 _OVERTAKEN = _of(
     "a worker wakes after another took over",
     1,
-    "give bad",
+    "release bad",
     prelude=(*_CLAIM, "0 claims with 0001", *_OVERTAKE, "1 claims with 0002"),
 )
 _OVERTAKING = _of(
@@ -130,7 +144,7 @@ _TAKEN_OVER = _of(
     "draw",
     digests="ab",
     prelude=(
-        *(*_DONE, *_SECOND, *_RUN_1, "lease runs out", "1 visible although held"),
+        *(*_DONE, *_SECOND, *_RUN_1, "lease runs out", "1 visible although in flight"),
         *("1 receives 1", "1 reads", "1 claims with 0002"),
     ),
 )
@@ -140,9 +154,9 @@ _TAKEN_LATE = _of(
     "lapse expire dead_letter",
     digests="abc",
     prelude=(
-        *(*_DONE, *_SECOND, *_RUN_1, "lease runs out", "1 visible although held", "1 to the dead"),
-        *("undertaker takes", "undertaker reads", "undertaker abandons"),
-        *("6 clears", "6 calls back", "6 notes", "undertaker buries"),
+        *(*_DONE, *_SECOND, *_RUN_1, "lease runs out", "1 visible although in flight", "1 to the dead"),
+        *("dead letters receives", "dead letters reads", "dead letters abandons"),
+        *("6 deletes orphans", "6 sends the callback", "6 records the callback", "dead letters archives"),
         *(*_THIRD, "1 receives 2", "1 reads", "1 claims with 0001"),
     ),
 )
@@ -160,7 +174,7 @@ _TAKEN_TWICE = _of(
             "0 reads",
             "0 claims with 0001",
             "lease runs out",
-            "1 visible although held",
+            "1 visible although in flight",
         ),
         *("1 receives 1", "1 reads", "1 claims with 0002", "1 starts", "1 finds"),
     ),
@@ -177,11 +191,11 @@ FOR_TRANSITION: dict[str, tuple[Setup, ...]] = {
     "replace_fence": (_TAKEN, _TAKEN_OVER, _TAKEN_TWICE, _TAKEN_LATE),
     "renew": (_ONE, _PREPARING),
     "start": (_ONE, _CANCEL, _OVERTAKING, _PREPARING),
-    "release": (_GIVEN, _OVERTAKEN, _PREPARING),
+    "release": (_RELEASED, _OVERTAKEN, _PREPARING),
     "finish": (_ONE, _CANCEL, _PREPARING),
-    "notify": (_ONE, _TELLING),
+    "notify": (_ONE, _NOTIFYING),
     "cancel_queued": (_CANCEL, _of("cancelled again", 0, "", digests="ab", cancels=2)),
     "request_cancel": (_CANCEL, _ASKING),
-    "abandon": (_GIVEN, _COPIED, _BURYING),
+    "abandon": (_RELEASED, _COPIED, _DEAD_LETTERING),
 }
-"""In which setups leaving out a condition of a transition must show, tried in this order."""
+"""Setups in which a missing condition of a transition must be detected, tried in this order."""

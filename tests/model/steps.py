@@ -1,7 +1,12 @@
-"""What everyone in the model does alike: write rows, publish, tell, move messages.
+"""Steps that several actors share: write rows, publish messages, send callbacks, move messages.
 
-A step yields `(label, state)` pairs. Faults cost one of the state's `left`; with none left, only the course
-of things remains.
+Steps are `(label, state)` pairs. Each fault uses up one of the state's `faults_left`.
+
+Phases of an actor: `received` a message; `adopt`, `claim`, `wait`, `drop`, `abandon` and `notify` as decided
+by `domain.delivery`; `prep`, `infer`, `out` and `finish:…` while it works on a task; `replace_fence` after an
+object's name was taken; `release:…`; `lost` after its lease was lost; `notify`, `publish` and `record` to
+delete orphans, send the callback and record that; `send` and `mark` to publish a task's message and record
+that.
 """
 
 from collections.abc import Iterator
@@ -13,28 +18,28 @@ from tests.model.world import VISIBLE, Actor, Rows, State, Stored
 Step = tuple[str, State]
 HOLDING = ("prep", "infer", "out", "finish:completed", "finish:failed", "finish:cancelled")
 INFERRING = ("infer", "out")
-KINDS = frozenset(
+FAULT_KINDS = frozenset(
     {
-        "answer",  # the answer to a write is lost: it is sent again, or given up
-        "bad",  # a task fails by its own fault before its inference
+        "answer",  # the response to a write is lost, and the write is repeated or not
+        "bad",  # a task fails permanently before its inference
         "dead_letter",  # a message goes to the dead-letter queue
         "crash",  # a process dies between any two of its steps
-        "draw",  # a worker draws another fence than the next new one, perhaps a used one
-        "expire",  # a lease runs out while its holder sleeps
-        "give",  # a worker leaves, or meets a passing fault
-        "lapse",  # a message is delivered again while someone has it
+        "draw",  # a worker draws a fence that may have been used before
+        "expire",  # a lease ends while its worker is frozen
+        "release",  # a worker shuts down or meets a retryable error
+        "lapse",  # a message is delivered again while it is processed
         "lost",  # a published message is dropped
         "outlive",  # the sweep finds a task too old
-        "sweep",  # the sweep runs before things are at rest
+        "sweep",  # the sweep runs while others still work
         "twice",  # a message is delivered twice
     }
 )
-"""The faults there are."""
+"""The kinds of faults."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Say who takes part, which faults may happen, and how many of them in one run."""
+    """The actors of a run, and the kinds and the number of faults that may happen in it."""
 
     name: str
     faults: int
@@ -44,30 +49,32 @@ class Setup:
     attempts: int = 0
     cancels: int = 0
     direct: bool = False
-    """A message of the first submission was published by someone else, without a row."""
+    """Whether the message of the first submission was published directly, without a row."""
     prelude: tuple[str, ...] = ()
-    """Events that happen first, by how their labels begin: the search starts after them."""
+    """Beginnings of the labels of events that happen before the search starts."""
 
 
 class Steps:
-    """Step through one setup's world."""
+    """Steps that several actors share."""
 
     def __init__(self, setup: Setup, rows: Rows) -> None:
         self.setup = setup
         self.rows = rows
-        self.kinds = setup.kinds
+        self.fault_kinds = setup.kinds
 
     def _write(
         self, state: State, index: int, name: str, **values: object
     ) -> tuple[bool, State, Row | None, list[Step]]:
-        """Return what a write makes of the world, the row as it then stands, and a lost answer as a step."""
+        """Return whether a write was done, the next state, the row, and the steps that lose the response."""
         done, after, number = self.rows.write(state, name, state.actors[index].view, **values)
-        lost = []
-        if state.left and "answer" in self.kinds and after is not state:
-            lost = [(f"{index} {name}, answer lost", after._replace(left=state.left - 1))]
-        return done, after.with_actor(index, view=number), self.rows.rows[number], lost
+        lost_responses = []
+        if state.faults_left and "answer" in self.fault_kinds and after is not state:
+            lost_responses = [
+                (f"{index} {name}, answer lost", after._replace(faults_left=state.faults_left - 1))
+            ]
+        return done, after.with_actor(index, view=number), self.rows.rows[number], lost_responses
 
-    def _telling(self, state: State, index: int, actor: Actor, *, then: str) -> Iterator[Step]:
+    def _notify_steps(self, state: State, index: int, actor: Actor, *, then: str) -> Iterator[Step]:
         row = self.rows.row(actor.view)
         if actor.phase == "notify":
             kept = {row.text("output"), *row.item["images"]}
@@ -76,18 +83,24 @@ class Steps:
                 for o in state.objects
                 if o.fence not in row.orphans
                 or o.submission_id != int(row.submission_id)
-                or f"{o.fence}{ENDS[o.kind]}" in kept
+                or f"{o.fence}{SUFFIXES[o.kind]}" in kept
             )
-            yield f"{index} clears", state._replace(objects=objects).with_actor(index, phase="publish")
+            yield (
+                f"{index} deletes orphans",
+                state._replace(objects=objects).with_actor(index, phase="publish"),
+            )
         elif actor.phase == "publish":
             callbacks = state.callbacks | {(int(row.submission_id), row.status.value)}
-            yield f"{index} calls back", state._replace(callbacks=callbacks).with_actor(index, phase="note")
-        elif actor.phase == "note":
-            _, after, _, lost = self._write(state, index, "notify")
-            yield from lost
-            yield f"{index} notes", after.with_actor(index, phase=then)
+            yield (
+                f"{index} sends the callback",
+                state._replace(callbacks=callbacks).with_actor(index, phase="record"),
+            )
+        elif actor.phase == "record":
+            _, after, _, lost_responses = self._write(state, index, "notify")
+            yield from lost_responses
+            yield f"{index} records the callback", after.with_actor(index, phase=then)
 
-    def _sending(self, state: State, index: int, actor: Actor, *, then: str) -> Iterator[Step]:
+    def _publish_steps(self, state: State, index: int, actor: Actor, *, then: str) -> Iterator[Step]:
         if actor.phase == "send":
             submission_id = self.rows.submission_id(actor.view)
             noted = state._replace(published=state.published | {submission_id}).with_actor(
@@ -95,24 +108,27 @@ class Steps:
             )
             sent = noted._replace(queue=tuple(sorted((*state.queue, (submission_id, VISIBLE)))))
             yield f"{index} publishes {submission_id}", sent
-            if state.left and "lost" in self.kinds:
-                yield f"{index} publishes {submission_id}, lost", noted._replace(left=state.left - 1)
+            if state.faults_left and "lost" in self.fault_kinds:
+                yield (
+                    f"{index} publishes {submission_id}, lost",
+                    noted._replace(faults_left=state.faults_left - 1),
+                )
         elif actor.phase == "mark":
-            _, after, _, lost = self._write(state, index, "mark_published")
-            yield from lost
-            yield f"{index} marks", after.with_actor(index, phase=then)
+            _, after, _, lost_responses = self._write(state, index, "mark_published")
+            yield from lost_responses
+            yield f"{index} records the publication", after.with_actor(index, phase=then)
 
 
 def wrote(stored: Stored, index: int, actor: Actor) -> bool:
-    """Tell whether an object is one that this worker wrote under the fence it holds."""
+    """Return whether this worker wrote an object under its current fence."""
     return (stored.worker, stored.fence, stored.submission_id) == (index, actor.fence, actor.submission_id)
 
 
-ENDS = {"image": "-1.png", "out": ".out"}
+SUFFIXES = {"image": "-1.png", "out": ".out"}
 
 
 def replaced(state: State, old: tuple[int, int], new: tuple[int, int] | None) -> State:
-    """Return the state with one message moved or gone; one that is not there any more is left alone."""
+    """Return the state with a message moved or deleted, if it still exists."""
     queue = list(state.queue)
     if old in queue:
         queue.remove(old)

@@ -1,4 +1,4 @@
-"""DynamoDB, reached through the table's adapter, decides and writes what the transitions say in Python."""
+"""DynamoDB, through the table's adapter, decides and writes as the transitions do in Python."""
 
 import secrets
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ ROWS = st.builds(
 
 @st.composite
 def transitions(draw: st.DrawFn) -> Transition:
-    """Draw a transition as someone who saw another state of the row may send it."""
+    """Draw a transition as an actor might send it that saw another state of the row."""
     seen = Row(draw(ROWS))
     now, seconds, fence = NOW, draw(st.sampled_from([6, 120.5])), draw(FENCES)
     error = {"code": "no_images", "message": "…"}
@@ -86,7 +86,7 @@ def transitions(draw: st.DrawFn) -> Transition:
 
 @pytest.fixture(scope="module")
 def table(aws: Emulator) -> Iterator[Table]:
-    """Make a table of the test's own."""
+    """Create a table for this test."""
     client = aws.client("dynamodb")
     name = f"conformance-{secrets.token_hex(4)}"
     client.create_table(
@@ -115,10 +115,9 @@ def _same(row: Row | None, item: dict[str, Any]) -> bool:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(before=st.none() | ROWS, transition=transitions())
-def test_python_and_dynamodb_agree(
+def test_python_and_dynamodb_write_and_refuse_the_same(
     table: Table, before: dict[str, Any] | None, transition: Transition
 ) -> None:
-    """Write the same, refuse the same, and return the row as it then stands."""
     # A random id would make the run differ each time; the table is empty for each example.
     table._client.delete_item(TableName=table.name, Key={"id": {"S": "t"}})
     if before is not None:
@@ -136,8 +135,7 @@ def test_python_and_dynamodb_agree(
     assert _same(table.get("t"), after)
 
 
-def test_a_write_that_is_sent_twice_is_done(table: Table) -> None:
-    """Take the second sending of one's own final write for done, another's outcome not."""
+def test_a_final_write_that_is_sent_twice_is_done_but_not_one_of_another_worker(table: Table) -> None:
     table._client.delete_item(TableName=table.name, Key={"id": {"S": "t"}})
     queued = table.write("t", protocol.submit(ITEM)).row
     assert queued is not None

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.model.checker import Checker, Finding
 from tests.model.conditions import LeftOut, every_condition
 from tests.model.setups import FOR_TRANSITION, WHOLE
-from tests.model.steps import KINDS, Setup
+from tests.model.steps import FAULT_KINDS, Setup
 from tests.model.world import State, Violation
 
 QUICK_STATES, DEEP_STATES = 1_500, 15_000
@@ -29,8 +29,7 @@ FOR_SOME_TRANSITION: list[Setup] = sorted(set(chain.from_iterable(FOR_TRANSITION
 
 
 @pytest.mark.parametrize("setup", WHOLE, ids=_name)
-def test_every_order_of_events_keeps_the_promises(setup: Setup) -> None:
-    """Visit every state, and from each let things come to rest without another fault."""
+def test_the_invariants_hold_in_every_order_of_events(setup: Setup) -> None:
     assert Checker(setup).search() > 100
 
 
@@ -39,14 +38,12 @@ def test_every_order_of_events_keeps_the_promises(setup: Setup) -> None:
     FOR_SOME_TRANSITION,
     ids=_name,
 )
-def test_what_shows_a_missing_condition_is_no_fault_of_the_protocol_itself(setup: Setup) -> None:
-    """Find nothing where all conditions are in their place: the findings below are the condition's."""
+def test_the_setups_for_missing_conditions_find_nothing_in_the_complete_protocol(setup: Setup) -> None:
     Checker(setup).search(QUICK_STATES)
 
 
 @pytest.mark.parametrize("left_out", every_condition(), ids=str)
-def test_no_condition_can_be_left_out(left_out: LeftOut) -> None:
-    """Break a promise by leaving out one condition of one transition."""
+def test_without_any_one_condition_an_invariant_is_violated(left_out: LeftOut) -> None:
     with pytest.raises(Finding):
         _search(left_out)
 
@@ -58,33 +55,32 @@ def _search(left_out: LeftOut) -> None:
 
 
 class LongRuns(RuleBasedStateMachine):
-    """Go where the search does not: three submissions, two cancels, two dozen faults of every kind."""
+    """Random runs beyond the search: three submissions, two cancels, and two dozen faults of all kinds."""
 
     checker: Checker
     state: State
 
     @initialize(digests=st.sampled_from(["a", "ab", "aba", "abb"]), attempts=st.sampled_from([0, 3]))
     def begin(self, digests: str, attempts: int) -> None:
-        """Begin with nothing."""
-        setup = Setup("long", 24, KINDS, digests=digests, cancels=2, attempts=attempts)
+        """Begin with the first state."""
+        setup = Setup("long", 24, FAULT_KINDS, digests=digests, cancels=2, attempts=attempts)
         self.checker = Checker(setup)
         self.state = self.checker.actors.first()
 
     @rule(choice=st.integers(0, 10_000))
     def step(self, choice: int) -> None:
-        """Take one of the steps that anyone may take."""
+        """Take one of the possible steps."""
         steps = list(self.checker.actors.steps(self.state))
         if steps:
             self.state = steps[choice % len(steps)][1]
 
     def teardown(self) -> None:
-        """Let things come to rest, and check what is promised in the end."""
+        """Continue without faults until nothing happens, then check the invariants of the end."""
         if hasattr(self, "checker"):
             self.checker.settle(self.state)
 
 
-def test_long_runs_with_many_faults_keep_the_promises() -> None:
-    """Walk at random, the same walks each time."""
+def test_the_invariants_hold_in_long_runs_with_many_faults() -> None:
     run_state_machine_as_test(
         LongRuns,
         settings=settings(
@@ -93,8 +89,7 @@ def test_long_runs_with_many_faults_keep_the_promises() -> None:
     )
 
 
-def test_the_checker_tells_the_story_of_what_it_finds() -> None:
-    """Name the promise and the events that broke it, in order."""
+def test_a_finding_lists_the_events_that_lead_to_it() -> None:
     left_out = next(one for one in every_condition() if str(one) == "submit-absent-id")
     with pytest.raises(Finding, match=r"(?s)an active submission was replaced.*submit 1 reads") as found:
         Checker(FOR_TRANSITION["submit"][0], left_out).search()

@@ -1,4 +1,6 @@
-"""Only the winner's objects remain: what is cleared, and what a worker that lets go may delete."""
+"""Only the objects of the outcome remain: which ones are deleted, and which ones a worker without a lease may
+delete.
+"""
 
 import secrets
 from typing import Any
@@ -25,7 +27,7 @@ KEYS = MESSAGE.task.keys
 
 @pytest.fixture
 def bucket(aws: Emulator) -> str:
-    """Make a bucket of the test's own."""
+    """Create a bucket for this test."""
     name = f"objects-{secrets.token_hex(4)}"
     aws.client("s3").create_bucket(Bucket=name)
     return name
@@ -45,8 +47,7 @@ def _keys(aws: Emulator, bucket: str) -> set[str]:
     return {entry["Key"] for entry in aws.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])}
 
 
-def test_clearing_leaves_the_outcome_and_everybody_elses(aws: Emulator, bucket: str) -> None:
-    """Delete what losing fences of this submission left; nothing of anybody else."""
+def test_only_orphaned_objects_of_this_submission_are_deleted(aws: Emulator, bucket: str) -> None:
     won = {KEYS.image("0002", 1, "png"), KEYS.out("0002")}
     others = {
         KEYS.image("0001", 9, "png"),
@@ -65,8 +66,7 @@ def test_clearing_leaves_the_outcome_and_everybody_elses(aws: Emulator, bucket: 
     assert _keys(aws, bucket) == won | others
 
 
-def test_clearing_a_failed_task_leaves_its_report_alone(aws: Emulator, bucket: str) -> None:
-    """Delete the images of a worker that failed half-way, under its own fence too."""
+def test_the_output_document_of_a_failed_task_is_kept(aws: Emulator, bucket: str) -> None:
     _put(aws, bucket, KEYS.image("0001", 1, "png"))
     _put(aws, bucket, KEYS.out("0001"))
     output = s3_uri(bucket, KEYS.out("0001"))
@@ -79,10 +79,9 @@ def test_clearing_a_failed_task_leaves_its_report_alone(aws: Emulator, bucket: s
 
 
 @pytest.mark.parametrize("won", [True, False])
-def test_a_worker_that_lets_go_never_deletes_what_the_row_names(
+def test_a_worker_that_lost_its_lease_never_deletes_objects_that_the_row_names(
     aws: Emulator, bucket: str, *, won: bool
 ) -> None:
-    """Keep it where one's own final write was done after all and only its answer was lost."""
     key = KEYS.image("0001", 1, "png")
     _put(aws, bucket, key)
     job = Job(Delivery("1", "handle", ""), MESSAGE, _row(fence="0001"))

@@ -1,8 +1,8 @@
-"""The world of the model: one row, its queue, its objects, and everyone who works on them.
+"""The states of the model: one row, its queue, its objects, and the actors that work on them.
 
-Rows are real rows, changed by the real transitions; they are interned, so that a state is a small tuple.
-Time is abstract: all that ever depends on it is whether the lease is live, and that it stops being so is an
-event of its own (`expire`). Any delay between two steps of anyone is a freeze.
+Rows are real rows, which the real transitions change. They are interned, so that a state is a small tuple.
+Time is abstract: only the end of a lease depends on it, which is an event (`expire`). A freeze is any delay
+between two steps of an actor.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,19 +23,19 @@ from tests.support.clock import NOW
 LEASE_SECONDS = 60
 EXPIRED = iso(NOW - timedelta(seconds=1))
 NOBODY = 99
-"""Holds the messages of consumers that died, until their visibility timeout runs out."""
+"""Has the messages of consumers that died, until their visibility timeout ends."""
 VISIBLE = -1
 FENCES = ("0001", "0002", "0003", "0004", "0005", "0006")
 WORKERS = frozenset({"renew", "replace_fence", "start", "release", "finish"})
-"""The writes of a worker that holds a task; who woke up after another took over can change nothing."""
+"""The writes of a worker with a lease; once another worker has claimed the task, they must change nothing."""
 
 
 class Violation(Exception):
-    """Say which promise was broken."""
+    """An invariant of the protocol is violated."""
 
 
 class Actor(NamedTuple):
-    """One process: where it stands, the submission of its message, the row as it last saw it, its fence."""
+    """A process: its phase, the submission of its message, the row as it last saw it, and its fence."""
 
     phase: str = "idle"
     submission_id: int = -1
@@ -45,7 +45,7 @@ class Actor(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """An object: its name (fence, kind), whose it is, and whether it came after the outcome."""
+    """An object: its name (fence, kind), its submission and worker, and whether it came after the outcome."""
 
     fence: str
     kind: str
@@ -55,14 +55,14 @@ class Stored(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything; the fields after `left` are history that only the checks read."""
+    """A state of the model; the fields after `faults_left` are history that only the checks read."""
 
     row: int
     actors: tuple[Actor, ...]
     queue: tuple[tuple[int, int], ...] = ()
     dead: tuple[int, ...] = ()
     objects: frozenset[Stored] = frozenset()
-    left: int = 0
+    faults_left: int = 0
     callbacks: frozenset[tuple[int, str]] = frozenset()
     cancelled: frozenset[tuple[int, int]] = frozenset()
     outcomes: frozenset[tuple[int, str]] = frozenset()
@@ -77,7 +77,7 @@ class State(NamedTuple):
 
 
 class Rows:
-    """Intern rows, and write them by transitions; `build` may leave a condition out."""
+    """Interns rows, and writes them by transitions, which `mutate` may change."""
 
     def __init__(self, *, attempts: int, digests: str, mutate: Callable[[Transition], Transition]) -> None:
         self.rows: list[Row | None] = [None]
@@ -92,7 +92,7 @@ class Rows:
         self._written: dict[Any, tuple[str, int]] = {}
 
     def new(self, submission_id: int) -> dict[str, Any]:
-        """Return the fresh row of a submission."""
+        """Return the new row of a submission."""
         return dict(self._new[submission_id])
 
     def intern(self, item: Mapping[str, Any]) -> int:
@@ -104,17 +104,17 @@ class Rows:
         return self._ids[key]
 
     def row(self, number: int) -> Row:
-        """Return a row that is there."""
+        """Return a row, which must exist."""
         row = self.rows[number]
         assert row is not None
         return row
 
     def submission_id(self, number: int) -> int:
-        """Return which submission a row is of."""
+        """Return the submission of a row."""
         return int(self.row(number).submission_id)
 
     def write(self, state: State, name: str, view: int, **values: Any) -> tuple[bool, State, int]:
-        """Write as `Table` does: whether it is done, what follows, and the row as it stands."""
+        """Write as `Table` does; return whether it was done, the next state, and the row afterwards."""
         key = (state.row, name, view, *values.items())
         if key not in self._written:
             self._written[key] = self._write(state.row, self._transition(name, view, values))
@@ -154,7 +154,7 @@ class Rows:
         return self._mutate(getattr(protocol, name)(self.row(view), **arguments))
 
     def expire(self, number: int) -> int:
-        """Return the row once its lease ran out, the same one where it has none."""
+        """Return the row after its lease has ended, or the same one if it has no lease."""
         row = self.rows[number]
         if row is None or row.text("lease_until") in (None, EXPIRED):
             return number
@@ -162,7 +162,7 @@ class Rows:
 
 
 def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> None:
-    """Raise Violation where a write that took place breaks a promise about rows."""
+    """Raise Violation if a write violates an invariant of rows."""
     before, after = rows.rows[state.row], rows.rows[number]
     if before is None or after is None:
         return
@@ -170,7 +170,7 @@ def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> 
         _check_replaced(rows, state, before, after)
         return
     if rows.rows[view] is None:
-        raise Violation("a row was written over as if there were none")
+        raise Violation("a row was overwritten as if it did not exist")
     _check_unchanged(rows.row(view), before, after, name)
     live = before.text("lease_until") not in {None, EXPIRED}
     if name in {"claim", "abandon"} and live:
@@ -182,9 +182,9 @@ def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> 
     if name == "release" and before.cancel_requested:
         raise Violation("a task was queued again after its cancel was accepted")
     if after.attempts > MAX_ATTEMPTS:
-        raise Violation("more attempts than there are")
+        raise Violation("a task has more attempts than allowed")
     if after.text("published_at") and int(after.submission_id) not in state.published:
-        raise Violation("a submission that was never published says that it was")
+        raise Violation("a submission was recorded as published but never was")
 
 
 def _check_unchanged(meant: Row, before: Row, after: Row, name: str) -> None:
@@ -193,9 +193,9 @@ def _check_unchanged(meant: Row, before: Row, after: Row, name: str) -> None:
         if changed - {"notified_at", "published_at", "pending_runtime", "pending_since"}:
             raise Violation(f"a finished row changed: {sorted(changed)}")
     if name == "notify" and before.notified:
-        raise Violation("the time of telling was written twice")
+        raise Violation("notified_at was written twice")
     if meant.submission_id != after.submission_id:
-        raise Violation(f"{name} changed another submission than it was meant for")
+        raise Violation(f"{name} changed a submission that it was not meant for")
     if name in WORKERS and meant.fence != before.fence:
         raise Violation(f"{name} of a worker that had lost the task changed its row")
 

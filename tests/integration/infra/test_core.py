@@ -206,7 +206,7 @@ def test_exactly_the_routes_exist_and_require_the_key(core: Template) -> None:
 
 
 def test_bodies_are_not_base64(core: Template) -> None:
-    """With binary types, Lambda would get base64, and bodies could be a third smaller only."""
+    """With binary types, Lambda would get base64, which leaves less room for the body."""
     assert "BinaryMediaTypes" not in core.one("ApiGateway::RestApi")
 
 

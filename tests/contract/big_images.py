@@ -1,4 +1,4 @@
-"""Images whose size is the point."""
+"""Images of extreme sizes."""
 
 import io
 import os
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def noise(side: int) -> bytes:
-    """Make a PNG that does not compress."""
+    """Return a PNG that cannot be compressed."""
     out = io.BytesIO()
     Image.frombytes("RGB", (side, side), os.urandom(side * side * 3)).save(
         out, format="PNG", compress_level=0
@@ -18,7 +18,7 @@ def noise(side: int) -> bytes:
 
 
 def huge_claim(side: int) -> bytes:
-    """Make a small PNG whose header claims that many pixels a side."""
+    """Return a small PNG whose header claims this many pixels per side."""
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0")), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(

@@ -1,4 +1,4 @@
-"""Compare an answer of the fake with a recorded one: status, headers, shape, values, and images."""
+"""Compare a response of the fake with a recorded one: status, headers, form, values and images."""
 
 import base64
 import io
@@ -29,9 +29,8 @@ SHAPE_ONLY = frozenset({"prompt-styles"})  # recorded text of a third party; the
 def differences(
     recorded: dict[str, Any], answer: dict[str, Any], translate: Translate, *, shape_only: bool = False
 ) -> list[str]:
-    """List how an answer (`status`, `headers`, `json` or `text`) departs from the recorded one.
-
-    `translate` puts the recorded machine's hashes in the place of this one's, also inside images.
+    """Return how a response (`status`, `headers`, `json` or `text`) differs from the recorded one.
+    `translate` replaces this machine's hashes by those of the recorded machine, also inside images.
     """
     found = []
     if recorded["status"] != answer["status"]:
@@ -52,7 +51,9 @@ def differences(
 
 
 def picture_facts(text: str | dict[str, Any], translate: Translate) -> dict[str, Any]:
-    """Return what can be compared of an image: never its pixels, which no model made here."""
+    """Return the properties of an image that can be compared; its pixels cannot, because no model made them
+    here.
+    """
     if isinstance(text, dict):
         kept = ("format", "mode", "size", "parameters", "comment")
         return {name: text["$image"][name] for name in kept if text["$image"].get(name) is not None}
@@ -69,7 +70,7 @@ def picture_facts(text: str | dict[str, Any], translate: Translate) -> dict[str,
 
 
 def _opened(body: Any, translate: Translate) -> Any:
-    """Replace the images of an answer by their facts, and `info` by what it holds."""
+    """Replace images in a response by their properties, and `info` by its content."""
     if not isinstance(body, dict):
         return body
     body = dict(body)
@@ -85,7 +86,7 @@ def _opened(body: Any, translate: Translate) -> Any:
 
 
 def _settle_seeds(body: dict[str, Any]) -> None:
-    """Put a fixed number in the place of a seed that was drawn, wherever it is told."""
+    """Replace a random seed by a fixed number wherever it occurs."""
     if (body.get("parameters") or {}).get("seed") != -1:
         return
     drawn = str(body["info"]["seed"])

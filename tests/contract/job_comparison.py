@@ -1,4 +1,4 @@
-"""How the fake's jobs differ from recorded ones: in their answers, and in which pictures are the same."""
+"""Compare the fake's jobs with recorded ones: their responses, and which pictures are equal."""
 
 import re
 from collections import defaultdict
@@ -38,7 +38,7 @@ batch, or after another job."""
 
 
 def departures(one: Played) -> list[str]:
-    """List how the fake's answer to a job departs from the recorded one, in all but pixels."""
+    """Return how the fake's response to a job differs from the recorded one, except for pixels."""
     recorded: dict[str, Any] = {
         "status": one.line["status"],
         "headers": {},
@@ -51,7 +51,7 @@ def departures(one: Played) -> list[str]:
 
 
 def torn(played: list[Played]) -> dict[str, list[str]]:
-    """Return the recorded pictures that are several on the fake, with their places."""
+    """Return recorded pictures that are equal, but different on the fake, with their places."""
     seen: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for one in played:
         for place, there, here in one.pictures:
@@ -61,7 +61,7 @@ def torn(played: list[Played]) -> dict[str, list[str]]:
 
 
 def merged(played: list[Played], flavor: str, alike: list[set[str]] | None = None) -> dict[str, set[str]]:
-    """Return the fake's pictures that were several on the real one."""
+    """Return pictures that are equal on the fake, but were different on the real server."""
     same = ALIKE[flavor] if alike is None else alike
     seen: dict[str, set[str]] = defaultdict(set)
     for one in played:
@@ -76,7 +76,7 @@ def merged(played: list[Played], flavor: str, alike: list[set[str]] | None = Non
 
 
 def plain(value: Any) -> Any:
-    """Leave out what scripts tell of themselves that the fake does not describe."""
+    """Leave out what scripts report that the fake does not describe."""
     if isinstance(value, dict):
         return {name: plain(one) for name, one in value.items() if not name.startswith(OTHERS_FIELDS)}
     if isinstance(value, list):

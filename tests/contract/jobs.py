@@ -1,4 +1,4 @@
-"""Replay the recorded jobs of a real Web UI against the fake, and keep what it answers."""
+"""Replay the recorded jobs of a real Web UI with the fake, and keep its responses."""
 
 import base64
 import hashlib
@@ -50,7 +50,7 @@ ALIAS = "styleAlias"  # of both LoRAs, so that it is forbidden once both are the
 
 @dataclass
 class Played:
-    """One recorded job with what the fake answered to it."""
+    """A recorded job and the fake's response to it."""
 
     line: dict[str, Any]
     status: int
@@ -63,14 +63,14 @@ class Played:
         return str(self.line["name"])
 
     def translated(self, text: str) -> str:
-        """Put the recorded hashes of models in the place of the fake's."""
+        """Replace the fake's hashes of models by the recorded ones."""
         for there, here in self.terms:
             text = text.replace(here, there)
         return text
 
     @cached_property
     def pictures(self) -> list[tuple[str, str, str]]:
-        """Return place, recorded hash and the fake's hash of each image of the request and the answer."""
+        """Return place, recorded hash and the fake's hash of each image in the request and the response."""
         found = []
         for facts in described_in(self.line["request"]):
             sent = base64.b64encode(image_like(facts)).decode()
@@ -85,7 +85,7 @@ class Played:
 
 @dataclass
 class Jobs:
-    """Play the jobs of one run on a fake in the state in which the real one was."""
+    """Replays the jobs of one run with a fake in the state of the recorded server."""
 
     replay: Replay
     folder: Path
@@ -93,7 +93,7 @@ class Jobs:
     terms: list[tuple[str, str]] = field(default_factory=list)
 
     def play(self, line: dict[str, Any]) -> Played:
-        """Send the request of a job, with the seeds that the real one drew."""
+        """Send the request of a job with the seeds that the real server drew."""
         request = json.loads(self._own(json.dumps(with_images(line["request"]))))
         if line["route"] in ("txt2img", "img2img"):
             drawn = seeds_of(line["answer"])
@@ -103,7 +103,7 @@ class Jobs:
         return Played(line, answer.status_code, body, self.terms)
 
     def learn_hashes(self) -> None:
-        """Note which of the fake's hashes stands for which recorded one."""
+        """Record which hash of the fake corresponds to which recorded one."""
         known = [
             ("Stable-diffusion", CHECKPOINTS, digest, 10),
             ("ControlNet", CONTROLNET, short_hash, 8),
@@ -129,7 +129,7 @@ class Jobs:
 def play(
     flavor: str, folder: Path, make: Make = Components.make, only: Collection[str] | None = None
 ) -> list[Played]:
-    """Replay the recorded jobs of a Web UI, run after run: all, or `only` those of some names."""
+    """Replay the recorded jobs of a Web UI run by run: all, or `only` those with some names."""
     played = []
     chosen = [line for line in jobs(flavor) if only is None or line["name"] in only]
     for run in (1, 2):
@@ -140,7 +140,7 @@ def play(
 
 @contextmanager
 def started(flavor: str, run: int, folder: Path, make: Make) -> Iterator[Jobs]:
-    """Start a fake with the models and extensions of a run; some models arrive when it has started."""
+    """Start a fake with the models and extensions of a run; some models are added after its start."""
     for name in CHECKPOINTS:
         write_checkpoint(folder / f"Stable-diffusion/{name}.safetensors", name.encode())
     write_checkpoint(folder / "VAE/random-vae.safetensors", b"vae")
@@ -167,7 +167,9 @@ def started(flavor: str, run: int, folder: Path, make: Make) -> Iterator[Jobs]:
 
 
 def refresh(client: httpx.Client) -> None:
-    """Do what the consumer does when models have arrived, and name the settings that it may override."""
+    """Refresh the lists after models were added, as the consumer does, and name the settings that it may
+    override.
+    """
     for route in ("refresh-checkpoints", "refresh-loras", "refresh-vae"):
         client.post(f"/sdapi/v1/{route}").raise_for_status()
     client.get("/controlnet/model_list?update=true").raise_for_status()
@@ -176,21 +178,21 @@ def refresh(client: httpx.Client) -> None:
 
 
 def write_controlnet(path: Path, flavor: str) -> None:
-    """Write a ControlNet; those of the recorded AUTOMATIC1111 were found, and did not load."""
+    """Write a ControlNet model; the recorded AUTOMATIC1111 found those but could not load them."""
     write_checkpoint(path, path.stem.encode())
     if flavor == "a1111":
         path.write_bytes(path.stem.encode())
 
 
 def write_lora(path: Path) -> None:
-    """Write a LoRA whose header names its alias."""
+    """Write a LoRA with an alias in its header."""
     header = json.dumps({"__metadata__": {"ss_output_name": ALIAS}}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(len(header).to_bytes(8, "little") + header + path.stem.encode())
 
 
 def seeds_of(answer: dict[str, Any]) -> dict[str, int]:
-    """Return the seeds that the real one drew, from the image's text where `info` was not kept."""
+    """Return the seeds that the real server drew, from an image's infotext if `info` was not recorded."""
     if "info" in answer:
         return {name: answer["info"][name] for name in ("seed", "subseed")}
     texts = [image["$image"]["parameters"] for image in answer.get("images", [])]
@@ -198,7 +200,7 @@ def seeds_of(answer: dict[str, Any]) -> dict[str, int]:
 
 
 def with_images(value: Any) -> Any:
-    """Put images of the recorded sizes, modes and formats in the place of their descriptions."""
+    """Replace descriptions by images of the recorded sizes, modes and formats."""
     if isinstance(value, dict) and "$image" in value:
         return base64.b64encode(image_like(value["$image"])).decode()
     if isinstance(value, dict):
@@ -207,7 +209,7 @@ def with_images(value: Any) -> Any:
 
 
 def image_like(facts: dict[str, Any]) -> bytes:
-    """Make an image that fits a description: the same one for the same recorded pixels."""
+    """Return an image for a description, which is the same for the same recorded pixels."""
     rotated = facts["bytes"] == ROTATED_BYTES
     return _image(facts["pixels_sha256"], facts["mode"], facts["format"], *facts["size"], rotated=rotated)
 
@@ -235,11 +237,11 @@ def described_in(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def images_in(answer: dict[str, Any]) -> list[Any]:
-    """Return the images of an answer of any route."""
+    """Return the images in a response of any route."""
     return [answer["image"]] if "image" in answer else answer.get("images", [])
 
 
 def pixels_of(image: str) -> str:
-    """Return a hash of an image's decoded pixels, made as the recorder made it."""
+    """Return a hash of an image's decoded pixels, computed as by the recorder."""
     opened = Image.open(io.BytesIO(base64.b64decode(image)))
     return hashlib.sha256(opened.tobytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Replay recorded requests against a fake that runs in this process behind a real socket."""
+"""Replay recorded requests with a fake that runs in this process behind a real socket."""
 
 import base64
 import contextlib
@@ -33,13 +33,13 @@ Make = Callable[[Settings], Components]
 
 
 def quick(**settings: Any) -> Settings:
-    """Make settings whose time is nearly nothing."""
+    """Return settings with which everything takes almost no time."""
     fast = {"step_seconds": 0.0, "load_seconds": 0.0, "cached_load_seconds": 0.0, "extra_seconds": 0.0}
     return Settings(**{**fast, "extra_scripts": (), **settings})
 
 
 def make_models(folder: Path) -> Path:
-    """Make the recorded checkpoints, beyond the megabyte after which the old hash reads; nested = other."""
+    """Write the recorded checkpoints, which are longer than the megabyte at which the old hash begins."""
     other, tiny = b"other" * 250_000, b"tiny!" * 250_000
     write_checkpoint(folder / "other-random-v1-5.safetensors", other)
     write_checkpoint(folder / "tiny-random-v1-5.safetensors", tiny)
@@ -49,7 +49,7 @@ def make_models(folder: Path) -> Path:
 
 @dataclass
 class Replay:
-    """Send recorded requests, keep what differs by recording, and translate what belongs to one machine."""
+    """Sends recorded requests, collects differences by recording, and translates machine-specific values."""
 
     components: Components
     url: str
@@ -69,7 +69,7 @@ class Replay:
                 self.judge(name, self.send(name))
 
     def send(self, name: str) -> dict[str, Any]:
-        """Send a recorded request and return the answer, translated into the recorded machine's terms."""
+        """Send a recorded request and return the response, translated to the recorded machine's values."""
         request = recording(name)["request"]
         headers = {k: v for k, v in (request.get("headers") or {}).items() if v is not None}
         body = self._body(request)
@@ -77,18 +77,18 @@ class Replay:
         return self.translate(self.client.send(built))
 
     def send_later(self, name: str) -> "Future[dict[str, Any]]":
-        """Send a recorded request beside others."""
+        """Send a recorded request in another thread."""
         return self.pool.submit(self.send, name)
 
     def judge(self, name: str, answer: dict[str, Any]) -> None:
-        """Compare an answer with the recording."""
+        """Compare a response with the recorded one."""
         kept = recording(name)
         shape_only = any(kept["request"]["path"].endswith(f"/{route}") for route in SHAPE_ONLY)
         found = differences(kept["response"], answer, self.translated, shape_only=shape_only)
         self.found.setdefault(name, []).extend(found)
 
     def expect(self, name: str, here: Any, there: Any, what: str) -> None:
-        """Compare a value of a recorded log, or of a documented quirk."""
+        """Compare a value with one of a recorded log or of a documented quirk."""
         notes = self.found.setdefault(name, [])
         if here != there:
             notes.append(f"{what}: {str(here)[:200]!r} instead of {str(there)[:200]!r}")
@@ -102,7 +102,7 @@ class Replay:
         return self.client.post("/sdapi/v1/options", json=values).status_code
 
     def abandon(self, name: str) -> None:
-        """Send a recorded request and go away without waiting for the answer."""
+        """Send a recorded request and disconnect without waiting for the response."""
         body = self._body(recording(name)["request"])
         with socket.create_connection(("127.0.0.1", self.client.base_url.port or 0)) as gone:
             head = f"POST {recording(name)['request']['path']} HTTP/1.1\r\nhost: x"
@@ -112,7 +112,7 @@ class Replay:
             )
 
     def translate(self, response: httpx.Response) -> dict[str, Any]:
-        """Put the recorded machine's paths, addresses and hashes in the place of this one's."""
+        """Return a response with the recorded machine's paths, addresses and hashes."""
         text = self.translated(response.text)
         answer: dict[str, Any] = {"status": response.status_code, "headers": dict(response.headers)}
         if response.headers.get("content-type") == "application/json":
@@ -120,13 +120,13 @@ class Replay:
         return {**answer, "text": text}
 
     def translated(self, text: str) -> str:
-        """Put the recorded machine's terms in the place of this one's."""
+        """Replace values of this machine by those of the recorded machine."""
         for there, here in self._terms():
             text = text.replace(here, there)
         return text
 
     def own(self, text: str) -> str:
-        """Put this machine's terms in the place of the recorded machine's."""
+        """Replace values of the recorded machine by those of this machine."""
         for there, here in self._terms():
             text = text.replace(there, here)
         return text
@@ -156,7 +156,7 @@ class Replay:
 
 @contextlib.contextmanager
 def replaying(make: Make, settings: Settings) -> Generator[Replay, None, None]:
-    """Run a fake with parts from `make` and yield the replay against it."""
+    """Run a fake with components from `make` and yield the replay with it."""
     components = make(settings)
     with in_thread(components) as url:
         replay = Replay(components, url)
@@ -170,7 +170,7 @@ def replaying(make: Make, settings: Settings) -> Generator[Replay, None, None]:
 
 @contextlib.contextmanager
 def image_server() -> Generator[str, None, None]:
-    """Serve a PNG and a page, as the recorder's neighbour did; yields host:port."""
+    """Serve a PNG and a page, as a server beside the recorder did; yield host:port."""
     image = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The recordings as stories: each is replayed in the order in which it was recorded, on a fresh fake."""
+"""The recordings as scenarios: each is replayed in the recorded order with a new fake."""
 
 import json
 from collections.abc import Callable
@@ -8,46 +8,46 @@ from typing import Any
 from tests.contract.replay import Make, Replay, image_server, make_models, quick, replaying
 from tests.support.recordings import recording
 
-Story = Callable[[Replay], None]
-STORIES: dict[str, tuple[tuple[str, ...], Story]] = {}
+Scenario = Callable[[Replay], None]
+SCENARIOS: dict[str, tuple[tuple[str, ...], Scenario]] = {}
 CONFIGURED: dict[str, dict[str, Any]] = {}
 
 
-def story(*patterns: str, **settings: Any) -> Callable[[Story], Story]:
-    """Register a story with the recordings that it covers."""
+def scenario(*patterns: str, **settings: Any) -> Callable[[Scenario], Scenario]:
+    """Register a scenario with the recordings that it covers."""
 
-    def register(tell: Story) -> Story:
-        STORIES[tell.__name__] = (patterns, tell)
-        CONFIGURED[tell.__name__] = settings
-        return tell
+    def register(run: Scenario) -> Scenario:
+        SCENARIOS[run.__name__] = (patterns, run)
+        CONFIGURED[run.__name__] = settings
+        return run
 
     return register
 
 
-def tell(name: str, make: Make, folder: Path) -> dict[str, list[str]]:
-    """Run a story and return what differs, by recording."""
+def run_scenario(name: str, make: Make, folder: Path) -> dict[str, list[str]]:
+    """Run a scenario and return the differences by recording."""
     settings = dict(CONFIGURED[name])
     models = folder if settings.pop("no_models", False) else make_models(folder)
     with replaying(make, quick(model_dir=models, **settings)) as replay:
-        STORIES[name][1](replay)
+        SCENARIOS[name][1](replay)
         return replay.found
 
 
 def warm(replay: Replay) -> None:
-    """Load the checkpoint, as earlier stories did on the recorded server."""
+    """Load the checkpoint, as earlier scenarios did on the recorded server."""
     replay.send("10-txt2img-basic")
 
 
-@story("01-*", "02-*", "03-*")
+@scenario("01-*", "02-*", "03-*")
 def a_cold_start(replay: Replay) -> None:
-    """Nothing is loaded until the first generation, and no hash is known."""
+    """Nothing is loaded before the first generation, and no hash is known."""
     replay.play("01-preload-*", "01-first-txt2img-loads-model", "02-*", "03-*")
     replay.play("01-first-txt2img-loads-model-warmcache")
 
 
-@story("10-*", "11-*", "12-*", "13-*", "14-*", "15-*", "16-*", "17-*", "18-*")
+@scenario("10-*", "11-*", "12-*", "13-*", "14-*", "15-*", "16-*", "17-*", "18-*")
 def requests_of_all_kinds(replay: Replay) -> None:
-    """Good, odd and bad requests on one server, whose options leak from one to the next."""
+    """Valid, unusual and invalid requests to one server, whose options leak from one to the next."""
     replay.play("10-*", "11-txt2img-batch2-niter2", "11-txt2img-batch2-niter2-save_images")
     replay.play("11-txt2img-batch2-niter2-save_images-return_grid_false", "11-txt2img-do_not_save_grid*")
     replay.play("11-txt2img-batch1-save_images")
@@ -57,9 +57,9 @@ def requests_of_all_kinds(replay: Replay) -> None:
     replay.expect("13-txt2img-same-seed-again", same[0], same[1], "the same request twice")
 
 
-@story("20-*", "21-*", "22-*")
+@scenario("20-*", "21-*", "22-*")
 def reference_images(replay: Replay) -> None:
-    """Reference images in every wrapping, masks, and URLs that the server fetches or not."""
+    """Reference images in all encodings, masks, and URLs that the server fetches or refuses."""
     warm(replay)
     replay.play("20-*", "21-*", "22-url-init-default", "22-options-set-restricted")
     with image_server() as address:
@@ -80,9 +80,9 @@ def reference_images(replay: Replay) -> None:
     replay.expect("20-img2img-data-uri", by_uri, bare, "the same image in a data URI")
 
 
-@story("30-*", "31-*", "32-*", "33-*", "34-*")
+@scenario("30-*", "31-*", "32-*", "33-*", "34-*")
 def extras_and_texts(replay: Replay) -> None:
-    """Enlarging, reading an image's text, captions."""
+    """Upscaling, reading an image's infotext, captions."""
     warm(replay)
     replay.play("30-*", "31-*", "32-*", "33-*", "34-*")
     name = "30-extra-single-upscaler-none"
@@ -90,9 +90,9 @@ def extras_and_texts(replay: Replay) -> None:
     replay.expect(name, replay.send(name)["json"]["image"], sent, "an image that nothing was done to")
 
 
-@story("40-*")
+@scenario("40-*")
 def options_without_a_lock(replay: Replay) -> None:
-    """Options are set one by one, unchecked: one bad value breaks reading for all."""
+    """Options are set one by one without checks; one invalid value breaks reading for all clients."""
     warm(replay)
     replay.send("11-txt2img-batch2-niter2-save_images-return_grid_false")
     replay.send("15-override-sd_vae-unknown")
@@ -108,9 +108,9 @@ def options_without_a_lock(replay: Replay) -> None:
     del replay.found["22-options-back"]
 
 
-@story("41-*", "42-*", "43-*")
+@scenario("41-*", "42-*", "43-*")
 def names_of_checkpoints(replay: Replay) -> None:
-    """Exact names only: an unknown one is refused as an option, and dropped in silence as an override."""
+    """Only exact names count: an unknown one is refused as an option, but silently ignored as an override."""
     for name in ("10-txt2img-basic", "42-override-checkpoint-no_ext"):
         replay.send(name)
     log = "41-checkpoint-name-matching-post-options"
@@ -132,9 +132,9 @@ def names_of_checkpoints(replay: Replay) -> None:
     replay.play("43-override-restore-false", "43-next-without-override-after-no-restore")
 
 
-@story("44-*", "50-*", "51-*", "52-*", "53-*", "57-*")
+@scenario("44-*", "50-*", "51-*", "52-*", "53-*", "57-*")
 def overrides_that_leak(replay: Replay) -> None:
-    """An option that was never set is not restored; formats are read after the restoring."""
+    """An option that was never set is not restored; image formats are read after the restoring."""
     warm(replay)
     replay.play("50-basic")
     for name in ("jpg", "jpeg", "webp", "avif", "tiff", "PNG", "empty"):
@@ -166,9 +166,9 @@ def overrides_that_leak(replay: Replay) -> None:
     replay.play("57-*")
 
 
-@story("54-*", "55-*", "56-*", "99-healthy")
+@scenario("54-*", "55-*", "56-*", "99-healthy")
 def corrupt_checkpoints(replay: Replay) -> None:
-    """A checkpoint that fails to load poisons the worker until another good one is loaded."""
+    """After a checkpoint failed to load, all jobs fail until another good one is loaded."""
     folder = replay.components.settings.model_dir or Path()
     for name in ("10-txt2img-basic", "42-override-checkpoint-no_ext", "42-override-checkpoint-nested_base"):
         replay.send(name)

@@ -1,4 +1,4 @@
-"""The recordings of what happens while a job runs: interrupts, queues, disconnects, others' changes."""
+"""Scenarios of what happens while a job runs: interrupts, queues, disconnects, changes by other clients."""
 
 import base64
 import concurrent.futures
@@ -15,16 +15,16 @@ from local.fakes.sdwebui.state import State
 from tests.contract.big_images import huge_claim, noise
 from tests.contract.compare import picture_facts
 from tests.contract.replay import TINY, Replay
-from tests.contract.scenarios import STORIES, story, tell, warm
+from tests.contract.scenarios import SCENARIOS, run_scenario, scenario, warm
 from tests.support.recordings import recording
 
-__all__ = ["NOT_SERVED", "STORIES", "tell"]
+__all__ = ["NOT_SERVED", "SCENARIOS", "run_scenario"]
 
 POOL_THREADS = 40
 
 
 def hold(replay: Replay, name: str, at: float = 0.5) -> "Future[dict[str, Any]]":
-    """Send a recording and hold its job when the share `at` is done; returns the answer to come."""
+    """Send a recording and let its job hang at the fraction `at`; return the future response."""
     replay.control.set("hang", jobs=1, at=at)
     answer = replay.send_later(name)
     replay.control.wait(held=1)
@@ -32,7 +32,7 @@ def hold(replay: Replay, name: str, at: float = 0.5) -> "Future[dict[str, Any]]"
 
 
 def queue(replay: Replay, name: str) -> "Future[dict[str, Any]]":
-    """Send a recording behind the running job and wait until it has arrived there."""
+    """Send a recording behind the running job and wait until it has arrived."""
     arrived = replay.control.stats()["arrived"]
     answer = replay.send_later(name)
     replay.control.wait(arrived=arrived + 1)
@@ -40,29 +40,29 @@ def queue(replay: Replay, name: str) -> "Future[dict[str, Any]]":
 
 
 def abandon(replay: Replay, name: str) -> None:
-    """Send a recording, wait until it has arrived, and go away."""
+    """Send a recording, wait until it has arrived, and disconnect."""
     arrived = replay.control.stats()["arrived"]
     replay.abandon(name)
     replay.control.wait(arrived=arrived + 1)
 
 
 def state_of(replay: Replay) -> dict[str, Any]:
-    """Return the present state with its progress."""
+    """Return the current state with its progress."""
     answer = replay.get("/sdapi/v1/progress")
     state: dict[str, Any] = {**answer.pop("state"), **answer}
     return state
 
 
 def expect_state(replay: Replay, log: str, there: dict[str, Any], what: str) -> None:
-    """Compare the present state with a logged one, but for times."""
+    """Compare the current state with a recorded one, except for times."""
     here = state_of(replay)
     keys = there.keys() - {"eta_relative", "job_timestamp", "textinfo"}
     replay.expect(log, {k: here[k] for k in sorted(keys)}, {k: there[k] for k in sorted(keys)}, what)
 
 
-@story("60-*", "62-*", "63-*", "65-*")
+@scenario("60-*", "62-*", "63-*", "65-*")
 def progress_and_interrupts(replay: Replay) -> None:
-    """Progress is one for all; an interrupt hits what runs, and answers 200 with half of it."""
+    """Progress is global; an interrupt stops the running job, which returns 200 with an unfinished image."""
     warm(replay)
     _progress(replay)
     log = {
@@ -94,9 +94,9 @@ def progress_and_interrupts(replay: Replay) -> None:
     replay.expect("65-skip-log", recording("65-skip-log")["log"][0][1:], ["skip", 200], "skip")
 
 
-@story("64-*")
+@scenario("64-*")
 def an_idle_interrupt(replay: Replay) -> None:
-    """An interrupt while nothing runs is found until the next job begins, and does it no harm."""
+    """An interrupt while nothing runs is shown until the next job begins, and does not affect that job."""
     replay.send("63-int-B-queued")
     replay.play("64-interrupt-idle")
     expect_state(
@@ -106,7 +106,7 @@ def an_idle_interrupt(replay: Replay) -> None:
 
 
 def _progress(replay: Replay) -> None:
-    """Check the arithmetic of progress on each recorded sample, and its shape and job while a job is held."""
+    """Check the computation of progress for each recorded sample, and the state while a job hangs."""
     log = "60-progress-during-job"
     for sample in recording(log)["samples"]:
         there = sample["json"]
@@ -127,9 +127,9 @@ def _progress(replay: Replay) -> None:
         replay.judge("60-progress-job", answer.result())
 
 
-@story("61-*", "66-*", "67-*")
+@scenario("61-*", "66-*", "67-*")
 def one_at_a_time(replay: Replay) -> None:
-    """One job at a time in order of arrival, extras too; who goes away is still computed."""
+    """One job runs at a time in order of arrival; jobs of disconnected clients run too."""
     warm(replay)
     running = hold(replay, "61-concurrent-A")
     second = queue(replay, "61-concurrent-B")
@@ -167,9 +167,9 @@ def one_at_a_time(replay: Replay) -> None:
     replay.expect("61-concurrent-log", replay.control.stats()["most_at_once"], 1, "jobs at once")
 
 
-@story("66b-*", load_seconds=1.0)  # long enough to be looked at on a machine with much to do
+@scenario("66b-*", load_seconds=1.0)  # long enough to be looked at on a machine with much to do
 def interrupts_while_loading(replay: Replay) -> None:
-    """While a model loads, `job_count` is -1; an interrupt then leaves no image at all."""
+    """While a model loads, `job_count` is -1, and an interrupt then results in no image."""
     replay.send("99-healthy")
     log = recording("66b-interrupt-log")["log"]
     answer = replay.send_later("66b-interrupt-during-model-load")
@@ -185,9 +185,9 @@ def interrupts_while_loading(replay: Replay) -> None:
     replay.expect("66b-interrupt-log", ("images", len(answer.result()["json"]["images"])), found, "images")
 
 
-@story("70-*", "71-*")
+@scenario("70-*", "71-*")
 def changed_meanwhile(replay: Replay) -> None:
-    """Previews; and what another client sets while a job runs takes effect in that job."""
+    """Previews, and settings of another client that take effect in a running job."""
     for name in ("10-txt2img-basic", "42-override-checkpoint-no_ext", "10-txt2img-basic"):
         replay.send(name)
     replay.options(show_progress_every_n_steps=1)
@@ -240,9 +240,9 @@ def _pixels(image: str) -> str:
     return f"{facts['size']} {hash(Image.open(io.BytesIO(base64.b64decode(image))).tobytes())}"
 
 
-@story("72-*")
+@scenario("72-*")
 def forty_threads(replay: Replay) -> None:
-    """With 40 requests in flight nothing below /sdapi answers, not even an interrupt, until a job ends."""
+    """With 40 requests in flight, no route below /sdapi responds until a job ends, not even interrupt."""
     warm(replay)
     running = hold(replay, "10-txt2img-basic")
     others = [replay.send_later("10-txt2img-basic") for _ in range(43)]
@@ -257,9 +257,9 @@ def forty_threads(replay: Replay) -> None:
     replay.expect("72-threadpool-exhaustion-log", stuck.result().status_code, 200, "the interrupt afterwards")
 
 
-@story("81-*", no_models=True, checkpoint="other-random-v1-5.safetensors")
+@scenario("81-*", no_models=True, checkpoint="other-random-v1-5.safetensors")
 def no_model(replay: Replay) -> None:
-    """Without a model on disk all looks well; a file that comes later needs a refresh and an override."""
+    """Without a model everything looks well; a file that is added later needs a refresh and an override."""
     folder = replay.components.settings.model_dir
     replay.addresses["/opt/emptyckpt"] = str(folder)
     left = {"return_mask": True, "return_mask_composite": True, "sd_vae": "nope.safetensors"}
@@ -278,15 +278,17 @@ def no_model(replay: Replay) -> None:
     replay.play("81-nomodel-txt2img-after-refresh", "81-nomodel-txt2img-override-after-refresh")
 
 
-@story("82-auth-*", "82-progress-*", "82-server-restart", "82-server-stop", api_auth="u:p", server_stop=True)
+@scenario(
+    "82-auth-*", "82-progress-*", "82-server-restart", "82-server-stop", api_auth="u:p", server_stop=True
+)
 def with_a_password(replay: Replay) -> None:
-    """Basic authentication, and the routes that claim to stop the server."""
+    """Basic authentication, and the routes that should stop the server."""
     replay.play("82-auth-*", "82-server-stop", "82-progress-after-stop", "82-server-restart")
 
 
-@story("83-webui-*", web_ui=True)
+@scenario("83-webui-*", web_ui=True)
 def with_the_page(replay: Replay) -> None:
-    """With Web UI's page, `/` answers first; tasks can be followed by name."""
+    """With Web UI's page, `/` responds first, and tasks can be followed by name."""
     replay.control.set("not-ready")
     rows = recording("83-webui-readiness-race")["events"]
     for row in rows[1:3]:
@@ -311,15 +313,15 @@ def with_the_page(replay: Replay) -> None:
     replay.play("83-webui-internal-progress-X", "83-webui-pending-after-failure")
 
 
-@story("84-*", error_shape="a1111")
+@scenario("84-*", error_shape="a1111")
 def automatic1111s_errors(replay: Replay) -> None:
-    """The middleware of AUTOMATIC1111 gives errors another shape."""
+    """The middleware of AUTOMATIC1111 returns errors in another form."""
     replay.play("84-*")
 
 
-@story("90-*")
+@scenario("90-*")
 def big_inputs(replay: Replay) -> None:
-    """Bodies of any size; an image of too many pixels is refused by its header."""
+    """Bodies of any size are accepted; an image with too many pixels is refused by its header."""
     warm(replay)
     body = {**recording("20-img2img-basic")["request"]["json"], "steps": 1}
     for row, image in zip(recording("90-big-inputs")["rows"], (noise(1500), huge_claim(14000)), strict=True):
@@ -329,9 +331,9 @@ def big_inputs(replay: Replay) -> None:
         replay.expect("90-big-inputs", (answer.status_code, found), (row["status"], row["body"]), row["what"])
 
 
-@story("openapi")
+@scenario("openapi")
 def the_openapi_document(replay: Replay) -> None:
-    """The bodies of requests have the recorded fields, types and defaults."""
+    """Request bodies have the recorded fields, types and defaults."""
     here, there = replay.get("/openapi.json"), recording("openapi")
     for path, methods in there["paths"].items():
         if path not in NOT_SERVED:
@@ -362,7 +364,7 @@ SCHEMAS = (
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    """Keep of a field what a client must know: type, default, bounds."""
+    """Return the properties of a field that matter to a client: type, default, bounds."""
     kept = ("type", "default", "minimum", "maximum", "exclusiveMinimum", "enum")
     plain = {key: schema[key] for key in kept if schema.get(key) is not None}
     plain["types"] = sorted(one.get("type", "") for one in schema.get("anyOf", []))

@@ -1,4 +1,4 @@
-"""A fake in this process behind a real socket, and what its answers hold."""
+"""A fake in this process behind a real socket, and helpers to read its responses."""
 
 import base64
 import io
@@ -29,12 +29,12 @@ def server(**settings: Any) -> Iterator[Replay]:
 
 
 def opened(image: str) -> Image.Image:
-    """Open an image of an answer."""
+    """Open an image of a response."""
     return Image.open(io.BytesIO(base64.b64decode(image)))
 
 
 def lora(path: Path, alias: str | None = None, content: bytes = b"x") -> Path:
-    """Write a LoRA file, with an alias in its header."""
+    """Write a LoRA with an alias in its header."""
     header = json.dumps({"__metadata__": {"ss_output_name": alias} if alias else {}}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(struct.pack("<Q", len(header)) + header + content)
@@ -42,12 +42,12 @@ def lora(path: Path, alias: str | None = None, content: bytes = b"x") -> Path:
 
 
 def name_in_settings_file(replay: Replay, **options: Any) -> None:
-    """Set options once: Web UI restores only what its settings file names."""
+    """Set options once, because Web UI restores only options in its settings file."""
     replay.client.post("/sdapi/v1/options", json=options).raise_for_status()
 
 
 def job(replay: Replay, route: str = "txt2img", **content: Any) -> dict[str, Any]:
-    """Send a small job and return its answer with `info` read."""
+    """Send a small job and return its response with parsed `info`."""
     answer = replay.client.post(f"/sdapi/v1/{route}", json={**SMALL, **content})
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
@@ -60,6 +60,6 @@ def picture(replay: Replay, **content: Any) -> bytes:
 
 
 def unit(model: str, module: str = "canny", **more: Any) -> dict[str, Any]:
-    """Make the scripts of a request with one ControlNet unit."""
+    """Return the scripts of a request with one ControlNet unit."""
     one = {"enabled": True, "module": module, "model": model, "image": REFERENCE, **more}
     return {"ControlNet": {"args": [one]}}

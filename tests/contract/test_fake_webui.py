@@ -1,4 +1,4 @@
-"""What the fake adds to the recordings: faults on demand, pictures of requests, models on real files."""
+"""Features of the fake beyond the recordings: faults on demand, pictures of requests, models from files."""
 
 import base64
 import io
@@ -23,18 +23,17 @@ BODY = {"prompt": "a red cube", "steps": 4, "width": 64, "height": 64, "seed": 7
 
 
 def post(replay: Replay, route: str = "txt2img", **changes: Any) -> httpx.Response:
-    """Ask for images."""
+    """Send a text-to-image request."""
     return replay.client.post(f"/sdapi/v1/{route}", json={**BODY, **changes})
 
 
 def model_of(answer: httpx.Response) -> str:
-    """Return the model that an answer names."""
+    """Return the model in a response."""
     name: str = json.loads(answer.json()["info"])["sd_model_name"]
     return name
 
 
-def test_each_recorded_500_can_be_asked_for() -> None:
-    """The fault strikes one job, in one of the shapes, and the next job is well again."""
+def test_each_recorded_500_can_be_injected_for_one_job() -> None:
     with server() as replay:
         for kind in sorted(KINDS):
             replay.control.set("error", jobs=1, kind=kind)
@@ -44,8 +43,7 @@ def test_each_recorded_500_can_be_asked_for() -> None:
         assert post(replay).status_code == 200
 
 
-def test_faults_that_change_an_answer_with_200() -> None:
-    """No images, fewer images, half an image and another model's image all look like success."""
+def test_faults_that_change_a_successful_response() -> None:
     with server() as replay:
         whole = post(replay, n_iter=2).json()["images"]
         replay.control.set("no-images", jobs=1)
@@ -64,8 +62,7 @@ def test_faults_that_change_an_answer_with_200() -> None:
 
 
 @pytest.mark.parametrize("name", ["close", "truncate"])
-def test_faults_that_break_the_connection(name: str) -> None:
-    """The client sees a broken connection, although the job was done."""
+def test_faults_that_break_the_connection_after_the_job(name: str) -> None:
     with server() as replay:
         replay.control.set(name, jobs=1)
         with pytest.raises(httpx.RemoteProtocolError):
@@ -74,8 +71,7 @@ def test_faults_that_break_the_connection(name: str) -> None:
         assert post(replay).status_code == 200
 
 
-def test_a_hanging_job_hears_an_interrupt_or_not() -> None:
-    """A hang ends at an interrupt, or only when it is released; `after` lets jobs pass first."""
+def test_a_hanging_job_ends_at_an_interrupt_unless_it_ignores_it() -> None:
     with server() as replay:
         replay.control.set("hang", jobs=1, after=1)
         assert post(replay).status_code == 200
@@ -93,8 +89,7 @@ def test_a_hanging_job_hears_an_interrupt_or_not() -> None:
         assert answer.result().status_code == 200
 
 
-def test_a_poisoned_worker_recovers_by_another_model_only() -> None:
-    """Every job fails at once, until another good checkpoint is loaded."""
+def test_a_poisoned_web_ui_recovers_only_by_loading_another_checkpoint() -> None:
     with server() as replay:
         first, second, _ = (one.name for one in replay.components.checkpoints.all())
         assert post(replay).status_code == 200
@@ -106,15 +101,13 @@ def test_a_poisoned_worker_recovers_by_another_model_only() -> None:
         assert [post(replay, **change).status_code for change in (other, {})] == [200, 200]
 
 
-def test_not_ready_is_404_below_sdapi_only() -> None:
-    """In the gap after the start, the page is there and the API is not."""
+def test_not_ready_means_404_only_below_sdapi() -> None:
     with server(gap_seconds=3600, web_ui=True) as replay:
         assert replay.client.get("/").status_code == 200
         assert replay.client.get("/sdapi/v1/progress").status_code == 404
 
 
 def test_idle_connections_are_closed() -> None:
-    """A connection that nothing is sent on ends by itself."""
     with (
         running(keep_alive_seconds=1) as fake_webui,
         socket.create_connection(("127.0.0.1", fake_webui.port)) as idle,
@@ -126,8 +119,7 @@ def test_idle_connections_are_closed() -> None:
         assert received.startswith(b"HTTP/1.1 200")
 
 
-def test_a_process_refuses_crashes_and_is_replaced() -> None:
-    """Connections are refused until cleared; a crash ends the process; another takes its port."""
+def test_a_process_can_refuse_connections_crash_and_be_replaced() -> None:
     with running(step_seconds=0, load_seconds=0, fault=["no-images:1"]) as fake_webui:
         address = fake_webui.url + "/sdapi/v1/txt2img"
         assert httpx.post(address, json=BODY).json()["images"] == []
@@ -146,14 +138,12 @@ def test_a_process_refuses_crashes_and_is_replaced() -> None:
             assert httpx.get(other.url + "/sdapi/v1/progress").status_code == 200
 
 
-def test_a_wrong_flag_says_what_is_allowed() -> None:
-    """An unknown fault ends the start with a line that lists the known ones."""
+def test_the_error_for_an_unknown_fault_lists_the_known_ones() -> None:
     with pytest.raises(FakeWebUiError, match="one of slow"):
         running(fault=["nope"]).__enter__()
 
 
-def test_pictures_come_from_the_request() -> None:
-    """Each thing that was asked for changes the picture; the same request gives the same bytes."""
+def test_every_field_of_the_request_changes_the_picture() -> None:
     with server() as replay:
         first = post(replay).json()["images"][0]
         assert post(replay).json()["images"][0] == first
@@ -172,8 +162,7 @@ def test_pictures_come_from_the_request() -> None:
         assert "no diffusion model" in opened(first).info["parameters"]
 
 
-def test_a_reference_shows_through_by_its_strength() -> None:
-    """Strength 0 keeps the reference, 1 paints it over, and a mask bounds the painting."""
+def test_the_denoising_strength_and_the_mask_decide_how_much_of_the_reference_remains() -> None:
     with server() as replay:
         reference = opened(REFERENCE).convert("RGB")
         mask = Image.new("L", reference.size)
@@ -196,16 +185,14 @@ def test_a_reference_shows_through_by_its_strength() -> None:
         assert masked.getpixel(other) != reference.getpixel(other)
 
 
-def test_animatediff_answers_a_gif() -> None:
-    """AnimateDiff with the format GIF answers one animation an image."""
+def test_animatediff_returns_one_gif_per_image() -> None:
     script = {"AnimateDiff": {"args": [{"enable": True, "format": ["GIF"], "video_length": 5, "fps": 8}]}}
     with server(extra_scripts=("animatediff",)) as replay:
         images = post(replay, alwayson_scripts=script).json()["images"]
         assert [(opened(one).format, getattr(opened(one), "n_frames", 0)) for one in images] == [("GIF", 5)]
 
 
-def test_files_of_a_models_folder(tmp_path: Path) -> None:
-    """Checkpoints are those of `Stable-diffusion`, of any name; a prompt's LoRAs are named with hashes."""
+def test_checkpoints_and_loras_are_found_in_a_models_folder(tmp_path: Path) -> None:
     for name in ("b (v2) [fix].safetensors", "ünï/ä b.safetensors"):
         write_checkpoint(tmp_path / "Stable-diffusion" / name, name.encode())
     write_checkpoint(tmp_path / "Lora/style.safetensors")
@@ -220,16 +207,14 @@ def test_files_of_a_models_folder(tmp_path: Path) -> None:
         assert extra["extra_generation_params"]["Lora hashes"].startswith("style: ")
 
 
-def test_a_flat_folder_is_a_folder_of_checkpoints(tmp_path: Path) -> None:
-    """Without `Stable-diffusion`, the files of the folder itself count, but not those of other kinds."""
+def test_a_folder_without_subfolders_is_one_of_checkpoints(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a.safetensors")
     write_checkpoint(tmp_path / "Lora/style.safetensors")
     with server(model_dir=tmp_path) as replay:
         assert [one["title"] for one in replay.get("/sdapi/v1/sd-models")] == ["a.safetensors"]
 
 
-def test_whole_files_are_told_from_torn_ones(tmp_path: Path) -> None:
-    """A file is whole when its header is valid and the data that it declares is there."""
+def test_incomplete_checkpoint_files_are_detected(tmp_path: Path) -> None:
     whole = write_checkpoint(tmp_path / "whole.safetensors", b"x" * 1000)
     assert is_whole(whole)
     content = whole.read_bytes()
@@ -241,8 +226,7 @@ def test_whole_files_are_told_from_torn_ones(tmp_path: Path) -> None:
     assert not is_whole(torn)
 
 
-def test_switching_costs_a_load_unless_both_are_kept() -> None:
-    """Three jobs on two models load three times; with `sd_checkpoints_limit` 2 they load twice."""
+def test_switching_needs_a_load_unless_both_checkpoints_are_kept() -> None:
     with server() as replay:
         first, second, _ = (one.name for one in replay.components.checkpoints.all())
         for limit, loads in ((1, 3), (2, 1)):
@@ -254,8 +238,7 @@ def test_switching_costs_a_load_unless_both_are_kept() -> None:
         assert {job["model"] for job in replay.control.jobs()} == {Path(first).stem, Path(second).stem}
 
 
-def test_it_says_what_it_is_and_can() -> None:
-    """Its own routes tell its nature and its faults, refuse what they do not know, and give up waiting."""
+def test_the_routes_below_fake_describe_it_and_check_their_input() -> None:
     with server() as replay:
         about = replay.get("/fake")
         assert about["is"] == DISCLAIMER

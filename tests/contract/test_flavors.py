@@ -1,4 +1,4 @@
-"""The fake takes models, scripts and settings as a real Web UI does: what it ignores, replaces or keeps."""
+"""The fake treats models, scripts and settings as a real Web UI: what it ignores, replaces or keeps."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_an_alias_that_two_files_share_is_not_applied(models: Path, flavor: str)
 
 
 @FLAVORS
-def test_disabled_networks_paint_with_the_lora_of_the_job_before(models: Path, flavor: str) -> None:
+def test_a_job_with_disabled_networks_uses_the_lora_of_the_previous_job(models: Path, flavor: str) -> None:
     with server(model_dir=models, flavor=flavor) as replay:
         plain = picture(replay)
         styled = picture(replay, prompt="a lighthouse <lora:style:1>")
@@ -42,7 +42,7 @@ def test_disabled_networks_paint_with_the_lora_of_the_job_before(models: Path, f
         assert picture(replay) == plain
 
 
-def test_a_lora_file_is_known_after_a_refresh(models: Path) -> None:
+def test_a_lora_file_is_listed_after_a_refresh(models: Path) -> None:
     with server(model_dir=models) as replay:
         lora(models / "Lora/late.safetensors")
         assert picture(replay, prompt="a lighthouse <lora:late:1>") == picture(replay)
@@ -50,7 +50,7 @@ def test_a_lora_file_is_known_after_a_refresh(models: Path) -> None:
         assert picture(replay, prompt="a lighthouse <lora:late:1>") != picture(replay)
 
 
-def test_forge_knows_modules_from_its_start_on_and_no_sd_vae(models: Path) -> None:
+def test_forge_lists_modules_at_its_start_and_ignores_sd_vae(models: Path) -> None:
     with server(model_dir=models) as replay:
         name_in_settings_file(replay, forge_additional_modules=[], sd_vae="Automatic")
         plain = picture(replay)
@@ -65,7 +65,7 @@ def test_forge_knows_modules_from_its_start_on_and_no_sd_vae(models: Path) -> No
         assert picture(replay) == plain
 
 
-def test_a1111_knows_vaes_after_a_refresh_and_none_of_forges_settings(models: Path) -> None:
+def test_a1111_lists_vaes_after_a_refresh_and_has_none_of_forges_settings(models: Path) -> None:
     with server(model_dir=models, flavor="a1111") as replay:
         name_in_settings_file(replay, sd_vae="Automatic")
         plain = picture(replay)
@@ -94,7 +94,7 @@ def test_a1111_loads_at_once_and_keeps_the_old_checkpoint_for_a_bad_one(models: 
 
 
 @FLAVORS
-def test_controlnet_takes_the_names_that_the_real_one_takes(models: Path, flavor: str) -> None:
+def test_controlnet_accepts_the_names_that_the_real_one_accepts(models: Path, flavor: str) -> None:
     with server(model_dir=models, flavor=flavor) as replay:
         plain = picture(replay)
         (listed,) = replay.get("/controlnet/model_list")["model_list"]
@@ -113,7 +113,7 @@ def test_controlnet_takes_the_names_that_the_real_one_takes(models: Path, flavor
         assert known == (404 if flavor == "forge" else 200)
 
 
-def test_a_map_comes_behind_the_pictures_unless_it_is_switched_off(models: Path) -> None:
+def test_a_map_follows_the_pictures_unless_it_is_switched_off(models: Path) -> None:
     with server(model_dir=models) as replay:
         made = job(replay, alwayson_scripts=unit("canny"), batch_size=2)
         texts = [opened(image).info.get("parameters") for image in made["images"]]
@@ -136,7 +136,7 @@ def test_an_unknown_module_does_nothing_on_forge_and_fails_on_a1111(models: Path
 
 
 @FLAVORS
-def test_loopback_puts_a_grid_first_and_says_nothing_of_it(flavor: str) -> None:
+def test_loopback_returns_a_grid_first_without_reporting_it(flavor: str) -> None:
     with server(flavor=flavor) as replay:
         made = job(
             replay,
@@ -152,7 +152,7 @@ def test_loopback_puts_a_grid_first_and_says_nothing_of_it(flavor: str) -> None:
 
 
 @FLAVORS
-def test_sd_upscale_tells_the_seed_of_its_last_tile(flavor: str) -> None:
+def test_sd_upscale_reports_the_seed_of_its_last_tile(flavor: str) -> None:
     with server(flavor=flavor) as replay:
         made = job(
             replay,

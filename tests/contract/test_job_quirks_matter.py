@@ -1,4 +1,4 @@
-"""Each behaviour that is taken out of the fake is noticed by the replay of the recorded jobs."""
+"""The replay of the recorded jobs detects each behaviour that is removed from the fake."""
 
 from pathlib import Path
 from typing import Any
@@ -16,28 +16,28 @@ from tests.contract.jobs import play
 
 
 class GenerousNetworks(Networks):
-    """Apply an alias that two files share."""
+    """Applies an alias that two files share."""
 
     def find(self, name: str) -> Network | None:
         return self._by_alias.get(name)
 
 
 class TidyNetworks(Networks):
-    """Unload the LoRAs of the job before, also where networks are disabled."""
+    """Unloads the LoRAs of the previous job even if networks are disabled."""
 
     def apply(self, prompts: Any, *, disabled: bool, model: str) -> tuple[str, ...]:
         return super().apply([] if disabled else prompts, disabled=False, model=model)
 
 
 class DeafNetworks(Networks):
-    """Load nothing."""
+    """Loads nothing."""
 
     def apply(self, prompts: Any, *, disabled: bool, model: str) -> tuple[str, ...]:
         return super().apply([prompt[:0] for prompt in prompts], disabled=disabled, model=model)
 
 
 class WatchingModules(Modules):
-    """Notice new files without a restart."""
+    """Finds new files without a restart."""
 
     def used(self, options: Any) -> list[Path]:
         self._scan()
@@ -45,42 +45,42 @@ class WatchingModules(Modules):
 
 
 class WillingModules(Modules):
-    """Use `sd_vae` on Forge too."""
+    """Uses `sd_vae` on Forge too."""
 
     def used(self, options: Any) -> list[Path]:
         return super().used(options) + self.found([options["sd_vae"]])
 
 
 class DeafModules(Modules):
-    """Use no VAE."""
+    """Uses no VAE."""
 
     def used(self, options: Any) -> list[Path]:
         return super().used(options)[:0]
 
 
 class LenientControlNet(ControlNet):
-    """Find a model by its bare name on Forge too."""
+    """Finds a model by its name without the hash on Forge too."""
 
     def _find(self, name: Any) -> Path | None:
         return next((path for listed, path in self._known.items() if listed.startswith(str(name))), None)
 
 
 class LoadingControlNet(ControlNet):
-    """Steer by a file that does not load."""
+    """Uses a file that cannot be loaded."""
 
     def controls(self, unit: dict[str, Any]) -> bool:
         return self._find(unit.get("model")) is not None
 
 
 class MaplessControlNet(ControlNet):
-    """Show no maps."""
+    """Returns no maps."""
 
     def shows_map(self, unit: dict[str, Any]) -> bool:
         return super().shows_map({**unit, "save_detected_map": False})
 
 
 class HonestScripts(Scripts):
-    """Put loopback's grid nowhere."""
+    """Does not insert loopback's grid."""
 
     def plan(self, request: Any, tab: str) -> Plan:
         plan = super().plan(request, tab)
@@ -103,7 +103,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("flavor", "change", "jobs"), BROKEN)
-def test_a_broken_behaviour_is_noticed(
+def test_a_removed_behaviour_is_detected(
     flavor: str, change: dict[str, Any], jobs: tuple[str, ...], tmp_path: Path
 ) -> None:
     def make(settings: Settings) -> Components:
@@ -111,10 +111,10 @@ def test_a_broken_behaviour_is_noticed(
 
     whole = play(flavor, tmp_path / "whole", only=jobs)
     broken = play(flavor, tmp_path / "broken", make, only=jobs)
-    for played, noticed in ((whole, False), (broken, True)):
+    for played, detected in ((whole, False), (broken, True)):
         found = [
             *torn(played),
             *merged(played, flavor),
             *(note for one in played for note in departures(one)),
         ]
-        assert bool(found) is noticed, found
+        assert bool(found) is detected, found

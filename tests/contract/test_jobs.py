@@ -1,4 +1,4 @@
-"""The fake does each recorded job of a real Forge and a real AUTOMATIC1111 as that one did."""
+"""The fake does each recorded job of a real Forge and a real AUTOMATIC1111 in the same way."""
 
 from functools import cache
 from pathlib import Path
@@ -27,22 +27,22 @@ def replayed(flavor: str) -> list[Played]:
 
 
 @FLAVORS
-def test_a_job_is_answered_as_recorded(flavor: str) -> None:
+def test_the_response_to_a_job_is_as_recorded(flavor: str) -> None:
     found = {one.name: departures(one) for one in replayed(flavor) if one.name not in NOT_HELD}
     assert {name: notes for name, notes in found.items() if notes} == {}
 
 
 @FLAVORS
-def test_what_was_the_same_picture_is_the_same_picture(flavor: str) -> None:
+def test_recorded_pictures_that_are_equal_are_equal(flavor: str) -> None:
     assert torn(replayed(flavor)) == {}
 
 
 @FLAVORS
-def test_what_were_different_pictures_are_different_pictures(flavor: str) -> None:
+def test_recorded_pictures_that_differ_are_different(flavor: str) -> None:
     assert merged(replayed(flavor), flavor) == {}
 
 
-def test_each_exception_is_still_needed() -> None:
+def test_each_listed_exception_is_still_needed() -> None:
     everything = [*replayed("forge"), *replayed("a1111")]
     assert {one.name for one in everything if one.name in NOT_HELD and departures(one)} == {*NOT_HELD}
     by_chance = {place for one in everything for place, _, _ in one.pictures} & {*SAME_BY_CHANCE}

@@ -1,4 +1,4 @@
-"""What the fake's pictures show or keep, and which images come beside them, as on a real Web UI."""
+"""What the fake's pictures show, and which images are returned with them, as by a real Web UI."""
 
 import base64
 import io
@@ -38,7 +38,7 @@ def test_unloading_the_checkpoint_ends_the_leak_of_a_lora(models: Path, flavor: 
         assert picture(replay) == plain
 
 
-def test_a_tag_that_forge_does_not_apply_is_cut_out_all_the_same(models: Path) -> None:
+def test_a_tag_that_forge_does_not_apply_is_still_removed_from_the_prompt(models: Path) -> None:
     with server(model_dir=models) as replay:
         plain = picture(replay)
         for tag in ("<lyco:style:1>", "<lora: style:1>", "<lora:Style:1>", "<lora:style:abc>"):
@@ -47,7 +47,7 @@ def test_a_tag_that_forge_does_not_apply_is_cut_out_all_the_same(models: Path) -
         assert picture(replay, prompt="a lighthouse<lyco:style:1>") != picture(replay)
 
 
-def test_forge_applies_a_new_embedding_after_another_load_of_a_checkpoint_only(models: Path) -> None:
+def test_forge_applies_a_new_embedding_only_after_it_loads_a_checkpoint(models: Path) -> None:
     with server(model_dir=models) as replay:
         word = {"prompt": "a lighthouse Sparkle"}
         plain = picture(replay, **word)
@@ -70,14 +70,14 @@ def test_a1111_applies_a_new_embedding_after_a_refresh(models: Path) -> None:
 
 
 @FLAVORS
-def test_a_scheduler_is_known_by_both_its_names(flavor: str) -> None:
+def test_a_scheduler_can_be_named_by_both_its_names(flavor: str) -> None:
     with server(flavor=flavor) as replay:
         labelled = picture(replay, scheduler="SGM Uniform")
         assert picture(replay, scheduler="sgm_uniform") == labelled != picture(replay)
         assert picture(replay, scheduler="sgm uniform") == picture(replay)
 
 
-def test_a_controlnet_model_that_does_not_load_leaves_its_unit_out(models: Path) -> None:
+def test_a_unit_whose_controlnet_model_cannot_be_loaded_is_ignored(models: Path) -> None:
     (models / "ControlNet/canny.safetensors").write_bytes(b"of another shape")
     for flavor, images in (("forge", 2), ("a1111", 1)):
         with server(model_dir=models, flavor=flavor) as replay:
@@ -121,7 +121,7 @@ def test_hires_fix_uses_the_modules_of_its_own_field(models: Path) -> None:
 
 
 @FLAVORS
-def test_a_second_pass_shows_its_own_prompt_and_ends_in_the_size_asked_for(flavor: str) -> None:
+def test_a_second_pass_uses_its_own_prompt_and_results_in_the_requested_size(flavor: str) -> None:
     with server(flavor=flavor) as replay:
         hires: dict[str, Any] = {
             "enable_hr": True,
@@ -140,14 +140,16 @@ def test_a_second_pass_shows_its_own_prompt_and_ends_in_the_size_asked_for(flavo
     ("seed", "batch", "status"),
     [(2**64 - 1, 1, 200), (2**64 - 2, 4, 500), (2**64, 1, 500), (-(2**63), 1, 200), (-(2**63) - 1, 1, 500)],
 )
-def test_seeds_of_64_bits_are_taken_up_to_that_of_the_last_image(seed: int, batch: int, status: int) -> None:
+def test_all_seeds_up_to_that_of_the_last_image_must_fit_into_64_bits(
+    seed: int, batch: int, status: int
+) -> None:
     with server() as replay:
         for field in ("seed", "subseed"):
             body = {**SMALL, field: seed, "batch_size": batch}
             assert replay.client.post("/sdapi/v1/txt2img", json=body).status_code == status
 
 
-def test_what_a_mask_leaves_out_is_kept_to_the_pixel() -> None:
+def test_pixels_outside_a_mask_are_kept_exactly() -> None:
     mask = Image.new("L", (64, 64))
     mask.paste(255, (0, 0, 32, 64))
     left, right = (0, 0, 32, 64), (32, 0, 64, 64)
@@ -169,7 +171,7 @@ def test_a_picture_painted_in_its_mask_only_keeps_the_size_of_its_reference() ->
             assert opened(made["images"][0]).size == size
 
 
-def test_images_are_turned_as_their_exif_says() -> None:
+def test_images_are_rotated_as_their_exif_says() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     out = io.BytesIO()

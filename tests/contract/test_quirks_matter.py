@@ -1,4 +1,4 @@
-"""Each quirk that is taken out of the fake is noticed by the contract test's own comparison."""
+"""The comparison with the recordings detects each quirk that is removed from the fake."""
 
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,18 @@ from local.fakes.sdwebui.scripts import Plan, Scripts
 from local.fakes.sdwebui.settings import Settings
 from local.fakes.sdwebui.state import State
 from local.fakes.sdwebui.tasks import Tasks
-from tests.contract.scenarios_running import tell
+from tests.contract.scenarios_running import run_scenario
 
 
 class RestoringOptions(Options):
-    """Restore every override, also of options that were never set before."""
+    """Restores all overrides, including options that were never set before."""
 
     def to_restore(self, wanted: dict[str, Any]) -> dict[str, Any]:
         return {option: self[option] for option in wanted}
 
 
 class CarefulOptions(Options):
-    """Check types when options are set, not when they are read."""
+    """Checks types when options are set, not when they are read."""
 
     def post(self, values: dict[str, Any]) -> None:
         super().post(
@@ -34,7 +34,7 @@ class CarefulOptions(Options):
 
 
 class AtomicOptions(Options):
-    """Set nothing when one key is unknown."""
+    """Sets nothing if one key is unknown."""
 
     def post(self, values: dict[str, Any]) -> None:
         before = dict(self.saved)
@@ -46,7 +46,7 @@ class AtomicOptions(Options):
 
 
 class HonestOptions(Options):
-    """Keep an unknown checkpoint among the overrides, so that it fails instead of being dropped."""
+    """Keeps an unknown checkpoint among the overrides, so that the job fails."""
 
     def overridden(self, overrides: dict[str, Any] | None, *, restore: bool) -> Any:
         if overrides and self._checkpoints.find(overrides.get(CHECKPOINT)) is None:
@@ -55,7 +55,7 @@ class HonestOptions(Options):
 
 
 class LenientCheckpoints(Checkpoints):
-    """Find a checkpoint in any case."""
+    """Finds a checkpoint in any case."""
 
     def find(self, name: Any) -> Checkpoint | None:
         known = {alias.lower(): alias for one in self.all() for alias in one.aliases()}
@@ -63,7 +63,7 @@ class LenientCheckpoints(Checkpoints):
 
 
 class HashedCheckpoints(Checkpoints):
-    """Know all hashes before anything was loaded."""
+    """Has all hashes before anything was loaded."""
 
     def refresh(self) -> None:
         super().refresh()
@@ -72,7 +72,7 @@ class HashedCheckpoints(Checkpoints):
 
 
 class WatchingCheckpoints(Checkpoints):
-    """Notice new files without a refresh."""
+    """Finds new files without a refresh."""
 
     def find(self, name: Any) -> Checkpoint | None:
         if super().find(name) is None:
@@ -81,7 +81,7 @@ class WatchingCheckpoints(Checkpoints):
 
 
 class HealingMemory(Memory):
-    """Forget what was loaded when a load fails, so that the last good model loads again."""
+    """Forgets the loaded checkpoint if a load fails, so that the last good one is loaded again."""
 
     def need(self) -> Checkpoint:
         if self.current is None:
@@ -90,7 +90,7 @@ class HealingMemory(Memory):
 
 
 class EagerMemory(Memory):
-    """Load the first checkpoint at the start."""
+    """Loads the first checkpoint at the start."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -98,7 +98,7 @@ class EagerMemory(Memory):
 
 
 class UnlimitedQueue(JobQueue):
-    """Let all jobs run at once."""
+    """Lets all jobs run at once."""
 
     def __enter__(self) -> None:
         pass
@@ -108,7 +108,7 @@ class UnlimitedQueue(JobQueue):
 
 
 class ForgettingState(State):
-    """Drop the interrupted flag at the job's end."""
+    """Resets the interrupted flag at the job's end."""
 
     def end(self) -> None:
         super().end()
@@ -116,7 +116,7 @@ class ForgettingState(State):
 
 
 class CountingState(State):
-    """Count a job from its beginning, also while its model loads."""
+    """Counts a job from its beginning, even while its model loads."""
 
     def begin(self, job: str) -> None:
         super().begin(job)
@@ -124,7 +124,7 @@ class CountingState(State):
 
 
 class LatePendingState(State):
-    """Let an idle interrupt reach the next job."""
+    """Lets an interrupt while nothing runs stop the next job."""
 
     def begin(self, job: str) -> None:
         before = self.interrupted
@@ -133,7 +133,7 @@ class LatePendingState(State):
 
 
 class TolerantScripts(Scripts):
-    """Ignore scripts that do not exist."""
+    """Ignores scripts that do not exist."""
 
     def plan(self, request: Any, tab: str) -> Plan:
         known = {k: v for k, v in request.alwayson_scripts.items() if k.lower() in self.titles[tab]}
@@ -141,7 +141,7 @@ class TolerantScripts(Scripts):
 
 
 class TidyTasks(Tasks):
-    """Finish a failed task at once."""
+    """Regards a failed task as finished at once."""
 
     def progress(self, name: str | None) -> dict[str, Any]:
         return {**super().progress(name), "active": self._state.job_count != 0}
@@ -166,12 +166,12 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("change", "story", "noticed"), BROKEN)
-def test_a_broken_quirk_is_noticed(change: dict[str, Any], story: str, noticed: str, tmp_path: Path) -> None:
-    """The story finds a difference in the recording that shows the quirk."""
-
+@pytest.mark.parametrize(("change", "scenario", "detected"), BROKEN)
+def test_a_removed_quirk_is_detected(
+    change: dict[str, Any], scenario: str, detected: str, tmp_path: Path
+) -> None:
     def make(settings: Settings) -> Components:
         return Components.make(settings, **change)
 
-    found = tell(story, make, tmp_path)
-    assert found[noticed], "nobody noticed"
+    found = run_scenario(scenario, make, tmp_path)
+    assert found[detected], "nobody detected"

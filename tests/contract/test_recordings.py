@@ -1,4 +1,4 @@
-"""The fake answers as the recorded Web UI did: statuses, types, shapes, values and documented quirks."""
+"""The fake responds as the recorded Web UI did: statuses, types, forms, values and documented quirks."""
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +10,7 @@ import pytest
 
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.process import FakeWebUi, running
-from tests.contract.scenarios_running import NOT_SERVED, STORIES, tell
+from tests.contract.scenarios_running import NOT_SERVED, SCENARIOS, run_scenario
 from tests.support.recordings import names, recording
 
 NOT_COVERED: dict[str, str] = {}
@@ -27,17 +27,15 @@ BOOT_SECONDS = 3
 QUICK = {"step_seconds": 0, "load_seconds": 0, "extra_seconds": 0}
 
 
-@pytest.mark.parametrize("name", STORIES)
-def test_a_story_is_told_as_it_was_recorded(name: str, tmp_path: Path) -> None:
-    """Each story finds no difference, in exactly the recordings that it says it covers."""
-    found = tell(name, Components.make, tmp_path)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_scenario_has_no_differences_and_covers_its_recordings(name: str, tmp_path: Path) -> None:
+    found = run_scenario(name, Components.make, tmp_path)
     assert {recording: notes for recording, notes in found.items() if notes} == {}
-    assert sorted(found) == names(*STORIES[name][0])
+    assert sorted(found) == names(*SCENARIOS[name][0])
 
 
-def test_all_recordings_are_covered_or_listed() -> None:
-    """A recording is replayed once, or it is in the table; the table stays short."""
-    patterns = [pattern for covered, _ in STORIES.values() for pattern in covered]
+def test_all_recordings_are_replayed_or_listed_as_not_replayed() -> None:
+    patterns = [pattern for covered, _ in SCENARIOS.values() for pattern in covered]
     everything = names("*")
     covered = {name for name in everything if any(fnmatch(name, one) for one in patterns)} | set(PROCESSES)
     assert sorted(set(everything) - covered) == sorted(NOT_COVERED)
@@ -45,8 +43,7 @@ def test_all_recordings_are_covered_or_listed() -> None:
     assert len(NOT_SERVED) == 4
 
 
-def test_sigterm_ends_it_at_once() -> None:
-    """SIGTERM drains nothing: the client's connection closes without a response, the process is gone."""
+def test_sigterm_ends_it_at_once_without_a_response() -> None:
     with running(web_ui=False, **QUICK) as fake_webui, ThreadPoolExecutor(1) as pool:
         answer = hold(fake_webui, pool, "80-job-during-sigterm")
         assert fake_webui.stop() == -15
@@ -56,8 +53,7 @@ def test_sigterm_ends_it_at_once() -> None:
     assert recording("80-sigterm-mid-job-log")["log"][0][1] is True
 
 
-def test_server_kill_closes_the_connection() -> None:
-    """/server-kill ends the process without a response."""
+def test_server_kill_ends_it_without_a_response() -> None:
     with running(api_auth="u:p", api_server_stop=True, **QUICK) as fake_webui:
         request = recording("82-server-kill")["request"]
         with pytest.raises(httpx.TransportError):
@@ -68,15 +64,14 @@ def test_server_kill_closes_the_connection() -> None:
 @pytest.mark.parametrize(
     ("name", "web_ui"), [("timeline-boot-nowebui", False), ("timeline-boot-webui-api", True)]
 )
-def test_what_answers_after_booting(name: str, *, web_ui: bool) -> None:
-    """Once it is up, the same routes exist: / and /internal with the page only."""
+def test_after_booting_the_page_and_internal_exist_only_with_the_page(name: str, *, web_ui: bool) -> None:
     events = [event for event in recording(name)["events"] if event["status"] != "refused"]
     with running(web_ui=web_ui, **QUICK) as fake_webui:
         here = {event["path"]: httpx.get(fake_webui.url + event["path"]).status_code for event in events}
     assert here == {event["path"]: event["status"] for event in events}
 
 
-def test_a_boot_lasts_as_long_as_told() -> None:
+def test_a_boot_takes_the_requested_time() -> None:
     begun = time.monotonic()
     with running(boot_seconds=BOOT_SECONDS, **QUICK) as fake_webui:
         with pytest.raises(httpx.ConnectError):
@@ -88,7 +83,7 @@ def test_a_boot_lasts_as_long_as_told() -> None:
 
 
 def hold(fake_webui: FakeWebUi, pool: ThreadPoolExecutor, name: str) -> "Future[httpx.Response]":
-    """Send a recording and wait until its job is held in the middle."""
+    """Send a recording and wait until its job hangs half-way."""
     fake_webui.control.set("hang")
     request = recording(name)["request"]
     answer = pool.submit(httpx.post, fake_webui.url + request["path"], json=request["json"], timeout=30)

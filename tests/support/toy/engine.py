@@ -12,9 +12,13 @@ from domain.task import Task
 MOMENT_SECONDS = 0.1
 
 
+def build_toy(settings: Settings, _s3: Any, _secrets_manager: Any) -> "ToyEngine":
+    return ToyEngine(settings.runtime_options["speed"])
+
+
 class ToyEngine:
-    def __init__(self, settings: Settings, _s3: Any, _secrets: Any = None) -> None:
-        self._speed = int(settings.runtime_options["speed"])
+    def __init__(self, speed: int = 1) -> None:
+        self._speed = speed
         self._stop = threading.Event()
 
     def wait_ready(self, _stop: threading.Event, _seconds: float) -> bool:

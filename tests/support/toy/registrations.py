@@ -8,9 +8,9 @@ from infra.runtime_types.registry import RUNTIME_TYPES as DEPLOYED_TYPES
 from infra.runtime_types.registry import RuntimeTypes as DeployedTypes
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 from tests.support.toy.deployment import Toy
-from tests.support.toy.engine import ToyEngine
+from tests.support.toy.engine import build_toy
 from tests.support.toy.runtime_type import ToyType
 
 RULES: Final[RuntimeTypes] = {**RUNTIME_TYPES, "toy": ToyType()}
-WORKER: Final[Engines] = {**ENGINES, "toy": ToyEngine}
+WORKER: Final[Engines] = {**ENGINES, "toy": build_toy}
 DEPLOYED: Final[DeployedTypes] = {**DEPLOYED_TYPES, "toy": Toy}

@@ -133,8 +133,8 @@ def test_no_request_stands_between_the_response_to_a_job_and_the_next_job(cloud:
 class OrderedEngine(ToyEngine):
     """Notes when requests are sent and responses read."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self) -> None:
+        super().__init__()
         self.steps: list[str] = []
 
     def run(self, request: Request, _loaded: Loaded, hooks: RunHooks) -> Callable[[], Result]:
@@ -152,7 +152,7 @@ class OrderedEngine(ToyEngine):
 
 
 def test_a_response_is_read_when_the_next_request_was_sent(cloud: Cloud, task_id: str) -> None:
-    engine = OrderedEngine(None, None)
+    engine = OrderedEngine()
     tasks = [f"{task_id}-{number}" for number in range(TASKS)]
     with running_consumer(cloud, "http://127.0.0.1:1", engines={"sdwebui": lambda *_: engine}):
         for task in tasks:

@@ -95,7 +95,7 @@ def test_a_setting_that_is_not_in_the_settings_file_would_stay(webui: FakeWebUi)
     ("listed", "status"),
     [
         ("", Status.COMPLETED),
-        ('["ControlNet"]', Status.COMPLETED),
+        ('["StyleAlign Integrated"]', Status.COMPLETED),
         ('["seg"]', Status.FAILED),
         ("[]", Status.FAILED),
     ],
@@ -103,7 +103,7 @@ def test_a_setting_that_is_not_in_the_settings_file_would_stay(webui: FakeWebUi)
 def test_the_consumer_checks_the_list_of_scripts_too(
     cloud: Cloud, webui: FakeWebUi, task_id: str, listed: str, status: Status
 ) -> None:
-    content: dict[str, Any] = {"alwayson_scripts": {"controlnet": {"args": []}}}
+    content: dict[str, Any] = {"alwayson_scripts": {"StyleAlign Integrated": {"args": [True, 1.0]}}}
 
     assert run(cloud, webui, task_id, content, allowed_scripts=listed).status is status
 

@@ -31,8 +31,8 @@ def toys(aws: Emulator) -> Deployment:
     """Create AWS resources with one runtime of the toy's type."""
     made = deploy(aws)
     # As the core stack tells the API of the toy's settings.
-    told = [TOY.as_domain(queue_url=made.queue(DYNAMIC)).as_dict()]
-    runtimes = Runtimes.from_json(json.dumps(told))
+    described = [TOY.as_domain(queue_url=made.queue(DYNAMIC)).as_dict()]
+    runtimes = Runtimes.from_json(json.dumps(described))
     return replace(made, environment=replace(made.environment, runtimes=runtimes))
 
 

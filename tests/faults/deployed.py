@@ -28,7 +28,7 @@ SWEEP_SECONDS: Final = 120
 """The function's own limit."""
 
 DEAD_LETTER_VISIBILITY_SECONDS: Final = 10
-"""What the dead-letter function gives back comes again after this; in AWS after three minutes."""
+"""The visibility timeout of the dead-letter queue; three minutes in AWS."""
 
 TRIES: Final = 8
 RETRY_SECONDS: Final = 0.3

@@ -17,7 +17,7 @@ from tests.support.proxy import Proxy
 END_SECONDS: Final = 30.0
 SHUTDOWN_SECONDS: Final = 1
 MAX_SECONDS: Final = SHUTDOWN_SECONDS + LAST_WRITES_SECONDS + RELEASE_SECONDS + 10
-"""The promise, and what a loaded machine takes to end a process."""
+"""The time that a worker may take to shut down, and 10 seconds for a loaded machine."""
 
 
 @pytest.fixture

@@ -115,13 +115,13 @@ def failing_publish(proxy: Proxy, task: str, *, lost: bool, astray: bool) -> Abs
 def has_one_outcome(deployed: Deployed, row: Row, seed: int) -> None:
     """Check that row, API, callbacks and objects show the same single outcome of a task."""
     bodies = [each.body for each in deployed.pipeline.callbacks.of(row.id)]
-    stories = {
+    outcomes = {
         (body["status"], tuple(body["image_url"]), body["output_url"])
         for body in bodies
         if body["result"] is not None
     }
     images = tuple(row.item["images"])
-    assert stories == {(row.status.value, images, row.text("output"))}, f"seed {seed}: {row.id} {stories}"
+    assert outcomes == {(row.status.value, images, row.text("output"))}, f"seed {seed}: {row.id} {outcomes}"
     assert deployed.status(row.id) == row.status.value, f"seed {seed}: {row.id}"
     named = [*images, *filter(None, [row.text("output")])]
     bucket = deployed.pipeline.output_bucket

@@ -132,8 +132,8 @@ def another_finishes(cloud: Cloud, webui: FakeWebUi, wake: Callable[[], None]) -
         assert second.error is None
     cloud.receive_callbacks()
     assert row.status is Status.COMPLETED
-    told = [one for one in cloud.callbacks_of["task"] if one["result"] is not None]
-    outcomes = {(one["status"], tuple(one["image_url"])) for one in told}
+    outcome_callbacks = [one for one in cloud.callbacks_of["task"] if one["result"] is not None]
+    outcomes = {(one["status"], tuple(one["image_url"])) for one in outcome_callbacks}
     assert outcomes == {("completed", tuple(row.item["images"]))}
     cloud.wait_until(lambda: cloud.has_exactly_its_objects(cloud.row("task")))
     assert cloud.row("task").notified

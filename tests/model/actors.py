@@ -101,7 +101,7 @@ class Actors(Consumer, Services):
         actor = state.actors[index]
         objects = frozenset(
             # A worker that lost its lease wrote these after the outcome and was killed before it could delete
-            # them. The protocol does not promise that such objects are deleted.
+            # them. The protocol does not guarantee that such objects are deleted.
             o._replace(worker=NOBODY) if o.late and wrote(o, index, actor) else o
             for o in state.objects
         )

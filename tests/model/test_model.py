@@ -1,4 +1,4 @@
-"""The protocol's promises hold in every order of events, and without any one of its conditions they do not.
+"""The protocol's invariants hold in every order of events, and without any one of its conditions they do not.
 
 One outcome, never two; a callback for each; only the winner's objects remain; nothing is lost; nothing starts
 once its cancel was accepted; a worker that lost its task, or an earlier submission, changes nothing.
@@ -18,7 +18,7 @@ from tests.model.steps import FAULT_KINDS, Setup
 from tests.model.world import State, Violation
 
 QUICK_STATES, DEEP_STATES = 1_500, 15_000
-"""Most conditions are missed within the first; the second is for the few that need a long story."""
+"""How many states to search: most missing conditions show within the first number, a few need the second."""
 
 
 def _name(setup: Setup) -> str:

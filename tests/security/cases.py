@@ -41,7 +41,7 @@ def cases() -> Iterator[Case]:
         ("redirects", _redirect),
         ("certificates", _certificate),
         ("allowed", _allowed),
-        ("answers", _story),
+        ("answers", _response),
     ):
         for entry in DATA[group]:
             yield Case(group, entry["why"], _bound(check, entry), "limits" in entry)
@@ -124,9 +124,9 @@ def _redirect(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) 
     refused(internet, fetch, entry["from"], entry["code"])
 
 
-def _story(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -> None:
+def _response(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -> None:
     internet.reset()
-    link = f"http://photos.example/{entry['story']}"
+    link = f"http://photos.example/{entry['response']}"
     refused(internet, fetch, link, entry["code"], says=entry.get("says", ""), **entry.get("limits", {}))
 
 

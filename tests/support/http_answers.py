@@ -11,7 +11,7 @@ from itertools import repeat
 from PIL import Image
 
 CANARY = b"c4n4ry"
-"""In every header and body of these stories, and in no error."""
+"""In every header and body of these responses, and in no error."""
 
 LIMIT = 64 * 1024
 """What the tests allow; the endless bodies are sixteen times as long."""

@@ -64,14 +64,14 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class RunHooks:
-    """What the worker and the engine tell each other about a job that runs."""
+    """Callbacks and an estimate for a job that runs."""
 
     sent: Callable[[], None]
     """Called when the engine has the whole request: what would delay it begins only now."""
     progressed: Callable[[float], None]
     """Called with the job's progress (0 to 1) every few seconds, if it is known."""
     expected_seconds: float
-    """How long the job will take; inf if nothing is known."""
+    """How long the job will take; inf if unknown."""
 
 
 class Verdict(Enum):

@@ -236,7 +236,7 @@ class Prefetcher:
             if slot.prepared or now - slot.begun <= lead:
                 busy += self._durations.seconds_for(slot.job.kind, slot.job.cost)
         if busy == float("inf") and not self._slots and self._enough_for_all():
-            return 0.0  # nobody knows when the job ends, but no other worker would start the task now
+            return 0.0  # the job's end is unknown, but no other worker would start the task now
         return busy - lead
 
     def _await_turn(self, slot: _Slot) -> bool:

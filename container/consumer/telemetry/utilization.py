@@ -23,7 +23,7 @@ class GpuUtilization:
     """Measures busy seconds, and seconds that were idle while tasks waited; can be used from several threads.
 
     Idle time counts unless (a) a receive waits on an empty queue and no claimed task is on its way to the
-    GPU, or (b) the engine is not ready (`on` is False), because then nobody knows whether tasks wait.
+    GPU, or (b) the engine is not ready (`on` is False), because then it is unknown whether tasks wait.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

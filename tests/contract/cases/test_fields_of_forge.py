@@ -1,4 +1,4 @@
-"""Fields that only one kind of SD Web UI has are told where they have no effect."""
+"""Warnings about fields that only Forge has."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.contract.cases.place import Place
 pytestmark = pytest.mark.xdist_group("cases")
 
 
-def test_a_field_that_only_forge_has_is_told_on_automatic1111(place: Place) -> None:
+def test_a_field_of_forge_is_warned_about_on_automatic1111(place: Place) -> None:
     hires: dict[str, Any] = {
         "enable_hr": True,
         "hr_upscaler": "Latent",

@@ -1,4 +1,4 @@
-"""Styles of the model bucket are in the picture, whatever styles SD Web UI has."""
+"""Styles of the model bucket are applied whether or not SD Web UI has them."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def sha(place: Place, task_id: str, **content: Any) -> str:
     return str(got.receipts[0]["sha256"])
 
 
-def test_a_style_of_the_bucket_makes_the_picture_of_its_texts(place: Place) -> None:
+def test_a_style_of_the_bucket_equals_its_texts_written_out(place: Place) -> None:
     written_out = {
         "prompt": f"cinematic photo of {PROMPT}, 35mm, soft light",
         "negative_prompt": "blurry, drawing, sketch",
@@ -32,13 +32,13 @@ def test_styles_of_the_bucket_and_of_sd_web_ui_are_applied_in_their_order(place:
     assert got.receipts[0]["infotext"].partition("\n")[0].endswith(", soft light")
 
 
-def test_a_style_of_the_bucket_brings_its_lora(place: Place) -> None:
+def test_the_lora_of_a_style_is_loaded(place: Place) -> None:
     got = place.content("with-lora", styles=["Bare"])
     assert got.code == "completed", got.told
     assert "Lora hashes" in got.receipts[0]["infotext"]
 
 
-def test_a_style_is_named_in_any_case_and_the_correction_is_told(place: Place) -> None:
+def test_a_style_name_in_another_case_is_corrected_with_a_warning(place: Place) -> None:
     got = place.content("any-case", styles=["cinematic PHOTO"])
     assert got.code == "completed", got.told
     assert got.warnings == {"/styles/0": "taken as Cinematic photo"}
@@ -53,7 +53,7 @@ def test_a_style_is_named_in_any_case_and_the_correction_is_told(place: Place) -
         ({"styles": ["Bare"], "disable_extra_networks": True}, "names networks"),
     ],
 )
-def test_a_style_that_would_not_be_in_the_picture_fails_the_task(
+def test_a_style_that_cannot_be_applied_fails_the_task(
     place: Place, content: dict[str, Any], why: str
 ) -> None:
     got = place.content(f"refused-{abs(hash(why))}", **content)

@@ -1,23 +1,23 @@
-"""What each case should come to."""
+"""The expected outcome of each case."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The right outcome of a request; texts are parts of what the caller is told."""
+    """The expected outcome of a request; texts are parts of what the caller gets."""
 
     code: str = "completed"
     faults: dict[str, str] = field(default_factory=dict)
-    """What is refused at submit, by pointer into the content: exactly these."""
+    """All faults with which submit refuses the request, by pointer into the content."""
     told: str = ""
-    """What a task that fails later says."""
+    """Part of the error message of a task that the worker fails."""
     warnings: dict[str, str] = field(default_factory=dict)
     pictures: int = 1
     size: tuple[int, int] | None = (512, 512)
     maps: int = 0
     infotext: tuple[str, ...] = ()
-    """What the infotext of the first picture says."""
+    """Parts of the infotext of the first picture."""
 
 
 _PLACEHOLDERS = [

@@ -41,6 +41,6 @@ def test_its_consumer_and_the_api_get_its_type(assembly: cdk.cx_api.CloudAssembl
     assert json.loads(consumer["RUNTIME_OPTIONS"]) == {"speed": 3, "most": 1000}
     core = Template(assembly.get_stack_by_name("Core").template)
     api = core.one("Lambda::Function", "ApiFunction")["Environment"]["Variables"]
-    told = text(api["RUNTIMES"])
-    assert '\\"type\\":\\"toy\\"' in told
-    assert '\\"options\\":{\\"speed\\":3,\\"most\\":1000}' in told
+    runtimes = text(api["RUNTIMES"])
+    assert '\\"type\\":\\"toy\\"' in runtimes
+    assert '\\"options\\":{\\"speed\\":3,\\"most\\":1000}' in runtimes

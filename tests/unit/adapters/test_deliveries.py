@@ -61,12 +61,12 @@ def test_a_worker_claims_what_the_dead_letter_function_ends() -> None:
     settled = Delivered(FakeTable(dict(ROW)), worker=True).settle()
     assert settled is not None
     assert settled.action is Action.CLAIM
-    buried = Delivered(FakeTable(dict(ROW) | {"message": "{}"}), worker=False)
-    settled = buried.settle()
+    delivered = Delivered(FakeTable(dict(ROW) | {"message": "{}"}), worker=False)
+    settled = delivered.settle()
     assert settled is not None
     assert settled.row is not None
     assert (settled.action, settled.row.item["error"]["message"]) == (Action.NOTIFY, "No worker finished it.")
-    assert buried.abandoned == [(Status.FAILED, ErrorCode.TASK_ABANDONED)]
+    assert delivered.abandoned == [(Status.FAILED, ErrorCode.TASK_ABANDONED)]
 
 
 @pytest.mark.parametrize("worker", [True, False])

@@ -271,7 +271,7 @@ def _accepted_or_refused(
     try:
         _stands(decode(body, RUNTIMES))
     except InvalidTask as refused:
-        found = refused.faults or [Fault("", "no fault is told")]
+        found = refused.faults or [Fault("", "no fault is listed")]
     assert all(fault.path.startswith("/") for fault in found)
 
 

@@ -71,7 +71,7 @@ class WebUi:
 
     def connection_held(self) -> bool:
         """Return whether SD Web UI is certainly the process that ran the last job."""
-        return self._jobs.held()
+        return self._jobs.is_open()
 
     def progress(self) -> Progress:
         """Return the progress of the running job, whichever it is: it is global and names no task."""

@@ -1,9 +1,9 @@
-"""Look at a running job: how far it is, and whether anyone interrupted it.
+"""Poll the progress of a running job, and detect whether another client interrupted it.
 
-The response to an interrupted job is 200 with an unfinished image, and only `/progress` tells of the
-interrupt, until the next job begins. So that no request stands between the two, the last look is taken before
-the response: SD Web UI ends a job before it encodes the images, and in that time shows the final state. If no
-look falls into it, one is taken while the response arrives.
+The response to an interrupted job is 200 with an unfinished image, and only `/progress` shows the interrupt,
+until the next job begins. So that the next job does not wait for that poll, it is sent before the response:
+SD Web UI ends a job before it encodes the images, and in that time `/progress` shows the final state. If no
+poll falls into that time, one is sent while the response arrives.
 """
 
 import threading
@@ -16,16 +16,17 @@ from domain.errors import PermanentError, RetryableError
 
 FIRST_SECONDS: Final = 0.25
 MOST_SECONDS: Final = 2.5
-"""How long to wait between two looks at a running job: less at first if its length is unknown, because its
-progress tells when it will end. A look takes 5 to 10 ms of SD Web UI's processor time."""
+"""How long to wait between two polls of a running job: less at first if its duration is unknown, because its
+progress shows when it will end. A poll takes 5 to 10 ms of SD Web UI's processor time."""
 
 FIRST_ENCODING: Final = 0.3
+"""The part of a job that its encoding is assumed to take until it was measured."""
 MOST_ENCODING: Final = 0.5
 LEAST_ENCODING_SECONDS: Final = 0.02
-"""Encoding takes this part of a job until it was measured. In a shorter time no look would succeed."""
+"""In a shorter time no poll would succeed."""
 
 GROWTH: Final = 1.25
-"""The encoding may take longer than measured, because a look never sees its beginning."""
+"""The encoding may take longer than measured, because no poll sees its exact beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +72,24 @@ class InterruptWatch:
             self._watched.answered()
 
     def abandon(self) -> None:
-        """Watch no longer, because the job failed."""
+        """Stop watching, because the job failed."""
         watched, self._watched = self._watched, None
         if watched is not None:
             watched.abandon()
 
     def was_interrupted(self) -> bool:
-        """Return whether anyone interrupted the last job; wait for the last look if it is under way."""
+        """Return whether the last job was interrupted; wait for the last poll if it is under way."""
         watched, self._watched = self._watched, None
         if watched is None:
             return False
-        last = watched.last_look()
+        last = watched.last_progress()
         self._encoding = watched.encoding()
         self._last_begun = last.begun if last else None
-        return last is not None and last.interrupted  # None: it is gone, after a whole answer
+        return last is not None and last.interrupted  # None: SD Web UI ended after a complete response
 
 
 class _Watched:
-    """One job; a thread of its own takes the looks."""
+    """One job, which a thread of its own polls."""
 
     def __init__(self, webui: ProgressApi, hooks: RunHooks, encoding: float, last_begun: str | None) -> None:
         self._webui = webui
@@ -113,8 +114,8 @@ class _Watched:
         self._abandoned = True
         self._response.set()
 
-    def last_look(self) -> Progress | None:
-        """Return what the job's last look saw, None if SD Web UI did not respond."""
+    def last_progress(self) -> Progress | None:
+        """Return the last progress of the job; None if SD Web UI did not respond."""
         self._known.wait()
         return self._last
 
@@ -142,7 +143,7 @@ class _Watched:
                 running, final, self._ended_after, self._ran_until = True, None, None, after
                 self._hooks.progressed(found.fraction)
             elif running or self._last_begun not in (None, found.begun):
-                # It is this job that has ended; before it began, the state is that of the last one.
+                # This job has ended; before it began, the state is that of the last job.
                 final = found
                 self._ended_after = self._ended_after or after
         if not self._abandoned:
@@ -156,7 +157,7 @@ class _Watched:
             return None
 
     def _pause(self) -> float:
-        """Return the seconds until the next look, unless the response comes before."""
+        """Return the seconds until the next poll, unless the response comes before."""
         after = time.monotonic() - self._since
         expected = self._hooks.expected_seconds
         if expected == float("inf"):

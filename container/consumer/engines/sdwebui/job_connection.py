@@ -29,7 +29,7 @@ def unreachable(error: Exception, *, ended: bool) -> RetryableError:
 
 
 class JobConnection:
-    """Sends one job at a time; the connection is kept between jobs that follow each other closely."""
+    """Sends one job at a time, and reuses the connection of the last job if that was short ago."""
 
     def __init__(
         self, url: str, *, connect_seconds: float, response_seconds: float, keepalive_seconds: float
@@ -49,7 +49,7 @@ class JobConnection:
         self._idle: HTTPConnection | None = None
         self._idle_since = 0.0
 
-    def held(self) -> bool:
+    def is_open(self) -> bool:
         """Return whether the connection of the last job is still open.
 
         If it is, SD Web UI has not been restarted since that job.
@@ -101,7 +101,7 @@ class JobConnection:
 
     def _take(self) -> HTTPConnection:
         """Return the connection of the last job, or a new one."""
-        if self.held() and self._idle is not None:
+        if self.is_open() and self._idle is not None:
             connection, self._idle = self._idle, None
             return connection
         self.close()

@@ -214,7 +214,7 @@ def test_a_callback_that_is_pending_for_long_is_sent_once(
     api.submit()
     Worker(deployment, clock).run("test", notify=False)
     clock.forward(minutes=3)
-    assert sweep(deployment, clock) == Report(), "its worker may be about to tell"
+    assert sweep(deployment, clock) == Report(), "its worker may be about to publish the callback"
     clock.forward(minutes=2)
     assert sweep(deployment, clock) == Report(notified=1)
     assert [callback["status"] for callback in deployment.callbacks()] == ["completed"]
@@ -255,15 +255,15 @@ def _take(left: list[Any]) -> bool:
 
 
 def test_only_pending_rows_are_in_the_index(api: Client, deployment: Deployment, sns: FakeSns) -> None:
-    def owed(name: str) -> bool:
+    def is_indexed(name: str) -> bool:
         return "pending_runtime" in deployment.row(name).item
 
     api.submit("a")
-    assert not owed("a")
+    assert not is_indexed("a")
     row = Worker(deployment).run("a", notify=False)
-    assert owed("a")
+    assert is_indexed("a")
     results(deployment).notify(row)
-    assert not owed("a")
+    assert not is_indexed("a")
     sns.down.add(deployment.environment.task_topic_arn)
     api.submit("b")
-    assert owed("b")
+    assert is_indexed("b")

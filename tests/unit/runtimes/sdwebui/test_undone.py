@@ -1,4 +1,4 @@
-"""Values that undo the work of a task, or that have no effect without another field, are told."""
+"""Warnings about values that make a task pointless, or that have no effect without another field."""
 
 from typing import Any
 
@@ -49,7 +49,9 @@ def warned(tasktype: TaskType, content: dict[str, Any]) -> dict[str, str]:
         (BATCH, {"upscaler_1": "None", "upscaling_resize": 4}, "/upscaler_1"),
     ],
 )
-def test_a_value_that_undoes_the_work_is_told(tasktype: TaskType, content: dict[str, Any], path: str) -> None:
+def test_a_value_without_effect_is_warned_about(
+    tasktype: TaskType, content: dict[str, Any], path: str
+) -> None:
     assert warned(tasktype, content).keys() == {path}
 
 
@@ -75,7 +77,7 @@ def test_a_value_that_undoes_the_work_is_told(tasktype: TaskType, content: dict[
         (EXTRA, {"upscaler_1": "A", "upscaler_2": "B", "extras_upscaler_2_visibility": 0.5}),
     ],
 )
-def test_a_value_that_does_its_work_is_not_told(tasktype: TaskType, content: dict[str, Any]) -> None:
+def test_a_value_with_an_effect_is_not_warned_about(tasktype: TaskType, content: dict[str, Any]) -> None:
     assert warned(tasktype, content) == {}
 
 
@@ -89,7 +91,7 @@ def test_a_value_that_does_its_work_is_not_told(tasktype: TaskType, content: dic
         ("upscaling_resize_w", 0),
     ],
 )
-def test_what_sd_web_ui_would_reject_after_the_wait_is_refused(field: str, value: float) -> None:
+def test_a_value_that_sd_web_ui_would_reject_is_refused_at_submit(field: str, value: float) -> None:
     check = ContentCheck(EXTRA, None, path="")
     check.normalise({"image": PICTURE, "upscaler_1": "Lanczos", field: value})
     assert [fault.path for fault in check.faults] == [f"/{field}"]

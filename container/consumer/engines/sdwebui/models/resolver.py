@@ -158,7 +158,7 @@ class ModelResolver:
             return None
         listed = lists.named(kind)
         if listed is None:
-            # Without such a list, only the bucket can tell, and it was searched already.
+            # Without such a list, only the bucket shows it, and it was searched already.
             return Found(need, need.name) if self.bucket is None else None
         for wanted, digits in forms(kind, need.name):
             for one in listed:

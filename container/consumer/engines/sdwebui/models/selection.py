@@ -1,7 +1,7 @@
 """Select SD Web UI's checkpoint, and know without a request before each job whether it is still selected.
 
 Two things can change it: SD Web UI is restarted, which closes the connection of the last job, or another
-client selects a checkpoint, which the response to the next job tells.
+client selects a checkpoint, which the response to the next job shows.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Selection:
 
     name: str
     changed: bool = False
-    """Whether something else has selected another one since."""
+    """Whether another client has selected another checkpoint since."""
 
 
 class CheckpointSelector:

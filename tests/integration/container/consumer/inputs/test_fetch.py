@@ -259,9 +259,11 @@ def test_the_limit_of_bytes_is_exact(internet: FakeInternet) -> None:
         f"http://127.0.0.1:{internet.plain.port}/ok-chunked"
     )
     below = Limits(max_bytes=len(picture()) - 1)
-    for story in ("cat", "ok-chunked", "ok-until-close"):
+    for response in ("cat", "ok-chunked", "ok-until-close"):
         with pytest.raises(InputError, match="too large"):
-            machine(allow_private=True, limits=below).fetch(f"http://127.0.0.1:{internet.plain.port}/{story}")
+            machine(allow_private=True, limits=below).fetch(
+                f"http://127.0.0.1:{internet.plain.port}/{response}"
+            )
 
 
 def test_the_limit_of_pixels_is_exact() -> None:
@@ -303,7 +305,7 @@ def test_every_download_closes_its_connection(internet: FakeInternet) -> None:
         connect=connect,
         tls=internet.trust,
     )
-    for story in (
+    for response in (
         "cat",
         "status-404",
         "long-until-close",
@@ -312,7 +314,7 @@ def test_every_download_closes_its_connection(internet: FakeInternet) -> None:
         "html-as-png",
     ):
         with suppress(InputError):
-            links.fetch(f"http://photos.example/{story}")
+            links.fetch(f"http://photos.example/{response}")
     assert len(made) == 6
     assert [sock.fileno() for sock in made] == [-1] * 6
 

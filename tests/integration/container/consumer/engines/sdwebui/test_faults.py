@@ -38,10 +38,10 @@ def test_a_task_without_a_fault_is_completed(cloud: Cloud, webui: FakeWebUi, tas
 
 
 PASSING = {
-    "connection closed without an answer": {"name": "close", "jobs": 1},
-    "answer cut off": {"name": "truncate", "jobs": 1},
-    "a stranger's interrupt": {"name": "interrupted", "jobs": 1},
-    "an error of nobody knows what": {"name": "error", "jobs": 1, "kind": "connection"},
+    "connection closed without a response": {"name": "close", "jobs": 1},
+    "response cut off": {"name": "truncate", "jobs": 1},
+    "interrupted by another client": {"name": "interrupted", "jobs": 1},
+    "error of an unknown cause": {"name": "error", "jobs": 1, "kind": "connection"},
     "no model yet": {"name": "error", "jobs": 1, "kind": "no-model"},
 }
 

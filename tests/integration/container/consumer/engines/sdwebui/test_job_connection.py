@@ -1,4 +1,4 @@
-"""The connection for jobs, against sockets that do what servers do."""
+"""The connection on which jobs are sent, against servers that close or break it."""
 
 import base64
 import socket
@@ -21,7 +21,7 @@ Serve = Callable[[socket.socket], None]
 
 @contextmanager
 def serving(*connections: Serve) -> Iterator[str]:
-    """Serve one connection after the other, each as told."""
+    """Accept one connection after the other, and let a function serve each."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def run() -> None:
@@ -34,7 +34,7 @@ def serving(*connections: Serve) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread.join(SOON)
-        assert not thread.is_alive(), "not every connection was asked for"
+        assert not thread.is_alive(), "fewer connections than expected"
 
 
 def read_request(accepted: socket.socket) -> tuple[bytes, int]:
@@ -59,7 +59,7 @@ def post(to: JobConnection, body: bytes = b"{}", steps: list[str] | None = None)
     )
 
 
-def test_jobs_share_a_connection_and_say_when_they_were_sent_and_answered() -> None:
+def test_jobs_share_a_connection_and_report_when_they_are_sent_and_answered() -> None:
     lengths, steps, over = [], [], threading.Event()
 
     def serve(accepted: socket.socket) -> None:
@@ -71,10 +71,10 @@ def test_jobs_share_a_connection_and_say_when_they_were_sent_and_answered() -> N
 
     with serving(serve) as url:
         jobs = connection(url)
-        assert not jobs.held()
+        assert not jobs.is_open()
         for _ in range(2):
             assert post(jobs, BIG, steps) == (200, BIG)
-            assert jobs.held()
+            assert jobs.is_open()
         over.set()
     assert lengths == [len(BIG)] * 2
     assert steps.count("sent") == steps.count("answered") == 2
@@ -97,11 +97,11 @@ def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
         jobs = connection(url)
         post(jobs)
         assert closed.wait(SOON)
-        assert not jobs.held()
+        assert not jobs.is_open()
         assert post(jobs) == (200, b"{}")
 
 
-def test_an_idle_connection_is_given_up_before_the_server_closes_it() -> None:
+def test_a_connection_that_was_idle_too_long_is_not_used_again() -> None:
     def serve(accepted: socket.socket) -> None:
         read_request(accepted)
         accepted.sendall(OK)
@@ -109,12 +109,12 @@ def test_an_idle_connection_is_given_up_before_the_server_closes_it() -> None:
     with serving(serve, serve) as url:
         jobs = connection(url, keepalive_seconds=0.0)
         post(jobs)
-        assert not jobs.held()
+        assert not jobs.is_open()
         post(jobs)
         jobs.close()
 
 
-def test_credentials_and_a_path_in_the_url_are_sent() -> None:
+def test_credentials_and_path_of_the_url_are_sent() -> None:
     heads = []
 
     def serve(accepted: socket.socket) -> None:
@@ -129,31 +129,31 @@ def test_credentials_and_a_path_in_the_url_are_sent() -> None:
     assert b"Basic " + base64.b64encode(b"me:p@ss") in heads[0]
 
 
-def hang_up(accepted: socket.socket) -> None:
+def close_without_response(accepted: socket.socket) -> None:
     read_request(accepted)
 
 
-def break_off(accepted: socket.socket) -> None:
+def cut_response_off(accepted: socket.socket) -> None:
     read_request(accepted)
     accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
 
 
-def talk_nonsense(accepted: socket.socket) -> None:
+def send_no_http(accepted: socket.socket) -> None:
     read_request(accepted)
     accepted.sendall(b"nonsense\r\n\r\n")
 
 
-@pytest.mark.parametrize("serve", [hang_up, break_off, talk_nonsense])
-def test_a_response_that_is_not_whole_may_be_retried(serve: Serve) -> None:
+@pytest.mark.parametrize("serve", [close_without_response, cut_response_off, send_no_http])
+def test_an_incomplete_response_is_retryable(serve: Serve) -> None:
     with serving(serve) as url:
         jobs = connection(url)
         with pytest.raises(RetryableError) as caught:
             post(jobs)
     assert not isinstance(caught.value, EngineUnreachable), "its job may still run"
-    assert not jobs.held()
+    assert not jobs.is_open()
 
 
-def test_a_response_that_does_not_come_is_a_timeout() -> None:
+def test_a_missing_response_is_a_timeout() -> None:
     over = threading.Event()
 
     def serve(accepted: socket.socket) -> None:
@@ -166,7 +166,7 @@ def test_a_response_that_does_not_come_is_a_timeout() -> None:
         over.set()
 
 
-def test_where_nothing_listens_no_job_runs() -> None:
+def test_a_refused_connection_means_that_no_job_runs() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(EngineUnreachable):

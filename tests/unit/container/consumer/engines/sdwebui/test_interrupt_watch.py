@@ -1,4 +1,4 @@
-"""Whether anyone interrupted a job is known when its response is there, from a look while it still runs."""
+"""The watch knows whether a job was interrupted when its response arrives, from a poll before its end."""
 
 import threading
 
@@ -13,17 +13,17 @@ NEVER = float("inf")
 
 
 class Server:
-    """Answers looks with a state that the test sets."""
+    """Responds to polls with a state that the test sets."""
 
     def __init__(self) -> None:
         self.state: Progress | None = None
-        self.looks = 0
-        self.looked = threading.Semaphore(0)
+        self.polls = 0
+        self.polled = threading.Semaphore(0)
 
     def progress(self) -> Progress:
-        self.looks += 1
+        self.polls += 1
         state = self.state
-        self.looked.release()
+        self.polled.release()
         if state is None:
             raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "gone")
         return state
@@ -35,8 +35,8 @@ class Server:
         self.state = Progress(0.0, 0, interrupted, job)
 
 
-class Line:
-    """A watch, and the jobs that it watched."""
+class Worker:
+    """An InterruptWatch, and the progress that it reported."""
 
     def __init__(self) -> None:
         self.server = Server()
@@ -47,98 +47,98 @@ class Line:
         self.watch.sent(RunHooks(lambda: None, self.progress.append, expected_seconds))
 
     def first_job(self) -> None:
-        """Watch a job whose length nobody knows."""
+        """Watch a job of unknown duration."""
         self.server.ended("1")
         self.send(expected_seconds=NEVER)
         self.watch.answered()
         assert not self.watch.was_interrupted()
-        assert self.server.looked.acquire(timeout=SOON)
+        assert self.server.polled.acquire(timeout=SOON)
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line()
+def worker() -> Worker:
+    return Worker()
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_a_look_between_a_job_s_end_and_its_response_is_the_last_one(
-    line: Line, *, interrupted: bool
+def test_a_poll_between_the_end_of_a_job_and_its_response_is_the_last(
+    worker: Worker, *, interrupted: bool
 ) -> None:
-    line.first_job()
-    line.server.ended("2", interrupted=interrupted)  # its images are being encoded
-    line.send(expected_seconds=0.3)
-    assert line.server.looked.acquire(timeout=SOON)
-    looks = line.server.looks
-    line.server.state = None
-    line.watch.answered()
-    assert line.watch.was_interrupted() is interrupted
-    assert line.server.looks == looks
+    worker.first_job()
+    worker.server.ended("2", interrupted=interrupted)  # its images are being encoded
+    worker.send(expected_seconds=0.3)
+    assert worker.server.polled.acquire(timeout=SOON)
+    polls = worker.server.polls
+    worker.server.state = None
+    worker.watch.answered()
+    assert worker.watch.was_interrupted() is interrupted
+    assert worker.server.polls == polls
 
 
-def test_without_such_a_look_one_is_taken_when_the_response_arrives(line: Line) -> None:
-    line.first_job()
-    line.server.ended("2", interrupted=True)
-    line.send(expected_seconds=60.0)
-    line.watch.answered()
-    assert line.watch.was_interrupted()
-    assert line.server.looks == 2
+def test_without_such_a_poll_one_is_sent_when_the_response_arrives(worker: Worker) -> None:
+    worker.first_job()
+    worker.server.ended("2", interrupted=True)
+    worker.send(expected_seconds=60.0)
+    worker.watch.answered()
+    assert worker.watch.was_interrupted()
+    assert worker.server.polls == 2
 
 
-def test_a_job_that_was_seen_running_is_looked_at_again_after_its_end(line: Line) -> None:
-    line.first_job()
-    line.server.runs("2")
-    line.send(expected_seconds=0.3)
-    assert line.server.looked.acquire(timeout=SOON)
-    line.server.ended("2", interrupted=True)  # somebody came in the last moment
-    line.watch.answered()
-    assert line.watch.was_interrupted()
-    assert 0.5 in line.progress
+def test_a_job_that_was_seen_running_is_polled_again_after_its_end(worker: Worker) -> None:
+    worker.first_job()
+    worker.server.runs("2")
+    worker.send(expected_seconds=0.3)
+    assert worker.server.polled.acquire(timeout=SOON)
+    worker.server.ended("2", interrupted=True)  # another client, just before the end
+    worker.watch.answered()
+    assert worker.watch.was_interrupted()
+    assert 0.5 in worker.progress
 
 
-def test_the_state_of_the_job_before_is_not_taken_for_that_of_this_one(line: Line) -> None:
-    line.first_job()
-    line.server.ended("1", interrupted=True)  # this worker has cancelled it
-    line.send(expected_seconds=0.3)
-    assert line.server.looked.acquire(timeout=SOON)
-    line.server.ended("2")
-    line.watch.answered()
-    assert not line.watch.was_interrupted()
+def test_an_interrupt_of_the_previous_job_does_not_count(worker: Worker) -> None:
+    worker.first_job()
+    worker.server.ended("1", interrupted=True)  # this worker has cancelled it
+    worker.send(expected_seconds=0.3)
+    assert worker.server.polled.acquire(timeout=SOON)
+    worker.server.ended("2")
+    worker.watch.answered()
+    assert not worker.watch.was_interrupted()
 
 
-def test_a_job_that_begins_after_another_client_s_has_the_last_word(line: Line) -> None:
-    line.first_job()
-    line.server.ended("2", interrupted=True)  # another client's
-    line.send(expected_seconds=0.3)
-    assert line.server.looked.acquire(timeout=SOON)
-    line.server.runs("3")
-    assert line.server.looked.acquire(timeout=SOON)
-    line.server.ended("3")
-    line.watch.answered()
-    assert not line.watch.was_interrupted()
+def test_an_interrupt_of_another_client_s_job_before_this_one_does_not_count(worker: Worker) -> None:
+    worker.first_job()
+    worker.server.ended("2", interrupted=True)  # another client's
+    worker.send(expected_seconds=0.3)
+    assert worker.server.polled.acquire(timeout=SOON)
+    worker.server.runs("3")
+    assert worker.server.polled.acquire(timeout=SOON)
+    worker.server.ended("3")
+    worker.watch.answered()
+    assert not worker.watch.was_interrupted()
 
 
-def test_a_job_of_unknown_length_is_looked_at_so_that_its_progress_tells(line: Line) -> None:
-    line.server.runs("1", fraction=0.25)
-    line.send(expected_seconds=NEVER)
-    assert line.server.looked.acquire(timeout=SOON)
-    line.server.ended("1")
-    line.watch.answered()
-    assert not line.watch.was_interrupted()
-    assert line.progress[0] == 0.25
+def test_the_progress_of_a_job_of_unknown_duration_is_reported(worker: Worker) -> None:
+    worker.server.runs("1", fraction=0.25)
+    worker.send(expected_seconds=NEVER)
+    assert worker.server.polled.acquire(timeout=SOON)
+    worker.server.ended("1")
+    worker.watch.answered()
+    assert not worker.watch.was_interrupted()
+    assert worker.progress[0] == 0.25
 
 
-def test_a_server_that_is_gone_after_a_whole_response_interrupted_nothing(line: Line) -> None:
-    line.send(expected_seconds=NEVER)
-    line.watch.answered()
-    assert not line.watch.was_interrupted()
+def test_a_server_that_ends_after_its_response_did_not_interrupt_the_job(worker: Worker) -> None:
+    worker.send(expected_seconds=NEVER)
+    worker.watch.answered()
+    assert not worker.watch.was_interrupted()
 
 
-def test_the_time_of_the_look_follows_what_was_seen(line: Line) -> None:
-    line.first_job()
-    before = line.watch._encoding
-    line.server.runs("2")
-    line.send(expected_seconds=0.3)
-    assert line.server.looked.acquire(timeout=SOON)
-    line.watch.answered()  # so soon after a look at the running job, its images cannot take long to encode
-    line.watch.was_interrupted()
-    assert line.watch._encoding < before
+def test_the_time_of_the_poll_follows_the_measured_encoding(worker: Worker) -> None:
+    worker.first_job()
+    before = worker.watch._encoding
+    worker.server.runs("2")
+    worker.send(expected_seconds=0.3)
+    assert worker.server.polled.acquire(timeout=SOON)
+    worker.watch.answered()  # soon after a poll of the running job: encoding is short
+    worker.watch.was_interrupted()
+    assert worker.watch._encoding < before

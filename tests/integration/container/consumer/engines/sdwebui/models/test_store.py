@@ -409,7 +409,7 @@ def test_models_on_the_volume_are_used_while_s3_is_down(model_setup: ModelSetup)
     with pytest.raises(RetryableError) as caught:
         away.ensure(checkpoint("other"))
     assert caught.value.code is ErrorCode.AWS_UNAVAILABLE
-    model_setup.bucket = store._fetcher._bucket.name  # type: ignore[union-attr]  # given back to the fixture
+    model_setup.bucket = store._fetcher._bucket.name  # type: ignore[union-attr]  # the fixture deletes it
 
 
 def test_an_eviction_that_never_ends_is_a_retryable_error(

@@ -1,4 +1,4 @@
-"""Where the cases are sent: the API's code, a consumer process for each runtime, a fake of either kind."""
+"""Sends the cases to the API's code, with a consumer process for each runtime and a fake of either kind."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ class ManyModules(ControlNet):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request."""
+    """The response to a request, and the callback and `.out` of its task."""
 
     answer: Answer
     callback: dict[str, Any] | None = None
@@ -60,7 +60,7 @@ class Outcome:
         return str(self.callback["error"]["code"]) if self.callback["error"] else "completed"
 
     @property
-    def told(self) -> str:
+    def error_text(self) -> str:
         """Return every text that the caller gets with a refusal or a failure."""
         if self.callback is None:
             return json.dumps(self.answer.body["error"], ensure_ascii=False)
@@ -85,7 +85,7 @@ class Outcome:
 
 
 class Place:
-    """Sends requests to one kind of SD Web UI and waits for what becomes of them."""
+    """Sends requests to one kind of SD Web UI and waits for their outcomes."""
 
     def __init__(self, aws: Emulator, flavor: str, parts: ExitStack, host: str) -> None:
         self.flavor = flavor
@@ -162,9 +162,9 @@ class Place:
                 QueueUrl=self._deployment.results_queue, MaxNumberOfMessages=10, WaitTimeSeconds=2
             )
             for message in answer.get("Messages", ()):
-                told = json.loads(message["Body"])
-                if told["result"] is not None:
-                    self._callbacks[told["id"]] = told
+                callback = json.loads(message["Body"])
+                if callback["result"] is not None:
+                    self._callbacks[callback["id"]] = callback
                 self._deployment.sqs.delete_message(
                     QueueUrl=self._deployment.results_queue, ReceiptHandle=message["ReceiptHandle"]
                 )
@@ -269,7 +269,11 @@ def main() -> None:
         for name in bodies():
             for flavor, place in both.items():
                 got = place.case(name)
-                shown = got.told if got.code != "completed" else json.dumps(got.warnings, ensure_ascii=False)
+                shown = (
+                    got.error_text
+                    if got.code != "completed"
+                    else json.dumps(got.warnings, ensure_ascii=False)
+                )
                 print(f"{name} | {flavor} | {got.code} | {len(got.out.get('images', ()))} | {shown[:1200]}")
 
 

@@ -1,4 +1,4 @@
-"""Each request that people sent comes to what they should get."""
+"""Each request that users have sent has the expected outcome."""
 
 import pytest
 
@@ -9,17 +9,17 @@ from tests.contract.cases.wanted import WANTED, wanted
 pytestmark = pytest.mark.xdist_group("cases")
 
 
-def test_every_case_is_wanted_to_come_to_something() -> None:
+def test_every_case_has_an_expected_outcome() -> None:
     assert WANTED.keys() == bodies().keys()
 
 
 @pytest.mark.parametrize("case", sorted(WANTED))
-def test_a_request_that_people_sent_comes_to_what_they_should_get(case: str, place: Place) -> None:
+def test_a_request_of_a_user_has_the_expected_outcome(case: str, place: Place) -> None:
     want = wanted(case, place.flavor)
     got = place.case(case)
 
-    assert got.code == want.code, got.told
-    assert want.told in got.told
+    assert got.code == want.code, got.error_text
+    assert want.error_text in got.error_text
     if got.callback is None:
         assert got.faults.keys() == want.faults.keys()
         for path, text in want.faults.items():

@@ -18,6 +18,6 @@ def test_a_field_of_forge_is_warned_about_on_automatic1111(place: Place) -> None
     }
     got = place.content("forge-fields", distilled_cfg_scale=3.5, **hires)
 
-    assert got.code == "completed", got.told
+    assert got.code == "completed", got.error_text
     expected = set() if place.flavor == "forge" else {"/distilled_cfg_scale", "/hr_cfg"}
     assert got.warnings.keys() == expected

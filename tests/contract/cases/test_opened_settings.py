@@ -1,4 +1,4 @@
-"""A setting that the operator opened ends with the task, because the settings file names it."""
+"""A setting that the operator allowed is restored after the task, because the settings file names it."""
 
 import pytest
 
@@ -8,16 +8,16 @@ pytestmark = pytest.mark.xdist_group("cases")
 
 
 @pytest.mark.parametrize("value", [7, "7"])
-def test_an_opened_setting_is_taken_and_back_after_the_task(place: Place, value: int | str) -> None:
+def test_an_allowed_setting_is_applied_and_restored_after_the_task(place: Place, value: int | str) -> None:
     ((name, default),) = OPENED.items()
     got = place.content(f"opened-{type(value).__name__}", override_settings={name: value})
 
-    assert got.code == "completed", got.told
+    assert got.code == "completed", got.error_text
     assert got.out["parameters"]["override_settings"] == {name: 7}
     assert place.option(name) == default
 
 
-def test_a_setting_that_is_not_opened_is_refused_with_what_the_operator_can_do(place: Place) -> None:
+def test_a_setting_that_is_not_allowed_is_refused_with_advice_for_the_operator(place: Place) -> None:
     got = place.content("closed", override_settings={"interrogate_clip_max_length": 7})
 
     assert got.code == "invalid_task"

@@ -10,7 +10,7 @@ class Wanted:
     code: str = "completed"
     faults: dict[str, str] = field(default_factory=dict)
     """All faults with which submit refuses the request, by pointer into the content."""
-    told: str = ""
+    error_text: str = ""
     """Part of the error message of a task that the worker fails."""
     warnings: dict[str, str] = field(default_factory=dict)
     pictures: int = 1
@@ -79,7 +79,7 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
     ),
     "25-adetailer-bool-dict": Wanted(),
     "27-adetailer-own-checkpoint": {
-        "forge": Wanted("invalid_content", told="/ad_vae: Forge"),
+        "forge": Wanted("invalid_content", error_text="/ad_vae: Forge"),
         "a1111": Wanted(),
     },
     "30-reactor-in-extras": Wanted("invalid_task", faults={"/alwayson_scripts/reactor": "runs no scripts"}),
@@ -111,14 +111,14 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
         "a1111": Wanted(infotext=("Sampler: Euler a", "Tiling: True")),
     },
     "55-extras-faces-only": Wanted(size=None),
-    "57-extras-huge": Wanted("input_too_large", told="67,108,864 pixels are allowed"),
+    "57-extras-huge": Wanted("input_too_large", error_text="67,108,864 pixels are allowed"),
     "60-link-with-spaces": Wanted(),
     "63-s3-virtual-host-private": Wanted(),
     "65-basic-auth-link": Wanted("invalid_task", faults={"/init_images/0": "inputs.credentials"}),
-    "66-google-drive-share": Wanted("input_not_an_image", told="it is a web page (HTML)"),
+    "66-google-drive-share": Wanted("input_not_an_image", error_text="it is a web page (HTML)"),
     "67-content-encoding-base64": Wanted(),
     "68-wrong-content-type": Wanted(),
-    "70-ancestor-image-link-v1alpha2": Wanted(
+    "70-guidance-image-link-v1alpha2": Wanted(
         warnings={"/alwayson_scripts/image_link": "taken as init_images"}
     ),
     "73-v1alpha1-inpaint-link": Wanted(size=(96, 64), infotext=("Clip skip: 2",)),

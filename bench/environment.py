@@ -103,6 +103,7 @@ def consumer(
             **aws.environment(),
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
             **worker_environment.to_environ(),
+            "MALLOC_TRIM_THRESHOLD_": "131072",  # as in the image
             **settings,
         }
         command = [sys.executable, "-m", "container.consumer" if heartbeat else "bench.without_heartbeat"]

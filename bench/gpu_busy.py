@@ -37,7 +37,7 @@ from runtimes.sdwebui.task_type import TaskType
 
 JOB_SECONDS = 0.4
 ROUNDS = 2
-BARE_JOBS, TASKS = 8, 11
+BARE_JOBS, TASKS = 6, 8
 WARM_UP = 3
 """Jobs at the beginning of a turn that do not count: the queue was empty before them."""
 

@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test test-all soak bench check format synth lock clean
+.PHONY: help setup demo local test test-all soak bench check format synth preflight deploy undeploy lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -65,6 +65,15 @@ synth: setup ## synthesize and check all stacks in cdk.out/, and those for a Chi
 	@AWS_REGION=cn-north-1 cdk synth --quiet --output cdk.out/aws-cn
 	@cfn-lint --ignore-checks W3005 --template cdk.out/*.template.json cdk.out/aws-cn/*.template.json
 	@ls cdk.out/*.template.json cdk.out/aws-cn/*.template.json
+
+preflight: setup ## check the AWS account before a deployment
+	@python -m tools.preflight
+
+deploy: setup ## deploy everything to AWS and send one task (docs/deploy.md); can be repeated
+	@python -m tools.deploy
+
+undeploy: setup ## stop the GPUs and remove the deployment from AWS (docs/deploy.md)
+	@python -m tools.undeploy
 
 lock: setup ## update the lock files of the requirements, with hashes
 	@uv pip compile $(UV_COMPILE) -o requirements-dev.txt requirements-dev.in

@@ -1,7 +1,7 @@
 """The settings that runtimes of every type have, and the interface of their engine's container."""
 
 from abc import abstractmethod
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
@@ -102,6 +102,10 @@ class Runtime(Section):
     def required_models(self) -> tuple[str, ...]:
         """Return the keys in the model bucket without which the runtime's tasks cannot start."""
         return ()
+
+    def sample_task(self) -> tuple[str, dict[str, Any]] | None:
+        """Return type and content of a small task that works on every such runtime, if there is one."""
+        return None
 
     @abstractmethod
     def engine(self) -> Engine:

@@ -110,6 +110,12 @@ class SdWebUi(Runtime):
         names = () if self.dynamic_model else (self.model_filename, self.refiner_filename)
         return tuple(f"{CHECKPOINT_FOLDER}/{name}" for name in names if name)
 
+    def sample_task(self) -> tuple[str, dict[str, Any]] | None:
+        """Return a small image from the checkpoint of a static runtime; a dynamic one has none of its own."""
+        if self.dynamic_model:
+            return None
+        return "text-to-image", {"prompt": "a cat in a garden", "steps": 10, "width": 512, "height": 512}
+
     def engine(self) -> Engine:
         """Return the container of the runtime's SD Web UI."""
         webui = self.webui

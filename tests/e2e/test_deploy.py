@@ -1,0 +1,100 @@
+"""`make deploy` against the emulator, from the first call to the image behind its link."""
+
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+
+from infra.settings.reading import load
+from local.pipeline import Pipeline
+from tests.support.synthesis import TWO_RUNTIMES
+from tools.cdk import StepFailed
+from tools.deploy import Deployment
+from tools.preflight.finding import Account
+
+CHECKPOINT = "Stable-diffusion/v1-5-pruned-emaonly.safetensors"
+
+
+class Cloud:
+    """The CDK as the tools see it: the core stack is deployed, the compute stack has services only."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.calls: list[tuple[str, ...]] = []
+        self._aws = pipeline.aws
+        self._cluster = f"cluster-{secrets.token_hex(4)}"
+
+    def __call__(self, *arguments: str) -> None:
+        self.calls.append(arguments)
+        if arguments[:2] == ("deploy", "Compute"):
+            context = dict(each.split("=") for each in arguments if "=" in each)
+            self._deploy_compute(context.get("startAtZero", "").split(","))
+
+    def _deploy_compute(self, at_zero: list[str]) -> None:
+        services = {name: f"{name}-service" for name in ("sdruntime", "sddynamic")}
+        outputs = {"ClusterName": self._cluster, "WakerName": "waker", "Services": json.dumps(services)}
+        template = {
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+        ecs, cloudformation = self._aws.client("ecs"), self._aws.client("cloudformation")
+        if len(self.calls) == 2:
+            ecs.create_cluster(clusterName=self._cluster)
+            ecs.register_task_definition(
+                family="worker", containerDefinitions=[{"name": "webui", "image": "i", "memory": 64}]
+            )
+            cloudformation.create_stack(StackName="sdonecs-compute", TemplateBody=json.dumps(template))
+            for name, service in services.items():
+                count = 0 if name in at_zero else 1
+                ecs.create_service(
+                    cluster=self._cluster, serviceName=service, taskDefinition="worker", desiredCount=count
+                )
+
+    def counts(self) -> dict[str, int]:
+        """Return how many tasks each service is to run."""
+        names = ["sdruntime-service", "sddynamic-service"]
+        found = self._aws.client("ecs").describe_services(cluster=self._cluster, services=names)
+        return {each["serviceName"]: each["desiredCount"] for each in found["services"]}
+
+
+class WithoutScaling:
+    """Application Auto Scaling, which the emulator does not have: no target was ever stopped."""
+
+    def describe_scalable_targets(self, **_asked: object) -> dict[str, list[object]]:
+        return {"ScalableTargets": []}
+
+
+@pytest.fixture
+def account(pipeline: Pipeline) -> Account:
+    def client(service: str) -> object:
+        return WithoutScaling() if service == "application-autoscaling" else pipeline.aws.client(service)
+
+    settings, _ = load(TWO_RUNTIMES)
+    return Account(settings=settings, account="000000000000", region="us-east-1", client=client)
+
+
+def test_a_deployment_ends_with_an_image_and_can_be_repeated(
+    pipeline: Pipeline, account: Account, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    cloud = Cloud(pipeline)
+    deployment = Deployment(
+        account=account, cdk=cloud, say=said.append, api_url=lambda _: pipeline.deployment.api_url
+    )
+
+    with pytest.raises(StepFailed, match="upload these models"):
+        deployment.run()
+    bucket = pipeline.deployment.outputs["ModelBucket"]
+    assert f"aws s3 cp v1-5-pruned-emaonly.safetensors s3://{bucket}/{CHECKPOINT}" in said[-1]
+    pipeline.aws.client("s3").put_object(Bucket=bucket, Key=CHECKPOINT, Body=b"a checkpoint")
+    cloud.calls.clear()
+
+    deployment.run()
+    assert cloud.calls[1][-1] == "startAtZero=sdruntime,sddynamic"
+    assert cloud.counts() == {"sdruntime-service": 0, "sddynamic-service": 0}
+    assert ": completed" in "".join(said)
+    assert "its link leads to an image of" in said[-2]
+
+    deployment.run()
+    assert cloud.calls[3][:2] == ("deploy", "Compute")
+    assert "startAtZero" not in str(cloud.calls[3])

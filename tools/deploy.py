@@ -1,0 +1,196 @@
+"""Deploy everything and prove it with one task: `make deploy`, `python -m tools.deploy --help`."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import boto3
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.compute.stack import START_AT_ZERO
+from infra.runtime_types.image import Image
+from infra.settings.reading import InvalidConfigError, load
+from tools.cdk import ROOT, Cdk, StepFailed, cdk_of
+from tools.first_task import TASK_SECONDS, Events, FirstTask
+from tools.preflight.__main__ import account_of, check
+from tools.preflight.artifacts import models
+from tools.preflight.finding import Account, Verdict
+from tools.services import Services, missing
+from tools.stacks import outputs
+
+STEPS: Final = 5
+
+
+@dataclass(kw_only=True)
+class Deployment:
+    """The steps of a deployment; each can be repeated."""
+
+    account: Account
+    cdk: Cdk
+    say: Callable[[str], None]
+    api_url: Callable[[dict[str, str]], str] = lambda core: core["FrontApiEndpoint"]
+    seconds: float = TASK_SECONDS
+
+    def run(self, *, prove: bool = True) -> None:
+        """Deploy both stacks, and send one task; raise StepFailed with what to do."""
+        self.core()
+        self.check_models()
+        created = self.compute()
+        self.import_images()
+        self.reopen()
+        self.start(created)
+        if prove:
+            self.prove()
+
+    def core(self) -> None:
+        """Deploy the core stack."""
+        self.say(f"[2/{STEPS}] the core stack: API, queues, table, buckets (3 to 5 minutes the first time)")
+        self.cdk("deploy", "Core", "--require-approval", "never")
+        name = self.account.settings.stack_name
+        self.account = replace(self.account, outputs=outputs(self.account.client("cloudformation"), name))
+
+    def check_models(self) -> None:
+        """Find the models without which tasks cannot start."""
+        self.say(f"[3/{STEPS}] models")
+        lacking = [one for one in models(self.account) if one.verdict is Verdict.FAILED]
+        for one in lacking:
+            self.say(f"  {one.subject}: {one.text}")
+        if lacking:
+            raise StepFailed("upload these models, then run the same command again")
+
+    def compute(self) -> list[str]:
+        """Deploy the compute stack; return the runtimes whose service was created, with no task."""
+        new = missing(self.account)
+        at_zero = ("-c", f"{START_AT_ZERO}={','.join(new)}") if new else ()
+        self.say(f"[4/{STEPS}] the compute stack (5 to 10 minutes the first time)")
+        if new:
+            self.say(f"  created without a task: {', '.join(new)}")
+        self.cdk("deploy", "Compute", "--require-approval", "never", *at_zero)
+        return new
+
+    def import_images(self) -> None:
+        """Have ECR import the images that tasks pull through its cache."""
+        for cached in json.loads(self._services().outputs.get("CachedImages", "[]")):
+            image = Image(cached)
+            answer = self.account.client("ecr").batch_get_image(
+                repositoryName=image.name, imageIds=[{"imageTag": image.reference}]
+            )
+            if failures := answer.get("failures"):
+                why = failures[0].get("failureReason", failures[0].get("failureCode"))
+                raise StepFailed(f"ECR could not import {cached}: {why}")
+            self.say(f"  {cached} is in this account's registry")
+
+    def reopen(self) -> None:
+        """Undo what a removal that did not finish has stopped: scaling, and the waker."""
+        services = self._services()
+        scaling = self.account.client("application-autoscaling")
+        stopped = False
+        for runtime in self.account.settings.models_runtime:
+            place = services.scaling_of(runtime.name)
+            resources = [place["ResourceId"]]
+            targets = scaling.describe_scalable_targets(
+                ServiceNamespace=place["ServiceNamespace"], ResourceIds=resources
+            )["ScalableTargets"]
+            if targets and targets[0]["MaxCapacity"] == 0:
+                stopped = True
+                least, most = runtime.scaling.min_replica_count, runtime.scaling.max_replica_count
+                scaling.register_scalable_target(**place, MinCapacity=least, MaxCapacity=most)
+                self.say(f"  {runtime.name}: scales again")
+        if stopped:
+            self.account.client("lambda").delete_function_concurrency(
+                FunctionName=services.outputs["WakerName"]
+            )
+
+    def start(self, created: list[str]) -> None:
+        """Give new services the tasks that always run."""
+        services = self._services()
+        for runtime in self.account.settings.models_runtime:
+            least = runtime.scaling.min_replica_count
+            if runtime.name in created and least:
+                service = services.by_runtime[runtime.name]
+                self.account.client("ecs").update_service(
+                    cluster=services.cluster, service=service, desiredCount=least
+                )
+                self.say(f"  {runtime.name}: {least} to start")
+
+    def prove(self) -> None:
+        """Send one task through the API and fetch its image by its link."""
+        self.say(f"[5/{STEPS}] one task, which starts a GPU (5 to 12 minutes)")
+        able = [one for one in self.account.settings.models_runtime if one.sample_task() is not None]
+        if not able:
+            self.say("  no runtime has a checkpoint of its own: send a task that names one (examples/)")
+            return
+        runtime, services = able[0], self._services()
+        events = Events(ecs=self.account.client("ecs"), services=services, runtime=runtime.name)
+        first = FirstTask(
+            api_url=self.api_url(dict(self.account.outputs)),
+            api_key=self._api_key(),
+            say=lambda text: self.say(f"  {text}"),
+        )
+        link = first.run(runtime, events=events, seconds=self.seconds)
+        self.say(f"  {link}")
+
+    def _api_key(self) -> str:
+        """Return an enabled key of the API; one that a rotation has disabled stays so."""
+        gateway, own = self.account.client("apigateway"), self.account.outputs["ApiKeyId"]
+        for plan in gateway.get_usage_plans(keyId=own)["items"]:
+            for each in gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]:
+                key = gateway.get_api_key(apiKey=each["id"], includeValue=True)
+                if key["enabled"]:
+                    return str(key["value"])
+        operation = {"op": "replace", "path": "/enabled", "value": "true"}
+        gateway.update_api_key(apiKey=own, patchOperations=[operation])
+        return str(gateway.get_api_key(apiKey=own, includeValue=True)["value"])
+
+    def _services(self) -> Services:
+        services = Services.of(self.account)
+        if services is None:
+            raise StepFailed("the compute stack is not there: run the same command again")
+        return services
+
+
+def deploy(config: Path, say: Callable[[str], None], *, preflight: bool, prove: bool) -> None:
+    """Deploy a settings file to the account and region of boto3's default session."""
+    settings, _ = load(config)
+    session = boto3.Session()
+    say(f"[1/{STEPS}] preflight")
+    if preflight and not check(settings, session):
+        raise StepFailed("repair what failed, then run the same command again (or add --no-preflight)")
+    Deployment(account=account_of(settings, session), cdk=cdk_of(config), say=say).run(prove=prove)
+
+
+def progress() -> Callable[[str], None]:
+    """Return a function that prints a line with the time since the start."""
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.monotonic() - began:7.1f} s  {text}")
+
+    return say
+
+
+def main(
+    config: Annotated[Path, typer.Option(envvar="CDK_CONFIG_PATH", help="The settings to deploy.")] = ROOT
+    / "config.yaml",
+    *,
+    preflight: Annotated[bool, typer.Option(help="Check the account first.")] = True,
+    prove: Annotated[bool, typer.Option(help="Send one task at the end; it starts a GPU.")] = True,
+) -> None:
+    """Deploy both stacks and send one task to its image; the command can be repeated at any time."""
+    say = progress()
+    try:
+        deploy(config, say, preflight=preflight, prove=prove)
+    except (StepFailed, InvalidConfigError, ClientError, BotoCoreError) as error:
+        typer.echo(f"deploy: {error}", err=True)
+        raise typer.Exit(1) from None
+    say("done")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
+    typer.run(main)

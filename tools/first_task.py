@@ -1,0 +1,130 @@
+"""Send a task through the API of a deployment, and follow it to its image."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from infra.runtime_types.base import Runtime
+from tools.cdk import StepFailed
+from tools.services import Services
+
+# Buying an instance, pulling images, loading a checkpoint; and as long again for a second try.
+TASK_SECONDS: Final = 1800.0
+POLL_SECONDS: Final = 5.0
+_CALL_SECONDS: Final = 40.0  # API Gateway times out after 29
+_OVER: Final = {"completed", "failed", "cancelled"}
+_PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
+
+
+@dataclass(kw_only=True)
+class Events:
+    """What ECS says about one service: its events, and why its tasks stopped, each once."""
+
+    ecs: Any
+    services: Services
+    runtime: str
+    _seen: set[str] = field(default_factory=set)
+
+    def skip(self) -> None:
+        """Leave out what was said before."""
+        for _ in self.new():
+            pass
+
+    def new(self) -> Iterator[str]:
+        """Return what was not returned before."""
+        service = self.services.by_runtime[self.runtime]
+        where = {"cluster": self.services.cluster}
+        for found in self.ecs.describe_services(**where, services=[service])["services"]:
+            for event in reversed(found.get("events", [])):
+                yield from self._once(event["id"], event["message"])
+        arns = self.ecs.list_tasks(**where, serviceName=service, desiredStatus="STOPPED")["taskArns"]
+        for task in self.ecs.describe_tasks(**where, tasks=arns)["tasks"] if arns else []:
+            containers = [
+                f"{each['name']}: {each['reason']}" for each in task["containers"] if "reason" in each
+            ]
+            reason = "; ".join([task.get("stoppedReason", "no reason given"), *containers])
+            yield from self._once(task["taskArn"], f"a task stopped: {reason}")
+
+    def _once(self, key: str, text: str) -> Iterator[str]:
+        if key not in self._seen:
+            self._seen.add(key)
+            yield text
+
+
+class FirstTask:
+    """One task, from the request to the image behind its link."""
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        api_key: str,
+        say: Callable[[str], None],
+        wait: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._http = httpx.Client(headers={"x-api-key": api_key}, timeout=_CALL_SECONDS)
+        self._api_url = api_url.rstrip("/")
+        self._say = say
+        self._wait = wait
+        self._clock = clock
+
+    def run(self, runtime: Runtime, *, events: Events | None = None, seconds: float = TASK_SECONDS) -> str:
+        """Submit a sample task and return the link to its image; raise StepFailed if there is none."""
+        sample = runtime.sample_task()
+        if sample is None:
+            raise StepFailed(f"there is no sample task for {runtime.name}: send one of your own")
+        tasktype, content = sample
+        id_ = f"first-task-{secrets.token_hex(4)}"
+        if events is not None:
+            events.skip()
+        metadata = {
+            "id": id_,
+            "runtime": runtime.name,
+            "tasktype": tasktype,
+            "prefix": "first-tasks",
+            "context": "",
+        }
+        answer = self._http.post(
+            f"{self._api_url}/v1alpha2", json={"task": {"metadata": metadata, "content": content}}
+        )
+        if not answer.is_success:
+            raise StepFailed(f"the API answered {answer.status_code}: {answer.text}")
+        task = self._finished(id_, events, until=self._clock() + seconds)
+        if task["status"] != "completed":
+            raise StepFailed(f"the task {id_} ended as {task['status']}: {task['error']}")
+        return self._image(task)
+
+    def _finished(self, id_: str, events: Events | None, *, until: float) -> dict[str, Any]:
+        status = None
+        while True:
+            answer = self._http.get(f"{self._api_url}/v1alpha2/tasks/{id_}").raise_for_status()
+            task: dict[str, Any] = answer.json()
+            if task["status"] != status:
+                status = task["status"]
+                self._say(f"task {id_}: {status}")
+            if status in _OVER:
+                return task
+            for line in events.new() if events is not None else ():
+                self._say(f"  {line}")
+            if self._clock() > until:
+                raise StepFailed(
+                    f"the task {id_} is still {status}; docs/deploy.md says where to look. It is not lost: "
+                    "it runs when the cause is repaired"
+                )
+            self._wait(POLL_SECONDS)
+
+    def _image(self, task: dict[str, Any]) -> str:
+        if not task["images"]:
+            raise StepFailed(f"the task {task['id']} completed without an image")
+        link: str = task["images"][0]["url"]
+        with httpx.Client(timeout=_CALL_SECONDS) as anyone:
+            picture = anyone.get(link).raise_for_status().content
+        if not picture.startswith(_PICTURES):
+            raise StepFailed(f"the link of {task['id']} leads to {len(picture)} bytes that are no image")
+        self._say(f"task {task['id']}: its link leads to an image of {len(picture):,} bytes")
+        return link

@@ -18,7 +18,7 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1"
 IMAGES = {
     "own": "111122223333.dkr.ecr.us-east-1.amazonaws.com/team/webui:v3",
     "other": f"444455556666.dkr.ecr.eu-west-1.amazonaws.com/webui@{DIGEST}",
-    "folder": "./tests/support/image",
+    "folder": "./container/sdwebui/forge",
     "cached": "public.ecr.aws/alias/webui:1.10",
     "pinned": f"public.ecr.aws/alias/webui:1.10@{DIGEST}",
     "digest": f"public.ecr.aws/alias/webui@{DIGEST}",

@@ -11,7 +11,7 @@ _MANIFESTS: Final = (
     "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 )
 _SECONDS: Final = 30.0
-_CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
+_CHALLENGE: Final = re.compile(r'\b(\w+)="([^"]*)"')
 # Names without a registry are Docker Hub's, whose own images are in `library`.
 _DOCKER_HUB: Final = "registry-1.docker.io"
 

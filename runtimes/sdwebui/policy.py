@@ -30,7 +30,7 @@ _RETURNED = "the worker needs the images in the response"
 OWNED_FIELDS: Final[Mapping[str, str]] = {
     "save_images": _STORED,
     "do_not_save_samples": _STORED,
-    "do_not_save_grid": _STORED,
+    "do_not_save_grid": "SD Web UI's API makes no grid of a batch; each picture is stored by itself",
     "send_images": _RETURNED,
     "show_extras_results": _RETURNED,
     "include_init_images": "the output does not repeat the inputs",

@@ -100,7 +100,7 @@ WANTED: dict[str, Wanted | dict[str, Wanted]] = {
     "46-send-images-false": Wanted(
         warnings={"/send_images": "ignored", "/save_images": "ignored", "/do_not_save_grid": "ignored"}
     ),
-    "47-batch-grid": Wanted(pictures=4, warnings={"/do_not_save_grid": "ignored"}),
+    "47-batch-grid": Wanted(pictures=4, warnings={"/do_not_save_grid": "makes no grid of a batch"}),
     "48-prompt-list": Wanted("invalid_task", faults={"/prompt": "send one task for each value"}),
     "49-seed-64-bit": Wanted(infotext=("Seed: 6687881544318117707",)),
     "50-sampler-index-old-name": Wanted(infotext=("Sampler: DPM++ 2M", "Schedule type: Karras")),

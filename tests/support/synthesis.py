@@ -40,6 +40,7 @@ def synthesize(
     folder: Path,
     *,
     region: str = "us-east-1",
+    account: str | None = None,
     config: Path | None = None,
     context: Mapping[str, str] | None = None,
 ) -> Synthesis:
@@ -54,6 +55,8 @@ def synthesize(
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": _node_major(),
     }
+    if account:
+        environment["CDK_DEFAULT_ACCOUNT"] = account
     if config:
         environment["CDK_CONFIG_PATH"] = str(config)
     done = subprocess.run(

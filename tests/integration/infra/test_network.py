@@ -1,13 +1,9 @@
 """The network's ways out of the VPC and its zones, according to the settings."""
 
-from typing import Any
-
-import aws_cdk as cdk
 import pytest
 
-from infra.compute.stack import ComputeStack
-from infra.core.stack import CoreStack
 from infra.settings.reading import InvalidConfigError, parse
+from tests.support.synthesis import Synthesis, synthesize
 from tests.support.template import Template, text
 
 pytestmark = pytest.mark.xdist_group("infra")
@@ -22,13 +18,21 @@ _RUNTIME = "modelsRuntime: [{name: r, modelFilename: m}]"
 
 
 @pytest.fixture(scope="module")
-def compute() -> Template:
-    settings, _ = parse(f"stackName: {'long-' * 12}\n{_NETWORK}\n{_RUNTIME}")
-    app = cdk.App(context={"aws:cdk:bundling-stacks": [], _LOOKED_UP: "ami-0123456789abcdef0"})
-    environment = cdk.Environment(account=_ACCOUNT, region="us-east-1")
-    core = CoreStack(app, "Core", settings=settings, env=environment)
-    ComputeStack(app, "Compute", settings=settings, core=core.resources, env=environment)
-    return Template(app.synth().get_stack_by_name("Compute").template)
+def synthesis(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    folder = tmp_path_factory.mktemp("network")
+    config = folder / "config.yaml"
+    config.write_text(f"stackName: {'long-' * 12}\n{_NETWORK}\n{_RUNTIME}\n")
+    context = {_LOOKED_UP: "ami-0123456789abcdef0"}
+    return synthesize(folder / "out", account=_ACCOUNT, config=config, context=context)
+
+
+@pytest.fixture(scope="module")
+def compute(synthesis: Synthesis) -> Template:
+    return synthesis.template("Compute")
+
+
+def test_cdk_nag_accepts_a_nat_instance_and_zones_by_name(synthesis: Synthesis) -> None:
+    assert synthesis.status == 0, synthesis.output
 
 
 def test_a_nat_instance_replaces_the_gateway(compute: Template) -> None:
@@ -42,13 +46,9 @@ def test_a_nat_instance_replaces_the_gateway(compute: Template) -> None:
 
 def test_a_nat_instance_accepts_only_traffic_from_the_vpc(compute: Template) -> None:
     group = compute.one("EC2::SecurityGroup", "NatSecurityGroup")
-    (vpc,) = compute.resources("EC2::VPC")
-    assert [_source(rule) for rule in group["SecurityGroupIngress"]] == [f"{vpc}.CidrBlock"]
+    vpc = compute.one("EC2::VPC")
+    assert [rule["CidrIp"] for rule in group["SecurityGroupIngress"]] == [vpc["CidrBlock"]]
     assert [rule["CidrIp"] for rule in group["SecurityGroupEgress"]] == ["0.0.0.0/0"]
-
-
-def _source(rule: dict[str, Any]) -> str:
-    return ".".join(rule["CidrIp"]["Fn::GetAtt"])
 
 
 def test_the_nat_instance_is_deleted_after_the_services(compute: Template) -> None:

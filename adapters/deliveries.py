@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.table import Table
-from domain.clock import now
+from domain.clock import iso, now
 from domain.delivery import Action, Decision, decide
 from domain.errors import ErrorCode
 from domain.message import Message
@@ -64,7 +64,8 @@ class Deliveries:
         return None
 
     def _first(self, message: Message) -> tuple[Row | None, Decision]:
-        if self.claim is None:
+        overdue = message.start_by is not None and message.start_by < iso(self.clock())
+        if self.claim is None or overdue:  # a claim does not check the time by which a task must start
             row = self.table.get(message.task.id)
             return row, decide(row, message, self.clock())
         # Tries to claim without reading the row first, so that the common case needs a single write.

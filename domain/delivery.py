@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.clock import iso, parse
-from domain.errors import CANCELLED_BY_CALLER, ErrorCode
+from domain.errors import CANCELLED_BY_CALLER, NOT_STARTED, ErrorCode
 from domain.keys import split_s3_uri
 from domain.limits import MAX_ATTEMPTS
 from domain.message import Message
@@ -73,6 +73,8 @@ def decide(row: Row | None, message: Message, now: datetime) -> Decision:  # noq
         return Decision(Action.WAIT, seconds=seconds)
     if row.cancel_requested:
         return Decision(Action.ABANDON, code=ErrorCode.CANCELLED, message=CANCELLED_BY_CALLER)
+    if row.start_is_overdue(iso(now)):
+        return Decision(Action.ABANDON, code=ErrorCode.TASK_EXPIRED, message=NOT_STARTED)
     if row.attempts >= MAX_ATTEMPTS:
         return Decision(Action.ABANDON, message=_attempts_used_up(row))
     return Decision(Action.CLAIM)

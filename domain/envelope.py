@@ -17,6 +17,7 @@ from domain.limits import (
     MAX_ID_LENGTH,
     MAX_KEY_BYTES,
     MAX_NAME_LENGTH,
+    MAX_START_SECONDS,
 )
 from domain.routing import Runtime
 from domain.task import Task
@@ -91,6 +92,13 @@ def check_context(value: Any, path: str) -> list[Fault]:
     if len(compact_json(value)) > MAX_CONTEXT_BYTES:
         return [Fault(path, f"at most {MAX_CONTEXT_BYTES} bytes are expected, as ASCII JSON")]
     return []
+
+
+def check_start_within(value: Any, path: str) -> list[Fault]:
+    """Check how many seconds a task may wait for a GPU; None is no limit."""
+    if value is None or (type(value) is int and 1 <= value <= MAX_START_SECONDS):
+        return []
+    return [Fault(path, f"a whole number of seconds from 1 to {MAX_START_SECONDS} is expected")]
 
 
 def check_task_type(value: Any, known: Sequence[str], path: str) -> list[Fault]:

@@ -67,6 +67,7 @@ def cut_error(error: Mapping[str, Any]) -> dict[str, str]:
 
 
 CANCELLED_BY_CALLER: Final = "Cancelled by its caller."
+NOT_STARTED: Final = "No GPU was free for it within its start_within_seconds."
 
 
 def cancelled_error() -> dict[str, str]:

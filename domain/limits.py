@@ -23,6 +23,9 @@ MAX_RECEIVE_COUNT: Final = 20
 MAX_ATTEMPTS: Final = 5
 """How often a task is claimed before a retryable error becomes its outcome."""
 
+MAX_START_SECONDS: Final = QUEUE_RETENTION_DAYS * 86_400
+"""The longest time that a task can allow for its start: later its message is deleted, and it fails anyway."""
+
 ROW_DAYS: Final = 30
 """How long a row is kept (DynamoDB time to live)."""
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from domain.body import check_values, load_json
 from domain.canonical import compact_json
-from domain.clock import iso, parse
-from domain.envelope import check_context, check_id, clean_prefix
+from domain.clock import iso, later, parse
+from domain.envelope import check_context, check_id, check_start_within, clean_prefix
 from domain.errors import BadMessage, InvalidTask, shortened
 from domain.limits import MAX_ERROR_LENGTH, MAX_MESSAGE_BYTES
 from domain.task import Task
@@ -41,6 +41,8 @@ class Message:
         }
         if self.task.uid is not None:
             metadata["uid"] = self.task.uid
+        if self.task.start_within_seconds is not None:
+            metadata["start_within_seconds"] = self.task.start_within_seconds
         if self.trace is not None:
             metadata["trace"] = self.trace
         body: dict[str, Any] = {"metadata": metadata}
@@ -49,6 +51,12 @@ class Message:
         else:
             body["content_ref"] = self.content_ref
         return compact_json(body)
+
+    @property
+    def start_by(self) -> str | None:
+        """Return the time by which a GPU must have taken the task, None if it may wait."""
+        seconds = self.task.start_within_seconds
+        return None if seconds is None else later(parse(self.submitted_at), seconds)
 
     def with_content(self, content: dict[str, Any]) -> "Message":
         """Return the message with its content in place of the reference."""
@@ -79,7 +87,13 @@ class Message:
         content, content_ref = body.get("content"), body.get("content_ref")
         prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), "/prefix")
         context = metadata.get("context")
-        faults = [*check_id(metadata.get("id"), "/id"), *prefix.faults, *check_context(context, "/context")]
+        start_within = metadata.get("start_within_seconds")
+        faults = [
+            *check_id(metadata.get("id"), "/id"),
+            *prefix.faults,
+            *check_context(context, "/context"),
+            *check_start_within(start_within, "/start_within_seconds"),
+        ]
         if faults:
             raise ValueError(f"{faults[0].path}: {faults[0].message}")
         if not isinstance(content, dict) and not (content is None and _is_text(content_ref)):
@@ -98,6 +112,7 @@ class Message:
             content=content if isinstance(content, dict) else {},
             api_version=str(metadata.get("api_version") or "v1alpha2"),
             uid=_text_or_none(metadata.get("uid")),
+            start_within_seconds=start_within,
         )
         return cls(
             task=task,

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from domain.canonical import compact_json
-from domain.clock import iso, later
+from domain.clock import iso, later, parse
 from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, equals
 from domain.errors import ErrorCode, cancelled_error, cut_error, outcome_error
 from domain.limits import (
@@ -21,7 +20,7 @@ from domain.limits import (
     ROW_DAYS,
 )
 from domain.message import Message
-from domain.row import ACTIVE, Row, Status, pending_attributes, status_attributes
+from domain.row import ACTIVE, Row, Status, link_attributes, pending_attributes, status_attributes
 from domain.transition import Transition
 
 WORKER_ATTRIBUTES = ("worker", "lease_until")
@@ -66,6 +65,8 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
     }
     if task.uid is not None:
         item["uid"] = task.uid
+    if task.start_within_seconds is not None:
+        item["start_by"] = later(parse(submitted_at), task.start_within_seconds)
     return (
         item | pending_attributes(task.runtime, submitted_at) | status_attributes(task.runtime, Status.QUEUED)
     )
@@ -91,10 +92,15 @@ def mark_published(row: Row, now: datetime) -> Transition:
     """Record that the message was published (again).
 
     This is allowed only while the task is active: a finished row has a pending callback, which a late write
-    would hide.
+    would hide. A task that must start by some time stays in the index of overdue rows, in which the sweep
+    finds it at that time.
     """
+    start_by = row.text("start_by")
     return Transition(
-        "mark_published", _active(row.submission_id), set={"published_at": iso(now)}, remove=PENDING
+        "mark_published",
+        _active(row.submission_id),
+        set={"published_at": iso(now)} | (pending_attributes(row.runtime, start_by) if start_by else {}),
+        remove=() if start_by else PENDING,
     )
 
 
@@ -151,6 +157,8 @@ def start(row: Row, *, seconds: float, now: datetime) -> Transition:
         ),
         set={"started_at": iso(now), "lease_until": later(now, seconds)}
         | status_attributes(row.runtime, Status.RUNNING),
+        # The task has started in time, so it is also finished if another attempt is needed.
+        remove=("start_by",),
     )
 
 
@@ -208,8 +216,8 @@ def _final(
 ) -> Transition:
     values: dict[str, Any] = {
         "finished_at": iso(now),
-        **_links("images", images, MAX_IMAGES_BYTES),
-        **(_links("other_images", other_images, MAX_OTHER_IMAGES_BYTES) if other_images else {}),
+        **link_attributes("images", images, MAX_IMAGES_BYTES),
+        **(link_attributes("other_images", other_images, MAX_OTHER_IMAGES_BYTES) if other_images else {}),
         "output": output,
         "error": cut_error(error) if error else None,
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
@@ -223,19 +231,6 @@ def _final(
         set=values | status_attributes(row.runtime, status),
         remove=("lease_until", "message"),
     )
-
-
-def _links(name: str, images: Sequence[str], max_bytes: int) -> dict[str, Any]:
-    """Return the links that fit into `max_bytes`, and how many were left out, as attributes of a row."""
-    kept: list[str] = []
-    size = 0
-    for uri in images:
-        size += len(compact_json(uri)) + 1
-        if size > max_bytes:
-            break
-        kept.append(uri)
-    left_out = len(images) - len(kept)
-    return {name: kept} | ({f"{name}_left_out": left_out} if left_out else {})
 
 
 def notify(row: Row, now: datetime) -> Transition:

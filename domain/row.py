@@ -1,10 +1,12 @@
 """The task's row, the authoritative state that objects and messages follow."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from domain.canonical import compact_json
 from domain.keys import OutputKeys
 
 
@@ -92,6 +94,11 @@ class Row:
         """Return whether the final callback was sent."""
         return self.text("notified_at") is not None
 
+    def start_is_overdue(self, now: str) -> bool:
+        """Return whether no GPU has taken the task by the time that its caller set."""
+        start_by = self.text("start_by")  # removed when the task starts
+        return start_by is not None and start_by < now
+
     @property
     def cancel_requested(self) -> bool:
         """Return whether the caller asked to cancel while the task ran."""
@@ -142,6 +149,19 @@ def pending_attributes(runtime: str, since: str) -> dict[str, Any]:
     The sweep finds overdue rows in a sparse index over these attributes.
     """
     return {"pending_runtime": runtime, "pending_since": since}
+
+
+def link_attributes(name: str, images: Sequence[str], max_bytes: int) -> dict[str, Any]:
+    """Return the links that fit into `max_bytes`, and how many were left out, as attributes of a row."""
+    kept: list[str] = []
+    size = 0
+    for uri in images:
+        size += len(compact_json(uri)) + 1
+        if size > max_bytes:
+            break
+        kept.append(uri)
+    left_out = len(images) - len(kept)
+    return {name: kept} | ({f"{name}_left_out": left_out} if left_out else {})
 
 
 def new_submission_id() -> str:

@@ -19,13 +19,16 @@ class Task:
     content: dict[str, Any]
     api_version: str
     uid: str | None = None
+    start_within_seconds: int | None = None
+    """The task fails instead of starting if no GPU has taken it this long after its submit."""
 
     @property
     def digest(self) -> str:
-        """Return a hash of runtime, task type, prefix, context and content to recognize repeated submits."""
-        return sha256(
-            canonical_json([self.runtime, str(self.tasktype), self.prefix, self.context, self.content]),
-        )
+        """Return a hash of everything that the caller asked for, to recognize repeated submits."""
+        asked: list[Any] = [self.runtime, str(self.tasktype), self.prefix, self.context, self.content]
+        if self.start_within_seconds is not None:
+            asked.append({"start_within_seconds": self.start_within_seconds})
+        return sha256(canonical_json(asked))
 
     @property
     def keys(self) -> OutputKeys:

@@ -133,8 +133,17 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
             "tasktype": ref("TaskType"),
             "prefix": PREFIX,
             "context": context,
+            "start_within_seconds": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": limits.MAX_START_SECONDS,
+                "description": (
+                    "If no GPU has taken the task this many seconds after its submit, it fails with "
+                    "`task_expired` and uses no GPU."
+                ),
+            },
         },
-        optional=("context",),
+        optional=("context", "start_within_seconds"),
     )
     task = opened(closed({"metadata": opened(metadata), "content": content}))
     return {
@@ -178,6 +187,8 @@ def _responses() -> dict[str, Schema]:
         "progress": {"type": "number", "minimum": 0, "maximum": 1},
         "published_at": nullable(TIME),
         "cancel_requested": nullable(TIME),
+        "start_by": nullable(TIME)
+        | {"description": "The task fails if no GPU has taken it by then; null once one has."},
         "attempts": {"type": "integer", "minimum": 0, "maximum": limits.MAX_ATTEMPTS},
         "context": {"description": "As it was submitted."},
         "output_location": S3_LINK,

@@ -7,6 +7,7 @@ from domain.envelope import (
     Submission,
     check_context,
     check_id,
+    check_start_within,
     check_task_type,
     clean_prefix,
     ignored_keys,
@@ -18,7 +19,7 @@ from domain.task import Task
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes, type_of
 
 API_VERSION: Final = "v1alpha2"
-_METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context")
+_METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context", "start_within_seconds")
 _CONTENT: Final = "/task/content"
 _SHAPE: Final = '{"task": {"metadata": {...}, "content": {...}}} is expected'
 
@@ -50,7 +51,13 @@ def decode(
     wrong = check_task_type(tasktype, runtime_type.task_types, f"{where}/tasktype")
     prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
     context = metadata.get("context")
-    faults += [*unknown, *wrong, *prefix.faults, *check_context(context, f"{where}/context")]
+    faults += [
+        *unknown,
+        *wrong,
+        *prefix.faults,
+        *check_context(context, f"{where}/context"),
+        *check_start_within(metadata.get("start_within_seconds"), f"{where}/start_within_seconds"),
+    ]
 
     checked = runtime_type.validate(None if wrong else tasktype, content, runtime, limits, path=_CONTENT)
     refuse([*faults, *checked.faults])
@@ -75,6 +82,7 @@ def _task(
         context=metadata.get("context"),
         content=content,
         api_version=API_VERSION,
+        start_within_seconds=metadata.get("start_within_seconds"),
     )
 
 

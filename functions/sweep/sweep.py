@@ -15,7 +15,7 @@ from adapters.results import Results
 from adapters.table import Table
 from domain.clock import iso
 from domain.delivery import lease_remains
-from domain.errors import CANCELLED_BY_CALLER, ErrorCode
+from domain.errors import CANCELLED_BY_CALLER, NOT_STARTED, ErrorCode
 from domain.limits import API_TIMEOUT_SECONDS, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
 from domain.metrics import FAILED, FAILURES_BY_CODE, SWEPT
 from domain.protocol import abandon, is_expired
@@ -145,7 +145,9 @@ class Sweep:
 
     def _settle(self, row: Row, report: Report) -> None:
         if not row.status.final:
-            if row.text("published_at") is None:
+            if row.start_is_overdue(iso(self._clock())):
+                self._end(row, report, ErrorCode.TASK_EXPIRED, NOT_STARTED)
+            elif row.text("published_at") is None:
                 self._publish(row, report)
         elif not row.notified and (row.text("finished_at") or "") < self._ago(CALLBACK_GRACE_SECONDS):
             self._notify(row, report)
@@ -161,9 +163,10 @@ class Sweep:
             report.failed += 1
 
     def _expire(self, row: Row, report: Report) -> None:
-        if not is_expired(row, self._clock()):
-            return
-        code, message = ErrorCode.TASK_EXPIRED, _EXPIRED
+        if is_expired(row, self._clock()):
+            self._end(row, report, ErrorCode.TASK_EXPIRED, _EXPIRED)
+
+    def _end(self, row: Row, report: Report, code: ErrorCode, message: str) -> None:
         if row.cancel_requested:
             code, message = ErrorCode.CANCELLED, CANCELLED_BY_CALLER
         change = abandon(row, now=self._clock(), code=code, message=message)

@@ -73,7 +73,14 @@ class Cloud:
         )
         return settings.to_environ() | {name.upper(): str(value) for name, value in changes.items()}
 
-    def submit(self, task_id: str, *, tasktype: str = "text-to-image", **content: Any) -> Message:
+    def submit(
+        self,
+        task_id: str,
+        *,
+        tasktype: str = "text-to-image",
+        start_within_seconds: int | None = None,
+        **content: Any,
+    ) -> Message:
         """Submit a task as the API does: write the row, publish the message, record that."""
         task = Task(
             id=task_id,
@@ -85,7 +92,7 @@ class Cloud:
             if TaskType(tasktype).generates
             else content,
             api_version="v1alpha2",
-            uid=None,
+            start_within_seconds=start_within_seconds,
         )
         message = Message(task=task, submission_id=new_submission_id(), submitted_at=iso(now()))
         written = self.table.write(task_id, submit(new_row(message, digest=task.digest, now=now())))

@@ -23,8 +23,8 @@ from container.consumer.lifecycle.run import EngineRunner
 from container.consumer.liveness.scale_in_protection import Protection
 from container.consumer.telemetry.logs import about
 from container.consumer.telemetry.utilization import GpuUtilization
-from domain.clock import now
-from domain.errors import ErrorCode
+from domain.clock import iso, now
+from domain.errors import NOT_STARTED, ErrorCode, PermanentError
 from domain.protocol import start
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,8 @@ class TaskRun:
         """Record that the task runs on the GPU; from now on a cancel is only a request."""
         with self.finisher.ending(job):
             job.check()
+            if job.row.start_is_overdue(iso(now())):
+                raise PermanentError(ErrorCode.TASK_EXPIRED, NOT_STARTED)
             written = self.table.write(job.id, start(job.row, seconds=self.lease_seconds, now=now()))
             if not written.done or written.row is None:
                 raise LeaseLost(job.id)

@@ -193,6 +193,15 @@ def test_no_step_runs_after_the_lease_was_lost(setup: Setup, step: str) -> None:
     assert setup.table.written == []
 
 
+def test_a_prepared_task_whose_start_is_overdue_fails_without_the_gpu(setup: Setup) -> None:
+    overdue = setup.table.row.item | {"status": "queued", "start_by": "2026-11-22T17:00:00.000Z"}
+    setup.table.row = setup.job.row = Row(overdue)
+    names = {one.name for one in fields(TaskRun)}
+    parts = dict.fromkeys(names) | {"finisher": setup.finisher, "table": setup.table}
+    assert not TaskRun(**parts).start(setup.job)  # type: ignore[arg-type]
+    assert (setup.status, setup.code) == (Status.FAILED, "task_expired")
+
+
 def test_the_end_of_an_interrupted_job_depends_on_who_interrupted_it() -> None:
     cancelled, leaving, other_client = Setup(), Setup(), Setup()
     cancelled.job.cancelled.set()

@@ -1,4 +1,4 @@
-"""Delete stored objects that the task's outcome does not name."""
+"""Delete stored objects of a task: those that its outcome does not name, or all."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class OrphanCleaner:
-    """Delete orphaned objects; needs `s3:ListBucket`, `GetObject` and `DeleteObject` on the bucket."""
+    """Deletes objects of finished tasks; needs `s3:ListBucket`, `GetObject`, `DeleteObject` on the bucket."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
@@ -18,8 +18,14 @@ class OrphanCleaner:
 
     def clear(self, row: Row) -> None:
         """Delete the orphaned objects of this submission; make no call if only one worker has claimed it."""
-        kept = {row.text("output"), *row.images, *row.other_images}
-        for fence in sorted(row.orphans):
+        self._delete_objects(row, row.orphans, kept={row.text("output"), *row.images, *row.other_images})
+
+    def delete_all(self, row: Row) -> None:
+        """Delete every object of this submission, also those that its outcome names."""
+        self._delete_objects(row, row.fences, kept=set())
+
+    def _delete_objects(self, row: Row, fences: frozenset[str], *, kept: set[str | None]) -> None:
+        for fence in sorted(fences):
             # The delimiter excludes the objects of other tasks whose folder begins with the same text.
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=row.keys.fence_prefix(fence), Delimiter="/"

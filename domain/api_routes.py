@@ -19,6 +19,7 @@ ROUTES: Final = (
     Route("GET", "/v1alpha2/tasks"),
     Route("GET", "/v1alpha2/tasks/{id}"),
     Route("DELETE", "/v1alpha2/tasks/{id}"),
+    Route("DELETE", "/v1alpha2/tasks/{id}/outputs"),
     Route("GET", "/v1alpha2/runtimes"),
     Route("POST", "/v1alpha2/uploads"),
     Route("GET", "/openapi.json"),

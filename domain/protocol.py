@@ -15,7 +15,6 @@ from domain.limits import (
     MAX_ATTEMPTS,
     MAX_IMAGES_BYTES,
     MAX_OTHER_IMAGES_BYTES,
-    QUEUE_RETENTION_DAYS,
     RESUBMIT_SECONDS,
     ROW_DAYS,
 )
@@ -239,6 +238,22 @@ def notify(row: Row, now: datetime) -> Transition:
     return Transition("notify", conditions, set={"notified_at": iso(now)}, remove=PENDING)
 
 
+def record_output_deletion(finished: Row, now: datetime) -> Transition:
+    """Record that the objects of a finished task were deleted, and remove the links to them.
+
+    This is allowed only after the callback was sent, which names them. Only finished rows have
+    `notified_at`, so it is enough to check that the row is still this submission.
+    """
+    if not finished.notified:
+        raise ValueError("outputs are deleted only after the callback was sent")
+    return Transition(
+        "record_output_deletion",
+        (equals("submission_id", finished.submission_id),),
+        set={"outputs_deleted_at": iso(now), "images": [], "other_images": [], "output": None},
+        remove=("images_left_out", "other_images_left_out"),
+    )
+
+
 def cancel_queued(row: Row, now: datetime) -> Transition:
     """Cancel a task that is not running; a worker that is preparing it notices at its next write."""
     return _final(
@@ -270,11 +285,6 @@ def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transi
         now=now,
         error=outcome_error(code, message),
     )
-
-
-def is_expired(row: Row, now: datetime) -> bool:
-    """Return whether an active task is older than the retention time of its queue."""
-    return (row.text("submitted_at") or "") < iso(now - timedelta(days=QUEUE_RETENTION_DAYS))
 
 
 def answers_resubmission(row: Row, digest: str, now: datetime) -> bool:

@@ -3,11 +3,14 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from domain.canonical import compact_json
+from domain.clock import iso
 from domain.keys import OutputKeys
+from domain.limits import QUEUE_RETENTION_DAYS
 
 
 class Status(StrEnum):
@@ -100,6 +103,11 @@ class Row:
         return start_by is not None and start_by < now
 
     @property
+    def outputs_deleted(self) -> bool:
+        """Return whether the caller deleted the objects of the finished task."""
+        return self.text("outputs_deleted_at") is not None
+
+    @property
     def cancel_requested(self) -> bool:
         """Return whether the caller asked to cancel while the task ran."""
         return self.text("cancel_requested") is not None
@@ -162,6 +170,11 @@ def link_attributes(name: str, images: Sequence[str], max_bytes: int) -> dict[st
         kept.append(uri)
     left_out = len(images) - len(kept)
     return {name: kept} | ({f"{name}_left_out": left_out} if left_out else {})
+
+
+def is_expired(row: Row, now: datetime) -> bool:
+    """Return whether an active task is older than the retention time of its queue."""
+    return (row.text("submitted_at") or "") < iso(now - timedelta(days=QUEUE_RETENTION_DAYS))
 
 
 def new_submission_id() -> str:

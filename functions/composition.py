@@ -19,15 +19,17 @@ class Shared:
     listing: Listing
     tasks: Tasks
     results: Results
+    objects: OrphanCleaner
 
 
 def compose(environment: Environment, *, dynamodb: Any, sns: Any, s3: Any) -> Shared:
     """Create the shared adapters from boto3 clients."""
     table = Table(dynamodb, environment.task_table)
-    orphans = OrphanCleaner(s3, environment.output_bucket)
+    objects = OrphanCleaner(s3, environment.output_bucket)
     return Shared(
         table=table,
         listing=Listing(dynamodb, environment.task_table),
         tasks=Tasks(sns, s3, topic_arn=environment.task_topic_arn, bucket=environment.task_bucket),
-        results=Results(sns, environment.result_topic_arn, table, orphans),
+        results=Results(sns, environment.result_topic_arn, table, objects),
+        objects=objects,
     )

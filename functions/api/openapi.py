@@ -44,8 +44,9 @@ def _about(allowed: Limits) -> str:
         "Asynchronous image generation with SD Web UI. An accepted task waits in its runtime's queue and "
         "ends with exactly one outcome, which is sent to the results topic.\n\n"
         "A deployment is a single trust domain: everyone with its API key can list, read and cancel every "
-        "task, download every output, reuse the id of a finished task and any prefix, and use as input any "
-        "object that the workers can read: in the output bucket, the upload bucket and the configured input "
+        "task, download and delete every output, reuse the id of a finished task and any prefix, and use as "
+        "input any object that the workers can read: in the output bucket, the upload bucket and the "
+        "configured input "
         "buckets.\n\n"
         f"A request's body has at most {allowed.body_bytes} bytes (upload larger images and send links) and "
         f"{allowed.nesting} nesting levels. A task generates at most {allowed.images} images, each with at "
@@ -87,6 +88,17 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                 },
                 404,
                 409,
+            ),
+        },
+        "/v1alpha2/tasks/{id}/outputs": {
+            "parameters": [one],
+            "delete": _operation(
+                "deleteOutputs",
+                "Delete the images and the output document of a finished task",
+                {200: ("The task, without links", "Task")},
+                404,
+                409,
+                about="Safe to repeat. The task itself can still be read.",
             ),
         },
         "/v1alpha2/runtimes": {

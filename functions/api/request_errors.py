@@ -25,6 +25,16 @@ def already_finished(row: Row) -> InvalidTask:
     return InvalidTask(f"The task is {row.status.value} already.", code=ErrorCode.CONFLICT, status=409)
 
 
+def not_finished(row: Row) -> InvalidTask:
+    """Return the error for deleting the outputs of a task that has not ended."""
+    return InvalidTask(
+        f"The task is {row.status.value}; its outputs can be deleted after it has ended. Cancel it if you do "
+        "not need it.",
+        code=ErrorCode.CONFLICT,
+        status=409,
+    )
+
+
 def callback_pending(row: Row) -> InvalidTask:
     """Return the error for an id whose finished task has a callback that could not be sent."""
     return InvalidTask(

@@ -82,6 +82,7 @@ def task(row: Row, *, presigned: Links, bucket: str, base_url: str) -> dict[str,
             {"kind": kind_of(link["s3"])} | link for link in _presigned(row.other_images, presigned)
         ],
         "output": output[0] if output else None,
+        "outputs_deleted_at": row.text("outputs_deleted_at"),
         "error": cut_error(error) if isinstance(error, dict) else None,
         "links": links(row.id, base_url),
         **left_out,

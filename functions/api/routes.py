@@ -19,6 +19,7 @@ from functions.api.error_handlers import add_error_handlers, json_response
 from functions.api.links import Links
 from functions.api.listing import list_tasks, read_query
 from functions.api.openapi import document
+from functions.api.output_deletion import OutputDeletion
 from functions.api.request_errors import task_not_found
 from functions.api.requests import base_url, json_body, parameters, upload_type, valid_id, with_plain_path
 from functions.api.submit import Submit
@@ -34,6 +35,7 @@ class Services:
     types: RuntimeTypes
     submit: Submit
     cancel: Cancel
+    delete_outputs: OutputDeletion
     table: Table
     listing: Listing
     links: Links
@@ -112,6 +114,10 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
     def cancel(task_id: str) -> Response[str]:
         row = services.cancel(valid_id(task_id))
         return json_response(shown(row), HTTPStatus.OK if row.status.final else HTTPStatus.ACCEPTED)
+
+    @app.delete("/v1alpha2/tasks/<task_id>/outputs")
+    def delete_outputs(task_id: str) -> Response[str]:
+        return json_response(shown(services.delete_outputs(valid_id(task_id))))
 
 
 def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:

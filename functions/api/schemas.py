@@ -199,6 +199,8 @@ def _responses() -> dict[str, Schema]:
             "description": "Other stored images: grids of scripts, masks, and maps of ControlNet.",
         },
         "output": nullable(ref("Presigned")),
+        "outputs_deleted_at": nullable(TIME)
+        | {"description": "When `DELETE …/outputs` deleted the task's images and its output document."},
         "error": nullable(ref("Outcome")),
         "images_left_out": {
             "type": "integer",

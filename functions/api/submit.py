@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from adapters.results import Results
 from adapters.table import Table
 from adapters.tasks import Tasks
@@ -18,8 +16,9 @@ from domain.metrics import ACCEPTED
 from domain.protocol import answers_resubmission, new_row, resubmit, submit
 from domain.row import Row, Status, new_submission_id
 from functions.api.known_models import KnownModels
-from functions.api.request_errors import callback_pending, id_in_use, too_many_changes
-from functions.log import about, about_error, logger
+from functions.api.pending_callback import send_pending_callback
+from functions.api.request_errors import id_in_use, too_many_changes
+from functions.log import about, logger
 from functions.measure import count
 from functions.publisher import Publisher
 
@@ -73,7 +72,7 @@ class Submit:
                     raise id_in_use(row)
                 if not row.notified:
                     # A new submission replaces the row, and with it the only record of this pending callback.
-                    self._notify(row)
+                    send_pending_callback(self._results, row)
                     row = self._table.get(task.id)
                     continue
             message = message or self._message(submission, trace)
@@ -85,13 +84,6 @@ class Submit:
                 return Accepted(written.row, delayed=not self._publisher.publish(written.row))
             row = written.row
         raise too_many_changes(task.id)
-
-    def _notify(self, row: Row) -> None:
-        try:
-            self._results.notify(row)
-        except (BotoCoreError, ClientError) as error:
-            logger.error("the callback was not sent", extra={**about(row), **about_error(error)})
-            raise callback_pending(row) from None
 
     def _message(self, submission: Submission, trace: str | None) -> Message:
         self._models.check(submission)

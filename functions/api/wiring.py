@@ -11,6 +11,7 @@ from domain.clock import now
 from functions.api.cancel import Cancel
 from functions.api.known_models import KnownModels
 from functions.api.links import Links
+from functions.api.output_deletion import OutputDeletion
 from functions.api.routes import Services
 from functions.api.submit import Submit
 from functions.composition import compose
@@ -42,6 +43,7 @@ def services(
         types=types,
         submit=Submit(table=table, tasks=shared.tasks, results=results, models=models, clock=clock),
         cancel=Cancel(table=table, results=results, clock=clock),
+        delete_outputs=OutputDeletion(table=table, results=results, objects=shared.objects, clock=clock),
         table=table,
         listing=shared.listing,
         links=Links(s3, upload_bucket=environment.upload_bucket, clock=clock),

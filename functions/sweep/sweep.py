@@ -18,9 +18,9 @@ from domain.delivery import lease_remains
 from domain.errors import CANCELLED_BY_CALLER, NOT_STARTED, ErrorCode
 from domain.limits import API_TIMEOUT_SECONDS, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
 from domain.metrics import FAILED, FAILURES_BY_CODE, SWEPT
-from domain.protocol import abandon, is_expired
+from domain.protocol import abandon
 from domain.routing import Runtime, Runtimes
-from domain.row import ACTIVE, Row, Status
+from domain.row import ACTIVE, Row, Status, is_expired
 from functions.log import about, about_error, logger
 from functions.measure import count
 from functions.publisher import Publisher

@@ -15,6 +15,7 @@ class Actors(Consumer, Services):
         super().__init__(setup, rows)
         roles: list[Callable[[State, int, Actor], Iterator[Step]]] = [self._consumer] * setup.consumers
         roles += [self._submitter] * len(setup.digests) + [self._canceller] * setup.cancels
+        roles += [self._deleter] * setup.deletions
         roles += [self._sweep, self._dead_letter_function]
         self.roles = roles
         self.sweep, self.dead_letter_function = len(roles) - 2, len(roles) - 1

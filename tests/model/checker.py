@@ -101,7 +101,8 @@ class Checker:
                 raise Violation("a confirmed cancel ended otherwise")
             kinds = {o.kind for o in state.objects if o.submission_id == submission_id and o.worker != NOBODY}
             count = sum(o.submission_id == submission_id and o.worker != NOBODY for o in state.objects)
-            wanted = {"image", "out"} if outcomes[submission_id] == Status.COMPLETED else set()
+            complete = outcomes[submission_id] == Status.COMPLETED and submission_id not in state.deleted
+            wanted = {"image", "out"} if complete else set()
             if kinds != wanted or count != len(wanted):
                 raise Violation(
                     f"outcome {outcomes[submission_id]}, but these objects remain: {sorted(kinds)} ({count})"

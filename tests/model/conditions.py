@@ -17,6 +17,7 @@ _ARGUMENTS: dict[str, Any] = {
     "item": {"id": "t"},
     "row": Row({"id": "t", "submission_id": "0", "runtime": "r", "status": "queued", "fence": "0001"}),
     "previous": Row({"id": "t", "submission_id": "0", "notified_at": "2026"}),
+    "finished": Row({"id": "t", "submission_id": "0", "notified_at": "2026"}),
     "now": NOW,
     "worker": "w",
     "fence": "0002",

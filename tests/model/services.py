@@ -86,6 +86,35 @@ class Services(Steps):
         after = after._replace(cancelled=cancelled)
         yield f"{actor.phase}: {code}", after.with_actor(index, phase="notify" if code == 200 else "end")
 
+    def _deleter(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        match actor.phase:
+            case "read" if state.row:
+                row = self.rows.row(state.row)
+                if not row.status.final or row.outputs_deleted:
+                    phase = "end"
+                else:
+                    phase = "delete" if row.notified else "notify"
+                yield f"delete {index} reads", state.with_actor(index, phase=phase, view=state.row)
+            case "delete":
+                row = self.rows.row(actor.view)
+                submission_id = int(row.submission_id)
+                objects = frozenset(
+                    one
+                    for one in state.objects
+                    if one.submission_id != submission_id or one.fence not in row.fences
+                )
+                after = state._replace(objects=objects, deleted=state.deleted | {submission_id})
+                yield f"{index} deletes the outputs", after.with_actor(index, phase="record_deletion")
+            case "record_deletion":
+                done, after, _, lost_responses = self._write(state, index, "record_output_deletion")
+                yield from lost_responses
+                yield (
+                    f"{index} records the deletion: {done}",
+                    after.with_actor(index, phase="end" if done else "read"),
+                )
+            case "notify" | "publish" | "record":
+                yield from self._notify_steps(state, index, actor, then="read")
+
     def _sweep(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
             case "read":

@@ -20,6 +20,7 @@ WHOLE = (
     _of("delivered twice", 2, "crash twice"),
     _of("dead-lettered and expired", 2, "dead_letter outlive crash"),
     _of("published by someone else", 2, "crash expire twice", direct=True),
+    _of("outputs deleted", 1, "crash expire lapse", deletions=1),
     _of("last try", 2, "expire lapse crash draw", attempts=4),
 )
 """All orders of events of these setups are visited, with up to the given number of faults."""
@@ -180,6 +181,15 @@ _TAKEN_TWICE = _of(
     ),
 )
 
+_DELETING = _of(
+    "outputs are deleted while the id is submitted again",
+    0,
+    "",
+    digests="ab",
+    deletions=1,
+    prelude=(*_DONE, "delete 4 reads", "4 deletes the outputs", *_SECOND),
+)
+
 FOR_TRANSITION: dict[str, tuple[Setup, ...]] = {
     "submit": (_of("two submits", 0, "", digests="ab"),),
     "resubmit": (_of("two submits", 0, "", digests="ab"), _AGAIN),
@@ -194,6 +204,7 @@ FOR_TRANSITION: dict[str, tuple[Setup, ...]] = {
     "release": (_RELEASED, _OVERTAKEN, _PREPARING),
     "finish": (_ONE, _CANCEL, _PREPARING),
     "notify": (_ONE, _NOTIFYING),
+    "record_output_deletion": (_DELETING,),
     "cancel_queued": (_CANCEL, _of("cancelled again", 0, "", digests="ab", cancels=2)),
     "request_cancel": (_CANCEL, _ASKING),
     "abandon": (_RELEASED, _COPIED, _DEAD_LETTERING),

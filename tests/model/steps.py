@@ -6,7 +6,7 @@ Phases of an actor: `received` a message; `adopt`, `claim`, `wait`, `drop`, `aba
 by `domain.delivery`; `prep`, `infer`, `out` and `finish:…` while it works on a task; `replace_fence` after an
 object's name was taken; `release:…`; `lost` after its lease was lost; `notify`, `publish` and `record` to
 delete orphans, send the callback and record that; `send` and `mark` to publish a task's message and record
-that.
+that; `delete` and `record_deletion` to delete a finished task's outputs and record that.
 """
 
 from collections.abc import Iterator
@@ -48,6 +48,7 @@ class Setup:
     digests: str = "a"
     attempts: int = 0
     cancels: int = 0
+    deletions: int = 0
     direct: bool = False
     """Whether the message of the first submission was published directly, without a row."""
     prelude: tuple[str, ...] = ()

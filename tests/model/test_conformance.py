@@ -76,6 +76,7 @@ def transitions(draw: st.DrawFn) -> Transition:
                 protocol.finish(seen, Status.COMPLETED, now=now, images=["s3://b/k"], output="s3://b/o"),
                 protocol.finish(seen, Status.FAILED, now=now, error=error),
                 protocol.notify(seen, now),
+                protocol.record_output_deletion(Row({**seen.item, "notified_at": iso(NOW)}), now),
                 protocol.cancel_queued(seen, now),
                 protocol.request_cancel(seen, now),
                 protocol.abandon(seen, now=now, code=ErrorCode.TASK_ABANDONED, message="…"),

@@ -68,6 +68,7 @@ class State(NamedTuple):
     outcomes: frozenset[tuple[int, str]] = frozenset()
     published: frozenset[int] = frozenset()
     accepted: tuple[int, ...] = ()
+    deleted: frozenset[int] = frozenset()
 
     def with_actor(self, index: int, **changes: Any) -> "State":
         """Return the state after a change of one actor."""
@@ -190,7 +191,10 @@ def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> 
 def _check_unchanged(meant: Row, before: Row, after: Row, name: str) -> None:
     if before.status.final:
         changed = {n for n in before.item.keys() | after.item if before.item.get(n) != after.item.get(n)}
-        if changed - {"notified_at", "published_at", "pending_runtime", "pending_since"}:
+        allowed = {"notified_at", "published_at", "pending_runtime", "pending_since"}
+        if name == "record_output_deletion":
+            allowed |= {"outputs_deleted_at", "images", "other_images", "output"}
+        if changed - allowed:
             raise Violation(f"a finished row changed: {sorted(changed)}")
     if name == "notify" and before.notified:
         raise Violation("notified_at was written twice")

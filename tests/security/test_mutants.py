@@ -10,12 +10,19 @@ from types import ModuleType
 import pytest
 import yaml
 
+from adapters import public_http
 from container.consumer import inputs
 from container.consumer.inputs import fetch
 from tests.security.cases import cases
 from tests.support.internet import FakeInternet
 
-FOLDER = Path(inputs.__file__).parent
+SOURCES = {
+    path.name: path
+    for package in (public_http, inputs)
+    for path in Path(str(package.__file__)).parent.glob("*.py")
+}
+"""The modules of the guard, whose names are unique, in one folder for a copy."""
+
 MUTANTS: dict[str, list[tuple[str, str]]] = yaml.safe_load(
     Path(__file__).with_name("mutants.yaml").read_text("utf-8")
 )
@@ -36,7 +43,7 @@ NETWORK = re.compile(r'^ +"[0-9a-f.:]+/\d+",.*\n', re.MULTILINE)
 
 def mutants() -> Iterator[tuple[str, str, str]]:
     """Yield the file, the original text and the replacement of each mutant."""
-    for line in NETWORK.findall((FOLDER / "addresses.py").read_text("utf-8")):
+    for line in NETWORK.findall(SOURCES["addresses.py"].read_text("utf-8")):
         yield "addresses.py", line, ""
     for file, changes in MUTANTS.items():
         for old, new in changes:
@@ -50,12 +57,14 @@ def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]
     name = f"guard_{tmp_path.name}".replace("-", "_")
     folder = tmp_path / name
     folder.mkdir()
-    for source in FOLDER.glob("*.py"):
+    for source in SOURCES.values():
         text = source.read_text("utf-8")
         if source.name == file:
             assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
             text = text.replace(old, new)
-        (folder / source.name).write_text(text.replace("container.consumer.inputs", name), "utf-8")
+        for package in (public_http, inputs):
+            text = text.replace(package.__name__, name)
+        (folder / source.name).write_text(text, "utf-8")
     sys.path.insert(0, str(tmp_path))
     try:
         module = importlib.import_module(f"{name}.fetch")

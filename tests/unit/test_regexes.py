@@ -12,7 +12,7 @@ def test_the_regular_expressions_of_the_project_are_found() -> None:
     source = {one.where.rpartition(":")[0] for one in found}
 
     assert len(found) >= 25
-    assert {"domain/body.py", "container/consumer/inputs/links.py", "runtimes/sdwebui/prompts.py"} <= source
+    assert {"domain/body.py", "adapters/public_http/links.py", "runtimes/sdwebui/prompts.py"} <= source
     assert all(one.methods for one in found)
 
 

@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from container.consumer.inputs.errors import InputError, unavailable
-from container.consumer.inputs.links import HttpLink
+from adapters.public_http.errors import InputError, unavailable
+from adapters.public_http.links import HttpLink
 
 CACHE_SECONDS: Final = 300.0
 """How long a secret is used before it is read again: a rotated one is in use within five minutes."""

@@ -4,14 +4,14 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from container.consumer.inputs.allowance import Allowance, unlimited
+from adapters.public_http.allowance import Allowance, unlimited
+from adapters.public_http.errors import not_an_image, too_large
+from adapters.public_http.links import HttpLink, S3Link, as_object, parse
+from adapters.public_http.network import Connect, Resolve, system_resolve, tcp_connect
 from container.consumer.inputs.credentials import HostCredentials
-from container.consumer.inputs.errors import not_an_image, too_large
 from container.consumer.inputs.hints import page_hint
 from container.consumer.inputs.images import Sniffed, sniff
 from container.consumer.inputs.limits import Limits
-from container.consumer.inputs.links import HttpLink, S3Link, as_object, parse
-from container.consumer.inputs.network import Connect, Resolve, system_resolve, tcp_connect
 from container.consumer.inputs.s3 import Objects
 from container.consumer.inputs.web import Web, public_tls
 from runtimes.media import is_page, not_read

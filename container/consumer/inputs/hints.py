@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
-from container.consumer.inputs.links import HttpLink
+from adapters.public_http.links import HttpLink
 
 SHARES: Final[Mapping[str, str]] = {
     "drive.google.com": (

@@ -5,7 +5,7 @@ import binascii
 import re
 from typing import Final
 
-from container.consumer.inputs.errors import InputError
+from adapters.public_http.errors import InputError
 from container.consumer.inputs.fetch import Fetched
 from container.consumer.inputs.images import sniff
 from container.consumer.inputs.limits import Limits

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from container.consumer.inputs.allowance import Allowance
-from container.consumer.inputs.errors import InputError, blocked, too_large, unavailable
+from adapters.public_http.allowance import Allowance
+from adapters.public_http.errors import InputError, blocked, too_large, unavailable
+from adapters.public_http.links import S3Link
 from container.consumer.inputs.limits import Limits
-from container.consumer.inputs.links import S3Link
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,8 +6,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from container.consumer.inputs.allowance import Allowance
-from container.consumer.inputs.errors import InputError, InputsStopped
+from adapters.public_http.allowance import Allowance
+from adapters.public_http.errors import InputError, InputsStopped
 from container.consumer.inputs.fetch import DEFAULT_LIMITS as FETCH_LIMITS
 from container.consumer.inputs.fetch import Fetched
 from container.consumer.inputs.inline import read_inline

@@ -6,13 +6,13 @@ from urllib.parse import urljoin
 import certifi
 import httpcore
 
-from container.consumer.inputs.allowance import Allowance, Deadline
+from adapters.public_http.allowance import Allowance, Deadline
+from adapters.public_http.errors import InputError, blocked, not_an_image, too_large, unavailable
+from adapters.public_http.links import HttpLink, as_object, parse
+from adapters.public_http.network import Connect, PinnedBackend, Resolve, look_up
 from container.consumer.inputs.credentials import Header, HostCredentials
-from container.consumer.inputs.errors import InputError, blocked, not_an_image, too_large, unavailable
 from container.consumer.inputs.hints import NEEDS_CREDENTIALS, refusal_hint
 from container.consumer.inputs.limits import Limits
-from container.consumer.inputs.links import HttpLink, as_object, parse
-from container.consumer.inputs.network import Connect, PinnedBackend, Resolve, look_up
 from runtimes.media import begins_as_image
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from adapters.public_http.errors import InputsStopped
 from container.consumer.engines.base import (
     AmbiguousError,
     Interrupted,
@@ -30,7 +31,6 @@ from container.consumer.engines.sdwebui.request import PATHS, request_body
 from container.consumer.engines.sdwebui.styles import NO_STYLES, BucketStyles
 from container.consumer.engines.sdwebui.used import expected_sampler
 from container.consumer.engines.sdwebui.wildcards import expected_wildcards
-from container.consumer.inputs.errors import InputsStopped
 from container.consumer.inputs.task_inputs import TaskInputs
 from domain import metrics as m
 from domain.errors import ErrorCode, PermanentError, RetryableError

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from adapters.public_http.errors import InputError
+from adapters.public_http.links import HttpLink, parse
 from container.consumer.inputs.credentials import CACHE_SECONDS, HostCredentials, read_secret
-from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.fetch import Links
-from container.consumer.inputs.links import HttpLink, parse
 from container.consumer.telemetry.logs import log_to_stdout
 from domain.errors import ErrorCode
 from local.emulator import Emulator

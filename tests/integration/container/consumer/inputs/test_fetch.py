@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from container.consumer.inputs.allowance import Deadline
-from container.consumer.inputs.errors import InputError
+from adapters.public_http.allowance import Deadline
+from adapters.public_http.errors import InputError
+from adapters.public_http.links import HttpLink
+from adapters.public_http.network import Resolve, look_up, system_resolve
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.limits import Limits
-from container.consumer.inputs.links import HttpLink
-from container.consumer.inputs.network import Resolve, look_up, system_resolve
 from container.consumer.inputs.web import public_tls
 from tests.support.http_answers import answer, picture
 from tests.support.internet import FakeInternet, fake_internet, forbidden_s3

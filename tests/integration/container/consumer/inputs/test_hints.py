@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from container.consumer.inputs.errors import InputError
+from adapters.public_http.errors import InputError
+from adapters.public_http.links import HttpLink, parse
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.hints import EXPIRED, FROM_HTML, WRONG_KEY, page_hint, refusal_hint
-from container.consumer.inputs.links import HttpLink, parse
 from domain.errors import ErrorCode
 from tests.support.internet import PUBLIC, FakeInternet, fake_internet, forbidden_s3
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from container.consumer.inputs.errors import InputError
+from adapters.public_http.errors import InputError
 from container.consumer.inputs.fetch import check_image
 from container.consumer.inputs.images import sniff
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from container.consumer.inputs.errors import InputError
+from adapters.public_http.errors import InputError
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.limits import Limits
 from local.emulator import Emulator

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from container.consumer.inputs.errors import InputError, InputsStopped
+from adapters.public_http.errors import InputError, InputsStopped
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.task_inputs import TaskInputs
 from domain.errors import ErrorCode, PermanentError

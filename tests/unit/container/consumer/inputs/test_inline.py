@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from adapters.public_http.allowance import Allowance
+from adapters.public_http.errors import InputError
 from container.consumer.engines.sdwebui.inline_images import with_images
-from container.consumer.inputs.allowance import Allowance
-from container.consumer.inputs.errors import InputError
 from container.consumer.inputs.fetch import DEFAULT_LIMITS, Fetched
 from container.consumer.inputs.images import sniff
 from container.consumer.inputs.inline import read_inline

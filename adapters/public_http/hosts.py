@@ -5,10 +5,8 @@ import socket
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
-import idna
-
-from container.consumer.inputs.addresses import Address
-from container.consumer.inputs.errors import InputError, blocked
+from adapters.public_http.addresses import Address
+from adapters.public_http.errors import InputError, blocked
 
 MAX_NAME_LENGTH: Final = 253
 LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -39,6 +37,8 @@ def parse_host(text: str) -> Host:
 def _ascii(text: str) -> str:
     if text.isascii():
         return text.lower()
+    import idna  # noqa: PLC0415 - the API, which only accepts ASCII names, starts without it
+
     try:
         return idna.encode(text, uts46=True, transitional=False).decode("ascii")
     except (idna.IDNAError, UnicodeError):

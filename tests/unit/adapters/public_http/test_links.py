@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from container.consumer.inputs.addresses import NAT64, is_public
-from container.consumer.inputs.errors import InputError
-from container.consumer.inputs.hosts import parse_host
-from container.consumer.inputs.links import HttpLink, S3Link, parse
+from adapters.public_http.addresses import NAT64, is_public
+from adapters.public_http.errors import InputError
+from adapters.public_http.hosts import parse_host
+from adapters.public_http.links import HttpLink, S3Link, parse
 from runtimes.links import begins_as_link, is_link
 
 PARTS = [(1, 32), (2, 24), (3, 16), (4, 8)]

@@ -5,7 +5,7 @@ import threading
 import time
 from contextlib import suppress
 
-from container.consumer.inputs.errors import InputError
+from adapters.public_http.errors import InputError
 from domain.errors import ErrorCode
 
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import httpcore
 
-from container.consumer.inputs.addresses import Address, is_public
-from container.consumer.inputs.allowance import Allowance, Deadline
-from container.consumer.inputs.errors import blocked, unavailable
-from container.consumer.inputs.hosts import Host
+from adapters.public_http.addresses import Address, is_public
+from adapters.public_http.allowance import Allowance, Deadline
+from adapters.public_http.errors import blocked, unavailable
+from adapters.public_http.hosts import Host
 
 MAX_ADDRESSES: Final = 4
 """Maximum number of addresses to try one after the other."""

@@ -6,8 +6,8 @@ from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import quote, unquote
 
-from container.consumer.inputs.errors import InputError, blocked
-from container.consumer.inputs.hosts import Host, parse_host
+from adapters.public_http.errors import InputError, blocked
+from adapters.public_http.hosts import Host, parse_host
 from runtimes.links import CREDENTIALS_IN_LINK
 
 MAX_LINK_LENGTH: Final = 8192

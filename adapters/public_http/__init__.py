@@ -1,0 +1,1 @@
+"""Connect to servers that callers name, on public addresses only."""

@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test test-all soak bench check format synth preflight deploy undeploy lock clean
+.PHONY: help setup demo local test test-all soak bench check format synth preflight deploy undeploy cost lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -73,6 +73,9 @@ deploy: setup ## deploy everything to AWS and send one task (docs/deploy.md); ca
 
 undeploy: setup ## stop the GPUs and remove the deployment from AWS (docs/deploy.md)
 	@python -m tools.undeploy
+
+cost: setup ## write docs/cost.md from the prices, config.yaml and the templates
+	@python -m tools.cost
 
 lock: setup ## update the lock files of the requirements, with hashes
 	@uv pip compile $(UV_COMPILE) -o requirements-dev.txt requirements-dev.in

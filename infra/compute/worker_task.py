@@ -1,4 +1,4 @@
-"""The ECS task of one runtime: download models, then run the engine, then the consumer."""
+"""The ECS task of one runtime: download models and images, then run the engine, then the consumer."""
 
 from typing import Final
 
@@ -39,7 +39,10 @@ _RESTART_AFTER: Final = cdk.Duration.seconds(60)
 
 
 class WorkerTask(Construct):
-    """A task definition for one GPU: three containers in a fixed order, and the volumes that they share."""
+    """A task definition for one GPU: three containers in a fixed order, and the volumes that they share.
+
+    A fourth one, `pull-image`, only has the engine's image pulled while models are downloaded.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,6 @@ class WorkerTask(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._engine = engine
-        self._engine_images = engine_images
         self._image = ecs.ContainerImage.from_docker_image_asset(image)
         self._environment = environment
         self._logs = logs.LogGroup(
@@ -85,7 +87,9 @@ class WorkerTask(Construct):
             ],
         )
         sync = self._sync_models()
-        server = self._server()
+        engine_image = engine_images.image(engine, self.definition)
+        self._pull(engine_image)
+        server = self._server(engine_image)
         consumer = self._consumer()
         server.add_container_dependencies(_after(sync, ecs.ContainerDependencyCondition.SUCCESS))
         # ECS stops containers in reverse order, so the consumer is stopped first while the engine still
@@ -118,7 +122,23 @@ class WorkerTask(Construct):
         _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **self._settings_mount)
         return container
 
-    def _server(self) -> ecs.ContainerDefinition:
+    def _pull(self, image: ecs.ContainerImage) -> None:
+        """Add a container that ends at once, so that the engine's image is pulled beside the models.
+
+        The ECS agent pulls the image of a container with dependencies only when these are met, unless the
+        instance says otherwise (ECS_PULL_DEPENDENT_CONTAINERS_UPFRONT, `false` by default), and the settings
+        of managed instances cannot be changed. An image without `true` only loses this head start.
+        """
+        self.definition.add_container(
+            "pull-image",
+            image=image,
+            essential=False,
+            entry_point=["true"],
+            readonly_root_filesystem=True,
+            logging=self._log_driver("pull-image"),
+        )
+
+    def _server(self, image: ecs.ContainerImage) -> ecs.ContainerDefinition:
         engine = self._engine
         if not engine.pinned:
             cdk.Annotations.of(self).add_warning_v2(
@@ -128,7 +148,7 @@ class WorkerTask(Construct):
             )
         container = self.definition.add_container(
             engine.container,
-            image=self._engine_images.image(engine, self.definition),
+            image=image,
             gpu_count=1,
             entry_point=engine.entry_point_without_credentials,
             command=list(engine.command) or None,

@@ -43,7 +43,9 @@ class RestApi(Construct):
                 stage_name=settings.stage_name,
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
-                metrics_enabled=True,
+                # Those of each method would be billed; those of the whole API, which the dashboard and
+                # the alarms use, are free.
+                metrics_enabled=False,
                 tracing_enabled=tracing,
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
                 access_log_format=_access_log_format(),

@@ -85,7 +85,7 @@ class Runtime(Section):
     storage: Storage = Storage()
     # How long ECS keeps an instance without a task. Short, because scaling in has already waited for the
     # cooldown: it only has to be long enough for a task that replaces another one to start on it.
-    idle_instance_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
+    idle_instance_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     # Folders of the model bucket to download completely before the engine starts; None uses the consumer's
     # list.
     sync_folders: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_./-]*$")], ...] | None = None

@@ -30,11 +30,20 @@ def _containers(compute: Template, runtime: str = "sdruntime") -> dict[str, dict
 def test_the_containers_start_in_the_order_models_web_ui_consumer(compute: Template) -> None:
     """ECS stops them in the reverse order, so that the consumer gets the signal first."""
     containers = _containers(compute)
-    assert list(containers) == ["sync-models", "webui", "consumer"]
+    assert list(containers) == ["sync-models", "pull-image", "webui", "consumer"]
     assert "DependsOn" not in containers["sync-models"]
     assert containers["webui"]["DependsOn"] == [{"Condition": "SUCCESS", "ContainerName": "sync-models"}]
     assert containers["consumer"]["DependsOn"] == [{"Condition": "START", "ContainerName": "webui"}]
-    assert [container["Essential"] for container in containers.values()] == [False, True, True]
+    assert [container["Essential"] for container in containers.values()] == [False, False, True, True]
+
+
+def test_the_image_of_web_ui_is_pulled_while_models_are_downloaded(compute: Template) -> None:
+    """The ECS agent pulls the image of a container with dependencies only when these are met."""
+    containers = _containers(compute)
+    pull = containers["pull-image"]
+    assert pull["Image"] == containers["webui"]["Image"]
+    assert (pull["EntryPoint"], pull["Essential"]) == (["true"], False)
+    assert not {"DependsOn", "ResourceRequirements", "MountPoints"} & pull.keys()
 
 
 def test_only_web_ui_requests_the_gpu(compute: Template) -> None:
@@ -237,7 +246,7 @@ def test_capacity_requests_gpus_of_the_allowed_types(compute: Template) -> None:
         assert requirements["AllowedInstanceTypes"] == ["g6.2xlarge", "g5.2xlarge"]
         assert launch["LocalStorageConfiguration"] == {"UseLocalStorage": True}
         assert 30 <= launch["StorageConfiguration"]["StorageSizeGiB"] <= 16384
-        assert provider["InfrastructureOptimization"] == {"ScaleInAfter": 60}
+        assert provider["InfrastructureOptimization"] == {"ScaleInAfter": 30}
         assert provider["AutoRepairConfiguration"] == {"ActionsStatus": "ENABLED"}
         prices = {key: value for key, value in requirements.items() if "Price" in key}
         bought[launch["CapacityOptionType"]] = prices

@@ -42,7 +42,7 @@ def compute() -> Template:
 
 
 def _engine(compute: Template, runtime: str) -> dict[str, Any]:
-    (_, engine, _) = compute.one("ECS::TaskDefinition", f"{runtime}Task")["ContainerDefinitions"]
+    (_, _, engine, _) = compute.one("ECS::TaskDefinition", f"{runtime}Task")["ContainerDefinitions"]
     found: dict[str, Any] = engine
     return found
 

@@ -1,0 +1,113 @@
+"""docs/cost.md says what the prices, the settings and the templates say."""
+
+import copy
+import dataclasses
+from typing import Any
+
+import pytest
+
+from domain.metrics import METRICS, Metric, Unit
+from infra.settings.deployment import Settings
+from infra.settings.reading import load
+from tools.cost import prices as p
+from tools.cost.__main__ import CONFIG, PAGE
+from tools.cost.at_rest import at_rest, total
+from tools.cost.boot import STEPS, TARGET_SECONDS, middle
+from tools.cost.images import MILLION, everything_else, gpu_dollars, own_metrics
+from tools.cost.page import SMALL, page
+from tools.cost.synthesis import Deployment, synthesize
+
+pytestmark = pytest.mark.xdist_group("cost")
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Deployment:
+    return synthesize(CONFIG, nat="gateway")
+
+
+@pytest.fixture(scope="module")
+def instance() -> Deployment:
+    return synthesize(CONFIG, nat="instance")
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return load(CONFIG)[0]
+
+
+def with_another(deployment: Deployment, type_: str, **properties: Any) -> Deployment:
+    """Return a deployment whose compute stack has one more resource."""
+    core, compute = copy.deepcopy(deployment.templates)
+    compute["Resources"]["Another"] = {"Type": type_, "Properties": properties}
+    return Deployment((core, compute))
+
+
+def test_the_page_is_what_prices_settings_and_templates_say(
+    settings: Settings, gateway: Deployment, instance: Deployment
+) -> None:
+    now = page(settings, CONFIG.name, gateway=gateway, instance=instance)
+    assert PAGE.read_text(encoding="utf-8") == now, "run `make cost`"
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties"),
+    [
+        ("AWS::CloudWatch::Alarm", {"MetricName": "another"}),
+        ("AWS::EC2::NatGateway", {}),
+        ("AWS::EC2::EIP", {}),
+        ("AWS::CloudWatch::Dashboard", {}),
+        ("AWS::SecretsManager::Secret", {}),
+        ("AWS::KMS::Key", {}),
+    ],
+)
+def test_a_resource_that_is_added_changes_the_page(
+    settings: Settings, gateway: Deployment, instance: Deployment, type_: str, properties: dict[str, Any]
+) -> None:
+    before = page(settings, CONFIG.name, gateway=gateway, instance=instance)
+    more = with_another(gateway, type_, **properties)
+    assert page(settings, CONFIG.name, gateway=more, instance=instance) != before
+
+
+def test_a_metric_that_is_added_is_counted() -> None:
+    another = Metric("Another", Unit.COUNT, "a new one")
+    assert own_metrics((*METRICS, another)) == own_metrics() + 1
+
+
+def test_settings_change_the_page(settings: Settings, gateway: Deployment, instance: Deployment) -> None:
+    runtime = settings.models_runtime[0].model_copy(update={"idle_instance_seconds": 600})
+    slow = settings.model_copy(update={"models_runtime": (runtime,)})
+    before, after = (page(each, CONFIG.name, gateway=gateway, instance=instance) for each in (settings, slow))
+    assert before != after
+
+
+def test_a_month_at_rest_costs_at_most_55_dollars_or_30_with_a_nat_instance(
+    gateway: Deployment, instance: Deployment
+) -> None:
+    assert total(at_rest(gateway)) <= 55
+    assert total(at_rest(instance)) <= 30
+
+
+@pytest.mark.parametrize(("purchase", "most"), [(p.ON_DEMAND, 415), (p.SPOT, 240)], ids=["on-demand", "spot"])
+def test_a_million_images_cost_at_most(gateway: Deployment, purchase: p.Purchase, most: float) -> None:
+    others = total(everything_else(MILLION, gateway, gpus=5))
+    assert gpu_dollars(MILLION, SMALL, purchase) + others <= most
+
+
+def test_the_first_image_is_there_in_four_minutes() -> None:
+    assert middle() <= TARGET_SECONDS
+    assert all(low <= high for step in STEPS for low, high in (step.before, step.now))
+
+
+def test_the_api_sends_no_metrics_that_are_billed(gateway: Deployment) -> None:
+    items = {each.item for each in everything_else(MILLION, gateway, gpus=5)}
+    assert "API Gateway's detailed metrics" not in items
+    detailed = with_another(gateway, "AWS::ApiGateway::Stage", MethodSettings=[{"MetricsEnabled": True}])
+    more = {each.item for each in everything_else(MILLION, detailed, gpus=5)}
+    assert more - items == {"API Gateway's detailed metrics"}
+
+
+def test_prices_and_assumptions_are_finite_and_positive() -> None:
+    numbers = [value for name, value in vars(p).items() if name.isupper() and isinstance(value, float)]
+    assert len(numbers) > 20
+    assert all(0 < value < 1000 for value in numbers)
+    assert dataclasses.astuple(p.SPOT)[1] < 1

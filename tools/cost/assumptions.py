@@ -1,0 +1,63 @@
+"""What neither the settings nor the template say: sizes, and how often something happens."""
+
+from typing import Final
+
+IMAGE_SECONDS: Final = 1.5
+"""GPU time of an image: the average request of AWS's Guidance, for comparison."""
+
+ENGINE_IMAGE_GB: Final = 4.0
+"""The image of the inference server, compressed."""
+
+MODEL_GB: Final = 4.3
+"""Models that are stored and fetched: one checkpoint of SD 1.5."""
+
+TABLE_GB: Final = 0.1
+"""Rows of tasks that have not expired, and their backup."""
+
+NAT_DISK_GB: Final = 8
+"""The disk of Amazon Linux 2023."""
+
+FUNCTION_SECONDS: Final = 0.3
+"""A scheduled invocation: two or three calls to AWS."""
+
+INVOCATION_LOG_KB: Final = 1.0
+"""What an invocation writes to its log."""
+
+POLLS_A_MINUTE: Final = 15
+"""How often Lambda asks an empty queue: five pollers, twenty seconds each (Lambda, "Using Amazon SQS")."""
+
+CONTAINER_INSIGHTS_METRICS: Final = 15
+"""Metrics of a cluster and one service without tasks."""
+
+METRICS_OF_A_METHOD: Final = 5
+"""With detailed metrics, API Gateway sends these for a method that is called: count, latencies, errors."""
+
+PURCHASE_SECONDS: Final = 30.0
+"""From the order of a GPU to the start of billing, when EC2 reports the instance as running."""
+
+LEAVE_SECONDS: Final = 10.0
+"""From the signal to stop until the containers of an idle worker have ended."""
+
+
+# --- an image, which is a task of its own -----------------------------------------------------------------
+
+API_GB_SECONDS: Final = 1.73 * 0.05
+API_REQUESTS: Final = 1
+"""The submit; the caller waits for the callback and does not poll."""
+SNS_PUBLISHES: Final = 2
+"""The task and the callback; deliveries to queues are free."""
+SQS_REQUESTS: Final = 3.5
+"""Receive, delete, a share of the depth readings and of the scaler's events."""
+ROW_WRITES: Final = 24
+"""Write units: submit, published, claim, running, outcome, notified, 2 to 3 KB each, and the indexes."""
+ROW_READS: Final = 6
+OBJECTS: Final = 2
+"""The image and its `.out`."""
+OBJECT_KB: Final = 150.0
+"""Stored for one month, as in AWS's Guidance."""
+LOG_KB: Final = 4.0
+"""API Gateway, the API's function, the consumer."""
+NAT_KB: Final = 20.0
+"""Calls to SQS, SNS, ECS and CloudWatch Logs."""
+TRACES: Final = 0.1
+"""X-Ray samples the first request of each second and a twentieth of the others."""

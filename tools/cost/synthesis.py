@@ -1,0 +1,76 @@
+"""The templates of a settings file, with each way out of a new network."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import yaml
+
+from tools.cdk import ROOT, StepFailed
+from tools.cost.prices import REGION
+
+STACKS: Final = ("Core", "Compute")
+
+_ACCOUNT: Final = "000000000000"
+"""The one of cdk.context.json. What is looked up in an account, such as a machine image, costs nothing."""
+
+Template = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A settings file, and the templates of its stacks."""
+
+    templates: tuple[Template, ...]
+
+    @property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Return the resources of all stacks, by stack and logical id."""
+        return {
+            f"{stack}/{name}": resource
+            for stack, template in zip(STACKS, self.templates, strict=True)
+            for name, resource in template["Resources"].items()
+        }
+
+    def properties(self, type_: str) -> list[dict[str, Any]]:
+        """Return the properties of all resources of a type."""
+        found = (each for each in self.resources.values() if each["Type"] == type_)
+        return [each.get("Properties", {}) for each in found]
+
+
+def synthesize(config: Path, *, nat: str | None = None) -> Deployment:
+    """Synthesize a settings file without an account; raise StepFailed with what the CDK says.
+
+    `nat` replaces the way out of a new network; None leaves it as it is in the file.
+    """
+    with TemporaryDirectory() as temporary:
+        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+        if nat is not None:
+            settings["network"] = (settings.get("network") or {}) | {"nat": nat}
+        file = Path(temporary, config.name)
+        file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        folder = Path(temporary, "cdk.out")
+        environment = os.environ | {
+            "CDK_CONFIG_PATH": str(file),
+            "CDK_OUTDIR": str(folder),
+            "CDK_DEFAULT_ACCOUNT": _ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+            "CDK_CONTEXT_JSON": json.dumps(_context()),
+        }
+        done = subprocess.run(
+            [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise StepFailed(f"{config} cannot be synthesized:\n{done.stdout}{done.stderr}")
+        files = [folder / f"{stack}.template.json" for stack in STACKS]
+        return Deployment(tuple(json.loads(file.read_text(encoding="utf-8")) for file in files))
+
+
+def _context() -> dict[str, Any]:
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return context | dict(json.loads((ROOT / "cdk.context.json").read_text(encoding="utf-8")))

@@ -86,25 +86,12 @@ class Deployment:
             self.say(f"  {cached} is in this account's registry")
 
     def reopen(self) -> None:
-        """Undo what a removal that did not finish has stopped: scaling, and the waker."""
-        services = self._services()
-        scaling = self.account.client("application-autoscaling")
-        stopped = False
-        for runtime in self.account.settings.models_runtime:
-            place = services.scaling_of(runtime.name)
-            resources = [place["ResourceId"]]
-            targets = scaling.describe_scalable_targets(
-                ServiceNamespace=place["ServiceNamespace"], ResourceIds=resources
-            )["ScalableTargets"]
-            if targets and targets[0]["MaxCapacity"] == 0:
-                stopped = True
-                least, most = runtime.scaling.min_replica_count, runtime.scaling.max_replica_count
-                scaling.register_scalable_target(**place, MinCapacity=least, MaxCapacity=most)
-                self.say(f"  {runtime.name}: scales again")
-        if stopped:
-            self.account.client("lambda").delete_function_concurrency(
-                FunctionName=services.outputs["WakerName"]
-            )
+        """Let the scaler work again that a removal which did not finish has stopped."""
+        functions, scaler = self.account.client("lambda"), self._services().outputs["ScalerName"]
+        found = functions.get_function_concurrency(FunctionName=scaler)
+        if found.get("ReservedConcurrentExecutions") == 0:
+            functions.delete_function_concurrency(FunctionName=scaler)
+            self.say("  the services scale again")
 
     def start(self, created: list[str]) -> None:
         """Give new services the tasks that always run."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tools.preflight.finding import Account
 from tools.stacks import outputs
@@ -32,14 +32,6 @@ class Services:
         return Services(
             cluster=found["ClusterName"], by_runtime=json.loads(found.get("Services", "{}")), outputs=found
         )
-
-    def scaling_of(self, runtime: str) -> dict[str, Any]:
-        """Return the parameters that name a service to Application Auto Scaling."""
-        return {
-            "ServiceNamespace": "ecs",
-            "ResourceId": f"service/{self.cluster}/{self.by_runtime[runtime]}",
-            "ScalableDimension": "ecs:service:DesiredCount",
-        }
 
     def running(self, ecs: "ECSClient") -> set[str]:
         """Return the runtimes whose service exists."""

@@ -12,6 +12,7 @@ import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.compute.scaler import SCALER_TIMEOUT_SECONDS
 from infra.settings.reading import InvalidConfigError, load
 from tools.cdk import ROOT, Cdk, StepFailed, cdk_of
 from tools.deploy import progress
@@ -22,6 +23,8 @@ from tools.services import Services
 # An instance leaves 1 to 8 minutes after its last task; a task may work for as long as its protection.
 DRAIN_SECONDS: Final = 3600.0
 POLL_SECONDS: Final = 15.0
+# A check that has begun may still set a desired count until its function times out.
+SCALER_SECONDS: Final = float(SCALER_TIMEOUT_SECONDS)
 STEPS: Final = 5
 
 
@@ -74,21 +77,19 @@ class Removal:
                 gateway.update_api_key(apiKey=each["id"], patchOperations=[operation])
 
     def stop(self, services: Services) -> None:
-        """Keep the waker and auto scaling from starting tasks, and set every service to zero."""
+        """Keep the scaler from starting tasks, and set every service to zero."""
         self.say(
             f"[2/{STEPS}] services are set to zero: {', '.join(services.by_runtime) or 'there are none'}"
         )
-        waker = services.outputs.get("WakerName")
-        if waker is not None:
-            # Reserving nothing stops a function.
+        # First, because it would start the tasks again. Lambda does not run a function that reserves nothing.
+        scaler = services.outputs.get("ScalerName")
+        if scaler is not None:
             self.account.client("lambda").put_function_concurrency(
-                FunctionName=waker, ReservedConcurrentExecutions=0
+                FunctionName=scaler, ReservedConcurrentExecutions=0
             )
+            self.wait(SCALER_SECONDS)
         ecs = self.account.client("ecs")
         for runtime in sorted(services.running(ecs)):
-            self.account.client("application-autoscaling").register_scalable_target(
-                **services.scaling_of(runtime), MinCapacity=0, MaxCapacity=0
-            )
             service = services.by_runtime[runtime]
             ecs.update_service(cluster=services.cluster, service=service, desiredCount=0)
 

@@ -15,15 +15,14 @@ from infra.compute.engine_images import EngineImages
 from infra.compute.gpu_capacity import GpuCapacity
 from infra.compute.instance_roles import InstanceRoles
 from infra.compute.network import Network
-from infra.compute.scaling import QueueScaling
-from infra.compute.waker import RuntimeService, Waker
+from infra.compute.scaler import ScaledService, Scaler
 from infra.compute.worker_role import worker_role
 from infra.compute.worker_service import WorkerService
 from infra.compute.worker_task import HEARTBEAT_FILE, MODEL_FOLDER, WorkerTask
 from infra.core.resources import CoreResources
 from infra.function import log_retention
 from infra.monitoring.names import worker_log_group_name
-from infra.monitoring.worker_alarms import WorkerAlarms
+from infra.monitoring.worker_alarms import ScalerAlarm, WorkerAlarms
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import Engine
 from infra.settings.deployment import Settings
@@ -49,7 +48,7 @@ def refuse_without_managed_instances(region: str | None) -> None:
 
 
 class ComputeStack(cdk.Stack):
-    """The network, cluster, capacity, services, scaling and waker of a deployment."""
+    """The network, cluster, capacity, services and scaler of a deployment."""
 
     def __init__(
         self, scope: Construct, id_: str, *, settings: Settings, core: CoreResources, **kwargs: Any
@@ -75,8 +74,8 @@ class ComputeStack(cdk.Stack):
             self,
             "Cluster",
             vpc=self.network.vpc,
-            # Scaling needs the number of running tasks (`infra.compute.scaling`).
-            container_insights_v2=ecs.ContainerInsights.ENABLED,
+            # Nothing reads its metrics: the scaler asks ECS, and workers report what they do.
+            container_insights_v2=ecs.ContainerInsights.DISABLED,
             execute_command_configuration=self._ecs_exec_log() if settings.enable_execute_command else None,
         )
         self._image = consumer_image(self, "ConsumerImage")
@@ -87,25 +86,38 @@ class ComputeStack(cdk.Stack):
         self.services: dict[str, ecs.FargateService] = {}
         for runtime in settings.models_runtime:
             self.services[runtime.name] = self._runtime(runtime)
-        self.waker = Waker(
+        self.scaler = Scaler(
             self,
-            "Waker",
+            "Scaler",
             topic=core.task_topic,
+            table=core.table,
             cluster=self.cluster,
             runtimes={
-                name: RuntimeService(service=service, queue=core.queues[name])
-                for name, service in self.services.items()
+                runtime.name: ScaledService(
+                    service=self.services[runtime.name],
+                    queue=core.queues[runtime.name],
+                    settings=runtime.scaling,
+                )
+                for runtime in settings.models_runtime
             },
             log_level=settings.log_level,
             log_retention=log_retention(settings),
             tracing=settings.tracing,
         )
+        if settings.alarms.enabled:
+            ScalerAlarm(
+                self,
+                "ScalerAlarm",
+                stack_name=settings.stack_name,
+                function=self.scaler.function,
+                topic=core.alarm_topic,
+            )
         cdk.CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)
         names = {name: service.service_name for name, service in self.services.items()}
         cdk.CfnOutput(self, "Services", value=self.to_json_string(names))
         if self._engine_images.caches:
             cdk.CfnOutput(self, "CachedImages", value=self.to_json_string(self._engine_images.caches))
-        cdk.CfnOutput(self, "WakerName", value=self.waker.function.function.function_name)
+        cdk.CfnOutput(self, "ScalerName", value=self.scaler.function.function.function_name)
 
     @property
     def availability_zones(self) -> list[str]:
@@ -158,13 +170,6 @@ class ComputeStack(cdk.Stack):
             enable_execute_command=self.settings.enable_execute_command,
             start_at_zero=runtime.name in self._start_at_zero,
         ).service
-        QueueScaling(
-            scope,
-            "Scaling",
-            service=service,
-            queue=self._core.queues[runtime.name],
-            settings=runtime.scaling,
-        )
         if self.settings.alarms.enabled:
             WorkerAlarms(
                 scope,

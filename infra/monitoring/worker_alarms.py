@@ -1,4 +1,4 @@
-"""Alarms that need metric math; they are deployed with the workers."""
+"""Alarms that are deployed with the workers, most of which need metric math."""
 
 from math import ceil
 from typing import Final
@@ -10,12 +10,34 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from domain import metrics as m
+from infra.function import Function
 from infra.monitoring.alarm import add_alarm
 from infra.monitoring.metrics import PERIOD_SECONDS, own_metric
 from infra.settings.deployment import Alarms
 
 MIN_TASKS: Final = 5
 """With fewer finished tasks in a period, a share of failures says too little to raise an alarm."""
+
+
+class ScalerAlarm(Construct):
+    """An alarm for a scaler that fails: then GPUs are neither started nor stopped."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, stack_name: str, function: Function, topic: sns.ITopic
+    ) -> None:
+        super().__init__(scope, id_)
+        add_alarm(
+            self,
+            "ScalerErrors",
+            stack_name=stack_name,
+            topic=topic,
+            metric=function.function.metric_errors(
+                statistic="Sum", period=cdk.Duration.seconds(PERIOD_SECONDS)
+            ),
+            # Each check is repeated a minute later, so a single error has no effect.
+            periods=3,
+            about="The function that sets the number of GPUs failed.",
+        )
 
 
 class WorkerAlarms(Construct):

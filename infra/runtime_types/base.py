@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from domain.routing import Runtime as DomainRuntime
+from domain.scaling import ScalingPolicy
 from infra.runtime_types.engine import Engine
 from infra.section import Section
 
@@ -16,14 +17,23 @@ _InstanceType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.([a-z0-9-]+|\*)$")]
 class Scaling(Section):
     """How the service of a runtime scales with its queue.
 
-    `queue_length` is the backlog that one GPU should carry. `cooldown_period` is how many seconds the queue
-    must be empty before the service shrinks.
+    `queue_length` is the backlog that one GPU should carry. `cooldown_period` is for how many
+    seconds fewer GPUs must be enough before the service shrinks.
     """
 
     queue_length: Annotated[int, Field(ge=1, le=10_000)] = 10
     min_replica_count: Annotated[int, Field(ge=0, le=1000)] = 0
     max_replica_count: Annotated[int, Field(ge=1, le=1000)] = 5
     cooldown_period: Annotated[int, Field(ge=60, le=7200)] = 300
+
+    def as_policy(self) -> ScalingPolicy:
+        """Return the settings as the scaler uses them."""
+        return ScalingPolicy(
+            queue_length=self.queue_length,
+            minimum=self.min_replica_count,
+            maximum=self.max_replica_count,
+            cooldown_seconds=self.cooldown_period,
+        )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -32,7 +32,7 @@ class Cloud:
 
     def _deploy_compute(self, at_zero: list[str]) -> None:
         services = {name: f"{name}-service" for name in ("sdruntime", "sddynamic")}
-        outputs = {"ClusterName": self._cluster, "WakerName": "waker", "Services": json.dumps(services)}
+        outputs = {"ClusterName": self._cluster, "ScalerName": "scaler", "Services": json.dumps(services)}
         template = {
             "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
             "Outputs": {name: {"Value": value} for name, value in outputs.items()},
@@ -57,17 +57,17 @@ class Cloud:
         return {each["serviceName"]: each["desiredCount"] for each in found["services"]}
 
 
-class WithoutScaling:
-    """Application Auto Scaling, which the emulator does not have: no target was ever stopped."""
+class WorkingScaler:
+    """Lambda with a scaler that no removal has stopped; the compute stack is not in the emulator."""
 
-    def describe_scalable_targets(self, **_asked: object) -> dict[str, list[object]]:
-        return {"ScalableTargets": []}
+    def get_function_concurrency(self, **_asked: object) -> dict[str, object]:
+        return {}
 
 
 @pytest.fixture
 def account(pipeline: Pipeline) -> Account:
     def client(service: str) -> object:
-        return WithoutScaling() if service == "application-autoscaling" else pipeline.aws.client(service)
+        return WorkingScaler() if service == "lambda" else pipeline.aws.client(service)
 
     settings, _ = load(TWO_RUNTIMES)
     return Account(settings=settings, account="000000000000", region="us-east-1", client=client)

@@ -42,7 +42,7 @@ def stack(
 
 def compute(stubbed: Stubbed, status: str = "CREATE_COMPLETE", **outputs: str) -> None:
     """Answer the next question about the compute stack."""
-    services = {"ClusterName": "cluster", "WakerName": "waker", "Services": json.dumps(SERVICES)}
+    services = {"ClusterName": "cluster", "ScalerName": "scaler", "Services": json.dumps(SERVICES)}
     stack(stubbed, "sdonecs-compute", services | outputs, status)
 
 

@@ -111,7 +111,7 @@ def test_functions_use_no_aws_service_that_the_asset_leaves_out() -> None:
     assert asked <= AWS_SERVICES
 
 
-HANDLERS = ("api", "sweep", "dead_letters", "wake")
+HANDLERS = ("api", "sweep", "dead_letters", "scale")
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,7 @@ def test_a_handler_can_be_imported_with_the_asset_only(asset_for_this_host: Path
         "RUNTIMES": '[{"name":"r","type":"sdwebui","modelFilename":"m","dynamicModel":false,"queueUrl":"https://q"}]',
         "CLUSTER": "cluster",
         "SERVICES": "{}",
+        "EVENTS_QUEUE_URL": "queue",
     }
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program, str(asset_for_this_host), f"functions.{name}.handler"],

@@ -332,14 +332,6 @@ def test_the_network_is_three_zones_one_nat_and_free_endpoints(compute: Template
     assert ".dynamodb" in names
 
 
-def test_the_waker_receives_every_task_and_runs_every_five_minutes(compute: Template) -> None:
-    (function,) = compute.resources("Lambda::Function")
-    subscription = compute.one("SNS::Subscription")
-    assert function in text(subscription["Endpoint"])
-    assert "FilterPolicy" not in subscription
-    assert compute.one("Events::Rule")["ScheduleExpression"] == "rate(5 minutes)"
-
-
 def test_the_settings_file_of_sd_on_eks_deploys_one_service(sd_on_eks: Synthesis) -> None:
     compute = sd_on_eks.template("Compute")
     assert len(compute.resources("ECS::Service")) == 1

@@ -96,7 +96,7 @@ def test_every_dimension_set_is_used(core: Template, compute: Template) -> None:
 
 
 def _kinds(*templates: Template) -> set[str]:
-    """Return the kinds of the alarms that notify an operator; those for scaling have no name of ours."""
+    """Return the kinds of the alarms."""
     names = [alarm["AlarmName"] for alarm in _alarms(*templates) if "AlarmName" in alarm]
     pattern = re.compile(r"sdonecs-([A-Za-z]+)(-sdruntime|-sddynamic)?")
     return {found[1] for name in names if (found := pattern.fullmatch(name))}
@@ -168,7 +168,7 @@ def test_the_dashboard_of_a_china_region_has_no_parts_of_the_compute_stack(china
 
 
 def test_alarms_can_be_turned_off() -> None:
-    """Those for scaling remain, and so does the topic, for alarms of the operator."""
+    """The topic remains, for alarms of the operator."""
     text = (ROOT / "config.yaml").read_text() + "\nalarms: {enabled: false}\nAPIGW: {snapStart: false}\n"
     settings, _ = parse(
         text.replace("APIGW:\n  stageName: dev\n  throttle:\n    rateLimit: 30\n    burstLimit: 50\n", "")
@@ -182,8 +182,7 @@ def test_alarms_can_be_turned_off() -> None:
     assert core.resources("CloudWatch::Alarm") == {}
     assert len(core.resources("SNS::Topic", "AlarmsTopic")) == 1
     assert [each["type"] for each in _body(core)["widgets"]].count("alarm") == 0
-    assert all("Scaling" in name for name in compute.resources("CloudWatch::Alarm"))
-    assert len(compute.resources("CloudWatch::Alarm")) == 3
+    assert compute.resources("CloudWatch::Alarm") == {}
     assert core.resources("Lambda::Alias") == {}
 
 

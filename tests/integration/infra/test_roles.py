@@ -208,8 +208,8 @@ def test_a_worker_cannot_scan_or_delete_rows(compute: Template) -> None:
     assert actions == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 
 
-def test_the_waker_can_change_only_the_services(compute: Template) -> None:
-    resources = _allowed(compute, "Waker", "ecs:UpdateService")
+def test_the_scaler_can_change_only_the_services(compute: Template) -> None:
+    resources = _allowed(compute, "Scaler", "ecs:UpdateService")
     services = compute.resources("ECS::Service")
     assert all(name in resources for name in services)
 

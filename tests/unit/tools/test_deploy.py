@@ -96,29 +96,16 @@ def test_images_of_the_public_registry_are_imported_before_a_task_needs_them(stu
 
 def test_what_an_unfinished_removal_stopped_runs_again(stubbed: Stubbed) -> None:
     compute(stubbed)
-    for name, most in (("a", 0), ("b", 5)):
-        place = {"ServiceNamespace": "ecs", "ResourceId": f"service/cluster/{name}-service"}
-        target = place | {
-            "ScalableDimension": "ecs:service:DesiredCount",
-            "MinCapacity": 0,
-            "MaxCapacity": most,
-            "RoleARN": "arn:aws:iam::1:role/scaling",
-            "CreationTime": 0,
-        }
-        stubbed.answers(
-            "application-autoscaling",
-            "describe_scalable_targets",
-            {"ScalableTargets": [target]},
-            {"ServiceNamespace": "ecs", "ResourceIds": [place["ResourceId"]]},
-        )
-        if not most:
-            again = place | {
-                "ScalableDimension": target["ScalableDimension"],
-                "MinCapacity": 2,
-                "MaxCapacity": 4,
-            }
-            stubbed.answers("application-autoscaling", "register_scalable_target", {}, again)
-    stubbed.answers("lambda", "delete_function_concurrency", {}, {"FunctionName": "waker"})
+    scaler = {"FunctionName": "scaler"}
+    stubbed.answers("lambda", "get_function_concurrency", {"ReservedConcurrentExecutions": 0}, scaler)
+    stubbed.answers("lambda", "delete_function_concurrency", {}, scaler)
+    _deployment(stubbed, Cdk()).reopen()
+    stubbed.all_asked()
+
+
+def test_a_scaler_that_works_is_left_alone(stubbed: Stubbed) -> None:
+    compute(stubbed)
+    stubbed.answers("lambda", "get_function_concurrency", {}, {"FunctionName": "scaler"})
     _deployment(stubbed, Cdk()).reopen()
     stubbed.all_asked()
 

@@ -51,21 +51,9 @@ def _stopping(stubbed: Stubbed) -> None:
         "lambda",
         "put_function_concurrency",
         {},
-        {"FunctionName": "waker", "ReservedConcurrentExecutions": 0},
+        {"FunctionName": "scaler", "ReservedConcurrentExecutions": 0},
     )
     services(stubbed, a="ACTIVE", b="INACTIVE")
-    stubbed.answers(
-        "application-autoscaling",
-        "register_scalable_target",
-        {},
-        {
-            "ServiceNamespace": "ecs",
-            "ResourceId": "service/cluster/a-service",
-            "ScalableDimension": "ecs:service:DesiredCount",
-            "MinCapacity": 0,
-            "MaxCapacity": 0,
-        },
-    )
     sent = {"cluster": "cluster", "service": "a-service", "desiredCount": 0}
     stubbed.answers("ecs", "update_service", {}, sent)
 
@@ -85,7 +73,7 @@ def test_stacks_are_destroyed_when_no_instance_is_left(stubbed: Stubbed) -> None
         "destroy Compute --force",
         "destroy Core --force",
     ]
-    assert scene.clock() == pytest.approx(1030)
+    assert scene.clock() == pytest.approx(1060)
 
 
 def test_what_is_kept_is_listed_with_the_command_that_deletes_it(stubbed: Stubbed) -> None:

@@ -1,0 +1,1 @@
+"""The Lambda that sets how many GPUs each runtime has."""

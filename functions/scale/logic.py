@@ -1,0 +1,139 @@
+"""Check the backlog of runtimes and set the desired count of their services."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from adapters.queues import Depth
+from domain.scaling import (
+    CHECK_EVERY_MINUTES,
+    CHECK_SECONDS_WHILE_RUNNING,
+    Decision,
+    ScalingPolicy,
+    Surplus,
+    decide,
+)
+from functions.log import logger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeService:
+    """The service of a runtime, its queue, and the policy that it scales by."""
+
+    service: str
+    queue_url: str
+    policy: ScalingPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What the last check has remembered; `version` rises with every change."""
+
+    surplus: Surplus | None = None
+    version: int = 0
+
+
+class Services(Protocol):
+    """The ECS services."""
+
+    def desired(self, service: str) -> int:
+        """Return the desired count of a service; raise LookupError if there is no such service."""
+
+    def set_desired(self, service: str, count: int) -> None:
+        """Set the desired count of a service."""
+
+
+class Memories(Protocol):
+    """What is remembered from check to check, by runtime."""
+
+    def read(self, runtime: str) -> Memory:
+        """Return what the last check has remembered."""
+
+    def replace(self, runtime: str, memory: Memory) -> bool:
+        """Store the next version; return False if another check has stored that version already."""
+
+
+class Scaler:
+    """Sets desired counts to what `domain.scaling` decides.
+
+    `clock` returns seconds since the epoch. `check_again` has all runtimes checked after some seconds.
+    """
+
+    def __init__(
+        self,
+        runtimes: Mapping[str, RuntimeService],
+        *,
+        services: Services,
+        depth: Callable[[str], Depth],
+        memories: Memories,
+        clock: Callable[[], float],
+        check_again: Callable[[int], None],
+    ) -> None:
+        self._runtimes = runtimes
+        self._services = services
+        self._depth = depth
+        self._memories = memories
+        self._clock = clock
+        self._check_again = check_again
+
+    def check_each_minute(self) -> dict[str, int]:
+        """Check all runtimes now and, while there are GPUs, several times before the next minute."""
+        counts = self.check(self._runtimes)
+        if any(counts.values()):
+            for seconds in range(
+                CHECK_SECONDS_WHILE_RUNNING, CHECK_EVERY_MINUTES * 60, CHECK_SECONDS_WHILE_RUNNING
+            ):
+                self._check_again(seconds)
+        return counts
+
+    def check_all(self) -> dict[str, int]:
+        """Check all runtimes."""
+        return self.check(self._runtimes)
+
+    def check(self, names: Iterable[str]) -> dict[str, int]:
+        """Check runtimes and return their desired counts; unknown ones are skipped.
+
+        A runtime that cannot be checked does not affect the others; its error is raised at the end.
+        """
+        counts: dict[str, int] = {}
+        errors: list[Exception] = []
+        for name in dict.fromkeys(names):
+            if name in self._runtimes:
+                try:
+                    counts[name] = self._scale(name)
+                except Exception as error:  # noqa: BLE001 - raised below
+                    errors.append(error)
+        if errors:
+            raise ExceptionGroup("runtimes could not be scaled", errors)
+        return counts
+
+    def _scale(self, name: str) -> int:
+        runtime = self._runtimes[name]
+        memory = self._memories.read(name)
+        desired = self._services.desired(runtime.service)
+        depth = self._depth(runtime.queue_url)
+        decision = decide(
+            runtime.policy,
+            desired=desired,
+            backlog=depth.waiting + depth.in_flight,
+            surplus=memory.surplus,
+            at=int(self._clock()),
+        )
+        if decision == Decision(desired=desired, surplus=memory.surplus):
+            return desired
+        # Written first: of two checks at the same time only one sets a count. If this one ends before it has
+        # set its count, the next check decides again.
+        following = Memory(surplus=decision.surplus, version=memory.version + 1)
+        if not self._memories.replace(name, following):
+            return desired
+        if decision.desired != desired:
+            self._services.set_desired(runtime.service, decision.desired)
+            facts = {
+                "runtime": name,
+                "from": desired,
+                "to": decision.desired,
+                "waiting": depth.waiting,
+                "in_flight": depth.in_flight,
+            }
+            logger.info("scaled", extra=facts)
+        return decision.desired

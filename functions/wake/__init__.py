@@ -1,1 +1,0 @@
-"""The Lambda that starts a runtime's service from zero when a task waits."""

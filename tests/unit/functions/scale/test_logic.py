@@ -1,0 +1,167 @@
+"""The scaler sets the desired count of each service once, also if several checks run at the same time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from adapters.queues import Depth
+from domain.scaling import ScalingPolicy
+from functions.scale.logic import Memory, RuntimeService, Scaler
+
+POLICY = ScalingPolicy(queue_length=10, minimum=0, maximum=5, cooldown_seconds=60)
+
+
+@dataclass
+class FakeServices:
+    """Services with their desired counts; reading that of a service in `missing` fails."""
+
+    counts: dict[str, int]
+    missing: set[str] = field(default_factory=set)
+    calls: list[tuple[str, int]] = field(default_factory=list)
+    before_set: Callable[[], object] = lambda: None
+
+    def desired(self, service: str) -> int:
+        if service in self.missing:
+            raise LookupError(service)
+        return self.counts[service]
+
+    def set_desired(self, service: str, count: int) -> None:
+        self.before_set()
+        self.calls.append((service, count))
+        self.counts[service] = count
+
+
+@dataclass
+class FakeMemories:
+    """Memories that are replaced by the next version only, as in DynamoDB."""
+
+    stored: dict[str, Memory] = field(default_factory=dict)
+    before_replace: Callable[[], object] = lambda: None
+
+    def read(self, runtime: str) -> Memory:
+        return self.stored.get(runtime, Memory())
+
+    def replace(self, runtime: str, memory: Memory) -> bool:
+        self.before_replace()
+        if memory.version != self.read(runtime).version + 1:
+            return False
+        self.stored[runtime] = memory
+        return True
+
+
+class Setup:
+    """A scaler of two runtimes, `a` with no GPU and `b` with three, and what it works with."""
+
+    def __init__(self) -> None:
+        self.services = FakeServices({"service-a": 0, "service-b": 3})
+        self.memories = FakeMemories()
+        self.waiting = {"a": 0, "b": 30}
+        self.now = 1_000_000.0
+        self.delays: list[int] = []
+        self.scaler = self.new_scaler()
+
+    def new_scaler(self) -> Scaler:
+        """Return a scaler as another instance of the function creates it."""
+        return Scaler(
+            {
+                name: RuntimeService(service=f"service-{name}", queue_url=name, policy=POLICY)
+                for name in ("a", "b")
+            },
+            services=self.services,
+            depth=lambda url: Depth(waiting=self.waiting[url], in_flight=0),
+            memories=self.memories,
+            clock=lambda: self.now,
+            check_again=self.delays.append,
+        )
+
+
+@pytest.fixture
+def setup() -> Setup:
+    return Setup()
+
+
+def test_submitted_tasks_start_as_many_gpus_as_they_need(setup: Setup) -> None:
+    setup.waiting["a"] = 1000
+    assert setup.scaler.check(["a", "a", "gone"]) == {"a": 5}
+    assert setup.services.calls == [("service-a", 5)]
+
+
+def test_a_check_that_changes_nothing_writes_nothing(setup: Setup) -> None:
+    assert setup.scaler.check_all() == {"a": 0, "b": 3}
+    assert setup.services.calls == []
+    assert setup.memories.stored == {}
+
+
+def test_gpus_are_stopped_by_a_later_check_of_another_instance(setup: Setup) -> None:
+    setup.waiting["b"] = 10
+    assert setup.scaler.check_all()["b"] == 3
+    setup.now += 60
+    assert setup.new_scaler().check_all()["b"] == 1
+    assert setup.services.calls == [("service-b", 1)]
+
+
+def test_of_two_checks_at_the_same_time_one_sets_the_count(setup: Setup) -> None:
+    """The other one has counted the messages earlier, and would stop GPUs that are needed now."""
+    setup.waiting["a"] = 15
+
+    def overtaken() -> None:
+        setup.memories.before_replace = lambda: None
+        setup.waiting["a"] = 45
+        assert setup.new_scaler().check(["a"]) == {"a": 5}
+
+    setup.memories.before_replace = overtaken
+    setup.scaler.check(["a"])
+    assert setup.services.calls == [("service-a", 5)]
+
+
+def test_a_check_that_ended_before_it_set_the_count_is_made_up_for(setup: Setup) -> None:
+    setup.waiting["a"] = 20
+
+    def ended() -> None:
+        raise ConnectionError
+
+    setup.services.before_set = ended
+    with pytest.raises(ExceptionGroup):
+        setup.scaler.check(["a"])
+    setup.services.before_set = lambda: None
+    assert setup.scaler.check(["a"]) == {"a": 2}
+
+
+def test_a_runtime_that_cannot_be_checked_does_not_affect_the_others(setup: Setup) -> None:
+    setup.services.missing.add("service-a")
+    setup.waiting["b"] = 45
+    with pytest.raises(ExceptionGroup) as failed:
+        setup.scaler.check_all()
+    assert [str(error) for error in failed.value.exceptions] == ["service-a"]
+    assert setup.services.calls == [("service-b", 5)]
+
+
+def test_checks_are_more_frequent_while_there_are_gpus(setup: Setup) -> None:
+    setup.scaler.check_each_minute()
+    assert setup.delays == [15, 30, 45]
+    setup.delays.clear()
+    setup.services.counts["service-b"] = setup.waiting["b"] = 0
+    setup.scaler.check_each_minute()
+    assert setup.delays == []
+
+
+def test_the_entry_point_checks_the_runtimes_that_the_messages_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLUSTER", "TASK_TABLE", "EVENTS_QUEUE_URL"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("SERVICES", "{}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    from functions.scale import handler as entry
+
+    checked: list[list[str] | str] = []
+    fake = SimpleNamespace(
+        check=lambda names: checked.append(list(names)),
+        check_all=lambda: checked.append("all"),
+        check_each_minute=lambda: checked.append("minute"),
+    )
+    monkeypatch.setattr(entry, "_scaler", fake)
+    submitted = {"messageAttributes": {"runtime": {"stringValue": "a"}}}
+    for event in ({"Records": [submitted]}, {"Records": [submitted, {"messageAttributes": {}}]}, {}):
+        entry.handler(event, None)
+    assert checked == [["a"], "all", "minute"]

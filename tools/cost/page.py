@@ -185,7 +185,8 @@ What shortens it:
   same image, depends on nothing, and ends at once.
 - A warm-up job runs before the first task is claimed, so that no caller's job pays for what an inference
   server does once.
-- In the images of this repository, layers that rarely change come first, and contain no caches.
+- The images of this repository have their largest packages in layers of their own, which are downloaded side
+  by side, and contain no caches and no compilers.
 
 A smaller image shortens it further; a longer `scaling.cooldownPeriod` or `idleInstanceSeconds` avoids it
 where bursts return. No document says that Managed Instances can load an image lazily (SOCI), unpack it in

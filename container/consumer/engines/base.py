@@ -113,6 +113,12 @@ class Engine(Protocol):
     def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until the engine responds and is idle; return whether it is."""
 
+    def warm_up(self, stop: threading.Event) -> None:
+        """Do once what only a first job would do, such as loading kernels; return early if `stop` is set.
+
+        Called after `wait_ready`, before the first task is received. Errors are logged and not raised.
+        """
+
     def wait_idle(self, seconds: float) -> bool:
         """Wait until no job runs; return whether none does."""
 

@@ -78,7 +78,7 @@ class Worker:
         """Work until `shutting_down` is set; raise ReplaceEngine if the engine cannot be used any more."""
         self._heartbeat.start()  # before the engine is ready: its file shows that this process is alive
         try:
-            self._await_engine()
+            self._await_engine(warm_up=True)
             self._heartbeat.beat()  # the batcher needs the backlog before the first task
             self._protection.start()
             self._worker_metrics.start()
@@ -182,10 +182,14 @@ class Worker:
         self._healed = True
         self._prefetcher.resume()
 
-    def _await_engine(self) -> None:
+    def _await_engine(self, *, warm_up: bool = False) -> None:
         """Wait until the engine responds and is idle; raise ReplaceEngine if that never happens."""
         self._gpu.switch(on=False)
         ready = self._engine.wait_ready(self._shutting_down, BOOT_SECONDS)
+        if ready and warm_up:
+            self._engine.warm_up(self._shutting_down)
+            # If it took too long, its job may still run.
+            ready = self._engine.wait_ready(self._shutting_down, BOOT_SECONDS)
         if not ready and not self._shutting_down.is_set():
             raise ReplaceEngine(f"it was not ready within {BOOT_SECONDS} s")
         self._gpu.switch(on=True)

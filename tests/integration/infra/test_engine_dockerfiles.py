@@ -73,6 +73,25 @@ def test_the_defaults_of_the_settings_fit(steps: list[tuple[str, str]], name: st
 
 
 @NAMES
+def test_the_largest_packages_are_layers_of_their_own(
+    steps: list[tuple[str, str]], name: str, tmp_path: Path
+) -> None:
+    """The step itself, and what the last stage copies, without Docker."""
+    packages = tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
+    for package in ("nvidia", "torch", "pillow"):
+        (packages / package).mkdir(parents=True)
+    (split,) = (run for run in _values(steps, "RUN") if "/large" in run)
+    here = re.sub(r" (/large|/venv)", rf" {tmp_path}\1", split)
+    subprocess.run(["/bin/sh", "-ec", here], cwd=tmp_path, check=True)
+    copied = [copy.split()[1:] for copy in _values(steps, "COPY") if copy.startswith("--from=dependencies")]
+    assert [len(list(Path(f"{tmp_path}{source}").iterdir())) for source, _ in copied[:-1]] == [0, 0], name
+    assert copied[-1] == ["/venv", "/venv"]
+    where = [f"/venv/lib/python3.11/site-packages/{package}" for package in ("nvidia", "torch")]
+    assert [target for _, target in copied[:-1]] == where
+    assert [each.name for each in packages.iterdir()] == ["pillow"]
+
+
+@NAMES
 def test_packages_are_locked(steps: list[tuple[str, str]], name: str) -> None:
     (install,) = (run for run in _values(steps, "RUN") if "-r /requirements.txt" in run)
     assert "--require-hashes" in install

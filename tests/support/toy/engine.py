@@ -24,6 +24,8 @@ class ToyEngine:
     def wait_ready(self, _stop: threading.Event, _seconds: float) -> bool:
         return True
 
+    def warm_up(self, _stop: threading.Event) -> None: ...
+
     def wait_idle(self, _seconds: float) -> bool:
         return True
 

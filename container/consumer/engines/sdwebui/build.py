@@ -27,4 +27,5 @@ def build_sdwebui(settings: Settings, s3: Any, secrets: Any = None) -> SdWebUi:
         TaskInputs(links, settings.limits),
         settings.limits,
         BucketStyles(s3, settings.model_bucket, lookup_seconds=settings.model_lookup_seconds),
+        has_checkpoint=not settings.dynamic_model,
     )

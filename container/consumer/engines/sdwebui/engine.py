@@ -30,6 +30,7 @@ from container.consumer.engines.sdwebui.named import TABS, resolve_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
 from container.consumer.engines.sdwebui.styles import NO_STYLES, BucketStyles
 from container.consumer.engines.sdwebui.used import expected_sampler
+from container.consumer.engines.sdwebui.warm_up import WarmUp
 from container.consumer.engines.sdwebui.wildcards import expected_wildcards
 from container.consumer.inputs.task_inputs import TaskInputs
 from domain import metrics as m
@@ -73,6 +74,8 @@ class SdWebUi:
         inputs: TaskInputs,
         limits: Limits = DEFAULT_LIMITS,
         styles: BucketStyles = NO_STYLES,
+        *,
+        has_checkpoint: bool = True,
     ) -> None:
         self._webui = webui
         self._models = models
@@ -83,12 +86,21 @@ class SdWebUi:
         self._health = Health(webui)
         self._watch = InterruptWatch(webui)
         self._checkpoint: str | None = None
+        # A dynamic runtime has no checkpoint before its first task, which has to load it in any case.
+        self._warm_up = WarmUp(webui) if has_checkpoint else None
 
     def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until SD Web UI responds and is idle."""
+        if self._warm_up and not stop.is_set():
+            self._warm_up.check()
         return self._webui.wait_ready(stop=stop, seconds=seconds) and self._webui.wait_idle(
             stop=stop, seconds=seconds
         )
+
+    def warm_up(self, stop: threading.Event) -> None:
+        """Run a small job if SD Web UI has just started with its checkpoint."""
+        if self._warm_up:
+            self._warm_up.run(stop)
 
     def wait_idle(self, seconds: float) -> bool:
         """Wait until no job runs."""

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 BY_RUNTIME_STATUS: Final = "by-runtime-status"
 """Index by `runtime_status` (`RUNTIME#STATUS`), sorted by `submitted_at_id` (`TIME#ID`). A task
 is written to it five times in its life (submitted, published, running, finished, and when it leaves its
-partitions); progress and leases are not projected, so heartbeats do not touch it. A partition takes 1,000
-writes a second, and `RUNTIME#queued` gets four of the five: about 250 tasks a second of one runtime."""
+partitions); progress and leases are not projected, so heartbeats do not touch it. The partition
+`RUNTIME#queued` gets four of the five."""
 
 PENDING: Final = "pending"
 """Sparse index of tasks whose message or callback is not recorded as sent, by `pending_runtime` and

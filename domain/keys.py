@@ -1,4 +1,4 @@
-"""Keys of S3 objects."""
+"""Keys of S3 objects, and of rows that are no tasks."""
 
 import re
 from dataclasses import dataclass
@@ -81,3 +81,8 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
     if scheme.lower() != "s3" or not bucket or not key:
         raise ValueError("not an s3://BUCKET/KEY link")
     return bucket, key
+
+
+def workers_partition(runtime: str) -> str:
+    """Return the partition, in the index of pending rows, with the workers of a runtime."""
+    return f"#workers#{runtime}"

@@ -44,6 +44,11 @@ would publish the message of an unpublished row."""
 
 # --- what a caller may send -----------------------------------------------------------------------
 
+MAX_TASKS_PER_SECOND: Final = 250
+"""How many tasks of one runtime the table's index by status can take: a partition takes 1,000 writes a second
+(AWS quota), and each task writes the one of queued tasks four times. Beyond that, DynamoDB refuses writes of
+tasks too, so the API may not accept more requests a second than this."""
+
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
 """Lambda's limit for a synchronous event (AWS quota); API Gateway's own is 10 MB."""
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IDependable
 
+from adapters.listing import PENDING
 from infra.settings import deployment as settings
 
 _Service: Final = ec2.GatewayVpcEndpointAwsService
@@ -89,6 +90,7 @@ class Network(Construct):
         rows = vpc.add_gateway_endpoint("DynamoDB", service=_Service.DYNAMODB)
         table = [self._table.table_arn]
         _allow(rows, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
+        _allow(rows, "dynamodb:Query", on=[f"{self._table.table_arn}/index/{PENDING}"])
         return vpc
 
     @property

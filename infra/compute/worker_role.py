@@ -11,7 +11,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from domain.keys import CONTENT_PREFIX
+from adapters.listing import PENDING
+from domain.keys import CONTENT_PREFIX, workers_partition
 from infra.core.resources import CoreResources
 
 
@@ -59,6 +60,16 @@ def worker_role(
     # `dynamodb:LeadingKeys` cannot restrict access to a runtime, because a row's key is the id that the
     # caller chose.
     allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[core.table.table_arn])
+    # Workers count each other, and see no row of a task.
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["dynamodb:Query"],
+            resources=[f"{core.table.table_arn}/index/{PENDING}"],
+            conditions={
+                "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [workers_partition(runtime)]},
+            },
+        )
+    )
     # Delete is for orphaned objects; Get is needed because an output may be the next task's input. All keys
     # are allowed because callers choose the prefix, and S3 has no condition for who wrote the object to
     # delete.

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
-from domain.limits import DEFAULT_LIMITS, LARGE_CONTENT_DAYS, QUEUE_RETENTION_DAYS
+from domain.limits import DEFAULT_LIMITS, LARGE_CONTENT_DAYS, MAX_TASKS_PER_SECOND, QUEUE_RETENTION_DAYS
 from domain.limits import Limits as DomainLimits
 from domain.routing import DEFAULT_TYPE
 from infra.runtime_types.base import Runtime
@@ -30,7 +30,7 @@ _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9
 class Throttle(Section):
     """How many requests an API key may send per second and in a burst."""
 
-    rate_limit: Annotated[float, Field(gt=0, le=10_000)] = 30
+    rate_limit: Annotated[float, Field(gt=0, le=MAX_TASKS_PER_SECOND)] = 30
     burst_limit: Annotated[int, Field(gt=0, le=5_000)] = 50
 
 

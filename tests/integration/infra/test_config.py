@@ -171,6 +171,10 @@ def test_the_flat_names_of_keys_mean_the_same_as_those_of_sd_on_eks() -> None:
             "modelsRuntime[0].extraValues.runtime.scaling: found beside scaling; allowed: one of the two",
         ),
         (
+            f"APIGW: {{throttle: {{rateLimit: 251}}}}\nmodelsRuntime: [{{{RUNTIME}}}]",
+            "APIGW.throttle.rateLimit: found 251; allowed: less than or equal to 250",
+        ),
+        (
             f"APIGW: {{throttle: {{rateLimit: .nan}}}}\nmodelsRuntime: [{{{RUNTIME}}}]",
             "APIGW.throttle.rateLimit: found NaN; allowed: a finite number",
         ),

@@ -79,6 +79,7 @@ def test_the_vpc_endpoints_allow_changes_only_to_our_buckets_and_table(compute: 
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
+        "dynamodb:Query",
     }
     # Callers' links lead to buckets of their own.
     assert allowed["s3:GetObject"] == '"*"'
@@ -197,6 +198,17 @@ def test_a_worker_can_publish_results_but_no_tasks(compute: Template) -> None:
     assert "TasksTopic" not in resources
 
 
+def test_a_worker_can_query_only_the_rows_of_workers(compute: Template) -> None:
+    (statement,) = (
+        statement
+        for name, statement in compute.statements()
+        if name.startswith("sdruntimeRole") and "dynamodb:Query" in listed(statement["Action"])
+    )
+    keys = {"dynamodb:LeadingKeys": ["#workers#sdruntime"]}
+    assert statement["Condition"] == {"ForAllValues:StringEquals": keys}
+    assert "/index/pending" in text(statement["Resource"])
+
+
 def test_a_worker_cannot_scan_or_delete_rows(compute: Template) -> None:
     actions = {
         action
@@ -205,7 +217,7 @@ def test_a_worker_cannot_scan_or_delete_rows(compute: Template) -> None:
         for action in listed(statement["Action"])
         if action.startswith("dynamodb:")
     }
-    assert actions == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+    assert actions == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"}
 
 
 def test_the_scaler_can_change_only_the_services(compute: Template) -> None:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from adapters.listing import Listing
 from container.consumer.receiving.registry import WorkerRegistry
+from domain.clock import iso, now
+from domain.row import Status
 from local.emulator import Emulator
 from tests.support.deployment import make_table
 
@@ -48,5 +51,22 @@ def test_a_worker_that_died_is_counted_until_its_entry_expires(register: Registe
     time.sleep(0.01)
     alive.renew(seconds=60)
     assert alive.count == 1
-    alive.renew(seconds=60)  # takes the entry out
-    assert alive.count == 1
+
+
+def test_workers_of_another_runtime_are_not_counted(aws: Emulator) -> None:
+    name, dynamodb = f"registry-{secrets.token_hex(4)}", aws.client("dynamodb")
+    make_table(dynamodb, name)
+    one, other = (
+        WorkerRegistry(dynamodb, name, runtime=runtime, worker="w") for runtime in ("r", "r#workers")
+    )
+    one.renew(seconds=60)
+    other.renew(seconds=60)
+    assert (one.count, other.count) == (1, 1)
+
+
+def test_the_sweep_and_the_lists_do_not_see_workers(aws: Emulator) -> None:
+    name, dynamodb = f"registry-{secrets.token_hex(4)}", aws.client("dynamodb")
+    make_table(dynamodb, name)
+    WorkerRegistry(dynamodb, name, runtime="r", worker="w").renew(seconds=-60)
+    assert list(Listing(dynamodb, name).pending("r", before=iso(now()))) == []
+    assert Listing(dynamodb, name).newest("r", Status.QUEUED, below=None, limit=10) == []

@@ -43,11 +43,12 @@ test-all: test soak ## run all tests: those of make test, then 500 tasks under i
 soak: setup ## run only the tests with injected faults (FAULTS_TASKS=n tasks; FAULTS_SEED=n repeats a run)
 	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest tests/faults/test_soak.py tests/faults/test_stages.py -s
 
-bench: setup ## run the benchmarks: GPU busy share, model switches, checking of requests (about ten minutes)
+bench: setup ## run the benchmarks: GPU busy share, model switches, checking of requests, scaling (about ten minutes)
 	@python -m bench.gpu_busy
 	@python -m bench.model_switches
 	@python -m bench.checking
 	@python -m bench.regexes
+	@python -m bench.scaling
 
 check: setup ## check lint, format, types and import rules
 	@ruff check .

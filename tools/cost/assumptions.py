@@ -42,6 +42,8 @@ LEAVE_SECONDS: Final = 10.0
 # --- an image, which is a task of its own -----------------------------------------------------------------
 
 API_GB_SECONDS: Final = 1.73 * 0.05
+SCALER_GB_SECONDS: Final = 0.25 * 0.3 * 0.3
+"""One check a second at most, for three images of five GPUs."""
 API_REQUESTS: Final = 1
 """The submit; the caller waits for the callback and does not poll."""
 SNS_PUBLISHES: Final = 2

@@ -45,6 +45,12 @@ def everything_else(images: int, deployment: Deployment, *, gpus: int) -> list[C
             "GB-s each",
             a.API_GB_SECONDS * p.LAMBDA_GB_SECOND + p.LAMBDA_REQUEST,
         ),
+        Charge(
+            "Lambda: the scaler",
+            a.SCALER_GB_SECONDS,
+            "GB-s each",
+            a.SCALER_GB_SECONDS * p.LAMBDA_GB_SECOND + p.LAMBDA_REQUEST,
+        ),
         Charge("SQS: requests", a.SQS_REQUESTS, "each", a.SQS_REQUESTS * p.SQS_REQUEST),
         Charge("SNS: messages", a.SNS_PUBLISHES, "each", a.SNS_PUBLISHES * p.SNS_PUBLISH),
         Charge("CloudWatch Logs", a.LOG_KB, "KB each", a.LOG_KB / 1e6 * p.LOG_GB),

@@ -1,0 +1,1 @@
+"""How policies scale GPUs with a queue, simulated on stated latencies: `python -m bench.scaling`."""

@@ -25,6 +25,10 @@ EVENT_WINDOW_SECONDS: Final = 1
 of a quiet day waits no longer than with KEDA, which polls each second (`bench.scaling`). Lambda allows no
 shorter time for large batches."""
 
+IDLE_INSTANCE_SECONDS: Final = 30
+"""How long ECS keeps an instance without a task, unless the settings say otherwise: as long as Karpenter in
+AWS's Guidance."""
+
 EVENT_CONCURRENCY: Final = 2
 """How many checks submitted tasks may start at the same time. Lambda allows no smaller number, and a burst of
 tasks must not take the concurrency of the API: a new account has 10 in all."""

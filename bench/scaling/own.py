@@ -9,11 +9,11 @@ from domain.scaling import (
     CHECK_EVERY_MINUTES,
     CHECK_SECONDS_WHILE_RUNNING,
     EVENT_WINDOW_SECONDS,
+    IDLE_INSTANCE_SECONDS,
     ScalingPolicy,
     Surplus,
     decide,
 )
-from infra.runtime_types.base import Runtime
 
 CALL_SECONDS: Final = 0.5
 """From the invocation of the scaler, which is warm because it runs each minute, to a changed desired count:
@@ -25,7 +25,7 @@ class Own:
     """The scaler: it counts the queue's messages when tasks are submitted, and on a schedule."""
 
     cooldown_seconds: int
-    idle_instance_seconds: float = Runtime.model_fields["idle_instance_seconds"].default
+    idle_instance_seconds: float = IDLE_INSTANCE_SECONDS
     protects: bool = True
     _surplus: Surplus | None = None
     _collects: bool = False

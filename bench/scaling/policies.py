@@ -94,7 +94,9 @@ class TargetTracking:
 class Keda:
     """AWS's Guidance: KEDA from zero and to zero, Kubernetes' HPA between, Karpenter for the instances.
 
-    Kubernetes does not know which pods work: it stops the newest, which finish their job.
+    KEDA counts waiting messages and those in flight, which is its default: the chart's `scaleOnInFlight` is
+    not among the fields of the trigger, where KEDA reads it. Kubernetes does not know which pods work. It
+    stops the newest, which finish their job.
     """
 
     cooldown_seconds: int

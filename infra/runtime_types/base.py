@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from domain.routing import Runtime as DomainRuntime
-from domain.scaling import ScalingPolicy
+from domain.scaling import IDLE_INSTANCE_SECONDS, ScalingPolicy
 from infra.runtime_types.engine import Engine
 from infra.section import Section
 
@@ -95,7 +95,7 @@ class Runtime(Section):
     storage: Storage = Storage()
     # How long ECS keeps an instance without a task. Short, because scaling in has already waited for the
     # cooldown: it only has to be long enough for a task that replaces another one to start on it.
-    idle_instance_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    idle_instance_seconds: Annotated[int, Field(ge=0, le=3600)] = IDLE_INSTANCE_SECONDS
     # Folders of the model bucket to download completely before the engine starts; None uses the consumer's
     # list.
     sync_folders: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_./-]*$")], ...] | None = None

@@ -50,8 +50,8 @@ SNS_PUBLISHES: Final = 2
 """The task and the callback; deliveries to queues are free."""
 SQS_REQUESTS: Final = 3.5
 """Receive, delete, a share of the depth readings and of the scaler's events."""
-ROW_WRITES: Final = 24
-"""Write units: submit, published, claim, running, outcome, notified, 2 to 3 KB each, and the indexes."""
+CONTENT_BYTES: Final = 1000
+"""What a task asks for; it is part of its row until the outcome."""
 ROW_READS: Final = 6
 OBJECTS: Final = 2
 """The image and its `.out`."""

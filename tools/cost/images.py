@@ -6,6 +6,7 @@ from domain.metrics import METRICS, RUNTIME, Metric
 from tools.cost import assumptions as a
 from tools.cost import prices as p
 from tools.cost.at_rest import Charge
+from tools.cost.rows import write_units
 from tools.cost.synthesis import Deployment
 
 MILLION = 1_000_000
@@ -31,10 +32,12 @@ def everything_else(images: int, deployment: Deployment, *, gpus: int) -> list[C
 
     Metrics are paid for each hour in which there are tasks.
     """
+    (table,) = deployment.properties("AWS::DynamoDB::Table")
+    writes = write_units(table["GlobalSecondaryIndexes"], content_bytes=a.CONTENT_BYTES)
     months = gpu_hours(images) / gpus / p.HOURS_A_MONTH
     metrics = own_metrics()
     charges = [
-        Charge("DynamoDB: units written", a.ROW_WRITES, "each", a.ROW_WRITES * p.DYNAMODB_WRITE),
+        Charge("DynamoDB: units written", writes, "each", writes * p.DYNAMODB_WRITE),
         Charge("DynamoDB: units read", a.ROW_READS, "each", a.ROW_READS * p.DYNAMODB_READ),
         Charge("S3: objects written", a.OBJECTS, "each", a.OBJECTS * p.S3_PUT),
         Charge("S3: kept for a month", a.OBJECT_KB, "KB each", a.OBJECT_KB / 1e6 * p.S3_GB_MONTH),

@@ -211,6 +211,7 @@ def _assumptions() -> str:
   invocation takes {a.FUNCTION_SECONDS:g} s; Lambda asks an empty queue {a.POLLS_A_MINUTE} times a minute.
   No free tier is deducted.
 - An image is submitted once, and its caller waits for the callback: a million status requests cost {status}.
+  Its task has {a.CONTENT_BYTES:,} bytes, whose units in the table are counted by following the protocol.
   It has {a.OBJECT_KB:.0f} KB and is kept for one month (`outputs.expireDays`).
 - Instances use their own NVMe disks (`storage.instanceStore`), so no EBS volume is paid.
 - `tools/cost/assumptions.py` has all numbers, each with its reason."""

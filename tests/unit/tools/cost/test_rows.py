@@ -1,0 +1,37 @@
+"""The write units of a task."""
+
+from typing import Any
+
+import pytest
+
+from tools.cost.rows import write_units
+
+
+def index(*keys: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return an index as the template has it."""
+    return {
+        "KeySchema": [{"AttributeName": key} for key in keys],
+        "Projection": {"NonKeyAttributes": list(also)} if also else {},
+    }
+
+
+def test_a_small_task_writes_one_unit_for_each_of_its_six_changes() -> None:
+    assert write_units([], content_bytes=1) == 6
+
+
+def test_a_larger_task_writes_more_until_its_outcome_removes_the_message() -> None:
+    """Inserted, published, claimed, running, and the outcome, which pays for the row before it."""
+    assert write_units([], content_bytes=1000) == 5 * 2 + 1
+
+
+@pytest.mark.parametrize(
+    ("each", "units"),
+    [
+        (index("status"), 1 + 2 + 2),  # inserted, then moved twice: running, completed
+        (index("runtime"), 1),  # inserted, and never changed
+        (index("runtime", also=("status",)), 1 + 1 + 1),  # changed in place
+        (index("pending_runtime"), 4),  # inserted and removed twice: published, notified
+    ],
+)
+def test_an_index_writes_what_changes_in_it(each: dict[str, Any], units: int) -> None:
+    assert write_units([each], content_bytes=1) - write_units([], content_bytes=1) == units

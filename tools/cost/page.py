@@ -102,7 +102,8 @@ Counted in the templates. A resource of a type without a price makes this page f
 
 {table(["", "NAT gateway", "NAT instance"], [*rows, ["**sum**", *sums]])}
 
-`APIGW.snapStart: false` and `alarms.enabled: false` leave these two out. Queues, topics, functions, roles,
+`APIGW.snapStart: false` and `alarms.enabled: false` leave these two out. With `network.vpcId`, the way out of
+that VPC is not counted. Queues, topics, functions, roles,
 gateway endpoints and metrics that nobody sends are free."""
 
 

@@ -46,12 +46,14 @@ class Deployment:
 def synthesize(config: Path, *, nat: str | None = None) -> Deployment:
     """Synthesize a settings file without an account; raise StepFailed with what the CDK says.
 
-    `nat` replaces the way out of a new network; None leaves it as it is in the file.
+    `nat` replaces the way out of a new network; None leaves it as it is in the file. An existing VPC has its
+    own, which is not part of the templates.
     """
     with TemporaryDirectory() as temporary:
         settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-        if nat is not None:
-            settings["network"] = (settings.get("network") or {}) | {"nat": nat}
+        network = settings.get("network") or {}
+        if nat is not None and "vpcId" not in network:
+            settings["network"] = network | {"nat": nat}
         file = Path(temporary, config.name)
         file.write_text(yaml.safe_dump(settings), encoding="utf-8")
         folder = Path(temporary, "cdk.out")

@@ -2,19 +2,23 @@
 
 import copy
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from domain.metrics import METRICS, Metric, Unit
 from infra.settings.deployment import Settings
 from infra.settings.reading import load
+from tests.support.synthesis import TWO_RUNTIMES
+from tools.cdk import ROOT, StepFailed
 from tools.cost import prices as p
 from tools.cost.__main__ import CONFIG, PAGE
 from tools.cost.at_rest import at_rest, total
 from tools.cost.boot import STEPS, TARGET_SECONDS, middle
 from tools.cost.images import MILLION, everything_else, gpu_dollars, own_metrics
-from tools.cost.page import SMALL, page
+from tools.cost.page import SMALL, money, page
 from tools.cost.synthesis import Deployment, synthesize
 
 pytestmark = pytest.mark.xdist_group("cost")
@@ -80,6 +84,27 @@ def test_settings_change_the_page(settings: Settings, gateway: Deployment, insta
     assert before != after
 
 
+def test_other_settings_have_their_own_page(gateway: Deployment, tmp_path: Path) -> None:
+    """Two runtimes in an existing VPC, whose way out is not part of this deployment."""
+    config = tmp_path / "other.yaml"
+    other = yaml.safe_load(TWO_RUNTIMES.read_text()) | {"network": {"vpcId": "vpc-0123456789abcdef0"}}
+    config.write_text(yaml.safe_dump(other))
+    found, standard = (
+        {each.item: each.count for each in at_rest(one)}
+        for one in (synthesize(config, nat="instance"), gateway)
+    )
+    assert found["alarms"] > standard["alarms"]
+    assert "NAT gateway" in standard
+    assert [item for item in found if item.startswith(("NAT", "public IPv4"))] == []
+
+
+def test_a_file_that_cannot_be_synthesized_says_why(tmp_path: Path) -> None:
+    config = tmp_path / "other.yaml"
+    config.write_text("modelsRuntime: []")
+    with pytest.raises(StepFailed, match="modelsRuntime"):
+        synthesize(config)
+
+
 def test_a_month_at_rest_costs_at_most_55_dollars_or_30_with_a_nat_instance(
     gateway: Deployment, instance: Deployment
 ) -> None:
@@ -91,6 +116,23 @@ def test_a_month_at_rest_costs_at_most_55_dollars_or_30_with_a_nat_instance(
 def test_a_million_images_cost_at_most(gateway: Deployment, purchase: p.Purchase, most: float) -> None:
     others = total(everything_else(MILLION, gateway, gpus=5))
     assert gpu_dollars(MILLION, SMALL, purchase) + others <= most
+
+
+def test_the_prices_among_the_settings_are_those_of_the_table(
+    gateway: Deployment, instance: Deployment
+) -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    with_gateway, with_instance = (
+        {each.item: each.dollars for each in at_rest(one)} for one in (gateway, instance)
+    )
+    address = with_gateway["public IPv4 address"]
+    nat_instance = with_instance["NAT instance (t4g.nano)"] + with_instance["its disk"] + address
+    snap_start = with_gateway["SnapStart: the cached snapshot of the API"]
+    assert f"{money(with_gateway['NAT gateway'] + address)} per month with its address" in text
+    assert f"one `t4g.nano`, {money(nat_instance, 0)} per month with its address" in text
+    assert f"about {money(snap_start, 0)} per month" in text
+    assert f"{money(with_gateway['alarms'])} for a deployment with one runtime" in text
+    assert f"{money(p.gpu_hour('g6.xlarge'))} instead of {money(p.gpu_hour('g6.2xlarge'))} per hour" in text
 
 
 def test_the_first_image_is_there_in_four_minutes() -> None:

@@ -54,7 +54,8 @@ class Fault:
 class Faults:
     """The faults that are switched on."""
 
-    def __init__(self) -> None:
+    def __init__(self, until_cleared: frozenset[str] = UNTIL_CLEARED) -> None:
+        self._until_cleared = until_cleared
         self._lock = threading.Lock()
         self._on: list[Fault] = []
         self._holding: list[Fault] = []
@@ -83,7 +84,7 @@ class Faults:
         injected: dict[str, Fault] = {}
         with self._lock:
             for fault in list(self._on):
-                if fault.name in UNTIL_CLEARED or fault.name in injected:
+                if fault.name in self._until_cleared or fault.name in injected:
                     continue
                 if fault.after > 0:
                     fault.after -= 1

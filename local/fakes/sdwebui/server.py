@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from local.fakes.sdwebui import DISCLAIMER, control
 from local.fakes.sdwebui.app import create_app
@@ -26,7 +27,7 @@ REFUSAL_POLL_SECONDS = 0.005
 class Server(uvicorn.Server):
     """A server that SIGTERM ends at once, without draining connections, as SD Web UI."""
 
-    def __init__(self, app: FastAPI, listener: socket.socket, *, keep_alive_seconds: int = 30) -> None:
+    def __init__(self, app: Starlette, listener: socket.socket, *, keep_alive_seconds: int = 30) -> None:
         super().__init__(
             uvicorn.Config(
                 app,

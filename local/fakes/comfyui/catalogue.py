@@ -1,0 +1,87 @@
+"""The classes of nodes: their descriptions, with the models and files that exist now, and what runs them."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from local.fakes.comfyui import nodes_custom, nodes_images, nodes_models, nodes_outputs, nodes_sampling
+from local.fakes.comfyui.execution_context import Result
+from local.fakes.comfyui.folders import Folders
+
+CLASSES: Final[dict[str, dict[str, Any]]] = json.loads(
+    (Path(__file__).parent / "node_classes.json").read_text(encoding="utf-8")
+)
+"""Descriptions by class; `$FOLDER` stands for the list of its models, `$input` for the input files."""
+
+RUNS: Final[dict[str, Callable[..., Result]]] = {
+    **nodes_models.NODES,
+    **nodes_sampling.NODES,
+    **nodes_images.NODES,
+    **nodes_outputs.NODES,
+    **nodes_custom.NODES,
+}
+FILE_LOADERS: Final = frozenset({"LoadImage", "LoadImageMask", "LoadImageOutput"})
+
+Inputs = dict[str, tuple[str, Any, dict[str, Any]]]
+
+
+class Catalogue:
+    """Describes the classes as GET /object_info does, and tells the inputs of one class."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Return the description of a class."""
+        facts = CLASSES[name]
+        inputs = copy.deepcopy(facts["input"])
+        for category in ("required", "optional"):
+            for one in inputs.get(category, {}).values():
+                one[0] = self._filled(one[0])
+        output = facts["output"]
+        return {
+            "input": inputs,
+            "input_order": {category: list(members) for category, members in inputs.items()},
+            "is_input_list": False,
+            "output": output,
+            "output_is_list": [False] * len(output),
+            "output_name": facts.get("output_name", output),
+            "name": name,
+            "display_name": name,
+            "description": "",
+            "python_module": facts["python_module"],
+            "category": "fake",
+            "output_node": facts["output_node"],
+            "has_intermediate_output": False,
+        }
+
+    def describe_all(self) -> dict[str, Any]:
+        """Return the descriptions of all classes; a model folder that was removed drops its loaders."""
+        found = {}
+        for name in CLASSES:
+            try:
+                found[name] = self.describe(name)
+            except OSError:
+                continue
+        return found
+
+    def inputs(self, name: str) -> Inputs:
+        """Return the inputs of a class by name: category, type or choices, and options."""
+        found: Inputs = {}
+        for category in ("required", "optional"):
+            for one, config in CLASSES[name]["input"].get(category, {}).items():
+                options = config[1] if len(config) > 1 else {}
+                found[one] = (category, self._filled(config[0]), options)
+        return found
+
+    def _filled(self, kind: Any) -> Any:
+        if isinstance(kind, str) and kind.startswith("$"):
+            return self._folders.inputs() if kind == "$input" else self._folders.models(kind[1:])
+        return kind
+
+
+def is_output(name: str) -> bool:
+    """Return whether a class is an output node."""
+    return bool(CLASSES[name]["output_node"])

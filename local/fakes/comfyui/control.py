@@ -1,0 +1,89 @@
+"""The fake's own routes, which ComfyUI does not have: faults, counts, and waiting for an event."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.fakes.comfyui import DISCLAIMER, VERSION
+from local.fakes.comfyui.components import Components
+from local.fakes.comfyui.faults import FAULTS, KINDS, OF_REQUESTS
+from local.fakes.sdwebui.faults import Fault
+
+POLL_SECONDS: Final = 0.005
+DETAILS: Final = {"name", "jobs", "after", "at", "kind", "factor", "ignore_interrupt"}
+
+
+def routes(components: Components) -> list[Route]:
+    """Return the routes below /fake."""
+
+    async def about(_: Request) -> Response:
+        return JSONResponse({"name": VERSION, "is": DISCLAIMER, "faults": FAULTS, "kinds": sorted(KINDS)})
+
+    async def switch_on(request: Request) -> Response:
+        body = await request.json()
+        if (
+            body.get("name") not in FAULTS
+            or not set(body) <= DETAILS
+            or body.get("kind", "node") not in KINDS
+        ):
+            return JSONResponse({"error": f"expected one of {sorted(FAULTS)} with {sorted(DETAILS)}"}, 422)
+        fault = Fault(**body)
+        group = components.request_faults.get(fault.name, components.faults)
+        group.switch_on(fault)
+        _listen(components)
+        return JSONResponse(fault.facts())
+
+    async def clear(request: Request) -> Response:
+        name = request.path_params.get("name")
+        components.faults.clear(name)
+        for one in OF_REQUESTS:
+            if name in (None, one):
+                components.request_faults[one].clear()
+        _listen(components)
+        return JSONResponse({})
+
+    async def stats(_: Request) -> Response:
+        return JSONResponse(_counts(components))
+
+    async def jobs(_: Request) -> Response:
+        return JSONResponse(components.stats.jobs)
+
+    async def wait(request: Request) -> Response:
+        query = dict(request.query_params)
+        deadline = time.monotonic() + float(query.pop("timeout", 30))
+        refusing = query.pop("refusing", None)
+        while True:
+            counts = _counts(components)
+            as_wanted = refusing is None or (refusing.lower() == "true") == components.faults.refusing
+            if as_wanted and all(counts[name] >= float(least) for name, least in query.items()):
+                return JSONResponse(counts)
+            if time.monotonic() > deadline:
+                return JSONResponse({"error": f"waited for {query}, got {counts}"}, 408)
+            await asyncio.sleep(POLL_SECONDS)
+
+    return [
+        Route("/", about),
+        Route("/faults", switch_on, methods=["POST"]),
+        Route("/faults", clear, methods=["DELETE"]),
+        Route("/faults/{name}", clear, methods=["DELETE"]),
+        Route("/stats", stats),
+        Route("/jobs", jobs),
+        Route("/wait", wait),
+    ]
+
+
+def _listen(components: Components) -> None:
+    components.events.deaf = components.faults.is_on("deaf")
+
+
+def _counts(components: Components) -> dict[str, Any]:
+    return {
+        **components.stats.facts(),
+        "held": components.faults.held(),
+        "waiting": len(components.queue.pending()),
+        "running": len(components.queue.running),
+    }

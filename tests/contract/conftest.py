@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.model_file import write_checkpoint
 from tests.contract.serving import lora
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.model_file import write_checkpoint
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.controlnet import short_hash
 from local.fakes.sdwebui.models import digest

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.model_file import write_checkpoint
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.process import Control
 from local.fakes.sdwebui.server import in_thread

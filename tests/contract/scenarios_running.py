@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.model_file import write_checkpoint
 from local.fakes.sdwebui.state import State
 from tests.contract.big_images import huge_claim, noise
 from tests.contract.compare import picture_facts

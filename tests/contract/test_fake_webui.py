@@ -11,8 +11,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from local.fakes.model_file import is_whole, write_checkpoint
 from local.fakes.sdwebui import DISCLAIMER
-from local.fakes.sdwebui.checkpoint_file import is_whole, write_checkpoint
 from local.fakes.sdwebui.errors import KINDS
 from local.fakes.sdwebui.faults import FAULTS
 from local.fakes.sdwebui.process import FakeWebUiError, running

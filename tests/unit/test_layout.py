@@ -10,7 +10,13 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 TESTS: Final = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py"))
 KINDS: Final = {"unit", "integration", "contract", "model", "security", "faults", "e2e", "support"}
-PARTS_OF_A_RUN: Final = {"local.emulator", "local.pipeline", "local.fakes.sdwebui.process", "local.process"}
+PARTS_OF_A_RUN: Final = {
+    "local.emulator",
+    "local.pipeline",
+    "local.fakes.sdwebui.process",
+    "local.fakes.comfyui.process",
+    "local.process",
+}
 """Modules that start processes or servers."""
 
 OF_A_TEST: Final = re.compile(r"^tests\..*\b(test_\w+|conftest)\b")

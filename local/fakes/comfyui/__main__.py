@@ -9,7 +9,7 @@ from local.fakes.comfyui.components import Components
 from local.fakes.comfyui.faults import FAULTS, OF_REQUESTS
 from local.fakes.comfyui.server import run
 from local.fakes.comfyui.settings import Cache, Settings, Version
-from local.fakes.sdwebui.faults import Fault
+from local.fakes.faults import Fault
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 

@@ -12,7 +12,7 @@ from local.fakes.comfyui.settings import Cache
 
 
 class ResultCache:
-    """Keeps the results of nodes by what determines them: class and inputs, all the way up, but not by their ids."""
+    """Keeps the results of nodes by class and inputs, all the way up, but not by their ids."""
 
     def __init__(self, folders: Folders, kind: Cache) -> None:
         self._folders = folders

@@ -14,7 +14,7 @@ from local.fakes.comfyui.folders import Folders
 from local.fakes.comfyui.job_queue import Job, JobQueue
 from local.fakes.comfyui.settings import Settings
 from local.fakes.comfyui.stats import Stats
-from local.fakes.sdwebui.faults import Faults
+from local.fakes.faults import Faults
 
 POLL_SECONDS: Final = 0.1
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from local.fakes.comfyui import DISCLAIMER, VERSION
 from local.fakes.comfyui.components import Components
 from local.fakes.comfyui.faults import FAULTS, KINDS, OF_REQUESTS
-from local.fakes.sdwebui.faults import Fault
+from local.fakes.faults import Fault
 
 POLL_SECONDS: Final = 0.005
 DETAILS: Final = {"name", "jobs", "after", "at", "kind", "factor", "ignore_interrupt"}

@@ -11,7 +11,7 @@ from local.fakes.comfyui.errors import Interrupted, NodeFailed, WorkerDied
 from local.fakes.comfyui.faults import KINDS
 from local.fakes.comfyui.folders import Folders
 from local.fakes.comfyui.settings import Settings
-from local.fakes.sdwebui.faults import Fault
+from local.fakes.faults import Fault
 
 CRASH_STATUS: Final = 86  # exit status of an injected crash; arbitrary, to tell it from a real one
 HANG_POLL_SECONDS: Final = 0.005

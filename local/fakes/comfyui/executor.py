@@ -18,7 +18,7 @@ from local.fakes.comfyui.folders import Folders
 from local.fakes.comfyui.job_queue import Job
 from local.fakes.comfyui.settings import Settings
 from local.fakes.comfyui.stats import Stats
-from local.fakes.sdwebui.faults import Fault
+from local.fakes.faults import Fault
 
 PREVIEW, PREVIEW_WITH_METADATA, JPEG = 1, 4, 1
 TEMP_LETTERS: Final = "abcdefghijklmnopqrstupvxyz"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from local.fakes.comfyui.errors import NodeFailed
 from local.fakes.comfyui.execution_context import Context, Result
 from local.fakes.comfyui.values import Clip, Model, NamedModel, Vae
-from local.fakes.sdwebui.checkpoint_file import is_whole
+from local.fakes.model_file import is_whole
 
 SAFETENSORS_ERROR: Final = "safetensors._safetensors_rust.SafetensorError"
 DIGEST_BYTES: Final = 1024 * 1024  # enough to tell two files apart, and quick with real models

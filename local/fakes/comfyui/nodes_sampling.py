@@ -22,7 +22,7 @@ from local.fakes.comfyui.values import (
     Sampled,
     Vae,
 )
-from local.fakes.sdwebui.pictures import Scene, paint
+from local.fakes.drawing import Scene, paint
 
 LATENT_PIXELS: Final = 8
 

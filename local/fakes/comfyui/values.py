@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image
 
-from local.fakes.sdwebui.pictures import Scene
+from local.fakes.drawing import Scene
 
 Facts = dict[str, Any]
 

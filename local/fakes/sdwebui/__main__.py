@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from local.fakes.faults import Fault
 from local.fakes.sdwebui.components import Components
-from local.fakes.sdwebui.faults import FAULTS, Fault
+from local.fakes.sdwebui.faults import FAULTS
 from local.fakes.sdwebui.server import run
 from local.fakes.sdwebui.settings import Settings
 

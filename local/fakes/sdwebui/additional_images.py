@@ -4,7 +4,7 @@ from typing import Any
 
 from PIL import Image
 
-from local.fakes.sdwebui import pictures
+from local.fakes import drawing
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.encoding import pixels
 from local.fakes.sdwebui.requests import Generation
@@ -21,14 +21,14 @@ def grid_of(
     if len(stills) < 2:  # grid_only_if_multiple
         return None
     if plan.prompts:
-        return pictures.grid(stills, 1, margin=HEADING)
+        return drawing.grid(stills, 1, margin=HEADING)
     if plan.loops:
-        sheet = pictures.grid(stills, 1)
+        sheet = drawing.grid(stills, 1)
         return sheet.convert("RGBA") if components.settings.forge else sheet
     if not (request.save_images and options["return_grid"]):
         return None
-    rows = pictures.grid_rows(len(stills), int(options["n_rows"]), int(request.batch_size or 1))
-    sheet = pictures.grid(stills, rows).convert("RGBA")
+    rows = drawing.grid_rows(len(stills), int(options["n_rows"]), int(request.batch_size or 1))
+    sheet = drawing.grid(stills, rows).convert("RGBA")
     if options["enable_pnginfo"]:
         sheet.info["parameters"] = text
     return sheet

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from local.fakes.faults import Faults
 from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.controlnet import ControlNet
 from local.fakes.sdwebui.embeddings import Embeddings
-from local.fakes.sdwebui.faults import Faults
+from local.fakes.sdwebui.faults import UNTIL_CLEARED
 from local.fakes.sdwebui.job_queue import JobQueue
 from local.fakes.sdwebui.memory import Memory
 from local.fakes.sdwebui.models import Checkpoints
@@ -36,7 +37,7 @@ class Components:
     embeddings: Embeddings
     modules: Modules
     controlnet: ControlNet
-    faults: Faults = field(default_factory=Faults)
+    faults: Faults = field(default_factory=lambda: Faults(UNTIL_CLEARED))
 
     @classmethod
     def make(

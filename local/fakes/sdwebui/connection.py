@@ -5,7 +5,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from local.fakes.sdwebui.faults import Fault
+from local.fakes.faults import Fault
 
 
 class BrokenOffError(ConnectionError):

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from local.fakes.faults import Fault
 from local.fakes.sdwebui import DISCLAIMER, VERSION
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.errors import KINDS
-from local.fakes.sdwebui.faults import FAULTS, Fault
+from local.fakes.sdwebui.faults import FAULTS
 
 POLL_SECONDS = 0.005
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageFilter
 
-from local.fakes.sdwebui.checkpoint_file import is_whole
+from local.fakes.model_file import is_whole
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.models import OLD_HASH_BYTES, OLD_HASH_OFFSET
 

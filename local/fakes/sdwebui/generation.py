@@ -6,14 +6,14 @@ from typing import Any
 from fastapi import HTTPException
 from PIL import Image, ImageOps
 
-from local.fakes.sdwebui import pictures
+from local.fakes import drawing
+from local.fakes.faults import Fault
 from local.fakes.sdwebui.additional_images import grid_of, masks_of
 from local.fakes.sdwebui.checks import check
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.description import describe
 from local.fakes.sdwebui.effects import effects
 from local.fakes.sdwebui.encoding import decode_image, encode_ahead, encode_gif, encode_image, pixels
-from local.fakes.sdwebui.faults import Fault
 from local.fakes.sdwebui.infotext import info, infotext
 from local.fakes.sdwebui.job import Job
 from local.fakes.sdwebui.networks import without_tags
@@ -153,20 +153,20 @@ class Run:
             share = job.sample(lambda done, p=painted, s=scenes: self._preview(p[0], s[0], done))  # type: ignore[misc]
             for i, (picture, scene) in enumerate(zip(painted, scenes, strict=True)):
                 if share < 1 and not isinstance(picture, list):
-                    half = pictures.half_done(picture.convert("RGB"), scene, share)
+                    half = drawing.half_done(picture.convert("RGB"), scene, share)
                     self.images.append(self._finished(half, made, first + i))
                 else:
                     self.images.append(picture)
                 self.texts.append(infotext(made, first + i))
             state.next_iteration()
 
-    def _paint(self, made: dict[str, Any], scene: pictures.Scene, place: int) -> Any:
+    def _paint(self, made: dict[str, Any], scene: drawing.Scene, place: int) -> Any:
         """Paint an image or the frames of an animation; encode it, so that this is part of the job's time."""
         if self.plan.gif_frames:
-            return pictures.animate(scene, self.plan.gif_frames)
+            return drawing.animate(scene, self.plan.gif_frames)
         if self.tiles is not None:
-            return pictures.paint(scene)  # assembled from tiles, so it has no infotext
-        picture = self._finished(pictures.paint(scene), made, place)
+            return drawing.paint(scene)  # assembled from tiles, so it has no infotext
+        picture = self._finished(drawing.paint(scene), made, place)
         encode_ahead(picture, self.components.options)
         return picture
 
@@ -177,16 +177,16 @@ class Run:
             picture.info["parameters"] = infotext(made, place)
         return picture
 
-    def _preview(self, picture: Any, scene: pictures.Scene, done: float) -> None:
+    def _preview(self, picture: Any, scene: drawing.Scene, done: float) -> None:
         still = picture[0] if isinstance(picture, list) else picture
-        half = pictures.half_done(still.convert("RGB"), scene, done)
-        self.components.state.current_image = pictures.preview(half)
+        half = drawing.half_done(still.convert("RGB"), scene, done)
+        self.components.state.current_image = drawing.preview(half)
 
-    def _scene(self, made: dict[str, Any], prompt: str, place: int, model: str) -> pictures.Scene:
+    def _scene(self, made: dict[str, Any], prompt: str, place: int, model: str) -> drawing.Scene:
         request = self.request
         references = self.references
         width, height = size_of(request, self.mask, references) if self.tiles is None else self.tiles.size
-        return pictures.Scene(
+        return drawing.Scene(
             width=width,
             height=height,
             prompt=without_tags(prompt).strip(),

@@ -4,8 +4,8 @@ import os
 import time
 from collections.abc import Callable
 
+from local.fakes.faults import Fault
 from local.fakes.sdwebui.errors import recorded_failure
-from local.fakes.sdwebui.faults import Fault
 from local.fakes.sdwebui.options import Options
 from local.fakes.sdwebui.settings import Settings
 from local.fakes.sdwebui.state import State

@@ -3,7 +3,7 @@
 import time
 from collections import OrderedDict
 
-from local.fakes.sdwebui.checkpoint_file import is_whole
+from local.fakes.model_file import is_whole
 from local.fakes.sdwebui.embeddings import Embeddings
 from local.fakes.sdwebui.errors import Failure, poisoned, recorded_failure
 from local.fakes.sdwebui.models import Checkpoint, Checkpoints

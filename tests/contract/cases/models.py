@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.model_file import write_checkpoint
 from local.fakes.sdwebui.controlnet import short_hash
 from tests.contract.serving import lora
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.environment import Resources, consumer
 from local.emulator import Emulator
-from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.model_file import write_checkpoint
 from local.fakes.sdwebui.process import running as fake_webui
 from runtimes.sdwebui.task_type import TaskType
 from tests.support.models import CKPT, ModelSetup, checkpoint

@@ -15,7 +15,7 @@ from container.consumer.engines.sdwebui.models.resolver import ModelResolver
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.models.switch import Models
 from domain.errors import ErrorCode, PermanentError, RetryableError
-from local.fakes.sdwebui.checkpoint_file import write_checkpoint
+from local.fakes.model_file import write_checkpoint
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings

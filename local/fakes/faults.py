@@ -1,0 +1,94 @@
+"""Faults that are injected into a fake, for a number of jobs or until they are cleared."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(eq=False, kw_only=True)
+class Fault:
+    """One fault: how many jobs it affects (None: all), after how many, and at which fraction of a job."""
+
+    name: str
+    jobs: int | None = None
+    after: int = 0
+    at: float = 0.5
+    kind: str = "out-of-memory"
+    factor: float = 10.0
+    ignore_interrupt: bool = False
+    released: threading.Event = field(default_factory=threading.Event)
+    holds: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fault as JSON."""
+        return {
+            "name": self.name,
+            "jobs": self.jobs,
+            "after": self.after,
+            "at": self.at,
+            "kind": self.kind,
+            "factor": self.factor,
+            "ignore_interrupt": self.ignore_interrupt,
+        }
+
+
+class Faults:
+    """The faults that are switched on; those in `until_cleared` concern the server and not a job."""
+
+    def __init__(self, until_cleared: frozenset[str]) -> None:
+        self._until_cleared = until_cleared
+        self._lock = threading.Lock()
+        self._on: list[Fault] = []
+        self._holding: list[Fault] = []
+        self.refusing = False  # set by the server once it refuses connections
+
+    def switch_on(self, fault: Fault) -> None:
+        """Add a fault."""
+        with self._lock:
+            self._on.append(fault)
+
+    def clear(self, name: str | None = None) -> None:
+        """Switch off the faults with a name, or all, and release the jobs that hang because of them."""
+        with self._lock:
+            gone = [f for f in self._on + self._holding if name in (None, f.name)]
+            self._on = [f for f in self._on if f not in gone]
+            self._holding = [f for f in self._holding if f not in gone]
+        for fault in gone:
+            fault.released.set()
+
+    def is_on(self, name: str) -> bool:
+        """Return whether a fault of the server is on."""
+        return any(fault.name == name for fault in self._on)
+
+    def for_next_job(self) -> dict[str, Fault]:
+        """Return the faults of the next job by name, and count the job."""
+        injected: dict[str, Fault] = {}
+        with self._lock:
+            for fault in list(self._on):
+                if fault.name in self._until_cleared or fault.name in injected:
+                    continue
+                if fault.after > 0:
+                    fault.after -= 1
+                    continue
+                injected[fault.name] = fault
+                if fault.jobs is not None:
+                    fault.jobs -= 1
+                    if fault.jobs <= 0:
+                        self._on.remove(fault)
+                        self._holding.append(fault)
+        return injected
+
+    def done(self, injected: dict[str, Fault]) -> None:
+        """Forget the faults of a job that has ended."""
+        with self._lock:
+            self._holding = [f for f in self._holding if f not in injected.values()]
+
+    def held(self) -> int:
+        """Return the number of jobs that hang because of a fault."""
+        with self._lock:
+            return sum(fault.holds for fault in self._on + self._holding)
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Return the faults that are switched on as JSON."""
+        with self._lock:
+            return [fault.facts() for fault in self._on]

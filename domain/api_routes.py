@@ -20,6 +20,7 @@ ROUTES: Final = (
     Route("GET", "/v1alpha2/tasks/{id}"),
     Route("DELETE", "/v1alpha2/tasks/{id}"),
     Route("DELETE", "/v1alpha2/tasks/{id}/outputs"),
+    Route("POST", "/v1alpha2/tasks/{id}/webhook"),
     Route("GET", "/v1alpha2/runtimes"),
     Route("POST", "/v1alpha2/uploads"),
     Route("GET", "/openapi.json"),

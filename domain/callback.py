@@ -35,10 +35,15 @@ def callback_content(row: Row, *, brief: bool = False) -> dict[str, Any]:
 
 
 def callback_attributes(row: Row) -> dict[str, str]:
-    """Return the SNS message attributes that subscribers can filter by."""
-    return {
+    """Return the SNS message attributes that subscribers can filter by.
+
+    `webhook` is the submission whose webhook gets this callback; other callbacks do not have it.
+    """
+    status = str(callback_content(row)["status"])
+    webhook = {"webhook": row.submission_id} if status in row.webhook_events else {}
+    return webhook | {
         "id": row.id,
         "runtime": row.runtime,
-        "status": str(callback_content(row)["status"]),
+        "status": status,
         "tasktype": row.text("tasktype") or "unknown",
     }

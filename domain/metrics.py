@@ -69,6 +69,14 @@ DEAD_LETTERED: Final = _count(
     "MessagesDeadLettered", "messages that ended in a dead-letter queue", (), (RUNTIME,)
 )
 
+WEBHOOKS_DELIVERED: Final = _count("WebhooksDelivered", "events that a receiver of webhooks accepted")
+WEBHOOKS_GIVEN_UP: Final = _count(
+    "WebhooksGivenUp",
+    "events that a day of attempts could not deliver, or that a receiver refused",
+    (),
+    (RUNTIME,),
+)
+
 # --- the consumer: at the end of each task --------------------------------------------------------
 
 COMPLETED: Final = _count("TasksCompleted", "tasks that completed")

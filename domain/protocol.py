@@ -64,6 +64,8 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
     }
     if task.uid is not None:
         item["uid"] = task.uid
+    if task.webhook is not None:
+        item["webhook_events"] = list(task.webhook.events)
     if task.start_within_seconds is not None:
         item["start_by"] = later(parse(submitted_at), task.start_within_seconds)
     return (

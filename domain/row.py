@@ -103,6 +103,11 @@ class Row:
         return start_by is not None and start_by < now
 
     @property
+    def webhook_events(self) -> list[str]:
+        """Return the events that are sent to the webhook of the task."""
+        return self._links("webhook_events")
+
+    @property
     def outputs_deleted(self) -> bool:
         """Return whether the caller deleted the objects of the finished task."""
         return self.text("outputs_deleted_at") is not None

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.canonical import canonical_json, sha256
 from domain.keys import OutputKeys
+from domain.webhook import Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Task:
     uid: str | None = None
     start_within_seconds: int | None = None
     """The task fails instead of starting if no GPU has taken it this long after its submit."""
+    webhook: Webhook | None = None
+    """Never part of the task's message: subscribers of the topics must not see the URL."""
 
     @property
     def digest(self) -> str:
@@ -28,6 +31,8 @@ class Task:
         asked: list[Any] = [self.runtime, str(self.tasktype), self.prefix, self.context, self.content]
         if self.start_within_seconds is not None:
             asked.append({"start_within_seconds": self.start_within_seconds})
+        if self.webhook is not None:
+            asked.append({"webhook": self.webhook.as_dict()})
         return sha256(canonical_json(asked))
 
     @property

@@ -6,8 +6,13 @@ from typing import Any, Final, Self
 
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
+from domain.webhook import DEFAULT_RULES, WebhookRules
 
-_READ: Final = {"RUNTIMES": Runtimes.from_json, "LIMITS": Limits.from_json}
+_READ: Final = {
+    "RUNTIMES": Runtimes.from_json,
+    "LIMITS": Limits.from_json,
+    "WEBHOOKS_ALLOW": WebhookRules.from_text,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +53,5 @@ class ApiEnvironment(Environment):
     model_bucket: str = ""
     """Without a model bucket, models are known only from the reports of a runtime's workers."""
     limits: Limits = DEFAULT_LIMITS
+    webhook_queue_url: str = ""
+    webhooks_allow: WebhookRules = DEFAULT_RULES

@@ -33,6 +33,7 @@ _ACKNOWLEDGED: Final = {
     "AwsSolutions-EC29": "The NAT instance has no state; it is replaced with its stack",
     "AwsSolutions-EC26": "The NAT instance's disk holds the operating system only",
     "AwsSolutions-VPC7": "There is no ingress rule; whether to keep flow logs is decided per account",
+    "AwsSolutions-SMG4": "Receivers must learn a new secret, so an operator rotates it when they can",
     "AwsSolutions-ECS4": "Nothing reads its metrics, which cost about $5 a month: workers report their own",
     "AwsSolutions-ECS2": "The environment names queues, buckets and models; there is no secret in it",
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/"

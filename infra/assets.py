@@ -26,6 +26,7 @@ ROOT: Final = Path(__file__).parent.parent
 # Everything that the Lambdas import, so that a change in container/ does not change their hash.
 PACKAGES: Final = ("domain", "runtimes", "adapters", "functions")
 LOCK: Final = ROOT / "functions" / "requirements.txt"
+WEBHOOK_LOCK: Final = ROOT / "functions" / "webhooks" / "requirements.txt"
 
 # Everything that the consumer's image contains, so that a change elsewhere does not change its hash.
 _IMAGE_PACKAGES: Final = ("domain", "runtimes", "adapters", "container")
@@ -39,7 +40,7 @@ _CACHE: Final = ROOT / ".venv" / "lambda-dependencies"
 _EXCLUDED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements*", "*.md")
 
 # botocore describes every AWS service (about 30 MB); these are the ones that the Lambdas call.
-AWS_SERVICES: Final = frozenset({"dynamodb", "ecs", "s3", "sns", "sqs", "sts"})
+AWS_SERVICES: Final = frozenset({"dynamodb", "ecs", "s3", "secretsmanager", "sns", "sqs", "sts"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +60,14 @@ class Target:
 LAMBDA: Final = Target()
 
 
-def function_code() -> lambda_.Code:
-    """Return the code asset that all Lambda functions share."""
+def function_code(lock: Path = LOCK) -> lambda_.Code:
+    """Return the code asset with the dependencies of a lock file; most Lambda functions share one."""
     unused_image = cdk.DockerImage.from_registry("not-used-because-bundling-is-local")
     return lambda_.Code.from_asset(
         str(ROOT),
-        asset_hash=source_hash(PACKAGES, LOCK, LAMBDA),
+        asset_hash=source_hash(PACKAGES, lock, LAMBDA),
         asset_hash_type=cdk.AssetHashType.CUSTOM,
-        bundling=cdk.BundlingOptions(image=unused_image, local=_Bundling()),
+        bundling=cdk.BundlingOptions(image=unused_image, local=_Bundling(lock)),
     )
 
 
@@ -173,7 +174,10 @@ def _remove_unused_services(data: Path) -> None:
 class _Bundling:
     """Bundles on this machine, so that the CDK never falls back to Docker."""
 
+    def __init__(self, lock: Path) -> None:
+        self._lock = lock
+
     def try_bundle(self, output_dir: str, *_options: Any, **_more: Any) -> bool:
         """Build the code in the folder that the CDK asks for; jsii passes options by position."""
-        build(Path(output_dir))
+        build(Path(output_dir), lock=self._lock)
         return True

@@ -40,7 +40,19 @@ class Deployment:
 
 def synthesize(aws: Emulator, into: Path, *, config: Path = CONFIG) -> None:
     """Synthesize the app into a folder that `deploy` accepts for any emulator (5 to 10 s)."""
-    _cdk(aws, "synth", "-c", "coreOnly=true", "--quiet", "--output", str(into), CORE, config=config)
+    _cdk(
+        aws,
+        "synth",
+        "-c",
+        "coreOnly=true",
+        "-c",
+        "allowLocalWebhooks=true",
+        "--quiet",
+        "--output",
+        str(into),
+        CORE,
+        config=config,
+    )
 
 
 def bootstrap(aws: Emulator) -> None:

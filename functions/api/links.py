@@ -5,15 +5,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from adapters.presigned import LINK_SECONDS, PresignedLinks
 from domain.clock import later
-from domain.keys import s3_uri, split_s3_uri
+from domain.keys import s3_uri
 from runtimes.media import IMAGE_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-LINK_SECONDS: Final = 3600
-"""A link also expires with the credentials of the Lambda, which are valid for hours."""
 
 MAX_UPLOAD_BYTES: Final = 32 * 1024 * 1024
 """The consumer's size limit for one input."""
@@ -23,23 +21,12 @@ UPLOAD_TYPES: Final = IMAGE_TYPES
 real type by the bytes."""
 
 
-class Links:
-    """Create presigned links, which needs no request to S3."""
+class Links(PresignedLinks):
+    """Create presigned links to outputs, and forms for uploads, which needs no request to S3."""
 
     def __init__(self, s3: "S3Client", *, upload_bucket: str, clock: Callable[[], datetime]) -> None:
-        self._s3 = s3
+        super().__init__(s3, clock=clock)
         self._upload_bucket = upload_bucket
-        self._clock = clock
-
-    def get(self, uri: Any) -> dict[str, str]:
-        """Return an `s3://` link with a presigned link to its object; raise ValueError for other values."""
-        if not isinstance(uri, str):
-            raise ValueError("not a string")  # noqa: TRY004 - any other value raises ValueError
-        bucket, key = split_s3_uri(uri)
-        url = self._s3.generate_presigned_url(
-            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=LINK_SECONDS
-        )
-        return {"s3": uri, "url": url, "expires_at": self._expires_at()}
 
     def upload(self, content_type: str | None) -> dict[str, Any]:
         """Return a form to upload an input image under a name that cannot be guessed, and its `s3://` link.
@@ -58,8 +45,5 @@ class Links:
             "url": form["url"],
             "fields": form["fields"],
             "s3": s3_uri(self._upload_bucket, key),
-            "expires_at": self._expires_at(),
+            "expires_at": later(self._clock(), LINK_SECONDS),
         }
-
-    def _expires_at(self) -> str:
-        return later(self._clock(), LINK_SECONDS)

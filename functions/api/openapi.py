@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from adapters.presigned import LINK_SECONDS
 from domain import limits
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
 from domain.row import Status
 from functions.api import v1alpha1_schema
-from functions.api.links import LINK_SECONDS, MAX_UPLOAD_BYTES
+from functions.api.links import MAX_UPLOAD_BYTES
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
 from functions.api.schemas import ID, components, ref
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
@@ -99,6 +100,16 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                 404,
                 409,
                 about="Safe to repeat. The task itself can still be read.",
+            ),
+        },
+        "/v1alpha2/tasks/{id}/webhook": {
+            "parameters": [one],
+            "post": _operation(
+                "resendWebhook",
+                "Send the webhook of a finished task again",
+                {202: ("The task; its final event is sent again within seconds", "Task")},
+                404,
+                409,
             ),
         },
         "/v1alpha2/runtimes": {

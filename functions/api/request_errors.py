@@ -35,6 +35,22 @@ def not_finished(row: Row) -> InvalidTask:
     )
 
 
+def webhook_not_due(row: Row) -> InvalidTask:
+    """Return the error for sending the webhook of a task that has not ended again."""
+    return InvalidTask(
+        f"The task is {row.status.value}; its webhook is sent when it has ended.",
+        code=ErrorCode.CONFLICT,
+        status=409,
+    )
+
+
+def no_webhook(row: Row) -> InvalidTask:
+    """Return the error for a task without a webhook for its outcome."""
+    return InvalidTask(
+        f"The task has no webhook for the event {row.status.value}.", code=ErrorCode.CONFLICT, status=409
+    )
+
+
 def callback_pending(row: Row) -> InvalidTask:
     """Return the error for an id whose finished task has a callback that could not be sent."""
     return InvalidTask(

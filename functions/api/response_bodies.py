@@ -10,6 +10,7 @@ from domain.keys import kind_of
 from domain.routing import Runtime
 from domain.row import Row
 from domain.task import Task
+from domain.webhook import DeliveryRecord
 from functions.api import v1alpha1
 from functions.api.links import Links
 from functions.api.listing import Page
@@ -61,7 +62,9 @@ def error_body(code: str, message: str, details: Sequence[Fault] = ()) -> dict[s
     }
 
 
-def task(row: Row, *, presigned: Links, bucket: str, base_url: str) -> dict[str, Any]:
+def task(
+    row: Row, deliveries: Sequence[DeliveryRecord], *, presigned: Links, bucket: str, base_url: str
+) -> dict[str, Any]:
     """Return all details of a task, with new links to its objects that are valid for an hour."""
     _ = row.status  # raises UnreadableRow, which `listed` does not
     output = _presigned([row.item.get("output")], presigned)
@@ -84,6 +87,7 @@ def task(row: Row, *, presigned: Links, bucket: str, base_url: str) -> dict[str,
         "output": output[0] if output else None,
         "outputs_deleted_at": row.text("outputs_deleted_at"),
         "error": cut_error(error) if isinstance(error, dict) else None,
+        "deliveries": [record.shown() for record in deliveries],
         "links": links(row.id, base_url),
         **left_out,
     }

@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from adapters.listing import Listing
 from adapters.queues import Depth
 from adapters.table import Table
+from adapters.webhook_records import WebhookRecords
 from domain.envelope import Submission
 from domain.row import Row
 from functions.api import response_bodies, v1alpha1, v1alpha2
@@ -22,6 +23,7 @@ from functions.api.openapi import document
 from functions.api.output_deletion import OutputDeletion
 from functions.api.request_errors import task_not_found
 from functions.api.requests import base_url, json_body, parameters, upload_type, valid_id, with_plain_path
+from functions.api.resend import Resend
 from functions.api.submit import Submit
 from functions.environment import ApiEnvironment
 from runtimes.registry import RuntimeTypes
@@ -38,6 +40,8 @@ class Services:
     delete_outputs: OutputDeletion
     table: Table
     listing: Listing
+    webhooks: WebhookRecords
+    resend: Resend
     links: Links
     depth: Callable[[str], Depth]
     """Returns the depth of the queue at a URL."""
@@ -63,6 +67,7 @@ def create_app(services: Services) -> Resolver:
 
 def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
     runtimes, limits = services.environment.runtimes, services.environment.limits
+    rules = services.environment.webhooks_allow
 
     def submitted(submission: Submission) -> Response[str]:
         outcome = services.submit(submission, trace=os.environ.get("_X_AMZN_TRACE_ID"))
@@ -78,19 +83,20 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.post("/v1alpha1")
     def submit_v1alpha1() -> Response[str]:
-        return submitted(v1alpha1.decode(json_body(app.current_event, limits), runtimes, limits))
+        body = json_body(app.current_event, limits)
+        return submitted(v1alpha1.decode(body, runtimes, limits, rules))
 
     @app.post("/v1alpha2")
     def submit_v1alpha2() -> Response[str]:
-        return submitted(
-            v1alpha2.decode(json_body(app.current_event, limits), runtimes, limits, services.types)
-        )
+        body = json_body(app.current_event, limits)
+        return submitted(v1alpha2.decode(body, runtimes, limits, services.types, rules))
 
 
 def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
     def shown(row: Row) -> dict[str, Any]:
         return response_bodies.task(
             row,
+            services.webhooks.read_all(row.submission_id, row.webhook_events),
             presigned=services.links,
             bucket=services.environment.output_bucket,
             base_url=base_url(app.current_event),
@@ -114,6 +120,10 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
     def cancel(task_id: str) -> Response[str]:
         row = services.cancel(valid_id(task_id))
         return json_response(shown(row), HTTPStatus.OK if row.status.final else HTTPStatus.ACCEPTED)
+
+    @app.post("/v1alpha2/tasks/<task_id>/webhook")
+    def resend(task_id: str) -> Response[str]:
+        return json_response(shown(services.resend(valid_id(task_id))), HTTPStatus.ACCEPTED)
 
     @app.delete("/v1alpha2/tasks/<task_id>/outputs")
     def delete_outputs(task_id: str) -> Response[str]:

@@ -7,6 +7,7 @@ from domain.errors import ErrorCode
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
 from domain.row import Status
+from domain.webhook import EVENTS, FINAL_EVENTS
 from functions.api.links import UPLOAD_TYPES
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
@@ -20,6 +21,11 @@ ID: Final[Schema] = {
     "maxLength": limits.MAX_ID_LENGTH,
     "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
     "description": "The caller's own name for the task. A finished task's id may be used again.",
+}
+_WEBHOOK_URL: Final[Schema] = {
+    "type": "string",
+    "format": "uri",
+    "description": "An https URL on the public internet, without a user or password.",
 }
 PREFIX: Final[Schema] = {
     "type": "string",
@@ -116,6 +122,42 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
             description="An object, and a link with which anyone can download it until `expires_at`.",
         ),
         "OtherImage": closed({"kind": {"type": "string", "examples": ["map"]}} | presigned),
+        "Webhook": {
+            "anyOf": [
+                _WEBHOOK_URL,
+                closed(
+                    {
+                        "url": _WEBHOOK_URL,
+                        "events": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "enum": list(EVENTS)},
+                            "default": list(FINAL_EVENTS),
+                        },
+                    },
+                    optional=("events",),
+                ),
+                {"type": "null"},
+            ],
+            "description": (
+                "A URL to which the task's events are POSTed, signed by the Standard Webhooks specification."
+            ),
+        },
+        "Delivery": closed(
+            {
+                "event": {"type": "string", "enum": list(EVENTS)},
+                "url": {"type": "string", "description": "Without its query."},
+                "delivered_at": nullable(TIME),
+                "attempts": {"type": "integer", "minimum": 0},
+                "last_status": {
+                    "type": ["integer", "null"],
+                    "description": "The receiver's last status; null if it has not answered.",
+                },
+                "next_attempt_at": nullable(TIME),
+                "given_up": {"type": "boolean"},
+            },
+            description="What has become of one event of the task's webhook.",
+        ),
         "Status": {"type": "string", "enum": [status.value for status in Status]},
         "TaskType": {"type": "string", "enum": tasktypes},
     }
@@ -133,6 +175,7 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
             "tasktype": ref("TaskType"),
             "prefix": PREFIX,
             "context": context,
+            "webhook": ref("Webhook"),
             "start_within_seconds": {
                 "type": ["integer", "null"],
                 "minimum": 1,
@@ -143,7 +186,7 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
                 ),
             },
         },
-        optional=("context", "start_within_seconds"),
+        optional=("context", "start_within_seconds", "webhook"),
     )
     task = opened(closed({"metadata": opened(metadata), "content": content}))
     return {
@@ -202,6 +245,7 @@ def _responses() -> dict[str, Schema]:
         "outputs_deleted_at": nullable(TIME)
         | {"description": "When `DELETE …/outputs` deleted the task's images and its output document."},
         "error": nullable(ref("Outcome")),
+        "deliveries": {"type": "array", "items": ref("Delivery")},
         "images_left_out": {
             "type": "integer",
             "description": "Number of further images, which are listed only in the document at `output`.",

@@ -8,6 +8,7 @@ from typing import Final
 from adapters.results import Results
 from adapters.table import Table
 from adapters.tasks import Tasks
+from adapters.webhook_records import WebhookRecords
 from domain.clock import iso, later, now, parse
 from domain.envelope import Submission
 from domain.limits import API_TIMEOUT_SECONDS
@@ -45,12 +46,14 @@ class Submit:
         tasks: Tasks,
         results: Results,
         models: KnownModels,
+        webhooks: WebhookRecords,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._table = table
         self._tasks = tasks
         self._results = results
         self._models = models
+        self._webhooks = webhooks
         self._publisher = Publisher(table=table, tasks=tasks, clock=clock)
         self._clock = clock
 
@@ -87,10 +90,11 @@ class Submit:
 
     def _message(self, submission: Submission, trace: str | None) -> Message:
         self._models.check(submission)
-        submitted_at = iso(self._clock())
-        return self._tasks.move_large_content(
-            Message(submission.task, new_submission_id(), submitted_at, trace=trace)
-        )
+        task, submission_id, moment = submission.task, new_submission_id(), self._clock()
+        if task.webhook is not None:
+            # Written before the task's row, so that no accepted task lacks its records.
+            self._webhooks.create(task.webhook, task_id=task.id, submission_id=submission_id, now=moment)
+        return self._tasks.move_large_content(Message(task, submission_id, iso(moment), trace=trace))
 
     def _existing(self, row: Row) -> Accepted:
         """Return an existing task; publish its message if an earlier submit died after writing the row."""

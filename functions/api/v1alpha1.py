@@ -8,6 +8,8 @@ from domain.errors import ErrorCode, Fault, InvalidTask, refuse
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
 from domain.task import Task
+from domain.webhook import DEFAULT_RULES, WebhookRules
+from functions.api.webhook_field import check_webhook
 from runtimes.registry import type_of
 from runtimes.sdwebui.checkpoints import serves
 from runtimes.sdwebui.policy import SUBMIT_ONLY_KEYS
@@ -19,7 +21,12 @@ _WHERE: Final = "/alwayson_scripts"
 _IMAGE_LINK: Final = f"{_WHERE}/image_link"
 
 
-def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LIMITS) -> Submission:
+def decode(
+    body: dict[str, Any],
+    runtimes: Runtimes,
+    limits: Limits = DEFAULT_LIMITS,
+    webhooks: WebhookRules = DEFAULT_RULES,
+) -> Submission:
     """Return the task in `body`; raise InvalidTask with every fault of the request."""
     scripts = body.get("alwayson_scripts")
     if not isinstance(scripts, dict):
@@ -36,7 +43,8 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
     tasktype = scripts.get("task")
     wrong = check_task_type(tasktype, runtime_type.task_types, f"{_WHERE}/task")
     uid = scripts.get("uid")
-    faults += [*wrong, *prefix.faults, *unserved]
+    webhook, refused = check_webhook(scripts.get("webhook"), f"{_WHERE}/webhook", webhooks)
+    faults += [*wrong, *prefix.faults, *unserved, *refused]
     if uid is not None and not isinstance(uid, str | int):
         faults.append(Fault(f"{_WHERE}/uid", "a string is expected"))
 
@@ -56,6 +64,7 @@ def decode(body: dict[str, Any], runtimes: Runtimes, limits: Limits = DEFAULT_LI
         content=checked.content,
         api_version=API_VERSION,
         uid=None if uid is None else str(uid),
+        webhook=webhook,
     )
     return Submission(task, runtime, [*prefix.warnings, *image_link.warnings, *checked.warnings])
 

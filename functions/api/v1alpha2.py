@@ -16,10 +16,12 @@ from domain.errors import ErrorCode, Fault, refuse
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
 from domain.task import Task
+from domain.webhook import DEFAULT_RULES, Webhook, WebhookRules
+from functions.api.webhook_field import check_webhook
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes, type_of
 
 API_VERSION: Final = "v1alpha2"
-_METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context", "start_within_seconds")
+_METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context", "start_within_seconds", "webhook")
 _CONTENT: Final = "/task/content"
 _SHAPE: Final = '{"task": {"metadata": {...}, "content": {...}}} is expected'
 
@@ -29,6 +31,7 @@ def decode(
     runtimes: Runtimes,
     limits: Limits = DEFAULT_LIMITS,
     types: RuntimeTypes = RUNTIME_TYPES,
+    webhooks: WebhookRules = DEFAULT_RULES,
 ) -> Submission:
     """Return the task in `body`; raise InvalidTask with every fault of the request."""
     task, faults = _object(body, "task", "")
@@ -51,7 +54,9 @@ def decode(
     wrong = check_task_type(tasktype, runtime_type.task_types, f"{where}/tasktype")
     prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
     context = metadata.get("context")
+    webhook, refused = check_webhook(metadata.get("webhook"), f"{where}/webhook", webhooks)
     faults += [
+        *refused,
         *unknown,
         *wrong,
         *prefix.faults,
@@ -63,7 +68,7 @@ def decode(
     refuse([*faults, *checked.faults])
     if runtime is None:  # refused above
         raise AssertionError
-    accepted = _task(metadata, runtime, prefix, checked.content)
+    accepted = _task(metadata, runtime, prefix, checked.content, webhook)
     warnings = [*ignored, *prefix.warnings, *checked.warnings]
     return Submission(accepted, runtime, warnings, content_path=_CONTENT)
 
@@ -73,6 +78,7 @@ def _task(
     runtime: Runtime,
     prefix: Prefix,
     content: dict[str, Any],
+    webhook: Webhook | None,
 ) -> Task:
     return Task(
         id=metadata["id"],
@@ -83,6 +89,7 @@ def _task(
         content=content,
         api_version=API_VERSION,
         start_within_seconds=metadata.get("start_within_seconds"),
+        webhook=webhook,
     )
 
 

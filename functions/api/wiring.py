@@ -7,11 +7,13 @@ from typing import Any
 
 from adapters.queues import depth
 from adapters.runtime_report import RuntimeReports
+from adapters.webhook_records import WebhookRecords
 from domain.clock import now
 from functions.api.cancel import Cancel
 from functions.api.known_models import KnownModels
 from functions.api.links import Links
 from functions.api.output_deletion import OutputDeletion
+from functions.api.resend import Resend
 from functions.api.routes import Services
 from functions.api.submit import Submit
 from functions.composition import compose
@@ -38,14 +40,21 @@ def services(
         reports=RuntimeReports(dynamodb, environment.task_table),
         types=types,
     )
+    webhooks = WebhookRecords(dynamodb, environment.task_table)
     return Services(
         environment=environment,
         types=types,
-        submit=Submit(table=table, tasks=shared.tasks, results=results, models=models, clock=clock),
+        submit=Submit(
+            table=table, tasks=shared.tasks, results=results, models=models, webhooks=webhooks, clock=clock
+        ),
         cancel=Cancel(table=table, results=results, clock=clock),
         delete_outputs=OutputDeletion(table=table, results=results, objects=shared.objects, clock=clock),
         table=table,
         listing=shared.listing,
+        webhooks=webhooks,
+        resend=Resend(
+            table=table, records=webhooks, sqs=sqs, queue_url=environment.webhook_queue_url, clock=clock
+        ),
         links=Links(s3, upload_bucket=environment.upload_bucket, clock=clock),
         depth=partial(depth, sqs),
     )

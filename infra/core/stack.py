@@ -1,5 +1,6 @@
 """The core stack: everything except the GPUs."""
 
+from functools import partial
 from typing import Any, Final
 
 import aws_cdk as cdk
@@ -13,12 +14,13 @@ from constructs import Construct
 from domain.keys import ARCHIVE_PREFIX, CONTENT_PREFIX
 from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS, ROW_DAYS
 from domain.metrics import namespace_of
-from infra.assets import function_code
+from infra.assets import WEBHOOK_LOCK, function_code
 from infra.core.bucket import Bucket
 from infra.core.resources import CoreResources
 from infra.core.rest_api import RestApi
 from infra.core.task_table import TaskTable
 from infra.core.task_topic import DEAD_LETTER_TIMEOUT_SECONDS, TaskTopic
+from infra.core.webhooks import Webhooks
 from infra.function import Function, log_retention
 from infra.monitoring.core_alarms import CoreAlarms
 from infra.monitoring.dashboard import Dashboard
@@ -55,6 +57,20 @@ class CoreStack(cdk.Stack):
         ).bucket
         self.models = self._model_bucket()
         self._code = function_code()
+        self.webhooks = Webhooks(
+            self,
+            "Webhooks",
+            topic=self.results,
+            table=self.table.table,
+            outputs=self.output,
+            undelivered=self.tasks.undelivered,
+            function=partial(
+                self._function,
+                handler="functions.webhooks.handler.handler",
+                code=function_code(WEBHOOK_LOCK),
+            ),
+            allow_http=settings.webhooks.allow_http,
+        )
         self.api_function = self._api_function()
         self.sweep = self._sweep()
         self.dead_letters = self._dead_letters()
@@ -73,6 +89,7 @@ class CoreStack(cdk.Stack):
             api_function=self.api_function,
             sweep=self.sweep,
             dead_letters=self.dead_letters,
+            webhooks=self.webhooks.function,
             queues=self.tasks.queues,
         )
         self.alarms = CoreAlarms(self, "Alarms", monitored=monitored, settings=settings.alarms)
@@ -113,7 +130,7 @@ class CoreStack(cdk.Stack):
         return Function(
             self,
             id_,
-            code=self._code,
+            code=kwargs.pop("code", self._code),
             handler=handler,
             environment=environment,
             timeout_seconds=timeout_seconds,
@@ -135,6 +152,8 @@ class CoreStack(cdk.Stack):
                 "UPLOAD_BUCKET": self.uploads.bucket_name,
                 "LIMITS": self.settings.limits.as_domain().to_json(),
                 "MODEL_BUCKET": self.models.bucket_name,
+                "WEBHOOK_QUEUE_URL": self.webhooks.queue.queue_url,
+                "WEBHOOKS_ALLOW": self.webhooks.allow,
             },
             # A body of 6 MB is parsed, checked and hashed; a function has a whole vCPU from 1,769 MiB.
             memory_mib=1769,
@@ -146,6 +165,7 @@ class CoreStack(cdk.Stack):
         function.allow("dynamodb:Query", on=self.table.index_arns)
         function.allow("sns:Publish", on=[self.tasks.topic.topic_arn, self.results.topic_arn])
         function.allow("sqs:GetQueueAttributes", on=[queue.queue_arn for queue in self.tasks.queues.values()])
+        function.allow("sqs:SendMessage", on=self.webhooks.queue.queue_arn)
         function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*"))
         function.allow("s3:PutObject", on=self.uploads.arn_for_objects("*"))
         # To check that checkpoints exist; with `modelBucketArn` the bucket may contain more than models.
@@ -194,6 +214,11 @@ class CoreStack(cdk.Stack):
         function.allow("s3:GetObject", "s3:DeleteObject", on=self.output.arn_for_objects("*"))
         function.allow("s3:ListBucket", on=self.output.bucket_arn)
 
+    def _webhook_secret_command(self) -> str:
+        query = "join('', ['whsec_', SecretString])"
+        arn = self.webhooks.secret.secret_arn
+        return f'aws secretsmanager get-secret-value --secret-id {arn} --query "{query}" --output text'
+
     def _outputs(self) -> None:
         key_id = self.api.key.key_id
         command = f"aws apigateway get-api-key --api-key {key_id} --include-value --query value --output text"
@@ -202,6 +227,8 @@ class CoreStack(cdk.Stack):
             # The next four have the names that AWS's Guidance (sd-on-eks) uses.
             "FrontApiEndpoint": self.api.api.url,
             "GetAPIKeyCommand": command,
+            "GetWebhookSecretCommand": self._webhook_secret_command(),
+            "WebhookSecret": self.webhooks.secret.secret_arn,
             "OutputS3Bucket": self.output.bucket_name,
             "sdNotificationOutputArn": self.results.topic_arn,
             "TaskTable": self.table.table.table_name,

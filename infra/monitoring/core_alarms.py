@@ -37,12 +37,21 @@ class CoreAlarms(Construct):
             metric=monitored.api.metric_server_error(statistic="Sum", period=_period()),
             about="The API responded with status 5xx.",
         )
-        functions = {"Sweep": monitored.sweep, "DeadLetters": monitored.dead_letters}
-        for kind, function in functions.items():
+        self._add(
+            "WebhooksGivenUp",
+            metric=own_metric(name, m.WEBHOOKS_GIVEN_UP, "Sum"),
+            about="Receivers of webhooks did not accept an event for a whole day.",
+        )
+        functions = {
+            "Sweep": (monitored.sweep, "The function that recovers lost tasks failed."),
+            "DeadLetters": (monitored.dead_letters, "The function that recovers lost tasks failed."),
+            "Webhook": (monitored.webhooks, "The function that delivers webhooks failed."),
+        }
+        for kind, (function, about) in functions.items():
             self._add(
                 f"{kind}Errors",
                 metric=function.function.metric_errors(statistic="Sum", period=_period()),
-                about="The function that recovers lost tasks failed.",
+                about=about,
             )
         for runtime, queue in monitored.queues.items():
             self._add(

@@ -136,13 +136,18 @@ class Dashboard(Construct):
             self._graph("Retried tasks", *self._sums(m.RETRIED)),
             self._graph("Dead-lettered messages", self._search(m.DEAD_LETTERED, m.RUNTIME)),
             self._graph(
+                "Webhooks delivered and given up",
+                *self._sums(m.WEBHOOKS_DELIVERED),
+                self._search(m.WEBHOOKS_GIVEN_UP, m.RUNTIME),
+            ),
+            self._graph(
                 "Tasks found by the sweep, and replaced workers",
                 self._search(m.SWEPT, m.RUNTIME, m.ACTION),
                 *self._sums(m.POISONED),
             ),
         )
         monitored = self._monitored
-        functions = (monitored.api_function, monitored.sweep, monitored.dead_letters)
+        functions = (monitored.api_function, monitored.sweep, monitored.dead_letters, monitored.webhooks)
         self._dashboard.add_widgets(
             cloudwatch.LogQueryWidget(
                 title="Latest warnings and errors of the functions",
@@ -165,6 +170,7 @@ class Dashboard(Construct):
             "API Gateway": monitored.access_log.log_group_name,
             "sweep": monitored.sweep.log_group.log_group_name,
             "dead letters": monitored.dead_letters.log_group.log_group_name,
+            "webhooks": monitored.webhooks.log_group.log_group_name,
         } | {f"workers of {name}": worker_log_group_name(self._name, name) for name in self._runtimes}
         links = " · ".join(f"[{name}]({_log_link(self._stack, group)})" for name, group in groups.items())
         return f"Logs: {links}. docs/operations.md explains each alarm and what to do."
@@ -173,16 +179,21 @@ class Dashboard(Construct):
         own: list[cloudwatch.IAlarm] = list(core)
         if self._stack.region.startswith(_CHINA):  # China regions have no compute stack
             return own
-        for runtime in self._runtimes:
-            for kind in WORKER_ALARM_KINDS:
-                arn = self._stack.format_arn(
-                    service="cloudwatch",
-                    resource="alarm",
-                    resource_name=alarm_name(self._name, kind, runtime),
-                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-                )
-                own.append(cloudwatch.Alarm.from_alarm_arn(self, f"{kind}-{runtime}", arn))
+        own.append(self._foreign_alarm("ScalerErrors"))
+        own += [
+            self._foreign_alarm(kind, runtime) for runtime in self._runtimes for kind in WORKER_ALARM_KINDS
+        ]
         return own
+
+    def _foreign_alarm(self, kind: str, runtime: str | None = None) -> cloudwatch.IAlarm:
+        """Return an alarm of the compute stack, which is deployed after this one."""
+        arn = self._stack.format_arn(
+            service="cloudwatch",
+            resource="alarm",
+            resource_name=alarm_name(self._name, kind, runtime),
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        return cloudwatch.Alarm.from_alarm_arn(self, alarm_name(kind, runtime or "all"), arn)
 
     def _title(self, title: str, text: str = "") -> None:
         self._dashboard.add_widgets(

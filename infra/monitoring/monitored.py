@@ -20,4 +20,5 @@ class Monitored:
     api_function: Function
     sweep: Function
     dead_letters: Function
+    webhooks: Function
     queues: Mapping[str, sqs.IQueue]

@@ -125,6 +125,12 @@ class Uploads(Section):
     expire_days: Annotated[int, Field(ge=MIN_UPLOAD_DAYS, le=3650)] = LARGE_CONTENT_DAYS
 
 
+class Webhooks(Section):
+    """What a task's webhook may be, besides https on the public internet."""
+
+    allow_http: bool = False
+
+
 class Alarms(Section):
     """Thresholds of alarms, and who is notified; without `email`, subscribe to the topic `AlarmTopicArn`.
 
@@ -152,6 +158,7 @@ class Settings(Section):
     # Buckets that a task's s3:// links may name, in addition to the upload and output buckets.
     input_buckets: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")], ...] = ()
     inputs: Inputs = Inputs()
+    webhooks: Webhooks = Webhooks()
     outputs: Expiry = Expiry()
     uploads: Uploads = Uploads()
     # Keys of SSE-KMS that the workers may decrypt with: of the model bucket, of `inputBuckets`, of secrets.

@@ -26,6 +26,7 @@ from container.consumer.telemetry.utilization import GpuUtilization
 from domain.clock import iso, now
 from domain.errors import NOT_STARTED, ErrorCode, PermanentError
 from domain.protocol import start
+from domain.row import Status
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class TaskRun:
             if not written.done or written.row is None:
                 raise LeaseLost(job.id)
             job.row = written.row
-            if self.notify_running:
+            if self.notify_running or Status.RUNNING in written.row.webhook_events:
                 self.results.publish(written.row)
         return not job.done.is_set()
 

@@ -139,7 +139,7 @@ def test_no_index_contains_attributes_that_a_heartbeat_writes(core: Template) ->
 
 def test_functions_run_the_newest_python_on_arm(core: Template) -> None:
     functions = core.properties("Lambda::Function")
-    assert len(functions) == 3
+    assert len(functions) == 4
     for function in functions:
         assert (function["Runtime"], function["Architectures"]) == ("python3.14", ["arm64"])
         assert function["TracingConfig"] == {"Mode": "Active"}

@@ -134,9 +134,9 @@ def test_the_dashboard_begins_with_alarms_and_has_links_to_all_logs(core: Templa
         "## What do the GPUs do?",
         "## What fails, and why?",
     ]
-    assert titles[0].count("](https://") == 6
+    assert titles[0].count("](https://") == 7
     (alarms,) = (each["properties"]["alarms"] for each in widgets if each["type"] == "alarm")
-    assert len(alarms) == 5 + 2 * 4  # five of the deployment, four of each runtime
+    assert len(alarms) == 8 + 2 * 4  # eight of the deployment, four of each runtime
     ends = [(each["y"] + each["height"], each["x"] + each["width"]) for each in widgets]
     assert max(right for _, right in ends) <= 24
 
@@ -163,7 +163,7 @@ def test_functions_and_workers_write_to_the_namespace_of_the_dashboard(
 def test_the_dashboard_of_a_china_region_has_no_parts_of_the_compute_stack(china: Synthesis) -> None:
     core = china.template("Core")
     (alarms,) = (each["properties"]["alarms"] for each in _body(core)["widgets"] if each["type"] == "alarm")
-    assert len(alarms) == 5 + 2
+    assert len(alarms) == 7 + 2
     assert "https://console.amazonaws.cn/" in _text(core.body["Outputs"]["DashboardUrl"]["Value"])
 
 

@@ -1,0 +1,82 @@
+"""POST to a receiver of webhooks, through connections that reach public addresses only."""
+
+import ssl
+from dataclasses import dataclass
+from typing import Final
+
+import certifi
+import httpcore
+
+from adapters.public_http.allowance import Deadline, unlimited
+from adapters.public_http.errors import InputError
+from adapters.public_http.links import HttpLink, parse
+from adapters.public_http.network import Connect, PinnedBackend, Resolve, look_up, system_resolve, tcp_connect
+from domain.webhook import ATTEMPT_SECONDS, WebhookRules
+
+CONNECT_SECONDS: Final = 5.0
+
+
+class NoAnswer(Exception):
+    """A receiver could not be reached or did not answer; the text says why, without any of its bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receivers:
+    """Sends requests; redirects are not followed, and answers are not read beyond their status."""
+
+    rules: WebhookRules
+    seconds: float = ATTEMPT_SECONDS
+    resolve: Resolve = system_resolve
+    connect: Connect = tcp_connect
+    tls: ssl.SSLContext | None = None
+
+    def post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
+        """Return the status of the answer; raise NoAnswer."""
+        try:
+            link = parse(url)
+            if not isinstance(link, HttpLink) or (link.scheme != "https" and not self.rules.allow_http):
+                raise NoAnswer("its scheme is not allowed")
+            return self._post(link, body, headers)
+        except InputError as error:
+            raise NoAnswer(error.message) from None
+        except ssl.SSLError:
+            raise NoAnswer("its certificate is not valid for it, or TLS failed") from None
+        except (TimeoutError, httpcore.TimeoutException):
+            raise NoAnswer(f"it did not answer within {self.seconds:g} s") from None
+        except (OSError, httpcore.NetworkError, httpcore.ProtocolError, ValueError) as error:
+            raise NoAnswer(f"the connection failed ({type(error).__name__})") from None
+
+    def _post(self, link: HttpLink, body: bytes, headers: dict[str, str]) -> int:
+        deadline = Deadline(self.seconds)
+        addresses = look_up(
+            link.host,
+            link.port,
+            resolve=self.resolve,
+            allow_private=self.rules.allow_private,
+            seconds=deadline.within(CONNECT_SECONDS),
+        )
+        scheme, host = link.scheme.encode(), str(link.host).encode()
+        backend = PinnedBackend(addresses, connect=self.connect, deadline=deadline, allowance=unlimited())
+        connection = httpcore.HTTPConnection(
+            httpcore.Origin(scheme, host, link.port),
+            ssl_context=self.tls or ssl.create_default_context(cafile=certifi.where()),
+            network_backend=backend,
+        )
+        request = httpcore.Request(
+            "POST",
+            httpcore.URL(scheme=scheme, host=host, port=link.port, target=link.target.encode()),
+            headers=list(
+                {
+                    "Host": link.authority,
+                    "User-Agent": "sd-on-ecs",
+                    "Content-Type": "application/json",
+                    "Content-Length": str(len(body)),
+                    "Connection": "close",
+                    **headers,
+                }.items()
+            ),
+            content=body,
+            extensions={"timeout": {"connect": CONNECT_SECONDS}},
+        )
+        with connection:
+            return connection.handle_request(request).status

@@ -1,0 +1,82 @@
+"""A receiver of webhooks on this machine, which answers as a test tells it."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = Callable[["Request"], int]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it was received."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """Return the parsed body."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Receiver:
+    """A running receiver; `answer` returns the status for a request."""
+
+    url: str
+    answer: Answer
+    requests: list[Request] = field(default_factory=list)
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    def wait(self, count: int, *, seconds: float = 30) -> list[Request]:
+        """Wait until a number of requests has arrived, and return all."""
+        deadline = time.monotonic() + seconds
+        with self.arrived:
+            while len(self.requests) < count:
+                left = deadline - time.monotonic()
+                assert left > 0, f"{len(self.requests)} of {count} requests arrived"
+                self.arrived.wait(left)
+            return list(self.requests)
+
+
+@contextmanager
+def receiving(answer: Answer = lambda _: 204) -> Iterator[Receiver]:
+    """Run a receiver until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            request = Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+            with receiver.arrived:
+                receiver.requests.append(request)
+                receiver.arrived.notify_all()
+            status = receiver.answer(request)
+            if status == 0:
+                self.connection.close()  # as a receiver that resets the connection
+                return
+            self.send_response(status)
+            if status in (301, 302, 307):
+                self.send_header("location", f"{receiver.url}/elsewhere")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}", answer)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -140,8 +140,13 @@ class Socket:
     def wait_for(self, kind: str, *, timeout: float = TIMEOUT_SECONDS, **data: Any) -> None:
         """Wait for a message of a type with these data."""
         with self._changed:
-            found = self._changed.wait_for(lambda: self._has(kind, data), timeout)
+            found = self._changed.wait_for(lambda: self.has(kind, data), timeout)
         assert found, f"no {kind} {data} in {self.types()}"
+
+    def wait_until_closed(self) -> None:
+        """Wait until the server has closed the socket."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.closed, TIMEOUT_SECONDS)
 
     def types(self) -> list[str]:
         """Return the types of the messages so far."""
@@ -149,9 +154,10 @@ class Socket:
 
     def close(self) -> None:
         """Close the socket."""
-        self._connection.close()
+        self._connection.shutdown(socket.SHUT_RDWR)
 
-    def _has(self, kind: str, data: dict[str, Any]) -> bool:
+    def has(self, kind: str, data: dict[str, Any]) -> bool:
+        """Return whether a message of a type with these data has come."""
         return any(
             isinstance(one, dict) and one["type"] == kind and data.items() <= one["data"].items()
             for one in self.messages

@@ -1,7 +1,7 @@
 """The HTTP and websocket application: ComfyUI's routes, each also below /api, and the fake's own."""
 
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,6 +13,8 @@ from starlette.websockets import WebSocket
 from local.fakes.comfyui import control, routes_catalogue, routes_files, routes_prompt
 from local.fakes.comfyui.answers import Failures
 from local.fakes.comfyui.components import Components
+
+BINARY: Final = {"content-type": "application/octet-stream"}
 
 
 def create_app(components: Components) -> Starlette:
@@ -29,23 +31,26 @@ def create_app(components: Components) -> Starlette:
             greeting.append({"type": "executing", "data": {"node": components.executor.node}})
         await components.events.attend(socket, client, greeting)
 
-    async def missing(_request: Request, _error: Exception) -> Response:
-        return Response(status_code=404)
-
-    async def not_allowed(request: Request, _error: Exception) -> Response:
-        if not components.settings.old and request.url.path != "/prompt":
-            return Response(status_code=404)
-        return Response("405: Method Not Allowed", 405, media_type="text/plain")
+    async def missing(request: Request, _error: Exception) -> Response:
+        return _unknown(request)
 
     shared: list[BaseRoute] = [*own, WebSocketRoute("/ws", websocket)]
     app = Starlette(
         routes=[Mount("/fake", routes=control.routes(components)), *shared, Mount("/api", routes=shared)],
-        exception_handlers={404: missing, 405: not_allowed},
+        exception_handlers={404: missing, 405: missing},
     )
     app.router.redirect_slashes = False
     app.add_middleware(Gate, components=components)
     app.add_middleware(Failures, max_bytes=components.settings.max_upload_bytes)
     return app
+
+
+def _unknown(request: Request) -> Response:
+    """Respond as ComfyUI's route for static files, which takes whatever no other route takes."""
+    if request.method in ("GET", "HEAD"):
+        return Response(status_code=404, headers=BINARY)
+    allowed = {"allow": "GET,HEAD"}
+    return Response("405: Method Not Allowed", 405, headers=allowed, media_type="text/plain")
 
 
 class Gate:

@@ -30,8 +30,11 @@ class ResultCache:
             self._key(prompt, name, known)
         return {name: known[name] for name in prompt if name in known}
 
-    def begin(self, keys: dict[str, str]) -> None:
-        """Drop what the next prompt does not need, unless results of all prompts are kept."""
+    def keep_only(self, keys: dict[str, str]) -> None:
+        """Drop what a prompt does not need, unless results of all prompts are kept.
+
+        As recorded, this happens when the first node of a prompt has run.
+        """
         if self._kind == "classic":
             needed = set(keys.values())
             self._results = {key: result for key, result in self._results.items() if key in needed}

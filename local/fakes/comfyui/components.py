@@ -72,18 +72,14 @@ class Components:
     def _work(self) -> None:
         while not self.stopping.is_set():
             job = self.queue.take(POLL_SECONDS)
-            self._free()
+            if self.free.is_set():  # not while a job runs, but before the next one
+                self.free.clear()
+                self.executor.cache.clear()
             if job is not None:
                 try:
                     self._run(job)
                 except WorkerDied:
                     return  # nothing says so, as recorded
-                self._free()
-
-    def _free(self) -> None:
-        if self.free.is_set() and not self.queue.running:
-            self.free.clear()
-            self.executor.cache.clear()
 
     def _run(self, job: Job) -> None:
         injected = self.faults.for_next_job()

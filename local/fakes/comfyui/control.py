@@ -85,5 +85,6 @@ def _counts(components: Components) -> dict[str, Any]:
         **components.stats.facts(),
         "held": components.faults.held(),
         "waiting": len(components.queue.pending()),
+        "sockets_closed": components.events.closed,
         "running": len(components.queue.running),
     }

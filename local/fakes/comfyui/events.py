@@ -20,30 +20,31 @@ class Events:
     def __init__(self) -> None:
         self._sockets: dict[str, WebSocket] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: asyncio.Queue[tuple[str | None, str | bytes]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[str | None, dict[str, Any] | bytes]] = asyncio.Queue()
         self.deaf = False
         self.previews: set[str] = set()
+        self.closed = 0
 
     async def publish(self) -> None:
         """Send queued messages for ever; runs in the server's event loop."""
         self._loop = asyncio.get_running_loop()
         while True:
             client, message = await self._queue.get()
-            for socket in self._receivers(client):
-                await _send(socket, message)
+            try:
+                encoded = message if isinstance(message, bytes) else json.dumps(message)
+                sockets = self._receivers(client)
+            except TypeError:
+                os._exit(CRASH_STATUS)
+            for socket in [] if self.deaf else sockets:
+                await _send(socket, encoded)
 
     def send(self, kind: str, data: dict[str, Any], client: str | None = None) -> None:
-        """Queue a message for a client, or for all; the process ends if it is no JSON, as recorded."""
-        try:
-            text = json.dumps({"type": kind, "data": data})
-            hash(client)
-        except TypeError:
-            os._exit(CRASH_STATUS)
-        self.send_raw(text, client)
+        """Queue a message for a client, or for all; later the process ends if it is no JSON, as recorded."""
+        self.send_raw({"type": kind, "data": data}, client)
 
-    def send_raw(self, message: str | bytes, client: str | None) -> None:
-        """Queue a text or binary message."""
-        if self._loop is not None and not self.deaf:
+    def send_raw(self, message: dict[str, Any] | bytes, client: str | None) -> None:
+        """Queue a JSON or binary message."""
+        if self._loop is not None:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, (client, message))
 
     def connected(self, client: str | None) -> bool:
@@ -66,6 +67,7 @@ class Events:
             pass
         finally:
             self._sockets.pop(client, None)
+            self.closed += 1
             self.previews.discard(client)
 
     def _receivers(self, client: str | None) -> list[WebSocket]:

@@ -23,6 +23,10 @@ from local.fakes.faults import Fault
 PREVIEW, PREVIEW_WITH_METADATA, JPEG = 1, 4, 1
 TEMP_LETTERS: Final = "abcdefghijklmnopqrstupvxyz"
 NO_MEMORY: Final = "torch.OutOfMemoryError"
+TIPS: Final = (
+    "This error means you ran out of memory on your GPU.\n\nTIPS: If the workflow worked before you might "
+    "have accidentally set the batch_size to a large number."
+)
 CHANGED_BY: Final = {"wrong-model", "outside-name", "missing-file", "cut-file", "no-output", "bad-message"}
 """Faults after which the results of a job are not kept, so that they end with the job."""
 
@@ -102,7 +106,6 @@ class Executor:
             self.interrupt.event.set()
         order = self._order(job, reverse="reversed-outputs" in injected)
         keys = self.cache.keys(job.prompt, job.outputs)
-        self.cache.begin(keys)
         kept = {name: found for name in keys if (found := self.cache.get(keys[name]))}
         run.note("execution_cached", nodes=list(kept))
         results = dict(kept)
@@ -122,6 +125,8 @@ class Executor:
                 self._note_failure(run, job, name, executed, failure)
                 failed = True
                 break
+            if not executed:
+                self.cache.keep_only(keys)
             executed.append(name)
             if not CHANGED_BY & injected.keys():
                 self.cache.put(keys[name], results[name])
@@ -187,8 +192,6 @@ class Executor:
 
     def _note_failure(self, run: Run, job: Job, name: str, executed: list[str], failure: Exception) -> None:
         kind = job.prompt[name]["class_type"]
-        if type_name(failure) == NO_MEMORY:
-            self.cache.clear()
         constants = {
             one: [value if isinstance(value, int | float | str | bool) else str(value)]
             for one, value in job.prompt[name]["inputs"].items()
@@ -198,7 +201,7 @@ class Executor:
             node_id=name,
             node_type=kind,
             executed=executed,
-            exception_message=str(failure),
+            exception_message=f"{failure}\n{TIPS if type_name(failure) == NO_MEMORY else ''}",
             exception_type=type_name(failure),
             traceback=['  File "/opt/comfyui/execution.py", line 542, in execute\n'],
             current_inputs=constants,
@@ -214,7 +217,7 @@ class Executor:
             if name in seen:
                 return
             seen.add(name)
-            for value in job.prompt[name]["inputs"].values():
+            for value in reversed(job.prompt[name]["inputs"].values()):
                 if isinstance(value, list):
                     visit(value[0])
             order.append(name)

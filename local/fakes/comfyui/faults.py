@@ -37,22 +37,18 @@ OF_SERVER: Final = frozenset({"deaf", "refuse", "unavailable"})
 KINDS: Final = {
     "out-of-memory": (
         "torch.OutOfMemoryError",
-        (
-            "Allocation on device 0 would exceed allowed memory. (out of memory)\nThis error means you ran "
-            "out of memory on your GPU.\n\nTIPS: If the workflow worked before you might have accidentally "
-            "set the batch_size to a large number."
-        ),
+        "Allocation on device 0 would exceed allowed memory. (out of memory)",
     ),
-    "cuda-memory": ("RuntimeError", "CUDA out of memory. Tried to allocate 20.00 GiB\n"),
+    "cuda-memory": ("RuntimeError", "CUDA out of memory. Tried to allocate 20.00 GiB"),
     "host-memory": (
         "RuntimeError",
         (
             "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you "
-            "tried to allocate 400000000000000 bytes. Error code 12 (Cannot allocate memory)\n"
+            "tried to allocate 400000000000000 bytes. Error code 12 (Cannot allocate memory)"
         ),
     ),
-    "cuda": ("RuntimeError", "CUDA error: an illegal memory access was encountered\n"),
-    "node": ("ValueError", "the h_test node raises\n"),
-    "disk-full": ("OSError", "[Errno 28] No space left on device\n"),
+    "cuda": ("RuntimeError", "CUDA error: an illegal memory access was encountered"),
+    "node": ("ValueError", "the h_test node raises"),
+    "disk-full": ("OSError", "[Errno 28] No space left on device"),
 }
 """Exceptions of nodes by name: type and message."""

@@ -23,11 +23,17 @@ MODEL_FOLDERS: Final = {
     "gligen": ("gligen",),
     "upscale_models": ("upscale_models",),
     "latent_upscale_models": ("latent_upscale_models",),
+    "custom_nodes": (),
     "hypernetworks": ("hypernetworks",),
     "photomaker": ("photomaker",),
     "classifiers": ("classifiers",),
     "model_patches": ("model_patches",),
     "audio_encoders": ("audio_encoders",),
+    "background_removal": ("background_removal",),
+    "frame_interpolation": ("frame_interpolation",),
+    "geometry_estimation": ("geometry_estimation",),
+    "optical_flow": ("optical_flow",),
+    "detection": ("detection",),
 }
 """The names of `/models`, and the folders in which each looks."""
 

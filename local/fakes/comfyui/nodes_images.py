@@ -28,13 +28,13 @@ NO_MASK_SIDE: Final = 64  # an image without transparency has an empty mask of t
 def _opened(context: Context, name: str) -> list[Image.Image]:
     path, _ = context.folders.annotated(name)
     if Path(path).is_dir():
-        raise NodeFailed("av.error.IsADirectoryError", f"[Errno 21] Is a directory: '{path}'\n")
+        raise NodeFailed("av.error.IsADirectoryError", f"[Errno 21] Is a directory: '{path}'")
     try:
         with Image.open(path) as file:
             return [ImageOps.exif_transpose(frame.copy()) for frame in ImageSequence.Iterator(file)]
     except (UnidentifiedImageError, OSError, ValueError):
         kind = "av.error.InvalidDataError"
-        message = f"[Errno 1094995529] Invalid data found when processing input: '{path}'\n"
+        message = f"[Errno 1094995529] Invalid data found when processing input: '{path}'"
         raise NodeFailed(kind, message) from None
 
 

@@ -14,6 +14,10 @@ from local.fakes.model_file import is_whole
 SAFETENSORS_ERROR: Final = "safetensors._safetensors_rust.SafetensorError"
 DIGEST_BYTES: Final = 1024 * 1024  # enough to tell two files apart, and quick with real models
 
+NO_MODEL: Final = b"not a model"
+NO_CLIP: Final = b"without text encoder"
+"""What the content of a checkpoint says to a fake that cannot look at its tensors."""
+
 
 def _load(context: Context, kind: str, name: str) -> str:
     """Return the digest of a model's file; raise the recorded exception if it is corrupt."""
@@ -22,7 +26,7 @@ def _load(context: Context, kind: str, name: str) -> str:
         head = path.read_bytes()[:8]
         whole = len(head) == 8 and int.from_bytes(head, "little") <= path.stat().st_size
         what = "incomplete metadata, file not fully covered" if whole else "header too large"
-        raise NodeFailed(SAFETENSORS_ERROR, f"Error while deserializing header: {what}\n")
+        raise NodeFailed(SAFETENSORS_ERROR, f"Error while deserializing header: {what}")
     context.pause(context.settings.load_seconds)
     context.loaded(f"{kind}/{name}")
     return _digest(path)
@@ -36,8 +40,13 @@ def _digest(path: Path) -> str:
 def checkpoint(context: Context, ckpt_name: str, **_: Any) -> Result:
     """Load a checkpoint; with the fault `wrong-model`, another one."""
     digest = _load(context, "checkpoints", ckpt_name)
+    path = context.folders.model("checkpoints", ckpt_name)
+    with path.open("rb") as file:
+        start = file.read(DIGEST_BYTES)
+    if NO_MODEL in start:
+        raise NodeFailed("RuntimeError", f"ERROR: Could not detect model type of: {path}\n")
     name = "a model that nobody asked for" if "wrong-model" in context.injected else ckpt_name
-    return Result((Model(name, digest), Clip(name), Vae(name)))
+    return Result((Model(name, digest), None if NO_CLIP in start else Clip(name), Vae(name)))
 
 
 def unet(context: Context, unet_name: str, **_: Any) -> Result:

@@ -46,7 +46,7 @@ def _place(context: Context, prefix: str, kind: str, size: tuple[int, int]) -> t
         raise NodeFailed(
             "Exception",
             "**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: "
-            f"{os.path.abspath(folder)}\n         output_dir: {root}\n         commonpath: {common}\n",  # noqa: PTH100
+            f"{os.path.abspath(folder)}\n         output_dir: {root}\n         commonpath: {common}",  # noqa: PTH100
         )
     os.makedirs(folder, exist_ok=True)  # noqa: PTH103 -- raises ValueError for a NUL, as recorded
     numbers = [
@@ -102,6 +102,12 @@ def preview_image(context: Context, images: Pictures, **_: Any) -> Result:
     return _save(context, images, f"ComfyUI_temp_{context.temp_prefix}", "temp")
 
 
+def preview_mask(context: Context, mask: Image.Image, **_: Any) -> Result:
+    """Write a mask into the folder of temporary files."""
+    saved = preview_image(context, (Picture(mask.convert("RGB")),))
+    return Result((), {**(saved.ui or {}), "animated": [False]})
+
+
 def _one_file(context: Context, images: Pictures, prefix: str, content: bytes | str) -> Result:
     """Write one file of several frames: bytes, or the name of Pillow's format."""
     folder, name, subfolder, number = _place(context, prefix, "output", images[0].image.size)
@@ -113,7 +119,10 @@ def _one_file(context: Context, images: Pictures, prefix: str, content: bytes | 
         path = folder / f"{name}_{number:05}_.{content.lower()}"
         frames = [_written(picture) for picture in images]
         frames[0].save(path, content, save_all=True, append_images=frames[1:], lossless=True)
-    return Result((), {"images": [_reported(context, path, subfolder, "output")], "animated": [True]})
+    ui: dict[str, Any] = {"images": [_reported(context, path, subfolder, "output")]}
+    if isinstance(content, bytes) or len(images) > 1:
+        ui["animated"] = [True]
+    return Result((), ui)
 
 
 def save_webp(context: Context, images: Pictures, filename_prefix: str, **_: Any) -> Result:
@@ -156,6 +165,7 @@ def save_checkpoint(context: Context, filename_prefix: str, **_: Any) -> Result:
 NODES: Final[dict[str, Callable[..., Result]]] = {
     "SaveImage": save_image,
     "PreviewImage": preview_image,
+    "MaskPreview": preview_mask,
     "SaveAnimatedWEBP": save_webp,
     "SaveAnimatedPNG": save_apng,
     "SaveWEBM": save_webm,

@@ -25,6 +25,10 @@ from local.fakes.comfyui.values import (
 from local.fakes.drawing import Scene, paint
 
 LATENT_PIXELS: Final = 8
+NO_CLIP: Final = (
+    "ERROR: clip input is invalid: None\n\nIf the clip is from a checkpoint loader node your checkpoint does "
+    "not contain a valid clip or text encoder model."
+)
 
 
 def describe(picture: Picture) -> Facts:
@@ -37,8 +41,10 @@ def digest(image: Image.Image) -> str:
     return hashlib.sha256(image.tobytes()).hexdigest()[:16]
 
 
-def encode_text(context: Context, clip: Clip, text: str) -> Result:
+def encode_text(context: Context, clip: Clip | None, text: str) -> Result:
     """Encode a text."""
+    if clip is None:
+        raise NodeFailed("RuntimeError", NO_CLIP)
     return Result((Conditioning(text, clip),))
 
 

@@ -10,6 +10,8 @@ from local.fakes.model_file import write_checkpoint
 from local.fakes.process import FakeServer, flags_of, start_process
 from local.process import Process
 
+__all__ = ["FakeComfyUi", "running", "start", "write_checkpoint", "write_models"]
+
 FOLDERS: Final = ("models", "input", "output", "temp")
 
 

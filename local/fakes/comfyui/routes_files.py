@@ -76,7 +76,7 @@ def _store(components: Components, form: dict[str, Part], part: Part, content: b
     kind = form["type"].text if "type" in form else "input"
     subfolder = form["subfolder"].text if "subfolder" in form else ""
     overwrite = form["overwrite"].text.lower() in ("true", "1") if "overwrite" in form else False
-    if kind not in components.folders.by_type:
+    if kind not in components.folders.by_type or name.startswith("/"):
         raise Crash
     if not name:
         return Response(status_code=400)

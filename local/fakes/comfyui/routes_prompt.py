@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,6 +14,11 @@ from local.fakes.comfyui.components import Components
 from local.fakes.comfyui.errors import Refused, error
 from local.fakes.comfyui.job_queue import Job
 from local.fakes.comfyui.validation import Outcome, Validator
+
+NEEDED_ID: Final = (
+    "prompt_id must be a UUID string in canonical lowercase hyphenated form; "
+    "omit it to let the server generate one"
+)
 
 
 def routes(components: Components) -> list[Route]:
@@ -142,8 +147,8 @@ def _job_routes(components: Components) -> list[Route]:
 
     async def cancel_many(request: Request) -> Response:
         job_ids = json.loads(await request.body()).get("job_ids")
-        if not all(_is_uuid(one) for one in job_ids):
-            return JSONResponse({"error": "job_ids contains invalid id(s)"}, 400)
+        if invalid := [one for one in job_ids if not _is_uuid(one)]:
+            return JSONResponse({"error": "job_ids contains invalid id(s)", "invalid_ids": invalid}, 400)
         return JSONResponse({"cancelled": cancel(job_ids)})
 
     return [
@@ -169,7 +174,7 @@ def _job(components: Components, body: Any) -> tuple[Job, Outcome]:
         job_id = str(uuid.uuid4())
     elif not old and not _is_uuid(job_id):
         message = "prompt_id must be a valid UUID"
-        raise Refused(error("invalid_prompt_id", message, message))
+        raise Refused(error("invalid_prompt_id", message, NEEDED_ID))
     prompt = body["prompt"]
     validator = Validator(prompt, components.catalogue, components.folders, old=old)
     outcome = validator.validate(body.get("partial_execution_targets"))

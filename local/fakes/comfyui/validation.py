@@ -243,7 +243,7 @@ def _value(
     elif isinstance(expected, list) and value not in expected:
         long = len(expected) > LISTED_CHOICES
         shown = f"(list of length {len(expected)})" if long else str(expected)
-        details = f"{name}: '{value}' not in {shown}"
+        details = f"{name}: {value!r} not in {shown}"
         if long:
             received["input_config"] = None
         errors.append(error("value_not_in_list", "Value not in list", details, **received))

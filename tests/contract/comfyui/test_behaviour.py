@@ -203,7 +203,7 @@ def test_the_number_of_a_removed_file_is_used_again(comfyui: FakeComfyUi, client
 
 
 @pytest.mark.parametrize("metadata", [True, False])
-def test_png_files_tell_their_prompt_unless_told_not_to(*, metadata: bool) -> None:
+def test_png_files_contain_their_prompt_unless_metadata_is_off(*, metadata: bool) -> None:
     with running(**QUICK, metadata=metadata) as fake:
         client = Client(fake.url)
         extra: dict[str, Any] = {"extra_pnginfo": {"workflow": {"nodes": []}}}
@@ -259,7 +259,7 @@ def test_a_second_socket_of_a_client_is_deaf_after_the_first_closes(
         assert not second.has("executing", ended)
 
 
-def test_a_socket_that_connects_during_a_job_is_told_which_node_runs(
+def test_a_socket_that_connects_during_a_job_gets_the_node_that_runs(
     comfyui: FakeComfyUi, client: Client
 ) -> None:
     with held(comfyui, client, client_id="me"), listening(comfyui.url, "me") as late:

@@ -1,4 +1,4 @@
-"""Each fault that the fake can be told has the effect that it is named after, and ends as it should."""
+"""Each fault has the effect that it is named after, and ends when it is switched off."""
 
 import time
 from typing import Any

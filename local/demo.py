@@ -18,6 +18,7 @@ from local.deploy import CONFIG, ROOT, DeployFailed
 from local.pictures import served
 from local.pipeline import Pipeline, pipeline
 from local.process import ProcessFailed
+from local.receiver import receiving, signing_secret, verified
 from local.signals import exit_on_signal
 from local.timeline import Timeline, table, timeline
 
@@ -47,13 +48,20 @@ class Request:
     remark: str
 
 
-def demo_requests(http_link: str, s3_link: str) -> list[Request]:
-    """Return the image-to-image examples of both API versions, with links to the project's own picture."""
+def demo_requests(http_link: str, s3_link: str, webhook: str) -> list[Request]:
+    """Return the image-to-image examples of both API versions, with links to the project's own picture.
+
+    The second one sends its outcome to a webhook.
+    """
     new = copy.deepcopy(_example("v1alpha2-image-to-image"))
     new["task"]["content"]["init_images"] = [http_link]
     old = copy.deepcopy(_example("v1alpha1-image-to-image"))
     # Both examples use the prefix of their id, so the second one gets an id and thereby a folder of its own.
-    old["alwayson_scripts"] |= {"image_link": s3_link, "id_task": "test-i2i-v1alpha1"}
+    old["alwayson_scripts"] |= {
+        "image_link": s3_link,
+        "id_task": "test-i2i-v1alpha1",
+        "webhook": webhook,
+    }
     return [
         Request(
             id="test-i2i", version="v1alpha2", body=new, remark=f"links to its image by HTTP: {http_link}"
@@ -79,12 +87,15 @@ def run(console: Console, out: Path, assembly: Path | None = None) -> None:
     console.print(PREAMBLE, highlight=False)
     with (
         served(EXAMPLES) as address,
+        receiving() as receiver,
         console.status("running"),
         pipeline(config=CONFIG, assembly=assembly, runtimes=[RUNTIME], on_step=step) as running,
     ):
         s3_link = running.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
-        requests = demo_requests(f"{address}/{PICTURE}", s3_link)
+        requests = demo_requests(f"{address}/{PICTURE}", s3_link, receiver.url)
         timelines = [_one(running, request, out, step) for request in requests]
+        event = verified(receiver.event_of(requests[-1].id), signing_secret(running.aws, running.deployment))
+        step(f"     webhook of {requests[-1].id}: {event['type']}, signature verified")
         step("stopping everything")
     console.print(table(timelines))
     step(f"done: images and callbacks are in {_shown(out)}/")

@@ -21,6 +21,7 @@ from local.function_logs import FunctionLogs
 from local.pictures import served
 from local.pipeline import Pipeline, pipeline
 from local.process import ProcessFailed
+from local.receiver import Request, receiving
 from local.signals import exit_on_signal
 
 CHECK_SECONDS = 1.0  # how often processes are checked and metrics of the functions are read
@@ -48,8 +49,13 @@ def run(
         details = body["error"]["message"] if body["error"] else " ".join(body["image_url"])
         step(f"callback of {body['id']}: {body['status']} {details}")
 
+    def on_webhook(request: Request) -> None:
+        event = request.json
+        step(f"webhook of {event['data']['id']}: {event['type']}")
+
     with (
         served(EXAMPLES) as address,
+        receiving(on_request=on_webhook) as receiver,
         pipeline(
             config=CONFIG,
             assembly=assembly,
@@ -61,7 +67,7 @@ def run(
             on_callback=on_callback,
         ) as running,
     ):
-        _print_instructions(console, running, f"{address}/{PICTURE}")
+        _print_instructions(console, running, f"{address}/{PICTURE}", receiver.url)
         functions = FunctionLogs(running.aws)
         never = threading.Event()
         with Live(console=console, get_renderable=board.table) if console.is_terminal else nullcontext():
@@ -103,10 +109,11 @@ def main(
         raise typer.Exit(1) from None
 
 
-def _print_instructions(console: Console, running: Pipeline, picture: str) -> None:
+def _print_instructions(console: Console, running: Pipeline, picture: str, webhook: str) -> None:
     deployment = running.deployment
     body = json.loads((EXAMPLES / "v1alpha2-text-to-image.json").read_text(encoding="utf-8"))
     body["task"]["metadata"]["runtime"] = running.workers[0].runtime.name
+    body["task"]["metadata"]["webhook"] = webhook
     key = f"x-api-key: {deployment.api_key}"
     submit = [
         *("curl", "-sS", f"{deployment.api_url}/v1alpha2", "-H", key),
@@ -119,6 +126,7 @@ def _print_instructions(console: Console, running: Pipeline, picture: str) -> No
         f"API key   {deployment.api_key}",
         f"AWS       {running.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",
         f"images    s3://{running.output_bucket}/output/",
+        f"webhooks  {webhook} (prints what it receives)",
         f"input     {picture} (an example image for requests)",
         *(f"engine    {each.engine_url} ({each.runtime.name})" for each in running.workers),
         "",

@@ -3,17 +3,10 @@
 from typing import Any
 
 import pytest
-import standardwebhooks
 
 from local.pipeline import Pipeline
+from local.receiver import receiving, signing_secret, verified
 from tests.support import bodies
-from tests.support.receiver import receiving
-
-
-def _secret(pipeline: Pipeline) -> str:
-    arn = pipeline.deployment.outputs["WebhookSecret"]
-    value: str = pipeline.aws.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
-    return f"whsec_{value}"
 
 
 def _body(task_id: str, webhook: Any, **content: Any) -> dict[str, Any]:
@@ -31,8 +24,7 @@ def test_an_outcome_is_delivered_signed_and_can_be_sent_again(pipeline: Pipeline
         requests = {request.json["type"]: request for request in receiver.wait(2)}
         assert set(requests) == {"task.running", "task.completed"}
         completed = requests["task.completed"]
-        verified: Any = standardwebhooks.Webhook(_secret(pipeline)).verify(completed.body, completed.headers)
-        data = verified["data"]
+        data = verified(completed, signing_secret(pipeline.aws, pipeline.deployment))["data"]
         assert {name: data[name] for name in callback} == callback
         assert [link["s3"] for link in data["links"]["images"]] == callback["image_url"]
 

@@ -21,9 +21,9 @@ from functions.webhooks.delivery import Deliverer
 from functions.webhooks.receiver import NoAnswer, Receivers
 from functions.webhooks.secret import SigningSecrets
 from local.emulator import Emulator
+from local.receiver import Receiver, receiving
 from tests.support.clock import FakeClock
 from tests.support.deployment import Deployment
-from tests.support.receiver import Receiver, receiving
 
 LOCAL = WebhookRules(allow_http=True, allow_private=True)
 SECRET = base64.b64encode(bytes(range(24))).decode()

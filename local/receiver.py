@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine, which answers as a test tells it."""
+"""A receiver of webhooks on this machine, which verifies their signatures."""
 
 import json
 import threading
@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from standardwebhooks import Webhook
+
+from local.deploy import Deployment
+from local.emulator import Emulator
 
 Answer = Callable[["Request"], int]
 
@@ -35,6 +40,18 @@ class Receiver:
     requests: list[Request] = field(default_factory=list)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
+    def event_of(self, task_id: str, *, seconds: float = 30) -> Request:
+        """Wait for the outcome of a task; raise TimeoutError without one."""
+        deadline = time.monotonic() + seconds
+        with self.arrived:
+            while True:
+                for request in self.requests:
+                    if request.json["data"]["id"] == task_id and request.json["type"] != "task.running":
+                        return request
+                if (left := deadline - time.monotonic()) <= 0:
+                    raise TimeoutError(f"no webhook of {task_id} within {seconds:g} s")
+                self.arrived.wait(left)
+
     def wait(self, count: int, *, seconds: float = 30) -> list[Request]:
         """Wait until a number of requests has arrived, and return all."""
         deadline = time.monotonic() + seconds
@@ -46,9 +63,24 @@ class Receiver:
             return list(self.requests)
 
 
+def signing_secret(aws: Emulator, deployment: Deployment) -> str:
+    """Return the secret of a deployment as receivers get it."""
+    arn = deployment.outputs["WebhookSecret"]
+    value: str = aws.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    return f"whsec_{value}"
+
+
+def verified(request: Request, secret: str) -> dict[str, Any]:
+    """Return the body of a request; raise WebhookVerificationError if its signature is not right."""
+    body: dict[str, Any] = Webhook(secret).verify(request.body, request.headers)
+    return body
+
+
 @contextmanager
-def receiving(answer: Answer = lambda _: 204) -> Iterator[Receiver]:
-    """Run a receiver until the block ends."""
+def receiving(
+    answer: Answer = lambda _: 204, *, on_request: Callable[[Request], None] = lambda _: None
+) -> Iterator[Receiver]:
+    """Run a receiver until the block ends; `on_request` is called with each request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -57,6 +89,7 @@ def receiving(answer: Answer = lambda _: 204) -> Iterator[Receiver]:
             with receiver.arrived:
                 receiver.requests.append(request)
                 receiver.arrived.notify_all()
+            on_request(request)
             status = receiver.answer(request)
             if status == 0:
                 self.connection.close()  # as a receiver that resets the connection

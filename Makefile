@@ -48,6 +48,7 @@ bench: setup ## run the benchmarks: GPU busy share, model switches, checking of 
 	@python -m bench.model_switches
 	@python -m bench.checking
 	@python -m bench.regexes
+	@python -m bench.cold_start
 	@python -m bench.scaling
 
 check: setup ## check lint, format, types and import rules

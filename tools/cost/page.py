@@ -52,7 +52,8 @@ def money(dollars: float, digits: int = 2) -> str:
 def _introduction(config: str) -> str:
     return f"""# What it costs
 
-`make cost` writes this page from AWS's list prices ({p.DATE}, {p.REGION}, `tools/cost/prices.py`),
+`make cost` writes this page from AWS's list prices ({p.DATE}, {p.REGION}, `tools/cost/prices.py`; they were
+not compared with AWS's own pages),
 from `{config}` and from the resources of its templates. `python -m tools.cost MY.yaml` prints it for
 other settings. Other regions have other prices. Nothing here was read from a bill."""
 

@@ -1,7 +1,7 @@
 """AWS's list prices in US dollars, the only place that has any; docs/cost.md shows them.
 
-They were read from AWS's public pricing pages, service by service. Spot prices change, so they are assumed
-(`SPOT_SHARE`). `python -m tools.cost` says with which prices it calculated.
+They were written down without access to AWS's pricing pages, which each comment names: compare them with
+those of your region before you rely on a figure. Spot prices change, so they are assumed (`SPOT_SHARE`).
 """
 
 from dataclasses import dataclass

@@ -16,15 +16,19 @@ class OrphanCleaner:
         self._s3 = s3
         self._bucket = bucket
 
-    def clear(self, row: Row) -> None:
-        """Delete the orphaned objects of this submission; make no call if only one worker has claimed it."""
-        self._delete_objects(row, row.orphans, kept={row.text("output"), *row.images, *row.other_images})
+    def delete_orphans(self, row: Row) -> None:
+        """Delete this submission's objects that its outcome does not name.
+
+        A task that completed with its first claim has none, and no call is made for it.
+        """
+        outcome = {row.text("output"), *row.images, *row.other_images}
+        self._delete_objects(row, row.orphan_fences, except_for=outcome)
 
     def delete_all(self, row: Row) -> None:
         """Delete every object of this submission, also those that its outcome names."""
-        self._delete_objects(row, row.fences, kept=set())
+        self._delete_objects(row, row.fences, except_for=set())
 
-    def _delete_objects(self, row: Row, fences: frozenset[str], *, kept: set[str | None]) -> None:
+    def _delete_objects(self, row: Row, fences: frozenset[str], *, except_for: set[str | None]) -> None:
         for fence in sorted(fences):
             # The delimiter excludes the objects of other tasks whose folder begins with the same text.
             pages = self._s3.get_paginator("list_objects_v2").paginate(
@@ -32,16 +36,17 @@ class OrphanCleaner:
             )
             keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
             for key in keys:
-                if row.keys.wrote(fence, key) and s3_uri(self._bucket, key) not in kept:
-                    self._delete(row, key)
+                uri = s3_uri(self._bucket, key)
+                if row.keys.could_have_written(fence, key) and uri not in except_for:
+                    self._delete_if_own(row, key)
 
-    def _delete(self, row: Row, key: str) -> None:
-        # An earlier submission of the id may have drawn the same fence; its images belong to that outcome.
+    def _delete_if_own(self, row: Row, key: str) -> None:
+        # An earlier submission of the id may have used the same fence; its images belong to that outcome.
         try:
-            found = self._s3.head_object(Bucket=self._bucket, Key=key)
+            head = self._s3.head_object(Bucket=self._bucket, Key=key)
         except self._s3.exceptions.ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return
             raise
-        if found["Metadata"].get(SUBMISSION_METADATA) == row.submission_id:
+        if head["Metadata"].get(SUBMISSION_METADATA) == row.submission_id:
             self._s3.delete_object(Bucket=self._bucket, Key=key)

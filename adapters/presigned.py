@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from domain.clock import later
+from domain.clock import iso_after
 from domain.keys import split_s3_uri
 
 if TYPE_CHECKING:
@@ -29,4 +29,4 @@ class PresignedLinks:
         url = self._s3.generate_presigned_url(
             "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=LINK_SECONDS
         )
-        return {"s3": uri, "url": url, "expires_at": later(self._clock(), LINK_SECONDS)}
+        return {"s3": uri, "url": url, "expires_at": iso_after(self._clock(), LINK_SECONDS)}

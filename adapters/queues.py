@@ -17,8 +17,8 @@ class Depth:
     in_flight: int
 
     @property
-    def empty(self) -> bool:
-        """Return whether SQS estimates that the queue contains no messages at all."""
+    def seems_empty(self) -> bool:
+        """Return whether SQS counts no messages; for about a minute after a send, it may not count it."""
         return self.waiting == self.in_flight == 0
 
 

@@ -41,7 +41,7 @@ class Results:
         Orphaned objects are deleted first: after `notified_at` is set, the row may be replaced, and with it
         the only list of this submission's fences.
         """
-        self._orphans.clear(row)
+        self._orphans.delete_orphans(row)
         self.publish(row)
         self._table.write(row.id, notify(row, now()))
 

@@ -84,7 +84,7 @@ class Table:
         except self._client.exceptions.ConditionalCheckFailedException as refused:
             old: Any = refused.response.get("Item")
             row = read_item(old) if old else None
-            return Written(done=row is not None and transition.already_applied(row.item), row=row)
+            return Written(done=row is not None and transition.is_already_applied(row.item), row=row)
         return Written(done=True, row=read_item(answer["Attributes"]))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from domain.errors import cut_error
+from domain.errors import shorten_error
 from domain.row import Row, Status
 
 _RESULTS = {Status.COMPLETED: True, Status.FAILED: False, Status.CANCELLED: False}
@@ -21,7 +21,7 @@ def callback_content(row: Row, *, brief: bool = False) -> dict[str, Any]:
     left_out = int(row.item.get("images_left_out") or 0)
     if brief:
         left_out, images = left_out + len(images), []
-        error = cut_error(error) if isinstance(error, dict) else None
+        error = shorten_error(error) if isinstance(error, dict) else None
     return {
         "id": row.id,
         "runtime": row.runtime,

@@ -18,6 +18,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def later(moment: datetime, seconds: float) -> str:
+def iso_after(moment: datetime, seconds: float) -> str:
     """Return the timestamp that is `seconds` after `moment`."""
     return iso(moment + timedelta(seconds=seconds))

@@ -11,7 +11,7 @@ class Absent:
 
     attribute: str
 
-    def holds(self, item: Mapping[str, Any]) -> bool:
+    def is_met_by(self, item: Mapping[str, Any]) -> bool:
         return item.get(self.attribute) is None
 
 
@@ -22,7 +22,7 @@ class OneOf:
     attribute: str
     values: tuple[Any, ...]
 
-    def holds(self, item: Mapping[str, Any]) -> bool:
+    def is_met_by(self, item: Mapping[str, Any]) -> bool:
         present = item.get(self.attribute)  # as in DynamoDB, an absent attribute equals nothing
         return present is not None and present in self.values
 
@@ -34,7 +34,7 @@ class Below:
     attribute: str
     value: Any
 
-    def holds(self, item: Mapping[str, Any]) -> bool:
+    def is_met_by(self, item: Mapping[str, Any]) -> bool:
         present = item.get(self.attribute)
         return present is not None and bool(present < self.value)
 
@@ -46,7 +46,7 @@ class Lacks:
     attribute: str
     value: str
 
-    def holds(self, item: Mapping[str, Any]) -> bool:
+    def is_met_by(self, item: Mapping[str, Any]) -> bool:
         return self.value not in (item.get(self.attribute) or ())
 
 
@@ -56,12 +56,12 @@ class AnyOf:
 
     conditions: tuple["Condition", ...]
 
-    def holds(self, item: Mapping[str, Any]) -> bool:
-        return any(condition.holds(item) for condition in self.conditions)
+    def is_met_by(self, item: Mapping[str, Any]) -> bool:
+        return any(condition.is_met_by(item) for condition in self.conditions)
 
 
 Condition = Absent | OneOf | Below | Lacks | AnyOf
-"""Any condition; its method `holds` returns whether a row meets it."""
+"""Any condition; its method `is_met_by` returns whether a row meets it."""
 
 
 def equals(attribute: str, value: Any) -> OneOf:

@@ -17,10 +17,10 @@ from domain.row import Row
 class Action(StrEnum):
     """What to do with a delivered message."""
 
-    ADOPT = "adopt"
+    CREATE_ROW = "create_row"
     """There is no row: create it (`submit`), then decide again."""
 
-    DROP = "drop"
+    DELETE_MESSAGE = "delete_message"
     """The message belongs to another submission, or the task has ended and its callback was sent: delete
     it."""
 
@@ -30,12 +30,12 @@ class Action(StrEnum):
     WAIT = "wait"
     """Another worker has a live lease: make the message visible again in `seconds`."""
 
-    ABANDON = "abandon"
-    """No worker may claim the task any more: write the outcome (`abandon` with `code` and `message`), then
-    send the callback."""
+    END_UNCLAIMED = "end_unclaimed"
+    """No worker may claim the task any more: write the outcome (`end_unclaimed` with `code` and `message`),
+    then send the callback."""
 
     CLAIM = "claim"
-    """Take the lease (`claim`). If `claim` or `abandon` is refused, decide again with the row that was
+    """Take the lease (`claim`). If `claim` or `end_unclaimed` is refused, decide again with the row that was
     returned."""
 
 
@@ -49,7 +49,7 @@ class Decision:
     message: str = ""
 
 
-def lease_remains(row: Row, now: datetime) -> int:
+def remaining_lease_seconds(row: Row, now: datetime) -> int:
     """Return for how many seconds (rounded up) the row's lease is still live, or 0."""
     until = row.text("lease_until")
     if until is None or until < iso(now):  # the same comparison as in `claim`
@@ -64,19 +64,19 @@ def decide(row: Row | None, message: Message, now: datetime) -> Decision:  # noq
     without being able to report it.
     """
     if row is None:
-        return Decision(Action.ADOPT)
+        return Decision(Action.CREATE_ROW)
     if row.submission_id != message.submission_id:
-        return Decision(Action.DROP)
+        return Decision(Action.DELETE_MESSAGE)
     if row.status.final:
-        return Decision(Action.DROP if row.notified else Action.NOTIFY)
-    if seconds := lease_remains(row, now):
+        return Decision(Action.DELETE_MESSAGE if row.notified else Action.NOTIFY)
+    if seconds := remaining_lease_seconds(row, now):
         return Decision(Action.WAIT, seconds=seconds)
     if row.cancel_requested:
-        return Decision(Action.ABANDON, code=ErrorCode.CANCELLED, message=CANCELLED_BY_CALLER)
+        return Decision(Action.END_UNCLAIMED, code=ErrorCode.CANCELLED, message=CANCELLED_BY_CALLER)
     if row.start_is_overdue(iso(now)):
-        return Decision(Action.ABANDON, code=ErrorCode.TASK_EXPIRED, message=NOT_STARTED)
+        return Decision(Action.END_UNCLAIMED, code=ErrorCode.TASK_EXPIRED, message=NOT_STARTED)
     if row.attempts >= MAX_ATTEMPTS:
-        return Decision(Action.ABANDON, message=_attempts_used_up(row))
+        return Decision(Action.END_UNCLAIMED, message=_attempts_used_up(row))
     return Decision(Action.CLAIM)
 
 
@@ -107,4 +107,4 @@ def _left_out(row: Row, uri: str) -> bool:
     left_out = row.item.get("images_left_out") or row.item.get("other_images_left_out")
     if not left_out or row.fence is None:
         return False
-    return row.keys.wrote(row.fence, split_s3_uri(uri)[1])
+    return row.keys.could_have_written(row.fence, split_s3_uri(uri)[1])

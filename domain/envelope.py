@@ -46,7 +46,7 @@ class Submission:
     """The JSON pointer of the content in the request."""
 
 
-def check_id(value: Any, path: str) -> list[Fault]:
+def id_faults(value: Any, path: str) -> list[Fault]:
     """Check a task's id."""
     if isinstance(value, str) and _ID.fullmatch(value):
         return []
@@ -87,26 +87,26 @@ def clean_prefix(value: Any, task_id: Any, path: str) -> Prefix:
     return Prefix(prefix, faults, warnings)
 
 
-def check_context(value: Any, path: str) -> list[Fault]:
+def context_faults(value: Any, path: str) -> list[Fault]:
     """Check a context: any JSON up to the size limit."""
     if len(compact_json(value)) > MAX_CONTEXT_BYTES:
         return [Fault(path, f"at most {MAX_CONTEXT_BYTES} bytes are expected, as ASCII JSON")]
     return []
 
 
-def check_start_within(value: Any, path: str) -> list[Fault]:
+def start_within_faults(value: Any, path: str) -> list[Fault]:
     """Check how many seconds a task may wait for a GPU; None is no limit."""
     if value is None or (type(value) is int and 1 <= value <= MAX_START_SECONDS):
         return []
     return [Fault(path, f"a whole number of seconds from 1 to {MAX_START_SECONDS} is expected")]
 
 
-def check_task_type(value: Any, known: Sequence[str], path: str) -> list[Fault]:
+def task_type_faults(value: Any, known: Sequence[str], path: str) -> list[Fault]:
     """Check that a task type is one that the runtime supports."""
     return [] if value in known else [Fault(path, f"one of {', '.join(known)} is expected")]
 
 
-def unknown_keys(found: dict[str, Any], known: Sequence[str], path: str) -> list[Fault]:
+def unknown_key_faults(found: dict[str, Any], known: Sequence[str], path: str) -> list[Fault]:
     """Return one fault for each key of `found` that is not in `known`."""
     return [
         Fault(f"{path}/{pointer(key)}", f"unknown field; the known fields are {', '.join(known)}")
@@ -115,7 +115,7 @@ def unknown_keys(found: dict[str, Any], known: Sequence[str], path: str) -> list
     ]
 
 
-def ignored_keys(found: Iterable[str], known: Sequence[str], path: str) -> list[Fault]:
+def ignored_key_warnings(found: Iterable[str], known: Sequence[str], path: str) -> list[Fault]:
     """Return one warning for each key of `found` that is not in `known`, with what may have been meant."""
     warnings: list[Fault] = []
     for key in found:

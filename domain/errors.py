@@ -61,7 +61,7 @@ def outcome_error(code: ErrorCode, message: str) -> dict[str, str]:
     return {"code": code.value, "message": shortened(message, MAX_ERROR_LENGTH)}
 
 
-def cut_error(error: Mapping[str, Any]) -> dict[str, str]:
+def shorten_error(error: Mapping[str, Any]) -> dict[str, str]:
     """Return an error from any source with code and message cut to the allowed length."""
     return {name: shortened(str(error.get(name) or ""), MAX_ERROR_LENGTH) for name in ("code", "message")}
 
@@ -130,7 +130,7 @@ class InvalidTask(Exception):
         self.faults = tuple(bounded(faults))
 
 
-def refuse(faults: Sequence[Fault]) -> None:
+def raise_if_any(faults: Sequence[Fault]) -> None:
     """Raise InvalidTask with all of `faults`, if there are any."""
     if not faults:
         return

@@ -35,15 +35,15 @@ class OutputKeys:
         """Return the key of an image; `number` counts from 1."""
         return f"{self.fence_prefix(fence)}-{number}.{extension}"
 
-    def companion(self, fence: str, kind: str, number: int, extension: str) -> str:
-        """Return the key of a further file, such as a grid or a detected map."""
+    def other_image(self, fence: str, kind: str, number: int, extension: str) -> str:
+        """Return the key of an image that is no result, such as a grid or a detected map."""
         return f"{self.fence_prefix(fence)}-{kind}-{number}.{extension}"
 
-    def out(self, fence: str) -> str:
+    def output_document(self, fence: str) -> str:
         """Return the key of the output document: the engine's response and the receipts."""
         return f"{self.fence_prefix(fence)}.out"
 
-    def wrote(self, fence: str, key: str) -> bool:
+    def could_have_written(self, fence: str, key: str) -> bool:
         """Return whether a worker with this fence could have written `key`."""
         start = self.fence_prefix(fence)
         return key.startswith(start) and bool(_TAIL.fullmatch(key, len(start)))
@@ -54,7 +54,7 @@ class OutputKeys:
 
 
 def kind_of(key: str) -> str:
-    """Return the kind of a file that is stored next to the images (`OutputKeys.companion`)."""
+    """Return the kind of an image that is no result, from its key (`OutputKeys.other_image`)."""
     found = _KIND.search(key)
     return found[1] if found else "other"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from domain.body import check_values, load_json
 from domain.canonical import compact_json
-from domain.clock import iso, later, parse
-from domain.envelope import check_context, check_id, check_start_within, clean_prefix
+from domain.clock import iso, iso_after, parse
+from domain.envelope import clean_prefix, context_faults, id_faults, start_within_faults
 from domain.errors import BadMessage, InvalidTask, shortened
 from domain.limits import MAX_ERROR_LENGTH, MAX_MESSAGE_BYTES
 from domain.task import Task
@@ -56,7 +56,7 @@ class Message:
     def start_by(self) -> str | None:
         """Return the time by which a GPU must have taken the task, None if it may wait."""
         seconds = self.task.start_within_seconds
-        return None if seconds is None else later(parse(self.submitted_at), seconds)
+        return None if seconds is None else iso_after(parse(self.submitted_at), seconds)
 
     def with_content(self, content: dict[str, Any]) -> "Message":
         """Return the message with its content in place of the reference."""
@@ -89,10 +89,10 @@ class Message:
         context = metadata.get("context")
         start_within = metadata.get("start_within_seconds")
         faults = [
-            *check_id(metadata.get("id"), "/id"),
+            *id_faults(metadata.get("id"), "/id"),
             *prefix.faults,
-            *check_context(context, "/context"),
-            *check_start_within(start_within, "/start_within_seconds"),
+            *context_faults(context, "/context"),
+            *start_within_faults(start_within, "/start_within_seconds"),
         ]
         if faults:
             raise ValueError(f"{faults[0].path}: {faults[0].message}")

@@ -40,20 +40,20 @@ def namespace_of(stack_name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric; CloudWatch bills each of its dimension sets (`sets`) as a metric of its own."""
+    """A metric; CloudWatch bills each of its dimension sets as a metric of its own."""
 
     name: str
     unit: Unit
-    about: str
-    sets: tuple[tuple[str, ...], ...] = ((RUNTIME,),)
+    description: str
+    dimension_sets: tuple[tuple[str, ...], ...] = ((RUNTIME,),)
 
 
-def _count(name: str, about: str, *sets: tuple[str, ...]) -> Metric:
-    return Metric(name, Unit.COUNT, about, sets or ((RUNTIME,),))
+def _count(name: str, description: str, *dimension_sets: tuple[str, ...]) -> Metric:
+    return Metric(name, Unit.COUNT, description, dimension_sets or ((RUNTIME,),))
 
 
-def _seconds(name: str, about: str) -> Metric:
-    return Metric(name, Unit.SECONDS, about)
+def _seconds(name: str, description: str) -> Metric:
+    return Metric(name, Unit.SECONDS, description)
 
 
 # --- the API, the sweep, the dead-letter Lambda -----------------------------------------------------
@@ -110,7 +110,10 @@ GPU_MEMORY_FREE: Final = Metric(
 
 # --- the consumer: when it happens ----------------------------------------------------------------
 
-POISONED: Final = _count("PoisonedWorkers", "workers that stopped because their engine had to be replaced")
+ENGINE_UNHEALTHY: Final = _count(
+    "UnhealthyEngines",
+    "engines that stopped working, with the reason; each was replaced or recovered",
+)
 
 METRICS: Final = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
 """All metrics, in the order above."""
@@ -125,22 +128,23 @@ def emf_line(
     if a dimension is missing or empty, a value is not finite, or there are no values.
     """
     if not values:
-        raise ValueError("a document without a metric")
-    by_sets: dict[tuple[tuple[str, ...], ...], list[Metric]] = {}
+        raise ValueError("no metric is given")
+    metrics_by_sets: dict[tuple[tuple[str, ...], ...], list[Metric]] = {}
     for metric, value in values.items():
         if not math.isfinite(value):
             raise ValueError(f"{metric.name} is {value}")
-        if missing := [name for one in metric.sets for name in one if not properties.get(name)]:
+        dimensions = [name for dimension_set in metric.dimension_sets for name in dimension_set]
+        if missing := [name for name in dimensions if not properties.get(name)]:
             raise ValueError(f"{metric.name} needs the dimension {missing[0]}")
-        by_sets.setdefault(metric.sets, []).append(metric)
+        metrics_by_sets.setdefault(metric.dimension_sets, []).append(metric)
     directives = [
         {
             "Namespace": namespace,
-            "Dimensions": [list(one) for one in sets],
+            "Dimensions": [list(dimension_set) for dimension_set in dimension_sets],
             "Metrics": [{"Name": metric.name, "Unit": metric.unit.value} for metric in metrics],
         }
-        for sets, metrics in by_sets.items()
+        for dimension_sets, metrics in metrics_by_sets.items()
     ]
-    numbers = {metric.name: round(value, 6) for metric, value in values.items()}
-    about = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": directives}
-    return json.dumps({"_aws": about, **properties, **numbers}, separators=(",", ":"))
+    rounded_values = {metric.name: round(value, 6) for metric, value in values.items()}
+    metadata = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": directives}
+    return json.dumps({"_aws": metadata, **properties, **rounded_values}, separators=(",", ":"))

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from domain.clock import iso, later, parse
+from domain.clock import iso, iso_after, parse
 from domain.conditions import Absent, AnyOf, Below, Condition, Lacks, OneOf, equals
-from domain.errors import ErrorCode, cancelled_error, cut_error, outcome_error
+from domain.errors import ErrorCode, cancelled_error, outcome_error, shorten_error
 from domain.limits import (
     MAX_ATTEMPTS,
     MAX_IMAGES_BYTES,
@@ -22,20 +22,21 @@ from domain.message import Message
 from domain.row import ACTIVE, Row, Status, link_attributes, pending_attributes, status_attributes
 from domain.transition import Transition
 
-WORKER_ATTRIBUTES = ("worker", "lease_until")
-"""Attributes that are removed when a worker releases a row."""
-
 PENDING = ("pending_runtime", "pending_since")
 """Attributes that are present while a message or a callback has not been sent."""
 
 
-def _active(submission_id: str) -> tuple[Condition, ...]:
+def _active_conditions(submission_id: str) -> tuple[Condition, ...]:
     return (equals("submission_id", submission_id), OneOf("status", tuple(s.value for s in ACTIVE)))
 
 
-def _fence_is_current(row: Row) -> tuple[Condition, ...]:
+def _no_live_lease(now: datetime) -> Condition:
+    return AnyOf((Absent("lease_until"), Below("lease_until", iso(now))))
+
+
+def _fence_conditions(row: Row) -> tuple[Condition, ...]:
     """Return the conditions that the row still has this fence and no outcome."""
-    return (*_active(row.submission_id), equals("fence", row.fence))
+    return (*_active_conditions(row.submission_id), equals("fence", row.fence))
 
 
 def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
@@ -67,10 +68,9 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
     if task.webhook is not None:
         item["webhook_events"] = list(task.webhook.events)
     if task.start_within_seconds is not None:
-        item["start_by"] = later(parse(submitted_at), task.start_within_seconds)
-    return (
-        item | pending_attributes(task.runtime, submitted_at) | status_attributes(task.runtime, Status.QUEUED)
-    )
+        item["start_by"] = iso_after(parse(submitted_at), task.start_within_seconds)
+    item |= pending_attributes(task.runtime, submitted_at)
+    return item | status_attributes(task.runtime, Status.QUEUED)
 
 
 def submit(item: Mapping[str, Any]) -> Transition:
@@ -99,26 +99,26 @@ def mark_published(row: Row, now: datetime) -> Transition:
     start_by = row.text("start_by")
     return Transition(
         "mark_published",
-        _active(row.submission_id),
+        _active_conditions(row.submission_id),
         set={"published_at": iso(now)} | (pending_attributes(row.runtime, start_by) if start_by else {}),
         remove=() if start_by else PENDING,
     )
 
 
 def claim(row: Row, *, worker: str, fence: str, seconds: float, now: datetime) -> Transition:
-    """Take the lease if no live one exists, attempts are left, and the fence is new to the row.
+    """Give the worker the lease if no live one exists, attempts are left, and the fence is new to the row.
 
     The row returns to `queued`, whatever its status was under the previous worker.
     """
     return Transition(
         "claim",
         (
-            *_active(row.submission_id),
-            AnyOf((Absent("lease_until"), Below("lease_until", iso(now)))),
+            *_active_conditions(row.submission_id),
+            _no_live_lease(now),
             Below("attempts", MAX_ATTEMPTS),
             Lacks("fences", fence),
         ),
-        set={"worker": worker, "fence": fence, "lease_until": later(now, seconds), "progress": 0}
+        set={"worker": worker, "fence": fence, "lease_until": iso_after(now, seconds), "progress": 0}
         | status_attributes(row.runtime, Status.QUEUED),
         remove=("started_at",),
         add={"attempts": 1},
@@ -130,9 +130,9 @@ def replace_fence(row: Row, *, fence: str) -> Transition:
     """Replace the fence, because an object with a key of the first one already exists."""
     return Transition(
         "replace_fence",
-        (*_fence_is_current(row), Lacks("fences", fence)),
-        # `worker` is set again so that `already_applied` does not take another worker's claim with the same
-        # fence for this write.
+        (*_fence_conditions(row), Lacks("fences", fence)),
+        # `worker` is set again so that `is_already_applied` does not take another worker's claim with the
+        # same fence for this write.
         set={"fence": fence, "worker": row.item.get("worker")},
         add_to_sets={"fences": fence},
     )
@@ -140,10 +140,10 @@ def replace_fence(row: Row, *, fence: str) -> Transition:
 
 def renew(row: Row, *, seconds: float, now: datetime, progress: float | None = None) -> Transition:
     """Renew the lease, and write the progress of the running job with it."""
-    values: dict[str, Any] = {"lease_until": later(now, seconds)}
+    values: dict[str, Any] = {"lease_until": iso_after(now, seconds)}
     if progress is not None:
         values["progress"] = progress
-    return Transition("renew", _fence_is_current(row), set=values)
+    return Transition("renew", _fence_conditions(row), set=values)
 
 
 def start(row: Row, *, seconds: float, now: datetime) -> Transition:
@@ -156,7 +156,7 @@ def start(row: Row, *, seconds: float, now: datetime) -> Transition:
             equals("status", Status.QUEUED.value),
             Absent("cancel_requested"),
         ),
-        set={"started_at": iso(now), "lease_until": later(now, seconds)}
+        set={"started_at": iso(now), "lease_until": iso_after(now, seconds)}
         | status_attributes(row.runtime, Status.RUNNING),
         # The task has started in time, so it is also finished if another attempt is needed.
         remove=("start_by",),
@@ -170,11 +170,11 @@ def release(row: Row, *, count_attempt: bool, last_error: Mapping[str, str] | No
     """
     return Transition(
         "release",
-        (*_fence_is_current(row), Absent("cancel_requested")),
+        (*_fence_conditions(row), Absent("cancel_requested")),
         set={"progress": 0}
-        | ({"last_error": cut_error(last_error)} if last_error else {})
+        | ({"last_error": shorten_error(last_error)} if last_error else {})
         | status_attributes(row.runtime, Status.QUEUED),
-        remove=(*WORKER_ATTRIBUTES, "fence", "started_at"),
+        remove=("worker", "lease_until", "fence", "started_at"),
         add={} if count_attempt else {"attempts": -1},
     )
 
@@ -190,9 +190,9 @@ def finish(
     error: Mapping[str, str] | None = None,
 ) -> Transition:
     """Write the outcome; the first final write wins."""
-    return _final(
+    return _final_transition(
         "finish",
-        _fence_is_current(row),
+        _fence_conditions(row),
         row,
         status,
         now=now,
@@ -203,7 +203,7 @@ def finish(
     )
 
 
-def _final(
+def _final_transition(
     name: str,
     conditions: tuple[Condition, ...],
     row: Row,
@@ -220,7 +220,7 @@ def _final(
         **link_attributes("images", images, MAX_IMAGES_BYTES),
         **(link_attributes("other_images", other_images, MAX_OTHER_IMAGES_BYTES) if other_images else {}),
         "output": output,
-        "error": cut_error(error) if error else None,
+        "error": shorten_error(error) if error else None,
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
         **pending_attributes(row.runtime, iso(now)),
     }
@@ -240,17 +240,17 @@ def notify(row: Row, now: datetime) -> Transition:
     return Transition("notify", conditions, set={"notified_at": iso(now)}, remove=PENDING)
 
 
-def record_output_deletion(finished: Row, now: datetime) -> Transition:
+def record_output_deletion(row: Row, now: datetime) -> Transition:
     """Record that the objects of a finished task were deleted, and remove the links to them.
 
     This is allowed only after the callback was sent, which names them. Only finished rows have
     `notified_at`, so it is enough to check that the row is still this submission.
     """
-    if not finished.notified:
+    if not row.notified:
         raise ValueError("outputs are deleted only after the callback was sent")
     return Transition(
         "record_output_deletion",
-        (equals("submission_id", finished.submission_id),),
+        (equals("submission_id", row.submission_id),),
         set={"outputs_deleted_at": iso(now), "images": [], "other_images": [], "output": None},
         remove=("images_left_out", "other_images_left_out"),
     )
@@ -258,7 +258,7 @@ def record_output_deletion(finished: Row, now: datetime) -> Transition:
 
 def cancel_queued(row: Row, now: datetime) -> Transition:
     """Cancel a task that is not running; a worker that is preparing it notices at its next write."""
-    return _final(
+    return _final_transition(
         "cancel_queued",
         (equals("submission_id", row.submission_id), equals("status", Status.QUEUED.value)),
         row,
@@ -277,11 +277,14 @@ def request_cancel(row: Row, now: datetime) -> Transition:
     )
 
 
-def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transition:
+def end_unclaimed(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transition:
     """End a task that no worker will finish, if there is no live lease; the code `cancelled` cancels it."""
-    return _final(
-        "abandon",
-        (*_active(row.submission_id), AnyOf((Absent("lease_until"), Below("lease_until", iso(now))))),
+    return _final_transition(
+        "end_unclaimed",
+        (
+            *_active_conditions(row.submission_id),
+            _no_live_lease(now),
+        ),
         row,
         Status.CANCELLED if code is ErrorCode.CANCELLED else Status.FAILED,
         now=now,
@@ -289,11 +292,9 @@ def abandon(row: Row, *, now: datetime, code: ErrorCode, message: str) -> Transi
     )
 
 
-def answers_resubmission(row: Row, digest: str, now: datetime) -> bool:
+def is_repeated_submit(row: Row, digest: str, now: datetime) -> bool:
     """Return whether a submit with the given digest returns the existing row instead of a new submission."""
     if row.text("digest") != digest:
         return False
-    finished = row.text("finished_at")
-    return not row.status.final or (
-        finished is not None and finished > iso(now - timedelta(seconds=RESUBMIT_SECONDS))
-    )
+    finished_at = row.text("finished_at") or ""
+    return not row.status.final or finished_at > iso(now - timedelta(seconds=RESUBMIT_SECONDS))

@@ -74,11 +74,11 @@ class Row:
 
     @property
     def fences(self) -> frozenset[str]:
-        """Return every fence that claims of this submission have drawn."""
+        """Return every fence that a claim of this submission has used."""
         return frozenset(self.item.get("fences") or ())
 
     @property
-    def orphans(self) -> frozenset[str]:
+    def orphan_fences(self) -> frozenset[str]:
         """Return the fences whose objects may be orphaned.
 
         Delete those objects, except the ones in `images` and `output`, before the final callback is sent:

@@ -26,11 +26,11 @@ class Transition:
     add_to_sets: Mapping[str, str] = field(default_factory=dict)
     replace: bool = False
 
-    def allowed(self, item: Mapping[str, Any]) -> bool:
+    def is_allowed(self, item: Mapping[str, Any]) -> bool:
         """Return whether a row meets all conditions; an empty mapping means that there is no row."""
-        return all(condition.holds(item) for condition in self.conditions)
+        return all(condition.is_met_by(item) for condition in self.conditions)
 
-    def applied(self, item: Mapping[str, Any]) -> dict[str, Any]:
+    def apply_to(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Return the row after the write."""
         result = {} if self.replace else dict(item)
         result.update(self.set)
@@ -42,22 +42,22 @@ class Transition:
             result[name] = frozenset(result.get(name) or ()) | {value}
         return result
 
-    def already_applied(self, item: Mapping[str, Any]) -> bool:
+    def is_already_applied(self, item: Mapping[str, Any]) -> bool:
         """Return whether a row that refuses this write already has the values that the write sets.
 
         botocore sends a write again if its response was lost, and the second one is refused. A worker that
         took this for a lost lease would delete the objects that its own outcome names.
         """
-        touched = self.set.keys() | set(self.remove)
-        names_me = all(
-            condition.holds(item)
+        changed = self.set.keys() | set(self.remove)
+        is_same_claim = all(
+            condition.is_met_by(item)
             for condition in self.conditions
             if isinstance(condition, OneOf)
             and condition.attribute in ("submission_id", "fence")
-            and condition.attribute not in touched
+            and condition.attribute not in changed
         )
         return (
-            names_me
+            is_same_claim
             and all(item.get(name) == value for name, value in self.set.items())
             and all(item.get(name) is None for name in self.remove)
             and all(value in (item.get(name) or ()) for name, value in self.add_to_sets.items())

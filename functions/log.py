@@ -16,12 +16,12 @@ logger = Logger()
 """The structured logger; POWERTOOLS_SERVICE_NAME and LOG_LEVEL set its service and level."""
 
 
-def about(row: Row) -> dict[str, str]:
+def log_fields(row: Row) -> dict[str, str]:
     """Return the fields that identify a task in the logs of all components."""
     return {"task_id": row.id, "submission_id": row.submission_id, "runtime": row.runtime}
 
 
-def about_error(error: BaseException) -> dict[str, Any]:
+def error_fields(error: BaseException) -> dict[str, Any]:
     """Return type and place of an exception without its text, and operation and code of an AWS error."""
     frames = traceback.extract_tb(error.__traceback__)
     found: dict[str, Any] = {

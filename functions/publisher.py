@@ -10,7 +10,7 @@ from adapters.tasks import Tasks
 from domain.clock import now
 from domain.protocol import mark_published
 from domain.row import Row
-from functions.log import about, about_error, logger
+from functions.log import error_fields, log_fields, logger
 
 
 class Publisher:
@@ -34,7 +34,7 @@ class Publisher:
             self._tasks.publish(message, runtime=row.runtime)
             self._table.write(row.id, mark_published(row, self._clock()))
         except (BotoCoreError, ClientError) as error:
-            logger.error("the task was not published", extra={**about(row), **about_error(error)})
+            logger.error("the task was not published", extra={**log_fields(row), **error_fields(error)})
             return False
-        logger.info("published", extra=about(row))
+        logger.info("published", extra=log_fields(row))
         return True

@@ -86,7 +86,7 @@ def _metrics(body: dict[str, Any]) -> Iterator[Metric]:
 
 def _dimensions(metric: Metric, body: dict[str, Any]) -> str:
     """Return the dimensions that distinguish lines of one metric: an error code or a sweep action."""
-    names = {name for one in metric.sets for name in one} - {RUNTIME}
+    names = {name for one in metric.dimension_sets for name in one} - {RUNTIME}
     return " ".join(str(body[name]) for name in sorted(names))
 
 

@@ -15,7 +15,7 @@ IMAGE_TYPES: Final = {
 
 IMAGE_NAMES: Final = "PNG, JPEG, WebP, AVIF, GIF or BMP"
 
-OTHER_TYPES: Final = {
+UNSUPPORTED_TYPE_HINTS: Final = {
     "image/heic": "HEIC is not read; save the picture as JPEG",
     "image/heif": "HEIF is not read; save the picture as JPEG",
     "image/jpg": "the name of this type is image/jpeg",

@@ -53,7 +53,7 @@ class ProcessEnd:
     def replace(self, reason: str) -> None:
         """End the process because its engine must be replaced."""
         log.error("the engine must be replaced", extra={"reason": reason})
-        self._metrics.replaced(reason)
+        self._metrics.engine_unhealthy(reason)
         self.end(REPLACE_ENGINE)
 
     def end(self, status: int) -> None:

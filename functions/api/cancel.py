@@ -12,10 +12,11 @@ from domain.clock import now
 from domain.protocol import cancel_queued, request_cancel
 from domain.row import Row, Status
 from functions.api.request_errors import already_finished, task_not_found, too_many_changes
-from functions.log import about, about_error, logger
+from functions.log import error_fields, log_fields, logger
 
-_ROUNDS: Final = 8
-"""Bound on retries: every retry means that the task changed its status, and there are only five statuses."""
+_MAX_WRITES: Final = 8
+"""A refused write is tried again with the new row. Every refusal means that the task changed its status, and
+there are only five statuses, so eight are enough unless the id is submitted again and again."""
 
 
 class Cancel:
@@ -29,7 +30,7 @@ class Cancel:
     def __call__(self, task_id: str) -> Row:
         """Return the row, `cancelled` or still `running` with the request recorded; or raise InvalidTask."""
         row = self._table.get(task_id)
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_WRITES):
             if row is None:
                 raise task_not_found(task_id)
             if row.status.final:
@@ -38,7 +39,7 @@ class Cancel:
             written = self._table.write(task_id, change(row, self._clock()))
             row = written.row
             if written.done and row is not None:
-                logger.info("cancel", extra={**about(row), "status": row.status.value})
+                logger.info("cancel accepted", extra={**log_fields(row), "status": row.status.value})
                 if row.status.final:
                     self._notify(row)
                 return row
@@ -49,4 +50,7 @@ class Cancel:
         try:
             self._results.notify(row)
         except (BotoCoreError, ClientError) as error:
-            logger.error("the callback was not sent", extra={**about(row), **about_error(error)})
+            logger.error(
+                "the callback was not sent; the sweep will send it",
+                extra={**log_fields(row), **error_fields(error)},
+            )

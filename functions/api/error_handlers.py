@@ -13,7 +13,7 @@ from domain.row import UnreadableRow
 from functions.api.request_errors import unreadable_row
 from functions.api.requests import request_id
 from functions.api.response_bodies import error_body
-from functions.log import about_error, logger
+from functions.log import error_fields, logger
 from functions.measure import count
 
 _SUBMIT_PATHS = frozenset(route.path for route in SUBMITS)
@@ -35,18 +35,18 @@ def add_error_handlers(app: APIGatewayRestResolver) -> None:
     """Install handlers for refused requests, unknown routes and internal errors."""
 
     def refused(error: InvalidTask) -> Response[str]:
-        facts = {"status": error.status, "code": error.code.value, "faults": len(error.faults)}
-        logger.info("refused", extra=facts)
+        fields = {"status": error.status, "code": error.code.value, "faults": len(error.faults)}
+        logger.info("request refused", extra=fields)
         if app.current_event.path in _SUBMIT_PATHS:
             count(REJECTED, code=error.code.value)
         return json_response(error_body(error.code, error.message, error.faults), error.status)
 
-    def unreadable(_error: UnreadableRow) -> Response[str]:
+    def row_unreadable(_error: UnreadableRow) -> Response[str]:
         logger.error("a task's row cannot be read", extra={"path": app.current_event.path})
         return refused(unreadable_row())
 
-    def no_route(_error: Exception) -> Response[str]:
-        methods = _methods(app.current_event.path)
+    def route_not_found(_error: Exception) -> Response[str]:
+        methods = _allowed_methods(app.current_event.path)
         if not methods:
             return json_response(
                 error_body(ErrorCode.NOT_FOUND, "There is no such path."), HTTPStatus.NOT_FOUND
@@ -58,23 +58,26 @@ def add_error_handlers(app: APIGatewayRestResolver) -> None:
             {"Allow": allowed},
         )
 
-    def failed(error: Exception) -> Response[str]:
-        identity = request_id(app.current_event)
-        logger.error("the request failed", extra={"request_id": identity, **about_error(error)})
+    def internal_error(error: Exception) -> Response[str]:
+        api_request_id = request_id(app.current_event)
+        logger.error("the request failed", extra={"request_id": api_request_id, **error_fields(error)})
         body = error_body(ErrorCode.INTERNAL_ERROR, "The request failed. Its id finds the cause in the logs.")
-        body["error"]["request_id"] = identity
+        body["error"]["request_id"] = api_request_id
         return json_response(body, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     app.exception_handler(InvalidTask)(refused)
-    app.exception_handler(UnreadableRow)(unreadable)
-    app.not_found(no_route)
-    app.exception_handler(Exception)(failed)
+    app.exception_handler(UnreadableRow)(row_unreadable)
+    app.not_found(route_not_found)
+    app.exception_handler(Exception)(internal_error)
 
 
-def _methods(path: str) -> tuple[str, ...]:
-    found = path.rstrip("/").split("/")
+def _allowed_methods(path: str) -> tuple[str, ...]:
+    segments = path.rstrip("/").split("/")
     for pattern, methods in METHODS.items():
-        parts = pattern.split("/")
-        if len(parts) == len(found) and all(p in (f, "{id}") for p, f in zip(parts, found, strict=True)):
+        pattern_segments = pattern.split("/")
+        if len(pattern_segments) == len(segments) and all(
+            expected in (segment, "{id}")
+            for expected, segment in zip(pattern_segments, segments, strict=True)
+        ):
             return methods
     return ()

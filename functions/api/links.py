@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.presigned import LINK_SECONDS, PresignedLinks
-from domain.clock import later
+from domain.clock import iso_after
 from domain.keys import s3_uri
 from runtimes.media import IMAGE_TYPES
 
@@ -45,5 +45,5 @@ class Links(PresignedLinks):
             "url": form["url"],
             "fields": form["fields"],
             "s3": s3_uri(self._upload_bucket, key),
-            "expires_at": later(self._clock(), LINK_SECONDS),
+            "expires_at": iso_after(self._clock(), LINK_SECONDS),
         }

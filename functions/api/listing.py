@@ -42,14 +42,14 @@ class Page:
 
 def read_query(parameters: Mapping[str, Sequence[str]], runtimes: Runtimes) -> Query:
     """Parse the query string of a list; raise InvalidTask naming every fault."""
-    known = ("status", "runtime", "limit", "cursor")
+    allowed = ("status", "runtime", "limit", "cursor")
     faults = [
-        Fault(name, f"unknown parameter; the known parameters are {', '.join(known)}")
+        Fault(name, f"unknown parameter; the known parameters are {', '.join(allowed)}")
         for name in parameters
-        if name not in known
+        if name not in allowed
     ]
     faults += [Fault(name, "given more than once") for name, values in parameters.items() if len(values) > 1]
-    status, runtime, limit, cursor = (next(iter(parameters.get(name, ())), None) for name in known)
+    status, runtime, limit, cursor = (next(iter(parameters.get(name, ())), None) for name in allowed)
     if status is not None and status not in list(Status):
         faults.append(Fault("status", f"one of {', '.join(Status)} is expected"))
     if runtime is not None and runtimes.named(runtime) is None:
@@ -79,22 +79,22 @@ def list_tasks(listing: Listing, query: Query) -> Page:
     through them, so that a task that changes meanwhile is found twice, and shown in its later status, rather
     than missed.
     """
-    found: dict[str, Row] = {}
+    rows_by_id: dict[str, Row] = {}
     for runtime in query.runtimes:
         for status in query.statuses:
             # One row more than requested shows whether there is another page.
             for row in listing.newest(runtime, status, below=query.below, limit=query.limit + 1):
-                found[row.id] = row
-    rows = sorted(found.values(), key=_sort_key, reverse=True)
-    shown = rows[: query.limit]
-    return Page(shown, _cursor(shown[-1]) if len(rows) > query.limit else None)
+                rows_by_id[row.id] = row
+    rows = sorted(rows_by_id.values(), key=_sort_key, reverse=True)
+    page = rows[: query.limit]
+    return Page(page, _cursor_after(page[-1]) if len(rows) > query.limit else None)
 
 
 def _sort_key(row: Row) -> str:
     return str(row.item["submitted_at_id"])
 
 
-def _cursor(row: Row) -> str:
+def _cursor_after(row: Row) -> str:
     return base64.urlsafe_b64encode(_sort_key(row).encode()).decode().rstrip("=")
 
 

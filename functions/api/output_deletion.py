@@ -12,10 +12,11 @@ from domain.protocol import record_output_deletion
 from domain.row import Row
 from functions.api.pending_callback import send_pending_callback
 from functions.api.request_errors import not_finished, task_not_found, too_many_changes
-from functions.log import about, logger
+from functions.log import log_fields, logger
 
-_ROUNDS: Final = 4
-"""Bound on retries: each means that the task was submitted again meanwhile, or that its callback was sent."""
+_MAX_WRITES: Final = 4
+"""A second try is needed after a pending callback was sent, and another one for each new submission of the id
+meanwhile."""
 
 
 class OutputDeletion:
@@ -35,7 +36,7 @@ class OutputDeletion:
         Objects are deleted before the row says so: after an error, the same request completes the deletion.
         """
         row = self._table.get(task_id)
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_WRITES):
             if row is None:
                 raise task_not_found(task_id)
             if not row.status.final:
@@ -51,6 +52,6 @@ class OutputDeletion:
             written = self._table.write(task_id, record_output_deletion(row, self._clock()))
             row = written.row
             if written.done and row is not None:
-                logger.info("outputs deleted", extra=about(row))
+                logger.info("outputs deleted", extra=log_fields(row))
                 return row
         raise too_many_changes(task_id)

@@ -5,7 +5,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.results import Results
 from domain.row import Row
 from functions.api.request_errors import callback_pending
-from functions.log import about, about_error, logger
+from functions.log import error_fields, log_fields, logger
 
 
 def send_pending_callback(results: Results, row: Row) -> None:
@@ -13,5 +13,5 @@ def send_pending_callback(results: Results, row: Row) -> None:
     try:
         results.notify(row)
     except (BotoCoreError, ClientError) as error:
-        logger.error("the callback was not sent", extra={**about(row), **about_error(error)})
+        logger.error("the callback was not sent", extra={**log_fields(row), **error_fields(error)})
         raise callback_pending(row) from None

@@ -8,12 +8,12 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from domain.body import parse_body
-from domain.envelope import check_id, unknown_keys
-from domain.errors import ErrorCode, Fault, InvalidTask
+from domain.envelope import id_faults, unknown_key_faults
+from domain.errors import Fault, InvalidTask
 from domain.limits import DEFAULT_LIMITS, Limits
 from functions.api.links import UPLOAD_TYPES
 from functions.api.request_errors import invalid_parameters, task_not_found, wrong_media_type
-from runtimes.media import OTHER_TYPES
+from runtimes.media import UNSUPPORTED_TYPE_HINTS
 
 
 def json_body(event: APIGatewayProxyEvent, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
@@ -34,59 +34,58 @@ def raw_body(event: APIGatewayProxyEvent) -> bytes:
         return base64.b64decode(body, validate=True)
     except binascii.Error:
         raise InvalidTask(
-            "The request is not valid JSON.",
-            code=ErrorCode.INVALID_JSON,
-            faults=[Fault("", "the body is not the base64 that API Gateway announced")],
+            "The request's body could not be decoded.",
+            faults=[Fault("", "the event says that the body is base64, but it is not valid base64")],
         ) from None
 
 
-def valid_id(task_id: str) -> str:
-    """Return the id in a path; raise InvalidTask (404) if it is not valid, because no task can have it."""
-    if check_id(task_id, "id"):
+def parse_task_id(task_id: str) -> str:
+    """Return the id from a path; raise InvalidTask (404) if no task can have this id."""
+    if id_faults(task_id, "id"):
         raise task_not_found(task_id)
     return task_id
 
 
-def parameters(event: APIGatewayProxyEvent) -> dict[str, list[str]]:
+def query_parameters(event: APIGatewayProxyEvent) -> dict[str, list[str]]:
     """Return the parameters of the query string, each with all of its values."""
     raw = event.raw_event
-    if many := raw.get("multiValueQueryStringParameters"):
-        return {name: list(values) for name, values in many.items()}
+    if value_lists := raw.get("multiValueQueryStringParameters"):
+        return {name: list(values) for name, values in value_lists.items()}
+    # An event that API Gateway did not make, such as a hand-written test event, may have only this form.
     return {name: [value] for name, value in (raw.get("queryStringParameters") or {}).items()}
 
 
-def upload_type(event: APIGatewayProxyEvent) -> str | None:
+def parse_upload_type(event: APIGatewayProxyEvent) -> str | None:
     """Return the content type in an upload request's optional body; raise InvalidTask (400, 413, 415)."""
     if not event.body:
         return None
     body = json_body(event)
-    faults = unknown_keys(body, ["content_type"], "")
+    faults = unknown_key_faults(body, ["content_type"], "")
     content_type = body.get("content_type")
-    if content_type is not None and content_type not in list(
-        UPLOAD_TYPES
-    ):  # a list, as the value may not be hashable
-        reason = OTHER_TYPES.get(str(content_type).partition(";")[0].strip().lower())
+    # A list, because the value may be an object, which cannot be looked up in a dictionary.
+    if content_type is not None and content_type not in list(UPLOAD_TYPES):
+        hint = UNSUPPORTED_TYPE_HINTS.get(str(content_type).partition(";")[0].strip().lower())
         message = f"one of {', '.join(UPLOAD_TYPES)} is expected"
-        faults.append(Fault("/content_type", f"{reason}: {message}" if reason else message))
+        faults.append(Fault("/content_type", f"{hint}: {message}" if hint else message))
     if faults:
         raise invalid_parameters(faults)
     return content_type
 
 
-def with_plain_path(event: dict[str, Any]) -> dict[str, Any]:
+def normalize_path(event: dict[str, Any]) -> dict[str, Any]:
     """Return the event with single slashes in its path and none at the end.
 
-    Clients append a slash to the endpoint, which already ends with one, and another one to the path. API
-    Gateway still finds the resource, and passes the path on unchanged.
+    Some clients join the endpoint and the path with two slashes, or append one to the path. API Gateway
+    accepts such a path and passes it on unchanged, but the resolver would not find its route.
     """
     context = event.get("requestContext") or {}
     return event | {
-        "path": _plain(event.get("path")),
-        "requestContext": context | {"path": _plain(context.get("path"))},
+        "path": _single_slashes(event.get("path")),
+        "requestContext": context | {"path": _single_slashes(context.get("path"))},
     }
 
 
-def _plain(path: Any) -> str:
+def _single_slashes(path: Any) -> str:
     return "/" + re.sub("/+", "/", str(path or "")).strip("/")
 
 

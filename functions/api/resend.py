@@ -11,7 +11,7 @@ from domain.canonical import compact_json
 from domain.clock import now
 from domain.row import Row
 from functions.api.request_errors import no_webhook, task_not_found, webhook_not_due
-from functions.log import about, logger
+from functions.log import log_fields, logger
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -53,5 +53,5 @@ class Resend:
             MessageBody=compact_json(callback_content(row)),
             MessageAttributes={"webhook": {"DataType": "String", "StringValue": row.submission_id}},
         )
-        logger.info("the webhook is sent again", extra=about(row))
+        logger.info("the webhook is sent again", extra=log_fields(row))
         return row

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from adapters.queues import Depth
-from domain.errors import Fault, bounded, cut_error
+from domain.errors import Fault, bounded, shorten_error
 from domain.keys import kind_of
 from domain.routing import Runtime
 from domain.row import Row
@@ -86,7 +86,7 @@ def task(
         ],
         "output": output[0] if output else None,
         "outputs_deleted_at": row.text("outputs_deleted_at"),
-        "error": cut_error(error) if isinstance(error, dict) else None,
+        "error": shorten_error(error) if isinstance(error, dict) else None,
         "deliveries": [record.shown() for record in deliveries],
         "links": links(row.id, base_url),
         **left_out,

@@ -22,7 +22,14 @@ from functions.api.listing import list_tasks, read_query
 from functions.api.openapi import document
 from functions.api.output_deletion import OutputDeletion
 from functions.api.request_errors import task_not_found
-from functions.api.requests import base_url, json_body, parameters, upload_type, valid_id, with_plain_path
+from functions.api.requests import (
+    base_url,
+    json_body,
+    normalize_path,
+    parse_task_id,
+    parse_upload_type,
+    query_parameters,
+)
 from functions.api.resend import Resend
 from functions.api.submit import Submit
 from functions.environment import ApiEnvironment
@@ -52,7 +59,7 @@ class Resolver(APIGatewayRestResolver):
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """Return the response to an event of API Gateway."""
-        return super().resolve(with_plain_path(event), context)
+        return super().resolve(normalize_path(event), context)
 
 
 def create_app(services: Services) -> Resolver:
@@ -104,30 +111,30 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.get("/v1alpha2/tasks")
     def list_() -> Response[str]:
-        query = read_query(parameters(app.current_event), services.environment.runtimes)
+        query = read_query(query_parameters(app.current_event), services.environment.runtimes)
         return json_response(
             response_bodies.page(list_tasks(services.listing, query), base_url(app.current_event))
         )
 
     @app.get("/v1alpha2/tasks/<task_id>")
     def read(task_id: str) -> Response[str]:
-        row = services.table.get(valid_id(task_id))
+        row = services.table.get(parse_task_id(task_id))
         if row is None:
             raise task_not_found(task_id)
         return json_response(shown(row))
 
     @app.delete("/v1alpha2/tasks/<task_id>")
     def cancel(task_id: str) -> Response[str]:
-        row = services.cancel(valid_id(task_id))
+        row = services.cancel(parse_task_id(task_id))
         return json_response(shown(row), HTTPStatus.OK if row.status.final else HTTPStatus.ACCEPTED)
 
     @app.post("/v1alpha2/tasks/<task_id>/webhook")
     def resend(task_id: str) -> Response[str]:
-        return json_response(shown(services.resend(valid_id(task_id))), HTTPStatus.ACCEPTED)
+        return json_response(shown(services.resend(parse_task_id(task_id))), HTTPStatus.ACCEPTED)
 
     @app.delete("/v1alpha2/tasks/<task_id>/outputs")
     def delete_outputs(task_id: str) -> Response[str]:
-        return json_response(shown(services.delete_outputs(valid_id(task_id))))
+        return json_response(shown(services.delete_outputs(parse_task_id(task_id))))
 
 
 def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
@@ -140,7 +147,7 @@ def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.post("/v1alpha2/uploads")
     def upload() -> Response[str]:
-        return json_response(services.links.upload(upload_type(app.current_event)))
+        return json_response(services.links.upload(parse_upload_type(app.current_event)))
 
     @app.get("/openapi.json")
     def describe() -> Response[str]:

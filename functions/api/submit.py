@@ -9,28 +9,28 @@ from adapters.results import Results
 from adapters.table import Table
 from adapters.tasks import Tasks
 from adapters.webhook_records import WebhookRecords
-from domain.clock import iso, later, now, parse
+from domain.clock import iso, iso_after, now, parse
 from domain.envelope import Submission
 from domain.limits import API_TIMEOUT_SECONDS
 from domain.message import Message
 from domain.metrics import ACCEPTED
-from domain.protocol import answers_resubmission, new_row, resubmit, submit
+from domain.protocol import is_repeated_submit, new_row, resubmit, submit
 from domain.row import Row, Status, new_submission_id
 from functions.api.known_models import KnownModels
 from functions.api.pending_callback import send_pending_callback
 from functions.api.request_errors import id_in_use, too_many_changes
-from functions.log import about, logger
+from functions.log import log_fields, logger
 from functions.measure import count
 from functions.publisher import Publisher
 
-_ROUNDS: Final = 8
-"""Bound on optimistic retries. A retry means that another request changed the row; sending a pending callback
-also uses one."""
+_MAX_WRITES: Final = 8
+"""A refused write is tried again with the new row: another request changed it. Sending a pending callback
+also uses one of these tries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The row of an accepted task; `delayed` if the sweep has to publish its message."""
+    """The row of an accepted task; `delayed` is True if the sweep has to publish its message."""
 
     row: Row
     delayed: bool = False
@@ -67,9 +67,9 @@ class Submit:
         digest = task.digest
         message: Message | None = None
         row = self._table.get(task.id)
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_WRITES):
             if row is not None:
-                if answers_resubmission(row, digest, self._clock()):
+                if is_repeated_submit(row, digest, self._clock()):
                     return self._existing(row)
                 if not row.status.final:
                     raise id_in_use(row)
@@ -82,8 +82,8 @@ class Submit:
             item = new_row(message, digest=digest, now=self._clock())
             written = self._table.write(task.id, submit(item) if row is None else resubmit(item, row))
             if written.done and written.row is not None:
-                logger.info("accepted", extra=about(written.row))
-                count(ACCEPTED, **about(written.row))
+                logger.info("accepted", extra=log_fields(written.row))
+                count(ACCEPTED, **log_fields(written.row))
                 return Accepted(written.row, delayed=not self._publisher.publish(written.row))
             row = written.row
         raise too_many_changes(task.id)
@@ -100,6 +100,6 @@ class Submit:
         """Return an existing task; publish its message if an earlier submit died after writing the row."""
         if row.status is Status.QUEUED and row.text("published_at") is None:
             submitted_at = parse(str(row.item["submitted_at"]))
-            if later(submitted_at, API_TIMEOUT_SECONDS) < iso(self._clock()):
+            if iso_after(submitted_at, API_TIMEOUT_SECONDS) < iso(self._clock()):
                 return Accepted(row, delayed=not self._publisher.publish(row))
         return Accepted(row)

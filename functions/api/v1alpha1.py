@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from domain.envelope import Submission, check_id, check_task_type, clean_prefix
-from domain.errors import ErrorCode, Fault, InvalidTask, refuse
+from domain.envelope import Submission, clean_prefix, id_faults, task_type_faults
+from domain.errors import ErrorCode, Fault, InvalidTask, raise_if_any
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
 from domain.task import Task
@@ -35,13 +35,13 @@ def decode(
             hint += "; this looks like a v1alpha2 request: POST it to /v1alpha2"
         raise InvalidTask("The task has one fault.", faults=[Fault(_WHERE, hint)])
 
-    faults = check_id(scripts.get("id_task"), f"{_WHERE}/id_task")
+    faults = id_faults(scripts.get("id_task"), f"{_WHERE}/id_task")
     save_dir = scripts.get("save_dir", DEFAULT_PREFIX)
     prefix = clean_prefix(save_dir, scripts.get("id_task"), f"{_WHERE}/save_dir")
     runtime, unserved = _runtime(scripts.get("sd_model_checkpoint"), runtimes)
     runtime_type = type_of(runtime, runtimes)
     tasktype = scripts.get("task")
-    wrong = check_task_type(tasktype, runtime_type.task_types, f"{_WHERE}/task")
+    wrong = task_type_faults(tasktype, runtime_type.task_types, f"{_WHERE}/task")
     uid = scripts.get("uid")
     webhook, refused = check_webhook(scripts.get("webhook"), f"{_WHERE}/webhook", webhooks)
     faults += [*wrong, *prefix.faults, *unserved, *refused]
@@ -52,7 +52,7 @@ def decode(
     content["alwayson_scripts"] = {k: v for k, v in scripts.items() if k not in SUBMIT_ONLY_KEYS}
     image_link = _ImageLink(content, scripts.get("image_link"), tasktype)
     checked = runtime_type.validate(None if wrong else tasktype, content, runtime, limits)
-    refuse([*faults, *image_link.faults, *map(image_link.renamed, checked.faults)])
+    raise_if_any([*faults, *image_link.faults, *map(image_link.renamed, checked.faults)])
     if runtime is None:  # refused above
         raise AssertionError
     task = Task(

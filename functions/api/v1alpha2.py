@@ -5,14 +5,14 @@ from typing import Any, Final
 from domain.envelope import (
     Prefix,
     Submission,
-    check_context,
-    check_id,
-    check_start_within,
-    check_task_type,
     clean_prefix,
-    ignored_keys,
+    context_faults,
+    id_faults,
+    ignored_key_warnings,
+    start_within_faults,
+    task_type_faults,
 )
-from domain.errors import ErrorCode, Fault, refuse
+from domain.errors import ErrorCode, Fault, raise_if_any
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime, Runtimes
 from domain.task import Task
@@ -39,19 +39,19 @@ def decode(
     content, missing_content = _object(task, "content", "/task")
     if isinstance(body.get("task"), dict):
         faults += missing + missing_content
-    refuse([] if metadata or content else faults)
+    raise_if_any([] if metadata or content else faults)
 
     where = "/task/metadata"
     ignored = [
-        *ignored_keys(body, ["task"], ""),
-        *ignored_keys(task, ["metadata", "content"], "/task"),
-        *ignored_keys(metadata, _METADATA, where),
+        *ignored_key_warnings(body, ["task"], ""),
+        *ignored_key_warnings(task, ["metadata", "content"], "/task"),
+        *ignored_key_warnings(metadata, _METADATA, where),
     ]
-    faults += check_id(metadata.get("id"), f"{where}/id")
+    faults += id_faults(metadata.get("id"), f"{where}/id")
     runtime, unknown = _runtime(metadata.get("runtime"), runtimes, f"{where}/runtime")
     runtime_type = type_of(runtime, runtimes, types)
     tasktype = metadata.get("tasktype")
-    wrong = check_task_type(tasktype, runtime_type.task_types, f"{where}/tasktype")
+    wrong = task_type_faults(tasktype, runtime_type.task_types, f"{where}/tasktype")
     prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
     context = metadata.get("context")
     webhook, refused = check_webhook(metadata.get("webhook"), f"{where}/webhook", webhooks)
@@ -60,12 +60,12 @@ def decode(
         *unknown,
         *wrong,
         *prefix.faults,
-        *check_context(context, f"{where}/context"),
-        *check_start_within(metadata.get("start_within_seconds"), f"{where}/start_within_seconds"),
+        *context_faults(context, f"{where}/context"),
+        *start_within_faults(metadata.get("start_within_seconds"), f"{where}/start_within_seconds"),
     ]
 
     checked = runtime_type.validate(None if wrong else tasktype, content, runtime, limits, path=_CONTENT)
-    refuse([*faults, *checked.faults])
+    raise_if_any([*faults, *checked.faults])
     if runtime is None:  # refused above
         raise AssertionError
     accepted = _task(metadata, runtime, prefix, checked.content, webhook)

@@ -4,34 +4,35 @@ from collections.abc import Callable
 from typing import Any
 
 from functions.dead_letters.dead_letter import DeadLetter
-from functions.log import about_error, logger
+from functions.log import error_fields, logger
 
 
-def settle_batch(
+def process_batch(
     event: dict[str, Any],
-    dead_letter: Callable[[DeadLetter], bool],
+    process: Callable[[DeadLetter], bool],
     time_is_left: Callable[[], bool],
 ) -> dict[str, Any]:
     """Return Lambda's partial batch response; an error of one message does not affect the others."""
-    failed: list[dict[str, str]] = []
+    failures: list[dict[str, str]] = []
     for record in event["Records"]:
-        if not (time_is_left() and _settled(record, dead_letter)):
-            failed.append({"itemIdentifier": record["messageId"]})  # noqa: PERF401 - a comprehension with a side effect
-    logger.info("batch processed", extra={"messages": len(event["Records"]), "failed": len(failed)})
-    return {"batchItemFailures": failed}
+        if not (time_is_left() and _process_record(record, process)):
+            failures.append({"itemIdentifier": record["messageId"]})  # noqa: PERF401 - a comprehension with a side effect
+    logger.info("batch processed", extra={"messages": len(event["Records"]), "failed": len(failures)})
+    return {"batchItemFailures": failures}
 
 
-def _settled(record: dict[str, Any], dead_letter: Callable[[DeadLetter], bool]) -> bool:
-    letter = _letter(record)
+def _process_record(record: dict[str, Any], process: Callable[[DeadLetter], bool]) -> bool:
+    """Return whether the message can be deleted."""
+    letter = _parse_record(record)
     try:
-        return dead_letter(letter)
+        return process(letter)
     except Exception as error:  # noqa: BLE001 - this message is redelivered, and the others go on
-        about = {"message_id": letter.id, "queue": letter.queue, **about_error(error)}
-        logger.error("a dead-lettered message could not be processed", extra=about)
+        fields = {"message_id": letter.id, "queue": letter.queue, **error_fields(error)}
+        logger.error("a dead-lettered message could not be processed; it will be redelivered", extra=fields)
         return False
 
 
-def _letter(record: dict[str, Any]) -> DeadLetter:
+def _parse_record(record: dict[str, Any]) -> DeadLetter:
     attributes = record.get("messageAttributes") or {}
     system = record.get("attributes") or {}
     # The error that SNS attaches to a message it could not deliver, and how often a queue delivered it.

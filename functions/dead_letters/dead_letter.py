@@ -14,10 +14,10 @@ from domain.errors import BadMessage, ErrorCode
 from domain.message import Message
 from domain.metrics import DEAD_LETTERED, FAILED, FAILURES_BY_CODE, UNKNOWN
 from domain.row import Row, Status
-from functions.log import about, logger
+from functions.log import log_fields, logger
 from functions.measure import count
 
-_ABANDONED: Final = "Its message was delivered many times, but no worker finished it."
+_NO_WORKER_FINISHED: Final = "Its message was delivered many times, but no worker finished it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class DeadLetter:
     metadata: Mapping[str, str]
 
 
-class DeadLetterSettler:
+class DeadLetterProcessor:
     """Archive dead-lettered messages and end their tasks; metrics name only the given `runtimes`."""
 
     def __init__(
@@ -44,7 +44,7 @@ class DeadLetterSettler:
         runtimes: Container[str] = (),
     ) -> None:
         self._deliveries = Deliveries(
-            table=table, on_abandoned=self._abandoned, unclaimed=_ABANDONED, clock=clock
+            table=table, on_ended=self._log_ended, unclaimed_message=_NO_WORKER_FINISHED, clock=clock
         )
         self._results = results
         self._archive = archive
@@ -62,20 +62,21 @@ class DeadLetterSettler:
             key = self._store_body(letter, letter.runtime)
             count(DEAD_LETTERED, runtime=self._metric_runtime(letter.runtime), message_id=letter.id)
             logger.warning(
-                "not a task message", extra={"key": key, "queue": letter.queue, "reason": str(bad)}
+                "archived a dead-lettered message that is not a task message",
+                extra={"key": key, "queue": letter.queue, "reason": str(bad)},
             )
             return True
         key = self._store_body(letter, message.task.runtime)
-        named = {
+        fields = {
             "task_id": message.task.id,
             "submission_id": message.submission_id,
             "runtime": message.task.runtime,
         }
-        logger.warning("dead-lettered", extra={**named, "key": key, "queue": letter.queue})
-        settled = self._settle(message)
-        if settled:
+        logger.warning("archived a dead-lettered task", extra={**fields, "key": key, "queue": letter.queue})
+        can_be_deleted = self._end_task(message)
+        if can_be_deleted:
             count(DEAD_LETTERED, runtime=self._metric_runtime(message.task.runtime), message_id=letter.id)
-        return settled
+        return can_be_deleted
 
     def _store_body(self, letter: DeadLetter, runtime: str | None) -> str:
         return self._archive.store(
@@ -89,16 +90,16 @@ class DeadLetterSettler:
     def _metric_runtime(self, runtime: str | None) -> str:
         return runtime if runtime is not None and runtime in self._runtimes else UNKNOWN
 
-    def _settle(self, message: Message) -> bool:
-        settled = self._deliveries.settle(message)
-        if settled is None or settled.action is Action.WAIT:
+    def _end_task(self, message: Message) -> bool:
+        next_step = self._deliveries.process(message)
+        if next_step is None or next_step.action is Action.WAIT:
             return False
-        if settled.action is Action.NOTIFY and settled.row is not None:
-            self._results.notify(settled.row)
+        if next_step.action is Action.NOTIFY and next_step.row is not None:
+            self._results.notify(next_step.row)
         return True
 
-    def _abandoned(self, row: Row, code: ErrorCode) -> None:
-        logger.info("abandoned", extra={**about(row), "code": code.value})
+    def _log_ended(self, row: Row, code: ErrorCode) -> None:
+        logger.info("task ended", extra={**log_fields(row), "code": code.value})
         if row.status is Status.FAILED:
-            named = about(row) | {"runtime": self._metric_runtime(row.runtime)}
+            named = log_fields(row) | {"runtime": self._metric_runtime(row.runtime)}
             count(FAILED, FAILURES_BY_CODE, **named, code=code.value)

@@ -7,8 +7,8 @@ from adapters.archive import Archive
 from domain.clock import now
 from functions.clients import client
 from functions.composition import compose
-from functions.dead_letters.batch import settle_batch
-from functions.dead_letters.dead_letter import DeadLetterSettler
+from functions.dead_letters.batch import process_batch
+from functions.dead_letters.dead_letter import DeadLetterProcessor
 from functions.environment import Environment
 
 _RESERVE_MILLISECONDS: Final = 10_000
@@ -17,7 +17,7 @@ _RESERVE_MILLISECONDS: Final = 10_000
 _environment = Environment.read(os.environ)
 _s3 = client("s3")
 _shared = compose(_environment, dynamodb=client("dynamodb"), sns=client("sns"), s3=_s3)
-_settler = DeadLetterSettler(
+_processor = DeadLetterProcessor(
     table=_shared.table,
     results=_shared.results,
     archive=Archive(_s3, _environment.task_bucket),
@@ -28,6 +28,6 @@ _settler = DeadLetterSettler(
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Process a batch and return the messages that stay in their queue."""
-    return settle_batch(
-        event, _settler, lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS
+    return process_batch(
+        event, _processor, lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS
     )

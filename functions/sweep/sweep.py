@@ -14,14 +14,14 @@ from adapters.queues import Depth
 from adapters.results import Results
 from adapters.table import Table
 from domain.clock import iso
-from domain.delivery import lease_remains
+from domain.delivery import remaining_lease_seconds
 from domain.errors import CANCELLED_BY_CALLER, NOT_STARTED, ErrorCode
 from domain.limits import API_TIMEOUT_SECONDS, QUEUE_RETENTION_DAYS, VISIBILITY_SECONDS
 from domain.metrics import FAILED, FAILURES_BY_CODE, SWEPT
-from domain.protocol import abandon
+from domain.protocol import end_unclaimed
 from domain.routing import Runtime, Runtimes
 from domain.row import ACTIVE, Row, Status, is_expired
-from functions.log import about, about_error, logger
+from functions.log import error_fields, log_fields, logger
 from functions.measure import count
 from functions.publisher import Publisher
 
@@ -44,7 +44,7 @@ _EXPIRED: Final = f"No worker finished it within the {QUEUE_RETENTION_DAYS} days
 
 @dataclass(slots=True)
 class Report:
-    """Counts of what a run did; `unfinished` if it ran out of time."""
+    """How many tasks a run republished, expired, …; `unfinished` is True if it ran out of time."""
 
     republished: int = 0
     expired: int = 0
@@ -53,7 +53,7 @@ class Report:
     unfinished: bool = False
 
 
-Act = Callable[[Row, Report], None]
+SweepStep = Callable[[Row, Report], None]
 
 
 class Sweep:
@@ -83,82 +83,84 @@ class Sweep:
     def __call__(self, time_is_left: Callable[[], bool]) -> Report:
         """Sweep until done or until `time_is_left` is False; an AWS error skips one task, not the run."""
         report = Report()
-        for act, task_id in self._due():
+        for step, task_id in self._due_tasks():
             if not time_is_left():
                 report.unfinished = True
                 break
-            self._attempt(task_id, act, report)
+            self._sweep_task(task_id, step, report)
         logger.info("swept", extra=asdict(report))
         return report
 
-    def _due(self) -> Iterator[tuple[Act, str]]:
+    def _due_tasks(self) -> Iterator[tuple[SweepStep, str]]:
+        """Yield task ids, each with the step that its task may need."""
         for runtime in self._runtimes:
-            yield from ((self._settle, task_id) for task_id in self._pending(runtime))
-            yield from ((self._expire, task_id) for task_id in self._expired(runtime))
-            yield from ((self._publish, task_id) for task_id in self._stuck(runtime))
+            yield from ((self._send_pending, task_id) for task_id in self._pending_ids(runtime))
+            yield from ((self._expire, task_id) for task_id in self._expired_ids(runtime))
+            yield from ((self._publish, task_id) for task_id in self._stuck_ids(runtime))
 
-    def _pending(self, runtime: Runtime) -> Iterator[str]:
+    def _pending_ids(self, runtime: Runtime) -> Iterator[str]:
         """Yield tasks with a message or callback that has been pending for longer than a request can last."""
-        return self._listing.pending(runtime.name, before=self._ago(API_TIMEOUT_SECONDS))
+        return self._listing.pending(runtime.name, before=self._time_ago(API_TIMEOUT_SECONDS))
 
-    def _expired(self, runtime: Runtime) -> Iterator[str]:
-        before = self._ago(QUEUE_RETENTION_DAYS * 86400)
+    def _expired_ids(self, runtime: Runtime) -> Iterator[str]:
+        before = self._time_ago(QUEUE_RETENTION_DAYS * 86400)
         for status in ACTIVE:
             yield from (row.id for row in self._listing.oldest(runtime.name, status, before=before))
 
-    def _stuck(self, runtime: Runtime) -> Iterator[str]:
-        """Yield active tasks that were published a while ago although their queue is empty."""
-        since = self._ago(STUCK_SECONDS)
-        empty: bool | None = None
+    def _stuck_ids(self, runtime: Runtime) -> Iterator[str]:
+        """Yield active tasks that were published a while ago although their queue seems empty."""
+        before = self._time_ago(STUCK_SECONDS)
+        queue_seems_empty: bool | None = None
         for status in ACTIVE:
-            for row in self._listing.oldest(runtime.name, status, before=since):
+            for row in self._listing.oldest(runtime.name, status, before=before):
                 published_at = row.text("published_at")
-                if published_at is None or published_at > since:
+                if published_at is None or published_at > before:
                     continue
-                if empty is None:
-                    empty = self._is_empty(runtime)
-                if not empty:
+                if queue_seems_empty is None:
+                    queue_seems_empty = self._seems_empty(runtime)
+                if not queue_seems_empty:
                     return
                 yield row.id
 
-    def _is_empty(self, runtime: Runtime) -> bool:
-        """Return whether the queue is empty in several readings."""
+    def _seems_empty(self, runtime: Runtime) -> bool:
+        """Return whether several readings in a row say that the queue is empty."""
         for reading in range(DEPTH_READINGS):
             if reading:
                 self._pause(READING_PAUSE_SECONDS)
-            if not self._depth(runtime.queue_url).empty:
+            if not self._depth(runtime.queue_url).seems_empty:
                 return False
         return True
 
-    def _ago(self, seconds: float) -> str:
+    def _time_ago(self, seconds: float) -> str:
         return iso(self._clock() - timedelta(seconds=seconds))
 
-    def _attempt(self, task_id: str, act: Act, report: Report) -> None:
-        """Act on the current row, because the index may be stale; skip tasks with a live lease."""
+    def _sweep_task(self, task_id: str, step: SweepStep, report: Report) -> None:
+        """Run the step with the current row, because the index may be stale; skip tasks with a live lease."""
         try:
             row = self._table.get(task_id)
-            if row is not None and not lease_remains(row, self._clock()):
-                act(row, report)
+            if row is not None and not remaining_lease_seconds(row, self._clock()):
+                step(row, report)
         except Exception as error:  # noqa: BLE001 - one bad row must not stop the sweep
             report.failed += 1
-            logger.error("a task could not be swept", extra={"task_id": task_id, **about_error(error)})
+            logger.error("a task could not be swept", extra={"task_id": task_id, **error_fields(error)})
 
-    def _settle(self, row: Row, report: Report) -> None:
+    def _send_pending(self, row: Row, report: Report) -> None:
+        """Send what has not been sent yet: the message, or the callback of an outcome."""
         if not row.status.final:
             if row.start_is_overdue(iso(self._clock())):
                 self._end(row, report, ErrorCode.TASK_EXPIRED, NOT_STARTED)
             elif row.text("published_at") is None:
                 self._publish(row, report)
-        elif not row.notified and (row.text("finished_at") or "") < self._ago(CALLBACK_GRACE_SECONDS):
+        elif not row.notified and (row.text("finished_at") or "") < self._time_ago(CALLBACK_GRACE_SECONDS):
             self._notify(row, report)
-            count(SWEPT, **about(row), action="notified")
+            count(SWEPT, **log_fields(row), action="notified")
 
     def _publish(self, row: Row, report: Report) -> None:
         if row.status.final or is_expired(row, self._clock()):
             return
         if self._publisher.publish(row):
             report.republished += 1
-            count(SWEPT, **about(row), action="republished")
+            count(SWEPT, **log_fields(row), action="republished")
         else:
             report.failed += 1
 
@@ -169,16 +171,16 @@ class Sweep:
     def _end(self, row: Row, report: Report, code: ErrorCode, message: str) -> None:
         if row.cancel_requested:
             code, message = ErrorCode.CANCELLED, CANCELLED_BY_CALLER
-        change = abandon(row, now=self._clock(), code=code, message=message)
+        change = end_unclaimed(row, now=self._clock(), code=code, message=message)
         written = self._table.write(row.id, change)
         if written.done and written.row is not None:
             report.expired += 1
-            count(SWEPT, **about(row), action="expired")
+            count(SWEPT, **log_fields(row), action="expired")
             if written.row.status is Status.FAILED:
-                count(FAILED, FAILURES_BY_CODE, **about(row), code=code.value)
+                count(FAILED, FAILURES_BY_CODE, **log_fields(row), code=code.value)
             self._notify(written.row, report)
 
     def _notify(self, row: Row, report: Report) -> None:
         self._results.notify(row)
         report.notified += 1
-        logger.info("notified", extra={**about(row), "status": row.status.value})
+        logger.info("notified", extra={**log_fields(row), "status": row.status.value})

@@ -12,7 +12,7 @@ from adapters.webhook_records import WebhookRecords
 from domain.clock import now
 from domain.webhook import WebhookRules
 from functions.clients import client
-from functions.log import about_error, logger
+from functions.log import error_fields, logger
 from functions.webhooks.delivery import Deliverer
 from functions.webhooks.receiver import Receivers
 from functions.webhooks.secret import SigningSecrets
@@ -44,7 +44,7 @@ def _settled(record: dict[str, Any]) -> bool:
     try:
         seconds = _deliver(json.loads(record["body"]), attributes["webhook"]["stringValue"])
     except Exception as error:  # noqa: BLE001 - the message stays in its queue, and the others are delivered
-        named = {"message_id": record["messageId"], **about_error(error)}
+        named = {"message_id": record["messageId"], **error_fields(error)}
         logger.error("a webhook could not be processed", extra=named)
         seconds = RETRY_SECONDS
     if seconds is None:

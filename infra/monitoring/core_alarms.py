@@ -62,10 +62,10 @@ class CoreAlarms(Construct):
                 about="The oldest task of this runtime has waited too long.",
             )
             self._add(
-                "PoisonedWorkers",
-                metric=own_metric(name, m.POISONED, "Sum", runtime=runtime),
+                "UnhealthyEngines",
+                metric=own_metric(name, m.ENGINE_UNHEALTHY, "Sum", runtime=runtime),
                 runtime=runtime,
-                about="A worker stopped because its engine had to be replaced.",
+                about="An engine stopped working: it recovered, or its worker had to be replaced.",
             )
 
     def _add(self, kind: str, **options: Any) -> None:

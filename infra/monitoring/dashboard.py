@@ -143,7 +143,7 @@ class Dashboard(Construct):
             self._graph(
                 "Tasks found by the sweep, and replaced workers",
                 self._search(m.SWEPT, m.RUNTIME, m.ACTION),
-                *self._sums(m.POISONED),
+                *self._sums(m.ENGINE_UNHEALTHY),
             ),
         )
         monitored = self._monitored
@@ -234,7 +234,7 @@ class Dashboard(Construct):
 
     def _search(self, definition: Metric, *dimensions: str) -> cloudwatch.MathExpression:
         """Return all metrics with this name, because error codes are known only once they occur."""
-        if sorted(dimensions) not in [sorted(one) for one in definition.sets]:
+        if sorted(dimensions) not in [sorted(one) for one in definition.dimension_sets]:
             raise ValueError(f"{definition.name} is not emitted with the dimensions {sorted(dimensions)}")
         schema = ",".join(f'"{name}"' for name in (namespace_of(self._name), *dimensions))
         return cloudwatch.MathExpression(

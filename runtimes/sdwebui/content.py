@@ -46,7 +46,7 @@ class ContentCheck:
         self._runtime = runtime
         self._limits = limits
 
-    def normalise(self, content: dict[str, Any]) -> dict[str, Any]:
+    def normalize(self, content: dict[str, Any]) -> dict[str, Any]:
         """Return a copy of `content` in the form that all other code reads, valid if there are no `faults`.
 
         Values are typed, and fields that this service controls or that have no effect are left out.

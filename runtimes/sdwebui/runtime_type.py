@@ -54,7 +54,7 @@ class SdWebUi:
         """Return the content with typed values, without what this service controls."""
         known = TaskType(task_type) if task_type in self.task_types else None
         check = ContentCheck(known, runtime, path=path, limits=limits)
-        return Checked(check.normalise(content), check.faults, check.warnings)
+        return Checked(check.normalize(content), check.faults, check.warnings)
 
     def inputs(self, _task_type: str, content: Json) -> Iterator[InputRef]:
         """Yield every text in an image field."""

@@ -95,7 +95,7 @@ def test_all_metrics_of_a_run_are_valid_and_in_the_list(pipeline: Pipeline, task
     for datum in data:
         known = BY_NAME[datum.name]
         assert datum.unit == known.unit.value
-        assert sorted(name for name, _ in datum.dimensions) in [sorted(one) for one in known.sets]
+        assert sorted(name for name, _ in datum.dimensions) in [sorted(one) for one in known.dimension_sets]
     assert {datum.namespace for datum in data} == {"sd-on-ecs", "sd-on-ecs/sdonecs"}
 
 

@@ -96,7 +96,10 @@ class Actors(Consumer, Services):
         if "sweep" in fault_kinds and state.actors[self.sweep].phase == "idle" and state.row:
             yield "sweep begins", state.with_actor(self.sweep, phase="read")
         if "outlive" in fault_kinds and state.actors[self.sweep].phase == "idle" and state.row:
-            yield "sweep finds it too old", state.with_actor(self.sweep, phase="abandon", view=state.row)
+            yield (
+                "sweep finds it too old",
+                state.with_actor(self.sweep, phase="end_unclaimed", view=state.row),
+            )
 
     def _crash(self, state: State, index: int) -> State:
         actor = state.actors[index]

@@ -19,7 +19,7 @@ class Consumer(Steps):
         match actor.phase:
             case "received":
                 yield f"{index} reads", self._after_decision(state, index, state.row)
-            case "adopt":
+            case "create_row":
                 _, after, _, lost_responses = self._write(
                     state, index, "submit", submission_id=actor.submission_id
                 )
@@ -27,18 +27,18 @@ class Consumer(Steps):
                 accepted = after.accepted or (actor.submission_id,)
                 yield from lost_responses
                 yield (
-                    f"{index} adopts",
+                    f"{index} creates the row",
                     self._after_decision(after._replace(accepted=accepted), index, after.actors[index].view),
                 )
-            case "drop":
+            case "delete_message":
                 gone = replaced(state, (actor.submission_id, index), None)
                 yield f"{index} deletes", gone.with_actor(index, **Actor()._asdict())
             case "wait":
                 yield f"{index} waits", self._release_message(state, index)
-            case "abandon":
-                yield from self._abandon(state, index, actor)
+            case "end_unclaimed":
+                yield from self._end_unclaimed(state, index, actor)
             case "notify" | "publish" | "record":
-                yield from self._notify_steps(state, index, actor, then="drop")
+                yield from self._notify_steps(state, index, actor, then="delete_message")
             case "claim":
                 yield from self._claim(state, index, actor)
             case "lost":
@@ -76,16 +76,19 @@ class Consumer(Steps):
         state = replaced(state, (submission_id, index), (submission_id, VISIBLE))
         return state.with_actor(index, **Actor()._asdict())
 
-    def _abandon(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+    def _end_unclaimed(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         decision = decide(self.rows.row(actor.view), self.rows.messages[actor.submission_id], NOW)
         done, after, _, lost_responses = self._write(
-            state, index, "abandon", code=decision.code, message=decision.message
+            state, index, "end_unclaimed", code=decision.code, message=decision.message
         )
         yield from lost_responses
         if done:
-            yield f"{index} abandons", after.with_actor(index, phase="notify")
+            yield f"{index} ends the task", after.with_actor(index, phase="notify")
         else:
-            yield f"{index} may not abandon", self._after_decision(after, index, after.actors[index].view)
+            yield (
+                f"{index} may not end the task",
+                self._after_decision(after, index, after.actors[index].view),
+            )
 
     def _claim(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         for fence, collides in _possible_fences(self.rows.row(actor.view)):

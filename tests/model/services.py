@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from domain.delivery import Action, decide
 from domain.errors import ErrorCode
-from domain.protocol import answers_resubmission
+from domain.protocol import is_repeated_submit
 from domain.row import Status
 from tests.model.steps import INFERRING, Step, Steps
 from tests.model.world import Actor, State, Violation
@@ -43,7 +43,7 @@ class Services(Steps):
         digest = self.setup.digests[state.actors[index].submission_id]
         if row is None:
             phase = "submit"
-        elif answers_resubmission(row, digest, NOW) or not row.status.final:
+        elif is_repeated_submit(row, digest, NOW) or not row.status.final:
             phase = "end"
         else:
             phase = "resubmit" if row.notified else "notify"
@@ -130,13 +130,13 @@ class Services(Steps):
                     "sweep reads",
                     state.with_actor(index, phase=phase, view=state.row if phase != "idle" else 0),
                 )
-            case "abandon":
+            case "end_unclaimed":
                 row = self.rows.row(actor.view)
                 phase = "idle"
                 after = state
                 if not row.status.final:
                     done, after, _, lost_responses = self._write(
-                        state, index, "abandon", code=ErrorCode.TASK_EXPIRED, message=""
+                        state, index, "end_unclaimed", code=ErrorCode.TASK_EXPIRED, message=""
                     )
                     yield from lost_responses
                     phase = "notify" if done else "idle"
@@ -155,20 +155,20 @@ class Services(Steps):
                 phases = {
                     Action.WAIT: "idle",
                     Action.NOTIFY: "notify",
-                    Action.CLAIM: "abandon",
-                    Action.ABANDON: "abandon",
+                    Action.CLAIM: "end_unclaimed",
+                    Action.END_UNCLAIMED: "end_unclaimed",
                 }
                 yield (
                     "dead letters reads",
                     state.with_actor(index, phase=phases.get(action, "dead_letter"), view=state.row),
                 )
-            case "abandon":
+            case "end_unclaimed":
                 done, after, _, lost_responses = self._write(
-                    state, index, "abandon", code=ErrorCode.TASK_ABANDONED, message=""
+                    state, index, "end_unclaimed", code=ErrorCode.TASK_ABANDONED, message=""
                 )
                 yield from lost_responses
                 yield (
-                    f"dead letters abandons: {done}",
+                    f"dead letters ends the task: {done}",
                     after.with_actor(index, phase="notify" if done else "received"),
                 )
             case "notify" | "publish" | "record":

@@ -156,7 +156,7 @@ _TAKEN_LATE = _of(
     digests="abc",
     prelude=(
         *(*_DONE, *_SECOND, *_RUN_1, "lease runs out", "1 visible although in flight", "1 to the dead"),
-        *("dead letters receives", "dead letters reads", "dead letters abandons"),
+        *("dead letters receives", "dead letters reads", "dead letters ends the task"),
         *("6 deletes orphans", "6 sends the callback", "6 records the callback", "dead letters archives"),
         *(*_THIRD, "1 receives 2", "1 reads", "1 claims with 0001"),
     ),
@@ -207,6 +207,6 @@ FOR_TRANSITION: dict[str, tuple[Setup, ...]] = {
     "record_output_deletion": (_DELETING,),
     "cancel_queued": (_CANCEL, _of("cancelled again", 0, "", digests="ab", cancels=2)),
     "request_cancel": (_CANCEL, _ASKING),
-    "abandon": (_RELEASED, _COPIED, _DEAD_LETTERING),
+    "end_unclaimed": (_RELEASED, _COPIED, _DEAD_LETTERING),
 }
 """Setups in which a missing condition of a transition must be detected, tried in this order."""

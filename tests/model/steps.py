@@ -2,11 +2,12 @@
 
 Steps are `(label, state)` pairs. Each fault uses up one of the state's `faults_left`.
 
-Phases of an actor: `received` a message; `adopt`, `claim`, `wait`, `drop`, `abandon` and `notify` as decided
-by `domain.delivery`; `prep`, `infer`, `out` and `finish:…` while it works on a task; `replace_fence` after an
-object's name was taken; `release:…`; `lost` after its lease was lost; `notify`, `publish` and `record` to
-delete orphans, send the callback and record that; `send` and `mark` to publish a task's message and record
-that; `delete` and `record_deletion` to delete a finished task's outputs and record that.
+Phases of an actor: `received` a message; `create_row`, `claim`, `wait`, `delete_message`, `end_unclaimed` and
+`notify` as decided by `domain.delivery`; `prep`, `infer`, `out` and `finish:…` while it works on a task;
+`replace_fence` after an object's name was taken; `release:…`; `lost` after its lease was lost; `notify`,
+`publish` and `record` to delete orphans, send the callback and record that; `send` and `mark` to publish a
+task's message and record that; `delete` and `record_deletion` to delete a finished task's outputs and record
+that.
 """
 
 from collections.abc import Iterator
@@ -82,7 +83,7 @@ class Steps:
             objects = frozenset(
                 o
                 for o in state.objects
-                if o.fence not in row.orphans
+                if o.fence not in row.orphan_fences
                 or o.submission_id != int(row.submission_id)
                 or f"{o.fence}{SUFFIXES[o.kind]}" in kept
             )

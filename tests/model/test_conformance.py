@@ -79,7 +79,7 @@ def transitions(draw: st.DrawFn) -> Transition:
                 protocol.record_output_deletion(Row({**seen.item, "notified_at": iso(NOW)}), now),
                 protocol.cancel_queued(seen, now),
                 protocol.request_cancel(seen, now),
-                protocol.abandon(seen, now=now, code=ErrorCode.TASK_ABANDONED, message="…"),
+                protocol.end_unclaimed(seen, now=now, code=ErrorCode.TASK_ABANDONED, message="…"),
             ]
         )
     )
@@ -129,9 +129,9 @@ def test_python_and_dynamodb_write_and_refuse_the_same(
 
     written = table.write("t", transition)
 
-    allowed = transition.allowed(item)
-    after = transition.applied(item) if allowed else item
-    assert written.done == (allowed or (before is not None and transition.already_applied(item)))
+    allowed = transition.is_allowed(item)
+    after = transition.apply_to(item) if allowed else item
+    assert written.done == (allowed or (before is not None and transition.is_already_applied(item)))
     assert _same(written.row, after)
     assert _same(table.get("t"), after)
 

@@ -48,34 +48,38 @@ def _keys(aws: Emulator, bucket: str) -> set[str]:
 
 
 def test_only_orphaned_objects_of_this_submission_are_deleted(aws: Emulator, bucket: str) -> None:
-    won = {KEYS.image("0002", 1, "png"), KEYS.out("0002")}
+    won = {KEYS.image("0002", 1, "png"), KEYS.output_document("0002")}
     others = {
         KEYS.image("0001", 9, "png"),
-        OutputKeys(KEYS.folder, "a-0001").out("0001"),
+        OutputKeys(KEYS.folder, "a-0001").output_document("0001"),
         f"{KEYS.folder}/a-0001",
     }
-    lost = {KEYS.image("0001", 1, "png"), KEYS.companion("0001", "grid", 1, "png"), KEYS.out("0001")}
+    lost = {
+        KEYS.image("0001", 1, "png"),
+        KEYS.other_image("0001", "grid", 1, "png"),
+        KEYS.output_document("0001"),
+    }
     for key in won | lost:
         _put(aws, bucket, key)
     for key in others:
         _put(aws, bucket, key, submission_id="e9" if key.endswith("-9.png") else "f0")
     row = _row(status="completed", fence="0002", fences=frozenset({"0001", "0002"}), images=[], output=None)
 
-    OrphanCleaner(aws.client("s3"), bucket).clear(row)
+    OrphanCleaner(aws.client("s3"), bucket).delete_orphans(row)
 
     assert _keys(aws, bucket) == won | others
 
 
 def test_the_output_document_of_a_failed_task_is_kept(aws: Emulator, bucket: str) -> None:
     _put(aws, bucket, KEYS.image("0001", 1, "png"))
-    _put(aws, bucket, KEYS.out("0001"))
-    output = s3_uri(bucket, KEYS.out("0001"))
+    _put(aws, bucket, KEYS.output_document("0001"))
+    output = s3_uri(bucket, KEYS.output_document("0001"))
 
-    OrphanCleaner(aws.client("s3"), bucket).clear(
+    OrphanCleaner(aws.client("s3"), bucket).delete_orphans(
         _row(status="failed", fence="0001", fences=frozenset({"0001"}), images=[], output=output)
     )
 
-    assert _keys(aws, bucket) == {KEYS.out("0001")}
+    assert _keys(aws, bucket) == {KEYS.output_document("0001")}
 
 
 @pytest.mark.parametrize("won", [True, False])

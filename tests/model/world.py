@@ -133,9 +133,9 @@ class Rows:
     def _write(self, number: int, transition: Transition) -> tuple[str, int]:
         row = self.rows[number]
         item = row.item if row else {}
-        if transition.allowed(item):
-            return "applied", self.intern(transition.applied(item))
-        return "left" if row is not None and transition.already_applied(item) else "refused", number
+        if transition.is_allowed(item):
+            return "applied", self.intern(transition.apply_to(item))
+        return "left" if row is not None and transition.is_already_applied(item) else "refused", number
 
     def _transition(self, name: str, view: int, values: dict[str, Any]) -> Transition:
         arguments = dict(values)
@@ -174,7 +174,7 @@ def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> 
         raise Violation("a row was overwritten as if it did not exist")
     _check_unchanged(rows.row(view), before, after, name)
     live = before.text("lease_until") not in {None, EXPIRED}
-    if name in {"claim", "abandon"} and live:
+    if name in {"claim", "end_unclaimed"} and live:
         raise Violation(f"{name} took a task from a worker whose lease was live")
     if name == "start" and any(
         submission_id == int(after.submission_id) for submission_id, _ in state.cancelled

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.archive import Archive
-from functions.dead_letters.batch import settle_batch
-from functions.dead_letters.dead_letter import DeadLetterSettler
+from functions.dead_letters.batch import process_batch
+from functions.dead_letters.dead_letter import DeadLetterProcessor
 from tests.support.clock import FakeClock
 from tests.support.deployment import DYNAMIC, Deployment
 from tests.support.worker import results
@@ -19,8 +19,8 @@ def dead_letter(
     archive = Archive(s3 or deployment.s3, deployment.environment.task_bucket)
     results_ = results(deployment, sns)
     event = {"Records": [record(number, body) for number, body in enumerate(bodies)]}
-    settled = DeadLetterSettler(table=deployment.table, results=results_, archive=archive, clock=clock)
-    answer = settle_batch(event, settled, time or (lambda: True))
+    settled = DeadLetterProcessor(table=deployment.table, results=results_, archive=archive, clock=clock)
+    answer = process_batch(event, settled, time or (lambda: True))
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 

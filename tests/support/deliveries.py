@@ -94,8 +94,8 @@ class FakeTable:
             raise self.broken
         if transition.replace and self.item is None:
             self.item = dict(transition.set)
-        elif self.item is None or not transition.allowed(self.item):
+        elif self.item is None or not transition.is_allowed(self.item):
             return Written(done=False, row=None if self.item is None else Row(self.item))
         else:
-            self.item = transition.applied(self.item)
+            self.item = transition.apply_to(self.item)
         return Written(done=True, row=Row(self.item))

@@ -24,7 +24,7 @@ def gpu_dollars(images: int, instance_type: str, purchase: p.Purchase) -> float:
 
 def own_metrics(metrics: Iterable[Metric] = METRICS) -> int:
     """Return how many metrics a runtime with tasks sends: CloudWatch bills each set of dimensions."""
-    return sum(set(dimensions) == {RUNTIME} for metric in metrics for dimensions in metric.sets)
+    return sum(set(dimensions) == {RUNTIME} for metric in metrics for dimensions in metric.dimension_sets)
 
 
 def everything_else(images: int, deployment: Deployment, *, gpus: int) -> list[Charge]:

@@ -56,7 +56,7 @@ def _lifecycle(content_bytes: int) -> Iterator[tuple[Item, Item]]:
     ]
     before: Item = {}
     for transition_of in following:
-        after = transition_of(Row(dict(before))).applied(before)
+        after = transition_of(Row(dict(before))).apply_to(before)
         yield before, after
         before = after
 

@@ -54,29 +54,29 @@ class Claimer:
             self.queue.dead_letter(delivery)
             return None
         try:
-            return self._settle(delivery, message)
+            return self._process(delivery, message)
         except (ClientError, BotoCoreError):
             # Whether claimed or not, no work has begun: the lease ends together with the visibility timeout.
             log.warning("task could not be claimed", exc_info=True, extra={"task_id": message.task.id})
             return None
 
-    def _settle(self, delivery: Delivery, message: Message) -> Job | None:
+    def _process(self, delivery: Delivery, message: Message) -> Job | None:
         begun = time.monotonic()
         deliveries = Deliveries(
-            table=self.table, claim=self._claim, on_abandoned=self.finisher.metrics.abandoned
+            table=self.table, claim=self._claim, on_ended=self.finisher.metrics.ended_unclaimed
         )
-        settled = deliveries.settle(message)
-        if settled is None:
+        next_step = deliveries.process(message)
+        if next_step is None:
             log.warning("the row kept changing: left for redelivery", extra={"task_id": message.task.id})
-        elif settled.action is Action.WAIT:
-            self.queue.release(delivery, settled.seconds)
-        elif settled.action is Action.CLAIM and settled.row is not None:
-            job = Job(delivery, message, settled.row)
+        elif next_step.action is Action.WAIT:
+            self.queue.release(delivery, next_step.seconds)
+        elif next_step.action is Action.CLAIM and next_step.row is not None:
+            job = Job(delivery, message, next_step.row)
             job.seconds["claim"] = time.monotonic() - begun
             return self._claimed(job)
         else:
-            if settled.action is Action.NOTIFY and settled.row is not None:
-                self.results.notify(settled.row)
+            if next_step.action is Action.NOTIFY and next_step.row is not None:
+                self.results.notify(next_step.row)
             self.queue.delete(delivery)
         return None
 

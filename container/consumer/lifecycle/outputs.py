@@ -135,7 +135,7 @@ class Store:
         )
         keys = job.message.task.keys
         if artifact.number is None:
-            key = keys.companion(fence, artifact.kind, number, extension)
+            key = keys.other_image(fence, artifact.kind, number, extension)
         else:
             key = keys.image(fence, number, extension)
         self._put(job, stored, key, data, content_type)
@@ -149,7 +149,7 @@ class Store:
         } | artifact.receipt
 
     def _out(self, job: Job, stored: Stored, fence: str, out: Mapping[str, Any]) -> None:
-        key = job.message.task.keys.out(fence)
+        key = job.message.task.keys.output_document(fence)
         self._put(job, stored, key, json.dumps(out).encode(), "application/json")
         stored.output = s3_uri(self._bucket, key)
 

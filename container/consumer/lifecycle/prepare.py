@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from container.consumer.engines.base import Engine
 from container.consumer.job import Job
 from domain.body import check_values, load_json
-from domain.envelope import check_task_type
+from domain.envelope import task_type_faults
 from domain.errors import ErrorCode, InvalidTask, PermanentError
 from domain.keys import split_s3_uri
 from domain.limits import Limits
@@ -51,7 +51,7 @@ class Preparer:
 
     def _checked(self, task: Task) -> dict[str, Any]:
         """Check the content again, because messages can come from anywhere and settings may have changed."""
-        unknown = check_task_type(task.tasktype, self.rules.task_types, "/tasktype")
+        unknown = task_type_faults(task.tasktype, self.rules.task_types, "/tasktype")
         checked = self.rules.validate(
             None if unknown else task.tasktype, task.content, self.runtime, self.limits
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.listing import PENDING
-from domain.clock import iso, later, now
+from domain.clock import iso, iso_after, now
 from domain.keys import workers_partition
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class WorkerRegistry:
         moment = now()
         values: dict[str, Any] = {
             ":partition": {"S": self._partition},
-            ":until": {"S": later(moment, seconds)},
+            ":until": {"S": iso_after(moment, seconds)},
             ":expires": {"N": str(int((moment + _ROW_KEPT).timestamp()))},
         }
         self._client.update_item(

@@ -93,7 +93,7 @@ class Worker:
                 if job is not None:
                     self._run(job)
         except ReplaceEngine as error:
-            self._task_metrics.replaced(str(error))
+            self._task_metrics.engine_unhealthy(str(error))
             raise
         finally:
             self._close()
@@ -178,7 +178,7 @@ class Worker:
         if self._healed or not self._engine.heal():
             raise ReplaceEngine("it fails every job since a model failed to load")
         log.info("the engine works again", extra={"breakdowns": self._breakdowns})
-        self._task_metrics.healed()
+        self._task_metrics.engine_recovered()
         self._healed = True
         self._prefetcher.resume()
 

@@ -69,7 +69,7 @@ class TaskMetrics:
         """Write the metrics of a task that this worker has lost."""
         self._end(job, self._wasted(job), status="lost")
 
-    def abandoned(self, row: Row, code: ErrorCode) -> None:
+    def ended_unclaimed(self, row: Row, code: ErrorCode) -> None:
         """Write the metrics of a task that failed without being claimed by this worker."""
         if row.status is Status.FAILED:
             self.write(
@@ -79,13 +79,13 @@ class TaskMetrics:
                 code=code.value,
             )
 
-    def replaced(self, reason: str) -> None:
-        """Count a poisoned worker, whose engine must be replaced."""
-        self.write({m.POISONED: 1}, reason=reason)
+    def engine_unhealthy(self, reason: str) -> None:
+        """Count an unhealthy engine, which must be replaced."""
+        self.write({m.ENGINE_UNHEALTHY: 1}, reason=reason)
 
-    def healed(self) -> None:
-        """Count a poisoned worker, whose engine works again."""
-        self.write({m.POISONED: 1}, reason="healed")
+    def engine_recovered(self) -> None:
+        """Count an unhealthy engine that works again."""
+        self.write({m.ENGINE_UNHEALTHY: 1}, reason="recovered")
 
     def write(self, values: Mapping[Metric, float], **facts: Any) -> None:
         """Write one line."""

@@ -85,13 +85,13 @@ def test_the_dashboard_shows_exactly_the_metrics_that_are_emitted(core: Template
     shown = {*_on_alarms(core, compute), *_on_widgets(core)}
     assert {name for name, _ in shown} == _emitted() == BY_NAME.keys()
     for name, dimensions in shown:
-        assert dimensions in [frozenset(one) for one in BY_NAME[name].sets], name
+        assert dimensions in [frozenset(one) for one in BY_NAME[name].dimension_sets], name
 
 
 def test_every_dimension_set_is_used(core: Template, compute: Template) -> None:
     """Each one costs as much as another metric."""
     shown = {*_on_alarms(core, compute), *_on_widgets(core)}
-    paid = {(metric.name, frozenset(one)) for metric in METRICS for one in metric.sets}
+    paid = {(metric.name, frozenset(one)) for metric in METRICS for one in metric.dimension_sets}
     assert paid == shown
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from adapters.deliveries import MAX_ROUNDS, Deliveries, Settled
+from adapters.deliveries import MAX_ROUNDS, Deliveries, NextStep
 from adapters.table import Written
 from domain.delivery import Action
 from domain.errors import ErrorCode
@@ -33,17 +33,17 @@ class Delivered:
     """A table of one row, and what settles its message for a worker or for the dead-letter function."""
 
     def __init__(self, table: FakeTable, *, worker: bool) -> None:
-        self.abandoned: list[tuple[Status, ErrorCode]] = []
+        self.ended: list[tuple[Status, ErrorCode]] = []
         self._deliveries = Deliveries(
             table=table,  # type: ignore[arg-type]
             claim=_claim if worker else None,
-            on_abandoned=lambda row, code: self.abandoned.append((row.status, code)),
-            unclaimed="No worker finished it.",
+            on_ended=lambda row, code: self.ended.append((row.status, code)),
+            unclaimed_message="No worker finished it.",
             clock=lambda: NOW,
         )
 
-    def settle(self, **changes: Any) -> Settled | None:
-        return self._deliveries.settle(replace(MESSAGE, **changes))
+    def process(self, **changes: Any) -> NextStep | None:
+        return self._deliveries.process(replace(MESSAGE, **changes))
 
 
 def _claim(row: Row) -> Transition:
@@ -53,26 +53,29 @@ def _claim(row: Row) -> Transition:
 @pytest.mark.parametrize("worker", [True, False])
 def test_decisions_on_a_row_that_keeps_changing_end_after_some_rounds(*, worker: bool) -> None:
     table = RestlessTable()
-    assert Delivered(table, worker=worker).settle() is None
+    assert Delivered(table, worker=worker).process() is None
     assert table.writes == MAX_ROUNDS
 
 
 def test_a_worker_claims_what_the_dead_letter_function_ends() -> None:
-    settled = Delivered(FakeTable(dict(ROW)), worker=True).settle()
-    assert settled is not None
-    assert settled.action is Action.CLAIM
+    next_step = Delivered(FakeTable(dict(ROW)), worker=True).process()
+    assert next_step is not None
+    assert next_step.action is Action.CLAIM
     delivered = Delivered(FakeTable(dict(ROW) | {"message": "{}"}), worker=False)
-    settled = delivered.settle()
-    assert settled is not None
-    assert settled.row is not None
-    assert (settled.action, settled.row.item["error"]["message"]) == (Action.NOTIFY, "No worker finished it.")
-    assert delivered.abandoned == [(Status.FAILED, ErrorCode.TASK_ABANDONED)]
+    next_step = delivered.process()
+    assert next_step is not None
+    assert next_step.row is not None
+    assert (next_step.action, next_step.row.item["error"]["message"]) == (
+        Action.NOTIFY,
+        "No worker finished it.",
+    )
+    assert delivered.ended == [(Status.FAILED, ErrorCode.TASK_ABANDONED)]
 
 
 @pytest.mark.parametrize("worker", [True, False])
 def test_a_task_without_a_row_gets_one_that_no_sweep_publishes_again(*, worker: bool) -> None:
     table = FakeTable(None)
-    Delivered(table, worker=worker).settle(content_ref="s3://b/content/x")
+    Delivered(table, worker=worker).process(content_ref="s3://b/content/x")
     assert table.item is not None
     assert table.item["published_at"] == MESSAGE.submitted_at
     assert table.item["digest"] == "", "the message does not have the content"

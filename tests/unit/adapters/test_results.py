@@ -30,7 +30,7 @@ class Recorder:
     def write(self, _task_id: str, _transition: Any) -> None:
         self.calls.append("recorded")
 
-    def clear(self, _row: Row) -> None:
+    def delete_orphans(self, _row: Row) -> None:
         self.calls.append("orphans deleted")
 
 

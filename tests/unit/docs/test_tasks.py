@@ -59,7 +59,7 @@ def tables() -> tuple[str, str]:
 def sent(tasktype: TaskType, content: dict[str, Any]) -> dict[str, Any] | None:
     """Return what is sent to SD Web UI, or None if the task is refused."""
     check = ContentCheck(tasktype, DYNAMIC, path="")
-    normalised = check.normalise(content)
+    normalised = check.normalize(content)
     if check.faults:
         return None
     try:

@@ -280,8 +280,8 @@ def _stands(accepted: Submission) -> None:
     assert len(task.digest) == 64
     for key in (
         task.keys.image("ffff", 9999, "webm"),
-        task.keys.companion("ffff", "mask", 9999, "webm"),
-        task.keys.out("ffff"),
+        task.keys.other_image("ffff", "mask", 9999, "webm"),
+        task.keys.output_document("ffff"),
     ):
         assert key.startswith(f"{task.prefix}/{task.id}/")
         assert not {"", ".", ".."} & set(key.split("/"))

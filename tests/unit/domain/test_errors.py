@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from domain.errors import ErrorCode, Fault, InvalidTask, bounded, cut_error, outcome_error, refuse, shortened
+from domain.errors import (
+    ErrorCode,
+    Fault,
+    InvalidTask,
+    bounded,
+    outcome_error,
+    raise_if_any,
+    shorten_error,
+    shortened,
+)
 from domain.limits import MAX_ERROR_LENGTH, MAX_FAULTS, MAX_PATH_LENGTH, MAX_TEXT_LENGTH
 
 
@@ -12,7 +21,7 @@ def test_of_very_many_errors_the_first_are_listed_and_the_others_are_counted() -
     faults = [Fault(f"/{index}", "wrong") for index in range(5000)]
 
     with pytest.raises(InvalidTask) as found:
-        refuse(faults)
+        raise_if_any(faults)
 
     listed = found.value.faults
     assert [fault.path for fault in listed[:MAX_FAULTS]] == [f"/{index}" for index in range(MAX_FAULTS)]
@@ -29,9 +38,9 @@ def test_errors_that_were_already_shortened_are_counted_once() -> None:
 
 def test_the_code_of_a_refusal_is_that_of_its_errors() -> None:
     with pytest.raises(InvalidTask) as same:
-        refuse([Fault("/a", "x", ErrorCode.UNKNOWN_MODEL)] * 500)
+        raise_if_any([Fault("/a", "x", ErrorCode.UNKNOWN_MODEL)] * 500)
     with pytest.raises(InvalidTask) as mixed:
-        refuse([Fault("/a", "x", ErrorCode.UNKNOWN_MODEL)] * 500 + [Fault("/b", "y")])
+        raise_if_any([Fault("/a", "x", ErrorCode.UNKNOWN_MODEL)] * 500 + [Fault("/b", "y")])
 
     assert same.value.code is ErrorCode.UNKNOWN_MODEL
     assert mixed.value.code is ErrorCode.INVALID_TASK
@@ -57,5 +66,5 @@ def test_the_largest_refusal_is_below_a_mebibyte() -> None:
 def test_only_a_long_error_of_an_outcome_is_shortened() -> None:
     assert outcome_error(ErrorCode.NO_IMAGES, "None came.") == {"code": "no_images", "message": "None came."}
     assert len(outcome_error(ErrorCode.NO_IMAGES, "x" * 5000)["message"]) == MAX_ERROR_LENGTH
-    assert len(cut_error({"code": "c", "message": "x" * 5000})["message"]) == MAX_ERROR_LENGTH
+    assert len(shorten_error({"code": "c", "message": "x" * 5000})["message"]) == MAX_ERROR_LENGTH
     assert shortened("x" * 10, 10) == "x" * 10

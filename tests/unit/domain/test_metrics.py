@@ -30,7 +30,7 @@ def test_a_line_can_contain_metrics_with_different_dimensions() -> None:
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_every_metric_makes_a_line_that_follows_the_specification(metric: m.Metric) -> None:
     found = read(emf_line(m.namespace_of("stack"), {metric: 2}, at=AT, properties=FACTS))
-    assert [datum.name for datum in found] == [metric.name] * len(metric.sets)
+    assert [datum.name for datum in found] == [metric.name] * len(metric.dimension_sets)
 
 
 def test_no_two_metrics_share_a_name() -> None:

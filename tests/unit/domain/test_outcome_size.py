@@ -15,7 +15,7 @@ from domain.errors import ErrorCode
 from domain.keys import s3_uri
 from domain.limits import INLINE_CONTENT_BYTES, MAX_CONTEXT_BYTES, MAX_ERROR_LENGTH, MAX_MESSAGE_BYTES
 from domain.message import Message
-from domain.protocol import abandon, claim, finish, new_row, release
+from domain.protocol import claim, end_unclaimed, finish, new_row, release
 from domain.row import Row, Status
 from domain.task import Task
 from runtimes.sdwebui.task_type import TaskType
@@ -41,7 +41,7 @@ MESSAGE = Message(
 def claimed() -> Row:
     """Return the largest row of a claimed task."""
     fresh = Row(new_row(MESSAGE, digest="d" * 64, now=NOW))
-    return Row(claim(fresh, worker="w", fence="ffff", seconds=120, now=NOW).applied(fresh.item))
+    return Row(claim(fresh, worker="w", fence="ffff", seconds=120, now=NOW).apply_to(fresh.item))
 
 
 def size(row: Row) -> int:
@@ -69,7 +69,7 @@ def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
     row = claimed()
     others = [one.replace("-ffff-", "-ffff-map-") for one in images(count)]
     change = finish(row, Status.COMPLETED, now=NOW, images=images(count), other_images=others, output="o")
-    done = Row(change.applied(row.item))
+    done = Row(change.apply_to(row.item))
 
     assert len(done.other_images) + done.item.get("other_images_left_out", 0) == count
     assert done.other_images == others[: len(done.other_images)]
@@ -83,7 +83,7 @@ def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
 def test_a_row_names_up_to_sixty_four_images() -> None:
     row = claimed()
     short = [uri.replace("\U0001f600", "") for uri in images(64)]
-    done = Row(finish(row, Status.COMPLETED, now=NOW, images=short).applied(row.item))
+    done = Row(finish(row, Status.COMPLETED, now=NOW, images=short).apply_to(row.item))
 
     assert callback_content(done)["image_url"] == short
     assert "images_left_out" not in callback_content(done)
@@ -92,10 +92,10 @@ def test_a_row_names_up_to_sixty_four_images() -> None:
 def test_an_error_of_any_length_is_shortened_in_an_outcome() -> None:
     row = claimed()
     error = {"code": "input_not_an_image", "message": "\U0001f600" * 300_000}
-    failed = Row(finish(row, Status.FAILED, now=NOW, error=error).applied(row.item))
-    released = Row(release(row, count_attempt=True, last_error=error).applied(row.item))
+    failed = Row(finish(row, Status.FAILED, now=NOW, error=error).apply_to(row.item))
+    released = Row(release(row, count_attempt=True, last_error=error).apply_to(row.item))
     message = "x" * 300_000
-    ended = abandon(row, now=NOW, code=ErrorCode.TASK_ABANDONED, message=message).applied(row.item)
+    ended = end_unclaimed(row, now=NOW, code=ErrorCode.TASK_ABANDONED, message=message).apply_to(row.item)
 
     for found in (failed.item["error"], released.item["last_error"], ended["error"]):
         assert len(found["message"]) == MAX_ERROR_LENGTH
@@ -107,7 +107,7 @@ def test_an_error_of_any_length_is_shortened_in_an_outcome() -> None:
 def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
     row = claimed()
     uris = images(5000)
-    done = Row(finish(row, Status.COMPLETED, now=NOW, images=uris).applied(row.item))
+    done = Row(finish(row, Status.COMPLETED, now=NOW, images=uris).apply_to(row.item))
     other = uris[0].replace("-ffff-", "-0000-")
 
     assert orphaned_objects(done, "f0", [*uris, other], finish_sent=True) == [other]
@@ -115,7 +115,7 @@ def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
 
 def test_a_shortened_callback_still_says_how_the_task_ended() -> None:
     row = claimed()
-    done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(2), output="o").applied(row.item))
+    done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(2), output="o").apply_to(row.item))
     callback = callback_content(done, brief=True)
 
     assert callback.keys() == callback_content(done).keys() | {"images_left_out"}

@@ -61,7 +61,7 @@ class TestRead:
         row = Worker(deployment).start("test")
         bucket, fence = deployment.environment.output_bucket, str(row.fence)
         kinds = ["grid", "map", "map", "mask"]
-        keys = [row.keys.companion(fence, kind, number, "png") for number, kind in enumerate(kinds, 1)]
+        keys = [row.keys.other_image(fence, kind, number, "png") for number, kind in enumerate(kinds, 1)]
         for key in keys:
             deployment.s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
         change = finish(
@@ -216,7 +216,7 @@ class TestCancel:
         assert callback["error"]["code"] == "cancelled"
         worker = Worker(deployment)
         [message] = deployment.messages()
-        assert worker.deliver(message) == "drop"
+        assert worker.deliver(message) == "delete_message"
         assert worker.runs == []
 
     def test_cancelling_a_running_task_is_a_request_to_its_worker(

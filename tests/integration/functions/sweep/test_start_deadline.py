@@ -52,7 +52,7 @@ def test_a_delivery_after_the_deadline_runs_nothing(
     clock.forward(seconds=61)
     worker = Worker(deployment, clock)
 
-    assert worker.deliver(message) is Action.ABANDON
+    assert worker.deliver(message) is Action.END_UNCLAIMED
     assert worker.runs == []
 
 

@@ -105,7 +105,7 @@ def test_a_task_published_twice_runs_once(
     messages = deployment.messages()
     assert len(messages) == 2
     worker = Worker(deployment, clock)
-    assert [worker.deliver(message) for message in messages] == ["claim", "drop"]
+    assert [worker.deliver(message) for message in messages] == ["claim", "delete_message"]
     assert worker.runs == ["test"]
     assert len(deployment.callbacks()) == 1
     assert len(sns.asked) == 1
@@ -194,7 +194,7 @@ def test_a_task_older_than_the_retention_of_its_queue_fails_and_its_callback_is_
     assert callback["error"]["code"] == "task_expired"
     assert sweep(deployment, clock) == Report()
     for message in deployment.messages():
-        assert worker.deliver(message) == "drop"
+        assert worker.deliver(message) == "delete_message"
 
 
 def test_a_requested_cancel_is_executed_if_its_worker_and_message_are_lost(

@@ -50,7 +50,7 @@ def paths(
 ) -> list[str]:
     """Return the pointers of a content's errors."""
     check = ContentCheck(tasktype, runtime, path="", limits=limits)
-    check.normalise(content)
+    check.normalize(content)
     return [fault.path for fault in check.faults]
 
 
@@ -241,7 +241,7 @@ def test_settings_scripts_paths_and_checkpoints_that_affect_more_than_the_task_a
 def test_only_a_static_runtime_refuses_a_second_checkpoint() -> None:
     dynamic = Runtime("d", dynamic_model=True, model_filename="m.safetensors")
     check = ContentCheck(TEXT, STATIC, path="")
-    check.normalise({"refiner_checkpoint": "other"})
+    check.normalize({"refiner_checkpoint": "other"})
 
     assert paths({"refiner_checkpoint": "other"}, runtime=dynamic) == []
     assert [fault.code for fault in check.faults] == [ErrorCode.UNKNOWN_MODEL]
@@ -287,7 +287,7 @@ def test_no_spelling_of_a_number_breaks_the_check(content: dict[str, Any], taskt
         assert fault.path.startswith("/")
     assert upscaled_too_far(content, "/image", (1, 1), DEFAULT_LIMITS) in (True, False)
     assert all(image.path.startswith("/") for image in images(content))
-    ContentCheck(tasktype, STATIC, path="").normalise(content)
+    ContentCheck(tasktype, STATIC, path="").normalize(content)
 
 
 @pytest.mark.parametrize("tasktype", TaskType)

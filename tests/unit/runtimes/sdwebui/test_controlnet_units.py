@@ -16,8 +16,8 @@ WHOLE = UNIT | {"image": "aW1n"}
 def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
     """Return a normalised content, and check that normalising it again changes nothing."""
     check = ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="")
-    found = check.normalise({"prompt": "a", **content})
-    assert ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="").normalise(found) == found
+    found = check.normalize({"prompt": "a", **content})
+    assert ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="").normalize(found) == found
     return found, check
 
 

@@ -17,7 +17,7 @@ def normalised(content: dict[str, Any], tasktype: TaskType = TEXT) -> dict[str, 
     runtime = Runtime("static", model_filename="m.safetensors")
     whole: dict[str, Any] = {"prompt": "a"} if tasktype is TEXT else {"image": LINK, "gfpgan_visibility": 1}
     check = ContentCheck(tasktype, runtime, path="")
-    result = check.normalise(whole | content)
+    result = check.normalize(whole | content)
     assert check.faults == []
     return {name: value for name, value in result.items() if name not in whole}
 

@@ -17,7 +17,7 @@ def check(**settings: Any) -> tuple[dict[str, Any], dict[str, str]]:
     kinds = {name: str(kind_of(default)) for name, default in OPENED.items()}
     runtime = Runtime("r", model_filename="m.safetensors", settings=kinds)
     one = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="", limits=Limits())
-    content = one.normalise({"prompt": "a cat", "override_settings": settings})
+    content = one.normalize({"prompt": "a cat", "override_settings": settings})
     return content["override_settings"], {fault.path: fault.message for fault in one.faults}
 
 

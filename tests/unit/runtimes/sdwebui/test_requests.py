@@ -230,7 +230,7 @@ def test_a_script_that_is_off_is_left_out_of_an_extra_task(entry: dict[str, Any]
 @pytest.mark.parametrize("entry", [{}, {"args": []}])
 def test_an_empty_entry_of_a_script_that_is_not_allowed_is_left_out(entry: dict[str, Any]) -> None:
     check = ContentCheck(TEXT, Runtime("r", model_filename=MODEL, scripts=frozenset()), path="")
-    content = check.normalise({"prompt": "a", "alwayson_scripts": {"Comments": entry}})
+    content = check.normalize({"prompt": "a", "alwayson_scripts": {"Comments": entry}})
 
     assert check.faults == []
     assert [fault.path for fault in check.warnings] == ["/alwayson_scripts/Comments"]
@@ -282,7 +282,7 @@ def test_a_star_in_the_list_of_scripts_means_those_allowed_by_default(
 ) -> None:
     runtime = Runtime("r", model_filename=MODEL, scripts=frozenset(listed))
     check = ContentCheck(TEXT, runtime, path="")
-    check.normalise({"script_name": name})
+    check.normalize({"script_name": name})
 
     assert (not check.faults) is allowed
 

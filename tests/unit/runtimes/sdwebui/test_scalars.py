@@ -18,7 +18,7 @@ def normalised(
     content: dict[str, Any], tasktype: TaskType = TaskType.TEXT_TO_IMAGE
 ) -> tuple[dict[str, Any], dict[str, str]]:
     check = ContentCheck(tasktype, RUNTIME, path="")
-    result = check.normalise(content)
+    result = check.normalize(content)
     return result, {fault.path: fault.message for fault in check.faults}
 
 

@@ -28,7 +28,7 @@ PNG = encoded("PNG")
 def faults(content: dict[str, Any], tasktype: TaskType = TaskType.IMAGE_TO_IMAGE) -> dict[str, str]:
     content = {"init_images": [PNG]} | content if tasktype is TaskType.IMAGE_TO_IMAGE else content
     check = ContentCheck(tasktype, None, path="")
-    check.normalise(content)
+    check.normalize(content)
     return {fault.path: fault.message for fault in check.faults}
 
 

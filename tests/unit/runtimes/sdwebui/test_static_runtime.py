@@ -18,7 +18,7 @@ PAIR = replace(OWN, refiner_filename="refiner_1.0.safetensors")
 def refused(runtime: Runtime, content: dict[str, Any]) -> list[str]:
     """Return the pointers at which a content names a checkpoint that the runtime does not serve."""
     check = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="")
-    check.normalise({"prompt": "a", **content})
+    check.normalize({"prompt": "a", **content})
     assert {fault.code for fault in check.faults} <= {ErrorCode.UNKNOWN_MODEL}
     return [fault.path for fault in check.faults]
 

@@ -21,7 +21,7 @@ def warned(tasktype: TaskType, content: dict[str, Any]) -> dict[str, str]:
         BATCH: {"imageList": [{"data": PICTURE, "name": "a"}]},
     }
     check = ContentCheck(tasktype, None, path="")
-    check.normalise(required[tasktype] | content)
+    check.normalize(required[tasktype] | content)
     assert check.faults == []
     return {fault.path: fault.message for fault in check.warnings}
 
@@ -93,5 +93,5 @@ def test_a_value_with_an_effect_is_not_warned_about(tasktype: TaskType, content:
 )
 def test_a_value_that_sd_web_ui_would_reject_is_refused_at_submit(field: str, value: float) -> None:
     check = ContentCheck(EXTRA, None, path="")
-    check.normalise({"image": PICTURE, "upscaler_1": "Lanczos", field: value})
+    check.normalize({"image": PICTURE, "upscaler_1": "Lanczos", field: value})
     assert [fault.path for fault in check.faults] == [f"/{field}"]

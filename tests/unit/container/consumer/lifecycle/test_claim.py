@@ -30,11 +30,11 @@ class Setup:
         self.dead = self.queue.dead
         self.notified: list[Row] = []
         self.cancelled: list[Job] = []
-        self.abandoned: list[str] = []
+        self.ended_codes: list[str] = []
         self.delivery = delivery("")
         finisher = SimpleNamespace(
             cancelled=self.cancelled.append,
-            metrics=SimpleNamespace(abandoned=lambda _row, code: self.abandoned.append(code.value)),
+            metrics=SimpleNamespace(ended_unclaimed=lambda _row, code: self.ended_codes.append(code.value)),
         )
         waiting = SimpleNamespace(delivery=self.delivery, message=body)
         self.claimer = Claimer(
@@ -89,7 +89,7 @@ def test_the_callback_of_a_finished_task_is_sent_unless_it_was_sent_before(*, se
 def test_a_task_without_attempts_left_is_abandoned_and_its_callback_sent() -> None:
     setup = Setup(ROW | {"attempts": 5, "message": "{}"})
     assert setup.claimer.claim_next() is None
-    assert setup.abandoned == ["task_abandoned"]
+    assert setup.ended_codes == ["task_abandoned"]
     assert [row.status for row in setup.notified] == [Status.FAILED]
     assert setup.deleted == [setup.delivery]
 

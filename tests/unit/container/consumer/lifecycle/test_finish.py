@@ -37,9 +37,9 @@ class FakeTable:
         if self.broken:
             raise self.broken
         self.written.append(transition)
-        if not transition.allowed(self.row.item):
+        if not transition.is_allowed(self.row.item):
             return Written(done=False, row=self.row)
-        self.row = Row(transition.applied(self.row.item))
+        self.row = Row(transition.apply_to(self.row.item))
         return Written(done=True, row=self.row)
 
 

@@ -103,13 +103,13 @@ def test_a_lost_job_counts_as_wasted(metrics: TaskMetrics, caplog: pytest.LogCap
 def test_an_abandoned_task_is_counted_from_its_row(
     metrics: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    metrics.abandoned(job("failed").row, ErrorCode.TASK_ABANDONED)
+    metrics.ended_unclaimed(job("failed").row, ErrorCode.TASK_ABANDONED)
     assert values(caplog) == {"TasksFailed": 1, "FailuresByCode": 1}
 
 
 def test_a_worker_that_must_be_replaced_is_counted_with_the_reason(
     metrics: TaskMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    metrics.replaced("poisoned by a checkpoint")
-    assert values(caplog) == {"PoisonedWorkers": 1}
+    metrics.engine_unhealthy("poisoned by a checkpoint")
+    assert values(caplog) == {"UnhealthyEngines": 1}
     assert json.loads(caplog.messages[0])["reason"] == "poisoned by a checkpoint"

@@ -50,7 +50,7 @@ class Setup:
         """Return the first picture of a task, as its worker would store it."""
         scripts = {"sd_model_checkpoint": checkpoint, **asked.pop("alwayson_scripts", {})}
         check = ContentCheck(TaskType.TEXT_TO_IMAGE, self.runtime, path="")
-        content = check.normalise({**SMALL, **asked, "alwayson_scripts": scripts})
+        content = check.normalize({**SMALL, **asked, "alwayson_scripts": scripts})
         assert check.faults == []
         body = request_body(TaskType.TEXT_TO_IMAGE, self.models.ensure(content))
         expected = self.models.switch(content)

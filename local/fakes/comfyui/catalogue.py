@@ -23,6 +23,11 @@ RUNS: Final[dict[str, Callable[..., Result]]] = {
     **nodes_custom.NODES,
 }
 FILE_LOADERS: Final = frozenset({"LoadImage", "LoadImageMask", "LoadImageOutput"})
+COMBO: Final = "COMBO"
+"""The type of newer classes' choices, which are among the options of the input."""
+
+WITHOUT_OUTPUT_IN_OLD: Final = frozenset({"SaveImage", "PreviewImage"})
+"""Classes that return their images in version 0.27.0 but not in 0.3.64."""
 
 Inputs = dict[str, tuple[str, Any, dict[str, Any]]]
 
@@ -30,8 +35,9 @@ Inputs = dict[str, tuple[str, Any, dict[str, Any]]]
 class Catalogue:
     """Describes the classes as GET /object_info does, and tells the inputs of one class."""
 
-    def __init__(self, folders: Folders) -> None:
+    def __init__(self, folders: Folders, *, old: bool) -> None:
         self._folders = folders
+        self._old = old
 
     def describe(self, name: str) -> dict[str, Any]:
         """Return the description of a class."""
@@ -40,14 +46,16 @@ class Catalogue:
         for category in ("required", "optional"):
             for one in inputs.get(category, {}).values():
                 one[0] = self._filled(one[0])
-        output = facts["output"]
+                if one[0] == COMBO:
+                    one[1]["options"] = self._filled(one[1].get("options", []))
+        output = self.outputs(name)
         return {
             "input": inputs,
             "input_order": {category: list(members) for category, members in inputs.items()},
             "is_input_list": False,
             "output": output,
             "output_is_list": [False] * len(output),
-            "output_name": facts.get("output_name", output),
+            "output_name": facts.get("output_name", output) if output else [],
             "name": name,
             "display_name": name,
             "description": "",
@@ -67,13 +75,23 @@ class Catalogue:
                 continue
         return found
 
+    def outputs(self, name: str) -> list[str]:
+        """Return the types of the outputs of a class."""
+        if self._old and name in WITHOUT_OUTPUT_IN_OLD:
+            return []
+        found: list[str] = CLASSES[name]["output"]
+        return found
+
     def inputs(self, name: str) -> Inputs:
         """Return the inputs of a class by name: category, type or choices, and options."""
         found: Inputs = {}
         for category in ("required", "optional"):
             for one, config in CLASSES[name]["input"].get(category, {}).items():
                 options = config[1] if len(config) > 1 else {}
-                found[one] = (category, self._filled(config[0]), options)
+                kind = config[0]
+                if kind == COMBO and "options" in options and not self._old:  # 0.3.64 does not check them
+                    kind = options["options"]
+                found[one] = (category, self._filled(kind), options)
         return found
 
     def _filled(self, kind: Any) -> Any:

@@ -44,7 +44,7 @@ class Components:
         return cls(
             settings=settings,
             folders=folders,
-            catalogue=Catalogue(folders),
+            catalogue=Catalogue(folders, old=settings.old),
             events=events,
             queue=JobQueue(),
             executor=Executor(settings, folders, cache, events, stats),

@@ -18,6 +18,7 @@ from local.fakes.comfyui.values import Picture, Pictures
 
 MP4: Final = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"
 WEBM: Final = b"\x1a\x45\xdf\xa3\x01\0\0\0\0\0\0\x1f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\x82\x84webm"
+CODECS: Final = ("vp9", "av1")
 NUMBER: Final = re.compile(r"_(\d+)_?.*")
 
 
@@ -135,8 +136,10 @@ def save_apng(context: Context, images: Pictures, filename_prefix: str, **_: Any
     return _one_file(context, images, filename_prefix, "PNG")
 
 
-def save_webm(context: Context, images: Pictures, filename_prefix: str, **_: Any) -> Result:
+def save_webm(context: Context, images: Pictures, filename_prefix: str, codec: str, **_: Any) -> Result:
     """Write what begins like a WebM file."""
+    if codec not in CODECS:
+        raise KeyError(codec)
     return _one_file(context, images, filename_prefix, WEBM)
 
 

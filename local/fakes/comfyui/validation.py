@@ -87,7 +87,9 @@ class Validator:
         except Cycle:
             return False, []
         except Exception as failure:  # noqa: BLE001 -- ComfyUI catches all too
-            reasons = [_exception("exception_during_validation", "Exception when validating node", failure)]
+            reason = _exception("exception_during_validation", "Exception when validating node", failure)
+            reason["extra_info"].pop("exception_message")
+            reasons = [reason]
             self._validated[name] = False, reasons
             return False, reasons
 
@@ -165,12 +167,9 @@ class Validator:
             errors.append(error("bad_linked_input", message, name, **facts, received_value=link))
             return False
         source, slot = link
-        received = CLASSES[self._prompt[source]["class_type"]]["output"]
-        received = tuple(received)[slot]
-        accepted = received == expected or "*" in (received, expected) or _is_choice(received, expected)
-        if not accepted:
-            shown = "COMBO" if isinstance(expected, list) else expected
-            details = f"{name}, received_type({received}) mismatch input_type({shown})"
+        received = tuple(self._catalogue.outputs(self._prompt[source]["class_type"]))[slot]
+        if received != expected and "*" not in (received, expected):
+            details = f"{name}, received_type({received}) mismatch input_type({expected})"
             message = "Return type mismatch between linked nodes"
             mismatch = {**facts, "received_type": received, "linked_node": link}
             errors.append(error("return_type_mismatch", message, details, **mismatch))
@@ -201,10 +200,6 @@ class Validator:
         details = f"image - Invalid image file: {name}"
         message = "Custom validation failed for node"
         return [error("custom_validation_failed", message, details, input_name="image")]
-
-
-def _is_choice(received: Any, expected: Any) -> bool:
-    return isinstance(expected, list) and received in ("COMBO", "STRING")
 
 
 def _value(

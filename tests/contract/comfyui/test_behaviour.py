@@ -276,6 +276,28 @@ def test_version_0_3_64_has_no_jobs_and_takes_any_id_and_repeats_names() -> None
         assert client.run(text_to_image())["outputs"] == first["outputs"]
 
 
+def test_version_0_3_64_checks_choices_of_newer_classes_only_when_they_run() -> None:
+    with running(**QUICK, version="0.3.64") as fake:
+        client = Client(fake.url)
+        flow = {"1": node("LoadImage", image=client.upload("a.png", png()))}
+        flow["2"] = node("UpscaleModelLoader", model_name="nope")
+        flow["3"] = node("ImageUpscaleWithModel", upscale_model=["2", 0], image=["1", 0])
+        flow["9"] = node("PreviewImage", images=["3", 0])
+        kind, facts = client.run(flow)["status"]["messages"][-1]
+    assert (kind, facts["exception_type"]) == ("execution_error", "FileNotFoundError")
+    assert facts["exception_message"] == "Model in folder 'upscale_models' with filename 'nope' not found.\n"
+
+
+def test_version_0_3_64_has_no_outputs_of_nodes_that_save() -> None:
+    flow = text_to_image()
+    flow["30"] = node("PreviewImage", images=["9", 0])
+    with running(**QUICK, version="0.3.64") as fake:
+        answer = Client(fake.url).post(flow).json()
+        outputs = Client(fake.url).wait(answer["prompt_id"])["outputs"]
+    assert answer["node_errors"]["30"]["errors"][0]["type"] == "exception_during_validation"
+    assert list(outputs) == ["9"]
+
+
 def test_an_uploaded_image_that_changes_under_its_name_is_read_again(client: Client) -> None:
     flow = {"9": node("PreviewImage", images=["1", 0])}
     pixels = []

@@ -20,6 +20,10 @@ PENDING: Final = "pending"
 `pending_since`."""
 
 
+MAX_POSITION: Final = 1000
+"""The highest position that is counted; each thousand rows cost a read of about 200 KB."""
+
+
 class Listing:
     """Query the indexes; the returned rows contain the projected attributes only."""
 
@@ -47,6 +51,25 @@ class Listing:
             if len(rows) >= limit:
                 break
         return rows[:limit]
+
+    def position(self, row: Row) -> tuple[int, bool]:
+        """Return how many tasks of a queued task's runtime were accepted before it and are still queued.
+
+        The number is at most `MAX_POSITION`, and then the second value says whether there are more. One query
+        of one page: a thousand rows of the index take about as many bytes as one page may have.
+        """
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName=BY_RUNTIME_STATUS,
+            Select="COUNT",
+            KeyConditionExpression="runtime_status = :partition AND submitted_at_id < :this",
+            ExpressionAttributeValues={
+                ":partition": {"S": f"{row.runtime}#{Status.QUEUED.value}"},
+                ":this": {"S": str(row.item["submitted_at_id"])},
+            },
+            Limit=MAX_POSITION + 1,
+        )
+        return min(answer["Count"], MAX_POSITION), answer["Count"] > MAX_POSITION
 
     def oldest(self, runtime: str, status: Status, *, before: str) -> Iterator[Row]:
         """Yield the tasks submitted before a time, oldest first."""

@@ -11,6 +11,7 @@ from functions.api import v1alpha1_schema
 from functions.api.links import MAX_UPLOAD_BYTES
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
 from functions.api.schemas import ID, components, ref
+from functions.api.webhook_schemas import WEBHOOK_SCHEMAS
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
 Operation = dict[str, Any]
@@ -32,6 +33,7 @@ def document(
         "components": {
             "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
             "schemas": components(runtimes, allowed, types)
+            | WEBHOOK_SCHEMAS
             | {
                 "SubmitV1Alpha1": v1alpha1_schema.REQUEST,
                 "SubmittedV1Alpha1": v1alpha1_schema.RESPONSE,

@@ -63,9 +63,18 @@ def error_body(code: str, message: str, details: Sequence[Fault] = ()) -> dict[s
 
 
 def task(
-    row: Row, deliveries: Sequence[DeliveryRecord], *, presigned: Links, bucket: str, base_url: str
+    row: Row,
+    deliveries: Sequence[DeliveryRecord],
+    *,
+    position: tuple[int, bool] | None,
+    presigned: Links,
+    bucket: str,
+    base_url: str,
 ) -> dict[str, Any]:
-    """Return all details of a task, with new links to its objects that are valid for an hour."""
+    """Return all details of a task, with new links to its objects that are valid for an hour.
+
+    `position` is that of a queued task, and whether it is only the highest that is counted.
+    """
     _ = row.status  # raises UnreadableRow, which `listed` does not
     output = _presigned([row.item.get("output")], presigned)
     error = row.item.get("error")
@@ -77,6 +86,7 @@ def task(
         "published_at": row.text("published_at"),
         "cancel_requested": row.text("cancel_requested"),
         "start_by": row.text("start_by"),
+        "position": position[0] if position else None,
         "attempts": row.attempts,
         "context": row.item.get("context"),
         "output_location": row.keys.location(bucket),
@@ -90,6 +100,7 @@ def task(
         "deliveries": [record.shown() for record in deliveries],
         "links": links(row.id, base_url),
         **left_out,
+        **({"position_capped": True} if position and position[1] else {}),
     }
 
 

@@ -13,7 +13,7 @@ from adapters.queues import Depth
 from adapters.table import Table
 from adapters.webhook_records import WebhookRecords
 from domain.envelope import Submission
-from domain.row import Row
+from domain.row import Row, Status
 from functions.api import response_bodies, v1alpha1, v1alpha2
 from functions.api.cancel import Cancel
 from functions.api.error_handlers import add_error_handlers, json_response
@@ -104,6 +104,7 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
         return response_bodies.task(
             row,
             services.webhooks.read_all(row.submission_id, row.webhook_events),
+            position=services.listing.position(row) if row.status is Status.QUEUED else None,
             presigned=services.links,
             bucket=services.environment.output_bucket,
             base_url=base_url(app.current_event),

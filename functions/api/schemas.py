@@ -7,7 +7,6 @@ from domain.errors import ErrorCode
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
 from domain.row import Status
-from domain.webhook import EVENTS, FINAL_EVENTS
 from functions.api.links import UPLOAD_TYPES
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
@@ -21,11 +20,6 @@ ID: Final[Schema] = {
     "maxLength": limits.MAX_ID_LENGTH,
     "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
     "description": "The caller's own name for the task. A finished task's id may be used again.",
-}
-_WEBHOOK_URL: Final[Schema] = {
-    "type": "string",
-    "format": "uri",
-    "description": "An https URL on the public internet, without a user or password.",
 }
 PREFIX: Final[Schema] = {
     "type": "string",
@@ -122,42 +116,6 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
             description="An object, and a link with which anyone can download it until `expires_at`.",
         ),
         "OtherImage": closed({"kind": {"type": "string", "examples": ["map"]}} | presigned),
-        "Webhook": {
-            "anyOf": [
-                _WEBHOOK_URL,
-                closed(
-                    {
-                        "url": _WEBHOOK_URL,
-                        "events": {
-                            "type": "array",
-                            "minItems": 1,
-                            "items": {"type": "string", "enum": list(EVENTS)},
-                            "default": list(FINAL_EVENTS),
-                        },
-                    },
-                    optional=("events",),
-                ),
-                {"type": "null"},
-            ],
-            "description": (
-                "A URL to which the task's events are POSTed, signed by the Standard Webhooks specification."
-            ),
-        },
-        "Delivery": closed(
-            {
-                "event": {"type": "string", "enum": list(EVENTS)},
-                "url": {"type": "string", "description": "Without its query."},
-                "delivered_at": nullable(TIME),
-                "attempts": {"type": "integer", "minimum": 0},
-                "last_status": {
-                    "type": ["integer", "null"],
-                    "description": "The receiver's last status; null if it has not answered.",
-                },
-                "next_attempt_at": nullable(TIME),
-                "given_up": {"type": "boolean"},
-            },
-            description="What has become of one event of the task's webhook.",
-        ),
         "Status": {"type": "string", "enum": [status.value for status in Status]},
         "TaskType": {"type": "string", "enum": tasktypes},
     }
@@ -232,6 +190,15 @@ def _responses() -> dict[str, Schema]:
         "cancel_requested": nullable(TIME),
         "start_by": nullable(TIME)
         | {"description": "The task fails if no GPU has taken it by then; null once one has."},
+        "position": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "description": (
+                "How many tasks of the runtime were accepted before this one and are still queued; null "
+                "if it is not queued."
+            ),
+        },
+        "position_capped": {"type": "boolean", "description": "True if there are more than `position`."},
         "attempts": {"type": "integer", "minimum": 0, "maximum": limits.MAX_ATTEMPTS},
         "context": {"description": "As it was submitted."},
         "output_location": S3_LINK,
@@ -277,7 +244,7 @@ def _responses() -> dict[str, Schema]:
     }
     return {
         "SubmittedV1Alpha2": accepted({"runtime": text}),
-        "Task": closed(task, optional=("images_left_out", "other_images_left_out")),
+        "Task": closed(task, optional=("images_left_out", "other_images_left_out", "position_capped")),
         "TaskList": closed(
             {
                 "tasks": {"type": "array", "items": closed(listed)},

@@ -315,3 +315,30 @@ class TestCancel:
                 assert 200 in statuses
                 assert set(statuses) <= {200, 409}
                 assert deployment.row(name).status is Status.CANCELLED
+
+
+def test_a_queued_task_shows_how_many_are_before_it(api: Client, deployment: Deployment) -> None:
+    for name in ("first", "second", "third"):
+        api.submit(name)
+    api.submit("elsewhere", runtime=STATIC)
+
+    def position(name: str) -> object:
+        return api("GET", f"/v1alpha2/tasks/{name}").body["position"]
+
+    assert [position(name) for name in ("first", "second", "third", "elsewhere")] == [0, 1, 2, 0]
+    worker = Worker(deployment)
+    worker.start("first")
+    assert [position(name) for name in ("first", "second", "third")] == [None, 0, 1]
+    worker.run("second")
+    assert api("DELETE", "/v1alpha2/tasks/third").body["position"] is None
+
+
+def test_a_position_beyond_a_thousand_is_capped(
+    api: Client, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.listing.MAX_POSITION", 2)
+    for number in range(4):
+        api.submit(f"task-{number}")
+    shown = [api("GET", f"/v1alpha2/tasks/task-{number}").body for number in range(4)]
+    assert [each["position"] for each in shown] == [0, 1, 2, 2]
+    assert ["position_capped" in each for each in shown] == [False, False, False, True]

@@ -103,7 +103,7 @@ def add_fault(faults: list[Fault], fault: Fault) -> None:
     faults[MAX_FAULTS:] = [Fault("", f"and {more} more", code, more)]
 
 
-def bounded(faults: Iterable[Fault]) -> list[Fault]:
+def bounded_faults(faults: Iterable[Fault]) -> list[Fault]:
     """Return the faults limited in number and length, so that they fit into a response."""
     kept: list[Fault] = []
     for fault in faults:
@@ -127,7 +127,7 @@ class InvalidTask(Exception):
         self.message = message
         self.code = code
         self.status = status
-        self.faults = tuple(bounded(faults))
+        self.faults = tuple(bounded_faults(faults))
 
 
 def raise_if_any(faults: Sequence[Fault]) -> None:
@@ -136,10 +136,10 @@ def raise_if_any(faults: Sequence[Fault]) -> None:
         return
     codes = {fault.code for fault in faults}
     code = codes.pop() if len(codes) == 1 else ErrorCode.INVALID_TASK
-    raise InvalidTask(f"The task has {number_of(faults)}.", code=code, faults=faults)
+    raise InvalidTask(f"The task has {fault_count_text(faults)}.", code=code, faults=faults)
 
 
-def number_of(faults: Sequence[Fault]) -> str:
+def fault_count_text(faults: Sequence[Fault]) -> str:
     """Return the number of faults in words, such as `3 faults`."""
     count = sum(fault.count for fault in faults)
     return "one fault" if count == 1 else f"{count} faults"

@@ -16,12 +16,12 @@ from infra.compute.stack import START_AT_ZERO
 from infra.runtime_types.image import Image
 from infra.settings.reading import InvalidConfigError, load
 from tools.cdk import ROOT, Cdk, StepFailed, cdk_of
-from tools.first_task import TASK_SECONDS, Events, FirstTask
+from tools.first_task import TASK_SECONDS, FirstTask, ServiceEvents
 from tools.preflight.__main__ import account_of, check
 from tools.preflight.artifacts import models
 from tools.preflight.finding import Account, Verdict
-from tools.services import Services, missing
-from tools.stacks import outputs
+from tools.services import Services, runtimes_without_service
+from tools.stacks import stack_outputs
 
 STEPS: Final = 5
 
@@ -52,20 +52,22 @@ class Deployment:
         self.say(f"[2/{STEPS}] the core stack: API, queues, table, buckets (3 to 5 minutes the first time)")
         self.cdk("deploy", "Core", "--require-approval", "never")
         name = self.account.settings.stack_name
-        self.account = replace(self.account, outputs=outputs(self.account.client("cloudformation"), name))
+        self.account = replace(
+            self.account, outputs=stack_outputs(self.account.client("cloudformation"), name)
+        )
 
     def check_models(self) -> None:
         """Find the models without which tasks cannot start."""
         self.say(f"[3/{STEPS}] models")
-        lacking = [one for one in models(self.account) if one.verdict is Verdict.FAILED]
-        for one in lacking:
-            self.say(f"  {one.subject}: {one.text}")
-        if lacking:
+        failures = [finding for finding in models(self.account) if finding.verdict is Verdict.FAILED]
+        for finding in failures:
+            self.say(f"  {finding.subject}: {finding.text}")
+        if failures:
             raise StepFailed("upload these models, then run the same command again")
 
     def compute(self) -> list[str]:
         """Deploy the compute stack; return the runtimes whose service was created, with no task."""
-        new = missing(self.account)
+        new = runtimes_without_service(self.account)
         at_zero = ("-c", f"{START_AT_ZERO}={','.join(new)}") if new else ()
         self.say(f"[4/{STEPS}] the compute stack (5 to 10 minutes the first time)")
         if new:
@@ -108,12 +110,13 @@ class Deployment:
     def prove(self) -> None:
         """Send one task through the API and fetch its image by its link."""
         self.say(f"[5/{STEPS}] one task, which starts a GPU (5 to 12 minutes)")
-        able = [one for one in self.account.settings.models_runtime if one.sample_task() is not None]
-        if not able:
+        runtimes = self.account.settings.models_runtime
+        runtime = next((runtime for runtime in runtimes if runtime.sample_task() is not None), None)
+        if runtime is None:
             self.say("  no runtime has a checkpoint of its own: send a task that names one (examples/)")
             return
-        runtime, services = able[0], self._services()
-        events = Events(ecs=self.account.client("ecs"), services=services, runtime=runtime.name)
+        services = self._services()
+        events = ServiceEvents(ecs=self.account.client("ecs"), services=services, runtime=runtime.name)
         first = FirstTask(
             api_url=self.api_url(dict(self.account.outputs)),
             api_key=self._api_key(),

@@ -16,12 +16,12 @@ from tools.services import Services
 TASK_SECONDS: Final = 1800.0
 POLL_SECONDS: Final = 5.0
 _CALL_SECONDS: Final = 40.0  # API Gateway times out after 29
-_OVER: Final = {"completed", "failed", "cancelled"}
-_PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
+_FINAL_STATES: Final = {"completed", "failed", "cancelled"}
+_IMAGE_BEGINNINGS: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 
 
 @dataclass(kw_only=True)
-class Events:
+class ServiceEvents:
     """What ECS says about one service: its events, and why its tasks stopped, each once."""
 
     ecs: Any
@@ -73,7 +73,9 @@ class FirstTask:
         self._wait = wait
         self._clock = clock
 
-    def run(self, runtime: Runtime, *, events: Events | None = None, seconds: float = TASK_SECONDS) -> str:
+    def run(
+        self, runtime: Runtime, *, events: ServiceEvents | None = None, seconds: float = TASK_SECONDS
+    ) -> str:
         """Submit a sample task and return the link to its image; raise StepFailed if there is none."""
         sample = runtime.sample_task()
         if sample is None:
@@ -99,7 +101,7 @@ class FirstTask:
             raise StepFailed(f"the task {id_} ended as {task['status']}: {task['error']}")
         return self._image(task)
 
-    def _finished(self, id_: str, events: Events | None, *, until: float) -> dict[str, Any]:
+    def _finished(self, id_: str, events: ServiceEvents | None, *, until: float) -> dict[str, Any]:
         status = None
         while True:
             answer = self._http.get(f"{self._api_url}/v1alpha2/tasks/{id_}").raise_for_status()
@@ -107,7 +109,7 @@ class FirstTask:
             if task["status"] != status:
                 status = task["status"]
                 self._say(f"task {id_}: {status}")
-            if status in _OVER:
+            if status in _FINAL_STATES:
                 return task
             for line in events.new() if events is not None else ():
                 self._say(f"  {line}")
@@ -124,7 +126,7 @@ class FirstTask:
         link: str = task["images"][0]["url"]
         with httpx.Client(timeout=_CALL_SECONDS) as anyone:
             picture = anyone.get(link).raise_for_status().content
-        if not picture.startswith(_PICTURES):
+        if not picture.startswith(_IMAGE_BEGINNINGS):
             raise StepFailed(f"the link of {task['id']} leads to {len(picture)} bytes that are no image")
         self._say(f"task {task['id']}: its link leads to an image of {len(picture):,} bytes")
         return link

@@ -21,7 +21,7 @@ from domain.row import Row, Status, new_submission_id
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RedriveCandidate:
     """An archived dead letter that can be redriven, or the reason why it cannot."""
 
     key: str
@@ -47,12 +47,12 @@ class Redrive:
         self._s3 = s3
         self._clock = clock
 
-    def find(self, *, day: str, runtime: str | None, message_id: str | None) -> Iterator[Found]:
+    def find(self, *, day: str, runtime: str | None, message_id: str | None) -> Iterator[RedriveCandidate]:
         """Yield every message archived on that day, and whether it can be redriven."""
         for kept in self._archive.find(day=day, runtime=runtime, message_id=message_id):
             yield self._check(kept)
 
-    def send(self, found: Found) -> str | None:
+    def send(self, found: RedriveCandidate) -> str | None:
         """Submit the task again; return the reason if that was not possible, otherwise None."""
         message, row = found.message, found.row
         if message is None:
@@ -69,15 +69,15 @@ class Redrive:
         self._table.write(message.task.id, mark_published(written.row, self._clock()))
         return None
 
-    def _check(self, kept: ArchivedMessage) -> Found:
+    def _check(self, kept: ArchivedMessage) -> RedriveCandidate:
         try:
             message = Message.decode(kept.body)
         except BadMessage:
-            return Found(kept.key, reason="not a task message")
+            return RedriveCandidate(kept.key, reason="not a task message")
         row = self._table.get(message.task.id)
         if reason := self._reason_against(message, row):
-            return Found(kept.key, reason=f"{message.task.id}: {reason}")
-        return Found(kept.key, message, row)
+            return RedriveCandidate(kept.key, reason=f"{message.task.id}: {reason}")
+        return RedriveCandidate(kept.key, message, row)
 
     def _reason_against(self, message: Message, row: Row | None) -> str | None:
         if row is not None:
@@ -119,7 +119,7 @@ def connect(stack: str) -> Redrive:
     )
 
 
-def report(redrive: Redrive, all_found: Iterable[Found], *, go: bool) -> tuple[int, int]:
+def report(redrive: Redrive, all_found: Iterable[RedriveCandidate], *, go: bool) -> tuple[int, int]:
     """Print each message and redrive it if `go`; return how many were (or would be) sent, and skipped."""
     sent = skipped = 0
     for found in all_found:

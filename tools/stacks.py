@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 # States in which a stack has its resources; in others, such as ROLLBACK_COMPLETE, it was never created.
-_THERE = ("CREATE_COMPLETE", "UPDATE_", "IMPORT_", "DELETE_")
+_EXISTING_STATES = ("CREATE_COMPLETE", "UPDATE_", "IMPORT_", "DELETE_")
 
 
-def outputs(cloudformation: "CloudFormationClient", name: str) -> dict[str, str]:
+def stack_outputs(cloudformation: "CloudFormationClient", name: str) -> dict[str, str]:
     """Return the outputs of a stack by name; none if there is no such stack."""
     try:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -19,6 +19,6 @@ def outputs(cloudformation: "CloudFormationClient", name: str) -> dict[str, str]
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         return {}
-    if not stack["StackStatus"].startswith(_THERE):
+    if not stack["StackStatus"].startswith(_EXISTING_STATES):
         return {}
     return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}

@@ -6,7 +6,7 @@ import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.stacks import outputs
+from tools.stacks import stack_outputs
 
 _CHARACTERS: Final = 32
 
@@ -38,7 +38,7 @@ def main(
     """Make a new secret; for 24 hours, deliveries are signed with the new one and the previous one."""
     try:
         session = boto3.Session()
-        secret_id = outputs(session.client("cloudformation"), stack)["WebhookSecret"]
+        secret_id = stack_outputs(session.client("cloudformation"), stack)["WebhookSecret"]
         client = session.client("secretsmanager")
         if revoke_previous:
             found = revoke(client, secret_id)

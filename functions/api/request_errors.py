@@ -1,6 +1,6 @@
 """The errors that the API responds with, as exceptions that error_handlers.py converts to responses."""
 
-from domain.errors import ErrorCode, Fault, InvalidTask, number_of
+from domain.errors import ErrorCode, Fault, InvalidTask, fault_count_text
 from domain.limits import MAX_ID_LENGTH, ROW_DAYS
 from domain.row import Row
 
@@ -92,7 +92,7 @@ def wrong_media_type(found: str) -> InvalidTask:
 
 def invalid_parameters(faults: list[Fault]) -> InvalidTask:
     """Return the error for wrong parameters; the path of a fault is the name of its parameter."""
-    return InvalidTask(f"The request has {number_of(faults)}.", faults=faults)
+    return InvalidTask(f"The request has {fault_count_text(faults)}.", faults=faults)
 
 
 def task_not_found(task_id: str) -> InvalidTask:

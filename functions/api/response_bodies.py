@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from adapters.queues import Depth
-from domain.errors import Fault, bounded, shorten_error
+from domain.errors import Fault, bounded_faults, shorten_error
 from domain.keys import kind_of
 from domain.routing import Runtime
 from domain.row import Row
@@ -21,7 +21,7 @@ _DELAYED = Fault(
 )
 
 
-def links(task_id: str, base_url: str) -> dict[str, dict[str, str]]:
+def task_links(task_id: str, base_url: str) -> dict[str, dict[str, str]]:
     """Return the links to read and to cancel a task."""
     href = f"{base_url}/v1alpha2/tasks/{task_id}"
     return {"status": {"method": "GET", "href": href}, "cancel": {"method": "DELETE", "href": href}}
@@ -46,8 +46,8 @@ def accepted(
         "output_location": task.keys.location(bucket),
         "id": task.id,
         "status": outcome.row.status.value,
-        "links": links(task.id, base_url),
-        "warnings": [warning.as_dict() for warning in bounded(warnings)],
+        "links": task_links(task.id, base_url),
+        "warnings": [warning.as_dict() for warning in bounded_faults(warnings)],
     }
 
 
@@ -75,13 +75,13 @@ def task(
 
     `position` is that of a queued task, and whether it is only the highest that is counted.
     """
-    _ = row.status  # raises UnreadableRow, which `listed` does not
-    output = _presigned([row.item.get("output")], presigned)
+    _ = row.status  # raises UnreadableRow, which `task_summary` does not
+    output = _presign_all([row.item.get("output")], presigned)
     error = row.item.get("error")
     left_out = {
         name: count for name in ("images_left_out", "other_images_left_out") if (count := row.item.get(name))
     }
-    return listed(row) | {
+    return task_summary(row) | {
         "progress": row.item.get("progress") or 0,
         "published_at": row.text("published_at"),
         "cancel_requested": row.text("cancel_requested"),
@@ -90,21 +90,21 @@ def task(
         "attempts": row.attempts,
         "context": row.item.get("context"),
         "output_location": row.keys.location(bucket),
-        "images": _presigned(row.images, presigned),
+        "images": _presign_all(row.images, presigned),
         "other_images": [
-            {"kind": kind_of(link["s3"])} | link for link in _presigned(row.other_images, presigned)
+            {"kind": kind_of(link["s3"])} | link for link in _presign_all(row.other_images, presigned)
         ],
         "output": output[0] if output else None,
         "outputs_deleted_at": row.text("outputs_deleted_at"),
         "error": shorten_error(error) if isinstance(error, dict) else None,
         "deliveries": [record.shown() for record in deliveries],
-        "links": links(row.id, base_url),
+        "links": task_links(row.id, base_url),
         **left_out,
         **({"position_capped": True} if position and position[1] else {}),
     }
 
 
-def _presigned(uris: Sequence[Any], presigned: Links) -> list[dict[str, str]]:
+def _presign_all(uris: Sequence[Any], presigned: Links) -> list[dict[str, str]]:
     """Return links to objects, without values that are not `s3://` links."""
     found: list[dict[str, str]] = []
     for uri in uris:
@@ -115,7 +115,7 @@ def _presigned(uris: Sequence[Any], presigned: Links) -> list[dict[str, str]]:
 
 def page(found: Page, base_url: str) -> dict[str, Any]:
     """Return one page of a list of tasks."""
-    tasks = [listed(row) | {"links": links(row.id, base_url)} for row in found.rows]
+    tasks = [task_summary(row) | {"links": task_links(row.id, base_url)} for row in found.rows]
     return {"tasks": tasks, "cursor": found.cursor}
 
 
@@ -132,7 +132,7 @@ def runtime(one: Runtime, depth: Depth) -> dict[str, Any]:
     }
 
 
-def listed(row: Row) -> dict[str, Any]:
+def task_summary(row: Row) -> dict[str, Any]:
     """Return the fields of a task that a list contains."""
     names = ("id", "status", "runtime", "tasktype", "submitted_at", "started_at", "finished_at")
     return {name: row.item.get(name) for name in names}

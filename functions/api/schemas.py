@@ -45,12 +45,12 @@ def nullable(schema: Schema) -> Schema:
     return schema | {"type": [schema["type"], "null"]}
 
 
-def opened(schema: Schema) -> Schema:
+def open_object(schema: Schema) -> Schema:
     """Return the schema of an object that may have further properties, which are ignored with a warning."""
     return schema | {"additionalProperties": True}
 
 
-def closed(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **more: Any) -> Schema:
+def closed_object(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **more: Any) -> Schema:
     """Return the schema of an object with these properties, all required but `optional`, and no others."""
     required = [name for name in properties if name not in optional]
     return {
@@ -85,9 +85,9 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
     text = {"type": "string"}
     presigned = {"s3": S3_LINK, "url": {"type": "string", "format": "uri"}, "expires_at": TIME}
     return {
-        "Error": closed(
+        "Error": closed_object(
             {
-                "error": closed(
+                "error": closed_object(
                     {
                         "code": {"type": "string", "description": "Stable; programs can rely on it."},
                         "message": text,
@@ -99,23 +99,23 @@ def _shared(tasktypes: list[str]) -> dict[str, Schema]:
             },
             description="The body of every error response. It names all faults of the request.",
         ),
-        "Fault": closed(
+        "Fault": closed_object(
             {
                 "path": {"type": "string", "description": "A JSON pointer, or a parameter's name."},
                 "message": text,
             },
         ),
-        "Outcome": closed(
+        "Outcome": closed_object(
             {"code": {"type": "string", "enum": [code.value for code in ErrorCode]}, "message": text},
             description="Why a task failed or was cancelled.",
         ),
-        "Links": closed({"status": ref("Link"), "cancel": ref("Link")}),
-        "Link": closed({"method": text, "href": {"type": "string", "format": "uri"}}),
-        "Presigned": closed(
+        "Links": closed_object({"status": ref("Link"), "cancel": ref("Link")}),
+        "Link": closed_object({"method": text, "href": {"type": "string", "format": "uri"}}),
+        "Presigned": closed_object(
             presigned,
             description="An object, and a link with which anyone can download it until `expires_at`.",
         ),
-        "OtherImage": closed({"kind": {"type": "string", "examples": ["map"]}} | presigned),
+        "OtherImage": closed_object({"kind": {"type": "string", "examples": ["map"]}} | presigned),
         "Status": {"type": "string", "enum": [status.value for status in Status]},
         "TaskType": {"type": "string", "enum": tasktypes},
     }
@@ -126,7 +126,7 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
     context = {
         "description": f"Any JSON up to {limits.MAX_CONTEXT_BYTES} bytes. The callback contains it unchanged."
     }
-    metadata = closed(
+    metadata = closed_object(
         {
             "id": ID,
             "runtime": {"type": "string", "enum": runtimes},
@@ -146,17 +146,17 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
         },
         optional=("context", "start_within_seconds", "webhook"),
     )
-    task = opened(closed({"metadata": opened(metadata), "content": content}))
+    task = open_object(closed_object({"metadata": open_object(metadata), "content": content}))
     return {
-        "SubmitV1Alpha2": opened(closed({"task": task})),
-        "UploadRequest": closed(
+        "SubmitV1Alpha2": open_object(closed_object({"task": task})),
+        "UploadRequest": closed_object(
             {"content_type": {"type": ["string", "null"], "enum": [*UPLOAD_TYPES, None]}},
             optional=("content_type",),
         ),
     }
 
 
-def accepted(own: dict[str, Schema]) -> Schema:
+def submit_response(own: dict[str, Schema]) -> Schema:
     """Return the schema of the response to a submit; `own` are the fields of its API version."""
     shared = {
         "output_location": S3_LINK,
@@ -169,7 +169,7 @@ def accepted(own: dict[str, Schema]) -> Schema:
             "description": "What was removed from the content or changed in it.",
         },
     }
-    return closed({"id_task": ID} | own | shared)
+    return closed_object({"id_task": ID} | own | shared)
 
 
 def _responses() -> dict[str, Schema]:
@@ -243,17 +243,17 @@ def _responses() -> dict[str, Schema]:
         "expires_at": TIME,
     }
     return {
-        "SubmittedV1Alpha2": accepted({"runtime": text}),
-        "Task": closed(task, optional=("images_left_out", "other_images_left_out", "position_capped")),
-        "TaskList": closed(
+        "SubmittedV1Alpha2": submit_response({"runtime": text}),
+        "Task": closed_object(task, optional=("images_left_out", "other_images_left_out", "position_capped")),
+        "TaskList": closed_object(
             {
-                "tasks": {"type": "array", "items": closed(listed)},
+                "tasks": {"type": "array", "items": closed_object(listed)},
                 "cursor": nullable(text)
                 | {"description": "The `cursor` parameter for the next page; null on the last page."},
             },
         ),
-        "RuntimeList": closed({"runtimes": {"type": "array", "items": closed(runtime)}}),
-        "Upload": closed(upload),
+        "RuntimeList": closed_object({"runtimes": {"type": "array", "items": closed_object(runtime)}}),
+        "Upload": closed_object(upload),
     }
 
 

@@ -17,8 +17,8 @@ from runtimes.sdwebui.task_type import TaskType
 
 API_VERSION: Final = "v1alpha1"
 DEFAULT_PREFIX: Final = "output"
-_WHERE: Final = "/alwayson_scripts"
-_IMAGE_LINK: Final = f"{_WHERE}/image_link"
+_SCRIPTS_PATH: Final = "/alwayson_scripts"
+_IMAGE_LINK: Final = f"{_SCRIPTS_PATH}/image_link"
 
 
 def decode(
@@ -33,20 +33,20 @@ def decode(
         hint = "an object with task, id_task and sd_model_checkpoint is expected"
         if "task" in body:
             hint += "; this looks like a v1alpha2 request: POST it to /v1alpha2"
-        raise InvalidTask("The task has one fault.", faults=[Fault(_WHERE, hint)])
+        raise InvalidTask("The task has one fault.", faults=[Fault(_SCRIPTS_PATH, hint)])
 
-    faults = id_faults(scripts.get("id_task"), f"{_WHERE}/id_task")
+    faults = id_faults(scripts.get("id_task"), f"{_SCRIPTS_PATH}/id_task")
     save_dir = scripts.get("save_dir", DEFAULT_PREFIX)
-    prefix = clean_prefix(save_dir, scripts.get("id_task"), f"{_WHERE}/save_dir")
+    prefix = clean_prefix(save_dir, scripts.get("id_task"), f"{_SCRIPTS_PATH}/save_dir")
     runtime, unserved = _runtime(scripts.get("sd_model_checkpoint"), runtimes)
     runtime_type = type_of(runtime, runtimes)
     tasktype = scripts.get("task")
-    wrong = task_type_faults(tasktype, runtime_type.task_types, f"{_WHERE}/task")
+    wrong = task_type_faults(tasktype, runtime_type.task_types, f"{_SCRIPTS_PATH}/task")
     uid = scripts.get("uid")
-    webhook, refused = check_webhook(scripts.get("webhook"), f"{_WHERE}/webhook", webhooks)
+    webhook, refused = check_webhook(scripts.get("webhook"), f"{_SCRIPTS_PATH}/webhook", webhooks)
     faults += [*wrong, *prefix.faults, *unserved, *refused]
     if uid is not None and not isinstance(uid, str | int):
-        faults.append(Fault(f"{_WHERE}/uid", "a string is expected"))
+        faults.append(Fault(f"{_SCRIPTS_PATH}/uid", "a string is expected"))
 
     content = dict(body)
     content["alwayson_scripts"] = {k: v for k, v in scripts.items() if k not in SUBMIT_ONLY_KEYS}
@@ -76,7 +76,7 @@ def response_fields(model: str | None) -> dict[str, Any]:
 
 def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]]:
     """Return the first static runtime with the model, otherwise the first dynamic one, or a fault."""
-    path = f"{_WHERE}/sd_model_checkpoint"
+    path = f"{_SCRIPTS_PATH}/sd_model_checkpoint"
     if not isinstance(name, str) or not name:
         return None, [Fault(path, "the name of a checkpoint is expected; it selects the runtime")]
     static = (one for one in runtimes if not one.dynamic_model and serves(one, name))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from functions.api.schemas import ID, PREFIX, Schema, accepted, ref
+from functions.api.schemas import ID, PREFIX, Schema, ref, submit_response
 from runtimes.sdwebui.schema import OVERRIDES
 
 _ROUTING: Final[dict[str, Schema]] = {
@@ -36,4 +36,4 @@ REQUEST: Final[Schema] = {
     ),
 }
 
-RESPONSE: Final[Schema] = accepted({"sd_model_checkpoint": {"type": "string"}})
+RESPONSE: Final[Schema] = submit_response({"sd_model_checkpoint": {"type": "string"}})

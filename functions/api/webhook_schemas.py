@@ -3,7 +3,7 @@
 from typing import Final
 
 from domain.webhook import EVENTS, FINAL_EVENTS
-from functions.api.schemas import TIME, Schema, closed, nullable
+from functions.api.schemas import TIME, Schema, closed_object, nullable
 
 _WEBHOOK_URL: Final[Schema] = {
     "type": "string",
@@ -15,7 +15,7 @@ WEBHOOK_SCHEMAS: Final[dict[str, Schema]] = {
     "Webhook": {
         "anyOf": [
             _WEBHOOK_URL,
-            closed(
+            closed_object(
                 {
                     "url": _WEBHOOK_URL,
                     "events": {
@@ -33,7 +33,7 @@ WEBHOOK_SCHEMAS: Final[dict[str, Schema]] = {
             "A URL to which the task's events are POSTed, signed by the Standard Webhooks specification."
         ),
     },
-    "Delivery": closed(
+    "Delivery": closed_object(
         {
             "event": {"type": "string", "enum": list(EVENTS)},
             "url": {"type": "string", "description": "Without its query."},

@@ -20,7 +20,7 @@ from runtimes.sdwebui.model_names import (
     WILDCARDS_FOLDER,
     WILDCARDS_SETTING,
 )
-from runtimes.sdwebui.opened_settings import MAX_OPENED, kind_of, refused_opening
+from runtimes.sdwebui.opened_settings import MAX_OPENED, refusal_to_open, value_kind
 from runtimes.sdwebui.overrides import SETTING_KINDS
 
 _ModelFilename = Annotated[str, Field(max_length=255, pattern=r"^([^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*)?$")]
@@ -84,7 +84,7 @@ class SdWebUi(Runtime):
 
     @model_validator(mode="after")
     def _settings_can_be_opened(self) -> Self:
-        refused = {name: refused_opening(name, default) for name, default in self.allowed_settings.items()}
+        refused = {name: refusal_to_open(name, default) for name, default in self.allowed_settings.items()}
         reasons = [
             f"{name} in allowedSettings cannot be opened: {reason}"
             for name, reason in refused.items()
@@ -153,7 +153,7 @@ class SdWebUi(Runtime):
 
 def _kinds(settings: dict[str, Any]) -> dict[str, str]:
     """Return the types of settings, by name."""
-    return {name: SETTING_KINDS.get(name) or str(kind_of(default)) for name, default in settings.items()}
+    return {name: SETTING_KINDS.get(name) or str(value_kind(default)) for name, default in settings.items()}
 
 
 def _environment(runtime: SdWebUi) -> dict[str, str]:

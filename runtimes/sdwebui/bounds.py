@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from domain.errors import Fault
 from domain.limits import Limits
-from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.inputs import image_fields
 from runtimes.sdwebui.numbers import SIDE_BY_DEFAULT, Numbers
-from runtimes.sdwebui.prompts import check_prompts
-from runtimes.sdwebui.script_sizes import check_sizes
+from runtimes.sdwebui.prompts import prompt_faults
+from runtimes.sdwebui.script_sizes import script_size_faults
 from runtimes.sdwebui.task_type import TaskType
-from runtimes.sdwebui.work import work
+from runtimes.sdwebui.work import sampling_work
 
 MAX_SIDE: Final = 1 << 16
 _SEEDS: Final = (-(1 << 63), (1 << 64) - 1)
@@ -22,13 +22,13 @@ _MAX_BLUR: Final = 512
 _MAX_RESIZE: Final = 16
 
 # Pairs of sizes that are sampled: the image, the first pass of older callers, and the noise of another size.
-_SAMPLED: Final = (
+_SAMPLED_SIZES: Final = (
     ("width", "height"),
     ("firstphase_width", "firstphase_height"),
     ("seed_resize_from_w", "seed_resize_from_h"),
 )
 
-_SHARES: Final = (
+_FRACTION_FIELDS: Final = (
     "gfpgan_visibility",
     "codeformer_visibility",
     "codeformer_weight",
@@ -56,7 +56,7 @@ def bounds(tasktype: TaskType, limits: Limits) -> Bounds:
             "upscaling_resize": (0, _MAX_RESIZE),
             "upscaling_resize_w": side,
             "upscaling_resize_h": side,
-        } | dict.fromkeys(_SHARES, (0, 1))
+        } | dict.fromkeys(_FRACTION_FIELDS, (0, 1))
     found: Bounds = {
         "steps": (1, limits.steps),
         "width": (8, MAX_SIDE),
@@ -86,38 +86,38 @@ def limit_faults(tasktype: TaskType, content: dict[str, Any], limits: Limits) ->
         for name in ("width", "height"):
             if name in content and content[name] is None:
                 yield Fault(f"/{name}", "an integer is expected, not null")
-        yield from _generated(tasktype, content, number, limits)
+        yield from _generation_faults(tasktype, content, number, limits)
     elif number("upscaling_resize") == 0:
         yield Fault("/upscaling_resize", "must be more than 0")
     elif number("resize_mode") == 1:
         size = (number("upscaling_resize_w") or 0) * (number("upscaling_resize_h") or 0)
         yield from _too_many_pixels("/upscaling_resize_w", size, limits.upscaled_pixels)
-    yield from _inputs(content, limits)
+    yield from _input_faults(content, limits)
 
 
-def _generated(
+def _generation_faults(
     tasktype: TaskType, content: dict[str, Any], number: Numbers, limits: Limits
 ) -> Iterator[Fault]:
-    found = [*_sizes(number, _seed_delta(content), limits), *check_sizes(content, limits)]
-    yield from found
-    yield from check_prompts(content, limits)
-    if not found and (asked := work(tasktype, content)) > limits.work:
+    size_faults = [*_size_faults(number, _seed_delta(content), limits), *script_size_faults(content, limits)]
+    yield from size_faults
+    yield from prompt_faults(content, limits)
+    if not size_faults and (requested_work := sampling_work(tasktype, content)) > limits.work:
         yield Fault(
             "/steps",
             f"steps × width × height × images, with hires fix and scripts, must be at most {limits.work}; "
-            f"this task needs {asked:.0f}",
+            f"this task needs {requested_work:.0f}",
         )
 
 
-def _sizes(number: Numbers, delta: int, limits: Limits) -> Iterator[Fault]:
+def _size_faults(number: Numbers, delta: int, limits: Limits) -> Iterator[Fault]:
     if number.images > limits.images:
         yield Fault("/n_iter", f"batch_size × n_iter must be at most {limits.images} images")
-    images = int(number.images) if 1 <= number.images <= limits.images else 1
+    image_fields = int(number.images) if 1 <= number.images <= limits.images else 1
     for name in ("seed", "subseed"):  # each further image has the next seed
-        first, last = number(name) or 0, _SEEDS[1] - images + 1 - delta
+        first, last = number(name) or 0, _SEEDS[1] - image_fields + 1 - delta
         if last < first <= _SEEDS[1]:
             yield Fault(f"/{name}", f"must be at most {last} for this number of images")
-    for wide, high in _SAMPLED:
+    for wide, high in _SAMPLED_SIZES:
         width, height = number(wide) or SIDE_BY_DEFAULT, number(high) or SIDE_BY_DEFAULT
         if width > 0 and height > 0:
             yield from _too_many_pixels(f"/{wide}", width * height, limits.pixels)
@@ -139,16 +139,17 @@ def _too_many_pixels(path: str, pixels: float, most: int) -> Iterator[Fault]:
         yield Fault(path, f"width × height must be at most {most} pixels")
 
 
-def _inputs(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
+def _input_faults(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
     for name in ("init_images", "imageList"):
         listed = content.get(name)
         if isinstance(listed, list) and len(listed) > limits.images:
             yield Fault(f"/{name}", f"must be at most {limits.images} images")
     # Taken one at a time, because a list of all paths could take hundreds of MiB.
-    beyond_links = next(islice((one for one in images(content) if one.is_link), limits.links, None), None)
-    if beyond_links is not None:
-        yield Fault(beyond_links.path, f"a task may contain at most {limits.links} links")
-    in_scripts = (one for one in images(content) if one.path.startswith(_IN_SCRIPTS))
-    beyond_images = next(islice(in_scripts, limits.images, None), None)
-    if beyond_images is not None:
-        yield Fault(beyond_images.path, f"the scripts of a task may contain at most {limits.images} images")
+    links = (image for image in image_fields(content) if image.is_link)
+    excess_link = next(islice(links, limits.links, None), None)
+    if excess_link is not None:
+        yield Fault(excess_link.path, f"a task may contain at most {limits.links} links")
+    in_scripts = (image for image in image_fields(content) if image.path.startswith(_IN_SCRIPTS))
+    excess_image = next(islice(in_scripts, limits.images, None), None)
+    if excess_image is not None:
+        yield Fault(excess_image.path, f"the scripts of a task may contain at most {limits.images} images")

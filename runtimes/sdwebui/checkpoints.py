@@ -7,16 +7,16 @@ from typing import Any, Final
 from domain.errors import ErrorCode
 from domain.routing import Runtime
 from runtimes.sdwebui.findings import Findings
-from runtimes.sdwebui.named_models import checkpoints
-from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, slashed
+from runtimes.sdwebui.named_models import checkpoint_mentions
+from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, with_forward_slashes
 from runtimes.sdwebui.placeholders import PLACEHOLDER
 from runtimes.sdwebui.task_type import TaskType
 
 _HASH: Final = re.compile(r" \[(?:[0-9a-f]{8}|[0-9a-f]{10})\]$")
 """The hash that SD Web UI appends to a checkpoint's name; the consumer compares it with the file."""
 
-_SECOND: Final = ("refiner_checkpoint", "hr_checkpoint_name")
-_ROUTE: Final = "/alwayson_scripts/sd_model_checkpoint"
+_SECOND_CHECKPOINT_FIELDS: Final = ("refiner_checkpoint", "hr_checkpoint_name")
+_CHECKPOINT_PATH: Final = "/alwayson_scripts/sd_model_checkpoint"
 
 
 def serves(runtime: Runtime, checkpoint: str) -> bool:
@@ -36,7 +36,7 @@ def normalize_checkpoint(
 
     The content is changed in place. A static runtime serves its own checkpoint only.
     """
-    named = _take_overridden(content, found)
+    named = _move_override(content, found)
     _normalize_second_checkpoints(content)
     if runtime is None or tasktype is None or not tasktype.generates:
         return
@@ -45,27 +45,27 @@ def normalize_checkpoint(
     scripts: Any = content["alwayson_scripts"]
     if not isinstance(scripts, dict):
         return
-    path = _ROUTE
+    path = _CHECKPOINT_PATH
     if scripts.get(CHECKPOINT_SETTING) is None and named is not None:
         scripts[CHECKPOINT_SETTING] = named
         path = f"/override_settings/{CHECKPOINT_SETTING}"
     name = scripts.get(CHECKPOINT_SETTING)
     if isinstance(name, str):
-        scripts[CHECKPOINT_SETTING] = slashed(name)
+        scripts[CHECKPOINT_SETTING] = with_forward_slashes(name)
     if runtime.dynamic_model:
         if name is None:
-            _by_default(scripts, runtime, path, found)
+            _use_default(scripts, runtime, path, found)
     else:
         _refuse_other_checkpoints(content, scripts.get(CHECKPOINT_SETTING), path, runtime, found)
 
 
 def _normalize_second_checkpoints(content: dict[str, Any]) -> None:
-    for field in _SECOND:
+    for field in _SECOND_CHECKPOINT_FIELDS:
         if isinstance(content.get(field), str):
-            content[field] = slashed(content[field])
+            content[field] = with_forward_slashes(content[field])
 
 
-def _by_default(scripts: dict[str, Any], runtime: Runtime, path: str, found: Findings) -> None:
+def _use_default(scripts: dict[str, Any], runtime: Runtime, path: str, found: Findings) -> None:
     if runtime.model_filename:
         scripts[CHECKPOINT_SETTING] = runtime.model_filename
     else:
@@ -80,12 +80,12 @@ def _refuse_other_checkpoints(
     message = f"runtime {runtime.name} serves {runtime.model_filename}{refiner} and no other checkpoint"
     if isinstance(name, str) and not serves(runtime, name):
         found.fault(path, message, ErrorCode.UNKNOWN_MODEL)
-    for one in checkpoints(content):
-        if one.path != _ROUTE and one.name != PLACEHOLDER and not may_switch_to(runtime, one.name):
+    for one in checkpoint_mentions(content):
+        if one.path != _CHECKPOINT_PATH and one.name != PLACEHOLDER and not may_switch_to(runtime, one.name):
             found.fault(one.path, message, ErrorCode.UNKNOWN_MODEL)
 
 
-def _take_overridden(content: dict[str, Any], found: Findings) -> str | None:
+def _move_override(content: dict[str, Any], found: Findings) -> str | None:
     """Remove `sd_model_checkpoint` from the overrides: only the routing key selects the checkpoint.
 
     For an unknown name there, a real Web UI responds 200 with the wrong model (42-override-checkpoint-*).

@@ -17,11 +17,11 @@ from runtimes.sdwebui.none_words import normalize_none_arguments, normalize_none
 from runtimes.sdwebui.placeholders import placeholders
 from runtimes.sdwebui.policy import ONE_TASK_EACH, OWNED_FIELDS
 from runtimes.sdwebui.prompts import PROMPTS, strip_networks
-from runtimes.sdwebui.scalars import read_all
+from runtimes.sdwebui.scalars import read_values
 from runtimes.sdwebui.scripts import normalize_scripts
 from runtimes.sdwebui.settings import normalize_settings
 from runtimes.sdwebui.task_type import TaskType
-from runtimes.sdwebui.undone import undone
+from runtimes.sdwebui.undone import ineffective_values
 from runtimes.sdwebui.unknown import unknown_fields
 
 _NEVER_NULL: Final = ("prompt", "width", "height")
@@ -75,7 +75,7 @@ class ContentCheck:
             for fault in limit_faults(self._tasktype, counted, self._limits):
                 self._found.fault(fault.path, fault.message)
             self._warn_of_rounding(self._tasktype, result)
-            for warning in undone(self._tasktype, result):
+            for warning in ineffective_values(self._tasktype, result):
                 self._found.warn(warning.path, warning.message)
         self._check_inputs(result)
         return result
@@ -92,7 +92,7 @@ class ContentCheck:
 
     def _read(self, tasktype: TaskType, content: dict[str, Any]) -> None:
         """Convert the known fields to typed values, and report the others."""
-        for fault in read_all(content, dict(FIELDS[tasktype]), ""):
+        for fault in read_values(content, dict(FIELDS[tasktype]), ""):
             value = content[fault.path[1:]]
             several = isinstance(value, list) and len(value) > 1
             self._found.fault(fault.path, f"{fault.message}; {ONE_TASK_EACH}" if several else fault.message)

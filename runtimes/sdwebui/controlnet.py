@@ -50,18 +50,18 @@ def normalize_units(content: dict[str, Any], found: Findings) -> None:
     scripts = content.get("alwayson_scripts")
     if _UNITS in content:
         scripts = content["alwayson_scripts"] = dict(scripts) if isinstance(scripts, dict) else {}
-        _take_old_field(content, scripts, found)
+        _move_old_field(content, scripts, found)
     if not isinstance(scripts, dict):
         return
     for name, entry in scripts.items():
         arguments = entry.get("args") if isinstance(entry, dict) else None
         if name.lower() == _SCRIPT.lower() and isinstance(arguments, list):
             path = f"/alwayson_scripts/{pointer(name)}/args"
-            units = _units(arguments, path, found)
+            units = _read_units(arguments, path, found)
             content["alwayson_scripts"] = content["alwayson_scripts"] | {name: {**entry, "args": units}}
 
 
-def _take_old_field(content: dict[str, Any], scripts: dict[str, Any], found: Findings) -> None:
+def _move_old_field(content: dict[str, Any], scripts: dict[str, Any], found: Findings) -> None:
     units = content.pop(_UNITS)
     if not isinstance(units, list):
         found.fault(f"/{_UNITS}", "an array of ControlNet units is expected")
@@ -73,19 +73,19 @@ def _take_old_field(content: dict[str, Any], scripts: dict[str, Any], found: Fin
     found.warn(f"/{_UNITS}", f"taken as alwayson_scripts.{name}.args")
 
 
-def _units(arguments: list[Any], path: str, found: Findings) -> list[Any]:
+def _read_units(arguments: list[Any], path: str, found: Findings) -> list[Any]:
     units: list[Any] = []
     for index, argument in enumerate(arguments):
         if isinstance(argument, dict):
-            unit = _unit(argument)
-            _choose(unit, f"{path}/{index}", found)
+            unit = _read_unit(argument)
+            _read_choices(unit, f"{path}/{index}", found)
             units.append(unit)
         elif argument is not None:  # Forge fails on null, and then applies no unit at all
             found.fault(f"{path}/{index}", _POSITIONAL)
     return units
 
 
-def _unit(unit: dict[str, Any]) -> dict[str, Any]:
+def _read_unit(unit: dict[str, Any]) -> dict[str, Any]:
     result = dict(unit)
     for old, new in _OLD_NAMES.items():
         if result.get(old) is not None and result.get(new) is None:
@@ -103,18 +103,18 @@ def _unit(unit: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _choose(unit: dict[str, Any], path: str, found: Findings) -> None:
+def _read_choices(unit: dict[str, Any], path: str, found: Findings) -> None:
     """Replace each choice of a unit by the text that both versions read; report values that are no choice."""
     for name, choices in _CHOICES.items():
         if (value := unit.get(name)) is None:
             unit.pop(name, None)
-        elif (text := _choice(value, choices)) is not None:
+        elif (text := _read_choice(value, choices)) is not None:
             unit[name] = text
         elif is_on(unit["enabled"]):
             found.fault(f"{path}/{name}", f"one of {', '.join(choices)} is expected")
 
 
-def _choice(value: Any, choices: tuple[str, ...]) -> str | None:
+def _read_choice(value: Any, choices: tuple[str, ...]) -> str | None:
     """Return the choice that a text (in any case) or a number, as its position, refers to."""
     if isinstance(value, str):
         value = _OTHER_CHOICES.get(value.lower(), value)

@@ -62,26 +62,26 @@ class Image:
         self.holder[self.key] = encoded
 
 
-def references(content: dict[str, Any]) -> Iterator[InputRef]:
+def input_references(content: dict[str, Any]) -> Iterator[InputRef]:
     """Yield the images of a task's content as inputs to fetch."""
-    for image in images(content):
+    for image in image_fields(content):
         yield InputRef(image.path, image.text, image.is_link)
 
 
-def images(content: dict[str, Any]) -> Iterator[Image]:
+def image_fields(content: dict[str, Any]) -> Iterator[Image]:
     """Yield every text in an image field, and nothing else: a prompt that is a URL remains a prompt."""
     for key in ("mask", "image"):
-        yield from _text(content, key, f"/{key}")
+        yield from _text_at(content, key, f"/{key}")
     inputs = content.get("init_images")
     for index in range(len(inputs) if isinstance(inputs, list) else 0):
-        yield from _text(inputs, index, f"/init_images/{index}")
+        yield from _text_at(inputs, index, f"/init_images/{index}")
     entries = content.get("imageList")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
-            yield from _text(entry, "data", f"/imageList/{index}/data")
-    yield from _positional(content.get("script_args"), "/script_args")
+            yield from _text_at(entry, "data", f"/imageList/{index}/data")
+    yield from _argument_images(content.get("script_args"), "/script_args")
     for name, script in _scripts(content):
-        yield from _of_script(script, f"/alwayson_scripts/{pointer(name)}")
+        yield from _script_images(script, f"/alwayson_scripts/{pointer(name)}")
 
 
 def stray_links(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -90,17 +90,18 @@ def stray_links(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     In a script, SD Web UI might fetch a text that only begins like a link; in other fields only what is
     wholly a link must be meant as one.
     """
-    known = {(id(image.holder), image.key) for image in images(content)}  # paths of all would be many MiB
+    # Identified by holder and key, because the paths of all images could take many MiB.
+    known = {(id(image.holder), image.key) for image in image_fields(content)}
     scripts = content.get("alwayson_scripts")
     places = [(scripts, name, f"/alwayson_scripts/{pointer(name)}") for name, _ in _scripts(content)]
     for text in chain.from_iterable(
-        _texts(*place) for place in (*places, (content, "script_args", "/script_args"))
+        _all_texts(*place) for place in (*places, (content, "script_args", "/script_args"))
     ):
         if begins_as_link(text.text) and (id(text.holder), text.key) not in known:
             yield text.path, STRAY_LINK
     for name in content:
         if name not in {"alwayson_scripts", "script_args", *_NEITHER_READ_NOR_SENT} and "prompt" not in name:
-            for text in _texts(content, name, f"/{pointer(name)}"):
+            for text in _all_texts(content, name, f"/{pointer(name)}"):
                 if is_link(text.text) and (id(text.holder), text.key) not in known:
                     yield text.path, STRAY_LINK_IN_FIELD
 
@@ -111,16 +112,16 @@ def unreadable_images(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     Of inline data only the beginning is read and only known types are reported; the worker detects the
     others.
     """
-    for image in images(content):
+    for image in image_fields(content):
         if reason := refused_link(image.text):
             yield image.path, reason
             continue
-        what = None if image.is_link else other_kind(_beginning(image.text))
+        what = None if image.is_link else other_kind(_first_bytes(image.text))
         if what:
             yield image.path, f"neither a link nor base64 of an image: it is {what}"
 
 
-def _beginning(text: str) -> bytes:
+def _first_bytes(text: str) -> bytes:
     """Return the first bytes of a base64 text, or nothing if it is not base64."""
     head = _DATA_URI.match(text)
     text = text[head.end() if head else 0 :][: 2 * BEGINNING_BYTES]
@@ -138,72 +139,72 @@ def _scripts(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, script
 
 
-def _of_script(value: Any, path: str) -> Iterator[Image]:
+def _script_images(value: Any, path: str) -> Iterator[Image]:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _of_script(item, f"{path}/{index}")
+            yield from _script_images(item, f"{path}/{index}")
     elif isinstance(value, dict):
         for key, item in value.items():
             here = f"{path}/{pointer(key)}"
             if key in SCRIPT_IMAGE_KEYS:
-                yield from _text(value, key, here)
-                yield from _listed(item, here)
+                yield from _text_at(value, key, here)
+                yield from _image_list(item, here)
             elif key == "args":
-                yield from _positional(item, here)
+                yield from _argument_images(item, here)
             else:
-                yield from _of_script(item, here)
+                yield from _script_images(item, here)
                 if _NAMES_AN_IMAGE.search(key):
-                    yield from _linked(value, key, here)
+                    yield from _linked_images(value, key, here)
 
 
-def _linked(holder: Any, key: str | int, path: str) -> Iterator[Image]:
+def _linked_images(holder: Any, key: str | int, path: str) -> Iterator[Image]:
     """Yield the links at a key, alone or in a list."""
-    value = _value(holder, key)
+    value = _value_at(holder, key)
     if is_link(value):
         yield Image(path, holder, key)
     for index in range(len(value) if isinstance(value, list) else 0):
-        yield from _linked(value, index, f"{path}/{index}")
+        yield from _linked_images(value, index, f"{path}/{index}")
 
 
-def _listed(value: Any, path: str) -> Iterator[Image]:
+def _image_list(value: Any, path: str) -> Iterator[Image]:
     """Yield the images in an image field: a list of images, or of objects that contain them."""
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _text(value, index, f"{path}/{index}")
-            yield from _listed(item, f"{path}/{index}")
+            yield from _text_at(value, index, f"{path}/{index}")
+            yield from _image_list(item, f"{path}/{index}")
     else:
-        yield from _of_script(value, path)
+        yield from _script_images(value, path)
 
 
-def _positional(value: Any, path: str) -> Iterator[Image]:
+def _argument_images(value: Any, path: str) -> Iterator[Image]:
     """Yield the links in a list of arguments, each of which may be an image or any other text."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             if is_link(item):
                 yield Image(f"{path}/{index}", value, index)
-            yield from _positional(item, f"{path}/{index}")
+            yield from _argument_images(item, f"{path}/{index}")
     else:
-        yield from _of_script(value, path)
+        yield from _script_images(value, path)
 
 
-def _texts(holder: Any, key: str | int, path: str) -> Iterator[Image]:
+def _all_texts(holder: Any, key: str | int, path: str) -> Iterator[Image]:
     """Yield all texts except prompts, which nobody fetches, in the form of images."""
-    value = _value(holder, key)
-    yield from _text(holder, key, path)
+    value = _value_at(holder, key)
+    yield from _text_at(holder, key, path)
     if isinstance(value, list):
         for index in range(len(value)):
-            yield from _texts(value, index, f"{path}/{index}")
+            yield from _all_texts(value, index, f"{path}/{index}")
     elif isinstance(value, dict):
         for name in value:
             if "prompt" not in name:
-                yield from _texts(value, name, f"{path}/{pointer(name)}")
+                yield from _all_texts(value, name, f"{path}/{pointer(name)}")
 
 
-def _value(holder: Any, key: str | int) -> Any:
+def _value_at(holder: Any, key: str | int) -> Any:
     return holder.get(key) if isinstance(holder, dict) else holder[key]
 
 
-def _text(holder: Any, key: str | int, path: str) -> Iterator[Image]:
-    value = _value(holder, key)
+def _text_at(holder: Any, key: str | int, path: str) -> Iterator[Image]:
+    value = _value_at(holder, key)
     if isinstance(value, str) and value:
         yield Image(path, holder, key)

@@ -41,7 +41,7 @@ def is_on(value: Any) -> bool:
     return value.strip().lower() not in _OFF if isinstance(value, str) else bool(value)
 
 
-def named(kind: Kind, path: str, holder: Any, key: Any, none: frozenset[str]) -> Iterator[Mention]:
+def mentions_at(kind: Kind, path: str, holder: Any, key: Any, none: frozenset[str]) -> Iterator[Mention]:
     """Yield the mention at `holder[key]`, if it names a model."""
     name = holder.get(key) if isinstance(holder, Mapping) else holder[key]
     if isinstance(name, str) and name not in none:

@@ -46,11 +46,11 @@ _TENSORS: Final = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".g
 _WITH_HASH: Final = re.compile(r"(?P<name>.+) \[(?P<hash>[0-9a-f]{8}|[0-9a-f]{10})\]", re.DOTALL)
 _BARE_HASH: Final = re.compile(r"[0-9a-f]{8}|[0-9a-f]{10}|[0-9a-f]{64}")
 
-_LIKENESS: Final = 0.7
-_CONTAINED: Final = 4
+_MIN_SIMILARITY: Final = 0.7
+_MIN_CONTAINED_LENGTH: Final = 4
 """From this length on, a name that is part of another one counts as its short form."""
 
-_COMPARED: Final = 2000
+_MAX_COMPARED: Final = 2000
 """Maximum number of compared names: each costs about 20 µs, and an error may take 40 ms."""
 
 _PLACEHOLDERS: Final = frozenset({"", "none", "automatic", "auto"})
@@ -109,7 +109,7 @@ _BY_FILE_NAME: Final = frozenset({Kind.VAE, Kind.MODULE, Kind.DETECTOR})
 KNOWN_FOLDERS: Final = tuple(dict.fromkeys(folder for folders in _FOLDERS.values() for folder in folders))
 
 
-class Ambiguous(Exception):
+class AmbiguousName(Exception):
     """Several files in different folders match a name."""
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -117,7 +117,7 @@ class Ambiguous(Exception):
         self.names = sorted(names)
 
 
-def shown(kind: Kind, name: str) -> str:
+def webui_name(kind: Kind, name: str) -> str:
     """Return the name of a file by which SD Web UI knows it too, for errors."""
     path = PurePosixPath(name)
     if kind is Kind.CHECKPOINT:
@@ -154,10 +154,10 @@ def split_hash(kind: Kind, name: str) -> tuple[str, str] | None:
     The hash is the first ten digits of the sha256, or the eight digits of early Web UIs (only after
     `name.ext`).
     """
-    match = _WITH_HASH.fullmatch(name)
-    if match is None or kind not in (Kind.CHECKPOINT, Kind.CONTROLNET):
+    find_match = _WITH_HASH.fullmatch(name)
+    if find_match is None or kind not in (Kind.CHECKPOINT, Kind.CONTROLNET):
         return None
-    return match["name"], match["hash"]
+    return find_match["name"], find_match["hash"]
 
 
 def is_hash(name: str) -> bool:
@@ -165,7 +165,7 @@ def is_hash(name: str) -> bool:
     return _BARE_HASH.fullmatch(name) is not None
 
 
-def forms(kind: Kind, name: str) -> list[tuple[str, str]]:
+def possible_readings(kind: Kind, name: str) -> list[tuple[str, str]]:
     r"""Return possible readings of a task's name, the likeliest first: a name, and its hash or "".
 
     The name as it is comes first, because a file's own name may end in brackets. A `\` from Windows is read
@@ -179,14 +179,18 @@ def forms(kind: Kind, name: str) -> list[tuple[str, str]]:
     return found + [(one.replace("\\", "/"), digits) for one, digits in found if "\\" in one]
 
 
-def best(names: Iterable[str]) -> list[str]:
+def prefer_safetensors(names: Iterable[str]) -> list[str]:
     """Remove files of which the same path exists as safetensors, because both contain the same model."""
-    listed = sorted(names)
-    safe = {without_extension(n) for n in listed if n.endswith(".safetensors")}
-    return [n for n in listed if n.endswith(".safetensors") or without_extension(n) not in safe]
+    ordered = sorted(names)
+    with_safetensors = {without_extension(name) for name in ordered if name.endswith(".safetensors")}
+    return [
+        name
+        for name in ordered
+        if name.endswith(".safetensors") or without_extension(name) not in with_safetensors
+    ]
 
 
-def match(kind: Kind, wanted: str, names: Collection[str]) -> str | None:
+def find_match(kind: Kind, wanted: str, names: Collection[str]) -> str | None:
     """Return which of `names` (relative to a folder) is exactly the model called `wanted`.
 
     Raise Ambiguous if files in several folders match equally well, or if SD Web UI knows another file by that
@@ -201,17 +205,19 @@ def match(kind: Kind, wanted: str, names: Collection[str]) -> str | None:
             ranked.setdefault(known.index(wanted), []).append(name)
     if not ranked:
         return None
-    found = best(ranked[min(ranked)])
+    found = prefer_safetensors(ranked[min(ranked)])
     if kind is not Kind.CHECKPOINT:
         # A checkpoint is sent with its folder; of other kinds, SD Web UI knows one file by the short name.
-        known_as = shown(kind, found[0])
-        found = best({name for name in names if shown(kind, name) == known_as} | set(found))
+        known_as = webui_name(kind, found[0])
+        found = prefer_safetensors(
+            {name for name in names if webui_name(kind, name) == known_as} | set(found)
+        )
     elif len(found) > 1:
         # A file in the folder itself is preferred to one in a folder below.
         top = [name for name in found if "/" not in name]
         found = top if len(top) == 1 else found
     if len(found) > 1:
-        raise Ambiguous(found)
+        raise AmbiguousName(found)
     return found[0]
 
 
@@ -231,29 +237,33 @@ def checkpoint_aliases(entry: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most similar to `name`, or None if none is similar.
 
     Stems without extension and hash are compared, because otherwise all `.safetensors` look similar.
     """
     by_stem: dict[str, str] = {}
-    for one in known:
-        if one.casefold() == name.casefold():
-            return one
-        stem = _bare(one)
-        if stem not in _PLACEHOLDERS and len(by_stem) < _COMPARED:
-            by_stem.setdefault(stem, one)
-    wanted = _bare(name)
+    for known_name in known:
+        if known_name.casefold() == name.casefold():
+            return known_name
+        stem = _comparable(known_name)
+        if stem not in _PLACEHOLDERS and len(by_stem) < _MAX_COMPARED:
+            by_stem.setdefault(stem, known_name)
+    wanted = _comparable(name)
     if wanted in by_stem:
         return by_stem[wanted]
-    close = difflib.get_close_matches(wanted, by_stem, n=1, cutoff=_LIKENESS)
-    if not close and len(wanted) >= _CONTAINED:
-        holding = (stem for stem in by_stem if wanted in stem or (len(stem) >= _CONTAINED and stem in wanted))
-        close = sorted(holding, key=len)[:1]
+    close = difflib.get_close_matches(wanted, by_stem, n=1, cutoff=_MIN_SIMILARITY)
+    if not close and len(wanted) >= _MIN_CONTAINED_LENGTH:
+        containing = (
+            stem
+            for stem in by_stem
+            if wanted in stem or (len(stem) >= _MIN_CONTAINED_LENGTH and stem in wanted)
+        )
+        close = sorted(containing, key=len)[:1]
     return by_stem[close[0]] if close else None
 
 
-def _bare(name: str) -> str:
+def _comparable(name: str) -> str:
     """Return the part of a name to compare: in lower case without folder, extension and hash."""
     with_hash = _WITH_HASH.fullmatch(name)
     name = with_hash["name"] if with_hash else name

@@ -15,7 +15,7 @@ from runtimes.sdwebui.mention import (
     Mention,
     as_object,
     is_on,
-    named,
+    mentions_at,
 )
 from runtimes.sdwebui.model_names import Kind
 from runtimes.sdwebui.prompt_networks import network_tags
@@ -46,17 +46,17 @@ _CHOICE: Final = re.compile(r"([^{}]*)\{([^{}|$:]+(?:\|[^{}|$:]+)*)\}([^{}]*)")
 """A template with one choice among plain words, such as `{style-a|style-b}`."""
 
 
-def mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
+def model_mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
     """Yield every place of a task's content that names a model, checkpoints first."""
     scripts = as_object(content.get(SCRIPTS))
-    yield from checkpoints(content)
-    yield from _settings(content, scripts)
-    yield from _networks(content, scripts)
-    yield from _upscalers(content)
+    yield from checkpoint_mentions(content)
+    yield from _setting_mentions(content, scripts)
+    yield from _network_mentions(content, scripts)
+    yield from _upscaler_mentions(content)
     yield from script_models(content)
 
 
-def checkpoints(content: Mapping[str, Any]) -> Iterator[Mention]:
+def checkpoint_mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
     """Yield the checkpoints that a task's content names, the initial one first."""
     scripts = as_object(content.get(SCRIPTS))
     places: list[tuple[str, Any, Any]] = [
@@ -66,7 +66,7 @@ def checkpoints(content: Mapping[str, Any]) -> Iterator[Mention]:
     if is_on(content.get("enable_hr")):
         places.append(("/hr_checkpoint_name", content, "hr_checkpoint_name"))
     for path, holder, key in places:
-        yield from named(Kind.CHECKPOINT, path, holder, key, NO_CHECKPOINT)
+        yield from mentions_at(Kind.CHECKPOINT, path, holder, key, NO_CHECKPOINT)
     yield from script_checkpoints(content)
 
 
@@ -81,7 +81,7 @@ def face_restorers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"/{field}", folder
 
 
-def prompts(content: Mapping[str, Any]) -> str:
+def joined_prompts(content: Mapping[str, Any]) -> str:
     """Return all prompts of a task as one text, in which embeddings are plain words."""
     names = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
     return "\n".join(text for name in names if isinstance(text := content.get(name), str))
@@ -90,7 +90,7 @@ def prompts(content: Mapping[str, Any]) -> str:
 def invalid_weights(content: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield a fault for each tag whose weight is not a number: SD Web UI would apply no LoRA at all."""
     read: set[tuple[int, Any]] = set()
-    for one in mentions(content):
+    for one in model_mentions(content):
         if not one.in_tag or (id(one.holder), one.key) in read:
             continue
         read.add((id(one.holder), one.key))
@@ -101,28 +101,28 @@ def invalid_weights(content: Mapping[str, Any]) -> Iterator[Fault]:
                 yield Fault(one.path, text)
 
 
-def renamed(content: dict[str, Any], names: Mapping[tuple[Kind, str], Any]) -> dict[str, Any]:
+def rename_models(content: dict[str, Any], names: Mapping[tuple[Kind, str], Any]) -> dict[str, Any]:
     """Return a copy of a task's content in which each model has the name that SD Web UI knows.
 
     `names` maps kinds and the names in the content to new names; other names stay unchanged.
     """
-    copy: dict[str, Any] = copied(content)
-    for one in list(mentions(copy)):
+    copy: dict[str, Any] = copy_containers(content)
+    for one in list(model_mentions(copy)):
         if one.in_tag:
-            one.holder[one.key] = _retagged(one.holder[one.key], names)
+            one.holder[one.key] = _rename_tags(one.holder[one.key], names)
         elif (one.kind, one.name) in names:
             one.holder[one.key] = names[one.kind, one.name]
     return copy
 
 
-def copied(value: Any) -> Any:
+def copy_containers(value: Any) -> Any:
     """Copy objects and arrays but share texts, which can be images."""
     if isinstance(value, dict):
-        return {key: copied(item) for key, item in value.items()}
-    return [copied(item) for item in value] if isinstance(value, list) else value
+        return {key: copy_containers(item) for key, item in value.items()}
+    return [copy_containers(item) for item in value] if isinstance(value, list) else value
 
 
-def _retagged(text: str, names: Mapping[tuple[Kind, str], Any]) -> str:
+def _rename_tags(text: str, names: Mapping[tuple[Kind, str], Any]) -> str:
     parts: list[str] = []
     at = 0
     for tag in network_tags(text):
@@ -135,53 +135,53 @@ def _retagged(text: str, names: Mapping[tuple[Kind, str], Any]) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _settings(content: Mapping[str, Any], scripts: dict[str, Any]) -> Iterator[Mention]:
+def _setting_mentions(content: Mapping[str, Any], scripts: dict[str, Any]) -> Iterator[Mention]:
     for path, settings in (
         ("/override_settings", as_object(content.get("override_settings"))),
         (f"/{SCRIPTS}/override_settings", as_object(scripts.get("override_settings"))),
     ):
-        yield from named(Kind.VAE, f"{path}/sd_vae", settings, "sd_vae", NO_VAE)
-        yield from _modules(settings, "forge_additional_modules", path)
+        yield from mentions_at(Kind.VAE, f"{path}/sd_vae", settings, "sd_vae", NO_VAE)
+        yield from _module_mentions(settings, "forge_additional_modules", path)
         key = "upscaler_for_img2img"
-        yield from named(Kind.UPSCALER, f"{path}/{key}", settings, key, NO_UPSCALER)
-    yield from named(Kind.VAE, f"/{SCRIPTS}/sd_vae", scripts, "sd_vae", NO_VAE)
+        yield from mentions_at(Kind.UPSCALER, f"{path}/{key}", settings, key, NO_UPSCALER)
+    yield from mentions_at(Kind.VAE, f"/{SCRIPTS}/sd_vae", scripts, "sd_vae", NO_VAE)
     if is_on(content.get("enable_hr")):
-        yield from _modules(content, "hr_additional_modules", "")
+        yield from _module_mentions(content, "hr_additional_modules", "")
 
 
-def _modules(holder: Any, key: str, path: str) -> Iterator[Mention]:
+def _module_mentions(holder: Any, key: str, path: str) -> Iterator[Mention]:
     value = holder.get(key)
     if isinstance(value, str):
-        yield from named(Kind.MODULE, f"{path}/{key}", holder, key, NO_MODULE)
+        yield from mentions_at(Kind.MODULE, f"{path}/{key}", holder, key, NO_MODULE)
     for index in range(len(value)) if isinstance(value, list) else ():
-        yield from named(Kind.MODULE, f"{path}/{key}/{index}", value, index, NO_MODULE)
+        yield from mentions_at(Kind.MODULE, f"{path}/{key}/{index}", value, index, NO_MODULE)
 
 
-def _networks(content: Mapping[str, Any], scripts: dict[str, Any]) -> Iterator[Mention]:
+def _network_mentions(content: Mapping[str, Any], scripts: dict[str, Any]) -> Iterator[Mention]:
     if is_on(content.get("disable_extra_networks")):
         return
     fields = ["prompt"] + (["hr_prompt"] if is_on(content.get("enable_hr")) else [])
     for field in fields:
-        yield from _tags(content, field, f"/{field}")
-    yield from _texts(content, "script_args", "/script_args")
-    yield from _texts(content, SCRIPTS, f"/{SCRIPTS}") if scripts else ()
+        yield from _tag_mentions(content, field, f"/{field}")
+    yield from _text_mentions(content, "script_args", "/script_args")
+    yield from _text_mentions(content, SCRIPTS, f"/{SCRIPTS}") if scripts else ()
 
 
-def _texts(holder: Any, key: Any, path: str) -> Iterator[Mention]:
+def _text_mentions(holder: Any, key: Any, path: str) -> Iterator[Mention]:
     """Yield the tags of every text that may be a prompt, except negative ones, which apply no network."""
     value = holder.get(key) if isinstance(holder, dict) else holder[key]
     if isinstance(value, str):
-        yield from _tags(holder, key, path)
+        yield from _tag_mentions(holder, key, path)
     elif isinstance(value, list):
         for index in range(len(value)):
-            yield from _texts(value, index, f"{path}/{index}")
+            yield from _text_mentions(value, index, f"{path}/{index}")
     elif isinstance(value, dict):
         for name in value:
             if "negative" not in name.lower():
-                yield from _texts(value, name, f"{path}/{pointer(name)}")
+                yield from _text_mentions(value, name, f"{path}/{pointer(name)}")
 
 
-def _tags(holder: Any, key: Any, path: str) -> Iterator[Mention]:
+def _tag_mentions(holder: Any, key: Any, path: str) -> Iterator[Mention]:
     text = holder.get(key) if isinstance(holder, Mapping) else holder[key]
     if not isinstance(text, str) or "<" not in text:
         return
@@ -192,17 +192,17 @@ def _tags(holder: Any, key: Any, path: str) -> Iterator[Mention]:
         if not _TEMPLATE.search(tag.name):
             yield Mention(kind, tag.name, path, holder, key, in_tag=True)
             continue
-        for name in _choices(tag.name):
+        for name in _template_choices(tag.name):
             yield Mention(kind, name, path, holder, key, in_tag=True, required=False)
 
 
-def _choices(template: str) -> list[str]:
+def _template_choices(template: str) -> list[str]:
     """Return the names that a template with one simple choice can become, otherwise the template itself."""
     choice = _CHOICE.fullmatch(template) if len(template) <= _MAX_TEMPLATE else None
     return [f"{choice[1]}{one}{choice[3]}" for one in choice[2].split("|")] if choice else [template]
 
 
-def _upscalers(content: Mapping[str, Any]) -> Iterator[Mention]:
+def _upscaler_mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
     fields = ["upscaler_1", "upscaler_2"] + (["hr_upscaler"] if is_on(content.get("enable_hr")) else [])
     for field in fields:
-        yield from named(Kind.UPSCALER, f"/{field}", content, field, NO_UPSCALER)
+        yield from mentions_at(Kind.UPSCALER, f"/{field}", content, field, NO_UPSCALER)

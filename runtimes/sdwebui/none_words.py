@@ -6,11 +6,11 @@ SD Web UI knows each of these words in one spelling only, and takes any other on
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from runtimes.sdwebui.script_sizes import units
+from runtimes.sdwebui.script_sizes import script_units
 
 _NONE: Final = frozenset({"", "none"})
 
-_REMOVED: Final[Mapping[str, Collection[str]]] = {
+_WORDS_TO_REMOVE: Final[Mapping[str, Collection[str]]] = {
     "script_name": _NONE,
     "sampler_name": _NONE,
     "sampler_index": _NONE,
@@ -22,13 +22,13 @@ _REMOVED: Final[Mapping[str, Collection[str]]] = {
 }
 """Fields of the content that are removed if they have one of these values, in any case."""
 
-_SPELLED: Final[Mapping[str, tuple[str, ...]]] = {
+_SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "upscaler_1": ("None",),
     "upscaler_2": ("None",),
     "hr_upscaler": ("None",),
 }
 
-_SPELLED_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
+_SETTING_SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "sd_vae": ("None", "Automatic"),
     "upscaler_for_img2img": ("None",),
 }
@@ -37,7 +37,7 @@ _REMOVED_SETTINGS: Final = {"face_restoration_model": _NONE, "sd_model_checkpoin
 
 _NO_MODULES: Final = _NONE | {"automatic", "built in"}
 
-_SPELLED_ARGUMENTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+_ARGUMENT_SPELLINGS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "controlnet": {"model": ("None",), "module": ("None",)},
     "adetailer": {
         "ad_model": ("None",),
@@ -54,34 +54,34 @@ _SPELLED_ARGUMENTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 
 def normalize_none_words(content: dict[str, Any]) -> None:
     """Remove or correct every word for "none" in a content, in place."""
-    for name, words in _REMOVED.items():
+    for name, words in _WORDS_TO_REMOVE.items():
         if _is_one_of(content.get(name), words):
             del content[name]
             if name == "script_name":
                 content.pop("script_args", None)
-    _spell(content, _SPELLED)
+    _correct_spelling(content, _SPELLINGS)
     styles = content.get("styles")
     if isinstance(styles, list):
         content["styles"] = [one for one in styles if not _is_one_of(one, _NONE)]
     scripts = content.get("alwayson_scripts")
     if isinstance(scripts, dict):
         scripts = content["alwayson_scripts"] = dict(scripts)
-        _spell(scripts, {"sd_vae": _SPELLED_SETTINGS["sd_vae"]})
+        _correct_spelling(scripts, {"sd_vae": _SETTING_SPELLINGS["sd_vae"]})
         if _is_one_of(scripts.get("sd_model_checkpoint"), {"none"}):
             del scripts["sd_model_checkpoint"]
-    for settings in _settings(content):
+    for settings in _copied_overrides(content):
         _normalize_settings(settings)
 
 
 def normalize_none_arguments(content: dict[str, Any]) -> None:
     """Correct the words for "none" in the units of ControlNet and ADetailer, in place."""
-    for script, words in _SPELLED_ARGUMENTS.items():
-        for _, unit in units(content, script):
-            _spell(unit, words)
+    for script, words in _ARGUMENT_SPELLINGS.items():
+        for _, unit in script_units(content, script):
+            _correct_spelling(unit, words)
 
 
 def _normalize_settings(settings: dict[str, Any]) -> None:
-    _spell(settings, _SPELLED_SETTINGS)
+    _correct_spelling(settings, _SETTING_SPELLINGS)
     for name, words in _REMOVED_SETTINGS.items():
         if name in settings and (settings[name] is None or _is_one_of(settings[name], words)):
             del settings[name]
@@ -92,7 +92,7 @@ def _normalize_settings(settings: dict[str, Any]) -> None:
         settings["forge_additional_modules"] = [one for one in modules if not _is_one_of(one, _NO_MODULES)]
 
 
-def _settings(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _copied_overrides(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield a copy of the overrides in each of their places."""
     for holder in (content, content.get("alwayson_scripts")):
         if isinstance(holder, dict) and isinstance(holder.get("override_settings"), dict):
@@ -100,7 +100,7 @@ def _settings(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield holder["override_settings"]
 
 
-def _spell(holder: dict[str, Any], words: Mapping[str, tuple[str, ...]]) -> None:
+def _correct_spelling(holder: dict[str, Any], words: Mapping[str, tuple[str, ...]]) -> None:
     for name, spellings in words.items():
         value = holder.get(name)
         if isinstance(value, str):

@@ -131,7 +131,7 @@ CHECKPOINT_SETTING: Final = "sd_model_checkpoint"
 """Removed from the overrides and read like the routing key of the same name (`runtimes.sdwebui.content`)."""
 
 
-def refused_setting(name: str, opened: Collection[str] = ()) -> str | None:
+def setting_refusal(name: str, opened: Collection[str] = ()) -> str | None:
     """Return why a task may not override the setting `name`, or None; `opened` are those of the operator."""
     if name in ALLOWED_SETTINGS or name == CHECKPOINT_SETTING or name in opened:
         return None
@@ -141,6 +141,6 @@ def refused_setting(name: str, opened: Collection[str] = ()) -> str | None:
     return next(starts, UNLISTED)
 
 
-def slashed(name: str) -> str:
+def with_forward_slashes(name: str) -> str:
     r"""Return a model's name with `/` between folders instead of the `\` of Windows."""
     return name.replace("\\", "/")

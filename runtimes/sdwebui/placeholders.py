@@ -31,7 +31,7 @@ def placeholders(tasktype: TaskType, content: dict[str, Any]) -> Iterator[tuple[
         if kind.startswith("string") and value == PLACEHOLDER:
             yield f"/{name}", PLACEHOLDER
         elif kind.startswith("array") and isinstance(value, list):
-            yield from _listed(value, f"/{name}")
+            yield from _list_placeholders(value, f"/{name}")
     for name in _OBJECTS:
         value = content.get(name)
         for key in value if isinstance(value, dict) else ():
@@ -39,7 +39,7 @@ def placeholders(tasktype: TaskType, content: dict[str, Any]) -> Iterator[tuple[
                 yield f"/{name}/{pointer(key)}", key
 
 
-def _listed(values: list[Any], path: str) -> Iterator[tuple[str, str]]:
+def _list_placeholders(values: list[Any], path: str) -> Iterator[tuple[str, str]]:
     for index, item in enumerate(values):
         if item == PLACEHOLDER:
             yield f"{path}/{index}", PLACEHOLDER

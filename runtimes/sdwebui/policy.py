@@ -68,7 +68,7 @@ _PATH_LISTS: Final = frozenset({"batch_images", "batch_input_gallery", "batch_ma
 """ControlNet accepts files of the worker here, as a path or a list of paths."""
 
 
-def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
+def script_refusal(name: str, listed: frozenset[str] | None) -> str | None:
     """Return why a task may not name the script, or None; `listed` are the runtime's scripts, None for all.
 
     SD Web UI compares names in lower case.
@@ -86,7 +86,7 @@ def refused_script(name: str, listed: frozenset[str] | None) -> str | None:
     )
 
 
-def refused_argument(key: str, value: Any) -> str | None:
+def argument_refusal(key: str, value: Any) -> str | None:
     """Return why a script's argument must not have the value, or None if it may."""
     if not value:
         return None

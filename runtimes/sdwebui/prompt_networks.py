@@ -48,7 +48,7 @@ def network_tags(text: str) -> Iterator[NetworkTag]:
             inner += len(part) + 1
 
 
-def without_tags(text: str, kinds: frozenset[str] | None = None) -> str:
+def remove_tags(text: str, kinds: frozenset[str] | None = None) -> str:
     """Return a prompt without its tags of the given kinds (None for all kinds)."""
     kept: list[str] = []
     at = 0

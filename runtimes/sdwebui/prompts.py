@@ -7,7 +7,7 @@ from typing import Any, Final
 from domain.body import pointer
 from domain.errors import Fault
 from domain.limits import Limits
-from runtimes.sdwebui.prompt_networks import NETWORK_KINDS, network_tags, without_tags
+from runtimes.sdwebui.prompt_networks import NETWORK_KINDS, network_tags, remove_tags
 
 PROMPTS: Final = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
 
@@ -31,10 +31,10 @@ _CLOSING: Final = frozenset(")]")
 
 def strip_networks(text: str) -> str:
     """Return a prompt without the networks that it names."""
-    return without_tags(text, NETWORK_KINDS)
+    return remove_tags(text, NETWORK_KINDS)
 
 
-def check_prompts(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
+def prompt_faults(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
     """Yield a fault for each prompt of a task and its scripts that is too long, too deep or too complex."""
     networks = 0
     for path, text in prompt_texts(content):
@@ -45,7 +45,7 @@ def check_prompts(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
         if networks > MAX_NETWORKS:
             yield Fault(path, f"the prompts of a task may name at most {MAX_NETWORKS} networks")
             return
-        marks, depth = _marks(without_tags(text))
+        marks, depth = _count_marks(remove_tags(text))
         if marks > MAX_MARKS:
             yield Fault(path, f"must have at most {MAX_MARKS} of the characters ( ) [ ] : |")
         elif depth > MAX_DEPTH:
@@ -59,27 +59,27 @@ def prompt_texts(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"/{name}", content[name]
     scripts = content.get("alwayson_scripts")
     for name, entry in scripts.items() if isinstance(scripts, dict) else ():
-        yield from _of_script(entry, f"/alwayson_scripts/{pointer(name)}")
+        yield from _script_prompts(entry, f"/alwayson_scripts/{pointer(name)}")
     arguments = content.get("script_args")
     for index, item in enumerate(arguments if isinstance(arguments, list) else ()):
         if isinstance(item, str):
             yield f"/script_args/{index}", item
 
 
-def _of_script(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _script_prompts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
             here = f"{path}/{pointer(key)}"
             if isinstance(item, str) and "prompt" in key.lower():
                 yield here, item
             else:
-                yield from _of_script(item, here)
+                yield from _script_prompts(item, here)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _of_script(item, f"{path}/{index}")
+            yield from _script_prompts(item, f"{path}/{index}")
 
 
-def _marks(text: str) -> tuple[int, int]:
+def _count_marks(text: str) -> tuple[int, int]:
     """Return how many marks of the grammar a prompt has, and how deep its brackets are nested."""
     count = depth = deepest = 0
     for mark in _MARKS.finditer(text):

@@ -17,23 +17,23 @@ from runtimes.base import (
 )
 from runtimes.sdwebui.checkpoints import may_switch_to
 from runtimes.sdwebui.content import ContentCheck
-from runtimes.sdwebui.inputs import references
+from runtimes.sdwebui.inputs import input_references
 from runtimes.sdwebui.model_names import (
     CHECKPOINT_FOLDER,
     KNOWN_FOLDERS,
     START_FOLDERS,
-    Ambiguous,
+    AmbiguousName,
     Kind,
-    forms,
+    find_match,
     is_hash,
-    match,
-    nearest,
+    nearest_name,
+    possible_readings,
 )
-from runtimes.sdwebui.named_models import mentions
+from runtimes.sdwebui.named_models import model_mentions
 from runtimes.sdwebui.overrides import CHECKPOINT_SETTING
 from runtimes.sdwebui.schema import content_schema
 from runtimes.sdwebui.task_type import TaskType
-from runtimes.sdwebui.work import work
+from runtimes.sdwebui.work import sampling_work
 
 _SHOWN: Final = 100
 """Maximum length of a caller's name that is repeated in an error."""
@@ -58,11 +58,11 @@ class SdWebUi:
 
     def inputs(self, _task_type: str, content: Json) -> Iterator[InputRef]:
         """Yield every text in an image field."""
-        yield from references(content)
+        yield from input_references(content)
 
     def models(self, content: Json, runtime: Runtime) -> Iterator[ModelRequirement]:
         """Yield the models that a task's content names, checkpoints first."""
-        for one in mentions(content):
+        for one in model_mentions(content):
             own = one.kind is Kind.CHECKPOINT and may_switch_to(runtime, one.name)
             if one.required and not one.by_index and not own:
                 yield ModelRequirement(one.kind.folders[0], one.name, one.path)
@@ -73,11 +73,11 @@ class SdWebUi:
         files = kind.among(CHECKPOINT_FOLDER, files)
         if model.name in listed:
             return Lookup(exists=True)
-        for wanted, digits in forms(kind, model.name):
+        for wanted, digits in possible_readings(kind, model.name):
             try:
-                if match(kind, wanted, files) is not None:
+                if find_match(kind, wanted, files) is not None:
                     return Lookup(exists=True)
-            except Ambiguous as several:
+            except AmbiguousName as several:
                 reason = (
                     f"several files are checkpoint {model.name[:_SHOWN]!r}: {', '.join(several.names[:5])}"
                 )
@@ -87,7 +87,7 @@ class SdWebUi:
                 return Lookup(exists=None if digits else True)
         if is_hash(model.name) or not (files or listed):
             return Lookup(exists=None)
-        near = nearest(model.name[:_SHOWN], [*sorted(files), *sorted(listed)])
+        near = nearest_name(model.name[:_SHOWN], [*sorted(files), *sorted(listed)])
         hint = f"; the nearest is {near!r}" if near else ""
         reason = f"there is no checkpoint named {model.name[:_SHOWN]!r}{hint}; names are case-sensitive"
         return Lookup(exists=False, reason=reason)
@@ -112,7 +112,7 @@ class SdWebUi:
 
     def cost(self, task_type: str, content: Json) -> float:
         """Return steps × pixels × images."""
-        return work(TaskType(task_type), content)
+        return sampling_work(TaskType(task_type), content)
 
     def kind(self, task_type: str, content: Json) -> str:
         """Return the task type and the script."""
@@ -127,11 +127,11 @@ class SdWebUi:
 def _own_checkpoint(setting: str, own: str, names: Collection[str]) -> str:
     checkpoints = Kind.CHECKPOINT.among(CHECKPOINT_FOLDER, names)
     try:
-        name = match(Kind.CHECKPOINT, own, checkpoints)
-    except Ambiguous as several:
+        name = find_match(Kind.CHECKPOINT, own, checkpoints)
+    except AmbiguousName as several:
         raise UnknownStartModel(f"{setting} {own!r} matches several files: {several.names}") from None
     if name is None:
-        near = nearest(own, checkpoints)
+        near = nearest_name(own, checkpoints)
         hint = f"; the nearest is {near!r}" if near else ""
         raise UnknownStartModel(f"{setting} {own!r} is not in the model bucket's {CHECKPOINT_FOLDER}/{hint}")
     return name

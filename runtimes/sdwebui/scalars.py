@@ -20,7 +20,7 @@ class Mismatch(Exception):
     """A value of a wrong type; the message says what is expected."""
 
 
-def read(kind: str, value: Any) -> Any:
+def read_value(kind: str, value: Any) -> Any:
     """Return `value` as a field of `kind` stores it; raise Mismatch if it has another type.
 
     A kind is the type name of JSON Schema, with `?` if null is allowed. Texts are accepted if the request
@@ -31,23 +31,23 @@ def read(kind: str, value: Any) -> Any:
     if value is None:
         if kind.endswith("?"):
             return None
-        raise Mismatch(f"{_article(base)} is expected, not null")
+        raise Mismatch(f"{_with_article(base)} is expected, not null")
     reader = _READERS.get(base)
     if reader is not None:
         return reader(value)
-    if not _is_of(base, value):
-        raise Mismatch(f"{_article(base)} is expected")
+    if not _has_type(base, value):
+        raise Mismatch(f"{_with_article(base)} is expected")
     return value
 
 
-def read_all(values: dict[str, Any], kinds: dict[str, str], path: str) -> list[Fault]:
+def read_values(values: dict[str, Any], kinds: dict[str, str], path: str) -> list[Fault]:
     """Convert each value of a known kind in place; return faults for those that cannot be read."""
     faults = []
     for name, kind in kinds.items():
         if name not in values:
             continue
         try:
-            values[name] = read(kind, values[name])
+            values[name] = read_value(kind, values[name])
         except Mismatch as expected:
             faults.append(Fault(f"{path}/{name}", str(expected)))
     return faults
@@ -96,7 +96,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
-def _is_of(base: str, value: Any) -> bool:
+def _has_type(base: str, value: Any) -> bool:
     match base:
         case "string":
             return isinstance(value, str)
@@ -110,6 +110,6 @@ def _is_of(base: str, value: Any) -> bool:
             raise AssertionError(base)
 
 
-def _article(kind: str) -> str:
+def _with_article(kind: str) -> str:
     kind = "array of strings" if kind == "array of string" else kind
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

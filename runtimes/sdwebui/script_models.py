@@ -14,7 +14,7 @@ from runtimes.sdwebui.mention import (
     Mention,
     as_object,
     is_on,
-    named,
+    mentions_at,
 )
 from runtimes.sdwebui.model_names import Kind
 
@@ -33,22 +33,24 @@ def controlnet_units(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str
 
 def script_checkpoints(content: Mapping[str, Any]) -> Iterator[Mention]:
     """Yield the checkpoints that scripts load during a task."""
-    for path, unit in _detailers(as_object(content.get(SCRIPTS))):
+    for path, unit in _detailer_units(as_object(content.get(SCRIPTS))):
         if is_on(unit.get("ad_use_checkpoint")):
-            yield from named(Kind.CHECKPOINT, f"{path}/ad_checkpoint", unit, "ad_checkpoint", NO_CHECKPOINT)
+            yield from mentions_at(
+                Kind.CHECKPOINT, f"{path}/ad_checkpoint", unit, "ad_checkpoint", NO_CHECKPOINT
+            )
     if str(content.get("script_name") or "").lower() == "x/y/z plot":
-        yield from _axis_checkpoints(content.get("script_args"))
+        yield from _plot_checkpoints(content.get("script_args"))
 
 
 def script_models(content: Mapping[str, Any]) -> Iterator[Mention]:
     """Yield the other models that scripts use."""
     for path, unit in controlnet_units(content):
-        yield from named(Kind.CONTROLNET, f"{path}/model", unit, "model", NO_CONTROLNET)
-    yield from _detectors(as_object(content.get(SCRIPTS)))
-    yield from _upscaler(content)
+        yield from mentions_at(Kind.CONTROLNET, f"{path}/model", unit, "model", NO_CONTROLNET)
+    yield from _detailer_mentions(as_object(content.get(SCRIPTS)))
+    yield from _upscaler_mentions(content)
 
 
-def _axis_checkpoints(args: Any) -> Iterator[Mention]:
+def _plot_checkpoints(args: Any) -> Iterator[Mention]:
     """Yield the checkpoints among the values of a plot, recognized by their extension."""
     for index, text in enumerate(args if isinstance(args, list) else ()):
         for value in text.split(",") if isinstance(text, str) else ():
@@ -57,7 +59,7 @@ def _axis_checkpoints(args: Any) -> Iterator[Mention]:
                 yield Mention(Kind.CHECKPOINT, name, f"/script_args/{index}", [name], 0)
 
 
-def _detailers(scripts: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _detailer_units(scripts: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each enabled ADetailer unit, with its path."""
     for script, entry in scripts.items():
         args = as_object(entry).get("args") if script.lower() == "adetailer" else None
@@ -70,16 +72,16 @@ def _detailers(scripts: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"/{SCRIPTS}/{pointer(script)}/args/{index}", unit
 
 
-def _detectors(scripts: dict[str, Any]) -> Iterator[Mention]:
-    for path, unit in _detailers(scripts):
-        yield from named(Kind.DETECTOR, f"{path}/ad_model", unit, "ad_model", NO_DETECTOR)
+def _detailer_mentions(scripts: dict[str, Any]) -> Iterator[Mention]:
+    for path, unit in _detailer_units(scripts):
+        yield from mentions_at(Kind.DETECTOR, f"{path}/ad_model", unit, "ad_model", NO_DETECTOR)
         key = "ad_controlnet_model"
-        yield from named(Kind.CONTROLNET, f"{path}/{key}", unit, key, NO_CONTROLNET)
+        yield from mentions_at(Kind.CONTROLNET, f"{path}/{key}", unit, key, NO_CONTROLNET)
         if is_on(unit.get("ad_use_vae")):
-            yield from named(Kind.VAE, f"{path}/ad_vae", unit, "ad_vae", NO_VAE)
+            yield from mentions_at(Kind.VAE, f"{path}/ad_vae", unit, "ad_vae", NO_VAE)
 
 
-def _upscaler(content: Mapping[str, Any]) -> Iterator[Mention]:
+def _upscaler_mentions(content: Mapping[str, Any]) -> Iterator[Mention]:
     place = _UPSCALER_ARGUMENT.get(str(content.get("script_name") or "").lower())
     args = content.get("script_args")
     if place is None or not isinstance(args, list) or len(args) <= place:
@@ -88,4 +90,4 @@ def _upscaler(content: Mapping[str, Any]) -> Iterator[Mention]:
     if isinstance(args[place], int) and not isinstance(args[place], bool):
         yield Mention(Kind.UPSCALER, str(args[place]), path, args, place, by_index=True)
     else:
-        yield from named(Kind.UPSCALER, path, args, place, NO_UPSCALER)
+        yield from mentions_at(Kind.UPSCALER, path, args, place, NO_UPSCALER)

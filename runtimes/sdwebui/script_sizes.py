@@ -42,7 +42,7 @@ class Target:
     height: float = 0
 
 
-def units(content: dict[str, Any], script: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def script_units(content: dict[str, Any], script: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each object among the arguments of an always-on script, with its JSON pointer."""
     scripts = content.get("alwayson_scripts")
     for name, entry in scripts.items() if isinstance(scripts, dict) else ():
@@ -52,29 +52,29 @@ def units(content: dict[str, Any], script: str) -> Iterator[tuple[str, dict[str,
                 yield f"/alwayson_scripts/{pointer(name)}/args/{index}", unit
 
 
-def upscaled_by_script(content: dict[str, Any]) -> Target | None:
+def script_upscaling(content: dict[str, Any]) -> Target | None:
     """Return how much the script of an image-to-image task enlarges its image."""
     script = str(content.get("script_name") or "").lower()
     if script == "sd upscale":
-        return Target(f"/script_args/{_SD_UPSCALE_SCALE}", scale=_argument(content, _SD_UPSCALE_SCALE))
+        return Target(f"/script_args/{_SD_UPSCALE_SCALE}", scale=_number_argument(content, _SD_UPSCALE_SCALE))
     if script == "ultimate sd upscale":
-        target = _argument(content, _ULTIMATE_TARGET)
+        target = _number_argument(content, _ULTIMATE_TARGET)
         if target == _CUSTOM_SCALE:
-            return Target(f"/script_args/{_ULTIMATE_SCALE}", scale=_argument(content, _ULTIMATE_SCALE))
+            return Target(f"/script_args/{_ULTIMATE_SCALE}", scale=_number_argument(content, _ULTIMATE_SCALE))
         if target == _CUSTOM_SIZE:
-            width = _argument(content, _ULTIMATE_WIDTH) or 0
-            height = _argument(content, _ULTIMATE_HEIGHT) or 0
+            width = _number_argument(content, _ULTIMATE_WIDTH) or 0
+            height = _number_argument(content, _ULTIMATE_HEIGHT) or 0
             return Target(f"/script_args/{_ULTIMATE_WIDTH}", width=width, height=height)
     return None
 
 
-def times_by_script(content: dict[str, Any]) -> float:
+def script_repetitions(content: dict[str, Any]) -> float:
     """Return how often a script repeats the rest of the task."""
     script = str(content.get("script_name") or "").lower()
     if script == "prompt matrix":
         return float(1 << min(str(content.get(_matrix_prompt(content))).count("|"), 64))
     if script == "loopback":
-        return max(1.0, _argument(content, 0) or 1)
+        return max(1.0, _number_argument(content, 0) or 1)
     return 1
 
 
@@ -87,10 +87,10 @@ def _matrix_prompt(content: dict[str, Any]) -> str:
     return "negative_prompt" if kind == "negative" else "prompt"
 
 
-def sampled_by_scripts(content: dict[str, Any], *, steps: float, width: float, height: float) -> float:
+def script_sampling_work(content: dict[str, Any], *, steps: float, width: float, height: float) -> float:
     """Return the steps × pixels that scripts sample in addition to each image."""
     sampled = 0.0
-    for _, unit in units(content, "adetailer"):
+    for _, unit in script_units(content, "adetailer"):
         own = Numbers(unit)
         asked = own("ad_steps") if unit.get("ad_use_steps") else None
         sized = unit.get("ad_use_inpaint_width_height")
@@ -100,7 +100,7 @@ def sampled_by_scripts(content: dict[str, Any], *, steps: float, width: float, h
             else width * height
         )
         sampled += (asked or (_DETAILER_STEPS if unit.get("ad_use_steps") else steps)) * pixels
-    target = upscaled_by_script(content)
+    target = script_upscaling(content)
     if target is not None and target.scale is None:
         sampled += steps * target.width * target.height
     elif target is not None:
@@ -108,24 +108,24 @@ def sampled_by_scripts(content: dict[str, Any], *, steps: float, width: float, h
     return sampled
 
 
-def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
+def script_size_faults(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
     """Yield faults for sizes that scripts may not ask for; the consumer checks the image itself too."""
-    yield from _unread_numbers(content)
-    target = upscaled_by_script(content)
+    yield from _number_faults(content)
+    target = script_upscaling(content)
     if target is not None and target.scale is not None and not 0 < target.scale <= MAX_SCALE:
         yield Fault(target.path, f"must be more than 0 and at most {MAX_SCALE}")
     if target is not None and target.width * target.height > limits.upscaled_pixels:
         yield Fault(target.path, f"width × height must be at most {limits.upscaled_pixels} pixels")
-    yield from _check_overlap(content)
-    if times_by_script(content) * Numbers(content).images > limits.images:
+    yield from _overlap_faults(content)
+    if script_repetitions(content) * Numbers(content).images > limits.images:
         loops = str(content.get("script_name")).lower() == "loopback"
         path = "/script_args/0" if loops else f"/{_matrix_prompt(content)}"
         yield Fault(path, f"the script must make at most {limits.images} images")
-    for path, unit in units(content, "controlnet"):
+    for path, unit in script_units(content, "controlnet"):
         side = number(unit.get("processor_res"))
         if side is not None and side > MAX_DETECTOR_SIDE:
             yield Fault(f"{path}/processor_res", f"must be at most {MAX_DETECTOR_SIDE}")
-    for path, unit in units(content, "adetailer"):
+    for path, unit in script_units(content, "adetailer"):
         own = Numbers(unit)
         if (own("ad_inpaint_width") or 1) * (own("ad_inpaint_height") or 1) > limits.pixels:
             yield Fault(f"{path}/ad_inpaint_width", f"width × height must be at most {limits.pixels} pixels")
@@ -133,9 +133,9 @@ def check_sizes(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
             yield Fault(f"{path}/ad_steps", f"must be at most {limits.steps}")
 
 
-def _check_overlap(content: dict[str, Any]) -> Iterator[Fault]:
+def _overlap_faults(content: dict[str, Any]) -> Iterator[Fault]:
     """Refuse tiles of SD upscale that overlap by more than half, because there could be millions of them."""
-    overlap = _argument(content, _SD_UPSCALE_OVERLAP)
+    overlap = _number_argument(content, _SD_UPSCALE_OVERLAP)
     if str(content.get("script_name") or "").lower() != "sd upscale" or overlap is None:
         return
     if not 0 <= overlap <= min(Numbers(content).size) / 2:
@@ -143,7 +143,7 @@ def _check_overlap(content: dict[str, Any]) -> Iterator[Fault]:
         yield Fault(path, "the overlap of tiles must be at least 0 and at most half of width and height")
 
 
-def _unread_numbers(content: dict[str, Any]) -> Iterator[Fault]:
+def _number_faults(content: dict[str, Any]) -> Iterator[Fault]:
     """Yield a fault for each number of a script with another type: SD Web UI would read it as some number."""
     arguments = content.get("script_args")
     script = str(content.get("script_name") or "").lower()
@@ -154,7 +154,7 @@ def _unread_numbers(content: dict[str, Any]) -> Iterator[Fault]:
             yield Fault(f"/script_args/{index}", "a number is expected")
 
 
-def _argument(content: dict[str, Any], index: int) -> float | None:
+def _number_argument(content: dict[str, Any], index: int) -> float | None:
     """Return a positional argument that is a number."""
     arguments = content.get("script_args")
     if not isinstance(arguments, list) or index >= len(arguments):

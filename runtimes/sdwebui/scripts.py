@@ -9,11 +9,11 @@ from runtimes.sdwebui.policy import (
     REFUSED_SCRIPTS,
     ROUTING_KEYS,
     SUBMIT_ONLY_KEYS,
-    refused_argument,
-    refused_script,
+    argument_refusal,
+    script_refusal,
 )
-from runtimes.sdwebui.redundant_scripts import asks_for_nothing, is_redundant
-from runtimes.sdwebui.script_sizes import units
+from runtimes.sdwebui.redundant_scripts import is_redundant, is_switched_off
+from runtimes.sdwebui.script_sizes import script_units
 from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.units import read_units
 
@@ -27,25 +27,25 @@ def normalize_scripts(
     """Check the scripts of a task's content, and replace them by a copy with typed values."""
     name = content.get("script_name")
     if isinstance(name, str) and name:
-        _allowed("/script_name", name, runtime, found)
+        _check_is_allowed("/script_name", name, runtime, found)
     scripts = content.get("alwayson_scripts")
     if isinstance(scripts, dict):
-        _image_link(content, scripts, tasktype, found)
+        _move_image_link(content, scripts, tasktype, found)
         content["alwayson_scripts"] = _Scripts(content, runtime, found).normalize(scripts)
         if tasktype is TaskType.TEXT_TO_IMAGE:
-            _needs_images(content, found)
+            _check_unit_images(content, found)
     if tasktype is not None and not tasktype.generates:
-        _extra(content, found)
+        _check_extras(content, found)
 
 
-def _extra(content: dict[str, Any], found: Findings) -> None:
+def _check_extras(content: dict[str, Any], found: Findings) -> None:
     """Refuse scripts in an extras task, because SD Web UI would silently ignore them."""
     if content.get("script_name"):
         found.fault("/script_name", _NO_SCRIPTS)
     scripts = content.get("alwayson_scripts")
     for name, entry in list(scripts.items()) if isinstance(scripts, dict) else ():
         path = f"/alwayson_scripts/{pointer(name)}"
-        if name not in ROUTING_KEYS and asks_for_nothing(entry):
+        if name not in ROUTING_KEYS and is_switched_off(entry):
             del content["alwayson_scripts"][name]
             found.warn(path, f"left out, because it is off: {_NO_SCRIPTS}")
         elif name not in ROUTING_KEYS:
@@ -54,14 +54,14 @@ def _extra(content: dict[str, Any], found: Findings) -> None:
             found.warn(path, _NO_SETTINGS)
 
 
-def _needs_images(content: dict[str, Any], found: Findings) -> None:
+def _check_unit_images(content: dict[str, Any], found: Findings) -> None:
     """Refuse a ControlNet unit without an image if the task has none, because it would be ignored."""
-    for path, unit in units(content, "controlnet"):
+    for path, unit in script_units(content, "controlnet"):
         if not any(value for key, value in unit.items() if "image" in key or "input" in key):
             found.fault(path, "a ControlNet unit needs an image in this task type: a link or base64")
 
 
-def _image_link(
+def _move_image_link(
     content: dict[str, Any], scripts: dict[str, Any], tasktype: TaskType | None, found: Findings
 ) -> None:
     """Move `image_link` to where SD Web UI reads it, as AWS's Guidance does for both API versions."""
@@ -116,10 +116,10 @@ class _Scripts:
         listed = self._runtime.scripts if self._runtime else None
         if name.lower() in REFUSED_SCRIPTS:
             return False
-        return entry in ({}, {"args": []}) and refused_script(name, listed) is not None
+        return entry in ({}, {"args": []}) and script_refusal(name, listed) is not None
 
     def _script(self, path: str, name: str, entry: Any) -> Any:
-        _allowed(path, name, self._runtime, self._found)
+        _check_is_allowed(path, name, self._runtime, self._found)
         self._check_arguments(path, entry)
         if not isinstance(entry, dict):
             self._found.fault(path, "an object is expected")
@@ -137,7 +137,7 @@ class _Scripts:
         if isinstance(value, dict):
             for key, item in value.items():
                 here = f"{path}/{pointer(key)}"
-                if reason := refused_argument(key, item):
+                if reason := argument_refusal(key, item):
                     self._found.fault(here, reason)
                 self._check_arguments(here, item)
         elif isinstance(value, list):
@@ -145,6 +145,6 @@ class _Scripts:
                 self._check_arguments(f"{path}/{index}", item)
 
 
-def _allowed(path: str, name: str, runtime: Runtime | None, found: Findings) -> None:
-    if reason := refused_script(name, runtime.scripts if runtime else None):
+def _check_is_allowed(path: str, name: str, runtime: Runtime | None, found: Findings) -> None:
+    if reason := script_refusal(name, runtime.scripts if runtime else None):
         found.fault(path, f"not allowed: {reason}")

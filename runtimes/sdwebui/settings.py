@@ -6,17 +6,17 @@ from typing import Any, Final
 from domain.body import pointer
 from domain.routing import Runtime
 from runtimes.sdwebui.findings import Findings
-from runtimes.sdwebui.opened_settings import refused_value
+from runtimes.sdwebui.opened_settings import value_refusal
 from runtimes.sdwebui.overrides import (
     SETTING_BOUNDS,
     SETTING_CHOICES,
     SETTING_KINDS,
-    refused_setting,
-    slashed,
+    setting_refusal,
+    with_forward_slashes,
 )
 from runtimes.sdwebui.placeholders import is_placeholder_key
-from runtimes.sdwebui.scalars import Mismatch, read
-from runtimes.sdwebui.script_sizes import units
+from runtimes.sdwebui.scalars import Mismatch, read_value
+from runtimes.sdwebui.script_sizes import script_units
 
 NO_DETECTED_MAPS: Final = "control_net_no_detectmap"
 """A setting of ControlNet that SD Web UI would keep for later tasks, so it is replaced by a field of each
@@ -53,16 +53,16 @@ def _normalize(
     if is_placeholder_key(name):
         return  # reported with all other placeholders
     kind = SETTING_KINDS.get(name) or opened.get(name)
-    reason = refused_setting(name, opened) or (name in opened and refused_value(value))
+    reason = setting_refusal(name, opened) or (name in opened and value_refusal(value))
     if reason:
         found.fault(path, f"not allowed: {reason}")
         return
     if kind is None:
         return
     try:
-        value = settings[name] = read(kind, value)
+        value = settings[name] = read_value(kind, value)
         if name == "sd_vae":
-            settings[name] = slashed(value)
+            settings[name] = with_forward_slashes(value)
     except Mismatch as expected:
         found.fault(path, str(expected))
         return
@@ -82,11 +82,11 @@ def _normalize(
 
 def _set_save_detected_map(value: Any, content: dict[str, Any], path: str, found: Findings) -> None:
     try:
-        off = read("boolean", value)
+        off = read_value("boolean", value)
     except Mismatch as expected:
         found.fault(path, str(expected))
         return
     if off:
-        for _, unit in units(content, "controlnet"):
+        for _, unit in script_units(content, "controlnet"):
             unit["save_detected_map"] = False
     found.warn(path, f"taken as save_detected_map: {'false' if off else 'true'} of each ControlNet unit")

@@ -14,27 +14,27 @@ _NO_NOISE: Final = "0 removes all noise, so that the image is only blurred; leav
 _HIRES_FIELDS: Final = ("hr_scale", "hr_upscaler", "hr_resize_x", "hr_resize_y", "hr_second_pass_steps")
 
 
-def undone(tasktype: TaskType, content: Mapping[str, Any]) -> Iterator[Fault]:
+def ineffective_values(tasktype: TaskType, content: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield a warning for each value that will not do what its field is for."""
     match tasktype:
         case TaskType.TEXT_TO_IMAGE:
-            yield from _refiner(content)
-            yield from _hires_fix(content)
+            yield from _unused_refiner(content)
+            yield from _unused_hires_fields(content)
         case TaskType.IMAGE_TO_IMAGE:
-            yield from _refiner(content)
-            yield from _noise(content)
+            yield from _unused_refiner(content)
+            yield from _ineffective_image_values(content)
         case TaskType.EXTRA_SINGLE_IMAGE | TaskType.EXTRA_BATCH_IMAGES:
-            yield from _extras_size(content)
-            yield from _extras_work(content)
+            yield from _unused_extras_size(content)
+            yield from _ineffective_extras(content)
 
 
-def _refiner(content: Mapping[str, Any]) -> Iterator[Fault]:
+def _unused_refiner(content: Mapping[str, Any]) -> Iterator[Fault]:
     switch_at: Any = content.get("refiner_switch_at")
     if content.get("refiner_checkpoint") and _is_number(switch_at) and switch_at >= 1:
         yield Fault("/refiner_switch_at", "the refiner is never used: it would begin after the last step")
 
 
-def _hires_fix(content: Mapping[str, Any]) -> Iterator[Fault]:
+def _unused_hires_fields(content: Mapping[str, Any]) -> Iterator[Fault]:
     if "enable_hr" in content:
         return
     for name in _HIRES_FIELDS:
@@ -42,7 +42,7 @@ def _hires_fix(content: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(f"/{name}", "without effect: hires fix is off; did you forget enable_hr?")
 
 
-def _noise(content: Mapping[str, Any]) -> Iterator[Fault]:
+def _ineffective_image_values(content: Mapping[str, Any]) -> Iterator[Fault]:
     settings = content.get("override_settings")
     if _is_zero(content.get(_NOISE)):
         yield Fault(f"/{_NOISE}", _NO_NOISE)
@@ -55,7 +55,7 @@ def _noise(content: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("/resize_mode", text)
 
 
-def _extras_size(content: Mapping[str, Any]) -> Iterator[Fault]:
+def _unused_extras_size(content: Mapping[str, Any]) -> Iterator[Fault]:
     if content.get("resize_mode") == 1:
         missing = [name for name in _SIZES if not content.get(name)]
         if missing:
@@ -66,7 +66,7 @@ def _extras_size(content: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(f"/{name}", "without effect: resize_mode is not 1")
 
 
-def _extras_work(content: Mapping[str, Any]) -> Iterator[Fault]:
+def _ineffective_extras(content: Mapping[str, Any]) -> Iterator[Fault]:
     second = _names_upscaler(content.get("upscaler_2"))
     if second and not content.get("extras_upscaler_2_visibility"):
         yield Fault("/upscaler_2", "without effect: extras_upscaler_2_visibility is 0")

@@ -1,16 +1,17 @@
 """Typed arguments of ControlNet and ADetailer, because Forge's ControlNet reads `"false"` as true."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from domain.errors import Fault
-from runtimes.sdwebui.scalars import Mismatch, read, read_all
+from runtimes.sdwebui.scalars import Mismatch, read_value, read_values
 
 
-def _kinds(text: dict[str, str]) -> dict[str, str]:
+def _kinds_by_name(text: dict[str, str]) -> dict[str, str]:
     return {name: kind for kind, names in text.items() for name in names.split()}
 
 
-_CONTROLNET: Final = _kinds(
+_CONTROLNET: Final = _kinds_by_name(
     {
         "boolean": (
             "enabled pixel_perfect low_vram lowvram guessmode guess_mode loopback save_detected_map "
@@ -21,7 +22,7 @@ _CONTROLNET: Final = _kinds(
     }
 )
 
-_ADETAILER: Final = _kinds(
+_ADETAILER: Final = _kinds_by_name(
     {
         "boolean": (
             "ad_tab_enable ad_use_inpaint_width_height ad_use_steps ad_use_cfg_scale ad_use_checkpoint "
@@ -49,30 +50,30 @@ def read_units(script: str, arguments: list[Any], path: str) -> tuple[list[Any],
     Disabled units of ControlNet are left out, because they have no effect, whatever else they contain.
     """
     if script == "controlnet":
-        return _read(arguments, _CONTROLNET, path, keeps=lambda unit: unit.get("enabled") is not False)
+        return _read_objects(arguments, _CONTROLNET, path, keep=lambda unit: unit.get("enabled") is not False)
     if script == "adetailer":
-        arguments, faults = _read(arguments, _ADETAILER, path, keeps=lambda _: True)
+        arguments, faults = _read_objects(arguments, _ADETAILER, path, keep=lambda _: True)
         for index, value in enumerate(arguments[:_ADETAILER_SWITCHES]):
             if isinstance(value, str):
                 try:
-                    arguments[index] = read("boolean", value)
+                    arguments[index] = read_value("boolean", value)
                 except Mismatch as expected:
                     faults.append(Fault(f"{path}/{index}", str(expected)))
         return arguments, faults
     return arguments, []
 
 
-def _read(
-    arguments: list[Any], kinds: dict[str, str], path: str, *, keeps: Any
+def _read_objects(
+    arguments: list[Any], kinds: dict[str, str], path: str, *, keep: Callable[[dict[str, Any]], bool]
 ) -> tuple[list[Any], list[Fault]]:
-    found: list[Any] = []
+    typed: list[Any] = []
     faults: list[Fault] = []
     for index, argument in enumerate(arguments):
         if not isinstance(argument, dict):
-            found.append(argument)
+            typed.append(argument)
             continue
         unit = {name: value for name, value in argument.items() if value is not None or name not in kinds}
-        faults += read_all(unit, kinds, f"{path}/{index}")
-        if keeps(unit):
-            found.append(unit)
-    return found, faults
+        faults += read_values(unit, kinds, f"{path}/{index}")
+        if keep(unit):
+            typed.append(unit)
+    return typed, faults

@@ -54,28 +54,30 @@ def unknown_fields(tasktype: TaskType, content: Mapping[str, Any]) -> Iterator[F
     for name in unknown[:MAX_WARNINGS]:
         shown = name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…"
         text = f"ignored by SD Web UI: not a field of {tasktype.value}"
-        yield Fault(f"/{pointer(shown)}", f"{text}{_meant(name, known)}")
+        yield Fault(f"/{pointer(shown)}", f"{text}{_suggestion(name, known)}")
     if len(unknown) > MAX_WARNINGS:
         yield Fault("", f"{len(unknown) - MAX_WARNINGS} more fields are ignored by SD Web UI")
 
 
-def _meant(name: str, known: Mapping[str, str]) -> str:
+def _suggestion(name: str, known: Mapping[str, str]) -> str:
     others = [tasktype.value for tasktype in TaskType if name in FIELDS[tasktype]]
     if others:
         return f", but of {' and '.join(others)}"
-    foreign = FOREIGN_FIELDS.get(_plain(name)) if len(name) <= _MAX_NAME else None
+    foreign = FOREIGN_FIELDS.get(_with_underscores(name)) if len(name) <= _MAX_NAME else None
     if foreign is not None and (foreign in known or foreign.partition(".")[0] in known or " " in foreign):
         return f"; did you mean {foreign}?"
     if len(name) > _MAX_NAME:
         return ""
-    near = get_close_matches(_squeezed(name), [_squeezed(one) for one in known], n=1, cutoff=_CUTOFF)
-    meant = next((one for one in known if near and _squeezed(one) == near[0]), None)
-    return f"; did you mean {meant}?" if meant else ""
+    near = get_close_matches(
+        _without_separators(name), [_without_separators(field) for field in known], n=1, cutoff=_CUTOFF
+    )
+    similar = next((field for field in known if near and _without_separators(field) == near[0]), None)
+    return f"; did you mean {similar}?" if similar else ""
 
 
-def _plain(name: str) -> str:
+def _with_underscores(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _squeezed(name: str) -> str:
-    return _plain(name).replace("_", "")
+def _without_separators(name: str) -> str:
+    return _with_underscores(name).replace("_", "")

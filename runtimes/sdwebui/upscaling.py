@@ -4,14 +4,16 @@ from typing import Any, Final
 
 from domain.limits import Limits
 from runtimes.sdwebui.numbers import RESIZE_BY_DEFAULT, Numbers, number
-from runtimes.sdwebui.script_sizes import DETECTOR_SIDE_BY_DEFAULT, units, upscaled_by_script
+from runtimes.sdwebui.script_sizes import DETECTOR_SIDE_BY_DEFAULT, script_units, script_upscaling
 
 _TO_SIZE: Final = 1
 """`resize_mode` of extras tasks that scales to a size, and of image-to-image that fills a size and cuts the
 rest."""
 
 
-def upscaled_too_far(content: dict[str, Any], path: str, size: tuple[int, int], limits: Limits) -> bool:
+def exceeds_upscaling_limit(
+    content: dict[str, Any], path: str, size: tuple[int, int], limits: Limits
+) -> bool:
     """Return whether the image at `path`, of `size`, would become too large, even if it is cut down later.
 
     `content` must be normalized.
@@ -26,15 +28,15 @@ def upscaled_too_far(content: dict[str, Any], path: str, size: tuple[int, int], 
 def _scale(content: dict[str, Any], path: str, width: int, height: int) -> float:
     top = path.split("/")[1]
     if top in ("image", "imageList"):
-        return _of_extra(content, width, height)
+        return _extras_scale(content, width, height)
     if top in ("init_images", "mask"):
-        return max(_of_resize(content, width, height), _of_script(content, width, height))
+        return max(_resize_scale(content, width, height), _script_scale(content, width, height))
     if top == "alwayson_scripts":
-        return _of_unit(content, path, width, height)
+        return _unit_scale(content, path, width, height)
     return 1
 
 
-def _of_extra(content: dict[str, Any], width: int, height: int) -> float:
+def _extras_scale(content: dict[str, Any], width: int, height: int) -> float:
     """Return the scale of an extras task: the same for both sides, until the smaller one fits, cut or not."""
     number_of = Numbers(content)
     if number_of("resize_mode") == _TO_SIZE:
@@ -45,7 +47,7 @@ def _of_extra(content: dict[str, Any], width: int, height: int) -> float:
     return RESIZE_BY_DEFAULT if scale is None else scale
 
 
-def _of_resize(content: dict[str, Any], width: int, height: int) -> float:
+def _resize_scale(content: dict[str, Any], width: int, height: int) -> float:
     """Return the scale to the size of an image-to-image task, which the smaller side determines."""
     number_of = Numbers(content)
     if number_of("resize_mode") != _TO_SIZE and not _upscales_input(content):
@@ -64,8 +66,8 @@ def _upscales_input(content: dict[str, Any]) -> bool:
     )
 
 
-def _of_script(content: dict[str, Any], width: int, height: int) -> float:
-    target = upscaled_by_script(content)
+def _script_scale(content: dict[str, Any], width: int, height: int) -> float:
+    target = script_upscaling(content)
     if target is None:
         return 1
     if target.scale is not None:
@@ -74,9 +76,9 @@ def _of_script(content: dict[str, Any], width: int, height: int) -> float:
     return max(target.width, target.height) / max(width, height)
 
 
-def _of_unit(content: dict[str, Any], path: str, width: int, height: int) -> float:
+def _unit_scale(content: dict[str, Any], path: str, width: int, height: int) -> float:
     """Return the scale of a ControlNet unit's image: to the preprocessor's side, then over the picture."""
-    for unit_path, unit in units(content, "controlnet"):
+    for unit_path, unit in script_units(content, "controlnet"):
         if not path.startswith(f"{unit_path}/"):
             continue
         side = number(unit.get("processor_res")) or 0

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from runtimes.sdwebui.numbers import STEPS_BY_DEFAULT, Numbers
-from runtimes.sdwebui.script_sizes import sampled_by_scripts, times_by_script
+from runtimes.sdwebui.script_sizes import script_repetitions, script_sampling_work
 from runtimes.sdwebui.task_type import TaskType
 
 _OWN_STEPS: Final = frozenset({"dpm adaptive", "k_dpm_ad"})
@@ -12,7 +12,7 @@ _OWN_STEPS: Final = frozenset({"dpm adaptive", "k_dpm_ad"})
 _OWN_STEPS_BY_DEFAULT: Final = 50
 
 
-def work(tasktype: TaskType, content: dict[str, Any]) -> float:
+def sampling_work(tasktype: TaskType, content: dict[str, Any]) -> float:
     """Return steps × pixels × images of normalized content, including hires fix and known scripts.
 
     The work of an extras task is 0, because it samples nothing.
@@ -27,5 +27,5 @@ def work(tasktype: TaskType, content: dict[str, Any]) -> float:
     each = steps * width * height
     if scale := number.hires_scale:
         each += (number("hr_second_pass_steps") or steps) * width * height * scale * scale
-    each += sampled_by_scripts(content, steps=steps, width=width, height=height)
-    return each * number.images * times_by_script(content)
+    each += script_sampling_work(content, steps=steps, width=width, height=height)
+    return each * number.images * script_repetitions(content)

@@ -11,9 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.settings.deployment import Settings
 from infra.settings.reading import InvalidConfigError, load
 from tools.preflight import artifacts, places, quotas
-from tools.preflight.finding import Account, Check, Finding, Verdict, failed, run
+from tools.preflight.finding import Account, Check, Finding, Verdict, failed, run_checks
 from tools.preflight.images import images
-from tools.stacks import outputs
+from tools.stacks import stack_outputs
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def account_of(settings: Settings, session: boto3.Session) -> Account:
         account=client("sts").get_caller_identity()["Account"],
         region=session.region_name,
         client=client,
-        outputs=outputs(client("cloudformation"), settings.stack_name),
+        outputs=stack_outputs(client("cloudformation"), settings.stack_name),
     )
 
 
@@ -60,7 +60,7 @@ def show(finding: Finding) -> None:
 def check(settings: Settings, session: boto3.Session) -> bool:
     """Print one line for each finding; return whether the deployment can work."""
     try:
-        findings = run(CHECKS, account_of(settings, session))
+        findings = run_checks(CHECKS, account_of(settings, session))
     except (ClientError, BotoCoreError) as error:
         findings = iter([failed("account", f"{error}: set credentials and a region")])
     good = True

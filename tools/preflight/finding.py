@@ -60,7 +60,7 @@ def failed(subject: str, text: str) -> Finding:
     return Finding(subject=subject, verdict=Verdict.FAILED, text=text)
 
 
-def run(checks: Mapping[str, Check], account: Account) -> Iterator[Finding]:
+def run_checks(checks: Mapping[str, Check], account: Account) -> Iterator[Finding]:
     """Run all checks; one that AWS does not answer becomes a warning with the reason."""
     for subject, check in checks.items():
         try:

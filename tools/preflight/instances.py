@@ -50,7 +50,7 @@ class Demand:
         )
 
 
-def demand(runtime: Runtime, vcpus: int, *, spot: bool) -> Demand:
+def vcpu_demand(runtime: Runtime, vcpus: int, *, spot: bool) -> Demand:
     """Return what a runtime can ask of spot or on-demand, with the shares by which ECS assigns tasks."""
     weights = int(runtime.capacity.on_demand), int(runtime.capacity.spot)
     if not weights[spot]:
@@ -65,7 +65,7 @@ def demand(runtime: Runtime, vcpus: int, *, spot: bool) -> Demand:
     return Demand(first=vcpus, running=share(most) * vcpus, updating=share(UPDATE_FACTOR * most) * vcpus)
 
 
-def offered(account: Account, patterns: Iterable[str]) -> list[InstanceType]:
+def offered_types(account: Account, patterns: Iterable[str]) -> list[InstanceType]:
     """Return the instance types of the region that match, as `g6.2xlarge` or `g5.*`."""
     pages = (
         account.client("ec2")
@@ -84,7 +84,7 @@ def offered(account: Account, patterns: Iterable[str]) -> list[InstanceType]:
     ]
 
 
-def usable(account: Account, runtime: Runtime) -> dict[InstanceType, int]:
+def usable_types(account: Account, runtime: Runtime) -> dict[InstanceType, int]:
     """Return the instance types on which a task fits, with the vCPUs that a task takes there."""
-    found = {one: one.vcpus_of_a_task(runtime) for one in offered(account, runtime.instance_types)}
+    found = {one: one.vcpus_of_a_task(runtime) for one in offered_types(account, runtime.instance_types)}
     return {one: vcpus for one, vcpus in found.items() if vcpus is not None}

@@ -7,7 +7,7 @@ from infra.compute.stack import NoManagedInstancesError, refuse_without_managed_
 from infra.function import has_snap_start
 from infra.runtime_types.base import Runtime
 from tools.preflight.finding import Account, Finding, failed, ok, warning
-from tools.preflight.instances import offered, usable
+from tools.preflight.instances import offered_types, usable_types
 
 # A VPC is created in this many zones unless the settings name others.
 _ZONES: Final = 3
@@ -28,23 +28,24 @@ def region(account: Account) -> Iterator[Finding]:
 def instance_types(account: Account) -> Iterator[Finding]:
     """Check that a task of each runtime fits on an instance type that the region offers."""
     for runtime in account.settings.models_runtime:
-        yield _fits(account, runtime)
+        yield _check_types(account, runtime)
 
 
-def _fits(account: Account, runtime: Runtime) -> Finding:
+def _check_types(account: Account, runtime: Runtime) -> Finding:
     subject = f"instance types of {runtime.name}"
     size = f"{runtime.task_size.vcpus} vCPUs, {runtime.task_size.memory_gib} GiB, a GPU"
-    known = {one.name for one in offered(account, runtime.instance_types)}
-    fitting = {one.name for one in usable(account, runtime)}
+    known = {one.name for one in offered_types(account, runtime.instance_types)}
+    fitting = {one.name for one in usable_types(account, runtime)}
     if not known:
         return failed(
-            subject, f"{account.region} offers none of {_listed(runtime.instance_types)}: name others"
+            subject,
+            f"{account.region} offers none of {_join(runtime.instance_types)}: name others",
         )
     if not fitting:
-        return failed(subject, f"no task ({size}) fits on {_listed(known)}: reduce taskSize, or name others")
+        return failed(subject, f"no task ({size}) fits on {_join(known)}: reduce taskSize, or name others")
     if small := known - fitting:
-        return warning(subject, f"a task ({size}) does not fit on {_listed(small)}, which is never used")
-    return ok(subject, f"{_listed(known)} have room for a task ({size})")
+        return warning(subject, f"a task ({size}) does not fit on {_join(small)}, which is never used")
+    return ok(subject, f"{_join(known)} have room for a task ({size})")
 
 
 def zones(account: Account) -> Iterator[Finding]:
@@ -60,15 +61,15 @@ def zones(account: Account) -> Iterator[Finding]:
     known = sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
     used = list(network.availability_zones) or known[:_ZONES]
     if unknown := set(used) - set(known):
-        yield failed("zones", f"{_listed(unknown)} does not exist here; there are {_listed(known)}")
+        yield failed("zones", f"{_join(unknown)} does not exist here; there are {_join(known)}")
     elif len(used) < _ZONES and not network.availability_zones:
-        yield failed("zones", f"the account has only {_listed(known)}: set {_setting(known)}")
+        yield failed("zones", f"the account has only {_join(known)}: set {_setting(known)}")
     else:
         for runtime in account.settings.models_runtime:
-            yield _offers(account, runtime, used)
+            yield _check_zones(account, runtime, used)
 
 
-def _offers(account: Account, runtime: Runtime, used: list[str]) -> Finding:
+def _check_zones(account: Account, runtime: Runtime, used: list[str]) -> Finding:
     pages = (
         account.client("ec2")
         .get_paginator("describe_instance_type_offerings")
@@ -78,19 +79,19 @@ def _offers(account: Account, runtime: Runtime, used: list[str]) -> Finding:
         )
     )
     offering = {each["Location"] for page in pages for each in page["InstanceTypeOfferings"]}
-    subject, types = f"zones of {runtime.name}", _listed(runtime.instance_types)
+    subject, types = f"zones of {runtime.name}", _join(runtime.instance_types)
     if not offering:
         return failed(subject, f"no zone of {account.region} offers {types}: name other instance types")
     if not offering & set(used):
-        return failed(subject, f"none of {_listed(used)} offers {types}: set {_setting(offering)}")
+        return failed(subject, f"none of {_join(used)} offers {types}: set {_setting(offering)}")
     if without := set(used) - offering:
-        return warning(subject, f"{_listed(without)} offers none of {types}; better {_setting(offering)}")
-    return ok(subject, f"{_listed(used)} offer {types}")
+        return warning(subject, f"{_join(without)} offers none of {types}; better {_setting(offering)}")
+    return ok(subject, f"{_join(used)} offer {types}")
 
 
 def _setting(zones: set[str] | list[str]) -> str:
-    return f"network.availabilityZones: [{_listed(sorted(zones)[:_ZONES])}]"
+    return f"network.availabilityZones: [{_join(sorted(zones)[:_ZONES])}]"
 
 
-def _listed(names: set[str] | list[str] | tuple[str, ...]) -> str:
+def _join(names: set[str] | list[str] | tuple[str, ...]) -> str:
     return ", ".join(sorted(names))

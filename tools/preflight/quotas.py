@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tools.preflight.finding import Account, Finding, failed, ok, warning
-from tools.preflight.instances import Demand, demand, usable
+from tools.preflight.instances import Demand, usable_types, vcpu_demand
 
 # Quotas of EC2 by the first letter of the instance type: on-demand, spot.
 _QUOTAS: Final = {"g": ("L-DB2E81BA", "L-3819A6DF"), "p": ("L-417A185B", "L-7212CCBC")}
@@ -21,18 +21,18 @@ def vcpus(account: Account) -> Iterator[Finding]:
     """Compare the vCPU quotas with what all runtimes together can ask for."""
     wanted: dict[str, Demand] = {}
     for runtime in account.settings.models_runtime:
-        fitting = usable(account, runtime)
+        fitting = usable_types(account, runtime)
         if not fitting:
             continue  # `places.instance_types` reports it
         # The smallest is what is usually launched.
         smallest = min(fitting, key=lambda one: fitting[one])
         for spot in (False, True):
-            asked = demand(runtime, fitting[smallest], spot=spot)
+            asked = vcpu_demand(runtime, fitting[smallest], spot=spot)
             if asked.first:
                 code = _quota_of(smallest.name, spot=spot)
                 wanted[code] = wanted.get(code, Demand()) + asked
     for code, asked in sorted(wanted.items()):
-        yield _compared(account, code, asked)
+        yield _compare_quota(account, code, asked)
 
 
 def _quota_of(instance_type: str, *, spot: bool) -> str:
@@ -42,7 +42,7 @@ def _quota_of(instance_type: str, *, spot: bool) -> str:
     return _QUOTAS.get(instance_type[0], _QUOTAS["g"])[spot]
 
 
-def _compared(account: Account, code: str, asked: Demand) -> Finding:
+def _compare_quota(account: Account, code: str, asked: Demand) -> Finding:
     quota = account.client("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]
     subject, has = f"vCPUs: {quota['QuotaName']}", int(quota["Value"])
     request = (

@@ -13,7 +13,7 @@ from domain.limits import DEFAULT_LIMITS
 from domain.routing import Runtime
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.fields import FIELDS
-from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.inputs import image_fields
 from runtimes.sdwebui.overrides import SETTING_CHOICES
 from runtimes.sdwebui.policy import OWNED_FIELDS
 from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
@@ -104,7 +104,7 @@ def changed() -> set[str]:
                         found |= {
                             field for field in body if field in FIELDS[tasktype] and field not in content
                         }
-                    found |= {image.path.split("/")[1] for image in images(content) if image.is_link}
+                    found |= {image.path.split("/")[1] for image in image_fields(content) if image.is_link}
     return found - OWNED_FIELDS.keys()
 
 

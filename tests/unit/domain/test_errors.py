@@ -8,7 +8,7 @@ from domain.errors import (
     ErrorCode,
     Fault,
     InvalidTask,
-    bounded,
+    bounded_faults,
     outcome_error,
     raise_if_any,
     shorten_error,
@@ -30,7 +30,9 @@ def test_of_very_many_errors_the_first_are_listed_and_the_others_are_counted() -
 
 
 def test_errors_that_were_already_shortened_are_counted_once() -> None:
-    twice = bounded([*bounded([Fault("/a", "x")] * 150), *bounded([Fault("/b", "y")] * 150)])
+    twice = bounded_faults(
+        [*bounded_faults([Fault("/a", "x")] * 150), *bounded_faults([Fault("/b", "y")] * 150)]
+    )
 
     assert sum(fault.count for fault in twice) == 300
     assert twice[-1].message == "and 200 more"
@@ -47,7 +49,7 @@ def test_the_code_of_a_refusal_is_that_of_its_errors() -> None:
 
 
 def test_a_long_path_keeps_its_beginning_and_its_end() -> None:
-    [fault] = bounded([Fault("/head/" + "k" * 10_000 + "/tail", "m" * 10_000)])
+    [fault] = bounded_faults([Fault("/head/" + "k" * 10_000 + "/tail", "m" * 10_000)])
 
     assert len(fault.path) == MAX_PATH_LENGTH
     assert fault.path.startswith("/head/")

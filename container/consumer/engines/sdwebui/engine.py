@@ -38,7 +38,7 @@ from domain.errors import ErrorCode, PermanentError, RetryableError
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.metrics import Metric
 from domain.task import Task
-from runtimes.sdwebui.inputs import references
+from runtimes.sdwebui.inputs import input_references
 from runtimes.sdwebui.task_type import TaskType
 
 BYTES_PER_MEGABYTE: Final = 1e6
@@ -117,7 +117,7 @@ class SdWebUi:
         sent = self._models.ensure(content)
         _check(stopped)
         try:
-            inputs = self._inputs.fetch(references(sent), stopped)
+            inputs = self._inputs.fetch(input_references(sent), stopped)
         except InputsStopped:
             raise Interrupted from None
         body = request_body(tasktype, with_images(sent, inputs, self._limits))

@@ -8,8 +8,8 @@ from container.consumer.inputs.fetch import Fetched
 from container.consumer.inputs.inline import readable_inline
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS, Limits
-from runtimes.sdwebui.inputs import images
-from runtimes.sdwebui.upscaling import upscaled_too_far
+from runtimes.sdwebui.inputs import image_fields
+from runtimes.sdwebui.upscaling import exceeds_upscaling_limit
 
 
 def with_images(
@@ -22,9 +22,9 @@ def with_images(
     """
     content = _copy(content)
     encoded: dict[int, str] = {}
-    for image in list(images(content)):
+    for image in list(image_fields(content)):
         fetched = inputs[image.path]
-        if upscaled_too_far(content, image.path, fetched.image.size, limits):
+        if exceeds_upscaling_limit(content, image.path, fetched.image.size, limits):
             most = f"{limits.upscaled_pixels:,} pixels are allowed after the upscaler."
             raise PermanentError(ErrorCode.INPUT_TOO_LARGE, f"{image.path}: {most}")
         if image.is_link or not readable_inline(image.text):

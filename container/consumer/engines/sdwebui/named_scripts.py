@@ -7,7 +7,7 @@ from container.consumer.engines.sdwebui.catalogue import unknown
 from container.consumer.engines.sdwebui.names import Content, Names, is_name
 from domain.body import pointer
 from runtimes.sdwebui.policy import ROUTING_KEYS
-from runtimes.sdwebui.redundant_scripts import asks_for_nothing
+from runtimes.sdwebui.redundant_scripts import is_switched_off
 
 
 class ScriptNames:
@@ -34,7 +34,7 @@ class ScriptNames:
             if name in ROUTING_KEYS:
                 continue
             path = f"/alwayson_scripts/{pointer(name)}"
-            if not self._knows_script(name) and asks_for_nothing(entry):
+            if not self._knows_script(name) and is_switched_off(entry):
                 del scripts[name]
                 self._found.warn(path, f"left out, because it is off: {self._unknown(name)}")
                 continue

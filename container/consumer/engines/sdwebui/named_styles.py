@@ -7,7 +7,7 @@ from container.consumer.engines.sdwebui.styles import BucketStyles, Style, TooLo
 from domain.limits import Limits
 from runtimes.sdwebui.model_names import STYLES_FILE
 from runtimes.sdwebui.prompt_networks import network_tags
-from runtimes.sdwebui.prompts import check_prompts
+from runtimes.sdwebui.prompts import prompt_faults
 
 _TAKE_PROMPTS_APART: Final = frozenset({"prompt matrix", "prompts from file or textbox", "x/y/z plot"})
 """Scripts after which SD Web UI would apply a style, so that it must not be in the prompt before."""
@@ -67,7 +67,7 @@ class StyleNames:
             most = self._limits.prompt_characters
             self._found.fault("/styles", f"with its styles, a prompt has more than {most} characters")
             return None
-        faults = list(check_prompts(prompts, self._limits))
+        faults = list(prompt_faults(prompts, self._limits))
         for fault in faults:
             self._found.fault("/styles", f"with its styles, {fault.path} is refused: {fault.message}")
         return None if faults else prompts

@@ -8,7 +8,7 @@ from container.consumer.engines.sdwebui.catalogue import Catalogue
 from domain.errors import ErrorCode, PermanentError
 from runtimes.sdwebui.model_names import WILDCARDS_FOLDER
 from runtimes.sdwebui.prompts import PROMPTS, strip_networks
-from runtimes.sdwebui.redundant_scripts import asks_for_nothing
+from runtimes.sdwebui.redundant_scripts import is_switched_off
 
 _WILDCARD: Final = re.compile(r"(?<!\w)__(?!_)([\w.*/-]{1,100}?)(?:\([^()]{0,100}\))?__(?!\w)")
 _FILLING: Final = ("dynamic prompts", "wildcard", "unprompted", "prompt post-processor")
@@ -63,7 +63,7 @@ def _is_off(content: dict[str, Any]) -> bool:
     scripts = content.get("alwayson_scripts")
     entries = scripts.items() if isinstance(scripts, dict) else ()
     return any(
-        isinstance(entry, dict) and entry.get("args") and asks_for_nothing(entry)
+        isinstance(entry, dict) and entry.get("args") and is_switched_off(entry)
         for title, entry in entries
         if any(part in title.lower() for part in _FILLING)
     )

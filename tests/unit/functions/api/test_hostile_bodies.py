@@ -14,7 +14,7 @@ from bench.hostile_bodies import SHAPES, Shape
 from domain.body import parse_body
 from domain.canonical import compact_json
 from domain.envelope import Submission
-from domain.errors import BadMessage, InvalidTask, bounded
+from domain.errors import BadMessage, InvalidTask, bounded_faults
 from domain.limits import INLINE_CONTENT_BYTES, MAX_BODY_BYTES, MAX_MESSAGE_BYTES
 from domain.message import Message
 from domain.protocol import new_row
@@ -89,7 +89,7 @@ def test_a_body_is_checked_in_bounded_memory_with_a_bounded_response(
         if isinstance(found, InvalidTask):
             answer = json.dumps(error_body(found.code, found.message, found.faults))
         else:
-            answer = json.dumps([warning.as_dict() for warning in bounded(found.warnings)])
+            answer = json.dumps([warning.as_dict() for warning in bounded_faults(found.warnings)])
     assert len(answer) < ANSWER_BYTES
     if isinstance(found, Submission):
         content = found.task.content

@@ -16,16 +16,16 @@ from domain.routing import Runtime, Runtimes
 from runtimes.sdwebui.bounds import bounds, limit_faults
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.fields import FIELDS
-from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.inputs import image_fields
 from runtimes.sdwebui.overrides import (
     ALLOWED_SETTINGS,
     REFUSED_SETTING_PREFIXES,
     REFUSED_SETTINGS,
-    refused_setting,
+    setting_refusal,
 )
 from runtimes.sdwebui.policy import NAMED_SCRIPTS, OWNED_FIELDS, REFUSED_SCRIPTS, ROUTING_KEYS
 from runtimes.sdwebui.task_type import TaskType
-from runtimes.sdwebui.upscaling import upscaled_too_far
+from runtimes.sdwebui.upscaling import exceeds_upscaling_limit
 from tests.support.recordings import recording
 
 ROOT = Path(__file__).parents[4]
@@ -205,7 +205,7 @@ UNIT = {"alwayson_scripts": {"ControlNet": {"args": [{"image": "x", "processor_r
 def test_upscaling_is_limited_by_the_sides_of_the_input(
     content: dict[str, Any], path: str, size: tuple[int, int], *, too_far: bool
 ) -> None:
-    assert upscaled_too_far(content, path, size, DEFAULT_LIMITS) is too_far
+    assert exceeds_upscaling_limit(content, path, size, DEFAULT_LIMITS) is too_far
 
 
 @pytest.mark.parametrize(
@@ -285,8 +285,8 @@ CONTENT = st.dictionaries(
 def test_no_spelling_of_a_number_breaks_the_check(content: dict[str, Any], tasktype: TaskType) -> None:
     for fault in limit_faults(tasktype, content, DEFAULT_LIMITS):
         assert fault.path.startswith("/")
-    assert upscaled_too_far(content, "/image", (1, 1), DEFAULT_LIMITS) in (True, False)
-    assert all(image.path.startswith("/") for image in images(content))
+    assert exceeds_upscaling_limit(content, "/image", (1, 1), DEFAULT_LIMITS) in (True, False)
+    assert all(image.path.startswith("/") for image in image_fields(content))
     ContentCheck(tasktype, STATIC, path="").normalize(content)
 
 
@@ -367,7 +367,7 @@ def test_every_setting_that_a_task_may_override_is_in_the_settings_file() -> Non
 
 
 def test_every_setting_of_a_real_web_ui_is_either_allowed_or_refused() -> None:
-    passing = {name for name in recorded_options() if refused_setting(name) is None}
+    passing = {name for name in recorded_options() if setting_refusal(name) is None}
     looks_at: Callable[[str], bool] = re.compile(
         r"dir|path|file|format|api|save|font|extension|limit|cache"
     ).search  # type: ignore[assignment]

@@ -4,7 +4,14 @@ import pytest
 
 from container.consumer.engines.sdwebui.models.errors import not_found
 from domain.errors import ErrorCode
-from runtimes.sdwebui.model_names import Ambiguous, Kind, forms, match, nearest, split_hash
+from runtimes.sdwebui.model_names import (
+    AmbiguousName,
+    Kind,
+    find_match,
+    nearest_name,
+    possible_readings,
+    split_hash,
+)
 
 FILES = [
     "v1-5-pruned-emaonly.safetensors",
@@ -40,7 +47,7 @@ FILES = [
 def test_accepts_the_names_of_a_checkpoint_that_a_real_web_ui_accepted(
     wanted: str, found: str | None
 ) -> None:
-    assert match(Kind.CHECKPOINT, wanted, FILES) == found
+    assert find_match(Kind.CHECKPOINT, wanted, FILES) == found
 
 
 @pytest.mark.parametrize(
@@ -59,15 +66,15 @@ def test_accepts_the_names_of_a_checkpoint_that_a_real_web_ui_accepted(
     ],
 )
 def test_loras_are_named_by_stem_and_vaes_by_file_name(kind: Kind, wanted: str, found: str | None) -> None:
-    assert match(kind, wanted, ["anime/style v2.safetensors"]) == found
+    assert find_match(kind, wanted, ["anime/style v2.safetensors"]) == found
 
 
 def test_a_name_of_several_files_is_ambiguous() -> None:
     """Which of the files Web UI would use depends on the order in which it reads folders."""
-    with pytest.raises(Ambiguous) as several:
-        match(Kind.CHECKPOINT, "x", ["a/x.safetensors", "b/x.safetensors"])
+    with pytest.raises(AmbiguousName) as several:
+        find_match(Kind.CHECKPOINT, "x", ["a/x.safetensors", "b/x.safetensors"])
     assert several.value.names == ["a/x.safetensors", "b/x.safetensors"]
-    assert match(Kind.CHECKPOINT, "x", ["x.safetensors", "b/x.safetensors"]) == "x.safetensors"
+    assert find_match(Kind.CHECKPOINT, "x", ["x.safetensors", "b/x.safetensors"]) == "x.safetensors"
 
 
 @pytest.mark.parametrize("kind", [Kind.LORA, Kind.HYPERNETWORK, Kind.CONTROLNET, Kind.EMBEDDING, Kind.VAE])
@@ -78,8 +85,8 @@ def test_two_files_that_web_ui_lists_under_one_name_are_refused(
 ) -> None:
     if kind is Kind.VAE:
         wanted += ".pt"
-    with pytest.raises(Ambiguous) as several:
-        match(kind, wanted, names)
+    with pytest.raises(AmbiguousName) as several:
+        find_match(kind, wanted, names)
     assert several.value.names == sorted(names)
 
 
@@ -96,12 +103,12 @@ def test_two_files_that_web_ui_lists_under_one_name_are_refused(
 def test_reads_names_with_a_hash_and_with_backslashes(
     kind: Kind, name: str, read_as: list[tuple[str, str]]
 ) -> None:
-    assert forms(kind, name) == read_as
+    assert possible_readings(kind, name) == read_as
 
 
 def test_a_name_with_backslashes_and_a_hash_finds_the_file() -> None:
-    readings = forms(Kind.CHECKPOINT, "sub\\nested-random.safetensors [f61328e842]")
-    found = {digits: match(Kind.CHECKPOINT, one, FILES) for one, digits in readings}
+    readings = possible_readings(Kind.CHECKPOINT, "sub\\nested-random.safetensors [f61328e842]")
+    found = {digits: find_match(Kind.CHECKPOINT, one, FILES) for one, digits in readings}
     assert found["f61328e842"] == "sub/nested-random.safetensors"
 
 
@@ -119,7 +126,7 @@ def test_a_name_with_backslashes_and_a_hash_finds_the_file() -> None:
     ],
 )  # fmt: skip
 def test_a_name_is_only_suggested_if_it_is_similar(name: str, known: list[str], near: str | None) -> None:
-    assert nearest(name, known) == near
+    assert nearest_name(name, known) == near
 
 
 @pytest.mark.parametrize(
@@ -136,9 +143,9 @@ def test_brackets_without_a_hash_are_part_of_a_name(name: str, split: tuple[str,
 
 
 def test_suggests_the_nearest_name() -> None:
-    assert nearest("v1-5-pruned-emaonli.safetensors", FILES) == FILES[0]
-    assert nearest("BOTH.SAFETENSORS", FILES) == "both.safetensors"
-    assert nearest("quite another thing", FILES) is None
+    assert nearest_name("v1-5-pruned-emaonli.safetensors", FILES) == FILES[0]
+    assert nearest_name("BOTH.SAFETENSORS", FILES) == "both.safetensors"
+    assert nearest_name("quite another thing", FILES) is None
     fault = not_found(Kind.CHECKPOINT, "v1-5-pruned-emaonli.safetensors", FILES, path="/x")
     assert fault.code is ErrorCode.MODEL_NOT_FOUND
     assert FILES[0] in fault.message

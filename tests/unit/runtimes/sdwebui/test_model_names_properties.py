@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from container.consumer.engines.sdwebui.models.errors import not_found
 from container.consumer.engines.sdwebui.models.required import required_models
-from runtimes.sdwebui.model_names import Ambiguous, Kind, aliases, match, nearest
+from runtimes.sdwebui.model_names import AmbiguousName, Kind, aliases, find_match, nearest_name
 
 FILES = st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20), max_size=6)
 ANYTHING = st.recursive(
@@ -24,8 +24,8 @@ def test_a_match_is_a_file_with_that_name_or_a_recorded_alias(
     kind: Kind, wanted: str, names: list[str]
 ) -> None:
     try:
-        found = match(kind, wanted, names)
-    except Ambiguous as error:
+        found = find_match(kind, wanted, names)
+    except AmbiguousName as error:
         several = error.names
     else:
         several = [] if found is None else [found]
@@ -34,7 +34,7 @@ def test_a_match_is_a_file_with_that_name_or_a_recorded_alias(
 
 @given(kind=st.sampled_from(Kind), name=st.text(max_size=400), known=FILES)
 def test_the_error_for_an_unknown_name_has_a_bounded_length(kind: Kind, name: str, known: list[str]) -> None:
-    assert nearest(name, known) in {None, *known}
+    assert nearest_name(name, known) in {None, *known}
     assert len(not_found(kind, name, known, path="/x").message) < 4000
 
 

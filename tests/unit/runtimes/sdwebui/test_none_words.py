@@ -6,7 +6,7 @@ import pytest
 
 from domain.routing import Runtime
 from runtimes.sdwebui.content import ContentCheck
-from runtimes.sdwebui.named_models import mentions
+from runtimes.sdwebui.named_models import model_mentions
 from runtimes.sdwebui.task_type import TaskType
 
 LINK = "https://example.com/a.png"
@@ -101,7 +101,7 @@ def test_styles_and_models_of_scripts_that_say_none_name_nothing() -> None:
     )
 
     assert content["styles"] == []
-    assert [one.name for one in mentions(content)] == ["x.pt"]
+    assert [one.name for one in model_mentions(content)] == ["x.pt"]
     assert content["alwayson_scripts"]["ControlNet"]["args"][0]["module"] == "None"
 
 

@@ -7,14 +7,14 @@ import pytest
 from domain.limits import Limits
 from domain.routing import Runtime
 from runtimes.sdwebui.content import ContentCheck
-from runtimes.sdwebui.opened_settings import kind_of, refused_opening
+from runtimes.sdwebui.opened_settings import refusal_to_open, value_kind
 from runtimes.sdwebui.task_type import TaskType
 
 OPENED = {"sag_blur": 2.0, "my_steps": 5, "my_switch": True, "my_mode": "soft", "my_list": ["a"]}
 
 
 def check(**settings: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    kinds = {name: str(kind_of(default)) for name, default in OPENED.items()}
+    kinds = {name: str(value_kind(default)) for name, default in OPENED.items()}
     runtime = Runtime("r", model_filename="m.safetensors", settings=kinds)
     one = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="", limits=Limits())
     content = one.normalize({"prompt": "a cat", "override_settings": settings})
@@ -23,7 +23,7 @@ def check(**settings: Any) -> tuple[dict[str, Any], dict[str, str]]:
 
 @pytest.mark.parametrize(("name", "default"), [*OPENED.items(), ("CLIP_stop_at_last_layers", 2)])
 def test_a_setting_of_an_extension_may_be_opened(name: str, default: Any) -> None:
-    assert refused_opening(name, default) is None
+    assert refusal_to_open(name, default) is None
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_setting_of_an_extension_may_be_opened(name: str, default: Any) -> Non
     ],
 )
 def test_a_setting_that_affects_other_tasks_cannot_be_opened(name: str, default: Any, why: str) -> None:
-    assert why in str(refused_opening(name, default))
+    assert why in str(refusal_to_open(name, default))
 
 
 def test_an_opened_setting_is_read_by_the_type_of_its_default() -> None:

@@ -16,7 +16,7 @@ from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.prompts import MAX_DEPTH, MAX_MARKS, MAX_NETWORKS
 from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.unknown import FOREIGN_FIELDS, MAX_WARNINGS
-from runtimes.sdwebui.work import work
+from runtimes.sdwebui.work import sampling_work
 
 MODEL = "v1-5-pruned-emaonly.safetensors"
 RUNTIMES = Runtimes([Runtime("static", model_filename=MODEL), Runtime("dynamic", dynamic_model=True)])
@@ -426,7 +426,7 @@ def test_work_is_counted_in_steps_pixels_and_images_of_all_passes(
 ) -> None:
     base = {"steps": 50, "width": 1024, "height": 1024}
 
-    assert work(TEXT, base | content) == times * work(TEXT, base)
+    assert sampling_work(TEXT, base | content) == times * sampling_work(TEXT, base)
 
 
 def test_the_error_for_too_much_work_names_the_amount() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.routing import Runtime
 from runtimes.sdwebui.content import ContentCheck
-from runtimes.sdwebui.scalars import Mismatch, read
+from runtimes.sdwebui.scalars import Mismatch, read_value
 from runtimes.sdwebui.task_type import TaskType
 
 RUNTIME = Runtime("r", model_filename="m.safetensors")
@@ -43,7 +43,7 @@ def test_every_spelling_of_true_is_true(value: Any) -> None:
 @pytest.mark.parametrize("value", ["1.0", "", " true", "ja", 2, -1, 0.5, [], {}, None])
 def test_a_value_that_only_one_server_reads_as_a_boolean_is_refused(value: Any) -> None:
     with pytest.raises(Mismatch, match="a boolean is expected"):
-        read("boolean", value)
+        read_value("boolean", value)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_arguments_that_cannot_be_read_are_refused(script: str, argument: Any, p
 )
 def test_converting_twice_changes_nothing(kind: str, value: Any) -> None:
     try:
-        once = read(kind, value)
+        once = read_value(kind, value)
     except Mismatch:
         return
-    assert read(kind, once) == once
-    assert type(read(kind, once)) is type(once)
+    assert read_value(kind, once) == once
+    assert type(read_value(kind, once)) is type(once)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from runtimes.links import is_link
 from runtimes.sdwebui.content import ContentCheck
-from runtimes.sdwebui.inputs import images
+from runtimes.sdwebui.inputs import image_fields
 from runtimes.sdwebui.task_type import TaskType
 
 LINK = "https://example.com/cat.png"
@@ -59,7 +59,7 @@ def script(*arguments: Any) -> dict[str, Any]:
     ],
 )
 def test_a_link_is_downloaded_wherever_an_image_is_expected(content: dict[str, Any], path: str) -> None:
-    assert [image.path for image in images(content) if image.is_link] == [path]
+    assert [image.path for image in image_fields(content) if image.is_link] == [path]
     assert faults(content) == {}
 
 

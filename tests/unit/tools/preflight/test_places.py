@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.stubbed import Stubbed
-from tools.preflight.finding import Finding, Verdict, run
+from tools.preflight.finding import Finding, Verdict, run_checks
 from tools.preflight.places import instance_types, region, zones
 
 RUNTIME = "modelsRuntime: [{name: r, modelFilename: m, instanceTypes: [g6.2xlarge]}]"
@@ -115,7 +115,7 @@ def test_the_zones_of_an_existing_vpc_are_its_owners(stubbed: Stubbed) -> None:
 
 def test_what_the_caller_may_not_ask_is_a_warning(stubbed: Stubbed) -> None:
     stubbed.refuses("ec2", "describe_availability_zones", "UnauthorizedOperation")
-    (finding,) = run({"zones": zones}, stubbed.account(RUNTIME))
+    (finding,) = run_checks({"zones": zones}, stubbed.account(RUNTIME))
     assert (finding.subject, finding.verdict) == ("zones", Verdict.WARNING)
     assert "not checked: " in finding.text
     assert "UnauthorizedOperation it is" in finding.text

@@ -7,7 +7,7 @@ import pytest
 from infra.settings.reading import parse
 from tests.support.stubbed import Stubbed
 from tools.preflight.finding import Finding, Verdict
-from tools.preflight.instances import Demand, InstanceType, demand
+from tools.preflight.instances import Demand, InstanceType, vcpu_demand
 from tools.preflight.quotas import concurrency, vcpus
 
 ONE = "modelsRuntime: [{name: r, modelFilename: m, scaling: {maxReplicaCount: 3}}]"
@@ -95,7 +95,7 @@ def test_demand_is_shared_as_ecs_assigns_tasks(
     settings, _ = parse(f"modelsRuntime: [{{name: r, modelFilename: m, capacity: {{{capacity}}}}}]")
     (runtime,) = settings.models_runtime
     for is_spot, (running, updating) in ((False, on_demand), (True, spot)):
-        asked = demand(runtime, 8, spot=is_spot)
+        asked = vcpu_demand(runtime, 8, spot=is_spot)
         assert (asked.running, asked.updating) == (running * 8, updating * 8)
     assert Demand(first=8, running=8, updating=16) + Demand(first=4, running=4, updating=8) == Demand(
         first=8, running=12, updating=24

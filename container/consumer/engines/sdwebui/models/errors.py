@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from domain.errors import ErrorCode, PermanentError
-from runtimes.sdwebui.model_names import Kind, nearest, shown
+from runtimes.sdwebui.model_names import Kind, nearest_name, webui_name
 
 MAX_NAME: Final = 200
 """Maximum length of a caller's name that is repeated in an error."""
@@ -17,7 +17,7 @@ def not_found(
 
     `known` are files relative to their folder; `shown_as` are names that SD Web UI lists.
     """
-    near = nearest(wanted[:MAX_NAME], [*(shown(kind, name) for name in known), *shown_as])
+    near = nearest_name(wanted[:MAX_NAME], [*(webui_name(kind, name) for name in known), *shown_as])
     hint = f"; the nearest is {near!r}" if near else ""
     text = f"{path}: there is no {kind.value} named {wanted[:MAX_NAME]!r}{hint}. Upper and lower case count."
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)

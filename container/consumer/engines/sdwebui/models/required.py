@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.errors import ErrorCode, PermanentError
 from runtimes.sdwebui.model_names import Kind
-from runtimes.sdwebui.named_models import MAX_MODELS, face_restorers, mentions
+from runtimes.sdwebui.named_models import MAX_MODELS, face_restorers, model_mentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def required_models(content: dict[str, Any]) -> list[ModelRequirement]:
 
 
 def _all(content: dict[str, Any]) -> Iterator[ModelRequirement]:
-    for one in mentions(content):
+    for one in model_mentions(content):
         yield ModelRequirement(one.kind, one.name, one.path, one.required, one.by_index)
     for path, folder in face_restorers(content):
         yield ModelRequirement(Kind.FACE_RESTORER, folder, path)

@@ -17,17 +17,17 @@ from container.consumer.model_store.volume import Volume
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.sdwebui.model_names import (
     CHECKPOINT_FOLDER,
-    Ambiguous,
+    AmbiguousName,
     Kind,
     checkpoint_aliases,
-    forms,
+    find_match,
     is_hash,
     listed_name,
-    match,
-    shown,
+    possible_readings,
+    webui_name,
     without_extension,
 )
-from runtimes.sdwebui.named_models import prompts
+from runtimes.sdwebui.named_models import joined_prompts
 
 _COMPANION_SUFFIXES = (".yaml", ".vae.safetensors", ".vae.pt", ".vae.ckpt")
 """Files that belong to a checkpoint and are stored beside it: its configuration, and its own VAE."""
@@ -65,7 +65,7 @@ class ModelResolver:
         found: list[Found] = []
         for need in (*required_models(content), *_of_styles(content, lists)):
             found += self._find(need, lists)
-        return found + list(self._embeddings(prompts(content)))
+        return found + list(self._embeddings(joined_prompts(content)))
 
     def in_bucket(self, kind: Kind) -> Iterator[ModelFile]:
         """Yield the bucket's files of a kind."""
@@ -84,7 +84,7 @@ class ModelResolver:
         self._check_engine(need, lists)
         try:
             one = self._stored(need) or self._listed(need, lists) or self._by_inner_name(need, lists)
-        except Ambiguous as several:
+        except AmbiguousName as several:
             raise ambiguous(need.kind, need.name, several.names, path=need.path) from None
         if one is None:
             if not need.required:
@@ -109,7 +109,7 @@ class ModelResolver:
         if not one.need.required or not lists.is_read_at_start(kind):
             return
         listed = lists.named(kind)
-        short = shown(kind, one.name)
+        short = webui_name(kind, one.name)
         if listed is not None and short not in {without_hash(kind, entry.name) for entry in listed}:
             folder = one.file.folder if one.file else kind.folders[0]
             raise read_at_start(kind, one.need.name, folder, path=one.need.path)
@@ -119,7 +119,7 @@ class ModelResolver:
         if self.bucket is None or self.volume is None:
             return None
         failure: RetryableError | None = None
-        for wanted, digits in forms(need.kind, need.name):
+        for wanted, digits in possible_readings(need.kind, need.name):
             try:
                 file = self._match(need.kind, wanted)
             except RetryableError as fault:
@@ -127,7 +127,7 @@ class ModelResolver:
             if file is not None:
                 return Found(need, file.name, file, self.place(file), digits)
             for folder in need.kind.folders:
-                name = match(need.kind, wanted, need.kind.among(folder, self.volume.names(folder)))
+                name = find_match(need.kind, wanted, need.kind.among(folder, self.volume.names(folder)))
                 if name is not None:
                     return Found(need, name, None, self.volume.root / folder / name, digits)
         if need.kind is Kind.CHECKPOINT and is_hash(need.name):
@@ -151,7 +151,7 @@ class ModelResolver:
         """Find a model that SD Web UI has by itself: in its image, or where its own settings say."""
         kind = need.kind
         if kind is Kind.CHECKPOINT:
-            asked = {name for name, digits in forms(kind, need.name) if not digits}
+            asked = {name for name, digits in possible_readings(kind, need.name) if not digits}
             for entry in lists.checkpoints():
                 if not asked.isdisjoint(checkpoint_aliases(entry)):
                     return Found(need, listed_name(entry), path=Path(str(entry.get("filename") or "")))
@@ -160,7 +160,7 @@ class ModelResolver:
         if listed is None:
             # Without such a list, only the bucket shows it, and it was searched already.
             return Found(need, need.name) if self.bucket is None else None
-        for wanted, digits in forms(kind, need.name):
+        for wanted, digits in possible_readings(kind, need.name):
             for one in listed:
                 if is_named(kind, one, wanted, digits):
                     return Found(need, one.name, path=Path(one.path) if one.path else None)
@@ -175,7 +175,7 @@ class ModelResolver:
         listed = lists.named(Kind.LORA) or ()
         stems |= {entry.name: entry.name for entry in listed if entry.alias == need.name}
         if len(stems) > 1:
-            raise Ambiguous(stems.values())
+            raise AmbiguousName(stems.values())
         for stem in stems:
             by_stem = replace(need, name=stem)
             one = self._stored(by_stem) or self._listed(by_stem, lists)
@@ -213,11 +213,11 @@ class ModelResolver:
         for folder in kind.folders if self.bucket else ():
             files = self.bucket.files(folder) if self.bucket else {}
             names = [name for name in files if kind.takes(folder, name)]
-            name = match(kind, shown(kind, found[0].name) if found else wanted, names)
+            name = find_match(kind, webui_name(kind, found[0].name) if found else wanted, names)
             if name is not None:
                 found.append(files[name])
         if len(found) > 1:
-            raise Ambiguous(file.key for file in found)
+            raise AmbiguousName(file.key for file in found)
         return found[0] if found else None
 
     def _missing(self, need: ModelRequirement, lists: EngineModelLists) -> PermanentError:

@@ -7,8 +7,8 @@ from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLi
 from container.consumer.engines.sdwebui.models.resolver import Found, wrong_hash
 from container.consumer.model_store.integrity import old_hash_of
 from runtimes.sdwebui.mention import NO_VAE, SCRIPTS, as_object
-from runtimes.sdwebui.model_names import Kind, shown, split_hash
-from runtimes.sdwebui.named_models import copied, renamed
+from runtimes.sdwebui.model_names import Kind, split_hash, webui_name
+from runtimes.sdwebui.named_models import copy_containers, rename_models
 
 _VAE = "sd_vae"
 _MODULES = "forge_additional_modules"
@@ -24,7 +24,7 @@ def content_to_send(
     names = {
         (one.need.kind, one.need.name): name_to_send(one, lists) for one in found if not one.need.by_index
     }
-    sent = renamed(content, names)
+    sent = rename_models(content, names)
     if any(_VAE in settings or _MODULES in settings for settings in _settings(sent)) and lists.is_forge:
         sent = vae_as_module(sent)
     return sent
@@ -34,9 +34,9 @@ def name_to_send(one: Found, lists: EngineModelLists) -> str:
     """Return the name under which SD Web UI finds a model."""
     if one.need.kind is not Kind.CONTROLNET:
         # `name` is the file with the weights; SD Web UI lists the upscaler by the required name.
-        return one.need.name if one.need.kind is Kind.UPSCALER else shown(one.need.kind, one.name)
+        return one.need.name if one.need.kind is Kind.UPSCALER else webui_name(one.need.kind, one.name)
     # Forge only finds the exact `name [hash]`, and responds 200 to any other name.
-    stem = without_hash(Kind.CONTROLNET, shown(Kind.CONTROLNET, one.name))
+    stem = without_hash(Kind.CONTROLNET, webui_name(Kind.CONTROLNET, one.name))
     digits = old_hash_of(one.path) if one.path is not None and one.path.is_file() else ""
     for entry in lists.named(Kind.CONTROLNET) or ():
         if without_hash(Kind.CONTROLNET, entry.name) == stem:
@@ -54,7 +54,7 @@ def vae_as_module(content: dict[str, Any]) -> dict[str, Any]:
 
     `None` and `Automatic` mean the checkpoint's own VAE, which Forge uses by default.
     """
-    sent: dict[str, Any] = copied(content)
+    sent: dict[str, Any] = copy_containers(content)
     own, routed, scripts = _settings(sent)
     named = [settings.pop(_VAE) for settings in (scripts, routed, own) if settings.get(_VAE)]
     for settings in (scripts, routed, own):

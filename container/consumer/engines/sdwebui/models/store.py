@@ -19,7 +19,7 @@ from container.consumer.model_store.locks import POLL_SECONDS, Lock, Stopped
 from container.consumer.model_store.volume import NoRoom
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.sdwebui.model_names import Kind
-from runtimes.sdwebui.named_models import prompts
+from runtimes.sdwebui.named_models import joined_prompts
 
 PREPARED: Final = 32
 """How many tasks with models that were looked up can wait to run, so that the GPU does not wait for another
@@ -153,7 +153,7 @@ class ModelStore:
 
 def _key(content: dict[str, Any]) -> Hashable:
     """Return a key for everything that a content's models depend on."""
-    return prompts(content), *required_models(content)
+    return joined_prompts(content), *required_models(content)
 
 
 def _no_space(one: Found, error: NoRoom) -> PermanentError:

@@ -25,7 +25,13 @@ from container.consumer.engines.sdwebui.models.sent import content_to_send, name
 from container.consumer.engines.sdwebui.models.store import ModelStore
 from container.consumer.engines.sdwebui.request import PATHS
 from domain.errors import ErrorCode, PermanentError, RetryableError
-from runtimes.sdwebui.model_names import Kind, checkpoint_aliases, forms, listed_name, without_extension
+from runtimes.sdwebui.model_names import (
+    Kind,
+    checkpoint_aliases,
+    listed_name,
+    possible_readings,
+    without_extension,
+)
 from runtimes.sdwebui.named_models import MAIN_CHECKPOINT
 from runtimes.sdwebui.task_type import TaskType
 
@@ -120,7 +126,7 @@ class Models:
         name = scripts.get(OPTION) if isinstance(scripts, dict) else None
         if self._dynamic or not name or not isinstance(scripts, dict):
             return content
-        read = forms(Kind.CHECKPOINT, name)
+        read = possible_readings(Kind.CHECKPOINT, name)
         served = [digits for one, digits in read if one in (self._own, without_extension(self._own))]
         if self._own and not served:
             text = f"{MAIN_CHECKPOINT}: this runtime serves {self._own} and no other checkpoint."

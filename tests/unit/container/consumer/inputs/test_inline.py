@@ -18,7 +18,7 @@ from container.consumer.inputs.inline import read_inline
 from container.consumer.inputs.task_inputs import TaskInputs
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import Limits
-from runtimes.sdwebui.inputs import references
+from runtimes.sdwebui.inputs import input_references
 
 
 def png(width: int = 8, height: int = 8) -> bytes:
@@ -52,7 +52,7 @@ class FakeFetcher:
 def resolve(content: dict[str, Any], limits: Limits | None = None, link: bytes = b"") -> dict[str, Any]:
     """Prepare a content whose links lead to `link`."""
     limits = limits or Limits()
-    inputs = TaskInputs(FakeFetcher(link or png()), limits).fetch(references(content))
+    inputs = TaskInputs(FakeFetcher(link or png()), limits).fetch(input_references(content))
     return with_images(content, inputs, limits)
 
 

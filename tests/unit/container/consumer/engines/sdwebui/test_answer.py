@@ -19,7 +19,7 @@ from container.consumer.engines.sdwebui.request import request_body
 from container.consumer.inputs.fetch import Fetched
 from container.consumer.inputs.images import sniff
 from domain.errors import ErrorCode, PermanentError, RetryableError
-from runtimes.sdwebui.inputs import SCRIPT_IMAGE_KEYS, references
+from runtimes.sdwebui.inputs import SCRIPT_IMAGE_KEYS, input_references
 from runtimes.sdwebui.task_type import TaskType
 from tests.support.recordings import jobs, recording
 
@@ -328,7 +328,7 @@ def test_no_input_is_stored_in_the_output_document(content: dict[str, Any]) -> N
     secret = base64.b64decode(png("the contents of somebody's object"))
     found = sniff(secret)
     assert found is not None
-    inputs = {one.path: Fetched(secret, found) for one in references(content)}
+    inputs = {one.path: Fetched(secret, found) for one in input_references(content)}
     request = json.loads(request_body(TaskType.IMAGE_TO_IMAGE, with_images(content, inputs)))
     body = json.dumps({"images": [png()], "parameters": request, "info": "{}"}).encode()
     result = read_result(body, TaskType.IMAGE_TO_IMAGE, content, checkpoint=None, sampler=None)

@@ -9,7 +9,7 @@ import pytest
 
 from container.consumer.engines.sdwebui.models.required import ModelRequirement, required_models
 from runtimes.sdwebui.model_names import Kind
-from runtimes.sdwebui.named_models import invalid_weights, mentions, renamed
+from runtimes.sdwebui.named_models import invalid_weights, model_mentions, rename_models
 
 
 def named(content: dict[str, Any]) -> list[tuple[Kind, str, str]]:
@@ -148,7 +148,7 @@ def test_a_template_with_too_many_alternatives_is_not_expanded(field: str) -> No
     content = {"prompt": text} if field == "prompt" else {"script_args": [text]}
 
     tracemalloc.start()
-    found = list(mentions(content))
+    found = list(model_mentions(content))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
@@ -174,7 +174,7 @@ def test_only_names_of_models_are_replaced() -> None:
         (Kind.VAE, "sub/v.pt"): "v.pt",
         (Kind.CONTROLNET, "canny"): "canny [d14c016b]",
     }
-    assert renamed(content, new) == {
+    assert rename_models(content, new) == {
         "prompt": "<lora:a:1> a sub/a <lora:long b:1:x=2> <lora:c> <other:sub/a:1>",
         "negative_prompt": "<lora:sub/a:1>",
         "override_settings": {"sd_vae": "v.pt"},
@@ -217,7 +217,7 @@ def test_a_face_restorer_is_required_only_if_it_is_visible(
 def test_a_tag_that_web_ui_would_ignore_is_sent_in_a_form_that_it_reads() -> None:
     text = "a <LORA:s:1><lyco:x=1:s:0.5> <Hypernet:h> <LoRA:{a|b}:1>"
     assert [need.name for need in required_models({"prompt": text})] == ["s", "h", "a", "b"]
-    sent = renamed({"prompt": text}, {(Kind.LORA, "s"): "style"})
+    sent = rename_models({"prompt": text}, {(Kind.LORA, "s"): "style"})
     assert sent == {"prompt": "a <lora:style:1><lora:x=1:style:0.5> <hypernet:h> <lora:{a|b}:1>"}
 
 

@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
 from boto3.dynamodb.types import TypeDeserializer
 
+from domain.routing import Runtime
 from local.callbacks import Callback, Callbacks, collected
 from local.deploy import CONFIG, Deployment, deploy_from_scratch
 from local.emulator import Emulator, emulator
@@ -117,6 +119,22 @@ class Pipeline:
         return f"s3://{bucket}/{key}"
 
 
+def with_workers(
+    deployed: Iterable[Runtime], named: Iterable[str] | None, engine_urls: Mapping[str, str]
+) -> list[Runtime]:
+    """Return the runtimes that get a worker: those that are named, by default all.
+
+    A real engine has one GPU, so only the first runtime of its type uses it.
+    """
+    wanted = None if named is None else set(named)
+    chosen: list[Runtime] = []
+    for one in deployed:
+        taken = one.type in engine_urls and any(other.type == one.type for other in chosen)
+        if (wanted is None or one.name in wanted) and not taken:
+            chosen.append(one)
+    return chosen
+
+
 @contextmanager
 def pipeline(
     *,
@@ -124,16 +142,17 @@ def pipeline(
     assembly: Path | None = None,
     runtimes: Iterable[str] | None = None,
     environment: Mapping[str, str] | None = None,
-    engine_url: str | None = None,
+    engine_urls: Mapping[str, str] = MappingProxyType({}),
     on_line: Callable[[str, str], None] | None = None,
     on_step: Callable[[str], None] = lambda _step: None,
     on_callback: Callable[[Callback], None] = lambda _callback: None,
 ) -> Iterator[Pipeline]:
     """Run the emulator, the core stack, and a worker for each runtime; stop everything at the end.
 
-    `runtimes` are the runtimes that get a worker (by default all, none for an empty list), and `assembly` is
-    an app that was synthesized before. `on_line` is called with each line that a consumer prints (runtime,
-    line), `on_step` with a description of the next step, and `on_callback` with each callback.
+    `runtimes` are the runtimes that get a worker (by default all, none for an empty list), `engine_urls` are
+    real engines by the type of the runtimes that use them, and `assembly` is an app that was synthesized
+    before. `on_line` is called with each line that a consumer prints (runtime, line), `on_step` with a
+    description of the next step, and `on_callback` with each callback.
     """
     with ExitStack() as cleanup:
         on_step("starting the AWS emulator (ministack)")
@@ -143,10 +162,10 @@ def pipeline(
         topic = deployment.outputs["sdNotificationOutputArn"]
         callbacks = cleanup.enter_context(collected(aws, topic, on_callback=on_callback))
         running = Pipeline(aws, deployment, callbacks, cleanup)
-        wanted = [each.name for each in deployment.runtimes] if runtimes is None else list(runtimes)
-        for name in wanted:
-            engine = "and a fake engine" if engine_url is None else f"for the engine at {engine_url}"
-            on_step(f"starting the consumer of {name} {engine}")
-            running.start_worker(name, environment=environment, engine_url=engine_url, on_line=on_line)
+        for one in with_workers(deployment.runtimes, runtimes, engine_urls):
+            url = engine_urls.get(one.type)
+            engine = "and a fake engine" if url is None else f"for the engine at {url}"
+            on_step(f"starting the consumer of {one.name} {engine}")
+            running.start_worker(one.name, environment=environment, engine_url=url, on_line=on_line)
         running.wait_until_ready()
         yield running

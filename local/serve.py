@@ -1,10 +1,11 @@
 """Keep the pipeline running on this machine until Ctrl-C: `make local`."""
 
 import json
+import os
 import shlex
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +14,12 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from domain.routing import DEFAULT_TYPE
 from local.board import Board, read_metrics
 from local.callbacks import Callback
 from local.demo import EXAMPLES, PICTURE
 from local.deploy import CONFIG, DeployFailed
+from local.fakes.registry import FAKES
 from local.function_logs import FunctionLogs
 from local.pictures import served
 from local.pipeline import Pipeline, pipeline
@@ -29,7 +32,11 @@ METRICS_SECONDS = 5.0  # how often consumers report metrics; in AWS it is a minu
 
 
 def run(
-    console: Console, *, engine_url: str | None, runtimes: Iterable[str] | None, assembly: Path | None
+    console: Console,
+    *,
+    engine_urls: Mapping[str, str],
+    runtimes: Iterable[str] | None,
+    assembly: Path | None,
 ) -> None:
     """Start everything, print how to use it, and follow the consumers until interrupted."""
 
@@ -61,7 +68,7 @@ def run(
             assembly=assembly,
             runtimes=runtimes,
             environment={"METRICS_SECONDS": f"{METRICS_SECONDS:g}"},
-            engine_url=engine_url,
+            engine_urls=engine_urls,
             on_line=follow,
             on_step=step,
             on_callback=on_callback,
@@ -84,7 +91,7 @@ def main(
     ] = None,
     engine_url: Annotated[
         str | None,
-        typer.Option(envvar="ENGINE_URL", help="A real engine to use instead of the fake one."),
+        typer.Option(envvar="ENGINE_URL", help="A real engine for runtimes of the default type."),
     ] = None,
     runtime: Annotated[
         str | None, typer.Option(envvar="RUNTIME", help="Run the worker of this runtime only.")
@@ -93,13 +100,11 @@ def main(
     """Keep the pipeline running until Ctrl-C; exit with 1 if a part of it ends by itself."""
     exit_on_signal()
     console = Console()
-    # A real engine has one GPU, so only one consumer may use it; the fake one runs for every runtime.
-    chosen = runtime or ("sdruntime" if engine_url else None)
     try:
         run(
             console,
-            engine_url=engine_url or None,
-            runtimes=[chosen] if chosen else None,
+            engine_urls=real_engines(os.environ) | ({DEFAULT_TYPE: engine_url} if engine_url else {}),
+            runtimes=[runtime] if runtime else None,
             assembly=assembly,
         )
     except KeyboardInterrupt:
@@ -107,6 +112,12 @@ def main(
     except (DeployFailed, ProcessFailed) as error:
         sys.stderr.write(f"local: {error}\n")
         raise typer.Exit(1) from None
+
+
+def real_engines(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the URLs of real engines by runtime type; for a type X they are in the variable X_URL."""
+    found = {one: environment.get(f"{one.upper()}_URL") for one in FAKES}
+    return {one: url for one, url in found.items() if url}
 
 
 def _print_instructions(console: Console, running: Pipeline, picture: str, webhook: str) -> None:

@@ -43,7 +43,7 @@ class Expressions:
             case Lacks(attribute, value):
                 return f"NOT contains({self._name(attribute)}, {self._value(value)})"
             case AnyOf(conditions):
-                return "(" + " OR ".join(self._condition(one) for one in conditions) + ")"
+                return "(" + " OR ".join(self._condition(alternative) for alternative in conditions) + ")"
 
     def _name(self, attribute: str) -> str:
         # All names are placeholders, because `status`, `context`, `error` and more are reserved words.

@@ -41,7 +41,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An action with its data: `seconds` for WAIT, `code` and `message` for ABANDON."""
+    """An action with its data: `seconds` for WAIT, `code` and `message` for END_UNCLAIMED."""
 
     action: Action
     seconds: int = 0

@@ -28,7 +28,7 @@ class Runtime:
     """Settings of the engine that the operator allows tasks to override, with the types of their values."""
 
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """What only the runtime's type understands, as JSON values."""
+    """Settings that only the runtime's type reads, as JSON values."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the values that are set, for the Lambda's environment, which is limited to 4 KB."""

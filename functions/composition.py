@@ -12,7 +12,7 @@ from functions.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedAdapters:
     """The adapters that the API, the sweep and the dead-letter function share."""
 
     table: Table
@@ -22,11 +22,11 @@ class Shared:
     objects: OrphanCleaner
 
 
-def compose(environment: Environment, *, dynamodb: Any, sns: Any, s3: Any) -> Shared:
+def compose(environment: Environment, *, dynamodb: Any, sns: Any, s3: Any) -> SharedAdapters:
     """Create the shared adapters from boto3 clients."""
     table = Table(dynamodb, environment.task_table)
     objects = OrphanCleaner(s3, environment.output_bucket)
-    return Shared(
+    return SharedAdapters(
         table=table,
         listing=Listing(dynamodb, environment.task_table),
         tasks=Tasks(sns, s3, topic_arn=environment.task_topic_arn, bucket=environment.task_bucket),

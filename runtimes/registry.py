@@ -9,10 +9,10 @@ from runtimes.sdwebui.runtime_type import SdWebUi
 
 RuntimeTypes = Mapping[str, RuntimeType]
 
-RUNTIME_TYPES: Final[RuntimeTypes] = {one.name: one for one in (SdWebUi(),)}
+RUNTIME_TYPES: Final[RuntimeTypes] = {runtime_type.name: runtime_type for runtime_type in (SdWebUi(),)}
 
 
 def type_of(runtime: Runtime | None, runtimes: Runtimes, types: RuntimeTypes = RUNTIME_TYPES) -> RuntimeType:
     """Return the type of a runtime; without a runtime, return the type of the first one."""
-    one = runtime or next(iter(runtimes), None)
-    return types[one.type] if one else next(iter(types.values()))
+    chosen_runtime = runtime or next(iter(runtimes), None)
+    return types[chosen_runtime.type] if chosen_runtime else next(iter(types.values()))

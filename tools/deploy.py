@@ -38,16 +38,16 @@ class Deployment:
 
     def run(self, *, prove: bool = True) -> None:
         """Deploy both stacks, and send one task; raise StepFailed with what to do."""
-        self.core()
+        self.deploy_core()
         self.check_models()
-        created = self.compute()
+        created = self.deploy_compute()
         self.import_images()
-        self.reopen()
-        self.start(created)
+        self.resume_scaler()
+        self.start_minimum_tasks(created)
         if prove:
-            self.prove()
+            self.send_first_task()
 
-    def core(self) -> None:
+    def deploy_core(self) -> None:
         """Deploy the core stack."""
         self.say(f"[2/{STEPS}] the core stack: API, queues, table, buckets (3 to 5 minutes the first time)")
         self.cdk("deploy", "Core", "--require-approval", "never")
@@ -57,7 +57,7 @@ class Deployment:
         )
 
     def check_models(self) -> None:
-        """Find the models without which tasks cannot start."""
+        """Raise StepFailed if the bucket lacks a model without which tasks cannot start."""
         self.say(f"[3/{STEPS}] models")
         failures = [finding for finding in models(self.account) if finding.verdict is Verdict.FAILED]
         for finding in failures:
@@ -65,7 +65,7 @@ class Deployment:
         if failures:
             raise StepFailed("upload these models, then run the same command again")
 
-    def compute(self) -> list[str]:
+    def deploy_compute(self) -> list[str]:
         """Deploy the compute stack; return the runtimes whose service was created, with no task."""
         new = runtimes_without_service(self.account)
         at_zero = ("-c", f"{START_AT_ZERO}={','.join(new)}") if new else ()
@@ -87,27 +87,27 @@ class Deployment:
                 raise StepFailed(f"ECR could not import {cached}: {why}")
             self.say(f"  {cached} is in this account's registry")
 
-    def reopen(self) -> None:
-        """Let the scaler work again that a removal which did not finish has stopped."""
+    def resume_scaler(self) -> None:
+        """Let the scaler run again if an unfinished removal has stopped it."""
         functions, scaler = self.account.client("lambda"), self._services().outputs["ScalerName"]
-        found = functions.get_function_concurrency(FunctionName=scaler)
-        if found.get("ReservedConcurrentExecutions") == 0:
+        concurrency = functions.get_function_concurrency(FunctionName=scaler)
+        if concurrency.get("ReservedConcurrentExecutions") == 0:
             functions.delete_function_concurrency(FunctionName=scaler)
-            self.say("  the services scale again")
+            self.say("  automatic scaling is on again")
 
-    def start(self, created: list[str]) -> None:
+    def start_minimum_tasks(self, created: list[str]) -> None:
         """Give new services the tasks that always run."""
         services = self._services()
         for runtime in self.account.settings.models_runtime:
-            least = runtime.scaling.min_replica_count
-            if runtime.name in created and least:
+            minimum = runtime.scaling.min_replica_count
+            if runtime.name in created and minimum:
                 service = services.by_runtime[runtime.name]
                 self.account.client("ecs").update_service(
-                    cluster=services.cluster, service=service, desiredCount=least
+                    cluster=services.cluster, service=service, desiredCount=minimum
                 )
-                self.say(f"  {runtime.name}: {least} to start")
+                self.say(f"  {runtime.name}: starting {minimum} tasks")
 
-    def prove(self) -> None:
+    def send_first_task(self) -> None:
         """Send one task through the API and fetch its image by its link."""
         self.say(f"[5/{STEPS}] one task, which starts a GPU (5 to 12 minutes)")
         runtimes = self.account.settings.models_runtime
@@ -126,7 +126,7 @@ class Deployment:
         self.say(f"  {link}")
 
     def _api_key(self) -> str:
-        """Return an enabled key of the API; one that a rotation has disabled stays so."""
+        """Return an enabled key of the API; enable the stack's own key only if all are disabled."""
         gateway, own = self.account.client("apigateway"), self.account.outputs["ApiKeyId"]
         for plan in gateway.get_usage_plans(keyId=own)["items"]:
             for each in gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]:
@@ -140,7 +140,7 @@ class Deployment:
     def _services(self) -> Services:
         services = Services.of(self.account)
         if services is None:
-            raise StepFailed("the compute stack is not there: run the same command again")
+            raise StepFailed("the compute stack is not deployed: run the same command again")
         return services
 
 

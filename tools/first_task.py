@@ -22,7 +22,7 @@ _IMAGE_BEGINNINGS: Final = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 
 @dataclass(kw_only=True)
 class ServiceEvents:
-    """What ECS says about one service: its events, and why its tasks stopped, each once."""
+    """Reports the events of one ECS service, and why its tasks stopped, each only once."""
 
     ecs: Any
     services: Services
@@ -30,21 +30,24 @@ class ServiceEvents:
     _seen: set[str] = field(default_factory=set)
 
     def skip(self) -> None:
-        """Leave out what was said before."""
+        """Mark all existing events as reported, because they belong to earlier tasks."""
         for _ in self.new():
             pass
 
     def new(self) -> Iterator[str]:
-        """Return what was not returned before."""
+        """Yield the events and stop reasons that were not reported before."""
         service = self.services.by_runtime[self.runtime]
         where = {"cluster": self.services.cluster}
-        for found in self.ecs.describe_services(**where, services=[service])["services"]:
-            for event in reversed(found.get("events", [])):
+        for description in self.ecs.describe_services(**where, services=[service])["services"]:
+            # ECS lists the newest event first.
+            for event in reversed(description.get("events", [])):
                 yield from self._once(event["id"], event["message"])
         arns = self.ecs.list_tasks(**where, serviceName=service, desiredStatus="STOPPED")["taskArns"]
         for task in self.ecs.describe_tasks(**where, tasks=arns)["tasks"] if arns else []:
             containers = [
-                f"{each['name']}: {each['reason']}" for each in task["containers"] if "reason" in each
+                f"{container['name']}: {container['reason']}"
+                for container in task["containers"]
+                if "reason" in container
             ]
             reason = "; ".join([task.get("stoppedReason", "no reason given"), *containers])
             yield from self._once(task["taskArn"], f"a task stopped: {reason}")
@@ -56,7 +59,7 @@ class ServiceEvents:
 
 
 class FirstTask:
-    """One task, from the request to the image behind its link."""
+    """Submits one sample task, waits for its end, and downloads its image by the presigned link."""
 
     def __init__(
         self,
@@ -81,11 +84,11 @@ class FirstTask:
         if sample is None:
             raise StepFailed(f"there is no sample task for {runtime.name}: send one of your own")
         tasktype, content = sample
-        id_ = f"first-task-{secrets.token_hex(4)}"
+        task_id = f"first-task-{secrets.token_hex(4)}"
         if events is not None:
             events.skip()
         metadata = {
-            "id": id_,
+            "id": task_id,
             "runtime": runtime.name,
             "tasktype": tasktype,
             "prefix": "first-tasks",
@@ -96,36 +99,37 @@ class FirstTask:
         )
         if not answer.is_success:
             raise StepFailed(f"the API answered {answer.status_code}: {answer.text}")
-        task = self._finished(id_, events, until=self._clock() + seconds)
+        task = self._wait_for_end(task_id, events, until=self._clock() + seconds)
         if task["status"] != "completed":
-            raise StepFailed(f"the task {id_} ended as {task['status']}: {task['error']}")
-        return self._image(task)
+            raise StepFailed(f"the task {task_id} ended as {task['status']}: {task['error']}")
+        return self._check_image(task)
 
-    def _finished(self, id_: str, events: ServiceEvents | None, *, until: float) -> dict[str, Any]:
+    def _wait_for_end(self, task_id: str, events: ServiceEvents | None, *, until: float) -> dict[str, Any]:
         status = None
         while True:
-            answer = self._http.get(f"{self._api_url}/v1alpha2/tasks/{id_}").raise_for_status()
+            answer = self._http.get(f"{self._api_url}/v1alpha2/tasks/{task_id}").raise_for_status()
             task: dict[str, Any] = answer.json()
             if task["status"] != status:
                 status = task["status"]
-                self._say(f"task {id_}: {status}")
+                self._say(f"task {task_id}: {status}")
             if status in _FINAL_STATES:
                 return task
             for line in events.new() if events is not None else ():
                 self._say(f"  {line}")
             if self._clock() > until:
                 raise StepFailed(
-                    f"the task {id_} is still {status}; docs/deploy.md says where to look. It is not lost: "
-                    "it runs when the cause is repaired"
+                    f"the task {task_id} is still {status}; docs/deploy.md says where to look. It is not "
+                    "lost: it runs when the cause is repaired"
                 )
             self._wait(POLL_SECONDS)
 
-    def _image(self, task: dict[str, Any]) -> str:
+    def _check_image(self, task: dict[str, Any]) -> str:
         if not task["images"]:
             raise StepFailed(f"the task {task['id']} completed without an image")
         link: str = task["images"][0]["url"]
-        with httpx.Client(timeout=_CALL_SECONDS) as anyone:
-            picture = anyone.get(link).raise_for_status().content
+        # A client without the API key, because a presigned link must work without one.
+        with httpx.Client(timeout=_CALL_SECONDS) as client:
+            picture = client.get(link).raise_for_status().content
         if not picture.startswith(_IMAGE_BEGINNINGS):
             raise StepFailed(f"the link of {task['id']} leads to {len(picture)} bytes that are no image")
         self._say(f"task {task['id']}: its link leads to an image of {len(picture):,} bytes")

@@ -49,14 +49,14 @@ class Redrive:
 
     def find(self, *, day: str, runtime: str | None, message_id: str | None) -> Iterator[RedriveCandidate]:
         """Yield every message archived on that day, and whether it can be redriven."""
-        for kept in self._archive.find(day=day, runtime=runtime, message_id=message_id):
-            yield self._check(kept)
+        for archived in self._archive.find(day=day, runtime=runtime, message_id=message_id):
+            yield self._check(archived)
 
-    def send(self, found: RedriveCandidate) -> str | None:
+    def send(self, candidate: RedriveCandidate) -> str | None:
         """Submit the task again; return the reason if that was not possible, otherwise None."""
-        message, row = found.message, found.row
+        message, row = candidate.message, candidate.row
         if message is None:
-            return found.reason
+            return candidate.reason
         moment = self._clock()
         again = replace(message, submission_id=new_submission_id(), submitted_at=iso(moment))
         digest = (row.text("digest") if row else None) or message.task.digest
@@ -69,17 +69,17 @@ class Redrive:
         self._table.write(message.task.id, mark_published(written.row, self._clock()))
         return None
 
-    def _check(self, kept: ArchivedMessage) -> RedriveCandidate:
+    def _check(self, archived: ArchivedMessage) -> RedriveCandidate:
         try:
-            message = Message.decode(kept.body)
+            message = Message.decode(archived.body)
         except BadMessage:
-            return RedriveCandidate(kept.key, reason="not a task message")
+            return RedriveCandidate(archived.key, reason="not a task message")
         row = self._table.get(message.task.id)
-        if reason := self._reason_against(message, row):
-            return RedriveCandidate(kept.key, reason=f"{message.task.id}: {reason}")
-        return RedriveCandidate(kept.key, message, row)
+        if reason := self._refusal_reason(message, row):
+            return RedriveCandidate(archived.key, reason=f"{message.task.id}: {reason}")
+        return RedriveCandidate(archived.key, message, row)
 
-    def _reason_against(self, message: Message, row: Row | None) -> str | None:
+    def _refusal_reason(self, message: Message, row: Row | None) -> str | None:
         if row is not None:
             if row.submission_id != message.submission_id:
                 return "its id has been submitted again since, possibly by a redrive"
@@ -119,18 +119,20 @@ def connect(stack: str) -> Redrive:
     )
 
 
-def report(redrive: Redrive, all_found: Iterable[RedriveCandidate], *, go: bool) -> tuple[int, int]:
+def report(redrive: Redrive, candidates: Iterable[RedriveCandidate], *, go: bool) -> tuple[int, int]:
     """Print each message and redrive it if `go`; return how many were (or would be) sent, and skipped."""
     sent = skipped = 0
-    for found in all_found:
-        reason = redrive.send(found) if go and found.message else found.reason
-        if reason is None and found.message:
+    for candidate in candidates:
+        reason = redrive.send(candidate) if go and candidate.message else candidate.reason
+        if reason is None and candidate.message:
             sent += 1
             verb = "redriven" if go else "would redrive"
-            typer.echo(f"{verb}\t{found.message.task.runtime}\t{found.message.task.id}\t{found.key}")
+            typer.echo(
+                f"{verb}\t{candidate.message.task.runtime}\t{candidate.message.task.id}\t{candidate.key}"
+            )
         else:
             skipped += 1
-            typer.echo(f"skipped\t{found.key}\t{reason}")
+            typer.echo(f"skipped\t{candidate.key}\t{reason}")
     return sent, skipped
 
 

@@ -39,21 +39,21 @@ class Removal:
     clock: Callable[[], float] = time.monotonic
 
     def run(self) -> None:
-        """Take everything down but what is kept on purpose."""
-        kept = list(self.kept())
+        """Remove both stacks; buckets and the table are retained."""
+        retained = list(self.retained_resources())
         services = Services.of(self.account)
-        self.close()
+        self.close_api()
         if services is not None:
-            self.stop(services)
-            self.drain(services)
+            self.stop_services(services)
+            self.wait_until_drained(services)
             self.say(f"[4/{STEPS}] the compute stack")
             self.cdk("destroy", "Compute", "--force")
         self.say(f"[5/{STEPS}] the core stack")
         self.cdk("destroy", "Core", "--force")
-        for line in kept:
+        for line in retained:
             self.say(line)
 
-    def waiting(self) -> dict[str, int]:
+    def unfinished_task_counts(self) -> dict[str, int]:
         """Return how many tasks wait or run, by runtime."""
         queues: dict[str, str] = json.loads(self.account.outputs.get("TaskQueues", "{}"))
         names: tuple[Any, ...] = ("", "NotVisible", "Delayed")
@@ -64,7 +64,7 @@ class Removal:
             found[runtime] = sum(int(answer["Attributes"][name]) for name in attributes)
         return found
 
-    def close(self) -> None:
+    def close_api(self) -> None:
         """Disable every key of the API, so that nothing more is accepted."""
         self.say(f"[1/{STEPS}] the API accepts no more tasks")
         key = self.account.outputs.get("ApiKeyId")
@@ -76,7 +76,7 @@ class Removal:
                 operation = {"op": "replace", "path": "/enabled", "value": "false"}
                 gateway.update_api_key(apiKey=each["id"], patchOperations=[operation])
 
-    def stop(self, services: Services) -> None:
+    def stop_services(self, services: Services) -> None:
         """Keep the scaler from starting tasks, and set every service to zero."""
         self.say(
             f"[2/{STEPS}] services are set to zero: {', '.join(services.by_runtime) or 'there are none'}"
@@ -93,7 +93,7 @@ class Removal:
             service = services.by_runtime[runtime]
             ecs.update_service(cluster=services.cluster, service=service, desiredCount=0)
 
-    def drain(self, services: Services) -> None:
+    def wait_until_drained(self, services: Services) -> None:
         """Wait until no instance is registered, because the cluster cannot be deleted before."""
         self.say(f"[3/{STEPS}] running tasks end or return to their queues, then the instances leave")
         ecs, until, last = self.account.client("ecs"), self.clock() + DRAIN_SECONDS, -1
@@ -113,8 +113,8 @@ class Removal:
                 )
             self.wait(POLL_SECONDS)
 
-    def kept(self) -> Iterator[str]:
-        """Return what stays, with the command that deletes it."""
+    def retained_resources(self) -> Iterator[str]:
+        """Yield lines that name each retained resource, with the command that deletes it."""
         core = self.account.outputs
         own = () if self.account.settings.model_bucket_arn else ("ModelBucket",)
         yield "kept on purpose; delete what you do not need:"
@@ -140,7 +140,7 @@ def main(
         settings, _ = load(config)
         account = account_of(settings, boto3.Session())
         removal = Removal(account=account, cdk=cdk_of(config), say=say)
-        for runtime, count in removal.waiting().items():
+        for runtime, count in removal.unfinished_task_counts().items():
             if count:
                 say(f"{count} tasks of {runtime} have not ended, and will never end")
         if not yes:

@@ -26,7 +26,7 @@ def document(
     """Return the document; `base_url` is the URL of this API and `allowed` are the limits of a task."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "sd-on-ecs", "version": "v1alpha2", "description": _about(allowed)},
+        "info": {"title": "sd-on-ecs", "version": "v1alpha2", "description": _description(allowed)},
         "servers": [{"url": base_url}],
         "security": [{"apiKey": []}],
         "paths": _paths(runtimes),
@@ -42,7 +42,7 @@ def document(
     }
 
 
-def _about(allowed: Limits) -> str:
+def _description(allowed: Limits) -> str:
     return (
         "Asynchronous image generation with SD Web UI. An accepted task waits in its runtime's queue and "
         "ends with exactly one outcome, which is sent to the results topic.\n\n"
@@ -67,20 +67,20 @@ def _about(allowed: Limits) -> str:
 
 
 def _paths(runtimes: Runtimes) -> dict[str, Any]:
-    one = {"name": "id", "in": "path", "required": True, "schema": ID}
+    id_parameter = {"name": "id", "in": "path", "required": True, "schema": ID}
     return {
         "/v1alpha2": {"post": _submit("v1alpha2", "V1Alpha2")},
         "/v1alpha1": {"post": _submit("v1alpha1", "V1Alpha1")},
         "/v1alpha2/tasks": {"get": _list(runtimes)},
         "/v1alpha2/tasks/{id}": {
-            "parameters": [one],
+            "parameters": [id_parameter],
             "get": _operation(
                 "getTask",
                 "Read a task",
                 {200: ("The task", "Task")},
                 404,
                 409,
-                about=f"Every response contains new links to its objects, valid for {LINK_SECONDS} seconds.",
+                description=f"Every response has new links to its objects, valid for {LINK_SECONDS} seconds.",
             ),
             "delete": _operation(
                 "cancelTask",
@@ -94,18 +94,18 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
             ),
         },
         "/v1alpha2/tasks/{id}/outputs": {
-            "parameters": [one],
+            "parameters": [id_parameter],
             "delete": _operation(
                 "deleteOutputs",
                 "Delete the images and the output document of a finished task",
                 {200: ("The task, without links", "Task")},
                 404,
                 409,
-                about="Safe to repeat. The task itself can still be read.",
+                description="Safe to repeat. The task itself can still be read.",
             ),
         },
         "/v1alpha2/tasks/{id}/webhook": {
-            "parameters": [one],
+            "parameters": [id_parameter],
             "post": _operation(
                 "resendWebhook",
                 "Send the webhook of a finished task again",
@@ -129,7 +129,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                 415,
                 body="UploadRequest",
                 body_required=False,
-                about=(
+                description=(
                     f"The form is valid for {LINK_SECONDS} seconds and accepts one file of at most "
                     f"{MAX_UPLOAD_BYTES} bytes: `curl -F NAME=VALUE … -F file=@cat.png URL`."
                 ),
@@ -161,7 +161,7 @@ def _submit(version: str, name: str) -> Operation:
         413,
         415,
         body=f"Submit{name}",
-        about=(
+        description=(
             "Safe to retry: the same request with the same id returns the existing task while it is queued "
             f"or running and for {limits.RESUBMIT_SECONDS} seconds after it finished. A different request "
             "with the id of an active task is refused (409); after the task has finished, its id can be used "
@@ -204,7 +204,7 @@ def _operation(
     *errors: int,
     body: str | None = None,
     body_required: bool = True,
-    about: str | None = None,
+    description: str | None = None,
 ) -> Operation:
     responses = {
         str(status): {"description": text, "content": {"application/json": {"schema": ref(schema)}}}
@@ -215,8 +215,8 @@ def _operation(
     responses["429"] = _error("More requests than the usage plan allows")
     responses["default"] = _error("An internal error, with the request's id")
     operation: Operation = {"operationId": name, "summary": summary, "responses": responses}
-    if about:
-        operation["description"] = about
+    if description:
+        operation["description"] = description
     if body:
         operation["requestBody"] = {
             "required": body_required,

@@ -27,9 +27,9 @@ def task_links(task_id: str, base_url: str) -> dict[str, dict[str, str]]:
     return {"status": {"method": "GET", "href": href}, "cancel": {"method": "DELETE", "href": href}}
 
 
-def accepted(
+def submit_response(
     task: Task,
-    outcome: Accepted,
+    accepted: Accepted,
     *,
     model: str | None,
     warnings: Sequence[Fault],
@@ -39,13 +39,13 @@ def accepted(
     """Return the response to a submit: the fields of its API version and those of both versions."""
     of_v1alpha1 = task.api_version == v1alpha1.API_VERSION
     own = v1alpha1.response_fields(model) if of_v1alpha1 else {"runtime": task.runtime}
-    warnings = [*warnings, *([_DELAYED] if outcome.delayed else [])]
+    warnings = [*warnings, *([_DELAYED] if accepted.delayed else [])]
     return {
         "id_task": task.id,
         **own,
         "output_location": task.keys.location(bucket),
         "id": task.id,
-        "status": outcome.row.status.value,
+        "status": accepted.row.status.value,
         "links": task_links(task.id, base_url),
         "warnings": [warning.as_dict() for warning in bounded_faults(warnings)],
     }
@@ -62,7 +62,7 @@ def error_body(code: str, message: str, details: Sequence[Fault] = ()) -> dict[s
     }
 
 
-def task(
+def task_details(
     row: Row,
     deliveries: Sequence[DeliveryRecord],
     *,
@@ -113,20 +113,20 @@ def _presign_all(uris: Sequence[Any], presigned: Links) -> list[dict[str, str]]:
     return found
 
 
-def page(found: Page, base_url: str) -> dict[str, Any]:
+def task_list(page: Page, base_url: str) -> dict[str, Any]:
     """Return one page of a list of tasks."""
-    tasks = [task_summary(row) | {"links": task_links(row.id, base_url)} for row in found.rows]
-    return {"tasks": tasks, "cursor": found.cursor}
+    tasks = [task_summary(row) | {"links": task_links(row.id, base_url)} for row in page.rows]
+    return {"tasks": tasks, "cursor": page.cursor}
 
 
-def runtime(one: Runtime, depth: Depth) -> dict[str, Any]:
+def runtime_summary(runtime: Runtime, depth: Depth) -> dict[str, Any]:
     """Return a runtime with the depth of its queue."""
     return {
-        "name": one.name,
-        "type": one.type,
-        "model": one.model_filename,
-        "dynamic_model": one.dynamic_model,
-        "scripts": sorted(one.scripts) if one.scripts is not None else None,
+        "name": runtime.name,
+        "type": runtime.type,
+        "model": runtime.model_filename,
+        "dynamic_model": runtime.dynamic_model,
+        "scripts": sorted(runtime.scripts) if runtime.scripts is not None else None,
         "queued": depth.waiting,
         "in_flight": depth.in_flight,
     }

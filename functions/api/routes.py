@@ -76,11 +76,11 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
     runtimes, limits = services.environment.runtimes, services.environment.limits
     rules = services.environment.webhooks_allow
 
-    def submitted(submission: Submission) -> Response[str]:
-        outcome = services.submit(submission, trace=os.environ.get("_X_AMZN_TRACE_ID"))
-        body = response_bodies.accepted(
+    def accept(submission: Submission) -> Response[str]:
+        accepted = services.submit(submission, trace=os.environ.get("_X_AMZN_TRACE_ID"))
+        body = response_bodies.submit_response(
             submission.task,
-            outcome,
+            accepted,
             model=services.types[submission.runtime.type].affinity(submission.task.content),
             warnings=submission.warnings,
             bucket=services.environment.output_bucket,
@@ -91,17 +91,17 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
     @app.post("/v1alpha1")
     def submit_v1alpha1() -> Response[str]:
         body = json_body(app.current_event, limits)
-        return submitted(v1alpha1.decode(body, runtimes, limits, rules))
+        return accept(v1alpha1.decode(body, runtimes, limits, rules))
 
     @app.post("/v1alpha2")
     def submit_v1alpha2() -> Response[str]:
         body = json_body(app.current_event, limits)
-        return submitted(v1alpha2.decode(body, runtimes, limits, services.types, rules))
+        return accept(v1alpha2.decode(body, runtimes, limits, services.types, rules))
 
 
 def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
-    def shown(row: Row) -> dict[str, Any]:
-        return response_bodies.task(
+    def details(row: Row) -> dict[str, Any]:
+        return response_bodies.task_details(
             row,
             services.webhooks.read_all(row.submission_id, row.webhook_events),
             position=services.listing.position(row) if row.status is Status.QUEUED else None,
@@ -114,7 +114,7 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
     def list_() -> Response[str]:
         query = read_query(query_parameters(app.current_event), services.environment.runtimes)
         return json_response(
-            response_bodies.page(list_tasks(services.listing, query), base_url(app.current_event))
+            response_bodies.task_list(list_tasks(services.listing, query), base_url(app.current_event))
         )
 
     @app.get("/v1alpha2/tasks/<task_id>")
@@ -122,20 +122,20 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
         row = services.table.get(parse_task_id(task_id))
         if row is None:
             raise task_not_found(task_id)
-        return json_response(shown(row))
+        return json_response(details(row))
 
     @app.delete("/v1alpha2/tasks/<task_id>")
     def cancel(task_id: str) -> Response[str]:
         row = services.cancel(parse_task_id(task_id))
-        return json_response(shown(row), HTTPStatus.OK if row.status.final else HTTPStatus.ACCEPTED)
+        return json_response(details(row), HTTPStatus.OK if row.status.final else HTTPStatus.ACCEPTED)
 
     @app.post("/v1alpha2/tasks/<task_id>/webhook")
     def resend(task_id: str) -> Response[str]:
-        return json_response(shown(services.resend(parse_task_id(task_id))), HTTPStatus.ACCEPTED)
+        return json_response(details(services.resend(parse_task_id(task_id))), HTTPStatus.ACCEPTED)
 
     @app.delete("/v1alpha2/tasks/<task_id>/outputs")
     def delete_outputs(task_id: str) -> Response[str]:
-        return json_response(shown(services.delete_outputs(parse_task_id(task_id))))
+        return json_response(details(services.delete_outputs(parse_task_id(task_id))))
 
 
 def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
@@ -143,8 +143,11 @@ def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
 
     @app.get("/v1alpha2/runtimes")
     def list_runtimes() -> Response[str]:
-        found = [response_bodies.runtime(one, services.depth(one.queue_url)) for one in runtimes]
-        return json_response({"runtimes": found})
+        summaries = [
+            response_bodies.runtime_summary(runtime, services.depth(runtime.queue_url))
+            for runtime in runtimes
+        ]
+        return json_response({"runtimes": summaries})
 
     @app.post("/v1alpha2/uploads")
     def upload() -> Response[str]:

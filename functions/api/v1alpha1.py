@@ -38,21 +38,21 @@ def decode(
     faults = id_faults(scripts.get("id_task"), f"{_SCRIPTS_PATH}/id_task")
     save_dir = scripts.get("save_dir", DEFAULT_PREFIX)
     prefix = clean_prefix(save_dir, scripts.get("id_task"), f"{_SCRIPTS_PATH}/save_dir")
-    runtime, unserved = _runtime(scripts.get("sd_model_checkpoint"), runtimes)
+    runtime, runtime_faults = _runtime(scripts.get("sd_model_checkpoint"), runtimes)
     runtime_type = type_of(runtime, runtimes)
     tasktype = scripts.get("task")
-    wrong = task_type_faults(tasktype, runtime_type.task_types, f"{_SCRIPTS_PATH}/task")
+    task_type_errors = task_type_faults(tasktype, runtime_type.task_types, f"{_SCRIPTS_PATH}/task")
     uid = scripts.get("uid")
-    webhook, refused = check_webhook(scripts.get("webhook"), f"{_SCRIPTS_PATH}/webhook", webhooks)
-    faults += [*wrong, *prefix.faults, *unserved, *refused]
+    webhook, webhook_faults = check_webhook(scripts.get("webhook"), f"{_SCRIPTS_PATH}/webhook", webhooks)
+    faults += [*task_type_errors, *prefix.faults, *runtime_faults, *webhook_faults]
     if uid is not None and not isinstance(uid, str | int):
         faults.append(Fault(f"{_SCRIPTS_PATH}/uid", "a string is expected"))
 
     content = dict(body)
     content["alwayson_scripts"] = {k: v for k, v in scripts.items() if k not in SUBMIT_ONLY_KEYS}
     image_link = _ImageLink(content, scripts.get("image_link"), tasktype)
-    checked = runtime_type.validate(None if wrong else tasktype, content, runtime, limits)
-    raise_if_any([*faults, *image_link.faults, *map(image_link.renamed, checked.faults)])
+    checked = runtime_type.validate(None if task_type_errors else tasktype, content, runtime, limits)
+    raise_if_any([*faults, *image_link.faults, *map(image_link.with_caller_path, checked.faults)])
     if runtime is None:  # refused above
         raise AssertionError
     task = Task(
@@ -79,11 +79,11 @@ def _runtime(name: Any, runtimes: Runtimes) -> tuple[Runtime | None, list[Fault]
     path = f"{_SCRIPTS_PATH}/sd_model_checkpoint"
     if not isinstance(name, str) or not name:
         return None, [Fault(path, "the name of a checkpoint is expected; it selects the runtime")]
-    static = (one for one in runtimes if not one.dynamic_model and serves(one, name))
-    dynamic = (one for one in runtimes if one.dynamic_model)
+    static = (runtime for runtime in runtimes if not runtime.dynamic_model and serves(runtime, name))
+    dynamic = (runtime for runtime in runtimes if runtime.dynamic_model)
     for runtime in (*static, *dynamic):
         return runtime, []
-    served = ", ".join(one.model_filename for one in runtimes if one.model_filename) or "none"
+    served = ", ".join(runtime.model_filename for runtime in runtimes if runtime.model_filename) or "none"
     text = f"no runtime serves this model; the served models are: {served}"
     return None, [Fault(path, text, ErrorCode.UNKNOWN_MODEL)]
 
@@ -112,7 +112,7 @@ class _ImageLink:
                 Fault(_IMAGE_LINK, "ignored: the content has its own images, or the task type uses none")
             )
 
-    def renamed(self, fault: Fault) -> Fault:
+    def with_caller_path(self, fault: Fault) -> Fault:
         """Return a fault of the content with the name that callers of this version know."""
         if self._moved_to and fault.path == self._moved_to:
             return replace(fault, path=_IMAGE_LINK)

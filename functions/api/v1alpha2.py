@@ -35,10 +35,10 @@ def decode(
 ) -> Submission:
     """Return the task in `body`; raise InvalidTask with every fault of the request."""
     task, faults = _object(body, "task", "")
-    metadata, missing = _object(task, "metadata", "/task")
-    content, missing_content = _object(task, "content", "/task")
+    metadata, metadata_faults = _object(task, "metadata", "/task")
+    content, content_faults = _object(task, "content", "/task")
     if isinstance(body.get("task"), dict):
-        faults += missing + missing_content
+        faults += metadata_faults + content_faults
     raise_if_any([] if metadata or content else faults)
 
     where = "/task/metadata"
@@ -48,23 +48,25 @@ def decode(
         *ignored_key_warnings(metadata, _METADATA, where),
     ]
     faults += id_faults(metadata.get("id"), f"{where}/id")
-    runtime, unknown = _runtime(metadata.get("runtime"), runtimes, f"{where}/runtime")
+    runtime, runtime_faults = _runtime(metadata.get("runtime"), runtimes, f"{where}/runtime")
     runtime_type = type_of(runtime, runtimes, types)
     tasktype = metadata.get("tasktype")
-    wrong = task_type_faults(tasktype, runtime_type.task_types, f"{where}/tasktype")
+    task_type_errors = task_type_faults(tasktype, runtime_type.task_types, f"{where}/tasktype")
     prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
     context = metadata.get("context")
-    webhook, refused = check_webhook(metadata.get("webhook"), f"{where}/webhook", webhooks)
+    webhook, webhook_faults = check_webhook(metadata.get("webhook"), f"{where}/webhook", webhooks)
     faults += [
-        *refused,
-        *unknown,
-        *wrong,
+        *webhook_faults,
+        *runtime_faults,
+        *task_type_errors,
         *prefix.faults,
         *context_faults(context, f"{where}/context"),
         *start_within_faults(metadata.get("start_within_seconds"), f"{where}/start_within_seconds"),
     ]
 
-    checked = runtime_type.validate(None if wrong else tasktype, content, runtime, limits, path=_CONTENT)
+    checked = runtime_type.validate(
+        None if task_type_errors else tasktype, content, runtime, limits, path=_CONTENT
+    )
     raise_if_any([*faults, *checked.faults])
     if runtime is None:  # refused above
         raise AssertionError

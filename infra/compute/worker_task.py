@@ -88,13 +88,13 @@ class WorkerTask(Construct):
         )
         sync = self._sync_models()
         engine_image = engine_images.image(engine, self.definition)
-        self._pull(engine_image)
+        self._add_image_pull(engine_image)
         server = self._server(engine_image)
         consumer = self._consumer()
-        server.add_container_dependencies(_after(sync, ecs.ContainerDependencyCondition.SUCCESS))
+        server.add_container_dependencies(_dependency_on(sync, ecs.ContainerDependencyCondition.SUCCESS))
         # ECS stops containers in reverse order, so the consumer is stopped first while the engine still
         # works.
-        consumer.add_container_dependencies(_after(server, ecs.ContainerDependencyCondition.START))
+        consumer.add_container_dependencies(_dependency_on(server, ecs.ContainerDependencyCondition.START))
 
     @property
     def _settings_mount(self) -> dict[str, str]:
@@ -122,7 +122,7 @@ class WorkerTask(Construct):
         _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **self._settings_mount)
         return container
 
-    def _pull(self, image: ecs.ContainerImage) -> None:
+    def _add_image_pull(self, image: ecs.ContainerImage) -> None:
         """Add a container that ends at once, so that the engine's image is pulled beside the models.
 
         The ECS agent pulls the image of a container with dependencies only when these are met, unless the
@@ -171,7 +171,7 @@ class WorkerTask(Construct):
             essential=True,
             health_check=ecs.HealthCheck(
                 command=list(HEALTH_CHECK),
-                # Based on the lease (120 s): a consumer that is silent for longer has lost its tasks already.
+                # Based on the lease (120 s): when a consumer is silent for longer, its leases have expired.
                 # Three failures in a row are required so that neither a slow `exec` on a busy host nor an
                 # in-place restart, which finds the old file until the first update, makes ECS replace the
                 # task.
@@ -205,7 +205,7 @@ class WorkerTask(Construct):
         )
 
 
-def _after(
+def _dependency_on(
     container: ecs.ContainerDefinition, condition: ecs.ContainerDependencyCondition
 ) -> ecs.ContainerDependency:
     return ecs.ContainerDependency(container=container, condition=condition)

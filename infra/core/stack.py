@@ -169,7 +169,7 @@ class CoreStack(cdk.Stack):
         function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*"))
         function.allow("s3:PutObject", on=self.uploads.arn_for_objects("*"))
         # To check that checkpoints exist; with `modelBucketArn` the bucket may contain more than models.
-        folders = [f"{folder}/*" for one in RUNTIME_TYPES.values() for folder in one.submit_folders]
+        folders = [f"{folder}/*" for type_ in RUNTIME_TYPES.values() for folder in type_.submit_folders]
         function.allow("s3:ListBucket", on=self.models.bucket_arn, if_like={"s3:prefix": folders})
         # Presigned links to a task's images work only if the function itself may read them.
         self._allow_orphan_cleanup(function)

@@ -25,22 +25,22 @@ class CoreAlarms(Construct):
         self._add(
             "MessagesDeadLettered",
             metric=own_metric(name, m.DEAD_LETTERED, "Sum"),
-            about="Messages reached a dead-letter queue; their tasks failed with task_abandoned.",
+            description="Messages reached a dead-letter queue; their tasks failed with task_abandoned.",
         )
         self._add(
             "TasksSwept",
             metric=own_metric(name, m.SWEPT, "Sum"),
-            about="The sweep found tasks that had lost their message or their callback.",
+            description="The sweep found tasks that had lost their message or their callback.",
         )
         self._add(
             "ApiErrors",
             metric=monitored.api.metric_server_error(statistic="Sum", period=_period()),
-            about="The API responded with status 5xx.",
+            description="The API responded with status 5xx.",
         )
         self._add(
             "WebhooksGivenUp",
             metric=own_metric(name, m.WEBHOOKS_GIVEN_UP, "Sum"),
-            about="Receivers of webhooks did not accept an event for a whole day.",
+            description="Receivers of webhooks did not accept an event for a whole day.",
         )
         functions = {
             "Sweep": (monitored.sweep, "The function that recovers lost tasks failed."),
@@ -51,7 +51,7 @@ class CoreAlarms(Construct):
             self._add(
                 f"{kind}Errors",
                 metric=function.function.metric_errors(statistic="Sum", period=_period()),
-                about=about,
+                description=about,
             )
         for runtime, queue in monitored.queues.items():
             self._add(
@@ -59,13 +59,13 @@ class CoreAlarms(Construct):
                 metric=queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_period()),
                 threshold=settings.oldest_task_seconds,
                 runtime=runtime,
-                about="The oldest task of this runtime has waited too long.",
+                description="The oldest task of this runtime has waited too long.",
             )
             self._add(
                 "UnhealthyEngines",
                 metric=own_metric(name, m.ENGINE_UNHEALTHY, "Sum", runtime=runtime),
                 runtime=runtime,
-                about="An engine stopped working: it recovered, or its worker had to be replaced.",
+                description="An engine stopped working: it recovered, or its worker had to be replaced.",
             )
 
     def _add(self, kind: str, **options: Any) -> None:

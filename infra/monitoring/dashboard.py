@@ -234,7 +234,7 @@ class Dashboard(Construct):
 
     def _search(self, definition: Metric, *dimensions: str) -> cloudwatch.MathExpression:
         """Return all metrics with this name, because error codes are known only once they occur."""
-        if sorted(dimensions) not in [sorted(one) for one in definition.dimension_sets]:
+        if sorted(dimensions) not in [sorted(names) for names in definition.dimension_sets]:
             raise ValueError(f"{definition.name} is not emitted with the dimensions {sorted(dimensions)}")
         schema = ",".join(f'"{name}"' for name in (namespace_of(self._name), *dimensions))
         return cloudwatch.MathExpression(

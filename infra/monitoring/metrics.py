@@ -22,7 +22,7 @@ def own_metric(
     **dimensions: str,
 ) -> cloudwatch.Metric:
     """Return a metric of `domain.metrics`; raise ValueError for dimensions that it is not emitted with."""
-    if sorted(dimensions) not in [sorted(one) for one in definition.dimension_sets]:
+    if sorted(dimensions) not in [sorted(names) for names in definition.dimension_sets]:
         raise ValueError(f"{definition.name} is not emitted with the dimensions {sorted(dimensions)}")
     return cloudwatch.Metric(
         namespace=namespace_of(stack_name),

@@ -36,7 +36,7 @@ class ScalerAlarm(Construct):
             ),
             # Each check is repeated a minute later, so a single error has no effect.
             periods=3,
-            about="The function that sets the number of GPUs failed.",
+            description="The function that sets the number of GPUs failed.",
         )
 
 
@@ -70,7 +70,7 @@ class WorkerAlarms(Construct):
             ),
             threshold=settings.failure_percent,
             periods=2,
-            about="Too many of the finished tasks failed.",
+            description="Too many of the finished tasks failed.",
         )
         add_alarm(
             self,
@@ -87,7 +87,7 @@ class WorkerAlarms(Construct):
                 consumers=own_metric(stack_name, m.CONSUMERS, "Sum", runtime=runtime),
             ),
             periods=ceil(settings.no_consumer_minutes * 60 / PERIOD_SECONDS),
-            about="Tasks wait, and no consumer has reported that it is running.",
+            description="Tasks wait, and no consumer has reported that it is running.",
         )
 
 

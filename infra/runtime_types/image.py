@@ -73,7 +73,7 @@ class Image:
         return match
 
 
-def checked(text: str) -> str:
+def validate_image_name(text: str) -> str:
     """Return the text; raise ValueError if it is neither a folder nor the name of an image."""
     image = Image(text)
     if image.folder is None:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile
-from infra.runtime_types.image import checked
+from infra.runtime_types.image import validate_image_name
 from infra.section import SecretName, Section
 from runtimes.sdwebui.model_names import (
     CHECKPOINT_FOLDER,
@@ -40,7 +40,7 @@ class WebUi(Section):
     that, otherwise the variables that this image reads (`infra.runtime_types.sdwebui`).
     """
 
-    image: Annotated[str, Field(min_length=1), AfterValidator(checked)] = (
+    image: Annotated[str, Field(min_length=1), AfterValidator(validate_image_name)] = (
         "public.ecr.aws/bingjiao/sd-on-eks/sdwebui:latest"
     )
     # The secret with the credentials of the image's registry, by name or ARN.

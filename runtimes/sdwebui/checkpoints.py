@@ -30,13 +30,13 @@ def may_switch_to(runtime: Runtime, checkpoint: str) -> bool:
 
 
 def normalize_checkpoint(
-    content: dict[str, Any], tasktype: TaskType | None, runtime: Runtime | None, found: Findings
+    content: dict[str, Any], tasktype: TaskType | None, runtime: Runtime | None, findings: Findings
 ) -> None:
     """Move the checkpoint to the key that routing reads, and check all checkpoints against the runtime.
 
     The content is changed in place. A static runtime serves its own checkpoint only.
     """
-    named = _move_override(content, found)
+    named = _move_override(content, findings)
     _normalize_second_checkpoints(content)
     if runtime is None or tasktype is None or not tasktype.generates:
         return
@@ -54,9 +54,9 @@ def normalize_checkpoint(
         scripts[CHECKPOINT_SETTING] = with_forward_slashes(name)
     if runtime.dynamic_model:
         if name is None:
-            _use_default(scripts, runtime, path, found)
+            _use_default(scripts, runtime, path, findings)
     else:
-        _refuse_other_checkpoints(content, scripts.get(CHECKPOINT_SETTING), path, runtime, found)
+        _refuse_other_checkpoints(content, scripts.get(CHECKPOINT_SETTING), path, runtime, findings)
 
 
 def _normalize_second_checkpoints(content: dict[str, Any]) -> None:
@@ -65,27 +65,31 @@ def _normalize_second_checkpoints(content: dict[str, Any]) -> None:
             content[field] = with_forward_slashes(content[field])
 
 
-def _use_default(scripts: dict[str, Any], runtime: Runtime, path: str, found: Findings) -> None:
+def _use_default(scripts: dict[str, Any], runtime: Runtime, path: str, findings: Findings) -> None:
     if runtime.model_filename:
         scripts[CHECKPOINT_SETTING] = runtime.model_filename
     else:
-        found.fault(path, f"runtime {runtime.name} needs the name of a checkpoint here")
+        findings.fault(path, f"runtime {runtime.name} needs the name of a checkpoint here")
 
 
 def _refuse_other_checkpoints(
-    content: dict[str, Any], name: Any, path: str, runtime: Runtime, found: Findings
+    content: dict[str, Any], name: Any, path: str, runtime: Runtime, findings: Findings
 ) -> None:
     """Refuse all checkpoints but the runtime's own, including those that a script loads during a task."""
     refiner = f" (and {runtime.refiner_filename} as refiner)" if runtime.refiner_filename else ""
     message = f"runtime {runtime.name} serves {runtime.model_filename}{refiner} and no other checkpoint"
     if isinstance(name, str) and not serves(runtime, name):
-        found.fault(path, message, ErrorCode.UNKNOWN_MODEL)
-    for one in checkpoint_mentions(content):
-        if one.path != _CHECKPOINT_PATH and one.name != PLACEHOLDER and not may_switch_to(runtime, one.name):
-            found.fault(one.path, message, ErrorCode.UNKNOWN_MODEL)
+        findings.fault(path, message, ErrorCode.UNKNOWN_MODEL)
+    for mention in checkpoint_mentions(content):
+        if (
+            mention.path != _CHECKPOINT_PATH
+            and mention.name != PLACEHOLDER
+            and not may_switch_to(runtime, mention.name)
+        ):
+            findings.fault(mention.path, message, ErrorCode.UNKNOWN_MODEL)
 
 
-def _move_override(content: dict[str, Any], found: Findings) -> str | None:
+def _move_override(content: dict[str, Any], findings: Findings) -> str | None:
     """Remove `sd_model_checkpoint` from the overrides: only the routing key selects the checkpoint.
 
     For an unknown name there, a real Web UI responds 200 with the wrong model (42-override-checkpoint-*).
@@ -103,11 +107,11 @@ def _move_override(content: dict[str, Any], found: Findings) -> str | None:
         holder["override_settings"] = {k: v for k, v in settings.items() if k != CHECKPOINT_SETTING}
         here = f"{path}/override_settings/{CHECKPOINT_SETTING}"
         if not isinstance(name, str) or not name:
-            found.fault(here, "a name is expected")
+            findings.fault(here, "a name is expected")
         elif isinstance(scripts, dict) and scripts.get(CHECKPOINT_SETTING) is not None:
-            found.warn(here, "ignored: alwayson_scripts.sd_model_checkpoint names the checkpoint")
+            findings.warn(here, "ignored: alwayson_scripts.sd_model_checkpoint names the checkpoint")
         else:
-            found.warn(here, "taken as alwayson_scripts.sd_model_checkpoint")
+            findings.warn(here, "taken as alwayson_scripts.sd_model_checkpoint")
             taken = name
     return taken
 

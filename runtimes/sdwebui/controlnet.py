@@ -45,43 +45,43 @@ _POSITIONAL: Final = (
 )
 
 
-def normalize_units(content: dict[str, Any], found: Findings) -> None:
+def normalize_units(content: dict[str, Any], findings: Findings) -> None:
     """Convert the units of a task's content in place; report a fault for anything that is not a unit."""
     scripts = content.get("alwayson_scripts")
     if _UNITS in content:
         scripts = content["alwayson_scripts"] = dict(scripts) if isinstance(scripts, dict) else {}
-        _move_old_field(content, scripts, found)
+        _move_old_field(content, scripts, findings)
     if not isinstance(scripts, dict):
         return
     for name, entry in scripts.items():
         arguments = entry.get("args") if isinstance(entry, dict) else None
         if name.lower() == _SCRIPT.lower() and isinstance(arguments, list):
             path = f"/alwayson_scripts/{pointer(name)}/args"
-            units = _read_units(arguments, path, found)
+            units = _read_units(arguments, path, findings)
             content["alwayson_scripts"] = content["alwayson_scripts"] | {name: {**entry, "args": units}}
 
 
-def _move_old_field(content: dict[str, Any], scripts: dict[str, Any], found: Findings) -> None:
+def _move_old_field(content: dict[str, Any], scripts: dict[str, Any], findings: Findings) -> None:
     units = content.pop(_UNITS)
     if not isinstance(units, list):
-        found.fault(f"/{_UNITS}", "an array of ControlNet units is expected")
+        findings.fault(f"/{_UNITS}", "an array of ControlNet units is expected")
         return
     name = next((name for name in scripts if name.lower() == _SCRIPT.lower()), _SCRIPT)
     entry: Any = scripts.get(name)
     own = entry.get("args") if isinstance(entry, dict) else None
     scripts[name] = {"args": [*(own if isinstance(own, list) else ()), *units]}
-    found.warn(f"/{_UNITS}", f"taken as alwayson_scripts.{name}.args")
+    findings.warn(f"/{_UNITS}", f"taken as alwayson_scripts.{name}.args")
 
 
-def _read_units(arguments: list[Any], path: str, found: Findings) -> list[Any]:
+def _read_units(arguments: list[Any], path: str, findings: Findings) -> list[Any]:
     units: list[Any] = []
     for index, argument in enumerate(arguments):
         if isinstance(argument, dict):
             unit = _read_unit(argument)
-            _read_choices(unit, f"{path}/{index}", found)
+            _read_choices(unit, f"{path}/{index}", findings)
             units.append(unit)
         elif argument is not None:  # Forge fails on null, and then applies no unit at all
-            found.fault(f"{path}/{index}", _POSITIONAL)
+            findings.fault(f"{path}/{index}", _POSITIONAL)
     return units
 
 
@@ -91,7 +91,7 @@ def _read_unit(unit: dict[str, Any]) -> dict[str, Any]:
         if result.get(old) is not None and result.get(new) is None:
             result[new] = result.pop(old)
     image = result.get("image")
-    if isinstance(image, list) and len(image) == 2 and all(isinstance(one, str) for one in image):
+    if isinstance(image, list) and len(image) == 2 and all(isinstance(item, str) for item in image):
         image = dict(zip(("image", "mask"), image, strict=True))
     if isinstance(image, dict) and isinstance(image.get("image"), str):
         result["image"] = image["image"]
@@ -103,7 +103,7 @@ def _read_unit(unit: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _read_choices(unit: dict[str, Any], path: str, found: Findings) -> None:
+def _read_choices(unit: dict[str, Any], path: str, findings: Findings) -> None:
     """Replace each choice of a unit by the text that both versions read; report values that are no choice."""
     for name, choices in _CHOICES.items():
         if (value := unit.get(name)) is None:
@@ -111,7 +111,7 @@ def _read_choices(unit: dict[str, Any], path: str, found: Findings) -> None:
         elif (text := _read_choice(value, choices)) is not None:
             unit[name] = text
         elif is_on(unit["enabled"]):
-            found.fault(f"{path}/{name}", f"one of {', '.join(choices)} is expected")
+            findings.fault(f"{path}/{name}", f"one of {', '.join(choices)} is expected")
 
 
 def _read_choice(value: Any, choices: tuple[str, ...]) -> str | None:

@@ -176,7 +176,7 @@ def possible_readings(kind: Kind, name: str) -> list[tuple[str, str]]:
     found = [(name, "")]
     if (split := split_hash(kind, name)) is not None:
         found.append(split)
-    return found + [(one.replace("\\", "/"), digits) for one, digits in found if "\\" in one]
+    return found + [(reading.replace("\\", "/"), digits) for reading, digits in found if "\\" in reading]
 
 
 def prefer_safetensors(names: Iterable[str]) -> list[str]:

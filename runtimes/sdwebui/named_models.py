@@ -89,16 +89,16 @@ def joined_prompts(content: Mapping[str, Any]) -> str:
 
 def invalid_weights(content: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield a fault for each tag whose weight is not a number: SD Web UI would apply no LoRA at all."""
-    read: set[tuple[int, Any]] = set()
-    for one in model_mentions(content):
-        if not one.in_tag or (id(one.holder), one.key) in read:
+    checked: set[tuple[int, Any]] = set()
+    for mention in model_mentions(content):
+        if not mention.in_tag or (id(mention.holder), mention.key) in checked:
             continue
-        read.add((id(one.holder), one.key))
-        for tag in network_tags(one.holder[one.key]):
+        checked.add((id(mention.holder), mention.key))
+        for tag in network_tags(mention.holder[mention.key]):
             weight = tag.weights[0] if tag.weights and tag.kind.lower() in NETWORKS else "1"
             if not _TEMPLATE.search(weight) and not _NUMBER.fullmatch(weight):
                 text = f"the weight of {tag.name[:100]!r} is {weight[:20]!r}, which is not a number"
-                yield Fault(one.path, text)
+                yield Fault(mention.path, text)
 
 
 def rename_models(content: dict[str, Any], names: Mapping[tuple[Kind, str], Any]) -> dict[str, Any]:
@@ -107,11 +107,11 @@ def rename_models(content: dict[str, Any], names: Mapping[tuple[Kind, str], Any]
     `names` maps kinds and the names in the content to new names; other names stay unchanged.
     """
     copy: dict[str, Any] = copy_containers(content)
-    for one in list(model_mentions(copy)):
-        if one.in_tag:
-            one.holder[one.key] = _rename_tags(one.holder[one.key], names)
-        elif (one.kind, one.name) in names:
-            one.holder[one.key] = names[one.kind, one.name]
+    for mention in list(model_mentions(copy)):
+        if mention.in_tag:
+            mention.holder[mention.key] = _rename_tags(mention.holder[mention.key], names)
+        elif (mention.kind, mention.name) in names:
+            mention.holder[mention.key] = names[mention.kind, mention.name]
     return copy
 
 
@@ -199,7 +199,7 @@ def _tag_mentions(holder: Any, key: Any, path: str) -> Iterator[Mention]:
 def _template_choices(template: str) -> list[str]:
     """Return the names that a template with one simple choice can become, otherwise the template itself."""
     choice = _CHOICE.fullmatch(template) if len(template) <= _MAX_TEMPLATE else None
-    return [f"{choice[1]}{one}{choice[3]}" for one in choice[2].split("|")] if choice else [template]
+    return [f"{choice[1]}{option}{choice[3]}" for option in choice[2].split("|")] if choice else [template]
 
 
 def _upscaler_mentions(content: Mapping[str, Any]) -> Iterator[Mention]:

@@ -62,7 +62,7 @@ def normalize_none_words(content: dict[str, Any]) -> None:
     _correct_spelling(content, _SPELLINGS)
     styles = content.get("styles")
     if isinstance(styles, list):
-        content["styles"] = [one for one in styles if not _is_one_of(one, _NONE)]
+        content["styles"] = [style for style in styles if not _is_one_of(style, _NONE)]
     scripts = content.get("alwayson_scripts")
     if isinstance(scripts, dict):
         scripts = content["alwayson_scripts"] = dict(scripts)
@@ -89,7 +89,9 @@ def _normalize_settings(settings: dict[str, Any]) -> None:
     if _is_one_of(modules, _NO_MODULES):
         del settings["forge_additional_modules"]
     elif isinstance(modules, list):
-        settings["forge_additional_modules"] = [one for one in modules if not _is_one_of(one, _NO_MODULES)]
+        settings["forge_additional_modules"] = [
+            module for module in modules if not _is_one_of(module, _NO_MODULES)
+        ]
 
 
 def _copied_overrides(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -104,7 +106,7 @@ def _correct_spelling(holder: dict[str, Any], words: Mapping[str, tuple[str, ...
     for name, spellings in words.items():
         value = holder.get(name)
         if isinstance(value, str):
-            same = (one for one in spellings if one.lower() == value.strip().lower())
+            same = (spelling for spelling in spellings if spelling.lower() == value.strip().lower())
             holder[name] = next(same, value)
 
 

@@ -66,7 +66,7 @@ def value_refusal(value: Any) -> str | None:
 def value_kind(default: Any) -> str | None:
     """Return the type of a setting's values, in the words of `runtimes.sdwebui.scalars`."""
     if isinstance(default, list):
-        return "array of string" if all(isinstance(one, str) for one in default) else None
+        return "array of string" if all(isinstance(item, str) for item in default) else None
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
     return kinds.get(type(default))
 

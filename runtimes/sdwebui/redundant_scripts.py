@@ -27,14 +27,16 @@ def is_switched_off(entry: Any) -> bool:
     arguments = entry.get("args", []) if isinstance(entry, dict) else None
     if not isinstance(arguments, list):
         return False
-    units = [one for one in arguments if isinstance(one, dict)]
-    return not arguments or _is_off(arguments[0]) or (bool(units) and all(_unit_is_off(one) for one in units))
+    units = [argument for argument in arguments if isinstance(argument, dict)]
+    return (
+        not arguments or _is_off(arguments[0]) or (bool(units) and all(_unit_is_off(unit) for unit in units))
+    )
 
 
 def _unit_is_off(unit: Content) -> bool:
     switches = [unit[key] for key in _SWITCHES if key in unit]
     models = [str(unit[key]).lower() for key in _SWITCHING_MODELS if key in unit]
-    return any(_is_off(one) for one in switches) or (bool(models) and set(models) <= {"", "none"})
+    return any(_is_off(switch) for switch in switches) or (bool(models) and set(models) <= {"", "none"})
 
 
 def _is_off(value: Any) -> bool:

@@ -43,7 +43,7 @@ class SdWebUi:
     """The rules for tasks of SD Web UI, both AUTOMATIC1111's and Forge's."""
 
     name = "sdwebui"
-    task_types: tuple[str, ...] = tuple(one.value for one in TaskType)
+    task_types: tuple[str, ...] = tuple(task_type.value for task_type in TaskType)
     submit_folders: tuple[str, ...] = (CHECKPOINT_FOLDER,)
     model_folders: tuple[str, ...] = KNOWN_FOLDERS
     start_folders: tuple[str, ...] = START_FOLDERS
@@ -62,10 +62,10 @@ class SdWebUi:
 
     def models(self, content: Json, runtime: Runtime) -> Iterator[ModelRequirement]:
         """Yield the models that a task's content names, checkpoints first."""
-        for one in model_mentions(content):
-            own = one.kind is Kind.CHECKPOINT and may_switch_to(runtime, one.name)
-            if one.required and not one.by_index and not own:
-                yield ModelRequirement(one.kind.folders[0], one.name, one.path)
+        for mention in model_mentions(content):
+            own = mention.kind is Kind.CHECKPOINT and may_switch_to(runtime, mention.name)
+            if mention.required and not mention.by_index and not own:
+                yield ModelRequirement(mention.kind.folders[0], mention.name, mention.path)
 
     def look_up(self, model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
         """Return whether a checkpoint exists, by the same rules as the worker's."""

@@ -23,7 +23,7 @@ NO_DETECTED_MAPS: Final = "control_net_no_detectmap"
 unit."""
 
 
-def normalize_settings(content: dict[str, Any], runtime: Runtime | None, found: Findings) -> None:
+def normalize_settings(content: dict[str, Any], runtime: Runtime | None, findings: Findings) -> None:
     """Check `override_settings` in both of its places, and convert its values in place."""
     opened = runtime.settings if runtime else {}
     for path, holder in _holders(content):
@@ -33,10 +33,10 @@ def normalize_settings(content: dict[str, Any], runtime: Runtime | None, found: 
         settings = holder["override_settings"] = dict(settings)
         if NO_DETECTED_MAPS in settings:
             _set_save_detected_map(
-                settings.pop(NO_DETECTED_MAPS), content, f"{path}/{NO_DETECTED_MAPS}", found
+                settings.pop(NO_DETECTED_MAPS), content, f"{path}/{NO_DETECTED_MAPS}", findings
             )
         for name in settings:
-            _normalize(settings, name, f"{path}/{pointer(name)}", found, opened)
+            _normalize(settings, name, f"{path}/{pointer(name)}", findings, opened)
 
 
 def _holders(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -47,7 +47,7 @@ def _holders(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _normalize(
-    settings: dict[str, Any], name: str, path: str, found: Findings, opened: Mapping[str, str]
+    settings: dict[str, Any], name: str, path: str, findings: Findings, opened: Mapping[str, str]
 ) -> None:
     value = settings[name]
     if is_placeholder_key(name):
@@ -55,7 +55,7 @@ def _normalize(
     kind = SETTING_KINDS.get(name) or opened.get(name)
     reason = setting_refusal(name, opened) or (name in opened and value_refusal(value))
     if reason:
-        found.fault(path, f"not allowed: {reason}")
+        findings.fault(path, f"not allowed: {reason}")
         return
     if kind is None:
         return
@@ -64,29 +64,29 @@ def _normalize(
         if name == "sd_vae":
             settings[name] = with_forward_slashes(value)
     except Mismatch as expected:
-        found.fault(path, str(expected))
+        findings.fault(path, str(expected))
         return
     if name in SETTING_BOUNDS:
         low, high = SETTING_BOUNDS[name]
         if not low <= value <= high:
-            found.fault(path, f"must be from {low} to {high}")
+            findings.fault(path, f"must be from {low} to {high}")
     choices = SETTING_CHOICES.get(name)
     if choices is not None and value not in choices:
         same = [choice for choice in choices if choice.lower() == str(value).lower()]
         if same:
             settings[name] = same[0]
-            found.warn(path, f"taken as {same[0]}")
+            findings.warn(path, f"taken as {same[0]}")
         else:
-            found.fault(path, f"one of {', '.join(choices)} is expected")
+            findings.fault(path, f"one of {', '.join(choices)} is expected")
 
 
-def _set_save_detected_map(value: Any, content: dict[str, Any], path: str, found: Findings) -> None:
+def _set_save_detected_map(value: Any, content: dict[str, Any], path: str, findings: Findings) -> None:
     try:
         off = read_value("boolean", value)
     except Mismatch as expected:
-        found.fault(path, str(expected))
+        findings.fault(path, str(expected))
         return
     if off:
         for _, unit in script_units(content, "controlnet"):
             unit["save_detected_map"] = False
-    found.warn(path, f"taken as save_detected_map: {'false' if off else 'true'} of each ControlNet unit")
+    findings.warn(path, f"taken as save_detected_map: {'false' if off else 'true'} of each ControlNet unit")

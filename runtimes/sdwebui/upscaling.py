@@ -61,8 +61,8 @@ def _upscales_input(content: dict[str, Any]) -> bool:
     holders = (content, scripts if isinstance(scripts, dict) else {})
     settings = (holder.get("override_settings") for holder in holders)
     return any(
-        isinstance(one, dict) and one.get("upscaler_for_img2img") not in (None, "", "None")
-        for one in settings
+        isinstance(overrides, dict) and overrides.get("upscaler_for_img2img") not in (None, "", "None")
+        for overrides in settings
     )
 
 

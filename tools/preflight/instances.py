@@ -38,15 +38,15 @@ class InstanceType:
 class Demand:
     """The vCPUs that the settings can ask for: of one task, of all, and of all during an update."""
 
-    first: int = 0
-    running: int = 0
-    updating: int = 0
+    one_task: int = 0
+    all_tasks: int = 0
+    during_update: int = 0
 
     def __add__(self, other: "Demand") -> "Demand":
         return Demand(
-            first=max(self.first, other.first),
-            running=self.running + other.running,
-            updating=self.updating + other.updating,
+            one_task=max(self.one_task, other.one_task),
+            all_tasks=self.all_tasks + other.all_tasks,
+            during_update=self.during_update + other.during_update,
         )
 
 
@@ -62,7 +62,9 @@ def vcpu_demand(runtime: Runtime, vcpus: int, *, spot: bool) -> Demand:
         shared = ceil((tasks - base) * weights[spot] / sum(weights))
         return shared if spot else base + shared
 
-    return Demand(first=vcpus, running=share(most) * vcpus, updating=share(UPDATE_FACTOR * most) * vcpus)
+    return Demand(
+        one_task=vcpus, all_tasks=share(most) * vcpus, during_update=share(UPDATE_FACTOR * most) * vcpus
+    )
 
 
 def offered_types(account: Account, patterns: Iterable[str]) -> list[InstanceType]:
@@ -86,5 +88,7 @@ def offered_types(account: Account, patterns: Iterable[str]) -> list[InstanceTyp
 
 def usable_types(account: Account, runtime: Runtime) -> dict[InstanceType, int]:
     """Return the instance types on which a task fits, with the vCPUs that a task takes there."""
-    found = {one: one.vcpus_of_a_task(runtime) for one in offered_types(account, runtime.instance_types)}
-    return {one: vcpus for one, vcpus in found.items() if vcpus is not None}
+    found = {
+        offer: offer.vcpus_of_a_task(runtime) for offer in offered_types(account, runtime.instance_types)
+    }
+    return {offer: vcpus for offer, vcpus in found.items() if vcpus is not None}

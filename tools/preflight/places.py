@@ -34,8 +34,8 @@ def instance_types(account: Account) -> Iterator[Finding]:
 def _check_types(account: Account, runtime: Runtime) -> Finding:
     subject = f"instance types of {runtime.name}"
     size = f"{runtime.task_size.vcpus} vCPUs, {runtime.task_size.memory_gib} GiB, a GPU"
-    known = {one.name for one in offered_types(account, runtime.instance_types)}
-    fitting = {one.name for one in usable_types(account, runtime)}
+    known = {offer.name for offer in offered_types(account, runtime.instance_types)}
+    fitting = {offer.name for offer in usable_types(account, runtime)}
     if not known:
         return failed(
             subject,

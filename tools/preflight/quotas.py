@@ -19,20 +19,20 @@ _UNRESERVED: Final = 100
 
 def vcpus(account: Account) -> Iterator[Finding]:
     """Compare the vCPU quotas with what all runtimes together can ask for."""
-    wanted: dict[str, Demand] = {}
+    demand_by_quota: dict[str, Demand] = {}
     for runtime in account.settings.models_runtime:
         fitting = usable_types(account, runtime)
         if not fitting:
             continue  # `places.instance_types` reports it
         # The smallest is what is usually launched.
-        smallest = min(fitting, key=lambda one: fitting[one])
+        smallest = min(fitting, key=lambda offer: fitting[offer])
         for spot in (False, True):
-            asked = vcpu_demand(runtime, fitting[smallest], spot=spot)
-            if asked.first:
+            demand = vcpu_demand(runtime, fitting[smallest], spot=spot)
+            if demand.one_task:
                 code = _quota_of(smallest.name, spot=spot)
-                wanted[code] = wanted.get(code, Demand()) + asked
-    for code, asked in sorted(wanted.items()):
-        yield _compare_quota(account, code, asked)
+                demand_by_quota[code] = demand_by_quota.get(code, Demand()) + demand
+    for code, demand in sorted(demand_by_quota.items()):
+        yield _compare_quota(account, code, demand)
 
 
 def _quota_of(instance_type: str, *, spot: bool) -> str:
@@ -42,26 +42,28 @@ def _quota_of(instance_type: str, *, spot: bool) -> str:
     return _QUOTAS.get(instance_type[0], _QUOTAS["g"])[spot]
 
 
-def _compare_quota(account: Account, code: str, asked: Demand) -> Finding:
+def _compare_quota(account: Account, code: str, demand: Demand) -> Finding:
     quota = account.client("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]
-    subject, has = f"vCPUs: {quota['QuotaName']}", int(quota["Value"])
+    subject, limit = f"vCPUs: {quota['QuotaName']}", int(quota["Value"])
     request = (
         "aws service-quotas request-service-quota-increase --service-code ec2 "
-        f"--quota-code {code} --desired-value {asked.updating}"
+        f"--quota-code {code} --desired-value {demand.during_update}"
     )
-    if has < asked.first:
-        text = f"{has}, but one task needs {asked.first}, so no GPU can start: run `{request}` and wait"
+    if limit < demand.one_task:
+        text = f"{limit}, but one task needs {demand.one_task}, so no GPU can start: run `{request}` and wait"
         return failed(subject, text)
-    if has < asked.running:
-        text = f"{has}, but the settings allow {asked.running}: reduce maxReplicaCount, or run `{request}`"
-        return warning(subject, text)
-    if has < asked.updating:
+    if limit < demand.all_tasks:
         text = (
-            f"{has} is enough to run, but an update while all tasks run needs {asked.updating}: update when "
-            f"fewer run, or run `{request}`"
+            f"{limit}, but the settings allow {demand.all_tasks}: reduce maxReplicaCount, or run `{request}`"
         )
         return warning(subject, text)
-    return ok(subject, f"{has}, of which the settings can ask for {asked.updating}")
+    if limit < demand.during_update:
+        text = (
+            f"{limit} is enough to run, but an update while all tasks run needs {demand.during_update}: "
+            f"update when fewer run, or run `{request}`"
+        )
+        return warning(subject, text)
+    return ok(subject, f"{limit}, of which the settings can ask for {demand.during_update}")
 
 
 def concurrency(account: Account) -> Iterator[Finding]:

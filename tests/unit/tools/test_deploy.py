@@ -35,14 +35,14 @@ def _at_zero(cdk: Cdk) -> list[str]:
 def test_on_the_first_deployment_every_service_starts_at_zero(stubbed: Stubbed) -> None:
     stack(stubbed, "sdonecs-compute", None)
     cdk = Cdk()
-    assert _deployment(stubbed, cdk).compute() == ["a", "b"]
+    assert _deployment(stubbed, cdk).deploy_compute() == ["a", "b"]
     assert _at_zero(cdk) == ["-c", "startAtZero=a,b"]
 
 
 def test_a_creation_that_was_rolled_back_counts_as_none(stubbed: Stubbed) -> None:
     compute(stubbed, "ROLLBACK_COMPLETE")
     cdk = Cdk()
-    assert _deployment(stubbed, cdk).compute() == ["a", "b"]
+    assert _deployment(stubbed, cdk).deploy_compute() == ["a", "b"]
     assert _at_zero(cdk) == ["-c", "startAtZero=a,b"]
 
 
@@ -52,7 +52,7 @@ def test_a_runtime_that_is_added_later_starts_at_zero_and_the_others_keep_their_
     compute(stubbed)
     services(stubbed, a="ACTIVE", b="INACTIVE")
     cdk = Cdk()
-    assert _deployment(stubbed, cdk).compute() == ["b"]
+    assert _deployment(stubbed, cdk).deploy_compute() == ["b"]
     assert _at_zero(cdk) == ["-c", "startAtZero=b"]
 
 
@@ -60,7 +60,7 @@ def test_no_update_sets_a_service_back(stubbed: Stubbed) -> None:
     compute(stubbed, "UPDATE_ROLLBACK_COMPLETE")
     services(stubbed, a="ACTIVE", b="ACTIVE")
     cdk = Cdk()
-    assert _deployment(stubbed, cdk).compute() == []
+    assert _deployment(stubbed, cdk).deploy_compute() == []
     assert _at_zero(cdk) == []
 
 
@@ -68,9 +68,9 @@ def test_only_new_services_are_given_the_tasks_that_always_run(stubbed: Stubbed)
     compute(stubbed)
     sent = {"cluster": "cluster", "service": "a-service", "desiredCount": 2}
     stubbed.answers("ecs", "update_service", {}, sent)
-    _deployment(stubbed, Cdk()).start(["a", "b"])
+    _deployment(stubbed, Cdk()).start_minimum_tasks(["a", "b"])
     compute(stubbed)
-    _deployment(stubbed, Cdk()).start([])
+    _deployment(stubbed, Cdk()).start_minimum_tasks([])
     stubbed.all_asked()
 
 
@@ -99,14 +99,14 @@ def test_what_an_unfinished_removal_stopped_runs_again(stubbed: Stubbed) -> None
     scaler = {"FunctionName": "scaler"}
     stubbed.answers("lambda", "get_function_concurrency", {"ReservedConcurrentExecutions": 0}, scaler)
     stubbed.answers("lambda", "delete_function_concurrency", {}, scaler)
-    _deployment(stubbed, Cdk()).reopen()
+    _deployment(stubbed, Cdk()).resume_scaler()
     stubbed.all_asked()
 
 
 def test_a_scaler_that_works_is_left_alone(stubbed: Stubbed) -> None:
     compute(stubbed)
     stubbed.answers("lambda", "get_function_concurrency", {}, {"FunctionName": "scaler"})
-    _deployment(stubbed, Cdk()).reopen()
+    _deployment(stubbed, Cdk()).resume_scaler()
     stubbed.all_asked()
 
 

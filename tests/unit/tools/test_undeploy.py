@@ -77,7 +77,7 @@ def test_stacks_are_destroyed_when_no_instance_is_left(stubbed: Stubbed) -> None
 
 
 def test_what_is_kept_is_listed_with_the_command_that_deletes_it(stubbed: Stubbed) -> None:
-    kept = "\n".join(Scene(stubbed).removal.kept())
+    kept = "\n".join(Scene(stubbed).removal.retained_resources())
     for bucket in ("output", "uploads", "large", "models"):
         assert f"aws s3 rb --force s3://{bucket}" in kept
     assert "aws dynamodb delete-table --table-name table" in kept
@@ -86,7 +86,7 @@ def test_what_is_kept_is_listed_with_the_command_that_deletes_it(stubbed: Stubbe
 def test_a_bucket_of_the_operators_own_is_not_offered_for_deletion(stubbed: Stubbed) -> None:
     account = stubbed.account(f"modelBucketArn: arn:aws:s3:::models\n{SETTINGS}", outputs=CORE)
     removal = Removal(account=account, cdk=lambda *_: None, say=lambda _: None)
-    assert "s3://models" not in "\n".join(removal.kept())
+    assert "s3://models" not in "\n".join(removal.retained_resources())
 
 
 def test_without_a_compute_stack_the_core_stack_goes_at_once(stubbed: Stubbed) -> None:
@@ -113,4 +113,4 @@ def test_tasks_that_would_never_end_are_counted(stubbed: Stubbed) -> None:
     names = ("", "NotVisible", "Delayed")
     attributes = {f"ApproximateNumberOfMessages{name}": str(index) for index, name in enumerate(names, 1)}
     stubbed.answers("sqs", "get_queue_attributes", {"Attributes": attributes})
-    assert Scene(stubbed).removal.waiting() == {"a": 6}
+    assert Scene(stubbed).removal.unfinished_task_counts() == {"a": 6}

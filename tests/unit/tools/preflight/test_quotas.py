@@ -96,10 +96,10 @@ def test_demand_is_shared_as_ecs_assigns_tasks(
     (runtime,) = settings.models_runtime
     for is_spot, (running, updating) in ((False, on_demand), (True, spot)):
         asked = vcpu_demand(runtime, 8, spot=is_spot)
-        assert (asked.running, asked.updating) == (running * 8, updating * 8)
-    assert Demand(first=8, running=8, updating=16) + Demand(first=4, running=4, updating=8) == Demand(
-        first=8, running=12, updating=24
-    )
+        assert (asked.all_tasks, asked.during_update) == (running * 8, updating * 8)
+    assert Demand(one_task=8, all_tasks=8, during_update=16) + Demand(
+        one_task=4, all_tasks=4, during_update=8
+    ) == Demand(one_task=8, all_tasks=12, during_update=24)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def _wildcards(document: Any) -> Iterator[tuple[str, list[str]]]:
     for statement in document["Statement"]:
         resources, actions = statement["Resource"], statement["Action"]
         for resource in resources if isinstance(resources, list) else [resources]:
-            text = _flat(resource)
+            text = _format_resource(resource)
             if "*" in text:
                 yield text, actions if isinstance(actions, list) else [actions]
 
@@ -98,7 +98,7 @@ def _reason(resource: str, actions: list[str]) -> str | None:
     return None
 
 
-def _flat(resource: Any) -> str:
+def _format_resource(resource: Any) -> str:
     """Format a resource as cdk-nag does in its findings."""
     match resource:
         case str():
@@ -108,6 +108,6 @@ def _flat(resource: Any) -> str:
         case {"Fn::GetAtt": [name, attribute]}:
             return f"<{name}.{attribute}>"
         case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(_flat(part) for part in parts)
+            return str(separator).join(_format_resource(part) for part in parts)
         case _:
             return json.dumps(resource, separators=(",", ":"))

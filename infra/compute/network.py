@@ -47,17 +47,17 @@ class Network(Construct):
         self._listed = listed
         self._table = table
         self._nat = settings.nat
-        self.vpc = self._existing(settings.vpc_id) if settings.vpc_id else self._new()
+        self.vpc = self._look_up_vpc(settings.vpc_id) if settings.vpc_id else self._create_vpc()
         # With awsvpc, all containers of a task share one network interface, on which the engine listens. Only
         # the lack of ingress rules in this group prevents access from outside the task.
         self.security_group = ec2.SecurityGroup(
             self, "Tasks", vpc=self.vpc, description="GPU tasks, without ingress", allow_all_outbound=True
         )
 
-    def _existing(self, vpc_id: str) -> ec2.IVpc:
+    def _look_up_vpc(self, vpc_id: str) -> ec2.IVpc:
         return ec2.Vpc.from_lookup(self, "Vpc", vpc_id=vpc_id)
 
-    def _new(self) -> ec2.IVpc:
+    def _create_vpc(self) -> ec2.IVpc:
         private = ec2.SubnetConfiguration(name="Tasks", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
         public = ec2.SubnetConfiguration(
             name="Nat", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=26, map_public_ip_on_launch=False
@@ -80,17 +80,17 @@ class Network(Construct):
             instance.connections.allow_from(
                 ec2.Peer.ipv4(_ADDRESSES), ec2.Port.all_traffic(), "from the VPC, to forward"
             )
-        objects = vpc.add_gateway_endpoint("S3", service=_Service.S3)
+        s3_endpoint = vpc.add_gateway_endpoint("S3", service=_Service.S3)
         # Reads are not restricted, because callers' links point to their own buckets, and image layers come
         # from buckets of AWS.
-        _allow(objects, "s3:GetObject", "s3:GetObjectVersion", on=["*"])
-        _allow(objects, "s3:PutObject", "s3:DeleteObject", on=[self._written.arn_for_objects("*")])
+        _allow(s3_endpoint, "s3:GetObject", "s3:GetObjectVersion", on=["*"])
+        _allow(s3_endpoint, "s3:PutObject", "s3:DeleteObject", on=[self._written.arn_for_objects("*")])
         buckets = [bucket.bucket_arn for bucket in (self._written, *self._listed)]
-        _allow(objects, "s3:ListBucket", on=buckets)
-        rows = vpc.add_gateway_endpoint("DynamoDB", service=_Service.DYNAMODB)
+        _allow(s3_endpoint, "s3:ListBucket", on=buckets)
+        dynamodb_endpoint = vpc.add_gateway_endpoint("DynamoDB", service=_Service.DYNAMODB)
         table = [self._table.table_arn]
-        _allow(rows, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
-        _allow(rows, "dynamodb:Query", on=[f"{self._table.table_arn}/index/{PENDING}"])
+        _allow(dynamodb_endpoint, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table)
+        _allow(dynamodb_endpoint, "dynamodb:Query", on=[f"{self._table.table_arn}/index/{PENDING}"])
         return vpc
 
     @property

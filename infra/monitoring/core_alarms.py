@@ -30,7 +30,7 @@ class CoreAlarms(Construct):
         self._add(
             "TasksSwept",
             metric=own_metric(name, m.SWEPT, "Sum"),
-            description="The sweep found tasks that had lost their message or their callback.",
+            description="The sweep found tasks whose message or callback had not been sent.",
         )
         self._add(
             "ApiErrors",
@@ -43,15 +43,18 @@ class CoreAlarms(Construct):
             description="Receivers of webhooks did not accept an event for a whole day.",
         )
         functions = {
-            "Sweep": (monitored.sweep, "The function that recovers lost tasks failed."),
-            "DeadLetters": (monitored.dead_letters, "The function that recovers lost tasks failed."),
+            "Sweep": (monitored.sweep, "The sweep failed: unsent messages and callbacks stay unsent."),
+            "DeadLetters": (
+                monitored.dead_letters,
+                "The function that processes dead-lettered messages failed.",
+            ),
             "Webhook": (monitored.webhooks, "The function that delivers webhooks failed."),
         }
-        for kind, (function, about) in functions.items():
+        for kind, (function, description) in functions.items():
             self._add(
                 f"{kind}Errors",
                 metric=function.function.metric_errors(statistic="Sum", period=_period()),
-                description=about,
+                description=description,
             )
         for runtime, queue in monitored.queues.items():
             self._add(

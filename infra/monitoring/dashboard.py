@@ -35,28 +35,28 @@ class Dashboard(Construct):
         self._dashboard = cloudwatch.Dashboard(
             self, "Dashboard", dashboard_name=name, default_interval=cdk.Duration.hours(3)
         )
-        self._working()
-        self._waiting()
-        self._gpus()
-        self._failing()
+        self._add_health()
+        self._add_waiting_times()
+        self._add_gpu_use()
+        self._add_failures()
         self.url = _console_url(self._stack, f"dashboards/dashboard/{name}")
 
-    def _working(self) -> None:
+    def _add_health(self) -> None:
         api = self._monitored.api
         period = cdk.Duration.seconds(PERIOD_SECONDS)
-        self._title("Is it working?", self._links())
+        self._add_title("Is it working?", self._links())
         if self._own_alarms is not None:
             alarms = self._alarms(self._own_alarms)
-            self._row(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WIDTH, height=4))
-        self._row(
+            self._add_row(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WIDTH, height=4))
+        self._add_row(
             self._graph(
                 "Tasks accepted and finished",
-                *self._sums(m.ACCEPTED),
-                *self._sums(m.COMPLETED),
-                *self._sums(m.FAILED),
-                *self._sums(m.CANCELLED),
+                *self._sum_per_runtime(m.ACCEPTED),
+                *self._sum_per_runtime(m.COMPLETED),
+                *self._sum_per_runtime(m.FAILED),
+                *self._sum_per_runtime(m.CANCELLED),
             ),
-            self._graph("Rejected submits, by code", self._search(m.REJECTED, m.CODE)),
+            self._graph("Rejected submits, by code", self._search_all(m.REJECTED, m.CODE)),
             self._graph(
                 "API: requests and errors",
                 api.metric_count(statistic="Sum", period=period),
@@ -70,11 +70,11 @@ class Dashboard(Construct):
             ),
         )
 
-    def _waiting(self) -> None:
+    def _add_waiting_times(self) -> None:
         queues = self._monitored.queues
         period = cdk.Duration.seconds(PERIOD_SECONDS)
-        self._title("How long do tasks wait?")
-        self._row(
+        self._add_title("How long do tasks wait?")
+        self._add_row(
             self._graph(
                 "Oldest task, seconds",
                 *(
@@ -93,14 +93,18 @@ class Dashboard(Construct):
                     for runtime, queue in queues.items()
                 ),
             ),
-            self._graph("From submit to claim, seconds", *self._each(m.QUEUED_SECONDS, ("p50", "p99"))),
-            self._graph("From submit to outcome, seconds", *self._each(m.END_TO_END_SECONDS, ("p50", "p99"))),
+            self._graph(
+                "From submit to claim, seconds", *self._per_runtime(m.QUEUED_SECONDS, ("p50", "p99"))
+            ),
+            self._graph(
+                "From submit to outcome, seconds", *self._per_runtime(m.END_TO_END_SECONDS, ("p50", "p99"))
+            ),
         )
 
-    def _gpus(self) -> None:
-        self._title("What do the GPUs do?")
+    def _add_gpu_use(self) -> None:
+        self._add_title("What do the GPUs do?")
         minutes = PERIOD_SECONDS // 60
-        at_work = [
+        consumer_counts = [
             cloudwatch.MathExpression(
                 expression=f"sum{index} / {minutes}",
                 using_metrics={f"sum{index}": own_metric(self._name, m.CONSUMERS, "Sum", runtime=runtime)},
@@ -109,41 +113,43 @@ class Dashboard(Construct):
             )
             for index, runtime in enumerate(self._runtimes)
         ]
-        self._row(
-            self._graph("Running consumers", *at_work),
-            self._graph("Busy seconds per minute (average consumer)", *self._each(m.GPU_BUSY_SECONDS)),
-            self._graph("Idle seconds per minute while tasks waited", *self._each(m.GPU_IDLE_SECONDS)),
-            self._graph("Wasted GPU seconds", *self._sums(m.WASTED_GPU_SECONDS)),
+        self._add_row(
+            self._graph("Running consumers", *consumer_counts),
+            self._graph("Busy seconds per minute (average consumer)", *self._per_runtime(m.GPU_BUSY_SECONDS)),
+            self._graph("Idle seconds per minute while tasks waited", *self._per_runtime(m.GPU_IDLE_SECONDS)),
+            self._graph("Wasted GPU seconds", *self._sum_per_runtime(m.WASTED_GPU_SECONDS)),
         )
         stages = (m.PREPARE_SECONDS, m.MODEL_LOAD_SECONDS, m.INFERENCE_SECONDS, m.STORE_SECONDS)
-        self._row(
-            self._graph("Seconds per stage", *(one for stage in stages for one in self._each(stage))),
-            self._graph("Images", *self._sums(m.IMAGES)),
-            self._graph("Model switches", *self._sums(m.MODEL_SWITCHES)),
+        self._add_row(
+            self._graph(
+                "Seconds per stage", *(metric for stage in stages for metric in self._per_runtime(stage))
+            ),
+            self._graph("Images", *self._sum_per_runtime(m.IMAGES)),
+            self._graph("Model switches", *self._sum_per_runtime(m.MODEL_SWITCHES)),
             self._graph(
                 "GPU memory, megabytes",
-                *self._each(m.GPU_MEMORY_USED, ("Maximum",)),
-                *self._each(m.GPU_MEMORY_FREE, ("Minimum",)),
+                *self._per_runtime(m.GPU_MEMORY_USED, ("Maximum",)),
+                *self._per_runtime(m.GPU_MEMORY_FREE, ("Minimum",)),
             ),
         )
 
-    def _failing(self) -> None:
-        self._title("What fails, and why?")
-        self._row(
+    def _add_failures(self) -> None:
+        self._add_title("What fails, and why?")
+        self._add_row(
             self._graph(
-                "Failed tasks, by runtime and code", self._search(m.FAILURES_BY_CODE, m.RUNTIME, m.CODE)
+                "Failed tasks, by runtime and code", self._search_all(m.FAILURES_BY_CODE, m.RUNTIME, m.CODE)
             ),
-            self._graph("Retried tasks", *self._sums(m.RETRIED)),
-            self._graph("Dead-lettered messages", self._search(m.DEAD_LETTERED, m.RUNTIME)),
+            self._graph("Retried tasks", *self._sum_per_runtime(m.RETRIED)),
+            self._graph("Dead-lettered messages", self._search_all(m.DEAD_LETTERED, m.RUNTIME)),
             self._graph(
                 "Webhooks delivered and given up",
-                *self._sums(m.WEBHOOKS_DELIVERED),
-                self._search(m.WEBHOOKS_GIVEN_UP, m.RUNTIME),
+                *self._sum_per_runtime(m.WEBHOOKS_DELIVERED),
+                self._search_all(m.WEBHOOKS_GIVEN_UP, m.RUNTIME),
             ),
             self._graph(
-                "Tasks found by the sweep, and replaced workers",
-                self._search(m.SWEPT, m.RUNTIME, m.ACTION),
-                *self._sums(m.ENGINE_UNHEALTHY),
+                "Tasks found by the sweep, and unhealthy engines",
+                self._search_all(m.SWEPT, m.RUNTIME, m.ACTION),
+                *self._sum_per_runtime(m.ENGINE_UNHEALTHY),
             ),
         )
         monitored = self._monitored
@@ -176,16 +182,18 @@ class Dashboard(Construct):
         return f"Logs: {links}. docs/operations.md explains each alarm and what to do."
 
     def _alarms(self, core: Sequence[cloudwatch.IAlarm]) -> list[cloudwatch.IAlarm]:
-        own: list[cloudwatch.IAlarm] = list(core)
+        all_alarms: list[cloudwatch.IAlarm] = list(core)
         if self._stack.region.startswith(_CHINA):  # China regions have no compute stack
-            return own
-        own.append(self._foreign_alarm("ScalerErrors"))
-        own += [
-            self._foreign_alarm(kind, runtime) for runtime in self._runtimes for kind in WORKER_ALARM_KINDS
+            return all_alarms
+        all_alarms.append(self._compute_stack_alarm("ScalerErrors"))
+        all_alarms += [
+            self._compute_stack_alarm(kind, runtime)
+            for runtime in self._runtimes
+            for kind in WORKER_ALARM_KINDS
         ]
-        return own
+        return all_alarms
 
-    def _foreign_alarm(self, kind: str, runtime: str | None = None) -> cloudwatch.IAlarm:
+    def _compute_stack_alarm(self, kind: str, runtime: str | None = None) -> cloudwatch.IAlarm:
         """Return an alarm of the compute stack, which is deployed after this one."""
         arn = self._stack.format_arn(
             service="cloudwatch",
@@ -195,14 +203,14 @@ class Dashboard(Construct):
         )
         return cloudwatch.Alarm.from_alarm_arn(self, alarm_name(kind, runtime or "all"), arn)
 
-    def _title(self, title: str, text: str = "") -> None:
+    def _add_title(self, title: str, text: str = "") -> None:
         self._dashboard.add_widgets(
             cloudwatch.TextWidget(
                 markdown=f"## {title}\n{text}".strip(), width=_WIDTH, height=2 if text else 1
             )
         )
 
-    def _row(self, *widgets: cloudwatch.IWidget) -> None:
+    def _add_row(self, *widgets: cloudwatch.IWidget) -> None:
         self._dashboard.add_widgets(*widgets)
 
     def _graph(self, title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
@@ -214,10 +222,10 @@ class Dashboard(Construct):
             height=_HEIGHT,
         )
 
-    def _sums(self, definition: Metric) -> list[cloudwatch.IMetric]:
-        return list(self._each(definition, ("Sum",)))
+    def _sum_per_runtime(self, definition: Metric) -> list[cloudwatch.IMetric]:
+        return list(self._per_runtime(definition, ("Sum",)))
 
-    def _each(
+    def _per_runtime(
         self, definition: Metric, statistics: tuple[str, ...] = ("Average",)
     ) -> list[cloudwatch.IMetric]:
         return [
@@ -232,7 +240,7 @@ class Dashboard(Construct):
             for statistic in statistics
         ]
 
-    def _search(self, definition: Metric, *dimensions: str) -> cloudwatch.MathExpression:
+    def _search_all(self, definition: Metric, *dimensions: str) -> cloudwatch.MathExpression:
         """Return all metrics with this name, because error codes are known only once they occur."""
         if sorted(dimensions) not in [sorted(names) for names in definition.dimension_sets]:
             raise ValueError(f"{definition.name} is not emitted with the dimensions {sorted(dimensions)}")

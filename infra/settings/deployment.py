@@ -181,7 +181,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _scripts_fit(self) -> Self:
         runtimes = [runtime.as_domain() for runtime in self.models_runtime]
-        names = [name for one in runtimes for name in (*(one.scripts or ()), *one.settings)]
+        names = [name for runtime in runtimes for name in (*(runtime.scripts or ()), *runtime.settings)]
         if len("".join(names).encode()) > MAX_SCRIPTS_BYTES:
             text = f"scripts and allowedSettings of all runtimes must have at most {MAX_SCRIPTS_BYTES} bytes"
             raise ValueError(text)

@@ -21,14 +21,14 @@ class ImageNotFound(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class RegistryImage:
     """An image for linux/amd64: its digest, and the bytes that a start downloads."""
 
     digest: str
     size: int
 
 
-def place_of(name: str) -> tuple[str, str]:
+def split_image_name(name: str) -> tuple[str, str]:
     """Return the registry's host and the repository of an image's name."""
     host, _, rest = name.partition("/")
     if rest and ("." in host or ":" in host or host == "localhost"):
@@ -36,9 +36,9 @@ def place_of(name: str) -> tuple[str, str]:
     return _DOCKER_HUB, name if rest else f"library/{name}"
 
 
-def look_up(name: str, reference: str, *, scheme: str = "https") -> Found:
+def look_up(name: str, reference: str, *, scheme: str = "https") -> RegistryImage:
     """Find an image by its tag or digest; raise ImageNotFound or httpx.HTTPError."""
-    host, repository = place_of(name)
+    host, repository = split_image_name(name)
     manifests = f"{scheme}://{host}/v2/{repository}/manifests"
     headers = {"accept": _MANIFESTS}
     with httpx.Client(headers=headers, timeout=_SECONDS, follow_redirects=True) as http:
@@ -47,7 +47,7 @@ def look_up(name: str, reference: str, *, scheme: str = "https") -> Found:
         manifest = answer.json()
         if "manifests" in manifest:
             manifest = _manifest(http, f"{manifests}/{_amd64(manifest['manifests'])}").json()
-        return Found(digest=digest, size=sum(layer["size"] for layer in manifest["layers"]))
+        return RegistryImage(digest=digest, size=sum(layer["size"] for layer in manifest["layers"]))
 
 
 def _manifest(http: httpx.Client, url: str) -> httpx.Response:
@@ -62,17 +62,17 @@ def _manifest(http: httpx.Client, url: str) -> httpx.Response:
 
 def _token(http: httpx.Client, challenge: str) -> str:
     """Get the token that a registry gives to everybody, from the place that its refusal names."""
-    asked = dict(_CHALLENGE.findall(challenge))
-    if "realm" not in asked:
+    challenge_values = dict(_CHALLENGE.findall(challenge))
+    if "realm" not in challenge_values:
         raise ImageNotFound("the registry requires credentials")
-    parameters = {name: asked[name] for name in ("service", "scope") if name in asked}
-    body: dict[str, Any] = http.get(asked["realm"], params=parameters).raise_for_status().json()
+    parameters = {name: challenge_values[name] for name in ("service", "scope") if name in challenge_values}
+    body: dict[str, Any] = http.get(challenge_values["realm"], params=parameters).raise_for_status().json()
     return str(body.get("token") or body.get("access_token"))
 
 
 def _amd64(manifests: list[dict[str, Any]]) -> str:
-    for each in manifests:
-        platform = each.get("platform", {})
+    for manifest in manifests:
+        platform = manifest.get("platform", {})
         if (platform.get("os"), platform.get("architecture")) == ("linux", "amd64"):
-            return str(each["digest"])
+            return str(manifest["digest"])
     raise ImageNotFound("it has no variant for linux/amd64")

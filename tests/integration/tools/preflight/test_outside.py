@@ -13,7 +13,7 @@ import pytest
 from tests.support.stubbed import Stubbed
 from tools.preflight.artifacts import docker
 from tools.preflight.finding import Verdict
-from tools.preflight.registry import ImageNotFound, look_up, place_of
+from tools.preflight.registry import ImageNotFound, look_up, split_image_name
 
 AMD64 = "sha256:" + "b" * 64
 INDEX = "sha256:" + "c" * 64
@@ -80,10 +80,10 @@ def test_an_image_that_cannot_run_here_is_not_found(registry: str, name: str, re
 
 
 def test_names_without_a_registry_are_docker_hubs() -> None:
-    hub = place_of("docker.io/team/webui")[0]
-    assert place_of("team/webui") == (hub, "team/webui")
-    assert place_of("python") == (hub, "library/python")
-    assert place_of("public.ecr.aws/alias/name") == ("public.ecr.aws", "alias/name")
+    hub = split_image_name("docker.io/team/webui")[0]
+    assert split_image_name("team/webui") == (hub, "team/webui")
+    assert split_image_name("python") == (hub, "library/python")
+    assert split_image_name("public.ecr.aws/alias/name") == ("public.ecr.aws", "alias/name")
 
 
 @pytest.mark.parametrize(

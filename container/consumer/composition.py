@@ -46,9 +46,8 @@ from runtimes.registry import RUNTIME_TYPES
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
-ATTEMPTS = 5
-"""How often botocore tries a call before a step of a task fails; the lease is renewed at the same time."""
-
+MAX_CALL_ATTEMPTS = 5
+"""How often botocore tries a call before a step of a task fails; meanwhile the heartbeat renews the lease."""
 
 Engines = Mapping[str, Callable[[Settings, Any, Any], Engine]]
 
@@ -62,14 +61,14 @@ class Clients(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """The worker, and what ends it on a signal."""
+    """The worker, and the shutdown that a signal starts."""
 
     worker: Worker
     shutdown: GracefulShutdown
 
 
 def exit_process(status: int) -> None:
-    """End this process at once, whatever its threads do."""
+    """End this process at once, without waiting for its threads."""
     logging.shutdown()
     os._exit(status)
 
@@ -85,13 +84,13 @@ def compose(
 ) -> Consumer:
     """Create the clients and components; no message is received before the worker runs.
 
-    The worker ends after `shutting_down` is set; `exit_process` ends it while something hangs.
+    The worker ends after `shutting_down` is set; `exit_process` ends the process if something hangs.
     Raise BadSettings or BadModelDir if the settings are invalid.
     """
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": MAX_CALL_ATTEMPTS},
         max_pool_connections=20,
     )
     s3, dynamodb = client("s3", config=config), client("dynamodb", config=config)
@@ -108,8 +107,10 @@ def compose(
     shutting_down = shutting_down or threading.Event()
     jobs = ActiveJobs()
     gpu = GpuUtilization()
-    name = _worker_name()
-    registry = WorkerRegistry(dynamodb, settings.task_table, runtime=settings.runtime_name, worker=name)
+    worker_name = _worker_name()
+    registry = WorkerRegistry(
+        dynamodb, settings.task_table, runtime=settings.runtime_name, worker=worker_name
+    )
     batcher = AffinityBatcher(
         queue,
         size=settings.model_window if settings.dynamic_model else 1,
@@ -135,15 +136,15 @@ def compose(
     process_end = ProcessEnd(jobs, batcher, finisher, metrics, exit_process=exit_process)
     secrets_manager = client("secretsmanager", config=config) if settings.input_credentials else None
     engine = settings.of_its_type(engines)(settings, s3, secrets_manager)
-    changed = threading.Condition()
-    durations = DurationEstimator(changed)
+    estimate_changed = threading.Condition()
+    durations = DurationEstimator(estimate_changed)
     runner = EngineRunner(
-        engine, durations, gpu, on_stuck=process_end.replace, stop_seconds=settings.engine_stop_seconds
+        engine, durations, gpu, on_stuck=process_end.replace_engine, stop_seconds=settings.engine_stop_seconds
     )
 
-    def at_work() -> None:
-        if not gpu.on:
-            return  # A worker whose engine is not ready does not count when the backlog is shared.
+    def register() -> None:
+        if not gpu.engine_ready:
+            return  # The backlog is shared only among workers that can run tasks.
         batcher.refresh()
         registry.renew(seconds=lease_seconds)
 
@@ -154,11 +155,11 @@ def compose(
         lease_seconds=lease_seconds,
         observe=runner.observe,
         on_stop=runner.stop,
-        waiting=batcher.deliveries,
-        at_work=at_work,
+        unclaimed=batcher.deliveries,
+        on_beat=register,
         file=Path(settings.heartbeat_file) if settings.heartbeat_file else None,
     )
-    protection = Protection(settings.ecs_agent_uri, busy=jobs.any)
+    protection = Protection(settings.ecs_agent_uri, has_jobs=jobs.exist)
     claimer = Claimer(
         batcher,
         queue,
@@ -166,9 +167,9 @@ def compose(
         results,
         finisher,
         runtime=settings.runtime_name,
-        worker=name,
+        worker=worker_name,
         lease_seconds=lease_seconds,
-        protect=protection.acquire,
+        protect_from_scale_in=protection.acquire,
     )
     tasks = TaskRun(
         claimer=claimer,
@@ -199,9 +200,9 @@ def compose(
         prefetcher=Prefetcher(
             tasks,
             durations,
-            changed,
+            estimate_changed,
             prefetch=settings.prefetch,
-            enough_for_all=batcher.exceeds_workers,
+            more_tasks_than_workers=batcher.has_more_messages_than_workers,
         ),
         batcher=batcher,
         jobs=jobs,

@@ -24,15 +24,15 @@ class Delivery:
 
 
 class LeaseLost(Exception):
-    """This worker may write nothing more for the task: another worker has it, or it was cancelled."""
+    """This worker may write nothing more for the task: another worker claimed it, or it was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """When a stage began (Unix time) and how long it took."""
+    """When a stage of a job started (Unix time) and how long it took."""
 
     name: str
-    begun: float
+    started_at: float
     seconds: float
 
 
@@ -43,15 +43,16 @@ class Job:
     delivery: Delivery
     message: Message
     row: Row
-    """The row as this worker last wrote it under its fence."""
+    """The task's row as this worker last wrote it."""
     request: Request | None = None
     """The engine's request; set only from preparation until the run, because it may contain many images."""
     warnings: Sequence[Fault] = ()
     """How the request differs from what the task asked for."""
     kind: str = ""
-    """Jobs of one kind take a time proportional to their cost; empty until the content is read."""
+    """The task type or script: jobs of one kind take a time proportional to their cost. Empty until the
+    content is read."""
     cost: float = 1.0
-    """Amount of work; only ratios between jobs matter."""
+    """Amount of work, such as steps times pixels; only ratios between jobs of one kind matter."""
     lease_lost: threading.Event = field(default_factory=threading.Event)
     """Set when the fence is no longer valid."""
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -59,25 +60,26 @@ class Job:
     done: threading.Event = field(default_factory=threading.Event)
     """Set when the job is finished or released; its lease is not renewed after that."""
     progress: float | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
+    """From 0 to 1 while the job runs, otherwise None."""
+    stage_seconds: dict[str, float] = field(default_factory=dict)
     """How long each stage took."""
     claimed_at: float = field(default_factory=time.time)
     stages: list[Stage] = field(default_factory=list)
-    switched: bool = False
+    model_switched: bool = False
     """Whether the job needed another model than the one before."""
-    measured: bool = False
-    """Whether the job's metrics were written."""
+    end_recorded: bool = False
+    """Whether the metrics and the trace of the job's end were written."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Add the time spent inside the block to a stage."""
-        begun, at = time.monotonic(), time.time()
+        start, started_at = time.monotonic(), time.time()
         try:
             yield
         finally:
-            seconds = time.monotonic() - begun
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
-            self.stages.append(Stage(stage, at, seconds))
+            seconds = time.monotonic() - start
+            self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
+            self.stages.append(Stage(stage, started_at, seconds))
 
     @property
     def id(self) -> str:
@@ -85,11 +87,11 @@ class Job:
         return self.message.task.id
 
     @property
-    def stopped(self) -> bool:
-        """Return whether work on the job should stop because it is cancelled, lost or done."""
+    def should_stop(self) -> bool:
+        """Return whether work on the job should stop: it is cancelled or done, or its lease is lost."""
         return self.cancelled.is_set() or self.lease_lost.is_set() or self.done.is_set()
 
-    def check(self) -> None:
+    def check_lease(self) -> None:
         """Raise LeaseLost if this worker no longer has the task's lease."""
         if self.lease_lost.is_set():
             raise LeaseLost(self.id)
@@ -107,7 +109,7 @@ class ActiveJobs:
         with self._lock:
             self._jobs.append(job)
 
-    def any(self) -> bool:
+    def exist(self) -> bool:
         """Return whether any job is not done."""
         return bool(self.all())
 

@@ -32,7 +32,7 @@ _UNKNOWN: Final = float("inf")
 
 
 class ProcessEnd:
-    """Ends the process at once, even if something hangs, after releasing all jobs."""
+    """Releases all jobs and ends the process within a few seconds, even if something hangs."""
 
     def __init__(
         self,
@@ -50,10 +50,10 @@ class ProcessEnd:
         self._exit_process = exit_process
         self._ending = threading.Lock()
 
-    def replace(self, reason: str) -> None:
-        """End the process because its engine must be replaced."""
+    def replace_engine(self, reason: str) -> None:
+        """End the process with the status on which ECS replaces the whole task, engine included."""
         log.error("the engine must be replaced", extra={"reason": reason})
-        self._metrics.engine_unhealthy(reason)
+        self._metrics.record_unhealthy_engine(reason)
         self.end(REPLACE_ENGINE)
 
     def end(self, status: int) -> None:
@@ -90,7 +90,7 @@ class GracefulShutdown:
         self._durations = durations
         self._process_end = process_end
         self._shutting_down = shutting_down
-        self._leave_seconds = shutdown_seconds
+        self._shutdown_seconds = shutdown_seconds
 
     def install(self) -> None:
         """Handle SIGTERM and SIGINT."""
@@ -98,11 +98,11 @@ class GracefulShutdown:
             signal.signal(number, self._signalled)
 
     def _signalled(self, number: int, _frame: Any) -> None:
-        second = self._shutting_down.is_set()
+        is_second_signal = self._shutting_down.is_set()
         self._shutting_down.set()
         threading.Thread(
-            target=self._process_end.end if second else self._watch,
-            args=(1,) if second else (signal.Signals(number).name,),
+            target=self._process_end.end if is_second_signal else self._watch,
+            args=(1,) if is_second_signal else (signal.Signals(number).name,),
             name="shutdown",
             daemon=True,
         ).start()
@@ -111,18 +111,17 @@ class GracefulShutdown:
         """Interrupt the running job once it cannot end in time; end the process if that does not help."""
         log.info("shutting down", extra={"signal": name})
         self._runner.prepare_shutdown()
-        deadline = time.monotonic() + self._leave_seconds
-        while (left := deadline - time.monotonic()) > 0:
-            # The heartbeat asks for the job's progress, because asking here could hang. A job without
-            # progress gets all the time that is left: an estimate from other jobs is no reason to throw its
-            # work away.
-            if left < self._durations.observed_remaining() < _UNKNOWN:
+        deadline = time.monotonic() + self._shutdown_seconds
+        while (seconds_left := deadline - time.monotonic()) > 0:
+            # The progress was read by the heartbeat, because asking the engine here could hang. A job without
+            # progress gets all the time that is left, because an estimate from other jobs may be wrong.
+            if seconds_left < self._durations.observed_remaining() < _UNKNOWN:
                 break
-            time.sleep(min(CHECK_SECONDS, left))
-        current = self._runner.current
-        if current is not None:
-            log.info("interrupting the running job: it cannot end in time", extra={"task_id": current.id})
-            self._runner.stop(current)
+            time.sleep(min(CHECK_SECONDS, seconds_left))
+        running_job = self._runner.running_job
+        if running_job is not None:
+            log.info("interrupting the running job: it cannot end in time", extra={"task_id": running_job.id})
+            self._runner.stop(running_job)
         time.sleep(LAST_WRITES_SECONDS)
         log.warning("the shutdown takes too long: releasing all jobs and exiting")
         self._process_end.end(1)

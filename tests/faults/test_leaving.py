@@ -125,5 +125,5 @@ def test_the_exit_status_says_that_the_engine_must_be_replaced(
     with process(cloud, webui.url) as worker:
         cloud.submit(task_id)
         assert worker.wait(60) == REPLACE_ENGINE
-        assert any('"breakdowns":1' in line for line in worker.lines())
+        assert any('"engine_failures":1' in line for line in worker.lines())
     assert is_released(cloud, task_id)

@@ -52,11 +52,11 @@ class FakeQueue(SqsQueue):
         self.deleted: list[Delivery] = []
         self.dead: list[Delivery] = []
 
-    def receive(self, *, wait_seconds: int, most: int = 1) -> list[Delivery]:
+    def receive(self, *, wait_seconds: int, max_messages: int = 1) -> list[Delivery]:
         """Return the first messages, at most ten."""
         self.waits.append(wait_seconds)
-        most = min(most, 10)
-        received, self.waiting = self.waiting[:most], self.waiting[most:]
+        max_messages = min(max_messages, 10)
+        received, self.waiting = self.waiting[:max_messages], self.waiting[max_messages:]
         return received
 
     def extend(self, deliveries: Sequence[Delivery], seconds: int) -> None:

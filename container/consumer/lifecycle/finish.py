@@ -14,7 +14,7 @@ from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerS
 from container.consumer.job import Job, LeaseLost
 from container.consumer.lifecycle.outputs import Store, Stored
 from container.consumer.receiving.queue import SqsQueue
-from container.consumer.telemetry.logs import about
+from container.consumer.telemetry.logs import logging_about
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from domain.clock import now
 from domain.errors import ErrorCode, PermanentError, RetryableError, cancelled_error, outcome_error
@@ -48,36 +48,36 @@ class Finisher:
     def ending(self, job: Job) -> Iterator[None]:
         """Turn an exception of a step into the end of the job; `job.done` says whether the job has ended.
 
-        A step begins with `job.check()` inside the block, because a context manager cannot skip its block.
+        A step begins with `job.check_lease()` inside the block, because a context manager cannot skip it.
         """
-        with about(job):
+        with logging_about(job):
             try:
-                with self._deciding(job):
+                with self._errors_handled(job):
                     yield
             except LeaseLost:
-                log.info("dropped a job: another worker has its task, or it was cancelled")
-                self.metrics.lost(job)
+                log.info("a job was discarded: another worker has its task, or it was cancelled")
+                self.metrics.record_lease_lost(job)
                 job.done.set()
             except Exception:
-                # Nothing is lost: the lease expires and the message is delivered again.
-                log.exception("a job could not be ended")
-                self.metrics.lost(job)
+                # The task is not lost: its lease expires and its message is delivered again.
+                log.exception("a job could not be ended: its task is delivered again when its lease expires")
+                self.metrics.record_lease_lost(job)
                 job.done.set()
 
     @contextmanager
-    def _deciding(self, job: Job) -> Iterator[None]:
+    def _errors_handled(self, job: Job) -> Iterator[None]:
         try:
             yield
         except PermanentError as error:
-            self.failed(job, error)
+            self.fail(job, error)
         except WorkerShutsDown:
             self.release(job, count_attempt=False)
         except AmbiguousError as error:
-            self.retry(job, error, attempts=AMBIGUOUS_ATTEMPTS)
+            self.retry(job, error, max_attempts=AMBIGUOUS_ATTEMPTS)
         except RetryableError as error:
             self.retry(job, error)
         except Interrupted:
-            self.interrupted(job)
+            self.end_interrupted(job)
         except (ClientError, BotoCoreError) as error:
             log.warning("a call to AWS failed in a step of a task", exc_info=True)
             self.retry(job, RetryableError(ErrorCode.AWS_UNAVAILABLE, _describe(error)))
@@ -89,38 +89,38 @@ class Finisher:
             text = f"The worker failed: {type(bug).__name__}."
             self.retry(job, RetryableError(ErrorCode.INTERNAL_ERROR, text))
 
-    def interrupted(self, job: Job) -> None:
+    def end_interrupted(self, job: Job) -> None:
         """End a job that was interrupted by its caller, by a shutdown, or by another client of the engine."""
-        job.check()
+        job.check_lease()
         if job.cancelled.is_set():
-            self.cancelled(job)
+            self.cancel(job)
         elif self.shutting_down.is_set():
             self.release(job, count_attempt=False)
         else:
             text = "Another client of the engine interrupted the job."
             self.retry(job, RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text))
 
-    def completed(self, job: Job, stored: Stored) -> None:
+    def complete(self, job: Job, stored: Stored) -> None:
         """Finish a task with its images."""
         self._finish(job, Status.COMPLETED, stored=stored)
 
-    def cancelled(self, job: Job) -> None:
+    def cancel(self, job: Job) -> None:
         """Finish a task that its caller cancelled."""
         self._finish(job, Status.CANCELLED, error=cancelled_error())
 
-    def failed(self, job: Job, fault: PermanentError | RetryableError) -> None:
-        """Finish a task with an error."""
-        error = outcome_error(fault.code, fault.message)
-        stored = self.store.failure(job, error, fault.response)
-        self._finish(job, Status.FAILED, stored=stored, error=error)
+    def fail(self, job: Job, error: PermanentError | RetryableError) -> None:
+        """Finish a task with an error, and store it together with the engine's response."""
+        outcome = outcome_error(error.code, error.message)
+        stored = self.store.store_failure(job, outcome, error.response)
+        self._finish(job, Status.FAILED, stored=stored, error=outcome)
 
-    def retry(self, job: Job, fault: RetryableError, *, attempts: int = MAX_ATTEMPTS) -> None:
-        """Release a task with a growing delay, or fail it with the error if its attempts are used up."""
-        if job.row.attempts >= attempts:
-            self.failed(job, fault)
+    def retry(self, job: Job, error: RetryableError, *, max_attempts: int = MAX_ATTEMPTS) -> None:
+        """Release a task with a delay that doubles each time; fail it after its last attempt."""
+        if job.row.attempts >= max_attempts:
+            self.fail(job, error)
             return
         delay = min(self.first_delay_seconds * 2 ** max(job.row.attempts - 1, 0), MAX_DELAY_SECONDS)
-        last_error = outcome_error(fault.code, fault.message)
+        last_error = outcome_error(error.code, error.message)
         self.release(job, count_attempt=True, delay_seconds=delay, last_error=last_error)
 
     def release(
@@ -135,12 +135,15 @@ class Finisher:
         written = self.table.write(
             job.id, release(job.row, count_attempt=count_attempt, last_error=last_error)
         )
-        if not written.done and written.row is not None and self._is_ours(job, written.row):
-            self.cancelled(job)  # refused because the caller asked to cancel
+        if not written.done and written.row is not None and _still_has_lease(job, written.row):
+            # Then only one reason is left for the refusal: the caller has asked to cancel the task.
+            self.cancel(job)
             return
         job.done.set()
         log.info("task released", extra={"task_id": job.id, "delay_seconds": delay_seconds})
-        self.metrics.released(job, attempt_counted=count_attempt, code=(last_error or {}).get("code", ""))
+        self.metrics.record_release(
+            job, attempt_counted=count_attempt, code=(last_error or {}).get("code", "")
+        )
         self.queue.release(job.delivery, delay_seconds)
 
     def _finish(
@@ -168,29 +171,32 @@ class Finisher:
             raise LeaseLost(job.id)
         job.row = written.row
         extra = {"task_id": job.id, "submission_id": job.row.submission_id, "status": status.value}
-        log.info("task finished", extra=extra | {"seconds": job.seconds, "error": error})
-        self.metrics.finished(job)
-        self._conclude(job, written.row)
+        log.info("task finished", extra=extra | {"seconds": job.stage_seconds, "error": error})
+        self.metrics.record_outcome(job)
+        self._notify_and_delete(job, written.row)
 
-    def _conclude(self, job: Job, row: Row) -> None:
-        """Send the callback and delete the message; if that fails, a redelivery of the message repeats it."""
+    def _notify_and_delete(self, job: Job, row: Row) -> None:
+        """Send the callback and delete the message; if that fails, the message's next delivery repeats it."""
         try:
             self.results.notify(row)
             self.queue.delete(job.delivery)
         except (ClientError, BotoCoreError):
-            log.warning("the callback could not be sent yet", exc_info=True, extra={"task_id": job.id})
+            log.warning(
+                "the callback could not be sent, or the message not deleted: trying again",
+                exc_info=True,
+                extra={"task_id": job.id},
+            )
             with suppress(ClientError, BotoCoreError):
                 self.queue.release(job.delivery, self.first_delay_seconds)
 
-    def _is_ours(self, job: Job, row: Row) -> bool:
-        return (
-            row.submission_id == job.row.submission_id and row.fence == job.row.fence and not row.status.final
-        )
+
+def _still_has_lease(job: Job, row: Row) -> bool:
+    return row.submission_id == job.row.submission_id and row.fence == job.row.fence and not row.status.final
 
 
 def _describe(error: ClientError | BotoCoreError) -> str:
     """Describe an AWS error without its text, which may contain the name of a bucket or role."""
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "an error")
-        return f"AWS answered {code} to {error.operation_name}."
-    return f"AWS did not answer: {type(error).__name__}."
+        return f"AWS responded to {error.operation_name} with {code}."
+    return f"AWS did not respond: {type(error).__name__}."

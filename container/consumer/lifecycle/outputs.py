@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 PARALLEL_UPLOADS: Final = 4
 """Also the number of decoded images in memory at the same time."""
 
-MAX_KEPT_RESPONSE: Final = 16 * 1024
-"""How many bytes of the engine's response the output document of a failed task contains."""
+MAX_RESPONSE_CHARACTERS: Final = 16 * 1024
+"""How much of the engine's response the output document of a failed task contains."""
 
 # S3's responses to `If-None-Match: *`: the object exists (412), or a concurrent write that can be retried
 # (409).
 PRECONDITION_FAILED: Final = 412
 CONFLICT: Final = 409
-CONFLICT_SECONDS: Final = (0.1, 0.3, 1.0, 3.0)
+CONFLICT_PAUSES_SECONDS: Final = (0.1, 0.3, 1.0, 3.0)
 """Pauses before a conflicting write is sent again; after that, AWS counts as unavailable."""
 
 MAX_FENCES: Final = 5
-"""Five taken names in a row cannot be a coincidence."""
+"""Fences are random. If the keys under so many of them are taken, a new one will not help either."""
 
 
-class NameTaken(Exception):
-    """An object with that name exists and is not ours."""
+class KeyTaken(Exception):
+    """An object with this key exists already, and another submission has written it."""
 
 
 @dataclass(slots=True)
@@ -50,9 +50,13 @@ class Stored:
     """The objects that were stored for a task."""
 
     images: list[str] = field(default_factory=list)
+    """S3 URIs of the requested images."""
     other_images: list[str] = field(default_factory=list)
+    """S3 URIs of additional images, such as grids."""
     output: str | None = None
+    """S3 URI of the output document."""
     keys: list[str] = field(default_factory=list)
+    """The keys of all of them, so that they can be removed."""
 
 
 class Store:
@@ -64,35 +68,40 @@ class Store:
         self._table = table
         self._pool = ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload")
 
-    def success(self, job: Job, result: Result) -> Stored:
+    def store_result(self, job: Job, result: Result) -> Stored:
         """Store the artifacts, then the output document with a receipt for each."""
         warnings = [warning.as_dict() for warning in (*job.warnings, *result.warnings)]
 
         def write(stored: Stored, fence: str) -> None:
             uploads = [
-                self._pool.submit(self._artifact, job, stored, fence, one, number)
-                for one, number in _numbered(result.artifacts)
+                self._pool.submit(self._write_artifact, job, stored, fence, artifact, number)
+                for artifact, number in _numbered(result.artifacts)
             ]
             wait(uploads)  # waits for all of them even if one fails, so that everything can be removed
             receipts = [upload.result() for upload in uploads]
-            for receipt, one in zip(receipts, result.artifacts, strict=True):
-                links = stored.other_images if one.number is None else stored.images
-                links.append(s3_uri(self._bucket, receipt["key"]))
-            out = result.document | {"images": receipts, "seconds": _rounded(job.seconds)}
-            self._out(job, stored, fence, out | ({"warnings": warnings} if warnings else {}))
+            for receipt, artifact in zip(receipts, result.artifacts, strict=True):
+                uris = stored.other_images if artifact.number is None else stored.images
+                uris.append(s3_uri(self._bucket, receipt["key"]))
+            document = result.document | {"images": receipts, "seconds": _rounded(job.stage_seconds)}
+            if warnings:
+                document["warnings"] = warnings
+            self._write_document(job, stored, fence, document)
 
         return self._under_fence(job, write)
 
-    def failure(self, job: Job, error: Mapping[str, str], response: Any) -> Stored:
+    def store_failure(self, job: Job, error: Mapping[str, str], response: Any) -> Stored:
         """Store the output document of a failed task: the error and part of the engine's response."""
         text = json.dumps(response)
-        kept = response if len(text) <= MAX_KEPT_RESPONSE else {"cut": text[:MAX_KEPT_RESPONSE]}
-        seconds = _rounded(job.seconds)
-        out: dict[str, Any] = {"error": error, "response": kept, "images": [], "seconds": seconds}
-        return self._under_fence(job, lambda stored, fence: self._out(job, stored, fence, out))
+        if len(text) > MAX_RESPONSE_CHARACTERS:
+            response = {"cut": text[:MAX_RESPONSE_CHARACTERS]}
+        seconds = _rounded(job.stage_seconds)
+        document: dict[str, Any] = {"error": error, "response": response, "images": [], "seconds": seconds}
+        return self._under_fence(
+            job, lambda stored, fence: self._write_document(job, stored, fence, document)
+        )
 
     def remove(self, stored: Stored) -> None:
-        """Delete everything that was stored, for a worker that lost its task."""
+        """Delete everything that was stored."""
         for key in stored.keys:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
@@ -106,13 +115,13 @@ class Store:
             self._s3.delete_object(Bucket=self._bucket, Key=keys[uri])
 
     def _under_fence(self, job: Job, write: Callable[[Stored, str], None]) -> Stored:
-        """Write under the row's fence, or under a new fence if a name is taken."""
+        """Write under the row's fence, or under a new fence if a key is taken."""
         for _ in range(MAX_FENCES):
             stored = Stored()
             try:
-                job.check()
+                job.check_lease()
                 write(stored, job.row.fence or "")
-            except NameTaken:
+            except KeyTaken:
                 self.remove(stored)
                 replaced = self._table.write(job.id, replace_fence(job.row, fence=new_fence()))
                 if replaced.done and replaced.row is not None:
@@ -124,14 +133,14 @@ class Store:
                 raise
             else:
                 return stored
-        text = f"Objects of the names of {MAX_FENCES} fences exist already."
+        text = f"Objects of other tasks have the keys of this task's outputs, under {MAX_FENCES} fences."
         raise RetryableError(ErrorCode.AWS_UNAVAILABLE, text)
 
-    def _artifact(self, job: Job, stored: Stored, fence: str, artifact: Artifact, number: int) -> Json:
+    def _write_artifact(self, job: Job, stored: Stored, fence: str, artifact: Artifact, number: int) -> Json:
         data = artifact.data()
-        found = sniff(data)
+        image = sniff(data)
         extension, content_type = (
-            (found.extension, found.content_type) if found else ("bin", "application/octet-stream")
+            (image.extension, image.content_type) if image else ("bin", "application/octet-stream")
         )
         keys = job.message.task.keys
         if artifact.number is None:
@@ -144,17 +153,17 @@ class Store:
             "sha256": hashlib.sha256(data).hexdigest(),
             "bytes": len(data),
             "content_type": content_type,
-            "width": found.width if found else None,
-            "height": found.height if found else None,
+            "width": image.width if image else None,
+            "height": image.height if image else None,
         } | artifact.receipt
 
-    def _out(self, job: Job, stored: Stored, fence: str, out: Mapping[str, Any]) -> None:
+    def _write_document(self, job: Job, stored: Stored, fence: str, document: Mapping[str, Any]) -> None:
         key = job.message.task.keys.output_document(fence)
-        self._put(job, stored, key, json.dumps(out).encode(), "application/json")
+        self._put(job, stored, key, json.dumps(document).encode(), "application/json")
         stored.output = s3_uri(self._bucket, key)
 
     def _put(self, job: Job, stored: Stored, key: str, data: bytes, content_type: str) -> None:
-        for pause in (*CONFLICT_SECONDS, None):
+        for pause in (*CONFLICT_PAUSES_SECONDS, None):
             try:
                 self._s3.put_object(
                     Bucket=self._bucket,
@@ -171,22 +180,25 @@ class Store:
                     continue
                 # botocore sends a write again if its response was lost, so the existing object may be our
                 # own.
-                if status != PRECONDITION_FAILED or not self._is_ours(job, key):
-                    raise NameTaken(key) if status == PRECONDITION_FAILED else error from None
+                if status != PRECONDITION_FAILED or not self._is_own_object(job, key):
+                    raise KeyTaken(key) if status == PRECONDITION_FAILED else error from None
             stored.keys.append(key)
             return
 
-    def _is_ours(self, job: Job, key: str) -> bool:
-        found = self._s3.head_object(Bucket=self._bucket, Key=key)
-        return found["Metadata"].get(SUBMISSION_METADATA) == job.row.submission_id
+    def _is_own_object(self, job: Job, key: str) -> bool:
+        existing = self._s3.head_object(Bucket=self._bucket, Key=key)
+        return existing["Metadata"].get(SUBMISSION_METADATA) == job.row.submission_id
 
 
 def _numbered(artifacts: Sequence[Artifact]) -> Iterator[tuple[Artifact, int]]:
     """Yield each artifact with its number; artifacts without one are counted per kind."""
     counts: Counter[str] = Counter()
-    for one in artifacts:
-        counts[one.kind] += one.number is None
-        yield one, counts[one.kind] if one.number is None else one.number
+    for artifact in artifacts:
+        if artifact.number is not None:
+            yield artifact, artifact.number
+        else:
+            counts[artifact.kind] += 1
+            yield artifact, counts[artifact.kind]
 
 
 def _rounded(seconds: Mapping[str, float]) -> dict[str, float]:

@@ -45,7 +45,7 @@ class Preparer:
             # Jobs without sampling steps have no cost and are treated as equal.
             job.cost = self.rules.cost(task.tasktype, content) or 1.0
             job.request = self.engine.prepare(
-                job.message.task, lambda: job.stopped or self.shutting_down.is_set()
+                job.message.task, lambda: job.should_stop or self.shutting_down.is_set()
             )
             job.warnings = job.request.warnings
 

@@ -24,7 +24,7 @@ from domain.errors import ErrorCode, PermanentError, RetryableError
 log = logging.getLogger(__name__)
 
 INTERRUPT_AGAIN_SECONDS: Final = 0.5
-"""Repeated, because an engine may lose an interrupt that arrives before it has begun the job."""
+"""How soon an interrupt is repeated: an engine may ignore one that arrives before it has begun the job."""
 
 
 class EngineRunner:
@@ -49,14 +49,14 @@ class EngineRunner:
         self._stop_seconds = stop_seconds
         # Held while an interrupt is being sent, so that it never hits the next job.
         self._lock = threading.Lock()
-        self._current: Job | None = None
-        self._stopping = False
+        self._running_job: Job | None = None
+        self._is_stopping = False
         self._progress: float | None = None
 
     @property
-    def current(self) -> Job | None:
-        """Return the running job."""
-        return self._current
+    def running_job(self) -> Job | None:
+        """Return the job that the engine runs, or None."""
+        return self._running_job
 
     def run(self, job: Job, sent: Callable[[], None]) -> Callable[[], Result]:
         """Run a prepared job and return a function that reads the engine's response.
@@ -64,25 +64,25 @@ class EngineRunner:
         Call `sent` when the engine has the whole request. Raise Interrupted, PermanentError, RetryableError
         or ReplaceEngine.
         """
-        with self._gpu.job(job):
+        with self._gpu.busy_with(job):
             return self._run(job, sent)
 
     def _run(self, job: Job, sent: Callable[[], None]) -> Callable[[], Result]:
         request, job.request = job.request, None
         if request is None:
-            raise RuntimeError("a task is prepared before it runs")
+            raise RuntimeError("a job must be prepared before it runs")
         with job.timed("model"):
             loaded = self._engine.load(request)
-        job.switched = loaded.switched
+        job.model_switched = loaded.switched
         with self._lock:
             if job.cancelled.is_set() or job.lease_lost.is_set():
                 raise Interrupted
-            self._current = job
-            self._stopping = False
+            self._running_job = job
+            self._is_stopping = False
         job.progress = 0.0
         self._progress = None
-        expected = self._durations.seconds_for(job.kind, job.cost)
-        hooks = RunHooks(partial(self._sent, job, sent), self._progressed, expected)
+        expected_seconds = self._durations.seconds_for(job.kind, job.cost)
+        hooks = RunHooks(partial(self._sent, job, sent), self._progressed, expected_seconds)
         read: Callable[[], Result] | None = None
         try:
             with job.timed("inference"):
@@ -94,12 +94,12 @@ class EngineRunner:
             raise
         finally:
             with self._lock:
-                self._current = None
-                stopped = self._stopping
-            self._durations.end(job.kind, job.cost, learn=read is not None and not stopped)
+                self._running_job = None
+                was_stopped = self._is_stopping
+            self._durations.end(job.kind, job.cost, learn=read is not None and not was_stopped)
             job.progress = None
         # The response to an interrupted job can be 200 with an unfinished image.
-        if stopped or (read is not None and self._engine.was_interrupted()):
+        if was_stopped or (read is not None and self._engine.was_interrupted()):
             raise Interrupted
         if read is None:
             raise PermanentError(ErrorCode.INFERENCE_TIMEOUT, "The engine did not finish in time.")
@@ -110,8 +110,8 @@ class EngineRunner:
         sent()
 
     def observe(self) -> float | None:
-        """Return the running job's progress, or None if there is no job or nothing is known."""
-        return None if self._current is None else self._progress
+        """Return the running job's progress (0 to 1), or None if there is no job or no progress yet."""
+        return None if self._running_job is None else self._progress
 
     def _progressed(self, fraction: float) -> None:
         self._durations.observe(fraction)
@@ -124,31 +124,31 @@ class EngineRunner:
     def stop(self, job: Job) -> None:
         """Start interrupting `job` if it is the running one; `run` then raises Interrupted."""
         with self._lock:
-            if self._current is not job or self._stopping:
+            if self._running_job is not job or self._is_stopping:
                 return
-            self._stopping = True
+            self._is_stopping = True
         # In a separate thread: an engine that hangs must not block the caller, the heartbeat or a shutdown.
         threading.Thread(target=self._interrupt, args=(job,), name="interrupt", daemon=True).start()
 
     def _interrupt(self, job: Job) -> None:
-        """Interrupt until the job has stopped; report it if it does not."""
+        """Interrupt the job again and again until it has stopped; call `on_stuck` if it does not stop."""
         deadline = time.monotonic() + self._stop_seconds
         while time.monotonic() < deadline:
             with self._lock:
-                if self._current is not job:
+                if self._running_job is not job:
                     return
                 try:
                     self._engine.interrupt()
                 except (RetryableError, PermanentError) as error:
                     log.warning("the engine did not accept an interrupt", extra={"reason": error.message})
             time.sleep(INTERRUPT_AGAIN_SECONDS)
-        if self._current is job:
+        if self._running_job is job:
             self._on_stuck(f"an interrupted job did not stop within {self._stop_seconds:g} s")
 
     def _stop_hung(self, job: Job) -> None:
         """Stop a job whose request timed out; it still runs without its client."""
         log.warning("inference timed out", extra={"task_id": job.id})
-        with suppress(RetryableError, PermanentError):  # decided by what follows
+        with suppress(RetryableError, PermanentError):  # whether it worked shows in `wait_idle`
             self._engine.interrupt()
         if not self._engine.wait_idle(self._stop_seconds):
             raise ReplaceEngine(f"a job did not stop within {self._stop_seconds:g} s")

@@ -21,7 +21,7 @@ from container.consumer.lifecycle.outputs import Store
 from container.consumer.lifecycle.prepare import Preparer
 from container.consumer.lifecycle.run import EngineRunner
 from container.consumer.liveness.scale_in_protection import Protection
-from container.consumer.telemetry.logs import about
+from container.consumer.telemetry.logs import logging_about
 from container.consumer.telemetry.utilization import GpuUtilization
 from domain.clock import iso, now
 from domain.errors import NOT_STARTED, ErrorCode, PermanentError
@@ -35,7 +35,7 @@ RECEIVE_AGAIN_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunResult:
     """The result of a job on the engine: a function that reads the response, or an error."""
 
     read: Callable[[], Result] | None = None
@@ -44,7 +44,7 @@ class Ran:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
-    """Runs the steps of tasks; an exception of a step becomes the end of its task."""
+    """Runs the steps of tasks; an error in a step finishes or releases the step's task."""
 
     claimer: Claimer
     preparer: Preparer
@@ -63,30 +63,30 @@ class TaskRun:
     def claim(self) -> Job | None:
         """Receive and claim the next task; return None if there is none."""
         if self.protection.refused and not self.protection.acquire():
-            self.shutting_down.wait(RECEIVE_AGAIN_SECONDS)  # a deployment waits for this worker to end
+            self.shutting_down.wait(RECEIVE_AGAIN_SECONDS)
             return None
         try:
             job = self.claimer.claim_next()
         except (ClientError, BotoCoreError):
-            log.warning("receiving or claiming a message failed", exc_info=True)
+            log.warning("receiving or claiming a message failed: trying again", exc_info=True)
             self.shutting_down.wait(RECEIVE_AGAIN_SECONDS)
             return None
         if job is not None:
-            self.gpu.claimed(job)
+            self.gpu.add_waiting(job)
             self.jobs.add(job)
         return job
 
     def prepare(self, job: Job) -> bool:
         """Fetch what the task needs and build its request; return whether the task continues."""
         with self.finisher.ending(job):
-            job.check()
+            job.check_lease()
             self.preparer.prepare(job)
         return not job.done.is_set()
 
     def start(self, job: Job) -> bool:
         """Record that the task runs on the GPU; from now on a cancel is only a request."""
         with self.finisher.ending(job):
-            job.check()
+            job.check_lease()
             if job.row.start_is_overdue(iso(now())):
                 raise PermanentError(ErrorCode.TASK_EXPIRED, NOT_STARTED)
             written = self.table.write(job.id, start(job.row, seconds=self.lease_seconds, now=now()))
@@ -97,45 +97,45 @@ class TaskRun:
                 self.results.publish(written.row)
         return not job.done.is_set()
 
-    def run(self, job: Job, sent: Callable[[], None]) -> Ran:
-        """Run the job on the engine; return errors, because they may be the engine's fault.
+    def run(self, job: Job, sent: Callable[[], None]) -> RunResult:
+        """Run the job on the engine; return an error instead of raising it, for the engine to diagnose.
 
         Call `sent` when the engine has the whole request.
         """
-        with about(job):
+        with logging_about(job):
             try:
                 read = self.runner.run(job, sent)
             except ReplaceEngine as error:
-                # The task may be the cause, so it must not be retried forever.
+                # The task may be why the engine hangs, so it must not be retried forever.
                 with self.finisher.ending(job):
-                    job.check()
+                    job.check_lease()
                     raise AmbiguousError(ErrorCode.INFERENCE_TIMEOUT, str(error)) from None
                 raise
-            except Exception as error:  # noqa: BLE001 - `finish` decides what follows from each
-                return Ran(error=error)
+            except Exception as error:  # noqa: BLE001 - `finish` handles each of them
+                return RunResult(error=error)
             finally:
                 self.protection.job_ended()
-            return Ran(read)
+            return RunResult(read)
 
-    def finish(self, job: Job, ran: Ran) -> None:
+    def finish(self, job: Job, run_result: RunResult) -> None:
         """Store what the job produced and write the task's outcome."""
         with self.finisher.ending(job):
-            job.check()
-            if ran.read is None:
-                raise ran.error or RuntimeError("a job returned neither a response nor an error")
+            job.check_lease()
+            if run_result.read is None:
+                raise run_result.error or RuntimeError("a job returned neither a response nor an error")
             with job.timed("store"):
-                stored = self.store.success(job, ran.read())
-            self.finisher.completed(job, stored)
+                stored = self.store.store_result(job, run_result.read())
+            self.finisher.complete(job, stored)
 
     def stop(self, job: Job) -> None:
         """End a task that was cancelled, or claimed by another worker, while it waited for the GPU."""
         with self.finisher.ending(job):
-            job.check()
+            job.check_lease()
             raise Interrupted
 
     def release(self, job: Job) -> None:
-        """Release a task that has not begun, without counting an attempt."""
+        """Release a task that has not run, without counting an attempt."""
         if not job.done.is_set():
             with self.finisher.ending(job):
-                job.check()
+                job.check_lease()
                 self.finisher.release(job, count_attempt=False)

@@ -25,24 +25,24 @@ MAX_BEAT_SECONDS: Final = 5.0
 CANCEL_CHECK_SECONDS: Final = 1.0
 """How often the row of a task that is on the GPU, or about to be, is read for a cancel."""
 
-LATE_BEAT_SECONDS: Final = 10.0
+OVERDUE_BEAT_SECONDS: Final = 10.0
 """How long to wait for an overdue heartbeat. After a process was frozen, all its heartbeats are overdue, and
 the heartbeat thread may run after the thread that checks it."""
 
 BEATS_PER_LEASE: Final = 3
-"""One heartbeat may be lost and the next one be late before a lease expires."""
+"""So that a lease does not expire if one heartbeat fails and the next one is late."""
 
 
 class HeartbeatStopped(RuntimeError):
-    """The leases of the jobs in this process are no longer renewed."""
+    """The leases of this process's jobs are no longer renewed."""
 
 
 class Heartbeat:
     """Renews the leases and messages of all jobs until they are done.
 
-    `on_stop` is called when a running task must be stopped, `waiting` returns messages that are received but
-    not claimed, and `at_work` is called with every heartbeat. `file` is touched with every heartbeat, for a
-    health check in another process.
+    `observe` returns the running job's progress, `on_stop` is called when a running task must be stopped, and
+    `unclaimed` returns messages that were received but not claimed, which must stay invisible too. With every
+    heartbeat, `on_beat` is called and `file` is touched, for a health check in another process.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class Heartbeat:
         lease_seconds: int,
         observe: Callable[[], float | None],
         on_stop: Callable[[Job], None],
-        waiting: Callable[[], list[Delivery]] = list,
-        at_work: Callable[[], None] = lambda: None,
+        unclaimed: Callable[[], list[Delivery]] = list,
+        on_beat: Callable[[], None] = lambda: None,
         file: Path | None = None,
     ) -> None:
         self._jobs = jobs
@@ -65,19 +65,19 @@ class Heartbeat:
         self._interval = min(MAX_BEAT_SECONDS, lease_seconds / BEATS_PER_LEASE)
         self._observe = observe
         self._on_stop = on_stop
-        self._waiting = waiting
-        self._at_work = at_work
+        self._unclaimed = unclaimed
+        self._on_beat = on_beat
         self._file = file
         self._wake = threading.Event()
         self._stopped = False
-        self._beaten = threading.Condition()
-        self._beats = 0
-        self._last_beat = time.monotonic()
+        self._beat_done = threading.Condition()
+        self._beat_count = 0
+        self._last_beat_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
         """Send the first heartbeat at once, then start the thread."""
-        self._beat()
+        self._beat_and_report()
         self._thread.start()
 
     def stop(self) -> None:
@@ -90,15 +90,15 @@ class Heartbeat:
 
         An overdue heartbeat gets a last chance, because the whole process may have been frozen.
         """
-        if self._thread.is_alive() and time.monotonic() - self._last_beat < self._lease_seconds:
+        if self._thread.is_alive() and time.monotonic() - self._last_beat_at < self._lease_seconds:
             return
-        with self._beaten:
-            before = self._beats
+        with self._beat_done:
+            count_before = self._beat_count
             self._wake.set()
-            self._beaten.wait_for(
-                lambda: self._beats > before or not self._thread.is_alive(), LATE_BEAT_SECONDS
+            self._beat_done.wait_for(
+                lambda: self._beat_count > count_before or not self._thread.is_alive(), OVERDUE_BEAT_SECONDS
             )
-            if self._beats == before:
+            if self._beat_count == count_before:
                 raise HeartbeatStopped("the heartbeat stopped, and no work may be done without it")
 
     def _run(self) -> None:
@@ -110,7 +110,7 @@ class Heartbeat:
                     return
                 if self._wake.is_set() or time.monotonic() >= next_beat:
                     self._wake.clear()
-                    self._beat()
+                    self._beat_and_report()
                     next_beat = time.monotonic() + self._interval
                 else:
                     self._check_for_cancels()
@@ -120,16 +120,16 @@ class Heartbeat:
                 job.lease_lost.set()
                 self._on_stop(job)
         finally:
-            with self._beaten:
-                self._beaten.notify_all()
+            with self._beat_done:
+                self._beat_done.notify_all()
 
-    def _beat(self) -> None:
+    def _beat_and_report(self) -> None:
         self.beat()
         self._touch()
-        with self._beaten:
-            self._last_beat = time.monotonic()
-            self._beats += 1
-            self._beaten.notify_all()
+        with self._beat_done:
+            self._last_beat_at = time.monotonic()
+            self._beat_count += 1
+            self._beat_done.notify_all()
 
     def _touch(self) -> None:
         if self._file is None:
@@ -140,10 +140,10 @@ class Heartbeat:
             log.warning("HEARTBEAT_FILE cannot be written", extra={"reason": str(error)})
 
     def beat(self) -> None:
-        """Renew everything once."""
+        """Renew the leases and the invisibility of all messages once; AWS errors are logged."""
         jobs = [job for job in self._jobs.all() if not job.lease_lost.is_set()]
-        self._unless_aws_fails(self._at_work)
-        deliveries = [job.delivery for job in jobs] + self._waiting()
+        self._unless_aws_fails(self._on_beat)
+        deliveries = [job.delivery for job in jobs] + self._unclaimed()
         if not deliveries:
             return
         progress = self._observe()
@@ -154,7 +154,7 @@ class Heartbeat:
     def _check_for_cancels(self) -> None:
         """Check whether the callers of tasks that are on the GPU, or about to be, want to cancel them."""
         for job in self._jobs.all():
-            if job.row.status is Status.RUNNING and not job.stopped:
+            if job.row.status is Status.RUNNING and not job.should_stop:
                 self._unless_aws_fails(partial(self._check_for_cancel, job))
 
     def _check_for_cancel(self, job: Job) -> None:
@@ -171,7 +171,7 @@ class Heartbeat:
         try:
             action()
         except (ClientError, BotoCoreError):
-            log.warning("a part of a heartbeat failed", exc_info=True)
+            log.warning("a part of a heartbeat failed: the next heartbeat repeats it", exc_info=True)
 
     def _renew(self, job: Job, progress: float | None) -> None:
         row = job.row
@@ -180,8 +180,9 @@ class Heartbeat:
         )
         if job.done.is_set():
             return
-        if not written.done and job.row is row:  # a different row: another stage drew a new fence meanwhile
-            log.warning("the task's lease is lost", extra={"task_id": job.id})
+        # If the row has changed, another thread has replaced the fence meanwhile: the lease is still ours.
+        if not written.done and job.row is row:
+            log.warning("the lease is lost: another worker has the task", extra={"task_id": job.id})
             job.lease_lost.set()
             self._on_stop(job)
         elif written.row is not None and written.row.cancel_requested:

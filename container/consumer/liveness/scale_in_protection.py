@@ -29,16 +29,17 @@ proceed."""
 IDLE_SECONDS: Final = 5
 """How long the worker must have no job before protection is released; shorter gaps would cost two calls."""
 
-REFUSED_SECONDS: Final = 10
+RETRY_REFUSED_SECONDS: Final = 10
 """How soon protection is requested again after ECS refused it."""
 
-BROKEN_SECONDS: Final = 60
-"""The same if the agent does not respond or may not protect; work then continues without protection."""
+RETRY_FAILED_SECONDS: Final = 60
+"""The same if the agent does not respond or lacks permission; work then continues without protection."""
 
 CALL_SECONDS: Final = 5
 CHECK_SECONDS: Final = 1
 
-BLOCKED: Final = "DEPLOYMENT_BLOCKED"
+DEPLOYMENT_BLOCKED: Final = "DEPLOYMENT_BLOCKED"
+"""The agent's reason for a refusal while a deployment waits for this ECS task to end."""
 
 
 class Protection:
@@ -52,20 +53,20 @@ class Protection:
         self,
         agent_uri: str,
         *,
-        busy: Callable[[], bool],
+        has_jobs: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
         check_seconds: float = CHECK_SECONDS,
     ) -> None:
         self._agent_uri = agent_uri
-        self._busy = busy
+        self._has_jobs = has_jobs
         self._clock = clock
         self._check_seconds = check_seconds
         self._http = httpx.Client(timeout=CALL_SECONDS, trust_env=False)
         self._lock = threading.Lock()
         self._protected = False
         self._protected_at = 0.0
-        self._renewed = 0.0
-        self._last_busy = 0.0
+        self._renewed_at = 0.0
+        self._last_job_at = 0.0
         self._refused = False
         self._retry_at = 0.0
         self._wake = threading.Event()
@@ -80,17 +81,17 @@ class Protection:
     def acquire(self) -> bool:
         """Protect the ECS task; return False if a deployment waits for it, so that nothing may be claimed.
 
-        If the agent gives no answer or lacks permission, work continues unprotected.
+        If the agent does not respond or lacks permission, work continues unprotected.
         """
         if not self._agent_uri:
             return True
         with self._lock:
-            self._last_busy = self._clock()
+            self._last_job_at = self._clock()
             if self._protected:
                 return True
             if self._clock() >= self._retry_at:
                 self._protect()
-                self._protected_at = self._renewed
+                self._protected_at = self._renewed_at
             return self._protected or not self._refused
 
     @property
@@ -99,7 +100,7 @@ class Protection:
         return self._refused
 
     def job_ended(self) -> None:
-        """Record the end of a job, when protection may be released."""
+        """Record that a job has ended; protection may be released then."""
         self._job_ended = True
         self._wake.set()
 
@@ -118,17 +119,17 @@ class Protection:
     def renew_or_release(self) -> None:
         """Renew or release protection if it is time to do so."""
         now = self._clock()
-        ended, self._job_ended = self._job_ended, False
-        if self._busy():
-            self._last_busy = now
+        job_has_ended, self._job_ended = self._job_ended, False
+        if self._has_jobs():
+            self._last_job_at = now
         if not self._protected:
             return
-        if now - self._last_busy >= IDLE_SECONDS:
+        if now - self._last_job_at >= IDLE_SECONDS:
             self.release()
-        elif ended and now - self._protected_at >= RELEASE_AFTER_SECONDS:
-            log.info("protection released between two jobs")
+        elif job_has_ended and now - self._protected_at >= RELEASE_AFTER_SECONDS:
+            log.info("releasing task protection between two jobs, so that a deployment can proceed")
             self.release()
-        elif now - self._renewed >= RENEW_SECONDS:
+        elif now - self._renewed_at >= RENEW_SECONDS:
             with self._lock:
                 self._protect()
 
@@ -140,17 +141,17 @@ class Protection:
                 self.renew_or_release()
 
     def _protect(self) -> None:
-        answer = self._put(protect=True)
-        reason = ((answer or {}).get("failure") or {}).get("Reason")
-        self._protected = bool(((answer or {}).get("protection") or {}).get("ProtectionEnabled"))
-        self._refused = reason == BLOCKED
-        self._renewed = self._clock()
+        response = self._put(protect=True)
+        reason = ((response or {}).get("failure") or {}).get("Reason")
+        self._protected = bool(((response or {}).get("protection") or {}).get("ProtectionEnabled"))
+        self._refused = reason == DEPLOYMENT_BLOCKED
+        self._renewed_at = self._clock()
         if self._protected:
             self._retry_at = 0.0
             return
-        self._retry_at = self._clock() + (REFUSED_SECONDS if self._refused else BROKEN_SECONDS)
+        self._retry_at = self._clock() + (RETRY_REFUSED_SECONDS if self._refused else RETRY_FAILED_SECONDS)
         log.warning(
-            "task protection was not granted", extra={"reason": reason or (answer or {}).get("error")}
+            "ECS did not grant task protection", extra={"reason": reason or (response or {}).get("error")}
         )
 
     def _put(self, *, protect: bool) -> dict[str, Any] | None:
@@ -158,8 +159,11 @@ class Protection:
         if protect:
             body["ExpiresInMinutes"] = MINUTES
         try:
-            answer = self._http.put(f"{self._agent_uri.rstrip('/')}{PATH}", json=body).json()
+            response = self._http.put(f"{self._agent_uri.rstrip('/')}{PATH}", json=body).json()
         except (httpx.HTTPError, ValueError) as error:
-            log.warning("the ECS agent did not answer", extra={"reason": type(error).__name__})
+            log.warning(
+                "the ECS agent did not respond to a request for task protection",
+                extra={"reason": type(error).__name__},
+            )
             return None
-        return answer if isinstance(answer, dict) else None
+        return response if isinstance(response, dict) else None

@@ -15,15 +15,16 @@ from domain.message import Message
 
 
 @dataclass(slots=True)
-class Waiting:
-    """A received message that is not claimed; `message` is None if it is not a valid task."""
+class WaitingMessage:
+    """A received message whose task is not claimed yet; `message` is None if it is not a valid task."""
 
     delivery: Delivery
     message: Message | None
-    since: float
+    received_at: float
     affinity: str | None
     """What is expensive to load for the task; None if it needs nothing in particular."""
-    overtaken: int = 0
+    times_overtaken: int = 0
+    """How many messages that arrived later were preferred to it."""
 
 
 @dataclass(slots=True)
@@ -46,13 +47,13 @@ class AffinityBatcher:
     """Counts the workers that share the backlog; without it, this worker takes the whole backlog."""
     clock: Callable[[], float] = time.monotonic
     gpu: GpuUtilization = field(default_factory=GpuUtilization)
-    _waiting: list[Waiting] = field(default_factory=list)
-    _current: str | None = None
+    _waiting: list[WaitingMessage] = field(default_factory=list)
+    _current_affinity: str | None = None
     _backlog: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _choosing: threading.Lock = field(default_factory=threading.Lock)
 
-    def next(self) -> Waiting | None:
+    def next(self) -> WaitingMessage | None:
         """Return the next message, or None if there is none."""
         with self._choosing:
             self._fill()
@@ -63,7 +64,7 @@ class AffinityBatcher:
         """Read the queue's backlog; the heartbeat calls this, so that the GPU does not wait for it."""
         self._backlog = self.queue.backlog()
 
-    def exceeds_workers(self) -> bool:
+    def has_more_messages_than_workers(self) -> bool:
         """Return whether more messages wait than there are workers."""
         return self._backlog + len(self._waiting) > self._workers
 
@@ -81,29 +82,31 @@ class AffinityBatcher:
 
     def _fill(self) -> None:
         """Receive as many messages as there is room for; wait only if there are none yet."""
-        have = len(self._waiting)
-        room = self._share() - have
+        waiting_count = len(self._waiting)
+        room = self._share() - waiting_count
         if room <= 0:
             return
-        for delivery in self._receive(wait_seconds=0 if have else self.receive_seconds, most=room):
+        for delivery in self._receive(
+            wait_seconds=0 if waiting_count else self.receive_seconds, max_messages=room
+        ):
             try:
                 message = Message.decode(delivery.body)
             except BadMessage:
                 message = None
             affinity = self.affinity(message.task.content) if message else None
             with self._lock:
-                self._waiting.append(Waiting(delivery, message, self.clock(), affinity))
+                self._waiting.append(WaitingMessage(delivery, message, self.clock(), affinity))
 
-    def _receive(self, *, wait_seconds: int, most: int) -> list[Delivery]:
+    def _receive(self, *, wait_seconds: int, max_messages: int) -> list[Delivery]:
         if not wait_seconds:
-            return self.queue.receive(wait_seconds=0, most=most)
+            return self.queue.receive(wait_seconds=0, max_messages=max_messages)
         self.gpu.poll_begun()
-        found: list[Delivery] = []
+        received: list[Delivery] = []
         try:
-            found = self.queue.receive(wait_seconds=wait_seconds, most=most)
+            received = self.queue.receive(wait_seconds=wait_seconds, max_messages=max_messages)
         finally:
-            self.gpu.poll_ended(found=bool(found))
-        return found
+            self.gpu.poll_ended(found=bool(received))
+        return received
 
     def _share(self) -> int:
         """Return how many messages may be kept: never more than this consumer's share of the backlog."""
@@ -114,19 +117,22 @@ class AffinityBatcher:
     def _workers(self) -> int:
         return max(1, self.registry.count if self.registry else 1)
 
-    def _choose(self) -> Waiting | None:
+    def _choose(self) -> WaitingMessage | None:
         if not self._waiting:
             return None
         oldest = self._waiting[0]
-        waited = self.clock() - oldest.since
-        due = oldest.overtaken >= self.max_overtakes or waited >= self.max_seconds or self._current is None
-        chosen = oldest if due else next(filter(self._fits, self._waiting), oldest)
+        waited_seconds = self.clock() - oldest.received_at
+        oldest_is_next = (
+            oldest.times_overtaken >= self.max_overtakes
+            or waited_seconds >= self.max_seconds
+            or self._current_affinity is None
+        )
+        chosen = oldest if oldest_is_next else next(filter(self._needs_no_switch, self._waiting), oldest)
         for waiting in self._waiting[: self._waiting.index(chosen)]:
-            waiting.overtaken += 1
+            waiting.times_overtaken += 1
         self._waiting.remove(chosen)
-        self._current = chosen.affinity or self._current
+        self._current_affinity = chosen.affinity or self._current_affinity
         return chosen
 
-    def _fits(self, waiting: Waiting) -> bool:
-        """Return whether a message needs no switch, as is always the case without an affinity."""
-        return waiting.affinity is None or waiting.affinity == self._current
+    def _needs_no_switch(self, waiting: WaitingMessage) -> bool:
+        return waiting.affinity is None or waiting.affinity == self._current_affinity

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MAX_BATCH = 10
-"""SQS's limit for one receive or one batch."""
+"""SQS allows at most ten messages in one receive or one batch."""
 
 
 class SqsQueue:
@@ -22,11 +22,11 @@ class SqsQueue:
         self._url = url
         self._visibility_seconds = visibility_seconds
 
-    def receive(self, *, wait_seconds: int, most: int = 1) -> list[Delivery]:
-        """Return up to `most` messages (at most 10), or none if none arrives within `wait_seconds`."""
-        answer = self._client.receive_message(
+    def receive(self, *, wait_seconds: int, max_messages: int = 1) -> list[Delivery]:
+        """Return up to `max_messages` messages, but at most 10; wait `wait_seconds` for the first one."""
+        response = self._client.receive_message(
             QueueUrl=self._url,
-            MaxNumberOfMessages=min(most, MAX_BATCH),
+            MaxNumberOfMessages=min(max_messages, MAX_BATCH),
             WaitTimeSeconds=wait_seconds,
             VisibilityTimeout=self._visibility_seconds,
             MessageSystemAttributeNames=["ApproximateReceiveCount", "AWSTraceHeader"],
@@ -39,11 +39,11 @@ class SqsQueue:
                 receive_count=int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1")),
                 trace=message.get("Attributes", {}).get("AWSTraceHeader"),
             )
-            for message in answer.get("Messages", [])
+            for message in response.get("Messages", [])
         ]
 
     def extend(self, deliveries: Sequence[Delivery], seconds: int) -> None:
-        """Keep messages invisible for `seconds` more, ten per call; ignore messages that are already gone."""
+        """Keep messages invisible for `seconds` from now; ignore messages that were already deleted."""
         for batch in _batches(deliveries):
             self._client.change_message_visibility_batch(
                 QueueUrl=self._url,
@@ -68,11 +68,11 @@ class SqsQueue:
     def backlog(self) -> int:
         """Return the approximate number of waiting messages, without those in flight."""
         name: Literal["ApproximateNumberOfMessages"] = "ApproximateNumberOfMessages"
-        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
+        response = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return int(response["Attributes"][name])
 
     def dead_letter(self, delivery: Delivery) -> None:
-        """Move a message to the dead-letter queue at once; without such a queue, leave the message to SQS."""
+        """Move a message to the dead-letter queue at once; without such a queue, leave it where it is."""
         if self._dead_letter_url is None:
             return
         self._client.send_message(QueueUrl=self._dead_letter_url, MessageBody=delivery.body)
@@ -80,8 +80,8 @@ class SqsQueue:
 
     @cached_property
     def _dead_letter_url(self) -> str | None:
-        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
-        policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+        response = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
+        policy = json.loads(response.get("Attributes", {}).get("RedrivePolicy", "{}"))
         arn = policy.get("deadLetterTargetArn")
         if not arn:
             return None

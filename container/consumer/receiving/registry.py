@@ -13,15 +13,15 @@ from domain.keys import workers_partition
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ROW_KEPT: Final = timedelta(days=1)
+_ROW_LIFETIME: Final = timedelta(days=1)
+"""DynamoDB deletes the row of a worker that ended without unregistering."""
 
 
 class WorkerRegistry:
     """Counts workers by an index, so that no row is written by all of them.
 
-    A worker's row is in the index of pending rows, in a partition of its own that the sweep does not read;
-    `pending_since` is the time until which the worker counts. The id begins with `#`, which a task's id never
-    does.
+    The rows use the index of pending tasks, in a partition that the sweep does not read. There,
+    `pending_since` is the time until which a worker counts. A row's id begins with `#`, as no task's id does.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str, *, runtime: str, worker: str) -> None:
@@ -33,11 +33,11 @@ class WorkerRegistry:
 
     def renew(self, *, seconds: float) -> None:
         """Register this worker for `seconds` more, and count all workers."""
-        moment = now()
+        renewed_at = now()
         values: dict[str, Any] = {
             ":partition": {"S": self._partition},
-            ":until": {"S": iso_after(moment, seconds)},
-            ":expires": {"N": str(int((moment + _ROW_KEPT).timestamp()))},
+            ":until": {"S": iso_after(renewed_at, seconds)},
+            ":expires": {"N": str(int((renewed_at + _ROW_LIFETIME).timestamp()))},
         }
         self._client.update_item(
             TableName=self._table,
@@ -47,14 +47,14 @@ class WorkerRegistry:
             ),
             ExpressionAttributeValues=values,
         )
-        found = self._client.query(
+        response = self._client.query(
             TableName=self._table,
             IndexName=PENDING,
             Select="COUNT",
             KeyConditionExpression="pending_runtime = :partition AND pending_since > :now",
-            ExpressionAttributeValues={":partition": values[":partition"], ":now": {"S": iso(moment)}},
+            ExpressionAttributeValues={":partition": values[":partition"], ":now": {"S": iso(renewed_at)}},
         )
-        self.count = max(1, found["Count"])  # the index may not show this worker yet
+        self.count = max(1, response["Count"])  # the index may not show this worker yet
 
     def unregister(self) -> None:
         """Remove this worker from the index; if that fails, it counts until its time is over."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from container.consumer.engines.base import Engine, ReplaceEngine, Verdict
 from container.consumer.job import ActiveJobs, Job
-from container.consumer.lifecycle.task_run import Ran, TaskRun
+from container.consumer.lifecycle.task_run import RunResult, TaskRun
 from container.consumer.liveness.heartbeat import Heartbeat
 from container.consumer.liveness.scale_in_protection import Protection
 from container.consumer.receiving.batching import AffinityBatcher
@@ -20,13 +20,13 @@ from container.consumer.telemetry.worker_metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
 
-STORING_AT_ONCE: Final = 2
-"""How many finished jobs may have their images in memory: one is stored while the next one ends. Further ones
-wait on the GPU."""
+MAX_STORING: Final = 2
+"""How many jobs' images may be in memory: one job is stored while the next one ends. A third one is not run
+until there is room."""
 
-HOLD_SECONDS: Final = 0.25
-"""How long at most a response waits for the next job's request before it is read: loading a model between two
-jobs may take minutes."""
+READ_DELAY_SECONDS: Final = 0.25
+"""How long a response may wait, so that the next job's request is sent before it is read. It waits no longer,
+because loading a model between the two jobs may take minutes."""
 
 BOOT_SECONDS: Final = 600
 """An engine that does not respond within this time is replaced."""
@@ -68,11 +68,11 @@ class Worker:
         self._worker_metrics = worker_metrics
         self._model_reporter = model_reporter
         self._shutting_down = shutting_down
-        self._breakdowns = 0
-        self._healed = False
-        self._storing = threading.BoundedSemaphore(STORING_AT_ONCE)
+        self._engine_failures = 0
+        self._just_recovered = False
+        self._storing = threading.BoundedSemaphore(MAX_STORING)
         self._next_sent = threading.Event()
-        self._finishing = ThreadPoolExecutor(STORING_AT_ONCE, thread_name_prefix="finish")
+        self._finishing = ThreadPoolExecutor(MAX_STORING, thread_name_prefix="finish")
 
     def run(self) -> None:
         """Work until `shutting_down` is set; raise ReplaceEngine if the engine cannot be used any more."""
@@ -93,13 +93,13 @@ class Worker:
                 if job is not None:
                     self._run(job)
         except ReplaceEngine as error:
-            self._task_metrics.engine_unhealthy(str(error))
+            self._task_metrics.record_unhealthy_engine(str(error))
             raise
         finally:
             self._close()
 
     def _close(self) -> None:
-        self._gpu.switch(on=False)
+        self._gpu.engine_ready = False
         self._next_sent.set()
         self._prefetcher.close()
         self._finishing.shutdown(wait=True)
@@ -119,7 +119,7 @@ class Worker:
         self._batcher.release()
 
     def _next_job(self) -> Job | None:
-        if self._prefetcher.beside and (job := self._prefetcher.next(0)) is not None:
+        if self._prefetcher.uses_threads and (job := self._prefetcher.next(0)) is not None:
             return job
         self._next_sent.set()  # no request follows at once
         return self._prefetcher.next(CHECK_SECONDS)
@@ -131,60 +131,63 @@ class Worker:
             return
         next_sent = self._next_sent
         try:
-            ran = self._tasks.run(job, next_sent.set)
+            run_result = self._tasks.run(job, next_sent.set)
         finally:
             next_sent.set()
-        verdict = Verdict.TASK if ran.error is None else self._engine.diagnose(ran.error)
+        verdict = Verdict.TASK if run_result.error is None else self._engine.diagnose(run_result.error)
         if verdict is Verdict.BROKEN:
             self._tasks.release(job)
-            self._heal()
+            self._recover_engine()
             return
-        if ran.error is None:
-            self._healed = False
-        self._finish(job, ran)
+        if run_result.error is None:
+            self._just_recovered = False
+        self._finish(job, run_result)
         if verdict is Verdict.UNREACHABLE:
             self._prefetcher.pause()
             self._await_engine()
             self._prefetcher.resume()
 
-    def _finish(self, job: Job, ran: Ran) -> None:
+    def _finish(self, job: Job, run_result: RunResult) -> None:
         """Finish a task in another thread, with a bound on how many wait there.
 
         Reading a response of several MB would delay the next job, so that its request is sent first.
         """
-        if not self._prefetcher.beside:
-            self._tasks.finish(job, ran)
+        if not self._prefetcher.uses_threads:
+            self._tasks.finish(job, run_result)
             return
         self._storing.acquire()
         next_sent = self._next_sent = threading.Event()
 
         def finish() -> None:
-            next_sent.wait(HOLD_SECONDS)
+            next_sent.wait(READ_DELAY_SECONDS)
             try:
-                self._tasks.finish(job, ran)
+                self._tasks.finish(job, run_result)
             finally:
                 self._storing.release()
 
         self._finishing.submit(finish)
 
-    def _heal(self) -> None:
-        """Heal an engine that fails every job; raise ReplaceEngine if that did not help, or not for long."""
-        self._breakdowns += 1
-        log.warning("the engine fails every job", extra={"breakdowns": self._breakdowns})
+    def _recover_engine(self) -> None:
+        """Make an engine work again that fails every job; raise ReplaceEngine if that fails.
+
+        An engine that fails again before any job has succeeded is replaced too.
+        """
+        self._engine_failures += 1
+        log.warning("the engine fails every job", extra={"engine_failures": self._engine_failures})
         self._prefetcher.pause()
         self._await_engine()
         if self._shutting_down.is_set():
             return
-        if self._healed or not self._engine.heal():
+        if self._just_recovered or not self._engine.heal():
             raise ReplaceEngine("it fails every job since a model failed to load")
-        log.info("the engine works again", extra={"breakdowns": self._breakdowns})
-        self._task_metrics.engine_recovered()
-        self._healed = True
+        log.info("the engine works again", extra={"engine_failures": self._engine_failures})
+        self._task_metrics.record_unhealthy_engine("recovered")
+        self._just_recovered = True
         self._prefetcher.resume()
 
     def _await_engine(self, *, warm_up: bool = False) -> None:
         """Wait until the engine responds and is idle; raise ReplaceEngine if that never happens."""
-        self._gpu.switch(on=False)
+        self._gpu.engine_ready = False
         ready = self._engine.wait_ready(self._shutting_down, BOOT_SECONDS)
         if ready and warm_up:
             self._engine.warm_up(self._shutting_down)
@@ -192,4 +195,4 @@ class Worker:
             ready = self._engine.wait_ready(self._shutting_down, BOOT_SECONDS)
         if not ready and not self._shutting_down.is_set():
             raise ReplaceEngine(f"it was not ready within {BOOT_SECONDS} s")
-        self._gpu.switch(on=True)
+        self._gpu.engine_ready = True

@@ -18,9 +18,11 @@ MARGIN: Final = 1.5
 """Factor on the usual preparation time: its spread is small compared to the waiting that it avoids."""
 
 SLACK_SECONDS: Final = 0.03
+"""Added to each estimate, for what is not measured: threads need some milliseconds to continue."""
+
 CLOSE_SECONDS: Final = 10
-"""A long poll lasts 5 s; a message that it returns must be released, or it stays invisible until its
-timeout."""
+"""How long closing waits for a receive that is under way (at most 5 s): its message must be released, or it
+stays invisible until its timeout."""
 
 RECHECK_SECONDS: Final = 0.5
 """The longest wait before an estimate is checked again."""
@@ -36,7 +38,7 @@ MAX_OVERDUE: Final = 4
 class _Slot:
     """A task on its way to the GPU; without `job`, it is still being received."""
 
-    begun: float
+    reserved_at: float
     job: Job | None = None
     prepared: bool = False
     started: bool = False
@@ -57,20 +59,21 @@ class Prefetcher:
         changed: threading.Condition,
         *,
         prefetch: int,
-        enough_for_all: Callable[[], bool] = lambda: False,
+        more_tasks_than_workers: Callable[[], bool] = lambda: False,
     ) -> None:
         """Run the steps of `tasks`; `changed` is notified whenever an estimate of `durations` changes.
 
-        `enough_for_all` returns whether more tasks wait than there are workers.
+        `more_tasks_than_workers` is asked before a task is claimed although nobody knows how long it must
+        wait here: with fewer tasks than workers, an idle worker should get it.
         """
         self._tasks = tasks
         self._durations = durations
         self._change = changed
         self._slots: list[_Slot] = []
         self._prefetch = prefetch
-        self._enough_for_all = enough_for_all
-        self._open = True
-        self._paused = False
+        self._more_tasks_than_workers = more_tasks_than_workers
+        self._is_open = True
+        self._is_paused = False
         self._failure: BaseException | None = None
         self._claiming = Average(0.06)
         self._preparing = Average(0.3)
@@ -88,7 +91,7 @@ class Prefetcher:
     def stop(self) -> None:
         """Claim no further task, and start none that waits."""
         with self._change:
-            self._open = False
+            self._is_open = False
             self._change.notify_all()
 
     def close(self) -> None:
@@ -102,14 +105,14 @@ class Prefetcher:
     def pause(self) -> None:
         """Claim nothing while the engine is not ready, and release tasks that wait for it."""
         with self._change:
-            self._paused = True
+            self._is_paused = True
             self._change.notify_all()
         self.release_started()
 
     def resume(self) -> None:
         """Claim tasks again."""
         with self._change:
-            self._paused = False
+            self._is_paused = False
             self._change.notify_all()
 
     def release_started(self) -> None:
@@ -122,13 +125,13 @@ class Prefetcher:
                 self._tasks.release(slot.job)
 
     @property
-    def beside(self) -> bool:
+    def uses_threads(self) -> bool:
         """Return whether tasks are prepared and finished in other threads (`PREFETCH` above 0)."""
         return self._prefetch > 0
 
     def next(self, wait_seconds: float) -> Job | None:
         """Return the next started task, or None after `wait_seconds`; raise the error of a failed thread."""
-        if not self.beside:
+        if not self.uses_threads:
             return self._claim_now()
         with self._change:
             if not self._failure and self._first_started() is None:
@@ -139,7 +142,7 @@ class Prefetcher:
             slot = self._first_started()
             if slot is None:
                 return None
-            # Nobody is notified before the job's request was sent, because it would be delayed.
+            # The other threads are not notified yet, because they would delay this job's request.
             self._slots.remove(slot)
             return slot.job
 
@@ -158,43 +161,44 @@ class Prefetcher:
             while (slot := self._reserve()) is not None:
                 if slot.job is not None:
                     self._tasks.stop(slot.job)
-                    self._drop(slot)
+                    self._discard(slot)
                 elif not self._fill(slot):
-                    self._drop(slot)
-        except BaseException as failure:  # raised by `next`, in the thread that works
+                    self._discard(slot)
+        except BaseException as failure:  # `next` raises it in the main thread
             log.exception("a prefetch thread failed")
             with self._change:
                 self._failure = failure
                 self._change.notify_all()
 
     def _fill(self, slot: _Slot) -> bool:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         job = self._tasks.claim()
         if job is None:
             return False
-        took = time.monotonic() - begun
+        seconds = time.monotonic() - started_at
         with self._change:
-            if took - job.seconds.get("claim", 0.0) < IMMEDIATE_SECONDS:  # else it waited for a message
-                self._claiming.add(took)
+            # Otherwise the receive has waited for a message, which says nothing about how long claims take.
+            if seconds - job.stage_seconds.get("claim", 0.0) < IMMEDIATE_SECONDS:
+                self._claiming.add(seconds)
             slot.job = job
-            slot.begun = time.monotonic()
+            slot.reserved_at = time.monotonic()
         if not self._may_continue():
             self._tasks.release(job)
             return False
         if not self._tasks.prepare(job):
             return False
         with self._change:
-            self._preparing.add(time.monotonic() - slot.begun)
+            self._preparing.add(time.monotonic() - slot.reserved_at)
             slot.prepared = True
             self._change.notify_all()
         if not self._await_turn(slot):
-            (self._tasks.stop if job.stopped else self._tasks.release)(job)
+            (self._tasks.stop if job.should_stop else self._tasks.release)(job)
             return False
-        begun = time.monotonic()
+        started_at = time.monotonic()
         if not self._tasks.start(job):
             return False
         with self._change:
-            self._starting.add(time.monotonic() - begun)
+            self._starting.add(time.monotonic() - started_at)
             slot.started = True
             self._change.notify_all()
         return True
@@ -202,47 +206,52 @@ class Prefetcher:
     def _reserve(self) -> _Slot | None:
         """Wait until another task should be claimed; return None if no more will be."""
         with self._change:
-            while self._open:
+            while self._is_open:
                 wait = self._seconds_until_needed()
                 if wait <= 0:
-                    slot = _Slot(begun=time.monotonic())
+                    slot = _Slot(reserved_at=time.monotonic())
                     self._slots.append(slot)
                     return slot
-                if (stopped := self._take_stopped()) is not None:
+                if (stopped := self._stopped_slot()) is not None:
                     return stopped
                 self._change.wait(min(wait, RECHECK_SECONDS))
             return None
 
-    def _take_stopped(self) -> _Slot | None:
-        """Take out a started task that is cancelled or lost, because it no longer needs the GPU."""
-        stopped = next((s for s in self._slots if s.started and s.job is not None and s.job.stopped), None)
-        if stopped is not None:
-            stopped.started = False  # it keeps its slot until it has ended, but does not wait for the GPU
-        return stopped
+    def _stopped_slot(self) -> _Slot | None:
+        """Return a started task that was cancelled or whose lease is lost: it needs no GPU any more."""
+        for slot in self._slots:
+            if slot.started and slot.job is not None and slot.job.should_stop:
+                slot.started = False  # it keeps its slot until it has ended, but does not wait for the GPU
+                return slot
+        return None
 
     def _seconds_until_needed(self) -> float:
-        lead = self._claiming.seconds + self._preparing.seconds + self._starting.seconds
-        lead = lead * MARGIN + SLACK_SECONDS
+        usual_seconds = self._claiming.seconds + self._preparing.seconds + self._starting.seconds
+        lead_seconds = usual_seconds * MARGIN + SLACK_SECONDS
         now = time.monotonic()
-        late = max(lead, OVERDUE_SECONDS)
-        overdue = [slot for slot in self._slots if slot.job and not slot.prepared and now - slot.begun > late]
-        if self._paused or len(self._slots) - min(len(overdue), MAX_OVERDUE) >= self._prefetch:
+        overdue_seconds = max(lead_seconds, OVERDUE_SECONDS)
+        overdue = [
+            slot
+            for slot in self._slots
+            if slot.job and not slot.prepared and now - slot.reserved_at > overdue_seconds
+        ]
+        if self._is_paused or len(self._slots) - min(len(overdue), MAX_OVERDUE) >= self._prefetch:
             return float("inf")
-        busy = self._durations.remaining()
+        busy_seconds = self._durations.remaining()
         for slot in self._slots:
             if slot.job is None:
-                return float("inf")  # one that waits for a message is enough
+                return float("inf")  # one thread that waits for a message is enough
             # A slow input must not keep the task behind it from the GPU.
-            if slot.prepared or now - slot.begun <= lead:
-                busy += self._durations.seconds_for(slot.job.kind, slot.job.cost)
-        if busy == float("inf") and not self._slots and self._enough_for_all():
+            if slot.prepared or now - slot.reserved_at <= lead_seconds:
+                busy_seconds += self._durations.seconds_for(slot.job.kind, slot.job.cost)
+        if busy_seconds == float("inf") and not self._slots and self._more_tasks_than_workers():
             return 0.0  # the job's end is unknown, but no other worker would start the task now
-        return busy - lead
+        return busy_seconds - lead_seconds
 
     def _await_turn(self, slot: _Slot) -> bool:
         """Wait until `slot` is next and the GPU is about to be free; return False if it must not start."""
         with self._change:
-            while self._may_continue() and not (slot.job and slot.job.stopped):
+            while self._may_continue() and not (slot.job and slot.job.should_stop):
                 wait = self._durations.remaining() - self._starting.seconds * MARGIN - SLACK_SECONDS
                 first = next(other for other in self._slots if other.prepared)
                 if first is slot and wait <= 0:
@@ -253,9 +262,9 @@ class Prefetcher:
             return False
 
     def _may_continue(self) -> bool:
-        return self._open and not self._paused
+        return self._is_open and not self._is_paused
 
-    def _drop(self, slot: _Slot) -> None:
+    def _discard(self, slot: _Slot) -> None:
         with self._change:
             self._slots.remove(slot)
             self._change.notify_all()

@@ -12,18 +12,21 @@ _WEIGHT: Final = 0.4
 
 _UNKNOWN: Final = float("inf")
 
-_REMEMBERED: Final = 5
-"""Number of jobs per kind for the median: it follows a change within three jobs and ignores two outliers."""
+_JOBS_PER_KIND: Final = 5
+"""The median of so many jobs follows a change within three jobs and ignores two outliers."""
 
-_KINDS: Final = 64
-"""Bound on remembered kinds, because callers choose the names of scripts."""
+_MAX_KINDS: Final = 64
+"""Bounds the memory, because callers choose the names of scripts and with them the kinds of jobs."""
+
+_MIN_PROGRESS: Final = 0.05
+"""An engine may report a little progress while a model loads, which says nothing about the job's length."""
 
 
 class DurationEstimator:
     """Estimates when the running job will end; can be used from several threads.
 
-    Seconds per unit of cost are learnt separately for each kind of job (a task type, a script), from the
-    median of the last few, so that a single outlier changes nothing.
+    For each kind of job (a task type, a script) it uses the median of the last jobs' seconds per unit of
+    cost, so that a single outlier changes nothing.
     """
 
     def __init__(
@@ -33,56 +36,57 @@ class DurationEstimator:
         self._changed = changed or threading.Condition()
         self._clock = clock
         self._lock = threading.Lock()
-        self._rates: dict[str, deque[float]] = {}
-        self._begun: float | None = None
-        self._expected = _UNKNOWN
-        self._observed = False
+        self._seconds_per_cost: dict[str, deque[float]] = {}
+        self._started_at: float | None = None
+        self._expected_seconds = _UNKNOWN
+        self._has_progress = False
 
     def begin(self, kind: str, cost: float) -> None:
         """Record that a job was sent to the engine."""
         with self._lock:
-            self._begun = self._clock()
-            self._expected = self._seconds(kind, cost)
-            self._observed = False
+            self._started_at = self._clock()
+            self._expected_seconds = self._seconds(kind, cost)
+            self._has_progress = False
         self._notify()
 
     def end(self, kind: str, cost: float, *, learn: bool) -> float:
         """Record that the job ended and return its duration in seconds.
 
-        Nobody is notified: whoever woke up now would delay the request of the next job, which notifies.
+        Waiting threads are not notified: they would delay the next job's request. `begin` notifies them.
         """
         with self._lock:
-            seconds = self._clock() - self._begun if self._begun is not None else 0.0
-            self._begun = None
+            seconds = self._clock() - self._started_at if self._started_at is not None else 0.0
+            self._started_at = None
             if learn:
-                self._rates.setdefault(kind, deque(maxlen=_REMEMBERED)).append(seconds / cost)
-                while len(self._rates) > _KINDS:
-                    self._rates.pop(next(iter(self._rates)))
+                observations = self._seconds_per_cost.setdefault(kind, deque(maxlen=_JOBS_PER_KIND))
+                observations.append(seconds / cost)
+                while len(self._seconds_per_cost) > _MAX_KINDS:
+                    self._seconds_per_cost.pop(next(iter(self._seconds_per_cost)))
         return seconds
 
     def observe(self, fraction: float) -> None:
-        """Use the engine's own progress, once it is meaningful (it is 0.01 while a model loads)."""
+        """Estimate from the fraction of the running job that the engine reports as done."""
         with self._lock:
-            if self._begun is not None and fraction > 0.05:
-                self._expected = (self._clock() - self._begun) / fraction
-                self._observed = True
+            if self._started_at is not None and fraction > _MIN_PROGRESS:
+                self._expected_seconds = (self._clock() - self._started_at) / fraction
+                self._has_progress = True
         self._notify()
 
     def remaining(self) -> float:
         """Return the seconds until the GPU is free: 0 if it is idle or overdue, inf if unknown."""
         with self._lock:
-            if self._begun is None:
+            if self._started_at is None:
                 return 0.0
-            return max(0.0, self._begun + self._expected - self._clock())
+            return max(0.0, self._started_at + self._expected_seconds - self._clock())
 
     def observed_remaining(self) -> float:
-        """Return the seconds until the GPU is free by the job's own progress, inf if there is none."""
+        """Return the same as `remaining`, but inf for a job that has reported no progress."""
         with self._lock:
-            known = self._begun is None or self._observed
-        return self.remaining() if known else _UNKNOWN
+            is_observed = self._started_at is None or self._has_progress
+        return self.remaining() if is_observed else _UNKNOWN
 
     def seconds_for(self, kind: str, cost: float) -> float:
-        """Return how many seconds a job will take, inf if nothing is known about its kind."""
+        """Return how many seconds a job will take, inf if no job of its kind has ended yet."""
         with self._lock:
             return self._seconds(kind, cost)
 
@@ -91,15 +95,15 @@ class DurationEstimator:
             self._changed.notify_all()
 
     def _seconds(self, kind: str, cost: float) -> float:
-        rates = self._rates.get(kind)
-        return statistics.median(rates) * cost if rates else _UNKNOWN
+        observations = self._seconds_per_cost.get(kind)
+        return statistics.median(observations) * cost if observations else _UNKNOWN
 
 
 class Average:
-    """A moving average of seconds, with an initial guess."""
+    """A moving average of seconds, with an initial estimate."""
 
-    def __init__(self, guess: float) -> None:
-        self.seconds = guess
+    def __init__(self, initial_seconds: float) -> None:
+        self.seconds = initial_seconds
 
     def add(self, seconds: float) -> None:
         """Add an observation."""

@@ -13,27 +13,27 @@ from container.consumer.job import Job
 from container.consumer.telemetry.xray import trace_header
 
 METRICS_LOGGER: Final = "metrics"
-"""Records of this logger are complete lines, which are printed unchanged and at any level."""
+"""The logger of metrics. CloudWatch reads its lines, so they are printed unchanged, whatever LOG_LEVEL is."""
 
 _NO_TASK: Final[Mapping[str, str]] = {}
-_task: ContextVar[Mapping[str, str]] = ContextVar("task", default=_NO_TASK)
+_task_fields: ContextVar[Mapping[str, str]] = ContextVar("task_fields", default=_NO_TASK)
 
 
 def log_fields(job: Job) -> dict[str, str]:
     """Return the fields that identify a task in the logs of all components."""
     fields = {"task_id": job.id, "submission_id": job.row.submission_id}
-    trace = trace_header(job).get("Root")
-    return fields | ({"xray_trace_id": trace} if trace else {})
+    trace_id = trace_header(job).get("Root")
+    return fields | ({"xray_trace_id": trace_id} if trace_id else {})
 
 
 @contextmanager
-def about(job: Job) -> Iterator[None]:
+def logging_about(job: Job) -> Iterator[None]:
     """Add the task's fields to every line that this thread logs inside the block."""
-    token = _task.set(log_fields(job))
+    token = _task_fields.set(log_fields(job))
     try:
         yield
     finally:
-        _task.reset(token)
+        _task_fields.reset(token)
 
 
 def log_to_stdout(level: str, *, runtime: str) -> None:
@@ -51,7 +51,7 @@ def log_to_stdout(level: str, *, runtime: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger(METRICS_LOGGER).setLevel(logging.INFO)
-    # Their debug and info lines contain headers, links and bodies.
+    # These libraries log headers, links and bodies, which may be secret, at the levels debug and info.
     for name in ("boto3", "botocore", "urllib3", "s3transfer", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -64,6 +64,6 @@ class _Formatter(LambdaPowertoolsFormatter):
 
 
 def _add_task_fields(record: logging.LogRecord) -> bool:
-    for name, value in _task.get().items():
+    for name, value in _task_fields.get().items():
         record.__dict__.setdefault(name, value)
     return True

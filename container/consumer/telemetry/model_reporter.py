@@ -12,6 +12,8 @@ from adapters.runtime_report import RuntimeReports
 from domain.errors import PermanentError, RetryableError
 
 CHECK_SECONDS: Final = 60.0
+"""How soon the API learns of a new model."""
+
 REPORT_SECONDS: Final = 86_400.0
 """An unchanged list is reported again after this time, because a report expires after some weeks."""
 
@@ -23,21 +25,21 @@ class ModelReporter:
 
     def __init__(
         self,
-        names: Callable[[], Iterable[str]],
+        model_names: Callable[[], Iterable[str]],
         reports: RuntimeReports,
         *,
         runtime: str,
-        seconds: float = CHECK_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._names = names
+        self._model_names = model_names
         self._reports = reports
         self._runtime = runtime
-        self._seconds = seconds
+        self._check_seconds = check_seconds
         self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="model reporter", daemon=True)
-        self._reported: tuple[float, list[str]] | None = None
+        self._last_report: tuple[float, list[str]] | None = None
 
     def start(self) -> None:
         """Start reporting; the engine must be ready."""
@@ -50,19 +52,19 @@ class ModelReporter:
     def report_changes(self) -> None:
         """Report the models if they have changed since the last report."""
         try:
-            names = sorted(self._names())
-            at = self._clock()
-            if self._reported is not None:
-                before, known = self._reported
-                if names == known and at - before < REPORT_SECONDS:
+            names = sorted(self._model_names())
+            reported_at = self._clock()
+            if self._last_report is not None:
+                last_reported_at, last_names = self._last_report
+                if names == last_names and reported_at - last_reported_at < REPORT_SECONDS:
                     return
             self._reports.write(self._runtime, names)
-            self._reported = at, names
+            self._last_report = reported_at, names
             _log.info("models reported", extra={"names": len(names)})
         except (RetryableError, PermanentError, BotoCoreError, ClientError):
-            _log.warning("the models could not be reported", exc_info=True)
+            _log.warning("the models could not be reported to the API: trying again", exc_info=True)
 
     def _run(self) -> None:
         self.report_changes()
-        while not self._stop.wait(self._seconds):
+        while not self._stop.wait(self._check_seconds):
             self.report_changes()

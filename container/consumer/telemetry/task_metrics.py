@@ -10,110 +10,115 @@ from container.consumer.job import Job
 from container.consumer.telemetry.logs import METRICS_LOGGER, log_fields
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.xray import Tracer
-from domain import metrics as m
+from domain import metrics
 from domain.clock import now, parse
 from domain.errors import ErrorCode
 from domain.metrics import Metric, emf_line
 from domain.row import Row, Status
 
-_lines = logging.getLogger(METRICS_LOGGER)
+log = logging.getLogger(__name__)
+_metrics_log = logging.getLogger(METRICS_LOGGER)
 
-_STAGES: Final[Mapping[str, Metric]] = {
-    "prepare": m.PREPARE_SECONDS,
-    "inference": m.INFERENCE_SECONDS,
-    "store": m.STORE_SECONDS,
+_STAGE_METRICS: Final[Mapping[str, Metric]] = {
+    "prepare": metrics.PREPARE_SECONDS,
+    "inference": metrics.INFERENCE_SECONDS,
+    "store": metrics.STORE_SECONDS,
 }
-_ENDS: Final[Mapping[Status, Metric]] = {
-    Status.COMPLETED: m.COMPLETED,
-    Status.FAILED: m.FAILURES_BY_CODE,
-    Status.CANCELLED: m.CANCELLED,
+_OUTCOME_METRICS: Final[Mapping[Status, Metric]] = {
+    Status.COMPLETED: metrics.COMPLETED,
+    Status.FAILED: metrics.FAILURES_BY_CODE,
+    Status.CANCELLED: metrics.CANCELLED,
 }
 
 
 @dataclass(slots=True)
 class TaskMetrics:
-    """Writes how long tasks took and how they ended, without raising errors or delaying tasks."""
+    """Writes how long tasks took and how they ended; values that cannot be written are logged, not raised."""
 
     namespace: str
     runtime: str
     gpu: GpuUtilization
     tracer: Tracer | None = None
 
-    def finished(self, job: Job) -> None:
-        """Write the metrics of a finished task, based on its row."""
+    def record_outcome(self, job: Job) -> None:
+        """Write the metrics of a job whose task has finished, based on the task's row."""
         row = job.row
-        values: dict[Metric, float] = {_ENDS[row.status]: 1, m.FAILED: int(row.status is Status.FAILED)}
-        for stage, metric in _STAGES.items():
-            if stage in job.seconds:
-                values[metric] = job.seconds[stage]
-        if job.switched:
-            values |= {m.MODEL_SWITCHES: 1, m.MODEL_LOAD_SECONDS: job.seconds.get("model", 0.0)}
-        submitted = _timestamp(job.message.submitted_at)
-        if submitted is not None:
-            values[m.QUEUED_SECONDS] = max(0.0, job.claimed_at - submitted)
+        values: dict[Metric, float] = {
+            _OUTCOME_METRICS[row.status]: 1,
+            metrics.FAILED: int(row.status is Status.FAILED),
+        }
+        for stage, metric in _STAGE_METRICS.items():
+            if stage in job.stage_seconds:
+                values[metric] = job.stage_seconds[stage]
+        if job.model_switched:
+            values[metrics.MODEL_SWITCHES] = 1
+            values[metrics.MODEL_LOAD_SECONDS] = job.stage_seconds.get("model", 0.0)
+        submitted_at = _timestamp_or_none(job.message.submitted_at)
+        if submitted_at is not None:
+            values[metrics.QUEUED_SECONDS] = max(0.0, job.claimed_at - submitted_at)
         if row.status is Status.COMPLETED:
-            values[m.IMAGES] = len(row.item.get("images") or ())
-            if submitted is not None:
-                values[m.END_TO_END_SECONDS] = max(0.0, time.time() - submitted)
+            values[metrics.IMAGES] = len(row.item.get("images") or ())
+            if submitted_at is not None:
+                values[metrics.END_TO_END_SECONDS] = max(0.0, time.time() - submitted_at)
         else:
-            values |= self._wasted(job)
+            values |= _wasted_gpu_seconds(job)
         code = str((row.item.get("error") or {}).get("code") or "")
-        self._end(job, values, status=row.status.value, code=code)
+        self._record_end(job, values, status=row.status.value, code=code)
 
-    def released(self, job: Job, *, attempt_counted: bool, code: str = "") -> None:
-        """Write the metrics of a task that returns to its queue."""
-        values = self._wasted(job) | ({m.RETRIED: 1} if attempt_counted else {})
-        self._end(job, values, status="released", code=code)
+    def record_release(self, job: Job, *, attempt_counted: bool, code: str = "") -> None:
+        """Write the metrics of a job whose task returns to its queue."""
+        values = _wasted_gpu_seconds(job) | ({metrics.RETRIED: 1} if attempt_counted else {})
+        self._record_end(job, values, status="released", code=code)
 
-    def lost(self, job: Job) -> None:
-        """Write the metrics of a task that this worker has lost."""
-        self._end(job, self._wasted(job), status="lost")
+    def record_lease_lost(self, job: Job) -> None:
+        """Write the metrics of a job whose lease has been lost, or is left to expire after an error."""
+        self._record_end(job, _wasted_gpu_seconds(job), status="lease_lost")
 
-    def ended_unclaimed(self, row: Row, code: ErrorCode) -> None:
-        """Write the metrics of a task that failed without being claimed by this worker."""
+    def record_unclaimed_failure(self, row: Row, code: ErrorCode) -> None:
+        """Count a task that was ended instead of claimed, if it failed: the caller's cancel is no failure."""
         if row.status is Status.FAILED:
             self.write(
-                {m.FAILED: 1, m.FAILURES_BY_CODE: 1},
+                {metrics.FAILED: 1, metrics.FAILURES_BY_CODE: 1},
                 task_id=row.id,
                 submission_id=row.submission_id,
                 code=code.value,
             )
 
-    def engine_unhealthy(self, reason: str) -> None:
-        """Count an unhealthy engine, which must be replaced."""
-        self.write({m.ENGINE_UNHEALTHY: 1}, reason=reason)
+    def record_unhealthy_engine(self, reason: str) -> None:
+        """Count an engine that must be replaced, or one that recovered: operators should see that too."""
+        self.write({metrics.ENGINE_UNHEALTHY: 1}, reason=reason)
 
-    def engine_recovered(self) -> None:
-        """Count an unhealthy engine that works again."""
-        self.write({m.ENGINE_UNHEALTHY: 1}, reason="recovered")
-
-    def write(self, values: Mapping[Metric, float], **facts: Any) -> None:
-        """Write one line."""
-        known = {name: value for name, value in facts.items() if value}
+    def write(self, values: Mapping[Metric, float], **properties: Any) -> None:
+        """Write one line of the embedded metric format, without the properties that are empty."""
+        present = {name: value for name, value in properties.items() if value}
         try:
-            line = emf_line(self.namespace, values, at=now(), properties={m.RUNTIME: self.runtime, **known})
+            line = emf_line(
+                self.namespace, values, at=now(), properties={metrics.RUNTIME: self.runtime, **present}
+            )
         except ValueError:
-            logging.getLogger(__name__).exception("metrics could not be written")
+            names = [metric.name for metric in values]
+            log.exception("metrics could not be written", extra={"metrics": names})
         else:
-            _lines.info(line)
+            _metrics_log.info(line)
 
-    def _end(self, job: Job, values: Mapping[Metric, float], *, status: str, code: str = "") -> None:
-        self.gpu.done(job)
-        if job.measured:
-            return  # for example, because its callback failed after its outcome was written
-        job.measured = True
+    def _record_end(self, job: Job, values: Mapping[Metric, float], *, status: str, code: str = "") -> None:
+        self.gpu.remove_waiting(job)
+        if job.end_recorded:
+            return  # Each job is counted once; one whose end fails with an error can reach this again.
+        job.end_recorded = True
         if values:
             self.write(values, **log_fields(job), status=status, code=code)
         if self.tracer is not None:
-            self.tracer.ended(job, status=status, code=code)
-
-    @staticmethod
-    def _wasted(job: Job) -> dict[Metric, float]:
-        seconds = job.seconds.get("model", 0.0) + job.seconds.get("inference", 0.0)
-        return {m.WASTED_GPU_SECONDS: seconds} if "inference" in job.seconds else {}
+            self.tracer.send(job, status=status, code=code)
 
 
-def _timestamp(text: str) -> float | None:
+def _wasted_gpu_seconds(job: Job) -> dict[Metric, float]:
+    """Return the GPU time of a job without images; a model that failed to load has used the GPU too."""
+    seconds = [job.stage_seconds[stage] for stage in ("model", "inference") if stage in job.stage_seconds]
+    return {metrics.WASTED_GPU_SECONDS: sum(seconds)} if seconds else {}
+
+
+def _timestamp_or_none(text: str) -> float | None:
     try:
         return parse(text).timestamp()
     except ValueError:  # a direct publisher may send any text

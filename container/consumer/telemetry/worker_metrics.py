@@ -4,15 +4,15 @@ import threading
 
 from container.consumer.engines.base import Engine
 from container.consumer.telemetry.task_metrics import TaskMetrics
-from domain import metrics as m
+from domain import metrics
 from domain.metrics import Metric
 
 
 class WorkerMetrics:
-    """Writes a line every `seconds`, in a separate thread because the engine may hang when it is asked."""
+    """Writes a line every `seconds`, in a separate thread because reading the engine's memory may hang."""
 
-    def __init__(self, metrics: TaskMetrics, engine: Engine, *, seconds: float) -> None:
-        self._metrics = metrics
+    def __init__(self, task_metrics: TaskMetrics, engine: Engine, *, seconds: float) -> None:
+        self._task_metrics = task_metrics
         self._engine = engine
         self._seconds = seconds
         self._stop = threading.Event()
@@ -29,12 +29,15 @@ class WorkerMetrics:
 
     def write(self, *, partial: bool = False) -> None:
         """Write one line; for a `partial` interval, at shutdown, write counters only."""
-        spent = self._metrics.gpu.take()
-        values: dict[Metric, float] = {m.GPU_BUSY_SECONDS: spent.busy, m.GPU_IDLE_SECONDS: spent.idle}
+        spent = self._task_metrics.gpu.spent_since_last_call()
+        values: dict[Metric, float] = {
+            metrics.GPU_BUSY_SECONDS: spent.busy_seconds,
+            metrics.GPU_IDLE_SECONDS: spent.idle_seconds,
+        }
         if not partial:
             # Scaled so that the sum over a minute is the number of consumers, whatever the interval.
-            values |= {m.CONSUMERS: self._seconds / 60} | dict(self._engine.gauges())
-        self._metrics.write(values)
+            values |= {metrics.CONSUMERS: self._seconds / 60} | dict(self._engine.gauges())
+        self._task_metrics.write(values)
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):

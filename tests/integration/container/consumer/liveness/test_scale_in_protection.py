@@ -13,9 +13,9 @@ from container.consumer.liveness.scale_in_protection import (
     IDLE_SECONDS,
     MINUTES,
     PATH,
-    REFUSED_SECONDS,
     RELEASE_AFTER_SECONDS,
     RENEW_SECONDS,
+    RETRY_REFUSED_SECONDS,
     Protection,
 )
 from local.fakes.sdwebui.process import FakeWebUi
@@ -116,7 +116,7 @@ def work() -> Work:
 @pytest.fixture
 def protection(agent: Agent, clock: FakeMonotonic, work: Work) -> Protection:
     """Return protection without its thread."""
-    return Protection(agent.uri, busy=work, clock=clock)
+    return Protection(agent.uri, has_jobs=work, clock=clock)
 
 
 def test_protection_is_requested_once_and_not_for_every_claim(agent: Agent, protection: Protection) -> None:
@@ -178,7 +178,7 @@ def test_no_task_is_claimed_until_protection_is_granted_again(
     assert protection.refused
     assert agent.asked == [PROTECT]
     agent.answer = None
-    clock.seconds += REFUSED_SECONDS
+    clock.seconds += RETRY_REFUSED_SECONDS
     assert protection.acquire()
     assert not protection.refused
 
@@ -197,10 +197,10 @@ def test_work_continues_without_protection_if_the_agent_cannot_grant_it(
 
 
 def test_a_missing_agent_is_no_error(clock: FakeMonotonic, work: Work) -> None:
-    assert Protection("", busy=work, clock=clock).acquire()
+    assert Protection("", has_jobs=work, clock=clock).acquire()
     with running_agent() as gone:
         uri = gone.uri
-    assert Protection(uri, busy=work, clock=clock).acquire()
+    assert Protection(uri, has_jobs=work, clock=clock).acquire()
 
 
 def test_a_worker_is_protected_from_the_claim_to_the_end_of_its_jobs(

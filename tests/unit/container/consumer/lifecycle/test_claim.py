@@ -33,8 +33,10 @@ class Setup:
         self.ended_codes: list[str] = []
         self.delivery = delivery("")
         finisher = SimpleNamespace(
-            cancelled=self.cancelled.append,
-            metrics=SimpleNamespace(ended_unclaimed=lambda _row, code: self.ended_codes.append(code.value)),
+            cancel=self.cancelled.append,
+            metrics=SimpleNamespace(
+                record_unclaimed_failure=lambda _row, code: self.ended_codes.append(code.value)
+            ),
         )
         waiting = SimpleNamespace(delivery=self.delivery, message=body)
         self.claimer = Claimer(
@@ -46,7 +48,7 @@ class Setup:
             runtime="r",
             worker="w",
             lease_seconds=60,
-            protect=lambda: may_claim,
+            protect_from_scale_in=lambda: may_claim,
         )
 
 

@@ -12,7 +12,7 @@ from container.consumer.engines.base import AmbiguousError, Interrupted, WorkerS
 from container.consumer.job import Job, LeaseLost
 from container.consumer.lifecycle.finish import MAX_DELAY_SECONDS, Finisher
 from container.consumer.lifecycle.outputs import Stored
-from container.consumer.lifecycle.task_run import Ran, TaskRun
+from container.consumer.lifecycle.task_run import RunResult, TaskRun
 from container.consumer.settings import FIRST_DELAY_SECONDS
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
@@ -83,7 +83,7 @@ class Setup:
             raise self.notify_error
         self.notified.append(row.status.value)
 
-    def failure(self, _job: Job, _error: Any, _response: Any) -> Stored:
+    def store_failure(self, _job: Job, _error: Any, _response: Any) -> Stored:
         return Stored(output="s3://b/out")
 
     def discard(self, _job: Job, stored: Stored, _row: Row | None) -> None:
@@ -187,7 +187,7 @@ def test_no_step_runs_after_the_lease_was_lost(setup: Setup, step: str) -> None:
     setup.job.lease_lost.set()
     names = {one.name for one in fields(TaskRun)}
     task_run = TaskRun(**(dict.fromkeys(names) | {"finisher": setup.finisher}))  # type: ignore[arg-type]
-    arguments = (setup.job, Ran()) if step == "finish" else (setup.job,)
+    arguments = (setup.job, RunResult()) if step == "finish" else (setup.job,)
     getattr(task_run, step)(*arguments)
     assert setup.job.done.is_set()
     assert setup.table.written == []
@@ -223,7 +223,7 @@ def test_an_outcome_that_comes_too_late_deletes_the_stored_objects(setup: Setup)
     setup.table.row = Row(setup.table.row.item | {"fence": "bbbb"})
     stored = Stored(output="s3://b/out")
     with setup.finisher.ending(setup.job):
-        setup.finisher.completed(setup.job, stored)
+        setup.finisher.complete(setup.job, stored)
     assert setup.removed == [stored]
     assert (setup.notified, setup.deleted) == ([], [])
 
@@ -231,7 +231,7 @@ def test_an_outcome_that_comes_too_late_deletes_the_stored_objects(setup: Setup)
 def test_if_the_callback_cannot_be_sent_the_message_is_redelivered(setup: Setup) -> None:
     setup.notify_error = THROTTLED
     with setup.finisher.ending(setup.job):
-        setup.finisher.completed(setup.job, Stored(images=["s3://b/1"], output="s3://b/out"))
+        setup.finisher.complete(setup.job, Stored(images=["s3://b/1"], output="s3://b/out"))
     assert setup.status is Status.COMPLETED
     assert setup.deleted == []
     assert setup.delays == [FIRST_DELAY_SECONDS]

@@ -73,20 +73,20 @@ def setup() -> Iterator[Setup]:
 def test_a_boot_longer_than_the_lease_is_no_missed_heartbeat(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LATE_BEAT_SECONDS", 0)  # no last chance: the first beat alone must count
-    setup.heartbeat._last_beat -= 1000  # it was built long before the engine was ready
+    monkeypatch.setattr(module, "OVERDUE_BEAT_SECONDS", 0)  # no last chance: the first beat alone must count
+    setup.heartbeat._last_beat_at -= 1000  # it was built long before the engine was ready
     setup.heartbeat.start()
     setup.heartbeat.check()
 
 
 def test_an_overdue_heartbeat_gets_a_last_chance(setup: Setup) -> None:
     setup.heartbeat.start()
-    setup.heartbeat._last_beat -= 1000  # the whole process was frozen
+    setup.heartbeat._last_beat_at -= 1000  # the whole process was frozen
     setup.heartbeat.check()
 
 
 def test_a_failed_heartbeat_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LATE_BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(module, "OVERDUE_BEAT_SECONDS", 0.1)
     setup = Setup()
     job = running_job()
     setup.heartbeat.start()
@@ -119,7 +119,9 @@ def test_a_job_that_lost_its_lease_is_not_renewed_again(
     setup.heartbeat.beat()
     setup.heartbeat.beat()
     assert setup.table.renewed == ["lost"]
-    assert [record.getMessage() for record in caplog.records].count("the task's lease is lost") == 1
+    assert [record.getMessage() for record in caplog.records].count(
+        "the lease is lost: another worker has the task"
+    ) == 1
 
 
 def test_every_heartbeat_touches_the_file(tmp_path: Path) -> None:

@@ -55,8 +55,8 @@ def test_24_tasks_with_three_checkpoints_need_few_switches() -> None:
 
 def test_a_static_runtime_knows_whether_more_tasks_wait_than_there_are_workers() -> None:
     registry: Any = SimpleNamespace(count=3)
-    assert batcher(tasks("aaaa"), size=1, registry=registry).exceeds_workers()
-    assert not batcher(tasks("aaa"), size=1, registry=registry).exceeds_workers()
+    assert batcher(tasks("aaaa"), size=1, registry=registry).has_more_messages_than_workers()
+    assert not batcher(tasks("aaa"), size=1, registry=registry).has_more_messages_than_workers()
 
 
 def test_with_size_1_the_order_of_the_queue_is_kept() -> None:

@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 5.0
 class FakeTasks:
     """Steps of tasks that record how they are called."""
 
-    def __init__(self, *, prefetch: int = 2, enough_for_all: bool = False) -> None:
+    def __init__(self, *, prefetch: int = 2, more_tasks_than_workers: bool = False) -> None:
         changed = threading.Condition()
         self.durations = DurationEstimator(changed)
         self.claims = threading.Semaphore(0)
@@ -32,7 +32,7 @@ class FakeTasks:
             self.durations,
             changed,
             prefetch=prefetch,
-            enough_for_all=lambda: enough_for_all,
+            more_tasks_than_workers=lambda: more_tasks_than_workers,
         )
 
     def claim(self) -> Job | None:
@@ -87,7 +87,7 @@ def test_no_task_is_claimed_during_a_job_of_unknown_duration(tasks: FakeTasks) -
 
 
 def test_with_enough_tasks_for_all_workers_one_is_prepared_during_a_job_of_unknown_duration() -> None:
-    tasks = FakeTasks(enough_for_all=True)
+    tasks = FakeTasks(more_tasks_than_workers=True)
     tasks.durations.begin("", 1.0)
     tasks.prefetcher.start()
     assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS)

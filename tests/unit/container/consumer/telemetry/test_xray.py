@@ -55,7 +55,7 @@ def job(*, attribute: str | None = None, carried: str | None = None) -> Job:
 
 def test_a_segment_belongs_to_the_trace_of_the_message_and_has_a_subsegment_for_each_stage() -> None:
     xray = FakeXRay()
-    Tracer(xray).ended(job(attribute=HEADER), status="completed")  # type: ignore[arg-type]
+    Tracer(xray).send(job(attribute=HEADER), status="completed")  # type: ignore[arg-type]
     found = xray.sent.get(timeout=10)
     assert (found["trace_id"], found["parent_id"]) == (ROOT, "53995c3f42cd8ad8")
     assert re.fullmatch(r"[0-9a-f]{16}", found["id"])
@@ -68,10 +68,10 @@ def test_a_segment_belongs_to_the_trace_of_the_message_and_has_a_subsegment_for_
     assert "secret" not in json.dumps(found)
 
 
-@pytest.mark.parametrize("status", ["failed", "released", "lost"])
+@pytest.mark.parametrize("status", ["failed", "released", "lease_lost"])
 def test_a_task_without_an_image_is_a_fault(status: str) -> None:
     xray = FakeXRay()
-    Tracer(xray).ended(job(carried=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
+    Tracer(xray).send(job(carried=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
     found = xray.sent.get(timeout=10)
     assert found["fault"] is True
     assert found["annotations"]["code"] == "no_images"
@@ -81,17 +81,17 @@ def test_a_task_without_an_image_is_a_fault(status: str) -> None:
 def test_only_sampled_traces_are_sent(header: str | None) -> None:
     xray = FakeXRay()
     tracer = Tracer(xray)  # type: ignore[arg-type]
-    tracer.ended(job(attribute=header), status="completed")
-    tracer.ended(job(attribute=HEADER), status="cancelled")
+    tracer.send(job(attribute=header), status="completed")
+    tracer.send(job(attribute=HEADER), status="cancelled")
     assert xray.sent.get(timeout=10)["annotations"]["status"] == "cancelled"
 
 
 def test_a_segment_that_cannot_be_sent_is_dropped_and_the_next_one_is_sent() -> None:
     xray = FakeXRay(down=True)
     tracer = Tracer(xray)  # type: ignore[arg-type]
-    tracer.ended(job(attribute=HEADER), status="completed")
+    tracer.send(job(attribute=HEADER), status="completed")
     assert xray.sent.get(timeout=10) == {"refused": 1}
-    tracer.ended(job(attribute=HEADER), status="failed")
+    tracer.send(job(attribute=HEADER), status="failed")
     assert xray.sent.get(timeout=10)["annotations"]["status"] == "failed"
 
 

@@ -23,8 +23,8 @@ class OneOf:
     values: tuple[Any, ...]
 
     def is_met_by(self, item: Mapping[str, Any]) -> bool:
-        present = item.get(self.attribute)  # as in DynamoDB, an absent attribute equals nothing
-        return present is not None and present in self.values
+        value = item.get(self.attribute)  # as in DynamoDB, an absent attribute equals nothing
+        return value is not None and value in self.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Below:
     value: Any
 
     def is_met_by(self, item: Mapping[str, Any]) -> bool:
-        present = item.get(self.attribute)
-        return present is not None and bool(present < self.value)
+        current = item.get(self.attribute)
+        return current is not None and bool(current < self.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,11 @@ def tables() -> tuple[str, str]:
 def sent(tasktype: TaskType, content: dict[str, Any]) -> dict[str, Any] | None:
     """Return what is sent to SD Web UI, or None if the task is refused."""
     check = ContentCheck(tasktype, DYNAMIC, path="")
-    normalised = check.normalize(content)
+    normalized = check.normalize(content)
     if check.faults:
         return None
     try:
-        corrected, _ = resolve_names(tasktype, normalised, Catalogue(Lists()))
+        corrected, _ = resolve_names(tasktype, normalized, Catalogue(Lists()))
     except PermanentError:
         return None
     body: dict[str, Any] = json.loads(request_body(tasktype, corrected))

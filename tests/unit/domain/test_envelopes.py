@@ -228,7 +228,7 @@ def test_settings_that_change_the_server_are_refused_wherever_they_are(name: str
 
 
 def test_normalising_twice_changes_nothing() -> None:
-    """The consumer normalises messages again, because they can come from anywhere."""
+    """The consumer normalizes messages again, because they can come from anywhere."""
     once = v1alpha2.decode(second(content={"send_images": False}), RUNTIMES).task
     body = second(metadata={"id": once.id}, content={})
     body["task"]["content"] = once.content

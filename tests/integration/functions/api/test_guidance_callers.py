@@ -74,7 +74,7 @@ def test_links_to_a_task_have_single_slashes(api: Client) -> None:
         ("caf\N{LATIN SMALL LETTER E}\N{COMBINING ACUTE ACCENT}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"),
     ],
 )
-def test_a_prefix_is_normalised_with_a_warning(api: Client, prefix: str, taken: str) -> None:
+def test_a_prefix_is_normalized_with_a_warning(api: Client, prefix: str, taken: str) -> None:
     answer = api.submit("prefix", prefix=prefix)
     assert answer.status == 200, answer.body
     assert answer.body["output_location"].endswith(f"/{taken}/prefix")

@@ -13,8 +13,8 @@ UNIT = {"module": "canny", "model": "canny"}
 WHOLE = UNIT | {"image": "aW1n"}
 
 
-def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
-    """Return a normalised content, and check that normalising it again changes nothing."""
+def normalized(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
+    """Return a normalized content, and check that normalising it again changes nothing."""
     check = ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="")
     found = check.normalize({"prompt": "a", **content})
     assert ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="").normalize(found) == found
@@ -47,7 +47,7 @@ def normalised(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
 def test_a_unit_is_converted_to_the_form_that_both_versions_read(
     unit: dict[str, Any], sent: dict[str, Any], script: str
 ) -> None:
-    found, check = normalised({"alwayson_scripts": {script: {"args": [UNIT | unit]}}})
+    found, check = normalized({"alwayson_scripts": {script: {"args": [UNIT | unit]}}})
     assert check.faults == []
     assert found["alwayson_scripts"][script]["args"] == [UNIT | sent]
 
@@ -66,7 +66,7 @@ def test_a_unit_is_converted_to_the_form_that_both_versions_read(
 def test_choices_of_a_unit_are_sent_as_the_texts_that_both_versions_read(
     given: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    found, check = normalised({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | given]}}})
+    found, check = normalized({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | given]}}})
     assert check.faults == []
     assert found["alwayson_scripts"]["ControlNet"]["args"] == [WHOLE | {"enabled": True} | sent]
 
@@ -75,16 +75,16 @@ def test_choices_of_a_unit_are_sent_as_the_texts_that_both_versions_read(
     "given", [{"control_mode": "nope"}, {"control_mode": 3}, {"resize_mode": True}, {"hr_option": ["Both"]}]
 )
 def test_a_choice_that_no_version_has_is_refused(given: dict[str, Any]) -> None:
-    _, check = normalised({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | given]}}})
+    _, check = normalized({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | given]}}})
     assert [fault.path for fault in check.faults] == [
         f"/alwayson_scripts/ControlNet/args/0/{next(iter(given))}"
     ]
     off = WHOLE | given | {"enabled": "false"}
-    assert normalised({"alwayson_scripts": {"ControlNet": {"args": [off]}}})[1].faults == []
+    assert normalized({"alwayson_scripts": {"ControlNet": {"args": [off]}}})[1].faults == []
 
 
 def test_units_of_the_old_field_become_arguments_of_the_script() -> None:
-    found, check = normalised({"controlnet_units": [WHOLE]})
+    found, check = normalized({"controlnet_units": [WHOLE]})
     assert found["alwayson_scripts"]["ControlNet"]["args"] == [WHOLE | {"enabled": True}]
     assert "controlnet_units" not in found
     assert [warning.path for warning in check.warnings] == ["/controlnet_units"]
@@ -92,13 +92,13 @@ def test_units_of_the_old_field_become_arguments_of_the_script() -> None:
         "controlnet_units": [WHOLE],
         "alwayson_scripts": {"controlnet": {"args": [WHOLE | {"model": "depth"}]}},
     }
-    models = [unit["model"] for unit in normalised(more)[0]["alwayson_scripts"]["controlnet"]["args"]]
+    models = [unit["model"] for unit in normalized(more)[0]["alwayson_scripts"]["controlnet"]["args"]]
     assert models == ["depth", "canny"]
 
 
 @pytest.mark.parametrize("args", [[True, "canny", "model"], [WHOLE, ["canny", "model"]], ["x"]])
 def test_positional_arguments_are_refused(args: list[Any]) -> None:
-    _, check = normalised({"alwayson_scripts": {"controlnet": {"args": args}}})
+    _, check = normalized({"alwayson_scripts": {"controlnet": {"args": args}}})
     wrong = [number for number, one in enumerate(args) if not isinstance(one, dict)]
     assert [fault.path for fault in check.faults] == [
         f"/alwayson_scripts/controlnet/args/{number}" for number in wrong
@@ -107,10 +107,10 @@ def test_positional_arguments_are_refused(args: list[Any]) -> None:
 
 
 def test_no_unit_is_silently_ignored() -> None:
-    found, check = normalised({"alwayson_scripts": {"controlnet": {"args": [None, WHOLE, None]}}})
+    found, check = normalized({"alwayson_scripts": {"controlnet": {"args": [None, WHOLE, None]}}})
     assert (found["alwayson_scripts"]["controlnet"]["args"], check.faults) == (
         [WHOLE | {"enabled": True}],
         [],
     )
-    _, check = normalised({"controlnet_units": "x"})
+    _, check = normalized({"controlnet_units": "x"})
     assert [fault.path for fault in check.faults] == ["/controlnet_units"]

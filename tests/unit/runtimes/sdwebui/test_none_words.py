@@ -13,7 +13,7 @@ LINK = "https://example.com/a.png"
 TEXT, EXTRA = TaskType.TEXT_TO_IMAGE, TaskType.EXTRA_SINGLE_IMAGE
 
 
-def normalised(content: dict[str, Any], tasktype: TaskType = TEXT) -> dict[str, Any]:
+def normalized(content: dict[str, Any], tasktype: TaskType = TEXT) -> dict[str, Any]:
     runtime = Runtime("static", model_filename="m.safetensors")
     whole: dict[str, Any] = {"prompt": "a"} if tasktype is TEXT else {"image": LINK, "gfpgan_visibility": 1}
     check = ContentCheck(tasktype, runtime, path="")
@@ -37,7 +37,7 @@ def normalised(content: dict[str, Any], tasktype: TaskType = TEXT) -> dict[str, 
     ],
 )
 def test_a_field_that_says_none_is_removed(field: str, word: str) -> None:
-    assert normalised({"enable_hr": True, field: word, "script_args": []}).keys() <= {
+    assert normalized({"enable_hr": True, field: word, "script_args": []}).keys() <= {
         "enable_hr",
         "script_args",
         "alwayson_scripts",
@@ -53,12 +53,12 @@ def test_a_field_that_says_none_is_removed(field: str, word: str) -> None:
     ],
 )
 def test_the_word_for_the_same_again_is_removed(field: str, word: str) -> None:
-    assert field not in normalised({"enable_hr": True, field: word})
+    assert field not in normalized({"enable_hr": True, field: word})
 
 
 @pytest.mark.parametrize("word", ["none", "NONE"])
 def test_no_upscaler_is_spelled_as_sd_web_ui_lists_it(word: str) -> None:
-    assert normalised({"upscaler_1": word, "upscaler_2": word}, EXTRA) == {
+    assert normalized({"upscaler_1": word, "upscaler_2": word}, EXTRA) == {
         "upscaler_1": "None",
         "upscaler_2": "None",
     }
@@ -80,15 +80,15 @@ def test_no_upscaler_is_spelled_as_sd_web_ui_lists_it(word: str) -> None:
 def test_a_setting_that_says_none_is_removed_or_spelled(
     settings: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert normalised({"override_settings": settings})["override_settings"] == expected
-    scripts = normalised({"alwayson_scripts": {"override_settings": settings}})["alwayson_scripts"]
+    assert normalized({"override_settings": settings})["override_settings"] == expected
+    scripts = normalized({"alwayson_scripts": {"override_settings": settings}})["alwayson_scripts"]
     assert scripts["override_settings"] == expected
 
 
 def test_styles_and_models_of_scripts_that_say_none_name_nothing() -> None:
     detailer = {"ad_model": "x.pt", "ad_use_checkpoint": True, "ad_checkpoint": "none", "ad_use_vae": True}
     detailer |= {"ad_vae": "use same vae", "ad_controlnet_model": "none"}
-    content = normalised(
+    content = normalized(
         {
             "styles": ["none", "None"],
             "alwayson_scripts": {
@@ -110,6 +110,6 @@ def test_the_callers_own_content_is_not_changed() -> None:
     settings = {"sd_vae": "none"}
     scripts = {"override_settings": settings, "ADetailer": {"args": [detailer]}}
 
-    normalised({"alwayson_scripts": scripts})
+    normalized({"alwayson_scripts": scripts})
 
     assert (detailer, settings) == ({"ad_model": "none"}, {"sd_vae": "none"})

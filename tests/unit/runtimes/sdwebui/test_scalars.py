@@ -14,7 +14,7 @@ from runtimes.sdwebui.task_type import TaskType
 RUNTIME = Runtime("r", model_filename="m.safetensors")
 
 
-def normalised(
+def normalized(
     content: dict[str, Any], tasktype: TaskType = TaskType.TEXT_TO_IMAGE
 ) -> tuple[dict[str, Any], dict[str, str]]:
     check = ContentCheck(tasktype, RUNTIME, path="")
@@ -24,7 +24,7 @@ def normalised(
 
 @pytest.mark.parametrize("value", [False, 0, 0.0, "false", "False", "0", "off", "no", "n", "f"])
 def test_every_spelling_of_false_is_false(value: Any) -> None:
-    content, faults = normalised(
+    content, faults = normalized(
         {"enable_hr": value, "hr_upscaler": "string", "hr_checkpoint_name": "string"}
     )
 
@@ -34,7 +34,7 @@ def test_every_spelling_of_false_is_false(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [True, 1, 1.0, "true", "TRUE", "1", "on", "yes", "y", "t"])
 def test_every_spelling_of_true_is_true(value: Any) -> None:
-    content, faults = normalised({"enable_hr": value, "width": 2048, "height": 2048, "hr_scale": "5"})
+    content, faults = normalized({"enable_hr": value, "width": 2048, "height": 2048, "hr_scale": "5"})
 
     assert content["enable_hr"] is True
     assert faults.keys() == {"/hr_scale"}
@@ -50,7 +50,7 @@ def test_a_value_that_only_one_server_reads_as_a_boolean_is_refused(value: Any) 
     ("value", "expected"), [("20", 20), (20.0, 20), (" 20 ", 20), ("+20", 20), (True, 1)]
 )
 def test_integers_are_read_from_texts_and_whole_floats(value: Any, expected: int) -> None:
-    content, faults = normalised({"steps": value})
+    content, faults = normalized({"steps": value})
 
     assert (content["steps"], type(content["steps"])) == (expected, int)
     assert not faults
@@ -58,24 +58,24 @@ def test_integers_are_read_from_texts_and_whole_floats(value: Any, expected: int
 
 @pytest.mark.parametrize("value", ["20.0", 1.5, "1e3", "", "many", [], "1_000", "٢٠"])
 def test_a_value_that_only_one_server_reads_as_an_integer_is_refused(value: Any) -> None:
-    assert normalised({"steps": value})[1] == {"/steps": "an integer is expected"}
+    assert normalized({"steps": value})[1] == {"/steps": "an integer is expected"}
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [("7.5", 7.5), (7, 7), ("7", 7.0), ("1e1", 10.0), (".5", 0.5)]
 )
 def test_numbers_are_read_from_texts(value: Any, expected: float) -> None:
-    assert normalised({"cfg_scale": value})[0]["cfg_scale"] == expected
+    assert normalized({"cfg_scale": value})[0]["cfg_scale"] == expected
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e999", "NaN", float("nan"), 10**400])
 @pytest.mark.parametrize("name", ["hr_scale", "s_tmax"])
 def test_invalid_numbers_are_refused_with_their_pointers(value: Any, name: str) -> None:
-    assert normalised({"enable_hr": True, name: value})[1] == {f"/{name}": "a finite number is expected"}
+    assert normalized({"enable_hr": True, name: value})[1] == {f"/{name}": "a finite number is expected"}
 
 
 def test_null_is_dropped_where_sd_web_ui_accepts_it() -> None:
-    content, faults = normalised({"s_tmax": None, "steps": None, "enable_hr": None, "script_args": None})
+    content, faults = normalized({"s_tmax": None, "steps": None, "enable_hr": None, "script_args": None})
 
     assert not content.keys() & {"s_tmax", "steps", "enable_hr"}
     assert faults == {"/script_args": "an array is expected, not null"}
@@ -96,7 +96,7 @@ def test_settings_are_converted_to_their_types(
 ) -> None:
     """SD Web UI itself accepts any value for them."""
     body = {"override_settings": settings_}
-    content, faults = normalised({"alwayson_scripts": body} if routed else body)
+    content, faults = normalized({"alwayson_scripts": body} if routed else body)
 
     assert (content["alwayson_scripts"] if routed else content)["override_settings"] == expected
     assert not faults
@@ -117,14 +117,14 @@ def test_settings_are_converted_to_their_types(
     ],
 )
 def test_settings_of_a_wrong_type_are_refused(name: str, value: Any) -> None:
-    assert normalised({"override_settings": {name: value}})[1].keys() == {f"/override_settings/{name}"}
+    assert normalized({"override_settings": {name: value}})[1].keys() == {f"/override_settings/{name}"}
 
 
 def test_arguments_of_controlnet_and_adetailer_are_converted_to_their_types() -> None:
     units = [{"enabled": "true", "weight": "0.5", "pixel_perfect": "off", "module": "canny", "lowvram": None}]
     units[0]["image"] = "x"
     detailer = ["true", False, {"ad_use_steps": "false", "ad_steps": "20"}]
-    content, faults = normalised(
+    content, faults = normalized(
         {"alwayson_scripts": {"ControlNet": {"args": units}, "ADetailer": {"args": detailer}}}
     )
 
@@ -139,7 +139,7 @@ def test_arguments_of_controlnet_and_adetailer_are_converted_to_their_types() ->
 
 def test_a_disabled_unit_is_not_checked() -> None:
     units = [{"enabled": "false", "module": "None"}, {"module": "canny", "image": "x"}]
-    content, _ = normalised({"alwayson_scripts": {"controlnet": {"args": units}}})
+    content, _ = normalized({"alwayson_scripts": {"controlnet": {"args": units}}})
 
     unit = {"module": "canny", "image": "x", "enabled": True}
     assert content["alwayson_scripts"]["controlnet"]["args"] == [unit]
@@ -155,7 +155,7 @@ def test_a_disabled_unit_is_not_checked() -> None:
     ],
 )
 def test_arguments_that_cannot_be_read_are_refused(script: str, argument: Any, path: str) -> None:
-    faults = normalised({"alwayson_scripts": {script: {"args": [argument]}}})[1]
+    faults = normalized({"alwayson_scripts": {script: {"args": [argument]}}})[1]
 
     assert faults.keys() == {f"/alwayson_scripts/{script}/args{path}"}
 

@@ -14,10 +14,14 @@ class Route(NamedTuple):
 SUBMITS: Final = (Route("POST", "/v1alpha1"), Route("POST", "/v1alpha2"))
 """The routes that accept tasks."""
 
+WAIT: Final = Route("GET", "/v1alpha2/tasks/{id}/wait")
+"""The route whose requests take long, and therefore have a function of their own."""
+
 ROUTES: Final = (
     *SUBMITS,
     Route("GET", "/v1alpha2/tasks"),
     Route("GET", "/v1alpha2/tasks/{id}"),
+    WAIT,
     Route("DELETE", "/v1alpha2/tasks/{id}"),
     Route("DELETE", "/v1alpha2/tasks/{id}/outputs"),
     Route("POST", "/v1alpha2/tasks/{id}/webhook"),

@@ -11,6 +11,7 @@ from functions.api import v1alpha1_schema
 from functions.api.links import MAX_UPLOAD_BYTES
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
 from functions.api.schemas import ID, components, ref
+from functions.api.waiting import DEFAULT_SECONDS, MAX_SECONDS
 from functions.api.webhook_schemas import WEBHOOK_SCHEMAS
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
@@ -93,6 +94,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                 409,
             ),
         },
+        "/v1alpha2/tasks/{id}/wait": {"parameters": [id_parameter], "get": _wait()},
         "/v1alpha2/tasks/{id}/outputs": {
             "parameters": [id_parameter],
             "delete": _operation(
@@ -168,6 +170,26 @@ def _submit(version: str, name: str) -> Operation:
             "again."
         ),
     )
+
+
+def _wait() -> Operation:
+    operation = _operation(
+        "waitForTask",
+        "Wait until a task has ended or changed",
+        {200: ("The task, when it has ended or after the given time", "Task")},
+        400,
+        404,
+        409,
+        description=(
+            "With the header `If-None-Match` and the `ETag` of an earlier response, it answers as soon as "
+            "state or progress differ from what that response said, or with 304 after the given time."
+        ),
+    )
+    seconds = {"type": "integer", "minimum": 1, "maximum": MAX_SECONDS, "default": DEFAULT_SECONDS}
+    tag = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
+    operation["parameters"] = [_parameter("seconds", seconds), tag]
+    operation["responses"]["304"] = {"description": "Nothing has changed"}
+    return operation
 
 
 def _list(runtimes: Runtimes) -> Operation:

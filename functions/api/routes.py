@@ -32,6 +32,7 @@ from functions.api.requests import (
 )
 from functions.api.resend import Resend
 from functions.api.submit import Submit
+from functions.api.waiting import Wait, etag, seconds_to_wait, tags
 from functions.environment import ApiEnvironment
 from runtimes.registry import RuntimeTypes
 
@@ -49,6 +50,7 @@ class Services:
     listing: Listing
     webhooks: WebhookRecords
     resend: Resend
+    wait: Wait
     links: Links
     depth: Callable[[str], Depth]
     """Returns the depth of the queue at a URL."""
@@ -122,7 +124,17 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
         row = services.table.get(parse_task_id(task_id))
         if row is None:
             raise task_not_found(task_id)
-        return json_response(details(row))
+        return json_response(details(row), headers={"ETag": etag(row)})
+
+    @app.get("/v1alpha2/tasks/<task_id>/wait")
+    def wait(task_id: str) -> Response[str]:
+        event = app.current_event
+        known = tags(event.headers.get("if-none-match"))
+        seconds = seconds_to_wait(query_parameters(event))
+        row = services.wait(parse_task_id(task_id), seconds=seconds, known=known)
+        if row is None:
+            return Response(int(HTTPStatus.NOT_MODIFIED), body="", headers={"Cache-Control": "no-store"})
+        return json_response(details(row), headers={"ETag": etag(row)})
 
     @app.delete("/v1alpha2/tasks/<task_id>")
     def cancel(task_id: str) -> Response[str]:

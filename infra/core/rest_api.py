@@ -1,18 +1,27 @@
 """API Gateway in front of the API's Lambda."""
 
+from typing import Final
+
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from domain.api_routes import ROUTES
+from domain.api_routes import ROUTES, WAIT
 from infra.core.gateway_responses import add_gateway_responses
 from infra.settings.deployment import ApiGateway
 
+# Each request that waits occupies one of the account's concurrent executions (1,000, in a new account 10) for
+# up to 25 s: at this rate no more than 50, besides a burst.
+_WAITS_PER_SECOND: Final = 2
+_WAITS_IN_A_BURST: Final = 10
+
 
 class RestApi(Construct):
-    """A REST API with one API key and a throttling usage plan, whose routes all call one function.
+    """A REST API with one API key and a throttling usage plan, whose routes call one function.
+
+    Only requests that wait call a function of their own, and have a throttle of their own.
 
     Data traces are off and the access log lists single fields, because the event contains the API key.
     """
@@ -23,6 +32,7 @@ class RestApi(Construct):
         id_: str,
         *,
         function: lambda_.IFunction,
+        wait_function: lambda_.IFunction,
         settings: ApiGateway,
         log_retention: logs.RetentionDays,
         tracing: bool,
@@ -47,6 +57,16 @@ class RestApi(Construct):
                 # the alarms use, are free.
                 metrics_enabled=False,
                 tracing_enabled=tracing,
+                method_options={
+                    f"{WAIT.path}/{WAIT.method}": apigateway.MethodDeploymentOptions(
+                        throttling_rate_limit=_WAITS_PER_SECOND,
+                        throttling_burst_limit=_WAITS_IN_A_BURST,
+                        # What is set for all methods does not apply to one with options of its own.
+                        logging_level=apigateway.MethodLoggingLevel.ERROR,
+                        data_trace_enabled=False,
+                        metrics_enabled=False,
+                    )
+                },
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
                 access_log_format=_access_log_format(),
             ),
@@ -55,8 +75,11 @@ class RestApi(Construct):
         self.api.node.try_remove_child("Endpoint")
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
         # Only existing routes and no proxy, so that other requests are refused without invoking the Lambda.
-        for method, path in ROUTES:
-            self.api.root.resource_for_path(path).add_method(method, integration, api_key_required=True)
+        waiting = apigateway.LambdaIntegration(wait_function, allow_test_invoke=False)
+        for route in ROUTES:
+            self.api.root.resource_for_path(route.path).add_method(
+                route.method, waiting if route == WAIT else integration, api_key_required=True
+            )
         add_gateway_responses(self.api)
         throttle = apigateway.ThrottleSettings(
             rate_limit=settings.throttle.rate_limit, burst_limit=settings.throttle.burst_limit

@@ -78,6 +78,7 @@ class CoreStack(cdk.Stack):
             self,
             "Front",
             function=self.api_function.entry,
+            wait_function=self._wait_function().entry,
             settings=settings.apigw,
             log_retention=log_retention(settings),
             tracing=settings.tracing,
@@ -173,6 +174,20 @@ class CoreStack(cdk.Stack):
         function.allow("s3:ListBucket", on=self.models.bucket_arn, if_like={"s3:prefix": folders})
         # Presigned links to a task's images work only if the function itself may read them.
         self._allow_orphan_cleanup(function)
+        return function
+
+    def _wait_function(self) -> Function:
+        """Create the function for requests that wait, with the API's code."""
+        function = self._function(
+            "WaitFunction",
+            handler="functions.api.handler.handler",
+            timeout_seconds=API_TIMEOUT_SECONDS,
+            environment={"UPLOAD_BUCKET": self.uploads.bucket_name},
+            memory_mib=256,
+        )
+        function.allow("dynamodb:GetItem", on=self.table.table.table_arn)
+        function.allow("dynamodb:Query", on=self.table.index_arns)
+        function.allow("s3:GetObject", on=self.output.arn_for_objects("*"))
         return function
 
     def _sweep(self) -> Function:

@@ -64,6 +64,7 @@ class Client:
         content_type: str | None = "application/json",
         as_base64: bool = False,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """Send a request. A body that is neither text nor bytes is sent as JSON, bytes as base64."""
         text = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
@@ -71,15 +72,15 @@ class Client:
         if as_base64 and text is not None:
             raw = text if isinstance(text, bytes) else text.encode()
             text = base64.b64encode(raw).decode()
-        headers = {"Host": "abc.execute-api.us-east-1.amazonaws.com", "x-api-key": API_KEY}
+        sent = {"Host": "abc.execute-api.us-east-1.amazonaws.com", "x-api-key": API_KEY} | (headers or {})
         if content_type is not None:
-            headers["Content-Type"] = content_type
+            sent["Content-Type"] = content_type
         event = {
             "resource": path,
             "path": path,
             "httpMethod": method,
-            "headers": headers,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
             "queryStringParameters": query,
             "multiValueQueryStringParameters": {n: [v] for n, v in query.items()} if query else None,
             "pathParameters": None,
@@ -97,8 +98,8 @@ class Client:
         }
         context: Any = SimpleNamespace(aws_request_id=secrets.token_hex(8), function_name="api")
         answer = create_app(self._services).resolve(event, context)
-        headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
-        return Answer(answer["statusCode"], json.loads(answer["body"]), headers)
+        received = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+        return Answer(answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None, received)
 
     def submit(self, task_id: str = "test", **changes: Any) -> Answer:
         """Submit a valid v1alpha2 task; keywords change its metadata, `content` its content."""

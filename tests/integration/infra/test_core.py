@@ -6,7 +6,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
-from domain.api_routes import ROUTES
+from domain.api_routes import ROUTES, WAIT
 from domain.limits import (
     API_TIMEOUT_SECONDS,
     LARGE_CONTENT_DAYS,
@@ -139,7 +139,7 @@ def test_no_index_contains_attributes_that_a_heartbeat_writes(core: Template) ->
 
 def test_functions_run_the_newest_python_on_arm(core: Template) -> None:
     functions = core.properties("Lambda::Function")
-    assert len(functions) == 4
+    assert len(functions) == 5
     for function in functions:
         assert (function["Runtime"], function["Architectures"]) == ("python3.14", ["arm64"])
         assert function["TracingConfig"] == {"Mode": "Active"}
@@ -152,8 +152,8 @@ def test_the_api_function_starts_from_a_snapshot(core: Template) -> None:
     assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
     assert function["Timeout"] == API_TIMEOUT_SECONDS
     (alias,) = core.resources("Lambda::Alias")
-    for method in core.properties("ApiGateway::Method"):
-        assert alias in text(method["Integration"]["Uri"])
+    called = [text(method["Integration"]["Uri"]) for method in core.properties("ApiGateway::Method")]
+    assert [alias in uri for uri in called].count(False) == 1, "all but the one for requests that wait"
 
 
 def test_the_api_function_gets_all_variables_that_it_reads(core: Template) -> None:
@@ -203,6 +203,23 @@ def test_exactly_the_routes_exist_and_require_the_key(core: Template) -> None:
     found = {(each["HttpMethod"], paths[each["ResourceId"]["Ref"]]) for each in methods}
     assert found == set(ROUTES)
     assert all(method["ApiKeyRequired"] is True for method in methods)
+
+
+def test_requests_that_wait_have_a_function_and_a_throttle_of_their_own(core: Template) -> None:
+    paths = _paths(core)
+    functions = {
+        paths[method["ResourceId"]["Ref"]]: text(method["Integration"]["Uri"])
+        for method in core.properties("ApiGateway::Method")
+    }
+    assert "WaitFunction" in functions.pop(WAIT.path)
+    assert not any("WaitFunction" in uri for uri in functions.values())
+    (setting,) = (
+        each
+        for each in core.one("ApiGateway::Stage")["MethodSettings"]
+        if each["ResourcePath"].endswith("wait")
+    )
+    assert (setting["HttpMethod"], setting["ThrottlingRateLimit"]) == ("GET", 2)
+    assert "~1{id}~1wait" in setting["ResourcePath"]
 
 
 def test_bodies_are_not_base64(core: Template) -> None:

@@ -1,0 +1,89 @@
+"""Wait until a task has changed or ended, so that a caller needs one request instead of many."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from adapters.table import Table
+from domain.canonical import compact_json
+from domain.errors import Fault
+from domain.row import Row
+from functions.api.request_errors import invalid_parameters, task_not_found
+
+MAX_SECONDS: Final = 25
+"""API Gateway answers by itself after 29 seconds, and the function may have to start first."""
+
+DEFAULT_SECONDS: Final = 20
+CHECK_SECONDS: Final = 1.0
+"""How often the row is read; each read of a row of 4 KB costs about a tenth of a millionth of a dollar."""
+
+_SHOWN: Final = (
+    "submission_id",
+    "status",
+    "progress",
+    "attempts",
+    "published_at",
+    "cancel_requested",
+    "start_by",
+    "started_at",
+    "finished_at",
+    "outputs_deleted_at",
+    "error",
+)
+
+
+def etag(row: Row) -> str:
+    """Return the entity tag of a task's state and progress, on which links and position have no effect."""
+    state = compact_json([row.item.get(name) for name in _SHOWN])
+    return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
+
+
+def seconds_to_wait(parameters: dict[str, list[str]]) -> int:
+    """Return the parameter `seconds`; raise InvalidTask (400)."""
+    faults = [
+        Fault(name, "unknown parameter; the only one is seconds") for name in parameters if name != "seconds"
+    ]
+    values = parameters.get("seconds", [str(DEFAULT_SECONDS)])
+    text = values[0]
+    seconds = int(text) if text.isascii() and text.isdecimal() and len(text) < 3 else 0
+    if len(values) > 1 or not 1 <= seconds <= MAX_SECONDS:
+        faults.append(Fault("seconds", f"a whole number from 1 to {MAX_SECONDS} is expected, once"))
+    if faults:
+        raise invalid_parameters(faults)
+    return seconds
+
+
+def tags(header: str | None) -> set[str]:
+    """Return the entity tags in a header If-None-Match; a weak tag means the same."""
+    return {tag.strip().removeprefix("W/") for tag in (header or "").split(",") if tag.strip()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Waits for tasks; `sleep` pauses between two reads."""
+
+    table: Table
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def __call__(self, task_id: str, *, seconds: int, known: set[str]) -> Row | None:
+        """Return the row when the task has ended or, with `known` tags, when its state has none of them.
+
+        After `seconds`, return the row or, with `known` tags, None; raise InvalidTask (404).
+        """
+        until = self.clock() + seconds
+        while True:
+            row = self.table.get(task_id)
+            if row is None:
+                raise task_not_found(task_id)
+            if known:
+                if etag(row) not in known:
+                    return row
+            elif row.status.final:
+                return row
+            left = until - self.clock()
+            if left <= 0:
+                return None if known else row
+            self.sleep(min(CHECK_SECONDS, left))

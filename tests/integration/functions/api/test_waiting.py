@@ -1,0 +1,115 @@
+"""A request can wait until its task has changed or ended."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from adapters.table import Table
+from functions.api.waiting import CHECK_SECONDS, Wait, etag
+from tests.support.api_client import Client
+from tests.support.deployment import Deployment
+from tests.support.worker import Worker
+
+
+class Sleeper:
+    """A pause during which a test does something, and whose time it counts."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.during: Callable[[], Any] = lambda: None
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert 0 < seconds <= CHECK_SECONDS
+        self.now += seconds
+        self.during()
+
+
+@pytest.fixture
+def sleeper() -> Sleeper:
+    return Sleeper()
+
+
+@pytest.fixture
+def api(deployment: Deployment, sleeper: Sleeper) -> Client:
+    """Return an API whose pauses take no time."""
+    table = Table(deployment.dynamodb, deployment.environment.task_table)
+    return Client(deployment, wait=Wait(table=table, sleep=sleeper.sleep, clock=sleeper.clock))
+
+
+PATH = "/v1alpha2/tasks/test/wait"
+
+
+def test_it_answers_when_the_task_has_ended(api: Client, deployment: Deployment, sleeper: Sleeper) -> None:
+    api.submit()
+    worker = Worker(deployment)
+
+    def run_after_three_seconds() -> None:
+        if sleeper.now == 3:
+            worker.run("test")
+
+    sleeper.during = run_after_three_seconds
+    answer = api("GET", PATH, query={"seconds": "25"})
+    assert (answer.status, answer.body["status"], sleeper.now) == (200, "completed", 3)
+    assert len(answer.body["images"]) == 1
+
+
+def test_it_answers_with_the_task_as_it_is_after_the_time(api: Client, sleeper: Sleeper) -> None:
+    api.submit()
+    answer = api("GET", PATH, query={"seconds": "7"})
+    assert (answer.status, answer.body["status"], sleeper.now) == (200, "queued", 7)
+    assert api("GET", PATH).status == 200
+    assert sleeper.now == 7 + 20
+
+
+def test_a_task_that_has_ended_is_answered_at_once(
+    api: Client, deployment: Deployment, sleeper: Sleeper
+) -> None:
+    api.submit()
+    Worker(deployment).run("test")
+    assert api("GET", PATH).body["status"] == "completed"
+    assert sleeper.now == 0
+
+
+def test_with_a_tag_it_answers_when_something_has_changed(
+    api: Client, deployment: Deployment, sleeper: Sleeper
+) -> None:
+    api.submit()
+    tag = api("GET", "/v1alpha2/tasks/test").headers["ETag"]
+    worker = Worker(deployment)
+    sleeper.during = lambda: worker.start("test") if sleeper.now == 2 else None
+    answer = api("GET", PATH, headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (answer.body["status"], sleeper.now) == ("running", 2)
+    assert answer.headers["ETag"] != tag
+
+
+def test_with_a_tag_it_says_that_nothing_has_changed(api: Client, sleeper: Sleeper) -> None:
+    api.submit()
+    tag = api("GET", "/v1alpha2/tasks/test").headers["ETag"]
+    api.submit("before", context=1)
+    answer = api("GET", PATH, query={"seconds": "5"}, headers={"If-None-Match": tag})
+    assert (answer.status, answer.body, sleeper.now) == (304, None, 5)
+
+
+def test_a_heartbeat_changes_the_tag_only_with_progress(api: Client, deployment: Deployment) -> None:
+    api.submit()
+    row = Worker(deployment).start("test")
+    later = type(row)(row.item | {"lease_until": "9999", "message": "other"})
+    assert etag(later) == etag(row)
+    assert etag(type(row)(row.item | {"progress": 0.5})) != etag(row)
+
+
+@pytest.mark.parametrize("seconds", ["0", "26", "-1", "1.5", "x", "", "00000001", "\u0661"])
+def test_another_time_is_refused(api: Client, seconds: str) -> None:
+    api.submit()
+    answer = api("GET", PATH, query={"seconds": seconds})
+    assert (answer.status, answer.faults) == (400, ["seconds"])
+
+
+def test_there_is_no_waiting_for_an_unknown_task(api: Client, sleeper: Sleeper) -> None:
+    assert api("GET", PATH).status == 404
+    assert api("GET", "/v1alpha2/tasks/test/wait", query={"second": "1"}).faults == ["second"]
+    assert sleeper.now == 0

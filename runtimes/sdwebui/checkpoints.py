@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from domain.errors import ErrorCode
 from domain.routing import Runtime
-from runtimes.sdwebui.findings import Findings
+from runtimes.findings import Findings
 from runtimes.sdwebui.named_models import checkpoint_mentions
 from runtimes.sdwebui.overrides import CHECKPOINT_SETTING, with_forward_slashes
 from runtimes.sdwebui.placeholders import PLACEHOLDER

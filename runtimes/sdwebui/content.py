@@ -6,11 +6,11 @@ from typing import Any, Final
 from domain.errors import Fault
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime
+from runtimes.findings import Findings
 from runtimes.sdwebui.bounds import limit_faults
 from runtimes.sdwebui.checkpoints import normalize_checkpoint
 from runtimes.sdwebui.controlnet import normalize_units
 from runtimes.sdwebui.fields import FIELDS
-from runtimes.sdwebui.findings import Findings
 from runtimes.sdwebui.inputs import stray_links, unreadable_images
 from runtimes.sdwebui.named_models import invalid_weights
 from runtimes.sdwebui.none_words import normalize_none_arguments, normalize_none_words

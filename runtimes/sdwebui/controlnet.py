@@ -6,7 +6,7 @@ A version silently ignores fields of a unit that it does not know, and generates
 from typing import Any, Final
 
 from domain.body import pointer
-from runtimes.sdwebui.findings import Findings
+from runtimes.findings import Findings
 from runtimes.sdwebui.mention import is_on
 
 _SCRIPT: Final = "ControlNet"

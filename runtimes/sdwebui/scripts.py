@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from domain.body import pointer
 from domain.routing import Runtime
-from runtimes.sdwebui.findings import Findings
+from runtimes.findings import Findings
 from runtimes.sdwebui.policy import (
     REFUSED_SCRIPTS,
     ROUTING_KEYS,

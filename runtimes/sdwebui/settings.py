@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from domain.body import pointer
 from domain.routing import Runtime
-from runtimes.sdwebui.findings import Findings
+from runtimes.findings import Findings
 from runtimes.sdwebui.opened_settings import value_refusal
 from runtimes.sdwebui.overrides import (
     SETTING_BOUNDS,

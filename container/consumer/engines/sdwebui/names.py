@@ -11,7 +11,7 @@ from container.consumer.engines.sdwebui.samplers import (
     sampler_names,
     scheduler_names,
 )
-from runtimes.sdwebui.findings import Findings
+from runtimes.findings import Findings
 
 Content = dict[str, Any]
 

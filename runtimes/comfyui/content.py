@@ -1,0 +1,87 @@
+"""Check a request's content as a whole, and bring it into the form that all other code reads."""
+
+import json
+from typing import Any, Final
+
+from domain.body import pointer
+from domain.limits import Limits
+from domain.routing import Runtime
+from runtimes.comfyui.graph import check_graph
+from runtimes.comfyui.input_files import InputFiles
+from runtimes.comfyui.nodes import NodeCheck
+from runtimes.comfyui.options import Options
+from runtimes.comfyui.shapes import Request, read
+from runtimes.comfyui.work import limit_faults
+from runtimes.findings import Findings
+from runtimes.links import is_link
+
+MOST_WORKFLOW_BYTES: Final = 1024 * 1024
+
+CHECKPOINTS: Final = "checkpoints"
+
+
+def check(
+    content: dict[str, Any], runtime: Runtime | None, limits: Limits, found: Findings
+) -> dict[str, Any]:
+    """Return checked content: `prompt`, `files`, and `outputs` and `workflow` if they were sent.
+
+    It is only valid if nothing was found. Checking it again changes nothing, so that a worker can.
+    """
+    options = Options.of(runtime)
+    request = read(content, found)
+    files = InputFiles(found)
+    files.read(request.files, request.file_paths)
+    if len(request.prompt) > options.nodes:
+        found.fault(request.prompt_path, f"at most {options.nodes} nodes are allowed")
+        return {"prompt": {}, "files": {}}
+    nodes = NodeCheck(options, options.catalogue, files, found, request.prompt_path, limits.prompt_characters)
+    nodes.check(request.prompt)
+    wanted = check_graph(request.prompt, request.outputs, options, found, request.prompt_path)
+    _check_checkpoint(request, runtime, options, found)
+    for fault in limit_faults(request.prompt, limits, request.prompt_path):
+        found.fault(fault.path, fault.message)
+    files.warn_of_unused(request.file_paths)
+    _check_number(files.files, limits, found)
+    result: dict[str, Any] = {"prompt": request.prompt, "files": files.files}
+    if wanted is not None:
+        result["outputs"] = wanted
+    workflow = _workflow(request.workflow, options, found)
+    if workflow is not None:
+        result["workflow"] = workflow
+    return result
+
+
+def _check_checkpoint(request: Request, runtime: Runtime | None, options: Options, found: Findings) -> None:
+    """Refuse another checkpoint than that of a runtime that serves one."""
+    if runtime is None or runtime.dynamic_model:
+        return
+    for node, one in request.prompt.items():
+        node_class = options.catalogue.get(one["class_type"])
+        for name, value in one["inputs"].items():
+            kind = node_class.input(name) if node_class else None
+            if kind and kind.folder == CHECKPOINTS and value != runtime.model_filename:
+                path = f"{request.prompt_path}/{pointer(node)}/inputs/{pointer(name)}"
+                found.fault(path, f"runtime {runtime.name} serves {runtime.model_filename!r} only")
+
+
+def _check_number(files: dict[str, str], limits: Limits, found: Findings) -> None:
+    linked = sum(is_link(value) for value in files.values())
+    if linked > limits.links:
+        found.fault("/files", f"a task may contain at most {limits.links} links")
+    if len(files) - linked > limits.images:
+        found.fault("/files", f"a task may contain at most {limits.images} images")
+
+
+def _workflow(value: Any, options: Options, found: Findings) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        found.fault("/workflow", "the JSON object that ComfyUI's page saves is expected")
+        return None
+    if not options.metadata:
+        found.warn("/workflow", "ignored: this runtime writes no metadata into images (metadata: false)")
+        return None
+    if len(json.dumps(value).encode()) > MOST_WORKFLOW_BYTES:
+        found.fault("/workflow", f"at most {MOST_WORKFLOW_BYTES} bytes are allowed, as ASCII JSON")
+        return None
+    return value

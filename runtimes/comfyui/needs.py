@@ -1,0 +1,109 @@
+"""The models that a workflow needs, and whether the model bucket has them."""
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from typing import Any, Final
+
+from domain.body import pointer
+from runtimes.base import Lookup, ModelRequirement
+from runtimes.comfyui.catalogue import Catalogue
+from runtimes.comfyui.node_values import strings
+from runtimes.comfyui.policy import embeddings
+from runtimes.comfyui.workflow import is_link, reachable, wanted_nodes
+
+CHECKPOINTS: Final = "checkpoints"
+DIFFUSION_MODELS: Final = "diffusion_models"
+TEXT_ENCODERS: Final = "text_encoders"
+EMBEDDINGS: Final = "embeddings"
+
+START_FOLDERS: Final = (EMBEDDINGS,)
+"""Folders of small files that texts name without their endings; downloaded before ComfyUI starts."""
+
+MODEL_FOLDERS: Final = (
+    CHECKPOINTS,
+    DIFFUSION_MODELS,
+    "unet",
+    TEXT_ENCODERS,
+    "clip",
+    "clip_vision",
+    "loras",
+    "vae",
+    "vae_approx",
+    "controlnet",
+    "t2i_adapter",
+    "upscale_models",
+    "latent_upscale_models",
+    "style_models",
+    EMBEDDINGS,
+    "hypernetworks",
+    "gligen",
+    "photomaker",
+    "model_patches",
+    "audio_encoders",
+    "diffusers",
+)
+
+ALIASES: Final = {
+    CHECKPOINTS: ("Stable-diffusion",),
+    DIFFUSION_MODELS: ("unet",),
+    TEXT_ENCODERS: ("clip", "text_encoder"),
+    "loras": ("Lora", "LyCORIS"),
+    "vae": ("VAE",),
+    "controlnet": ("t2i_adapter", "ControlNet"),
+    "upscale_models": ("ESRGAN", "RealESRGAN", "SwinIR"),
+}
+"""Further folders of the bucket that hold a folder's models: ComfyUI's own older names and SD Web UI's."""
+
+EMBEDDING_ENDINGS: Final = ("", ".safetensors", ".pt", ".bin")
+"""In this order ComfyUI tries the endings of an embedding that a text names."""
+
+_SHOWN: Final = 100
+_COMPARED: Final = 2000
+_LIKENESS: Final = 0.6
+
+
+def required_models(content: dict[str, Any], catalogue: Catalogue) -> Iterator[ModelRequirement]:
+    """Yield the models of the nodes that run, checkpoints and diffusion models first, each once."""
+    found: dict[tuple[str, str], ModelRequirement] = {}
+    prompt = content["prompt"]
+    custom = any(catalogue.get(one["class_type"]) is None for one in prompt.values())
+    # A class that the catalogue does not have may be an output node: then all nodes may run.
+    running = set(prompt) if custom else reachable(prompt, wanted_nodes(content, catalogue))
+    for node, one in prompt.items():
+        node_class = catalogue.get(one["class_type"])
+        for name, value in one["inputs"].items() if node in running else ():
+            path = f"/prompt/{pointer(node)}/inputs/{pointer(name)}"
+            kind = node_class.input(name) if node_class else None
+            if kind is not None and kind.folder is not None and isinstance(value, str):
+                found.setdefault((kind.folder, value), ModelRequirement(kind.folder, value, path))
+            elif not is_link(value):
+                for text in strings(value):
+                    for embedding in embeddings(text):
+                        need = ModelRequirement(EMBEDDINGS, embedding, path)
+                        found.setdefault((EMBEDDINGS, embedding), need)
+    first = (CHECKPOINTS, DIFFUSION_MODELS)
+    yield from sorted(found.values(), key=lambda need: need.folder not in first)
+
+
+def affinity(content: dict[str, Any], catalogue: Catalogue) -> str | None:
+    """Return the checkpoints and diffusion models of a workflow, or else its text encoders."""
+    needs = list(required_models(content, catalogue))
+    for folders in ((CHECKPOINTS, DIFFUSION_MODELS), (TEXT_ENCODERS,)):
+        names = sorted(f"{need.folder}/{need.name}" for need in needs if need.folder in folders)
+        if names:
+            return " ".join(names)
+    return None
+
+
+def look_up(model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
+    """Return whether a model is among the files of its folder; None if only a worker can tell."""
+    endings = EMBEDDING_ENDINGS if model.folder == EMBEDDINGS else ("",)
+    known = {*files, *listed}
+    if any(model.name + ending in known for ending in endings):
+        return Lookup(exists=True)
+    if not files or not listed:
+        return Lookup(exists=None)
+    near = get_close_matches(model.name[:_SHOWN], sorted(known)[:_COMPARED], 1, _LIKENESS)
+    hint = f"; the nearest is {near[0]!r}" if near else ""
+    reason = f"there is no {model.name[:_SHOWN]!r} in {model.folder}{hint}; names are case-sensitive"
+    return Lookup(exists=False, reason=reason)

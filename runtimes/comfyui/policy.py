@@ -1,0 +1,102 @@
+"""What no workflow may do: classes that are refused, and texts that are paths or URLs."""
+
+import re
+from typing import Any, Final
+
+from runtimes.links import is_link
+
+_PLACES: Final = "it reads or writes files at a place that the workflow names"
+_MODELS: Final = "it writes models, which other tasks would then use"
+
+NEVER_ALLOWED: Final = {
+    **dict.fromkeys(
+        (
+            "SaveImageDataSetToFolder",
+            "SaveImageTextDataSetToFolder",
+            "SaveTrainingDataset",
+            "LoadTrainingDataset",
+            "LoadImageDataSetFromFolder",
+            "LoadImageTextDataSetFromFolder",
+        ),
+        _PLACES,
+    ),
+    **dict.fromkeys(
+        (
+            "CheckpointSave",
+            "ModelSave",
+            "CLIPSave",
+            "VAESave",
+            "LoraSave",
+            "SaveLoRA",
+            "ImageOnlyCheckpointSave",
+            "TrainLoraNode",
+        ),
+        _MODELS,
+    ),
+    "LoadImageOutput": "it reads the outputs of other tasks; send the image as an input of LoadImage",
+    "WebcamCapture": "it reads a camera; send the image as an input of LoadImage",
+}
+"""Classes that not even the settings can allow, and why."""
+
+ONLY_IF_ALLOWED: Final = {
+    "SaveLatent": "a latent is no picture",
+    **dict.fromkeys(
+        ("RegexMatch", "RegexExtract", "RegexReplace"), "some patterns keep a worker busy for ever"
+    ),
+}
+"""Classes that a runtime's `nodes.allow` has to name, and why."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_PARENT: Final = re.compile(r"(?<![.\w])\.\.[\\/]|[\\/]\.\.(?![.\w])")
+_PATH: Final = re.compile(r"\s*(?:~?/[^\s/]\S*|[A-Za-z]:[\\/]\S*|\\\\\S+|\.\.)\s*", re.DOTALL)
+_SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]{0,20}://\S*\s*", re.DOTALL)
+_ANNOTATED: Final = re.compile(r"\[(?:input|output|temp)\]\s*$")
+_EMBEDDING: Final = re.compile(r"embedding:\s*([^\s,()\[\]]+)")
+
+
+def outside(text: str) -> str | None:
+    """Return why a text is a path or a URL, to follow "it", or None if it is neither."""
+    if _CONTROL.search(text):
+        return "holds control characters"
+    if is_link(text) or _SCHEME.fullmatch(text) or "file://" in text.lower():
+        return "is a URL"
+    if _PARENT.search(text) or _PATH.fullmatch(text):
+        return "is a path"
+    if _ANNOTATED.search(text):
+        return "names a file of the server"
+    if any(bad_model_name(name) for name in embeddings(text)):
+        return "names an embedding by a path that leaves its folder"
+    return None
+
+
+def bad_model_name(name: str) -> str | None:
+    """Return why a text cannot be the name of a model, to follow "it", or None if it can."""
+    if not name:
+        return "is empty"
+    if _CONTROL.search(name) or "\n" in name or "\r" in name or "\t" in name:
+        return "holds control characters"
+    if "\\" in name:
+        return "has a backslash; folders are separated by /"
+    if name.startswith(("/", "~")) or ":" in name or is_link(name):
+        return "is a path or a URL; name the file in its folder of the model bucket"
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        return "leaves its folder"
+    return None
+
+
+def bad_file_name(name: str) -> str | None:
+    """Return why a text cannot be the name of an input file, to follow "it", or None if it can."""
+    if not name or name.strip() != name:
+        return "is empty or begins or ends with a space"
+    if _CONTROL.search(name) or "\n" in name or "\r" in name or "\t" in name:
+        return "holds control characters"
+    if "/" in name or "\\" in name or ".." in name:
+        return "has a path; give the name alone"
+    if _ANNOTATED.search(name) or name.startswith("blake3:"):
+        return "names a file of the server; a task reads only its own inputs"
+    return None
+
+
+def embeddings(text: Any) -> list[str]:
+    """Return the names of the embeddings that a text names."""
+    return _EMBEDDING.findall(text) if isinstance(text, str) else []

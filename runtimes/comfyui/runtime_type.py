@@ -1,0 +1,104 @@
+"""The runtime type of ComfyUI."""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, Final
+
+from domain.body import pointer
+from domain.limits import Limits
+from domain.routing import Runtime
+from runtimes.base import (
+    Checked,
+    InputRef,
+    Json,
+    Lookup,
+    ModelRequirement,
+    StoredFile,
+    UnknownStartModel,
+)
+from runtimes.comfyui.catalogue import Catalogue
+from runtimes.comfyui.content import check
+from runtimes.comfyui.needs import (
+    CHECKPOINTS,
+    DIFFUSION_MODELS,
+    MODEL_FOLDERS,
+    START_FOLDERS,
+    affinity,
+    look_up,
+    required_models,
+)
+from runtimes.comfyui.options import Options
+from runtimes.comfyui.schema import content_schema
+from runtimes.comfyui.work import work
+from runtimes.findings import Findings
+from runtimes.links import is_link
+
+TASK_TYPE: Final = "pipeline"
+
+
+class ComfyUi:
+    """The rules for tasks of ComfyUI: workflows in API format."""
+
+    name = "comfyui"
+    task_types: tuple[str, ...] = (TASK_TYPE,)
+    submit_folders: tuple[str, ...] = (CHECKPOINTS, DIFFUSION_MODELS)
+    model_folders: tuple[str, ...] = MODEL_FOLDERS
+    start_folders: tuple[str, ...] = START_FOLDERS
+
+    def validate(
+        self,
+        _task_type: str | None,
+        content: Json,
+        runtime: Runtime | None,
+        limits: Limits,
+        *,
+        path: str = "",
+    ) -> Checked:
+        """Return `{"prompt", "files"}`, with `outputs` and `workflow` if they were sent."""
+        found = Findings(path)
+        checked = check(content, runtime, limits, found)
+        return Checked(checked, found.faults, found.warnings)
+
+    def inputs(self, _task_type: str, content: Json) -> Iterator[InputRef]:
+        """Yield the files of a task; that they are images is checked where a node takes one."""
+        for name, value in content["files"].items():
+            yield InputRef(f"/files/{pointer(name)}", value, is_link=is_link(value))
+
+    def models(self, content: Json, runtime: Runtime) -> Iterator[ModelRequirement]:
+        """Yield the models that the nodes name, without the checkpoint of a static runtime."""
+        for model in required_models(content, Options.of(runtime).catalogue):
+            own = model.folder == CHECKPOINTS and model.name == runtime.model_filename
+            if runtime.dynamic_model or not own:
+                yield model
+
+    def look_up(self, model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
+        """Return whether a model is in its folder or in the image."""
+        return look_up(model, files, listed)
+
+    def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
+        """Return the checkpoint of a static runtime."""
+        own = runtime.model_filename
+        if not own:
+            return []
+        if own not in files(CHECKPOINTS):
+            raise UnknownStartModel(f"MODEL_FILENAME {own!r} is not in the model bucket's {CHECKPOINTS}/")
+        return [StoredFile(CHECKPOINTS, own)]
+
+    def affinity(self, content: Json) -> str | None:
+        """Return the checkpoints and diffusion models of the workflow."""
+        return affinity(content, self._catalogue())
+
+    def cost(self, _task_type: str, content: Json) -> float:
+        """Return steps × pixels × images, as far as constants tell."""
+        return work(content["prompt"])
+
+    def kind(self, task_type: str, content: Json) -> str:
+        """Return the classes that take steps: the time of a step depends on them."""
+        sampling = {one["class_type"] for one in content["prompt"].values() if "steps" in one["inputs"]}
+        return " ".join((task_type, *sorted(sampling)))
+
+    def schema(self, _task_type: str, limits: Limits) -> dict[str, Any]:
+        """Return the schema of the three shapes of a workflow, with the deployment's limits."""
+        return content_schema(limits)
+
+    def _catalogue(self) -> Catalogue:
+        return Options().catalogue

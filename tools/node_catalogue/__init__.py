@@ -1,0 +1,1 @@
+"""Make the catalogue of node classes of a ComfyUI, by which the API checks workflows."""

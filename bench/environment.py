@@ -24,7 +24,7 @@ from local.process import Process
 RUNTIME = "bench"
 ROOT = str(Path(__file__).parent.parent)
 ROUND_TRIP_SECONDS = 0.03
-"""Added to each call to AWS; within a region, calls take 5 to 30 ms."""
+"""The latency that the proxy adds to each call to AWS: the most that calls within a region usually take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ class Resources:
             table=name,
         )
 
-    def send(self, aws: Emulator, contents: list[dict[str, Any]], tasktype: str, *, first: int = 0) -> None:
+    def submit_tasks(
+        self, aws: Emulator, contents: list[dict[str, Any]], tasktype: str, *, first: int = 0
+    ) -> None:
         """Submit one task for each content: write its row and send its message, in this order.
 
         Their ids are `task-N`, counted from `first`.
@@ -81,13 +83,14 @@ def consumer(
     aws: Emulator,
     resources: Resources,
     engine_url: str,
-    settings: Mapping[str, str],
+    extra_environment: Mapping[str, str],
     *,
     heartbeat: bool = True,
 ) -> Iterator[Process]:
     """Run one consumer behind a proxy that adds `ROUND_TRIP_SECONDS` to each call to AWS.
 
-    Without `heartbeat`, it beats at its start only.
+    `extra_environment` overrides the consumer's environment variables. With `heartbeat=False`, only one
+    heartbeat is sent, at the start, to measure what the others cost.
     """
     with Latency(aws.port, round_trip_seconds=ROUND_TRIP_SECONDS) as proxy:
         worker_environment = WorkerEnvironment(
@@ -103,8 +106,9 @@ def consumer(
             **aws.environment(),
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
             **worker_environment.to_environ(),
-            "MALLOC_TRIM_THRESHOLD_": "131072",  # as in the image
-            **settings,
+            # As in the consumer's image, because it decides how much memory the process returns.
+            "MALLOC_TRIM_THRESHOLD_": "131072",
+            **extra_environment,
         }
         command = [sys.executable, "-m", "container.consumer" if heartbeat else "bench.without_heartbeat"]
         with Process("consumer", command, environment=environment, cwd=ROOT) as process:
@@ -112,27 +116,27 @@ def consumer(
 
 
 def wait_for_outcomes(process: Process, count: int, *, seconds: float) -> None:
-    """Wait until the consumer has logged `count` finished tasks; otherwise raise an error."""
+    """Wait until the consumer has logged that `count` tasks finished; raise the errors of `check_waiting`."""
     deadline = time.monotonic() + seconds
-    while (finished := sum("task finished" in line for line in process.lines())) < count:
-        check_waiting(process, deadline, f"{finished} of {count} tasks finished")
+    while (finished_count := sum("task finished" in line for line in process.lines())) < count:
+        check_waiting(process, deadline, f"{finished_count} of {count} tasks finished")
         time.sleep(0.05)
 
 
 def check_waiting(process: Process, deadline: float, progress: str) -> None:
-    """Raise an error with the end of the log if the process has ended, or if the deadline has passed."""
+    """Raise RuntimeError if the process has ended, TimeoutError after `deadline`, with the end of its log."""
     if process.returncode is not None:
-        ended = f"the consumer ended with status {process.returncode}"
-        raise RuntimeError(f"{ended}: {progress}\n{process.tail(40)}")
+        text = f"the consumer ended with status {process.returncode}: {progress}"
+        raise RuntimeError(f"{text}\n{process.tail(40)}")
     if time.monotonic() > deadline:
         raise TimeoutError(f"timed out: {progress}\n{process.tail(40)}")
 
 
 def peak_mebibytes(process: Process) -> float:
-    """Return the peak memory of a process (Linux: VmHWM)."""
+    """Return the peak memory of a running process; works on Linux only."""
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    peak_line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak_line.split()[1]) / 1024  # Linux reports KiB
 
 
 def base64_text(data: bytes) -> str:
@@ -140,6 +144,6 @@ def base64_text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def as_json(value: Any) -> bytes:
-    """Encode a value as compact JSON."""
+def json_bytes(value: Any) -> bytes:
+    """Return a value as compact JSON, encoded as UTF-8."""
     return json.dumps(value, separators=(",", ":")).encode()

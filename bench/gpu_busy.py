@@ -1,8 +1,8 @@
-"""How long the GPU waits between two jobs, in milliseconds, beside a client that only posts ready bodies.
+"""Measure how long the GPU waits between two jobs of the consumer, compared with a minimal client.
 
-Pictures of about 3 MB go in (over HTTP) and out, and a call to AWS takes 30 ms. The consumer and the bare
-client take turns at the same server, so that whatever else the machine does hits both; a bare client is the
-limit without a second job in SD Web UI's own queue, from where it could not be withdrawn.
+Pictures of about 3 MB go in (over HTTP) and out, and a call to AWS takes 30 ms. The minimal client only posts
+prepared bodies, so no client can be faster that sends one job at a time. Both take turns at the same server,
+so that other work on the machine slows both.
 """
 
 import http.client
@@ -24,25 +24,24 @@ from rich.table import Table
 
 from bench.environment import (
     Resources,
-    as_json,
     base64_text,
     consumer,
+    json_bytes,
     peak_mebibytes,
     wait_for_outcomes,
 )
 from bench.stub_webui import measurements, picture, stub_webui, wait_for_jobs
 from local.emulator import Emulator, emulator
-from local.process import Process
 from runtimes.sdwebui.task_type import TaskType
 
 JOB_SECONDS = 0.4
 ROUNDS = 3
-BARE_JOBS, TASKS = 6, 8
-WARM_UP = 3
-"""Jobs at the beginning of a turn that do not count: the queue was empty before them."""
+MINIMAL_CLIENT_JOBS, TASKS = 6, 8
+WARM_UP_JOBS = 3
+"""The consumer's first jobs of a turn do not count, because its queue was empty before them."""
 
-INPUT_SIDE = 1024
-MOST_RATIO, MOST_MEBIBYTES = 1.5, 150
+INPUT_SIDE_PIXELS = 1024
+MAX_RATIO, MAX_MEBIBYTES = 1.5, 150
 PARTS = ("encoded", "written", "asked", "received", "begun")
 """What stands between two jobs, as the server sees it: it encodes the response and writes it, the client
 sends the next request, which the server receives, decodes and begins."""
@@ -52,59 +51,65 @@ Job = dict[str, float]
 
 @dataclass
 class Gaps:
-    """The gaps of one client."""
+    """The times between the jobs of one client, in milliseconds."""
 
-    lost: list[float] = field(default_factory=list)
+    milliseconds: list[float] = field(default_factory=list)
     parts: list[list[float]] = field(default_factory=list)
+    """The same, divided into `PARTS`."""
 
     def add(self, jobs: list[Job]) -> None:
         """Add the gaps between jobs that followed each other."""
         for before, after in pairwise(jobs):
             moments = [before["ended"], before["encoded"], before["written"]]
             moments += [after["asked"], after["received"], after["begun"]]
-            self.lost.append((after["begun"] - before["ended"]) * 1000)
-            self.parts.append([(b - a) * 1000 for a, b in pairwise(moments)])
+            self.milliseconds.append((after["begun"] - before["ended"]) * 1000)
+            self.parts.append([(end - start) * 1000 for start, end in pairwise(moments)])
 
     @property
     def median(self) -> float:
-        """Return the median of the lost milliseconds."""
-        return statistics.median(self.lost)
+        """Return the median gap in milliseconds."""
+        return statistics.median(self.milliseconds)
 
-    def shown(self) -> list[str]:
-        """Return median and mean, and the median of each part."""
+    def table_cells(self) -> list[str]:
+        """Return median and mean in one cell, and a cell with the median of each part."""
         parts = [f"{statistics.median(column):.1f}" for column in zip(*self.parts, strict=True)]
-        return [f"{self.median:.1f} / {statistics.mean(self.lost):.1f}", *parts]
+        return [f"{self.median:.1f} / {statistics.mean(self.milliseconds):.1f}", *parts]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table."""
+    """One case that is measured: a row of the table for each client."""
 
-    side: int
+    side_pixels: int
     with_input: bool
     heartbeat: bool
 
     @property
     def name(self) -> str:
-        """Return how the row is called."""
-        return f"{self.side}²" + (", input" if self.with_input else "")
+        """Return the case's name in the table."""
+        return f"{self.side_pixels}²" + (", input" if self.with_input else "")
 
     def content(self, image: str) -> dict[str, Any]:
         """Return a task's content, with the image as a link or as base64."""
-        body: dict[str, Any] = {"prompt": "a cat", "steps": 16, "width": self.side, "height": self.side}
+        body: dict[str, Any] = {
+            "prompt": "a cat",
+            "steps": 16,
+            "width": self.side_pixels,
+            "height": self.side_pixels,
+        }
         return body | ({"init_images": [image]} if self.with_input else {})
 
     @property
     def tasktype(self) -> TaskType:
-        """Return what kind of task it is."""
+        """Return the type of the case's tasks."""
         return TaskType.IMAGE_TO_IMAGE if self.with_input else TaskType.TEXT_TO_IMAGE
 
 
-def bare(webui_url: str, path: str, body: bytes) -> None:
-    """Post ready bodies one after the other, with the standard library."""
+def run_minimal_client(webui_url: str, path: str, body: bytes) -> None:
+    """Post a prepared body several times, one after the other, with the standard library."""
     address = urlsplit(webui_url)
     client = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
-    for _ in range(BARE_JOBS):
+    for _ in range(MINIMAL_CLIENT_JOBS):
         client.request("POST", path, body, {"content-type": "application/json"})
         client.getresponse().read()
     client.close()
@@ -123,7 +128,7 @@ def serving(data: bytes) -> Iterator[str]:
             self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -134,37 +139,32 @@ def serving(data: bytes) -> Iterator[str]:
 
 
 def run(aws: Emulator, case: Case, image: bytes) -> tuple[Gaps, Gaps, float]:
-    """Return the gaps of the bare client, those of the consumer, and the consumer's peak MiB."""
+    """Return the gaps of the minimal client, those of the consumer, and the consumer's peak MiB."""
     resources = Resources.create(aws)
-    body = as_json(case.content(base64_text(image)))
+    body = json_bytes(case.content(base64_text(image)))
     path = f"/sdapi/v1/{'img2img' if case.with_input else 'txt2img'}"
-    limit, found = Gaps(), Gaps()
+    minimal_client_gaps, consumer_gaps = Gaps(), Gaps()
     with (
         serving(image) as link,
-        stub_webui(job_seconds=JOB_SECONDS, side_pixels=case.side) as url,
+        stub_webui(job_seconds=JOB_SECONDS, side_pixels=case.side_pixels) as url,
         consumer(aws, resources, url, {}, heartbeat=case.heartbeat) as process,
     ):
-        wait_for_line(process)
+        process.wait_for_line("consumer started", timeout=60)
         for number in range(1, ROUNDS + 1):
-            before = len(jobs(url))
-            bare(url, path, body)
-            limit.add(jobs(url)[before + 1 :])
-            resources.send(aws, [case.content(link)] * TASKS, case.tasktype, first=before)
-            done = before + BARE_JOBS + TASKS
-            wait_for_jobs(url, done, process=process, seconds=TASKS * (JOB_SECONDS + 3))
-            found.add(jobs(url)[before + BARE_JOBS + WARM_UP :])
+            jobs_before = len(finished_jobs(url))
+            run_minimal_client(url, path, body)
+            minimal_client_gaps.add(finished_jobs(url)[jobs_before + 1 :])
+            resources.submit_tasks(aws, [case.content(link)] * TASKS, case.tasktype, first=jobs_before)
+            jobs_expected = jobs_before + MINIMAL_CLIENT_JOBS + TASKS
+            wait_for_jobs(url, jobs_expected, process=process, seconds=TASKS * (JOB_SECONDS + 3))
+            consumer_gaps.add(finished_jobs(url)[jobs_before + MINIMAL_CLIENT_JOBS + WARM_UP_JOBS :])
             wait_for_outcomes(process, number * TASKS, seconds=30)
         peak = peak_mebibytes(process)
-    return limit, found, peak
+    return minimal_client_gaps, consumer_gaps, peak
 
 
-def wait_for_line(process: Process) -> None:
-    """Wait until the consumer is up."""
-    process.wait_for_line("consumer started", timeout=60)
-
-
-def jobs(webui_url: str) -> list[Job]:
-    """Return what the server noted about its jobs."""
+def finished_jobs(webui_url: str) -> list[Job]:
+    """Return the times of each finished job, as the server measured them."""
     return list(measurements(webui_url)["details"])
 
 
@@ -179,25 +179,27 @@ def main(
         for with_input, heartbeat in ((True, True), (True, False), (False, True))
     ]
     console = Console(width=140)
-    begun, image = time.monotonic(), picture(INPUT_SIDE)
+    started_at, image = time.monotonic(), picture(INPUT_SIDE_PIXELS)
     load = os.getloadavg()[0]
-    result = Table(title=f"Lost between two jobs of {JOB_SECONDS} s, in ms (30 ms a call to AWS)")
+    result = Table(title=f"GPU idle between two jobs of {JOB_SECONDS} s, in ms (30 ms a call to AWS)")
     for title in ("images", "client", "median / mean", *PARTS, "ratio", "peak memory", ""):
         result.add_column(title, justify="left" if title in ("images", "client") else "right")
     with emulator() as aws:
         for case in cases:
-            limit, found, peak = run(aws, case, image)
-            ratio = found.median / limit.median
-            good = ratio <= MOST_RATIO and peak <= MOST_MEBIBYTES
+            minimal_client_gaps, consumer_gaps, peak = run(aws, case, image)
+            ratio = consumer_gaps.median / minimal_client_gaps.median
+            goal_reached = ratio <= MAX_RATIO and peak <= MAX_MEBIBYTES
             client = "consumer" if case.heartbeat else "consumer, no heartbeat"
-            verdict = "ok" if good else "MISSED"
-            result.add_row(case.name, "bare", *limit.shown(), "1", "", "")
-            result.add_row(case.name, client, *found.shown(), f"{ratio:.2f}", f"{peak:.0f} MiB", verdict)
+            verdict = "ok" if goal_reached else "MISSED"
+            result.add_row(case.name, "minimal", *minimal_client_gaps.table_cells(), "1", "", "")
+            result.add_row(
+                case.name, client, *consumer_gaps.table_cells(), f"{ratio:.2f}", f"{peak:.0f} MiB", verdict
+            )
             result.add_section()
     console.print(result)
     console.print(
-        f"Goal: a ratio of at most {MOST_RATIO} and {MOST_MEBIBYTES} MiB. "
-        f"Took {time.monotonic() - begun:.0f} s; "
+        f"Goal: a ratio of at most {MAX_RATIO} and {MAX_MEBIBYTES} MiB. "
+        f"Took {time.monotonic() - started_at:.0f} s; "
         f"load of the machine {load:.1f} before, {os.getloadavg()[0]:.1f} after."
     )
 

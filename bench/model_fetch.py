@@ -54,7 +54,7 @@ def measure(s3: Any, credentials: Any, bucket: str, folder: str, name: str) -> N
     url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
     transfers = {"threads": S3Transfer(s3), "the CRT": S3Transfer(s3, credentials=credentials)}
     methods: dict[str, Callable[[Path], object]] = {
-        "plain HTTP, one connection": lambda to: plain(url, to),
+        "plain HTTP, one connection": lambda to: download_plain(url, to),
         "boto3's download_file": lambda to: s3.download_file(bucket, key, str(to / "part")),
     }
     for title, transfer in transfers.items():
@@ -65,17 +65,17 @@ def measure(s3: Any, credentials: Any, bucket: str, folder: str, name: str) -> N
     for _ in range(ROUNDS):
         for title, method in methods.items():
             with tempfile.TemporaryDirectory(dir=os.environ.get("MODEL_DIR")) as directory:
-                began = time.perf_counter()
+                started_at = time.perf_counter()
                 method(Path(directory))
-                rates[title].append(size / 1e6 / (time.perf_counter() - began))
+                rates[title].append(size / 1e6 / (time.perf_counter() - started_at))
     print(f"{size / 1e6:.0f} MB, median of {ROUNDS} rounds")
     first = statistics.median(next(iter(rates.values())))
-    for title, found in rates.items():
-        rate = statistics.median(found)
+    for title, rounds in rates.items():
+        rate = statistics.median(rounds)
         print(f"{title:<40} {rate:7.0f} MB/s   {rate / first:5.2f} × plain")
 
 
-def plain(url: str, to: Path) -> None:
+def download_plain(url: str, to: Path) -> None:
     """Download over a single HTTP connection."""
     with urllib.request.urlopen(url) as answer, (to / "part").open("wb") as file:
         shutil.copyfileobj(answer, file, 1 << 20)

@@ -1,4 +1,4 @@
-"""Run the consumer with a heartbeat that beats only at its start, to measure what it costs the GPU."""
+"""Run the consumer with a single heartbeat at its start, to measure how much heartbeats delay the GPU."""
 
 import sys
 

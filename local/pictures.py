@@ -25,4 +25,4 @@ def served(folder: Path) -> Iterator[str]:
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Suppress the log of requests."""
+        """Log nothing: standard error belongs to the pipeline's own messages."""

@@ -39,7 +39,8 @@ class Faults:
         self._until_cleared = until_cleared
         self._lock = threading.Lock()
         self._on: list[Fault] = []
-        self._holding: list[Fault] = []
+        self._used_up: list[Fault] = []
+        """Faults for no further job, which may still let a job hang until they are cleared."""
         self.refusing = False  # set by the server once it refuses connections
 
     def switch_on(self, fault: Fault) -> None:
@@ -50,10 +51,10 @@ class Faults:
     def clear(self, name: str | None = None) -> None:
         """Switch off the faults with a name, or all, and release the jobs that hang because of them."""
         with self._lock:
-            gone = [f for f in self._on + self._holding if name in (None, f.name)]
-            self._on = [f for f in self._on if f not in gone]
-            self._holding = [f for f in self._holding if f not in gone]
-        for fault in gone:
+            cleared = [fault for fault in self._on + self._used_up if name in (None, fault.name)]
+            self._on = [fault for fault in self._on if fault not in cleared]
+            self._used_up = [fault for fault in self._used_up if fault not in cleared]
+        for fault in cleared:
             fault.released.set()
 
     def is_on(self, name: str) -> bool:
@@ -75,18 +76,18 @@ class Faults:
                     fault.jobs -= 1
                     if fault.jobs <= 0:
                         self._on.remove(fault)
-                        self._holding.append(fault)
+                        self._used_up.append(fault)
         return injected
 
     def done(self, injected: dict[str, Fault]) -> None:
         """Forget the faults of a job that has ended."""
         with self._lock:
-            self._holding = [f for f in self._holding if f not in injected.values()]
+            self._used_up = [fault for fault in self._used_up if fault not in injected.values()]
 
     def held(self) -> int:
         """Return the number of jobs that hang because of a fault."""
         with self._lock:
-            return sum(fault.holds for fault in self._on + self._holding)
+            return sum(fault.holds for fault in self._on + self._used_up)
 
     def facts(self) -> list[dict[str, Any]]:
         """Return the faults that are switched on as JSON."""

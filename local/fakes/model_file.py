@@ -8,7 +8,7 @@ from typing import Any
 LENGTH_BYTES = 8  # a safetensors file begins with its header's length, little endian
 
 
-def is_whole(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
     """Return whether a safetensors file has a valid header and all the data that the header declares."""
     try:
         with path.open("rb") as file:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from local.fakes.model_file import is_whole, write_checkpoint
+from local.fakes.model_file import is_complete, write_checkpoint
 from local.fakes.sdwebui import DISCLAIMER
 from local.fakes.sdwebui.errors import KINDS
 from local.fakes.sdwebui.faults import FAULTS
@@ -216,14 +216,14 @@ def test_a_folder_without_subfolders_is_one_of_checkpoints(tmp_path: Path) -> No
 
 def test_incomplete_checkpoint_files_are_detected(tmp_path: Path) -> None:
     whole = write_checkpoint(tmp_path / "whole.safetensors", b"x" * 1000)
-    assert is_whole(whole)
+    assert is_complete(whole)
     content = whole.read_bytes()
     torn = tmp_path / "torn.safetensors"
     for kept in (0, 4, 8, 40, len(content) - 1):
         torn.write_bytes(content[:kept])
-        assert not is_whole(torn)
+        assert not is_complete(torn)
     torn.write_bytes(b"not a checkpoint at all, though long enough to have a header")
-    assert not is_whole(torn)
+    assert not is_complete(torn)
 
 
 def test_switching_needs_a_load_unless_both_checkpoints_are_kept() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from local.fakes.comfyui.errors import NodeFailed
 from local.fakes.comfyui.execution_context import Context, Result
 from local.fakes.comfyui.values import Clip, Model, NamedModel, Vae
-from local.fakes.model_file import is_whole
+from local.fakes.model_file import is_complete
 
 SAFETENSORS_ERROR: Final = "safetensors._safetensors_rust.SafetensorError"
 DIGEST_BYTES: Final = 1024 * 1024  # enough to tell two files apart, and quick with real models
@@ -22,7 +22,7 @@ NO_CLIP: Final = b"without text encoder"
 def _load(context: Context, kind: str, name: str) -> str:
     """Return the digest of a model's file; raise the recorded exception if it is corrupt."""
     path = context.folders.model(kind, name)
-    if path.suffix == ".safetensors" and not is_whole(path):
+    if path.suffix == ".safetensors" and not is_complete(path):
         head = path.read_bytes()[:8]
         whole = len(head) == 8 and int.from_bytes(head, "little") <= path.stat().st_size
         what = "incomplete metadata, file not fully covered" if whole else "header too large"

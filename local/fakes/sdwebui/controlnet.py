@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageFilter
 
-from local.fakes.model_file import is_whole
+from local.fakes.model_file import is_complete
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.models import OLD_HASH_BYTES, OLD_HASH_OFFSET
 
@@ -63,7 +63,7 @@ class ControlNet:
     def controls(self, unit: dict[str, Any]) -> bool:
         """Return whether a unit's model is found and can be loaded; otherwise there is no control."""
         path = self._find(unit.get("model"))
-        return path is not None and is_whole(path)
+        return path is not None and is_complete(path)
 
     def shows_map(self, unit: dict[str, Any]) -> bool:
         """Return whether the map of a unit is returned after the pictures."""

@@ -3,7 +3,7 @@
 import time
 from collections import OrderedDict
 
-from local.fakes.model_file import is_whole
+from local.fakes.model_file import is_complete
 from local.fakes.sdwebui.embeddings import Embeddings
 from local.fakes.sdwebui.errors import Failure, poisoned, recorded_failure
 from local.fakes.sdwebui.models import Checkpoint, Checkpoints
@@ -46,7 +46,7 @@ class Memory:
                 raise poisoned()
             return self.current
         before, self.current = self.current, None
-        if not self._settings.forge and wanted.path and not is_whole(wanted.path) and before is not None:
+        if not self._settings.forge and wanted.path and not is_complete(wanted.path) and before is not None:
             self.current = before  # AUTOMATIC1111 logs it and keeps the previous one
             return before
         self._load(wanted)
@@ -71,7 +71,7 @@ class Memory:
         time.sleep(self._settings.load_seconds)
         if wanted.path and not wanted.path.exists():
             raise Failure("FileNotFoundError", f"No such file or directory: {str(wanted.path)!r}")
-        if wanted.path and not is_whole(wanted.path):
+        if wanted.path and not is_complete(wanted.path):
             wanted.path.rename(wanted.path.with_name(wanted.path.name + ".corrupted"))
             raise recorded_failure("corrupt-checkpoint")
         self._checkpoints.measured(wanted)

@@ -58,7 +58,7 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, model_setup: Model
         checkpoint("second", **SMALL),
         checkpoint("Ünï 模型 (v2)", **SMALL),
     ]
-    resources.send(aws, asked, TaskType.TEXT_TO_IMAGE)
+    resources.submit_tasks(aws, asked, TaskType.TEXT_TO_IMAGE)
     settings = {
         "MODEL_BUCKET": model_setup.bucket,
         "MODEL_DIR": str(model_setup.root),

@@ -28,9 +28,15 @@ class Worker:
 
 
 def consumer_environment(
-    aws: Emulator, deployment: Deployment, runtime: Runtime, *, engine_url: str, model_dir: Path
+    aws: Emulator,
+    deployment: Deployment,
+    runtime: Runtime,
+    *,
+    engine_url: str,
+    model_dir: Path,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """Return the consumer's environment for a deployed runtime."""
+    """Return the consumer's environment for a deployed runtime; `options` are those of its engine."""
     outputs = deployment.outputs
     settings = WorkerEnvironment(
         runtime_name=runtime.name,
@@ -45,6 +51,7 @@ def consumer_environment(
         model_bucket="",
         model_dir=str(model_dir),
         engine_url=engine_url,
+        runtime_options={**runtime.options, **(options or {})} or None,
         dynamic_model=runtime.dynamic_model,
         model_filename=runtime.model_filename,
         refiner_filename=runtime.refiner_filename,
@@ -65,25 +72,35 @@ def worker(
     environment: Mapping[str, str] | None = None,
     engine_url: str | None = None,
     fake_settings: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
     on_line: Callable[[str, str], None] | None = None,
 ) -> Iterator[Worker]:
     """Run a consumer with the engine at `engine_url`, or with a fake of its runtime's type.
 
-    `environment` overrides the consumer's settings, `fake_settings` are options of the fake, and
-    `on_line` is called with each line of the consumer's output (runtime, line).
+    `environment` overrides the consumer's settings, `fake_settings` are options of the fake, `options` those
+    of the runtime that only its engine understands, and `on_line` is called with each line of the consumer's
+    output (runtime, line).
     """
     if engine_url is None:
         with (
             FAKES[runtime.type](**(fake_settings or {})) as fake,
             worker(
-                aws, deployment, runtime, environment=environment, engine_url=fake.url, on_line=on_line
+                aws,
+                deployment,
+                runtime,
+                environment=environment,
+                engine_url=fake.url,
+                options=fake.options,
+                on_line=on_line,
             ) as running,
         ):
             yield Worker(runtime=runtime, engine_url=fake.url, consumer=running.consumer, fake=fake)
         return
     model_dir = aws.folder / "models" / runtime.name
     model_dir.mkdir(parents=True, exist_ok=True)
-    settings = consumer_environment(aws, deployment, runtime, engine_url=engine_url, model_dir=model_dir)
+    settings = consumer_environment(
+        aws, deployment, runtime, engine_url=engine_url, model_dir=model_dir, options=options
+    )
     with Process(
         f"consumer {runtime.name}",
         [sys.executable, "-m", "container.consumer"],

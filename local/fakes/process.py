@@ -5,7 +5,9 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from local.fakes.serving import BOOTING, READY
@@ -66,6 +68,8 @@ class Control:
 
 class FakeServer:
     """A running fake with its `url`, its `control` and its process."""
+
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, process: Process, url: str, control: str) -> None:
         self.process = process

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from local.fakes.sdwebui.process import running as running_sdwebui
 
@@ -12,6 +12,9 @@ class Fake(Protocol):
 
     url: str
     """The URL at which a consumer finds it."""
+
+    options: Mapping[str, Any]
+    """Options of the runtime that a consumer beside it needs, such as folders that they share."""
 
 
 FAKES: Final[Mapping[str, Callable[..., AbstractContextManager[Fake]]]] = {"sdwebui": running_sdwebui}

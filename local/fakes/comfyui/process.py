@@ -21,6 +21,8 @@ class FakeComfyUi(FakeServer):
     def __init__(self, process: Process, url: str, control: str, folders: dict[str, Path]) -> None:
         super().__init__(process, url, control)
         self.folders = folders
+        if folders["input"].parent == folders["output"].parent == folders["temp"].parent:
+            self.options = {"files_dir": str(folders["input"].parent)}
 
 
 def start(*, port: int = 0, **settings: Any) -> FakeComfyUi:

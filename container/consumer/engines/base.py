@@ -57,17 +57,17 @@ class Loaded:
     """The model that the engine has loaded for a job."""
 
     model: str | None
-    """The model that must have been used in the end; None if any is right."""
+    """The model that the response must name; None if the task needs no particular one."""
     switched: bool
     """Whether the previous job needed another model."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunHooks:
-    """Callbacks and an estimate for a job that runs."""
+    """What an engine calls while it runs a job, and the estimated duration of the job."""
 
     sent: Callable[[], None]
-    """Called when the engine has the whole request: what would delay it begins only now."""
+    """Called when the engine has the whole request, so that work that could delay the request can begin."""
     progressed: Callable[[float], None]
     """Called with the job's progress (0 to 1) every few seconds, if it is known."""
     expected_seconds: float
@@ -75,13 +75,14 @@ class RunHooks:
 
 
 class Verdict(Enum):
-    """Whose fault the error of a job is."""
+    """What caused the error of a job."""
 
     TASK = "task"
+    """The task, or nothing that is wrong with the engine: finish or retry the task."""
     UNREACHABLE = "unreachable"
     """The engine has ended, or is not ready yet: wait for it."""
     BROKEN = "broken"
-    """The engine fails every job: heal it, or replace it."""
+    """The engine fails every job: it must recover or be replaced."""
 
 
 class Interrupted(Exception):
@@ -135,7 +136,7 @@ class Engine(Protocol):
     def run(self, request: Request, loaded: Loaded, hooks: RunHooks) -> Callable[[], Result]:
         """Run a job and return a function that reads its response during the next job.
 
-        The GPU waits until it returns, and then until the next call has sent its request.
+        The GPU is idle from the end of a job until the next call has sent its request, so return at once.
 
         Also raise EngineTimedOut. The returned function raises PermanentError if the response is not what was
         asked for.
@@ -148,13 +149,13 @@ class Engine(Protocol):
         """Stop the running job at its next step; may be called repeatedly."""
 
     def failed(self, error: Exception) -> None:
-        """Take note of the error of the job that has just ended."""
+        """Note the error of the job that has just ended, for example to refuse a broken model."""
 
     def diagnose(self, error: Exception) -> Verdict:
-        """Return whose fault a job's error is; called between jobs, because it may run one."""
+        """Return what caused a job's error; called between jobs, because it may run one."""
 
-    def heal(self) -> bool:
-        """Try to make a broken engine work again; return whether that helped."""
+    def recover(self) -> bool:
+        """Try to make a broken engine work again; return whether it does."""
 
     def prepare_shutdown(self) -> None:
         """Stop everything that would delay a shutdown, such as the download of a model."""

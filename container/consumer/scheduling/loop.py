@@ -178,7 +178,7 @@ class Worker:
         self._await_engine()
         if self._shutting_down.is_set():
             return
-        if self._just_recovered or not self._engine.heal():
+        if self._just_recovered or not self._engine.recover():
             raise ReplaceEngine("it fails every job since a model failed to load")
         log.info("the engine works again", extra={"engine_failures": self._engine_failures})
         self._task_metrics.record_unhealthy_engine("recovered")

@@ -59,7 +59,7 @@ class ToyEngine:
     def diagnose(self, _error: Exception) -> Verdict:
         return Verdict.TASK
 
-    def heal(self) -> bool:
+    def recover(self) -> bool:
         return True
 
     def prepare_shutdown(self) -> None: ...

@@ -83,14 +83,14 @@ def read_result(
     count = kinds.count(PICTURE)
     if len(names) == count:
         artifacts = [
-            replace(one, receipt=one.receipt | {"name": name})
-            for one, name in zip(artifacts, names, strict=True)
+            replace(artifact, receipt=artifact.receipt | {"name": name})
+            for artifact, name in zip(artifacts, names, strict=True)
         ]
     if not count:
         raise PermanentError(ErrorCode.NO_IMAGES, "SD Web UI returned no images.", response=document)
-    asked = _asked(content) if tasktype.generates else len(names) or None
-    if asked is not None and count < asked:
-        warnings.append(Fault("", f"SD Web UI returned {count} of {asked} images."))
+    requested = _requested_count(content) if tasktype.generates else len(names) or None
+    if requested is not None and count < requested:
+        warnings.append(Fault("", f"SD Web UI returned {count} of {requested} images."))
     return Result(artifacts, document, model, warnings)
 
 
@@ -127,18 +127,20 @@ def _without_inputs(answer: Json) -> Json:
     echo = answer.get("parameters")
     if not isinstance(echo, dict):
         return {name: value for name, value in answer.items() if name != "parameters"}
-    kept = {name: value for name, value in echo.items() if name in _ECHOED_FIELDS and not _long(value)}
+    kept = {
+        name: value for name, value in echo.items() if name in _ECHOED_FIELDS and not _is_long_text(value)
+    }
     return answer | {"parameters": kept}
 
 
-def _long(value: Any) -> bool:
+def _is_long_text(value: Any) -> bool:
     return isinstance(value, str) and len(value) > _MAX_ECHO
 
 
 def _inspect(encoded: str) -> Returned:
     data = _decode(encoded)
-    found = sniff(data)
-    may_have_text = found is not None and found.format in FORMATS_WITH_INFOTEXT
+    image = sniff(data)
+    may_have_text = image is not None and image.format in FORMATS_WITH_INFOTEXT
     return Returned(encoded, read_infotext(data) if may_have_text else None, may_have_text=may_have_text)
 
 
@@ -178,7 +180,7 @@ def _given_names(tasktype: TaskType, content: Json) -> list[str]:
     return [str(entry["name"]) for entry in content["imageList"]]
 
 
-def _asked(content: Json) -> int | None:
+def _requested_count(content: Json) -> int | None:
     """Return how many pictures were requested, or None if a script decides."""
     if content.get("script_name"):
         return None

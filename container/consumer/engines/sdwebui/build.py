@@ -23,7 +23,7 @@ def build_sdwebui(settings: Settings, s3: Any, secrets: Any = None) -> SdWebUi:
     )
     return SdWebUi(
         webui,
-        compose_models(settings, webui, dynamic=settings.dynamic_model, same_process=webui.connection_held),
+        compose_models(settings, webui, dynamic=settings.dynamic_model, same_process=webui.is_same_process),
         TaskInputs(links, settings.limits),
         settings.limits,
         BucketStyles(s3, settings.model_bucket, lookup_seconds=settings.model_lookup_seconds),

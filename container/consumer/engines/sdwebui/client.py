@@ -69,7 +69,7 @@ class WebUi:
             raise fault_of(status, content)
         return content
 
-    def connection_held(self) -> bool:
+    def is_same_process(self) -> bool:
         """Return whether SD Web UI is certainly the process that ran the last job."""
         return self._jobs.is_open()
 
@@ -124,8 +124,8 @@ class WebUi:
                     return True
             except EngineUnreachable:
                 return True
-            except (RetryableError, PermanentError) as fault:
-                log.info("SD Web UI did not report whether it runs a job", extra={"reason": fault.message})
+            except (RetryableError, PermanentError) as error:
+                log.info("SD Web UI did not report whether it runs a job", extra={"reason": error.message})
             stop.wait(poll_seconds)
         return False
 

@@ -19,7 +19,7 @@ from container.consumer.engines.base import (
 from container.consumer.engines.sdwebui.answer import read_result
 from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.client import READY_PATH, WebUi
-from container.consumer.engines.sdwebui.faults import EnginePoisoned
+from container.consumer.engines.sdwebui.faults import EngineUnhealthy
 from container.consumer.engines.sdwebui.health import Health
 from container.consumer.engines.sdwebui.inline_images import with_images
 from container.consumer.engines.sdwebui.interrupt_watch import InterruptWatch
@@ -33,7 +33,7 @@ from container.consumer.engines.sdwebui.used import expected_sampler
 from container.consumer.engines.sdwebui.warm_up import WarmUp
 from container.consumer.engines.sdwebui.wildcards import expected_wildcards
 from container.consumer.inputs.task_inputs import TaskInputs
-from domain import metrics as m
+from domain import metrics
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.metrics import Metric
@@ -92,7 +92,7 @@ class SdWebUi:
     def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until SD Web UI responds and is idle."""
         if self._warm_up and not stop.is_set():
-            self._warm_up.check()
+            self._warm_up.note_start()
         return self._webui.wait_ready(stop=stop, seconds=seconds) and self._webui.wait_idle(
             stop=stop, seconds=seconds
         )
@@ -113,9 +113,9 @@ class SdWebUi:
         sampler = expected_sampler(content, self._catalogue) if tasktype.generates else None
         tab = TABS.get(tasktype)
         wildcards = expected_wildcards(content, self._catalogue, tab) if tab else ()
-        _check(stopped)
+        _raise_if_stopped(stopped)
         sent = self._models.ensure(content)
-        _check(stopped)
+        _raise_if_stopped(stopped)
         try:
             inputs = self._inputs.fetch(input_references(sent), stopped)
         except InputsStopped:
@@ -145,7 +145,7 @@ class SdWebUi:
                 PATHS[payload.tasktype], payload.take_body, sent=sent, answered=self._watch.answered
             )
         except BaseException:
-            self._watch.abandon()
+            self._watch.cancel()
             raise
         return partial(self._read, [answer], payload, loaded, selection)
 
@@ -162,17 +162,17 @@ class SdWebUi:
         self._models.failed(error)
 
     def diagnose(self, error: Exception) -> Verdict:
-        """Return whose fault a job's error is, running a minimal job if the error's text does not say."""
-        if isinstance(error, EnginePoisoned):
+        """Return what caused a job's error, running a minimal job if the error's text does not say."""
+        if isinstance(error, EngineUnhealthy):
             return Verdict.BROKEN
         if isinstance(error, AmbiguousError) and not self._health.works():
             return Verdict.BROKEN
         code = error.code if isinstance(error, RetryableError | PermanentError) else None
         return Verdict.UNREACHABLE if code is ErrorCode.ENGINE_UNAVAILABLE else Verdict.TASK
 
-    def heal(self) -> bool:
+    def recover(self) -> bool:
         """Load another checkpoint and then the selected one again."""
-        return self._health.heal()
+        return self._health.recover()
 
     def prepare_shutdown(self) -> None:
         """Stop the running download of a model."""
@@ -188,11 +188,14 @@ class SdWebUi:
             answer = self._webui.get(READY_PATH)
         except (RetryableError, PermanentError):
             return {}
-        card = _of(_of(answer, "cuda"), "system")
-        found = {m.GPU_MEMORY_USED: card.get("used"), m.GPU_MEMORY_FREE: card.get("free")}
+        gpu = _object_at(_object_at(answer, "cuda"), "system")
+        gpu_bytes = {
+            metrics.GPU_MEMORY_USED: gpu.get("used"),
+            metrics.GPU_MEMORY_FREE: gpu.get("free"),
+        }
         return {
             metric: value / BYTES_PER_MEGABYTE
-            for metric, value in found.items()
+            for metric, value in gpu_bytes.items()
             if isinstance(value, int | float)
         }
 
@@ -216,11 +219,11 @@ class SdWebUi:
             raise
 
 
-def _check(stopped: Callable[[], bool]) -> None:
+def _raise_if_stopped(stopped: Callable[[], bool]) -> None:
     if stopped():
         raise Interrupted
 
 
-def _of(value: Any, key: str) -> dict[str, Any]:
+def _object_at(value: Any, key: str) -> dict[str, Any]:
     inner = value.get(key) if isinstance(value, dict) else None
     return inner if isinstance(inner, dict) else {}

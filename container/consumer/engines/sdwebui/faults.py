@@ -14,11 +14,11 @@ MAX_DETAIL: Final = 500
 """Maximum length of an error's text: a 422 echoes its input, which can be a whole image."""
 
 
-class EnginePoisoned(RetryableError):
+class EngineUnhealthy(RetryableError):
     """This SD Web UI fails every job because a checkpoint failed to load (55-poisoned-worker-log)."""
 
 
-_POISONED: Final = re.compile(r"'NoneType' object has no attribute 'sd_checkpoint_info'")
+_UNHEALTHY: Final = re.compile(r"'NoneType' object has no attribute 'sd_checkpoint_info'")
 _OUT_OF_MEMORY: Final = re.compile(
     r"out of memory|OutOfMemory|can't allocate memory|not enough memory", re.IGNORECASE
 )
@@ -28,7 +28,7 @@ _UNUSABLE_MODEL: Final = re.compile(
     re.IGNORECASE,
 )
 _NO_MODEL: Final = re.compile(r"You do not have any model|^model '.*' not found$|^No checkpoints found")
-_CALLERS_TYPES: Final = frozenset(
+_REQUEST_ERROR_TYPES: Final = frozenset(
     {
         "AssertionError",
         "DecompressionBombError",
@@ -44,7 +44,7 @@ _CALLERS_TYPES: Final = frozenset(
 )
 """Types of errors that are caused by the content of a request, so that a second attempt fails likewise."""
 
-_CALLERS_TEXTS: Final = re.compile(
+_REQUEST_ERROR_TEXTS: Final = re.compile(
     r"Invalid encoded image|Invalid image url|Requests not allowed|Request to local resource not allowed"
     r"|bad number of images passed|Overflow when unpacking|negative dimension|must be non-negative"
     r"|padded input size|could not find upscaler|Could not find checkpoint|image file is truncated"
@@ -65,30 +65,30 @@ def fault_of(status: int, body: bytes) -> PermanentError | RetryableError:  # no
     answer = _parse(body)
     kind, text = _error_of(answer)
     message = (
-        f"SD Web UI answered {status}: {kind}: {text}".rstrip(": ")
+        f"SD Web UI responded with {status}: {kind}: {text}".rstrip(": ")
         if kind
-        else f"SD Web UI answered {status}: {text}"
+        else f"SD Web UI responded with {status}: {text}"
     )
     message = message[:MAX_DETAIL]
-    kept = _trim(answer)
+    response = _trim(answer)
     if status == 404 and answer == _NO_SUCH_ROUTE:
         # SD Web UI also responds like this before its /sdapi routes exist (83-webui-readiness-race).
-        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
+        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=response)
     if status in (401, 403, 408, 429, 502, 503, 504):
-        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
+        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=response)
     if status < 500:
-        return PermanentError(ErrorCode.ENGINE_REJECTED, message, response=kept)
-    if _POISONED.search(text):
-        return EnginePoisoned(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
+        return PermanentError(ErrorCode.ENGINE_REJECTED, message, response=response)
+    if _UNHEALTHY.search(text):
+        return EngineUnhealthy(ErrorCode.ENGINE_UNAVAILABLE, message, response=response)
     if _OUT_OF_MEMORY.search(f"{kind} {text}"):
-        return PermanentError(ErrorCode.OUT_OF_MEMORY, message, response=kept)
+        return PermanentError(ErrorCode.OUT_OF_MEMORY, message, response=response)
     if _UNUSABLE_MODEL.search(text):
-        return PermanentError(ErrorCode.MODEL_UNUSABLE, message, response=kept)
+        return PermanentError(ErrorCode.MODEL_UNUSABLE, message, response=response)
     if _NO_MODEL.search(text):
-        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=kept)
-    if kind in _CALLERS_TYPES or _CALLERS_TEXTS.search(text):
-        return PermanentError(ErrorCode.ENGINE_ERROR, message, response=kept)
-    return AmbiguousError(ErrorCode.ENGINE_ERROR, message, response=kept)
+        return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=response)
+    if kind in _REQUEST_ERROR_TYPES or _REQUEST_ERROR_TEXTS.search(text):
+        return PermanentError(ErrorCode.ENGINE_ERROR, message, response=response)
+    return AmbiguousError(ErrorCode.ENGINE_ERROR, message, response=response)
 
 
 def _parse(body: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Check that SD Web UI can still generate images, and heal it if it cannot.
+"""Check that SD Web UI can still generate images, and make it recover if it cannot.
 
 After a checkpoint failed to load, SD Web UI fails every generation in milliseconds while its health routes
 respond 200. Only loading another good checkpoint, or a restart, helps (55-poisoned-worker-log). A consumer
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 OPTIONS: Final = "/sdapi/v1/options"
 OPTION: Final = "sd_model_checkpoint"
-LISTED: Final = "/sdapi/v1/sd-models"
+CHECKPOINTS: Final = "/sdapi/v1/sd-models"
 
 MINIMAL: Final = {"prompt": "", "steps": 1, "width": 64, "height": 64, "cfg_scale": 1}
 """The smallest job that SD Web UI accepts: 0.6 s on two cores without a GPU."""
 
-MOST_CHECKPOINTS: Final = 3
-"""How many checkpoints are tried for healing; each takes seconds to minutes to load."""
+MAX_CHECKPOINTS: Final = 3
+"""How many other checkpoints are tried, because each takes seconds to minutes to load."""
 
 
 class Health:
@@ -45,16 +45,20 @@ class Health:
             return False
         return True
 
-    def heal(self) -> bool:
+    def recover(self) -> bool:
         """Load another checkpoint and then the selected one again; return whether that helped."""
         try:
             selected = self._webui.get(OPTIONS)[OPTION]
-            others = [model["title"] for model in self._webui.get(LISTED) if selected not in _names(model)]
-            for other in others[:MOST_CHECKPOINTS]:
+            others = [
+                model["title"] for model in self._webui.get(CHECKPOINTS) if selected not in _names(model)
+            ]
+            for other in others[:MAX_CHECKPOINTS]:
                 if self.works(other) and self.works(selected):
                     return True
         except (RetryableError, PermanentError) as fault:
-            log.warning("healing SD Web UI failed", extra={"reason": fault.message})
+            log.warning(
+                "SD Web UI could not load another checkpoint to recover", extra={"reason": fault.message}
+            )
         return False
 
 

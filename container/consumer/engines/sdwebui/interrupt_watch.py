@@ -15,17 +15,17 @@ from container.consumer.engines.base import RunHooks
 from domain.errors import PermanentError, RetryableError
 
 FIRST_SECONDS: Final = 0.25
-MOST_SECONDS: Final = 2.5
+MAX_SECONDS: Final = 2.5
 """How long to wait between two polls of a running job: less at first if its duration is unknown, because its
 progress shows when it will end. A poll takes 5 to 10 ms of SD Web UI's processor time."""
 
 FIRST_ENCODING: Final = 0.3
 """The part of a job that its encoding is assumed to take until it was measured."""
-MOST_ENCODING: Final = 0.5
-LEAST_ENCODING_SECONDS: Final = 0.02
+MAX_ENCODING: Final = 0.5
+MIN_ENCODING_SECONDS: Final = 0.02
 """In a shorter time no poll would succeed."""
 
-GROWTH: Final = 1.25
+GROWTH_FACTOR: Final = 1.25
 """The encoding may take longer than measured, because no poll sees its exact beginning."""
 
 
@@ -71,11 +71,11 @@ class InterruptWatch:
         if self._watched is not None:
             self._watched.answered()
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Stop watching, because the job failed."""
         watched, self._watched = self._watched, None
         if watched is not None:
-            watched.abandon()
+            watched.cancel()
 
     def was_interrupted(self) -> bool:
         """Return whether the last job was interrupted; wait for the last poll if it is under way."""
@@ -96,10 +96,10 @@ class _Watched:
         self._hooks = hooks
         self._encoding = encoding
         self._last_begun = last_begun
-        self._since = time.monotonic()
+        self._sent_at = time.monotonic()
         self._response = threading.Event()
-        self._known = threading.Event()
-        self._abandoned = False
+        self._last_is_known = threading.Event()
+        self._cancelled = False
         self._answered_after = 0.0
         self._ran_until = 0.0
         self._ended_after: float | None = None
@@ -107,16 +107,16 @@ class _Watched:
         threading.Thread(target=self._run, name="watch", daemon=True).start()
 
     def answered(self) -> None:
-        self._answered_after = time.monotonic() - self._since
+        self._answered_after = time.monotonic() - self._sent_at
         self._response.set()
 
-    def abandon(self) -> None:
-        self._abandoned = True
+    def cancel(self) -> None:
+        self._cancelled = True
         self._response.set()
 
     def last_progress(self) -> Progress | None:
         """Return the last progress of the job; None if SD Web UI did not respond."""
-        self._known.wait()
+        self._last_is_known.wait()
         return self._last
 
     def encoding(self) -> float:
@@ -124,31 +124,31 @@ class _Watched:
         expected = self._hooks.expected_seconds
         if expected == float("inf"):
             return self._encoding
-        part = self._encoding * GROWTH
+        part = self._encoding * GROWTH_FACTOR
         if self._ended_after is not None:
             part = max(part, (self._answered_after - self._ended_after) / expected)
         if self._ran_until:
             part = min(part, max(self._answered_after - self._ran_until, 0.0) / expected)
-        return min(max(part, LEAST_ENCODING_SECONDS / 2 / expected), MOST_ENCODING)
+        return min(max(part, MIN_ENCODING_SECONDS / 2 / expected), MAX_ENCODING)
 
     def _run(self) -> None:
         final: Progress | None = None
         running = False
         while not self._response.wait(self._pause()):
-            found = self._try()
-            after = time.monotonic() - self._since
-            if found is None:
+            progress = self._try()
+            after = time.monotonic() - self._sent_at
+            if progress is None:
                 continue
-            if found.running:
+            if progress.running:
                 running, final, self._ended_after, self._ran_until = True, None, None, after
-                self._hooks.progressed(found.fraction)
-            elif running or self._last_begun not in (None, found.begun):
+                self._hooks.progressed(progress.fraction)
+            elif running or self._last_begun not in (None, progress.begun):
                 # This job has ended; before it began, the state is that of the last job.
-                final = found
+                final = progress
                 self._ended_after = self._ended_after or after
-        if not self._abandoned:
+        if not self._cancelled:
             self._last = final or self._try()
-            self._known.set()
+            self._last_is_known.set()
 
     def _try(self) -> Progress | None:
         try:
@@ -158,12 +158,12 @@ class _Watched:
 
     def _pause(self) -> float:
         """Return the seconds until the next poll, unless the response comes before."""
-        after = time.monotonic() - self._since
+        after = time.monotonic() - self._sent_at
         expected = self._hooks.expected_seconds
         if expected == float("inf"):
-            return min(max(after / 2, FIRST_SECONDS), MOST_SECONDS)
+            return min(max(after / 2, FIRST_SECONDS), MAX_SECONDS)
         encoding = self._encoding * expected
-        if encoding < LEAST_ENCODING_SECONDS:
-            return MOST_SECONDS
+        if encoding < MIN_ENCODING_SECONDS:
+            return MAX_SECONDS
         middle = expected - encoding / 2
-        return min(middle - after if after < middle else max(encoding / 4, after - middle), MOST_SECONDS)
+        return min(middle - after if after < middle else max(encoding / 4, after - middle), MAX_SECONDS)

@@ -18,8 +18,8 @@ def expected_sampler(content: dict[str, Any], catalogue: Catalogue) -> str | Non
     name = content.get("sampler_name") or content.get("sampler_index")
     if not isinstance(name, str) or content.get("script_name") or catalogue.samplers() is None:
         return None
-    meant = find_sampler(name, catalogue)
-    return meant.sampler if meant else None
+    choice = find_sampler(name, catalogue)
+    return choice.sampler if choice else None
 
 
 def used_instead(content: dict[str, Any], sampler: str | None, info: dict[str, Any]) -> str | None:
@@ -27,19 +27,19 @@ def used_instead(content: dict[str, Any], sampler: str | None, info: dict[str, A
     used = info.get("sampler_name")
     if sampler is not None and isinstance(used, str) and used != sampler:
         return f"SD Web UI used the sampler {used} instead of {sampler}."
-    vae, used = _asked("sd_vae", content), info.get("sd_vae_name")
+    vae, used = _requested_value("sd_vae", content), info.get("sd_vae_name")
     if vae not in _ANY_VAE and isinstance(vae, str) and isinstance(used, str) and _stem(used) != _stem(vae):
         return f"SD Web UI used the VAE {used} instead of {vae}."
     texts = info.get("infotexts")
     if isinstance(texts, list) and texts and isinstance(texts[0], str):
         applied = {stem.strip('"') for stem in _MODULE.findall(texts[0])}
-        for name in _asked("forge_additional_modules", content) or ():
+        for name in _requested_value("forge_additional_modules", content) or ():
             if name not in _NO_MODULE and _stem(name) not in applied:
                 return f"SD Web UI did not use the module {name}."
     return None
 
 
-def _asked(setting: str, content: dict[str, Any]) -> Any:
+def _requested_value(setting: str, content: dict[str, Any]) -> Any:
     """Return the value of a setting in a task, from the same place as the request takes it."""
     scripts = content.get("alwayson_scripts")
     scripts = scripts if isinstance(scripts, dict) else {}

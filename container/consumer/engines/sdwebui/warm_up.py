@@ -38,8 +38,8 @@ class WarmUp:
         self._webui = webui
         self._starting = False
 
-    def check(self) -> None:
-        """Take note if SD Web UI does not respond yet."""
+    def note_start(self) -> None:
+        """Note that SD Web UI is starting, if it does not respond yet."""
         self._starting = self._starting or not self._webui.ready()
 
     def run(self, stop: threading.Event) -> None:
@@ -54,12 +54,14 @@ class WarmUp:
             pass
 
     def _post(self, ended: threading.Event) -> None:
-        began = time.monotonic()
+        started_at = time.monotonic()
         try:
             self._webui.post(_PATH, _BODY, seconds=WARM_UP_SECONDS)
         except (RetryableError, PermanentError) as error:
-            log.warning("the warm-up job failed", extra={"reason": error.message})
+            log.warning(
+                "the warm-up job failed: the first task will take longer", extra={"reason": error.message}
+            )
         else:
-            log.info("warmed up", extra={"seconds": round(time.monotonic() - began, 3)})
+            log.info("the warm-up job has ended", extra={"seconds": round(time.monotonic() - started_at, 3)})
         finally:
             ended.set()

@@ -135,7 +135,7 @@ POISONS = {
 
 
 @pytest.mark.parametrize("faults", POISONS.values(), ids=POISONS.keys())
-def test_a_poisoned_web_ui_is_healed_and_no_task_loses_an_attempt(
+def test_a_web_ui_that_fails_every_job_recovers_and_no_task_loses_an_attempt(
     cloud: Cloud, webui: FakeWebUi, task_id: str, faults: list[dict[str, Any]]
 ) -> None:
     for fault in faults:
@@ -149,7 +149,7 @@ def test_a_poisoned_web_ui_is_healed_and_no_task_loses_an_attempt(
     assert worker.error is None
 
 
-def test_a_web_ui_that_cannot_be_healed_is_replaced_and_no_task_loses_an_attempt(
+def test_a_web_ui_that_cannot_recover_is_replaced_and_no_task_loses_an_attempt(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
     webui.control.set("error", kind="poisoned")
@@ -289,7 +289,7 @@ class Observed:
     def wait_until_disconnected(self) -> None:
         """Wait until the server has closed all connections for jobs."""
         ended = threading.Event()
-        while self._engine._webui.connection_held():
+        while self._engine._webui.is_same_process():
             ended.wait(0.05)
 
 

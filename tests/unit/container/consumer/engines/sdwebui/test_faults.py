@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from container.consumer.engines.base import AmbiguousError
-from container.consumer.engines.sdwebui.faults import MAX_DETAIL, EnginePoisoned, fault_of
+from container.consumer.engines.sdwebui.faults import MAX_DETAIL, EngineUnhealthy, fault_of
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from tests.support.recordings import names, recording
 
@@ -36,7 +36,7 @@ VERDICTS = {
         PermanentError,
         ErrorCode.MODEL_UNUSABLE,
     ): "55-broken-checkpoint-override 55-truncated-checkpoint-override",
-    (EnginePoisoned, ErrorCode.ENGINE_UNAVAILABLE): """
+    (EngineUnhealthy, ErrorCode.ENGINE_UNAVAILABLE): """
         55-broken-next-request-original-model 55-truncated-next-request-original-model
     """,
     (RetryableError, ErrorCode.ENGINE_UNAVAILABLE): """
@@ -88,7 +88,7 @@ def test_a_422_that_echoes_an_image_is_trimmed() -> None:
         "detail": [{"type": "list_type", "loc": ["body", "init_images"], "msg": "no list", "input": image}]
     }
     fault = fault_of(422, json.dumps(body).encode())
-    assert fault.message == "SD Web UI answered 422: body.init_images: no list"
+    assert fault.message == "SD Web UI responded with 422: body.init_images: no list"
     assert fault.response == {
         "detail": [{"type": "list_type", "loc": ["body", "init_images"], "msg": "no list"}]
     }

@@ -70,8 +70,12 @@ class Links:
         """
         allowance = allowance or unlimited()
         parsed = parse(link)
-        if isinstance(parsed, HttpLink) and (named := as_object(parsed)) and self._objects.reads(named):
-            parsed = named
+        if (
+            isinstance(parsed, HttpLink)
+            and (s3_link := as_object(parsed))
+            and self._objects.may_read(s3_link)
+        ):
+            parsed = s3_link
         if isinstance(parsed, S3Link):
             data = self._objects.fetch(parsed, allowance)
         else:

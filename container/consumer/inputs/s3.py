@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1024 * 1024
 FORBIDDEN = 403
-MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"})
-ARCHIVED = "InvalidObjectState"
-OUR_CREDENTIALS = frozenset(
+MISSING_OBJECT_ERRORS = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "404"})
+ARCHIVED_OBJECT_ERROR = "InvalidObjectState"
+CREDENTIAL_ERRORS = frozenset(
     {"ExpiredToken", "InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
 )
-"""Also reported as 403, but not the link's fault: they disappear when the role's credentials are renewed."""
+"""S3 reports these as 403 too, but they are temporary: they end when the role's credentials are renewed."""
 
 
 class Objects:
@@ -31,7 +31,7 @@ class Objects:
         self._buckets = buckets
         self._limits = limits
 
-    def reads(self, link: S3Link) -> bool:
+    def may_read(self, link: S3Link) -> bool:
         """Return whether the object is in a bucket that links may name."""
         return link.bucket in self._buckets
 
@@ -41,19 +41,19 @@ class Objects:
         Errors of S3 itself (throttling, 5xx, no connection) are raised as botocore's, because they are
         temporary and not the link's fault.
         """
-        if not self.reads(link):
-            raise blocked("its bucket is none that this service reads inputs from")
+        if not self.may_read(link):
+            raise blocked("this service does not read inputs from its bucket")
         try:
-            answer = self._client.get_object(Bucket=link.bucket, Key=link.key)
+            response = self._client.get_object(Bucket=link.bucket, Key=link.key)
         except ClientError as error:
-            fault = _fault_of_link(error)
-            if fault is None:
+            input_error = _input_error(error)
+            if input_error is None:
                 raise
-            raise fault from None
+            raise input_error from None
         deadline = allowance.deadline(self._limits.total_seconds)
         data = bytearray()
-        with closing(answer["Body"]) as body:
-            if answer["ContentLength"] > self._limits.max_bytes:
+        with closing(response["Body"]) as body:
+            if response["ContentLength"] > self._limits.max_bytes:
                 raise too_large(f"{self._limits.max_bytes:,} bytes are allowed")
             try:
                 for chunk in body.iter_chunks(CHUNK_BYTES):  # botocore raises if it ends early
@@ -66,15 +66,15 @@ class Objects:
         return bytes(data)
 
 
-def _fault_of_link(error: ClientError) -> InputError | None:
-    """Return the error of a link, or None if the error is S3's."""
+def _input_error(error: ClientError) -> InputError | None:
+    """Return the error to report for a link, or None if S3 failed and another attempt may succeed."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in MISSING:
+    if code in MISSING_OBJECT_ERRORS:
         return unavailable("there is no such object")
-    if code == ARCHIVED:
+    if code == ARCHIVED_OBJECT_ERROR:
         return unavailable("the object is archived")
     # S3 also responds 403 for a missing object if the role lacks s3:ListBucket.
-    if status == FORBIDDEN and code not in OUR_CREDENTIALS:
+    if status == FORBIDDEN and code not in CREDENTIAL_ERRORS:
         return blocked("S3 does not let this service read the object")
     return None

@@ -22,7 +22,7 @@ TASK_SECONDS: Final = 90.0
 """For all links of a task together: a slow server has its 60 s, and links that wait for it have half a
 minute. A task that takes longer would block one of the few places before the GPU."""
 
-STOP_SECONDS: Final = 0.2
+CHECK_SECONDS: Final = 0.2
 """How often to check whether the task still needs its inputs."""
 
 
@@ -51,24 +51,28 @@ class TaskInputs:
         Raise InputsStopped soon after `stopped` returns True. In that case, and after a failure, nothing is
         waited for: connections are closed, and downloads that have not started never do.
         """
-        found = list(references)
+        all_references = list(references)
         allowance = Allowance(
             max_bytes=self._limits.input_bytes,
             max_pixels=self._limits.input_pixels,
             seconds=self._task_seconds,
         )
-        links = [one for one in found if one.is_link]
+        links = [reference for reference in all_references if reference.is_link]
         if len(links) > self._limits.links:
             text = f"A task may name at most {self._limits.links} links."
             raise PermanentError(ErrorCode.INVALID_CONTENT, text)
-        inputs = {one.path: _inline(one, allowance) for one in found if not one.is_link}
+        inputs = {
+            reference.path: _decode_inline(reference, allowance)
+            for reference in all_references
+            if not reference.is_link
+        }
         if links:
             fetched = _Fetches(self._links, links, allowance).run(stopped)
-            inputs |= {one.path: fetched[one.value] for one in links}
+            inputs |= {link.path: fetched[link.value] for link in links}
         return inputs
 
 
-def _inline(reference: InputRef, allowance: Allowance) -> Fetched:
+def _decode_inline(reference: InputRef, allowance: Allowance) -> Fetched:
     try:
         fetched = read_inline(reference.value, FETCH_LIMITS)
         allowance.spend(len(fetched.data))
@@ -85,9 +89,9 @@ class _Fetches:
         self._links = links
         self._allowance = allowance
         self._paths: dict[str, str] = {}  # the first place of each link
-        for one in references:
-            self._paths.setdefault(one.value, one.path)
-        self._times = Counter(one.value for one in references)
+        for reference in references:
+            self._paths.setdefault(reference.value, reference.path)
+        self._times = Counter(reference.value for reference in references)
         self._waiting = deque(self._paths)
         self._results: queue.SimpleQueue[tuple[str, Fetched | Exception]] = queue.SimpleQueue()
 
@@ -100,13 +104,13 @@ class _Fetches:
             threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True).start()
         try:
             while len(fetched) < len(self._paths):
-                self._check(stopped, fetched)
+                self._raise_if_ended(stopped, fetched)
                 try:
-                    link, result = self._results.get(timeout=min(STOP_SECONDS, max(self._allowance.left, 0)))
+                    link, result = self._results.get(timeout=min(CHECK_SECONDS, max(self._allowance.left, 0)))
                 except queue.Empty:
                     continue
                 if isinstance(result, InputError):
-                    self._check(stopped, fetched)  # a link that ran into the task's own deadline
+                    self._raise_if_ended(stopped, fetched)  # a link that ran into the task's own deadline
                     raise result.at(self._paths[link]) from None
                 if isinstance(result, Exception):
                     raise result
@@ -116,7 +120,7 @@ class _Fetches:
             self._allowance.end()
         return fetched
 
-    def _check(self, stopped: Callable[[], bool], fetched: dict[str, Fetched]) -> None:
+    def _raise_if_ended(self, stopped: Callable[[], bool], fetched: dict[str, Fetched]) -> None:
         if stopped():
             raise InputsStopped
         if self._allowance.left <= 0:
@@ -124,8 +128,10 @@ class _Fetches:
                 len(self._paths),
                 next(path for link, path in self._paths.items() if link not in fetched),
             )
-            came = f"only {len(fetched)} of the task's {count} links had come in time"
-            text = f"{came}: their servers are too slow."
+            text = (
+                f"only {len(fetched)} of the task's {count} links were downloaded in time: "
+                "their servers are too slow."
+            )
             raise InputError(ErrorCode.INPUT_UNAVAILABLE, text).at(path)
 
     def _work(self) -> None:
@@ -140,5 +146,5 @@ class _Fetches:
                 self._allowance.spend(len(fetched.data) * (self._times[link] - 1))
                 self._allowance.decode(fetched.image.pixels * self._times[link])
                 self._results.put((link, fetched))
-            except Exception as error:  # noqa: BLE001 - raised in the thread that waits
+            except Exception as error:  # noqa: BLE001 - `run` raises it in the waiting thread
                 self._results.put((link, error))

@@ -161,8 +161,10 @@ class Models:
 
     def _check_embeddings(self, found: list[Found]) -> None:
         """Make Forge load another checkpoint before the task's own if that is needed to apply embeddings."""
-        late = [one for one in found if one.need.kind is Kind.EMBEDDING and _version(one) in self._unapplied]
-        if not late:
+        not_applied = [
+            one for one in found if one.need.kind is Kind.EMBEDDING and _version(one) in self._unapplied
+        ]
+        if not not_applied:
             return
         selected = self.selection.name if self.selection else None
         for entry in self._lists.checkpoints():
@@ -175,7 +177,7 @@ class Models:
                 self._webui.post(PATHS[TaskType.TEXT_TO_IMAGE], MINIMAL, seconds=LOAD_SECONDS)
                 self._unapplied.clear()
                 return
-        raise unapplied(late[0].need.name, path=late[0].need.path)
+        raise unapplied(not_applied[0].need.name, path=not_applied[0].need.path)
 
     def _check_shown(self, kind: Kind, found: list[Found]) -> None:
         """Raise PermanentError unless SD Web UI lists each file, because it ignores unknown names."""

@@ -134,7 +134,7 @@ def test_32_slow_links_share_one_deadline(server: Server) -> None:
     assert time.monotonic() - begun < 0.5 + SOON_SECONDS
     assert caught.value.code is ErrorCode.INPUT_UNAVAILABLE
     assert caught.value.message == (
-        "/init_images/0: only 1 of the task's 32 links had come in time: their servers are too slow."
+        "/init_images/0: only 1 of the task's 32 links were downloaded in time: their servers are too slow."
     )
     server.wait_until_left(SOON_SECONDS)
     assert len(server.asked) <= 5

@@ -26,6 +26,8 @@ EXAMPLES = ROOT / "examples"
 OUT = ROOT / "out"
 PICTURE = "cat.png"
 RUNTIME = "sdruntime"
+WORKFLOWS_RUNTIME = "comfyruntime"
+RUNTIMES = (RUNTIME, WORKFLOWS_RUNTIME)
 PREAMBLE = (
     "This sends two image-to-image requests, one in each API version, through the whole pipeline on this "
     "machine. ministack emulates API Gateway, Lambda, DynamoDB, SNS, SQS and S3; the stack and the code are "
@@ -75,6 +77,17 @@ def demo_requests(http_link: str, s3_link: str, webhook: str) -> list[Request]:
     ]
 
 
+def workflow_request(link: str) -> Request:
+    """Return the example of a ComfyUI workflow, with a link to the project's own picture.
+
+    It is sent if a runtime of that name is deployed.
+    """
+    body = copy.deepcopy(_example("v1alpha2-comfyui-image-to-image"))
+    body["task"]["content"]["files"] = {PICTURE: link}
+    remark = f"runs a ComfyUI workflow with {link}"
+    return Request(id="test-comfyui-i2i", version="v1alpha2", body=body, remark=remark)
+
+
 def run(console: Console, out: Path, assembly: Path | None = None) -> None:
     """Start everything, submit both requests, store images and callbacks in `out`, and stop everything."""
     began = time.monotonic()
@@ -89,10 +102,12 @@ def run(console: Console, out: Path, assembly: Path | None = None) -> None:
         served(EXAMPLES) as address,
         receiving() as receiver,
         console.status("running"),
-        pipeline(config=CONFIG, assembly=assembly, runtimes=[RUNTIME], on_step=step) as running,
+        pipeline(config=CONFIG, assembly=assembly, runtimes=RUNTIMES, on_step=step) as running,
     ):
         s3_link = running.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
         requests = demo_requests(f"{address}/{PICTURE}", s3_link, receiver.url)
+        if any(each.runtime.name == WORKFLOWS_RUNTIME for each in running.workers):
+            requests.insert(0, workflow_request(f"{address}/{PICTURE}"))
         timelines = [_one(running, request, out, step) for request in requests]
         event = verified(receiver.event_of(requests[-1].id), signing_secret(running.aws, running.deployment))
         step(f"     webhook of {requests[-1].id}: {event['type']}, signature verified")

@@ -82,6 +82,12 @@ class RuntimeType(Protocol):
         which is reported as a fault elsewhere, everything that does not depend on it is still checked.
         """
 
+    def settled(self, content: Json, key: str) -> Json:
+        """Return validated content with a value for all that it leaves to chance, the same one for each key.
+
+        The key is the id of the task's submission: a task that is delivered again makes the same images.
+        """
+
     def inputs(self, task_type: str, content: Json) -> Iterator[InputRef]:
         """Yield the inputs of validated content."""
 

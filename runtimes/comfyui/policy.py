@@ -48,10 +48,10 @@ ONLY_IF_ALLOWED: Final = {
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PARENT: Final = re.compile(r"(?<![.\w])\.\.[\\/]|[\\/]\.\.(?![.\w])")
-_PATH: Final = re.compile(r"\s*(?:~?/[^\s/]\S*|[A-Za-z]:[\\/]\S*|\\\\\S+|\.\.)\s*", re.DOTALL)
+_PATH: Final = re.compile(r"\s*(?:~?/+[^\s/]\S*|[A-Za-z]:[\\/]\S*|\\\\\S+|\.\.)\s*", re.DOTALL)
 _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]{0,20}://\S*\s*", re.DOTALL)
 _ANNOTATED: Final = re.compile(r"\[(?:input|output|temp)\]\s*$")
-_EMBEDDING: Final = re.compile(r"embedding:\s*([^\s,()\[\]]+)")
+_EMBEDDING: Final = re.compile(r"embedding:\s*([^\s,:()\[\]]+)")
 
 
 def outside(text: str) -> str | None:

@@ -28,6 +28,7 @@ from runtimes.comfyui.needs import (
 )
 from runtimes.comfyui.options import Options
 from runtimes.comfyui.schema import content_schema
+from runtimes.comfyui.seeds import with_seeds
 from runtimes.comfyui.work import work
 from runtimes.findings import Findings
 from runtimes.links import is_link
@@ -57,6 +58,10 @@ class ComfyUi:
         found = Findings(path)
         checked = check(content, runtime, limits, found)
         return Checked(checked, found.faults, found.warnings)
+
+    def settled(self, content: Json, key: str) -> Json:
+        """Return the content with a seed in place of each -1."""
+        return content | {"prompt": with_seeds(content["prompt"], key)}
 
     def inputs(self, _task_type: str, content: Json) -> Iterator[InputRef]:
         """Yield the files of a task; that they are images is checked where a node takes one."""

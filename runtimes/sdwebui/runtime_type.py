@@ -56,6 +56,10 @@ class SdWebUi:
         check = ContentCheck(known, runtime, path=path, limits=limits)
         return Checked(check.normalize(content), check.faults, check.warnings)
 
+    def settled(self, content: Json, _key: str) -> Json:
+        """Return the content as it is: SD Web UI draws seeds itself, and reports them."""
+        return content
+
     def inputs(self, _task_type: str, content: Json) -> Iterator[InputRef]:
         """Yield every text in an image field."""
         yield from input_references(content)

@@ -39,7 +39,7 @@ class Preparer:
             if job.message.content_ref is not None:
                 job.message = job.message.with_content(self._large_content(job.message.content_ref))
             task = job.message.task
-            content = self._checked(task)
+            content = self.rules.settled(self._checked(task), job.message.submission_id)
             job.message = job.message.with_content(content)
             job.kind = self.rules.kind(task.tasktype, content)
             # Jobs without sampling steps have no cost and are treated as equal.

@@ -240,17 +240,17 @@ def notify(row: Row, now: datetime) -> Transition:
     return Transition("notify", conditions, set={"notified_at": iso(now)}, remove=PENDING)
 
 
-def record_output_deletion(row: Row, now: datetime) -> Transition:
+def record_output_deletion(finished: Row, now: datetime) -> Transition:
     """Record that the objects of a finished task were deleted, and remove the links to them.
 
     This is allowed only after the callback was sent, which names them. Only finished rows have
     `notified_at`, so it is enough to check that the row is still this submission.
     """
-    if not row.notified:
+    if not finished.notified:
         raise ValueError("outputs are deleted only after the callback was sent")
     return Transition(
         "record_output_deletion",
-        (equals("submission_id", row.submission_id),),
+        (equals("submission_id", finished.submission_id),),
         set={"outputs_deleted_at": iso(now), "images": [], "other_images": [], "output": None},
         remove=("images_left_out", "other_images_left_out"),
     )

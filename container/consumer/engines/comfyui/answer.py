@@ -1,0 +1,167 @@
+"""Read what a finished job has made: its history says which files, `/view` has them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from container.consumer.engines.base import AmbiguousError, Artifact, Result
+from container.consumer.engines.comfyui.client import ComfyUi
+from container.consumer.engines.comfyui.faults import message
+from container.consumer.engines.comfyui.whole import is_whole
+from container.consumer.inputs.images import sniff
+from domain.errors import ErrorCode, PermanentError
+
+Json = dict[str, Any]
+
+OUTPUT: Final = "output"
+TEMP: Final = "temp"
+SEEDS: Final = frozenset({"seed", "noise_seed"})
+MAX_TEXT_BYTES: Final = 65_536
+"""For all texts of a job together; they are stored in `.out` only."""
+
+ENDINGS: Final = {"jpeg": "jpg", "apng": "png"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a job was asked for."""
+
+    job: str
+    prompt: Mapping[str, Any]
+    """The workflow as its caller sent it."""
+    wanted: Sequence[str]
+    """The output nodes, in the order of their files."""
+    chosen: bool
+    """Whether the caller has named the output nodes."""
+    nonce: str
+    models: Sequence[Json]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    node: str
+    key: str
+    item: Json
+
+
+def temporary_files(entry: Json) -> list[str]:
+    """Return the names of a job's temporary files."""
+    return [one.item["filename"] for one in _files(entry, _nodes(entry)) if one.item.get("type") == TEMP]
+
+
+def read_result(server: ComfyUi, entry: Json, asked: Asked) -> Result:
+    """Return the files and the document of a job that ended as a success.
+
+    Raise PermanentError or RetryableError unless every wanted node has reported what is there.
+    """
+    cached = _cached(entry)
+    if stale := [node for node in asked.wanted if node in cached]:
+        # Their files would be those of an earlier job.
+        text = f"ComfyUI took the output of node {stale[0]} from its cache."
+        raise AmbiguousError(ErrorCode.ENGINE_ERROR, text)
+    outputs = entry.get("outputs") or {}
+    if silent := [node for node in asked.wanted if not outputs.get(node)]:
+        names = ", ".join(f"{node} ({asked.prompt[node]['class_type']})" for node in silent[:5])
+        text = f"ComfyUI finished the job, but these output nodes made nothing: {names}."
+        raise PermanentError(ErrorCode.NO_IMAGES, text)
+    files = _stored(list(_files(entry, asked.wanted)), chosen=asked.chosen)
+    texts = _texts(entry, asked.wanted)
+    if not files and not texts:
+        raise PermanentError(ErrorCode.NO_IMAGES, "ComfyUI finished the job, but no node made a file.")
+    artifacts = [_artifact(server, one, asked, number) for number, one in enumerate(files, 1)]
+    document = {
+        "runtime_type": "comfyui",
+        "comfyui": asked.version,
+        "prompt_id": asked.job,
+        "seeds": _seeds(asked.prompt),
+        "models": list(asked.models),
+        "cached_nodes": sorted(cached),
+        **({"texts": texts} if texts else {}),
+    }
+    return Result(artifacts, document)
+
+
+def _nodes(entry: Json) -> list[str]:
+    return list(entry.get("outputs") or {})
+
+
+def _files(entry: Json, nodes: Sequence[str]) -> Iterator[_File]:
+    """Yield the files of nodes: every list of any key may hold some (`gifs` of a video node, `audio`)."""
+    outputs = entry.get("outputs") or {}
+    for node in nodes:
+        for key, items in (outputs.get(node) or {}).items():
+            for item in items if isinstance(items, list) else ():
+                if isinstance(item, dict) and isinstance(item.get("filename"), str):
+                    yield _File(node, key, item)
+
+
+def _stored(files: list[_File], *, chosen: bool) -> list[_File]:
+    """Return the files to store: all of chosen nodes, else previews only if there is nothing else."""
+    if chosen:
+        return files
+    return [one for one in files if one.item.get("type") == OUTPUT] or files
+
+
+def _artifact(server: ComfyUi, one: _File, asked: Asked, number: int) -> Artifact:
+    _check_place(one, asked.nonce)
+    data = server.view(one.item)
+    if data is None:
+        raise PermanentError(
+            ErrorCode.NO_IMAGES, f"ComfyUI does not have a file that node {one.node} reported."
+        )
+    found = sniff(data)
+    ending = PurePosixPath(one.item["filename"]).suffix.lower().lstrip(".")
+    if found is None or found.extension != ENDINGS.get(ending, ending):
+        what = found.format if found else "neither an image nor a video that is recognized"
+        text = f"Node {one.node} made a file with the ending .{ending[:10]} that is {what}."
+        raise PermanentError(ErrorCode.NO_IMAGES, text)
+    if not is_whole(data, found.format):
+        text = f"Node {one.node} made a {found.format} file that is not complete."
+        raise AmbiguousError(ErrorCode.NO_IMAGES, text)
+    node = asked.prompt[one.node]
+    title = (node.get("_meta") or {}).get("title")
+    receipt = {"node": one.node, "class_type": node["class_type"], "output_key": one.key}
+    return Artifact(partial(bytes, data), number, receipt | ({"title": title} if title else {}))
+
+
+def _check_place(one: _File, nonce: str) -> None:
+    """Refuse a file that is not of this job: a node reports whatever name it likes."""
+    name, folder = one.item["filename"], str(one.item.get("subfolder") or "")
+    kind = one.item.get("type")
+    inside = folder.split("/", 1)[0] == nonce if kind == OUTPUT else kind == TEMP and not folder
+    if not inside or ".." in folder.split("/") or "/" in name or "\\" in name:
+        text = f"Node {one.node} reported a file outside of this job's folder."
+        raise PermanentError(ErrorCode.NO_IMAGES, text)
+
+
+def _cached(entry: Json) -> set[str]:
+    data = message(entry, "execution_cached")
+    return {str(node) for node in (data or {}).get("nodes") or ()}
+
+
+def _texts(entry: Json, nodes: Sequence[str]) -> list[Json]:
+    found: list[Json] = []
+    left = MAX_TEXT_BYTES
+    for node in nodes:
+        values = ((entry.get("outputs") or {}).get(node) or {}).get("text")
+        texts = [one for one in values if isinstance(one, str)] if isinstance(values, list) else []
+        kept = []
+        for text in texts:
+            cut = text.encode()[:left].decode(errors="ignore")
+            left -= len(cut.encode())
+            kept.append(cut)
+        if kept:
+            found.append({"node": node, "value": kept})
+    return found
+
+
+def _seeds(prompt: Mapping[str, Any]) -> Json:
+    return {
+        f"{node}.{name}": value
+        for node, one in prompt.items()
+        for name, value in one["inputs"].items()
+        if name in SEEDS and isinstance(value, int)
+    }

@@ -1,0 +1,168 @@
+"""Client of ComfyUI's HTTP API."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from domain.errors import ErrorCode, RetryableError
+
+Json = dict[str, Any]
+
+CONNECT_SECONDS: Final = 5
+ANSWER_SECONDS: Final = 10
+"""Routes respond in milliseconds, also while a job runs, because HTTP has a thread of its own."""
+
+TRANSFER_SECONDS: Final = 60
+"""For a whole file in or out on the same machine."""
+
+KEEPALIVE_SECONDS: Final = 5
+QUEUES: Final = ("queue_running", "queue_pending")
+
+
+class EngineEnded(RetryableError):
+    """Nothing listens at ComfyUI's address: it has ended, together with any job that it ran."""
+
+
+class ComfyUi:
+    """Client of one ComfyUI; can be used from several threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(
+            base_url=url,
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS),
+            trust_env=False,
+        )
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Return a response with any status; raise RetryableError if there is none."""
+        try:
+            return self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            kind = EngineEnded if isinstance(error, httpx.ConnectError) else RetryableError
+            text = f"ComfyUI did not answer: {type(error).__name__}."
+            raise kind(ErrorCode.ENGINE_UNAVAILABLE, text) from None
+
+    def get(self, path: str) -> Any:
+        """Return the JSON of a GET response; raise RetryableError unless it is 200."""
+        answer = _ok(self.request("GET", path))
+        try:
+            return answer.json()
+        except ValueError:
+            raise _unexpected(answer) from None
+
+    def post(self, path: str, body: Json) -> httpx.Response:
+        """Return the response to a POST; raise RetryableError unless it is 200."""
+        return _ok(self.request("POST", path, json=body))
+
+    def submit(self, body: bytes) -> httpx.Response:
+        """Send a prompt and return the response with whatever status."""
+        headers = {"content-type": "application/json"}
+        return self.request("POST", "/prompt", content=body, headers=headers)
+
+    def system(self) -> Json:
+        """Return what the server says about itself and its devices."""
+        found: Json = self.get("/system_stats")
+        return found
+
+    def history(self, job: str) -> Json | None:
+        """Return the history of a job; None until it has ended, and if it never was."""
+        entry: Json | None = self.get(f"/history/{job}").get(job)
+        return entry
+
+    def forget(self, job: str) -> None:
+        """Delete a job's history, which holds its whole prompt."""
+        self.post("/history", {"delete": [job]})
+
+    def queued(self) -> dict[str, bool]:
+        """Return the jobs in the queue, each with whether it runs."""
+        queue = self.get("/queue")
+        return {entry[1]: name == QUEUES[0] for name in QUEUES for entry in queue[name]}
+
+    def remaining(self) -> int:
+        """Return how many jobs wait or run."""
+        return int(self.get("/prompt")["exec_info"]["queue_remaining"])
+
+    def cancel(self, job: str) -> None:
+        """Ask a job to stop, whether it waits or runs; a request may be lost, so it has to be repeated."""
+        answer = self.request("POST", f"/api/jobs/{job}/cancel", json={})
+        if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED):  # before 0.8
+            self.post("/queue", {"delete": [job]})
+            self.post("/interrupt", {"prompt_id": job})
+
+    def clear(self) -> None:
+        """Delete all waiting jobs and stop the running one: leftovers of a worker that ended."""
+        self.post("/queue", {"clear": True})
+        self.post("/interrupt", {})
+
+    def free(self) -> None:
+        """Make the server unload its models and forget the results of nodes."""
+        self.post("/free", {"unload_models": True, "free_memory": True})
+
+    def describe(self, class_type: str) -> Json | None:
+        """Return what the server says about a class of nodes; None if it has no such class."""
+        found: Json | None = self.get(f"/object_info/{quote(class_type, safe='')}").get(class_type)
+        return found
+
+    def models(self, folder: str) -> list[str]:
+        """Return the models that the server lists in one of its folders."""
+        answer = self.request("GET", f"/models/{quote(folder, safe='')}")
+        return [] if answer.status_code == httpx.codes.NOT_FOUND else list(_ok(answer).json())
+
+    def upload(self, name: str, data: bytes, media_type: str) -> str:
+        """Store an input under a name and return the name by which nodes find it."""
+        answer = _ok(
+            self.request(
+                "POST",
+                "/upload/image",
+                files={"image": (name, data, media_type)},
+                data={"overwrite": "true"},
+                timeout=TRANSFER_SECONDS,
+            )
+        )
+        stored = answer.json()
+        if stored.get("subfolder"):
+            raise _unexpected(answer)
+        return str(stored["name"])
+
+    def view(self, item: Json) -> bytes | None:
+        """Return the bytes of a file that a node reported; None if there is no such file."""
+        names = {name: str(item.get(name) or "") for name in ("filename", "subfolder", "type")}
+        answer = self.request("GET", "/view", params=names, timeout=TRANSFER_SECONDS)
+        if httpx.codes.BAD_REQUEST <= answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+            return None
+        return _ok(answer).content
+
+
+def wait_until(
+    reached: Callable[[], bool], *, stop: threading.Event, seconds: float, poll_seconds: float = 0.1
+) -> bool:
+    """Wait until the server has reached a state; return False after `seconds`, or when `stop` is set."""
+    deadline = time.monotonic() + seconds
+    while not stop.is_set():
+        try:
+            if reached():
+                return True
+        except RetryableError:
+            pass
+        if time.monotonic() > deadline:
+            return False
+        stop.wait(poll_seconds)
+    return False
+
+
+def _ok(answer: httpx.Response) -> httpx.Response:
+    if answer.status_code != httpx.codes.OK:
+        raise _unexpected(answer)
+    return answer
+
+
+def _unexpected(answer: httpx.Response) -> RetryableError:
+    path = answer.request.url.path
+    text = f"ComfyUI answered {answer.status_code} to {answer.request.method} {path}."
+    return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text)

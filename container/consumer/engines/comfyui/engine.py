@@ -1,0 +1,300 @@
+"""The engine of runtimes with ComfyUI."""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from adapters.public_http.errors import InputsStopped
+from container.consumer.engines.base import (
+    AmbiguousError,
+    Interrupted,
+    Loaded,
+    Request,
+    Result,
+    RunHooks,
+    Verdict,
+)
+from container.consumer.engines.comfyui.answer import Asked, read_result, temporary_files
+from container.consumer.engines.comfyui.client import ComfyUi, EngineEnded, wait_until
+from container.consumer.engines.comfyui.events import Events
+from container.consumer.engines.comfyui.faults import EngineUnusable, failure, message
+from container.consumer.engines.comfyui.job import Jobs
+from container.consumer.engines.comfyui.models import Models, Needed
+from container.consumer.engines.comfyui.node_classes import NodeClasses
+from container.consumer.engines.comfyui.progress import Progress
+from container.consumer.engines.comfyui.request import body_of, rewritten
+from container.consumer.engines.comfyui.uploads import Folders, Uploads, new_nonce
+from container.consumer.engines.comfyui.warm_up import warm_up_prompt
+from container.consumer.inputs.task_inputs import TaskInputs
+from domain import metrics as m
+from domain.errors import ErrorCode, PermanentError, RetryableError
+from domain.metrics import Metric
+from domain.routing import Runtime
+from domain.task import Task
+from runtimes.base import RuntimeType
+from runtimes.comfyui.workflow import reachable
+
+log = logging.getLogger(__name__)
+
+CHECKPOINTS: Final = "checkpoints"
+BYTES_PER_MEGABYTE: Final = 1e6
+WARM_UP_SECONDS: Final = 60.0
+
+
+@dataclass(slots=True)
+class Payload:
+    """A job for ComfyUI."""
+
+    asked: Asked
+    body: bytes
+    needed: set[str]
+    """The nodes that run for the wanted outputs."""
+    models: list[Needed]
+    uploads: Uploads
+
+
+class ComfyUiEngine:
+    """Runs workflows on one ComfyUI, of which it is the only client."""
+
+    def __init__(
+        self,
+        server: ComfyUi,
+        models: Models,
+        inputs: TaskInputs,
+        *,
+        rules: RuntimeType,
+        runtime: Runtime,
+        folders: Folders,
+        timeout_seconds: float,
+    ) -> None:
+        self._server = server
+        self._models = models
+        self._inputs = inputs
+        self._rules = rules
+        self._runtime = runtime
+        self._folders = folders
+        self._client = str(uuid.uuid4())
+        self._events = Events(server.url, self._client)
+        self._jobs = Jobs(server, self._events, timeout_seconds=timeout_seconds)
+        self._classes = NodeClasses(server)
+        self._version = ""
+        self._affinity: str | None = None
+        self._interrupted = False
+        self._started = False
+        self._last_models: list[Needed] = []
+
+    def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
+        """Wait until ComfyUI responds; then remove jobs and files that an earlier worker has left behind."""
+        deadline = time.monotonic() + seconds
+        if not wait_until(self._describes_itself, stop=stop, seconds=seconds):
+            return False
+        self._classes.forget()
+        if not self._started:
+            self._folders.clean()
+            self._started = True
+        left = max(0.0, deadline - time.monotonic())
+        ready = wait_until(self._is_cleared, stop=stop, seconds=left)
+        if ready:
+            self._events.open()
+        return ready
+
+    def warm_up(self, stop: threading.Event) -> None:
+        """Run a small job with the checkpoint of a static runtime."""
+        name = self._runtime.model_filename
+        if not name or stop.is_set():
+            return
+        try:
+            if name not in self._server.models(CHECKPOINTS):
+                return
+            job = str(uuid.uuid4())
+            prompt = warm_up_prompt(name)
+            self._server.submit(body_of(prompt, job=job, client=self._client, outputs=None))
+            wait_until(lambda: self._server.remaining() == 0, stop=stop, seconds=WARM_UP_SECONDS)
+            entry = self._server.history(job)
+            if entry:
+                self._folders.remove_outputs(new_nonce(), temporary_files(entry))
+                self._server.forget(job)
+        except (RetryableError, PermanentError) as error:
+            log.warning("the warm-up job failed", extra={"reason": error.message})
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until no job runs; a ComfyUI that has ended runs none."""
+        return wait_until(self._is_idle, stop=threading.Event(), seconds=seconds)
+
+    def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
+        """Check the task's nodes and models against ComfyUI's, upload its files, and encode the body."""
+        content = task.content
+        prompt = content["prompt"]
+        classes = self._classes.of(prompt)
+        _check(stopped)
+        models = self._models.ensure(self._rules.models(content, self._runtime))
+        _check(stopped)
+        uploads = Uploads(self._folders)
+        uploaded = self._upload(task, uploads, stopped)
+        chosen = list(content.get("outputs") or ())
+        wanted = chosen or [node for node in prompt if classes[node].is_output]
+        nonce, job = new_nonce(), str(uuid.uuid4())
+        body = body_of(
+            rewritten(prompt, classes, uploaded, nonce),
+            job=job,
+            client=self._client,
+            outputs=chosen or None,
+            workflow=content.get("workflow"),
+        )
+        asked = Asked(
+            job=job,
+            prompt=prompt,
+            wanted=wanted,
+            chosen=bool(chosen),
+            nonce=nonce,
+            models=[one.receipt() for one in models],
+            version=self._version,
+        )
+        return Request(Payload(asked, body, reachable(prompt, wanted), models, uploads))
+
+    def load(self, request: Request) -> Loaded:
+        """Protect the task's models; nodes load them when they run."""
+        payload: Payload = request.payload
+        self._models.activate(payload.models)
+        names = sorted(one.name for one in payload.models if one.need.folder == CHECKPOINTS)
+        affinity = ", ".join(names) or self._runtime.model_filename
+        switched = affinity is not None and affinity != self._affinity
+        self._affinity = affinity or self._affinity
+        return Loaded(affinity, switched)
+
+    def run(self, request: Request, loaded: Loaded, hooks: RunHooks) -> Callable[[], Result]:
+        """Run one job; its history decides what became of it, and its files are read by the function."""
+        payload: Payload = request.payload
+        asked = replace(payload.asked, version=self._version)
+        self._interrupted = False
+        self._last_models = payload.models
+        self._events.begin(asked.job, Progress(asked.prompt, payload.needed, hooks.progressed))
+        try:
+            entry = self._jobs.run(asked.job, payload.body, hooks.sent)
+        except BaseException:
+            self._tidy(asked, None, payload.uploads)
+            raise
+        if entry is None or message(entry, "execution_interrupted") is not None:
+            self._interrupted = True
+            self._tidy(asked, entry, payload.uploads)
+            return _nothing
+        status = entry.get("status") or {}
+        if status.get("status_str") != "success" or not status.get("completed"):
+            self._tidy(asked, entry, payload.uploads)
+            raise failure(entry)
+        return partial(self._read, entry, asked, loaded, payload.uploads)
+
+    def was_interrupted(self) -> bool:
+        """Return whether the job that has just ended was interrupted."""
+        return self._interrupted
+
+    def interrupt(self) -> None:
+        """Stop the running job at its next step, or delete it if it waits."""
+        self._jobs.cancel()
+
+    def failed(self, error: Exception) -> None:
+        """Free the memory that a job did not fit into, or remember a model that cannot be loaded."""
+        code = error.code if isinstance(error, RetryableError | PermanentError) else None
+        if code is ErrorCode.OUT_OF_MEMORY:
+            self._free()
+        elif code is ErrorCode.MODEL_UNUSABLE and self._last_models:
+            self._models.refuse(self._last_models, "ComfyUI cannot load it")
+
+    def diagnose(self, error: Exception) -> Verdict:
+        """Return whose fault a job's error is."""
+        if isinstance(error, EngineUnusable):
+            return Verdict.BROKEN
+        code = error.code if isinstance(error, RetryableError | PermanentError) else None
+        return Verdict.UNREACHABLE if code is ErrorCode.ENGINE_UNAVAILABLE else Verdict.TASK
+
+    def heal(self) -> bool:
+        """Restore the folders of models; return whether ComfyUI can list them."""
+        try:
+            self._models.restore_folders()
+            self._server.models(CHECKPOINTS)
+        except (RetryableError, OSError):
+            return False
+        return True
+
+    def prepare_shutdown(self) -> None:
+        """Stop the running download of a model."""
+        self._models.prepare_shutdown()
+
+    def model_names(self) -> Sequence[str]:
+        """Return every checkpoint and diffusion model that ComfyUI lists."""
+        return [name for folder in self._rules.submit_folders for name in self._server.models(folder)]
+
+    def gauges(self) -> Mapping[Metric, float]:
+        """Return the memory of ComfyUI's GPU, or nothing if it does not respond."""
+        try:
+            devices = self._server.system().get("devices") or [{}]
+        except RetryableError:
+            return {}
+        total, free = devices[0].get("vram_total"), devices[0].get("vram_free")
+        if not isinstance(total, int | float) or not isinstance(free, int | float):
+            return {}
+        found = {m.GPU_MEMORY_USED: total - free, m.GPU_MEMORY_FREE: free}
+        return {metric: value / BYTES_PER_MEGABYTE for metric, value in found.items()}
+
+    def _upload(self, task: Task, uploads: Uploads, stopped: Callable[[], bool]) -> dict[str, str]:
+        try:
+            inputs = self._inputs.fetch(self._rules.inputs(task.tasktype, task.content), stopped)
+        except InputsStopped:
+            raise Interrupted from None
+        _check(stopped)
+        return uploads.add_all(self._server, inputs, list(task.content.get("files") or ()))
+
+    def _read(self, entry: dict[str, Any], asked: Asked, loaded: Loaded, uploads: Uploads) -> Result:
+        try:
+            result = read_result(self._server, entry, asked)
+        except AmbiguousError:
+            self._free()
+            raise
+        finally:
+            self._tidy(asked, entry, uploads)
+        return replace(result, model=loaded.model)
+
+    def _tidy(self, asked: Asked, entry: dict[str, Any] | None, uploads: Uploads) -> None:
+        """Remove everything of a job from the server: its history, its inputs and its outputs."""
+        uploads.remove()
+        self._folders.remove_outputs(asked.nonce, temporary_files(entry) if entry else [])
+        try:
+            self._server.forget(asked.job)
+        except RetryableError as error:
+            log.info("the history of a job was not deleted", extra={"reason": error.message})
+
+    def _free(self) -> None:
+        try:
+            self._models.free()
+        except RetryableError as error:
+            log.warning("ComfyUI did not free its memory", extra={"reason": error.message})
+
+    def _describes_itself(self) -> bool:
+        self._version = str((self._server.system().get("system") or {}).get("comfyui_version") or "")
+        return True
+
+    def _is_cleared(self) -> bool:
+        if self._server.remaining() == 0:
+            return True
+        self._server.clear()
+        return self._server.remaining() == 0
+
+    def _is_idle(self) -> bool:
+        try:
+            return self._server.remaining() == 0
+        except EngineEnded:
+            return True
+
+
+def _nothing() -> Result:
+    raise Interrupted
+
+
+def _check(stopped: Callable[[], bool]) -> None:
+    if stopped():
+        raise Interrupted

@@ -1,0 +1,77 @@
+"""What the running ComfyUI says about the classes of nodes that workflows name."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+
+from container.consumer.engines.comfyui.client import ComfyUi
+from domain.errors import ErrorCode, PermanentError
+
+Json = dict[str, Any]
+
+UPLOADS: Final = ("image_upload", "video_upload", "audio_upload", "file_upload")
+"""Flags of inputs that name a file of the server's input folder."""
+
+PREFIXES: Final = frozenset({"filename_prefix", "prefix"})
+"""Inputs of output nodes that say where files are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeClass:
+    """What the worker needs to know about a class."""
+
+    is_output: bool
+    files: frozenset[str]
+    """Inputs that name a file of the input folder."""
+    prefixes: frozenset[str]
+    """Inputs that say where an output node writes its files."""
+
+
+class NodeClasses:
+    """Reads descriptions of classes, each once per start of the server; can be used from several threads."""
+
+    def __init__(self, server: ComfyUi) -> None:
+        self._server = server
+        self._known: dict[str, NodeClass] = {}
+        self._lock = threading.Lock()
+
+    def forget(self) -> None:
+        """Read everything again, because another server may have started."""
+        with self._lock:
+            self._known = {}
+
+    def of(self, prompt: Json) -> dict[str, NodeClass]:
+        """Return the class of each node; raise PermanentError for one that the server does not have."""
+        return {node: self._class(node, one["class_type"]) for node, one in prompt.items()}
+
+    def _class(self, node: str, name: str) -> NodeClass:
+        with self._lock:
+            known = self._known.get(name)
+        if known is None:
+            found = self._server.describe(name)
+            if found is None:
+                text = (
+                    f"/prompt/{node}/class_type: this ComfyUI has no class {name}; its package of custom "
+                    "nodes may have failed to load."
+                )
+                raise PermanentError(ErrorCode.ENGINE_REJECTED, text)
+            known = _read(found)
+            with self._lock:
+                self._known[name] = known
+        return known
+
+
+def _read(found: Json) -> NodeClass:
+    is_output = bool(found.get("output_node"))
+    groups = found.get("input") or {}
+    inputs = {**(groups.get("required") or {}), **(groups.get("optional") or {})}
+    return NodeClass(
+        is_output,
+        frozenset(name for name, declared in inputs.items() if _names_a_file(declared)),
+        frozenset(inputs) & PREFIXES if is_output else frozenset(inputs) & {"filename_prefix"},
+    )
+
+
+def _names_a_file(declared: Any) -> bool:
+    options = declared[1] if isinstance(declared, list) and len(declared) > 1 else None
+    return isinstance(options, dict) and any(options.get(flag) for flag in UPLOADS)

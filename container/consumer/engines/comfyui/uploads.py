@@ -1,0 +1,122 @@
+"""The input files of a task on ComfyUI's side: uploaded under names that nobody can guess, and removed."""
+
+import logging
+import secrets
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from adapters.public_http.errors import InputError
+from container.consumer.engines.comfyui.client import ComfyUi
+from container.consumer.engines.comfyui.whole import is_whole
+from container.consumer.inputs.fetch import Fetched
+from domain.body import pointer
+from domain.errors import ErrorCode
+
+log = logging.getLogger(__name__)
+
+PREFIX: Final = "sdoe-"
+"""Names of inputs begin like this, so that those that a worker left behind can be recognized."""
+
+
+class Folders:
+    """The server's folders, if the worker shares them: no route of ComfyUI deletes a file.
+
+    `root` holds `input`, `output` and `temp`; None if the server's files cannot be reached.
+    """
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+
+    def remove_inputs(self, names: list[str]) -> None:
+        """Delete uploaded inputs."""
+        for name in names:
+            self._unlink("input", name)
+
+    def remove_outputs(self, folder: str, temporary: list[str]) -> None:
+        """Delete what a job has written: its own folder, and its temporary files."""
+        for name in temporary:
+            self._unlink("temp", name)
+        if self._root is not None:
+            _remove_folder(self._root / "output" / folder)
+
+    def clean(self) -> None:
+        """Delete what workers before this one have left behind."""
+        if self._root is None:
+            return
+        for path in _children(self._root / "input"):
+            if path.name.startswith(PREFIX):
+                path.unlink(missing_ok=True)
+        for path in _children(self._root / "output"):
+            if is_nonce(path.name):
+                _remove_folder(path)
+
+    def _unlink(self, kind: str, name: str) -> None:
+        # Only names without a folder: a node may report any name.
+        if self._root is not None and name and Path(name).name == name:
+            path = self._root / kind / name
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                log.warning("a file of ComfyUI could not be deleted", exc_info=True)
+
+
+class Uploads:
+    """The inputs of one task; they are deleted when nothing refers to them any more, or by `remove`."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._names: list[str] = []
+        self.remove: Callable[[], Any] = weakref.finalize(self, folders.remove_inputs, self._names)
+
+    def add(self, server: ComfyUi, inputs: Mapping[str, Fetched], path: str) -> str:
+        """Upload the input at a JSON pointer and return the name by which nodes find it."""
+        fetched = inputs[path]
+        if not is_whole(fetched.data, fetched.image.format):
+            # ComfyUI takes a file that breaks off for an image, and the rest of it is grey.
+            text = f"the {fetched.image.format} file is not complete."
+            raise InputError(ErrorCode.INPUT_NOT_AN_IMAGE, text).at(path)
+        name = f"{PREFIX}{secrets.token_hex(16)}.{fetched.image.extension}"
+        self._names.append(name)
+        stored = server.upload(name, fetched.data, fetched.image.content_type)
+        if stored != name:
+            self._names.append(stored)
+        return stored
+
+    def add_all(self, server: ComfyUi, inputs: Mapping[str, Fetched], names: list[str]) -> dict[str, str]:
+        """Upload the named files of a task; return the server's name of each."""
+        return {name: self.add(server, inputs, f"/files/{pointer(name)}") for name in names}
+
+
+def new_nonce() -> str:
+    """Return a name that no other job has had."""
+    return secrets.token_hex(16)
+
+
+def is_nonce(name: str) -> bool:
+    """Return whether a name could be from `new_nonce`."""
+    return len(name) == 32 and all(one in "0123456789abcdef" for one in name)
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _remove_folder(folder: Path) -> None:
+    """Delete a folder with its content; links are deleted and never followed."""
+    if folder.is_symlink():
+        folder.unlink(missing_ok=True)
+        return
+    for path in _children(folder):
+        if path.is_dir() and not path.is_symlink():
+            _remove_folder(path)
+        else:
+            path.unlink(missing_ok=True)
+    if folder.is_dir():
+        try:
+            folder.rmdir()
+        except OSError:
+            log.warning("a folder of ComfyUI could not be deleted", exc_info=True)

@@ -1,6 +1,6 @@
 """The interface of a runtime type: what its tasks may contain, for the API, workers and infrastructure."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,6 +68,8 @@ class RuntimeType(Protocol):
     task_types: tuple[str, ...]
     submit_folders: tuple[str, ...]
     """Folders of the model bucket in which a task's models are looked up at submit."""
+    folder_aliases: Mapping[str, tuple[str, ...]]
+    """Further folders of the model bucket that hold the models of a folder."""
     model_folders: tuple[str, ...]
     """Folders of the model bucket that tasks may use; they exist on the volume before the engine starts."""
     start_folders: tuple[str, ...]

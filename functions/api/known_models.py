@@ -1,7 +1,7 @@
 """Check at submit that the models of a task exist in the model bucket or in its runtime's engine."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -88,15 +88,28 @@ class KnownModels:
 
     def _take_snapshot(self, runtime_type: RuntimeType, runtime: Runtime) -> _Snapshot:
         taken_at = self._clock()
-        files = {folder: self._bucket_files(folder) for folder in runtime_type.submit_folders}
+        aliases = runtime_type.folder_aliases
+        files = {
+            folder: self._bucket_files((folder, *aliases.get(folder, ())))
+            for folder in runtime_type.submit_folders
+        }
         snapshot = _Snapshot(taken_at, files, self._engine_models(runtime))
         self._snapshots[runtime.name] = snapshot
         return snapshot
 
-    def _bucket_files(self, folder: str) -> Collection[str] | None:
-        """Return the files in a folder of the bucket (none without a bucket), or None if that is unknown."""
+    def _bucket_files(self, folders: Iterable[str]) -> Collection[str] | None:
+        """Return the files in folders of the bucket (none without a bucket), or None if that is unknown."""
         if not self._bucket:
             return ()
+        names: set[str] = set()
+        for folder in folders:
+            found = self._files_in(folder)
+            if found is None:
+                return None
+            names.update(found)
+        return names
+
+    def _files_in(self, folder: str) -> Collection[str] | None:
         prefix = f"{folder}/"
         names: set[str] = set()
         try:

@@ -108,12 +108,15 @@ class WorkerTask(Construct):
         # For the same reason no mount is read-only.
         file = self._engine.settings
         copy = f"cp {file.source} {file.path} && chmod 666 {file.path} && " if file else ""
+        # The engine and the consumer are different users, and each has to remove what the other made.
+        shared = " ".join(self._engine.shared_folders)
+        folders = f"mkdir -p {shared} && chmod 777 {shared} && " if shared else ""
         container = self.definition.add_container(
             "sync-models",
             image=self._image,
             essential=False,
             entry_point=["/bin/sh", "-c"],
-            command=[f"{copy}exec python -m container.consumer sync-models"],
+            command=[f"{copy}{folders}exec python -m container.consumer sync-models"],
             environment=self._environment,
             readonly_root_filesystem=True,
             stop_timeout=cdk.Duration.seconds(_SYNC_STOP_SECONDS),
@@ -159,7 +162,14 @@ class WorkerTask(Construct):
             stop_timeout=cdk.Duration.seconds(engine.stop_seconds),
             logging=self._log_driver(engine.container),
         )
-        _mount(container, models=engine.model_directory, **self._settings_mount)
+        container.add_mount_points(
+            ecs.MountPoint(
+                source_volume="models",
+                container_path=engine.model_directory,
+                read_only=engine.read_only_models,
+            )
+        )
+        _mount(container, **self._settings_mount)
         return container
 
     def _consumer(self) -> ecs.ContainerDefinition:
@@ -192,7 +202,8 @@ class WorkerTask(Construct):
             stop_timeout=cdk.Duration.seconds(CONSUMER_STOP_SECONDS),
             logging=self._log_driver("consumer"),
         )
-        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY)
+        shared = self._settings_mount if self._engine.shared_folders else {}
+        _mount(container, models=MODEL_FOLDER, tmp=_TEMPORARY, **shared)
         return container
 
     def _log_driver(self, prefix: str) -> ecs.LogDriver:

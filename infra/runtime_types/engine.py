@@ -47,6 +47,10 @@ class Engine:
     model_files: tuple[str, ...] = ()
     """Objects of the model bucket, outside these folders, that they may read too."""
     settings: SettingsFile | None = None
+    read_only_models: bool = False
+    """Whether the engine only reads the models, so that nothing that a task runs can change them."""
+    shared_folders: tuple[str, ...] = ()
+    """Folders in the volume of the settings file that the engine and the consumer both write."""
     worker: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the consumer for this runtime type only, by the field names of `WorkerEnvironment`."""
 

@@ -1,6 +1,6 @@
 """The runtime type of ComfyUI."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from domain.body import pointer
@@ -18,6 +18,7 @@ from runtimes.base import (
 from runtimes.comfyui.catalogue import Catalogue
 from runtimes.comfyui.content import check
 from runtimes.comfyui.needs import (
+    ALIASES,
     CHECKPOINTS,
     DIFFUSION_MODELS,
     MODEL_FOLDERS,
@@ -42,6 +43,7 @@ class ComfyUi:
     name = "comfyui"
     task_types: tuple[str, ...] = (TASK_TYPE,)
     submit_folders: tuple[str, ...] = (CHECKPOINTS, DIFFUSION_MODELS)
+    folder_aliases: Mapping[str, tuple[str, ...]] = ALIASES
     model_folders: tuple[str, ...] = MODEL_FOLDERS
     start_folders: tuple[str, ...] = START_FOLDERS
 
@@ -84,9 +86,10 @@ class ComfyUi:
         own = runtime.model_filename
         if not own:
             return []
-        if own not in files(CHECKPOINTS):
-            raise UnknownStartModel(f"MODEL_FILENAME {own!r} is not in the model bucket's {CHECKPOINTS}/")
-        return [StoredFile(CHECKPOINTS, own)]
+        for folder in (CHECKPOINTS, *ALIASES[CHECKPOINTS]):
+            if own in files(folder):
+                return [StoredFile(folder, own)]
+        raise UnknownStartModel(f"MODEL_FILENAME {own!r} is not in the model bucket's {CHECKPOINTS}/")
 
     def affinity(self, content: Json) -> str | None:
         """Return the checkpoints and diffusion models of the workflow."""

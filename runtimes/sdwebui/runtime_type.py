@@ -1,7 +1,8 @@
 """The runtime type of SD Web UI."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Final
 
 from domain.limits import Limits
@@ -45,6 +46,7 @@ class SdWebUi:
     name = "sdwebui"
     task_types: tuple[str, ...] = tuple(task_type.value for task_type in TaskType)
     submit_folders: tuple[str, ...] = (CHECKPOINT_FOLDER,)
+    folder_aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     model_folders: tuple[str, ...] = KNOWN_FOLDERS
     start_folders: tuple[str, ...] = START_FOLDERS
 

@@ -1,6 +1,7 @@
 """The content of the toy's tasks: a text to `repeat`."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
 
 from domain.errors import Fault
 from domain.limits import Limits
@@ -12,6 +13,7 @@ class ToyType:
     name = "toy"
     task_types: tuple[str, ...] = ("repeat",)
     submit_folders: tuple[str, ...] = ()
+    folder_aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     model_folders: tuple[str, ...] = ()
     start_folders: tuple[str, ...] = ()
 

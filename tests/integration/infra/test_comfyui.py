@@ -1,0 +1,140 @@
+"""Runtimes of type `comfyui`: their settings, and what is deployed of them."""
+
+import json
+from typing import Any, Final
+
+import aws_cdk as cdk
+import pytest
+import yaml
+
+from domain.limits import DEFAULT_LIMITS
+from infra.compute.stack import ComputeStack
+from infra.core.stack import CoreStack
+from infra.runtime_types.comfyui import GUIDANCE_IMAGE, ComfyUi, extra_model_paths
+from infra.runtime_types.registry import RUNTIME_TYPES, RuntimeTypes
+from infra.settings.reading import InvalidConfigError, parse
+from runtimes.comfyui.policy import NEVER_ALLOWED
+from runtimes.comfyui.runtime_type import ComfyUi as Rules
+from tests.support.synthesis import ROOT
+from tests.support.template import Template
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+TYPES: Final[RuntimeTypes] = {**RUNTIME_TYPES, "comfyui": ComfyUi}
+OURS = """
+modelsRuntime:
+- name: comfy
+  type: comfyui
+  modelFilename: cats.safetensors
+  comfyui: {image: ./container/sdwebui/forge}
+  nodes: {allow: [VHS_VideoCombine], deny: [ImageBlur]}
+"""
+OF_THE_GUIDANCE = """
+stackName: sdoneks
+modelBucketArn: arn:aws:s3:::sdoneks-model-bucket-51a6
+modelsRuntime:
+- name: comfy
+  namespace: default
+  type: comfyui
+  dynamicModel: true
+  extraValues:
+    runtime:
+      scaling: {queueLength: 5}
+"""
+
+
+def runtime(text: str) -> ComfyUi:
+    settings, _ = parse(text, TYPES)
+    found = settings.models_runtime[0]
+    assert isinstance(found, ComfyUi)
+    return found
+
+
+@pytest.fixture(scope="module")
+def containers() -> dict[str, Any]:
+    settings, _ = parse(OURS, TYPES)
+    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
+    core = CoreStack(app, "Core", settings=settings)
+    ComputeStack(app, "Compute", settings=settings, core=core.resources)
+    assembly = app.synth()
+    task = Template(assembly.get_stack_by_name("Compute").template).one("ECS::TaskDefinition")
+    return {each["Name"]: each for each in task["ContainerDefinitions"]}
+
+
+def test_a_file_of_the_guidance_is_deployed_with_its_image_on_its_port() -> None:
+    engine = runtime(OF_THE_GUIDANCE).engine()
+    assert engine.image == GUIDANCE_IMAGE
+    assert engine.worker["engine_url"] == "http://127.0.0.1:8080"
+    assert "8080/system_stats" in engine.health_check.command[1]
+    assert engine.model_directory == "/opt/ml/code/models"
+    assert (engine.entry_point, engine.command, engine.settings) == ((), (), None)
+
+
+def test_an_image_of_ours_is_started_so_that_a_task_reaches_its_own_files_only() -> None:
+    engine = runtime(OURS).engine()
+    assert engine.worker["engine_url"] == "http://127.0.0.1:8188"
+    flags = list(engine.command)
+    for flag in ("--disable-api-nodes", "--disable-metadata", "--disable-auto-launch"):
+        assert flag in flags
+    assert flags[flags.index("--listen") + 1] == "127.0.0.1"
+    for name in ("input", "output", "temp", "user"):
+        assert flags[flags.index(f"--{name}-directory") + 1] == f"/opt/sd-on-ecs/files/{name}"
+
+
+def test_the_server_gets_models_it_cannot_change_and_no_credentials(containers: dict[str, Any]) -> None:
+    server = containers["comfyui"]
+    mounts = {one["ContainerPath"]: one["ReadOnly"] for one in server["MountPoints"]}
+    assert mounts == {"/opt/ml/code/models": True, "/opt/sd-on-ecs": False}
+    assert server["EntryPoint"][:3] == ["env", "-u", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
+
+
+def test_the_consumer_shares_the_folders_of_files(containers: dict[str, Any]) -> None:
+    consumer = containers["consumer"]
+    assert "/opt/sd-on-ecs" in {one["ContainerPath"] for one in consumer["MountPoints"]}
+    environment = {one["Name"]: one["Value"] for one in consumer["Environment"]}
+    options = json.loads(environment["RUNTIME_OPTIONS"])
+    assert options == {
+        "allow": ["VHS_VideoCombine"],
+        "deny": ["ImageBlur"],
+        "files_dir": "/opt/sd-on-ecs/files",
+    }
+    assert "mkdir -p /opt/sd-on-ecs/files/input" in containers["sync-models"]["Command"][0]
+
+
+def test_the_list_of_model_folders_is_that_of_the_rules() -> None:
+    file = ROOT / "container/consumer/engines/comfyui/image/extra_model_paths.yaml"
+    assert yaml.safe_load(file.read_text()) == extra_model_paths("/opt/ml/code/models")
+
+
+def test_the_sample_task_is_accepted_by_the_rules() -> None:
+    found = runtime(OURS)
+    sample = found.sample_task()
+    assert sample is not None
+    checked = Rules().validate(*sample, found.as_domain(), DEFAULT_LIMITS)
+    assert not checked.faults
+    assert not checked.warnings
+    assert found.required_models() == ("checkpoints/cats.safetensors",)
+    assert runtime(OF_THE_GUIDANCE).sample_task() is None
+    assert runtime(OF_THE_GUIDANCE).required_models() == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("", "needs a modelFilename"),
+        ("modelFilename: ../x", "modelFilename leaves its folder"),
+        ("modelFilename: /x", "modelFilename is a path"),
+        ("dynamicModel: true, nodes: {catalogue: mine.json}", "there is no"),
+        ("dynamicModel: true, nodes: {catalogue: ../mine.json}", "nodes.catalogue"),
+        ("dynamicModel: true, nodes: {allow: [A], deny: [A]}", "in allow and in deny"),
+        ("dynamicModel: true, comfyui: {image: a:b, modelDirectory: /x}", "modelDirectory is for"),
+        ("dynamicModel: true, limits: {nodes: 0}", "limits.nodes"),
+        ("dynamicModel: true, scripts: [x]", "no such key"),
+        *((f"dynamicModel: true, nodes: {{allow: [{name}]}}", NEVER_ALLOWED[name]) for name in NEVER_ALLOWED),
+    ],
+)
+def test_a_mistake_in_the_settings_is_told(keys: str, said: str) -> None:
+    text = f"modelsRuntime: [{{name: comfy, type: comfyui{', ' if keys else ''}{keys}}}]"
+    with pytest.raises(InvalidConfigError) as error:
+        parse(text, TYPES)
+    assert said in str(error.value)

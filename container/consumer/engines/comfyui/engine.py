@@ -212,7 +212,7 @@ class ComfyUiEngine:
         code = error.code if isinstance(error, RetryableError | PermanentError) else None
         return Verdict.UNREACHABLE if code is ErrorCode.ENGINE_UNAVAILABLE else Verdict.TASK
 
-    def heal(self) -> bool:
+    def recover(self) -> bool:
         """Restore the folders of models; return whether ComfyUI can list them."""
         try:
             self._models.restore_folders()

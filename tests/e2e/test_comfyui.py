@@ -1,0 +1,299 @@
+"""Workflows through API, worker and a fake ComfyUI, with AWS in the emulator."""
+
+import base64
+import io
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from domain.routing import Runtime, Runtimes
+from domain.row import Row, Status
+from domain.worker_environment import WorkerEnvironment
+from local.deploy import ROOT
+from local.emulator import Emulator
+from local.fakes.comfyui import recipe
+from local.fakes.comfyui.process import FakeComfyUi, start, write_models
+from local.fakes.model_file import write_checkpoint
+from local.pictures import served
+from local.process import Process
+from tests.support.api_client import Answer, Client
+from tests.support.comfyui import image_to_image, node, png, text_to_image
+from tests.support.comfyui_worker import TYPES
+from tests.support.deployment import DYNAMIC, Deployment, deploy
+
+OUTCOME_SECONDS = 60.0
+SETTINGS = {"MODEL_LOOKUP_SECONDS": "0"}
+FOLDERS = ("models", "input", "output", "temp")
+
+
+class Setup:
+    """AWS resources, an API, a fake ComfyUI, and the workers that a test starts."""
+
+    def __init__(self, aws: Emulator, root: Path, stack: ExitStack) -> None:
+        self.aws = aws
+        self.root = root
+        self._stack = stack
+        self.runtime = Runtime(DYNAMIC, "comfyui", dynamic_model=True, options={"files_dir": str(root)})
+        made = deploy(aws)
+        described = replace(self.runtime, queue_url=made.queue(DYNAMIC)).as_dict()
+        runtimes = Runtimes.from_json(json.dumps([described]))
+        self.cloud: Deployment = replace(made, environment=replace(made.environment, runtimes=runtimes))
+        self.api = Client(self.cloud, types=TYPES)
+        write_models(root / "models")
+        self.fake = self.start_fake()
+        self.consumer: Process | None = None
+
+    def start_fake(self, port: int = 0) -> FakeComfyUi:
+        folders = {name: self.root / name for name in FOLDERS}
+        fake = start(port=port, step_seconds=0.02, load_seconds=0.02, **folders)
+        self._stack.callback(fake.kill)
+        return fake
+
+    def start_consumer(self) -> Process:
+        known = self.cloud.environment
+        environment = WorkerEnvironment(
+            runtime_name=DYNAMIC,
+            runtime_type="comfyui",
+            runtime_options=self.runtime.options,
+            dynamic_model=True,
+            engine_url=self.fake.url,
+            task_queue_url=self.cloud.queue(DYNAMIC),
+            result_topic_arn=known.result_topic_arn,
+            output_bucket=known.output_bucket,
+            task_table=known.task_table,
+            task_bucket=known.task_bucket,
+            model_bucket=known.model_bucket,
+            model_dir=str(self.root / "models"),
+            visibility_seconds=6,
+            retry_delay_seconds=0,
+            allow_private_inputs=True,
+        )
+        self.consumer = self._stack.enter_context(
+            Process(
+                "consumer",
+                [sys.executable, "-m", "tests.support.comfyui_worker"],
+                environment=self.aws.environment(os.environ) | environment.to_environ() | SETTINGS,
+                cwd=str(ROOT),
+            )
+        )
+        return self.consumer
+
+    def submit(self, task_id: str, prompt: dict[str, Any], **content: Any) -> Answer:
+        metadata = {"id": task_id, "runtime": DYNAMIC, "tasktype": "pipeline", "prefix": "output"}
+        body = {"task": {"metadata": metadata, "content": {"prompt": prompt, **content}}}
+        return self.api("POST", "/v1alpha2", body)
+
+    def until(self, task_id: str, holds: Callable[[Row], bool] = lambda row: row.notified) -> Row:
+        """Poll until the row has a state, for which DynamoDB has no event."""
+        deadline = time.monotonic() + OUTCOME_SECONDS
+        while not holds(row := self.cloud.row(task_id)):
+            assert time.monotonic() < deadline, row
+            time.sleep(0.05)
+        return row
+
+    def read(self, uri: str) -> bytes:
+        bucket, key = uri.removeprefix("s3://").split("/", 1)
+        data: bytes = self.cloud.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return data
+
+    def facts(self, row: Row) -> list[dict[str, Any]]:
+        assert row.status is Status.COMPLETED, row.item
+        found = [recipe.read(Image.open(io.BytesIO(self.read(link)))) for link in row.item["images"]]
+        assert None not in found
+        return [one for one in found if one]
+
+    def document(self, row: Row) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.read(str(row.text("output"))))
+        return found
+
+    def left_behind(self) -> list[str]:
+        """Return the files of tasks that are still on the server's disk."""
+        return [str(path) for kind in FOLDERS[1:] for path in (self.root / kind).rglob("*.*")]
+
+
+@pytest.fixture
+def setup(aws: Emulator, tmp_path: Path) -> Iterator[Setup]:
+    with ExitStack() as stack:
+        yield Setup(aws, tmp_path, stack)
+
+
+def test_text_becomes_an_image_with_a_receipt(setup: Setup) -> None:
+    assert setup.submit("t", text_to_image(text="a mill", seed=-1)).status == 200
+    setup.start_consumer()
+    row = setup.until("t")
+    (facts,) = setup.facts(row)
+    assert "a mill" in str(facts)
+    document = setup.document(row)
+    assert document["seeds"]["3.seed"] >= 0
+    assert document["comfyui"] == "0.27.0"
+    (image,) = document["images"]
+    assert (image["node"], image["class_type"], image["content_type"]) == ("9", "SaveImage", "image/png")
+    assert setup.left_behind() == []
+
+
+def test_an_image_arrives_by_http_s3_and_base64_alike(setup: Setup, tmp_path: Path) -> None:
+    folder = tmp_path / "web"
+    folder.mkdir()
+    data = png("green")
+    (folder / "in.png").write_bytes(data)
+    bucket = setup.cloud.environment.output_bucket
+    setup.cloud.s3.put_object(Bucket=bucket, Key="in.png", Body=data)
+    inline = base64.b64encode(data).decode()
+    with served(folder) as address:
+        links = {"http": f"{address}/in.png", "s3": f"s3://{bucket}/in.png", "base64": inline}
+        for name, link in links.items():
+            assert setup.submit(name, image_to_image(link)).status == 200
+        assert setup.submit("named", image_to_image("cat.png"), files={"cat.png": inline}).status == 200
+        setup.start_consumer()
+        found = [setup.facts(setup.until(name)) for name in (*links, "named")]
+    assert found == [found[0]] * 4
+    assert setup.left_behind() == []
+
+
+def test_a_mask_and_the_same_workflow_twice_give_what_was_asked_each_time(setup: Setup) -> None:
+    flow = image_to_image(base64.b64encode(png("green", mode="RGBA")).decode())
+    flow["11"] = node("SetLatentNoiseMask", samples=["5", 0], mask=["1", 1])
+    flow["3"]["inputs"]["latent_image"] = ["11", 0]
+    for name in ("first", "second"):
+        answer = setup.submit(name, flow)
+        assert answer.status == 200, answer.body
+    setup.start_consumer()
+    rows = [setup.until(name) for name in ("first", "second")]
+    assert setup.facts(rows[0]) == setup.facts(rows[1])
+    documents = [setup.document(row) for row in rows]
+    assert documents[0]["prompt_id"] != documents[1]["prompt_id"]
+    assert "9" not in documents[1]["cached_nodes"]
+
+
+def test_two_output_nodes_give_numbered_images_in_the_order_asked_for(setup: Setup) -> None:
+    flow = text_to_image() | {"10": node("SaveImage", images=["8", 0], filename_prefix="b")}
+    assert setup.submit("t", flow, outputs=["10", "9"]).status == 200
+    setup.start_consumer()
+    row = setup.until("t")
+    assert [one["node"] for one in setup.document(row)["images"]] == ["10", "9"]
+    assert [link.rsplit("-", 1)[1] for link in row.item["images"]] == ["1.png", "2.png"]
+
+
+def test_an_unknown_model_fails_without_the_gpu_and_a_model_of_the_bucket_is_fetched(setup: Setup) -> None:
+    unknown, known = text_to_image(), text_to_image()
+    unknown["4"]["inputs"]["ckpt_name"] = "nowhere.safetensors"
+    known["4"]["inputs"]["ckpt_name"] = "new.safetensors"
+    file = write_checkpoint(setup.root / "new.safetensors", b"new")
+    bucket = setup.cloud.environment.model_bucket
+    setup.cloud.s3.put_object(Bucket=bucket, Key="checkpoints/new.safetensors", Body=file.read_bytes())
+    setup.start_consumer()
+    for name, flow in (("unknown", unknown), ("known", known)):
+        answer = setup.submit(name, flow)
+        assert answer.status == 200, answer.body
+    assert setup.until("unknown").item["error"]["code"] == "model_not_found"
+    assert setup.facts(setup.until("known"))
+    assert setup.fake.control.stats()["posted"] == 1
+
+
+def test_a_model_replaced_under_its_name_is_loaded_again(setup: Setup) -> None:
+    flow = text_to_image()
+    flow["4"]["inputs"]["ckpt_name"] = "new.safetensors"
+    bucket = setup.cloud.environment.model_bucket
+    setup.start_consumer()
+    for name in ("first", "second"):
+        file = write_checkpoint(setup.root / "new.safetensors", name.encode())
+        setup.cloud.s3.put_object(Bucket=bucket, Key="checkpoints/new.safetensors", Body=file.read_bytes())
+        assert setup.submit(name, flow).status == 200
+        setup.until(name)
+    documents = [setup.document(setup.cloud.row(name)) for name in ("first", "second")]
+    assert documents[0]["models"][0]["etag"] != documents[1]["models"][0]["etag"]
+    # Otherwise it would be taken from the cache of nodes.
+    assert setup.fake.control.stats()["frees"] == 1
+    assert "4" not in documents[1]["cached_nodes"]
+
+
+def test_three_faults_are_reported_at_once(setup: Setup) -> None:
+    flow = text_to_image()
+    flow["3"]["inputs"]["steps"] = 0
+    flow["4"]["class_type"] = "CheckpointLoaderSimpel"
+    flow["9"]["inputs"]["images"] = ["77", 0]
+    answer = setup.submit("t", flow)
+    assert answer.status == 400
+    assert {
+        "/task/content/prompt/3/inputs/steps",
+        "/task/content/prompt/4/class_type",
+        "/task/content/prompt/9/inputs/images",
+    } <= set(answer.faults)
+
+
+def test_a_waiting_and_a_running_task_can_be_cancelled(setup: Setup) -> None:
+    assert setup.submit("waiting", text_to_image()).status == 200
+    assert setup.api("DELETE", "/v1alpha2/tasks/waiting").status == 200
+    setup.fake.control.set("hang", jobs=1)
+    assert setup.submit("running", text_to_image()).status == 200
+    setup.start_consumer()
+    setup.fake.control.wait(held=1)
+    setup.until("running", lambda row: row.status is Status.RUNNING)
+    assert setup.submit("prepared", image_to_image(base64.b64encode(png()).decode())).status == 200
+    assert setup.api("DELETE", "/v1alpha2/tasks/prepared").status in (200, 202)
+    assert setup.api("DELETE", "/v1alpha2/tasks/running").status == 202
+    for name in ("waiting", "running", "prepared"):
+        assert setup.until(name).status is Status.CANCELLED
+    assert setup.submit("after", text_to_image()).status == 200
+    assert setup.facts(setup.until("after"))
+    assert setup.left_behind() == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_task_of_a_worker_that_dies_or_freezes_is_completed_once_by_another(
+    setup: Setup, how: signal.Signals
+) -> None:
+    setup.fake.control.set("hang", jobs=1)
+    assert setup.submit("t", text_to_image()).status == 200
+    first = setup.start_consumer()
+    setup.fake.control.wait(held=1)
+    os.kill(first.pid, how)
+    setup.start_consumer()
+    assert setup.facts(setup.until("t"))
+    if how is signal.SIGSTOP:
+        os.kill(first.pid, signal.SIGCONT)
+        first.kill()
+    assert [callback["status"] for callback in setup.cloud.callbacks()] == ["completed"]
+
+
+def test_a_task_of_a_server_that_dies_runs_again_on_the_next_one(setup: Setup) -> None:
+    setup.fake.control.set("hang", jobs=1)
+    assert setup.submit("t", text_to_image()).status == 200
+    setup.start_consumer()
+    setup.fake.control.wait(held=1)
+    port = setup.fake.port
+    setup.fake.kill()
+    setup.start_fake(port)
+    row = setup.until("t")
+    assert setup.facts(row)
+    assert row.attempts == 2
+
+
+def test_a_server_that_is_frozen_for_a_while_loses_nothing(setup: Setup) -> None:
+    setup.fake.control.set("slow", jobs=1, factor=20)
+    assert setup.submit("t", text_to_image()).status == 200
+    setup.start_consumer()
+    setup.until("t", lambda row: row.status is Status.RUNNING)
+    setup.fake.control.wait(running=1)
+    with frozen(setup.fake.process.pid):
+        time.sleep(3)
+    assert setup.facts(setup.until("t"))
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

@@ -20,6 +20,10 @@ CHECK_SECONDS_WHILE_RUNNING: Final = 15
 """How often they are checked while there are GPUs, so that a GPU that is not needed is not paid for another
 minute."""
 
+CHECK_AGAIN_SECONDS: Final = 5
+"""When a runtime is checked again that has no GPU although a task was just submitted: SQS estimates a queue's
+length, and may not count a message yet that arrived a second ago."""
+
 EVENT_WINDOW_SECONDS: Final = 1
 """How long submitted tasks are collected for one check: a burst causes one check a second, and the first task
 of a quiet day waits no longer than with KEDA, which polls each second (`bench.scaling`). Lambda allows no

@@ -41,5 +41,5 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, int]:
     # A submitted task names its runtime in an attribute; a delayed message has none and is for all.
     attributes = [record.get("messageAttributes") or {} for record in event["Records"]]
     if all("runtime" in each for each in attributes):
-        return _scaler.check(each["runtime"]["stringValue"] for each in attributes)
+        return _scaler.check_submitted(each["runtime"]["stringValue"] for each in attributes)
     return _scaler.check_all()

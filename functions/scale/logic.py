@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from adapters.queues import Depth
 from domain.scaling import (
+    CHECK_AGAIN_SECONDS,
     CHECK_EVERY_MINUTES,
     CHECK_SECONDS_WHILE_RUNNING,
     Decision,
@@ -14,6 +15,9 @@ from domain.scaling import (
     decide,
 )
 from functions.log import logger
+
+# At most three checks run at the same time: two for submitted tasks, and the scheduled one.
+_ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,10 @@ class Memory:
 
     surplus: Surplus | None = None
     version: int = 0
+
+
+class OvertakenError(Exception):
+    """Other checks of the same runtime were always faster."""
 
 
 class Services(Protocol):
@@ -78,36 +86,49 @@ class Scaler:
 
     def check_each_minute(self) -> dict[str, int]:
         """Check all runtimes now and, while there are GPUs, several times before the next minute."""
-        counts = self.check(self._runtimes)
+        counts, errors = self._checked(self._runtimes)
         if any(counts.values()):
             for seconds in range(
                 CHECK_SECONDS_WHILE_RUNNING, CHECK_EVERY_MINUTES * 60, CHECK_SECONDS_WHILE_RUNNING
             ):
                 self._check_again(seconds)
-        return counts
+        return _without_errors(counts, errors)
+
+    def check_submitted(self, names: Iterable[str]) -> dict[str, int]:
+        """Check runtimes to which tasks were submitted; unknown ones are skipped."""
+        counts, errors = self._checked(names)
+        if 0 in counts.values():
+            self._check_again(CHECK_AGAIN_SECONDS)
+        return _without_errors(counts, errors)
 
     def check_all(self) -> dict[str, int]:
         """Check all runtimes."""
-        return self.check(self._runtimes)
+        return _without_errors(*self._checked(self._runtimes))
 
-    def check(self, names: Iterable[str]) -> dict[str, int]:
-        """Check runtimes and return their desired counts; unknown ones are skipped.
-
-        A runtime that cannot be checked does not affect the others; its error is raised at the end.
-        """
+    def _checked(self, names: Iterable[str]) -> tuple[dict[str, int], list[Exception]]:
+        """Return the desired counts, and the errors of the runtimes that could not be checked."""
         counts: dict[str, int] = {}
         errors: list[Exception] = []
         for name in dict.fromkeys(names):
             if name in self._runtimes:
                 try:
                     counts[name] = self._scale(name)
-                except Exception as error:  # noqa: BLE001 - raised below
+                except Exception as error:  # noqa: BLE001 - raised after the other runtimes were checked
                     errors.append(error)
-        if errors:
-            raise ExceptionGroup("runtimes could not be scaled", errors)
-        return counts
+        return counts, errors
 
     def _scale(self, name: str) -> int:
+        for _ in range(_ATTEMPTS):
+            count = self._scale_unless_overtaken(name)
+            if count is not None:
+                return count
+        raise OvertakenError(f"{_ATTEMPTS} checks of {name} were overtaken by other checks")
+
+    def _scale_unless_overtaken(self, name: str) -> int | None:
+        """Return the desired count, or None if another check has decided meanwhile.
+
+        Then this one has to decide again, because it may be the only one that has counted the last messages.
+        """
         runtime = self._runtimes[name]
         memory = self._memories.read(name)
         desired = self._services.desired(runtime.service)
@@ -125,15 +146,24 @@ class Scaler:
         # set its count, the next check decides again.
         following = Memory(surplus=decision.surplus, version=memory.version + 1)
         if not self._memories.replace(name, following):
+            return None
+        if decision.desired == desired:
             return desired
-        if decision.desired != desired:
-            self._services.set_desired(runtime.service, decision.desired)
-            facts = {
-                "runtime": name,
-                "from": desired,
-                "to": decision.desired,
-                "waiting": depth.waiting,
-                "in_flight": depth.in_flight,
-            }
-            logger.info("scaled", extra=facts)
-        return decision.desired
+        self._services.set_desired(runtime.service, decision.desired)
+        facts = {
+            "runtime": name,
+            "from": desired,
+            "to": decision.desired,
+            "waiting": depth.waiting,
+            "in_flight": depth.in_flight,
+        }
+        logger.info("scaled", extra=facts)
+        # A check that began after the memory was replaced may have set its count before this one, whose call
+        # was slow.
+        return decision.desired if self._memories.read(name).version == following.version else None
+
+
+def _without_errors(counts: dict[str, int], errors: list[Exception]) -> dict[str, int]:
+    if errors:
+        raise ExceptionGroup("runtimes could not be scaled", errors)
+    return counts

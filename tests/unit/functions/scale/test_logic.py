@@ -8,7 +8,7 @@ import pytest
 
 from adapters.queues import Depth
 from domain.scaling import ScalingPolicy
-from functions.scale.logic import Memory, RuntimeService, Scaler
+from functions.scale.logic import Memory, OvertakenError, RuntimeService, Scaler
 
 POLICY = ScalingPolicy(queue_length=10, minimum=0, maximum=5, cooldown_seconds=60)
 
@@ -84,7 +84,7 @@ def setup() -> Setup:
 
 def test_submitted_tasks_start_as_many_gpus_as_they_need(setup: Setup) -> None:
     setup.waiting["a"] = 1000
-    assert setup.scaler.check(["a", "a", "gone"]) == {"a": 5}
+    assert setup.scaler.check_submitted(["a", "a", "gone"]) == {"a": 5}
     assert setup.services.calls == [("service-a", 5)]
 
 
@@ -109,11 +109,60 @@ def test_of_two_checks_at_the_same_time_one_sets_the_count(setup: Setup) -> None
     def overtaken() -> None:
         setup.memories.before_replace = lambda: None
         setup.waiting["a"] = 45
-        assert setup.new_scaler().check(["a"]) == {"a": 5}
+        assert setup.new_scaler().check_submitted(["a"]) == {"a": 5}
 
     setup.memories.before_replace = overtaken
-    setup.scaler.check(["a"])
+    setup.scaler.check_submitted(["a"])
     assert setup.services.calls == [("service-a", 5)]
+
+
+def test_a_check_that_was_overtaken_still_orders_what_it_has_counted(setup: Setup) -> None:
+    """The other one has counted before most of the tasks arrived, and no later event tells of them."""
+    setup.waiting["a"] = 5
+
+    def overtaken() -> None:
+        setup.memories.before_replace = lambda: None
+        setup.new_scaler().check_submitted(["a"])
+        setup.waiting["a"] = 45
+
+    setup.memories.before_replace = overtaken
+    assert setup.scaler.check_submitted(["a"]) == {"a": 5}
+    assert setup.services.calls == [("service-a", 1), ("service-a", 5)]
+
+
+def test_a_slow_call_does_not_replace_the_count_of_a_later_check(setup: Setup) -> None:
+    setup.waiting["a"] = 15
+
+    def slow() -> None:
+        setup.services.before_set = lambda: None
+        setup.waiting["a"] = 45
+        assert setup.new_scaler().check_submitted(["a"]) == {"a": 5}
+
+    setup.services.before_set = slow
+    assert setup.scaler.check_submitted(["a"]) == {"a": 5}
+    assert setup.services.calls[-1] == ("service-a", 5)
+
+
+def test_a_check_that_is_always_overtaken_fails_instead_of_trying_for_ever(setup: Setup) -> None:
+    setup.waiting["a"] = 15
+
+    def overtaken() -> None:
+        stored = setup.memories.stored
+        stored["a"] = Memory(version=stored.get("a", Memory()).version + 1)
+
+    setup.memories.before_replace = overtaken
+    with pytest.raises(ExceptionGroup) as failed:
+        setup.scaler.check_submitted(["a"])
+    assert isinstance(failed.value.exceptions[0], OvertakenError)
+    assert setup.services.calls == []
+
+
+def test_a_submitted_task_that_is_not_counted_yet_is_counted_seconds_later(setup: Setup) -> None:
+    assert setup.scaler.check_submitted(["a"]) == {"a": 0}
+    assert setup.delays == [5]
+    setup.waiting["a"] = 1
+    assert setup.scaler.check_all()["a"] == 1
+    assert setup.delays == [5], "the second check does not cause a third one"
 
 
 def test_a_check_that_ended_before_it_set_the_count_is_made_up_for(setup: Setup) -> None:
@@ -124,9 +173,9 @@ def test_a_check_that_ended_before_it_set_the_count_is_made_up_for(setup: Setup)
 
     setup.services.before_set = ended
     with pytest.raises(ExceptionGroup):
-        setup.scaler.check(["a"])
+        setup.scaler.check_submitted(["a"])
     setup.services.before_set = lambda: None
-    assert setup.scaler.check(["a"]) == {"a": 2}
+    assert setup.scaler.check_submitted(["a"]) == {"a": 2}
 
 
 def test_a_runtime_that_cannot_be_checked_does_not_affect_the_others(setup: Setup) -> None:
@@ -147,6 +196,15 @@ def test_checks_are_more_frequent_while_there_are_gpus(setup: Setup) -> None:
     assert setup.delays == []
 
 
+def test_a_runtime_that_cannot_be_checked_does_not_make_the_checks_of_others_less_frequent(
+    setup: Setup,
+) -> None:
+    setup.services.missing.add("service-a")
+    with pytest.raises(ExceptionGroup):
+        setup.scaler.check_each_minute()
+    assert setup.delays == [15, 30, 45]
+
+
 def test_the_entry_point_checks_the_runtimes_that_the_messages_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CLUSTER", "TASK_TABLE", "EVENTS_QUEUE_URL"):
         monkeypatch.setenv(name, "x")
@@ -156,7 +214,7 @@ def test_the_entry_point_checks_the_runtimes_that_the_messages_name(monkeypatch:
 
     checked: list[list[str] | str] = []
     fake = SimpleNamespace(
-        check=lambda names: checked.append(list(names)),
+        check_submitted=lambda names: checked.append(list(names)),
         check_all=lambda: checked.append("all"),
         check_each_minute=lambda: checked.append("minute"),
     )

@@ -85,6 +85,7 @@ lock: setup ## update the lock files of the requirements, with hashes
 	@uv pip compile $(UV_COMPILE) -c requirements-dev.txt -o functions/webhooks/requirements.txt functions/webhooks/requirements.in
 	@uv pip compile $(UV_COMPILE) -c requirements-dev.txt -o container/consumer/requirements.txt container/consumer/requirements.in
 	@for name in automatic1111 forge; do uv pip compile $(UV_LINUX) -o container/sdwebui/$$name/requirements.txt container/sdwebui/$$name/requirements.in; done
+	@uv pip compile $(UV_LINUX) -o container/comfyui/requirements.txt container/comfyui/requirements.in
 UV_LINUX = --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 UV_COMPILE = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 

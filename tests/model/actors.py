@@ -3,113 +3,142 @@
 from collections.abc import Callable, Iterator
 
 from tests.model.consumer import Consumer
+from tests.model.phases import FaultKind, Phase
 from tests.model.services import Services
-from tests.model.steps import FAULT_KINDS, Setup, Step, replaced, wrote
+from tests.model.steps import Setup, Step, is_written_by, move_message
 from tests.model.world import NOBODY, VISIBLE, Actor, Rows, State
+
+WITHOUT_STEPS = frozenset({Phase.IDLE, Phase.ENDED, Phase.CRASHED})
 
 
 class Actors(Consumer, Services):
-    """Enumerates the steps from a state of a setup."""
+    """Lists the steps that are possible in a state of a setup."""
 
     def __init__(self, setup: Setup, rows: Rows) -> None:
         super().__init__(setup, rows)
-        roles: list[Callable[[State, int, Actor], Iterator[Step]]] = [self._consumer] * setup.consumers
-        roles += [self._submitter] * len(setup.digests) + [self._canceller] * setup.cancels
-        roles += [self._deleter] * setup.deletions
-        roles += [self._sweep, self._dead_letter_function]
-        self.roles = roles
-        self.sweep, self.dead_letter_function = len(roles) - 2, len(roles) - 1
+        counts: list[tuple[str, Callable[[State, int, Actor], Iterator[Step]], int]] = [
+            ("consumer", self._consumer_steps, setup.consumers),
+            ("submit", self._submit_steps, len(setup.digests)),
+            ("cancel", self._cancel_steps, setup.cancels),
+            ("delete", self._delete_outputs_steps, setup.deletions),
+        ]
+        self.names = [f"{name} {number}" for name, _, count in counts for number in range(count)]
+        self.step_functions = [function for _, function, count in counts for _ in range(count)]
+        self.sweep, self.dead_letter_function = len(self.names), len(self.names) + 1
+        self.names += ["sweep", "dead letters"]
+        self.step_functions += [self._sweep_steps, self._dead_letter_steps]
 
-    def first(self) -> State:
-        """Return the first state, after the events of the setup's prelude."""
-        first = self.setup.consumers
-        actors = [Actor() for _ in self.roles]
+    def first_state(self) -> State:
+        """Return the state after the steps of the setup's prelude, in which every kind of fault can happen."""
+        first_submit = self.setup.consumers
+        actors = [Actor() for _ in self.names]
         for submission_id in range(len(self.setup.digests)):
-            actors[first + submission_id] = Actor("read", submission_id)
-        for index in range(first + len(self.setup.digests), self.sweep):
-            actors[index] = Actor("read")
-        if self.setup.direct:
-            actors[first] = Actor("end")
-        queue = ((0, VISIBLE),) if self.setup.direct else ()
+            actors[first_submit + submission_id] = Actor(Phase.READ_ROW, submission_id)
+        for index in range(first_submit + len(self.setup.digests), self.sweep):
+            actors[index] = Actor(Phase.READ_ROW)
+        if self.setup.is_direct:
+            actors[first_submit] = Actor(Phase.ENDED)
+        queue = ((0, VISIBLE),) if self.setup.is_direct else ()
         state = State(0, tuple(actors), queue=queue, faults_left=len(self.setup.prelude))
-        self.fault_kinds = FAULT_KINDS
+        self.fault_kinds = frozenset(FaultKind)
         for event in self.setup.prelude:
-            found = [after for label, after in self.steps(state) if label.startswith(event)]
-            if not found:
+            matching = [after for label, after in self.steps(state) if label.startswith(event)]
+            if not matching:
                 raise LookupError(f"{event}: only {[label for label, _ in self.steps(state)]}")
-            state = found[0]
+            state = matching[0]
         self.fault_kinds = self.setup.kinds
         return state._replace(faults_left=self.setup.faults)
 
     def steps(self, state: State) -> Iterator[Step]:
         """Yield every possible step."""
         for index, actor in enumerate(state.actors):
-            yield from self.roles[index](state, index, actor)
-            if (
-                state.faults_left
-                and "crash" in self.fault_kinds
-                and actor.phase not in ("idle", "read", "end", "dead")
-            ):
-                yield f"{index} crashes in {actor.phase}", self._crash(state, index)
-        yield from self._deliveries(state)
+            yield from self.step_functions[index](state, index, actor)
+            # A request that has not read the row has done nothing that its crash could interrupt.
+            can_crash = actor.phase not in WITHOUT_STEPS and actor.phase != Phase.READ_ROW
+            if can_crash and self._can_fail(state, FaultKind.CRASH):
+                yield f"{self.names[index]} crashes {actor.phase}", self._after_crash(state, index)
+        yield from self.delivery_steps(state)
         if state.faults_left:
-            yield from self._faults(state._replace(faults_left=state.faults_left - 1))
+            yield from self._message_fault_steps(state.with_fault())
+            yield from self._sweep_fault_steps(state.with_fault())
 
-    def _deliveries(self, state: State) -> Iterator[Step]:
-        idle = next((i for i in range(self.setup.consumers) if state.actors[i].phase == "idle"), None)
-        for place in sorted(set(state.queue)):
-            submission_id, holder = place
-            if holder == VISIBLE and idle is not None:
-                taken = replaced(state, place, (submission_id, idle))
+    def delivery_steps(self, state: State) -> Iterator[Step]:
+        """Yield the steps in which the queues deliver a message, or make it visible again."""
+        idle_consumer = next(
+            (index for index in range(self.setup.consumers) if state.actors[index].phase == Phase.IDLE), None
+        )
+        for message in sorted(set(state.queue)):
+            submission_id, holder = message
+            if holder == VISIBLE and idle_consumer is not None:
+                received = move_message(state, message, (submission_id, idle_consumer))
                 yield (
-                    f"{idle} receives {submission_id}",
-                    taken.with_actor(idle, phase="received", submission_id=submission_id),
+                    f"{self.names[idle_consumer]} receives {submission_id}",
+                    received.with_actor(idle_consumer, phase=Phase.DECIDE, submission_id=submission_id),
                 )
             if holder == NOBODY:
-                yield f"{submission_id} visible again", replaced(state, place, (submission_id, VISIBLE))
-        if state.dead and state.actors[self.dead_letter_function].phase == "idle":
+                yield (
+                    f"message {submission_id} is visible again",
+                    move_message(state, message, (submission_id, VISIBLE)),
+                )
+        if state.dead and state.actors[self.dead_letter_function].phase == Phase.IDLE:
             submission_id = state.dead[0]
             yield (
-                "dead letters receives",
-                state.with_actor(self.dead_letter_function, phase="received", submission_id=submission_id),
+                f"dead letters receives {submission_id}",
+                state.with_actor(self.dead_letter_function, phase=Phase.DECIDE, submission_id=submission_id),
             )
 
-    def _faults(self, state: State) -> Iterator[Step]:
-        fault_kinds = self.fault_kinds
-        if "expire" in fault_kinds and (row := self.rows.expire(state.row)) != state.row:
-            yield "lease runs out", state._replace(row=row)
-        for place in sorted(set(state.queue)):
-            submission_id, holder = place
-            if "lapse" in fault_kinds and holder not in (VISIBLE, NOBODY):
+    def _message_fault_steps(self, state: State) -> Iterator[Step]:
+        kinds = self.fault_kinds
+        if FaultKind.LEASE_EXPIRED in kinds and (row := self.rows.expire(state.row)) != state.row:
+            yield "the lease expires", state._replace(row=row)
+        for message in sorted(set(state.queue)):
+            submission_id, holder = message
+            if FaultKind.REDELIVERED in kinds and holder not in (VISIBLE, NOBODY):
                 yield (
-                    f"{submission_id} visible although in flight",
-                    replaced(state, place, (submission_id, VISIBLE)),
+                    f"message {submission_id} is visible while processed",
+                    move_message(state, message, (submission_id, VISIBLE)),
                 )
-            if "dead_letter" in fault_kinds and holder == VISIBLE:
-                gone = replaced(state, place, None)
+            if FaultKind.DEAD_LETTERED in kinds and holder == VISIBLE:
                 yield (
-                    f"{submission_id} to the dead-letter queue",
-                    gone._replace(dead=(*state.dead, submission_id)),
+                    f"message {submission_id} is dead-lettered",
+                    move_message(state, message, None)._replace(dead=(*state.dead, submission_id)),
                 )
-            if "twice" in fault_kinds and holder == VISIBLE:
-                yield f"{submission_id} twice", state._replace(queue=tuple(sorted((*state.queue, place))))
-        if "sweep" in fault_kinds and state.actors[self.sweep].phase == "idle" and state.row:
-            yield "sweep begins", state.with_actor(self.sweep, phase="read")
-        if "outlive" in fault_kinds and state.actors[self.sweep].phase == "idle" and state.row:
+            if FaultKind.DELIVERED_TWICE in kinds and holder == VISIBLE:
+                queue = tuple(sorted((*state.queue, message)))
+                yield f"message {submission_id} is copied", state._replace(queue=queue)
+
+    def _sweep_fault_steps(self, state: State) -> Iterator[Step]:
+        if state.actors[self.sweep].phase != Phase.IDLE or not state.row:
+            return
+        if FaultKind.SWEEP_RUNS in self.fault_kinds:
+            yield "sweep begins", state.with_actor(self.sweep, phase=Phase.READ_ROW)
+        if FaultKind.TASK_TOO_OLD in self.fault_kinds:
             yield (
-                "sweep finds it too old",
-                state.with_actor(self.sweep, phase="end_unclaimed", view=state.row),
+                "sweep finds the task too old",
+                state.with_actor(self.sweep, phase=Phase.END_UNCLAIMED, view=state.row),
             )
 
-    def _crash(self, state: State, index: int) -> State:
+    def _after_crash(self, state: State, index: int) -> State:
         actor = state.actors[index]
         objects = frozenset(
             # A worker that lost its lease wrote these after the outcome and was killed before it could delete
             # them. The protocol does not guarantee that such objects are deleted.
-            o._replace(worker=NOBODY) if o.late and wrote(o, index, actor) else o
-            for o in state.objects
+            stored._replace(worker=NOBODY)
+            if stored.is_late and is_written_by(stored, index, actor)
+            else stored
+            for stored in state.objects
         )
-        queue = tuple(sorted((a, NOBODY if h == index else h) for a, h in state.queue))
-        lasting = index < self.setup.consumers or index >= self.sweep
-        after = state.with_actor(index, **Actor("idle" if lasting else "dead")._asdict())
-        return after._replace(queue=queue, objects=objects, faults_left=state.faults_left - 1)
+        queue = tuple(
+            sorted(
+                (submission_id, NOBODY if holder == index else holder)
+                for submission_id, holder in state.queue
+            )
+        )
+        # ECS, the schedule and the event source start these again; nobody repeats a caller's request.
+        is_restarted = index < self.setup.consumers or index >= self.sweep
+        after = (
+            state.with_idle_actor(index)
+            if is_restarted
+            else state.with_actor(index, **Actor(Phase.CRASHED)._asdict())
+        )
+        return after._replace(queue=queue, objects=objects).with_fault()

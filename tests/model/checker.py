@@ -1,15 +1,19 @@
-"""A breadth-first search through all orders of events; each state is also followed until nothing happens."""
+"""A breadth-first search through all orders of events.
+
+From each state, the events are also continued without faults to the end, where every task must have its outcome.
+"""
 
 from collections import deque
 from collections.abc import Callable
 
 from domain.row import Status
 from domain.transition import Transition
-from tests.model.actors import Actors
+from tests.model.actors import WITHOUT_STEPS, Actors
+from tests.model.phases import Phase
 from tests.model.steps import Setup
 from tests.model.world import NOBODY, Rows, State, Violation
 
-SETTLES_WITHIN = 250
+MAX_STEPS_TO_END = 250
 """Maximum number of steps without a fault; the longest correct sequence has less than half as many."""
 
 
@@ -28,62 +32,62 @@ class Checker:
     def __init__(self, setup: Setup, mutate: Callable[[Transition], Transition] = unchanged) -> None:
         self.rows = Rows(attempts=setup.attempts, digests=setup.digests, mutate=mutate)
         self.actors = Actors(setup, self.rows)
-        self._settled: set[State] = set()
+        self._checked_to_end: set[State] = set()
 
-    def search(self, most: int = 10_000_000) -> int:
-        """Visit all states and return their number; raise Finding for the first violated invariant."""
+    def search(self, max_states: int = 10_000_000) -> int:
+        """Visit all states, or the first `max_states`; return how many, or raise Finding for a violation."""
         try:
-            first = self.actors.first()
+            first = self.actors.first_state()
         except Violation as violation:
             raise Finding(f"{violation}\nwithin {self.actors.setup.prelude}") from violation
-        came: dict[State, tuple[State, str] | None] = {first: None}
+        predecessors: dict[State, tuple[State, str] | None] = {first: None}
         waiting = deque([first])
-        while waiting and len(came) < most:
+        while waiting and len(predecessors) < max_states:
             state = waiting.popleft()
             try:
-                self.settle(state)
+                self.check_end_from(state)
                 for label, after in self.actors.steps(state):
-                    if after not in came:
-                        came[after] = (state, label)
+                    if after not in predecessors:
+                        predecessors[after] = (state, label)
                         waiting.append(after)
             except Violation as violation:
-                raise Finding(f"{violation}\n" + "\n".join(_trace(came, state))) from violation
-        return len(came)
+                raise Finding(f"{violation}\n" + "\n".join(_trace(predecessors, state))) from violation
+        return len(predecessors)
 
-    def settle(self, state: State) -> None:
-        """Follow a state without further faults until nothing happens, then check the final invariants."""
-        passed = []
+    def check_end_from(self, state: State) -> None:
+        """Continue without further faults until nothing happens; raise Violation if a final invariant is violated."""
+        visited = []
         state = state._replace(faults_left=0)
-        for _ in range(SETTLES_WITHIN):
-            if state in self._settled:
+        for _ in range(MAX_STEPS_TO_END):
+            if state in self._checked_to_end:
                 break
-            passed.append(state)
-            after = self._next(state)
+            visited.append(state)
+            after = self._next_state(state)
             if after is None:
                 self._check_end(state)
                 break
             state = after
         else:
             raise Violation("the events never end")
-        self._settled.update(passed)
+        self._checked_to_end.update(visited)
 
-    def _next(self, state: State) -> State | None:
+    def _next_state(self, state: State) -> State | None:
         for index, actor in enumerate(state.actors):
-            if actor.phase not in ("idle", "end", "dead"):
-                # Without heartbeats, which would never end.
-                steps = [
-                    s for label, s in self.actors.roles[index](state, index, actor) if "renew" not in label
-                ]
-                if steps:
-                    return steps[0]
+            if actor.phase not in WITHOUT_STEPS:
+                steps = self.actors.step_functions[index](state, index, actor)
+                # Heartbeats are left out, because they would never end.
+                if (
+                    after := next((after for label, after in steps if "renew" not in label), None)
+                ) is not None:
+                    return after
         row = self.rows.expire(state.row)
         if row != state.row and not self.rows.row(row).status.final:
             return state._replace(row=row)
-        for _, after in self.actors._deliveries(state):
+        for _, after in self.actors.delivery_steps(state):
             return after
-        current = self.rows.rows[state.row]
-        if current is not None and not current.notified:
-            return state.with_actor(self.actors.sweep, phase="read")
+        current_row = self.rows.rows[state.row]
+        if current_row is not None and not current_row.notified:
+            return state.with_actor(self.actors.sweep, phase=Phase.READ_ROW)
         return None
 
     def _check_end(self, state: State) -> None:
@@ -94,24 +98,24 @@ class Checker:
         for submission_id in state.accepted:
             if submission_id not in outcomes:
                 raise Violation("an accepted task has no outcome")
-            sent = {status for number, status in state.callbacks if number == submission_id}
-            if sent != {outcomes[submission_id]}:
-                raise Violation(f"outcome {outcomes[submission_id]}, callbacks {sorted(sent)}")
+            sent_callbacks = {status for number, status in state.callbacks if number == submission_id}
+            if sent_callbacks != {outcomes[submission_id]}:
+                raise Violation(f"outcome {outcomes[submission_id]}, callbacks {sorted(sent_callbacks)}")
             if (submission_id, 200) in state.cancelled and outcomes[submission_id] != Status.CANCELLED:
                 raise Violation("a confirmed cancel ended otherwise")
-            kinds = {o.kind for o in state.objects if o.submission_id == submission_id and o.worker != NOBODY}
-            count = sum(o.submission_id == submission_id and o.worker != NOBODY for o in state.objects)
-            complete = outcomes[submission_id] == Status.COMPLETED and submission_id not in state.deleted
-            wanted = {"image", "out"} if complete else set()
-            if kinds != wanted or count != len(wanted):
-                raise Violation(
-                    f"outcome {outcomes[submission_id]}, but these objects remain: {sorted(kinds)} ({count})"
-                )
+            remaining = sorted(
+                stored.kind
+                for stored in state.objects
+                if stored.submission_id == submission_id and stored.worker != NOBODY
+            )
+            has_outputs = outcomes[submission_id] == Status.COMPLETED and submission_id not in state.deleted
+            if remaining != (["image", "output"] if has_outputs else []):
+                raise Violation(f"outcome {outcomes[submission_id]}, but these objects remain: {remaining}")
 
 
-def _trace(came: dict[State, tuple[State, str] | None], state: State) -> list[str]:
+def _trace(predecessors: dict[State, tuple[State, str] | None], state: State) -> list[str]:
     labels: list[str] = []
-    while (link := came[state]) is not None:
+    while (link := predecessors[state]) is not None:
         state, label = link
         labels.append(label)
     return labels[::-1]

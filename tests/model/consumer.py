@@ -1,233 +1,287 @@
-"""Model of the consumer for the model checker: the next steps from each of its phases."""
+"""Model of the consumer for the model checker: the steps that a consumer can take from a given state.
+
+The checker tries every step, so one real event with several outcomes (a write is done, is refused, or is done
+but its response is lost) is several steps here. See `phases.py` for what each phase means.
+"""
 
 from collections.abc import Iterator
 
-from domain.delivery import decide, orphaned_objects
+from domain.delivery import Action, decide, orphaned_objects
 from domain.limits import MAX_ATTEMPTS
 from domain.row import Row, Status
-from tests.model.steps import HOLDING, SUFFIXES, Step, Steps, replaced, wrote
+from tests.model.phases import FINISHING, HAS_LEASE, FaultKind, Phase
+from tests.model.steps import Step, Steps, is_written_by, move_message, object_name
 from tests.model.world import FENCES, NOBODY, VISIBLE, Actor, State, Stored, Violation
 from tests.support.clock import NOW
 
+PHASE_AFTER_DECISION = {
+    Action.CREATE_ROW: Phase.CREATE_ROW,
+    Action.DELETE_MESSAGE: Phase.DELETE_MESSAGE,
+    Action.NOTIFY: Phase.DELETE_ORPHANS,
+    Action.WAIT: Phase.RELEASE_MESSAGE,
+    Action.END_UNCLAIMED: Phase.END_UNCLAIMED,
+    Action.CLAIM: Phase.CLAIM,
+}
+FINAL_STATUS = {
+    Phase.FINISH_COMPLETED: Status.COMPLETED,
+    Phase.FINISH_FAILED: Status.FAILED,
+    Phase.FINISH_CANCELLED: Status.CANCELLED,
+}
+REUSABLE_FENCES = FENCES[:3]
+"""Fences that a worker may pick a second time: no setup uses more, and each one multiplies the states."""
+
 
 class Consumer(Steps):
-    """Enumerates a consumer's next steps; heartbeats may happen between any two of them."""
+    """Lists a consumer's next steps; its heartbeat can come between any two of them."""
 
-    def _consumer(self, state: State, index: int, actor: Actor) -> Iterator[Step]:  # noqa: C901 - a table
+    def _consumer_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:  # noqa: C901 - a table
+        name = self.names[index]
         if actor.fence:
-            yield from self._heartbeat(state, index, actor)
+            yield from self._heartbeat_steps(state, index, actor)
         match actor.phase:
-            case "received":
-                yield f"{index} reads", self._after_decision(state, index, state.row)
-            case "create_row":
-                _, after, _, lost_responses = self._write(
-                    state, index, "submit", submission_id=actor.submission_id
-                )
-                # The first one to write the row of a message that was published directly accepts its task.
-                accepted = after.accepted or (actor.submission_id,)
-                yield from lost_responses
-                yield (
-                    f"{index} creates the row",
-                    self._after_decision(after._replace(accepted=accepted), index, after.actors[index].view),
-                )
-            case "delete_message":
-                gone = replaced(state, (actor.submission_id, index), None)
-                yield f"{index} deletes", gone.with_actor(index, **Actor()._asdict())
-            case "wait":
-                yield f"{index} waits", self._release_message(state, index)
-            case "end_unclaimed":
-                yield from self._end_unclaimed(state, index, actor)
-            case "notify" | "publish" | "record":
-                yield from self._notify_steps(state, index, actor, then="delete_message")
-            case "claim":
-                yield from self._claim(state, index, actor)
-            case "lost":
-                yield f"{index} cleans up", self._clean_up(state, index, actor)
-            case "idle":
+            case Phase.IDLE:
                 pass
+            case Phase.DECIDE:
+                yield f"{name} reads the row", self._after_decision(state, index, state.row)
+            case Phase.CREATE_ROW:
+                yield from self._create_row_steps(state, index, actor)
+            case Phase.DELETE_MESSAGE:
+                without_message = move_message(state, (actor.submission_id, index), None)
+                yield f"{name} deletes the message", without_message.with_idle_actor(index)
+            case Phase.RELEASE_MESSAGE:
+                yield f"{name} releases the message", self._after_release(state, index)
+            case Phase.END_UNCLAIMED:
+                yield from self._end_unclaimed_steps(state, index, actor)
+            case Phase.CLAIM:
+                yield from self._claim_steps(state, index, actor)
+            case Phase.LEASE_LOST:
+                yield f"{name} deletes its objects", self._after_own_cleanup(state, index, actor)
+            case Phase.DELETE_ORPHANS | Phase.SEND_CALLBACK | Phase.RECORD_CALLBACK:
+                yield from self._callback_steps(state, index, actor, next_phase=Phase.DELETE_MESSAGE)
             case _:
-                yield from self._work(state, index, actor)
+                yield from self._work_steps(state, index, actor)
 
-    def _clean_up(self, state: State, index: int, actor: Actor) -> State:
-        mine = {f"{o.fence}{SUFFIXES[o.kind]}": o for o in state.objects if wrote(o, index, actor)}
-        row = self.rows.rows[state.row]
-        gone = {
-            mine[name]
-            for name in orphaned_objects(row, str(actor.submission_id), mine, finish_sent=actor.finish_sent)
-        }
-        objects = state.objects - gone
-        if row is not None and int(row.submission_id) != actor.submission_id:
-            # The row of another submission: late objects remain, as `orphaned_objects` explains. NOBODY
-            # exempts them from the check at the end.
-            objects = frozenset(
-                o._replace(worker=NOBODY) if o.late and wrote(o, index, actor) else o for o in objects
-            )
-        return state._replace(objects=objects).with_actor(
-            index, phase="received", fence="", finish_sent=False
-        )
+    def _after_decision(self, state: State, index: int, row_number: int) -> State:
+        message = self.rows.messages[state.actors[index].submission_id]
+        action = decide(self.rows.rows[row_number], message, NOW).action
+        return state.with_actor(index, phase=PHASE_AFTER_DECISION[action], view=row_number, fence="")
 
-    def _after_decision(self, state: State, index: int, view: int) -> State:
-        actor = state.actors[index]
-        decision = decide(self.rows.rows[view], self.rows.messages[actor.submission_id], NOW)
-        return state.with_actor(index, phase=decision.action.value, view=view, fence="")
-
-    def _release_message(self, state: State, index: int) -> State:
+    def _after_release(self, state: State, index: int) -> State:
         submission_id = state.actors[index].submission_id
-        state = replaced(state, (submission_id, index), (submission_id, VISIBLE))
-        return state.with_actor(index, **Actor()._asdict())
+        return move_message(state, (submission_id, index), (submission_id, VISIBLE)).with_idle_actor(index)
 
-    def _end_unclaimed(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        decision = decide(self.rows.row(actor.view), self.rows.messages[actor.submission_id], NOW)
-        done, after, _, lost_responses = self._write(
-            state, index, "end_unclaimed", code=decision.code, message=decision.message
+    def _create_row_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        written = self._write(state, index, "submit", submission_id=actor.submission_id)
+        yield from written.response_lost_steps
+        # A message that was published directly has no submit call that accepts it: writing its row does.
+        accepted = written.state.accepted or (actor.submission_id,)
+        after = written.state._replace(accepted=accepted)
+        yield (
+            f"{self.names[index]} creates the row",
+            self._after_decision(after, index, after.actors[index].view),
         )
-        yield from lost_responses
-        if done:
-            yield f"{index} ends the task", after.with_actor(index, phase="notify")
+
+    def _end_unclaimed_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        decision = decide(self.rows.row(actor.view), self.rows.messages[actor.submission_id], NOW)
+        written = self._write(state, index, "end_unclaimed", code=decision.code, message=decision.message)
+        yield from written.response_lost_steps
+        after = written.state
+        if written.is_done:
+            yield f"{self.names[index]} ends the task", after.with_actor(index, phase=Phase.DELETE_ORPHANS)
         else:
             yield (
-                f"{index} may not end the task",
+                f"{self.names[index]} may not end the task",
                 self._after_decision(after, index, after.actors[index].view),
             )
 
-    def _claim(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        for fence, collides in _possible_fences(self.rows.row(actor.view)):
-            if collides and not (state.faults_left and "draw" in self.fault_kinds):
+    def _claim_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        name = self.names[index]
+        for fence, is_reused in _possible_fences(self.rows.row(actor.view)):
+            if is_reused and not self._can_fail(state, FaultKind.FENCE_REUSED):
                 continue
-            before = state._replace(faults_left=state.faults_left - collides)
-            done, after, row, lost_responses = self._write(
-                before, index, "claim", worker=f"w{index}", fence=fence
-            )
-            if done and row is not None:
-                after = after.with_actor(index, phase="prep", fence=fence)
-                self._check_exclusive(after, index, row)
-                yield from lost_responses
-                yield f"{index} claims with {fence}", after
+            before = state.with_fault() if is_reused else state
+            written = self._write(before, index, "claim", worker=f"w{index}", fence=fence)
+            if written.is_done and written.row is not None:
+                after = written.state.with_actor(index, phase=Phase.START, fence=fence)
+                self._check_exclusive_fence(after, index, written.row)
+                yield from written.response_lost_steps
+                yield f"{name} claims with {fence}", after
             else:
-                yield f"{index} may not claim", self._after_decision(after, index, after.actors[index].view)
+                after = written.state
+                yield (
+                    f"{name} may not claim",
+                    self._after_decision(after, index, after.actors[index].view),
+                )
 
-    def _check_exclusive(self, state: State, index: int, row: Row) -> None:
+    def _check_exclusive_fence(self, state: State, index: int, row: Row) -> None:
         for other, actor in enumerate(state.actors[: self.setup.consumers]):
-            same_fence = other != index and actor.phase in HOLDING and actor.fence == row.fence
-            if same_fence and self.rows.row(actor.view).submission_id == row.submission_id:
-                raise Violation("two workers hold the same fence")
+            has_same_fence = other != index and actor.phase in HAS_LEASE and actor.fence == row.fence
+            if has_same_fence and self.rows.row(actor.view).submission_id == row.submission_id:
+                raise Violation(
+                    f"consumers {other} and {index} both have fence {row.fence} of submission"
+                    f" {row.submission_id}"
+                )
 
-    def _heartbeat(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        # The heartbeat is a separate thread, so it can happen once more after the work has ended.
-        done, after, row, _ = self._write(state, index, "renew")
-        if actor.phase not in HOLDING:
-            yield f"{index} renews late", after.with_actor(index, view=actor.view)
-        elif not done and not actor.phase.startswith("finish:"):  # otherwise the final write will be refused
-            yield f"{index} may not renew", after.with_actor(index, phase="lost")
-        elif not done:
-            pass
-        elif row is not None and row.cancel_requested and actor.phase in ("prep", "infer", "out"):
-            yield f"{index} renews, is cancelled", after.with_actor(index, phase="finish:cancelled")
+    def _heartbeat_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        name = self.names[index]
+        written = self._write(state, index, "renew")
+        after, row = written.state, written.row
+        if actor.phase not in HAS_LEASE:
+            # The heartbeat is a thread: it can send one more after the work has ended, and what that returns
+            # is not looked at.
+            yield f"{name} renews late", after.with_actor(index, view=actor.view)
+        elif not written.is_done:
+            # A consumer that is finishing learns the same from its final write, which is refused too.
+            if actor.phase not in FINISHING:
+                yield f"{name} may not renew", after.with_actor(index, phase=Phase.LEASE_LOST)
+        elif row is not None and row.cancel_requested and actor.phase not in FINISHING:
+            yield f"{name} renews, is cancelled", after.with_actor(index, phase=Phase.FINISH_CANCELLED)
         else:
-            yield f"{index} renews", after
+            yield f"{name} renews", after
 
-    def _work(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        if actor.phase == "prep":
-            yield from self._start(state, index)
-            if state.faults_left and "bad" in self.fault_kinds:
-                bad = state._replace(faults_left=state.faults_left - 1)
-                yield f"{index} rejects the task", bad.with_actor(index, phase="finish:failed")
-        if actor.phase in ("prep", "infer") and state.faults_left and "release" in self.fault_kinds:
-            faulty = state._replace(faults_left=state.faults_left - 1)
-            attempts_used_up = self.rows.row(actor.view).attempts >= MAX_ATTEMPTS
-            yield f"{index} shuts down", faulty.with_actor(index, phase="release:uncounted")
+    def _work_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        if actor.phase == Phase.START:
+            yield from self._start_steps(state, index)
+        if actor.phase in (Phase.START, Phase.STORE_IMAGE):
+            yield from self._interruption_steps(state, index, actor)
+        match actor.phase:
+            case Phase.STORE_IMAGE:
+                yield self._store_step(state, index, "image", next_phase=Phase.STORE_OUTPUT)
+            case Phase.STORE_OUTPUT:
+                yield self._store_step(state, index, "output", next_phase=Phase.FINISH_COMPLETED)
+            case Phase.REPLACE_FENCE:
+                yield from self._replace_fence_steps(state, index, actor)
+            case Phase.RELEASE_TASK | Phase.RELEASE_TASK_AND_COUNT:
+                yield from self._release_task_steps(state, index, actor)
+            case Phase.FINISH_COMPLETED | Phase.FINISH_FAILED | Phase.FINISH_CANCELLED:
+                yield from self._finish_steps(state, index, actor)
+
+    def _interruption_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        name = self.names[index]
+        if actor.phase == Phase.START and self._can_fail(state, FaultKind.INVALID_TASK):
             yield (
-                f"{index} meets a retryable error",
-                faulty.with_actor(index, phase="finish:failed" if attempts_used_up else "release:count"),
+                f"{name} rejects the task as invalid",
+                state.with_fault().with_actor(index, phase=Phase.FINISH_FAILED),
             )
-        if actor.phase in ("infer", "out"):
-            yield self._store(state, index, actor)
-        elif actor.phase == "replace_fence":
-            yield from self._redraw(state, index, actor)
-        elif actor.phase.startswith("release:"):
-            yield from self._release(state, index, actor)
-        elif actor.phase.startswith("finish:"):
-            yield from self._finish(state, index, actor)
+        if self._can_fail(state, FaultKind.INTERRUPTED):
+            yield f"{name} shuts down", state.with_fault().with_actor(index, phase=Phase.RELEASE_TASK)
+            is_last_attempt = self.rows.row(actor.view).attempts >= MAX_ATTEMPTS
+            phase = Phase.FINISH_FAILED if is_last_attempt else Phase.RELEASE_TASK_AND_COUNT
+            yield f"{name} meets a retryable error", state.with_fault().with_actor(index, phase=phase)
 
-    def _start(self, state: State, index: int) -> Iterator[Step]:
-        done, after, row, lost_responses = self._write(state, index, "start")
-        yield from lost_responses
-        if not done:
-            yield f"{index} may not start", self._after_refusal(after, index, row)
+    def _start_steps(self, state: State, index: int) -> Iterator[Step]:
+        name = self.names[index]
+        written = self._write(state, index, "start")
+        yield from written.response_lost_steps
+        if not written.is_done:
+            yield f"{name} may not start", self._after_refused_write(written.state, index, written.row)
             return
-        assert row is not None
-        if int(row.submission_id) != state.actors[index].submission_id:
-            raise Violation("a worker started a submission with the message of another one")
-        yield f"{index} starts", after.with_actor(index, phase="infer")
+        assert written.row is not None
+        submission_id = state.actors[index].submission_id
+        if int(written.row.submission_id) != submission_id:
+            raise Violation(
+                f"{name} started submission {written.row.submission_id} with the message of {submission_id}"
+            )
+        yield f"{name} starts", written.state.with_actor(index, phase=Phase.STORE_IMAGE)
 
-    def _after_refusal(self, state: State, index: int, row: Row | None) -> State:
-        """Return the state after a refused write: finish a requested cancel, or give up the lost task."""
+    def _after_refused_write(self, state: State, index: int, row: Row | None) -> State:
+        """Return the state in which a consumer cancels its task if that was requested, or has lost it."""
         actor = state.actors[index]
-        mine = row is not None and row.fence == actor.fence and int(row.submission_id) == actor.submission_id
-        if mine and row is not None and row.cancel_requested and not row.status.final:
-            return state.with_actor(index, phase="finish:cancelled")
-        return state.with_actor(index, phase="lost")
-
-    def _store(self, state: State, index: int, actor: Actor) -> Step:
-        kind, then = ("image", "out") if actor.phase == "infer" else ("out", "finish:completed")
-        if any(o.fence == actor.fence and o.kind == kind for o in state.objects):
-            return f"{index} finds the {kind}'s name taken", state.with_actor(index, phase="replace_fence")
-        row = self.rows.rows[state.row]
-        late = row is None or int(row.submission_id) != actor.submission_id or row.status.final
-        stored = Stored(actor.fence, kind, actor.submission_id, index, late)
-        after = state._replace(objects=state.objects | {stored})
-        return f"{index} stores {stored.fence} {kind}", after.with_actor(index, phase=then)
-
-    def _redraw(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        for fence, collides in _possible_fences(self.rows.row(actor.view)):
-            if collides and (not (state.faults_left and "draw" in self.fault_kinds) or fence == actor.fence):
-                continue
-            before = state._replace(faults_left=state.faults_left - collides)
-            done, after, row, lost_responses = self._write(before, index, "replace_fence", fence=fence)
-            yield from lost_responses
-            if done and row is not None:
-                after = after.with_actor(index, phase="infer", fence=fence)
-                self._check_exclusive(after, index, row)
-                yield f"{index} draws {fence}", after
-            elif collides:
-                yield f"{index} draws a used fence", after.with_actor(index, view=actor.view)
-            else:
-                yield f"{index} may not redraw", after.with_actor(index, phase="lost")
-
-    def _release(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        done, after, row, lost_responses = self._write(
-            state, index, "release", count_attempt=actor.phase == "release:count"
+        is_own_row = (
+            row is not None and row.fence == actor.fence and int(row.submission_id) == actor.submission_id
         )
-        yield from lost_responses
-        yield (
-            f"{index} releases",
-            self._release_message(after, index) if done else self._after_refusal(after, index, row),
-        )
+        if is_own_row and row is not None and row.cancel_requested and not row.status.final:
+            return state.with_actor(index, phase=Phase.FINISH_CANCELLED)
+        return state.with_actor(index, phase=Phase.LEASE_LOST)
 
-    def _finish(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        status = Status(actor.phase.removeprefix("finish:"))
-        done, after, row, lost_responses = self._write(state, index, "finish", status=status)
-        for label, uncertain in lost_responses:
-            yield label, uncertain.with_actor(index, finish_sent=True)
-            yield (
-                f"{label}, permanently",
-                uncertain.with_actor(index, finish_sent=True, phase="release:count"),
+    def _store_step(self, state: State, index: int, kind: str, *, next_phase: Phase) -> Step:
+        name, actor = self.names[index], state.actors[index]
+        if any(stored.fence == actor.fence and stored.kind == kind for stored in state.objects):
+            return (
+                f"{name} finds the name of its {kind} taken",
+                state.with_actor(index, phase=Phase.REPLACE_FENCE),
             )
-        after = after.with_actor(index, finish_sent=True)
-        if not done:
-            yield f"{index} may not finish", after.with_actor(index, phase="lost")
+        row = self.rows.rows[state.row]
+        is_late = row is None or int(row.submission_id) != actor.submission_id or row.status.final
+        stored = Stored(actor.fence, kind, actor.submission_id, index, is_late)
+        after = state._replace(objects=state.objects | {stored})
+        return f"{name} stores the {kind} of {stored.fence}", after.with_actor(index, phase=next_phase)
+
+    def _replace_fence_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        name = self.names[index]
+        for fence, is_reused in _possible_fences(self.rows.row(actor.view)):
+            if is_reused and (not self._can_fail(state, FaultKind.FENCE_REUSED) or fence == actor.fence):
+                continue
+            before = state.with_fault() if is_reused else state
+            written = self._write(before, index, "replace_fence", fence=fence)
+            yield from written.response_lost_steps
+            if written.is_done and written.row is not None:
+                after = written.state.with_actor(index, phase=Phase.STORE_IMAGE, fence=fence)
+                self._check_exclusive_fence(after, index, written.row)
+                yield f"{name} replaces its fence by {fence}", after
+            elif is_reused:
+                yield f"{name} picks a used fence", written.state.with_actor(index, view=actor.view)
+            else:
+                yield (
+                    f"{name} may not replace its fence",
+                    written.state.with_actor(index, phase=Phase.LEASE_LOST),
+                )
+
+    def _release_task_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        count_attempt = actor.phase == Phase.RELEASE_TASK_AND_COUNT
+        written = self._write(state, index, "release", count_attempt=count_attempt)
+        yield from written.response_lost_steps
+        if written.is_done:
+            after = self._after_release(written.state, index)
+        else:
+            after = self._after_refused_write(written.state, index, written.row)
+        yield f"{self.names[index]} releases the task: {written.is_done}", after
+
+    def _finish_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        name, status = self.names[index], FINAL_STATUS[actor.phase]
+        written = self._write(state, index, "finish", status=status)
+        for label, without_response in written.response_lost_steps:
+            unsure = without_response.with_actor(index, finish_sent=True)
+            yield label, unsure
+            # No repetition gets a response either, so the consumer releases a task that may have its outcome.
+            yield f"{label}, always", unsure.with_actor(index, phase=Phase.RELEASE_TASK_AND_COUNT)
+        after = written.state.with_actor(index, finish_sent=True)
+        if not written.is_done:
+            yield f"{name} may not finish", after.with_actor(index, phase=Phase.LEASE_LOST)
             return
-        assert row is not None
-        if int(row.submission_id) != actor.submission_id:
-            raise Violation("the outcome of one submission was written to the row of another")
-        own = {o.kind for o in after.objects if wrote(o, index, actor)}
-        if status is Status.COMPLETED and own != {"image", "out"}:
-            raise Violation("a completed row names objects that its worker did not write")
-        yield f"{index} finishes: {status}", after.with_actor(index, phase="notify")
+        assert written.row is not None
+        if int(written.row.submission_id) != actor.submission_id:
+            raise Violation(
+                f"{name} wrote the outcome of submission {actor.submission_id} to {written.row.submission_id}"
+            )
+        own_kinds = {stored.kind for stored in after.objects if is_written_by(stored, index, actor)}
+        if status is Status.COMPLETED and own_kinds != {"image", "output"}:
+            raise Violation(f"{name} completed the task, but has only written {sorted(own_kinds)}")
+        yield f"{name} finishes: {status}", after.with_actor(index, phase=Phase.DELETE_ORPHANS)
+
+    def _after_own_cleanup(self, state: State, index: int, actor: Actor) -> State:
+        """Return the state after a consumer that lost its lease has deleted what `orphaned_objects` allows."""
+        row = self.rows.rows[state.row]
+        own_objects = {
+            object_name(stored): stored for stored in state.objects if is_written_by(stored, index, actor)
+        }
+        orphans = orphaned_objects(row, str(actor.submission_id), own_objects, finish_sent=actor.finish_sent)
+        objects = state.objects - {own_objects[name] for name in orphans}
+        if row is not None and int(row.submission_id) != actor.submission_id:
+            # The consumer cannot know whether the row of its submission named these objects, so it keeps
+            # them, and they may remain forever. With the worker NOBODY, the checker does not count them.
+            objects = frozenset(
+                stored._replace(worker=NOBODY)
+                if stored.is_late and is_written_by(stored, index, actor)
+                else stored
+                for stored in objects
+            )
+        return state._replace(objects=objects).with_actor(
+            index, phase=Phase.DECIDE, fence="", finish_sent=False
+        )
 
 
 def _possible_fences(row: Row) -> list[tuple[str, bool]]:
-    """Return the fences that a worker can draw: the next new one, or one that may collide with a used one."""
-    fresh = next(fence for fence in FENCES if fence not in row.fences)
-    # Only three candidates, to keep the number of states small.
-    return [(fresh, False), *((fence, True) for fence in FENCES[:3] if fence != fresh)]
+    """Return the fences that a worker can pick, and for each whether it may have been used before."""
+    new_fence = next(fence for fence in FENCES if fence not in row.fences)
+    return [(new_fence, False), *((fence, True) for fence in REUSABLE_FENCES if fence != new_fence)]

@@ -1,4 +1,4 @@
-"""Model of the API's submit and cancel, the sweep, and the dead-letter function."""
+"""Model of the Lambda functions: the API's submit, cancel and output deletion, the sweep, the dead letters."""
 
 from collections.abc import Iterator
 
@@ -6,177 +6,184 @@ from domain.delivery import Action, decide
 from domain.errors import ErrorCode
 from domain.protocol import is_repeated_submit
 from domain.row import Status
-from tests.model.steps import INFERRING, Step, Steps
+from tests.model.phases import INFERRING, Phase
+from tests.model.steps import Step, Steps
 from tests.model.world import Actor, State, Violation
 from tests.support.clock import NOW
 
+CANCEL_PHASES = {Status.QUEUED: Phase.CANCEL_QUEUED, Status.RUNNING: Phase.REQUEST_CANCEL}
+DEAD_LETTER_PHASES = {
+    # Another worker may still finish the task, so the dead letter stays in its queue.
+    Action.WAIT: Phase.IDLE,
+    Action.NOTIFY: Phase.DELETE_ORPHANS,
+    # No consumer will receive the message any more, so a task that could be claimed is ended instead.
+    Action.CLAIM: Phase.END_UNCLAIMED,
+    Action.END_UNCLAIMED: Phase.END_UNCLAIMED,
+}
+
 
 class Services(Steps):
-    """Enumerates the next steps of the Lambda functions."""
+    """Lists the next steps of the Lambda functions."""
 
-    def _submitter(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+    def _submit_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
-            case "read":
-                yield f"submit {actor.submission_id} reads", self._after_reading(state, index, state.row)
-            case "submit" | "resubmit":
-                done, after, _, lost_responses = self._write(
-                    state, index, actor.phase, submission_id=actor.submission_id
-                )
-                if done:
-                    after = after._replace(accepted=(*after.accepted, actor.submission_id)).with_actor(
-                        index, phase="send"
-                    )
-                    yield from ((label, s._replace(accepted=after.accepted)) for label, s in lost_responses)
-                    yield f"{actor.phase} {actor.submission_id} accepted", after
-                else:
-                    yield (
-                        f"{actor.phase} {actor.submission_id} refused",
-                        self._after_reading(after, index, after.actors[index].view),
-                    )
-            case "notify" | "publish" | "record":
-                yield from self._notify_steps(state, index, actor, then="read")
+            case Phase.READ_ROW:
+                yield f"{self.names[index]} reads the row", self._after_reading(state, index, state.row)
+            case Phase.SUBMIT | Phase.RESUBMIT:
+                yield from self._write_submission_steps(state, index, actor)
+            case Phase.DELETE_ORPHANS | Phase.SEND_CALLBACK | Phase.RECORD_CALLBACK:
+                yield from self._callback_steps(state, index, actor, next_phase=Phase.READ_ROW)
             case _:
-                yield from self._publish_steps(state, index, actor, then="end")
+                yield from self._publish_steps(state, index, actor, next_phase=Phase.ENDED)
 
-    def _after_reading(self, state: State, index: int, view: int) -> State:
-        row = self.rows.rows[view]
+    def _after_reading(self, state: State, index: int, row_number: int) -> State:
+        row = self.rows.rows[row_number]
         digest = self.setup.digests[state.actors[index].submission_id]
         if row is None:
-            phase = "submit"
+            phase = Phase.SUBMIT
         elif is_repeated_submit(row, digest, NOW) or not row.status.final:
-            phase = "end"
+            phase = Phase.ENDED
         else:
-            phase = "resubmit" if row.notified else "notify"
-        return state.with_actor(index, phase=phase, view=view)
+            phase = Phase.RESUBMIT if row.notified else Phase.DELETE_ORPHANS
+        return state.with_actor(index, phase=phase, view=row_number)
 
-    def _canceller(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        match actor.phase:
-            case "read" if state.row:
-                yield f"cancel {index} reads", self._after_status(state, index, state.row)
-            case "cancel_queued" | "request_cancel":
-                yield from self._cancel(state, index, actor)
-            case "notify" | "publish" | "record":
-                yield from self._notify_steps(state, index, actor, then="end")
-
-    def _after_status(self, state: State, index: int, view: int) -> State:
-        status = self.rows.row(view).status
-        phases = {Status.QUEUED: "cancel_queued", Status.RUNNING: "request_cancel"}
-        return state.with_actor(index, phase=phases.get(status, "end"), view=view)
-
-    def _cancel(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        before = self.rows.row(state.row)
-        done, after, row, lost_responses = self._write(state, index, actor.phase)
-        if not done or row is None:
-            yield f"{actor.phase} refused", self._after_status(after, index, after.actors[index].view)
+    def _write_submission_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        name = self.names[index]
+        transition = "submit" if actor.phase == Phase.SUBMIT else "resubmit"
+        written = self._write(state, index, transition, submission_id=actor.submission_id)
+        after = written.state
+        if not written.is_done:
+            yield f"{name} is refused", self._after_reading(after, index, after.actors[index].view)
             return
-        code = 200 if actor.phase == "cancel_queued" else 202
-        if (
-            code == 200
-            and before.status.final is False
-            and any(
-                other.phase in INFERRING
-                and other.fence == before.fence
-                and other.submission_id == int(before.submission_id)
-                for other in state.actors[: self.setup.consumers]
-            )
-        ):
-            raise Violation("a cancel was confirmed while its task's worker infers")
-        cancelled = after.cancelled | {(int(row.submission_id), code)}
-        yield from ((label, s._replace(cancelled=cancelled)) for label, s in lost_responses)
-        after = after._replace(cancelled=cancelled)
-        yield f"{actor.phase}: {code}", after.with_actor(index, phase="notify" if code == 200 else "end")
+        accepted = (*after.accepted, actor.submission_id)
+        for label, without_response in written.response_lost_steps:
+            yield label, without_response._replace(accepted=accepted)
+        yield (
+            f"{name} is accepted",
+            after._replace(accepted=accepted).with_actor(index, phase=Phase.PUBLISH),
+        )
 
-    def _deleter(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+    def _cancel_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
-            case "read" if state.row:
+            case Phase.READ_ROW if state.row:
+                yield f"{self.names[index]} reads the row", self._after_status(state, index, state.row)
+            case Phase.CANCEL_QUEUED | Phase.REQUEST_CANCEL:
+                yield from self._write_cancel_steps(state, index, actor)
+            case Phase.DELETE_ORPHANS | Phase.SEND_CALLBACK | Phase.RECORD_CALLBACK:
+                yield from self._callback_steps(state, index, actor, next_phase=Phase.ENDED)
+
+    def _after_status(self, state: State, index: int, row_number: int) -> State:
+        status = self.rows.row(row_number).status
+        return state.with_actor(index, phase=CANCEL_PHASES.get(status, Phase.ENDED), view=row_number)
+
+    def _write_cancel_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        name, before = self.names[index], self.rows.row(state.row)
+        is_immediate = actor.phase == Phase.CANCEL_QUEUED
+        written = self._write(state, index, "cancel_queued" if is_immediate else "request_cancel")
+        after, row = written.state, written.row
+        if not written.is_done or row is None:
+            yield f"{name} is refused", self._after_status(after, index, after.actors[index].view)
+            return
+        is_inferring = any(
+            other.phase in INFERRING
+            and other.fence == before.fence
+            and other.submission_id == int(before.submission_id)
+            for other in state.actors[: self.setup.consumers]
+        )
+        if is_immediate and not before.status.final and is_inferring:
+            raise Violation("a cancel was confirmed while its task's worker infers")
+        status = 200 if is_immediate else 202
+        cancelled = after.cancelled | {(int(row.submission_id), status)}
+        for label, without_response in written.response_lost_steps:
+            yield label, without_response._replace(cancelled=cancelled)
+        next_phase = Phase.DELETE_ORPHANS if is_immediate else Phase.ENDED
+        yield (
+            f"{name} is accepted: {status}",
+            after._replace(cancelled=cancelled).with_actor(index, phase=next_phase),
+        )
+
+    def _delete_outputs_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        name = self.names[index]
+        match actor.phase:
+            case Phase.READ_ROW if state.row:
                 row = self.rows.row(state.row)
                 if not row.status.final or row.outputs_deleted:
-                    phase = "end"
+                    phase = Phase.ENDED
                 else:
-                    phase = "delete" if row.notified else "notify"
-                yield f"delete {index} reads", state.with_actor(index, phase=phase, view=state.row)
-            case "delete":
+                    phase = Phase.DELETE_OUTPUTS if row.notified else Phase.DELETE_ORPHANS
+                yield f"{name} reads the row", state.with_actor(index, phase=phase, view=state.row)
+            case Phase.DELETE_OUTPUTS:
                 row = self.rows.row(actor.view)
                 submission_id = int(row.submission_id)
                 objects = frozenset(
-                    one
-                    for one in state.objects
-                    if one.submission_id != submission_id or one.fence not in row.fences
+                    stored
+                    for stored in state.objects
+                    if stored.submission_id != submission_id or stored.fence not in row.fences
                 )
                 after = state._replace(objects=objects, deleted=state.deleted | {submission_id})
-                yield f"{index} deletes the outputs", after.with_actor(index, phase="record_deletion")
-            case "record_deletion":
-                done, after, _, lost_responses = self._write(state, index, "record_output_deletion")
-                yield from lost_responses
+                yield f"{name} deletes the outputs", after.with_actor(index, phase=Phase.RECORD_DELETION)
+            case Phase.RECORD_DELETION:
+                written = self._write(state, index, "record_output_deletion")
+                yield from written.response_lost_steps
                 yield (
-                    f"{index} records the deletion: {done}",
-                    after.with_actor(index, phase="end" if done else "read"),
+                    f"{name} records the deletion: {written.is_done}",
+                    written.state.with_actor(index, phase=Phase.ENDED if written.is_done else Phase.READ_ROW),
                 )
-            case "notify" | "publish" | "record":
-                yield from self._notify_steps(state, index, actor, then="read")
+            case Phase.DELETE_ORPHANS | Phase.SEND_CALLBACK | Phase.RECORD_CALLBACK:
+                yield from self._callback_steps(state, index, actor, next_phase=Phase.READ_ROW)
 
-    def _sweep(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+    def _sweep_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
-            case "read":
+            case Phase.IDLE:
+                pass
+            case Phase.READ_ROW:
                 row = self.rows.row(state.row)
                 has_message = bool(state.queue or state.dead)
-                phase = "idle"
-                pending = row.text("pending_runtime") is not None  # as the sweep's index shows it
-                if row.status.final and pending:
-                    phase = "notify"
-                elif row.status is Status.QUEUED and (pending or not has_message):
-                    phase = "send"
-                yield (
-                    "sweep reads",
-                    state.with_actor(index, phase=phase, view=state.row if phase != "idle" else 0),
-                )
-            case "end_unclaimed":
-                row = self.rows.row(actor.view)
-                phase = "idle"
-                after = state
-                if not row.status.final:
-                    done, after, _, lost_responses = self._write(
-                        state, index, "end_unclaimed", code=ErrorCode.TASK_EXPIRED, message=""
-                    )
-                    yield from lost_responses
-                    phase = "notify" if done else "idle"
-                yield f"sweep expires: {phase}", after.with_actor(index, phase=phase)
-            case "notify" | "publish" | "record":
-                yield from self._notify_steps(state, index, actor, then="idle")
+                is_pending = row.text("pending_runtime") is not None  # as the sweep's index shows it
+                if row.status.final and is_pending:
+                    phase = Phase.DELETE_ORPHANS
+                elif row.status is Status.QUEUED and (is_pending or not has_message):
+                    phase = Phase.PUBLISH
+                else:
+                    phase = Phase.IDLE
+                view = 0 if phase is Phase.IDLE else state.row
+                yield "sweep reads the row", state.with_actor(index, phase=phase, view=view)
+            case Phase.END_UNCLAIMED:
+                yield from self._sweep_end_steps(state, index, actor)
+            case Phase.DELETE_ORPHANS | Phase.SEND_CALLBACK | Phase.RECORD_CALLBACK:
+                yield from self._callback_steps(state, index, actor, next_phase=Phase.IDLE)
             case _:
-                yield from self._publish_steps(state, index, actor, then="idle")
+                yield from self._publish_steps(state, index, actor, next_phase=Phase.IDLE)
 
-    def _dead_letter_function(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+    def _sweep_end_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
+        if self.rows.row(actor.view).status.final:
+            yield "sweep finds the task finished", state.with_actor(index, phase=Phase.IDLE)
+            return
+        written = self._write(state, index, "end_unclaimed", code=ErrorCode.TASK_EXPIRED, message="")
+        yield from written.response_lost_steps
+        phase = Phase.DELETE_ORPHANS if written.is_done else Phase.IDLE
+        yield f"sweep ends the task: {written.is_done}", written.state.with_actor(index, phase=phase)
+
+    def _dead_letter_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
-            case "received":
-                action = decide(
-                    self.rows.rows[state.row], self.rows.messages[actor.submission_id], NOW
-                ).action
-                phases = {
-                    Action.WAIT: "idle",
-                    Action.NOTIFY: "notify",
-                    Action.CLAIM: "end_unclaimed",
-                    Action.END_UNCLAIMED: "end_unclaimed",
-                }
-                yield (
-                    "dead letters reads",
-                    state.with_actor(index, phase=phases.get(action, "dead_letter"), view=state.row),
-                )
-            case "end_unclaimed":
-                done, after, _, lost_responses = self._write(
+            case Phase.DECIDE:
+                message = self.rows.messages[actor.submission_id]
+                action = decide(self.rows.rows[state.row], message, NOW).action
+                phase = DEAD_LETTER_PHASES.get(action, Phase.ARCHIVE_DEAD_LETTER)
+                yield "dead letters reads the row", state.with_actor(index, phase=phase, view=state.row)
+            case Phase.END_UNCLAIMED:
+                written = self._write(
                     state, index, "end_unclaimed", code=ErrorCode.TASK_ABANDONED, message=""
                 )
-                yield from lost_responses
+                yield from written.response_lost_steps
+                phase = Phase.DELETE_ORPHANS if written.is_done else Phase.DECIDE
                 yield (
-                    f"dead letters ends the task: {done}",
-                    after.with_actor(index, phase="notify" if done else "received"),
+                    f"dead letters ends the task: {written.is_done}",
+                    written.state.with_actor(index, phase=phase),
                 )
-            case "notify" | "publish" | "record":
-                yield from self._notify_steps(state, index, actor, then="dead_letter")
-            case "dead_letter":
+            case Phase.DELETE_ORPHANS | Phase.SEND_CALLBACK | Phase.RECORD_CALLBACK:
+                yield from self._callback_steps(state, index, actor, next_phase=Phase.ARCHIVE_DEAD_LETTER)
+            case Phase.ARCHIVE_DEAD_LETTER:
                 dead = list(state.dead)
                 dead.remove(actor.submission_id)
-                yield (
-                    "dead letters archives",
-                    state._replace(dead=tuple(dead)).with_actor(index, **Actor()._asdict()),
-                )
+                yield "dead letters archives", state._replace(dead=tuple(dead)).with_idle_actor(index)

@@ -1,103 +1,122 @@
 """The setups of the model checker: for the protocol itself, and for transitions without a condition."""
 
+from tests.model.phases import FaultKind
 from tests.model.steps import Setup
 
 
 def _of(name: str, faults: int, kinds: str, **values: object) -> Setup:
-    return Setup(name, faults, frozenset(kinds.split()), **values)  # type: ignore[arg-type]
+    return Setup(name, faults, frozenset(map(FaultKind, kinds.split())), **values)  # type: ignore[arg-type]
 
 
 WHOLE = (
     _of("no fault, a cancel", 0, "", cancels=1),
     _of("submitted again", 0, "", digests="ab"),
-    _of("same request at once", 2, "crash expire", digests="aa"),
-    _of("killed and frozen", 2, "crash expire lapse"),
-    _of("killed and frozen with a cancel", 2, "crash expire", cancels=1),
-    _of("answers lost", 2, "answer crash expire", cancels=1),
-    _of("released", 3, "release bad draw expire"),
-    _of("lost and published again", 2, "crash lost sweep"),
-    _of("lost and cancelled", 2, "crash lost", cancels=1),
-    _of("delivered twice", 2, "crash twice"),
-    _of("dead-lettered and expired", 2, "dead_letter outlive crash"),
-    _of("published by someone else", 2, "crash expire twice", direct=True),
-    _of("outputs deleted", 1, "crash expire lapse", deletions=1),
-    _of("last try", 2, "expire lapse crash draw", attempts=4),
+    _of("same request at once", 2, "crash lease_expired", digests="aa"),
+    _of("killed and frozen", 2, "crash lease_expired redelivered"),
+    _of("killed and frozen with a cancel", 2, "crash lease_expired", cancels=1),
+    _of("answers lost", 2, "response_lost crash lease_expired", cancels=1),
+    _of("released", 3, "interrupted invalid_task fence_reused lease_expired"),
+    _of("lost and published again", 2, "crash message_lost sweep_runs"),
+    _of("lost and cancelled", 2, "crash message_lost", cancels=1),
+    _of("delivered twice", 2, "crash delivered_twice"),
+    _of("dead-lettered and expired", 2, "dead_lettered task_too_old crash"),
+    _of("published by someone else", 2, "crash lease_expired delivered_twice", is_direct=True),
+    _of("outputs deleted", 1, "crash lease_expired redelivered", deletions=1),
+    _of("last try", 2, "lease_expired redelivered crash fence_reused", attempts=4),
 )
 """All orders of events of these setups are visited, with up to the given number of faults."""
 
-_ONE = _of("one task", 2, "crash expire lapse")
-_CANCEL = _of("cancelled", 2, "crash expire lapse", cancels=1)
-_RELEASED = _of("released", 2, "crash expire release dead_letter", cancels=1)
-_SUBMIT = ("submit 0 reads", "submit 0 accepted", "2 publishes 0")
-_CLAIM = (*_SUBMIT, "0 receives 0", "0 reads")
+_ONE = _of("one task", 2, "crash lease_expired redelivered")
+_CANCEL = _of("cancelled", 2, "crash lease_expired redelivered", cancels=1)
+_RELEASED = _of("released", 2, "crash lease_expired interrupted dead_lettered", cancels=1)
+_SUBMIT = ("submit 0 reads", "submit 0 is accepted", "submit 0 publishes")
+_CLAIM = (*_SUBMIT, "consumer 0 receives 0", "consumer 0 reads")
 _DONE = (
-    *(*_CLAIM, "0 claims with 0001", "0 starts", "0 stores", "0 stores", "0 finishes"),
-    *("0 deletes orphans", "0 sends the callback", "0 records the callback", "0 deletes"),
+    *(
+        *_CLAIM,
+        "consumer 0 claims with 0001",
+        "consumer 0 starts",
+        "consumer 0 stores",
+        "consumer 0 stores",
+        "consumer 0 finishes",
+    ),
+    *(
+        "consumer 0 deletes orphans",
+        "consumer 0 sends the callback",
+        "consumer 0 records the callback",
+        "consumer 0 deletes",
+    ),
 )
-_RUN_1 = ("0 receives 1", "0 reads", "0 claims with 0001", "0 starts", "0 finds")
-_SECOND = ("submit 1 reads", "resubmit 1 accepted", "3 publishes 1")
-_THIRD = ("submit 2 reads", "resubmit 2 accepted", "4 publishes 2")
+_RUN_1 = (
+    "consumer 0 receives 1",
+    "consumer 0 reads",
+    "consumer 0 claims with 0001",
+    "consumer 0 starts",
+    "consumer 0 finds",
+)
+_SECOND = ("submit 1 reads", "submit 1 is accepted", "submit 1 publishes")
+_THIRD = ("submit 2 reads", "submit 2 is accepted", "submit 2 publishes")
 
 
-def _cancelled(index: int) -> tuple[str, ...]:
+def _cancelled() -> tuple[str, ...]:
     return (
-        *(f"cancel {index} reads", "cancel_queued: 200"),
-        *(f"{index} deletes orphans", f"{index} sends the callback", f"{index} records the callback"),
+        *("cancel 0 reads", "cancel 0 is accepted: 200"),
+        *("cancel 0 deletes orphans", "cancel 0 sends the callback", "cancel 0 records the callback"),
     )
 
 
 _PREPARING = _of(
     "a worker prepares while its task is cancelled and submitted again",
     2,
-    "release bad draw expire",
+    "interrupted invalid_task fence_reused lease_expired",
     digests="ab",
     cancels=1,
-    prelude=(*_CLAIM, "0 claims with 0001", *_cancelled(4), *_SECOND),
+    prelude=(*_CLAIM, "consumer 0 claims with 0001", *_cancelled(), *_SECOND),
 )
 _CLAIMING = _of(
     "a worker has decided to claim when the task is cancelled and submitted again",
     1,
-    "expire",
+    "lease_expired",
     digests="ab",
     cancels=1,
-    prelude=(*_CLAIM, *_cancelled(4), *_SECOND),
+    prelude=(*_CLAIM, *_cancelled(), *_SECOND),
 )
 _DEAD_LETTERING = _of(
     "the dead-letter Lambda has decided when the task is cancelled and submitted again",
     1,
-    "dead_letter expire",
+    "dead_lettered lease_expired",
     digests="ab",
     cancels=1,
     prelude=(
         *_SUBMIT,
-        "0 to the dead",
+        "message 0 is dead-lettered",
         "dead letters receives",
         "dead letters reads",
-        *_cancelled(4),
+        *_cancelled(),
         *_SECOND,
     ),
 )
 _LAST_TRY = _of(
     "two workers have decided to claim for the last try",
     2,
-    "expire draw",
+    "lease_expired fence_reused",
     attempts=4,
-    prelude=(*_CLAIM, "0 visible although in flight", "1 receives 0", "1 reads"),
+    prelude=(*_CLAIM, "message 0 is visible while processed", "consumer 1 receives 0", "consumer 1 reads"),
 )
 _NOTIFYING = _of(
     "a worker is about to record its callback when another one does and the id is submitted again",
     0,
-    "lapse",
+    "redelivered",
     digests="ab",
     prelude=(
         *_DONE[:-2],
         *(
-            "0 visible although in flight",
-            "1 receives 0",
-            "1 reads",
-            "1 deletes orphans",
-            "1 sends the callback",
-            "1 records the callback",
+            "message 0 is visible while processed",
+            "consumer 1 receives 0",
+            "consumer 1 reads",
+            "consumer 1 deletes orphans",
+            "consumer 1 sends the callback",
+            "consumer 1 records the callback",
         ),
         *_SECOND,
     ),
@@ -108,23 +127,35 @@ _ASKING = _of(
     "",
     digests="ab",
     cancels=1,
-    prelude=(*_CLAIM, "0 claims with 0001", "0 starts", "cancel 4 reads", *_DONE[-7:], *_SECOND),
+    prelude=(
+        *_CLAIM,
+        "consumer 0 claims with 0001",
+        "consumer 0 starts",
+        "cancel 0 reads",
+        *_DONE[-7:],
+        *_SECOND,
+    ),
 )
-_OVERTAKE = ("lease runs out", "0 visible although in flight", "1 receives 0", "1 reads")
+_OVERTAKE = (
+    "the lease expires",
+    "message 0 is visible while processed",
+    "consumer 1 receives 0",
+    "consumer 1 reads",
+)
 _OVERTAKEN = _of(
     "a worker wakes after another took over",
     1,
-    "release bad",
-    prelude=(*_CLAIM, "0 claims with 0001", *_OVERTAKE, "1 claims with 0002"),
+    "interrupted invalid_task",
+    prelude=(*_CLAIM, "consumer 0 claims with 0001", *_OVERTAKE, "consumer 1 claims with 0002"),
 )
 _OVERTAKING = _of(
     "a worker has decided to claim a running task that is then cancelled",
     0,
     "",
     cancels=1,
-    prelude=(*_CLAIM, "0 claims with 0001", "0 starts", *_OVERTAKE),
+    prelude=(*_CLAIM, "consumer 0 claims with 0001", "consumer 0 starts", *_OVERTAKE),
 )
-_COPIED = _of("a copy of a message is dead-lettered", 2, "dead_letter twice")
+_COPIED = _of("a copy of a message is dead-lettered", 2, "dead_lettered delivered_twice")
 _AGAIN = _of(
     "the same new request twice, on one finished row",
     0,
@@ -135,49 +166,73 @@ _AGAIN = _of(
 _TAKEN = _of(
     "a worker finds an object's name taken",
     2,
-    "expire draw lapse dead_letter",
+    "lease_expired fence_reused redelivered dead_lettered",
     digests="ab",
     prelude=(*_DONE, *_SECOND, *_RUN_1),
 )
 _TAKEN_OVER = _of(
     "a worker finds an object's name taken, and sleeps until another takes over",
     1,
-    "draw",
+    "fence_reused",
     digests="ab",
     prelude=(
-        *(*_DONE, *_SECOND, *_RUN_1, "lease runs out", "1 visible although in flight"),
-        *("1 receives 1", "1 reads", "1 claims with 0002"),
+        *(*_DONE, *_SECOND, *_RUN_1, "the lease expires", "message 1 is visible while processed"),
+        *("consumer 1 receives 1", "consumer 1 reads", "consumer 1 claims with 0002"),
     ),
 )
 _TAKEN_LATE = _of(
     "a worker finds an object's name taken, and sleeps while the id is submitted again",
     0,
-    "lapse expire dead_letter",
+    "redelivered lease_expired dead_lettered",
     digests="abc",
     prelude=(
-        *(*_DONE, *_SECOND, *_RUN_1, "lease runs out", "1 visible although in flight", "1 to the dead"),
+        *(
+            *_DONE,
+            *_SECOND,
+            *_RUN_1,
+            "the lease expires",
+            "message 1 is visible while processed",
+            "message 1 is dead-lettered",
+        ),
         *("dead letters receives", "dead letters reads", "dead letters ends the task"),
-        *("6 deletes orphans", "6 sends the callback", "6 records the callback", "dead letters archives"),
-        *(*_THIRD, "1 receives 2", "1 reads", "1 claims with 0001"),
+        *(
+            "dead letters deletes orphans",
+            "dead letters sends the callback",
+            "dead letters records the callback",
+            "dead letters archives",
+        ),
+        *(*_THIRD, "consumer 1 receives 2", "consumer 1 reads", "consumer 1 claims with 0001"),
     ),
 )
 _TAKEN_TWICE = _of(
     "a worker redraws while an earlier one sleeps",
     1,
-    "lapse expire draw crash",
+    "redelivered lease_expired fence_reused crash",
     digests="ab",
     prelude=(
-        *(*_CLAIM, "0 claims with 0001", "0 crashes", "lease runs out", "0 visible again"),
-        *("0 receives 0", "0 reads", "0 claims with 0002", *_DONE[-8:]),
+        *(
+            *_CLAIM,
+            "consumer 0 claims with 0001",
+            "consumer 0 crashes",
+            "the lease expires",
+            "message 0 is visible again",
+        ),
+        *("consumer 0 receives 0", "consumer 0 reads", "consumer 0 claims with 0002", *_DONE[-8:]),
         *(
             *_SECOND,
-            "0 receives 1",
-            "0 reads",
-            "0 claims with 0001",
-            "lease runs out",
-            "1 visible although in flight",
+            "consumer 0 receives 1",
+            "consumer 0 reads",
+            "consumer 0 claims with 0001",
+            "the lease expires",
+            "message 1 is visible while processed",
         ),
-        *("1 receives 1", "1 reads", "1 claims with 0002", "1 starts", "1 finds"),
+        *(
+            "consumer 1 receives 1",
+            "consumer 1 reads",
+            "consumer 1 claims with 0002",
+            "consumer 1 starts",
+            "consumer 1 finds",
+        ),
     ),
 )
 
@@ -187,7 +242,7 @@ _DELETING = _of(
     "",
     digests="ab",
     deletions=1,
-    prelude=(*_DONE, "delete 4 reads", "4 deletes the outputs", *_SECOND),
+    prelude=(*_DONE, "delete 0 reads", "delete 0 deletes", *_SECOND),
 )
 
 FOR_TRANSITION: dict[str, tuple[Setup, ...]] = {
@@ -195,7 +250,7 @@ FOR_TRANSITION: dict[str, tuple[Setup, ...]] = {
     "resubmit": (_of("two submits", 0, "", digests="ab"), _AGAIN),
     "mark_published": (
         _of("a late note", 1, "crash", digests="ab", cancels=1),
-        _of("a late note of what was lost", 2, "crash lost", cancels=1),
+        _of("a late note of what was lost", 2, "crash message_lost", cancels=1),
     ),
     "claim": (_ONE, _CANCEL, _LAST_TRY, _CLAIMING),
     "replace_fence": (_TAKEN, _TAKEN_OVER, _TAKEN_TWICE, _TAKEN_LATE),

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.model.checker import Checker, Finding
 from tests.model.conditions import LeftOut, every_condition
 from tests.model.setups import FOR_TRANSITION, WHOLE
-from tests.model.steps import FAULT_KINDS, Setup
+from tests.model.phases import FaultKind
+from tests.model.steps import Setup
 from tests.model.world import State, Violation
 
 QUICK_STATES, DEEP_STATES = 1_500, 15_000
@@ -49,9 +50,9 @@ def test_without_any_one_condition_an_invariant_is_violated(left_out: LeftOut) -
 
 
 def _search(left_out: LeftOut) -> None:
-    for most in (QUICK_STATES, DEEP_STATES):
+    for max_states in (QUICK_STATES, DEEP_STATES):
         for setup in FOR_TRANSITION[left_out.transition]:
-            Checker(setup, left_out).search(most)
+            Checker(setup, left_out).search(max_states)
 
 
 class LongRuns(RuleBasedStateMachine):
@@ -63,9 +64,9 @@ class LongRuns(RuleBasedStateMachine):
     @initialize(digests=st.sampled_from(["a", "ab", "aba", "abb"]), attempts=st.sampled_from([0, 3]))
     def begin(self, digests: str, attempts: int) -> None:
         """Begin with the first state."""
-        setup = Setup("long", 24, FAULT_KINDS, digests=digests, cancels=2, attempts=attempts)
+        setup = Setup("long", 24, frozenset(FaultKind), digests=digests, cancels=2, attempts=attempts)
         self.checker = Checker(setup)
-        self.state = self.checker.actors.first()
+        self.state = self.checker.actors.first_state()
 
     @rule(choice=st.integers(0, 10_000))
     def step(self, choice: int) -> None:
@@ -77,7 +78,7 @@ class LongRuns(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Continue without faults until nothing happens, then check the invariants of the end."""
         if hasattr(self, "checker"):
-            self.checker.settle(self.state)
+            self.checker.check_end_from(self.state)
 
 
 def test_the_invariants_hold_in_long_runs_with_many_faults() -> None:

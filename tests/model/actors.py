@@ -29,7 +29,7 @@ class Actors(Consumer, Services):
         self.step_functions += [self._sweep_steps, self._dead_letter_steps]
 
     def first_state(self) -> State:
-        """Return the state after the steps of the setup's prelude, in which every kind of fault can happen."""
+        """Return the state after the setup's prelude, in which every kind of fault can happen."""
         first_submit = self.setup.consumers
         actors = [Actor() for _ in self.names]
         for submission_id in range(len(self.setup.digests)):

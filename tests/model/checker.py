@@ -1,6 +1,6 @@
 """A breadth-first search through all orders of events.
 
-From each state, the events are also continued without faults to the end, where every task must have its outcome.
+Each state is also followed to its end without further faults: there every task must have its outcome.
 """
 
 from collections import deque
@@ -55,7 +55,7 @@ class Checker:
         return len(predecessors)
 
     def check_end_from(self, state: State) -> None:
-        """Continue without further faults until nothing happens; raise Violation if a final invariant is violated."""
+        """Continue without faults until nothing happens; raise Violation if a final invariant is violated."""
         visited = []
         state = state._replace(faults_left=0)
         for _ in range(MAX_STEPS_TO_END):

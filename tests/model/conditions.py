@@ -13,11 +13,19 @@ from domain.transition import Transition
 from tests.model.world import LEASE_SECONDS
 from tests.support.clock import NOW
 
+EXAMPLE_ROW = {
+    "id": "t",
+    "submission_id": "0",
+    "runtime": "r",
+    "status": "queued",
+    "fence": "0001",
+    "notified_at": "2026",
+}
 _ARGUMENTS: dict[str, Any] = {
     "item": {"id": "t"},
-    "row": Row({"id": "t", "submission_id": "0", "runtime": "r", "status": "queued", "fence": "0001"}),
-    "previous": Row({"id": "t", "submission_id": "0", "notified_at": "2026"}),
-    "finished": Row({"id": "t", "submission_id": "0", "notified_at": "2026"}),
+    # `notified_at`, because resubmission and output deletion are only defined for rows that have it.
+    "row": Row(EXAMPLE_ROW),
+    "previous": Row(EXAMPLE_ROW),
     "now": NOW,
     "worker": "w",
     "fence": "0002",
@@ -46,23 +54,23 @@ class LeftOut:
         group = conditions.pop(self.index)
         if self.member is not None:
             assert isinstance(group, AnyOf)
-            rest = group.conditions[: self.member] + group.conditions[self.member + 1 :]
-            conditions.insert(self.index, AnyOf(rest))
+            others = group.conditions[: self.member] + group.conditions[self.member + 1 :]
+            conditions.insert(self.index, AnyOf(others))
         return replace(transition, conditions=tuple(conditions))
 
     def __str__(self) -> str:
-        """Return the name of the test."""
+        """Return the part of the test's id that names the condition."""
         return f"{self.transition}-{self.text}"
 
 
 def transitions() -> dict[str, Transition]:
     """Return an example of each transition of `domain.protocol`."""
-    found: dict[str, Transition] = {}
+    examples: dict[str, Transition] = {}
     for name, function in inspect.getmembers(protocol, inspect.isfunction):
-        public = function.__module__ == protocol.__name__ and not name.startswith("_")
-        if public and inspect.signature(function).return_annotation is Transition:
-            found[name] = _call(function)
-    return found
+        is_public = function.__module__ == protocol.__name__ and not name.startswith("_")
+        if is_public and inspect.signature(function).return_annotation is Transition:
+            examples[name] = _call(function)
+    return examples
 
 
 def every_condition() -> list[LeftOut]:
@@ -73,8 +81,8 @@ def every_condition() -> list[LeftOut]:
             result.append(LeftOut(name, index, None, _text(condition)))
             if isinstance(condition, AnyOf):
                 result += [
-                    LeftOut(name, index, member, f"any-without-{_text(one)}")
-                    for member, one in enumerate(condition.conditions)
+                    LeftOut(name, index, member, f"any-without-{_text(alternative)}")
+                    for member, alternative in enumerate(condition.conditions)
                 ]
     return result
 
@@ -83,9 +91,9 @@ def _call(function: Callable[..., Transition]) -> Transition:
     parameters = inspect.signature(function).parameters.values()
     return function(
         **{
-            p.name: _ARGUMENTS[p.name]
-            for p in parameters
-            if p.default is p.empty and p.kind is not p.POSITIONAL_ONLY
+            parameter.name: _ARGUMENTS[parameter.name]
+            for parameter in parameters
+            if parameter.default is parameter.empty and parameter.kind is not parameter.POSITIONAL_ONLY
         }
     )
 

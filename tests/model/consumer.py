@@ -260,7 +260,7 @@ class Consumer(Steps):
         yield f"{name} finishes: {status}", after.with_actor(index, phase=Phase.DELETE_ORPHANS)
 
     def _after_own_cleanup(self, state: State, index: int, actor: Actor) -> State:
-        """Return the state after a consumer that lost its lease has deleted what `orphaned_objects` allows."""
+        """Return the state after a consumer without a lease has deleted what `orphaned_objects` returns."""
         row = self.rows.rows[state.row]
         own_objects = {
             object_name(stored): stored for stored in state.objects if is_written_by(stored, index, actor)

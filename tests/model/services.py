@@ -1,4 +1,4 @@
-"""Model of the Lambda functions: the API's submit, cancel and output deletion, the sweep, the dead letters."""
+"""Model of the Lambda functions: submit, cancel, delete outputs, sweep, and archive dead letters."""
 
 from collections.abc import Iterator
 

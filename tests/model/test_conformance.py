@@ -142,8 +142,14 @@ def test_a_final_write_that_is_sent_twice_is_done_but_not_one_of_another_worker(
     assert queued is not None
     claimed = table.write("t", protocol.claim(queued, worker="w", fence="0001", seconds=60, now=NOW)).row
     assert claimed is not None
-    mine = protocol.finish(claimed, Status.COMPLETED, now=NOW, images=["s3://b/k"], output="s3://b/o")
+    own_finish = protocol.finish(claimed, Status.COMPLETED, now=NOW, images=["s3://b/k"], output="s3://b/o")
     later = NOW + timedelta(seconds=1)
-    other = protocol.finish(claimed, Status.FAILED, now=later, error={"code": "no_images", "message": "…"})
+    other_finish = protocol.finish(
+        claimed, Status.FAILED, now=later, error={"code": "no_images", "message": "…"}
+    )
 
-    assert [table.write("t", one).done for one in (mine, mine, other)] == [True, True, False]
+    assert [table.write("t", transition).done for transition in (own_finish, own_finish, other_finish)] == [
+        True,
+        True,
+        False,
+    ]

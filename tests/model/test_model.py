@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tests.model.checker import Checker, Finding
 from tests.model.conditions import LeftOut, every_condition
-from tests.model.setups import FOR_TRANSITION, WHOLE
 from tests.model.phases import FaultKind
+from tests.model.setups import FOR_TRANSITION, WHOLE
 from tests.model.steps import Setup
 from tests.model.world import State, Violation
 
@@ -63,7 +63,7 @@ class LongRuns(RuleBasedStateMachine):
 
     @initialize(digests=st.sampled_from(["a", "ab", "aba", "abb"]), attempts=st.sampled_from([0, 3]))
     def begin(self, digests: str, attempts: int) -> None:
-        """Begin with the first state."""
+        """Choose the setup and begin with its first state."""
         setup = Setup("long", 24, frozenset(FaultKind), digests=digests, cancels=2, attempts=attempts)
         self.checker = Checker(setup)
         self.state = self.checker.actors.first_state()
@@ -91,7 +91,7 @@ def test_the_invariants_hold_in_long_runs_with_many_faults() -> None:
 
 
 def test_a_finding_lists_the_events_that_lead_to_it() -> None:
-    left_out = next(one for one in every_condition() if str(one) == "submit-absent-id")
-    with pytest.raises(Finding, match=r"(?s)an active submission was replaced.*submit 1 reads") as found:
+    left_out = next(condition for condition in every_condition() if str(condition) == "submit-absent-id")
+    with pytest.raises(Finding, match=r"(?s)an active submission was replaced.*submit 1 reads") as finding:
         Checker(FOR_TRANSITION["submit"][0], left_out).search()
-    assert isinstance(found.value.__cause__, Violation)
+    assert isinstance(finding.value.__cause__, Violation)

@@ -25,8 +25,8 @@ from tests.support.clock import NOW
 LEASE_SECONDS = 60
 EXPIRED = iso(NOW - timedelta(seconds=1))
 NOBODY = 99
-"""The holder of a crashed consumer's message until its visibility timeout ends; and the worker of objects that
-may remain, which the checker does not count."""
+"""Holds a crashed consumer's messages until their visibility timeout ends; an object of this worker may
+remain, because the checker does not count it."""
 VISIBLE = -1
 """The holder of a message that can be received."""
 FENCES = ("0001", "0002", "0003", "0004", "0005", "0006")
@@ -77,7 +77,7 @@ class State(NamedTuple):
     callbacks: frozenset[tuple[int, str]] = frozenset()
     """Submission and status of each callback."""
     cancelled: frozenset[tuple[int, int]] = frozenset()
-    """Submission and HTTP status of each accepted cancel: 200 if it is cancelled, 202 if that was requested."""
+    """Submission and HTTP status of each accepted cancel: 200 if it is done, 202 if it is requested."""
     outcomes: frozenset[tuple[int, str]] = frozenset()
     published: frozenset[int] = frozenset()
     accepted: tuple[int, ...] = ()

@@ -23,9 +23,10 @@ EXAMPLE_ROW = {
 }
 _ARGUMENTS: dict[str, Any] = {
     "item": {"id": "t"},
-    # `notified_at`, because resubmission and output deletion are only defined for rows that have it.
+    # They have `notified_at`, because only such a row can be resubmitted or have its outputs deleted.
     "row": Row(EXAMPLE_ROW),
     "previous": Row(EXAMPLE_ROW),
+    "finished": Row(EXAMPLE_ROW),
     "now": NOW,
     "worker": "w",
     "fence": "0002",

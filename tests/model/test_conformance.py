@@ -1,7 +1,7 @@
 """DynamoDB, through the table's adapter, decides and writes as the transitions do in Python."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -23,8 +23,8 @@ from tests.support.clock import NOW
 ITEM = Rows(attempts=0, digests="a", mutate=lambda transition: transition).new(0)
 TIMES = st.sampled_from([iso(NOW + timedelta(seconds=seconds)) for seconds in (-60, 0, 60)])
 FENCES = st.sampled_from(["0001", "0002", "0003"])
-ATTEMPTS = st.sampled_from(["a", "b"])
-MAYBE: dict[str, st.SearchStrategy[Any]] = {
+SUBMISSION_IDS = st.sampled_from(["a", "b"])
+OPTIONAL_ATTRIBUTES: dict[str, st.SearchStrategy[Any]] = {
     "lease_until": TIMES,
     "fence": FENCES,
     "fences": st.frozensets(FENCES, min_size=1),
@@ -39,27 +39,27 @@ MAYBE: dict[str, st.SearchStrategy[Any]] = {
     "images": st.lists(st.just("s3://b/k"), max_size=2),
 }
 ROWS = st.builds(
-    lambda sure, maybe: {**ITEM, **sure, **maybe},
+    lambda required, optional: {**ITEM, **required, **optional},
     st.fixed_dictionaries(
         {
-            "submission_id": ATTEMPTS,
+            "submission_id": SUBMISSION_IDS,
             "status": st.sampled_from([status.value for status in Status]),
             "attempts": st.integers(0, MAX_ATTEMPTS + 1),
             "progress": st.sampled_from([0, 0.25, 1]),
             "context": st.sampled_from([None, "", {"a": [1, None, 2.5, "ü"]}]),
         }
     ),
-    st.fixed_dictionaries({}, optional=MAYBE),
+    st.fixed_dictionaries({}, optional=OPTIONAL_ATTRIBUTES),
 )
 
 
 @st.composite
 def transitions(draw: st.DrawFn) -> Transition:
-    """Draw a transition as an actor might send it that saw another state of the row."""
+    """Draw a transition that an actor may write after it read any earlier or later version of the row."""
     seen = Row(draw(ROWS))
     now, seconds, fence = NOW, draw(st.sampled_from([6, 120.5])), draw(FENCES)
     error = {"code": "no_images", "message": "…"}
-    item = {**ITEM, "submission_id": draw(ATTEMPTS)}
+    item = {**ITEM, "submission_id": draw(SUBMISSION_IDS)}
     return draw(
         st.sampled_from(
             [
@@ -87,7 +87,7 @@ def transitions(draw: st.DrawFn) -> Transition:
 
 @pytest.fixture(scope="module")
 def table(aws: Emulator) -> Iterator[Table]:
-    """Create a table for this test."""
+    """Create a table, and delete it after the tests."""
     client = aws.client("dynamodb")
     name = f"conformance-{secrets.token_hex(4)}"
     client.create_table(
@@ -100,12 +100,13 @@ def table(aws: Emulator) -> Iterator[Table]:
     client.delete_table(TableName=name)
 
 
-def _same(row: Row | None, item: dict[str, Any]) -> bool:
-    # The adapter leaves out what is None in a whole item, and reads it as absent.
-    found = row.item if row else {}
-    return {k: v for k, v in found.items() if v is not None} == {
-        k: v for k, v in item.items() if v is not None
-    }
+def _has_item(row: Row | None, item: dict[str, Any]) -> bool:
+    # The adapter does not store attributes that are None, so a row is read without them.
+    return _without_nulls(row.item if row else {}) == _without_nulls(item)
+
+
+def _without_nulls(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if value is not None}
 
 
 @settings(
@@ -132,11 +133,11 @@ def test_python_and_dynamodb_write_and_refuse_the_same(
     allowed = transition.is_allowed(item)
     after = transition.apply_to(item) if allowed else item
     assert written.done == (allowed or (before is not None and transition.is_already_applied(item)))
-    assert _same(written.row, after)
-    assert _same(table.get("t"), after)
+    assert _has_item(written.row, after)
+    assert _has_item(table.get("t"), after)
 
 
-def test_a_final_write_that_is_sent_twice_is_done_but_not_one_of_another_worker(table: Table) -> None:
+def test_a_repeated_final_write_is_done_but_another_outcome_is_refused(table: Table) -> None:
     table._client.delete_item(TableName=table.name, Key={"id": {"S": "t"}})
     queued = table.write("t", protocol.submit(ITEM)).row
     assert queued is not None

@@ -1,6 +1,4 @@
-"""Only the objects of the outcome remain: which ones are deleted, and which ones a worker without a lease may
-delete.
-"""
+"""Which stored objects are deleted after an outcome, and which ones a worker without a lease may delete."""
 
 import secrets
 from typing import Any
@@ -27,7 +25,7 @@ KEYS = MESSAGE.task.keys
 
 @pytest.fixture
 def bucket(aws: Emulator) -> str:
-    """Create a bucket for this test."""
+    """Create an empty bucket."""
     name = f"objects-{secrets.token_hex(4)}"
     aws.client("s3").create_bucket(Bucket=name)
     return name
@@ -48,26 +46,26 @@ def _keys(aws: Emulator, bucket: str) -> set[str]:
 
 
 def test_only_orphaned_objects_of_this_submission_are_deleted(aws: Emulator, bucket: str) -> None:
-    won = {KEYS.image("0002", 1, "png"), KEYS.output_document("0002")}
-    others = {
+    kept = {KEYS.image("0002", 1, "png"), KEYS.output_document("0002")}
+    unrelated = {
         KEYS.image("0001", 9, "png"),
         OutputKeys(KEYS.folder, "a-0001").output_document("0001"),
         f"{KEYS.folder}/a-0001",
     }
-    lost = {
+    orphans = {
         KEYS.image("0001", 1, "png"),
         KEYS.other_image("0001", "grid", 1, "png"),
         KEYS.output_document("0001"),
     }
-    for key in won | lost:
+    for key in kept | orphans:
         _put(aws, bucket, key)
-    for key in others:
+    for key in unrelated:
         _put(aws, bucket, key, submission_id="e9" if key.endswith("-9.png") else "f0")
     row = _row(status="completed", fence="0002", fences=frozenset({"0001", "0002"}), images=[], output=None)
 
     OrphanCleaner(aws.client("s3"), bucket).delete_orphans(row)
 
-    assert _keys(aws, bucket) == won | others
+    assert _keys(aws, bucket) == kept | unrelated
 
 
 def test_the_output_document_of_a_failed_task_is_kept(aws: Emulator, bucket: str) -> None:
@@ -82,15 +80,15 @@ def test_the_output_document_of_a_failed_task_is_kept(aws: Emulator, bucket: str
     assert _keys(aws, bucket) == {KEYS.output_document("0001")}
 
 
-@pytest.mark.parametrize("won", [True, False])
+@pytest.mark.parametrize("completed", [True, False])
 def test_a_worker_that_lost_its_lease_never_deletes_objects_that_the_row_names(
-    aws: Emulator, bucket: str, *, won: bool
+    aws: Emulator, bucket: str, *, completed: bool
 ) -> None:
     key = KEYS.image("0001", 1, "png")
     _put(aws, bucket, key)
     job = Job(Delivery("1", "handle", ""), MESSAGE, _row(fence="0001"))
-    row = _row(status="completed", images=[s3_uri(bucket, key)]) if won else _row(status="cancelled")
+    row = _row(status="completed", images=[s3_uri(bucket, key)]) if completed else _row(status="cancelled")
 
     Store(aws.client("s3"), bucket, table=None).discard(job, Stored(keys=[key]), row)  # type: ignore[arg-type]
 
-    assert _keys(aws, bucket) == ({key} if won else set())
+    assert _keys(aws, bucket) == ({key} if completed else set())

@@ -133,7 +133,7 @@ def test_the_sample_task_is_accepted_by_the_rules() -> None:
         *((f"dynamicModel: true, nodes: {{allow: [{name}]}}", NEVER_ALLOWED[name]) for name in NEVER_ALLOWED),
     ],
 )
-def test_a_mistake_in_the_settings_is_told(keys: str, said: str) -> None:
+def test_a_mistake_in_the_settings_is_reported(keys: str, said: str) -> None:
     text = f"modelsRuntime: [{{name: comfy, type: comfyui{', ' if keys else ''}{keys}}}]"
     with pytest.raises(InvalidConfigError) as error:
         parse(text, TYPES)

@@ -94,23 +94,32 @@ class Checker:
         outcomes: dict[int, str] = {}
         for submission_id, status in state.outcomes:
             if outcomes.setdefault(submission_id, status) != status:
-                raise Violation("a submission had two outcomes")
+                raise Violation(f"submission {submission_id} had two outcomes")
         for submission_id in state.accepted:
             if submission_id not in outcomes:
-                raise Violation("an accepted task has no outcome")
-            sent_callbacks = {status for number, status in state.callbacks if number == submission_id}
-            if sent_callbacks != {outcomes[submission_id]}:
-                raise Violation(f"outcome {outcomes[submission_id]}, callbacks {sorted(sent_callbacks)}")
-            if (submission_id, 200) in state.cancelled and outcomes[submission_id] != Status.CANCELLED:
-                raise Violation("a confirmed cancel ended otherwise")
+                raise Violation(f"submission {submission_id} was accepted but has no outcome")
+            outcome = outcomes[submission_id]
+            statuses_sent = {
+                status for notified_id, status in state.callbacks if notified_id == submission_id
+            }
+            if statuses_sent != {outcome}:
+                raise Violation(
+                    f"submission {submission_id} is {outcome}, but its callbacks say {sorted(statuses_sent)}"
+                )
+            if (submission_id, 200) in state.cancelled and outcome != Status.CANCELLED:
+                raise Violation(
+                    f"the cancel of submission {submission_id} was confirmed, but it is {outcome}"
+                )
             remaining = sorted(
                 stored.kind
                 for stored in state.objects
                 if stored.submission_id == submission_id and stored.worker != NOBODY
             )
-            has_outputs = outcomes[submission_id] == Status.COMPLETED and submission_id not in state.deleted
+            has_outputs = outcome == Status.COMPLETED and submission_id not in state.deleted
             if remaining != (["image", "output"] if has_outputs else []):
-                raise Violation(f"outcome {outcomes[submission_id]}, but these objects remain: {remaining}")
+                raise Violation(
+                    f"submission {submission_id} is {outcome}, but has these objects: {remaining}"
+                )
 
 
 def _trace(predecessors: dict[State, tuple[State, str] | None], state: State) -> list[str]:

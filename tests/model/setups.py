@@ -171,7 +171,7 @@ _TAKEN = _of(
     prelude=(*_DONE, *_SECOND, *_RUN_1),
 )
 _TAKEN_OVER = _of(
-    "a worker finds an object's name taken, and sleeps until another takes over",
+    "a worker finds an object's name taken, and is frozen until another claims its task",
     1,
     "fence_reused",
     digests="ab",
@@ -181,7 +181,7 @@ _TAKEN_OVER = _of(
     ),
 )
 _TAKEN_LATE = _of(
-    "a worker finds an object's name taken, and sleeps while the id is submitted again",
+    "a worker finds an object's name taken, and is frozen while the id is submitted again",
     0,
     "redelivered lease_expired dead_lettered",
     digests="abc",
@@ -205,7 +205,7 @@ _TAKEN_LATE = _of(
     ),
 )
 _TAKEN_TWICE = _of(
-    "a worker redraws while an earlier one sleeps",
+    "a worker replaces its fence while an earlier one is frozen",
     1,
     "redelivered lease_expired fence_reused crash",
     digests="ab",

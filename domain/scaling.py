@@ -41,6 +41,9 @@ EVENT_RETENTION_SECONDS: Final = 600
 """How long an event is kept while checks fail. Nothing is lost with it, because the next check counts the
 same messages."""
 
+LARGE_SERVICE_GPUS: Final = 6
+"""A service that may have this many GPUs is updated in parts: see `ScalingPolicy.update_limits`."""
+
 ROW_PREFIX: Final = "#scaling#"
 """Beginning of the ids of the scaler's rows in the tasks' table; a task's id never begins with `#`."""
 
@@ -54,9 +57,28 @@ class ScalingPolicy:
     maximum: int
     cooldown_seconds: int
 
-    def gpus_for(self, backlog: int) -> int:
-        """Return how many GPUs a backlog (waiting and running tasks) needs."""
-        return max(self.minimum, min(self.maximum, ceil(backlog / self.queue_length)))
+    def gpus_for(self, backlog: int, *, updating: bool = False) -> int:
+        """Return how many GPUs a backlog (waiting and running tasks) needs.
+
+        A large service needs two for an update: ECS could neither stop its only worker nor start another one
+        within the limits.
+        """
+        needed = max(self.minimum, min(self.maximum, ceil(backlog / self.queue_length)))
+        return 2 if needed == 1 and updating and self.large else needed
+
+    @property
+    def large(self) -> bool:
+        """Whether twice as many GPUs during an update would be too many."""
+        return self.maximum >= LARGE_SERVICE_GPUS
+
+    @property
+    def update_limits(self) -> tuple[int, int]:
+        """How many workers there are at least and at most during an update, in percent of the desired count.
+
+        A small service keeps all workers until their successors run. A large one starts up to half as many
+        more, and needs none: where no other GPU can be started, ECS replaces a quarter at a time.
+        """
+        return (75, 150) if self.large else (100, 200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +107,13 @@ class Decision:
 
 
 def decide(
-    policy: ScalingPolicy, *, desired: int, backlog: int, surplus: Surplus | None, at: int
+    policy: ScalingPolicy,
+    *,
+    desired: int,
+    backlog: int,
+    surplus: Surplus | None,
+    at: int,
+    updating: bool = False,
 ) -> Decision:
     """Decide at a time in seconds, given the surplus of the previous decision.
 
@@ -94,7 +122,7 @@ def decide(
     a queue whose estimated length is 0 for a moment has no effect. If anyone else has changed the desired
     count, their number is kept for a whole cooldown.
     """
-    needed = policy.gpus_for(backlog)
+    needed = policy.gpus_for(backlog, updating=updating)
     if needed >= desired:
         return Decision(desired=needed, surplus=None)
     if surplus is None or surplus.desired != desired:

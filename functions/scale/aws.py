@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from domain.scaling import ROW_PREFIX, Surplus
-from functions.scale.logic import Memory
+from functions.scale.logic import Memory, ServiceState
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,12 +19,18 @@ class EcsServices:
         self._ecs = ecs
         self._cluster = cluster
 
-    def desired(self, service: str) -> int:
-        """Return the desired count of a service; raise LookupError if there is no such service."""
+    def state(self, service: str) -> ServiceState:
+        """Return the state of a service; raise LookupError if there is no such service."""
         found = self._ecs.describe_services(cluster=self._cluster, services=[service])["services"]
         if not found or found[0]["status"] != "ACTIVE":
             raise LookupError(f"the cluster {self._cluster} has no service {service}")
-        return found[0]["desiredCount"]
+        deployments = found[0].get("deployments", [])
+        return ServiceState(
+            desired=found[0]["desiredCount"],
+            # A second deployment is one whose workers are being replaced. The only one of a new service is in
+            # progress too, but replaces nothing.
+            updating=len(deployments) > 1,
+        )
 
     def set_desired(self, service: str, count: int) -> None:
         """Set the desired count of a service."""

@@ -41,11 +41,19 @@ class OvertakenError(Exception):
     """Other checks of the same runtime were always faster."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceState:
+    """The desired count of a service, and whether ECS is replacing its workers by others."""
+
+    desired: int
+    updating: bool = False
+
+
 class Services(Protocol):
     """The ECS services."""
 
-    def desired(self, service: str) -> int:
-        """Return the desired count of a service; raise LookupError if there is no such service."""
+    def state(self, service: str) -> ServiceState:
+        """Return the state of a service; raise LookupError if there is no such service."""
 
     def set_desired(self, service: str, count: int) -> None:
         """Set the desired count of a service."""
@@ -131,7 +139,8 @@ class Scaler:
         """
         runtime = self._runtimes[name]
         memory = self._memories.read(name)
-        desired = self._services.desired(runtime.service)
+        state = self._services.state(runtime.service)
+        desired = state.desired
         depth = self._depth(runtime.queue_url)
         decision = decide(
             runtime.policy,
@@ -139,6 +148,7 @@ class Scaler:
             backlog=depth.waiting + depth.in_flight,
             surplus=memory.surplus,
             at=int(self._clock()),
+            updating=state.updating,
         )
         if decision == Decision(desired=desired, surplus=memory.surplus):
             return desired

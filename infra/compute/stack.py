@@ -169,6 +169,7 @@ class ComputeStack(cdk.Stack):
             network=self.network,
             enable_execute_command=self.settings.enable_execute_command,
             start_at_zero=runtime.name in self._start_at_zero,
+            policy=runtime.scaling.as_policy(),
         ).service
         if self.settings.alarms.enabled:
             WorkerAlarms(

@@ -3,6 +3,7 @@
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
+from domain.scaling import ScalingPolicy
 from infra.compute.gpu_capacity import GpuCapacity
 from infra.compute.network import Network
 
@@ -21,8 +22,10 @@ class WorkerService(Construct):
         network: Network,
         enable_execute_command: bool,
         start_at_zero: bool,
+        policy: ScalingPolicy,
     ) -> None:
         super().__init__(scope, id_)
+        least_percent, most_percent = policy.update_limits
         self.service = ecs.FargateService(
             self,
             "Service",
@@ -38,8 +41,8 @@ class WorkerService(Construct):
             desired_count=0 if start_at_zero else None,
             availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
             circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
-            min_healthy_percent=100,
-            max_healthy_percent=200,
+            min_healthy_percent=least_percent,
+            max_healthy_percent=most_percent,
             enable_execute_command=enable_execute_command,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )

@@ -9,9 +9,7 @@ from infra.runtime_types.base import Runtime
 from tools.preflight.finding import Account
 
 _MIB_PER_GIB: Final = 1024
-
-# `maximumPercent` of a service's deployments is 200: all new tasks may run before an old one stops.
-UPDATE_FACTOR: Final = 2
+_ALL_PERCENT: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +60,10 @@ def vcpu_demand(runtime: Runtime, vcpus: int, *, spot: bool) -> Demand:
         shared = ceil((tasks - base) * weights[spot] / sum(weights))
         return shared if spot else base + shared
 
-    return Demand(
-        one_task=vcpus, all_tasks=share(most) * vcpus, during_update=share(UPDATE_FACTOR * most) * vcpus
-    )
+    # A large service starts more workers during an update if it can, but also advances without any.
+    least_percent, most_percent = runtime.scaling.as_policy().update_limits
+    updating = most if least_percent < _ALL_PERCENT else most * most_percent // _ALL_PERCENT
+    return Demand(one_task=vcpus, all_tasks=share(most) * vcpus, during_update=share(updating) * vcpus)
 
 
 def offered_types(account: Account, patterns: Iterable[str]) -> list[InstanceType]:

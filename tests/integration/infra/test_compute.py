@@ -263,6 +263,12 @@ def test_the_instance_roles_name_has_the_prefix_that_the_managed_policy_requires
     assert len(text(name)) <= 64
 
 
+@pytest.mark.parametrize(("runtime", "least", "most"), [("sdruntime", 100, 200), ("sddynamic", 75, 150)])
+def test_a_large_service_is_updated_in_parts(compute: Template, runtime: str, least: int, most: int) -> None:
+    deployment = compute.one("ECS::Service", runtime)["DeploymentConfiguration"]
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (least, most)
+
+
 def test_a_deployment_does_not_stop_or_move_busy_tasks(compute: Template) -> None:
     for service in compute.properties("ECS::Service"):
         assert service["AvailabilityZoneRebalancing"] == "DISABLED"

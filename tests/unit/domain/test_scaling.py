@@ -1,5 +1,7 @@
 """The scaling policy orders what the backlog needs, and stops only what a whole cooldown did not need."""
 
+from math import ceil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +110,40 @@ def test_every_count_was_needed_within_the_cooldown(
             assert count == policy.gpus_for(backlog)
         else:
             assert count in (before, max(recent))
+
+
+def _policy(maximum: int) -> ScalingPolicy:
+    return ScalingPolicy(queue_length=10, minimum=0, maximum=maximum, cooldown_seconds=300)
+
+
+@pytest.mark.parametrize("maximum", [1, 5, 6, 20, 1000])
+@pytest.mark.parametrize("backlog", [1, 11, 25, 60, 10_000])
+def test_ecs_can_advance_an_update_at_every_number_of_gpus(maximum: int, backlog: int) -> None:
+    """ECS rounds the smallest number of workers up, and the largest one down."""
+    policy = _policy(maximum)
+    desired = policy.gpus_for(backlog, updating=True)
+    least, most = policy.update_limits
+    assert ceil(desired * least / 100) < desired or desired * most // 100 > desired
+
+
+def test_an_update_of_twenty_gpus_needs_no_other_gpu_and_starts_at_most_ten() -> None:
+    least, most = _policy(20).update_limits
+    assert ceil(20 * least / 100) == 15
+    assert 20 * most // 100 == 30
+
+
+def test_a_large_service_has_two_gpus_only_while_it_is_updated() -> None:
+    policy, surplus = _policy(6), None
+    decision = decide(policy, desired=1, backlog=5, surplus=None, at=0, updating=True)
+    assert decision == Decision(desired=2, surplus=None)
+    counts = []
+    for at in range(60, 480, 60):
+        decision = decide(policy, desired=decision.desired, backlog=5, surplus=surplus, at=at)
+        surplus = decision.surplus
+        counts.append(decision.desired)
+    assert counts == [2] * 5 + [1] * 2
+    assert decide(_policy(5), desired=1, backlog=5, surplus=None, at=0, updating=True).desired == 1
+    assert decide(policy, desired=0, backlog=0, surplus=None, at=0, updating=True).desired == 0
 
 
 @given(st.integers(0, 1000), st.integers(0, 1000))

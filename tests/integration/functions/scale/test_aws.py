@@ -6,7 +6,7 @@ import pytest
 
 from domain.scaling import Surplus
 from functions.scale.aws import DelayedChecks, EcsServices, MemoryRows
-from functions.scale.logic import Memory
+from functions.scale.logic import Memory, ServiceState
 from local.emulator import Emulator
 from tests.support.deployment import DYNAMIC, Deployment
 
@@ -48,6 +48,6 @@ def test_the_desired_count_of_a_service_is_read_and_set(aws: Emulator) -> None:
     ecs.create_service(cluster=cluster, serviceName="a", taskDefinition="worker", desiredCount=0)
     services = EcsServices(ecs, cluster=cluster)
     services.set_desired("a", 3)
-    assert services.desired("a") == 3
+    assert services.state("a") == ServiceState(desired=3)
     with pytest.raises(LookupError, match="has no service b"):
-        services.desired("b")
+        services.state("b")

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.queues import Depth
 from domain.scaling import ScalingPolicy
-from functions.scale.logic import Memory, OvertakenError, RuntimeService, Scaler
+from functions.scale.logic import Memory, OvertakenError, RuntimeService, Scaler, ServiceState
 
 POLICY = ScalingPolicy(queue_length=10, minimum=0, maximum=5, cooldown_seconds=60)
 
@@ -19,13 +19,14 @@ class FakeServices:
 
     counts: dict[str, int]
     missing: set[str] = field(default_factory=set)
+    updating: bool = False
     calls: list[tuple[str, int]] = field(default_factory=list)
     before_set: Callable[[], object] = lambda: None
 
-    def desired(self, service: str) -> int:
+    def state(self, service: str) -> ServiceState:
         if service in self.missing:
             raise LookupError(service)
-        return self.counts[service]
+        return ServiceState(desired=self.counts[service], updating=self.updating)
 
     def set_desired(self, service: str, count: int) -> None:
         self.before_set()
@@ -60,13 +61,14 @@ class Setup:
         self.waiting = {"a": 0, "b": 30}
         self.now = 1_000_000.0
         self.delays: list[int] = []
+        self.policy = POLICY
         self.scaler = self.new_scaler()
 
     def new_scaler(self) -> Scaler:
         """Return a scaler as another instance of the function creates it."""
         return Scaler(
             {
-                name: RuntimeService(service=f"service-{name}", queue_url=name, policy=POLICY)
+                name: RuntimeService(service=f"service-{name}", queue_url=name, policy=self.policy)
                 for name in ("a", "b")
             },
             services=self.services,
@@ -86,6 +88,14 @@ def test_submitted_tasks_start_as_many_gpus_as_they_need(setup: Setup) -> None:
     setup.waiting["a"] = 1000
     assert setup.scaler.check_submitted(["a", "a", "gone"]) == {"a": 5}
     assert setup.services.calls == [("service-a", 5)]
+
+
+def test_the_only_worker_of_a_large_service_gets_a_second_one_while_it_is_updated(setup: Setup) -> None:
+    setup.policy = ScalingPolicy(queue_length=10, minimum=0, maximum=20, cooldown_seconds=60)
+    setup.services.counts["service-a"] = setup.waiting["a"] = 1
+    assert setup.new_scaler().check_submitted(["a"]) == {"a": 1}
+    setup.services.updating = True
+    assert setup.new_scaler().check_submitted(["a"]) == {"a": 2}
 
 
 def test_a_check_that_changes_nothing_writes_nothing(setup: Setup) -> None:

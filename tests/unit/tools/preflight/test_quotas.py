@@ -102,6 +102,13 @@ def test_demand_is_shared_as_ecs_assigns_tasks(
     ) == Demand(one_task=8, all_tasks=12, during_update=24)
 
 
+def test_an_update_of_a_large_service_needs_no_more_than_its_maximum() -> None:
+    settings, _ = parse("modelsRuntime: [{name: r, modelFilename: m, scaling: {maxReplicaCount: 20}}]")
+    (runtime,) = settings.models_runtime
+    asked = vcpu_demand(runtime, 8, spot=False)
+    assert asked.during_update == asked.all_tasks == 160
+
+
 @pytest.mark.parametrize(
     ("vcpus", "memory_gib", "gpus", "of_a_task"),
     [

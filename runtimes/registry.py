@@ -5,11 +5,14 @@ from typing import Final
 
 from domain.routing import Runtime, Runtimes
 from runtimes.base import RuntimeType
+from runtimes.comfyui.runtime_type import ComfyUi
 from runtimes.sdwebui.runtime_type import SdWebUi
 
 RuntimeTypes = Mapping[str, RuntimeType]
 
-RUNTIME_TYPES: Final[RuntimeTypes] = {runtime_type.name: runtime_type for runtime_type in (SdWebUi(),)}
+RUNTIME_TYPES: Final[RuntimeTypes] = {
+    runtime_type.name: runtime_type for runtime_type in (SdWebUi(), ComfyUi())
+}
 
 
 def type_of(runtime: Runtime | None, runtimes: Runtimes, types: RuntimeTypes = RUNTIME_TYPES) -> RuntimeType:

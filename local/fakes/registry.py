@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
+from local.fakes.comfyui.process import running as running_comfyui
 from local.fakes.sdwebui.process import running as running_sdwebui
 
 
@@ -17,5 +18,8 @@ class Fake(Protocol):
     """Options of the runtime that a consumer beside it needs, such as folders that they share."""
 
 
-FAKES: Final[Mapping[str, Callable[..., AbstractContextManager[Fake]]]] = {"sdwebui": running_sdwebui}
+FAKES: Final[Mapping[str, Callable[..., AbstractContextManager[Fake]]]] = {
+    "sdwebui": running_sdwebui,
+    "comfyui": running_comfyui,
+}
 """Each function starts a fake with its own options and stops it at the end of the block."""

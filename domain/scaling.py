@@ -85,8 +85,8 @@ class ScalingPolicy:
 class Surplus:
     """What the checks have found since `desired` GPUs became more than are needed.
 
-    `checks` are (time, GPUs needed) pairs, oldest first. A check is left out if a later one needed as many,
-    because only the largest number within the cooldown counts.
+    `checks` are pairs, oldest first: the last time at which that many GPUs counted as needed, and how many. A
+    check is left out if a later one needed as many: only the largest number within the cooldown counts.
     """
 
     desired: int
@@ -127,7 +127,9 @@ def decide(
         return Decision(desired=needed, surplus=None)
     if surplus is None or surplus.desired != desired:
         surplus = Surplus.beginning(desired, at=at)
-    recent = (check for check in surplus.checks if check[0] > at - policy.cooldown_seconds)
+    # What the previous check needed counts until now, so that no single check decides, however late it is.
+    *older, (_, last) = surplus.checks
+    recent = (check for check in (*older, (at, last)) if check[0] > at - policy.cooldown_seconds)
     checks = (*(check for check in recent if check[1] > needed), (at, needed))
     most = max(count for _, count in checks)
     return Decision(desired=most, surplus=Surplus(desired=most, checks=checks) if most > needed else None)

@@ -69,12 +69,16 @@ def _on_widgets(core: Template) -> Iterator[Shown]:
 
 
 def _emitted() -> set[str]:
-    """Return the metrics that the code names: as an import, or as `m.NAME`."""
+    """Return the metrics that the code names: as an import, or as `metrics.NAME`."""
     constants = {name: value for name, value in vars(m).items() if isinstance(value, Metric)}
     used: set[str] = set()
     for path in (*Path(ROOT, "functions").rglob("*.py"), *Path(ROOT, "container").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "m":
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in {"m", "metrics"}
+            ):
                 used.add(node.attr)
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 used.add(node.id)

@@ -66,13 +66,21 @@ def test_one_check_that_needs_a_gpu_keeps_it_for_another_cooldown() -> None:
     for _ in range(4):
         checks.check(0)
     assert checks.check(25) == 4
-    assert [checks.check(0) for _ in range(4)] == [3] * 4
+    assert [checks.check(0) for _ in range(5)] == [3] * 5
     assert checks.check(0) == 0
 
 
 def test_a_length_that_is_estimated_as_zero_for_a_moment_stops_nothing() -> None:
     checks = Checks(3)
     assert {checks.check(0 if minute % 4 == 0 else 30) for minute in range(60)} == {3}
+
+
+@pytest.mark.parametrize("late", [60, 61, 3600])
+def test_a_length_of_zero_stops_nothing_after_checks_that_failed(late: int) -> None:
+    checks = Checks(3, ScalingPolicy(queue_length=10, minimum=0, maximum=5, cooldown_seconds=60))
+    checks.check(15)
+    assert checks.check(0, after=late) == 2
+    assert checks.check(15) == 2
 
 
 def test_a_count_that_someone_else_has_set_is_kept_for_a_cooldown() -> None:
@@ -103,7 +111,7 @@ def test_every_count_was_needed_within_the_cooldown(
     for backlog, after in steps:
         before = checks.desired
         count = checks.check(backlog, after=after)
-        needed.append((checks.at, policy.gpus_for(backlog)))
+        needed[-1:] = [needed[-1], (checks.at, needed[-1][1]), (checks.at, policy.gpus_for(backlog))]
         recent = [gpus for at, gpus in needed if at > checks.at - policy.cooldown_seconds]
         assert count >= policy.gpus_for(backlog)
         if count > before:

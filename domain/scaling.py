@@ -94,7 +94,7 @@ class Surplus:
 
     @classmethod
     def beginning(cls, desired: int, *, at: int) -> Self:
-        """Return a surplus that begins now: until now, all GPUs count as needed."""
+        """Return a surplus that begins at a time, until which all GPUs count as needed."""
         return cls(desired=desired, checks=((at, desired),))
 
 
@@ -115,7 +115,7 @@ def decide(
     at: int,
     updating: bool = False,
 ) -> Decision:
-    """Decide at a time in seconds, given the surplus of the previous decision.
+    """Decide the desired count at a time in seconds, given the surplus of the previous decision.
 
     Scaling out is immediate and orders exactly what the backlog needs. Scaling in sets the largest number
     that was needed at any time within the cooldown, so no GPU that was needed in that time is stopped, and
@@ -131,5 +131,6 @@ def decide(
     *older, (_, last) = surplus.checks
     recent = (check for check in (*older, (at, last)) if check[0] > at - policy.cooldown_seconds)
     checks = (*(check for check in recent if check[1] > needed), (at, needed))
-    most = max(count for _, count in checks)
-    return Decision(desired=most, surplus=Surplus(desired=most, checks=checks) if most > needed else None)
+    largest = max(count for _, count in checks)
+    next_surplus = Surplus(desired=largest, checks=checks) if largest > needed else None
+    return Decision(desired=largest, surplus=next_surplus)

@@ -23,8 +23,8 @@ ATTEMPT_SECONDS: Final = 15
 RECORD_PREFIX: Final = "#webhook#"
 """Beginning of the ids of delivery records in the tasks' table; a task's id never begins with `#`."""
 
-GONE: Final = 410
-"""The status with which a receiver says that it wants no more deliveries."""
+STATUS_GONE: Final = 410
+"""The HTTP status by which a receiver refuses further attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRecord:
-    """What has happened to one event of a submission that has a webhook."""
+    """The attempts so far to deliver one event of a submission."""
 
     task_id: str
     submission_id: str
@@ -93,13 +93,13 @@ class DeliveryRecord:
 
     def after_attempt(self, status: int | None, now: datetime) -> "tuple[DeliveryRecord, int | None]":
         """Return the record after an attempt, and in how many seconds to try again (None: not again)."""
-        began = self.attempts_since or iso(now)
+        series_began = self.attempts_since or iso(now)
         delay = self._delay(status)
         delivered = status is not None and 200 <= status < 300
         record = replace(
             self,
             attempts=self.attempts + 1,
-            attempts_since=began,
+            attempts_since=series_began,
             series=self.series + 1,
             last_status=status,
             next_attempt_at=iso(now + timedelta(seconds=delay)) if delay else None,
@@ -109,7 +109,7 @@ class DeliveryRecord:
         return record, delay
 
     def _delay(self, status: int | None) -> int | None:
-        if status is not None and (200 <= status < 300 or status == GONE):
+        if status is not None and (200 <= status < 300 or status == STATUS_GONE):
             return None
         return DELAYS_SECONDS[self.series] if self.series < len(DELAYS_SECONDS) else None
 
@@ -119,14 +119,14 @@ class DeliveryRecord:
             return 0
         return max(0, round((parse(self.next_attempt_at) - now).total_seconds()))
 
-    def again(self) -> "DeliveryRecord":
-        """Return the record with a new series of attempts."""
+    def with_new_series(self) -> "DeliveryRecord":
+        """Return the record with a new series of attempts; `attempts` still counts the earlier ones."""
         return replace(
             self, attempts_since=None, series=0, next_attempt_at=None, delivered_at=None, given_up=False
         )
 
-    def shown(self) -> dict[str, Any]:
-        """Return the delivery as the API shows it; the URL's query may hold a secret of the caller."""
+    def as_response(self) -> dict[str, Any]:
+        """Return the delivery for an API response, without the URL's query, which may contain a secret."""
         parts = urlsplit(self.url)
         return {
             "event": self.event,

@@ -16,23 +16,23 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     @property
-    def left(self) -> float:
-        """Return the seconds that are left, 0 or less if there are none."""
+    def seconds_left(self) -> float:
+        """Return the remaining seconds, 0 or less after the deadline."""
         return self._end - time.monotonic()
 
-    def within(self, seconds: float | None = None) -> float:
-        """Return how many seconds one step may take; raise TimeoutError if none are left."""
-        left = self.left
-        if left <= 0:
+    def step_seconds(self, seconds: float | None = None) -> float:
+        """Return how long one step may take, `seconds` at most; raise TimeoutError after the deadline."""
+        remaining = self.seconds_left
+        if remaining <= 0:
             raise TimeoutError
-        return left if seconds is None else min(left, seconds)
+        return remaining if seconds is None else min(remaining, seconds)
 
 
 class Allowance:
     """Limits what is downloaded for one task; can be used from several threads.
 
-    `end` closes all connections at once: a thread that reads from one gets an OSError or the end of the
-    stream.
+    `close_connections` closes all connections at once: a thread that reads from one gets an OSError or the
+    end of the stream.
     """
 
     def __init__(self, *, max_bytes: int, seconds: float, max_pixels: int = 1 << 62) -> None:
@@ -40,26 +40,26 @@ class Allowance:
         self._max_pixels = max_pixels
         self._bytes = 0
         self._pixels = 0
-        self._whole = Deadline(seconds)
+        self._total_deadline = Deadline(seconds)
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
-        self._ended = False
+        self._is_closed = False
 
     @property
-    def left(self) -> float:
-        """Return the seconds that are left for all inputs."""
-        return self._whole.left
+    def seconds_left(self) -> float:
+        """Return the remaining seconds for all inputs."""
+        return self._total_deadline.seconds_left
 
     def check(self) -> None:
-        """Raise TimeoutError if the inputs are no longer needed."""
-        if self._ended:
+        """Raise TimeoutError if the connections were closed because the inputs are no longer needed."""
+        if self._is_closed:
             raise TimeoutError
 
     def deadline(self, seconds: float) -> Deadline:
         """Return the deadline of one input that starts now."""
-        return Deadline(min(seconds, self._whole.left))
+        return Deadline(min(seconds, self._total_deadline.seconds_left))
 
-    def spend(self, count: int) -> None:
+    def count_bytes(self, count: int) -> None:
         """Count bytes that were read; raise InputError (about "it", the input) if they are too many."""
         with self._lock:
             self._bytes += count
@@ -68,7 +68,7 @@ class Allowance:
         text = f"with it the inputs of the task have more than {self._max_bytes:,} bytes."
         raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
 
-    def decode(self, pixels: int) -> None:
+    def count_pixels(self, pixels: int) -> None:
         """Count pixels that the engine decodes; raise InputError (about "it") if they are too many."""
         with self._lock:
             self._pixels += pixels
@@ -77,30 +77,35 @@ class Allowance:
         text = f"with it the inputs of the task have more than {self._max_pixels:,} pixels."
         raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
 
-    def opened(self, sock: socket.socket) -> None:
-        """Register a connection, so that `end` closes it; close it and raise OSError if it is too late."""
+    def register_connection(self, sock: socket.socket) -> None:
+        """Register a connection, so that `close_connections` closes it.
+
+        If the connections have been closed already, close it and raise OSError.
+        """
         with self._lock:
-            if not self._ended:
+            if not self._is_closed:
                 self._sockets.add(sock)
                 return
         sock.close()
         raise OSError
 
-    def closed(self, sock: socket.socket) -> None:
+    def unregister_connection(self, sock: socket.socket) -> None:
         """Unregister a connection."""
         with self._lock:
             self._sockets.discard(sock)
 
-    def end(self) -> None:
+    def close_connections(self) -> None:
         """Close all connections and prevent new ones."""
         with self._lock:
-            self._ended = True
+            self._is_closed = True
             sockets, self._sockets = self._sockets, set()
         for sock in sockets:
-            with suppress(OSError):  # wakes a thread that reads from it; `close` alone does not
+            with suppress(
+                OSError
+            ):  # a thread that reads from it continues; `close` alone would leave it blocked
                 sock.shutdown(socket.SHUT_RDWR)
 
 
-def unlimited() -> Allowance:
+def unlimited_allowance() -> Allowance:
     """Return an allowance without limits, for which only the limits of each link apply."""
     return Allowance(max_bytes=1 << 62, seconds=float("inf"))

@@ -5,10 +5,10 @@ from domain.limits import MAX_PATH_LENGTH
 
 
 class InputError(PermanentError):
-    """A task fails because of a link in it, which is its own fault and never retried.
+    """A task fails because of a link in it, and is not retried.
 
-    `message` is a sentence about "it", the link; `at` adds where the link is in the request. The text is
-    written from what is known here: it never contains a byte, a header or an address from the link's target.
+    `message` is a sentence about "it", the link; `at` adds where the link is in the request. The text
+    never contains a byte, a header or an address from the link's target.
     """
 
     def at(self, pointer: str) -> "InputError":
@@ -22,7 +22,7 @@ def blocked(why: str) -> InputError:
 
 
 def unavailable(why: str) -> InputError:
-    """Return the error for a link without anything to download."""
+    """Return the error for a link whose target cannot be downloaded."""
     return InputError(ErrorCode.INPUT_UNAVAILABLE, f"The link led to nothing: {why}.")
 
 

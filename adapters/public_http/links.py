@@ -34,7 +34,8 @@ S3_HOST: Final = re.compile(
 )
 """Hosts from which S3 serves objects; the bucket is the beginning of the host or of the path."""
 
-LEFT_IN_TARGETS: Final = "/?%:@!$&'()*+,;=~-._[]"
+UNENCODED_IN_TARGETS: Final = "/?%:@!$&'()*+,;=~-._[]"
+"""Characters of a path or query that are sent as they are; all others are percent-encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,14 @@ def parse(link: str) -> HttpLink | S3Link:
     match = SCHEME.match(link)
     scheme = match[1].lower() if match else ""
     if scheme not in {"http", "https", "s3"}:
-        raise blocked("only http, https and s3 are")
+        raise blocked("only http, https and s3 links are followed")
     rest = link[len(scheme) + 1 :]
     if not rest.startswith("//"):
         raise blocked("two slashes are missing after its scheme")
     return _parse_s3(rest[2:]) if scheme == "s3" else _parse_http(scheme, rest[2:])
 
 
-def as_object(link: HttpLink) -> S3Link | None:
+def unsigned_s3_object(link: HttpLink) -> S3Link | None:
     """Return the object of a link to S3's own address without a signature, None for other links."""
     path, _, query = link.target.partition("?")
     host = S3_HOST.fullmatch(link.host) if isinstance(link.host, str) else None
@@ -111,7 +112,7 @@ def _parse_http(scheme: str, rest: str) -> HttpLink:
         scheme,
         parse_host(host),
         _port(scheme, port),
-        quote(BARE_PERCENT.sub("%25", target), safe=LEFT_IN_TARGETS),
+        quote(BARE_PERCENT.sub("%25", target), safe=UNENCODED_IN_TARGETS),
     )
 
 
@@ -133,11 +134,11 @@ def _port(scheme: str, text: str) -> int:
     if not text:
         return DEFAULT_PORTS[scheme]
     if not re.fullmatch(r"[0-9]{1,5}", text):
-        raise blocked("its port is no number")
+        raise blocked("its port is not a number")
     port = int(text)
     well_known = port < FIRST_USER_PORT and port not in DEFAULT_PORTS.values()
     if well_known or port in REFUSED_PORTS or port > LAST_PORT:
-        raise blocked("its port is one on which no web server is asked")
+        raise blocked("its port is not allowed")
     return port
 
 
@@ -148,7 +149,7 @@ def _parse_s3(rest: str) -> S3Link:
         or len(key.encode(errors="replace")) > MAX_S3_KEY_BYTES
         or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", key)
     ):
-        raise blocked("its key is none that an object can have")
+        raise blocked("its key is not valid for an object in S3")
     if {".", ".."} & set(key.split("/")):
         raise blocked("its key has a segment . or ..")
     return S3Link(bucket, key)

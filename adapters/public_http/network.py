@@ -28,8 +28,8 @@ Connect = Callable[[str, int, float], socket.socket]
 
 def system_resolve(name: str, port: int) -> list[str]:
     """Resolve a name with the machine's resolver."""
-    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    return [str(sockaddr[0]) for *_, sockaddr in found]
+    entries = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return [str(sockaddr[0]) for *_, sockaddr in entries]
 
 
 def tcp_connect(address: str, port: int, seconds: float) -> socket.socket:
@@ -37,14 +37,18 @@ def tcp_connect(address: str, port: int, seconds: float) -> socket.socket:
     return socket.create_connection((address, port), timeout=seconds)
 
 
-def look_up(host: Host, port: int, *, resolve: Resolve, allow_private: bool, seconds: float) -> list[Address]:
+def resolve_host(
+    host: Host, port: int, *, resolve: Resolve, allow_private: bool, seconds: float
+) -> list[Address]:
     """Return the addresses of a host; refuse the host if any of them is not allowed.
 
     A private address beside a public one is refused too, because otherwise an attacker could choose which one
     is used.
     """
     addresses = (
-        [host] if isinstance(host, IPv4Address | IPv6Address) else _addresses(host, port, resolve, seconds)
+        [host]
+        if isinstance(host, IPv4Address | IPv6Address)
+        else _resolve_with_timeout(host, port, resolve, seconds)
     )
     if not addresses:
         raise unavailable("its host has no address")
@@ -53,17 +57,17 @@ def look_up(host: Host, port: int, *, resolve: Resolve, allow_private: bool, sec
     return addresses[:MAX_ADDRESSES]
 
 
-def _addresses(name: str, port: int, resolve: Resolve, seconds: float) -> list[Address]:
+def _resolve_with_timeout(name: str, port: int, resolve: Resolve, seconds: float) -> list[Address]:
     """Resolve a name in a separate thread, because the C library's resolver has no timeout."""
     answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
 
-    def ask() -> None:
+    def resolve_in_thread() -> None:
         try:
             answers.put(resolve(name, port))
         except Exception as error:  # noqa: BLE001 - raised in the thread that waits
             answers.put(error)
 
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    threading.Thread(target=resolve_in_thread, name="resolve", daemon=True).start()
     try:
         answer = answers.get(timeout=seconds)
     except queue.Empty:
@@ -95,16 +99,16 @@ class PinnedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to the first address that responds; `timeout` applies to all of them together."""
-        attempts = Deadline(self._deadline.within(timeout))
+        connect_deadline = Deadline(self._deadline.step_seconds(timeout))
         for index, address in enumerate(self._addresses):
-            last = index == len(self._addresses) - 1
+            is_last = index == len(self._addresses) - 1
             try:
                 # Time is left for the next address, in case one does not respond at all.
-                seconds = attempts.within() / (1 if last else 2)
+                seconds = connect_deadline.step_seconds() / (1 if is_last else 2)
                 sock = self._connect(str(address), port, seconds)
                 return BoundedStream(sock, self._deadline, self._allowance)
             except OSError:
-                if last:
+                if is_last:
                     raise
         raise OSError
 
@@ -113,24 +117,24 @@ class BoundedStream(httpcore.NetworkStream):
     """A stream with one deadline for all reads and writes, however slowly the other side sends."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline, allowance: Allowance) -> None:
-        allowance.opened(sock)
+        allowance.register_connection(sock)
         self._socket = sock
         self._deadline = deadline
         self._allowance = allowance
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the next bytes, or none at the end of the stream."""
-        self._socket.settimeout(self._deadline.within(timeout))
+        self._socket.settimeout(self._deadline.step_seconds(timeout))
         return self._socket.recv(max_bytes)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of `buffer`."""
-        self._socket.settimeout(self._deadline.within(timeout))
+        self._socket.settimeout(self._deadline.step_seconds(timeout))
         self._socket.sendall(buffer)
 
     def close(self) -> None:
         """Close the socket."""
-        self._allowance.closed(self._socket)
+        self._allowance.unregister_connection(self._socket)
         with suppress(OSError):
             self._socket.close()
 
@@ -140,11 +144,11 @@ class BoundedStream(httpcore.NetworkStream):
         """Start TLS; the certificate is checked against the name and not against the address."""
         stream: BoundedStream = self
         try:
-            self._socket.settimeout(self._deadline.within(timeout))
+            self._socket.settimeout(self._deadline.step_seconds(timeout))
             wrapped = ssl_context.wrap_socket(
                 self._socket, server_hostname=server_hostname, do_handshake_on_connect=False
             )
-            self._allowance.closed(self._socket)  # it is the wrapped one's now
+            self._allowance.unregister_connection(self._socket)  # the wrapped socket is registered instead
             stream = BoundedStream(wrapped, self._deadline, self._allowance)
             wrapped.do_handshake()
         except BaseException:

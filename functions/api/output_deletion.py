@@ -15,12 +15,12 @@ from functions.api.request_errors import not_finished, task_not_found, too_many_
 from functions.log import log_fields, logger
 
 _MAX_WRITES: Final = 4
-"""A second try is needed after a pending callback was sent, and another one for each new submission of the id
-meanwhile."""
+"""A second attempt is needed after a pending callback was sent, and another one each time that the id is
+submitted again meanwhile."""
 
 
 class OutputDeletion:
-    """Delete images and output documents of finished tasks."""
+    """Deletes images and output documents of finished tasks."""
 
     def __init__(
         self, *, table: Table, results: Results, objects: OrphanCleaner, clock: Callable[[], datetime] = now

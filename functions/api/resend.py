@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Resend:
-    """Put the final event of a task into the queue of deliveries again."""
+    """Queues the final event of a task for another series of delivery attempts."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Resend:
         self._clock = clock
 
     def __call__(self, task_id: str) -> Row:
-        """Return the row; raise InvalidTask (404, 409) if its final event is not one of a webhook."""
+        """Return the row; raise InvalidTask (404, 409) if the task has no webhook for its final event."""
         row = self._table.get(task_id)
         if row is None:
             raise task_not_found(task_id)
@@ -46,12 +46,12 @@ class Resend:
             raise webhook_not_due(row)
         if record is None:
             raise no_webhook(row)
-        # Written first: a message that finds its event delivered would be dropped.
-        self._records.write(record.again(), now=self._clock())
+        # The record is written first, because a message is discarded if its event is recorded as delivered.
+        self._records.write(record.with_new_series(), now=self._clock())
         self._sqs.send_message(
             QueueUrl=self._queue_url,
             MessageBody=compact_json(callback_content(row)),
             MessageAttributes={"webhook": {"DataType": "String", "StringValue": row.submission_id}},
         )
-        logger.info("the webhook is sent again", extra=log_fields(row))
+        logger.info("the webhook was queued again", extra=log_fields(row))
         return row

@@ -97,7 +97,7 @@ def task_details(
         "output": output[0] if output else None,
         "outputs_deleted_at": row.text("outputs_deleted_at"),
         "error": shorten_error(error) if isinstance(error, dict) else None,
-        "deliveries": [record.shown() for record in deliveries],
+        "deliveries": [record.as_response() for record in deliveries],
         "links": task_links(row.id, base_url),
         **left_out,
         **({"position_capped": True} if position and position[1] else {}),

@@ -32,7 +32,7 @@ from functions.api.requests import (
 )
 from functions.api.resend import Resend
 from functions.api.submit import Submit
-from functions.api.waiting import Wait, etag, seconds_to_wait, tags
+from functions.api.waiting import TaskWaiter, etag, parse_entity_tags, seconds_to_wait
 from functions.environment import ApiEnvironment
 from runtimes.registry import RuntimeTypes
 
@@ -50,7 +50,7 @@ class Services:
     listing: Listing
     webhooks: WebhookRecords
     resend: Resend
-    wait: Wait
+    wait: TaskWaiter
     links: Links
     depth: Callable[[str], Depth]
     """Returns the depth of the queue at a URL."""
@@ -129,9 +129,9 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
     @app.get("/v1alpha2/tasks/<task_id>/wait")
     def wait(task_id: str) -> Response[str]:
         event = app.current_event
-        known = tags(event.headers.get("if-none-match"))
+        known_tags = parse_entity_tags(event.headers.get("if-none-match"))
         seconds = seconds_to_wait(query_parameters(event))
-        row = services.wait(parse_task_id(task_id), seconds=seconds, known=known)
+        row = services.wait(parse_task_id(task_id), seconds=seconds, known_tags=known_tags)
         if row is None:
             return Response(int(HTTPStatus.NOT_MODIFIED), body="", headers={"Cache-Control": "no-store"})
         return json_response(details(row), headers={"ETag": etag(row)})

@@ -19,7 +19,7 @@ DEFAULT_SECONDS: Final = 20
 CHECK_SECONDS: Final = 1.0
 """How often the row is read; each read of a row of 4 KB costs about a tenth of a millionth of a dollar."""
 
-_SHOWN: Final = (
+_TAGGED_ATTRIBUTES: Final = (
     "submission_id",
     "status",
     "progress",
@@ -36,7 +36,7 @@ _SHOWN: Final = (
 
 def etag(row: Row) -> str:
     """Return the entity tag of a task's state and progress, on which links and position have no effect."""
-    state = compact_json([row.item.get(name) for name in _SHOWN])
+    state = compact_json([row.item.get(name) for name in _TAGGED_ATTRIBUTES])
     return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
 
 
@@ -55,35 +55,35 @@ def seconds_to_wait(parameters: dict[str, list[str]]) -> int:
     return seconds
 
 
-def tags(header: str | None) -> set[str]:
+def parse_entity_tags(header: str | None) -> set[str]:
     """Return the entity tags in a header If-None-Match; a weak tag means the same."""
     return {tag.strip().removeprefix("W/") for tag in (header or "").split(",") if tag.strip()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class TaskWaiter:
     """Waits for tasks; `sleep` pauses between two reads."""
 
     table: Table
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
-    def __call__(self, task_id: str, *, seconds: int, known: set[str]) -> Row | None:
-        """Return the row when the task has ended or, with `known` tags, when its state has none of them.
+    def __call__(self, task_id: str, *, seconds: int, known_tags: set[str]) -> Row | None:
+        """Return the row when the task has ended or, with `known_tags`, when its state has none of them.
 
-        After `seconds`, return the row or, with `known` tags, None; raise InvalidTask (404).
+        After `seconds`, return the row or, with `known_tags`, None; raise InvalidTask (404).
         """
-        until = self.clock() + seconds
+        deadline = self.clock() + seconds
         while True:
             row = self.table.get(task_id)
             if row is None:
                 raise task_not_found(task_id)
-            if known:
-                if etag(row) not in known:
+            if known_tags:
+                if etag(row) not in known_tags:
                     return row
             elif row.status.final:
                 return row
-            left = until - self.clock()
-            if left <= 0:
-                return None if known else row
-            self.sleep(min(CHECK_SECONDS, left))
+            seconds_left = deadline - self.clock()
+            if seconds_left <= 0:
+                return None if known_tags else row
+            self.sleep(min(CHECK_SECONDS, seconds_left))

@@ -17,7 +17,7 @@ _EXPECTED = (
 def check_webhook(value: Any, path: str, rules: WebhookRules) -> tuple[Webhook | None, list[Fault]]:
     """Return the webhook, if there is one, and the faults in it.
 
-    Addresses to which the name of a host leads are checked at each delivery.
+    A host name is resolved, and its addresses are checked, at each delivery.
     """
     if value is None:
         return None, []
@@ -30,11 +30,11 @@ def check_webhook(value: Any, path: str, rules: WebhookRules) -> tuple[Webhook |
         ]
         url, path_of_url = value.get("url"), f"{path}/url"
         if "events" in value:
-            events, wrong = _events(value["events"], f"{path}/events")
-            faults += wrong
+            events, event_faults = _check_events(value["events"], f"{path}/events")
+            faults += event_faults
     else:
         path_of_url = path
-    reason = _refused(url, rules)
+    reason = _url_problem(url, rules)
     if reason:
         faults.append(Fault(path_of_url, reason))
     if faults:
@@ -42,7 +42,7 @@ def check_webhook(value: Any, path: str, rules: WebhookRules) -> tuple[Webhook |
     return Webhook(str(url).strip(), tuple(event for event in EVENTS if event in events)), []
 
 
-def _events(value: Any, path: str) -> tuple[list[str], list[Fault]]:
+def _check_events(value: Any, path: str) -> tuple[list[str], list[Fault]]:
     if not isinstance(value, list) or not value:
         return [], [Fault(path, f"a list of one or more of {', '.join(EVENTS)} is expected")]
     faults = [
@@ -53,8 +53,8 @@ def _events(value: Any, path: str) -> tuple[list[str], list[Fault]]:
     return value, faults
 
 
-def _refused(url: Any, rules: WebhookRules) -> str | None:
-    """Return why a URL can never be a webhook's, None if it can."""
+def _url_problem(url: Any, rules: WebhookRules) -> str | None:
+    """Return why a URL cannot receive webhooks, None if it can."""
     if not isinstance(url, str) or not url:
         return _EXPECTED
     if not url.isascii():
@@ -63,10 +63,10 @@ def _refused(url: Any, rules: WebhookRules) -> str | None:
         link = parse(url)
     except InputError as error:
         return error.message
-    return _not_allowed(link, rules)
+    return _link_problem(link, rules)
 
 
-def _not_allowed(link: HttpLink | S3Link, rules: WebhookRules) -> str | None:
+def _link_problem(link: HttpLink | S3Link, rules: WebhookRules) -> str | None:
     if isinstance(link, S3Link):
         return "an https URL is expected"
     if link.scheme != "https" and not rules.allow_http:

@@ -16,7 +16,7 @@ from functions.api.output_deletion import OutputDeletion
 from functions.api.resend import Resend
 from functions.api.routes import Services
 from functions.api.submit import Submit
-from functions.api.waiting import Wait
+from functions.api.waiting import TaskWaiter
 from functions.composition import compose
 from functions.environment import ApiEnvironment
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
@@ -31,7 +31,7 @@ def services(
     sqs: Any,
     clock: Callable[[], datetime] = now,
     types: RuntimeTypes = RUNTIME_TYPES,
-    wait: Wait | None = None,
+    wait: TaskWaiter | None = None,
 ) -> Services:
     """Create the services that the routes call."""
     shared = compose(environment, dynamodb=dynamodb, sns=sns, s3=s3)
@@ -54,7 +54,7 @@ def services(
         table=table,
         listing=shared.listing,
         webhooks=webhooks,
-        wait=Wait(table=table) if wait is None else wait,
+        wait=TaskWaiter(table=table) if wait is None else wait,
         resend=Resend(
             table=table, records=webhooks, sqs=sqs, queue_url=environment.webhook_queue_url, clock=clock
         ),

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from domain.scaling import ROW_PREFIX, Surplus
-from functions.scale.logic import Memory, ServiceState
+from functions.scale.logic import ScalingState, ServiceState
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,12 +21,12 @@ class EcsServices:
 
     def state(self, service: str) -> ServiceState:
         """Return the state of a service; raise LookupError if there is no such service."""
-        found = self._ecs.describe_services(cluster=self._cluster, services=[service])["services"]
-        if not found or found[0]["status"] != "ACTIVE":
+        services = self._ecs.describe_services(cluster=self._cluster, services=[service])["services"]
+        if not services or services[0]["status"] != "ACTIVE":
             raise LookupError(f"the cluster {self._cluster} has no service {service}")
-        deployments = found[0].get("deployments", [])
+        deployments = services[0].get("deployments", [])
         return ServiceState(
-            desired=found[0]["desiredCount"],
+            desired=services[0]["desiredCount"],
             # A second deployment is one whose workers are being replaced. The only one of a new service is in
             # progress too, but replaces nothing.
             updating=len(deployments) > 1,
@@ -37,32 +37,32 @@ class EcsServices:
         self._ecs.update_service(cluster=self._cluster, service=service, desiredCount=count)
 
 
-class MemoryRows:
-    """Keeps what is remembered in a row of the tasks' table for each runtime."""
+class ScalingStateRows:
+    """Keeps the scaling state of each runtime in a row of the tasks' table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
 
-    def read(self, runtime: str) -> Memory:
-        """Return what the last check has remembered."""
+    def read(self, runtime: str) -> ScalingState:
+        """Return the stored state, an empty one before the first check."""
         item = self._dynamodb.get_item(TableName=self._table, Key=_key(runtime), ConsistentRead=True).get(
             "Item", {}
         )
-        surplus = _parsed(item["surplus"]["S"]) if "surplus" in item else None
-        return Memory(surplus=surplus, version=int(item["version"]["N"]) if item else 0)
+        surplus = _parse_surplus(item["surplus"]["S"]) if "surplus" in item else None
+        return ScalingState(surplus=surplus, version=int(item["version"]["N"]) if item else 0)
 
-    def replace(self, runtime: str, memory: Memory) -> bool:
+    def replace(self, runtime: str, state: ScalingState) -> bool:
         """Store the next version; return False if another check has stored that version already."""
-        item: dict[str, Any] = {**_key(runtime), "version": {"N": str(memory.version)}}
-        if memory.surplus is not None:
-            item["surplus"] = {"S": json.dumps([memory.surplus.desired, memory.surplus.checks])}
+        item: dict[str, Any] = {**_key(runtime), "version": {"N": str(state.version)}}
+        if state.surplus is not None:
+            item["surplus"] = {"S": json.dumps([state.surplus.desired, state.surplus.checks])}
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
                 Item=item,
                 ConditionExpression="attribute_not_exists(version) OR version = :last",
-                ExpressionAttributeValues={":last": {"N": str(memory.version - 1)}},
+                ExpressionAttributeValues={":last": {"N": str(state.version - 1)}},
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
@@ -70,14 +70,14 @@ class MemoryRows:
 
 
 class DelayedChecks:
-    """Sends messages that have all runtimes checked later."""
+    """Schedules checks of all runtimes by delayed messages."""
 
     def __init__(self, sqs: "SQSClient", queue_url: str) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
 
     def __call__(self, seconds: int) -> None:
-        """Have all runtimes checked after some seconds."""
+        """Schedule a check of all runtimes after some seconds."""
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody="check", DelaySeconds=seconds)
 
 
@@ -85,6 +85,6 @@ def _key(runtime: str) -> dict[str, Any]:
     return {"id": {"S": f"{ROW_PREFIX}{runtime}"}}
 
 
-def _parsed(text: str) -> Surplus:
+def _parse_surplus(text: str) -> Surplus:
     desired, checks = json.loads(text)
     return Surplus(desired=desired, checks=tuple((at, needed) for at, needed in checks))

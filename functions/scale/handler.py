@@ -9,26 +9,26 @@ from typing import Any
 from adapters.queues import depth
 from domain.scaling import ScalingPolicy
 from functions.clients import client
-from functions.scale.aws import DelayedChecks, EcsServices, MemoryRows
+from functions.scale.aws import DelayedChecks, EcsServices, ScalingStateRows
 from functions.scale.logic import RuntimeService, Scaler
 
 
-def _runtimes(text: str) -> dict[str, RuntimeService]:
+def _parse_services(text: str) -> dict[str, RuntimeService]:
     """Parse SERVICES: {runtime: {"service", "queueUrl", "policy"}}."""
     return {
         runtime: RuntimeService(
-            service=each["service"], queue_url=each["queueUrl"], policy=ScalingPolicy(**each["policy"])
+            service=fields["service"], queue_url=fields["queueUrl"], policy=ScalingPolicy(**fields["policy"])
         )
-        for runtime, each in json.loads(text).items()
+        for runtime, fields in json.loads(text).items()
     }
 
 
 _sqs = client("sqs")
 _scaler = Scaler(
-    _runtimes(os.environ["SERVICES"]),
+    _parse_services(os.environ["SERVICES"]),
     services=EcsServices(client("ecs"), cluster=os.environ["CLUSTER"]),
     depth=partial(depth, _sqs),
-    memories=MemoryRows(client("dynamodb"), os.environ["TASK_TABLE"]),
+    states=ScalingStateRows(client("dynamodb"), os.environ["TASK_TABLE"]),
     clock=time.time,
     check_again=DelayedChecks(_sqs, os.environ["EVENTS_QUEUE_URL"]),
 )
@@ -40,6 +40,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, int]:
         return _scaler.check_each_minute()
     # A submitted task names its runtime in an attribute; a delayed message has none and is for all.
     attributes = [record.get("messageAttributes") or {} for record in event["Records"]]
-    if all("runtime" in each for each in attributes):
-        return _scaler.check_submitted(each["runtime"]["stringValue"] for each in attributes)
+    if all("runtime" in fields for fields in attributes):
+        return _scaler.check_submitted(fields["runtime"]["stringValue"] for fields in attributes)
     return _scaler.check_all()

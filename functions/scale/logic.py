@@ -30,15 +30,15 @@ class RuntimeService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What the last check has remembered; `version` rises with every change."""
+class ScalingState:
+    """What one check of a runtime stores for the next one; `version` rises with every change."""
 
     surplus: Surplus | None = None
     version: int = 0
 
 
-class OvertakenError(Exception):
-    """Other checks of the same runtime were always faster."""
+class TooManyConflictsError(Exception):
+    """Every attempt conflicted with another check of the same runtime."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +59,21 @@ class Services(Protocol):
         """Set the desired count of a service."""
 
 
-class Memories(Protocol):
-    """What is remembered from check to check, by runtime."""
+class ScalingStates(Protocol):
+    """The stored scaling state of each runtime."""
 
-    def read(self, runtime: str) -> Memory:
-        """Return what the last check has remembered."""
+    def read(self, runtime: str) -> ScalingState:
+        """Return the stored state, an empty one before the first check."""
 
-    def replace(self, runtime: str, memory: Memory) -> bool:
+    def replace(self, runtime: str, state: ScalingState) -> bool:
         """Store the next version; return False if another check has stored that version already."""
 
 
 class Scaler:
     """Sets desired counts to what `domain.scaling` decides.
 
-    `clock` returns seconds since the epoch. `check_again` has all runtimes checked after some seconds.
+    `clock` returns seconds since the epoch. `check_again` schedules a check of all runtimes after a
+    number of seconds.
     """
 
     def __init__(
@@ -81,20 +82,20 @@ class Scaler:
         *,
         services: Services,
         depth: Callable[[str], Depth],
-        memories: Memories,
+        states: ScalingStates,
         clock: Callable[[], float],
         check_again: Callable[[int], None],
     ) -> None:
         self._runtimes = runtimes
         self._services = services
         self._depth = depth
-        self._memories = memories
+        self._states = states
         self._clock = clock
         self._check_again = check_again
 
     def check_each_minute(self) -> dict[str, int]:
         """Check all runtimes now and, while there are GPUs, several times before the next minute."""
-        counts, errors = self._checked(self._runtimes)
+        counts, errors = self._check(self._runtimes)
         if any(counts.values()):
             for seconds in range(
                 CHECK_SECONDS_WHILE_RUNNING, CHECK_EVERY_MINUTES * 60, CHECK_SECONDS_WHILE_RUNNING
@@ -104,16 +105,16 @@ class Scaler:
 
     def check_submitted(self, names: Iterable[str]) -> dict[str, int]:
         """Check runtimes to which tasks were submitted; unknown ones are skipped."""
-        counts, errors = self._checked(names)
+        counts, errors = self._check(names)
         if 0 in counts.values():
             self._check_again(CHECK_AGAIN_SECONDS)
         return _without_errors(counts, errors)
 
     def check_all(self) -> dict[str, int]:
         """Check all runtimes."""
-        return _without_errors(*self._checked(self._runtimes))
+        return _without_errors(*self._check(self._runtimes))
 
-    def _checked(self, names: Iterable[str]) -> tuple[dict[str, int], list[Exception]]:
+    def _check(self, names: Iterable[str]) -> tuple[dict[str, int], list[Exception]]:
         """Return the desired counts, and the errors of the runtimes that could not be checked."""
         counts: dict[str, int] = {}
         errors: list[Exception] = []
@@ -127,50 +128,50 @@ class Scaler:
 
     def _scale(self, name: str) -> int:
         for _ in range(_ATTEMPTS):
-            count = self._scale_unless_overtaken(name)
+            count = self._scale_unless_conflict(name)
             if count is not None:
                 return count
-        raise OvertakenError(f"{_ATTEMPTS} checks of {name} were overtaken by other checks")
+        raise TooManyConflictsError(f"{_ATTEMPTS} checks of {name} conflicted with other checks")
 
-    def _scale_unless_overtaken(self, name: str) -> int | None:
-        """Return the desired count, or None if another check has decided meanwhile.
+    def _scale_unless_conflict(self, name: str) -> int | None:
+        """Return the desired count, or None if another check has stored a state meanwhile.
 
-        Then this one has to decide again, because it may be the only one that has counted the last messages.
+        Then the caller has to try again, because it may be the only one that has counted the last messages.
         """
         runtime = self._runtimes[name]
-        memory = self._memories.read(name)
-        state = self._services.state(runtime.service)
-        desired = state.desired
+        state = self._states.read(name)
+        service = self._services.state(runtime.service)
+        desired = service.desired
         depth = self._depth(runtime.queue_url)
         decision = decide(
             runtime.policy,
             desired=desired,
             backlog=depth.waiting + depth.in_flight,
-            surplus=memory.surplus,
+            surplus=state.surplus,
             at=int(self._clock()),
-            updating=state.updating,
+            updating=service.updating,
         )
-        if decision == Decision(desired=desired, surplus=memory.surplus):
+        if decision == Decision(desired=desired, surplus=state.surplus):
             return desired
-        # Written first: of two checks at the same time only one sets a count. If this one ends before it has
-        # set its count, the next check decides again.
-        following = Memory(surplus=decision.surplus, version=memory.version + 1)
-        if not self._memories.replace(name, following):
+        # The state is written first, so that of two checks at the same time only one sets a count. If this
+        # process ends before it has set the count, the next check decides again.
+        next_state = ScalingState(surplus=decision.surplus, version=state.version + 1)
+        if not self._states.replace(name, next_state):
             return None
         if decision.desired == desired:
             return desired
         self._services.set_desired(runtime.service, decision.desired)
-        facts = {
+        fields = {
             "runtime": name,
             "from": desired,
             "to": decision.desired,
             "waiting": depth.waiting,
             "in_flight": depth.in_flight,
         }
-        logger.info("scaled", extra=facts)
-        # A check that began after the memory was replaced may have set its count before this one, whose call
-        # was slow.
-        return decision.desired if self._memories.read(name).version == following.version else None
+        logger.info("changed the desired count", extra=fields)
+        # Another check that began after the state was replaced may have set its count before this one,
+        # whose call was slow.
+        return decision.desired if self._states.read(name).version == next_state.version else None
 
 
 def _without_errors(counts: dict[str, int], errors: list[Exception]) -> dict[str, int]:

@@ -14,11 +14,11 @@ from domain.webhook import WebhookRules
 from functions.clients import client
 from functions.log import error_fields, logger
 from functions.webhooks.delivery import Deliverer
-from functions.webhooks.receiver import Receivers
+from functions.webhooks.receiver import WebhookSender
 from functions.webhooks.secret import SigningSecrets
 
 RETRY_SECONDS: Final = 30
-"""When an event is tried again after an error of AWS."""
+"""When an event is tried again after an unexpected error, such as one of AWS."""
 
 _sqs = client("sqs")
 _queue_url = os.environ["WEBHOOK_QUEUE_URL"]
@@ -26,26 +26,29 @@ _deliver = Deliverer(
     records=WebhookRecords(client("dynamodb"), os.environ["TASK_TABLE"]),
     links=PresignedLinks(client("s3"), clock=now),
     secrets=SigningSecrets(client("secretsmanager"), os.environ["WEBHOOK_SECRET_ARN"]),
-    post=Receivers(rules=WebhookRules.from_text(os.environ.get("WEBHOOKS_ALLOW", ""))).post,
+    post=WebhookSender(rules=WebhookRules.from_text(os.environ.get("WEBHOOKS_ALLOW", ""))).post,
 )
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Deliver the events of a batch, and return those that stay in their queue."""
-    failed = [record["messageId"] for record in event["Records"] if not _settled(record)]
+    """Deliver the events of a batch, and return the ids of the messages that must stay in the queue."""
+    failed = [record["messageId"] for record in event["Records"] if not _process(record)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _settled(record: dict[str, Any]) -> bool:
+def _process(record: dict[str, Any]) -> bool:
+    """Attempt the delivery in a message; return whether the message can be deleted."""
     attributes = record.get("messageAttributes") or {}
     if "webhook" not in attributes:
-        logger.error("a message of no webhook was dropped", extra={"message_id": record["messageId"]})
+        logger.error(
+            "discarded a message without the attribute `webhook`", extra={"message_id": record["messageId"]}
+        )
         return True
     try:
         seconds = _deliver(json.loads(record["body"]), attributes["webhook"]["stringValue"])
     except Exception as error:  # noqa: BLE001 - the message stays in its queue, and the others are delivered
-        named = {"message_id": record["messageId"], **error_fields(error)}
-        logger.error("a webhook could not be processed", extra=named)
+        fields = {"message_id": record["messageId"], **error_fields(error)}
+        logger.error("a webhook could not be processed", extra=fields)
         seconds = RETRY_SECONDS
     if seconds is None:
         return True

@@ -7,22 +7,29 @@ from typing import Final
 import certifi
 import httpcore
 
-from adapters.public_http.allowance import Deadline, unlimited
+from adapters.public_http.allowance import Deadline, unlimited_allowance
 from adapters.public_http.errors import InputError
 from adapters.public_http.links import HttpLink, parse
-from adapters.public_http.network import Connect, PinnedBackend, Resolve, look_up, system_resolve, tcp_connect
+from adapters.public_http.network import (
+    Connect,
+    PinnedBackend,
+    Resolve,
+    resolve_host,
+    system_resolve,
+    tcp_connect,
+)
 from domain.webhook import ATTEMPT_SECONDS, WebhookRules
 
 CONNECT_SECONDS: Final = 5.0
 
 
-class NoAnswer(Exception):
-    """A receiver could not be reached or did not answer; the text says why, without any of its bytes."""
+class DeliveryFailed(Exception):
+    """A request was not sent or got no response; the text says why, without any of the receiver's bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receivers:
-    """Sends requests; redirects are not followed, and answers are not read beyond their status."""
+class WebhookSender:
+    """Sends requests; does not follow redirects, and reads only the status of responses."""
 
     rules: WebhookRules
     seconds: float = ATTEMPT_SECONDS
@@ -31,32 +38,34 @@ class Receivers:
     tls: ssl.SSLContext | None = None
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        """Return the status of the answer; raise NoAnswer."""
+        """Return the HTTP status of the response; raise DeliveryFailed."""
         try:
             link = parse(url)
             if not isinstance(link, HttpLink) or (link.scheme != "https" and not self.rules.allow_http):
-                raise NoAnswer("its scheme is not allowed")
+                raise DeliveryFailed("its scheme is not allowed")
             return self._post(link, body, headers)
         except InputError as error:
-            raise NoAnswer(error.message) from None
+            raise DeliveryFailed(error.message) from None
         except ssl.SSLError:
-            raise NoAnswer("its certificate is not valid for it, or TLS failed") from None
+            raise DeliveryFailed("its certificate is not valid for its host, or TLS failed") from None
         except (TimeoutError, httpcore.TimeoutException):
-            raise NoAnswer(f"it did not answer within {self.seconds:g} s") from None
+            raise DeliveryFailed(f"it did not answer within {self.seconds:g} s") from None
         except (OSError, httpcore.NetworkError, httpcore.ProtocolError, ValueError) as error:
-            raise NoAnswer(f"the connection failed ({type(error).__name__})") from None
+            raise DeliveryFailed(f"the connection failed ({type(error).__name__})") from None
 
     def _post(self, link: HttpLink, body: bytes, headers: dict[str, str]) -> int:
         deadline = Deadline(self.seconds)
-        addresses = look_up(
+        addresses = resolve_host(
             link.host,
             link.port,
             resolve=self.resolve,
             allow_private=self.rules.allow_private,
-            seconds=deadline.within(CONNECT_SECONDS),
+            seconds=deadline.step_seconds(CONNECT_SECONDS),
         )
         scheme, host = link.scheme.encode(), str(link.host).encode()
-        backend = PinnedBackend(addresses, connect=self.connect, deadline=deadline, allowance=unlimited())
+        backend = PinnedBackend(
+            addresses, connect=self.connect, deadline=deadline, allowance=unlimited_allowance()
+        )
         connection = httpcore.HTTPConnection(
             httpcore.Origin(scheme, host, link.port),
             ssl_context=self.tls or ssl.create_default_context(cafile=certifi.where()),

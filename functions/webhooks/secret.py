@@ -11,11 +11,11 @@ CACHE_SECONDS: Final = 300.0
 """How long a secret is used before it is read again."""
 
 ROTATION_HOURS: Final = 24
-"""For how long after a rotation both secrets sign: receivers have that time to use the new one."""
+"""How long both secrets sign after a rotation, so that receivers have time to switch to the new one."""
 
 
 class SigningSecrets:
-    """Reads the secrets with a client of Secrets Manager, and remembers them for some minutes."""
+    """Reads the secrets with a client of Secrets Manager, and caches them for CACHE_SECONDS."""
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from adapters.presigned import PresignedLinks
 from adapters.webhook_records import WebhookRecords
 from domain.webhook import Webhook, WebhookRules
 from functions.webhooks.delivery import Deliverer
-from functions.webhooks.receiver import Receivers
+from functions.webhooks.receiver import WebhookSender
 from local.emulator import Emulator
 from local.receiver import Request, receiving
 from tests.support.clock import FakeClock
@@ -61,13 +61,13 @@ class Function:
 
     def __post_init__(self) -> None:
         self.records = WebhookRecords(self.deployment.dynamodb, self.deployment.environment.task_table)
-        receivers = Receivers(rules=WebhookRules(allow_http=True, allow_private=True), seconds=5)
+        sender = WebhookSender(rules=WebhookRules(allow_http=True, allow_private=True), seconds=5)
         mortal: Any = _Mortal(self.deployment.dynamodb, self.killer)
         self.deliver = Deliverer(
             records=WebhookRecords(mortal, self.deployment.environment.task_table),
             links=PresignedLinks(self.deployment.s3, clock=self.clock),
             secrets=lambda: ["A" * 32],
-            post=_around("post", receivers.post, self.killer),
+            post=_around("post", sender.post, self.killer),
             clock=self.clock,
         )
 

@@ -8,15 +8,15 @@ import pytest
 
 from domain.webhook import WebhookRules
 from functions.api.webhook_field import check_webhook
-from functions.webhooks.receiver import NoAnswer, Receivers
+from functions.webhooks.receiver import DeliveryFailed, WebhookSender
 from tests.security.cases import DATA
 from tests.support.internet import FakeInternet
 
 ALL_SCHEMES = WebhookRules(allow_http=True)
 
 
-def _receivers(internet: FakeInternet) -> Receivers:
-    return Receivers(
+def _sender(internet: FakeInternet) -> WebhookSender:
+    return WebhookSender(
         rules=ALL_SCHEMES,
         seconds=20,
         resolve=internet.resolve,
@@ -38,16 +38,16 @@ def test_an_inside_address_is_refused_at_submit_and_at_delivery(internet: FakeIn
 
     internet.reset(names={"inside.example": [address]})
     for target in (url, "https://inside.example/hook"):
-        with pytest.raises(NoAnswer):
-            _receivers(internet).post(target, b"{}", {})
+        with pytest.raises(DeliveryFailed):
+            _sender(internet).post(target, b"{}", {})
     assert internet.connected == []
 
 
 @pytest.mark.parametrize("entry", DATA["links"], ids=lambda entry: str(entry["why"]))
 def test_a_link_that_is_never_followed_gets_no_webhook(internet: FakeInternet, entry: dict[str, Any]) -> None:
     internet.reset(names=entry.get("names"))
-    with pytest.raises(NoAnswer):
-        _receivers(internet).post(entry["link"], b"{}", {})
+    with pytest.raises(DeliveryFailed):
+        _sender(internet).post(entry["link"], b"{}", {})
     assert internet.connected == []
 
 
@@ -55,8 +55,8 @@ def test_a_link_that_is_never_followed_gets_no_webhook(internet: FakeInternet, e
 def test_a_redirect_is_an_answer_and_not_followed(internet: FakeInternet, entry: dict[str, Any]) -> None:
     to = [str(target).encode() for target in entry["to"][:1]]
     internet.reset(redirects=dict.fromkeys(["/go"], to[0]))
-    with suppress(NoAnswer):  # one whose connection ends before the request was sent
-        assert 300 <= _receivers(internet).post("http://photos.example/go", b"{}", {}) < 400
+    with suppress(DeliveryFailed):  # one whose connection ends before the request was sent
+        assert 300 <= _sender(internet).post("http://photos.example/go", b"{}", {}) < 400
     assert len(internet.connected) == 1
 
 
@@ -67,8 +67,8 @@ def test_nothing_is_sent_to_a_server_that_is_not_who_it_says(
     if "to" in entry:
         pytest.skip("a redirect, which webhooks do not follow")
     internet.reset()
-    with pytest.raises(NoAnswer, match="TLS"):
-        _receivers(internet).post(entry["link"], b"{}", {})
+    with pytest.raises(DeliveryFailed, match="TLS"):
+        _sender(internet).post(entry["link"], b"{}", {})
     assert not internet.tls.requests
 
 

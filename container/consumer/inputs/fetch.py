@@ -4,9 +4,9 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapters.public_http.allowance import Allowance, unlimited
+from adapters.public_http.allowance import Allowance, unlimited_allowance
 from adapters.public_http.errors import not_an_image, too_large
-from adapters.public_http.links import HttpLink, S3Link, as_object, parse
+from adapters.public_http.links import HttpLink, S3Link, parse, unsigned_s3_object
 from adapters.public_http.network import Connect, Resolve, system_resolve, tcp_connect
 from container.consumer.inputs.credentials import HostCredentials
 from container.consumer.inputs.hints import page_hint
@@ -68,11 +68,11 @@ class Links:
         uses S3's address without a signature. Raise InputError if it is the task's fault, and botocore's
         errors if it is S3's.
         """
-        allowance = allowance or unlimited()
+        allowance = allowance or unlimited_allowance()
         parsed = parse(link)
         if (
             isinstance(parsed, HttpLink)
-            and (s3_link := as_object(parsed))
+            and (s3_link := unsigned_s3_object(parsed))
             and self._objects.may_read(s3_link)
         ):
             parsed = s3_link

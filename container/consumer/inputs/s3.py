@@ -58,8 +58,8 @@ class Objects:
             try:
                 for chunk in body.iter_chunks(CHUNK_BYTES):  # botocore raises if it ends early
                     data += chunk
-                    allowance.spend(len(chunk))
-                    deadline.within()
+                    allowance.count_bytes(len(chunk))
+                    deadline.step_seconds()
                     allowance.check()
             except TimeoutError:
                 raise unavailable("reading the object took too long") from None

@@ -75,8 +75,8 @@ class TaskInputs:
 def _decode_inline(reference: InputRef, allowance: Allowance) -> Fetched:
     try:
         fetched = read_inline(reference.value, FETCH_LIMITS)
-        allowance.spend(len(fetched.data))
-        allowance.decode(fetched.image.pixels)
+        allowance.count_bytes(len(fetched.data))
+        allowance.count_pixels(fetched.image.pixels)
     except InputError as error:
         raise error.at(reference.path) from None
     return fetched
@@ -106,7 +106,9 @@ class _Fetches:
             while len(fetched) < len(self._paths):
                 self._raise_if_ended(stopped, fetched)
                 try:
-                    link, result = self._results.get(timeout=min(CHECK_SECONDS, max(self._allowance.left, 0)))
+                    link, result = self._results.get(
+                        timeout=min(CHECK_SECONDS, max(self._allowance.seconds_left, 0))
+                    )
                 except queue.Empty:
                     continue
                 if isinstance(result, InputError):
@@ -117,13 +119,13 @@ class _Fetches:
                 fetched[link] = result
         finally:
             self._waiting.clear()
-            self._allowance.end()
+            self._allowance.close_connections()
         return fetched
 
     def _raise_if_ended(self, stopped: Callable[[], bool], fetched: dict[str, Fetched]) -> None:
         if stopped():
             raise InputsStopped
-        if self._allowance.left <= 0:
+        if self._allowance.seconds_left <= 0:
             count, path = (
                 len(self._paths),
                 next(path for link, path in self._paths.items() if link not in fetched),
@@ -143,8 +145,8 @@ class _Fetches:
             try:
                 fetched = self._links.fetch(link, self._allowance)
                 # The engine's request contains the image as often as the link appears.
-                self._allowance.spend(len(fetched.data) * (self._times[link] - 1))
-                self._allowance.decode(fetched.image.pixels * self._times[link])
+                self._allowance.count_bytes(len(fetched.data) * (self._times[link] - 1))
+                self._allowance.count_pixels(fetched.image.pixels * self._times[link])
                 self._results.put((link, fetched))
             except Exception as error:  # noqa: BLE001 - `run` raises it in the waiting thread
                 self._results.put((link, error))

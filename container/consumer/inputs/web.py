@@ -8,8 +8,8 @@ import httpcore
 
 from adapters.public_http.allowance import Allowance, Deadline
 from adapters.public_http.errors import InputError, blocked, not_an_image, too_large, unavailable
-from adapters.public_http.links import HttpLink, as_object, parse
-from adapters.public_http.network import Connect, PinnedBackend, Resolve, look_up
+from adapters.public_http.links import HttpLink, parse, unsigned_s3_object
+from adapters.public_http.network import Connect, PinnedBackend, Resolve, resolve_host
 from container.consumer.inputs.credentials import Header, HostCredentials
 from container.consumer.inputs.hints import NEEDS_CREDENTIALS, refusal_hint
 from container.consumer.inputs.limits import Limits
@@ -90,8 +90,8 @@ class Web:
     def _ask(
         self, link: HttpLink, header: Header | None, deadline: Deadline, allowance: Allowance
     ) -> bytes | HttpLink:
-        seconds = deadline.within(self._limits.connect_seconds)
-        addresses = look_up(
+        seconds = deadline.step_seconds(self._limits.connect_seconds)
+        addresses = resolve_host(
             link.host, link.port, resolve=self._resolve, allow_private=self._allow_private, seconds=seconds
         )
         scheme, host = link.scheme.encode(), str(link.host).encode()
@@ -125,7 +125,7 @@ class Web:
 def _redirect(link: HttpLink, response: httpcore.Response) -> HttpLink:
     location = _header(response, b"location")
     if not location:
-        raise unavailable("it redirects to nowhere")
+        raise unavailable("it redirects without saying where to")
     target = parse(urljoin(str(link), location.replace(" ", "%20")))
     if not isinstance(target, HttpLink):
         raise blocked("it redirects to a bucket")
@@ -148,7 +148,7 @@ def _hint(link: HttpLink, status: int) -> str:
         return ""
     if signed := refusal_hint(link):
         return signed
-    if status == FORBIDDEN and as_object(link):
+    if status == FORBIDDEN and unsigned_s3_object(link):
         return PRESIGN
     return NEEDS_CREDENTIALS if status == UNAUTHORIZED else ""
 
@@ -157,7 +157,7 @@ def _body(response: httpcore.Response, max_bytes: int, allowance: Allowance) -> 
     body = bytearray()
     for chunk in response.iter_stream():
         body += chunk
-        allowance.spend(len(chunk))
+        allowance.count_bytes(len(chunk))
         if len(body) > max_bytes:
             raise _beyond(max_bytes)
     return bytes(body)

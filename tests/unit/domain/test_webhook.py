@@ -41,9 +41,9 @@ def test_everything_else_is_tried_again_for_a_day(status: int | None) -> None:
 
 def test_a_delivery_can_begin_again_and_keeps_its_count() -> None:
     record, _ = RECORD.after_attempt(410, NOW)
-    again, delay = record.again().after_attempt(503, NOW)
+    again, delay = record.with_new_series().after_attempt(503, NOW)
     assert (again.attempts, delay, again.webhook_id) == (2, DELAYS_SECONDS[0], RECORD.webhook_id)
 
 
 def test_the_query_of_the_url_is_not_shown() -> None:
-    assert RECORD.shown()["url"] == "https://user.example:8443/hook"
+    assert RECORD.as_response()["url"] == "https://user.example:8443/hook"

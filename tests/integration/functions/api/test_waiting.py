@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.table import Table
-from functions.api.waiting import CHECK_SECONDS, Wait, etag
+from functions.api.waiting import CHECK_SECONDS, TaskWaiter, etag
 from tests.support.api_client import Client
 from tests.support.deployment import Deployment
 from tests.support.worker import Worker
@@ -37,7 +37,7 @@ def sleeper() -> Sleeper:
 def api(deployment: Deployment, sleeper: Sleeper) -> Client:
     """Return an API whose pauses take no time."""
     table = Table(deployment.dynamodb, deployment.environment.task_table)
-    return Client(deployment, wait=Wait(table=table, sleep=sleeper.sleep, clock=sleeper.clock))
+    return Client(deployment, wait=TaskWaiter(table=table, sleep=sleeper.sleep, clock=sleeper.clock))
 
 
 PATH = "/v1alpha2/tasks/test/wait"

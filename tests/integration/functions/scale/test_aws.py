@@ -5,8 +5,8 @@ import secrets
 import pytest
 
 from domain.scaling import Surplus
-from functions.scale.aws import DelayedChecks, EcsServices, MemoryRows
-from functions.scale.logic import Memory, ServiceState
+from functions.scale.aws import DelayedChecks, EcsServices, ScalingStateRows
+from functions.scale.logic import ScalingState, ServiceState
 from local.emulator import Emulator
 from tests.support.deployment import DYNAMIC, Deployment
 
@@ -14,19 +14,21 @@ SURPLUS = Surplus(desired=3, checks=((1_000, 3), (1_060, 1)))
 
 
 def test_each_version_is_stored_once(deployment: Deployment) -> None:
-    rows = MemoryRows(deployment.dynamodb, deployment.environment.task_table)
-    assert rows.read("a") == Memory()
-    first = Memory(surplus=SURPLUS, version=1)
+    rows = ScalingStateRows(deployment.dynamodb, deployment.environment.task_table)
+    assert rows.read("a") == ScalingState()
+    first = ScalingState(surplus=SURPLUS, version=1)
     assert rows.replace("a", first)
-    assert not rows.replace("a", Memory(version=1)), "another check was faster"
+    assert not rows.replace("a", ScalingState(version=1)), "another check has stored this version"
     assert rows.read("a") == first
-    assert rows.replace("a", Memory(version=2))
-    assert rows.read("a") == Memory(version=2)
-    assert rows.read("b") == Memory()
+    assert rows.replace("a", ScalingState(version=2))
+    assert rows.read("a") == ScalingState(version=2)
+    assert rows.read("b") == ScalingState()
 
 
 def test_the_rows_of_the_scaler_are_no_tasks(deployment: Deployment) -> None:
-    MemoryRows(deployment.dynamodb, deployment.environment.task_table).replace("a", Memory(version=1))
+    ScalingStateRows(deployment.dynamodb, deployment.environment.task_table).replace(
+        "a", ScalingState(version=1)
+    )
     (item,) = deployment.dynamodb.scan(TableName=deployment.environment.task_table)["Items"]
     assert item["id"]["S"] == "#scaling#a"
     assert "runtime_status" not in item, "the lists of tasks do not show it"

@@ -18,7 +18,7 @@ from adapters.presigned import PresignedLinks
 from adapters.webhook_records import WebhookRecords
 from domain.webhook import DELAYS_SECONDS, DeliveryRecord, Webhook, WebhookRules
 from functions.webhooks.delivery import Deliverer
-from functions.webhooks.receiver import NoAnswer, Receivers
+from functions.webhooks.receiver import DeliveryFailed, WebhookSender
 from functions.webhooks.secret import SigningSecrets
 from local.emulator import Emulator
 from local.receiver import Receiver, receiving
@@ -50,7 +50,7 @@ class Setup:
             records=self.records,
             links=PresignedLinks(deployment.s3, clock=self.clock),
             secrets=lambda: secrets_,
-            post=Receivers(rules=LOCAL, seconds=seconds).post,
+            post=WebhookSender(rules=LOCAL, seconds=seconds).post,
             clock=self.clock,
         )
 
@@ -161,8 +161,8 @@ def test_tls_is_checked_against_the_public_authorities(receiver: Receiver) -> No
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     assert certificate is not None
-    with pytest.raises(NoAnswer, match=r"TLS failed|connection failed"):
-        Receivers(rules=LOCAL).post(receiver.url.replace("http:", "https:"), b"{}", {})
+    with pytest.raises(DeliveryFailed, match=r"TLS failed|connection failed"):
+        WebhookSender(rules=LOCAL).post(receiver.url.replace("http:", "https:"), b"{}", {})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.queues import Depth
 from domain.scaling import ScalingPolicy
-from functions.scale.logic import Memory, OvertakenError, RuntimeService, Scaler, ServiceState
+from functions.scale.logic import RuntimeService, Scaler, ScalingState, ServiceState, TooManyConflictsError
 
 POLICY = ScalingPolicy(queue_length=10, minimum=0, maximum=5, cooldown_seconds=60)
 
@@ -35,20 +35,20 @@ class FakeServices:
 
 
 @dataclass
-class FakeMemories:
-    """Memories that are replaced by the next version only, as in DynamoDB."""
+class FakeScalingStates:
+    """ScalingStates that are replaced by the next version only, as in DynamoDB."""
 
-    stored: dict[str, Memory] = field(default_factory=dict)
+    stored: dict[str, ScalingState] = field(default_factory=dict)
     before_replace: Callable[[], object] = lambda: None
 
-    def read(self, runtime: str) -> Memory:
-        return self.stored.get(runtime, Memory())
+    def read(self, runtime: str) -> ScalingState:
+        return self.stored.get(runtime, ScalingState())
 
-    def replace(self, runtime: str, memory: Memory) -> bool:
+    def replace(self, runtime: str, state: ScalingState) -> bool:
         self.before_replace()
-        if memory.version != self.read(runtime).version + 1:
+        if state.version != self.read(runtime).version + 1:
             return False
-        self.stored[runtime] = memory
+        self.stored[runtime] = state
         return True
 
 
@@ -57,7 +57,7 @@ class Setup:
 
     def __init__(self) -> None:
         self.services = FakeServices({"service-a": 0, "service-b": 3})
-        self.memories = FakeMemories()
+        self.states = FakeScalingStates()
         self.waiting = {"a": 0, "b": 30}
         self.now = 1_000_000.0
         self.delays: list[int] = []
@@ -73,7 +73,7 @@ class Setup:
             },
             services=self.services,
             depth=lambda url: Depth(waiting=self.waiting[url], in_flight=0),
-            memories=self.memories,
+            states=self.states,
             clock=lambda: self.now,
             check_again=self.delays.append,
         )
@@ -101,7 +101,7 @@ def test_the_only_worker_of_a_large_service_gets_a_second_one_while_it_is_update
 def test_a_check_that_changes_nothing_writes_nothing(setup: Setup) -> None:
     assert setup.scaler.check_all() == {"a": 0, "b": 3}
     assert setup.services.calls == []
-    assert setup.memories.stored == {}
+    assert setup.states.stored == {}
 
 
 def test_gpus_are_stopped_by_a_later_check_of_another_instance(setup: Setup) -> None:
@@ -116,26 +116,26 @@ def test_of_two_checks_at_the_same_time_one_sets_the_count(setup: Setup) -> None
     """The other one has counted the messages earlier, and would stop GPUs that are needed now."""
     setup.waiting["a"] = 15
 
-    def overtaken() -> None:
-        setup.memories.before_replace = lambda: None
+    def conflict() -> None:
+        setup.states.before_replace = lambda: None
         setup.waiting["a"] = 45
         assert setup.new_scaler().check_submitted(["a"]) == {"a": 5}
 
-    setup.memories.before_replace = overtaken
+    setup.states.before_replace = conflict
     setup.scaler.check_submitted(["a"])
     assert setup.services.calls == [("service-a", 5)]
 
 
-def test_a_check_that_was_overtaken_still_orders_what_it_has_counted(setup: Setup) -> None:
+def test_a_check_with_a_conflict_still_orders_what_it_has_counted(setup: Setup) -> None:
     """The other one has counted before most of the tasks arrived, and no later event tells of them."""
     setup.waiting["a"] = 5
 
-    def overtaken() -> None:
-        setup.memories.before_replace = lambda: None
+    def conflict() -> None:
+        setup.states.before_replace = lambda: None
         setup.new_scaler().check_submitted(["a"])
         setup.waiting["a"] = 45
 
-    setup.memories.before_replace = overtaken
+    setup.states.before_replace = conflict
     assert setup.scaler.check_submitted(["a"]) == {"a": 5}
     assert setup.services.calls == [("service-a", 1), ("service-a", 5)]
 
@@ -153,17 +153,17 @@ def test_a_slow_call_does_not_replace_the_count_of_a_later_check(setup: Setup) -
     assert setup.services.calls[-1] == ("service-a", 5)
 
 
-def test_a_check_that_is_always_overtaken_fails_instead_of_trying_for_ever(setup: Setup) -> None:
+def test_a_check_that_always_conflicts_fails_instead_of_trying_for_ever(setup: Setup) -> None:
     setup.waiting["a"] = 15
 
-    def overtaken() -> None:
-        stored = setup.memories.stored
-        stored["a"] = Memory(version=stored.get("a", Memory()).version + 1)
+    def conflict() -> None:
+        stored = setup.states.stored
+        stored["a"] = ScalingState(version=stored.get("a", ScalingState()).version + 1)
 
-    setup.memories.before_replace = overtaken
+    setup.states.before_replace = conflict
     with pytest.raises(ExceptionGroup) as failed:
         setup.scaler.check_submitted(["a"])
-    assert isinstance(failed.value.exceptions[0], OvertakenError)
+    assert isinstance(failed.value.exceptions[0], TooManyConflictsError)
     assert setup.services.calls == []
 
 

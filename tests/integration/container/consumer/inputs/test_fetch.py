@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adapters.public_http.allowance import Deadline
 from adapters.public_http.errors import InputError
 from adapters.public_http.links import HttpLink
-from adapters.public_http.network import Resolve, look_up, system_resolve
+from adapters.public_http.network import Resolve, resolve_host, system_resolve
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.web import public_tls
@@ -152,19 +152,19 @@ def test_resolving_a_name_has_a_timeout() -> None:
         return ["93.184.216.34"]
 
     with pytest.raises(InputError, match="took too long"):
-        look_up("photos.example", 80, resolve=hang, allow_private=False, seconds=0.05)
+        resolve_host("photos.example", 80, resolve=hang, allow_private=False, seconds=0.05)
     released.set()
 
 
 @pytest.mark.parametrize("error", [socket.gaierror("no"), OSError("no"), UnicodeError("no")])
 def test_a_name_that_cannot_be_resolved_fails_the_task(error: Exception) -> None:
     with pytest.raises(InputError, match="not known"):
-        look_up("a.example", 80, resolve=failing(error), allow_private=False, seconds=20)
+        resolve_host("a.example", 80, resolve=failing(error), allow_private=False, seconds=20)
 
 
 def test_an_unexpected_error_of_the_resolver_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        look_up("a.example", 80, resolve=failing(ZeroDivisionError()), allow_private=False, seconds=20)
+        resolve_host("a.example", 80, resolve=failing(ZeroDivisionError()), allow_private=False, seconds=20)
 
 
 def failing(error: Exception) -> Resolve:
@@ -182,10 +182,10 @@ def test_the_system_resolver_returns_addresses() -> None:
 
 
 def test_a_deadline_limits_each_step_to_the_remaining_time() -> None:
-    assert Deadline(100).within(1) == 1
-    assert 0 < Deadline(1).within(100) <= 1
+    assert Deadline(100).step_seconds(1) == 1
+    assert 0 < Deadline(1).step_seconds(100) <= 1
     with pytest.raises(TimeoutError):
-        Deadline(0).within()
+        Deadline(0).step_seconds()
 
 
 @pytest.mark.parametrize("refusing", [1, 2, 4])

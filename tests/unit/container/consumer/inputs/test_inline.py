@@ -42,7 +42,7 @@ class FakeFetcher:
 
     def fetch(self, link: str, allowance: Allowance) -> Fetched:
         """Return the image."""
-        allowance.spend(len(self.data))
+        allowance.count_bytes(len(self.data))
         assert link
         found = sniff(self.data)
         assert found is not None

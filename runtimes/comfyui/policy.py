@@ -48,8 +48,8 @@ ONLY_IF_ALLOWED: Final = {
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PARENT: Final = re.compile(r"(?<![.\w])\.\.[\\/]|[\\/]\.\.(?![.\w])")
-_PATH: Final = re.compile(r"\s*(?:~?/+[^\s/]\S*|[A-Za-z]:[\\/]\S*|\\\\\S+|\.\.)\s*", re.DOTALL)
-_SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]{0,20}://\S*\s*", re.DOTALL)
+_PATH: Final = re.compile(r"~?/\S+|[A-Za-z]:[\\/]\S*|\\\\\S+|\.\.")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://\S*")
 _ANNOTATED: Final = re.compile(r"\[(?:input|output|temp)\]\s*$")
 _EMBEDDING: Final = re.compile(r"embedding:\s*([^\s,:()\[\]]+)")
 
@@ -58,9 +58,10 @@ def outside(text: str) -> str | None:
     """Return why a text is a path or a URL, to follow "it", or None if it is neither."""
     if _CONTROL.search(text):
         return "holds control characters"
-    if is_link(text) or _SCHEME.fullmatch(text) or "file://" in text.lower():
+    bare = text.strip()
+    if is_link(text) or _SCHEME.fullmatch(bare) or "file://" in text.lower():
         return "is a URL"
-    if _PARENT.search(text) or _PATH.fullmatch(text):
+    if _PARENT.search(text) or (bare.strip("/") and _PATH.fullmatch(bare)):
         return "is a path"
     if _ANNOTATED.search(text):
         return "names a file of the server"

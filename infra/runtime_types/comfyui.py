@@ -204,7 +204,7 @@ def _flags(port: int) -> tuple[str, ...]:
 
 
 def extra_model_paths(model_directory: str) -> dict[str, dict[str, str]]:
-    """Return ComfyUI's list of model folders: those of the bucket, by its own names and the other engine's."""
+    """Return ComfyUI's list of model folders: the bucket's, by its own names and the other engine's."""
     own = {folder: "\n".join((folder, *ALIASES.get(folder, ()))) for folder in MODEL_FOLDERS}
     alias = {name for names in ALIASES.values() for name in names}
     return {"sd_on_ecs": {"base_path": model_directory} | {k: v for k, v in own.items() if k not in alias}}

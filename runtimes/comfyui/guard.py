@@ -43,10 +43,10 @@ def _escape(kind: Input | None, value: Any, files: Collection[str], folder: str)
         return "the name of a model" if not isinstance(value, str) else bad_model_name(value)
     if kind is not None and kind.kind == "path":
         return None if value in ("", None) else "no file or folder may be named"
-    if is_link(value):
-        return None
     if kind is not None and kind.kind == "prefix":
         inside = isinstance(value, str) and value.startswith(f"{folder}/")
         inside = inside and not any(part in ("", ".", "..") for part in value.split("/"))
         return None if inside and "\\" not in value else f"outputs go into {folder}/ only"
+    if is_link(value):
+        return None
     return next((f"it {reason}" for text in strings(value) if (reason := outside(text))), None)

@@ -52,7 +52,7 @@ ALIASES: Final = {
     "controlnet": ("t2i_adapter", "ControlNet"),
     "upscale_models": ("ESRGAN", "RealESRGAN", "SwinIR"),
 }
-"""Further folders of the bucket that hold a folder's models: ComfyUI's own older names and the other engine's."""
+"""Further folders of the bucket for a folder's models: ComfyUI's older names and the other engine's."""
 
 EMBEDDING_ENDINGS: Final = ("", ".safetensors", ".pt", ".bin")
 """In this order ComfyUI tries the endings of an embedding that a text names."""

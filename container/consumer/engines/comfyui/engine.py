@@ -27,7 +27,7 @@ from container.consumer.engines.comfyui.job import Jobs
 from container.consumer.engines.comfyui.models import Models, Needed
 from container.consumer.engines.comfyui.node_classes import NodeClasses
 from container.consumer.engines.comfyui.progress import Progress
-from container.consumer.engines.comfyui.request import body_of, rewritten
+from container.consumer.engines.comfyui.request import body_of, held, rewritten
 from container.consumer.engines.comfyui.uploads import Folders, Uploads, new_nonce
 from container.consumer.engines.comfyui.warm_up import warm_up_prompt
 from container.consumer.inputs.task_inputs import TaskInputs
@@ -140,7 +140,7 @@ class ComfyUiEngine:
         wanted = chosen or [node for node in prompt if classes[node].is_output]
         nonce, job = new_nonce(), str(uuid.uuid4())
         body = body_of(
-            rewritten(prompt, classes, uploaded, nonce),
+            held(rewritten(prompt, classes, uploaded, nonce), self._runtime, set(uploaded.values()), nonce),
             job=job,
             client=self._client,
             outputs=chosen or None,

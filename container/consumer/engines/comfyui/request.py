@@ -7,15 +7,19 @@ or written.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from container.consumer.engines.comfyui.node_classes import NodeClass
 from domain.errors import ErrorCode, PermanentError
+from domain.routing import Runtime
+from runtimes.comfyui.guard import escapes
+from runtimes.comfyui.options import Options
 from runtimes.comfyui.workflow import is_link
 
 Json = dict[str, Any]
 
+SHOWN_REASONS: Final = 3
 NONCE_INPUT: Final = "sd_on_ecs"
 SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -50,6 +54,14 @@ def _node(
     title = (one.get("_meta") or {}).get("title")
     meta = {"_meta": {"title": title}} if isinstance(title, str) else {}
     return {"class_type": one["class_type"], "inputs": inputs, **meta}
+
+
+def held(prompt: Json, runtime: Runtime, files: Collection[str], nonce: str) -> Json:
+    """Return a rewritten prompt; raise PermanentError if it reads or writes others' files."""
+    found = escapes(prompt, Options.of(runtime), files=files, folder=nonce)
+    if reasons := [f"{fault.path}: {fault.message}" for fault in found]:
+        raise PermanentError(ErrorCode.INVALID_CONTENT, "; ".join(reasons[:SHOWN_REASONS]))
+    return prompt
 
 
 def body_of(prompt: Json, *, job: str, client: str, outputs: list[str] | None, workflow: Any = None) -> bytes:

@@ -152,6 +152,7 @@ def test_the_worker_lets_a_rewritten_workflow_pass() -> None:
         ("9", "filename_prefix", "other/9"),
         ("9", "filename_prefix", "f0f0/../x"),
         ("9", "filename_prefix", "f0f0/a\\b"),
+        ("9", "filename_prefix", ["6", 0]),
         ("4", "ckpt_name", "../x"),
         ("4", "ckpt_name", ["6", 0]),
         ("6", "text", "/etc/passwd"),

@@ -129,6 +129,15 @@ def test_a_workflow_becomes_a_picture_of_what_was_asked(worker: Worker) -> None:
     assert worker.progress
 
 
+def test_a_workflow_that_would_write_a_model_is_never_sent(newer: Worker) -> None:
+    prompt = text_to_image() | {
+        "x": node("CheckpointSave", model=["4", 0], clip=["4", 1], vae=["4", 2], filename_prefix="x")
+    }
+    task = Task("t", "comfy", "pipeline", "out", None, {"prompt": prompt, "files": {}}, "v1alpha2")
+    with pytest.raises(PermanentError, match="writes models"):
+        newer.engine.prepare(task, lambda: False)
+
+
 def test_the_same_workflow_twice_is_run_twice_and_leaves_nothing_on_the_server(worker: Worker) -> None:
     first = worker.run(text_to_image())
     second = worker.run(text_to_image())

@@ -107,16 +107,16 @@ def test_the_flat_names_of_keys_mean_the_same_as_those_of_sd_on_eks() -> None:
         ("modelsRuntime: [3]", "modelsRuntime[0]: found 3; allowed: a mapping"),
         (f"modelsRuntime: [{{{RUNTIME}, typ: x}}]", 'modelsRuntime[0].typ: found "x"; allowed: no such key'),
         (
-            f"modelsRuntime: [{{{RUNTIME}, type: comfyui}}]",
-            "modelsRuntime[0].type: found \"comfyui\"; allowed: 'sdwebui'",
+            f"modelsRuntime: [{{{RUNTIME}, type: fooocus}}]",
+            "modelsRuntime[0].type: found \"fooocus\"; allowed: 'sdwebui', 'comfyui'",
         ),
         (
             f"modelsRuntime: [{{{RUNTIME}, type: null}}]",
-            "modelsRuntime[0].type: found null; allowed: 'sdwebui'",
+            "modelsRuntime[0].type: found null; allowed: 'sdwebui', 'comfyui'",
         ),
         (
             f"modelsRuntime: [{{{RUNTIME}, type: [sdwebui]}}]",
-            "modelsRuntime[0].type: found [\"sdwebui\"]; allowed: 'sdwebui'",
+            "modelsRuntime[0].type: found [\"sdwebui\"]; allowed: 'sdwebui', 'comfyui'",
         ),
         (
             f"modelsRuntime: [{{{RUNTIME}, sdwebui: {{sdwebui: 1}}}}]",
@@ -224,7 +224,7 @@ def test_a_further_type_has_its_own_errors() -> None:
         parse(f"modelsRuntime: [{runtimes}]", DEPLOYED)
     assert refused.value.faults == [
         'modelsRuntime[0].modelFilename: found "m"; allowed: no such key',
-        "modelsRuntime[1].type: found \"other\"; allowed: 'sdwebui', 'toy'",
+        "modelsRuntime[1].type: found \"other\"; allowed: 'sdwebui', 'comfyui', 'toy'",
         "modelsRuntime[2].scaling.queueLength: found 0; allowed: greater than or equal to 1",
     ]
 

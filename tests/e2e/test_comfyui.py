@@ -1,133 +1,30 @@
 """Workflows through API, worker and a fake ComfyUI, with AWS in the emulator."""
 
 import base64
-import io
-import json
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from PIL import Image
 
-from domain.routing import Runtime, Runtimes
-from domain.row import Row, Status
-from domain.worker_environment import WorkerEnvironment
-from local.deploy import ROOT
+from domain.row import Status
 from local.emulator import Emulator
-from local.fakes.comfyui import recipe
-from local.fakes.comfyui.process import FakeComfyUi, start, write_models
 from local.fakes.model_file import write_checkpoint
 from local.pictures import served
-from local.process import Process
-from tests.support.api_client import Answer, Client
 from tests.support.comfyui import image_to_image, node, png, text_to_image
-from tests.support.comfyui_worker import TYPES
-from tests.support.deployment import DYNAMIC, Deployment, deploy
-
-OUTCOME_SECONDS = 60.0
-SETTINGS = {"MODEL_LOOKUP_SECONDS": "0"}
-FOLDERS = ("models", "input", "output", "temp")
-
-
-class Setup:
-    """AWS resources, an API, a fake ComfyUI, and the workers that a test starts."""
-
-    def __init__(self, aws: Emulator, root: Path, stack: ExitStack) -> None:
-        self.aws = aws
-        self.root = root
-        self._stack = stack
-        self.runtime = Runtime(DYNAMIC, "comfyui", dynamic_model=True, options={"files_dir": str(root)})
-        made = deploy(aws)
-        described = replace(self.runtime, queue_url=made.queue(DYNAMIC)).as_dict()
-        runtimes = Runtimes.from_json(json.dumps([described]))
-        self.cloud: Deployment = replace(made, environment=replace(made.environment, runtimes=runtimes))
-        self.api = Client(self.cloud, types=TYPES)
-        write_models(root / "models")
-        self.fake = self.start_fake()
-        self.consumer: Process | None = None
-
-    def start_fake(self, port: int = 0) -> FakeComfyUi:
-        folders = {name: self.root / name for name in FOLDERS}
-        fake = start(port=port, step_seconds=0.02, load_seconds=0.02, **folders)
-        self._stack.callback(fake.kill)
-        return fake
-
-    def start_consumer(self) -> Process:
-        known = self.cloud.environment
-        environment = WorkerEnvironment(
-            runtime_name=DYNAMIC,
-            runtime_type="comfyui",
-            runtime_options=self.runtime.options,
-            dynamic_model=True,
-            engine_url=self.fake.url,
-            task_queue_url=self.cloud.queue(DYNAMIC),
-            result_topic_arn=known.result_topic_arn,
-            output_bucket=known.output_bucket,
-            task_table=known.task_table,
-            task_bucket=known.task_bucket,
-            model_bucket=known.model_bucket,
-            model_dir=str(self.root / "models"),
-            visibility_seconds=6,
-            retry_delay_seconds=0,
-            allow_private_inputs=True,
-        )
-        self.consumer = self._stack.enter_context(
-            Process(
-                "consumer",
-                [sys.executable, "-m", "tests.support.comfyui_worker"],
-                environment=self.aws.environment(os.environ) | environment.to_environ() | SETTINGS,
-                cwd=str(ROOT),
-            )
-        )
-        return self.consumer
-
-    def submit(self, task_id: str, prompt: dict[str, Any], **content: Any) -> Answer:
-        metadata = {"id": task_id, "runtime": DYNAMIC, "tasktype": "pipeline", "prefix": "output"}
-        body = {"task": {"metadata": metadata, "content": {"prompt": prompt, **content}}}
-        return self.api("POST", "/v1alpha2", body)
-
-    def until(self, task_id: str, holds: Callable[[Row], bool] = lambda row: row.notified) -> Row:
-        """Poll until the row has a state, for which DynamoDB has no event."""
-        deadline = time.monotonic() + OUTCOME_SECONDS
-        while not holds(row := self.cloud.row(task_id)):
-            assert time.monotonic() < deadline, row
-            time.sleep(0.05)
-        return row
-
-    def read(self, uri: str) -> bytes:
-        bucket, key = uri.removeprefix("s3://").split("/", 1)
-        data: bytes = self.cloud.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return data
-
-    def facts(self, row: Row) -> list[dict[str, Any]]:
-        assert row.status is Status.COMPLETED, row.item
-        found = [recipe.read(Image.open(io.BytesIO(self.read(link)))) for link in row.item["images"]]
-        assert None not in found
-        return [one for one in found if one]
-
-    def document(self, row: Row) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.read(str(row.text("output"))))
-        return found
-
-    def left_behind(self) -> list[str]:
-        """Return the files of tasks that are still on the server's disk."""
-        return [str(path) for kind in FOLDERS[1:] for path in (self.root / kind).rglob("*.*")]
+from tests.support.comfyui_setup import ComfyUiSetup
 
 
 @pytest.fixture
-def setup(aws: Emulator, tmp_path: Path) -> Iterator[Setup]:
+def setup(aws: Emulator, tmp_path: Path) -> Iterator[ComfyUiSetup]:
     with ExitStack() as stack:
-        yield Setup(aws, tmp_path, stack)
+        yield ComfyUiSetup(aws, tmp_path, stack)
 
 
-def test_text_becomes_an_image_with_a_receipt(setup: Setup) -> None:
+def test_text_becomes_an_image_with_a_receipt(setup: ComfyUiSetup) -> None:
     assert setup.submit("t", text_to_image(text="a mill", seed=-1)).status == 200
     setup.start_consumer()
     row = setup.until("t")
@@ -141,7 +38,7 @@ def test_text_becomes_an_image_with_a_receipt(setup: Setup) -> None:
     assert setup.left_behind() == []
 
 
-def test_an_image_arrives_by_http_s3_and_base64_alike(setup: Setup, tmp_path: Path) -> None:
+def test_an_image_arrives_by_http_s3_and_base64_alike(setup: ComfyUiSetup, tmp_path: Path) -> None:
     folder = tmp_path / "web"
     folder.mkdir()
     data = png("green")
@@ -160,7 +57,7 @@ def test_an_image_arrives_by_http_s3_and_base64_alike(setup: Setup, tmp_path: Pa
     assert setup.left_behind() == []
 
 
-def test_a_mask_and_the_same_workflow_twice_give_what_was_asked_each_time(setup: Setup) -> None:
+def test_a_mask_and_the_same_workflow_twice_give_what_was_asked_each_time(setup: ComfyUiSetup) -> None:
     flow = image_to_image(base64.b64encode(png("green", mode="RGBA")).decode())
     flow["11"] = node("SetLatentNoiseMask", samples=["5", 0], mask=["1", 1])
     flow["3"]["inputs"]["latent_image"] = ["11", 0]
@@ -175,7 +72,7 @@ def test_a_mask_and_the_same_workflow_twice_give_what_was_asked_each_time(setup:
     assert "9" not in documents[1]["cached_nodes"]
 
 
-def test_two_output_nodes_give_numbered_images_in_the_order_asked_for(setup: Setup) -> None:
+def test_two_output_nodes_give_numbered_images_in_the_order_asked_for(setup: ComfyUiSetup) -> None:
     flow = text_to_image() | {"10": node("SaveImage", images=["8", 0], filename_prefix="b")}
     assert setup.submit("t", flow, outputs=["10", "9"]).status == 200
     setup.start_consumer()
@@ -184,7 +81,9 @@ def test_two_output_nodes_give_numbered_images_in_the_order_asked_for(setup: Set
     assert [link.rsplit("-", 1)[1] for link in row.item["images"]] == ["1.png", "2.png"]
 
 
-def test_an_unknown_model_fails_without_the_gpu_and_a_model_of_the_bucket_is_fetched(setup: Setup) -> None:
+def test_an_unknown_model_fails_without_the_gpu_and_a_model_of_the_bucket_is_fetched(
+    setup: ComfyUiSetup,
+) -> None:
     unknown, known = text_to_image(), text_to_image()
     unknown["4"]["inputs"]["ckpt_name"] = "nowhere.safetensors"
     known["4"]["inputs"]["ckpt_name"] = "new.safetensors"
@@ -200,7 +99,7 @@ def test_an_unknown_model_fails_without_the_gpu_and_a_model_of_the_bucket_is_fet
     assert setup.fake.control.stats()["posted"] == 1
 
 
-def test_a_model_replaced_under_its_name_is_loaded_again(setup: Setup) -> None:
+def test_a_model_replaced_under_its_name_is_loaded_again(setup: ComfyUiSetup) -> None:
     flow = text_to_image()
     flow["4"]["inputs"]["ckpt_name"] = "new.safetensors"
     bucket = setup.cloud.environment.model_bucket
@@ -217,7 +116,7 @@ def test_a_model_replaced_under_its_name_is_loaded_again(setup: Setup) -> None:
     assert "4" not in documents[1]["cached_nodes"]
 
 
-def test_three_faults_are_reported_at_once(setup: Setup) -> None:
+def test_three_faults_are_reported_at_once(setup: ComfyUiSetup) -> None:
     flow = text_to_image()
     flow["3"]["inputs"]["steps"] = 0
     flow["4"]["class_type"] = "CheckpointLoaderSimpel"
@@ -231,7 +130,7 @@ def test_three_faults_are_reported_at_once(setup: Setup) -> None:
     } <= set(answer.faults)
 
 
-def test_a_waiting_and_a_running_task_can_be_cancelled(setup: Setup) -> None:
+def test_a_waiting_and_a_running_task_can_be_cancelled(setup: ComfyUiSetup) -> None:
     assert setup.submit("waiting", text_to_image()).status == 200
     assert setup.api("DELETE", "/v1alpha2/tasks/waiting").status == 200
     setup.fake.control.set("hang", jobs=1)
@@ -251,7 +150,7 @@ def test_a_waiting_and_a_running_task_can_be_cancelled(setup: Setup) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_task_of_a_worker_that_dies_or_freezes_is_completed_once_by_another(
-    setup: Setup, how: signal.Signals
+    setup: ComfyUiSetup, how: signal.Signals
 ) -> None:
     setup.fake.control.set("hang", jobs=1)
     assert setup.submit("t", text_to_image()).status == 200
@@ -266,7 +165,7 @@ def test_a_task_of_a_worker_that_dies_or_freezes_is_completed_once_by_another(
     assert [callback["status"] for callback in setup.cloud.callbacks()] == ["completed"]
 
 
-def test_a_task_of_a_server_that_dies_runs_again_on_the_next_one(setup: Setup) -> None:
+def test_a_task_of_a_server_that_dies_runs_again_on_the_next_one(setup: ComfyUiSetup) -> None:
     setup.fake.control.set("hang", jobs=1)
     assert setup.submit("t", text_to_image()).status == 200
     setup.start_consumer()
@@ -279,7 +178,7 @@ def test_a_task_of_a_server_that_dies_runs_again_on_the_next_one(setup: Setup) -
     assert row.attempts == 2
 
 
-def test_a_server_that_is_frozen_for_a_while_loses_nothing(setup: Setup) -> None:
+def test_a_server_that_is_frozen_for_a_while_loses_nothing(setup: ComfyUiSetup) -> None:
     setup.fake.control.set("slow", jobs=1, factor=20)
     assert setup.submit("t", text_to_image()).status == 200
     setup.start_consumer()

@@ -2,6 +2,7 @@
 
 import sys
 
+from container.consumer.__main__ import SWITCH_SECONDS
 from container.consumer.composition import Engines, compose
 from container.consumer.engines.base import ReplaceEngine
 from container.consumer.engines.comfyui.build import build_comfyui
@@ -14,6 +15,7 @@ TYPES: RuntimeTypes = {**RUNTIME_TYPES, "comfyui": ComfyUi()}
 ENGINES_TOO: Engines = {**ENGINES, "comfyui": build_comfyui}
 
 if __name__ == "__main__":
+    sys.setswitchinterval(SWITCH_SECONDS)
     consumer = compose(read_settings(), engines=ENGINES_TOO, runtime_types=TYPES)
     consumer.shutdown.install()
     try:

@@ -21,7 +21,7 @@ def test_every_package_is_pinned_by_hash_and_installed_only_by_it() -> None:
 
 
 def test_the_sources_are_the_recorded_commit_of_the_catalogues_version_without_custom_nodes() -> None:
-    assert f"refs/tags/v{load().version} " in DOCKERFILE
+    assert f"refs/tags/v{load().version.rpartition(', ')[2]} " in DOCKERFILE
     assert "grep --quiet '^2c935de1'" in DOCKERFILE
     assert "rm -rf /app/custom_nodes/*" in DOCKERFILE
 

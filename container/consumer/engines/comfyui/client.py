@@ -1,13 +1,16 @@
 """Client of ComfyUI's HTTP API."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
 
+from container.consumer.engines.comfyui.quick_connection import QuickConnection
 from domain.errors import ErrorCode, RetryableError
 
 Json = dict[str, Any]
@@ -32,6 +35,7 @@ class ComfyUi:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._quick = QuickConnection(url, seconds=ANSWER_SECONDS)
         self._http = httpx.Client(
             base_url=url,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
@@ -48,6 +52,15 @@ class ComfyUi:
             text = f"ComfyUI did not answer: {type(error).__name__}."
             raise kind(ErrorCode.ENGINE_UNAVAILABLE, text) from None
 
+    def _at_once(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Send a request for which the GPU waits."""
+        try:
+            return self._quick.request(method, path, body)
+        except (OSError, HTTPException) as error:
+            kind = EngineEnded if isinstance(error, ConnectionRefusedError) else RetryableError
+            text = f"ComfyUI did not answer: {type(error).__name__}."
+            raise kind(ErrorCode.ENGINE_UNAVAILABLE, text) from None
+
     def get(self, path: str) -> Any:
         """Return the JSON of a GET response; raise RetryableError unless it is 200."""
         answer = _ok(self.request("GET", path))
@@ -60,10 +73,9 @@ class ComfyUi:
         """Return the response to a POST; raise RetryableError unless it is 200."""
         return _ok(self.request("POST", path, json=body))
 
-    def submit(self, body: bytes) -> httpx.Response:
+    def submit(self, body: bytes) -> tuple[int, bytes]:
         """Send a prompt and return the response with whatever status."""
-        headers = {"content-type": "application/json"}
-        return self.request("POST", "/prompt", content=body, headers=headers)
+        return self._at_once("POST", "/prompt", body)
 
     def system(self) -> Json:
         """Return what the server says about itself and its devices."""
@@ -72,7 +84,11 @@ class ComfyUi:
 
     def history(self, job: str) -> Json | None:
         """Return the history of a job; None until it has ended, and if it never was."""
-        entry: Json | None = self.get(f"/history/{job}").get(job)
+        path = f"/history/{job}"
+        status, content = self._at_once("GET", path)
+        if status != httpx.codes.OK:
+            raise _unavailable(status, "GET", path)
+        entry: Json | None = json.loads(content).get(job)
         return entry
 
     def forget(self, job: str) -> None:
@@ -163,6 +179,9 @@ def _ok(answer: httpx.Response) -> httpx.Response:
 
 
 def _unexpected(answer: httpx.Response) -> RetryableError:
-    path = answer.request.url.path
-    text = f"ComfyUI answered {answer.status_code} to {answer.request.method} {path}."
+    return _unavailable(answer.status_code, answer.request.method, answer.request.url.path)
+
+
+def _unavailable(status: int, method: str, path: str) -> RetryableError:
+    text = f"ComfyUI answered {status} to {method} {path}."
     return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text)

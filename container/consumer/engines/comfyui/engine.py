@@ -26,7 +26,7 @@ from container.consumer.engines.comfyui.faults import EngineUnusable, failure, m
 from container.consumer.engines.comfyui.job import Jobs
 from container.consumer.engines.comfyui.models import Models, Needed
 from container.consumer.engines.comfyui.node_classes import NodeClasses
-from container.consumer.engines.comfyui.progress import Progress
+from container.consumer.engines.comfyui.progress import Progress, Speeds
 from container.consumer.engines.comfyui.request import body_of, held, rewritten
 from container.consumer.engines.comfyui.uploads import Folders, Uploads, new_nonce
 from container.consumer.engines.comfyui.warm_up import warm_up_prompt
@@ -82,6 +82,7 @@ class ComfyUiEngine:
         self._events = Events(server.url, self._client)
         self._jobs = Jobs(server, self._events, timeout_seconds=timeout_seconds)
         self._classes = NodeClasses(server)
+        self._speeds = Speeds()
         self._version = ""
         self._affinity: str | None = None
         self._interrupted = False
@@ -173,7 +174,8 @@ class ComfyUiEngine:
         asked = replace(payload.asked, version=self._version)
         self._interrupted = False
         self._last_models = payload.models
-        self._events.begin(asked.job, Progress(asked.prompt, payload.needed, hooks.progressed))
+        progress = Progress(asked.prompt, payload.needed, hooks.progressed, self._speeds)
+        self._events.begin(asked.job, progress)
         try:
             entry = self._jobs.run(asked.job, payload.body, hooks.sent)
         except BaseException:

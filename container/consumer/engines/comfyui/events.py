@@ -19,7 +19,6 @@ SILENT_SECONDS: Final = 1800
 """No message comes while nothing runs; an idle connection is made anew once in a while."""
 
 AGAIN_SECONDS: Final = 0.5
-ENDS: Final = frozenset({"execution_success", "execution_error", "execution_interrupted"})
 
 
 class Events:
@@ -34,7 +33,7 @@ class Events:
         self._job = ""
         self._progress: Progress | None = None
         self.ended = threading.Event()
-        """Set when the current job has ended; its history follows within milliseconds."""
+        """Set when the current job has ended; its history is there then."""
         self.connected = threading.Event()
 
     def begin(self, job: str, progress: Progress) -> None:
@@ -90,7 +89,7 @@ class Events:
             self._apply(kind, data, progress)
 
     def _apply(self, kind: str, data: dict[str, Any], progress: Progress) -> None:
-        if kind in ENDS or (kind == "executing" and data.get("node") is None):
+        if kind == "executing" and data.get("node") is None:  # comes last, when the history is there
             self.ended.set()
         elif kind == "execution_cached":
             progress.cached(map(str, data.get("nodes") or ()))

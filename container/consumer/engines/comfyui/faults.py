@@ -40,9 +40,8 @@ class EngineUnusable(RetryableError):
     """ComfyUI refuses or fails every job, whatever is in it."""
 
 
-def refusal(answer: httpx.Response) -> PermanentError | RetryableError:
+def refusal(status: int, content: bytes) -> PermanentError | RetryableError:
     """Return the error for a response to `POST /prompt` other than 200."""
-    status = answer.status_code
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         text = "The workflow is larger than ComfyUI's --max-upload-size."
         return PermanentError(ErrorCode.INVALID_CONTENT, text)
@@ -50,7 +49,7 @@ def refusal(answer: httpx.Response) -> PermanentError | RetryableError:
         text = f"ComfyUI answered {status} to a workflow."
         return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text)
     try:
-        body = json.loads(answer.content)
+        body = json.loads(content)
     except ValueError:
         body = {}
     error = body.get("error") if isinstance(body, dict) else None

@@ -1,5 +1,6 @@
 """Run one prompt on ComfyUI: send it, wait for its end, and stop it on request."""
 
+import json
 import logging
 import threading
 import time
@@ -73,28 +74,28 @@ class Jobs:
 
     def _submit(self, job: str, body: bytes) -> None:
         try:
-            answer = self._server.submit(body)
+            status, content = self._server.submit(body)
         except EngineEnded:
             raise
         except RetryableError as error:
             if not self._is_known(job):
                 raise error from None
             return
-        if answer.status_code == httpx.codes.OK:
-            nodes = answer.json().get("node_errors")
+        if status == httpx.codes.OK:
+            nodes = json.loads(content).get("node_errors")
             if nodes:
                 # Only the valid branch would run, and the job would end as a success.
                 self._stop_unwanted(job)
                 raise rejected(nodes)
             return
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             # A 500 is also the response to a job that was queued nevertheless.
             if self._is_known(job):
                 return
-            if answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+            if status == httpx.codes.INTERNAL_SERVER_ERROR:
                 text = "ComfyUI answered 500 to the workflow."
                 raise AmbiguousError(ErrorCode.ENGINE_REJECTED, text)
-        raise refusal(answer)
+        raise refusal(status, content)
 
     def _is_known(self, job: str) -> bool:
         """Return whether a job without a response was queued; look again in case it is being queued."""

@@ -53,7 +53,7 @@ def test_cfn_lint_finds_no_error(standard: Synthesis, china: Synthesis) -> None:
 
 def test_invalid_settings_end_the_synthesis_with_one_line(tmp_path: Path) -> None:
     config = tmp_path / "other.yaml"
-    config.write_text("modelsRuntime: [{name: r, modelFilename: m, type: comfyui}]\n")
+    config.write_text("modelsRuntime: [{name: r, modelFilename: m, type: unknown}]\n")
     refused = synthesize(tmp_path / "out", config=config)
     assert refused.status == 1
     assert refused.output == "other.yaml: modelsRuntime[0].type: found \"comfyui\"; allowed: 'sdwebui'\n"

@@ -56,7 +56,8 @@ def test_invalid_settings_end_the_synthesis_with_one_line(tmp_path: Path) -> Non
     config.write_text("modelsRuntime: [{name: r, modelFilename: m, type: unknown}]\n")
     refused = synthesize(tmp_path / "out", config=config)
     assert refused.status == 1
-    assert refused.output == "other.yaml: modelsRuntime[0].type: found \"comfyui\"; allowed: 'sdwebui'\n"
+    expected = "other.yaml: modelsRuntime[0].type: found \"unknown\"; allowed: 'sdwebui', 'comfyui'\n"
+    assert refused.output == expected
 
 
 def test_an_unlisted_wildcard_fails_the_synthesis() -> None:

@@ -45,7 +45,8 @@ def document(
 
 def _description(allowed: Limits) -> str:
     return (
-        "Asynchronous image generation with SD Web UI. An accepted task waits in its runtime's queue and "
+        "Asynchronous image generation with SD Web UI and ComfyUI. An accepted task waits in its runtime's "
+        "queue and "
         "ends with exactly one outcome, which is sent to the results topic.\n\n"
         "A deployment is a single trust domain: everyone with its API key can list, read and cancel every "
         "task, download and delete every output, reuse the id of a finished task and any prefix, and use as "

@@ -162,7 +162,9 @@ class ComfyUi(Runtime):
             image=server.image,
             credentials_secret=server.credentials_secret,
             entry_point=_ENTRY_POINT if ours else server.entry_point or (),
-            command=_flags(server.listens_on) if ours else server.command or (),
+            command=_flags(server.listens_on, custom=bool(self.nodes.allow))
+            if ours
+            else server.command or (),
             environment=server.environment,
             health_check=_health_check(f"http://127.0.0.1:{server.listens_on}{server.health_path}"),
             stop_seconds=_STOP_SECONDS,
@@ -185,7 +187,7 @@ class ComfyUi(Runtime):
         )
 
 
-def _flags(port: int) -> tuple[str, ...]:
+def _flags(port: int, *, custom: bool) -> tuple[str, ...]:
     """Return the flags of a ComfyUI that only its consumer uses."""
     folders = [part for name in _FOLDERS for part in (f"--{name}-directory", f"{_FILES}/{name}")]
     return (
@@ -194,6 +196,7 @@ def _flags(port: int) -> tuple[str, ...]:
         "--disable-auto-launch",
         # Nodes that call paid services would send what a task contains to others.
         "--disable-api-nodes",
+        *(() if custom else ("--disable-all-custom-nodes",)),
         # The workflow as it is run holds names of this service's own; the consumer writes the caller's.
         "--disable-metadata",
         *("--preview-method", "none"),

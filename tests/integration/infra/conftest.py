@@ -26,6 +26,18 @@ def sd_on_eks(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
 
 
 @pytest.fixture(scope="session")
+def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """Synthesize a runtime of ComfyUI beside one of SD Web UI."""
+    folder = tmp_path_factory.mktemp("comfyui")
+    config = folder / "config.yaml"
+    config.write_text(
+        "modelsRuntime: [{name: sd, modelFilename: m}, {name: comfy, type: comfyui, dynamicModel: true, "
+        "comfyui: {image: ./container/comfyui}}]\n"
+    )
+    return _good(synthesize(folder / "out", config=config))
+
+
+@pytest.fixture(scope="session")
 def core(standard: Synthesis) -> Template:
     """Return the core stack's template."""
     return standard.template("Core")

@@ -26,7 +26,7 @@ modelsRuntime:
 - name: comfy
   type: comfyui
   modelFilename: cats.safetensors
-  comfyui: {image: ./container/sdwebui/forge}
+  comfyui: {image: ./container/comfyui}
   nodes: {allow: [VHS_VideoCombine], deny: [ImageBlur]}
 """
 OF_THE_GUIDANCE = """
@@ -77,6 +77,9 @@ def test_an_image_of_ours_is_started_so_that_a_task_reaches_its_own_files_only()
     for flag in ("--disable-api-nodes", "--disable-metadata", "--disable-auto-launch"):
         assert flag in flags
     assert flags[flags.index("--listen") + 1] == "127.0.0.1"
+    assert "--disable-all-custom-nodes" not in flags  # its settings allow one
+    without = runtime("modelsRuntime: [{name: c, type: comfyui, dynamicModel: true, comfyui: {image: a:b}}]")
+    assert "--disable-all-custom-nodes" in without.engine().command
     for name in ("input", "output", "temp", "user"):
         assert flags[flags.index(f"--{name}-directory") + 1] == f"/opt/sd-on-ecs/files/{name}"
 

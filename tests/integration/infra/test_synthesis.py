@@ -31,7 +31,7 @@ def test_a_china_region_does_without_snapshots(china: Synthesis) -> None:
     assert all("SnapStart" not in function for function in core.properties("Lambda::Function"))
 
 
-@pytest.mark.parametrize("name", ["standard", "china", "sd_on_eks"])
+@pytest.mark.parametrize("name", ["standard", "china", "sd_on_eks", "comfyui"])
 def test_cdk_nag_finds_nothing(name: str, request: pytest.FixtureRequest) -> None:
     report = request.getfixturevalue(name).read("validation-report.json")
     findings = [violation for plugin in report["pluginReports"] for violation in plugin["violations"]]

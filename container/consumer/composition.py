@@ -103,7 +103,7 @@ def compose(
         table,
         OrphanCleaner(s3, settings.output_bucket),
     )
-    rules = settings.of_its_type(runtime_types)
+    rules = settings.select_by_type(runtime_types)
     shutting_down = shutting_down or threading.Event()
     jobs = ActiveJobs()
     gpu = GpuUtilization()
@@ -135,7 +135,7 @@ def compose(
     )
     process_end = ProcessEnd(jobs, batcher, finisher, metrics, exit_process=exit_process)
     secrets_manager = client("secretsmanager", config=config) if settings.input_credentials else None
-    engine = settings.of_its_type(engines)(settings, s3, secrets_manager)
+    engine = settings.select_by_type(engines)(settings, s3, secrets_manager)
     estimate_changed = threading.Condition()
     durations = DurationEstimator(estimate_changed)
     runner = EngineRunner(

@@ -15,30 +15,30 @@ def main() -> int:
     try:
         settings = ModelSettings.read()
     except BadSettings as error:
-        return _fail(str(error))
+        return _report_failure(str(error))
     log_to_stdout(settings.log_level, runtime=settings.runtime_name)
     return run(settings)
 
 
 def run(settings: ModelSettings) -> int:
-    """Download what the settings list, print a summary line, and return the exit status."""
+    """Download the models in the settings, print a summary line, and return the exit status."""
     try:
         _sync(settings)
         folders = filled_folders(settings.engine_folders, settings.model_dir)
         add_settings(settings.engine_settings_file, settings.engine_settings | folders)
     except (CannotSync, CannotWriteSettings, BadModelDir, BadSettings) as error:
-        return _fail(str(error))
+        return _report_failure(str(error))
     return 0
 
 
 def _sync(settings: ModelSettings) -> None:
     if not settings.model_bucket:
-        print("sync-models: MODEL_BUCKET is empty: nothing to fetch", flush=True)
+        print("sync-models: MODEL_BUCKET is not set, so no models are downloaded", flush=True)
         return
-    rules = settings.of_its_type(RUNTIME_TYPES)
+    rules = settings.select_by_type(RUNTIME_TYPES)
     print(Sync(*connect(settings), rules).run(settings.runtime, settings.folders), flush=True)
 
 
-def _fail(reason: str) -> int:
+def _report_failure(reason: str) -> int:
     print(f"sync-models: {reason}", file=sys.stderr, flush=True)
     return 1

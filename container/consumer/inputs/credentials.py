@@ -1,4 +1,4 @@
-"""Authenticate downloads with the credentials that the operator stored for a host; tasks bring none."""
+"""Authenticate downloads with credentials that the operator stored for a host; tasks cannot contain any."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from adapters.public_http.links import HttpLink
 CACHE_SECONDS: Final = 300.0
 """How long a secret is used before it is read again: a rotated one is in use within five minutes."""
 
-UNREADABLE: Final = frozenset(
+OPERATOR_ERRORS: Final = frozenset(
     {
         "AccessDeniedException",
         "DecryptionFailure",
@@ -26,11 +26,11 @@ UNREADABLE: Final = frozenset(
         "ValidationException",
     }
 )
-"""Errors that only the operator can mend; all others of Secrets Manager are temporary."""
+"""Errors that only the operator can correct; all others of Secrets Manager are temporary."""
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_VALUE: Final = re.compile(r"[\x20-\x7e]+")
-_ASK: Final = "the credentials for its host cannot be read; ask the operator of this service"
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]+")
+_UNREADABLE_TEXT: Final = "the credentials for its host cannot be read; ask the operator of this service"
 
 log = logging.getLogger(__name__)
 
@@ -58,40 +58,40 @@ class HostCredentials:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._secrets = {host.removesuffix(":443"): name for host, name in (secrets or {}).items()}
+        self._secret_names = {host.removesuffix(":443"): name for host, name in (secrets or {}).items()}
         self._clock = clock
         self._lock = threading.Lock()
-        self._read: dict[str, tuple[float, Header]] = {}
+        self._cache: dict[str, tuple[float, Header]] = {}
 
     def header(self, link: HttpLink) -> Header | None:
         """Return the header for exactly this https host and port, None if it has none.
 
         Raise InputError if the secret cannot be used, and botocore's errors if Secrets Manager fails.
         """
-        name = self._secrets.get(link.authority) if link.scheme == "https" else None
+        name = self._secret_names.get(link.authority) if link.scheme == "https" else None
         if name is None or self._client is None:
             return None
         with self._lock:
-            read_at, header = self._read.get(name, (None, None))
+            read_at, header = self._cache.get(name, (None, None))
             if header is None or read_at is None or self._clock() - read_at > CACHE_SECONDS:
-                header = self._fetch(self._client, name, link.authority)
-                self._read[name] = (self._clock(), header)
+                header = self._read_header(self._client, name, link.authority)
+                self._cache[name] = (self._clock(), header)
             return header
 
-    def _fetch(self, client: Secrets, name: str, host: str) -> Header:
-        facts = {"host": host, "secret": name}
+    def _read_header(self, client: Secrets, name: str, host: str) -> Header:
+        fields = {"host": host, "secret": name}
         try:
             text = client.get_secret_value(SecretId=name).get("SecretString")
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
-            if code not in UNREADABLE:
+            if code not in OPERATOR_ERRORS:
                 raise
-            log.error("the credentials for a host cannot be read", extra=facts | {"code": code})  # noqa: TRY400 - the trace says no more
-            raise _unusable() from None
+            log.error("the credentials for a host cannot be read", extra=fields | {"code": code})  # noqa: TRY400 - the trace says no more
+            raise _unreadable() from None
         header = read_secret(text)
         if header is None:
-            log.error("the secret for a host has no usable header", extra=facts)
-            raise _unusable()
+            log.error("the secret for a host has no usable header", extra=fields)
+            raise _unreadable()
         return header
 
 
@@ -106,18 +106,18 @@ def read_secret(text: Any) -> Header | None:
     name, value = "Authorization", text.strip()
     if value.startswith("{"):
         try:
-            found = json.loads(value)
+            secret = json.loads(value)
         except ValueError:
             return None
-        if isinstance(found.get("username"), str) and isinstance(found.get("password"), str):
-            pair = f"{found['username']}:{found['password']}"
-            value = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        if isinstance(secret.get("username"), str) and isinstance(secret.get("password"), str):
+            user_and_password = f"{secret['username']}:{secret['password']}"
+            value = f"Basic {base64.b64encode(user_and_password.encode()).decode()}"
         else:
-            name, value = str(found.get("header")), str(found.get("value", ""))
-    if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            name, value = str(secret.get("header")), str(secret.get("value", ""))
+    if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
         return None
     return name.encode(), value.encode()
 
 
-def _unusable() -> InputError:
-    return unavailable(_ASK)
+def _unreadable() -> InputError:
+    return unavailable(_UNREADABLE_TEXT)

@@ -49,13 +49,13 @@ def png_size(data: bytes) -> Size | None:
 def gif_size(data: bytes) -> Size | None:
     """Return the larger of the screen and the first frame, which decoders allow to exceed the screen."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
-    position = 13 + (3 * (2 << (flags & 7)) if flags & 0x80 else 0)  # behind the global colour table
+    position = 13 + (3 * (2 << (flags & 7)) if flags & 0x80 else 0)  # after the global color table
     steps = iter(range(MAX_STEPS))
     for _ in steps:
         if data[position] == GIF_IMAGE:
             left, top, frame_width, frame_height = struct.unpack_from("<HHHH", data, position + 1)
             return max(width, left + frame_width), max(height, top + frame_height)
-        if data[position] != GIF_EXTENSION:  # the stream is over or broken
+        if data[position] != GIF_EXTENSION:  # the stream has ended or is broken
             return None
         position += 2
         first = data[position]
@@ -91,7 +91,7 @@ def bmp_size(data: bytes) -> Size | None:
         width, height = struct.unpack_from("<HH", data, 18)
     else:
         width, height = struct.unpack_from("<ii", data, 18)
-    return width, abs(height)  # a negative height says that the rows come top down
+    return width, abs(height)  # a negative height means that the rows are stored from top to bottom
 
 
 def jpeg_size(data: bytes) -> Size | None:

@@ -55,8 +55,8 @@ def sniff(data: bytes) -> Sniffed | None:
     TIFF is not supported on purpose: its directory can refer to the same megabytes thousands of times, and
     decoders without a limit of their own then allocate memory that often.
     """
-    for format_, content_type, extension, is_it, size_of in FORMATS:
-        if is_it(data):
+    for format_, content_type, extension, matches, size_of in FORMATS:
+        if matches(data):
             try:
                 size = size_of(data)
             except (struct.error, IndexError):  # the header ends before it says the size

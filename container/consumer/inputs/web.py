@@ -15,17 +15,17 @@ from container.consumer.inputs.hints import NEEDS_CREDENTIALS, refusal_hint
 from container.consumer.inputs.limits import Limits
 from runtimes.media import begins_as_image
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-GONE = frozenset({404, 410})
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+MISSING_STATUSES = frozenset({404, 410})
 UNAUTHORIZED = 401
 FORBIDDEN = 403
-REFUSALS = frozenset({400, UNAUTHORIZED, FORBIDDEN})
+REFUSAL_STATUSES = frozenset({400, UNAUTHORIZED, FORBIDDEN})
 OK = 200
 COMPRESSIONS = frozenset({"gzip", "x-gzip", "compress", "x-compress", "deflate", "br", "zstd", "dcb", "dcz"})
 """The content codings that IANA lists as such; anything else in that header is no coding."""
 
-PRESIGN = "for an object that is not public, give a presigned link"
-HEADERS = [
+PRESIGN_HINT = "for an object that is not public, give a presigned link"
+REQUEST_HEADERS = [
     (b"User-Agent", b"sd-on-ecs"),
     (b"Accept", b"image/*, */*;q=0.1"),
     (b"Accept-Encoding", b"identity"),
@@ -61,21 +61,21 @@ class Web:
     def fetch(self, link: HttpLink, allowance: Allowance) -> bytes:
         """Return the body, following redirects, each of which is checked like the first link."""
         deadline = allowance.deadline(self._limits.total_seconds)
-        # For the server that the task named, until a redirect leads to another one; never for that one.
+        # These credentials are for the server that the task named, and are not sent to any other one.
         header = self._credentials.header(link)
         for _ in range(self._limits.max_redirects + 1):
-            found = self._hop(link, header, deadline, allowance)
-            if isinstance(found, bytes):
-                return found
-            header = header if found.origin == link.origin else None
-            link = found
+            result = self._fetch_one_link(link, header, deadline, allowance)
+            if isinstance(result, bytes):
+                return result
+            header = header if result.origin == link.origin else None
+            link = result
         raise unavailable(f"it redirects more than {self._limits.max_redirects} times")
 
-    def _hop(
+    def _fetch_one_link(
         self, link: HttpLink, header: Header | None, deadline: Deadline, allowance: Allowance
     ) -> bytes | HttpLink:
         try:
-            return self._ask(link, header, deadline, allowance)
+            return self._send_request(link, header, deadline, allowance)
         except InputError:
             raise
         except ssl.SSLCertVerificationError:
@@ -87,7 +87,7 @@ class Web:
         except (httpcore.ProtocolError, ValueError):
             raise unavailable("its server's answer is broken") from None
 
-    def _ask(
+    def _send_request(
         self, link: HttpLink, header: Header | None, deadline: Deadline, allowance: Allowance
     ) -> bytes | HttpLink:
         seconds = deadline.step_seconds(self._limits.connect_seconds)
@@ -105,20 +105,20 @@ class Web:
         request = httpcore.Request(
             "GET",
             httpcore.URL(scheme=scheme, host=host, port=link.port, target=link.target.encode()),
-            headers=[(b"Host", link.authority.encode()), *HEADERS, *([header] if header else [])],
+            headers=[(b"Host", link.authority.encode()), *REQUEST_HEADERS, *([header] if header else [])],
             extensions={"timeout": {"connect": self._limits.connect_seconds}},
         )
         with connection:
             response = connection.handle_request(request)
-            if response.status in REDIRECTS:
+            if response.status in REDIRECT_STATUSES:
                 return _redirect(link, response)
-            _check(link, response, self._limits.max_bytes)
+            _check_status_and_length(link, response, self._limits.max_bytes)
             body = _body(response, self._limits.max_bytes, allowance)
             # When it comes from an object's metadata, this header can be wrong (base64, utf-8, aws-chunked).
             codings = _header(response, b"content-encoding").lower().split(",")
             compressed = any(coding.strip() in COMPRESSIONS for coding in codings)
             if compressed and not begins_as_image(body):
-                raise not_an_image("its server sent it compressed, unasked")
+                raise not_an_image("its server compressed it, although the request asked for no compression")
             return body
 
 
@@ -132,24 +132,24 @@ def _redirect(link: HttpLink, response: httpcore.Response) -> HttpLink:
     return target
 
 
-def _check(link: HttpLink, response: httpcore.Response, max_bytes: int) -> None:
-    if response.status in GONE:
-        raise unavailable(f"its server says that it is not there ({response.status})")
+def _check_status_and_length(link: HttpLink, response: httpcore.Response, max_bytes: int) -> None:
+    if response.status in MISSING_STATUSES:
+        raise unavailable(f"its server says that it does not exist ({response.status})")
     if response.status != OK:
         hint = _hint(link, response.status)
         raise unavailable(f"its server answers with status {response.status}{f'; {hint}' if hint else ''}")
     length = _header(response, b"content-length")
     if length.isdecimal() and int(length) > max_bytes:
-        raise _beyond(max_bytes)
+        raise _too_many_bytes(max_bytes)
 
 
 def _hint(link: HttpLink, status: int) -> str:
-    if status not in REFUSALS:
+    if status not in REFUSAL_STATUSES:
         return ""
-    if signed := refusal_hint(link):
-        return signed
+    if signature_hint := refusal_hint(link):
+        return signature_hint
     if status == FORBIDDEN and unsigned_s3_object(link):
-        return PRESIGN
+        return PRESIGN_HINT
     return NEEDS_CREDENTIALS if status == UNAUTHORIZED else ""
 
 
@@ -159,7 +159,7 @@ def _body(response: httpcore.Response, max_bytes: int, allowance: Allowance) -> 
         body += chunk
         allowance.count_bytes(len(chunk))
         if len(body) > max_bytes:
-            raise _beyond(max_bytes)
+            raise _too_many_bytes(max_bytes)
     return bytes(body)
 
 
@@ -168,5 +168,5 @@ def _header(response: httpcore.Response, name: bytes) -> str:
     return values[0].decode(errors="replace").strip() if values else ""
 
 
-def _beyond(max_bytes: int) -> InputError:
+def _too_many_bytes(max_bytes: int) -> InputError:
     return too_large(f"{max_bytes:,} bytes are allowed")

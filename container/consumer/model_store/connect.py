@@ -37,5 +37,5 @@ def connect(settings: ModelSettings) -> tuple[ModelBucket, Fetcher]:
     except OSError as error:
         raise BadModelDir(f"MODEL_DIR: {error.strerror}: {settings.model_dir}") from None
     transfer = S3Transfer(s3, credentials=session.get_credentials())
-    _log.info("models are downloaded by %s", "the CRT" if transfer.by_crt else "boto3's threads")
+    _log.info("models are downloaded by %s", "the CRT" if transfer.uses_crt else "boto3's threads")
     return bucket, Fetcher(bucket, volume, transfer, stop=threading.Event())

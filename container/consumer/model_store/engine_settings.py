@@ -7,13 +7,13 @@ from typing import Any
 
 
 class CannotWriteSettings(Exception):
-    """The reason, in one line, why the engine's settings file could not be changed."""
+    """The engine's settings file could not be changed; the message is one line with the reason."""
 
 
 def filled_folders(folders: Mapping[str, str], model_dir: str) -> dict[str, str]:
-    """Return those settings of folders, as the engine finds them, whose folder below `model_dir` has files.
+    """Return the entries of `folders` (setting to path) whose folder below `model_dir` contains files.
 
-    An empty one would hide the folder that the engine's image itself has.
+    An empty folder would hide the one in the engine's image.
     """
     if not model_dir:
         return {}
@@ -31,7 +31,7 @@ def add_settings(file: str, settings: Mapping[str, Any]) -> None:
         return
     path = Path(file)
     try:
-        known = json.loads(path.read_bytes())
-        path.write_text(json.dumps(known | dict(settings), indent=2), encoding="utf-8")
+        current_settings = json.loads(path.read_bytes())
+        path.write_text(json.dumps(current_settings | dict(settings), indent=2), encoding="utf-8")
     except (OSError, ValueError, TypeError) as error:
         raise CannotWriteSettings(f"ENGINE_SETTINGS_FILE: {type(error).__name__}: {file}") from None

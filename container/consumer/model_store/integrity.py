@@ -1,4 +1,4 @@
-"""Check that a file arrived as S3 stores it, and that it can be a model at all."""
+"""Check that a downloaded file equals the object in S3, and that it can be a model at all."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ MAX_HEADER_BYTES: Final = 100_000_000
 """The limit of the safetensors format."""
 
 _LENGTH: Final = struct.Struct("<Q")
-_LFS: Final = b"version https://git-lfs"
+_LFS_POINTER: Final = b"version https://git-lfs"
 
 
 class _Digest(Protocol):
@@ -64,8 +64,11 @@ _ALGORITHMS: Final[dict[str, Callable[[], _Digest]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What S3 reports about an object; its checksum covers the whole, or its parts if `parts` is above 0."""
+class StoredObject:
+    """What S3 reports about an object.
+
+    If `parts` is above 0, the checksum is one of the checksums of that many parts.
+    """
 
     size: int
     etag: str
@@ -77,20 +80,21 @@ class Stored:
     @staticmethod
     def needs_part_size(head: Mapping[str, Any]) -> bool:
         """Return whether the checksum is made of parts, whose size needs another request."""
-        return _choose(head)[2] > 0
+        return _best_checksum(head)[2] > 0
 
     @classmethod
     def of(cls, head: Mapping[str, Any], part: Mapping[str, Any]) -> Self:
         """Read the response to HEAD, and to HEAD of the first part if that was requested."""
-        algorithm, expected, parts = _choose(head)
+        algorithm, expected, parts = _best_checksum(head)
         size = head["ContentLength"]
         part_size = part.get("ContentLength", 0) if parts else 0
         if parts and -(-size // part_size if part_size else 0) != parts:
-            algorithm, parts, part_size = "", 0, 0  # parts of unequal size: nothing to compute it from
+            # S3 tells only the size of the first part, so a checksum of unequal parts cannot be computed.
+            algorithm, parts, part_size = "", 0, 0
         return cls(size, head["ETag"].strip('"'), algorithm, expected, parts, part_size)
 
 
-def _choose(head: Mapping[str, Any]) -> tuple[str, bytes, int]:
+def _best_checksum(head: Mapping[str, Any]) -> tuple[str, bytes, int]:
     """Return algorithm, value and number of parts (0: whole object) of the best checksum, or `""`."""
     for name in _ALGORITHMS:
         if value := head.get(name):
@@ -98,13 +102,15 @@ def _choose(head: Mapping[str, Any]) -> tuple[str, bytes, int]:
             return name, base64.b64decode(text), int(parts or 0)
     etag, _, parts = head["ETag"].strip('"').partition("-")
     # With a KMS or customer key, the ETag is not an MD5 (S3's documentation of ETag).
-    plain = head.get("ServerSideEncryption", "AES256") == "AES256" and "SSECustomerAlgorithm" not in head
-    if plain and len(etag) == 32 and all(c in "0123456789abcdef" for c in etag):  # MD5
+    etag_is_md5 = (
+        head.get("ServerSideEncryption", "AES256") == "AES256" and "SSECustomerAlgorithm" not in head
+    )
+    if etag_is_md5 and len(etag) == 32 and all(digit in "0123456789abcdef" for digit in etag):
         return "MD5", bytes.fromhex(etag), int(parts or 0)
     return "", b"", 0
 
 
-def verify_download(path: Path, stored: Stored) -> str | None:
+def verify_download(path: Path, stored: StoredObject) -> str | None:
     """Return what was verified of a downloaded file (at least "size"), None if it differs from S3's.
 
     The whole file is read from the page cache: CRC at several GB/s, MD5 of a single part at about 0.6 GB/s.
@@ -113,19 +119,19 @@ def verify_download(path: Path, stored: Stored) -> str | None:
         return None
     if not stored.algorithm:
         return "size"
-    make = _ALGORITHMS.get(stored.algorithm, _md5)
+    new_digest = _ALGORITHMS.get(stored.algorithm, _md5)
     if stored.parts:
         spans = [
             (at, min(stored.part_size, stored.size - at)) for at in range(0, stored.size, stored.part_size)
         ]
         with ThreadPoolExecutor() as pool:
-            digests = list(pool.map(lambda span: _digest(path, make, *span), spans))
-        whole = make()
-        whole.update(b"".join(digests))
-        found = whole.digest()
+            digests = list(pool.map(lambda span: _digest(path, new_digest, *span), spans))
+        combined = new_digest()
+        combined.update(b"".join(digests))
+        actual = combined.digest()
     else:
-        found = _digest(path, make, 0, stored.size)
-    return f"size, {stored.algorithm.removeprefix('Checksum')}" if found == stored.expected else None
+        actual = _digest(path, new_digest, 0, stored.size)
+    return f"size, {stored.algorithm.removeprefix('Checksum')}" if actual == stored.expected else None
 
 
 def sha256_of(path: Path) -> str:
@@ -134,12 +140,12 @@ def sha256_of(path: Path) -> str:
 
 
 def old_hash_of(path: Path) -> str:
-    """Return the eight digits by which checkpoints were named formerly: a hash of 64 KiB at 1 MiB."""
+    """Return the hash by which early versions of SD Web UI name checkpoints: 8 digits, of 64 KiB at 1 MiB."""
     return _digest(path, hashlib.sha256, 0x100000, 0x10000).hex()[:8]
 
 
-def _digest(path: Path, make: Callable[[], _Digest], start: int, size: int) -> bytes:
-    digest = make()
+def _digest(path: Path, new_digest: Callable[[], _Digest], start: int, size: int) -> bytes:
+    digest = new_digest()
     with path.open("rb") as file:
         file.seek(start)
         for block in _blocks(file, size):
@@ -156,19 +162,19 @@ def _blocks(file: Any, size: int) -> Iterator[bytes]:
 def defect_of(path: Path, *, name: str) -> str | None:
     """Return why a file cannot be a model, or None if nothing is wrong with it.
 
-    A complete download of a broken upload can poison an engine (`55-truncated-*`): it fails this job and
-    every job after it. Only certain defects are detected here: a safetensors file declares its own length,
-    and a zipped checkpoint ends with its directory. The engine judges everything else.
+    A complete download of a broken upload can leave an engine unhealthy (`55-truncated-*`), which then fails
+    this job and every later one. Only certain defects are detected here: a safetensors file declares its own
+    length, and a zipped checkpoint ends with its directory. The engine decides about everything else.
     """
     with path.open("rb") as file:
-        begin = file.read(len(_LFS))
-    if not begin:
+        beginning = file.read(len(_LFS_POINTER))
+    if not beginning:
         return "it is empty"
-    if begin == _LFS:
+    if beginning == _LFS_POINTER:
         return "it is a Git LFS pointer, not the file"
-    if begin.lstrip()[:1] == b"<":
+    if beginning.lstrip()[:1] == b"<":
         return "it is a web page"
-    if begin.startswith(b"PK") and not zipfile.is_zipfile(path):
+    if beginning.startswith(b"PK") and not zipfile.is_zipfile(path):
         return "it is cut off: a zip archive without its directory"
     return _safetensors_defect(path) if name.lower().endswith((".safetensors", ".sft")) else None
 
@@ -177,8 +183,8 @@ def _safetensors_defect(path: Path) -> str | None:
     """Return why a file is not a complete safetensors file; the engine judges the tensors themselves."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        begin = file.read(_LENGTH.size)
-        length = _LENGTH.unpack(begin)[0] if len(begin) == _LENGTH.size else MAX_HEADER_BYTES + 1
+        beginning = file.read(_LENGTH.size)
+        length = _LENGTH.unpack(beginning)[0] if len(beginning) == _LENGTH.size else MAX_HEADER_BYTES + 1
         text = file.read(min(length, MAX_HEADER_BYTES))
     if length > MAX_HEADER_BYTES:
         return "it is no safetensors file: it does not begin with the length of its header"
@@ -192,7 +198,7 @@ def _safetensors_defect(path: Path) -> str | None:
         ends = [int(entry["data_offsets"][1]) for key, entry in entries.items() if key != "__metadata__"]
     except (ValueError, AttributeError, KeyError, TypeError, IndexError):
         return None if isinstance(entries, dict) else "its header is no JSON object"
-    data = size - _LENGTH.size - length
-    if max(ends, default=0) > data:
-        return f"it is cut off: {max(ends):,} bytes of weights are declared, {data:,} are there"
+    data_bytes = size - _LENGTH.size - length
+    if max(ends, default=0) > data_bytes:
+        return f"it is cut off: {max(ends):,} bytes of weights are declared, {data_bytes:,} are there"
     return None

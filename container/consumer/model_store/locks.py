@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, Self
 
 POLL_SECONDS: Final = 0.1
-"""How often a taken lock is tried again; a worker that shuts down can interrupt polling, but not a blocking
-wait."""
+"""How often to try again while another process has the lock; a worker that shuts down can interrupt polling,
+but not a blocking wait."""
 
 
 class Stopped(Exception):
@@ -24,8 +24,12 @@ class Lock:
         self._descriptor: int | None = descriptor
 
     @classmethod
-    def take(cls, path: Path, *, shared: bool = False) -> Self | None:
-        """Take the lock at once, or return None; lock files stay, because a deleted one guards nothing."""
+    def try_acquire(cls, path: Path, *, shared: bool = False) -> Self | None:
+        """Acquire the lock, or return None if another process or thread has it.
+
+        Lock files are never deleted: a process could still lock the deleted file while another one creates
+        and locks a new one.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
@@ -39,9 +43,9 @@ class Lock:
 
     @classmethod
     @contextmanager
-    def wait(cls, path: Path, *, stop: threading.Event) -> Iterator[None]:
+    def acquire_when_free(cls, path: Path, *, stop: threading.Event) -> Iterator[None]:
         """Hold the lock during a `with` block, waiting until it is free; raise Stopped if `stop` is set."""
-        while (lock := cls.take(path)) is None:
+        while (lock := cls.try_acquire(path)) is None:
             if stop.wait(POLL_SECONDS):
                 raise Stopped
         try:

@@ -48,7 +48,7 @@ class ModelSettings(BaseSettings):
 
     @field_validator("engine_settings", "engine_folders", mode="before")
     @classmethod
-    def _read_of_engine(cls, value: Any) -> Any:
+    def _parse_engine_json(cls, value: Any) -> Any:
         return (json.loads(value) if value else {}) if isinstance(value, str) else value
 
     @property
@@ -76,8 +76,8 @@ class ModelSettings(BaseSettings):
             refiner_filename=self.refiner_filename or None,
         )
 
-    def of_its_type(self, registry: Mapping[str, T]) -> T:
-        """Return what a registry has for the runtime's type; raise BadSettings for an unknown type."""
+    def select_by_type(self, registry: Mapping[str, T]) -> T:
+        """Return the registry's entry for the runtime's type; raise BadSettings for an unknown type."""
         try:
             return registry[self.runtime_type]
         except KeyError:
@@ -94,7 +94,7 @@ class ModelSettings(BaseSettings):
 
 def describe_invalid(invalid: ValidationError) -> str:
     """Return one line that names each invalid setting; rules over several settings name them themselves."""
-    faults = ((".".join(map(str, e["loc"])).upper(), e["msg"]) for e in invalid.errors())
+    faults = ((".".join(map(str, error["loc"])).upper(), error["msg"]) for error in invalid.errors())
     return "; ".join(
         f"{name}: {text}" if name else text.removeprefix("Value error, ") for name, text in faults
     )

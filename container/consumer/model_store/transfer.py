@@ -10,9 +10,9 @@ from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from botocore.exceptions import BotoCoreError, ClientError
 from s3transfer.subscribers import BaseSubscriber
 
-from container.consumer.model_store.bucket import fault_of
+from container.consumer.model_store.bucket import bucket_error
 from container.consumer.model_store.locks import Stopped
-from container.consumer.model_store.volume import FULL
+from container.consumer.model_store.volume import DISK_FULL_ERRNOS
 from domain.errors import ErrorCode, RetryableError
 
 try:
@@ -37,10 +37,10 @@ CLASSIC_THREADS: Final = 16
 """Parallel parts without the CRT; fewer already reach about 1 GB/s, Python's limit on one core."""
 
 STOP_POLL_SECONDS: Final = 0.5
-_CRT_FULL: Final = frozenset(
+_CRT_DISK_FULL: Final = frozenset(
     {"AWS_ERROR_NO_SPACE", "AWS_ERROR_FILE_WRITE_FAILURE", "AWS_ERROR_MAX_FDS_EXCEEDED"}
 )
-_CRT_UNWRITTEN: Final = -1
+_CRT_WRITE_FAILED: Final = -1
 """What the CRT reports if a write to the file fails (seen with a full disk and with a quota)."""
 
 _log = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ class S3Transfer:
 
     boto3's own switch to the CRT (`preferred_transfer_client`) ignores the client's endpoint and works in
     only one process per machine, so the manager is created here from the same components. It needs the
-    session's `credentials`. Python's threads do the transfer without them, on a platform without the CRT, and
-    after a download that failed with the CRT but not with them.
+    session's `credentials`. Python's threads are used instead if there are no credentials, on a platform
+    without the CRT, and after a download that failed with the CRT but succeeded with the threads.
     """
 
     def __init__(self, s3: "S3Client", *, credentials: "Credentials | None" = None) -> None:
@@ -80,7 +80,7 @@ class S3Transfer:
         )
 
     @property
-    def by_crt(self) -> bool:
+    def uses_crt(self) -> bool:
         """Return whether the CRT is used."""
         return self._crt is not None
 
@@ -100,7 +100,7 @@ class S3Transfer:
         _download(self._threads, bucket, key, to, on_bytes=on_bytes, stop=stop)
         if crt is not None:
             _log.warning(
-                "models are downloaded by boto3's threads from now on, which did what the CRT did not"
+                "models are downloaded by boto3's threads from now on: they succeeded where the CRT failed"
             )
             self._crt = None
 
@@ -118,7 +118,7 @@ def _download(
     except Exception as error:
         if stop.is_set():
             raise Stopped from None
-        raise _translated(error) from error
+        raise _translate_error(error) from error
 
 
 class _Progress(BaseSubscriber):
@@ -133,19 +133,19 @@ class _Progress(BaseSubscriber):
         self.done.set()
 
 
-def _translated(error: Exception) -> Exception:
-    if isinstance(error, OSError) and error.errno in FULL:
+def _translate_error(error: Exception) -> Exception:
+    if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
         return DiskFull()
     if isinstance(error, ClientError | BotoCoreError):
-        return fault_of(error)
+        return bucket_error(error)
     if (
         HAS_CRT
         and isinstance(error, AwsCrtError)
-        and (error.name in _CRT_FULL or error.code == _CRT_UNWRITTEN)
+        and (error.name in _CRT_DISK_FULL or error.code == _CRT_WRITE_FAILED)
     ):
         return DiskFull()
     name = getattr(error, "name", "") or type(error).__name__
-    return RetryableError(ErrorCode.AWS_UNAVAILABLE, f"A model did not arrive from the model bucket: {name}.")
+    return RetryableError(ErrorCode.AWS_UNAVAILABLE, f"The download from the model bucket failed: {name}.")
 
 
 def _crt_manager(s3: "S3Client", credentials: "Credentials") -> Any:

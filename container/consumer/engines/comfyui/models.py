@@ -12,7 +12,7 @@ from container.consumer.engines.comfyui.client import ComfyUi
 from container.consumer.model_store.bucket import ModelBucket, ModelFile, NotInBucket
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.locks import POLL_SECONDS, Lock, Stopped
-from container.consumer.model_store.volume import NoRoom
+from container.consumer.model_store.volume import VolumeTooSmall
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.base import ModelRequirement
 from runtimes.comfyui.needs import EMBEDDING_ENDINGS, EMBEDDINGS
@@ -70,7 +70,7 @@ class Models:
         for one in found:
             try:
                 self._fetch(one)
-            except NoRoom as error:
+            except VolumeTooSmall as error:
                 if error.permanent:
                     raise _no_space(one, error) from None
                 waiting = True
@@ -108,7 +108,7 @@ class Models:
         """Remember that ComfyUI could not load a version of a file, if the task has only one."""
         files = [one.file for one in found if one.file]
         if self._fetcher and len(files) == 1:
-            self._fetcher.refuse(files[0], defect)
+            self._fetcher.mark_unusable(files[0], defect)
 
     def prepare_shutdown(self) -> None:
         """Stop a running download and prevent further ones."""
@@ -152,7 +152,7 @@ class Models:
             missing = not self._fetcher.volume.has(one.file)
             if missing:
                 self._fetch(one)
-        except NoRoom as error:
+        except VolumeTooSmall as error:
             lock.release()
             if error.permanent:
                 raise _no_space(one, error) from None
@@ -165,7 +165,7 @@ class Models:
 
     def _lock(self, fetcher: Fetcher, file: ModelFile) -> Lock:
         deadline = time.monotonic() + EVICTION_SECONDS
-        while (lock := fetcher.volume.use(file)) is None:
+        while (lock := fetcher.volume.lock_against_eviction(file)) is None:
             if fetcher.stop.wait(POLL_SECONDS):
                 raise _shuts_down()
             if time.monotonic() > deadline:
@@ -196,6 +196,6 @@ def _not_found(need: ModelRequirement, listed: Sequence[str]) -> PermanentError:
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
 
 
-def _no_space(one: Needed, error: NoRoom) -> PermanentError:
+def _no_space(one: Needed, error: VolumeTooSmall) -> PermanentError:
     text = f"There is no room for {one.need.folder}/{one.name[:MAX_NAME]}: {error.message}."
     return PermanentError(ErrorCode.NO_SPACE_FOR_MODEL, text)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from container.consumer.inputs.fetch import Fetched
-from container.consumer.inputs.inline import readable_inline
+from container.consumer.inputs.inline import engine_reads_inline
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS, Limits
 from runtimes.sdwebui.inputs import image_fields
@@ -27,7 +27,7 @@ def with_images(
         if exceeds_upscaling_limit(content, image.path, fetched.image.size, limits):
             most = f"{limits.upscaled_pixels:,} pixels are allowed after the upscaler."
             raise PermanentError(ErrorCode.INPUT_TOO_LARGE, f"{image.path}: {most}")
-        if image.is_link or not readable_inline(image.text):
+        if image.is_link or not engine_reads_inline(image.text):
             if id(fetched) not in encoded:  # a link that occurs several times is encoded once
                 encoded[id(fetched)] = base64.b64encode(fetched.data).decode()
             image.put(encoded[id(fetched)])

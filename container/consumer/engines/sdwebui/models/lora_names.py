@@ -44,7 +44,7 @@ class LoraNames:
             with ThreadPoolExecutor(READS_AT_ONCE) as pool:
                 names = list(pool.map(self._in_bucket, readable))
             inside = dict(zip((file.name for file in readable), names, strict=True))
-            for other in Kind.LORA.among(folder, self._volume.names(folder)) if self._volume else ():
+            for other in Kind.LORA.among(folder, self._volume.file_names(folder)) if self._volume else ():
                 if other not in files and _has_metadata(other):
                     inside[other] = self._on_volume(folder, other)
             found |= {file for file, own in inside.items() if own == name}

@@ -127,7 +127,7 @@ class ModelResolver:
             if file is not None:
                 return Found(need, file.name, file, self.place(file), digits)
             for folder in need.kind.folders:
-                name = find_match(need.kind, wanted, need.kind.among(folder, self.volume.names(folder)))
+                name = find_match(need.kind, wanted, need.kind.among(folder, self.volume.file_names(folder)))
                 if name is not None:
                     return Found(need, name, None, self.volume.root / folder / name, digits)
         if need.kind is Kind.CHECKPOINT and is_hash(need.name):
@@ -141,7 +141,7 @@ class ModelResolver:
         volume = self.volume
         if volume is None or len(need.name) != 8:  # the hash of early versions of SD Web UI
             return None
-        for name in Kind.CHECKPOINT.among(CHECKPOINT_FOLDER, volume.names(CHECKPOINT_FOLDER)):
+        for name in Kind.CHECKPOINT.among(CHECKPOINT_FOLDER, volume.file_names(CHECKPOINT_FOLDER)):
             path = volume.root / CHECKPOINT_FOLDER / name
             if old_hash_of(path) == need.name:
                 return Found(need, name, None, path)
@@ -223,7 +223,7 @@ class ModelResolver:
     def _missing(self, need: ModelRequirement, lists: EngineModelLists) -> PermanentError:
         known = {file.name for file in self.in_bucket(need.kind)}
         for folder in need.kind.folders if self.volume else ():
-            known.update(need.kind.among(folder, self.volume.names(folder)) if self.volume else ())
+            known.update(need.kind.among(folder, self.volume.file_names(folder)) if self.volume else ())
         names: list[str] = []
         if need.kind is Kind.CHECKPOINT:
             names = [listed_name(entry) for entry in lists.checkpoints()]

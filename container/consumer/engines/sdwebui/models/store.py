@@ -16,7 +16,7 @@ from container.consumer.model_store.bucket import ModelFile, NotInBucket
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.integrity import defect_of, old_hash_of, sha256_of
 from container.consumer.model_store.locks import POLL_SECONDS, Lock, Stopped
-from container.consumer.model_store.volume import NoRoom
+from container.consumer.model_store.volume import VolumeTooSmall
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.sdwebui.model_names import Kind
 from runtimes.sdwebui.named_models import joined_prompts
@@ -56,7 +56,7 @@ class ModelStore:
         for one in found:
             try:
                 self._fetch(one)
-            except NoRoom as error:
+            except VolumeTooSmall as error:
                 if error.permanent:
                     raise _no_space(one, error) from None
                 _log.info("%s is fetched later, when there is room: %s", one.name, error.message)
@@ -75,7 +75,7 @@ class ModelStore:
         for one in found:
             try:
                 self._keep(one)
-            except NoRoom as error:
+            except VolumeTooSmall as error:
                 if error.permanent:
                     raise _no_space(one, error) from None
                 # Another consumer of this volume uses the rest, which is temporary.
@@ -96,7 +96,7 @@ class ModelStore:
         """Remember that SD Web UI could not load these versions of files."""
         for one in found:
             if self._fetcher and one.file:
-                self._fetcher.refuse(one.file, defect)
+                self._fetcher.mark_unusable(one.file, defect)
 
     def _keep(self, one: Found) -> None:
         if self._fetcher is None or one.file is None:
@@ -113,7 +113,7 @@ class ModelStore:
     def _lock_in_use(self, fetcher: Fetcher, file: ModelFile) -> Lock:
         """Protect a file from eviction, after waiting for an eviction in progress (deleting a file)."""
         deadline = time.monotonic() + EVICTION_SECONDS
-        while (lock := fetcher.volume.use(file)) is None:
+        while (lock := fetcher.volume.lock_against_eviction(file)) is None:
             if fetcher.stop.wait(POLL_SECONDS):
                 raise WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "The worker is shutting down.")
             if time.monotonic() > deadline:
@@ -156,6 +156,6 @@ def _key(content: dict[str, Any]) -> Hashable:
     return joined_prompts(content), *required_models(content)
 
 
-def _no_space(one: Found, error: NoRoom) -> PermanentError:
+def _no_space(one: Found, error: VolumeTooSmall) -> PermanentError:
     text = f"There is no room for {one.need.kind.value} {one.name[:MAX_NAME]}: {error.message}."
     return PermanentError(ErrorCode.NO_SPACE_FOR_MODEL, text)

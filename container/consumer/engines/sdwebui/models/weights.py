@@ -69,7 +69,7 @@ def find_face_restorer(sources: ModelSources, need: ModelRequirement, _: EngineM
     if not files:
         folders = (need.name,) if need.name else need.kind.folders
         for folder in folders:
-            if sources.volume and need.kind.among(folder, sources.volume.names(folder)):
+            if sources.volume and need.kind.among(folder, sources.volume.file_names(folder)):
                 return []
         _check_there(sources, need, "face restorer", folders[0], "its weights")
     return files
@@ -88,7 +88,7 @@ def _check_there(sources: ModelSources, need: ModelRequirement, what: str, folde
         _log.warning("cannot check whether SD Web UI has the weights", extra={"reason": what})
         return
     for other in need.kind.folders:
-        names = need.kind.among(other, sources.volume.names(other))
+        names = need.kind.among(other, sources.volume.file_names(other))
         if any(PurePosixPath(name).name == weights for name in names):
             return
     text = (

@@ -101,7 +101,7 @@ def test_a_contradictory_header_is_refused(name: str) -> None:
 @pytest.mark.parametrize("size", [(8193, 1), (1, 8193), (65_536, 1), (67_108_864, 1)])
 def test_each_side_is_limited_regardless_of_the_area(size: tuple[int, int]) -> None:
     """SD Web UI scales by the shorter side to fill a size."""
-    with pytest.raises(InputError, match="8,192 pixels a side"):
+    with pytest.raises(InputError, match="8,192 pixels per side"):
         check_image(png(header(*size), DATA))
     assert check_image(png(header(8192, 1), DATA)).size == (8192, 1)
 

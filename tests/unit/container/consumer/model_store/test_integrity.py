@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from awscrt import checksums
 
-from container.consumer.model_store.integrity import Stored, defect_of, old_hash_of, verify_download
+from container.consumer.model_store.integrity import StoredObject, defect_of, old_hash_of, verify_download
 
 CONTENT = bytes(range(256)) * 64
 PART = 5000
@@ -58,7 +58,7 @@ HEADS = {
 @pytest.mark.parametrize("checked", HEADS)
 def test_every_kind_of_checksum_detects_a_changed_byte(tmp_path: Path, checked: str) -> None:
     head = {"ContentLength": len(CONTENT), **HEADS[checked]}
-    stored = Stored.of(head, {"ContentLength": PART} if Stored.needs_part_size(head) else {})
+    stored = StoredObject.of(head, {"ContentLength": PART} if StoredObject.needs_part_size(head) else {})
     file = tmp_path / "part"
     file.write_bytes(CONTENT)
     assert verify_download(file, stored) == checked.removesuffix(" of parts")
@@ -78,7 +78,7 @@ def test_every_kind_of_checksum_detects_a_changed_byte(tmp_path: Path, checked: 
 )
 def test_without_a_usable_checksum_only_the_size_is_verified(tmp_path: Path, head: dict[str, Any]) -> None:
     """An ETag is not an MD5 with a KMS key, or if the parts have different sizes."""
-    stored = Stored.of({"ContentLength": len(CONTENT), **head}, {"ContentLength": PART})
+    stored = StoredObject.of({"ContentLength": len(CONTENT), **head}, {"ContentLength": PART})
     file = tmp_path / "part"
     file.write_bytes(CONTENT)
     assert verify_download(file, stored) == "size"

@@ -355,7 +355,7 @@ def test_both_transfers_download_alike(
     aws: Emulator, model_setup: ModelSetup, tmp_path: Path, crt: bool
 ) -> None:
     transfer = S3Transfer(aws.client("s3"), credentials=aws.credentials if crt else None)
-    assert transfer.by_crt is crt
+    assert transfer.uses_crt is crt
     name = f"{CKPT}/Ünï 模型 [x].ckpt"
     content = base64.b64encode(bytes(range(256))) * 60_000
     model_setup.put(name, content)
@@ -388,7 +388,7 @@ def test_boto3s_threads_download_what_the_crt_cannot(aws: Emulator, model_setup:
     transfer._crt = BrokenManager()
     model_setup.store(transfer=transfer).ensure(checkpoint("m"))
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
-    assert not transfer.by_crt
+    assert not transfer.uses_crt
 
 
 def test_a_shutdown_stops_a_download(model_setup: ModelSetup, tmp_path: Path) -> None:
@@ -421,7 +421,7 @@ def test_an_eviction_that_never_ends_is_a_retryable_error(
     assert file is not None
     monkeypatch.setattr("container.consumer.engines.sdwebui.models.store.EVICTION_SECONDS", 0.2)
     volume = Volume(model_setup.root)
-    evicting = Lock.take(volume._lock_path(file.key, "use"))
+    evicting = Lock.try_acquire(volume._lock_path(file.key, "use"))
     assert evicting is not None
     with pytest.raises(RetryableError, match="has been evicting"):
         store.activate(checkpoint("m"))

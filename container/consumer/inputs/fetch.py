@@ -97,5 +97,5 @@ def check_image(data: bytes, limits: Limits = DEFAULT_LIMITS, *, hint: str = "")
     if image.pixels > limits.max_pixels:
         raise too_large(f"{limits.max_pixels:,} pixels are allowed")
     if max(image.size) > limits.max_side:
-        raise too_large(f"{limits.max_side:,} pixels a side are allowed")
+        raise too_large(f"{limits.max_side:,} pixels per side are allowed")
     return image

@@ -21,12 +21,12 @@ from container.consumer.engines.sdwebui.request import request_body
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.task_inputs import TaskInputs
 from runtimes.sdwebui.task_type import TaskType
-from runtimes.sdwebui.inputs import references
+from runtimes.sdwebui.inputs import input_references
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024
 before = peak()
 content = {"init_images": sys.argv[1:]}
 links = Links(s3_client=None, buckets=frozenset(), allow_private=True)
-inputs = TaskInputs(links).fetch(references(content))
+inputs = TaskInputs(links).fetch(input_references(content))
 fetched = peak()
 body = request_body(TaskType.IMAGE_TO_IMAGE, with_images(content, inputs))
 print(json.dumps([fetched - before, peak() - before, len(body) // 1024 ** 2]))

@@ -162,7 +162,7 @@ def test_a_stopped_task_stops_fetching_at_once(server: Server) -> None:
 
 def test_the_first_failed_download_ends_all_others(server: Server) -> None:
     begun = time.monotonic()
-    with pytest.raises(InputError, match=r"^/mask: .*not there"):
+    with pytest.raises(InputError, match=r"^/mask: .*does not exist"):
         inputs().fetch([*drips(server, 3), linked("/mask", server.link("gone")), *drips(server, 8)[3:]])
     assert time.monotonic() - begun < 2 * SOON_SECONDS
     server.wait_until_left(SOON_SECONDS)

@@ -104,7 +104,7 @@ def test_synced_files_are_never_evicted(model_setup: ModelSetup, run: Run) -> No
         ({"model_filename": "own.ckpt", "model_cache_bytes": 10}, "too small"),
         ({"model_bucket": "nobody-made-this"}, "NoSuchBucket"),
         ({"model_dir": "/proc/nowhere"}, "MODEL_DIR"),
-        ({"runtime_type": "nobodys"}, "RUNTIME_TYPE: one of sdwebui is expected"),
+        ({"runtime_type": "nobodys"}, "RUNTIME_TYPE: one of sdwebui, comfyui is expected"),
     ],
 )
 def test_an_error_is_one_line_and_a_status_other_than_zero(

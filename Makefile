@@ -45,6 +45,7 @@ soak: setup ## run only the tests with injected faults (FAULTS_TASKS=n tasks; FA
 
 bench: setup ## run the benchmarks: GPU busy share, model switches, checking of requests, scaling (about ten minutes)
 	@python -m bench.gpu_busy
+	@python -m bench.gpu_busy_comfyui
 	@python -m bench.model_switches
 	@python -m bench.checking
 	@python -m bench.regexes

@@ -22,7 +22,6 @@ from local.fakes.comfyui import recipe
 from local.fakes.comfyui.process import FakeComfyUi, start, write_models
 from local.process import Process
 from tests.support.api_client import Answer, Client
-from tests.support.comfyui_worker import TYPES
 from tests.support.deployment import DYNAMIC, Deployment, deploy
 
 OUTCOME_SECONDS = 60.0
@@ -43,7 +42,7 @@ class ComfyUiSetup:
         described = replace(self.runtime, queue_url=made.queue(DYNAMIC)).as_dict()
         runtimes = Runtimes.from_json(json.dumps([described]))
         self.cloud: Deployment = replace(made, environment=replace(made.environment, runtimes=runtimes))
-        self.api = Client(self.cloud, types=TYPES)
+        self.api = Client(self.cloud)
         write_models(root / "models")
         self.fake = self.start_fake()
         self.consumer: Process | None = None
@@ -76,7 +75,7 @@ class ComfyUiSetup:
         self.consumer = self._stack.enter_context(
             Process(
                 "consumer",
-                [sys.executable, "-m", "tests.support.comfyui_worker"],
+                [sys.executable, "-m", "container.consumer"],
                 environment=self.aws.environment(os.environ) | environment.to_environ() | SETTINGS,
                 cwd=str(ROOT),
             )

@@ -1,7 +1,7 @@
 """Read what a finished job has made: its history says which files, `/view` has them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 from container.consumer.engines.base import AmbiguousError, Artifact, Result
 from container.consumer.engines.comfyui.client import ComfyUi
 from container.consumer.engines.comfyui.faults import message
+from container.consumer.engines.comfyui.png_texts import with_texts
 from container.consumer.engines.comfyui.whole import is_whole
 from container.consumer.inputs.images import sniff
 from domain.errors import ErrorCode, PermanentError
@@ -38,6 +39,8 @@ class Asked:
     nonce: str
     models: Sequence[Json]
     version: str
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Texts to write into PNG files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ def _artifact(server: ComfyUi, one: _File, asked: Asked, number: int) -> Artifac
     if not is_whole(data, found.format):
         text = f"Node {one.node} made a {found.format} file that is not complete."
         raise AmbiguousError(ErrorCode.NO_IMAGES, text)
+    if found.format == "PNG" and asked.texts:
+        data = with_texts(data, asked.texts)
     node = asked.prompt[one.node]
     title = (node.get("_meta") or {}).get("title")
     receipt = {"node": one.node, "class_type": node["class_type"], "output_key": one.key}

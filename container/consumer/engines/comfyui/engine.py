@@ -26,6 +26,7 @@ from container.consumer.engines.comfyui.faults import EngineUnusable, failure, m
 from container.consumer.engines.comfyui.job import Jobs
 from container.consumer.engines.comfyui.models import Models, Needed
 from container.consumer.engines.comfyui.node_classes import NodeClasses
+from container.consumer.engines.comfyui.png_texts import texts_of
 from container.consumer.engines.comfyui.progress import Progress, Speeds
 from container.consumer.engines.comfyui.request import body_of, held, rewritten
 from container.consumer.engines.comfyui.uploads import Folders, Uploads, new_nonce
@@ -98,8 +99,7 @@ class ComfyUiEngine:
         if not self._started:
             self._folders.clean()
             self._started = True
-        left = max(0.0, deadline - time.monotonic())
-        ready = wait_until(self._is_cleared, stop=stop, seconds=left)
+        ready = wait_until(self._is_cleared, stop=stop, seconds=max(0.0, deadline - time.monotonic()))
         if ready:
             self._events.open()
         return ready
@@ -145,7 +145,6 @@ class ComfyUiEngine:
             job=job,
             client=self._client,
             outputs=chosen or None,
-            workflow=content.get("workflow"),
         )
         asked = Asked(
             job=job,
@@ -155,6 +154,7 @@ class ComfyUiEngine:
             nonce=nonce,
             models=[one.receipt() for one in models],
             version=self._version,
+            texts=texts_of(content, self._runtime),
         )
         return Request(Payload(asked, body, reachable(prompt, wanted), models, uploads))
 
@@ -175,8 +175,8 @@ class ComfyUiEngine:
         self._interrupted = False
         self._last_models = payload.models
         progress = Progress(asked.prompt, payload.needed, hooks.progressed, self._speeds)
-        self._events.begin(asked.job, progress)
         try:
+            self._events.begin(asked.job, progress)
             entry = self._jobs.run(asked.job, payload.body, hooks.sent)
         except BaseException:
             self._tidy(asked, None, payload.uploads)
@@ -237,10 +237,8 @@ class ComfyUiEngine:
             devices = self._server.system().get("devices") or [{}]
         except RetryableError:
             return {}
-        total, free = devices[0].get("vram_total"), devices[0].get("vram_free")
-        if not isinstance(total, int | float) or not isinstance(free, int | float):
-            return {}
-        found = {m.GPU_MEMORY_USED: total - free, m.GPU_MEMORY_FREE: free}
+        total, free = (float(devices[0].get(name) or 0) for name in ("vram_total", "vram_free"))
+        found = {m.GPU_MEMORY_USED: total - free, m.GPU_MEMORY_FREE: free} if total else {}
         return {metric: value / BYTES_PER_MEGABYTE for metric, value in found.items()}
 
     def _upload(self, task: Task, uploads: Uploads, stopped: Callable[[], bool]) -> dict[str, str]:
@@ -274,7 +272,7 @@ class ComfyUiEngine:
         try:
             self._models.free()
         except RetryableError as error:
-            log.warning("ComfyUI did not free its memory", extra={"reason": error.message})
+            log.warning("ComfyUI freed no memory", extra={"reason": error.message})
 
     def _describes_itself(self) -> bool:
         self._version = str((self._server.system().get("system") or {}).get("comfyui_version") or "")

@@ -64,13 +64,11 @@ def held(prompt: Json, runtime: Runtime, files: Collection[str], nonce: str) -> 
     return prompt
 
 
-def body_of(prompt: Json, *, job: str, client: str, outputs: list[str] | None, workflow: Any = None) -> bytes:
+def body_of(prompt: Json, *, job: str, client: str, outputs: list[str] | None) -> bytes:
     """Return the body of `POST /prompt`; `outputs` are the output nodes to run, None for all."""
     body: Json = {"prompt": prompt, "prompt_id": job, "client_id": client}
     if outputs:
         body["partial_execution_targets"] = outputs
-    if workflow is not None:
-        body["extra_data"] = {"extra_pnginfo": {"workflow": workflow}}
     return json.dumps(body).encode()
 
 

@@ -1,10 +1,12 @@
 """The engine, on a fake ComfyUI and without AWS."""
 
 import io
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +181,16 @@ def test_two_output_nodes_are_stored_in_the_order_that_was_asked_for(newer: Work
             (1, outputs[0]),
             (2, outputs[1]),
         ]
+
+
+def test_a_png_holds_the_workflow_as_it_was_sent_if_the_settings_say_so(tmp_path: Path) -> None:
+    with run_worker(tmp_path, metadata=False) as worker:
+        flow = text_to_image(text="a mühle")
+        assert "prompt" not in Image.open(io.BytesIO(worker.run(flow).artifacts[0].data())).info
+        worker.engine._runtime = replace(RUNTIME, options={"metadata": True})
+        image = Image.open(io.BytesIO(worker.run(flow).artifacts[0].data()))
+        image.load()
+        assert json.loads(image.info["prompt"]) == flow
 
 
 def test_previews_are_stored_only_if_there_is_nothing_else(newer: Worker) -> None:

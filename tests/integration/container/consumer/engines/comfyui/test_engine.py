@@ -197,7 +197,8 @@ def test_previews_are_stored_only_if_there_is_nothing_else(newer: Worker) -> Non
     flow = text_to_image() | {"10": node("PreviewImage", images=["8", 0])}
     assert [one.receipt["node"] for one in newer.run(flow).artifacts] == ["9"]
     del flow["9"]
-    assert [one.receipt["node"] for one in newer.run(flow).artifacts] == ["10"]
+    for _ in range(2):  # without a fresh input, the second one would be the file of the first
+        assert [one.receipt["node"] for one in newer.run(flow).artifacts] == ["10"]
     assert newer.left_behind() == []
 
 

@@ -1,0 +1,46 @@
+from typing import Any, cast
+
+import pytest
+
+from container.consumer.engines.comfyui.answer import Asked, read_result
+from container.consumer.engines.comfyui.client import ComfyUi
+from domain.errors import PermanentError
+from tests.support.comfyui import png, text_to_image
+
+NONCE = "a" * 32
+ASKED = Asked(
+    job="j", prompt=text_to_image(), wanted=["9"], chosen=False, nonce=NONCE, models=[], version="0.27.0"
+)
+
+
+class Server:
+    """Has every file that is asked for, also those of other tasks."""
+
+    def view(self, _item: dict[str, Any]) -> bytes:
+        return png()
+
+
+def entry(filename: str, subfolder: str, kind: str) -> dict[str, Any]:
+    item = {"filename": filename, "subfolder": subfolder, "type": kind}
+    return {"outputs": {"9": {"images": [item]}}, "status": {"messages": []}}
+
+
+@pytest.mark.parametrize(
+    ("filename", "subfolder", "kind"),
+    [
+        ("9_00001_.png", "b" * 32, "output"),
+        ("9_00001_.png", "", "output"),
+        ("9_00001_.png", f"{NONCE}/../{'b' * 32}", "output"),
+        (f"../{'b' * 32}/9_00001_.png", NONCE, "output"),
+        ("sdoe-secret.png", "", "input"),
+        ("9_00001_.png", "other", "temp"),
+    ],
+)
+def test_a_file_of_another_task_is_never_read(filename: str, subfolder: str, kind: str) -> None:
+    with pytest.raises(PermanentError, match="outside of this job's folder"):
+        read_result(cast("ComfyUi", Server()), entry(filename, subfolder, kind), ASKED)
+
+
+def test_a_file_of_the_job_is_read() -> None:
+    result = read_result(cast("ComfyUi", Server()), entry("9_00001_.png", NONCE, "output"), ASKED)
+    assert [one.data() for one in result.artifacts] == [png()]

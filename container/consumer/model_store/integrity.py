@@ -102,10 +102,9 @@ def _best_checksum(head: Mapping[str, Any]) -> tuple[str, bytes, int]:
             return name, base64.b64decode(text), int(parts or 0)
     etag, _, parts = head["ETag"].strip('"').partition("-")
     # With a KMS or customer key, the ETag is not an MD5 (S3's documentation of ETag).
-    etag_is_md5 = (
-        head.get("ServerSideEncryption", "AES256") == "AES256" and "SSECustomerAlgorithm" not in head
-    )
-    if etag_is_md5 and len(etag) == 32 and all(digit in "0123456789abcdef" for digit in etag):
+    encryption = head.get("ServerSideEncryption", "AES256")
+    may_be_md5 = encryption == "AES256" and "SSECustomerAlgorithm" not in head
+    if may_be_md5 and len(etag) == 32 and all(digit in "0123456789abcdef" for digit in etag):
         return "MD5", bytes.fromhex(etag), int(parts or 0)
     return "", b"", 0
 
@@ -140,7 +139,7 @@ def sha256_of(path: Path) -> str:
 
 
 def old_hash_of(path: Path) -> str:
-    """Return the hash by which early versions of SD Web UI name checkpoints: 8 digits, of 64 KiB at 1 MiB."""
+    """Return the 8-digit hash by which checkpoints were named in early requests: of 64 KiB at 1 MiB."""
     return _digest(path, hashlib.sha256, 0x100000, 0x10000).hex()[:8]
 
 

@@ -49,7 +49,7 @@ def test_a_checkpoint_that_is_nowhere_is_refused_where_it_is_named(stocked: Depl
     assert "nearest is 'comfy.safetensors'" in fault.message
 
 
-def test_a_checkpoint_is_accepted_before_a_worker_has_told_what_its_image_has(
+def test_a_checkpoint_is_accepted_before_a_worker_has_reported_what_its_image_has(
     deployment: Deployment,
 ) -> None:
     deployment.put_checkpoint("webui.safetensors")

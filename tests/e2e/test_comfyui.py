@@ -57,6 +57,7 @@ def test_an_image_arrives_by_http_s3_and_base64_alike(setup: ComfyUiSetup, tmp_p
     assert setup.left_behind() == []
 
 
+@pytest.mark.long
 def test_a_mask_and_the_same_workflow_twice_give_what_was_asked_each_time(setup: ComfyUiSetup) -> None:
     flow = image_to_image(base64.b64encode(png("green", mode="RGBA")).decode())
     flow["11"] = node("SetLatentNoiseMask", samples=["5", 0], mask=["1", 1])
@@ -72,6 +73,7 @@ def test_a_mask_and_the_same_workflow_twice_give_what_was_asked_each_time(setup:
     assert "9" not in documents[1]["cached_nodes"]
 
 
+@pytest.mark.long
 def test_two_output_nodes_give_numbered_images_in_the_order_asked_for(setup: ComfyUiSetup) -> None:
     flow = text_to_image() | {"10": node("SaveImage", images=["8", 0], filename_prefix="b")}
     assert setup.submit("t", flow, outputs=["10", "9"]).status == 200
@@ -81,6 +83,7 @@ def test_two_output_nodes_give_numbered_images_in_the_order_asked_for(setup: Com
     assert [link.rsplit("-", 1)[1] for link in row.item["images"]] == ["1.png", "2.png"]
 
 
+@pytest.mark.long
 def test_an_unknown_model_fails_without_the_gpu_and_a_model_of_the_bucket_is_fetched(
     setup: ComfyUiSetup,
 ) -> None:
@@ -99,6 +102,7 @@ def test_an_unknown_model_fails_without_the_gpu_and_a_model_of_the_bucket_is_fet
     assert setup.fake.control.stats()["posted"] == 1
 
 
+@pytest.mark.long
 def test_a_model_replaced_under_its_name_is_loaded_again(setup: ComfyUiSetup) -> None:
     flow = text_to_image()
     flow["4"]["inputs"]["ckpt_name"] = "new.safetensors"
@@ -130,6 +134,7 @@ def test_three_faults_are_reported_at_once(setup: ComfyUiSetup) -> None:
     } <= set(answer.faults)
 
 
+@pytest.mark.long
 def test_a_waiting_and_a_running_task_can_be_cancelled(setup: ComfyUiSetup) -> None:
     assert setup.submit("waiting", text_to_image()).status == 200
     assert setup.api("DELETE", "/v1alpha2/tasks/waiting").status == 200
@@ -148,6 +153,7 @@ def test_a_waiting_and_a_running_task_can_be_cancelled(setup: ComfyUiSetup) -> N
     assert setup.left_behind() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_task_of_a_worker_that_dies_or_freezes_is_completed_once_by_another(
     setup: ComfyUiSetup, how: signal.Signals
@@ -165,6 +171,7 @@ def test_a_task_of_a_worker_that_dies_or_freezes_is_completed_once_by_another(
     assert [callback["status"] for callback in setup.cloud.callbacks()] == ["completed"]
 
 
+@pytest.mark.long
 def test_a_task_of_a_server_that_dies_runs_again_on_the_next_one(setup: ComfyUiSetup) -> None:
     setup.fake.control.set("hang", jobs=1)
     assert setup.submit("t", text_to_image()).status == 200
@@ -178,6 +185,7 @@ def test_a_task_of_a_server_that_dies_runs_again_on_the_next_one(setup: ComfyUiS
     assert row.attempts == 2
 
 
+@pytest.mark.long
 def test_a_server_that_is_frozen_for_a_while_loses_nothing(setup: ComfyUiSetup) -> None:
     setup.fake.control.set("slow", jobs=1, factor=20)
     assert setup.submit("t", text_to_image()).status == 200

@@ -182,7 +182,10 @@ def test_the_api_function_lists_checkpoints_and_nothing_else_of_the_model_bucket
         if "Models" in text(statement["Resource"])
     ]
     assert [(one["Action"], one["Condition"]) for one in statements] == [
-        ("s3:ListBucket", {"StringLike": {"s3:prefix": ["Stable-diffusion/*"]}})
+        (
+            "s3:ListBucket",
+            {"StringLike": {"s3:prefix": ["Stable-diffusion/*", "checkpoints/*", "diffusion_models/*"]}},
+        )
     ]
 
 

@@ -11,8 +11,8 @@ STEPS = (
     "Preparer.prepare",
     "Table.write",  # the start: one write
     "EngineRunner.run",
-    "Store.success",
-    "Finisher.completed",
+    "Store.store_result",
+    "Finisher.complete",
 )
 MOST_FILES = 15
 

@@ -38,6 +38,7 @@ def test_text_becomes_an_image_with_a_receipt(setup: ComfyUiSetup) -> None:
     assert setup.left_behind() == []
 
 
+@pytest.mark.long
 def test_an_image_arrives_by_http_s3_and_base64_alike(setup: ComfyUiSetup, tmp_path: Path) -> None:
     folder = tmp_path / "web"
     folder.mkdir()

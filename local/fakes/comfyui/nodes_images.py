@@ -12,9 +12,6 @@ from local.fakes.comfyui.execution_context import Context, Result
 from local.fakes.comfyui.folders import Folders
 from local.fakes.comfyui.values import Facts, NamedModel, Picture, Pictures
 
-ImageFile.LOAD_TRUNCATED_IMAGES = True  # as recorded: half a PNG is a success
-Image.MAX_IMAGE_PIXELS = None
-
 METHODS: Final = {
     "nearest-exact": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -23,6 +20,15 @@ METHODS: Final = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 NO_MASK_SIDE: Final = 64  # an image without transparency has an empty mask of this size
+
+
+def accept_any_image() -> None:
+    """Let Pillow read truncated and huge images, as recorded: half a PNG is a success.
+
+    These are settings of the whole process, so only the fake's own process may change them.
+    """
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    Image.MAX_IMAGE_PIXELS = None
 
 
 def _opened(context: Context, name: str) -> list[Image.Image]:

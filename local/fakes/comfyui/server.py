@@ -9,10 +9,12 @@ from local.fakes import serving
 from local.fakes.comfyui import DISCLAIMER, control
 from local.fakes.comfyui.app import create_app
 from local.fakes.comfyui.components import Components
+from local.fakes.comfyui.nodes_images import accept_any_image
 
 
 def run(components: Components, *, host: str, port: int, control_port: int) -> None:
     """Serve until a signal arrives."""
+    accept_any_image()
     tasks = []
 
     def create() -> Starlette:

@@ -73,6 +73,7 @@ def _scripts(content: dict[str, object]) -> dict[str, object]:
     return scripts if isinstance(scripts, dict) else {}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @settings(max_examples=25, derandomize=True, deadline=None, database=None)
 @given(

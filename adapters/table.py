@@ -69,7 +69,7 @@ class Table:
         try:
             if transition.replace:
                 self._client.put_item(
-                    Item=_write_item(transition.set),
+                    Item=write_item(transition.set),
                     **common,
                     **_placeholders(expressions),
                 )
@@ -97,7 +97,8 @@ def _placeholders(expressions: Expressions) -> dict[str, Any]:
     return result
 
 
-def _write_item(item: Mapping[str, Any]) -> dict[str, Any]:
+def write_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert plain JSON values to a DynamoDB item, without those that are None."""
     return {
         name: _serialize(compact_json(value) if name in _JSON_ATTRIBUTES else _to_stored(value))
         for name, value in item.items()

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
+from adapters.table import read_item, write_item
 from domain.limits import ROW_DAYS
 from domain.webhook import DeliveryRecord, Webhook, record_id
 
@@ -15,10 +14,6 @@ if TYPE_CHECKING:
 
 _KEPT_DAYS: Final = 2 * ROW_DAYS
 """A record is written at submit and read for as long as its task's row, which is kept from its outcome on."""
-
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-_NUMBERS: Final = frozenset({"attempts", "series", "last_status"})
 
 
 class WebhookRecords:
@@ -43,13 +38,9 @@ class WebhookRecords:
         )
         if "Item" not in answer:
             return None
-        item: dict[str, Any] = {name: _deserialize(value) for name, value in answer["Item"].items()}
-        values: dict[str, Any] = {
-            field.name: int(item[field.name]) if field.name in _NUMBERS else item[field.name]
-            for field in fields(DeliveryRecord)
-            if field.name in item
-        }
-        return DeliveryRecord(**values)
+        item = read_item(answer["Item"]).item
+        names = [field.name for field in fields(DeliveryRecord) if field.name in item]
+        return DeliveryRecord(**{name: item[name] for name in names})
 
     def read_all(self, submission_id: str, events: Iterable[str]) -> list[DeliveryRecord]:
         """Return the records of a submission that exist, in the order of `events`."""
@@ -58,8 +49,6 @@ class WebhookRecords:
 
     def write(self, record: DeliveryRecord, *, now: datetime) -> None:
         """Write a record."""
-        values: dict[str, Any] = {name: value for name, value in asdict(record).items() if value is not None}
-        values |= {"id": record.id, "expires_at": int((now + timedelta(days=_KEPT_DAYS)).timestamp())}
-        self._client.put_item(
-            TableName=self._table, Item={name: _serialize(value) for name, value in values.items()}
-        )
+        expires_at = int((now + timedelta(days=_KEPT_DAYS)).timestamp())
+        values = asdict(record) | {"id": record.id, "expires_at": expires_at}
+        self._client.put_item(TableName=self._table, Item=write_item(values))

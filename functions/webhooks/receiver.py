@@ -1,23 +1,16 @@
 """POST to a receiver of webhooks, through connections that reach public addresses only."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-import certifi
 import httpcore
 
 from adapters.public_http.allowance import Deadline, unlimited_allowance
+from adapters.public_http.connection import Requests, public_tls
 from adapters.public_http.errors import InputError
 from adapters.public_http.links import HttpLink, parse
-from adapters.public_http.network import (
-    Connect,
-    PinnedBackend,
-    Resolve,
-    resolve_host,
-    system_resolve,
-    tcp_connect,
-)
+from adapters.public_http.network import Connect, Resolve, system_resolve, tcp_connect
 from domain.webhook import ATTEMPT_SECONDS, WebhookRules
 
 CONNECT_SECONDS: Final = 5.0
@@ -35,7 +28,7 @@ class WebhookSender:
     seconds: float = ATTEMPT_SECONDS
     resolve: Resolve = system_resolve
     connect: Connect = tcp_connect
-    tls: ssl.SSLContext | None = None
+    tls: ssl.SSLContext = field(default_factory=public_tls)
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
         """Return the HTTP status of the response; raise DeliveryFailed."""
@@ -54,38 +47,26 @@ class WebhookSender:
             raise DeliveryFailed(f"the connection failed ({type(error).__name__})") from None
 
     def _post(self, link: HttpLink, body: bytes, headers: dict[str, str]) -> int:
-        deadline = Deadline(self.seconds)
-        addresses = resolve_host(
-            link.host,
-            link.port,
-            resolve=self.resolve,
+        sent = {
+            "User-Agent": "sd-on-ecs",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+            **headers,
+        }
+        requests = Requests(
             allow_private=self.rules.allow_private,
-            seconds=deadline.step_seconds(CONNECT_SECONDS),
+            connect_seconds=CONNECT_SECONDS,
+            resolve=self.resolve,
+            connect=self.connect,
+            tls=self.tls,
         )
-        scheme, host = link.scheme.encode(), str(link.host).encode()
-        backend = PinnedBackend(
-            addresses, connect=self.connect, deadline=deadline, allowance=unlimited_allowance()
-        )
-        connection = httpcore.HTTPConnection(
-            httpcore.Origin(scheme, host, link.port),
-            ssl_context=self.tls or ssl.create_default_context(cafile=certifi.where()),
-            network_backend=backend,
-        )
-        request = httpcore.Request(
+        with requests.send(
             "POST",
-            httpcore.URL(scheme=scheme, host=host, port=link.port, target=link.target.encode()),
-            headers=list(
-                {
-                    "Host": link.authority,
-                    "User-Agent": "sd-on-ecs",
-                    "Content-Type": "application/json",
-                    "Content-Length": str(len(body)),
-                    "Connection": "close",
-                    **headers,
-                }.items()
-            ),
+            link,
+            [(name.encode(), value.encode()) for name, value in sent.items()],
+            deadline=Deadline(self.seconds),
+            allowance=unlimited_allowance(),
             content=body,
-            extensions={"timeout": {"connect": CONNECT_SECONDS}},
-        )
-        with connection:
-            return connection.handle_request(request).status
+        ) as response:
+            return response.status

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.public_http.allowance import Allowance, unlimited_allowance
+from adapters.public_http.connection import Requests, public_tls
 from adapters.public_http.errors import not_an_image, too_large
 from adapters.public_http.links import HttpLink, S3Link, parse, unsigned_s3_object
 from adapters.public_http.network import Connect, Resolve, system_resolve, tcp_connect
@@ -13,7 +14,7 @@ from container.consumer.inputs.hints import page_hint
 from container.consumer.inputs.images import Sniffed, sniff
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.s3 import Objects
-from container.consumer.inputs.web import Web, public_tls
+from container.consumer.inputs.web import Web
 from runtimes.media import is_page, not_read
 
 if TYPE_CHECKING:
@@ -53,10 +54,13 @@ class Links:
         self._limits = limits
         self._objects = Objects(s3_client, buckets, limits=limits)
         self._web = Web(
-            resolve=resolve,
-            connect=connect,
-            tls=tls or public_tls(),
-            allow_private=allow_private,
+            requests=Requests(
+                allow_private=allow_private,
+                connect_seconds=limits.connect_seconds,
+                resolve=resolve,
+                connect=connect,
+                tls=tls or public_tls(),
+            ),
             limits=limits,
             credentials=credentials or HostCredentials(),
         )

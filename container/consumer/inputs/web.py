@@ -3,13 +3,12 @@
 import ssl
 from urllib.parse import urljoin
 
-import certifi
 import httpcore
 
 from adapters.public_http.allowance import Allowance, Deadline
+from adapters.public_http.connection import Requests
 from adapters.public_http.errors import InputError, blocked, not_an_image, too_large, unavailable
 from adapters.public_http.links import HttpLink, parse, unsigned_s3_object
-from adapters.public_http.network import Connect, PinnedBackend, Resolve, resolve_host
 from container.consumer.inputs.credentials import Header, HostCredentials
 from container.consumer.inputs.hints import NEEDS_CREDENTIALS, refusal_hint
 from container.consumer.inputs.limits import Limits
@@ -33,28 +32,17 @@ REQUEST_HEADERS = [
 ]
 
 
-def public_tls() -> ssl.SSLContext:
-    """Return the TLS configuration: the public authorities, whatever the environment says."""
-    return ssl.create_default_context(cafile=certifi.where())
-
-
 class Web:
     """Downloads http and https links; can be used from several threads."""
 
     def __init__(
         self,
         *,
-        resolve: Resolve,
-        connect: Connect,
-        tls: ssl.SSLContext,
-        allow_private: bool,
+        requests: Requests,
         limits: Limits,
         credentials: HostCredentials,
     ) -> None:
-        self._resolve = resolve
-        self._connect = connect
-        self._tls = tls
-        self._allow_private = allow_private
+        self._requests = requests
         self._limits = limits
         self._credentials = credentials
 
@@ -90,26 +78,8 @@ class Web:
     def _send_request(
         self, link: HttpLink, header: Header | None, deadline: Deadline, allowance: Allowance
     ) -> bytes | HttpLink:
-        seconds = deadline.step_seconds(self._limits.connect_seconds)
-        addresses = resolve_host(
-            link.host, link.port, resolve=self._resolve, allow_private=self._allow_private, seconds=seconds
-        )
-        scheme, host = link.scheme.encode(), str(link.host).encode()
-        connection = httpcore.HTTPConnection(
-            httpcore.Origin(scheme, host, link.port),
-            ssl_context=self._tls,
-            network_backend=PinnedBackend(
-                addresses, connect=self._connect, deadline=deadline, allowance=allowance
-            ),
-        )
-        request = httpcore.Request(
-            "GET",
-            httpcore.URL(scheme=scheme, host=host, port=link.port, target=link.target.encode()),
-            headers=[(b"Host", link.authority.encode()), *REQUEST_HEADERS, *([header] if header else [])],
-            extensions={"timeout": {"connect": self._limits.connect_seconds}},
-        )
-        with connection:
-            response = connection.handle_request(request)
+        headers = [*REQUEST_HEADERS, *([header] if header else [])]
+        with self._requests.send("GET", link, headers, deadline=deadline, allowance=allowance) as response:
             if response.status in REDIRECT_STATUSES:
                 return _redirect(link, response)
             _check_status_and_length(link, response, self._limits.max_bytes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.table import _write_item
+from adapters.table import write_item
 from domain.callback import callback_content
 from domain.canonical import compact_json
 from domain.clock import iso
@@ -55,7 +55,7 @@ def size(row: Row) -> int:
             return 3 + sum(1 + len(name.encode()) + of(item) for name, item in inner.items())
         return sum(len(one) for one in inner) if kind == "SS" else len(str(inner).encode())
 
-    return sum(len(name.encode()) + of(value) for name, value in _write_item(row.item).items())
+    return sum(len(name.encode()) + of(value) for name, value in write_item(row.item).items())
 
 
 def images(count: int) -> list[str]:

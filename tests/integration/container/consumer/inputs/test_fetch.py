@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.public_http.allowance import Deadline
+from adapters.public_http.connection import public_tls
 from adapters.public_http.errors import InputError
 from adapters.public_http.links import HttpLink
 from adapters.public_http.network import Resolve, resolve_host, system_resolve
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.limits import Limits
-from container.consumer.inputs.web import public_tls
 from tests.support.http_answers import answer, picture
 from tests.support.internet import FakeInternet, fake_internet, forbidden_s3
 

@@ -1,4 +1,4 @@
-"""Hold a workflow to its own files once more, just before it is sent to ComfyUI."""
+"""Check again, just before a workflow is sent to ComfyUI, that it reads and writes only its task's files."""
 
 from collections.abc import Collection, Iterator
 from typing import Any

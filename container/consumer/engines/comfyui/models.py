@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from container.consumer.engines.base import WorkerShutsDown
 from container.consumer.engines.comfyui.client import ComfyUi
+from container.consumer.engines.models_in_use import ModelsInUse, fetch
 from container.consumer.model_store.bucket import ModelBucket, ModelFile, NotInBucket
 from container.consumer.model_store.fetcher import Fetcher
-from container.consumer.model_store.locks import POLL_SECONDS, Lock, Stopped
 from container.consumer.model_store.volume import VolumeTooSmall
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.base import ModelRequirement
@@ -19,7 +18,6 @@ from runtimes.comfyui.needs import EMBEDDING_ENDINGS, EMBEDDINGS
 
 log = logging.getLogger(__name__)
 
-EVICTION_SECONDS: Final = 30.0
 MAX_NAME: Final = 200
 FREED_SECONDS: Final = 0.2
 """The server frees its memory when its thread for jobs wakes up; a job that arrives sooner runs before."""
@@ -57,7 +55,7 @@ class Models:
         self._bucket = bucket
         self._fetcher = fetcher
         self._folders = folders
-        self._in_use: list[Lock] = []
+        self._in_use = ModelsInUse()
         self._loaded: dict[str, str] = {}
 
     def ensure(self, needs: Iterable[ModelRequirement]) -> list[Needed]:
@@ -101,8 +99,7 @@ class Models:
 
     def release(self) -> None:
         """Allow the models of the last task to be evicted."""
-        while self._in_use:
-            self._in_use.pop().release()
+        self._in_use.release()
 
     def refuse(self, found: Iterable[Needed], defect: str) -> None:
         """Remember that ComfyUI could not load a version of a file, if the task has only one."""
@@ -147,45 +144,24 @@ class Models:
         """Protect a file from eviction and fetch it if need be; return whether it was missing."""
         if self._fetcher is None or one.file is None:
             return False
-        lock = self._lock(self._fetcher, one.file)
         try:
-            missing = not self._fetcher.volume.has(one.file)
-            if missing:
-                self._fetch(one)
+            with self._in_use.protecting(self._fetcher, one.file):
+                missing = not self._fetcher.volume.has(one.file)
+                if missing:
+                    self._fetch(one)
         except VolumeTooSmall as error:
-            lock.release()
             if error.permanent:
                 raise _no_space(one, error) from None
             raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, _no_space(one, error).message) from None
-        except BaseException:
-            lock.release()
-            raise
-        self._in_use.append(lock)
         return missing
-
-    def _lock(self, fetcher: Fetcher, file: ModelFile) -> Lock:
-        deadline = time.monotonic() + EVICTION_SECONDS
-        while (lock := fetcher.volume.lock_against_eviction(file)) is None:
-            if fetcher.stop.wait(POLL_SECONDS):
-                raise _shuts_down()
-            if time.monotonic() > deadline:
-                text = f"Another consumer has been evicting {file.key} for {EVICTION_SECONDS:.0f} s."
-                raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, text)
-        return lock
 
     def _fetch(self, one: Needed) -> None:
         if self._fetcher is None or one.file is None:
             return
         try:
-            self._fetcher.ensure(one.file)
+            fetch(self._fetcher, one.file)
         except NotInBucket:
             raise _not_found(one.need, ()) from None
-        except Stopped:
-            raise _shuts_down() from None
-
-
-def _shuts_down() -> WorkerShutsDown:
-    return WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "The worker is shutting down.")
 
 
 def _not_found(need: ModelRequirement, listed: Sequence[str]) -> PermanentError:

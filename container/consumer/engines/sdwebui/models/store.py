@@ -2,20 +2,18 @@
 
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from container.consumer.engines.base import WorkerShutsDown
+from container.consumer.engines.models_in_use import ModelsInUse, fetch
 from container.consumer.engines.sdwebui.models.errors import MAX_NAME, not_found
 from container.consumer.engines.sdwebui.models.required import required_models
 from container.consumer.engines.sdwebui.models.resolver import Found, ModelResolver, wrong_hash
-from container.consumer.model_store.bucket import ModelFile, NotInBucket
+from container.consumer.model_store.bucket import NotInBucket
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.integrity import defect_of, old_hash_of, sha256_of
-from container.consumer.model_store.locks import POLL_SECONDS, Lock, Stopped
 from container.consumer.model_store.volume import VolumeTooSmall
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.sdwebui.model_names import Kind
@@ -26,8 +24,6 @@ PREPARED: Final = 32
 lookup."""
 
 OLD_HASH_DIGITS: Final = 8
-EVICTION_SECONDS: Final = 30.0
-"""A consumer that takes longer to evict a file hangs; the task is then released."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +34,7 @@ class ModelStore:
     def __init__(self, resolver: ModelResolver, fetcher: Fetcher | None) -> None:
         self._resolver = resolver
         self._fetcher = fetcher
-        self._in_use: list[Lock] = []
+        self._in_use = ModelsInUse()
         self._lock = threading.Lock()
         self._prepared: OrderedDict[Hashable, list[Found]] = OrderedDict()
         self._hashes: dict[tuple[str, int], str] = {}
@@ -84,8 +80,7 @@ class ModelStore:
 
     def release(self) -> None:
         """Allow the models of the last task to be evicted."""
-        while self._in_use:
-            self._in_use.pop().release()
+        self._in_use.release()
 
     def prepare_shutdown(self) -> None:
         """Stop a running download and prevent further ones."""
@@ -102,34 +97,16 @@ class ModelStore:
         if self._fetcher is None or one.file is None:
             self._fetch(one)
             return
-        lock = self._lock_in_use(self._fetcher, one.file)
-        try:
+        with self._in_use.protecting(self._fetcher, one.file):
             self._fetch(one)
-        except BaseException:
-            lock.release()
-            raise
-        self._in_use.append(lock)
-
-    def _lock_in_use(self, fetcher: Fetcher, file: ModelFile) -> Lock:
-        """Protect a file from eviction, after waiting for an eviction in progress (deleting a file)."""
-        deadline = time.monotonic() + EVICTION_SECONDS
-        while (lock := fetcher.volume.lock_against_eviction(file)) is None:
-            if fetcher.stop.wait(POLL_SECONDS):
-                raise WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "The worker is shutting down.")
-            if time.monotonic() > deadline:
-                text = f"Another consumer has been evicting {file.key} for {EVICTION_SECONDS:.0f} s."
-                raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, text)
-        return lock
 
     def _fetch(self, one: Found) -> None:
         """Provide one model where SD Web UI finds it, usable and with the hash that the task names."""
         if self._fetcher is not None and one.file is not None:
             try:
-                self._fetcher.ensure(one.file)
+                fetch(self._fetcher, one.file)
             except NotInBucket:
                 raise not_found(one.need.kind, one.need.name, (), path=one.need.path) from None
-            except Stopped:
-                raise WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "The worker is shutting down.") from None
         elif (
             one.path is not None
             and one.path.is_file()

@@ -419,7 +419,7 @@ def test_an_eviction_that_never_ends_is_a_retryable_error(
     store = model_setup.store()
     (file,) = (found.file for found in store.ensure(checkpoint("m")))
     assert file is not None
-    monkeypatch.setattr("container.consumer.engines.sdwebui.models.store.EVICTION_SECONDS", 0.2)
+    monkeypatch.setattr("container.consumer.engines.models_in_use.EVICTION_SECONDS", 0.2)
     volume = Volume(model_setup.root)
     evicting = Lock.try_acquire(volume._lock_path(file.key, "use"))
     assert evicting is not None

@@ -1,8 +1,11 @@
 """Faults that are injected into a fake, for a number of jobs or until they are cleared."""
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
+
+import typer
 
 
 @dataclass(eq=False, kw_only=True)
@@ -30,6 +33,16 @@ class Fault:
             "factor": self.factor,
             "ignore_interrupt": self.ignore_interrupt,
         }
+
+
+def fault_option(text: str, names: Collection[str]) -> Fault:
+    """Return the fault that an option `--fault NAME` or `--fault NAME:JOBS` switches on."""
+    name, _, jobs = text.partition(":")
+    if name not in names or (not jobs.isdigit() and jobs):
+        raise typer.BadParameter(
+            f"{text!r}: NAME or NAME:JOBS, with one of {', '.join(names)}", param_hint="--fault"
+        )
+    return Fault(name=name, jobs=int(jobs) if jobs else None)
 
 
 class Faults:

@@ -9,7 +9,7 @@ from local.fakes.comfyui.components import Components
 from local.fakes.comfyui.faults import FAULTS, OF_REQUESTS
 from local.fakes.comfyui.server import run
 from local.fakes.comfyui.settings import Cache, Settings, Version
-from local.fakes.faults import Fault
+from local.fakes.faults import fault_option
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -71,13 +71,10 @@ def main(
     )
     components = Components.make(settings)
     for text in fault or []:
-        name, _, jobs = text.partition(":")
-        if name not in FAULTS or (not jobs.isdigit() and jobs):
-            raise typer.BadParameter(
-                f"{text!r}: NAME or NAME:JOBS, with one of {', '.join(FAULTS)}", param_hint="--fault"
-            )
-        group = components.request_faults[name] if name in OF_REQUESTS else components.faults
-        group.switch_on(Fault(name=name, jobs=int(jobs) if jobs else None))
+        injected = fault_option(text, FAULTS)
+        of_request = injected.name in OF_REQUESTS
+        group = components.request_faults[injected.name] if of_request else components.faults
+        group.switch_on(injected)
     run(components, host=host, port=port, control_port=control_port)
 
 

@@ -1,62 +1,27 @@
 """Counts of what the fake has done, for tests."""
 
-import threading
-import time
 from typing import Any, Final
 
-MAX_JOBS: Final = 10_000  # length of the list of jobs: enough for a soak test, but bounded
+from local.fakes.stats import JobStats
+
+REQUESTS: Final = ("interrupts", "cancels", "frees", "posted")
 
 
-class Stats:
-    """Counts jobs, model loads, uploads and requests."""
+class Stats(JobStats):
+    """Counts jobs, model loads and requests."""
+
+    success = "success"
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.begun = 0
-        self.ended = 0
-        self.failed = 0
-        self.interrupts = 0
-        self.cancels = 0
-        self.frees = 0
-        self.posted = 0
-        self.busy_seconds = 0.0
-        self.model_loads: list[str] = []
-        self.jobs: list[dict[str, Any]] = []
-
-    def loaded(self, name: str) -> None:
-        """Count a model that was loaded."""
-        with self._lock:
-            self.model_loads.append(name)
+        super().__init__()
+        self._requests = dict.fromkeys(REQUESTS, 0)
 
     def count(self, name: str) -> None:
-        """Count a request."""
+        """Count a request, which is one of `REQUESTS`."""
         with self._lock:
-            setattr(self, name, getattr(self, name) + 1)
-
-    def begin(self, **facts: Any) -> dict[str, Any]:
-        """Record that a job has begun; return its entry."""
-        entry = {**facts, "began": time.time(), "ended": None, "outcome": "running"}
-        with self._lock:
-            self.begun += 1
-            self.jobs.append(entry)
-            del self.jobs[:-MAX_JOBS]
-        return entry
-
-    def end(self, entry: dict[str, Any], outcome: str) -> None:
-        """Record that a job has ended."""
-        with self._lock:
-            entry.update(ended=time.time(), outcome=outcome)
-            self.busy_seconds += entry["ended"] - entry["began"]
-            self.ended += 1
-            self.failed += outcome != "success"
+            self._requests[name] += 1
 
     def facts(self) -> dict[str, Any]:
         """Return the counts."""
         with self._lock:
-            counts = ("begun", "ended", "failed", "interrupts", "cancels", "frees", "posted")
-            return {
-                **{name: getattr(self, name) for name in counts},
-                "busy_seconds": round(self.busy_seconds, 6),
-                "model_loads": len(self.model_loads),
-                "models_loaded": list(self.model_loads),
-            }
+            return super().facts() | self._requests

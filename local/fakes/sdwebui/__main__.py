@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from local.fakes.faults import Fault
+from local.fakes.faults import fault_option
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.faults import FAULTS
 from local.fakes.sdwebui.server import run
@@ -123,12 +123,7 @@ def main(
     )
     components = Components.make(settings)
     for text in fault or []:
-        name, _, jobs = text.partition(":")
-        if name not in FAULTS or (not jobs.isdigit() and jobs):
-            raise typer.BadParameter(
-                f"{text!r}: NAME or NAME:JOBS, with one of {', '.join(FAULTS)}", param_hint="--fault"
-            )
-        components.faults.switch_on(Fault(name=name, jobs=int(jobs) if jobs else None))
+        components.faults.switch_on(fault_option(text, FAULTS))
     run(components, host=host, port=port, control_port=control_port)
 
 

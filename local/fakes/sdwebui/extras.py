@@ -18,7 +18,7 @@ def enlarge(components: Components, request: ExtrasRequest) -> dict[str, Any]:
     images = [decode_image(source, components.options) for source in sources]
     with components.queue:
         injected = components.faults.for_next_job()
-        entry = components.stats.begin("extras")
+        entry = components.stats.begin(route="extras")
         outcome = "failed"
         try:
             components.state.begin("extras")

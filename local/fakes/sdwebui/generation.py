@@ -43,7 +43,7 @@ def generate(components: Components, request: Generation) -> dict[str, Any]:
     entry, injected = None, {}
     with components.tasks.queued(request.force_task_id), components.queue:
         injected = components.faults.for_next_job()
-        entry = components.stats.begin(tab, prompt=request.prompt, seed=request.seed)
+        entry = components.stats.begin(route=tab, prompt=request.prompt, seed=request.seed)
         outcome = "failed"
         try:
             with components.tasks.running(request.force_task_id):

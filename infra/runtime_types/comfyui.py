@@ -4,13 +4,11 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Literal, Self
 
-import aws_cdk as cdk
-from aws_cdk import aws_ecs as ecs
 from pydantic import AfterValidator, Field, model_validator
 
 from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
-from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile
+from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile, http_health_check
 from infra.runtime_types.image import validate_image_name
 from infra.section import SecretName, Section
 from runtimes.comfyui.catalogue import CATALOGUE_NAME, CATALOGUES, DEFAULT_CATALOGUE, load
@@ -166,7 +164,7 @@ class ComfyUi(Runtime):
             if ours
             else server.command or (),
             environment=server.environment,
-            health_check=_health_check(f"http://127.0.0.1:{server.listens_on}{server.health_path}"),
+            health_check=http_health_check(server.listens_on, server.health_path),
             stop_seconds=_STOP_SECONDS,
             model_directory=server.model_directory,
             model_folders=_model_folders(self.sync_folders or ()),
@@ -216,19 +214,6 @@ def extra_model_paths(model_directory: str) -> dict[str, dict[str, str]]:
 def _model_folders(further: tuple[str, ...]) -> tuple[str, ...]:
     aliases = (name for names in ALIASES.values() for name in names)
     return tuple(sorted({*MODEL_FOLDERS, *aliases, *(folder.strip("/") for folder in further)}))
-
-
-def _health_check(url: str) -> ecs.HealthCheck:
-    script = f"import urllib.request as u; u.urlopen('{url}', timeout=5)"
-    return ecs.HealthCheck(
-        # Uses ComfyUI's own Python, the one program that every such image has.
-        command=["CMD-SHELL", f'"$(command -v python3 || command -v python)" -c "{script}" || exit 1'],
-        # ECS allows a start period of 300 s at most; ten more failures make it nine minutes.
-        start_period=cdk.Duration.seconds(300),
-        interval=cdk.Duration.seconds(25),
-        timeout=cdk.Duration.seconds(10),
-        retries=10,
-    )
 
 
 def _sample(checkpoint: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 
 from infra.runtime_types.image import Image
@@ -68,3 +69,17 @@ class Engine:
         if not self.entry_point:
             return None
         return ["env", *(part for name in _CREDENTIALS for part in ("-u", name)), *self.entry_point]
+
+
+def http_health_check(port: int, path: str) -> ecs.HealthCheck:
+    """Return the check that an engine responds at a path of its own port."""
+    script = f"import urllib.request as u; u.urlopen('http://127.0.0.1:{port}{path}', timeout=5)"
+    return ecs.HealthCheck(
+        # Uses the engine's own Python, the one program that every such image has.
+        command=["CMD-SHELL", f'"$(command -v python3 || command -v python)" -c "{script}" || exit 1'],
+        # ECS allows a start period of 300 s at most; ten more failures make it nine minutes.
+        start_period=cdk.Duration.seconds(300),
+        interval=cdk.Duration.seconds(25),
+        timeout=cdk.Duration.seconds(10),
+        retries=10,
+    )

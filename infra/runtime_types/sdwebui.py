@@ -3,13 +3,11 @@
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Self
 
-import aws_cdk as cdk
-from aws_cdk import aws_ecs as ecs
 from pydantic import AfterValidator, Field, model_validator
 
 from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
-from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile
+from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile, http_health_check
 from infra.runtime_types.image import validate_image_name
 from infra.section import SecretName, Section
 from runtimes.sdwebui.model_names import (
@@ -126,7 +124,9 @@ class SdWebUi(Runtime):
             entry_point=webui.entry_point,
             command=webui.command,
             environment=_environment(self),
-            health_check=_health_check(webui),
+            # A path under /sdapi, because `/` returns 200 before /sdapi is available (tests/contract,
+            # 83-webui-readiness-race).
+            health_check=http_health_check(webui.port, webui.health_path),
             stop_seconds=_STOP_SECONDS,
             model_directory=webui.model_directory,
             model_folders=_model_folders(self),
@@ -171,19 +171,3 @@ def _environment(runtime: SdWebUi) -> dict[str, str]:
 def _model_folders(runtime: SdWebUi) -> tuple[str, ...]:
     fetched_at_start = START_FOLDERS if runtime.sync_folders is None else runtime.sync_folders
     return tuple(sorted({*KNOWN_FOLDERS, *(folder.strip("/") for folder in fetched_at_start)}))
-
-
-def _health_check(webui: WebUi) -> ecs.HealthCheck:
-    # A path under /sdapi, because `/` returns 200 before /sdapi is available (tests/contract,
-    # 83-webui-readiness-race).
-    url = f"http://127.0.0.1:{webui.port}{webui.health_path}"
-    script = f"import urllib.request as u; u.urlopen('{url}', timeout=5)"
-    return ecs.HealthCheck(
-        # Uses SD Web UI's own Python, the one program that every such image has.
-        command=["CMD-SHELL", f'"$(command -v python3 || command -v python)" -c "{script}" || exit 1'],
-        # ECS allows a start period of 300 s at most; ten more failures make it nine minutes.
-        start_period=cdk.Duration.seconds(300),
-        interval=cdk.Duration.seconds(25),
-        timeout=cdk.Duration.seconds(10),
-        retries=10,
-    )

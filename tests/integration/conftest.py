@@ -9,7 +9,9 @@ import pytest
 from functions.log import logger
 from local.emulator import Emulator
 from tests.support.api_client import Client
+from tests.support.clock import FakeClock
 from tests.support.deployment import Deployment, deploy
+from tests.support.failing_aws import FakeSns
 
 
 @pytest.fixture
@@ -22,6 +24,18 @@ def deployment(aws: Emulator) -> Deployment:
 def api(deployment: Deployment) -> Client:
     """Return the API over them."""
     return Client(deployment)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Return a clock that only the test moves."""
+    return FakeClock()
+
+
+@pytest.fixture
+def sns(deployment: Deployment) -> FakeSns:
+    """Return an SNS whose topics can be down."""
+    return FakeSns(deployment.sns)
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ def environ(deployment: Deployment, aws: Emulator, monkeypatch: pytest.MonkeyPat
     values = {name: getattr(known, name.lower()) for name in ApiEnvironment.names()}
     values["RUNTIMES"] = json.dumps([runtime.as_dict() for runtime in known.runtimes])
     values["LIMITS"] = known.limits.to_json()
+    values["WEBHOOKS_ALLOW"] = ""
     # boto3's default session remembers the environment in which it was made.
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name, value in (aws.environment({}) | values).items():

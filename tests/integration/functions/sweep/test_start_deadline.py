@@ -15,12 +15,6 @@ from tests.support.worker import Worker, sweep
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """Return a clock that only the test moves."""
-    return FakeClock()
-
-
-@pytest.fixture
 def api(deployment: Deployment, clock: FakeClock) -> Client:
     """Return the API with that clock."""
     return Client(deployment, clock)

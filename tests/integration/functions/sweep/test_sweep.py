@@ -17,18 +17,6 @@ from tests.support.worker import Worker, results, sweep
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """Return a clock that only the test moves."""
-    return FakeClock()
-
-
-@pytest.fixture
-def sns(deployment: Deployment) -> FakeSns:
-    """Return an SNS whose topics can be down."""
-    return FakeSns(deployment.sns)
-
-
-@pytest.fixture
 def api(deployment: Deployment, clock: FakeClock, sns: FakeSns) -> Client:
     """Return the API with that clock and that SNS."""
     return Client(deployment, clock, sns=sns)

@@ -31,7 +31,7 @@ from bench.environment import (
     wait_for_outcomes,
 )
 from bench.stub_webui import measurements, picture, stub_webui, wait_for_jobs
-from local.emulator import Emulator, emulator
+from local.emulator import Emulator, run_emulator
 from runtimes.sdwebui.task_type import TaskType
 
 JOB_SECONDS = 0.4
@@ -184,7 +184,7 @@ def main(
     result = Table(title=f"GPU idle between two jobs of {JOB_SECONDS} s, in ms (30 ms a call to AWS)")
     for title in ("images", "client", "median / mean", *PARTS, "ratio", "peak memory", ""):
         result.add_column(title, justify="left" if title in ("images", "client") else "right")
-    with emulator() as aws:
+    with run_emulator() as aws:
         for case in cases:
             minimal_client_gaps, consumer_gaps, peak = run(aws, case, image)
             ratio = consumer_gaps.median / minimal_client_gaps.median

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from local.emulator import emulator
+from local.emulator import run_emulator
 from tests.support.comfyui import Client, listening, text_to_image
 from tests.support.comfyui_setup import ComfyUiSetup
 
@@ -51,7 +51,7 @@ def run_minimal_client(url: str) -> None:
 def run(job_seconds: float) -> tuple[list[float], list[float]]:
     """Return the gaps of the minimal client and those of the consumer."""
     with ExitStack() as stack:
-        aws = stack.enter_context(emulator())
+        aws = stack.enter_context(run_emulator())
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         setup = ComfyUiSetup(aws, root, stack, job_seconds=job_seconds)
         run_minimal_client(setup.fake.url)

@@ -26,7 +26,7 @@ from container.consumer.model_store.bucket import ModelBucket
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.transfer import S3Transfer
 from container.consumer.model_store.volume import Volume
-from local.emulator import emulator
+from local.emulator import run_emulator
 
 MEGABYTES = 256
 ROUNDS = 3
@@ -40,7 +40,7 @@ def main(megabytes: int = MEGABYTES) -> None:
         session = boto3.Session()
         measure(session.client("s3"), session.get_credentials(), bucket, folder, name)
         return
-    with emulator() as aws:
+    with run_emulator() as aws:
         s3 = aws.client("s3")
         s3.create_bucket(Bucket="models")
         s3.put_object(Bucket="models", Key=f"{FOLDER}/{NAME}", Body=os.urandom(1_000_000) * megabytes)

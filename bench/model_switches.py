@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bench.environment import Resources, consumer
 from bench.stub_webui import CHECKPOINTS, stub_webui, wait_for_jobs
-from local.emulator import Emulator, emulator
+from local.emulator import Emulator, run_emulator
 from runtimes.sdwebui.task_type import TaskType
 
 TASKS = 24
@@ -67,7 +67,7 @@ def main() -> None:
         "speedup",
     ):
         table.add_column(title, justify="right")
-    with emulator() as aws:
+    with run_emulator() as aws:
         for checkpoints in (CHECKPOINTS, CHECKPOINTS[:1]):
             off = run(aws, window=1, checkpoints=checkpoints)
             on = run(aws, window=10, checkpoints=checkpoints)

@@ -10,16 +10,17 @@ from rich.table import Table
 from domain.metrics import ACTION, CODE, METRICS, RUNTIME, Metric, Unit
 
 ALL_RUNTIMES: Final = "all"
-"""The column of metrics without a runtime."""
+"""The title of the column for metrics that have no runtime, such as those of the functions."""
 
+# Of other metrics in seconds, average and maximum are shown.
 _SUMMED_SECONDS: Final = frozenset({"GpuBusySeconds", "GpuIdleSeconds", "WastedGpuSeconds"})
 _BY_NAME: Final = {metric.name: metric for metric in METRICS}
 _ORDER: Final = {metric.name: index for index, metric in enumerate(METRICS)}
-# The number of consumers cannot be summed over a run.
-_LEFT_OUT: Final = frozenset({"Consumers"})
+# Each consumer reports 1 every few seconds, so that a sum over the run says nothing.
+_HIDDEN: Final = frozenset({"Consumers"})
 
 
-class Board:
+class MetricsBoard:
     """Sums up metrics from lines in the embedded metric format; can be used from several threads."""
 
     def __init__(self) -> None:
@@ -28,34 +29,34 @@ class Board:
 
     def add(self, line: str) -> str | None:
         """Add a line and return a short form of it, or None if it contains no metrics."""
-        found = read_metrics(line)
-        if found is None:
+        parsed = read_metrics(line)
+        if parsed is None:
             return None
-        body, metrics = found
+        body, metrics = parsed
         column = str(body.get(RUNTIME) or ALL_RUNTIMES)
         for metric in metrics:
-            self._add(metric, _dimensions(metric, body), column, float(body[metric.name]))
+            self._add_value(metric, _dimensions(metric, body), column, float(body[metric.name]))
         values = " ".join(f"{metric.name}={body[metric.name]:g}" for metric in metrics)
         subject = " ".join(str(body[name]) for name in ("task_id", CODE, ACTION) if body.get(name))
         return f"metrics of {subject}: {values}" if subject else f"metrics: {values}"
 
     def table(self) -> Table:
         """Return all metrics so far as a table with one row per metric and one column per runtime."""
-        drawn = Table(title="metrics since the start", title_justify="left")
-        drawn.add_column("metric")
-        drawn.add_column("unit")
+        table = Table(title="metrics since the start", title_justify="left")
+        table.add_column("metric")
+        table.add_column("unit")
         with self._lock:
             columns = sorted({column for cells in self._values.values() for column in cells})
             for column in columns:
-                drawn.add_column(column, justify="right")
-            for (name, dimensions), cells in sorted(self._values.items(), key=_order):
+                table.add_column(column, justify="right")
+            for (name, dimensions), cells in sorted(self._values.items(), key=_table_order):
                 metric = _BY_NAME[name]
-                shown = (_cell(metric, cells[column]) if column in cells else "" for column in columns)
-                drawn.add_row(f"{name} {dimensions}".strip(), metric.unit.value.lower(), *shown)
-        return drawn
+                texts = (_cell_text(metric, cells[column]) if column in cells else "" for column in columns)
+                table.add_row(f"{name} {dimensions}".strip(), metric.unit.value.lower(), *texts)
+        return table
 
-    def _add(self, metric: Metric, dimensions: str, column: str, value: float) -> None:
-        if metric.name in _LEFT_OUT:
+    def _add_value(self, metric: Metric, dimensions: str, column: str, value: float) -> None:
+        if metric.name in _HIDDEN:
             return
         with self._lock:
             # Count, sum, maximum, latest.
@@ -86,16 +87,16 @@ def _metrics(body: dict[str, Any]) -> Iterator[Metric]:
 
 def _dimensions(metric: Metric, body: dict[str, Any]) -> str:
     """Return the dimensions that distinguish lines of one metric: an error code or a sweep action."""
-    names = {name for one in metric.dimension_sets for name in one} - {RUNTIME}
+    names = {name for dimension_set in metric.dimension_sets for name in dimension_set} - {RUNTIME}
     return " ".join(str(body[name]) for name in sorted(names))
 
 
-def _order(entry: tuple[tuple[str, str], Any]) -> tuple[int, str]:
+def _table_order(entry: tuple[tuple[str, str], Any]) -> tuple[int, str]:
     (name, dimensions), _ = entry
     return _ORDER[name], dimensions
 
 
-def _cell(metric: Metric, cell: list[float]) -> str:
+def _cell_text(metric: Metric, cell: list[float]) -> str:
     count, total, maximum, latest = cell
     if metric.unit is Unit.COUNT:
         return f"{total:g}"

@@ -1,4 +1,4 @@
-"""Receive callbacks from the results topic, as a subscriber of the pipeline would."""
+"""Collect the callbacks that workers and functions publish to the results topic (SNS), as a client would."""
 
 import json
 import threading
@@ -12,12 +12,12 @@ from local.emulator import Emulator
 
 POLL_SECONDS = 20  # SQS's longest wait; a message ends it within milliseconds
 CHECK_SECONDS = 0.5  # how soon a waiting caller notices that a process has ended
-CLOSE = "close"  # body of the message that stops the receiver
+CLOSE = "close"  # body of the message that ends the receiving thread's long poll and the thread
 
 
 @dataclass(frozen=True, kw_only=True)
 class Callback:
-    """A callback as it arrived."""
+    """A callback: the message about a task's new status."""
 
     body: dict[str, Any]
     attributes: dict[str, str]
@@ -25,7 +25,7 @@ class Callback:
 
 
 class Callbacks:
-    """All callbacks since the start."""
+    """Receives callbacks from a queue in a thread and keeps them all."""
 
     def __init__(self, aws: Emulator, queue_url: str, on_callback: Callable[[Callback], None]) -> None:
         self._sqs = aws.client("sqs", read_timeout=POLL_SECONDS + 10)
@@ -33,10 +33,10 @@ class Callbacks:
         self._on_callback = on_callback
         self._received: list[Callback] = []
         self._arrived = threading.Condition()
-        self._thread = threading.Thread(target=self._collect, name="callbacks", daemon=True)
+        self._thread = threading.Thread(target=self._receive_until_closed, name="callbacks", daemon=True)
         self._thread.start()
 
-    def of(self, task_id: str) -> list[Callback]:
+    def of_task(self, task_id: str) -> list[Callback]:
         """Return the callbacks of a task so far, in order of arrival."""
         with self._arrived:
             return [callback for callback in self._received if callback.body.get("id") == task_id]
@@ -46,34 +46,35 @@ class Callbacks:
         task_id: str,
         *,
         timeout: float,
-        which: Callable[[Callback], bool] = lambda callback: callback.body["result"] is not None,
+        condition: Callable[[Callback], bool] = lambda callback: callback.body["result"] is not None,
         check: Callable[[], None] = lambda: None,
     ) -> Callback:
-        """Wait for a callback of a task, by default the final one; raise `TimeoutError` without one.
+        """Wait for the first callback of a task that meets the condition; raise `TimeoutError` without one.
 
-        `check` is called regularly; it raises an exception if waiting has become pointless.
+        By default that is the final callback. `check` is called regularly; it raises an exception if waiting
+        has become pointless.
         """
-        found: list[Callback] = []
+        matches: list[Callback] = []
 
-        def arrived() -> bool:
-            found[:] = [callback for callback in self.of(task_id) if which(callback)]
-            return bool(found)
+        def has_arrived() -> bool:
+            matches[:] = [callback for callback in self.of_task(task_id) if condition(callback)]
+            return bool(matches)
 
-        left = timeout
+        seconds_left = timeout
         with self._arrived:
-            while not self._arrived.wait_for(arrived, min(CHECK_SECONDS, left)):
-                left -= CHECK_SECONDS
+            while not self._arrived.wait_for(has_arrived, min(CHECK_SECONDS, seconds_left)):
+                seconds_left -= CHECK_SECONDS
                 check()
-                if left <= 0:
+                if seconds_left <= 0:
                     raise TimeoutError(f"no callback of {task_id} within {timeout:g} s")
-        return found[0]
+        return matches[0]
 
     def close(self) -> None:
-        """Stop receiving callbacks."""
+        """End the receiving thread."""
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=CLOSE)
         self._thread.join(timeout=5)
 
-    def _collect(self) -> None:
+    def _receive_until_closed(self) -> None:
         while True:
             answer = self._sqs.receive_message(
                 QueueUrl=self._queue_url,
@@ -86,9 +87,9 @@ class Callbacks:
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
                 if message["Body"] == CLOSE:
                     return
-                self._keep(message, now)
+                self._add(message, now)
 
-    def _keep(self, message: dict[str, Any], now: datetime) -> None:
+    def _add(self, message: dict[str, Any], now: datetime) -> None:
         attributes = message.get("MessageAttributes", {})
         callback = Callback(
             body=json.loads(message["Body"]),
@@ -102,16 +103,18 @@ class Callbacks:
 
 
 @contextmanager
-def collected(
+def collect_callbacks(
     aws: Emulator, topic_arn: str, *, on_callback: Callable[[Callback], None] = lambda _callback: None
 ) -> Iterator[Callbacks]:
     """Subscribe a new queue to the results topic and receive callbacks, each passed to `on_callback`."""
     sqs = aws.client("sqs")
     queue_url = sqs.create_queue(QueueName="callbacks-of-this-run")["QueueUrl"]
-    names = ["QueueArn"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]["QueueArn"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
     aws.client("sns").subscribe(
-        TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+        TopicArn=topic_arn,
+        Protocol="sqs",
+        Endpoint=attributes["QueueArn"],
+        Attributes={"RawMessageDelivery": "true"},
     )
     callbacks = Callbacks(aws, queue_url, on_callback)
     try:

@@ -15,19 +15,20 @@ import typer
 from rich.console import Console
 
 from local.deploy import CONFIG, ROOT, DeployFailed
-from local.pictures import served
-from local.pipeline import Pipeline, pipeline
+from local.pictures import serve_folder
+from local.pipeline import Pipeline, run_pipeline
 from local.process import ProcessFailed
-from local.receiver import receiving, signing_secret, verified
+from local.receiver import run_receiver, signing_secret, verify_webhook
 from local.signals import exit_on_signal
-from local.timeline import Timeline, table, timeline
+from local.timeline import Timeline, build_timeline, timeline_table
 
 EXAMPLES = ROOT / "examples"
-OUT = ROOT / "out"
+OUTPUT_FOLDER = ROOT / "out"
 PICTURE = "cat.png"
-RUNTIME = "sdruntime"
-WORKFLOWS_RUNTIME = "comfyruntime"
-RUNTIMES = (RUNTIME, WORKFLOWS_RUNTIME)
+# The runtimes of config.yaml that get a worker.
+WEBUI_RUNTIME = "sdruntime"
+COMFYUI_RUNTIME = "comfyruntime"
+RUNTIMES = (WEBUI_RUNTIME, COMFYUI_RUNTIME)
 PREAMBLE = (
     "This sends two image-to-image requests, one in each API version, through the whole pipeline on this "
     "machine. ministack emulates API Gateway, Lambda, DynamoDB, SNS, SQS and S3; the stack and the code are "
@@ -41,83 +42,90 @@ class DemoFailed(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """A request of the demo."""
+class DemoRequest:
+    """A request that the demo submits; `remark` is shown with it."""
 
-    id: str
-    version: str
+    task_id: str
+    api_version: str
     body: dict[str, Any]
     remark: str
 
 
-def demo_requests(http_link: str, s3_link: str, webhook: str) -> list[Request]:
+def demo_requests(http_link: str, s3_link: str, webhook: str) -> list[DemoRequest]:
     """Return the image-to-image examples of both API versions, with links to the project's own picture.
 
     The second one sends its outcome to a webhook.
     """
-    new = copy.deepcopy(_example("v1alpha2-image-to-image"))
-    new["task"]["content"]["init_images"] = [http_link]
-    old = copy.deepcopy(_example("v1alpha1-image-to-image"))
-    # Both examples use the prefix of their id, so the second one gets an id and thereby a folder of its own.
-    old["alwayson_scripts"] |= {
+    v1alpha2 = copy.deepcopy(_read_example("v1alpha2-image-to-image"))
+    v1alpha2["task"]["content"]["init_images"] = [http_link]
+    v1alpha1 = copy.deepcopy(_read_example("v1alpha1-image-to-image"))
+    # Both examples have the same id, and an id is also the folder of the images: the second one gets its own.
+    v1alpha1["alwayson_scripts"] |= {
         "image_link": s3_link,
         "id_task": "test-i2i-v1alpha1",
         "webhook": webhook,
     }
     return [
-        Request(
-            id="test-i2i", version="v1alpha2", body=new, remark=f"links to its image by HTTP: {http_link}"
+        DemoRequest(
+            task_id="test-i2i",
+            api_version="v1alpha2",
+            body=v1alpha2,
+            remark=f"links to its image by HTTP: {http_link}",
         ),
-        Request(
-            id="test-i2i-v1alpha1",
-            version="v1alpha1",
-            body=old,
+        DemoRequest(
+            task_id="test-i2i-v1alpha1",
+            api_version="v1alpha1",
+            body=v1alpha1,
             remark=f"links to its image by S3: {s3_link}",
         ),
     ]
 
 
-def workflow_request(link: str) -> Request:
+def workflow_request(link: str) -> DemoRequest:
     """Return the example of a ComfyUI workflow, with a link to the project's own picture.
 
-    It is sent if a runtime of that name is deployed.
+    The demo sends it if a ComfyUI runtime is deployed.
     """
-    body = copy.deepcopy(_example("v1alpha2-comfyui-image-to-image"))
+    body = copy.deepcopy(_read_example("v1alpha2-comfyui-image-to-image"))
     body["task"]["content"]["files"] = {PICTURE: link}
     remark = f"runs a ComfyUI workflow with {link}"
-    return Request(id="test-comfyui-i2i", version="v1alpha2", body=body, remark=remark)
+    return DemoRequest(task_id="test-comfyui-i2i", api_version="v1alpha2", body=body, remark=remark)
 
 
-def run(console: Console, out: Path, assembly: Path | None = None) -> None:
-    """Start everything, submit both requests, store images and callbacks in `out`, and stop everything."""
-    began = time.monotonic()
+def run(console: Console, output_folder: Path, assembly: Path | None = None) -> None:
+    """Start everything, submit both requests, store images and callbacks, and stop everything."""
+    started_at = time.monotonic()
 
     def step(text: str) -> None:
         console.print(
-            f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}", highlight=False, soft_wrap=True
+            f"[dim]{time.monotonic() - started_at:5.1f} s[/dim]  {text}", highlight=False, soft_wrap=True
         )
 
     console.print(PREAMBLE, highlight=False)
     with (
-        served(EXAMPLES) as address,
-        receiving() as receiver,
+        serve_folder(EXAMPLES) as address,
+        run_receiver() as receiver,
         console.status("running"),
-        pipeline(config=CONFIG, assembly=assembly, runtimes=RUNTIMES, on_step=step) as running,
+        run_pipeline(config=CONFIG, assembly=assembly, runtimes=RUNTIMES, on_step=step) as pipeline,
     ):
-        s3_link = running.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
+        s3_link = pipeline.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
         requests = demo_requests(f"{address}/{PICTURE}", s3_link, receiver.url)
-        if any(each.runtime.name == WORKFLOWS_RUNTIME for each in running.workers):
+        if any(worker.runtime.name == COMFYUI_RUNTIME for worker in pipeline.workers):
             requests.insert(0, workflow_request(f"{address}/{PICTURE}"))
-        timelines = [_one(running, request, out, step) for request in requests]
-        event = verified(receiver.event_of(requests[-1].id), signing_secret(running.aws, running.deployment))
-        step(f"     webhook of {requests[-1].id}: {event['type']}, signature verified")
+        timelines = [_run_request(pipeline, request, output_folder, step) for request in requests]
+        event = verify_webhook(
+            receiver.wait_for_outcome(requests[-1].task_id), signing_secret(pipeline.aws, pipeline.deployment)
+        )
+        step(f"     webhook of {requests[-1].task_id}: {event['type']}, signature verified")
         step("stopping everything")
-    console.print(table(timelines))
-    step(f"done: images and callbacks are in {_shown(out)}/")
+    console.print(timeline_table(timelines))
+    step(f"done: images and callbacks are in {_display_path(output_folder)}/")
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Folder for images and callbacks.")] = OUT,
+    output_folder: Annotated[
+        Path, typer.Option("--out", help="Folder for images and callbacks.")
+    ] = OUTPUT_FOLDER,
     assembly: Annotated[
         Path | None, typer.Option(help="Folder of a synthesized app. Default: synthesize it.")
     ] = None,
@@ -126,7 +134,7 @@ def main(
     exit_on_signal()
     console = Console()
     try:
-        run(console, out.resolve(), assembly)
+        run(console, output_folder.resolve(), assembly)
     except KeyboardInterrupt:
         console.print("stopped")
         raise typer.Exit(130) from None
@@ -135,35 +143,41 @@ def main(
         raise typer.Exit(1) from None
 
 
-def _one(running: Pipeline, request: Request, out: Path, step: Callable[[str], None]) -> Timeline:
-    step(f"POST /{request.version} {request.id} ({request.remark})")
+def _run_request(
+    pipeline: Pipeline, request: DemoRequest, output_folder: Path, step: Callable[[str], None]
+) -> Timeline:
+    step(f"POST /{request.api_version} {request.task_id} ({request.remark})")
     sent_at = datetime.now(UTC)
-    answer = running.submit(request.body, request.version)
-    if not answer.is_success:
-        raise DemoFailed(f"the API answered {answer.status_code}: {answer.text}\n{running.tails()}")
-    step(f"     {answer.status_code}, output location: {answer.json()['output_location']}")
-    callback = running.outcome(request.id)
+    response = pipeline.submit(request.body, request.api_version)
+    if not response.is_success:
+        raise DemoFailed(
+            f"the API answered {response.status_code}: {response.text}\n{pipeline.recent_output()}"
+        )
+    step(f"     {response.status_code}, output location: {response.json()['output_location']}")
+    callback = pipeline.wait_for_callback(request.task_id)
     if callback["result"] is not True:
-        raise DemoFailed(f"{request.id} failed: {json.dumps(callback['error'])}\n{running.tails()}")
-    folder = out / request.id
+        raise DemoFailed(
+            f"{request.task_id} failed: {json.dumps(callback['error'])}\n{pipeline.recent_output()}"
+        )
+    folder = output_folder / request.task_id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "callback.json").write_text(json.dumps(callback, indent=2, ensure_ascii=False) + "\n")
     for link in callback["image_url"]:
         image = folder / link.rsplit("/", 1)[1]
-        image.write_bytes(running.read(link))
-        step(f"     {_shown(image)} ({image.stat().st_size:,} bytes)")
-    received_at = running.callbacks.of(request.id)[-1].received_at
-    row = running.row(request.id) or {}
-    return timeline(request.id, row, sent_at=sent_at, received_at=received_at)
+        image.write_bytes(pipeline.download(link))
+        step(f"     {_display_path(image)} ({image.stat().st_size:,} bytes)")
+    received_at = pipeline.callbacks.of_task(request.task_id)[-1].received_at
+    row = pipeline.row(request.task_id) or {}
+    return build_timeline(request.task_id, row, sent_at=sent_at, received_at=received_at)
 
 
-def _example(name: str) -> dict[str, Any]:
+def _read_example(name: str) -> dict[str, Any]:
     body: dict[str, Any] = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
     return body
 
 
-def _shown(path: Path) -> str:
+def _display_path(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 

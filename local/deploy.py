@@ -17,7 +17,7 @@ from local.process import Process
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "config.yaml"
 CORE = "Core"  # the core stack's id in app.py; the emulator does not support the compute stack
-CLI_SECONDS = 300.0  # the first synthesis installs the Lambda's dependencies
+CLI_SECONDS = 300.0  # long, because the first synthesis installs the Lambda's dependencies
 
 
 class DeployFailed(RuntimeError):
@@ -38,9 +38,9 @@ class Deployment:
         return next(runtime for runtime in self.runtimes if runtime.name == name)
 
 
-def synthesize(aws: Emulator, into: Path, *, config: Path = CONFIG) -> None:
-    """Synthesize the app into a folder that `deploy` accepts for any emulator (5 to 10 s)."""
-    _cdk(
+def synthesize(aws: Emulator, folder: Path, *, config: Path = CONFIG) -> None:
+    """Synthesize the CDK app into a folder, which can be deployed to any emulator (5 to 10 s)."""
+    _run_cdk(
         aws,
         "synth",
         "-c",
@@ -49,35 +49,35 @@ def synthesize(aws: Emulator, into: Path, *, config: Path = CONFIG) -> None:
         "allowLocalWebhooks=true",
         "--quiet",
         "--output",
-        str(into),
+        str(folder),
         CORE,
         config=config,
     )
 
 
 def bootstrap(aws: Emulator) -> None:
-    """Create what `cdk deploy` needs in an account (1 s)."""
+    """Create the bucket and roles that `cdk deploy` needs in an account (1 s)."""
     # Runs outside the folder of cdk.json, because otherwise the CLI synthesizes the app just to list
     # environments.
-    _cdk(aws, "bootstrap", f"aws://{ACCOUNT}/{REGION}", folder=aws.folder)
+    _run_cdk(aws, "bootstrap", f"aws://{ACCOUNT}/{REGION}", folder=aws.folder)
 
 
 def deploy(aws: Emulator, assembly: Path) -> Deployment:
-    """Deploy the core stack of a synthesized app to a bootstrapped emulator (2 s)."""
+    """Deploy the core stack of the synthesized app in `assembly` to a bootstrapped emulator (2 s)."""
     outputs_file = aws.folder / "outputs.json"
-    _cdk(
+    _run_cdk(
         aws,
         *("deploy", "--app", str(assembly), "--require-approval", "never", "--method", "direct"),
         *("--outputs-file", str(outputs_file), CORE),
     )
     (outputs,) = json.loads(outputs_file.read_text(encoding="utf-8")).values()
-    return described(aws, outputs)
+    return read_deployment(aws, outputs)
 
 
 def deploy_from_scratch(aws: Emulator, *, config: Path = CONFIG, assembly: Path | None = None) -> Deployment:
-    """Bootstrap a fresh emulator and deploy to it; without an `assembly`, synthesize at the same time."""
-    with tempfile.TemporaryDirectory(prefix="sd-on-ecs-synth-") as scratch, ThreadPoolExecutor(1) as beside:
-        bootstrapped = beside.submit(bootstrap, aws)
+    """Bootstrap a fresh emulator and deploy to it; without an `assembly`, synthesize the app meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="sd-on-ecs-synth-") as scratch, ThreadPoolExecutor(1) as executor:
+        bootstrapped = executor.submit(bootstrap, aws)
         if assembly is None:
             assembly = Path(scratch) / "cdk.out"
             synthesize(aws, assembly, config=config)
@@ -85,20 +85,20 @@ def deploy_from_scratch(aws: Emulator, *, config: Path = CONFIG, assembly: Path 
         return deploy(aws, assembly)
 
 
-def described(aws: Emulator, outputs: dict[str, str]) -> Deployment:
-    """Read the details of a deployed stack to which its outputs refer."""
+def read_deployment(aws: Emulator, outputs: dict[str, str]) -> Deployment:
+    """Look up the runtimes, API URL and API key of a deployed core stack by its outputs."""
     host, _, path = outputs["FrontApiEndpoint"].removeprefix("https://").partition("/")
     key = aws.client("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)
     return Deployment(
         outputs=outputs,
-        runtimes=tuple(_runtimes(aws)),
+        runtimes=tuple(_read_runtimes(aws)),
         # The URL from API Gateway points to AWS; the emulator serves the same API at this one.
         api_url=f"{aws.endpoint_url}/_aws/execute-api/{host.partition('.')[0]}/{path.strip('/')}",
         api_key=key["value"],
     )
 
 
-def _runtimes(aws: Emulator) -> list[Runtime]:
+def _read_runtimes(aws: Emulator) -> list[Runtime]:
     """Read the runtimes from the environment of the API's Lambda, as the API does."""
     for function in aws.client("lambda").list_functions()["Functions"]:
         variables: dict[str, str] = function.get("Environment", {}).get("Variables", {})
@@ -107,8 +107,8 @@ def _runtimes(aws: Emulator) -> list[Runtime]:
     raise DeployFailed("no deployed Lambda has RUNTIMES in its environment")
 
 
-def _cdk(aws: Emulator, *arguments: str, config: Path = CONFIG, folder: Path = ROOT) -> None:
-    command = [_cli(), "--no-notices", "--no-color", *arguments]
+def _run_cdk(aws: Emulator, *arguments: str, config: Path = CONFIG, folder: Path = ROOT) -> None:
+    command = [_cli_path(), "--no-notices", "--no-color", *arguments]
     environment = aws.environment() | {
         # Makes "python3" in cdk.json the interpreter that runs this code.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
@@ -130,9 +130,9 @@ def _cdk(aws: Emulator, *arguments: str, config: Path = CONFIG, folder: Path = R
         raise DeployFailed(f"cdk {arguments[0]} ended with status {status}\n{cli.tail(30)}")
 
 
-def _cli() -> str:
-    local = ROOT / "node_modules" / ".bin" / "cdk"
-    found = str(local) if local.exists() else shutil.which("cdk")
-    if found is None:
+def _cli_path() -> str:
+    installed = ROOT / "node_modules" / ".bin" / "cdk"
+    path = str(installed) if installed.exists() else shutil.which("cdk")
+    if path is None:
         raise DeployFailed("the CDK CLI is not installed: run `make setup`")
-    return found
+    return path

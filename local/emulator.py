@@ -26,17 +26,17 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 READY_SECONDS = 30.0  # usually 0.5 s, up to 5 s on a busy machine with cold caches
 POLL_SECONDS = 0.02
-STOP_SECONDS = 1.0  # no state is stored, so there is nothing to wait for
+STOP_SECONDS = 1.0  # short, because it keeps its state in memory and has nothing to save
 
 
 class Emulator:
-    """A running emulator and how to reach it."""
+    """A running emulator: its address, its process, and clients for it. `folder` is for temporary files."""
 
     def __init__(self, endpoint_url: str, process: Process, folder: Path) -> None:
         self.endpoint_url = endpoint_url
         self.process = process
         self.folder = folder
-        self._creating = threading.Lock()
+        self._create_client_lock = threading.Lock()
         # A separate session, because boto3's default session would use the user's profile.
         self._session = boto3.session.Session(
             aws_access_key_id="test",
@@ -50,9 +50,9 @@ class Emulator:
         return int(self.endpoint_url.rsplit(":", 1)[1])
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return environment variables with which boto3 and the CDK CLI can reach only the emulator."""
+        """Return `base` (by default os.environ), so that boto3 and the CDK CLI reach only the emulator."""
         return {
-            **without_aws(os.environ if base is None else base),
+            **remove_aws_variables(os.environ if base is None else base),
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
@@ -66,14 +66,14 @@ class Emulator:
     @property
     def credentials(self) -> Credentials:
         """Return the credentials that the emulator's clients use."""
-        found = self._session.get_credentials()
-        if found is None:
+        credentials = self._session.get_credentials()
+        if credentials is None:
             raise AssertionError("the session was created with credentials")
-        return found
+        return credentials
 
     def client(self, service: str, **config: Any) -> Any:
         """Create a boto3 client for the emulator; keyword arguments are those of botocore's `Config`."""
-        with self._creating:  # creating clients from a boto3 session is not thread-safe
+        with self._create_client_lock:  # creating clients from a boto3 session is not thread-safe
             client: BaseClient = self._session.client(
                 service,
                 endpoint_url=self.endpoint_url,
@@ -82,8 +82,8 @@ class Emulator:
             return client
 
 
-def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without variables that lead to a real AWS account or through a proxy."""
+def remove_aws_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the variables that select an AWS account or an HTTP proxy."""
     return {
         name: value
         for name, value in environment.items()
@@ -92,7 +92,7 @@ def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def emulator() -> Iterator[Emulator]:
+def run_emulator() -> Iterator[Emulator]:
     """Run ministack inside a `with` block.
 
     State is kept in memory and temporary files in a folder of this run, so that concurrent runs do not
@@ -101,35 +101,35 @@ def emulator() -> Iterator[Emulator]:
     with tempfile.TemporaryDirectory(prefix="sd-on-ecs-emulator-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         watchdog.watch_folder(folder)
-        with _start(folder) as running:
-            yield running
+        with _run_in(folder) as emulator:
+            yield emulator
 
 
 @contextmanager
-def _start(folder: Path) -> Iterator[Emulator]:
-    process, port = _listening(folder)
+def _run_in(folder: Path) -> Iterator[Emulator]:
+    process, port = _start_process(folder)
     with process:
         _wait_until_healthy(process, port)
         yield Emulator(f"http://127.0.0.1:{port}", process, folder)
 
 
-def _listening(folder: Path, attempts: int = 3) -> tuple[Process, int]:
-    """Start ministack on a free port; try another one if a different process takes it in between."""
+def _start_process(folder: Path, attempts: int = 3) -> tuple[Process, int]:
+    """Start ministack on a free port; try another port if some other process takes it in between."""
     port = free_port()
     process = Process(
         "ministack",
         [sys.executable, "-m", "ministack"],
-        environment=_settings(port, folder),
+        environment=_environment(port, folder),
         stop_seconds=STOP_SECONDS,
     )
     try:
         # Waits for output of this process, because a response on the port might come from another run.
         process.wait_for_line("Running on", timeout=READY_SECONDS)
     except ProcessFailed:
-        taken = any("already in use" in line for line in process.lines())
+        is_port_taken = any("already in use" in line for line in process.lines())
         process.stop()
-        if taken and attempts > 1:
-            return _listening(folder, attempts - 1)
+        if is_port_taken and attempts > 1:
+            return _start_process(folder, attempts - 1)
         raise
     except BaseException:
         process.stop()
@@ -137,9 +137,9 @@ def _listening(folder: Path, attempts: int = 3) -> tuple[Process, int]:
     return process, port
 
 
-def _settings(port: int, folder: Path) -> dict[str, str]:
+def _environment(port: int, folder: Path) -> dict[str, str]:
     return {
-        **without_aws(os.environ),
+        **remove_aws_variables(os.environ),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",  # host in the URLs that it returns
@@ -166,8 +166,8 @@ def _wait_until_healthy(process: Process, port: int) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                json.load(answer)
+            with urllib.request.urlopen(url, timeout=5) as response:
+                json.load(response)
                 return
         except (OSError, ValueError) as error:
             if process.returncode is not None or time.monotonic() > deadline:

@@ -14,12 +14,12 @@ from standardwebhooks import Webhook
 from local.deploy import Deployment
 from local.emulator import Emulator
 
-Answer = Callable[["Request"], int]
+StatusForRequest = Callable[["Request"], int]
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it was received."""
+    """A webhook request that was received."""
 
     path: str
     headers: dict[str, str]
@@ -33,66 +33,66 @@ class Request:
 
 @dataclass
 class Receiver:
-    """A running receiver; `answer` returns the status for a request."""
+    """A running receiver; `status_for` returns the HTTP status of an answer, or 0 to reset the connection."""
 
     url: str
-    answer: Answer
+    status_for: StatusForRequest
     requests: list[Request] = field(default_factory=list)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
-    def event_of(self, task_id: str, *, seconds: float = 30) -> Request:
-        """Wait for the outcome of a task; raise TimeoutError without one."""
+    def wait_for_outcome(self, task_id: str, *, seconds: float = 30) -> Request:
+        """Wait for the webhook with the outcome of a task; raise TimeoutError without one."""
         deadline = time.monotonic() + seconds
         with self.arrived:
             while True:
                 for request in self.requests:
                     if request.json["data"]["id"] == task_id and request.json["type"] != "task.running":
                         return request
-                if (left := deadline - time.monotonic()) <= 0:
+                if (seconds_left := deadline - time.monotonic()) <= 0:
                     raise TimeoutError(f"no webhook of {task_id} within {seconds:g} s")
-                self.arrived.wait(left)
+                self.arrived.wait(seconds_left)
 
-    def wait(self, count: int, *, seconds: float = 30) -> list[Request]:
+    def wait_for_requests(self, count: int, *, seconds: float = 30) -> list[Request]:
         """Wait until a number of requests has arrived, and return all."""
         deadline = time.monotonic() + seconds
         with self.arrived:
             while len(self.requests) < count:
-                left = deadline - time.monotonic()
-                assert left > 0, f"{len(self.requests)} of {count} requests arrived"
-                self.arrived.wait(left)
+                seconds_left = deadline - time.monotonic()
+                assert seconds_left > 0, f"{len(self.requests)} of {count} requests arrived"
+                self.arrived.wait(seconds_left)
             return list(self.requests)
 
 
 def signing_secret(aws: Emulator, deployment: Deployment) -> str:
-    """Return the secret of a deployment as receivers get it."""
+    """Return the secret of a deployment in the form that receivers verify signatures with."""
     arn = deployment.outputs["WebhookSecret"]
     value: str = aws.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
     return f"whsec_{value}"
 
 
-def verified(request: Request, secret: str) -> dict[str, Any]:
+def verify_webhook(request: Request, secret: str) -> dict[str, Any]:
     """Return the body of a request; raise WebhookVerificationError if its signature is not right."""
     body: dict[str, Any] = Webhook(secret).verify(request.body, request.headers)
     return body
 
 
 @contextmanager
-def receiving(
-    answer: Answer = lambda _: 204, *, on_request: Callable[[Request], None] = lambda _: None
+def run_receiver(
+    status_for: StatusForRequest = lambda _: 204, *, on_request: Callable[[Request], None] = lambda _: None
 ) -> Iterator[Receiver]:
     """Run a receiver until the block ends; `on_request` is called with each request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            request = Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+            request = Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             with receiver.arrived:
                 receiver.requests.append(request)
                 receiver.arrived.notify_all()
             on_request(request)
-            status = receiver.answer(request)
+            status = receiver.status_for(request)
             if status == 0:
-                self.connection.close()  # as a receiver that resets the connection
+                self.connection.close()
                 return
             self.send_response(status)
             if status in (301, 302, 307):
@@ -104,7 +104,7 @@ def receiving(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}", answer)
+    receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}", status_for)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

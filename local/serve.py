@@ -15,16 +15,16 @@ from rich.console import Console
 from rich.live import Live
 
 from domain.routing import DEFAULT_TYPE
-from local.board import Board, read_metrics
+from local.board import MetricsBoard, read_metrics
 from local.callbacks import Callback
 from local.demo import EXAMPLES, PICTURE
 from local.deploy import CONFIG, DeployFailed
 from local.fakes.registry import FAKES
 from local.function_logs import FunctionLogs
-from local.pictures import served
-from local.pipeline import Pipeline, pipeline
+from local.pictures import serve_folder
+from local.pipeline import Pipeline, run_pipeline
 from local.process import ProcessFailed
-from local.receiver import Request, receiving
+from local.receiver import Request, run_receiver
 from local.signals import exit_on_signal
 
 CHECK_SECONDS = 1.0  # how often processes are checked and metrics of the functions are read
@@ -43,13 +43,13 @@ def run(
     def step(text: str) -> None:
         console.print(f"local | {text}", markup=False, highlight=False, soft_wrap=True)
 
-    board = Board()
+    board = MetricsBoard()
 
-    def follow(runtime: str, line: str) -> None:
-        metrics = board.add(line)
-        if metrics is not None and console.is_terminal:
+    def print_line(source: str, line: str) -> None:
+        metrics_text = board.add(line)
+        if metrics_text is not None and console.is_terminal:
             return  # the table at the bottom shows them
-        console.print(f"{runtime} | {metrics or line}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{source} | {metrics_text or line}", markup=False, highlight=False, soft_wrap=True)
 
     def on_callback(callback: Callback) -> None:
         body = callback.body
@@ -61,28 +61,28 @@ def run(
         step(f"webhook of {event['data']['id']}: {event['type']}")
 
     with (
-        served(EXAMPLES) as address,
-        receiving(on_request=on_webhook) as receiver,
-        pipeline(
+        serve_folder(EXAMPLES) as address,
+        run_receiver(on_request=on_webhook) as receiver,
+        run_pipeline(
             config=CONFIG,
             assembly=assembly,
             runtimes=runtimes,
             environment={"METRICS_SECONDS": f"{METRICS_SECONDS:g}"},
             engine_urls=engine_urls,
-            on_line=follow,
+            on_line=print_line,
             on_step=step,
             on_callback=on_callback,
-        ) as running,
+        ) as pipeline,
     ):
-        _print_instructions(console, running, f"{address}/{PICTURE}", receiver.url)
-        functions = FunctionLogs(running.aws)
-        never = threading.Event()
+        _print_instructions(console, pipeline, f"{address}/{PICTURE}", receiver.url)
+        function_logs = FunctionLogs(pipeline.aws)
+        never_set = threading.Event()
         with Live(console=console, get_renderable=board.table) if console.is_terminal else nullcontext():
-            while not never.wait(CHECK_SECONDS):
-                running.check()
-                # Other lines stay in CloudWatch Logs, because every check would print one here.
-                for line in filter(read_metrics, functions.new_lines()):
-                    follow("functions", line)
+            while not never_set.wait(CHECK_SECONDS):
+                pipeline.check_processes()
+                # Only the metrics: the functions also log other lines, at each of their runs.
+                for line in filter(read_metrics, function_logs.new_lines()):
+                    print_line("functions", line)
 
 
 def main(
@@ -116,36 +116,42 @@ def main(
 
 def real_engines(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the URLs of real engines by runtime type; for a type X they are in the variable X_URL."""
-    found = {one: environment.get(f"{one.upper()}_URL") for one in FAKES}
-    return {one: url for one, url in found.items() if url}
+    urls = {type_name: environment.get(f"{type_name.upper()}_URL") for type_name in FAKES}
+    return {type_name: url for type_name, url in urls.items() if url}
 
 
-def _print_instructions(console: Console, running: Pipeline, picture: str, webhook: str) -> None:
-    deployment = running.deployment
+def _print_instructions(console: Console, pipeline: Pipeline, picture_url: str, webhook_url: str) -> None:
+    deployment = pipeline.deployment
     body = json.loads((EXAMPLES / "v1alpha2-text-to-image.json").read_text(encoding="utf-8"))
-    body["task"]["metadata"]["runtime"] = running.workers[0].runtime.name
-    body["task"]["metadata"]["webhook"] = webhook
+    body["task"]["metadata"]["runtime"] = pipeline.workers[0].runtime.name
+    body["task"]["metadata"]["webhook"] = webhook_url
     key = f"x-api-key: {deployment.api_key}"
     submit = [
         *("curl", "-sS", f"{deployment.api_url}/v1alpha2", "-H", key),
         *("-H", "content-type: application/json", "-d", json.dumps(body)),
     ]
-    look = ["curl", "-sS", f"{deployment.api_url}/v1alpha2/tasks/{body['task']['metadata']['id']}", "-H", key]
+    get_status = [
+        "curl",
+        "-sS",
+        f"{deployment.api_url}/v1alpha2/tasks/{body['task']['metadata']['id']}",
+        "-H",
+        key,
+    ]
     lines = [
         "",
         f"API       {deployment.api_url}",
         f"API key   {deployment.api_key}",
-        f"AWS       {running.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",
-        f"images    s3://{running.output_bucket}/output/",
-        f"webhooks  {webhook} (prints what it receives)",
-        f"input     {picture} (an example image for requests)",
-        *(f"engine    {each.engine_url} ({each.runtime.name})" for each in running.workers),
+        f"AWS       {pipeline.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",
+        f"images    s3://{pipeline.output_bucket}/output/",
+        f"webhooks  {webhook_url} (prints what it receives)",
+        f"input     {picture_url} (an example image for requests)",
+        *(f"engine    {worker.engine_url} ({worker.runtime.name})" for worker in pipeline.workers),
         "",
         "Submit a task:",
         shlex.join(submit),
         "",
         "Get its status and links to its images:",
-        shlex.join(look),
+        shlex.join(get_status),
         "",
         "Press Ctrl-C to stop everything. Callbacks and the consumers' logs follow:",
     ]

@@ -1,4 +1,4 @@
-"""Show when tasks reached each stage, in milliseconds after the request was sent."""
+"""Show when tasks reached each stage of the pipeline, in milliseconds after the request was sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-# The stages, and the attributes of the row with their times (UTC, ISO 8601).
+# Each stage, and the attribute of the task's table row with the time at which it was reached (UTC, ISO 8601).
 STAGES = {
     "accepted": "submitted_at",
     "queued": "published_at",
@@ -21,31 +21,35 @@ STAGES = {
 class Timeline:
     """When one task reached each stage; None if the row has no time for it."""
 
-    name: str
-    milliseconds: dict[str, int | None]
+    task_id: str
+    milliseconds_by_stage: dict[str, int | None]
 
 
-def timeline(name: str, row: Mapping[str, Any], *, sent_at: datetime, received_at: datetime) -> Timeline:
-    """Build a timeline from a finished task's row and from when the callback arrived."""
+def build_timeline(
+    task_id: str, row: Mapping[str, Any], *, sent_at: datetime, received_at: datetime
+) -> Timeline:
+    """Build the timeline of a finished task; `received_at` is when its final callback arrived."""
 
-    def since(moment: datetime) -> int:
+    def milliseconds_since_sent(moment: datetime) -> int:
         return round((moment - sent_at).total_seconds() * 1000)
 
-    reached: dict[str, int | None] = {
-        stage: since(datetime.fromisoformat(row[attribute])) if row.get(attribute) else None
+    milliseconds: dict[str, int | None] = {
+        stage: milliseconds_since_sent(datetime.fromisoformat(row[attribute])) if row.get(attribute) else None
         for stage, attribute in STAGES.items()
     }
-    # The time at the subscriber, whose clock is the same here, is more accurate than `notified_at`.
-    return Timeline(name=name, milliseconds=reached | {"notified": since(received_at)})
+    # `notified_at` is written only after the callback was published. The subscriber runs on the same machine,
+    # so that its time can be compared and is closer to the truth.
+    milliseconds["notified"] = milliseconds_since_sent(received_at)
+    return Timeline(task_id=task_id, milliseconds_by_stage=milliseconds)
 
 
-def table(timelines: list[Timeline]) -> Table:
+def timeline_table(timelines: list[Timeline]) -> Table:
     """Format timelines as a table for the terminal, with one row per task."""
-    drawn = Table(title="milliseconds after the request was sent", title_justify="left")
-    drawn.add_column("task")
+    table = Table(title="milliseconds after the request was sent", title_justify="left")
+    table.add_column("task")
     for stage in STAGES:
-        drawn.add_column(stage, justify="right")
-    for each in timelines:
-        times = (each.milliseconds[stage] for stage in STAGES)
-        drawn.add_row(each.name, *("-" if time is None else str(time) for time in times))
-    return drawn
+        table.add_column(stage, justify="right")
+    for timeline in timelines:
+        times = (timeline.milliseconds_by_stage[stage] for stage in STAGES)
+        table.add_row(timeline.task_id, *("-" if time is None else str(time) for time in times))
+    return table

@@ -14,12 +14,12 @@ from local.emulator import Emulator
 from local.fakes.registry import FAKES, Fake
 from local.process import Process
 
-CONSUMER_STOP_SECONDS = 15.0  # it releases its message, which takes a few calls
+CONSUMER_STOP_SECONDS = 15.0  # before it stops, a consumer returns its message to the queue
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A consumer and, unless a real engine is used, the fake one beside it."""
+    """A consumer and the engine that it uses; `fake` is None if that engine is a real one."""
 
     runtime: Runtime
     engine_url: str
@@ -57,14 +57,14 @@ def consumer_environment(
         refiner_filename=runtime.refiner_filename,
         allowed_scripts=None if runtime.scripts is None else tuple(runtime.scripts),
         allowed_settings=runtime.settings or None,
-        # Pictures are served from this machine.
+        # The example images are served from this machine's loopback address.
         allow_private_inputs=True,
     )
     return aws.environment() | settings.to_environ() | {"PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager
-def worker(
+def run_worker(
     aws: Emulator,
     deployment: Deployment,
     runtime: Runtime,
@@ -84,7 +84,7 @@ def worker(
     if engine_url is None:
         with (
             FAKES[runtime.type](**(fake_settings or {})) as fake,
-            worker(
+            run_worker(
                 aws,
                 deployment,
                 runtime,
@@ -92,9 +92,9 @@ def worker(
                 engine_url=fake.url,
                 options=fake.options,
                 on_line=on_line,
-            ) as running,
+            ) as worker,
         ):
-            yield Worker(runtime=runtime, engine_url=fake.url, consumer=running.consumer, fake=fake)
+            yield Worker(runtime=runtime, engine_url=fake.url, consumer=worker.consumer, fake=fake)
         return
     model_dir = aws.folder / "models" / runtime.name
     model_dir.mkdir(parents=True, exist_ok=True)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.emulator import Emulator, emulator
+from local.emulator import Emulator, run_emulator
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Emulator]:
     """Run the emulator; tests create their resources under names of their own."""
-    with emulator() as running:
+    with run_emulator() as running:
         yield running

@@ -13,7 +13,7 @@ import pytest
 from domain.row import Status
 from local.emulator import Emulator
 from local.fakes.model_file import write_checkpoint
-from local.pictures import served
+from local.pictures import serve_folder
 from tests.support.comfyui import image_to_image, node, png, text_to_image
 from tests.support.comfyui_setup import ComfyUiSetup
 
@@ -47,7 +47,7 @@ def test_an_image_arrives_by_http_s3_and_base64_alike(setup: ComfyUiSetup, tmp_p
     bucket = setup.cloud.environment.output_bucket
     setup.cloud.s3.put_object(Bucket=bucket, Key="in.png", Body=data)
     inline = base64.b64encode(data).decode()
-    with served(folder) as address:
+    with serve_folder(folder) as address:
         links = {"http": f"{address}/in.png", "s3": f"s3://{bucket}/in.png", "base64": inline}
         for name, link in links.items():
             assert setup.submit(name, image_to_image(link)).status == 200

@@ -36,7 +36,7 @@ def test_an_example_is_accepted_without_a_warning_and_completed(
     answer = pipeline.submit(_read(path, f"{pictures}/cat.png", task_id), version)
     assert answer.status_code == 200, answer.text
     assert answer.json()["warnings"] == []
-    callback = pipeline.outcome(task_id)
+    callback = pipeline.wait_for_callback(task_id)
     assert callback["error"] is None
     images = [link for link in callback["image_url"] if "-grid-" not in link]
     assert len(images) == IMAGES.get(path.stem, 1)

@@ -37,6 +37,6 @@ def test_a_request_from_the_guidances_test_script_is_completed(
     answer = httpx.post(f"{endpoint}/{version}/", json=body, headers=headers, timeout=40)
 
     assert answer.status_code == 200, answer.text
-    callback = pipeline.outcome(task_id)
+    callback = pipeline.wait_for_callback(task_id)
     assert callback["error"] is None
     assert len(callback["image_url"]) == 1

@@ -39,7 +39,7 @@ def _of(task_id: str, lines: list[str]) -> list[Datum]:
 def _submit(pipeline: Pipeline, task_id: str, content: dict[str, Any], **metadata: Any) -> dict[str, Any]:
     answer = pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", content, **metadata))
     assert answer.status_code == 200, answer.text
-    return pipeline.outcome(task_id)
+    return pipeline.wait_for_callback(task_id)
 
 
 def test_a_task_has_each_metric_once_with_unit_and_runtime(pipeline: Pipeline, task_id: str) -> None:

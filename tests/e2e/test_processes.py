@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.emulator import emulator
+from local.emulator import run_emulator
 from local.process import Process, ProcessFailed
 from tests.support.processes import GONE_SECONDS, MARK, marked, wait_until_gone
 
@@ -51,10 +51,10 @@ def owner(mark: str) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
 
 OWNER_OF_AN_EMULATOR = """
 import signal
-from local.emulator import emulator
+from local.emulator import run_emulator
 from local.signals import exit_on_signal
 exit_on_signal()
-with emulator() as aws:
+with run_emulator() as aws:
     print(aws.port, aws.folder, flush=True)
     signal.pause()
 """
@@ -78,7 +78,7 @@ def test_no_process_port_or_file_outlives_its_owner(
 
 
 def test_two_emulators_have_separate_ports_state_and_folders() -> None:
-    with emulator() as one, emulator() as two:
+    with run_emulator() as one, run_emulator() as two:
         assert one.port != two.port
         assert one.folder != two.folder
         one.client("s3").create_bucket(Bucket="only-here")

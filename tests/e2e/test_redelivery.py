@@ -69,7 +69,7 @@ def test_a_message_that_is_delivered_after_the_outcome_changes_nothing(
     pipeline: Pipeline, task_id: str, published: str
 ) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()))
-    pipeline.outcome(task_id)
+    pipeline.wait_for_callback(task_id)
     message = _message_of(pipeline, published, task_id)
     _drain(pipeline)
     before = (pipeline.objects(f"output/{task_id}/"), pipeline.row(task_id))
@@ -78,29 +78,29 @@ def test_a_message_that_is_delivered_after_the_outcome_changes_nothing(
     _drain(pipeline)
     # Whatever the copies made is bodies_ by now: this one's callback comes after it.
     pipeline.submit(bodies.v1alpha2(f"{task_id}-after", "text-to-image", bodies.text_to_image()))
-    pipeline.outcome(f"{task_id}-after")
+    pipeline.wait_for_callback(f"{task_id}-after")
 
     assert (pipeline.objects(f"output/{task_id}/"), pipeline.row(task_id)) == before
     assert len(before[0]) == 2  # one image and one .out
-    assert len(pipeline.callbacks.of(task_id)) == 1
+    assert len(pipeline.callbacks.of_task(task_id)) == 1
 
 
 def test_copies_of_a_message_make_one_image(pipeline: Pipeline, task_id: str, published: str) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(steps=20)))
     _deliver_again(pipeline, _message_of(pipeline, published, task_id), times=3)
-    pipeline.outcome(task_id)
+    pipeline.wait_for_callback(task_id)
     _drain(pipeline)
 
     assert len(pipeline.objects(f"output/{task_id}/")) == 2
     # A copy that comes between the outcome and the note of having bodies_ tells it again, in the same words.
-    bodies_ = [callback.body for callback in pipeline.callbacks.of(task_id)]
+    bodies_ = [callback.body for callback in pipeline.callbacks.of_task(task_id)]
     assert all(body == bodies_[0] for body in bodies_)
 
 
 def test_a_repeated_request_is_the_same_task(pipeline: Pipeline, task_id: str) -> None:
     body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image())
     first = pipeline.submit(body).json()
-    pipeline.outcome(task_id)
+    pipeline.wait_for_callback(task_id)
     again = pipeline.submit(body)
     _drain(pipeline)
 
@@ -112,15 +112,15 @@ def test_a_repeated_request_is_the_same_task(pipeline: Pipeline, task_id: str) -
 
 def test_a_new_submission_under_a_finished_id_overwrites_no_object(pipeline: Pipeline, task_id: str) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image("first")))
-    first = pipeline.outcome(task_id)
-    kept = {link: pipeline.read(link) for link in (*first["image_url"], first["output_url"])}
+    first = pipeline.wait_for_callback(task_id)
+    kept = {link: pipeline.download(link) for link in (*first["image_url"], first["output_url"])}
 
     assert pipeline.submit(
         bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image("second"))
     ).is_success
     pipeline.callbacks.wait_for(
-        task_id, timeout=60, which=lambda callback: callback.body["output_url"] not in kept
+        task_id, timeout=60, condition=lambda callback: callback.body["output_url"] not in kept
     )
 
     assert len(pipeline.objects(f"output/{task_id}/")) == 4
-    assert {link: pipeline.read(link) for link in kept} == kept
+    assert {link: pipeline.download(link) for link in kept} == kept

@@ -32,7 +32,7 @@ def test_a_message_that_is_no_task_is_archived_and_the_consumer_continues(
         MessageAttributes={"runtime": {"DataType": "String", "StringValue": bodies.RUNTIME}},
     )
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()))
-    assert pipeline.outcome(task_id)["status"] == "completed"
+    assert pipeline.wait_for_callback(task_id)["status"] == "completed"
     assert _archived(pipeline, body).startswith("dead-letters/")
 
 

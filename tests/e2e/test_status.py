@@ -9,7 +9,7 @@ from tests.support import bodies
 
 def test_a_finished_task_has_links_that_anyone_can_follow(pipeline: Pipeline, task_id: str) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(batch_size=2)))
-    callback = pipeline.outcome(task_id)
+    callback = pipeline.wait_for_callback(task_id)
     answer = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}")
 
     assert answer.status_code == 200, answer.text
@@ -19,7 +19,7 @@ def test_a_finished_task_has_links_that_anyone_can_follow(pipeline: Pipeline, ta
     links = [image["url"] for image in task["images"]]
     with httpx.Client(trust_env=False) as anyone:
         fetched = [anyone.get(link).content for link in links]
-    assert fetched == [pipeline.read(link) for link in callback["image_url"]]
+    assert fetched == [pipeline.download(link) for link in callback["image_url"]]
 
 
 def test_a_requested_mask_can_be_downloaded_like_the_image(pipeline: Pipeline, task_id: str) -> None:
@@ -27,19 +27,19 @@ def test_a_requested_mask_can_be_downloaded_like_the_image(pipeline: Pipeline, t
     content = bodies.image_to_image(image, mask=image, override_settings={"return_mask": True})
     answer = pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", content))
     assert answer.status_code == 200, answer.text
-    callback = pipeline.outcome(task_id)
+    callback = pipeline.wait_for_callback(task_id)
     assert callback["error"] is None
     task = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}").json()
     assert [one["s3"] for one in task["images"]] == callback["image_url"]
     [mask] = task["other_images"]
     assert mask["kind"] == "mask"
     with httpx.Client(trust_env=False) as anyone:
-        assert anyone.get(mask["url"]).content == pipeline.read(mask["s3"])
+        assert anyone.get(mask["url"]).content == pipeline.download(mask["s3"])
 
 
 def test_a_finished_task_cannot_be_cancelled(pipeline: Pipeline, task_id: str) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()))
-    pipeline.outcome(task_id)
+    pipeline.wait_for_callback(task_id)
     assert pipeline.call("DELETE", f"/v1alpha2/tasks/{task_id}").status_code == 409
     assert pipeline.call("GET", f"/v1alpha2/tasks/{task_id}").json()["status"] == "completed"
 
@@ -52,12 +52,12 @@ def test_cancelling_a_running_task_interrupts_it_and_the_next_task_runs(
     assert isinstance(webui, FakeWebUi)
     webui.control.wait(step=1)
     assert pipeline.call("DELETE", f"/v1alpha2/tasks/{task_id}").status_code == 202
-    callback = pipeline.outcome(task_id)
+    callback = pipeline.wait_for_callback(task_id)
 
     assert (callback["status"], callback["result"], callback["image_url"]) == ("cancelled", False, [])
     assert not [key for key in pipeline.objects(f"output/{task_id}/") if not key.endswith(".out")]
     pipeline.submit(bodies.v1alpha2(f"{task_id}-next", "text-to-image", bodies.text_to_image()))
-    assert pipeline.outcome(f"{task_id}-next")["status"] == "completed"
+    assert pipeline.wait_for_callback(f"{task_id}-next")["status"] == "completed"
 
 
 def test_an_unknown_id_is_a_404(pipeline: Pipeline) -> None:
@@ -71,4 +71,4 @@ def test_an_uploaded_image_can_be_used_in_a_task(pipeline: Pipeline, task_id: st
         sent = anyone.post(offered["url"], data=offered["fields"], files={"file": bodies.png()})
     assert sent.is_success, sent.text
     pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", bodies.image_to_image(offered["s3"])))
-    assert pipeline.outcome(task_id)["status"] == "completed"
+    assert pipeline.wait_for_callback(task_id)["status"] == "completed"

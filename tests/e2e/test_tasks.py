@@ -17,18 +17,18 @@ CALLBACK_KEYS = {"id", "runtime", "result", "status", "image_url", "output_url",
 
 
 def _images(pipeline: Pipeline, callback: dict[str, Any]) -> list[Image.Image]:
-    return [Image.open(BytesIO(pipeline.read(link))) for link in callback["image_url"]]
+    return [Image.open(BytesIO(pipeline.download(link))) for link in callback["image_url"]]
 
 
 def _out(pipeline: Pipeline, callback: dict[str, Any]) -> dict[str, Any]:
-    out: dict[str, Any] = json.loads(pipeline.read(callback["output_url"]))
+    out: dict[str, Any] = json.loads(pipeline.download(callback["output_url"]))
     return out
 
 
 def _completed(pipeline: Pipeline, body: Any, version: str = "v1alpha2") -> dict[str, Any]:
     answer = pipeline.submit(body, version)
     assert answer.status_code == 200, answer.text
-    callback = pipeline.outcome(answer.json()["id_task"])
+    callback = pipeline.wait_for_callback(answer.json()["id_task"])
     assert callback["error"] is None, callback
     assert callback["status"] == "completed"
     assert callback["result"] is True
@@ -41,7 +41,7 @@ def test_a_v1alpha2_task_of_each_type_is_completed(
 ) -> None:
     body = bodies.v1alpha2(task_id, tasktype, bodies.example_content(tasktype, f"{pictures}/cat.png"))
     answer = pipeline.submit(body).json()
-    callback = pipeline.outcome(task_id)
+    callback = pipeline.wait_for_callback(task_id)
 
     location = f"s3://{pipeline.output_bucket}/output/{task_id}"
     assert {name: answer[name] for name in ("id_task", "runtime", "output_location")} == {
@@ -64,7 +64,7 @@ def test_a_v1alpha1_task_of_each_type_is_completed(pipeline: Pipeline, task_id: 
     link = pipeline.upload(f"{task_id}.png", bodies.png())
     body = bodies.v1alpha1(task_id, tasktype, bodies.example_content(tasktype, link))
     answer = pipeline.submit(body, "v1alpha1").json()
-    callback = pipeline.outcome(task_id)
+    callback = pipeline.wait_for_callback(task_id)
 
     assert {name: answer[name] for name in ("id_task", "sd_model_checkpoint", "output_location")} == {
         "id_task": task_id,
@@ -115,7 +115,7 @@ def test_the_images_of_a_batch_are_numbered(pipeline: Pipeline, task_id: str) ->
         link.removeprefix(f"s3://{pipeline.output_bucket}/") for link in numbered
     ]
     for receipt, link in zip(receipts, numbered, strict=True):
-        assert receipt["sha256"] == hashlib.sha256(pipeline.read(link)).hexdigest()
+        assert receipt["sha256"] == hashlib.sha256(pipeline.download(link)).hexdigest()
     stored = pipeline.objects(f"some/folder/{task_id}/")
     assert {f"s3://{pipeline.output_bucket}/{key}" for key in stored} == {
         *callback["image_url"],
@@ -131,7 +131,7 @@ def test_an_animation_is_stored_as_gif(pipeline: Pipeline, task_id: str) -> None
     (link,) = _completed(pipeline, body)["image_url"]
 
     assert link.endswith("-1.gif")
-    assert pipeline.read(link).startswith(b"GIF8")
+    assert pipeline.download(link).startswith(b"GIF8")
     key = link.removeprefix(f"s3://{pipeline.output_bucket}/")
     head = pipeline.aws.client("s3").head_object(Bucket=pipeline.output_bucket, Key=key)
     assert head["ContentType"] == "image/gif"
@@ -223,7 +223,7 @@ def test_a_checkpoint_that_is_only_in_the_bucket_is_accepted_and_the_worker_deci
     answer = pipeline.submit(body)
     pipeline.aws.client("s3").delete_object(**place)
     assert answer.status_code == 200
-    callback = pipeline.outcome(task_id)
+    callback = pipeline.wait_for_callback(task_id)
     assert callback["error"]["code"] == "model_not_found"
     assert (callback["result"], callback["status"], callback["image_url"]) == (False, "failed", [])
 
@@ -234,7 +234,7 @@ def test_a_link_without_a_server_fails_the_task_and_the_callback_names_it(
     no_server = f"http://127.0.0.1:{free_port()}/cat.png"
     body = bodies.v1alpha2(task_id, "image-to-image", bodies.image_to_image(no_server), context={"mine": 1})
     assert pipeline.submit(body).status_code == 200
-    callback = pipeline.outcome(task_id)
+    callback = pipeline.wait_for_callback(task_id)
     assert callback["error"]["code"] == "input_unavailable"
     assert "init_images" in callback["error"]["message"]
     assert (callback["result"], callback["image_url"], callback["context"]) == (False, [], {"mine": 1})

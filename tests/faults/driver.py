@@ -12,7 +12,7 @@ from typing import Any, Final
 from container.consumer.shutdown import REPLACE_ENGINE
 from local.fakes.sdwebui.process import FakeWebUi, FakeWebUiError, start
 from local.process import Process
-from local.worker import worker
+from local.worker import run_worker
 from tests.faults.deployed import Deployed
 
 VISIBILITY_SECONDS: Final = 6
@@ -126,7 +126,7 @@ class Driver:
     def _consumer(self, webui: FakeWebUi) -> tuple[Process, ExitStack]:
         parts = ExitStack()
         settings = SETTINGS | {"AWS_ENDPOINT_URL": self.deployed.proxy.url}
-        started = worker(
+        started = run_worker(
             self.deployed.aws,
             self.deployed.pipeline.deployment,
             self.deployed.runtime,

@@ -18,7 +18,7 @@ import pytest
 
 from domain.row import Row, Status
 from functions.sweep.sweep import STUCK_SECONDS
-from local.pipeline import pipeline
+from local.pipeline import run_pipeline
 from tests.faults.deployed import Deployed, sweeping
 from tests.faults.driver import FAULT_SHARE, Driver, driving
 from tests.support.proxy import Proxy
@@ -46,7 +46,7 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
     seed = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
     print(f"\nseed {seed}, {TASKS} tasks")
     with (
-        pipeline(assembly=assembly, runtimes=[]) as running,
+        run_pipeline(assembly=assembly, runtimes=[]) as running,
         running_proxy(running.aws.endpoint_url, seed=seed) as proxy,
     ):
         deployed = Deployed(running, proxy)
@@ -114,7 +114,7 @@ def failing_publish(proxy: Proxy, task: str, *, lost: bool, astray: bool) -> Abs
 
 def has_one_outcome(deployed: Deployed, row: Row, seed: int) -> None:
     """Check that row, API, callbacks and objects show the same single outcome of a task."""
-    bodies = [each.body for each in deployed.pipeline.callbacks.of(row.id)]
+    bodies = [each.body for each in deployed.pipeline.callbacks.of_task(row.id)]
     outcomes = {
         (body["status"], tuple(body["image_url"]), body["output_url"])
         for body in bodies

@@ -19,7 +19,7 @@ from domain.webhook import Webhook, WebhookRules
 from functions.webhooks.delivery import Deliverer
 from functions.webhooks.receiver import WebhookSender
 from local.emulator import Emulator
-from local.receiver import Request, receiving
+from local.receiver import Request, run_receiver
 from tests.support.clock import FakeClock
 from tests.support.deployment import Deployment, deploy
 
@@ -110,7 +110,7 @@ def test_a_function_that_is_killed_at_any_point_delivers_the_event_after_all(
             raise Killed
 
     function = Function(deployment, killer)
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         function.ask("s", receiver.url)
         with pytest.raises(Killed):
             function.deliver(CALLBACK, "s")
@@ -145,7 +145,7 @@ def test_every_event_arrives_or_is_given_up_however_receivers_and_the_function_f
 
     function = Function(deployment, killer)
     submissions = [f"s{number}" for number in range(EVENTS)]
-    with receiving(answer) as receiver:
+    with run_receiver(answer) as receiver:
         for submission_id in submissions:
             function.ask(submission_id, receiver.url)
         queue = [(function.clock(), submission_id) for submission_id in submissions]

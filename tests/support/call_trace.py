@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from local.emulator import emulator
+from local.emulator import run_emulator
 from local.fakes.sdwebui.process import running as fake_webui
 from tests.support.cloud import Cloud, make_cloud
 from tests.support.consumers import ROOT, running_consumer
@@ -101,7 +101,7 @@ def trace_one_task(cloud: Cloud, webui_url: str, task_id: str) -> Trace:
 
 def main() -> None:
     """Print the calls of one task."""
-    with emulator() as aws, fake_webui(step_seconds=0.01, load_seconds=0.02) as webui:
+    with run_emulator() as aws, fake_webui(step_seconds=0.01, load_seconds=0.02) as webui:
         trace = trace_one_task(make_cloud(aws), webui.url, "traced")
     for call in trace.calls:
         print(f"{'  ' * call.depth}{call.function}  ({call.file})")

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from local.deploy import synthesize
-from local.emulator import emulator
-from local.pictures import served
-from local.pipeline import Pipeline
-from local.pipeline import pipeline as running_pipeline
+from local.emulator import run_emulator
+from local.pictures import serve_folder
+from local.pipeline import Pipeline, run_pipeline
 from tests.support.synthesis import TWO_RUNTIMES
 
 # A copy of a message that is being worked on waits for the rest of the lease: seconds, for tests.
@@ -32,7 +31,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     with (shared / "cdk.out.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "manifest.json").exists():
-            with emulator() as aws:
+            with run_emulator() as aws:
                 synthesize(aws, folder, config=TWO_RUNTIMES)
     return folder
 
@@ -40,14 +39,14 @@ def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 @pytest.fixture(scope="session")
 def pipeline(assembly: Path) -> Iterator[Pipeline]:
     """Run emulator, core stack, and a worker for each of two runtimes."""
-    with running_pipeline(assembly=assembly, environment=SETTINGS) as running:
+    with run_pipeline(assembly=assembly, environment=SETTINGS) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def pictures() -> Iterator[str]:
     """Serve examples/ by HTTP; return the address without a trailing slash."""
-    with served(EXAMPLES) as address:
+    with serve_folder(EXAMPLES) as address:
         yield address
 
 

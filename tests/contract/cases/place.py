@@ -14,7 +14,7 @@ from typing import Any
 from domain.routing import Runtime, Runtimes
 from domain.worker_environment import WorkerEnvironment
 from functions.environment import ApiEnvironment
-from local.emulator import Emulator, emulator
+from local.emulator import Emulator, run_emulator
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.controlnet import ControlNet
 from local.process import Process
@@ -269,7 +269,7 @@ def _deploy(aws: Emulator, flavor: str) -> Deployment:
 
 def main() -> None:
     """Print what each case comes to."""
-    with emulator() as aws, places(aws) as both:
+    with run_emulator() as aws, places(aws) as both:
         for name in bodies():
             for flavor, place in both.items():
                 got = place.case(name)

@@ -1,6 +1,6 @@
 from domain.routing import Runtime
 from local.fakes.registry import FAKES
-from local.pipeline import with_workers
+from local.pipeline import runtimes_with_workers
 from local.serve import real_engines
 
 RUNTIMES = [Runtime(name="a", type="x"), Runtime(name="b", type="x"), Runtime(name="c", type="y")]
@@ -8,7 +8,7 @@ RUNTIMES = [Runtime(name="a", type="x"), Runtime(name="b", type="x"), Runtime(na
 
 def names(*, named: list[str] | None = None, real: tuple[str, ...] = ()) -> list[str]:
     urls = {one: f"http://{one}:1" for one in real}
-    return [one.name for one in with_workers(RUNTIMES, named, urls)]
+    return [one.name for one in runtimes_with_workers(RUNTIMES, named, urls)]
 
 
 def test_every_runtime_gets_a_worker_with_a_fake_engine() -> None:

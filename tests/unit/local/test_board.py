@@ -7,7 +7,7 @@ from rich.console import Console
 
 from domain import metrics as m
 from domain.metrics import emf_line
-from local.board import Board
+from local.board import MetricsBoard
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -17,7 +17,7 @@ def line(values: dict[m.Metric, float], **facts: str) -> str:
     return emf_line("ns", values, at=AT, properties={"runtime": "sdruntime", **facts})
 
 
-def printed_rows(board: Board) -> dict[str, str]:
+def printed_rows(board: MetricsBoard) -> dict[str, str]:
     """Return the rows of the printed table: the metric's name, and the values of all runtimes."""
     console = Console(file=io.StringIO(), width=200)
     console.print(board.table())
@@ -26,7 +26,7 @@ def printed_rows(board: Board) -> dict[str, str]:
 
 
 def test_counts_are_summed_and_seconds_are_averaged() -> None:
-    board = Board()
+    board = MetricsBoard()
     for seconds in (1.0, 3.0):
         board.add(line({m.COMPLETED: 1, m.IMAGES: 4, m.INFERENCE_SECONDS: seconds}))
     board.add(line({m.FAILURES_BY_CODE: 1}, code="no_images"))
@@ -44,7 +44,7 @@ def test_counts_are_summed_and_seconds_are_averaged() -> None:
 
 
 def test_a_line_with_metrics_is_shortened_and_other_lines_are_ignored() -> None:
-    board = Board()
+    board = MetricsBoard()
     assert board.add(line({m.FAILURES_BY_CODE: 1}, code="no_images", task_id="a")) == (
         "metrics of a no_images: FailuresByCode=1"
     )
@@ -54,6 +54,6 @@ def test_a_line_with_metrics_is_shortened_and_other_lines_are_ignored() -> None:
 
 
 def test_metrics_without_a_runtime_have_a_column_of_their_own() -> None:
-    board = Board()
+    board = MetricsBoard()
     board.add(emf_line("ns", {m.REJECTED: 1}, at=AT, properties={"code": "invalid_task"}))
     assert printed_rows(board) == {"TasksRejected invalid_task": "1"}

@@ -21,7 +21,7 @@ from functions.webhooks.delivery import Deliverer
 from functions.webhooks.receiver import DeliveryFailed, WebhookSender
 from functions.webhooks.secret import SigningSecrets
 from local.emulator import Emulator
-from local.receiver import Receiver, receiving
+from local.receiver import Receiver, run_receiver
 from tests.support.clock import FakeClock
 from tests.support.deployment import Deployment
 
@@ -72,7 +72,7 @@ def setup(deployment: Deployment) -> Setup:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
+    with run_receiver() as running:
         yield running
 
 
@@ -115,12 +115,12 @@ def test_the_public_packages_verify_it_with_either_secret_of_a_rotation(
 def test_an_event_that_is_not_accepted_is_tried_again_with_the_same_id(
     setup: Setup, receiver: Receiver, status: int
 ) -> None:
-    receiver.answer = lambda _: status
+    receiver.status_for = lambda _: status
     setup.ask(receiver.url)
     assert setup.deliver(CALLBACK, "s") == DELAYS_SECONDS[0]
     assert setup.deliver(CALLBACK, "s") == DELAYS_SECONDS[0], "delivered too early: no attempt is made"
     setup.clock.forward(seconds=DELAYS_SECONDS[0])
-    receiver.answer = lambda _: 200
+    receiver.status_for = lambda _: 200
     assert setup.deliver(CALLBACK, "s") is None
 
     first, second = receiver.requests
@@ -131,7 +131,7 @@ def test_an_event_that_is_not_accepted_is_tried_again_with_the_same_id(
 
 
 def test_gone_ends_the_delivery(setup: Setup, receiver: Receiver) -> None:
-    receiver.answer = lambda _: 410
+    receiver.status_for = lambda _: 410
     setup.ask(receiver.url)
     assert setup.deliver(CALLBACK, "s") is None
     assert setup.record().given_up
@@ -141,7 +141,7 @@ def test_a_receiver_that_does_not_answer_is_given_up_after_the_time_limit(
     deployment: Deployment, receiver: Receiver
 ) -> None:
     setup, done = Setup(deployment, secrets_=[SECRET], seconds=0.3), threading.Event()
-    receiver.answer = lambda _: 200 if done.wait(20) else 500
+    receiver.status_for = lambda _: 200 if done.wait(20) else 500
     setup.ask(receiver.url)
     try:
         assert setup.deliver(CALLBACK, "s") == DELAYS_SECONDS[0]
@@ -188,7 +188,7 @@ def test_a_secret_that_was_never_rotated_signs_alone(aws: Emulator) -> None:
 def test_the_entry_point_delays_a_message_and_returns_it(
     deployment: Deployment, aws: Emulator, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiver.answer = lambda _: 503
+    receiver.status_for = lambda _: 503
     queue = deployment.results_queue
     secret = aws.client("secretsmanager").create_secret(
         Name=f"secret-{secrets.token_hex(4)}", SecretString=SECRET
@@ -218,7 +218,7 @@ def test_the_entry_point_delays_a_message_and_returns_it(
     assert handler({"Records": [record]}, SimpleNamespace()) == {
         "batchItemFailures": [{"itemIdentifier": "m"}]
     }
-    receiver.answer = lambda _: 200
+    receiver.status_for = lambda _: 200
     foreign = record | {"messageAttributes": {}}
     assert handler({"Records": [foreign]}, SimpleNamespace()) == {"batchItemFailures": []}
     assert len(receiver.requests) == 1

@@ -17,11 +17,12 @@ help: ## list the targets
 
 setup: .venv/.installed node_modules/.installed ## install what the other targets need (they also do it themselves)
 
-.venv/.installed: requirements-dev.txt
+.venv/.installed: requirements-dev.txt client/pyproject.toml
 	@echo "setup: Python packages into .venv (about a minute the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "setup: Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index -e ./client
 	@touch $@
 
 node_modules/.installed: package-lock.json

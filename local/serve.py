@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from domain.routing import DEFAULT_TYPE
+from local.announcement import announce
 from local.board import MetricsBoard, read_metrics
 from local.callbacks import Callback
 from local.demo import EXAMPLES, PICTURE
@@ -73,6 +74,7 @@ def run(
             on_step=step,
             on_callback=on_callback,
         ) as pipeline,
+        announce(pipeline),
     ):
         _print_instructions(console, pipeline, f"{address}/{PICTURE}", receiver.url)
         function_logs = FunctionLogs(pipeline.aws)

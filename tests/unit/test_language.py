@@ -13,6 +13,7 @@ FOLDERS: Final = [
     "infra",
     "container",
     "local",
+    "client",
     "tools",
     "bench",
     "docs",

@@ -1,0 +1,1 @@
+"""The asynchronous client; the modules in `_sync` are generated from these."""

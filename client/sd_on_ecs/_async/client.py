@@ -1,0 +1,256 @@
+"""The client of a deployment."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, cast
+from urllib.parse import quote
+
+import httpx
+
+from sd_on_ecs._async.transport import AsyncTransport
+from sd_on_ecs.api_types import ListedTask, Runtime, Status, SubmittedV1Alpha2, Task, Upload
+from sd_on_ecs.bodies import new_id
+from sd_on_ecs.connection import find_connection, normalize_endpoint
+from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, error_of
+from sd_on_ecs.inputs import Local, copied, find_local, output_links, read_local
+from sd_on_ecs.retrying import Retries
+
+FINAL: Final = frozenset({"completed", "failed", "cancelled"})
+LONGEST_WAIT_SECONDS: Final = 25
+"""What the API allows for one request."""
+
+PAGE: Final = 100
+PAUSE_SECONDS: Final = 2.0
+
+
+class AsyncClient:
+    """Calls the API of a deployment.
+
+    Requests are sent again after lost connections, 429 and 5xx where that is safe. Reading is, and submitting
+    is too, because a task with the same id and content is the same task.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        key: str,
+        *,
+        retries: Retries = Retries(),  # noqa: B008 -- it cannot be changed
+    ) -> None:
+        self.endpoint = normalize_endpoint(endpoint)
+        self._transport = AsyncTransport(self.endpoint, key, retries=retries)
+        self._runtimes: Sequence[Runtime] | None = None
+
+    @classmethod
+    def find(cls, profile: str | None = None) -> Self:
+        """Return a client for the deployment that the command line would use.
+
+        That is the one in the environment (SD_ON_ECS_ENDPOINT and SD_ON_ECS_KEY), of a profile, or of a
+        running `make local`.
+        """
+        found = find_connection(profile=profile, environment=os.environ)
+        return cls(found.endpoint, found.key)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def submit(self, body: Mapping[str, Any]) -> SubmittedV1Alpha2:
+        """Submit a task and return what the API answered; files and bytes in the body are uploaded before.
+
+        A body of `v1alpha1` is accepted too. Without a runtime, the only one that runs such tasks is used.
+        """
+        sent = copied(body)
+        for holder, key, value in list(find_local(sent)):
+            holder[key] = await self.upload(value)
+        version = "v1alpha1" if "alwayson_scripts" in sent and "task" not in sent else "v1alpha2"
+        if version == "v1alpha2":
+            await self._complete(sent)
+        response = await self._transport.call("POST", f"/{version}", body=sent)
+        return cast("SubmittedV1Alpha2", response.json())
+
+    async def status(self, task_id: str) -> Task:
+        """Return a task, with links to its images that are valid for an hour."""
+        return cast("Task", (await self._transport.call("GET", _path(task_id))).json())
+
+    async def follow(self, task_id: str, *, timeout: float | None = None) -> AsyncIterator[Task]:
+        """Yield a task now, whenever its state, progress or position changes, and last when it has ended.
+
+        After `timeout` seconds, raise `WaitTimeout`; the task goes on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        response = await self._transport.call("GET", _path(task_id))
+        while True:
+            task = cast("Task", response.json())
+            yield task
+            if task["status"] in FINAL:
+                return
+            position = task["position"]
+            tag = response.headers.get("etag", "")
+            while True:
+                # A new position does not end a wait, so that of a queued task is read in between.
+                longest = LONGEST_WAIT_SECONDS if position is None else 5
+                response = await self._wait(task_id, tag, longest, deadline, timeout)
+                if response.status_code != 304:
+                    break
+                if position is not None:
+                    response = await self._transport.call("GET", _path(task_id))
+                    if response.json()["position"] != position or response.headers.get("etag") != tag:
+                        break
+
+    async def wait(
+        self,
+        task_id: str,
+        *,
+        timeout: float | None = None,
+        on_update: Callable[[Task], None] | None = None,
+    ) -> Task:
+        """Return a task when it has ended, whatever its outcome; call `on_update` with each of its states.
+
+        After `timeout` seconds, raise `WaitTimeout`; the task goes on.
+        """
+        async for task in self.follow(task_id, timeout=timeout):
+            if on_update is not None:
+                on_update(task)
+            if task["status"] in FINAL:
+                return task
+        raise AssertionError("a task is followed until it has ended")
+
+    async def run(
+        self,
+        body: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        on_update: Callable[[Task], None] | None = None,
+    ) -> Task:
+        """Submit a task and return it when it is completed; raise `TaskFailed` after another outcome."""
+        submitted = await self.submit(body)
+        task = await self.wait(submitted["id"], timeout=timeout, on_update=on_update)
+        if task["status"] != "completed":
+            raise TaskFailed(task)
+        return task
+
+    async def list(
+        self, *, runtime: str | None = None, status: Status | None = None, limit: int | None = None
+    ) -> AsyncIterator[ListedTask]:
+        """Yield tasks, newest first."""
+        left, cursor = limit, None
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            query = {"runtime": runtime, "status": status, "limit": size, "cursor": cursor}
+            page = (await self._transport.call("GET", "/v1alpha2/tasks", query=query)).json()
+            for task in page["tasks"]:
+                yield task
+            left = None if left is None else left - len(page["tasks"])
+            cursor = page["cursor"]
+            if cursor is None:
+                return
+
+    async def cancel(self, task_id: str) -> Task:
+        """Cancel a task: a queued one at once, a running one as soon as its worker has stopped it.
+
+        Raise `Conflict` if it has ended otherwise.
+        """
+        try:
+            return cast("Task", (await self._transport.call("DELETE", _path(task_id))).json())
+        except Conflict:
+            # It may have been cancelled by this request, whose response was lost, or by an earlier one.
+            task = await self.status(task_id)
+            if task["status"] != "cancelled":
+                raise
+            return task
+
+    async def upload(self, source: Local) -> str:
+        """Upload an image and return the link to use in tasks."""
+        name, content = read_local(source)
+        offered = cast("Upload", (await self._transport.call("POST", "/v1alpha2/uploads", body={})).json())
+        response = await self._transport.post_form(offered["url"], offered["fields"], name, content)
+        if not response.is_success:
+            raise error_of(response)
+        return offered["s3"]
+
+    async def download(
+        self, task: Task | str, folder: Path | str, *, others: bool = False, document: bool = False
+    ) -> Sequence[Path]:
+        """Download the images of a task into a folder and return their paths.
+
+        `others` adds grids, masks and maps, and `document` the document with seeds and warnings.
+        """
+        target = Path(folder)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{target} cannot be a folder: {error.strerror or error}") from None
+        current = await self.status(task) if isinstance(task, str) else task
+        paths = []
+        for index, (name, url) in enumerate(output_links(current, others=others, document=document)):
+            response = await self._transport.save(url, target / name)
+            if response.status_code == 403:
+                # Links are valid for an hour.
+                current = await self.status(current["id"])
+                _, renewed = output_links(current, others=others, document=document)[index]
+                response = await self._transport.save(renewed, target / name)
+            if not response.is_success:
+                raise error_of(response)
+            paths.append(target / name)
+        return paths
+
+    async def runtimes(self) -> Sequence[Runtime]:
+        """Return the runtimes with the lengths of their queues."""
+        found = (await self._transport.call("GET", "/v1alpha2/runtimes")).json()
+        self._runtimes = cast("Sequence[Runtime]", found["runtimes"])
+        return self._runtimes
+
+    async def _wait(
+        self, task_id: str, tag: str, longest: int, deadline: float | None, timeout: float | None
+    ) -> httpx.Response:
+        """Return the task or, with the status 304, nothing new; raise `WaitTimeout`."""
+        left = longest if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            raise WaitTimeout(task_id, timeout or 0)
+        response = await self._transport.call(
+            "GET",
+            f"{_path(task_id)}/wait",
+            query={"seconds": max(1, min(longest, int(left)))},
+            headers={"if-none-match": tag},
+            accepted=(304, 429),
+        )
+        if response.status_code != 429:
+            return response
+        # Only few callers can wait at the same time, so the others read in between.
+        await asyncio.sleep(PAUSE_SECONDS)
+        return await self._transport.call("GET", _path(task_id))
+
+    async def _complete(self, body: dict[str, Any]) -> None:
+        """Add an id and a runtime to the metadata of a body, if they are missing."""
+        task = body.get("task")
+        metadata = task.get("metadata") if isinstance(task, dict) else None
+        if isinstance(metadata, dict):
+            metadata.setdefault("id", new_id())
+            if metadata.get("runtime") is None:
+                metadata["runtime"] = await self._runtime_for(metadata.get("tasktype"))
+
+    async def _runtime_for(self, tasktype: Any) -> str:
+        runtimes = self._runtimes or await self.runtimes()
+        wanted = "comfyui" if tasktype == "pipeline" else "sdwebui"
+        names = [runtime["name"] for runtime in runtimes if runtime["type"] == wanted]
+        if len(names) != 1:
+            found = ", ".join(names) or f"none of type {wanted}"
+            raise InputError(f"name the runtime of the task; the deployment has {found}")
+        return names[0]
+
+
+def _path(task_id: str) -> str:
+    return f"/v1alpha2/tasks/{quote(task_id, safe='')}"

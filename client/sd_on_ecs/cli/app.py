@@ -1,0 +1,64 @@
+"""The program `sd-on-ecs`: its commands, the options before them, and how it ends after an error."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sd_on_ecs.cli import generating, tasks
+from sd_on_ecs.cli.state import Program, exit_code
+from sd_on_ecs.errors import ClientError
+from sd_on_ecs.version import __version__
+
+app = typer.Typer(
+    name="sd-on-ecs",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command(rich_help_panel="Make images")(generating.txt2img)
+app.command(rich_help_panel="Tasks")(tasks.status)
+app.command(rich_help_panel="Tasks")(tasks.download)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 -- typer calls it
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    *,
+    endpoint: Annotated[
+        str | None, typer.Option(envvar="SD_ON_ECS_ENDPOINT", help="The API of a deployment.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(envvar="SD_ON_ECS_KEY", help="Its API key.")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SD_ON_ECS_PROFILE",
+            help="A deployment that `login` has stored; `local` is a running `make local`.",
+        ),
+    ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Make images with a deployment of sd-on-ecs.
+
+    The deployment is that of the options or the environment, of a profile, or of a running `make local`.
+    """
+    context.obj = Program(endpoint=endpoint, key=key, profile=profile)
+
+
+def main() -> None:
+    """Run a command; after an error, write it and exit with the code of its kind."""
+    try:
+        app()
+    except ClientError as error:
+        sys.stderr.write(f"sd-on-ecs: {error}\n")
+        sys.exit(exit_code(error))

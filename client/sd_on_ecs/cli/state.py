@@ -1,0 +1,92 @@
+"""What all commands share: the options of the program, its two streams, and its exit codes."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from sd_on_ecs._sync.client import Client
+from sd_on_ecs.connection import Connection, find_connection
+from sd_on_ecs.errors import (
+    ApiError,
+    ClientError,
+    KeyRefused,
+    NotConfigured,
+    ServiceFailed,
+    TaskFailed,
+    Unreachable,
+    WaitTimeout,
+)
+
+
+class ExitCode(IntEnum):
+    """The exit codes; 0 is success."""
+
+    TASK_FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    NOT_CONFIGURED = 4
+    UNAVAILABLE = 5
+    STILL_RUNNING = 6
+    INTERRUPTED = 130
+
+
+def exit_code(error: ClientError) -> ExitCode:
+    """Return the exit code for an error."""
+    if isinstance(error, TaskFailed):
+        return ExitCode.TASK_FAILED
+    if isinstance(error, NotConfigured | KeyRefused):
+        return ExitCode.NOT_CONFIGURED
+    if isinstance(error, Unreachable | ServiceFailed):
+        return ExitCode.UNAVAILABLE
+    if isinstance(error, WaitTimeout):
+        return ExitCode.STILL_RUNNING
+    return ExitCode.REFUSED if isinstance(error, ApiError) else ExitCode.USAGE
+
+
+@dataclass
+class Program:
+    """The options before the command, and where to write: results to `out`, everything else to `notes`."""
+
+    endpoint: str | None = None
+    key: str | None = None
+    profile: str | None = None
+    out: Console = field(default_factory=lambda: Console(soft_wrap=True))
+    notes: Console = field(default_factory=lambda: Console(stderr=True, soft_wrap=True))
+
+    def connection(self) -> Connection:
+        """Return how to reach the deployment."""
+        return find_connection(
+            environment=os.environ, endpoint=self.endpoint, key=self.key, profile=self.profile
+        )
+
+    def client(self) -> Client:
+        """Return a client for the deployment."""
+        connection = self.connection()
+        return Client(connection.endpoint, connection.key)
+
+    def note(self, text: str) -> None:
+        """Write a line that is not a result."""
+        self.notes.print(text, markup=False, highlight=False)
+
+    def line(self, text: object) -> None:
+        """Write a line of a result, as it is."""
+        self.out.print(text, markup=False, highlight=False)
+
+
+def program(context: typer.Context) -> Program:
+    """Return what the options before the command said."""
+    found = context.find_object(Program)
+    if found is None:
+        raise AssertionError("the callback of the program has set it")
+    return found
+
+
+def write_json(value: Any) -> None:
+    """Write one JSON document, which no terminal's width and no colour changes."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

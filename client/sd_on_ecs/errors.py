@@ -1,0 +1,122 @@
+"""The exceptions that the library raises; all of them are a `ClientError`."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from sd_on_ecs.api_types import Fault, Task
+
+
+class ClientError(Exception):
+    """The base of this library's exceptions."""
+
+
+class NotConfigured(ClientError):
+    """It is not known which deployment to call, or with which key."""
+
+
+class InputError(ClientError):
+    """A local file or a value cannot be used."""
+
+
+class Unreachable(ClientError):
+    """The API, or a link that it gave, did not respond; trying again later may help."""
+
+
+class InvalidWebhook(ClientError):
+    """A request to a webhook was not signed with this secret, or it is too old."""
+
+
+class ApiError(ClientError):
+    """The API refused a request: an HTTP status, a stable code, a message, and all faults of the request."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        faults: Sequence[Fault] = (),
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.faults = list(faults)
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        """Return the message, with one line for each fault."""
+        lines = [f"{fault['path']}: {fault['message']}" for fault in self.faults]
+        request = f" (request {self.request_id})" if self.request_id else ""
+        return "\n".join([f"{self.message}{request}", *lines])
+
+
+class NotFound(ApiError):
+    """There is no such task (404)."""
+
+
+class Conflict(ApiError):
+    """The state of the task does not allow this (409)."""
+
+
+class KeyRefused(ApiError):
+    """The API key is missing or unknown (403)."""
+
+
+class ServiceFailed(ApiError):
+    """The API failed (5xx) or had too many requests (429), also after retries."""
+
+
+class TaskFailed(ClientError):
+    """A task ended without what was asked for; `task` has the details."""
+
+    def __init__(self, task: Task) -> None:
+        error = task["error"] or {"code": task["status"], "message": f"The task is {task['status']}."}
+        super().__init__(f"{task['id']} {task['status']}: {error['message']} ({error['code']})")
+        self.task = task
+        self.code = str(error["code"])
+
+
+class WaitTimeout(ClientError):
+    """A task has not ended in the time that its caller waited; it goes on."""
+
+    def __init__(self, task_id: str, seconds: float) -> None:
+        super().__init__(f"{task_id} has not ended after {seconds:g} seconds; it goes on")
+        self.task_id = task_id
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {403: KeyRefused, 404: NotFound, 409: Conflict, 429: ServiceFailed}
+
+
+def error_of(response: httpx.Response) -> ApiError:
+    """Return the error in a response of the API, or of API Gateway, which has another form."""
+    status = response.status_code
+    kind = _BY_STATUS.get(status, ServiceFailed if status >= 500 else ApiError)
+    body = _json(response)
+    error = body.get("error")
+    if isinstance(error, dict):
+        return kind(
+            status,
+            str(error.get("code")),
+            str(error.get("message")),
+            error.get("details") or (),
+            error.get("request_id"),
+        )
+    if status == 403:
+        message = "The API key is missing or unknown, or the endpoint lacks its stage (…amazonaws.com/STAGE)."
+        return kind(status, "forbidden", message)
+    if status == 429:
+        return kind(status, "too_many_requests", "The deployment allows no more requests just now.")
+    answer = str(body.get("message") or response.text[:200] or response.reason_phrase)
+    return kind(status, "unexpected_response", f"{response.url} answered {status}: {answer}")
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return {}
+    return body if isinstance(body, dict) else {}

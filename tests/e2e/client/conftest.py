@@ -1,0 +1,30 @@
+"""Fixtures of the tests of `client/`: its command, run beside a running `make local`."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.announcement import announce
+from local.emulator import remove_aws_variables
+from local.pipeline import Pipeline
+from tests.support.client_command import Command
+
+
+@pytest.fixture(scope="session")
+def announcement(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Announce the pipeline in a folder for temporary files of its own, and return that folder."""
+    folder = tmp_path_factory.mktemp("tmp")
+    with announce(pipeline, folder):
+        yield folder
+
+
+@pytest.fixture
+def command(announcement: Path, tmp_path: Path) -> Command:
+    """Return the command of a user who has no profiles but runs `make local`."""
+    inherited = remove_aws_variables(os.environ).items()
+    environment = {name: value for name, value in inherited if not name.startswith("SD_ON_ECS")}
+    home = str(tmp_path / "home")
+    own = {"TMPDIR": str(announcement), "HOME": home, "XDG_CONFIG_HOME": home, "COLUMNS": "120"}
+    return Command(tmp_path, environment | own)

@@ -38,6 +38,10 @@ class ErrorCode(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     INFERENCE_TIMEOUT = "inference_timeout"
     NO_IMAGES = "no_images"
+    WRONG_OUTPUT = "wrong_output"
+    NODE_NOT_FOUND = "node_not_found"
+    WORKFLOW_REJECTED = "workflow_rejected"
+    WORKFLOW_ERROR = "workflow_error"
 
     # Retryable errors: an outcome only after all attempts are used up.
     ENGINE_UNAVAILABLE = "engine_unavailable"

@@ -17,6 +17,7 @@ class Fault:
     after: int = 0
     at: float = 0.5
     kind: str = "out-of-memory"
+    node: str = ""
     factor: float = 10.0
     ignore_interrupt: bool = False
     released: threading.Event = field(default_factory=threading.Event)
@@ -30,6 +31,7 @@ class Fault:
             "after": self.after,
             "at": self.at,
             "kind": self.kind,
+            "node": self.node,
             "factor": self.factor,
             "ignore_interrupt": self.ignore_interrupt,
         }

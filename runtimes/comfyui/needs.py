@@ -1,6 +1,6 @@
 """The models that a workflow needs, and whether the model bucket has them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -83,6 +83,17 @@ def required_models(content: dict[str, Any], catalogue: Catalogue) -> Iterator[M
                         found.setdefault((EMBEDDINGS, embedding), need)
     first = (CHECKPOINTS, DIFFUSION_MODELS)
     yield from sorted(found.values(), key=lambda need: need.folder not in first)
+
+
+def model_inputs(prompt: Mapping[str, Any], catalogue: Catalogue) -> frozenset[tuple[str, str]]:
+    """Return the inputs that name models, as the id of the node and the name of the input."""
+    classes = {node: catalogue.get(one["class_type"]) for node, one in prompt.items()}
+    return frozenset(
+        (node, name)
+        for node, node_class in classes.items()
+        for name in prompt[node]["inputs"]
+        if node_class and (kind := node_class.input(name)) and kind.folder is not None
+    )
 
 
 def affinity(content: dict[str, Any], catalogue: Catalogue) -> str | None:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from container.consumer.shutdown import REPLACE_ENGINE
 from domain.row import Status
 from local.emulator import Emulator
 from local.fakes.model_file import write_checkpoint
 from local.pictures import serve_folder
 from tests.support.comfyui import image_to_image, node, png, text_to_image
-from tests.support.comfyui_setup import ComfyUiSetup
+from tests.support.comfyui_setup import OUTCOME_SECONDS, ComfyUiSetup
 
 
 @pytest.fixture
@@ -184,6 +185,17 @@ def test_a_task_of_a_server_that_dies_runs_again_on_the_next_one(setup: ComfyUiS
     row = setup.until("t")
     assert setup.facts(row)
     assert row.attempts == 2
+
+
+@pytest.mark.long
+def test_an_error_of_the_gpu_replaces_the_server_twice_and_is_no_timeout(setup: ComfyUiSetup) -> None:
+    setup.fake.control.set("error", jobs=2, kind="cuda")
+    assert setup.submit("t", text_to_image()).status == 200
+    for _ in range(2):
+        assert setup.start_consumer().wait(OUTCOME_SECONDS) == REPLACE_ENGINE
+    error = setup.until("t").item["error"]
+    assert error["code"] == "engine_error"
+    assert "KSampler" in error["message"]
 
 
 @pytest.mark.long

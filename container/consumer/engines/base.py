@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Protocol
 
-from domain.errors import Fault, RetryableError
+from domain.errors import ErrorCode, Fault, RetryableError
 from domain.metrics import Metric
 from domain.task import Task
 
@@ -94,7 +94,14 @@ class EngineTimedOut(Exception):
 
 
 class ReplaceEngine(Exception):
-    """This engine cannot be used any more: the whole ECS task must be replaced."""
+    """This engine cannot be used any more: the whole ECS task must be replaced.
+
+    `code` is the outcome of the running task if its next attempt ends like this too.
+    """
+
+    def __init__(self, message: str, code: ErrorCode = ErrorCode.INFERENCE_TIMEOUT) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class AmbiguousError(RetryableError):

@@ -109,7 +109,7 @@ class TaskRun:
                 # The task may be why the engine hangs, so it must not be retried forever.
                 with self.finisher.ending(job):
                     job.check_lease()
-                    raise AmbiguousError(ErrorCode.INFERENCE_TIMEOUT, str(error)) from None
+                    raise AmbiguousError(error.code, str(error)) from None
                 raise
             except Exception as error:  # noqa: BLE001 - `finish` handles each of them
                 return RunResult(error=error)

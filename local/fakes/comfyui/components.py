@@ -14,7 +14,7 @@ from local.fakes.comfyui.folders import Folders
 from local.fakes.comfyui.job_queue import Job, JobQueue
 from local.fakes.comfyui.settings import Settings
 from local.fakes.comfyui.stats import Stats
-from local.fakes.faults import Faults
+from local.fakes.faults import Fault, Faults
 
 POLL_SECONDS: Final = 0.1
 
@@ -59,7 +59,11 @@ class Components:
 
     def hit(self, name: str) -> bool:
         """Return whether a fault of requests affects the current request, and count it."""
-        return name in self.request_faults[name].for_next_job()
+        return self.fault_of_request(name) is not None
+
+    def fault_of_request(self, name: str) -> Fault | None:
+        """Return the fault of requests that affects the current request, and count it."""
+        return self.request_faults[name].for_next_job().get(name)
 
     def status(self) -> dict[str, Any]:
         """Return what the message `status` tells."""

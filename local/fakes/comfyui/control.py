@@ -11,24 +11,26 @@ from starlette.routing import Route
 from local.fakes.comfyui import DISCLAIMER, VERSION
 from local.fakes.comfyui.components import Components
 from local.fakes.comfyui.faults import FAULTS, KINDS, OF_REQUESTS
+from local.fakes.comfyui.refusals import REFUSALS
 from local.fakes.faults import Fault
 
 POLL_SECONDS: Final = 0.005
-DETAILS: Final = {"name", "jobs", "after", "at", "kind", "factor", "ignore_interrupt"}
+DETAILS: Final = {"name", "jobs", "after", "at", "kind", "node", "factor", "ignore_interrupt"}
 
 
 def routes(components: Components) -> list[Route]:
     """Return the routes below /fake."""
 
     async def about(_: Request) -> Response:
-        return JSONResponse({"name": VERSION, "is": DISCLAIMER, "faults": FAULTS, "kinds": sorted(KINDS)})
+        kinds = {"kinds": sorted(KINDS), "refusals": REFUSALS}
+        return JSONResponse({"name": VERSION, "is": DISCLAIMER, "faults": FAULTS, **kinds})
 
     async def switch_on(request: Request) -> Response:
         body = await request.json()
         if (
             body.get("name") not in FAULTS
             or not set(body) <= DETAILS
-            or body.get("kind", "node") not in KINDS
+            or body.get("kind", "node") not in KINDS | REFUSALS
         ):
             return JSONResponse({"error": f"expected one of {sorted(FAULTS)} with {sorted(DETAILS)}"}, 422)
         fault = Fault(**body)

@@ -77,7 +77,7 @@ class Context:
                 os._exit(CRASH_STATUS)
             elif name == "dead-worker":
                 raise WorkerDied
-            elif name == "error":
+            elif name == "error" and not fault.node:
                 raise NodeFailed(*KINDS[fault.kind])
             elif name == "interrupted":
                 self.interrupt.event.set()

@@ -11,9 +11,10 @@ from PIL import Image
 
 from local.fakes.comfyui.cache import ResultCache
 from local.fakes.comfyui.catalogue import CLASSES, RUNS, is_output
-from local.fakes.comfyui.errors import Interrupted, type_name
+from local.fakes.comfyui.errors import Interrupted, NodeFailed, type_name
 from local.fakes.comfyui.events import Events
 from local.fakes.comfyui.execution_context import Context, Interrupt, Result
+from local.fakes.comfyui.faults import KINDS
 from local.fakes.comfyui.folders import Folders
 from local.fakes.comfyui.job_queue import Job
 from local.fakes.comfyui.settings import Settings
@@ -165,6 +166,9 @@ class Executor:
             report=lambda value, most: run.step(name, value, most),
             loaded=self._stats.loaded,
         )
+        fault = injected.get("error")
+        if fault is not None and fault.node == kind:
+            raise NodeFailed(*KINDS[fault.kind])
         result = RUNS[kind](context, **_resolved(node, results))
         if is_output(kind) and "no-output" in injected:
             result = Result(result.outputs)

@@ -6,7 +6,9 @@ FAULTS: Final = {
     "slow": "each step takes `factor` (10) times as long",
     "hang": "the sampler stops at `at` until the fault is cleared or the job is interrupted "
     "(with `ignore_interrupt`: only until it is cleared)",
-    "error": "the sampler fails at `at` with an exception of a recorded `kind`",
+    "error": "the sampler fails at `at` with an exception of a recorded `kind` (with `node`: each node of "
+    "this class does)",
+    "rejected": "POST /prompt responds as in a recorded `kind` of refusal",
     "crash": "the process ends at `at`; clients see their connections closed",
     "dead-worker": "the thread that runs jobs dies at `at`: this job and all later ones stay in the queue "
     "for ever, while HTTP goes on responding",
@@ -20,6 +22,7 @@ FAULTS: Final = {
     "forget": "the job ends without an entry in the history, as if the server had restarted meanwhile",
     "bad-message": "an output node reports something that is not JSON: with a client_id the process ends, "
     "without one GET /history fails from then on",
+    "upload-too-large": "POST /upload/image responds with 413",
     "queued-500": "POST /prompt responds with 500, although the job is queued",
     "queued-close": "POST /prompt closes the connection without a response, although the job is queued",
     "lost-interrupt": "POST /interrupt responds with 200 and does nothing",
@@ -28,7 +31,9 @@ FAULTS: Final = {
     "refuse": "connections are refused until cleared through the control address",
     "unavailable": "all routes respond with 503 until cleared",
 }
-OF_REQUESTS: Final = frozenset({"queued-500", "queued-close", "lost-interrupt", "lost-cancel"})
+OF_REQUESTS: Final = frozenset(
+    {"queued-500", "queued-close", "lost-interrupt", "lost-cancel", "rejected", "upload-too-large"}
+)
 """These affect requests, and `jobs` counts requests."""
 
 OF_SERVER: Final = frozenset({"deaf", "refuse", "unavailable"})
@@ -49,6 +54,30 @@ KINDS: Final = {
     ),
     "cuda": ("RuntimeError", "CUDA error: an illegal memory access was encountered"),
     "node": ("ValueError", "the h_test node raises"),
+    "cublas": ("RuntimeError", "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(...)`"),
     "disk-full": ("OSError", "[Errno 28] No space left on device"),
+    "broken-model": (
+        "safetensors._safetensors_rust.SafetensorError",
+        "Error while deserializing header: header too large",
+    ),
+    "half-model": (
+        "safetensors._safetensors_rust.SafetensorError",
+        "Error while deserializing header: incomplete metadata, file not fully covered",
+    ),
+    "no-model": (
+        "RuntimeError",
+        "ERROR: Could not detect model type of: /models/checkpoints/vae.safetensors",
+    ),
+    "no-clip": (
+        "RuntimeError",
+        (
+            "ERROR: clip input is invalid: None\n\nIf the clip is from a checkpoint loader node your "
+            "checkpoint does not contain a valid clip or text encoder model."
+        ),
+    ),
+    "bad-file": (
+        "av.error.InvalidDataError",
+        "[Errno 1094995529] Invalid data found when processing input: '/io/input/n.txt'",
+    ),
 }
 """Exceptions of nodes by name: type and message."""

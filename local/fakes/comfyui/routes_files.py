@@ -46,6 +46,8 @@ def routes(components: Components) -> list[Route]:
         return FileResponse(path, media_type=media, headers=disposition)
 
     async def upload_image(request: Request) -> Response:
+        if components.hit("upload-too-large"):
+            return Response("Maximum request body size 104857600 exceeded.", 413)
         form = await read_form(request)
         if form is None:
             return Response(status_code=400)

@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.fakes.comfyui import jobs_view
+from local.fakes.comfyui import jobs_view, refusals
 from local.fakes.comfyui.answers import Crash, DropConnection
 from local.fakes.comfyui.components import Components
 from local.fakes.comfyui.errors import Refused, error
 from local.fakes.comfyui.job_queue import Job
+from local.fakes.comfyui.refusals import PARTLY
 from local.fakes.comfyui.validation import Outcome, Validator
 
 NEEDED_ID: Final = (
@@ -31,6 +32,9 @@ def routes(components: Components) -> list[Route]:
     async def post_prompt(request: Request) -> Response:
         body = json.loads(await request.body())
         components.stats.count("posted")
+        rejected = components.fault_of_request("rejected")
+        if rejected is not None and rejected.kind != PARTLY:
+            return _refused(*refusals.answer(rejected.kind, body["prompt"], old=settings.old))
         try:
             job, outcome = _job(components, body)
         except Refused as refused:
@@ -44,6 +48,8 @@ def routes(components: Components) -> list[Route]:
             raise Crash
         number = int(job.number) if "number" not in body else job.number
         answer = {"prompt_id": job.id, "number": number, "node_errors": outcome.node_errors}
+        if rejected is not None:
+            answer["node_errors"] = refusals.node_errors(PARTLY, body["prompt"])
         return JSONResponse(answer)
 
     async def get_queue(_: Request) -> Response:
@@ -188,6 +194,10 @@ def _job(components: Components, body: Any) -> tuple[Job, Outcome]:
     if not old:
         extra_data["create_time"] = job.created_ms
     return job, outcome
+
+
+def _refused(status: int, body: Any) -> Response:
+    return JSONResponse(body, status) if isinstance(body, dict) else Response(body, status)
 
 
 def _is_uuid(text: Any) -> bool:

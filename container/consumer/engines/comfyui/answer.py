@@ -64,7 +64,7 @@ def read_result(server: ComfyUi, entry: Json, asked: Asked) -> Result:
     if stale := [node for node in asked.wanted if node in cached]:
         # Their files would be those of an earlier job.
         text = f"ComfyUI took the output of node {stale[0]} from its cache."
-        raise AmbiguousError(ErrorCode.ENGINE_ERROR, text)
+        raise AmbiguousError(ErrorCode.WRONG_OUTPUT, text)
     outputs = entry.get("outputs") or {}
     if silent := [node for node in asked.wanted if not outputs.get(node)]:
         names = ", ".join(f"{node} ({asked.prompt[node]['class_type']})" for node in silent[:5])
@@ -120,10 +120,10 @@ def _artifact(server: ComfyUi, one: _File, asked: Asked, number: int) -> Artifac
     if found is None or found.extension != ENDINGS.get(ending, ending):
         what = found.format if found else "neither an image nor a video that is recognized"
         text = f"Node {one.node} made a file with the ending .{ending[:10]} that is {what}."
-        raise PermanentError(ErrorCode.NO_IMAGES, text)
+        raise PermanentError(ErrorCode.WRONG_OUTPUT, text)
     if not is_whole(data, found.format):
         text = f"Node {one.node} made a {found.format} file that is not complete."
-        raise AmbiguousError(ErrorCode.NO_IMAGES, text)
+        raise AmbiguousError(ErrorCode.WRONG_OUTPUT, text)
     if found.format == "PNG" and asked.texts:
         data = with_texts(data, asked.texts)
     node = asked.prompt[one.node]
@@ -139,7 +139,7 @@ def _check_place(one: _File, nonce: str) -> None:
     inside = folder.split("/", 1)[0] == nonce if kind == OUTPUT else kind == TEMP and not folder
     if not inside or ".." in folder.split("/") or "/" in name or "\\" in name:
         text = f"Node {one.node} reported a file outside of this job's folder."
-        raise PermanentError(ErrorCode.NO_IMAGES, text)
+        raise PermanentError(ErrorCode.WRONG_OUTPUT, text)
 
 
 def _cached(entry: Json) -> set[str]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from container.consumer.engines.comfyui.quick_connection import QuickConnection
-from domain.errors import ErrorCode, RetryableError
+from domain.errors import ErrorCode, PermanentError, RetryableError
 
 Json = dict[str, Any]
 
@@ -132,16 +132,17 @@ class ComfyUi:
 
     def upload(self, name: str, data: bytes, media_type: str) -> str:
         """Store an input under a name and return the name by which nodes find it."""
-        answer = _ok(
-            self.request(
-                "POST",
-                "/upload/image",
-                files={"image": (name, data, media_type)},
-                data={"overwrite": "true"},
-                timeout=TRANSFER_SECONDS,
-            )
+        answer = self.request(
+            "POST",
+            "/upload/image",
+            files={"image": (name, data, media_type)},
+            data={"overwrite": "true"},
+            timeout=TRANSFER_SECONDS,
         )
-        stored = answer.json()
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            text = "An input is larger than ComfyUI's --max-upload-size."
+            raise PermanentError(ErrorCode.INPUT_TOO_LARGE, text)
+        stored = _ok(answer).json()
         if stored.get("subfolder"):
             raise _unexpected(answer)
         return str(stored["name"])

@@ -38,6 +38,8 @@ from domain.metrics import Metric
 from domain.routing import Runtime
 from domain.task import Task
 from runtimes.base import RuntimeType
+from runtimes.comfyui.needs import model_inputs
+from runtimes.comfyui.options import Options
 from runtimes.comfyui.workflow import reachable
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,8 @@ class Payload:
     body: bytes
     needed: set[str]
     """The nodes that run for the wanted outputs."""
+    reading: frozenset[str]
+    """The nodes that read the task's files."""
     models: list[Needed]
     uploads: Uploads
 
@@ -156,7 +160,8 @@ class ComfyUiEngine:
             version=self._version,
             texts=texts_of(content, self._runtime),
         )
-        return Request(Payload(asked, body, reachable(prompt, wanted), models, uploads))
+        reading = frozenset(node for node, one in classes.items() if one.files)
+        return Request(Payload(asked, body, reachable(prompt, wanted), reading, models, uploads))
 
     def load(self, request: Request) -> Loaded:
         """Protect the task's models; nodes load them when they run."""
@@ -177,7 +182,8 @@ class ComfyUiEngine:
         progress = Progress(asked.prompt, payload.needed, hooks.progressed, self._speeds)
         try:
             self._events.begin(asked.job, progress)
-            entry = self._jobs.run(asked.job, payload.body, hooks.sent)
+            naming = model_inputs(asked.prompt, Options.of(self._runtime).catalogue)
+            entry = self._jobs.run(asked.job, payload.body, hooks.sent, naming)
         except BaseException:
             self._tidy(asked, None, payload.uploads)
             raise
@@ -188,7 +194,7 @@ class ComfyUiEngine:
         status = entry.get("status") or {}
         if status.get("status_str") != "success" or not status.get("completed"):
             self._tidy(asked, entry, payload.uploads)
-            raise failure(entry)
+            raise failure(entry, payload.reading)
         return partial(self._read, entry, asked, loaded, payload.uploads)
 
     def was_interrupted(self) -> bool:

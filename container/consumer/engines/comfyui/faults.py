@@ -6,7 +6,7 @@ the ids and classes of nodes, the kind of the error, and a first line without pa
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import httpx
@@ -30,18 +30,26 @@ _MODEL: Final = re.compile(
     re.IGNORECASE,
 )
 _INPUT: Final = re.compile(r"^av\.error\.|UnidentifiedImageError")
+"""Of a node that reads a file; one that writes a file may raise them too."""
 _DISK: Final = re.compile(r"\[Errno 28\]|No space left on device")
-_SERVERS: Final = re.compile(r"No such file or directory|FileNotFoundError|OSError|Invalid image file")
+_SERVERS: Final = re.compile(r"No such file or directory|FileNotFoundError|OSError|Invalid \w+ file")
 _PATH: Final = re.compile(r"(?:[A-Za-z]:)?[\\/][^\s'\"\])]*[\\/][^\s'\"\])]*")
 _CLASSES_MISSING: Final = frozenset({"missing_node_type", "invalid_prompt"})
+_NODE_ID: Final = re.compile(r"#([^']{1,64})'")
+
+Inputs = frozenset[tuple[str, str]]
+"""Inputs of a workflow: the id of a node and the name of its input each."""
 
 
 class EngineUnusable(RetryableError):
     """ComfyUI refuses or fails every job, whatever is in it."""
 
 
-def refusal(status: int, content: bytes) -> PermanentError | RetryableError:
-    """Return the error for a response to `POST /prompt` other than 200."""
+def refusal(status: int, content: bytes, models: Inputs) -> PermanentError | RetryableError:
+    """Return the error for a response to `POST /prompt` other than 200.
+
+    `models` are the inputs that name models.
+    """
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         text = "The workflow is larger than ComfyUI's --max-upload-size."
         return PermanentError(ErrorCode.INVALID_CONTENT, text)
@@ -55,14 +63,15 @@ def refusal(status: int, content: bytes) -> PermanentError | RetryableError:
     error = body.get("error") if isinstance(body, dict) else None
     kind = str(error.get("type") if isinstance(error, dict) else "")
     if kind in _CLASSES_MISSING:
-        text = "ComfyUI does not have a class of nodes that the workflow names."
-        return PermanentError(ErrorCode.ENGINE_REJECTED, text)
+        found = _NODE_ID.search(str(error.get("details") if isinstance(error, dict) else ""))
+        text = f"ComfyUI does not have the class of {f'node {found[1]}' if found else 'a node'}."
+        return PermanentError(ErrorCode.NODE_NOT_FOUND, text)
     if nodes := _nodes(body):
-        return rejected(nodes)
-    return PermanentError(ErrorCode.ENGINE_REJECTED, f"ComfyUI refused the workflow: {_line(kind)}.")
+        return rejected(nodes, models)
+    return PermanentError(ErrorCode.WORKFLOW_REJECTED, f"ComfyUI refused the workflow: {_line(kind)}.")
 
 
-def rejected(nodes: Mapping[str, Any]) -> PermanentError | RetryableError:
+def rejected(nodes: Mapping[str, Any], models: Inputs) -> PermanentError | RetryableError:
     """Return the error for the `node_errors` of a response, which may also come with the status 200."""
     missing: list[str] = []
     found: list[str] = []
@@ -77,18 +86,21 @@ def rejected(nodes: Mapping[str, Any]) -> PermanentError | RetryableError:
                 return EngineUnusable(ErrorCode.ENGINE_UNAVAILABLE, text)
             where = f"node {node} ({class_type}){f', input {name}' if name else ''}: {_line(kind)}"
             found.append(where)
-            if kind == "value_not_in_list" and name.endswith(("_name", "_path")):
+            if kind == "value_not_in_list" and (node, name) in models:
                 missing.append(where)
     if missing and len(missing) == len(found):
         return PermanentError(ErrorCode.MODEL_NOT_FOUND, f"ComfyUI does not list a model: {_some(missing)}.")
-    return PermanentError(ErrorCode.ENGINE_REJECTED, f"ComfyUI refused the workflow: {_some(found)}.")
+    return PermanentError(ErrorCode.WORKFLOW_REJECTED, f"ComfyUI refused the workflow: {_some(found)}.")
 
 
-def failure(entry: Json) -> Exception:  # noqa: PLR0911 - one return for each kind of error
-    """Return the error for a job that ended with an exception, by its entry in the history."""
+def failure(entry: Json, reading: Collection[str]) -> Exception:  # noqa: PLR0911 - one return for each kind of error
+    """Return the error for a job that ended with an exception, by its entry in the history.
+
+    `reading` are the nodes that read the task's files.
+    """
     report = message(entry, "execution_error")
     if report is None:
-        return AmbiguousError(ErrorCode.ENGINE_ERROR, "ComfyUI ended the job with an error and no reason.")
+        return AmbiguousError(ErrorCode.WORKFLOW_ERROR, "ComfyUI ended the job with an error and no reason.")
     node, class_type = str(report.get("node_id")), str(report.get("node_type"))
     kind = str(report.get("exception_type") or "")
     both = f"{kind}: {report.get('exception_message') or ''}"
@@ -98,14 +110,14 @@ def failure(entry: Json) -> Exception:  # noqa: PLR0911 - one return for each ki
         return PermanentError(ErrorCode.OUT_OF_MEMORY, text, response=kept)
     if _CUDA.search(both):
         # Nothing that this process computes from now on can be trusted.
-        return ReplaceEngine(text)
+        return ReplaceEngine(text, ErrorCode.ENGINE_ERROR)
     if _DISK.search(both):
         return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text, response=kept)
     if _MODEL.search(both):
         return PermanentError(ErrorCode.MODEL_UNUSABLE, text, response=kept)
-    if _INPUT.search(both):
+    if node in reading and _INPUT.search(both):
         return PermanentError(ErrorCode.INPUT_NOT_AN_IMAGE, text, response=kept)
-    return PermanentError(ErrorCode.ENGINE_ERROR, text, response=kept)
+    return PermanentError(ErrorCode.WORKFLOW_ERROR, text, response=kept)
 
 
 def message(entry: Json, kind: str) -> Json | None:

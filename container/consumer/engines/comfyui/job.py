@@ -13,7 +13,7 @@ import httpx
 from container.consumer.engines.base import AmbiguousError, EngineTimedOut, ReplaceEngine
 from container.consumer.engines.comfyui.client import ComfyUi, EngineEnded
 from container.consumer.engines.comfyui.events import Events
-from container.consumer.engines.comfyui.faults import refusal, rejected
+from container.consumer.engines.comfyui.faults import Inputs, refusal, rejected
 from domain.errors import ErrorCode, RetryableError
 
 log = logging.getLogger(__name__)
@@ -51,15 +51,16 @@ class Jobs:
         self._current = ""
         self._cancelled = threading.Event()
 
-    def run(self, job: str, body: bytes, sent: Callable[[], None]) -> Json | None:
+    def run(self, job: str, body: bytes, sent: Callable[[], None], models: Inputs) -> Json | None:
         """Run a job and return its entry in the history; None if it was cancelled while it waited.
 
-        Raise PermanentError, RetryableError, EngineTimedOut or ReplaceEngine.
+        `models` are the inputs that name models. Raise PermanentError, RetryableError, EngineTimedOut or
+        ReplaceEngine.
         """
         self._cancelled.clear()
         self._current = job
         try:
-            self._submit(job, body)
+            self._submit(job, body, models)
             sent()
             return self._wait(job)
         finally:
@@ -72,7 +73,7 @@ class Jobs:
             self._cancelled.set()
             self._server.cancel(job)
 
-    def _submit(self, job: str, body: bytes) -> None:
+    def _submit(self, job: str, body: bytes, models: Inputs) -> None:
         try:
             status, content = self._server.submit(body)
         except EngineEnded:
@@ -86,7 +87,7 @@ class Jobs:
             if nodes:
                 # Only the valid branch would run, and the job would end as a success.
                 self._stop_unwanted(job)
-                raise rejected(nodes)
+                raise rejected(nodes, models)
             return
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             # A 500 is also the response to a job that was queued nevertheless.
@@ -94,8 +95,8 @@ class Jobs:
                 return
             if status == httpx.codes.INTERNAL_SERVER_ERROR:
                 text = "ComfyUI answered 500 to the workflow."
-                raise AmbiguousError(ErrorCode.ENGINE_REJECTED, text)
-        raise refusal(status, content)
+                raise AmbiguousError(ErrorCode.WORKFLOW_REJECTED, text)
+        raise refusal(status, content, models)
 
     def _is_known(self, job: str) -> bool:
         """Return whether a job without a response was queued; look again in case it is being queued."""
@@ -178,4 +179,5 @@ class _Watch:
         if self._began or any(queued.values()):
             self._waits_since = time.monotonic()
         elif time.monotonic() - self._waits_since > PENDING_SECONDS:
-            raise ReplaceEngine("ComfyUI responds, but no longer runs jobs")
+            text = "ComfyUI responds, but no longer runs jobs"
+            raise ReplaceEngine(text, ErrorCode.ENGINE_UNAVAILABLE)

@@ -54,7 +54,7 @@ class NodeClasses:
                     f"/prompt/{node}/class_type: this ComfyUI has no class {name}; its package of custom "
                     "nodes may have failed to load."
                 )
-                raise PermanentError(ErrorCode.ENGINE_REJECTED, text)
+                raise PermanentError(ErrorCode.NODE_NOT_FOUND, text)
             known = _read(found)
             with self._lock:
                 self._known[name] = known

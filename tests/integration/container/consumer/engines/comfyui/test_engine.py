@@ -3,9 +3,8 @@
 import io
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,85 +13,16 @@ import pytest
 from PIL import Image
 
 from container.consumer.engines.base import (
-    AmbiguousError,
     EngineTimedOut,
     Interrupted,
-    ReplaceEngine,
     Result,
-    RunHooks,
     Verdict,
 )
-from container.consumer.engines.comfyui.client import ComfyUi
-from container.consumer.engines.comfyui.engine import ComfyUiEngine
-from container.consumer.engines.comfyui.models import Models
-from container.consumer.engines.comfyui.uploads import Folders
-from container.consumer.inputs.fetch import Fetched
-from container.consumer.inputs.images import sniff
-from container.consumer.inputs.task_inputs import TaskInputs
 from domain.errors import ErrorCode, PermanentError, RetryableError
-from domain.limits import DEFAULT_LIMITS
-from domain.routing import Runtime
 from domain.task import Task
 from local.fakes.comfyui import recipe
-from local.fakes.comfyui.process import FakeComfyUi, running
-from runtimes.comfyui.needs import ALIASES
-from runtimes.comfyui.runtime_type import ComfyUi as Rules
 from tests.support.comfyui import image_to_image, node, png, text_to_image
-
-RUNTIME = Runtime("comfy", "comfyui", dynamic_model=True)
-LINK = "https://images.example/cat.png"
-VERSIONS = ("0.27.0", "0.3.64")
-
-
-class Link:
-    """Serves one image for every link."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def fetch(self, _link: str, _allowance: Any) -> Fetched:
-        found = sniff(self.data)
-        assert found is not None
-        return Fetched(self.data, found)
-
-
-class Worker:
-    """An engine, and the calls that a worker makes of it for one task."""
-
-    def __init__(self, fake: FakeComfyUi, root: Path, *, data: bytes = b"", timeout: float = 60) -> None:
-        self.server = ComfyUi(fake.url)
-        self.fake = fake
-        self.root = root
-        self.progress: list[float] = []
-        self.sent = threading.Event()
-        self.engine = ComfyUiEngine(
-            self.server,
-            Models(self.server, None, None, ALIASES),
-            TaskInputs(Link(data or png("blue"))),
-            rules=Rules(),
-            runtime=RUNTIME,
-            folders=Folders(root),
-            timeout_seconds=timeout,
-        )
-        assert self.engine.wait_ready(threading.Event(), 20)
-
-    def prepare(self, prompt: dict[str, Any], **content: Any) -> Any:
-        checked = Rules().validate("pipeline", {"prompt": prompt, **content}, RUNTIME, DEFAULT_LIMITS)
-        assert not checked.faults
-        task = Task("t", "comfy", "pipeline", "out", None, checked.content, "v1alpha2")
-        return self.engine.prepare(task, lambda: False)
-
-    def start(self, request: Any) -> Callable[[], Result]:
-        self.sent.clear()
-        hooks = RunHooks(self.sent.set, self.progress.append, 1.0)
-        return self.engine.run(request, self.engine.load(request), hooks)
-
-    def run(self, prompt: dict[str, Any], **content: Any) -> Result:
-        return self.start(self.prepare(prompt, **content))()
-
-    def left_behind(self) -> list[str]:
-        """Return the files of tasks that are still on the server's disk."""
-        return [str(path) for kind in ("input", "output", "temp") for path in (self.root / kind).rglob("*.*")]
+from tests.support.comfyui_worker import LINK, RUNTIME, VERSIONS, Worker, run_worker
 
 
 @pytest.fixture(params=VERSIONS)
@@ -105,13 +35,6 @@ def worker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worker]:
 def newer(tmp_path: Path) -> Iterator[Worker]:
     with run_worker(tmp_path) as one:
         yield one
-
-
-@contextmanager
-def run_worker(root: Path, *, timeout: float = 60, data: bytes = b"", **settings: Any) -> Iterator[Worker]:
-    folders = {name: root / name for name in ("input", "output", "temp")}
-    with running(**{"step_seconds": 0.01, "load_seconds": 0.01} | folders | settings) as fake:
-        yield Worker(fake, root, timeout=timeout, data=data)
 
 
 def facts(result: Result, number: int = 1) -> dict[str, Any]:
@@ -222,55 +145,6 @@ def test_a_job_whose_response_was_lost_runs_once(newer: Worker, fault: str) -> N
 def test_a_deaf_websocket_only_makes_the_end_a_little_later(newer: Worker) -> None:
     newer.fake.control.set("deaf")
     assert facts(newer.run(text_to_image()))
-
-
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        ("no-output", ErrorCode.NO_IMAGES),
-        ("missing-file", ErrorCode.NO_IMAGES),
-        ("outside-name", ErrorCode.NO_IMAGES),
-        ("cut-file", ErrorCode.NO_IMAGES),
-    ],
-)
-def test_a_success_without_the_files_of_the_job_is_none(newer: Worker, fault: str, code: ErrorCode) -> None:
-    newer.fake.control.set(fault, jobs=1)
-    with pytest.raises((PermanentError, AmbiguousError)) as raised:
-        newer.run(text_to_image())
-    assert raised.value.code is code  # type: ignore[attr-defined]
-    assert facts(newer.run(text_to_image()))
-
-
-@pytest.mark.parametrize(
-    ("kind", "code"),
-    [
-        ("out-of-memory", ErrorCode.OUT_OF_MEMORY),
-        ("cuda-memory", ErrorCode.OUT_OF_MEMORY),
-        ("host-memory", ErrorCode.OUT_OF_MEMORY),
-        ("node", ErrorCode.ENGINE_ERROR),
-    ],
-)
-def test_an_exception_of_a_node_is_the_tasks_error(newer: Worker, kind: str, code: ErrorCode) -> None:
-    newer.fake.control.set("error", jobs=1, kind=kind)
-    with pytest.raises(PermanentError) as raised:
-        newer.run(text_to_image())
-    assert raised.value.code is code
-    assert "KSampler" in raised.value.message
-    newer.engine.failed(raised.value)
-    assert newer.fake.control.stats()["frees"] == (code is ErrorCode.OUT_OF_MEMORY)
-    assert newer.engine.diagnose(raised.value) is Verdict.TASK
-
-
-def test_a_cuda_error_ends_the_server(newer: Worker) -> None:
-    newer.fake.control.set("error", jobs=1, kind="cuda")
-    with pytest.raises(ReplaceEngine):
-        newer.run(text_to_image())
-
-
-def test_a_full_disk_is_no_fault_of_the_task(newer: Worker) -> None:
-    newer.fake.control.set("error", jobs=1, kind="disk-full")
-    with pytest.raises(RetryableError):
-        newer.run(text_to_image())
 
 
 def test_a_job_that_the_server_has_forgotten_is_tried_again(newer: Worker) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from local.process import Process
-from tests.support.processes import GONE_SECONDS, MARK, marked, wait_until_gone
+from tests.support.processes import EXIT_SECONDS, MARK_VARIABLE, marked_processes, wait_until_all_exited
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0  # seconds on an idle machine
@@ -31,7 +31,7 @@ def mark() -> Iterator[str]:
     """Return a word in the environment of all processes of a run; at the end, none of them may be left."""
     word = secrets.token_hex(8)
     yield word
-    wait_until_gone(word)
+    wait_until_all_exited(word)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def demo(assembly: Path, tmp_path: Path, mark: str) -> Callable[..., Process]:
         return Process(
             "demo",
             command,
-            environment=os.environ | {MARK: mark, "COLUMNS": "200"} | environment,
+            environment=os.environ | {MARK_VARIABLE: mark, "COLUMNS": "200"} | environment,
             cwd=str(ROOT),
         )
 
@@ -56,7 +56,7 @@ def test_the_demo_stores_both_images_and_leaves_no_process(
     with demo() as process:
         status = process.wait(START_SECONDS)
     assert status == 0, process.tail(50)
-    assert marked(mark) == []
+    assert marked_processes(mark) == []
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["test-i2i", "test-i2i-v1alpha1"]
     for folder in tmp_path.iterdir():
         callback = json.loads((folder / "callback.json").read_text())
@@ -75,8 +75,8 @@ def test_an_interrupted_demo_stops_all_processes(demo: Callable[..., Process], m
     with demo() as process:
         process.wait_for_line("POST /v1alpha2", timeout=START_SECONDS)
         process.send(signal.SIGINT)
-        assert process.wait(GONE_SECONDS) == 130
-    wait_until_gone(mark)
+        assert process.wait(EXIT_SECONDS) == 130
+    wait_until_all_exited(mark)
 
 
 def test_a_failed_demo_prints_the_output_of_the_process_that_failed(demo: Callable[..., Process]) -> None:
@@ -88,7 +88,7 @@ def test_a_failed_demo_prints_the_output_of_the_process_that_failed(demo: Callab
 
 
 def test_make_local_prints_a_curl_line_that_works(assembly: Path, mark: str) -> None:
-    environment = os.environ | {MARK: mark, "RUNTIME": "sdruntime"}
+    environment = os.environ | {MARK_VARIABLE: mark, "RUNTIME": "sdruntime"}
     command = [sys.executable, "-m", "local.serve", "--assembly", str(assembly)]
     with Process("local", command, environment=environment, cwd=str(ROOT)) as process:
         line = process.wait_for_line("curl -sS", timeout=START_SECONDS)
@@ -99,4 +99,4 @@ def test_make_local_prints_a_curl_line_that_works(assembly: Path, mark: str) -> 
         task = json.loads(subprocess.run(shlex.split(look), capture_output=True, check=True).stdout)
         assert task["status"] == "completed"
         process.send(signal.SIGINT)
-        assert process.wait(GONE_SECONDS) == 0
+        assert process.wait(EXIT_SECONDS) == 0

@@ -13,7 +13,7 @@ import pytest
 
 from local.emulator import run_emulator
 from local.process import Process, ProcessFailed
-from tests.support.processes import GONE_SECONDS, MARK, marked, wait_until_gone
+from tests.support.processes import EXIT_SECONDS, MARK_VARIABLE, marked_processes, wait_until_all_exited
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ def owner(mark: str) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
         process = subprocess.Popen(
             [sys.executable, "-c", code],
             cwd=ROOT,
-            env=os.environ | {MARK: mark, "PYTHONPATH": str(ROOT)},
+            env=os.environ | {MARK_VARIABLE: mark, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -68,10 +68,10 @@ def test_no_process_port_or_file_outlives_its_owner(
     process = owner(OWNER_OF_AN_EMULATOR)
     assert process.stdout is not None
     port, folder = process.stdout.readline().split()
-    assert len(marked(mark)) >= 2
+    assert len(marked_processes(mark)) >= 2
     process.send_signal(how)
-    process.wait(GONE_SECONDS)
-    wait_until_gone(mark)
+    process.wait(EXIT_SECONDS)
+    wait_until_all_exited(mark)
     assert not Path(folder).exists()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(port))) != 0
@@ -102,7 +102,9 @@ def test_a_child_of_a_child_is_stopped_too(mark: str) -> None:
         "subprocess.Popen([sys.executable, '-c', \"import signal; signal.signal(15, signal.SIG_IGN); "
         "print('child', flush=True); signal.pause()\"])"
     )
-    with Process("parent", [sys.executable, "-c", code], environment=os.environ | {MARK: mark}) as process:
+    with Process(
+        "parent", [sys.executable, "-c", code], environment=os.environ | {MARK_VARIABLE: mark}
+    ) as process:
         process.wait_for_line("child", timeout=60)
-        assert marked(mark)
-    wait_until_gone(mark)
+        assert marked_processes(mark)
+    wait_until_all_exited(mark)

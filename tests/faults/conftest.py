@@ -7,8 +7,7 @@ import pytest
 from local.emulator import Emulator
 from tests.support.consumer_fixtures import cloud, in_one_process, shared_webui, task_id, webui
 from tests.support.pipeline import assembly
-from tests.support.proxy import Proxy
-from tests.support.proxy import proxy as running_proxy
+from tests.support.proxy import Proxy, running_proxy
 
 __all__ = ["assembly", "cloud", "shared_webui", "task_id", "webui"]
 

@@ -138,7 +138,7 @@ def test_another_worker_executes_a_cancel_if_the_first_one_died(
     with running_consumer(cloud, webui.url, faults=faults) as worker:
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
-        faults.broken.add(
+        faults.broken_methods.add(
             "get_item"
         )  # breaks its look for cancels: the heartbeat ends, and so does the worker
         cloud.cancel(task_id)

@@ -93,7 +93,7 @@ def test_hanging_aws_calls_do_not_delay_the_shutdown(
     with process(cloud, webui.url, endpoint=proxy.url, shutdown_seconds=SHUTDOWN_SECONDS) as worker:
         run_hanging(worker)
         for name in ("DynamoDB.UpdateItem", "SQS.ChangeMessageVisibilityBatch", "SQS.ReceiveMessage"):
-            proxy.hold(name, most=1000)
+            proxy.hold(name, max_calls=1000)
         worker.send(signal.SIGTERM)
         assert worker.wait(MAX_SECONDS) == 1
 

@@ -21,8 +21,7 @@ from functions.sweep.sweep import STUCK_SECONDS
 from local.pipeline import run_pipeline
 from tests.faults.deployed import Deployed, sweeping
 from tests.faults.driver import FAULT_SHARE, Driver, driving
-from tests.support.proxy import Proxy
-from tests.support.proxy import proxy as running_proxy
+from tests.support.proxy import Proxy, running_proxy
 
 TASKS: Final = int(os.environ.get("FAULTS_TASKS", "30"))
 PLACES: Final = 3
@@ -52,7 +51,7 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
         deployed = Deployed(running, proxy)
         with driving(deployed, seed=seed, gpu_workers=PLACES) as driver, sweeping(deployed):
             began = time.monotonic()
-            proxy.share = FAULT_SHARE
+            proxy.fault_fraction = FAULT_SHARE
             lost = submit_with_faults(deployed, driver)
             driver.restart_ended(2)
             driver.stop_faults()
@@ -65,9 +64,9 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
             row.status.value + (f" {row.item['error']['code']}" if row.item.get("error") else "")
             for row in rows
         )
-        struck = sum(proxy.struck.values())
+        fault_count = sum(proxy.fault_counts.values())
         print(
-            f"{dict(ends)}; struck {struck} of {proxy.passed} calls; {dict(driver.done)}; "
+            f"{dict(ends)}; faults in {fault_count} of {proxy.call_count} calls; {dict(driver.done)}; "
             f"{dict(driver.last_lines)}; "
             f"{len(lost)} lost publishes, {ASTRAY} gone astray, {len(deployed.foreign)} foreign messages, "
             f"{len(deployed.dead_lettered)} dead-lettered tasks; the sweep: {dict(deployed.swept)}; "
@@ -104,7 +103,7 @@ def submit_with_faults(deployed: Deployed, driver: Driver) -> Collection[str]:
 
 
 def failing_publish(proxy: Proxy, task: str, *, lost: bool, astray: bool) -> AbstractContextManager[None]:
-    """Make the API's failing_publish of a task fail, or make SNS find no queue for its message."""
+    """Make the API's publish of a task's message fail, or make SNS find no queue for its message."""
     if lost:
         return proxy.refusing("SNS.Publish", f"%22{task}%22")
     if astray:

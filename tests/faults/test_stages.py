@@ -15,7 +15,7 @@ from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
 from tests.support.cloud import Cloud, make_cloud
 from tests.support.consumers import process, running_consumer
-from tests.support.proxy import proxy
+from tests.support.proxy import running_proxy
 
 STAGES = {
     "claiming": ("DynamoDB.UpdateItem", "{id}", False),
@@ -107,7 +107,7 @@ def in_aws(
     cloud = make_cloud(aws)
     name, text, after = STAGES[stage] or ("", "", False)
     with (
-        proxy(aws.endpoint_url) as between,
+        running_proxy(aws.endpoint_url) as between,
         process(cloud, webui.url, endpoint=between.url) as first,
     ):
         first.wait_for_line("consumer started", timeout=60)

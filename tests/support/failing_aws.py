@@ -1,4 +1,4 @@
-"""AWS clients that fail when a test wants it."""
+"""AWS clients whose calls fail when a test says so."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,51 +7,52 @@ from botocore.exceptions import ClientError
 
 
 class FakeSns:
-    """Publishes through the emulator except to topics that are down, and records the calls."""
+    """Publishes with `client`, except to the topics in `failing_topics`; records all calls."""
 
-    def __init__(self, real: Any) -> None:
-        self._real = real
-        self.down: set[str] = set()
-        self.asked: list[str] = []
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.failing_topics: set[str] = set()
+        self.published_to: list[str] = []
+        """The ARN of each call's topic, also of calls that failed."""
 
     def publish(self, **message: Any) -> Any:
-        """Publish, or fail as SNS does when it throttles."""
-        self.asked.append(message["TopicArn"])
-        if message["TopicArn"] in self.down:
-            raise refusal("Publish")
-        return self._real.publish(**message)
+        self.published_to.append(message["TopicArn"])
+        if message["TopicArn"] in self.failing_topics:
+            raise throttling_error("Publish")
+        return self._client.publish(**message)
 
 
 class FakeS3:
-    """S3 that refuses to store objects."""
+    """An S3 client that cannot store objects."""
 
     def put_object(self, **_object: Any) -> Any:
-        """Fail."""
-        raise refusal("PutObject")
+        raise throttling_error("PutObject")
 
 
 class FaultyClients:
-    """AWS clients with operations that raise unexpected exceptions, from a time that a test chooses."""
+    """AWS clients whose methods raise an unexpected exception once a test adds them to `broken_methods`."""
 
     def __init__(self) -> None:
-        self.broken: set[str] = set()
+        self.broken_methods: set[str] = set()
 
-    def clients(self, make: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that creates clients as `make` does."""
-        return lambda *arguments, **options: _Faulty(make(*arguments, **options), self.broken)
+    def clients(self, create_client: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function that creates clients, so that the clients' methods can be broken."""
+        return lambda *arguments, **options: _Faulty(
+            create_client(*arguments, **options), self.broken_methods
+        )
 
 
 class _Faulty:
-    def __init__(self, real: Any, broken: set[str]) -> None:
-        self._real = real
-        self._broken = broken
+    def __init__(self, client: Any, broken_methods: set[str]) -> None:
+        self._client = client
+        self._broken_methods = broken_methods
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._broken:
+        if name in self._broken_methods:
             raise LookupError("broken on purpose")
-        return getattr(self._real, name)
+        return getattr(self._client, name)
 
 
-def refusal(operation: str) -> ClientError:
+def throttling_error(operation: str) -> ClientError:
     """Return botocore's error for throttling, with a text that no log may contain."""
     return ClientError({"Error": {"Code": "Throttling", "Message": "SECRET-BODY"}}, operation)

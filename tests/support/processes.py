@@ -1,27 +1,27 @@
-"""Find the processes of a run by a word in their environment, which child processes inherit."""
+"""Find the processes that a test started, by a mark in their environment, which child processes inherit."""
 
 import time
 from pathlib import Path
 
-MARK = "SD_ON_ECS_TEST_RUN"
-GONE_SECONDS = 20.0
+MARK_VARIABLE = "SD_ON_ECS_TEST_RUN"
+EXIT_SECONDS = 20.0
 
 
-def marked(mark: str) -> list[int]:
-    """Return the processes with the word, except for zombies."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
+def marked_processes(mark: str) -> list[int]:
+    """Return the ids of the processes with this mark, except for zombies, whose environment is empty."""
+    process_ids = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if f"{MARK}={mark}".encode() in entry.read_bytes():
-                found.append(int(entry.parent.name))
+            if f"{MARK_VARIABLE}={mark}".encode() in environment.read_bytes():
+                process_ids.append(int(environment.parent.name))
         except OSError:
-            continue
-    return found
+            continue  # the process has ended meanwhile, or belongs to another user
+    return process_ids
 
 
-def wait_until_gone(mark: str) -> None:
-    """Wait until no process has the word."""
-    deadline = time.monotonic() + GONE_SECONDS
-    while left := marked(mark):
-        assert time.monotonic() < deadline, f"still there: {left}"
-        time.sleep(0.05)  # another process's end is no event for us
+def wait_until_all_exited(mark: str) -> None:
+    """Wait until no process has this mark."""
+    deadline = time.monotonic() + EXIT_SECONDS
+    while running := marked_processes(mark):
+        assert time.monotonic() < deadline, f"processes that still run: {running}"
+        time.sleep(0.05)  # there is no event for the end of a process that is not a child

@@ -10,10 +10,16 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-LIMIT: Final = 2**20
+MAX_HEAD_BYTES: Final = 2**20
+SEARCHED_BYTES: Final = 2**18
+"""How much of a body `containing` is looked for in; the ids of tasks stand near the beginning."""
 WAIT_SECONDS: Final = 40.0
+LOST_RESPONSE = "lost response"
+CLOSED_CONNECTION = "closed connection"
+ERROR = "error"
+THROTTLED = "throttled"
 
-_S3 = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+_S3_OPERATIONS = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 
 
 @dataclass(frozen=True)
@@ -27,50 +33,53 @@ class Call:
 
 @dataclass
 class Hold:
-    """Delays up to `most` matching calls before AWS executes them, or with `after`, before the response."""
+    """Delays `calls_left` matching calls before AWS executes them, or with `after`, before the response."""
 
     matches: Callable[[Call], bool]
     after: bool
-    most: int
-    reached: threading.Event = field(default_factory=threading.Event)
-    released: threading.Event = field(default_factory=threading.Event)
+    calls_left: int
+    has_delayed_a_call: threading.Event = field(default_factory=threading.Event)
+    is_released: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> None:
         """Wait until a call is delayed."""
-        assert self.reached.wait(WAIT_SECONDS), "no call was delayed"
+        assert self.has_delayed_a_call.wait(WAIT_SECONDS), "no call was delayed"
 
     def release(self) -> None:
         """Let the delayed calls continue."""
-        self.released.set()
+        self.is_released.set()
 
 
 class Proxy:
-    """Forwards calls to `upstream`; the fraction `share` of them fails, as drawn with `seed`."""
+    """Forwards calls to `upstream`, and injects a random fault into `fault_fraction` (0 to 1) of them.
+
+    `seed` makes a run's faults repeatable. `fault_counts` counts them by call and fault.
+    """
 
     def __init__(self, upstream: str, *, seed: int = 0) -> None:
         parts = urlsplit(upstream)
         self._upstream = (parts.hostname or "", parts.port or 80)
         self._random = random.Random(seed)
         self._holds: list[Hold] = []
-        self._refused: list[Callable[[Call], bool]] = []
-        self._rewritten: list[tuple[Callable[[Call], bool], bytes, bytes]] = []
+        self._refusals: list[Callable[[Call], bool]] = []
+        self._rewrites: list[tuple[Callable[[Call], bool], bytes, bytes]] = []
         self._lock = threading.Lock()
-        self.share = 0.0
+        self.fault_fraction = 0.0
         self.port = 0
-        self.passed = 0
-        self.struck: dict[str, int] = {}
+        self.call_count = 0
+        self.fault_counts: dict[str, int] = {}
 
     @property
     def url(self) -> str:
         """Return the address to use as AWS's endpoint."""
         return f"http://127.0.0.1:{self.port}"
 
-    def hold(self, name: str, containing: str = "", *, after: bool = False, most: int = 1) -> Hold:
-        """Delay the next call with a name whose path or body contains a text."""
-        made = Hold(lambda call: call.name == name and containing in call.text, after, most)
+    def hold(self, name: str, containing: str = "", *, after: bool = False, max_calls: int = 1) -> Hold:
+        """Delay the next `max_calls` calls with a name whose path or body contains a text."""
+        hold = Hold(lambda call: call.name == name and containing in call.text, after, max_calls)
         with self._lock:
-            self._holds.append(made)
-        return made
+            self._holds.append(hold)
+        return hold
 
     @contextmanager
     def refusing(self, name: str, containing: str = "") -> Iterator[None]:
@@ -79,118 +88,127 @@ class Proxy:
         def matches(call: Call) -> bool:
             return call.name == name and containing in call.text
 
-        self._refused.append(matches)
+        self._refusals.append(matches)
         try:
             yield
         finally:
-            self._refused.remove(matches)
+            self._refusals.remove(matches)
 
     @contextmanager
     def rewriting(self, name: str, containing: str, old: bytes, new: bytes) -> Iterator[None]:
-        """Change the body of calls with a name and a text, until the block ends."""
+        """Replace `old` by `new` in the bodies of calls with a name and a text, until the block ends."""
         assert len(old) == len(new), "the length in the headers must remain right"
-        change = (lambda call: call.name == name and containing in call.text, old, new)
-        self._rewritten.append(change)
+        rewrite = (lambda call: call.name == name and containing in call.text, old, new)
+        self._rewrites.append(rewrite)
         try:
             yield
         finally:
-            self._rewritten.remove(change)
+            self._rewrites.remove(rewrite)
 
     def clear(self) -> None:
-        """Forward all calls from now on."""
-        self.share = 0.0
+        """Release all held calls and inject no further random faults."""
+        self.fault_fraction = 0.0
         with self._lock:
             holds, self._holds = self._holds, []
-        for each in holds:
-            each.release()
+        for hold in holds:
+            hold.release()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client."""
+        # A killed client and the end of the test both break connections; neither is an error of the proxy.
         with suppress(ConnectionError, asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
-            while await self._one(reader, writer):
+            while await self._serve_call(reader, writer):
                 pass
         writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _serve_call(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Return whether the connection remains open for another call."""
         head = await reader.readuntil(b"\r\n\r\n")
         if b"expect: 100-continue" in head.lower():
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             head = re.sub(rb"(?i)expect: 100-continue\r\n", b"", head)
-        body = await _body(reader, head)
-        call = _call(head, body)
-        self.passed += 1
-        await self._hold(call, after=False)
+        body = await _read_body(reader, head)
+        call = _parse_call(head, body)
+        self.call_count += 1
+        await self._wait_while_held(call, after=False)
         if reader.at_eof():
             return False  # the client was killed meanwhile
-        fault = self._draw(call)
-        if fault in ("drop", "error", "throttle"):
+        fault = self._choose_fault(call)
+        if fault in (CLOSED_CONNECTION, ERROR, THROTTLED):
             return await _fail(writer, call, fault)
-        for matches, old, new in self._rewritten:
+        for matches, old, new in self._rewrites:
             body = body.replace(old, new) if matches(call) else body
-        answer = await self._forward(head, body)
-        await self._hold(call, after=True)
-        if fault == "lose":
+        response = await self._forward(head, body)
+        await self._wait_while_held(call, after=True)
+        if fault == LOST_RESPONSE:
             return False
-        writer.write(answer)
+        writer.write(response)
         await writer.drain()
-        return b"content-length:" in answer.partition(b"\r\n\r\n")[0].lower()
+        # Without a length, only the end of the connection tells the client where the body ends.
+        return b"content-length:" in response.partition(b"\r\n\r\n")[0].lower()
 
-    async def _hold(self, call: Call, *, after: bool) -> None:
+    async def _wait_while_held(self, call: Call, *, after: bool) -> None:
         with self._lock:
-            found = next((h for h in self._holds if h.after is after and h.most and h.matches(call)), None)
-            if found:
-                found.most -= 1
-        if found:
-            found.reached.set()
-            while not found.released.is_set():  # noqa: ASYNC110 - set from another thread
+            matching = (hold for hold in self._holds if hold.after is after and hold.matches(call))
+            hold = next((hold for hold in matching if hold.calls_left), None)
+            if hold:
+                hold.calls_left -= 1
+        if hold:
+            hold.has_delayed_a_call.set()
+            while not hold.is_released.is_set():  # noqa: ASYNC110 - set from another thread
                 await asyncio.sleep(0.01)
 
-    def _draw(self, call: Call) -> str | None:
-        if any(matches(call) for matches in self._refused):
-            return "drop"
-        if self._random.random() >= self.share:
+    def _choose_fault(self, call: Call) -> str | None:
+        if any(matches(call) for matches in self._refusals):
+            return CLOSED_CONNECTION
+        if self._random.random() >= self.fault_fraction:
             return None
-        # A lost response is the hardest fault, so it is half of all faults.
-        fault = self._random.choice(("error", "throttle", "drop", "lose", "lose", "lose"))
+        # After a lost response the client does not know whether AWS executed the call. That is the hardest
+        # fault to handle, so it is half of all faults.
+        faults = (ERROR, THROTTLED, CLOSED_CONNECTION, LOST_RESPONSE, LOST_RESPONSE, LOST_RESPONSE)
+        fault = self._random.choice(faults)
         key = f"{call.name} {fault}"
-        self.struck[key] = self.struck.get(key, 0) + 1
+        self.fault_counts[key] = self.fault_counts.get(key, 0) + 1
         return fault
 
     async def _forward(self, head: bytes, body: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection(*self._upstream, limit=LIMIT)
+        reader, writer = await asyncio.open_connection(*self._upstream, limit=MAX_HEAD_BYTES)
         try:
+            # The emulator closes the connection, so that the end of the response needs no parser.
             head = re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", head)
             writer.write(head[:-2] + b"connection: close\r\n\r\n" + body)
             await writer.drain()
-            answer = await reader.read()
+            response = await reader.read()
         finally:
             writer.close()
-        return re.sub(rb"(?i)\r\nconnection: close", b"", answer, count=1)
+        return re.sub(rb"(?i)\r\nconnection: close", b"", response, count=1)
 
 
 async def _fail(writer: asyncio.StreamWriter, call: Call, fault: str) -> bool:
-    if fault == "drop":
+    """Send the service's own form of an error; return whether the connection remains open."""
+    if fault == CLOSED_CONNECTION:
         return False
-    code, status = ("InternalError", 500) if fault == "error" else ("SlowDown", 503)
+    code, status = ("InternalError", 500) if fault == ERROR else ("SlowDown", 503)
     if call.name.startswith(("DynamoDB", "SQS")):
-        code, status = ("InternalServerError", 500) if fault == "error" else ("ThrottlingException", 400)
-        body, kind = f'{{"__type": "{code}", "message": "on purpose"}}', "application/x-amz-json-1.0"
+        code, status = ("InternalServerError", 500) if fault == ERROR else ("ThrottlingException", 400)
+        body, media_type = f'{{"__type": "{code}", "message": "on purpose"}}', "application/x-amz-json-1.0"
     else:
-        inner = f"<Error><Code>{code}</Code><Message>on purpose</Message></Error>"
-        body, kind = (
-            (inner if call.name.startswith("S3") else f"<ErrorResponse>{inner}</ErrorResponse>"),
-            "text/xml",
-        )
-    head = f"HTTP/1.1 {status} On Purpose\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+        error = f"<Error><Code>{code}</Code><Message>on purpose</Message></Error>"
+        body = error if call.name.startswith("S3") else f"<ErrorResponse>{error}</ErrorResponse>"
+        media_type = "text/xml"
+    head = (
+        f"HTTP/1.1 {status} On Purpose\r\ncontent-type: {media_type}\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    # A response to HEAD has no body.
     writer.write((head + ("" if call.name == "S3.HeadObject" else body)).encode())
     await writer.drain()
     return True
 
 
-async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
-    found = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
-    if found:
-        return await reader.readexactly(int(found[1]))
+async def _read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    if length:
+        return await reader.readexactly(int(length[1]))
     if not re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
         return b""
     raw = b""
@@ -202,9 +220,9 @@ async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
             return raw
 
 
-def _call(head: bytes, body: bytes) -> Call:
+def _parse_call(head: bytes, body: bytes) -> Call:
     method, path, _ = head.split(b"\r\n", 1)[0].decode().split(" ", 2)
-    text = path + "\n" + body[: 2**18].decode("utf-8", "replace")
+    text = path + "\n" + body[:SEARCHED_BYTES].decode("utf-8", "replace")
     target = re.search(rb"(?i)\r\nx-amz-target: *([^\r]+)", head)
     if target:
         service, _, operation = target[1].decode().rpartition(".")
@@ -212,27 +230,27 @@ def _call(head: bytes, body: bytes) -> Call:
     action = re.match(rb"(?:.*&)?Action=(\w+)", body)
     if action:
         return Call(f"SNS.{action[1].decode()}", text)
-    listing = method == "GET" and "list-type" in path
-    return Call("S3.ListObjectsV2" if listing else f"S3.{_S3.get(method, method)}", text)
+    is_listing = method == "GET" and "list-type" in path
+    return Call("S3.ListObjectsV2" if is_listing else f"S3.{_S3_OPERATIONS.get(method, method)}", text)
 
 
 @contextmanager
-def proxy(upstream: str, *, seed: int = 0) -> Iterator[Proxy]:
+def running_proxy(upstream: str, *, seed: int = 0) -> Iterator[Proxy]:
     """Run a proxy in a thread until the block ends."""
-    made = Proxy(upstream, seed=seed)
+    proxy = Proxy(upstream, seed=seed)
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(made.serve, "127.0.0.1", 0, limit=LIMIT))
-    made.port = server.sockets[0].getsockname()[1]
+    server = loop.run_until_complete(asyncio.start_server(proxy.serve, "127.0.0.1", 0, limit=MAX_HEAD_BYTES))
+    proxy.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever, name="proxy", daemon=True)
     thread.start()
     try:
-        yield made
+        yield proxy
     finally:
-        made.clear()
+        proxy.clear()
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         server.close()
         for task in asyncio.all_tasks(loop):
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0.05))
+        loop.run_until_complete(asyncio.sleep(0.05))  # the cancelled connections close their sockets
         loop.close()

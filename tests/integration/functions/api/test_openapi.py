@@ -133,7 +133,7 @@ def test_real_responses_are_valid(document: dict[str, Any], deployment: Deployme
     call("POST", "/v1alpha2/uploads", expect=200)
     call("POST", "/v1alpha2/uploads", {"content_type": "image/png"}, expect=200)
     call("POST", "/v1alpha2/uploads", {"content_type": "text/html"}, expect=400)
-    sns.down = {deployment.environment.task_topic_arn}
+    sns.failing_topics = {deployment.environment.task_topic_arn}
     call("POST", "/v1alpha2", task("delayed"), expect=200)
     broken = Client(deployment, sqs=object())("GET", "/v1alpha2/runtimes")
     assert broken.status == 500

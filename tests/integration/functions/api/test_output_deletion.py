@@ -85,10 +85,10 @@ def test_a_pending_callback_is_sent_before_its_images_are_deleted(
 ) -> None:
     api.submit()
     worker.run("test", notify=False)
-    sns.down.add(deployment.environment.result_topic_arn)
+    sns.failing_topics.add(deployment.environment.result_topic_arn)
     assert api("DELETE", PATH).code == "conflict"
     assert len(_keys(deployment)) == 1, "nothing is deleted before the callback was sent"
-    sns.down.clear()
+    sns.failing_topics.clear()
 
     assert api("DELETE", PATH).status == 200
 

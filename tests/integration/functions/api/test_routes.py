@@ -84,7 +84,7 @@ def test_the_log_contains_no_secret(deployment: Deployment, log: io.StringIO) ->
     api = Client(deployment, sns=sns)
     api.submit("good", content={"prompt": "SECRET-BODY"}, context="SECRET-BODY")
     api.submit("good", content={"prompt": "SECRET-BODY 2"})
-    sns.down |= {deployment.environment.task_topic_arn, deployment.environment.result_topic_arn}
+    sns.failing_topics |= {deployment.environment.task_topic_arn, deployment.environment.result_topic_arn}
     api.submit("delayed", content={"prompt": "SECRET-BODY"})
     api("POST", "/v1alpha2", '{"SECRET-BODY": ')
     api("DELETE", "/v1alpha2/tasks/good")

@@ -144,7 +144,7 @@ def test_a_row_is_not_replaced_while_its_callback_cannot_be_sent(deployment: Dep
     api = Client(deployment, sns=sns)
     api.submit(context="first")
     finished = Worker(deployment).run("test", notify=False)
-    sns.down.add(deployment.environment.result_topic_arn)
+    sns.failing_topics.add(deployment.environment.result_topic_arn)
     refused = api.submit(context="second")
     assert (refused.status, refused.code) == (409, "conflict")
     assert "callback has not been sent yet" in refused.body["error"]["message"]
@@ -154,12 +154,12 @@ def test_a_row_is_not_replaced_while_its_callback_cannot_be_sent(deployment: Dep
 def test_a_task_is_accepted_even_if_its_message_cannot_be_published(deployment: Deployment) -> None:
     clock, sns = FakeClock(), FakeSns(deployment.sns)
     api = Client(deployment, clock, sns=sns)
-    sns.down.add(deployment.environment.task_topic_arn)
+    sns.failing_topics.add(deployment.environment.task_topic_arn)
     answer = api.submit()
     assert (answer.status, answer.body["status"]) == (200, "queued")
     assert "tried again" in answer.body["warnings"][0]["message"]
     assert deployment.row("test").text("published_at") is None
-    sns.down.clear()
+    sns.failing_topics.clear()
 
     clock.forward(seconds=20)
     assert api.submit().status == 200

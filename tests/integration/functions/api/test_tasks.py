@@ -270,7 +270,7 @@ class TestCancel:
         clock, sns = FakeClock(), FakeSns(deployment.sns)
         api = Client(deployment, clock, sns=sns)
         api.submit()
-        sns.down.add(deployment.environment.result_topic_arn)
+        sns.failing_topics.add(deployment.environment.result_topic_arn)
         assert cancel(api).status == 200
         assert not deployment.row("test").notified
         clock.forward(minutes=10)

@@ -138,7 +138,7 @@ def test_an_error_with_one_message_does_not_affect_others(
 ) -> None:
     bodies = [submitted(api, deployment, name) for name in ("a", "b")]
     sns = FakeSns(deployment.sns)
-    sns.down.add(deployment.environment.result_topic_arn)
+    sns.failing_topics.add(deployment.environment.result_topic_arn)
     assert dead_letter(deployment, *bodies, "not ours", sns=sns) == ["message-0", "message-1"]
     assert "SECRET-BODY" not in log.getvalue()
     assert dead_letter(deployment, *bodies) == []

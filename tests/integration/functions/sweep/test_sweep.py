@@ -37,7 +37,7 @@ def filter_on(deployment: Deployment, runtimes: list[str]) -> None:
 def test_a_task_that_was_not_published_is_published_once(
     api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
 ) -> None:
-    sns.down.add(deployment.environment.task_topic_arn)
+    sns.failing_topics.add(deployment.environment.task_topic_arn)
     api.submit()
     clock.forward(seconds=20)
     assert sweep(deployment, clock) == Report()
@@ -96,7 +96,7 @@ def test_a_task_published_twice_runs_once(
     assert [worker.deliver(message) for message in messages] == ["claim", "delete_message"]
     assert worker.runs == ["test"]
     assert len(deployment.callbacks()) == 1
-    assert len(sns.asked) == 1
+    assert len(sns.published_to) == 1
 
 
 @pytest.mark.parametrize("state", ["visible", "in flight", "delayed"])
@@ -214,20 +214,20 @@ def test_an_error_with_one_task_does_not_affect_others(
 ) -> None:
     api.submit("done")
     Worker(deployment, clock).run("done", notify=False)
-    sns.down.add(deployment.environment.task_topic_arn)
+    sns.failing_topics.add(deployment.environment.task_topic_arn)
     api.submit("lost")
-    sns.down = {deployment.environment.result_topic_arn}
+    sns.failing_topics = {deployment.environment.result_topic_arn}
     deployment.messages()
     clock.forward(minutes=5)
     assert sweep(deployment, clock, sns=sns) == Report(republished=1, failed=1)
-    sns.down.clear()
+    sns.failing_topics.clear()
     assert sweep(deployment, clock, sns=sns) == Report(notified=1)
 
 
 def test_a_run_stops_in_time_and_the_next_one_continues(
     api: Client, deployment: Deployment, clock: FakeClock, sns: FakeSns
 ) -> None:
-    sns.down.add(deployment.environment.task_topic_arn)
+    sns.failing_topics.add(deployment.environment.task_topic_arn)
     for name in "abcde":
         api.submit(name)
     clock.forward(minutes=1)
@@ -252,6 +252,6 @@ def test_only_pending_rows_are_in_the_index(api: Client, deployment: Deployment,
     assert is_indexed("a")
     results(deployment).notify(row)
     assert not is_indexed("a")
-    sns.down.add(deployment.environment.task_topic_arn)
+    sns.failing_topics.add(deployment.environment.task_topic_arn)
     api.submit("b")
     assert is_indexed("b")

@@ -27,7 +27,7 @@ class Setup:
         self.table = FakeTable(row)
         self.queue = FakeQueue()
         self.deleted = self.queue.deleted
-        self.dead = self.queue.dead
+        self.dead_lettered = self.queue.dead_lettered
         self.notified: list[Row] = []
         self.cancelled: list[Job] = []
         self.ended_codes: list[str] = []
@@ -106,7 +106,7 @@ def test_a_cancel_that_a_dead_worker_did_not_execute_is_executed() -> None:
 def test_a_message_that_is_no_task_of_the_runtime_is_dead_lettered(body: Message | None) -> None:
     setup = Setup(ROW, body=body)
     assert setup.claimer.claim_next() is None
-    assert setup.dead == [setup.delivery]
+    assert setup.dead_lettered == [setup.delivery]
 
 
 def test_no_task_is_claimed_while_a_deployment_waits() -> None:
@@ -118,6 +118,6 @@ def test_no_task_is_claimed_while_a_deployment_waits() -> None:
 
 def test_if_the_table_does_not_respond_the_message_waits_for_its_visibility_timeout() -> None:
     setup = Setup(ROW)
-    setup.table.broken = ClientError({"Error": {"Code": "Throttling"}}, "UpdateItem")
+    setup.table.write_error = ClientError({"Error": {"Code": "Throttling"}}, "UpdateItem")
     assert setup.claimer.claim_next() is None
     assert (setup.deleted, setup.queue.released) == ([], [])

@@ -1,4 +1,4 @@
-"""The process_all in which a batcher returns waiting messages."""
+"""The order in which a batcher returns waiting messages."""
 
 import itertools
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import pytest
 
 from container.consumer.receiving.batching import AffinityBatcher
 from runtimes.sdwebui.runtime_type import SdWebUi
-from tests.support.deliveries import FakeQueue, delivery, of_checkpoint
+from tests.support.deliveries import FakeQueue, delivery, delivery_for_checkpoint
 
 
 def batcher(queue: FakeQueue, **settings: Any) -> AffinityBatcher:
@@ -35,7 +35,7 @@ def process_all(made: AffinityBatcher) -> str:
 
 def tasks(checkpoints: str) -> FakeQueue:
     """Return a queue with one task for each letter, which is the name of its checkpoint."""
-    return FakeQueue(of_checkpoint(f"{letter}{n}", letter) for n, letter in enumerate(checkpoints))
+    return FakeQueue(delivery_for_checkpoint(f"{letter}{n}", letter) for n, letter in enumerate(checkpoints))
 
 
 def switches(ids: str) -> int:
@@ -85,7 +85,13 @@ def test_a_worker_takes_at_most_its_share_of_the_backlog() -> None:
 
 
 def test_a_task_without_a_checkpoint_needs_no_switch() -> None:
-    queue = FakeQueue([of_checkpoint("a0", "a"), of_checkpoint("b1", "b"), of_checkpoint("x2", None)])
+    queue = FakeQueue(
+        [
+            delivery_for_checkpoint("a0", "a"),
+            delivery_for_checkpoint("b1", "b"),
+            delivery_for_checkpoint("x2", None),
+        ]
+    )
     assert process_all(batcher(queue)) == "a0 x2 b1"
 
 
@@ -94,8 +100,8 @@ def test_the_batcher_waits_for_messages_only_if_it_has_none() -> None:
     made = batcher(queue)
     made.next()
     made.next()
-    assert queue.waits[0] > 0
-    assert set(queue.waits[1:]) <= {0}
+    assert queue.wait_seconds[0] > 0
+    assert set(queue.wait_seconds[1:]) <= {0}
 
 
 def test_release_makes_all_messages_visible_at_once() -> None:

@@ -258,7 +258,7 @@ def test_a_worker_whose_heartbeat_fails_stops_and_another_one_takes_over(
         begun = webui.control.stats()["begun"]
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
-        faults.broken.add("change_message_visibility_batch")
+        faults.broken_methods.add("change_message_visibility_batch")
         assert worker.ended.wait(30)
     assert isinstance(worker.error, RuntimeError)
     assert cloud.row(task_id).status is Status.RUNNING  # nothing was written without a heartbeat

@@ -9,8 +9,9 @@ import pytest
 from local.fakes.comfyui import recipe
 from local.fakes.comfyui.faults import FAULTS, KINDS
 from local.fakes.comfyui.process import FakeComfyUi, running
+from local.fakes.comfyui.refusals import PARTLY, REFUSALS
 from local.fakes.process import FakeError
-from tests.support.comfyui import Client, listening, node, text_to_image
+from tests.support.comfyui import Client, image_to_image, listening, node, png, text_to_image
 
 QUICK: dict[str, Any] = {"step_seconds": 0.0, "load_seconds": 0.0}
 
@@ -51,6 +52,33 @@ def test_fault_hang(comfyui: FakeComfyUi, client: Client) -> None:
     assert client.history(job) is None, "a node that does not look at interrupts goes on"
     comfyui.control.clear()
     assert last_message(client.wait(job)) == "execution_interrupted"
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_fault_rejected(comfyui: FakeComfyUi, client: Client, kind: str) -> None:
+    flow = image_to_image(client.upload("in.png", png()))
+    comfyui.control.set("rejected", jobs=1, kind=kind)
+    answer = client.post(flow)
+    said = REFUSALS[kind].split(",")[0].split(":")[0]
+    assert str(answer.status_code) == said
+    if kind == PARTLY:
+        assert answer.json()["node_errors"]
+    else:
+        assert client.http.get("/prompt").json()["exec_info"]["queue_remaining"] == 0
+    assert client.facts(text_to_image(seed=next_seed())), "only one request is refused"
+
+
+def test_fault_upload_too_large(comfyui: FakeComfyUi, client: Client) -> None:
+    comfyui.control.set("upload-too-large", jobs=1)
+    assert client.http.post("/upload/image", files={"image": ("a.png", png())}).status_code == 413
+    assert client.upload("a.png", png())
+
+
+def test_a_class_of_nodes_can_fail(comfyui: FakeComfyUi, client: Client) -> None:
+    comfyui.control.set("error", jobs=1, kind="bad-file", node="SaveImage")
+    assert (
+        client.run(text_to_image(seed=next_seed()))["status"]["messages"][-1][1]["node_type"] == "SaveImage"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

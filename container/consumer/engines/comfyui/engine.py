@@ -5,11 +5,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from adapters.public_http.errors import InputsStopped
 from container.consumer.engines.base import (
     AmbiguousError,
     Interrupted,
@@ -26,9 +25,9 @@ from container.consumer.engines.comfyui.faults import EngineUnusable, failure, m
 from container.consumer.engines.comfyui.job import Jobs
 from container.consumer.engines.comfyui.models import Models, Needed
 from container.consumer.engines.comfyui.node_classes import NodeClasses
-from container.consumer.engines.comfyui.png_texts import texts_of
+from container.consumer.engines.comfyui.preparation import Payload, Preparation
 from container.consumer.engines.comfyui.progress import Progress, Speeds
-from container.consumer.engines.comfyui.request import body_of, held, rewritten
+from container.consumer.engines.comfyui.request import body_of
 from container.consumer.engines.comfyui.uploads import Folders, Uploads, new_nonce
 from container.consumer.engines.comfyui.warm_up import warm_up_prompt
 from container.consumer.inputs.task_inputs import TaskInputs
@@ -38,29 +37,12 @@ from domain.metrics import Metric
 from domain.routing import Runtime
 from domain.task import Task
 from runtimes.base import RuntimeType
-from runtimes.comfyui.needs import model_inputs
-from runtimes.comfyui.options import Options
-from runtimes.comfyui.workflow import reachable
 
 log = logging.getLogger(__name__)
 
 CHECKPOINTS: Final = "checkpoints"
 BYTES_PER_MEGABYTE: Final = 1e6
 WARM_UP_SECONDS: Final = 60.0
-
-
-@dataclass(slots=True)
-class Payload:
-    """A job for ComfyUI."""
-
-    asked: Asked
-    body: bytes
-    needed: set[str]
-    """The nodes that run for the wanted outputs."""
-    reading: frozenset[str]
-    """The nodes that read the task's files."""
-    models: list[Needed]
-    uploads: Uploads
 
 
 class ComfyUiEngine:
@@ -79,7 +61,6 @@ class ComfyUiEngine:
     ) -> None:
         self._server = server
         self._models = models
-        self._inputs = inputs
         self._rules = rules
         self._runtime = runtime
         self._folders = folders
@@ -87,6 +68,16 @@ class ComfyUiEngine:
         self._events = Events(server.url, self._client)
         self._jobs = Jobs(server, self._events, timeout_seconds=timeout_seconds)
         self._classes = NodeClasses(server)
+        self._preparation = Preparation(
+            server=server,
+            client=self._client,
+            classes=self._classes,
+            models=models,
+            inputs=inputs,
+            rules=rules,
+            runtime=runtime,
+            folders=folders,
+        )
         self._speeds = Speeds()
         self._version = ""
         self._affinity: str | None = None
@@ -133,35 +124,7 @@ class ComfyUiEngine:
 
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
         """Check the task's nodes and models against ComfyUI's, upload its files, and encode the body."""
-        content = task.content
-        prompt = content["prompt"]
-        classes = self._classes.of(prompt)
-        _check(stopped)
-        models = self._models.ensure(self._rules.models(content, self._runtime))
-        _check(stopped)
-        uploads = Uploads(self._folders)
-        uploaded = self._upload(task, uploads, stopped)
-        chosen = list(content.get("outputs") or ())
-        wanted = chosen or [node for node in prompt if classes[node].is_output]
-        nonce, job = new_nonce(), str(uuid.uuid4())
-        body = body_of(
-            held(rewritten(prompt, classes, uploaded, nonce), self._runtime, set(uploaded.values()), nonce),
-            job=job,
-            client=self._client,
-            outputs=chosen or None,
-        )
-        asked = Asked(
-            job=job,
-            prompt=prompt,
-            wanted=wanted,
-            chosen=bool(chosen),
-            nonce=nonce,
-            models=[one.receipt() for one in models],
-            version=self._version,
-            texts=texts_of(content, self._runtime),
-        )
-        reading = frozenset(node for node, one in classes.items() if one.files)
-        return Request(Payload(asked, body, reachable(prompt, wanted), reading, models, uploads))
+        return Request(self._preparation.prepare(task, stopped))
 
     def load(self, request: Request) -> Loaded:
         """Protect the task's models; nodes load them when they run."""
@@ -182,8 +145,7 @@ class ComfyUiEngine:
         progress = Progress(asked.prompt, payload.needed, hooks.progressed, self._speeds)
         try:
             self._events.begin(asked.job, progress)
-            naming = model_inputs(asked.prompt, Options.of(self._runtime).catalogue)
-            entry = self._jobs.run(asked.job, payload.body, hooks.sent, naming)
+            entry = self._jobs.run(asked.job, payload.body, hooks.sent, payload.naming)
         except BaseException:
             self._tidy(asked, None, payload.uploads)
             raise
@@ -247,14 +209,6 @@ class ComfyUiEngine:
         found = {m.GPU_MEMORY_USED: total - free, m.GPU_MEMORY_FREE: free} if total else {}
         return {metric: value / BYTES_PER_MEGABYTE for metric, value in found.items()}
 
-    def _upload(self, task: Task, uploads: Uploads, stopped: Callable[[], bool]) -> dict[str, str]:
-        try:
-            inputs = self._inputs.fetch(self._rules.inputs(task.tasktype, task.content), stopped)
-        except InputsStopped:
-            raise Interrupted from None
-        _check(stopped)
-        return uploads.add_all(self._server, inputs, list(task.content.get("files") or ()))
-
     def _read(self, entry: dict[str, Any], asked: Asked, loaded: Loaded, uploads: Uploads) -> Result:
         try:
             result = read_result(self._server, entry, asked)
@@ -299,8 +253,3 @@ class ComfyUiEngine:
 
 def _nothing() -> Result:
     raise Interrupted
-
-
-def _check(stopped: Callable[[], bool]) -> None:
-    if stopped():
-        raise Interrupted

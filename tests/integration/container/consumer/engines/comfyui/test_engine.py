@@ -110,7 +110,7 @@ def test_a_png_holds_the_workflow_as_it_was_sent_if_the_settings_say_so(tmp_path
     with run_worker(tmp_path, metadata=False) as worker:
         flow = text_to_image(text="a mühle")
         assert "prompt" not in Image.open(io.BytesIO(worker.run(flow).artifacts[0].data())).info
-        worker.engine._runtime = replace(RUNTIME, options={"metadata": True})
+        worker.engine._preparation.runtime = replace(RUNTIME, options={"metadata": True})
         image = Image.open(io.BytesIO(worker.run(flow).artifacts[0].data()))
         image.load()
         assert json.loads(image.info["prompt"]) == flow

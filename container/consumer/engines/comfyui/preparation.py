@@ -1,0 +1,105 @@
+"""Make a checked task ready for ComfyUI: its nodes, its models and its files."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.public_http.errors import InputsStopped
+from container.consumer.engines.base import Interrupted
+from container.consumer.engines.comfyui.answer import Asked
+from container.consumer.engines.comfyui.client import ComfyUi
+from container.consumer.engines.comfyui.faults import Inputs
+from container.consumer.engines.comfyui.models import Models, Needed
+from container.consumer.engines.comfyui.node_classes import NodeClasses
+from container.consumer.engines.comfyui.png_texts import texts_of
+from container.consumer.engines.comfyui.request import body_of, held, rewritten
+from container.consumer.engines.comfyui.uploads import Folders, Uploads, new_nonce
+from container.consumer.inputs.task_inputs import TaskInputs
+from domain.routing import Runtime
+from domain.task import Task
+from runtimes.base import RuntimeType
+from runtimes.comfyui.needs import model_inputs
+from runtimes.comfyui.options import Options
+from runtimes.comfyui.workflow import reachable
+
+
+@dataclass(slots=True, kw_only=True)
+class Payload:
+    """A job for ComfyUI."""
+
+    asked: Asked
+    body: bytes
+    needed: set[str]
+    """The nodes that run for the wanted outputs."""
+    reading: frozenset[str]
+    """The nodes that read the task's files."""
+    naming: Inputs
+    """The inputs that name models."""
+    models: list[Needed]
+    uploads: Uploads
+
+
+@dataclass(slots=True, kw_only=True)
+class Preparation:
+    """Builds jobs; used while another job runs."""
+
+    server: ComfyUi
+    client: str
+    classes: NodeClasses
+    models: Models
+    inputs: TaskInputs
+    rules: RuntimeType
+    runtime: Runtime
+    folders: Folders
+
+    def prepare(self, task: Task, stopped: Callable[[], bool]) -> Payload:
+        """Check the task's nodes and models against ComfyUI's, upload its files, and encode the body."""
+        content = task.content
+        prompt = content["prompt"]
+        classes = self.classes.of(prompt)
+        _check(stopped)
+        models = self.models.ensure(self.rules.models(content, self.runtime))
+        _check(stopped)
+        uploads = Uploads(self.folders)
+        uploaded = self._upload(task, uploads, stopped)
+        chosen = list(content.get("outputs") or ())
+        wanted = chosen or [node for node in prompt if classes[node].is_output]
+        nonce, job = new_nonce(), str(uuid.uuid4())
+        body = body_of(
+            held(rewritten(prompt, classes, uploaded, nonce), self.runtime, set(uploaded.values()), nonce),
+            job=job,
+            client=self.client,
+            outputs=chosen or None,
+        )
+        asked = Asked(
+            job=job,
+            prompt=prompt,
+            wanted=wanted,
+            chosen=bool(chosen),
+            nonce=nonce,
+            models=[one.receipt() for one in models],
+            version="",
+            texts=texts_of(content, self.runtime),
+        )
+        return Payload(
+            asked=asked,
+            body=body,
+            needed=reachable(prompt, wanted),
+            reading=frozenset(node for node, one in classes.items() if one.files),
+            naming=model_inputs(prompt, Options.of(self.runtime).catalogue),
+            models=models,
+            uploads=uploads,
+        )
+
+    def _upload(self, task: Task, uploads: Uploads, stopped: Callable[[], bool]) -> dict[str, str]:
+        try:
+            inputs = self.inputs.fetch(self.rules.inputs(task.tasktype, task.content), stopped)
+        except InputsStopped:
+            raise Interrupted from None
+        _check(stopped)
+        return uploads.add_all(self.server, inputs, list(task.content.get("files") or ()))
+
+
+def _check(stopped: Callable[[], bool]) -> None:
+    if stopped():
+        raise Interrupted

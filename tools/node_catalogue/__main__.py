@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     urls = [given.url, *given.also]
     with ExitStack() as stack:
         base = given.base_directory
-        reducer = Reducer(stack.enter_context(markers(base)) if base else None)
+        reducer = Reducer(stack.enter_context(markers(base, _get(f"{given.url}/models"))) if base else None)
         for url in urls:
             reducer.add(_get(f"{url}/object_info"), custom=given.custom)
     versions = [str(_get(f"{url}/system_stats")["system"]["comfyui_version"]) for url in urls]

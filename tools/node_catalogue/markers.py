@@ -1,6 +1,6 @@
 """Files with known names in a server's folders, by which its lists tell which inputs name models or files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,12 +15,17 @@ _INPUTS: Final = {
 
 
 @contextmanager
-def markers(base: Path) -> Iterator[Mapping[str, str]]:
-    """Put the files into the folders below a server's base directory; yield the kinds of input they mean."""
+def markers(base: Path, folders: Collection[str]) -> Iterator[Mapping[str, str]]:
+    """Put the files into the folders below a server's base directory; yield the kinds of input they mean.
+
+    `folders` are those of models by the server's own names; others, such as `clip`, are older names of these.
+    """
     meaning: dict[str, str] = {}
     made: list[Path] = []
     try:
-        for folder in sorted(path for path in (base / "models").iterdir() if path.is_dir()):
+        for folder in sorted(base / "models" / name for name in folders):
+            if not folder.is_dir():
+                continue
             path = folder / _MODEL.format(folder.name)
             path.touch(exist_ok=False)
             made.append(path)

@@ -42,7 +42,7 @@ test: setup ## run all tests except those marked long (under ten minutes on two 
 test-all: test soak ## run all tests: those of make test, then 500 tasks under injected faults (about 20 minutes; CI runs this)
 
 soak: setup ## run only the tests with injected faults (FAULTS_TASKS=n tasks; FAULTS_SEED=n repeats a run)
-	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest tests/faults/test_soak.py tests/faults/test_stages.py tests/e2e/test_comfyui.py tests/unit/functions/api/test_hostile_bodies.py -s
+	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest tests/faults/test_soak.py tests/faults/test_stages.py tests/e2e/test_comfyui.py tests/e2e/test_comfyui_output.py tests/unit/functions/api/test_hostile_bodies.py -s
 
 bench: setup ## run the benchmarks: GPU busy share, model switches, checking of requests, scaling (about ten minutes)
 	@python -m bench.gpu_busy

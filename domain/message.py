@@ -10,6 +10,7 @@ from domain.clock import iso, iso_after, parse
 from domain.envelope import clean_prefix, context_faults, id_faults, start_within_faults
 from domain.errors import BadMessage, InvalidTask, shortened
 from domain.limits import MAX_ERROR_LENGTH, MAX_MESSAGE_BYTES
+from domain.output import check_output
 from domain.task import Task
 
 _TASK_TYPE = re.compile(r"[a-z0-9-]{1,64}")
@@ -43,6 +44,8 @@ class Message:
             metadata["uid"] = self.task.uid
         if self.task.start_within_seconds is not None:
             metadata["start_within_seconds"] = self.task.start_within_seconds
+        if self.task.output is not None:
+            metadata["output"] = self.task.output.as_dict()
         if self.trace is not None:
             metadata["trace"] = self.trace
         body: dict[str, Any] = {"metadata": metadata}
@@ -88,11 +91,13 @@ class Message:
         prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), "/prefix")
         context = metadata.get("context")
         start_within = metadata.get("start_within_seconds")
+        output, output_faults = check_output(metadata.get("output"), "/output")
         faults = [
             *id_faults(metadata.get("id"), "/id"),
             *prefix.faults,
             *context_faults(context, "/context"),
             *start_within_faults(start_within, "/start_within_seconds"),
+            *output_faults,
         ]
         if faults:
             raise ValueError(f"{faults[0].path}: {faults[0].message}")
@@ -113,6 +118,7 @@ class Message:
             api_version=str(metadata.get("api_version") or "v1alpha2"),
             uid=_text_or_none(metadata.get("uid")),
             start_within_seconds=start_within,
+            output=output,
         )
         return cls(
             task=task,

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.canonical import canonical_json, sha256
 from domain.keys import OutputKeys
+from domain.output import OutputOptions
 from domain.webhook import Webhook
 
 
@@ -22,6 +23,8 @@ class Task:
     uid: str | None = None
     start_within_seconds: int | None = None
     """The task fails instead of starting if no GPU has taken it this long after its submit."""
+    output: OutputOptions | None = None
+    """How the images are stored; None stores them as the engine returned them."""
     webhook: Webhook | None = None
     """Never part of the task's message: subscribers of the topics must not see the URL."""
 
@@ -31,6 +34,8 @@ class Task:
         asked: list[Any] = [self.runtime, str(self.tasktype), self.prefix, self.context, self.content]
         if self.start_within_seconds is not None:
             asked.append({"start_within_seconds": self.start_within_seconds})
+        if self.output is not None:
+            asked.append({"output": self.output.as_dict()})
         if self.webhook is not None:
             asked.append({"webhook": self.webhook.as_dict()})
         return sha256(canonical_json(asked))

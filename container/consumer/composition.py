@@ -17,6 +17,7 @@ from adapters.orphans import OrphanCleaner
 from adapters.results import Results
 from adapters.runtime_report import RuntimeReports
 from adapters.table import Table
+from container.consumer.conversion.converter import Converter
 from container.consumer.engines.base import Engine
 from container.consumer.engines.registry import ENGINES
 from container.consumer.job import ActiveJobs
@@ -123,7 +124,7 @@ def compose(
     )
     tracer = Tracer(client("xray", config=config)) if settings.tracing else None
     metrics = TaskMetrics(settings.metrics_namespace, settings.runtime_name, gpu, tracer)
-    store = Store(s3, settings.output_bucket, table)
+    store = Store(s3, settings.output_bucket, table, Converter(settings.limits.upscaled_pixels))
     finisher = Finisher(
         queue,
         table,

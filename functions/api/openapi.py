@@ -10,6 +10,7 @@ from domain.row import Status
 from functions.api import v1alpha1_schema
 from functions.api.links import MAX_UPLOAD_BYTES
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
+from functions.api.output_schemas import OUTPUT_SCHEMAS
 from functions.api.schemas import ID, components, ref
 from functions.api.waiting import DEFAULT_SECONDS, MAX_SECONDS
 from functions.api.webhook_schemas import WEBHOOK_SCHEMAS
@@ -34,6 +35,7 @@ def document(
         "components": {
             "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
             "schemas": components(runtimes, allowed, types)
+            | OUTPUT_SCHEMAS
             | WEBHOOK_SCHEMAS
             | {
                 "SubmitV1Alpha1": v1alpha1_schema.REQUEST,

@@ -133,6 +133,7 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
             "tasktype": ref("TaskType"),
             "prefix": PREFIX,
             "context": context,
+            "output": ref("Output"),
             "webhook": ref("Webhook"),
             "start_within_seconds": {
                 "type": ["integer", "null"],
@@ -144,7 +145,7 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
                 ),
             },
         },
-        optional=("context", "start_within_seconds", "webhook"),
+        optional=("context", "output", "start_within_seconds", "webhook"),
     )
     task = open_object(closed_object({"metadata": open_object(metadata), "content": content}))
     return {

@@ -6,6 +6,7 @@ from typing import Any, Final
 from domain.envelope import Submission, clean_prefix, id_faults, task_type_faults
 from domain.errors import ErrorCode, Fault, InvalidTask, raise_if_any
 from domain.limits import DEFAULT_LIMITS, Limits
+from domain.output import check_output
 from domain.routing import Runtime, Runtimes
 from domain.task import Task
 from domain.webhook import DEFAULT_RULES, WebhookRules
@@ -44,7 +45,8 @@ def decode(
     task_type_errors = task_type_faults(tasktype, runtime_type.task_types, f"{_SCRIPTS_PATH}/task")
     uid = scripts.get("uid")
     webhook, webhook_faults = check_webhook(scripts.get("webhook"), f"{_SCRIPTS_PATH}/webhook", webhooks)
-    faults += [*task_type_errors, *prefix.faults, *runtime_faults, *webhook_faults]
+    output, output_faults = check_output(scripts.get("output"), f"{_SCRIPTS_PATH}/output")
+    faults += [*task_type_errors, *prefix.faults, *runtime_faults, *output_faults, *webhook_faults]
     if uid is not None and not isinstance(uid, str | int):
         faults.append(Fault(f"{_SCRIPTS_PATH}/uid", "a string is expected"))
 
@@ -64,6 +66,7 @@ def decode(
         content=checked.content,
         api_version=API_VERSION,
         uid=None if uid is None else str(uid),
+        output=output,
         webhook=webhook,
     )
     return Submission(task, runtime, [*prefix.warnings, *image_link.warnings, *checked.warnings])

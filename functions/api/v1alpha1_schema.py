@@ -15,6 +15,7 @@ _ROUTING: Final[dict[str, Schema]] = {
     "image_link": {"type": "string", "description": "An http, https or s3 link to the reference image."},
     "save_dir": PREFIX | {"default": "output"},
     "uid": {"type": ["string", "integer"], "description": "The caller's id of a user."},
+    "output": ref("Output"),
     "webhook": ref("Webhook"),
     "sd_vae": {"type": "string"},
     "override_settings": OVERRIDES,

@@ -14,6 +14,7 @@ from domain.envelope import (
 )
 from domain.errors import ErrorCode, Fault, raise_if_any
 from domain.limits import DEFAULT_LIMITS, Limits
+from domain.output import OutputOptions, check_output
 from domain.routing import Runtime, Runtimes
 from domain.task import Task
 from domain.webhook import DEFAULT_RULES, Webhook, WebhookRules
@@ -21,7 +22,10 @@ from functions.api.webhook_field import check_webhook
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes, type_of
 
 API_VERSION: Final = "v1alpha2"
-_METADATA: Final = ("id", "runtime", "tasktype", "prefix", "context", "start_within_seconds", "webhook")
+_METADATA: Final = (
+    *("id", "runtime", "tasktype", "prefix", "context"),
+    *("output", "start_within_seconds", "webhook"),
+)
 _CONTENT: Final = "/task/content"
 _SHAPE: Final = '{"task": {"metadata": {...}, "content": {...}}} is expected'
 
@@ -55,8 +59,10 @@ def decode(
     prefix = clean_prefix(metadata.get("prefix"), metadata.get("id"), f"{where}/prefix")
     context = metadata.get("context")
     webhook, webhook_faults = check_webhook(metadata.get("webhook"), f"{where}/webhook", webhooks)
+    output, output_faults = check_output(metadata.get("output"), f"{where}/output")
     faults += [
         *webhook_faults,
+        *output_faults,
         *runtime_faults,
         *task_type_errors,
         *prefix.faults,
@@ -70,7 +76,7 @@ def decode(
     raise_if_any([*faults, *checked.faults])
     if runtime is None:  # refused above
         raise AssertionError
-    accepted = _task(metadata, runtime, prefix, checked.content, webhook)
+    accepted = _task(metadata, runtime, prefix, checked.content, output=output, webhook=webhook)
     warnings = [*ignored, *prefix.warnings, *checked.warnings]
     return Submission(accepted, runtime, warnings, content_path=_CONTENT)
 
@@ -80,6 +86,8 @@ def _task(
     runtime: Runtime,
     prefix: Prefix,
     content: dict[str, Any],
+    *,
+    output: OutputOptions | None,
     webhook: Webhook | None,
 ) -> Task:
     return Task(
@@ -91,6 +99,7 @@ def _task(
         content=content,
         api_version=API_VERSION,
         start_within_seconds=metadata.get("start_within_seconds"),
+        output=output,
         webhook=webhook,
     )
 

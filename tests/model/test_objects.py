@@ -89,6 +89,6 @@ def test_a_worker_that_lost_its_lease_never_deletes_objects_that_the_row_names(
     job = Job(Delivery("1", "handle", ""), MESSAGE, _row(fence="0001"))
     row = _row(status="completed", images=[s3_uri(bucket, key)]) if completed else _row(status="cancelled")
 
-    Store(aws.client("s3"), bucket, table=None).discard(job, Stored(keys=[key]), row)  # type: ignore[arg-type]
+    Store(aws.client("s3"), bucket, table=None, converter=None).discard(job, Stored(keys=[key]), row)  # type: ignore[arg-type]
 
     assert _keys(aws, bucket) == ({key} if completed else set())

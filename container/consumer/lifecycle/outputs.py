@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from adapters.table import Table
+from container.consumer.conversion.converter import Converter
 from container.consumer.engines.base import Artifact, Json, Result
-from container.consumer.inputs.images import sniff
+from container.consumer.inputs.images import Sniffed, sniff
 from container.consumer.job import Job, LeaseLost
 from domain.delivery import orphaned_objects
-from domain.errors import ErrorCode, RetryableError
+from domain.errors import ErrorCode, Fault, RetryableError
 from domain.keys import SUBMISSION_METADATA, s3_uri
 from domain.protocol import replace_fence
 from domain.row import Row, new_fence
@@ -36,6 +37,9 @@ PRECONDITION_FAILED: Final = 412
 CONFLICT: Final = 409
 CONFLICT_PAUSES_SECONDS: Final = (0.1, 0.3, 1.0, 3.0)
 """Pauses before a conflicting write is sent again; after that, AWS counts as unavailable."""
+
+OUTPUT_OPTIONS: Final = "/metadata/output"
+"""The pointer of warnings about the format of files; other pointers are relative to the content."""
 
 MAX_FENCES: Final = 5
 """Fences are random. If the keys under so many of them are taken, a new one will not help either."""
@@ -62,15 +66,16 @@ class Stored:
 class Store:
     """Writes a task's objects under its fence; existing objects are never overwritten."""
 
-    def __init__(self, s3: "S3Client", bucket: str, table: Table) -> None:
+    def __init__(self, s3: "S3Client", bucket: str, table: Table, converter: Converter) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._table = table
+        self._converter = converter
         self._pool = ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload")
 
     def store_result(self, job: Job, result: Result) -> Stored:
         """Store the artifacts, then the output document with a receipt for each."""
-        warnings = [warning.as_dict() for warning in (*job.warnings, *result.warnings)]
+        known_warnings = [*job.warnings, *result.warnings]
 
         def write(stored: Stored, fence: str) -> None:
             uploads = [
@@ -78,13 +83,15 @@ class Store:
                 for artifact, number in _numbered(result.artifacts)
             ]
             wait(uploads)  # waits for all of them even if one fails, so that everything can be removed
-            receipts = [upload.result() for upload in uploads]
+            results = [upload.result() for upload in uploads]
+            receipts = [receipt for receipt, _ in results]
+            warnings = dict.fromkeys((*known_warnings, *(fault for _, faults in results for fault in faults)))
             for receipt, artifact in zip(receipts, result.artifacts, strict=True):
                 uris = stored.other_images if artifact.number is None else stored.images
                 uris.append(s3_uri(self._bucket, receipt["key"]))
             document = result.document | {"images": receipts, "seconds": _rounded(job.stage_seconds)}
             if warnings:
-                document["warnings"] = warnings
+                document["warnings"] = [warning.as_dict() for warning in warnings]
             self._write_document(job, stored, fence, document)
 
         return self._under_fence(job, write)
@@ -136,26 +143,31 @@ class Store:
         text = f"Objects of other tasks have the keys of this task's outputs, under {MAX_FENCES} fences."
         raise RetryableError(ErrorCode.AWS_UNAVAILABLE, text)
 
-    def _write_artifact(self, job: Job, stored: Stored, fence: str, artifact: Artifact, number: int) -> Json:
-        data = artifact.data()
+    def _write_artifact(
+        self, job: Job, stored: Stored, fence: str, artifact: Artifact, number: int
+    ) -> tuple[Json, list[Fault]]:
+        """Store a file; return its receipt, and how the file differs from what was asked for."""
+        original, task = artifact.data(), job.message.task
+        converted = self._converter.apply(original, task.output)
+        data = converted.data
         image = sniff(data)
-        extension, content_type = (
-            (image.extension, image.content_type) if image else ("bin", "application/octet-stream")
-        )
-        keys = job.message.task.keys
+        extension, content_type = _type_of(image)
         if artifact.number is None:
-            key = keys.other_image(fence, artifact.kind, number, extension)
+            key = task.keys.other_image(fence, artifact.kind, number, extension)
         else:
-            key = keys.image(fence, number, extension)
+            key = task.keys.image(fence, number, extension)
         self._put(job, stored, key, data, content_type)
-        return {
+        receipt: Json = {
             "key": key,
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "bytes": len(data),
+            **_digest(data),
             "content_type": content_type,
             "width": image.width if image else None,
             "height": image.height if image else None,
-        } | artifact.receipt
+        }
+        if data is not original:
+            receipt["original"] = _digest(original) | {"content_type": _type_of(sniff(original))[1]}
+        warnings = [Fault(OUTPUT_OPTIONS, warning) for warning in converted.warnings]
+        return receipt | artifact.receipt, warnings
 
     def _write_document(self, job: Job, stored: Stored, fence: str, document: Mapping[str, Any]) -> None:
         key = job.message.task.keys.output_document(fence)
@@ -199,6 +211,15 @@ def _numbered(artifacts: Sequence[Artifact]) -> Iterator[tuple[Artifact, int]]:
         else:
             counts[artifact.kind] += 1
             yield artifact, counts[artifact.kind]
+
+
+def _type_of(image: Sniffed | None) -> tuple[str, str]:
+    """Return the file extension and the content type of a file."""
+    return (image.extension, image.content_type) if image else ("bin", "application/octet-stream")
+
+
+def _digest(data: bytes) -> Json:
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
 
 
 def _rounded(seconds: Mapping[str, float]) -> dict[str, float]:

@@ -1,0 +1,155 @@
+"""The process that decodes and encodes images, apart from the consumer.
+
+It reads requests from its standard input and writes a response for each to its standard output, until the
+input ends. A request is the length and the JSON text of the options, then the length and the bytes of an
+image; a response is the same with the result. Only this process imports an image library: it has a limit on
+its memory, and neither credentials nor rights that the consumer needs.
+"""
+
+import json
+import os
+import resource
+import sys
+from io import BytesIO
+from typing import Any, BinaryIO, Final
+
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from container.consumer.conversion.exif import EXIF_IFD, MAKE, MODEL, UNICODE, USER_COMMENT, exif_bytes
+
+INFOTEXT: Final = "parameters"
+"""The text chunk of a PNG that contains the infotext; in other formats it is `UserComment`."""
+COMFYUI_TAGS: Final = {"prompt": MODEL, "workflow": MAKE}
+"""The text chunks of a PNG into which ComfyUI writes, and the EXIF tags that it uses in a WebP."""
+
+MAX_JPEG_EXIF_BYTES: Final = 65_533
+MAX_SIDES: Final = {"jpeg": 65_500, "webp": 16_383}
+MODES: Final = frozenset({"1", "L", "LA", "RGB", "RGBA"})
+"""Pillow's modes that are encoded as they are."""
+
+
+class NotConvertible(Exception):
+    """An image cannot be converted; the text says why."""
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    memory_bytes, max_pixels = int(sys.argv[1]), int(sys.argv[2])
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(10)  # what prepares and reads jobs goes first
+    Image.MAX_IMAGE_PIXELS = None  # `convert` checks the size before anything is decoded
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    while header := read_block(source):
+        options = json.loads(header)
+        image = read_block(source)
+        try:
+            encoded, notes = convert(image, options, max_pixels)
+            answer: dict[str, Any] = {"notes": notes}
+        except NotConvertible as error:
+            encoded, answer = b"", {"error": str(error)}
+        except MemoryError:
+            encoded, answer = b"", {"error": "converting it needs too much memory"}
+        except Exception as error:  # noqa: BLE001 - image libraries raise any of many kinds for a broken file
+            encoded, answer = b"", {"error": f"it cannot be decoded or encoded ({type(error).__name__})"}
+        write_block(target, json.dumps(answer).encode())
+        write_block(target, encoded)
+        target.flush()
+
+
+def read_block(stream: BinaryIO) -> bytes:
+    """Return the next block; b"" at the end of the stream."""
+    size = stream.read(8)
+    return stream.read(int.from_bytes(size, "big")) if len(size) == 8 else b""
+
+
+def write_block(stream: BinaryIO, block: bytes) -> None:
+    """Write a block that `read_block` can read."""
+    stream.write(len(block).to_bytes(8, "big"))
+    stream.write(block)
+
+
+def convert(data: bytes, options: dict[str, Any], max_pixels: int) -> tuple[bytes, list[str]]:
+    """Return an image in another format, and what of it could not be kept."""
+    format_ = options["format"]
+    image: Image.Image = Image.open(BytesIO(data), formats=[options["source"]])
+    if getattr(image, "n_frames", 1) > 1:
+        raise NotConvertible("it is an animation")
+    if image.width * image.height > max_pixels:
+        raise NotConvertible(f"it has more than {max_pixels} pixels")
+    if max(image.size) > MAX_SIDES.get(format_, sys.maxsize):
+        raise NotConvertible(f"{format_} allows at most {MAX_SIDES[format_]} pixels on each side")
+    image.load()  # a PNG may have texts behind its pixels
+    texts, profile = _texts(image), image.info.get("icc_profile")
+    ImageOps.exif_transpose(image, in_place=True)
+    notes: list[str] = []
+    image = _in_eight_bits(image)
+    if format_ == "jpeg":
+        image = _without_alpha(image, notes)
+    image.info.clear()  # an encoder must write only what is passed to it
+    arguments: dict[str, Any] = {"icc_profile": profile} if profile else {}
+    if format_ != "png":
+        arguments["quality"] = options["quality"]
+    if not options["strip"]:
+        arguments |= _metadata(format_, texts, notes)
+    encoded = BytesIO()
+    image.save(encoded, format_, **arguments)
+    return encoded.getvalue(), notes
+
+
+def _texts(image: Image.Image) -> dict[str, str]:
+    """Return the texts of engines in an image, by their names in a PNG."""
+    names = (INFOTEXT, *COMFYUI_TAGS)
+    texts = {name: str(image.info[name]) for name in names if isinstance(image.info.get(name), str)}
+    exif = image.getexif()
+    comment = exif.get_ifd(EXIF_IFD).get(USER_COMMENT)
+    if isinstance(comment, bytes) and comment.startswith(UNICODE):
+        texts.setdefault(INFOTEXT, comment.removeprefix(UNICODE).decode("utf-16-be", "replace"))
+    for name, tag in COMFYUI_TAGS.items():
+        value = exif.get(tag)
+        if isinstance(value, str) and value.startswith(f"{name}:"):
+            texts.setdefault(name, value.removeprefix(f"{name}:"))
+    return texts
+
+
+def _metadata(format_: str, texts: dict[str, str], notes: list[str]) -> dict[str, Any]:
+    """Return the arguments with which an encoder writes the texts where their tools look for them."""
+    if format_ == "png":
+        info = PngInfo()
+        for name, text in texts.items():
+            info.add_text(name, text)
+        return {"pnginfo": info}
+    tags = {tag: f"{name}:{texts[name]}" for name, tag in COMFYUI_TAGS.items() if name in texts}
+    written = exif_bytes(texts.get(INFOTEXT), tags)
+    if format_ == "jpeg" and len(written) > MAX_JPEG_EXIF_BYTES:
+        notes.append("its metadata are longer than a JPEG can have, so they were left out")
+        return {}
+    return {"exif": written} if written else {}
+
+
+def _in_eight_bits(image: Image.Image) -> Image.Image:
+    """Return an image in a mode that is encoded as it is."""
+    if "transparency" in image.info:
+        return image.convert("RGBA")
+    if image.mode.startswith("I"):
+        return image.point(lambda value: value / 256).convert("L")  # from 16 bits
+    return image if image.mode in MODES else image.convert("RGBA" if image.mode == "PA" else "RGB")
+
+
+def _without_alpha(image: Image.Image, notes: list[str]) -> Image.Image:
+    """Return an image in colors that JPEG has, on white where it is transparent."""
+    if not image.has_transparency_data:
+        return image.convert("RGB" if image.mode == "RGB" else "L")
+    colored = image.convert("RGBA")
+    alpha = colored.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return colored.convert("RGB")
+    notes.append("JPEG has no transparency, so it was put on white")
+    flat = Image.new("RGB", colored.size, "white")
+    flat.paste(colored, mask=alpha)
+    return flat
+
+
+if __name__ == "__main__":
+    main()

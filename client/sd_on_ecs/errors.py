@@ -49,7 +49,7 @@ class ApiError(ClientError):
 
     def __str__(self) -> str:
         """Return the message, with one line for each fault."""
-        lines = [f"{fault['path']}: {fault['message']}" for fault in self.faults]
+        lines = [f"  {fault['path']}: {fault['message']}" for fault in self.faults]
         request = f" (request {self.request_id})" if self.request_id else ""
         return "\n".join([f"{self.message}{request}", *lines])
 
@@ -78,6 +78,15 @@ class TaskFailed(ClientError):
         super().__init__(f"{task['id']} {task['status']}: {error['message']} ({error['code']})")
         self.task = task
         self.code = str(error["code"])
+
+
+class SweepFailed(ClientError):
+    """Some tasks of a sweep ended without what was asked for."""
+
+    def __init__(self, batch: str, failed: Sequence[Task], count: int) -> None:
+        lines = [str(TaskFailed(task)) for task in failed]
+        super().__init__("\n".join([f"{batch}: {len(failed)} of {count} tasks are not completed", *lines]))
+        self.failed = list(failed)
 
 
 class WaitTimeout(ClientError):

@@ -46,3 +46,6 @@ class Retries:
         # Callers that failed at the same moment should not all come back at the same moment.
         spread = random.uniform(0.5, 1.0)  # noqa: S311 -- it protects nothing
         return min(MAX_DELAY_SECONDS, self.first_delay_seconds * float(2**attempt)) * spread
+
+
+DEFAULT_RETRIES: Final = Retries()

@@ -15,7 +15,7 @@ from local.deploy import synthesize
 from local.emulator import run_emulator
 from local.pictures import serve_folder
 from local.pipeline import Pipeline, run_pipeline
-from tests.support.synthesis import TWO_RUNTIMES
+from tests.support.synthesis import THREE_RUNTIMES
 
 # A copy of a message that is being worked on waits for the rest of the lease: seconds, for tests.
 SETTINGS = {"VISIBILITY_SECONDS": "10", "METRICS_SECONDS": "2"}
@@ -32,14 +32,16 @@ def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "manifest.json").exists():
             with run_emulator() as aws:
-                synthesize(aws, folder, config=TWO_RUNTIMES)
+                synthesize(aws, folder, config=THREE_RUNTIMES)
     return folder
 
 
 @pytest.fixture(scope="session")
 def pipeline(assembly: Path) -> Iterator[Pipeline]:
-    """Run emulator, core stack, and a worker for each of two runtimes."""
-    with run_pipeline(assembly=assembly, environment=SETTINGS) as running:
+    """Run emulator, core stack, and a worker for each of the two runtimes of SD Web UI."""
+    with run_pipeline(
+        assembly=assembly, runtimes=["sdruntime", "sddynamic"], environment=SETTINGS
+    ) as running:
         yield running
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 SD_ON_EKS = Path(__file__).with_name("sd_on_eks.yaml")
 
 TWO_RUNTIMES = Path(__file__).with_name("two_runtimes.yaml")
+THREE_RUNTIMES = Path(__file__).with_name("three_runtimes.yaml")
 
 
 @dataclass(frozen=True)

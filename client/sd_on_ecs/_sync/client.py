@@ -4,7 +4,7 @@
 import time
 import os
 import time
-from collections.abc import Iterator, Callable, Mapping, Sequence
+from collections.abc import Iterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import httpx
 
-from sd_on_ecs._sync.transport import Transport
+from sd_on_ecs._sync.transport import TIMEOUT, Transport
 from sd_on_ecs.api_types import ListedTask, Runtime, Status, SubmittedV1Alpha2, Task, Upload
 from sd_on_ecs.bodies import new_id
 from sd_on_ecs.connection import find_connection, normalize_endpoint
 from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, error_of
 from sd_on_ecs.inputs import Local, copied, find_local, output_links, read_local
-from sd_on_ecs.retrying import Retries
+from sd_on_ecs.retrying import DEFAULT_RETRIES, Retries
 
 FINAL: Final = frozenset({"completed", "failed", "cancelled"})
 LONGEST_WAIT_SECONDS: Final = 25
@@ -26,6 +26,8 @@ LONGEST_WAIT_SECONDS: Final = 25
 
 PAGE: Final = 100
 PAUSE_SECONDS: Final = 2.0
+MAX_LISTED: Final = 1000
+"""How far back the list is read for tasks that others have followed."""
 
 
 class Client:
@@ -40,21 +42,28 @@ class Client:
         endpoint: str,
         key: str,
         *,
-        retries: Retries = Retries(),  # noqa: B008 -- it cannot be changed
+        retries: Retries = DEFAULT_RETRIES,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
         self.endpoint = normalize_endpoint(endpoint)
-        self._transport = Transport(self.endpoint, key, retries=retries)
+        self._transport = Transport(self.endpoint, key, retries=retries, timeout=timeout)
         self._runtimes: Sequence[Runtime] | None = None
 
     @classmethod
-    def find(cls, profile: str | None = None) -> Self:
+    def find(
+        cls,
+        profile: str | None = None,
+        *,
+        retries: Retries = DEFAULT_RETRIES,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> Self:
         """Return a client for the deployment that the command line would use.
 
         That is the one in the environment (SD_ON_ECS_ENDPOINT and SD_ON_ECS_KEY), of a profile, or of a
         running `make local`.
         """
         found = find_connection(profile=profile, environment=os.environ)
-        return cls(found.endpoint, found.key)
+        return cls(found.endpoint, found.key, retries=retries, timeout=timeout)
 
     def close(self) -> None:
         """Close all connections."""
@@ -73,14 +82,19 @@ class Client:
 
         A body of `v1alpha1` is accepted too. Without a runtime, the only one that runs such tasks is used.
         """
-        sent = copied(body)
-        for holder, key, value in list(find_local(sent)):
-            holder[key] = self.upload(value)
+        sent = self.upload_files(body)
         version = "v1alpha1" if "alwayson_scripts" in sent and "task" not in sent else "v1alpha2"
         if version == "v1alpha2":
             self._complete(sent)
         response = self._transport.call("POST", f"/{version}", body=sent)
         return cast("SubmittedV1Alpha2", response.json())
+
+    def upload_files(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Upload the files and bytes in a body, and return a copy with their links."""
+        sent: dict[str, Any] = copied(body)
+        for holder, key, value in list(find_local(sent)):
+            holder[key] = self.upload(value)
+        return sent
 
     def status(self, task_id: str) -> Task:
         """Return a task, with links to its images that are valid for an hour."""
@@ -128,6 +142,34 @@ class Client:
             if task["status"] in FINAL:
                 return task
         raise AssertionError("a task is followed until it has ended")
+
+    def wait_all(
+        self,
+        task_ids: Iterable[str],
+        *,
+        timeout: float | None = None,
+        on_end: Callable[[Task], None] | None = None,
+    ) -> dict[str, Task]:
+        """Return tasks by their ids when all have ended; call `on_end` with each one when it has.
+
+        Listing many tasks takes fewer requests than reading each of them. After `timeout` seconds, raise
+        `WaitTimeout`; the tasks go on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        ids = list(dict.fromkeys(task_ids))
+        ended: dict[str, Task] = {}
+        while len(ended) < len(ids):
+            for task_id in self._no_longer_listed_as_active([one for one in ids if one not in ended]):
+                task = self.status(task_id)
+                if task["status"] in FINAL:
+                    ended[task_id] = task
+                    if on_end is not None:
+                        on_end(task)
+            if len(ended) < len(ids):
+                if deadline is not None and time.monotonic() > deadline:
+                    raise WaitTimeout(next(one for one in ids if one not in ended), timeout or 0)
+                time.sleep(PAUSE_SECONDS)
+        return {task_id: ended[task_id] for task_id in ids}
 
     def run(
         self,
@@ -213,6 +255,19 @@ class Client:
         found = (self._transport.call("GET", "/v1alpha2/runtimes")).json()
         self._runtimes = cast("Sequence[Runtime]", found["runtimes"])
         return self._runtimes
+
+    def _no_longer_listed_as_active(self, task_ids: Sequence[str]) -> Sequence[str]:
+        """Return the tasks of which the list says that they have ended, or which it does not contain."""
+        unseen, active = set(task_ids), set()
+        limit = MAX_LISTED + len(task_ids)
+        for task in self.list(limit=limit):
+            if task["id"] in unseen:
+                unseen.discard(task["id"])
+                if task["status"] not in FINAL:
+                    active.add(task["id"])
+            if not unseen:
+                break
+        return [one for one in task_ids if one not in active]
 
     def _wait(
         self, task_id: str, tag: str, longest: int, deadline: float | None, timeout: float | None

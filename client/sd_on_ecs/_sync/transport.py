@@ -24,12 +24,12 @@ LOCAL_HOSTS: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 class Transport:
     """Sends requests with the API key; links to objects get no key, because they lead to S3."""
 
-    def __init__(self, endpoint: str, key: str, *, retries: Retries) -> None:
+    def __init__(self, endpoint: str, key: str, *, retries: Retries, timeout: httpx.Timeout) -> None:
         self.endpoint = endpoint
         self._key = key
         self._retries = retries
         self._http = httpx.Client(
-            timeout=TIMEOUT,
+            timeout=timeout,
             headers={"user-agent": f"sd-on-ecs/{__version__}"},
             mounts={host: httpx.HTTPTransport() for host in LOCAL_HOSTS},
         )

@@ -1,11 +1,11 @@
 """The program `sd-on-ecs`: its commands, the options before them, and how it ends after an error."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from sd_on_ecs.cli import generating, tasks
+from sd_on_ecs.cli import completing, generating, tasks, workflows
 from sd_on_ecs.cli.state import Program, exit_code
 from sd_on_ecs.errors import ClientError
 from sd_on_ecs.version import __version__
@@ -18,9 +18,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command(rich_help_panel="Make images")(generating.txt2img)
-app.command(rich_help_panel="Tasks")(tasks.status)
-app.command(rich_help_panel="Tasks")(tasks.download)
+MAKE: Final = "Make images"
+TASKS: Final = "Tasks"
+OTHER: Final = "Deployment"
+
+app.command(rich_help_panel=MAKE)(generating.txt2img)
+app.command(rich_help_panel=MAKE)(generating.img2img)
+app.command(rich_help_panel=MAKE)(generating.upscale)
+app.command(rich_help_panel=MAKE)(workflows.workflow)
+app.command(rich_help_panel=MAKE)(workflows.submit)
+app.command(rich_help_panel=TASKS)(tasks.status)
+app.command("list", rich_help_panel=TASKS)(tasks.list_)
+app.command(rich_help_panel=TASKS)(tasks.cancel)
+app.command(rich_help_panel=TASKS)(tasks.download)
+app.command(rich_help_panel=OTHER)(tasks.runtimes)
+app.command(rich_help_panel=OTHER)(completing.completion)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 -- typer calls it
@@ -58,7 +70,7 @@ def options(
 def main() -> None:
     """Run a command; after an error, write it and exit with the code of its kind."""
     try:
-        app()
+        app(prog_name=completing.NAME)
     except ClientError as error:
         sys.stderr.write(f"sd-on-ecs: {error}\n")
         sys.exit(exit_code(error))

@@ -1,6 +1,6 @@
-"""The commands that make images."""
+"""The commands that make images with SD Web UI."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -8,10 +8,12 @@ from sd_on_ecs import bodies
 from sd_on_ecs.cli import options
 from sd_on_ecs.cli.running import Run
 from sd_on_ecs.cli.state import program
-from sd_on_ecs.cli.values import assignments, set_field
+from sd_on_ecs.cli.values import image_argument, set_field
 
-IMAGE = "Image"
+IMAGE: Final = "Image"
 
+Prompt = Annotated[str, typer.Argument(help="What the image shows.")]
+Picture = Annotated[str, typer.Argument(metavar="IMAGE", help="A file or a link.", show_default=False)]
 Negative = Annotated[
     str | None, typer.Option("--negative", help="What should not be in the image.", rich_help_panel=IMAGE)
 ]
@@ -29,11 +31,20 @@ Count = Annotated[
 Model = Annotated[
     str | None, typer.Option(help="The checkpoint, on a dynamic runtime.", rich_help_panel=IMAGE)
 ]
+Mask = Annotated[
+    str | None,
+    typer.Option(metavar="IMAGE", help="Where it is white, the image changes.", rich_help_panel=IMAGE),
+]
+Strength = Annotated[
+    float | None, typer.Option(min=0, max=1, help="How much the image changes.", rich_help_panel=IMAGE)
+]
+Scale = Annotated[float, typer.Option(help="How many times larger.", rich_help_panel=IMAGE)]
+Upscaler = Annotated[str, typer.Option(help="The upscaler's name.", rich_help_panel=IMAGE)]
 
 
 def txt2img(
     context: typer.Context,
-    prompt: Annotated[str, typer.Argument(help="What the image shows.")],
+    prompt: Prompt,
     *,
     negative: Negative = None,
     steps: Steps = None,
@@ -45,28 +56,108 @@ def txt2img(
     count: Count = None,
     model: Model = None,
     fields: options.Set = None,
+    metadata: options.Metadata = None,
     runtime: options.Runtime = None,
     task_id: options.TaskId = None,
+    vary: options.Vary = None,
+    sheet: options.Sheet = True,
     out: options.Out = options.HERE,
     wait: options.Wait = True,
     timeout: options.Timeout = None,
     as_json: options.Json = False,
 ) -> None:
     """Make images from a text."""
-    content = sampling(
-        negative, steps=steps, width=width, height=height, cfg_scale=cfg_scale, sampler_name=sampler,
-        seed=seed, batch_size=count,
-    )  # fmt: skip
-    body = bodies.text_to_image(prompt, **options.metadata(runtime, task_id), **content)
-    for name, text in assignments(fields):
-        set_field(body, name, text)
-    if model is not None:
-        set_field(body, "alwayson_scripts.sd_model_checkpoint", model)
-    Run(program=program(context), out=out, wait=wait, timeout=timeout, as_json=as_json)(body)
+    content = _given(
+        negative_prompt=negative,
+        steps=steps,
+        width=width,
+        height=height,
+        cfg_scale=cfg_scale,
+        sampler_name=sampler,
+        seed=seed,
+        batch_size=count,
+        alwayson_scripts=_checkpoint(model),
+    )
+    body = bodies.text_to_image(prompt, **content)
+    Run(
+        program(context), body, set_field, out=out, wait=wait, timeout=timeout, as_json=as_json, sheet=sheet
+    ).start(fields=fields, metadata=metadata, runtime=runtime, task_id=task_id, vary=vary)
 
 
-def sampling(negative: str | None, **fields: Any) -> Any:
-    """Return the fields that were given."""
-    return {
-        name: value for name, value in {"negative_prompt": negative, **fields}.items() if value is not None
-    }
+def img2img(
+    context: typer.Context,
+    prompt: Prompt,
+    image: Picture,
+    *,
+    mask: Mask = None,
+    strength: Strength = None,
+    negative: Negative = None,
+    steps: Steps = None,
+    width: Width = None,
+    height: Height = None,
+    cfg_scale: CfgScale = None,
+    sampler: Sampler = None,
+    seed: Seed = None,
+    count: Count = None,
+    model: Model = None,
+    fields: options.Set = None,
+    metadata: options.Metadata = None,
+    runtime: options.Runtime = None,
+    task_id: options.TaskId = None,
+    vary: options.Vary = None,
+    sheet: options.Sheet = True,
+    out: options.Out = options.HERE,
+    wait: options.Wait = True,
+    timeout: options.Timeout = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make images that resemble an image, or change it where a mask is white."""
+    content = _given(
+        denoising_strength=strength,
+        negative_prompt=negative,
+        steps=steps,
+        width=width,
+        height=height,
+        cfg_scale=cfg_scale,
+        sampler_name=sampler,
+        seed=seed,
+        batch_size=count,
+        alwayson_scripts=_checkpoint(model),
+    )
+    white = image_argument(mask) if mask is not None else None
+    body = bodies.image_to_image(prompt, image_argument(image), mask=white, **content)
+    Run(
+        program(context), body, set_field, out=out, wait=wait, timeout=timeout, as_json=as_json, sheet=sheet
+    ).start(fields=fields, metadata=metadata, runtime=runtime, task_id=task_id, vary=vary)
+
+
+def upscale(
+    context: typer.Context,
+    image: Picture,
+    *,
+    scale: Scale = 2,
+    upscaler: Upscaler = bodies.DEFAULT_UPSCALER,
+    fields: options.Set = None,
+    metadata: options.Metadata = None,
+    runtime: options.Runtime = None,
+    task_id: options.TaskId = None,
+    vary: options.Vary = None,
+    sheet: options.Sheet = True,
+    out: options.Out = options.HERE,
+    wait: options.Wait = True,
+    timeout: options.Timeout = None,
+    as_json: options.Json = False,
+) -> None:
+    """Enlarge an image."""
+    body = bodies.upscale(image_argument(image), scale=scale, upscaler_1=upscaler)
+    Run(
+        program(context), body, set_field, out=out, wait=wait, timeout=timeout, as_json=as_json, sheet=sheet
+    ).start(fields=fields, metadata=metadata, runtime=runtime, task_id=task_id, vary=vary)
+
+
+def _given(**fields: Any) -> Any:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _checkpoint(model: str | None) -> dict[str, str] | None:
+    return None if model is None else {"sd_model_checkpoint": model}

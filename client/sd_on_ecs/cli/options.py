@@ -1,11 +1,14 @@
 """Options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
+from sd_on_ecs.cli.completing import runtime_names
+
 TASK: Final = "Task"
+SWEEP: Final = "Sweep"
 OUTPUT: Final = "Output"
 HERE: Final = Path()
 
@@ -14,18 +17,45 @@ Runtime = Annotated[
     str | None,
     typer.Option(
         envvar="SD_ON_ECS_RUNTIME",
+        autocompletion=runtime_names,
         help="The runtime. Default: the only one for such tasks.",
         rich_help_panel=TASK,
     ),
 ]
 TaskId = Annotated[
-    str | None, typer.Option("--id", help="The task's id. Default: a new one.", rich_help_panel=TASK)
+    str | None,
+    typer.Option("--id", help="The id of the task, or the name of a sweep.", rich_help_panel=TASK),
 ]
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="FIELD=VALUE", help="Any other field of the content.", rich_help_panel=TASK
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Any other field of the content; dots lead into objects.",
+        rich_help_panel=TASK,
     ),
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metadata",
+        metavar="NAME=VALUE",
+        help="Metadata of the task, such as webhook=https://…, start_within_seconds=120 or prefix=cats.",
+        rich_help_panel=TASK,
+    ),
+]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vary",
+        metavar="FIELD=VALUES",
+        help="Submit a task for each value, such as seed=1..20 or cfg_scale=5,7,9; several make a grid.",
+        rich_help_panel=SWEEP,
+    ),
+]
+Sheet = Annotated[
+    bool,
+    typer.Option("--sheet/--no-sheet", help="Draw a contact sheet of a sweep.", rich_help_panel=SWEEP),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="The folder for images.", rich_help_panel=OUTPUT)]
 Wait = Annotated[
@@ -36,8 +66,4 @@ Timeout = Annotated[
     float | None,
     typer.Option(min=0, help="Seconds to wait at most; the task goes on after that.", rich_help_panel=OUTPUT),
 ]
-
-
-def metadata(runtime: str | None, task_id: str | None) -> Any:
-    """Return the metadata that was given."""
-    return {name: value for name, value in (("runtime", runtime), ("id", task_id)) if value is not None}
+TaskArgument = Annotated[str, typer.Argument(metavar="ID", help="The task's id.", show_default=False)]

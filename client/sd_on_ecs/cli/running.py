@@ -1,49 +1,89 @@
-"""Submit a task, wait for it, and write its images, as the commands that make images do."""
+"""Submit tasks, wait for them, and write their images, as the commands that make images do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sd_on_ecs._sync.client import Client
-from sd_on_ecs.api_types import Task
+from sd_on_ecs.api_types import Fault, Task
 from sd_on_ecs.bodies import Body
 from sd_on_ecs.cli.progress import wait_for
 from sd_on_ecs.cli.state import Program, write_json
-from sd_on_ecs.errors import TaskFailed
+from sd_on_ecs.cli.sweeping import Sweeper, plan, run_sweep
+from sd_on_ecs.cli.values import Setter, assignments, typed
+from sd_on_ecs.errors import InputError, TaskFailed
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Run:
-    """What a command does with the body that it has built."""
+    """A body and what to do with it; `put` sets what `--set` and `--vary` name."""
 
     program: Program
+    body: Body
+    put: Setter
     out: Path
     wait: bool
     timeout: float | None
     as_json: bool
+    sheet: bool
 
-    def __call__(self, body: Body) -> None:
-        """Submit a task and, unless it is not wanted, wait for it and download its images."""
+    def start(
+        self,
+        *,
+        fields: Sequence[str] | None,
+        vary: Sequence[str] | None,
+        metadata: Sequence[str] | None = None,
+        runtime: str | None = None,
+        task_id: str | None = None,
+    ) -> None:
+        """Complete the body, submit it once or for each varied value, and do what was asked for with it."""
+        for name, text in assignments(fields):
+            self.put(self.body, name, text)
+        given = {name: typed(text) for name, text in assignments(metadata)}
+        given |= {name: value for name, value in (("runtime", runtime), ("id", task_id)) if value is not None}
+        if given:
+            self.body["task"]["metadata"].update(given)
         with self.program.client() as client:
-            submitted: dict[str, Any] = {**client.submit(body)}
-            for warning in submitted["warnings"]:
-                self.program.note(f"warning: {warning['path']}: {warning['message']}")
-            if self.wait:
-                finish(self.program, client, submitted["id"], self)
-            elif self.as_json:
-                write_json(submitted)
+            if vary:
+                self._sweep(client, vary, task_id)
             else:
-                self.program.line(submitted["id"])
+                self._one(client)
+
+    def _one(self, client: Client) -> None:
+        submitted = client.submit(self.body)
+        warn(self.program, submitted["warnings"])
+        if self.wait:
+            task = wait_for(self.program, client, submitted["id"], self.timeout)
+            files = list(client.download(task, self.out)) if task["status"] == "completed" else []
+            write_result(self.program, task, files, as_json=self.as_json)
+        elif self.as_json:
+            write_json(submitted)
+        else:
+            self.program.line(submitted["id"])
+
+    def _sweep(self, client: Client, vary: Sequence[str], batch: str | None) -> None:
+        if "task" not in self.body:
+            raise InputError("--vary needs a request of v1alpha2")
+        sweeper = Sweeper(
+            program=self.program,
+            client=client,
+            out=self.out,
+            timeout=self.timeout,
+            as_json=self.as_json,
+            sheet=self.sheet,
+        )
+        # The images of all tasks are the same files, so they are uploaded once.
+        body = client.upload_files(self.body)
+        run_sweep(sweeper, plan(body, vary, self.put, batch), wait=self.wait)
 
 
-def finish(program: Program, client: Client, task_id: str, run: Run) -> None:
-    """Wait for a task, download its images, and write their paths; raise `TaskFailed` if it has none."""
-    task = wait_for(program, client, task_id, run.timeout)
-    files = list(client.download(task, run.out)) if task["status"] == "completed" else []
-    write_result(program, task, files, as_json=run.as_json)
+def warn(program: Program, warnings: Sequence[Fault]) -> None:
+    """Write the warnings of the API."""
+    for warning in warnings:
+        program.note(f"warning: {warning['path']}: {warning['message']}")
 
 
-def write_result(program: Program, task: Task, files: list[Path], *, as_json: bool) -> None:
+def write_result(program: Program, task: Task, files: Sequence[Path], *, as_json: bool) -> None:
     """Write the paths of a task's images, or all about it; raise `TaskFailed` if it is not completed."""
     if as_json:
         write_json({**task, "files": [str(path) for path in files]})

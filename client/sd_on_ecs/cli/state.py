@@ -3,12 +3,15 @@
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from sd_on_ecs._sync.client import Client
 from sd_on_ecs.connection import Connection, find_connection
@@ -18,6 +21,7 @@ from sd_on_ecs.errors import (
     KeyRefused,
     NotConfigured,
     ServiceFailed,
+    SweepFailed,
     TaskFailed,
     Unreachable,
     WaitTimeout,
@@ -38,7 +42,7 @@ class ExitCode(IntEnum):
 
 def exit_code(error: ClientError) -> ExitCode:
     """Return the exit code for an error."""
-    if isinstance(error, TaskFailed):
+    if isinstance(error, TaskFailed | SweepFailed):
         return ExitCode.TASK_FAILED
     if isinstance(error, NotConfigured | KeyRefused):
         return ExitCode.NOT_CONFIGURED
@@ -77,6 +81,13 @@ class Program:
     def line(self, text: object) -> None:
         """Write a line of a result, as it is."""
         self.out.print(text, markup=False, highlight=False)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Write a table whose columns end where the longest text does."""
+        table = Table(*(name.replace("_", " ") for name in columns), box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        self.out.print(table)
 
 
 def program(context: typer.Context) -> Program:

@@ -1,20 +1,19 @@
 """The commands that look at tasks and act on them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from sd_on_ecs.api_types import Status
 from sd_on_ecs.cli import options
 from sd_on_ecs.cli.progress import describe
 from sd_on_ecs.cli.running import write_result
 from sd_on_ecs.cli.state import program, write_json
 from sd_on_ecs.errors import InputError
 
-TaskArgument = Annotated[str, typer.Argument(metavar="ID", help="The task's id.", show_default=False)]
 
-
-def status(context: typer.Context, task_id: TaskArgument, *, as_json: options.Json = False) -> None:
+def status(context: typer.Context, task_id: options.TaskArgument, *, as_json: options.Json = False) -> None:
     """Show a task."""
     own = program(context)
     with own.client() as client:
@@ -22,7 +21,6 @@ def status(context: typer.Context, task_id: TaskArgument, *, as_json: options.Js
     if as_json:
         write_json(task)
         return
-    table = Table.grid(padding=(0, 2))
     rows = {
         "id": task["id"],
         "status": describe(task),
@@ -37,15 +35,57 @@ def status(context: typer.Context, task_id: TaskArgument, *, as_json: options.Js
         "output": task["output_location"],
         "images": len(task["images"]) or None,
     }
+    table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
         if value is not None:
             table.add_row(name, str(value))
-    own.out.print(table, highlight=False)
+    own.out.print(table, highlight=False, markup=False)
+
+
+def list_(
+    context: typer.Context,
+    *,
+    status: Annotated[Status | None, typer.Option(help="Only tasks in this state.")] = None,
+    runtime: options.Runtime = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    as_json: options.Json = False,
+) -> None:
+    """List tasks, newest first."""
+    own = program(context)
+    with own.client() as client:
+        tasks = list(client.list(status=status, runtime=runtime, limit=limit))
+    if as_json:
+        write_json(tasks)
+        return
+    fields = ("id", "status", "runtime", "tasktype", "submitted_at")
+    own.table(fields, [[task[field] for field in fields] for task in tasks])  # type: ignore[literal-required]
+
+
+def cancel(
+    context: typer.Context,
+    task_ids: Annotated[
+        list[str], typer.Argument(metavar="ID…", help="One or more ids.", show_default=False)
+    ],
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """Cancel tasks: queued ones at once, running ones as soon as their worker has stopped them."""
+    own = program(context)
+    with own.client() as client:
+        cancelled = []
+        for task_id in task_ids:
+            task = client.cancel(task_id)
+            cancelled.append(task)
+            if not as_json:
+                state = "cancelled" if task["status"] == "cancelled" else "stopping"
+                own.line(f"{task_id} {state}")
+    if as_json:
+        write_json(cancelled)
 
 
 def download(
     context: typer.Context,
-    task_id: TaskArgument,
+    task_id: options.TaskArgument,
     *,
     out: options.Out = options.HERE,
     others: Annotated[bool, typer.Option("--others", help="Grids, masks and maps too.")] = False,
@@ -62,3 +102,15 @@ def download(
             raise InputError(f"{task_id} has not ended: it is {describe(task)}")
         files = list(client.download(task, out, others=others, document=document))
     write_result(own, task, files, as_json=as_json)
+
+
+def runtimes(context: typer.Context, *, as_json: options.Json = False) -> None:
+    """List the runtimes with the lengths of their queues."""
+    own = program(context)
+    with own.client() as client:
+        found: Any = client.runtimes()
+    if as_json:
+        write_json(found)
+        return
+    fields = ("name", "type", "model", "queued", "in_flight")
+    own.table(fields, [[one[field] for field in fields] for one in found])

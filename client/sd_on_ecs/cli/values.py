@@ -1,14 +1,17 @@
-"""Read `FIELD=VALUE` of the command line, and put values into bodies."""
+"""Read values of the command line, and put them into bodies."""
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
 
-from sd_on_ecs.bodies import Body
+from sd_on_ecs.bodies import Body, Image
 from sd_on_ecs.errors import InputError
 
 Setter = Callable[[Body, str, str], None]
 """Puts a value of the command line into a body."""
+
+LINKS: Final = ("https://", "http://", "s3://")
 
 
 def assignments(texts: Iterable[str] | None) -> list[tuple[str, str]]:
@@ -35,6 +38,16 @@ def typed(text: str, *, instead_of: Any = None) -> Any:
         return text
 
 
+def image_argument(text: str) -> Image:
+    """Return the image that an argument names: a link, or a file of this machine."""
+    if text.startswith(LINKS):
+        return text
+    path = Path(text)
+    if not path.is_file():
+        raise InputError(f"{text} is no file, and no link that begins with {', '.join(LINKS)}")
+    return path
+
+
 def set_field(body: Body, name: str, text: str) -> None:
     """Set a field of a task's content; dots lead into objects, as in `override_settings.eta_ancestral`."""
     holder = body["task"]["content"]
@@ -44,3 +57,46 @@ def set_field(body: Body, name: str, text: str) -> None:
         if not isinstance(holder, dict):
             raise InputError(f"{name}: {key} is no object")
     holder[last] = typed(text, instead_of=holder.get(last))
+
+
+def set_node_input(body: Body, name: str, text: str) -> None:
+    """Set an input of a workflow's node, which its id or its title names, as in `6.text`."""
+    graph = body["task"]["content"]["prompt"]
+    node, inputs = find_node(graph, name)
+    entry = name.rpartition(".")[2]
+    if entry not in inputs:
+        raise InputError(f"{name}: node {node} has no input {entry}; it has {_listed(inputs)}")
+    inputs[entry] = typed(text, instead_of=inputs[entry])
+
+
+def find_node(graph: Mapping[str, Any], name: str) -> tuple[str, dict[str, Any]]:
+    """Return the id and the inputs of the node in `NODE` or `NODE.INPUT`; raise `InputError` without one."""
+    wanted = name.rpartition(".")[0] or name
+    titled = [key for key, node in graph.items() if (node.get("_meta") or {}).get("title") == wanted]
+    found = [wanted] if wanted in graph else titled
+    if len(found) != 1:
+        reason = "several nodes have this title" if found else f"the nodes are {_listed(graph)}"
+        raise InputError(f"{name}: there is no node {wanted}: {reason}")
+    return found[0], graph[found[0]]["inputs"]
+
+
+def set_at_pointer(body: Body, pointer: str, text: str) -> None:
+    """Set a value of the command line where a JSON pointer leads in a request."""
+    at_pointer(body, pointer, typed(text))
+
+
+def at_pointer(body: Any, pointer: str, value: Any) -> None:
+    """Put a value where a JSON pointer leads in a body; raise `InputError` if it leads nowhere."""
+    *outer, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]] or [""]
+    try:
+        for part in outer:
+            body = body[int(part)] if isinstance(body, list) else body[part]
+        body[int(last) if isinstance(body, list) else last] = value
+    except (LookupError, TypeError, ValueError):
+        raise InputError(
+            f"{pointer!r} leads to nothing in the body; it is a pointer such as /task/content/image"
+        ) from None
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

@@ -1,6 +1,7 @@
 """Fixtures of the tests of `client/`: its command, run beside a running `make local`."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,12 @@ import pytest
 from local.announcement import announce
 from local.emulator import remove_aws_variables
 from local.pipeline import Pipeline
-from tests.support.client_command import Command
+from local.worker import Worker, run_worker
+from tests.support.client_command import CLIENT, Command
+from tests.support.pipeline import EXAMPLES, SETTINGS
+
+WORKFLOWS = "comfyruntime"
+"""A runtime without a worker, whose tasks stay queued unless a test runs one."""
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +28,18 @@ def announcement(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def command(announcement: Path, tmp_path: Path) -> Command:
-    """Return the command of a user who has no profiles but runs `make local`."""
+    """Return the command of a user who has no profiles but runs `make local`, in a folder with a picture."""
     inherited = remove_aws_variables(os.environ).items()
     environment = {name: value for name, value in inherited if not name.startswith("SD_ON_ECS")}
     home = str(tmp_path / "home")
     own = {"TMPDIR": str(announcement), "HOME": home, "XDG_CONFIG_HOME": home, "COLUMNS": "120"}
-    return Command(tmp_path, environment | own)
+    shutil.copy(EXAMPLES / "cat.png", tmp_path)
+    return Command(tmp_path, environment | own | {"PYTHONPATH": str(CLIENT)})
+
+
+@pytest.fixture
+def workflow_worker(pipeline: Pipeline) -> Iterator[Worker]:
+    """Run a worker for workflows."""
+    runtime = pipeline.deployment.runtime(WORKFLOWS)
+    with run_worker(pipeline.aws, pipeline.deployment, runtime, environment=SETTINGS) as worker:
+        yield worker

@@ -1,13 +1,25 @@
 """Each command of `sd-on-ecs`, in a process of its own, against the pipeline."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 from PIL import Image
 
+from local.pipeline import Pipeline
+from local.worker import Worker
+from tests.support import bodies
 from tests.support.client_command import Command
+from tests.support.pipeline import EXAMPLES
 
 SMALL = ("--runtime", "sdruntime", "--steps", "2", "--width", "64", "--height", "64")
+
+
+def example(name: str) -> Any:
+    return json.loads((EXAMPLES / f"{name}.json").read_text())
 
 
 def test_txt2img_writes_the_paths_of_the_images_that_it_has_downloaded(
@@ -19,5 +31,142 @@ def test_txt2img_writes_the_paths_of_the_images_that_it_has_downloaded(
     for path in paths:
         with Image.open(tmp_path / path) as image:
             assert image.size == (64, 64)
-    task = json.loads(command("status", task_id, "--json").stdout)
-    assert (task["status"], task["progress"]) == ("completed", 1)
+    assert f"id         {task_id}" in command("status", task_id).stdout
+
+
+def test_img2img_uploads_its_image_and_its_mask(command: Command, pipeline: Pipeline, task_id: str) -> None:
+    drawn = ("img2img", "a wizard", "cat.png", "--mask", "cat.png", "--strength", "0.5")
+    done = command(*drawn, *SMALL, "--id", task_id, "--json", "--metadata", f"prefix=p/{task_id}")
+    answer = json.loads(done.stdout)
+    assert answer["output_location"] == f"s3://{pipeline.output_bucket}/p/{task_id}/{task_id}"
+    assert [Path(path).suffix for path in answer["files"]] == [".png"]
+
+
+def test_upscale_enlarges_a_file(command: Command, tmp_path: Path) -> None:
+    done = command("upscale", "cat.png", "--runtime", "sdruntime", "--upscaler", "Lanczos")
+    with Image.open(tmp_path / done.stdout.strip()) as larger, Image.open(tmp_path / "cat.png") as original:
+        assert larger.size == (2 * original.width, 2 * original.height)
+
+
+def test_workflow_sets_inputs_and_uploads_files(
+    command: Command, workflow_worker: Worker, tmp_path: Path
+) -> None:
+    graph = example("v1alpha2-comfyui-image-to-image")["task"]["content"]["prompt"]
+    (tmp_path / "flow.json").write_text(json.dumps(graph))
+    options = ("--set", "6.text=a mill", "--set", "3.seed=7", "--image", "1=cat.png", "--output", "9")
+    done = command("workflow", "flow.json", *options)
+    with Image.open(tmp_path / done.stdout.strip()) as image:
+        assert "a mill" in str(image.info)
+
+
+def test_submit_takes_a_request_from_a_pipe_and_uploads_what_a_pointer_names(
+    command: Command, task_id: str
+) -> None:
+    body = example("v1alpha2-image-to-image")
+    body["task"]["metadata"]["id"] = task_id
+    options = ("--image", "/task/content/init_images/0=cat.png", "--set", "/task/content/steps=2", "--json")
+    answer = json.loads(command("submit", "-", *options, text=json.dumps(body)).stdout)
+    assert (answer["id"], answer["status"], len(answer["files"])) == (task_id, "completed", 1)
+
+
+def test_submit_takes_a_request_of_the_older_version(command: Command, task_id: str) -> None:
+    body = bodies.v1alpha1(task_id, "text-to-image", bodies.text_to_image())
+    assert task_id in command("submit", "-", text=json.dumps(body)).stdout
+
+
+def test_a_sweep_makes_a_task_for_each_combination_and_a_contact_sheet(
+    command: Command, task_id: str, tmp_path: Path
+) -> None:
+    varied = ("--vary", "seed=1..2", "--vary", "cfg_scale=5,7.5")
+    done = command("txt2img", "a cat", *SMALL, "--id", task_id, *varied, "--json")
+    answer = json.loads(done.stdout)
+    assert [task["id"] for task in answer["tasks"]] == [f"{task_id}-{number}" for number in range(1, 5)]
+    assert answer["tasks"][1]["values"] == {"seed": "1", "cfg_scale": "7.5"}
+    assert answer["tasks"][1]["context"] == {"batch": task_id, "values": answer["tasks"][1]["values"]}
+    assert all(len(task["files"]) == 1 for task in answer["tasks"])
+    with Image.open(tmp_path / answer["contact_sheet"]) as sheet:
+        assert sheet.width < sheet.height  # two columns of squares, each with labels below
+
+
+def test_queued_tasks_are_listed_and_cancelled(command: Command, task_id: str, tmp_path: Path) -> None:
+    graph = example("v1alpha2-comfyui-text-to-image")["task"]["content"]
+    (tmp_path / "flow.json").write_text(json.dumps(graph))
+    for name in ("a", "b"):
+        done = command("workflow", "flow.json", "--id", f"{task_id}-{name}", "--no-wait")
+        assert done.stdout == f"{task_id}-{name}\n"
+    listed = json.loads(command("list", "--runtime", "comfyruntime", "--status", "queued", "--json").stdout)
+    assert [task["id"] for task in listed[:2]] == [f"{task_id}-b", f"{task_id}-a"]
+    assert f"{task_id}-b  queued" in command("list", "--limit", "1").stdout
+    refused = command("download", f"{task_id}-a", status=2)
+    assert refused.stderr == f"sd-on-ecs: {task_id}-a has not ended: it is queued, next\n"
+    waited = command("workflow", "flow.json", "--id", f"{task_id}-a", "--timeout", "0", status=6)
+    assert "it goes on" in waited.stderr
+    done = command("cancel", f"{task_id}-a", f"{task_id}-b")
+    assert done.stdout == f"{task_id}-a cancelled\n{task_id}-b cancelled\n"
+
+
+def test_a_task_that_fails_ends_the_command_with_its_error(command: Command, task_id: str) -> None:
+    done = command("txt2img", "a <lora:nowhere:1>", *SMALL, "--id", task_id, status=1)
+    assert done.stderr.startswith(f"sd-on-ecs: {task_id} failed: /prompt: there is no LoRA named 'nowhere'")
+    assert done.stdout == ""
+    assert "model_not_found" in command("download", task_id, status=1).stderr
+
+
+def test_a_refused_request_names_all_its_faults(command: Command) -> None:
+    done = command("txt2img", "a cat", "--runtime", "sdruntime", "--set", "steps=x", "--width", "1", status=3)
+    assert done.stderr.splitlines() == [
+        "sd-on-ecs: The task has 2 faults.",
+        "  /task/content/steps: an integer is expected",
+        "  /task/content/width: must be from 8 to 65536",
+    ]
+
+
+def test_runtimes_are_listed(command: Command) -> None:
+    assert "sdruntime     sdwebui  v1-5-pruned-emaonly.safetensors" in command("runtimes").stdout
+    assert "the deployment has sdruntime, sddynamic" in command("txt2img", "a cat", status=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "status", "said"),
+    [
+        ({"TMPDIR": "/nonexistent"}, 4, "no endpoint is known: run `sd-on-ecs login STACK`"),
+        ({"SD_ON_ECS_KEY": "unknown"}, 4, "The header x-api-key is missing, or the key is unknown."),
+        ({"SD_ON_ECS_PROFILE": "elsewhere"}, 4, "there is no profile 'elsewhere'; the profiles are: none"),
+        ({"SD_ON_ECS_ENDPOINT": "http://127.0.0.1:9"}, 5, "http://127.0.0.1:9 cannot be reached"),
+    ],
+)
+def test_what_a_user_has_to_set_up_is_said(
+    command: Command, environment: dict[str, str], status: int, said: str
+) -> None:
+    assert said in command("runtimes", status=status, **environment).stderr
+
+
+def test_on_a_terminal_it_shows_the_place_in_the_queue_and_says_how_to_go_on_after_ctrl_c(
+    command: Command, task_id: str
+) -> None:
+    flow = json.dumps(example("v1alpha2-comfyui-text-to-image")["task"]["content"])
+    command("workflow", "-", "--id", task_id, "--no-wait", text=flow)
+    (command.folder / "flow.json").write_text(flow)
+    with command.on_terminal("workflow", "flow.json", "--id", f"{task_id}-b") as running:
+        running.read_until("queued, 1 before it")
+        running.interrupt()
+        assert running.end() == 130
+    assert f"{task_id}-b goes on" in running.shown
+    command("cancel", task_id, f"{task_id}-b")
+
+
+def test_a_shell_completes_commands_and_runtimes(command: Command) -> None:
+    script = command("completion", "bash").stdout
+    asked = "COMP_WORDS=({}) COMP_CWORD={}; _sd_on_ecs_completion ./sd-on-ecs; echo ${{COMPREPLY[@]}}\n"
+    program = command.folder / "sd-on-ecs"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m sd_on_ecs "$@"\n')
+    program.chmod(0o755)
+    shell = script + asked.format("sd-on-ecs txt2", 1) + asked.format("sd-on-ecs txt2img --runtime sdd", 3)
+    done = subprocess.run(
+        ["bash", "-c", shell],
+        cwd=command.folder,
+        env=dict(command.environment),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.split() == [b"txt2img", b"sddynamic"]

@@ -1,0 +1,145 @@
+"""The commands that submit a file: a ComfyUI workflow, or a whole request."""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sd_on_ecs import bodies
+from sd_on_ecs.bodies import Image
+from sd_on_ecs.cli import options
+from sd_on_ecs.cli.running import Run
+from sd_on_ecs.cli.state import program
+from sd_on_ecs.cli.values import (
+    assignments,
+    at_pointer,
+    find_node,
+    image_argument,
+    set_at_pointer,
+    set_node_input,
+)
+from sd_on_ecs.errors import InputError
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="A JSON file, or - for the standard input.", show_default=False)
+]
+
+
+def workflow(
+    context: typer.Context,
+    file: File,
+    *,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NODE.INPUT=VALUE",
+            help="An input of a node, which its id or its title names, such as 6.text='a cat'.",
+        ),
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image",
+            metavar="NODE[.INPUT]=IMAGE",
+            help="A file or a link for an input of a node, by default for `image`.",
+        ),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option("--output", metavar="NODE", help="Run and store only this output node."),
+    ] = None,
+    metadata: options.Metadata = None,
+    runtime: options.Runtime = None,
+    task_id: options.TaskId = None,
+    vary: options.Vary = None,
+    sheet: options.Sheet = True,
+    out: options.Out = options.HERE,
+    wait: options.Wait = True,
+    timeout: options.Timeout = None,
+    as_json: options.Json = False,
+) -> None:
+    """Run a ComfyUI workflow, as *Export (API)* saves it."""
+    graph = read_json(file)
+    if not all(isinstance(node, dict) and isinstance(node.get("inputs"), dict) for node in graph.values()):
+        raise InputError(f"{file} is no workflow in API format; ComfyUI saves one with Export (API)")
+    files = put_images(graph, assignments(images))
+    body = bodies.workflow(graph, files=files, outputs=outputs)
+    Run(
+        program(context),
+        body,
+        set_node_input,
+        out=out,
+        wait=wait,
+        timeout=timeout,
+        as_json=as_json,
+        sheet=sheet,
+    ).start(fields=fields, metadata=metadata, runtime=runtime, task_id=task_id, vary=vary)
+
+
+def submit(
+    context: typer.Context,
+    file: File,
+    *,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image",
+            metavar="POINTER=FILE",
+            help="Upload a file and put its link where a JSON pointer leads, such as /task/content/mask.",
+        ),
+    ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="POINTER=VALUE", help="A value where a JSON pointer leads."),
+    ] = None,
+    vary: options.Vary = None,
+    sheet: options.Sheet = True,
+    out: options.Out = options.HERE,
+    wait: options.Wait = True,
+    timeout: options.Timeout = None,
+    as_json: options.Json = False,
+) -> None:
+    """Submit a whole request, such as one of the project's examples."""
+    body = read_json(file)
+    for pointer, name in assignments(images):
+        at_pointer(body, pointer, image_argument(name))
+    Run(
+        program(context),
+        body,
+        set_at_pointer,
+        out=out,
+        wait=wait,
+        timeout=timeout,
+        as_json=as_json,
+        sheet=sheet,
+    ).start(fields=fields, vary=vary)
+
+
+def read_json(file: str) -> dict[str, Any]:
+    """Return the JSON object in a file; raise `InputError` if it is something else."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        found = json.loads(text)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"{file} is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{file} is no JSON object")
+    return found
+
+
+def put_images(graph: dict[str, Any], named: Iterable[tuple[str, str]]) -> dict[str, Image]:
+    """Put the names of images into the inputs of nodes, and return the images by these names."""
+    files: dict[str, Image] = {}
+    for place, text in named:
+        _, inputs = find_node(graph, place)
+        image = image_argument(text)
+        name = f"{len(files) + 1}-{Path(text.partition('?')[0]).name}"
+        entry = "image" if place in graph else place.rpartition(".")[2] or "image"
+        inputs[entry], files[name] = name, image
+    return files

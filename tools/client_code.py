@@ -108,6 +108,10 @@ def _chosen(schemas: dict[str, Any]) -> dict[str, Any]:
     chosen = {name: schemas[name] for name in SHARED} | {
         name: _without(schemas[name], images) for name, images in CONTENTS.items()
     }
+    # A client must be able to read the codes of a later version.
+    chosen["Outcome"] = schemas["Outcome"] | {
+        "properties": schemas["Outcome"]["properties"] | {"code": {"type": "string"}}
+    }
     chosen["TaskOptions"] = {"type": "object", "properties": options}
     tasks, runtimes = (schemas[name]["properties"] for name in ("TaskList", "RuntimeList"))
     chosen["ListedTask"] = tasks["tasks"]["items"]

@@ -28,37 +28,7 @@ class Error(TypedDict):
 
 
 class Outcome(TypedDict):
-    code: Literal[
-        "invalid_json",
-        "invalid_task",
-        "unknown_runtime",
-        "unknown_model",
-        "unsupported_media_type",
-        "not_found",
-        "method_not_allowed",
-        "conflict",
-        "too_large",
-        "internal_error",
-        "input_blocked",
-        "input_unavailable",
-        "input_too_large",
-        "input_not_an_image",
-        "invalid_content",
-        "model_not_found",
-        "model_unusable",
-        "no_space_for_model",
-        "wrong_model",
-        "engine_rejected",
-        "engine_error",
-        "out_of_memory",
-        "inference_timeout",
-        "no_images",
-        "engine_unavailable",
-        "aws_unavailable",
-        "task_abandoned",
-        "task_expired",
-        "cancelled",
-    ]
+    code: str
     message: str
 
 

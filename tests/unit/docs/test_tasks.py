@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from container.consumer.engines.sdwebui.catalogue import Catalogue
-from container.consumer.engines.sdwebui.named import resolve_names
+from container.consumer.engines.sdwebui.name_resolution import resolve_names
 from container.consumer.engines.sdwebui.request import request_body
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS

@@ -1,4 +1,4 @@
-"""Composition of the SD Web UI engine from the consumer's settings."""
+"""Create the SD Web UI engine from the consumer's settings."""
 
 from typing import Any
 
@@ -23,7 +23,9 @@ def build_sdwebui(settings: Settings, s3: Any, secrets: Any = None) -> SdWebUi:
     )
     return SdWebUi(
         webui,
-        compose_models(settings, webui, dynamic=settings.dynamic_model, same_process=webui.is_same_process),
+        compose_models(
+            settings, webui, dynamic=settings.dynamic_model, is_same_process=webui.is_same_process
+        ),
         TaskInputs(links, settings.limits),
         settings.limits,
         BucketStyles(s3, settings.model_bucket, lookup_seconds=settings.model_lookup_seconds),

@@ -1,6 +1,6 @@
 """The names that the running SD Web UI lists: samplers, schedulers, styles, scripts, settings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, Final, Protocol, TypeVar
 
@@ -16,9 +16,11 @@ _FACE_RESTORERS: Final = "/sdapi/v1/face-restorers"
 _UPSCALERS: Final = ("/sdapi/v1/upscalers", "/sdapi/v1/latent-upscale-modes")
 _PREPROCESSORS: Final = ("/controlnet/module_list", "/controlnet/module_list?alias_names=true")
 
-_NO_ROUTE: Final = {"detail": "Not Found"}
-_SHOWN: Final = 100
-_CUTOFF: Final = 0.5
+_NO_SUCH_ROUTE: Final = {"detail": "Not Found"}
+_MAX_NAME_SHOWN: Final = 100
+"""Maximum length of a caller's name that is repeated in an error."""
+_MIN_SIMILARITY: Final = 0.5
+"""Names that are less alike (0 to 1, difflib's ratio) are not suggested."""
 
 
 T = TypeVar("T")
@@ -39,15 +41,15 @@ class Catalogue:
 
     def __init__(self, webui: WebUiGet) -> None:
         self._webui = webui
-        self._answers: dict[str, Any] = {}
+        self._responses: dict[str, Any] = {}
 
     def lookup(self, find: Callable[["Catalogue"], T | None]) -> T | None:
-        """Return what `find` finds, trying again with lists that are read anew."""
-        found = find(self)
-        if found is None:
-            self._answers.clear()
-            found = find(self)
-        return found
+        """Return the result of `find(self)`; if it is None, read the lists again and try once more."""
+        result = find(self)
+        if result is None:
+            self._responses.clear()
+            result = find(self)
+        return result
 
     def samplers(self) -> list[dict[str, Any]] | None:
         """Return the samplers, each with its `name` and `aliases`."""
@@ -71,71 +73,77 @@ class Catalogue:
 
     def preprocessors(self) -> list[str] | None:
         """Return the names of ControlNet's preprocessors: those of its API, then those on its page."""
-        answers = [answer for path in _PREPROCESSORS if isinstance(answer := self._answer(path), dict)]
-        listed = [name for answer in answers for name in answer.get("module_list") or ()]
-        return [name for name in listed if isinstance(name, str)] if answers else None
+        responses = [
+            response for path in _PREPROCESSORS if isinstance(response := self._response(path), dict)
+        ]
+        names = [name for response in responses for name in response.get("module_list") or ()]
+        return [name for name in names if isinstance(name, str)] if responses else None
 
     def scripts(self, tab: str) -> list[str] | None:
         """Return the names of the scripts of `txt2img` or `img2img`, in lower case."""
-        answer = self._answer(_SCRIPTS)
-        listed = answer.get(tab) if isinstance(answer, dict) else None
-        return [str(name).lower() for name in listed] if isinstance(listed, list) else None
+        response = self._response(_SCRIPTS)
+        names = response.get(tab) if isinstance(response, dict) else None
+        return [str(name).lower() for name in names] if isinstance(names, list) else None
 
     def arguments(self, tab: str, script: str) -> list[str] | None:
         """Return the labels of a script's arguments, or None if SD Web UI does not list them."""
         for entry in self._entries(_SCRIPT_INFO) or ():
             if entry.get("name") == script and bool(entry.get("is_img2img")) == (tab == "img2img"):
-                listed = entry.get("args")
-                return [str(one.get("label")) for one in listed] if isinstance(listed, list) else None
+                arguments = entry.get("args")
+                if not isinstance(arguments, list):
+                    return None
+                return [str(argument.get("label")) for argument in arguments]
         return None
 
     def settings(self) -> frozenset[str] | None:
         """Return the names of SD Web UI's settings, or None if it responds 500, as for one invalid value."""
         try:
-            answer = self._answer(_OPTIONS)
+            response = self._response(_OPTIONS)
         except PermanentError:
             return None
-        return frozenset(answer) if isinstance(answer, dict) else None
+        return frozenset(response) if isinstance(response, dict) else None
 
     def _names(self, *paths: str) -> list[str] | None:
-        answers = [entries for path in paths if (entries := self._entries(path)) is not None]
-        return [str(entry["name"]) for entries in answers for entry in entries] if answers else None
+        lists = [entries for path in paths if (entries := self._entries(path)) is not None]
+        return [str(entry["name"]) for entries in lists for entry in entries] if lists else None
 
     def _entries(self, path: str) -> list[dict[str, Any]] | None:
-        answer = self._answer(path)
-        if not isinstance(answer, list):
+        response = self._response(path)
+        if not isinstance(response, list):
             return None
-        return [entry for entry in answer if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
+        return [entry for entry in response if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
 
-    def _answer(self, path: str) -> Any:
-        if path not in self._answers:
+    def _response(self, path: str) -> Any:
+        if path not in self._responses:
             try:
-                self._answers[path] = self._webui.get(path)
-            except (RetryableError, PermanentError) as fault:
-                if fault.response != _NO_ROUTE:
+                self._responses[path] = self._webui.get(path)
+            except (RetryableError, PermanentError) as error:
+                if error.response != _NO_SUCH_ROUTE:
                     raise
-                self._answers[path] = None
-        return self._answers[path]
+                self._responses[path] = None
+        return self._responses[path]
 
 
-def same_name(name: str, listed: list[str]) -> str | None:
+def find_same_name(name: str, listed: list[str]) -> str | None:
     """Return the listed name that equals `name`, or the only one that differs in case, blanks, `_` or `-`."""
     if name in listed:
         return name
-    alike = {one for one in listed if _plain(one) == _plain(name)}
-    return alike.pop() if len(alike) == 1 else None
+    matches = {other for other in listed if _normalize(other) == _normalize(name)}
+    return matches.pop() if len(matches) == 1 else None
 
 
-def unknown(what: str, name: str, listed: list[str]) -> str:
+def unknown_name_text(kind: str, name: str, listed: list[str]) -> str:
     """Return a text saying that SD Web UI does not have the name, with the nearest one that it has."""
-    return f"this SD Web UI has no {what} '{name[:_SHOWN]}'{''.join(_nearest(name, listed))}"
+    return f"this SD Web UI has no {kind} '{name[:_MAX_NAME_SHOWN]}'{_nearest_hint(name, listed)}"
 
 
-def _nearest(name: str, listed: list[str]) -> Iterator[str]:
-    plain = {_plain(one): one for one in listed}
-    for near in get_close_matches(_plain(name[:_SHOWN]), plain, n=1, cutoff=_CUTOFF):
-        yield f"; the nearest is '{plain[near]}'"
+def _nearest_hint(name: str, listed: list[str]) -> str:
+    by_normalized = {_normalize(other): other for other in listed}
+    matches = get_close_matches(
+        _normalize(name[:_MAX_NAME_SHOWN]), by_normalized, n=1, cutoff=_MIN_SIMILARITY
+    )
+    return f"; the nearest is '{by_normalized[matches[0]]}'" if matches else ""
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     return name.casefold().replace("_", "").replace(" ", "").replace("-", "")

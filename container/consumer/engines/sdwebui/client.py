@@ -8,21 +8,22 @@ from typing import Any, Final
 
 import httpx
 
-from container.consumer.engines.sdwebui.faults import fault_of
 from container.consumer.engines.sdwebui.interrupt_watch import Progress
 from container.consumer.engines.sdwebui.job_connection import (
     EngineUnreachable,
+    Hook,
     JobConnection,
-    Step,
-    unreachable,
+    no_response,
 )
+from container.consumer.engines.sdwebui.response_errors import response_error
 from domain.errors import PermanentError, RetryableError
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 5
 PROBE_SECONDS: Final = 10
-"""Routes without a job respond in milliseconds, but hang while 40 requests wait (72-threadpool-*)."""
+"""Timeout of requests without a job, which are answered in milliseconds unless 40 other requests wait
+(72-threadpool-* in tests/contract/recordings)."""
 
 KEEPALIVE_SECONDS: Final = 5
 """The server closes idle connections after 30 s; they are closed well before, so that none fails during a
@@ -32,8 +33,7 @@ READY_PATH: Final = "/sdapi/v1/memory"
 """Responds only when the API is available, unlike `/` (83-webui-readiness-race)."""
 
 
-def _ignore() -> None:
-    """Do nothing at a step of a job."""
+def _do_nothing() -> None: ...
 
 
 class WebUi:
@@ -54,19 +54,24 @@ class WebUi:
         )
 
     def run(
-        self, path: str, body: Callable[[], bytes], *, sent: Step = _ignore, answered: Step = _ignore
+        self,
+        path: str,
+        body: Callable[[], bytes],
+        *,
+        on_sent: Hook = _do_nothing,
+        on_response: Hook = _do_nothing,
     ) -> bytes:
         """Run one job and return the unparsed body of the response.
 
-        `body` is called once, so that nothing keeps a large body while the job runs. Call `sent` when the
-        whole request was sent, and `answered` when the response begins to arrive. Raise PermanentError or
+        `body` is called once, so that nothing keeps a large body while the job runs. `on_sent` is called when
+        the whole request was sent, `on_response` when the response begins to arrive. Raise PermanentError or
         RetryableError for any status other than 200, RetryableError if the connection fails, and
-        EngineTimedOut if there is no response in time. A request that may have started is never sent again
-        here.
+        EngineTimedOut if there is no response in time. Nothing is sent twice, because the first request may
+        have started a job.
         """
-        status, content = self._jobs.post(path, body, sent=sent, answered=answered)
+        status, content = self._jobs.post(path, body, on_sent=on_sent, on_response=on_response)
         if status != httpx.codes.OK:
-            raise fault_of(status, content)
+            raise response_error(status, content)
         return content
 
     def is_same_process(self) -> bool:
@@ -74,14 +79,14 @@ class WebUi:
         return self._jobs.is_open()
 
     def progress(self) -> Progress:
-        """Return the progress of the running job, whichever it is: it is global and names no task."""
-        answer = self.get("/sdapi/v1/progress?skip_current_image=true")
-        state = answer.get("state") or {}
+        """Return the progress of the job that runs or ran last; SD Web UI does not say whose it is."""
+        response = self.get("/sdapi/v1/progress?skip_current_image=true")
+        state = response.get("state") or {}
         return Progress(
-            fraction=min(1.0, max(0.0, float(answer.get("progress") or 0))),
+            fraction=min(1.0, max(0.0, float(response.get("progress") or 0))),
             job_count=int(state.get("job_count") or 0),
-            interrupted=bool(state.get("interrupted")),
-            begun=str(state.get("job_timestamp") or ""),
+            is_interrupted=bool(state.get("interrupted")),
+            job_started_at=str(state.get("job_timestamp") or ""),
         )
 
     def interrupt(self) -> None:
@@ -96,7 +101,7 @@ class WebUi:
         """Return the JSON of the response to a POST without a job, within a number of seconds."""
         return self._probe("POST", path, body, seconds=seconds)
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Return whether the API responds."""
         try:
             return self._probes.get(READY_PATH).status_code == httpx.codes.OK
@@ -107,7 +112,7 @@ class WebUi:
         """Wait until the API responds; return False after `seconds`, or when `stop` is set."""
         deadline = time.monotonic() + seconds
         while not stop.is_set() and time.monotonic() < deadline:
-            if self.ready():
+            if self.is_ready():
                 return True
             stop.wait(poll_seconds)
         return False
@@ -115,12 +120,12 @@ class WebUi:
     def wait_idle(self, *, stop: threading.Event, seconds: float, poll_seconds: float = 0.1) -> bool:
         """Wait until no job runs; return False after `seconds`, or when `stop` is set.
 
-        A Web UI that hangs may still run its job; one that has ended does not.
+        If SD Web UI does not respond, its job may still run; if nothing listens any more, no job runs.
         """
         deadline = time.monotonic() + seconds
         while not stop.is_set() and time.monotonic() < deadline:
             try:
-                if not self.progress().running:
+                if not self.progress().is_running:
                     return True
             except EngineUnreachable:
                 return True
@@ -132,9 +137,9 @@ class WebUi:
     def _probe(self, method: str, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
-            answer = self._probes.request(method, path, json=body, timeout=timeout)
+            response = self._probes.request(method, path, json=body, timeout=timeout)
         except httpx.HTTPError as error:
-            raise unreachable(error, ended=isinstance(error, httpx.ConnectError)) from None
-        if answer.status_code != httpx.codes.OK:
-            raise fault_of(answer.status_code, answer.content)
-        return answer.json()
+            raise no_response(error, has_ended=isinstance(error, httpx.ConnectError)) from None
+        if response.status_code != httpx.codes.OK:
+            raise response_error(response.status_code, response.content)
+        return response.json()

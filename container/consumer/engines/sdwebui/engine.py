@@ -16,20 +16,20 @@ from container.consumer.engines.base import (
     RunHooks,
     Verdict,
 )
-from container.consumer.engines.sdwebui.answer import read_result
 from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.client import READY_PATH, WebUi
-from container.consumer.engines.sdwebui.faults import EngineUnhealthy
 from container.consumer.engines.sdwebui.health import Health
-from container.consumer.engines.sdwebui.inline_images import with_images
+from container.consumer.engines.sdwebui.inline_images import replace_links
 from container.consumer.engines.sdwebui.interrupt_watch import InterruptWatch
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
 from container.consumer.engines.sdwebui.models.selection import Selection
-from container.consumer.engines.sdwebui.models.switch import Models
-from container.consumer.engines.sdwebui.named import TABS, resolve_names
+from container.consumer.engines.sdwebui.models.switch import ModelManager
+from container.consumer.engines.sdwebui.name_resolution import TABS, resolve_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
+from container.consumer.engines.sdwebui.response import read_result
+from container.consumer.engines.sdwebui.response_errors import EngineUnhealthy
+from container.consumer.engines.sdwebui.result_check import expected_sampler
 from container.consumer.engines.sdwebui.styles import NO_STYLES, BucketStyles
-from container.consumer.engines.sdwebui.used import expected_sampler
 from container.consumer.engines.sdwebui.warm_up import WarmUp
 from container.consumer.engines.sdwebui.wildcards import expected_wildcards
 from container.consumer.inputs.task_inputs import TaskInputs
@@ -46,31 +46,31 @@ BYTES_PER_MEGABYTE: Final = 1e6
 
 @dataclass(slots=True)
 class Payload:
-    """A job for SD Web UI."""
+    """A job for SD Web UI: its request, and what its response must say."""
 
     tasktype: TaskType
     content: dict[str, Any]
-    """The content, used to load the models and to read the response."""
+    """The task's content, which also says what models to load and what the response must contain."""
     body: bytes
-    """What is sent; empty once it was taken, because it may contain many images."""
+    """The body of the request; empty once it was taken, because it may contain many images."""
     sampler: str | None
-    """The sampler that must be reported as used; None for any."""
+    """The sampler that the response must name; None for any."""
     wildcards: tuple[str, ...] = ()
-    """The wildcards that must not be in the reported prompts."""
+    """The wildcards that must not be left in the response's prompts."""
 
     def take_body(self) -> bytes:
-        """Return the body, and keep it no longer."""
+        """Return the body and forget it, so that it can be freed while the job runs."""
         body, self.body = self.body, b""
         return body
 
 
 class SdWebUi:
-    """Runs jobs on one SD Web UI."""
+    """Runs jobs on one SD Web UI; implements `Engine`, which documents the methods."""
 
     def __init__(
         self,
         webui: WebUi,
-        models: Models,
+        models: ModelManager,
         inputs: TaskInputs,
         limits: Limits = DEFAULT_LIMITS,
         styles: BucketStyles = NO_STYLES,
@@ -84,9 +84,10 @@ class SdWebUi:
         self._styles = styles
         self._catalogue = Catalogue(webui)
         self._health = Health(webui)
-        self._watch = InterruptWatch(webui)
+        self._interrupt_watch = InterruptWatch(webui)
         self._checkpoint: str | None = None
-        # A dynamic runtime has no checkpoint before its first task, which has to load it in any case.
+        # A dynamic runtime (tasks choose the checkpoint) has none before its first task, which must load it
+        # anyway.
         self._warm_up = WarmUp(webui) if has_checkpoint else None
 
     def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
@@ -98,7 +99,7 @@ class SdWebUi:
         )
 
     def warm_up(self, stop: threading.Event) -> None:
-        """Run a small job if SD Web UI has just started with its checkpoint."""
+        """Run a small job if SD Web UI has just started with the runtime's checkpoint."""
         if self._warm_up:
             self._warm_up.run(stop)
 
@@ -114,44 +115,47 @@ class SdWebUi:
         tab = TABS.get(tasktype)
         wildcards = expected_wildcards(content, self._catalogue, tab) if tab else ()
         _raise_if_stopped(stopped)
-        sent = self._models.ensure(content)
+        content_to_send = self._models.ensure(content)
         _raise_if_stopped(stopped)
         try:
-            inputs = self._inputs.fetch(input_references(sent), stopped)
+            inputs = self._inputs.fetch(input_references(content_to_send), stopped)
         except InputsStopped:
             raise Interrupted from None
-        body = request_body(tasktype, with_images(sent, inputs, self._limits))
+        body = request_body(tasktype, replace_links(content_to_send, inputs, self._limits))
         return Request(Payload(tasktype, content, body, sampler, wildcards), warnings)
 
     def load(self, request: Request) -> Loaded:
         """Select the task's checkpoint and make SD Web UI list the other models."""
         payload: Payload = request.payload
         checkpoint = self._models.switch(payload.content) if payload.tasktype.generates else None
-        switched = checkpoint is not None and checkpoint != self._checkpoint
+        is_switched = checkpoint is not None and checkpoint != self._checkpoint
         self._checkpoint = checkpoint or self._checkpoint
-        return Loaded(checkpoint, switched)
+        return Loaded(checkpoint, is_switched)
 
     def run(self, request: Request, loaded: Loaded, hooks: RunHooks) -> Callable[[], Result]:
         """Run one job and return a function that reads its images and what was used."""
         payload: Payload = request.payload
         selection = self._models.selection
 
-        def sent() -> None:
+        def on_sent() -> None:
             hooks.sent()
-            self._watch.sent(hooks)
+            self._interrupt_watch.start(hooks)
 
         try:
-            answer = self._webui.run(
-                PATHS[payload.tasktype], payload.take_body, sent=sent, answered=self._watch.answered
+            response = self._webui.run(
+                PATHS[payload.tasktype],
+                payload.take_body,
+                on_sent=on_sent,
+                on_response=self._interrupt_watch.response_began,
             )
         except BaseException:
-            self._watch.cancel()
+            self._interrupt_watch.cancel()
             raise
-        return partial(self._read, [answer], payload, loaded, selection)
+        return partial(self._read, [response], payload, loaded, selection)
 
     def was_interrupted(self) -> bool:
         """Return whether anyone interrupted the last job, which can return an unfinished image with 200."""
-        return self._watch.was_interrupted()
+        return self._interrupt_watch.was_interrupted()
 
     def interrupt(self) -> None:
         """Stop the running job at its next step."""
@@ -165,13 +169,13 @@ class SdWebUi:
         """Return what caused a job's error, running a minimal job if the error's text does not say."""
         if isinstance(error, EngineUnhealthy):
             return Verdict.BROKEN
-        if isinstance(error, AmbiguousError) and not self._health.works():
+        if isinstance(error, AmbiguousError) and not self._health.can_generate():
             return Verdict.BROKEN
         code = error.code if isinstance(error, RetryableError | PermanentError) else None
         return Verdict.UNREACHABLE if code is ErrorCode.ENGINE_UNAVAILABLE else Verdict.TASK
 
     def recover(self) -> bool:
-        """Load another checkpoint and then the selected one again."""
+        """Load another checkpoint and then the selected one again; return whether SD Web UI then works."""
         return self._health.recover()
 
     def prepare_shutdown(self) -> None:
@@ -185,10 +189,10 @@ class SdWebUi:
     def gauges(self) -> Mapping[Metric, float]:
         """Return SD Web UI's metrics of the GPU, or none if it has no GPU or does not respond."""
         try:
-            answer = self._webui.get(READY_PATH)
+            response = self._webui.get(READY_PATH)
         except (RetryableError, PermanentError):
             return {}
-        gpu = _object_at(_object_at(answer, "cuda"), "system")
+        gpu = _object_at(_object_at(response, "cuda"), "system")
         gpu_bytes = {
             metrics.GPU_MEMORY_USED: gpu.get("used"),
             metrics.GPU_MEMORY_FREE: gpu.get("free"),
@@ -200,12 +204,12 @@ class SdWebUi:
         }
 
     def _read(
-        self, answer: list[bytes], payload: Payload, loaded: Loaded, selection: Selection | None
+        self, response: list[bytes], payload: Payload, loaded: Loaded, selection: Selection | None
     ) -> Result:
-        """Read a response, which is taken out of `answer`: it is as large as all its images."""
+        """Read a response, removing it from the list `response`, because it is as large as all its images."""
         try:
             return read_result(
-                answer.pop(),
+                response.pop(),
                 payload.tasktype,
                 payload.content,
                 checkpoint=loaded.model,
@@ -214,7 +218,8 @@ class SdWebUi:
             )
         except PermanentError as error:
             if error.code is ErrorCode.WRONG_MODEL and selection and self._models.was_changed(selection):
-                # Not the task's fault: something else has selected a checkpoint since this worker did.
+                # Another client has selected a checkpoint since this worker did, which is not the task's
+                # fault.
                 raise AmbiguousError(error.code, error.message, response=error.response) from None
             raise
 

@@ -8,8 +8,8 @@ from typing import Final
 from container.consumer.inputs.png import SIGNATURE, chunks
 
 _SEED: Final = re.compile(r"(?:^|, )Seed: (-?\d+)(?:,|$)")
-_UNICODE: Final = b"UNICODE\0"
-_EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
+_UTF16_PREFIX: Final = b"UNICODE\0"
+_EXIF_DIRECTORY_TAG, _USER_COMMENT_TAG = 0x8769, 0x9286
 _ENTRY_BYTES: Final = 12
 
 
@@ -19,9 +19,9 @@ def read_infotext(data: bytes) -> str | None:
     SD Web UI writes it to the text chunk `parameters` of a PNG and to EXIF `UserComment` of a JPEG or WebP.
     """
     if data.startswith(SIGNATURE):
-        return _of_png(data)
+        return _read_png(data)
     try:
-        return _of_exif(data)
+        return _read_exif(data)
     except (struct.error, UnicodeDecodeError):
         return None
 
@@ -32,11 +32,11 @@ def read_seed(infotext: str | None) -> int | None:
     It is in the last line; the lines above are the prompts, and texts within the line are JSON strings that
     begin after the seed.
     """
-    found = _SEED.search(infotext.rpartition("\n")[2]) if infotext else None
-    return int(found[1]) if found else None
+    match = _SEED.search(infotext.rpartition("\n")[2]) if infotext else None
+    return int(match[1]) if match else None
 
 
-def _of_png(data: bytes) -> str | None:
+def _read_png(data: bytes) -> str | None:
     for name, start, end in chunks(data):
         if name == b"tEXt":
             key, _, text = data[start:end].partition(b"\0")
@@ -51,25 +51,28 @@ def _of_png(data: bytes) -> str | None:
     return None
 
 
-def _of_exif(data: bytes) -> str | None:
-    at = data.find(b"Exif\0\0") + 6 if data.startswith(b"\xff\xd8") else data.find(b"EXIF") + 8
-    if at < 8:  # `find` returned -1
+def _read_exif(data: bytes) -> str | None:
+    # A JPEG's block follows the 6 bytes of this name; a WebP's follows the chunk's name and its length.
+    start = data.find(b"Exif\0\0") + 6 if data.startswith(b"\xff\xd8") else data.find(b"EXIF") + 8
+    if start < 8:  # `find` returned -1
         return None
-    tiff = data[at:].removeprefix(b"Exif\0\0")
-    order = {b"MM": ">", b"II": "<"}.get(tiff[:2])
-    if order is None:
+    tiff = data[start:].removeprefix(b"Exif\0\0")
+    byte_order = {b"MM": ">", b"II": "<"}.get(tiff[:2])
+    if byte_order is None:
         return None
-    for tag, _, value in _entries(tiff, order, struct.unpack_from(order + "I", tiff, 4)[0]):
-        if tag == _EXIF_IFD:
-            for inner, length, offset in _entries(tiff, order, value):
-                if inner == _USER_COMMENT and tiff[offset : offset + 8] == _UNICODE:
+    for tag, _, value in _entries(tiff, byte_order, struct.unpack_from(byte_order + "I", tiff, 4)[0]):
+        if tag == _EXIF_DIRECTORY_TAG:
+            for inner_tag, length, offset in _entries(tiff, byte_order, value):
+                if inner_tag == _USER_COMMENT_TAG and tiff[offset : offset + 8] == _UTF16_PREFIX:
                     return tiff[offset + 8 : offset + length].decode("utf-16-be") or None
     return None
 
 
-def _entries(tiff: bytes, order: str, at: int) -> Iterator[tuple[int, int, int]]:
-    """Yield tag, count and value of each entry of an EXIF directory."""
-    (count,) = struct.unpack_from(order + "H", tiff, at)
+def _entries(tiff: bytes, byte_order: str, start: int) -> Iterator[tuple[int, int, int]]:
+    """Yield tag, number of values, and value or offset of each entry of the EXIF directory at `start`."""
+    (count,) = struct.unpack_from(byte_order + "H", tiff, start)
     for index in range(count):
-        tag, _, length, value = struct.unpack_from(order + "HHII", tiff, at + 2 + index * _ENTRY_BYTES)
+        tag, _, length, value = struct.unpack_from(
+            byte_order + "HHII", tiff, start + 2 + index * _ENTRY_BYTES
+        )
         yield tag, length, value

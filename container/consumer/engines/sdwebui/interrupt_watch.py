@@ -14,14 +14,14 @@ from typing import Final, Protocol
 from container.consumer.engines.base import RunHooks
 from domain.errors import PermanentError, RetryableError
 
-FIRST_SECONDS: Final = 0.25
-MAX_SECONDS: Final = 2.5
+INITIAL_POLL_SECONDS: Final = 0.25
+MAX_POLL_SECONDS: Final = 2.5
 """How long to wait between two polls of a running job: less at first if its duration is unknown, because its
 progress shows when it will end. A poll takes 5 to 10 ms of SD Web UI's processor time."""
 
-FIRST_ENCODING: Final = 0.3
-"""The part of a job that its encoding is assumed to take until it was measured."""
-MAX_ENCODING: Final = 0.5
+INITIAL_ENCODING_FRACTION: Final = 0.3
+"""The fraction of a job that the encoding of its images is assumed to take until it was measured."""
+MAX_ENCODING_FRACTION: Final = 0.5
 MIN_ENCODING_SECONDS: Final = 0.02
 """In a shorter time no poll would succeed."""
 
@@ -35,12 +35,12 @@ class Progress:
 
     fraction: float
     job_count: int
-    interrupted: bool
-    begun: str
-    """When the job began, to the second; of the last one if none runs."""
+    is_interrupted: bool
+    job_started_at: str
+    """When the job began, to the second; if none runs, when the last one began."""
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Return whether a job runs or a model is being loaded (`job_count` −1)."""
         return self.job_count != 0
 
@@ -53,117 +53,131 @@ class ProgressApi(Protocol):
 
 
 class InterruptWatch:
-    """Watches one job at a time, from the moment when its request was sent."""
+    """Polls one job at a time, from the moment when its request was sent."""
 
     def __init__(self, webui: ProgressApi) -> None:
         self._webui = webui
-        self._watched: _Watched | None = None
-        self._encoding = FIRST_ENCODING
-        self._last_begun: str | None = None
+        self._job: _WatchedJob | None = None
+        self._encoding_fraction = INITIAL_ENCODING_FRACTION
+        self._last_job_started_at: str | None = None
 
-    def sent(self, hooks: RunHooks) -> None:
+    def start(self, hooks: RunHooks) -> None:
         """Watch the job whose request was just sent."""
-        self._watched = _Watched(self._webui, hooks, self._encoding, self._last_begun)
-        self._last_begun = None
+        self._job = _WatchedJob(self._webui, hooks, self._encoding_fraction, self._last_job_started_at)
+        self._last_job_started_at = None
 
-    def answered(self) -> None:
-        """Note that the job's response begins to arrive: it has ended."""
-        if self._watched is not None:
-            self._watched.answered()
+    def response_began(self) -> None:
+        """Note that the job's response begins to arrive, so that the job has ended."""
+        if self._job is not None:
+            self._job.response_began()
 
     def cancel(self) -> None:
         """Stop watching, because the job failed."""
-        watched, self._watched = self._watched, None
-        if watched is not None:
-            watched.cancel()
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
 
     def was_interrupted(self) -> bool:
         """Return whether the last job was interrupted; wait for the last poll if it is under way."""
-        watched, self._watched = self._watched, None
-        if watched is None:
+        job, self._job = self._job, None
+        if job is None:
             return False
-        last = watched.last_progress()
-        self._encoding = watched.encoding()
-        self._last_begun = last.begun if last else None
-        return last is not None and last.interrupted  # None: SD Web UI ended after a complete response
+        final = job.final_progress()
+        self._encoding_fraction = job.encoding_fraction()
+        self._last_job_started_at = final.job_started_at if final else None
+        # Without a final state, SD Web UI ended after it had sent a complete response.
+        return final is not None and final.is_interrupted
 
 
-class _Watched:
-    """One job, which a thread of its own polls."""
+class _WatchedJob:
+    """One job and the thread that polls it. All times are seconds since its request was sent."""
 
-    def __init__(self, webui: ProgressApi, hooks: RunHooks, encoding: float, last_begun: str | None) -> None:
+    def __init__(
+        self,
+        webui: ProgressApi,
+        hooks: RunHooks,
+        encoding_fraction: float,
+        last_job_started_at: str | None,
+    ) -> None:
         self._webui = webui
         self._hooks = hooks
-        self._encoding = encoding
-        self._last_begun = last_begun
+        self._encoding_fraction = encoding_fraction
+        self._last_job_started_at = last_job_started_at
         self._sent_at = time.monotonic()
-        self._response = threading.Event()
-        self._last_is_known = threading.Event()
-        self._cancelled = False
-        self._answered_after = 0.0
-        self._ran_until = 0.0
+        self._is_over = threading.Event()
+        self._has_final = threading.Event()
+        self._is_cancelled = False
+        self._response_after = 0.0
+        self._running_until = 0.0
+        """When a poll last saw the job run; 0 if none did."""
         self._ended_after: float | None = None
-        self._last: Progress | None = None
+        """When a poll first saw that the job had ended; None if none did."""
+        self._final: Progress | None = None
         threading.Thread(target=self._run, name="watch", daemon=True).start()
 
-    def answered(self) -> None:
-        self._answered_after = time.monotonic() - self._sent_at
-        self._response.set()
+    def response_began(self) -> None:
+        self._response_after = self._elapsed()
+        self._is_over.set()
 
     def cancel(self) -> None:
-        self._cancelled = True
-        self._response.set()
+        self._is_cancelled = True
+        self._is_over.set()
 
-    def last_progress(self) -> Progress | None:
-        """Return the last progress of the job; None if SD Web UI did not respond."""
-        self._last_is_known.wait()
-        return self._last
+    def final_progress(self) -> Progress | None:
+        """Wait for the progress after the job's end and return it; None if SD Web UI did not respond."""
+        self._has_final.wait()
+        return self._final
 
-    def encoding(self) -> float:
-        """Return which part of a job the encoding probably takes, after this job."""
-        expected = self._hooks.expected_seconds
-        if expected == float("inf"):
-            return self._encoding
-        part = self._encoding * GROWTH_FACTOR
+    def encoding_fraction(self) -> float:
+        """Return the fraction of a job that the encoding probably takes, according to this job."""
+        expected_seconds = self._hooks.expected_seconds
+        if expected_seconds == float("inf"):
+            return self._encoding_fraction
+        fraction = self._encoding_fraction * GROWTH_FACTOR
         if self._ended_after is not None:
-            part = max(part, (self._answered_after - self._ended_after) / expected)
-        if self._ran_until:
-            part = min(part, max(self._answered_after - self._ran_until, 0.0) / expected)
-        return min(max(part, MIN_ENCODING_SECONDS / 2 / expected), MAX_ENCODING)
+            fraction = max(fraction, (self._response_after - self._ended_after) / expected_seconds)
+        if self._running_until:
+            longest = max(self._response_after - self._running_until, 0.0)
+            fraction = min(fraction, longest / expected_seconds)
+        return min(max(fraction, MIN_ENCODING_SECONDS / 2 / expected_seconds), MAX_ENCODING_FRACTION)
 
     def _run(self) -> None:
         final: Progress | None = None
-        running = False
-        while not self._response.wait(self._pause()):
-            progress = self._try()
-            after = time.monotonic() - self._sent_at
+        was_running = False
+        while not self._is_over.wait(self._seconds_until_poll()):
+            progress = self._poll()
+            elapsed = self._elapsed()
             if progress is None:
                 continue
-            if progress.running:
-                running, final, self._ended_after, self._ran_until = True, None, None, after
+            if progress.is_running:
+                was_running, final, self._ended_after, self._running_until = True, None, None, elapsed
                 self._hooks.progressed(progress.fraction)
-            elif running or self._last_begun not in (None, progress.begun):
-                # This job has ended; before it began, the state is that of the last job.
+            elif was_running or self._last_job_started_at not in (None, progress.job_started_at):
+                # This job has ended. Before it begins, the state is still that of the last job.
                 final = progress
-                self._ended_after = self._ended_after or after
-        if not self._cancelled:
-            self._last = final or self._try()
-            self._last_is_known.set()
+                self._ended_after = self._ended_after or elapsed
+        if not self._is_cancelled:
+            self._final = final or self._poll()
+            self._has_final.set()
 
-    def _try(self) -> Progress | None:
+    def _poll(self) -> Progress | None:
         try:
             return self._webui.progress()
         except (RetryableError, PermanentError):
             return None
 
-    def _pause(self) -> float:
-        """Return the seconds until the next poll, unless the response comes before."""
-        after = time.monotonic() - self._sent_at
-        expected = self._hooks.expected_seconds
-        if expected == float("inf"):
-            return min(max(after / 2, FIRST_SECONDS), MAX_SECONDS)
-        encoding = self._encoding * expected
-        if encoding < MIN_ENCODING_SECONDS:
-            return MAX_SECONDS
-        middle = expected - encoding / 2
-        return min(middle - after if after < middle else max(encoding / 4, after - middle), MAX_SECONDS)
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._sent_at
+
+    def _seconds_until_poll(self) -> float:
+        """Return the seconds until the next poll, which is best in the middle of the encoding."""
+        elapsed = self._elapsed()
+        expected_seconds = self._hooks.expected_seconds
+        if expected_seconds == float("inf"):
+            return min(max(elapsed / 2, INITIAL_POLL_SECONDS), MAX_POLL_SECONDS)
+        encoding_seconds = self._encoding_fraction * expected_seconds
+        if encoding_seconds < MIN_ENCODING_SECONDS:
+            return MAX_POLL_SECONDS
+        middle = expected_seconds - encoding_seconds / 2
+        seconds = middle - elapsed if elapsed < middle else max(encoding_seconds / 4, elapsed - middle)
+        return min(seconds, MAX_POLL_SECONDS)

@@ -15,27 +15,27 @@ from urllib.parse import unquote, urlsplit
 from container.consumer.engines.base import EngineTimedOut
 from domain.errors import ErrorCode, RetryableError
 
-Step = Callable[[], None]
+Hook = Callable[[], None]
 
 
 class EngineUnreachable(RetryableError):
     """SD Web UI has ended, together with any job that it ran."""
 
 
-def unreachable(error: Exception, *, ended: bool) -> RetryableError:
-    """Return the error for a request without a response; `ended` if nothing listens at the address."""
-    kind = EngineUnreachable if ended else RetryableError
-    return kind(ErrorCode.ENGINE_UNAVAILABLE, f"SD Web UI did not answer: {type(error).__name__}.")
+def no_response(error: Exception, *, has_ended: bool) -> RetryableError:
+    """Return the error for a request without a response; `has_ended` if nothing listens at the address."""
+    error_class = EngineUnreachable if has_ended else RetryableError
+    return error_class(ErrorCode.ENGINE_UNAVAILABLE, f"SD Web UI did not answer: {type(error).__name__}.")
 
 
 class JobConnection:
-    """Sends one job at a time, and reuses the connection of the last job if that was short ago."""
+    """Sends one job at a time; reuses the last job's connection within `keepalive_seconds` after it."""
 
     def __init__(
         self, url: str, *, connect_seconds: float, response_seconds: float, keepalive_seconds: float
     ) -> None:
         parts = urlsplit(url)
-        self._secure = parts.scheme == "https"
+        self._is_https = parts.scheme == "https"
         self._address = parts.hostname or "", parts.port
         self._prefix = parts.path.rstrip("/")
         # Compressing base64 between two processes on one machine only costs time.
@@ -50,7 +50,7 @@ class JobConnection:
         self._idle_since = 0.0
 
     def is_open(self) -> bool:
-        """Return whether the connection of the last job is still open.
+        """Return whether the connection of the last job is still open and recent.
 
         If it is, SD Web UI has not been restarted since that job.
         """
@@ -64,26 +64,28 @@ class JobConnection:
         poll.register(connection.sock, select.POLLIN)
         return not poll.poll(0)
 
-    def post(self, path: str, body: Callable[[], bytes], *, sent: Step, answered: Step) -> tuple[int, bytes]:
+    def post(
+        self, path: str, body: Callable[[], bytes], *, on_sent: Hook, on_response: Hook
+    ) -> tuple[int, bytes]:
         """Send a request and return the status and the unparsed body of its response.
 
-        `body` is called once, so that nothing keeps a large body while the job runs. Call `sent` when the
-        whole request was sent, and `answered` when the response begins to arrive. Raise RetryableError if the
-        connection fails, and EngineTimedOut if there is no response in time.
+        `body` is called once, so that nothing keeps a large body while the job runs. `on_sent` is called when
+        the whole request was sent, `on_response` when the response begins to arrive. Raise RetryableError if
+        the connection fails, and EngineTimedOut if there is no response in time.
         """
-        connection = self._take()
+        connection = self._idle_or_new_connection()
         try:
             connection.request("POST", self._prefix + path, body(), self._headers)
-            sent()
+            on_sent()
             response = connection.getresponse()
-            answered()
+            on_response()
             content = response.read()
         except TimeoutError:
             connection.close()
             raise EngineTimedOut from None
         except (OSError, HTTPException) as error:
             connection.close()
-            raise unreachable(error, ended=False) from None
+            raise no_response(error, has_ended=False) from None
         except BaseException:
             connection.close()
             raise
@@ -99,20 +101,19 @@ class JobConnection:
         if connection is not None:
             connection.close()
 
-    def _take(self) -> HTTPConnection:
-        """Return the connection of the last job, or a new one."""
+    def _idle_or_new_connection(self) -> HTTPConnection:
         if self.is_open() and self._idle is not None:
             connection, self._idle = self._idle, None
             return connection
         self.close()
         host, port = self._address
-        kind = HTTPSConnection if self._secure else HTTPConnection
-        connection = kind(host, port, timeout=self._connect_seconds)
+        connection_class = HTTPSConnection if self._is_https else HTTPConnection
+        connection = connection_class(host, port, timeout=self._connect_seconds)
         try:
             connection.connect()
         except TimeoutError as error:
-            raise unreachable(error, ended=False) from None
+            raise no_response(error, has_ended=False) from None
         except OSError as error:
-            raise unreachable(error, ended=True) from None
+            raise no_response(error, has_ended=True) from None
         connection.sock.settimeout(self._response_seconds)
         return connection

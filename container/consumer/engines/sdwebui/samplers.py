@@ -1,22 +1,27 @@
-"""Interpret names of samplers and schedulers, because SD Web UI replaces unknown ones by its default."""
+"""Find the sampler or scheduler that a name refers to.
+
+SD Web UI replaces a name that it does not know by its default, and responds 200.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from container.consumer.engines.sdwebui.catalogue import Catalogue, same_name
+from container.consumer.engines.sdwebui.catalogue import Catalogue, find_same_name
 
 
 @dataclass(frozen=True, slots=True)
-class SamplerMatch:
-    """A sampler as SD Web UI lists it; `scheduler` is set if the name included one."""
+class NameMatch:
+    """The sampler or scheduler that a name refers to."""
 
-    sampler: str
+    name: str
+    """The name in SD Web UI's list."""
     scheduler: str | None = None
-    exact: bool = True
-    """Whether SD Web UI itself interprets the name like this."""
+    """The scheduler that the name of a sampler ends with, if it does."""
+    is_exact: bool = True
+    """Whether SD Web UI itself understands the name, so that nothing has to be corrected."""
 
 
-def find_sampler(name: str, catalogue: Catalogue) -> SamplerMatch | None:
+def find_sampler(name: str, catalogue: Catalogue) -> NameMatch | None:
     """Return the sampler that a name refers to, or None.
 
     SD Web UI understands exact names, also followed by a scheduler (`DPM++ 2M Karras`), but not the aliases
@@ -25,53 +30,55 @@ def find_sampler(name: str, catalogue: Catalogue) -> SamplerMatch | None:
     samplers = catalogue.samplers() or []
     names = [entry["name"] for entry in samplers]
     if name in names:
-        return SamplerMatch(name)
-    for base, scheduler in _parts(name, catalogue):
+        return NameMatch(name)
+    for base, scheduler in _splits(name, catalogue):
         if base in names:
-            return SamplerMatch(base, scheduler)
-    if (same := same_name(name, names)) is not None:
-        return SamplerMatch(same, exact=False)
+            return NameMatch(base, scheduler)
+    if (sampler := find_same_name(name, names)) is not None:
+        return NameMatch(sampler, is_exact=False)
     for entry in samplers:
-        if same_name(name, [alias for alias in entry.get("aliases") or () if isinstance(alias, str)]):
-            return SamplerMatch(entry["name"], exact=False)
-    for base, scheduler in _parts(name, catalogue, exactly=False):
-        if (same := same_name(base, names)) is not None:
-            return SamplerMatch(same, scheduler, exact=False)
+        if find_same_name(name, [alias for alias in entry.get("aliases") or () if isinstance(alias, str)]):
+            return NameMatch(entry["name"], is_exact=False)
+    for base, scheduler in _splits(name, catalogue, ignore_case=True):
+        if (sampler := find_same_name(base, names)) is not None:
+            return NameMatch(sampler, scheduler, is_exact=False)
     return None
 
 
-def find_scheduler(name: str, catalogue: Catalogue) -> SamplerMatch | None:
-    """Return the scheduler that a name refers to (in `sampler`), or None."""
+def find_scheduler(name: str, catalogue: Catalogue) -> NameMatch | None:
+    """Return the scheduler that a name refers to, or None. SD Web UI understands its name and its label."""
     schedulers = catalogue.schedulers() or []
-    exact = [form for entry in schedulers for form in (entry.get("label"), entry["name"]) if form]
-    if name in exact:
-        return SamplerMatch(name)
+    exact_names = [
+        spelling for entry in schedulers for spelling in (entry.get("label"), entry["name"]) if spelling
+    ]
+    if name in exact_names:
+        return NameMatch(name)
     for entry in schedulers:
-        if any(same_name(name, [form]) for form in _forms(entry)):
-            return SamplerMatch(str(entry.get("label") or entry["name"]), exact=False)
+        if any(find_same_name(name, [spelling]) for spelling in _spellings(entry)):
+            return NameMatch(str(entry.get("label") or entry["name"]), is_exact=False)
     return None
 
 
 def sampler_names(catalogue: Catalogue) -> list[str]:
-    """Return the names of all samplers."""
+    """Return the names of all samplers that SD Web UI lists."""
     return [entry["name"] for entry in catalogue.samplers() or ()]
 
 
 def scheduler_names(catalogue: Catalogue) -> list[str]:
-    """Return the labels of all schedulers."""
+    """Return the labels of all schedulers that SD Web UI lists, or names where it gives no label."""
     return [str(entry.get("label") or entry["name"]) for entry in catalogue.schedulers() or ()]
 
 
-def _parts(name: str, catalogue: Catalogue, *, exactly: bool = True) -> Iterator[tuple[str, str]]:
+def _splits(name: str, catalogue: Catalogue, *, ignore_case: bool = False) -> Iterator[tuple[str, str]]:
     """Yield possible splits of the name into a sampler and a scheduler at its end."""
     for entry in catalogue.schedulers() or ():
-        for form in _forms(entry):
-            end = name[-len(form) - 1 :]
-            if end == f" {form}" or (not exactly and end.casefold() == f" {form}".casefold()):
-                yield name[: -len(form) - 1], str(entry.get("label") or entry["name"])
+        for spelling in _spellings(entry):
+            end = name[-len(spelling) - 1 :]
+            if end == f" {spelling}" or (ignore_case and end.casefold() == f" {spelling}".casefold()):
+                yield name[: -len(spelling) - 1], str(entry.get("label") or entry["name"])
 
 
-def _forms(entry: dict[str, object]) -> list[str]:
+def _spellings(entry: dict[str, object]) -> list[str]:
     aliases = entry.get("aliases")
-    forms = (entry.get("label"), entry.get("name"), *(aliases if isinstance(aliases, list) else ()))
-    return [form for form in forms if isinstance(form, str) and form]
+    spellings = (entry.get("label"), entry.get("name"), *(aliases if isinstance(aliases, list) else ()))
+    return [spelling for spelling in spellings if isinstance(spelling, str) and spelling]

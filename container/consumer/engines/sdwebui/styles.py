@@ -1,4 +1,4 @@
-"""Styles: from `styles.csv` in the model bucket, which the worker applies, and from SD Web UI itself."""
+"""Read the styles in `styles.csv` of the model bucket, and apply styles to prompts as SD Web UI does."""
 
 import csv
 import io
@@ -18,21 +18,24 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_BYTES: Final = 4 * 1024**2
-_NOT_THERE: Final = frozenset({"404", "NoSuchKey", "NotFound"})
-_FIELD: Final = "{prompt}"
-_SECOND_PASS: Final = {"hr_prompt": True, "hr_negative_prompt": False}
+_NO_OBJECT_CODES: Final = frozenset({"404", "NoSuchKey", "NotFound"})
+_PLACEHOLDER: Final = "{prompt}"
+"""Where a style that contains it takes in the prompt; other styles are appended to the prompt."""
+# Fields with prompts, and whether a style's positive prompt belongs there (else its negative one).
+_PROMPT_FIELDS: Final = {"prompt": True, "negative_prompt": False}
+_SECOND_PASS_FIELDS: Final = {"hr_prompt": True, "hr_negative_prompt": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Texts that are added to a prompt, or that it is put into where they contain `{prompt}`."""
+    """Texts for a prompt and a negative prompt, under a name that tasks refer to."""
 
     name: str
     prompt: str = ""
     negative_prompt: str = ""
 
 
-class TooLong(Exception):
+class PromptTooLong(Exception):
     """The prompt with the styles would have more characters than allowed."""
 
 
@@ -52,34 +55,37 @@ class BucketStyles:
         self._lookup_seconds = lookup_seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: tuple[float, Mapping[str, Style]] | None = None
+        self._cached: tuple[float, Mapping[str, Style]] | None = None
 
     @property
-    def exist(self) -> bool:
-        """Return whether there is a bucket to read."""
+    def has_bucket(self) -> bool:
+        """Return whether there is a model bucket."""
         return self._s3 is not None and bool(self._bucket)
 
     def all(self) -> Mapping[str, Style]:
-        """Return the styles by name; raise RetryableError without S3, PermanentError for a bad file."""
+        """Return the styles by name.
+
+        Raise RetryableError if S3 does not respond, and PermanentError if the file cannot be read.
+        """
         with self._lock:
-            if self._known is None or self._clock() - self._known[0] >= self._lookup_seconds:
-                self._known = self._clock(), self._read()
-            return self._known[1]
+            if self._cached is None or self._clock() - self._cached[0] >= self._lookup_seconds:
+                self._cached = self._clock(), self._read()
+            return self._cached[1]
 
     def _read(self) -> Mapping[str, Style]:
         if self._s3 is None or not self._bucket:
             return {}
         try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=STYLES_FILE)
-            data = answer["Body"].read(MAX_BYTES + 1)
+            response = self._s3.get_object(Bucket=self._bucket, Key=STYLES_FILE)
+            data = response["Body"].read(MAX_BYTES + 1)
         except (ClientError, BotoCoreError) as error:
             code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
-            if code in _NOT_THERE:
+            if code in _NO_OBJECT_CODES:
                 return {}
             text = f"The model bucket did not answer: {code or type(error).__name__}."
             raise RetryableError(ErrorCode.AWS_UNAVAILABLE, text) from error
         if len(data) > MAX_BYTES:
-            raise _bad(f"it has more than {MAX_BYTES} bytes")
+            raise _bad_file(f"it has more than {MAX_BYTES} bytes")
         return {style.name: style for style in read_styles(data)}
 
 
@@ -91,9 +97,9 @@ def read_styles(data: bytes) -> Iterable[Style]:
     try:
         rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), skipinitialspace=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise _bad(str(error)) from None
+        raise _bad_file(str(error)) from None
     if rows and "name" not in rows[0]:
-        raise _bad("its first line names no column name")
+        raise _bad_file("its first line names no column name")
     for row in rows:
         name = row["name"]
         if name and not name.startswith("#"):
@@ -101,36 +107,40 @@ def read_styles(data: bytes) -> Iterable[Style]:
             yield Style(name, prompt, row.get("negative_prompt") or "")
 
 
-def apply(styles: Iterable[Style], content: Mapping[str, Any], most: int) -> dict[str, str]:
-    """Return the prompts of a content with the styles, as SD Web UI applies them, by field.
+def apply_styles(styles: Iterable[Style], content: Mapping[str, Any], max_characters: int) -> dict[str, str]:
+    """Return the fields of a content that contain prompts, with the styles applied.
 
-    Raise TooLong as soon as one has more than `most` characters: a style that repeats the prompt doubles it.
+    Raise PromptTooLong as soon as one has more than `max_characters`, because a style can double the prompt.
     """
-    named = list(styles)
-    fields = {"prompt": True, "negative_prompt": False}
+    all_styles = list(styles)
+    fields = dict(_PROMPT_FIELDS)
     if content.get("enable_hr"):
-        # Without a text of its own, the second pass takes the prompt.
-        fields |= {name: positive for name, positive in _SECOND_PASS.items() if content.get(name)}
-    found = {}
-    for field, positive in fields.items():
+        # Without a text of its own, the second pass uses the prompt of the first, with its styles.
+        fields |= {
+            name: is_positive for name, is_positive in _SECOND_PASS_FIELDS.items() if content.get(name)
+        }
+    prompts = {}
+    for field, is_positive in fields.items():
         text = content.get(field) or ""
-        for style in named:
-            text = _merge(style.prompt if positive else style.negative_prompt, text, most)
-        found[field] = text
-    return found
+        for style in all_styles:
+            text = _merge(style.prompt if is_positive else style.negative_prompt, text, max_characters)
+        prompts[field] = text
+    return prompts
 
 
-def _merge(style: str, prompt: str, most: int) -> str:
-    if _FIELD in style:
-        length = len(style) + style.count(_FIELD) * (len(prompt) - len(_FIELD))
-        if length > most:
-            raise TooLong
-        return style.replace(_FIELD, prompt)
+def _merge(style: str, prompt: str, max_characters: int) -> str:
+    if _PLACEHOLDER in style:
+        length = len(style) + style.count(_PLACEHOLDER) * (len(prompt) - len(_PLACEHOLDER))
+        if length > max_characters:
+            raise PromptTooLong
+        return style.replace(_PLACEHOLDER, prompt)
     merged = ", ".join(filter(None, (prompt.strip(), style.strip())))
-    if len(merged) > most:
-        raise TooLong
+    if len(merged) > max_characters:
+        raise PromptTooLong
     return merged
 
 
-def _bad(why: str) -> PermanentError:
-    return PermanentError(ErrorCode.INVALID_CONTENT, f"{STYLES_FILE} of the model bucket is broken: {why}.")
+def _bad_file(reason: str) -> PermanentError:
+    return PermanentError(
+        ErrorCode.INVALID_CONTENT, f"{STYLES_FILE} of the model bucket is broken: {reason}."
+    )

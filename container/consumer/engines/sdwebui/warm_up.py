@@ -1,4 +1,7 @@
-"""A small job before the first task, so that no caller waits for what SD Web UI does only once."""
+"""Run a small job before the first task, so that no caller waits for what SD Web UI does only once.
+
+That is the loading of the checkpoint and of CUDA's kernels.
+"""
 
 import logging
 import threading
@@ -19,7 +22,7 @@ _CHECK_SECONDS: Final = 0.1
 
 _PATH: Final = PATHS[TaskType.TEXT_TO_IMAGE]
 
-# The size of most tasks of SD 1.5, because CUDA chooses its kernels for a size. No image is returned.
+# 512 x 512 is the size of most tasks of SD 1.5, and CUDA chooses its kernels for a size.
 _BODY: Final[dict[str, Any]] = {
     "prompt": "",
     "steps": 1,
@@ -32,7 +35,7 @@ _BODY: Final[dict[str, Any]] = {
 
 
 class WarmUp:
-    """Runs a small job if SD Web UI was seen to start; one that already ran may have had jobs."""
+    """Runs a small job if SD Web UI was seen to start; one that already ran may have had jobs before."""
 
     def __init__(self, webui: WebUi) -> None:
         self._webui = webui
@@ -40,20 +43,20 @@ class WarmUp:
 
     def note_start(self) -> None:
         """Note that SD Web UI is starting, if it does not respond yet."""
-        self._starting = self._starting or not self._webui.ready()
+        self._starting = self._starting or not self._webui.is_ready()
 
     def run(self, stop: threading.Event) -> None:
         """Run the job and wait for its end, or until `stop` is set; an error is only logged."""
         if not self._starting:
             return
         self._starting = False
-        ended = threading.Event()
+        has_ended = threading.Event()
         # A daemon, so that a process that shuts down does not wait for the response.
-        threading.Thread(target=self._post, args=[ended], name="warm-up", daemon=True).start()
-        while not stop.is_set() and not ended.wait(_CHECK_SECONDS):
+        threading.Thread(target=self._post, args=[has_ended], name="warm-up", daemon=True).start()
+        while not stop.is_set() and not has_ended.wait(_CHECK_SECONDS):
             pass
 
-    def _post(self, ended: threading.Event) -> None:
+    def _post(self, has_ended: threading.Event) -> None:
         started_at = time.monotonic()
         try:
             self._webui.post(_PATH, _BODY, seconds=WARM_UP_SECONDS)
@@ -64,4 +67,4 @@ class WarmUp:
         else:
             log.info("the warm-up job has ended", extra={"seconds": round(time.monotonic() - started_at, 3)})
         finally:
-            ended.set()
+            has_ended.set()

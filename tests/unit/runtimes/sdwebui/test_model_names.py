@@ -2,7 +2,7 @@
 
 import pytest
 
-from container.consumer.engines.sdwebui.models.errors import not_found
+from container.consumer.engines.sdwebui.models.errors import model_not_found
 from domain.errors import ErrorCode
 from runtimes.sdwebui.model_names import (
     AmbiguousName,
@@ -146,7 +146,7 @@ def test_suggests_the_nearest_name() -> None:
     assert nearest_name("v1-5-pruned-emaonli.safetensors", FILES) == FILES[0]
     assert nearest_name("BOTH.SAFETENSORS", FILES) == "both.safetensors"
     assert nearest_name("quite another thing", FILES) is None
-    fault = not_found(Kind.CHECKPOINT, "v1-5-pruned-emaonli.safetensors", FILES, path="/x")
+    fault = model_not_found(Kind.CHECKPOINT, "v1-5-pruned-emaonli.safetensors", FILES, path="/x")
     assert fault.code is ErrorCode.MODEL_NOT_FOUND
     assert FILES[0] in fault.message
-    assert len(not_found(Kind.LORA, "x" * 10_000, FILES, path="/x").message) < 500
+    assert len(model_not_found(Kind.LORA, "x" * 10_000, FILES, path="/x").message) < 500

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container.consumer.engines.sdwebui.models.errors import not_found
+from container.consumer.engines.sdwebui.models.errors import model_not_found
 from container.consumer.engines.sdwebui.models.required import required_models
 from runtimes.sdwebui.model_names import AmbiguousName, Kind, aliases, find_match, nearest_name
 
@@ -35,7 +35,7 @@ def test_a_match_is_a_file_with_that_name_or_a_recorded_alias(
 @given(kind=st.sampled_from(Kind), name=st.text(max_size=400), known=FILES)
 def test_the_error_for_an_unknown_name_has_a_bounded_length(kind: Kind, name: str, known: list[str]) -> None:
     assert nearest_name(name, known) in {None, *known}
-    assert len(not_found(kind, name, known, path="/x").message) < 4000
+    assert len(model_not_found(kind, name, known, path="/x").message) < 4000
 
 
 @given(content=st.dictionaries(st.sampled_from(NAMING), ANYTHING, max_size=5))

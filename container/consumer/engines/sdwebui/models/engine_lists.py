@@ -31,8 +31,8 @@ _REFRESHES: Final = {
     Kind.EMBEDDING: "/sdapi/v1/refresh-embeddings",
 }
 
-_AT_START: Final = frozenset({Kind.UPSCALER, Kind.DETECTOR, Kind.HYPERNETWORK, Kind.MODULE})
-_AT_START_OF_FORGE: Final = _AT_START | {Kind.CONTROLNET, Kind.VAE}
+_LISTED_AT_START: Final = frozenset({Kind.UPSCALER, Kind.DETECTOR, Kind.HYPERNETWORK, Kind.MODULE})
+_LISTED_AT_START_BY_FORGE: Final = _LISTED_AT_START | {Kind.CONTROLNET, Kind.VAE}
 """Kinds that SD Web UI lists only when it starts."""
 
 
@@ -47,7 +47,7 @@ class WebUiApi(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedModel:
     """A model in a list of SD Web UI."""
 
     name: str
@@ -64,9 +64,9 @@ class EngineModelLists:
     def __init__(self, webui: WebUiApi) -> None:
         self._webui = webui
 
-    def once(self) -> "EngineModelLists":
-        """Return lists that are each requested once, for the requirements of one task."""
-        return EngineModelLists(_AskedOnce(self._webui))
+    def cached(self) -> "EngineModelLists":
+        """Return the same lists, but each requested only once: for the models of one task."""
+        return EngineModelLists(_CachingWebUi(self._webui))
 
     @property
     def is_forge(self) -> bool:
@@ -74,23 +74,24 @@ class EngineModelLists:
         return self._get(MODULES) is not None
 
     def checkpoints(self) -> list[dict[str, Any]]:
-        """Return `/sd-models`."""
-        listed = self._webui.get("/sdapi/v1/sd-models")
-        return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+        """Return the entries of `/sd-models` (objects with `title`, `model_name`, `filename` and `hash`)."""
+        response = self._webui.get("/sdapi/v1/sd-models")
+        entries = response if isinstance(response, list) else []
+        return [entry for entry in entries if isinstance(entry, dict)]
 
     def checkpoint_names(self) -> list[str]:
         """Return every name by which tasks can ask for a listed checkpoint."""
         return [name for entry in self.checkpoints() for name in checkpoint_aliases(entry)]
 
-    def named(self, kind: Kind) -> list[Listed] | None:
+    def models(self, kind: Kind) -> list[ListedModel] | None:
         """Return the listed models of a kind, or None if this Web UI has no such list."""
-        answers = [self._get(path) for path in _LISTS.get(kind, ())]
-        known = [answer for answer in answers if answer is not None]
-        return [entry for answer in known for entry in _entries(answer)] if known else None
+        responses = [self._get(path) for path in _LISTS.get(kind, ())]
+        lists = [response for response in responses if response is not None]
+        return [model for response in lists for model in _read_models(response)] if lists else None
 
-    def is_read_at_start(self, kind: Kind) -> bool:
+    def is_listed_at_start(self, kind: Kind) -> bool:
         """Return whether this Web UI lists a kind only when it starts."""
-        return kind in _AT_START or (kind in _AT_START_OF_FORGE and self.is_forge)
+        return kind in _LISTED_AT_START or (kind in _LISTED_AT_START_BY_FORGE and self.is_forge)
 
     def refresh(self, kind: Kind) -> None:
         """Make SD Web UI read the folders of a kind again, unless it reads the kind only at its start."""
@@ -100,90 +101,89 @@ class EngineModelLists:
             if kind is Kind.CHECKPOINT:
                 self._webui.post(path, {})
             else:
-                self._optional("POST", path)
+                self._request_optional("POST", path)
 
     def embeddings(self) -> set[str] | None:
         """Return the names of the embeddings in lower case, as SD Web UI compares them."""
-        listed = self._get("/sdapi/v1/embeddings")
-        if not isinstance(listed, dict):
+        response = self._get("/sdapi/v1/embeddings")
+        if not isinstance(response, dict):
             return None
-        groups = (listed.get("loaded"), listed.get("skipped"))
+        groups = (response.get("loaded"), response.get("skipped"))
         return {name.lower() for group in groups if isinstance(group, dict) for name in group}
 
     def style_prompt(self, name: str) -> str:
-        """Return the prompt that a style adds, or ""."""
-        listed = self._get("/sdapi/v1/prompt-styles")
-        for entry in listed if isinstance(listed, list) else ():
+        """Return the prompt that a style of SD Web UI adds, or ""."""
+        response = self._get("/sdapi/v1/prompt-styles")
+        for entry in response if isinstance(response, list) else ():
             if isinstance(entry, dict) and entry.get("name") == name:
                 return str(entry.get("prompt") or "")
         return ""
 
     def _get(self, path: str) -> Any:
-        return self._optional("GET", path)
+        return self._request_optional("GET", path)
 
-    def _optional(self, method: str, path: str) -> Any:
+    def _request_optional(self, method: str, path: str) -> Any:
         """Request a route that some Web UIs lack; a 404 does not mean that SD Web UI is not ready."""
         try:
             return self._webui.get(path) if method == "GET" else self._webui.post(path, {})
-        except (RetryableError, PermanentError) as fault:
-            if fault.response == _NO_SUCH_ROUTE:
+        except (RetryableError, PermanentError) as error:
+            if error.response == _NO_SUCH_ROUTE:
                 return None
             raise
 
 
-def is_named(kind: Kind, entry: Listed, wanted: str, digits: str) -> bool:
+def has_name(kind: Kind, model: ListedModel, wanted: str, wanted_hash: str) -> bool:
     """Return whether a name refers to a listed model; a folder in the name must be the model's folder."""
-    if entry.name == wanted:
+    if model.name == wanted:
         return True
-    split = split_hash(kind, entry.name)
-    name, own_digits = split or (entry.name, "")
-    if digits and digits != own_digits:
+    name, listed_hash = split_hash(kind, model.name) or (model.name, "")
+    if wanted_hash and wanted_hash != listed_hash:
         return False
-    paths = f"/{entry.path}", without_extension(f"/{entry.path}")
-    inside = any(path.endswith(f"/{wanted}") for path in paths)
-    return name == wanted or (name == PurePosixPath(wanted).name and inside)
+    paths = f"/{model.path}", without_extension(f"/{model.path}")
+    is_in_folder = any(path.endswith(f"/{wanted}") for path in paths)
+    return name == wanted or (name == PurePosixPath(wanted).name and is_in_folder)
 
 
-def without_hash(kind: Kind, name: str) -> str:
+def remove_hash(kind: Kind, name: str) -> str:
     """Return a name without the hash that is listed after it."""
     split = split_hash(kind, name)
     return split[0] if split else name
 
 
-class _AskedOnce:
-    """Remembers the response to each GET."""
+class _CachingWebUi:
+    """Forwards requests, and remembers the response to each GET until the next POST."""
 
     def __init__(self, webui: WebUiApi) -> None:
         self._webui = webui
-        self._answers: dict[str, Any] = {}
+        self._responses: dict[str, Any] = {}
 
     def get(self, path: str) -> Any:
         """Return the first response again, also if it was that the route does not exist."""
-        if path not in self._answers:
+        if path not in self._responses:
             try:
-                self._answers[path] = self._webui.get(path)
-            except (PermanentError, RetryableError) as fault:
-                if fault.response != _NO_SUCH_ROUTE:
+                self._responses[path] = self._webui.get(path)
+            except (PermanentError, RetryableError) as error:
+                if error.response != _NO_SUCH_ROUTE:
                     raise
-                self._answers[path] = fault
-        answer = self._answers[path]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+                self._responses[path] = error
+        response = self._responses[path]
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     def post(self, path: str, body: Any, *, seconds: float = PROBE_SECONDS) -> Any:
         """Forward a POST and forget earlier responses, which may have changed."""
-        self._answers.clear()
+        self._responses.clear()
         return self._webui.post(path, body, seconds=seconds)
 
 
-def _entries(answer: Any) -> Iterator[Listed]:
-    if isinstance(answer, dict):
-        answer = answer.get("model_list") or answer.get("ad_model") or []
-    for item in answer if isinstance(answer, list) else ():
+def _read_models(response: Any) -> Iterator[ListedModel]:
+    if isinstance(response, dict):
+        response = response.get("model_list") or response.get("ad_model") or []
+    for item in response if isinstance(response, list) else ():
         if isinstance(item, str):
-            yield Listed(item)
+            yield ListedModel(item)
         elif isinstance(item, dict):
             name = item.get("name") or item.get("model_name")
             path = item.get("path") or item.get("filename") or item.get("model_path")
-            yield Listed(str(name or ""), str(path or ""), str(item.get("alias") or ""))
+            yield ListedModel(str(name or ""), str(path or ""), str(item.get("alias") or ""))

@@ -1,4 +1,4 @@
-"""Errors for tasks whose models cannot be used."""
+"""Errors for tasks whose models cannot be used. `wanted` is the name in the task, `path` its JSON pointer."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -10,27 +10,28 @@ MAX_NAME: Final = 200
 """Maximum length of a caller's name that is repeated in an error."""
 
 
-def not_found(
-    kind: Kind, wanted: str, known: Iterable[str], *, path: str, shown_as: Iterable[str] = ()
+def model_not_found(
+    kind: Kind, wanted: str, known_files: Iterable[str], *, path: str, listed_names: Iterable[str] = ()
 ) -> PermanentError:
     """Return the error for a model that does not exist anywhere, with the nearest name.
 
-    `known` are files relative to their folder; `shown_as` are names that SD Web UI lists.
+    `known_files` are relative to their folder; `listed_names` are names that SD Web UI lists.
     """
-    near = nearest_name(wanted[:MAX_NAME], [*(webui_name(kind, name) for name in known), *shown_as])
-    hint = f"; the nearest is {near!r}" if near else ""
+    names = [*(webui_name(kind, file) for file in known_files), *listed_names]
+    nearest = nearest_name(wanted[:MAX_NAME], names)
+    hint = f"; the nearest is {nearest!r}" if nearest else ""
     text = f"{path}: there is no {kind.value} named {wanted[:MAX_NAME]!r}{hint}. Upper and lower case count."
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
 
 
-def ambiguous(kind: Kind, wanted: str, names: Iterable[str], *, path: str) -> PermanentError:
+def ambiguous_model(kind: Kind, wanted: str, names: Iterable[str], *, path: str) -> PermanentError:
     """Return the error for a name that matches several files."""
     text = f"{path}: several files are {kind.value} {wanted[:MAX_NAME]!r}: {', '.join(list(names)[:5])}."
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
 
 
-def read_at_start(kind: Kind, wanted: str, folder: str, *, path: str) -> PermanentError:
-    """Return the error for a file that was added after SD Web UI had read its kind for the only time."""
+def listed_only_at_start(kind: Kind, wanted: str, folder: str, *, path: str) -> PermanentError:
+    """Return the error for a file that was added after SD Web UI had read its folder for the only time."""
     text = (
         f"{path}: the {kind.value} {wanted[:MAX_NAME]!r} is there, but SD Web UI reads each {kind.value} at "
         f"its start only: name {folder} in the runtime's syncFolders (SYNC_FOLDERS), or start a new worker."
@@ -38,7 +39,7 @@ def read_at_start(kind: Kind, wanted: str, folder: str, *, path: str) -> Permane
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
 
 
-def not_shown(kind: Kind, wanted: str, folder: str, *, path: str) -> PermanentError:
+def model_not_listed(kind: Kind, wanted: str, folder: str, *, path: str) -> PermanentError:
     """Return the error for a file that SD Web UI does not list even after a refresh."""
     text = (
         f"{path}: the {kind.value} {wanted[:MAX_NAME]!r} is on the worker, and SD Web UI does not list it: "
@@ -47,7 +48,7 @@ def not_shown(kind: Kind, wanted: str, folder: str, *, path: str) -> PermanentEr
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
 
 
-def shadowed(kind: Kind, wanted: str, other: str, *, path: str) -> PermanentError:
+def name_of_other_file(kind: Kind, wanted: str, other: str, *, path: str) -> PermanentError:
     """Return the error for a name under which SD Web UI lists another file."""
     text = (
         f"{path}: SD Web UI means {other} by the {kind.value} {wanted[:MAX_NAME]!r}: rename one of the files."
@@ -55,7 +56,7 @@ def shadowed(kind: Kind, wanted: str, other: str, *, path: str) -> PermanentErro
     return PermanentError(ErrorCode.MODEL_NOT_FOUND, text)
 
 
-def unapplied(word: str, *, path: str) -> PermanentError:
+def embedding_not_applied(word: str, *, path: str) -> PermanentError:
     """Return the error for an embedding that Forge lists but does not apply."""
     text = (
         f"{path}: the embedding {word[:MAX_NAME]!r} came to the model bucket after this worker had loaded "

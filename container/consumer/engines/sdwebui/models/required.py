@@ -1,4 +1,4 @@
-"""The models that a task needs."""
+"""List the models that a task needs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ from runtimes.sdwebui.named_models import MAX_MODELS, face_restorers, model_ment
 
 @dataclass(frozen=True, slots=True)
 class ModelRequirement:
-    """One model of a task; `path` is a JSON pointer into the content."""
+    """One model that a task names."""
 
     kind: Kind
     name: str
     path: str
-    required: bool = True
+    """The JSON pointer of the name in the task's content."""
+    is_required: bool = True
     """Whether the task fails without it; otherwise it is only fetched if it exists."""
-    by_index: bool = False
+    is_by_index: bool = False
     """Whether the name is a position in SD Web UI's list, from 0."""
 
 
@@ -27,19 +28,19 @@ def required_models(content: dict[str, Any]) -> list[ModelRequirement]:
 
     Raise PermanentError for more than `MAX_MODELS`.
     """
-    found: dict[tuple[Kind, str, bool], ModelRequirement] = {}
-    for need in _all(content):
-        key = need.kind, need.name, need.by_index
-        if len(found) >= MAX_MODELS and key not in found:
-            text = f"{need.path}: a task may name at most {MAX_MODELS} models."
+    requirements: dict[tuple[Kind, str, bool], ModelRequirement] = {}
+    for requirement in _all_requirements(content):
+        key = requirement.kind, requirement.name, requirement.is_by_index
+        if len(requirements) >= MAX_MODELS and key not in requirements:
+            text = f"{requirement.path}: a task may name at most {MAX_MODELS} models."
             raise PermanentError(ErrorCode.INVALID_CONTENT, text)
-        if key not in found or (need.required and not found[key].required):
-            found[key] = need
-    return list(found.values())
+        if key not in requirements or (requirement.is_required and not requirements[key].is_required):
+            requirements[key] = requirement
+    return list(requirements.values())
 
 
-def _all(content: dict[str, Any]) -> Iterator[ModelRequirement]:
-    for one in model_mentions(content):
-        yield ModelRequirement(one.kind, one.name, one.path, one.required, one.by_index)
+def _all_requirements(content: dict[str, Any]) -> Iterator[ModelRequirement]:
+    for mention in model_mentions(content):
+        yield ModelRequirement(mention.kind, mention.name, mention.path, mention.required, mention.by_index)
     for path, folder in face_restorers(content):
         yield ModelRequirement(Kind.FACE_RESTORER, folder, path)

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from container.consumer.engines.models_in_use import ModelsInUse, fetch
-from container.consumer.engines.sdwebui.models.errors import MAX_NAME, not_found
+from container.consumer.engines.sdwebui.models.errors import MAX_NAME, model_not_found
 from container.consumer.engines.sdwebui.models.required import required_models
-from container.consumer.engines.sdwebui.models.resolver import Found, ModelResolver, wrong_hash
+from container.consumer.engines.sdwebui.models.resolver import (
+    OLD_HASH_DIGITS,
+    ModelResolver,
+    ResolvedModel,
+    wrong_hash,
+)
 from container.consumer.model_store.bucket import NotInBucket
 from container.consumer.model_store.fetcher import Fetcher
 from container.consumer.model_store.integrity import defect_of, old_hash_of, sha256_of
@@ -19,11 +24,9 @@ from domain.errors import ErrorCode, PermanentError, RetryableError
 from runtimes.sdwebui.model_names import Kind
 from runtimes.sdwebui.named_models import joined_prompts
 
-PREPARED: Final = 32
-"""How many tasks with models that were looked up can wait to run, so that the GPU does not wait for another
-lookup."""
-
-OLD_HASH_DIGITS: Final = 8
+MAX_RESOLVED_TASKS: Final = 32
+"""For how many waiting tasks the result of the lookup is kept, so that no second one delays their jobs. A
+consumer prepares only a few tasks ahead."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,47 +39,53 @@ class ModelStore:
         self._fetcher = fetcher
         self._in_use = ModelsInUse()
         self._lock = threading.Lock()
-        self._prepared: OrderedDict[Hashable, list[Found]] = OrderedDict()
-        self._hashes: dict[tuple[str, int], str] = {}
+        self._resolved: OrderedDict[Hashable, list[ResolvedModel]] = OrderedDict()
+        self._hashes: dict[tuple[str, int], str] = {}  # by path and time of modification
 
-    def ensure(self, content: dict[str, Any]) -> list[Found]:
-        """Fetch the models of a task as far as there is room beside those in use; `activate` does the rest.
+    def ensure(self, content: dict[str, Any]) -> list[ResolvedModel]:
+        """Fetch the models of a task, unless they need the room of models in use: `activate` fetches those.
 
         Raise PermanentError (`model_not_found`, `model_unusable`, `no_space_for_model`) or RetryableError.
         """
-        found = self._resolver.find(content)
+        models = self._resolver.find(content)
         with self._lock:
-            self._prepared[_key(content)] = found
-            while len(self._prepared) > PREPARED:
-                self._prepared.popitem(last=False)
-        for one in found:
+            self._resolved[_models_key(content)] = models
+            while len(self._resolved) > MAX_RESOLVED_TASKS:
+                self._resolved.popitem(last=False)
+        for model in models:
             try:
-                self._fetch(one)
+                self._fetch(model)
             except VolumeTooSmall as error:
                 if error.permanent:
-                    raise _no_space(one, error) from None
-                _log.info("%s is fetched later, when there is room: %s", one.name, error.message)
-        return found
+                    raise _no_space_error(model, error) from None
+                _log.info(
+                    "%s is fetched when the task runs, because there is no room for it now: %s",
+                    model.name,
+                    error.message,
+                )
+        return models
 
-    def activate(self, content: dict[str, Any]) -> list[Found]:
-        """Fetch all models of the task that runs next, and protect them until another one is activated.
+    def activate(self, content: dict[str, Any]) -> list[ResolvedModel]:
+        """Fetch all models of the task that runs next, and protect them until the next call.
 
         Call this between jobs, because the models of the previous task are no longer protected.
         """
         self.release()
         with self._lock:
-            found = self._prepared.pop(_key(content), None)
-        if found is None:
-            found = self._resolver.find(content)
-        for one in found:
+            models = self._resolved.pop(_models_key(content), None)
+        if models is None:
+            models = self._resolver.find(content)
+        for model in models:
             try:
-                self._keep(one)
+                self._fetch_and_protect(model)
             except VolumeTooSmall as error:
                 if error.permanent:
-                    raise _no_space(one, error) from None
-                # Another consumer of this volume uses the rest, which is temporary.
-                raise RetryableError(ErrorCode.NO_SPACE_FOR_MODEL, _no_space(one, error).message) from None
-        return found
+                    raise _no_space_error(model, error) from None
+                # Another consumer of this volume uses the rest of it, which is temporary.
+                raise RetryableError(
+                    ErrorCode.NO_SPACE_FOR_MODEL, _no_space_error(model, error).message
+                ) from None
+        return models
 
     def release(self) -> None:
         """Allow the models of the last task to be evicted."""
@@ -87,52 +96,54 @@ class ModelStore:
         if self._fetcher:
             self._fetcher.stop.set()
 
-    def refuse(self, found: Iterable[Found], defect: str) -> None:
-        """Remember that SD Web UI could not load these versions of files."""
-        for one in found:
-            if self._fetcher and one.file:
-                self._fetcher.mark_unusable(one.file, defect)
+    def mark_unusable(self, models: Iterable[ResolvedModel], defect: str) -> None:
+        """Refuse these versions of files from now on, because SD Web UI could not load them."""
+        for model in models:
+            if self._fetcher and model.file:
+                self._fetcher.mark_unusable(model.file, defect)
 
-    def _keep(self, one: Found) -> None:
-        if self._fetcher is None or one.file is None:
-            self._fetch(one)
+    def _fetch_and_protect(self, model: ResolvedModel) -> None:
+        if self._fetcher is None or model.file is None:
+            self._fetch(model)
             return
-        with self._in_use.protecting(self._fetcher, one.file):
-            self._fetch(one)
+        with self._in_use.protecting(self._fetcher, model.file):
+            self._fetch(model)
 
-    def _fetch(self, one: Found) -> None:
+    def _fetch(self, model: ResolvedModel) -> None:
         """Provide one model where SD Web UI finds it, usable and with the hash that the task names."""
-        if self._fetcher is not None and one.file is not None:
+        if self._fetcher is not None and model.file is not None:
             try:
-                fetch(self._fetcher, one.file)
+                fetch(self._fetcher, model.file)
             except NotInBucket:
-                raise not_found(one.need.kind, one.need.name, (), path=one.need.path) from None
+                raise model_not_found(
+                    model.requirement.kind, model.requirement.name, (), path=model.requirement.path
+                ) from None
         elif (
-            one.path is not None
-            and one.path.is_file()
-            and (defect := defect_of(one.path, name=one.path.name))
+            model.path is not None
+            and model.path.is_file()
+            and (defect := defect_of(model.path, name=model.path.name))
         ):
-            raise PermanentError(ErrorCode.MODEL_UNUSABLE, f"{one.name} is unusable: {defect}.")
-        if one.hash and one.path is not None and one.need.kind is Kind.CHECKPOINT:
-            self._check_hash(one, one.path)
+            raise PermanentError(ErrorCode.MODEL_UNUSABLE, f"{model.name} is unusable: {defect}.")
+        if model.hash and model.path is not None and model.requirement.kind is Kind.CHECKPOINT:
+            self._check_hash(model, model.path)
 
-    def _check_hash(self, one: Found, path: Path) -> None:
-        if len(one.hash) == OLD_HASH_DIGITS:
-            digits = old_hash_of(path)
+    def _check_hash(self, model: ResolvedModel, path: Path) -> None:
+        if len(model.hash) == OLD_HASH_DIGITS:
+            file_hash = old_hash_of(path)
         else:
             key = str(path), path.stat().st_mtime_ns
             if key not in self._hashes:
                 self._hashes[key] = sha256_of(path)
-            digits = self._hashes[key]
-        if not digits.startswith(one.hash):
-            raise wrong_hash(one)
+            file_hash = self._hashes[key]
+        if not file_hash.startswith(model.hash):
+            raise wrong_hash(model)
 
 
-def _key(content: dict[str, Any]) -> Hashable:
+def _models_key(content: dict[str, Any]) -> Hashable:
     """Return a key for everything that a content's models depend on."""
     return joined_prompts(content), *required_models(content)
 
 
-def _no_space(one: Found, error: VolumeTooSmall) -> PermanentError:
-    text = f"There is no room for {one.need.kind.value} {one.name[:MAX_NAME]}: {error.message}."
+def _no_space_error(model: ResolvedModel, error: VolumeTooSmall) -> PermanentError:
+    text = f"There is no room for {model.requirement.kind.value} {model.name[:MAX_NAME]}: {error.message}."
     return PermanentError(ErrorCode.NO_SPACE_FOR_MODEL, text)

@@ -16,7 +16,7 @@ LINK_BYTES = 32 * MIB
 
 PREPARE = """
 import json, re, sys
-from container.consumer.engines.sdwebui.inline_images import with_images
+from container.consumer.engines.sdwebui.inline_images import replace_links
 from container.consumer.engines.sdwebui.request import request_body
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.task_inputs import TaskInputs
@@ -28,7 +28,7 @@ content = {"init_images": sys.argv[1:]}
 links = Links(s3_client=None, buckets=frozenset(), allow_private=True)
 inputs = TaskInputs(links).fetch(input_references(content))
 fetched = peak()
-body = request_body(TaskType.IMAGE_TO_IMAGE, with_images(content, inputs))
+body = request_body(TaskType.IMAGE_TO_IMAGE, replace_links(content, inputs))
 print(json.dumps([fetched - before, peak() - before, len(body) // 1024 ** 2]))
 """
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from adapters.public_http.allowance import Allowance
 from adapters.public_http.errors import InputError
-from container.consumer.engines.sdwebui.inline_images import with_images
+from container.consumer.engines.sdwebui.inline_images import replace_links
 from container.consumer.inputs.fetch import DEFAULT_LIMITS, Fetched
 from container.consumer.inputs.images import sniff
 from container.consumer.inputs.inline import read_inline
@@ -53,7 +53,7 @@ def resolve(content: dict[str, Any], limits: Limits | None = None, link: bytes =
     """Prepare a content whose links lead to `link`."""
     limits = limits or Limits()
     inputs = TaskInputs(FakeFetcher(link or png()), limits).fetch(input_references(content))
-    return with_images(content, inputs, limits)
+    return replace_links(content, inputs, limits)
 
 
 def refused(content: dict[str, Any], **options: Any) -> tuple[ErrorCode, str]:

@@ -55,7 +55,10 @@ def connection(url: str, **changes: float) -> JobConnection:
 def post(to: JobConnection, body: bytes = b"{}", steps: list[str] | None = None) -> tuple[int, bytes]:
     noted = [] if steps is None else steps
     return to.post(
-        "/job", lambda: body, sent=lambda: noted.append("sent"), answered=lambda: noted.append("answered")
+        "/job",
+        lambda: body,
+        on_sent=lambda: noted.append("sent"),
+        on_response=lambda: noted.append("answered"),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from container.consumer.engines.sdwebui.request import request_body
-from container.consumer.engines.sdwebui.used import used_instead
+from container.consumer.engines.sdwebui.result_check import find_substitution
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi
 from runtimes.sdwebui.task_type import TaskType
@@ -91,6 +91,6 @@ def test_networks_are_never_switched_off_in_sd_web_ui() -> None:
 def test_what_sd_web_ui_used_is_compared_with_the_task(
     content: dict[str, Any], sampler: str | None, info: dict[str, Any], expected: str | None
 ) -> None:
-    difference = used_instead(content, sampler, info)
+    difference = find_substitution(content, sampler, info)
 
     assert (difference is None) if expected is None else (difference is not None and expected in difference)

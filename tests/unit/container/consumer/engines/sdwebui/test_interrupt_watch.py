@@ -28,11 +28,11 @@ class Server:
             raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "gone")
         return state
 
-    def runs(self, job: str, *, interrupted: bool = False, fraction: float = 0.5) -> None:
-        self.state = Progress(fraction, 1, interrupted, job)
+    def runs(self, job_started_at: str, *, interrupted: bool = False, fraction: float = 0.5) -> None:
+        self.state = Progress(fraction, 1, interrupted, job_started_at)
 
-    def ended(self, job: str, *, interrupted: bool = False) -> None:
-        self.state = Progress(0.0, 0, interrupted, job)
+    def ended(self, job_started_at: str, *, interrupted: bool = False) -> None:
+        self.state = Progress(0.0, 0, interrupted, job_started_at)
 
 
 class Worker:
@@ -44,13 +44,13 @@ class Worker:
         self.progress: list[float] = []
 
     def send(self, *, expected_seconds: float) -> None:
-        self.watch.sent(RunHooks(lambda: None, self.progress.append, expected_seconds))
+        self.watch.start(RunHooks(lambda: None, self.progress.append, expected_seconds))
 
     def first_job(self) -> None:
         """Watch a job of unknown duration."""
         self.server.ended("1")
         self.send(expected_seconds=NEVER)
-        self.watch.answered()
+        self.watch.response_began()
         assert not self.watch.was_interrupted()
         assert self.server.polled.acquire(timeout=SOON)
 
@@ -70,7 +70,7 @@ def test_a_poll_between_the_end_of_a_job_and_its_response_is_the_last(
     assert worker.server.polled.acquire(timeout=SOON)
     polls = worker.server.polls
     worker.server.state = None
-    worker.watch.answered()
+    worker.watch.response_began()
     assert worker.watch.was_interrupted() is interrupted
     assert worker.server.polls == polls
 
@@ -79,7 +79,7 @@ def test_without_such_a_poll_one_is_sent_when_the_response_arrives(worker: Worke
     worker.first_job()
     worker.server.ended("2", interrupted=True)
     worker.send(expected_seconds=60.0)
-    worker.watch.answered()
+    worker.watch.response_began()
     assert worker.watch.was_interrupted()
     assert worker.server.polls == 2
 
@@ -90,7 +90,7 @@ def test_a_job_that_was_seen_running_is_polled_again_after_its_end(worker: Worke
     worker.send(expected_seconds=0.3)
     assert worker.server.polled.acquire(timeout=SOON)
     worker.server.ended("2", interrupted=True)  # another client, just before the end
-    worker.watch.answered()
+    worker.watch.response_began()
     assert worker.watch.was_interrupted()
     assert 0.5 in worker.progress
 
@@ -101,7 +101,7 @@ def test_an_interrupt_of_the_previous_job_does_not_count(worker: Worker) -> None
     worker.send(expected_seconds=0.3)
     assert worker.server.polled.acquire(timeout=SOON)
     worker.server.ended("2")
-    worker.watch.answered()
+    worker.watch.response_began()
     assert not worker.watch.was_interrupted()
 
 
@@ -113,7 +113,7 @@ def test_an_interrupt_of_another_client_s_job_before_this_one_does_not_count(wor
     worker.server.runs("3")
     assert worker.server.polled.acquire(timeout=SOON)
     worker.server.ended("3")
-    worker.watch.answered()
+    worker.watch.response_began()
     assert not worker.watch.was_interrupted()
 
 
@@ -122,23 +122,23 @@ def test_the_progress_of_a_job_of_unknown_duration_is_reported(worker: Worker) -
     worker.send(expected_seconds=NEVER)
     assert worker.server.polled.acquire(timeout=SOON)
     worker.server.ended("1")
-    worker.watch.answered()
+    worker.watch.response_began()
     assert not worker.watch.was_interrupted()
     assert worker.progress[0] == 0.25
 
 
 def test_a_server_that_ends_after_its_response_did_not_interrupt_the_job(worker: Worker) -> None:
     worker.send(expected_seconds=NEVER)
-    worker.watch.answered()
+    worker.watch.response_began()
     assert not worker.watch.was_interrupted()
 
 
 def test_the_time_of_the_poll_follows_the_measured_encoding(worker: Worker) -> None:
     worker.first_job()
-    before = worker.watch._encoding
+    before = worker.watch._encoding_fraction
     worker.server.runs("2")
     worker.send(expected_seconds=0.3)
     assert worker.server.polled.acquire(timeout=SOON)
-    worker.watch.answered()  # soon after a poll of the running job: encoding is short
+    worker.watch.response_began()  # soon after a poll of the running job: encoding is short
     worker.watch.was_interrupted()
-    assert worker.watch._encoding < before
+    assert worker.watch._encoding_fraction < before

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from container.consumer.engines.sdwebui.styles import Style, TooLong, apply, read_styles
+from container.consumer.engines.sdwebui.styles import PromptTooLong, Style, apply_styles, read_styles
 from domain.errors import PermanentError
 
 
@@ -50,9 +50,9 @@ def test_a_file_without_styles_is_an_error(file: bytes) -> None:
 def test_a_style_is_added_to_a_prompt_or_put_around_it(
     content: dict[str, Any], style: Style, applied: dict[str, str]
 ) -> None:
-    assert apply([style], content, 100) == applied
+    assert apply_styles([style], content, 100) == applied
 
 
 def test_a_style_that_doubles_the_prompt_is_stopped_before_memory_runs_out() -> None:
-    with pytest.raises(TooLong):
-        apply([Style("s", "{prompt} {prompt}")] * 64, {"prompt": "a cat"}, 10_000)
+    with pytest.raises(PromptTooLong):
+        apply_styles([Style("s", "{prompt} {prompt}")] * 64, {"prompt": "a cat"}, 10_000)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from container.consumer.engines.sdwebui.catalogue import Catalogue
-from container.consumer.engines.sdwebui.wildcards import expected_wildcards, left_wildcard
+from container.consumer.engines.sdwebui.wildcards import expected_wildcards, find_unfilled_wildcard
 from domain.errors import ErrorCode, PermanentError
 
 
@@ -64,5 +64,5 @@ def test_a_wildcard_without_an_extension_fails_the_task_before_it_runs() -> None
     ],
 )
 def test_a_wildcard_that_is_left_is_reported_with_its_file(info: dict[str, Any], text: str | None) -> None:
-    found = left_wildcard(["__colour__"], info)
+    found = find_unfilled_wildcard(["__colour__"], info)
     assert (found is None) if text is None else (text in str(found))

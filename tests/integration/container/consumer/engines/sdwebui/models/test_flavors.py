@@ -12,7 +12,7 @@ from PIL import Image
 
 from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
-from container.consumer.engines.sdwebui.models.switch import Models
+from container.consumer.engines.sdwebui.models.switch import ModelManager
 from container.consumer.engines.sdwebui.request import request_body
 from domain.errors import ErrorCode, PermanentError
 from domain.routing import Runtime
@@ -43,7 +43,7 @@ class Setup:
         self.flavor = flavor
         self.webui = WebUi(url, inference_timeout_seconds=30)
         store = model_setup.store(lists=EngineModelLists(self.webui))
-        self.models = Models(store, self.webui, own="", dynamic=True)
+        self.models = ModelManager(store, self.webui, own_checkpoint="", dynamic=True)
         self.runtime = Runtime("r", dynamic_model=True)
 
     def picture(self, checkpoint: str = "base", **asked: Any) -> bytes:

@@ -13,7 +13,7 @@ from container.consumer.engines.sdwebui.client import WebUi
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
 from container.consumer.engines.sdwebui.models.resolver import ModelResolver
 from container.consumer.engines.sdwebui.models.store import ModelStore
-from container.consumer.engines.sdwebui.models.switch import Models
+from container.consumer.engines.sdwebui.models.switch import ModelManager
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from local.fakes.model_file import write_checkpoint
 from local.fakes.sdwebui.components import Components
@@ -43,14 +43,14 @@ class Setup:
 
     def models(
         self, *, own: str = "", dynamic: bool = True, bucket: bool = True, in_memory: int = 0
-    ) -> Models:
+    ) -> ModelManager:
         """Return the worker's models, with a bucket or without one."""
         store = (
             self.model_setup.store(lists=EngineModelLists(self.webui))
             if bucket
             else ModelStore(ModelResolver(None, None, EngineModelLists(self.webui)), None)
         )
-        return Models(store, self.webui, own=own, dynamic=dynamic, in_memory=in_memory)
+        return ModelManager(store, self.webui, own_checkpoint=own, dynamic=dynamic, in_memory=in_memory)
 
     def put(self, name: str, content: bytes) -> None:
         """Upload a checkpoint that the fake can load."""

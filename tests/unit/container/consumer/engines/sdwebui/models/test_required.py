@@ -120,7 +120,7 @@ def test_a_model_that_is_named_twice_is_required_once() -> None:
 def test_finds_the_upscaler_of_a_script(script: str, args: list[Any], name: str, by_index: bool) -> None:
     found = required_models({"script_name": script, "script_args": args})
     path = f"/script_args/{args.index(int(name) if by_index else name)}"
-    assert found == [ModelRequirement(Kind.UPSCALER, name, path, by_index=by_index)]
+    assert found == [ModelRequirement(Kind.UPSCALER, name, path, is_by_index=by_index)]
 
 
 def test_finds_the_checkpoints_of_a_plot_by_their_extension() -> None:
@@ -134,7 +134,7 @@ def test_finds_the_checkpoints_of_a_plot_by_their_extension() -> None:
 def test_all_alternatives_of_a_template_are_fetched() -> None:
     template = "<lora:{style-a|style-b}:0.7> <lora:{x|{y|z}}:1>"
     found = required_models({"prompt": template})
-    assert [(need.name, need.required) for need in found] == [
+    assert [(need.name, need.is_required) for need in found] == [
         ("style-a", False),
         ("style-b", False),
         ("{x|{y|z}}", False),
@@ -190,7 +190,7 @@ def test_only_names_of_models_are_replaced() -> None:
 @pytest.mark.parametrize("name", ["{a$$b|c}", "__styles__"])
 def test_a_name_that_an_extension_fills_in_later_cannot_be_missing(name: str) -> None:
     assert required_models({"prompt": f"<lora:{name}:1>"}) == [
-        ModelRequirement(Kind.LORA, name, "/prompt", required=False)
+        ModelRequirement(Kind.LORA, name, "/prompt", is_required=False)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Read the response of SD Web UI: pictures and additional images."""
+"""Read the response to a job: its pictures, additional images such as grids, and what was used."""
 
 import base64
 import binascii
@@ -12,12 +12,12 @@ from container.consumer.engines.base import PICTURE, Artifact, Json, Result
 from container.consumer.engines.sdwebui.infotext import read_infotext, read_seed
 from container.consumer.engines.sdwebui.pictures import (
     FORMATS_WITH_INFOTEXT,
-    Returned,
+    ReturnedImage,
     classify_images,
-    first_picture,
+    index_of_first_picture,
 )
-from container.consumer.engines.sdwebui.used import used_instead
-from container.consumer.engines.sdwebui.wildcards import left_wildcard
+from container.consumer.engines.sdwebui.result_check import find_substitution
+from container.consumer.engines.sdwebui.wildcards import find_unfilled_wildcard
 from container.consumer.inputs.images import sniff
 from domain.errors import ErrorCode, Fault, PermanentError, RetryableError
 from runtimes.sdwebui.fields import FIELDS
@@ -35,13 +35,13 @@ _ECHOED_FIELDS: Final = frozenset().union(*FIELDS.values()) - {
 }
 """Fields of the request that never contain an image, wherever they are in a script."""
 
-_UNCERTAIN: Final = Fault(
+_UNCERTAIN_KINDS: Final = Fault(
     "",
     "SD Web UI wrote no infotext into its images: which of them are pictures was decided by their order.",
 )
 
-_MAX_ECHO: Final = 32 * 1024
-"""Maximum length of a text of the request that is kept; the prompts of a task are shorter."""
+_MAX_ECHOED_CHARACTERS: Final = 32 * 1024
+"""Longer texts that SD Web UI echoes from the request are dropped; the prompts of a task are shorter."""
 
 
 def read_result(
@@ -58,60 +58,61 @@ def read_result(
     Raise RetryableError if the response is incomplete. Raise PermanentError if it is not what the task asked
     for: it has no picture, or another checkpoint, sampler or VAE was used than required (None: any).
     """
-    answer = _parse(body)
-    encoded = _take_images(answer)
-    info = _info(answer.get("info"))
-    document = _without_inputs(answer)
+    response = _parse(body)
+    encoded_images = _take_images(response)
+    info = _parse_info(response.get("info"))
+    document = _remove_input_images(response)
     model = info.get("sd_model_name")
     model = model if isinstance(model, str) else None
     if checkpoint is not None and model != checkpoint:
         raise PermanentError(
             ErrorCode.WRONG_MODEL, f"SD Web UI used {model} instead of {checkpoint}.", response=document
         )
-    if difference := used_instead(content, sampler, info):
+    if difference := find_substitution(content, sampler, info):
         raise PermanentError(ErrorCode.ENGINE_ERROR, difference, response=document)
-    if missing := left_wildcard(wildcards, info):
-        raise PermanentError(ErrorCode.INVALID_CONTENT, missing, response=document)
+    if unfilled := find_unfilled_wildcard(wildcards, info):
+        raise PermanentError(ErrorCode.INVALID_CONTENT, unfilled, response=document)
     warnings: list[Fault] = []
-    images = [_inspect(text) for text in encoded]
+    images = [_inspect(encoded) for encoded in encoded_images]
     kinds = [PICTURE] * len(images)
     if tasktype.generates:
-        kinds, uncertain = classify_images(images, content, info)
-        warnings += [_UNCERTAIN] if uncertain else []
-    names = _given_names(tasktype, content)
+        kinds, is_uncertain = classify_images(images, content, info)
+        warnings += [_UNCERTAIN_KINDS] if is_uncertain else []
+    names = _batch_names(tasktype, content)
     artifacts = list(_artifacts(images, kinds, info, model))
-    count = kinds.count(PICTURE)
-    if len(names) == count:
+    picture_count = kinds.count(PICTURE)
+    if len(names) == picture_count:
         artifacts = [
             replace(artifact, receipt=artifact.receipt | {"name": name})
             for artifact, name in zip(artifacts, names, strict=True)
         ]
-    if not count:
+    if not picture_count:
         raise PermanentError(ErrorCode.NO_IMAGES, "SD Web UI returned no images.", response=document)
     requested = _requested_count(content) if tasktype.generates else len(names) or None
-    if requested is not None and count < requested:
-        warnings.append(Fault("", f"SD Web UI returned {count} of {requested} images."))
+    if requested is not None and picture_count < requested:
+        warnings.append(Fault("", f"SD Web UI returned {picture_count} of {requested} images."))
     return Result(artifacts, document, model, warnings)
 
 
 def _parse(body: bytes) -> Json:
     try:
-        answer = json.loads(body)
+        response = json.loads(body)
     except ValueError:
         message = "SD Web UI's response is incomplete."
         raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message) from None
-    if not isinstance(answer, dict):
+    if not isinstance(response, dict):
         raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, "SD Web UI's response is not a JSON object.")
-    return answer
+    return response
 
 
-def _take_images(answer: Json) -> list[str]:
-    encoded = answer.pop("images", None) or []
-    single = answer.pop("image", None)
-    return [single, *encoded] if single else encoded
+def _take_images(response: Json) -> list[str]:
+    """Remove the images from the response and return them; extras have one in `image`."""
+    images = response.pop("images", None) or []
+    single = response.pop("image", None)
+    return [single, *images] if single else images
 
 
-def _info(text: Any) -> Json:
+def _parse_info(text: Any) -> Json:
     try:
         info = json.loads(text) if isinstance(text, str) else None
     except ValueError:
@@ -119,29 +120,32 @@ def _info(text: Any) -> Json:
     return info if isinstance(info, dict) else {}
 
 
-def _without_inputs(answer: Json) -> Json:
+def _remove_input_images(response: Json) -> Json:
     """Return a response without the images of the request, most of which SD Web UI echoes.
 
     Scripts may contain images under any key, so only fields that are known to contain none are kept.
     """
-    echo = answer.get("parameters")
-    if not isinstance(echo, dict):
-        return {name: value for name, value in answer.items() if name != "parameters"}
+    parameters = response.get("parameters")
+    if not isinstance(parameters, dict):
+        return {name: value for name, value in response.items() if name != "parameters"}
     kept = {
-        name: value for name, value in echo.items() if name in _ECHOED_FIELDS and not _is_long_text(value)
+        name: value
+        for name, value in parameters.items()
+        if name in _ECHOED_FIELDS and not _is_long_text(value)
     }
-    return answer | {"parameters": kept}
+    return response | {"parameters": kept}
 
 
 def _is_long_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) > _MAX_ECHO
+    return isinstance(value, str) and len(value) > _MAX_ECHOED_CHARACTERS
 
 
-def _inspect(encoded: str) -> Returned:
+def _inspect(encoded: str) -> ReturnedImage:
     data = _decode(encoded)
     image = sniff(data)
-    may_have_text = image is not None and image.format in FORMATS_WITH_INFOTEXT
-    return Returned(encoded, read_infotext(data) if may_have_text else None, may_have_text=may_have_text)
+    may_have_infotext = image is not None and image.format in FORMATS_WITH_INFOTEXT
+    infotext = read_infotext(data) if may_have_infotext else None
+    return ReturnedImage(encoded, infotext, may_have_infotext=may_have_infotext)
 
 
 def _decode(encoded: str) -> bytes:
@@ -154,10 +158,10 @@ def _decode(encoded: str) -> bytes:
 
 
 def _artifacts(
-    images: Sequence[Returned], kinds: Sequence[str], info: Json, model: str | None
+    images: Sequence[ReturnedImage], kinds: Sequence[str], info: Json, model: str | None
 ) -> Iterator[Artifact]:
-    first = first_picture(info)
-    seeds, texts = info.get("all_seeds") or [], info.get("infotexts") or []
+    first = index_of_first_picture(info)
+    seeds, infotexts = info.get("all_seeds") or [], info.get("infotexts") or []
     number = 0
     for image, kind in zip(images, kinds, strict=True):
         data = partial(_decode, image.encoded)
@@ -165,7 +169,7 @@ def _artifacts(
             yield Artifact(data, None, {"kind": kind, "model": model}, kind)
             continue
         # `info` contains a text for each grid and each picture, and a seed for each picture.
-        infotext = image.infotext or next(iter(texts[first + number :]), None)
+        infotext = image.infotext or next(iter(infotexts[first + number :]), None)
         seed = read_seed(infotext)
         if seed is None:
             seed = next(iter(seeds[number:]), None)
@@ -173,7 +177,7 @@ def _artifacts(
         yield Artifact(data, number, {"kind": kind, "seed": seed, "infotext": infotext, "model": model})
 
 
-def _given_names(tasktype: TaskType, content: Json) -> list[str]:
+def _batch_names(tasktype: TaskType, content: Json) -> list[str]:
     """Return the names that the caller gave to the images of a batch; SD Web UI keeps their order."""
     if tasktype is not TaskType.EXTRA_BATCH_IMAGES:
         return []

@@ -1,6 +1,7 @@
-"""Map error responses of SD Web UI to exceptions by their recorded bodies, because the status is not enough.
+"""Map error responses of SD Web UI to exceptions by their bodies, because the status says too little.
 
-Sources: `16-*`, `20-*`, `55-*`, `81-*`, `84-*` of the recorded contract.
+The bodies were recorded from real servers: `16-*`, `20-*`, `55-*`, `81-*`, `84-*` in
+tests/contract/recordings.
 """
 
 import json
@@ -10,12 +11,12 @@ from typing import Any, Final
 from container.consumer.engines.base import AmbiguousError
 from domain.errors import ErrorCode, PermanentError, RetryableError
 
-MAX_DETAIL: Final = 500
+MAX_TEXT_CHARACTERS: Final = 500
 """Maximum length of an error's text: a 422 echoes its input, which can be a whole image."""
 
 
 class EngineUnhealthy(RetryableError):
-    """This SD Web UI fails every job because a checkpoint failed to load (55-poisoned-worker-log)."""
+    """SD Web UI fails every job because it has no checkpoint loaded (55-poisoned-worker-log)."""
 
 
 _UNHEALTHY: Final = re.compile(r"'NoneType' object has no attribute 'sd_checkpoint_info'")
@@ -60,18 +61,18 @@ that this SD Web UI does not have, models of different families."""
 _NO_SUCH_ROUTE: Final = {"detail": "Not Found"}
 
 
-def fault_of(status: int, body: bytes) -> PermanentError | RetryableError:  # noqa: PLR0911 - one return for each kind of error
+def response_error(status: int, body: bytes) -> PermanentError | RetryableError:  # noqa: PLR0911 - one return for each kind of error
     """Return the exception for a response with a status other than 200."""
-    answer = _parse(body)
-    kind, text = _error_of(answer)
+    parsed = _parse(body)
+    error_type, text = _type_and_text(parsed)
     message = (
-        f"SD Web UI responded with {status}: {kind}: {text}".rstrip(": ")
-        if kind
+        f"SD Web UI responded with {status}: {error_type}: {text}".rstrip(": ")
+        if error_type
         else f"SD Web UI responded with {status}: {text}"
     )
-    message = message[:MAX_DETAIL]
-    response = _trim(answer)
-    if status == 404 and answer == _NO_SUCH_ROUTE:
+    message = message[:MAX_TEXT_CHARACTERS]
+    response = _trim(parsed)
+    if status == 404 and parsed == _NO_SUCH_ROUTE:
         # SD Web UI also responds like this before its /sdapi routes exist (83-webui-readiness-race).
         return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=response)
     if status in (401, 403, 408, 429, 502, 503, 504):
@@ -80,13 +81,13 @@ def fault_of(status: int, body: bytes) -> PermanentError | RetryableError:  # no
         return PermanentError(ErrorCode.ENGINE_REJECTED, message, response=response)
     if _UNHEALTHY.search(text):
         return EngineUnhealthy(ErrorCode.ENGINE_UNAVAILABLE, message, response=response)
-    if _OUT_OF_MEMORY.search(f"{kind} {text}"):
+    if _OUT_OF_MEMORY.search(f"{error_type} {text}"):
         return PermanentError(ErrorCode.OUT_OF_MEMORY, message, response=response)
     if _UNUSABLE_MODEL.search(text):
         return PermanentError(ErrorCode.MODEL_UNUSABLE, message, response=response)
     if _NO_MODEL.search(text):
         return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, message, response=response)
-    if kind in _REQUEST_ERROR_TYPES or _REQUEST_ERROR_TEXTS.search(text):
+    if error_type in _REQUEST_ERROR_TYPES or _REQUEST_ERROR_TEXTS.search(text):
         return PermanentError(ErrorCode.ENGINE_ERROR, message, response=response)
     return AmbiguousError(ErrorCode.ENGINE_ERROR, message, response=response)
 
@@ -95,28 +96,34 @@ def _parse(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError:
-        return {"detail": body[:MAX_DETAIL].decode(errors="replace")}
+        return {"detail": body[:MAX_TEXT_CHARACTERS].decode(errors="replace")}
 
 
-def _error_of(answer: Any) -> tuple[str, str]:
-    """Return type and text of an error in any of the recorded shapes."""
-    if not isinstance(answer, dict):
-        return "", str(answer)[:MAX_DETAIL]
-    kind = answer.get("error")
-    detail = answer.get("detail")
+def _type_and_text(parsed: Any) -> tuple[str, str]:
+    """Return the type (often "") and the text of an error in any of the recorded shapes."""
+    if not isinstance(parsed, dict):
+        return "", str(parsed)[:MAX_TEXT_CHARACTERS]
+    error_type = parsed.get("error")
+    detail = parsed.get("detail")
     if isinstance(detail, list):  # pydantic's 422
         texts = (
-            f"{'.'.join(map(str, e.get('loc', [])))}: {e.get('msg')}" for e in detail if isinstance(e, dict)
+            f"{'.'.join(map(str, fault.get('loc', [])))}: {fault.get('msg')}"
+            for fault in detail
+            if isinstance(fault, dict)
         )
         return "", "; ".join(texts)
-    text = answer.get("message") or answer.get("errors") or detail or ""
-    return (kind if isinstance(kind, str) else ""), str(text)
+    text = parsed.get("message") or parsed.get("errors") or detail or ""
+    return (error_type if isinstance(error_type, str) else ""), str(text)
 
 
 def _trim(value: Any) -> Any:
     """Return a response with long texts cut, because it is stored and may echo an image."""
     if isinstance(value, str):
-        return value if len(value) <= MAX_DETAIL else f"{value[:MAX_DETAIL]}… ({len(value)} characters)"
+        return (
+            value
+            if len(value) <= MAX_TEXT_CHARACTERS
+            else f"{value[:MAX_TEXT_CHARACTERS]}… ({len(value)} characters)"
+        )
     if isinstance(value, list):
         return [_trim(item) for item in value[:20]]
     if isinstance(value, dict):

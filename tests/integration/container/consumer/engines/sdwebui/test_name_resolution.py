@@ -6,7 +6,7 @@ import pytest
 
 from container.consumer.engines.sdwebui.catalogue import Catalogue
 from container.consumer.engines.sdwebui.client import WebUi
-from container.consumer.engines.sdwebui.named import resolve_names
+from container.consumer.engines.sdwebui.name_resolution import resolve_names
 from domain.errors import ErrorCode, PermanentError
 from domain.row import Status
 from local.fakes.sdwebui.process import FakeWebUi

@@ -12,10 +12,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from container.consumer.engines.base import Result
-from container.consumer.engines.sdwebui.answer import read_result
 from container.consumer.engines.sdwebui.infotext import read_infotext, read_seed
-from container.consumer.engines.sdwebui.inline_images import with_images
+from container.consumer.engines.sdwebui.inline_images import replace_links
 from container.consumer.engines.sdwebui.request import request_body
+from container.consumer.engines.sdwebui.response import read_result
 from container.consumer.inputs.fetch import Fetched
 from container.consumer.inputs.images import sniff
 from domain.errors import ErrorCode, PermanentError, RetryableError
@@ -329,7 +329,7 @@ def test_no_input_is_stored_in_the_output_document(content: dict[str, Any]) -> N
     found = sniff(secret)
     assert found is not None
     inputs = {one.path: Fetched(secret, found) for one in input_references(content)}
-    request = json.loads(request_body(TaskType.IMAGE_TO_IMAGE, with_images(content, inputs)))
+    request = json.loads(request_body(TaskType.IMAGE_TO_IMAGE, replace_links(content, inputs)))
     body = json.dumps({"images": [png()], "parameters": request, "info": "{}"}).encode()
     result = read_result(body, TaskType.IMAGE_TO_IMAGE, content, checkpoint=None, sampler=None)
     stored = json.dumps([result.document, [one.receipt for one in result.artifacts]])

@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from container.consumer.engines.base import AmbiguousError
-from container.consumer.engines.sdwebui.faults import MAX_DETAIL, EngineUnhealthy, fault_of
+from container.consumer.engines.sdwebui.response_errors import (
+    MAX_TEXT_CHARACTERS,
+    EngineUnhealthy,
+    response_error,
+)
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from tests.support.recordings import names, recording
 
@@ -76,9 +80,9 @@ def body_of(response: dict[str, Any]) -> bytes:
 def test_every_recorded_error_is_mapped_to_an_exception(name: str, response: dict[str, Any]) -> None:
     rejected = (PermanentError, ErrorCode.ENGINE_REJECTED)
     expected = rejected if response["status"] == 422 else BY_NAME[name]
-    fault = fault_of(response["status"], body_of(response))
+    fault = response_error(response["status"], body_of(response))
     assert (type(fault), fault.code) == expected
-    assert len(fault.message) <= MAX_DETAIL
+    assert len(fault.message) <= MAX_TEXT_CHARACTERS
 
 
 def test_a_422_that_echoes_an_image_is_trimmed() -> None:
@@ -87,14 +91,16 @@ def test_a_422_that_echoes_an_image_is_trimmed() -> None:
     body = {
         "detail": [{"type": "list_type", "loc": ["body", "init_images"], "msg": "no list", "input": image}]
     }
-    fault = fault_of(422, json.dumps(body).encode())
+    fault = response_error(422, json.dumps(body).encode())
     assert fault.message == "SD Web UI responded with 422: body.init_images: no list"
     assert fault.response == {
         "detail": [{"type": "list_type", "loc": ["body", "init_images"], "msg": "no list"}]
     }
-    elsewhere = fault_of(500, json.dumps({"error": "ValueError", "message": image, "body": [image]}).encode())
-    assert len(elsewhere.message) <= MAX_DETAIL
-    assert len(json.dumps(elsewhere.response)) < 3 * MAX_DETAIL
+    elsewhere = response_error(
+        500, json.dumps({"error": "ValueError", "message": image, "body": [image]}).encode()
+    )
+    assert len(elsewhere.message) <= MAX_TEXT_CHARACTERS
+    assert len(json.dumps(elsewhere.response)) < 3 * MAX_TEXT_CHARACTERS
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,7 @@ def test_a_422_that_echoes_an_image_is_trimmed() -> None:
 )
 def test_an_error_caused_by_the_request_is_permanent(kind: str, text: str) -> None:
     for answer in ({"error": kind, "errors": text}, {"error": kind, "message": text}):
-        fault = fault_of(500, json.dumps(answer).encode())
+        fault = response_error(500, json.dumps(answer).encode())
         assert (type(fault), fault.code) == (PermanentError, ErrorCode.ENGINE_ERROR)
 
 
@@ -130,14 +136,14 @@ def test_an_error_caused_by_the_request_is_permanent(kind: str, text: str) -> No
     ],
 )
 def test_an_error_that_may_be_the_servers_fault_is_retried(kind: str, text: str) -> None:
-    assert type(fault_of(500, json.dumps({"error": kind, "message": text}).encode())) is AmbiguousError
+    assert type(response_error(500, json.dumps({"error": kind, "message": text}).encode())) is AmbiguousError
 
 
 @pytest.mark.parametrize("text", ["Script '" * 200_000, "model '" * 200_000, "'str' object " * 100_000])
 def test_an_error_of_any_length_is_read_in_linear_time(text: str) -> None:
     body = json.dumps({"error": "ValueError", "message": text}).encode()
     begun = time.process_time()
-    fault_of(500, body)
+    response_error(500, body)
 
     assert time.process_time() - begun < 2
 
@@ -145,6 +151,6 @@ def test_an_error_of_any_length_is_read_in_linear_time(text: str) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"\xff\xfe", b"[]", b'"text"', b"null"])
 def test_a_response_of_any_form_is_mapped_to_an_exception(body: bytes) -> None:
     """A proxy between the consumer and SD Web UI may respond in its own form."""
-    assert type(fault_of(500, body)) is AmbiguousError
-    assert type(fault_of(502, body)) is RetryableError
-    assert type(fault_of(400, body)) is PermanentError
+    assert type(response_error(500, body)) is AmbiguousError
+    assert type(response_error(502, body)) is RetryableError
+    assert type(response_error(400, body)) is PermanentError

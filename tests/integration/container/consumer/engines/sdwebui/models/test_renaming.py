@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
+from container.consumer.engines.sdwebui.models.renaming import vae_as_module
 from container.consumer.engines.sdwebui.models.resolver import ModelResolver
 from container.consumer.engines.sdwebui.models.selection import OPTIONS
-from container.consumer.engines.sdwebui.models.sent import vae_as_module
 from container.consumer.engines.sdwebui.models.store import ModelStore
-from container.consumer.engines.sdwebui.models.switch import Models
+from container.consumer.engines.sdwebui.models.switch import ModelManager
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from tests.support.models import CKPT, FakeWebUi, ModelSetup, checkpoint
 
@@ -76,9 +76,11 @@ class Automatic(FakeWebUi):
             ]
 
 
-def models(model_setup: ModelSetup, webui: FakeWebUi) -> Models:
+def models(model_setup: ModelSetup, webui: FakeWebUi) -> ModelManager:
     """Return the consumer's models for a bucket and an empty volume."""
-    return Models(model_setup.store(lists=EngineModelLists(webui)), webui, own="", dynamic=True)
+    return ModelManager(
+        model_setup.store(lists=EngineModelLists(webui)), webui, own_checkpoint="", dynamic=True
+    )
 
 
 def failure(action: Callable[[], object]) -> PermanentError:
@@ -249,7 +251,7 @@ def test_without_a_bucket_a_name_inside_two_files_is_refused_too() -> None:
         for name, alias in (("a", "last"), ("b", "last"), ("c", "style"))
     ]
     store = ModelStore(ModelResolver(None, None, EngineModelLists(webui)), None)
-    prepared = Models(store, webui, own="", dynamic=True)
+    prepared = ModelManager(store, webui, own_checkpoint="", dynamic=True)
     assert prepared.ensure({"prompt": "<lora:style:1><lora:sub/a:1>"}) == {"prompt": "<lora:c:1><lora:a:1>"}
     fault = failure(lambda: prepared.ensure({"prompt": "<lora:last:1>"}))
     assert "several files are LoRA 'last': a, b" in fault.message
@@ -437,7 +439,7 @@ def test_forge_loads_another_checkpoint_to_read_a_new_embedding(model_setup: Mod
         model_setup.put(f"embeddings/{key}")
     webui = ForgeWithEmbeddings("a", "b")
     store = model_setup.store(lists=EngineModelLists(webui))
-    prepared = Models(store, webui, own="a", dynamic=False)
+    prepared = ModelManager(store, webui, own_checkpoint="a", dynamic=False)
     assert prepared.switch({"prompt": "known"}) == "a"
     assert webui.jobs == []
     for _ in range(2):
@@ -451,7 +453,9 @@ def test_an_embedding_that_forge_cannot_read_any_more_fails_each_task_with_advic
 ) -> None:
     model_setup.put("embeddings/late.pt")
     webui = ForgeWithEmbeddings("a")
-    prepared = Models(model_setup.store(lists=EngineModelLists(webui)), webui, own="a", dynamic=False)
+    prepared = ModelManager(
+        model_setup.store(lists=EngineModelLists(webui)), webui, own_checkpoint="a", dynamic=False
+    )
     for _ in range(2):
         assert "start a new worker" in failure(lambda: prepared.switch({"prompt": "late"})).message
     assert prepared.switch({"prompt": "other"}) == "a"

@@ -17,6 +17,9 @@ SUBMITS: Final = (Route("POST", "/v1alpha1"), Route("POST", "/v1alpha2"))
 WAIT: Final = Route("GET", "/v1alpha2/tasks/{id}/wait")
 """The route whose requests take long, and therefore have a function of their own."""
 
+CONSOLE: Final = Route("GET", "/console")
+"""The page for people, which needs no key and which another function serves."""
+
 ROUTES: Final = (
     *SUBMITS,
     Route("GET", "/v1alpha2/tasks"),

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from domain.api_routes import CONSOLE
 from domain.routing import DEFAULT_TYPE
 from local.announcement import announce
 from local.board import MetricsBoard, read_metrics
@@ -141,6 +142,7 @@ def _print_instructions(console: Console, pipeline: Pipeline, picture_url: str, 
     ]
     lines = [
         "",
+        f"console   {deployment.api_url}{CONSOLE.path}#key={deployment.api_key}",
         f"API       {deployment.api_url}",
         f"API key   {deployment.api_key}",
         f"AWS       {pipeline.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",

@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from domain.api_routes import ROUTES, WAIT
+from domain.api_routes import CONSOLE, ROUTES, WAIT, Route
 from infra.core.gateway_responses import add_gateway_responses
 from infra.settings.deployment import ApiGateway
 
@@ -17,11 +17,16 @@ from infra.settings.deployment import ApiGateway
 _WAITS_PER_SECOND: Final = 2
 _WAITS_IN_A_BURST: Final = 10
 
+# A usage plan does not apply to requests without a key, which anyone can send.
+_PAGES_PER_SECOND: Final = 5
+_PAGES_IN_A_BURST: Final = 20
+
 
 class RestApi(Construct):
     """A REST API with one API key and a throttling usage plan, whose routes call one function.
 
-    Only requests that wait call a function of their own, and have a throttle of their own.
+    Requests that wait, and those for the console, call functions of their own, and have throttles of their
+    own.
 
     Data traces are off and the access log lists single fields, because the event contains the API key.
     """
@@ -33,6 +38,7 @@ class RestApi(Construct):
         *,
         function: lambda_.IFunction,
         wait_function: lambda_.IFunction,
+        console_function: lambda_.IFunction | None,
         settings: ApiGateway,
         log_retention: logs.RetentionDays,
         tracing: bool,
@@ -58,14 +64,8 @@ class RestApi(Construct):
                 metrics_enabled=False,
                 tracing_enabled=tracing,
                 method_options={
-                    f"{WAIT.path}/{WAIT.method}": apigateway.MethodDeploymentOptions(
-                        throttling_rate_limit=_WAITS_PER_SECOND,
-                        throttling_burst_limit=_WAITS_IN_A_BURST,
-                        # What is set for all methods does not apply to one with options of its own.
-                        logging_level=apigateway.MethodLoggingLevel.ERROR,
-                        data_trace_enabled=False,
-                        metrics_enabled=False,
-                    )
+                    **_throttle(WAIT, _WAITS_PER_SECOND, _WAITS_IN_A_BURST),
+                    **(_throttle(CONSOLE, _PAGES_PER_SECOND, _PAGES_IN_A_BURST) if console_function else {}),
                 },
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
                 access_log_format=_access_log_format(),
@@ -80,6 +80,11 @@ class RestApi(Construct):
             self.api.root.resource_for_path(route.path).add_method(
                 route.method, waiting if route == WAIT else integration, api_key_required=True
             )
+        if console_function:
+            page = apigateway.LambdaIntegration(console_function, allow_test_invoke=False)
+            self.api.root.resource_for_path(CONSOLE.path).add_method(
+                CONSOLE.method, page, api_key_required=False
+            )
         add_gateway_responses(self.api)
         throttle = apigateway.ThrottleSettings(
             rate_limit=settings.throttle.rate_limit, burst_limit=settings.throttle.burst_limit
@@ -88,6 +93,20 @@ class RestApi(Construct):
         plan.add_api_stage(stage=self.api.deployment_stage)
         self.key = self.api.add_api_key("Key")
         plan.add_api_key(self.key)
+
+
+def _throttle(route: Route, rate: int, burst: int) -> dict[str, apigateway.MethodDeploymentOptions]:
+    """Return the stage's settings of a route with a throttle of its own."""
+    return {
+        f"{route.path}/{route.method}": apigateway.MethodDeploymentOptions(
+            throttling_rate_limit=rate,
+            throttling_burst_limit=burst,
+            # What is set for all methods does not apply to one with options of its own.
+            logging_level=apigateway.MethodLoggingLevel.ERROR,
+            data_trace_enabled=False,
+            metrics_enabled=False,
+        )
+    }
 
 
 def _quota(settings: ApiGateway) -> apigateway.QuotaSettings | None:

@@ -16,6 +16,7 @@ from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS, ROW_DAYS
 from domain.metrics import namespace_of
 from infra.assets import WEBHOOK_LOCK, function_code
 from infra.core.bucket import Bucket
+from infra.core.console import Console
 from infra.core.resources import CoreResources
 from infra.core.rest_api import RestApi
 from infra.core.task_table import TaskTable
@@ -74,15 +75,21 @@ class CoreStack(cdk.Stack):
         self.api_function = self._api_function()
         self.sweep = self._sweep()
         self.dead_letters = self._dead_letters()
+        console = None
+        if settings.apigw.console:
+            console = Console(self, "Console", output=self.output, uploads=self.uploads, settings=settings)
         self.api = RestApi(
             self,
             "Front",
             function=self.api_function.entry,
             wait_function=self._wait_function().entry,
+            console_function=console.entry if console else None,
             settings=settings.apigw,
             log_retention=log_retention(settings),
             tracing=settings.tracing,
         )
+        if console:
+            console.allow_origin_of(self.api)
         monitored = Monitored(
             stack_name=settings.stack_name,
             api=self.api.api,

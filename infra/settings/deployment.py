@@ -55,6 +55,8 @@ class ApiGateway(Section):
     reserved_concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
     # Snapshots of the started function: a first request after a pause is answered sooner, for a price.
     snap_start: bool = True
+    # A page for people at /console. It needs no key itself, so not everyone wants it on the internet.
+    console: bool = True
 
 
 class Limits(Section):

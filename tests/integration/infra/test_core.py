@@ -6,7 +6,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
-from domain.api_routes import ROUTES, WAIT
+from domain.api_routes import CONSOLE, ROUTES, WAIT
 from domain.limits import (
     API_TIMEOUT_SECONDS,
     LARGE_CONTENT_DAYS,
@@ -19,7 +19,7 @@ from infra.core.stack import CoreStack
 from infra.settings.reading import parse
 from tests.support.deployment import TABLE
 from tests.support.synthesis import Synthesis
-from tests.support.template import Template, text
+from tests.support.template import Template, listed, text
 
 pytestmark = pytest.mark.xdist_group("infra")
 
@@ -139,7 +139,7 @@ def test_no_index_contains_attributes_that_a_heartbeat_writes(core: Template) ->
 
 def test_functions_run_the_newest_python_on_arm(core: Template) -> None:
     functions = core.properties("Lambda::Function")
-    assert len(functions) == 5
+    assert len(functions) == 6
     for function in functions:
         assert (function["Runtime"], function["Architectures"]) == ("python3.14", ["arm64"])
         assert function["TracingConfig"] == {"Mode": "Active"}
@@ -153,7 +153,7 @@ def test_the_api_function_starts_from_a_snapshot(core: Template) -> None:
     assert function["Timeout"] == API_TIMEOUT_SECONDS
     (alias,) = core.resources("Lambda::Alias")
     called = [text(method["Integration"]["Uri"]) for method in core.properties("ApiGateway::Method")]
-    assert [alias in uri for uri in called].count(False) == 1, "all but the one for requests that wait"
+    assert [alias in uri for uri in called].count(False) == 2, "all but those that wait and the console"
 
 
 def test_the_api_function_gets_all_variables_that_it_reads(core: Template) -> None:
@@ -204,8 +204,52 @@ def test_exactly_the_routes_exist_and_require_the_key(core: Template) -> None:
     paths = _paths(core)
     methods = core.properties("ApiGateway::Method")
     found = {(each["HttpMethod"], paths[each["ResourceId"]["Ref"]]) for each in methods}
-    assert found == set(ROUTES)
-    assert all(method["ApiKeyRequired"] is True for method in methods)
+    assert found == {*ROUTES, CONSOLE}
+    without_key = [paths[each["ResourceId"]["Ref"]] for each in methods if not each["ApiKeyRequired"]]
+    assert without_key == [CONSOLE.path]
+
+
+def test_the_console_has_a_throttle_of_its_own_and_no_rights(core: Template) -> None:
+    """Requests without a key are outside the usage plan."""
+    (setting,) = (
+        each
+        for each in core.one("ApiGateway::Stage")["MethodSettings"]
+        if each["ResourcePath"].endswith("console")
+    )
+    assert (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]) == (5, 20)
+    assert core.one("Lambda::Function", "Console")["MemorySize"] == 128
+    policies = [each for each in core.properties("IAM::Policy") if "Console" in text(each["Roles"])]
+    statements = [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+    services = {action.partition(":")[0] for each in statements for action in listed(each["Action"])}
+    assert services == {"logs", "xray"}
+
+
+def test_only_pages_of_the_api_may_use_the_buckets_from_a_browser(core: Template) -> None:
+    rules = {
+        name: bucket["Properties"]["CorsConfiguration"]["CorsRules"]
+        for name, bucket in core.resources("S3::Bucket").items()
+        if "CorsConfiguration" in bucket["Properties"]
+    }
+    assert {
+        name.removesuffix("Bucket")[:6]: [rule["AllowedMethods"] for rule in found]
+        for name, found in rules.items()
+    } == {
+        "Output": [["GET"]],
+        "Upload": [["POST"]],
+    }
+    (api,) = core.resources("ApiGateway::RestApi")
+    for found in rules.values():
+        (origin,) = found[0]["AllowedOrigins"]
+        assert origin["Fn::Join"][1][:3] == ["https://", {"Ref": api}, ".execute-api.us-east-1."]
+
+
+def test_an_operator_can_switch_the_console_off() -> None:
+    asked, _ = parse("APIGW: {console: false}\nmodelsRuntime: [{name: r, modelFilename: m}]")
+    app = cdk.App(context={"aws:cdk:bundling-stacks": []})
+    CoreStack(app, "Core", settings=asked)
+    template = Template(app.synth().get_stack_by_name("Core").template)
+    assert CONSOLE.path not in _paths(template).values()
+    assert not any("CorsConfiguration" in bucket for bucket in template.properties("S3::Bucket"))
 
 
 def test_requests_that_wait_have_a_function_and_a_throttle_of_their_own(core: Template) -> None:

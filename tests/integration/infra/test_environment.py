@@ -18,15 +18,16 @@ ENTRIES: dict[str, type[Environment]] = {
 
 @pytest.fixture(scope="module")
 def functions(core: Template) -> dict[str, dict[str, Any]]:
-    """Return the properties of each function by its package, without the one for requests that wait.
+    """Return the properties of each function by its package, without those that read less.
 
-    That one runs the API's code and reads less.
+    Those are the one for requests that wait, which runs the API's code, and the console.
     """
     found = {name: each["Properties"] for name, each in core.resources("Lambda::Function").items()}
     ours = [
         each
         for name, each in found.items()
-        if str(each.get("Handler")).startswith("functions.") and not name.startswith("WaitFunction")
+        if str(each.get("Handler")).startswith("functions.")
+        and not name.startswith(("WaitFunction", "Console"))
     ]
     return {each["Handler"].split(".")[1]: each for each in ours}
 

@@ -1,0 +1,139 @@
+import { useState } from "preact/hooks";
+import { type Api, ApiError } from "../api";
+import { type ImageInput, newTaskId } from "../requests";
+import type { Fault, JsonObject, Runtime } from "../types";
+import { ImageForms } from "./image_forms";
+import { RawForm } from "./raw_form";
+import { SnippetPanel } from "./snippet_panel";
+import { WorkflowForm } from "./workflow_form";
+
+const MODES = [
+  { name: "text-to-image", label: "Text to image", type: "sdwebui" },
+  { name: "image-to-image", label: "Image to image", type: "sdwebui" },
+  { name: "extra-single-image", label: "Upscale", type: "sdwebui" },
+  { name: "pipeline", label: "Workflow", type: "comfyui" },
+  { name: "raw", label: "JSON", type: null },
+] as const;
+
+type Mode = (typeof MODES)[number]["name"];
+
+/** How a submit ended: what the API refused, or what it warned of. */
+export interface Outcome {
+  message: string;
+  faults: readonly Fault[];
+  isRefusal: boolean;
+}
+
+/** What a form gives to submit: `body` makes the request's text for a new id; it may upload files first. */
+export type Submit = (body: (id: string) => Promise<string>) => Promise<void>;
+
+export function Compose(props: {
+  api: Api;
+  runtimes: readonly Runtime[];
+  reused: ImageInput | null;
+  onSubmitted: () => void;
+}) {
+  const [chosen, setMode] = useState<Mode>("text-to-image");
+  const [taken, setTaken] = useState<ImageInput | null>(null);
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const [preview, setPreview] = useState<JsonObject | null>(null);
+  if (props.reused && props.reused !== taken) {
+    setTaken(props.reused);
+    setMode("image-to-image");
+  }
+  const mode = chosen;
+  const type = MODES.find((one) => one.name === mode)?.type;
+  const runtimes = props.runtimes.filter((runtime) => runtime.type === type);
+
+  const choose = (next: Mode) => {
+    setMode(next);
+    setOutcome(null);
+    setPreview(null);
+  };
+
+  const submit: Submit = async (body) => {
+    setBusy(true);
+    setOutcome(null);
+    try {
+      const text = await body(newTaskId(mode === "raw" ? "task" : mode));
+      const accepted = await props.api.submit(text);
+      setOutcome({ message: `Accepted as ${accepted.id}.`, faults: accepted.warnings, isRefusal: false });
+      props.onSubmitted();
+    } catch (error) {
+      const faults = error instanceof ApiError ? error.details : [];
+      setOutcome({ message: (error as Error).message, faults, isRefusal: true });
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  const common = { api: props.api, outcome, isBusy, submit, onPreview: setPreview };
+  return (
+    <section class="compose" aria-label="Compose">
+      <div
+        class="tabs"
+        role="tablist"
+        aria-label="Kind of task"
+        onKeyDown={(event) => moveTab(event, mode, choose)}
+      >
+        {MODES.map(({ name, label }) => (
+          <button
+            key={name}
+            id={`tab-${name}`}
+            type="button"
+            role="tab"
+            aria-selected={name === mode}
+            aria-controls="panel"
+            tabIndex={name === mode ? 0 : -1}
+            onClick={() => choose(name)}
+          >
+            {label}
+          </button>
+        ))}
+      </div>
+      <div id="panel" role="tabpanel" aria-labelledby={`tab-${mode}`}>
+        {type && props.runtimes.length > 0 && runtimes.length === 0 ? (
+          <p class="note">This deployment has no runtime of type {type}.</p>
+        ) : mode === "raw" ? (
+          <RawForm {...common} runtimes={props.runtimes} />
+        ) : mode === "pipeline" ? (
+          <WorkflowForm {...common} runtimes={runtimes} />
+        ) : (
+          <ImageForms {...common} key={mode} tasktype={mode} runtimes={runtimes} reused={props.reused} />
+        )}
+        {outcome && <OutcomeNote outcome={outcome} />}
+        {preview && <SnippetPanel base={props.api.base} body={preview} />}
+      </div>
+    </section>
+  );
+}
+
+function OutcomeNote({ outcome }: { outcome: Outcome }) {
+  return (
+    <div class={outcome.isRefusal ? "problem" : "accepted"} role={outcome.isRefusal ? "alert" : "status"}>
+      <p>{outcome.message}</p>
+      {outcome.faults.length > 0 && (
+        <ul>
+          {outcome.faults.map((fault) => (
+            <li key={fault.path + fault.message}>
+              {fault.path && <code>{fault.path}</code>} {fault.message}
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function moveTab(event: KeyboardEvent, mode: Mode, choose: (mode: Mode) => void): void {
+  const steps: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1 };
+  const step = steps[event.key];
+  if (step === undefined) return;
+  event.preventDefault();
+  const index = MODES.findIndex((one) => one.name === mode);
+  const next = MODES[(index + step + MODES.length) % MODES.length];
+  if (!next) return;
+  choose(next.name);
+  document.getElementById(`tab-${next.name}`)?.focus();
+}

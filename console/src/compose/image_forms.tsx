@@ -1,0 +1,144 @@
+import { useEffect, useState } from "preact/hooks";
+import type { Api } from "../api";
+import {
+  CONTENT_FIELDS,
+  EMPTY_FORM,
+  type ImageForm,
+  type ImageInput,
+  imageContent,
+  submitBody,
+  type TaskType,
+} from "../requests";
+import type { Catalogue, Fault, JsonObject, Runtime } from "../types";
+import type { Outcome, Submit } from "./compose";
+import { TextField } from "./fields";
+import { ImagePicker } from "./image_picker";
+import { MaskBrush } from "./mask";
+import { SubmitRow, submitByKey } from "./submit_row";
+
+const STORED_FORM = "sd-on-ecs-form";
+const CHECKPOINTS = "Stable-diffusion";
+
+/** The forms of SD Web UI's tasks: text to image, image to image, and upscaling. */
+export function ImageForms(props: {
+  api: Api;
+  tasktype: TaskType;
+  runtimes: readonly Runtime[];
+  reused: ImageInput | null;
+  outcome: Outcome | null;
+  isBusy: boolean;
+  submit: Submit;
+  onPreview: (body: JsonObject) => void;
+}) {
+  const [form, setForm] = useState<ImageForm>(storedForm);
+  const [image, setImage] = useState<ImageInput | null>(
+    props.tasktype === "image-to-image" ? props.reused : null,
+  );
+  const [mask, setMask] = useState<Blob | null>(null);
+  const [selected, setRuntime] = useState("");
+  const [catalogue, setCatalogue] = useState<Catalogue>({});
+  const runtime = props.runtimes.find(({ name }) => name === selected) ?? props.runtimes[0];
+
+  useEffect(() => {
+    if (props.tasktype === "image-to-image" && props.reused) setImage(props.reused);
+  }, [props.reused]);
+
+  useEffect(() => {
+    if (!runtime) return;
+    // Without a catalogue, names are typed without suggestions.
+    props.api.catalogue(runtime.name).then(setCatalogue, () => setCatalogue({}));
+  }, [runtime?.name]);
+
+  const set = (name: keyof ImageForm) => (value: string) => {
+    const next = { ...form, [name]: value };
+    sessionStorage.setItem(STORED_FORM, JSON.stringify(next));
+    setForm(next);
+  };
+  const faults = (name: keyof ImageForm) => faultsOf(props.outcome, CONTENT_FIELDS[name]);
+  const field = (
+    name: keyof ImageForm,
+    label: string,
+    more: Partial<Parameters<typeof TextField>[0]> = {},
+  ) => (
+    <TextField
+      id={name}
+      label={label}
+      value={form[name]}
+      onChange={set(name)}
+      faults={faults(name)}
+      {...more}
+    />
+  );
+  const takesImage = props.tasktype !== "text-to-image";
+  const generates = props.tasktype !== "extra-single-image";
+
+  const request = async (id: string, upload: (file: Blob, name: string) => Promise<string>) => {
+    const images: { image?: string; mask?: string } = {};
+    if (takesImage && image) images.image = image.s3 ?? (await upload(image.file as Blob, image.name));
+    if (props.tasktype === "image-to-image" && mask) images.mask = await upload(mask, "mask.png");
+    return submitBody(runtime?.name ?? "", props.tasktype, id, imageContent(props.tasktype, form, images));
+  };
+
+  return (
+    <form
+      onKeyDown={submitByKey}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void props.submit(async (id) => JSON.stringify(await request(id, (file) => props.api.upload(file))));
+      }}
+    >
+      {generates && field("prompt", "Prompt", { rows: 3 })}
+      {generates && field("negativePrompt", "Negative prompt", { rows: 2 })}
+      {takesImage && <ImagePicker id="image" label="Image" image={image} onChange={setImage} />}
+      {props.tasktype === "image-to-image" && image && <MaskBrush source={image.preview} onMask={setMask} />}
+      <div class="grid">
+        {generates && field("width", "Width", { inputMode: "numeric" })}
+        {generates && field("height", "Height", { inputMode: "numeric" })}
+        {generates && field("steps", "Steps", { inputMode: "numeric" })}
+        {generates && field("cfgScale", "CFG scale", { inputMode: "decimal" })}
+        {generates && field("seed", "Seed (-1: random)", { inputMode: "numeric" })}
+        {generates && field("batchSize", "Images", { inputMode: "numeric" })}
+        {generates &&
+          field("sampler", "Sampler", { choices: catalogue.samplers ?? [], placeholder: "default" })}
+        {props.tasktype === "image-to-image" &&
+          field("strength", "Denoising strength", { inputMode: "decimal" })}
+        {generates &&
+          runtime?.dynamic_model &&
+          field("checkpoint", "Checkpoint", {
+            choices: checkpoints(catalogue),
+            placeholder: "model.safetensors",
+          })}
+        {!generates && field("resize", "Scale by", { inputMode: "decimal" })}
+        {!generates && field("upscaler", "Upscaler", { choices: catalogue.upscalers ?? [] })}
+      </div>
+      <SubmitRow
+        runtimes={props.runtimes}
+        runtime={runtime?.name ?? ""}
+        onRuntime={setRuntime}
+        isBusy={props.isBusy}
+        isReady={!takesImage || image !== null}
+        onCopy={() =>
+          void request("my-task", async (_file, name) => `s3://UPLOAD_BUCKET/${name}`).then(props.onPreview)
+        }
+      />
+    </form>
+  );
+}
+
+/** Return the faults of an outcome that are about a field of the content, or inside it. */
+function faultsOf(outcome: Outcome | null, field: string): Fault[] {
+  const place = `/task/content/${field}`;
+  return (outcome?.faults ?? []).filter(({ path }) => path === place || path.startsWith(`${place}/`));
+}
+
+function checkpoints(catalogue: Catalogue): string[] {
+  return (catalogue.models ?? []).filter(({ kind }) => kind === CHECKPOINTS).map(({ name }) => name);
+}
+
+function storedForm(): ImageForm {
+  try {
+    return { ...EMPTY_FORM, ...JSON.parse(sessionStorage.getItem(STORED_FORM) ?? "{}") };
+  } catch {
+    return EMPTY_FORM;
+  }
+}

@@ -1,0 +1,87 @@
+/** What the page reads of the API's responses; the API's OpenAPI document describes them in full. */
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+export type Status = "queued" | "running" | "completed" | "failed" | "cancelled";
+
+/** A mistake in a request: a JSON pointer to it, and what is wrong. */
+export interface Fault {
+  path: string;
+  message: string;
+}
+
+export interface Runtime {
+  name: string;
+  type: string;
+  model: string | null;
+  dynamic_model: boolean;
+  queued: number;
+  in_flight: number;
+}
+
+export interface Link {
+  s3: string;
+  url: string;
+  expires_at: string;
+}
+
+export interface TaskSummary {
+  id: string;
+  status: Status;
+  runtime: string;
+  tasktype: string;
+  submitted_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+export interface Task extends TaskSummary {
+  progress: number;
+  position: number | null;
+  position_capped?: boolean;
+  estimated_finish?: string | null;
+  attempts: number;
+  cancel_requested: string | null;
+  images: Link[];
+  other_images: (Link & { kind: string })[];
+  output: Link | null;
+  error: { code: string; message: string } | null;
+  outputs_deleted_at: string | null;
+}
+
+export interface Submitted {
+  id: string;
+  warnings: Fault[];
+}
+
+/** What a worker records of one image in the task's output document. */
+export interface Receipt {
+  key: string;
+  kind?: string;
+  width?: number;
+  height?: number;
+  bytes?: number;
+  seed?: number | null;
+  seeds?: JsonObject;
+  model?: string | null;
+  infotext?: string | null;
+}
+
+export interface OutputDocument {
+  images?: Receipt[];
+  seconds?: Record<string, number> | number;
+  warnings?: Fault[];
+}
+
+/** Names that the last worker reported of its engine. */
+export interface Catalogue {
+  models?: { kind: string; name: string }[];
+  samplers?: string[];
+  schedulers?: string[];
+  upscalers?: string[];
+}
+
+export function isFinal(status: Status): boolean {
+  return status === "completed" || status === "failed" || status === "cancelled";
+}

@@ -26,7 +26,7 @@ setup: .venv/.installed node_modules/.installed ## install what the other target
 	@touch $@
 
 node_modules/.installed: package-lock.json
-	@echo "setup: the CDK CLI into node_modules"
+	@echo "setup: the CDK CLI and what builds the console into node_modules"
 	@npm ci --silent --no-fund --no-audit
 	@touch $@
 
@@ -41,8 +41,8 @@ test: setup ## run all tests except those marked long (under ten minutes on two 
 
 test-all: test soak ## run all tests: those of make test, then 500 tasks under injected faults (about 20 minutes; CI runs this)
 
-soak: setup ## run only the tests with injected faults (FAULTS_TASKS=n tasks; FAULTS_SEED=n repeats a run)
-	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest tests/faults/test_soak.py tests/faults/test_stages.py tests/e2e/test_comfyui.py tests/e2e/test_comfyui_output.py tests/unit/functions/api/test_hostile_bodies.py -s
+soak: setup ## run only the long tests, such as those with injected faults (FAULTS_TASKS=n tasks; FAULTS_SEED=n repeats a run)
+	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest -m "long or soak" -s
 
 bench: setup ## run the benchmarks: GPU busy share, model switches, checking of requests, scaling (about ten minutes)
 	@python -m bench.gpu_busy
@@ -54,6 +54,8 @@ bench: setup ## run the benchmarks: GPU busy share, model switches, checking of 
 	@python -m bench.scaling
 
 check: setup ## check lint, format, types and import rules
+	@tsc --project console
+	@cd console && biome check --error-on-warnings .
 	@ruff check .
 	@ruff format --check .
 	@python -m mypy
@@ -62,6 +64,7 @@ check: setup ## check lint, format, types and import rules
 format: setup ## format the code and fix lint errors
 	@ruff format .
 	@ruff check --fix .
+	@cd console && biome check --write .
 
 synth: setup ## synthesize and check all stacks in cdk.out/, and those for a China region in cdk.out/aws-cn/
 	@AWS_REGION=us-east-1 cdk synth --quiet --output cdk.out

@@ -19,8 +19,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from domain.api_routes import CONSOLE
 from infra.console_page import built_page
 from local.fakes.comfyui import recipe
-from local.pipeline import Pipeline
-from local.pipeline import pipeline as running_pipeline
+from local.pipeline import Pipeline, run_pipeline
 from tests.support import bodies
 from tests.support.workflows import image_to_image, text_to_image
 
@@ -65,7 +64,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
     """Run the pipeline with a runtime of each type."""
     config = tmp_path_factory.mktemp("console") / "config.yaml"
     config.write_text(CONFIG)
-    with running_pipeline(config=config) as started:
+    with run_pipeline(config=config) as started:
         yield started
 
 
@@ -99,7 +98,7 @@ def _submitted(page: Page) -> dict[str, Any]:
     with page.expect_request("**/v1alpha2") as request:
         page.get_by_role("button", name="Generate").click()
     _accepted(page)
-    body: dict[str, Any] = request.value.post_data_json
+    body: dict[str, Any] = json.loads(request.value.post_data or "")
     task: dict[str, Any] = body["task"]
     return task
 
@@ -140,13 +139,13 @@ def test_a_text_becomes_an_image_that_can_be_downloaded_and_used_again(page: Pag
     )
     with page.expect_download() as download:
         dialog.get_by_role("button", name="Download").click()
-    (link,) = running.outcome(task_id)["image_url"]
-    assert Path(download.value.path()).read_bytes() == running.read(link)
+    (link,) = running.wait_for_callback(task_id)["image_url"]
+    assert Path(download.value.path()).read_bytes() == running.download(link)
 
     dialog.get_by_role("button", name="Use in image to image").click()
     task = _submitted(page)
     assert task["content"]["init_images"] == [link]
-    assert running.outcome(task["metadata"]["id"])["status"] == "completed"
+    assert running.wait_for_callback(task["metadata"]["id"])["status"] == "completed"
 
 
 def test_an_image_is_uploaded_with_a_painted_mask(page: Page, running: Pipeline) -> None:
@@ -161,9 +160,9 @@ def test_an_image_is_uploaded_with_a_painted_mask(page: Page, running: Pipeline)
     page.mouse.move(box["x"] + 60, box["y"] + 60, steps=5)
     page.mouse.up()
     task = _submitted(page)
-    assert running.outcome(task["metadata"]["id"])["status"] == "completed"
-    assert running.read(task["content"]["init_images"][0]) == CAT.read_bytes()
-    sent = running.read(task["content"]["mask"])
+    assert running.wait_for_callback(task["metadata"]["id"])["status"] == "completed"
+    assert running.download(task["content"]["init_images"][0]) == CAT.read_bytes()
+    sent = running.download(task["content"]["mask"])
     with Image.open(io.BytesIO(sent)) as mask, Image.open(CAT) as cat:
         assert mask.size == cat.size
         grey = mask.convert("L")
@@ -177,8 +176,8 @@ def test_an_image_is_upscaled(page: Page, running: Pipeline) -> None:
     page.get_by_role("tab", name="Upscale").click()
     expect(page.get_by_role("button", name="Generate")).to_be_disabled()
     page.get_by_label("Image", exact=True).set_input_files(CAT)
-    outcome = running.outcome(_submit(page))
-    with Image.open(io.BytesIO(running.read(outcome["image_url"][0]))) as large, Image.open(CAT) as cat:
+    outcome = running.wait_for_callback(_submit(page))
+    with Image.open(io.BytesIO(running.download(outcome["image_url"][0]))) as large, Image.open(CAT) as cat:
         assert large.width == 2 * cat.width
 
 
@@ -196,9 +195,9 @@ def test_a_workflow_is_dropped_changed_and_run(page: Page, running: Pipeline, tm
     page.get_by_label("CheckpointLoaderSimple (4): ckpt_name").fill("v1-5-pruned-emaonly.safetensors")
     page.get_by_label("CLIPTextEncode (6): text").fill("a cat from a workflow")
     page.get_by_label("LoadImage (1): image").set_input_files(CAT)
-    outcome = running.outcome(_submit(page))
+    outcome = running.wait_for_callback(_submit(page))
     assert outcome["status"] == "completed", outcome
-    with Image.open(io.BytesIO(running.read(outcome["image_url"][0]))) as image:
+    with Image.open(io.BytesIO(running.download(outcome["image_url"][0]))) as image:
         facts = recipe.read(image)
     assert facts is not None
     assert "a cat from a workflow" in json.dumps(facts)
@@ -250,7 +249,7 @@ def test_a_running_task_shows_its_progress_and_can_be_cancelled(
     expect(progress).to_have_attribute("value", re.compile("[1-9]"), timeout=OUTCOME_MS)
     card.get_by_role("button", name=f"Cancel {task_id}").click()
     expect(card).to_contain_text("cancelled", timeout=OUTCOME_MS)
-    assert running.outcome(task_id)["status"] == "cancelled"
+    assert running.wait_for_callback(task_id)["status"] == "cancelled"
 
 
 def test_a_wrong_key_is_asked_for_again_and_another_tab_has_none(page: Page, running: Pipeline) -> None:
@@ -288,7 +287,7 @@ def test_the_same_request_can_be_copied_and_run_in_a_terminal(page: Page, runnin
         ["bash", "-c", command], env=environment, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["id_task"] == "my-task"
-    assert running.outcome("my-task")["status"] == "completed"
+    assert running.wait_for_callback("my-task")["status"] == "completed"
     page.get_by_text("Python", exact=True).click()
     script = page.get_by_label("The request for Python").input_value()
     done = subprocess.run(

@@ -39,6 +39,7 @@ SETTLE_SECONDS: Final = 240.0
 """After the last fault: the longest delay between attempts, a lease or two, and the tasks in the queue."""
 
 
+@pytest.mark.soak
 @pytest.mark.xdist_group("soak")
 @pytest.mark.timeout(600 + 6 * TASKS)
 def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:

@@ -29,7 +29,7 @@ INSTEAD: Final = {
     "g(ive|ives|iving|iven|ave) back": "release",
     "bur(y|ied|ies)": "dead-letter",
     "litter|leavings": "orphaned objects",
-    "ancestors?": "AWS's Guidance (sd-on-eks)",
+    "(?<!frame.)ancestors?": "AWS's Guidance (sd-on-eks)",
     "stand-ins?": "fake",
     "strangers?": "a caller, untrusted",
     "in silence": "silently",

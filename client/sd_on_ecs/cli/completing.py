@@ -35,7 +35,7 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell to write i
 def runtime_names(incomplete: str) -> Iterable[str]:
     """Return the runtimes whose names begin with what was typed; none if the deployment does not respond."""
     try:
-        with Client.find(retries=Retries(count=0), timeout=httpx.Timeout(2.0)) as client:
+        with Client.find(retries=Retries(count=0), timeout=httpx.Timeout(5.0)) as client:
             names = [runtime["name"] for runtime in client.runtimes()]
     except ClientError:
         return []

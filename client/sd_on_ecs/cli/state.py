@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sd_on_ecs._sync.client import Client
-from sd_on_ecs.connection import Connection, find_connection
+from sd_on_ecs.connection import Connection, find_connection, profiles_file
 from sd_on_ecs.errors import (
     ApiError,
     ClientError,
@@ -62,6 +63,11 @@ class Program:
     profile: str | None = None
     out: Console = field(default_factory=lambda: Console(soft_wrap=True))
     notes: Console = field(default_factory=lambda: Console(stderr=True, soft_wrap=True))
+
+    @property
+    def profiles_file(self) -> Path:
+        """The file with the profiles."""
+        return profiles_file(os.environ)
 
     def connection(self) -> Connection:
         """Return how to reach the deployment."""

@@ -5,64 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 
-class Fault(TypedDict):
-    path: str
-    """
-    A JSON pointer, or a parameter's name.
-    """
-    message: str
-
-
-class Error1(TypedDict):
-    code: str
-    """
-    Stable; programs can rely on it.
-    """
-    message: str
-    details: list[Fault]
-    request_id: NotRequired[str]
-
-
-class Error(TypedDict):
-    error: Error1
-
-
-class Outcome(TypedDict):
-    code: str
-    message: str
-
-
-Status: TypeAlias = Literal["queued", "running", "completed", "failed", "cancelled"]
-
-
-TaskType: TypeAlias = Literal[
-    "text-to-image", "image-to-image", "extra-single-image", "extra-batch-images", "pipeline"
-]
-
-
-class Presigned(TypedDict):
-    s3: str
-    url: str
-    expires_at: str
-
-
-class OtherImage(TypedDict):
-    kind: str
-    s3: str
-    url: str
-    expires_at: str
-
-
-class Link(TypedDict):
-    method: str
-    href: str
-
-
-class Links(TypedDict):
-    status: Link
-    cancel: Link
-
-
 class Upload(TypedDict):
     method: Literal["POST"]
     url: str
@@ -75,110 +17,6 @@ class Upload(TypedDict):
     The link to put into a task instead of the image.
     """
     expires_at: str
-
-
-class Webhook1(TypedDict):
-    url: str
-    """
-    An https URL on the public internet, without a user or password.
-    """
-    events: NotRequired[list[Literal["completed", "failed", "cancelled", "running"]]]
-
-
-Webhook: TypeAlias = str | Webhook1 | None
-"""
-A URL to which the task's events are POSTed, signed by the Standard Webhooks specification.
-"""
-
-
-class Delivery(TypedDict):
-    event: Literal["completed", "failed", "cancelled", "running"]
-    url: str
-    """
-    Without its query.
-    """
-    delivered_at: str | None
-    attempts: int
-    last_status: int | None
-    """
-    The receiver's last status; null if it has not answered.
-    """
-    next_attempt_at: str | None
-    given_up: bool
-
-
-class Task(TypedDict):
-    id: str
-    """
-    The caller's own name for the task. A finished task's id may be used again.
-    """
-    status: Status
-    runtime: str
-    tasktype: TaskType
-    submitted_at: str
-    started_at: str | None
-    finished_at: str | None
-    links: Links
-    progress: float
-    published_at: str | None
-    cancel_requested: str | None
-    start_by: str | None
-    """
-    The task fails if no GPU has taken it by then; null once one has.
-    """
-    position: int | None
-    """
-    How many tasks of the runtime were accepted before this one and are still queued; null if it is not queued.
-    """
-    position_capped: NotRequired[bool]
-    """
-    True if there are more than `position`.
-    """
-    attempts: int
-    context: Any
-    """
-    As it was submitted.
-    """
-    output_location: str
-    images: list[Presigned]
-    other_images: list[OtherImage]
-    """
-    Other stored images: grids of scripts, masks, and maps of ControlNet.
-    """
-    output: Presigned | None
-    outputs_deleted_at: str | None
-    """
-    When `DELETE …/outputs` deleted the task's images and its output document.
-    """
-    error: Outcome | None
-    deliveries: list[Delivery]
-    images_left_out: NotRequired[int]
-    """
-    Number of further images, which are listed only in the document at `output`.
-    """
-    other_images_left_out: NotRequired[int]
-    """
-    The same for `other_images`.
-    """
-
-
-class SubmittedV1Alpha2(TypedDict):
-    id_task: str
-    """
-    The caller's own name for the task. A finished task's id may be used again.
-    """
-    runtime: str
-    output_location: str
-    id: str
-    """
-    The caller's own name for the task. A finished task's id may be used again.
-    """
-    status: Status
-    links: Links
-    warnings: list[Fault]
-    """
-    What was removed from the content or changed in it.
-    """
 
 
 class OverrideSettings(TypedDict):
@@ -404,39 +242,9 @@ class ExtraSingleImageContent(TypedDict):
     upscaler_2: NotRequired[str]
 
 
-class TaskOptions(TypedDict):
-    id: NotRequired[str]
-    """
-    The caller's own name for the task. A finished task's id may be used again.
-    """
-    runtime: NotRequired[str]
-    prefix: NotRequired[str]
-    """
-    The beginning of the output's S3 keys. Not allowed are empty, `.` and `..` segments, control characters, text direction marks, `\\`, `%2e`, `%2f` and `%5c`. Leading slashes are left out, and letters with accents are composed (Unicode's NFC); `output_location` contains the result. With the id, a key has at most 1024 bytes.
-    """
-    context: NotRequired[Any]
-    """
-    Any JSON up to 32768 bytes. The callback contains it unchanged.
-    """
-    webhook: NotRequired[Webhook]
-    start_within_seconds: NotRequired[int | None]
-    """
-    If no GPU has taken the task this many seconds after its submit, it fails with `task_expired` and uses no GPU.
-    """
-
-
-class ListedTask(TypedDict):
-    id: str
-    """
-    The caller's own name for the task. A finished task's id may be used again.
-    """
-    status: Status
-    runtime: str
-    tasktype: TaskType
-    submitted_at: str
-    started_at: str | None
-    finished_at: str | None
-    links: Links
+class Outcome(TypedDict):
+    code: str
+    message: str
 
 
 class Runtime(TypedDict):
@@ -461,13 +269,221 @@ class Runtime(TypedDict):
     """
 
 
+class Fault(TypedDict):
+    path: str
+    """
+    A JSON pointer, or a parameter's name.
+    """
+    message: str
+
+
+class Presigned(TypedDict):
+    s3: str
+    url: str
+    expires_at: str
+
+
+class OtherImage(TypedDict):
+    kind: str
+    s3: str
+    url: str
+    expires_at: str
+
+
+Status: TypeAlias = Literal["queued", "running", "completed", "failed", "cancelled"]
+
+
+TaskType: TypeAlias = Literal[
+    "text-to-image", "image-to-image", "extra-single-image", "extra-batch-images", "pipeline"
+]
+
+
+class Output(TypedDict):
+    format: NotRequired[Literal["png", "jpeg", "webp"] | None]
+    """
+    The format of the task's images; without it, that of the engine.
+    """
+    quality: NotRequired[int | None]
+    """
+    Only with jpeg or webp; by default 80.
+    """
+    metadata: NotRequired[Literal["keep", "strip"] | None]
+    """
+    `keep` writes prompt and seed (of ComfyUI: the workflow, if the file has it) into the EXIF data of JPEG and WebP; `strip` removes them from the images.
+    """
+
+
+class Webhook1(TypedDict):
+    url: str
+    """
+    An https URL on the public internet, without a user or password.
+    """
+    events: NotRequired[list[Literal["completed", "failed", "cancelled", "running"]]]
+
+
+Webhook: TypeAlias = str | Webhook1 | None
+"""
+A URL to which the task's events are POSTed, signed by the Standard Webhooks specification.
+"""
+
+
+class Delivery(TypedDict):
+    event: Literal["completed", "failed", "cancelled", "running"]
+    url: str
+    """
+    Without its query.
+    """
+    delivered_at: str | None
+    attempts: int
+    last_status: int | None
+    """
+    The receiver's last status; null if it has not answered.
+    """
+    next_attempt_at: str | None
+    given_up: bool
+
+
+class Link(TypedDict):
+    method: str
+    href: str
+
+
+class Error1(TypedDict):
+    code: str
+    """
+    Stable; programs can rely on it.
+    """
+    message: str
+    details: list[Fault]
+    request_id: NotRequired[str]
+
+
+class Error(TypedDict):
+    error: Error1
+
+
+class RuntimeList(TypedDict):
+    runtimes: list[Runtime]
+
+
+class TaskOptions(TypedDict):
+    id: NotRequired[str]
+    """
+    The caller's own name for the task. A finished task's id may be used again.
+    """
+    runtime: NotRequired[str]
+    prefix: NotRequired[str]
+    """
+    The beginning of the output's S3 keys. Not allowed are empty, `.` and `..` segments, control characters, text direction marks, `\\`, `%2e`, `%2f` and `%5c`. Leading slashes are left out, and letters with accents are composed (Unicode's NFC); `output_location` contains the result. With the id, a key has at most 1024 bytes.
+    """
+    context: NotRequired[Any]
+    """
+    Any JSON up to 32768 bytes. The callback contains it unchanged.
+    """
+    output: NotRequired[Output | None]
+    webhook: NotRequired[Webhook]
+    start_within_seconds: NotRequired[int | None]
+    """
+    If no GPU has taken the task this many seconds after its submit, it fails with `task_expired` and uses no GPU.
+    """
+
+
+class Links(TypedDict):
+    status: Link
+    cancel: Link
+
+
+class Task(TypedDict):
+    id: str
+    """
+    The caller's own name for the task. A finished task's id may be used again.
+    """
+    status: Status
+    runtime: str
+    tasktype: TaskType
+    submitted_at: str
+    started_at: str | None
+    finished_at: str | None
+    links: Links
+    progress: float
+    published_at: str | None
+    cancel_requested: str | None
+    start_by: str | None
+    """
+    The task fails if no GPU has taken it by then; null once one has.
+    """
+    position: int | None
+    """
+    How many tasks of the runtime were accepted before this one and are still queued; null if it is not queued.
+    """
+    position_capped: NotRequired[bool]
+    """
+    True if there are more than `position`.
+    """
+    attempts: int
+    context: Any
+    """
+    As it was submitted.
+    """
+    output_location: str
+    images: list[Presigned]
+    other_images: list[OtherImage]
+    """
+    Other stored images: grids of scripts, masks, and maps of ControlNet.
+    """
+    output: Presigned | None
+    outputs_deleted_at: str | None
+    """
+    When `DELETE …/outputs` deleted the task's images and its output document.
+    """
+    error: Outcome | None
+    deliveries: list[Delivery]
+    images_left_out: NotRequired[int]
+    """
+    Number of further images, which are listed only in the document at `output`.
+    """
+    other_images_left_out: NotRequired[int]
+    """
+    The same for `other_images`.
+    """
+
+
+class SubmittedV1Alpha2(TypedDict):
+    id_task: str
+    """
+    The caller's own name for the task. A finished task's id may be used again.
+    """
+    runtime: str
+    output_location: str
+    id: str
+    """
+    The caller's own name for the task. A finished task's id may be used again.
+    """
+    status: Status
+    links: Links
+    warnings: list[Fault]
+    """
+    What was removed from the content or changed in it.
+    """
+
+
+class ListedTask(TypedDict):
+    id: str
+    """
+    The caller's own name for the task. A finished task's id may be used again.
+    """
+    status: Status
+    runtime: str
+    tasktype: TaskType
+    submitted_at: str
+    started_at: str | None
+    finished_at: str | None
+    links: Links
+
+
 class TaskList(TypedDict):
     tasks: list[ListedTask]
     cursor: str | None
     """
     The `cursor` parameter for the next page; null on the last page.
     """
-
-
-class RuntimeList(TypedDict):
-    runtimes: list[Runtime]

@@ -61,6 +61,8 @@ def txt2img(
     task_id: options.TaskId = None,
     vary: options.Vary = None,
     sheet: options.Sheet = True,
+    image_format: options.Format = None,
+    quality: options.Quality = None,
     out: options.Out = options.HERE,
     wait: options.Wait = True,
     timeout: options.Timeout = None,
@@ -81,7 +83,14 @@ def txt2img(
     body = bodies.text_to_image(prompt, **content)
     Run(
         program(context), body, set_field, out=out, wait=wait, timeout=timeout, as_json=as_json, sheet=sheet
-    ).start(fields=fields, metadata=metadata, runtime=runtime, task_id=task_id, vary=vary)
+    ).start(
+        fields=fields,
+        metadata=metadata,
+        runtime=runtime,
+        task_id=task_id,
+        vary=vary,
+        output=options.output(image_format, quality),
+    )
 
 
 def img2img(
@@ -106,6 +115,8 @@ def img2img(
     task_id: options.TaskId = None,
     vary: options.Vary = None,
     sheet: options.Sheet = True,
+    image_format: options.Format = None,
+    quality: options.Quality = None,
     out: options.Out = options.HERE,
     wait: options.Wait = True,
     timeout: options.Timeout = None,
@@ -128,7 +139,14 @@ def img2img(
     body = bodies.image_to_image(prompt, image_argument(image), mask=white, **content)
     Run(
         program(context), body, set_field, out=out, wait=wait, timeout=timeout, as_json=as_json, sheet=sheet
-    ).start(fields=fields, metadata=metadata, runtime=runtime, task_id=task_id, vary=vary)
+    ).start(
+        fields=fields,
+        metadata=metadata,
+        runtime=runtime,
+        task_id=task_id,
+        vary=vary,
+        output=options.output(image_format, quality),
+    )
 
 
 def upscale(
@@ -143,6 +161,8 @@ def upscale(
     task_id: options.TaskId = None,
     vary: options.Vary = None,
     sheet: options.Sheet = True,
+    image_format: options.Format = None,
+    quality: options.Quality = None,
     out: options.Out = options.HERE,
     wait: options.Wait = True,
     timeout: options.Timeout = None,
@@ -152,7 +172,14 @@ def upscale(
     body = bodies.upscale(image_argument(image), scale=scale, upscaler_1=upscaler)
     Run(
         program(context), body, set_field, out=out, wait=wait, timeout=timeout, as_json=as_json, sheet=sheet
-    ).start(fields=fields, metadata=metadata, runtime=runtime, task_id=task_id, vary=vary)
+    ).start(
+        fields=fields,
+        metadata=metadata,
+        runtime=runtime,
+        task_id=task_id,
+        vary=vary,
+        output=options.output(image_format, quality),
+    )
 
 
 def _given(**fields: Any) -> Any:

@@ -1,7 +1,7 @@
 """Options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -57,6 +57,14 @@ Sheet = Annotated[
     bool,
     typer.Option("--sheet/--no-sheet", help="Draw a contact sheet of a sweep.", rich_help_panel=SWEEP),
 ]
+Format = Annotated[
+    Literal["png", "jpeg", "webp"] | None,
+    typer.Option("--format", help="The format of the images.", rich_help_panel=OUTPUT),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(min=1, max=100, help="The quality of JPEG and WebP.", rich_help_panel=OUTPUT),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="The folder for images.", rich_help_panel=OUTPUT)]
 Wait = Annotated[
     bool,
@@ -67,3 +75,9 @@ Timeout = Annotated[
     typer.Option(min=0, help="Seconds to wait at most; the task goes on after that.", rich_help_panel=OUTPUT),
 ]
 TaskArgument = Annotated[str, typer.Argument(metavar="ID", help="The task's id.", show_default=False)]
+
+
+def output(image_format: str | None, quality: int | None) -> dict[str, Any]:
+    """Return the metadata `output` that was asked for."""
+    given = {"format": image_format, "quality": quality}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,8 +1,9 @@
 """Submit tasks, wait for them, and write their images, as the commands that make images do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sd_on_ecs._sync.client import Client
 from sd_on_ecs.api_types import Fault, Task
@@ -35,19 +36,28 @@ class Run:
         metadata: Sequence[str] | None = None,
         runtime: str | None = None,
         task_id: str | None = None,
+        output: Mapping[str, Any] | None = None,
     ) -> None:
         """Complete the body, submit it once or for each varied value, and do what was asked for with it."""
         for name, text in assignments(fields):
             self.put(self.body, name, text)
         given = {name: typed(text) for name, text in assignments(metadata)}
-        given |= {name: value for name, value in (("runtime", runtime), ("id", task_id)) if value is not None}
+        options = {"runtime": runtime, "id": task_id, "output": dict(output or {}) or None}
+        given |= {name: value for name, value in options.items() if value is not None}
         if given:
-            self.body["task"]["metadata"].update(given)
+            self._metadata().update(given)
         with self.program.client() as client:
             if vary:
                 self._sweep(client, vary, task_id)
             else:
                 self._one(client)
+
+    def _metadata(self) -> dict[str, Any]:
+        task = self.body.get("task")
+        metadata = task.get("metadata") if isinstance(task, dict) else None
+        if not isinstance(metadata, dict):
+            raise InputError("these options need a request of v1alpha2, which has /task/metadata")
+        return metadata
 
     def _one(self, client: Client) -> None:
         submitted = client.submit(self.body)
@@ -62,8 +72,7 @@ class Run:
             self.program.line(submitted["id"])
 
     def _sweep(self, client: Client, vary: Sequence[str], batch: str | None) -> None:
-        if "task" not in self.body:
-            raise InputError("--vary needs a request of v1alpha2")
+        self._metadata()
         sweeper = Sweeper(
             program=self.program,
             client=client,

@@ -57,6 +57,8 @@ def workflow(
     task_id: options.TaskId = None,
     vary: options.Vary = None,
     sheet: options.Sheet = True,
+    image_format: options.Format = None,
+    quality: options.Quality = None,
     out: options.Out = options.HERE,
     wait: options.Wait = True,
     timeout: options.Timeout = None,
@@ -77,7 +79,14 @@ def workflow(
         timeout=timeout,
         as_json=as_json,
         sheet=sheet,
-    ).start(fields=fields, metadata=metadata, runtime=runtime, task_id=task_id, vary=vary)
+    ).start(
+        fields=fields,
+        metadata=metadata,
+        runtime=runtime,
+        task_id=task_id,
+        vary=vary,
+        output=options.output(image_format, quality),
+    )
 
 
 def submit(
@@ -98,6 +107,8 @@ def submit(
     ] = None,
     vary: options.Vary = None,
     sheet: options.Sheet = True,
+    image_format: options.Format = None,
+    quality: options.Quality = None,
     out: options.Out = options.HERE,
     wait: options.Wait = True,
     timeout: options.Timeout = None,
@@ -116,7 +127,7 @@ def submit(
         timeout=timeout,
         as_json=as_json,
         sheet=sheet,
-    ).start(fields=fields, vary=vary)
+    ).start(fields=fields, vary=vary, output=options.output(image_format, quality))
 
 
 def read_json(file: str) -> dict[str, Any]:

@@ -30,10 +30,10 @@ node_modules/.installed: package-lock.json
 	@npm ci --silent --no-fund --no-audit
 	@touch $@
 
-demo: setup ## run two requests through the whole pipeline on this machine, images into out/
+demo: setup ## run three requests, one of them a ComfyUI workflow, through the whole pipeline on this machine, images into out/
 	@python -m local.demo
 
-local: setup ## run the pipeline on this machine until Ctrl-C (ENGINE_URL=http://host:7860 for a real SD Web UI)
+local: setup ## run the pipeline on this machine until Ctrl-C (ENGINE_URL=http://host:7860: with a real SD Web UI, COMFYUI_URL=http://host:8188: with a real ComfyUI)
 	@python -m local.serve
 
 test: setup ## run all tests except those marked long (under ten minutes on two cores)

@@ -1,4 +1,4 @@
-"""Run two image-to-image requests through the whole pipeline on this machine: `make demo`."""
+"""Run three image-to-image requests through the whole pipeline on this machine: `make demo`."""
 
 import copy
 import json
@@ -25,14 +25,13 @@ from local.timeline import Timeline, build_timeline, timeline_table
 EXAMPLES = ROOT / "examples"
 OUTPUT_FOLDER = ROOT / "out"
 PICTURE = "cat.png"
-# The runtimes of config.yaml that get a worker.
-WEBUI_RUNTIME = "sdruntime"
-COMFYUI_RUNTIME = "comfyruntime"
-RUNTIMES = (WEBUI_RUNTIME, COMFYUI_RUNTIME)
+# The runtimes of local/config.yaml that get a worker.
+RUNTIMES = ("comfyruntime", "sdruntime")
 PREAMBLE = (
-    "This sends two image-to-image requests, one in each API version, through the whole pipeline on this "
-    "machine. ministack emulates API Gateway, Lambda, DynamoDB, SNS, SQS and S3; the stack and the code are "
-    "the same as those of `cdk deploy`. Instead of a GPU, a fake SD Web UI draws a picture of each request. "
+    "This sends three image-to-image requests through the whole pipeline on this machine: a ComfyUI "
+    "workflow, and one for SD Web UI in each API version. ministack emulates API Gateway, Lambda, DynamoDB, "
+    "SNS, SQS and S3; the stack and the code are the same as those of `cdk deploy`. Instead of a GPU, a fake "
+    "ComfyUI and a fake SD Web UI draw a picture of each request. "
     f"The requests link to examples/{PICTURE}.\n"
 )
 
@@ -52,10 +51,12 @@ class DemoRequest:
 
 
 def demo_requests(http_link: str, s3_link: str, webhook: str) -> list[DemoRequest]:
-    """Return the image-to-image examples of both API versions, with links to the project's own picture.
+    """Return the image-to-image examples, with links to the project's own picture.
 
-    The second one sends its outcome to a webhook.
+    The last one sends its outcome to a webhook.
     """
+    workflow = copy.deepcopy(_read_example("v1alpha2-comfyui-image-to-image"))
+    workflow["task"]["content"]["files"] = {PICTURE: http_link}
     v1alpha2 = copy.deepcopy(_read_example("v1alpha2-image-to-image"))
     v1alpha2["task"]["content"]["init_images"] = [http_link]
     v1alpha1 = copy.deepcopy(_read_example("v1alpha1-image-to-image"))
@@ -66,6 +67,12 @@ def demo_requests(http_link: str, s3_link: str, webhook: str) -> list[DemoReques
         "webhook": webhook,
     }
     return [
+        DemoRequest(
+            task_id="test-comfyui-i2i",
+            api_version="v1alpha2",
+            body=workflow,
+            remark=f"a ComfyUI workflow, links to its image by HTTP: {http_link}",
+        ),
         DemoRequest(
             task_id="test-i2i",
             api_version="v1alpha2",
@@ -81,19 +88,8 @@ def demo_requests(http_link: str, s3_link: str, webhook: str) -> list[DemoReques
     ]
 
 
-def workflow_request(link: str) -> DemoRequest:
-    """Return the example of a ComfyUI workflow, with a link to the project's own picture.
-
-    The demo sends it if a ComfyUI runtime is deployed.
-    """
-    body = copy.deepcopy(_read_example("v1alpha2-comfyui-image-to-image"))
-    body["task"]["content"]["files"] = {PICTURE: link}
-    remark = f"runs a ComfyUI workflow with {link}"
-    return DemoRequest(task_id="test-comfyui-i2i", api_version="v1alpha2", body=body, remark=remark)
-
-
 def run(console: Console, output_folder: Path, assembly: Path | None = None) -> None:
-    """Start everything, submit both requests, store images and callbacks, and stop everything."""
+    """Start everything, submit all requests, store images and callbacks, and stop everything."""
     started_at = time.monotonic()
 
     def step(text: str) -> None:
@@ -110,8 +106,6 @@ def run(console: Console, output_folder: Path, assembly: Path | None = None) -> 
     ):
         s3_link = pipeline.upload(PICTURE, (EXAMPLES / PICTURE).read_bytes())
         requests = demo_requests(f"{address}/{PICTURE}", s3_link, receiver.url)
-        if any(worker.runtime.name == COMFYUI_RUNTIME for worker in pipeline.workers):
-            requests.insert(0, workflow_request(f"{address}/{PICTURE}"))
         timelines = [_run_request(pipeline, request, output_folder, step) for request in requests]
         event = verify_webhook(
             receiver.wait_for_outcome(requests[-1].task_id), signing_secret(pipeline.aws, pipeline.deployment)
@@ -130,7 +124,7 @@ def main(
         Path | None, typer.Option(help="Folder of a synthesized app. Default: synthesize it.")
     ] = None,
 ) -> None:
-    """Run two image-to-image requests through the whole pipeline; exit with 0 if both produced images."""
+    """Run three image-to-image requests through the pipeline; exit with 0 if all produced images."""
     exit_on_signal()
     console = Console()
     try:

@@ -15,7 +15,7 @@ from local.emulator import ACCOUNT, REGION, Emulator
 from local.process import Process
 
 ROOT = Path(__file__).parent.parent
-CONFIG = ROOT / "config.yaml"
+CONFIG = ROOT / "local" / "config.yaml"
 CORE = "Core"  # the core stack's id in app.py; the emulator does not support the compute stack
 CLI_SECONDS = 300.0  # long, because the first synthesis installs the Lambda's dependencies
 

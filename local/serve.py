@@ -1,8 +1,6 @@
 """Keep the pipeline running on this machine until Ctrl-C: `make local`."""
 
-import json
 import os
-import shlex
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -14,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from domain.api_routes import CONSOLE
 from domain.routing import DEFAULT_TYPE
 from local.announcement import announce
 from local.board import MetricsBoard, read_metrics
@@ -23,8 +20,9 @@ from local.demo import EXAMPLES, PICTURE
 from local.deploy import CONFIG, DeployFailed
 from local.fakes.registry import FAKES
 from local.function_logs import FunctionLogs
+from local.instructions import instructions
 from local.pictures import serve_folder
-from local.pipeline import Pipeline, run_pipeline
+from local.pipeline import run_pipeline
 from local.process import ProcessFailed
 from local.receiver import Request, run_receiver
 from local.signals import exit_on_signal
@@ -36,6 +34,7 @@ METRICS_SECONDS = 5.0  # how often consumers report metrics; in AWS it is a minu
 def run(
     console: Console,
     *,
+    config: Path,
     engine_urls: Mapping[str, str],
     runtimes: Iterable[str] | None,
     assembly: Path | None,
@@ -66,7 +65,7 @@ def run(
         serve_folder(EXAMPLES) as address,
         run_receiver(on_request=on_webhook) as receiver,
         run_pipeline(
-            config=CONFIG,
+            config=config,
             assembly=assembly,
             runtimes=runtimes,
             environment={"METRICS_SECONDS": f"{METRICS_SECONDS:g}"},
@@ -77,7 +76,8 @@ def run(
         ) as pipeline,
         announce(pipeline),
     ):
-        _print_instructions(console, pipeline, f"{address}/{PICTURE}", receiver.url)
+        lines = instructions(pipeline, f"{address}/{PICTURE}", receiver.url)
+        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
         function_logs = FunctionLogs(pipeline.aws)
         never_set = threading.Event()
         with Live(console=console, get_renderable=board.table) if console.is_terminal else nullcontext():
@@ -89,12 +89,17 @@ def run(
 
 
 def main(
+    config: Annotated[
+        Path, typer.Option(envvar="CDK_CONFIG_PATH", help="The runtimes to run: a config.yaml.")
+    ] = CONFIG,
     assembly: Annotated[
         Path | None, typer.Option(help="Folder of a synthesized app. Default: synthesize it.")
     ] = None,
     engine_url: Annotated[
         str | None,
-        typer.Option(envvar="ENGINE_URL", help="A real engine for runtimes of the default type."),
+        typer.Option(
+            envvar="ENGINE_URL", help="A real engine of the default type; for ComfyUI: COMFYUI_URL."
+        ),
     ] = None,
     runtime: Annotated[
         str | None, typer.Option(envvar="RUNTIME", help="Run the worker of this runtime only.")
@@ -106,6 +111,7 @@ def main(
     try:
         run(
             console,
+            config=config,
             engine_urls=real_engines(os.environ) | ({DEFAULT_TYPE: engine_url} if engine_url else {}),
             runtimes=[runtime] if runtime else None,
             assembly=assembly,
@@ -121,45 +127,6 @@ def real_engines(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the URLs of real engines by runtime type; for a type X they are in the variable X_URL."""
     urls = {type_name: environment.get(f"{type_name.upper()}_URL") for type_name in FAKES}
     return {type_name: url for type_name, url in urls.items() if url}
-
-
-def _print_instructions(console: Console, pipeline: Pipeline, picture_url: str, webhook_url: str) -> None:
-    deployment = pipeline.deployment
-    body = json.loads((EXAMPLES / "v1alpha2-text-to-image.json").read_text(encoding="utf-8"))
-    body["task"]["metadata"]["runtime"] = pipeline.workers[0].runtime.name
-    body["task"]["metadata"]["webhook"] = webhook_url
-    key = f"x-api-key: {deployment.api_key}"
-    submit = [
-        *("curl", "-sS", f"{deployment.api_url}/v1alpha2", "-H", key),
-        *("-H", "content-type: application/json", "-d", json.dumps(body)),
-    ]
-    get_status = [
-        "curl",
-        "-sS",
-        f"{deployment.api_url}/v1alpha2/tasks/{body['task']['metadata']['id']}",
-        "-H",
-        key,
-    ]
-    lines = [
-        "",
-        f"console   {deployment.api_url}{CONSOLE.path}#key={deployment.api_key}",
-        f"API       {deployment.api_url}",
-        f"API key   {deployment.api_key}",
-        f"AWS       {pipeline.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",
-        f"images    s3://{pipeline.output_bucket}/output/",
-        f"webhooks  {webhook_url} (prints what it receives)",
-        f"input     {picture_url} (an example image for requests)",
-        *(f"engine    {worker.engine_url} ({worker.runtime.name})" for worker in pipeline.workers),
-        "",
-        "Submit a task:",
-        shlex.join(submit),
-        "",
-        "Get its status and links to its images:",
-        shlex.join(get_status),
-        "",
-        "Press Ctrl-C to stop everything. Callbacks and the consumers' logs follow:",
-    ]
-    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

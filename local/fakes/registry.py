@@ -23,3 +23,9 @@ FAKES: Final[Mapping[str, Callable[..., AbstractContextManager[Fake]]]] = {
     "comfyui": running_comfyui,
 }
 """Each function starts a fake with its own options and stops it at the end of the block."""
+
+REQUESTS: Final[Mapping[str, str]] = {
+    "sdwebui": "v1alpha2-text-to-image",
+    "comfyui": "v1alpha2-comfyui-text-to-image",
+}
+"""The request in examples/ that `make local` prints for each type."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from local.fakes.comfyui.process import running, write_checkpoint
 from local.process import Process
 from tests.support.processes import EXIT_SECONDS, MARK_VARIABLE, marked_processes, wait_until_all_exited
 
@@ -50,14 +51,15 @@ def demo(assembly: Path, tmp_path: Path, mark: str) -> Callable[..., Process]:
     return start
 
 
-def test_the_demo_stores_both_images_and_leaves_no_process(
+def test_the_demo_stores_the_images_of_both_engines_and_leaves_no_process(
     demo: Callable[..., Process], tmp_path: Path, mark: str
 ) -> None:
     with demo() as process:
         status = process.wait(START_SECONDS)
     assert status == 0, process.tail(50)
     assert marked_processes(mark) == []
-    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["test-i2i", "test-i2i-v1alpha1"]
+    tasks = ["test-comfyui-i2i", "test-i2i", "test-i2i-v1alpha1"]
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == tasks
     for folder in tmp_path.iterdir():
         callback = json.loads((folder / "callback.json").read_text())
         assert callback["id"] == folder.name
@@ -100,3 +102,26 @@ def test_make_local_prints_a_curl_line_that_works(assembly: Path, mark: str) -> 
         assert task["status"] == "completed"
         process.send(signal.SIGINT)
         assert process.wait(EXIT_SECONDS) == 0
+
+
+def test_make_local_with_comfyui_url_runs_its_workflow_on_that_server(
+    assembly: Path, mark: str, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    write_checkpoint(models / "checkpoints" / "my-model.safetensors", b"mine")
+    with running(models=models, step_seconds=0.01) as server:
+        environment = os.environ | {
+            MARK_VARIABLE: mark,
+            "RUNTIME": "comfyruntime",
+            "COMFYUI_URL": server.url,
+        }
+        command = [sys.executable, "-m", "local.serve", "--assembly", str(assembly)]
+        with Process("local", command, environment=environment, cwd=str(ROOT)) as process:
+            line = process.wait_for_line("curl -sS", timeout=START_SECONDS)
+            assert "my-model.safetensors" in line
+            answer = json.loads(subprocess.run(shlex.split(line), capture_output=True, check=True).stdout)
+            assert answer["id_task"] == "test-comfyui-t2i"
+            process.wait_for_line("callback of test-comfyui-t2i: completed", timeout=60)
+            process.send(signal.SIGINT)
+            assert process.wait(EXIT_SECONDS) == 0
+        assert [job["outcome"] for job in server.control.jobs()] == ["success"]

@@ -38,10 +38,8 @@ def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 @pytest.fixture(scope="session")
 def pipeline(assembly: Path) -> Iterator[Pipeline]:
-    """Run emulator, core stack, and a worker for each of the two runtimes of SD Web UI."""
-    with run_pipeline(
-        assembly=assembly, runtimes=["sdruntime", "sddynamic"], environment=SETTINGS
-    ) as running:
+    """Run emulator, core stack, and a worker for each of three runtimes."""
+    with run_pipeline(assembly=assembly, environment=SETTINGS) as running:
         yield running
 
 

@@ -21,6 +21,7 @@ EXCEPTIONS: Final = {
     "functions/api/openapi.py": "the API's description says which server makes the images",
     "functions/api/v1alpha1.py": "this version of the API is SD Web UI's own body",
     "functions/api/v1alpha1_schema.py": "this version of the API is SD Web UI's own body",
+    "local/config.yaml": "two of its runtimes are of SD Web UI",
     "local/demo.py": "it sends two tasks of SD Web UI",
 }
 

@@ -1,4 +1,4 @@
-"""Draw pictures that show the request; the same request always results in the same picture."""
+"""Draw pictures that show what a request asks for; the same request always results in the same picture."""
 
 import hashlib
 import json
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-GRID = 8  # colour fields per side; smoothly enlarged, they are the background
-BLOCKS = 16  # noise blocks per side of an unfinished picture
+BACKGROUND_FIELDS = 8  # color fields per side; smoothly enlarged, they are the background
+NOISE_FIELDS = 16  # noise blocks per side of an unfinished picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,22 +33,22 @@ class Scene:
     hints: tuple[Image.Image, ...] = ()
 
 
-def paint(scene: Scene) -> Image.Image:
-    """Paint the finished picture of a scene.
+def draw_picture(scene: Scene) -> Image.Image:
+    """Draw the finished picture of a scene.
 
-    It consists of colours that depend on the prompt. If there is a reference image, they are blended over it
+    It consists of colors that depend on the prompt. If there is a reference image, they are blended over it
     within the mask, with the denoising strength as opacity. ControlNet's images are pasted into the upper
     right corner.
     """
     size = (scene.width, scene.height)
-    picture = _colours(scene, GRID).resize(size, Image.Resampling.BICUBIC)
+    picture = _color_fields(scene, BACKGROUND_FIELDS).resize(size, Image.Resampling.BICUBIC)
     if scene.reference is not None:
         reference = scene.reference.resize(size)
         strength = min(1.0, max(0.0, scene.denoising if scene.denoising is not None else 0.75))
         picture = Image.blend(reference, picture, strength)
-    for place, hint in enumerate(scene.hints):
+    for index, hint in enumerate(scene.hints):
         side = max(8, scene.width // 5)
-        picture.paste(hint.resize((side, side)), (scene.width - side, place * side))
+        picture.paste(hint.resize((side, side)), (scene.width - side, index * side))
     _write_caption(picture, scene)
     if scene.reference is not None and scene.mask is not None:
         mask = scene.mask.convert("L").resize(size)
@@ -56,16 +56,16 @@ def paint(scene: Scene) -> Image.Image:
     return picture
 
 
-def half_done(picture: Image.Image, scene: Scene, share: float) -> Image.Image:
-    """Return a picture as it is after the fraction `share` of its steps (0 to 1), with noise."""
-    noise = _colours(scene, BLOCKS).resize(picture.size, Image.Resampling.NEAREST)
-    return Image.blend(noise, picture, share * 0.8)
+def draw_unfinished(picture: Image.Image, scene: Scene, fraction: float) -> Image.Image:
+    """Return a picture as it is after the given fraction of its steps (0 to 1), with noise."""
+    noise = _color_fields(scene, NOISE_FIELDS).resize(picture.size, Image.Resampling.NEAREST)
+    return Image.blend(noise, picture, fraction * 0.8)
 
 
-def preview(picture: Image.Image) -> Image.Image:
+def draw_preview(picture: Image.Image) -> Image.Image:
     """Return a live preview: a quarter of the size, with an alpha channel."""
-    small = (max(1, picture.width // 8), max(1, picture.height // 8))
-    return picture.resize((small[0] * 2, small[1] * 2)).convert("RGBA")
+    width, height = max(1, picture.width // 8), max(1, picture.height // 8)
+    return picture.resize((width * 2, height * 2)).convert("RGBA")
 
 
 def grid(pictures: list[Image.Image], rows: int, *, margin: int = 0) -> Image.Image:
@@ -73,36 +73,37 @@ def grid(pictures: list[Image.Image], rows: int, *, margin: int = 0) -> Image.Im
     columns = math.ceil(len(pictures) / rows)
     width, height = pictures[0].size
     sheet = Image.new("RGB", (columns * width, rows * height + margin), "black")
-    for place, picture in enumerate(pictures):
-        sheet.paste(picture, (place % columns * width, place // columns * height + margin))
+    for index, picture in enumerate(pictures):
+        sheet.paste(picture, (index % columns * width, index // columns * height + margin))
     return sheet
 
 
-def grid_rows(count: int, wanted: int, batch_size: int) -> int:
+def grid_rows(count: int, n_rows: int, batch_size: int) -> int:
     """Return the number of rows of a grid: the option `n_rows`, the batch size for 0, a square for -1."""
-    rows = wanted if wanted > 0 else batch_size if wanted == 0 else round(math.sqrt(count))
+    rows = n_rows if n_rows > 0 else batch_size if n_rows == 0 else round(math.sqrt(count))
     return max(1, min(rows, count))
 
 
-def animate(scene: Scene, frames: int) -> list[Image.Image]:
-    """Paint the frames of an animation: the picture with a bar that moves across it."""
-    picture = paint(scene)
-    out = []
+def draw_frames(scene: Scene, frames: int) -> list[Image.Image]:
+    """Draw the frames of an animation: the picture with a bar that moves across it."""
+    picture = draw_picture(scene)
+    images = []
     for frame in range(frames):
         still = picture.copy()
         left = frame * scene.width // frames
         box = (left, 0, left + max(1, scene.width // frames), max(2, scene.height // 16))
         ImageDraw.Draw(still).rectangle(box, fill="white")
-        out.append(still)
-    return out
+        images.append(still)
+    return images
 
 
-def _colours(scene: Scene, side: int) -> Image.Image:
-    """Draw colour fields that depend on everything in the scene except its reference images."""
-    named = [scene.prompt, scene.negative_prompt, scene.seed, scene.steps, str(scene.cfg_scale), scene.extra]
-    key = json.dumps([*named, scene.sampler, scene.model, *scene.effects, side]).encode()
+def _color_fields(scene: Scene, side: int) -> Image.Image:
+    """Draw color fields that depend on everything in the scene except its reference images."""
+    values = [scene.prompt, scene.negative_prompt, scene.seed, scene.steps, str(scene.cfg_scale), scene.extra]
+    key = json.dumps([*values, scene.sampler, scene.model, *scene.effects, side]).encode()
     blocks = (
-        hashlib.sha256(key + bytes((n >> 8, n & 255))).digest() for n in range(side * side * 3 // 32 + 1)
+        hashlib.sha256(key + bytes((number >> 8, number & 255))).digest()
+        for number in range(side * side * 3 // 32 + 1)
     )
     return Image.frombytes("RGB", (side, side), b"".join(blocks)[: side * side * 3])
 

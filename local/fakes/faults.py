@@ -10,7 +10,11 @@ import typer
 
 @dataclass(eq=False, kw_only=True)
 class Fault:
-    """One fault: how many jobs it affects (None: all), after how many, and at which fraction of a job."""
+    """One fault.
+
+    It affects `jobs` jobs (None: all) after the next `after` ones, when the fraction `at` of a job is done.
+    `kind` is the error to respond with, and `factor` how many times slower the steps are.
+    """
 
     name: str
     jobs: int | None = None
@@ -21,9 +25,9 @@ class Fault:
     factor: float = 10.0
     ignore_interrupt: bool = False
     released: threading.Event = field(default_factory=threading.Event)
-    holds: bool = False
+    is_holding_a_job: bool = False
 
-    def facts(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the fault as JSON."""
         return {
             "name": self.name,
@@ -48,7 +52,7 @@ def fault_option(text: str, names: Collection[str]) -> Fault:
 
 
 class Faults:
-    """The faults that are switched on; those in `until_cleared` concern the server and not a job."""
+    """The faults that are switched on; those in `until_cleared` affect the whole server and not a job."""
 
     def __init__(self, until_cleared: frozenset[str]) -> None:
         self._until_cleared = until_cleared
@@ -56,7 +60,8 @@ class Faults:
         self._on: list[Fault] = []
         self._used_up: list[Fault] = []
         """Faults for no further job, which may still let a job hang until they are cleared."""
-        self.refusing = False  # set by the server once it refuses connections
+        self.refusing = False
+        """Whether the server refuses connections now, as the fault `refuse` demands."""
 
     def switch_on(self, fault: Fault) -> None:
         """Add a fault."""
@@ -94,7 +99,7 @@ class Faults:
                         self._used_up.append(fault)
         return injected
 
-    def done(self, injected: dict[str, Fault]) -> None:
+    def end_job(self, injected: dict[str, Fault]) -> None:
         """Forget the faults of a job that has ended."""
         with self._lock:
             self._used_up = [fault for fault in self._used_up if fault not in injected.values()]
@@ -102,9 +107,9 @@ class Faults:
     def held(self) -> int:
         """Return the number of jobs that hang because of a fault."""
         with self._lock:
-            return sum(fault.holds for fault in self._on + self._used_up)
+            return sum(fault.is_holding_a_job for fault in self._on + self._used_up)
 
-    def facts(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[dict[str, Any]]:
         """Return the faults that are switched on as JSON."""
         with self._lock:
-            return [fault.facts() for fault in self._on]
+            return [fault.to_json() for fault in self._on]

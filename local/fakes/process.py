@@ -47,8 +47,12 @@ class Control:
         return jobs
 
     def wait(self, *, timeout: float = 30, **counts: int) -> dict[str, Any]:
-        """Wait until counts are reached: `arrived`, `begun`, `ended`, `held`, `step` and others."""
-        query = "&".join(f"{name}={least}" for name, least in {**counts, "timeout": timeout}.items())
+        """Wait until counts are reached and return all; `held` counts the jobs that hang because of a fault.
+
+        Others are `arrived`, `begun`, `ended`, `waiting`, `step` and `model_loads`. Raise FakeError after
+        `timeout` seconds.
+        """
+        query = "&".join(f"{name}={minimum}" for name, minimum in {**counts, "timeout": timeout}.items())
         reached: dict[str, Any] = self._call("GET", f"/wait?{query}", timeout=timeout + 10)
         return reached
 
@@ -60,8 +64,8 @@ class Control:
             headers={"content-type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=timeout) as response:
+                return json.load(response)
         except urllib.error.HTTPError as error:
             raise FakeError(f"{method} {path}: {error.code} {error.read().decode()[:500]}") from None
 
@@ -78,7 +82,7 @@ class FakeServer:
 
     @property
     def port(self) -> int:
-        """Return its port, with which another one can be started in its place."""
+        """Return its port, so that another fake can be started in its place."""
         return int(self.url.rsplit(":", 1)[1])
 
     def stop(self) -> int:
@@ -106,11 +110,11 @@ def start_process(name: str, module: str, flags: list[str], *, booting: bool) ->
     )
     try:
         line = process.wait_for_line(BOOTING if booting else READY, timeout=START_SECONDS)
-    except ProcessFailed as failed:
+    except ProcessFailed as error:
         process.kill()
-        raise FakeError(str(failed)) from None
-    facts = dict(part.split("=", 1) for part in line.split() if "=" in part)
-    return process, facts["url"], facts["control"]
+        raise FakeError(str(error)) from None
+    addresses = dict(part.split("=", 1) for part in line.split() if "=" in part)
+    return process, addresses["url"], addresses["control"]
 
 
 def flags_of(settings: dict[str, Any], *, negative: dict[str, str]) -> list[str]:
@@ -123,6 +127,6 @@ def flags_of(settings: dict[str, Any], *, negative: dict[str, str]) -> list[str]
         elif value is True:
             flags.append(flag)
         else:
-            for one in value if isinstance(value, list | tuple) else [value]:
-                flags += [flag, str(one)]
+            for each in value if isinstance(value, list | tuple) else [value]:
+                flags += [flag, str(each)]
     return flags

@@ -35,7 +35,7 @@ class Server(uvicorn.Server):
         )
         self.listener = listener
         self.address: tuple[str, int] = listener.getsockname()
-        app.state.drop = self.drop
+        app.state.close_connection = self.close_connection
 
     @property
     def url(self) -> str:
@@ -47,7 +47,7 @@ class Server(uvicorn.Server):
         """Keep the default signal handlers, because uvicorn's would drain connections first."""
         yield
 
-    def drop(self, client: Any) -> None:
+    def close_connection(self, client: Any) -> None:
         """Close a client's connection without a response."""
         for connection in list(self.server_state.connections):
             if getattr(connection, "client", None) == tuple(client):
@@ -55,16 +55,16 @@ class Server(uvicorn.Server):
                 if transport is not None:
                     transport.abort()
 
-    async def refuse(self) -> None:
+    async def stop_listening(self) -> None:
         """Stop listening and close all connections."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
             getattr(connection, "transport").abort()  # noqa: B009 -- a union of uvicorn's protocols
 
-    async def listen(self) -> None:
+    async def listen_again(self) -> None:
         """Listen again on the same port."""
-        listener = bound(*self.address)
+        listener = bind(*self.address)
         protocol = self.config.http_protocol_class
 
         def connect() -> asyncio.Protocol:
@@ -74,7 +74,7 @@ class Server(uvicorn.Server):
         self.servers = [await loop.create_server(connect, sock=listener, backlog=BACKLOG)]
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """Bind a socket, so that the port is known before the server starts; 0 is any free port."""
     # With an explicit protocol, asyncio sets TCP_NODELAY; otherwise responses wait 40 ms for ACKs.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -85,7 +85,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 def run(
     create_app: Callable[[], Starlette],
-    own: Starlette,
+    control_app: Starlette,
     faults: Faults,
     *,
     host: str,
@@ -93,43 +93,45 @@ def run(
     control_port: int,
     boot_seconds: float,
     keep_alive_seconds: int,
-    about: str,
+    description: str,
 ) -> None:
     """Serve until a signal arrives; print a line with both addresses when connections are accepted.
 
     During `boot_seconds` the port is bound but not listening, so that connections are refused. A line is
-    printed when this time begins, and `own` responds at the control port. Then the application is created, in
-    the event loop.
+    printed when this time begins, and `control_app` responds at the control port. Then the application is
+    created, in the event loop.
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    listener = bound(host, port)
-    side = Server(own, bound("127.0.0.1", control_port))
+    listener = bind(host, port)
+    control_server = Server(control_app, bind("127.0.0.1", control_port))
 
     async def serve() -> None:
-        answering = await _started(side)
-        address, own_port = listener.getsockname()
-        addresses = f"url=http://{address}:{own_port} control={side.url} pid={os.getpid()} ({about})"
+        control_task = await _start(control_server)
+        address, main_port = listener.getsockname()
+        addresses = (
+            f"url=http://{address}:{main_port} control={control_server.url} pid={os.getpid()} ({description})"
+        )
         if boot_seconds:
             print(f"{BOOTING} {addresses}", flush=True)
             await asyncio.sleep(boot_seconds)
         main = Server(create_app(), listener, keep_alive_seconds=keep_alive_seconds)
-        serving = await _started(main)
+        main_task = await _start(main)
         print(f"{READY} {addresses}", flush=True)
-        while not serving.done():
-            wanted = faults.is_on("refuse")
-            if wanted != faults.refusing:
-                await (main.refuse() if wanted else main.listen())
-                faults.refusing = wanted
+        while not main_task.done():
+            must_refuse = faults.is_on("refuse")
+            if must_refuse != faults.refusing:
+                await (main.stop_listening() if must_refuse else main.listen_again())
+                faults.refusing = must_refuse
             await asyncio.sleep(REFUSAL_POLL_SECONDS)
-        answering.cancel()
+        control_task.cancel()
         sys.exit(0)
 
     asyncio.run(serve())
 
 
-async def _started(server: Server) -> "asyncio.Task[None]":
+async def _start(server: Server) -> "asyncio.Task[None]":
     """Start a server and wait until it accepts connections."""
-    serving = asyncio.create_task(server.serve(sockets=[server.listener]))
+    task = asyncio.create_task(server.serve(sockets=[server.listener]))
     while not server.started:  # noqa: ASYNC110 -- uvicorn has no event for it
         await asyncio.sleep(REFUSAL_POLL_SECONDS)
-    return serving
+    return task

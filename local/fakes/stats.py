@@ -43,7 +43,7 @@ class JobStats:
             self.ended += 1
             self.failed += outcome != self.success
 
-    def facts(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the counts."""
         with self._lock:
             return {

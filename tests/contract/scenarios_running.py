@@ -164,7 +164,7 @@ def one_at_a_time(replay: Replay) -> None:
     replay.judge("67-C", last.result())
     seeds = [job.get("seed") for job in replay.control.jobs()][-3:]
     replay.expect("67-disconnect-while-queued-log", seeds, [13, 5, 15], "jobs, the abandoned one among them")
-    replay.expect("61-concurrent-log", replay.control.stats()["most_at_once"], 1, "jobs at once")
+    replay.expect("61-concurrent-log", replay.control.stats()["max_running"], 1, "jobs at once")
 
 
 @scenario("66b-*", load_seconds=1.0)  # long enough to be looked at on a machine with much to do
@@ -313,7 +313,7 @@ def with_the_page(replay: Replay) -> None:
     replay.play("83-webui-internal-progress-X", "83-webui-pending-after-failure")
 
 
-@scenario("84-*", error_shape="a1111")
+@scenario("84-*", error_flavor="a1111")
 def automatic1111s_errors(replay: Replay) -> None:
     """The middleware of AUTOMATIC1111 returns errors in another form."""
     replay.play("84-*")

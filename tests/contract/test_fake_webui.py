@@ -89,11 +89,11 @@ def test_a_hanging_job_ends_at_an_interrupt_unless_it_ignores_it() -> None:
         assert answer.result().status_code == 200
 
 
-def test_a_poisoned_web_ui_recovers_only_by_loading_another_checkpoint() -> None:
+def test_an_unhealthy_web_ui_recovers_only_by_loading_another_checkpoint() -> None:
     with server() as replay:
         first, second, _ = (one.name for one in replay.components.checkpoints.all())
         assert post(replay).status_code == 200
-        replay.control.set("poison", jobs=1)
+        replay.control.set("unhealthy", jobs=1)
         again: dict[str, Any] = {"override_settings": {"sd_model_checkpoint": first}}
         other: dict[str, Any] = {"override_settings": {"sd_model_checkpoint": second}}
         assert [post(replay, **change).status_code for change in ({}, {}, again)] == [500, 500, 500]

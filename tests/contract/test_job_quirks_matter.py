@@ -9,7 +9,7 @@ from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.controlnet import ControlNet
 from local.fakes.sdwebui.modules import Modules
 from local.fakes.sdwebui.networks import Network, Networks
-from local.fakes.sdwebui.scripts import Plan, Scripts
+from local.fakes.sdwebui.scripts import ScriptPlan, Scripts
 from local.fakes.sdwebui.settings import Settings
 from tests.contract.job_comparison import departures, merged, torn
 from tests.contract.jobs import play
@@ -39,23 +39,23 @@ class DeafNetworks(Networks):
 class WatchingModules(Modules):
     """Finds new files without a restart."""
 
-    def used(self, options: Any) -> list[Path]:
+    def used_files(self, options: Any) -> list[Path]:
         self._scan()
-        return super().used(options)
+        return super().used_files(options)
 
 
 class WillingModules(Modules):
     """Uses `sd_vae` on Forge too."""
 
-    def used(self, options: Any) -> list[Path]:
-        return super().used(options) + self.found([options["sd_vae"]])
+    def used_files(self, options: Any) -> list[Path]:
+        return super().used_files(options) + self.find_all([options["sd_vae"]])
 
 
 class DeafModules(Modules):
     """Uses no VAE."""
 
-    def used(self, options: Any) -> list[Path]:
-        return super().used(options)[:0]
+    def used_files(self, options: Any) -> list[Path]:
+        return super().used_files(options)[:0]
 
 
 class LenientControlNet(ControlNet):
@@ -68,21 +68,21 @@ class LenientControlNet(ControlNet):
 class LoadingControlNet(ControlNet):
     """Uses a file that cannot be loaded."""
 
-    def controls(self, unit: dict[str, Any]) -> bool:
+    def has_usable_model(self, unit: dict[str, Any]) -> bool:
         return self._find(unit.get("model")) is not None
 
 
 class MaplessControlNet(ControlNet):
     """Returns no maps."""
 
-    def shows_map(self, unit: dict[str, Any]) -> bool:
-        return super().shows_map({**unit, "save_detected_map": False})
+    def returns_map(self, unit: dict[str, Any]) -> bool:
+        return super().returns_map({**unit, "save_detected_map": False})
 
 
 class HonestScripts(Scripts):
     """Does not insert loopback's grid."""
 
-    def plan(self, request: Any, tab: str) -> Plan:
+    def plan(self, request: Any, tab: str) -> ScriptPlan:
         plan = super().plan(request, tab)
         plan.loops = None
         return plan

@@ -7,10 +7,10 @@ import pytest
 
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.job_queue import JobQueue
-from local.fakes.sdwebui.memory import Memory
+from local.fakes.sdwebui.memory import CheckpointMemory
 from local.fakes.sdwebui.models import Checkpoint, Checkpoints
 from local.fakes.sdwebui.options import CHECKPOINT, RESTRICTED, Options
-from local.fakes.sdwebui.scripts import Plan, Scripts
+from local.fakes.sdwebui.scripts import ScriptPlan, Scripts
 from local.fakes.sdwebui.settings import Settings
 from local.fakes.sdwebui.state import State
 from local.fakes.sdwebui.tasks import Tasks
@@ -20,8 +20,8 @@ from tests.contract.scenarios_running import run_scenario
 class RestoringOptions(Options):
     """Restores all overrides, including options that were never set before."""
 
-    def to_restore(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        return {option: self[option] for option in wanted}
+    def options_to_restore(self, overrides: dict[str, Any]) -> dict[str, Any]:
+        return {option: self[option] for option in overrides}
 
 
 class CarefulOptions(Options):
@@ -68,7 +68,7 @@ class HashedCheckpoints(Checkpoints):
     def refresh(self) -> None:
         super().refresh()
         for one in self.all():
-            self.measured(one)
+            self.register_hash(one)
 
 
 class WatchingCheckpoints(Checkpoints):
@@ -80,21 +80,21 @@ class WatchingCheckpoints(Checkpoints):
         return super().find(name)
 
 
-class HealingMemory(Memory):
+class HealingMemory(CheckpointMemory):
     """Forgets the loaded checkpoint if a load fails, so that the last good one is loaded again."""
 
-    def need(self) -> Checkpoint:
+    def load_selected(self) -> Checkpoint:
         if self.current is None:
-            self._remembered = None
-        return super().need()
+            self._last_loaded = None
+        return super().load_selected()
 
 
-class EagerMemory(Memory):
+class EagerMemory(CheckpointMemory):
     """Loads the first checkpoint at the start."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.need()
+        self.load_selected()
 
 
 class UnlimitedQueue(JobQueue):
@@ -135,7 +135,7 @@ class LatePendingState(State):
 class TolerantScripts(Scripts):
     """Ignores scripts that do not exist."""
 
-    def plan(self, request: Any, tab: str) -> Plan:
+    def plan(self, request: Any, tab: str) -> ScriptPlan:
         known = {k: v for k, v in request.alwayson_scripts.items() if k.lower() in self.titles[tab]}
         return super().plan(request.model_copy(update={"alwayson_scripts": known}), tab)
 

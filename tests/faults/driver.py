@@ -45,7 +45,7 @@ class GpuWorker:
     parts: ExitStack
     wakes_at: float | None = None
     spared_until: float = 0.0
-    most_at_once: int = 0
+    max_running: int = 0
 
 
 @dataclass
@@ -120,8 +120,8 @@ class Driver:
             gpu_worker.webui.stop()
             gpu_worker.webui = start(port=gpu_worker.webui.port, **WEBUI)
         with suppress(FakeWebUiError, OSError):
-            most = gpu_worker.webui.control.stats()["most_at_once"]
-            gpu_worker.most_at_once = max(gpu_worker.most_at_once, most)
+            most = gpu_worker.webui.control.stats()["max_running"]
+            gpu_worker.max_running = max(gpu_worker.max_running, most)
 
     def _consumer(self, webui: FakeWebUi) -> tuple[Process, ExitStack]:
         parts = ExitStack()

@@ -81,7 +81,7 @@ def test_a_cancelled_job_has_stopped_before_the_outcome_is_written(
         cloud.submit(f"{task_id}-next")
         assert the_only_outcome(cloud, task_id) is CANCELLED
         assert cloud.outcome(f"{task_id}-next").status is Status.COMPLETED
-    assert webui.control.stats()["most_at_once"] == 1
+    assert webui.control.stats()["max_running"] == 1
 
 
 def test_a_job_that_does_not_stop_is_cancelled_and_its_engine_replaced(

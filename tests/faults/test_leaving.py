@@ -121,7 +121,7 @@ def test_an_idle_worker_exits_with_status_0(cloud: Cloud, webui: FakeWebUi) -> N
 def test_the_exit_status_says_that_the_engine_must_be_replaced(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
-    webui.control.set("error", kind="poisoned")
+    webui.control.set("error", kind="no-checkpoint-loaded")
     with process(cloud, webui.url) as worker:
         cloud.submit(task_id)
         assert worker.wait(60) == REPLACE_ENGINE

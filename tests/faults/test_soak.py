@@ -59,7 +59,7 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
             submitted = time.monotonic()
             settle(deployed, driver)
             ended = time.monotonic()
-            most_at_once = max(worker.most_at_once for worker in driver.gpu_workers)
+            max_running = max(worker.max_running for worker in driver.gpu_workers)
         rows = [deployed.row(task) for task in deployed.accepted]
         ends = Counter(
             row.status.value + (f" {row.item['error']['code']}" if row.item.get("error") else "")
@@ -78,7 +78,7 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
             has_one_outcome(deployed, row, seed)
         kept = set(deployed.archived())
         assert set(deployed.foreign) <= kept <= {*deployed.foreign, *deployed.dead_lettered}, f"seed {seed}"
-    assert most_at_once <= 1
+    assert max_running <= 1
     assert ends["completed"] >= TASKS / 2, f"seed {seed}: {ends}"
     needed_the_sweep = [row.id for row in rows if row.id in lost and row.status is Status.COMPLETED]
     # A run that ends with an error has no report: what it did before does not count here.

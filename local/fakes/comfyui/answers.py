@@ -45,7 +45,7 @@ class Failures:
         try:
             await self._app(scope, receive, noting)
         except DropConnection:
-            scope["app"].state.drop(scope["client"])
+            scope["app"].state.close_connection(scope["client"])
             raise
         except Exception:  # noqa: BLE001 -- aiohttp catches all too
             if not begun:

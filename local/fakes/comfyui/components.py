@@ -91,7 +91,7 @@ class Components:
         self.executor.interrupt.event.clear()  # so an interrupt that came before is lost
         self.send_status()
         history = self.executor.run(job, injected)
-        self.faults.done(injected)
+        self.faults.end_job(injected)
         self.queue.done(job, None if "forget" in injected else history)
         self.stats.end(entry, history["status"]["status_str"])
         entry["outputs"] = {} if "bad-message" in injected else history["outputs"]

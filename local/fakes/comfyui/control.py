@@ -37,7 +37,7 @@ def routes(components: Components) -> list[Route]:
         group = components.request_faults.get(fault.name, components.faults)
         group.switch_on(fault)
         _listen(components)
-        return JSONResponse(fault.facts())
+        return JSONResponse(fault.to_json())
 
     async def clear(request: Request) -> Response:
         name = request.path_params.get("name")
@@ -84,7 +84,7 @@ def _listen(components: Components) -> None:
 
 def _counts(components: Components) -> dict[str, Any]:
     return {
-        **components.stats.facts(),
+        **components.stats.to_json(),
         "held": components.faults.held(),
         "waiting": len(components.queue.pending()),
         "sockets_closed": components.events.closed,

@@ -85,11 +85,11 @@ class Context:
                 self._hang(fault)
 
     def _hang(self, fault: Fault) -> None:
-        fault.holds = True
+        fault.is_holding_a_job = True
         while not fault.released.wait(HANG_POLL_SECONDS):
             if self.interrupt.event.is_set() and not fault.ignore_interrupt:
                 break
-        fault.holds = False
+        fault.is_holding_a_job = False
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from local.fakes.comfyui.values import (
     Sampled,
     Vae,
 )
-from local.fakes.drawing import Scene, paint
+from local.fakes.drawing import Scene, draw_picture
 
 LATENT_PIXELS: Final = 8
 NO_CLIP: Final = (
@@ -220,14 +220,14 @@ def vae_decode(context: Context, samples: Latent, vae: Vae, **_: Any) -> Result:
 
 def _decoded(sampled: Sampled, vae: Vae) -> Picture:
     scene = replace(sampled.scene, effects=(*sampled.scene.effects, f"VAE {vae.name}"))
-    return Picture(paint(scene), {**sampled.facts, "vae": vae.name})
+    return Picture(draw_picture(scene), {**sampled.facts, "vae": vae.name})
 
 
 def _start(latent: Latent, place: int) -> Picture | None:
     """Return what a latent shows before it is sampled, or None if it is empty."""
     if latent.sampled:
         before = latent.sampled[place % len(latent.sampled)]
-        return Picture(paint(before.scene), before.facts)
+        return Picture(draw_picture(before.scene), before.facts)
     return latent.pictures[place % len(latent.pictures)] if latent.pictures else None
 
 

@@ -31,5 +31,5 @@ def run(components: Components, *, host: str, port: int, control_port: int) -> N
         control_port=control_port,
         boot_seconds=components.settings.boot_seconds,
         keep_alive_seconds=components.settings.keep_alive_seconds,
-        about=DISCLAIMER,
+        description=DISCLAIMER,
     )

@@ -21,7 +21,7 @@ class Stats(JobStats):
         with self._lock:
             self._requests[name] += 1
 
-    def facts(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the counts."""
         with self._lock:
-            return super().facts() | self._requests
+            return super().to_json() | self._requests

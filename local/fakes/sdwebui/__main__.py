@@ -115,7 +115,7 @@ def main(
         gap_seconds=gap_seconds,
         web_ui=web_ui,
         flavor=flavor,
-        error_shape=errors,
+        error_flavor=errors,
         api_auth=api_auth,
         server_stop=api_server_stop,
         keep_alive_seconds=keep_alive_seconds,

@@ -20,7 +20,7 @@ from local.fakes.sdwebui import (
 from local.fakes.sdwebui.auth import basic_auth
 from local.fakes.sdwebui.components import Components
 
-GZIP_FROM_BYTES = 1000
+GZIP_MIN_BYTES = 1000
 PAGE = f"<!doctype html><title>fake SD Web UI</title><p>{DISCLAIMER}. See <a href=/docs>/docs</a>.</p>"
 
 
@@ -28,42 +28,42 @@ def create_app(components: Components) -> FastAPI:
     """Create the application; its /sdapi handlers are synchronous, so that 40 threads serve them all."""
     settings = components.settings
     app = FastAPI(title="SD Web UI fake", version=VERSION, description=DISCLAIMER, strict_content_type=False)
-    guard = [Depends(basic_auth(settings.api_auth))] if settings.api_auth else []
-    app.include_router(routes_jobs.router(components), dependencies=guard)
-    app.include_router(routes_catalogue.router(components), dependencies=guard)
+    authentication = [Depends(basic_auth(settings.api_auth))] if settings.api_auth else []
+    app.include_router(routes_jobs.router(components), dependencies=authentication)
+    app.include_router(routes_catalogue.router(components), dependencies=authentication)
     app.include_router(control.router(components))
     if settings.web_ui:
         app.add_api_route("/", lambda: HTMLResponse(PAGE), include_in_schema=False)
         app.include_router(routes_page.router(components))
-    errors.install(app, style=settings.errors)
+    errors.install_handlers(app, style=settings.error_style)
     if not settings.web_ui:  # as recorded: with the page, responses are not compressed
-        app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
-    app.add_middleware(Gate, components=components)
-    if settings.errors == "a1111":
-        app.add_middleware(ProcessTime)
-    app.add_middleware(errors.Failures, style=settings.errors)
+        app.add_middleware(GZipMiddleware, minimum_size=GZIP_MIN_BYTES)
+    app.add_middleware(ReadinessGap, components=components)
+    if settings.error_style == "a1111":
+        app.add_middleware(ProcessTimeHeader)
+    app.add_middleware(errors.FailureResponses, style=settings.error_style)
     return app
 
 
-class Gate:
-    """Responds 404 below /sdapi while those routes do not exist yet; clients have to try again."""
+class ReadinessGap:
+    """Responds 404 below /sdapi for a while, as a real one that listens before it has added these routes."""
 
     def __init__(self, app: ASGIApp, components: Components) -> None:
         self._app = app
         self._faults = components.faults
-        self._opens_at = time.monotonic() + components.settings.gap_seconds
+        self._ends_at = time.monotonic() + components.settings.gap_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or respond 404."""
         path: str = scope.get("path", "")
-        closed = time.monotonic() < self._opens_at or self._faults.is_on("not-ready")
-        if closed and path.startswith(("/sdapi", "/controlnet")):
+        is_in_gap = time.monotonic() < self._ends_at or self._faults.is_on("not-ready")
+        if is_in_gap and path.startswith(("/sdapi", "/controlnet")):
             await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-class ProcessTime:
+class ProcessTimeHeader:
     """Adds AUTOMATIC1111's header with the duration to all responses except those to Python exceptions."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -71,12 +71,12 @@ class ProcessTime:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and measure its duration."""
-        began = time.monotonic()
+        started_at = time.monotonic()
 
         async def send_timed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                took = f"{time.monotonic() - began:.4f}".encode()
-                headers: list[Any] = [*message["headers"], (b"x-process-time", took)]
+                seconds = f"{time.monotonic() - started_at:.4f}".encode()
+                headers: list[Any] = [*message["headers"], (b"x-process-time", seconds)]
                 message = {**message, "headers": headers}
             await send(message)
 

@@ -1,34 +1,34 @@
-"""Invalid values of a request that SD Web UI notices only during the job and responds to with 500."""
+"""Refuse the invalid values that SD Web UI notices only during the job; it then responds 500."""
 
 from PIL import Image
 
-from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.encoding import pixels
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.models import Checkpoints
 from local.fakes.sdwebui.parameters import NO_REFINER, SAME_CHECKPOINT
+from local.fakes.sdwebui.recorded_responses import recorded_response
 from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
     StableDiffusionProcessingTxt2Img,
 )
 
-BYTES_A_LATENT = 4 * 4  # four channels of 32-bit floats
+BYTES_PER_LATENT = 4 * 4  # four channels of 32-bit floats
 MAX_LATENTS = 1 << 24  # a gigapixel; the recorded failures to allocate memory were for far more
-LONG_LONG = 1 << 63
+MAX_INT64 = 1 << 63
 MIN_LATENT = 3  # what a 3x3 convolution needs, with a padding of one on each side
 
 
-def check(
-    request: Generation, references: list[Image.Image], known: Checkpoints, *, forge: bool
+def check_request(
+    request: Generation, references: list[Image.Image], checkpoints: Checkpoints, *, is_forge: bool
 ) -> list[Image.Image]:
     """Raise the error of SD Web UI for an invalid value, or return the pixels of the reference images."""
     if request.prompt is None:
         raise Failure("AssertionError")
     if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
-        _check_hires(request, known, forge=forge)
+        _check_hires(request, checkpoints, is_forge=is_forge)
     refiner = request.refiner_checkpoint
-    if refiner not in NO_REFINER and known.find(refiner) is None:
+    if refiner not in NO_REFINER and checkpoints.find(refiner) is None:
         raise Failure("Exception", f"Could not find checkpoint with name {request.refiner_checkpoint}")
     _check_seeds(request)
     if (request.batch_size or 0) < 1 or (request.n_iter or 0) < 1:
@@ -47,23 +47,27 @@ def check(
 
 def _check_seeds(request: Generation) -> None:
     """Raise Failure for a seed that torch does not accept; the last image has the largest one."""
-    last = max(0, (request.batch_size or 0) * (request.n_iter or 0) - 1)
+    last_index = max(0, (request.batch_size or 0) * (request.n_iter or 0) - 1)
     for seed in (request.seed or 0, request.subseed or 0):
-        if seed < -LONG_LONG or seed + last >= 2 * LONG_LONG:
+        if seed < -MAX_INT64 or seed + last_index >= 2 * MAX_INT64:
             raise Failure("ValueError", "Overflow when unpacking long long")
 
 
-def _check_hires(request: StableDiffusionProcessingTxt2Img, checkpoints: Checkpoints, *, forge: bool) -> None:
-    known = {one["name"] for route in ("upscalers", "latent-upscale-modes") for one in recorded(route)}
+def _check_hires(
+    request: StableDiffusionProcessingTxt2Img, checkpoints: Checkpoints, *, is_forge: bool
+) -> None:
+    known = {
+        one["name"] for route in ("upscalers", "latent-upscale-modes") for one in recorded_response(route)
+    }
     if request.hr_upscaler is not None and request.hr_upscaler not in known:
         raise Failure("Exception", f"could not find upscaler named {request.hr_upscaler}")
     sampler = request.hr_sampler_name
-    if sampler not in (None, "", *(one["name"] for one in recorded("samplers"))):
+    if sampler not in (None, "", *(one["name"] for one in recorded_response("samplers"))):
         raise Failure("AssertionError", f"bad sampler name: {sampler}")
-    other = request.hr_checkpoint_name
-    if other not in SAME_CHECKPOINT and checkpoints.find(other) is None:
-        raise Failure("Exception", f"Could not find checkpoint with name {other}")
-    if forge and request.hr_additional_modules is None:
+    checkpoint = request.hr_checkpoint_name
+    if checkpoint not in SAME_CHECKPOINT and checkpoints.find(checkpoint) is None:
+        raise Failure("Exception", f"Could not find checkpoint with name {checkpoint}")
+    if is_forge and request.hr_additional_modules is None:
         raise Failure("TypeError", "argument of type 'NoneType' is not iterable")
 
 
@@ -72,16 +76,17 @@ def _check_references(
 ) -> list[Image.Image]:
     if not references:
         raise Failure("IndexError", "Dimension out of range (expected to be in range of [-1, 0], but got 1)")
-    read = [pixels(image) for image in references]
-    most = request.batch_size or 1
-    if len(read) > most:
-        raise Failure("RuntimeError", f"bad number of images passed: {len(read)}; expecting {most} or less")
-    return read
+    images = [pixels(image) for image in references]
+    batch_size = request.batch_size or 1
+    if len(images) > batch_size:
+        text = f"bad number of images passed: {len(images)}; expecting {batch_size} or less"
+        raise Failure("RuntimeError", text)
+    return images
 
 
 def _check_size(width: int, height: int) -> None:
     columns, rows = width // 8, height // 8
-    if max(abs(columns), abs(rows)) >= LONG_LONG:
+    if max(abs(columns), abs(rows)) >= MAX_INT64:
         raise Failure(
             "TypeError",
             "randn(): argument 'size' failed to unpack the object at pos 3 with error \"Overflow when "
@@ -98,7 +103,7 @@ def _check_size(width: int, height: int) -> None:
             "Kernel size can't be greater than actual input size",
         )
     if columns * rows > MAX_LATENTS:
-        size = columns * rows * BYTES_A_LATENT
+        size = columns * rows * BYTES_PER_LATENT
         raise Failure(
             "RuntimeError",
             "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you "

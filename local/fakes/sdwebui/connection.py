@@ -1,4 +1,4 @@
-"""Responses that break the connection."""
+"""The responses to jobs, and those that break the connection because of a fault."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from starlette.types import Receive, Scope, Send
 from local.fakes.faults import Fault
 
 
-class BrokenOffError(ConnectionError):
-    """A response ends in the middle on purpose."""
+class ResponseCutOffError(ConnectionError):
+    """Ends a response in the middle, on purpose."""
 
 
-class Truncated(JSONResponse):
+class TruncatedResponse(JSONResponse):
     """Sends the first half of a body and then closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -20,21 +20,21 @@ class Truncated(JSONResponse):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         half = bytes(self.body[: len(self.body) // 2])
         await send({"type": "http.response.body", "body": half, "more_body": True})
-        raise BrokenOffError
+        raise ResponseCutOffError
 
 
-class Closed(JSONResponse):
+class NoResponse(JSONResponse):
     """Closes the connection without sending anything."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close the connection."""
-        scope["app"].state.drop(scope["client"])
-        raise BrokenOffError
+        scope["app"].state.close_connection(scope["client"])
+        raise ResponseCutOffError
 
 
-def answer(body: dict[str, Any]) -> JSONResponse:
-    """Return the response of a job, broken if one of its injected faults says so."""
+def job_response(body: dict[str, Any]) -> JSONResponse:
+    """Return the response to a job; it is cut off or missing if one of the faults in `injected` says so."""
     injected: dict[str, Fault] = body.pop("injected")
     if "close" in injected:
-        return Closed(body)
-    return Truncated(body) if "truncate" in injected else JSONResponse(body)
+        return NoResponse(body)
+    return TruncatedResponse(body) if "truncate" in injected else JSONResponse(body)

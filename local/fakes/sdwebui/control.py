@@ -33,8 +33,11 @@ class FaultRequest(BaseModel):
     ignore_interrupt: bool = False
 
 
-class Awaited(BaseModel):
-    """The counts to wait for (`step`: of the running job), and the maximum time in seconds."""
+class WaitQuery(BaseModel):
+    """The counts to wait for, and the maximum time in seconds.
+
+    `step` is that of the running job, `held` the number of jobs that hang because of a fault.
+    """
 
     arrived: int = 0
     begun: int = 0
@@ -57,22 +60,22 @@ def router(components: Components) -> APIRouter:
 
     @routes.get("/faults")
     async def faults() -> list[dict[str, Any]]:
-        return components.faults.facts()
+        return components.faults.to_json()
 
     @routes.post("/faults")
     async def switch_on(request: FaultRequest) -> list[dict[str, Any]]:
         components.faults.switch_on(Fault(**request.model_dump()))
-        return components.faults.facts()
+        return components.faults.to_json()
 
     @routes.delete("/faults")
     async def clear_all() -> list[dict[str, Any]]:
         components.faults.clear()
-        return components.faults.facts()
+        return components.faults.to_json()
 
     @routes.delete("/faults/{name}")
     async def clear(name: str) -> list[dict[str, Any]]:
         components.faults.clear(name)
-        return components.faults.facts()
+        return components.faults.to_json()
 
     @routes.get("/stats")
     async def stats() -> dict[str, Any]:
@@ -83,16 +86,18 @@ def router(components: Components) -> APIRouter:
         return components.stats.jobs
 
     @routes.get("/wait")
-    async def wait(wanted: Annotated[Awaited, Query()]) -> dict[str, Any]:
-        deadline = time.monotonic() + wanted.timeout
-        least = wanted.model_dump(exclude={"timeout", "refusing"})
+    async def wait(query: Annotated[WaitQuery, Query()]) -> dict[str, Any]:
+        deadline = time.monotonic() + query.timeout
+        minimum_counts = query.model_dump(exclude={"timeout", "refusing"})
         while True:
             counts = _counts(components)
-            refusing = wanted.refusing in (None, components.faults.refusing)
-            if refusing and all(counts[name] >= least[name] for name in least):
+            is_refusal_as_wanted = query.refusing in (None, components.faults.refusing)
+            if is_refusal_as_wanted and all(
+                counts[name] >= minimum for name, minimum in minimum_counts.items()
+            ):
                 return counts
             if time.monotonic() > deadline:
-                raise HTTPException(408, f"waited for {least}, got {counts}")
+                raise HTTPException(408, f"waited for {minimum_counts}, got {counts}")
             await asyncio.sleep(POLL_SECONDS)
 
     return routes
@@ -101,7 +106,7 @@ def router(components: Components) -> APIRouter:
 def _counts(components: Components) -> dict[str, Any]:
     step = components.state.sampling_step if components.state.job_count > 0 else 0
     return {
-        **components.stats.facts(),
+        **components.stats.to_json(),
         "held": components.faults.held(),
         "step": step,
         "job_count": components.state.job_count,

@@ -32,61 +32,61 @@ class ControlNet:
     case. It ignores a unit whose name has another hash or whose file cannot be loaded.
     """
 
-    def __init__(self, model_dir: Path | None, *, forge: bool) -> None:
+    def __init__(self, model_dir: Path | None, *, is_forge: bool) -> None:
         self._folder = model_dir / CONTROLNET_DIR if model_dir else None
-        self._forge = forge
+        self._is_forge = is_forge
         self._known: dict[str, Path] = {}
         self._scan()
 
-    def listed(self, *, update: bool) -> list[str]:
+    def model_names(self, *, update: bool) -> list[str]:
         """Return the list of `/controlnet/model_list`."""
-        if update and not self._forge:
+        if update and not self._is_forge:
             self._scan()
         return list(self._known)
 
     @property
-    def modules(self) -> list[str]:
+    def module_names(self) -> list[str]:
         """Return the list of `/controlnet/module_list`."""
-        return ["None" if self._forge else "none", *MODULES]
+        return ["None" if self._is_forge else "none", *MODULES]
 
     def check(self, unit: dict[str, Any]) -> None:
         """Raise the error of Mikubill's extension for an invalid unit; Forge logs it and ignores the unit."""
         module = unit.get("module", "none")
-        if not self._forge and module not in self.modules:
+        if not self._is_forge and module not in self.module_names:
             text = f"module({module}) not found in supported modules. (type=value_error)"
             raise Failure("ValidationError", f"1 validation error for ControlNetUnit\nmodule\n  {text}")
 
-    def runs(self, unit: dict[str, Any]) -> bool:
+    def has_effect(self, unit: dict[str, Any]) -> bool:
         """Return whether a unit has any effect; on Forge, one with an unknown module has none."""
-        return not self._forge or str(unit.get("module") or "None") in self.modules
+        return not self._is_forge or str(unit.get("module") or "None") in self.module_names
 
-    def controls(self, unit: dict[str, Any]) -> bool:
+    def has_usable_model(self, unit: dict[str, Any]) -> bool:
         """Return whether a unit's model is found and can be loaded; otherwise there is no control."""
         path = self._find(unit.get("model"))
         return path is not None and is_complete(path)
 
-    def shows_map(self, unit: dict[str, Any]) -> bool:
+    def returns_map(self, unit: dict[str, Any]) -> bool:
         """Return whether the map of a unit is returned after the pictures."""
         if not unit.get("save_detected_map", True):
             return False
-        return self._forge or unit.get("model") in NO_MODEL or self.controls(unit)
+        return self._is_forge or unit.get("model") in NO_MODEL or self.has_usable_model(unit)
 
-    def described(self, unit: dict[str, Any]) -> str:
+    def infotext_value(self, unit: dict[str, Any]) -> str:
         """Return the description of a unit in the infotext."""
-        given = {name: unit[name] for name in PARAMETERS if name in unit}
-        if not self._forge:
-            given |= {name: float(value) for name, value in given.items() if name != "processor_res"}
-            given = (CANNY_DEFAULTS if unit.get("module") == "canny" else {}) | given
-        fit = "ResizeMode.INNER_FIT" if self._forge else "Crop and Resize"
+        values = {name: unit[name] for name in PARAMETERS if name in unit}
+        if not self._is_forge:
+            values |= {name: float(value) for name, value in values.items() if name != "processor_res"}
+            values = (CANNY_DEFAULTS if unit.get("module") == "canny" else {}) | values
+        resize_mode = "ResizeMode.INNER_FIT" if self._is_forge else "Crop and Resize"
         texts = [
             f"Module: {unit.get('module')}, Model: {unit.get('model')}",
-            f"Weight: {float(unit.get('weight', 1.0))}, Resize Mode: {fit}",
-            *(f"{PARAMETERS[name]}: {given[name]}" for name in PARAMETERS if name in given),
+            f"Weight: {float(unit.get('weight', 1.0))}, Resize Mode: {resize_mode}",
+            *(f"{PARAMETERS[name]}: {values[name]}" for name in PARAMETERS if name in values),
             f"Guidance Start: {float(unit.get('guidance_start', 0.0))}",
             f"Guidance End: {float(unit.get('guidance_end', 1.0))}",
             f"Pixel Perfect: {bool(unit.get('pixel_perfect', False))}",
             "Control Mode: ControlMode.BALANCED, Hr Option: HiResFixOption.BOTH"
-            if self._forge
+            if self._is_forge
             else "Control Mode: Balanced",
         ]
         return ", ".join(texts)
@@ -94,11 +94,11 @@ class ControlNet:
     def _find(self, name: Any) -> Path | None:
         if not isinstance(name, str) or name in NO_MODEL:
             return None
-        if name in self._known or self._forge:
+        if name in self._known or self._is_forge:
             return self._known.get(name)
-        bare = {HASH.sub("", listed).lower(): path for listed, path in self._known.items()}
-        matching = sorted((known for known in bare if name.lower() in known), key=len)
-        return bare[matching[0]] if matching else None
+        without_hash = {HASH.sub("", listed).lower(): path for listed, path in self._known.items()}
+        matches = sorted((listed for listed in without_hash if name.lower() in listed), key=len)
+        return without_hash[matches[0]] if matches else None
 
     def _scan(self) -> None:
         files = sorted(self._folder.rglob("*")) if self._folder and self._folder.is_dir() else []

@@ -1,41 +1,41 @@
-"""The values of `info` for a generation, in the recorded order."""
+"""Compute the values of `info`, the part of a response that describes a generation."""
 
 import random
 from typing import Any
 
 from PIL import Image
 
-from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.models import Checkpoint
-from local.fakes.sdwebui.parameters import hires_prompts, of_hires_fix, of_image, of_refiner
+from local.fakes.sdwebui.parameters import hires_params, hires_prompts, image_params, refiner_params
+from local.fakes.sdwebui.recorded_responses import recorded_response
 from local.fakes.sdwebui.requests import (
     Generation,
     StableDiffusionProcessingImg2Img,
     StableDiffusionProcessingTxt2Img,
 )
-from local.fakes.sdwebui.scripts import Plan
-from local.fakes.sdwebui.wildcards import fill
+from local.fakes.sdwebui.scripts import ScriptPlan
+from local.fakes.sdwebui.wildcards import fill_in
 
-FALLBACK_SAMPLER, FALLBACK_SCHEDULE = "DPM++ 2M", "Karras"
+DEFAULT_SAMPLER, DEFAULT_SCHEDULE = "DPM++ 2M", "Karras"
 MAX_SEED = 2**32
 
 
-def describe(
-    components: Components, request: Generation, plan: Plan, model: Checkpoint, mask: Image.Image | None
+def info_values_of(
+    components: Components, request: Generation, plan: ScriptPlan, model: Checkpoint, mask: Image.Image | None
 ) -> dict[str, Any]:
-    """Return the values of `info`; a random seed is drawn here and is found nowhere else."""
-    seed = _seed(request.seed)
-    subseed = _seed(request.subseed)
-    each = int(request.batch_size or 0) * int(request.n_iter or 0)
-    prompt, negative = styled(request, forge=components.settings.forge)
-    prompts = plan.prompts or [prompt] * each
-    if plan.fills_templates and not plan.prompts:
+    """Return the values of `info` in the recorded order; a random seed is chosen here, and only here."""
+    seed = _choose_seed(request.seed)
+    subseed = _choose_seed(request.subseed)
+    requested_count = int(request.batch_size or 0) * int(request.n_iter or 0)
+    prompt, negative = apply_styles(request, is_forge=components.settings.is_forge)
+    prompts = plan.prompts or [prompt] * requested_count
+    if plan.fills_in_templates and not plan.prompts:
         folder = components.options["wildcard_dir"]
-        prompts = [fill(text, folder, seed + place) for place, text in enumerate(prompts)]
+        prompts = [fill_in(text, folder, seed + index) for index, text in enumerate(prompts)]
     count = len(prompts)
-    step = 0 if plan.prompts else 1
-    modules = components.modules.described(components.options)
+    seed_step = 0 if plan.prompts else 1  # all pictures of a prompt matrix have the same seed
+    modules = components.modules.infotext_values(components.options)
     sampler, schedule, extra = choose_sampler(request)
     return {
         "prompt": prompts[0],
@@ -43,9 +43,9 @@ def describe(
         "negative_prompt": negative,
         "all_negative_prompts": [negative] * count,
         "seed": seed,
-        "all_seeds": [seed + i * step for i in range(count)],
+        "all_seeds": [seed + index * seed_step for index in range(count)],
         "subseed": subseed,
-        "all_subseeds": [subseed + i for i in range(count)],
+        "all_subseeds": [subseed + index for index in range(count)],
         "subseed_strength": request.subseed_strength,
         "width": request.width,
         "height": request.height,
@@ -80,48 +80,52 @@ def describe(
 
 def choose_sampler(request: Generation) -> tuple[str, str, dict[str, Any]]:
     """Return sampler, schedule and additional values of `info`; the default replaces an unknown sampler."""
-    wanted = request.sampler_name or request.sampler_index
-    if wanted not in {one["name"] for one in recorded("samplers")}:
-        return FALLBACK_SAMPLER, FALLBACK_SCHEDULE, {"Schedule type": FALLBACK_SCHEDULE}
-    labels = {one[key]: one["label"] for one in recorded("schedulers") for key in ("name", "label")}
+    name = request.sampler_name or request.sampler_index
+    if name not in {sampler["name"] for sampler in recorded_response("samplers")}:
+        return DEFAULT_SAMPLER, DEFAULT_SCHEDULE, {"Schedule type": DEFAULT_SCHEDULE}
+    labels = {
+        scheduler[key]: scheduler["label"]
+        for scheduler in recorded_response("schedulers")
+        for key in ("name", "label")
+    }
     label = labels.get(request.scheduler or "", "Automatic")
     if label != "Automatic":
-        return wanted, label, {"Schedule type": label}
-    return wanted, "Automatic", {}
+        return name, label, {"Schedule type": label}
+    return name, "Automatic", {}
 
 
-def styled(request: Generation, *, forge: bool) -> tuple[str, str]:
-    """Return prompt and negative prompt with the styles applied whose exact names exist."""
+def apply_styles(request: Generation, *, is_forge: bool) -> tuple[str, str]:
+    """Return prompt and negative prompt with those styles applied that exist under exactly their names."""
     prompt, negative = request.prompt or "", request.negative_prompt or ""
-    if forge:
+    if is_forge:
         prompt = prompt.strip()
-    known = {style["name"]: style for style in recorded("prompt-styles")}
-    for style in (known[name] for name in request.styles or [] if name in known):
-        prompt = _with_style(prompt, style["prompt"] or "")
-        negative = _with_style(negative, style["negative_prompt"] or "")
+    styles = {style["name"]: style for style in recorded_response("prompt-styles")}
+    for style in (styles[name] for name in request.styles or [] if name in styles):
+        prompt = _apply_style(prompt, style["prompt"] or "")
+        negative = _apply_style(negative, style["negative_prompt"] or "")
     return prompt, negative
 
 
-def _with_style(text: str, style: str) -> str:
+def _apply_style(text: str, style: str) -> str:
     if "{prompt}" in style:
         return style.replace("{prompt}", text)
     return ", ".join(part for part in (text, style.strip()) if part)
 
 
-def _seed(asked: int | None) -> int:
-    return random.randrange(MAX_SEED) if asked in (None, -1) else int(asked or 0)
+def _choose_seed(requested: int | None) -> int:
+    return random.randrange(MAX_SEED) if requested in (None, -1) else int(requested or 0)
 
 
 def _extra_params(
-    components: Components, request: Generation, plan: Plan, mask: Image.Image | None, prompt: str
+    components: Components, request: Generation, plan: ScriptPlan, mask: Image.Image | None, prompt: str
 ) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if isinstance(request, StableDiffusionProcessingImg2Img):
-        extra |= of_image(request, mask)
+        extra |= image_params(request, mask)
     if isinstance(request, StableDiffusionProcessingTxt2Img) and request.enable_hr:
-        extra |= of_hires_fix(components, request)
-    extra |= of_refiner(components, request)
+        extra |= hires_params(components, request)
+    extra |= refiner_params(components, request)
     extra |= plan.extra_params
     if not request.disable_extra_networks and (hashes := components.networks.hashes(prompt)):
         extra["Lora hashes"] = hashes
-    return extra | components.embeddings.described(f"{prompt} {request.negative_prompt or ''}")
+    return extra | components.embeddings.infotext_values(f"{prompt} {request.negative_prompt or ''}")

@@ -14,10 +14,10 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from local.fakes.sdwebui.errors import Failure, invalid_image
 from local.fakes.sdwebui.options import Options
 
-FETCH_TIMEOUT_SECONDS = 30
+DOWNLOAD_TIMEOUT_SECONDS = 30
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-ENCODED = "encoded ahead"  # key of an image's `info` with its PNG
-EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
+ENCODED = "encoded ahead"  # key in a Pillow image's `info` under which its PNG is kept
+EXIF_DIRECTORY_TAG, USER_COMMENT_TAG = 0x8769, 0x9286
 
 
 def decode_image(text: Any, options: Options) -> Image.Image:
@@ -28,7 +28,7 @@ def decode_image(text: Any, options: Options) -> Image.Image:
     if text is None:
         raise Failure("AttributeError", "'NoneType' object has no attribute 'startswith'")
     if text.startswith(("http://", "https://")):
-        return _fetch(text, options)
+        return _download(text, options)
     if text.startswith("data:image/"):
         parts = text.split(";")
         parts = parts[1].split(",") if len(parts) > 1 else []
@@ -44,26 +44,26 @@ def decode_image(text: Any, options: Options) -> Image.Image:
 def pixels(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
     """Return an opened image as RGB, or as RGBA with `keep_alpha`, rotated as its EXIF says."""
     try:
-        upright = ImageOps.exif_transpose(image)
-        return upright if keep_alpha and upright.mode == "RGBA" else upright.convert("RGB")
+        rotated = ImageOps.exif_transpose(image)
+        return rotated if keep_alpha and rotated.mode == "RGBA" else rotated.convert("RGB")
     except (OSError, SyntaxError):
         raise Failure("OSError", "image file is truncated") from None
 
 
 def encode_image(image: Image.Image, options: Options) -> str:
     """Encode in the format of the option `samples_format`; an unknown one is a 500 after the job."""
-    wanted = str(options["samples_format"]).lower()
-    out = io.BytesIO()
+    image_format = str(options["samples_format"]).lower()
+    buffer = io.BytesIO()
     text = image.info.get("parameters", "")
-    if wanted == "png":
-        out.write(image.info.get(ENCODED) or _png(image, text))
-    elif wanted in ("jpg", "jpeg", "webp"):
+    if image_format == "png":
+        buffer.write(image.info.get(ENCODED) or _png(image, text))
+    elif image_format in ("jpg", "jpeg", "webp"):
         quality = int(options["jpeg_quality"] or 80)
-        kind = "WEBP" if wanted == "webp" else "JPEG"
-        image.convert("RGB").save(out, format=kind, quality=quality, exif=_comment(text))
+        pillow_format = "WEBP" if image_format == "webp" else "JPEG"
+        image.convert("RGB").save(buffer, format=pillow_format, quality=quality, exif=_exif_with(text))
     else:
         raise HTTPException(500, "Invalid image format")
-    return base64.b64encode(out.getvalue()).decode()
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def encode_ahead(image: Image.Image, options: Options) -> None:
@@ -75,49 +75,52 @@ def encode_ahead(image: Image.Image, options: Options) -> None:
         image.info[ENCODED] = _png(image, image.info.get("parameters", ""), level=1)
 
 
-def encode_gif(frames: list[Image.Image], frames_a_second: float) -> str:
+def encode_gif(frames: list[Image.Image], frames_per_second: float) -> str:
     """Encode an animation, whatever `samples_format` says."""
-    out = io.BytesIO()
-    pause = max(20, round(1000 / frames_a_second))
-    frames[0].save(out, format="GIF", save_all=True, append_images=frames[1:], duration=pause, loop=0)
-    return base64.b64encode(out.getvalue()).decode()
+    buffer = io.BytesIO()
+    milliseconds = max(20, round(1000 / frames_per_second))  # GIF viewers slow down below 20 ms
+    frames[0].save(
+        buffer, format="GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
+    )
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def encode_preview(image: Image.Image) -> str:
     """Encode a live preview as PNG."""
-    out = io.BytesIO()
-    image.save(out, format="PNG")
-    return base64.b64encode(out.getvalue()).decode()
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _png(image: Image.Image, text: str, level: int = 6) -> bytes:
-    out = io.BytesIO()
+    buffer = io.BytesIO()
     chunks = PngImagePlugin.PngInfo()
     if text:
         chunks.add_text("parameters", text)
-    image.save(out, format="PNG", pnginfo=chunks, compress_level=level)
-    return out.getvalue()
+    image.save(buffer, format="PNG", pnginfo=chunks, compress_level=level)
+    return buffer.getvalue()
 
 
-def _comment(text: str) -> Image.Exif:
+def _exif_with(text: str) -> Image.Exif:
     exif = Image.Exif()
-    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = b"UNICODE\0" + text.encode("utf-16-be")
+    exif.get_ifd(EXIF_DIRECTORY_TAG)[USER_COMMENT_TAG] = b"UNICODE\0" + text.encode("utf-16-be")
     return exif
 
 
-def _fetch(url: str, options: Options) -> Image.Image:
+def _download(url: str, options: Options) -> Image.Image:
     if not options["api_enable_requests"]:
         raise HTTPException(500, "Requests not allowed")
     parts = urlsplit(url)
-    host, local = parts.hostname or "", parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if options["api_forbid_local_requests"] and (local or ":" in parts.netloc):
+    host = parts.hostname or ""
+    is_local = host in ("127.0.0.1", "localhost", "::1")
+    if options["api_forbid_local_requests"] and (is_local or ":" in parts.netloc):
         raise HTTPException(500, "Request to local resource not allowed")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        if not local:  # the fake never leaves this machine
+        if not is_local:  # the fake sends no packet off this machine
             raise urllib.error.URLError("Name or service not known")
-        with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:
-            content = answer.read()
+        with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as response:
+            content = response.read()
     except OSError as error:
         text = (
             f"HTTPConnectionPool(host={host!r}, port={port}): Max retries exceeded with url: {parts.path} "

@@ -9,13 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-PYDANTIC_URL = (
-    "https://errors.pydantic.dev/2.8/v/"  # the recorded server's pydantic; FastAPI since dropped it
-)
+# In the recorded responses; later versions of FastAPI leave it out.
+PYDANTIC_URL = "https://errors.pydantic.dev/2.8/v/"
 
 
 class Failure(Exception):
-    """A Python exception of the type `kind` in Web UI, for which it responds 500, whoever caused it."""
+    """A Python exception of the type `kind` inside Web UI; the response is 500, whoever caused it."""
 
     def __init__(self, kind: str, message: str = "", *, body: Any = "") -> None:
         super().__init__(message)
@@ -29,12 +28,13 @@ def invalid_image() -> HTTPException:
     return HTTPException(500, "Invalid encoded image")
 
 
-def poisoned() -> Failure:
+def no_checkpoint_loaded() -> Failure:
     """Return the error of a Web UI whose last checkpoint failed to load."""
     return Failure("AttributeError", "'NoneType' object has no attribute 'sd_checkpoint_info'")
 
 
-# All recorded kinds of status 500 by name, for the fault `error`; out-of-memory is torch's, on a GPU.
+# All recorded kinds of status 500 by name, for the fault `error`. The text for out-of-memory is the one of
+# torch on a GPU, which the recorded server did not have.
 _KINDS: dict[str, Callable[[], Failure | HTTPException]] = {
     "out-of-memory": partial(
         Failure,
@@ -48,7 +48,7 @@ _KINDS: dict[str, Callable[[], Failure | HTTPException]] = {
         "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried "
         "to allocate 16000000000000 bytes. Error code 12 (Cannot allocate memory)",
     ),
-    "poisoned": poisoned,
+    "no-checkpoint-loaded": no_checkpoint_loaded,
     "corrupt-checkpoint": partial(Failure, "ValueError", "Failed to recognize model type!"),
     "no-model": partial(
         Failure,
@@ -101,7 +101,7 @@ def _as_recorded(fault: dict[str, Any]) -> dict[str, Any]:
     return {**fault, "url": PYDANTIC_URL + fault["type"]}
 
 
-class Failures:
+class FailureResponses:
     """Responds to Python exceptions; the outermost middleware, because these responses are not compressed."""
 
     def __init__(self, app: ASGIApp, *, style: str) -> None:
@@ -117,20 +117,20 @@ class Failures:
             await JSONResponse(body, 500)(scope, receive, send)
 
 
-def install(app: FastAPI, *, style: str) -> None:
+def install_handlers(app: FastAPI, *, style: str) -> None:
     """Use Forge's forms of errors, or those of AUTOMATIC1111's middleware (`style` "a1111")."""
-    a1111 = style == "a1111"
+    is_a1111 = style == "a1111"
 
-    def on_validation(_: Request, error: Exception) -> JSONResponse:
+    def on_validation_error(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         return JSONResponse({"detail": validation_details(error)}, 422)
 
-    def on_http(_: Request, error: Exception) -> JSONResponse:
+    def on_http_exception(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         body: dict[str, Any] = {"detail": error.detail}
-        if a1111:
+        if is_a1111:
             body = {"error": "HTTPException", "detail": error.detail, "body": "", "errors": ""}
         return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
 
-    app.add_exception_handler(RequestValidationError, on_validation)
-    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_exception)

@@ -1,4 +1,4 @@
-"""The faults of SD Web UI that can be injected."""
+"""The faults that can be injected into the fake SD Web UI; words in code font are their parameters."""
 
 FAULTS = {
     "slow": "each step takes `factor` (10) times as long",
@@ -10,8 +10,8 @@ FAULTS = {
     "close": "the connection is closed without a response after the job",
     "truncate": "200, but the connection ends in the middle of the body",
     "refuse": "connections are refused until cleared through the control address",
-    "not-ready": "404 for everything below /sdapi until cleared, as in the readiness gap",
-    "poison": "all jobs fail from the next one on, as after a corrupt checkpoint",
+    "not-ready": "404 for everything below /sdapi until cleared, as with --gap-seconds",
+    "unhealthy": "all jobs fail from the next one on, as after a corrupt checkpoint",
     "wrong-model": "200, but with a checkpoint that is not the selected one",
     "no-images": "200 with `images: []`",
     "fewer-images": "200 with one image less than requested",

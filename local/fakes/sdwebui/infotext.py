@@ -8,79 +8,83 @@ from typing import Any
 from local.fakes.sdwebui import DISCLAIMER, VERSION
 
 PARAMETER = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
-NOT_IN_INFO = frozenset({"scheduler_label", "modules", "tiling", "hires_prompts"})
+ONLY_IN_INFOTEXT = frozenset({"scheduler_label", "modules", "tiling", "hires_prompts"})
 SIZE = re.compile(r"^(\d+)x(\d+)$")
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Format a number as Python does: a float keeps its point (7.0), NaN is nan."""
     return "nan" if isinstance(value, float) and math.isnan(value) else str(value)
 
 
-def infotext(made: dict[str, Any], place: int) -> str:
-    """Return the infotext of image number `place` from the values of `info`."""
-    extra = made["extra_generation_params"]
-    facts: dict[str, Any] = {
-        "Steps": made["steps"],
-        "Sampler": made["sampler_name"],
-        "Schedule type": extra.get("Schedule type", made["scheduler_label"]),
-        "CFG scale": number(made["cfg_scale"]),
-        "Seed": made["all_seeds"][place] if place < len(made["all_seeds"]) else made["seed"],
-        **({"Face restoration": "CodeFormer"} if made["restore_faces"] else {}),
-        "Size": f"{made['width']}x{made['height']}",
-        "Model hash": made["sd_model_hash"],
-        "Model": made["sd_model_name"],
-        **{name: value for name, value in made["modules"].items() if name.startswith("VAE")},
-        **_variation(made, place),
+def infotext(info_values: dict[str, Any], index: int) -> str:
+    """Return the infotext of image number `index` from the values of `info`."""
+    extra = info_values["extra_generation_params"]
+    parameters: dict[str, Any] = {
+        "Steps": info_values["steps"],
+        "Sampler": info_values["sampler_name"],
+        "Schedule type": extra.get("Schedule type", info_values["scheduler_label"]),
+        "CFG scale": format_number(info_values["cfg_scale"]),
+        "Seed": info_values["all_seeds"][index]
+        if index < len(info_values["all_seeds"])
+        else info_values["seed"],
+        **({"Face restoration": "CodeFormer"} if info_values["restore_faces"] else {}),
+        "Size": f"{info_values['width']}x{info_values['height']}",
+        "Model hash": info_values["sd_model_hash"],
+        "Model": info_values["sd_model_name"],
+        **{name: value for name, value in info_values["modules"].items() if name.startswith("VAE")},
+        **_variation(info_values, index),
         "Denoising strength": extra.get("Denoising strength"),
-        **({"Clip skip": int(made["clip_skip"])} if made["clip_skip"] > 1 else {}),
-        **({"Tiling": True} if made["tiling"] else {}),
+        **({"Clip skip": int(info_values["clip_skip"])} if info_values["clip_skip"] > 1 else {}),
+        **({"Tiling": True} if info_values["tiling"] else {}),
         **{name: value for name, value in extra.items() if name != "Schedule type"},
         "Version": VERSION,
-        **{name: value for name, value in made["modules"].items() if name.startswith("Module")},
+        **{name: value for name, value in info_values["modules"].items() if name.startswith("Module")},
     }
-    facts |= {name: text for name, text in made["hires_prompts"].items() if name in facts}
-    prompts = made["all_prompts"]
-    prompt = prompts[place] if place < len(prompts) else made["prompt"]
-    negative = f"\nNegative prompt: {made['negative_prompt']}" if made["negative_prompt"] else ""
-    line = ", ".join(f"{name}: {_quoted(value)}" for name, value in facts.items() if value is not None)
+    parameters |= {name: text for name, text in info_values["hires_prompts"].items() if name in parameters}
+    prompts = info_values["all_prompts"]
+    prompt = prompts[index] if index < len(prompts) else info_values["prompt"]
+    negative = (
+        f"\nNegative prompt: {info_values['negative_prompt']}" if info_values["negative_prompt"] else ""
+    )
+    line = ", ".join(f"{name}: {_quoted(value)}" for name, value in parameters.items() if value is not None)
     return f"{prompt}{negative}\n{line}".strip()
 
 
-def _variation(made: dict[str, Any], place: int) -> dict[str, Any]:
+def _variation(info_values: dict[str, Any], index: int) -> dict[str, Any]:
     """Return the variation seed and the size of the seed's noise, if they have an effect."""
     values: dict[str, Any] = {}
-    if made["subseed_strength"]:
-        seeds = made["all_subseeds"]
-        values["Variation seed"] = seeds[place] if place < len(seeds) else made["subseed"]
-        values["Variation seed strength"] = made["subseed_strength"]
-    size = (made["seed_resize_from_w"] or 0, made["seed_resize_from_h"] or 0)
+    if info_values["subseed_strength"]:
+        seeds = info_values["all_subseeds"]
+        values["Variation seed"] = seeds[index] if index < len(seeds) else info_values["subseed"]
+        values["Variation seed strength"] = info_values["subseed_strength"]
+    size = (info_values["seed_resize_from_w"] or 0, info_values["seed_resize_from_h"] or 0)
     if min(size) > 0:
         values["Seed resize from"] = f"{size[0]}x{size[1]}"
     return values
 
 
-def info(made: dict[str, Any]) -> str:
+def encode_info(info_values: dict[str, Any]) -> str:
     """Return `info`, a JSON string inside the JSON response, which says that there is no diffusion model."""
-    shown = {name: value for name, value in made.items() if name not in NOT_IN_INFO}
-    return json.dumps({**shown, "version": VERSION, "fake_webui": DISCLAIMER})
+    public = {name: value for name, value in info_values.items() if name not in ONLY_IN_INFOTEXT}
+    return json.dumps({**public, "version": VERSION, "fake_webui": DISCLAIMER})
 
 
-def parse(text: str, defaults: dict[str, Any]) -> dict[str, Any]:
+def parse_infotext(text: str, defaults: dict[str, Any]) -> dict[str, Any]:
     """Parse an infotext into parameters, with the defaults that Web UI adds."""
     lines = text.strip().split("\n")
-    facts: dict[str, Any] = {}
-    if len(PARAMETER.findall(lines[-1])) >= 3:  # fewer can be a prompt with colons
+    parameters: dict[str, Any] = {}
+    if len(PARAMETER.findall(lines[-1])) >= 3:  # with fewer, the line may be a prompt with colons
         for name, raw in PARAMETER.findall(lines.pop()):
             value = json.loads(raw) if raw.startswith('"') else raw
             if size := SIZE.match(value):
-                facts[f"{name}-1"], facts[f"{name}-2"] = size.groups()
+                parameters[f"{name}-1"], parameters[f"{name}-2"] = size.groups()
             elif name != "Model":
-                facts[name] = value
+                parameters[name] = value
     prompt, _, negative = "\n".join(lines).partition("\nNegative prompt: ")
     if text:
-        facts |= {"Prompt": prompt, "Negative prompt": negative}
-    return {**facts, **{name: value for name, value in defaults.items() if name not in facts}}
+        parameters |= {"Prompt": prompt, "Negative prompt": negative}
+    return {**parameters, **{name: value for name, value in defaults.items() if name not in parameters}}
 
 
 def _quoted(value: Any) -> str:

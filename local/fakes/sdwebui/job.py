@@ -68,7 +68,7 @@ class Job:
                 state.preview_step = step
                 preview(step / self._steps_per_iteration)
             self._trigger_faults()
-            if state.stopped() or state.skipped:
+            if state.must_stop() or state.skipped:
                 return step / self._steps_per_iteration
         return 1.0
 
@@ -90,11 +90,11 @@ class Job:
                 self._triggers()[name](fault)
 
     def _hang(self, fault: Fault) -> None:
-        fault.holds = True
+        fault.is_holding_a_job = True
         while not fault.released.wait(HANG_POLL_SECONDS):
-            if self._state.stopped() and not fault.ignore_interrupt:
+            if self._state.must_stop() and not fault.ignore_interrupt:
                 break
-        fault.holds = False
+        fault.is_holding_a_job = False
         self._next_step_at = time.monotonic()
 
     def _interrupt(self, _: Fault) -> None:

@@ -1,4 +1,4 @@
-"""SD Web UI's own queue of jobs: one job runs at a time, in order of arrival; the queue has no limit."""
+"""SD Web UI's queue: one job runs at a time, in order of arrival; any number can wait."""
 
 import threading
 from collections import deque

@@ -13,7 +13,7 @@ BUILT_IN = (
 )
 BUILT_IN_DIR = "/fake/models/Stable-diffusion"
 CHECKPOINT_DIR = "Stable-diffusion"
-OTHER_DIRS = frozenset(
+OTHER_MODEL_DIRS = frozenset(
     {
         "Lora",
         "VAE",
@@ -28,7 +28,10 @@ OTHER_DIRS = frozenset(
         "text_encoder",
     }
 )
-OLD_HASH_OFFSET, OLD_HASH_BYTES = 0x100000, 0x10000  # the 8-digit hash of early Web UIs reads only this part
+OLD_HASH_OFFSET, OLD_HASH_BYTES = (
+    0x100000,
+    0x10000,
+)  # the part of a file that the 8-digit hash of early versions covers
 
 
 @dataclass(eq=False)
@@ -58,7 +61,7 @@ class Checkpoint:
         """Return the full path of the file."""
         return str(self.path) if self.path else f"{BUILT_IN_DIR}/{self.name}"
 
-    def measure(self) -> None:
+    def compute_hash(self) -> None:
         """Compute the hash of the content, as the first load does."""
         if self.sha256 is None:
             self.sha256 = digest(self.path) if self.path else hashlib.sha256(self.name.encode()).hexdigest()
@@ -72,7 +75,7 @@ class Checkpoint:
             names += [short, self.sha256, f"{self.name} [{short}]", f"{self.stem} [{short}]"]
         return names
 
-    def listed(self) -> dict[str, Any]:
+    def list_entry(self) -> dict[str, Any]:
         """Return its entry in `/sd-models`."""
         return {
             "title": f"{self.name} [{self.short_hash}]" if self.sha256 else self.name,
@@ -108,10 +111,12 @@ class Checkpoints:
 
     def refresh(self) -> None:
         """Read the directory again; new files are ignored until then."""
-        found = self._scan()
+        checkpoints = self._scan()
         with self._lock:
-            self._all = found
-            self._by_alias = {alias: one for one in found for alias in one.aliases()}
+            self._all = checkpoints
+            self._by_alias = {
+                alias: checkpoint for checkpoint in checkpoints for alias in checkpoint.aliases()
+            }
 
     def all(self) -> list[Checkpoint]:
         """Return the checkpoints in the listed order."""
@@ -125,30 +130,30 @@ class Checkpoints:
         """Select the checkpoint for the next generation; an unknown name selects the first one."""
         self.selected = self.find(name) or next(iter(self._all), None)
 
-    def measured(self, checkpoint: Checkpoint) -> None:
-        """Add a checkpoint's hash to its title and names."""
-        checkpoint.measure()
+    def register_hash(self, checkpoint: Checkpoint) -> None:
+        """Compute a checkpoint's hash, which is then part of its title and of its names."""
+        checkpoint.compute_hash()
         if checkpoint.path and checkpoint.sha256:
-            self._known_hashes[_identity(checkpoint.path)] = checkpoint.sha256
+            self._known_hashes[_file_version(checkpoint.path)] = checkpoint.sha256
         with self._lock:
             self._by_alias.update(dict.fromkeys(checkpoint.aliases(), checkpoint))
 
     def _scan(self) -> list[Checkpoint]:
         if self.model_dir is None:
             return self._all or [Checkpoint(name, None) for name in BUILT_IN]
-        inner = self.model_dir / CHECKPOINT_DIR
-        root = inner if inner.is_dir() else self.model_dir
-        found = []
+        subfolder = self.model_dir / CHECKPOINT_DIR
+        root = subfolder if subfolder.is_dir() else self.model_dir
+        checkpoints = []
         for folder in _folders(root):
             for path in sorted(folder.glob("*.safetensors")):
                 name = path.relative_to(root).as_posix()
                 try:
                     checkpoint = Checkpoint(name, path.absolute())
-                    checkpoint.sha256 = self._known_hashes.get(_identity(path))
+                    checkpoint.sha256 = self._known_hashes.get(_file_version(path))
                 except FileNotFoundError:  # deleted while the folder was read
                     continue
-                found.append(checkpoint)
-        return found
+                checkpoints.append(checkpoint)
+        return checkpoints
 
 
 def digest(path: Path) -> str:
@@ -161,10 +166,12 @@ def _folders(root: Path) -> list[Path]:
     """Return a folder and its subfolders, except those for other kinds of models."""
     if not root.is_dir():
         return []
-    below = [p for p in sorted(root.iterdir()) if p.is_dir() and p.name not in OTHER_DIRS]
-    return [root] + [folder for child in below for folder in _folders(child)]
+    children = [
+        path for path in sorted(root.iterdir()) if path.is_dir() and path.name not in OTHER_MODEL_DIRS
+    ]
+    return [root] + [folder for child in children for folder in _folders(child)]
 
 
-def _identity(path: Path) -> tuple[str, int, int]:
+def _file_version(path: Path) -> tuple[str, int, int]:
     stat = path.stat()
     return str(path.absolute()), stat.st_size, stat.st_mtime_ns

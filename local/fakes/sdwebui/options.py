@@ -15,8 +15,8 @@ RESTRICTED = frozenset({"api_enable_requests", "api_forbid_local_requests", "api
 """Options that only a POST to `/options` can set, and not `override_settings`."""
 
 
-def of_forge(option: str) -> bool:
-    """Return whether only Forge has an option."""
+def is_forge_only(option: str) -> bool:
+    """Return whether only Forge has this option, and AUTOMATIC1111 has not."""
     return option.startswith("forge_")
 
 
@@ -29,19 +29,19 @@ class Options:
         saved: dict[str, Any],
         checkpoints: Checkpoints,
         *,
-        forge: bool = True,
+        is_forge: bool = True,
     ) -> None:
         self.defaults = defaults
         self.saved = dict(saved)
         self._checkpoints = checkpoints
-        self._forge = forge
+        self._is_forge = is_forge
         fields: dict[str, Any] = {
             name: ((type(value) if value is not None else Any) | None, value)
             if value is not None
             else (Any, None)
             for name, value in defaults.items()
         }
-        self._answer = create_model("Options", **fields)
+        self._response_model = create_model("Options", **fields)
 
     def __getitem__(self, name: str) -> Any:
         """Return the current value of an option."""
@@ -50,7 +50,7 @@ class Options:
     def read(self) -> dict[str, Any]:
         """Return all options; raise Failure if any value has a wrong type."""
         try:
-            answer: dict[str, Any] = self._answer.model_validate(self.saved).model_dump()
+            response: dict[str, Any] = self._response_model.model_validate(self.saved).model_dump()
         except ValidationError as error:
             faults = [
                 {
@@ -64,7 +64,7 @@ class Options:
             ]
             text = f"{len(faults)} validation errors:\n" + "".join(f"  {fault}\n" for fault in faults)
             raise Failure("ResponseValidationError", text, body=dict(self.saved)) from None
-        return answer
+        return response
 
     def post(self, values: dict[str, Any]) -> None:
         """Set options one after the other, without a lock; those before a failing one stay set."""
@@ -81,30 +81,30 @@ class Options:
         An unknown checkpoint is silently removed from `overrides`, and so from the echo of the request.
         Options that were never set before are not restored.
         """
-        wanted = overrides if overrides is not None else {}
-        if self._checkpoints.find(wanted.get(CHECKPOINT)) is None:
-            wanted.pop(CHECKPOINT, None)
-        stored = self.to_restore(wanted)
+        applied = overrides if overrides is not None else {}
+        if self._checkpoints.find(applied.get(CHECKPOINT)) is None:
+            applied.pop(CHECKPOINT, None)
+        previous_values = self.options_to_restore(applied)
         try:
-            for option, value in wanted.items():
+            for option, value in applied.items():
                 if option not in RESTRICTED:
                     self._set(option, value)
             yield
         finally:
             if restore:
-                for option, value in stored.items():
+                for option, value in previous_values.items():
                     if option == CHECKPOINT:
                         self.post({option: value})
                     else:
                         self._set(option, value)
 
-    def to_restore(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Return the options to restore after a job."""
-        return {option: self.saved[option] for option in wanted if option in self.saved}
+    def options_to_restore(self, overrides: dict[str, Any]) -> dict[str, Any]:
+        """Return the previous values of options that are restored after a job."""
+        return {option: self.saved[option] for option in overrides if option in self.saved}
 
     def _set(self, option: str, value: Any) -> None:
         if option not in self.defaults and option not in self.saved:
-            if self._forge:
+            if self._is_forge:
                 raise Failure("KeyError", repr(option))
             raise Failure("AttributeError", "'NoneType' object has no attribute 'do_not_save'")
         if option == MODULES and value is None:

@@ -6,14 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.errors import Failure
 from local.fakes.sdwebui.options import CHECKPOINT
+from local.fakes.sdwebui.recorded_responses import recorded_response
 
 HOST_BYTES = 25276510208.0
 GIB = 1 << 30
-FIXED = [
+UNCHANGING_LISTS = [
     "samplers",
     "schedulers",
     "upscalers",
@@ -30,10 +30,12 @@ FIXED = [
 def router(components: Components) -> APIRouter:
     """Return the routes; AUTOMATIC1111 has `/sd-vae` where Forge has `/sd-modules`."""
     routes = APIRouter(prefix="/sdapi/v1")
-    for name in FIXED:
-        routes.add_api_route(f"/{name}", lambda name=name: recorded(name), methods=["GET"], name=name)
+    for name in UNCHANGING_LISTS:
+        routes.add_api_route(
+            f"/{name}", lambda name=name: recorded_response(name), methods=["GET"], name=name
+        )
 
-    def between_jobs(refresh: Callable[[], None]) -> Callable[[], None]:
+    def run_between_jobs(refresh: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:
             with components.queue:
                 refresh()
@@ -41,15 +43,15 @@ def router(components: Components) -> APIRouter:
         return run
 
     # These wait until no job runs.
-    refreshing = {
+    refresh_routes = {
         "refresh-vae": components.modules.refresh,
         "refresh-loras": components.networks.refresh,
         "refresh-embeddings": components.embeddings.refresh,
     }
-    for name, refresh in refreshing.items():
-        routes.add_api_route(f"/{name}", between_jobs(refresh), methods=["POST"], name=name)
-    modules = "sd-modules" if components.settings.forge else "sd-vae"
-    routes.add_api_route(f"/{modules}", components.modules.listed, methods=["GET"], name=modules)
+    for name, refresh in refresh_routes.items():
+        routes.add_api_route(f"/{name}", run_between_jobs(refresh), methods=["POST"], name=name)
+    list_name = "sd-modules" if components.settings.is_forge else "sd-vae"
+    routes.add_api_route(f"/{list_name}", components.modules.list_entries, methods=["GET"], name=list_name)
 
     @routes.get("/scripts")
     def scripts() -> dict[str, list[str]]:
@@ -61,15 +63,16 @@ def router(components: Components) -> APIRouter:
 
     @routes.post("/options")
     def post_options(request: dict[str, Any]) -> None:
-        before = components.options[CHECKPOINT]
+        previous = components.options[CHECKPOINT]
         components.options.post(request)
-        if not components.settings.forge and CHECKPOINT in request:
+        if not components.settings.is_forge and CHECKPOINT in request:
             with components.queue:  # AUTOMATIC1111 loads it before it responds
-                if components.memory.need() is not components.checkpoints.selected:
-                    components.options.post({CHECKPOINT: before})
+                if components.memory.load_selected() is not components.checkpoints.selected:
+                    components.options.post({CHECKPOINT: previous})
 
     @routes.get("/cmd-flags")
     def cmd_flags() -> None:
+        # The recorded server failed here, because its port was a number and not a text.
         fault = {
             "type": "string_type",
             "loc": ("response", "port"),
@@ -77,13 +80,13 @@ def router(components: Components) -> APIRouter:
             "input": 7861,
             "url": "https://errors.pydantic.dev/2.8/v/string_type",
         }
-        page = components.settings.web_ui
-        flags = {**recorded("cmd-flags"), "nowebui": not page, "no_gradio_queue": page}
+        has_page = components.settings.web_ui
+        flags = {**recorded_response("cmd-flags"), "nowebui": not has_page, "no_gradio_queue": has_page}
         raise Failure("ResponseValidationError", f"1 validation errors:\n  {fault}\n", body=flags)
 
     @routes.get("/sd-models")
     def sd_models() -> list[dict[str, Any]]:
-        return [one.listed() for one in components.checkpoints.all()]
+        return [checkpoint.list_entry() for checkpoint in components.checkpoints.all()]
 
     @routes.post("/refresh-checkpoints")
     def refresh_checkpoints() -> None:
@@ -92,11 +95,11 @@ def router(components: Components) -> APIRouter:
 
     @routes.get("/embeddings")
     def embeddings() -> dict[str, Any]:
-        return components.embeddings.listed()
+        return components.embeddings.list_response()
 
     @routes.get("/loras")
     def loras() -> list[dict[str, Any]]:
-        return components.networks.listed()
+        return components.networks.list_entries()
 
     @routes.post("/unload-checkpoint")
     def unload_checkpoint() -> dict[str, Any]:
@@ -112,35 +115,35 @@ def router(components: Components) -> APIRouter:
         used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         cuda: dict[str, Any] = {"error": "unavailable"}
         if components.settings.gpu_gib is not None:
-            cuda = _cuda(components, int(components.settings.gpu_gib * GIB))
+            cuda = _cuda_memory(components, int(components.settings.gpu_gib * GIB))
         return {"ram": {"free": HOST_BYTES - used, "used": used, "total": HOST_BYTES}, "cuda": cuda}
 
-    outer = APIRouter()
-    outer.include_router(routes)
+    all_routes = APIRouter()
+    all_routes.include_router(routes)
 
-    @outer.get("/controlnet/model_list")
+    @all_routes.get("/controlnet/model_list")
     def controlnet_models(*, update: bool = True) -> dict[str, list[str]]:
-        return {"model_list": components.controlnet.listed(update=update)}
+        return {"model_list": components.controlnet.model_names(update=update)}
 
-    @outer.get("/controlnet/module_list")
+    @all_routes.get("/controlnet/module_list")
     def controlnet_modules() -> dict[str, Any]:
-        return {"module_list": components.controlnet.modules}
+        return {"module_list": components.controlnet.module_names}
 
-    if not components.settings.forge:
+    if not components.settings.is_forge:
 
-        @outer.get("/controlnet/version")
+        @all_routes.get("/controlnet/version")
         def controlnet_version() -> dict[str, int]:
             return {"version": 2}
 
-    return outer
+    return all_routes
 
 
-def _cuda(components: Components, total: int) -> dict[str, Any]:
+def _cuda_memory(components: Components, total_bytes: int) -> dict[str, Any]:
     """Return invented GPU memory figures in the form of AUTOMATIC1111's response."""
-    used = int(total * (0.4 if components.memory.current else 0.1))
+    used = int(total_bytes * (0.4 if components.memory.current else 0.1))
     counter = {"current": used, "peak": used}
     return {
-        "system": {"free": total - used, "used": used, "total": total},
+        "system": {"free": total_bytes - used, "used": used, "total": total_bytes},
         "active": counter,
         "allocated": counter,
         "reserved": counter,

@@ -6,14 +6,14 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import JSONResponse
 
-from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.components import Components
-from local.fakes.sdwebui.connection import answer
+from local.fakes.sdwebui.connection import job_response
 from local.fakes.sdwebui.encoding import decode_image, encode_preview, pixels
 from local.fakes.sdwebui.errors import Failure
-from local.fakes.sdwebui.extras import enlarge
+from local.fakes.sdwebui.extras import upscale
 from local.fakes.sdwebui.generation import generate
-from local.fakes.sdwebui.infotext import parse
+from local.fakes.sdwebui.infotext import parse_infotext
+from local.fakes.sdwebui.recorded_responses import recorded_response
 from local.fakes.sdwebui.requests import (
     ExtrasBatchImagesRequest,
     ExtrasSingleImageRequest,
@@ -25,31 +25,31 @@ from local.fakes.sdwebui.requests import (
 
 
 def router(components: Components) -> APIRouter:
-    """Return the routes."""
+    """Return the routes below /sdapi/v1."""
     routes = APIRouter(prefix="/sdapi/v1")
     state = components.state
 
     @routes.post("/txt2img")
     def txt2img(request: StableDiffusionProcessingTxt2Img) -> JSONResponse:
-        return answer(generate(components, request))
+        return job_response(generate(components, request))
 
     @routes.post("/img2img")
     def img2img(request: StableDiffusionProcessingImg2Img) -> JSONResponse:
-        return answer(generate(components, request))
+        return job_response(generate(components, request))
 
     @routes.post("/extra-single-image")
     def extra_single_image(request: ExtrasSingleImageRequest) -> JSONResponse:
-        return answer(enlarge(components, request))
+        return job_response(upscale(components, request))
 
     @routes.post("/extra-batch-images")
     def extra_batch_images(request: ExtrasBatchImagesRequest) -> JSONResponse:
-        return answer(enlarge(components, request))
+        return job_response(upscale(components, request))
 
     @routes.post("/png-info")
     def png_info(request: PNGInfoRequest) -> dict[str, Any]:
         image = decode_image(request.image, components.options)
         text = str(image.info.get("parameters", ""))
-        return {"info": text, "items": {}, "parameters": parse(text, recorded("png-info"))}
+        return {"info": text, "items": {}, "parameters": parse_infotext(text, recorded_response("png-info"))}
 
     @routes.post("/interrogate")
     def interrogate(request: InterrogateRequest) -> dict[str, Any]:
@@ -64,12 +64,12 @@ def router(components: Components) -> APIRouter:
 
     @routes.get("/progress")
     def progress(*, skip_current_image: bool = False) -> dict[str, Any]:
-        done, left = state.progress()
+        fraction, seconds_left = state.progress()
         image = None if skip_current_image or state.job_count == 0 else state.current_image
         return {
-            "progress": done,
-            "eta_relative": left,
-            "state": state.facts(),
+            "progress": fraction,
+            "eta_relative": seconds_left,
+            "state": state.to_json(),
             "current_image": encode_preview(image) if image else None,
             "textinfo": None,
         }
@@ -95,6 +95,6 @@ def router(components: Components) -> APIRouter:
 
         @routes.post("/server-stop")
         def server_stop() -> Response:
-            return Response("Stopping.")  # without any effect, as recorded without the web page
+            return Response("Stopping.")  # has no effect, as on the recorded server, which served no page
 
     return routes

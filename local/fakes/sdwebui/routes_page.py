@@ -9,7 +9,7 @@ from local.fakes.sdwebui.requests import ProgressOfTask
 
 
 def router(components: Components) -> APIRouter:
-    """Return the routes."""
+    """Return the routes below /internal."""
     routes = APIRouter(prefix="/internal")
 
     @routes.get("/ping")

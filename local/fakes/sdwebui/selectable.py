@@ -1,4 +1,4 @@
-"""The selectable scripts loopback and SD upscale, as recorded."""
+"""The scripts loopback and SD upscale, which a request can select as `script_name`, as recorded."""
 
 import math
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import HTTPException
 from PIL import Image
 
-from local.fakes.sdwebui.answers import recorded
 from local.fakes.sdwebui.errors import Failure
+from local.fakes.sdwebui.recorded_responses import recorded_response
 
 LOOPBACK = "loopback"
 SD_UPSCALE = "sd upscale"
@@ -18,34 +18,34 @@ class Loops:
     """Loopback: each picture continues from the previous one, with a strength that changes to a final one."""
 
     def __init__(self, args: list[Any]) -> None:
-        given: list[Any] = [*args, *DEFAULT_LOOPS[len(args) :]]
-        self.count = max(1, int(given[0]))
-        self._final = float(given[1])
-        self._curve = str(given[2])
+        values: list[Any] = [*args, *DEFAULT_LOOPS[len(args) :]]
+        self.count = max(1, int(values[0]))
+        self._final = float(values[1])
+        self._curve = str(values[2])
         self.described = {"Final denoising strength": self._final, "Denoising curve": self._curve}
 
     def strength(self, first: float, loop: int) -> float:
         """Return the denoising strength of a loop, from 0 on."""
         if self.count == 1:
             return first
-        share = loop / (self.count - 1)
+        fraction = loop / (self.count - 1)
         if self._curve == "Aggressive":
-            share = math.sin(share * math.pi / 2)
+            fraction = math.sin(fraction * math.pi / 2)
         elif self._curve == "Lazy":
-            share = 1 - math.cos(share * math.pi / 2)
-        return first + (self._final - first) * share
+            fraction = 1 - math.cos(fraction * math.pi / 2)
+        return first + (self._final - first) * fraction
 
 
 class Tiles:
-    """SD upscale: the enlarged reference is painted tile by tile, each with the next seed."""
+    """SD upscale: the enlarged reference is generated tile by tile, each with the next seed."""
 
     def __init__(self, args: list[Any], size: tuple[int, int], source: Image.Image) -> None:
         try:
             _, overlap, upscaler, factor = args
         except ValueError:
             raise Failure("TypeError", "run() missing required positional arguments") from None
-        known = {one["name"].lower() for one in recorded("upscalers")}
-        if str(upscaler).lower() not in known:
+        upscalers = {each["name"].lower() for each in recorded_response("upscalers")}
+        if str(upscaler).lower() not in upscalers:
             raise HTTPException(422, f"Invalid upscaler index: {upscaler}")
         self.size = (int(source.width * factor), int(source.height * factor))
         width, height = size

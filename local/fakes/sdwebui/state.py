@@ -23,7 +23,7 @@ class State:
     sampling_step: int = 0
     sampling_steps: int = 0
     current_image: Image.Image | None = None
-    started: float = 0.0
+    started_at: float = 0.0
     preview_step: int = 0
 
     def begin(self, job: str) -> None:
@@ -34,7 +34,7 @@ class State:
         self.job_no = self.sampling_step = self.preview_step = 0
         self.job_timestamp = time.strftime("%Y%m%d%H%M%S")
         self.current_image = None
-        self.started = time.monotonic()
+        self.started_at = time.monotonic()
 
     def end(self) -> None:
         """End the job; `interrupted`, `job_no` and the timestamp keep their values."""
@@ -46,23 +46,23 @@ class State:
         self.job_no += 1
         self.sampling_step = self.preview_step = 0
 
-    def stopped(self) -> bool:
+    def must_stop(self) -> bool:
         """Return whether the job has to stop at the next step."""
         return self.interrupted or self.stopping_generation
 
     def progress(self) -> tuple[float, float]:
-        """Return the fraction that is done (0 to 1) and the seconds left, computed as Web UI does."""
+        """Return the done fraction of the job (0 to 1) and the seconds left, computed as Web UI does."""
         if self.job_count == 0:
             return 0.0, 0.0
-        done = 0.01
+        fraction = 0.01
         if self.job_count > 0:
-            done += self.job_no / self.job_count
+            fraction += self.job_no / self.job_count
         if self.sampling_steps > 0:
-            done += 1 / self.job_count * self.sampling_step / self.sampling_steps
-        elapsed = time.monotonic() - self.started
-        return min(done, 1.0), elapsed / done - elapsed
+            fraction += 1 / self.job_count * self.sampling_step / self.sampling_steps
+        elapsed = time.monotonic() - self.started_at
+        return min(fraction, 1.0), elapsed / fraction - elapsed
 
-    def facts(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the `state` in the response of `/progress`."""
         return {
             "skipped": self.skipped,

@@ -12,13 +12,13 @@ class Stats(JobStats):
         super().__init__()
         self.waiting = 0
         self.running = 0
-        self.most_at_once = 0
+        self.max_running = 0
 
     def begin(self, **facts: Any) -> dict[str, Any]:
         """Record that a job has begun; return its entry."""
         with self._lock:
             self.running += 1
-            self.most_at_once = max(self.most_at_once, self.running)
+            self.max_running = max(self.max_running, self.running)
             return super().begin(**facts)
 
     def end(self, entry: dict[str, Any], outcome: str) -> None:
@@ -27,12 +27,12 @@ class Stats(JobStats):
             self.running -= 1
             super().end(entry, outcome)
 
-    def facts(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the counts."""
         with self._lock:
-            return super().facts() | {
+            return super().to_json() | {
                 "arrived": self.begun + self.waiting,
                 "waiting": self.waiting,
                 "running": self.running,
-                "most_at_once": self.most_at_once,
+                "max_running": self.max_running,
             }

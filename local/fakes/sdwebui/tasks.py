@@ -1,4 +1,4 @@
-"""Tasks with a `force_task_id`, whose progress Web UI's own page requests under /internal."""
+"""Web UI's own tasks: jobs with a `force_task_id`, whose progress its page requests under /internal."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -45,11 +45,11 @@ class Tasks:
 
     def progress(self, name: str | None) -> dict[str, Any]:
         """Return the progress of a task."""
-        active = name is not None and name == self._current
-        queued = name in self._pending
-        answer: dict[str, Any] = {
-            "active": active,
-            "queued": queued,
+        is_active = name is not None and name == self._current
+        is_queued = name in self._pending
+        response: dict[str, Any] = {
+            "active": is_active,
+            "queued": is_queued,
             "completed": name in self._finished,
             "progress": None,
             "eta": None,
@@ -57,11 +57,11 @@ class Tasks:
             "id_live_preview": -1,
             "textinfo": "Waiting...",
         }
-        if queued:
-            place = list(self._pending).index(name or "") + 1
-            answer["textinfo"] = f"In queue: {place}/{len(self._pending)}"
-        if active:
-            done, left = self._state.progress()
-            share = max(0.0, done - 0.01)
-            answer.update(progress=share, eta=left if share > 0 else None, textinfo=None)
-        return answer
+        if is_queued:
+            position = list(self._pending).index(name or "") + 1
+            response["textinfo"] = f"In queue: {position}/{len(self._pending)}"
+        if is_active:
+            fraction, seconds_left = self._state.progress()
+            fraction = max(0.0, fraction - 0.01)  # the page does not show the 1 % with which a job begins
+            response.update(progress=fraction, eta=seconds_left if fraction > 0 else None, textinfo=None)
+        return response

@@ -40,8 +40,8 @@ class ManyModules(ControlNet):
     """A ControlNet with the preprocessors of the cases."""
 
     @property
-    def modules(self) -> list[str]:
-        return [*super().modules, "inpaint_only+lama", "ip-adapter-auto", "depth_hand_refiner"]
+    def module_names(self) -> list[str]:
+        return [*super().module_names, "inpaint_only+lama", "ip-adapter-auto", "depth_hand_refiner"]
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def test_a_task_with_a_retryable_error_is_completed_by_its_second_attempt(
     assert (row.status, row.attempts) == (COMPLETED, 2)
     assert len(row.fences) == 2
     assert cloud.has_exactly_its_objects(row)
-    assert webui.control.stats()["most_at_once"] == 1
+    assert webui.control.stats()["max_running"] == 1
 
 
 OWN: dict[str, tuple[dict[str, Any], ErrorCode]] = {
@@ -128,7 +128,7 @@ def test_an_unknown_error_fails_the_task_if_it_occurs_again(
 
 
 POISONS = {
-    "as recorded": [{"name": "poison", "jobs": 1, "after": 1}],
+    "as recorded": [{"name": "unhealthy", "jobs": 1, "after": 1}],
     # The minimal job after the failed one fails as well.
     "in unknown words": [{"name": "error", "kind": "connection", "jobs": 2}],
 }
@@ -152,7 +152,7 @@ def test_a_web_ui_that_fails_every_job_recovers_and_no_task_loses_an_attempt(
 def test_a_web_ui_that_cannot_recover_is_replaced_and_no_task_loses_an_attempt(
     cloud: Cloud, webui: FakeWebUi, task_id: str
 ) -> None:
-    webui.control.set("error", kind="poisoned")
+    webui.control.set("error", kind="no-checkpoint-loaded")
     tasks = [f"{task_id}-{number}" for number in range(3)]
     with running_consumer(cloud, webui.url) as worker:
         for task in tasks:
@@ -175,7 +175,7 @@ def test_a_timeout_stops_the_job_before_the_next_one_begins_and_fails_the_task(
         cloud.submit(f"{task_id}-next")
         assert cloud.outcome(f"{task_id}-next").status is COMPLETED
     assert (row.status, code(row), row.attempts) == (FAILED, "inference_timeout", 1)
-    assert webui.control.stats()["most_at_once"] == 1
+    assert webui.control.stats()["max_running"] == 1
 
 
 def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_retried_once(

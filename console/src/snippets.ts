@@ -21,16 +21,12 @@ export function snippets(base: string, body: JsonObject): Snippet[] {
       text: `import json
 import os
 
-import httpx
+from sd_on_ecs import Client
 
 body = json.loads(${pythonString(json)})
-response = httpx.post(
-    ${JSON.stringify(`${base}/v1alpha2`)},
-    headers={"x-api-key": os.environ["SD_ON_ECS_KEY"]},
-    json=body,
-)
-print(response.json())
-response.raise_for_status()`,
+with Client(${JSON.stringify(base)}, os.environ["SD_ON_ECS_KEY"]) as client:
+    task = client.run(body)
+    print(client.download(task, "."))`,
     },
     {
       name: "Command line",

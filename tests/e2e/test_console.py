@@ -276,28 +276,30 @@ def test_an_api_that_does_not_answer_is_reported(page: Page) -> None:
     expect(page.get_by_text("There was no answer").first).to_be_visible(timeout=OUTCOME_MS)
 
 
-def test_the_same_request_can_be_copied_and_run_in_a_terminal(page: Page, running: Pipeline) -> None:
+def test_the_same_request_can_be_copied_and_run_elsewhere(
+    page: Page, running: Pipeline, tmp_path: Path
+) -> None:
+    """In a terminal by curl, in Python and by the command line, with quotes in the prompt."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_label("Prompt", exact=True).fill('a cat\'s "hat"')
     page.get_by_role("button", name="Show as code").click()
-    page.get_by_role("button", name="Copy curl").click()
-    command = page.evaluate("navigator.clipboard.readText()")
-    environment = {**os.environ, "SD_ON_ECS_KEY": running.deployment.api_key}
-    done = subprocess.run(
-        ["bash", "-c", command], env=environment, capture_output=True, text=True, check=True
-    )
-    assert json.loads(done.stdout)["id_task"] == "my-task"
-    assert running.wait_for_callback("my-task")["status"] == "completed"
-    page.get_by_text("Python", exact=True).click()
-    script = page.get_by_label("The request for Python").input_value()
-    done = subprocess.run(
-        [sys.executable, "-c", script.replace("my-task", "my-other-task")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "my-other-task" in done.stdout
+    commands = {}
+    for name in ("curl", "Python", "Command line"):
+        if name != "curl":
+            page.get_by_text(name, exact=True).click()
+        page.get_by_role("button", name=f"Copy {name}").click()
+        commands[name] = page.evaluate("navigator.clipboard.readText()").replace("my-task", name.split()[0])
+
+    for name, command in commands.items():
+        program = [sys.executable, "-c"] if name == "Python" else ["bash", "-c"]
+        subprocess.run(
+            [*program, command],
+            env={**os.environ, "SD_ON_ECS_KEY": running.deployment.api_key},
+            cwd=tmp_path,
+            check=True,
+        )
+        assert running.wait_for_callback(name.split()[0])["status"] == "completed"
+    assert len(list(tmp_path.rglob("*.png"))) == 2, "the client downloads the images"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

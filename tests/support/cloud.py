@@ -56,8 +56,8 @@ class Cloud:
         """Return the name of the bucket for images."""
         return self.deployment.environment.output_bucket
 
-    def settings(self, webui_url: str, **changes: Any) -> dict[str, str]:
-        """Return a consumer's environment."""
+    def settings(self, engine_url: str, **changes: Any) -> dict[str, str]:
+        """Return a consumer's environment; `changes` are settings by their names in lower case."""
         settings = WorkerEnvironment(
             runtime_name=RUNTIME,
             task_queue_url=self.queue_url,
@@ -66,12 +66,15 @@ class Cloud:
             task_table=self.deployment.environment.task_table,
             task_bucket=self.deployment.environment.task_bucket,
             model_bucket="",
-            engine_url=webui_url,
+            engine_url=engine_url,
             allow_private_inputs=True,
             visibility_seconds=6,
             retry_delay_seconds=0,
         )
-        return settings.to_environ() | {name.upper(): str(value) for name, value in changes.items()}
+        return settings.to_environ() | {
+            name.upper(): json.dumps(value) if isinstance(value, dict) else str(value)
+            for name, value in changes.items()
+        }
 
     def submit(
         self,
@@ -82,17 +85,23 @@ class Cloud:
         **content: Any,
     ) -> Message:
         """Submit a task as the API does: write the row, publish the message, record that."""
+        if TaskType(tasktype).generates:
+            content = {"prompt": task_id, "steps": 4, "width": 64, "height": 64, "seed": 1} | content
+        return self.submit_content(
+            task_id, TaskType(tasktype), content, start_within_seconds=start_within_seconds
+        )
+
+    def submit_content(self, task_id: str, tasktype: str, content: dict[str, Any], **details: Any) -> Message:
+        """Submit a task of any runtime type; `details` are further fields of the task."""
         task = Task(
             id=task_id,
             runtime=RUNTIME,
-            tasktype=TaskType(tasktype),
+            tasktype=tasktype,
             prefix="output",
             context={"of": task_id},
-            content={"prompt": task_id, "steps": 4, "width": 64, "height": 64, "seed": 1} | content
-            if TaskType(tasktype).generates
-            else content,
+            content=content,
             api_version="v1alpha2",
-            start_within_seconds=start_within_seconds,
+            **details,
         )
         message = Message(task=task, submission_id=new_submission_id(), submitted_at=iso(now()))
         written = self.table.write(task_id, submit(new_row(message, digest=task.digest, now=now())))

@@ -1,12 +1,16 @@
-"""A reverse proxy in front of the AWS emulator that can delay calls, fail them, and lose their responses."""
+"""A reverse proxy in front of the AWS emulator or an engine.
+
+It can delay calls, fail them, and lose their responses.
+"""
 
 import asyncio
 import random
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,16 +28,18 @@ _S3_OPERATIONS = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of an AWS API; its name is like `DynamoDB.UpdateItem` or `S3.PutObject`."""
+    """A call: of AWS by a name like `S3.PutObject`, of an engine by method and first folder, `GET /view`."""
 
     name: str
     text: str
     """Path and body, which may contain a task's id."""
+    response: str = ""
+    """The response, once there is one."""
 
 
 @dataclass
 class Hold:
-    """Delays `calls_left` matching calls before AWS executes them, or with `after`, before the response."""
+    """Delays `calls_left` matching calls before they are executed, or with `after`, before the response."""
 
     matches: Callable[[Call], bool]
     after: bool
@@ -53,13 +59,17 @@ class Hold:
 class Proxy:
     """Forwards calls to `upstream`, and injects a random fault into `fault_fraction` (0 to 1) of them.
 
-    `seed` makes a run's faults repeatable. `fault_counts` counts them by call and fault.
+    `seed` makes a run's faults repeatable. `fault_counts` counts them by call and fault. `parse` returns the
+    call that a request's head and body are.
     """
 
-    def __init__(self, upstream: str, *, seed: int = 0) -> None:
+    def __init__(self, upstream: str, *, seed: int = 0, parse: Callable[[bytes, bytes], Call]) -> None:
         parts = urlsplit(upstream)
         self._upstream = (parts.hostname or "", parts.port or 80)
         self._random = random.Random(seed)
+        self._parse = parse
+        self._loop = asyncio.new_event_loop()
+        self._server: asyncio.Server
         self._holds: list[Hold] = []
         self._refusals: list[Callable[[Call], bool]] = []
         self._rewrites: list[tuple[Callable[[Call], bool], bytes, bytes]] = []
@@ -67,16 +77,26 @@ class Proxy:
         self.fault_fraction = 0.0
         self.port = 0
         self.call_count = 0
+        self.forwarded: Counter[str] = Counter()
         self.fault_counts: dict[str, int] = {}
 
     @property
     def url(self) -> str:
-        """Return the address to use as AWS's endpoint."""
+        """Return the address to use instead of the server's."""
         return f"http://127.0.0.1:{self.port}"
 
-    def hold(self, name: str, containing: str = "", *, after: bool = False, max_calls: int = 1) -> Hold:
-        """Delay the next `max_calls` calls with a name whose path or body contains a text."""
-        hold = Hold(lambda call: call.name == name and containing in call.text, after, max_calls)
+    def hold(
+        self, name: str, containing: str = "", *, after: bool = False, answering: str = "", max_calls: int = 1
+    ) -> Hold:
+        """Delay the next `max_calls` calls with a name whose path or body contains a text.
+
+        With `after`, the response has to contain `answering`.
+        """
+
+        def matches(call: Call) -> bool:
+            return call.name == name and containing in call.text and answering in call.response
+
+        hold = Hold(matches, after, max_calls)
         with self._lock:
             self._holds.append(hold)
         return hold
@@ -113,6 +133,40 @@ class Proxy:
         for hold in holds:
             hold.release()
 
+    def refuse(self) -> None:
+        """Refuse connections, as a server does that has ended, until `listen` is called."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(WAIT_SECONDS)
+
+    def listen(self) -> None:
+        """Accept connections, from the second call on at the same port."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(WAIT_SECONDS)
+
+    async def _close(self) -> None:
+        self._server.close()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self.serve, "127.0.0.1", self.port, limit=MAX_HEAD_BYTES)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Serve in a thread until the block ends."""
+        thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+        thread.start()
+        self.listen()
+        try:
+            yield
+        finally:
+            self.clear()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            thread.join(10)
+            self._server.close()
+            while tasks := asyncio.all_tasks(self._loop):
+                for task in tasks:
+                    task.cancel()
+                self._loop.run_until_complete(asyncio.wait(tasks))
+            self._loop.close()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client."""
         # A killed client and the end of the test both break connections; neither is an error of the proxy.
@@ -127,8 +181,11 @@ class Proxy:
         if b"expect: 100-continue" in head.lower():
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             head = re.sub(rb"(?i)expect: 100-continue\r\n", b"", head)
+        if b"upgrade: websocket" in head.lower():
+            await self._join(head, reader, writer)
+            return False
         body = await _read_body(reader, head)
-        call = _parse_call(head, body)
+        call = self._parse(head, body)
         self.call_count += 1
         await self._wait_while_held(call, after=False)
         if reader.at_eof():
@@ -138,8 +195,9 @@ class Proxy:
             return await _fail(writer, call, fault)
         for matches, old, new in self._rewrites:
             body = body.replace(old, new) if matches(call) else body
-        response = await self._forward(head, body)
-        await self._wait_while_held(call, after=True)
+        response = await self._forward(call, head, body)
+        text = response[:SEARCHED_BYTES].decode("utf-8", "replace")
+        await self._wait_while_held(replace(call, response=text), after=True)
         if fault == LOST_RESPONSE:
             return False
         writer.write(response)
@@ -171,8 +229,9 @@ class Proxy:
         self.fault_counts[key] = self.fault_counts.get(key, 0) + 1
         return fault
 
-    async def _forward(self, head: bytes, body: bytes) -> bytes:
+    async def _forward(self, call: Call, head: bytes, body: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(*self._upstream, limit=MAX_HEAD_BYTES)
+        self.forwarded[call.name] += 1
         try:
             # The emulator closes the connection, so that the end of the response needs no parser.
             head = re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", head)
@@ -182,6 +241,23 @@ class Proxy:
         finally:
             writer.close()
         return re.sub(rb"(?i)\r\nconnection: close", b"", response, count=1)
+
+    async def _join(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward a websocket, until either side closes it."""
+        received, upstream = await asyncio.open_connection(*self._upstream, limit=MAX_HEAD_BYTES)
+        upstream.write(head)
+        await asyncio.wait(
+            (asyncio.create_task(_pump(reader, upstream)), asyncio.create_task(_pump(received, writer))),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        upstream.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(MAX_HEAD_BYTES):
+            writer.write(data)
+            await writer.drain()
 
 
 async def _fail(writer: asyncio.StreamWriter, call: Call, fault: str) -> bool:
@@ -220,9 +296,15 @@ async def _read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
             return raw
 
 
-def _parse_call(head: bytes, body: bytes) -> Call:
-    method, path, _ = head.split(b"\r\n", 1)[0].decode().split(" ", 2)
-    text = path + "\n" + body[:SEARCHED_BYTES].decode("utf-8", "replace")
+def engine_call(head: bytes, body: bytes) -> Call:
+    """Return the call of an engine's API that a request is."""
+    method, path, text = _parts(head, body)
+    return Call(f"{method} /{path.split('?')[0].split('/')[1]}", text)
+
+
+def aws_call(head: bytes, body: bytes) -> Call:
+    """Return the call of AWS that a request is."""
+    method, path, text = _parts(head, body)
     target = re.search(rb"(?i)\r\nx-amz-target: *([^\r]+)", head)
     if target:
         service, _, operation = target[1].decode().rpartition(".")
@@ -234,23 +316,16 @@ def _parse_call(head: bytes, body: bytes) -> Call:
     return Call("S3.ListObjectsV2" if is_listing else f"S3.{_S3_OPERATIONS.get(method, method)}", text)
 
 
+def _parts(head: bytes, body: bytes) -> tuple[str, str, str]:
+    method, path, _ = head.split(b"\r\n", 1)[0].decode().split(" ", 2)
+    return method, path, path + "\n" + body[:SEARCHED_BYTES].decode("utf-8", "replace")
+
+
 @contextmanager
-def running_proxy(upstream: str, *, seed: int = 0) -> Iterator[Proxy]:
+def running_proxy(
+    upstream: str, *, seed: int = 0, parse: Callable[[bytes, bytes], Call] = aws_call
+) -> Iterator[Proxy]:
     """Run a proxy in a thread until the block ends."""
-    proxy = Proxy(upstream, seed=seed)
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(proxy.serve, "127.0.0.1", 0, limit=MAX_HEAD_BYTES))
-    proxy.port = server.sockets[0].getsockname()[1]
-    thread = threading.Thread(target=loop.run_forever, name="proxy", daemon=True)
-    thread.start()
-    try:
+    proxy = Proxy(upstream, seed=seed, parse=parse)
+    with proxy.running():
         yield proxy
-    finally:
-        proxy.clear()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0.05))  # the cancelled connections close their sockets
-        loop.close()

@@ -63,6 +63,10 @@ class Finisher:
                 log.exception("a job could not be ended: its task is delivered again when its lease expires")
                 self.metrics.record_lease_lost(job)
                 job.done.set()
+            finally:
+                if job.done.is_set():
+                    # A thread may keep the job for long, and its request has images and files on the engine.
+                    job.request = None
 
     @contextmanager
     def _errors_handled(self, job: Job) -> Iterator[None]:

@@ -68,11 +68,10 @@ class EngineRunner:
             return self._run(job, sent)
 
     def _run(self, job: Job, sent: Callable[[], None]) -> Callable[[], Result]:
-        request, job.request = job.request, None
-        if request is None:
+        if job.request is None:
             raise RuntimeError("a job must be prepared before it runs")
         with job.timed("model"):
-            loaded = self._engine.load(request)
+            loaded = self._engine.load(job.request)
         job.model_switched = loaded.switched
         with self._lock:
             if job.cancelled.is_set() or job.lease_lost.is_set():
@@ -86,13 +85,14 @@ class EngineRunner:
         read: Callable[[], Result] | None = None
         try:
             with job.timed("inference"):
-                read = self._engine.run(request, loaded, hooks)
+                read = self._engine.run(job.request, loaded, hooks)
         except EngineTimedOut:
             self._stop_hung(job)
         except (PermanentError, RetryableError) as error:
             self._engine.failed(error)
             raise
         finally:
+            job.request = None
             with self._lock:
                 self._running_job = None
                 was_stopped = self._is_stopping

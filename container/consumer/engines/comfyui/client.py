@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -14,6 +14,7 @@ from container.consumer.engines.comfyui.quick_connection import QuickConnection
 from domain.errors import ErrorCode, PermanentError, RetryableError
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 10
@@ -22,11 +23,19 @@ ANSWER_SECONDS: Final = 10
 TRANSFER_SECONDS: Final = 60
 """For a whole file in or out on the same machine."""
 
+AWAY_SECONDS: Final = 600
+"""How long the preparation of a task waits for a server that is being started again."""
+
+AGAIN_SECONDS: Final = 0.5
 KEEPALIVE_SECONDS: Final = 5
 QUEUES: Final = ("queue_running", "queue_pending")
 
 
-class EngineEnded(RetryableError):
+class NoAnswer(RetryableError):
+    """ComfyUI gave no response: it has ended, hangs, or is just being started again."""
+
+
+class EngineEnded(NoAnswer):
     """Nothing listens at ComfyUI's address: it has ended, together with any job that it ran."""
 
 
@@ -48,7 +57,7 @@ class ComfyUi:
         try:
             return self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            kind = EngineEnded if isinstance(error, httpx.ConnectError) else RetryableError
+            kind = EngineEnded if isinstance(error, httpx.ConnectError) else NoAnswer
             text = f"ComfyUI did not answer: {type(error).__name__}."
             raise kind(ErrorCode.ENGINE_UNAVAILABLE, text) from None
 
@@ -57,7 +66,7 @@ class ComfyUi:
         try:
             return self._quick.request(method, path, body)
         except (OSError, HTTPException) as error:
-            kind = EngineEnded if isinstance(error, ConnectionRefusedError) else RetryableError
+            kind = EngineEnded if isinstance(error, ConnectionRefusedError) else NoAnswer
             text = f"ComfyUI did not answer: {type(error).__name__}."
             raise kind(ErrorCode.ENGINE_UNAVAILABLE, text) from None
 
@@ -111,10 +120,17 @@ class ComfyUi:
             self.post("/queue", {"delete": [job]})
             self.post("/interrupt", {"prompt_id": job})
 
-    def clear(self) -> None:
-        """Delete all waiting jobs and stop the running one: leftovers of a worker that ended."""
-        self.post("/queue", {"clear": True})
-        self.post("/interrupt", {})
+    def is_cleared(self) -> bool:
+        """Return whether the server has no jobs and no history; stop and delete what there is.
+
+        These are leftovers of a worker that ended.
+        """
+        if self.remaining():
+            self.post("/queue", {"clear": True})
+            self.post("/interrupt", {})
+            return False
+        self.post("/history", {"clear": True})
+        return True
 
     def free(self) -> None:
         """Make the server unload its models and forget the results of nodes."""
@@ -171,6 +187,18 @@ def wait_until(
             return False
         stop.wait(poll_seconds)
     return False
+
+
+def until_it_responds(call: Callable[[], T], stopped: Callable[[], bool]) -> T:
+    """Return what a call returns; repeat it while the server is away, which costs the task no attempt."""
+    deadline = time.monotonic() + AWAY_SECONDS
+    while True:
+        try:
+            return call()
+        except NoAnswer:
+            if stopped() or time.monotonic() > deadline:
+                raise
+        time.sleep(AGAIN_SECONDS)
 
 
 def _ok(answer: httpx.Response) -> httpx.Response:

@@ -18,8 +18,8 @@ from container.consumer.engines.base import (
     RunHooks,
     Verdict,
 )
-from container.consumer.engines.comfyui.answer import Asked, read_result, temporary_files
-from container.consumer.engines.comfyui.client import ComfyUi, EngineEnded, wait_until
+from container.consumer.engines.comfyui.answer import Asked, Unread, read_result, temporary_files
+from container.consumer.engines.comfyui.client import ComfyUi, EngineEnded, until_it_responds, wait_until
 from container.consumer.engines.comfyui.events import Events
 from container.consumer.engines.comfyui.faults import EngineUnusable, failure, message
 from container.consumer.engines.comfyui.job import Jobs
@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 CHECKPOINTS: Final = "checkpoints"
 BYTES_PER_MEGABYTE: Final = 1e6
 WARM_UP_SECONDS: Final = 60.0
+FORGET_TIMES: Final = 2
 
 
 class ComfyUiEngine:
@@ -91,11 +92,11 @@ class ComfyUiEngine:
         if not wait_until(self._describes_itself, stop=stop, seconds=seconds):
             return False
         self._classes.forget()
-        if not self._started:
-            self._folders.clean()
-            self._started = True
-        ready = wait_until(self._is_cleared, stop=stop, seconds=max(0.0, deadline - time.monotonic()))
+        ready = wait_until(self._server.is_cleared, stop=stop, seconds=max(0.0, deadline - time.monotonic()))
         if ready:
+            if not self._started:  # only now, because a running job of an earlier worker may write files
+                self._folders.clean()
+                self._started = True
             self._events.open()
         return ready
 
@@ -124,7 +125,7 @@ class ComfyUiEngine:
 
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
         """Check the task's nodes and models against ComfyUI's, upload its files, and encode the body."""
-        return Request(self._preparation.prepare(task, stopped))
+        return Request(until_it_responds(partial(self._preparation.prepare, task, stopped), stopped))
 
     def load(self, request: Request) -> Loaded:
         """Protect the task's models; nodes load them when they run."""
@@ -157,7 +158,9 @@ class ComfyUiEngine:
         if status.get("status_str") != "success" or not status.get("completed"):
             self._tidy(asked, entry, payload.uploads)
             raise failure(entry, payload.reading)
-        return partial(self._read, entry, asked, loaded, payload.uploads)
+        return Unread(
+            partial(self._read, entry, asked, loaded), partial(self._tidy, asked, entry, payload.uploads)
+        )
 
     def was_interrupted(self) -> bool:
         """Return whether the job that has just ended was interrupted."""
@@ -209,24 +212,24 @@ class ComfyUiEngine:
         found = {m.GPU_MEMORY_USED: total - free, m.GPU_MEMORY_FREE: free} if total else {}
         return {metric: value / BYTES_PER_MEGABYTE for metric, value in found.items()}
 
-    def _read(self, entry: dict[str, Any], asked: Asked, loaded: Loaded, uploads: Uploads) -> Result:
+    def _read(self, entry: dict[str, Any], asked: Asked, loaded: Loaded) -> Result:
         try:
             result = read_result(self._server, entry, asked)
         except AmbiguousError:
             self._free()
             raise
-        finally:
-            self._tidy(asked, entry, uploads)
         return replace(result, model=loaded.model)
 
     def _tidy(self, asked: Asked, entry: dict[str, Any] | None, uploads: Uploads) -> None:
         """Remove everything of a job from the server: its history, its inputs and its outputs."""
         uploads.remove()
         self._folders.remove_outputs(asked.nonce, temporary_files(entry) if entry else [])
-        try:
-            self._server.forget(asked.job)
-        except RetryableError as error:
-            log.info("the history of a job was not deleted", extra={"reason": error.message})
+        for _ in range(FORGET_TIMES):
+            try:
+                self._server.forget(asked.job)
+                break
+            except RetryableError as error:
+                log.info("the history of a job was not deleted", extra={"reason": error.message})
 
     def _free(self) -> None:
         try:
@@ -237,12 +240,6 @@ class ComfyUiEngine:
     def _describes_itself(self) -> bool:
         self._version = str((self._server.system().get("system") or {}).get("comfyui_version") or "")
         return True
-
-    def _is_cleared(self) -> bool:
-        if self._server.remaining() == 0:
-            return True
-        self._server.clear()
-        return self._server.remaining() == 0
 
     def _is_idle(self) -> bool:
         try:

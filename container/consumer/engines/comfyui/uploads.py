@@ -51,6 +51,8 @@ class Folders:
         for path in _children(self._root / "output"):
             if is_nonce(path.name):
                 _remove_folder(path)
+        for path in _children(self._root / "temp"):
+            _remove(path)
 
     def _unlink(self, kind: str, name: str) -> None:
         # Only names without a folder: a node may report any name.
@@ -105,16 +107,21 @@ def _children(folder: Path) -> list[Path]:
         return []
 
 
+def _remove(path: Path) -> None:
+    """Delete a file, a link, or a folder with its content."""
+    if path.is_dir() and not path.is_symlink():
+        _remove_folder(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _remove_folder(folder: Path) -> None:
     """Delete a folder with its content; links are deleted and never followed."""
     if folder.is_symlink():
         folder.unlink(missing_ok=True)
         return
     for path in _children(folder):
-        if path.is_dir() and not path.is_symlink():
-            _remove_folder(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
     if folder.is_dir():
         try:
             folder.rmdir()

@@ -204,5 +204,26 @@ def test_a_new_worker_removes_the_jobs_and_files_that_the_last_one_left(newer: W
     newer.fake.control.wait(held=1)
     (newer.root / "output" / ("0" * 32)).mkdir()
     (newer.root / "output" / ("0" * 32) / "9_00001_.png").write_bytes(b"x")
+    (newer.root / "temp" / "ComfyUI_temp_abcde_00001_.png").write_bytes(b"x")
     assert Worker(newer.fake, newer.root).left_behind() == []
     assert newer.server.remaining() == 0
+    assert newer.server.get("/history") == {}
+
+
+def test_the_preparation_of_a_task_waits_for_a_server_that_starts_again(newer: Worker) -> None:
+    newer.fake.control.set("refuse")
+    newer.fake.control.wait(refusing=True)
+    with ThreadPoolExecutor(1) as pool:
+        preparing = pool.submit(newer.prepare, image_to_image(LINK))
+        with pytest.raises(TimeoutError):
+            preparing.result(1)
+        newer.fake.control.clear()
+        assert facts(newer.start(preparing.result(30))())
+
+
+def test_the_files_of_a_finished_job_are_removed_although_nobody_reads_its_result(newer: Worker) -> None:
+    read = newer.start(newer.prepare(image_to_image(LINK)))
+    assert newer.left_behind() != []
+    del read
+    assert newer.left_behind() == []
+    assert newer.server.get("/history") == {}

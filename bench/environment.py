@@ -15,6 +15,7 @@ from adapters.table import Table
 from bench.latency import Latency
 from domain.clock import iso, now
 from domain.message import Message
+from domain.output import OutputOptions
 from domain.protocol import new_row, submit
 from domain.task import Task
 from domain.worker_environment import WorkerEnvironment
@@ -55,7 +56,13 @@ class Resources:
         )
 
     def submit_tasks(
-        self, aws: Emulator, contents: list[dict[str, Any]], tasktype: str, *, first: int = 0
+        self,
+        aws: Emulator,
+        contents: list[dict[str, Any]],
+        tasktype: str,
+        *,
+        first: int = 0,
+        output: OutputOptions | None = None,
     ) -> None:
         """Submit one task for each content: write its row and send its message, in this order.
 
@@ -72,6 +79,7 @@ class Resources:
                 context=None,
                 content=content,
                 api_version="v1alpha2",
+                output=output,
             )
             message = Message(task, submission_id=uuid.uuid4().hex[:16], submitted_at=iso(now()))
             table.write(task.id, submit(new_row(message, digest=task.digest, now=now())))

@@ -31,6 +31,7 @@ from bench.environment import (
     wait_for_outcomes,
 )
 from bench.stub_webui import measurements, picture, stub_webui, wait_for_jobs
+from domain.output import OutputOptions
 from local.emulator import Emulator, run_emulator
 from runtimes.sdwebui.task_type import TaskType
 
@@ -42,6 +43,9 @@ WARM_UP_JOBS = 3
 
 INPUT_SIDE_PIXELS = 1024
 MAX_RATIO, MAX_MEBIBYTES = 1.5, 150
+CONVERSION = OutputOptions("webp")
+"""Encoding a WebP takes ten times as long as a JPEG."""
+
 PARTS = ("encoded", "written", "asked", "received", "begun")
 """What stands between two jobs, as the server sees it: it encodes the response and writes it, the client
 sends the next request, which the server receives, decodes and begins."""
@@ -163,6 +167,29 @@ def run(aws: Emulator, case: Case, image: bytes) -> tuple[Gaps, Gaps, float]:
     return minimal_client_gaps, consumer_gaps, peak
 
 
+def run_conversion(aws: Emulator, side_pixels: int) -> tuple[Gaps, Gaps]:
+    """Return the gaps of a consumer that stores images as they came, and of the same one as it converts them.
+
+    The two take turns, so that other work on the machine slows both.
+    """
+    resources = Resources.create(aws)
+    case = Case(side_pixels, with_input=False, heartbeat=True)
+    gaps = {None: Gaps(), CONVERSION: Gaps()}
+    with (
+        stub_webui(job_seconds=JOB_SECONDS, side_pixels=side_pixels) as url,
+        consumer(aws, resources, url, {}) as process,
+    ):
+        process.wait_for_line("consumer started", timeout=60)
+        done = 0
+        for output in [None, CONVERSION] * ROUNDS:
+            resources.submit_tasks(aws, [case.content("")] * TASKS, case.tasktype, first=done, output=output)
+            wait_for_jobs(url, done + TASKS, process=process, seconds=TASKS * (JOB_SECONDS + 3))
+            wait_for_outcomes(process, done + TASKS, seconds=60)
+            gaps[output].add(finished_jobs(url)[done + WARM_UP_JOBS :])
+            done += TASKS
+    return gaps[None], gaps[CONVERSION]
+
+
 def finished_jobs(webui_url: str) -> list[Job]:
     """Return the times of each finished job, as the server measured them."""
     return list(measurements(webui_url)["details"])
@@ -196,7 +223,15 @@ def main(
                 case.name, client, *consumer_gaps.table_cells(), f"{ratio:.2f}", f"{peak:.0f} MiB", verdict
             )
             result.add_section()
+        conversions = [
+            (side, *run_conversion(aws, side)) for side in dict.fromkeys(case.side_pixels for case in cases)
+        ]
     console.print(result)
+    for side, plain, converted in conversions:
+        console.print(
+            f"Images of {side}², stored as they came: {plain.median:.1f} ms between two jobs; "
+            f"converted to WebP: {converted.median:.1f} ms; ratio {converted.median / plain.median:.2f}."
+        )
     console.print(
         f"Goal: a ratio of at most {MAX_RATIO} and {MAX_MEBIBYTES} MiB. "
         f"Took {time.monotonic() - started_at:.0f} s; "

@@ -23,6 +23,9 @@ RUNS: Final[dict[str, Callable[..., Result]]] = {
     **nodes_custom.NODES,
 }
 FILE_LOADERS: Final = frozenset({"LoadImage", "LoadImageMask", "LoadImageOutput"})
+BUILT_IN: Final = {"$vae": ("pixel_space",)}
+"""Models that loaders offer although there is no such file."""
+
 COMBO: Final = "COMBO"
 """The type of newer classes' choices, which are among the options of the input."""
 
@@ -96,7 +99,8 @@ class Catalogue:
 
     def _filled(self, kind: Any) -> Any:
         if isinstance(kind, str) and kind.startswith("$"):
-            return self._folders.inputs() if kind == "$input" else self._folders.models(kind[1:])
+            listed = self._folders.inputs() if kind == "$input" else self._folders.models(kind[1:])
+            return [*listed, *BUILT_IN.get(kind, ())]
         return kind
 
 

@@ -64,7 +64,8 @@ def clip(context: Context, **inputs: Any) -> Result:
 
 def vae(context: Context, vae_name: str) -> Result:
     """Load a VAE."""
-    _load(context, "vae", vae_name)
+    if vae_name != "pixel_space":  # which decodes latents that are pixels already
+        _load(context, "vae", vae_name)
     return Result((Vae(vae_name),))
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
@@ -21,6 +21,15 @@ log = logging.getLogger(__name__)
 MAX_NAME: Final = 200
 FREED_SECONDS: Final = 0.2
 """The server frees its memory when its thread for jobs wakes up; a job that arrives sooner runs before."""
+
+
+Choices = Callable[[ModelRequirement], Sequence[str]]
+"""Returns what the server offers for the input that names a model."""
+
+
+def no_choices(_need: ModelRequirement) -> Sequence[str]:
+    """Return nothing: only files count."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +67,31 @@ class Models:
         self._in_use = ModelsInUse()
         self._loaded: dict[str, str] = {}
 
-    def ensure(self, needs: Iterable[ModelRequirement]) -> list[Needed]:
+    def ensure(self, needs: Iterable[ModelRequirement], choices: Choices = no_choices) -> list[Needed]:
         """Download the models of a task as far as there is room beside those in use.
 
+        `choices` are asked about names that are no files: folders of a model, and what a loader has built in.
         Raise PermanentError (`model_not_found`, `model_unusable`, `no_space_for_model`) or RetryableError.
         """
         found = [self._find(need) for need in needs]
-        waiting = False
+        present = []
         for one in found:
             try:
                 self._fetch(one)
             except VolumeTooSmall as error:
                 if error.permanent:
                     raise _no_space(one, error) from None
-                waiting = True
                 log.info("%s is fetched later, when there is room: %s", one.name, error.message)
-        if not waiting:
-            self._check_listed(found)
+            else:
+                present.append(one)
+        self._check_listed(present, choices)
         return found
 
     def activate(self, found: Sequence[Needed]) -> None:
         """Protect the models of the task that runs next, and make the server read replaced ones again."""
         self.release()
-        late = False
-        for one in found:
-            late = self._keep(one) or late
-        if late:
-            self._check_listed(found)
+        late = [one for one in found if self._keep(one)]
+        self._check_listed(late, no_choices)
         versions = {one.file.key: one.file.etag for one in found if one.file}
         if any(self._loaded.get(key, etag) != etag for key, etag in versions.items()):
             log.info("a model was replaced under its name: ComfyUI loads it again")
@@ -129,16 +136,19 @@ class Models:
                         return Needed(need, need.name + ending, files[need.name + ending])
         return Needed(need, need.name)
 
-    def _check_listed(self, found: Iterable[Needed]) -> None:
-        """Raise `model_not_found` unless ComfyUI lists the models, before the GPU works for nothing."""
+    def _check_listed(self, found: Iterable[Needed], choices: Choices) -> None:
+        """Raise `model_not_found` unless ComfyUI has the models, before the GPU works for nothing."""
         lists: dict[str, list[str]] = {}
         for one in found:
             folder = one.need.folder
             if folder not in lists:
                 lists[folder] = self._server.models(folder)
             endings = EMBEDDING_ENDINGS if folder == EMBEDDINGS else ("",)
-            if not any(one.need.name + ending in lists[folder] for ending in endings):
-                raise _not_found(one.need, lists[folder])
+            if any(one.need.name + ending in lists[folder] for ending in endings):
+                continue
+            offered = choices(one.need)
+            if one.need.name not in offered:
+                raise _not_found(one.need, [*lists[folder], *offered])
 
     def _keep(self, one: Needed) -> bool:
         """Protect a file from eviction and fetch it if need be; return whether it was missing."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from container.consumer.engines.comfyui.client import ComfyUi
 from domain.errors import ErrorCode, PermanentError
+from runtimes.base import ModelRequirement
 
 Json = dict[str, Any]
 
@@ -14,6 +15,10 @@ UPLOADS: Final = ("image_upload", "video_upload", "audio_upload", "file_upload")
 
 PREFIXES: Final = frozenset({"filename_prefix", "prefix"})
 """Inputs of output nodes that say where files are written."""
+
+
+COMBO: Final = "COMBO"
+"""The type of an input whose choices are among its options; older classes have the choices in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,19 @@ class NodeClasses:
     def of(self, prompt: Json) -> dict[str, NodeClass]:
         """Return the class of each node; raise PermanentError for one that the server does not have."""
         return {node: self._class(node, one["class_type"]) for node, one in prompt.items()}
+
+    def choices(self, prompt: Json, need: ModelRequirement) -> list[str]:
+        """Return what the server offers now for the input that names a model, also what is no file."""
+        parts = need.path.split("/")
+        node, name = (part.replace("~1", "/").replace("~0", "~") for part in (parts[2], parts[4]))
+        found = self._server.describe(prompt[node]["class_type"]) or {}
+        groups = found.get("input") or {}
+        declared = {**(groups.get("required") or {}), **(groups.get("optional") or {})}.get(name)
+        if not isinstance(declared, list) or not declared:
+            return []
+        options = declared[1] if len(declared) > 1 and isinstance(declared[1], dict) else {}
+        listed = options.get("options") if declared[0] == COMBO else declared[0]
+        return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
 
     def _class(self, node: str, name: str) -> NodeClass:
         with self._lock:

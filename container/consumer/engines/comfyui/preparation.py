@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from adapters.public_http.errors import InputsStopped
 from container.consumer.engines.base import Interrupted
@@ -58,7 +59,9 @@ class Preparation:
         prompt = content["prompt"]
         classes = self.classes.of(prompt)
         _check(stopped)
-        models = self.models.ensure(self.rules.models(content, self.runtime))
+        models = self.models.ensure(
+            self.rules.models(content, self.runtime), partial(self.classes.choices, prompt)
+        )
         _check(stopped)
         uploads = Uploads(self.folders)
         uploaded = self._upload(task, uploads, stopped)

@@ -135,6 +135,37 @@ def test_an_unknown_model_fails_before_the_gpu_works(newer: Worker) -> None:
     assert newer.fake.control.stats()["posted"] == 0
 
 
+@pytest.mark.parametrize(
+    ("loader", "name", "more"),
+    [
+        ("VAELoader", "vae_name", {}),
+        ("LoraLoaderModelOnly", "lora_name", {"model": ["4", 0], "strength_model": 1}),
+        ("ControlNetLoader", "control_net_name", {}),
+        ("UNETLoader", "unet_name", {"weight_dtype": "default"}),
+        ("CLIPLoader", "clip_name", {"type": "stable_diffusion"}),
+        ("UpscaleModelLoader", "model_name", {}),
+    ],
+)
+def test_a_missing_model_of_any_loader_fails_before_the_gpu_works(
+    newer: Worker, loader: str, name: str, more: dict[str, Any]
+) -> None:
+    flow = text_to_image() | {
+        "20": node(loader, **{name: "nowhere.safetensors"}, **more),
+        "21": node("PreviewAny", source=["20", 0]),
+    }
+    with pytest.raises(PermanentError) as raised:
+        newer.prepare(flow)
+    assert raised.value.code is ErrorCode.MODEL_NOT_FOUND
+    assert f"/prompt/20/inputs/{name}" in raised.value.message
+    assert newer.fake.control.stats()["posted"] == 0
+
+
+def test_a_model_that_a_loader_has_built_in_needs_no_file(newer: Worker) -> None:
+    flow = text_to_image() | {"20": node("VAELoader", vae_name="pixel_space")}
+    flow["8"]["inputs"]["vae"] = ["20", 0]
+    assert facts(newer.run(flow))["vae"] == "pixel_space"
+
+
 @pytest.mark.parametrize("fault", ["queued-500", "queued-close"])
 def test_a_job_whose_response_was_lost_runs_once(newer: Worker, fault: str) -> None:
     newer.fake.control.set(fault, jobs=1)

@@ -10,11 +10,11 @@ from PIL import Image
 
 def noise(side: int) -> bytes:
     """Return a PNG that cannot be compressed."""
-    out = io.BytesIO()
+    buffer = io.BytesIO()
     Image.frombytes("RGB", (side, side), os.urandom(side * side * 3)).save(
-        out, format="PNG", compress_level=0
+        buffer, format="PNG", compress_level=0
     )
-    return out.getvalue()
+    return buffer.getvalue()
 
 
 def huge_claim(side: int) -> bytes:

@@ -32,22 +32,22 @@ def differences(
     """Return how a response (`status`, `headers`, `json` or `text`) differs from the recorded one.
     `translate` replaces this machine's hashes by those of the recorded machine, also inside images.
     """
-    found = []
+    notes = []
     if recorded["status"] != answer["status"]:
-        found.append(f"status {answer['status']} instead of {recorded['status']}: {str(answer)[:300]}")
-        return found
+        notes.append(f"status {answer['status']} instead of {recorded['status']}: {str(answer)[:300]}")
+        return notes
     for name in SAME_HEADERS - ({"content-encoding"} if shape_only else set()):
-        here, there = answer["headers"].get(name), (recorded.get("headers") or {}).get(name)
-        if here != there:
-            found.append(f"header {name}: {here!r} instead of {there!r}")
+        actual, expected = answer["headers"].get(name), (recorded.get("headers") or {}).get(name)
+        if actual != expected:
+            notes.append(f"header {name}: {actual!r} instead of {expected!r}")
     if ("x-process-time" in answer["headers"]) != ("x-process-time" in recorded["headers"]):
-        found.append("header x-process-time")
+        notes.append("header x-process-time")
     if "json" not in recorded:
         if recorded.get("text") != answer.get("text"):
-            found.append(f"text {answer.get('text')!r} instead of {recorded.get('text')!r}")
-        return found
-    there, here = _opened(recorded["json"], str), _opened(answer["json"], translate)
-    return found + list(_walk(there, here, "", shape_only=shape_only))
+            notes.append(f"text {answer.get('text')!r} instead of {recorded.get('text')!r}")
+        return notes
+    expected, actual = _opened(recorded["json"], str), _opened(answer["json"], translate)
+    return notes + list(_walk(expected, actual, "", shape_only=shape_only))
 
 
 def picture_facts(text: str | dict[str, Any], translate: Translate) -> dict[str, Any]:
@@ -55,18 +55,18 @@ def picture_facts(text: str | dict[str, Any], translate: Translate) -> dict[str,
     here.
     """
     if isinstance(text, dict):
-        kept = ("format", "mode", "size", "parameters", "comment")
-        return {name: text["$image"][name] for name in kept if text["$image"].get(name) is not None}
+        compared_keys = ("format", "mode", "size", "parameters", "comment")
+        return {name: text["$image"][name] for name in compared_keys if text["$image"].get(name) is not None}
     image = Image.open(io.BytesIO(base64.b64decode(text)))
-    facts: dict[str, Any] = {"format": image.format, "mode": image.mode, "size": list(image.size)}
+    described: dict[str, Any] = {"format": image.format, "mode": image.mode, "size": list(image.size)}
     if "parameters" in image.info:
-        facts["parameters"] = translate(image.info["parameters"])
+        described["parameters"] = translate(image.info["parameters"])
     comment = image.getexif().get_ifd(0x8769).get(0x9286)
     if isinstance(comment, bytes):
-        facts["comment"] = translate(comment.removeprefix(b"UNICODE\0").decode("utf-16-be"))
+        described["comment"] = translate(comment.removeprefix(b"UNICODE\0").decode("utf-16-be"))
     elif isinstance(comment, str):
-        facts["comment"] = translate(comment.removeprefix("UNICODE\0"))
-    return facts
+        described["comment"] = translate(comment.removeprefix("UNICODE\0"))
+    return described
 
 
 def _opened(body: Any, translate: Translate) -> Any:
@@ -94,33 +94,35 @@ def _settle_seeds(body: dict[str, Any]) -> None:
     body.update(json.loads(text))
 
 
-def _walk(there: Any, here: Any, path: str, *, shape_only: bool) -> Iterator[str]:
-    if type(there) is not type(here):
-        yield f"{path or '/'}: {_short(here)} instead of {_short(there)}"
-    elif isinstance(there, dict):
-        for key in there.keys() - here.keys():
+def _walk(expected: Any, actual: Any, path: str, *, shape_only: bool) -> Iterator[str]:
+    if type(expected) is not type(actual):
+        yield f"{path or '/'}: {_short(actual)} instead of {_short(expected)}"
+    elif isinstance(expected, dict):
+        for key in expected.keys() - actual.keys():
             yield f"{path}/{key}: missing"
-        for key in here.keys() - there.keys() - OWN_KEYS:
-            yield f"{path}/{key}: not recorded, {_short(here[key])}"
-        for key in there.keys() & here.keys():
-            yield from _walk(there[key], here[key], f"{path}/{key}", shape_only=shape_only or key in FREE)
-    elif isinstance(there, list):
-        yield from _walk_list(there, here, path, shape_only=shape_only)
-    elif not shape_only and _settled(there) != _settled(here):
-        yield f"{path}: {_short(here)} instead of {_short(there)}"
+        for key in actual.keys() - expected.keys() - OWN_KEYS:
+            yield f"{path}/{key}: not recorded, {_short(actual[key])}"
+        for key in expected.keys() & actual.keys():
+            yield from _walk(
+                expected[key], actual[key], f"{path}/{key}", shape_only=shape_only or key in FREE
+            )
+    elif isinstance(expected, list):
+        yield from _walk_list(expected, actual, path, shape_only=shape_only)
+    elif not shape_only and _settled(expected) != _settled(actual):
+        yield f"{path}: {_short(actual)} instead of {_short(expected)}"
 
 
-def _walk_list(there: list[Any], here: list[Any], path: str, *, shape_only: bool) -> Iterator[str]:
-    if not shape_only and len(there) != len(here):
-        yield f"{path}: {len(here)} entries instead of {len(there)}"
+def _walk_list(expected: list[Any], actual: list[Any], path: str, *, shape_only: bool) -> Iterator[str]:
+    if not shape_only and len(expected) != len(actual):
+        yield f"{path}: {len(actual)} entries instead of {len(expected)}"
     elif shape_only:
-        shapes = {_shape(entry) for entry in there}
-        for number, entry in enumerate(here):
+        shapes = {_shape(entry) for entry in expected}
+        for number, entry in enumerate(actual):
             if _shape(entry) not in shapes:
                 yield f"{path}/{number}: of another shape, {_short(entry)}"
     else:
-        for number, (one, other) in enumerate(zip(there, here, strict=True)):
-            yield from _walk(one, other, f"{path}/{number}", shape_only=False)
+        for number, (element, other) in enumerate(zip(expected, actual, strict=True)):
+            yield from _walk(element, other, f"{path}/{number}", shape_only=False)
 
 
 def _shape(value: Any) -> str:

@@ -14,7 +14,10 @@ BLACK = "62fb561c59d0cea2"
 SAME_BY_CHANCE = {
     "forge-138/1": "this random checkpoint painted the same for another schedule",
     "forge-132/0": "this random LoRA painted the same for another weight of its second part",
-    **{f"a1111-{n:03}/0": "this random checkpoint painted the same with DPM++ 2M" for n in range(34, 38)},
+    **{
+        f"a1111-{number:03}/0": "this random checkpoint painted the same with DPM++ 2M"
+        for number in range(34, 38)
+    },
 }
 """Pictures that were equal to others on the real one only because its weights are random."""
 
@@ -37,50 +40,54 @@ ALIKE = {
 batch, or after another job."""
 
 
-def departures(one: Played) -> list[str]:
+def departures(job: Played) -> list[str]:
     """Return how the fake's response to a job differs from the recorded one, except for pixels."""
     recorded: dict[str, Any] = {
-        "status": one.line["status"],
+        "status": job.line["status"],
         "headers": {},
-        "json": plain(one.line["answer"]),
+        "json": plain(job.line["answer"]),
     }
-    body = {name: value for name, value in one.answer.items() if name != "parameters"}
-    if "info" not in one.line["answer"]:
+    body = {name: value for name, value in job.answer.items() if name != "parameters"}
+    if "info" not in job.line["answer"]:
         body.pop("info", None)
-    return differences(recorded, {"status": one.status, "headers": {}, "json": body}, one.translated)
+    return differences(recorded, {"status": job.status, "headers": {}, "json": body}, job.translated)
 
 
 def torn(played: list[Played]) -> dict[str, list[str]]:
     """Return recorded pictures that are equal, but different on the fake, with their places."""
-    seen: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for one in played:
-        for place, there, here in one.pictures:
-            if place not in SAME_BY_CHANCE and there != BLACK:
-                seen[there][here].append(place)
-    return {there: sorted(map(str, groups.values())) for there, groups in seen.items() if len(groups) > 1}
+    names_by_hash: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for job in played:
+        for place, recorded, replayed_picture in job.pictures:
+            if place not in SAME_BY_CHANCE and recorded != BLACK:
+                names_by_hash[recorded][replayed_picture].append(place)
+    return {
+        recorded: sorted(map(str, groups.values()))
+        for recorded, groups in names_by_hash.items()
+        if len(groups) > 1
+    }
 
 
 def merged(played: list[Played], flavor: str, alike: list[set[str]] | None = None) -> dict[str, set[str]]:
     """Return pictures that are equal on the fake, but were different on the real server."""
-    same = ALIKE[flavor] if alike is None else alike
-    seen: dict[str, set[str]] = defaultdict(set)
-    for one in played:
-        for place, there, here in one.pictures:
+    alike_places = ALIKE[flavor] if alike is None else alike
+    names_by_hash: dict[str, set[str]] = defaultdict(set)
+    for job in played:
+        for place, recorded, replayed_picture in job.pictures:
             if place not in SAME_BY_CHANCE:
-                seen[here].add(there)
+                names_by_hash[replayed_picture].add(recorded)
     return {
-        here: there
-        for here, there in seen.items()
-        if len(there) > 1 and not any(there <= group for group in same)
+        replayed_picture: recorded
+        for replayed_picture, recorded in names_by_hash.items()
+        if len(recorded) > 1 and not any(recorded <= group for group in alike_places)
     }
 
 
 def plain(value: Any) -> Any:
     """Leave out what scripts report that the fake does not describe."""
     if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items() if not name.startswith(OTHERS_FIELDS)}
+        return {name: plain(member) for name, member in value.items() if not name.startswith(OTHERS_FIELDS)}
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        return [plain(element) for element in value]
     if isinstance(value, str):
         return re.sub(rf", (?:{'|'.join(OTHERS_FIELDS)})[^:,]*: [^,]*(?=,)", "", value)
     return value

@@ -64,23 +64,25 @@ class Played:
 
     def translated(self, text: str) -> str:
         """Replace the fake's hashes of models by the recorded ones."""
-        for there, here in self.terms:
-            text = text.replace(here, there)
+        for recorded, own in self.terms:
+            text = text.replace(own, recorded)
         return text
 
     @cached_property
     def pictures(self) -> list[tuple[str, str, str]]:
         """Return place, recorded hash and the fake's hash of each image in the request and the response."""
-        found = []
-        for facts in described_in(self.line["request"]):
-            sent = base64.b64encode(image_like(facts)).decode()
-            found.append((f"{self.name}/request", facts["pixels_sha256"], pixels_of(sent)))
-        recorded, here = images_in(self.line["answer"]), images_in(self.answer)
+        pairs = []
+        for description in described_in(self.line["request"]):
+            image_base64 = base64.b64encode(image_like(description)).decode()
+            pairs.append((f"{self.name}/request", description["pixels_sha256"], pixels_of(image_base64)))
+        recorded, replayed_images = images_in(self.line["answer"]), images_in(self.answer)
         if self.status == self.line["status"]:
-            pairs = zip(recorded, here, strict=False)
-            for place, (facts, image) in enumerate(pairs):
-                found.append((f"{self.name}/{place}", facts["$image"]["pixels_sha256"], pixels_of(image)))
-        return found
+            images = zip(recorded, replayed_images, strict=False)
+            for place, (description, image) in enumerate(images):
+                pairs.append(
+                    (f"{self.name}/{place}", description["$image"]["pixels_sha256"], pixels_of(image))
+                )
+        return pairs
 
 
 @dataclass
@@ -104,25 +106,25 @@ class Jobs:
 
     def learn_hashes(self) -> None:
         """Record which hash of the fake corresponds to which recorded one."""
-        known = [
+        hashes = [
             ("Stable-diffusion", CHECKPOINTS, digest, 10),
             ("ControlNet", CONTROLNET, short_hash, 8),
             ("VAE", VAES, digest, 10),
             (LORA_DIR, LORAS[self.flavor], digest, 12),
         ]
-        for folder, hashes, hash_of, digits in known:
+        for folder, recorded_hashes, hash_of, digits in hashes:
             for path in (self.folder / folder).rglob("*.safetensors"):
-                if path.stem in hashes:
-                    self.terms.append((hashes[path.stem], hash_of(path)[:digits]))
+                if path.stem in recorded_hashes:
+                    self.terms.append((recorded_hashes[path.stem], hash_of(path)[:digits]))
 
     def _own(self, text: str) -> str:
-        for there, here in self.terms:
-            text = text.replace(there, here)
+        for recorded, own in self.terms:
+            text = text.replace(recorded, own)
         return text
 
     def _recorded(self, text: str) -> str:
-        for there, here in self.terms:
-            text = text.replace(here, there)
+        for recorded, own in self.terms:
+            text = text.replace(own, recorded)
         return text
 
 
@@ -204,14 +206,20 @@ def with_images(value: Any) -> Any:
     if isinstance(value, dict) and "$image" in value:
         return base64.b64encode(image_like(value["$image"])).decode()
     if isinstance(value, dict):
-        return {name: with_images(one) for name, one in value.items()}
-    return [with_images(one) for one in value] if isinstance(value, list) else value
+        return {name: with_images(member) for name, member in value.items()}
+    return [with_images(element) for element in value] if isinstance(value, list) else value
 
 
-def image_like(facts: dict[str, Any]) -> bytes:
+def image_like(description: dict[str, Any]) -> bytes:
     """Return an image for a description, which is the same for the same recorded pixels."""
-    rotated = facts["bytes"] == ROTATED_BYTES
-    return _image(facts["pixels_sha256"], facts["mode"], facts["format"], *facts["size"], rotated=rotated)
+    rotated = description["bytes"] == ROTATED_BYTES
+    return _image(
+        description["pixels_sha256"],
+        description["mode"],
+        description["format"],
+        *description["size"],
+        rotated=rotated,
+    )
 
 
 @cache
@@ -219,12 +227,12 @@ def _image(seed: str, mode: str, kind: str, width: int, height: int, *, rotated:
     noise = random.Random(seed)
     small = Image.frombytes("RGBA", (8, 8), noise.randbytes(8 * 8 * 4)).resize((width, height))
     image = small.convert("RGB").convert("P") if mode == "P" else small.convert(mode)
-    out = io.BytesIO()
+    buffer = io.BytesIO()
     exif = Image.Exif()
     if rotated:
         exif[ORIENTATION] = ON_ITS_SIDE
-    image.save(out, format=kind, **({"exif": exif} if kind == "JPEG" else {}))
-    return out.getvalue()
+    image.save(buffer, format=kind, **({"exif": exif} if kind == "JPEG" else {}))
+    return buffer.getvalue()
 
 
 def described_in(value: Any) -> Iterator[dict[str, Any]]:
@@ -232,8 +240,8 @@ def described_in(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict) and "$image" in value:
         yield value["$image"]
     elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from described_in(one)
+        for element in value.values() if isinstance(value, dict) else value:
+            yield from described_in(element)
 
 
 def images_in(answer: dict[str, Any]) -> list[Any]:

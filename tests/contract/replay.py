@@ -82,16 +82,16 @@ class Replay:
 
     def judge(self, name: str, answer: dict[str, Any]) -> None:
         """Compare a response with the recorded one."""
-        kept = recording(name)
-        shape_only = any(kept["request"]["path"].endswith(f"/{route}") for route in SHAPE_ONLY)
-        found = differences(kept["response"], answer, self.translated, shape_only=shape_only)
-        self.found.setdefault(name, []).extend(found)
+        recorded = recording(name)
+        shape_only = any(recorded["request"]["path"].endswith(f"/{route}") for route in SHAPE_ONLY)
+        notes = differences(recorded["response"], answer, self.translated, shape_only=shape_only)
+        self.found.setdefault(name, []).extend(notes)
 
-    def expect(self, name: str, here: Any, there: Any, what: str) -> None:
+    def expect(self, name: str, actual: Any, expected: Any, subject: str) -> None:
         """Compare a value with one of a recorded log or of a documented quirk."""
         notes = self.found.setdefault(name, [])
-        if here != there:
-            notes.append(f"{what}: {str(here)[:200]!r} instead of {str(there)[:200]!r}")
+        if actual != expected:
+            notes.append(f"{subject}: {str(actual)[:200]!r} instead of {str(expected)[:200]!r}")
 
     def get(self, path: str) -> Any:
         """Read a route."""
@@ -104,9 +104,9 @@ class Replay:
     def abandon(self, name: str) -> None:
         """Send a recorded request and disconnect without waiting for the response."""
         body = self._body(recording(name)["request"])
-        with socket.create_connection(("127.0.0.1", self.client.base_url.port or 0)) as gone:
+        with socket.create_connection(("127.0.0.1", self.client.base_url.port or 0)) as connection:
             head = f"POST {recording(name)['request']['path']} HTTP/1.1\r\nhost: x"
-            gone.sendall(
+            connection.sendall(
                 f"{head}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
                 + body
             )
@@ -121,26 +121,29 @@ class Replay:
 
     def translated(self, text: str) -> str:
         """Replace values of this machine by those of the recorded machine."""
-        for there, here in self._terms():
-            text = text.replace(here, there)
+        for recorded, own in self._terms():
+            text = text.replace(own, recorded)
         return text
 
     def own(self, text: str) -> str:
         """Replace values of the recorded machine by those of this machine."""
-        for there, here in self._terms():
-            text = text.replace(there, here)
+        for recorded, own_term in self._terms():
+            text = text.replace(recorded, own_term)
         return text
 
     def _terms(self) -> list[tuple[str, str]]:
         terms = list(self.addresses.items())
-        for one in self.components.checkpoints.all():
-            sha256, old = TINY if one.stem.startswith("tiny") else OTHER
-            if one.stem.endswith(("random", "random-v1-5")) and one.path:
-                here = (
-                    self._hashed.setdefault(one.name, "") or hashlib.sha256(one.path.read_bytes()).hexdigest()
+        for checkpoint in self.components.checkpoints.all():
+            sha256, old = TINY if checkpoint.stem.startswith("tiny") else OTHER
+            if checkpoint.stem.endswith(("random", "random-v1-5")) and checkpoint.path:
+                own_terms = (
+                    self._hashed.setdefault(checkpoint.name, "")
+                    or hashlib.sha256(checkpoint.path.read_bytes()).hexdigest()
                 )
-                self._hashed[one.name] = here
-                terms += [(sha256, here), (sha256[:10], here[:10])] + [(old, one.old_hash)] * bool(old)
+                self._hashed[checkpoint.name] = own_terms
+                terms += [(sha256, own_terms), (sha256[:10], own_terms[:10])] + [
+                    (old, checkpoint.old_hash)
+                ] * bool(old)
         if self.components.settings.model_dir:
             terms.append((RECORDED_DIR, str(self.components.settings.model_dir)))
         return terms

@@ -53,8 +53,10 @@ def requests_of_all_kinds(replay: Replay) -> None:
     replay.play("11-txt2img-batch1-save_images")
     replay.play("12-*", "13-*", "14-*", "15-*")
     replay.play("16-*", "17-*", "18-*")
-    same = [replay.send("13-txt2img-same-seed-again")["json"]["images"] for _ in range(2)]
-    replay.expect("13-txt2img-same-seed-again", same[0], same[1], "the same request twice")
+    images_of_both = [replay.send("13-txt2img-same-seed-again")["json"]["images"] for _ in range(2)]
+    replay.expect(
+        "13-txt2img-same-seed-again", images_of_both[0], images_of_both[1], "the same request twice"
+    )
 
 
 @scenario("20-*", "21-*", "22-*")
@@ -86,8 +88,8 @@ def extras_and_texts(replay: Replay) -> None:
     warm(replay)
     replay.play("30-*", "31-*", "32-*", "33-*", "34-*")
     name = "30-extra-single-upscaler-none"
-    sent = recording(name)["request"]["json"]["image"]
-    replay.expect(name, replay.send(name)["json"]["image"], sent, "an image that nothing was done to")
+    sent_image = recording(name)["request"]["json"]["image"]
+    replay.expect(name, replay.send(name)["json"]["image"], sent_image, "an image that nothing was done to")
 
 
 @scenario("40-*")
@@ -118,11 +120,11 @@ def names_of_checkpoints(replay: Replay) -> None:
         replay.options(sd_model_checkpoint=row["start"])
         value = replay.own(row["value"]) if isinstance(row["value"], str) else row["value"]
         answer = replay.client.post("/sdapi/v1/options", json={"sd_model_checkpoint": value})
-        here = (answer.status_code, replay.translated(answer.text))
-        replay.expect(log, here, (row["status"], row["response"]), f"POST {row['kind']}")
-        kept = replay.get("/sdapi/v1/options")["sd_model_checkpoint"]
-        kept = replay.translated(kept) if isinstance(kept, str) else kept
-        replay.expect(log, kept, row["option_after"], f"the option after {row['kind']}")
+        actual = (answer.status_code, replay.translated(answer.text))
+        replay.expect(log, actual, (row["status"], row["response"]), f"POST {row['kind']}")
+        previous = replay.get("/sdapi/v1/options")["sd_model_checkpoint"]
+        previous = replay.translated(previous) if isinstance(previous, str) else previous
+        replay.expect(log, previous, row["option_after"], f"the option after {row['kind']}")
     replay.options(sd_model_checkpoint="other-random-v1-5.safetensors")
     for row in recording("42-checkpoint-override-summary")["rows"]:
         replay.play(f"42-override-checkpoint-{row['kind']}")
@@ -193,25 +195,25 @@ def _poison(replay: Replay, folder: Path) -> None:
     (folder / "half.safetensors").write_bytes(b"\x10" + bytes(7) + b"{" * 4)
     replay.client.post("/sdapi/v1/refresh-checkpoints")
     plain = recording("10-txt2img-basic")["request"]["json"]
-    for what, status, _, expected in rows:
+    for subject, status, _, expected in rows:
         body = dict(plain)
-        if what.startswith("override"):
+        if subject.startswith("override"):
             chosen = {"half.safetensors (": "half.safetensors", "half.safetensors again": "half.safetensors"}
-            name = next((file for start, file in chosen.items() if start in what), None)
-            good = "tiny-random-v1-5" if "another" in what else "other-random-v1-5"
+            name = next((file for start, file in chosen.items() if start in subject), None)
+            good = "tiny-random-v1-5" if "another" in subject else "other-random-v1-5"
             body["override_settings"] = {"sd_model_checkpoint": name or good}
-        if what.startswith("after unload"):
+        if subject.startswith("after unload"):
             for route in ("unload-checkpoint", "reload-checkpoint", "refresh-checkpoints"):
                 replay.client.post(f"/sdapi/v1/{route}")
-        if what == "GET progress":
+        if subject == "GET progress":
             answer = replay.client.get("/sdapi/v1/progress")
-        elif what == "extra-single-image":
+        elif subject == "extra-single-image":
             body = recording("30-extra-single")["request"]["json"]
             answer = replay.client.post("/sdapi/v1/extra-single-image", json=body)
         else:
             answer = replay.client.post("/sdapi/v1/txt2img", json=body)
-        replay.expect(log, (answer.status_code, _summary(answer.json())), (status, expected), what)
-        if status != 200 and "of 2.1 GB" in what:
+        replay.expect(log, (answer.status_code, _summary(answer.json())), (status, expected), subject)
+        if status != 200 and "of 2.1 GB" in subject:
             on_disk = sorted(path.name for path in folder.glob("half*"))
             replay.expect(log, on_disk, ["half.safetensors.corrupted"], "on disk")
 

@@ -53,11 +53,11 @@ def state_of(replay: Replay) -> dict[str, Any]:
     return state
 
 
-def expect_state(replay: Replay, log: str, there: dict[str, Any], what: str) -> None:
+def expect_state(replay: Replay, log: str, expected: dict[str, Any], subject: str) -> None:
     """Compare the current state with a recorded one, except for times."""
-    here = state_of(replay)
-    keys = there.keys() - {"eta_relative", "job_timestamp", "textinfo"}
-    replay.expect(log, {k: here[k] for k in sorted(keys)}, {k: there[k] for k in sorted(keys)}, what)
+    actual = state_of(replay)
+    keys = expected.keys() - {"eta_relative", "job_timestamp", "textinfo"}
+    replay.expect(log, {k: actual[k] for k in sorted(keys)}, {k: expected[k] for k in sorted(keys)}, subject)
 
 
 @scenario("60-*", "62-*", "63-*", "65-*")
@@ -74,18 +74,21 @@ def progress_and_interrupts(replay: Replay) -> None:
     replay.judge("62-interrupted-job", answer.result())
     expect_state(replay, "62-interrupt-log", log["end"], "end")
     replay.expect("62-interrupt-log", (log["after"]["interrupted"],), (True,), "after")
-    whole = replay.send("62-same-job-not-interrupted")
-    replay.judge("62-same-job-not-interrupted", whole)
-    half, full = answer.result()["json"]["images"][0], whole["json"]["images"][0]
+    finished_job = replay.send("62-same-job-not-interrupted")
+    replay.judge("62-same-job-not-interrupted", finished_job)
+    half, full = answer.result()["json"]["images"][0], finished_job["json"]["images"][0]
     replay.expect("62-interrupted-job", (half != full,), (True,), "an interrupted image looks different")
-    running = hold(replay, "63-int-A")
+    running_job = hold(replay, "63-int-A")
     queued = queue(replay, "63-int-B-queued")
     replay.play("63-interrupt")
-    replay.judge("63-int-A", running.result())
+    replay.judge("63-int-A", running_job.result())
     replay.judge("63-int-B-queued", queued.result())
-    done = recording("63-interrupt-with-queued-log")["log"][-1][1:4]
+    recorded_end = recording("63-interrupt-with-queued-log")["log"][-1][1:4]
     replay.expect(
-        "63-interrupt-with-queued-log", ["done", "63-int-B-queued", queued.result()["status"]], done, "B"
+        "63-interrupt-with-queued-log",
+        ["done", "63-int-B-queued", queued.result()["status"]],
+        recorded_end,
+        "B",
     )
     skipped = hold(replay, "65-skip-job", 2 / 12)
     replay.play("65-skip")
@@ -109,20 +112,20 @@ def _progress(replay: Replay) -> None:
     """Check the computation of progress for each recorded sample, and the state while a job hangs."""
     log = "60-progress-during-job"
     for sample in recording(log)["samples"]:
-        there = sample["json"]
+        expected = sample["json"]
         state = State(
-            **{k: there["state"][k] for k in ("job_count", "job_no", "sampling_step", "sampling_steps")}
+            **{k: expected["state"][k] for k in ("job_count", "job_no", "sampling_step", "sampling_steps")}
         )
-        replay.expect(log, round(state.progress()[0], 9), round(there["progress"], 9), "progress")
+        replay.expect(log, round(state.progress()[0], 9), round(expected["progress"], 9), "progress")
     for at, job in ((0.25, "Batch 1 out of 2"), (0.75, "Batch 2 out of 2")):
         answer = hold(replay, "60-progress-job", at)
-        here = replay.get("/sdapi/v1/progress")
+        actual = replay.get("/sdapi/v1/progress")
         sample = recording(log)["samples"][0]["json"]
         replay.expect(
-            log, (here.keys(), here["state"].keys()), (sample.keys(), sample["state"].keys()), "keys"
+            log, (actual.keys(), actual["state"].keys()), (sample.keys(), sample["state"].keys()), "keys"
         )
-        found = (here["state"]["job"], here["state"]["job_count"], round(here["progress"], 9))
-        replay.expect(log, found, (job, 2, at + 0.01), "a held job's progress")
+        progress = (actual["state"]["job"], actual["state"]["job_count"], round(actual["progress"], 9))
+        replay.expect(log, progress, (job, 2, at + 0.01), "a held job's progress")
         replay.control.clear()
         replay.judge("60-progress-job", answer.result())
 
@@ -131,19 +134,22 @@ def _progress(replay: Replay) -> None:
 def one_at_a_time(replay: Replay) -> None:
     """One job runs at a time in order of arrival; jobs of disconnected clients run too."""
     warm(replay)
-    running = hold(replay, "61-concurrent-A")
+    running_job = hold(replay, "61-concurrent-A")
     second = queue(replay, "61-concurrent-B")
     third = queue(replay, "61-extra-single-during-job")
-    here = state_of(replay)
-    there = recording("61-concurrent-log")["log"][0][2]
+    actual = state_of(replay)
+    expected = recording("61-concurrent-log")["log"][0][2]
     replay.expect(
-        "61-concurrent-log", (here["job"], here["job_count"]), (there["job"], there["job_count"]), "job"
+        "61-concurrent-log",
+        (actual["job"], actual["job_count"]),
+        (expected["job"], expected["job_count"]),
+        "job",
     )
     replay.expect(
         "61-concurrent-log", (second.done(), third.done()), (False, False), "an answer before its turn"
     )
     replay.control.clear()
-    for name, answer in (("A", running), ("B", second)):
+    for name, answer in (("A", running_job), ("B", second)):
         replay.judge(f"61-concurrent-{name}", answer.result())
     replay.judge("61-extra-single-during-job", third.result())
     begun = [job["route"] for job in replay.control.jobs()][-3:]
@@ -156,11 +162,11 @@ def one_at_a_time(replay: Replay) -> None:
     replay.judge("66-after-disconnect-B", last.result())
     outcomes = [(job.get("seed"), job["outcome"]) for job in replay.control.jobs()][-2:]
     replay.expect("66-client-disconnect-log", outcomes, [(1234, "done"), (12, "done")], "the abandoned job")
-    running = hold(replay, "67-A-running")
+    running_job = hold(replay, "67-A-running")
     abandon(replay, "63-int-A")
     last = queue(replay, "67-C")
     replay.control.clear()
-    replay.judge("67-A-running", running.result())
+    replay.judge("67-A-running", running_job.result())
     replay.judge("67-C", last.result())
     seeds = [job.get("seed") for job in replay.control.jobs()][-3:]
     replay.expect("67-disconnect-while-queued-log", seeds, [13, 5, 15], "jobs, the abandoned one among them")
@@ -181,8 +187,8 @@ def interrupts_while_loading(replay: Replay) -> None:
     answer = hold(replay, "66b-interrupt-second-batch", 1 / 16)
     replay.client.post("/sdapi/v1/interrupt")
     replay.judge("66b-interrupt-second-batch", answer.result())
-    found = (log[7][5], log[7][6])
-    replay.expect("66b-interrupt-log", ("images", len(answer.result()["json"]["images"])), found, "images")
+    readings = (log[7][5], log[7][6])
+    replay.expect("66b-interrupt-log", ("images", len(answer.result()["json"]["images"])), readings, "images")
 
 
 @scenario("70-*", "71-*")
@@ -208,15 +214,17 @@ def changed_meanwhile(replay: Replay) -> None:
     answer = hold(replay, "71-job-B-model-changed-midway-n_iter2", 0.25)
     replay.options(sd_model_checkpoint="tiny-random-v1-5.safetensors")
     replay.control.clear()
-    changed = answer.result()
-    replay.judge("71-job-B-model-changed-midway-n_iter2", changed)
+    changed_response = answer.result()
+    replay.judge("71-job-B-model-changed-midway-n_iter2", changed_response)
     replay.options(sd_model_checkpoint="other-random-v1-5.safetensors")
     references = [replay.send(f"71-job-B-reference-{kind}") for kind in ("not-changed", "on-tiny")]
     for kind, reference in zip(("not-changed", "on-tiny"), references, strict=True):
         replay.judge(f"71-job-B-reference-{kind}", reference)
-    pixels = [_pixels(one["json"]["images"][i]) for one, i in ((changed, 0), (references[0], 0))]
+    pixels = [
+        _pixels(response["json"]["images"][i]) for response, i in ((changed_response, 0), (references[0], 0))
+    ]
     replay.expect("71-job-B-model-changed-midway-n_iter2", pixels[0], pixels[1], "image 1")
-    pixels = [_pixels(one["json"]["images"][1]) for one in (changed, references[1])]
+    pixels = [_pixels(response["json"]["images"][1]) for response in (changed_response, references[1])]
     replay.expect(
         "71-job-B-model-changed-midway-n_iter2", pixels[0], pixels[1], "image 2, of the other model"
     )
@@ -236,23 +244,25 @@ def changed_meanwhile(replay: Replay) -> None:
 
 
 def _pixels(image: str) -> str:
-    facts = picture_facts(image, str)
-    return f"{facts['size']} {hash(Image.open(io.BytesIO(base64.b64decode(image))).tobytes())}"
+    described = picture_facts(image, str)
+    return f"{described['size']} {hash(Image.open(io.BytesIO(base64.b64decode(image))).tobytes())}"
 
 
 @scenario("72-*")
 def forty_threads(replay: Replay) -> None:
     """With 40 requests in flight, no route below /sdapi responds until a job ends, not even interrupt."""
     warm(replay)
-    running = hold(replay, "10-txt2img-basic")
-    others = [replay.send_later("10-txt2img-basic") for _ in range(43)]
+    running_job = hold(replay, "10-txt2img-basic")
+    other_jobs = [replay.send_later("10-txt2img-basic") for _ in range(43)]
     replay.control.wait(waiting=POOL_THREADS - 1)
     stuck = replay.pool.submit(httpx.post, f"{replay.url}/sdapi/v1/interrupt", timeout=30)
     replay.expect("72-44-concurrent-log", replay.client.get("/openapi.json").status_code, 200, "openapi.json")
-    done, _ = concurrent.futures.wait([stuck], timeout=0.2)
-    replay.expect("72-threadpool-exhaustion-log", len(done), 0, "an interrupt answered by a full server")
+    finished_jobs, _ = concurrent.futures.wait([stuck], timeout=0.2)
+    replay.expect(
+        "72-threadpool-exhaustion-log", len(finished_jobs), 0, "an interrupt answered by a full server"
+    )
     replay.control.clear()
-    statuses = {answer.result()["status"] for answer in [running, *others]}
+    statuses = {answer.result()["status"] for answer in [running_job, *other_jobs]}
     replay.expect("72-44-concurrent-log", statuses, {200}, "all 44")
     replay.expect("72-threadpool-exhaustion-log", stuck.result().status_code, 200, "the interrupt afterwards")
 
@@ -262,9 +272,9 @@ def no_model(replay: Replay) -> None:
     """Without a model everything looks well; a file that is added later needs a refresh and an override."""
     folder = replay.components.settings.model_dir
     replay.addresses["/opt/emptyckpt"] = str(folder)
-    left = {"return_mask": True, "return_mask_composite": True, "sd_vae": "nope.safetensors"}
+    ignored_fields = {"return_mask": True, "return_mask_composite": True, "sd_vae": "nope.safetensors"}
     replay.components.options.saved.update(
-        left, sd_checkpoint_hash=TINY[0]
+        ignored_fields, sd_checkpoint_hash=TINY[0]
     )  # config.json came from earlier runs
     replay.play(
         "81-nomodel-options", "81-nomodel-progress", "81-nomodel-sd-models", "81-nomodel-extra-single"
@@ -292,22 +302,22 @@ def with_the_page(replay: Replay) -> None:
     replay.control.set("not-ready")
     rows = recording("83-webui-readiness-race")["events"]
     for row in rows[1:3]:
-        here = [
+        actual = [
             replay.client.get(path).status_code
             for path in recording("83-webui-readiness-race")["columns"][1:]
         ]
-        replay.expect("83-webui-readiness-race", here, row[1:], "the gap between / and /sdapi")
+        replay.expect("83-webui-readiness-race", actual, row[1:], "the gap between / and /sdapi")
         replay.control.clear()
     replay.play("83-webui-txt2img-at-first-200-of-progress", "83-webui-txt2img", "83-webui-txt2img-second")
     replay.play("83-webui-internal-ping", "83-webui-pending-tasks", "83-webui-cmd-flags")
-    running = hold(replay, "83-webui-job-A-task-id", 0.0)
+    running_job = hold(replay, "83-webui-job-A-task-id", 0.0)
     queued = queue(replay, "83-webui-job-B-task-id")
     replay.play(
         "83-webui-pending-while-running", "83-webui-internal-progress-A", "83-webui-internal-progress-B"
     )
     replay.play("83-webui-internal-progress-unknown")
     replay.control.clear()
-    replay.judge("83-webui-job-A-task-id", running.result())
+    replay.judge("83-webui-job-A-task-id", running_job.result())
     replay.judge("83-webui-job-B-task-id", queued.result())
     replay.play("83-webui-internal-progress-A-after", "83-webui-error-shape-*", "83-webui-failing-task-id")
     replay.play("83-webui-internal-progress-X", "83-webui-pending-after-failure")
@@ -327,22 +337,26 @@ def big_inputs(replay: Replay) -> None:
     for row, image in zip(recording("90-big-inputs")["rows"], (noise(1500), huge_claim(14000)), strict=True):
         body["init_images"] = [base64.b64encode(image).decode()]
         answer = replay.client.post("/sdapi/v1/img2img", json=body)
-        found = answer.text if answer.status_code != 200 else "ok"
-        replay.expect("90-big-inputs", (answer.status_code, found), (row["status"], row["body"]), row["what"])
+        error_text = answer.text if answer.status_code != 200 else "ok"
+        replay.expect(
+            "90-big-inputs", (answer.status_code, error_text), (row["status"], row["body"]), row["what"]
+        )
 
 
 @scenario("openapi")
 def the_openapi_document(replay: Replay) -> None:
     """Request bodies have the recorded fields, types and defaults."""
-    here, there = replay.get("/openapi.json"), recording("openapi")
-    for path, methods in there["paths"].items():
+    actual, expected = replay.get("/openapi.json"), recording("openapi")
+    for path, methods in expected["paths"].items():
         if path not in NOT_SERVED:
-            replay.expect("openapi", sorted(here["paths"].get(path, {})), sorted(methods), path)
+            replay.expect("openapi", sorted(actual["paths"].get(path, {})), sorted(methods), path)
     for name in SCHEMAS:
         fields = {
-            key: _plain(value) for key, value in there["components"]["schemas"][name]["properties"].items()
+            key: _plain(value) for key, value in expected["components"]["schemas"][name]["properties"].items()
         }
-        own = {key: _plain(value) for key, value in here["components"]["schemas"][name]["properties"].items()}
+        own = {
+            key: _plain(value) for key, value in actual["components"]["schemas"][name]["properties"].items()
+        }
         replay.expect("openapi", json.dumps(own), json.dumps(fields), name)
 
 
@@ -365,7 +379,7 @@ SCHEMAS = (
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the properties of a field that matter to a client: type, default, bounds."""
-    kept = ("type", "default", "minimum", "maximum", "exclusiveMinimum", "enum")
-    plain = {key: schema[key] for key in kept if schema.get(key) is not None}
-    plain["types"] = sorted(one.get("type", "") for one in schema.get("anyOf", []))
+    compared_keys = ("type", "default", "minimum", "maximum", "exclusiveMinimum", "enum")
+    plain = {key: schema[key] for key in compared_keys if schema.get(key) is not None}
+    plain["types"] = sorted(alternative.get("type", "") for alternative in schema.get("anyOf", []))
     return plain

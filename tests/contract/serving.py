@@ -59,7 +59,7 @@ def picture(replay: Replay, **content: Any) -> bytes:
     return opened(job(replay, **content)["images"][0]).tobytes()
 
 
-def unit(model: str, module: str = "canny", **more: Any) -> dict[str, Any]:
+def unit(model: str, module: str = "canny", **fields: Any) -> dict[str, Any]:
     """Return the scripts of a request with one ControlNet unit."""
-    one = {"enabled": True, "module": module, "model": model, "image": REFERENCE, **more}
-    return {"ControlNet": {"args": [one]}}
+    unit_fields = {"enabled": True, "module": module, "model": model, "image": REFERENCE, **fields}
+    return {"ControlNet": {"args": [unit_fields]}}

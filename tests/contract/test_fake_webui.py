@@ -45,19 +45,19 @@ def test_each_recorded_500_can_be_injected_for_one_job() -> None:
 
 def test_faults_that_change_a_successful_response() -> None:
     with server() as replay:
-        whole = post(replay, n_iter=2).json()["images"]
+        images = post(replay, n_iter=2).json()["images"]
         replay.control.set("no-images", jobs=1)
         assert post(replay).json()["images"] == []
         replay.control.set("fewer-images", jobs=1)
-        assert post(replay, n_iter=2).json()["images"] == whole[:1]
-        asked = model_of(post(replay))
+        assert post(replay, n_iter=2).json()["images"] == images[:1]
+        model_hash = model_of(post(replay))
         replay.control.set("wrong-model", jobs=1)
-        assert model_of(post(replay)) != asked
+        assert model_of(post(replay)) != model_hash
         replay.control.set("interrupted", jobs=1, at=0.25)
         half = post(replay).json()["images"]
-        assert half[0] != whole[0]
+        assert half[0] != images[0]
         assert replay.get("/sdapi/v1/progress")["state"]["interrupted"] is True
-        assert post(replay, n_iter=2).json()["images"] == whole
+        assert post(replay, n_iter=2).json()["images"] == images
         assert replay.get("/sdapi/v1/progress")["state"]["interrupted"] is False
 
 
@@ -91,12 +91,12 @@ def test_a_hanging_job_ends_at_an_interrupt_unless_it_ignores_it() -> None:
 
 def test_an_unhealthy_web_ui_recovers_only_by_loading_another_checkpoint() -> None:
     with server() as replay:
-        first, second, _ = (one.name for one in replay.components.checkpoints.all())
+        first, second, _ = (checkpoint.name for checkpoint in replay.components.checkpoints.all())
         assert post(replay).status_code == 200
         replay.control.set("unhealthy", jobs=1)
-        again: dict[str, Any] = {"override_settings": {"sd_model_checkpoint": first}}
+        overrides: dict[str, Any] = {"override_settings": {"sd_model_checkpoint": first}}
         other: dict[str, Any] = {"override_settings": {"sd_model_checkpoint": second}}
-        assert [post(replay, **change).status_code for change in ({}, {}, again)] == [500, 500, 500]
+        assert [post(replay, **change).status_code for change in ({}, {}, overrides)] == [500, 500, 500]
         assert replay.client.get("/sdapi/v1/progress").status_code == 200
         assert [post(replay, **change).status_code for change in (other, {})] == [200, 200]
 
@@ -167,9 +167,9 @@ def test_the_denoising_strength_and_the_mask_decide_how_much_of_the_reference_re
         reference = opened(REFERENCE).convert("RGB")
         mask = Image.new("L", reference.size)
         mask.paste(255, (32, 0, 64, 8))
-        out = io.BytesIO()
-        mask.save(out, "PNG")
-        coded = base64.b64encode(out.getvalue()).decode()
+        buffer = io.BytesIO()
+        mask.save(buffer, "PNG")
+        coded = base64.b64encode(buffer.getvalue()).decode()
         kept, painted, masked = (
             opened(post(replay, "img2img", init_images=[REFERENCE], **change).json()["images"][0])
             for change in (
@@ -189,7 +189,9 @@ def test_animatediff_returns_one_gif_per_image() -> None:
     script = {"AnimateDiff": {"args": [{"enable": True, "format": ["GIF"], "video_length": 5, "fps": 8}]}}
     with server(extra_scripts=("animatediff",)) as replay:
         images = post(replay, alwayson_scripts=script).json()["images"]
-        assert [(opened(one).format, getattr(opened(one), "n_frames", 0)) for one in images] == [("GIF", 5)]
+        assert [(opened(image).format, getattr(opened(image), "n_frames", 0)) for image in images] == [
+            ("GIF", 5)
+        ]
 
 
 def test_checkpoints_and_loras_are_found_in_a_models_folder(tmp_path: Path) -> None:
@@ -198,10 +200,10 @@ def test_checkpoints_and_loras_are_found_in_a_models_folder(tmp_path: Path) -> N
     write_checkpoint(tmp_path / "Lora/style.safetensors")
     write_checkpoint(tmp_path / "VAE/kl.safetensors")
     with server(model_dir=tmp_path) as replay:
-        listed = [one["title"] for one in replay.get("/sdapi/v1/sd-models")]
-        assert listed == ["b (v2) [fix].safetensors", "ünï/ä b.safetensors"]
-        assert [one["name"] for one in replay.get("/sdapi/v1/loras")] == ["style"]
-        for name in listed:
+        titles = [model["title"] for model in replay.get("/sdapi/v1/sd-models")]
+        assert titles == ["b (v2) [fix].safetensors", "ünï/ä b.safetensors"]
+        assert [lora["name"] for lora in replay.get("/sdapi/v1/loras")] == ["style"]
+        for name in titles:
             assert model_of(post(replay, override_settings={"sd_model_checkpoint": name})) == Path(name).stem
         extra = json.loads(post(replay, prompt="x <lora:style:0.8> <lora:none:1>").json()["info"])
         assert extra["extra_generation_params"]["Lora hashes"].startswith("style: ")
@@ -211,16 +213,16 @@ def test_a_folder_without_subfolders_is_one_of_checkpoints(tmp_path: Path) -> No
     write_checkpoint(tmp_path / "a.safetensors")
     write_checkpoint(tmp_path / "Lora/style.safetensors")
     with server(model_dir=tmp_path) as replay:
-        assert [one["title"] for one in replay.get("/sdapi/v1/sd-models")] == ["a.safetensors"]
+        assert [model["title"] for model in replay.get("/sdapi/v1/sd-models")] == ["a.safetensors"]
 
 
 def test_incomplete_checkpoint_files_are_detected(tmp_path: Path) -> None:
-    whole = write_checkpoint(tmp_path / "whole.safetensors", b"x" * 1000)
-    assert is_complete(whole)
-    content = whole.read_bytes()
+    complete_file = write_checkpoint(tmp_path / "whole.safetensors", b"x" * 1000)
+    assert is_complete(complete_file)
+    content = complete_file.read_bytes()
     torn = tmp_path / "torn.safetensors"
-    for kept in (0, 4, 8, 40, len(content) - 1):
-        torn.write_bytes(content[:kept])
+    for kept_bytes in (0, 4, 8, 40, len(content) - 1):
+        torn.write_bytes(content[:kept_bytes])
         assert not is_complete(torn)
     torn.write_bytes(b"not a checkpoint at all, though long enough to have a header")
     assert not is_complete(torn)
@@ -228,7 +230,7 @@ def test_incomplete_checkpoint_files_are_detected(tmp_path: Path) -> None:
 
 def test_switching_needs_a_load_unless_both_checkpoints_are_kept() -> None:
     with server() as replay:
-        first, second, _ = (one.name for one in replay.components.checkpoints.all())
+        first, second, _ = (checkpoint.name for checkpoint in replay.components.checkpoints.all())
         for limit, loads in ((1, 3), (2, 1)):
             replay.options(sd_checkpoints_limit=limit)
             before = replay.control.stats()["model_loads"]

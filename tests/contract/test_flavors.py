@@ -56,11 +56,13 @@ def test_forge_lists_modules_at_its_start_and_ignores_sd_vae(models: Path) -> No
         plain = picture(replay)
         write_checkpoint(models / "VAE/late.safetensors", b"late")
         replay.client.post("/sdapi/v1/refresh-vae").raise_for_status()
-        assert [one["model_name"] for one in replay.get("/sdapi/v1/sd-modules")] == ["known.safetensors"]
+        assert [module["model_name"] for module in replay.get("/sdapi/v1/sd-modules")] == [
+            "known.safetensors"
+        ]
         assert replay.client.get("/sdapi/v1/sd-vae").status_code == 404
-        for name, same in (("known.safetensors", False), ("late.safetensors", True)):
+        for name, is_listed in (("known.safetensors", False), ("late.safetensors", True)):
             modules = {"forge_additional_modules": [name]}
-            assert (picture(replay, override_settings=modules) == plain) is same
+            assert (picture(replay, override_settings=modules) == plain) is is_listed
         assert picture(replay, override_settings={"sd_vae": "known.safetensors"}) == plain
         assert picture(replay) == plain
 
@@ -75,11 +77,11 @@ def test_a1111_lists_vaes_after_a_refresh_and_has_none_of_forges_settings(models
         used = job(replay, override_settings={"sd_vae": "late.safetensors"})
         assert used["info"]["sd_vae_name"] == "late.safetensors"
         assert opened(used["images"][0]).tobytes() != plain == picture(replay)
-        refused = replay.client.post(
+        refusal = replay.client.post(
             "/sdapi/v1/txt2img", json={**SMALL, "override_settings": {"forge_additional_modules": []}}
         )
-        assert refused.json()["error"] == "AttributeError"
-        assert "do_not_save" in refused.json()["errors"]
+        assert refusal.json()["error"] == "AttributeError"
+        assert "do_not_save" in refusal.json()["errors"]
 
 
 def test_a1111_loads_at_once_and_keeps_the_old_checkpoint_for_a_bad_one(models: Path) -> None:
@@ -97,9 +99,9 @@ def test_a1111_loads_at_once_and_keeps_the_old_checkpoint_for_a_bad_one(models: 
 def test_controlnet_accepts_the_names_that_the_real_one_accepts(models: Path, flavor: str) -> None:
     with server(model_dir=models, flavor=flavor) as replay:
         plain = picture(replay)
-        (listed,) = replay.get("/controlnet/model_list")["model_list"]
-        assert listed.startswith("canny [")
-        steered = picture(replay, alwayson_scripts=unit(listed))
+        (listed_name,) = replay.get("/controlnet/model_list")["model_list"]
+        assert listed_name.startswith("canny [")
+        steered = picture(replay, alwayson_scripts=unit(listed_name))
         assert steered != plain
         bare = picture(replay, alwayson_scripts=unit("canny"))
         part = picture(replay, alwayson_scripts=unit("ANN"))
@@ -107,28 +109,28 @@ def test_controlnet_accepts_the_names_that_the_real_one_accepts(models: Path, fl
         other_hash = picture(replay, alwayson_scripts=unit("canny [00000000]"))
         assert other_hash == plain, "it is no part of any name"
         write_checkpoint(models / "ControlNet/late.safetensors", b"late")
-        late = replay.get("/controlnet/model_list?update=true")["model_list"]
-        assert len(late) == (1 if flavor == "forge" else 2)
-        known = replay.client.get("/controlnet/version").status_code
-        assert known == (404 if flavor == "forge" else 200)
+        names = replay.get("/controlnet/model_list?update=true")["model_list"]
+        assert len(names) == (1 if flavor == "forge" else 2)
+        version_status = replay.client.get("/controlnet/version").status_code
+        assert version_status == (404 if flavor == "forge" else 200)
 
 
 def test_a_map_follows_the_pictures_unless_it_is_switched_off(models: Path) -> None:
     with server(model_dir=models) as replay:
-        made = job(replay, alwayson_scripts=unit("canny"), batch_size=2)
-        texts = [opened(image).info.get("parameters") for image in made["images"]]
+        response = job(replay, alwayson_scripts=unit("canny"), batch_size=2)
+        texts = [opened(image).info.get("parameters") for image in response["images"]]
         assert [bool(text) for text in texts] == [True, True, False]
-        assert len(made["info"]["all_seeds"]) == 2
+        assert len(response["info"]["all_seeds"]) == 2
         off = job(replay, alwayson_scripts=unit("canny", save_detected_map=False))
         assert len(off["images"]) == 1
 
 
 def test_an_unknown_module_does_nothing_on_forge_and_fails_on_a1111(models: Path) -> None:
     with server(model_dir=models) as replay:
-        (listed,) = replay.get("/controlnet/model_list")["model_list"]
-        made = job(replay, alwayson_scripts=unit(listed, module="cannny"))
-        assert opened(made["images"][0]).tobytes() == picture(replay)
-        assert len(made["images"]) == 1
+        (listed_name,) = replay.get("/controlnet/model_list")["model_list"]
+        response = job(replay, alwayson_scripts=unit(listed_name, module="cannny"))
+        assert opened(response["images"][0]).tobytes() == picture(replay)
+        assert len(response["images"]) == 1
     with server(model_dir=models, flavor="a1111") as replay:
         body = {**SMALL, "alwayson_scripts": unit("canny", module="None")}
         answer = replay.client.post("/sdapi/v1/txt2img", json=body)
@@ -138,32 +140,32 @@ def test_an_unknown_module_does_nothing_on_forge_and_fails_on_a1111(models: Path
 @FLAVORS
 def test_loopback_returns_a_grid_first_without_reporting_it(flavor: str) -> None:
     with server(flavor=flavor) as replay:
-        made = job(
+        response = job(
             replay,
             "img2img",
             init_images=[REFERENCE],
             script_name="loopback",
             script_args=[2, 0.5, "Linear", "None"],
         )
-        images = [opened(image) for image in made["images"]]
+        images = [opened(image) for image in response["images"]]
         assert [image.size for image in images] == [(128, 64), (64, 64), (64, 64)]
         assert [seed_of(image) for image in images] == [None, "7", "8"]
-        assert (made["info"]["index_of_first_image"], made["info"]["all_seeds"]) == (0, [8])
+        assert (response["info"]["index_of_first_image"], response["info"]["all_seeds"]) == (0, [8])
 
 
 @FLAVORS
 def test_sd_upscale_reports_the_seed_of_its_last_tile(flavor: str) -> None:
     with server(flavor=flavor) as replay:
-        made = job(
+        response = job(
             replay,
             "img2img",
             init_images=[REFERENCE],
             script_name="SD upscale",
             script_args=[None, 8, "Lanczos", 2],
         )
-        (image,) = [opened(image) for image in made["images"]]
+        (image,) = [opened(image) for image in response["images"]]
         assert (image.size, seed_of(image)) == ((128, 128), None)
-        assert (made["info"]["seed"], made["info"]["all_seeds"]) == (7, [15])
+        assert (response["info"]["seed"], response["info"]["all_seeds"]) == (7, [15])
 
 
 def test_tiling_changes_pixels_on_a1111_only() -> None:
@@ -194,8 +196,8 @@ def test_a_refiner_and_a_hires_checkpoint_change_the_picture(models: Path) -> No
         plain = picture(replay)
         assert picture(replay, refiner_checkpoint="second.safetensors", refiner_switch_at=0.5) != plain
         hires = {"enable_hr": True, "hr_upscaler": "Latent", "hr_additional_modules": ["Use same choices"]}
-        same = picture(replay, **hires)
-        assert picture(replay, **hires, hr_checkpoint_name="second.safetensors") != same
+        same_picture = picture(replay, **hires)
+        assert picture(replay, **hires, hr_checkpoint_name="second.safetensors") != same_picture
         assert picture(replay) == plain
 
 

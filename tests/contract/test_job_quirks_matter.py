@@ -62,7 +62,7 @@ class LenientControlNet(ControlNet):
     """Finds a model by its name without the hash on Forge too."""
 
     def _find(self, name: Any) -> Path | None:
-        return next((path for listed, path in self._known.items() if listed.startswith(str(name))), None)
+        return next((path for title, path in self._known.items() if title.startswith(str(name))), None)
 
 
 class LoadingControlNet(ControlNet):
@@ -109,12 +109,12 @@ def test_a_removed_behaviour_is_detected(
     def make(settings: Settings) -> Components:
         return Components.make(settings, **change)
 
-    whole = play(flavor, tmp_path / "whole", only=jobs)
+    unchanged = play(flavor, tmp_path / "whole", only=jobs)
     broken = play(flavor, tmp_path / "broken", make, only=jobs)
-    for played, detected in ((whole, False), (broken, True)):
-        found = [
+    for played, detected in ((unchanged, False), (broken, True)):
+        all_departures = [
             *torn(played),
             *merged(played, flavor),
-            *(note for one in played for note in departures(one)),
+            *(note for job in played for note in departures(job)),
         ]
-        assert bool(found) is detected, found
+        assert bool(all_departures) is detected, all_departures

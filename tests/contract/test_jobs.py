@@ -28,8 +28,8 @@ def replayed(flavor: str) -> list[Played]:
 
 @FLAVORS
 def test_the_response_to_a_job_is_as_recorded(flavor: str) -> None:
-    found = {one.name: departures(one) for one in replayed(flavor) if one.name not in NOT_HELD}
-    assert {name: notes for name, notes in found.items() if notes} == {}
+    notes_by_job = {job.name: departures(job) for job in replayed(flavor) if job.name not in NOT_HELD}
+    assert {name: notes for name, notes in notes_by_job.items() if notes} == {}
 
 
 @FLAVORS
@@ -44,8 +44,8 @@ def test_recorded_pictures_that_differ_are_different(flavor: str) -> None:
 
 def test_each_listed_exception_is_still_needed() -> None:
     everything = [*replayed("forge"), *replayed("a1111")]
-    assert {one.name for one in everything if one.name in NOT_HELD and departures(one)} == {*NOT_HELD}
-    by_chance = {place for one in everything for place, _, _ in one.pictures} & {*SAME_BY_CHANCE}
+    assert {job.name for job in everything if job.name in NOT_HELD and departures(job)} == {*NOT_HELD}
+    by_chance = {place for job in everything for place, _, _ in job.pictures} & {*SAME_BY_CHANCE}
     assert by_chance == {*SAME_BY_CHANCE}
     for flavor, groups in ALIKE.items():
         together = merged(replayed(flavor), flavor, alike=[])

@@ -23,9 +23,9 @@ from tests.contract.serving import (
 
 
 def png(image: Image.Image) -> str:
-    out = io.BytesIO()
-    image.save(out, format="PNG")
-    return base64.b64encode(out.getvalue()).decode()
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 @FLAVORS
@@ -81,20 +81,20 @@ def test_a_unit_whose_controlnet_model_cannot_be_loaded_is_ignored(models: Path)
     (models / "ControlNet/canny.safetensors").write_bytes(b"of another shape")
     for flavor, images in (("forge", 2), ("a1111", 1)):
         with server(model_dir=models, flavor=flavor) as replay:
-            (listed,) = replay.get("/controlnet/model_list")["model_list"]
-            made = job(replay, alwayson_scripts=unit(listed))
-            assert opened(made["images"][0]).tobytes() == picture(replay)
-            assert len(made["images"]) == images, "Forge makes the map all the same"
+            (listed_name,) = replay.get("/controlnet/model_list")["model_list"]
+            response = job(replay, alwayson_scripts=unit(listed_name))
+            assert opened(response["images"][0]).tobytes() == picture(replay)
+            assert len(response["images"]) == images, "Forge makes the map all the same"
 
 
 @FLAVORS
 def test_only_the_first_three_arguments_of_controlnet_are_units(models: Path, flavor: str) -> None:
     with server(model_dir=models, flavor=flavor) as replay:
-        (listed,) = replay.get("/controlnet/model_list")["model_list"]
-        (one,) = unit(listed)["ControlNet"]["args"]
-        made = job(replay, alwayson_scripts={"ControlNet": {"args": [True, False, "canny", one]}})
-        assert opened(made["images"][0]).tobytes() == picture(replay)
-        assert len(made["images"]) == 1
+        (listed_name,) = replay.get("/controlnet/model_list")["model_list"]
+        (unit_fields,) = unit(listed_name)["ControlNet"]["args"]
+        response = job(replay, alwayson_scripts={"ControlNet": {"args": [True, False, "canny", unit_fields]}})
+        assert opened(response["images"][0]).tobytes() == picture(replay)
+        assert len(response["images"]) == 1
 
 
 def test_a_map_has_the_size_of_the_picture_and_shows_its_module(models: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_map_has_the_size_of_the_picture_and_shows_its_module(models: Path) ->
             opened(job(replay, alwayson_scripts=unit("None", module=module), width=96)["images"][1])
             for module in ("canny", "None")
         ]
-        assert [one.size for one in maps] == [(96, 64), (96, 64)]
+        assert [picture.size for picture in maps] == [(96, 64), (96, 64)]
         assert maps[0].tobytes() != maps[1].tobytes()
 
 
@@ -112,9 +112,9 @@ def test_hires_fix_uses_the_modules_of_its_own_field(models: Path) -> None:
         name_in_settings_file(replay, forge_additional_modules=[])
         hires: dict[str, Any] = {"enable_hr": True, "hr_upscaler": "Latent", "denoising_strength": 0.5}
         vae = {"override_settings": {"forge_additional_modules": ["known.safetensors"]}}
-        same = {**hires, "hr_additional_modules": ["Use same choices"]}
-        plain = picture(replay, **same)
-        used = picture(replay, **same, **vae)
+        same_choices = {**hires, "hr_additional_modules": ["Use same choices"]}
+        plain = picture(replay, **same_choices)
+        used = picture(replay, **same_choices, **vae)
         assert used != plain
         assert picture(replay, **hires, hr_additional_modules=[], **vae) == plain
         assert picture(replay, **hires, hr_additional_modules=["known.safetensors"]) == used
@@ -156,10 +156,10 @@ def test_pixels_outside_a_mask_are_kept_exactly() -> None:
     with server() as replay:
         for invert, painted, kept in ((0, left, right), (1, right, left)):
             fields = {"init_images": [REFERENCE], "mask": png(mask), "inpainting_mask_invert": invert}
-            made = opened(job(replay, "img2img", **fields)["images"][0])
-            original = opened(REFERENCE).convert("RGB").resize(made.size)
-            assert made.crop(kept).tobytes() == original.crop(kept).tobytes()
-            assert made.crop(painted).tobytes() != original.crop(painted).tobytes()
+            inpainted = opened(job(replay, "img2img", **fields)["images"][0])
+            original = opened(REFERENCE).convert("RGB").resize(inpainted.size)
+            assert inpainted.crop(kept).tobytes() == original.crop(kept).tobytes()
+            assert inpainted.crop(painted).tobytes() != original.crop(painted).tobytes()
 
 
 def test_a_picture_painted_in_its_mask_only_keeps_the_size_of_its_reference() -> None:
@@ -167,17 +167,17 @@ def test_a_picture_painted_in_its_mask_only_keeps_the_size_of_its_reference() ->
     fields = {"init_images": [png(Image.new("RGB", (96, 128), "blue"))], "mask": png(white)}
     with server() as replay:
         for area_only, size in ((True, (96, 128)), (False, (64, 64))):
-            made = job(replay, "img2img", **fields, inpaint_full_res=area_only)
-            assert opened(made["images"][0]).size == size
+            response = job(replay, "img2img", **fields, inpaint_full_res=area_only)
+            assert opened(response["images"][0]).size == size
 
 
 def test_images_are_rotated_as_their_exif_says() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    out = io.BytesIO()
-    Image.new("RGB", (96, 64), "blue").save(out, format="JPEG", exif=exif)
+    buffer = io.BytesIO()
+    Image.new("RGB", (96, 64), "blue").save(buffer, format="JPEG", exif=exif)
     body = {
-        "image": base64.b64encode(out.getvalue()).decode(),
+        "image": base64.b64encode(buffer.getvalue()).decode(),
         "upscaler_1": "Nearest",
         "upscaling_resize": 1,
     }

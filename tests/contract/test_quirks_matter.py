@@ -58,8 +58,10 @@ class LenientCheckpoints(Checkpoints):
     """Finds a checkpoint in any case."""
 
     def find(self, name: Any) -> Checkpoint | None:
-        known = {alias.lower(): alias for one in self.all() for alias in one.aliases()}
-        return super().find(known.get(name.lower(), name)) if isinstance(name, str) else None
+        checkpoints_by_alias = {
+            alias.lower(): alias for checkpoint in self.all() for alias in checkpoint.aliases()
+        }
+        return super().find(checkpoints_by_alias.get(name.lower(), name)) if isinstance(name, str) else None
 
 
 class HashedCheckpoints(Checkpoints):
@@ -67,8 +69,8 @@ class HashedCheckpoints(Checkpoints):
 
     def refresh(self) -> None:
         super().refresh()
-        for one in self.all():
-            self.register_hash(one)
+        for checkpoint in self.all():
+            self.register_hash(checkpoint)
 
 
 class WatchingCheckpoints(Checkpoints):
@@ -136,8 +138,8 @@ class TolerantScripts(Scripts):
     """Ignores scripts that do not exist."""
 
     def plan(self, request: Any, tab: str) -> ScriptPlan:
-        known = {k: v for k, v in request.alwayson_scripts.items() if k.lower() in self.titles[tab]}
-        return super().plan(request.model_copy(update={"alwayson_scripts": known}), tab)
+        known_scripts = {k: v for k, v in request.alwayson_scripts.items() if k.lower() in self.titles[tab]}
+        return super().plan(request.model_copy(update={"alwayson_scripts": known_scripts}), tab)
 
 
 class TidyTasks(Tasks):
@@ -173,5 +175,5 @@ def test_a_removed_quirk_is_detected(
     def make(settings: Settings) -> Components:
         return Components.make(settings, **change)
 
-    found = run_scenario(scenario, make, tmp_path)
-    assert found[detected], "nobody detected"
+    notes = run_scenario(scenario, make, tmp_path)
+    assert notes[detected], "nobody detected"

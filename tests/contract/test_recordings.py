@@ -29,15 +29,17 @@ QUICK = {"step_seconds": 0, "load_seconds": 0, "extra_seconds": 0}
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_scenario_has_no_differences_and_covers_its_recordings(name: str, tmp_path: Path) -> None:
-    found = run_scenario(name, Components.make, tmp_path)
-    assert {recording: notes for recording, notes in found.items() if notes} == {}
-    assert sorted(found) == names(*SCENARIOS[name][0])
+    notes = run_scenario(name, Components.make, tmp_path)
+    assert {recording: differences for recording, differences in notes.items() if differences} == {}
+    assert sorted(notes) == names(*SCENARIOS[name][0])
 
 
 def test_all_recordings_are_replayed_or_listed_as_not_replayed() -> None:
     patterns = [pattern for covered, _ in SCENARIOS.values() for pattern in covered]
     everything = names("*")
-    covered = {name for name in everything if any(fnmatch(name, one) for one in patterns)} | set(PROCESSES)
+    covered = {name for name in everything if any(fnmatch(name, pattern) for pattern in patterns)} | set(
+        PROCESSES
+    )
     assert sorted(set(everything) - covered) == sorted(NOT_COVERED)
     assert len(NOT_COVERED) <= 0.1 * len(everything)
     assert len(NOT_SERVED) == 4
@@ -67,8 +69,8 @@ def test_server_kill_ends_it_without_a_response() -> None:
 def test_after_booting_the_page_and_internal_exist_only_with_the_page(name: str, *, web_ui: bool) -> None:
     events = [event for event in recording(name)["events"] if event["status"] != "refused"]
     with running(web_ui=web_ui, **QUICK) as fake_webui:
-        here = {event["path"]: httpx.get(fake_webui.url + event["path"]).status_code for event in events}
-    assert here == {event["path"]: event["status"] for event in events}
+        statuses = {event["path"]: httpx.get(fake_webui.url + event["path"]).status_code for event in events}
+    assert statuses == {event["path"]: event["status"] for event in events}
 
 
 def test_a_boot_takes_the_requested_time() -> None:

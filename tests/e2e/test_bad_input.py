@@ -61,7 +61,7 @@ def test_all_errors_of_the_metadata_are_named_at_once(pipeline: Pipeline) -> Non
     )
     paths = {detail["path"] for detail in details}
     assert paths == {f"/task/metadata/{name}" for name in metadata}
-    assert "sdruntime" in next(each["message"] for each in details if each["path"].endswith("/runtime"))
+    assert "sdruntime" in next(detail["message"] for detail in details if detail["path"].endswith("/runtime"))
 
 
 def test_wrong_types_in_known_fields_are_refused(pipeline: Pipeline, task_id: str) -> None:

@@ -27,7 +27,7 @@ class Cloud:
     def __call__(self, *arguments: str) -> None:
         self.calls.append(arguments)
         if arguments[:2] == ("deploy", "Compute"):
-            context = dict(each.split("=") for each in arguments if "=" in each)
+            context = dict(argument.split("=") for argument in arguments if "=" in argument)
             self._deploy_compute(context.get("startAtZero", "").split(","))
 
     def _deploy_compute(self, at_zero: list[str]) -> None:
@@ -53,8 +53,8 @@ class Cloud:
     def counts(self) -> dict[str, int]:
         """Return how many tasks each service is to run."""
         names = ["sdruntime-service", "sddynamic-service"]
-        found = self._aws.client("ecs").describe_services(cluster=self._cluster, services=names)
-        return {each["serviceName"]: each["desiredCount"] for each in found["services"]}
+        services = self._aws.client("ecs").describe_services(cluster=self._cluster, services=names)
+        return {service["serviceName"]: service["desiredCount"] for service in services["services"]}
 
 
 class WorkingScaler:
@@ -76,24 +76,24 @@ def account(pipeline: Pipeline) -> Account:
 def test_a_deployment_ends_with_an_image_and_can_be_repeated(
     pipeline: Pipeline, account: Account, tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    output_lines: list[str] = []
     cloud = Cloud(pipeline)
     deployment = Deployment(
-        account=account, cdk=cloud, say=said.append, api_url=lambda _: pipeline.deployment.api_url
+        account=account, cdk=cloud, say=output_lines.append, api_url=lambda _: pipeline.deployment.api_url
     )
 
     with pytest.raises(StepFailed, match="upload these models"):
         deployment.run()
     bucket = pipeline.deployment.outputs["ModelBucket"]
-    assert f"aws s3 cp v1-5-pruned-emaonly.safetensors s3://{bucket}/{CHECKPOINT}" in said[-1]
+    assert f"aws s3 cp v1-5-pruned-emaonly.safetensors s3://{bucket}/{CHECKPOINT}" in output_lines[-1]
     pipeline.aws.client("s3").put_object(Bucket=bucket, Key=CHECKPOINT, Body=b"a checkpoint")
     cloud.calls.clear()
 
     deployment.run()
     assert cloud.calls[1][-1] == "startAtZero=sdruntime,sddynamic"
     assert cloud.counts() == {"sdruntime-service": 0, "sddynamic-service": 0}
-    assert ": completed" in "".join(said)
-    assert "its link leads to an image of" in said[-2]
+    assert ": completed" in "".join(output_lines)
+    assert "its link leads to an image of" in output_lines[-2]
 
     deployment.run()
     assert cloud.calls[3][:2] == ("deploy", "Compute")

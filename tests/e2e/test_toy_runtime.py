@@ -29,11 +29,11 @@ TOY = Toy(name=DYNAMIC, speed=2, most=700)
 @pytest.fixture
 def toys(aws: Emulator) -> Deployment:
     """Create AWS resources with one runtime of the toy's type."""
-    made = deploy(aws)
+    deployment = deploy(aws)
     # As the core stack tells the API of the toy's settings.
-    described = [TOY.as_domain(queue_url=made.queue(DYNAMIC)).as_dict()]
+    described = [TOY.as_domain(queue_url=deployment.queue(DYNAMIC)).as_dict()]
     runtimes = Runtimes.from_json(json.dumps(described))
-    return replace(made, environment=replace(made.environment, runtimes=runtimes))
+    return replace(deployment, environment=replace(deployment.environment, runtimes=runtimes))
 
 
 @pytest.fixture
@@ -43,16 +43,16 @@ def api(toys: Deployment) -> Client:
 
 @contextmanager
 def running_consumer(aws: Emulator, toys: Deployment) -> Iterator[Process]:
-    known = toys.environment
+    deployed = toys.environment
     environment = WorkerEnvironment(
         runtime_name=DYNAMIC,
         runtime_type=TOY.type,
         runtime_options=TOY.as_domain().options,
         task_queue_url=toys.queue(DYNAMIC),
-        result_topic_arn=known.result_topic_arn,
-        output_bucket=known.output_bucket,
-        task_table=known.task_table,
-        task_bucket=known.task_bucket,
+        result_topic_arn=deployed.result_topic_arn,
+        output_bucket=deployed.output_bucket,
+        task_table=deployed.task_table,
+        task_bucket=deployed.task_bucket,
         visibility_seconds=6,
         retry_delay_seconds=0,
     )
@@ -61,8 +61,8 @@ def running_consumer(aws: Emulator, toys: Deployment) -> Iterator[Process]:
         [sys.executable, "-m", "tests.support.toy"],
         environment=aws.environment(os.environ) | environment.to_environ(),
         cwd=str(ROOT),
-    ) as running:
-        yield running
+    ) as process:
+        yield process
 
 
 def body(task_id: str, **content: Any) -> dict[str, Any]:
@@ -70,18 +70,18 @@ def body(task_id: str, **content: Any) -> dict[str, Any]:
     return {"task": {"metadata": metadata, "content": {"text": "ab", "times": 2} | content}}
 
 
-def until(toys: Deployment, task_id: str, holds: Any) -> Row:
+def until(toys: Deployment, task_id: str, condition: Any) -> Row:
     """Poll until the row has a state, for which DynamoDB has no event."""
     deadline = time.monotonic() + OUTCOME_SECONDS
-    while not holds(row := toys.row(task_id)):
+    while not condition(row := toys.row(task_id)):
         assert time.monotonic() < deadline, row
         time.sleep(0.1)
     return row
 
 
 def test_a_toy_task_is_checked_by_the_rules_of_its_type(aws: Emulator, toys: Deployment, api: Client) -> None:
-    refused = api("POST", "/v1alpha2", body("bad", text=7, times="many"))
-    assert (refused.status, refused.faults) == (400, ["/task/content/text", "/task/content/times"])
+    refusal = api("POST", "/v1alpha2", body("bad", text=7, times="many"))
+    assert (refusal.status, refusal.faults) == (400, ["/task/content/text", "/task/content/times"])
     assert api("POST", "/v1alpha2", body("bad", times=701)).faults == ["/task/content/times"]
     assert api("POST", "/v1alpha2", body("t")).status == 200
     with running_consumer(aws, toys):
@@ -90,8 +90,8 @@ def test_a_toy_task_is_checked_by_the_rules_of_its_type(aws: Emulator, toys: Dep
     (link,) = row.item["images"]
     key = link.removeprefix(f"s3://{toys.environment.output_bucket}/")
     assert toys.s3.get_object(Bucket=toys.environment.output_bucket, Key=key)["Body"].read() == b"abab"
-    out = str(row.text("output")).removeprefix(f"s3://{toys.environment.output_bucket}/")
-    document = json.load(toys.s3.get_object(Bucket=toys.environment.output_bucket, Key=out)["Body"])
+    output_key = str(row.text("output")).removeprefix(f"s3://{toys.environment.output_bucket}/")
+    document = json.load(toys.s3.get_object(Bucket=toys.environment.output_bucket, Key=output_key)["Body"])
     assert (document["repeated"], document["speed"]) == (True, 2)
     assert document["images"][0]["letters"] == 4
 

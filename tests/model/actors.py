@@ -123,10 +123,10 @@ class Actors(Consumer, Services):
         objects = frozenset(
             # A worker that lost its lease wrote these after the outcome and was killed before it could delete
             # them. The protocol does not guarantee that such objects are deleted.
-            stored._replace(worker=NOBODY)
-            if stored.is_late and is_written_by(stored, index, actor)
-            else stored
-            for stored in state.objects
+            stored_object._replace(worker=NOBODY)
+            if stored_object.is_late and is_written_by(stored_object, index, actor)
+            else stored_object
+            for stored_object in state.objects
         )
         queue = tuple(
             sorted(

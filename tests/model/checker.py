@@ -111,9 +111,9 @@ class Checker:
                     f"the cancel of submission {submission_id} was confirmed, but it is {outcome}"
                 )
             remaining = sorted(
-                stored.kind
-                for stored in state.objects
-                if stored.submission_id == submission_id and stored.worker != NOBODY
+                stored_object.kind
+                for stored_object in state.objects
+                if stored_object.submission_id == submission_id and stored_object.worker != NOBODY
             )
             has_outputs = outcome == Status.COMPLETED and submission_id not in state.deleted
             if remaining != (["image", "output"] if has_outputs else []):

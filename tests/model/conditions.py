@@ -55,8 +55,8 @@ class LeftOut:
         group = conditions.pop(self.index)
         if self.member is not None:
             assert isinstance(group, AnyOf)
-            others = group.conditions[: self.member] + group.conditions[self.member + 1 :]
-            conditions.insert(self.index, AnyOf(others))
+            other_conditions = group.conditions[: self.member] + group.conditions[self.member + 1 :]
+            conditions.insert(self.index, AnyOf(other_conditions))
         return replace(transition, conditions=tuple(conditions))
 
     def __str__(self) -> str:

@@ -71,11 +71,11 @@ class Consumer(Steps):
         return move_message(state, (submission_id, index), (submission_id, VISIBLE)).with_idle_actor(index)
 
     def _create_row_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
-        written = self._write(state, index, "submit", submission_id=actor.submission_id)
-        yield from written.response_lost_steps
+        write = self._write(state, index, "submit", submission_id=actor.submission_id)
+        yield from write.response_lost_steps
         # A message that was published directly has no submit call that accepts it: writing its row does.
-        accepted = written.state.accepted or (actor.submission_id,)
-        after = written.state._replace(accepted=accepted)
+        accepted_ids = write.state.accepted or (actor.submission_id,)
+        after = write.state._replace(accepted=accepted_ids)
         yield (
             f"{self.names[index]} creates the row",
             self._after_decision(after, index, after.actors[index].view),
@@ -83,10 +83,10 @@ class Consumer(Steps):
 
     def _end_unclaimed_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         decision = decide(self.rows.row(actor.view), self.rows.messages[actor.submission_id], NOW)
-        written = self._write(state, index, "end_unclaimed", code=decision.code, message=decision.message)
-        yield from written.response_lost_steps
-        after = written.state
-        if written.is_done:
+        write = self._write(state, index, "end_unclaimed", code=decision.code, message=decision.message)
+        yield from write.response_lost_steps
+        after = write.state
+        if write.is_done:
             yield f"{self.names[index]} ends the task", after.with_actor(index, phase=Phase.DELETE_ORPHANS)
         else:
             yield (
@@ -100,14 +100,14 @@ class Consumer(Steps):
             if is_reused and not self._can_fail(state, FaultKind.FENCE_REUSED):
                 continue
             before = state.with_fault() if is_reused else state
-            written = self._write(before, index, "claim", worker=f"w{index}", fence=fence)
-            if written.is_done and written.row is not None:
-                after = written.state.with_actor(index, phase=Phase.START, fence=fence)
-                self._check_exclusive_fence(after, index, written.row)
-                yield from written.response_lost_steps
+            write = self._write(before, index, "claim", worker=f"w{index}", fence=fence)
+            if write.is_done and write.row is not None:
+                after = write.state.with_actor(index, phase=Phase.START, fence=fence)
+                self._check_exclusive_fence(after, index, write.row)
+                yield from write.response_lost_steps
                 yield f"{name} claims with {fence}", after
             else:
-                after = written.state
+                after = write.state
                 yield (
                     f"{name} may not claim",
                     self._after_decision(after, index, after.actors[index].view),
@@ -124,13 +124,13 @@ class Consumer(Steps):
 
     def _heartbeat_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         name = self.names[index]
-        written = self._write(state, index, "renew")
-        after, row = written.state, written.row
+        write = self._write(state, index, "renew")
+        after, row = write.state, write.row
         if actor.phase not in HAS_LEASE:
             # The heartbeat is a thread: it can send one more after the work has ended, and what that returns
             # is not looked at.
             yield f"{name} renews late", after.with_actor(index, view=actor.view)
-        elif not written.is_done:
+        elif not write.is_done:
             # A consumer that is finishing learns the same from its final write, which is refused too.
             if actor.phase not in FINISHING:
                 yield f"{name} may not renew", after.with_actor(index, phase=Phase.LEASE_LOST)
@@ -171,18 +171,18 @@ class Consumer(Steps):
 
     def _start_steps(self, state: State, index: int) -> Iterator[Step]:
         name = self.names[index]
-        written = self._write(state, index, "start")
-        yield from written.response_lost_steps
-        if not written.is_done:
-            yield f"{name} may not start", self._after_refused_write(written.state, index, written.row)
+        write = self._write(state, index, "start")
+        yield from write.response_lost_steps
+        if not write.is_done:
+            yield f"{name} may not start", self._after_refused_write(write.state, index, write.row)
             return
-        assert written.row is not None
+        assert write.row is not None
         submission_id = state.actors[index].submission_id
-        if int(written.row.submission_id) != submission_id:
+        if int(write.row.submission_id) != submission_id:
             raise Violation(
-                f"{name} started submission {written.row.submission_id} with the message of {submission_id}"
+                f"{name} started submission {write.row.submission_id} with the message of {submission_id}"
             )
-        yield f"{name} starts", written.state.with_actor(index, phase=Phase.STORE_IMAGE)
+        yield f"{name} starts", write.state.with_actor(index, phase=Phase.STORE_IMAGE)
 
     def _after_refused_write(self, state: State, index: int, row: Row | None) -> State:
         """Return the state in which a consumer cancels its task if that was requested, or has lost it."""
@@ -196,16 +196,19 @@ class Consumer(Steps):
 
     def _store_step(self, state: State, index: int, kind: str, *, next_phase: Phase) -> Step:
         name, actor = self.names[index], state.actors[index]
-        if any(stored.fence == actor.fence and stored.kind == kind for stored in state.objects):
+        if any(
+            stored_object.fence == actor.fence and stored_object.kind == kind
+            for stored_object in state.objects
+        ):
             return (
                 f"{name} finds the name of its {kind} taken",
                 state.with_actor(index, phase=Phase.REPLACE_FENCE),
             )
         row = self.rows.rows[state.row]
         is_late = row is None or int(row.submission_id) != actor.submission_id or row.status.final
-        stored = Stored(actor.fence, kind, actor.submission_id, index, is_late)
-        after = state._replace(objects=state.objects | {stored})
-        return f"{name} stores the {kind} of {stored.fence}", after.with_actor(index, phase=next_phase)
+        stored_object = Stored(actor.fence, kind, actor.submission_id, index, is_late)
+        after = state._replace(objects=state.objects | {stored_object})
+        return f"{name} stores the {kind} of {stored_object.fence}", after.with_actor(index, phase=next_phase)
 
     def _replace_fence_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         name = self.names[index]
@@ -213,48 +216,52 @@ class Consumer(Steps):
             if is_reused and (not self._can_fail(state, FaultKind.FENCE_REUSED) or fence == actor.fence):
                 continue
             before = state.with_fault() if is_reused else state
-            written = self._write(before, index, "replace_fence", fence=fence)
-            yield from written.response_lost_steps
-            if written.is_done and written.row is not None:
-                after = written.state.with_actor(index, phase=Phase.STORE_IMAGE, fence=fence)
-                self._check_exclusive_fence(after, index, written.row)
+            write = self._write(before, index, "replace_fence", fence=fence)
+            yield from write.response_lost_steps
+            if write.is_done and write.row is not None:
+                after = write.state.with_actor(index, phase=Phase.STORE_IMAGE, fence=fence)
+                self._check_exclusive_fence(after, index, write.row)
                 yield f"{name} replaces its fence by {fence}", after
             elif is_reused:
-                yield f"{name} picks a used fence", written.state.with_actor(index, view=actor.view)
+                yield f"{name} picks a used fence", write.state.with_actor(index, view=actor.view)
             else:
                 yield (
                     f"{name} may not replace its fence",
-                    written.state.with_actor(index, phase=Phase.LEASE_LOST),
+                    write.state.with_actor(index, phase=Phase.LEASE_LOST),
                 )
 
     def _release_task_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         count_attempt = actor.phase == Phase.RELEASE_TASK_AND_COUNT
-        written = self._write(state, index, "release", count_attempt=count_attempt)
-        yield from written.response_lost_steps
-        if written.is_done:
-            after = self._after_release(written.state, index)
+        write = self._write(state, index, "release", count_attempt=count_attempt)
+        yield from write.response_lost_steps
+        if write.is_done:
+            after = self._after_release(write.state, index)
         else:
-            after = self._after_refused_write(written.state, index, written.row)
-        yield f"{self.names[index]} releases the task: {written.is_done}", after
+            after = self._after_refused_write(write.state, index, write.row)
+        yield f"{self.names[index]} releases the task: {write.is_done}", after
 
     def _finish_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         name, status = self.names[index], FINAL_STATUS[actor.phase]
-        written = self._write(state, index, "finish", status=status)
-        for label, without_response in written.response_lost_steps:
+        write = self._write(state, index, "finish", status=status)
+        for label, without_response in write.response_lost_steps:
             unsure = without_response.with_actor(index, finish_sent=True)
             yield label, unsure
             # No repetition gets a response either, so the consumer releases a task that may have its outcome.
             yield f"{label}, always", unsure.with_actor(index, phase=Phase.RELEASE_TASK_AND_COUNT)
-        after = written.state.with_actor(index, finish_sent=True)
-        if not written.is_done:
+        after = write.state.with_actor(index, finish_sent=True)
+        if not write.is_done:
             yield f"{name} may not finish", after.with_actor(index, phase=Phase.LEASE_LOST)
             return
-        assert written.row is not None
-        if int(written.row.submission_id) != actor.submission_id:
+        assert write.row is not None
+        if int(write.row.submission_id) != actor.submission_id:
             raise Violation(
-                f"{name} wrote the outcome of submission {actor.submission_id} to {written.row.submission_id}"
+                f"{name} wrote the outcome of submission {actor.submission_id} to {write.row.submission_id}"
             )
-        own_kinds = {stored.kind for stored in after.objects if is_written_by(stored, index, actor)}
+        own_kinds = {
+            stored_object.kind
+            for stored_object in after.objects
+            if is_written_by(stored_object, index, actor)
+        }
         if status is Status.COMPLETED and own_kinds != {"image", "output"}:
             raise Violation(f"{name} completed the task, but has only written {sorted(own_kinds)}")
         yield f"{name} finishes: {status}", after.with_actor(index, phase=Phase.DELETE_ORPHANS)
@@ -263,7 +270,9 @@ class Consumer(Steps):
         """Return the state after a consumer without a lease has deleted what `orphaned_objects` returns."""
         row = self.rows.rows[state.row]
         own_objects = {
-            object_name(stored): stored for stored in state.objects if is_written_by(stored, index, actor)
+            object_name(stored_object): stored_object
+            for stored_object in state.objects
+            if is_written_by(stored_object, index, actor)
         }
         orphans = orphaned_objects(row, str(actor.submission_id), own_objects, finish_sent=actor.finish_sent)
         objects = state.objects - {own_objects[name] for name in orphans}
@@ -271,10 +280,10 @@ class Consumer(Steps):
             # The consumer cannot know whether the row of its submission named these objects, so it keeps
             # them, and they may remain forever. With the worker NOBODY, the checker does not count them.
             objects = frozenset(
-                stored._replace(worker=NOBODY)
-                if stored.is_late and is_written_by(stored, index, actor)
-                else stored
-                for stored in objects
+                stored_object._replace(worker=NOBODY)
+                if stored_object.is_late and is_written_by(stored_object, index, actor)
+                else stored_object
+                for stored_object in objects
             )
         return state._replace(objects=objects).with_actor(
             index, phase=Phase.DECIDE, fence="", finish_sent=False

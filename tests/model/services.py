@@ -50,17 +50,17 @@ class Services(Steps):
     def _write_submission_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         name = self.names[index]
         transition = "submit" if actor.phase == Phase.SUBMIT else "resubmit"
-        written = self._write(state, index, transition, submission_id=actor.submission_id)
-        after = written.state
-        if not written.is_done:
+        write = self._write(state, index, transition, submission_id=actor.submission_id)
+        after = write.state
+        if not write.is_done:
             yield f"{name} is refused", self._after_reading(after, index, after.actors[index].view)
             return
-        accepted = (*after.accepted, actor.submission_id)
-        for label, without_response in written.response_lost_steps:
-            yield label, without_response._replace(accepted=accepted)
+        accepted_ids = (*after.accepted, actor.submission_id)
+        for label, without_response in write.response_lost_steps:
+            yield label, without_response._replace(accepted=accepted_ids)
         yield (
             f"{name} is accepted",
-            after._replace(accepted=accepted).with_actor(index, phase=Phase.PUBLISH),
+            after._replace(accepted=accepted_ids).with_actor(index, phase=Phase.PUBLISH),
         )
 
     def _cancel_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
@@ -79,9 +79,9 @@ class Services(Steps):
     def _write_cancel_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         name, before = self.names[index], self.rows.row(state.row)
         is_immediate = actor.phase == Phase.CANCEL_QUEUED
-        written = self._write(state, index, "cancel_queued" if is_immediate else "request_cancel")
-        after, row = written.state, written.row
-        if not written.is_done or row is None:
+        write = self._write(state, index, "cancel_queued" if is_immediate else "request_cancel")
+        after, row = write.state, write.row
+        if not write.is_done or row is None:
             yield f"{name} is refused", self._after_status(after, index, after.actors[index].view)
             return
         is_inferring = any(
@@ -94,7 +94,7 @@ class Services(Steps):
             raise Violation("a cancel was confirmed while its task's worker infers")
         status = 200 if is_immediate else 202
         cancelled = after.cancelled | {(int(row.submission_id), status)}
-        for label, without_response in written.response_lost_steps:
+        for label, without_response in write.response_lost_steps:
             yield label, without_response._replace(cancelled=cancelled)
         next_phase = Phase.DELETE_ORPHANS if is_immediate else Phase.ENDED
         yield (
@@ -116,18 +116,18 @@ class Services(Steps):
                 row = self.rows.row(actor.view)
                 submission_id = int(row.submission_id)
                 objects = frozenset(
-                    stored
-                    for stored in state.objects
-                    if stored.submission_id != submission_id or stored.fence not in row.fences
+                    stored_object
+                    for stored_object in state.objects
+                    if stored_object.submission_id != submission_id or stored_object.fence not in row.fences
                 )
                 after = state._replace(objects=objects, deleted=state.deleted | {submission_id})
                 yield f"{name} deletes the outputs", after.with_actor(index, phase=Phase.RECORD_DELETION)
             case Phase.RECORD_DELETION:
-                written = self._write(state, index, "record_output_deletion")
-                yield from written.response_lost_steps
+                write = self._write(state, index, "record_output_deletion")
+                yield from write.response_lost_steps
                 yield (
-                    f"{name} records the deletion: {written.is_done}",
-                    written.state.with_actor(index, phase=Phase.ENDED if written.is_done else Phase.READ_ROW),
+                    f"{name} records the deletion: {write.is_done}",
+                    write.state.with_actor(index, phase=Phase.ENDED if write.is_done else Phase.READ_ROW),
                 )
             case Phase.DELETE_ORPHANS | Phase.SEND_CALLBACK | Phase.RECORD_CALLBACK:
                 yield from self._callback_steps(state, index, actor, next_phase=Phase.READ_ROW)
@@ -159,10 +159,10 @@ class Services(Steps):
         if self.rows.row(actor.view).status.final:
             yield "sweep finds the task finished", state.with_actor(index, phase=Phase.IDLE)
             return
-        written = self._write(state, index, "end_unclaimed", code=ErrorCode.TASK_EXPIRED, message="")
-        yield from written.response_lost_steps
-        phase = Phase.DELETE_ORPHANS if written.is_done else Phase.IDLE
-        yield f"sweep ends the task: {written.is_done}", written.state.with_actor(index, phase=phase)
+        write = self._write(state, index, "end_unclaimed", code=ErrorCode.TASK_EXPIRED, message="")
+        yield from write.response_lost_steps
+        phase = Phase.DELETE_ORPHANS if write.is_done else Phase.IDLE
+        yield f"sweep ends the task: {write.is_done}", write.state.with_actor(index, phase=phase)
 
     def _dead_letter_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         match actor.phase:
@@ -172,14 +172,12 @@ class Services(Steps):
                 phase = DEAD_LETTER_PHASES.get(action, Phase.ARCHIVE_DEAD_LETTER)
                 yield "dead letters reads the row", state.with_actor(index, phase=phase, view=state.row)
             case Phase.END_UNCLAIMED:
-                written = self._write(
-                    state, index, "end_unclaimed", code=ErrorCode.TASK_ABANDONED, message=""
-                )
-                yield from written.response_lost_steps
-                phase = Phase.DELETE_ORPHANS if written.is_done else Phase.DECIDE
+                write = self._write(state, index, "end_unclaimed", code=ErrorCode.TASK_ABANDONED, message="")
+                yield from write.response_lost_steps
+                phase = Phase.DELETE_ORPHANS if write.is_done else Phase.DECIDE
                 yield (
-                    f"dead letters ends the task: {written.is_done}",
-                    written.state.with_actor(index, phase=phase),
+                    f"dead letters ends the task: {write.is_done}",
+                    write.state.with_actor(index, phase=phase),
                 )
             case Phase.DELETE_ORPHANS | Phase.SEND_CALLBACK | Phase.RECORD_CALLBACK:
                 yield from self._callback_steps(state, index, actor, next_phase=Phase.ARCHIVE_DEAD_LETTER)

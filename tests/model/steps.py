@@ -73,13 +73,13 @@ class Steps:
         name, row = self.names[index], self.rows.row(actor.view)
         match actor.phase:
             case Phase.DELETE_ORPHANS:
-                named = {row.text("output"), *row.item["images"]}
+                named_keys = {row.text("output"), *row.item["images"]}
                 objects = frozenset(
-                    stored
-                    for stored in state.objects
-                    if stored.fence not in row.orphan_fences
-                    or stored.submission_id != int(row.submission_id)
-                    or object_name(stored) in named
+                    stored_object
+                    for stored_object in state.objects
+                    if stored_object.fence not in row.orphan_fences
+                    or stored_object.submission_id != int(row.submission_id)
+                    or object_name(stored_object) in named_keys
                 )
                 after = state._replace(objects=objects)
                 yield f"{name} deletes orphans", after.with_actor(index, phase=Phase.SEND_CALLBACK)
@@ -88,9 +88,9 @@ class Steps:
                 after = state._replace(callbacks=callbacks)
                 yield f"{name} sends the callback", after.with_actor(index, phase=Phase.RECORD_CALLBACK)
             case Phase.RECORD_CALLBACK:
-                written = self._write(state, index, "notify")
-                yield from written.response_lost_steps
-                yield f"{name} records the callback", written.state.with_actor(index, phase=next_phase)
+                write = self._write(state, index, "notify")
+                yield from write.response_lost_steps
+                yield f"{name} records the callback", write.state.with_actor(index, phase=next_phase)
 
     def _publish_steps(self, state: State, index: int, actor: Actor, *, next_phase: Phase) -> Iterator[Step]:
         name = self.names[index]
@@ -105,19 +105,23 @@ class Steps:
                 if self._can_fail(state, FaultKind.MESSAGE_LOST):
                     yield f"{name} publishes {submission_id}, which is lost", published.with_fault()
             case Phase.RECORD_PUBLICATION:
-                written = self._write(state, index, "mark_published")
-                yield from written.response_lost_steps
-                yield f"{name} records the publication", written.state.with_actor(index, phase=next_phase)
+                write = self._write(state, index, "mark_published")
+                yield from write.response_lost_steps
+                yield f"{name} records the publication", write.state.with_actor(index, phase=next_phase)
 
 
-def is_written_by(stored: Stored, index: int, actor: Actor) -> bool:
+def is_written_by(stored_object: Stored, index: int, actor: Actor) -> bool:
     """Return whether this worker wrote an object under its current fence."""
-    return (stored.worker, stored.fence, stored.submission_id) == (index, actor.fence, actor.submission_id)
+    return (stored_object.worker, stored_object.fence, stored_object.submission_id) == (
+        index,
+        actor.fence,
+        actor.submission_id,
+    )
 
 
-def object_name(stored: Stored) -> str:
+def object_name(stored_object: Stored) -> str:
     """Return an object's name as rows have it; the model's rows have it without bucket and folder."""
-    return f"{stored.fence}{OBJECT_SUFFIXES[stored.kind]}"
+    return f"{stored_object.fence}{OBJECT_SUFFIXES[stored_object.kind]}"
 
 
 def move_message(state: State, old: tuple[int, int], new: tuple[int, int] | None) -> State:

@@ -56,7 +56,7 @@ ROWS = st.builds(
 @st.composite
 def transitions(draw: st.DrawFn) -> Transition:
     """Draw a transition that an actor may write after it read any earlier or later version of the row."""
-    seen = Row(draw(ROWS))
+    row = Row(draw(ROWS))
     now, seconds, fence = NOW, draw(st.sampled_from([6, 120.5])), draw(FENCES)
     error = {"code": "no_images", "message": "…"}
     item = {**ITEM, "submission_id": draw(SUBMISSION_IDS)}
@@ -64,22 +64,22 @@ def transitions(draw: st.DrawFn) -> Transition:
         st.sampled_from(
             [
                 protocol.submit(item),
-                protocol.resubmit(item, Row({**seen.item, "notified_at": iso(NOW)})),
-                protocol.mark_published(seen, now),
-                protocol.claim(seen, worker="w1", fence=fence, seconds=seconds, now=now),
-                protocol.replace_fence(Row({"worker": "w1", **seen.item}), fence=fence),
-                protocol.renew(seen, seconds=seconds, now=now, progress=0.125),
-                protocol.renew(seen, seconds=seconds, now=now),
-                protocol.start(seen, seconds=seconds, now=now),
-                protocol.release(seen, count_attempt=True, last_error=error),
-                protocol.release(seen, count_attempt=False),
-                protocol.finish(seen, Status.COMPLETED, now=now, images=["s3://b/k"], output="s3://b/o"),
-                protocol.finish(seen, Status.FAILED, now=now, error=error),
-                protocol.notify(seen, now),
-                protocol.record_output_deletion(Row({**seen.item, "notified_at": iso(NOW)}), now),
-                protocol.cancel_queued(seen, now),
-                protocol.request_cancel(seen, now),
-                protocol.end_unclaimed(seen, now=now, code=ErrorCode.TASK_ABANDONED, message="…"),
+                protocol.resubmit(item, Row({**row.item, "notified_at": iso(NOW)})),
+                protocol.mark_published(row, now),
+                protocol.claim(row, worker="w1", fence=fence, seconds=seconds, now=now),
+                protocol.replace_fence(Row({"worker": "w1", **row.item}), fence=fence),
+                protocol.renew(row, seconds=seconds, now=now, progress=0.125),
+                protocol.renew(row, seconds=seconds, now=now),
+                protocol.start(row, seconds=seconds, now=now),
+                protocol.release(row, count_attempt=True, last_error=error),
+                protocol.release(row, count_attempt=False),
+                protocol.finish(row, Status.COMPLETED, now=now, images=["s3://b/k"], output="s3://b/o"),
+                protocol.finish(row, Status.FAILED, now=now, error=error),
+                protocol.notify(row, now),
+                protocol.record_output_deletion(Row({**row.item, "notified_at": iso(NOW)}), now),
+                protocol.cancel_queued(row, now),
+                protocol.request_cancel(row, now),
+                protocol.end_unclaimed(row, now=now, code=ErrorCode.TASK_ABANDONED, message="…"),
             ]
         )
     )
@@ -128,12 +128,12 @@ def test_python_and_dynamodb_write_and_refuse_the_same(
         ).done
     item = before or {}
 
-    written = table.write("t", transition)
+    write = table.write("t", transition)
 
-    allowed = transition.is_allowed(item)
-    after = transition.apply_to(item) if allowed else item
-    assert written.done == (allowed or (before is not None and transition.is_already_applied(item)))
-    assert _has_item(written.row, after)
+    is_allowed = transition.is_allowed(item)
+    after = transition.apply_to(item) if is_allowed else item
+    assert write.done == (is_allowed or (before is not None and transition.is_already_applied(item)))
+    assert _has_item(write.row, after)
     assert _has_item(table.get("t"), after)
 
 

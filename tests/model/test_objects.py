@@ -46,7 +46,7 @@ def _keys(aws: Emulator, bucket: str) -> set[str]:
 
 
 def test_only_orphaned_objects_of_this_submission_are_deleted(aws: Emulator, bucket: str) -> None:
-    kept = {KEYS.image("0002", 1, "png"), KEYS.output_document("0002")}
+    kept_keys = {KEYS.image("0002", 1, "png"), KEYS.output_document("0002")}
     unrelated = {
         KEYS.image("0001", 9, "png"),
         OutputKeys(KEYS.folder, "a-0001").output_document("0001"),
@@ -57,7 +57,7 @@ def test_only_orphaned_objects_of_this_submission_are_deleted(aws: Emulator, buc
         KEYS.other_image("0001", "grid", 1, "png"),
         KEYS.output_document("0001"),
     }
-    for key in kept | orphans:
+    for key in kept_keys | orphans:
         _put(aws, bucket, key)
     for key in unrelated:
         _put(aws, bucket, key, submission_id="e9" if key.endswith("-9.png") else "f0")
@@ -65,7 +65,7 @@ def test_only_orphaned_objects_of_this_submission_are_deleted(aws: Emulator, buc
 
     OrphanCleaner(aws.client("s3"), bucket).delete_orphans(row)
 
-    assert _keys(aws, bucket) == kept | unrelated
+    assert _keys(aws, bucket) == kept_keys | unrelated
 
 
 def test_the_output_document_of_a_failed_task_is_kept(aws: Emulator, bucket: str) -> None:

@@ -228,14 +228,14 @@ def check_write(rows: Rows, state: State, name: str, view: int, number: int) -> 
 def _check_unchanged(viewed: Row, before: Row, after: Row, name: str) -> None:
     if before.status.final:
         attributes = before.item.keys() | after.item
-        changed = {
+        changed_attributes = {
             attribute for attribute in attributes if before.item.get(attribute) != after.item.get(attribute)
         }
-        allowed = {"notified_at", "published_at", "pending_runtime", "pending_since"}
+        allowed_attributes = {"notified_at", "published_at", "pending_runtime", "pending_since"}
         if name == "record_output_deletion":
-            allowed |= {"outputs_deleted_at", "images", "other_images", "output"}
-        if changed - allowed:
-            raise Violation(f"a finished row changed: {sorted(changed)}")
+            allowed_attributes |= {"outputs_deleted_at", "images", "other_images", "output"}
+        if changed_attributes - allowed_attributes:
+            raise Violation(f"a finished row changed: {sorted(changed_attributes)}")
     if name == "notify" and before.notified:
         raise Violation("notified_at was written twice")
     if viewed.submission_id != after.submission_id:

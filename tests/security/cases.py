@@ -34,8 +34,10 @@ class Case:
 def cases() -> Iterator[Case]:
     """Yield all cases of the data file, the fast ones first."""
     for address in DATA["addresses"]:
-        for way in (_as_literal, _as_answer, _as_redirect):
-            yield Case("addresses", f"{address} {way.__name__.strip('_')}", _bound(way, address))
+        for connect_by in (_as_literal, _as_answer, _as_redirect):
+            yield Case(
+                "addresses", f"{address} {connect_by.__name__.strip('_')}", _bound(connect_by, address)
+            )
     for group, check in (
         ("links", _link),
         ("redirects", _redirect),
@@ -141,10 +143,10 @@ def _allowed(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -
     fetched = links(internet, fetch).fetch(entry["link"])
     assert fetched.data == picture()
     assert (fetched.image.format, fetched.image.width, fetched.image.height) == ("PNG", 8, 9)
-    sent = [f"Authorization: {TOKEN}\r\n".encode() in request for request in internet.requests]
+    headers_sent = [f"Authorization: {TOKEN}\r\n".encode() in request for request in internet.requests]
     if "authorized" in entry:
-        assert sent == entry["authorized"]
+        assert headers_sent == entry["authorized"]
     else:
-        assert not any(sent[: len(internet.plain.requests)]), "credentials were sent without TLS"
+        assert not any(headers_sent[: len(internet.plain.requests)]), "credentials were sent without TLS"
     hops = 1 + len(entry.get("to", []))
     assert sum(internet.asked.values()) <= hops, "a name was looked up twice for one connection"

@@ -10,5 +10,5 @@ from tests.support.internet import FakeInternet, fake_internet
 @pytest.fixture(scope="session")
 def internet() -> Iterator[FakeInternet]:
     """Run the fake internet once; each case resets it."""
-    with fake_internet() as made:
-        yield made
+    with fake_internet() as running:
+        yield running

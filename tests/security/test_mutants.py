@@ -72,7 +72,7 @@ def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]
         yield module
     finally:
         sys.path.remove(str(tmp_path))
-        for imported in [each for each in sys.modules if each.split(".")[0] == name]:
+        for imported in [module_name for module_name in sys.modules if module_name.split(".")[0] == name]:
             del sys.modules[imported]
 
 

@@ -47,13 +47,15 @@ class Client:
         types: RuntimeTypes = RUNTIME_TYPES,
         **clients: Any,
     ) -> None:
-        parts: dict[str, Any] = {
+        default_clients: dict[str, Any] = {
             "dynamodb": deployment.dynamodb,
             "s3": deployment.s3,
             "sns": deployment.sns,
             "sqs": deployment.sqs,
         }
-        self._services = services(deployment.environment, clock=clock, types=types, **(parts | clients))
+        self._services = services(
+            deployment.environment, clock=clock, types=types, **(default_clients | clients)
+        )
 
     def __call__(
         self,
@@ -72,17 +74,19 @@ class Client:
         if as_base64 and text is not None:
             raw = text if isinstance(text, bytes) else text.encode()
             text = base64.b64encode(raw).decode()
-        sent = {"Host": "abc.execute-api.us-east-1.amazonaws.com", "x-api-key": API_KEY} | (headers or {})
+        sent_headers = {"Host": "abc.execute-api.us-east-1.amazonaws.com", "x-api-key": API_KEY} | (
+            headers or {}
+        )
         if content_type is not None:
-            sent["Content-Type"] = content_type
+            sent_headers["Content-Type"] = content_type
         event = {
             "resource": path,
             "path": path,
             "httpMethod": method,
-            "headers": sent,
-            "multiValueHeaders": {name: [value] for name, value in sent.items()},
+            "headers": sent_headers,
+            "multiValueHeaders": {name: [value] for name, value in sent_headers.items()},
             "queryStringParameters": query,
-            "multiValueQueryStringParameters": {n: [v] for n, v in query.items()} if query else None,
+            "multiValueQueryStringParameters": {name: [v] for name, v in query.items()} if query else None,
             "pathParameters": None,
             "stageVariables": None,
             "requestContext": {
@@ -108,10 +112,10 @@ class Client:
 
 def task(task_id: str = "test", *, content: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
     """Return a valid v1alpha2 request."""
-    known = {"id": task_id, "runtime": DYNAMIC, "tasktype": "text-to-image", "prefix": "output"}
+    defaults = {"id": task_id, "runtime": DYNAMIC, "tasktype": "text-to-image", "prefix": "output"}
     return {
         "task": {
-            "metadata": known | metadata,
+            "metadata": defaults | metadata,
             "content": content if content is not None else {"prompt": "a cat", "steps": 16},
         },
     }

@@ -45,8 +45,8 @@ def extra_single_image(image: str, **content: Any) -> Json:
 
 def extra_batch_images(*images: str) -> Json:
     """Return the content of an extra-batch-images task."""
-    listed = [{"data": image, "name": f"{number}.png"} for number, image in enumerate(images)]
-    return {"imageList": listed, "upscaling_resize": 2, "upscaler_1": "Lanczos"}
+    image_list = [{"data": image, "name": f"{number}.png"} for number, image in enumerate(images)]
+    return {"imageList": image_list, "upscaling_resize": 2, "upscaler_1": "Lanczos"}
 
 
 def example_content(tasktype: str, image: str) -> Json:

@@ -104,8 +104,8 @@ class Cloud:
             **details,
         )
         message = Message(task=task, submission_id=new_submission_id(), submitted_at=iso(now()))
-        written = self.table.write(task_id, submit(new_row(message, digest=task.digest, now=now())))
-        assert written.done
+        write = self.table.write(task_id, submit(new_row(message, digest=task.digest, now=now())))
+        assert write.done
         self.publish(message)
         self.table.write(task_id, mark_published(self.row(task_id), now()))
         return message
@@ -129,7 +129,7 @@ class Cloud:
     def outcome(self, task_id: str, *, seconds: float = OUTCOME_SECONDS) -> Row:
         """Wait for the final callback of a task and return its row."""
         deadline = time.monotonic() + seconds
-        while not any(one["result"] is not None for one in self.callbacks_of.get(task_id, [])):
+        while not any(callback["result"] is not None for callback in self.callbacks_of.get(task_id, [])):
             assert time.monotonic() < deadline, f"no callback of {task_id}: {self.table.get(task_id)}"
             self.receive_callbacks(wait_seconds=1)
         return self.row(task_id)
@@ -155,17 +155,17 @@ class Cloud:
 
     def has_exactly_its_objects(self, row: Row) -> bool:
         """Return whether the output bucket contains exactly the task's objects that its row names."""
-        named = [*(row.item.get("images") or []), *filter(None, [row.text("output")])]
+        named_uris = [*(row.item.get("images") or []), *filter(None, [row.text("output")])]
         return self.objects(f"output/{row.id}/") == sorted(
-            name.removeprefix(f"s3://{self.output_bucket}/") for name in named
+            name.removeprefix(f"s3://{self.output_bucket}/") for name in named_uris
         )
 
     def out(self, task_id: str) -> dict[str, Any]:
         """Return the `.out` that the row names."""
         key = str(self.row(task_id).text("output")).removeprefix(f"s3://{self.output_bucket}/")
         body = self.client("s3").get_object(Bucket=self.output_bucket, Key=key)["Body"].read()
-        out: dict[str, Any] = json.loads(body)
-        return out
+        document: dict[str, Any] = json.loads(body)
+        return document
 
     def take_messages(self, url: str, *, wait_seconds: int = 0) -> list[str]:
         """Receive and delete all messages of a queue; return their bodies."""
@@ -184,10 +184,10 @@ class Cloud:
         """Wait until the runtime's queue has no message."""
         self.wait_until(lambda: self.message_counts() == (0, 0))
 
-    def wait_until(self, holds: Callable[[], bool], *, seconds: float = OUTCOME_SECONDS) -> None:
+    def wait_until(self, condition: Callable[[], bool], *, seconds: float = OUTCOME_SECONDS) -> None:
         """Poll until a condition holds, for which AWS sends no event."""
         deadline = time.monotonic() + seconds
-        while not holds():
+        while not condition():
             assert time.monotonic() < deadline, f"messages visible, in flight: {self.message_counts()}"
             time.sleep(0.1)
 

@@ -75,13 +75,13 @@ class Client:
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS)
 
-    def post(self, flow: Workflow, **more: Any) -> httpx.Response:
+    def post(self, flow: Workflow, **fields: Any) -> httpx.Response:
         """Queue a workflow."""
-        return self.http.post("/prompt", json={"prompt": flow, **more})
+        return self.http.post("/prompt", json={"prompt": flow, **fields})
 
-    def queue(self, flow: Workflow, **more: Any) -> str:
+    def queue(self, flow: Workflow, **fields: Any) -> str:
         """Queue a workflow and return the id of its job."""
-        answer = self.post(flow, **more)
+        answer = self.post(flow, **fields)
         assert answer.status_code == 200, answer.text
         assert answer.json()["node_errors"] == {}
         return str(answer.json()["prompt_id"])
@@ -99,9 +99,9 @@ class Client:
             time.sleep(POLL_SECONDS)
         return entry
 
-    def run(self, flow: Workflow, **more: Any) -> dict[str, Any]:
+    def run(self, flow: Workflow, **fields: Any) -> dict[str, Any]:
         """Queue a workflow and return its history."""
-        return self.wait(self.queue(flow, **more))
+        return self.wait(self.queue(flow, **fields))
 
     def upload(self, name: str, content: bytes) -> str:
         """Upload an image and return its name on the server."""
@@ -117,9 +117,9 @@ class Client:
 
     def facts(self, flow: Workflow, output: str = "9") -> dict[str, Any]:
         """Run a workflow and return the facts in its first image."""
-        found = recipe.read(self.image(self.run(flow), output))
-        assert found is not None
-        return found
+        picture_recipe = recipe.read(self.image(self.run(flow), output))
+        assert picture_recipe is not None
+        return picture_recipe
 
 
 class Socket:
@@ -140,8 +140,8 @@ class Socket:
     def wait_for(self, kind: str, *, timeout: float = TIMEOUT_SECONDS, **data: Any) -> None:
         """Wait for a message of a type with these data."""
         with self._changed:
-            found = self._changed.wait_for(lambda: self.has(kind, data), timeout)
-        assert found, f"no {kind} {data} in {self.types()}"
+            has_come = self._changed.wait_for(lambda: self.has(kind, data), timeout)
+        assert has_come, f"no {kind} {data} in {self.types()}"
 
     def wait_until_closed(self) -> None:
         """Wait until the server has closed the socket."""
@@ -150,7 +150,7 @@ class Socket:
 
     def types(self) -> list[str]:
         """Return the types of the messages so far."""
-        return [one["type"] if isinstance(one, dict) else "binary" for one in self.messages]
+        return [message["type"] if isinstance(message, dict) else "binary" for message in self.messages]
 
     def close(self) -> None:
         """Close the socket."""
@@ -159,8 +159,8 @@ class Socket:
     def has(self, kind: str, data: dict[str, Any]) -> bool:
         """Return whether a message of a type with these data has come."""
         return any(
-            isinstance(one, dict) and one["type"] == kind and data.items() <= one["data"].items()
-            for one in self.messages
+            isinstance(message, dict) and message["type"] == kind and data.items() <= message["data"].items()
+            for message in self.messages
         )
 
     def _read(self) -> None:

@@ -38,10 +38,12 @@ class ComfyUiSetup:
         self._stack = stack
         self._settings = {"step_seconds": 0.02, "load_seconds": 0.02} | fake
         self.runtime = Runtime(DYNAMIC, "comfyui", dynamic_model=True, options={"files_dir": str(root)})
-        made = deploy(aws)
-        described = replace(self.runtime, queue_url=made.queue(DYNAMIC)).as_dict()
+        deployment = deploy(aws)
+        described = replace(self.runtime, queue_url=deployment.queue(DYNAMIC)).as_dict()
         runtimes = Runtimes.from_json(json.dumps([described]))
-        self.cloud: Deployment = replace(made, environment=replace(made.environment, runtimes=runtimes))
+        self.cloud: Deployment = replace(
+            deployment, environment=replace(deployment.environment, runtimes=runtimes)
+        )
         self.api = Client(self.cloud)
         write_models(root / "models")
         self.fake = self.start_fake()
@@ -54,7 +56,7 @@ class ComfyUiSetup:
         return fake
 
     def start_consumer(self) -> Process:
-        known = self.cloud.environment
+        names = self.cloud.environment
         environment = WorkerEnvironment(
             runtime_name=DYNAMIC,
             runtime_type="comfyui",
@@ -62,11 +64,11 @@ class ComfyUiSetup:
             dynamic_model=True,
             engine_url=self.fake.url,
             task_queue_url=self.cloud.queue(DYNAMIC),
-            result_topic_arn=known.result_topic_arn,
-            output_bucket=known.output_bucket,
-            task_table=known.task_table,
-            task_bucket=known.task_bucket,
-            model_bucket=known.model_bucket,
+            result_topic_arn=names.result_topic_arn,
+            output_bucket=names.output_bucket,
+            task_table=names.task_table,
+            task_bucket=names.task_bucket,
+            model_bucket=names.model_bucket,
             model_dir=str(self.root / "models"),
             visibility_seconds=6,
             retry_delay_seconds=0,
@@ -87,10 +89,10 @@ class ComfyUiSetup:
         body = {"task": {"metadata": metadata, "content": {"prompt": prompt, **content}}}
         return self.api("POST", "/v1alpha2", body)
 
-    def until(self, task_id: str, holds: Callable[[Row], bool] = lambda row: row.notified) -> Row:
+    def until(self, task_id: str, condition: Callable[[Row], bool] = lambda row: row.notified) -> Row:
         """Poll until the row has a state, for which DynamoDB has no event."""
         deadline = time.monotonic() + OUTCOME_SECONDS
-        while not holds(row := self.cloud.row(task_id)):
+        while not condition(row := self.cloud.row(task_id)):
             assert time.monotonic() < deadline, row
             time.sleep(0.05)
         return row
@@ -102,13 +104,13 @@ class ComfyUiSetup:
 
     def facts(self, row: Row) -> list[dict[str, Any]]:
         assert row.status is Status.COMPLETED, row.item
-        found = [recipe.read(Image.open(io.BytesIO(self.read(link)))) for link in row.item["images"]]
-        assert None not in found
-        return [one for one in found if one]
+        recipes = [recipe.read(Image.open(io.BytesIO(self.read(link)))) for link in row.item["images"]]
+        assert None not in recipes
+        return [recipe for recipe in recipes if recipe]
 
     def document(self, row: Row) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.read(str(row.text("output"))))
-        return found
+        output_document: dict[str, Any] = json.loads(self.read(str(row.text("output"))))
+        return output_document
 
     def left_behind(self) -> list[str]:
         """Return the files of tasks that are still on the server's disk."""

@@ -22,8 +22,8 @@ def cloud(aws: Emulator) -> Cloud:
 @pytest.fixture(scope="session")
 def shared_webui() -> Iterator[FakeWebUi]:
     """Run a fake for all tests that do not break it."""
-    with fake_webui(**FAST) as running:
-        yield running
+    with fake_webui(**FAST) as fake:
+        yield fake
 
 
 @pytest.fixture

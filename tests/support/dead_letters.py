@@ -41,4 +41,4 @@ def record(number: int, body: str, runtime: str = DYNAMIC) -> dict[str, Any]:
 def archived(deployment: Deployment) -> dict[str, str]:
     """Return the archive as keys and bodies."""
     archive = Archive(deployment.s3, deployment.environment.task_bucket)
-    return {one.key: one.body for one in archive.find(day=datetime.now(UTC).date().isoformat())}
+    return {entry.key: entry.body for entry in archive.find(day=datetime.now(UTC).date().isoformat())}

@@ -30,14 +30,14 @@ def stack(
     if outputs is None:
         stubbed.refuses("cloudformation", "describe_stacks", "ValidationError")
         return
-    listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
-    found = {
+    output_list = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+    description = {
         "StackName": name,
         "CreationTime": datetime(2026, 11, 25, tzinfo=UTC),
         "StackStatus": status,
-        "Outputs": listed,
+        "Outputs": output_list,
     }
-    stubbed.answers("cloudformation", "describe_stacks", {"Stacks": [found]}, {"StackName": name})
+    stubbed.answers("cloudformation", "describe_stacks", {"Stacks": [description]}, {"StackName": name})
 
 
 def compute(stubbed: Stubbed, status: str = "CREATE_COMPLETE", **outputs: str) -> None:
@@ -48,8 +48,8 @@ def compute(stubbed: Stubbed, status: str = "CREATE_COMPLETE", **outputs: str) -
 
 def services(stubbed: Stubbed, **states: str) -> None:
     """Answer the next question about the services: their status by runtime."""
-    found: list[dict[str, Any]] = [
+    descriptions: list[dict[str, Any]] = [
         {"serviceName": SERVICES[name], "status": status} for name, status in states.items()
     ]
-    sent = {"cluster": "cluster", "services": list(SERVICES.values())}
-    stubbed.answers("ecs", "describe_services", {"services": found}, sent)
+    parameters = {"cluster": "cluster", "services": list(SERVICES.values())}
+    stubbed.answers("ecs", "describe_services", {"services": descriptions}, parameters)

@@ -84,9 +84,9 @@ class Deployment:
 
     def queue(self, runtime: str) -> str:
         """Return the URL of a runtime's queue."""
-        found = self.environment.runtimes.named(runtime)
-        assert found is not None
-        return found.queue_url
+        named_runtime = self.environment.runtimes.named(runtime)
+        assert named_runtime is not None
+        return named_runtime.queue_url
 
     def messages(self, runtime: str = DYNAMIC) -> list[dict[str, Any]]:
         """Receive and delete all messages of a runtime's queue."""
@@ -156,8 +156,8 @@ def clients(aws: Emulator) -> list[Any]:
     """Return clients that all tests share, because creating them takes longer than most tests."""
     # 50 requests at once: none waits for a connection of another's.
     wide = {"max_pool_connections": 60}
-    found = [aws.client(service, **wide) for service in ("dynamodb", "sns", "sqs")]
-    return [*found, aws.client("s3", **wide, signature_version="s3v4")]
+    shared = [aws.client(service, **wide) for service in ("dynamodb", "sns", "sqs")]
+    return [*shared, aws.client("s3", **wide, signature_version="s3v4")]
 
 
 def make_table(dynamodb: Any, name: str) -> None:

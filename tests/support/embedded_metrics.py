@@ -74,18 +74,20 @@ def read(line: str) -> list[Datum]:
     assert len(line.encode()) <= MAX_BYTES
     body = json.loads(line)
     Draft202012Validator(SCHEMA).validate(body)
-    found = []
+    data = []
     for directive in body["_aws"]["CloudWatchMetrics"]:
-        for one in directive["Dimensions"]:
-            for name in one:
+        for dimension_set in directive["Dimensions"]:
+            for name in dimension_set:
                 # A dimension's value: a string of ASCII that begins with no colon.
                 value = body[name]
                 assert isinstance(value, str)
                 assert value.isascii()
                 assert 1 <= len(value) <= 255
                 assert not value.startswith(":")
-            found += [_datum(body, directive["Namespace"], metric, one) for metric in directive["Metrics"]]
-    return found
+            data += [
+                _datum(body, directive["Namespace"], metric, dimension_set) for metric in directive["Metrics"]
+            ]
+    return data
 
 
 def _datum(body: dict[str, Any], namespace: str, metric: dict[str, str], names: list[str]) -> Datum:

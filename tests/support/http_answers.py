@@ -103,9 +103,9 @@ def drips_body() -> Responder:
 
 def drips_headers() -> Responder:
     """Send headers slowly, then the rest."""
-    whole = answer(picture())
+    response = answer(picture())
     drops = [f"X-{number}: {CANARY.decode()}\r\n".encode() for number in range(DRIPS)]
-    return drips(whole[: whole.index(b"\r\n") + 2], drops, whole[whole.index(b"\r\n") + 2 :])
+    return drips(response[: response.index(b"\r\n") + 2], drops, response[response.index(b"\r\n") + 2 :])
 
 
 def drips_chunks() -> Responder:

@@ -114,8 +114,11 @@ class FakeInternet:
         redirects: Mapping[str, bytes] | None = None,
     ) -> None:
         """Begin a new case; `changes` are successive answers for a name; the last one is repeated."""
-        self.answers = {name: [list(found)] for name, found in (names or {}).items()}
-        self.answers |= {name: [list(found) for found in each] for name, each in (changes or {}).items()}
+        self.answers = {name: [list(addresses)] for name, addresses in (names or {}).items()}
+        self.answers |= {
+            name: [list(addresses) for addresses in address_lists]
+            for name, address_lists in (changes or {}).items()
+        }
         self.asked: dict[str, int] = defaultdict(int)
         self.connected: list[str] = []
         self.names_asked_in_tls.clear()
@@ -179,17 +182,17 @@ def forbidden_s3() -> Any:
 @contextmanager
 def fake_internet() -> Iterator[FakeInternet]:
     """Run the servers until the block ends."""
-    made = FakeInternet()
+    internet = FakeInternet()
     threads = [
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        for server in (made.plain, made.tls)
+        for server in (internet.plain, internet.tls)
     ]
     for thread in threads:
         thread.start()
     try:
-        yield made
+        yield internet
     finally:
-        for server in (made.plain, made.tls):
+        for server in (internet.plain, internet.tls):
             server.shutdown()
             server.server_close()
         for thread in threads:

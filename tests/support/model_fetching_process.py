@@ -32,10 +32,10 @@ class Counting:
         self.half = half
         self.count = 0
 
-    def fetch(self, bucket: str, key: str, to: Path, **more: Any) -> None:
+    def fetch(self, bucket: str, key: str, to: Path, **options: Any) -> None:
         """Download an object; with `half`, hang after half of it."""
         self.count += 1
-        self.inner.fetch(bucket, key, to, **more)
+        self.inner.fetch(bucket, key, to, **options)
         if self.half:
             os.truncate(to, to.stat().st_size // 2)
             print("half", flush=True)  # the parent waits for it

@@ -47,10 +47,10 @@ class CountingTransfer:
     after: Callable[[Path], None] = lambda _: None
     """Called with each file that has just been downloaded."""
 
-    def fetch(self, bucket: str, key: str, to: Path, **more: Any) -> None:
+    def fetch(self, bucket: str, key: str, to: Path, **options: Any) -> None:
         """Download an object and record it."""
         self.fetched.append(key)
-        self.inner.fetch(bucket, key, to, **more)
+        self.inner.fetch(bucket, key, to, **options)
         self.after(to)
 
 
@@ -84,9 +84,9 @@ class ModelSetup:
 
     def files(self) -> list[str]:
         """Return the files on the volume, including incomplete downloads."""
-        every = (path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file())
+        names = (path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file())
         return sorted(
-            name for name in every if not name.startswith((".sd-on-ecs/locks", ".sd-on-ecs/records"))
+            name for name in names if not name.startswith((".sd-on-ecs/locks", ".sd-on-ecs/records"))
         )
 
 
@@ -111,6 +111,6 @@ def model_setup(aws: Emulator, classic: Transfer, tmp_path: Path) -> Iterator[Mo
     s3.delete_bucket(Bucket=bucket)
 
 
-def checkpoint(name: str, **more: Any) -> dict[str, Any]:
+def checkpoint(name: str, **fields: Any) -> dict[str, Any]:
     """Return a content that names a checkpoint."""
-    return {"prompt": "a cat", "alwayson_scripts": {"sd_model_checkpoint": name}, **more}
+    return {"prompt": "a cat", "alwayson_scripts": {"sd_model_checkpoint": name}, **fields}

@@ -17,7 +17,7 @@ def recording(name: str) -> dict[str, Any]:
 
 def names(*patterns: str) -> list[str]:
     """Return the recordings whose names match, sorted."""
-    return sorted(name for name in _by_name() if any(fnmatchcase(name, one) for one in patterns))
+    return sorted(name for name in _by_name() if any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
 @cache

@@ -31,11 +31,11 @@ class Stubbed:
         return self._clients[service]
 
     def answers(
-        self, service: str, operation: str, answer: dict[str, Any], sent: dict[str, Any] | None = None
+        self, service: str, operation: str, answer: dict[str, Any], parameters: dict[str, Any] | None = None
     ) -> None:
         """Answer the next call, which must have sent these parameters."""
         self.client(service)
-        self._stubs[service].add_response(operation, answer, sent)
+        self._stubs[service].add_response(operation, answer, parameters)
 
     def refuses(self, service: str, operation: str, code: str) -> None:
         """Answer the next call with an error."""

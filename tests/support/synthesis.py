@@ -60,13 +60,13 @@ def synthesize(
         environment["CDK_DEFAULT_ACCOUNT"] = account
     if config:
         environment["CDK_CONFIG_PATH"] = str(config)
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    return Synthesis(folder, done.returncode, done.stdout + done.stderr)
+    return Synthesis(folder, completed.returncode, completed.stdout + completed.stderr)
 
 
 def _node_major() -> str:
     """Return the Node major with which jsii's banner is silenced, because tests read the output of app.py."""
-    done = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
-    return done.stdout.strip().removeprefix("v").split(".")[0]
+    completed = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    return completed.stdout.strip().removeprefix("v").split(".")[0]

@@ -14,16 +14,16 @@ class Template:
 
     def resources(self, type_: str, containing: str = "") -> dict[str, dict[str, Any]]:
         """Return resources of a type (`AWS::` may be left out) by logical id."""
-        wanted = f"AWS::{type_.removeprefix('AWS::')}"
+        full_type = f"AWS::{type_.removeprefix('AWS::')}"
         return {
-            name: each
-            for name, each in self.body["Resources"].items()
-            if each["Type"] == wanted and containing in name
+            name: resource
+            for name, resource in self.body["Resources"].items()
+            if resource["Type"] == full_type and containing in name
         }
 
     def properties(self, type_: str, containing: str = "") -> list[dict[str, Any]]:
         """Return the properties of all resources of a type."""
-        return [each.get("Properties", {}) for each in self.resources(type_, containing).values()]
+        return [resource.get("Properties", {}) for resource in self.resources(type_, containing).values()]
 
     def one(self, type_: str, containing: str = "") -> dict[str, Any]:
         """Return the properties of the only matching resource."""
@@ -32,15 +32,15 @@ class Template:
 
     def closure(self, name: str) -> set[str]:
         """Return the logical ids of everything that a resource depends on, by DependsOn or references."""
-        reached: set[str] = set()
+        dependencies: set[str] = set()
         waiting = [name]
         while waiting:
             resource = self.body["Resources"][waiting.pop()]
-            named = {*listed(resource.get("DependsOn", [])), *_referred(resource.get("Properties"))}
-            found = (named & self.body["Resources"].keys()) - reached
-            reached |= found
-            waiting += found
-        return reached
+            references = {*listed(resource.get("DependsOn", [])), *_referred(resource.get("Properties"))}
+            new = (references & self.body["Resources"].keys()) - dependencies
+            dependencies |= new
+            waiting += new
+        return dependencies
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield all statements of all policies of roles, with the logical id of the policy."""
@@ -71,8 +71,8 @@ def _referred(value: Any) -> Iterator[str]:
         case {"Fn::GetAtt": [str(name), *_]}:
             yield name
         case dict():
-            for each in value.values():
-                yield from _referred(each)
+            for member in value.values():
+                yield from _referred(member)
         case list():
-            for each in value:
-                yield from _referred(each)
+            for member in value:
+                yield from _referred(member)

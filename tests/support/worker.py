@@ -52,9 +52,9 @@ class Worker:
     def finish(self, row: Row, status: Status = Status.COMPLETED, *, notify: bool = True) -> Row:
         """Store an image, write the outcome, and send the callback."""
         images = [self.store(row)] if status is Status.COMPLETED else []
-        done = self._must(row.id, finish(row, status, now=self._clock(), images=images))
+        finished_row = self._must(row.id, finish(row, status, now=self._clock(), images=images))
         if notify:
-            results(self._deployment).notify(done)
+            results(self._deployment).notify(finished_row)
         return self._deployment.row(row.id)
 
     def run(self, task_id: str, status: Status = Status.COMPLETED, *, notify: bool = True) -> Row:
@@ -71,10 +71,10 @@ class Worker:
         return action
 
     def _must(self, task_id: str, change: Any) -> Row:
-        written = self._table.write(task_id, change)
-        assert written.done, f"{change.name} was refused: {written.row}"
-        assert written.row is not None
-        return written.row
+        result = self._table.write(task_id, change)
+        assert result.done, f"{change.name} was refused: {result.row}"
+        assert result.row is not None
+        return result.row
 
 
 def results(deployment: Deployment, sns: Any = None) -> Results:

@@ -8,17 +8,17 @@ from bench.regexes import Found, regexes, slow_texts
 
 
 def test_the_regular_expressions_of_the_project_are_found() -> None:
-    found = regexes()
-    source = {one.where.rpartition(":")[0] for one in found}
+    all_regexes = regexes()
+    source = {regex.where.rpartition(":")[0] for regex in all_regexes}
 
-    assert len(found) >= 25
+    assert len(all_regexes) >= 25
     assert {"domain/body.py", "adapters/public_http/links.py", "runtimes/sdwebui/prompts.py"} <= source
-    assert all(one.methods for one in found)
+    assert all(regex.methods for regex in all_regexes)
 
 
-@pytest.mark.parametrize("found", regexes(), ids=lambda one: one.where)
-def test_a_regular_expression_takes_linear_time(found: Found) -> None:
-    assert list(slow_texts(found)) == []
+@pytest.mark.parametrize("regex", regexes(), ids=lambda regex: regex.where)
+def test_a_regular_expression_takes_linear_time(regex: Found) -> None:
+    assert list(slow_texts(regex)) == []
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ def test_a_regular_expression_takes_linear_time(found: Found) -> None:
 def test_expressions_that_were_once_quadratic_are_detected(pattern: str, pump: str) -> None:
     slow = slow_texts(Found("here", re.compile(pattern), ("search",)), length=4000)
 
-    assert any(pump in one.text.replace('"', "'") for one in slow)
+    assert any(pump in regex.text.replace('"', "'") for regex in slow)

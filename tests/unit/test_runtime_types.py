@@ -17,7 +17,9 @@ def test_the_registries_know_the_same_runtime_types() -> None:
 
 
 def test_every_runtime_type_is_registered_by_its_own_name() -> None:
-    assert {name: one.name for name, one in RUNTIME_TYPES.items()} == {name: name for name in RUNTIME_TYPES}
+    assert {name: runtime_type.name for name, runtime_type in RUNTIME_TYPES.items()} == {
+        name: name for name in RUNTIME_TYPES
+    }
     names = {name: settings.model_fields["type"].default for name, settings in DEPLOYED.items()}
     assert names == {name: name for name in DEPLOYED}
 
@@ -46,13 +48,13 @@ def _files() -> Iterator[str]:
 
 
 def _imports_sdwebui(path: str) -> bool:
-    found: list[str] = []
+    modules: list[str] = []
     for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{one.name}" for one in node.names]
+            modules += [f"{node.module}.{name.name}" for name in node.names]
         elif isinstance(node, ast.Import):
-            found += [one.name for one in node.names]
-    return any("sdwebui" in one.split(".") for one in found)
+            modules += [name.name for name in node.names]
+    return any("sdwebui" in module.split(".") for module in modules)
 
 
 def test_nothing_but_a_registry_names_a_runtime_type() -> None:
@@ -63,4 +65,4 @@ def test_nothing_but_a_registry_names_a_runtime_type() -> None:
 
 def test_a_further_type_is_registered_once_for_each_deployable() -> None:
     dictionaries = [value for value in vars(registrations).values() if isinstance(value, dict)]
-    assert len([one for one in dictionaries if "toy" in one]) == 3
+    assert len([dictionary for dictionary in dictionaries if "toy" in dictionary]) == 3

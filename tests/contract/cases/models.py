@@ -10,20 +10,20 @@ from local.fakes.model_file import write_checkpoint
 from local.fakes.sdwebui.controlnet import short_hash
 from tests.contract.serving import lora
 
-CHECKPOINTS = (
+CHECKPOINT_NAMES = (
     "v1-5-pruned-emaonly.safetensors",
     "sd_xl_refiner_1.0.safetensors",
     "realisticVisionV51.safetensors",
     "sdxl/RealitiesEdgeXL_4.safetensors",
 )
-LORAS = ("add-detail-xl", "style-a", "style-b")
-CONTROL = (
+LORA_NAMES = ("add-detail-xl", "style-a", "style-b")
+CONTROLNET_MODELS = (
     "control_v11p_sd15_canny",
     "control_v11p_sd15_inpaint",
     "control_v11f1p_sd15_depth",
     "ip-adapter_sd15",
 )
-OTHERS = {
+OTHER_FILES = {
     "VAE/vae-ft-mse-840000-ema-pruned.safetensors": b"vae",
     "adetailer/face_yolov8n.pt": b"yolo",
     "GFPGAN/GFPGANv1.4.pth": b"gfpgan",
@@ -35,33 +35,42 @@ Soft,"soft light",
 Bare,<lora:style-a:1>,
 Doubling,"{prompt} {prompt}",
 """
+"""Begins with a byte order mark, as Excel writes it."""
 RECORDED_HASHES = {
     "f61328e842": "Stable-diffusion/sdxl/RealitiesEdgeXL_4.safetensors",
     "7440042bbd": "Stable-diffusion/sd_xl_refiner_1.0.safetensors",
 }
+"""The hashes of real models that the cases name, and the keys of the tiny files that replace the models."""
 RECORDED_SHORT_HASHES = {
     "d14c016b": "ControlNet/control_v11p_sd15_canny.safetensors",
     "ebff9138": "ControlNet/control_v11p_sd15_inpaint.safetensors",
     "cfd03158": "ControlNet/control_v11f1p_sd15_depth.safetensors",
     "6a3f6166": "ControlNet/ip-adapter_sd15.safetensors",
 }
+"""The same for ControlNet's models, which have hashes of 8 digits."""
 
 
 @cache
 def files() -> dict[str, bytes]:
     """Return every file of the bucket by its key."""
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "made.safetensors"
-        found = {
-            f"Stable-diffusion/{name}": _read(write_checkpoint(made, name.encode())) for name in CHECKPOINTS
+        scratch_file = Path(folder) / "model.safetensors"
+        files_by_key = {
+            f"Stable-diffusion/{name}": _read(write_checkpoint(scratch_file, name.encode()))
+            for name in CHECKPOINT_NAMES
         }
-        for name in LORAS:
-            found[f"Lora/{name}.safetensors"] = _read(lora(made, content=name.encode()))
-        for name in CONTROL:
-            found[f"ControlNet/{name}.safetensors"] = _read(write_checkpoint(made, name.encode() * 100_000))
-        for key, content in OTHERS.items():
-            found[key] = _read(write_checkpoint(made, content)) if key.endswith(".safetensors") else content
-    return found
+        for name in LORA_NAMES:
+            files_by_key[f"Lora/{name}.safetensors"] = _read(lora(scratch_file, content=name.encode()))
+        for name in CONTROLNET_MODELS:
+            # ControlNet's short hash is that of bytes behind the first mebibyte: the file must be longer.
+            files_by_key[f"ControlNet/{name}.safetensors"] = _read(
+                write_checkpoint(scratch_file, name.encode() * 100_000)
+            )
+        for key, content in OTHER_FILES.items():
+            files_by_key[key] = (
+                _read(write_checkpoint(scratch_file, content)) if key.endswith(".safetensors") else content
+            )
+    return files_by_key
 
 
 def with_hashes(body: str) -> str:

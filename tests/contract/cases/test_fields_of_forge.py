@@ -16,8 +16,8 @@ def test_a_field_of_forge_is_warned_about_on_automatic1111(place: Place) -> None
         "hr_cfg": 3,
         "denoising_strength": 0.5,
     }
-    got = place.content("forge-fields", distilled_cfg_scale=3.5, **hires)
+    outcome = place.content("forge-fields", distilled_cfg_scale=3.5, **hires)
 
-    assert got.code == "completed", got.error_text
+    assert outcome.code == "completed", outcome.error_text
     expected = set() if place.flavor == "forge" else {"/distilled_cfg_scale", "/hr_cfg"}
-    assert got.warnings.keys() == expected
+    assert outcome.warnings.keys() == expected

@@ -10,7 +10,7 @@ from tests.contract.cases.place import Place
 
 pytestmark = pytest.mark.xdist_group("cases")
 
-ASKED = {
+FIELD_OF_CASE = {
     "05-hires-fix-plain": "enable_hr",
     "08-inpaint-by-links": "mask",
     "19-controlnet-canny-hash": "alwayson_scripts",
@@ -25,8 +25,8 @@ ASKED = {
 }
 """A field of each case that changes the picture."""
 
-INSTEAD = {"36-override-classic": {"sd_model_checkpoint": "v1-5-pruned-emaonly.safetensors"}}
-"""What stands in the field's place where the task cannot do without it."""
+REPLACEMENTS = {"36-override-classic": {"sd_model_checkpoint": "v1-5-pruned-emaonly.safetensors"}}
+"""Fields that replace the removed one, in a case that would be refused without it."""
 
 
 def content_of(body: dict[str, Any]) -> dict[str, Any]:
@@ -34,22 +34,22 @@ def content_of(body: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("case", sorted(ASKED))
+@pytest.mark.parametrize("case", sorted(FIELD_OF_CASE))
 def test_without_what_was_asked_for_the_picture_is_another(case: str, place: Place) -> None:
-    shas = []
-    for number, without in enumerate((False, True)):
+    hashes = []
+    for number, is_removed in enumerate((False, True)):
         body = json.loads(bodies()[case])
         content = content_of(body) | {"seed": 7}
-        if without:
-            del content[ASKED[case]]
-            content |= {ASKED[case]: INSTEAD[case]} if case in INSTEAD else {}
+        if is_removed:
+            del content[FIELD_OF_CASE[case]]
+            content |= {FIELD_OF_CASE[case]: REPLACEMENTS[case]} if case in REPLACEMENTS else {}
         task_id = f"asked-{case}-{number}"
         if "task" in body:
             body["task"] = {"metadata": body["task"]["metadata"] | {"id": task_id}, "content": content}
         else:
             body = content | {"alwayson_scripts": content["alwayson_scripts"] | {"id_task": task_id}}
-        got = place.request(json.dumps(body), case)
-        assert got.code == "completed", got.error_text
-        shas.append(got.receipts[0]["sha256"])
+        outcome = place.request(json.dumps(body), case)
+        assert outcome.code == "completed", outcome.error_text
+        hashes.append(outcome.receipts[0]["sha256"])
 
-    assert shas[0] != shas[1]
+    assert hashes[0] != hashes[1]

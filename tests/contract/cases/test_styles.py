@@ -1,4 +1,7 @@
-"""Styles of the model bucket are applied whether or not SD Web UI has them."""
+"""Styles of the model bucket are applied whether or not SD Web UI has them.
+
+A style is a named text for the prompt and one for the negative prompt; the bucket keeps them in `styles.csv`.
+"""
 
 from typing import Any
 
@@ -10,10 +13,10 @@ pytestmark = pytest.mark.xdist_group("cases")
 PROMPT = "a lighthouse at dusk"
 
 
-def sha(place: Place, task_id: str, **content: Any) -> str:
-    got = place.content(task_id, **content)
-    assert got.code == "completed", got.error_text
-    return str(got.receipts[0]["sha256"])
+def picture_hash(place: Place, task_id: str, **content: Any) -> str:
+    outcome = place.content(task_id, **content)
+    assert outcome.code == "completed", outcome.error_text
+    return str(outcome.receipts[0]["sha256"])
 
 
 def test_a_style_of_the_bucket_equals_its_texts_written_out(place: Place) -> None:
@@ -21,27 +24,27 @@ def test_a_style_of_the_bucket_equals_its_texts_written_out(place: Place) -> Non
         "prompt": f"cinematic photo of {PROMPT}, 35mm, soft light",
         "negative_prompt": "blurry, drawing, sketch",
     }
-    plain = sha(place, "written-out", **written_out)
+    plain = picture_hash(place, "written-out", **written_out)
 
-    assert sha(place, "named", styles=["Cinematic photo", "Soft"], negative_prompt="blurry") == plain
+    assert picture_hash(place, "named", styles=["Cinematic photo", "Soft"], negative_prompt="blurry") == plain
 
 
 def test_styles_of_the_bucket_and_of_sd_web_ui_are_applied_in_their_order(place: Place) -> None:
-    got = place.content("both-kinds", styles=["Plain", "Soft"])
-    assert got.code == "completed", got.error_text
-    assert got.receipts[0]["infotext"].partition("\n")[0].endswith(", soft light")
+    outcome = place.content("both-kinds", styles=["Plain", "Soft"])
+    assert outcome.code == "completed", outcome.error_text
+    assert outcome.receipts[0]["infotext"].partition("\n")[0].endswith(", soft light")
 
 
 def test_the_lora_of_a_style_is_loaded(place: Place) -> None:
-    got = place.content("with-lora", styles=["Bare"])
-    assert got.code == "completed", got.error_text
-    assert "Lora hashes" in got.receipts[0]["infotext"]
+    outcome = place.content("with-lora", styles=["Bare"])
+    assert outcome.code == "completed", outcome.error_text
+    assert "Lora hashes" in outcome.receipts[0]["infotext"]
 
 
 def test_a_style_name_in_another_case_is_corrected_with_a_warning(place: Place) -> None:
-    got = place.content("any-case", styles=["cinematic PHOTO"])
-    assert got.code == "completed", got.error_text
-    assert got.warnings == {"/styles/0": "taken as Cinematic photo"}
+    outcome = place.content("any-case", styles=["cinematic PHOTO"])
+    assert outcome.code == "completed", outcome.error_text
+    assert outcome.warnings == {"/styles/0": "taken as Cinematic photo"}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,6 @@ def test_a_style_name_in_another_case_is_corrected_with_a_warning(place: Place) 
 def test_a_style_that_cannot_be_applied_fails_the_task(
     place: Place, content: dict[str, Any], why: str
 ) -> None:
-    got = place.content(f"refused-{abs(hash(why))}", **content)
-    assert got.code == "invalid_content"
-    assert why in got.error_text
+    outcome = place.content(f"refused-{abs(hash(why))}", **content)
+    assert outcome.code == "invalid_content"
+    assert why in outcome.error_text

@@ -71,36 +71,42 @@ def send(client: Client, name: str, group: str) -> httpx.Response:
     return client.http.request(request["method"], request["path"], **arguments)
 
 
-def differences(expected: Any, found: Any, place: str = "") -> list[str]:
+def differences(expected: Any, actual: Any, place: str = "") -> list[str]:
     """Return where a value differs from the recorded one, apart from what differs from run to run."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        keys = (expected.keys() | found.keys()) - IGNORED
-        return [one for key in sorted(keys, key=_masked) for one in _of_member(expected, found, key, place)]
-    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        pairs = enumerate(zip(expected, found, strict=True))
-        return [one for at, pair in pairs for one in differences(*pair, f"{place}/{at}")]
-    if isinstance(expected, str) and isinstance(found, str):
-        expected, found = _masked(expected), _masked(found)
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        keys = (expected.keys() | actual.keys()) - IGNORED
+        return [
+            difference
+            for key in sorted(keys, key=_masked)
+            for difference in _of_member(expected, actual, key, place)
+        ]
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        pairs = enumerate(zip(expected, actual, strict=True))
+        return [difference for at, pair in pairs for difference in differences(*pair, f"{place}/{at}")]
+    if isinstance(expected, str) and isinstance(actual, str):
+        expected, actual = _masked(expected), _masked(actual)
     if place.endswith(("/number", "/prompt/0")):
         return []  # they continue those of other recordings
-    if isinstance(expected, int | float) and isinstance(found, int | float) and min(expected, found) > 1e12:
+    if isinstance(expected, int | float) and isinstance(actual, int | float) and min(expected, actual) > 1e12:
         return []
-    return [] if expected == found else [f"{place}: {str(found)[:300]!r} instead of {str(expected)[:300]!r}"]
+    return (
+        [] if expected == actual else [f"{place}: {str(actual)[:300]!r} instead of {str(expected)[:300]!r}"]
+    )
 
 
 def response_differences(name: str, group: str, response: httpx.Response) -> list[str]:
     """Compare a response with the recorded one."""
     expected = recordings(group)[name]["response"]
-    found = differences(expected["status"], response.status_code, "status")
+    notes = differences(expected["status"], response.status_code, "status")
     for header, value in expected.get("headers", {}).items():
         if header == "content-range":
             continue
-        here = response.headers.get(header, "")
-        found += differences(value.partition(";")[0], here.partition(";")[0], header)
-    if "json" in expected and not found:
+        actual = response.headers.get(header, "")
+        notes += differences(value.partition(";")[0], actual.partition(";")[0], header)
+    if "json" in expected and not notes:
         answer = localized(response.text)
-        found += differences(expected["json"], json.loads(answer), "body")
-    return found + (differences(expected["text"], response.text, "body") if "text" in expected else [])
+        notes += differences(expected["json"], json.loads(answer), "body")
+    return notes + (differences(expected["text"], response.text, "body") if "text" in expected else [])
 
 
 _root: list[str] = []
@@ -119,33 +125,33 @@ def localized(text: str) -> str:
 def job_differences(name: str, group: str, entry: dict[str, Any], *, cached: bool) -> list[str]:
     """Compare the history of a job with the recorded one; `cached`: also which nodes did not run again."""
     expected = recordings(group)[name]["history"]
-    here = json.loads(localized(json.dumps(entry)))
-    found = differences(expected["outputs"], here["outputs"], "outputs")
-    found += differences(expected["meta"], here["meta"], "meta")
-    status = dict(expected["status"]), dict(here["status"])
-    messages = [dict(one.pop("messages")) for one in status]
+    actual = json.loads(localized(json.dumps(entry)))
+    notes = differences(expected["outputs"], actual["outputs"], "outputs")
+    notes += differences(expected["meta"], actual["meta"], "meta")
+    status = dict(expected["status"]), dict(actual["status"])
+    messages = [dict(history_status.pop("messages")) for history_status in status]
     if cached:
-        there, now = (sorted(one["execution_cached"]["nodes"]) for one in messages)
-        found += differences(there, now, "cached")
-    for one in messages:
-        one["execution_cached"].pop("nodes")
+        recorded_nodes, now = (sorted(message["execution_cached"]["nodes"]) for message in messages)
+        notes += differences(recorded_nodes, now, "cached")
+    for message in messages:
+        message["execution_cached"].pop("nodes")
     return (
-        found
+        notes
         + differences(status[0], status[1], "status")
         + differences(messages[0], messages[1], "messages")
     )
 
 
-def _of_member(expected: dict[str, Any], found: dict[str, Any], key: str, place: str) -> Iterable[str]:
-    here = f"{place}/{key}"
-    found_keys = {_masked(name): name for name in found}
+def _of_member(expected: dict[str, Any], actual: dict[str, Any], key: str, place: str) -> Iterable[str]:
+    member_path = f"{place}/{key}"
+    found_keys = {_masked(name): name for name in actual}
     if _masked(key) not in found_keys:
-        return [f"{here}: missing"]
+        return [f"{member_path}: missing"]
     if key not in expected and _masked(key) not in map(_masked, expected):
-        return [f"{here}: not recorded"]
+        return [f"{member_path}: not recorded"]
     if key not in expected:
         return []
-    return differences(expected[key], found[found_keys[_masked(key)]], here)
+    return differences(expected[key], actual[found_keys[_masked(key)]], member_path)
 
 
 def _masked(text: str) -> str:
@@ -154,9 +160,9 @@ def _masked(text: str) -> str:
     return text
 
 
-def _form(parts: list[dict[str, Any]]) -> dict[str, Any]:
+def _form(form_parts: list[dict[str, Any]]) -> dict[str, Any]:
     files, data = [], {}
-    for part in parts:
+    for part in form_parts:
         text = part.get("data", "")
         size = IMAGE_BYTES.fullmatch(text)
         content = image(int(size.group(1))) if size else text.encode()

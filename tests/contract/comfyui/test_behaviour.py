@@ -17,10 +17,10 @@ AN_ID = "00000000-0000-4000-8000-000000000001"
 
 
 @contextmanager
-def held(fake: FakeComfyUi, client: Client, **more: Any) -> Iterator[str]:
+def held(fake: FakeComfyUi, client: Client, **fields: Any) -> Iterator[str]:
     """Run a job that stops half-way until the block ends."""
     fake.control.set("hang", jobs=1)
-    job = client.queue(text_to_image(seed=99), **more)
+    job = client.queue(text_to_image(seed=99), **fields)
     fake.control.wait(held=1)
     yield job
     fake.control.clear("hang")
@@ -35,7 +35,7 @@ def test_a_running_job_is_in_the_queue_and_not_in_the_history(comfyui: FakeComfy
         assert client.history(job) is None
         assert client.http.get("/prompt").json() == {"exec_info": {"queue_remaining": 1}}
         queue = client.http.get("/queue").json()
-        assert [one[1] for one in queue["queue_running"]] == [job]
+        assert [entry[1] for entry in queue["queue_running"]] == [job]
         assert queue["queue_running"][0][3]["client_id"] == "me"
         assert status_of(client, job) == "in_progress"
     client.wait(job)
@@ -72,9 +72,9 @@ def test_jobs_wait_in_the_order_of_their_numbers(comfyui: FakeComfyUi, client: C
         second, third = client.queue(text_to_image(seed=2)), client.queue(text_to_image(seed=3))
         urgent = client.queue(text_to_image(seed=4), front=True)
         pending = client.http.get("/queue").json()["queue_pending"]
-        assert [one[1] for one in pending] == [urgent, second, third]
-        listed = client.http.get("/api/jobs?status=pending,in_progress").json()["jobs"]
-        assert [one["id"] for one in listed] == [urgent, third, second, first]
+        assert [entry[1] for entry in pending] == [urgent, second, third]
+        jobs = client.http.get("/api/jobs?status=pending,in_progress").json()["jobs"]
+        assert [job["id"] for job in jobs] == [urgent, third, second, first]
 
 
 def test_a_deleted_and_a_cancelled_waiting_job_leave_no_trace(comfyui: FakeComfyUi, client: Client) -> None:
@@ -108,7 +108,7 @@ def test_the_history_and_the_list_of_jobs_give_the_newest_entries(client: Client
     client.wait(jobs[-1])
     assert list(client.http.get("/history?max_items=2").json()) == jobs[1:]
     page = client.http.get("/api/jobs?status=completed&limit=1").json()
-    assert [one["id"] for one in page["jobs"]] == jobs[-1:]
+    assert [job["id"] for job in page["jobs"]] == jobs[-1:]
     assert page["pagination"] == {"offset": 0, "limit": 1, "total": 3, "has_more": True}
 
 
@@ -129,9 +129,9 @@ def test_with_the_cache_of_all_prompts_a_repeated_prompt_shows_the_picture_of_an
         first = client.run(text_to_image(text="mine"), client_id="me")
         (fake.folders["output"] / first["outputs"]["9"]["images"][0]["filename"]).unlink()
         client.run(text_to_image(text="another's"), client_id="other")
-        facts = recipe.read(client.image(client.run(text_to_image(text="mine"), client_id="me")))
-    assert facts is not None
-    assert facts["prompt"] == "another's"
+        picture_recipe = recipe.read(client.image(client.run(text_to_image(text="mine"), client_id="me")))
+    assert picture_recipe is not None
+    assert picture_recipe["prompt"] == "another's"
 
 
 def test_a_fresh_unknown_input_makes_an_output_node_run_again(client: Client) -> None:
@@ -226,9 +226,9 @@ def test_a_client_id_that_is_no_text_ends_the_process(comfyui: FakeComfyUi, clie
 
 def test_the_same_number_and_id_twice_is_500_and_queued(comfyui: FakeComfyUi, client: Client) -> None:
     with held(comfyui, client):
-        same = {"number": 5, "prompt_id": AN_ID}
-        assert client.post(text_to_image(seed=1), **same).status_code == 200
-        assert client.post(text_to_image(seed=2), **same).status_code == 500
+        body = {"number": 5, "prompt_id": AN_ID}
+        assert client.post(text_to_image(seed=1), **body).status_code == 200
+        assert client.post(text_to_image(seed=2), **body).status_code == 500
         assert client.http.get("/prompt").json()["exec_info"]["queue_remaining"] == 3
 
 
@@ -255,15 +255,15 @@ def test_a_second_socket_of_a_client_is_deaf_after_the_first_closes(
         comfyui.control.wait(sockets_closed=1)
         later = client.run(text_to_image(seed=2), client_id="me")
         assert later["status"]["completed"]
-        ended = {"node": None, "prompt_id": later["prompt"][1]}
-        assert not second.has("executing", ended)
+        end_message = {"node": None, "prompt_id": later["prompt"][1]}
+        assert not second.has("executing", end_message)
 
 
 def test_a_socket_that_connects_during_a_job_gets_the_node_that_runs(
     comfyui: FakeComfyUi, client: Client
 ) -> None:
-    with held(comfyui, client, client_id="me"), listening(comfyui.url, "me") as late:
-        late.wait_for("executing", node="3")
+    with held(comfyui, client, client_id="me"), listening(comfyui.url, "me") as late_socket:
+        late_socket.wait_for("executing", node="3")
 
 
 def test_version_0_3_64_has_no_jobs_and_takes_any_id_and_repeats_names() -> None:
@@ -283,9 +283,12 @@ def test_version_0_3_64_checks_choices_of_newer_classes_only_when_they_run() -> 
         flow["2"] = node("UpscaleModelLoader", model_name="nope")
         flow["3"] = node("ImageUpscaleWithModel", upscale_model=["2", 0], image=["1", 0])
         flow["9"] = node("PreviewImage", images=["3", 0])
-        kind, facts = client.run(flow)["status"]["messages"][-1]
-    assert (kind, facts["exception_type"]) == ("execution_error", "FileNotFoundError")
-    assert facts["exception_message"] == "Model in folder 'upscale_models' with filename 'nope' not found.\n"
+        kind, error_data = client.run(flow)["status"]["messages"][-1]
+    assert (kind, error_data["exception_type"]) == ("execution_error", "FileNotFoundError")
+    assert (
+        error_data["exception_message"]
+        == "Model in folder 'upscale_models' with filename 'nope' not found.\n"
+    )
 
 
 def test_version_0_3_64_has_no_outputs_of_nodes_that_save() -> None:

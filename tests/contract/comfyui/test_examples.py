@@ -23,9 +23,9 @@ def test_an_example_is_accepted_and_makes_a_picture(path: Path, client: Client) 
     flow = checked.content["prompt"]
     for name in checked.content["files"]:
         client.upload(name, png("red", size=512))
-    for one in flow.values():
-        if one["inputs"].get("seed") == -1:
-            one["inputs"]["seed"] = 1
-    facts = client.facts(flow)
-    assert facts["prompt"] == "cat wizard"
-    assert (facts["reference"] is not None) is bool(checked.content["files"])
+    for node in flow.values():
+        if node["inputs"].get("seed") == -1:
+            node["inputs"]["seed"] = 1
+    picture_recipe = client.facts(flow)
+    assert picture_recipe["prompt"] == "cat wizard"
+    assert (picture_recipe["reference"] is not None) is bool(checked.content["files"])

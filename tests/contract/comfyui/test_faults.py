@@ -39,9 +39,9 @@ def test_fault_slow() -> None:
     with running(step_seconds=0.05, load_seconds=0) as fake:
         client = Client(fake.url)
         fake.control.set("slow", jobs=1, factor=4)
-        began = time.monotonic()
+        began_at = time.monotonic()
         client.run(text_to_image(steps=2))
-        assert time.monotonic() - began >= 0.4
+        assert time.monotonic() - began_at >= 0.4
 
 
 def test_fault_hang(comfyui: FakeComfyUi, client: Client) -> None:
@@ -85,9 +85,9 @@ def test_a_class_of_nodes_can_fail(comfyui: FakeComfyUi, client: Client) -> None
 def test_fault_error(comfyui: FakeComfyUi, client: Client, kind: str) -> None:
     comfyui.control.set("error", jobs=1, kind=kind)
     entry = client.run(text_to_image())
-    name, facts = entry["status"]["messages"][-1]
-    assert (name, facts["exception_type"]) == ("execution_error", KINDS[kind][0])
-    assert facts["exception_message"].startswith(KINDS[kind][1])
+    name, error_data = entry["status"]["messages"][-1]
+    assert (name, error_data["exception_type"]) == ("execution_error", KINDS[kind][0])
+    assert error_data["exception_message"].startswith(KINDS[kind][1])
     assert client.run(text_to_image())["status"]["completed"], "the next job works"
 
 
@@ -109,8 +109,8 @@ def test_fault_dead_worker(comfyui: FakeComfyUi, client: Client) -> None:
     client.http.post("/interrupt", json={"prompt_id": first})
     assert client.http.get("/system_stats").status_code == 200
     queue = client.http.get("/queue").json()
-    assert [one[1] for one in queue["queue_running"]] == [first]
-    assert [one[1] for one in queue["queue_pending"]] == [second]
+    assert [entry[1] for entry in queue["queue_running"]] == [first]
+    assert [entry[1] for entry in queue["queue_pending"]] == [second]
     assert client.history(first) is None
 
 

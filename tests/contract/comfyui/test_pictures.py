@@ -10,10 +10,10 @@ from tests.support.comfyui import CHECKPOINT, Client, image_to_image, listening,
 
 
 def test_a_text_to_image_workflow_makes_a_picture_of_its_text(client: Client) -> None:
-    facts = client.facts(text_to_image(seed=7, text="a red cube", steps=3))
-    asked = {"prompt": "a red cube", "negative": "fog", "seed": 7, "steps": 3, "model": CHECKPOINT}
-    assert asked.items() <= facts.items()
-    assert facts["reference"] is None
+    picture_recipe = client.facts(text_to_image(seed=7, text="a red cube", steps=3))
+    expected = {"prompt": "a red cube", "negative": "fog", "seed": 7, "steps": 3, "model": CHECKPOINT}
+    assert expected.items() <= picture_recipe.items()
+    assert picture_recipe["reference"] is None
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,16 @@ def test_each_input_of_the_sampler_changes_the_picture(
     flow["3"]["inputs"][name] = value
     after = client.image(client.run(flow))
     assert before.tobytes() != after.tobytes()
-    facts = recipe.read(after)
-    assert facts is not None
-    assert facts[fact] == value
+    picture_recipe = recipe.read(after)
+    assert picture_recipe is not None
+    assert picture_recipe[fact] == value
 
 
 def test_an_uploaded_image_is_in_the_picture(client: Client) -> None:
     names = [client.upload(f"{colour}.png", png(colour)) for colour in ("red", "blue")]
-    seen = [client.facts(image_to_image(name))["reference"] for name in names]
-    assert seen[0] != seen[1]
-    assert all(one["size"] == [64, 64] for one in seen)
+    references = [client.facts(image_to_image(name))["reference"] for name in names]
+    assert references[0] != references[1]
+    assert all(picture["size"] == [64, 64] for picture in references)
 
 
 def test_a_mask_keeps_what_it_does_not_cover(client: Client) -> None:
@@ -67,17 +67,17 @@ def test_a_lora_and_a_controlnet_are_in_the_picture(client: Client) -> None:
         "ControlNetApply", conditioning=["6", 0], control_net=["21", 0], image=["1", 0], strength=0.8
     )
     flow["3"]["inputs"] |= {"model": ["20", 0], "positive": ["22", 0]}
-    facts = client.facts(flow)
-    assert facts["loras"][0].startswith("example-lora.safetensors:0.7:")
-    assert facts["controls"][0]["strength"] == 0.8
+    picture_recipe = client.facts(flow)
+    assert picture_recipe["loras"][0].startswith("example-lora.safetensors:0.7:")
+    assert picture_recipe["controls"][0]["strength"] == 0.8
 
 
 def test_a_picture_of_a_batch_tells_its_place(client: Client) -> None:
     flow = text_to_image()
     flow["5"]["inputs"]["batch_size"] = 3
     entry = client.run(flow)
-    found = [recipe.read(client.image(entry, place=place)) for place in range(3)]
-    assert [facts and facts["batch_index"] for facts in found] == [0, 1, 2]
+    recipes = [recipe.read(client.image(entry, place=place)) for place in range(3)]
+    assert [picture_recipe and picture_recipe["batch_index"] for picture_recipe in recipes] == [0, 1, 2]
 
 
 def test_a_loaded_image_that_is_saved_keeps_its_pixels(client: Client) -> None:
@@ -89,9 +89,9 @@ def test_a_loaded_image_that_is_saved_keeps_its_pixels(client: Client) -> None:
 
 
 def test_a_websocket_follows_its_own_job_to_the_end(comfyui: FakeComfyUi, client: Client) -> None:
-    with listening(comfyui.url, "me") as mine, listening(comfyui.url, "other") as other:
+    with listening(comfyui.url, "me") as own_socket, listening(comfyui.url, "other") as other:
         job = client.queue(text_to_image(), client_id="me")
-        mine.wait_for("executing", node=None, prompt_id=job)
-        assert {"execution_start", "progress_state", "progress", "executed"} <= set(mine.types())
+        own_socket.wait_for("executing", node=None, prompt_id=job)
+        assert {"execution_start", "progress_state", "progress", "executed"} <= set(own_socket.types())
         other.wait_for("status")
         assert set(other.types()) == {"status"}

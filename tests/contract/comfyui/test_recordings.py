@@ -60,19 +60,21 @@ def folders_in(place: Path) -> dict[str, Any]:
 def test_jobs_end_as_recorded_and_take_the_same_nodes_from_the_cache(name: str, tmp_path: Path) -> None:
     session = SESSIONS[name]
     folders: dict[str, Any] = prepare(tmp_path / "base", session)
-    found = {}
+    notes_by_name = {}
     with running(**folders, **QUICK) as fake:
         client = Client(fake.url)
         localize(tmp_path)
-        for one in session.names:
-            session.before.get(one, leave)(tmp_path / "base")
-            response = send(client, one, "jobs")
-            found[one] = response_differences(one, "jobs", response)
-            if not found[one]:
+        for recording_name in session.names:
+            session.before.get(recording_name, leave)(tmp_path / "base")
+            response = send(client, recording_name, "jobs")
+            notes_by_name[recording_name] = response_differences(recording_name, "jobs", response)
+            if not notes_by_name[recording_name]:
                 entry = client.wait(response.json()["prompt_id"])
-                found[one] = job_differences(one, "jobs", entry, cached=session.cached)
+                notes_by_name[recording_name] = job_differences(
+                    recording_name, "jobs", entry, cached=session.cached
+                )
     assert session.names
-    assert {one: notes for one, notes in found.items() if notes} == {}
+    assert {name: notes for name, notes in notes_by_name.items() if notes} == {}
 
 
 @pytest.mark.parametrize("group", ["catalogue", "refusals"])
@@ -85,12 +87,12 @@ def test_requests_that_change_nothing_are_answered_as_recorded(group: str, tmp_p
     with running(**folders, **QUICK) as fake:
         client = Client(fake.url)
         localize(tmp_path)
-        found = {
+        notes_by_name = {
             name: response_differences(name, group, send(client, name, group))
             for name in recordings(group)
             if name not in ELSEWHERE
         }
-    assert {one: notes for one, notes in found.items() if notes} == {}
+    assert {name: notes for name, notes in notes_by_name.items() if notes} == {}
 
 
 def test_files_are_taken_and_given_as_recorded(tmp_path: Path) -> None:
@@ -98,28 +100,30 @@ def test_files_are_taken_and_given_as_recorded(tmp_path: Path) -> None:
     write_models(folders["models"])
     folders["output"].mkdir()
     (folders["output"] / "cc_00001_.png").write_bytes(image(155))
-    names = [*FIRST_UPLOADS, *(one for one in recordings("files") if one not in FIRST_UPLOADS)]
+    names = [*FIRST_UPLOADS, *(name for name in recordings("files") if name not in FIRST_UPLOADS)]
     with running(**folders, **QUICK) as fake:
         client = Client(fake.url)
         localize(tmp_path)
-        found = {one: response_differences(one, "files", send(client, one, "files")) for one in names}
-    assert {one: notes for one, notes in found.items() if notes} == {}
+        notes_by_name = {
+            name: response_differences(name, "files", send(client, name, "files")) for name in names
+        }
+    assert {name: notes for name, notes in notes_by_name.items() if notes} == {}
 
 
 def test_requests_of_any_other_kind_are_answered_as_recorded(tmp_path: Path) -> None:
     folders = folders_in(tmp_path)
     write_models(folders["models"])
-    names = [one for one in recordings("requests") if one not in ELSEWHERE]
+    names = [name for name in recordings("requests") if name not in ELSEWHERE]
     with running(**folders, **QUICK) as fake:
         client = Client(fake.url)
         localize(tmp_path)
-        found = {}
-        for one in names:
-            response = send(client, one, "requests")
-            found[one] = response_differences(one, "requests", response)
-            if recordings("requests")[one]["request"]["path"] == "/prompt" and response.status_code == 200:
+        notes_by_name = {}
+        for name in names:
+            response = send(client, name, "requests")
+            notes_by_name[name] = response_differences(name, "requests", response)
+            if recordings("requests")[name]["request"]["path"] == "/prompt" and response.status_code == 200:
                 fake.control.wait(ended=fake.control.stats()["posted"])
-    assert {one: notes for one, notes in found.items() if notes} == {}
+    assert {name: notes for name, notes in notes_by_name.items() if notes} == {}
 
 
 OLD_ORDER = ("txt2img", "same-again", "prompt_id-any-string")
@@ -133,36 +137,38 @@ def test_version_0_3_64_responds_as_recorded(tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret/s.png").write_bytes(image(99))
     group = recordings("v0.3.64")
-    found = {}
+    notes_by_name = {}
     with running(**folders, **QUICK, version="0.3.64") as fake:
         client = Client(fake.url)
         localize(tmp_path)
-        for one in (*OLD_ORDER, *(one for one in group if one not in OLD_ORDER)):
-            response = send(client, one, "v0.3.64")
-            found[one] = response_differences(one, "v0.3.64", response)
-            posted = group[one]["request"]["path"] == "/prompt" and response.status_code == 200
+        for name in (*OLD_ORDER, *(name for name in group if name not in OLD_ORDER)):
+            response = send(client, name, "v0.3.64")
+            notes_by_name[name] = response_differences(name, "v0.3.64", response)
+            posted = group[name]["request"]["path"] == "/prompt" and response.status_code == 200
             entry = client.wait(response.json()["prompt_id"]) if posted else {}
-            if "history" in group[one]:
-                found[one] += job_differences(one, "v0.3.64", entry, cached=True)
-    assert {one: notes for one, notes in found.items() if notes} == {}
+            if "history" in group[name]:
+                notes_by_name[name] += job_differences(name, "v0.3.64", entry, cached=True)
+    assert {name: notes for name, notes in notes_by_name.items() if notes} == {}
 
 
-FOLLOWED = [name for name, one in recordings("jobs").items() if "websocket" in one and name[0] == "1"]
+FOLLOWED = [
+    name for name, recording in recordings("jobs").items() if "websocket" in recording and name[0] == "1"
+]
 
 
 def test_a_websocket_gets_the_recorded_messages_in_the_recorded_order(tmp_path: Path) -> None:
     write_models(tmp_path / "models")
-    found = {}
+    notes_by_name = {}
     with running(models=tmp_path / "models", preview=True, **QUICK) as fake:
         client = Client(fake.url)
         for name in SESSIONS["text to image"].names:
-            one = recordings("jobs")[name]
-            with listening(fake.url, str(one["request"]["json"].get("client_id"))) as socket:
+            recording = recordings("jobs")[name]
+            with listening(fake.url, str(recording["request"]["json"].get("client_id"))) as socket:
                 job = send(client, name, "jobs").json()["prompt_id"]
                 client.wait(job)
                 if name in FOLLOWED:
                     socket.wait_for("executing", node=None)
-                    recorded = [message.split()[0] for message in one["websocket"]]
-                    found[name] = [recorded, socket.types()]
-    assert sorted(found) == sorted(FOLLOWED)
-    assert {name: pair for name, pair in found.items() if pair[0] != pair[1]} == {}
+                    recorded = [message.split()[0] for message in recording["websocket"]]
+                    notes_by_name[name] = [recorded, socket.types()]
+    assert sorted(notes_by_name) == sorted(FOLLOWED)
+    assert {name: pair for name, pair in notes_by_name.items() if pair[0] != pair[1]} == {}

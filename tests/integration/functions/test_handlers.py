@@ -22,10 +22,10 @@ ENTRIES = ("api", "sweep", "dead_letters")
 @pytest.fixture
 def environ(deployment: Deployment, aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Set the environment of a function in this process, and forget the handlers that it created."""
-    known = deployment.environment
-    values = {name: getattr(known, name.lower()) for name in ApiEnvironment.names()}
-    values["RUNTIMES"] = json.dumps([runtime.as_dict() for runtime in known.runtimes])
-    values["LIMITS"] = known.limits.to_json()
+    environment = deployment.environment
+    values = {name: getattr(environment, name.lower()) for name in ApiEnvironment.names()}
+    values["RUNTIMES"] = json.dumps([runtime.as_dict() for runtime in environment.runtimes])
+    values["LIMITS"] = environment.limits.to_json()
     values["WEBHOOKS_ALLOW"] = ""
     # boto3's default session remembers the environment in which it was made.
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
@@ -56,7 +56,7 @@ def test_the_entry_point_of_the_api_responds(deployment: Deployment) -> None:
     answer = call("api", event)
     assert answer["statusCode"] == 200
     assert [
-        one["name"] for one in json.loads(answer["body"])["runtimes"]
+        runtime["name"] for runtime in json.loads(answer["body"])["runtimes"]
     ] == deployment.environment.runtimes.names
 
 

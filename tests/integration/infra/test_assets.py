@@ -103,7 +103,7 @@ def test_the_assets_contain_exactly_the_listed_packages_and_the_locked_dependenc
 ) -> None:
     files = standard.read("Core.assets.json")["files"].values()
     folders = [
-        standard.folder / each["source"]["path"] for each in files if each["source"]["packaging"] == "zip"
+        standard.folder / file["source"]["path"] for file in files if file["source"]["packaging"] == "zip"
     ]
     contents = {
         frozenset(entry.name for entry in asset.iterdir() if not entry.name.endswith(".dist-info"))
@@ -118,7 +118,7 @@ def test_the_assets_contain_exactly_the_listed_packages_and_the_locked_dependenc
 
 
 def test_functions_use_no_aws_service_that_the_asset_leaves_out() -> None:
-    asked = set()
+    services = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -127,9 +127,9 @@ def test_functions_use_no_aws_service_that_the_asset_leaves_out() -> None:
                         func=ast.Name(id="client") | ast.Attribute(attr="client"),
                         args=[ast.Constant(value=str(name)), *_],
                     ):
-                        asked.add(name)
-    assert asked
-    assert asked <= AWS_SERVICES
+                        services.add(name)
+    assert services
+    assert services <= AWS_SERVICES
 
 
 LOCKS = dict.fromkeys(("api", "sweep", "dead_letters", "scale"), LOCK) | {"webhooks": WEBHOOK_LOCK}
@@ -172,11 +172,11 @@ def test_a_handler_can_be_imported_with_its_asset_only(
         "WEBHOOK_QUEUE_URL": "queue",
         "WEBHOOK_SECRET_ARN": "secret",
     }
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program, str(asset), f"functions.{name}.handler"],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr

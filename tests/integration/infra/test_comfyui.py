@@ -45,9 +45,9 @@ modelsRuntime:
 
 def runtime(text: str) -> ComfyUi:
     settings, _ = parse(text, TYPES)
-    found = settings.models_runtime[0]
-    assert isinstance(found, ComfyUi)
-    return found
+    comfyui_runtime = settings.models_runtime[0]
+    assert isinstance(comfyui_runtime, ComfyUi)
+    return comfyui_runtime
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def containers() -> dict[str, Any]:
     ComputeStack(app, "Compute", settings=settings, core=core.resources)
     assembly = app.synth()
     task = Template(assembly.get_stack_by_name("Compute").template).one("ECS::TaskDefinition")
-    return {each["Name"]: each for each in task["ContainerDefinitions"]}
+    return {container["Name"]: container for container in task["ContainerDefinitions"]}
 
 
 def test_a_file_of_the_guidance_is_deployed_with_its_image_on_its_port() -> None:
@@ -86,15 +86,15 @@ def test_an_image_of_ours_is_started_so_that_a_task_reaches_its_own_files_only()
 
 def test_the_server_gets_models_it_cannot_change_and_no_credentials(containers: dict[str, Any]) -> None:
     server = containers["comfyui"]
-    mounts = {one["ContainerPath"]: one["ReadOnly"] for one in server["MountPoints"]}
+    mounts = {mount_point["ContainerPath"]: mount_point["ReadOnly"] for mount_point in server["MountPoints"]}
     assert mounts == {"/opt/ml/code/models": True, "/opt/sd-on-ecs": False}
     assert server["EntryPoint"][:3] == ["env", "-u", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
 
 
 def test_the_consumer_shares_the_folders_of_files(containers: dict[str, Any]) -> None:
     consumer = containers["consumer"]
-    assert "/opt/sd-on-ecs" in {one["ContainerPath"] for one in consumer["MountPoints"]}
-    environment = {one["Name"]: one["Value"] for one in consumer["Environment"]}
+    assert "/opt/sd-on-ecs" in {mount_point["ContainerPath"] for mount_point in consumer["MountPoints"]}
+    environment = {variable["Name"]: variable["Value"] for variable in consumer["Environment"]}
     options = json.loads(environment["RUNTIME_OPTIONS"])
     assert options == {
         "allow": ["VHS_VideoCombine"],
@@ -110,19 +110,19 @@ def test_the_list_of_model_folders_is_that_of_the_rules() -> None:
 
 
 def test_the_sample_task_is_accepted_by_the_rules() -> None:
-    found = runtime(OURS)
-    sample = found.sample_task()
+    comfyui_runtime = runtime(OURS)
+    sample = comfyui_runtime.sample_task()
     assert sample is not None
-    checked = Rules().validate(*sample, found.as_domain(), DEFAULT_LIMITS)
+    checked = Rules().validate(*sample, comfyui_runtime.as_domain(), DEFAULT_LIMITS)
     assert not checked.faults
     assert not checked.warnings
-    assert found.required_models() == ("checkpoints/cats.safetensors",)
+    assert comfyui_runtime.required_models() == ("checkpoints/cats.safetensors",)
     assert runtime(OF_THE_GUIDANCE).sample_task() is None
     assert runtime(OF_THE_GUIDANCE).required_models() == ()
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ("", "needs a modelFilename"),
         ("modelFilename: ../x", "modelFilename leaves its folder"),
@@ -136,8 +136,8 @@ def test_the_sample_task_is_accepted_by_the_rules() -> None:
         *((f"dynamicModel: true, nodes: {{allow: [{name}]}}", NEVER_ALLOWED[name]) for name in NEVER_ALLOWED),
     ],
 )
-def test_a_mistake_in_the_settings_is_reported(keys: str, said: str) -> None:
+def test_a_mistake_in_the_settings_is_reported(keys: str, message: str) -> None:
     text = f"modelsRuntime: [{{name: comfy, type: comfyui{', ' if keys else ''}{keys}}}]"
     with pytest.raises(InvalidConfigError) as error:
         parse(text, TYPES)
-    assert said in str(error.value)
+    assert message in str(error.value)

@@ -140,7 +140,7 @@ def test_an_entry_point_from_the_settings_starts_without_the_roles_credentials(c
     webui = _containers(_compute_of("webui: {entryPoint: [python3, -c], command: ['']}"), "rTask")["webui"]
     assert webui["EntryPoint"][-2:] == ["python3", "-c"]
     program = "import os; print([name for name in os.environ if name.startswith('AWS_CONTAINER')])"
-    done = subprocess.run(
+    completed = subprocess.run(
         [*webui["EntryPoint"][:-2], sys.executable, "-c", program],
         env={
             "PATH": os.environ["PATH"],
@@ -151,7 +151,7 @@ def test_an_entry_point_from_the_settings_starts_without_the_roles_credentials(c
         text=True,
         check=True,
     )
-    assert done.stdout == "[]\n"
+    assert completed.stdout == "[]\n"
 
 
 def test_an_image_whose_tag_can_change_gets_a_warning(standard: Synthesis, tmp_path: Path) -> None:
@@ -227,9 +227,9 @@ def test_services_run_on_their_own_capacity_and_never_on_fargate(compute: Templa
         service = compute.one("ECS::Service", runtime)
         assert "LaunchType" not in service
         strategy = service["CapacityProviderStrategy"]
-        assert [(each["Weight"], each.get("Base")) for each in strategy] == weights
+        assert [(item["Weight"], item.get("Base")) for item in strategy] == weights
         providers = compute.resources("ECS::CapacityProvider", runtime)
-        assert {each["CapacityProvider"]["Ref"] for each in strategy} == set(providers)
+        assert {item["CapacityProvider"]["Ref"] for item in strategy} == set(providers)
 
 
 def test_capacity_requests_gpus_of_the_allowed_types(compute: Template) -> None:
@@ -308,7 +308,9 @@ def test_the_network_is_created_before_the_services_and_deleted_after_them(
 
 def test_a_service_keeps_the_permission_to_pull_images_to_its_end(compute: Template) -> None:
     for name in compute.resources("ECS::Service"):
-        policies = {each for each in compute.closure(name) if "ExecutionRoleDefaultPolicy" in each}
+        policies = {
+            logical_id for logical_id in compute.closure(name) if "ExecutionRoleDefaultPolicy" in logical_id
+        }
         assert len(policies) == 1, name
 
 
@@ -326,14 +328,14 @@ def test_web_ui_cannot_be_reached_from_outside_the_task(compute: Template) -> No
 def test_the_network_is_three_zones_one_nat_and_free_endpoints(compute: Template) -> None:
     """Traffic to S3 and DynamoDB does not pass the NAT gateway."""
     subnets = compute.properties("EC2::Subnet", "Tasks")
-    assert [each["AvailabilityZone"] for each in subnets] == [
+    assert [subnet["AvailabilityZone"] for subnet in subnets] == [
         {"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in range(3)
     ]
     assert len(compute.resources("EC2::Subnet")) == 6
     assert len(compute.resources("EC2::NatGateway")) == 1
     endpoints = compute.properties("EC2::VPCEndpoint")
-    assert {each["VpcEndpointType"] for each in endpoints} == {"Gateway"}
-    names = " ".join(text(each["ServiceName"]) for each in endpoints)
+    assert {endpoint["VpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
+    names = " ".join(text(endpoint["ServiceName"]) for endpoint in endpoints)
     assert ".s3" in names
     assert ".dynamodb" in names
 

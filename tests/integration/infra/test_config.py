@@ -202,9 +202,9 @@ def test_the_flat_names_of_keys_mean_the_same_as_those_of_sd_on_eks() -> None:
     ],
 )
 def test_an_error_is_one_line_with_path_value_and_what_is_allowed(text: str, fault: str) -> None:
-    with pytest.raises(InvalidConfigError) as refused:
+    with pytest.raises(InvalidConfigError) as raised:
         parse(text)
-    assert refused.value.faults == [fault]
+    assert raised.value.faults == [fault]
 
 
 def test_the_settings_of_a_runtime_depend_on_its_type() -> None:
@@ -220,9 +220,9 @@ def test_a_further_type_has_its_own_errors() -> None:
         "{name: a, type: toy, modelFilename: m}, {name: b, type: other}, "
         "{name: c, type: toy, scaling: {queueLength: 0}}"
     )
-    with pytest.raises(InvalidConfigError) as refused:
+    with pytest.raises(InvalidConfigError) as raised:
         parse(f"modelsRuntime: [{runtimes}]", DEPLOYED)
-    assert refused.value.faults == [
+    assert raised.value.faults == [
         'modelsRuntime[0].modelFilename: found "m"; allowed: no such key',
         "modelsRuntime[1].type: found \"other\"; allowed: 'sdwebui', 'comfyui', 'toy'",
         "modelsRuntime[2].scaling.queueLength: found 0; allowed: greater than or equal to 1",
@@ -230,9 +230,9 @@ def test_a_further_type_has_its_own_errors() -> None:
 
 
 def test_all_errors_are_reported_at_once() -> None:
-    with pytest.raises(InvalidConfigError) as refused:
+    with pytest.raises(InvalidConfigError) as raised:
         parse("stackName: 1\nlogLevel: LOUD\nmodelsRuntime: [{name: r, type: x, modelFilename: m}]")
-    assert [fault.split(":")[0] for fault in refused.value.faults] == [
+    assert [fault.split(":")[0] for fault in raised.value.faults] == [
         "stackName",
         "modelsRuntime[0].type",
         "logLevel",
@@ -276,11 +276,11 @@ def test_every_key_is_in_the_documentation() -> None:
 
 def test_limits_and_scripts_reach_the_api_and_the_worker() -> None:
     defaults, _ = parse(f"modelsRuntime: [{{{RUNTIME}}}]")
-    changed, _ = parse(f"limits: {{links: 3}}\nmodelsRuntime: [{{{RUNTIME}, scripts: [ControlNet]}}]")
+    settings, _ = parse(f"limits: {{links: 3}}\nmodelsRuntime: [{{{RUNTIME}, scripts: [ControlNet]}}]")
     assert defaults.limits.as_domain() == DomainLimits()
-    assert changed.limits.as_domain() == DomainLimits(links=3)
+    assert settings.limits.as_domain() == DomainLimits(links=3)
     assert defaults.models_runtime[0].as_domain().scripts is None
-    assert changed.models_runtime[0].as_domain().scripts == frozenset({"controlnet"})
+    assert settings.models_runtime[0].as_domain().scripts == frozenset({"controlnet"})
 
 
 def test_opened_settings_reach_the_api_the_worker_and_the_settings_file() -> None:
@@ -314,9 +314,9 @@ def test_opened_settings_reach_the_api_the_worker_and_the_settings_file() -> Non
     ],
 )
 def test_the_error_for_a_setting_that_must_stay_closed_has_a_reason(settings: str, why: str) -> None:
-    with pytest.raises(InvalidConfigError, match="allowedSettings") as refused:
+    with pytest.raises(InvalidConfigError, match="allowedSettings") as raised:
         parse(f"modelsRuntime: [{{{RUNTIME}, allowedSettings: {settings}}}]")
-    assert why in str(refused.value)
+    assert why in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ RUNTIMES = ["sdruntime", "sddynamic"]
 def test_a_queue_gets_only_the_tasks_of_its_runtime_with_raw_delivery(core: Template, runtime: str) -> None:
     (queue,) = core.resources("SQS::Queue", f"{runtime}Queue")
     (subscription,) = (
-        each for each in core.properties("SNS::Subscription") if queue in text(each["Endpoint"])
+        subscription
+        for subscription in core.properties("SNS::Subscription")
+        if queue in text(subscription["Endpoint"])
     )
     assert subscription["FilterPolicy"] == {"runtime": [runtime]}
     assert subscription["RawMessageDelivery"] is True
@@ -53,7 +55,7 @@ def test_every_dead_letter_queue_has_a_consumer(core: Template) -> None:
     assert len(dead) == len(RUNTIMES) + 1
     sources = core.properties("Lambda::EventSourceMapping")
     for name, queue in dead.items():
-        (source,) = (each for each in sources if name in text(each["EventSourceArn"]))
+        (source,) = (candidate for candidate in sources if name in text(candidate["EventSourceArn"]))
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert queue["Properties"]["VisibilityTimeout"] >= 6 * function["Timeout"]
 
@@ -61,7 +63,7 @@ def test_every_dead_letter_queue_has_a_consumer(core: Template) -> None:
 def test_topics_and_queues_require_tls(core: Template) -> None:
     policies = [*core.properties("SNS::TopicPolicy"), *core.properties("SQS::QueuePolicy")]
     targets = len(core.resources("SNS::Topic")) + len(core.resources("SQS::Queue"))
-    denied = [each for each in policies if '"aws:SecureTransport": "false"' in json.dumps(each)]
+    denied = [policy for policy in policies if '"aws:SecureTransport": "false"' in json.dumps(policy)]
     assert len(denied) == targets
 
 
@@ -78,7 +80,7 @@ def test_buckets_are_private_encrypted_and_retained(core: Template) -> None:
         # Not when the first deployment fails: every try would leave its buckets behind.
         assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     policies = core.properties("S3::BucketPolicy")
-    assert sum('"aws:SecureTransport": "false"' in json.dumps(each) for each in policies) == 4
+    assert sum('"aws:SecureTransport": "false"' in json.dumps(policy) for policy in policies) == 4
 
 
 def _lifetimes(core: Template, bucket: str) -> dict[str, int]:
@@ -95,9 +97,9 @@ def test_content_and_uploads_are_kept_longer_than_messages(core: Template) -> No
 
 def test_the_largest_request_is_limited_by_lambda(core: Template) -> None:
     (response,) = (
-        each
-        for each in core.properties("ApiGateway::GatewayResponse")
-        if each["ResponseType"] == "REQUEST_TOO_LARGE"
+        gateway_response
+        for gateway_response in core.properties("ApiGateway::GatewayResponse")
+        if gateway_response["ResponseType"] == "REQUEST_TOO_LARGE"
     )
     assert "6 MB that Lambda takes" in text(response["ResponseTemplates"])
 
@@ -159,8 +161,8 @@ def test_the_api_function_starts_from_a_snapshot(core: Template) -> None:
 def test_the_api_function_gets_all_variables_that_it_reads(core: Template) -> None:
     variables = core.one("Lambda::Function", "ApiFunction")["Environment"]["Variables"]
     assert set(ApiEnvironment.names()) <= set(variables)
-    separator, parts = variables["RUNTIMES"]["Fn::Join"]
-    runtimes = json.loads(separator.join(part if isinstance(part, str) else "URL" for part in parts))
+    separator, joined_parts = variables["RUNTIMES"]["Fn::Join"]
+    runtimes = json.loads(separator.join(part if isinstance(part, str) else "URL" for part in joined_parts))
     assert runtimes[0] == {
         "name": "sdruntime",
         "type": "sdwebui",
@@ -181,7 +183,7 @@ def test_the_api_function_lists_checkpoints_and_nothing_else_of_the_model_bucket
         for statement in policy["PolicyDocument"]["Statement"]
         if "Models" in text(statement["Resource"])
     ]
-    assert [(one["Action"], one["Condition"]) for one in statements] == [
+    assert [(statement["Action"], statement["Condition"]) for statement in statements] == [
         (
             "s3:ListBucket",
             {"StringLike": {"s3:prefix": ["Stable-diffusion/*", "checkpoints/*", "diffusion_models/*"]}},
@@ -203,24 +205,26 @@ def _paths(core: Template) -> dict[str, str]:
 def test_exactly_the_routes_exist_and_require_the_key(core: Template) -> None:
     paths = _paths(core)
     methods = core.properties("ApiGateway::Method")
-    found = {(each["HttpMethod"], paths[each["ResourceId"]["Ref"]]) for each in methods}
-    assert found == {*ROUTES, CONSOLE}
-    without_key = [paths[each["ResourceId"]["Ref"]] for each in methods if not each["ApiKeyRequired"]]
+    routes = {(method["HttpMethod"], paths[method["ResourceId"]["Ref"]]) for method in methods}
+    assert routes == {*ROUTES, CONSOLE}
+    without_key = [paths[method["ResourceId"]["Ref"]] for method in methods if not method["ApiKeyRequired"]]
     assert without_key == [CONSOLE.path]
 
 
 def test_the_console_has_a_throttle_of_its_own_and_no_rights(core: Template) -> None:
     """Requests without a key are outside the usage plan."""
     (setting,) = (
-        each
-        for each in core.one("ApiGateway::Stage")["MethodSettings"]
-        if each["ResourcePath"].endswith("console")
+        method_setting
+        for method_setting in core.one("ApiGateway::Stage")["MethodSettings"]
+        if method_setting["ResourcePath"].endswith("console")
     )
     assert (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]) == (5, 20)
     assert core.one("Lambda::Function", "Console")["MemorySize"] == 128
-    policies = [each for each in core.properties("IAM::Policy") if "Console" in text(each["Roles"])]
-    statements = [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
-    services = {action.partition(":")[0] for each in statements for action in listed(each["Action"])}
+    policies = [policy for policy in core.properties("IAM::Policy") if "Console" in text(policy["Roles"])]
+    statements = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    services = {
+        action.partition(":")[0] for statement in statements for action in listed(statement["Action"])
+    }
     assert services == {"logs", "xray"}
 
 
@@ -231,22 +235,22 @@ def test_only_pages_of_the_api_may_use_the_buckets_from_a_browser(core: Template
         if "CorsConfiguration" in bucket["Properties"]
     }
     assert {
-        name.removesuffix("Bucket")[:6]: [rule["AllowedMethods"] for rule in found]
-        for name, found in rules.items()
+        name.removesuffix("Bucket")[:6]: [rule["AllowedMethods"] for rule in bucket_rules]
+        for name, bucket_rules in rules.items()
     } == {
         "Output": [["GET"]],
         "Upload": [["POST"]],
     }
     (api,) = core.resources("ApiGateway::RestApi")
-    for found in rules.values():
-        (origin,) = found[0]["AllowedOrigins"]
+    for bucket_rules in rules.values():
+        (origin,) = bucket_rules[0]["AllowedOrigins"]
         assert origin["Fn::Join"][1][:3] == ["https://", {"Ref": api}, ".execute-api.us-east-1."]
 
 
 def test_an_operator_can_switch_the_console_off() -> None:
-    asked, _ = parse("APIGW: {console: false}\nmodelsRuntime: [{name: r, modelFilename: m}]")
+    settings, _ = parse("APIGW: {console: false}\nmodelsRuntime: [{name: r, modelFilename: m}]")
     app = cdk.App(context={"aws:cdk:bundling-stacks": []})
-    CoreStack(app, "Core", settings=asked)
+    CoreStack(app, "Core", settings=settings)
     template = Template(app.synth().get_stack_by_name("Core").template)
     assert CONSOLE.path not in _paths(template).values()
     assert not any("CorsConfiguration" in bucket for bucket in template.properties("S3::Bucket"))
@@ -261,9 +265,9 @@ def test_requests_that_wait_have_a_function_and_a_throttle_of_their_own(core: Te
     assert "WaitFunction" in functions.pop(WAIT.path)
     assert not any("WaitFunction" in uri for uri in functions.values())
     (setting,) = (
-        each
-        for each in core.one("ApiGateway::Stage")["MethodSettings"]
-        if each["ResourcePath"].endswith("wait")
+        setting
+        for setting in core.one("ApiGateway::Stage")["MethodSettings"]
+        if setting["ResourcePath"].endswith("wait")
     )
     assert (setting["HttpMethod"], setting["ThrottlingRateLimit"]) == ("GET", 2)
     assert "~1{id}~1wait" in setting["ResourcePath"]
@@ -292,12 +296,12 @@ def test_quota_and_concurrency_are_settings(core: Template) -> None:
     """Off by default: polling counts against a quota, and a new account cannot reserve concurrency."""
     assert "Quota" not in core.one("ApiGateway::UsagePlan")
     assert "ReservedConcurrentExecutions" not in core.one("Lambda::Function", "ApiFunction")
-    asked, _ = parse(
+    settings, _ = parse(
         "APIGW: {quota: {limit: 5000, period: WEEK}, reservedConcurrency: 50}\n"
         "modelsRuntime: [{name: r, modelFilename: m}]"
     )
     app = cdk.App(context={"aws:cdk:bundling-stacks": []})
-    CoreStack(app, "Core", settings=asked)
+    CoreStack(app, "Core", settings=settings)
     bounded = Template(app.synth().get_stack_by_name("Core").template)
     assert bounded.one("ApiGateway::UsagePlan")["Quota"] == {"Limit": 5000, "Period": "WEEK"}
     assert bounded.one("Lambda::Function", "ApiFunction")["ReservedConcurrentExecutions"] == 50
@@ -319,7 +323,7 @@ def test_errors_of_api_gateway_have_the_form_of_the_apis_errors(
     core: Template, type_: str, status: str | None, code: str
 ) -> None:
     responses = core.properties("ApiGateway::GatewayResponse")
-    (response,) = (each for each in responses if each["ResponseType"] == type_)
+    (response,) = (candidate for candidate in responses if candidate["ResponseType"] == type_)
     assert response.get("StatusCode") == status
     error: dict[str, Any] = json.loads(response["ResponseTemplates"]["application/json"])["error"]
     assert error["code"] == code

@@ -34,9 +34,9 @@ def _values(steps: list[dict[str, Any]], instruction: str) -> list[str]:
 
 
 def test_the_base_is_slim_and_pinned(steps: list[dict[str, Any]]) -> None:
-    first, *others = _values(steps, "FROM")
+    first, *other_stages = _values(steps, "FROM")
     assert re.fullmatch(r"\S+/python:3\.\d+\.\d+-slim-[a-z]+ AS base", first)
-    assert all(other.split()[0] == "base" for other in others)
+    assert all(other.split()[0] == "base" for other in other_stages)
 
 
 def test_it_runs_as_an_unprivileged_user(steps: list[dict[str, Any]]) -> None:
@@ -55,9 +55,9 @@ def test_sigterm_reaches_python(steps: list[dict[str, Any]]) -> None:
 def test_the_folders_that_it_writes_to_are_volumes_of_its_user(steps: list[dict[str, Any]]) -> None:
     """ECS gives an empty volume the owner of the VOLUME path."""
     (volumes,) = _values(steps, "VOLUME")
-    (made,) = (run for run in _values(steps, "RUN") if "useradd" in run)
+    (run_step,) = (run for run in _values(steps, "RUN") if "useradd" in run)
     assert volumes == f'["{MODEL_FOLDER}", "/opt/sd-on-ecs", "/tmp"]'
-    assert f"chown 10001:10001 {MODEL_FOLDER} /opt/sd-on-ecs" in made
+    assert f"chown 10001:10001 {MODEL_FOLDER} /opt/sd-on-ecs" in run_step
     names = [step["instruction"] for step in steps]
     assert names.index("VOLUME") > max(index for index, name in enumerate(names) if name == "RUN")
 
@@ -100,19 +100,22 @@ def image(steps: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory)
     for run in _values(steps, "RUN"):
         if "useradd" in run:
             continue
-        here = run.replace("/requirements.txt", f"{folder}/requirements.txt").replace(
+        command = run.replace("/requirements.txt", f"{folder}/requirements.txt").replace(
             "/venv", f"{folder}/venv"
         )
-        here = here.replace("--no-cache-dir ", "")
+        command = command.replace("--no-cache-dir ", "")
         path = f"{folder}/venv/bin:{Path(sys.executable).parent}:{os.environ['PATH']}"
         subprocess.run(
-            ["/bin/sh", "-ec", here], cwd=folder / "app", env={"PATH": path, "HOME": str(folder)}, check=True
+            ["/bin/sh", "-ec", command],
+            cwd=folder / "app",
+            env={"PATH": path, "HOME": str(folder)},
+            check=True,
         )
     return folder
 
 
 def test_the_built_consumer_starts_and_names_missing_settings_in_one_line(image: Path) -> None:
-    done = subprocess.run(
+    completed = subprocess.run(
         [str(image / "venv" / "bin" / "python"), "-m", "container.consumer"],
         cwd=image / "app",
         env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"},
@@ -120,8 +123,8 @@ def test_the_built_consumer_starts_and_names_missing_settings_in_one_line(image:
         text=True,
         check=False,
     )
-    output = (done.stdout + done.stderr).strip()
-    assert done.returncode not in (0, 75)
+    output = (completed.stdout + completed.stderr).strip()
+    assert completed.returncode not in (0, 75)
     assert "TASK_QUEUE_URL" in output
     assert "Traceback" not in output
     assert len(output.splitlines()) == 1
@@ -129,15 +132,15 @@ def test_the_built_consumer_starts_and_names_missing_settings_in_one_line(image:
 
 def test_the_health_check_of_the_task_runs_in_the_image(image: Path) -> None:
     python, *arguments = HEALTH_CHECK[1:]
-    here = [argument.replace("/app/", f"{image}/app/") for argument in arguments]
-    done = subprocess.run(
-        [str(image / "venv" / "bin" / python), *here],
+    command = [argument.replace("/app/", f"{image}/app/") for argument in arguments]
+    completed = subprocess.run(
+        [str(image / "venv" / "bin" / python), *command],
         env={"HEARTBEAT_FILE": str(image / "none")},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr[:12]) == (1, "no heartbeat")
+    assert (completed.returncode, completed.stderr[:12]) == (1, "no heartbeat")
 
 
 def test_with_the_settings_file_web_ui_saves_no_images_and_fetches_no_links(image: Path) -> None:

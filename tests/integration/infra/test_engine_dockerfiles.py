@@ -28,7 +28,7 @@ def steps(name: str, tmp_path: Path) -> list[tuple[str, str]]:
     copy = tmp_path / "Dockerfile"
     shutil.copy(FOLDER / name / "Dockerfile", copy)  # the parser opens its file for writing
     structure: list[dict[str, Any]] = DockerfileParser(str(copy)).structure
-    return [(each["instruction"], each["value"]) for each in structure if each["instruction"] != "COMMENT"]
+    return [(line["instruction"], line["value"]) for line in structure if line["instruction"] != "COMMENT"]
 
 
 def _values(steps: list[tuple[str, str]], instruction: str) -> list[str]:
@@ -49,9 +49,9 @@ def test_every_source_is_pinned_and_the_server_is_the_recorded_one(
 def test_the_last_stage_is_slim_and_has_neither_compilers_nor_models(
     steps: list[tuple[str, str]], name: str
 ) -> None:
-    first, *others = _values(steps, "FROM")
+    first, *other_stages = _values(steps, "FROM")
     assert re.fullmatch(r"\S+/python:3\.11\.\d+-slim-[a-z]+ AS base", first), name
-    assert others[-1] == "base"
+    assert other_stages[-1] == "base"
     last = steps[max(index for index, (instruction, _) in enumerate(steps) if instruction == "FROM") :]
     assert not any("build-essential" in value or "pip install" in value for _, value in last)
     assert any("rm -rf /app/models" in value for value in _values(last, "RUN"))
@@ -67,8 +67,8 @@ def test_it_runs_as_the_consumers_user_and_gets_the_gpu(steps: list[tuple[str, s
 
 @NAMES
 def test_the_defaults_of_the_settings_fit(steps: list[tuple[str, str]], name: str) -> None:
-    (made,) = (run for run in _values(steps, "RUN") if "ln -s" in run)
-    assert f"ln -s {WebUi().model_directory} /app/models" in made
+    (run_step,) = (run for run in _values(steps, "RUN") if "ln -s" in run)
+    assert f"ln -s {WebUi().model_directory} /app/models" in run_step
     assert _values(steps, "EXPOSE") == [str(WebUi().port)], name
 
 
@@ -81,14 +81,14 @@ def test_the_largest_packages_are_layers_of_their_own(
     for package in ("nvidia", "torch", "pillow"):
         (packages / package).mkdir(parents=True)
     (split,) = (run for run in _values(steps, "RUN") if "/large" in run)
-    here = re.sub(r" (/large|/venv)", rf" {tmp_path}\1", split)
-    subprocess.run(["/bin/sh", "-ec", here], cwd=tmp_path, check=True)
+    command = re.sub(r" (/large|/venv)", rf" {tmp_path}\1", split)
+    subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, check=True)
     copied = [copy.split()[1:] for copy in _values(steps, "COPY") if copy.startswith("--from=dependencies")]
     assert [len(list(Path(f"{tmp_path}{source}").iterdir())) for source, _ in copied[:-1]] == [0, 0], name
     assert copied[-1] == ["/venv", "/venv"]
     where = [f"/venv/lib/python3.11/site-packages/{package}" for package in ("nvidia", "torch")]
     assert [target for _, target in copied[:-1]] == where
-    assert [each.name for each in packages.iterdir()] == ["pillow"]
+    assert [folder.name for folder in packages.iterdir()] == ["pillow"]
 
 
 @NAMES
@@ -97,11 +97,11 @@ def test_packages_are_locked(steps: list[tuple[str, str]], name: str) -> None:
     assert "--require-hashes" in install
     lock = (FOLDER / name / "requirements.txt").read_text()
     locked = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^ ]+) \\$", lock, re.MULTILINE))
-    asked = re.findall(
+    packages = re.findall(
         r"^([A-Za-z0-9_.-]+)==(\S+)$", (FOLDER / name / "requirements.in").read_text(), re.MULTILINE
     )
-    assert len(asked) > 30
-    for package, version in asked:
+    assert len(packages) > 30
+    for package, version in packages:
         assert locked[package.lower().replace("_", "-").replace(".", "-")].removesuffix(
             ".0"
         ) == version.removesuffix(".0"), package
@@ -116,9 +116,9 @@ def test_the_sources_are_fetched_by_their_commits(
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         **{
-            f"GIT_{who}_{what}": "a@b.example"
+            f"GIT_{who}_{field}": "a@b.example"
             for who in ("AUTHOR", "COMMITTER")
-            for what in ("NAME", "EMAIL")
+            for field in ("NAME", "EMAIL")
         },
     }
     program = (
@@ -126,14 +126,14 @@ def test_the_sources_are_fetched_by_their_commits(
         "echo wanted > file && git add file && git commit -qm 1 && git rev-parse HEAD && "
         "git commit -q --allow-empty -m 2"
     )
-    made = subprocess.run(
+    completed = subprocess.run(
         ["/bin/sh", "-ec", program], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
     )
     (sources,) = (run for run in _values(steps, "RUN") if "fetch()" in run)
-    here = re.sub(r"https://\S+", f"file://{tmp_path}/repo", sources)
-    here = re.sub(r"[0-9a-f]{40}", made.stdout.strip(), here)
-    here = re.sub(r" (/app|/clip)", rf" {tmp_path}\1", here)
-    subprocess.run(["/bin/sh", "-ec", here], cwd=tmp_path, env=environment, check=True)
+    command = re.sub(r"https://\S+", f"file://{tmp_path}/repo", sources)
+    command = re.sub(r"[0-9a-f]{40}", completed.stdout.strip(), command)
+    command = re.sub(r" (/app|/clip)", rf" {tmp_path}\1", command)
+    subprocess.run(["/bin/sh", "-ec", command], cwd=tmp_path, env=environment, check=True)
     assert len(list(tmp_path.rglob("repositories/*/file"))) == (5 if name == "automatic1111" else 3)
     assert (tmp_path / "app" / "file").read_text() == "wanted\n"
 
@@ -145,17 +145,21 @@ def test_the_entry_point_starts_the_server_without_the_roles_credentials(name: s
         "#!/usr/bin/env python3\nimport json, os, sys\nprint(json.dumps([sys.argv[1:], dict(os.environ)]))\n"
     )
     python.chmod(0o755)
-    given = {
+    environment = {
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/x",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2/x",
         "CONFIG_FILE": "/opt/sd-on-ecs/settings.json",
         "SD_MODEL_CHECKPOINT": "a b.safetensors",
     }
-    done = subprocess.run(
-        [str(FOLDER / name / "start.sh"), "--listen"], env=given, check=True, capture_output=True, text=True
+    completed = subprocess.run(
+        [str(FOLDER / name / "start.sh"), "--listen"],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
     )
-    arguments, environment = json.loads(done.stdout)
+    arguments, environment = json.loads(completed.stdout)
     assert [key for key in environment if key.startswith("AWS_CONTAINER")] == []
     assert arguments[:2] == ["launch.py", "--skip-prepare-environment"]
     assert arguments[arguments.index("--ui-settings-file") + 1] == "/opt/sd-on-ecs/settings.json"

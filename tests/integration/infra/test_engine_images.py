@@ -43,8 +43,8 @@ def compute() -> Template:
 
 def _engine(compute: Template, runtime: str) -> dict[str, Any]:
     (_, _, engine, _) = compute.one("ECS::TaskDefinition", f"{runtime}Task")["ContainerDefinitions"]
-    found: dict[str, Any] = engine
-    return found
+    engine_module: dict[str, Any] = engine
+    return engine_module
 
 
 def _image(compute: Template, runtime: str) -> str:

@@ -22,14 +22,14 @@ def functions(core: Template) -> dict[str, dict[str, Any]]:
 
     Those are the one for requests that wait, which runs the API's code, and the console.
     """
-    found = {name: each["Properties"] for name, each in core.resources("Lambda::Function").items()}
+    properties = {name: each["Properties"] for name, each in core.resources("Lambda::Function").items()}
     ours = [
         each
-        for name, each in found.items()
+        for name, each in properties.items()
         if str(each.get("Handler")).startswith("functions.")
         and not name.startswith(("WaitFunction", "Console"))
     ]
-    return {each["Handler"].split(".")[1]: each for each in ours}
+    return {function["Handler"].split(".")[1]: function for function in ours}
 
 
 @pytest.mark.parametrize("name", list(ENTRIES))

@@ -47,10 +47,13 @@ def _alarms(*templates: Template) -> list[dict[str, Any]]:
 
 def _on_alarms(*templates: Template) -> Iterator[Shown]:
     for alarm in _alarms(*templates):
-        queries = (each.get("MetricStat", {}).get("Metric", {}) for each in alarm.get("Metrics", []))
-        for one in (alarm, *queries):
-            if one.get("Namespace") == NAMESPACE:
-                yield one["MetricName"], frozenset(each["Name"] for each in one.get("Dimensions", []))
+        queries = (query.get("MetricStat", {}).get("Metric", {}) for query in alarm.get("Metrics", []))
+        for metric in (alarm, *queries):
+            if metric.get("Namespace") == NAMESPACE:
+                yield (
+                    metric["MetricName"],
+                    frozenset(dimension["Name"] for dimension in metric.get("Dimensions", [])),
+                )
 
 
 def _on_widgets(core: Template) -> Iterator[Shown]:
@@ -86,31 +89,37 @@ def _emitted() -> set[str]:
 
 
 def test_the_dashboard_shows_exactly_the_metrics_that_are_emitted(core: Template, compute: Template) -> None:
-    shown = {*_on_alarms(core, compute), *_on_widgets(core)}
-    assert {name for name, _ in shown} == _emitted() == BY_NAME.keys()
-    for name, dimensions in shown:
-        assert dimensions in [frozenset(one) for one in BY_NAME[name].dimension_sets], name
+    shown_metrics = {*_on_alarms(core, compute), *_on_widgets(core)}
+    assert {name for name, _ in shown_metrics} == _emitted() == BY_NAME.keys()
+    for name, dimensions in shown_metrics:
+        assert dimensions in [frozenset(dimension_set) for dimension_set in BY_NAME[name].dimension_sets], (
+            name
+        )
 
 
 def test_every_dimension_set_is_used(core: Template, compute: Template) -> None:
     """Each one costs as much as another metric."""
-    shown = {*_on_alarms(core, compute), *_on_widgets(core)}
-    paid = {(metric.name, frozenset(one)) for metric in METRICS for one in metric.dimension_sets}
-    assert paid == shown
+    shown_metrics = {*_on_alarms(core, compute), *_on_widgets(core)}
+    paid = {
+        (metric.name, frozenset(dimension_set))
+        for metric in METRICS
+        for dimension_set in metric.dimension_sets
+    }
+    assert paid == shown_metrics
 
 
 def _kinds(*templates: Template) -> set[str]:
     """Return the kinds of the alarms."""
     names = [alarm["AlarmName"] for alarm in _alarms(*templates) if "AlarmName" in alarm]
     pattern = re.compile(r"sdonecs-([A-Za-z]+)(-sdruntime|-sddynamic)?")
-    return {found[1] for name in names if (found := pattern.fullmatch(name))}
+    return {match[1] for name in names if (match := pattern.fullmatch(name))}
 
 
 def test_the_documentation_describes_exactly_the_alarms(core: Template, compute: Template) -> None:
     explained = re.findall(r"^\| `([A-Z]\w+)` \|[^|]{20,}\|[^|]{20,}\|$", MANUAL.read_text(), re.MULTILINE)
     assert sorted(_kinds(core, compute)) == sorted(explained)
-    named = [alarm for alarm in _alarms(core, compute) if "AlarmName" in alarm]
-    assert all("docs/operations.md" in _text(alarm["AlarmDescription"]) for alarm in named)
+    named_alarms = [alarm for alarm in _alarms(core, compute) if "AlarmName" in alarm]
+    assert all("docs/operations.md" in _text(alarm["AlarmDescription"]) for alarm in named_alarms)
 
 
 def test_every_alarm_has_an_action(core: Template, compute: Template) -> None:
@@ -125,13 +134,15 @@ def test_every_alarm_has_an_action(core: Template, compute: Template) -> None:
 def test_cloudwatch_may_publish_to_the_topic(core: Template) -> None:
     """The topic has a policy, which replaces the default that allows this."""
     policy = core.one("SNS::TopicPolicy", "AlarmsTopic")["PolicyDocument"]["Statement"]
-    allowed = [one for one in policy if one["Effect"] == "Allow"]
-    assert [one["Principal"] for one in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
+    allow_statements = [statement for statement in policy if statement["Effect"] == "Allow"]
+    assert [statement["Principal"] for statement in allow_statements] == [
+        {"Service": "cloudwatch.amazonaws.com"}
+    ]
 
 
 def test_the_dashboard_begins_with_alarms_and_has_links_to_all_logs(core: Template) -> None:
     widgets = _body(core)["widgets"]
-    titles = [each["properties"]["markdown"] for each in widgets if each["type"] == "text"]
+    titles = [widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text"]
     assert [title.split("\n")[0] for title in titles] == [
         "## Is it working?",
         "## How long do tasks wait?",
@@ -139,14 +150,16 @@ def test_the_dashboard_begins_with_alarms_and_has_links_to_all_logs(core: Templa
         "## What fails, and why?",
     ]
     assert titles[0].count("](https://") == 7
-    (alarms,) = (each["properties"]["alarms"] for each in widgets if each["type"] == "alarm")
+    (alarms,) = (widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm")
     assert len(alarms) == 8 + 2 * 4  # eight of the deployment, four of each runtime
-    ends = [(each["y"] + each["height"], each["x"] + each["width"]) for each in widgets]
+    ends = [(widget["y"] + widget["height"], widget["x"] + widget["width"]) for widget in widgets]
     assert max(right for _, right in ends) <= 24
 
 
 def test_the_dashboard_links_to_the_log_groups_of_the_workers(core: Template, compute: Template) -> None:
-    (text, *_) = (each["properties"]["markdown"] for each in _body(core)["widgets"] if each["type"] == "text")
+    (text, *_) = (
+        widget["properties"]["markdown"] for widget in _body(core)["widgets"] if widget["type"] == "text"
+    )
     for group in compute.properties("Logs::LogGroup"):
         if "LogGroupName" in group:
             assert group["LogGroupName"].replace("/", "$252F") in text
@@ -159,14 +172,18 @@ def test_functions_and_workers_write_to_the_namespace_of_the_dashboard(
         variables = function.get("Environment", {}).get("Variables", {})
         assert variables.get("METRICS_NAMESPACE", NAMESPACE) == NAMESPACE
     for definition in compute.properties("ECS::TaskDefinition"):
-        (consumer,) = (one for one in definition["ContainerDefinitions"] if one["Name"] == "consumer")
-        variables = {one["Name"]: one["Value"] for one in consumer["Environment"]}
+        (consumer,) = (
+            container for container in definition["ContainerDefinitions"] if container["Name"] == "consumer"
+        )
+        variables = {variable["Name"]: variable["Value"] for variable in consumer["Environment"]}
         assert (variables["METRICS_NAMESPACE"], variables["TRACING"]) == (NAMESPACE, "true")
 
 
 def test_the_dashboard_of_a_china_region_has_no_parts_of_the_compute_stack(china: Synthesis) -> None:
     core = china.template("Core")
-    (alarms,) = (each["properties"]["alarms"] for each in _body(core)["widgets"] if each["type"] == "alarm")
+    (alarms,) = (
+        widget["properties"]["alarms"] for widget in _body(core)["widgets"] if widget["type"] == "alarm"
+    )
     assert len(alarms) == 7 + 2
     assert "https://console.amazonaws.cn/" in _text(core.body["Outputs"]["DashboardUrl"]["Value"])
 
@@ -185,7 +202,7 @@ def test_alarms_can_be_turned_off() -> None:
     compute = Template(assembly.get_stack_by_name("Compute").template)
     assert core.resources("CloudWatch::Alarm") == {}
     assert len(core.resources("SNS::Topic", "AlarmsTopic")) == 1
-    assert [each["type"] for each in _body(core)["widgets"]].count("alarm") == 0
+    assert [widget["type"] for widget in _body(core)["widgets"]].count("alarm") == 0
     assert compute.resources("CloudWatch::Alarm") == {}
     assert core.resources("Lambda::Alias") == {}
 
@@ -203,5 +220,7 @@ def test_tracing_and_mail_are_settings() -> None:
     assert "Active" not in modes
     assert core.one("ApiGateway::Stage").get("TracingEnabled") is False
     assert {"ops@example.com"} == {
-        one["Endpoint"] for one in core.properties("SNS::Subscription") if one["Protocol"] == "email"
+        subscription["Endpoint"]
+        for subscription in core.properties("SNS::Subscription")
+        if subscription["Protocol"] == "email"
     }

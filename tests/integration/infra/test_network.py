@@ -58,7 +58,7 @@ def test_the_nat_instance_is_deleted_after_the_services(compute: Template) -> No
 
 
 def test_the_zones_are_those_of_the_settings(compute: Template) -> None:
-    zones = [each["AvailabilityZone"] for each in compute.properties("EC2::Subnet", "Tasks")]
+    zones = [subnet["AvailabilityZone"] for subnet in compute.properties("EC2::Subnet", "Tasks")]
     assert zones == ["us-east-1b", "us-east-1d"]
 
 

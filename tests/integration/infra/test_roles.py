@@ -48,11 +48,11 @@ def test_a_worker_decrypts_with_the_keys_of_the_settings_for_s3_and_secrets_only
         for name, statement in compute.statements()
         if name.startswith("sdruntimeRole") and "kms:Decrypt" in listed(statement["Action"])
     ]
-    assert [(each["Action"], each["Resource"]) for each in decrypting] == [
+    assert [(statement["Action"], statement["Resource"]) for statement in decrypting] == [
         ("kms:Decrypt", "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555")
     ]
-    (condition,) = (each["Condition"] for each in decrypting)
-    services = [text(each) for each in condition["StringEquals"]["kms:ViaService"]]
+    (condition,) = (statement["Condition"] for statement in decrypting)
+    services = [text(service) for service in condition["StringEquals"]["kms:ViaService"]]
     assert ["s3" in services[0], "secretsmanager" in services[1], len(services)] == [True, True, 2]
 
 
@@ -64,13 +64,13 @@ def test_a_folder_that_is_synced_can_be_read() -> None:
 
 def test_the_vpc_endpoints_allow_changes_only_to_our_buckets_and_table(compute: Template) -> None:
     endpoints = compute.properties("EC2::VPCEndpoint")
-    allowed = {
+    allowed_actions = {
         action: json.dumps(statement["Resource"])
         for endpoint in endpoints
         for statement in endpoint["PolicyDocument"]["Statement"]
         for action in listed(statement["Action"])
     }
-    assert allowed.keys() == {
+    assert allowed_actions.keys() == {
         "s3:GetObject",
         "s3:GetObjectVersion",
         "s3:PutObject",
@@ -82,13 +82,15 @@ def test_the_vpc_endpoints_allow_changes_only_to_our_buckets_and_table(compute: 
         "dynamodb:Query",
     }
     # Callers' links lead to buckets of their own.
-    assert allowed["s3:GetObject"] == '"*"'
+    assert allowed_actions["s3:GetObject"] == '"*"'
     for action in ("s3:PutObject", "s3:DeleteObject"):
-        assert "OutputBucket" in allowed[action]
-        assert not any(name in allowed[action] for name in ("Uploads", "Models", "LargeTasks"))
-    assert all(name in allowed["s3:ListBucket"] for name in ("Output", "Uploads", "Models", "LargeTasks"))
-    assert '"*"' not in allowed["s3:ListBucket"]
-    assert "StateTable" in allowed["dynamodb:PutItem"]
+        assert "OutputBucket" in allowed_actions[action]
+        assert not any(name in allowed_actions[action] for name in ("Uploads", "Models", "LargeTasks"))
+    assert all(
+        name in allowed_actions["s3:ListBucket"] for name in ("Output", "Uploads", "Models", "LargeTasks")
+    )
+    assert '"*"' not in allowed_actions["s3:ListBucket"]
+    assert "StateTable" in allowed_actions["dynamodb:PutItem"]
 
 
 def test_the_vpc_endpoints_allow_everything_that_a_worker_does(compute: Template) -> None:
@@ -111,9 +113,9 @@ def test_the_vpc_endpoints_allow_everything_that_a_worker_does(compute: Template
 def test_a_shell_in_a_container_is_logged_and_grants_nothing_else(tmp_path: Path) -> None:
     config = tmp_path / "exec.yaml"
     config.write_text("enableExecuteCommand: true\nmodelsRuntime: [{name: r, modelFilename: m}]\n")
-    done = synthesize(tmp_path / "out", config=config)
-    assert done.status == 0, done.output
-    compute = done.template("Compute")
+    synthesis = synthesize(tmp_path / "out", config=config)
+    assert synthesis.status == 0, synthesis.output
+    compute = synthesis.template("Compute")
     assert compute.one("ECS::Service")["EnableExecuteCommand"] is True
     configuration = compute.one("ECS::Cluster")["Configuration"]["ExecuteCommandConfiguration"]
     assert configuration["Logging"] == "OVERRIDE"
@@ -132,18 +134,18 @@ def test_a_worker_reads_only_the_secrets_in_the_settings(tmp_path: Path, compute
         f"c.example: '{arn}'}}}}\n"
         "modelsRuntime: [{name: r, modelFilename: m}]\n"
     )
-    done = synthesize(tmp_path / "out", config=config)
-    assert done.status == 0, done.output
-    allowed = _allowed(done.template("Compute"), "rRole", "secretsmanager:GetSecretValue")
-    assert allowed.count("secretsmanager") == 2
-    assert ":secret:photos/token-??????" in allowed
-    assert arn in allowed
-    (definition,) = done.template("Compute").properties("ECS::TaskDefinition")
+    synthesis = synthesize(tmp_path / "out", config=config)
+    assert synthesis.status == 0, synthesis.output
+    allowed_secrets = _allowed(synthesis.template("Compute"), "rRole", "secretsmanager:GetSecretValue")
+    assert allowed_secrets.count("secretsmanager") == 2
+    assert ":secret:photos/token-??????" in allowed_secrets
+    assert arn in allowed_secrets
+    (definition,) = synthesis.template("Compute").properties("ECS::TaskDefinition")
     environment = {
-        each["Name"]: each["Value"]
+        variable["Name"]: variable["Value"]
         for container in definition["ContainerDefinitions"]
         if container["Name"] == "consumer"
-        for each in container["Environment"]
+        for variable in container["Environment"]
     }
     assert json.loads(environment["INPUT_CREDENTIALS"])["b.example:8443"] == "photos/token"
     without = [action for _, statement in compute.statements() for action in listed(statement["Action"])]

@@ -24,7 +24,7 @@ def assembly() -> cdk.cx_api.CloudAssembly:
 
 def _containers(assembly: cdk.cx_api.CloudAssembly) -> dict[str, Any]:
     task = Template(assembly.get_stack_by_name("Compute").template).one("ECS::TaskDefinition")
-    return {each["Name"]: each for each in task["ContainerDefinitions"]}
+    return {container["Name"]: container for container in task["ContainerDefinitions"]}
 
 
 def test_a_further_runtime_type_is_deployed_with_its_own_container(

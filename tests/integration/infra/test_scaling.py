@@ -12,9 +12,9 @@ pytestmark = pytest.mark.xdist_group("infra")
 
 def test_the_scaler_gets_the_settings_as_its_policy(compute: Template) -> None:
     environment = compute.one("Lambda::Function", "Scaler")["Environment"]["Variables"]
-    policy = {"queue_length": 10, "minimum": 0, "maximum": 5, "cooldown_seconds": 300}
-    written = text(environment["SERVICES"]).replace("\\", "")
-    assert json.dumps(policy, separators=(",", ":")) in written.replace(" ", "")
+    expected = {"queue_length": 10, "minimum": 0, "maximum": 5, "cooldown_seconds": 300}
+    policy = text(environment["SERVICES"]).replace("\\", "")
+    assert json.dumps(expected, separators=(",", ":")) in policy.replace(" ", "")
 
 
 def test_submitted_tasks_and_a_schedule_invoke_the_scaler(compute: Template) -> None:

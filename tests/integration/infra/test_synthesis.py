@@ -42,22 +42,22 @@ def test_cfn_lint_finds_no_error(standard: Synthesis, china: Synthesis) -> None:
     templates = [*standard.folder.glob("*.template.json"), *china.folder.glob("*.template.json")]
     assert len(templates) == 3
     lint = str(Path(sys.executable).parent / "cfn-lint")
-    done = subprocess.run(
+    completed = subprocess.run(
         [lint, "--non-zero-exit-code", "error", "--format", "parseable", "--", *map(str, templates)],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert completed.returncode == 0, completed.stdout
 
 
 def test_invalid_settings_end_the_synthesis_with_one_line(tmp_path: Path) -> None:
     config = tmp_path / "other.yaml"
     config.write_text("modelsRuntime: [{name: r, modelFilename: m, type: unknown}]\n")
-    refused = synthesize(tmp_path / "out", config=config)
-    assert refused.status == 1
+    synthesis = synthesize(tmp_path / "out", config=config)
+    assert synthesis.status == 1
     expected = "other.yaml: modelsRuntime[0].type: found \"unknown\"; allowed: 'sdwebui', 'comfyui'\n"
-    assert refused.output == expected
+    assert synthesis.output == expected
 
 
 def test_an_unlisted_wildcard_fails_the_synthesis() -> None:
@@ -72,18 +72,18 @@ acknowledge_findings(stack)
 stack.node.root.synth()
 """
     root = Path(__file__).parents[3]
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
     )
-    assert done.returncode != 0
-    assert "no reason is given for s3:GetObject on *" in done.stderr
+    assert completed.returncode != 0
+    assert "no reason is given for s3:GetObject on *" in completed.stderr
 
 
 def test_only_the_consumers_image_needs_docker(standard: Synthesis) -> None:
     files = standard.read("Core.assets.json")
     assert files["dockerImages"] == {}
     images = standard.read("Compute.assets.json")["dockerImages"]
-    assert [each["source"]["dockerFile"] for each in images.values()] == ["container/consumer/Dockerfile"]
+    assert [image["source"]["dockerFile"] for image in images.values()] == ["container/consumer/Dockerfile"]
     assert "platform" in json.dumps(images)
 
 
@@ -92,6 +92,6 @@ def test_looking_up_a_vpc_without_an_account_is_an_error_of_one_line(tmp_path: P
     config.write_text(
         "modelsRuntime: [{name: r, modelFilename: m}]\nnetwork: {vpcId: vpc-0123456789abcdef0}\n"
     )
-    refused = synthesize(tmp_path / "out", config=config)
-    assert refused.status == 1
-    assert refused.output.splitlines()[-1].startswith("network.vpcId: to look up the VPC")
+    synthesis = synthesize(tmp_path / "out", config=config)
+    assert synthesis.status == 1
+    assert synthesis.output.splitlines()[-1].startswith("network.vpcId: to look up the VPC")

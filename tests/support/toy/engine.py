@@ -39,8 +39,8 @@ class ToyEngine:
         hooks.sent()
         self._stop.clear()
         times = int(request.payload["times"])
-        for done in range(times):
-            hooks.progressed(done / times)
+        for repetition in range(times):
+            hooks.progressed(repetition / times)
             if self._stop.wait(MOMENT_SECONDS / self._speed):
                 break
         text = str(request.payload["text"]) * times

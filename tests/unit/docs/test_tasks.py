@@ -52,8 +52,8 @@ def first_column(text: str) -> list[str]:
 
 def tables() -> tuple[str, str]:
     """Return the table of changed fields, and that of the names in other APIs."""
-    mine, _, theirs = section("Read, corrected or filled in").partition("| field of another API |")
-    return mine, theirs
+    own_rows, _, theirs = section("Read, corrected or filled in").partition("| field of another API |")
+    return own_rows, theirs
 
 
 def sent(tasktype: TaskType, content: dict[str, Any]) -> dict[str, Any] | None:
@@ -86,7 +86,7 @@ def samples(kind: str) -> list[Any]:
 
 def changed() -> set[str]:
     """Return the fields for which some value, or their absence, is changed."""
-    found = set()
+    fields = set()
     for tasktype in TaskType:
         needed_of: dict[TaskType, dict[str, Any]] = {
             TaskType.IMAGE_TO_IMAGE: {"init_images": ["x"]},
@@ -100,12 +100,12 @@ def changed() -> set[str]:
                     content = needed | base | {name: value}
                     body = sent(tasktype, content)
                     if body is not None:
-                        found |= {field for field in content if content[field] != body.get(field)}
-                        found |= {
+                        fields |= {field for field in content if content[field] != body.get(field)}
+                        fields |= {
                             field for field in body if field in FIELDS[tasktype] and field not in content
                         }
-                    found |= {image.path.split("/")[1] for image in image_fields(content) if image.is_link}
-    return found - OWNED_FIELDS.keys()
+                    fields |= {image.path.split("/")[1] for image in image_fields(content) if image.is_link}
+    return fields - OWNED_FIELDS.keys()
 
 
 def test_the_table_lists_exactly_the_fields_that_are_changed() -> None:

@@ -12,9 +12,9 @@ from domain.limits import MAX_BODY_BYTES, MAX_NAME_LENGTH, MAX_NESTING
 
 def refused(raw: bytes) -> InvalidTask:
     """Return the error for a body."""
-    with pytest.raises(InvalidTask) as found:
+    with pytest.raises(InvalidTask) as raised:
         parse_body(raw)
-    return found.value
+    return raised.value
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ def test_comments_in_json_get_a_hint(raw: bytes) -> None:
     ],
 )
 def test_the_error_for_invalid_json_says_what_is_wrong(raw: bytes, expected: str) -> None:
-    found = refused(raw)
+    error = refused(raw)
 
-    assert (found.status, found.code) == (400, ErrorCode.INVALID_JSON)
-    assert expected in found.faults[0].message
+    assert (error.status, error.code) == (400, ErrorCode.INVALID_JSON)
+    assert expected in error.faults[0].message
 
 
 def test_numbers_that_json_does_not_allow_are_reported_with_their_pointers() -> None:
     raw = b'{"task": {"content": {"s_tmax": Infinity, "a/b": [1, NaN, {"c": -Infinity}], "d": 1e999}}}'
-    found = refused(raw)
+    error = refused(raw)
 
-    assert found.code is ErrorCode.INVALID_JSON
-    assert {fault.path: fault.message.partition(";")[0] for fault in found.faults} == {
+    assert error.code is ErrorCode.INVALID_JSON
+    assert {fault.path: fault.message.partition(";")[0] for fault in error.faults} == {
         "/task/content/s_tmax": "Infinity is not JSON",
         "/task/content/a~1b/1": "NaN is not JSON",
         "/task/content/a~1b/2/c": "-Infinity is not JSON",
@@ -79,9 +79,9 @@ def test_the_response_for_many_numbers_that_json_does_not_allow_is_bounded(raw: 
 
 
 def test_a_body_beyond_the_limit_is_413_and_the_error_names_an_alternative() -> None:
-    found = refused(b" " * (MAX_BODY_BYTES + 1))
+    error = refused(b" " * (MAX_BODY_BYTES + 1))
 
-    assert (found.status, found.code) == (413, ErrorCode.TOO_LARGE)
+    assert (error.status, error.code) == (413, ErrorCode.TOO_LARGE)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_nesting_is_refused_beyond_the_limit_with_a_pointer() -> None:
         deep = [deep]
 
     assert parse_body(json.dumps({"a": deep}).encode())
-    with pytest.raises(InvalidTask) as found:
+    with pytest.raises(InvalidTask) as raised:
         check_values({"a": [deep]})
-    assert found.value.faults[0].path.startswith("/a/0/0")
+    assert raised.value.faults[0].path.startswith("/a/0/0")
 
 
 def test_a_json_pointer_escapes_its_special_characters() -> None:
@@ -110,12 +110,12 @@ def test_a_json_pointer_escapes_its_special_characters() -> None:
 def test_a_body_with_too_many_values_is_refused_before_it_is_parsed(unit: str) -> None:
     raw = f'{{"a": [{",".join([unit] * 100_001)}]}}'.encode()
     tracemalloc.start()
-    found = refused(raw)
+    error = refused(raw)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert (found.status, found.code) == (413, ErrorCode.TOO_LARGE)
-    assert "more than 100000 values" in found.message
+    assert (error.status, error.code) == (413, ErrorCode.TOO_LARGE)
+    assert "more than 100000 values" in error.message
     assert peak < 4 * len(raw)
 
 
@@ -141,4 +141,4 @@ def test_an_accepted_body_can_also_be_sent_in_a_message() -> None:
     values = [0] * 99_998
     body = parse_body(json.dumps({"a": values}).encode())
 
-    assert load_json(json.dumps({"metadata": {str(n): n for n in range(20)}, "content": body}))
+    assert load_json(json.dumps({"metadata": {str(number): number for number in range(20)}, "content": body}))

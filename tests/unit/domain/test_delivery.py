@@ -34,7 +34,7 @@ PAST, FUTURE = iso_after(NOW, -1), iso_after(NOW, 7.5)
 
 
 @pytest.mark.parametrize(
-    ("found", "action"),
+    ("stored_row", "action"),
     [
         (None, Action.CREATE_ROW),
         (row(submission_id="f1"), Action.DELETE_MESSAGE),
@@ -52,19 +52,19 @@ PAST, FUTURE = iso_after(NOW, -1), iso_after(NOW, 7.5)
         (row(status="running", cancel_requested=PAST, lease_until=PAST), Action.END_UNCLAIMED),
     ],
 )
-def test_the_row_decides_what_happens_to_a_delivery(found: Row | None, action: Action) -> None:
-    assert decide(found, MESSAGE, NOW).action is action
+def test_the_row_decides_what_happens_to_a_delivery(stored_row: Row | None, action: Action) -> None:
+    assert decide(stored_row, MESSAGE, NOW).action is action
 
 
 def test_an_abandoned_task_says_whether_it_was_cancelled_or_ran_out_of_attempts() -> None:
     cancelled = decide(row(cancel_requested=PAST), MESSAGE, NOW)
     met = {"code": "aws_unavailable", "message": "S3 was down."}
-    spent = decide(row(attempts=MAX_ATTEMPTS, last_error=met), MESSAGE, NOW)
+    without_attempts = decide(row(attempts=MAX_ATTEMPTS, last_error=met), MESSAGE, NOW)
 
     assert cancelled.code is ErrorCode.CANCELLED
-    assert spent.code is ErrorCode.TASK_ABANDONED
-    assert f"{MAX_ATTEMPTS} attempts" in spent.message
-    assert "S3 was down." in spent.message
+    assert without_attempts.code is ErrorCode.TASK_ABANDONED
+    assert f"{MAX_ATTEMPTS} attempts" in without_attempts.message
+    assert "S3 was down." in without_attempts.message
 
 
 @given(milliseconds=st.integers(-5_000, 200_000))
@@ -80,10 +80,10 @@ def test_the_waiting_time_is_rounded_up_to_the_end_of_the_lease(milliseconds: in
 
 def test_a_worker_that_lost_its_lease_deletes_only_objects_that_the_row_does_not_name() -> None:
     links = ["s3://b/1", "s3://b/map-1", "s3://b/o"]
-    named = row(status="completed", images=links[:1], other_images=links[1:2], output="s3://b/o")
+    named_row = row(status="completed", images=links[:1], other_images=links[1:2], output="s3://b/o")
 
     assert orphaned_objects(row(), "f0", links, finish_sent=True) == links
-    assert orphaned_objects(named, "f0", links, finish_sent=True) == []
+    assert orphaned_objects(named_row, "f0", links, finish_sent=True) == []
     assert orphaned_objects(row(submission_id="f1"), "f0", links, finish_sent=False) == links
     assert orphaned_objects(row(submission_id="f1"), "f0", links, finish_sent=True) == []
     assert orphaned_objects(None, "f0", links, finish_sent=True) == []
@@ -103,7 +103,7 @@ def test_a_finished_task_is_not_resubmitted_before_its_callback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "result", "shown"),
+    ("status", "result", "callback_urls"),
     [
         ("queued", None, "running"),
         ("running", None, "running"),
@@ -111,32 +111,34 @@ def test_a_finished_task_is_not_resubmitted_before_its_callback() -> None:
         ("failed", False, "failed"),
     ],
 )
-def test_a_callback_names_images_only_if_the_task_completed(status: str, result: object, shown: str) -> None:
-    finished = row(status=status, images=["s3://b/1"], output="s3://b/o", error=None)
+def test_a_callback_names_images_only_if_the_task_completed(
+    status: str, result: object, callback_urls: str
+) -> None:
+    finished_row = row(status=status, images=["s3://b/1"], output="s3://b/o", error=None)
 
-    assert callback_content(finished) == {
+    assert callback_content(finished_row) == {
         "id": "a",
         "runtime": "r",
         "result": result,
-        "status": shown,
+        "status": callback_urls,
         "image_url": ["s3://b/1"] if status == "completed" else [],
         "output_url": "s3://b/o",
         "context": {"k": 1},
         "error": None,
     }
-    assert callback_attributes(finished) == {
+    assert callback_attributes(finished_row) == {
         "id": "a",
         "runtime": "r",
-        "status": shown,
+        "status": callback_urls,
         "tasktype": "text-to-image",
     }
 
 
 def test_the_callback_of_a_cancelled_task_has_a_false_result_and_an_error() -> None:
     error = {"code": "cancelled", "message": "Cancelled by its caller."}
-    finished = callback_content(row(status="cancelled", error=error))
+    content = callback_content(row(status="cancelled", error=error))
 
-    assert (finished["result"], finished["error"], finished["output_url"], finished["image_url"]) == (
+    assert (content["result"], content["error"], content["output_url"], content["image_url"]) == (
         False,
         error,
         None,

@@ -86,9 +86,9 @@ def first(*, scripts: dict[str, Any] | None = None, **fields: Any) -> dict[str, 
 
 def faults(body: dict[str, Any], decode: Any = v1alpha2.decode) -> dict[str, str]:
     """Return the errors of a request by JSON pointer."""
-    with pytest.raises(InvalidTask) as refused:
+    with pytest.raises(InvalidTask) as raised:
         decode(body, RUNTIMES)
-    return {fault.path: fault.message for fault in refused.value.faults}
+    return {fault.path: fault.message for fault in raised.value.faults}
 
 
 def test_the_guidances_v1alpha2_request_is_accepted_unchanged() -> None:
@@ -116,9 +116,9 @@ def test_all_errors_of_a_v1alpha2_request_are_reported_at_once() -> None:
         content={"alwayson_scripts": {"a/b~c": 3}, "override_settings": {"outdir_samples": "/"}},
     )
 
-    found = faults(body)
+    pointers = faults(body)
 
-    assert found.keys() == {
+    assert pointers.keys() == {
         "/task/metadata/id",
         "/task/metadata/runtime",
         "/task/metadata/tasktype",
@@ -126,7 +126,7 @@ def test_all_errors_of_a_v1alpha2_request_are_reported_at_once() -> None:
         "/task/content/alwayson_scripts/a~1b~0c",
         "/task/content/override_settings/outdir_samples",
     }
-    assert "sdruntime, dynamic" in found["/task/metadata/runtime"]
+    assert "sdruntime, dynamic" in pointers["/task/metadata/runtime"]
 
 
 def test_all_errors_of_a_v1alpha1_request_are_reported_at_once() -> None:
@@ -134,9 +134,9 @@ def test_all_errors_of_a_v1alpha1_request_are_reported_at_once() -> None:
         scripts={"id_task": "", "save_dir": "..", "uid": [], "image_link": None}, steps="many", width=1
     )
 
-    found = faults(body, v1alpha1.decode)
+    pointers = faults(body, v1alpha1.decode)
 
-    assert found.keys() == {
+    assert pointers.keys() == {
         "/alwayson_scripts/id_task",
         "/alwayson_scripts/save_dir",
         "/alwayson_scripts/uid",
@@ -144,7 +144,7 @@ def test_all_errors_of_a_v1alpha1_request_are_reported_at_once() -> None:
         "/steps",
         "/width",
     }
-    assert "image_link" in found["/init_images"]
+    assert "image_link" in pointers["/init_images"]
 
 
 @pytest.mark.parametrize(
@@ -177,11 +177,11 @@ def test_the_models_name_selects_the_static_runtime_that_serves_it_or_else_a_dyn
 
 
 def test_the_error_for_a_model_that_no_runtime_serves_lists_the_models() -> None:
-    with pytest.raises(InvalidTask) as refused:
+    with pytest.raises(InvalidTask) as raised:
         v1alpha1.decode(first(scripts={"sd_model_checkpoint": "x.ckpt"}), Runtimes([STATIC]))
 
-    assert refused.value.code is ErrorCode.UNKNOWN_MODEL
-    assert MODEL in refused.value.faults[0].message
+    assert raised.value.code is ErrorCode.UNKNOWN_MODEL
+    assert MODEL in raised.value.faults[0].message
 
 
 def test_a_static_runtime_refuses_another_checkpoint() -> None:
@@ -203,18 +203,18 @@ def test_a_dynamic_runtime_takes_the_checkpoint_from_the_routing_the_overrides_o
 
     assert faults(copy.deepcopy(body)).keys() == {"/task/content/alwayson_scripts/sd_model_checkpoint"}
     assert checkpoint(v1alpha2.decode(body, own)) == "own.ckpt"
-    accepted = v1alpha2.decode(overridden, RUNTIMES)
-    assert checkpoint(accepted) == "m.ckpt"
-    assert accepted.task.content["override_settings"] == {"emphasis": "None"}
-    assert [w.path for w in accepted.warnings] == ["/task/content/override_settings/sd_model_checkpoint"]
+    submission = v1alpha2.decode(overridden, RUNTIMES)
+    assert checkpoint(submission) == "m.ckpt"
+    assert submission.task.content["override_settings"] == {"emphasis": "None"}
+    assert [w.path for w in submission.warnings] == ["/task/content/override_settings/sd_model_checkpoint"]
 
 
 @pytest.mark.parametrize("name", sorted(OWNED_FIELDS))
 def test_fields_that_the_service_sets_itself_are_dropped_with_a_warning(name: str) -> None:
-    accepted = v1alpha2.decode(second(content={name: True}), RUNTIMES)
+    submission = v1alpha2.decode(second(content={name: True}), RUNTIMES)
 
-    assert name not in accepted.task.content
-    assert [warning.path for warning in accepted.warnings] == [f"/task/content/{name}"]
+    assert name not in submission.task.content
+    assert [warning.path for warning in submission.warnings] == [f"/task/content/{name}"]
 
 
 @pytest.mark.parametrize("name", sorted({*REFUSED_SETTINGS, *(f"{p}x" for p in REFUSED_SETTING_PREFIXES)}))
@@ -229,13 +229,13 @@ def test_settings_that_change_the_server_are_refused_wherever_they_are(name: str
 
 def test_normalising_twice_changes_nothing() -> None:
     """The consumer normalizes messages again, because they can come from anywhere."""
-    once = v1alpha2.decode(second(content={"send_images": False}), RUNTIMES).task
-    body = second(metadata={"id": once.id}, content={})
-    body["task"]["content"] = once.content
+    task = v1alpha2.decode(second(content={"send_images": False}), RUNTIMES).task
+    body = second(metadata={"id": task.id}, content={})
+    body["task"]["content"] = task.content
 
     twice = v1alpha2.decode(body, RUNTIMES)
 
-    assert twice.task == once
+    assert twice.task == task
     assert not twice.warnings
 
 
@@ -267,16 +267,16 @@ METADATA = st.fixed_dictionaries(
 def _accepted_or_refused(
     decode: Callable[[dict[str, Any], Runtimes], Submission], body: dict[str, Any]
 ) -> None:
-    found: Sequence[Fault] = ()
+    reported_faults: Sequence[Fault] = ()
     try:
         _stands(decode(body, RUNTIMES))
     except InvalidTask as refused:
-        found = refused.faults or [Fault("", "no fault is listed")]
-    assert all(fault.path.startswith("/") for fault in found)
+        reported_faults = refused.faults or [Fault("", "no fault is listed")]
+    assert all(fault.path.startswith("/") for fault in reported_faults)
 
 
-def _stands(accepted: Submission) -> None:
-    task = accepted.task
+def _stands(submission: Submission) -> None:
+    task = submission.task
     assert len(task.digest) == 64
     for key in (
         task.keys.image("ffff", 9999, "webm"),

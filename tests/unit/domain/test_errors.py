@@ -20,13 +20,15 @@ from domain.limits import MAX_ERROR_LENGTH, MAX_FAULTS, MAX_PATH_LENGTH, MAX_TEX
 def test_of_very_many_errors_the_first_are_listed_and_the_others_are_counted() -> None:
     faults = [Fault(f"/{index}", "wrong") for index in range(5000)]
 
-    with pytest.raises(InvalidTask) as found:
+    with pytest.raises(InvalidTask) as raised:
         raise_if_any(faults)
 
-    listed = found.value.faults
-    assert [fault.path for fault in listed[:MAX_FAULTS]] == [f"/{index}" for index in range(MAX_FAULTS)]
-    assert listed[MAX_FAULTS:] == (Fault("", "and 4900 more", count=4900),)
-    assert found.value.message == "The task has 5000 faults."
+    listed_faults = raised.value.faults
+    assert [fault.path for fault in listed_faults[:MAX_FAULTS]] == [
+        f"/{index}" for index in range(MAX_FAULTS)
+    ]
+    assert listed_faults[MAX_FAULTS:] == (Fault("", "and 4900 more", count=4900),)
+    assert raised.value.message == "The task has 5000 faults."
 
 
 def test_errors_that_were_already_shortened_are_counted_once() -> None:
@@ -39,12 +41,12 @@ def test_errors_that_were_already_shortened_are_counted_once() -> None:
 
 
 def test_the_code_of_a_refusal_is_that_of_its_errors() -> None:
-    with pytest.raises(InvalidTask) as same:
+    with pytest.raises(InvalidTask) as raised:
         raise_if_any([Fault("/a", "x", ErrorCode.UNKNOWN_MODEL)] * 500)
     with pytest.raises(InvalidTask) as mixed:
         raise_if_any([Fault("/a", "x", ErrorCode.UNKNOWN_MODEL)] * 500 + [Fault("/b", "y")])
 
-    assert same.value.code is ErrorCode.UNKNOWN_MODEL
+    assert raised.value.code is ErrorCode.UNKNOWN_MODEL
     assert mixed.value.code is ErrorCode.INVALID_TASK
 
 
@@ -59,9 +61,9 @@ def test_a_long_path_keeps_its_beginning_and_its_end() -> None:
 
 def test_the_largest_refusal_is_below_a_mebibyte() -> None:
     faults = [Fault("/" + "\U0001f600" * 10_000, "\U0001f600" * 10_000)] * 100_000
-    found = InvalidTask("\U0001f600" * 10_000, faults=faults)
+    error = InvalidTask("\U0001f600" * 10_000, faults=faults)
 
-    text = json.dumps([found.message, *(fault.as_dict() for fault in found.faults)])
+    text = json.dumps([error.message, *(fault.as_dict() for fault in error.faults)])
     assert len(text) < 1 << 20
 
 

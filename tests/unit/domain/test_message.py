@@ -92,7 +92,7 @@ def test_missing_or_invalid_metadata_is_a_bad_message(name: str, value: Any) -> 
     raw=st.text(max_size=40)
     | JSON.map(json.dumps)
     | st.builds(
-        lambda metadata, rest: json.dumps({"metadata": metadata, **rest}),
+        lambda metadata, members: json.dumps({"metadata": metadata, **members}),
         st.dictionaries(st.sampled_from(list(json.loads(ONE.encode())["metadata"])), JSON | st.just("a")),
         st.dictionaries(st.sampled_from(["content", "content_ref"]), JSON),
     )
@@ -100,10 +100,10 @@ def test_missing_or_invalid_metadata_is_a_bad_message(name: str, value: Any) -> 
 def test_any_text_is_a_message_or_a_bad_message(raw: str) -> None:
     try:
         Message.decode(raw)
-        kept = raw
+        original = raw
     except BadMessage as bad:
-        kept = bad.raw
-    assert kept == raw
+        original = bad.raw
+    assert original == raw
 
 
 @pytest.mark.parametrize(

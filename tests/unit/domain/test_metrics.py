@@ -29,8 +29,8 @@ def test_a_line_can_contain_metrics_with_different_dimensions() -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_every_metric_makes_a_line_that_follows_the_specification(metric: m.Metric) -> None:
-    found = read(emf_line(m.namespace_of("stack"), {metric: 2}, at=AT, properties=FACTS))
-    assert [datum.name for datum in found] == [metric.name] * len(metric.dimension_sets)
+    data = read(emf_line(m.namespace_of("stack"), {metric: 2}, at=AT, properties=FACTS))
+    assert [datum.name for datum in data] == [metric.name] * len(metric.dimension_sets)
 
 
 def test_no_two_metrics_share_a_name() -> None:
@@ -38,7 +38,7 @@ def test_no_two_metrics_share_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "facts"),
+    ("values", "properties"),
     [
         ({}, FACTS),
         ({m.IMAGES: 1}, {}),
@@ -49,10 +49,10 @@ def test_no_two_metrics_share_a_name() -> None:
     ],
 )
 def test_a_line_that_cloudwatch_would_ignore_is_an_error(
-    values: dict[m.Metric, float], facts: dict[str, str]
+    values: dict[m.Metric, float], properties: dict[str, str]
 ) -> None:
     with pytest.raises(ValueError, match=r"metric|dimension|is (nan|inf)"):
-        emf_line("ns", values, at=AT, properties=facts)
+        emf_line("ns", values, at=AT, properties=properties)
 
 
 @pytest.mark.parametrize(

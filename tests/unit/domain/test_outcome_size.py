@@ -53,7 +53,7 @@ def size(row: Row) -> int:
             return 3 + sum(1 + of(item) for item in inner)
         if kind == "M":
             return 3 + sum(1 + len(name.encode()) + of(item) for name, item in inner.items())
-        return sum(len(one) for one in inner) if kind == "SS" else len(str(inner).encode())
+        return sum(len(text) for text in inner) if kind == "SS" else len(str(inner).encode())
 
     return sum(len(name.encode()) + of(value) for name, value in write_item(row.item).items())
 
@@ -67,15 +67,17 @@ def images(count: int) -> list[str]:
 @pytest.mark.parametrize("count", [1, 64, 5000])
 def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
     row = claimed()
-    others = [one.replace("-ffff-", "-ffff-map-") for one in images(count)]
-    change = finish(row, Status.COMPLETED, now=NOW, images=images(count), other_images=others, output="o")
-    done = Row(change.apply_to(row.item))
+    other_images = [key.replace("-ffff-", "-ffff-map-") for key in images(count)]
+    change = finish(
+        row, Status.COMPLETED, now=NOW, images=images(count), other_images=other_images, output="o"
+    )
+    finished_row = Row(change.apply_to(row.item))
 
-    assert len(done.other_images) + done.item.get("other_images_left_out", 0) == count
-    assert done.other_images == others[: len(done.other_images)]
-    assert size(done) < ROW_BYTES
-    assert len(compact_json(callback_content(done))) < MAX_MESSAGE_BYTES - 4096
-    callback = callback_content(done)
+    assert len(finished_row.other_images) + finished_row.item.get("other_images_left_out", 0) == count
+    assert finished_row.other_images == other_images[: len(finished_row.other_images)]
+    assert size(finished_row) < ROW_BYTES
+    assert len(compact_json(callback_content(finished_row))) < MAX_MESSAGE_BYTES - 4096
+    callback = callback_content(finished_row)
     assert len(callback["image_url"]) + callback.get("images_left_out", 0) == count
     assert callback["image_url"] == images(count)[: len(callback["image_url"])]
 
@@ -83,10 +85,10 @@ def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
 def test_a_row_names_up_to_sixty_four_images() -> None:
     row = claimed()
     short = [uri.replace("\U0001f600", "") for uri in images(64)]
-    done = Row(finish(row, Status.COMPLETED, now=NOW, images=short).apply_to(row.item))
+    finished_row = Row(finish(row, Status.COMPLETED, now=NOW, images=short).apply_to(row.item))
 
-    assert callback_content(done)["image_url"] == short
-    assert "images_left_out" not in callback_content(done)
+    assert callback_content(finished_row)["image_url"] == short
+    assert "images_left_out" not in callback_content(finished_row)
 
 
 def test_an_error_of_any_length_is_shortened_in_an_outcome() -> None:
@@ -95,10 +97,12 @@ def test_an_error_of_any_length_is_shortened_in_an_outcome() -> None:
     failed = Row(finish(row, Status.FAILED, now=NOW, error=error).apply_to(row.item))
     released = Row(release(row, count_attempt=True, last_error=error).apply_to(row.item))
     message = "x" * 300_000
-    ended = end_unclaimed(row, now=NOW, code=ErrorCode.TASK_ABANDONED, message=message).apply_to(row.item)
+    ended_item = end_unclaimed(row, now=NOW, code=ErrorCode.TASK_ABANDONED, message=message).apply_to(
+        row.item
+    )
 
-    for found in (failed.item["error"], released.item["last_error"], ended["error"]):
-        assert len(found["message"]) == MAX_ERROR_LENGTH
+    for shortened in (failed.item["error"], released.item["last_error"], ended_item["error"]):
+        assert len(shortened["message"]) == MAX_ERROR_LENGTH
     assert size(failed) < ROW_BYTES
     assert size(released) < ROW_BYTES
     assert len(compact_json(callback_content(failed))) < MAX_MESSAGE_BYTES - 4096
@@ -107,18 +111,20 @@ def test_an_error_of_any_length_is_shortened_in_an_outcome() -> None:
 def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
     row = claimed()
     uris = images(5000)
-    done = Row(finish(row, Status.COMPLETED, now=NOW, images=uris).apply_to(row.item))
+    finished_row = Row(finish(row, Status.COMPLETED, now=NOW, images=uris).apply_to(row.item))
     other = uris[0].replace("-ffff-", "-0000-")
 
-    assert orphaned_objects(done, "f0", [*uris, other], finish_sent=True) == [other]
+    assert orphaned_objects(finished_row, "f0", [*uris, other], finish_sent=True) == [other]
 
 
 def test_a_shortened_callback_still_says_how_the_task_ended() -> None:
     row = claimed()
-    done = Row(finish(row, Status.COMPLETED, now=NOW, images=images(2), output="o").apply_to(row.item))
-    callback = callback_content(done, brief=True)
+    finished_row = Row(
+        finish(row, Status.COMPLETED, now=NOW, images=images(2), output="o").apply_to(row.item)
+    )
+    callback = callback_content(finished_row, brief=True)
 
-    assert callback.keys() == callback_content(done).keys() | {"images_left_out"}
+    assert callback.keys() == callback_content(finished_row).keys() | {"images_left_out"}
     assert (callback["status"], callback["output_url"], callback["images_left_out"]) == ("completed", "o", 2)
     assert (callback["context"], callback["image_url"]) == (None, [])
 

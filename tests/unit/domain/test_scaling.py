@@ -75,11 +75,11 @@ def test_a_length_that_is_estimated_as_zero_for_a_moment_stops_nothing() -> None
     assert {checks.check(0 if minute % 4 == 0 else 30) for minute in range(60)} == {3}
 
 
-@pytest.mark.parametrize("late", [60, 61, 3600])
-def test_a_length_of_zero_stops_nothing_after_checks_that_failed(late: int) -> None:
+@pytest.mark.parametrize("failed_checks", [60, 61, 3600])
+def test_a_length_of_zero_stops_nothing_after_checks_that_failed(failed_checks: int) -> None:
     checks = Checks(3, ScalingPolicy(queue_length=10, minimum=0, maximum=5, cooldown_seconds=60))
     checks.check(15)
-    assert checks.check(0, after=late) == 2
+    assert checks.check(0, after=failed_checks) == 2
     assert checks.check(15) == 2
 
 

@@ -41,8 +41,8 @@ def test_everything_else_is_tried_again_for_a_day(status: int | None) -> None:
 
 def test_a_delivery_can_begin_again_and_keeps_its_count() -> None:
     record, _ = RECORD.after_attempt(410, NOW)
-    again, delay = record.with_new_series().after_attempt(503, NOW)
-    assert (again.attempts, delay, again.webhook_id) == (2, DELAYS_SECONDS[0], RECORD.webhook_id)
+    restarted, delay = record.with_new_series().after_attempt(503, NOW)
+    assert (restarted.attempts, delay, restarted.webhook_id) == (2, DELAYS_SECONDS[0], RECORD.webhook_id)
 
 
 def test_the_query_of_the_url_is_not_shown() -> None:

@@ -21,15 +21,15 @@ class Cdk:
         self.calls.append(arguments)
 
 
-def _deployment(stubbed: Stubbed, cdk: Cdk, said: list[str] | None = None) -> Deployment:
-    lines: list[str] = [] if said is None else said
+def _deployment(stubbed: Stubbed, cdk: Cdk, output_lines: list[str] | None = None) -> Deployment:
+    lines: list[str] = [] if output_lines is None else output_lines
     return Deployment(account=stubbed.account(SETTINGS, outputs=CORE), cdk=cdk, say=lines.append)
 
 
 def _at_zero(cdk: Cdk) -> list[str]:
-    ((command, name, _, _, *rest),) = cdk.calls
+    ((command, name, _, _, *options),) = cdk.calls
     assert (command, name) == ("deploy", "Compute")
-    return rest
+    return options
 
 
 def test_on_the_first_deployment_every_service_starts_at_zero(stubbed: Stubbed) -> None:
@@ -66,8 +66,8 @@ def test_no_update_sets_a_service_back(stubbed: Stubbed) -> None:
 
 def test_only_new_services_are_given_the_tasks_that_always_run(stubbed: Stubbed) -> None:
     compute(stubbed)
-    sent = {"cluster": "cluster", "service": "a-service", "desiredCount": 2}
-    stubbed.answers("ecs", "update_service", {}, sent)
+    parameters = {"cluster": "cluster", "service": "a-service", "desiredCount": 2}
+    stubbed.answers("ecs", "update_service", {}, parameters)
     _deployment(stubbed, Cdk()).start_minimum_tasks(["a", "b"])
     compute(stubbed)
     _deployment(stubbed, Cdk()).start_minimum_tasks([])
@@ -76,16 +76,16 @@ def test_only_new_services_are_given_the_tasks_that_always_run(stubbed: Stubbed)
 
 def test_missing_models_are_named_with_their_commands(stubbed: Stubbed) -> None:
     stubbed.refuses("s3", "head_object", "404")
-    said: list[str] = []
+    output_lines: list[str] = []
     with pytest.raises(StepFailed, match="upload these models"):
-        _deployment(stubbed, Cdk(), said).check_models()
-    assert "run `aws s3 cp m s3://models/Stable-diffusion/m`" in said[-1]
+        _deployment(stubbed, Cdk(), output_lines).check_models()
+    assert "run `aws s3 cp m s3://models/Stable-diffusion/m`" in output_lines[-1]
 
 
 def test_images_of_the_public_registry_are_imported_before_a_task_needs_them(stubbed: Stubbed) -> None:
     compute(stubbed, CachedImages='["sd-on-ecs-1/alias/webui:1.10"]')
-    sent = {"repositoryName": "sd-on-ecs-1/alias/webui", "imageIds": [{"imageTag": "1.10"}]}
-    stubbed.answers("ecr", "batch_get_image", {"images": [{}]}, sent)
+    parameters = {"repositoryName": "sd-on-ecs-1/alias/webui", "imageIds": [{"imageTag": "1.10"}]}
+    stubbed.answers("ecr", "batch_get_image", {"images": [{}]}, parameters)
     _deployment(stubbed, Cdk()).import_images()
     compute(stubbed, CachedImages='["sd-on-ecs-1/alias/webui:1.10"]')
     failure = {"failureCode": "ImageNotFound", "failureReason": "no such tag"}

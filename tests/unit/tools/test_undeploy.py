@@ -42,8 +42,8 @@ def _closing(stubbed: Stubbed) -> None:
     stubbed.answers("apigateway", "get_usage_plan_keys", keys, {"usagePlanId": "plan"})
     operations = [{"op": "replace", "path": "/enabled", "value": "false"}]
     for key in ("key", "rotated"):
-        sent = {"apiKey": key, "patchOperations": operations}
-        stubbed.answers("apigateway", "update_api_key", {}, sent)
+        parameters = {"apiKey": key, "patchOperations": operations}
+        stubbed.answers("apigateway", "update_api_key", {}, parameters)
 
 
 def _stopping(stubbed: Stubbed) -> None:
@@ -54,16 +54,16 @@ def _stopping(stubbed: Stubbed) -> None:
         {"FunctionName": "scaler", "ReservedConcurrentExecutions": 0},
     )
     services(stubbed, a="ACTIVE", b="INACTIVE")
-    sent = {"cluster": "cluster", "service": "a-service", "desiredCount": 0}
-    stubbed.answers("ecs", "update_service", {}, sent)
+    parameters = {"cluster": "cluster", "service": "a-service", "desiredCount": 0}
+    stubbed.answers("ecs", "update_service", {}, parameters)
 
 
 def test_stacks_are_destroyed_when_no_instance_is_left(stubbed: Stubbed) -> None:
     compute(stubbed)
     _closing(stubbed)
     _stopping(stubbed)
-    for left in ([INSTANCE, INSTANCE], [INSTANCE], []):
-        stubbed.answers("ecs", "list_container_instances", {"containerInstanceArns": left})
+    for instances in ([INSTANCE, INSTANCE], [INSTANCE], []):
+        stubbed.answers("ecs", "list_container_instances", {"containerInstanceArns": instances})
     scene = Scene(stubbed)
     scene.removal.run()
     order = [line for line in scene.did if "instances are left" in line or line.startswith("destroy")]
@@ -77,10 +77,10 @@ def test_stacks_are_destroyed_when_no_instance_is_left(stubbed: Stubbed) -> None
 
 
 def test_what_is_kept_is_listed_with_the_command_that_deletes_it(stubbed: Stubbed) -> None:
-    kept = "\n".join(Scene(stubbed).removal.retained_resources())
+    text = "\n".join(Scene(stubbed).removal.retained_resources())
     for bucket in ("output", "uploads", "large", "models"):
-        assert f"aws s3 rb --force s3://{bucket}" in kept
-    assert "aws dynamodb delete-table --table-name table" in kept
+        assert f"aws s3 rb --force s3://{bucket}" in text
+    assert "aws dynamodb delete-table --table-name table" in text
 
 
 def test_a_bucket_of_the_operators_own_is_not_offered_for_deletion(stubbed: Stubbed) -> None:

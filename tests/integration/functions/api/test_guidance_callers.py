@@ -38,7 +38,9 @@ def test_the_image_link_of_the_first_v1alpha2_is_the_image_to_start_from(
 ) -> None:
     answer = api("POST", "/v1alpha2", copy.deepcopy(OLD_IMAGE_TO_IMAGE))
     assert answer.status == 200, answer.body
-    assert [one["path"] for one in answer.body["warnings"]] == ["/task/content/alwayson_scripts/image_link"]
+    assert [warning["path"] for warning in answer.body["warnings"]] == [
+        "/task/content/alwayson_scripts/image_link"
+    ]
     [message] = deployment.messages(DYNAMIC)
     assert message["content"]["init_images"] == [PICTURE]
 
@@ -67,18 +69,18 @@ def test_links_to_a_task_have_single_slashes(api: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "taken"),
+    ("prefix", "expected_prefix"),
     [
         ("/output", "output"),
         ("//output/", "output"),
         ("caf\N{LATIN SMALL LETTER E}\N{COMBINING ACUTE ACCENT}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"),
     ],
 )
-def test_a_prefix_is_normalized_with_a_warning(api: Client, prefix: str, taken: str) -> None:
+def test_a_prefix_is_normalized_with_a_warning(api: Client, prefix: str, expected_prefix: str) -> None:
     answer = api.submit("prefix", prefix=prefix)
     assert answer.status == 200, answer.body
-    assert answer.body["output_location"].endswith(f"/{taken}/prefix")
-    assert {one["path"] for one in answer.body["warnings"]} == {"/task/metadata/prefix"}
+    assert answer.body["output_location"].endswith(f"/{expected_prefix}/prefix")
+    assert {warning["path"] for warning in answer.body["warnings"]} == {"/task/metadata/prefix"}
 
 
 @pytest.mark.parametrize("prefix", ["/", "//", "/../up", "/a//b"])
@@ -92,7 +94,7 @@ def test_unknown_fields_are_ignored_with_a_warning_for_each(api: Client, deploym
     body["trace"] = "abc"
     answer = api("POST", "/v1alpha2", body)
     assert answer.status == 200, answer.body
-    warned = {one["path"]: one["message"] for one in answer.body["warnings"]}
+    warned = {warning["path"]: warning["message"] for warning in answer.body["warnings"]}
     assert warned.keys() == {"/trace", "/task/owner", "/task/metadata/priority", "/task/metadata/contxt"}
     assert "did you mean context?" in warned["/task/metadata/contxt"]
     [message] = deployment.messages(DYNAMIC)
@@ -109,13 +111,13 @@ def test_very_many_unknown_fields_are_only_counted(api: Client) -> None:
 
 
 def test_what_v1alpha1_does_with_image_link_gets_a_warning(api: Client) -> None:
-    both = copy.deepcopy(REQUESTS["v1alpha1/i2i"]) | {"init_images": ["https://example.org/dog.png"]}
-    answer = api("POST", "/v1alpha1", both)
-    assert {one["path"] for one in answer.body["warnings"]} == {"/init_images"}
+    request = copy.deepcopy(REQUESTS["v1alpha1/i2i"]) | {"init_images": ["https://example.org/dog.png"]}
+    answer = api("POST", "/v1alpha1", request)
+    assert {warning["path"] for warning in answer.body["warnings"]} == {"/init_images"}
     text = copy.deepcopy(REQUESTS["v1alpha1/t2i"])
     text["alwayson_scripts"]["image_link"] = PICTURE
     answer = api("POST", "/v1alpha1", text)
-    assert {one["path"] for one in answer.body["warnings"]} == {"/alwayson_scripts/image_link"}
+    assert {warning["path"] for warning in answer.body["warnings"]} == {"/alwayson_scripts/image_link"}
 
 
 @pytest.mark.parametrize("name", ["v1alpha1/i2i", "v1alpha2/i2i"])

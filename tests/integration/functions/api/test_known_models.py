@@ -138,7 +138,7 @@ def test_if_s3_fails_the_worker_decides(stocked: Deployment) -> None:
 
 
 def test_an_incomplete_report_refuses_nothing(stocked: Deployment) -> None:
-    stocked.report(*(f"{n:0100}" for n in range(MAX_BYTES // 100)))
+    stocked.report(*(f"{number:0100}" for number in range(MAX_BYTES // 100)))
     assert submit(Client(stocked), "no-such").status == 200
 
 
@@ -167,9 +167,9 @@ def test_each_runtime_has_its_own_report(deployment: Deployment) -> None:
     reports = RuntimeReports(deployment.dynamodb, deployment.environment.task_table)
     deployment.report("a", "a", "b")
 
-    found = reports.read(DYNAMIC)
-    assert found is not None
-    assert (set(found.models), found.complete) == ({"a", "b"}, True)
+    reported_names = reports.read(DYNAMIC)
+    assert reported_names is not None
+    assert (set(reported_names.models), reported_names.complete) == ({"a", "b"}, True)
     assert reports.read(STATIC) is None
 
 

@@ -42,9 +42,9 @@ def test_a_checkpoint_of_either_folder_or_of_the_image_is_accepted(stocked: Depl
 
 
 def test_a_checkpoint_that_is_nowhere_is_refused_where_it_is_named(stocked: Deployment) -> None:
-    with pytest.raises(InvalidTask) as refused:
+    with pytest.raises(InvalidTask) as raised:
         check(stocked, "comfi.safetensors")
-    [fault] = refused.value.faults
+    [fault] = raised.value.faults
     assert fault.path == "/task/content/prompt/4/inputs/ckpt_name"
     assert "nearest is 'comfy.safetensors'" in fault.message
 

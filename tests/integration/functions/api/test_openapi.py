@@ -33,8 +33,8 @@ def document(shared_api: Client) -> dict[str, Any]:
 def check_response(document: dict[str, Any], method: str, path: str, answer: Answer) -> None:
     """Validate a response by its schema in the document."""
     responses = document["paths"][path][method.lower()]["responses"]
-    found = responses.get(str(answer.status), responses["default"])
-    _check(document, found["content"]["application/json"]["schema"], answer.body)
+    schema = responses.get(str(answer.status), responses["default"])
+    _check(document, schema["content"]["application/json"]["schema"], answer.body)
 
 
 def _check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
@@ -61,7 +61,7 @@ def test_exactly_the_routes_are_described(document: dict[str, Any]) -> None:
 
 def test_the_limits_and_runtimes_of_the_deployment_are_shown(document: dict[str, Any]) -> None:
     text = json.dumps(document)
-    shown = set(re.findall(r"\d+", text))
+    numbers = set(re.findall(r"\d+", text))
     for limit in (
         limits.MAX_BODY_BYTES,
         limits.MAX_CONTEXT_BYTES,
@@ -74,7 +74,7 @@ def test_the_limits_and_runtimes_of_the_deployment_are_shown(document: dict[str,
         limits.ROW_DAYS,
         limits.RESUBMIT_SECONDS,
     ):
-        assert str(limit) in shown
+        assert str(limit) in numbers
     metadata = document["components"]["schemas"]["SubmitV1Alpha2"]["properties"]["task"]["properties"][
         "metadata"
     ]
@@ -93,12 +93,12 @@ def test_real_responses_are_valid(document: dict[str, Any], deployment: Deployme
     api = Client(deployment, sns=sns)
     worker = Worker(deployment)
 
-    def call(method: str, path: str, *args: Any, expect: int, at: str | None = None, **more: Any) -> None:
-        answer = api(method, path, *args, **more)
+    def call(method: str, path: str, *args: Any, expect: int, at: str | None = None, **options: Any) -> None:
+        answer = api(method, path, *args, **options)
         assert answer.status == expect
         check_response(document, method, at or path, answer)
 
-    one = "/v1alpha2/tasks/{id}"
+    path = "/v1alpha2/tasks/{id}"
     call("POST", "/v1alpha2", task("queued", content={"prompt": "x", "save_images": True}), expect=200)
     call("POST", "/v1alpha2", task("queued"), expect=409)
     call("POST", "/v1alpha2", task("..", runtime="nope"), expect=400)
@@ -117,18 +117,18 @@ def test_real_responses_are_valid(document: dict[str, Any], deployment: Deployme
     )
     assert deployment.table.write("failed", change).done
     for name in ("queued", "running", "completed", "failed"):
-        call("GET", f"/v1alpha2/tasks/{name}", at=one, expect=200)
+        call("GET", f"/v1alpha2/tasks/{name}", at=path, expect=200)
     call("GET", "/v1alpha2/tasks", expect=200)
     call("GET", "/v1alpha2/tasks", query={"limit": "1"}, expect=200)
     call("GET", "/v1alpha2/tasks", query={"limit": "x"}, expect=400)
-    call("GET", "/v1alpha2/tasks/nope", at=one, expect=404)
-    call("DELETE", "/v1alpha2/tasks/nope", at=one, expect=404)
-    call("DELETE", "/v1alpha2/tasks/queued", at=one, expect=200)
-    call("DELETE", "/v1alpha2/tasks/running", at=one, expect=202)
-    call("DELETE", "/v1alpha2/tasks/completed", at=one, expect=409)
-    call("DELETE", "/v1alpha2/tasks/completed/outputs", at=f"{one}/outputs", expect=200)
-    call("DELETE", "/v1alpha2/tasks/running/outputs", at=f"{one}/outputs", expect=409)
-    call("DELETE", "/v1alpha2/tasks/nope/outputs", at=f"{one}/outputs", expect=404)
+    call("GET", "/v1alpha2/tasks/nope", at=path, expect=404)
+    call("DELETE", "/v1alpha2/tasks/nope", at=path, expect=404)
+    call("DELETE", "/v1alpha2/tasks/queued", at=path, expect=200)
+    call("DELETE", "/v1alpha2/tasks/running", at=path, expect=202)
+    call("DELETE", "/v1alpha2/tasks/completed", at=path, expect=409)
+    call("DELETE", "/v1alpha2/tasks/completed/outputs", at=f"{path}/outputs", expect=200)
+    call("DELETE", "/v1alpha2/tasks/running/outputs", at=f"{path}/outputs", expect=409)
+    call("DELETE", "/v1alpha2/tasks/nope/outputs", at=f"{path}/outputs", expect=404)
     call("GET", "/v1alpha2/runtimes", expect=200)
     call("POST", "/v1alpha2/uploads", expect=200)
     call("POST", "/v1alpha2/uploads", {"content_type": "image/png"}, expect=200)

@@ -29,8 +29,8 @@ def worker(deployment: Deployment, clock: FakeClock) -> Worker:
 
 
 def _keys(deployment: Deployment) -> set[str]:
-    listed: dict[str, Any] = deployment.s3.list_objects_v2(Bucket=deployment.environment.output_bucket)
-    return {entry["Key"] for entry in listed.get("Contents", [])}
+    listing: dict[str, Any] = deployment.s3.list_objects_v2(Bucket=deployment.environment.output_bucket)
+    return {entry["Key"] for entry in listing.get("Contents", [])}
 
 
 def test_the_objects_are_deleted_and_the_task_says_when(
@@ -39,7 +39,7 @@ def test_the_objects_are_deleted_and_the_task_says_when(
     api.submit("test")
     api.submit("other")
     worker.run("test")
-    kept = {uri.split("/", 3)[3] for uri in worker.run("other").images}
+    kept_keys = {uri.split("/", 3)[3] for uri in worker.run("other").images}
     assert len(_keys(deployment)) == 2
 
     answer = api("DELETE", PATH)
@@ -47,7 +47,7 @@ def test_the_objects_are_deleted_and_the_task_says_when(
     assert answer.status == 200
     assert answer.body["outputs_deleted_at"] == iso(clock())
     assert (answer.body["status"], answer.body["images"], answer.body["output"]) == ("completed", [], None)
-    assert _keys(deployment) == kept
+    assert _keys(deployment) == kept_keys
     clock.forward(minutes=5)
     assert api("DELETE", PATH).body == answer.body | {"links": answer.body["links"]}, (
         "repeating it changes nothing"
@@ -101,14 +101,14 @@ def test_a_deletion_does_not_touch_a_new_submission_of_the_id(
     api: Client, deployment: Deployment, clock: FakeClock, worker: Worker
 ) -> None:
     api.submit()
-    finished = worker.run("test")
+    finished_row = worker.run("test")
     clock.forward(minutes=11)
     api.submit(context="again")
     second = worker.run("test")
 
-    late = deployment.table.write("test", record_output_deletion(finished, clock()))
+    late_write = deployment.table.write("test", record_output_deletion(finished_row, clock()))
 
-    assert not late.done
+    assert not late_write.done
     assert deployment.row("test").images == second.images
 
 

@@ -20,8 +20,8 @@ from tests.support.worker import Worker
 def test_the_function_serves_exactly_the_routes_of_the_table(shared_api: Client) -> None:
     app = create_app(shared_api._services)
     answered = {
-        Route(one.method, re.sub(r"<\w+>", "{id}", one.path))
-        for one in (*app._static_routes, *app._dynamic_routes)
+        Route(route.method, re.sub(r"<\w+>", "{id}", route.path))
+        for route in (*app._static_routes, *app._dynamic_routes)
     }
     assert answered == set(ROUTES)
 
@@ -36,7 +36,7 @@ def test_unknown_paths_are_not_found(shared_api: Client, method: str, path: str)
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allowed"),
+    ("method", "path", "allowed_methods"),
     [
         ("GET", "/v1alpha1", "POST"),
         ("PUT", "/v1alpha2", "POST"),
@@ -47,10 +47,12 @@ def test_unknown_paths_are_not_found(shared_api: Client, method: str, path: str)
         ("POST", "/openapi.json", "GET"),
     ],
 )
-def test_a_405_names_the_allowed_methods(shared_api: Client, method: str, path: str, allowed: str) -> None:
+def test_a_405_names_the_allowed_methods(
+    shared_api: Client, method: str, path: str, allowed_methods: str
+) -> None:
     answer = shared_api(method, path)
     assert (answer.status, answer.code) == (405, "method_not_allowed")
-    assert answer.headers["Allow"] == allowed
+    assert answer.headers["Allow"] == allowed_methods
 
 
 class FakeBrokenTable:
@@ -95,9 +97,9 @@ def test_the_log_contains_no_secret(deployment: Deployment, log: io.StringIO) ->
     for secret in (API_KEY, "SECRET-BODY", "x-api-key", "X-Amz-Signature", link, upload):
         assert secret not in logged
     lines = [json.loads(text) for text in logged.splitlines()]
-    [accepted, _] = [line for line in lines if line["message"] == "accepted"]
+    [accepted_line, _] = [line for line in lines if line["message"] == "accepted"]
     row = deployment.row("good")
-    assert (accepted["task_id"], accepted["submission_id"], accepted["runtime"]) == (
+    assert (accepted_line["task_id"], accepted_line["submission_id"], accepted_line["runtime"]) == (
         "good",
         row.submission_id,
         DYNAMIC,
@@ -137,10 +139,10 @@ def test_an_uploaded_file_is_at_the_announced_link(
     assert _post(answer.body, b"image").is_success
     bucket, _, key = answer.body["s3"].removeprefix("s3://").partition("/")
     assert bucket == deployment.environment.upload_bucket
-    stored = deployment.s3.get_object(Bucket=bucket, Key=key)
-    assert stored["Body"].read() == b"image"
+    stored_object = deployment.s3.get_object(Bucket=bucket, Key=key)
+    assert stored_object["Body"].read() == b"image"
     if body:
-        assert stored["ContentType"] == body["content_type"]
+        assert stored_object["ContentType"] == body["content_type"]
 
 
 @pytest.mark.parametrize("size", [0, MAX_UPLOAD_BYTES + 1])
@@ -148,15 +150,15 @@ def test_s3_refuses_an_upload_that_no_task_could_use(api: Client, deployment: De
     offered = api("POST", "/v1alpha2/uploads", {"content_type": "image/png"}).body
     assert _post(offered, b"x" * size).status_code == 400
     key = offered["s3"].removeprefix("s3://").partition("/")[2]
-    found = deployment.s3.list_objects_v2(Bucket=deployment.environment.upload_bucket, Prefix=key)
-    assert found["KeyCount"] == 0
+    listing = deployment.s3.list_objects_v2(Bucket=deployment.environment.upload_bucket, Prefix=key)
+    assert listing["KeyCount"] == 0
 
 
 def test_s3_refuses_an_upload_that_differs_from_its_request(api: Client) -> None:
     offered = api("POST", "/v1alpha2/uploads", {"content_type": "image/png"}).body
     for field, other in (("Content-Type", "text/html"), ("key", "of/another.png")):
-        changed = {**offered, "fields": offered["fields"] | {field: other}}
-        assert _post(changed, b"image").status_code == 403, field
+        changed_form = {**offered, "fields": offered["fields"] | {field: other}}
+        assert _post(changed_form, b"image").status_code == 403, field
 
 
 def _post(offered: dict[str, Any], data: bytes) -> httpx.Response:

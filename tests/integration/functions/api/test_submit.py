@@ -68,11 +68,11 @@ def test_large_content_is_stored_in_s3(api: Client, deployment: Deployment) -> N
     assert "content" not in message
     bucket, _, key = message["content_ref"].removeprefix("s3://").partition("/")
     assert bucket == deployment.environment.task_bucket
-    stored = deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    assert image.encode() in stored
+    stored_content = deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert image.encode() in stored_content
     assert len(str(deployment.row("test").item["message"])) < 2000
-    again = api.submit(tasktype="image-to-image", content={"init_images": [image]})
-    assert again.body == answer.body
+    second_answer = api.submit(tasktype="image-to-image", content={"init_images": [image]})
+    assert second_answer.body == answer.body
     assert api.submit(tasktype="image-to-image", content={"init_images": [image + "A"]}).status == 409
 
 
@@ -123,7 +123,7 @@ def test_a_finished_id_can_be_submitted_again(deployment: Deployment) -> None:
     assert api.submit(context="other").body["status"] == "completed"
     clock.forward(minutes=2)
     assert api.submit(context="other").body["status"] == "queued"
-    assert [m["metadata"]["submission_id"] for m in deployment.messages()] == [
+    assert [message["metadata"]["submission_id"] for message in deployment.messages()] == [
         first.submission_id,
         second.submission_id,
         deployment.row("test").submission_id,
@@ -143,12 +143,12 @@ def test_a_row_is_not_replaced_while_its_callback_cannot_be_sent(deployment: Dep
     sns = FakeSns(deployment.sns)
     api = Client(deployment, sns=sns)
     api.submit(context="first")
-    finished = Worker(deployment).run("test", notify=False)
+    finished_row = Worker(deployment).run("test", notify=False)
     sns.failing_topics.add(deployment.environment.result_topic_arn)
-    refused = api.submit(context="second")
-    assert (refused.status, refused.code) == (409, "conflict")
-    assert "callback has not been sent yet" in refused.body["error"]["message"]
-    assert deployment.row("test").submission_id == finished.submission_id
+    refusal = api.submit(context="second")
+    assert (refusal.status, refusal.code) == (409, "conflict")
+    assert "callback has not been sent yet" in refusal.body["error"]["message"]
+    assert deployment.row("test").submission_id == finished_row.submission_id
 
 
 def test_a_task_is_accepted_even_if_its_message_cannot_be_published(deployment: Deployment) -> None:
@@ -166,7 +166,7 @@ def test_a_task_is_accepted_even_if_its_message_cannot_be_published(deployment: 
     assert deployment.messages() == [], "the first request may still be about to publish"
     clock.forward(seconds=20)
     assert api.submit().body["warnings"] == []
-    assert [m["metadata"]["id"] for m in deployment.messages()] == ["test"]
+    assert [message["metadata"]["id"] for message in deployment.messages()] == ["test"]
     assert deployment.row("test").text("published_at") is not None
     assert api.submit().status == 200
     assert deployment.messages() == []
@@ -190,7 +190,7 @@ def test_fifty_simultaneous_submits_make_one_job(api: Client, deployment: Deploy
 
 def test_of_fifty_different_tasks_under_one_id_one_is_accepted(api: Client, deployment: Deployment) -> None:
     with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda n: api.submit(context=n), range(50)))
+        answers = list(pool.map(lambda number: api.submit(context=number), range(50)))
     assert Counter(answer.status for answer in answers) == {200: 1, 409: 49}
     [message] = deployment.messages()
     assert answers[message["metadata"]["context"]].status == 200
@@ -201,7 +201,7 @@ def test_fifty_submits_of_a_finished_id_make_one_submission(api: Client, deploym
     Worker(deployment).run("test", notify=False)
     deployment.messages()
     with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda n: api.submit(context=n), range(50)))
+        answers = list(pool.map(lambda number: api.submit(context=number), range(50)))
     assert Counter(answer.status for answer in answers) == {200: 1, 409: 49}
     assert len(deployment.messages()) == 1
     assert {callback["context"] for callback in deployment.callbacks()} == {"first"}

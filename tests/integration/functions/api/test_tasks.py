@@ -44,14 +44,14 @@ class TestRead:
         worker = Worker(deployment)
         row = worker.start("test")
         assert read(api)["status"] == "running"
-        done = worker.finish(row)
-        shown = read(api)
-        assert (shown["status"], shown["progress"], shown["error"]) == ("completed", 1, None)
-        assert shown["submitted_at"] < shown["started_at"] <= shown["finished_at"]
-        [image] = shown["images"]
-        assert image["s3"] == done.item["images"][0]
-        left = parse(image["expires_at"]) - datetime.now().astimezone()
-        assert timedelta(minutes=59) < left <= timedelta(hours=1)
+        finished_row = worker.finish(row)
+        task = read(api)
+        assert (task["status"], task["progress"], task["error"]) == ("completed", 1, None)
+        assert task["submitted_at"] < task["started_at"] <= task["finished_at"]
+        [image] = task["images"]
+        assert image["s3"] == finished_row.item["images"][0]
+        remaining = parse(image["expires_at"]) - datetime.now().astimezone()
+        assert timedelta(minutes=59) < remaining <= timedelta(hours=1)
         assert "X-Amz-Expires=3600" in image["url"]
         with urllib.request.urlopen(image["url"], timeout=10) as answer:
             assert answer.read() == b"png"
@@ -71,12 +71,12 @@ class TestRead:
             other_images=[s3_uri(bucket, key) for key in keys],
         )
         assert deployment.table.write("test", change).done
-        shown = read(api)
-        assert shown["images"] == []
-        assert [one["kind"] for one in shown["other_images"]] == kinds
-        for one, key in zip(shown["other_images"], keys, strict=True):
-            assert one["s3"] == s3_uri(bucket, key)
-            with urllib.request.urlopen(one["url"], timeout=10) as answer:
+        task = read(api)
+        assert task["images"] == []
+        assert [image["kind"] for image in task["other_images"]] == kinds
+        for image, key in zip(task["other_images"], keys, strict=True):
+            assert image["s3"] == s3_uri(bucket, key)
+            with urllib.request.urlopen(image["url"], timeout=10) as answer:
                 assert answer.read() == key.encode()
 
     def test_a_failed_task_shows_its_error(self, api: Client, deployment: Deployment) -> None:
@@ -86,9 +86,9 @@ class TestRead:
         output = "s3://bucket/output/test/test-0000.out"
         change = finish(row, Status.FAILED, now=FakeClock()(), output=output, error=error)
         assert deployment.table.write("test", change).done
-        shown = read(api)
-        assert (shown["status"], shown["error"]) == ("failed", error)
-        assert shown["output"]["s3"] == output
+        task = read(api)
+        assert (task["status"], task["error"]) == ("failed", error)
+        assert task["output"]["s3"] == output
 
     @pytest.mark.parametrize("task_id", ["nope", "..", "a%20b", "a" * 200])
     @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -122,13 +122,13 @@ class TestList:
 
     def pages(self, api: Client, **query: str) -> list[list[str]]:
         """Read all pages."""
-        found = []
+        ids_by_page = []
         while True:
             answer = api("GET", "/v1alpha2/tasks", query=query or None)
             assert answer.status == 200
-            found.append([task["id"] for task in answer.body["tasks"]])
+            ids_by_page.append([task["id"] for task in answer.body["tasks"]])
             if answer.body["cursor"] is None:
-                return found
+                return ids_by_page
             query["cursor"] = answer.body["cursor"]
 
     def test_tasks_of_all_runtimes_and_states_are_listed_newest_first_and_can_be_filtered(
@@ -152,10 +152,10 @@ class TestList:
     @pytest.mark.parametrize("limit", [1, 2, 5, 6, 7])
     def test_pages_contain_every_task_once(self, api: Client, clock: FakeClock, limit: int) -> None:
         names = self.submit(api, clock, 6)
-        found = self.pages(api, limit=str(limit))
-        assert list(chain.from_iterable(found)) == names
-        assert all(len(page) == limit for page in found[:-1])
-        assert found[-1]
+        pages = self.pages(api, limit=str(limit))
+        assert list(chain.from_iterable(pages)) == names
+        assert all(len(page) == limit for page in pages[:-1])
+        assert pages[-1]
 
     def test_pages_repeat_and_skip_nothing_while_tasks_change(
         self, api: Client, deployment: Deployment, clock: FakeClock
@@ -169,18 +169,18 @@ class TestList:
             lambda: self.submit(api, clock, 3, first=12),
             lambda: worker.run("task-003", Status.FAILED),
         ]
-        found: list[str] = []
+        ids: list[str] = []
         query = {"limit": "2"}
         while True:
             answer = api("GET", "/v1alpha2/tasks", query=query)
-            found += [task["id"] for task in answer.body["tasks"]]
+            ids += [task["id"] for task in answer.body["tasks"]]
             if answer.body["cursor"] is None:
                 break
             query["cursor"] = answer.body["cursor"]
             if moves:
                 moves.pop()()
         assert not moves
-        assert found == names
+        assert ids == names
 
     def test_tasks_submitted_at_the_same_time_are_all_listed(self, api: Client) -> None:
         for name in "abc":
@@ -339,6 +339,6 @@ def test_a_position_beyond_a_thousand_is_capped(
     monkeypatch.setattr("adapters.listing.MAX_POSITION", 2)
     for number in range(4):
         api.submit(f"task-{number}")
-    shown = [api("GET", f"/v1alpha2/tasks/task-{number}").body for number in range(4)]
-    assert [each["position"] for each in shown] == [0, 1, 2, 2]
-    assert ["position_capped" in each for each in shown] == [False, False, False, True]
+    tasks = [api("GET", f"/v1alpha2/tasks/task-{number}").body for number in range(4)]
+    assert [task["position"] for task in tasks] == [0, 1, 2, 2]
+    assert ["position_capped" in task for task in tasks] == [False, False, False, True]

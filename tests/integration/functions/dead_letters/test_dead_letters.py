@@ -90,17 +90,17 @@ def test_a_message_is_redelivered_until_the_lease_of_its_task_has_ended(
 def test_orphaned_objects_of_the_last_worker_are_deleted(api: Client, deployment: Deployment) -> None:
     first = submitted(api, deployment)
     worker = Worker(deployment)
-    done = worker.run("test")
+    finished_row = worker.run("test")
     assert api.submit(context="again").status == 200
-    [again] = deployment.messages()
+    [second_message] = deployment.messages()
     clock = FakeClock()
     worker.store(worker.start("test"), 7)
     clock.forward(minutes=5)
-    assert dead_letter(deployment, first, json.dumps(again), clock=clock) == []
+    assert dead_letter(deployment, first, json.dumps(second_message), clock=clock) == []
     assert deployment.row("test").status is Status.FAILED
     bucket = deployment.environment.output_bucket
     keys = [entry["Key"] for entry in deployment.s3.list_objects_v2(Bucket=bucket)["Contents"]]
-    assert [f"s3://{bucket}/{key}" for key in keys] == done.item["images"]
+    assert [f"s3://{bucket}/{key}" for key in keys] == finished_row.item["images"]
 
 
 def test_the_pending_callback_of_a_finished_task_is_sent(api: Client, deployment: Deployment) -> None:
@@ -154,7 +154,7 @@ def test_a_message_is_redelivered_if_its_body_cannot_be_archived(api: Client, de
 
 def test_messages_that_are_not_processed_in_time_are_redelivered(deployment: Deployment) -> None:
     """Lambda would delete a message that is not reported as failed."""
-    left = [True]
-    back = dead_letter(deployment, "x", "y", "z", time=lambda: bool(left and left.pop()))
+    time_checks = [True]
+    back = dead_letter(deployment, "x", "y", "z", time=lambda: bool(time_checks and time_checks.pop()))
     assert back == ["message-1", "message-2"]
     assert list(archived(deployment).values()) == ["x"]

@@ -43,7 +43,7 @@ def test_a_task_that_was_not_published_is_published_once(
     assert sweep(deployment, clock) == Report()
     clock.forward(seconds=20)
     assert sweep(deployment, clock) == Report(republished=1)
-    assert [m["metadata"]["id"] for m in deployment.messages()] == ["test"]
+    assert [message["metadata"]["id"] for message in deployment.messages()] == ["test"]
     assert sweep(deployment, clock) == Report()
     assert deployment.row("test").text("published_at") is not None
 
@@ -142,8 +142,8 @@ def test_only_tasks_of_empty_queues_are_published_again(
     deployment.messages(STATIC)
     clock.forward(minutes=10)
     assert sweep(deployment, clock) == Report(republished=1)
-    assert [m["metadata"]["id"] for m in deployment.messages(STATIC)] == ["a"]
-    assert [m["metadata"]["id"] for m in deployment.messages(DYNAMIC)] == ["b"]
+    assert [message["metadata"]["id"] for message in deployment.messages(STATIC)] == ["a"]
+    assert [message["metadata"]["id"] for message in deployment.messages(DYNAMIC)] == ["b"]
 
 
 def test_a_running_task_without_a_worker_and_a_message_is_published_again(
@@ -231,15 +231,15 @@ def test_a_run_stops_in_time_and_the_next_one_continues(
     for name in "abcde":
         api.submit(name)
     clock.forward(minutes=1)
-    left: list[Any] = [True, True, True]
-    first = sweep(deployment, clock, time_is_left=partial(_take, left))
+    time_checks: list[Any] = [True, True, True]
+    first = sweep(deployment, clock, time_is_left=partial(_take, time_checks))
     assert first == Report(republished=3, unfinished=True)
     assert sweep(deployment, clock) == Report(republished=2)
-    assert sorted(m["metadata"]["id"] for m in deployment.messages()) == list("abcde")
+    assert sorted(message["metadata"]["id"] for message in deployment.messages()) == list("abcde")
 
 
-def _take(left: list[Any]) -> bool:
-    return bool(left and left.pop())
+def _take(time_checks: list[Any]) -> bool:
+    return bool(time_checks and time_checks.pop())
 
 
 def test_only_pending_rows_are_in_the_index(api: Client, deployment: Deployment, sns: FakeSns) -> None:

@@ -68,8 +68,8 @@ def test_a_resource_that_is_added_changes_the_page(
     settings: Settings, gateway: Deployment, instance: Deployment, type_: str, properties: dict[str, Any]
 ) -> None:
     before = page(settings, CONFIG.name, gateway=gateway, instance=instance)
-    more = with_another(gateway, type_, **properties)
-    assert page(settings, CONFIG.name, gateway=more, instance=instance) != before
+    changed_template = with_another(gateway, type_, **properties)
+    assert page(settings, CONFIG.name, gateway=changed_template, instance=instance) != before
 
 
 def test_a_metric_that_is_added_is_counted() -> None:
@@ -80,7 +80,10 @@ def test_a_metric_that_is_added_is_counted() -> None:
 def test_settings_change_the_page(settings: Settings, gateway: Deployment, instance: Deployment) -> None:
     runtime = settings.models_runtime[0].model_copy(update={"idle_instance_seconds": 600})
     slow = settings.model_copy(update={"models_runtime": (runtime,)})
-    before, after = (page(each, CONFIG.name, gateway=gateway, instance=instance) for each in (settings, slow))
+    before, after = (
+        page(configuration, CONFIG.name, gateway=gateway, instance=instance)
+        for configuration in (settings, slow)
+    )
     assert before != after
 
 
@@ -89,13 +92,13 @@ def test_other_settings_have_their_own_page(gateway: Deployment, tmp_path: Path)
     config = tmp_path / "other.yaml"
     other = yaml.safe_load(TWO_RUNTIMES.read_text()) | {"network": {"vpcId": "vpc-0123456789abcdef0"}}
     config.write_text(yaml.safe_dump(other))
-    found, standard = (
-        {each.item: each.count for each in at_rest(one)}
-        for one in (synthesize(config, nat="instance"), gateway)
+    configured, standard = (
+        {row.item: row.count for row in at_rest(template)}
+        for template in (synthesize(config, nat="instance"), gateway)
     )
-    assert found["alarms"] > standard["alarms"]
+    assert configured["alarms"] > standard["alarms"]
     assert "NAT gateway" in standard
-    assert [item for item in found if item.startswith(("NAT", "public IPv4"))] == []
+    assert [item for item in configured if item.startswith(("NAT", "public IPv4"))] == []
 
 
 def test_a_file_that_cannot_be_synthesized_says_why(tmp_path: Path) -> None:
@@ -114,8 +117,8 @@ def test_a_month_at_rest_costs_at_most_55_dollars_or_30_with_a_nat_instance(
 
 @pytest.mark.parametrize(("purchase", "most"), [(p.ON_DEMAND, 415), (p.SPOT, 240)], ids=["on-demand", "spot"])
 def test_a_million_images_cost_at_most(gateway: Deployment, purchase: p.Purchase, most: float) -> None:
-    others = total(everything_else(MILLION, gateway, gpus=5))
-    assert gpu_dollars(MILLION, SMALL, purchase) + others <= most
+    other_dollars = total(everything_else(MILLION, gateway, gpus=5))
+    assert gpu_dollars(MILLION, SMALL, purchase) + other_dollars <= most
 
 
 def test_the_prices_among_the_settings_are_those_of_the_table(
@@ -123,7 +126,7 @@ def test_the_prices_among_the_settings_are_those_of_the_table(
 ) -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     with_gateway, with_instance = (
-        {each.item: each.dollars for each in at_rest(one)} for one in (gateway, instance)
+        {row.item: row.dollars for row in at_rest(template)} for template in (gateway, instance)
     )
     address = with_gateway["public IPv4 address"]
     nat_instance = with_instance["NAT instance (t4g.nano)"] + with_instance["its disk"] + address
@@ -141,11 +144,11 @@ def test_the_first_image_is_there_in_four_minutes() -> None:
 
 
 def test_the_api_sends_no_metrics_that_are_billed(gateway: Deployment) -> None:
-    items = {each.item for each in everything_else(MILLION, gateway, gpus=5)}
+    items = {row.item for row in everything_else(MILLION, gateway, gpus=5)}
     assert "API Gateway's detailed metrics" not in items
     detailed = with_another(gateway, "AWS::ApiGateway::Stage", MethodSettings=[{"MetricsEnabled": True}])
-    more = {each.item for each in everything_else(MILLION, detailed, gpus=5)}
-    assert more - items == {"API Gateway's detailed metrics"}
+    detailed_items = {row.item for row in everything_else(MILLION, detailed, gpus=5)}
+    assert detailed_items - items == {"API Gateway's detailed metrics"}
 
 
 def test_prices_and_assumptions_are_finite_and_positive() -> None:

@@ -41,10 +41,10 @@ class _Registry(BaseHTTPRequestHandler):
         if not self.headers.get("authorization", "").startswith("Bearer for service=here&scope="):
             challenge = f'Bearer realm="{address}/token",service="here",scope="repository:team/webui:pull"'
             return self._answer(401, {}, **{"www-authenticate": challenge})
-        found = self.manifests.get(self.path.rsplit("/", 1)[1])
-        if found is None or not self.path.startswith("/v2/team/webui/manifests/"):
+        manifest = self.manifests.get(self.path.rsplit("/", 1)[1])
+        if manifest is None or not self.path.startswith("/v2/team/webui/manifests/"):
             return self._answer(404, {})
-        return self._answer(200, found, **{"docker-content-digest": INDEX})
+        return self._answer(200, manifest, **{"docker-content-digest": INDEX})
 
     def _answer(self, status: int, body: Any, **headers: str) -> None:
         self.send_response(status)
@@ -67,8 +67,8 @@ def registry() -> Iterator[str]:
 
 @pytest.mark.parametrize("reference", ["latest", AMD64])
 def test_an_image_in_a_registry_for_everybody_is_found_with_its_size(registry: str, reference: str) -> None:
-    found = look_up(f"{registry}/team/webui", reference, scheme="http")
-    assert (found.digest, found.size) == (INDEX, 3_001_000_000)
+    description = look_up(f"{registry}/team/webui", reference, scheme="http")
+    assert (description.digest, description.size) == (INDEX, 3_001_000_000)
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,13 @@ def test_no_address_that_python_knows_as_special_is_public(address: IPv4Address 
 @settings(max_examples=200, deadline=None)
 @given(
     number=st.integers(0, 2**32 - 1),
-    parts=st.sampled_from(PARTS),
+    count_and_bits=st.sampled_from(PARTS),
     base=st.sampled_from(["{}", "{:#x}", "0{:o}"]),
 )
-def test_ipv4_is_read_as_the_c_library_reads_it(number: int, parts: tuple[int, int], base: str) -> None:
-    count, bits = parts
+def test_ipv4_is_read_as_the_c_library_reads_it(
+    number: int, count_and_bits: tuple[int, int], base: str
+) -> None:
+    count, bits = count_and_bits
     high = number >> bits
     octets = [high >> 8 * (count - 2 - index) & 0xFF for index in range(count - 1)]
     text = ".".join(base.format(part) for part in [*octets, number & (1 << bits) - 1])

@@ -18,7 +18,7 @@ def result(scenario: Scenario, policy: str, cooldown: int) -> Result:
 
 
 @pytest.mark.parametrize("cooldown", [60, 300])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_no_scenario_is_worse_than_with_keda_at_the_same_cooldown(scenario: Scenario, cooldown: int) -> None:
     assert worse(result(scenario, OURS, cooldown), result(scenario, KEDA, cooldown)) == []
 

@@ -86,16 +86,16 @@ def test_a_body_is_checked_in_bounded_memory_with_a_bounded_response(
 ) -> None:
     raw = shape.body(size)
     with bounded_memory(MEMORY_BYTES):
-        found = decoded(raw, version)
-        if isinstance(found, InvalidTask):
-            answer = json.dumps(error_body(found.code, found.message, found.faults))
+        response = decoded(raw, version)
+        if isinstance(response, InvalidTask):
+            answer = json.dumps(error_body(response.code, response.message, response.faults))
         else:
-            answer = json.dumps([warning.as_dict() for warning in bounded_faults(found.warnings)])
+            answer = json.dumps([warning.as_dict() for warning in bounded_faults(response.warnings)])
     assert len(answer) < ANSWER_BYTES
-    if isinstance(found, Submission):
-        content = found.task.content
+    if isinstance(response, Submission):
+        content = response.task.content
         light = {} if len(compact_json(content)) > INLINE_CONTENT_BYTES else content
-        message = Message(replace(found.task, content=light), "f0", "2026-11-22T12:00:00.000Z")
+        message = Message(replace(response.task, content=light), "f0", "2026-11-22T12:00:00.000Z")
         assert Message.decode(message.encode()) == message, "what is accepted comes to its worker"
         assert len(new_row(message, digest="d", now=NOW)["message"]) < MAX_MESSAGE_BYTES // 2
 
@@ -105,9 +105,9 @@ def test_images_below_long_names_are_counted_in_bounded_memory(image: str) -> No
     shape = replace(SHAPES["images below long names"], unit=f'"#": {{"image": "{image}"}}')
     raw = shape.body(MAX_BODY_BYTES // 8)
     with bounded_memory(MEMORY_BYTES // 2):
-        found = decoded(raw, "v1alpha2")
-    assert isinstance(found, InvalidTask)
-    assert all("at most" in fault.message for fault in found.faults)
+        response = decoded(raw, "v1alpha2")
+    assert isinstance(response, InvalidTask)
+    assert all("at most" in fault.message for fault in response.faults)
 
 
 @settings(max_examples=25, derandomize=True, deadline=None, database=None)

@@ -15,8 +15,8 @@ def test_a_service_is_updating_while_it_has_an_old_deployment(statuses: list[str
     service = {"status": "ACTIVE", "desiredCount": 1, "deployments": deployments}
     with Stubber(ecs) as stub:
         stub.add_response("describe_services", {"services": [service]}, {"cluster": "c", "services": ["a"]})
-        found = EcsServices(ecs, cluster="c").state("a")
-    assert found == ServiceState(desired=1, updating=updating)
+        state = EcsServices(ecs, cluster="c").state("a")
+    assert state == ServiceState(desired=1, updating=updating)
 
 
 def test_a_service_that_is_being_deleted_is_none() -> None:

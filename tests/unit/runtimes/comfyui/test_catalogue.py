@@ -18,7 +18,7 @@ NEWER = {"exp_heun_2_x0", "exp_heun_2_x0_sde"}
 def test_the_shipped_catalogue_tells_the_inputs_of_core_classes() -> None:
     catalogue = load()
     assert catalogue.version == "0.3.64"
-    sampler, loader, save = (catalogue.classes[one] for one in ("KSampler", "LoadImage", "SaveImage"))
+    sampler, loader, save = (catalogue.classes[name] for name in ("KSampler", "LoadImage", "SaveImage"))
     assert sampler.outputs == ("LATENT",)
     assert (sampler.inputs["steps"].minimum, sampler.inputs["steps"].maximum) == (1, 10_000)
     assert "euler" in sampler.inputs["sampler_name"].choices
@@ -32,21 +32,30 @@ def test_the_shipped_catalogue_tells_the_inputs_of_core_classes() -> None:
 def test_the_shipped_catalogue_knows_all_inputs_that_name_models_or_files() -> None:
     catalogue = load()
     for name, kind in KNOWN_INPUTS.items():
-        node, _, one = name.partition(".")
+        node, _, input_name = name.partition(".")
         if node in catalogue.classes:
-            assert catalogue.classes[node].inputs[one].kind == kind, name
-    assert len([one for one in KNOWN_INPUTS if one.partition(".")[0] in catalogue.classes]) > 30
+            assert catalogue.classes[node].inputs[input_name].kind == kind, name
+    assert (
+        len(
+            [
+                known_input
+                for known_input in KNOWN_INPUTS
+                if known_input.partition(".")[0] in catalogue.classes
+            ]
+        )
+        > 30
+    )
 
 
 def test_the_shipped_catalogue_has_the_fakes_core_classes_with_their_choices() -> None:
     catalogue = load()
-    for name, facts in CLASSES.items():
-        if facts["python_module"].startswith("custom_nodes"):
+    for name, description in CLASSES.items():
+        if description["python_module"].startswith("custom_nodes"):
             assert name not in catalogue.classes
             continue
-        assert set(facts["input"].get("required", {})) <= catalogue.classes[name].inputs.keys()
-        for one, declared in facts["input"].get("required", {}).items():
-            kind = catalogue.classes[name].inputs[one]
+        assert set(description["input"].get("required", {})) <= catalogue.classes[name].inputs.keys()
+        for input_name, declared in description["input"].get("required", {}).items():
+            kind = catalogue.classes[name].inputs[input_name]
             if isinstance(declared[0], list) and kind.kind == "choice":
                 assert set(declared[0]) - NEWER <= set(kind.choices)
 

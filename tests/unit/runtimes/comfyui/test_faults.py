@@ -15,19 +15,19 @@ def test_all_faults_are_reported_at_once() -> None:
     workflow = text_to_image()
     workflow["3"]["inputs"] |= {"steps": 0, "sampler_name": "eular", "model": ["44", 0]}
     workflow["5"]["class_type"] = "EmptyLatentImag"
-    found = faults({"prompt": workflow})
-    assert found.keys() == {
+    messages = faults({"prompt": workflow})
+    assert messages.keys() == {
         "/prompt/3/inputs/steps",
         "/prompt/3/inputs/sampler_name",
         "/prompt/3/inputs/model",
         "/prompt/5/class_type",
     }
-    assert "nearest is 'euler'" in found["/prompt/3/inputs/sampler_name"]
-    assert "nearest is 'EmptyLatentImage'" in found["/prompt/5/class_type"]
+    assert "nearest is 'euler'" in messages["/prompt/3/inputs/sampler_name"]
+    assert "nearest is 'EmptyLatentImage'" in messages["/prompt/5/class_type"]
 
 
 @pytest.mark.parametrize(
-    ("where", "name", "value", "said"),
+    ("where", "name", "value", "expected_text"),
     [
         ("3", "model", ["99", 0], "no node"),
         ("8", "samples", ["3", 1], "1 outputs"),
@@ -55,10 +55,12 @@ def test_all_faults_are_reported_at_once() -> None:
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_where_it_is(
-    where: str, name: str, value: Any, said: str
+    where: str, name: str, value: Any, expected_text: str
 ) -> None:
-    found = faults(with_input(where, name, value))
-    assert any(path.startswith(f"/{where}") and said in text for path, text in found.items()), found
+    messages = faults(with_input(where, name, value))
+    assert any(path.startswith(f"/{where}") and expected_text in text for path, text in messages.items()), (
+        messages
+    )
 
 
 def test_a_missing_input_is_refused() -> None:
@@ -84,8 +86,8 @@ def test_a_workflow_without_an_output_node_is_refused() -> None:
 
 
 def test_outputs_are_ids_of_output_nodes() -> None:
-    found = faults({"prompt": text_to_image(), "outputs": ["9", "8", "9", "x", 1]})
-    assert found.keys() == {"/outputs/1", "/outputs/2", "/outputs/3", "/outputs/4"}
+    messages = faults({"prompt": text_to_image(), "outputs": ["9", "8", "9", "x", 1]})
+    assert messages.keys() == {"/outputs/1", "/outputs/2", "/outputs/3", "/outputs/4"}
 
 
 @pytest.mark.parametrize("value", [{}, {"1": None}, {"1": {}}, {"1": {"class_type": "x"}}, {"": {}}])

@@ -10,10 +10,10 @@ from tests.support.workflows import DYNAMIC, STATIC, checked, text_to_image, wit
 RULES = ComfyUi()
 
 
-def needs(workflow: dict[str, Any], runtime: Runtime = DYNAMIC, **more: Any) -> list[tuple[str, str]]:
-    found = checked({"prompt": workflow, **more}, runtime)
-    assert not found.faults
-    return [(one.folder, one.name) for one in RULES.models(found.content, runtime)]
+def needs(workflow: dict[str, Any], runtime: Runtime = DYNAMIC, **fields: Any) -> list[tuple[str, str]]:
+    result = checked({"prompt": workflow, **fields}, runtime)
+    assert not result.faults
+    return [(model.folder, model.name) for model in RULES.models(result.content, runtime)]
 
 
 def with_lora() -> dict[str, Any]:

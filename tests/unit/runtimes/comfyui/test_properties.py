@@ -72,16 +72,16 @@ contents: Final = (
 @settings(max_examples=400)
 @given(contents)
 def test_no_json_makes_the_rules_raise(content: dict[str, Any]) -> None:
-    found = checked(content)
+    result = checked(content)
     rules = ComfyUi()
-    if not found.faults:
-        list(rules.models(found.content, DYNAMIC))
-        list(rules.inputs("pipeline", found.content))
-        rules.affinity(found.content)
-        rules.cost("pipeline", found.content)
-        rules.kind("pipeline", found.content)
-        json.dumps(rules.settled(found.content, "key"))
-        assert checked(found.content).content == found.content
+    if not result.faults:
+        list(rules.models(result.content, DYNAMIC))
+        list(rules.inputs("pipeline", result.content))
+        rules.affinity(result.content)
+        rules.cost("pipeline", result.content)
+        rules.kind("pipeline", result.content)
+        json.dumps(rules.settled(result.content, "key"))
+        assert checked(result.content).content == result.content
 
 
 @settings(max_examples=400)
@@ -94,13 +94,13 @@ def test_nothing_that_is_accepted_names_another_place(
     workflow["4"]["inputs"]["ckpt_name"] = model
     workflow["9"] |= {"_meta": {"title": title}}
     workflow["9"]["inputs"]["filename_prefix"] = prefix
-    found = checked({"prompt": workflow, "files": {image: PNG}})
-    if not found.faults:
-        prompt = found.content["prompt"]
+    result = checked({"prompt": workflow, "files": {image: PNG}})
+    if not result.faults:
+        prompt = result.content["prompt"]
         folder = "f0f0"
         prompt["9"]["inputs"]["filename_prefix"] = f"{folder}/{prompt['9']['inputs']['filename_prefix']}"
-        sent = escapes(prompt, Options(), files=found.content["files"], folder=folder)
-        assert not list(sent)
+        escaping_inputs = escapes(prompt, Options(), files=result.content["files"], folder=folder)
+        assert not list(escaping_inputs)
         for name in (model, image):
             assert not set(name) & set("\\\0")
             assert ".." not in name.split("/")

@@ -25,9 +25,9 @@ def test_a_bare_workflow_and_ours_become_the_same_content() -> None:
 
 def test_the_body_of_worker_comfyui_becomes_our_content() -> None:
     body = {"workflow": image_to_image("cat.png"), "images": [{"name": "cat.png", "image": PNG}]}
-    found = checked(body)
-    assert not found.faults
-    assert found.content == {"prompt": image_to_image("cat.png"), "files": {"cat.png": PNG}}
+    result = checked(body)
+    assert not result.faults
+    assert result.content == {"prompt": image_to_image("cat.png"), "files": {"cat.png": PNG}}
 
 
 def test_faults_of_the_body_of_worker_comfyui_point_into_that_body() -> None:
@@ -37,12 +37,12 @@ def test_faults_of_the_body_of_worker_comfyui_point_into_that_body() -> None:
 
 @pytest.mark.parametrize("image", [LINK, "s3://bucket/cat.png", PNG, f"data:image/png;base64,{PNG}"])
 def test_a_link_or_base64_in_a_node_becomes_a_file_of_the_task(image: str) -> None:
-    found = checked(image_to_image(image))
-    assert not found.faults
-    assert found.content["files"] == {"file-1": image}
-    assert found.content["prompt"]["1"]["inputs"]["image"] == "file-1"
-    [one] = ComfyUi().inputs("pipeline", found.content)
-    assert (one.path, one.value, one.is_link) == ("/files/file-1", image, "://" in image)
+    result = checked(image_to_image(image))
+    assert not result.faults
+    assert result.content["files"] == {"file-1": image}
+    assert result.content["prompt"]["1"]["inputs"]["image"] == "file-1"
+    [reference] = ComfyUi().inputs("pipeline", result.content)
+    assert (reference.path, reference.value, reference.is_link) == ("/files/file-1", image, "://" in image)
 
 
 def test_one_file_serves_two_nodes() -> None:
@@ -63,11 +63,11 @@ def test_one_file_serves_two_nodes() -> None:
     ],
 )
 def test_checking_checked_content_again_changes_nothing(content: dict[str, Any]) -> None:
-    once = checked(content)
-    assert not once.faults
-    again = checked(once.content)
-    assert not again.faults
-    assert again.content == once.content
+    first = checked(content)
+    assert not first.faults
+    second = checked(first.content)
+    assert not second.faults
+    assert second.content == first.content
 
 
 def test_a_check_leaves_the_request_as_it_was() -> None:
@@ -91,14 +91,14 @@ def test_keys_of_a_node_that_could_change_the_cache_are_dropped_with_a_warning()
     workflow = text_to_image()
     workflow["9"]["is_changed"] = ["x"]
     workflow["9"]["inputs"]["upload"] = "image"
-    found = checked(workflow)
-    assert found.content["prompt"] == text_to_image()
-    assert [one.path for one in found.warnings] == ["/9/is_changed", "/9/inputs/upload"]
+    result = checked(workflow)
+    assert result.content["prompt"] == text_to_image()
+    assert [warning.path for warning in result.warnings] == ["/9/is_changed", "/9/inputs/upload"]
 
 
 def test_the_workflow_of_the_page_is_kept_where_metadata_are_written() -> None:
     content = {"prompt": text_to_image(), "workflow": {"nodes": []}}
-    assert [one.path for one in checked(content).warnings] == ["/workflow"]
+    assert [warning.path for warning in checked(content).warnings] == ["/workflow"]
     runtime = type(DYNAMIC)("comfy", "comfyui", dynamic_model=True, options={"metadata": True})
     assert checked(content, runtime).content["workflow"] == {"nodes": []}
     content["workflow"] = {"nodes": ["x" * 1024 * 1024]}
@@ -107,9 +107,9 @@ def test_the_workflow_of_the_page_is_kept_where_metadata_are_written() -> None:
 
 def test_an_open_seed_is_drawn_by_the_submission_and_not_by_the_content() -> None:
     content = checked(with_input("3", "seed", -1)).content
-    first, again, other = (ComfyUi().settled(content, key) for key in ("a", "a", "b"))
+    first, first_again, other = (ComfyUi().settled(content, key) for key in ("a", "a", "b"))
     assert content["prompt"]["3"]["inputs"]["seed"] == -1  # the digest covers the content as it was sent
-    assert seeds(first["prompt"]) == seeds(again["prompt"]) != seeds(other["prompt"])
+    assert seeds(first["prompt"]) == seeds(first_again["prompt"]) != seeds(other["prompt"])
     assert not faults(first)
     assert ComfyUi().settled(checked(text_to_image()).content, "a")["prompt"] == text_to_image()
 

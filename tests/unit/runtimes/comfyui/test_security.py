@@ -83,11 +83,11 @@ def test_names_of_models_and_files_cannot_come_from_another_node(where: str, nam
 
 @pytest.mark.parametrize("prefix", ["../../x", "/etc/x", "a\\..\\b", "x\0y", "%date%/../.."])
 def test_only_a_name_is_kept_of_an_outputs_prefix(prefix: str) -> None:
-    found = checked(with_input("9", "filename_prefix", prefix))
-    assert not found.faults
-    kept = found.content["prompt"]["9"]["inputs"]["filename_prefix"]
-    assert not set(kept) & set("/\\\0")
-    assert ".." not in kept
+    result = checked(with_input("9", "filename_prefix", prefix))
+    assert not result.faults
+    sent_prefix = result.content["prompt"]["9"]["inputs"]["filename_prefix"]
+    assert not set(sent_prefix) & set("/\\\0")
+    assert ".." not in sent_prefix
 
 
 @pytest.mark.parametrize("name", sorted(NEVER_ALLOWED))
@@ -135,7 +135,9 @@ def rewritten() -> dict[str, Any]:
 
 
 def held(workflow: dict[str, Any]) -> list[str]:
-    return [one.path for one in escapes(workflow, Options.of(DYNAMIC), files={"sdoe-0a.png"}, folder="f0f0")]
+    return [
+        fault.path for fault in escapes(workflow, Options.of(DYNAMIC), files={"sdoe-0a.png"}, folder="f0f0")
+    ]
 
 
 def test_the_worker_lets_a_rewritten_workflow_pass() -> None:

@@ -248,7 +248,7 @@ def test_only_a_static_runtime_refuses_a_second_checkpoint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "allowed"),
+    ("allowed_scripts", "accepted_scripts"),
     [
         (None, {"controlnet", "prompt matrix"}),
         (frozenset(), set()),
@@ -257,14 +257,14 @@ def test_only_a_static_runtime_refuses_a_second_checkpoint() -> None:
     ],
 )
 def test_a_runtime_lists_the_scripts_that_a_task_may_name(
-    listed: frozenset[str] | None, allowed: set[str]
+    allowed_scripts: frozenset[str] | None, accepted_scripts: set[str]
 ) -> None:
-    runtime = Runtime("r", model_filename="m.safetensors", scripts=listed)
+    runtime = Runtime("r", model_filename="m.safetensors", scripts=allowed_scripts)
     for name in ("controlnet", "prompt matrix", "x/y/z plot", "custom code", "seed"):
         for spelled in (name, name.title()):
             always_on = {"alwayson_scripts": {spelled: {"args": [{"image": "x"}]}}}
-            assert bool(paths({"script_name": spelled}, runtime=runtime)) == (name not in allowed)
-            assert bool(paths(always_on, runtime=runtime)) == (name not in allowed)
+            assert bool(paths({"script_name": spelled}, runtime=runtime)) == (name not in accepted_scripts)
+            assert bool(paths(always_on, runtime=runtime)) == (name not in accepted_scripts)
 
 
 NUMBERS = (
@@ -316,7 +316,7 @@ def test_limits_and_runtimes_round_trip_through_the_environment(
     limits: Limits, runtimes: list[Runtime]
 ) -> None:
     assert Limits.from_json(limits.to_json()) == limits
-    assert list(Runtimes.from_json(json.dumps([one.as_dict() for one in runtimes]))) == runtimes
+    assert list(Runtimes.from_json(json.dumps([runtime.as_dict() for runtime in runtimes]))) == runtimes
 
 
 @pytest.mark.parametrize(
@@ -336,11 +336,11 @@ def table(text: str, heading: str) -> list[str]:
 def test_the_documented_lists_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
     owned, overrides = text.split("\n## Read")[0], text.split("\n## Settings")[1].split("\n## ")[0]
-    allowed = overrides.split("is taken as")[1].split("To allow one more")[0]
+    paragraph = overrides.split("is taken as")[1].split("To allow one more")[0]
 
     assert set(re.findall(r"^\| `([^`]+)` \|", owned, re.MULTILINE)) == OWNED_FIELDS.keys()
     assert all(f"`{key}`" in owned for key in ROUTING_KEYS)
-    assert set(re.findall(r"`(\w+)`[,.]", allowed.split("\n", 1)[1])) == ALLOWED_SETTINGS
+    assert set(re.findall(r"`(\w+)`[,.]", paragraph.split("\n", 1)[1])) == ALLOWED_SETTINGS
     assert set(table(text, "Settings")) == {
         *REFUSED_SETTINGS,
         *(f"{start}…" for start in REFUSED_SETTING_PREFIXES),

@@ -16,13 +16,16 @@ WHOLE = UNIT | {"image": "aW1n"}
 def normalized(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
     """Return a normalized content, and check that normalising it again changes nothing."""
     check = ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="")
-    found = check.normalize({"prompt": "a", **content})
-    assert ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="").normalize(found) == found
-    return found, check
+    normalized_content = check.normalize({"prompt": "a", **content})
+    assert (
+        ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="").normalize(normalized_content)
+        == normalized_content
+    )
+    return normalized_content, check
 
 
 @pytest.mark.parametrize(
-    ("unit", "sent"),
+    ("unit", "expected"),
     [
         ({"image": "aW1n"}, {"enabled": True, "image": "aW1n"}),
         ({"image": "aW1n", "enabled": None}, {"enabled": True, "image": "aW1n"}),
@@ -45,15 +48,15 @@ def normalized(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
 )  # fmt: skip
 @pytest.mark.parametrize("script", ["ControlNet", "controlnet", "CONTROLNET"])
 def test_a_unit_is_converted_to_the_form_that_both_versions_read(
-    unit: dict[str, Any], sent: dict[str, Any], script: str
+    unit: dict[str, Any], expected: dict[str, Any], script: str
 ) -> None:
-    found, check = normalized({"alwayson_scripts": {script: {"args": [UNIT | unit]}}})
+    normalized_content, check = normalized({"alwayson_scripts": {script: {"args": [UNIT | unit]}}})
     assert check.faults == []
-    assert found["alwayson_scripts"][script]["args"] == [UNIT | sent]
+    assert normalized_content["alwayson_scripts"][script]["args"] == [UNIT | expected]
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("changes", "expected"),
     [
         ({"control_mode": 2}, {"control_mode": "ControlNet is more important"}),
         ({"control_mode": "my prompt is more important"}, {"control_mode": "My prompt is more important"}),
@@ -64,42 +67,44 @@ def test_a_unit_is_converted_to_the_form_that_both_versions_read(
     ],
 )
 def test_choices_of_a_unit_are_sent_as_the_texts_that_both_versions_read(
-    given: dict[str, Any], sent: dict[str, Any]
+    changes: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    found, check = normalized({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | given]}}})
+    normalized_content, check = normalized({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | changes]}}})
     assert check.faults == []
-    assert found["alwayson_scripts"]["ControlNet"]["args"] == [WHOLE | {"enabled": True} | sent]
+    assert normalized_content["alwayson_scripts"]["ControlNet"]["args"] == [
+        WHOLE | {"enabled": True} | expected
+    ]
 
 
 @pytest.mark.parametrize(
-    "given", [{"control_mode": "nope"}, {"control_mode": 3}, {"resize_mode": True}, {"hr_option": ["Both"]}]
+    "changes", [{"control_mode": "nope"}, {"control_mode": 3}, {"resize_mode": True}, {"hr_option": ["Both"]}]
 )
-def test_a_choice_that_no_version_has_is_refused(given: dict[str, Any]) -> None:
-    _, check = normalized({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | given]}}})
+def test_a_choice_that_no_version_has_is_refused(changes: dict[str, Any]) -> None:
+    _, check = normalized({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | changes]}}})
     assert [fault.path for fault in check.faults] == [
-        f"/alwayson_scripts/ControlNet/args/0/{next(iter(given))}"
+        f"/alwayson_scripts/ControlNet/args/0/{next(iter(changes))}"
     ]
-    off = WHOLE | given | {"enabled": "false"}
+    off = WHOLE | changes | {"enabled": "false"}
     assert normalized({"alwayson_scripts": {"ControlNet": {"args": [off]}}})[1].faults == []
 
 
 def test_units_of_the_old_field_become_arguments_of_the_script() -> None:
-    found, check = normalized({"controlnet_units": [WHOLE]})
-    assert found["alwayson_scripts"]["ControlNet"]["args"] == [WHOLE | {"enabled": True}]
-    assert "controlnet_units" not in found
+    normalized_content, check = normalized({"controlnet_units": [WHOLE]})
+    assert normalized_content["alwayson_scripts"]["ControlNet"]["args"] == [WHOLE | {"enabled": True}]
+    assert "controlnet_units" not in normalized_content
     assert [warning.path for warning in check.warnings] == ["/controlnet_units"]
-    more = {
+    second_unit = {
         "controlnet_units": [WHOLE],
         "alwayson_scripts": {"controlnet": {"args": [WHOLE | {"model": "depth"}]}},
     }
-    models = [unit["model"] for unit in normalized(more)[0]["alwayson_scripts"]["controlnet"]["args"]]
+    models = [unit["model"] for unit in normalized(second_unit)[0]["alwayson_scripts"]["controlnet"]["args"]]
     assert models == ["depth", "canny"]
 
 
 @pytest.mark.parametrize("args", [[True, "canny", "model"], [WHOLE, ["canny", "model"]], ["x"]])
 def test_positional_arguments_are_refused(args: list[Any]) -> None:
     _, check = normalized({"alwayson_scripts": {"controlnet": {"args": args}}})
-    wrong = [number for number, one in enumerate(args) if not isinstance(one, dict)]
+    wrong = [number for number, argument in enumerate(args) if not isinstance(argument, dict)]
     assert [fault.path for fault in check.faults] == [
         f"/alwayson_scripts/controlnet/args/{number}" for number in wrong
     ]
@@ -107,8 +112,10 @@ def test_positional_arguments_are_refused(args: list[Any]) -> None:
 
 
 def test_no_unit_is_silently_ignored() -> None:
-    found, check = normalized({"alwayson_scripts": {"controlnet": {"args": [None, WHOLE, None]}}})
-    assert (found["alwayson_scripts"]["controlnet"]["args"], check.faults) == (
+    normalized_content, check = normalized(
+        {"alwayson_scripts": {"controlnet": {"args": [None, WHOLE, None]}}}
+    )
+    assert (normalized_content["alwayson_scripts"]["controlnet"]["args"], check.faults) == (
         [WHOLE | {"enabled": True}],
         [],
     )

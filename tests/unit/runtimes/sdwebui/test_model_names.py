@@ -23,7 +23,7 @@ FILES = [
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("requested", "expected"),
     [
         # The rows of 41-checkpoint-name-matching-post-options.
         ("v1-5-pruned-emaonly.safetensors", FILES[0]),
@@ -45,13 +45,13 @@ FILES = [
     ],
 )
 def test_accepts_the_names_of_a_checkpoint_that_a_real_web_ui_accepted(
-    wanted: str, found: str | None
+    requested: str, expected: str | None
 ) -> None:
-    assert find_match(Kind.CHECKPOINT, wanted, FILES) == found
+    assert find_match(Kind.CHECKPOINT, requested, FILES) == expected
 
 
 @pytest.mark.parametrize(
-    ("kind", "wanted", "found"),
+    ("kind", "requested", "expected"),
     [
         (Kind.LORA, "style v2", "anime/style v2.safetensors"),
         (Kind.LORA, "style v2.safetensors", None),
@@ -65,8 +65,10 @@ def test_accepts_the_names_of_a_checkpoint_that_a_real_web_ui_accepted(
         (Kind.LORA, "photo/style v2", None),
     ],
 )
-def test_loras_are_named_by_stem_and_vaes_by_file_name(kind: Kind, wanted: str, found: str | None) -> None:
-    assert find_match(kind, wanted, ["anime/style v2.safetensors"]) == found
+def test_loras_are_named_by_stem_and_vaes_by_file_name(
+    kind: Kind, requested: str, expected: str | None
+) -> None:
+    assert find_match(kind, requested, ["anime/style v2.safetensors"]) == expected
 
 
 def test_a_name_of_several_files_is_ambiguous() -> None:
@@ -78,15 +80,15 @@ def test_a_name_of_several_files_is_ambiguous() -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.LORA, Kind.HYPERNETWORK, Kind.CONTROLNET, Kind.EMBEDDING, Kind.VAE])
-@pytest.mark.parametrize("wanted", ["x", "b/x"])
+@pytest.mark.parametrize("requested", ["x", "b/x"])
 @pytest.mark.parametrize("names", [["a/x.pt", "b/x.pt"], ["x.pt", "b/x.pt"]])
 def test_two_files_that_web_ui_lists_under_one_name_are_refused(
-    kind: Kind, wanted: str, names: list[str]
+    kind: Kind, requested: str, names: list[str]
 ) -> None:
     if kind is Kind.VAE:
-        wanted += ".pt"
+        requested += ".pt"
     with pytest.raises(AmbiguousName) as several:
-        find_match(kind, wanted, names)
+        find_match(kind, requested, names)
     assert several.value.names == sorted(names)
 
 
@@ -108,12 +110,12 @@ def test_reads_names_with_a_hash_and_with_backslashes(
 
 def test_a_name_with_backslashes_and_a_hash_finds_the_file() -> None:
     readings = possible_readings(Kind.CHECKPOINT, "sub\\nested-random.safetensors [f61328e842]")
-    found = {digits: find_match(Kind.CHECKPOINT, one, FILES) for one, digits in readings}
-    assert found["f61328e842"] == "sub/nested-random.safetensors"
+    matches = {digits: find_match(Kind.CHECKPOINT, name, FILES) for name, digits in readings}
+    assert matches["f61328e842"] == "sub/nested-random.safetensors"
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "near"),
+    ("name", "known_names", "near"),
     [
         ("juggernaut.safetensors", ["broken.safetensors", "random.safetensors"], None),
         ("nope", ["None", "Automatic", "R-ESRGAN 4x+"], None),
@@ -125,8 +127,10 @@ def test_a_name_with_backslashes_and_a_hash_finds_the_file() -> None:
         ("random", ["RANDOM.ckpt"], "RANDOM.ckpt"),
     ],
 )  # fmt: skip
-def test_a_name_is_only_suggested_if_it_is_similar(name: str, known: list[str], near: str | None) -> None:
-    assert nearest_name(name, known) == near
+def test_a_name_is_only_suggested_if_it_is_similar(
+    name: str, known_names: list[str], near: str | None
+) -> None:
+    assert nearest_name(name, known_names) == near
 
 
 @pytest.mark.parametrize(

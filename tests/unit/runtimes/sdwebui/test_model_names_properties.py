@@ -19,23 +19,25 @@ NAMING = (
 )  # fmt: skip
 
 
-@given(kind=st.sampled_from(Kind), wanted=st.text(max_size=30), names=FILES)
+@given(kind=st.sampled_from(Kind), requested=st.text(max_size=30), names=FILES)
 def test_a_match_is_a_file_with_that_name_or_a_recorded_alias(
-    kind: Kind, wanted: str, names: list[str]
+    kind: Kind, requested: str, names: list[str]
 ) -> None:
     try:
-        found = find_match(kind, wanted, names)
+        match = find_match(kind, requested, names)
     except AmbiguousName as error:
         several = error.names
     else:
-        several = [] if found is None else [found]
-    assert all(one in names and (wanted == one or wanted in aliases(kind, one)) for one in several)
+        several = [] if match is None else [match]
+    assert all(name in names and (requested == name or requested in aliases(kind, name)) for name in several)
 
 
-@given(kind=st.sampled_from(Kind), name=st.text(max_size=400), known=FILES)
-def test_the_error_for_an_unknown_name_has_a_bounded_length(kind: Kind, name: str, known: list[str]) -> None:
-    assert nearest_name(name, known) in {None, *known}
-    assert len(model_not_found(kind, name, known, path="/x").message) < 4000
+@given(kind=st.sampled_from(Kind), name=st.text(max_size=400), known_names=FILES)
+def test_the_error_for_an_unknown_name_has_a_bounded_length(
+    kind: Kind, name: str, known_names: list[str]
+) -> None:
+    assert nearest_name(name, known_names) in {None, *known_names}
+    assert len(model_not_found(kind, name, known_names, path="/x").message) < 4000
 
 
 @given(content=st.dictionaries(st.sampled_from(NAMING), ANYTHING, max_size=5))

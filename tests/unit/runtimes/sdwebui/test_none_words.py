@@ -15,11 +15,11 @@ TEXT, EXTRA = TaskType.TEXT_TO_IMAGE, TaskType.EXTRA_SINGLE_IMAGE
 
 def normalized(content: dict[str, Any], tasktype: TaskType = TEXT) -> dict[str, Any]:
     runtime = Runtime("static", model_filename="m.safetensors")
-    whole: dict[str, Any] = {"prompt": "a"} if tasktype is TEXT else {"image": LINK, "gfpgan_visibility": 1}
+    base: dict[str, Any] = {"prompt": "a"} if tasktype is TEXT else {"image": LINK, "gfpgan_visibility": 1}
     check = ContentCheck(tasktype, runtime, path="")
-    result = check.normalize(whole | content)
+    result = check.normalize(base | content)
     assert check.faults == []
-    return {name: value for name, value in result.items() if name not in whole}
+    return {name: value for name, value in result.items() if name not in base}
 
 
 @pytest.mark.parametrize("word", ["None", "none", "NONE", " none ", ""])
@@ -101,7 +101,7 @@ def test_styles_and_models_of_scripts_that_say_none_name_nothing() -> None:
     )
 
     assert content["styles"] == []
-    assert [one.name for one in model_mentions(content)] == ["x.pt"]
+    assert [mention.name for mention in model_mentions(content)] == ["x.pt"]
     assert content["alwayson_scripts"]["ControlNet"]["args"][0]["module"] == "None"
 
 

@@ -16,9 +16,9 @@ OPENED = {"sag_blur": 2.0, "my_steps": 5, "my_switch": True, "my_mode": "soft", 
 def check(**settings: Any) -> tuple[dict[str, Any], dict[str, str]]:
     kinds = {name: str(value_kind(default)) for name, default in OPENED.items()}
     runtime = Runtime("r", model_filename="m.safetensors", settings=kinds)
-    one = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="", limits=Limits())
-    content = one.normalize({"prompt": "a cat", "override_settings": settings})
-    return content["override_settings"], {fault.path: fault.message for fault in one.faults}
+    content_check = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="", limits=Limits())
+    content = content_check.normalize({"prompt": "a cat", "override_settings": settings})
+    return content["override_settings"], {fault.path: fault.message for fault in content_check.faults}
 
 
 @pytest.mark.parametrize(("name", "default"), [*OPENED.items(), ("CLIP_stop_at_last_layers", 2)])

@@ -15,12 +15,12 @@ from runtimes.sdwebui.prompt_networks import network_tags
 
 def as_web_ui_reads(text: str) -> list[tuple[str, str]]:
     """Return kind and name of each tag by SD Web UI's rule: one pattern, split at its colons."""
-    found = []
+    networks = []
     for kind, inner in re.findall(r"<(\w+):([^>]+)>", text):
         positional = [part for part in inner.split(":") if len(part.split("=", 2)) != 2]
         if positional:
-            found.append((kind, positional[0]))
-    return found
+            networks.append((kind, positional[0]))
+    return networks
 
 
 @given(st.text(alphabet="<>:=ab lora", max_size=60))

@@ -46,9 +46,9 @@ def warnings(submission: Submission) -> dict[str, str]:
     return {fault.path.removeprefix("/task/content"): fault.message for fault in submission.warnings}
 
 
-def refused(content: dict[str, Any], tasktype: TaskType = TEXT, **more: Any) -> dict[str, str]:
+def refused(content: dict[str, Any], tasktype: TaskType = TEXT, **fields: Any) -> dict[str, str]:
     with pytest.raises(InvalidTask) as error:
-        submitted(content, tasktype, **more)
+        submitted(content, tasktype, **fields)
     return {fault.path.removeprefix("/task/content"): fault.message for fault in error.value.faults}
 
 
@@ -96,11 +96,11 @@ def test_a_unit_without_an_image_is_refused_if_the_task_has_none() -> None:
 
 
 def test_a_request_copied_from_web_uis_own_page_is_accepted() -> None:
-    accepted = submitted(EXPORTED)
+    submission = submitted(EXPORTED)
 
-    scripts = accepted.task.content["alwayson_scripts"]
+    scripts = submission.task.content["alwayson_scripts"]
     assert scripts == {"Comments": {"args": []}, "ControlNet": {"args": []}}
-    assert warnings(accepted).keys() == {
+    assert warnings(submission).keys() == {
         f"/alwayson_scripts/{name}" for name in ("API payload", "Extra options", "Refiner", "Sampler", "Seed")
     }
 
@@ -131,23 +131,23 @@ def test_every_placeholder_of_the_api_page_is_named_at_once() -> None:
         "string",
     ) | {"script_name": "string", "styles": ["string"], "init_images": ["string"], "prompt": "string"}
 
-    found = refused(content, IMAGE)
+    messages = refused(content, IMAGE)
 
-    assert found.keys() == {
+    assert messages.keys() == {
         *(f"/{name}" for name in content if name not in ("prompt", "styles", "init_images")),
         "/styles/0",
         "/init_images/0",
     }
-    assert all("placeholder" in found[path] for path in found if path != "/refiner_checkpoint")
+    assert all("placeholder" in messages[path] for path in messages if path != "/refiner_checkpoint")
 
 
 def test_fields_of_hires_fix_are_not_checked_without_it() -> None:
     content = {"enable_hr": "false", "hr_upscaler": "string", "hr_scale": 2, "restore_faces": "False"}
 
-    accepted = submitted(content).task.content
+    normalized_content = submitted(content).task.content
 
-    assert accepted["enable_hr"] is False
-    assert accepted["restore_faces"] is False
+    assert normalized_content["enable_hr"] is False
+    assert normalized_content["restore_faces"] is False
     assert "/hr_upscaler" in refused({**content, "enable_hr": "true"})
 
 
@@ -195,19 +195,19 @@ def test_controlnet_maps_are_switched_off_per_unit_and_not_by_a_global_setting(v
         {"module": "canny", "image": LINK},
         {"module": "depth", "image": LINK, "save_detected_map": True},
     ]
-    accepted = submitted(
+    submission = submitted(
         {
             "override_settings": {"control_net_no_detectmap": value},
             "alwayson_scripts": {"ControlNet": {"args": units}},
         }
     )
 
-    content = accepted.task.content
+    content = submission.task.content
     assert [unit["save_detected_map"] for unit in content["alwayson_scripts"]["ControlNet"]["args"]] == [
         False
     ] * 2
     assert content["override_settings"] == {}
-    assert warnings(accepted).keys() == {"/override_settings/control_net_no_detectmap"}
+    assert warnings(submission).keys() == {"/override_settings/control_net_no_detectmap"}
 
 
 @pytest.mark.parametrize("tasktype", [EXTRA, BATCH])
@@ -221,10 +221,10 @@ def test_scripts_in_an_extra_task_are_refused(tasktype: TaskType) -> None:
 @pytest.mark.parametrize("entry", [{}, {"args": []}, {"args": [False, LINK]}])
 def test_a_script_that_is_off_is_left_out_of_an_extra_task(entry: dict[str, Any]) -> None:
     content = {"image": LINK, "upscaler_1": "Lanczos", "alwayson_scripts": {"reactor": entry}}
-    accepted = submitted(content, EXTRA)
+    submission = submitted(content, EXTRA)
 
-    assert warnings(accepted).keys() == {"/alwayson_scripts/reactor"}
-    assert "reactor" not in accepted.task.content["alwayson_scripts"]
+    assert warnings(submission).keys() == {"/alwayson_scripts/reactor"}
+    assert "reactor" not in submission.task.content["alwayson_scripts"]
 
 
 @pytest.mark.parametrize("entry", [{}, {"args": []}])
@@ -253,10 +253,10 @@ def test_settings_in_an_extra_task_get_a_warning() -> None:
 
 
 def test_the_error_for_an_xyz_plot_refers_to_the_operator() -> None:
-    found = refused({"script_name": "X/Y/Z plot", "script_args": [6, "4,7,10"]})
+    messages = refused({"script_name": "X/Y/Z plot", "script_args": [6, "4,7,10"]})
 
-    assert "do not list it" in found["/script_name"]
-    assert "send one task for each value" in found["/script_name"]
+    assert "do not list it" in messages["/script_name"]
+    assert "send one task for each value" in messages["/script_name"]
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_several_values_for_a_field_are_several_tasks(field: str, values: list[A
 
 
 @pytest.mark.parametrize(
-    ("listed", "name", "allowed"),
+    ("allowed_scripts", "name", "is_allowed"),
     [
         ({"*", "x/y/z plot"}, "X/Y/Z plot", True),
         ({"*", "x/y/z plot"}, "controlnet", True),
@@ -278,24 +278,24 @@ def test_several_values_for_a_field_are_several_tasks(field: str, values: list[A
     ],
 )
 def test_a_star_in_the_list_of_scripts_means_those_allowed_by_default(
-    listed: set[str], name: str, *, allowed: bool
+    allowed_scripts: set[str], name: str, *, is_allowed: bool
 ) -> None:
-    runtime = Runtime("r", model_filename=MODEL, scripts=frozenset(listed))
+    runtime = Runtime("r", model_filename=MODEL, scripts=frozenset(allowed_scripts))
     check = ContentCheck(TEXT, runtime, path="")
     check.normalize({"script_name": name})
 
-    assert (not check.faults) is allowed
+    assert (not check.faults) is is_allowed
 
 
 def test_a_checkpoint_in_a_folder_may_be_named_with_a_backslash() -> None:
     settings = {"sd_model_checkpoint": "sdxl\\Realities_4.safetensors [f61328e842]", "sd_vae": "a\\b.pt"}
-    accepted = submitted(
+    submission = submitted(
         {"override_settings": settings, "refiner_checkpoint": "sdxl\\refiner"}, runtime="dynamic"
     )
 
-    assert checkpoint(accepted) == "sdxl/Realities_4.safetensors [f61328e842]"
-    assert accepted.task.content["refiner_checkpoint"] == "sdxl/refiner"
-    assert accepted.task.content["override_settings"] == {"sd_vae": "a/b.pt"}
+    assert checkpoint(submission) == "sdxl/Realities_4.safetensors [f61328e842]"
+    assert submission.task.content["refiner_checkpoint"] == "sdxl/refiner"
+    assert submission.task.content["override_settings"] == {"sd_vae": "a/b.pt"}
 
 
 @pytest.mark.parametrize("name", ["none", "None", "", "use same checkpoint", None])
@@ -307,10 +307,10 @@ def test_all_spellings_of_no_second_checkpoint_are_understood(name: str | None) 
 
 def test_fields_for_returning_images_are_overridden_with_a_warning() -> None:
     content = {"send_images": False, "save_images": True, "do_not_save_grid": False}
-    accepted = submitted(content)
+    submission = submitted(content)
 
-    assert warnings(accepted).keys() == {"/send_images", "/save_images", "/do_not_save_grid"}
-    assert not accepted.task.content.keys() & content.keys()
+    assert warnings(submission).keys() == {"/send_images", "/save_images", "/do_not_save_grid"}
+    assert not submission.task.content.keys() & content.keys()
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_fields_for_returning_images_are_overridden_with_a_warning() -> None:
 )
 def test_v1alpha2_accepts_image_link_as_v1alpha1_does(tasktype: TaskType, field: str, expected: Any) -> None:
     scripts = {"image_link": LINK, "sd_model_checkpoint": MODEL}
-    accepted = (
+    submissions = (
         submitted({"prompt": "x", "alwayson_scripts": scripts}, tasktype)
         if field != "image"
         else submitted({"alwayson_scripts": scripts}, tasktype)
@@ -327,17 +327,17 @@ def test_v1alpha2_accepts_image_link_as_v1alpha1_does(tasktype: TaskType, field:
         {"alwayson_scripts": {**scripts, "task": tasktype.value, "id_task": "case"}}, RUNTIMES
     )
 
-    assert accepted.task.content[field] == first.task.content[field] == expected
-    assert warnings(accepted)["/alwayson_scripts/image_link"] == f"taken as {field}"
-    assert "image_link" not in json.dumps(accepted.task.content)
+    assert submissions.task.content[field] == first.task.content[field] == expected
+    assert warnings(submissions)["/alwayson_scripts/image_link"] == f"taken as {field}"
+    assert "image_link" not in json.dumps(submissions.task.content)
 
 
 def test_image_link_beside_other_images_is_ignored_with_a_warning() -> None:
     content = {"init_images": [LINK + "?2"], "alwayson_scripts": {"image_link": LINK}}
-    accepted = submitted(content, IMAGE)
+    submission = submitted(content, IMAGE)
 
-    assert accepted.task.content["init_images"] == [LINK + "?2"]
-    assert "ignored" in warnings(accepted)["/alwayson_scripts/image_link"]
+    assert submission.task.content["init_images"] == [LINK + "?2"]
+    assert "ignored" in warnings(submission)["/alwayson_scripts/image_link"]
 
 
 def test_a_size_that_sd_web_ui_rounds_gets_a_warning() -> None:
@@ -354,11 +354,15 @@ def test_networks_are_removed_from_prompts_if_they_are_disabled() -> None:
         "hr_prompt": "<lyco:y:1:lbw=1>dog",
         "script_args": ["<lora:z:1>b", 3],
     }
-    accepted = submitted(content)
+    submission = submitted(content)
 
-    found = accepted.task.content
-    assert (found["prompt"], found["hr_prompt"], found["script_args"]) == ("a  cat ", "dog", ["b", 3])
-    assert warnings(accepted).keys() == {"/prompt", "/hr_prompt", "/script_args"}
+    normalized_content = submission.task.content
+    assert (
+        normalized_content["prompt"],
+        normalized_content["hr_prompt"],
+        normalized_content["script_args"],
+    ) == ("a  cat ", "dog", ["b", 3])
+    assert warnings(submission).keys() == {"/prompt", "/hr_prompt", "/script_args"}
     assert (
         submitted({**content, "disable_extra_networks": "false"}).task.content["prompt"] == content["prompt"]
     )
@@ -430,10 +434,10 @@ def test_work_is_counted_in_steps_pixels_and_images_of_all_passes(
 
 
 def test_the_error_for_too_much_work_names_the_amount() -> None:
-    found = refused({"steps": 1000, "width": 2048, "height": 2048, "batch_size": 8, "n_iter": 8})
+    messages = refused({"steps": 1000, "width": 2048, "height": 2048, "batch_size": 8, "n_iter": 8})
 
-    assert found.keys() == {"/steps"}
-    assert "268435456000" in found["/steps"]
+    assert messages.keys() == {"/steps"}
+    assert "268435456000" in messages["/steps"]
     assert refused({"steps": 20}, limits=Limits(work=20 * 512 * 512 - 1)).keys() == {"/steps"}
     assert submitted({"steps": 20}, limits=Limits(work=20 * 512 * 512))
 

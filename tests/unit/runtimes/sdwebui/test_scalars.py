@@ -172,8 +172,8 @@ def test_arguments_that_cannot_be_read_are_refused(script: str, argument: Any, p
 )
 def test_converting_twice_changes_nothing(kind: str, value: Any) -> None:
     try:
-        once = read_value(kind, value)
+        first = read_value(kind, value)
     except Mismatch:
         return
-    assert read_value(kind, once) == once
-    assert type(read_value(kind, once)) is type(once)
+    assert read_value(kind, first) == first
+    assert type(read_value(kind, first)) is type(first)

@@ -75,9 +75,9 @@ def test_a_link_is_downloaded_wherever_an_image_is_expected(content: dict[str, A
     ],
 )
 def test_a_link_that_would_not_be_downloaded_is_refused(content: dict[str, Any], path: str) -> None:
-    found = faults(content)
-    assert list(found) == [path]
-    assert "give the image as base64" in found[path]
+    messages = faults(content)
+    assert list(messages) == [path]
+    assert "give the image as base64" in messages[path]
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_a_user_or_password_in_a_link_is_refused_before_it_is_stored(link: str) 
         (controlnet(image=link), "/alwayson_scripts/controlnet/args/0/image"),
         (script(link), "/alwayson_scripts/anything/args/0"),
     ):
-        found = faults(content)[path]
-        assert "inputs.credentials" in found
-        assert "hunter2" not in found
+        message = faults(content)[path]
+        assert "inputs.credentials" in message
+        assert "hunter2" not in message
 
 
 @pytest.mark.parametrize("text", ["gs://bucket/a.png", "ftp://example.com/a.png", "file:///etc/passwd"])
@@ -140,8 +140,8 @@ def test_paths_on_the_worker_are_refused_in_lists_too(unit: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("value", [PNG, [PNG], [LINK]])
 def test_values_that_controlnet_would_unpickle_are_refused(value: Any) -> None:
-    found = faults(controlnet(ipadapter_input=value))
-    assert "would unpickle it" in found["/alwayson_scripts/controlnet/args/0/ipadapter_input"]
+    messages = faults(controlnet(ipadapter_input=value))
+    assert "would unpickle it" in messages["/alwayson_scripts/controlnet/args/0/ipadapter_input"]
 
 
 def test_empty_arguments_of_an_exported_request_are_accepted() -> None:
@@ -181,7 +181,12 @@ def test_an_image_of_an_unsupported_format_is_named_and_refused_at_submit(text: 
 def test_every_supported_image_format_is_accepted(format_: str, head: str) -> None:
     text = head + encoded(format_)
     assert (
-        faults({"init_images": [text], "mask": "\n".join(text[n : n + 76] for n in range(0, len(text), 76))})
+        faults(
+            {
+                "init_images": [text],
+                "mask": "\n".join(text[start : start + 76] for start in range(0, len(text), 76)),
+            }
+        )
         == {}
     )
 

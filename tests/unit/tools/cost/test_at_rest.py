@@ -12,7 +12,8 @@ from tools.cost.synthesis import Deployment
 def deployment(**resources: tuple[str, dict[str, Any]]) -> Deployment:
     """Return a deployment with resources of the compute stack, by logical id: their type and properties."""
     compute = {
-        name: {"Type": f"AWS::{type_}", "Properties": each} for name, (type_, each) in resources.items()
+        name: {"Type": f"AWS::{type_}", "Properties": properties}
+        for name, (type_, properties) in resources.items()
     }
     return Deployment(({"Resources": {}}, {"Resources": compute}))
 
@@ -24,10 +25,10 @@ def dollars(**resources: tuple[str, dict[str, Any]]) -> float:
 
 def test_an_alarm_costs_as_many_metrics_as_its_expression_uses() -> None:
     metrics = [{"MetricStat": {}}, {"MetricStat": {}}, {"Expression": "a + b"}]
-    both = dollars(
+    sum_of_both = dollars(
         One=("CloudWatch::Alarm", {"MetricName": "a"}), Two=("CloudWatch::Alarm", {"Metrics": metrics})
     )
-    assert both == pytest.approx(3 * p.ALARM_METRIC_MONTH)
+    assert sum_of_both == pytest.approx(3 * p.ALARM_METRIC_MONTH)
 
 
 def test_a_gateway_endpoint_is_free_and_an_interface_endpoint_is_paid_in_each_zone() -> None:
@@ -38,7 +39,7 @@ def test_a_gateway_endpoint_is_free_and_an_interface_endpoint_is_paid_in_each_zo
 
 def test_a_nat_instance_has_a_disk_and_an_address() -> None:
     instance = {"InstanceType": "t4g.nano", "NetworkInterfaces": [{"AssociatePublicIpAddress": True}]}
-    items = {each.item for each in at_rest(deployment(Nat=("EC2::Instance", instance)))}
+    items = {row.item for row in at_rest(deployment(Nat=("EC2::Instance", instance)))}
     assert {"NAT instance (t4g.nano)", "its disk", "public IPv4 address"} <= items
 
 

@@ -25,7 +25,7 @@ def test_a_larger_task_writes_more_until_its_outcome_removes_the_message() -> No
 
 
 @pytest.mark.parametrize(
-    ("each", "units"),
+    ("row", "units"),
     [
         (index("status"), 1 + 2 + 2),  # inserted, then moved twice: running, completed
         (index("runtime"), 1),  # inserted, and never changed
@@ -33,5 +33,5 @@ def test_a_larger_task_writes_more_until_its_outcome_removes_the_message() -> No
         (index("pending_runtime"), 4),  # inserted and removed twice: published, notified
     ],
 )
-def test_an_index_writes_what_changes_in_it(each: dict[str, Any], units: int) -> None:
-    assert write_units([each], content_bytes=1) - write_units([], content_bytes=1) == units
+def test_an_index_writes_what_changes_in_it(row: dict[str, Any], units: int) -> None:
+    assert write_units([row], content_bytes=1) - write_units([], content_bytes=1) == units

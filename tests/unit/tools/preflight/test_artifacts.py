@@ -44,8 +44,8 @@ def test_a_missing_checkpoint_is_named_with_the_command(stubbed: Stubbed) -> Non
         {"Bucket": "b", "Key": "Stable-diffusion/a/m.safetensors"},
     )
     stubbed.refuses("s3", "head_object", "404")
-    there, missing = models(stubbed.account(RUNTIME, outputs={"ModelBucket": "b"}))
-    assert (there.verdict, there.text) == (Verdict.OK, "4.3 GB in b")
+    present, missing = models(stubbed.account(RUNTIME, outputs={"ModelBucket": "b"}))
+    assert (present.verdict, present.text) == (Verdict.OK, "4.3 GB in b")
     assert (missing.verdict, missing.text) == (
         Verdict.FAILED,
         "not in b: run `aws s3 cp r.safetensors s3://b/Stable-diffusion/r.safetensors`",
@@ -61,8 +61,8 @@ def test_models_wait_for_the_bucket_that_the_core_stack_creates(stubbed: Stubbed
 def test_a_bucket_of_ones_own_is_looked_at_before_anything_is_deployed(stubbed: Stubbed) -> None:
     for _ in range(2):
         stubbed.answers("s3", "head_object", {"ContentLength": 1})
-    found = models(stubbed.account(f"modelBucketArn: arn:aws:s3:::mine\n{RUNTIME}"))
-    assert [one.verdict for one in found] == [Verdict.OK, Verdict.OK]
+    findings = models(stubbed.account(f"modelBucketArn: arn:aws:s3:::mine\n{RUNTIME}"))
+    assert [finding.verdict for finding in findings] == [Verdict.OK, Verdict.OK]
 
 
 def _with_image(image: str) -> str:
@@ -73,7 +73,7 @@ ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com/team/webui"
 
 
 @pytest.mark.parametrize(
-    ("reference", "sent"),
+    ("reference", "image_id"),
     [
         (":v3", {"imageTag": "v3"}),
         ("", {"imageTag": "latest"}),
@@ -82,13 +82,13 @@ ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com/team/webui"
     ],
 )
 def test_an_image_in_the_accounts_registry_is_looked_up_there(
-    stubbed: Stubbed, reference: str, sent: dict[str, str]
+    stubbed: Stubbed, reference: str, image_id: dict[str, str]
 ) -> None:
     stubbed.answers(
         "ecr",
         "describe_images",
         {"imageDetails": [{"imageDigest": DIGEST, "imageSizeInBytes": 4_100_000_000}]},
-        {"registryId": "111122223333", "repositoryName": "team/webui", "imageIds": [sent]},
+        {"registryId": "111122223333", "repositoryName": "team/webui", "imageIds": [image_id]},
     )
     (finding,) = images(stubbed.account(_with_image(ECR + reference)))
     assert (finding.verdict, finding.text) == (Verdict.OK, f"{DIGEST}, 4.1 GB to download")
@@ -109,9 +109,9 @@ def test_another_account_may_keep_its_images_to_itself(stubbed: Stubbed) -> None
 
 
 def test_a_folder_needs_a_dockerfile(stubbed: Stubbed) -> None:
-    (there,) = images(stubbed.account(_with_image("./container/consumer")))
+    (existing,) = images(stubbed.account(_with_image("./container/consumer")))
     (missing,) = images(stubbed.account(_with_image("./docs")))
-    assert (there.verdict, missing.verdict) == (Verdict.OK, Verdict.FAILED)
+    assert (existing.verdict, missing.verdict) == (Verdict.OK, Verdict.FAILED)
 
 
 @pytest.mark.parametrize(("exists", "verdict"), [(True, Verdict.OK), (False, Verdict.FAILED)])

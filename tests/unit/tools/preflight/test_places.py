@@ -29,9 +29,9 @@ def stubbed() -> Stubbed:
 def test_regions_without_managed_instances_or_snapstart_are_named(
     stubbed: Stubbed, name: str, verdicts: list[Verdict]
 ) -> None:
-    assert [one.verdict for one in region(stubbed.account(RUNTIME, region=name))] == verdicts
+    assert [finding.verdict for finding in region(stubbed.account(RUNTIME, region=name))] == verdicts
     without = stubbed.account(f"APIGW: {{snapStart: false}}\n{RUNTIME}", region=name)
-    assert Verdict.WARNING not in [one.verdict for one in region(without)]
+    assert Verdict.WARNING not in [finding.verdict for finding in region(without)]
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_a_task_must_fit_on_an_instance_type(
     assert (finding.verdict, says in finding.text) == (verdict, True)
 
 
-def _zones(stubbed: Stubbed, known: str, offering: str | None, *, network: str = "") -> list[Finding]:
-    there = [{"ZoneName": f"us-east-1{letter}", "State": "available"} for letter in known]
-    stubbed.answers("ec2", "describe_availability_zones", {"AvailabilityZones": there})
+def _zones(stubbed: Stubbed, zone_letters: str, offering: str | None, *, network: str = "") -> list[Finding]:
+    existing_zones = [{"ZoneName": f"us-east-1{letter}", "State": "available"} for letter in zone_letters]
+    stubbed.answers("ec2", "describe_availability_zones", {"AvailabilityZones": existing_zones})
     if offering is not None:
         offers = [
             {
@@ -73,18 +73,20 @@ def _zones(stubbed: Stubbed, known: str, offering: str | None, *, network: str =
             }
             for letter in offering
         ]
-        sent = {
+        parameters = {
             "LocationType": "availability-zone",
             "Filters": [{"Name": "instance-type", "Values": ["g6.2xlarge"]}],
         }
-        stubbed.answers("ec2", "describe_instance_type_offerings", {"InstanceTypeOfferings": offers}, sent)
-    found = list(zones(stubbed.account(f"{network}\n{RUNTIME}")))
+        stubbed.answers(
+            "ec2", "describe_instance_type_offerings", {"InstanceTypeOfferings": offers}, parameters
+        )
+    findings = list(zones(stubbed.account(f"{network}\n{RUNTIME}")))
     stubbed.all_asked()
-    return found
+    return findings
 
 
 @pytest.mark.parametrize(
-    ("known", "offering", "verdict", "says"),
+    ("zone_letters", "offering", "verdict", "says"),
     [
         ("abcd", "abcd", Verdict.OK, "us-east-1a, us-east-1b, us-east-1c offer"),
         ("abcd", "acd", Verdict.WARNING, "availabilityZones: [us-east-1a, us-east-1c, us-east-1d]"),
@@ -94,9 +96,9 @@ def _zones(stubbed: Stubbed, known: str, offering: str | None, *, network: str =
     ],
 )
 def test_the_first_three_zones_must_exist_and_offer_the_instance_types(
-    stubbed: Stubbed, known: str, offering: str | None, verdict: Verdict, says: str
+    stubbed: Stubbed, zone_letters: str, offering: str | None, verdict: Verdict, says: str
 ) -> None:
-    (finding,) = _zones(stubbed, known, offering)
+    (finding,) = _zones(stubbed, zone_letters, offering)
     assert (finding.verdict, says in finding.text) == (verdict, True), finding.text
 
 

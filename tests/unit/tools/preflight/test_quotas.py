@@ -44,9 +44,9 @@ def _vcpus(stubbed: Stubbed, settings: str, **quotas: float) -> list[Finding]:
         )
     for code, value in sorted(quotas.items()):
         _quota(stubbed, code.replace("_", "-"), value)
-    found = list(vcpus(account))
+    findings = list(vcpus(account))
     stubbed.all_asked()
-    return found
+    return findings
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_demand_is_shared_as_ecs_assigns_tasks(
 ) -> None:
     settings, _ = parse(f"modelsRuntime: [{{name: r, modelFilename: m, capacity: {{{capacity}}}}}]")
     (runtime,) = settings.models_runtime
-    for is_spot, (running, updating) in ((False, on_demand), (True, spot)):
-        asked = vcpu_demand(runtime, 8, spot=is_spot)
-        assert (asked.all_tasks, asked.during_update) == (running * 8, updating * 8)
+    for is_spot, (task_count, updating) in ((False, on_demand), (True, spot)):
+        demand = vcpu_demand(runtime, 8, spot=is_spot)
+        assert (demand.all_tasks, demand.during_update) == (task_count * 8, updating * 8)
     assert Demand(one_task=8, all_tasks=8, during_update=16) + Demand(
         one_task=4, all_tasks=4, during_update=8
     ) == Demand(one_task=8, all_tasks=12, during_update=24)
@@ -105,8 +105,8 @@ def test_demand_is_shared_as_ecs_assigns_tasks(
 def test_an_update_of_a_large_service_needs_no_more_than_its_maximum() -> None:
     settings, _ = parse("modelsRuntime: [{name: r, modelFilename: m, scaling: {maxReplicaCount: 20}}]")
     (runtime,) = settings.models_runtime
-    asked = vcpu_demand(runtime, 8, spot=False)
-    assert asked.during_update == asked.all_tasks == 160
+    demand = vcpu_demand(runtime, 8, spot=False)
+    assert demand.during_update == demand.all_tasks == 160
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_a_task_takes_its_share_of_an_instance(
     vcpus: int, memory_gib: int, gpus: int, of_a_task: int | None
 ) -> None:
     (runtime,) = parse(ONE)[0].models_runtime
-    one = InstanceType(name="g6.x", vcpus=vcpus, memory_mib=memory_gib * 1024, gpus=gpus)
-    assert one.vcpus_of_a_task(runtime) == of_a_task
+    instance_type = InstanceType(name="g6.x", vcpus=vcpus, memory_mib=memory_gib * 1024, gpus=gpus)
+    assert instance_type.vcpus_of_a_task(runtime) == of_a_task
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ LINK = f"https://{HOST}/cat.png"
 
 @pytest.fixture(scope="module")
 def internet() -> Iterator[FakeInternet]:
-    with fake_internet() as made:
-        yield made
+    with fake_internet() as running:
+        yield running
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     output = io.StringIO()
-    with monkeypatch.context() as changed:
-        changed.setattr(sys, "stdout", output)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
         log_to_stdout("DEBUG", runtime="r")
         yield output.getvalue
     root.handlers[:] = handlers
@@ -86,11 +86,11 @@ def test_a_password_in_a_link_is_in_no_log_and_no_error(
     internet.reset(redirects={"/go": b"https://user:hunter2@photos.example/cat"})
     guard = links(internet, HostCredentials())
     for link in (f"https://user:hunter2@{HOST}/cat.png", f"https://{HOST}/go"):
-        with pytest.raises(InputError) as refused:
+        with pytest.raises(InputError) as raised:
             guard.fetch(link)
-        assert refused.value.code is ErrorCode.INPUT_BLOCKED
-        assert "inputs.credentials" in refused.value.message
-        assert "hunter2" not in printed() + str(refused.value) + refused.value.message
+        assert raised.value.code is ErrorCode.INPUT_BLOCKED
+        assert "inputs.credentials" in raised.value.message
+        assert "hunter2" not in printed() + str(raised.value) + raised.value.message
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
@@ -124,7 +124,7 @@ def test_a_secret_is_read_again_after_five_minutes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("configured", "link", "sent"),
+    ("configured", "link", "is_sent"),
     [
         ("photos.example", "https://photos.example/a", True),
         ("photos.example", "https://PHOTOS.example:443/a", True),
@@ -136,9 +136,9 @@ def test_a_secret_is_read_again_after_five_minutes() -> None:
         ("photos.example", "https://photos.example.evil.example/a", False),
     ],
 )
-def test_credentials_are_used_only_for_the_exact_host(configured: str, link: str, *, sent: bool) -> None:
+def test_credentials_are_used_only_for_the_exact_host(configured: str, link: str, *, is_sent: bool) -> None:
     credentials = HostCredentials(FakeSecrets({"photos": SECRET}), {configured: "photos"})
-    assert (credentials.header(http(link)) is not None) == sent
+    assert (credentials.header(http(link)) is not None) == is_sent
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ DEFAULT = Limits()
 @pytest.fixture(scope="module")
 def internet() -> object:
     """Run the fake internet."""
-    with fake_internet() as made:
-        yield made
+    with fake_internet() as running:
+        yield running
 
 
 def machine(*, allow_private: bool, limits: Limits = DEFAULT) -> Links:
@@ -140,8 +140,8 @@ def test_one_guard_can_be_used_by_many_threads(internet: FakeInternet) -> None:
             return error.code
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(fetch, paths))
-    assert found == [picture(), picture(), picture(), "input_unavailable"] * 8
+        images = list(pool.map(fetch, paths))
+    assert images == [picture(), picture(), picture(), "input_unavailable"] * 8
 
 
 def test_resolving_a_name_has_a_timeout() -> None:
@@ -204,10 +204,10 @@ def answering(data: bytes) -> Callable[[str, int, float], socket.socket]:
         ours, theirs = socket.socketpair()
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
-        kept.append(theirs)
+        connections.append(theirs)
         return ours
 
-    kept: list[socket.socket] = []
+    connections: list[socket.socket] = []
     return connect
 
 
@@ -290,11 +290,11 @@ def test_the_limit_of_pixels_is_exact() -> None:
 
 def test_every_download_closes_its_connection(internet: FakeInternet) -> None:
     internet.reset()
-    made: list[socket.socket] = []
+    connections: list[socket.socket] = []
 
     def connect(address: str, port: int, seconds: float) -> socket.socket:
-        made.append(internet.connect(address, port, seconds))
-        return made[-1]
+        connections.append(internet.connect(address, port, seconds))
+        return connections[-1]
 
     links = Links(
         s3_client=forbidden_s3(),
@@ -315,8 +315,8 @@ def test_every_download_closes_its_connection(internet: FakeInternet) -> None:
     ):
         with suppress(InputError):
             links.fetch(f"http://photos.example/{response}")
-    assert len(made) == 6
-    assert [sock.fileno() for sock in made] == [-1] * 6
+    assert len(connections) == 6
+    assert [sock.fileno() for sock in connections] == [-1] * 6
 
 
 @pytest.mark.parametrize(("connect_seconds", "total_seconds", "most"), [(3.0, 20.0, 3.0), (20.0, 2.0, 2.0)])

@@ -17,8 +17,8 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
 
 @pytest.fixture(scope="module")
 def internet() -> Iterator[FakeInternet]:
-    with fake_internet() as made:
-        yield made
+    with fake_internet() as running:
+        yield running
 
 
 def failure(internet: FakeInternet, link: str, names: tuple[str, ...] = ()) -> InputError:

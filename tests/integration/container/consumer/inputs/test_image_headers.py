@@ -113,13 +113,13 @@ PNGS = st.lists(
     | st.builds(chunk, st.sampled_from([b"tEXt", b"IDAT", b"zzZz"]), RUBBISH)
     | RUBBISH,
     max_size=4,
-).map(lambda parts: png(header(8, 8), *parts, DATA))
+).map(lambda chunks: png(header(8, 8), *chunks, DATA))
 SEGMENTS = st.builds(frame, SIDES, SIDES, st.integers(0xC0, 0xDF)) | st.builds(
-    lambda marker, rest: bytes([0xFF, marker]) + struct.pack(">H", 2 + len(rest)) + rest,
+    lambda marker, data: bytes([0xFF, marker]) + struct.pack(">H", 2 + len(data)) + data,
     st.integers(0, 0xFF),
     RUBBISH | st.builds(frame, SIDES, SIDES),
 )
-JPEGS = st.lists(SEGMENTS | RUBBISH, max_size=5).map(lambda parts: jpeg(frame(8, 8), *parts))
+JPEGS = st.lists(SEGMENTS | RUBBISH, max_size=5).map(lambda segments: jpeg(frame(8, 8), *segments))
 BLOCKS = st.lists(RUBBISH.filter(len), max_size=2).map(
     lambda blocks: b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
 )
@@ -130,18 +130,18 @@ EXTENSIONS = st.builds(
     BLOCKS,
 )
 GIFS = st.lists(EXTENSIONS | st.builds(gif_frame, SIDES, SIDES) | RUBBISH, max_size=5).map(
-    lambda parts: gif(*parts, gif_frame(8, 8))
+    lambda blocks: gif(*blocks, gif_frame(8, 8))
 )
 
 
 @settings(max_examples=600, deadline=None)
 @given(data=PNGS | JPEGS | GIFS)
 def test_no_accepted_image_is_larger_in_pillow(data: bytes) -> None:
-    found = sniff(data)
-    if found is None or not found.pixels:
+    image = sniff(data)
+    if image is None or not image.pixels:
         return
     opened = opened_size(lambda: Image.open(io.BytesIO(data)))
-    assert opened is None or all(ours >= theirs for ours, theirs in zip(found.size, opened, strict=True))
+    assert opened is None or all(ours >= theirs for ours, theirs in zip(image.size, opened, strict=True))
 
 
 def opened_size(open_: Callable[[], Image.Image]) -> tuple[int, int] | None:

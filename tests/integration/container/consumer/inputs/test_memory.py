@@ -42,29 +42,29 @@ def test_the_largest_allowed_task_needs_at_most_six_times_the_memory_of_its_inpu
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve, args=(server, answer(image)), daemon=True).start()
         links = [f"http://127.0.0.1:{server.getsockname()[1]}/{number}" for number in range(count)]
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", PREPARE, *links],
             capture_output=True,
             text=True,
             check=True,
             cwd=Path(__file__).parents[5],
         )
-    fetched, prepared, body = json.loads(done.stdout)
+    fetched, prepared, body = json.loads(completed.stdout)
     limit = DEFAULT_LIMITS.input_bytes // MIB
     assert limit <= fetched < 3 * limit
     assert prepared < 6 * limit
     assert body == limit * 4 // 3
 
 
-def serve(server: socket.socket, whole: bytes) -> None:
+def serve(server: socket.socket, response: bytes) -> None:
     with suppress(OSError):
         while True:
             connection, _ = server.accept()
-            threading.Thread(target=tell, args=(connection, whole), daemon=True).start()
+            threading.Thread(target=tell, args=(connection, response), daemon=True).start()
 
 
-def tell(connection: socket.socket, whole: bytes) -> None:
+def tell(connection: socket.socket, response: bytes) -> None:
     with connection, suppress(OSError):
         connection.recv(65536)
-        connection.sendall(whole)
+        connection.sendall(response)
         connection.shutdown(socket.SHUT_WR)

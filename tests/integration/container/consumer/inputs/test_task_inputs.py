@@ -37,9 +37,9 @@ class Server(socketserver.ThreadingTCPServer):
     def link(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/{path}"
 
-    def wait_for(self, asked: int, seconds: float = 10) -> None:
+    def wait_for(self, request_count: int, seconds: float = 10) -> None:
         with self.change:
-            assert self.change.wait_for(lambda: len(self.asked) >= asked, seconds)
+            assert self.change.wait_for(lambda: len(self.asked) >= request_count, seconds)
 
     def wait_until_left(self, seconds: float) -> None:
         """Wait until all clients have disconnected."""
@@ -91,12 +91,12 @@ def linked(path: str, link: str) -> InputRef:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server()
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    http_server = Server()
+    thread = threading.Thread(target=http_server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    yield http_server
+    http_server.shutdown()
+    http_server.server_close()
     thread.join()
 
 
@@ -106,7 +106,7 @@ def inputs(*, seconds: float = 60, **limits: int) -> TaskInputs:
 
 
 def drips(server: Server, count: int) -> list[InputRef]:
-    return [linked(f"/init_images/{n}", server.link(f"drip/{n}")) for n in range(count)]
+    return [linked(f"/init_images/{number}", server.link(f"drip/{number}")) for number in range(count)]
 
 
 def test_links_are_downloaded_and_returned_by_their_pointers(server: Server) -> None:
@@ -116,10 +116,13 @@ def test_links_are_downloaded_and_returned_by_their_pointers(server: Server) -> 
         linked("/mask", server.link("a")),
         InputRef("/image", base64.b64encode(picture("JPEG")).decode(), is_link=False),
     ]
-    got = inputs().fetch(references)
+    images = inputs().fetch(references)
 
     assert sorted(server.asked) == ["/a", "/b"]
-    assert {path: (one.image.content_type, one.image.size, len(one.data)) for path, one in got.items()} == {
+    assert {
+        path: (fetched.image.content_type, fetched.image.size, len(fetched.data))
+        for path, fetched in images.items()
+    } == {
         "/init_images/0": ("image/png", (8, 9), len(picture())),
         "/init_images/1": ("image/png", (8, 9), len(picture())),
         "/mask": ("image/png", (8, 9), len(picture())),
@@ -171,8 +174,8 @@ def test_the_first_failed_download_ends_all_others(server: Server) -> None:
 
 def test_the_bytes_of_all_links_are_counted_as_often_as_each_is_named(server: Server) -> None:
     size = len(picture())
-    once = [linked(f"/init_images/{n}", server.link(str(n))) for n in range(3)]
-    again = [linked(f"/init_images/{n}", server.link("same")) for n in range(3)]
+    once = [linked(f"/init_images/{number}", server.link(str(number))) for number in range(3)]
+    again = [linked(f"/init_images/{number}", server.link("same")) for number in range(3)]
     for references in (once, again):
         assert len(inputs(input_bytes=3 * size).fetch(references)) == 3
         with pytest.raises(InputError, match=rf"/init.*more than {3 * size - 1:,} bytes") as caught:
@@ -193,9 +196,10 @@ def test_the_bytes_of_inline_images_count_too(server: Server) -> None:
 
 def test_the_pixels_of_all_inputs_are_counted_as_often_as_each_is_named(server: Server) -> None:
     pixels = 8 * 9
-    same = [linked(f"/init_images/{n}", server.link("same")) for n in range(3)]
+    same = [linked(f"/init_images/{number}", server.link("same")) for number in range(3)]
     inline = [
-        InputRef(f"/init_images/{n}", base64.b64encode(picture()).decode(), is_link=False) for n in range(3)
+        InputRef(f"/init_images/{number}", base64.b64encode(picture()).decode(), is_link=False)
+        for number in range(3)
     ]
     for references in (same, inline):
         assert len(inputs(input_pixels=3 * pixels).fetch(references)) == 3
@@ -208,9 +212,10 @@ def test_32_small_files_that_decode_to_2_billion_pixels_are_refused() -> None:
     header = picture()
     vast = header[:16] + (8192).to_bytes(4, "big") * 2 + header[24:]
     references = [
-        InputRef(f"/init_images/{n}", base64.b64encode(vast).decode(), is_link=False) for n in range(32)
+        InputRef(f"/init_images/{number}", base64.b64encode(vast).decode(), is_link=False)
+        for number in range(32)
     ]
-    assert sum(len(one.value) for one in references) < 10_000
+    assert sum(len(reference.value) for reference in references) < 10_000
     assert len(inputs().fetch(references[:4])) == 4
     with pytest.raises(InputError, match=r"^/init_images/4: with it .* 268,435,456 pixels"):
         inputs().fetch(references)

@@ -65,10 +65,10 @@ class Agent:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.uri = f"http://127.0.0.1:{self.server.server_port}/api/0123"
 
-    def wait(self, asked: list[Any]) -> None:
+    def wait(self, expected: list[Any]) -> None:
         """Wait until exactly these requests were made."""
         with self.changed:
-            assert self.changed.wait_for(lambda: self.asked == asked, 20), self.asked
+            assert self.changed.wait_for(lambda: self.asked == expected, 20), self.asked
 
 
 @contextmanager
@@ -86,8 +86,8 @@ def running_agent() -> Iterator[Agent]:
 @pytest.fixture
 def agent() -> Iterator[Agent]:
     """Run an agent that grants protection."""
-    with running_agent() as running:
-        yield running
+    with running_agent() as fake_agent:
+        yield fake_agent
 
 
 class Work:
@@ -198,8 +198,8 @@ def test_work_continues_without_protection_if_the_agent_cannot_grant_it(
 
 def test_a_missing_agent_is_no_error(clock: FakeMonotonic, work: Work) -> None:
     assert Protection("", has_jobs=work, clock=clock).acquire()
-    with running_agent() as gone:
-        uri = gone.uri
+    with running_agent() as stopped_agent:
+        uri = stopped_agent.uri
     assert Protection(uri, has_jobs=work, clock=clock).acquire()
 
 

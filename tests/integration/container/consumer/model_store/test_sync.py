@@ -120,11 +120,11 @@ def test_an_error_is_one_line_and_a_status_other_than_zero(
 
 
 def test_invalid_settings_are_named_in_one_line(aws: Emulator, model_setup: ModelSetup) -> None:
-    ended = command(aws, model_setup, MODEL_CACHE_BYTES="many", MODEL_LOOKUP_SECONDS="-1")
-    assert ended.returncode == 1
-    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
-    assert "MODEL_CACHE_BYTES" in ended.stderr
-    assert "MODEL_LOOKUP_SECONDS" in ended.stderr
+    completed = command(aws, model_setup, MODEL_CACHE_BYTES="many", MODEL_LOOKUP_SECONDS="-1")
+    assert completed.returncode == 1
+    assert len(completed.stderr.strip().splitlines()) == 1, completed.stderr
+    assert "MODEL_CACHE_BYTES" in completed.stderr
+    assert "MODEL_LOOKUP_SECONDS" in completed.stderr
 
 
 def test_without_a_bucket_nothing_is_downloaded(run: Run) -> None:

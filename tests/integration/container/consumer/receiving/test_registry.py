@@ -31,8 +31,8 @@ def test_a_worker_counts_itself_from_the_start(register: Register) -> None:
 
 def test_workers_count_each_other(register: Register) -> None:
     first, second = register("a"), register("b")
-    for one in (first, second, first):
-        one.renew(seconds=60)
+    for registry in (first, second, first):
+        registry.renew(seconds=60)
     assert (first.count, second.count) == (2, 2)
 
 

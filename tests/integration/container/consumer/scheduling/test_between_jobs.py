@@ -115,19 +115,27 @@ def test_nothing_is_requested_between_a_response_and_the_next_job(cloud: Cloud, 
         for task in tasks:
             cloud.submit(task)
         assert {cloud.outcome(task).status for task in tasks} == {Status.COMPLETED}
-    jobs = [one for one in server.received if one.path.endswith("2img")]
+    jobs = [request for request in server.received if request.path.endswith("2img")]
     assert len(jobs) == TASKS
     between = [
-        one
+        request
         for before, after in zip(jobs[LEARNING:], jobs[LEARNING + 1 :], strict=False)
-        for one in server.received
-        if before.answering <= one.arrived < after.arrived and one is not after
+        for request in server.received
+        if before.answering <= request.arrived < after.arrived and request is not after
     ]
     assert len(between) <= 1, "a busy machine may delay one progress request beyond the response"
-    options = [one for one in server.received if one.path.endswith("/options") and one.method == "GET"]
-    assert all(one.arrived < jobs[0].answering for one in options), "later the responses name the checkpoint"
+    options = [
+        request
+        for request in server.received
+        if request.path.endswith("/options") and request.method == "GET"
+    ]
+    assert all(request.arrived < jobs[0].answering for request in options), (
+        "later the responses name the checkpoint"
+    )
     progress = [
-        one for one in server.received if one.path.endswith("/progress") and one.arrived > jobs[-3].arrived
+        request
+        for request in server.received
+        if request.path.endswith("/progress") and request.arrived > jobs[-3].arrived
     ]
     assert len(progress) <= 12, "progress requests take the processor time of the job"
 
@@ -161,10 +169,12 @@ def test_a_response_is_parsed_after_the_next_request_was_sent(cloud: Cloud, task
             cloud.submit(task)
         assert {cloud.outcome(task).status for task in tasks} == {Status.COMPLETED}
     order = [step.split()[1] for step in engine.steps if step.startswith("sent")]
-    late = [
+    late_polls = [
         after
         for before, after in zip(order[LEARNING:], order[LEARNING + 1 :], strict=False)
         if engine.steps.index(f"sent {after}") > engine.steps.index(f"read {before}")
     ]
-    assert len(late) <= 1, "a busy machine may delay the preparation of one task beyond the job before it"
+    assert len(late_polls) <= 1, (
+        "a busy machine may delay the preparation of one task beyond the job before it"
+    )
     assert engine.steps[-1] == f"read {order[-1]}"

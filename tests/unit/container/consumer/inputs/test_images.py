@@ -53,9 +53,9 @@ def test_an_animation_has_the_size_of_a_frame() -> None:
     for format_ in ("GIF", "WEBP", "PNG"):
         buffer = io.BytesIO()
         frames[0].save(buffer, format_, save_all=True, append_images=frames[1:])
-        found = sniff(buffer.getvalue())
-        assert found is not None
-        assert (found.format, found.width, found.height) == (format_, 20, 10)
+        header = sniff(buffer.getvalue())
+        assert header is not None
+        assert (header.format, header.width, header.height) == (format_, 20, 10)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_any_other_file_is_not_recognised(data: bytes) -> None:
 
 @pytest.mark.parametrize("name", list(STILL))
 def test_an_incomplete_header_has_no_size(name: str) -> None:
-    whole = image(name, 64, 48)
-    for length in range(min(len(whole), 200)):
-        found = sniff(whole[:length])
-        assert found is None or (
-            found.format == name and found.width in {None, 64} and found.height in {None, 48}
+    content = image(name, 64, 48)
+    for length in range(min(len(content), 200)):
+        header = sniff(content[:length])
+        assert header is None or (
+            header.format == name and header.width in {None, 64} and header.height in {None, 48}
         )
 
 
@@ -115,9 +115,9 @@ def test_an_incomplete_header_has_no_size(name: str) -> None:
     ids=["fill bytes", "JPEG segments", "GIF extensions", "GIF blocks", "boxes"],
 )
 def test_reading_an_endless_header_ends(data: bytes) -> None:
-    found = sniff(data)
-    assert found is not None
-    assert found.pixels == 0
+    header = sniff(data)
+    assert header is not None
+    assert header.pixels == 0
 
 
 @settings(max_examples=150, deadline=None)
@@ -128,8 +128,8 @@ def test_reading_an_endless_header_ends(data: bytes) -> None:
 )
 @example(which=image("AVIF", 40, 30), at=0, new=b"\0\0\0\0")
 def test_a_damaged_header_raises_no_exception(which: bytes, at: int, new: bytes) -> None:
-    found = sniff(which[:at] + new + which[at + len(new) :])
-    assert found is None or found.pixels >= 0
+    header = sniff(which[:at] + new + which[at + len(new) :])
+    assert header is None or header.pixels >= 0
 
 
 @settings(max_examples=150, deadline=None)
@@ -144,8 +144,8 @@ def test_a_damaged_header_raises_no_exception(which: bytes, at: int, new: bytes)
             b"\0\0\0\x20ftypavif",
         ]
     ),
-    rest=st.binary(max_size=300),
+    rubbish=st.binary(max_size=300),
 )
-def test_rubbish_after_a_magic_number_raises_no_exception(magic: bytes, rest: bytes) -> None:
-    found = sniff(magic + rest)
-    assert found is None or found.format in {format_ for format_, *_ in FORMATS}
+def test_rubbish_after_a_magic_number_raises_no_exception(magic: bytes, rubbish: bytes) -> None:
+    header = sniff(magic + rubbish)
+    assert header is None or header.format in {format_ for format_, *_ in FORMATS}

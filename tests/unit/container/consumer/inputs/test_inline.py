@@ -44,9 +44,9 @@ class FakeFetcher:
         """Return the image."""
         allowance.count_bytes(len(self.data))
         assert link
-        found = sniff(self.data)
-        assert found is not None
-        return Fetched(self.data, found)
+        image = sniff(self.data)
+        assert image is not None
+        return Fetched(self.data, image)
 
 
 def resolve(content: dict[str, Any], limits: Limits | None = None, link: bytes = b"") -> dict[str, Any]:
@@ -125,10 +125,10 @@ def test_the_number_of_links_is_checked_again() -> None:
 @given(text=st.text(max_size=60) | st.binary(max_size=60).map(encoded))
 def test_any_text_is_an_image_or_raises_input_error(text: str) -> None:
     try:
-        found = read_inline(text, DEFAULT_LIMITS).image.pixels
+        pixels = read_inline(text, DEFAULT_LIMITS).image.pixels
     except InputError:
-        found = 1
-    assert found > 0
+        pixels = 1
+    assert pixels > 0
 
 
 def _url_safe(data: bytes) -> str:

@@ -80,11 +80,11 @@ def test_a_message_of_another_submission_is_deleted() -> None:
     assert (setup.deleted, setup.notified) == ([setup.delivery], [])
 
 
-@pytest.mark.parametrize("sent", [False, True])
-def test_the_callback_of_a_finished_task_is_sent_unless_it_was_sent_before(*, sent: bool) -> None:
-    setup = Setup(ROW | ENDED | ({"notified_at": "2026-11-22T17:00:01.000Z"} if sent else {}))
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_the_callback_of_a_finished_task_is_sent_unless_it_was_sent_before(*, is_sent: bool) -> None:
+    setup = Setup(ROW | ENDED | ({"notified_at": "2026-11-22T17:00:01.000Z"} if is_sent else {}))
     assert setup.claimer.claim_next() is None
-    assert len(setup.notified) == (0 if sent else 1)
+    assert len(setup.notified) == (0 if is_sent else 1)
     assert setup.deleted == [setup.delivery]
 
 

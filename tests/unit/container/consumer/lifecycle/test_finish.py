@@ -86,8 +86,8 @@ class Setup:
     def store_failure(self, _job: Job, _error: Any, _response: Any) -> Stored:
         return Stored(output="s3://b/out")
 
-    def discard(self, _job: Job, stored: Stored, _row: Row | None) -> None:
-        self.removed.append(stored)
+    def discard(self, _job: Job, stored_objects: Stored, _row: Row | None) -> None:
+        self.removed.append(stored_objects)
 
     def end_by(self, error: Exception) -> None:
         with self.finisher.ending(self.job):
@@ -138,10 +138,10 @@ def test_the_delay_doubles_with_each_attempt_up_to_a_maximum() -> None:
     later = Setup(attempts=3)
     later.end_by(UNAVAILABLE)
     assert later.delays == [4 * FIRST_DELAY_SECONDS]
-    late = Setup(attempts=4)
-    late.finisher.first_delay_seconds = 200
-    late.end_by(UNAVAILABLE)
-    assert late.delays == [MAX_DELAY_SECONDS]
+    setup_of_last_attempt = Setup(attempts=4)
+    setup_of_last_attempt.finisher.first_delay_seconds = 200
+    setup_of_last_attempt.end_by(UNAVAILABLE)
+    assert setup_of_last_attempt.delays == [MAX_DELAY_SECONDS]
 
 
 def test_a_retryable_error_fails_a_task_without_attempts_left() -> None:
@@ -185,7 +185,7 @@ def test_a_lost_lease_writes_nothing(setup: Setup) -> None:
 @pytest.mark.parametrize("step", ["prepare", "start", "stop", "release", "finish"])
 def test_no_step_runs_after_the_lease_was_lost(setup: Setup, step: str) -> None:
     setup.job.lease_lost.set()
-    names = {one.name for one in fields(TaskRun)}
+    names = {field.name for field in fields(TaskRun)}
     task_run = TaskRun(**(dict.fromkeys(names) | {"finisher": setup.finisher}))  # type: ignore[arg-type]
     arguments = (setup.job, RunResult()) if step == "finish" else (setup.job,)
     getattr(task_run, step)(*arguments)
@@ -196,9 +196,9 @@ def test_no_step_runs_after_the_lease_was_lost(setup: Setup, step: str) -> None:
 def test_a_prepared_task_whose_start_is_overdue_fails_without_the_gpu(setup: Setup) -> None:
     overdue = setup.table.row.item | {"status": "queued", "start_by": "2026-11-22T17:00:00.000Z"}
     setup.table.row = setup.job.row = Row(overdue)
-    names = {one.name for one in fields(TaskRun)}
-    parts = dict.fromkeys(names) | {"finisher": setup.finisher, "table": setup.table}
-    assert not TaskRun(**parts).start(setup.job)  # type: ignore[arg-type]
+    names = {field.name for field in fields(TaskRun)}
+    arguments = dict.fromkeys(names) | {"finisher": setup.finisher, "table": setup.table}
+    assert not TaskRun(**arguments).start(setup.job)  # type: ignore[arg-type]
     assert (setup.status, setup.code) == (Status.FAILED, "task_expired")
 
 
@@ -221,10 +221,10 @@ def test_releasing_a_task_with_a_requested_cancel_cancels_it(setup: Setup) -> No
 
 def test_an_outcome_that_comes_too_late_deletes_the_stored_objects(setup: Setup) -> None:
     setup.table.row = Row(setup.table.row.item | {"fence": "bbbb"})
-    stored = Stored(output="s3://b/out")
+    stored_objects = Stored(output="s3://b/out")
     with setup.finisher.ending(setup.job):
-        setup.finisher.complete(setup.job, stored)
-    assert setup.removed == [stored]
+        setup.finisher.complete(setup.job, stored_objects)
+    assert setup.removed == [stored_objects]
     assert (setup.notified, setup.deleted) == ([], [])
 
 

@@ -29,27 +29,27 @@ def _beat(mark: Path, *, seconds_ago: float) -> None:
 def test_a_recent_heartbeat_is_alive(tmp_path: Path) -> None:
     mark = tmp_path / "heartbeat"
     _beat(mark, seconds_ago=VISIBILITY_SECONDS - 20)
-    done = _check(mark)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    completed = _check(mark)
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "")
 
 
 def test_a_heartbeat_older_than_the_lease_is_dead(tmp_path: Path) -> None:
     mark = tmp_path / "heartbeat"
     _beat(mark, seconds_ago=VISIBILITY_SECONDS + 1)
-    done = _check(mark)
-    assert done.returncode == 1
-    assert done.stderr.startswith("the last heartbeat was 12")
+    completed = _check(mark)
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("the last heartbeat was 12")
 
 
 def test_no_heartbeat_at_all_is_dead(tmp_path: Path) -> None:
-    done = _check(tmp_path / "heartbeat")
-    assert done.returncode == 1
-    assert done.stderr.startswith("no heartbeat: ")
+    completed = _check(tmp_path / "heartbeat")
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("no heartbeat: ")
 
 
 def test_without_the_setting_for_the_file_the_container_is_dead(tmp_path: Path) -> None:
-    done = _check(tmp_path / "heartbeat", HEARTBEAT_FILE="")
-    assert (done.returncode, done.stderr) == (1, "no heartbeat: HEARTBEAT_FILE is not set\n")
+    completed = _check(tmp_path / "heartbeat", HEARTBEAT_FILE="")
+    assert (completed.returncode, completed.stderr) == (1, "no heartbeat: HEARTBEAT_FILE is not set\n")
 
 
 def test_the_lease_is_read_from_the_settings(tmp_path: Path) -> None:

@@ -65,9 +65,9 @@ class Setup:
 
 @pytest.fixture
 def setup() -> Iterator[Setup]:
-    made = Setup()
-    yield made
-    made.heartbeat.stop()
+    new_setup = Setup()
+    yield new_setup
+    new_setup.heartbeat.stop()
 
 
 def test_a_boot_longer_than_the_lease_is_no_missed_heartbeat(

@@ -20,8 +20,8 @@ PART = 5000
 
 def of_parts(digest: Any) -> tuple[bytes, int]:
     """Return the digest of the digests of all parts, and the number of parts."""
-    parts = [CONTENT[at : at + PART] for at in range(0, len(CONTENT), PART)]
-    return digest(b"".join(map(digest, parts))), len(parts)
+    blocks = [CONTENT[at : at + PART] for at in range(0, len(CONTENT), PART)]
+    return digest(b"".join(map(digest, blocks))), len(blocks)
 
 
 def crc32(data: bytes) -> bytes:
@@ -58,14 +58,16 @@ HEADS = {
 @pytest.mark.parametrize("checked", HEADS)
 def test_every_kind_of_checksum_detects_a_changed_byte(tmp_path: Path, checked: str) -> None:
     head = {"ContentLength": len(CONTENT), **HEADS[checked]}
-    stored = StoredObject.of(head, {"ContentLength": PART} if StoredObject.needs_part_size(head) else {})
+    stored_object = StoredObject.of(
+        head, {"ContentLength": PART} if StoredObject.needs_part_size(head) else {}
+    )
     file = tmp_path / "part"
     file.write_bytes(CONTENT)
-    assert verify_download(file, stored) == checked.removesuffix(" of parts")
+    assert verify_download(file, stored_object) == checked.removesuffix(" of parts")
     file.write_bytes(CONTENT[:-1] + b"?")
-    assert verify_download(file, stored) is None
+    assert verify_download(file, stored_object) is None
     file.write_bytes(CONTENT[:-1])
-    assert verify_download(file, stored) is None
+    assert verify_download(file, stored_object) is None
 
 
 @pytest.mark.parametrize(
@@ -78,10 +80,10 @@ def test_every_kind_of_checksum_detects_a_changed_byte(tmp_path: Path, checked: 
 )
 def test_without_a_usable_checksum_only_the_size_is_verified(tmp_path: Path, head: dict[str, Any]) -> None:
     """An ETag is not an MD5 with a KMS key, or if the parts have different sizes."""
-    stored = StoredObject.of({"ContentLength": len(CONTENT), **head}, {"ContentLength": PART})
+    stored_object = StoredObject.of({"ContentLength": len(CONTENT), **head}, {"ContentLength": PART})
     file = tmp_path / "part"
     file.write_bytes(CONTENT)
-    assert verify_download(file, stored) == "size"
+    assert verify_download(file, stored_object) == "size"
 
 
 def safetensors(weights: int) -> bytes:
@@ -110,8 +112,8 @@ def safetensors(weights: int) -> bytes:
 def test_files_that_cannot_be_models_are_detected(tmp_path: Path, content: bytes, why: str | None) -> None:
     file = tmp_path / "part"
     file.write_bytes(content)
-    found = defect_of(file, name="m.safetensors")
-    assert found is None if why is None else why in str(found)
+    defect = defect_of(file, name="m.safetensors")
+    assert defect is None if why is None else why in str(defect)
 
 
 def test_a_truncated_checkpoint_archive_is_detected(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ class FakeTasks:
     """Steps of tasks that record how they are called."""
 
     def __init__(self, *, prefetch: int = 2, more_tasks_than_workers: bool = False) -> None:
-        changed = threading.Condition()
-        self.durations = DurationEstimator(changed)
+        changes = threading.Condition()
+        self.durations = DurationEstimator(changes)
         self.claims = threading.Semaphore(0)
         self.claimed = 0
         self.released: list[Job] = []
@@ -30,7 +30,7 @@ class FakeTasks:
         self.prefetcher = Prefetcher(
             self,  # type: ignore[arg-type]
             self.durations,
-            changed,
+            changes,
             prefetch=prefetch,
             more_tasks_than_workers=lambda: more_tasks_than_workers,
         )
@@ -61,10 +61,10 @@ class FakeTasks:
 @pytest.fixture
 def tasks() -> Iterator[FakeTasks]:
     """Yield tasks with a prefetcher, which is stopped at the end."""
-    made = FakeTasks()
-    yield made
-    made.prefetcher.stop()
-    made.preparing.release(1000)
+    fake_tasks = FakeTasks()
+    yield fake_tasks
+    fake_tasks.prefetcher.stop()
+    fake_tasks.preparing.release(1000)
 
 
 def test_the_first_task_is_ready_at_once(tasks: FakeTasks) -> None:

@@ -86,14 +86,14 @@ def test_the_observed_remaining_time_ignores_other_jobs() -> None:
 
 
 def test_waiting_threads_are_notified_of_every_change() -> None:
-    changed = threading.Condition()
-    durations = DurationEstimator(changed)
+    changes = threading.Condition()
+    durations = DurationEstimator(changes)
     heard = threading.Event()
 
     def wait() -> None:
-        with changed:
+        with changes:
             waiting.set()
-            changed.wait(5)
+            changes.wait(5)
             heard.set()
 
     waiting = threading.Event()

@@ -28,10 +28,10 @@ def test_the_time_of_a_job_is_busy_and_is_returned_once(time: FakeMonotonic, gpu
 
 
 def test_waiting_on_an_empty_queue_is_not_idle_time(time: FakeMonotonic, gpu: GpuUtilization) -> None:
-    for found in (False, True):
+    for found_a_message in (False, True):
         gpu.poll_begun()
         time.seconds += 4
-        gpu.poll_ended(found=found)
+        gpu.poll_ended(found=found_a_message)
     assert gpu.spent_since_last_call() == Spent(busy_seconds=0, idle_seconds=0)
 
 

@@ -45,5 +45,5 @@ def test_gpu_memory_is_reported_in_megabytes_if_web_ui_knows_it(
     caplog.set_level(logging.INFO, METRICS_LOGGER)
     engine = SdWebUi(FakeWebUi(answer), None, None)  # type: ignore[arg-type]
     WorkerMetrics(TaskMetrics("ns", "r", GpuUtilization()), engine, seconds=30).write()
-    found = {datum.name: datum.value for datum in read(caplog.messages[-1])}
-    assert found == {"Consumers": 0.5, "GpuBusySeconds": 0, "GpuIdleSeconds": 0} | memory
+    values = {datum.name: datum.value for datum in read(caplog.messages[-1])}
+    assert values == {"Consumers": 0.5, "GpuBusySeconds": 0, "GpuIdleSeconds": 0} | memory

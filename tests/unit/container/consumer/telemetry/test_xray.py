@@ -39,64 +39,64 @@ class FakeXRay:
         return {}
 
 
-def job(*, attribute: str | None = None, carried: str | None = None) -> Job:
+def new_job(*, attribute: str | None = None, carried: str | None = None) -> Job:
     """Return a job that has gone through two stages."""
     task = Task("a", "sdruntime", TaskType.TEXT_TO_IMAGE, "output", None, {"prompt": "secret"}, "v1alpha2")
     message = Message(task, "submission_id", "2026-11-22T18:00:00.000Z", trace=carried)
-    one = Job(
+    job = Job(
         Delivery("m", "r", "", trace=attribute), message, Row({"id": "a", "submission_id": "submission_id"})
     )
-    with one.timed("prepare"):
+    with job.timed("prepare"):
         pass
-    with one.timed("inference"):
+    with job.timed("inference"):
         pass
-    return one
+    return job
 
 
 def test_a_segment_belongs_to_the_trace_of_the_message_and_has_a_subsegment_for_each_stage() -> None:
     xray = FakeXRay()
-    Tracer(xray).send(job(attribute=HEADER), status="completed")  # type: ignore[arg-type]
-    found = xray.sent.get(timeout=10)
-    assert (found["trace_id"], found["parent_id"]) == (ROOT, "53995c3f42cd8ad8")
-    assert re.fullmatch(r"[0-9a-f]{16}", found["id"])
-    assert re.fullmatch(r"[\w .:/%&#=+\\\-@]{1,200}", found["name"])
-    assert found["start_time"] <= found["end_time"]
-    assert [one["name"] for one in found["subsegments"]] == ["prepare", "inference"]
-    assert all(one["start_time"] <= one["end_time"] for one in found["subsegments"])
-    assert found["annotations"]["task_id"] == "a"
-    assert "fault" not in found
-    assert "secret" not in json.dumps(found)
+    Tracer(xray).send(new_job(attribute=HEADER), status="completed")  # type: ignore[arg-type]
+    segment = xray.sent.get(timeout=10)
+    assert (segment["trace_id"], segment["parent_id"]) == (ROOT, "53995c3f42cd8ad8")
+    assert re.fullmatch(r"[0-9a-f]{16}", segment["id"])
+    assert re.fullmatch(r"[\w .:/%&#=+\\\-@]{1,200}", segment["name"])
+    assert segment["start_time"] <= segment["end_time"]
+    assert [subsegment["name"] for subsegment in segment["subsegments"]] == ["prepare", "inference"]
+    assert all(subsegment["start_time"] <= subsegment["end_time"] for subsegment in segment["subsegments"])
+    assert segment["annotations"]["task_id"] == "a"
+    assert "fault" not in segment
+    assert "secret" not in json.dumps(segment)
 
 
 @pytest.mark.parametrize("status", ["failed", "released", "lease_lost"])
 def test_a_task_without_an_image_is_a_fault(status: str) -> None:
     xray = FakeXRay()
-    Tracer(xray).send(job(carried=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
-    found = xray.sent.get(timeout=10)
-    assert found["fault"] is True
-    assert found["annotations"]["code"] == "no_images"
+    Tracer(xray).send(new_job(carried=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
+    segment = xray.sent.get(timeout=10)
+    assert segment["fault"] is True
+    assert segment["annotations"]["code"] == "no_images"
 
 
 @pytest.mark.parametrize("header", [None, "", f"Root={ROOT};Sampled=0", "Sampled=1", "garbage;;=;"])
 def test_only_sampled_traces_are_sent(header: str | None) -> None:
     xray = FakeXRay()
     tracer = Tracer(xray)  # type: ignore[arg-type]
-    tracer.send(job(attribute=header), status="completed")
-    tracer.send(job(attribute=HEADER), status="cancelled")
+    tracer.send(new_job(attribute=header), status="completed")
+    tracer.send(new_job(attribute=HEADER), status="cancelled")
     assert xray.sent.get(timeout=10)["annotations"]["status"] == "cancelled"
 
 
 def test_a_segment_that_cannot_be_sent_is_dropped_and_the_next_one_is_sent() -> None:
     xray = FakeXRay(down=True)
     tracer = Tracer(xray)  # type: ignore[arg-type]
-    tracer.send(job(attribute=HEADER), status="completed")
+    tracer.send(new_job(attribute=HEADER), status="completed")
     assert xray.sent.get(timeout=10) == {"refused": 1}
-    tracer.send(job(attribute=HEADER), status="failed")
+    tracer.send(new_job(attribute=HEADER), status="failed")
     assert xray.sent.get(timeout=10)["annotations"]["status"] == "failed"
 
 
 def test_log_lines_contain_the_trace_id() -> None:
     """Under the name that Powertools uses in the Lambda functions."""
-    assert log_fields(job(attribute=HEADER, carried="Root=1-other"))["xray_trace_id"] == ROOT
-    assert "xray_trace_id" not in log_fields(job())
-    assert trace_header(job(carried=HEADER))["Sampled"] == "1"
+    assert log_fields(new_job(attribute=HEADER, carried="Root=1-other"))["xray_trace_id"] == ROOT
+    assert "xray_trace_id" not in log_fields(new_job())
+    assert trace_header(new_job(carried=HEADER))["Sampled"] == "1"

@@ -84,8 +84,8 @@ def test_a_permanent_error_fails_the_task_at_once_and_the_next_task_runs(
         row = cloud.outcome(task_id)
         assert cloud.outcome(f"{task_id}-next").status is COMPLETED
     assert (row.status, code(row), row.attempts) == (FAILED, expected.value, 1)
-    out = cloud.out(task_id)
-    assert (out["error"]["code"], out["images"]) == (expected.value, [])
+    output_document = cloud.out(task_id)
+    assert (output_document["error"]["code"], output_document["images"]) == (expected.value, [])
     assert cloud.has_exactly_its_objects(row)
 
 
@@ -95,8 +95,8 @@ def test_a_checkpoint_that_another_client_selected_costs_a_try_and_not_the_task(
     with running_consumer(cloud, webui.url, model_filename="v1-5-pruned-emaonly.safetensors"):
         cloud.submit(f"{task_id}-first")
         assert cloud.outcome(f"{task_id}-first").status is COMPLETED
-        listed = httpx.get(f"{webui.url}/sdapi/v1/sd-models").json()
-        other = next(one["title"] for one in listed if one["model_name"] != "v1-5-pruned-emaonly")
+        models = httpx.get(f"{webui.url}/sdapi/v1/sd-models").json()
+        other = next(model["title"] for model in models if model["model_name"] != "v1-5-pruned-emaonly")
         httpx.post(f"{webui.url}/sdapi/v1/options", json={"sd_model_checkpoint": other}).raise_for_status()
         cloud.submit(task_id)
         row = cloud.outcome(task_id)
@@ -183,7 +183,7 @@ def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_retried_once(
 ) -> None:
     webui.control.set("hang", ignore_interrupt=True)
     cloud.submit(task_id)
-    seen = []
+    engine_ids = []
     for _ in range(2):
         with running_consumer(
             cloud, webui.url, inference_timeout_seconds=0.5, engine_stop_seconds=1
@@ -191,9 +191,9 @@ def test_a_web_ui_that_does_not_stop_is_replaced_and_the_task_retried_once(
             assert worker.ended.wait(30)
         assert isinstance(worker.error, ReplaceEngine)
         row = cloud.row(task_id)
-        seen.append((row.status, row.attempts))
+        engine_ids.append((row.status, row.attempts))
         release_hung(webui)
-    assert seen == [(Status.QUEUED, 1), (FAILED, 2)]
+    assert engine_ids == [(Status.QUEUED, 1), (FAILED, 2)]
     assert code(cloud.outcome(task_id)) == "inference_timeout"
 
 

@@ -31,8 +31,8 @@ def webui(flavor: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fak
     header = json.dumps({"__metadata__": {}}).encode()
     (folder / "Lora").mkdir()
     (folder / "Lora/style.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"x")
-    with fake_webui(flavor=flavor, model_dir=folder, **FAST) as running:
-        yield running
+    with fake_webui(flavor=flavor, model_dir=folder, **FAST) as fake:
+        yield fake
 
 
 def painted(cloud: Cloud, webui: FakeWebUi, tasks: dict[str, dict[str, Any]]) -> dict[str, Row]:
@@ -66,9 +66,9 @@ def test_a_task_without_networks_does_not_use_those_of_the_previous_task(
     rows = painted(cloud, webui, tasks)
 
     assert {row.status for row in rows.values()} == {Status.COMPLETED}
-    shown = {name.rsplit("-", 1)[1]: picture(cloud, name) for name in tasks}
-    assert shown["lora"] != shown["first"]
-    assert shown["off"] == shown["stripped"] == shown["after"] == shown["first"]
+    digests = {name.rsplit("-", 1)[1]: picture(cloud, name) for name in tasks}
+    assert digests["lora"] != digests["first"]
+    assert digests["off"] == digests["stripped"] == digests["after"] == digests["first"]
 
 
 def test_both_do_a_plain_hires_fix(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:

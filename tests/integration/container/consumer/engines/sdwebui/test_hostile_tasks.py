@@ -25,16 +25,16 @@ OURS = Path(__file__).parents[6] / "container/consumer/engines/sdwebui/image/set
 @pytest.fixture(scope="module")
 def webui() -> Iterator[FakeWebUi]:
     """Run a fake with our settings file, so that it restores exactly the settings in it."""
-    with fake_webui(**FAST) as running:
-        httpx.post(f"{running.url}/sdapi/v1/options", json=json.loads(OURS.read_text())).raise_for_status()
-        yield running
+    with fake_webui(**FAST) as fake:
+        httpx.post(f"{fake.url}/sdapi/v1/options", json=json.loads(OURS.read_text())).raise_for_status()
+        yield fake
 
 
 def options(webui: FakeWebUi) -> dict[str, Any]:
     """Return Web UI's options without the checkpoint and the options that depend on it."""
     answer = httpx.get(f"{webui.url}/sdapi/v1/options").raise_for_status()
-    found: dict[str, Any] = answer.json()
-    return {name: value for name, value in found.items() if name not in FOLLOWING}
+    settings: dict[str, Any] = answer.json()
+    return {name: value for name, value in settings.items() if name not in FOLLOWING}
 
 
 def run(cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any], **settings: Any) -> Row:
@@ -76,9 +76,9 @@ def test_a_hostile_task_fails_before_it_uses_the_gpu(
 
 def test_all_overrides_of_a_task_end_with_it(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
     now = options(webui)
-    named = {"sd_vae", "forge_additional_modules", "upscaler_for_img2img", "face_restoration_model"}
-    changed = {name: _other(name, now[name]) for name in ALLOWED_SETTINGS - named}
-    content = {"override_settings": changed, "override_settings_restore_afterwards": False}
+    model_settings = {"sd_vae", "forge_additional_modules", "upscaler_for_img2img", "face_restoration_model"}
+    changed_settings = {name: _other(name, now[name]) for name in ALLOWED_SETTINGS - model_settings}
+    content = {"override_settings": changed_settings, "override_settings_restore_afterwards": False}
 
     assert run(cloud, webui, task_id, content).status is Status.COMPLETED
 

@@ -26,9 +26,9 @@ def serving(*connections: Serve) -> Iterator[str]:
 
         def run() -> None:
             for serve in connections:
-                accepted, _ = listener.accept()
-                with accepted:
-                    serve(accepted)
+                connection, _ = listener.accept()
+                with connection:
+                    serve(connection)
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
@@ -37,9 +37,9 @@ def serving(*connections: Serve) -> Iterator[str]:
         assert not thread.is_alive(), "fewer connections than expected"
 
 
-def read_request(accepted: socket.socket) -> tuple[bytes, int]:
+def read_request(connection: socket.socket) -> tuple[bytes, int]:
     """Read a whole request; return its head and the length of its body."""
-    stream = accepted.makefile("rb")
+    stream = connection.makefile("rb")
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         head += stream.readline()
@@ -65,11 +65,11 @@ def post(to: JobConnection, body: bytes = b"{}", steps: list[str] | None = None)
 def test_jobs_share_a_connection_and_report_when_they_are_sent_and_answered() -> None:
     lengths, steps, over = [], [], threading.Event()
 
-    def serve(accepted: socket.socket) -> None:
+    def serve(connection: socket.socket) -> None:
         for _ in range(2):
-            lengths.append(read_request(accepted)[1])
+            lengths.append(read_request(connection)[1])
             steps.append("ran")
-            accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + BIG)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + BIG)
         over.wait(SOON)
 
     with serving(serve) as url:
@@ -86,15 +86,15 @@ def test_jobs_share_a_connection_and_report_when_they_are_sent_and_answered() ->
 def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
     closed = threading.Event()
 
-    def first(accepted: socket.socket) -> None:
-        read_request(accepted)
-        accepted.sendall(OK)
-        accepted.shutdown(socket.SHUT_RDWR)
+    def first(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(OK)
+        connection.shutdown(socket.SHUT_RDWR)
         closed.set()
 
-    def second(accepted: socket.socket) -> None:
-        read_request(accepted)
-        accepted.sendall(OK)
+    def second(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(OK)
 
     with serving(first, second) as url:
         jobs = connection(url)
@@ -105,9 +105,9 @@ def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
 
 
 def test_a_connection_that_was_idle_too_long_is_not_used_again() -> None:
-    def serve(accepted: socket.socket) -> None:
-        read_request(accepted)
-        accepted.sendall(OK)
+    def serve(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(OK)
 
     with serving(serve, serve) as url:
         jobs = connection(url, keepalive_seconds=0.0)
@@ -120,9 +120,9 @@ def test_a_connection_that_was_idle_too_long_is_not_used_again() -> None:
 def test_credentials_and_path_of_the_url_are_sent() -> None:
     heads = []
 
-    def serve(accepted: socket.socket) -> None:
-        heads.append(read_request(accepted)[0])
-        accepted.sendall(OK)
+    def serve(connection: socket.socket) -> None:
+        heads.append(read_request(connection)[0])
+        connection.sendall(OK)
 
     with serving(serve) as url:
         jobs = connection(url.replace("//", "//me:p%40ss@") + "/below/")
@@ -132,18 +132,18 @@ def test_credentials_and_path_of_the_url_are_sent() -> None:
     assert b"Basic " + base64.b64encode(b"me:p@ss") in heads[0]
 
 
-def close_without_response(accepted: socket.socket) -> None:
-    read_request(accepted)
+def close_without_response(connection: socket.socket) -> None:
+    read_request(connection)
 
 
-def cut_response_off(accepted: socket.socket) -> None:
-    read_request(accepted)
-    accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+def cut_response_off(connection: socket.socket) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
 
 
-def send_no_http(accepted: socket.socket) -> None:
-    read_request(accepted)
-    accepted.sendall(b"nonsense\r\n\r\n")
+def send_no_http(connection: socket.socket) -> None:
+    read_request(connection)
+    connection.sendall(b"nonsense\r\n\r\n")
 
 
 @pytest.mark.parametrize("serve", [close_without_response, cut_response_off, send_no_http])
@@ -159,8 +159,8 @@ def test_an_incomplete_response_is_retryable(serve: Serve) -> None:
 def test_a_missing_response_is_a_timeout() -> None:
     over = threading.Event()
 
-    def serve(accepted: socket.socket) -> None:
-        read_request(accepted)
+    def serve(connection: socket.socket) -> None:
+        read_request(connection)
         over.wait(SOON)
 
     with serving(serve) as url:

@@ -44,9 +44,9 @@ def catalogue(webui: FakeWebUi) -> Catalogue:
 def test_a_name_with_only_one_meaning_is_corrected_with_a_warning(
     catalogue: Catalogue, content: dict[str, Any], expected: dict[str, Any], path: str
 ) -> None:
-    found, warnings = resolve_names(TEXT, content, catalogue)
+    resolved, warnings = resolve_names(TEXT, content, catalogue)
 
-    assert found == expected
+    assert resolved == expected
     assert [warning.path for warning in warnings] == [path]
     assert warnings[0].message.startswith("taken as ")
 
@@ -65,9 +65,11 @@ def test_a_name_with_only_one_meaning_is_corrected_with_a_warning(
 def test_a_missing_script_that_is_switched_off_is_left_out_with_a_warning(
     catalogue: Catalogue, entry: dict[str, Any]
 ) -> None:
-    found, warnings = resolve_names(TEXT, {"alwayson_scripts": {"sd_vae": "x", "Comments": entry}}, catalogue)
+    resolved, warnings = resolve_names(
+        TEXT, {"alwayson_scripts": {"sd_vae": "x", "Comments": entry}}, catalogue
+    )
 
-    assert found == {"alwayson_scripts": {"sd_vae": "x"}}
+    assert resolved == {"alwayson_scripts": {"sd_vae": "x"}}
     assert [warning.path for warning in warnings] == ["/alwayson_scripts/Comments"]
 
 
@@ -221,12 +223,12 @@ def test_names_are_not_checked_without_a_list() -> None:
 
 @pytest.mark.parametrize("style", ["with lora", "With_LoRA"])
 def test_a_style_with_networks_fails_if_networks_are_disabled(style: str) -> None:
-    listed = [{"name": "with lora", "prompt": "<lora:x:1>", "negative_prompt": None}]
+    styles = [{"name": "with lora", "prompt": "<lora:x:1>", "negative_prompt": None}]
     content = {"styles": [style], "disable_extra_networks": True}
 
     with pytest.raises(PermanentError, match="names networks"):
-        resolve_names(TEXT, content, Catalogue(Listing(**{"prompt-styles": listed})))
-    assert resolve_names(TEXT, {"styles": ["with lora"]}, Catalogue(Listing(**{"prompt-styles": listed})))
+        resolve_names(TEXT, content, Catalogue(Listing(**{"prompt-styles": styles})))
+    assert resolve_names(TEXT, {"styles": ["with lora"]}, Catalogue(Listing(**{"prompt-styles": styles})))
 
 
 def test_a_corrected_name_is_used_and_reported_in_the_output_document(
@@ -236,9 +238,9 @@ def test_a_corrected_name_is_used_and_reported_in_the_output_document(
         cloud.submit(task_id, sampler_name="euler a")
         assert cloud.outcome(task_id).status is Status.COMPLETED
 
-    out = cloud.out(task_id)
-    assert out["warnings"] == [{"path": "/sampler_name", "message": "taken as Euler a"}]
-    assert "Sampler: Euler a," in out["images"][0]["infotext"]
+    output_document = cloud.out(task_id)
+    assert output_document["warnings"] == [{"path": "/sampler_name", "message": "taken as Euler a"}]
+    assert "Sampler: Euler a," in output_document["images"][0]["infotext"]
 
 
 def test_an_unknown_name_fails_before_it_uses_the_gpu(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:

@@ -27,10 +27,10 @@ def started_together(cloud: Cloud, webui: FakeWebUi, **settings: Any) -> Iterato
 
     engines: Engines = {"sdwebui": build}
     webui.control.set("not-ready")
-    with running_consumer(cloud, webui.url, engines=engines, **settings) as running:
+    with running_consumer(cloud, webui.url, engines=engines, **settings) as consumer:
         cloud.wait_until(lambda: built[0]._warm_up is None or built[0]._warm_up._starting)
         webui.control.clear("not-ready")
-        yield running
+        yield consumer
 
 
 def new_jobs(webui: FakeWebUi, before: int) -> list[dict[str, Any]]:
@@ -75,11 +75,11 @@ def test_a_warm_up_job_that_fails_delays_no_task(cloud: Cloud, webui: FakeWebUi,
 def test_a_shutdown_does_not_wait_for_the_warm_up_job(cloud: Cloud, webui: FakeWebUi) -> None:
     begun = webui.control.stats()["begun"]
     webui.control.set("hang", ignore_interrupt=True)
-    with started_together(cloud, webui) as running:
+    with started_together(cloud, webui) as consumer:
         webui.control.wait(begun=begun + 1)
-        began = time.monotonic()
-        running.shutting_down.set()
-        assert running.ended.wait(SHUTDOWN_SECONDS)
-        assert time.monotonic() - began < SHUTDOWN_SECONDS
+        began_at = time.monotonic()
+        consumer.shutting_down.set()
+        assert consumer.ended.wait(SHUTDOWN_SECONDS)
+        assert time.monotonic() - began_at < SHUTDOWN_SECONDS
     webui.control.clear()
     webui.control.wait(ended=begun + 1)

@@ -43,4 +43,4 @@ def test_a_file_of_another_task_is_never_read(filename: str, subfolder: str, kin
 
 def test_a_file_of_the_job_is_read() -> None:
     result = read_result(cast("ComfyUi", Server()), entry("9_00001_.png", NONCE, "output"), ASKED)
-    assert [one.data() for one in result.artifacts] == [png()]
+    assert [artifact.data() for artifact in result.artifacts] == [png()]

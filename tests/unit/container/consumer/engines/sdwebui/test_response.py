@@ -47,32 +47,32 @@ def read(
 
 
 def kinds(result: Result) -> list[tuple[int | None, str, int | None]]:
-    return [(one.number, one.kind, one.receipt.get("seed")) for one in result.artifacts]
+    return [(artifact.number, artifact.kind, artifact.receipt.get("seed")) for artifact in result.artifacts]
 
 
 def made(described: Any) -> str:
     """Return an image like a recorded one: with its size, its format and its infotext."""
     if isinstance(described, str):
         return described
-    one = described["$image"]
+    description = described["$image"]
     buffer = io.BytesIO()
-    image = Image.new("RGB", one["size"])
-    if one["format"] == "PNG":
+    image = Image.new("RGB", description["size"])
+    if description["format"] == "PNG":
         chunks = PngInfo()
-        if one.get("parameters"):
-            chunks.add_text("parameters", one["parameters"])
+        if description.get("parameters"):
+            chunks.add_text("parameters", description["parameters"])
         image.save(buffer, "PNG", pnginfo=chunks)
     else:
         exif = Image.Exif()
-        exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + (one.get("comment") or "").encode("utf-16-be")
-        image.save(buffer, one["format"], exif=exif)
+        exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + (description.get("comment") or "").encode("utf-16-be")
+        image.save(buffer, description["format"], exif=exif)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
 def result_of(tasktype: TaskType, request: dict[str, Any], answer: dict[str, Any]) -> Result:
     answer = dict(answer)
     if "images" in answer:
-        answer["images"] = [made(one) for one in answer["images"]]
+        answer["images"] = [made(image) for image in answer["images"]]
     if "image" in answer:
         answer["image"] = made(answer["image"])
     if not isinstance(answer.get("info"), str):
@@ -97,14 +97,14 @@ def expected_kinds(request: dict[str, Any], images: list[Any]) -> list[str]:
     if any(overrides.get(name) for name in ("return_mask", "return_mask_composite")):
         return ["picture"] + ["mask"] * (count - 1)
     if "ControlNet" in (request.get("alwayson_scripts") or {}):
-        asked = request.get("batch_size", 1)
-        return ["picture"] * asked + ["map"] * (count - asked)
+        picture_count = request.get("batch_size", 1)
+        return ["picture"] * picture_count + ["map"] * (count - picture_count)
     return ["picture"] * count
 
 
 @pytest.mark.parametrize("flavor", ["forge", "a1111"])
 def test_the_images_of_every_recorded_job_are_classified(flavor: str) -> None:
-    seen, unlike = set(), []
+    kinds_of_all_jobs, unlike = set(), []
     for job in jobs(flavor):
         answer, request = job["answer"], job["request"]
         if job["status"] != 200 or not isinstance(answer, dict) or not {"images", "image"} & answer.keys():
@@ -115,18 +115,18 @@ def test_the_images_of_every_recorded_job_are_classified(flavor: str) -> None:
             unlike.append(job["name"])
             continue
         images = answer.get("images") or [answer["image"]]
-        kinds = [one.kind for one in result.artifacts]
+        kinds = [artifact.kind for artifact in result.artifacts]
         assert kinds == expected_kinds(request, images), job["name"]
         assert not result.warnings, job["name"]
-        numbers = [one.number for one in result.artifacts if one.kind == "picture"]
+        numbers = [artifact.number for artifact in result.artifacts if artifact.kind == "picture"]
         assert numbers == list(range(1, kinds.count("picture") + 1)), job["name"]
-        seen |= set(kinds)
-        for one, image in zip(result.artifacts, images, strict=True):
-            if ROUTES[job["route"]].generates and one.kind == "picture":
+        kinds_of_all_jobs |= set(kinds)
+        for artifact, image in zip(result.artifacts, images, strict=True):
+            if ROUTES[job["route"]].generates and artifact.kind == "picture":
                 text = image["$image"]["parameters"] or answer["info"]["infotexts"][0]
-                assert one.receipt["infotext"] == text, job["name"]
-                assert f"Seed: {one.receipt['seed']}," in text, job["name"]
-    assert seen >= {"picture", "grid", "mask"}
+                assert artifact.receipt["infotext"] == text, job["name"]
+                assert f"Seed: {artifact.receipt['seed']}," in text, job["name"]
+    assert kinds_of_all_jobs >= {"picture", "grid", "mask"}
     assert len(unlike) < 10
 
 
@@ -190,7 +190,7 @@ def test_the_grid_of_loopback_is_no_picture() -> None:
     info = {"all_seeds": [8], "infotexts": [text(7)] * 3, "index_of_first_image": 0}
     result = read([png(), png(text(7)), png(text(8))], info, script_name="loopback")
     assert kinds(result) == [(None, "grid", None), (1, "picture", 7), (2, "picture", 8)]
-    assert [one.receipt["infotext"] for one in result.artifacts[1:]] == [text(7), text(8)]
+    assert [artifact.receipt["infotext"] for artifact in result.artifacts[1:]] == [text(7), text(8)]
 
 
 def test_an_image_that_a_script_assembles_is_a_picture_with_the_requested_seed() -> None:
@@ -209,7 +209,7 @@ def test_masks_follow_each_picture() -> None:
     images = [png(text(7)), png(), png(), png(text(8)), png(), png(), png()]
     overrides = {"return_mask": True, "return_mask_composite": True}
     result = read(images, info, mask="x", batch_size=2, override_settings=overrides)
-    assert [one.kind for one in result.artifacts] == [
+    assert [artifact.kind for artifact in result.artifacts] == [
         *("picture", "mask", "mask") * 2,
         "map",
     ]
@@ -232,14 +232,14 @@ def test_without_infotexts_the_order_decides_and_a_warning_says_so() -> None:
 
 def test_pictures_of_a_script_without_infotexts_are_all_kept_and_a_warning_says_so() -> None:
     result = read([png()] * 3, {"all_seeds": [8], "infotexts": [text(7)] * 3}, script_name="loopback")
-    assert [one.number for one in result.artifacts] == [1, 2, 3]
+    assert [artifact.number for artifact in result.artifacts] == [1, 2, 3]
     assert [warning.message for warning in result.warnings]
 
 
 def test_a_picture_without_its_infotext_is_still_a_picture() -> None:
     """An extension may replace an image by one without a text, and add another one with a text."""
     result = read([png(), png(text(7))], {"all_seeds": [7, 7], "infotexts": [text(7)] * 2}, batch_size=2)
-    assert [one.number for one in result.artifacts] == [1, 2]
+    assert [artifact.number for artifact in result.artifacts] == [1, 2]
 
 
 def test_an_animation_is_a_picture_without_an_infotext() -> None:
@@ -247,7 +247,7 @@ def test_an_animation_is_a_picture_without_an_infotext() -> None:
     Image.new("P", (8, 8)).save(buffer, "GIF")
     gif = base64.b64encode(buffer.getvalue()).decode()
     result = read([gif, png(text(7))], {"all_seeds": [7] * 16, "infotexts": [text(7)] * 16})
-    assert [one.number for one in result.artifacts] == [1, 2]
+    assert [artifact.number for artifact in result.artifacts] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -326,13 +326,13 @@ CONTENTS = st.fixed_dictionaries(
 def test_no_input_is_stored_in_the_output_document(content: dict[str, Any]) -> None:
     """SD Web UI echoes its request, which contains the downloaded inputs."""
     secret = base64.b64decode(png("the contents of somebody's object"))
-    found = sniff(secret)
-    assert found is not None
-    inputs = {one.path: Fetched(secret, found) for one in input_references(content)}
+    image = sniff(secret)
+    assert image is not None
+    inputs = {reference.path: Fetched(secret, image) for reference in input_references(content)}
     request = json.loads(request_body(TaskType.IMAGE_TO_IMAGE, replace_links(content, inputs)))
     body = json.dumps({"images": [png()], "parameters": request, "info": "{}"}).encode()
     result = read_result(body, TaskType.IMAGE_TO_IMAGE, content, checkpoint=None, sampler=None)
-    stored = json.dumps([result.document, [one.receipt for one in result.artifacts]])
+    texts = json.dumps([result.document, [artifact.receipt for artifact in result.artifacts]])
 
-    assert base64.b64encode(secret).decode()[:40] not in stored
+    assert base64.b64encode(secret).decode()[:40] not in texts
     assert result.document["parameters"]["prompt"] == "a cat"

@@ -66,7 +66,9 @@ def errors() -> dict[str, Any]:
     """Return the responses of all recorded errors."""
     read = {name: recording(name) for name in names("*")}
     responses = {
-        name: each["response"] for name, each in read.items() if isinstance(each.get("response"), dict)
+        name: recording["response"]
+        for name, recording in read.items()
+        if isinstance(recording.get("response"), dict)
     }
     return {name: response for name, response in responses.items() if response.get("status", 200) >= 400}
 

@@ -64,5 +64,5 @@ def test_a_wildcard_without_an_extension_fails_the_task_before_it_runs() -> None
     ],
 )
 def test_a_wildcard_that_is_left_is_reported_with_its_file(info: dict[str, Any], text: str | None) -> None:
-    found = find_unfilled_wildcard(["__colour__"], info)
-    assert (found is None) if text is None else (text in str(found))
+    reported_file = find_unfilled_wildcard(["__colour__"], info)
+    assert (reported_file is None) if text is None else (text in str(reported_file))

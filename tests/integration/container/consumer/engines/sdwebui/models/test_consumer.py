@@ -19,14 +19,14 @@ SMALL = {"width": 64, "height": 64, "steps": 1}
 def outcomes(aws: Emulator, queue_url: str, count: int) -> dict[str, dict[str, Any]]:
     """Wait for a number of final callbacks and return them by task id."""
     sqs = aws.client("sqs")
-    found: dict[str, dict[str, Any]] = {}
-    while len(found) < count:
+    outcomes_by_id: dict[str, dict[str, Any]] = {}
+    while len(outcomes_by_id) < count:
         answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20, MaxNumberOfMessages=10)
-        assert answer.get("Messages"), f"no further callback after {sorted(found)}"
+        assert answer.get("Messages"), f"no further callback after {sorted(outcomes_by_id)}"
         for message in answer["Messages"]:
             callback = json.loads(message["Body"])
-            found[callback["id"]] = callback
-    return found
+            outcomes_by_id[callback["id"]] = callback
+    return outcomes_by_id
 
 
 def subscribed(aws: Emulator, resources: Resources) -> str:
@@ -42,14 +42,16 @@ def subscribed(aws: Emulator, resources: Resources) -> str:
 
 def test_each_task_gets_its_model_or_its_error(aws: Emulator, model_setup: ModelSetup) -> None:
     """Good, missing, missing LoRA, truncated, not loadable, then another good one and the first one again."""
-    made = model_setup.root.parent / "made.safetensors"
+    model_file = model_setup.root.parent / "made.safetensors"
     for name in ("Ünï 模型 (v2)", "second"):
-        model_setup.put(f"{CKPT}/{name}.safetensors", write_checkpoint(made, name.encode()).read_bytes())
-    model_setup.put(f"{CKPT}/cut.safetensors", made.read_bytes()[:-3])
+        model_setup.put(
+            f"{CKPT}/{name}.safetensors", write_checkpoint(model_file, name.encode()).read_bytes()
+        )
+    model_setup.put(f"{CKPT}/cut.safetensors", model_file.read_bytes()[:-3])
     model_setup.put(f"{CKPT}/unloadable.safetensors", UNLOADABLE)
     resources = Resources.create(aws)
     callbacks = subscribed(aws, resources)
-    asked = [
+    submitted = [
         checkpoint("Ünï 模型 (v2)", **SMALL),
         checkpoint("secnd", **SMALL),
         checkpoint("second", **{**SMALL, "prompt": "<lora:nowhere:1>"}),
@@ -58,7 +60,7 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, model_setup: Model
         checkpoint("second", **SMALL),
         checkpoint("Ünï 模型 (v2)", **SMALL),
     ]
-    resources.submit_tasks(aws, asked, TaskType.TEXT_TO_IMAGE)
+    resources.submit_tasks(aws, submitted, TaskType.TEXT_TO_IMAGE)
     settings = {
         "MODEL_BUCKET": model_setup.bucket,
         "MODEL_DIR": str(model_setup.root),
@@ -69,9 +71,10 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, model_setup: Model
         fake_webui(model_dir=model_setup.root, load_seconds=0, step_seconds=0) as webui,
         consumer(aws, resources, webui.url, settings),
     ):
-        callbacks_by_id = outcomes(aws, callbacks, len(asked))
+        callbacks_by_id = outcomes(aws, callbacks, len(submitted))
     codes = [
-        (callbacks_by_id[f"task-{n}"]["error"] or {}).get("code", "completed") for n in range(len(asked))
+        (callbacks_by_id[f"task-{number}"]["error"] or {}).get("code", "completed")
+        for number in range(len(submitted))
     ]
     assert codes == [
         "completed",
@@ -85,5 +88,7 @@ def test_each_task_gets_its_model_or_its_error(aws: Emulator, model_setup: Model
     assert "'second.safetensors'" in callbacks_by_id["task-1"]["error"]["message"]
     for number, model in ((0, "Ünï 模型 (v2)"), (5, "second")):
         key = callbacks_by_id[f"task-{number}"]["output_url"].removeprefix(f"s3://{resources.bucket}/")
-        out = json.loads(aws.client("s3").get_object(Bucket=resources.bucket, Key=key)["Body"].read())
-        assert out["images"][0]["model"] == model
+        output_document = json.loads(
+            aws.client("s3").get_object(Bucket=resources.bucket, Key=key)["Body"].read()
+        )
+        assert output_document["images"][0]["model"] == model

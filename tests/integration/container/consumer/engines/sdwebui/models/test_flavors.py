@@ -46,11 +46,11 @@ class Setup:
         self.models = ModelManager(store, self.webui, own_checkpoint="", dynamic=True)
         self.runtime = Runtime("r", dynamic_model=True)
 
-    def picture(self, checkpoint: str = "base", **asked: Any) -> bytes:
+    def picture(self, checkpoint: str = "base", **fields: Any) -> bytes:
         """Return the first picture of a task, as its worker would store it."""
-        scripts = {"sd_model_checkpoint": checkpoint, **asked.pop("alwayson_scripts", {})}
+        scripts = {"sd_model_checkpoint": checkpoint, **fields.pop("alwayson_scripts", {})}
         check = ContentCheck(TaskType.TEXT_TO_IMAGE, self.runtime, path="")
-        content = check.normalize({**SMALL, **asked, "alwayson_scripts": scripts})
+        content = check.normalize({**SMALL, **fields, "alwayson_scripts": scripts})
         assert check.faults == []
         body = request_body(TaskType.TEXT_TO_IMAGE, self.models.ensure(content))
         expected = self.models.switch(content)
@@ -64,10 +64,10 @@ class Setup:
         self.model_setup.put(key, content)
         self.model_setup.now += 100
 
-    def failure(self, *checkpoint: str, **asked: Any) -> PermanentError:
+    def failure(self, *checkpoint: str, **fields: Any) -> PermanentError:
         """Return the error of a task."""
         with pytest.raises(PermanentError) as caught:
-            self.picture(*checkpoint, **asked)
+            self.picture(*checkpoint, **fields)
         return caught.value
 
 
@@ -81,12 +81,12 @@ def setup(request: pytest.FixtureRequest, model_setup: ModelSetup) -> Iterator[S
         (model_setup.root / key).write_bytes(safetensors(content=key.encode()))
     settings = Settings(model_dir=model_setup.root, load_seconds=0, step_seconds=0, flavor=request.param)
     with in_thread(Components.make(settings)) as url:
-        made = Setup(model_setup, url, request.param)
+        new_setup = Setup(model_setup, url, request.param)
         restored: dict[str, Any] = (
             {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}
         )
-        made.webui.post("/sdapi/v1/options", restored)  # as our settings file names them
-        yield made
+        new_setup.webui.post("/sdapi/v1/options", restored)  # as our settings file names them
+        yield new_setup
 
 
 def unit(model: str) -> dict[str, Any]:

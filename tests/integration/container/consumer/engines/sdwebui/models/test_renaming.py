@@ -37,7 +37,7 @@ class Forge(FakeWebUi):
     def __init__(self, *, controlnet: tuple[str, ...] = (), modules: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.lists[CONTROLNET] = {"model_list": ["None", *controlnet]}
-        self.lists[MODULES] = [{"model_name": one, "filename": f"/m/VAE/{one}"} for one in modules]
+        self.lists[MODULES] = [{"model_name": module, "filename": f"/m/VAE/{module}"} for module in modules]
 
 
 class Automatic(FakeWebUi):
@@ -64,15 +64,15 @@ class Automatic(FakeWebUi):
             self.lists[OPTIONS] = body
         elif path.endswith("refresh-loras"):
             files = (root / "Lora").rglob("*.*")
-            self.lists[LORAS] = [{"name": one.stem, "alias": "", "path": str(one)} for one in files]
+            self.lists[LORAS] = [{"name": path.stem, "alias": "", "path": str(path)} for path in files]
         elif path.endswith("refresh-vae"):
             self.lists[VAES] = [
-                {"model_name": one.name, "filename": str(one)} for one in (root / "VAE").rglob("*.*")
+                {"model_name": path.name, "filename": str(path)} for path in (root / "VAE").rglob("*.*")
             ]
         elif path.endswith("refresh-checkpoints"):
             self.lists["/sdapi/v1/sd-models"] = [
-                {"title": str(one.relative_to(root / CKPT)), "model_name": one.stem, "filename": str(one)}
-                for one in (root / CKPT).rglob("*.*")
+                {"title": str(path.relative_to(root / CKPT)), "model_name": path.stem, "filename": str(path)}
+                for path in (root / CKPT).rglob("*.*")
             ]
 
 
@@ -105,12 +105,12 @@ def safetensors(output_name: str | None, *, padding: int = 0) -> bytes:
 def test_a_controlnet_unit_gets_the_name_that_forge_lists(model_setup: ModelSetup) -> None:
     model_setup.put("ControlNet/sub/canny.safetensors.pth", BIG)
     model_setup.put("ControlNet/depth.pth", BIG)
-    listed = f"depth [{HASH}]"
-    prepared = models(model_setup, Forge(controlnet=(listed,)))
-    for name in ("depth", "depth.pth", listed):
-        assert prepared.ensure(units(name)) == units(listed)
+    title = f"depth [{HASH}]"
+    prepared = models(model_setup, Forge(controlnet=(title,)))
+    for name in ("depth", "depth.pth", title):
+        assert prepared.ensure(units(name)) == units(title)
         prepared.switch(units(name))
-    assert prepared.ensure(units("None", "depth")) == units("None", listed)
+    assert prepared.ensure(units("None", "depth")) == units("None", title)
     fault = failure(lambda: prepared.ensure(units("depth [00000000]")))
     assert (fault.code, "not with the hash 00000000" in fault.message) == (ErrorCode.MODEL_NOT_FOUND, True)
 
@@ -122,8 +122,8 @@ def test_the_units_of_adetailer_get_the_listed_name_too(model_setup: ModelSetup)
     webui.lists[DETECTORS] = {"ad_model": ["face.pt", "mediapipe_face_full"]}
     for name in ("face.pt", "mediapipe_face_full"):
         args = [True, {"ad_model": name, "ad_controlnet_model": "depth"}]
-        sent = models(model_setup, webui).ensure({"alwayson_scripts": {"ADetailer": {"args": args}}})
-        unit = sent["alwayson_scripts"]["ADetailer"]["args"][1]
+        content_sent = models(model_setup, webui).ensure({"alwayson_scripts": {"ADetailer": {"args": args}}})
+        unit = content_sent["alwayson_scripts"]["ADetailer"]["args"][1]
         assert unit == {"ad_model": name, "ad_controlnet_model": f"depth [{HASH}]"}
     args = [{"ad_model": "hand.pt"}]
     fault = failure(
@@ -191,8 +191,8 @@ def test_a_lora_is_sent_without_its_folder(model_setup: ModelSetup) -> None:
     prepared = models(model_setup, Automatic(model_setup))
     for name in ("sub/style", "sub\\style", "style"):
         content = {"prompt": f"a <lora:{name}:1>, sub/style", "negative_prompt": f"<lora:{name}:1>"}
-        sent = prepared.ensure(content)
-        assert sent == content | {"prompt": "a <lora:style:1>, sub/style"}
+        content_sent = prepared.ensure(content)
+        assert content_sent == content | {"prompt": "a <lora:style:1>, sub/style"}
         prepared.switch(content)
 
 
@@ -236,12 +236,12 @@ def test_a_lora_can_be_named_by_the_name_inside_its_file(model_setup: ModelSetup
 
 def test_the_metadata_of_a_lora_is_read_once(model_setup: ModelSetup) -> None:
     model_setup.put("Lora/file-a.safetensors", safetensors("styleA"))
-    asked: list[str] = []
-    model_setup.s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("GetObject"))
+    paths: list[str] = []
+    model_setup.s3.meta.events.register("before-call.s3.GetObject", lambda **_: paths.append("GetObject"))
     prepared = models(model_setup, Automatic(model_setup))
     for _ in range(3):
         failure(lambda: prepared.ensure({"prompt": "<lora:nowhere:1>"}))
-    assert asked == ["GetObject"]
+    assert paths == ["GetObject"]
 
 
 def test_without_a_bucket_a_name_inside_two_files_is_refused_too() -> None:
@@ -272,7 +272,7 @@ def test_the_loras_of_a_style_are_fetched_or_reported_as_missing(model_setup: Mo
 
 
 @pytest.mark.parametrize(
-    ("content", "sent"),
+    ("content", "expected_modules"),
     [
         ({"override_settings": {"sd_vae": "v.pt"}}, ["v.pt"]),
         ({"alwayson_scripts": {"sd_vae": "sub/v.pt"}}, ["v.pt"]),
@@ -289,16 +289,16 @@ def test_the_loras_of_a_style_are_fetched_or_reported_as_missing(model_setup: Mo
     ],
 )
 def test_forge_gets_a_vae_as_one_of_its_modules(
-    model_setup: ModelSetup, content: dict[str, Any], sent: list[str] | None
+    model_setup: ModelSetup, content: dict[str, Any], expected_modules: list[str] | None
 ) -> None:
     model_setup.put("VAE/sub/v.pt")
     model_setup.put("text_encoder/te.pt")
-    got = models(model_setup, Forge(modules=("v.pt", "te.pt"))).ensure(content)
-    assert got.get("override_settings", {}).get("forge_additional_modules") == sent
-    assert "sd_vae" not in json.dumps(got)
+    content_sent = models(model_setup, Forge(modules=("v.pt", "te.pt"))).ensure(content)
+    assert content_sent.get("override_settings", {}).get("forge_additional_modules") == expected_modules
+    assert "sd_vae" not in json.dumps(content_sent)
     clip = content.get("override_settings", {}).get("CLIP_stop_at_last_layers")
-    assert got["override_settings"].get("CLIP_stop_at_last_layers") == clip
-    assert vae_as_module(got) == got
+    assert content_sent["override_settings"].get("CLIP_stop_at_last_layers") == clip
+    assert vae_as_module(content_sent) == content_sent
 
 
 def test_automatic1111_gets_a_vae_unchanged(model_setup: ModelSetup) -> None:
@@ -332,9 +332,9 @@ def test_a_second_checkpoint_is_sent_by_its_full_name_and_must_be_listed(model_s
     webui = Automatic(model_setup)
     prepared = models(model_setup, webui)
     model_setup.put("adetailer/face.pt")
-    sent = prepared.ensure(content)
-    assert sent["refiner_checkpoint"] == "sub/refiner.safetensors"
-    assert sent["alwayson_scripts"]["ADetailer"]["args"][0]["ad_checkpoint"] == "detail.safetensors"
+    content_sent = prepared.ensure(content)
+    assert content_sent["refiner_checkpoint"] == "sub/refiner.safetensors"
+    assert content_sent["alwayson_scripts"]["ADetailer"]["args"][0]["ad_checkpoint"] == "detail.safetensors"
     assert prepared.switch(content) == "main"
     blind = models(model_setup, FakeWebUi())
     assert "does not list it" in failure(lambda: blind.switch(content)).message
@@ -422,7 +422,7 @@ class ForgeWithEmbeddings(Forge):
 
     def __init__(self, *checkpoints: str) -> None:
         super().__init__()
-        self.lists["/sdapi/v1/sd-models"] = [{"title": one, "model_name": one} for one in checkpoints]
+        self.lists["/sdapi/v1/sd-models"] = [{"title": title, "model_name": title} for title in checkpoints]
         self.lists[EMBEDDINGS] = {"loaded": {"Known": {}}, "skipped": {}}
         self.jobs: list[str] = []
 
@@ -474,5 +474,5 @@ def test_a_checkpoint_on_the_volume_is_found_by_the_hash_of_early_web_uis(
     model_setup.put(f"{CKPT}/old.ckpt", BIG)
     store = model_setup.store()
     store.ensure(checkpoint("old"))
-    (found,) = store.ensure(checkpoint(HASH))
-    assert found.name == "old.ckpt"
+    (model,) = store.ensure(checkpoint(HASH))
+    assert model.name == "old.ckpt"

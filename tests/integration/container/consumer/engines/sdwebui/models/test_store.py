@@ -104,21 +104,21 @@ def test_a_missing_model_fails_the_task_with_the_nearest_name(
 
 
 def test_a_missing_model_is_remembered_for_a_while(model_setup: ModelSetup) -> None:
-    asked: list[str] = []
+    requested_keys: list[str] = []
 
     def note(params: dict[str, Any], **_: Any) -> None:
-        asked.append(params["query_string"].get("prefix", ""))
+        requested_keys.append(params["query_string"].get("prefix", ""))
 
     model_setup.s3.meta.events.register("before-call.s3.ListObjectsV2", note)
     store = model_setup.store()
     for _ in range(3):
         failure(lambda: store.ensure(checkpoint("late")))
-    assert len(asked) == 1
+    assert len(requested_keys) == 1
     model_setup.put(f"{CKPT}/late.ckpt")
     failure(lambda: store.ensure(checkpoint("late")))
     model_setup.now += 61
     store.ensure(checkpoint("late"))
-    assert asked.count(f"{CKPT}/") == 2
+    assert requested_keys.count(f"{CKPT}/") == 2
 
 
 def test_models_are_not_looked_up_again_between_jobs(model_setup: ModelSetup) -> None:
@@ -126,12 +126,14 @@ def test_models_are_not_looked_up_again_between_jobs(model_setup: ModelSetup) ->
     store = model_setup.store()
     store.ensure(checkpoint("m"))
     model_setup.now += 61
-    asked: list[str] = []
-    model_setup.s3.meta.events.register("before-call.s3.*", lambda model, **_: asked.append(model.name))
+    requested_keys: list[str] = []
+    model_setup.s3.meta.events.register(
+        "before-call.s3.*", lambda model, **_: requested_keys.append(model.name)
+    )
     store.activate(checkpoint("m"))
-    assert asked == []
+    assert requested_keys == []
     store.activate(checkpoint("m"))
-    assert "ListObjectsV2" in asked
+    assert "ListObjectsV2" in requested_keys
 
 
 def test_a_checkpoint_that_was_deleted_from_the_bucket_is_used_only_if_it_is_on_the_volume(
@@ -172,15 +174,15 @@ def test_a_file_that_was_copied_by_hand_is_used_if_it_is_complete(model_setup: M
 
 def test_an_incomplete_download_is_not_visible_to_web_ui(model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/m.ckpt", b"x" * 1000)
-    seen: list[list[str]] = []
+    visible_files: list[list[str]] = []
 
     def look(part: Path) -> None:
-        seen.append([path.name for path in (model_setup.root / CKPT).rglob("*")])
+        visible_files.append([path.name for path in (model_setup.root / CKPT).rglob("*")])
         assert not part.name.endswith((".safetensors", ".ckpt", ".pt"))
 
     model_setup.transfer.after = look
     model_setup.store().ensure(checkpoint("m"))
-    assert seen == [[]]
+    assert visible_files == [[]]
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
@@ -301,9 +303,9 @@ class FullDisk:
         self.inner = inner
         self.times = times
 
-    def fetch(self, bucket: str, key: str, to: Path, **more: Any) -> None:
+    def fetch(self, bucket: str, key: str, to: Path, **options: Any) -> None:
         """Write half a file, then fail."""
-        self.inner.fetch(bucket, key, to, **more)
+        self.inner.fetch(bucket, key, to, **options)
         if self.times:
             self.times -= 1
             to.write_bytes(to.read_bytes()[:10])
@@ -417,7 +419,7 @@ def test_an_eviction_that_never_ends_is_a_retryable_error(
 ) -> None:
     model_setup.put(f"{CKPT}/m.ckpt")
     store = model_setup.store()
-    (file,) = (found.file for found in store.ensure(checkpoint("m")))
+    (file,) = (stored_model.file for stored_model in store.ensure(checkpoint("m")))
     assert file is not None
     monkeypatch.setattr("container.consumer.engines.models_in_use.EVICTION_SECONDS", 0.2)
     volume = Volume(model_setup.root)

@@ -30,9 +30,9 @@ BIG = {"width": 64, "height": 64, "steps": 1}
 class Setup:
     """A fake on the volume, the client for it, and a record of its calls."""
 
-    def __init__(self, model_setup: ModelSetup, parts: Components, url: str) -> None:
+    def __init__(self, model_setup: ModelSetup, components: Components, url: str) -> None:
         self.model_setup = model_setup
-        self.components = parts
+        self.components = components
         self.webui = WebUi(url, inference_timeout_seconds=30)
         self.asked: list[str] = []
         self.webui._probes.event_hooks["request"].append(self._note)
@@ -57,9 +57,9 @@ class Setup:
         path = write_checkpoint(self.model_setup.root.parent / "made.safetensors", content)
         self.model_setup.put(f"{CKPT}/{name}", path.read_bytes())
 
-    def job(self, **more: Any) -> str:
+    def job(self, **fields: Any) -> str:
         """Run a job and return the checkpoint that it used."""
-        body = json.dumps({"prompt": "a cat", **BIG, **more}).encode()
+        body = json.dumps({"prompt": "a cat", **BIG, **fields}).encode()
         answer = json.loads(self.webui.run("/sdapi/v1/txt2img", lambda: body))
         return str(json.loads(answer["info"])["sd_model_name"])
 
@@ -68,9 +68,9 @@ class Setup:
 def setup(model_setup: ModelSetup) -> Iterator[Setup]:
     """Run a fake whose model folder is the volume, with one checkpoint from the start."""
     write_checkpoint(model_setup.root / CKPT / "first.safetensors", b"first")
-    parts = Components.make(Settings(model_dir=model_setup.root, load_seconds=0, step_seconds=0))
-    with in_thread(parts) as url:
-        yield Setup(model_setup, parts, url)
+    components = Components.make(Settings(model_dir=model_setup.root, load_seconds=0, step_seconds=0))
+    with in_thread(components) as url:
+        yield Setup(model_setup, components, url)
 
 
 def failure(action: Callable[[], object]) -> PermanentError:
@@ -100,8 +100,8 @@ def test_the_list_is_refreshed_only_for_a_new_file(setup: Setup) -> None:
     models = setup.models()
     styled = {"prompt": "<lora:style:1>"}
     tasks: list[tuple[str, dict[str, Any]]] = [("first", {}), ("second", {}), ("first", {})]
-    for name, more in [*tasks, ("second", styled), ("second", styled)]:
-        assert models.switch(checkpoint(name, **more)) == setup.job()
+    for name, fields in [*tasks, ("second", styled), ("second", styled)]:
+        assert models.switch(checkpoint(name, **fields)) == setup.job()
     assert setup.asked == ["options", "refresh-checkpoints", "options", "options", "refresh-loras", "options"]
 
 
@@ -138,16 +138,16 @@ def test_a_checkpoint_that_cannot_be_loaded_fails_only_its_task(setup: Setup) ->
     fault = failure(setup.job)
     assert fault.code is ErrorCode.MODEL_UNUSABLE
     models.failed(fault)
-    again = failure(lambda: models.switch(checkpoint("corrupt")))
-    assert again.code is ErrorCode.MODEL_UNUSABLE
+    second_failure = failure(lambda: models.switch(checkpoint("corrupt")))
+    assert second_failure.code is ErrorCode.MODEL_UNUSABLE
     assert models.switch(checkpoint("third")) == setup.job() == "third"
     assert models.switch(checkpoint("first")) == setup.job() == "first"
 
 
 def test_a_truncated_file_is_not_given_to_web_ui(setup: Setup) -> None:
     """It would make every later job fail."""
-    whole = (setup.model_setup.root / CKPT / "first.safetensors").read_bytes()
-    (setup.model_setup.root / CKPT / "half.safetensors").write_bytes(whole[:-2])
+    content = (setup.model_setup.root / CKPT / "first.safetensors").read_bytes()
+    (setup.model_setup.root / CKPT / "half.safetensors").write_bytes(content[:-2])
     setup.webui.post("/sdapi/v1/refresh-checkpoints", {})
     models = setup.models(bucket=False)
     assert failure(lambda: models.switch(checkpoint("half"))).code is ErrorCode.MODEL_UNUSABLE
@@ -197,7 +197,7 @@ def test_upscalers_must_be_listed_by_web_ui(setup: Setup) -> None:
     setup.model_setup.put("ESRGAN/4x-UltraSharp.pth")
     models.ensure({"image": "x", "upscaler_1": "R-ESRGAN 4x+", "upscaler_2": "Lanczos"})
     assert (setup.model_setup.root / "RealESRGAN" / "RealESRGAN_x4plus.pth").is_file()
-    late = failure(lambda: models.ensure({"image": "x", "upscaler_1": "4x-UltraSharp"}))
-    assert "SYNC_FOLDERS" in late.message
+    error = failure(lambda: models.ensure({"image": "x", "upscaler_1": "4x-UltraSharp"}))
+    assert "SYNC_FOLDERS" in error.message
     near = failure(lambda: models.ensure({"image": "x", "upscaler_1": "R-ESRGAN 4x"}))
     assert "'R-ESRGAN 4x+'" in near.message

@@ -26,7 +26,7 @@ class CountingWebUi:
 def test_each_list_is_requested_once_per_task() -> None:
     webui = CountingWebUi()
     resolver = ModelResolver(None, None, EngineModelLists(webui))
-    prompt = "<lora:style:1>" + "".join(f"<lora:{{a|{n}}}:1>" for n in range((MAX_MODELS - 2) // 2))
+    prompt = "<lora:style:1>" + "".join(f"<lora:{{a|{number}}}:1>" for number in range((MAX_MODELS - 2) // 2))
     for _ in range(2):
-        assert [found.name for found in resolver.find({"prompt": prompt})] == ["style"]
+        assert [model.name for model in resolver.find({"prompt": prompt})] == ["style"]
     assert webui.asked == ["/sdapi/v1/loras"] * 2

@@ -118,9 +118,9 @@ def test_a_model_that_is_named_twice_is_required_once() -> None:
     ],
 )
 def test_finds_the_upscaler_of_a_script(script: str, args: list[Any], name: str, by_index: bool) -> None:
-    found = required_models({"script_name": script, "script_args": args})
+    models = required_models({"script_name": script, "script_args": args})
     path = f"/script_args/{args.index(int(name) if by_index else name)}"
-    assert found == [ModelRequirement(Kind.UPSCALER, name, path, is_by_index=by_index)]
+    assert models == [ModelRequirement(Kind.UPSCALER, name, path, is_by_index=by_index)]
 
 
 def test_finds_the_checkpoints_of_a_plot_by_their_extension() -> None:
@@ -133,8 +133,8 @@ def test_finds_the_checkpoints_of_a_plot_by_their_extension() -> None:
 
 def test_all_alternatives_of_a_template_are_fetched() -> None:
     template = "<lora:{style-a|style-b}:0.7> <lora:{x|{y|z}}:1>"
-    found = required_models({"prompt": template})
-    assert [(need.name, need.is_required) for need in found] == [
+    models = required_models({"prompt": template})
+    assert [(model.name, model.is_required) for model in models] == [
         ("style-a", False),
         ("style-b", False),
         ("{x|{y|z}}", False),
@@ -148,11 +148,11 @@ def test_a_template_with_too_many_alternatives_is_not_expanded(field: str) -> No
     content = {"prompt": text} if field == "prompt" else {"script_args": [text]}
 
     tracemalloc.start()
-    found = list(model_mentions(content))
+    mentions = list(model_mentions(content))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert len(found) == 1
+    assert len(mentions) == 1
     assert peak < 1 << 20
 
 
@@ -167,7 +167,7 @@ def test_only_names_of_models_are_replaced() -> None:
         "script_name": "SD upscale",
         "script_args": ["<lora:b:1>", 64, 3],
     }
-    kept = json.dumps(content)
+    original = json.dumps(content)
     new = {
         (Kind.LORA, "sub/a"): "a",
         (Kind.LORA, "b"): "long b",
@@ -184,7 +184,7 @@ def test_only_names_of_models_are_replaced() -> None:
         "script_name": "SD upscale",
         "script_args": ["<lora:long b:1>", 64, 3],
     }
-    assert json.dumps(content) == kept
+    assert json.dumps(content) == original
 
 
 @pytest.mark.parametrize("name", ["{a$$b|c}", "__styles__"])
@@ -217,8 +217,8 @@ def test_a_face_restorer_is_required_only_if_it_is_visible(
 def test_a_tag_that_web_ui_would_ignore_is_sent_in_a_form_that_it_reads() -> None:
     text = "a <LORA:s:1><lyco:x=1:s:0.5> <Hypernet:h> <LoRA:{a|b}:1>"
     assert [need.name for need in required_models({"prompt": text})] == ["s", "h", "a", "b"]
-    sent = rename_models({"prompt": text}, {(Kind.LORA, "s"): "style"})
-    assert sent == {"prompt": "a <lora:style:1><lora:x=1:style:0.5> <hypernet:h> <lora:{a|b}:1>"}
+    renamed = rename_models({"prompt": text}, {(Kind.LORA, "s"): "style"})
+    assert renamed == {"prompt": "a <lora:style:1><lora:x=1:style:0.5> <hypernet:h> <lora:{a|b}:1>"}
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ class Events:
         self._socket: WebSocket | None = None
         self._job = ""
         self._progress: Progress | None = None
+        self.began = threading.Event()
+        """Set when ComfyUI has begun the current job."""
         self.ended = threading.Event()
         """Set when the current job has ended; its history is there then."""
         self.connected = threading.Event()
@@ -40,6 +42,7 @@ class Events:
         """Take note of messages of this job from now on."""
         with self._lock:
             self._job, self._progress = job, progress
+            self.began.clear()
             self.ended.clear()
         self.open()
 
@@ -71,6 +74,7 @@ class Events:
             log.exception("a message of ComfyUI could not be read")
         finally:
             self.connected.clear()
+            self.began.set()
             self.ended.set()  # the server may have ended: look at once
             socket.close()
 
@@ -85,6 +89,7 @@ class Events:
         with self._lock:
             if data.get("prompt_id") != self._job or self._progress is None:
                 return
+            self.began.set()
             progress: Progress = self._progress
             self._apply(kind, data, progress)
 

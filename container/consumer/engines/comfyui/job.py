@@ -27,6 +27,10 @@ SOON_SECONDS: Final = 0.005
 SOON_TIMES: Final = 100
 """How often the history is read again when the end of the job was announced: it follows in milliseconds."""
 
+BEGIN_SECONDS: Final = 0.05
+"""How long the files of the previous job wait for this one to begin. Reading them sooner would delay it,
+because one process of ComfyUI sends files and runs jobs, on one processor core at a time."""
+
 LOST_SECONDS: Final = 0.5
 """Between two looks for a job without a trace, of which the first may come before the server queued it."""
 
@@ -61,6 +65,7 @@ class Jobs:
         self._current = job
         try:
             self._submit(job, body, models)
+            self._events.began.wait(BEGIN_SECONDS)
             sent()
             return self._wait(job)
         finally:

@@ -40,10 +40,14 @@ class Tasks:
             content_ref=s3_uri(self._bucket, key),
         )
 
-    def publish(self, body: str, *, runtime: str) -> None:
-        """Publish an encoded message; the subscriptions filter by the attribute `runtime`."""
+    def publish(self, body: str, *, runtime: str, group: str | None) -> None:
+        """Publish an encoded message; the subscriptions filter by the attribute `runtime`.
+
+        The queues, which are standard ones, serve messages of different groups fairly.
+        """
         self._sns.publish(
             TopicArn=self._topic_arn,
             Message=body,
             MessageAttributes={"runtime": {"DataType": "String", "StringValue": runtime}},
+            **({"MessageGroupId": group} if group else {}),
         )

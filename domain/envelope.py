@@ -14,6 +14,7 @@ from domain.limits import (
     LONGEST_KEY_TAIL,
     MAX_CONTEXT_BYTES,
     MAX_FAULTS,
+    MAX_GROUP_LENGTH,
     MAX_ID_LENGTH,
     MAX_KEY_BYTES,
     MAX_NAME_LENGTH,
@@ -24,6 +25,9 @@ from domain.task import Task
 
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_ID_LENGTH - 1}}}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_GROUP = re.compile(rf"[!-~]{{1,{MAX_GROUP_LENGTH}}}")
+"""The characters that SQS allows in a `MessageGroupId`."""
+
 _ENCODED = re.compile(r"%(2e|2f|5c)", re.IGNORECASE)
 
 
@@ -99,6 +103,14 @@ def start_within_faults(value: Any, path: str) -> list[Fault]:
     if value is None or (type(value) is int and 1 <= value <= MAX_START_SECONDS):
         return []
     return [Fault(path, f"a whole number of seconds from 1 to {MAX_START_SECONDS} is expected")]
+
+
+def group_faults(value: Any, path: str) -> list[Fault]:
+    """Check the name of a group of tasks; None is no name."""
+    if value is None or (isinstance(value, str) and _GROUP.fullmatch(value)):
+        return []
+    text = f"1 to {MAX_GROUP_LENGTH} letters, digits and ASCII punctuation without spaces are expected"
+    return [Fault(path, text)]
 
 
 def task_type_faults(value: Any, known: Sequence[str], path: str) -> list[Fault]:

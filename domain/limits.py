@@ -85,6 +85,7 @@ MAX_OTHER_IMAGES_BYTES: Final = 64 * 1024
 """Bytes, as ASCII JSON, of the links in a row to grids, masks and maps, which no callback contains."""
 
 MAX_ID_LENGTH: Final = 128
+MAX_GROUP_LENGTH: Final = 64
 MAX_KEY_BYTES: Final = 1024
 """S3's limit for an object key (AWS quota)."""
 

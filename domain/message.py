@@ -7,7 +7,7 @@ from typing import Any
 from domain.body import check_values, load_json
 from domain.canonical import compact_json
 from domain.clock import iso, iso_after, parse
-from domain.envelope import clean_prefix, context_faults, id_faults, start_within_faults
+from domain.envelope import clean_prefix, context_faults, group_faults, id_faults, start_within_faults
 from domain.errors import BadMessage, InvalidTask, shortened
 from domain.limits import MAX_ERROR_LENGTH, MAX_MESSAGE_BYTES
 from domain.output import check_output
@@ -25,6 +25,8 @@ class Message:
     submission_id: str
     submitted_at: str
     content_ref: str | None = None
+    group: str | None = None
+    """The task's own group, or the one that the API gave it (the id of the API key)."""
     trace: str | None = None
     """X-Ray's trace header: raw message delivery does not guarantee to keep the attribute."""
 
@@ -44,6 +46,8 @@ class Message:
             metadata["uid"] = self.task.uid
         if self.task.start_within_seconds is not None:
             metadata["start_within_seconds"] = self.task.start_within_seconds
+        if self.group is not None:
+            metadata["group"] = self.group
         if self.task.output is not None:
             metadata["output"] = self.task.output.as_dict()
         if self.trace is not None:
@@ -98,6 +102,7 @@ class Message:
             *context_faults(context, "/context"),
             *start_within_faults(start_within, "/start_within_seconds"),
             *output_faults,
+            *group_faults(metadata.get("group"), "/group"),
         ]
         if faults:
             raise ValueError(f"{faults[0].path}: {faults[0].message}")
@@ -127,6 +132,7 @@ class Message:
             # publishers may use another format.
             submitted_at=iso(parse(metadata["submitted_at"])),
             content_ref=None if isinstance(content, dict) else content_ref,
+            group=metadata.get("group"),
             trace=_text_or_none(metadata.get("trace")),
         )
 

@@ -56,6 +56,8 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
         "context": task.context,
         "digest": digest,
         "api_version": task.api_version,
+        "uid": task.uid,
+        "group": message.group,
         "submitted_at": submitted_at,
         "submitted_at_id": f"{submitted_at}#{task.id}",
         "progress": 0,
@@ -63,8 +65,6 @@ def new_row(message: Message, *, digest: str, now: datetime) -> dict[str, Any]:
         "message": message.encode(),
         "expires_at": int((now + timedelta(days=ROW_DAYS)).timestamp()),
     }
-    if task.uid is not None:
-        item["uid"] = task.uid
     if task.webhook is not None:
         item["webhook_events"] = list(task.webhook.events)
     if task.start_within_seconds is not None:

@@ -23,6 +23,8 @@ class Task:
     uid: str | None = None
     start_within_seconds: int | None = None
     """The task fails instead of starting if no GPU has taken it this long after its submit."""
+    group: str | None = None
+    """The group that the caller named, whose tasks share the GPUs fairly with those of other groups."""
     output: OutputOptions | None = None
     """How the images are stored; None stores them as the engine returned them."""
     webhook: Webhook | None = None
@@ -34,6 +36,8 @@ class Task:
         asked: list[Any] = [self.runtime, str(self.tasktype), self.prefix, self.context, self.content]
         if self.start_within_seconds is not None:
             asked.append({"start_within_seconds": self.start_within_seconds})
+        if self.group is not None:
+            asked.append({"group": self.group})
         if self.output is not None:
             asked.append({"output": self.output.as_dict()})
         if self.webhook is not None:

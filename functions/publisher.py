@@ -31,7 +31,7 @@ class Publisher:
         if message is None:  # the task has ended meanwhile
             return True
         try:
-            self._tasks.publish(message, runtime=row.runtime)
+            self._tasks.publish(message, runtime=row.runtime, group=row.text("group"))
             self._table.write(row.id, mark_published(row, self._clock()))
         except (BotoCoreError, ClientError) as error:
             logger.error("the task was not published", extra={**log_fields(row), **error_fields(error)})

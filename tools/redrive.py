@@ -65,7 +65,7 @@ class Redrive:
         if not written.done or written.row is None:
             return "its row has just been changed; try again"
         # The task is submitted from here on: if publishing fails, the sweep will publish it.
-        self._tasks.publish(str(item["message"]), runtime=message.task.runtime)
+        self._tasks.publish(str(item["message"]), runtime=message.task.runtime, group=message.group)
         self._table.write(message.task.id, mark_published(written.row, self._clock()))
         return None
 

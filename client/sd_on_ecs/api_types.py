@@ -380,6 +380,10 @@ class TaskOptions(TypedDict):
     """
     Any JSON up to 32768 bytes. The callback contains it unchanged.
     """
+    group: NotRequired[str | None]
+    """
+    Tasks of different groups share the GPUs fairly: one with many tasks delays the others less. By default, the tasks of each API key are a group.
+    """
     output: NotRequired[Output | None]
     webhook: NotRequired[Webhook]
     start_within_seconds: NotRequired[int | None]

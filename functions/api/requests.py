@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from domain.body import parse_body
-from domain.envelope import id_faults, unknown_key_faults
+from domain.envelope import group_faults, id_faults, unknown_key_faults
 from domain.errors import Fault, InvalidTask
 from domain.limits import DEFAULT_LIMITS, Limits
 from functions.api.links import UPLOAD_TYPES
@@ -102,3 +102,10 @@ def base_url(event: APIGatewayProxyEvent) -> str:
 def request_id(event: APIGatewayProxyEvent) -> str:
     """Return API Gateway's id for this request, which its access log contains too."""
     return str(event.raw_event.get("requestContext", {}).get("requestId") or "unknown")
+
+
+def api_key_id(event: APIGatewayProxyEvent) -> str | None:
+    """Return the id of the API key with which the request was sent; never the key itself."""
+    identity = event.raw_event.get("requestContext", {}).get("identity") or {}
+    key_id = identity.get("apiKeyId")
+    return key_id if key_id and not group_faults(key_id, "") else None

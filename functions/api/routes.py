@@ -23,6 +23,7 @@ from functions.api.openapi import document
 from functions.api.output_deletion import OutputDeletion
 from functions.api.request_errors import task_not_found
 from functions.api.requests import (
+    api_key_id,
     base_url,
     json_body,
     normalize_path,
@@ -79,7 +80,9 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
     rules = services.environment.webhooks_allow
 
     def accept(submission: Submission) -> Response[str]:
-        accepted = services.submit(submission, trace=os.environ.get("_X_AMZN_TRACE_ID"))
+        accepted = services.submit(
+            submission, caller=api_key_id(app.current_event), trace=os.environ.get("_X_AMZN_TRACE_ID")
+        )
         body = response_bodies.submit_response(
             submission.task,
             accepted,

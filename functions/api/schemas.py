@@ -21,6 +21,16 @@ ID: Final[Schema] = {
     "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
     "description": "The caller's own name for the task. A finished task's id may be used again.",
 }
+GROUP: Final[Schema] = {
+    "type": ["string", "null"],
+    "minLength": 1,
+    "maxLength": limits.MAX_GROUP_LENGTH,
+    "pattern": "^[!-~]+$",
+    "description": (
+        "Tasks of different groups share the GPUs fairly: one with many tasks delays the others less. By "
+        "default, the tasks of each API key are a group."
+    ),
+}
 PREFIX: Final[Schema] = {
     "type": "string",
     "minLength": 1,
@@ -133,6 +143,7 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
             "tasktype": ref("TaskType"),
             "prefix": PREFIX,
             "context": context,
+            "group": GROUP,
             "output": ref("Output"),
             "webhook": ref("Webhook"),
             "start_within_seconds": {
@@ -145,7 +156,7 @@ def _requests(runtimes: list[str], contents: list[str]) -> dict[str, Schema]:
                 ),
             },
         },
-        optional=("context", "output", "start_within_seconds", "webhook"),
+        optional=("context", "group", "output", "start_within_seconds", "webhook"),
     )
     task = open_object(closed_object({"metadata": open_object(metadata), "content": content}))
     return {

@@ -57,8 +57,12 @@ class Submit:
         self._publisher = Publisher(table=table, tasks=tasks, clock=clock)
         self._clock = clock
 
-    def __call__(self, submission: Submission, *, trace: str | None = None) -> Accepted:
+    def __call__(
+        self, submission: Submission, *, caller: str | None = None, trace: str | None = None
+    ) -> Accepted:
         """Return the row, new or of an earlier submit of the same task; raise InvalidTask (400, 409).
+
+        `caller` is the group of tasks that name none.
 
         An AWS error before the row is written is raised as botocore's, and nothing was accepted. After that
         the task is accepted, whatever happens to its message, because the sweep publishes it from the row.
@@ -78,7 +82,7 @@ class Submit:
                     send_pending_callback(self._results, row)
                     row = self._table.get(task.id)
                     continue
-            message = message or self._message(submission, trace)
+            message = message or self._message(submission, caller, trace)
             item = new_row(message, digest=digest, now=self._clock())
             written = self._table.write(task.id, submit(item) if row is None else resubmit(item, row))
             if written.done and written.row is not None:
@@ -88,13 +92,15 @@ class Submit:
             row = written.row
         raise too_many_changes(task.id)
 
-    def _message(self, submission: Submission, trace: str | None) -> Message:
+    def _message(self, submission: Submission, caller: str | None, trace: str | None) -> Message:
         self._models.check(submission)
         task, submission_id, moment = submission.task, new_submission_id(), self._clock()
         if task.webhook is not None:
             # Written before the task's row, so that no accepted task lacks its records.
             self._webhooks.create(task.webhook, task_id=task.id, submission_id=submission_id, now=moment)
-        return self._tasks.move_large_content(Message(task, submission_id, iso(moment), trace=trace))
+        return self._tasks.move_large_content(
+            Message(task, submission_id, iso(moment), group=task.group or caller, trace=trace)
+        )
 
     def _existing(self, row: Row) -> Accepted:
         """Return an existing task; publish its message if an earlier submit died after writing the row."""

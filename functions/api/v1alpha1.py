@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from domain.envelope import Submission, clean_prefix, id_faults, task_type_faults
+from domain.envelope import Submission, clean_prefix, group_faults, id_faults, task_type_faults
 from domain.errors import ErrorCode, Fault, InvalidTask, raise_if_any
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.output import check_output
@@ -47,6 +47,7 @@ def decode(
     webhook, webhook_faults = check_webhook(scripts.get("webhook"), f"{_SCRIPTS_PATH}/webhook", webhooks)
     output, output_faults = check_output(scripts.get("output"), f"{_SCRIPTS_PATH}/output")
     faults += [*task_type_errors, *prefix.faults, *runtime_faults, *output_faults, *webhook_faults]
+    faults += group_faults(scripts.get("group"), f"{_SCRIPTS_PATH}/group")
     if uid is not None and not isinstance(uid, str | int):
         faults.append(Fault(f"{_SCRIPTS_PATH}/uid", "a string is expected"))
 
@@ -66,6 +67,7 @@ def decode(
         content=checked.content,
         api_version=API_VERSION,
         uid=None if uid is None else str(uid),
+        group=scripts.get("group"),
         output=output,
         webhook=webhook,
     )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from functions.api.schemas import ID, PREFIX, Schema, ref, submit_response
+from functions.api.schemas import GROUP, ID, PREFIX, Schema, ref, submit_response
 from runtimes.sdwebui.schema import OVERRIDES
 
 _ROUTING: Final[dict[str, Schema]] = {
@@ -15,6 +15,7 @@ _ROUTING: Final[dict[str, Schema]] = {
     "image_link": {"type": "string", "description": "An http, https or s3 link to the reference image."},
     "save_dir": PREFIX | {"default": "output"},
     "uid": {"type": ["string", "integer"], "description": "The caller's id of a user."},
+    "group": GROUP,
     "output": ref("Output"),
     "webhook": ref("Webhook"),
     "sd_vae": {"type": "string"},

@@ -7,6 +7,7 @@ from domain.envelope import (
     Submission,
     clean_prefix,
     context_faults,
+    group_faults,
     id_faults,
     ignored_key_warnings,
     start_within_faults,
@@ -24,7 +25,7 @@ from runtimes.registry import RUNTIME_TYPES, RuntimeTypes, type_of
 API_VERSION: Final = "v1alpha2"
 _METADATA: Final = (
     *("id", "runtime", "tasktype", "prefix", "context"),
-    *("output", "start_within_seconds", "webhook"),
+    *("group", "output", "start_within_seconds", "webhook"),
 )
 _CONTENT: Final = "/task/content"
 _SHAPE: Final = '{"task": {"metadata": {...}, "content": {...}}} is expected'
@@ -63,6 +64,7 @@ def decode(
     faults += [
         *webhook_faults,
         *output_faults,
+        *group_faults(metadata.get("group"), f"{where}/group"),
         *runtime_faults,
         *task_type_errors,
         *prefix.faults,
@@ -99,6 +101,7 @@ def _task(
         content=content,
         api_version=API_VERSION,
         start_within_seconds=metadata.get("start_within_seconds"),
+        group=metadata.get("group"),
         output=output,
         webhook=webhook,
     )

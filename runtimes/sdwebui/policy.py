@@ -21,7 +21,9 @@ ROUTING_KEYS: Final = frozenset(
 """Keys of `alwayson_scripts` that route a task. They are not scripts, and a real Web UI responds 422 to
 them."""
 
-SUBMIT_ONLY_KEYS: Final = frozenset({"task", "id_task", "uid", "save_dir", "image_link", "output", "webhook"})
+SUBMIT_ONLY_KEYS: Final = frozenset(
+    {"task", "id_task", "uid", "save_dir", "group", "image_link", "output", "webhook"}
+)
 """Routing keys that are not needed after a task is accepted."""
 
 _STORED = "images are stored in the output bucket, not on the worker's disk"

@@ -82,13 +82,14 @@ class Cloud:
         *,
         tasktype: str = "text-to-image",
         start_within_seconds: int | None = None,
+        group: str | None = None,
         **content: Any,
     ) -> Message:
         """Submit a task as the API does: write the row, publish the message, record that."""
         if TaskType(tasktype).generates:
             content = {"prompt": task_id, "steps": 4, "width": 64, "height": 64, "seed": 1} | content
         return self.submit_content(
-            task_id, TaskType(tasktype), content, start_within_seconds=start_within_seconds
+            task_id, TaskType(tasktype), content, start_within_seconds=start_within_seconds, group=group
         )
 
     def submit_content(self, task_id: str, tasktype: str, content: dict[str, Any], **details: Any) -> Message:
@@ -103,7 +104,9 @@ class Cloud:
             api_version="v1alpha2",
             **details,
         )
-        message = Message(task=task, submission_id=new_submission_id(), submitted_at=iso(now()))
+        message = Message(
+            task=task, submission_id=new_submission_id(), submitted_at=iso(now()), group=task.group
+        )
         write = self.table.write(task_id, submit(new_row(message, digest=task.digest, now=now())))
         assert write.done
         self.publish(message)
@@ -119,7 +122,7 @@ class Cloud:
             topic_arn=environment.task_topic_arn,
             bucket=environment.task_bucket,
         )
-        tasks.publish(message.encode(), runtime=RUNTIME)
+        tasks.publish(message.encode(), runtime=RUNTIME, group=message.group)
 
     def cancel(self, task_id: str) -> Row:
         """Cancel as `DELETE /v1alpha2/tasks/{id}` does."""

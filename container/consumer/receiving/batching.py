@@ -13,6 +13,9 @@ from container.consumer.telemetry.utilization import GpuUtilization
 from domain.errors import BadMessage
 from domain.message import Message
 
+MAX_GROUPS = 1000
+"""How many groups are remembered; one that was forgotten counts as never served."""
+
 
 @dataclass(slots=True)
 class WaitingMessage:
@@ -26,13 +29,19 @@ class WaitingMessage:
     times_overtaken: int = 0
     """How many messages that arrived later were preferred to it."""
 
+    @property
+    def group(self) -> str | None:
+        """Return the group whose tasks take turns with those of other groups."""
+        return self.message.group if self.message else None
+
 
 @dataclass(slots=True)
 class AffinityBatcher:
     """Receives messages and prefers those with the current affinity, as long as no message waits too long.
 
-    With `size` 1, the queue's order is kept. The oldest message goes first after `max_overtakes` others were
-    preferred to it, or after it has waited here for `max_seconds`.
+    Among those, the groups of tasks take turns. With `size` 1, the queue's order is kept. The oldest message
+    goes first after `max_overtakes` others were preferred to it, or after it has waited here for
+    `max_seconds`.
     """
 
     queue: SqsQueue
@@ -49,6 +58,8 @@ class AffinityBatcher:
     gpu: GpuUtilization = field(default_factory=GpuUtilization)
     _waiting: list[WaitingMessage] = field(default_factory=list)
     _current_affinity: str | None = None
+    _groups_served: dict[str | None, None] = field(default_factory=dict)
+    """The groups of the last tasks, the one that was served last at the end."""
     _backlog: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _choosing: threading.Lock = field(default_factory=threading.Lock)
@@ -122,17 +133,26 @@ class AffinityBatcher:
             return None
         oldest = self._waiting[0]
         waited_seconds = self.clock() - oldest.received_at
-        oldest_is_next = (
-            oldest.times_overtaken >= self.max_overtakes
-            or waited_seconds >= self.max_seconds
-            or self._current_affinity is None
-        )
-        chosen = oldest if oldest_is_next else next(filter(self._needs_no_switch, self._waiting), oldest)
+        if oldest.times_overtaken >= self.max_overtakes or waited_seconds >= self.max_seconds:
+            chosen = oldest
+        else:
+            without_switch = list(filter(self._needs_no_switch, self._waiting))
+            chosen = self._next_in_turn(without_switch or self._waiting)
         for waiting in self._waiting[: self._waiting.index(chosen)]:
             waiting.times_overtaken += 1
         self._waiting.remove(chosen)
         self._current_affinity = chosen.affinity or self._current_affinity
+        self._groups_served.pop(chosen.group, None)
+        self._groups_served[chosen.group] = None
+        if len(self._groups_served) > MAX_GROUPS:
+            del self._groups_served[next(iter(self._groups_served))]
         return chosen
 
+    def _next_in_turn(self, candidates: list[WaitingMessage]) -> WaitingMessage:
+        """Return the oldest message of the group that was served longest ago, or never."""
+        turns = {group: turn for turn, group in enumerate(self._groups_served, 1)}
+        return min(candidates, key=lambda waiting: turns.get(waiting.group, 0))
+
     def _needs_no_switch(self, waiting: WaitingMessage) -> bool:
-        return waiting.affinity is None or waiting.affinity == self._current_affinity
+        current = self._current_affinity
+        return current is None or waiting.affinity is None or waiting.affinity == current

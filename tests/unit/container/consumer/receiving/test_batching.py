@@ -1,6 +1,7 @@
 """The order in which a batcher returns waiting messages."""
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from container.consumer.receiving.batching import AffinityBatcher
 from runtimes.sdwebui.runtime_type import SdWebUi
-from tests.support.deliveries import FakeQueue, delivery, delivery_for_checkpoint
+from tests.support.deliveries import FakeQueue, delivery, delivery_for_checkpoint, message
 
 
 def new_batcher(queue: FakeQueue, **settings: Any) -> AffinityBatcher:
@@ -127,3 +128,31 @@ def test_a_message_that_is_no_task_is_returned_with_its_body(body: str) -> None:
     assert waiting is not None
     assert waiting.message is None
     assert waiting.delivery.body == body
+
+
+def of_groups(*names: str, checkpoints: str = "") -> FakeQueue:
+    """Return a queue with one task for each name: its group, and its place in the queue."""
+    deliveries = []
+    for number, name in enumerate(names):
+        scripts = {"sd_model_checkpoint": checkpoints[number]} if checkpoints else {}
+        task = message(f"{name}{number}", content={"alwayson_scripts": scripts})
+        deliveries.append(delivery(replace(task, group=name).encode()))
+    return FakeQueue(deliveries)
+
+
+def test_groups_take_turns() -> None:
+    assert process_all(new_batcher(of_groups(*"aaaabbc"))) == "a0 b4 c6 a1 b5 a2 a3"
+
+
+def test_tasks_of_one_checkpoint_go_before_the_next_group() -> None:
+    queue = of_groups(*"aabb", checkpoints="xxyx")
+    assert process_all(new_batcher(queue)) == "a0 b3 a1 b2"
+
+
+def test_the_oldest_task_goes_first_whatever_its_group_is_after_it_was_overtaken_often_enough() -> None:
+    queue = of_groups(*"aabcdef")
+    assert process_all(new_batcher(queue, max_overtakes=2)) == "a0 b2 c3 a1 d4 e5 f6"
+
+
+def test_with_size_1_groups_have_no_turns() -> None:
+    assert process_all(new_batcher(of_groups(*"aab"), size=1)) == "a0 a1 b2"

@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,27 +54,30 @@ def find_connection(
 ) -> Connection:
     """Return the first one of: the parameters, the environment, a profile, a running `make local`.
 
-    Raise `NotConfigured` if there is none, or if the named profile does not exist.
+    Raise `NotConfigured` if there is none, or if the named profile does not exist. Endpoint and key belong
+    together: a key must not be sent to the endpoint of another deployment.
     """
-    endpoint = endpoint or environment.get(ENDPOINT)
-    key = key or environment.get(KEY)
-    named = profile or environment.get(PROFILE)
-    if endpoint and key and profile is None:
-        return Connection(endpoint=endpoint, key=key, source="flags or environment")
-    if named == LOCAL:
+    if profile is None:
+        endpoint, key = endpoint or environment.get(ENDPOINT), key or environment.get(KEY)
+        profile = environment.get(PROFILE)
+    if endpoint and key:
+        return Connection(endpoint=endpoint, key=key, source="options or environment")
+    if endpoint or key:
+        missing = f"--key or {KEY}" if endpoint else f"--endpoint or {ENDPOINT}"
+        raise NotConfigured(f"{'an endpoint' if endpoint else 'a key'} is given, but not {missing}")
+    if profile == LOCAL:
         found = running_local()
         if found is None:
             raise NotConfigured("no `make local` is running on this machine")
         return found
     profiles = Profiles(profiles_file(environment))
-    connection = profiles.named(named) if named else profiles.default() or running_local()
+    connection = profiles.named(profile) if profile else profiles.default() or running_local()
     if connection is None:
-        missing = "endpoint" if not endpoint else "key"
         raise NotConfigured(
-            f"no {missing} is known: run `sd-on-ecs login STACK`, set {ENDPOINT} and {KEY}, or start "
-            "`make local`"
+            f"no endpoint is known: run `sd-on-ecs login STACK`, set {ENDPOINT} and {KEY}, "
+            "or start `make local`"
         )
-    return replace(connection, endpoint=endpoint or connection.endpoint, key=key or connection.key)
+    return connection
 
 
 def profiles_file(environment: Mapping[str, str]) -> Path:

@@ -41,11 +41,13 @@ def draw_sheet(cells: Sequence[Cell], columns: int, path: Path) -> None:
     """Write a PNG with the images in rows of `columns`, each scaled down to a square and labelled."""
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 -- optional
 
+    font = ImageFont.load_default(TEXT_SIZE)
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    labels = [_wrapped(measure, cell.label, font)[:MAX_LINES] for cell in cells]
     rows = -(-len(cells) // columns)
-    width, height = SIDE + MARGIN, SIDE + MARGIN + MAX_LINES * LINE
+    width, height = SIDE + MARGIN, SIDE + MARGIN + LINE * max(map(len, labels))
     sheet = Image.new("RGB", (columns * width + MARGIN, rows * height + MARGIN), "white")
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(TEXT_SIZE)
     for index, cell in enumerate(cells):
         left, top = MARGIN + index % columns * width, MARGIN + index // columns * height
         picture = _thumbnail(cell.path) if cell.path else None
@@ -55,8 +57,7 @@ def draw_sheet(cells: Sequence[Cell], columns: int, path: Path) -> None:
             draw.text((left + MARGIN, top + MARGIN), note, "firebrick", font)
         else:
             sheet.paste(picture, (left + (SIDE - picture.width) // 2, top + (SIDE - picture.height) // 2))
-        lines = _wrapped(draw, cell.label, font)[:MAX_LINES]
-        draw.text((left, top + SIDE + 2), "\n".join(lines), "black", font)
+        draw.text((left, top + SIDE + 2), "\n".join(labels[index]), "black", font)
     sheet.save(path)
 
 

@@ -18,7 +18,7 @@ class Retries:
     are sent again only if they cannot have had an effect: when no connection was made, and after 429.
     """
 
-    count: int = 5
+    count: int = 4
     first_delay_seconds: float = 0.5
 
     def delay_after_error(

@@ -1,17 +1,45 @@
 """Run the command `sd-on-ecs` as a person does, in a process of its own."""
 
+import contextlib
+import fcntl
+import io
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+import termios
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from sd_on_ecs.cli.app import main
 
 CLIENT = Path(__file__).parents[2] / "client"
 SECONDS = 60.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
+PROGRAM = (sys.executable, "-m", "sd_on_ecs")
+
+
+@contextmanager
+def own_environment(environment: Mapping[str, str]) -> Iterator[None]:
+    """Replace the environment of this process inside a `with` block, and the folder for temporary files."""
+    before, temporary = dict(os.environ), tempfile.tempdir
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = environment["TMPDIR"]
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        tempfile.tempdir = temporary
 
 
 @dataclass(frozen=True)
@@ -22,11 +50,33 @@ class Command:
     environment: Mapping[str, str]
 
     def __call__(
-        self, *arguments: str, status: int = 0, text: str = "", **environment: str
+        self, *arguments: str, status: int = 0, text: str = "", environment: Mapping[str, str] = NOTHING
     ) -> subprocess.CompletedProcess[str]:
         """Return what the command wrote; it must end with `status`, and reads `text`."""
+        return self.run([*PROGRAM, *arguments], environment, status=status, text=text)
+
+    def inside(
+        self, *arguments: str, status: int = 0, environment: Mapping[str, str] = NOTHING
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command in this process, which takes a fraction of the time."""
+        out, notes = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(self.folder),
+            own_environment({**self.environment, **environment}),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(notes),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main(arguments)
+        assert ended.value.code == status, out.getvalue() + notes.getvalue()
+        return subprocess.CompletedProcess(arguments, status, out.getvalue(), notes.getvalue())
+
+    def run(
+        self, words: Sequence[str], environment: Mapping[str, str], *, status: int = 0, text: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Return what a program wrote; it must end with `status`."""
         done = subprocess.run(
-            [sys.executable, "-m", "sd_on_ecs", *arguments],
+            words,
             cwd=self.folder,
             env={**self.environment, **environment},
             input=text,
@@ -35,15 +85,16 @@ class Command:
             timeout=SECONDS,
             check=False,
         )
-        assert done.returncode == status, done.stdout + done.stderr
+        assert done.returncode == status, f"{words}\n{done.stdout}{done.stderr}"
         return done
 
     @contextmanager
-    def on_terminal(self, *arguments: str) -> Iterator["OnTerminal"]:
-        """Run the command on a terminal inside a `with` block."""
+    def on_terminal(self, *words: str) -> Iterator["OnTerminal"]:
+        """Run a program on a terminal inside a `with` block."""
         controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
         process = subprocess.Popen(
-            [sys.executable, "-m", "sd_on_ecs", *arguments],
+            words,
             cwd=self.folder,
             env={**self.environment, "TERM": "xterm", "NO_COLOR": "1"},
             stdin=terminal,
@@ -62,16 +113,16 @@ class Command:
 
 @dataclass
 class OnTerminal:
-    """A running command and what it has shown."""
+    """A running program and what it has written."""
 
     process: "subprocess.Popen[bytes]"
     controller: int
-    shown: str = field(default="")
+    written: str = field(default="")
 
     def read_until(self, text: str) -> None:
-        """Read until the command has shown `text`."""
-        while text not in self.shown:
-            assert self._read(), f"ended without {text!r}: {self.shown}"
+        """Read until the program has written `text`."""
+        while text not in self.written:
+            assert self._read(), f"ended without {text!r}: {self.written}"
 
     def interrupt(self) -> None:
         """Do what Ctrl-C does."""
@@ -85,8 +136,8 @@ class OnTerminal:
 
     def _read(self) -> bool:
         try:
-            data = os.read(self.controller, 4096)
+            data = os.read(self.controller, 65536)
         except OSError:  # Linux says so when the last program has closed its terminal
             return False
-        self.shown += data.decode(errors="replace")
+        self.written += data.decode(errors="replace")
         return bool(data)

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, cast
-from urllib.parse import quote
 
 import httpx
 
 from sd_on_ecs._async.transport import TIMEOUT, AsyncTransport
+from sd_on_ecs._async.waiting import FINAL, PAUSE_SECONDS, follow, task_path
 from sd_on_ecs.api_types import ListedTask, Runtime, Status, SubmittedV1Alpha2, Task, Upload
 from sd_on_ecs.bodies import new_id
 from sd_on_ecs.connection import find_connection, normalize_endpoint
@@ -19,12 +19,7 @@ from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, erro
 from sd_on_ecs.inputs import Local, copied, find_local, output_links, read_local
 from sd_on_ecs.retrying import DEFAULT_RETRIES, Retries
 
-FINAL: Final = frozenset({"completed", "failed", "cancelled"})
-LONGEST_WAIT_SECONDS: Final = 25
-"""What the API allows for one request."""
-
 PAGE: Final = 100
-PAUSE_SECONDS: Final = 2.0
 MAX_LISTED: Final = 1000
 """How far back the list is read for tasks that others have followed."""
 
@@ -97,32 +92,15 @@ class AsyncClient:
 
     async def status(self, task_id: str) -> Task:
         """Return a task, with links to its images that are valid for an hour."""
-        return cast("Task", (await self._transport.call("GET", _path(task_id))).json())
+        return cast("Task", (await self._transport.call("GET", task_path(task_id))).json())
 
     async def follow(self, task_id: str, *, timeout: float | None = None) -> AsyncIterator[Task]:
         """Yield a task now, whenever its state, progress or position changes, and last when it has ended.
 
         After `timeout` seconds, raise `WaitTimeout`; the task goes on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        response = await self._transport.call("GET", _path(task_id))
-        while True:
-            task = cast("Task", response.json())
+        async for task in follow(self._transport, task_id, timeout):
             yield task
-            if task["status"] in FINAL:
-                return
-            position = task["position"]
-            tag = response.headers.get("etag", "")
-            while True:
-                # A new position does not end a wait, so that of a queued task is read in between.
-                longest = LONGEST_WAIT_SECONDS if position is None else 5
-                response = await self._wait(task_id, tag, longest, deadline, timeout)
-                if response.status_code != 304:
-                    break
-                if position is not None:
-                    response = await self._transport.call("GET", _path(task_id))
-                    if response.json()["position"] != position or response.headers.get("etag") != tag:
-                        break
 
     async def wait(
         self,
@@ -206,7 +184,7 @@ class AsyncClient:
         Raise `Conflict` if it has ended otherwise.
         """
         try:
-            return cast("Task", (await self._transport.call("DELETE", _path(task_id))).json())
+            return cast("Task", (await self._transport.call("DELETE", task_path(task_id))).json())
         except Conflict:
             # It may have been cancelled by this request, whose response was lost, or by an earlier one.
             task = await self.status(task_id)
@@ -268,26 +246,6 @@ class AsyncClient:
                 break
         return [one for one in task_ids if one not in active]
 
-    async def _wait(
-        self, task_id: str, tag: str, longest: int, deadline: float | None, timeout: float | None
-    ) -> httpx.Response:
-        """Return the task or, with the status 304, nothing new; raise `WaitTimeout`."""
-        left = longest if deadline is None else deadline - time.monotonic()
-        if left <= 0:
-            raise WaitTimeout(task_id, timeout or 0)
-        response = await self._transport.call(
-            "GET",
-            f"{_path(task_id)}/wait",
-            query={"seconds": max(1, min(longest, int(left)))},
-            headers={"if-none-match": tag},
-            accepted=(304, 429),
-        )
-        if response.status_code != 429:
-            return response
-        # Only few callers can wait at the same time, so the others read in between.
-        await asyncio.sleep(PAUSE_SECONDS)
-        return await self._transport.call("GET", _path(task_id))
-
     async def _complete(self, body: dict[str, Any]) -> None:
         """Add an id and a runtime to the metadata of a body, if they are missing."""
         task = body.get("task")
@@ -305,7 +263,3 @@ class AsyncClient:
             found = ", ".join(names) or f"none of type {wanted}"
             raise InputError(f"name the runtime of the task; the deployment has {found}")
         return names[0]
-
-
-def _path(task_id: str) -> str:
-    return f"/v1alpha2/tasks/{quote(task_id, safe='')}"

@@ -1,6 +1,7 @@
 """The program `sd-on-ecs`: its commands, the options before them, and how it ends after an error."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
@@ -48,14 +49,14 @@ def options(
     context: typer.Context,
     *,
     endpoint: Annotated[
-        str | None, typer.Option(envvar="SD_ON_ECS_ENDPOINT", help="The API of a deployment.")
+        str | None, typer.Option(help="The API of a deployment. Default: SD_ON_ECS_ENDPOINT.")
     ] = None,
-    key: Annotated[str | None, typer.Option(envvar="SD_ON_ECS_KEY", help="Its API key.")] = None,
+    key: Annotated[str | None, typer.Option(help="Its API key. Default: SD_ON_ECS_KEY.")] = None,
     profile: Annotated[
         str | None,
         typer.Option(
-            envvar="SD_ON_ECS_PROFILE",
-            help="A deployment that `login` has stored; `local` is a running `make local`.",
+            help="A deployment that `login` has stored; `local` is a running `make local`. "
+            "Default: SD_ON_ECS_PROFILE.",
         ),
     ] = None,
     _version: Annotated[
@@ -69,10 +70,10 @@ def options(
     context.obj = Program(endpoint=endpoint, key=key, profile=profile)
 
 
-def main() -> None:
-    """Run a command; after an error, write it and exit with the code of its kind."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command, and exit; after an error, write it and exit with the code of its kind."""
     try:
-        app(prog_name=completing.NAME)
+        app(arguments, prog_name=completing.NAME)
     except ClientError as error:
         sys.stderr.write(f"sd-on-ecs: {error}\n")
         sys.exit(exit_code(error))

@@ -144,6 +144,5 @@ def _bar(own: Program) -> Progress:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
         console=own.notes,
-        transient=True,
         disable=not own.notes.is_terminal,
     )

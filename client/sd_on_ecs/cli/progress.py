@@ -53,12 +53,11 @@ def _interruptible(program: Program, task_id: str) -> Iterator[None]:
 
 def _bar(program: Program) -> Progress:
     return Progress(
-        SpinnerColumn(),
+        SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         console=program.notes,
-        transient=True,
         disable=not program.notes.is_terminal,
     )

@@ -125,7 +125,6 @@ class Sweeper:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=self.program.notes,
-            transient=True,
             disable=not self.program.notes.is_terminal,
         ) as bar:
             row = bar.add_task(text, total=total)

@@ -87,8 +87,9 @@ def set_at_pointer(body: Body, pointer: str, text: str) -> None:
 
 def at_pointer(body: Any, pointer: str, value: Any) -> None:
     """Put a value where a JSON pointer leads in a body; raise `InputError` if it leads nowhere."""
-    *outer, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]] or [""]
+    first, *parts = (part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/"))
     try:
+        *outer, last = [] if first else parts
         for part in outer:
             body = body[int(part)] if isinstance(body, list) else body[part]
         body[int(last) if isinstance(body, list) else last] = value

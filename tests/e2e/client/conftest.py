@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,10 @@ import pytest
 from local.announcement import announce
 from local.emulator import remove_aws_variables
 from local.pipeline import Pipeline
-from local.worker import Worker, run_worker
 from tests.support.client_command import CLIENT, Command
-from tests.support.pipeline import EXAMPLES, SETTINGS
+from tests.support.pipeline import EXAMPLES
 
 WORKFLOWS = "comfyruntime"
-"""A runtime without a worker, whose tasks stay queued unless a test runs one."""
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +31,21 @@ def command(announcement: Path, tmp_path: Path) -> Command:
     inherited = remove_aws_variables(os.environ).items()
     environment = {name: value for name, value in inherited if not name.startswith("SD_ON_ECS")}
     home = str(tmp_path / "home")
-    own = {"TMPDIR": str(announcement), "HOME": home, "XDG_CONFIG_HOME": home, "COLUMNS": "120"}
+    own = {
+        "TMPDIR": str(announcement),
+        "HOME": home,
+        "XDG_CONFIG_HOME": home,
+        "COLUMNS": "120",
+        "LANG": "C.UTF-8",
+    }
     shutil.copy(EXAMPLES / "cat.png", tmp_path)
     return Command(tmp_path, environment | own | {"PYTHONPATH": str(CLIENT)})
 
 
 @pytest.fixture
-def workflow_worker(pipeline: Pipeline) -> Iterator[Worker]:
-    """Run a worker for workflows."""
-    runtime = pipeline.deployment.runtime(WORKFLOWS)
-    with run_worker(pipeline.aws, pipeline.deployment, runtime, environment=SETTINGS) as worker:
-        yield worker
+def queue_at_rest(pipeline: Pipeline) -> Iterator[str]:
+    """Return a runtime whose worker is suspended, so that its tasks stay queued."""
+    worker = next(each for each in pipeline.workers if each.runtime.name == WORKFLOWS)
+    worker.consumer.send(signal.SIGSTOP)
+    yield WORKFLOWS
+    worker.consumer.send(signal.SIGCONT)

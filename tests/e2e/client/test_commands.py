@@ -1,6 +1,8 @@
 """Each command of `sd-on-ecs`, in a process of its own, against the pipeline."""
 
+import hashlib
 import json
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +12,8 @@ import pytest
 from PIL import Image
 
 from local.pipeline import Pipeline
-from local.worker import Worker
 from tests.support import bodies
-from tests.support.client_command import Command
+from tests.support.client_command import PROGRAM, Command
 from tests.support.pipeline import EXAMPLES
 
 SMALL = ("--runtime", "sdruntime", "--steps", "2", "--width", "64", "--height", "64")
@@ -32,6 +33,9 @@ def test_txt2img_writes_the_paths_of_the_images_that_it_has_downloaded(
         with Image.open(tmp_path / path) as image:
             assert image.size == (64, 64)
     assert f"id         {task_id}" in command("status", task_id).stdout
+    assert json.loads(command.inside("status", task_id, "--json").stdout)["progress"] == 1
+    assert command("download", task_id, "-o", "again").stdout == done.stdout.replace("cats/", "again/")
+    assert len(command.inside("download", task_id, "--document").stdout.splitlines()) == 3
 
 
 def test_img2img_uploads_its_image_and_its_mask(command: Command, pipeline: Pipeline, task_id: str) -> None:
@@ -48,9 +52,7 @@ def test_upscale_enlarges_a_file(command: Command, tmp_path: Path) -> None:
         assert larger.size == (2 * original.width, 2 * original.height)
 
 
-def test_workflow_sets_inputs_and_uploads_files(
-    command: Command, workflow_worker: Worker, tmp_path: Path
-) -> None:
+def test_workflow_sets_inputs_and_uploads_files(command: Command, tmp_path: Path) -> None:
     graph = example("v1alpha2-comfyui-image-to-image")["task"]["content"]["prompt"]
     (tmp_path / "flow.json").write_text(json.dumps(graph))
     options = ("--set", "6.text=a mill", "--set", "3.seed=7", "--image", "1=cat.png", "--output", "9")
@@ -88,18 +90,19 @@ def test_a_sweep_makes_a_task_for_each_combination_and_a_contact_sheet(
         assert sheet.width < sheet.height  # two columns of squares, each with labels below
 
 
+@pytest.mark.usefixtures("queue_at_rest")
 def test_queued_tasks_are_listed_and_cancelled(command: Command, task_id: str, tmp_path: Path) -> None:
     graph = example("v1alpha2-comfyui-text-to-image")["task"]["content"]
     (tmp_path / "flow.json").write_text(json.dumps(graph))
     for name in ("a", "b"):
-        done = command("workflow", "flow.json", "--id", f"{task_id}-{name}", "--no-wait")
+        done = command.inside("workflow", "flow.json", "--id", f"{task_id}-{name}", "--no-wait")
         assert done.stdout == f"{task_id}-{name}\n"
     listed = json.loads(command("list", "--runtime", "comfyruntime", "--status", "queued", "--json").stdout)
     assert [task["id"] for task in listed[:2]] == [f"{task_id}-b", f"{task_id}-a"]
-    assert f"{task_id}-b  queued" in command("list", "--limit", "1").stdout
-    refused = command("download", f"{task_id}-a", status=2)
+    assert f"{task_id}-b  queued" in command.inside("list", "--limit", "1").stdout
+    refused = command.inside("download", f"{task_id}-a", status=2)
     assert refused.stderr == f"sd-on-ecs: {task_id}-a has not ended: it is queued, next\n"
-    waited = command("workflow", "flow.json", "--id", f"{task_id}-a", "--timeout", "0", status=6)
+    waited = command.inside("workflow", "flow.json", "--id", f"{task_id}-a", "--timeout", "0", status=6)
     assert "it goes on" in waited.stderr
     done = command("cancel", f"{task_id}-a", f"{task_id}-b")
     assert done.stdout == f"{task_id}-a cancelled\n{task_id}-b cancelled\n"
@@ -109,11 +112,13 @@ def test_a_task_that_fails_ends_the_command_with_its_error(command: Command, tas
     done = command("txt2img", "a <lora:nowhere:1>", *SMALL, "--id", task_id, status=1)
     assert done.stderr.startswith(f"sd-on-ecs: {task_id} failed: /prompt: there is no LoRA named 'nowhere'")
     assert done.stdout == ""
-    assert "model_not_found" in command("download", task_id, status=1).stderr
+    assert "model_not_found" in command.inside("download", task_id, status=1).stderr
 
 
 def test_a_refused_request_names_all_its_faults(command: Command) -> None:
-    done = command("txt2img", "a cat", "--runtime", "sdruntime", "--set", "steps=x", "--width", "1", status=3)
+    done = command.inside(
+        "txt2img", "a cat", "--runtime", "sdruntime", "--set", "steps=x", "--width", "1", status=3
+    )
     assert done.stderr.splitlines() == [
         "sd-on-ecs: The task has 2 faults.",
         "  /task/content/steps: an integer is expected",
@@ -123,7 +128,7 @@ def test_a_refused_request_names_all_its_faults(command: Command) -> None:
 
 def test_runtimes_are_listed(command: Command) -> None:
     assert "sdruntime     sdwebui  v1-5-pruned-emaonly.safetensors" in command("runtimes").stdout
-    assert "the deployment has sdruntime, sddynamic" in command("txt2img", "a cat", status=2).stderr
+    assert "the deployment has sdruntime, sddynamic" in command.inside("txt2img", "a cat", status=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -132,27 +137,58 @@ def test_runtimes_are_listed(command: Command) -> None:
         ({"TMPDIR": "/nonexistent"}, 4, "no endpoint is known: run `sd-on-ecs login STACK`"),
         ({"SD_ON_ECS_KEY": "unknown"}, 4, "The header x-api-key is missing, or the key is unknown."),
         ({"SD_ON_ECS_PROFILE": "elsewhere"}, 4, "there is no profile 'elsewhere'; the profiles are: none"),
-        ({"SD_ON_ECS_ENDPOINT": "http://127.0.0.1:9"}, 5, "http://127.0.0.1:9 cannot be reached"),
     ],
 )
 def test_what_a_user_has_to_set_up_is_said(
-    command: Command, environment: dict[str, str], status: int, said: str
+    command: Command, pipeline: Pipeline, environment: dict[str, str], status: int, said: str
 ) -> None:
-    assert said in command("runtimes", status=status, **environment).stderr
+    environment |= (
+        {"SD_ON_ECS_ENDPOINT": pipeline.deployment.api_url} if "SD_ON_ECS_KEY" in environment else {}
+    )
+    assert said in command.inside("runtimes", status=status, environment=environment).stderr
 
 
+@pytest.mark.usefixtures("queue_at_rest")
 def test_on_a_terminal_it_shows_the_place_in_the_queue_and_says_how_to_go_on_after_ctrl_c(
     command: Command, task_id: str
 ) -> None:
     flow = json.dumps(example("v1alpha2-comfyui-text-to-image")["task"]["content"])
-    command("workflow", "-", "--id", task_id, "--no-wait", text=flow)
     (command.folder / "flow.json").write_text(flow)
-    with command.on_terminal("workflow", "flow.json", "--id", f"{task_id}-b") as running:
+    command.inside("workflow", "flow.json", "--id", task_id, "--no-wait")
+    with command.on_terminal(*PROGRAM, "workflow", "flow.json", "--id", f"{task_id}-b") as running:
         running.read_until("queued, 1 before it")
         running.interrupt()
         assert running.end() == 130
-    assert f"{task_id}-b goes on" in running.shown
-    command("cancel", task_id, f"{task_id}-b")
+    assert f"{task_id}-b goes on" in running.written
+    command.inside("cancel", task_id, f"{task_id}-b")
+
+
+def test_login_makes_a_profile_that_only_its_owner_can_read(command: Command, pipeline: Pipeline) -> None:
+    aws = pipeline.aws.environment({})
+    wrong = command.inside("login", "Core", status=2, environment=aws)
+    assert "AWS refused DescribeStacks" in wrong.stderr
+    stack = pipeline.aws.client("cloudformation").list_stacks()["StackSummaries"][-1]["StackName"]
+    own = command(
+        "--endpoint", f"{pipeline.deployment.api_url}/", "login", stack, "--name", "mine", environment=aws
+    )
+    assert own.stdout.startswith(f"profile mine: {pipeline.deployment.api_url} (runtimes: sdruntime")
+    (file,) = (command.folder / "home").rglob("profiles.json")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    # Without a running `make local`, the only profile is the default.
+    assert "sddynamic" in command.inside("runtimes", environment={"TMPDIR": "/nonexistent"}).stdout
+    assert "Lora" not in command.inside("--profile", "mine", "models", "list", environment=aws).stdout
+
+
+def test_models_are_uploaded_and_listed(command: Command, task_id: str) -> None:
+    (command.folder / "style.safetensors").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    options = ("--kind", f"Lora/{task_id}", "--sha256", digest)
+    done = command("models", "upload", "style.safetensors", *options)
+    assert done.stdout == f"Lora/{task_id}/style.safetensors (7 bytes, SHA-256 {digest})\n"
+    again = command.inside("models", "upload", "style.safetensors", *options, status=2)
+    assert "--replace replaces it" in again.stderr
+    found = json.loads(command("models", "list", "--kind", "lora", "--json").stdout)
+    assert f"{task_id}/style.safetensors" in [one["name"] for one in found]
 
 
 def test_a_shell_completes_commands_and_runtimes(command: Command) -> None:

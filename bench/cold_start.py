@@ -12,8 +12,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 STARTS: Final = 9
-MOST: Final = 1.8
-"""The largest ratio of the medians that is accepted."""
+MAX_RATIO: Final = 1.8
+"""The largest accepted ratio of the medians: the API's function to a bare client."""
 
 PROGRAMS: Final = {
     "a client of SNS": "import boto3; boto3.client('sns')",
@@ -36,29 +36,29 @@ ENVIRONMENT: Final = {
 
 def start_seconds(program: str) -> float:
     """Return the processor time of a new process until the program's imports are done."""
-    timed = f"{program}\nimport time; print(time.process_time())"
-    done = subprocess.run(
-        [sys.executable, "-c", timed],
+    timed_program = f"{program}\nimport time; print(time.process_time())"
+    process = subprocess.run(
+        [sys.executable, "-c", timed_program],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         | ENVIRONMENT,
         capture_output=True,
         text=True,
         check=True,
     )
-    return float(done.stdout.splitlines()[-1])
+    return float(process.stdout.splitlines()[-1])
 
 
 def main() -> int:
-    """Print the median of each and their ratio; return 1 if it is too large."""
+    """Print the median of both programs and their ratio; return 1 if it is too large."""
     times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
     for _ in range(STARTS):
         for name, program in PROGRAMS.items():
             times[name].append(start_seconds(program))
-    bare, api = (statistics.median(each) for each in times.values())
+    bare_client, api = (statistics.median(each) for each in times.values())
     for name, each in times.items():
         print(f"{name:<18}{statistics.median(each):7.3f} s  ({min(each):.3f} to {max(each):.3f})")
-    print(f"ratio {api / bare:.2f}, at most {MOST}")
-    return int(api / bare > MOST)
+    print(f"ratio {api / bare_client:.2f}, at most {MAX_RATIO}")
+    return int(api / bare_client > MAX_RATIO)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from bench.environment import (
     peak_mebibytes,
     wait_for_outcomes,
 )
-from bench.stub_webui import measurements, picture, stub_webui, wait_for_jobs
+from bench.stub_webui import get_measurements, noise_png, stub_webui, wait_for_jobs
 from domain.output import OutputOptions
 from local.emulator import Emulator, run_emulator
 from runtimes.sdwebui.task_type import TaskType
@@ -192,7 +192,7 @@ def run_conversion(aws: Emulator, side_pixels: int) -> tuple[Gaps, Gaps]:
 
 def finished_jobs(webui_url: str) -> list[Job]:
     """Return the times of each finished job, as the server measured them."""
-    return list(measurements(webui_url)["details"])
+    return list(get_measurements(webui_url)["details"])
 
 
 def main(
@@ -206,7 +206,7 @@ def main(
         for with_input, heartbeat in ((True, True), (True, False), (False, True))
     ]
     console = Console(width=140)
-    started_at, image = time.monotonic(), picture(INPUT_SIDE_PIXELS)
+    started_at, image = time.monotonic(), noise_png(INPUT_SIDE_PIXELS)
     load = os.getloadavg()[0]
     result = Table(title=f"GPU idle between two jobs of {JOB_SECONDS} s, in ms (30 ms a call to AWS)")
     for title in ("images", "client", "median / mean", *PARTS, "ratio", "peak memory", ""):

@@ -23,7 +23,7 @@ from rich.table import Table
 from bench.bare_comfyui_client import POLLING, WEBSOCKET
 from bench.environment import ROOT, Resources, consumer, json_bytes, peak_mebibytes, wait_for_outcomes
 from bench.gpu_busy import serving
-from bench.stub_webui import picture
+from bench.stub_webui import noise_png
 from local.emulator import Emulator, run_emulator
 from local.fakes.comfyui.process import FakeComfyUi, running
 from local.process import Process
@@ -149,7 +149,7 @@ def _environment(fake: FakeComfyUi) -> dict[str, str]:
 def main() -> None:
     """Print a table of the cases."""
     console = Console(width=140)
-    started_at, load, image = time.monotonic(), os.getloadavg()[0], picture(INPUT_SIDE_PIXELS)
+    started_at, load, image = time.monotonic(), os.getloadavg()[0], noise_png(INPUT_SIDE_PIXELS)
     table = Table(title="ComfyUI idle between two jobs, in ms: median / mean (30 ms a call to AWS)")
     for title in ("job", WEBSOCKET, POLLING, CONSUMER, "ratio", "lost of a job", "peak memory", ""):
         table.add_column(title, justify="right")

@@ -14,44 +14,45 @@ from typing import Any
 PACKAGES = ("domain", "runtimes", "adapters", "functions", "container", "infra", "tools")
 METHODS = ("search", "match", "fullmatch", "sub", "split", "findall", "finditer")
 
-LENGTH = 16_000
-GROWTH = 4
+TEXT_CHARACTERS = 16_000
+GROWTH_FACTOR = 4
 MAX_RATIO = 9.0
-"""Of the time for a text GROWTH times as long to the time for the text: 4 if linear, 16 if quadratic."""
+"""The time for a text GROWTH_FACTOR times as long is compared to the time for the text: the ratio is 4 if the
+time is linear and 16 if it is quadratic."""
 
 MIN_SECONDS = 0.004
 """Shorter times are not compared, because their ratio is noise."""
 
-PUMPS = (
+REPEATED_TEXTS = (
     *("a", "b", "0", "f", " ", "\n", "\x00", "_", "-", ".", "/", ":", "=", "'", '"', "\\", "é"),
     *("<", ">", "(", ")", "[", "]", "{", "|", "#", "%", "a ", "a:", "<a:", "0x", "__a", "-1.", " [", "Z#"),
 )
 
-
-HEADS = ("", "<a:", "a", "__")
+BEGINNINGS = ("", "<a:", "a", "__")
 
 
 @dataclass(frozen=True)
-class Found:
-    """A regular expression: its place in the source, and the methods that are called on it."""
+class Regex:
+    """A regular expression of the project, and the methods that are called on it."""
 
-    where: str
+    location: str
+    """File and line."""
     pattern: re.Pattern[Any]
     methods: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Slow:
+class SlowText:
     """A text for which a regular expression takes more than linear time."""
 
-    where: str
+    location: str
     method: str
     text: str
     ratio: float
     seconds: float
 
 
-def regexes(root: Path = Path()) -> list[Found]:
+def find_regexes(root: Path = Path()) -> list[Regex]:
     """Return every regular expression in the project's source."""
     trees = {
         path: ast.parse(path.read_text())
@@ -59,11 +60,13 @@ def regexes(root: Path = Path()) -> list[Found]:
         for path in sorted((root / package).rglob("*.py"))
         if "node_modules" not in path.parts
     }
-    used = _uses(trees.values())
-    return [one for path, tree in trees.items() for one in _of_module(path, tree, used)]
+    methods_by_name = _methods_by_name(trees.values())
+    return [
+        regex for path, tree in trees.items() for regex in _regexes_of_module(path, tree, methods_by_name)
+    ]
 
 
-def _of_module(path: Path, tree: ast.Module, used: dict[str, set[str]]) -> Iterator[Found]:
+def _regexes_of_module(path: Path, tree: ast.Module, methods_by_name: dict[str, set[str]]) -> Iterator[Regex]:
     names = {
         id(node.value): target.id
         for node in ast.walk(tree)
@@ -81,58 +84,68 @@ def _of_module(path: Path, tree: ast.Module, used: dict[str, set[str]]) -> Itera
             continue
         flags = node.args[1:] if method == "compile" else []
         try:
-            scope = _scope(path, [node.args[0], *flags])
+            scope = _evaluation_scope(path, [node.args[0], *flags])
             pattern = re.compile(*(eval(ast.unparse(part), scope) for part in [node.args[0], *flags]))  # noqa: S307 - our own source
         except NameError:
-            continue  # built at run time from values that are escaped
+            continue  # built at run time from values that are escaped, so that they cannot make it slow
         methods = (
-            tuple(sorted(used.get(names.get(id(node), ""), set()))) if method == "compile" else (method,)
+            tuple(sorted(methods_by_name.get(names.get(id(node), ""), set())))
+            if method == "compile"
+            else (method,)
         )
-        yield Found(f"{path}:{node.lineno}", pattern, methods or ("search",))
+        yield Regex(f"{path}:{node.lineno}", pattern, methods or ("search",))
 
 
-def _scope(path: Path, parts: Iterable[ast.expr]) -> dict[str, Any]:
+def _evaluation_scope(path: Path, parts: Iterable[ast.expr]) -> dict[str, Any]:
     if all(not isinstance(part, ast.Name | ast.JoinedStr) for tree in parts for part in ast.walk(tree)):
         return {"re": re}
     return vars(importlib.import_module(".".join(path.with_suffix("").parts)))
 
 
-def _uses(trees: Iterable[ast.Module]) -> dict[str, set[str]]:
-    """Return the methods that are called on each name."""
-    used: dict[str, set[str]] = {}
+def _methods_by_name(trees: Iterable[ast.Module]) -> dict[str, set[str]]:
+    """Return the methods of expressions that are called on each name."""
+    methods: dict[str, set[str]] = {}
     for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and node.attr in METHODS and isinstance(node.value, ast.Name):
-                used.setdefault(node.value.id, set()).add(node.attr)
-    return used
+                methods.setdefault(node.value.id, set()).add(node.attr)
+    return methods
 
 
-def slow_texts(found: Found, length: int = LENGTH) -> Iterator[Slow]:
+def slow_texts(regex: Regex, characters: int = TEXT_CHARACTERS) -> Iterator[SlowText]:
     """Yield texts for which a regular expression takes more than linear time."""
-    source = found.pattern.pattern
+    source = regex.pattern.pattern
     source = source if isinstance(source, str) else source.decode("latin-1")
-    parts = re.findall(r"[A-Za-z0-9<>'\"/_:;,. -]{2,}", source)[:6]
-    pumps = dict.fromkeys([*PUMPS, *parts])
-    for method, head, pump, tail in product(
-        found.methods, dict.fromkeys([*HEADS, *parts[:2]]), pumps, ("", "!")
+    # Texts in the expression itself are the likeliest to match a part of it.
+    literals = re.findall(r"[A-Za-z0-9<>'\"/_:;,. -]{2,}", source)[:6]
+    repeated_texts = dict.fromkeys([*REPEATED_TEXTS, *literals])
+    for method, beginning, repeated, end in product(
+        regex.methods, dict.fromkeys([*BEGINNINGS, *literals[:2]]), repeated_texts, ("", "!")
     ):
-        short, long = (head + pump * (size // len(pump)) + tail for size in (length, GROWTH * length))
-        seconds = _seconds(found.pattern, method, long)
+        short, long = (
+            beginning + repeated * (size // len(repeated)) + end
+            for size in (characters, GROWTH_FACTOR * characters)
+        )
+        seconds = _processor_seconds(regex.pattern, method, long)
         if seconds < MIN_SECONDS:
             continue
-        ratio = seconds / max(min(_seconds(found.pattern, method, short) for _ in range(3)), 1e-7)
+        ratio = seconds / max(min(_processor_seconds(regex.pattern, method, short) for _ in range(3)), 1e-7)
         if ratio > MAX_RATIO:  # measured again, because another process may have run just then
-            seconds = min(_seconds(found.pattern, method, long) for _ in range(3))
-            ratio = seconds / max(min(_seconds(found.pattern, method, short) for _ in range(5)), 1e-7)
+            seconds = min(_processor_seconds(regex.pattern, method, long) for _ in range(3))
+            ratio = seconds / max(
+                min(_processor_seconds(regex.pattern, method, short) for _ in range(5)), 1e-7
+            )
         if ratio > MAX_RATIO and seconds >= MIN_SECONDS:
-            yield Slow(found.where, method, f"{head!r} + {pump!r} * n + {tail!r}", ratio, seconds)
+            yield SlowText(
+                regex.location, method, f"{beginning!r} + {repeated!r} * n + {end!r}", ratio, seconds
+            )
 
 
-def _seconds(pattern: re.Pattern[Any], method: str, text: Any) -> float:
+def _processor_seconds(pattern: re.Pattern[Any], method: str, text: Any) -> float:
     empty: Any = ""
     if isinstance(pattern.pattern, bytes):
         text, empty = text.encode("latin-1"), b""
-    begun = time.process_time()
+    started_at = time.process_time()
     match method:
         case "sub":
             pattern.sub(empty, text)
@@ -141,16 +154,19 @@ def _seconds(pattern: re.Pattern[Any], method: str, text: Any) -> float:
                 pass
         case _:
             getattr(pattern, method)(text)
-    return time.process_time() - begun
+    return time.process_time() - started_at
 
 
 def main() -> int:
     """Print the texts that are slow; return 1 if there are any."""
-    everything = regexes()
-    slow = [text for found in everything for text in slow_texts(found)]
-    for one in slow:
-        print(f"{one.where} {one.method}: {one.text}: ×{one.ratio:.0f} for ×{GROWTH}, {one.seconds:.3f} s")
-    print(f"{len(everything)} regular expressions, {len(slow)} texts that take more than linear time")
+    regexes = find_regexes()
+    slow = [text for regex in regexes for text in slow_texts(regex)]
+    for each in slow:
+        print(
+            f"{each.location} {each.method}: {each.text}: "
+            f"×{each.ratio:.0f} for ×{GROWTH_FACTOR}, {each.seconds:.3f} s"
+        )
+    print(f"{len(regexes)} regular expressions, {len(slow)} texts that take more than linear time")
     return bool(slow)
 
 

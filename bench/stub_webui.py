@@ -31,62 +31,62 @@ ROOT = Path(__file__).parent.parent
 CHECKPOINTS = [f"{name}.safetensors" for name in ("alpha", "beta", "gamma")]
 
 
-class Gpu:
-    """Runs one job at a time, and records when."""
+class StubGpu:
+    """Pretends to run one job at a time, and records when each ran."""
 
-    def __init__(self, *, job_seconds: float, load_seconds: float, side: int) -> None:
+    def __init__(self, *, job_seconds: float, load_seconds: float, side_pixels: int) -> None:
         self.lock = threading.Lock()
         self.job_seconds = job_seconds
         self.load_seconds = load_seconds
-        self.selected = CHECKPOINTS[0]
-        self.loaded = CHECKPOINTS[0]
-        self.begun: float | None = None
-        self.jobs: list[tuple[float, float]] = []
+        self.selected_checkpoint = CHECKPOINTS[0]
+        self.loaded_checkpoint = CHECKPOINTS[0]
+        self.job_started_at: float | None = None
+        self.jobs: list[tuple[float, float]] = []  # start and end of each, by the monotonic clock
         self.details: list[dict[str, float]] = []
-        self.timestamp = "0"
-        self.switches = 0
-        self.model_jobs: list[str] = []
-        self.image = base64.b64encode(picture(side)).decode()
+        self.job_timestamp = "0"
+        self.model_loads = 0
+        self.checkpoints_used: list[str] = []
+        self.image = base64.b64encode(noise_png(side_pixels)).decode()
 
     def run(self, body: dict[str, Any], details: dict[str, float]) -> bytes:
         """Sleep for the time of a job and return the body of a response in the recorded form.
 
-        The moments at which the steps of the response ended are noted in `details`.
+        `details` gets the times of the steps: `begun`, `ended` (the job), `encoded` (the response).
         """
         with self.lock:
-            if self.selected != self.loaded:
+            if self.selected_checkpoint != self.loaded_checkpoint:
                 time.sleep(self.load_seconds)
-                self.loaded = self.selected
-                self.switches += 1
-            self.begun = details["begun"] = time.monotonic()
-            self.timestamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+                self.loaded_checkpoint = self.selected_checkpoint
+                self.model_loads += 1
+            self.job_started_at = details["begun"] = time.monotonic()
+            self.job_timestamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
             time.sleep(self.job_seconds)
             details["ended"] = time.monotonic()
-            self.jobs.append((self.begun, details["ended"]))
+            self.jobs.append((self.job_started_at, details["ended"]))
             self.details.append(details)
-            self.begun = None
-            self.model_jobs.append(self.loaded)
-            name = self.loaded.removesuffix(".safetensors")
+            self.job_started_at = None
+            self.checkpoints_used.append(self.loaded_checkpoint)
+            name = self.loaded_checkpoint.removesuffix(".safetensors")
         info = {"sd_model_name": name, "all_seeds": [1], "infotexts": [""], "index_of_first_image": 0}
-        answer = {
+        response = {
             "images": [self.image],
             "parameters": {"steps": body.get("steps")},
             "info": json.dumps(info),
         }
-        encoded = json.dumps(answer).encode()
+        encoded = json.dumps(response).encode()
         details["encoded"] = time.monotonic()
         return encoded
 
     def progress(self) -> dict[str, Any]:
         """Return the response of `/progress`."""
-        begun = self.begun
-        fraction = min(1.0, (time.monotonic() - begun) / self.job_seconds) if begun else 0.0
+        started_at = self.job_started_at
+        fraction = min(1.0, (time.monotonic() - started_at) / self.job_seconds) if started_at else 0.0
         return {
             "progress": fraction,
             "state": {
                 "interrupted": False,
-                "job_count": 1 if begun else 0,
-                "job_timestamp": self.timestamp,
+                "job_count": 1 if started_at else 0,
+                "job_timestamp": self.job_timestamp,
             },
             "current_image": None,
         }
@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    gpu: Gpu
+    gpu: StubGpu
 
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
@@ -112,27 +112,27 @@ class Handler(BaseHTTPRequestHandler):
             }
             for name in CHECKPOINTS
         ]
-        answers: dict[str, Any] = {
+        responses: dict[str, Any] = {
             "/sdapi/v1/memory": {},
             "/sdapi/v1/progress": self.gpu.progress(),
             "/sdapi/v1/sd-models": models,
-            "/sdapi/v1/options": {"sd_model_checkpoint": self.gpu.selected},
+            "/sdapi/v1/options": {"sd_model_checkpoint": self.gpu.selected_checkpoint},
             "/measurements": {
                 "jobs": self.gpu.jobs,
                 "details": self.gpu.details,
-                "switches": self.gpu.switches,
-                "models": self.gpu.model_jobs,
+                "switches": self.gpu.model_loads,
+                "models": self.gpu.checkpoints_used,
             },
         }
-        self._send(json.dumps(answers.get(path, [])).encode())
+        self._send(json.dumps(responses.get(path, [])).encode())
 
     def do_POST(self) -> None:
         details = {"asked": time.monotonic()}
-        sent = self.rfile.read(int(self.headers["content-length"]))
+        raw_body = self.rfile.read(int(self.headers["content-length"]))
         details["received"] = time.monotonic()
-        body = json.loads(sent or b"{}")
+        body = json.loads(raw_body or b"{}")
         if self.path.endswith("/options"):
-            self.gpu.selected = body.get("sd_model_checkpoint", self.gpu.selected)
+            self.gpu.selected_checkpoint = body.get("sd_model_checkpoint", self.gpu.selected_checkpoint)
             self._send(b"null")
         elif self.path.endswith("2img"):
             self._send(self.gpu.run(body, details))
@@ -151,12 +151,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def picture(side: int) -> bytes:
-    """Return a PNG that compresses about as badly as a photograph."""
-    encoded = io.BytesIO()
-    channels = [Image.effect_noise((side, side), 60) for _ in "RGB"]
-    Image.merge("RGB", channels).save(encoded, "PNG", compress_level=1)
-    return encoded.getvalue()
+def noise_png(side_pixels: int) -> bytes:
+    """Return a square PNG that compresses about as badly as a photograph."""
+    buffer = io.BytesIO()
+    channels = [Image.effect_noise((side_pixels, side_pixels), 60) for _ in "RGB"]
+    Image.merge("RGB", channels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 @contextmanager
@@ -171,25 +171,28 @@ def stub_webui(*, job_seconds: float, side_pixels: int, load_seconds: float = 0.
         yield f"http://127.0.0.1:{line.split()[1]}"
 
 
-def measurements(webui_url: str) -> dict[str, Any]:
-    """Return the stub Web UI's `jobs` (their start and end), `switches`, and `models` (one for each job)."""
+def get_measurements(webui_url: str) -> dict[str, Any]:
+    """Return the stub's `jobs` (start and end of each), their `details` and `models`, and the `switches`.
+
+    All times are seconds of the monotonic clock; `switches` counts the loaded checkpoints.
+    """
     return dict(httpx.get(f"{webui_url}/measurements", trust_env=False).json())
 
 
 def wait_for_jobs(webui_url: str, count: int, *, process: Process, seconds: float) -> dict[str, Any]:
     """Wait until Web UI has run `count` jobs; otherwise raise an error with the end of the consumer's log."""
     deadline = time.monotonic() + seconds
-    while len((found := measurements(webui_url))["jobs"]) < count:
-        check_waiting(process, deadline, f"{len(found['jobs'])} of {count} jobs done")
+    while len((measurements := get_measurements(webui_url))["jobs"]) < count:
+        check_waiting(process, deadline, f"{len(measurements['jobs'])} of {count} jobs done")
         time.sleep(0.2)
-    return found
+    return measurements
 
 
 def main(
     job_seconds: Annotated[float, typer.Option()], load_seconds: float = 0.0, side_pixels: int = 512
 ) -> None:
     """Serve until stopped; `side_pixels` is the width and height of the images."""
-    Handler.gpu = Gpu(job_seconds=job_seconds, load_seconds=load_seconds, side=side_pixels)
+    Handler.gpu = StubGpu(job_seconds=job_seconds, load_seconds=load_seconds, side_pixels=side_pixels)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(f"listening {server.server_address[1]}", flush=True)
     server.serve_forever()

@@ -1,4 +1,4 @@
-"""Run the consumer with a single heartbeat at its start, to measure how much heartbeats delay the GPU."""
+"""Run the consumer without heartbeats after its start, to measure how much heartbeats delay the GPU."""
 
 import sys
 

@@ -5,7 +5,7 @@ import sys
 from bench.scaling.comparison import COMPARED, INSTANCE, KEDA, OURS, Result, simulate
 from bench.scaling.latencies import BOOT_SECONDS, JOB_SECONDS
 from bench.scaling.scenarios import SCENARIOS
-from tools.cost.prices import gpu_hour
+from tools.cost.prices import gpu_dollars_per_hour
 
 MOST_GPU_HOURS = 1.05
 """Of KEDA's."""
@@ -48,8 +48,9 @@ def main() -> int:
     """Print all tables; return 1 if this project's policy is worse than KEDA anywhere."""
     print(
         f"Seconds from submit to image; {BOOT_SECONDS:.0f} s to start a GPU, {JOB_SECONDS} s for a job, "
-        f"one GPU for 10 tasks;\n{INSTANCE} at ${gpu_hour(INSTANCE):.3f} an hour. GPU hours and idle hours "
-        "of an average run. bench/scaling/latencies.py\nhas all assumptions with their sources.\n"
+        f"one GPU for 10 tasks;\n{INSTANCE} at ${gpu_dollars_per_hour(INSTANCE):.3f} an hour. GPU hours "
+        "and idle hours of an average run.\n"
+        "bench/scaling/latencies.py has all assumptions with their sources.\n"
     )
     found = []
     for scenario in SCENARIOS:

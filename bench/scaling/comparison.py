@@ -9,7 +9,7 @@ from bench.scaling.own import Own
 from bench.scaling.policies import Former, Keda, TargetTracking
 from bench.scaling.scenarios import Scenario
 from bench.scaling.simulation import Policy
-from tools.cost.prices import gpu_hour
+from tools.cost.prices import gpu_dollars_per_hour
 
 INSTANCE: Final = "g6.xlarge"
 
@@ -53,7 +53,7 @@ class Result:
             longest=seconds[-1],
             gpu_hours=hours / runs,
             idle_hours=outcome.idle_seconds / 3600 / runs,
-            dollars_for_1000=hours * gpu_hour(INSTANCE) / len(seconds) * 1000,
+            dollars_for_1000=hours * gpu_dollars_per_hour(INSTANCE) / len(seconds) * 1000,
             taken=outcome.taken / runs,
             lowest=outcome.lowest,
         )

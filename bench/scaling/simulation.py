@@ -18,7 +18,7 @@ from bench.scaling.latencies import (
     PROTECTION_RELEASE_SECONDS,
 )
 from bench.scaling.outcome import Bounds, Datapoint, Outcome
-from tools.cost.assumptions import LEAVE_SECONDS, PURCHASE_SECONDS
+from tools.cost.assumptions import ORDER_SECONDS, STOP_SECONDS
 
 SETTLE_SECONDS: Final = 3600.0
 """How long a run goes on after its last task, so that what a policy keeps is counted."""
@@ -253,7 +253,7 @@ class World:
 
     def _leave(self, worker: _Worker) -> None:
         """Let a worker without a job leave; its instance is kept for a while."""
-        kept = LEAVE_SECONDS + self._policy.idle_instance_seconds
+        kept = STOP_SECONDS + self._policy.idle_instance_seconds
         if worker.ready and worker in self._idle:
             self.outcome.idle_seconds += self.now - worker.idle_since
         self.outcome.idle_seconds += kept
@@ -268,4 +268,4 @@ class World:
         self._pay(worker, until=self.now + kept)
 
     def _pay(self, worker: _Worker, *, until: float) -> None:
-        self.outcome.gpu_seconds += max(0.0, until - worker.ordered_at - PURCHASE_SECONDS)
+        self.outcome.gpu_seconds += max(0.0, until - worker.ordered_at - ORDER_SECONDS)

@@ -58,7 +58,7 @@ class GpuCapacity(Construct):
                 propagate_tags=ecs.PropagateManagedInstancesTags.CAPACITY_PROVIDER,
             )
             _override(provider, runtime)
-            provider.node.add_dependency(network.ready)
+            provider.node.add_dependency(network.dependency)
             cluster.add_managed_instances_capacity_provider(provider)
             strategy = ecs.CapacityProviderStrategy(
                 capacity_provider=provider.capacity_provider_name,

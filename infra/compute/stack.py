@@ -1,4 +1,4 @@
-"""The compute stack: GPU tasks on ECS, with one service for each runtime."""
+"""The compute stack: workers as ECS tasks with a GPU, in one ECS service for each runtime."""
 
 from typing import Any, Final
 
@@ -28,10 +28,11 @@ from infra.runtime_types.engine import Engine
 from infra.settings.deployment import Settings
 
 START_AT_ZERO: Final = "startAtZero"
-"""Context key with the runtimes, separated by commas, whose services do not exist yet (`tools.deploy`)."""
+"""CDK context key with the runtimes, separated by commas, whose services are created with no ECS task
+(`tools.deploy` sets it for services that do not exist yet)."""
 
-# The most that `availabilityZones` names by default: more zones find GPUs more often, and cost nothing.
-_ZONES: Final = 3
+# More zones make it likelier that EC2 has a free GPU, and cost nothing; every region has at least three.
+_DEFAULT_ZONE_COUNT: Final = 3
 
 
 class NoManagedInstancesError(Exception):
@@ -61,31 +62,34 @@ class ComputeStack(cdk.Stack):
         self.settings = settings
         self._core = core
         self._start_at_zero = frozenset(str(self.node.try_get_context(START_AT_ZERO) or "").split(","))
-        extra = [s3.Bucket.from_bucket_name(self, f"Input-{name}", name) for name in settings.input_buckets]
+        input_buckets = [
+            s3.Bucket.from_bucket_name(self, f"Input-{name}", name) for name in settings.input_buckets
+        ]
         self.network = Network(
             self,
             "Network",
             settings=settings.network,
-            written=core.output_bucket,
-            listed=[core.upload_bucket, core.large_task_bucket, core.model_bucket, *extra],
+            written_bucket=core.output_bucket,
+            read_buckets=[core.upload_bucket, core.large_task_bucket, core.model_bucket, *input_buckets],
             table=core.table,
         )
         self.cluster = ecs.Cluster(
             self,
             "Cluster",
             vpc=self.network.vpc,
-            # Nothing reads its metrics: the scaler asks ECS, and workers report what they do.
+            # Off, because nothing reads its metrics, which cost money: the scaler asks ECS, and workers
+            # report their own.
             container_insights_v2=ecs.ContainerInsights.DISABLED,
             execute_command_configuration=self._ecs_exec_log() if settings.enable_execute_command else None,
         )
-        self._image = consumer_image(self, "ConsumerImage")
+        self._consumer_image = consumer_image(self, "ConsumerImage")
         self._engine_images = EngineImages(
             self, "EngineImages", deployment=settings.stack_name, kms_keys=settings.kms_key_arns
         )
         self._roles = InstanceRoles(self, "Roles", deployment=settings.stack_name)
         self.services: dict[str, ecs.FargateService] = {}
         for runtime in settings.models_runtime:
-            self.services[runtime.name] = self._runtime(runtime)
+            self.services[runtime.name] = self._create_worker_service(runtime)
         self.scaler = Scaler(
             self,
             "Scaler",
@@ -113,8 +117,8 @@ class ComputeStack(cdk.Stack):
                 topic=core.alarm_topic,
             )
         cdk.CfnOutput(self, "ClusterName", value=self.cluster.cluster_name)
-        names = {name: service.service_name for name, service in self.services.items()}
-        cdk.CfnOutput(self, "Services", value=self.to_json_string(names))
+        service_names = {name: service.service_name for name, service in self.services.items()}
+        cdk.CfnOutput(self, "Services", value=self.to_json_string(service_names))
         if self._engine_images.caches:
             cdk.CfnOutput(self, "CachedImages", value=self.to_json_string(self._engine_images.caches))
         cdk.CfnOutput(self, "ScalerName", value=self.scaler.function.function.function_name)
@@ -122,10 +126,10 @@ class ComputeStack(cdk.Stack):
     @property
     def availability_zones(self) -> list[str]:
         """The zones in the settings, or the region's first three, which are read at deployment."""
-        named = self.settings.network.availability_zones
-        return list(named) or [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(_ZONES)]
+        zones = self.settings.network.availability_zones
+        return list(zones) or [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(_DEFAULT_ZONE_COUNT)]
 
-    def _runtime(self, runtime: Runtime) -> ecs.FargateService:
+    def _create_worker_service(self, runtime: Runtime) -> ecs.FargateService:
         scope = Construct(self, runtime.name)
         engine = runtime.engine()
         role = worker_role(
@@ -144,9 +148,9 @@ class ComputeStack(cdk.Stack):
             "Task",
             engine=engine,
             size=runtime.task_size,
-            image=self._image,
+            image=self._consumer_image,
             engine_images=self._engine_images,
-            environment=self._environment_of_consumer(runtime, engine),
+            environment=self._consumer_environment(runtime, engine),
             role=role,
             log_retention=log_retention(self.settings),
             log_group_name=worker_log_group_name(self.settings.stack_name, runtime.name),
@@ -183,7 +187,7 @@ class ComputeStack(cdk.Stack):
             )
         return service
 
-    def _environment_of_consumer(self, runtime: Runtime, engine: Engine) -> dict[str, str]:
+    def _consumer_environment(self, runtime: Runtime, engine: Engine) -> dict[str, str]:
         core = self._core
         return WorkerEnvironment(
             sync_folders=runtime.sync_folders,
@@ -212,7 +216,7 @@ class ComputeStack(cdk.Stack):
         ).to_environ()
 
     def _ecs_exec_log(self) -> ecs.ExecuteCommandConfiguration:
-        """Log ECS Exec sessions to the one log group that the task role may write to."""
+        """Log ECS Exec sessions to a log group of their own, the only one that the task role may write to."""
         group = logs.LogGroup(
             self,
             "Shells",

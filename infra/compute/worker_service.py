@@ -48,6 +48,6 @@ class WorkerService(Construct):
         )
         # CloudFormation creates these first and deletes them last: until its last task has stopped, a service
         # needs the routes, the endpoints and the permission to pull images.
-        self.service.node.add_dependency(network.ready)
+        self.service.node.add_dependency(network.dependency)
         if definition.execution_role is not None:
             self.service.node.add_dependency(definition.execution_role)

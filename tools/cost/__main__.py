@@ -8,18 +8,18 @@ import typer
 from infra.settings.reading import InvalidConfigError, load
 from tools.cdk import ROOT, StepFailed
 from tools.cost.at_rest import UnknownResource
-from tools.cost.page import page
+from tools.cost.page import cost_page
 from tools.cost.synthesis import synthesize
 
 CONFIG: Final = ROOT / "config.yaml"
 PAGE: Final = ROOT / "docs" / "cost.md"
 
 
-def page_of(config: Path) -> str:
+def page_for(config: Path) -> str:
     """Return the page for a settings file; raise StepFailed or UnknownResource."""
     settings, _ = load(config)
     gateway, instance = (synthesize(config, nat=nat) for nat in ("gateway", "instance"))
-    return page(settings, config.name, gateway=gateway, instance=instance)
+    return cost_page(settings, config.name, gateway=gateway, instance=instance)
 
 
 def main(
@@ -27,7 +27,7 @@ def main(
 ) -> None:
     """Write docs/cost.md for config.yaml; with a settings file, print its page instead."""
     try:
-        text = page_of(config or CONFIG)
+        text = page_for(config or CONFIG)
     except (StepFailed, InvalidConfigError, UnknownResource) as error:
         typer.echo(f"cost: {error}", err=True)
         raise typer.Exit(1) from None

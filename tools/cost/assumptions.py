@@ -1,4 +1,4 @@
-"""What neither the settings nor the template say: sizes, and how often something happens."""
+"""What neither the settings nor the templates say: sizes, durations, and how often something happens."""
 
 from typing import Final
 
@@ -23,29 +23,31 @@ FUNCTION_SECONDS: Final = 0.3
 INVOCATION_LOG_KB: Final = 1.0
 """What an invocation writes to its log."""
 
-POLLS_A_MINUTE: Final = 15
+POLLS_PER_MINUTE: Final = 15
 """How often Lambda asks an empty queue: five pollers, twenty seconds each (Lambda, "Using Amazon SQS")."""
 
 CONTAINER_INSIGHTS_METRICS: Final = 15
 """Metrics of a cluster and one service without tasks."""
 
-METRICS_OF_A_METHOD: Final = 5
+METRICS_PER_METHOD: Final = 5
 """With detailed metrics, API Gateway sends these for a method that is called: count, latencies, errors."""
 
-PURCHASE_SECONDS: Final = 30.0
+ORDER_SECONDS: Final = 30.0
 """From the order of a GPU to the start of billing, when EC2 reports the instance as running."""
 
-LEAVE_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 10.0
 """From the signal to stop until the containers of an idle worker have ended."""
 
 
-# --- an image, which is a task of its own -----------------------------------------------------------------
+# --- for each image, which is the only one of its task
+# -----------------------------------------------------------------
 
 API_GB_SECONDS: Final = 1.73 * 0.05
+"""Memory of the API's function times its duration."""
 SCALER_GB_SECONDS: Final = 0.25 * 0.3 * 0.3
-"""One check a second at most, for three images of five GPUs."""
+"""The scaler checks at most once a second, in which five GPUs make three images."""
 API_REQUESTS: Final = 1
-"""The submit; the caller waits for the callback and does not poll."""
+"""The submit only: the caller waits for the callback and does not poll."""
 SNS_PUBLISHES: Final = 2
 """The task and the callback; deliveries to queues are free."""
 SQS_REQUESTS: Final = 3.5
@@ -53,6 +55,7 @@ SQS_REQUESTS: Final = 3.5
 CONTENT_BYTES: Final = 1000
 """What a task asks for; it is part of its row until the outcome."""
 ROW_READS: Final = 6
+"""Of the task's row in the table: by the API, the consumer and its heartbeats."""
 OBJECTS: Final = 2
 """The image and its `.out`."""
 OBJECT_KB: Final = 150.0

@@ -10,19 +10,19 @@ from typing import Final
 REGION: Final = "us-east-1"
 DATE: Final = "November 2026"
 
-HOURS_A_MONTH: Final = 730.0
+HOURS_PER_MONTH: Final = 730.0
 MIB_PER_GIB: Final = 1024
 
 # --- GPU instances, an hour (EC2, "On-Demand Pricing") -----------------------------------------------------
 
-INSTANCES: Final = {
+GPU_INSTANCES: Final = {
     "g6.xlarge": 0.8048,
     "g6.2xlarge": 0.9776,
     "g5.xlarge": 1.006,
     "g5.2xlarge": 1.212,
 }
 
-MANAGED_SHARE: Final = 0.078
+MANAGED_FEE_SHARE: Final = 0.078
 """ECS Managed Instances takes this share of the on-demand price of a GPU instance, also for a spot instance
 (ECS, "Pricing")."""
 
@@ -35,10 +35,10 @@ average of g6.2xlarge and g5.2xlarge in March 2026 (us-west-2, where on-demand p
 NAT_GATEWAY_HOUR: Final = 0.045
 NAT_GATEWAY_GB: Final = 0.045
 PUBLIC_ADDRESS_HOUR: Final = 0.005
-OTHER_INSTANCES: Final = {"t4g.nano": 0.0042}
-"""An hour of instances that are not for GPU tasks."""
+NAT_INSTANCES: Final = {"t4g.nano": 0.0042}
+"""An hour of an instance that serves as NAT."""
 EBS_GB_MONTH: Final = 0.08
-"""gp3."""
+"""Of type gp3."""
 INTERFACE_ENDPOINT_HOUR: Final = 0.01
 """For each Availability Zone."""
 ALARM_METRIC_MONTH: Final = 0.10
@@ -56,7 +56,7 @@ BACKUP_GB_MONTH: Final = 0.20
 # --- what is paid for use ----------------------------------------------------------------------------------
 
 LAMBDA_GB_SECOND: Final = 0.0000133334
-"""arm64."""
+"""On arm64."""
 LAMBDA_REQUEST: Final = 0.20 / 1e6
 SQS_REQUEST: Final = 0.40 / 1e6
 SNS_PUBLISH: Final = 0.50 / 1e6
@@ -76,14 +76,14 @@ class Purchase:
     """A way to buy a GPU instance."""
 
     name: str
-    share: float
-    """Of the on-demand price."""
+    price_share: float
+    """Its price as a fraction of the on-demand price."""
 
 
 ON_DEMAND: Final = Purchase("on-demand", 1.0)
 SPOT: Final = Purchase("spot (assumed)", SPOT_SHARE)
 
 
-def gpu_hour(instance_type: str, purchase: Purchase = ON_DEMAND) -> float:
-    """Return what an hour of a GPU instance costs, with the share of ECS Managed Instances."""
-    return INSTANCES[instance_type] * (purchase.share + MANAGED_SHARE)
+def gpu_dollars_per_hour(instance_type: str, purchase: Purchase = ON_DEMAND) -> float:
+    """Return the dollars for an hour of a GPU instance, with the fee of ECS Managed Instances."""
+    return GPU_INSTANCES[instance_type] * (purchase.price_share + MANAGED_FEE_SHARE)

@@ -1,4 +1,4 @@
-"""The write units of a task, counted by following the protocol through the table and its indexes."""
+"""Count the DynamoDB write units of a task, by applying its writes to a row and to the table's indexes."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -24,17 +24,17 @@ _LINK: Final = s3_uri(
 
 
 def write_units(indexes: list[dict[str, Any]], *, content_bytes: int) -> int:
-    """Return the units that a task writes, from its submit to its callback; it takes seconds on the GPU.
+    """Return the write units of a short task from its submit to its callback; heartbeats are not counted.
 
     `indexes` are the GlobalSecondaryIndexes of the table in the template.
     """
     return sum(
-        _units(before, after) + sum(_index_units(index, before, after) for index in indexes)
-        for before, after in _lifecycle(content_bytes)
+        _write_units(before, after) + sum(_index_units(index, before, after) for index in indexes)
+        for before, after in _row_changes(content_bytes)
     )
 
 
-def _lifecycle(content_bytes: int) -> Iterator[tuple[Item, Item]]:
+def _row_changes(content_bytes: int) -> Iterator[tuple[Item, Item]]:
     """Yield the row before and after each write of a task that completes at once."""
     task = Task(
         id=str(uuid.UUID(int=0)),
@@ -46,7 +46,7 @@ def _lifecycle(content_bytes: int) -> Iterator[tuple[Item, Item]]:
         api_version="v1alpha2",
     )
     message = Message(task, submission_id="0123456789abcdef", submitted_at=iso(_NOW))
-    following: list[Callable[[Row], Transition]] = [
+    transitions: list[Callable[[Row], Transition]] = [
         lambda _: submit(new_row(message, digest="0" * 64, now=_NOW)),
         lambda row: mark_published(row, _NOW),
         lambda row: claim(row, worker="ip-10-0-0-1-1-abcdef", fence="0123", seconds=120, now=_NOW),
@@ -55,23 +55,23 @@ def _lifecycle(content_bytes: int) -> Iterator[tuple[Item, Item]]:
         lambda row: notify(row, _NOW),
     ]
     before: Item = {}
-    for transition_of in following:
-        after = transition_of(Row(dict(before))).apply_to(before)
+    for make_transition in transitions:
+        after = make_transition(Row(dict(before))).apply_to(before)
         yield before, after
         before = after
 
 
-def _units(before: Item, after: Item) -> int:
+def _write_units(before: Item, after: Item) -> int:
     """Return the units of a write to the table: those of the larger of the two items."""
-    return ceil(max(_size(before), _size(after)) / UNIT_BYTES)
+    return ceil(max(_item_bytes(before), _item_bytes(after)) / UNIT_BYTES)
 
 
 def _index_units(index: dict[str, Any], before: Item, after: Item) -> int:
     """Return the units of a write to an index: none if its entry stays, two entries if its key changes."""
-    keys = [each["AttributeName"] for each in index["KeySchema"]]
-    named = {"id", *keys, *index["Projection"].get("NonKeyAttributes", [])}
+    keys = [key["AttributeName"] for key in index["KeySchema"]]
+    projected = {"id", *keys, *index["Projection"].get("NonKeyAttributes", [])}
     old, new = (
-        {name: value for name, value in item.items() if name in named}
+        {name: value for name, value in item.items() if name in projected}
         if all(item.get(key) is not None for key in keys)
         else None
         for item in (before, after)
@@ -79,16 +79,16 @@ def _index_units(index: dict[str, Any], before: Item, after: Item) -> int:
     if old == new:
         return 0
     if old and new and all(old[key] == new[key] for key in keys):
-        return _units(old, new)
-    return sum(_units(entry, entry) for entry in (old, new) if entry)
+        return _write_units(old, new)
+    return sum(_write_units(entry, entry) for entry in (old, new) if entry)
 
 
-def _size(item: Item) -> int:
+def _item_bytes(item: Item) -> int:
     """Return the bytes of an item: its names and values as UTF-8, and numbers as DynamoDB stores them."""
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
 
-def _value_size(value: Any) -> int:
+def _value_bytes(value: Any) -> int:
     match value:
         case None | bool():
             return 1
@@ -97,6 +97,6 @@ def _value_size(value: Any) -> int:
         case str():
             return len(value.encode())
         case Mapping():
-            return 3 + sum(1 + len(name) + _value_size(each) for name, each in value.items())
+            return 3 + sum(1 + len(name) + _value_bytes(each) for name, each in value.items())
         case _:
-            return 3 + sum(1 + _value_size(each) for each in value)
+            return 3 + sum(1 + _value_bytes(each) for each in value)

@@ -1,4 +1,4 @@
-"""The templates of a settings file, with each way out of a new network."""
+"""Synthesize the CloudFormation templates of a settings file, with a chosen kind of NAT."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from tools.cost.prices import REGION
 STACKS: Final = ("Core", "Compute")
 
 _ACCOUNT: Final = "000000000000"
-"""The one of cdk.context.json. What is looked up in an account, such as a machine image, costs nothing."""
+"""The account in cdk.context.json, which has what the CDK would look up there, such as a machine image."""
 
 Template = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A settings file, and the templates of its stacks."""
+    """The templates of the stacks of one settings file."""
 
     templates: tuple[Template, ...]
 
@@ -37,17 +37,20 @@ class Deployment:
             for name, resource in template["Resources"].items()
         }
 
-    def properties(self, type_: str) -> list[dict[str, Any]]:
+    def properties(self, resource_type: str) -> list[dict[str, Any]]:
         """Return the properties of all resources of a type."""
-        found = (each for each in self.resources.values() if each["Type"] == type_)
-        return [each.get("Properties", {}) for each in found]
+        return [
+            resource.get("Properties", {})
+            for resource in self.resources.values()
+            if resource["Type"] == resource_type
+        ]
 
 
 def synthesize(config: Path, *, nat: str | None = None) -> Deployment:
     """Synthesize a settings file without an account; raise StepFailed with what the CDK says.
 
-    `nat` replaces the way out of a new network; None leaves it as it is in the file. An existing VPC has its
-    own, which is not part of the templates.
+    `nat` (`gateway` or `instance`) replaces the file's setting; None leaves it. It has no effect on an
+    existing VPC, whose NAT is not part of the templates.
     """
     with TemporaryDirectory() as temporary:
         settings = yaml.safe_load(config.read_text(encoding="utf-8"))
@@ -62,17 +65,17 @@ def synthesize(config: Path, *, nat: str | None = None) -> Deployment:
             "CDK_OUTDIR": str(folder),
             "CDK_DEFAULT_ACCOUNT": _ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
-            "CDK_CONTEXT_JSON": json.dumps(_context()),
+            "CDK_CONTEXT_JSON": json.dumps(_cdk_context()),
         }
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
-        if done.returncode:
-            raise StepFailed(f"{config} cannot be synthesized:\n{done.stdout}{done.stderr}")
+        if process.returncode:
+            raise StepFailed(f"{config} cannot be synthesized:\n{process.stdout}{process.stderr}")
         files = [folder / f"{stack}.template.json" for stack in STACKS]
         return Deployment(tuple(json.loads(file.read_text(encoding="utf-8")) for file in files))
 
 
-def _context() -> dict[str, Any]:
+def _cdk_context() -> dict[str, Any]:
     context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     return context | dict(json.loads((ROOT / "cdk.context.json").read_text(encoding="utf-8")))

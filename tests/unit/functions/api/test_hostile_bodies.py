@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.hostile_bodies import SHAPES, Shape
+from bench.hostile_bodies import TEMPLATES, BodyTemplate
 from domain.body import parse_body
 from domain.canonical import compact_json
 from domain.envelope import Submission
@@ -34,12 +34,12 @@ UNITS = st.recursive(
     max_leaves=4,
 )
 FIELDS = st.builds('"#{}~": {}'.format, st.sampled_from(["", "_dir", "é", "_prompt", "/"]), UNITS)
-NAMED = [shape for shape in SHAPES.values() if "{@}" in shape.content]
-LISTED = [shape for shape in SHAPES.values() if "[@]" in shape.content]
+NAMED = [template for template in TEMPLATES.values() if "{@}" in template.content]
+LISTED = [template for template in TEMPLATES.values() if "[@]" in template.content]
 BODIES = st.one_of(
-    st.sampled_from(list(SHAPES.values())),
-    st.builds(lambda shape, unit: replace(shape, unit=unit), st.sampled_from(NAMED), FIELDS),
-    st.builds(lambda shape, unit: replace(shape, unit=unit), st.sampled_from(LISTED), UNITS),
+    st.sampled_from(list(TEMPLATES.values())),
+    st.builds(lambda template, unit: replace(template, unit=unit), st.sampled_from(NAMED), FIELDS),
+    st.builds(lambda template, unit: replace(template, unit=unit), st.sampled_from(LISTED), UNITS),
 )
 
 
@@ -77,14 +77,14 @@ def _scripts(content: dict[str, object]) -> dict[str, object]:
 @pytest.mark.timeout(600)
 @settings(max_examples=25, derandomize=True, deadline=None, database=None)
 @given(
-    shape=BODIES,
+    template=BODIES,
     size=st.sampled_from([MAX_BODY_BYTES, MAX_BODY_BYTES // 8]),
     version=st.sampled_from(["v1alpha1", "v1alpha2"]),
 )
 def test_a_body_is_checked_in_bounded_memory_with_a_bounded_response(
-    shape: Shape, size: int, version: str
+    template: BodyTemplate, size: int, version: str
 ) -> None:
-    raw = shape.body(size)
+    raw = template.body(size)
     with bounded_memory(MEMORY_BYTES):
         response = decoded(raw, version)
         if isinstance(response, InvalidTask):
@@ -102,8 +102,8 @@ def test_a_body_is_checked_in_bounded_memory_with_a_bounded_response(
 
 @pytest.mark.parametrize("image", ["x~", "https://h/~"])
 def test_images_below_long_names_are_counted_in_bounded_memory(image: str) -> None:
-    shape = replace(SHAPES["images below long names"], unit=f'"#": {{"image": "{image}"}}')
-    raw = shape.body(MAX_BODY_BYTES // 8)
+    template = replace(TEMPLATES["images below long names"], unit=f'"#": {{"image": "{image}"}}')
+    raw = template.body(MAX_BODY_BYTES // 8)
     with bounded_memory(MEMORY_BYTES // 2):
         response = decoded(raw, "v1alpha2")
     assert isinstance(response, InvalidTask)
@@ -111,9 +111,9 @@ def test_images_below_long_names_are_counted_in_bounded_memory(image: str) -> No
 
 
 @settings(max_examples=25, derandomize=True, deadline=None, database=None)
-@given(shape=BODIES)
-def test_a_message_from_anywhere_is_read_in_bounded_memory(shape: Shape) -> None:
-    task = json.loads(shape.body(MAX_MESSAGE_BYTES - 200))["task"]
+@given(template=BODIES)
+def test_a_message_from_anywhere_is_read_in_bounded_memory(template: BodyTemplate) -> None:
+    task = json.loads(template.body(MAX_MESSAGE_BYTES - 200))["task"]
     task["metadata"] |= {"submission_id": "f0", "submitted_at": "2026-11-22T12:00:00Z"}
     raw = json.dumps(task, ensure_ascii=False)
     with bounded_memory(64 << 20), suppress(BadMessage):

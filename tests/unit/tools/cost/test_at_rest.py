@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tools.cost import prices as p
-from tools.cost.at_rest import UnknownResource, at_rest, total
+from tools.cost import prices
+from tools.cost.at_rest import UnknownResource, charges_at_rest, total
 from tools.cost.synthesis import Deployment
 
 
@@ -20,7 +20,7 @@ def deployment(**resources: tuple[str, dict[str, Any]]) -> Deployment:
 
 def dollars(**resources: tuple[str, dict[str, Any]]) -> float:
     """Return what resources add to a month."""
-    return total(at_rest(deployment(**resources))) - total(at_rest(deployment()))
+    return total(charges_at_rest(deployment(**resources))) - total(charges_at_rest(deployment()))
 
 
 def test_an_alarm_costs_as_many_metrics_as_its_expression_uses() -> None:
@@ -28,7 +28,7 @@ def test_an_alarm_costs_as_many_metrics_as_its_expression_uses() -> None:
     sum_of_both = dollars(
         One=("CloudWatch::Alarm", {"MetricName": "a"}), Two=("CloudWatch::Alarm", {"Metrics": metrics})
     )
-    assert sum_of_both == pytest.approx(3 * p.ALARM_METRIC_MONTH)
+    assert sum_of_both == pytest.approx(3 * prices.ALARM_METRIC_MONTH)
 
 
 def test_a_gateway_endpoint_is_free_and_an_interface_endpoint_is_paid_in_each_zone() -> None:
@@ -39,7 +39,7 @@ def test_a_gateway_endpoint_is_free_and_an_interface_endpoint_is_paid_in_each_zo
 
 def test_a_nat_instance_has_a_disk_and_an_address() -> None:
     instance = {"InstanceType": "t4g.nano", "NetworkInterfaces": [{"AssociatePublicIpAddress": True}]}
-    items = {row.item for row in at_rest(deployment(Nat=("EC2::Instance", instance)))}
+    items = {row.item for row in charges_at_rest(deployment(Nat=("EC2::Instance", instance)))}
     assert {"NAT instance (t4g.nano)", "its disk", "public IPv4 address"} <= items
 
 
@@ -75,4 +75,4 @@ def test_a_type_without_a_price_is_refused_with_its_name() -> None:
     with pytest.raises(
         UnknownResource, match=r"Compute/Cache: say in .* what AWS::ElastiCache::CacheCluster costs"
     ):
-        at_rest(deployment(Cache=("ElastiCache::CacheCluster", {})))
+        charges_at_rest(deployment(Cache=("ElastiCache::CacheCluster", {})))

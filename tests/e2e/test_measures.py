@@ -8,7 +8,7 @@ import pytest
 from domain.metrics import METRICS
 from local.pipeline import Pipeline
 from tests.support import bodies
-from tests.support.embedded_metrics import Datum, documents, read
+from tests.support.embedded_metrics import Datum, metric_lines, read_metrics
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 RUNTIME = ("runtime", bodies.RUNTIME)
@@ -32,8 +32,8 @@ def _function_lines(pipeline: Pipeline) -> list[str]:
 
 def _of(task_id: str, lines: list[str]) -> list[Datum]:
     """Return the metrics of one task."""
-    found = [line for line in documents(lines) if json.loads(line).get("task_id") == task_id]
-    return [datum for line in found for datum in read(line)]
+    found = [line for line in metric_lines(lines) if json.loads(line).get("task_id") == task_id]
+    return [datum for line in found for datum in read_metrics(line)]
 
 
 def _submit(pipeline: Pipeline, task_id: str, content: dict[str, Any], **metadata: Any) -> dict[str, Any]:
@@ -75,14 +75,14 @@ def test_a_failure_is_counted_by_its_code_without_gpu_time(pipeline: Pipeline, t
 def test_a_refused_request_is_counted_by_its_code(pipeline: Pipeline, task_id: str) -> None:
     body = bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(), runtime="nobody")
     code = pipeline.submit(body).json()["error"]["code"]
-    refused = [one for line in documents(_function_lines(pipeline)) for one in read(line)]
+    refused = [one for line in metric_lines(_function_lines(pipeline)) for one in read_metrics(line)]
     assert ("TasksRejected", (("code", code),)) in {(one.name, one.dimensions) for one in refused}
 
 
 def test_a_consumer_reports_that_it_works_and_how_its_gpu_spent_the_time(pipeline: Pipeline) -> None:
     (worker,) = (each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME)
     line = worker.consumer.wait_for_line("GpuBusySeconds", timeout=60)
-    spent = {datum.name: datum.value for datum in read(line)}
+    spent = {datum.name: datum.value for datum in read_metrics(line)}
     assert spent.keys() >= {"Consumers", "GpuBusySeconds", "GpuIdleSeconds"}
     assert all(value >= 0 for value in spent.values())
 
@@ -90,7 +90,7 @@ def test_a_consumer_reports_that_it_works_and_how_its_gpu_spent_the_time(pipelin
 def test_all_metrics_of_a_run_are_valid_and_in_the_list(pipeline: Pipeline, task_id: str) -> None:
     _submit(pipeline, task_id, bodies.image_to_image(bodies.to_base64(bodies.png())))
     lines = _consumer_lines(pipeline) + _function_lines(pipeline)
-    data = [datum for line in documents(lines) for datum in read(line)]
+    data = [datum for line in metric_lines(lines) for datum in read_metrics(line)]
     assert data
     for datum in data:
         known = BY_NAME[datum.name]

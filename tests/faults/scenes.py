@@ -146,7 +146,7 @@ class ComfyUiScene:
         assert facts is not None, row
         assert (facts["prompt"], facts["seed"], facts["model"]) == (row.id, _seed(row.id), MODEL)
         assert facts["reference"], facts
-        assert self.cloud.out(row.id)["seeds"] == {"3.seed": _seed(row.id)}
+        assert self.cloud.output_document(row.id)["seeds"] == {"3.seed": _seed(row.id)}
 
     def left_behind(self) -> list[str]:
         """Return the files of tasks, and the entries of the history, that are still on a fake."""
@@ -168,7 +168,7 @@ def completed_once(cloud: Cloud, task_id: str) -> Row:
     cloud.receive_callbacks()
     row = cloud.row(task_id)
     assert row.status is Status.COMPLETED, row.item
-    outcome_callbacks = [one for one in cloud.callbacks_of[task_id] if one["result"] is not None]
+    outcome_callbacks = [one for one in cloud.callbacks_by_task[task_id] if one["result"] is not None]
     outcomes = {(one["status"], tuple(one["image_url"])) for one in outcome_callbacks}
     assert outcomes == {("completed", tuple(row.item["images"]))}
     cloud.wait_until(lambda: cloud.has_exactly_its_objects(cloud.row(task_id)))

@@ -24,7 +24,7 @@ def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
     row = cloud.outcome(task_id)
     cloud.wait_until_empty()
     cloud.receive_callbacks()
-    statuses = {one["status"] for one in cloud.callbacks_of[task_id]}
+    statuses = {one["status"] for one in cloud.callbacks_by_task[task_id]}
     assert statuses == {row.status.value}
     assert cloud.has_exactly_its_objects(cloud.row(task_id))
     assert cloud.row(task_id).notified

@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from domain.errors import PermanentError
-from tests.support.http_answers import CANARY, LIMIT, picture
+from tests.support.http_answers import CANARY, MAX_BYTES, picture
 from tests.support.internet import FakeInternet, ForbiddenS3
 from tests.support.secrets import FakeSecrets
 
 DATA: dict[str, list[Any]] = yaml.safe_load(Path(__file__).with_name("links.yaml").read_text("utf-8"))
 TOKEN = "Bearer t0ken"
-GENEROUS = {"max_bytes": LIMIT, "max_pixels": 1_000_000, "connect_seconds": 20.0, "total_seconds": 20.0}
+GENEROUS = {"max_bytes": MAX_BYTES, "max_pixels": 1_000_000, "connect_seconds": 20.0, "total_seconds": 20.0}
 
 
 @dataclass(frozen=True)

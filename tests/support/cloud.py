@@ -31,12 +31,12 @@ class Cloud:
     aws: Emulator
     deployment: Deployment
     dead_letter_url: str
-    callbacks_of: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """Callbacks that were taken from their queue, by task."""
+    callbacks_by_task: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Callbacks that were received so far, by task id."""
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """Return a client that tests share."""
+        """Return the client of a service; each is created once, because that takes longer than most calls."""
         if service not in self._clients:
             self._clients[service] = self.aws.client(service, max_pool_connections=20)
         return self._clients[service]
@@ -56,7 +56,7 @@ class Cloud:
         """Return the name of the bucket for images."""
         return self.deployment.environment.output_bucket
 
-    def settings(self, engine_url: str, **changes: Any) -> dict[str, str]:
+    def consumer_environment(self, engine_url: str, **changes: Any) -> dict[str, str]:
         """Return a consumer's environment; `changes` are settings by their names in lower case."""
         settings = WorkerEnvironment(
             runtime_name=RUNTIME,
@@ -132,16 +132,16 @@ class Cloud:
     def outcome(self, task_id: str, *, seconds: float = OUTCOME_SECONDS) -> Row:
         """Wait for the final callback of a task and return its row."""
         deadline = time.monotonic() + seconds
-        while not any(callback["result"] is not None for callback in self.callbacks_of.get(task_id, [])):
+        while not any(callback["result"] is not None for callback in self.callbacks_by_task.get(task_id, [])):
             assert time.monotonic() < deadline, f"no callback of {task_id}: {self.table.get(task_id)}"
             self.receive_callbacks(wait_seconds=1)
         return self.row(task_id)
 
     def receive_callbacks(self, *, wait_seconds: int = 0) -> None:
         """Receive the callbacks that have arrived; wait up to `wait_seconds` if there is none."""
-        for body in self.take_messages(self.deployment.results_queue, wait_seconds=wait_seconds):
+        for body in self.drain_queue(self.deployment.results_queue, wait_seconds=wait_seconds):
             callback = json.loads(body)
-            self.callbacks_of.setdefault(callback["id"], []).append(callback)
+            self.callbacks_by_task.setdefault(callback["id"], []).append(callback)
 
     def row(self, task_id: str) -> Row:
         """Return the row of a task, which must exist."""
@@ -163,14 +163,14 @@ class Cloud:
             name.removeprefix(f"s3://{self.output_bucket}/") for name in named_uris
         )
 
-    def out(self, task_id: str) -> dict[str, Any]:
-        """Return the `.out` that the row names."""
+    def output_document(self, task_id: str) -> dict[str, Any]:
+        """Return the output document of a completed task, the JSON file that describes its images."""
         key = str(self.row(task_id).text("output")).removeprefix(f"s3://{self.output_bucket}/")
         body = self.client("s3").get_object(Bucket=self.output_bucket, Key=key)["Body"].read()
         document: dict[str, Any] = json.loads(body)
         return document
 
-    def take_messages(self, url: str, *, wait_seconds: int = 0) -> list[str]:
+    def drain_queue(self, url: str, *, wait_seconds: int = 0) -> list[str]:
         """Receive and delete all messages of a queue; return their bodies."""
         sqs = self.client("sqs")
         bodies: list[str] = []

@@ -64,7 +64,7 @@ def running_consumer(
 
     `endpoint` is used instead of the emulator's, for example a proxy. `faults` makes clients of AWS fail.
     """
-    environment = cloud.settings(
+    environment = cloud.consumer_environment(
         webui_url, receive_seconds=1, **settings
     )  # a shutdown waits for the long poll
     read = Settings(**{name.lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
@@ -104,7 +104,7 @@ def process(
     cloud: Cloud, webui_url: str, *, endpoint: str | None = None, **settings: Any
 ) -> Iterator[Process]:
     """Run `python -m container.consumer` until the block ends; `endpoint` stands before AWS."""
-    environment = cloud.aws.environment(os.environ) | cloud.settings(webui_url, **settings)
+    environment = cloud.aws.environment(os.environ) | cloud.consumer_environment(webui_url, **settings)
     if endpoint is not None:
         environment["AWS_ENDPOINT_URL"] = endpoint
     with Process(

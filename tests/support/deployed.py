@@ -1,10 +1,10 @@
-"""Answers of AWS about a compute stack, for tests of the tools that deploy and remove it."""
+"""Responses of AWS about the stacks and services, for tests of the tools that deploy and remove them."""
 
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.support.stubbed import Stubbed
+from tests.support.stubbed import StubbedClients
 
 SERVICES = {"a": "a-service", "b": "b-service"}
 SETTINGS = """
@@ -23,12 +23,12 @@ CORE = {
 }
 
 
-def stack(
-    stubbed: Stubbed, name: str, outputs: dict[str, str] | None, status: str = "CREATE_COMPLETE"
+def add_stack(
+    stubbed: StubbedClients, name: str, outputs: dict[str, str] | None, status: str = "CREATE_COMPLETE"
 ) -> None:
-    """Answer the next question about a stack; None if it does not exist."""
+    """Add the response to the next `DescribeStacks`; with None for `outputs`, the stack does not exist."""
     if outputs is None:
-        stubbed.refuses("cloudformation", "describe_stacks", "ValidationError")
+        stubbed.add_error("cloudformation", "describe_stacks", "ValidationError")
         return
     output_list = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
     description = {
@@ -37,19 +37,19 @@ def stack(
         "StackStatus": status,
         "Outputs": output_list,
     }
-    stubbed.answers("cloudformation", "describe_stacks", {"Stacks": [description]}, {"StackName": name})
+    stubbed.add_response("cloudformation", "describe_stacks", {"Stacks": [description]}, {"StackName": name})
 
 
-def compute(stubbed: Stubbed, status: str = "CREATE_COMPLETE", **outputs: str) -> None:
-    """Answer the next question about the compute stack."""
+def add_compute_stack(stubbed: StubbedClients, status: str = "CREATE_COMPLETE", **outputs: str) -> None:
+    """Add the response to the next `DescribeStacks` for the compute stack; `outputs` are further outputs."""
     services = {"ClusterName": "cluster", "ScalerName": "scaler", "Services": json.dumps(SERVICES)}
-    stack(stubbed, "sdonecs-compute", services | outputs, status)
+    add_stack(stubbed, "sdonecs-compute", services | outputs, status)
 
 
-def services(stubbed: Stubbed, **states: str) -> None:
-    """Answer the next question about the services: their status by runtime."""
+def add_services(stubbed: StubbedClients, **states: str) -> None:
+    """Add the response to the next `DescribeServices`; `states` are the services' statuses by runtime."""
     descriptions: list[dict[str, Any]] = [
         {"serviceName": SERVICES[name], "status": status} for name, status in states.items()
     ]
     parameters = {"cluster": "cluster", "services": list(SERVICES.values())}
-    stubbed.answers("ecs", "describe_services", {"services": descriptions}, parameters)
+    stubbed.add_response("ecs", "describe_services", {"services": descriptions}, parameters)

@@ -1,4 +1,4 @@
-"""The embedded metric format's rules, as AWS's specification words them, and a reader for what was emitted.
+"""Read log lines in the embedded metric format as CloudWatch does, and check them by AWS's specification.
 
 Source: CloudWatch user guide, "Specification: Embedded metric format". Where it says "MUST NOT contain any
 additional members" the schema is closed.
@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
-_TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 255}
+_NAME: Final = {"type": "string", "minLength": 1, "maxLength": 255}
 _UNITS: Final = ("Seconds", "Milliseconds", "Bytes", "Megabytes", "Percent", "Count", "None")
-_DEFINITION: Final = {
+_METRIC_DEFINITION: Final = {
     "type": "object",
     "required": ["Name"],
     "additionalProperties": False,
     "properties": {
-        "Name": _TEXT,
+        "Name": _NAME,
         "Unit": {"enum": list(_UNITS)},
         "StorageResolution": {"enum": [1, 60]},
     },
@@ -28,14 +28,14 @@ _DIRECTIVE: Final = {
     "required": ["Namespace", "Dimensions", "Metrics"],
     "additionalProperties": False,
     "properties": {
-        "Namespace": _TEXT | {"maxLength": 1024},
-        # A set may be empty; each one that is used is a metric of its own.
+        "Namespace": _NAME | {"maxLength": 1024},
+        # A set may be empty. CloudWatch keeps, and bills, one metric for each set.
         "Dimensions": {
             "type": "array",
             "minItems": 1,
-            "items": {"type": "array", "maxItems": 30, "items": _TEXT, "uniqueItems": True},
+            "items": {"type": "array", "maxItems": 30, "items": _NAME, "uniqueItems": True},
         },
-        "Metrics": {"type": "array", "minItems": 1, "maxItems": 100, "items": _DEFINITION},
+        "Metrics": {"type": "array", "minItems": 1, "maxItems": 100, "items": _METRIC_DEFINITION},
     },
 }
 SCHEMA: Final = {
@@ -60,7 +60,7 @@ MAX_BYTES: Final = 256 * 1024
 
 @dataclass(frozen=True)
 class Datum:
-    """Hold one value as CloudWatch would keep it."""
+    """One value of one metric, as CloudWatch stores it."""
 
     namespace: str
     name: str
@@ -69,8 +69,11 @@ class Datum:
     value: float
 
 
-def read(line: str) -> list[Datum]:
-    """Return what CloudWatch extracts from a line; raise jsonschema's ValidationError or AssertionError."""
+def read_metrics(line: str) -> list[Datum]:
+    """Return the values that CloudWatch extracts from a line.
+
+    Raise jsonschema's ValidationError or AssertionError if the line breaks a rule of the format.
+    """
     assert len(line.encode()) <= MAX_BYTES
     body = json.loads(line)
     Draft202012Validator(SCHEMA).validate(body)
@@ -78,7 +81,7 @@ def read(line: str) -> list[Datum]:
     for directive in body["_aws"]["CloudWatchMetrics"]:
         for dimension_set in directive["Dimensions"]:
             for name in dimension_set:
-                # A dimension's value: a string of ASCII that begins with no colon.
+                # CloudWatch accepts as a dimension's value only ASCII that does not begin with a colon.
                 value = body[name]
                 assert isinstance(value, str)
                 assert value.isascii()
@@ -98,6 +101,6 @@ def _datum(body: dict[str, Any], namespace: str, metric: dict[str, str], names: 
     return Datum(namespace, metric["Name"], metric["Unit"], dimensions, value)
 
 
-def documents(lines: Iterable[str]) -> list[str]:
-    """Return the lines that CloudWatch takes for documents."""
+def metric_lines(lines: Iterable[str]) -> list[str]:
+    """Return the lines from which CloudWatch extracts metrics."""
     return [line for line in lines if line.startswith("{") and '"_aws"' in line]

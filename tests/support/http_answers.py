@@ -1,23 +1,27 @@
-"""Responses of an untrusted server as raw bytes, all of which end at some time."""
+"""Responses of an untrusted server as raw bytes: wrong, hostile, endless, slow and good ones.
+
+Even the endless ones end at some time, so that a client that accepts them fails its test and does not hang.
+"""
 
 import gzip
 import io
 import socket
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import repeat
 
 from PIL import Image
 
 CANARY = b"c4n4ry"
-"""In every header and body of these responses, and in no error."""
+"""A text in the headers and bodies of these responses, which no error may contain: it may be a secret."""
 
-LIMIT = 64 * 1024
-"""What the tests allow; the endless bodies are sixteen times as long."""
+MAX_BYTES = 64 * 1024
+"""The size of a file that the tests allow; the endless bodies are sixteen times as long."""
 
-PACE_SECONDS = 0.05
-DRIPS = 30
+DRIP_SECONDS = 0.05
+DRIP_COUNT = 30
+"""A slow response takes DRIP_COUNT * DRIP_SECONDS, longer than a test allows a download."""
 
 Responder = Callable[[socket.socket], None]
 
@@ -55,33 +59,29 @@ def chunked(*parts: bytes) -> bytes:
     return b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in parts)
 
 
-def sends(data: bytes) -> Responder:
-    """Return a responder that sends these bytes and closes the connection."""
+def sending(data: bytes) -> Responder:
+    """Return a responder that sending these bytes and closes the connection."""
     return lambda connection: connection.sendall(data)
 
 
-def streams(head: bytes, parts: Iterator[bytes]) -> Responder:
-    """Return a responder that sends head and parts while the client reads."""
+def streaming(head: bytes, parts: Iterable[bytes]) -> Responder:
+    """Return a responder that sends a head, and then parts for as long as the client reads."""
+    parts = list(parts)
 
     def respond(connection: socket.socket) -> None:
         connection.sendall(head)
-        for part in parts_again():
+        for part in parts:
             connection.sendall(part)
-
-    once = list(parts)
-
-    def parts_again() -> Iterator[bytes]:
-        return iter(once)
 
     return respond
 
 
-def drips(head: bytes, drops: list[bytes], tail: bytes) -> Responder:
-    """Return a responder that sends a valid response in small pieces, until the client disconnects."""
+def dripping(head: bytes, drops: list[bytes], tail: bytes) -> Responder:
+    """Return a responder that sending a valid response in small pieces, until the client disconnects."""
 
     def respond(connection: socket.socket) -> None:
         connection.sendall(head)
-        connection.settimeout(PACE_SECONDS)
+        connection.settimeout(DRIP_SECONDS)
         for drop in drops:
             try:
                 if not connection.recv(1):
@@ -94,31 +94,31 @@ def drips(head: bytes, drops: list[bytes], tail: bytes) -> Responder:
     return respond
 
 
-def drips_body() -> Responder:
-    """Send the first bytes of an image slowly."""
+def dripping_body() -> Responder:
+    """Return a responder that sends the first bytes of an image slowly."""
     image = picture()
-    drops = [bytes([byte]) for byte in image[:DRIPS]]
-    return drips(answer(b"", f"Content-Length: {len(image)}", length=False), drops, image[DRIPS:])
+    drops = [bytes([byte]) for byte in image[:DRIP_COUNT]]
+    return dripping(answer(b"", f"Content-Length: {len(image)}", length=False), drops, image[DRIP_COUNT:])
 
 
-def drips_headers() -> Responder:
-    """Send headers slowly, then the rest."""
+def dripping_headers() -> Responder:
+    """Return a responder that sends headers slowly, then an image."""
     response = answer(picture())
-    drops = [f"X-{number}: {CANARY.decode()}\r\n".encode() for number in range(DRIPS)]
-    return drips(response[: response.index(b"\r\n") + 2], drops, response[response.index(b"\r\n") + 2 :])
+    drops = [f"X-{number}: {CANARY.decode()}\r\n".encode() for number in range(DRIP_COUNT)]
+    return dripping(response[: response.index(b"\r\n") + 2], drops, response[response.index(b"\r\n") + 2 :])
 
 
-def drips_chunks() -> Responder:
-    """Send chunks of one byte slowly, then the rest."""
+def dripping_chunks() -> Responder:
+    """Return a responder that sends the first bytes of an image slowly, as chunks of one byte."""
     image = picture()
-    drops = [chunked(bytes([byte])) for byte in image[:DRIPS]]
+    drops = [chunked(bytes([byte])) for byte in image[:DRIP_COUNT]]
     head = answer(b"", "Transfer-Encoding: chunked", length=False)
-    return drips(head, drops, chunked(image[DRIPS:]) + b"0\r\n\r\n")
+    return dripping(head, drops, chunked(image[DRIP_COUNT:]) + b"0\r\n\r\n")
 
 
 def silent() -> Responder:
-    """Send nothing for a while, then a response."""
-    return drips(b"", [b""] * DRIPS, answer(picture()))
+    """Return a responder that sends nothing for a while, then an image."""
+    return dripping(b"", [b""] * DRIP_COUNT, answer(picture()))
 
 
 def avif(width: int, height: int) -> bytes:
@@ -144,8 +144,9 @@ def ihdr(width: int, height: int) -> bytes:
 
 
 def hidden_frame(extension: bytes) -> bytes:
-    """Return a GIF with a large frame that only readers see which take the small one for the block of an
-    extension.
+    """Return a GIF of 8 x 8 pixels with a hidden frame of 65,535 x 65,535.
+
+    The small frame stands where a wrong reader sees blocks of the extension; that reader finds the large one.
     """
     frame = b",\0\0\0\0\x08\0\x08\0\0" + b"\0" * 36
     return b"GIF89a\x08\0\x08\0\0\0\0" + extension + frame + b",\0\0\0\0\xff\xff\x08\0\0\x02"
@@ -153,13 +154,14 @@ def hidden_frame(extension: bytes) -> bytes:
 
 def avif_track(side: int) -> bytes:
     """Return an AVIF of 64 × 64 pixels with a track of another size."""
-    header = b"\0" * 76 + struct.pack(">II", side << 16, side << 16)
+    header = b"\0" * 76 + struct.pack(">II", side << 16, side << 16)  # 16.16 fixed point
     boxes = b"tkhd", b"trak", b"moov"
     for name in boxes:
         header = struct.pack(">I", 8 + len(header)) + name + header
     return picture("AVIF", (64, 64)) + header
 
 
+# The names below are used by the cases of the cases in tests/security/links.yaml. `c4n4ry` is CANARY.
 BODIES = {
     "svg-as-png": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><text>c4n4ry</text></svg>',
     "html-as-png": b"<!doctype html><title>c4n4ry</title>",
@@ -196,55 +198,57 @@ BODIES = {
 }
 
 RESPONDERS: dict[str, Responder] = {
-    **{name: sends(answer(body)) for name, body in BODIES.items()},
+    **{name: sending(answer(body)) for name, body in BODIES.items()},
     **{
-        f"status-{status}": sends(answer(picture(), status=f"{status} c4n4ry"))
+        f"status-{status}": sending(answer(picture(), status=f"{status} c4n4ry"))
         for status in (206, 401, 403, 404, 410, 500, 503)
     },
-    "status-204": sends(answer(b"", status="204 c4n4ry", length=False)),
-    "long-as-announced": sends(answer(picture() + b"\0" * LIMIT)),
-    "long-never-sent": sends(answer(picture(), f"Content-Length: {LIMIT + 1}", length=False)),
-    "long-chunked": streams(
+    "status-204": sending(answer(b"", status="204 c4n4ry", length=False)),
+    "long-as-announced": sending(answer(picture() + b"\0" * MAX_BYTES)),
+    "long-never-sent": sending(answer(picture(), f"Content-Length: {MAX_BYTES + 1}", length=False)),
+    "long-chunked": streaming(
         answer(b"", "Transfer-Encoding: chunked", length=False) + chunked(picture()),
-        repeat(chunked(b"\0" * LIMIT), 16),
+        repeat(chunked(b"\0" * MAX_BYTES), 16),
     ),
-    "long-until-close": streams(answer(picture(), length=False), repeat(b"\0" * LIMIT, 16)),
-    "gzip-bomb": sends(answer(gzip.compress(picture() + b"\0" * 10_000_000), "Content-Encoding: gzip")),
-    "deflate": sends(answer(zlib.compress(picture()), "Content-Encoding: deflate")),
-    "gzip-twice": sends(answer(gzip.compress(gzip.compress(picture())), "Content-Encoding: gzip, gzip")),
-    "html-base64-by-name": sends(answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: base64")),
-    "html-two-codings": sends(answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: utf-8, gzip")),
-    "ok-brotli-by-name": sends(answer(picture(), "Content-Encoding: br")),
-    "ok-base64-by-name": sends(answer(picture(), "Content-Encoding: base64")),
-    "ok-aws-chunked-by-name": sends(answer(picture(), "Content-Encoding: aws-chunked")),
-    "transfer-gzip": sends(
+    "long-until-close": streaming(answer(picture(), length=False), repeat(b"\0" * MAX_BYTES, 16)),
+    "gzip-bomb": sending(answer(gzip.compress(picture() + b"\0" * 10_000_000), "Content-Encoding: gzip")),
+    "deflate": sending(answer(zlib.compress(picture()), "Content-Encoding: deflate")),
+    "gzip-twice": sending(answer(gzip.compress(gzip.compress(picture())), "Content-Encoding: gzip, gzip")),
+    "html-base64-by-name": sending(answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: base64")),
+    "html-two-codings": sending(
+        answer(b"<!DOCTYPE html><html>c4n4ry</html>", "Content-Encoding: utf-8, gzip")
+    ),
+    "ok-brotli-by-name": sending(answer(picture(), "Content-Encoding: br")),
+    "ok-base64-by-name": sending(answer(picture(), "Content-Encoding: base64")),
+    "ok-aws-chunked-by-name": sending(answer(picture(), "Content-Encoding: aws-chunked")),
+    "transfer-gzip": sending(
         answer(b"", "Transfer-Encoding: gzip, chunked", length=False)
         + chunked(gzip.compress(picture()))
         + b"0\r\n\r\n"
     ),
-    "shorter-than-announced": sends(answer(picture(), "Content-Length: 60000", length=False)),
-    "chunk-cut": sends(answer(b"", "Transfer-Encoding: chunked", length=False) + b"ffff\r\n" + picture()),
-    "two-lengths": sends(answer(picture(), "Content-Length: 5")),
-    "length-no-number": sends(answer(picture(), "Content-Length: c4n4ry", length=False)),
-    "length-negative": sends(answer(picture(), "Content-Length: -1", length=False)),
-    "not-http": sends(b"SSH-2.0-c4n4ry\r\n"),
-    "closes": sends(b""),
-    "vast-headers": sends(answer(picture(), *(f"X-{number}: " + "c4n4ry" * 100 for number in range(2000)))),
-    "many-hints": drips(
+    "shorter-than-announced": sending(answer(picture(), "Content-Length: 60000", length=False)),
+    "chunk-cut": sending(answer(b"", "Transfer-Encoding: chunked", length=False) + b"ffff\r\n" + picture()),
+    "two-lengths": sending(answer(picture(), "Content-Length: 5")),
+    "length-no-number": sending(answer(picture(), "Content-Length: c4n4ry", length=False)),
+    "length-negative": sending(answer(picture(), "Content-Length: -1", length=False)),
+    "not-http": sending(b"SSH-2.0-c4n4ry\r\n"),
+    "closes": sending(b""),
+    "vast-headers": sending(answer(picture(), *(f"X-{number}: " + "c4n4ry" * 100 for number in range(2000)))),
+    "many-hints": dripping(
         b"", [b"HTTP/1.1 103 c4n4ry\r\nX-Secret: c4n4ry\r\n\r\n"] * 3, b"HTTP/1.1 103 c4n4ry\r\n\r\n"
     ),
-    "upgrade": sends(b"HTTP/1.1 101 c4n4ry\r\nUpgrade: c4n4ry\r\nConnection: upgrade\r\n\r\n" + picture()),
-    "redirect-without-location": sends(answer(b"c4n4ry", status="302 c4n4ry")),
-    "drips-body": drips_body(),
-    "drips-headers": drips_headers(),
-    "drips-chunks": drips_chunks(),
+    "upgrade": sending(b"HTTP/1.1 101 c4n4ry\r\nUpgrade: c4n4ry\r\nConnection: upgrade\r\n\r\n" + picture()),
+    "redirect-without-location": sending(answer(b"c4n4ry", status="302 c4n4ry")),
+    "dripping-body": dripping_body(),
+    "dripping-headers": dripping_headers(),
+    "dripping-chunks": dripping_chunks(),
     "silent": silent(),
-    "ok-chunked": sends(
+    "ok-chunked": sending(
         answer(b"", "Transfer-Encoding: chunked", length=False)
         + chunked(picture()[:20], picture()[20:])
         + b"0\r\n\r\n"
     ),
-    "ok-until-close": sends(answer(picture(), length=False)),
-    "ok-octet-stream": sends(answer(picture(), content_type="application/octet-stream")),
-    "ok-after-hints": sends(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" + answer(picture())),
+    "ok-until-close": sending(answer(picture(), length=False)),
+    "ok-octet-stream": sending(answer(picture(), content_type="application/octet-stream")),
+    "ok-after-hints": sending(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" + answer(picture())),
 }

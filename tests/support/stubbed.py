@@ -1,4 +1,7 @@
-"""Clients of AWS whose answers a test gives; botocore checks them, and the calls, against its models."""
+"""AWS clients whose responses a test supplies.
+
+botocore checks the parameters of each call and the responses against its models of the services.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +13,8 @@ from infra.settings.reading import parse
 from tools.preflight.finding import Account
 
 
-class Stubbed:
-    """Answers calls in the order in which they were added, for each service."""
+class StubbedClients:
+    """Clients whose calls, for each service, must come in the order in which their responses were added."""
 
     def __init__(self) -> None:
         self._session = boto3.session.Session(
@@ -23,29 +26,29 @@ class Stubbed:
         self._stubs: dict[str, Stubber] = {}
 
     def client(self, service: str) -> Any:
-        """Return the client of a service; a call without an answer raises an error."""
+        """Return the client of a service; a call for which no response was added raises an error."""
         if service not in self._clients:
             self._clients[service] = client = self._session.client(service)
             self._stubs[service] = stub = Stubber(client)
             stub.activate()
         return self._clients[service]
 
-    def answers(
-        self, service: str, operation: str, answer: dict[str, Any], parameters: dict[str, Any] | None = None
+    def add_response(
+        self, service: str, operation: str, response: dict[str, Any], parameters: dict[str, Any] | None = None
     ) -> None:
-        """Answer the next call, which must have sent these parameters."""
+        """Respond to the next call with `response`; it must have these parameters, or with None any."""
         self.client(service)
-        self._stubs[service].add_response(operation, answer, parameters)
+        self._stubs[service].add_response(operation, response, parameters)
 
-    def refuses(self, service: str, operation: str, code: str) -> None:
-        """Answer the next call with an error."""
+    def add_error(self, service: str, operation: str, code: str) -> None:
+        """Respond to the next call with the error of this code."""
         self.client(service)
-        self._stubs[service].add_client_error(operation, code, f"{code} it is")
+        self._stubs[service].add_client_error(operation, code, f"{code} on purpose")
 
     def account(
         self, settings: str, *, outputs: Mapping[str, str] | None = None, region: str = "us-east-1"
     ) -> Account:
-        """Return an account with these settings, given as the text of a settings file."""
+        """Return what the tools know of an account: settings (the text of a settings file), stack outputs."""
         return Account(
             settings=parse(settings)[0],
             account="111122223333",
@@ -54,7 +57,7 @@ class Stubbed:
             outputs=outputs or {},
         )
 
-    def all_asked(self) -> None:
-        """Raise an error if an answer was not used."""
+    def assert_all_called(self) -> None:
+        """Fail if a response that was added has not been requested."""
         for stub in self._stubs.values():
             stub.assert_no_pending_responses()

@@ -9,7 +9,7 @@ from jsonschema import ValidationError
 
 from domain import metrics as m
 from domain.metrics import METRICS, emf_line
-from tests.support.embedded_metrics import Datum, read
+from tests.support.embedded_metrics import Datum, read_metrics
 
 AT = datetime(2026, 11, 22, 18, 0, 0, 250_000, tzinfo=UTC)
 FACTS = {"runtime": "sdruntime", "code": "no_images", "action": "notified", "task_id": "a"}
@@ -18,7 +18,7 @@ FACTS = {"runtime": "sdruntime", "code": "no_images", "action": "notified", "tas
 def test_a_line_can_contain_metrics_with_different_dimensions() -> None:
     line = emf_line("ns/x", {m.DEAD_LETTERED: 1, m.STORE_SECONDS: 0.25}, at=AT, properties=FACTS)
     runtime = ("runtime", "sdruntime")
-    assert read(line) == [
+    assert read_metrics(line) == [
         Datum("ns/x", "MessagesDeadLettered", "Count", (), 1),
         Datum("ns/x", "MessagesDeadLettered", "Count", (runtime,), 1),
         Datum("ns/x", "StoreSeconds", "Seconds", (runtime,), 0.25),
@@ -29,7 +29,7 @@ def test_a_line_can_contain_metrics_with_different_dimensions() -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_every_metric_makes_a_line_that_follows_the_specification(metric: m.Metric) -> None:
-    data = read(emf_line(m.namespace_of("stack"), {metric: 2}, at=AT, properties=FACTS))
+    data = read_metrics(emf_line(m.namespace_of("stack"), {metric: 2}, at=AT, properties=FACTS))
     assert [datum.name for datum in data] == [metric.name] * len(metric.dimension_sets)
 
 
@@ -64,4 +64,4 @@ def test_a_line_that_cloudwatch_would_ignore_is_an_error(
 )
 def test_the_schema_refuses_what_the_specification_forbids(broken: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        read(json.dumps(broken))
+        read_metrics(json.dumps(broken))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.support.stubbed import Stubbed
+from tests.support.stubbed import StubbedClients
 from tools.preflight.artifacts import docker
 from tools.preflight.finding import Verdict
 from tools.preflight.registry import ImageNotFound, look_up, split_image_name
@@ -106,5 +106,5 @@ def test_docker_must_answer(
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/nowhere")
-    (finding,) = docker(Stubbed().account("modelsRuntime: [{name: r, modelFilename: m}]"))
+    (finding,) = docker(StubbedClients().account("modelsRuntime: [{name: r, modelFilename: m}]"))
     assert (finding.verdict, says in finding.text) == (verdict, True), finding.text

@@ -1,11 +1,11 @@
-"""What the settings can ask for, and the quotas that must allow it."""
+"""Checks before a deployment: quotas must allow the instances that the settings can ask for."""
 
 from typing import Any
 
 import pytest
 
 from infra.settings.reading import parse
-from tests.support.stubbed import Stubbed
+from tests.support.stubbed import StubbedClients
 from tools.preflight.finding import Finding, Verdict
 from tools.preflight.instances import Demand, InstanceType, vcpu_demand
 from tools.preflight.quotas import concurrency, vcpus
@@ -23,20 +23,22 @@ def _type(name: str, vcpus: int, memory_gib: int, gpus: int = 1) -> dict[str, An
     }
 
 
-def _quota(stubbed: Stubbed, code: str, value: float) -> None:
+def _quota(stubbed: StubbedClients, code: str, value: float) -> None:
     answer = {"Quota": {"QuotaCode": code, "QuotaName": f"the quota {code}", "Value": value}}
-    stubbed.answers("service-quotas", "get_service_quota", answer, {"ServiceCode": "ec2", "QuotaCode": code})
+    stubbed.add_response(
+        "service-quotas", "get_service_quota", answer, {"ServiceCode": "ec2", "QuotaCode": code}
+    )
 
 
 @pytest.fixture
-def stubbed() -> Stubbed:
-    return Stubbed()
+def stubbed() -> StubbedClients:
+    return StubbedClients()
 
 
-def _vcpus(stubbed: Stubbed, settings: str, **quotas: float) -> list[Finding]:
+def _vcpus(stubbed: StubbedClients, settings: str, **quotas: float) -> list[Finding]:
     account = stubbed.account(settings)
     for runtime in account.settings.models_runtime:
-        stubbed.answers(
+        stubbed.add_response(
             "ec2",
             "describe_instance_types",
             {"InstanceTypes": [_type("g6.2xlarge", 8, 32), _type("g5.2xlarge", 8, 32)]},
@@ -45,7 +47,7 @@ def _vcpus(stubbed: Stubbed, settings: str, **quotas: float) -> list[Finding]:
     for code, value in sorted(quotas.items()):
         _quota(stubbed, code.replace("_", "-"), value)
     findings = list(vcpus(account))
-    stubbed.all_asked()
+    stubbed.assert_all_called()
     return findings
 
 
@@ -60,7 +62,7 @@ def _vcpus(stubbed: Stubbed, settings: str, **quotas: float) -> list[Finding]:
     ],
 )
 def test_a_quota_must_allow_one_task_and_should_allow_an_update_of_all(
-    stubbed: Stubbed, quota: float, verdict: Verdict, says: str
+    stubbed: StubbedClients, quota: float, verdict: Verdict, says: str
 ) -> None:
     (finding,) = _vcpus(stubbed, ONE, L_DB2E81BA=quota)
     assert finding.verdict is verdict
@@ -68,14 +70,15 @@ def test_a_quota_must_allow_one_task_and_should_allow_an_update_of_all(
     assert "the quota L-DB2E81BA" in finding.subject
 
 
-def test_all_runtimes_share_a_quota_and_spot_has_its_own(stubbed: Stubbed) -> None:
+def test_all_runtimes_share_a_quota_and_spot_has_its_own(stubbed: StubbedClients) -> None:
     settings = """
 modelsRuntime:
 - {name: a, modelFilename: m, scaling: {maxReplicaCount: 3}, capacity: {onDemand: true, spot: true}}
 - {name: b, modelFilename: m, scaling: {maxReplicaCount: 2}}
 """
     on_spot, on_demand = _vcpus(stubbed, settings, L_3819A6DF=0, L_DB2E81BA=1000)
-    # a: one and half of the others; b: all; twice as many while they are updated.
+    # On demand: of a, one ECS task and half of the other two; of b, both: 4 with 8 vCPUs each. While both
+    # services are updated, each task runs twice: 8 x 8.
     assert on_demand.text == "1000, of which the settings can ask for 64"
     assert (on_spot.verdict, "--desired-value 24" in on_spot.text) == (Verdict.FAILED, True)
 
@@ -110,7 +113,7 @@ def test_an_update_of_a_large_service_needs_no_more_than_its_maximum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vcpus", "memory_gib", "gpus", "of_a_task"),
+    ("vcpus", "memory_gib", "gpus", "vcpus_of_a_task"),
     [
         (8, 32, 1, 8),
         (4, 16, 1, None),  # the task asks for 24 GiB
@@ -120,12 +123,12 @@ def test_an_update_of_a_large_service_needs_no_more_than_its_maximum() -> None:
         (8, 32, 0, None),
     ],
 )
-def test_a_task_takes_its_share_of_an_instance(
-    vcpus: int, memory_gib: int, gpus: int, of_a_task: int | None
+def test_an_ecs_task_takes_its_share_of_an_instance(
+    vcpus: int, memory_gib: int, gpus: int, vcpus_of_a_task: int | None
 ) -> None:
     (runtime,) = parse(ONE)[0].models_runtime
     instance_type = InstanceType(name="g6.x", vcpus=vcpus, memory_mib=memory_gib * 1024, gpus=gpus)
-    assert instance_type.vcpus_of_a_task(runtime) == of_a_task
+    assert instance_type.vcpus_of_a_task(runtime) == vcpus_of_a_task
 
 
 @pytest.mark.parametrize(
@@ -139,10 +142,10 @@ def test_a_task_takes_its_share_of_an_instance(
     ],
 )
 def test_lambda_must_allow_the_reservation_and_should_allow_more_than_ten(
-    stubbed: Stubbed, total: int, reserved: int | None, verdict: Verdict, says: str
+    stubbed: StubbedClients, total: int, reserved: int | None, verdict: Verdict, says: str
 ) -> None:
     limits = {"ConcurrentExecutions": total, "UnreservedConcurrentExecutions": total}
-    stubbed.answers("lambda", "get_account_settings", {"AccountLimit": limits}, {})
+    stubbed.add_response("lambda", "get_account_settings", {"AccountLimit": limits}, {})
     settings = f"{ONE}\nAPIGW: {{reservedConcurrency: {reserved}}}" if reserved else ONE
     (finding,) = concurrency(stubbed.account(settings))
     assert (finding.verdict, says in finding.text) == (verdict, True)

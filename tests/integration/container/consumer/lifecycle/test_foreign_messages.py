@@ -51,9 +51,9 @@ def test_a_message_that_is_no_task_is_archived_and_the_next_task_is_completed(
         assert cloud.outcome(task_id).status is Status.COMPLETED
         cloud.wait_until_empty()
     assert worker.error is None
-    (letter,) = cloud.take_messages(cloud.dead_letter_url)
-    assert letter == body
-    assert dead_letter(cloud.deployment, letter) == []
+    (dead_lettered,) = cloud.drain_queue(cloud.dead_letter_url)
+    assert dead_lettered == body
+    assert dead_letter(cloud.deployment, dead_lettered) == []
     assert list(archived(cloud.deployment).values()) == [body]
 
 

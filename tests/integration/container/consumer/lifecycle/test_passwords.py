@@ -23,5 +23,5 @@ def test_a_password_in_a_published_task_is_in_no_log_callback_or_output(
     assert "inputs.credentials" in row.item["error"]["message"]
     bucket, _, key = str(row.text("output")).removeprefix("s3://").partition("/")
     output = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
-    visible = json.dumps([row.item, cloud.callbacks_of[task_id]], default=str) + output
+    visible = json.dumps([row.item, cloud.callbacks_by_task[task_id]], default=str) + output
     assert "hunter2" not in visible + caplog.text

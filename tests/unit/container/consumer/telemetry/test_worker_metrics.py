@@ -11,7 +11,7 @@ from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
 from domain.errors import ErrorCode, RetryableError
-from tests.support.embedded_metrics import read
+from tests.support.embedded_metrics import read_metrics
 
 
 class FakeWebUi:
@@ -45,5 +45,5 @@ def test_gpu_memory_is_reported_in_megabytes_if_web_ui_knows_it(
     caplog.set_level(logging.INFO, METRICS_LOGGER)
     engine = SdWebUi(FakeWebUi(answer), None, None)  # type: ignore[arg-type]
     WorkerMetrics(TaskMetrics("ns", "r", GpuUtilization()), engine, seconds=30).write()
-    values = {datum.name: datum.value for datum in read(caplog.messages[-1])}
+    values = {datum.name: datum.value for datum in read_metrics(caplog.messages[-1])}
     assert values == {"Consumers": 0.5, "GpuBusySeconds": 0, "GpuIdleSeconds": 0} | memory

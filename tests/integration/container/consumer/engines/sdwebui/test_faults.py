@@ -84,7 +84,7 @@ def test_a_permanent_error_fails_the_task_at_once_and_the_next_task_runs(
         row = cloud.outcome(task_id)
         assert cloud.outcome(f"{task_id}-next").status is COMPLETED
     assert (row.status, code(row), row.attempts) == (FAILED, expected.value, 1)
-    output_document = cloud.out(task_id)
+    output_document = cloud.output_document(task_id)
     assert (output_document["error"]["code"], output_document["images"]) == (expected.value, [])
     assert cloud.has_exactly_its_objects(row)
 
@@ -101,7 +101,7 @@ def test_a_checkpoint_that_another_client_selected_costs_a_try_and_not_the_task(
         cloud.submit(task_id)
         row = cloud.outcome(task_id)
     assert (row.status, row.attempts) == (COMPLETED, 2)
-    assert cloud.out(task_id)["images"][0]["model"] == "v1-5-pruned-emaonly"
+    assert cloud.output_document(task_id)["images"][0]["model"] == "v1-5-pruned-emaonly"
 
 
 def test_too_few_images_get_a_warning_in_the_output_document(
@@ -113,7 +113,9 @@ def test_too_few_images_get_a_warning_in_the_output_document(
         row = cloud.outcome(task_id)
     assert row.status is COMPLETED
     assert len(row.item["images"]) == 2
-    assert cloud.out(task_id)["warnings"] == [{"path": "", "message": "SD Web UI returned 2 of 3 images."}]
+    assert cloud.output_document(task_id)["warnings"] == [
+        {"path": "", "message": "SD Web UI returned 2 of 3 images."}
+    ]
 
 
 def test_an_unknown_error_fails_the_task_if_it_occurs_again(

@@ -44,7 +44,7 @@ def painted(cloud: Cloud, webui: FakeWebUi, tasks: dict[str, dict[str, Any]]) ->
 
 
 def picture(cloud: Cloud, name: str) -> str:
-    sha256: str = cloud.out(name)["images"][0]["sha256"]
+    sha256: str = cloud.output_document(name)["images"][0]["sha256"]
     return sha256
 
 
@@ -76,7 +76,7 @@ def test_both_do_a_plain_hires_fix(cloud: Cloud, webui: FakeWebUi, task_id: str)
     row = painted(cloud, webui, {task_id: content})[task_id]
 
     assert row.status is Status.COMPLETED, row.item["error"]
-    assert cloud.out(task_id)["images"][0]["width"] == 128
+    assert cloud.output_document(task_id)["images"][0]["width"] == 128
 
 
 def test_a_setting_of_forge_is_refused_on_automatic1111(
@@ -96,7 +96,7 @@ def test_a_setting_of_forge_is_refused_on_automatic1111(
     assert (rows[module].status, rows[module].attempts) == (Status.FAILED, 1)
     expected = ErrorCode.MODEL_NOT_FOUND if flavor == "forge" else ErrorCode.INVALID_CONTENT
     assert rows[module].item["error"]["code"] == expected.value
-    assert bool(cloud.out(nothing).get("warnings")) is (flavor == "a1111")
+    assert bool(cloud.output_document(nothing).get("warnings")) is (flavor == "a1111")
 
 
 def test_a_preprocessor_gets_the_name_that_this_sd_web_ui_lists(
@@ -117,7 +117,7 @@ def test_a_preprocessor_gets_the_name_that_this_sd_web_ui_lists(
     assert {row.status for row in rows.values()} == {Status.COMPLETED}, [
         r.item["error"] for r in rows.values()
     ]
-    assert cloud.out(f"{task_id}-Canny")["warnings"][0]["message"] == "taken as canny"
+    assert cloud.output_document(f"{task_id}-Canny")["warnings"][0]["message"] == "taken as canny"
 
 
 def test_an_always_on_script_with_too_many_arguments_fails_at_once(

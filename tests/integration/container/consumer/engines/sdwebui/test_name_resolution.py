@@ -238,7 +238,7 @@ def test_a_corrected_name_is_used_and_reported_in_the_output_document(
         cloud.submit(task_id, sampler_name="euler a")
         assert cloud.outcome(task_id).status is Status.COMPLETED
 
-    output_document = cloud.out(task_id)
+    output_document = cloud.output_document(task_id)
     assert output_document["warnings"] == [{"path": "/sampler_name", "message": "taken as Euler a"}]
     assert "Sampler: Euler a," in output_document["images"][0]["infotext"]
 

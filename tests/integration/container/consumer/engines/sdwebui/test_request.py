@@ -51,7 +51,7 @@ def test_a_plain_hires_fix_is_done(cloud: Cloud, webui: FakeWebUi, task_id: str)
         row = cloud.outcome(task_id)
 
     assert row.status is Status.COMPLETED, row.item.get("error")
-    assert cloud.out(task_id)["images"][0]["width"] == 128
+    assert cloud.output_document(task_id)["images"][0]["width"] == 128
 
 
 def test_networks_are_never_switched_off_in_sd_web_ui() -> None:

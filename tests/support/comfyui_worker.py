@@ -45,6 +45,7 @@ class Worker:
     def __init__(self, fake: FakeComfyUi, root: Path, *, data: bytes = b"", timeout: float = 60) -> None:
         self.server = ComfyUi(fake.url)
         self.fake = fake
+        self.runtime = RUNTIME
         self.root = root
         self.progress: list[float] = []
         self.sent = threading.Event()
@@ -60,7 +61,7 @@ class Worker:
         assert self.engine.wait_ready(threading.Event(), 20)
 
     def prepare(self, prompt: dict[str, Any], **content: Any) -> Any:
-        checked = Rules().validate("pipeline", {"prompt": prompt, **content}, RUNTIME, DEFAULT_LIMITS)
+        checked = Rules().validate("pipeline", {"prompt": prompt, **content}, self.runtime, DEFAULT_LIMITS)
         assert not checked.faults
         task = Task("t", "comfy", "pipeline", "out", None, checked.content, "v1alpha2")
         return self.engine.prepare(task, lambda: False)

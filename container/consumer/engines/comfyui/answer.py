@@ -41,7 +41,7 @@ class Asked:
     models: Sequence[Json]
     version: str
     texts: Mapping[str, str] = field(default_factory=dict)
-    """Texts to write into PNG files."""
+    """Texts to write into PNG files, instead of those that ComfyUI may have written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _artifact(server: ComfyUi, one: _File, asked: Asked, number: int) -> Artifac
     if not is_whole(data, found.format):
         text = f"Node {one.node} made a {found.format} file that is not complete."
         raise AmbiguousError(ErrorCode.WRONG_OUTPUT, text)
-    if found.format == "PNG" and asked.texts:
+    if found.format == "PNG":
         data = with_texts(data, asked.texts)
     node = asked.prompt[one.node]
     title = (node.get("_meta") or {}).get("title")

@@ -106,14 +106,21 @@ def test_two_output_nodes_are_stored_in_the_order_that_was_asked_for(newer: Work
         ]
 
 
-def test_a_png_holds_the_workflow_as_it_was_sent_if_the_settings_say_so(tmp_path: Path) -> None:
-    with run_worker(tmp_path, metadata=False) as worker:
+@pytest.mark.parametrize("server_writes_too", [False, True], ids=["flag", "no flag"])
+def test_a_png_holds_the_workflow_as_it_was_sent_only_if_the_settings_say_so(
+    tmp_path: Path, server_writes_too: bool
+) -> None:
+    with run_worker(tmp_path, metadata=server_writes_too) as worker:
         flow = text_to_image(text="a mühle")
         assert "prompt" not in Image.open(io.BytesIO(worker.run(flow).artifacts[0].data())).info
-        worker.engine._preparation.runtime = replace(RUNTIME, options={"metadata": True})
-        image = Image.open(io.BytesIO(worker.run(flow).artifacts[0].data()))
+        worker.runtime = worker.engine._preparation.runtime = replace(RUNTIME, options={"metadata": True})
+        ui = {"nodes": [], "links": [], "extra": {"by": "a caller"}}
+        data = worker.run(flow, workflow=ui).artifacts[0].data()
+        image = Image.open(io.BytesIO(data))
         image.load()
         assert json.loads(image.info["prompt"]) == flow
+        assert json.loads(image.info["workflow"]) == ui
+        assert data.count(b"prompt\0") == 1
 
 
 def test_previews_are_stored_only_if_there_is_nothing_else(newer: Worker) -> None:

@@ -29,6 +29,7 @@ def instructions(pipeline: Pipeline, picture_url: str, webhook_url: str) -> list
         f"AWS       {pipeline.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",
         f"images    s3://{pipeline.output_bucket}/output/",
         f"webhooks  {webhook_url} (prints what it receives)",
+        "client    .venv/bin/sd-on-ecs txt2img 'a cat' (finds this pipeline by itself)",
         f"input     {picture_url} (an example image for requests)",
         *(f"engine    {worker.engine_url} ({worker.runtime.name})" for worker in pipeline.workers),
         *_commands(pipeline, webhook_url),

@@ -89,8 +89,11 @@ def test_a_failed_demo_prints_the_output_of_the_process_that_failed(demo: Callab
     assert "PREFETCH" in output
 
 
-def test_make_local_prints_a_curl_line_that_works(assembly: Path, mark: str) -> None:
+def test_make_local_prints_a_curl_line_that_works_and_the_client_finds_it(
+    assembly: Path, mark: str, tmp_path: Path
+) -> None:
     environment = os.environ | {MARK_VARIABLE: mark, "RUNTIME": "sdruntime"}
+    environment |= {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT / "client")}
     command = [sys.executable, "-m", "local.serve", "--assembly", str(assembly)]
     with Process("local", command, environment=environment, cwd=str(ROOT)) as process:
         line = process.wait_for_line("curl -sS", timeout=START_SECONDS)
@@ -100,8 +103,13 @@ def test_make_local_prints_a_curl_line_that_works(assembly: Path, mark: str) -> 
         look = process.wait_for_line("/v1alpha2/tasks/test-t2i", timeout=1)
         task = json.loads(subprocess.run(shlex.split(look), capture_output=True, check=True).stdout)
         assert task["status"] == "completed"
+        # The command finds it, because it looks where `make local` announces itself.
+        client = [sys.executable, "-m", "sd_on_ecs", "--profile", "local", "list"]
+        found = subprocess.run(client, env=environment, capture_output=True, text=True, check=True)
+        assert "test-t2i  completed" in found.stdout
         process.send(signal.SIGINT)
         assert process.wait(EXIT_SECONDS) == 0
+    assert list(tmp_path.rglob("*.json")) == []
 
 
 def test_make_local_with_comfyui_url_runs_its_workflow_on_that_server(

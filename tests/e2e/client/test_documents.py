@@ -14,7 +14,7 @@ from tests.support.screen import screen
 
 ROOT: Final = Path(__file__).parents[3]
 README: Final = (ROOT / "client" / "README.md").read_text(encoding="utf-8")
-BLOCKS: Final = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+ROOT_README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # Installs from the checkout into a folder of this test, without a network.
 PIP: Final = (
@@ -22,9 +22,12 @@ PIP: Final = (
 )
 
 
-def blocks(language: str) -> list[str]:
-    """Return the blocks of the README in a language."""
-    return [text for found, text in BLOCKS if found == language]
+def blocks(language: str, text: str = README) -> list[str]:
+    """Return the blocks of a document in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+PYTHON: Final = [*blocks("python"), *blocks("python", ROOT_README)]
 
 
 @pytest.fixture
@@ -57,8 +60,8 @@ def test_the_commands_of_the_readme_run(user: Command) -> None:
     assert (user.folder / "home" / "site" / "sd_on_ecs" / "py.typed").exists()
 
 
-@pytest.mark.parametrize("block", blocks("python"), ids=range(len(blocks("python"))))
-def test_the_programs_of_the_readme_run(user: Command, pipeline: Pipeline, block: str) -> None:
+@pytest.mark.parametrize("block", PYTHON, ids=range(len(PYTHON)))
+def test_the_programs_of_both_readmes_run(user: Command, pipeline: Pipeline, block: str) -> None:
     where = {
         "SD_ON_ECS_ENDPOINT": pipeline.deployment.api_url,
         "SD_ON_ECS_KEY": pipeline.deployment.api_key,
@@ -76,6 +79,11 @@ def test_the_recorded_session_is_what_a_terminal_shows(user: Command) -> None:
             running.end()
         shown.append(f"$ {line}\n{screen(running.written)}\n")
     assert comparable("".join(shown)) == comparable(recorded), "".join(shown)
+
+
+def test_the_first_readme_shows_the_beginning_of_the_recorded_session() -> None:
+    (recorded,), (shown,) = blocks("console"), blocks("console", ROOT_README)
+    assert recorded.startswith(shown.replace(".venv/bin/", ""))
 
 
 def comparable(session: str) -> str:

@@ -106,7 +106,10 @@ class RuntimeType(Protocol):
         """
 
     def affinity(self, content: Json) -> str | None:
-        """Return what is expensive to load, so that tasks that share it run one after the other."""
+        """Return what is expensive to load, so that tasks that share it run one after the other.
+
+        Never raise an error: messages are ordered before their content is checked or fetched.
+        """
 
     def cost(self, task_type: str, content: Json) -> float:
         """Return how much work a task's content needs; only ratios between tasks matter."""

@@ -97,13 +97,33 @@ def model_inputs(prompt: Mapping[str, Any], catalogue: Catalogue) -> frozenset[t
 
 
 def affinity(content: dict[str, Any], catalogue: Catalogue) -> str | None:
-    """Return the checkpoints and diffusion models of a workflow, or else its text encoders."""
+    """Return the checkpoints and diffusion models of a workflow, or else its text encoders.
+
+    The content may be unchecked, or empty if the message was too large for it.
+    """
+    if not _has_a_workflow(content):
+        return None
     needs = list(required_models(content, catalogue))
     for folders in ((CHECKPOINTS, DIFFUSION_MODELS), (TEXT_ENCODERS,)):
         names = sorted(f"{need.folder}/{need.name}" for need in needs if need.folder in folders)
         if names:
             return " ".join(names)
     return None
+
+
+def _has_a_workflow(content: dict[str, Any]) -> bool:
+    prompt, outputs = content.get("prompt"), content.get("outputs") or []
+    return (
+        isinstance(prompt, dict)
+        and isinstance(outputs, list)
+        and all(isinstance(one, str) for one in outputs)
+        and all(
+            isinstance(one, dict)
+            and isinstance(one.get("class_type"), str)
+            and isinstance(one.get("inputs"), dict)
+            for one in prompt.values()
+        )
+    )
 
 
 def look_up(model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:

@@ -18,6 +18,7 @@ from adapters.table import Table
 from domain.clock import now
 from domain.row import Row
 from local.pipeline import Pipeline
+from tests.faults.asked import COMFYUI_RUNTIME, Asked
 from tests.support import bodies
 from tests.support.proxy import Proxy
 
@@ -32,8 +33,8 @@ DEAD_LETTER_VISIBILITY_SECONDS: Final = 10
 
 TRIES: Final = 8
 RETRY_SECONDS: Final = 0.3
-LARGE_BYTES: Final = 60_000
-"""Content of this size travels by S3, beside the message."""
+RUNTIMES: Final = (bodies.RUNTIME, COMFYUI_RUNTIME)
+"""A runtime of each type."""
 
 
 class Deployed:
@@ -43,9 +44,7 @@ class Deployed:
         self.pipeline = pipeline
         self.aws = pipeline.aws
         self.proxy = proxy
-        self.runtime = pipeline.deployment.runtime(bodies.RUNTIME)
-        self.accepted: dict[str, int] = {}
-        """How many images each accepted task is for."""
+        self.accepted: dict[str, Asked] = {}
         self.foreign: list[str] = []
         self.dead_lettered: list[str] = []
         self.messages: dict[str, str] = {}
@@ -57,28 +56,18 @@ class Deployed:
         outputs = pipeline.deployment.outputs
         self._table = Table(self.aws.client("dynamodb"), outputs["TaskTable"])
         self._tasks_topic, self._kept_in = outputs["TaskTopicArn"], outputs["LargeTaskBucket"]
-        redrive = self._attribute(self.runtime.queue_url, "RedrivePolicy")
-        self.dead_letter_url = self._queue_of(json.loads(redrive)["deadLetterTargetArn"])
-        seconds = {"VisibilityTimeout": str(DEAD_LETTER_VISIBILITY_SECONDS)}
-        self._sqs.set_queue_attributes(QueueUrl=self.dead_letter_url, Attributes=seconds)
+        self._dead_letter_urls = {name: self._dead_letter_queue(name) for name in RUNTIMES}
         self._tap = self._subscribed("messages-of-this-run")
         self._put_functions_behind(proxy.url)
 
-    def submit(self, task_id: str, *, images: int, large: bool = False, twice: bool = False) -> None:
+    def submit(self, asked: Asked, *, twice: bool = False) -> None:
         """Submit a task until the API accepts it; with `twice`, send it twice at the same time."""
-        content = bodies.text_to_image(steps=4, batch_size=images)
-        tasktype = "text-to-image"
-        if large:
-            content |= bodies.image_to_image(
-                bodies.to_base64(bodies.noise_png(LARGE_BYTES)), steps=4, batch_size=images
-            )
-            tasktype = "image-to-image"
-        body = json.dumps(bodies.v1alpha2(task_id, tasktype, content, context={"of": task_id})).encode()
+        body = json.dumps(asked.body()).encode()
         requests = [body, body] if twice else [body]
         with ThreadPoolExecutor(len(requests)) as pool:
             for answer in pool.map(partial(self._call, "POST", "/v1alpha2"), requests):
-                assert answer.status_code == 200, f"{task_id}: {answer.status_code} {answer.text}"
-        self.accepted[task_id] = images
+                assert answer.status_code == 200, f"{asked.id}: {answer.status_code} {answer.text}"
+        self.accepted[asked.id] = asked
 
     def cancel(self, task_id: str) -> bool:
         """Cancel a task; return False if it has an outcome already."""
@@ -91,9 +80,12 @@ class Deployed:
         status: str = self._call("GET", f"/v1alpha2/tasks/{task_id}").json()["status"]
         return status
 
-    def publish(self, body: str) -> None:
-        """Publish a message to the runtime's queue."""
-        attributes = {"runtime": {"DataType": "String", "StringValue": self.runtime.name}}
+    def publish_again(self, task_id: str) -> None:
+        """Publish a task's message once more."""
+        self._publish(self.messages[task_id], self.accepted[task_id].runtime)
+
+    def _publish(self, body: str, runtime: str) -> None:
+        attributes = {"runtime": {"DataType": "String", "StringValue": runtime}}
         self._sns.publish(TopicArn=self._tasks_topic, Message=body, MessageAttributes=attributes)
 
     def publish_foreign(self, rng: random.Random) -> None:
@@ -108,11 +100,12 @@ class Deployed:
             )
         )
         self.foreign.append(body)
-        self.publish(body)
+        self._publish(body, rng.choice(RUNTIMES))
 
     def dead_letter(self, task_id: str) -> None:
         """Send a copy of a task's message to its dead-letter queue, as SQS does after too many deliveries."""
-        self._sqs.send_message(QueueUrl=self.dead_letter_url, MessageBody=self.messages[task_id])
+        url = self._dead_letter_urls[self.accepted[task_id].runtime]
+        self._sqs.send_message(QueueUrl=url, MessageBody=self.messages[task_id])
         self.dead_lettered.append(self.messages[task_id])
 
     def receive_messages(self) -> None:
@@ -197,6 +190,15 @@ class Deployed:
         answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
         value: str = answer["Attributes"][name]
         return value
+
+    def _dead_letter_queue(self, runtime: str) -> str:
+        """Return the URL of a runtime's dead-letter queue, whose messages are soon visible again."""
+        queue_url = self.pipeline.deployment.runtime(runtime).queue_url
+        redrive = json.loads(self._attribute(queue_url, "RedrivePolicy"))
+        url = self._queue_of(redrive["deadLetterTargetArn"])
+        seconds = {"VisibilityTimeout": str(DEAD_LETTER_VISIBILITY_SECONDS)}
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes=seconds)
+        return url
 
     def _queue_of(self, arn: str) -> str:
         url: str = self._sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"]

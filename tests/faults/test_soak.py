@@ -1,6 +1,7 @@
 """Every accepted task has exactly one outcome, whatever breaks between the API and its callback.
 
-Tasks are submitted and cancelled by HTTP; sweep and dead-letter function run as deployed. `FAULTS_TASKS` says
+Tasks of both runtime types are mixed, some with webhooks, and no image shows anything of another task.
+They are submitted and cancelled by HTTP; sweep and dead-letter function run as deployed. `FAULTS_TASKS` says
 how many tasks, `FAULTS_SEED` runs a printed seed again.
 """
 
@@ -19,12 +20,15 @@ import pytest
 from domain.row import Row, Status
 from functions.sweep.sweep import STUCK_SECONDS
 from local.pipeline import run_pipeline
-from tests.faults.deployed import Deployed, sweeping
+from tests.faults.asked import Asked
+from tests.faults.deployed import RUNTIMES, Deployed, sweeping
 from tests.faults.driver import FAULT_SHARE, Driver, driving
+from tests.faults.hooks import Hooks, receiving_hooks
 from tests.support.proxy import Proxy, running_proxy
 
 TASKS: Final = int(os.environ.get("FAULTS_TASKS", "30"))
-PLACES: Final = 3
+GPU_WORKERS: Final = (*RUNTIMES, *RUNTIMES)
+WEBHOOK_EVERY: Final = 4
 SUBMITTED_AT_ONCE: Final = 2
 LOST_SHARE: Final = 0.07
 """Of all submits: those whose message the tasks topic never gets from the API."""
@@ -50,15 +54,20 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
         running_proxy(running.aws.endpoint_url, seed=seed) as proxy,
     ):
         deployed = Deployed(running, proxy)
-        with driving(deployed, seed=seed, gpu_workers=PLACES) as driver, sweeping(deployed):
+        with (
+            receiving_hooks(deployed) as hooks,
+            driving(deployed, seed=seed, gpu_workers=GPU_WORKERS) as driver,
+            sweeping(deployed),
+        ):
             began = time.monotonic()
             proxy.fault_fraction = FAULT_SHARE
-            lost = submit_with_faults(deployed, driver)
+            lost = submit_with_faults(deployed, driver, hooks.url)
             driver.restart_ended(2)
             driver.stop_faults()
             submitted = time.monotonic()
             settle(deployed, driver)
             ended = time.monotonic()
+            left_behind = [path for worker in driver.gpu_workers for path in worker.left_behind()]
             max_running = max(worker.max_running for worker in driver.gpu_workers)
         rows = [deployed.row(task) for task in deployed.accepted]
         ends = Counter(
@@ -71,30 +80,42 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
             f"{dict(driver.last_lines)}; "
             f"{len(lost)} lost publishes, {ASTRAY} gone astray, {len(deployed.foreign)} foreign messages, "
             f"{len(deployed.dead_lettered)} dead-lettered tasks; the sweep: {dict(deployed.swept)}; "
-            f"{deployed.retried} requests sent again; {submitted - began:.0f} s of faults, "
+            f"{deployed.retried} requests sent again; "
+            f"webhooks of {len(hooks.statuses)} tasks, {len(hooks.refused)} refused once; "
+            f"{submitted - began:.0f} s of faults, "
             f"{ended - submitted:.0f} s to settle: {TASKS * 60 / (ended - began):.0f} tasks a minute"
         )
         for row in rows:
             has_one_outcome(deployed, row, seed)
+            has_its_webhook(deployed.accepted[row.id], row, hooks, seed)
+        show_only_themselves(deployed, rows)
         kept = set(deployed.archived())
         assert set(deployed.foreign) <= kept <= {*deployed.foreign, *deployed.dead_lettered}, f"seed {seed}"
     assert max_running <= 1
+    assert not left_behind, f"seed {seed}"
     assert ends["completed"] >= TASKS / 2, f"seed {seed}: {ends}"
     needed_the_sweep = [row.id for row in rows if row.id in lost and row.status is Status.COMPLETED]
     # A run that ends with an error has no report: what it did before does not count here.
     assert deployed.swept["republished"] or not needed_the_sweep, f"seed {seed}: {deployed.swept}"
 
 
-def submit_with_faults(deployed: Deployed, driver: Driver) -> Collection[str]:
+def submit_with_faults(deployed: Deployed, driver: Driver, hook_url: str) -> Collection[str]:
     """Submit all tasks while faults are injected; return those whose message the API could not publish."""
     rng = random.Random(driver.seed)
     lost = set(rng.sample(range(ASTRAY, TASKS), max(1, round(TASKS * LOST_SHARE))))
     foreign = set(rng.sample(range(TASKS), max(1, round(TASKS * FOREIGN_SHARE))))
     for number in range(TASKS):
-        task, images = f"task-{number}", rng.randint(1, 3)
+        runtime, images = rng.choice(RUNTIMES), rng.randint(1, 3)
         large, twice = number % LARGE_EVERY == LARGE_EVERY - 1, number % TWICE_EVERY == TWICE_EVERY - 1
-        with failing_publish(deployed.proxy, task, lost=number in lost, astray=number < ASTRAY):
-            deployed.submit(task, images=images, large=large, twice=twice)
+        asked = Asked(
+            number=number,
+            runtime=runtime,
+            images=1 if large else images,
+            large=large,
+            webhook=hook_url if number % WEBHOOK_EVERY == WEBHOOK_EVERY - 1 else None,
+        )
+        with failing_publish(deployed.proxy, asked, lost=number in lost, astray=number < ASTRAY):
+            deployed.submit(asked, twice=twice)
         if number in foreign:
             deployed.publish_foreign(rng)
         if number % SUBMITTED_AT_ONCE == SUBMITTED_AT_ONCE - 1:
@@ -103,12 +124,16 @@ def submit_with_faults(deployed: Deployed, driver: Driver) -> Collection[str]:
     return {f"task-{number}" for number in lost}
 
 
-def failing_publish(proxy: Proxy, task: str, *, lost: bool, astray: bool) -> AbstractContextManager[None]:
+def failing_publish(proxy: Proxy, asked: Asked, *, lost: bool, astray: bool) -> AbstractContextManager[None]:
     """Make the API's publish of a task's message fail, or make SNS find no queue for its message."""
+    task = f"%22{asked.id}%22"
     if lost:
-        return proxy.refusing("SNS.Publish", f"%22{task}%22")
+        return proxy.refusing("SNS.Publish", task)
     if astray:
-        return proxy.rewriting("SNS.Publish", f"%22{task}%22", b"Value=sdruntime", b"Value=nobody_is")
+        nobody = "x" * len(asked.runtime)
+        return proxy.rewriting(
+            "SNS.Publish", task, f"Value={asked.runtime}".encode(), f"Value={nobody}".encode()
+        )
     return nullcontext()
 
 
@@ -129,9 +154,25 @@ def has_one_outcome(deployed: Deployed, row: Row, seed: int) -> None:
     assert objects == sorted(name.removeprefix(f"s3://{bucket}/") for name in named), (
         f"seed {seed}: {row} {objects}"
     )
-    assert len(images) == (deployed.accepted[row.id] if row.status is Status.COMPLETED else 0), (
-        f"seed {seed}: {row}"
-    )
+    wanted = deployed.accepted[row.id].images if row.status is Status.COMPLETED else 0
+    assert len(images) == wanted, f"seed {seed}: {row}"
+
+
+def has_its_webhook(asked: Asked, row: Row, hooks: Hooks, seed: int) -> None:
+    """Check that the receiver of a task got its outcome as one event, if it has a webhook."""
+    wanted = {row.status.value} if asked.webhook else set()
+    assert hooks.statuses.get(row.id, set()) == wanted, f"seed {seed}: {row.id} {hooks.statuses}"
+    assert len(hooks.webhook_ids.get(row.id, ())) == len(wanted), f"seed {seed}: {row.id}"
+
+
+def show_only_themselves(deployed: Deployed, rows: Collection[Row]) -> None:
+    """Check that the images of each task show it, and were made from no input of another task."""
+    owners: dict[str, str] = {}
+    for row in rows:
+        if row.status is Status.COMPLETED:
+            images = [deployed.pipeline.download(link) for link in row.item["images"]]
+            reference = deployed.accepted[row.id].reference(images)
+            assert reference is None or owners.setdefault(reference, row.id) == row.id
 
 
 def settle(deployed: Deployed, driver: Driver) -> None:

@@ -85,6 +85,12 @@ def test_no_json_makes_the_rules_raise(content: dict[str, Any]) -> None:
 
 
 @settings(max_examples=400)
+@given(contents)
+def test_the_order_of_messages_is_found_for_any_content(content: dict[str, Any]) -> None:
+    ComfyUi().affinity(content)
+
+
+@settings(max_examples=400)
 @given(text=texts, prefix=texts, image=texts, model=texts, title=texts)
 def test_nothing_that_is_accepted_names_another_place(
     text: str, prefix: str, image: str, model: str, title: str

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from container.consumer.receiving.batching import AffinityBatcher
+from runtimes.registry import RUNTIME_TYPES
 from runtimes.sdwebui.runtime_type import SdWebUi
 from tests.support.deliveries import FakeQueue, delivery, delivery_for_checkpoint, message
 
@@ -20,7 +21,7 @@ def new_batcher(queue: FakeQueue, **settings: Any) -> AffinityBatcher:
         "max_seconds": 1000.0,
         "receive_seconds": 5,
     } | settings
-    batcher = AffinityBatcher(queue, affinity=SdWebUi().affinity, **values)
+    batcher = AffinityBatcher(queue, **({"affinity": SdWebUi().affinity} | values))
     batcher.refresh()
     return batcher
 
@@ -120,6 +121,19 @@ def test_release_makes_all_messages_visible_at_once() -> None:
     assert [released for released, _ in queue.released] == waiting
     assert {seconds for _, seconds in queue.released} == {0}
     assert batcher.deliveries() == []
+
+
+@pytest.mark.parametrize("type_name", sorted(RUNTIME_TYPES))
+@pytest.mark.parametrize("content_ref", [None, "s3://bucket/key"])
+@pytest.mark.parametrize("content", [{}, {"prompt": {"1": None}}, {"prompt": 1}])
+def test_a_message_whose_content_is_elsewhere_or_no_workflow_waits_like_others(
+    type_name: str, content: dict[str, Any], content_ref: str | None
+) -> None:
+    queue = FakeQueue([delivery(replace(message(content=content), content_ref=content_ref).encode())])
+    waiting = new_batcher(queue, affinity=RUNTIME_TYPES[type_name].affinity).next()
+    assert waiting is not None
+    assert waiting.message is not None
+    assert waiting.affinity is None
 
 
 @pytest.mark.parametrize("body", ["", "not json", '{"metadata": {}}'])

@@ -1,4 +1,4 @@
-"""Run the CDK's command line of this checkout."""
+"""Run the CDK's command line program that is installed in this checkout."""
 
 import os
 import shutil
@@ -18,10 +18,10 @@ class StepFailed(Exception):
     """A step of a deployment did not work; the message says what to do."""
 
 
-def cdk_of(config: Path) -> Cdk:
-    """Return the CDK for a settings file; it prints its progress to this terminal."""
-    local = ROOT / "node_modules" / ".bin" / "cdk"
-    program = str(local) if local.exists() else shutil.which("cdk")
+def cdk_for(config: Path) -> Cdk:
+    """Return a function that runs the CDK for a settings file; its progress is printed to this terminal."""
+    installed = ROOT / "node_modules" / ".bin" / "cdk"
+    program = str(installed) if installed.exists() else shutil.which("cdk")
     environment = {
         **os.environ,
         # Makes "python3" in cdk.json the interpreter that runs this code.
@@ -32,8 +32,8 @@ def cdk_of(config: Path) -> Cdk:
     def run(*arguments: str) -> None:
         if program is None:
             raise StepFailed("the CDK is not installed: run `make setup`")
-        done = subprocess.run([program, *arguments], cwd=ROOT, env=environment, check=False)
-        if done.returncode:
-            raise StepFailed(f"`cdk {' '.join(arguments)}` ended with status {done.returncode}, see above")
+        process = subprocess.run([program, *arguments], cwd=ROOT, env=environment, check=False)
+        if process.returncode:
+            raise StepFailed(f"`cdk {' '.join(arguments)}` ended with status {process.returncode}, see above")
 
     return run

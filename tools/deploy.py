@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.compute.stack import START_AT_ZERO
 from infra.runtime_types.image import Image
 from infra.settings.reading import InvalidConfigError, load
-from tools.cdk import ROOT, Cdk, StepFailed, cdk_of
+from tools.cdk import ROOT, Cdk, StepFailed, cdk_for
 from tools.first_task import TASK_SECONDS, FirstTask, ServiceEvents
-from tools.preflight.__main__ import account_of, check
+from tools.preflight.__main__ import check, read_account
 from tools.preflight.artifacts import models
 from tools.preflight.finding import Account, Verdict
 from tools.services import Services, runtimes_without_service
@@ -28,7 +28,7 @@ STEPS: Final = 5
 
 @dataclass(kw_only=True)
 class Deployment:
-    """The steps of a deployment; each can be repeated."""
+    """The steps of a deployment; each can be repeated. `say` prints a line of progress."""
 
     account: Account
     cdk: Cdk
@@ -36,15 +36,15 @@ class Deployment:
     api_url: Callable[[dict[str, str]], str] = lambda core: core["FrontApiEndpoint"]
     seconds: float = TASK_SECONDS
 
-    def run(self, *, prove: bool = True) -> None:
-        """Deploy both stacks, and send one task; raise StepFailed with what to do."""
+    def run(self, *, send_task: bool = True) -> None:
+        """Deploy both stacks, and send one image task; raise StepFailed with what to do."""
         self.deploy_core()
         self.check_models()
-        created = self.deploy_compute()
+        new_runtimes = self.deploy_compute()
         self.import_images()
         self.resume_scaler()
-        self.start_minimum_tasks(created)
-        if prove:
+        self.start_minimum_tasks(new_runtimes)
+        if send_task:
             self.send_first_task()
 
     def deploy_core(self) -> None:
@@ -66,26 +66,26 @@ class Deployment:
             raise StepFailed("upload these models, then run the same command again")
 
     def deploy_compute(self) -> list[str]:
-        """Deploy the compute stack; return the runtimes whose service was created, with no task."""
-        new = runtimes_without_service(self.account)
-        at_zero = ("-c", f"{START_AT_ZERO}={','.join(new)}") if new else ()
+        """Deploy the compute stack; return the runtimes whose ECS service is new and has no ECS task yet."""
+        new_runtimes = runtimes_without_service(self.account)
+        context = ("-c", f"{START_AT_ZERO}={','.join(new_runtimes)}") if new_runtimes else ()
         self.say(f"[4/{STEPS}] the compute stack (5 to 10 minutes the first time)")
-        if new:
-            self.say(f"  created without a task: {', '.join(new)}")
-        self.cdk("deploy", "Compute", "--require-approval", "never", *at_zero)
-        return new
+        if new_runtimes:
+            self.say(f"  services created without an ECS task: {', '.join(new_runtimes)}")
+        self.cdk("deploy", "Compute", "--require-approval", "never", *context)
+        return new_runtimes
 
     def import_images(self) -> None:
-        """Have ECR import the images that tasks pull through its cache."""
-        for cached in json.loads(self._services().outputs.get("CachedImages", "[]")):
-            image = Image(cached)
-            answer = self.account.client("ecr").batch_get_image(
+        """Make ECR import the images that ECS tasks pull through its cache."""
+        for image_name in json.loads(self._services().outputs.get("CachedImages", "[]")):
+            image = Image(image_name)
+            response = self.account.client("ecr").batch_get_image(
                 repositoryName=image.name, imageIds=[{"imageTag": image.reference}]
             )
-            if failures := answer.get("failures"):
-                why = failures[0].get("failureReason", failures[0].get("failureCode"))
-                raise StepFailed(f"ECR could not import {cached}: {why}")
-            self.say(f"  {cached} is in this account's registry")
+            if failures := response.get("failures"):
+                reason = failures[0].get("failureReason", failures[0].get("failureCode"))
+                raise StepFailed(f"ECR could not import {image_name}: {reason}")
+            self.say(f"  {image_name} is in this account's registry")
 
     def resume_scaler(self) -> None:
         """Let the scaler run again if an unfinished removal has stopped it."""
@@ -95,20 +95,20 @@ class Deployment:
             functions.delete_function_concurrency(FunctionName=scaler)
             self.say("  automatic scaling is on again")
 
-    def start_minimum_tasks(self, created: list[str]) -> None:
-        """Give new services the tasks that always run."""
+    def start_minimum_tasks(self, new_runtimes: list[str]) -> None:
+        """Start the ECS tasks that always run (`minReplicaCount`) in services that were just created."""
         services = self._services()
         for runtime in self.account.settings.models_runtime:
             minimum = runtime.scaling.min_replica_count
-            if runtime.name in created and minimum:
+            if runtime.name in new_runtimes and minimum:
                 service = services.by_runtime[runtime.name]
                 self.account.client("ecs").update_service(
                     cluster=services.cluster, service=service, desiredCount=minimum
                 )
-                self.say(f"  {runtime.name}: starting {minimum} tasks")
+                self.say(f"  {runtime.name}: starting {minimum} ECS tasks")
 
     def send_first_task(self) -> None:
-        """Send one task through the API and fetch its image by its link."""
+        """Send one image task through the API and fetch its image by its link."""
         self.say(f"[5/{STEPS}] one task, which starts a GPU (5 to 12 minutes)")
         runtimes = self.account.settings.models_runtime
         runtime = next((runtime for runtime in runtimes if runtime.sample_task() is not None), None)
@@ -127,39 +127,39 @@ class Deployment:
 
     def _api_key(self) -> str:
         """Return an enabled key of the API; enable the stack's own key only if all are disabled."""
-        gateway, own = self.account.client("apigateway"), self.account.outputs["ApiKeyId"]
-        for plan in gateway.get_usage_plans(keyId=own)["items"]:
-            for each in gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]:
-                key = gateway.get_api_key(apiKey=each["id"], includeValue=True)
+        gateway, own_key = self.account.client("apigateway"), self.account.outputs["ApiKeyId"]
+        for plan in gateway.get_usage_plans(keyId=own_key)["items"]:
+            for plan_key in gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]:
+                key = gateway.get_api_key(apiKey=plan_key["id"], includeValue=True)
                 if key["enabled"]:
                     return str(key["value"])
         operation = {"op": "replace", "path": "/enabled", "value": "true"}
-        gateway.update_api_key(apiKey=own, patchOperations=[operation])
-        return str(gateway.get_api_key(apiKey=own, includeValue=True)["value"])
+        gateway.update_api_key(apiKey=own_key, patchOperations=[operation])
+        return str(gateway.get_api_key(apiKey=own_key, includeValue=True)["value"])
 
     def _services(self) -> Services:
-        services = Services.of(self.account)
+        services = Services.read(self.account)
         if services is None:
             raise StepFailed("the compute stack is not deployed: run the same command again")
         return services
 
 
-def deploy(config: Path, say: Callable[[str], None], *, preflight: bool, prove: bool) -> None:
+def deploy(config: Path, say: Callable[[str], None], *, preflight: bool, send_task: bool) -> None:
     """Deploy a settings file to the account and region of boto3's default session."""
     settings, _ = load(config)
     session = boto3.Session()
     say(f"[1/{STEPS}] preflight")
     if preflight and not check(settings, session):
         raise StepFailed("repair what failed, then run the same command again (or add --no-preflight)")
-    Deployment(account=account_of(settings, session), cdk=cdk_of(config), say=say).run(prove=prove)
+    Deployment(account=read_account(settings, session), cdk=cdk_for(config), say=say).run(send_task=send_task)
 
 
-def progress() -> Callable[[str], None]:
+def progress_printer() -> Callable[[str], None]:
     """Return a function that prints a line with the time since the start."""
-    began = time.monotonic()
+    started_at = time.monotonic()
 
     def say(text: str) -> None:
-        typer.echo(f"{time.monotonic() - began:7.1f} s  {text}")
+        typer.echo(f"{time.monotonic() - started_at:7.1f} s  {text}")
 
     return say
 
@@ -169,12 +169,14 @@ def main(
     / "config.yaml",
     *,
     preflight: Annotated[bool, typer.Option(help="Check the account first.")] = True,
-    prove: Annotated[bool, typer.Option(help="Send one task at the end; it starts a GPU.")] = True,
+    send_task: Annotated[
+        bool, typer.Option("--prove/--no-prove", help="Send one task at the end; it starts a GPU.")
+    ] = True,
 ) -> None:
     """Deploy both stacks and send one task to its image; the command can be repeated at any time."""
-    say = progress()
+    say = progress_printer()
     try:
-        deploy(config, say, preflight=preflight, prove=prove)
+        deploy(config, say, preflight=preflight, send_task=send_task)
     except (StepFailed, InvalidConfigError, ClientError, BotoCoreError) as error:
         typer.echo(f"deploy: {error}", err=True)
         raise typer.Exit(1) from None

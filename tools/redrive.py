@@ -34,8 +34,8 @@ class Redrive:
     """Create new submissions of dead-lettered tasks.
 
     Publishing the archived message unchanged would have no effect: the row already has its outcome, and
-    consumers drop messages of finished rows. The task is therefore submitted again, as a new submission with
-    new object keys.
+    consumers delete messages of finished rows. The task is therefore submitted again, as a new submission
+    with new object keys.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Redrive:
         message, row = candidate.message, candidate.row
         if message is None:
             return candidate.reason
-        moment = self._clock()
-        again = replace(message, submission_id=new_submission_id(), submitted_at=iso(moment))
+        submitted_at = self._clock()
+        resubmitted = replace(message, submission_id=new_submission_id(), submitted_at=iso(submitted_at))
         digest = (row.text("digest") if row else None) or message.task.digest
-        item = new_row(again, digest=digest, now=moment)
+        item = new_row(resubmitted, digest=digest, now=submitted_at)
         written = self._table.write(message.task.id, resubmit(item, row) if row else submit(item))
         if not written.done or written.row is None:
             return "its row has just been changed; try again"
@@ -107,8 +107,8 @@ class Redrive:
 
 def connect(stack: str) -> Redrive:
     """Create a Redrive for a deployed stack; boto3 determines the account and the region."""
-    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    stack_description = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack_description["Outputs"]}
     s3 = boto3.client("s3")
     bucket = outputs["LargeTaskBucket"]
     return Redrive(

@@ -1,4 +1,4 @@
-"""The ECS services of a deployed compute stack."""
+"""Look up the ECS services of a deployed compute stack."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from tools.stacks import stack_outputs
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
 
-_MAX_SERVICES = 10  # what describe_services takes at once
+_MAX_SERVICES_PER_CALL = 10  # of describe_services
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,34 +23,36 @@ class Services:
     outputs: Mapping[str, str]
 
     @staticmethod
-    def of(account: Account) -> "Services | None":
-        """Return those of the deployed compute stack, or None if it is not deployed."""
+    def read(account: Account) -> "Services | None":
+        """Return the services of the deployed compute stack, or None if it is not deployed."""
         name = f"{account.settings.stack_name}-compute"
-        found = stack_outputs(account.client("cloudformation"), name)
-        if "ClusterName" not in found:
+        outputs = stack_outputs(account.client("cloudformation"), name)
+        if "ClusterName" not in outputs:
             return None
         return Services(
-            cluster=found["ClusterName"], by_runtime=json.loads(found.get("Services", "{}")), outputs=found
+            cluster=outputs["ClusterName"],
+            by_runtime=json.loads(outputs.get("Services", "{}")),
+            outputs=outputs,
         )
 
-    def running(self, ecs: "ECSClient") -> set[str]:
+    def existing_runtimes(self, ecs: "ECSClient") -> set[str]:
         """Return the runtimes whose service exists."""
-        names = {service: runtime for runtime, service in self.by_runtime.items()}
+        runtimes = {service: runtime for runtime, service in self.by_runtime.items()}
         return {
-            names[service["serviceName"]]
-            for part in _batches(names, _MAX_SERVICES)
-            for service in ecs.describe_services(cluster=self.cluster, services=part)["services"]
+            runtimes[service["serviceName"]]
+            for batch in _batches(runtimes, _MAX_SERVICES_PER_CALL)
+            for service in ecs.describe_services(cluster=self.cluster, services=batch)["services"]
             if service["status"] == "ACTIVE"
         }
 
 
 def runtimes_without_service(account: Account) -> list[str]:
     """Return the runtimes of the settings whose service does not exist yet."""
-    services = Services.of(account)
-    running = set() if services is None else services.running(account.client("ecs"))
-    return [runtime.name for runtime in account.settings.models_runtime if runtime.name not in running]
+    services = Services.read(account)
+    existing = set() if services is None else services.existing_runtimes(account.client("ecs"))
+    return [runtime.name for runtime in account.settings.models_runtime if runtime.name not in existing]
 
 
 def _batches(names: Iterable[str], size: int) -> Iterator[list[str]]:
-    every = list(names)
-    yield from (every[start : start + size] for start in range(0, len(every), size))
+    all_names = list(names)
+    yield from (all_names[start : start + size] for start in range(0, len(all_names), size))

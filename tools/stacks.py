@@ -1,4 +1,4 @@
-"""Outputs of deployed stacks."""
+"""Read the outputs of deployed CloudFormation stacks."""
 
 from typing import TYPE_CHECKING
 
@@ -21,4 +21,4 @@ def stack_outputs(cloudformation: "CloudFormationClient", name: str) -> dict[str
         return {}
     if not stack["StackStatus"].startswith(_EXISTING_STATES):
         return {}
-    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

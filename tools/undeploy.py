@@ -14,17 +14,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.compute.scaler import SCALER_TIMEOUT_SECONDS
 from infra.settings.reading import InvalidConfigError, load
-from tools.cdk import ROOT, Cdk, StepFailed, cdk_of
-from tools.deploy import progress
-from tools.preflight.__main__ import account_of
+from tools.cdk import ROOT, Cdk, StepFailed, cdk_for
+from tools.deploy import progress_printer
+from tools.preflight.__main__ import read_account
 from tools.preflight.finding import Account
 from tools.services import Services
 
-# An instance leaves 1 to 8 minutes after its last task; a task may work for as long as its protection.
+# An instance is terminated 1 to 8 minutes after its last ECS task, and an ECS task that is protected from
+# scale-in may run for up to an hour.
 DRAIN_SECONDS: Final = 3600.0
 POLL_SECONDS: Final = 15.0
-# A check that has begun may still set a desired count until its function times out.
-SCALER_SECONDS: Final = float(SCALER_TIMEOUT_SECONDS)
+# A check of the scaler that has begun may still set a desired count, until its function times out.
+SCALER_CHECK_SECONDS: Final = float(SCALER_TIMEOUT_SECONDS)
 STEPS: Final = 5
 
 
@@ -41,7 +42,7 @@ class Removal:
     def run(self) -> None:
         """Remove both stacks; buckets and the table are retained."""
         retained = list(self.retained_resources())
-        services = Services.of(self.account)
+        services = Services.read(self.account)
         self.close_api()
         if services is not None:
             self.stop_services(services)
@@ -54,15 +55,17 @@ class Removal:
             self.say(line)
 
     def unfinished_task_counts(self) -> dict[str, int]:
-        """Return how many tasks wait or run, by runtime."""
+        """Return how many image tasks wait or run, by runtime."""
         queues: dict[str, str] = json.loads(self.account.outputs.get("TaskQueues", "{}"))
-        names: tuple[Any, ...] = ("", "NotVisible", "Delayed")
-        attributes = [f"ApproximateNumberOfMessages{name}" for name in names]
-        found = {}
+        suffixes: tuple[Any, ...] = ("", "NotVisible", "Delayed")
+        attributes = [f"ApproximateNumberOfMessages{suffix}" for suffix in suffixes]
+        counts = {}
         for runtime, url in queues.items():
-            answer = self.account.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=attributes)
-            found[runtime] = sum(int(answer["Attributes"][name]) for name in attributes)
-        return found
+            response = self.account.client("sqs").get_queue_attributes(
+                QueueUrl=url, AttributeNames=attributes
+            )
+            counts[runtime] = sum(int(response["Attributes"][name]) for name in attributes)
+        return counts
 
     def close_api(self) -> None:
         """Disable every key of the API, so that nothing more is accepted."""
@@ -72,53 +75,62 @@ class Removal:
             return
         gateway = self.account.client("apigateway")
         for plan in gateway.get_usage_plans(keyId=key).get("items", []):
-            for each in gateway.get_usage_plan_keys(usagePlanId=plan["id"]).get("items", []):
+            for plan_key in gateway.get_usage_plan_keys(usagePlanId=plan["id"]).get("items", []):
                 operation = {"op": "replace", "path": "/enabled", "value": "false"}
-                gateway.update_api_key(apiKey=each["id"], patchOperations=[operation])
+                gateway.update_api_key(apiKey=plan_key["id"], patchOperations=[operation])
 
     def stop_services(self, services: Services) -> None:
-        """Keep the scaler from starting tasks, and set every service to zero."""
+        """Keep the scaler from starting ECS tasks, and set the desired count of every service to zero."""
         self.say(
             f"[2/{STEPS}] services are set to zero: {', '.join(services.by_runtime) or 'there are none'}"
         )
-        # First, because it would start the tasks again. Lambda does not run a function that reserves nothing.
+        # The scaler first, because it would start the ECS tasks again. Lambda does not run a function whose
+        # reserved concurrency is 0.
         scaler = services.outputs.get("ScalerName")
         if scaler is not None:
             self.account.client("lambda").put_function_concurrency(
                 FunctionName=scaler, ReservedConcurrentExecutions=0
             )
-            self.wait(SCALER_SECONDS)
+            self.wait(SCALER_CHECK_SECONDS)
         ecs = self.account.client("ecs")
-        for runtime in sorted(services.running(ecs)):
+        for runtime in sorted(services.existing_runtimes(ecs)):
             service = services.by_runtime[runtime]
             ecs.update_service(cluster=services.cluster, service=service, desiredCount=0)
 
     def wait_until_drained(self, services: Services) -> None:
         """Wait until no instance is registered, because the cluster cannot be deleted before."""
-        self.say(f"[3/{STEPS}] running tasks end or return to their queues, then the instances leave")
-        ecs, until, last = self.account.client("ecs"), self.clock() + DRAIN_SECONDS, -1
+        self.say(
+            f"[3/{STEPS}] running image tasks end or return to their queues, "
+            "then ECS terminates the instances"
+        )
+        ecs, last_count = self.account.client("ecs"), -1
+        deadline = self.clock() + DRAIN_SECONDS
         while True:
             pages = ecs.get_paginator("list_container_instances").paginate(cluster=services.cluster)
             instances = [arn for page in pages for arn in page["containerInstanceArns"]]
             if not instances:
                 return
-            if len(instances) != last:
-                last = len(instances)
-                self.say(f"  {last} instances are left (each takes 2 to 8 minutes after its last task)")
-            if self.clock() > until:
+            if len(instances) != last_count:
+                last_count = len(instances)
+                self.say(
+                    f"  {last_count} instances are left (each takes 2 to 8 minutes after its last ECS task)"
+                )
+            if self.clock() > deadline:
                 names = " ".join(arn.rsplit("/", 1)[-1] for arn in instances)
                 raise StepFailed(
-                    f"{last} instances do not leave: run `aws ecs update-container-instances-state --cluster "
-                    f"{services.cluster} --status DRAINING --container-instances {names}`, then this again"
+                    f"{last_count} instances are not terminated: run "
+                    f"`aws ecs update-container-instances-state --cluster "
+                    f"{services.cluster} --status DRAINING --container-instances {names}`, "
+                    "then run this command again"
                 )
             self.wait(POLL_SECONDS)
 
     def retained_resources(self) -> Iterator[str]:
         """Yield lines that name each retained resource, with the command that deletes it."""
         core = self.account.outputs
-        own = () if self.account.settings.model_bucket_arn else ("ModelBucket",)
+        model_bucket = () if self.account.settings.model_bucket_arn else ("ModelBucket",)
         yield "kept on purpose; delete what you do not need:"
-        for name in ("OutputS3Bucket", "UploadBucket", "LargeTaskBucket", *own):
+        for name in ("OutputS3Bucket", "UploadBucket", "LargeTaskBucket", *model_bucket):
             if name in core:
                 yield f"  aws s3 rb --force s3://{core[name]}"
         if "TaskTable" in core:
@@ -134,15 +146,15 @@ def main(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Accept no more tasks, stop the GPUs, wait until they are gone, and destroy both stacks."""
-    say = progress()
+    """Accept no more tasks, stop the GPUs, wait until they are terminated, and destroy both stacks."""
+    say = progress_printer()
     try:
         settings, _ = load(config)
-        account = account_of(settings, boto3.Session())
-        removal = Removal(account=account, cdk=cdk_of(config), say=say)
+        account = read_account(settings, boto3.Session())
+        removal = Removal(account=account, cdk=cdk_for(config), say=say)
         for runtime, count in removal.unfinished_task_counts().items():
             if count:
-                say(f"{count} tasks of {runtime} have not ended, and will never end")
+                say(f"{count} tasks of {runtime} have not ended, and never will")
         if not yes:
             typer.confirm(
                 f"Destroy {settings.stack_name} in {account.account}, {account.region}?", abort=True

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.stacks import stack_outputs
 
-_CHARACTERS: Final = 32
+_CHARACTERS: Final = 32  # of base64: the 24 bytes of a key
 
 
 def rotate(client: Any, secret_id: str) -> None:
@@ -41,9 +41,11 @@ def main(
         secret_id = stack_outputs(session.client("cloudformation"), stack)["WebhookSecret"]
         client = session.client("secretsmanager")
         if revoke_previous:
-            found = revoke(client, secret_id)
+            was_revoked = revoke(client, secret_id)
             typer.echo(
-                "within 5 minutes, only the current secret signs" if found else "there is no previous one"
+                "within 5 minutes, only the current secret signs"
+                if was_revoked
+                else "there is no previous one"
             )
             return
         rotate(client, secret_id)

@@ -30,8 +30,8 @@ CHECKS: Final[dict[str, Check]] = {
 }
 
 
-def account_of(settings: Settings, session: boto3.Session) -> Account:
-    """Return the account and region that the session leads to, with the core stack's outputs."""
+def read_account(settings: Settings, session: boto3.Session) -> Account:
+    """Return the account and region of a session's credentials, with the core stack's outputs."""
     if session.region_name is None:
         raise typer.BadParameter("no region: set AWS_REGION")
     clients: dict[str, Any] = {}
@@ -60,21 +60,21 @@ def show(finding: Finding) -> None:
 def check(settings: Settings, session: boto3.Session) -> bool:
     """Print one line for each finding; return whether the deployment can work."""
     try:
-        findings = run_checks(CHECKS, account_of(settings, session))
+        findings = run_checks(CHECKS, read_account(settings, session))
     except (ClientError, BotoCoreError) as error:
         findings = iter([failed("account", f"{error}: set credentials and a region")])
-    good = True
+    can_deploy = True
     for finding in findings:
         show(finding)
-        good = good and finding.verdict is not Verdict.FAILED
-    return good
+        can_deploy = can_deploy and finding.verdict is not Verdict.FAILED
+    return can_deploy
 
 
 def main(
     config: Annotated[Path, typer.Option(envvar="CDK_CONFIG_PATH", help="The settings to deploy.")] = ROOT
     / "config.yaml",
 ) -> None:
-    """Say what keeps the settings from being deployed; exit with 1 if there is such a thing."""
+    """Print what would prevent a deployment of the settings; exit with 1 if something would."""
     try:
         settings, _ = load(config)
     except InvalidConfigError as error:

@@ -13,20 +13,20 @@ from tools.preflight.finding import Account, Finding, failed, ok, warning
 _BOOTSTRAP: Final = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION: Final = 6
 _DOCKER_SECONDS: Final = 30
-_ABSENT: Final = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
+_ABSENT_CODES: Final = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
 
 
 def bootstrap(account: Account) -> Iterator[Finding]:
     """Check that `cdk bootstrap` was run in the account and region."""
     command = f"cdk bootstrap aws://{account.account}/{account.region}"
     try:
-        answer = account.client("ssm").get_parameter(Name=_BOOTSTRAP)
+        response = account.client("ssm").get_parameter(Name=_BOOTSTRAP)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ParameterNotFound":
             raise
         yield failed("CDK bootstrap", f"missing: run `{command}`")
         return
-    version = int(answer["Parameter"]["Value"])
+    version = int(response["Parameter"]["Value"])
     if version < _BOOTSTRAP_VERSION:
         yield failed("CDK bootstrap", f"version {version} is too old: run `{command}`")
     else:
@@ -41,15 +41,17 @@ def docker(_account: Account) -> Iterator[Finding]:
         return
     command = [program, "version", "--format", "{{.Server.Version}}"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_DOCKER_SECONDS)
+        process = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_DOCKER_SECONDS
+        )
     except subprocess.TimeoutExpired:
         yield failed("Docker", f"does not answer within {_DOCKER_SECONDS} s: is its daemon running?")
         return
-    if done.returncode:
-        why = " ".join(done.stderr.split()) or f"status {done.returncode}"
-        yield failed("Docker", f"{why}: start its daemon")
+    if process.returncode:
+        reason = " ".join(process.stderr.split()) or f"status {process.returncode}"
+        yield failed("Docker", f"{reason}: start its daemon")
     else:
-        yield ok("Docker", f"version {done.stdout.strip()}")
+        yield ok("Docker", f"version {process.stdout.strip()}")
 
 
 def models(account: Account) -> Iterator[Finding]:
@@ -61,15 +63,15 @@ def models(account: Account) -> Iterator[Finding]:
         yield warning("models", f"once the core stack has created the bucket, upload {', '.join(needed)}")
         return
     for key in dict.fromkeys(needed):
-        yield _in_bucket(account, str(bucket), key)
+        yield _check_model(account, str(bucket), key)
 
 
-def _in_bucket(account: Account, bucket: str, key: str) -> Finding:
+def _check_model(account: Account, bucket: str, key: str) -> Finding:
     subject = f"model {key}"
     try:
         size = account.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _ABSENT:
+        if error.response["Error"]["Code"] not in _ABSENT_CODES:
             raise
         name = key.rsplit("/", 1)[-1]
         return failed(subject, f"not in {bucket}: run `aws s3 cp {name} s3://{bucket}/{key}`")

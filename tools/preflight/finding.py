@@ -1,4 +1,4 @@
-"""What a check found, and what the checks are given."""
+"""The types of the checks: what they get, and what they return."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -22,22 +22,22 @@ def images(account: Account) -> Iterator[Finding]:
         engine = runtime.engine()
         subject, image = f"image of {runtime.name}", Image(engine.image)
         if image.folder is not None:
-            yield _folder(subject, image.folder)
+            yield _check_folder(subject, image.folder)
         elif engine.credentials_secret is not None:
-            yield _secret(account, subject, engine.credentials_secret)
+            yield _check_secret(account, subject, engine.credentials_secret)
         elif image.private is not None:
-            yield _private(account, subject, image)
+            yield _check_private(account, subject, image)
         else:
-            yield _public(subject, image)
+            yield _check_public(subject, image)
 
 
-def _folder(subject: str, folder: str) -> Finding:
+def _check_folder(subject: str, folder: str) -> Finding:
     if (ROOT / folder / "Dockerfile").is_file():
         return ok(subject, f"`cdk deploy Compute` builds {folder}")
     return failed(subject, f"{folder} has no Dockerfile")
 
 
-def _secret(account: Account, subject: str, secret: str) -> Finding:
+def _check_secret(account: Account, subject: str, secret: str) -> Finding:
     try:
         account.client("secretsmanager").describe_secret(SecretId=secret)
     except ClientError as error:
@@ -47,45 +47,52 @@ def _secret(account: Account, subject: str, secret: str) -> Finding:
     return ok(subject, f"not looked up: its registry needs the credentials in {secret}, which exists")
 
 
-def _private(account: Account, subject: str, image: Image) -> Finding:
-    place = image.private
-    if place is None:
+def _check_private(account: Account, subject: str, image: Image) -> Finding:
+    repository = image.private
+    if repository is None:
         raise ValueError(f"{image.text} is not in a private repository")
-    if place.region != account.region:
-        return warning(subject, f"not looked up: it is in {place.region}, so each start pulls it from there")
-    by = "imageDigest" if image.reference.startswith("sha256:") else "imageTag"
+    if repository.region != account.region:
+        return warning(
+            subject, f"not looked up: it is in {repository.region}, so each start pulls it from there"
+        )
+    id_kind = "imageDigest" if image.reference.startswith("sha256:") else "imageTag"
     try:
-        found = account.client("ecr").describe_images(
-            registryId=place.account, repositoryName=place.name, imageIds=[{by: image.reference}]
+        details = account.client("ecr").describe_images(
+            registryId=repository.account,
+            repositoryName=repository.name,
+            imageIds=[{id_kind: image.reference}],
         )["imageDetails"][0]
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in _OTHER_ACCOUNT and place.account != account.account:
+        if code in _OTHER_ACCOUNT and repository.account != account.account:
             return warning(
-                subject, f"not looked up: the repository's policy in {place.account} must allow to pull it"
+                subject,
+                f"not looked up: the repository's policy in {repository.account} must allow to pull it",
             )
         if code not in _ABSENT:
             raise
         return failed(
-            subject, f"{place.account} has no image {place.name} {image.reference} in {place.region}"
+            subject,
+            f"{repository.account} has no image {repository.name} {image.reference} in {repository.region}",
         )
-    return ok(subject, f"{found['imageDigest']}, {_gigabytes(found['imageSizeInBytes'])}")
+    return ok(subject, f"{details['imageDigest']}, {_gigabytes(details['imageSizeInBytes'])}")
 
 
-def _public(subject: str, image: Image) -> Finding:
+def _check_public(subject: str, image: Image) -> Finding:
     try:
-        found = look_up(image.name, image.reference)
+        registry_image = look_up(image.name, image.reference)
     except ImageNotFound as error:
         return failed(subject, f"{image.text} cannot be pulled: {error}")
     except httpx.HTTPError as error:
         return warning(subject, f"not checked: {type(error).__name__} {error}")
-    size = _gigabytes(found.size)
+    size = _gigabytes(registry_image.size)
     if not image.pinned:
         return warning(
-            subject, f"{size}, and its tag can change: once it works, set {image.name}@{found.digest}"
+            subject,
+            f"{size}, and its tag can change: once it works, set {image.name}@{registry_image.digest}",
         )
     return ok(subject, size)
 
 
-def _gigabytes(size: int) -> str:
-    return f"{size / 10**9:.1f} GB to download"
+def _gigabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 10**9:.1f} GB to download"

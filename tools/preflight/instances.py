@@ -1,4 +1,4 @@
-"""How many vCPUs of which instances the settings can ask for."""
+"""Compute which instance types fit, and how many of their vCPUs the settings can ask for."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ class InstanceType:
     memory_mib: int
     gpus: int
 
-    def vcpus_of_a_task(self, runtime: Runtime) -> int | None:
-        """Return the vCPUs that one task takes of the quota, or None if no task fits."""
+    def vcpus_per_ecs_task(self, runtime: Runtime) -> int | None:
+        """Return the vCPUs that one ECS task takes of the quota, or None if none fits on this type."""
         size = runtime.task_size
         memory_mib = size.memory_gib * _MIB_PER_GIB
-        # The agent and the operating system need memory too, so a task cannot have all of it.
+        # The agent and the operating system need memory too, so an ECS task cannot have all of it.
         if self.memory_mib <= memory_mib or self.vcpus < size.vcpus or not self.gpus:
             return None
-        tasks = min(self.gpus, self.vcpus // size.vcpus, self.memory_mib // memory_mib)
-        return ceil(self.vcpus / tasks)
+        tasks_per_instance = min(self.gpus, self.vcpus // size.vcpus, self.memory_mib // memory_mib)
+        return ceil(self.vcpus / tasks_per_instance)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demand:
-    """The vCPUs that the settings can ask for: of one task, of all, and of all during an update."""
+    """The vCPUs that the settings can ask for: of one ECS task, of all, and of all during an update."""
 
     one_task: int = 0
     all_tasks: int = 0
@@ -49,21 +49,25 @@ class Demand:
 
 
 def vcpu_demand(runtime: Runtime, vcpus: int, *, spot: bool) -> Demand:
-    """Return what a runtime can ask of spot or on-demand, with the shares by which ECS assigns tasks."""
+    """Return what a runtime can ask for of spot or on-demand instances; `vcpus` is that of one ECS task."""
     weights = int(runtime.capacity.on_demand), int(runtime.capacity.spot)
     if not weights[spot]:
         return Demand()
-    most = runtime.scaling.max_replica_count
-    base = int(weights[0] > 0)  # the first task is on-demand
+    max_tasks = runtime.scaling.max_replica_count
+    base = int(weights[0] > 0)  # the first ECS task is on-demand, as `infra.compute.gpu_capacity` says
 
-    def share(tasks: int) -> int:
-        shared = ceil((tasks - base) * weights[spot] / sum(weights))
-        return shared if spot else base + shared
+    def tasks_on_this_kind(tasks: int) -> int:
+        weighted = ceil((tasks - base) * weights[spot] / sum(weights))
+        return weighted if spot else base + weighted
 
     # A large service starts more workers during an update if it can, but also advances without any.
-    least_percent, most_percent = runtime.scaling.as_policy().update_limits
-    updating = most if least_percent < _ALL_PERCENT else most * most_percent // _ALL_PERCENT
-    return Demand(one_task=vcpus, all_tasks=share(most) * vcpus, during_update=share(updating) * vcpus)
+    min_percent, max_percent = runtime.scaling.as_policy().update_limits
+    updating = max_tasks if min_percent < _ALL_PERCENT else max_tasks * max_percent // _ALL_PERCENT
+    return Demand(
+        one_task=vcpus,
+        all_tasks=tasks_on_this_kind(max_tasks) * vcpus,
+        during_update=tasks_on_this_kind(updating) * vcpus,
+    )
 
 
 def offered_types(account: Account, patterns: Iterable[str]) -> list[InstanceType]:
@@ -75,19 +79,19 @@ def offered_types(account: Account, patterns: Iterable[str]) -> list[InstanceTyp
     )
     return [
         InstanceType(
-            name=each["InstanceType"],
-            vcpus=each["VCpuInfo"]["DefaultVCpus"],
-            memory_mib=each["MemoryInfo"]["SizeInMiB"],
-            gpus=sum(gpu["Count"] for gpu in each.get("GpuInfo", {}).get("Gpus", [])),
+            name=entry["InstanceType"],
+            vcpus=entry["VCpuInfo"]["DefaultVCpus"],
+            memory_mib=entry["MemoryInfo"]["SizeInMiB"],
+            gpus=sum(gpu["Count"] for gpu in entry.get("GpuInfo", {}).get("Gpus", [])),
         )
         for page in pages
-        for each in page["InstanceTypes"]
+        for entry in page["InstanceTypes"]
     ]
 
 
 def usable_types(account: Account, runtime: Runtime) -> dict[InstanceType, int]:
-    """Return the instance types on which a task fits, with the vCPUs that a task takes there."""
-    found = {
-        offer: offer.vcpus_of_a_task(runtime) for offer in offered_types(account, runtime.instance_types)
+    """Return the instance types on which an ECS task fits, with the vCPUs that one takes there."""
+    vcpus_by_type = {
+        offer: offer.vcpus_per_ecs_task(runtime) for offer in offered_types(account, runtime.instance_types)
     }
-    return {offer: vcpus for offer, vcpus in found.items() if vcpus is not None}
+    return {offer: vcpus for offer, vcpus in vcpus_by_type.items() if vcpus is not None}

@@ -1,4 +1,4 @@
-"""Regions and zones, and what they offer."""
+"""Check the region, its zones, and the instance types that they offer."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,7 +10,7 @@ from tools.preflight.finding import Account, Finding, failed, ok, warning
 from tools.preflight.instances import offered_types, usable_types
 
 # A VPC is created in this many zones unless the settings name others.
-_ZONES: Final = 3
+_DEFAULT_ZONE_COUNT: Final = 3
 
 
 def region(account: Account) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def region(account: Account) -> Iterator[Finding]:
 
 
 def instance_types(account: Account) -> Iterator[Finding]:
-    """Check that a task of each runtime fits on an instance type that the region offers."""
+    """Check that an ECS task of each runtime fits on an instance type that the region offers."""
     for runtime in account.settings.models_runtime:
         yield _check_types(account, runtime)
 
@@ -34,18 +34,20 @@ def instance_types(account: Account) -> Iterator[Finding]:
 def _check_types(account: Account, runtime: Runtime) -> Finding:
     subject = f"instance types of {runtime.name}"
     size = f"{runtime.task_size.vcpus} vCPUs, {runtime.task_size.memory_gib} GiB, a GPU"
-    known = {offer.name for offer in offered_types(account, runtime.instance_types)}
-    fitting = {offer.name for offer in usable_types(account, runtime)}
-    if not known:
+    offered = {offer.name for offer in offered_types(account, runtime.instance_types)}
+    usable = {offer.name for offer in usable_types(account, runtime)}
+    if not offered:
         return failed(
             subject,
             f"{account.region} offers none of {_join(runtime.instance_types)}: name others",
         )
-    if not fitting:
-        return failed(subject, f"no task ({size}) fits on {_join(known)}: reduce taskSize, or name others")
-    if small := known - fitting:
-        return warning(subject, f"a task ({size}) does not fit on {_join(small)}, which is never used")
-    return ok(subject, f"{_join(known)} have room for a task ({size})")
+    if not usable:
+        return failed(
+            subject, f"no ECS task ({size}) fits on {_join(offered)}: reduce taskSize, or name others"
+        )
+    if small := offered - usable:
+        return warning(subject, f"an ECS task ({size}) does not fit on {_join(small)}, which is never used")
+    return ok(subject, f"{_join(offered)} have room for an ECS task ({size})")
 
 
 def zones(account: Account) -> Iterator[Finding]:
@@ -55,14 +57,14 @@ def zones(account: Account) -> Iterator[Finding]:
         yield ok("zones", f"those of {network.vpc_id}")
         return
     filters = {"zone-type": "availability-zone", "state": "available"}
-    answer = account.client("ec2").describe_availability_zones(
+    response = account.client("ec2").describe_availability_zones(
         Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()]
     )
-    known = sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
-    used = list(network.availability_zones) or known[:_ZONES]
+    known = sorted(zone["ZoneName"] for zone in response["AvailabilityZones"])
+    used = list(network.availability_zones) or known[:_DEFAULT_ZONE_COUNT]
     if unknown := set(used) - set(known):
         yield failed("zones", f"{_join(unknown)} does not exist here; there are {_join(known)}")
-    elif len(used) < _ZONES and not network.availability_zones:
+    elif len(used) < _DEFAULT_ZONE_COUNT and not network.availability_zones:
         yield failed("zones", f"the account has only {_join(known)}: set {_setting(known)}")
     else:
         for runtime in account.settings.models_runtime:
@@ -78,7 +80,7 @@ def _check_zones(account: Account, runtime: Runtime, used: list[str]) -> Finding
             Filters=[{"Name": "instance-type", "Values": list(runtime.instance_types)}],
         )
     )
-    offering = {each["Location"] for page in pages for each in page["InstanceTypeOfferings"]}
+    offering = {offer["Location"] for page in pages for offer in page["InstanceTypeOfferings"]}
     subject, types = f"zones of {runtime.name}", _join(runtime.instance_types)
     if not offering:
         return failed(subject, f"no zone of {account.region} offers {types}: name other instance types")
@@ -90,7 +92,7 @@ def _check_zones(account: Account, runtime: Runtime, used: list[str]) -> Finding
 
 
 def _setting(zones: set[str] | list[str]) -> str:
-    return f"network.availabilityZones: [{_join(sorted(zones)[:_ZONES])}]"
+    return f"network.availabilityZones: [{_join(sorted(zones)[:_DEFAULT_ZONE_COUNT])}]"
 
 
 def _join(names: set[str] | list[str] | tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Quotas: vCPUs of GPU instances, and concurrent executions of Lambda."""
+"""Check quotas: vCPUs of GPU instances, and concurrent executions of Lambda."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -12,22 +12,22 @@ _QUOTAS: Final = {"g": ("L-DB2E81BA", "L-3819A6DF"), "p": ("L-417A185B", "L-7212
 _P5: Final = ("p5", "L-C4BD4855")
 
 _LAMBDA_CONCURRENCY: Final = "L-B99A9384"
-_NEW_ACCOUNT: Final = 10
+_NEW_ACCOUNT_CONCURRENCY: Final = 10
 # Lambda refuses a reservation that leaves less than this to the functions without one.
-_UNRESERVED: Final = 100
+_MIN_UNRESERVED_CONCURRENCY: Final = 100
 
 
 def vcpus(account: Account) -> Iterator[Finding]:
     """Compare the vCPU quotas with what all runtimes together can ask for."""
     demand_by_quota: dict[str, Demand] = {}
     for runtime in account.settings.models_runtime:
-        fitting = usable_types(account, runtime)
-        if not fitting:
+        usable = usable_types(account, runtime)
+        if not usable:
             continue  # `places.instance_types` reports it
-        # The smallest is what is usually launched.
-        smallest = min(fitting, key=lambda offer: fitting[offer])
+        # ECS usually launches the smallest.
+        smallest = min(usable, key=lambda offer: usable[offer])
         for spot in (False, True):
-            demand = vcpu_demand(runtime, fitting[smallest], spot=spot)
+            demand = vcpu_demand(runtime, usable[smallest], spot=spot)
             if demand.one_task:
                 code = _quota_of(smallest.name, spot=spot)
                 demand_by_quota[code] = demand_by_quota.get(code, Demand()) + demand
@@ -50,7 +50,10 @@ def _compare_quota(account: Account, code: str, demand: Demand) -> Finding:
         f"--quota-code {code} --desired-value {demand.during_update}"
     )
     if limit < demand.one_task:
-        text = f"{limit}, but one task needs {demand.one_task}, so no GPU can start: run `{request}` and wait"
+        text = (
+            f"{limit}, but one ECS task needs {demand.one_task}, so no GPU can start: "
+            f"run `{request}` and wait"
+        )
         return failed(subject, text)
     if limit < demand.all_tasks:
         text = (
@@ -59,7 +62,7 @@ def _compare_quota(account: Account, code: str, demand: Demand) -> Finding:
         return warning(subject, text)
     if limit < demand.during_update:
         text = (
-            f"{limit} is enough to run, but an update while all tasks run needs {demand.during_update}: "
+            f"{limit} is enough to run, but an update while all ECS tasks run needs {demand.during_update}: "
             f"update when fewer run, or run `{request}`"
         )
         return warning(subject, text)
@@ -76,13 +79,13 @@ def concurrency(account: Account) -> Iterator[Finding]:
         "aws service-quotas request-service-quota-increase --service-code lambda "
         f"--quota-code {_LAMBDA_CONCURRENCY} --desired-value 1000"
     )
-    if reserved and not account.outputs and unreserved - reserved < _UNRESERVED:
+    if reserved and not account.outputs and unreserved - reserved < _MIN_UNRESERVED_CONCURRENCY:
         text = (
             f"{unreserved} are not reserved, and APIGW.reservedConcurrency would leave fewer than "
-            f"{_UNRESERVED}: remove the key, or run `{request}`"
+            f"{_MIN_UNRESERVED_CONCURRENCY}: remove the key, or run `{request}`"
         )
         yield failed(subject, text)
-    elif total <= _NEW_ACCOUNT:
+    elif total <= _NEW_ACCOUNT_CONCURRENCY:
         text = (
             f"{total}, as in a new account: more requests at once are answered with errors. Run `{request}`"
         )

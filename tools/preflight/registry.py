@@ -10,7 +10,7 @@ _MANIFESTS: Final = (
     "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 )
-_SECONDS: Final = 30.0
+_TIMEOUT_SECONDS: Final = 30.0
 _CHALLENGE: Final = re.compile(r'\b(\w+)="([^"]*)"')
 # Names without a registry are Docker Hub's, whose own images are in `library`.
 _DOCKER_HUB: Final = "registry-1.docker.io"
@@ -26,6 +26,7 @@ class RegistryImage:
 
     digest: str
     size: int
+    """In bytes."""
 
 
 def split_image_name(name: str) -> tuple[str, str]:
@@ -41,26 +42,28 @@ def look_up(name: str, reference: str, *, scheme: str = "https") -> RegistryImag
     host, repository = split_image_name(name)
     manifests = f"{scheme}://{host}/v2/{repository}/manifests"
     headers = {"accept": _MANIFESTS}
-    with httpx.Client(headers=headers, timeout=_SECONDS, follow_redirects=True) as http:
-        answer = _manifest(http, f"{manifests}/{reference}")
-        digest = answer.headers.get("docker-content-digest", reference)
-        manifest = answer.json()
+    with httpx.Client(headers=headers, timeout=_TIMEOUT_SECONDS, follow_redirects=True) as http:
+        response = _get_manifest(http, f"{manifests}/{reference}")
+        digest = response.headers.get("docker-content-digest", reference)
+        manifest = response.json()
         if "manifests" in manifest:
-            manifest = _manifest(http, f"{manifests}/{_amd64(manifest['manifests'])}").json()
+            manifest = _get_manifest(http, f"{manifests}/{_amd64_digest(manifest['manifests'])}").json()
         return RegistryImage(digest=digest, size=sum(layer["size"] for layer in manifest["layers"]))
 
 
-def _manifest(http: httpx.Client, url: str) -> httpx.Response:
-    answer = http.get(url)
-    if answer.status_code == httpx.codes.UNAUTHORIZED and "authorization" not in http.headers:
-        http.headers["authorization"] = f"Bearer {_token(http, answer.headers.get('www-authenticate', ''))}"
-        answer = http.get(url)
-    if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}:
-        raise ImageNotFound(f"the registry answers {answer.status_code}")
-    return answer.raise_for_status()
+def _get_manifest(http: httpx.Client, url: str) -> httpx.Response:
+    response = http.get(url)
+    if response.status_code == httpx.codes.UNAUTHORIZED and "authorization" not in http.headers:
+        http.headers["authorization"] = (
+            f"Bearer {_anonymous_token(http, response.headers.get('www-authenticate', ''))}"
+        )
+        response = http.get(url)
+    if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}:
+        raise ImageNotFound(f"the registry answers {response.status_code}")
+    return response.raise_for_status()
 
 
-def _token(http: httpx.Client, challenge: str) -> str:
+def _anonymous_token(http: httpx.Client, challenge: str) -> str:
     """Get the token that a registry gives to everybody, from the place that its refusal names."""
     challenge_values = dict(_CHALLENGE.findall(challenge))
     if "realm" not in challenge_values:
@@ -70,7 +73,7 @@ def _token(http: httpx.Client, challenge: str) -> str:
     return str(body.get("token") or body.get("access_token"))
 
 
-def _amd64(manifests: list[dict[str, Any]]) -> str:
+def _amd64_digest(manifests: list[dict[str, Any]]) -> str:
     for manifest in manifests:
         platform = manifest.get("platform", {})
         if (platform.get("os"), platform.get("architecture")) == ("linux", "amd64"):

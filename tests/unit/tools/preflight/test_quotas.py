@@ -55,9 +55,9 @@ def _vcpus(stubbed: StubbedClients, settings: str, **quotas: float) -> list[Find
     ("quota", "verdict", "says"),
     [
         (0, Verdict.FAILED, "--quota-code L-DB2E81BA --desired-value 48"),
-        (7, Verdict.FAILED, "one task needs 8"),
+        (7, Verdict.FAILED, "one ECS task needs 8"),
         (8, Verdict.WARNING, "the settings allow 24: reduce maxReplicaCount"),
-        (24, Verdict.WARNING, "an update while all tasks run needs 48"),
+        (24, Verdict.WARNING, "an update while all ECS tasks run needs 48"),
         (48, Verdict.OK, "48, of which the settings can ask for 48"),
     ],
 )
@@ -113,7 +113,7 @@ def test_an_update_of_a_large_service_needs_no_more_than_its_maximum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vcpus", "memory_gib", "gpus", "vcpus_of_a_task"),
+    ("vcpus", "memory_gib", "gpus", "vcpus_per_ecs_task"),
     [
         (8, 32, 1, 8),
         (4, 16, 1, None),  # the task asks for 24 GiB
@@ -124,11 +124,11 @@ def test_an_update_of_a_large_service_needs_no_more_than_its_maximum() -> None:
     ],
 )
 def test_an_ecs_task_takes_its_share_of_an_instance(
-    vcpus: int, memory_gib: int, gpus: int, vcpus_of_a_task: int | None
+    vcpus: int, memory_gib: int, gpus: int, vcpus_per_ecs_task: int | None
 ) -> None:
     (runtime,) = parse(ONE)[0].models_runtime
     instance_type = InstanceType(name="g6.x", vcpus=vcpus, memory_mib=memory_gib * 1024, gpus=gpus)
-    assert instance_type.vcpus_of_a_task(runtime) == vcpus_of_a_task
+    assert instance_type.vcpus_per_ecs_task(runtime) == vcpus_per_ecs_task
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def _interruptible(program: Program, task_id: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         program.note(
-            f"{task_id} goes on; `sd-on-ecs download {task_id}` gets its images, "
+            f"{task_id} goes on; `sd-on-ecs download {task_id} --wait` gets its images, "
             f"`sd-on-ecs cancel {task_id}` stops it"
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from None

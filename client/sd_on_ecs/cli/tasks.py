@@ -7,7 +7,7 @@ from rich.table import Table
 
 from sd_on_ecs.api_types import Status
 from sd_on_ecs.cli import options
-from sd_on_ecs.cli.progress import describe
+from sd_on_ecs.cli.progress import describe, wait_for
 from sd_on_ecs.cli.running import write_result
 from sd_on_ecs.cli.state import program, write_json
 from sd_on_ecs.errors import InputError
@@ -92,14 +92,16 @@ def download(
     document: Annotated[
         bool, typer.Option("--document", help="The document with seeds and warnings too.")
     ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
+    timeout: options.Timeout = None,
     as_json: options.Json = False,
 ) -> None:
     """Download the images of a task that has ended."""
     own = program(context)
     with own.client() as client:
-        task = client.status(task_id)
+        task = wait_for(own, client, task_id, timeout) if wait else client.status(task_id)
         if task["finished_at"] is None:
-            raise InputError(f"{task_id} has not ended: it is {describe(task)}")
+            raise InputError(f"{task_id} has not ended, it is {describe(task)}; --wait waits for it")
         files = list(client.download(task, out, others=others, document=document))
     write_result(own, task, files, as_json=as_json)
 

@@ -30,7 +30,7 @@ class AsyncTransport:
         self._http = httpx.AsyncClient(
             timeout=timeout,
             headers={"user-agent": f"sd-on-ecs/{__version__}"},
-            mounts={host: httpx.AsyncHTTPTransport() for host in LOCAL_HOSTS},
+            mounts=dict.fromkeys(LOCAL_HOSTS, httpx.AsyncHTTPTransport()),
         )
 
     async def aclose(self) -> None:

@@ -31,7 +31,7 @@ class Transport:
         self._http = httpx.Client(
             timeout=timeout,
             headers={"user-agent": f"sd-on-ecs/{__version__}"},
-            mounts={host: httpx.HTTPTransport() for host in LOCAL_HOSTS},
+            mounts=dict.fromkeys(LOCAL_HOSTS, httpx.HTTPTransport()),
         )
 
     def close(self) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from sd_on_ecs._sync.client import Client
-from sd_on_ecs.api_types import Fault, Task
+from sd_on_ecs.api_types import Task
 from sd_on_ecs.bodies import Body
 from sd_on_ecs.cli.progress import wait_for
-from sd_on_ecs.cli.state import Program, write_json
+from sd_on_ecs.cli.state import Program, warn, write_json
 from sd_on_ecs.cli.sweeping import Sweeper, plan, run_sweep
 from sd_on_ecs.cli.values import Setter, assignments, typed
 from sd_on_ecs.errors import InputError, TaskFailed
@@ -84,12 +84,6 @@ class Run:
         # The images of all tasks are the same files, so they are uploaded once.
         body = client.upload_files(self.body)
         run_sweep(sweeper, plan(body, vary, self.put, batch), wait=self.wait)
-
-
-def warn(program: Program, warnings: Sequence[Fault]) -> None:
-    """Write the warnings of the API."""
-    for warning in warnings:
-        program.note(f"warning: {warning['path']}: {warning['message']}")
 
 
 def write_result(program: Program, task: Task, files: Sequence[Path], *, as_json: bool) -> None:

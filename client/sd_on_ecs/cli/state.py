@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sd_on_ecs._sync.client import Client
+from sd_on_ecs.api_types import Fault
 from sd_on_ecs.connection import Connection, find_connection, profiles_file
 from sd_on_ecs.errors import (
     ApiError,
@@ -107,3 +108,9 @@ def program(context: typer.Context) -> Program:
 def write_json(value: Any) -> None:
     """Write one JSON document, which no terminal's width and no colour changes."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def warn(program: Program, warnings: Sequence[Fault]) -> None:
+    """Write the warnings of the API."""
+    for warning in warnings:
+        program.note(f"warning: {warning['path']}: {warning['message']}")

@@ -11,12 +11,12 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sd_on_ecs._sync.client import Client
-from sd_on_ecs.api_types import Task
+from sd_on_ecs.api_types import Fault, SubmittedV1Alpha2, Task
 from sd_on_ecs.bodies import Body, new_id
-from sd_on_ecs.cli.state import ExitCode, Program, write_json
+from sd_on_ecs.cli.state import ExitCode, Program, warn, write_json
 from sd_on_ecs.cli.values import Setter
 from sd_on_ecs.contact_sheet import Cell, draw_sheet, require_pillow
-from sd_on_ecs.errors import SweepFailed
+from sd_on_ecs.errors import ClientError, InputError, SweepFailed
 from sd_on_ecs.sweeps import Axis, columns, combinations, label, parse_axis, task_ids
 
 SHEET = "contact-sheet.png"
@@ -67,10 +67,30 @@ class Sweeper:
 
     def submit(self, sweep: Sweep) -> None:
         """Submit all tasks; a fault in the first one means that none is accepted."""
-        with self._bar("submitting", len(sweep.bodies)) as advance:
-            for body in sweep.bodies:
-                self.client.submit(body)
-                advance()
+        warned: set[tuple[str, str]] = set()
+        count = 0
+        try:
+            with self._bar("submitting", len(sweep.bodies)) as advance:
+                for body in sweep.bodies:
+                    submitted = self.client.submit(body)
+                    count += 1
+                    self._check_fields(sweep, submitted)
+                    warned.update((one["path"], one["message"]) for one in submitted["warnings"])
+                    advance()
+        except ClientError:
+            if count > 1:
+                self.program.note(f"{count} of {len(sweep.bodies)} tasks were submitted, and go on")
+            raise
+        warn(self.program, [Fault(path=path, message=message) for path, message in sorted(warned)])
+
+    def _check_fields(self, sweep: Sweep, submitted: SubmittedV1Alpha2) -> None:
+        """Cancel a task and raise `InputError` if it ignores a varied field: all images would be the same."""
+        for axis in sweep.axes:
+            place = f"/{axis.name.lstrip('/').replace('.', '/')}"
+            for warning in submitted["warnings"]:
+                if warning["path"].endswith(place):
+                    self.client.cancel(submitted["id"])
+                    raise InputError(f"--vary {axis.name}: {warning['message']}")
 
     def finish(self, sweep: Sweep) -> None:
         """Wait for all tasks and download their images; raise `SweepFailed` if a task is not completed."""

@@ -90,6 +90,14 @@ def test_a_sweep_makes_a_task_for_each_combination_and_a_contact_sheet(
         assert sheet.width < sheet.height  # two columns of squares, each with labels below
 
 
+def test_a_sweep_over_a_field_that_does_not_exist_is_refused(command: Command, task_id: str) -> None:
+    done = command.inside("txt2img", "a cat", *SMALL, "--id", task_id, "--vary", "sed=1..2", status=2)
+    assert "--vary sed: " in done.stderr
+    assert "seed" in done.stderr
+    assert json.loads(command.inside("status", f"{task_id}-1", "--json").stdout)["status"] != "queued"
+    assert "There is no task" in command.inside("status", f"{task_id}-2", status=3).stderr
+
+
 @pytest.mark.usefixtures("queue_at_rest")
 def test_queued_tasks_are_listed_and_cancelled(command: Command, task_id: str, tmp_path: Path) -> None:
     graph = example("v1alpha2-comfyui-text-to-image")["task"]["content"]

@@ -1,4 +1,4 @@
-"""Compare a response of the fake with a recorded one: status, headers, form, values and images."""
+"""Compare a response of the fake SD Web UI with a recorded one: status, headers, form, values and images."""
 
 import base64
 import io
@@ -12,18 +12,20 @@ from PIL import Image
 Translate = Callable[[str], str]
 
 VERSION = re.compile(r"Version: [^,\n\"]+")
-NOISE = (  # the ends of messages that name addresses, stack frames or byte counts of one machine
+MACHINE_SPECIFIC = (  # the ends of messages that name addresses, stack frames or byte counts of one machine
     re.compile(r" \(Caused by.*", re.DOTALL),
     re.compile(r"\nException raised from.*", re.DOTALL),
     re.compile(r"(?<=unpacking long long)\"$"),
     re.compile(r"you tried to allocate.*", re.DOTALL),
 )
-FREE = frozenset(  # of the same type, but of any value
+TYPE_ONLY_KEYS = frozenset(
     {"eta_relative", "eta", "free", "used", "total", "subseed", "all_subseeds", "job_timestamp", "version"}
 )
-OWN_KEYS = frozenset({"fake_webui"})
-SAME_HEADERS = frozenset({"content-type", "content-encoding", "allow", "www-authenticate", "server"})
-SHAPE_ONLY = frozenset({"prompt-styles"})  # recorded text of a third party; the fake has its own
+"""Their values depend on time, chance or the machine; only their types are compared."""
+
+FAKES_OWN_KEYS = frozenset({"fake_webui"})
+COMPARED_HEADERS = frozenset({"content-type", "content-encoding", "allow", "www-authenticate", "server"})
+SHAPE_ONLY_ROUTES = frozenset({"prompt-styles"})  # recorded text of a third party; the fake has its own
 
 
 def differences(
@@ -36,7 +38,7 @@ def differences(
     if recorded["status"] != answer["status"]:
         notes.append(f"status {answer['status']} instead of {recorded['status']}: {str(answer)[:300]}")
         return notes
-    for name in SAME_HEADERS - ({"content-encoding"} if shape_only else set()):
+    for name in COMPARED_HEADERS - ({"content-encoding"} if shape_only else set()):
         actual, expected = answer["headers"].get(name), (recorded.get("headers") or {}).get(name)
         if actual != expected:
             notes.append(f"header {name}: {actual!r} instead of {expected!r}")
@@ -46,11 +48,11 @@ def differences(
         if recorded.get("text") != answer.get("text"):
             notes.append(f"text {answer.get('text')!r} instead of {recorded.get('text')!r}")
         return notes
-    expected, actual = _opened(recorded["json"], str), _opened(answer["json"], translate)
-    return notes + list(_walk(expected, actual, "", shape_only=shape_only))
+    expected, actual = _comparable(recorded["json"], str), _comparable(answer["json"], translate)
+    return notes + list(_value_differences(expected, actual, "", shape_only=shape_only))
 
 
-def picture_facts(text: str | dict[str, Any], translate: Translate) -> dict[str, Any]:
+def comparable_properties(text: str | dict[str, Any], translate: Translate) -> dict[str, Any]:
     """Return the properties of an image that can be compared; its pixels cannot, because no model made them
     here.
     """
@@ -69,23 +71,23 @@ def picture_facts(text: str | dict[str, Any], translate: Translate) -> dict[str,
     return described
 
 
-def _opened(body: Any, translate: Translate) -> Any:
+def _comparable(body: Any, translate: Translate) -> Any:
     """Replace images in a response by their properties, and `info` by its content."""
     if not isinstance(body, dict):
         return body
     body = dict(body)
     if isinstance(body.get("images"), list):
-        body["images"] = [picture_facts(image, translate) for image in body["images"]]
+        body["images"] = [comparable_properties(image, translate) for image in body["images"]]
     for key in ("image", "current_image"):
         if isinstance(body.get(key), str | dict):
-            body[key] = picture_facts(body[key], translate)
+            body[key] = comparable_properties(body[key], translate)
     if isinstance(body.get("info"), str) and body["info"].startswith("{"):
         body["info"] = json.loads(body["info"])
-        _settle_seeds(body)
+        _replace_random_seeds(body)
     return body
 
 
-def _settle_seeds(body: dict[str, Any]) -> None:
+def _replace_random_seeds(body: dict[str, Any]) -> None:
     """Replace a random seed by a fixed number wherever it occurs."""
     if (body.get("parameters") or {}).get("seed") != -1:
         return
@@ -94,25 +96,27 @@ def _settle_seeds(body: dict[str, Any]) -> None:
     body.update(json.loads(text))
 
 
-def _walk(expected: Any, actual: Any, path: str, *, shape_only: bool) -> Iterator[str]:
+def _value_differences(expected: Any, actual: Any, path: str, *, shape_only: bool) -> Iterator[str]:
     if type(expected) is not type(actual):
         yield f"{path or '/'}: {_short(actual)} instead of {_short(expected)}"
     elif isinstance(expected, dict):
         for key in expected.keys() - actual.keys():
             yield f"{path}/{key}: missing"
-        for key in actual.keys() - expected.keys() - OWN_KEYS:
+        for key in actual.keys() - expected.keys() - FAKES_OWN_KEYS:
             yield f"{path}/{key}: not recorded, {_short(actual[key])}"
         for key in expected.keys() & actual.keys():
-            yield from _walk(
-                expected[key], actual[key], f"{path}/{key}", shape_only=shape_only or key in FREE
+            yield from _value_differences(
+                expected[key], actual[key], f"{path}/{key}", shape_only=shape_only or key in TYPE_ONLY_KEYS
             )
     elif isinstance(expected, list):
-        yield from _walk_list(expected, actual, path, shape_only=shape_only)
-    elif not shape_only and _settled(expected) != _settled(actual):
+        yield from _list_differences(expected, actual, path, shape_only=shape_only)
+    elif not shape_only and _without_machine_specifics(expected) != _without_machine_specifics(actual):
         yield f"{path}: {_short(actual)} instead of {_short(expected)}"
 
 
-def _walk_list(expected: list[Any], actual: list[Any], path: str, *, shape_only: bool) -> Iterator[str]:
+def _list_differences(
+    expected: list[Any], actual: list[Any], path: str, *, shape_only: bool
+) -> Iterator[str]:
     if not shape_only and len(expected) != len(actual):
         yield f"{path}: {len(actual)} entries instead of {len(expected)}"
     elif shape_only:
@@ -122,7 +126,7 @@ def _walk_list(expected: list[Any], actual: list[Any], path: str, *, shape_only:
                 yield f"{path}/{number}: of another shape, {_short(entry)}"
     else:
         for number, (element, other) in enumerate(zip(expected, actual, strict=True)):
-            yield from _walk(element, other, f"{path}/{number}", shape_only=False)
+            yield from _value_differences(element, other, f"{path}/{number}", shape_only=False)
 
 
 def _shape(value: Any) -> str:
@@ -133,13 +137,13 @@ def _shape(value: Any) -> str:
     return type(value).__name__
 
 
-def _settled(value: Any) -> Any:
+def _without_machine_specifics(value: Any) -> Any:
     if isinstance(value, float) and value != value:  # noqa: PLR0124 -- NaN equals nothing, itself neither
         return "NaN"
     if not isinstance(value, str):
         return value
     value = VERSION.sub("Version: X", value)
-    for noise in NOISE:
+    for noise in MACHINE_SPECIFIC:
         value = noise.sub("", value)
     return value
 

@@ -21,18 +21,18 @@ from local.fakes.sdwebui.components import Components
 from local.fakes.sdwebui.process import Control
 from local.fakes.sdwebui.server import in_thread
 from local.fakes.sdwebui.settings import Settings
-from tests.contract.compare import SHAPE_ONLY, differences
+from tests.contract.compare import SHAPE_ONLY_ROUTES, differences
 from tests.support.recordings import names, recording
 
 RECORDED_DIR = "/stable-diffusion-webui/models/Stable-diffusion"
-OTHER = ("9d70df1b86f023ef5b588c673ab950fef776064ad17ffe220423f89993bdced0", "")
-TINY = ("51eae90cb1da07d4b5aad7b72d103acff7064b6d7b6c202b2b05fa1b72387148", "a069599b")
+HASHES_OF_OTHER = ("9d70df1b86f023ef5b588c673ab950fef776064ad17ffe220423f89993bdced0", "")
+HASHES_OF_TINY = ("51eae90cb1da07d4b5aad7b72d103acff7064b6d7b6c202b2b05fa1b72387148", "a069599b")
 TIMEOUT_SECONDS = 30
 
 Make = Callable[[Settings], Components]
 
 
-def quick(**settings: Any) -> Settings:
+def quick_settings(**settings: Any) -> Settings:
     """Return settings with which everything takes almost no time."""
     fast = {"step_seconds": 0.0, "load_seconds": 0.0, "cached_load_seconds": 0.0, "extra_seconds": 0.0}
     return Settings(**{**fast, "extra_scripts": (), **settings})
@@ -49,11 +49,15 @@ def make_models(folder: Path) -> Path:
 
 @dataclass
 class Replay:
-    """Sends recorded requests, collects differences by recording, and translates machine-specific values."""
+    """Sends recorded requests to a fake and compares its responses with the recorded ones.
+
+    `notes_by_recording` are the differences. `addresses` are servers of the recorded machine, and those that
+    stand for them here. Hashes, paths and addresses of this machine are replaced by the recorded ones.
+    """
 
     components: Components
     url: str
-    found: dict[str, list[str]] = field(default_factory=dict)
+    notes_by_recording: dict[str, list[str]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -66,7 +70,7 @@ class Replay:
         """Replay recordings by name or pattern, in this order."""
         for pattern in patterns:
             for name in names(pattern):
-                self.judge(name, self.send(name))
+                self.compare(name, self.send(name))
 
     def send(self, name: str) -> dict[str, Any]:
         """Send a recorded request and return the response, translated to the recorded machine's values."""
@@ -80,16 +84,16 @@ class Replay:
         """Send a recorded request in another thread."""
         return self.pool.submit(self.send, name)
 
-    def judge(self, name: str, answer: dict[str, Any]) -> None:
+    def compare(self, name: str, answer: dict[str, Any]) -> None:
         """Compare a response with the recorded one."""
         recorded = recording(name)
-        shape_only = any(recorded["request"]["path"].endswith(f"/{route}") for route in SHAPE_ONLY)
-        notes = differences(recorded["response"], answer, self.translated, shape_only=shape_only)
-        self.found.setdefault(name, []).extend(notes)
+        shape_only = any(recorded["request"]["path"].endswith(f"/{route}") for route in SHAPE_ONLY_ROUTES)
+        notes = differences(recorded["response"], answer, self.to_recorded, shape_only=shape_only)
+        self.notes_by_recording.setdefault(name, []).extend(notes)
 
     def expect(self, name: str, actual: Any, expected: Any, subject: str) -> None:
         """Compare a value with one of a recorded log or of a documented quirk."""
-        notes = self.found.setdefault(name, [])
+        notes = self.notes_by_recording.setdefault(name, [])
         if actual != expected:
             notes.append(f"{subject}: {str(actual)[:200]!r} instead of {str(expected)[:200]!r}")
 
@@ -101,7 +105,7 @@ class Replay:
         """Set options, as the recorder did between recordings."""
         return self.client.post("/sdapi/v1/options", json=values).status_code
 
-    def abandon(self, name: str) -> None:
+    def send_and_disconnect(self, name: str) -> None:
         """Send a recorded request and disconnect without waiting for the response."""
         body = self._body(recording(name)["request"])
         with socket.create_connection(("127.0.0.1", self.client.base_url.port or 0)) as connection:
@@ -113,40 +117,40 @@ class Replay:
 
     def translate(self, response: httpx.Response) -> dict[str, Any]:
         """Return a response with the recorded machine's paths, addresses and hashes."""
-        text = self.translated(response.text)
+        text = self.to_recorded(response.text)
         answer: dict[str, Any] = {"status": response.status_code, "headers": dict(response.headers)}
         if response.headers.get("content-type") == "application/json":
             return {**answer, "json": json.loads(text)}
         return {**answer, "text": text}
 
-    def translated(self, text: str) -> str:
+    def to_recorded(self, text: str) -> str:
         """Replace values of this machine by those of the recorded machine."""
-        for recorded, own in self._terms():
+        for recorded, own in self._value_pairs():
             text = text.replace(own, recorded)
         return text
 
-    def own(self, text: str) -> str:
+    def to_this_machine(self, text: str) -> str:
         """Replace values of the recorded machine by those of this machine."""
-        for recorded, own_term in self._terms():
-            text = text.replace(recorded, own_term)
+        for recorded, own in self._value_pairs():
+            text = text.replace(recorded, own)
         return text
 
-    def _terms(self) -> list[tuple[str, str]]:
-        terms = list(self.addresses.items())
+    def _value_pairs(self) -> list[tuple[str, str]]:
+        pairs = list(self.addresses.items())
         for checkpoint in self.components.checkpoints.all():
-            sha256, old = TINY if checkpoint.stem.startswith("tiny") else OTHER
+            sha256, old = HASHES_OF_TINY if checkpoint.stem.startswith("tiny") else HASHES_OF_OTHER
             if checkpoint.stem.endswith(("random", "random-v1-5")) and checkpoint.path:
-                own_terms = (
+                own_sha256 = (
                     self._hashed.setdefault(checkpoint.name, "")
                     or hashlib.sha256(checkpoint.path.read_bytes()).hexdigest()
                 )
-                self._hashed[checkpoint.name] = own_terms
-                terms += [(sha256, own_terms), (sha256[:10], own_terms[:10])] + [
+                self._hashed[checkpoint.name] = own_sha256
+                pairs += [(sha256, own_sha256), (sha256[:10], own_sha256[:10])] + [
                     (old, checkpoint.old_hash)
                 ] * bool(old)
         if self.components.settings.model_dir:
-            terms.append((RECORDED_DIR, str(self.components.settings.model_dir)))
-        return terms
+            pairs.append((RECORDED_DIR, str(self.components.settings.model_dir)))
+        return pairs
 
     def _body(self, request: dict[str, Any]) -> bytes:
         if "raw_body" in request:
@@ -154,7 +158,9 @@ class Replay:
             return eval(raw) if re.match(r"b'", raw) else raw.encode()  # noqa: S307 -- our own recording's repr
         if request.get("json") is None and request["method"] == "GET":
             return b""
-        return b"" if request.get("json") is None else self.own(json.dumps(request["json"])).encode()
+        return (
+            b"" if request.get("json") is None else self.to_this_machine(json.dumps(request["json"])).encode()
+        )
 
 
 @contextlib.contextmanager

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.contract.replay import Make, Replay, image_server, make_models, quick, replaying
+from tests.contract.replay import Make, Replay, image_server, make_models, quick_settings, replaying
 from tests.support.recordings import recording
 
 Scenario = Callable[[Replay], None]
 SCENARIOS: dict[str, tuple[tuple[str, ...], Scenario]] = {}
-CONFIGURED: dict[str, dict[str, Any]] = {}
+SETTINGS_BY_SCENARIO: dict[str, dict[str, Any]] = {}
 
 
 def scenario(*patterns: str, **settings: Any) -> Callable[[Scenario], Scenario]:
@@ -18,7 +18,7 @@ def scenario(*patterns: str, **settings: Any) -> Callable[[Scenario], Scenario]:
 
     def register(run: Scenario) -> Scenario:
         SCENARIOS[run.__name__] = (patterns, run)
-        CONFIGURED[run.__name__] = settings
+        SETTINGS_BY_SCENARIO[run.__name__] = settings
         return run
 
     return register
@@ -26,14 +26,14 @@ def scenario(*patterns: str, **settings: Any) -> Callable[[Scenario], Scenario]:
 
 def run_scenario(name: str, make: Make, folder: Path) -> dict[str, list[str]]:
     """Run a scenario and return the differences by recording."""
-    settings = dict(CONFIGURED[name])
+    settings = dict(SETTINGS_BY_SCENARIO[name])
     models = folder if settings.pop("no_models", False) else make_models(folder)
-    with replaying(make, quick(model_dir=models, **settings)) as replay:
+    with replaying(make, quick_settings(model_dir=models, **settings)) as replay:
         SCENARIOS[name][1](replay)
-        return replay.found
+        return replay.notes_by_recording
 
 
-def warm(replay: Replay) -> None:
+def load_checkpoint(replay: Replay) -> None:
     """Load the checkpoint, as earlier scenarios did on the recorded server."""
     replay.send("10-txt2img-basic")
 
@@ -62,7 +62,7 @@ def requests_of_all_kinds(replay: Replay) -> None:
 @scenario("20-*", "21-*", "22-*")
 def reference_images(replay: Replay) -> None:
     """Reference images in all encodings, masks, and URLs that the server fetches or refuses."""
-    warm(replay)
+    load_checkpoint(replay)
     replay.play("20-*", "21-*", "22-url-init-default", "22-options-set-restricted")
     with image_server() as address:
         replay.addresses.update({"127.0.0.1:7899": address, "127.0.0.1:7898": "127.0.0.1:9"})
@@ -72,7 +72,7 @@ def reference_images(replay: Replay) -> None:
         name = "22-url-init-refused"
         answer = replay.send(name)
         answer["json"]["message"] = answer["json"]["message"].replace("port=9", "port=7898")
-        replay.judge(name, answer)
+        replay.compare(name, answer)
         replay.play("22-url-init-no-dns")
     replay.addresses.clear()
     replay.play("22-options-enable_requests-false", "22-url-init-requests-disabled", "22-options-back")
@@ -85,7 +85,7 @@ def reference_images(replay: Replay) -> None:
 @scenario("30-*", "31-*", "32-*", "33-*", "34-*")
 def extras_and_texts(replay: Replay) -> None:
     """Upscaling, reading an image's infotext, captions."""
-    warm(replay)
+    load_checkpoint(replay)
     replay.play("30-*", "31-*", "32-*", "33-*", "34-*")
     name = "30-extra-single-upscaler-none"
     sent_image = recording(name)["request"]["json"]["image"]
@@ -95,7 +95,7 @@ def extras_and_texts(replay: Replay) -> None:
 @scenario("40-*")
 def options_without_a_lock(replay: Replay) -> None:
     """Options are set one by one without checks; one invalid value breaks reading for all clients."""
-    warm(replay)
+    load_checkpoint(replay)
     replay.send("11-txt2img-batch2-niter2-save_images-return_grid_false")
     replay.send("15-override-sd_vae-unknown")
     replay.play(
@@ -107,7 +107,7 @@ def options_without_a_lock(replay: Replay) -> None:
     replay.expect("40-options-post-partial-fail", applied, (77, False), "what was set before the failing key")
     replay.play("40-options-post-wrong-type", "40-options-get-after-wrong-type", "40-options-post-restore")
     replay.play("40-options-post-list")
-    del replay.found["22-options-back"]
+    del replay.notes_by_recording["22-options-back"]
 
 
 @scenario("41-*", "42-*", "43-*")
@@ -118,12 +118,12 @@ def names_of_checkpoints(replay: Replay) -> None:
     log = "41-checkpoint-name-matching-post-options"
     for row in recording(log)["rows"]:
         replay.options(sd_model_checkpoint=row["start"])
-        value = replay.own(row["value"]) if isinstance(row["value"], str) else row["value"]
+        value = replay.to_this_machine(row["value"]) if isinstance(row["value"], str) else row["value"]
         answer = replay.client.post("/sdapi/v1/options", json={"sd_model_checkpoint": value})
-        actual = (answer.status_code, replay.translated(answer.text))
+        actual = (answer.status_code, replay.to_recorded(answer.text))
         replay.expect(log, actual, (row["status"], row["response"]), f"POST {row['kind']}")
         previous = replay.get("/sdapi/v1/options")["sd_model_checkpoint"]
-        previous = replay.translated(previous) if isinstance(previous, str) else previous
+        previous = replay.to_recorded(previous) if isinstance(previous, str) else previous
         replay.expect(log, previous, row["option_after"], f"the option after {row['kind']}")
     replay.options(sd_model_checkpoint="other-random-v1-5.safetensors")
     for row in recording("42-checkpoint-override-summary")["rows"]:
@@ -137,7 +137,7 @@ def names_of_checkpoints(replay: Replay) -> None:
 @scenario("44-*", "50-*", "51-*", "52-*", "53-*", "57-*")
 def overrides_that_leak(replay: Replay) -> None:
     """An option that was never set is not restored; image formats are read after the restoring."""
-    warm(replay)
+    load_checkpoint(replay)
     replay.play("50-basic")
     for name in ("jpg", "jpeg", "webp", "avif", "tiff", "PNG", "empty"):
         replay.play(f"50-override-samples_format-{name}")
@@ -174,7 +174,7 @@ def corrupt_checkpoints(replay: Replay) -> None:
     folder = replay.components.settings.model_dir or Path()
     for name in ("10-txt2img-basic", "42-override-checkpoint-no_ext", "42-override-checkpoint-nested_base"):
         replay.send(name)
-    warm(replay)
+    load_checkpoint(replay)
     (folder / "truncated.safetensors").write_bytes(b"\xff" * 100)
     (folder / "broken.safetensors").write_bytes(b"")
     replay.play("54-new-file-before-refresh", "54-refresh-checkpoints", "54-refresh-checkpoints-nobody")
@@ -185,11 +185,11 @@ def corrupt_checkpoints(replay: Replay) -> None:
         replay.play(f"55-{kind}-switch-to-third-model", f"55-{kind}-then-original")
     replay.play("55-refresh-after-remove", "56-unload-checkpoint", "56-memory-after-unload")
     replay.play("56-txt2img-after-unload", "56-refresh-vae", "56-reload-checkpoint")
-    _poison(replay, folder)
+    _make_unhealthy(replay, folder)
     replay.play("99-healthy")
 
 
-def _poison(replay: Replay, folder: Path) -> None:
+def _make_unhealthy(replay: Replay, folder: Path) -> None:
     log = "55-poisoned-worker-log"
     rows = [row for row in recording(log)["log"] if row[0] != "on disk now"]
     (folder / "half.safetensors").write_bytes(b"\x10" + bytes(7) + b"{" * 4)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from local.fakes.sdwebui.components import Components
-from tests.contract.replay import Replay, quick, replaying
+from tests.contract.replay import Replay, quick_settings, replaying
 from tests.support.recordings import recording
 
 REFERENCE = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
@@ -24,7 +24,7 @@ FLAVORS = pytest.mark.parametrize("flavor", ["forge", "a1111"])
 @contextmanager
 def server(**settings: Any) -> Iterator[Replay]:
     """Run a fake in this process."""
-    with replaying(Components.make, quick(**settings)) as replay:
+    with replaying(Components.make, quick_settings(**settings)) as replay:
         yield replay
 
 

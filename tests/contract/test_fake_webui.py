@@ -220,12 +220,12 @@ def test_incomplete_checkpoint_files_are_detected(tmp_path: Path) -> None:
     complete_file = write_checkpoint(tmp_path / "whole.safetensors", b"x" * 1000)
     assert is_complete(complete_file)
     content = complete_file.read_bytes()
-    torn = tmp_path / "torn.safetensors"
+    torn_file = tmp_path / "torn.safetensors"
     for kept_bytes in (0, 4, 8, 40, len(content) - 1):
-        torn.write_bytes(content[:kept_bytes])
-        assert not is_complete(torn)
-    torn.write_bytes(b"not a checkpoint at all, though long enough to have a header")
-    assert not is_complete(torn)
+        torn_file.write_bytes(content[:kept_bytes])
+        assert not is_complete(torn_file)
+    torn_file.write_bytes(b"not a checkpoint at all, though long enough to have a header")
+    assert not is_complete(torn_file)
 
 
 def test_switching_needs_a_load_unless_both_checkpoints_are_kept() -> None:

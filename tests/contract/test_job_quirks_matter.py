@@ -11,8 +11,8 @@ from local.fakes.sdwebui.modules import Modules
 from local.fakes.sdwebui.networks import Network, Networks
 from local.fakes.sdwebui.scripts import ScriptPlan, Scripts
 from local.fakes.sdwebui.settings import Settings
-from tests.contract.job_comparison import departures, merged, torn
-from tests.contract.jobs import play
+from tests.contract.job_comparison import job_differences, wrongly_different, wrongly_equal
+from tests.contract.jobs import replay_jobs
 
 
 class GenerousNetworks(Networks):
@@ -109,12 +109,12 @@ def test_a_removed_behaviour_is_detected(
     def make(settings: Settings) -> Components:
         return Components.make(settings, **change)
 
-    unchanged = play(flavor, tmp_path / "whole", only=jobs)
-    broken = play(flavor, tmp_path / "broken", make, only=jobs)
-    for played, detected in ((unchanged, False), (broken, True)):
+    unchanged = replay_jobs(flavor, tmp_path / "whole", only=jobs)
+    broken = replay_jobs(flavor, tmp_path / "broken", make, only=jobs)
+    for replayed_jobs, detected in ((unchanged, False), (broken, True)):
         all_departures = [
-            *torn(played),
-            *merged(played, flavor),
-            *(note for job in played for note in departures(job)),
+            *wrongly_different(replayed_jobs),
+            *wrongly_equal(replayed_jobs, flavor),
+            *(note for job in replayed_jobs for note in job_differences(job)),
         ]
         assert bool(all_departures) is detected, all_departures

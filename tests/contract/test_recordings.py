@@ -47,7 +47,7 @@ def test_all_recordings_are_replayed_or_listed_as_not_replayed() -> None:
 
 def test_sigterm_ends_it_at_once_without_a_response() -> None:
     with running(web_ui=False, **QUICK) as fake_webui, ThreadPoolExecutor(1) as pool:
-        answer = hold(fake_webui, pool, "80-job-during-sigterm")
+        answer = send_and_hold(fake_webui, pool, "80-job-during-sigterm")
         assert fake_webui.stop() == -15
         with pytest.raises(httpx.TransportError):
             answer.result()
@@ -84,7 +84,7 @@ def test_a_boot_takes_the_requested_time() -> None:
         assert httpx.get(f"{fake_webui.url}/sdapi/v1/progress").status_code == 200
 
 
-def hold(fake_webui: FakeWebUi, pool: ThreadPoolExecutor, name: str) -> "Future[httpx.Response]":
+def send_and_hold(fake_webui: FakeWebUi, pool: ThreadPoolExecutor, name: str) -> "Future[httpx.Response]":
     """Send a recording and wait until its job hangs half-way."""
     fake_webui.control.set("hang")
     request = recording(name)["request"]

@@ -60,7 +60,7 @@ def chunked(*parts: bytes) -> bytes:
 
 
 def sending(data: bytes) -> Responder:
-    """Return a responder that sending these bytes and closes the connection."""
+    """Return a responder that sends these bytes and closes the connection."""
     return lambda connection: connection.sendall(data)
 
 
@@ -77,7 +77,10 @@ def streaming(head: bytes, parts: Iterable[bytes]) -> Responder:
 
 
 def dripping(head: bytes, drops: list[bytes], tail: bytes) -> Responder:
-    """Return a responder that sending a valid response in small pieces, until the client disconnects."""
+    """Return a responder that sends a head, then one of `drops` every DRIP_SECONDS, then the tail.
+
+    It stops when the client disconnects.
+    """
 
     def respond(connection: socket.socket) -> None:
         connection.sendall(head)

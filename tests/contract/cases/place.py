@@ -22,7 +22,7 @@ from runtimes.sdwebui.model_names import WILDCARDS_FOLDER, WILDCARDS_SETTING
 from tests.contract.cases.models import fill, with_hashes
 from tests.contract.cases.packed import bodies
 from tests.contract.cases.web import PHOTO, pages, picture
-from tests.contract.replay import Replay, quick, replaying
+from tests.contract.replay import Replay, quick_settings, replaying
 from tests.support.api_client import Answer, Client
 from tests.support.deployment import Deployment, clients, make_table, subscribe
 
@@ -185,7 +185,9 @@ class Place:
         with Process("sync-models", [*command, "sync-models"], environment=environment) as sync:
             assert sync.wait(OUTCOME_SECONDS) == 0, sync.tail()
         written = json.loads((folder / SETTINGS_FILE).read_bytes())
-        settings = quick(flavor=self.flavor, model_dir=folder, checkpoint=None, extra_scripts=SCRIPTS)
+        settings = quick_settings(
+            flavor=self.flavor, model_dir=folder, checkpoint=None, extra_scripts=SCRIPTS
+        )
         webui = self._parts.enter_context(
             replaying(lambda one: Components.make(one, controlnet=ManyModules), settings)
         )

@@ -10,7 +10,7 @@ import jsii
 from aws_cdk import aws_iam as iam
 
 # Actions without resources in IAM: AWS supports nothing narrower than `*`.
-_WITHOUT_RESOURCES: Final = {
+_ACTIONS_WITHOUT_RESOURCES: Final = {
     "ecr:GetAuthorizationToken": "A token for the account's registry; repositories are in another statement",
     "logs:DescribeLogGroups": "ECS Exec looks up its log group; write access is in another statement",
     "ssmmessages:CreateControlChannel": "ECS Exec (`enableExecuteCommand`); Session Manager has no resources",
@@ -49,11 +49,11 @@ def acknowledge_findings(stack: cdk.Stack) -> None:
     """Acknowledge the findings listed above, and fail the synthesis on any other wildcard in a policy."""
     reasons = [cdk.Acknowledgment(id=id_, reason=reason) for id_, reason in _ACKNOWLEDGED.items()]
     cdk.Validations.of(stack).acknowledge(*reasons)
-    stack.node.add_validation(_Wildcards(stack))
+    stack.node.add_validation(_WildcardCheck(stack))
 
 
 @jsii.implements(constructs.IValidation)
-class _Wildcards:
+class _WildcardCheck:
     """Checks policies at validation, when references between stacks are resolved as in the template."""
 
     def __init__(self, stack: cdk.Stack) -> None:
@@ -61,22 +61,22 @@ class _Wildcards:
 
     def validate(self) -> list[str]:
         """Return one line for each wildcard without a reason."""
-        faults = []
+        errors = []
         for policy in self._stack.node.find_all():
             if isinstance(policy, iam.CfnPolicy):
-                for resource, actions in _wildcards(self._stack.resolve(policy.policy_document)):
-                    reason = _reason(resource, actions)
+                for resource, actions in _find_wildcards(self._stack.resolve(policy.policy_document)):
+                    reason = _reason_for(resource, actions)
                     if reason is None:
-                        faults.append(
+                        errors.append(
                             f"{policy.node.path}: no reason is given for {', '.join(actions)} on {resource}"
                         )
                         continue
                     finding = f"AwsSolutions-IAM5[Resource::{resource}]"
                     cdk.Validations.of(policy).acknowledge(cdk.Acknowledgment(id=finding, reason=reason))
-        return faults
+        return errors
 
 
-def _wildcards(document: Any) -> Iterator[tuple[str, list[str]]]:
+def _find_wildcards(document: Any) -> Iterator[tuple[str, list[str]]]:
     for statement in document["Statement"]:
         resources, actions = statement["Resource"], statement["Action"]
         for resource in resources if isinstance(resources, list) else [resources]:
@@ -85,12 +85,12 @@ def _wildcards(document: Any) -> Iterator[tuple[str, list[str]]]:
                 yield text, actions if isinstance(actions, list) else [actions]
 
 
-def _reason(resource: str, actions: list[str]) -> str | None:
+def _reason_for(resource: str, actions: list[str]) -> str | None:
     if resource == "*":
-        reasons = {_WITHOUT_RESOURCES.get(action) for action in actions}
+        reasons = {_ACTIONS_WITHOUT_RESOURCES.get(action) for action in actions}
         return None if None in reasons else "; ".join(sorted(filter(None, reasons)))
     if ":task/" in resource and resource.endswith("/*"):
-        return "A task protects itself, and its id is not known before it runs; the cluster has no other use"
+        return "An ECS task protects itself, and its id is not known before; the cluster has no other use"
     if ":log-group:" in resource and resource.endswith(":*"):
         return "The streams of one log group; ECS Exec chooses their names when a session starts"
     if resource.endswith("/*") and all(action.startswith("s3:") for action in actions):

@@ -1,4 +1,4 @@
-"""The assets of a deployment, each from an allow-list: the code of the Lambdas and the consumer's image.
+"""Build the assets of a deployment, each from a list of packages: the Lambdas' code and the consumer's image.
 
 The Lambda code is built here without Docker, from locked dependencies and packages of this repository. Docker
 builds the image when it is published.
@@ -31,13 +31,13 @@ WEBHOOK_LOCK: Final = ROOT / "functions" / "webhooks" / "requirements.txt"
 # Everything that the consumer's image contains, so that a change elsewhere does not change its hash.
 _IMAGE_PACKAGES: Final = ("domain", "runtimes", "adapters", "container")
 
-# Installed dependencies, by a hash of everything that determines them; all syntheses of this checkout share
-# them.
+# Installed dependencies, in folders named by a hash of everything that determines them, so that later
+# syntheses of this checkout reuse them.
 _CACHE: Final = ROOT / ".venv" / "lambda-dependencies"
 
 # Bytecode is excluded because it differs between Python's minor versions, and the machine that synthesizes
 # rarely has the Lambda's. With SnapStart, compilation happens only once, when a version is published.
-_EXCLUDED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements*", "*.md")
+_IGNORE_FILES: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements*", "*.md")
 
 # botocore describes every AWS service (about 30 MB); these are the ones that the Lambdas call.
 AWS_SERVICES: Final = frozenset({"dynamodb", "ecs", "s3", "secretsmanager", "sns", "sqs", "sts"})
@@ -76,17 +76,17 @@ def consumer_image(scope: Construct, id_: str, *, root: Path = ROOT) -> assets.D
     for package in _IMAGE_PACKAGES:
         if not (root / package / "__init__.py").is_file():
             raise ValueError(f"the consumer's image lists the package {package!r}, which does not exist")
-    kept = [pattern for package in _IMAGE_PACKAGES for pattern in (f"!{package}", f"!{package}/**")]
+    included = [pattern for package in _IMAGE_PACKAGES for pattern in (f"!{package}", f"!{package}/**")]
     return assets.DockerImageAsset(
         scope,
         id_,
         directory=str(root),
         file="container/consumer/Dockerfile",
         platform=assets.Platform.LINUX_AMD64,
-        # What else is in `container`, such as folders with images of engines, is no part of it.
+        # Other folders in `container`, such as those with images of engines, are not part of it.
         exclude=[
             "*",
-            *kept,
+            *included,
             "container/*",
             "!container/__init__.py",
             "!container/consumer",
@@ -103,19 +103,19 @@ def build(
     output: Path, *, packages: Iterable[str] = PACKAGES, lock: Path = LOCK, target: Target = LAMBDA
 ) -> None:
     """Copy dependencies and packages into an existing, empty folder."""
-    shutil.copytree(_dependencies(lock, target), output, dirs_exist_ok=True)
+    shutil.copytree(_install_dependencies(lock, target), output, dirs_exist_ok=True)
     for package in packages:
-        shutil.copytree(_source(package), output / package, ignore=_EXCLUDED)
+        shutil.copytree(_package_folder(package), output / package, ignore=_IGNORE_FILES)
 
 
 def source_hash(packages: Iterable[str], lock: Path, target: Target, *, root: Path = ROOT) -> str:
     """Hash exactly the files that `build` reads."""
     digest = hashlib.sha256(_dependencies_key(lock, target).encode())
     for package in packages:
-        source = _source(package, root)
+        source = _package_folder(package, root)
         for folder, folders, files in os.walk(source):
-            folders[:] = sorted(set(folders) - _EXCLUDED(folder, folders))
-            for name in sorted(set(files) - _EXCLUDED(folder, files)):
+            folders[:] = sorted(set(folders) - _IGNORE_FILES(folder, folders))
+            for name in sorted(set(files) - _IGNORE_FILES(folder, files)):
                 path = Path(folder) / name
                 content = path.read_bytes()
                 digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
@@ -123,19 +123,19 @@ def source_hash(packages: Iterable[str], lock: Path, target: Target, *, root: Pa
     return digest.hexdigest()
 
 
-def _source(package: str, root: Path = ROOT) -> Path:
-    source = root / package
-    if not (source / "__init__.py").is_file():
+def _package_folder(package: str, root: Path = ROOT) -> Path:
+    folder = root / package
+    if not (folder / "__init__.py").is_file():
         raise ValueError(f"the functions' code lists the package {package!r}, which does not exist")
-    return source
+    return folder
 
 
 def _dependencies_key(lock: Path, target: Target) -> str:
-    decided_by = (lock.read_text(encoding="utf-8"), repr(target), *sorted(AWS_SERVICES))
-    return hashlib.sha256("\0".join(decided_by).encode()).hexdigest()
+    determined_by = (lock.read_text(encoding="utf-8"), repr(target), *sorted(AWS_SERVICES))
+    return hashlib.sha256("\0".join(determined_by).encode()).hexdigest()
 
 
-def _dependencies(lock: Path, target: Target) -> Path:
+def _install_dependencies(lock: Path, target: Target) -> Path:
     """Install the lock file once and return the folder, which is complete even if two builds run at once."""
     folder = _CACHE / _dependencies_key(lock, target)
     if folder.is_dir():
@@ -143,7 +143,7 @@ def _dependencies(lock: Path, target: Target) -> Path:
     _CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=_CACHE, prefix="building-") as scratch:
         installed = Path(scratch) / "installed"
-        _install(lock, target, installed)
+        _run_pip(lock, target, installed)
         _remove_unused_services(installed / "botocore" / "data")
         shutil.rmtree(installed / "bin", ignore_errors=True)
         try:
@@ -154,12 +154,14 @@ def _dependencies(lock: Path, target: Target) -> Path:
     return folder
 
 
-def _install(lock: Path, target: Target, folder: Path) -> None:
+def _run_pip(lock: Path, target: Target, folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    what = ["--only-binary=:all:", "--require-hashes", "--target", str(folder), "-r", str(lock)]
-    done = subprocess.run([*pip, *target.pip_options(), *what], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"pip could not install {lock} for the functions:\n{done.stderr}")
+    options = ["--only-binary=:all:", "--require-hashes", "--target", str(folder), "-r", str(lock)]
+    process = subprocess.run(
+        [*pip, *target.pip_options(), *options], capture_output=True, text=True, check=False
+    )
+    if process.returncode:
+        raise RuntimeError(f"pip could not install {lock} for the functions:\n{process.stderr}")
 
 
 def _remove_unused_services(data: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run is given, what it measures, and what comes out of it."""
+"""The data of a simulated run: its limits, its metrics, and its outcome."""
 
 from dataclasses import dataclass, field
 from math import ceil
@@ -6,7 +6,7 @@ from math import ceil
 
 @dataclass(frozen=True, slots=True)
 class Datapoint:
-    """What CloudWatch says about one minute: the most messages, and the average number of workers."""
+    """CloudWatch's metrics of one minute: the largest numbers of messages, and the number of workers."""
 
     visible: int
     in_flight: int
@@ -15,31 +15,31 @@ class Datapoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What the settings of a runtime say about its number of GPUs."""
+    """The settings of a runtime that limit its number of GPUs."""
 
     queue_length: int = 10
     minimum: int = 0
     maximum: int = 5
 
-    def wanted(self, backlog: int) -> int:
-        """Return how many GPUs a backlog wants: one for each `queue_length` tasks."""
+    def needed_gpus(self, backlog: int) -> int:
+        """Return how many GPUs a backlog needs: one for each `queue_length` tasks, within the limits."""
         return max(self.minimum, min(self.maximum, ceil(backlog / self.queue_length)))
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run has cost its callers and its owner."""
+    """What a run has cost: waiting time for its callers, GPU time for its operator."""
 
     seconds: list[float] = field(default_factory=list)
-    """From submit to image, for each task."""
+    """Seconds from submit to image, for each task."""
     gpu_seconds: float = 0.0
     busy_seconds: float = 0.0
     idle_seconds: float = 0.0
-    """Of workers that are ready but have no job, or leave."""
-    taken: int = 0
-    """GPUs taken in although the backlog of that moment wanted them."""
-    lowest: int | None = None
-    """The fewest desired GPUs after taking one in that was wanted."""
+    """Of workers that are ready but have no job, or that shut down."""
+    needed_gpus_stopped: int = 0
+    """GPUs that were stopped although the backlog of that moment needed them."""
+    lowest_desired: int | None = None
+    """The smallest desired count after such a stop; None without one."""
 
     def add(self, other: "Outcome") -> None:
         """Add the outcome of another run."""
@@ -47,6 +47,6 @@ class Outcome:
         self.gpu_seconds += other.gpu_seconds
         self.busy_seconds += other.busy_seconds
         self.idle_seconds += other.idle_seconds
-        self.taken += other.taken
-        lowest = [each for each in (self.lowest, other.lowest) if each is not None]
-        self.lowest = min(lowest, default=None)
+        self.needed_gpus_stopped += other.needed_gpus_stopped
+        lowest_desired = [each for each in (self.lowest_desired, other.lowest_desired) if each is not None]
+        self.lowest_desired = min(lowest_desired, default=None)

@@ -1,4 +1,4 @@
-"""The policies that are compared."""
+"""The policies that this project's own is compared with."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -17,42 +17,44 @@ from bench.scaling.latencies import (
     WAKER_SECONDS,
 )
 from bench.scaling.outcome import Datapoint
-from bench.scaling.simulation import World
+from bench.scaling.simulation import Simulation
 
 
 @dataclass(kw_only=True)
-class Former:
+class StepScaling:
     """This project's former policy: a waker from zero to one, then step scaling by CloudWatch alarms.
 
-    It compared what the backlog wants with what runs, although a worker that has to leave still runs for
-    minutes, and metrics are late.
+    It compared how many GPUs the backlog needs with how many run, although a worker that has to stop still
+    runs for minutes, and metrics are late.
     """
 
     cooldown_seconds: int
     idle_instance_seconds: float = 60.0
-    protects: bool = True
-    _fewer: int = 0
-    _nothing: int = 0
+    protects_workers: bool = True
+    _minutes_with_surplus: int = 0
+    _minutes_without_work: int = 0
 
-    def start(self, world: World) -> None:
-        world.every(300, lambda: self.submitted(world) if world.backlog else None)
+    def start(self, simulation: Simulation) -> None:
+        simulation.every(300, lambda: self.task_submitted(simulation) if simulation.backlog else None)
 
-    def submitted(self, world: World) -> None:
-        if not world.desired:
-            world.after(WAKER_SECONDS, lambda: world.order(max(1, world.desired)))
+    def task_submitted(self, simulation: Simulation) -> None:
+        if not simulation.desired:
+            simulation.after(WAKER_SECONDS, lambda: simulation.set_desired(max(1, simulation.desired)))
 
-    def measured(self, world: World, datapoint: Datapoint) -> None:
+    def metric_arrived(self, simulation: Simulation, datapoint: Datapoint) -> None:
         backlog = datapoint.visible + datapoint.in_flight
-        wanted = -(-backlog // world.bounds.queue_length)
+        needed = -(-backlog // simulation.bounds.queue_length)
         periods = max(1, round(self.cooldown_seconds / METRIC_PERIOD_SECONDS))
-        self._fewer = self._fewer + 1 if datapoint.running > wanted else 0
-        self._nothing = self._nothing + 1 if datapoint.running and not backlog else 0
-        if wanted > datapoint.running:
-            world.order(min(wanted, world.bounds.maximum))
-        if self._fewer >= periods:
-            world.order(max(world.bounds.minimum, world.desired - 1))
-        if self._nothing >= periods:
-            world.order(world.bounds.minimum)
+        self._minutes_with_surplus = self._minutes_with_surplus + 1 if datapoint.running > needed else 0
+        self._minutes_without_work = (
+            self._minutes_without_work + 1 if datapoint.running and not backlog else 0
+        )
+        if needed > datapoint.running:
+            simulation.set_desired(min(needed, simulation.bounds.maximum))
+        if self._minutes_with_surplus >= periods:
+            simulation.set_desired(max(simulation.bounds.minimum, simulation.desired - 1))
+        if self._minutes_without_work >= periods:
+            simulation.set_desired(simulation.bounds.minimum)
 
 
 @dataclass(kw_only=True)
@@ -64,30 +66,32 @@ class TargetTracking:
 
     cooldown_seconds: int
     idle_instance_seconds: float = 60.0
-    protects: bool = True
+    protects_workers: bool = True
     _values: deque[float] = field(default_factory=lambda: deque(maxlen=TRACKING_IN_PERIODS))
     _changed_at: float = float("-inf")
 
-    def start(self, world: World) -> None:
-        world.order(max(1, world.bounds.minimum))
+    def start(self, simulation: Simulation) -> None:
+        simulation.set_desired(max(1, simulation.bounds.minimum))
 
-    def submitted(self, world: World) -> None:
-        """Metrics only."""
+    def task_submitted(self, simulation: Simulation) -> None:
+        """Do nothing: only metrics count."""
 
-    def measured(self, world: World, datapoint: Datapoint) -> None:
-        target = world.bounds.queue_length
+    def metric_arrived(self, simulation: Simulation, datapoint: Datapoint) -> None:
+        target = simulation.bounds.queue_length
         workers = max(1.0, datapoint.running)
         self._values.append((datapoint.visible + datapoint.in_flight) / workers)
         values = list(self._values)
-        aim = min(world.bounds.maximum, max(1, -(-int(values[-1] * workers) // target)))
-        out = values[-TRACKING_OUT_PERIODS:]
-        calm = world.now - self._changed_at >= self.cooldown_seconds
-        too_many = len(out) == TRACKING_OUT_PERIODS and min(out) > target
-        too_few = len(values) == TRACKING_IN_PERIODS and max(values) < target * TRACKING_IN_SHARE
+        new_desired = min(simulation.bounds.maximum, max(1, -(-int(values[-1] * workers) // target)))
+        recent = values[-TRACKING_OUT_PERIODS:]
+        is_cooled_down = simulation.now - self._changed_at >= self.cooldown_seconds
+        has_too_few_workers = len(recent) == TRACKING_OUT_PERIODS and min(recent) > target
+        has_too_many_workers = len(values) == TRACKING_IN_PERIODS and max(values) < target * TRACKING_IN_SHARE
         # A larger scale-out need not wait for the cooldown of the last one.
-        if (too_many and aim > world.desired) or (too_few and calm and aim < world.desired):
-            self._changed_at = world.now
-            world.order(aim)
+        if (has_too_few_workers and new_desired > simulation.desired) or (
+            has_too_many_workers and is_cooled_down and new_desired < simulation.desired
+        ):
+            self._changed_at = simulation.now
+            simulation.set_desired(new_desired)
 
 
 @dataclass(kw_only=True)
@@ -101,39 +105,44 @@ class Keda:
 
     cooldown_seconds: int
     idle_instance_seconds: float = KEDA_CONSOLIDATE_SECONDS
-    protects: bool = False
+    protects_workers: bool = False
     _active_at: float = 0.0
     _recommended: deque[tuple[float, int]] = field(default_factory=deque)
 
-    def start(self, world: World) -> None:
-        world.every(KEDA_POLL_SECONDS, lambda: self._poll(world))
-        world.every(HPA_SYNC_SECONDS, lambda: self._sync(world))
+    def start(self, simulation: Simulation) -> None:
+        simulation.every(KEDA_POLL_SECONDS, lambda: self._poll(simulation))
+        simulation.every(HPA_SYNC_SECONDS, lambda: self._sync(simulation))
 
-    def submitted(self, world: World) -> None:
-        """It polls."""
+    def task_submitted(self, simulation: Simulation) -> None:
+        """Do nothing: KEDA polls the queue."""
 
-    def measured(self, world: World, datapoint: Datapoint) -> None:
-        """It does not use CloudWatch."""
+    def metric_arrived(self, simulation: Simulation, datapoint: Datapoint) -> None:
+        """Do nothing: KEDA does not use CloudWatch."""
 
-    def _poll(self, world: World) -> None:
-        if world.backlog:
-            self._active_at = world.now
-            if not world.desired:
+    def _poll(self, simulation: Simulation) -> None:
+        if simulation.backlog:
+            self._active_at = simulation.now
+            if not simulation.desired:
                 self._recommended.clear()
-                world.order(1)
-        elif world.desired > world.bounds.minimum and world.now - self._active_at >= self.cooldown_seconds:
-            world.order(world.bounds.minimum)
+                simulation.set_desired(1)
+        elif (
+            simulation.desired > simulation.bounds.minimum
+            and simulation.now - self._active_at >= self.cooldown_seconds
+        ):
+            simulation.set_desired(simulation.bounds.minimum)
 
-    def _sync(self, world: World) -> None:
-        current, backlog = world.desired, world.backlog
+    def _sync(self, simulation: Simulation) -> None:
+        current, backlog = simulation.desired, simulation.backlog
         if not current:
             return
-        ratio = backlog / (world.bounds.queue_length * current)
-        wanted = current if abs(ratio - 1) <= HPA_TOLERANCE else max(1, world.bounds.wanted(backlog))
-        self._recommended.append((world.now, wanted))
-        while self._recommended[0][0] <= world.now - HPA_STABILIZATION_SECONDS:
+        ratio = backlog / (simulation.bounds.queue_length * current)
+        recommended = (
+            current if abs(ratio - 1) <= HPA_TOLERANCE else max(1, simulation.bounds.needed_gpus(backlog))
+        )
+        self._recommended.append((simulation.now, recommended))
+        while self._recommended[0][0] <= simulation.now - HPA_STABILIZATION_SECONDS:
             self._recommended.popleft()
-        if wanted > current:
-            world.order(min(wanted, max(2 * current, current + HPA_MORE_PODS)))
-        elif (most := max(count for _, count in self._recommended)) < current:
-            world.order(most)
+        if recommended > current:
+            simulation.set_desired(min(recommended, max(2 * current, current + HPA_MORE_PODS)))
+        elif (largest := max(count for _, count in self._recommended)) < current:
+            simulation.set_desired(largest)

@@ -1,4 +1,4 @@
-"""A queue, its workers and their instances, simulated event by event."""
+"""Simulate a queue, its workers and their instances, event by event."""
 
 import heapq
 import itertools
@@ -20,26 +20,26 @@ from bench.scaling.latencies import (
 from bench.scaling.outcome import Bounds, Datapoint, Outcome
 from tools.cost.assumptions import ORDER_SECONDS, STOP_SECONDS
 
-SETTLE_SECONDS: Final = 3600.0
-"""How long a run goes on after its last task, so that what a policy keeps is counted."""
+SECONDS_AFTER_LAST_TASK: Final = 3600.0
+"""How long a run continues after its last task, so that GPUs that a policy keeps are counted."""
 
 
 class Policy(Protocol):
-    """Decides how many GPUs there are; it sets `World.desired` by `World.order`."""
+    """Decides how many GPUs there are; it sets `Simulation.desired` with `Simulation.set_desired`."""
 
     idle_instance_seconds: float
     """How long an instance without a task is kept."""
-    protects: bool
+    protects_workers: bool
     """Whether a worker with a job is protected from scale-in."""
 
-    def start(self, world: "World") -> None:
-        """Begin, with a desired count of the minimum."""
+    def start(self, simulation: "Simulation") -> None:
+        """Schedule the policy's first events; the desired count is the minimum."""
 
-    def submitted(self, world: "World") -> None:
-        """Take note of a submitted task."""
+    def task_submitted(self, simulation: "Simulation") -> None:
+        """React to a submitted task."""
 
-    def measured(self, world: "World", datapoint: Datapoint) -> None:
-        """Take note of a metric that has arrived."""
+    def metric_arrived(self, simulation: "Simulation", datapoint: Datapoint) -> None:
+        """React to a metric that has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,69 +52,70 @@ class _Task:
 @dataclass(eq=False, slots=True)
 class _Worker:
     ordered_at: float
-    ready: bool = False
+    is_ready: bool = False
     task: _Task | None = None
-    stopping: bool = False
-    gone: bool = False
+    is_stopping: bool = False
+    is_terminated: bool = False
     protected_at: float = 0.0
+    """When its protection from scale-in was last renewed."""
     idle_since: float = 0.0
 
 
-class World:
+class Simulation:
     """One runtime: its queue, its workers, and its policy."""
 
     def __init__(self, policy: Policy, bounds: Bounds, *, seed: int) -> None:
-        # What callers do must not depend on the policy.
+        # A generator of its own, so that what callers do does not depend on the policy.
         self.callers = random.Random(seed)  # noqa: S311 - a simulation that can be repeated
         self._random = random.Random(seed)  # noqa: S311 - likewise
         self.now = 0.0
         self.desired = bounds.minimum
         self.bounds = bounds
         self.outcome = Outcome()
-        self.finished: Callable[[World], None] = lambda _: None
+        self.on_finished: Callable[[Simulation], None] = lambda _: None
         self._policy = policy
         self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
+        self._event_numbers = itertools.count()  # so that events at the same time keep their order
         self._queue: deque[_Task] = deque()
         self._workers: list[_Worker] = []
         self._idle: deque[_Worker] = deque()
         self._in_flight = 0
-        self._most = (0, 0)
-        self._end = float("inf")
+        self._largest_counts = (0, 0)  # visible messages and messages in flight, in this minute
+        self._last_submit_at = float("inf")
 
     def run(self, *, seconds: float) -> Outcome:
         """Run until nothing is left to do; nothing is submitted after `seconds`."""
-        self._end = seconds
+        self._last_submit_at = seconds
         self.after(self._random.uniform(0, METRIC_PERIOD_SECONDS), self._measure)
         self._policy.start(self)
         self._reconcile()
         while self._events:
             self.now, _, event = heapq.heappop(self._events)
             event()
-            if self.now >= self._end and not self.backlog and self._settled():
+            if self.now >= self._last_submit_at and not self.backlog and self._is_over():
                 break
         for worker in self._workers:
-            self._pay(worker, until=self.now)
+            self._count_gpu_time(worker, until=self.now)
         return self.outcome
 
-    def _settled(self) -> bool:
-        """Return whether the policy has reached the least that it keeps, or has had the time to."""
-        return not self._workers or self.now >= self._end + SETTLE_SECONDS
+    def _is_over(self) -> bool:
+        """Return whether no worker is left, or the policy has had enough time to stop them."""
+        return not self._workers or self.now >= self._last_submit_at + SECONDS_AFTER_LAST_TASK
 
     # --- for policies and scenarios ------------------------------------------------------------------------
 
     def after(self, seconds: float, event: Callable[[], None]) -> None:
         """Run an event later."""
-        heapq.heappush(self._events, (self.now + seconds, next(self._numbers), event))
+        heapq.heappush(self._events, (self.now + seconds, next(self._event_numbers), event))
 
     def every(self, seconds: float, event: Callable[[], None]) -> None:
         """Run an event repeatedly, first after a random part of the interval."""
 
-        def again() -> None:
+        def run_and_repeat() -> None:
             event()
-            self.after(seconds, again)
+            self.after(seconds, run_and_repeat)
 
-        self.after(self._random.uniform(0, seconds), again)
+        self.after(self._random.uniform(0, seconds), run_and_repeat)
 
     @property
     def backlog(self) -> int:
@@ -123,149 +124,151 @@ class World:
 
     @property
     def running(self) -> int:
-        """Return the number of workers that are ready, with those that are about to leave."""
-        return sum(worker.ready for worker in self._workers)
+        """Return the number of ready workers, including those that will shut down after their job."""
+        return sum(worker.is_ready for worker in self._workers)
 
     def submit(self) -> None:
         """Submit one task."""
         self._queue.append(_Task(self.now, JOB_SECONDS * self.callers.uniform(*JOB_VARIES)))
         self._assign()
-        self._policy.submitted(self)
+        self._policy.task_submitted(self)
 
-    def order(self, count: int) -> None:
-        """Set the desired count; note if it takes in GPUs that the backlog wants at this moment."""
+    def set_desired(self, count: int) -> None:
+        """Set the desired count, and record if that stops GPUs that the backlog needs at this moment."""
         if count == self.desired:
             return
-        taken = min(self.desired, self.bounds.wanted(self.backlog)) - count
-        if taken > 0:
-            self.outcome.taken += taken
-            lowest = self.outcome.lowest
-            self.outcome.lowest = count if lowest is None else min(lowest, count)
+        stopped = min(self.desired, self.bounds.needed_gpus(self.backlog)) - count
+        if stopped > 0:
+            self.outcome.needed_gpus_stopped += stopped
+            lowest = self.outcome.lowest_desired
+            self.outcome.lowest_desired = count if lowest is None else min(lowest, count)
         self.desired = count
         self._reconcile()
 
-    def lose(self, count: int) -> None:
-        """Take ready workers away, as spot does; their tasks are released, and replacements are ordered."""
-        for worker in [each for each in self._workers if each.ready and not each.stopping][:count]:
+    def interrupt_spot(self, count: int) -> None:
+        """Terminate ready workers, as EC2 does with spot instances; their tasks return to the queue."""
+        for worker in [each for each in self._workers if each.is_ready and not each.is_stopping][:count]:
             if worker.task is not None:
                 self._queue.appendleft(worker.task)
                 self._in_flight -= 1
                 worker.task = None
-            self._gone(worker, kept=0.0)
+            self._terminate(worker, kept_seconds=0.0)
         self._reconcile()
         self._assign()
 
     # --- metrics -------------------------------------------------------------------------------------------
 
     def _measure(self) -> None:
-        visible, in_flight = self._most
+        visible, in_flight = self._largest_counts
         datapoint = Datapoint(visible, in_flight, self.running)
-        self._most = (len(self._queue), self._in_flight)
-        self.after(self._random.uniform(*METRIC_LATE_SECONDS), lambda: self._policy.measured(self, datapoint))
+        self._largest_counts = (len(self._queue), self._in_flight)
+        self.after(
+            self._random.uniform(*METRIC_LATE_SECONDS), lambda: self._policy.metric_arrived(self, datapoint)
+        )
         self.after(METRIC_PERIOD_SECONDS, self._measure)
 
-    def _note_most(self) -> None:
-        visible, in_flight = self._most
-        self._most = (max(visible, len(self._queue)), max(in_flight, self._in_flight))
+    def _note_message_counts(self) -> None:
+        visible, in_flight = self._largest_counts
+        self._largest_counts = (max(visible, len(self._queue)), max(in_flight, self._in_flight))
 
     # --- workers -------------------------------------------------------------------------------------------
 
     def _reconcile(self) -> None:
-        """Start or stop workers until as many are placed as desired; ECS does not stop a protected one."""
-        placed = [worker for worker in self._workers if not worker.stopping]
+        """Start or stop workers to reach the desired count; ECS does not stop a protected one."""
+        placed = [worker for worker in self._workers if not worker.is_stopping]
         for _ in range(self.desired - len(placed)):
             worker = _Worker(self.now)
             self._workers.append(worker)
-            self.after(BOOT_SECONDS, lambda worker=worker: self._booted(worker))  # type: ignore[misc]
+            self.after(BOOT_SECONDS, lambda worker=worker: self._start_working(worker))  # type: ignore[misc]
         surplus = len(placed) - self.desired
         if surplus > 0:
-            able = [worker for worker in placed if not self._protected(worker)]
-            # Those that do not work yet, then the newest.
-            able.sort(key=lambda each: (each.ready, -each.ordered_at))
-            for worker in able[:surplus]:
+            unprotected = [worker for worker in placed if not self._is_protected(worker)]
+            # ECS stops those first that do not work yet, then the newest.
+            unprotected.sort(key=lambda each: (each.is_ready, -each.ordered_at))
+            for worker in unprotected[:surplus]:
                 self._stop(worker)
 
-    def _protected(self, worker: _Worker) -> bool:
-        if not self._policy.protects or not worker.ready:
+    def _is_protected(self, worker: _Worker) -> bool:
+        if not self._policy.protects_workers or not worker.is_ready:
             return False
         return worker.task is not None or self.now - worker.idle_since < PROTECTION_IDLE_SECONDS
 
-    def _booted(self, worker: _Worker) -> None:
-        if not worker.gone:
-            worker.ready = True
-            self._rest(worker)
+    def _start_working(self, worker: _Worker) -> None:
+        if not worker.is_terminated:
+            worker.is_ready = True
+            self._wait_for_task(worker)
             self._assign()
 
     def _assign(self) -> None:
         while self._queue and self._idle:
             worker = self._idle.popleft()
-            if worker.stopping or worker.gone:
+            if worker.is_stopping or worker.is_terminated:
                 continue
             if self.now - worker.idle_since >= PROTECTION_IDLE_SECONDS:
                 worker.protected_at = self.now
             self.outcome.idle_seconds += self.now - worker.idle_since
             self._run_job(worker)
-        self._note_most()
+        self._note_message_counts()
 
     def _run_job(self, worker: _Worker) -> None:
         worker.task = task = self._queue.popleft()
         self._in_flight += 1
-        self.after(task.seconds, lambda: self._done(worker, task))
+        self.after(task.seconds, lambda: self._finish_job(worker, task))
 
-    def _done(self, worker: _Worker, task: _Task) -> None:
-        if worker.gone:
+    def _finish_job(self, worker: _Worker, task: _Task) -> None:
+        if worker.is_terminated:
             return
         self.outcome.seconds.append(self.now - task.submitted_at)
         self.outcome.busy_seconds += task.seconds
         self._in_flight -= 1
         worker.task = None
-        if worker.stopping:
-            self._leave(worker)
+        if worker.is_stopping:
+            self._shut_down(worker)
         else:
-            self._continue(worker)
-        self.finished(self)
+            self._after_job(worker)
+        self.on_finished(self)
 
-    def _continue(self, worker: _Worker) -> None:
-        """Release protection if it is time to, and take the next task or rest."""
-        if self._policy.protects and self.now - worker.protected_at >= PROTECTION_RELEASE_SECONDS:
+    def _after_job(self, worker: _Worker) -> None:
+        """Release protection for a moment if that is due, then run the next task or wait for one."""
+        if self._policy.protects_workers and self.now - worker.protected_at >= PROTECTION_RELEASE_SECONDS:
             worker.protected_at = self.now
-            if sum(not each.stopping for each in self._workers) > self.desired:
+            if sum(not each.is_stopping for each in self._workers) > self.desired:
                 self._stop(worker, idle_since=self.now)
                 return
         if self._queue:
             self._run_job(worker)
-            self._note_most()
+            self._note_message_counts()
         else:
-            self._rest(worker)
+            self._wait_for_task(worker)
 
-    def _rest(self, worker: _Worker) -> None:
+    def _wait_for_task(self, worker: _Worker) -> None:
         worker.idle_since = self.now
         self._idle.append(worker)
-        if self._policy.protects:
+        if self._policy.protects_workers:
             self.after(PROTECTION_IDLE_SECONDS, self._reconcile)
 
     def _stop(self, worker: _Worker, *, idle_since: float | None = None) -> None:
-        worker.stopping = True
+        worker.is_stopping = True
         if idle_since is not None:
             worker.idle_since = idle_since
         if worker.task is None:
-            self._leave(worker)
+            self._shut_down(worker)
 
-    def _leave(self, worker: _Worker) -> None:
-        """Let a worker without a job leave; its instance is kept for a while."""
-        kept = STOP_SECONDS + self._policy.idle_instance_seconds
-        if worker.ready and worker in self._idle:
+    def _shut_down(self, worker: _Worker) -> None:
+        """Shut a worker without a job down; its instance is paid for a while longer."""
+        kept_seconds = STOP_SECONDS + self._policy.idle_instance_seconds
+        if worker.is_ready and worker in self._idle:
             self.outcome.idle_seconds += self.now - worker.idle_since
-        self.outcome.idle_seconds += kept
-        self._gone(worker, kept=kept)
+        self.outcome.idle_seconds += kept_seconds
+        self._terminate(worker, kept_seconds=kept_seconds)
 
-    def _gone(self, worker: _Worker, *, kept: float) -> None:
-        worker.stopping = worker.gone = True
-        worker.ready = False
+    def _terminate(self, worker: _Worker, *, kept_seconds: float) -> None:
+        worker.is_stopping = worker.is_terminated = True
+        worker.is_ready = False
         if worker in self._idle:
             self._idle.remove(worker)
         self._workers.remove(worker)
-        self._pay(worker, until=self.now + kept)
+        self._count_gpu_time(worker, until=self.now + kept_seconds)
 
-    def _pay(self, worker: _Worker, *, until: float) -> None:
+    def _count_gpu_time(self, worker: _Worker, *, until: float) -> None:
         self.outcome.gpu_seconds += max(0.0, until - worker.ordered_at - ORDER_SECONDS)

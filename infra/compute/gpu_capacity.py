@@ -11,8 +11,8 @@ from constructs import Construct
 from infra.compute.network import Network
 from infra.runtime_types.base import Runtime
 
-_PROVIDER: Final = "ManagedInstancesProvider"
-_TEMPLATE: Final = f"{_PROVIDER}.InstanceLaunchTemplate"
+_PROVIDER_PROPERTY: Final = "ManagedInstancesProvider"
+_LAUNCH_TEMPLATE_PROPERTY: Final = f"{_PROVIDER_PROPERTY}.InstanceLaunchTemplate"
 
 # `instanceTypes` lists what may be launched, so price protection must not exclude one of them. By default, it
 # excludes on-demand instance types that cost 20 % more than the cheapest one (g5.2xlarge beside g6.2xlarge).
@@ -57,21 +57,21 @@ class GpuCapacity(Construct):
                 task_volume_storage=cdk.Size.gibibytes(runtime.storage.volume_gib),
                 propagate_tags=ecs.PropagateManagedInstancesTags.CAPACITY_PROVIDER,
             )
-            _override(provider, runtime)
+            _set_unsupported_properties(provider, runtime)
             provider.node.add_dependency(network.dependency)
             cluster.add_managed_instances_capacity_provider(provider)
             strategy = ecs.CapacityProviderStrategy(
                 capacity_provider=provider.capacity_provider_name,
                 weight=weight,
-                # The first task is on-demand, because ECS binds a task to one provider by the weights and
-                # does not move it to the other one when there is no spot capacity.
+                # The first ECS task is on-demand: ECS assigns each to a provider by the weights, and does not
+                # move it to the other provider when there is no spot capacity.
                 base=1 if option is ecs.CapacityOptionType.ON_DEMAND else None,
             )
             self.strategies.append(strategy)
 
 
 def _requirements(runtime: Runtime, option: ecs.CapacityOptionType) -> ec2.InstanceRequirementsConfig:
-    on_demand = option is ecs.CapacityOptionType.ON_DEMAND
+    is_on_demand = option is ecs.CapacityOptionType.ON_DEMAND
     return ec2.InstanceRequirementsConfig(
         v_cpu_count_min=runtime.task_size.vcpus,
         memory_min=cdk.Size.gibibytes(runtime.task_size.memory_gib),
@@ -80,20 +80,22 @@ def _requirements(runtime: Runtime, option: ecs.CapacityOptionType) -> ec2.Insta
         accelerator_manufacturers=[ec2.AcceleratorManufacturer.NVIDIA],
         allowed_instance_types=list(runtime.instance_types),
         # The CDK refuses the other option's field.
-        on_demand_max_price_percentage_over_lowest_price=_ANY_ON_DEMAND_PRICE if on_demand else None,
+        on_demand_max_price_percentage_over_lowest_price=_ANY_ON_DEMAND_PRICE if is_on_demand else None,
         max_spot_price_as_percentage_of_optimal_on_demand_price=(
-            None if on_demand else _SPOT_PERCENT_OF_ON_DEMAND
+            None if is_on_demand else _SPOT_PERCENT_OF_ON_DEMAND
         ),
     )
 
 
-def _override(provider: ecs.ManagedInstancesCapacityProvider, runtime: Runtime) -> None:
+def _set_unsupported_properties(provider: ecs.ManagedInstancesCapacityProvider, runtime: Runtime) -> None:
     """Set properties that CloudFormation supports but the construct does not yet."""
     resource = next(child for child in provider.node.find_all() if isinstance(child, ecs.CfnCapacityProvider))
     if runtime.storage.instance_store:
-        resource.add_property_override(f"{_TEMPLATE}.LocalStorageConfiguration", {"UseLocalStorage": True})
+        resource.add_property_override(
+            f"{_LAUNCH_TEMPLATE_PROPERTY}.LocalStorageConfiguration", {"UseLocalStorage": True}
+        )
     resource.add_property_override(
-        f"{_PROVIDER}.InfrastructureOptimization.ScaleInAfter", runtime.idle_instance_seconds
+        f"{_PROVIDER_PROPERTY}.InfrastructureOptimization.ScaleInAfter", runtime.idle_instance_seconds
     )
     # Replaces an instance that ECS reports as impaired, such as one whose GPU has a fatal error.
-    resource.add_property_override(f"{_PROVIDER}.AutoRepairConfiguration.ActionsStatus", "ENABLED")
+    resource.add_property_override(f"{_PROVIDER_PROPERTY}.AutoRepairConfiguration.ActionsStatus", "ENABLED")

@@ -1,4 +1,4 @@
-"""The IAM roles with which ECS launches GPU instances, and which the instances have."""
+"""The IAM role with which ECS launches GPU instances, and the role that the instances have."""
 
 import hashlib
 from typing import Final
@@ -17,28 +17,28 @@ class InstanceRoles(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, deployment: str) -> None:
         super().__init__(scope, id_)
-        instance = iam.Role(
+        instance_role = iam.Role(
             self,
             "Instance",
             # AWS's infrastructure policy can pass roles with this name prefix only.
-            role_name=f"ecsInstanceRole-{_short(deployment)}-{cdk.Stack.of(self).region}",
+            role_name=f"ecsInstanceRole-{_shorten(deployment)}-{cdk.Stack.of(self).region}",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
-            managed_policies=[_managed("AmazonECSInstanceRolePolicyForManagedInstances")],
+            managed_policies=[_aws_policy("AmazonECSInstanceRolePolicyForManagedInstances")],
         )
-        self.profile = iam.InstanceProfile(self, "Profile", role=instance)
+        self.profile = iam.InstanceProfile(self, "Profile", role=instance_role)
         self.infrastructure = iam.Role(
             self,
             "Infrastructure",
             assumed_by=iam.ServicePrincipal("ecs.amazonaws.com"),
-            managed_policies=[_managed("AmazonECSInfrastructureRolePolicyForManagedInstances")],
+            managed_policies=[_aws_policy("AmazonECSInfrastructureRolePolicyForManagedInstances")],
         )
 
 
-def _managed(name: str) -> iam.IManagedPolicy:
+def _aws_policy(name: str) -> iam.IManagedPolicy:
     return iam.ManagedPolicy.from_aws_managed_policy_name(name)
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     """Return a name of at most 24 characters, with a hash in place of what is cut, so that none collide."""
     if len(name) <= _NAME_CHARACTERS:
         return name

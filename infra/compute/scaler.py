@@ -1,4 +1,4 @@
-"""The Lambda that sets the desired counts of the services, and the queue of events that invokes it."""
+"""The Lambda that sets the desired counts of the ECS services, and the queue of events that invokes it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ from infra.runtime_types.base import Scaling
 
 SCALER_TIMEOUT_SECONDS: Final = 30
 # A batch of events causes one check, however many there are, so it is as large as Lambda allows.
-_BATCH: Final = 10_000
+_BATCH_SIZE: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +53,14 @@ class Scaler(Construct):
         tracing: bool,
     ) -> None:
         super().__init__(scope, id_)
-        self._events = self._events_queue(topic)
+        self._events = self._create_events_queue(topic)
         services = {
             runtime: {
-                "service": each.service.service_name,
-                "queueUrl": each.queue.queue_url,
-                "policy": asdict(each.settings.as_policy()),
+                "service": scaled.service.service_name,
+                "queueUrl": scaled.queue.queue_url,
+                "policy": asdict(scaled.settings.as_policy()),
             }
-            for runtime, each in runtimes.items()
+            for runtime, scaled in runtimes.items()
         }
         self.function = Function(
             self,
@@ -82,16 +82,16 @@ class Scaler(Construct):
         self.function.allow(
             "ecs:DescribeServices",
             "ecs:UpdateService",
-            on=[each.service.service_arn for each in runtimes.values()],
+            on=[scaled.service.service_arn for scaled in runtimes.values()],
         )
-        queues = [each.queue.queue_arn for each in runtimes.values()]
-        self.function.allow("sqs:GetQueueAttributes", on=queues)
+        queue_arns = [scaled.queue.queue_arn for scaled in runtimes.values()]
+        self.function.allow("sqs:GetQueueAttributes", on=queue_arns)
         self.function.allow("sqs:SendMessage", on=self._events.queue_arn)
         self._allow_own_rows(table)
         self.function.function.add_event_source(
             sources.SqsEventSource(
                 self._events,
-                batch_size=_BATCH,
+                batch_size=_BATCH_SIZE,
                 max_batching_window=cdk.Duration.seconds(scaling.EVENT_WINDOW_SECONDS),
                 max_concurrency=scaling.EVENT_CONCURRENCY,
             )
@@ -100,7 +100,7 @@ class Scaler(Construct):
         schedule = events.Schedule.rate(cdk.Duration.minutes(scaling.CHECK_EVERY_MINUTES))
         events.Rule(self, "Schedule", schedule=schedule, targets=[target])
 
-    def _events_queue(self, topic: sns.ITopic) -> sqs.Queue:
+    def _create_events_queue(self, topic: sns.ITopic) -> sqs.Queue:
         """Create the queue that collects submitted tasks, so that many of them cause one check."""
         # It needs no dead-letter queue, because the scheduled check counts the same messages.
         queue = sqs.Queue(

@@ -1,6 +1,6 @@
-"""The IAM role of one runtime's tasks.
+"""The IAM role of the ECS tasks that run the workers of one runtime.
 
-ECS gives the role to all containers of a task, so a compromised engine could do everything that the role
+ECS gives the role to all containers of an ECS task, so a compromised engine could do everything that the role
 allows. Statements name the runtime's own resources wherever AWS supports that; where it does not, a comment
 gives the reason.
 """
@@ -60,7 +60,7 @@ def worker_role(
     # `dynamodb:LeadingKeys` cannot restrict access to a runtime, because a row's key is the id that the
     # caller chose.
     allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=[core.table.table_arn])
-    # Workers count each other, and see no row of a task.
+    # Workers count each other in this index, and see no image task in it.
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["dynamodb:Query"],
@@ -77,26 +77,26 @@ def worker_role(
     allow("s3:GetObject", on=[core.large_task_bucket.arn_for_objects(f"{CONTENT_PREFIX}*")])
     # Only the model folders: with `modelBucketArn` the bucket is not ours and may contain more than models.
     allow("s3:GetObject", on=[core.model_bucket.arn_for_objects(key) for key in model_keys])
-    extra = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]
-    readable = [core.upload_bucket.bucket_arn, *extra]
-    allow("s3:GetObject", on=[f"{arn}/*" for arn in readable])
+    extra_arns = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]
+    readable_arns = [core.upload_bucket.bucket_arn, *extra_arns]
+    allow("s3:GetObject", on=[f"{arn}/*" for arn in readable_arns])
     if secrets:
         allow("secretsmanager:GetSecretValue", on=[_secret_arn(stack, name) for name in secrets])
     if kms_keys:
         _allow_decryption(role, kms_keys)
-    # Without this permission, a missing object looks like a forbidden one; a condition on `s3:prefix` has the
-    # same effect.
+    # Without this permission, S3 answers 403 instead of 404 for a missing object; so it does with a condition
+    # on `s3:prefix`, which is why there is none.
     allow(
         "s3:ListBucket",
         on=[
             core.output_bucket.bucket_arn,
             core.large_task_bucket.bucket_arn,
             core.model_bucket.bucket_arn,
-            *readable,
+            *readable_arns,
         ],
     )
-    tasks = stack.format_arn(service="ecs", resource="task", resource_name=f"{cluster_name}/*")
-    allow("ecs:GetTaskProtection", "ecs:UpdateTaskProtection", on=[tasks])
+    ecs_tasks = stack.format_arn(service="ecs", resource="task", resource_name=f"{cluster_name}/*")
+    allow("ecs:GetTaskProtection", "ecs:UpdateTaskProtection", on=[ecs_tasks])
     # X-Ray has no resource ARNs.
     allow("xray:PutTraceSegments", on=["*"])
     return role

@@ -1,4 +1,4 @@
-"""The ECS task of one runtime: download models and images, then run the engine, then the consumer."""
+"""The ECS task definition of one runtime's workers: fetch models, run the engine, then the consumer."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ _SYNC_STOP_SECONDS: Final = 10
 # The path in the image (`WORKDIR` of the Dockerfile); `-I -S` start Python without site-packages, in 20 ms.
 HEALTH_CHECK: Final = ("CMD", "python", "-I", "-S", "/app/container/consumer/liveness/check_alive.py")
 
-# If a container exits later than this, it is restarted in place; if sooner, the whole task is replaced.
+# If a container exits later than this, it is restarted in place; if sooner, the whole ECS task is replaced.
 _RESTART_AFTER: Final = cdk.Duration.seconds(60)
 
 
@@ -86,11 +86,11 @@ class WorkerTask(Construct):
                 ecs.Volume(name=name, host=ecs.Host()) for name in ("models", "tmp", *self._settings_mount)
             ],
         )
-        sync = self._sync_models()
+        sync = self._add_model_sync()
         engine_image = engine_images.image(engine, self.definition)
         self._add_image_pull(engine_image)
-        server = self._server(engine_image)
-        consumer = self._consumer()
+        server = self._add_server(engine_image)
+        consumer = self._add_consumer()
         server.add_container_dependencies(_dependency_on(sync, ecs.ContainerDependencyCondition.SUCCESS))
         # ECS stops containers in reverse order, so the consumer is stopped first while the engine still
         # works.
@@ -101,22 +101,23 @@ class WorkerTask(Construct):
         file = self._engine.settings
         return {file.volume: SHARED_FOLDER} if file else {}
 
-    def _sync_models(self) -> ecs.ContainerDefinition:
+    def _add_model_sync(self) -> ecs.ContainerDefinition:
         # The settings file is part of the consumer's image, so that the engine's own image can be used
         # unchanged. The engine must be able to write it, whatever user it runs as: one whose
         # `POST /sdapi/v1/options` switches checkpoints saves the file at the end, and fails if it cannot.
         # For the same reason no mount is read-only.
         file = self._engine.settings
-        copy = f"cp {file.source} {file.path} && chmod 666 {file.path} && " if file else ""
-        # The engine and the consumer are different users, and each has to remove what the other made.
+        copy_command = f"cp {file.source} {file.path} && chmod 666 {file.path} && " if file else ""
+        # The engine and the consumer run as different users, and each must be able to delete the other's
+        # files.
         shared = " ".join(self._engine.shared_folders)
-        folders = f"mkdir -p {shared} && chmod 777 {shared} && " if shared else ""
+        folder_command = f"mkdir -p {shared} && chmod 777 {shared} && " if shared else ""
         container = self.definition.add_container(
             "sync-models",
             image=self._image,
             essential=False,
             entry_point=["/bin/sh", "-c"],
-            command=[f"{copy}{folders}exec python -m container.consumer sync-models"],
+            command=[f"{copy_command}{folder_command}exec python -m container.consumer sync-models"],
             environment=self._environment,
             readonly_root_filesystem=True,
             stop_timeout=cdk.Duration.seconds(_SYNC_STOP_SECONDS),
@@ -141,13 +142,13 @@ class WorkerTask(Construct):
             logging=self._log_driver("pull-image"),
         )
 
-    def _server(self, image: ecs.ContainerImage) -> ecs.ContainerDefinition:
+    def _add_server(self, image: ecs.ContainerImage) -> ecs.ContainerDefinition:
         engine = self._engine
         if not engine.pinned:
             cdk.Annotations.of(self).add_warning_v2(
                 "sd-on-ecs:imageCanChange",
                 f"the image {engine.image} can change from one start to the next, and whoever "
-                "changes it can use the task's role; give its digest (IMAGE@sha256:...)",
+                "changes it can use the ECS task's role; give its digest (IMAGE@sha256:...)",
             )
         container = self.definition.add_container(
             engine.container,
@@ -172,7 +173,7 @@ class WorkerTask(Construct):
         _mount(container, **self._settings_mount)
         return container
 
-    def _consumer(self) -> ecs.ContainerDefinition:
+    def _add_consumer(self) -> ecs.ContainerDefinition:
         container = self.definition.add_container(
             "consumer",
             image=self._image,

@@ -24,7 +24,7 @@ class Bucket(Construct):
             for prefix, days in (expires_after_days or {}).items()
         ]
         # Otherwise the parts of uploads that were never completed would be kept, and billed, forever.
-        unfinished = s3.LifecycleRule(abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
+        incomplete_uploads = s3.LifecycleRule(abort_incomplete_multipart_upload_after=cdk.Duration.days(1))
         self.bucket = s3.Bucket(
             self,
             "Bucket",
@@ -33,6 +33,6 @@ class Bucket(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
-            lifecycle_rules=[*expirations, unfinished],
+            lifecycle_rules=[*expirations, incomplete_uploads],
             removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )

@@ -15,11 +15,11 @@ from infra.settings.deployment import ApiGateway
 # Each request that waits occupies one of the account's concurrent executions (1,000, in a new account 10) for
 # up to 25 s: at this rate no more than 50, besides a burst.
 _WAITS_PER_SECOND: Final = 2
-_WAITS_IN_A_BURST: Final = 10
+_WAIT_BURST: Final = 10
 
 # A usage plan does not apply to requests without a key, which anyone can send.
 _PAGES_PER_SECOND: Final = 5
-_PAGES_IN_A_BURST: Final = 20
+_PAGE_BURST: Final = 20
 
 
 class RestApi(Construct):
@@ -64,8 +64,8 @@ class RestApi(Construct):
                 metrics_enabled=False,
                 tracing_enabled=tracing,
                 method_options={
-                    **_throttle(WAIT, _WAITS_PER_SECOND, _WAITS_IN_A_BURST),
-                    **(_throttle(CONSOLE, _PAGES_PER_SECOND, _PAGES_IN_A_BURST) if console_function else {}),
+                    **_throttle(WAIT, _WAITS_PER_SECOND, _WAIT_BURST),
+                    **(_throttle(CONSOLE, _PAGES_PER_SECOND, _PAGE_BURST) if console_function else {}),
                 },
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
                 access_log_format=_access_log_format(),
@@ -75,15 +75,15 @@ class RestApi(Construct):
         self.api.node.try_remove_child("Endpoint")
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
         # Only existing routes and no proxy, so that other requests are refused without invoking the Lambda.
-        waiting = apigateway.LambdaIntegration(wait_function, allow_test_invoke=False)
+        wait_integration = apigateway.LambdaIntegration(wait_function, allow_test_invoke=False)
         for route in ROUTES:
             self.api.root.resource_for_path(route.path).add_method(
-                route.method, waiting if route == WAIT else integration, api_key_required=True
+                route.method, wait_integration if route == WAIT else integration, api_key_required=True
             )
         if console_function:
-            page = apigateway.LambdaIntegration(console_function, allow_test_invoke=False)
+            console_integration = apigateway.LambdaIntegration(console_function, allow_test_invoke=False)
             self.api.root.resource_for_path(CONSOLE.path).add_method(
-                CONSOLE.method, page, api_key_required=False
+                CONSOLE.method, console_integration, api_key_required=False
             )
         add_gateway_responses(self.api)
         throttle = apigateway.ThrottleSettings(

@@ -49,8 +49,12 @@ class CoreStack(cdk.Stack):
         self.tasks = TaskTopic(self, "Tasks", runtimes=[runtime.name for runtime in settings.models_runtime])
         self.results = sns.Topic(self, "Results", enforce_ssl=True)
         self.table = TaskTable(self, "State")
-        self.output = Bucket(self, "Output", expires_after_days=_all(settings.outputs.expire_days)).bucket
-        self.uploads = Bucket(self, "Uploads", expires_after_days=_all(settings.uploads.expire_days)).bucket
+        self.output = Bucket(
+            self, "Output", expires_after_days=_expire_all_after(settings.outputs.expire_days)
+        ).bucket
+        self.uploads = Bucket(
+            self, "Uploads", expires_after_days=_expire_all_after(settings.uploads.expire_days)
+        ).bucket
         self.large_tasks = Bucket(
             self,
             "LargeTasks",
@@ -65,7 +69,7 @@ class CoreStack(cdk.Stack):
             table=self.table.table,
             outputs=self.output,
             undelivered=self.tasks.undelivered,
-            function=partial(
+            create_function=partial(
                 self._function,
                 handler="functions.webhooks.handler.handler",
                 code=function_code(WEBHOOK_LOCK),
@@ -269,6 +273,6 @@ class CoreStack(cdk.Stack):
             cdk.CfnOutput(self, name, value=value)
 
 
-def _all(days: int | None) -> dict[str, int]:
+def _expire_all_after(days: int | None) -> dict[str, int]:
     """Return the lifetimes of a bucket whose objects all live for that many days, or for ever."""
     return {} if days is None else {"": days}

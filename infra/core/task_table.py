@@ -10,7 +10,7 @@ from adapters.listing import BY_RUNTIME_STATUS, PENDING
 
 # The attributes that a list shows. Progress and lease are left out, so that a heartbeat does not write the
 # index too.
-_LISTED: Final = [
+_LIST_ATTRIBUTES: Final = [
     "status",
     "runtime",
     "tasktype",
@@ -23,7 +23,7 @@ _LISTED: Final = [
 
 
 class TaskTable(Construct):
-    """One row per task, with an index by runtime and status, and one of unsent messages and callbacks."""
+    """One row per image task, an index by runtime and status, and one of unsent messages and callbacks."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
@@ -45,7 +45,7 @@ class TaskTable(Construct):
             partition_key=dynamodb.Attribute(name="runtime_status", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="submitted_at_id", type=dynamodb.AttributeType.STRING),
             projection_type=dynamodb.ProjectionType.INCLUDE,
-            non_key_attributes=_LISTED,
+            non_key_attributes=_LIST_ATTRIBUTES,
         )
         # Sparse: it contains a row from submit until it is published and from outcome until its callback is
         # sent, usually for milliseconds.

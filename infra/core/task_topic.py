@@ -1,4 +1,4 @@
-"""The topic for tasks, and behind it one queue per runtime."""
+"""The SNS topic for tasks, and the SQS queues of the runtimes that subscribe to it."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -26,12 +26,12 @@ class TaskTopic(Construct):
     def __init__(self, scope: Construct, id_: str, *, runtimes: Iterable[str]) -> None:
         super().__init__(scope, id_)
         self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
-        self.undelivered = _dead_letter_queue(self, "Undelivered")
+        self.undelivered = _create_dead_letter_queue(self, "Undelivered")
         self.queues: dict[str, sqs.Queue] = {}
         self.dead_letter_queues: dict[str, sqs.Queue] = {}
         for name in runtimes:
             runtime = Construct(self, name)
-            dead = _dead_letter_queue(runtime, "DeadLetters")
+            dead_letter_queue = _create_dead_letter_queue(runtime, "DeadLetters")
             queue = sqs.Queue(
                 runtime,
                 "Queue",
@@ -40,7 +40,9 @@ class TaskTopic(Construct):
                 receive_message_wait_time=cdk.Duration.seconds(20),
                 encryption=sqs.QueueEncryption.SQS_MANAGED,
                 enforce_ssl=True,
-                dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=MAX_RECEIVE_COUNT),
+                dead_letter_queue=sqs.DeadLetterQueue(
+                    queue=dead_letter_queue, max_receive_count=MAX_RECEIVE_COUNT
+                ),
             )
             self.topic.add_subscription(
                 subscriptions.SqsSubscription(
@@ -51,10 +53,10 @@ class TaskTopic(Construct):
                 )
             )
             self.queues[name] = queue
-            self.dead_letter_queues[name] = dead
+            self.dead_letter_queues[name] = dead_letter_queue
 
 
-def _dead_letter_queue(scope: Construct, id_: str) -> sqs.Queue:
+def _create_dead_letter_queue(scope: Construct, id_: str) -> sqs.Queue:
     return sqs.Queue(
         scope,
         id_,

@@ -24,8 +24,8 @@ ALLOW_LOCAL: Final = "allowLocalWebhooks"
 
 # An attempt, and the calls before and after it with their retries.
 _TIMEOUT_SECONDS: Final = ATTEMPT_SECONDS + 30
-# A receiver that answers slowly occupies one invocation, so events of others need further ones.
-_CONCURRENCY: Final = 10
+# A receiver that responds slowly occupies one invocation, so that events for others need further ones.
+_MAX_CONCURRENCY: Final = 10
 # Letters and digits are base64: these are the 24 bytes of a key.
 _SECRET_CHARACTERS: Final = 32
 
@@ -45,12 +45,12 @@ class Webhooks(Construct):
         table: dynamodb.ITable,
         outputs: s3.IBucket,
         undelivered: sqs.IQueue,
-        function: Callable[..., Function],
+        create_function: Callable[..., Function],
         allow_http: bool,
     ) -> None:
         super().__init__(scope, id_)
-        local = self.node.try_get_context(ALLOW_LOCAL) == "true"
-        self.allow = "http,private" if local else "http" if allow_http else ""
+        is_local = self.node.try_get_context(ALLOW_LOCAL) == "true"
+        self.allow = "http,private" if is_local else "http" if allow_http else ""
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -78,7 +78,7 @@ class Webhooks(Construct):
                 password_length=_SECRET_CHARACTERS,
             ),
         )
-        self.function = function(
+        self.function = create_function(
             "WebhookFunction",
             timeout_seconds=_TIMEOUT_SECONDS,
             environment={
@@ -100,6 +100,6 @@ class Webhooks(Construct):
         )
         self.function.function.add_event_source(
             sources.SqsEventSource(
-                self.queue, batch_size=1, report_batch_item_failures=True, max_concurrency=_CONCURRENCY
+                self.queue, batch_size=1, report_batch_item_failures=True, max_concurrency=_MAX_CONCURRENCY
             )
         )

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 
 class Route(NamedTuple):
-    """A method and a path, in which `{id}` is a task's id."""
+    """A method and a path, in which `{id}` is a task's id and `{name}` that of a runtime."""
 
     method: str
     path: str
@@ -29,6 +29,7 @@ ROUTES: Final = (
     Route("DELETE", "/v1alpha2/tasks/{id}/outputs"),
     Route("POST", "/v1alpha2/tasks/{id}/webhook"),
     Route("GET", "/v1alpha2/runtimes"),
+    Route("GET", "/v1alpha2/runtimes/{name}"),
     Route("POST", "/v1alpha2/uploads"),
     Route("GET", "/openapi.json"),
 )

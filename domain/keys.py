@@ -11,6 +11,9 @@ CONTENT_PREFIX: Final = "content/"
 ARCHIVE_PREFIX: Final = "dead-letters/"
 """Prefix of archived dead letters in the large-task bucket."""
 
+REPORT_PREFIX: Final = "catalogue/"
+"""Prefix of what workers report of their engines, in the large-task bucket."""
+
 _KIND: Final = re.compile(r"-([a-z]+)-\d+\.[a-z0-9]+\Z")
 _TAIL: Final = re.compile(r"(-([a-z]+-)?\d+\.[a-z0-9]+|\.out)")
 
@@ -67,6 +70,11 @@ def content_key(task_id: str, submission_id: str) -> str:
 def archive_key(day: str, runtime: str, message_id: str) -> str:
     """Return the key, in the large-task bucket, of an archived dead letter; `day` is `YYYY-MM-DD`."""
     return f"{ARCHIVE_PREFIX}{day}/{runtime}/{message_id}.json"
+
+
+def report_key(runtime: str) -> str:
+    """Return the key, in the large-task bucket, of the report of a runtime's engine."""
+    return f"{REPORT_PREFIX}{runtime}.json"
 
 
 def s3_uri(bucket: str, key: str) -> str:

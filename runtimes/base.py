@@ -1,7 +1,7 @@
 """The interface of a runtime type: what its tasks may contain, for the API, workers and infrastructure."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from domain.errors import Fault
@@ -50,6 +50,24 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineNames:
+    """What an engine lists; a list that the engine does not have is left out."""
+
+    models: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Every name by which tasks can ask for a model, by its folder in the model bucket."""
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Other names, such as those of samplers; the keys are those of `RuntimeType.engine_lists` and more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedModel:
+    """The kind of a model file, and the name by which tasks can ask for it."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredFile:
     """A file of the model bucket: a folder, and a name that may contain further folders."""
 
@@ -70,6 +88,12 @@ class RuntimeType(Protocol):
     """Folders of the model bucket in which a task's models are looked up at submit."""
     folder_aliases: Mapping[str, tuple[str, ...]]
     """Further folders of the model bucket that hold the models of a folder."""
+    warned_folders: tuple[str, ...]
+    """Folders whose missing models are only warned of at submit."""
+    model_kinds: Mapping[str, tuple[str, ...]]
+    """The kinds of models that a runtime's catalogue shows, each with its folders of the model bucket."""
+    engine_lists: tuple[str, ...]
+    """The lists of the engine that a runtime's catalogue shows."""
     model_folders: tuple[str, ...]
     """Folders of the model bucket that tasks may use; they exist on the volume before the engine starts."""
     start_folders: tuple[str, ...]
@@ -96,8 +120,19 @@ class RuntimeType(Protocol):
     def models(self, content: Json, runtime: Runtime) -> Iterator[ModelRequirement]:
         """Yield the models that validated content needs, except the runtime's own ones."""
 
-    def look_up(self, model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
-        """Return whether a model is among the `files` of its folder in the bucket or is `listed`."""
+    def look_up(
+        self, model: ModelRequirement, files: Collection[str], listed: Collection[str] | None
+    ) -> Lookup:
+        """Return whether a model is among the `files` of its folder in the bucket or is `listed`.
+
+        `listed` is None if no worker has reported yet what its engine lists.
+        """
+
+    def model_kind(self, folder: str, name: str, runtime: Runtime) -> NamedModel | None:
+        """Return what a file in a folder of the model bucket is to tasks of a runtime, None if nothing."""
+
+    def unlisted(self, task_type: str, content: Json, names: Mapping[str, Sequence[str]]) -> Iterator[Fault]:
+        """Yield a warning for each name in validated content that the lists of an engine lack."""
 
     def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
         """Return further files that are downloaded before the engine starts; raise UnknownStartModel.
@@ -119,3 +154,8 @@ class RuntimeType(Protocol):
 
     def schema(self, task_type: str, limits: Limits) -> Json:
         """Return the JSON Schema of a task's content, for the OpenAPI document."""
+
+
+def all_folders(runtime_type: RuntimeType) -> tuple[str, ...]:
+    """Return the folders of the model bucket that a runtime type reads, each once."""
+    return tuple(dict.fromkeys(name for names in runtime_type.model_kinds.values() for name in names))

@@ -1,6 +1,22 @@
 """Faults that refuse a task's content, and warnings for its caller."""
 
+from typing import Final
+
 from domain.errors import ErrorCode, Fault, add_fault
+
+_SHOWN: Final = 100
+UNLESS_IT_APPEARS: Final = "the task fails unless its worker has it by then"
+
+MAX_HINTS: Final = 20
+"""How many names of a task are compared with all known ones to find what was meant."""
+
+
+def unlisted_fault(path: str, what: str, name: str, near: str | None) -> Fault:
+    """Return the warning for a name that no worker of the runtime has reported."""
+    text = f"the last report of this runtime's workers has no {what} {name[:_SHOWN]!r}"
+    if near:
+        return Fault(path, f"{text}; did you mean {near!r}? {UNLESS_IT_APPEARS.capitalize()}")
+    return Fault(path, f"{text}; {UNLESS_IT_APPEARS}")
 
 
 class Findings:

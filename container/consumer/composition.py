@@ -37,7 +37,7 @@ from container.consumer.scheduling.prefetch import Prefetcher
 from container.consumer.settings import Settings
 from container.consumer.shutdown import GracefulShutdown, ProcessEnd
 from container.consumer.telemetry.duration import DurationEstimator
-from container.consumer.telemetry.model_reporter import ModelReporter
+from container.consumer.telemetry.engine_reporter import EngineReporter
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
@@ -213,10 +213,8 @@ def compose(
         gpu=gpu,
         task_metrics=metrics,
         worker_metrics=WorkerMetrics(metrics, engine, seconds=settings.metrics_seconds),
-        model_reporter=ModelReporter(
-            engine.model_names,
-            RuntimeReports(dynamodb, settings.task_table),
-            runtime=settings.runtime_name,
+        engine_reporter=EngineReporter(
+            engine.names, RuntimeReports(s3, settings.task_bucket), runtime=settings.runtime_name
         ),
         shutting_down=shutting_down,
     )

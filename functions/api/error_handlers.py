@@ -76,7 +76,7 @@ def _allowed_methods(path: str) -> tuple[str, ...]:
     for pattern, methods in METHODS.items():
         pattern_segments = pattern.split("/")
         if len(pattern_segments) == len(segments) and all(
-            expected in (segment, "{id}")
+            expected == segment or expected.startswith("{")
             for expected, segment in zip(pattern_segments, segments, strict=True)
         ):
             return methods

@@ -8,15 +8,24 @@ from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtimes
 from domain.row import Status
 from functions.api import v1alpha1_schema
+from functions.api.catalogue import DEFAULT_LIMIT as DEFAULT_MODELS
+from functions.api.catalogue import MAX_LIMIT as MAX_MODELS
 from functions.api.links import MAX_UPLOAD_BYTES
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
+from functions.api.operations import Operation, error, operation, parameter
 from functions.api.output_schemas import OUTPUT_SCHEMAS
-from functions.api.schemas import ID, components, ref
+from functions.api.runtime_schemas import runtime_schemas
+from functions.api.schemas import ID, components
 from functions.api.waiting import DEFAULT_SECONDS, MAX_SECONDS
 from functions.api.webhook_schemas import WEBHOOK_SCHEMAS
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
-Operation = dict[str, Any]
+_MODEL_TEXT: Operation = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": limits.MAX_NAME_LENGTH,
+    "description": "A part of the names that are wanted, in any case.",
+}
 
 
 def document(
@@ -31,12 +40,13 @@ def document(
         "info": {"title": "sd-on-ecs", "version": "v1alpha2", "description": _description(allowed)},
         "servers": [{"url": base_url}],
         "security": [{"apiKey": []}],
-        "paths": _paths(runtimes),
+        "paths": _paths(runtimes, types),
         "components": {
             "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
             "schemas": components(runtimes, allowed, types)
             | OUTPUT_SCHEMAS
             | WEBHOOK_SCHEMAS
+            | runtime_schemas([types[name] for name in {runtime.type: None for runtime in runtimes}])
             | {
                 "SubmitV1Alpha1": v1alpha1_schema.REQUEST,
                 "SubmittedV1Alpha1": v1alpha1_schema.RESPONSE,
@@ -70,7 +80,7 @@ def _description(allowed: Limits) -> str:
     )
 
 
-def _paths(runtimes: Runtimes) -> dict[str, Any]:
+def _paths(runtimes: Runtimes, types: RuntimeTypes) -> dict[str, Any]:
     id_parameter = {"name": "id", "in": "path", "required": True, "schema": ID}
     return {
         "/v1alpha2": {"post": _submit("v1alpha2", "V1Alpha2")},
@@ -78,7 +88,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
         "/v1alpha2/tasks": {"get": _list(runtimes)},
         "/v1alpha2/tasks/{id}": {
             "parameters": [id_parameter],
-            "get": _operation(
+            "get": operation(
                 "getTask",
                 "Read a task",
                 {200: ("The task", "Task")},
@@ -86,7 +96,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                 409,
                 description=f"Every response has new links to its objects, valid for {LINK_SECONDS} seconds.",
             ),
-            "delete": _operation(
+            "delete": operation(
                 "cancelTask",
                 "Cancel a task",
                 {
@@ -100,7 +110,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
         "/v1alpha2/tasks/{id}/wait": {"parameters": [id_parameter], "get": _wait()},
         "/v1alpha2/tasks/{id}/outputs": {
             "parameters": [id_parameter],
-            "delete": _operation(
+            "delete": operation(
                 "deleteOutputs",
                 "Delete the images and the output document of a finished task",
                 {200: ("The task, without links", "Task")},
@@ -111,7 +121,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
         },
         "/v1alpha2/tasks/{id}/webhook": {
             "parameters": [id_parameter],
-            "post": _operation(
+            "post": operation(
                 "resendWebhook",
                 "Send the webhook of a finished task again",
                 {202: ("The task; its final event is sent again within seconds", "Task")},
@@ -120,12 +130,23 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
             ),
         },
         "/v1alpha2/runtimes": {
-            "get": _operation(
+            "get": operation(
                 "listRuntimes", "List the runtimes", {200: ("All runtimes of this deployment", "RuntimeList")}
             ),
         },
+        "/v1alpha2/runtimes/{name}": {
+            "parameters": [
+                {
+                    "name": "name",
+                    "in": "path",
+                    "required": True,
+                    "schema": {"type": "string", "enum": runtimes.names},
+                }
+            ],
+            "get": _describe_runtime(runtimes, types),
+        },
         "/v1alpha2/uploads": {
-            "post": _operation(
+            "post": operation(
                 "createUpload",
                 "Get a form for uploading an input image",
                 {200: ("The form's URL and fields, and the link to use in a task", "Upload")},
@@ -149,7 +170,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
                         "description": "This document",
                         "content": {"application/json": {"schema": {"type": "object"}}},
                     },
-                    "default": _error("Any error"),
+                    "default": error("Any error"),
                 },
             },
         },
@@ -157,7 +178,7 @@ def _paths(runtimes: Runtimes) -> dict[str, Any]:
 
 
 def _submit(version: str, name: str) -> Operation:
-    return _operation(
+    return operation(
         f"submit{name}",
         f"Submit a task ({version})",
         {200: ("Accepted, by this request or an earlier one", f"Submitted{name}")},
@@ -176,7 +197,7 @@ def _submit(version: str, name: str) -> Operation:
 
 
 def _wait() -> Operation:
-    operation = _operation(
+    found = operation(
         "waitForTask",
         "Wait until a task has ended or changed",
         {200: ("The task, when it has ended or after the given time", "Task")},
@@ -190,65 +211,41 @@ def _wait() -> Operation:
     )
     seconds = {"type": "integer", "minimum": 1, "maximum": MAX_SECONDS, "default": DEFAULT_SECONDS}
     tag = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
-    operation["parameters"] = [_parameter("seconds", seconds), tag]
-    operation["responses"]["304"] = {"description": "Nothing has changed"}
-    return operation
+    found["parameters"] = [parameter("seconds", seconds), tag]
+    found["responses"]["304"] = {"description": "Nothing has changed"}
+    return found
 
 
 def _list(runtimes: Runtimes) -> Operation:
-    operation = _operation("listTasks", "List tasks, newest first", {200: ("One page", "TaskList")}, 400)
-    operation["description"] = "Eventually consistent: a change may take a moment to appear."
-    operation["parameters"] = [
-        _parameter("status", {"type": "string", "enum": [status.value for status in Status]}),
-        _parameter("runtime", {"type": "string", "enum": runtimes.names}),
-        _parameter(
-            "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
-        ),
-        _parameter("cursor", {"type": "string", "description": "The `cursor` of the previous page."}),
+    found = operation("listTasks", "List tasks, newest first", {200: ("One page", "TaskList")}, 400)
+    found["description"] = "Eventually consistent: a change may take a moment to appear."
+    found["parameters"] = [
+        parameter("status", {"type": "string", "enum": [status.value for status in Status]}),
+        parameter("runtime", {"type": "string", "enum": runtimes.names}),
+        parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+        parameter("cursor", {"type": "string", "description": "The `cursor` of the previous page."}),
     ]
-    return operation
+    return found
 
 
-def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": schema}
-
-
-_ERRORS = {
-    400: "The request has faults, which are all listed",
-    404: "There is no such task, or it is no longer kept",
-    409: "The state of the task does not allow this",
-    413: "The body is too large",
-    415: "The body is not application/json",
-}
-
-
-def _operation(
-    name: str,
-    summary: str,
-    results: dict[int, tuple[str, str]],
-    *errors: int,
-    body: str | None = None,
-    body_required: bool = True,
-    description: str | None = None,
-) -> Operation:
-    responses = {
-        str(status): {"description": text, "content": {"application/json": {"schema": ref(schema)}}}
-        for status, (text, schema) in results.items()
-    }
-    responses |= {str(status): _error(_ERRORS[status]) for status in errors}
-    responses["403"] = _error("The API key is missing or unknown")
-    responses["429"] = _error("More requests than the usage plan allows")
-    responses["default"] = _error("An internal error, with the request's id")
-    operation: Operation = {"operationId": name, "summary": summary, "responses": responses}
-    if description:
-        operation["description"] = description
-    if body:
-        operation["requestBody"] = {
-            "required": body_required,
-            "content": {"application/json": {"schema": ref(body)}},
-        }
-    return operation
-
-
-def _error(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {"application/json": {"schema": ref("Error")}}}
+def _describe_runtime(runtimes: Runtimes, types: RuntimeTypes) -> Operation:
+    found = operation(
+        "getRuntime",
+        "Read a runtime, with its models and what its engine lists",
+        {200: ("The runtime and a page of its models", "RuntimeDetails")},
+        400,
+        404,
+        description=(
+            "The models are the files in the model bucket, so no GPU has to run. `engine` is what the last "
+            "worker that was ready has reported."
+        ),
+    )
+    kinds = dict.fromkeys(kind for runtime in runtimes for kind in types[runtime.type].model_kinds)
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_MODELS, "default": DEFAULT_MODELS}
+    found["parameters"] = [
+        parameter("kind", {"type": "string", "enum": list(kinds)}),
+        parameter("q", _MODEL_TEXT),
+        parameter("limit", limit),
+        parameter("cursor", {"type": "string", "description": "The `cursor` of the previous page."}),
+    ]
+    return found

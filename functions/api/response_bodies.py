@@ -12,6 +12,7 @@ from domain.row import Row
 from domain.task import Task
 from domain.webhook import DeliveryRecord
 from functions.api import v1alpha1
+from functions.api.catalogue import ModelPage
 from functions.api.links import Links
 from functions.api.listing import Page
 from functions.api.submit import Accepted
@@ -130,6 +131,13 @@ def runtime_summary(runtime: Runtime, depth: Depth) -> dict[str, Any]:
         "queued": depth.waiting,
         "in_flight": depth.in_flight,
     }
+
+
+def runtime_details(
+    summary: dict[str, Any], page: ModelPage, engine: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Return a runtime with a page of its models and what its engine listed."""
+    return summary | {"models": list(page.models), "cursor": page.cursor, "engine": engine}
 
 
 def task_summary(row: Row) -> dict[str, Any]:

@@ -16,11 +16,15 @@ from domain.envelope import Submission
 from domain.row import Row, Status
 from functions.api import response_bodies, v1alpha1, v1alpha2
 from functions.api.cancel import Cancel
+from functions.api.catalogue import engine_lists, find_runtime, list_models
+from functions.api.catalogue import read_query as read_model_query
 from functions.api.error_handlers import add_error_handlers, json_response
 from functions.api.links import Links
 from functions.api.listing import list_tasks, read_query
+from functions.api.model_bucket import ModelBucket
 from functions.api.openapi import document
 from functions.api.output_deletion import OutputDeletion
+from functions.api.reports import LastReports
 from functions.api.request_errors import task_not_found
 from functions.api.requests import (
     api_key_id,
@@ -49,6 +53,8 @@ class Services:
     delete_outputs: OutputDeletion
     table: Table
     listing: Listing
+    models: ModelBucket
+    reports: LastReports
     webhooks: WebhookRecords
     resend: Resend
     wait: TaskWaiter
@@ -87,7 +93,7 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
             submission.task,
             accepted,
             model=services.types[submission.runtime.type].affinity(submission.task.content),
-            warnings=submission.warnings,
+            warnings=[*submission.warnings, *accepted.warnings],
             bucket=services.environment.output_bucket,
             base_url=base_url(app.current_event),
         )
@@ -163,6 +169,18 @@ def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
             for runtime in runtimes
         ]
         return json_response({"runtimes": summaries})
+
+    @app.get("/v1alpha2/runtimes/<name>")
+    def describe_runtime(name: str) -> Response[str]:
+        runtime = find_runtime(name, runtimes)
+        runtime_type = services.types[runtime.type]
+        query = read_model_query(query_parameters(app.current_event), runtime_type)
+        body = response_bodies.runtime_details(
+            response_bodies.runtime_summary(runtime, services.depth(runtime.queue_url)),
+            list_models(services.models, query, runtime_type, runtime),
+            engine_lists(services.reports.last_if_readable(runtime.name), runtime_type),
+        )
+        return json_response(body)
 
     @app.post("/v1alpha2/uploads")
     def upload() -> Response[str]:

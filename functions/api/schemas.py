@@ -231,18 +231,6 @@ def _responses() -> dict[str, Schema]:
         },
         "other_images_left_out": {"type": "integer", "description": "The same for `other_images`."},
     }
-    count = {"type": "integer", "minimum": 0, "description": "Approximate, because SQS only estimates it."}
-    runtime = {
-        "name": text,
-        "type": text,
-        "model": nullable(text)
-        | {"description": "The checkpoint that the runtime serves; for a dynamic runtime, its default."},
-        "dynamic_model": {"type": "boolean"},
-        "scripts": nullable({"type": "array", "items": text})
-        | {"description": "The scripts that a task may use; null allows all."},
-        "queued": count,
-        "in_flight": count,
-    }
     upload: dict[str, Schema] = {
         "method": {"const": "POST"},
         "url": {"type": "string", "format": "uri"},
@@ -264,7 +252,6 @@ def _responses() -> dict[str, Schema]:
                 | {"description": "The `cursor` parameter for the next page; null on the last page."},
             },
         ),
-        "RuntimeList": closed_object({"runtimes": {"type": "array", "items": closed_object(runtime)}}),
         "Upload": closed_object(upload),
     }
 

@@ -1,6 +1,6 @@
 """Accept a task: write its row, publish its message, then record that it was published."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,6 +11,7 @@ from adapters.tasks import Tasks
 from adapters.webhook_records import WebhookRecords
 from domain.clock import iso, iso_after, now, parse
 from domain.envelope import Submission
+from domain.errors import Fault
 from domain.limits import API_TIMEOUT_SECONDS
 from domain.message import Message
 from domain.metrics import ACCEPTED
@@ -34,6 +35,8 @@ class Accepted:
 
     row: Row
     delayed: bool = False
+    warnings: Sequence[Fault] = ()
+    """Names that the runtime's workers did not report."""
 
 
 class Submit:
@@ -70,6 +73,7 @@ class Submit:
         task = submission.task
         digest = task.digest
         message: Message | None = None
+        warnings: Sequence[Fault] = ()
         row = self._table.get(task.id)
         for _ in range(_MAX_WRITES):
             if row is not None:
@@ -82,18 +86,20 @@ class Submit:
                     send_pending_callback(self._results, row)
                     row = self._table.get(task.id)
                     continue
-            message = message or self._message(submission, caller, trace)
+            if message is None:
+                warnings = self._models.check(submission)
+                message = self._message(submission, caller, trace)
             item = new_row(message, digest=digest, now=self._clock())
             written = self._table.write(task.id, submit(item) if row is None else resubmit(item, row))
             if written.done and written.row is not None:
                 logger.info("accepted", extra=log_fields(written.row))
                 count(ACCEPTED, **log_fields(written.row))
-                return Accepted(written.row, delayed=not self._publisher.publish(written.row))
+                delayed = not self._publisher.publish(written.row)
+                return Accepted(written.row, delayed=delayed, warnings=warnings)
             row = written.row
         raise too_many_changes(task.id)
 
     def _message(self, submission: Submission, caller: str | None, trace: str | None) -> Message:
-        self._models.check(submission)
         task, submission_id, moment = submission.task, new_submission_id(), self._clock()
         if task.webhook is not None:
             # Written before the task's row, so that no accepted task lacks its records.

@@ -12,7 +12,9 @@ from domain.clock import now
 from functions.api.cancel import Cancel
 from functions.api.known_models import KnownModels
 from functions.api.links import Links
+from functions.api.model_bucket import ModelBucket
 from functions.api.output_deletion import OutputDeletion
+from functions.api.reports import LastReports
 from functions.api.resend import Resend
 from functions.api.routes import Services
 from functions.api.submit import Submit
@@ -36,12 +38,9 @@ def services(
     """Create the services that the routes call."""
     shared = compose(environment, dynamodb=dynamodb, sns=sns, s3=s3)
     table, results = shared.table, shared.results
-    models = KnownModels(
-        s3=s3,
-        bucket=environment.model_bucket,
-        reports=RuntimeReports(dynamodb, environment.task_table),
-        types=types,
-    )
+    bucket = ModelBucket(s3, environment.model_bucket)
+    reports = LastReports(RuntimeReports(s3, environment.task_bucket))
+    models = KnownModels(bucket=bucket, reports=reports, types=types)
     webhooks = WebhookRecords(dynamodb, environment.task_table)
     return Services(
         environment=environment,
@@ -53,6 +52,8 @@ def services(
         delete_outputs=OutputDeletion(table=table, results=results, objects=shared.objects, clock=clock),
         table=table,
         listing=shared.listing,
+        models=bucket,
+        reports=reports,
         webhooks=webhooks,
         wait=TaskWaiter(table=table) if wait is None else wait,
         resend=Resend(

@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct, IDependable
 
 from adapters.listing import PENDING
+from domain.keys import REPORT_PREFIX
 from infra.settings import deployment as settings
 
 _GatewayService: Final = ec2.GatewayVpcEndpointAwsService
@@ -29,8 +30,9 @@ _NAT_CPU: Final = ec2.AmazonLinuxCpuType.ARM_64
 class Network(Construct):
     """A VPC with private subnets and one NAT gateway or instance, or an existing VPC, and a security group.
 
-    The endpoints of a new VPC allow writing to `written_bucket`, listing it and the `read_buckets`, reading
-    any bucket, and access to the `table`. The endpoints of an existing VPC are left to its owner.
+    The endpoints of a new VPC allow writing to `written_bucket` and of what workers report to
+    `report_bucket`, listing the first and the `read_buckets`, reading any bucket, and access to the `table`.
+    The endpoints of an existing VPC are left to its owner.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Network(Construct):
         *,
         settings: settings.Network,
         written_bucket: s3.IBucket,
+        report_bucket: s3.IBucket,
         read_buckets: Sequence[s3.IBucket],
         table: dynamodb.ITable,
     ) -> None:
         super().__init__(scope, id_)
         self._written_bucket = written_bucket
+        self._report_bucket = report_bucket
         self._read_buckets = read_buckets
         self._table = table
         self._nat = settings.nat
@@ -89,6 +93,7 @@ class Network(Construct):
         # from buckets of AWS.
         _allow(s3_endpoint, "s3:GetObject", "s3:GetObjectVersion", on=["*"])
         _allow(s3_endpoint, "s3:PutObject", "s3:DeleteObject", on=[self._written_bucket.arn_for_objects("*")])
+        _allow(s3_endpoint, "s3:PutObject", on=[self._report_bucket.arn_for_objects(f"{REPORT_PREFIX}*")])
         bucket_arns = [bucket.bucket_arn for bucket in (self._written_bucket, *self._read_buckets)]
         _allow(s3_endpoint, "s3:ListBucket", on=bucket_arns)
         dynamodb_endpoint = vpc.add_gateway_endpoint("DynamoDB", service=_GatewayService.DYNAMODB)

@@ -70,6 +70,7 @@ class ComputeStack(cdk.Stack):
             "Network",
             settings=settings.network,
             written_bucket=core.output_bucket,
+            report_bucket=core.large_task_bucket,
             read_buckets=[core.upload_bucket, core.large_task_bucket, core.model_bucket, *input_buckets],
             table=core.table,
         )

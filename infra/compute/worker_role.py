@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from adapters.listing import PENDING
-from domain.keys import CONTENT_PREFIX, workers_partition
+from domain.keys import CONTENT_PREFIX, report_key, workers_partition
 from infra.core.resources import CoreResources
 
 
@@ -75,6 +75,7 @@ def worker_role(
     # delete.
     allow("s3:PutObject", "s3:GetObject", "s3:DeleteObject", on=[core.output_bucket.arn_for_objects("*")])
     allow("s3:GetObject", on=[core.large_task_bucket.arn_for_objects(f"{CONTENT_PREFIX}*")])
+    allow("s3:PutObject", on=[core.large_task_bucket.arn_for_objects(report_key(runtime))])
     # Only the model folders: with `modelBucketArn` the bucket is not ours and may contain more than models.
     allow("s3:GetObject", on=[core.model_bucket.arn_for_objects(key) for key in model_keys])
     extra_arns = [f"arn:{cdk.Aws.PARTITION}:s3:::{name}" for name in input_buckets]

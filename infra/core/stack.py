@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from domain.keys import ARCHIVE_PREFIX, CONTENT_PREFIX
+from domain.keys import ARCHIVE_PREFIX, CONTENT_PREFIX, REPORT_PREFIX
 from domain.limits import API_TIMEOUT_SECONDS, LARGE_CONTENT_DAYS, ROW_DAYS
 from domain.metrics import namespace_of
 from infra.assets import WEBHOOK_LOCK, function_code
@@ -28,6 +28,7 @@ from infra.monitoring.dashboard import Dashboard
 from infra.monitoring.monitored import Monitored
 from infra.runtime_types.base import Runtime
 from infra.settings.deployment import Settings
+from runtimes.base import all_folders
 from runtimes.registry import RUNTIME_TYPES
 
 # As long as the row that records the task's outcome. Large contents are kept for less time
@@ -180,9 +181,10 @@ class CoreStack(cdk.Stack):
         function.allow("sqs:SendMessage", on=self.webhooks.queue.queue_arn)
         function.allow("s3:PutObject", on=self.large_tasks.arn_for_objects(f"{CONTENT_PREFIX}*"))
         function.allow("s3:PutObject", on=self.uploads.arn_for_objects("*"))
-        # To check that checkpoints exist; with `modelBucketArn` the bucket may contain more than models.
-        folders = [f"{folder}/*" for type_ in RUNTIME_TYPES.values() for folder in type_.submit_folders]
-        function.allow("s3:ListBucket", on=self.models.bucket_arn, if_like={"s3:prefix": folders})
+        function.allow("s3:GetObject", on=self.large_tasks.arn_for_objects(f"{REPORT_PREFIX}*"))
+        # To list models and check that they exist; with `modelBucketArn` the bucket may contain more.
+        prefixes = [f"{folder}/*" for folder in _model_folders()]
+        function.allow("s3:ListBucket", on=self.models.bucket_arn, if_like={"s3:prefix": prefixes})
         # Presigned links to a task's images work only if the function itself may read them.
         self._allow_orphan_cleanup(function)
         return function
@@ -271,6 +273,12 @@ class CoreStack(cdk.Stack):
         }
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)
+
+
+def _model_folders() -> list[str]:
+    """Return the folders of the model bucket that any runtime type reads."""
+    folders = [folder for type_ in RUNTIME_TYPES.values() for folder in all_folders(type_)]
+    return list(dict.fromkeys(folders))
 
 
 def _expire_all_after(days: int | None) -> dict[str, int]:

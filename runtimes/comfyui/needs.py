@@ -1,15 +1,18 @@
 """The models that a workflow needs, and whether the model bucket has them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from domain.body import pointer
+from domain.errors import Fault
 from runtimes.base import Lookup, ModelRequirement
 from runtimes.comfyui.catalogue import Catalogue
 from runtimes.comfyui.node_values import strings
 from runtimes.comfyui.policy import embeddings
 from runtimes.comfyui.workflow import is_link, reachable, wanted_nodes
+from runtimes.findings import MAX_HINTS, unlisted_fault
 
 CHECKPOINTS: Final = "checkpoints"
 DIFFUSION_MODELS: Final = "diffusion_models"
@@ -54,6 +57,27 @@ ALIASES: Final = {
 }
 """Further folders of the bucket for a folder's models: ComfyUI's older names and the other engine's."""
 
+FOLDER_KINDS: Final = {
+    **{folder: folder for folder in MODEL_FOLDERS},
+    **{other: folder for folder, others in ALIASES.items() for other in others},
+}
+"""The folder in which ComfyUI has the models of a folder of the bucket."""
+
+KINDS: Final = {
+    kind: tuple(dict.fromkeys((kind, *ALIASES.get(kind, ()))))
+    for kind in dict.fromkeys(FOLDER_KINDS[folder] for folder in MODEL_FOLDERS)
+}
+"""The folders of the bucket that hold the models of each of ComfyUI's folders."""
+
+WARNED_FOLDERS: Final = tuple(kind for kind in KINDS if kind not in (CHECKPOINTS, DIFFUSION_MODELS))
+
+NODE_CLASSES: Final = "node_classes"
+
+MODEL_ENDINGS: Final = frozenset(
+    {".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft", ".gguf"}
+)
+"""Endings of the files that ComfyUI, or its node pack for quantized models, lists as models."""
+
 EMBEDDING_ENDINGS: Final = ("", ".safetensors", ".pt", ".bin")
 """In this order ComfyUI tries the endings of an embedding that a text names."""
 
@@ -96,6 +120,19 @@ def model_inputs(prompt: Mapping[str, Any], catalogue: Catalogue) -> frozenset[t
     )
 
 
+def unlisted_classes(content: dict[str, Any], listed: Sequence[str]) -> Iterator[Fault]:
+    """Yield a warning for each node whose class is not listed."""
+    known, hints = frozenset(listed), 0
+    for node, one in content["prompt"].items():
+        name = one["class_type"]
+        if name not in known:
+            compared = listed[:_COMPARED] if hints < MAX_HINTS else ()
+            near = get_close_matches(name[:_SHOWN], compared, 1, _LIKENESS)
+            path = f"/prompt/{pointer(node)}/class_type"
+            yield unlisted_fault(path, "node class", name, near[0] if near else None)
+            hints += 1
+
+
 def affinity(content: dict[str, Any], catalogue: Catalogue) -> str | None:
     """Return the checkpoints and diffusion models of a workflow, or else its text encoders.
 
@@ -126,14 +163,16 @@ def _has_a_workflow(content: dict[str, Any]) -> bool:
     )
 
 
-def look_up(model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
+def look_up(model: ModelRequirement, files: Collection[str], listed: Collection[str] | None) -> Lookup:
     """Return whether a model is among the files of its folder; None if only a worker can tell."""
     endings = EMBEDDING_ENDINGS if model.folder == EMBEDDINGS else ("",)
-    known = {*files, *listed}
+    known = {*files, *(listed or ())}
     if any(model.name + ending in known for ending in endings):
         return Lookup(exists=True)
-    if not files or not listed:
+    if listed is None:  # the image may have models of its own
         return Lookup(exists=None)
+    if model.folder in WARNED_FOLDERS and PurePosixPath(model.name).suffix not in MODEL_ENDINGS:
+        return Lookup(exists=None)  # loaders offer names without a file too, such as pixel_space
     near = get_close_matches(model.name[:_SHOWN], sorted(known)[:_COMPARED], 1, _LIKENESS)
     hint = f"; the nearest is {near[0]!r}" if near else ""
     reason = f"there is no {model.name[:_SHOWN]!r} in {model.folder}{hint}; names are case-sensitive"

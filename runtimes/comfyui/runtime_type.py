@@ -1,9 +1,11 @@
 """The runtime type of ComfyUI."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from domain.body import pointer
+from domain.errors import Fault
 from domain.limits import Limits
 from domain.routing import Runtime
 from runtimes.base import (
@@ -12,6 +14,7 @@ from runtimes.base import (
     Json,
     Lookup,
     ModelRequirement,
+    NamedModel,
     StoredFile,
     UnknownStartModel,
 )
@@ -21,11 +24,17 @@ from runtimes.comfyui.needs import (
     ALIASES,
     CHECKPOINTS,
     DIFFUSION_MODELS,
+    FOLDER_KINDS,
+    KINDS,
+    MODEL_ENDINGS,
     MODEL_FOLDERS,
+    NODE_CLASSES,
     START_FOLDERS,
+    WARNED_FOLDERS,
     affinity,
     look_up,
     required_models,
+    unlisted_classes,
 )
 from runtimes.comfyui.options import Options
 from runtimes.comfyui.schema import content_schema
@@ -44,6 +53,9 @@ class ComfyUi:
     task_types: tuple[str, ...] = (TASK_TYPE,)
     submit_folders: tuple[str, ...] = (CHECKPOINTS, DIFFUSION_MODELS)
     folder_aliases: Mapping[str, tuple[str, ...]] = ALIASES
+    warned_folders: tuple[str, ...] = WARNED_FOLDERS
+    model_kinds: Mapping[str, tuple[str, ...]] = KINDS
+    engine_lists: tuple[str, ...] = (NODE_CLASSES,)
     model_folders: tuple[str, ...] = MODEL_FOLDERS
     start_folders: tuple[str, ...] = START_FOLDERS
 
@@ -77,9 +89,23 @@ class ComfyUi:
             if runtime.dynamic_model or not own:
                 yield model
 
-    def look_up(self, model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
+    def look_up(
+        self, model: ModelRequirement, files: Collection[str], listed: Collection[str] | None
+    ) -> Lookup:
         """Return whether a model is in its folder or in the image."""
         return look_up(model, files, listed)
+
+    def model_kind(self, folder: str, name: str, runtime: Runtime) -> NamedModel | None:
+        """Return the folder in which ComfyUI has a file; a static runtime has only its own checkpoint."""
+        kind = FOLDER_KINDS[folder]
+        other = kind == CHECKPOINTS and not runtime.dynamic_model and name != runtime.model_filename
+        return NamedModel(kind, name) if PurePosixPath(name).suffix in MODEL_ENDINGS and not other else None
+
+    def unlisted(self, _task_type: str, content: Json, names: Mapping[str, Sequence[str]]) -> Iterator[Fault]:
+        """Yield a warning for each class of nodes that ComfyUI did not have."""
+        listed = names.get(NODE_CLASSES)
+        if listed is not None:
+            yield from unlisted_classes(content, listed)
 
     def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
         """Return the checkpoint of a static runtime."""

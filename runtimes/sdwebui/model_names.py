@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 CHECKPOINT_FOLDER: Final = "Stable-diffusion"
+UPSCALER_FOLDER: Final = "ESRGAN"
+"""The first of the folders of upscalers."""
 
 WILDCARDS_FOLDER: Final = "wildcards"
 """Folder of the texts from which the extension Dynamic Prompts fills in `__name__`."""
@@ -98,7 +100,7 @@ _FOLDERS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.VAE: ("VAE", CHECKPOINT_FOLDER),
     Kind.MODULE: ("VAE", "text_encoder", CHECKPOINT_FOLDER),
     Kind.CONTROLNET: ("ControlNet",),
-    Kind.UPSCALER: ("ESRGAN", "RealESRGAN", "SwinIR", "DAT", "ScuNET", "LDSR"),
+    Kind.UPSCALER: (UPSCALER_FOLDER, "RealESRGAN", "SwinIR", "DAT", "ScuNET", "LDSR"),
     Kind.EMBEDDING: ("embeddings",),
     Kind.FACE_RESTORER: ("GFPGAN", "Codeformer"),
     Kind.DETECTOR: ("adetailer",),

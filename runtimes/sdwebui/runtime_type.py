@@ -1,10 +1,11 @@
 """The runtime type of SD Web UI."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
+from domain.errors import Fault
 from domain.limits import Limits
 from domain.routing import Runtime
 from runtimes.base import (
@@ -13,22 +14,28 @@ from runtimes.base import (
     Json,
     Lookup,
     ModelRequirement,
+    NamedModel,
     StoredFile,
     UnknownStartModel,
 )
 from runtimes.sdwebui.checkpoints import may_switch_to
 from runtimes.sdwebui.content import ContentCheck
+from runtimes.sdwebui.engine_lists import SHOWN_LISTS, unlisted_names
 from runtimes.sdwebui.inputs import input_references
+from runtimes.sdwebui.listed_names import is_listed
 from runtimes.sdwebui.model_names import (
     CHECKPOINT_FOLDER,
     KNOWN_FOLDERS,
     START_FOLDERS,
+    UPSCALER_FOLDER,
     AmbiguousName,
     Kind,
+    aliases,
     find_match,
     is_hash,
     nearest_name,
     possible_readings,
+    webui_name,
 )
 from runtimes.sdwebui.named_models import model_mentions
 from runtimes.sdwebui.overrides import CHECKPOINT_SETTING
@@ -40,13 +47,35 @@ _SHOWN: Final = 100
 """Maximum length of a caller's name that is repeated in an error."""
 
 
+_KIND_NAMES: Final = {
+    Kind.CHECKPOINT: "checkpoint",
+    Kind.LORA: "lora",
+    Kind.HYPERNETWORK: "hypernetwork",
+    Kind.VAE: "vae",
+    Kind.MODULE: "text_encoder",
+    Kind.CONTROLNET: "controlnet",
+    Kind.UPSCALER: "upscaler",
+    Kind.EMBEDDING: "embedding",
+    Kind.FACE_RESTORER: "face_restorer",
+    Kind.DETECTOR: "detector",
+}
+"""The kinds as the catalogue of a runtime shows them; a file in `VAE` is a VAE before it is a module."""
+
+
 class SdWebUi:
     """The rules for tasks of SD Web UI, both AUTOMATIC1111's and Forge's."""
 
     name = "sdwebui"
     task_types: tuple[str, ...] = tuple(task_type.value for task_type in TaskType)
     submit_folders: tuple[str, ...] = (CHECKPOINT_FOLDER,)
-    folder_aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    folder_aliases: Mapping[str, tuple[str, ...]] = MappingProxyType(
+        {UPSCALER_FOLDER: Kind.UPSCALER.folders[1:]}
+    )
+    warned_folders: tuple[str, ...] = (UPSCALER_FOLDER,)
+    model_kinds: Mapping[str, tuple[str, ...]] = MappingProxyType(
+        {name: kind.folders for kind, name in _KIND_NAMES.items()}
+    )
+    engine_lists: tuple[str, ...] = SHOWN_LISTS
     model_folders: tuple[str, ...] = KNOWN_FOLDERS
     start_folders: tuple[str, ...] = START_FOLDERS
 
@@ -73,11 +102,13 @@ class SdWebUi:
             if mention.required and not mention.by_index and not own:
                 yield ModelRequirement(mention.kind.folders[0], mention.name, mention.path)
 
-    def look_up(self, model: ModelRequirement, files: Collection[str], listed: Collection[str]) -> Lookup:
-        """Return whether a checkpoint exists, by the same rules as the worker's."""
-        kind = Kind.CHECKPOINT
-        files = kind.among(CHECKPOINT_FOLDER, files)
-        if model.name in listed:
+    def look_up(
+        self, model: ModelRequirement, files: Collection[str], listed: Collection[str] | None
+    ) -> Lookup:
+        """Return whether a checkpoint or an upscaler exists, by the same rules as the worker's."""
+        kind = Kind.UPSCALER if model.folder == UPSCALER_FOLDER else Kind.CHECKPOINT
+        files, listed = kind.among(model.folder, files), listed or ()
+        if model.name in listed or (kind is Kind.UPSCALER and is_listed(model.name, listed)):
             return Lookup(exists=True)
         for wanted, digits in possible_readings(kind, model.name):
             try:
@@ -85,7 +116,7 @@ class SdWebUi:
                     return Lookup(exists=True)
             except AmbiguousName as several:
                 reason = (
-                    f"several files are checkpoint {model.name[:_SHOWN]!r}: {', '.join(several.names[:5])}"
+                    f"several files are {kind.value} {model.name[:_SHOWN]!r}: {', '.join(several.names[:5])}"
                 )
                 return Lookup(exists=False, reason=reason)
             if wanted in listed:
@@ -93,10 +124,27 @@ class SdWebUi:
                 return Lookup(exists=None if digits else True)
         if is_hash(model.name) or not (files or listed):
             return Lookup(exists=None)
-        near = nearest_name(model.name[:_SHOWN], [*sorted(files), *sorted(listed)])
+        near = nearest_name(
+            model.name[:_SHOWN], [*(webui_name(kind, name) for name in sorted(files)), *sorted(listed)]
+        )
         hint = f"; the nearest is {near!r}" if near else ""
-        reason = f"there is no checkpoint named {model.name[:_SHOWN]!r}{hint}; names are case-sensitive"
+        reason = f"there is no {kind.value} named {model.name[:_SHOWN]!r}{hint}; names are case-sensitive"
         return Lookup(exists=False, reason=reason)
+
+    def model_kind(self, folder: str, name: str, runtime: Runtime) -> NamedModel | None:
+        """Return the kind of a file and its most specific name; a static runtime has its own checkpoints."""
+        for kind, kind_name in _KIND_NAMES.items():
+            if folder in kind.folders and kind.takes(folder, name):
+                other = kind is Kind.CHECKPOINT and not runtime.dynamic_model
+                if other and not may_switch_to(runtime, name):
+                    return None
+                return NamedModel(kind_name, aliases(kind, name)[0])
+        return None
+
+    def unlisted(self, task_type: str, content: Json, names: Mapping[str, Sequence[str]]) -> Iterator[Fault]:
+        """Yield a warning for each sampler, scheduler, style and script that SD Web UI did not list."""
+        if TaskType(task_type).generates:
+            yield from unlisted_names(content, names)
 
     def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
         """Return the runtime's own checkpoints, each with its `.yaml` file, if there is one."""

@@ -13,6 +13,7 @@ from domain.routing import Runtime, Runtimes
 from domain.row import Row
 from functions.environment import ApiEnvironment
 from local.emulator import Emulator
+from runtimes.base import EngineNames
 
 DYNAMIC = "sdruntime"
 STATIC = "static-runtime"
@@ -104,7 +105,11 @@ class Deployment:
 
     def report(self, *names: str, runtime: str = DYNAMIC) -> None:
         """Report checkpoints as a worker of the runtime does."""
-        RuntimeReports(self.dynamodb, self.environment.task_table).write(runtime, names)
+        self.report_names(EngineNames({"Stable-diffusion": names}), runtime)
+
+    def report_names(self, names: EngineNames, runtime: str = DYNAMIC) -> None:
+        """Report what an engine lists, as a worker of the runtime does."""
+        RuntimeReports(self.s3, self.environment.task_bucket).write(runtime, names)
 
     def _drain(self, url: str) -> list[str]:
         # The emulator hands a message to its queue before publish returns: an empty answer is the end.

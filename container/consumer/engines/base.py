@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from domain.errors import ErrorCode, Fault, RetryableError
 from domain.metrics import Metric
 from domain.task import Task
+from runtimes.base import EngineNames
 
 Json = dict[str, Any]
 
@@ -167,8 +168,8 @@ class Engine(Protocol):
     def prepare_shutdown(self) -> None:
         """Stop everything that would delay a shutdown, such as the download of a model."""
 
-    def model_names(self) -> Sequence[str]:
-        """Return every name of a model that tasks may use with this engine."""
+    def names(self) -> EngineNames:
+        """Return the names of models and of anything else that tasks may use with this engine."""
 
     def gauges(self) -> Mapping[Metric, float]:
         """Return the engine's metrics of its GPU."""

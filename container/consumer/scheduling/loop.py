@@ -13,7 +13,7 @@ from container.consumer.liveness.scale_in_protection import Protection
 from container.consumer.receiving.batching import AffinityBatcher
 from container.consumer.receiving.registry import WorkerRegistry
 from container.consumer.scheduling.prefetch import Prefetcher
-from container.consumer.telemetry.model_reporter import ModelReporter
+from container.consumer.telemetry.engine_reporter import EngineReporter
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from container.consumer.telemetry.utilization import GpuUtilization
 from container.consumer.telemetry.worker_metrics import WorkerMetrics
@@ -52,7 +52,7 @@ class Worker:
         gpu: GpuUtilization,
         task_metrics: TaskMetrics,
         worker_metrics: WorkerMetrics,
-        model_reporter: ModelReporter,
+        engine_reporter: EngineReporter,
         shutting_down: threading.Event,
     ) -> None:
         self._tasks = tasks
@@ -66,7 +66,7 @@ class Worker:
         self._gpu = gpu
         self._task_metrics = task_metrics
         self._worker_metrics = worker_metrics
-        self._model_reporter = model_reporter
+        self._engine_reporter = engine_reporter
         self._shutting_down = shutting_down
         self._engine_failures = 0
         self._just_recovered = False
@@ -82,7 +82,7 @@ class Worker:
             self._heartbeat.beat()  # the batcher needs the backlog before the first task
             self._protection.start()
             self._worker_metrics.start()
-            self._model_reporter.start()
+            self._engine_reporter.start()
             self._prefetcher.start()
             threading.Thread(
                 target=self._release_on_shutdown, name="release-on-shutdown", daemon=True
@@ -110,7 +110,7 @@ class Worker:
         self._registry.unregister()
         self._protection.stop()
         self._worker_metrics.stop()
-        self._model_reporter.stop()
+        self._engine_reporter.stop()
 
     def _release_on_shutdown(self) -> None:
         """Release tasks that have not started when the shutdown begins; the running job may take a while."""

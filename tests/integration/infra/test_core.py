@@ -17,6 +17,8 @@ from domain.limits import (
 from functions.environment import ApiEnvironment
 from infra.core.stack import CoreStack
 from infra.settings.reading import parse
+from runtimes.comfyui.needs import FOLDER_KINDS
+from runtimes.sdwebui.model_names import KNOWN_FOLDERS
 from tests.support.deployment import TABLE
 from tests.support.synthesis import Synthesis
 from tests.support.template import Template, listed, text
@@ -173,7 +175,9 @@ def test_the_api_function_gets_all_variables_that_it_reads(core: Template) -> No
     assert [runtime["name"] for runtime in runtimes] == RUNTIMES
 
 
-def test_the_api_function_lists_checkpoints_and_nothing_else_of_the_model_bucket(core: Template) -> None:
+def test_the_api_function_lists_the_folders_of_models_and_nothing_else_of_the_model_bucket(
+    core: Template,
+) -> None:
     variables = core.one("Lambda::Function", "ApiFunction")["Environment"]["Variables"]
     assert "Models" in text(variables["MODEL_BUCKET"])
     statements = [
@@ -183,12 +187,25 @@ def test_the_api_function_lists_checkpoints_and_nothing_else_of_the_model_bucket
         for statement in policy["PolicyDocument"]["Statement"]
         if "Models" in text(statement["Resource"])
     ]
-    assert [(statement["Action"], statement["Condition"]) for statement in statements] == [
-        (
-            "s3:ListBucket",
-            {"StringLike": {"s3:prefix": ["Stable-diffusion/*", "checkpoints/*", "diffusion_models/*"]}},
-        )
+    [(action, prefixes)] = [
+        (one["Action"], one["Condition"]["StringLike"]["s3:prefix"]) for one in statements
     ]
+    assert action == "s3:ListBucket"
+    assert set(prefixes) == {f"{folder}/*" for folder in (*KNOWN_FOLDERS, *FOLDER_KINDS)}
+
+
+def test_the_api_function_reads_the_reports_and_nothing_else_of_the_task_bucket(core: Template) -> None:
+    read = [
+        text(resource)
+        for policy in core.properties("IAM::Policy")
+        if "ApiFunction" in text(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "s3:GetObject" in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+        if "LargeTasks" in text(resource)
+    ]
+    assert len(read) == 1
+    assert "/catalogue/*" in read[0]
 
 
 def _paths(core: Template) -> dict[str, str]:

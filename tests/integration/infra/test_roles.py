@@ -42,6 +42,19 @@ def test_a_worker_reads_only_the_folders_of_models_in_their_bucket(sd_on_eks: Sy
     assert of_models == folders | {f"{bucket}/styles.csv"}
 
 
+def test_a_worker_writes_only_the_report_of_its_own_runtime_into_the_bucket_of_large_tasks(
+    compute: Template,
+) -> None:
+    for runtime in ("sdruntime", "sddynamic"):
+        resources = [
+            text(resource)
+            for name, statement in compute.statements()
+            if name.startswith(f"{runtime}Role") and "s3:PutObject" in listed(statement["Action"])
+            for resource in listed(statement["Resource"])
+        ]
+        assert [f"/catalogue/{runtime}.json" in one for one in resources if "LargeTasks" in one] == [True]
+
+
 def test_a_worker_decrypts_with_the_keys_of_the_settings_for_s3_and_secrets_only(compute: Template) -> None:
     decrypting = [
         statement
@@ -64,12 +77,11 @@ def test_a_folder_that_is_synced_can_be_read() -> None:
 
 def test_the_vpc_endpoints_allow_changes_only_to_our_buckets_and_table(compute: Template) -> None:
     endpoints = compute.properties("EC2::VPCEndpoint")
-    allowed_actions = {
-        action: json.dumps(statement["Resource"])
-        for endpoint in endpoints
-        for statement in endpoint["PolicyDocument"]["Statement"]
-        for action in listed(statement["Action"])
-    }
+    allowed_actions: dict[str, str] = {}
+    for endpoint in endpoints:
+        for statement in endpoint["PolicyDocument"]["Statement"]:
+            for action in listed(statement["Action"]):
+                allowed_actions[action] = allowed_actions.get(action, "") + json.dumps(statement["Resource"])
     assert allowed_actions.keys() == {
         "s3:GetObject",
         "s3:GetObjectVersion",
@@ -82,10 +94,14 @@ def test_the_vpc_endpoints_allow_changes_only_to_our_buckets_and_table(compute: 
         "dynamodb:Query",
     }
     # Callers' links lead to buckets of their own.
-    assert allowed_actions["s3:GetObject"] == '"*"'
+    assert '"*"' in allowed_actions["s3:GetObject"]
     for action in ("s3:PutObject", "s3:DeleteObject"):
         assert "OutputBucket" in allowed_actions[action]
-        assert not any(name in allowed_actions[action] for name in ("Uploads", "Models", "LargeTasks"))
+        assert not any(name in allowed_actions[action] for name in ("Uploads", "Models"))
+    assert "LargeTasks" not in allowed_actions["s3:DeleteObject"]
+    of_reports = [part for part in allowed_actions["s3:PutObject"].split("]]") if "LargeTasks" in part]
+    assert len(of_reports) == 1
+    assert "/catalogue/*" in of_reports[0]
     assert all(
         name in allowed_actions["s3:ListBucket"] for name in ("Output", "Uploads", "Models", "LargeTasks")
     )
@@ -186,11 +202,12 @@ def test_a_worker_can_use_only_its_own_queue(compute: Template) -> None:
         assert "sddynamic" not in resources
 
 
-def test_a_worker_can_write_only_outputs(compute: Template) -> None:
+def test_a_worker_can_write_only_outputs_and_its_report(compute: Template) -> None:
     for action in ("s3:PutObject", "s3:DeleteObject"):
         resources = _allowed(compute, "sdruntimeRole", action)
         assert "Output" in resources
-        assert not any(bucket in resources for bucket in ("Uploads", "Models", "LargeTasks"))
+        assert not any(bucket in resources for bucket in ("Uploads", "Models"))
+    assert "LargeTasks" not in _allowed(compute, "sdruntimeRole", "s3:DeleteObject")
 
 
 def test_a_worker_can_publish_results_but_no_tasks(compute: Template) -> None:

@@ -1,13 +1,14 @@
 """The toy's engine, which runs in the consumer's process and takes a moment for each repetition."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from container.consumer.engines.base import Artifact, Loaded, Request, Result, RunHooks, Verdict
 from container.consumer.settings import Settings
 from domain.metrics import Metric
 from domain.task import Task
+from runtimes.base import EngineNames
 
 MOMENT_SECONDS = 0.1
 
@@ -64,8 +65,8 @@ class ToyEngine:
 
     def prepare_shutdown(self) -> None: ...
 
-    def model_names(self) -> Sequence[str]:
-        return ()
+    def names(self) -> EngineNames:
+        return EngineNames()
 
     def gauges(self) -> Mapping[Metric, float]:
         return {}

@@ -1,12 +1,12 @@
 """The content of the toy's tasks: a text to `repeat`."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from domain.errors import Fault
 from domain.limits import Limits
 from domain.routing import Runtime
-from runtimes.base import Checked, InputRef, Json, Lookup, ModelRequirement, StoredFile
+from runtimes.base import Checked, InputRef, Json, Lookup, ModelRequirement, NamedModel, StoredFile
 
 
 class ToyType:
@@ -14,6 +14,9 @@ class ToyType:
     task_types: tuple[str, ...] = ("repeat",)
     submit_folders: tuple[str, ...] = ()
     folder_aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    warned_folders: tuple[str, ...] = ()
+    model_kinds: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    engine_lists: tuple[str, ...] = ()
     model_folders: tuple[str, ...] = ()
     start_folders: tuple[str, ...] = ()
 
@@ -44,8 +47,18 @@ class ToyType:
     def models(self, _content: Json, _runtime: Runtime) -> Iterator[ModelRequirement]:
         yield from ()
 
-    def look_up(self, _need: ModelRequirement, _files: Collection[str], _listed: Collection[str]) -> Lookup:
+    def look_up(
+        self, _need: ModelRequirement, _files: Collection[str], _listed: Collection[str] | None
+    ) -> Lookup:
         return Lookup(exists=None)
+
+    def model_kind(self, _folder: str, _name: str, _runtime: Runtime) -> NamedModel | None:
+        return None
+
+    def unlisted(
+        self, _task_type: str, _content: Json, _names: Mapping[str, Sequence[str]]
+    ) -> Iterator[Fault]:
+        yield from ()
 
     def start_files(self, _runtime: Runtime, _files: Callable[[str], Collection[str]]) -> list[StoredFile]:
         return []

@@ -141,6 +141,10 @@ class ComfyUi:
         found: Json | None = self.get(f"/object_info/{quote(class_type, safe='')}").get(class_type)
         return found
 
+    def classes(self) -> list[str]:
+        """Return the names of all classes of nodes, from a response of some megabytes."""
+        return list(self.get("/object_info"))
+
     def models(self, folder: str) -> list[str]:
         """Return the models that the server lists in one of its folders."""
         answer = self.request("GET", f"/models/{quote(folder, safe='')}")

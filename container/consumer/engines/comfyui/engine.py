@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -36,7 +36,8 @@ from domain.errors import ErrorCode, PermanentError, RetryableError
 from domain.metrics import Metric
 from domain.routing import Runtime
 from domain.task import Task
-from runtimes.base import RuntimeType
+from runtimes.base import EngineNames, RuntimeType
+from runtimes.comfyui.needs import NODE_CLASSES
 
 log = logging.getLogger(__name__)
 
@@ -198,9 +199,11 @@ class ComfyUiEngine:
         """Stop the running download of a model."""
         self._models.prepare_shutdown()
 
-    def model_names(self) -> Sequence[str]:
-        """Return every checkpoint and diffusion model that ComfyUI lists."""
-        return [name for folder in self._rules.submit_folders for name in self._server.models(folder)]
+    def names(self) -> EngineNames:
+        """Return the models that ComfyUI lists, by its folders, and its classes of nodes."""
+        return EngineNames(
+            self._models.listed(self._rules.model_kinds), {NODE_CLASSES: self._classes.names()}
+        )
 
     def gauges(self) -> Mapping[Metric, float]:
         """Return the memory of ComfyUI's GPU, or nothing if it does not respond."""

@@ -114,6 +114,10 @@ class Models:
         if self._fetcher and len(files) == 1:
             self._fetcher.mark_unusable(files[0], defect)
 
+    def listed(self, folders: Iterable[str]) -> dict[str, list[str]]:
+        """Return what ComfyUI lists in each of its folders."""
+        return {folder: self._server.models(folder) for folder in folders}
+
     def prepare_shutdown(self) -> None:
         """Stop a running download and prevent further ones."""
         if self._fetcher:

@@ -38,12 +38,24 @@ class NodeClasses:
     def __init__(self, server: ComfyUi) -> None:
         self._server = server
         self._known: dict[str, NodeClass] = {}
+        self._names: list[str] | None = None
         self._lock = threading.Lock()
 
     def forget(self) -> None:
         """Read everything again, because another server may have started."""
         with self._lock:
             self._known = {}
+            self._names = None
+
+    def names(self) -> list[str]:
+        """Return the names of all classes that the server has."""
+        with self._lock:
+            known = self._names
+        if known is None:
+            known = self._server.classes()
+            with self._lock:
+                self._names = known
+        return known
 
     def of(self, prompt: Json) -> dict[str, NodeClass]:
         """Return the class of each node; raise PermanentError for one that the server does not have."""

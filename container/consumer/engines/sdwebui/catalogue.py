@@ -1,10 +1,10 @@
 """The names that the running SD Web UI lists: samplers, schedulers, styles, scripts, settings."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, Final, Protocol, TypeVar
 
 from domain.errors import PermanentError, RetryableError
+from runtimes.sdwebui.listed_names import nearest_listed
 
 _SAMPLERS: Final = "/sdapi/v1/samplers"
 _SCHEDULERS: Final = "/sdapi/v1/schedulers"
@@ -19,8 +19,6 @@ _PREPROCESSORS: Final = ("/controlnet/module_list", "/controlnet/module_list?ali
 _NO_SUCH_ROUTE: Final = {"detail": "Not Found"}
 _MAX_NAME_SHOWN: Final = 100
 """Maximum length of a caller's name that is repeated in an error."""
-_MIN_SIMILARITY: Final = 0.5
-"""Names that are less alike (0 to 1, difflib's ratio) are not suggested."""
 
 
 T = TypeVar("T")
@@ -124,26 +122,8 @@ class Catalogue:
         return self._responses[path]
 
 
-def find_same_name(name: str, listed: list[str]) -> str | None:
-    """Return the listed name that equals `name`, or the only one that differs in case, blanks, `_` or `-`."""
-    if name in listed:
-        return name
-    matches = {other for other in listed if _normalize(other) == _normalize(name)}
-    return matches.pop() if len(matches) == 1 else None
-
-
 def unknown_name_text(kind: str, name: str, listed: list[str]) -> str:
     """Return a text saying that SD Web UI does not have the name, with the nearest one that it has."""
-    return f"this SD Web UI has no {kind} '{name[:_MAX_NAME_SHOWN]}'{_nearest_hint(name, listed)}"
-
-
-def _nearest_hint(name: str, listed: list[str]) -> str:
-    by_normalized = {_normalize(other): other for other in listed}
-    matches = get_close_matches(
-        _normalize(name[:_MAX_NAME_SHOWN]), by_normalized, n=1, cutoff=_MIN_SIMILARITY
-    )
-    return f"; the nearest is '{by_normalized[matches[0]]}'" if matches else ""
-
-
-def _normalize(name: str) -> str:
-    return name.casefold().replace("_", "").replace(" ", "").replace("-", "")
+    near = nearest_listed(name, listed)
+    hint = f"; the nearest is '{near}'" if near else ""
+    return f"this SD Web UI has no {kind} '{name[:_MAX_NAME_SHOWN]}'{hint}"

@@ -1,7 +1,7 @@
 """The engine of runtimes with SD Web UI (AUTOMATIC1111, Forge)."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -21,10 +21,10 @@ from container.consumer.engines.sdwebui.client import READY_PATH, WebUi
 from container.consumer.engines.sdwebui.health import Health
 from container.consumer.engines.sdwebui.inline_images import replace_links
 from container.consumer.engines.sdwebui.interrupt_watch import InterruptWatch
-from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
 from container.consumer.engines.sdwebui.models.selection import Selection
 from container.consumer.engines.sdwebui.models.switch import ModelManager
 from container.consumer.engines.sdwebui.name_resolution import TABS, resolve_names
+from container.consumer.engines.sdwebui.report import listed_names
 from container.consumer.engines.sdwebui.request import PATHS, request_body
 from container.consumer.engines.sdwebui.response import read_result
 from container.consumer.engines.sdwebui.response_errors import EngineUnhealthy
@@ -38,6 +38,7 @@ from domain.errors import ErrorCode, PermanentError, RetryableError
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.metrics import Metric
 from domain.task import Task
+from runtimes.base import EngineNames
 from runtimes.sdwebui.inputs import input_references
 from runtimes.sdwebui.task_type import TaskType
 
@@ -182,9 +183,9 @@ class SdWebUi:
         """Stop the running download of a model."""
         self._models.prepare_shutdown()
 
-    def model_names(self) -> Sequence[str]:
-        """Return every name by which tasks can ask for a listed checkpoint."""
-        return EngineModelLists(self._webui).checkpoint_names()
+    def names(self) -> EngineNames:
+        """Return what SD Web UI lists now: checkpoints, upscalers, samplers, styles, scripts and more."""
+        return listed_names(self._webui, self._styles)
 
     def gauges(self) -> Mapping[Metric, float]:
         """Return SD Web UI's metrics of the GPU, or none if it has no GPU or does not respond."""

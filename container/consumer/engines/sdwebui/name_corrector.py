@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from container.consumer.engines.sdwebui.catalogue import Catalogue, find_same_name, unknown_name_text
+from container.consumer.engines.sdwebui.catalogue import Catalogue, unknown_name_text
 from container.consumer.engines.sdwebui.samplers import (
     NameMatch,
     find_sampler,
@@ -12,6 +12,7 @@ from container.consumer.engines.sdwebui.samplers import (
     scheduler_names,
 )
 from runtimes.findings import Findings
+from runtimes.sdwebui.listed_names import find_same_name
 
 Content = dict[str, Any]
 

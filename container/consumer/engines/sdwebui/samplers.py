@@ -6,7 +6,8 @@ SD Web UI replaces a name that it does not know by its default, and responds 200
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from container.consumer.engines.sdwebui.catalogue import Catalogue, find_same_name
+from container.consumer.engines.sdwebui.catalogue import Catalogue
+from runtimes.sdwebui.listed_names import find_same_name
 
 
 @dataclass(frozen=True, slots=True)

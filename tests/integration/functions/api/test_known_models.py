@@ -5,13 +5,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from adapters.listing import Listing
-from adapters.runtime_report import MAX_BYTES, RuntimeReports
-from domain.row import Status
-from functions.sweep.sweep import Report
+from adapters.runtime_report import MAX_NAMES_BYTES, RuntimeReports
+from runtimes.sdwebui.model_names import CHECKPOINT_FOLDER
 from tests.support.api_client import Answer, Client
 from tests.support.deployment import CHECKPOINT, DYNAMIC, STATIC, Deployment
-from tests.support.worker import Worker, sweep
 
 LISTED = ("sub/own x.safetensors [0123456789]", "sub/own x.safetensors", "sub_own x", "own x", "0123456789")
 
@@ -138,7 +135,7 @@ def test_if_s3_fails_the_worker_decides(stocked: Deployment) -> None:
 
 
 def test_an_incomplete_report_refuses_nothing(stocked: Deployment) -> None:
-    stocked.report(*(f"{number:0100}" for number in range(MAX_BYTES // 100)))
+    stocked.report(*(f"{number:0100}" for number in range(MAX_NAMES_BYTES // 100)))
     assert submit(Client(stocked), "no-such").status == 200
 
 
@@ -151,25 +148,13 @@ def test_a_repeated_request_succeeds_even_if_its_checkpoint_was_deleted(stocked:
     assert submit(Client(stocked), "dream", "other").status == 400
 
 
-def test_a_report_cannot_be_read_as_a_task(stocked: Deployment) -> None:
-    api = Client(stocked)
-    api.submit()
-    Worker(stocked).run("test")
-    table = stocked.environment.task_table
-
-    assert [task["id"] for task in api("GET", "/v1alpha2/tasks").body["tasks"]] == ["test"]
-    assert api("GET", f"/v1alpha2/tasks/%23models%23{DYNAMIC}").status == 404
-    assert list(Listing(stocked.dynamodb, table).oldest(DYNAMIC, Status.COMPLETED, before="2")) == []
-    assert sweep(stocked) == Report()
-
-
 def test_each_runtime_has_its_own_report(deployment: Deployment) -> None:
-    reports = RuntimeReports(deployment.dynamodb, deployment.environment.task_table)
+    reports = RuntimeReports(deployment.s3, deployment.environment.task_bucket)
     deployment.report("a", "a", "b")
 
     reported_names = reports.read(DYNAMIC)
     assert reported_names is not None
-    assert (set(reported_names.models), reported_names.complete) == ({"a", "b"}, True)
+    assert reported_names.models == {CHECKPOINT_FOLDER: {"a", "b"}}
     assert reports.read(STATIC) is None
 
 

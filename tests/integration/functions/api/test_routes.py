@@ -20,7 +20,7 @@ from tests.support.worker import Worker
 def test_the_function_serves_exactly_the_routes_of_the_table(shared_api: Client) -> None:
     app = create_app(shared_api._services)
     answered = {
-        Route(route.method, re.sub(r"<\w+>", "{id}", route.path))
+        Route(route.method, re.sub(r"<(?:task_)?(\w+)>", r"{\1}", route.path))
         for route in (*app._static_routes, *app._dynamic_routes)
     }
     assert answered == set(ROUTES)

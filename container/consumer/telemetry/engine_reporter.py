@@ -1,45 +1,46 @@
-"""Report to the API which models the engine has, so that it can refuse tasks with unknown ones."""
+"""Report to the API what the engine lists, so that it can refuse or warn of names that nobody knows."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.runtime_report import RuntimeReports
 from domain.errors import PermanentError, RetryableError
+from runtimes.base import EngineNames
 
 CHECK_SECONDS: Final = 60.0
 """How soon the API learns of a new model."""
 
 REPORT_SECONDS: Final = 86_400.0
-"""An unchanged list is reported again after this time, because a report expires after some weeks."""
+"""Unchanged names are reported again after this time, in case somebody deleted the report."""
 
 _log = logging.getLogger(__name__)
 
 
-class ModelReporter:
-    """Reports the models at start and on changes, in a separate thread because an engine may hang."""
+class EngineReporter:
+    """Reports names at start and on changes, in a separate thread because an engine may hang."""
 
     def __init__(
         self,
-        model_names: Callable[[], Iterable[str]],
+        names: Callable[[], EngineNames],
         reports: RuntimeReports,
         *,
         runtime: str,
         check_seconds: float = CHECK_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._model_names = model_names
+        self._names = names
         self._reports = reports
         self._runtime = runtime
         self._check_seconds = check_seconds
         self._clock = clock
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="model reporter", daemon=True)
-        self._last_report: tuple[float, list[str]] | None = None
+        self._thread = threading.Thread(target=self._run, name="engine reporter", daemon=True)
+        self._last_report: tuple[float, EngineNames] | None = None
 
     def start(self) -> None:
         """Start reporting; the engine must be ready."""
@@ -50,9 +51,9 @@ class ModelReporter:
         self._stop.set()
 
     def report_changes(self) -> None:
-        """Report the models if they have changed since the last report."""
+        """Report the names if they have changed since the last report."""
         try:
-            names = sorted(self._model_names())
+            names = _sorted(self._names())
             reported_at = self._clock()
             if self._last_report is not None:
                 last_reported_at, last_names = self._last_report
@@ -60,11 +61,19 @@ class ModelReporter:
                     return
             self._reports.write(self._runtime, names)
             self._last_report = reported_at, names
-            _log.info("models reported", extra={"names": len(names)})
+            _log.info("engine's names reported", extra={"names": sum(map(len, names.models.values()))})
         except (RetryableError, PermanentError, BotoCoreError, ClientError):
-            _log.warning("the models could not be reported to the API: trying again", exc_info=True)
+            _log.warning("the engine's names could not be reported to the API: trying again", exc_info=True)
 
     def _run(self) -> None:
         self.report_changes()
         while not self._stop.wait(self._check_seconds):
             self.report_changes()
+
+
+def _sorted(names: EngineNames) -> EngineNames:
+    """Return the names in an order that does not change as long as they do not."""
+    models, others = (
+        {key: sorted(set(listed)) for key, listed in lists.items()} for lists in (names.models, names.names)
+    )
+    return EngineNames(models, others)

@@ -5,8 +5,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
-from container.consumer.telemetry.model_reporter import REPORT_SECONDS, ModelReporter
+from container.consumer.telemetry.engine_reporter import REPORT_SECONDS, EngineReporter
 from domain.errors import ErrorCode, RetryableError
+from runtimes.base import EngineNames
+from runtimes.sdwebui.model_names import CHECKPOINT_FOLDER
 
 
 class Engine:
@@ -32,16 +34,20 @@ class Reports:
         self.written: list[tuple[str, list[str]]] = []
         self._failing = failing
 
-    def write(self, runtime: str, models: list[str]) -> None:
+    def write(self, runtime: str, names: EngineNames) -> None:
         if self._failing:
             self._failing -= 1
             raise ClientError({"Error": {"Code": "Throttling", "Message": ""}}, "PutItem")
-        self.written.append((runtime, models))
+        self.written.append((runtime, list(names.models[CHECKPOINT_FOLDER])))
 
 
-def reporter(engine: Any, reports: Any, clock: Any = lambda: 0.0) -> ModelReporter:
+def reporter(engine: Any, reports: Any, clock: Any = lambda: 0.0) -> EngineReporter:
     """Return a reporter whose thread is not started."""
-    return ModelReporter(EngineModelLists(engine).checkpoint_names, reports, runtime="r", clock=clock)
+
+    def names() -> EngineNames:
+        return EngineNames({CHECKPOINT_FOLDER: EngineModelLists(engine).checkpoint_names()})
+
+    return EngineReporter(names, reports, runtime="r", clock=clock)
 
 
 def test_every_name_of_every_checkpoint_is_reported_once() -> None:
@@ -63,7 +69,7 @@ def test_a_change_is_reported() -> None:
     assert "0123456789" in reports.written[1][1]
 
 
-def test_an_unchanged_list_is_reported_again_before_its_report_expires() -> None:
+def test_unchanged_names_are_reported_again_after_a_day() -> None:
     at = [0.0]
     reports = Reports()
     reporting = reporter(Engine(), reports, lambda: at[0])

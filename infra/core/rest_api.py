@@ -23,7 +23,7 @@ _PAGE_BURST: Final = 20
 
 
 class RestApi(Construct):
-    """A REST API with one API key and a throttling usage plan, whose routes call one function.
+    """A REST API with API keys in one throttling usage plan, whose routes call one function.
 
     Requests that wait, and those for the console, call functions of their own, and have throttles of their
     own.
@@ -93,6 +93,12 @@ class RestApi(Construct):
         plan.add_api_stage(stage=self.api.deployment_stage)
         self.key = self.api.add_api_key("Key")
         plan.add_api_key(self.key)
+        self.further_keys = {name: self._key(name) for name in settings.keys}
+        for key in self.further_keys.values():
+            plan.add_api_key(key)
+
+    def _key(self, name: str) -> apigateway.IApiKey:
+        return self.api.add_api_key(f"Key{name}", api_key_name=f"{cdk.Stack.of(self).stack_name}-{name}")
 
 
 def _throttle(route: Route, rate: int, burst: int) -> dict[str, apigateway.MethodDeploymentOptions]:

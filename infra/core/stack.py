@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, Final
 
 import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda_event_sources as sources
@@ -248,19 +249,17 @@ class CoreStack(cdk.Stack):
         return f'aws secretsmanager get-secret-value --secret-id {arn} --query "{query}" --output text'
 
     def _outputs(self) -> None:
-        key_id = self.api.key.key_id
-        command = f"aws apigateway get-api-key --api-key {key_id} --include-value --query value --output text"
         queue_urls = {name: queue.queue_url for name, queue in self.tasks.queues.items()}
         outputs = {
             # The next four have the names that AWS's Guidance (sd-on-eks) uses.
             "FrontApiEndpoint": self.api.api.url,
-            "GetAPIKeyCommand": command,
+            "GetAPIKeyCommand": _key_command(self.api.key),
             "GetWebhookSecretCommand": self._webhook_secret_command(),
             "WebhookSecret": self.webhooks.secret.secret_arn,
             "OutputS3Bucket": self.output.bucket_name,
             "sdNotificationOutputArn": self.results.topic_arn,
             "TaskTable": self.table.table.table_name,
-            "ApiKeyId": key_id,
+            "ApiKeyId": self.api.key.key_id,
             "TaskTopicArn": self.tasks.topic.topic_arn,
             "UploadBucket": self.uploads.bucket_name,
             "ModelBucket": self.models.bucket_name,
@@ -271,8 +270,15 @@ class CoreStack(cdk.Stack):
             # may not.
             "TaskQueues": self.to_json_string(queue_urls),
         }
+        for name, key in self.api.further_keys.items():
+            outputs[f"Get{name[0].upper()}{name[1:]}APIKeyCommand"] = _key_command(key)
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)
+
+
+def _key_command(key: apigateway.IApiKey) -> str:
+    """Return the command that prints a key, which no output contains."""
+    return f"aws apigateway get-api-key --api-key {key.key_id} --include-value --query value --output text"
 
 
 def _model_folders() -> list[str]:

@@ -17,11 +17,13 @@ from infra.section import SecretName, Section
 MAX_RUNTIMES = 10
 MAX_SCRIPTS_BYTES = 600
 MAX_CREDENTIALS = 20
+MAX_KEYS = 50
 MIN_UPLOAD_DAYS = QUEUE_RETENTION_DAYS + 1
 
 T = TypeVar("T")
 _Several = Annotated[tuple[T, ...], Field(min_length=1, max_length=MAX_RUNTIMES)]
 _Host = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+(:[0-9]{1,5})?$")]
+_KeyName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]{0,39}$")]
 _Zone = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$")]
 _KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}$")]
 _BucketArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -44,6 +46,9 @@ class Quota(Section):
 class ApiGateway(Section):
     """Settings of API Gateway.
 
+    `keys` are the names of further API keys, each with its own throttle and quota, and by default with its
+    own group of tasks.
+
     `quota` and `reserved_concurrency` are not set by default. A quota counts reads too, and how often clients
     poll is not known here. AWS refuses to reserve concurrency if less than 100 would be left to the account,
     and a new account has 10.
@@ -52,9 +57,21 @@ class ApiGateway(Section):
     stage_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,128}$")] = "dev"
     throttle: Throttle = Throttle()
     quota: Quota | None = None
+    keys: Annotated[tuple[_KeyName, ...], Field(max_length=MAX_KEYS)] = ()
     reserved_concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
     # Snapshots of the started function: a first request after a pause is answered sooner, for a price.
     snap_start: bool = True
+
+    @model_validator(mode="after")
+    def _keys_differ_and_fit(self) -> Self:
+        if len({name.lower() for name in self.keys}) < len(self.keys):
+            raise ValueError("keys that differ in more than case")
+        allowed = MAX_TASKS_PER_SECOND / (1 + len(self.keys))
+        if self.throttle.rate_limit > allowed:
+            text = f"{MAX_TASKS_PER_SECOND} requests a second for all keys together: throttle.rateLimit"
+            raise ValueError(f"{text} must be at most {allowed:.4g} with {len(self.keys)} further keys")
+        return self
+
     # A page for people at /console. It needs no key itself, so not everyone wants it on the internet.
     console: bool = True
 

@@ -52,6 +52,8 @@ SNS_PUBLISHES: Final = 2
 """The task and the callback; deliveries to queues are free."""
 SQS_REQUESTS: Final = 3.5
 """Receive, delete, a share of the depth readings and of the scaler's events."""
+SQS_FAIR_REQUESTS: Final = 3
+"""Delivery, receive, delete: each message has a group."""
 CONTENT_BYTES: Final = 1000
 """What a task asks for; it is part of its row until the outcome."""
 ROW_READS: Final = 6

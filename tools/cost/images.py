@@ -72,6 +72,12 @@ def charges_without_gpu(images: int, deployment: Deployment, *, gpus: int) -> li
             "SQS: requests", assumptions.SQS_REQUESTS, "each", assumptions.SQS_REQUESTS * prices.SQS_REQUEST
         ),
         Charge(
+            "SQS: fair queues",
+            assumptions.SQS_FAIR_REQUESTS,
+            "each",
+            assumptions.SQS_FAIR_REQUESTS * prices.SQS_FAIR_REQUEST,
+        ),
+        Charge(
             "SNS: messages", assumptions.SNS_PUBLISHES, "each", assumptions.SNS_PUBLISHES * prices.SNS_PUBLISH
         ),
         Charge("CloudWatch Logs", assumptions.LOG_KB, "KB each", assumptions.LOG_KB / 1e6 * prices.LOG_GB),

@@ -59,6 +59,8 @@ LAMBDA_GB_SECOND: Final = 0.0000133334
 """On arm64."""
 LAMBDA_REQUEST: Final = 0.20 / 1e6
 SQS_REQUEST: Final = 0.40 / 1e6
+SQS_FAIR_REQUEST: Final = 0.10 / 1e6
+"""What a request for a message with a group costs in addition."""
 SNS_PUBLISH: Final = 0.50 / 1e6
 API_REQUEST: Final = 3.50 / 1e6
 DYNAMODB_WRITE: Final = 0.625 / 1e6

@@ -175,6 +175,21 @@ def test_the_flat_names_of_keys_mean_the_same_as_those_of_sd_on_eks() -> None:
             "APIGW.throttle.rateLimit: found 251; allowed: less than or equal to 250",
         ),
         (
+            f"APIGW: {{keys: [web-shop]}}\nmodelsRuntime: [{{{RUNTIME}}}]",
+            'APIGW.keys[0]: found "web-shop"; allowed: text that matches ^[A-Za-z][A-Za-z0-9]{0,39}$',
+        ),
+        (
+            f"APIGW: {{keys: [shop, Shop]}}\nmodelsRuntime: [{{{RUNTIME}}}]",
+            'APIGW: found {"keys": ["shop", "Shop"]}; allowed: keys that differ in more than case',
+        ),
+        (
+            f"APIGW: {{keys: [a, b], throttle: {{rateLimit: 100}}}}\nmodelsRuntime: [{{{RUNTIME}}}]",
+            (
+                'APIGW: found {"keys": ["a", "b"], "throttle": {"rateLimit": 100}}; allowed: 250 requests a '
+                "second for all keys together: throttle.rateLimit must be at most 83.33 with 2 further keys"
+            ),
+        ),
+        (
             f"APIGW: {{throttle: {{rateLimit: .nan}}}}\nmodelsRuntime: [{{{RUNTIME}}}]",
             "APIGW.throttle.rateLimit: found NaN; allowed: a finite number",
         ),

@@ -306,7 +306,22 @@ def test_the_key_is_never_logged(core: Template) -> None:
 
 def test_the_usage_plan_throttles(core: Template) -> None:
     assert core.one("ApiGateway::UsagePlan")["Throttle"] == {"RateLimit": 30, "BurstLimit": 50}
-    assert len(core.resources("ApiGateway::UsagePlanKey")) == 1
+
+
+def test_each_key_is_in_the_usage_plan_and_has_a_command_that_prints_it(core: Template) -> None:
+    keys = core.resources("ApiGateway::ApiKey")
+    (plan,) = core.resources("ApiGateway::UsagePlan")
+    joined = [
+        (each["KeyId"]["Ref"], each["UsagePlanId"]["Ref"])
+        for each in core.properties("ApiGateway::UsagePlanKey")
+    ]
+    assert sorted(joined) == sorted((key, plan) for key in keys)
+    assert len(keys) == 2
+    commands = {text(core.outputs[f"Get{name}APIKeyCommand"]) for name in ("", "Shop")}
+    assert len(commands) == 2
+    for key in keys:
+        assert sum(key in command for command in commands) == 1
+    assert "sdonecs-shop" in [key.get("Name") for key in core.properties("ApiGateway::ApiKey")]
 
 
 def test_quota_and_concurrency_are_settings(core: Template) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from local.fakes.comfyui.components import Components
-from local.fakes.comfyui.faults import FAULTS, OF_REQUESTS
+from local.fakes.comfyui.faults import FAULTS, REQUEST_FAULTS
 from local.fakes.comfyui.server import run
 from local.fakes.comfyui.settings import Cache, Settings, Version
 from local.fakes.faults import fault_option
@@ -72,7 +72,7 @@ def main(
     components = Components.make(settings)
     for text in fault or []:
         injected = fault_option(text, FAULTS)
-        of_request = injected.name in OF_REQUESTS
+        of_request = injected.name in REQUEST_FAULTS
         group = components.request_faults[injected.name] if of_request else components.faults
         group.switch_on(injected)
     run(components, host=host, port=port, control_port=control_port)

@@ -11,16 +11,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from local.fakes.comfyui import control, routes_catalogue, routes_files, routes_prompt
-from local.fakes.comfyui.answers import Failures
 from local.fakes.comfyui.components import Components
+from local.fakes.comfyui.error_responses import ErrorResponses
 
 BINARY: Final = {"content-type": "application/octet-stream"}
 
 
 def create_app(components: Components) -> Starlette:
     """Create the application."""
-    own = [*routes_prompt.routes(components), *routes_files.routes(components)]
-    own += routes_catalogue.routes(components)
+    http_routes = [*routes_prompt.routes(components), *routes_files.routes(components)]
+    http_routes += routes_catalogue.routes(components)
 
     async def websocket(socket: WebSocket) -> None:
         client = socket.query_params.get("clientId") or uuid.uuid4().hex
@@ -29,32 +29,36 @@ def create_app(components: Components) -> Starlette:
             job.client == client for job in list(components.queue.running)
         ):
             greeting.append({"type": "executing", "data": {"node": components.executor.node}})
-        await components.events.attend(socket, client, greeting)
+        await components.events.serve(socket, client, greeting)
 
-    async def missing(request: Request, _error: Exception) -> Response:
-        return _unknown(request)
+    async def on_unknown_route(request: Request, _error: Exception) -> Response:
+        return _respond_as_static_files(request)
 
-    shared: list[BaseRoute] = [*own, WebSocketRoute("/ws", websocket)]
+    all_routes: list[BaseRoute] = [*http_routes, WebSocketRoute("/ws", websocket)]
     app = Starlette(
-        routes=[Mount("/fake", routes=control.routes(components)), *shared, Mount("/api", routes=shared)],
-        exception_handlers={404: missing, 405: missing},
+        routes=[
+            Mount("/fake", routes=control.routes(components)),
+            *all_routes,
+            Mount("/api", routes=all_routes),
+        ],
+        exception_handlers={404: on_unknown_route, 405: on_unknown_route},
     )
     app.router.redirect_slashes = False
-    app.add_middleware(Gate, components=components)
-    app.add_middleware(Failures, max_bytes=components.settings.max_upload_bytes)
+    app.add_middleware(Unavailability, components=components)
+    app.add_middleware(ErrorResponses, max_bytes=components.settings.max_upload_bytes)
     return app
 
 
-def _unknown(request: Request) -> Response:
-    """Respond as ComfyUI's route for static files, which takes whatever no other route takes."""
+def _respond_as_static_files(request: Request) -> Response:
+    """Respond as ComfyUI's route for static files, which gets all requests that no other route matches."""
     if request.method in ("GET", "HEAD"):
         return Response(status_code=404, headers=BINARY)
-    allowed = {"allow": "GET,HEAD"}
-    return Response("405: Method Not Allowed", 405, headers=allowed, media_type="text/plain")
+    headers = {"allow": "GET,HEAD"}
+    return Response("405: Method Not Allowed", 405, headers=headers, media_type="text/plain")
 
 
-class Gate:
-    """Responds 503 while the fault `unavailable` is on; the fake's own routes go on."""
+class Unavailability:
+    """Responds 503 while the fault `unavailable` is on; the fake's own routes still respond."""
 
     def __init__(self, app: ASGIApp, components: Components) -> None:
         self._app = app
@@ -62,8 +66,8 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or respond 503."""
-        closed = self._components.faults.is_on("unavailable")
-        if scope["type"] == "http" and closed and not scope["path"].startswith("/fake"):
+        is_unavailable = self._components.faults.is_on("unavailable")
+        if scope["type"] == "http" and is_unavailable and not scope["path"].startswith("/fake"):
             await JSONResponse({}, 503)(scope, receive, send)
             return
         await self._app(scope, receive, send)

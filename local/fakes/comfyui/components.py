@@ -1,4 +1,4 @@
-"""Composition of a fake from its components, once for each server, and the thread that runs its jobs."""
+"""The parts of one fake server, how they are put together, and the thread that runs its jobs."""
 
 import threading
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from local.fakes.comfyui.catalogue import Catalogue
 from local.fakes.comfyui.errors import WorkerDied
 from local.fakes.comfyui.events import Events
 from local.fakes.comfyui.executor import Executor
-from local.fakes.comfyui.faults import OF_REQUESTS, OF_SERVER
+from local.fakes.comfyui.faults import REQUEST_FAULTS, SERVER_FAULTS
 from local.fakes.comfyui.folders import Folders
 from local.fakes.comfyui.job_queue import Job, JobQueue
 from local.fakes.comfyui.settings import Settings
@@ -32,7 +32,8 @@ class Components:
     stats: Stats
     faults: Faults
     request_faults: dict[str, Faults]
-    free: threading.Event = field(default_factory=threading.Event)
+    must_free_memory: threading.Event = field(default_factory=threading.Event)
+    """Set by POST /free: the cached results are forgotten before the next job."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -49,50 +50,51 @@ class Components:
             queue=JobQueue(),
             executor=Executor(settings, folders, cache, events, stats),
             stats=stats,
-            faults=Faults(OF_SERVER),
-            request_faults={name: Faults(frozenset()) for name in OF_REQUESTS},
+            faults=Faults(SERVER_FAULTS),
+            request_faults={name: Faults(frozenset()) for name in REQUEST_FAULTS},
         )
 
     def start(self) -> None:
         """Start the thread that runs jobs."""
-        threading.Thread(target=self._work, name="worker", daemon=True).start()
+        threading.Thread(target=self._run_jobs, name="worker", daemon=True).start()
 
-    def hit(self, name: str) -> bool:
-        """Return whether a fault of requests affects the current request, and count it."""
-        return self.fault_of_request(name) is not None
+    def has_request_fault(self, name: str) -> bool:
+        """Return whether a fault affects the current request, and count the request for it."""
+        return self.take_request_fault(name) is not None
 
-    def fault_of_request(self, name: str) -> Fault | None:
-        """Return the fault of requests that affects the current request, and count it."""
+    def take_request_fault(self, name: str) -> Fault | None:
+        """Return the fault that affects the current request, if any, and count the request for it."""
         return self.request_faults[name].for_next_job().get(name)
 
     def status(self) -> dict[str, Any]:
-        """Return what the message `status` tells."""
+        """Return the data of the websocket message `status`."""
         return {"status": {"exec_info": {"queue_remaining": self.queue.remaining()}}}
 
     def send_status(self) -> None:
-        """Tell all sockets how many jobs there are."""
+        """Send all sockets the number of jobs."""
         self.events.send("status", self.status())
 
-    def _work(self) -> None:
+    def _run_jobs(self) -> None:
         while not self.stopping.is_set():
-            job = self.queue.take(POLL_SECONDS)
-            if self.free.is_set():  # not while a job runs, but before the next one
-                self.free.clear()
+            job = self.queue.take_next(POLL_SECONDS)
+            if self.must_free_memory.is_set():  # as recorded, this happens only between jobs
+                self.must_free_memory.clear()
                 self.executor.cache.clear()
             if job is not None:
                 try:
-                    self._run(job)
+                    self._run_job(job)
                 except WorkerDied:
-                    return  # nothing says so, as recorded
+                    return  # without any message, as recorded
 
-    def _run(self, job: Job) -> None:
+    def _run_job(self, job: Job) -> None:
         injected = self.faults.for_next_job()
         entry = self.stats.begin(id=job.id, number=job.number, client=job.client, prompt=job.prompt)
-        self.executor.interrupt.event.clear()  # so an interrupt that came before is lost
+        # As recorded, an interrupt that came before the job has no effect.
+        self.executor.interrupt.event.clear()
         self.send_status()
         history = self.executor.run(job, injected)
         self.faults.end_job(injected)
-        self.queue.done(job, None if "forget" in injected else history)
+        self.queue.finish(job, None if "forget" in injected else history)
         self.stats.end(entry, history["status"]["status_str"])
         entry["outputs"] = {} if "bad-message" in injected else history["outputs"]
         self.send_status()

@@ -10,12 +10,12 @@ from starlette.routing import Route
 
 from local.fakes.comfyui import DISCLAIMER, VERSION
 from local.fakes.comfyui.components import Components
-from local.fakes.comfyui.faults import FAULTS, KINDS, OF_REQUESTS
+from local.fakes.comfyui.faults import FAULTS, KINDS, REQUEST_FAULTS
 from local.fakes.comfyui.refusals import REFUSALS
 from local.fakes.faults import Fault
 
 POLL_SECONDS: Final = 0.005
-DETAILS: Final = {"name", "jobs", "after", "at", "kind", "node", "factor", "ignore_interrupt"}
+FAULT_FIELDS: Final = {"name", "jobs", "after", "at", "kind", "node", "factor", "ignore_interrupt"}
 
 
 def routes(components: Components) -> list[Route]:
@@ -29,23 +29,25 @@ def routes(components: Components) -> list[Route]:
         body = await request.json()
         if (
             body.get("name") not in FAULTS
-            or not set(body) <= DETAILS
+            or not set(body) <= FAULT_FIELDS
             or body.get("kind", "node") not in KINDS | REFUSALS
         ):
-            return JSONResponse({"error": f"expected one of {sorted(FAULTS)} with {sorted(DETAILS)}"}, 422)
+            return JSONResponse(
+                {"error": f"expected one of {sorted(FAULTS)} with {sorted(FAULT_FIELDS)}"}, 422
+            )
         fault = Fault(**body)
         group = components.request_faults.get(fault.name, components.faults)
         group.switch_on(fault)
-        _listen(components)
+        _apply_deafness(components)
         return JSONResponse(fault.to_json())
 
     async def clear(request: Request) -> Response:
         name = request.path_params.get("name")
         components.faults.clear(name)
-        for one in OF_REQUESTS:
-            if name in (None, one):
-                components.request_faults[one].clear()
-        _listen(components)
+        for fault_name in REQUEST_FAULTS:
+            if name in (None, fault_name):
+                components.request_faults[fault_name].clear()
+        _apply_deafness(components)
         return JSONResponse({})
 
     async def stats(_: Request) -> Response:
@@ -57,11 +59,15 @@ def routes(components: Components) -> list[Route]:
     async def wait(request: Request) -> Response:
         query = dict(request.query_params)
         deadline = time.monotonic() + float(query.pop("timeout", 30))
-        refusing = query.pop("refusing", None)
+        wanted_refusal = query.pop("refusing", None)
         while True:
             counts = _counts(components)
-            as_wanted = refusing is None or (refusing.lower() == "true") == components.faults.refusing
-            if as_wanted and all(counts[name] >= float(least) for name, least in query.items()):
+            is_refusal_as_wanted = (
+                wanted_refusal is None or (wanted_refusal.lower() == "true") == components.faults.refusing
+            )
+            if is_refusal_as_wanted and all(
+                counts[name] >= float(minimum) for name, minimum in query.items()
+            ):
                 return JSONResponse(counts)
             if time.monotonic() > deadline:
                 return JSONResponse({"error": f"waited for {query}, got {counts}"}, 408)
@@ -78,8 +84,8 @@ def routes(components: Components) -> list[Route]:
     ]
 
 
-def _listen(components: Components) -> None:
-    components.events.deaf = components.faults.is_on("deaf")
+def _apply_deafness(components: Components) -> None:
+    components.events.is_deaf = components.faults.is_on("deaf")
 
 
 def _counts(components: Components) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The websockets of a ComfyUI: who gets which message."""
+"""The websockets of the fake, and which of them gets which message."""
 
 import asyncio
 import json
@@ -21,9 +21,11 @@ class Events:
         self._sockets: dict[str, WebSocket] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: asyncio.Queue[tuple[str | None, dict[str, Any] | bytes]] = asyncio.Queue()
-        self.deaf = False
+        self.is_deaf = False
         self.previews: set[str] = set()
+        """The clients that can read previews with metadata."""
         self.closed = 0
+        """How many sockets have been closed."""
 
     async def publish(self) -> None:
         """Send queued messages for ever; runs in the server's event loop."""
@@ -35,11 +37,11 @@ class Events:
                 sockets = self._receivers(client)
             except TypeError:
                 os._exit(CRASH_STATUS)
-            for socket in [] if self.deaf else sockets:
+            for socket in [] if self.is_deaf else sockets:
                 await _send(socket, encoded)
 
     def send(self, kind: str, data: dict[str, Any], client: str | None = None) -> None:
-        """Queue a message for a client, or for all; later the process ends if it is no JSON, as recorded."""
+        """Queue a message for a client, or for all; as recorded, one that is not JSON ends the process."""
         self.send_raw({"type": kind, "data": data}, client)
 
     def send_raw(self, message: dict[str, Any] | bytes, client: str | None) -> None:
@@ -47,15 +49,11 @@ class Events:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, (client, message))
 
-    def connected(self, client: str | None) -> bool:
-        """Return whether a client has a socket."""
-        return client in self._sockets
-
-    async def attend(self, socket: WebSocket, client: str, greeting: list[dict[str, Any]]) -> None:
+    async def serve(self, socket: WebSocket, client: str, greeting: list[dict[str, Any]]) -> None:
         """Register a socket, greet it, and wait until it closes."""
         await socket.accept()
         self._sockets[client] = socket
-        if not self.deaf:
+        if not self.is_deaf:
             for message in greeting:
                 await socket.send_text(json.dumps(message))
         try:
@@ -82,4 +80,4 @@ async def _send(socket: WebSocket, message: str | bytes) -> None:
     try:
         await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
     except (RuntimeError, WebSocketDisconnect, OSError):
-        return  # the client has gone
+        return  # the client has disconnected

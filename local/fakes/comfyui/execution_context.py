@@ -42,7 +42,9 @@ class Context:
     extra_data: dict[str, Any]
     temp_prefix: str
     report: Callable[[float, float], None] = lambda _value, _max: None
+    """Called with the progress of the node: value and maximum."""
     loaded: Callable[[str], None] = lambda _name: None
+    """Called with the name of a model that was loaded."""
     triggered: set[str] = field(default_factory=set)
 
     def sample(self, steps: int) -> None:
@@ -52,12 +54,12 @@ class Context:
             seconds = self.settings.job_seconds / max(1, steps)
         if "slow" in self.injected:
             seconds *= self.injected["slow"].factor
-        next_at = time.monotonic()
+        next_step_at = time.monotonic()
         for step in range(1, steps + 1):
             self.trigger((step - 1) / steps)
             self.interrupt.check()
-            next_at = max(next_at, time.monotonic() - seconds) + seconds
-            self.pause(next_at - time.monotonic())
+            next_step_at = max(next_step_at, time.monotonic() - seconds) + seconds
+            self.pause(next_step_at - time.monotonic())
             self.report(step, steps)
         self.trigger(1.0)
         self.interrupt.check()
@@ -67,10 +69,10 @@ class Context:
         if seconds > 0:
             self.interrupt.event.wait(seconds)
 
-    def trigger(self, share: float) -> None:
-        """Trigger the faults whose share of the job has been reached, each once a job."""
+    def trigger(self, fraction: float) -> None:
+        """Trigger the faults whose `at` is reached when this fraction of the job is done, each once."""
         for name, fault in self.injected.items():
-            if name in self.triggered or share < min(fault.at, 1.0):
+            if name in self.triggered or fraction < min(fault.at, 1.0):
                 continue
             self.triggered.add(name)
             if name == "crash":

@@ -31,13 +31,13 @@ FAULTS: Final = {
     "refuse": "connections are refused until cleared through the control address",
     "unavailable": "all routes respond with 503 until cleared",
 }
-OF_REQUESTS: Final = frozenset(
+REQUEST_FAULTS: Final = frozenset(
     {"queued-500", "queued-close", "lost-interrupt", "lost-cancel", "rejected", "upload-too-large"}
 )
-"""These affect requests, and `jobs` counts requests."""
+"""Faults that affect requests; for them, `jobs` counts requests."""
 
-OF_SERVER: Final = frozenset({"deaf", "refuse", "unavailable"})
-"""These concern the server until they are cleared, and not a job."""
+SERVER_FAULTS: Final = frozenset({"deaf", "refuse", "unavailable"})
+"""Faults that affect the whole server until they are cleared."""
 
 KINDS: Final = {
     "out-of-memory": (

@@ -23,8 +23,8 @@ class Job:
     cancelled: bool = False
     created_ms: int = field(default_factory=lambda: round(time.time() * 1000))
 
-    def shown(self) -> list[Any]:
-        """Return the job as ComfyUI shows it."""
+    def as_listed(self) -> list[Any]:
+        """Return the job as /queue and /history show it."""
         return [self.number, self.id, self.prompt, self.extra_data, self.outputs]
 
 
@@ -33,7 +33,7 @@ class JobQueue:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._order = itertools.count()
+        self._arrival_numbers = itertools.count()
         self._heap: list[tuple[float, int, Job]] = []
         self._number = 0
         self.running: list[Job] = []
@@ -48,10 +48,10 @@ class JobQueue:
     def put(self, job: Job) -> None:
         """Queue a job."""
         with self._changed:
-            heapq.heappush(self._heap, (job.number, next(self._order), job))
+            heapq.heappush(self._heap, (job.number, next(self._arrival_numbers), job))
             self._changed.notify_all()
 
-    def take(self, timeout: float) -> Job | None:
+    def take_next(self, timeout: float) -> Job | None:
         """Wait for a job and mark it as running; return None after the timeout in seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._heap, timeout):
@@ -60,7 +60,7 @@ class JobQueue:
             self.running.append(job)
             return job
 
-    def done(self, job: Job, entry: dict[str, Any] | None) -> None:
+    def finish(self, job: Job, entry: dict[str, Any] | None) -> None:
         """End a job; `entry` is its history, None to forget it."""
         with self._changed:
             self.running.remove(job)
@@ -83,13 +83,13 @@ class JobQueue:
     def delete(self, ids: set[str] | None) -> bool:
         """Delete waiting jobs, all with None; return whether there were any."""
         with self._changed:
-            kept = [] if ids is None else [entry for entry in self._heap if entry[2].id not in ids]
-            changed = len(kept) != len(self._heap)
-            self._heap = kept
+            remaining = [] if ids is None else [entry for entry in self._heap if entry[2].id not in ids]
+            has_changed = len(remaining) != len(self._heap)
+            self._heap = remaining
             heapq.heapify(self._heap)
-            return changed
+            return has_changed
 
-    def has(self, number: float, job_id: str) -> bool:
+    def has_waiting(self, number: float, job_id: str) -> bool:
         """Return whether a waiting job has this number and id, which makes the real queue fail."""
         with self._changed:
             return any(entry[2].number == number and entry[2].id == job_id for entry in self._heap)

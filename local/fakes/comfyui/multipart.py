@@ -31,8 +31,8 @@ async def read_form(request: Request) -> dict[str, Part] | None:
         return None
     fields: dict[str, Part] = {}
     for piece in (b"\r\n" + body).split(b"\r\n--" + boundary.group(1).encode())[1:]:
-        head, separator, content = piece.partition(b"\r\n\r\n")
-        if not separator or piece.startswith(b"--"):
+        head, blank_line, content = piece.partition(b"\r\n\r\n")
+        if not blank_line or piece.startswith(b"--"):
             continue
         names = dict(PARAMETER.findall(head.decode("utf-8", "replace")))
         if "name" in names:

@@ -16,7 +16,7 @@ DIGEST_BYTES: Final = 1024 * 1024  # enough to tell two files apart, and quick w
 
 NO_MODEL: Final = b"not a model"
 NO_CLIP: Final = b"without text encoder"
-"""What the content of a checkpoint says to a fake that cannot look at its tensors."""
+"""Texts in test files that make a checkpoint count as one without these parts, because it has no tensors."""
 
 
 def _load(context: Context, kind: str, name: str) -> str:
@@ -24,9 +24,9 @@ def _load(context: Context, kind: str, name: str) -> str:
     path = context.folders.model(kind, name)
     if path.suffix == ".safetensors" and not is_complete(path):
         head = path.read_bytes()[:8]
-        whole = len(head) == 8 and int.from_bytes(head, "little") <= path.stat().st_size
-        what = "incomplete metadata, file not fully covered" if whole else "header too large"
-        raise NodeFailed(SAFETENSORS_ERROR, f"Error while deserializing header: {what}")
+        is_incomplete = len(head) == 8 and int.from_bytes(head, "little") <= path.stat().st_size
+        defect = "incomplete metadata, file not fully covered" if is_incomplete else "header too large"
+        raise NodeFailed(SAFETENSORS_ERROR, f"Error while deserializing header: {defect}")
     context.pause(context.settings.load_seconds)
     context.loaded(f"{kind}/{name}")
     return _digest(path)
@@ -56,7 +56,7 @@ def unet(context: Context, unet_name: str, **_: Any) -> Result:
 
 def clip(context: Context, **inputs: Any) -> Result:
     """Load one or more text encoders."""
-    names = [inputs[one] for one in sorted(inputs) if one.startswith("clip_name")]
+    names = [inputs[name] for name in sorted(inputs) if name.startswith("clip_name")]
     for name in names:
         _load(context, "text_encoders", name)
     return Result((Clip("+".join(names)),))

@@ -65,7 +65,7 @@ def apply_controlnet(
     context: Context, conditioning: Conditioning, control_net: NamedModel, image: Pictures, strength: float
 ) -> Result:
     """Apply a ControlNet to a text."""
-    return Result((_controlled(conditioning, control_net, image, strength),))
+    return Result((_add_control(conditioning, control_net, image, strength),))
 
 
 def apply_controlnet_advanced(
@@ -81,13 +81,13 @@ def apply_controlnet_advanced(
     """Apply a ControlNet to both texts."""
     return Result(
         (
-            _controlled(positive, control_net, image, strength),
-            _controlled(negative, control_net, image, strength),
+            _add_control(positive, control_net, image, strength),
+            _add_control(negative, control_net, image, strength),
         )
     )
 
 
-def _controlled(
+def _add_control(
     conditioning: Conditioning, net: NamedModel, images: Pictures, strength: float
 ) -> Conditioning:
     return replace(conditioning, controls=(*conditioning.controls, Control(net.name, strength, images[0])))
@@ -153,13 +153,13 @@ def ksampler(
     latent_image: Latent,
     denoise: float = 1.0,
 ) -> Result:
-    """Sample a batch of latents; they are painted when they are decoded."""
+    """Sample a batch of latents; the pictures are drawn when they are decoded."""
     if not isinstance(positive, Conditioning) or not isinstance(model, Model):
         raise NodeFailed("AttributeError", "'NoneType' object has no attribute 'shape'\n")
     context.sample(steps)
     sampled = []
-    for place in range(latent_image.batch):
-        start = _start(latent_image, place)
+    for index in range(latent_image.batch):
+        start = _start_picture(latent_image, index)
         facts: Facts = {
             "prompt": positive.text,
             "negative": negative.text,
@@ -175,8 +175,8 @@ def ksampler(
             "clip": positive.clip.name,
             "clip_patches": list(positive.clip.patches),
             "size": [latent_image.width, latent_image.height],
-            "batch_index": place,
-            "controls": [_control_facts(one) for one in positive.controls],
+            "batch_index": index,
+            "controls": [_control_facts(control) for control in positive.controls],
             "reference": describe(start) if start else None,
             "mask_sha256": digest(latent_image.mask) if latent_image.mask else None,
         }
@@ -185,7 +185,7 @@ def ksampler(
             height=latent_image.height,
             prompt=positive.text,
             negative_prompt=negative.text,
-            seed=seed + place,
+            seed=seed + index,
             steps=steps,
             cfg_scale=cfg,
             sampler=f"{sampler_name} {scheduler}",
@@ -195,7 +195,7 @@ def ksampler(
             denoising=denoise,
             reference=start.image if start else None,
             mask=latent_image.mask,
-            hints=tuple(one.image.image for one in positive.controls),
+            hints=tuple(control.image.image for control in positive.controls),
         )
         sampled.append(Sampled(scene, facts))
     return Result((replace(latent_image, sampled=tuple(sampled), pictures=(), mask=latent_image.mask),))
@@ -206,29 +206,29 @@ def ksampler_advanced(
 ) -> Result:
     """Sample a part of the steps."""
     inputs.pop("return_with_leftover_noise", None)
-    share = max(0, min(end_at_step, inputs["steps"]) - start_at_step) / inputs["steps"]
-    return ksampler(context, seed=noise_seed, denoise=share, **inputs)
+    fraction = max(0, min(end_at_step, inputs["steps"]) - start_at_step) / inputs["steps"]
+    return ksampler(context, seed=noise_seed, denoise=fraction, **inputs)
 
 
 def vae_decode(context: Context, samples: Latent, vae: Vae, **_: Any) -> Result:
-    """Paint the pictures of sampled latents, or return the pictures of encoded ones."""
+    """Draw the pictures of sampled latents, or return the pictures of encoded ones."""
     if samples.sampled:
-        return Result((tuple(_decoded(one, vae) for one in samples.sampled),))
+        return Result((tuple(_draw_sampled(sampled, vae) for sampled in samples.sampled),))
     blank = Picture(Image.new("RGB", (samples.width, samples.height), "grey"))
     return Result((samples.pictures or (blank,) * samples.batch,))
 
 
-def _decoded(sampled: Sampled, vae: Vae) -> Picture:
+def _draw_sampled(sampled: Sampled, vae: Vae) -> Picture:
     scene = replace(sampled.scene, effects=(*sampled.scene.effects, f"VAE {vae.name}"))
     return Picture(draw_picture(scene), {**sampled.facts, "vae": vae.name})
 
 
-def _start(latent: Latent, place: int) -> Picture | None:
+def _start_picture(latent: Latent, index: int) -> Picture | None:
     """Return what a latent shows before it is sampled, or None if it is empty."""
     if latent.sampled:
-        before = latent.sampled[place % len(latent.sampled)]
-        return Picture(draw_picture(before.scene), before.facts)
-    return latent.pictures[place % len(latent.pictures)] if latent.pictures else None
+        previous = latent.sampled[index % len(latent.sampled)]
+        return Picture(draw_picture(previous.scene), previous.facts)
+    return latent.pictures[index % len(latent.pictures)] if latent.pictures else None
 
 
 def _control_facts(control: Control) -> Facts:

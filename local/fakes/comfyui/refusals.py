@@ -19,20 +19,19 @@ REFUSALS: Final = {
     "internal": "500: nothing is queued",
 }
 
-Answer = tuple[int, dict[str, Any] | str]
+RefusalResponse = tuple[int, dict[str, Any] | str]
 
-
-PLAIN: Final = {
+RESPONSES_WITHOUT_NODES: Final = {
     "too-large": (413, "Maximum request body size 104857600 exceeded."),
     "forbidden": (403, ""),
     "internal": (500, "500 Internal Server Error\n\nServer got itself in trouble"),
 }
 
 
-def answer(kind: str, prompt: dict[str, Any], *, old: bool) -> Answer:
+def refusal_response(kind: str, prompt: dict[str, Any], *, old: bool) -> RefusalResponse:
     """Return the status and the body of a refusal for a workflow, as recorded."""
-    if kind in PLAIN:
-        return PLAIN[kind]
+    if kind in RESPONSES_WITHOUT_NODES:
+        return RESPONSES_WITHOUT_NODES[kind]
     if kind == "no-outputs":
         return _body(error("prompt_no_outputs", "Prompt has no outputs"))
     if kind == "missing-node":
@@ -55,13 +54,13 @@ def _missing_node(prompt: dict[str, Any], *, old: bool) -> dict[str, Any]:
 
 def node_errors(kind: str, prompt: dict[str, Any]) -> dict[str, Any]:
     """Return what is wrong with one node of a workflow."""
-    words = {"model-not-listed": "Loader", "folder-gone": "Loader", "input-vanished": "LoadImage"}
-    word = words.get(kind, "SaveImage")
-    node = next(one for one in prompt if word in prompt[one]["class_type"])
+    class_parts = {"model-not-listed": "Loader", "folder-gone": "Loader", "input-vanished": "LoadImage"}
+    class_part = class_parts.get(kind, "SaveImage")
+    node = next(name for name in prompt if class_part in prompt[name]["class_type"])
     inputs = prompt[node]["inputs"]
     name = next(iter(inputs))
     path = "/opt/comfyui/base/output/checkpoints"
-    found = {
+    node_error = {
         "model-not-listed": error(
             "value_not_in_list",
             "Value not in list",
@@ -84,8 +83,10 @@ def node_errors(kind: str, prompt: dict[str, Any]) -> dict[str, Any]:
             input_name=name,
         ),
     }.get(kind) or error("required_input_missing", "Required input is missing", name, input_name=name)
-    return {node: {"errors": [found], "dependent_outputs": [node], "class_type": prompt[node]["class_type"]}}
+    return {
+        node: {"errors": [node_error], "dependent_outputs": [node], "class_type": prompt[node]["class_type"]}
+    }
 
 
-def _body(found: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    return 400, {"error": found, "node_errors": {}}
+def _body(refusal: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    return 400, {"error": refusal, "node_errors": {}}

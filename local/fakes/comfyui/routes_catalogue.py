@@ -13,7 +13,7 @@ from local.fakes.comfyui.catalogue import CLASSES
 from local.fakes.comfyui.components import Components
 from local.fakes.comfyui.folders import MODEL_FOLDERS
 
-RAM_BYTES = 25_276_063_744  # of the recorded machine
+RAM_BYTES = 25_276_063_744  # of the machine on which the responses were recorded
 
 
 def routes(components: Components) -> list[Route]:
@@ -35,7 +35,7 @@ def routes(components: Components) -> list[Route]:
         return JSONResponse(folders.models(name)) if name in MODEL_FOLDERS else Response(status_code=404)
 
     async def embeddings(_: Request) -> Response:
-        return JSONResponse([os.path.splitext(one)[0] for one in folders.models("embeddings")])  # noqa: PTH122
+        return JSONResponse([os.path.splitext(name)[0] for name in folders.models("embeddings")])  # noqa: PTH122
 
     async def system_stats(_: Request) -> Response:
         return JSONResponse(_system(settings.version, settings.argv))

@@ -1,4 +1,4 @@
-"""The routes that take and give files."""
+"""The routes for uploading and downloading files."""
 
 import hashlib
 import mimetypes
@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from local.fakes.comfyui.answers import Crash
 from local.fakes.comfyui.components import Components
+from local.fakes.comfyui.error_responses import Crash
 from local.fakes.comfyui.multipart import Part, read_form
 
-ACTIVE = ("text/html", "text/javascript", "text/css", "application/javascript", "image/svg+xml")
+SCRIPTABLE_TYPES = ("text/html", "text/javascript", "text/css", "application/javascript", "image/svg+xml")
 
 
 def routes(components: Components) -> list[Route]:
@@ -26,27 +26,27 @@ def routes(components: Components) -> list[Route]:
         query = request.query_params
         if "filename" not in query:
             return Response(status_code=404)
-        name, kind = _annotated(query["filename"], query.get("type", "output"))
+        name, kind = _split_folder_type(query["filename"], query.get("type", "output"))
         if not name or name[0] == "/" or ".." in name:
             return Response(status_code=400)
         if kind not in folders:
             return Response(status_code=400)
         folder = os.path.join(folders[kind], query.get("subfolder", ""))  # noqa: PTH118
-        if not _inside(folder, folders[kind]):
+        if not _is_inside(folder, folders[kind]):
             return Response(status_code=403)
         path = Path(folder) / Path(name).name
         if not path.is_file():
             return Response(status_code=404)
         disposition = {"content-disposition": f'filename="{path.name}"'}
         if "preview" in query or query.get("channel") in ("rgb", "a"):
-            content, media = _converted(path, query.get("preview"), query.get("channel"))
+            content, media = _convert(path, query.get("preview"), query.get("channel"))
             return Response(content, media_type=media, headers=disposition)
         media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        media = "application/octet-stream" if media in ACTIVE else media
+        media = "application/octet-stream" if media in SCRIPTABLE_TYPES else media
         return FileResponse(path, media_type=media, headers=disposition)
 
     async def upload_image(request: Request) -> Response:
-        if components.hit("upload-too-large"):
+        if components.has_request_fault("upload-too-large"):
             return Response("Maximum request body size 104857600 exceeded.", 413)
         form = await read_form(request)
         if form is None:
@@ -85,7 +85,7 @@ def _store(components: Components, form: dict[str, Part], part: Part, content: b
     root = components.folders.by_type[kind]
     folder = os.path.join(root, os.path.normpath(subfolder))  # noqa: PTH118
     path = Path(os.path.abspath(os.path.join(folder, name)))  # noqa: PTH100, PTH118
-    if not _inside(str(path), root):
+    if not _is_inside(str(path), root):
         return Response(status_code=400)
     Path(folder).mkdir(parents=True, exist_ok=True)
     number = 1
@@ -100,19 +100,19 @@ def _store(components: Components, form: dict[str, Part], part: Part, content: b
     return JSONResponse({"name": name, "subfolder": subfolder, "type": kind})
 
 
-def _annotated(name: str, kind: str) -> tuple[str, str]:
-    for one in ("output", "input", "temp"):
-        if name.endswith(f"[{one}]"):
-            return name[: -len(one) - 3], one
+def _split_folder_type(name: str, kind: str) -> tuple[str, str]:
+    for folder_type in ("output", "input", "temp"):
+        if name.endswith(f"[{folder_type}]"):
+            return name[: -len(folder_type) - 3], folder_type
     return name, kind
 
 
-def _inside(path: str, root: Path) -> bool:
+def _is_inside(path: str, root: Path) -> bool:
     return os.path.commonpath((os.path.abspath(path), root)) == str(root)  # noqa: PTH100
 
 
-def _converted(path: Path, preview: str | None, channel: str | None) -> tuple[bytes, str]:
-    """Return an image as a preview (`webp;90`), or only its colours or its transparency."""
+def _convert(path: Path, preview: str | None, channel: str | None) -> tuple[bytes, str]:
+    """Return an image as a preview (`webp;90`), or only its colors or its transparency."""
     content = BytesIO()
     with Image.open(path) as image:
         if preview is not None:

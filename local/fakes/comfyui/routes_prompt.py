@@ -9,14 +9,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.fakes.comfyui import jobs_view, refusals
-from local.fakes.comfyui.answers import Crash, DropConnection
 from local.fakes.comfyui.components import Components
+from local.fakes.comfyui.error_responses import Crash, DropConnection
 from local.fakes.comfyui.errors import Refused, error
 from local.fakes.comfyui.job_queue import Job
 from local.fakes.comfyui.refusals import PARTLY
 from local.fakes.comfyui.validation import Outcome, Validator
 
-NEEDED_ID: Final = (
+ID_HINT: Final = (
     "prompt_id must be a UUID string in canonical lowercase hyphenated form; "
     "omit it to let the server generate one"
 )
@@ -32,30 +32,30 @@ def routes(components: Components) -> list[Route]:
     async def post_prompt(request: Request) -> Response:
         body = json.loads(await request.body())
         components.stats.count("posted")
-        rejected = components.fault_of_request("rejected")
+        rejected = components.take_request_fault("rejected")
         if rejected is not None and rejected.kind != PARTLY:
-            return _refused(*refusals.answer(rejected.kind, body["prompt"], old=settings.old))
+            return _refused(*refusals.refusal_response(rejected.kind, body["prompt"], old=settings.old))
         try:
-            job, outcome = _job(components, body)
+            job, outcome = _create_job(components, body)
         except Refused as refused:
             return JSONResponse(refused.body, 400)
-        twice = queue.has(job.number, job.id)
+        is_duplicate = queue.has_waiting(job.number, job.id)
         queue.put(job)
         components.send_status()
-        if components.hit("queued-close"):
+        if components.has_request_fault("queued-close"):
             raise DropConnection
-        if components.hit("queued-500") or twice:
+        if components.has_request_fault("queued-500") or is_duplicate:
             raise Crash
         number = int(job.number) if "number" not in body else job.number
-        answer = {"prompt_id": job.id, "number": number, "node_errors": outcome.node_errors}
+        response = {"prompt_id": job.id, "number": number, "node_errors": outcome.node_errors}
         if rejected is not None:
-            answer["node_errors"] = refusals.node_errors(PARTLY, body["prompt"])
-        return JSONResponse(answer)
+            response["node_errors"] = refusals.node_errors(PARTLY, body["prompt"])
+        return JSONResponse(response)
 
     async def get_queue(_: Request) -> Response:
-        running = [job.shown() for job in list(queue.running)]
+        running = [job.as_listed() for job in list(queue.running)]
         return JSONResponse(
-            {"queue_running": running, "queue_pending": [job.shown() for job in queue.pending()]}
+            {"queue_running": running, "queue_pending": [job.as_listed() for job in queue.pending()]}
         )
 
     async def post_queue(request: Request) -> Response:
@@ -91,8 +91,8 @@ def routes(components: Components) -> list[Route]:
             body = {}
         job_id = body.get("prompt_id")
         components.stats.count("interrupts")
-        running = job_id is None or any(job.id == job_id for job in list(queue.running))
-        if running and not components.hit("lost-interrupt"):
+        is_running = job_id is None or any(job.id == job_id for job in list(queue.running))
+        if is_running and not components.has_request_fault("lost-interrupt"):
             components.executor.interrupt.event.set()
         return Response()
 
@@ -100,10 +100,10 @@ def routes(components: Components) -> list[Route]:
         body = json.loads(await request.body())
         components.stats.count("frees")
         if body.get("free_memory"):
-            components.free.set()
+            components.must_free_memory.set()
         return Response()
 
-    found = [
+    prompt_routes = [
         Route("/prompt", get_prompt),
         Route("/prompt", post_prompt, methods=["POST"]),
         Route("/queue", get_queue),
@@ -114,24 +114,24 @@ def routes(components: Components) -> list[Route]:
         Route("/interrupt", interrupt, methods=["POST"]),
         Route("/free", free, methods=["POST"]),
     ]
-    return found if settings.old else [*_job_routes(components), *found]
+    return prompt_routes if settings.old else [*_job_routes(components), *prompt_routes]
 
 
 def _job_routes(components: Components) -> list[Route]:
     queue = components.queue
 
     async def list_jobs(request: Request) -> Response:
-        wanted = [one for one in request.query_params.get("status", "").split(",") if one]
-        if bad := [one for one in wanted if one not in jobs_view.STATUSES]:
+        statuses = [each for each in request.query_params.get("status", "").split(",") if each]
+        if invalid := [each for each in statuses if each not in jobs_view.STATUSES]:
             valid = ", ".join(jobs_view.STATUSES)
-            text = f"Invalid status value(s): {', '.join(bad)}. Valid values: {valid}"
+            text = f"Invalid status value(s): {', '.join(invalid)}. Valid values: {valid}"
             return JSONResponse({"error": text}, 400)
-        jobs = [job for job in jobs_view.list_jobs(queue) if not wanted or job["status"] in wanted]
+        jobs = [job for job in jobs_view.list_jobs(queue) if not statuses or job["status"] in statuses]
         offset = int(request.query_params.get("offset", 0))
         limit = int(request.query_params["limit"]) if "limit" in request.query_params else None
         page = jobs[offset:] if limit is None else jobs[offset : offset + limit]
-        more = offset + len(page) < len(jobs)
-        pages = {"offset": offset, "limit": limit, "total": len(jobs), "has_more": more}
+        has_more = offset + len(page) < len(jobs)
+        pages = {"offset": offset, "limit": limit, "total": len(jobs), "has_more": has_more}
         return JSONResponse({"jobs": page, "pagination": pages})
 
     async def get_job(request: Request) -> Response:
@@ -140,7 +140,7 @@ def _job_routes(components: Components) -> list[Route]:
 
     def cancel(job_ids: list[str]) -> bool:
         components.stats.count("cancels")
-        if components.hit("lost-cancel"):
+        if components.has_request_fault("lost-cancel"):
             return True
         running = [job for job in list(queue.running) if job.id in job_ids]
         for job in running:
@@ -153,7 +153,7 @@ def _job_routes(components: Components) -> list[Route]:
 
     async def cancel_many(request: Request) -> Response:
         job_ids = json.loads(await request.body()).get("job_ids")
-        if invalid := [one for one in job_ids if not _is_uuid(one)]:
+        if invalid := [job_id for job_id in job_ids if not _is_uuid(job_id)]:
             return JSONResponse({"error": "job_ids contains invalid id(s)", "invalid_ids": invalid}, 400)
         return JSONResponse({"cancelled": cancel(job_ids)})
 
@@ -165,8 +165,11 @@ def _job_routes(components: Components) -> list[Route]:
     ]
 
 
-def _job(components: Components, body: Any) -> tuple[Job, Outcome]:
-    """Return the job of a body and what of it can run; raise Refused, or anything for a wrong shape."""
+def _create_job(components: Components, body: Any) -> tuple[Job, Outcome]:
+    """Return the job for a request body, and which of its nodes can run.
+
+    Raise Refused if none can, or any exception for a body of a wrong shape.
+    """
     number = None
     if "number" in body:
         number = float(body["number"])
@@ -180,7 +183,7 @@ def _job(components: Components, body: Any) -> tuple[Job, Outcome]:
         job_id = str(uuid.uuid4())
     elif not old and not _is_uuid(job_id):
         message = "prompt_id must be a valid UUID"
-        raise Refused(error("invalid_prompt_id", message, NEEDED_ID))
+        raise Refused(error("invalid_prompt_id", message, ID_HINT))
     prompt = body["prompt"]
     validator = Validator(prompt, components.catalogue, components.folders, old=old)
     outcome = validator.validate(body.get("partial_execution_targets"))
@@ -208,5 +211,5 @@ def _is_uuid(text: Any) -> bool:
 
 
 def _json(content: Any) -> Response:
-    """Return JSON that may hold NaN, as ComfyUI's does; raise TypeError for what is no JSON."""
+    """Return JSON that may contain NaN, as ComfyUI's does; raise TypeError for what is not JSON."""
     return Response(json.dumps(content), media_type="application/json")

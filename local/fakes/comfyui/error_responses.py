@@ -1,4 +1,4 @@
-"""Responses to requests that fail, and to those that a fault breaks."""
+"""Respond to requests whose handlers fail, and to those that ComfyUI refuses before any handler."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ class DropConnection(Exception):
     """The connection is closed without a response."""
 
 
-class Failures:
+class ErrorResponses:
     """Responds to exceptions with 500, to bodies beyond the limit with 413, to foreign origins with 403."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
@@ -35,20 +35,20 @@ class Failures:
             text = f"Maximum request body size {self._max_bytes} exceeded."
             await _respond(send, 413, text.encode(), b"text/plain; charset=utf-8")
             return
-        begun = False
+        has_begun = False
 
-        async def noting(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, send_and_note)
         except DropConnection:
             scope["app"].state.close_connection(scope["client"])
             raise
         except Exception:  # noqa: BLE001 -- aiohttp catches all too
-            if not begun:
+            if not has_begun:
                 await _respond(send, 500, SERVER_ERROR, b"text/plain; charset=utf-8")
 
 
@@ -61,9 +61,9 @@ def _is_foreign(headers: dict[str, str]) -> bool:
     return bool(origin) and host.split(":")[0] in ("127.0.0.1", "localhost") and origin != host
 
 
-async def _respond(send: Send, status: int, body: bytes, kind: bytes | None = None) -> None:
+async def _respond(send: Send, status: int, body: bytes, content_type: bytes | None = None) -> None:
     headers = [(b"content-length", str(len(body)).encode())]
-    if kind is not None:
-        headers.append((b"content-type", kind))
+    if content_type is not None:
+        headers.append((b"content-type", content_type))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

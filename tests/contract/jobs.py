@@ -177,7 +177,7 @@ def refresh_models(client: httpx.Client) -> None:
     """Refresh the lists after models were added, as the consumer does, and name the settings that it may
     override.
     """
-    for route in ("refresh_models-checkpoints", "refresh_models-loras", "refresh_models-vae"):
+    for route in ("refresh-checkpoints", "refresh-loras", "refresh-vae"):
         client.post(f"/sdapi/v1/{route}").raise_for_status()
     client.get("/controlnet/model_list?update=true").raise_for_status()
     options = client.get("/sdapi/v1/options").json()

@@ -34,7 +34,7 @@ def published(pipeline: Pipeline) -> Iterator[str]:
 def _message_of(pipeline: Pipeline, queue_url: str, task_id: str) -> str:
     """Return the message that the API published for a task."""
     sqs = pipeline.aws.client("sqs")
-    for _ in range(20):  # other tests' tasks pass by, too
+    for _ in range(20):  # the queue gets the messages of other tests too
         answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=10)
         for message in answer.get("Messages", []):
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
@@ -76,12 +76,12 @@ def test_a_message_that_is_delivered_after_the_outcome_changes_nothing(
 
     _deliver_again(pipeline, message, times=3)
     _drain(pipeline)
-    # Whatever the copies made is bodies_ by now: this one's callback comes after it.
+    # Any callback that the copies caused was sent before that of this task, which is submitted after them.
     pipeline.submit(bodies.v1alpha2(f"{task_id}-after", "text-to-image", bodies.text_to_image()))
     pipeline.wait_for_callback(f"{task_id}-after")
 
     assert (pipeline.objects(f"output/{task_id}/"), pipeline.row(task_id)) == before
-    assert len(before[0]) == 2  # one image and one .out
+    assert len(before[0]) == 2  # an image and the output document
     assert len(pipeline.callbacks.of_task(task_id)) == 1
 
 
@@ -92,9 +92,9 @@ def test_copies_of_a_message_make_one_image(pipeline: Pipeline, task_id: str, pu
     _drain(pipeline)
 
     assert len(pipeline.objects(f"output/{task_id}/")) == 2
-    # A copy that comes between the outcome and the note of having bodies_ tells it again, in the same words.
-    bodies_ = [callback.body for callback in pipeline.callbacks.of_task(task_id)]
-    assert all(body == bodies_[0] for body in bodies_)
+    # A copy that is received before the row says that the callback was sent sends the same callback again.
+    callback_bodies = [callback.body for callback in pipeline.callbacks.of_task(task_id)]
+    assert all(body == callback_bodies[0] for body in callback_bodies)
 
 
 def test_a_repeated_request_is_the_same_task(pipeline: Pipeline, task_id: str) -> None:

@@ -34,13 +34,13 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def sns(deployment: Deployment) -> FakeSns:
-    """Return an SNS whose topics can be down."""
+    """Return an SNS whose publishes a test can let fail."""
     return FakeSns(deployment.sns)
 
 
 @pytest.fixture(scope="session")
 def shared_deployment(aws: Emulator) -> Deployment:
-    """Return AWS resources for tests that leave nothing behind that another would meet."""
+    """Return AWS resources that tests share which leave nothing behind."""
     return deploy(aws)
 
 

@@ -185,7 +185,7 @@ class Consumer(Steps):
         yield f"{name} starts", write.state.with_actor(index, phase=Phase.STORE_IMAGE)
 
     def _after_refused_write(self, state: State, index: int, row: Row | None) -> State:
-        """Return the state in which a consumer cancels its task if that was requested, or has lost it."""
+        """Return the state after a refused write: the task is cancelled if that was requested, else lost."""
         actor = state.actors[index]
         is_own_row = (
             row is not None and row.fence == actor.fence and int(row.submission_id) == actor.submission_id
@@ -238,7 +238,8 @@ class Consumer(Steps):
             after = self._after_release(write.state, index)
         else:
             after = self._after_refused_write(write.state, index, write.row)
-        yield f"{self.names[index]} releases the task: {write.is_done}", after
+        label = "releases the task" if write.is_done else "may not release the task"
+        yield f"{self.names[index]} {label}", after
 
     def _finish_steps(self, state: State, index: int, actor: Actor) -> Iterator[Step]:
         name, status = self.names[index], FINAL_STATUS[actor.phase]

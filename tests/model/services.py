@@ -125,8 +125,9 @@ class Services(Steps):
             case Phase.RECORD_DELETION:
                 write = self._write(state, index, "record_output_deletion")
                 yield from write.response_lost_steps
+                label = "records the deletion" if write.is_done else "may not record the deletion"
                 yield (
-                    f"{name} records the deletion: {write.is_done}",
+                    f"{name} {label}",
                     write.state.with_actor(index, phase=Phase.ENDED if write.is_done else Phase.READ_ROW),
                 )
             case Phase.DELETE_ORPHANS | Phase.SEND_CALLBACK | Phase.RECORD_CALLBACK:

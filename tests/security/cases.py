@@ -149,4 +149,4 @@ def _allowed(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -
     else:
         assert not any(headers_sent[: len(internet.plain.requests)]), "credentials were sent without TLS"
     hops = 1 + len(entry.get("to", []))
-    assert sum(internet.asked.values()) <= hops, "a name was looked up twice for one connection"
+    assert sum(internet.lookup_counts.values()) <= hops, "a name was looked up twice for one connection"

@@ -36,7 +36,9 @@ LIKELY = {
     "fetch.py": "answers",
     "image_sizes.py": "answers",
 }
-"""Only to be quick: all groups are gone through."""
+"""The group of cases that is tried first because it probably fails. The others follow, so a wrong guess costs
+only time.
+"""
 
 NETWORK = re.compile(r'^ +"[0-9a-f.:]+/\d+",.*\n', re.MULTILINE)
 

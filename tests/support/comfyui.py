@@ -1,4 +1,4 @@
-"""A plain client of a ComfyUI, and the workflows that its tests send."""
+"""A client of ComfyUI without any of this project's code, and the workflows that tests of the fake send."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def node(kind: str, **inputs: Any) -> dict[str, Any]:
 
 
 def text_to_image(*, seed: int = 1, text: str = "a lighthouse", steps: int = 2, size: int = 64) -> Workflow:
-    """Return a workflow with the ids of ComfyUI's default one: 3 samples, 9 saves."""
+    """Return a workflow with the ids of ComfyUI's default one: node 3 samples, node 9 saves the image."""
     return {
         "3": node(
             "KSampler",
@@ -70,7 +70,7 @@ def png(colour: str = "red", *, size: int = 64, mode: str = "RGB") -> bytes:
 
 
 class Client:
-    """Sends workflows and reads what became of them."""
+    """Sends workflows and reads their results."""
 
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS)
@@ -115,8 +115,8 @@ class Client:
         assert answer.status_code == 200, answer.status_code
         return Image.open(io.BytesIO(answer.content))
 
-    def facts(self, flow: Workflow, output: str = "9") -> dict[str, Any]:
-        """Run a workflow and return the facts in its first image."""
+    def run_and_read_recipe(self, flow: Workflow, output: str = "9") -> dict[str, Any]:
+        """Run a workflow and return the recipe that the fake wrote into its first image: prompt, seed, …"""
         picture_recipe = recipe.read(self.image(self.run(flow), output))
         assert picture_recipe is not None
         return picture_recipe
@@ -133,7 +133,7 @@ class Socket:
         self.closed = False
 
     def open(self, host: str, path: str) -> None:
-        """Shake hands, and collect messages in a thread."""
+        """Open the websocket, and collect its messages in a thread."""
         self._connection.sendall(self._protocol.send(Request(host=host, target=path)))
         threading.Thread(target=self._read, daemon=True).start()
 

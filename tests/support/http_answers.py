@@ -242,9 +242,9 @@ RESPONDERS: dict[str, Responder] = {
     ),
     "upgrade": sending(b"HTTP/1.1 101 c4n4ry\r\nUpgrade: c4n4ry\r\nConnection: upgrade\r\n\r\n" + picture()),
     "redirect-without-location": sending(answer(b"c4n4ry", status="302 c4n4ry")),
-    "dripping-body": dripping_body(),
-    "dripping-headers": dripping_headers(),
-    "dripping-chunks": dripping_chunks(),
+    "drips-body": dripping_body(),
+    "drips-headers": dripping_headers(),
+    "drips-chunks": dripping_chunks(),
     "silent": silent(),
     "ok-chunked": sending(
         answer(b"", "Transfer-Encoding: chunked", length=False)

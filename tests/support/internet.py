@@ -16,15 +16,17 @@ from tests.support.http_answers import RESPONDERS, Responder, answer, picture
 
 PUBLIC = "93.184.216.34"
 PUBLIC_IPV6 = "2606:2800:220:1::1"
-DEAD = "2606:2800:220:1::dead"
-SERVED = frozenset({PUBLIC, PUBLIC_IPV6, "64:ff9b::5db8:d822", "::ffff:5db8:d822", "::ffff:93.184.216.34"})
-CERTIFIED = ("photos", "two", "three", "six", "rebind", "фото")
+REFUSING_IPV6 = "2606:2800:220:1::dead"
+ROUTED_ADDRESSES = frozenset(
+    {PUBLIC, PUBLIC_IPV6, "64:ff9b::5db8:d822", "::ffff:5db8:d822", "::ffff:93.184.216.34"}
+)
+HOSTS_WITH_CERTIFICATES = ("photos", "two", "three", "six", "rebind", "фото")
 PLAIN_PORTS = frozenset({80, 8080})
 TLS_PORTS = frozenset({443, 8443})
 
 
 class ForbiddenConnection(Exception):
-    """The guard tried to connect to a forbidden target; nothing was sent."""
+    """The guard, the code that fetches links, tried to connect to a forbidden target; nothing was sent."""
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -67,7 +69,7 @@ class Handler(socketserver.BaseRequestHandler):
             received = connection.recv(65536)
             if not received:
                 return
-            if received.startswith(b"\x16"):  # TLS, where none is spoken
+            if received.startswith(b"\x16"):  # a TLS handshake on the port for plain HTTP
                 connection.sendall(answer(b"c4n4ry", status="400 c4n4ry"))
                 return
             request += received
@@ -90,7 +92,7 @@ class FakeInternet:
 
     def __init__(self) -> None:
         self.authority = trustme.CA()
-        good = [f"{name}.example" for name in CERTIFIED]
+        good = [f"{name}.example" for name in HOSTS_WITH_CERTIFICATES]
         yesterday = datetime.now(UTC) - timedelta(days=1)
         self.names_asked_in_tls: list[str | None] = []
         self._contexts = {
@@ -119,7 +121,7 @@ class FakeInternet:
             name: [list(addresses) for addresses in address_lists]
             for name, address_lists in (changes or {}).items()
         }
-        self.asked: dict[str, int] = defaultdict(int)
+        self.lookup_counts: dict[str, int] = defaultdict(int)
         self.connected: list[str] = []
         self.names_asked_in_tls.clear()
         for server in (self.plain, self.tls):
@@ -146,14 +148,14 @@ class FakeInternet:
         answers = self.answers.get(name, default)
         if answers is None:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        self.asked[name] += 1
-        return answers[min(self.asked[name], len(answers)) - 1]
+        self.lookup_counts[name] += 1
+        return answers[min(self.lookup_counts[name], len(answers)) - 1]
 
     def connect(self, address: str, port: int, seconds: float) -> socket.socket:
         """Connect to the server for a public address; fail the test for any other address."""
-        if address == DEAD:
+        if address == REFUSING_IPV6:
             raise ConnectionRefusedError
-        if address not in SERVED or port not in PLAIN_PORTS | TLS_PORTS:
+        if address not in ROUTED_ADDRESSES or port not in PLAIN_PORTS | TLS_PORTS:
             raise ForbiddenConnection(f"a connection to {address} port {port}")
         self.connected.append(address)
         server = self.plain if port in PLAIN_PORTS else self.tls

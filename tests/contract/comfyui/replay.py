@@ -15,22 +15,27 @@ from local.fakes.model_file import write_checkpoint
 from tests.support.comfyui import Client
 
 FOLDER = Path(__file__).parent / "recordings"
-ROOT = "/opt/comfyui"
-MASKS = (
+RECORDED_ROOT = "/opt/comfyui"
+MASKED_PATTERNS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "(id)"),
     (re.compile(r"ComfyUI_temp_[a-z]{5}_"), "ComfyUI_temp_(random)_"),
     (re.compile(r"_\d{5}_"), "_(number)_"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "(day)"),
     (re.compile(r"\bcomfy-0\.\d+(\.\d+)?\b"), "(source)"),
 )
-"""What differs from run to run; the numbers of files have a test of their own."""
+"""Texts that differ from run to run, with the texts that replace them before a comparison.
+
+The numbers in the names of files are among them; test_behaviour.py tests those.
+"""
 
 IGNORED = frozenset(
     {"traceback", "current_inputs", "current_outputs", "timestamp", "executed", "prompt_id"}
     | {"category", "description", "display_name", "essentials_category", "output_tooltips", "search_aliases"}
     | {"argv", "comfy_package_versions", "python_version", "ram_free", "vram_free", "torch_vram_free"}
 )
-"""Also texts for people in the descriptions of classes, and what only describes the recorded machine."""
+"""Keys whose values are not compared: they differ from run to run, are texts for people, or describe the
+recorded machine.
+"""
 
 IMAGE_BYTES = re.compile(r"<(\d+) bytes>")
 NOT_IMAGES = {5: b"hello", 8: b"print(1)", 25: b"<script>alert(1)</script>", 0: b""}
@@ -65,7 +70,7 @@ def send(client: Client, name: str, group: str) -> httpx.Response:
         arguments |= _form(request["multipart"])
     elif "json" in request:
         text = json.dumps(request["json"])
-        arguments["content"] = (text.replace(ROOT, _root[0]) if _root else text).encode()
+        arguments["content"] = (text.replace(RECORDED_ROOT, _root[0]) if _root else text).encode()
     elif "body" in request:
         arguments["content"] = request["body"].encode("latin-1")
     return client.http.request(request["method"], request["path"], **arguments)
@@ -86,7 +91,7 @@ def differences(expected: Any, actual: Any, place: str = "") -> list[str]:
     if isinstance(expected, str) and isinstance(actual, str):
         expected, actual = _masked(expected), _masked(actual)
     if place.endswith(("/number", "/prompt/0")):
-        return []  # they continue those of other recordings
+        return []  # the server numbers all jobs, also those of other recordings
     if isinstance(expected, int | float) and isinstance(actual, int | float) and min(expected, actual) > 1e12:
         return []
     return (
@@ -119,7 +124,7 @@ def localize(root: Path) -> None:
 
 def localized(text: str) -> str:
     """Replace this machine's folder by that of the recorded server."""
-    return text.replace(_root[0], ROOT) if _root else text
+    return text.replace(_root[0], RECORDED_ROOT) if _root else text
 
 
 def job_differences(name: str, group: str, entry: dict[str, Any], *, cached: bool) -> list[str]:
@@ -155,7 +160,7 @@ def _of_member(expected: dict[str, Any], actual: dict[str, Any], key: str, place
 
 
 def _masked(text: str) -> str:
-    for pattern, mask in MASKS:
+    for pattern, mask in MASKED_PATTERNS:
         text = pattern.sub(mask, text)
     return text
 

@@ -16,7 +16,7 @@ Action = Callable[[Path], object]
 GIF_FRAMES = 2
 
 
-def leave(base: Path) -> None:
+def change_nothing(base: Path) -> None:
     """Change nothing."""
 
 
@@ -26,11 +26,11 @@ class Session:
 
     names: tuple[str, ...]
     before: dict[str, Action] = field(default_factory=dict)
-    set_up: Action = leave
+    set_up: Action = change_nothing
     cached: bool = True
 
 
-def of(*prefixes: str, without: tuple[str, ...] = ()) -> tuple[str, ...]:
+def recorded_jobs(*prefixes: str, without: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return the recorded jobs whose names begin like this, in the order of their numbers."""
     group = recordings("jobs")
 
@@ -71,15 +71,15 @@ def write_inputs(base: Path) -> None:
 
 
 SESSIONS = {
-    "text to image": Session(of("1")),
+    "text to image": Session(recorded_jobs("1")),
     "loading images": Session(
-        of("32-"),
+        recorded_jobs("32-"),
         {"32-loadimage-changed-2": lambda base: (base / "input/chg.png").write_bytes(image(99))},
         write_inputs,
     ),
-    "loading masks": Session(of("33-"), set_up=write_inputs),
+    "loading masks": Session(recorded_jobs("33-"), set_up=write_inputs),
     "errors": Session(
-        of("40-", "41-", "42-", "43-", without=("41-error-nojson",)),
+        recorded_jobs("40-", "41-", "42-", "43-", without=("41-error-nojson",)),
         {
             "43-corrupt-checkpoint": lambda base: _checkpoint(base, "broken.safetensors").write_bytes(
                 b"\xff" * 64
@@ -99,11 +99,11 @@ SESSIONS = {
             write_checkpoint(base / "models/loras/foreign.safetensors"),
         ],
     ),
-    "prefixes": Session(of("60-"), set_up=write_inputs),
-    "output nodes": Session(of("63-"), set_up=write_inputs, cached=False),
-    "NaN": Session(of("20-")),
-    "progress": Session(of("68-"), cached=False),
-    "after POST /free": Session(of("64-")),
+    "prefixes": Session(recorded_jobs("60-"), set_up=write_inputs),
+    "output nodes": Session(recorded_jobs("63-"), set_up=write_inputs, cached=False),
+    "NaN": Session(recorded_jobs("20-")),
+    "progress": Session(recorded_jobs("68-"), cached=False),
+    "after POST /free": Session(recorded_jobs("64-")),
 }
 
 

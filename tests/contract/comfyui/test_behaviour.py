@@ -147,7 +147,7 @@ def test_a_fresh_unknown_input_makes_an_output_node_run_again(client: Client) ->
 
 def test_a_replaced_model_is_stale_until_memory_is_freed(comfyui: FakeComfyUi, client: Client) -> None:
     def digest(seed: int) -> Any:
-        return client.facts(text_to_image(seed=seed))["model_digest"]
+        return client.run_and_read_recipe(text_to_image(seed=seed))["model_digest"]
 
     before = digest(1)
     write_checkpoint(comfyui.folders["models"] / "checkpoints" / CHECKPOINT, b"another")

@@ -26,6 +26,6 @@ def test_an_example_is_accepted_and_makes_a_picture(path: Path, client: Client) 
     for node in flow.values():
         if node["inputs"].get("seed") == -1:
             node["inputs"]["seed"] = 1
-    picture_recipe = client.facts(flow)
+    picture_recipe = client.run_and_read_recipe(flow)
     assert picture_recipe["prompt"] == "cat wizard"
     assert (picture_recipe["reference"] is not None) is bool(checked.content["files"])

@@ -65,7 +65,7 @@ def test_fault_rejected(comfyui: FakeComfyUi, client: Client, kind: str) -> None
         assert answer.json()["node_errors"]
     else:
         assert client.http.get("/prompt").json()["exec_info"]["queue_remaining"] == 0
-    assert client.facts(text_to_image(seed=next_seed())), "only one request is refused"
+    assert client.run_and_read_recipe(text_to_image(seed=next_seed())), "only one request is refused"
 
 
 def test_fault_upload_too_large(comfyui: FakeComfyUi, client: Client) -> None:
@@ -121,8 +121,8 @@ def test_fault_interrupted(comfyui: FakeComfyUi, client: Client) -> None:
 
 def test_fault_wrong_model(comfyui: FakeComfyUi, client: Client) -> None:
     comfyui.control.set("wrong-model", jobs=1)
-    assert client.facts(text_to_image(seed=1))["model"] == "a model that nobody asked for"
-    assert client.facts(text_to_image(seed=2))["model"] == "v1-5-pruned-emaonly.safetensors"
+    assert client.run_and_read_recipe(text_to_image(seed=1))["model"] == "a model that nobody asked for"
+    assert client.run_and_read_recipe(text_to_image(seed=2))["model"] == "v1-5-pruned-emaonly.safetensors"
 
 
 def test_fault_no_output(comfyui: FakeComfyUi, client: Client) -> None:

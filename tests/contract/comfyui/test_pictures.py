@@ -10,7 +10,7 @@ from tests.support.comfyui import CHECKPOINT, Client, image_to_image, listening,
 
 
 def test_a_text_to_image_workflow_makes_a_picture_of_its_text(client: Client) -> None:
-    picture_recipe = client.facts(text_to_image(seed=7, text="a red cube", steps=3))
+    picture_recipe = client.run_and_read_recipe(text_to_image(seed=7, text="a red cube", steps=3))
     expected = {"prompt": "a red cube", "negative": "fog", "seed": 7, "steps": 3, "model": CHECKPOINT}
     assert expected.items() <= picture_recipe.items()
     assert picture_recipe["reference"] is None
@@ -42,7 +42,7 @@ def test_each_input_of_the_sampler_changes_the_picture(
 
 def test_an_uploaded_image_is_in_the_picture(client: Client) -> None:
     names = [client.upload(f"{colour}.png", png(colour)) for colour in ("red", "blue")]
-    references = [client.facts(image_to_image(name))["reference"] for name in names]
+    references = [client.run_and_read_recipe(image_to_image(name))["reference"] for name in names]
     assert references[0] != references[1]
     assert all(picture["size"] == [64, 64] for picture in references)
 
@@ -54,7 +54,7 @@ def test_a_mask_keeps_what_it_does_not_cover(client: Client) -> None:
     flow["10"] = node("LoadImageMask", image=mask, channel="red")
     flow["11"] = node("SetLatentNoiseMask", samples=["5", 0], mask=["10", 0])
     flow["3"]["inputs"]["latent_image"] = ["11", 0]
-    assert client.facts(flow)["mask_sha256"] is not None
+    assert client.run_and_read_recipe(flow)["mask_sha256"] is not None
 
 
 def test_a_lora_and_a_controlnet_are_in_the_picture(client: Client) -> None:
@@ -67,7 +67,7 @@ def test_a_lora_and_a_controlnet_are_in_the_picture(client: Client) -> None:
         "ControlNetApply", conditioning=["6", 0], control_net=["21", 0], image=["1", 0], strength=0.8
     )
     flow["3"]["inputs"] |= {"model": ["20", 0], "positive": ["22", 0]}
-    picture_recipe = client.facts(flow)
+    picture_recipe = client.run_and_read_recipe(flow)
     assert picture_recipe["loras"][0].startswith("example-lora.safetensors:0.7:")
     assert picture_recipe["controls"][0]["strength"] == 0.8
 

@@ -15,7 +15,7 @@ from tests.contract.comfyui.replay import (
     send,
     write_models,
 )
-from tests.contract.comfyui.sessions import SESSIONS, leave, prepare
+from tests.contract.comfyui.sessions import SESSIONS, change_nothing, prepare
 from tests.support.comfyui import Client, listening
 
 QUICK: dict[str, Any] = {"step_seconds": 0.0, "load_seconds": 0.0}
@@ -27,7 +27,7 @@ FIRST_UPLOADS = (
 )
 """The recorded names of later files depend on those of earlier ones."""
 
-ELSEWHERE = {
+NOT_REPLAYED = {
     "20-client_id-dict": "test_behaviour: the process ends",
     "43-removed-file": "test_behaviour: a model that was removed",
     "65-prompt-after-model-folder-removed": "test_behaviour: a folder that was removed",
@@ -65,7 +65,7 @@ def test_jobs_end_as_recorded_and_take_the_same_nodes_from_the_cache(name: str, 
         client = Client(fake.url)
         localize(tmp_path)
         for recording_name in session.names:
-            session.before.get(recording_name, leave)(tmp_path / "base")
+            session.before.get(recording_name, change_nothing)(tmp_path / "base")
             response = send(client, recording_name, "jobs")
             notes_by_name[recording_name] = response_differences(recording_name, "jobs", response)
             if not notes_by_name[recording_name]:
@@ -90,7 +90,7 @@ def test_requests_that_change_nothing_are_answered_as_recorded(group: str, tmp_p
         notes_by_name = {
             name: response_differences(name, group, send(client, name, group))
             for name in recordings(group)
-            if name not in ELSEWHERE
+            if name not in NOT_REPLAYED
         }
     assert {name: notes for name, notes in notes_by_name.items() if notes} == {}
 
@@ -113,7 +113,7 @@ def test_files_are_taken_and_given_as_recorded(tmp_path: Path) -> None:
 def test_requests_of_any_other_kind_are_answered_as_recorded(tmp_path: Path) -> None:
     folders = folders_in(tmp_path)
     write_models(folders["models"])
-    names = [name for name in recordings("requests") if name not in ELSEWHERE]
+    names = [name for name in recordings("requests") if name not in NOT_REPLAYED]
     with running(**folders, **QUICK) as fake:
         client = Client(fake.url)
         localize(tmp_path)
@@ -126,7 +126,7 @@ def test_requests_of_any_other_kind_are_answered_as_recorded(tmp_path: Path) -> 
     assert {name: notes for name, notes in notes_by_name.items() if notes} == {}
 
 
-OLD_ORDER = ("txt2img", "same-again", "prompt_id-any-string")
+FIRST_OF_0_3_64 = ("txt2img", "same-again", "prompt_id-any-string")
 
 
 def test_version_0_3_64_responds_as_recorded(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_version_0_3_64_responds_as_recorded(tmp_path: Path) -> None:
     with running(**folders, **QUICK, version="0.3.64") as fake:
         client = Client(fake.url)
         localize(tmp_path)
-        for name in (*OLD_ORDER, *(name for name in group if name not in OLD_ORDER)):
+        for name in (*FIRST_OF_0_3_64, *(name for name in group if name not in FIRST_OF_0_3_64)):
             response = send(client, name, "v0.3.64")
             notes_by_name[name] = response_differences(name, "v0.3.64", response)
             posted = group[name]["request"]["path"] == "/prompt" and response.status_code == 200
@@ -151,7 +151,7 @@ def test_version_0_3_64_responds_as_recorded(tmp_path: Path) -> None:
     assert {name: notes for name, notes in notes_by_name.items() if notes} == {}
 
 
-FOLLOWED = [
+WITH_WEBSOCKET = [
     name for name, recording in recordings("jobs").items() if "websocket" in recording and name[0] == "1"
 ]
 
@@ -166,9 +166,9 @@ def test_a_websocket_gets_the_recorded_messages_in_the_recorded_order(tmp_path: 
             with listening(fake.url, str(recording["request"]["json"].get("client_id"))) as socket:
                 job = send(client, name, "jobs").json()["prompt_id"]
                 client.wait(job)
-                if name in FOLLOWED:
+                if name in WITH_WEBSOCKET:
                     socket.wait_for("executing", node=None)
                     recorded = [message.split()[0] for message in recording["websocket"]]
                     notes_by_name[name] = [recorded, socket.types()]
-    assert sorted(notes_by_name) == sorted(FOLLOWED)
+    assert sorted(notes_by_name) == sorted(WITH_WEBSOCKET)
     assert {name: pair for name, pair in notes_by_name.items() if pair[0] != pair[1]} == {}

@@ -10,19 +10,19 @@ from tests.support.template import Template
 def standard(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     """Synthesize two runtimes for a standard region, as if the second one was not deployed yet."""
     folder = tmp_path_factory.mktemp("standard")
-    return _good(synthesize(folder, config=TWO_RUNTIMES, context={"startAtZero": "sddynamic"}))
+    return _successful(synthesize(folder, config=TWO_RUNTIMES, context={"startAtZero": "sddynamic"}))
 
 
 @pytest.fixture(scope="session")
 def china(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     """Synthesize config.yaml for a China region."""
-    return _good(synthesize(tmp_path_factory.mktemp("china"), region="cn-northwest-1"))
+    return _successful(synthesize(tmp_path_factory.mktemp("china"), region="cn-northwest-1"))
 
 
 @pytest.fixture(scope="session")
 def sd_on_eks(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     """Synthesize sd-on-eks's own settings file."""
-    return _good(synthesize(tmp_path_factory.mktemp("sd_on_eks"), config=SD_ON_EKS))
+    return _successful(synthesize(tmp_path_factory.mktemp("sd_on_eks"), config=SD_ON_EKS))
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
         "modelsRuntime: [{name: sd, modelFilename: m}, {name: comfy, type: comfyui, dynamicModel: true, "
         "comfyui: {image: ./container/comfyui}}]\n"
     )
-    return _good(synthesize(folder / "out", config=config))
+    return _successful(synthesize(folder / "out", config=config))
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +49,6 @@ def compute(standard: Synthesis) -> Template:
     return standard.template("Compute")
 
 
-def _good(synthesis: Synthesis) -> Synthesis:
+def _successful(synthesis: Synthesis) -> Synthesis:
     assert synthesis.status == 0, synthesis.output
     return synthesis

@@ -21,7 +21,7 @@ from tests.support.template import Template
 pytestmark = pytest.mark.xdist_group("infra")
 
 TYPES: Final[RuntimeTypes] = {**RUNTIME_TYPES, "comfyui": ComfyUi}
-OURS = """
+SETTINGS = """
 modelsRuntime:
 - name: comfy
   type: comfyui
@@ -29,7 +29,7 @@ modelsRuntime:
   comfyui: {image: ./container/comfyui}
   nodes: {allow: [VHS_VideoCombine], deny: [ImageBlur]}
 """
-OF_THE_GUIDANCE = """
+GUIDANCE_SETTINGS = """
 stackName: sdoneks
 modelBucketArn: arn:aws:s3:::sdoneks-model-bucket-51a6
 modelsRuntime:
@@ -52,7 +52,7 @@ def runtime(text: str) -> ComfyUi:
 
 @pytest.fixture(scope="module")
 def containers() -> dict[str, Any]:
-    settings, _ = parse(OURS, TYPES)
+    settings, _ = parse(SETTINGS, TYPES)
     app = cdk.App(context={"aws:cdk:bundling-stacks": []})
     core = CoreStack(app, "Core", settings=settings)
     ComputeStack(app, "Compute", settings=settings, core=core.resources)
@@ -62,7 +62,7 @@ def containers() -> dict[str, Any]:
 
 
 def test_a_file_of_the_guidance_is_deployed_with_its_image_on_its_port() -> None:
-    engine = runtime(OF_THE_GUIDANCE).engine()
+    engine = runtime(GUIDANCE_SETTINGS).engine()
     assert engine.image == GUIDANCE_IMAGE
     assert engine.worker["engine_url"] == "http://127.0.0.1:8080"
     assert "8080/system_stats" in engine.health_check.command[1]
@@ -71,7 +71,7 @@ def test_a_file_of_the_guidance_is_deployed_with_its_image_on_its_port() -> None
 
 
 def test_an_image_of_ours_is_started_so_that_a_task_reaches_its_own_files_only() -> None:
-    engine = runtime(OURS).engine()
+    engine = runtime(SETTINGS).engine()
     assert engine.worker["engine_url"] == "http://127.0.0.1:8188"
     flags = list(engine.command)
     for flag in ("--disable-api-nodes", "--disable-metadata", "--disable-auto-launch"):
@@ -110,15 +110,15 @@ def test_the_list_of_model_folders_is_that_of_the_rules() -> None:
 
 
 def test_the_sample_task_is_accepted_by_the_rules() -> None:
-    comfyui_runtime = runtime(OURS)
+    comfyui_runtime = runtime(SETTINGS)
     sample = comfyui_runtime.sample_task()
     assert sample is not None
     checked = Rules().validate(*sample, comfyui_runtime.as_domain(), DEFAULT_LIMITS)
     assert not checked.faults
     assert not checked.warnings
     assert comfyui_runtime.required_models() == ("checkpoints/cats.safetensors",)
-    assert runtime(OF_THE_GUIDANCE).sample_task() is None
-    assert runtime(OF_THE_GUIDANCE).required_models() == ()
+    assert runtime(GUIDANCE_SETTINGS).sample_task() is None
+    assert runtime(GUIDANCE_SETTINGS).required_models() == ()
 
 
 @pytest.mark.parametrize(

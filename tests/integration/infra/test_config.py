@@ -1,4 +1,4 @@
-"""`config.yaml`: what is accepted, and one line for each error."""
+"""Settings in `config.yaml`: which are accepted, and the error of one line for each one that is not."""
 
 import json
 from collections.abc import Iterator

@@ -22,7 +22,7 @@ TODAY = datetime.now(UTC).date().isoformat()
 
 @pytest.fixture
 def stack(deployment: Deployment, aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Deploy a stack with the core stack's outputs, and lead boto3 to it."""
+    """Deploy a stack with the core stack's outputs, and let boto3 use the emulator."""
     environment = deployment.environment
     outputs = {
         "LargeTaskBucket": environment.task_bucket,
@@ -53,7 +53,7 @@ def run(stack: str, *options: str) -> Result:
 
 
 def dead_lettered(api: Client, deployment: Deployment, *names: str, **changes: Any) -> dict[str, str]:
-    """Submit tasks and dead_letter their messages; return the bodies by id."""
+    """Submit tasks and dead-letter their messages; return the messages' bodies by task id."""
     for name in names:
         assert api.submit(name, **changes).status == 200
     runtime = changes.get("runtime", DYNAMIC)

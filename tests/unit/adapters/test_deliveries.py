@@ -17,7 +17,7 @@ MESSAGE = message("t")
 ROW = {"id": "t", "submission_id": MESSAGE.submission_id, "runtime": "r", "status": "queued", "attempts": 0}
 
 
-class RestlessTable(FakeTable):
+class ChangingTable(FakeTable):
     """Another process changes the row before each write."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def _claim(row: Row) -> Transition:
 
 @pytest.mark.parametrize("worker", [True, False])
 def test_decisions_on_a_row_that_keeps_changing_end_after_some_rounds(*, worker: bool) -> None:
-    table = RestlessTable()
+    table = ChangingTable()
     assert Delivered(table, worker=worker).process() is None
     assert table.writes == MAX_ROUNDS
 

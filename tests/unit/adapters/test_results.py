@@ -19,7 +19,7 @@ ROW = Row(
 
 
 class Recorder:
-    """The topic, the table and the cleaner of orphans: notes in which order they are called."""
+    """Stands for the topic, the table and the cleaner of orphans, and records the order of the calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -1,4 +1,4 @@
-"""The two request formats: examples of AWS's Guidance, all errors at once, routing, and forbidden fields."""
+"""Requests of v1alpha1 and v1alpha2: examples of AWS's Guidance, errors, routing and forbidden fields."""
 
 import contextlib
 import copy
@@ -29,7 +29,7 @@ DYNAMIC = Runtime("dynamic", dynamic_model=True)
 RUNTIMES = Runtimes([STATIC, DYNAMIC])
 Decode = Callable[[dict[str, Any], Runtimes], Submission]
 
-SECOND: dict[str, Any] = {
+V1ALPHA2_REQUEST: dict[str, Any] = {
     "task": {
         "metadata": {
             "id": "test-i2i",
@@ -48,7 +48,7 @@ SECOND: dict[str, Any] = {
         },
     }
 }
-FIRST: dict[str, Any] = {
+V1ALPHA1_REQUEST: dict[str, Any] = {
     "alwayson_scripts": {
         "task": "image-to-image",
         "image_link": CAT,
@@ -67,19 +67,19 @@ def checkpoint(submission: Submission) -> str | None:
     return RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content)
 
 
-def second(
+def v1alpha2_request(
     *, metadata: dict[str, Any] | None = None, content: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the Guidance's v1alpha2 request with some fields changed."""
-    body = copy.deepcopy(SECOND)
+    body = copy.deepcopy(V1ALPHA2_REQUEST)
     body["task"]["metadata"] |= metadata or {}
     body["task"]["content"] |= content or {}
     return body
 
 
-def first(*, scripts: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+def v1alpha1_request(*, scripts: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
     """Return the Guidance's v1alpha1 request with some fields changed."""
-    body = copy.deepcopy(FIRST) | fields
+    body = copy.deepcopy(V1ALPHA1_REQUEST) | fields
     body["alwayson_scripts"] |= scripts or {}
     return body
 
@@ -92,16 +92,16 @@ def faults(body: dict[str, Any], decode: Any = v1alpha2.decode) -> dict[str, str
 
 
 def test_the_guidances_v1alpha2_request_is_accepted_unchanged() -> None:
-    task = v1alpha2.decode(copy.deepcopy(SECOND), RUNTIMES).task
+    task = v1alpha2.decode(copy.deepcopy(V1ALPHA2_REQUEST), RUNTIMES).task
 
     assert (task.id, task.runtime, task.tasktype) == ("test-i2i", "sdruntime", TaskType.IMAGE_TO_IMAGE)
     assert (task.prefix, task.context) == ("output", "")
-    assert task.content == SECOND["task"]["content"]
+    assert task.content == V1ALPHA2_REQUEST["task"]["content"]
     assert task.keys.location("outputbucket") == "s3://outputbucket/output/test-i2i"
 
 
 def test_the_guidances_v1alpha1_request_becomes_the_same_task() -> None:
-    task = v1alpha1.decode(copy.deepcopy(FIRST), RUNTIMES).task
+    task = v1alpha1.decode(copy.deepcopy(V1ALPHA1_REQUEST), RUNTIMES).task
 
     assert (task.id, task.runtime, task.tasktype) == ("test-i2i", "sdruntime", TaskType.IMAGE_TO_IMAGE)
     assert (task.prefix, task.context) == ("output", None)
@@ -111,7 +111,7 @@ def test_the_guidances_v1alpha1_request_becomes_the_same_task() -> None:
 
 
 def test_all_errors_of_a_v1alpha2_request_are_reported_at_once() -> None:
-    body = second(
+    body = v1alpha2_request(
         metadata={"id": "-", "runtime": "none", "tasktype": "dance", "prefix": "/a//..", "extra": 1},
         content={"alwayson_scripts": {"a/b~c": 3}, "override_settings": {"outdir_samples": "/"}},
     )
@@ -130,7 +130,7 @@ def test_all_errors_of_a_v1alpha2_request_are_reported_at_once() -> None:
 
 
 def test_all_errors_of_a_v1alpha1_request_are_reported_at_once() -> None:
-    body = first(
+    body = v1alpha1_request(
         scripts={"id_task": "", "save_dir": "..", "uid": [], "image_link": None}, steps="many", width=1
     )
 
@@ -163,7 +163,7 @@ def test_the_error_for_a_body_of_another_shape_describes_the_expected_shape(
 
 
 def test_a_request_at_the_wrong_path_is_referred_to_the_right_one() -> None:
-    assert "/v1alpha2" in faults(copy.deepcopy(SECOND), v1alpha1.decode)["/alwayson_scripts"]
+    assert "/v1alpha2" in faults(copy.deepcopy(V1ALPHA2_REQUEST), v1alpha1.decode)["/alwayson_scripts"]
 
 
 @pytest.mark.parametrize(
@@ -173,12 +173,15 @@ def test_a_request_at_the_wrong_path_is_referred_to_the_right_one() -> None:
 def test_the_models_name_selects_the_static_runtime_that_serves_it_or_else_a_dynamic_one(
     name: str, runtime: str
 ) -> None:
-    assert v1alpha1.decode(first(scripts={"sd_model_checkpoint": name}), RUNTIMES).runtime.name == runtime
+    assert (
+        v1alpha1.decode(v1alpha1_request(scripts={"sd_model_checkpoint": name}), RUNTIMES).runtime.name
+        == runtime
+    )
 
 
 def test_the_error_for_a_model_that_no_runtime_serves_lists_the_models() -> None:
     with pytest.raises(InvalidTask) as raised:
-        v1alpha1.decode(first(scripts={"sd_model_checkpoint": "x.ckpt"}), Runtimes([STATIC]))
+        v1alpha1.decode(v1alpha1_request(scripts={"sd_model_checkpoint": "x.ckpt"}), Runtimes([STATIC]))
 
     assert raised.value.code is ErrorCode.UNKNOWN_MODEL
     assert MODEL in raised.value.faults[0].message
@@ -186,16 +189,16 @@ def test_the_error_for_a_model_that_no_runtime_serves_lists_the_models() -> None
 
 def test_a_static_runtime_refuses_another_checkpoint() -> None:
     path = "/task/content/alwayson_scripts/sd_model_checkpoint"
-    other = second(content={"alwayson_scripts": {"sd_model_checkpoint": "other.safetensors"}})
-    own = second(content={"alwayson_scripts": {"sd_model_checkpoint": "v1-5-pruned-emaonly"}})
+    other = v1alpha2_request(content={"alwayson_scripts": {"sd_model_checkpoint": "other.safetensors"}})
+    own = v1alpha2_request(content={"alwayson_scripts": {"sd_model_checkpoint": "v1-5-pruned-emaonly"}})
 
     assert MODEL in faults(other)[path]
     assert checkpoint(v1alpha2.decode(own, RUNTIMES)) == "v1-5-pruned-emaonly"
 
 
 def test_a_dynamic_runtime_takes_the_checkpoint_from_the_routing_the_overrides_or_its_own_settings() -> None:
-    body = second(metadata={"runtime": "dynamic"})
-    overridden = second(
+    body = v1alpha2_request(metadata={"runtime": "dynamic"})
+    overridden = v1alpha2_request(
         metadata={"runtime": "dynamic"},
         content={"override_settings": {"sd_model_checkpoint": "m.ckpt", "emphasis": "None"}},
     )
@@ -211,7 +214,7 @@ def test_a_dynamic_runtime_takes_the_checkpoint_from_the_routing_the_overrides_o
 
 @pytest.mark.parametrize("name", sorted(OWNED_FIELDS))
 def test_fields_that_the_service_sets_itself_are_dropped_with_a_warning(name: str) -> None:
-    submission = v1alpha2.decode(second(content={name: True}), RUNTIMES)
+    submission = v1alpha2.decode(v1alpha2_request(content={name: True}), RUNTIMES)
 
     assert name not in submission.task.content
     assert [warning.path for warning in submission.warnings] == [f"/task/content/{name}"]
@@ -221,7 +224,7 @@ def test_fields_that_the_service_sets_itself_are_dropped_with_a_warning(name: st
 @pytest.mark.parametrize("where", ["", "alwayson_scripts"])
 def test_settings_that_change_the_server_are_refused_wherever_they_are(name: str, where: str) -> None:
     settings_ = {"override_settings": {name: 1}}
-    body = second(content={where: settings_} if where else settings_)
+    body = v1alpha2_request(content={where: settings_} if where else settings_)
     path = "/task/content/" + (f"{where}/" if where else "") + f"override_settings/{name}"
 
     assert faults(body).keys() == {path}
@@ -229,8 +232,8 @@ def test_settings_that_change_the_server_are_refused_wherever_they_are(name: str
 
 def test_normalising_twice_changes_nothing() -> None:
     """The consumer normalizes messages again, because they can come from anywhere."""
-    task = v1alpha2.decode(second(content={"send_images": False}), RUNTIMES).task
-    body = second(metadata={"id": task.id}, content={})
+    task = v1alpha2.decode(v1alpha2_request(content={"send_images": False}), RUNTIMES).task
+    body = v1alpha2_request(metadata={"id": task.id}, content={})
     body["task"]["content"] = task.content
 
     twice = v1alpha2.decode(body, RUNTIMES)
@@ -269,13 +272,13 @@ def _accepted_or_refused(
 ) -> None:
     reported_faults: Sequence[Fault] = ()
     try:
-        _stands(decode(body, RUNTIMES))
+        _check_accepted(decode(body, RUNTIMES))
     except InvalidTask as refused:
         reported_faults = refused.faults or [Fault("", "no fault is listed")]
     assert all(fault.path.startswith("/") for fault in reported_faults)
 
 
-def _stands(submission: Submission) -> None:
+def _check_accepted(submission: Submission) -> None:
     task = submission.task
     assert len(task.digest) == 64
     for key in (

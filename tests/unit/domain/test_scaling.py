@@ -12,7 +12,7 @@ POLICY = ScalingPolicy(queue_length=10, minimum=0, maximum=5, cooldown_seconds=3
 
 
 class Checks:
-    """Makes one check after the other, as the function does."""
+    """Calls the policy repeatedly, as the scaler does, and remembers the desired count in between."""
 
     def __init__(self, desired: int, policy: ScalingPolicy = POLICY) -> None:
         self.policy = policy

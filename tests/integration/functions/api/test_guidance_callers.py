@@ -10,16 +10,16 @@ from tests.support.api_client import Client, task
 from tests.support.deployment import DYNAMIC, Deployment
 from tests.support.guidance import OLD_IMAGE_TO_IMAGE, PICTURE, REQUESTS, Json
 
-TAKEN = sorted(set(REQUESTS) - {"v1alpha2/pipeline"})
+ACCEPTED_REQUESTS = sorted(set(REQUESTS) - {"v1alpha2/pipeline"})
 
 
-def _of(name: str) -> tuple[str, Json]:
+def _request(name: str) -> tuple[str, Json]:
     return name.partition("/")[0], copy.deepcopy(REQUESTS[name])
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", ACCEPTED_REQUESTS)
 def test_a_request_of_the_guidance_is_accepted(api: Client, name: str) -> None:
-    version, body = _of(name)
+    version, body = _request(name)
     answer = api("POST", f"/{version}", body)
     assert answer.status == 200, answer.body
     warned = [warning["path"] for warning in answer.body["warnings"]]
@@ -27,7 +27,7 @@ def test_a_request_of_the_guidance_is_accepted(api: Client, name: str) -> None:
 
 
 def test_the_error_for_a_comfyui_workflow_lists_the_task_types(api: Client) -> None:
-    version, body = _of("v1alpha2/pipeline")
+    version, body = _request("v1alpha2/pipeline")
     answer = api("POST", f"/{version}", body)
     assert (answer.status, answer.faults[:1]) == (400, ["/task/metadata/tasktype"])
     assert "text-to-image" in answer.body["error"]["details"][0]["message"]
@@ -124,7 +124,7 @@ def test_what_v1alpha1_does_with_image_link_gets_a_warning(api: Client) -> None:
 def test_a_password_in_a_link_is_in_no_response_log_or_row(
     api: Client, deployment: Deployment, log: io.StringIO, name: str
 ) -> None:
-    version, body = _of(name)
+    version, body = _request(name)
     link = "https://user:hunter2@assets.example.org/cat.png"
     if version == "v1alpha1":
         body["alwayson_scripts"]["image_link"] = link

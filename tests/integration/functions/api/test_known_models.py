@@ -19,7 +19,7 @@ def submit(api: Client, name: str, task_id: str = "test", **content: Any) -> Ans
 
 
 @pytest.fixture
-def stocked(deployment: Deployment) -> Deployment:
+def deployment_with_models(deployment: Deployment) -> Deployment:
     """Return a deployment with some checkpoints in its bucket and others in its engine."""
     for name in ("dream.safetensors", "sub/deep dream.safetensors", "a/twin.ckpt", "b/twin.ckpt", "v.vae.pt"):
         deployment.put_checkpoint(name)
@@ -46,8 +46,8 @@ def stocked(deployment: Deployment) -> Deployment:
         CHECKPOINT.removesuffix(".safetensors"),
     ],
 )
-def test_a_checkpoint_that_may_exist_is_accepted(stocked: Deployment, name: str) -> None:
-    assert submit(Client(stocked), name).status == 200
+def test_a_checkpoint_that_may_exist_is_accepted(deployment_with_models: Deployment, name: str) -> None:
+    assert submit(Client(deployment_with_models), name).status == 200
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_a_checkpoint_that_may_exist_is_accepted(stocked: Deployment, name: str)
     ],
 )
 def test_an_unknown_checkpoint_is_refused_with_the_nearest_name(
-    stocked: Deployment, name: str, expected: str
+    deployment_with_models: Deployment, name: str, expected: str
 ) -> None:
-    answer = submit(Client(stocked), name)
+    answer = submit(Client(deployment_with_models), name)
 
     assert (answer.status, answer.code) == (400, "unknown_model")
     assert answer.faults == ["/task/content/alwayson_scripts/sd_model_checkpoint"]
     assert expected in answer.body["error"]["details"][0]["message"]
-    assert stocked.table.get("test") is None
+    assert deployment_with_models.table.get("test") is None
 
 
 @pytest.mark.parametrize(
@@ -82,43 +82,47 @@ def test_an_unknown_checkpoint_is_refused_with_the_nearest_name(
     ],
 )
 def test_every_field_that_names_a_checkpoint_is_checked(
-    stocked: Deployment, content: dict[str, Any], path: str
+    deployment_with_models: Deployment, content: dict[str, Any], path: str
 ) -> None:
-    answer = Client(stocked).submit(content=content)
+    answer = Client(deployment_with_models).submit(content=content)
 
     assert (answer.status, answer.code, answer.faults) == (400, "unknown_model", [f"/task/content{path}"])
 
 
-def test_all_unknown_checkpoints_are_reported_at_once(stocked: Deployment) -> None:
-    answer = submit(Client(stocked), "no-such", refiner_checkpoint="nor-this", refiner_switch_at=0.8)
+def test_all_unknown_checkpoints_are_reported_at_once(deployment_with_models: Deployment) -> None:
+    answer = submit(
+        Client(deployment_with_models), "no-such", refiner_checkpoint="nor-this", refiner_switch_at=0.8
+    )
 
     assert len(answer.faults) == 2
 
 
-def test_a_v1alpha1_request_is_refused_with_its_own_pointer(stocked: Deployment) -> None:
+def test_a_v1alpha1_request_is_refused_with_its_own_pointer(deployment_with_models: Deployment) -> None:
     scripts = {"task": "text-to-image", "id_task": "test", "sd_model_checkpoint": "no-such"}
-    answer = Client(stocked)("POST", "/v1alpha1", {"alwayson_scripts": scripts})
+    answer = Client(deployment_with_models)("POST", "/v1alpha1", {"alwayson_scripts": scripts})
 
     assert (answer.code, answer.faults) == ("unknown_model", ["/alwayson_scripts/sd_model_checkpoint"])
 
 
-def test_a_missing_checkpoint_is_looked_up_again_each_time(stocked: Deployment) -> None:
-    api = Client(stocked)
+def test_a_missing_checkpoint_is_looked_up_again_each_time(deployment_with_models: Deployment) -> None:
+    api = Client(deployment_with_models)
     assert submit(api, "new").status == 400
-    stocked.put_checkpoint("new.safetensors")
+    deployment_with_models.put_checkpoint("new.safetensors")
     assert submit(api, "new").status == 200
 
 
-def test_a_missing_checkpoint_is_also_looked_up_in_the_reports_of_workers(stocked: Deployment) -> None:
-    api = Client(stocked)
+def test_a_missing_checkpoint_is_also_looked_up_in_the_reports_of_workers(
+    deployment_with_models: Deployment,
+) -> None:
+    api = Client(deployment_with_models)
     assert submit(api, "new").status == 400
-    stocked.report(*LISTED, "new")
+    deployment_with_models.report(*LISTED, "new")
     assert submit(api, "new").status == 200
 
 
-def test_a_found_checkpoint_is_remembered(stocked: Deployment) -> None:
-    s3 = CountingS3(stocked.s3)
-    api = Client(stocked, s3=s3)
+def test_a_found_checkpoint_is_remembered(deployment_with_models: Deployment) -> None:
+    s3 = CountingS3(deployment_with_models.s3)
+    api = Client(deployment_with_models, s3=s3)
     for number in range(3):
         assert submit(api, "dream", f"t{number}").status == 200
     assert s3.listed == 1
@@ -130,22 +134,29 @@ def test_without_a_bucket_and_reports_the_worker_decides(deployment: Deployment)
     assert submit(Client(deployment), "nor-this", "second").status == 400
 
 
-def test_if_s3_fails_the_worker_decides(stocked: Deployment) -> None:
-    assert submit(Client(stocked, s3=CountingS3(stocked.s3, fails=True)), "no-such").status == 200
+def test_if_s3_fails_the_worker_decides(deployment_with_models: Deployment) -> None:
+    assert (
+        submit(
+            Client(deployment_with_models, s3=CountingS3(deployment_with_models.s3, fails=True)), "no-such"
+        ).status
+        == 200
+    )
 
 
-def test_an_incomplete_report_refuses_nothing(stocked: Deployment) -> None:
-    stocked.report(*(f"{number:0100}" for number in range(MAX_NAMES_BYTES // 100)))
-    assert submit(Client(stocked), "no-such").status == 200
+def test_an_incomplete_report_refuses_nothing(deployment_with_models: Deployment) -> None:
+    deployment_with_models.report(*(f"{number:0100}" for number in range(MAX_NAMES_BYTES // 100)))
+    assert submit(Client(deployment_with_models), "no-such").status == 200
 
 
-def test_a_repeated_request_succeeds_even_if_its_checkpoint_was_deleted(stocked: Deployment) -> None:
-    api = Client(stocked)
+def test_a_repeated_request_succeeds_even_if_its_checkpoint_was_deleted(
+    deployment_with_models: Deployment,
+) -> None:
+    api = Client(deployment_with_models)
     assert submit(api, "dream").status == 200
-    bucket = stocked.environment.model_bucket
-    stocked.s3.delete_object(Bucket=bucket, Key="Stable-diffusion/dream.safetensors")
-    assert submit(Client(stocked), "dream").status == 200
-    assert submit(Client(stocked), "dream", "other").status == 400
+    bucket = deployment_with_models.environment.model_bucket
+    deployment_with_models.s3.delete_object(Bucket=bucket, Key="Stable-diffusion/dream.safetensors")
+    assert submit(Client(deployment_with_models), "dream").status == 200
+    assert submit(Client(deployment_with_models), "dream", "other").status == 400
 
 
 def test_each_runtime_has_its_own_report(deployment: Deployment) -> None:

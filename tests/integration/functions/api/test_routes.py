@@ -55,7 +55,7 @@ def test_a_405_names_the_allowed_methods(
     assert answer.headers["Allow"] == allowed_methods
 
 
-class FakeBrokenTable:
+class FailingDynamoDb:
     """A DynamoDB that fails with a text that must not be revealed."""
 
     def get_item(self, **_key: Any) -> Any:
@@ -67,7 +67,7 @@ def test_an_internal_error_is_a_500_with_an_id_and_without_details(
     deployment: Deployment, log: io.StringIO
 ) -> None:
     """The log contains the exception's type and place, but not its text."""
-    answer = Client(deployment, dynamodb=FakeBrokenTable()).submit()
+    answer = Client(deployment, dynamodb=FailingDynamoDb()).submit()
     assert answer.status == 500
     error = answer.body["error"]
     assert set(error) == {"code", "message", "details", "request_id"}

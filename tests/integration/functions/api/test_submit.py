@@ -179,7 +179,7 @@ def test_a_task_is_not_accepted_if_its_large_content_cannot_be_stored(deployment
 
 
 def test_fifty_simultaneous_submits_make_one_job(api: Client, deployment: Deployment) -> None:
-    """All are answered the same; one message."""
+
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda _: api.submit(), range(50)))
     assert {answer.status for answer in answers} == {200}

@@ -13,7 +13,7 @@ from tests.support.worker import Worker
 
 
 class Sleeper:
-    """A pause during which a test does something, and whose time it counts."""
+    """A pause that takes no time: it moves its clock, and calls what a test wants to happen meanwhile."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -38,7 +38,7 @@ TOO_LONG = {
 }
 
 
-def drop(deployment: Deployment, task_id: str, name: str) -> None:
+def remove_attribute(deployment: Deployment, task_id: str, name: str) -> None:
     """Remove an attribute from a row without the protocol."""
     deployment.dynamodb.update_item(
         TableName=deployment.environment.task_table,
@@ -121,7 +121,7 @@ def test_the_longest_error_of_a_task_is_sent_in_its_callback(api: Client, deploy
 @pytest.mark.parametrize("missing", ["status", "prefix"])
 def test_a_row_of_an_unknown_form_is_a_409(api: Client, deployment: Deployment, missing: str) -> None:
     ended(api, deployment, {"notified_at": {"S": "2026-11-22T12:00:00.000Z"}})
-    drop(deployment, "test", missing)
+    remove_attribute(deployment, "test", missing)
 
     assert api("GET", "/v1alpha2/tasks/test").status == 409
     assert api("DELETE", "/v1alpha2/tasks/test").status == 409

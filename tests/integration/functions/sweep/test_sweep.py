@@ -232,13 +232,13 @@ def test_a_run_stops_in_time_and_the_next_one_continues(
         api.submit(name)
     clock.forward(minutes=1)
     time_checks: list[Any] = [True, True, True]
-    first = sweep(deployment, clock, time_is_left=partial(_take, time_checks))
+    first = sweep(deployment, clock, time_is_left=partial(_next_time_check, time_checks))
     assert first == Report(republished=3, unfinished=True)
     assert sweep(deployment, clock) == Report(republished=2)
     assert sorted(message["metadata"]["id"] for message in deployment.messages()) == list("abcde")
 
 
-def _take(time_checks: list[Any]) -> bool:
+def _next_time_check(time_checks: list[Any]) -> bool:
     return bool(time_checks and time_checks.pop())
 
 

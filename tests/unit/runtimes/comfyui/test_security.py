@@ -8,7 +8,7 @@ from runtimes.comfyui.options import Options
 from runtimes.comfyui.policy import NEVER_ALLOWED, ONLY_IF_ALLOWED
 from tests.support.workflows import DYNAMIC, PNG, checked, faults, image_to_image, text_to_image, with_input
 
-ELSEWHERE = [
+OUTSIDE_NAMES = [
     "../../secret/s.png",
     "/etc/passwd",
     "a/b.png",
@@ -40,7 +40,7 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("name", ELSEWHERE)
+@pytest.mark.parametrize("name", OUTSIDE_NAMES)
 def test_a_node_reads_no_file_but_those_of_its_task(name: str) -> None:
     assert "/1/inputs/image" in faults(image_to_image(name))
     workflow = text_to_image()
@@ -48,7 +48,7 @@ def test_a_node_reads_no_file_but_those_of_its_task(name: str) -> None:
     assert "/1/inputs/image" in faults(workflow)
 
 
-@pytest.mark.parametrize("name", [name for name in ELSEWHERE if "://" not in name and name != "cat.png"])
+@pytest.mark.parametrize("name", [name for name in OUTSIDE_NAMES if "://" not in name and name != "cat.png"])
 def test_a_file_of_a_task_has_no_name_of_another_place(name: str) -> None:
     assert faults({"prompt": image_to_image(name), "files": {name: PNG}})
 

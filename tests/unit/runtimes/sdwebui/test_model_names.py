@@ -36,10 +36,10 @@ FILES = [
         ("V1-5-PRUNED-EMAONLY.safetensors", None),
         ("v1-5", None),
         ("/models/Stable-diffusion/v1-5-pruned-emaonly.safetensors", None),
-        # Spaces, brackets and letters of any alphabet are letters.
+        # Names may contain spaces, brackets and letters of any alphabet.
         ("Ünïcode 模型 [fp16] (v2).safetensors", FILES[2]),
         ("Ünïcode 模型 [fp16] (v2)", FILES[2]),
-        # The same model in two formats is one model.
+        # A model that exists in two formats is found under its name without the suffix.
         ("both", "both.safetensors"),
         ("both.ckpt", "both.ckpt"),
     ],

@@ -1,4 +1,4 @@
-"""Words for "none" say nothing, in whatever case they are written."""
+"""Values that mean "none" in SD Web UI are treated as if the field was absent, in upper and lower case."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Settings that an operator opens: which may be opened, and what a task may set them to."""
+"""Settings of SD Web UI that an operator lets tasks override (`allowedSettings`), and their values."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.opened_settings import refusal_to_open, value_kind
 from runtimes.sdwebui.task_type import TaskType
 
-OPENED = {"sag_blur": 2.0, "my_steps": 5, "my_switch": True, "my_mode": "soft", "my_list": ["a"]}
+ALLOWED_SETTINGS = {"sag_blur": 2.0, "my_steps": 5, "my_switch": True, "my_mode": "soft", "my_list": ["a"]}
 
 
 def check(**settings: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    kinds = {name: str(value_kind(default)) for name, default in OPENED.items()}
+    kinds = {name: str(value_kind(default)) for name, default in ALLOWED_SETTINGS.items()}
     runtime = Runtime("r", model_filename="m.safetensors", settings=kinds)
     content_check = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="", limits=Limits())
     content = content_check.normalize({"prompt": "a cat", "override_settings": settings})
     return content["override_settings"], {fault.path: fault.message for fault in content_check.faults}
 
 
-@pytest.mark.parametrize(("name", "default"), [*OPENED.items(), ("CLIP_stop_at_last_layers", 2)])
+@pytest.mark.parametrize(("name", "default"), [*ALLOWED_SETTINGS.items(), ("CLIP_stop_at_last_layers", 2)])
 def test_a_setting_of_an_extension_may_be_opened(name: str, default: Any) -> None:
     assert refusal_to_open(name, default) is None
 

@@ -1,4 +1,4 @@
-"""A static runtime serves its own checkpoint and its refiner, and no other."""
+"""A static runtime, which always uses the checkpoint in its settings, refuses tasks that need another one."""
 
 import json
 from dataclasses import replace
@@ -11,11 +11,13 @@ from domain.routing import Runtime, Runtimes
 from runtimes.sdwebui.content import ContentCheck
 from runtimes.sdwebui.task_type import TaskType
 
-OWN = Runtime("r", model_filename="sdxl/base.safetensors", scripts=frozenset({"adetailer", "x/y/z plot"}))
-PAIR = replace(OWN, refiner_filename="refiner_1.0.safetensors")
+WITHOUT_REFINER = Runtime(
+    "r", model_filename="sdxl/base.safetensors", scripts=frozenset({"adetailer", "x/y/z plot"})
+)
+WITH_REFINER = replace(WITHOUT_REFINER, refiner_filename="refiner_1.0.safetensors")
 
 
-def refused(runtime: Runtime, content: dict[str, Any]) -> list[str]:
+def refused_pointers(runtime: Runtime, content: dict[str, Any]) -> list[str]:
     """Return the pointers at which a content names a checkpoint that the runtime does not serve."""
     check = ContentCheck(TaskType.TEXT_TO_IMAGE, runtime, path="")
     check.normalize({"prompt": "a", **content})
@@ -40,13 +42,13 @@ def detailer(**unit: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("field", ["refiner_checkpoint", "hr_checkpoint_name"])
 def test_only_the_runtime_that_names_a_refiner_serves_it(field: str, name: str) -> None:
     content = {"enable_hr": True, "hr_upscaler": "Latent", field: name}
-    assert refused(PAIR, content) == []
-    assert refused(OWN, content) == [f"/{field}"]
+    assert refused_pointers(WITH_REFINER, content) == []
+    assert refused_pointers(WITHOUT_REFINER, content) == [f"/{field}"]
 
 
 def test_a_refiner_cannot_be_the_main_checkpoint() -> None:
     content = {"alwayson_scripts": {"sd_model_checkpoint": "refiner_1.0.safetensors"}}
-    assert refused(PAIR, content) == ["/alwayson_scripts/sd_model_checkpoint"]
+    assert refused_pointers(WITH_REFINER, content) == ["/alwayson_scripts/sd_model_checkpoint"]
 
 
 @pytest.mark.parametrize(
@@ -71,9 +73,12 @@ def test_a_refiner_cannot_be_the_main_checkpoint() -> None:
 def test_no_other_checkpoint_is_served_wherever_it_is_named(
     content: dict[str, Any], paths: list[str]
 ) -> None:
-    assert refused(PAIR, content) == paths
+    assert refused_pointers(WITH_REFINER, content) == paths
 
 
 def test_the_api_knows_a_runtimes_refiner() -> None:
-    assert Runtimes.from_json(json.dumps([PAIR.as_dict(), OWN.as_dict()])).named("r") == OWN
-    assert Runtimes.from_json(json.dumps([PAIR.as_dict()])).named("r") == PAIR
+    assert (
+        Runtimes.from_json(json.dumps([WITH_REFINER.as_dict(), WITHOUT_REFINER.as_dict()])).named("r")
+        == WITHOUT_REFINER
+    )
+    assert Runtimes.from_json(json.dumps([WITH_REFINER.as_dict()])).named("r") == WITH_REFINER

@@ -20,7 +20,10 @@ def test_a_small_task_writes_one_unit_for_each_of_its_six_changes() -> None:
 
 
 def test_a_larger_task_writes_more_until_its_outcome_removes_the_message() -> None:
-    """Inserted, published, claimed, running, and the outcome, which pays for the row before it."""
+    """A row is written five times: inserted, published, claimed, started, finished.
+
+    DynamoDB bills a write by the larger of the row before and after it.
+    """
     assert write_units([], content_bytes=1000) == 5 * 2 + 1
 
 

@@ -148,7 +148,7 @@ def test_resolving_a_name_has_a_timeout() -> None:
     released = threading.Event()
 
     def hang(_name: str, _port: int) -> list[str]:
-        released.wait(5)  # longer than it is waited for
+        released.wait(5)  # longer than the fetch waits
         return ["93.184.216.34"]
 
     with pytest.raises(InputError, match="took too long"):

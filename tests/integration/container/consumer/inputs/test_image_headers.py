@@ -70,7 +70,7 @@ def animated_avif(*, track: bool) -> bytes:
     return bytes(data)
 
 
-LIES = {
+CONTRADICTORY_FILES = {
     "PNG: small before large": png(header(8, 8), header(LARGE, LARGE), DATA),
     "PNG: large before small": png(header(LARGE, LARGE), header(8, 8), DATA),
     "PNG: a wide one behind a text": png(header(8, 8), chunk(b"tEXt", b"a\0b"), header(LARGE, 8), DATA),
@@ -92,10 +92,10 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("name", CONTRADICTORY_FILES)
 def test_a_contradictory_header_is_refused(name: str) -> None:
     with pytest.raises(InputError):
-        check_image(LIES[name])
+        check_image(CONTRADICTORY_FILES[name])
 
 
 @pytest.mark.parametrize("size", [(8193, 1), (1, 8193), (65_536, 1), (67_108_864, 1)])

@@ -60,10 +60,10 @@ def serve(server: socket.socket, response: bytes) -> None:
     with suppress(OSError):
         while True:
             connection, _ = server.accept()
-            threading.Thread(target=tell, args=(connection, response), daemon=True).start()
+            threading.Thread(target=respond, args=(connection, response), daemon=True).start()
 
 
-def tell(connection: socket.socket, response: bytes) -> None:
+def respond(connection: socket.socket, response: bytes) -> None:
     with connection, suppress(OSError):
         connection.recv(65536)
         connection.sendall(response)

@@ -18,7 +18,7 @@ from runtimes.base import InputRef
 from tests.support.http_answers import answer, picture
 from tests.support.internet import forbidden_s3
 
-SOON_SECONDS = 1.0
+EARLY_END_SECONDS = 1.0
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -29,47 +29,49 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 64
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Conversation)
+        super().__init__(("127.0.0.1", 0), RequestHandler)
         self.change = threading.Condition()
-        self.asked: list[str] = []
-        self.open = 0
+        self.requested_paths: list[str] = []
+        self.open_connections = 0
 
     def link(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/{path}"
 
     def wait_for(self, request_count: int, seconds: float = 10) -> None:
         with self.change:
-            assert self.change.wait_for(lambda: len(self.asked) >= request_count, seconds)
+            assert self.change.wait_for(lambda: len(self.requested_paths) >= request_count, seconds)
 
-    def wait_until_left(self, seconds: float) -> None:
+    def wait_until_disconnected(self, seconds: float) -> None:
         """Wait until all clients have disconnected."""
         with self.change:
-            assert self.change.wait_for(lambda: self.open == 0, seconds), f"{self.open} connections are open"
+            assert self.change.wait_for(lambda: self.open_connections == 0, seconds), (
+                f"{self.open_connections} connections are open"
+            )
 
 
-class Conversation(socketserver.BaseRequestHandler):
+class RequestHandler(socketserver.BaseRequestHandler):
     server: Server
 
     def handle(self) -> None:
         request = b""
         with suppress(OSError):
             request = self.request.recv(65536)
-        if not request:  # it hung up before it asked
+        if not request:  # the client disconnected before it sent a request
             return
         path = request.split(b" ")[1].decode()
         with self.server.change:
-            self.server.asked.append(path)
-            self.server.open += 1
+            self.server.requested_paths.append(path)
+            self.server.open_connections += 1
             self.server.change.notify_all()
         try:
             with suppress(OSError):
-                self.talk(path)
+                self.respond(path)
         finally:
             with self.server.change:
-                self.server.open -= 1
+                self.server.open_connections -= 1
                 self.server.change.notify_all()
 
-    def talk(self, path: str) -> None:
+    def respond(self, path: str) -> None:
         if path.startswith("/gone"):
             self.request.sendall(answer(b"", status="404 Not Found"))
         elif path.startswith("/drip"):
@@ -85,7 +87,7 @@ class Conversation(socketserver.BaseRequestHandler):
             self.request.sendall(answer(picture()))
 
 
-def linked(path: str, link: str) -> InputRef:
+def link_reference(path: str, link: str) -> InputRef:
     return InputRef(path, link, is_link=True)
 
 
@@ -105,20 +107,22 @@ def inputs(*, seconds: float = 60, **limits: int) -> TaskInputs:
     return TaskInputs(links, Limits(**limits), task_seconds=seconds)
 
 
-def drips(server: Server, count: int) -> list[InputRef]:
-    return [linked(f"/init_images/{number}", server.link(f"drip/{number}")) for number in range(count)]
+def slow_references(server: Server, count: int) -> list[InputRef]:
+    return [
+        link_reference(f"/init_images/{number}", server.link(f"drip/{number}")) for number in range(count)
+    ]
 
 
 def test_links_are_downloaded_and_returned_by_their_pointers(server: Server) -> None:
     references = [
-        linked("/init_images/0", server.link("a")),
-        linked("/init_images/1", server.link("b")),
-        linked("/mask", server.link("a")),
+        link_reference("/init_images/0", server.link("a")),
+        link_reference("/init_images/1", server.link("b")),
+        link_reference("/mask", server.link("a")),
         InputRef("/image", base64.b64encode(picture("JPEG")).decode(), is_link=False),
     ]
     images = inputs().fetch(references)
 
-    assert sorted(server.asked) == ["/a", "/b"]
+    assert sorted(server.requested_paths) == ["/a", "/b"]
     assert {
         path: (fetched.image.content_type, fetched.image.size, len(fetched.data))
         for path, fetched in images.items()
@@ -133,14 +137,14 @@ def test_links_are_downloaded_and_returned_by_their_pointers(server: Server) -> 
 def test_32_slow_links_share_one_deadline(server: Server) -> None:
     begun = time.monotonic()
     with pytest.raises(InputError) as caught:
-        inputs(seconds=0.5).fetch([linked("/mask", server.link("a")), *drips(server, 31)])
-    assert time.monotonic() - begun < 0.5 + SOON_SECONDS
+        inputs(seconds=0.5).fetch([link_reference("/mask", server.link("a")), *slow_references(server, 31)])
+    assert time.monotonic() - begun < 0.5 + EARLY_END_SECONDS
     assert caught.value.code is ErrorCode.INPUT_UNAVAILABLE
     assert caught.value.message == (
         "/init_images/0: only 1 of the task's 32 links were downloaded in time: their servers are too slow."
     )
-    server.wait_until_left(SOON_SECONDS)
-    assert len(server.asked) <= 5
+    server.wait_until_disconnected(EARLY_END_SECONDS)
+    assert len(server.requested_paths) <= 5
 
 
 def test_a_stopped_task_stops_fetching_at_once(server: Server) -> None:
@@ -149,7 +153,7 @@ def test_a_stopped_task_stops_fetching_at_once(server: Server) -> None:
 
     def fetch() -> None:
         try:
-            inputs().fetch(drips(server, 8), stop.is_set)
+            inputs().fetch(slow_references(server, 8), stop.is_set)
         except Exception as error:  # noqa: BLE001 - looked at below
             caught.append(error)
         ended.set()
@@ -157,25 +161,31 @@ def test_a_stopped_task_stops_fetching_at_once(server: Server) -> None:
     threading.Thread(target=fetch, daemon=True).start()
     server.wait_for(4)
     stop.set()
-    assert ended.wait(SOON_SECONDS)
+    assert ended.wait(EARLY_END_SECONDS)
     assert isinstance(caught[0], InputsStopped)
-    server.wait_until_left(SOON_SECONDS)
-    assert len(server.asked) == 4
+    server.wait_until_disconnected(EARLY_END_SECONDS)
+    assert len(server.requested_paths) == 4
 
 
 def test_the_first_failed_download_ends_all_others(server: Server) -> None:
     begun = time.monotonic()
     with pytest.raises(InputError, match=r"^/mask: .*does not exist"):
-        inputs().fetch([*drips(server, 3), linked("/mask", server.link("gone")), *drips(server, 8)[3:]])
-    assert time.monotonic() - begun < 2 * SOON_SECONDS
-    server.wait_until_left(SOON_SECONDS)
-    assert "/drip/7" not in server.asked
+        inputs().fetch(
+            [
+                *slow_references(server, 3),
+                link_reference("/mask", server.link("gone")),
+                *slow_references(server, 8)[3:],
+            ]
+        )
+    assert time.monotonic() - begun < 2 * EARLY_END_SECONDS
+    server.wait_until_disconnected(EARLY_END_SECONDS)
+    assert "/drip/7" not in server.requested_paths
 
 
 def test_the_bytes_of_all_links_are_counted_as_often_as_each_is_named(server: Server) -> None:
     size = len(picture())
-    once = [linked(f"/init_images/{number}", server.link(str(number))) for number in range(3)]
-    again = [linked(f"/init_images/{number}", server.link("same")) for number in range(3)]
+    once = [link_reference(f"/init_images/{number}", server.link(str(number))) for number in range(3)]
+    again = [link_reference(f"/init_images/{number}", server.link("same")) for number in range(3)]
     for references in (once, again):
         assert len(inputs(input_bytes=3 * size).fetch(references)) == 3
         with pytest.raises(InputError, match=rf"/init.*more than {3 * size - 1:,} bytes") as caught:
@@ -186,7 +196,7 @@ def test_the_bytes_of_all_links_are_counted_as_often_as_each_is_named(server: Se
 def test_the_bytes_of_inline_images_count_too(server: Server) -> None:
     size = len(picture())
     inline = InputRef("/mask", base64.b64encode(picture()).decode(), is_link=False)
-    references = [inline, linked("/init_images/0", server.link("a"))]
+    references = [inline, link_reference("/init_images/0", server.link("a"))]
     assert len(inputs(input_bytes=2 * size).fetch(references)) == 2
     with pytest.raises(InputError, match=r"^/init_images/0: "):
         inputs(input_bytes=2 * size - 1).fetch(references)
@@ -196,7 +206,7 @@ def test_the_bytes_of_inline_images_count_too(server: Server) -> None:
 
 def test_the_pixels_of_all_inputs_are_counted_as_often_as_each_is_named(server: Server) -> None:
     pixels = 8 * 9
-    same = [linked(f"/init_images/{number}", server.link("same")) for number in range(3)]
+    same = [link_reference(f"/init_images/{number}", server.link("same")) for number in range(3)]
     inline = [
         InputRef(f"/init_images/{number}", base64.b64encode(picture()).decode(), is_link=False)
         for number in range(3)
@@ -223,5 +233,5 @@ def test_32_small_files_that_decode_to_2_billion_pixels_are_refused() -> None:
 
 def test_too_many_links_are_refused_without_a_download(server: Server) -> None:
     with pytest.raises(PermanentError, match="at most 2 links"):
-        inputs(links=2).fetch(drips(server, 3))
-    assert server.asked == []
+        inputs(links=2).fetch(slow_references(server, 3))
+    assert server.requested_paths == []

@@ -14,7 +14,7 @@ STEPS = (
     "Store.store_result",
     "Finisher.complete",
 )
-MOST_FILES = 15
+MAX_FILES = 15
 
 
 @pytest.fixture
@@ -36,4 +36,4 @@ def test_no_step_is_called_by_another_one(trace: Trace) -> None:
 
 
 def test_a_task_passes_through_few_files(trace: Trace) -> None:
-    assert len(trace.files()) <= MOST_FILES, sorted(trace.files())
+    assert len(trace.files()) <= MAX_FILES, sorted(trace.files())

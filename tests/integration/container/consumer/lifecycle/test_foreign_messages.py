@@ -27,7 +27,7 @@ def message(**changes: Any) -> str:
     return json.dumps({"metadata": METADATA | changes, "content": {}})
 
 
-NOT_OURS = {
+FOREIGN_BODIES = {
     "no JSON": "hello",
     "deep": "[" * 100_000,
     "another's JSON": '{"Records": []}',
@@ -41,7 +41,7 @@ NOT_OURS = {
 }
 
 
-@pytest.mark.parametrize("body", NOT_OURS.values(), ids=NOT_OURS.keys())
+@pytest.mark.parametrize("body", FOREIGN_BODIES.values(), ids=FOREIGN_BODIES.keys())
 def test_a_message_that_is_no_task_is_archived_and_the_next_task_is_completed(
     cloud: Cloud, webui: FakeWebUi, task_id: str, body: str
 ) -> None:

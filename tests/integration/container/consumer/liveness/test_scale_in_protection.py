@@ -23,13 +23,13 @@ from tests.support.clock import FakeMonotonic
 from tests.support.cloud import Cloud
 from tests.support.consumers import running_consumer
 
-TASK = "arn:aws:ecs:us-east-1:111122223333:task/sd/0123456789abcdef0"
+ECS_TASK = "arn:aws:ecs:us-east-1:111122223333:task/sd/0123456789abcdef0"
 GRANTED = {
-    "protection": {"ProtectionEnabled": True, "ExpirationDate": "2026-11-22T18:00:00Z", "TaskArn": TASK}
+    "protection": {"ProtectionEnabled": True, "ExpirationDate": "2026-11-22T18:00:00Z", "TaskArn": ECS_TASK}
 }
-RELEASED = {"protection": {"ProtectionEnabled": False, "ExpirationDate": None, "TaskArn": TASK}}
-BLOCKED = {"failure": {"Arn": TASK, "Detail": None, "Reason": "DEPLOYMENT_BLOCKED"}}
-DENIED = {"error": {"Arn": TASK, "Code": "AccessDeniedException", "Message": "not authorized"}}
+RELEASED = {"protection": {"ProtectionEnabled": False, "ExpirationDate": None, "TaskArn": ECS_TASK}}
+BLOCKED = {"failure": {"Arn": ECS_TASK, "Detail": None, "Reason": "DEPLOYMENT_BLOCKED"}}
+DENIED = {"error": {"Arn": ECS_TASK, "Code": "AccessDeniedException", "Message": "not authorized"}}
 
 PROTECT = {"ProtectionEnabled": True, "ExpiresInMinutes": MINUTES}
 RELEASE = {"ProtectionEnabled": False}
@@ -39,7 +39,7 @@ class Agent:
     """Responds to requests for protection with `answer`, and records them."""
 
     def __init__(self) -> None:
-        self.asked: list[Any] = []
+        self.requests: list[Any] = []
         self.answer: dict[str, Any] | None = None
         self.status = 200
         self.changed = threading.Condition()
@@ -50,7 +50,7 @@ class Agent:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 assert self.path == f"/api/0123{PATH}"
                 with agent.changed:
-                    agent.asked.append(body)
+                    agent.requests.append(body)
                     agent.changed.notify_all()
                 answer = agent.answer or (GRANTED if body["ProtectionEnabled"] else RELEASED)
                 text = json.dumps(answer).encode()
@@ -68,7 +68,7 @@ class Agent:
     def wait(self, expected: list[Any]) -> None:
         """Wait until exactly these requests were made."""
         with self.changed:
-            assert self.changed.wait_for(lambda: self.asked == expected, 20), self.asked
+            assert self.changed.wait_for(lambda: self.requests == expected, 20), self.requests
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def agent() -> Iterator[Agent]:
 
 
 class Work:
-    """Whether there are any jobs."""
+    """Says whether the worker has any jobs, as the test sets it."""
 
     def __init__(self) -> None:
         self.busy = True
@@ -122,7 +122,7 @@ def protection(agent: Agent, clock: FakeMonotonic, work: Work) -> Protection:
 def test_protection_is_requested_once_and_not_for_every_claim(agent: Agent, protection: Protection) -> None:
     assert protection.acquire()
     assert protection.acquire()
-    assert agent.asked == [PROTECT]
+    assert agent.requests == [PROTECT]
 
 
 def test_protection_is_released_when_the_worker_is_idle_and_requested_again_with_the_next_task(
@@ -132,13 +132,13 @@ def test_protection_is_released_when_the_worker_is_idle_and_requested_again_with
     work.busy = False
     clock.seconds += IDLE_SECONDS / 2
     protection.renew_or_release()
-    assert agent.asked == [PROTECT]
+    assert agent.requests == [PROTECT]
     clock.seconds += IDLE_SECONDS
     protection.renew_or_release()
     protection.renew_or_release()
-    assert agent.asked == [PROTECT, RELEASE]
+    assert agent.requests == [PROTECT, RELEASE]
     assert protection.acquire()
-    assert agent.asked == [PROTECT, RELEASE, PROTECT]
+    assert agent.requests == [PROTECT, RELEASE, PROTECT]
 
 
 def test_protection_is_renewed_during_a_long_job(
@@ -148,7 +148,7 @@ def test_protection_is_renewed_during_a_long_job(
     clock.seconds += RENEW_SECONDS
     protection.renew_or_release()
     protection.renew_or_release()
-    assert agent.asked == [PROTECT, PROTECT]
+    assert agent.requests == [PROTECT, PROTECT]
 
 
 def test_protection_is_released_regularly_between_jobs(
@@ -158,13 +158,13 @@ def test_protection_is_released_regularly_between_jobs(
     protection.acquire()
     protection.job_ended()
     protection.renew_or_release()
-    assert agent.asked == [PROTECT]
+    assert agent.requests == [PROTECT]
     clock.seconds += RELEASE_AFTER_SECONDS
     protection.renew_or_release()
-    assert agent.asked == [PROTECT]
+    assert agent.requests == [PROTECT]
     protection.job_ended()
     protection.renew_or_release()
-    assert agent.asked == [PROTECT, RELEASE]
+    assert agent.requests == [PROTECT, RELEASE]
     agent.answer = BLOCKED
     assert not protection.acquire()
 
@@ -176,7 +176,7 @@ def test_no_task_is_claimed_until_protection_is_granted_again(
     assert not protection.acquire()
     assert not protection.acquire()
     assert protection.refused
-    assert agent.asked == [PROTECT]
+    assert agent.requests == [PROTECT]
     agent.answer = None
     clock.seconds += RETRY_REFUSED_SECONDS
     assert protection.acquire()
@@ -193,7 +193,7 @@ def test_work_continues_without_protection_if_the_agent_cannot_grant_it(
     agent.answer, agent.status = answer, status
     assert protection.acquire()
     assert protection.acquire()
-    assert len(agent.asked) == 1
+    assert len(agent.requests) == 1
 
 
 def test_a_missing_agent_is_no_error(clock: FakeMonotonic, work: Work) -> None:

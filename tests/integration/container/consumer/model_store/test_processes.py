@@ -32,8 +32,8 @@ class Child:
         """Return the next word that it prints."""
         return self._out.readline().strip()
 
-    def notify(self) -> None:
-        """Let it continue."""
+    def send_line(self) -> None:
+        """Send the line for which it waits."""
         self._in.write("\n")
         self._in.flush()
 
@@ -75,7 +75,7 @@ def test_two_consumers_download_a_file_once(model_setup: ModelSetup, start: Star
     model_setup.put(f"{CKPT}/m.ckpt", bytes(SIZE))
     children = [start("whole", "m") for _ in range(2)]
     for child in children:
-        child.notify()
+        child.send_line()
     assert sorted(child.read_word() for child in children) == ["0", "1"]
     assert (model_setup.root / CKPT / "m.ckpt").stat().st_size == SIZE
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
@@ -86,14 +86,14 @@ def test_an_incomplete_download_of_a_killed_process_is_deleted(model_setup: Mode
     model_setup.put(f"{CKPT}/n.ckpt", bytes(SIZE))
     for name in ("m", "n"):
         killed = start("half", name)
-        killed.notify()
+        killed.send_line()
         assert killed.read_word() == "half"
         killed.process.kill()
         killed.process.wait()
     assert not list((model_setup.root / CKPT).iterdir())
-    assert len(model_setup.files()) == 2  # the halves, beside
+    assert len(model_setup.files()) == 2  # the incomplete downloads are beside the models
     model_setup.store(budget=BUDGET).ensure(checkpoint("m"))
-    # The same file's half and the other one's: both are gone.
+    # Both incomplete downloads were deleted: that of the same file, and that of another.
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
@@ -103,7 +103,7 @@ def test_the_space_of_a_running_download_is_reserved_until_it_is_killed(
     for name, size in (("slow", 2_000_000), ("m", SIZE)):
         model_setup.put(f"{CKPT}/{name}.ckpt", bytes(size))
     slow = start("half", "slow")
-    slow.notify()
+    slow.send_line()
     assert slow.read_word() == "half"
     with pytest.raises(RetryableError):
         model_setup.store(budget=BUDGET).activate(checkpoint("m"))
@@ -119,7 +119,7 @@ def test_a_model_that_another_process_uses_is_not_evicted_until_the_process_ends
     for name in "ab":
         model_setup.put(f"{CKPT}/{name}.ckpt", bytes(2_000_000))
     user = start("use", "a")
-    user.notify()
+    user.send_line()
     assert user.read_word() == "1"
     with pytest.raises(RetryableError):
         model_setup.store(budget=BUDGET).activate(checkpoint("b"))

@@ -1,4 +1,4 @@
-"""Metadata are removed from files without a change of their pixels."""
+"""Metadata is removed from image files without changing their pixels."""
 
 from io import BytesIO
 from typing import Any

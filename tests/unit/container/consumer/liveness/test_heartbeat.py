@@ -13,7 +13,7 @@ from container.consumer.liveness.heartbeat import Heartbeat, HeartbeatStopped
 from domain.row import Row
 from tests.support.deliveries import FakeQueue, delivery, message
 
-SOON = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
 class FakeTable:
@@ -73,7 +73,9 @@ def setup() -> Iterator[Setup]:
 def test_a_boot_longer_than_the_lease_is_no_missed_heartbeat(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "OVERDUE_BEAT_SECONDS", 0)  # no last chance: the first beat alone must count
+    monkeypatch.setattr(
+        module, "OVERDUE_BEAT_SECONDS", 0
+    )  # so late that no second heartbeat is sent before the check
     setup.heartbeat._last_beat_at -= 1000  # it was built long before the engine was ready
     setup.heartbeat.start()
     setup.heartbeat.check()
@@ -93,8 +95,8 @@ def test_a_failed_heartbeat_stops_the_worker(monkeypatch: pytest.MonkeyPatch) ->
     setup.jobs.add(job)
     setup.table.broken = RuntimeError("a bug")
     setup.heartbeat._wake.set()
-    assert setup.was_stopped.wait(SOON)
-    setup.heartbeat._thread.join(SOON)
+    assert setup.was_stopped.wait(TIMEOUT_SECONDS)
+    setup.heartbeat._thread.join(TIMEOUT_SECONDS)
     with pytest.raises(HeartbeatStopped):
         setup.heartbeat.check()
     assert job.lease_lost.is_set()
@@ -106,7 +108,7 @@ def test_a_cancel_is_noticed_between_two_heartbeats(setup: Setup) -> None:
     setup.heartbeat.start()
     setup.jobs.add(job)
     setup.table.cancelled = True
-    assert setup.was_stopped.wait(SOON)
+    assert setup.was_stopped.wait(TIMEOUT_SECONDS)
     assert job.cancelled.is_set()
     assert setup.stopped == [job]
 
@@ -127,7 +129,7 @@ def test_a_job_that_lost_its_lease_is_not_renewed_again(
 def test_every_heartbeat_touches_the_file(tmp_path: Path) -> None:
     setup = Setup(file=tmp_path / "heartbeat")
     setup.heartbeat.start()
-    assert time.time() - (tmp_path / "heartbeat").stat().st_mtime < SOON
+    assert time.time() - (tmp_path / "heartbeat").stat().st_mtime < TIMEOUT_SECONDS
     setup.heartbeat.stop()
 
 

@@ -13,7 +13,7 @@ from domain.row import Row
 from tests.support.deliveries import delivery, message
 
 TIMEOUT_SECONDS = 5.0
-"""Seconds that an event may take on a busy machine before a test gives up; none is waited for in vain."""
+"""Maximum duration of an event on a busy machine; a test that succeeds never waits so long."""
 
 
 class FakeTasks:
@@ -52,7 +52,7 @@ class FakeTasks:
         self.released.append(job)
 
     def prepare(self, job: Job) -> bool:
-        """Wait until the test allows it."""
+        """Prepare a task, once the test allows it."""
         self.preparing.acquire()
         job.kind, job.cost = "", 1.0
         return True

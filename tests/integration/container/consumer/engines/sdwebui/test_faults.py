@@ -37,7 +37,7 @@ def test_a_task_without_a_fault_is_completed(cloud: Cloud, webui: FakeWebUi, tas
     assert cloud.message_counts() == (0, 0)
 
 
-PASSING = {
+TRANSIENT_FAULTS = {
     "connection closed without a response": {"name": "close", "jobs": 1},
     "response cut off": {"name": "truncate", "jobs": 1},
     "interrupted by another client": {"name": "interrupted", "jobs": 1},
@@ -46,7 +46,7 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
+@pytest.mark.parametrize("fault", TRANSIENT_FAULTS.values(), ids=TRANSIENT_FAULTS.keys())
 def test_a_task_with_a_retryable_error_is_completed_by_its_second_attempt(
     cloud: Cloud, webui: FakeWebUi, task_id: str, fault: dict[str, Any]
 ) -> None:
@@ -60,7 +60,7 @@ def test_a_task_with_a_retryable_error_is_completed_by_its_second_attempt(
     assert webui.control.stats()["max_running"] == 1
 
 
-OWN: dict[str, tuple[dict[str, Any], ErrorCode]] = {
+FAULTS_OF_THE_TASK: dict[str, tuple[dict[str, Any], ErrorCode]] = {
     "GPU memory": ({"name": "out-of-memory"}, ErrorCode.OUT_OF_MEMORY),
     "memory": ({"name": "error", "kind": "host-memory"}, ErrorCode.OUT_OF_MEMORY),
     "a checkpoint that does not load": (
@@ -73,7 +73,7 @@ OWN: dict[str, tuple[dict[str, Any], ErrorCode]] = {
 }
 
 
-@pytest.mark.parametrize(("fault", "expected"), OWN.values(), ids=OWN.keys())
+@pytest.mark.parametrize(("fault", "expected"), FAULTS_OF_THE_TASK.values(), ids=FAULTS_OF_THE_TASK.keys())
 def test_a_permanent_error_fails_the_task_at_once_and_the_next_task_runs(
     cloud: Cloud, webui: FakeWebUi, task_id: str, fault: dict[str, Any], expected: ErrorCode
 ) -> None:
@@ -129,14 +129,14 @@ def test_an_unknown_error_fails_the_task_if_it_occurs_again(
     assert (row.status, code(row), row.attempts) == (FAILED, "engine_error", 2)
 
 
-POISONS = {
+FAULTS_OF_EVERY_JOB = {
     "as recorded": [{"name": "unhealthy", "jobs": 1, "after": 1}],
-    # The minimal job after the failed one fails as well.
+    # The consumer sends a minimal job after one that failed. If that fails too, Web UI is unhealthy.
     "in unknown words": [{"name": "error", "kind": "connection", "jobs": 2}],
 }
 
 
-@pytest.mark.parametrize("faults", POISONS.values(), ids=POISONS.keys())
+@pytest.mark.parametrize("faults", FAULTS_OF_EVERY_JOB.values(), ids=FAULTS_OF_EVERY_JOB.keys())
 def test_a_web_ui_that_fails_every_job_recovers_and_no_task_loses_an_attempt(
     cloud: Cloud, webui: FakeWebUi, task_id: str, faults: list[dict[str, Any]]
 ) -> None:

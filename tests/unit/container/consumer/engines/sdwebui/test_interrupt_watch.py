@@ -8,8 +8,8 @@ from container.consumer.engines.base import RunHooks
 from container.consumer.engines.sdwebui.interrupt_watch import InterruptWatch, Progress
 from domain.errors import ErrorCode, RetryableError
 
-SOON = 5.0
-NEVER = float("inf")
+TIMEOUT_SECONDS = 5.0
+NEVER_SECONDS = float("inf")
 
 
 class Server:
@@ -49,10 +49,10 @@ class Worker:
     def first_job(self) -> None:
         """Watch a job of unknown duration."""
         self.server.ended("1")
-        self.send(expected_seconds=NEVER)
+        self.send(expected_seconds=NEVER_SECONDS)
         self.watch.response_began()
         assert not self.watch.was_interrupted()
-        assert self.server.polled.acquire(timeout=SOON)
+        assert self.server.polled.acquire(timeout=TIMEOUT_SECONDS)
 
 
 @pytest.fixture
@@ -65,9 +65,9 @@ def test_a_poll_between_the_end_of_a_job_and_its_response_is_the_last(
     worker: Worker, *, interrupted: bool
 ) -> None:
     worker.first_job()
-    worker.server.ended("2", interrupted=interrupted)  # its images are being encoded
+    worker.server.ended("2", interrupted=interrupted)  # the job's images are being encoded
     worker.send(expected_seconds=0.3)
-    assert worker.server.polled.acquire(timeout=SOON)
+    assert worker.server.polled.acquire(timeout=TIMEOUT_SECONDS)
     polls = worker.server.polls
     worker.server.state = None
     worker.watch.response_began()
@@ -88,7 +88,7 @@ def test_a_job_that_was_seen_running_is_polled_again_after_its_end(worker: Worke
     worker.first_job()
     worker.server.runs("2")
     worker.send(expected_seconds=0.3)
-    assert worker.server.polled.acquire(timeout=SOON)
+    assert worker.server.polled.acquire(timeout=TIMEOUT_SECONDS)
     worker.server.ended("2", interrupted=True)  # another client, just before the end
     worker.watch.response_began()
     assert worker.watch.was_interrupted()
@@ -99,7 +99,7 @@ def test_an_interrupt_of_the_previous_job_does_not_count(worker: Worker) -> None
     worker.first_job()
     worker.server.ended("1", interrupted=True)  # this worker has cancelled it
     worker.send(expected_seconds=0.3)
-    assert worker.server.polled.acquire(timeout=SOON)
+    assert worker.server.polled.acquire(timeout=TIMEOUT_SECONDS)
     worker.server.ended("2")
     worker.watch.response_began()
     assert not worker.watch.was_interrupted()
@@ -107,11 +107,11 @@ def test_an_interrupt_of_the_previous_job_does_not_count(worker: Worker) -> None
 
 def test_an_interrupt_of_another_client_s_job_before_this_one_does_not_count(worker: Worker) -> None:
     worker.first_job()
-    worker.server.ended("2", interrupted=True)  # another client's
+    worker.server.ended("2", interrupted=True)  # interrupted by another client
     worker.send(expected_seconds=0.3)
-    assert worker.server.polled.acquire(timeout=SOON)
+    assert worker.server.polled.acquire(timeout=TIMEOUT_SECONDS)
     worker.server.runs("3")
-    assert worker.server.polled.acquire(timeout=SOON)
+    assert worker.server.polled.acquire(timeout=TIMEOUT_SECONDS)
     worker.server.ended("3")
     worker.watch.response_began()
     assert not worker.watch.was_interrupted()
@@ -119,8 +119,8 @@ def test_an_interrupt_of_another_client_s_job_before_this_one_does_not_count(wor
 
 def test_the_progress_of_a_job_of_unknown_duration_is_reported(worker: Worker) -> None:
     worker.server.runs("1", fraction=0.25)
-    worker.send(expected_seconds=NEVER)
-    assert worker.server.polled.acquire(timeout=SOON)
+    worker.send(expected_seconds=NEVER_SECONDS)
+    assert worker.server.polled.acquire(timeout=TIMEOUT_SECONDS)
     worker.server.ended("1")
     worker.watch.response_began()
     assert not worker.watch.was_interrupted()
@@ -128,7 +128,7 @@ def test_the_progress_of_a_job_of_unknown_duration_is_reported(worker: Worker) -
 
 
 def test_a_server_that_ends_after_its_response_did_not_interrupt_the_job(worker: Worker) -> None:
-    worker.send(expected_seconds=NEVER)
+    worker.send(expected_seconds=NEVER_SECONDS)
     worker.watch.response_began()
     assert not worker.watch.was_interrupted()
 
@@ -138,7 +138,7 @@ def test_the_time_of_the_poll_follows_the_measured_encoding(worker: Worker) -> N
     before = worker.watch._encoding_fraction
     worker.server.runs("2")
     worker.send(expected_seconds=0.3)
-    assert worker.server.polled.acquire(timeout=SOON)
+    assert worker.server.polled.acquire(timeout=TIMEOUT_SECONDS)
     worker.watch.response_began()  # soon after a poll of the running job: encoding is short
     worker.watch.was_interrupted()
     assert worker.watch._encoding_fraction < before

@@ -56,8 +56,11 @@ VERDICTS = {
         82-server-restart 83-webui-cmd-flags
     """,
 }
-"""422 aside: always a refusal. An image format that no task can choose is the fault of the server, so one
-is unsure; a checkpoint that is missing may still be on its way."""
+"""The recorded errors by the exception that they must become; an error with status 422 is always a refusal.
+
+`AmbiguousError` is right where the cause may be the server: an image format that no task can choose, or a
+checkpoint that may still be downloading.
+"""
 
 BY_NAME = {name: verdict for verdict, names in VERDICTS.items() for name in names.split()}
 

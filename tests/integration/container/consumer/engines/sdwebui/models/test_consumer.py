@@ -11,7 +11,7 @@ from runtimes.sdwebui.task_type import TaskType
 from tests.support.models import CKPT, ModelSetup, checkpoint
 
 UNLOADABLE = b'\x0a\0\0\0\0\0\0\0{"a": 1}  ' + b"x" * 100
-"""A header that only SD Web UI finds wanting."""
+"""A file with a valid header, which the consumer accepts, but without weights that SD Web UI can load."""
 
 SMALL = {"width": 64, "height": 64, "steps": 1}
 
@@ -41,7 +41,7 @@ def subscribed(aws: Emulator, resources: Resources) -> str:
 
 
 def test_each_task_gets_its_model_or_its_error(aws: Emulator, model_setup: ModelSetup) -> None:
-    """Good, missing, missing LoRA, truncated, not loadable, then another good one and the first one again."""
+    """The tasks need models that are good, missing, truncated, not loadable, and good again."""
     model_file = model_setup.root.parent / "made.safetensors"
     for name in ("Ünï 模型 (v2)", "second"):
         model_setup.put(

@@ -85,7 +85,9 @@ def setup(request: pytest.FixtureRequest, model_setup: ModelSetup) -> Iterator[S
         restored: dict[str, Any] = (
             {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}
         )
-        new_setup.webui.post("/sdapi/v1/options", restored)  # as our settings file names them
+        new_setup.webui.post(
+            "/sdapi/v1/options", restored
+        )  # Web UI restores only settings that were set before, as those in our settings file are
         yield new_setup
 
 

@@ -22,9 +22,9 @@ from local.fakes.sdwebui.settings import Settings
 from tests.support.models import CKPT, ModelSetup, checkpoint
 
 UNLOADABLE = b'\x0a\0\0\0\0\0\0\0{"a": 1}  ' + b"x" * 100
-"""A header that only SD Web UI finds wanting."""
+"""A file with a valid header, which the consumer accepts, but without weights that SD Web UI can load."""
 
-BIG = {"width": 64, "height": 64, "steps": 1}
+SMALL_JOB = {"width": 64, "height": 64, "steps": 1}
 
 
 class Setup:
@@ -35,9 +35,9 @@ class Setup:
         self.components = components
         self.webui = WebUi(url, inference_timeout_seconds=30)
         self.asked: list[str] = []
-        self.webui._probes.event_hooks["request"].append(self._note)
+        self.webui._probes.event_hooks["request"].append(self._record_call)
 
-    def _note(self, request: httpx.Request) -> None:
+    def _record_call(self, request: httpx.Request) -> None:
         if request.method == "POST":
             self.asked.append(request.url.path.removeprefix("/sdapi/v1/"))
 
@@ -59,7 +59,7 @@ class Setup:
 
     def job(self, **fields: Any) -> str:
         """Run a job and return the checkpoint that it used."""
-        body = json.dumps({"prompt": "a cat", **BIG, **fields}).encode()
+        body = json.dumps({"prompt": "a cat", **SMALL_JOB, **fields}).encode()
         answer = json.loads(self.webui.run("/sdapi/v1/txt2img", lambda: body))
         return str(json.loads(answer["info"])["sd_model_name"])
 

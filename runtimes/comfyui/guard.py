@@ -5,10 +5,10 @@ from typing import Any
 
 from domain.body import pointer
 from domain.errors import Fault
-from runtimes.comfyui.catalogue import Input
+from runtimes.comfyui.catalogue import ANY, Input
 from runtimes.comfyui.node_values import strings
 from runtimes.comfyui.options import Options
-from runtimes.comfyui.policy import bad_model_name, outside
+from runtimes.comfyui.policy import bad_model_name, begins_as_path, outside
 from runtimes.comfyui.workflow import is_link
 
 
@@ -47,6 +47,11 @@ def _escape(kind: Input | None, value: Any, files: Collection[str], folder: str)
         inside = isinstance(value, str) and value.startswith(f"{folder}/")
         inside = inside and not any(part in ("", ".", "..") for part in value.split("/"))
         return None if inside and "\\" not in value else f"outputs go into {folder}/ only"
-    if is_link(value):
-        return None
-    return next((f"it {reason}" for text in strings(value) if (reason := outside(text))), None)
+    return None if is_link(value) else _text(value, unknown=kind is None or kind.kind == ANY)
+
+
+def _text(value: Any, *, unknown: bool) -> str | None:
+    for text in strings(value):
+        if reason := outside(text) or (begins_as_path(text) if unknown else None):
+            return f"it {reason}"
+    return None

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from runtimes.comfyui.catalogue import Input
-from runtimes.comfyui.policy import bad_model_name, outside
+from runtimes.comfyui.policy import bad_model_name, begins_as_path, outside
 
 RANDOM: Final = -1
 SEEDS: Final = ("seed", "noise_seed")
@@ -134,7 +134,7 @@ def _model(value: Any) -> str:
 def _plain(_kind: Input, value: Any) -> Any:
     """Return a value of unknown kind, if no text in it is a path or a URL."""
     for text in strings(value):
-        if reason := outside(text):
+        if reason := outside(text) or begins_as_path(text):
             raise InvalidValueError(f"the text {reason}, and workflows reach no files or addresses by name")
     return value
 

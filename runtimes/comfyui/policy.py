@@ -17,6 +17,8 @@ NEVER_ALLOWED: Final = {
             "LoadTrainingDataset",
             "LoadImageDataSetFromFolder",
             "LoadImageTextDataSetFromFolder",
+            "LoadImageSetFromFolderNode",
+            "LoadImageTextSetFromFolderNode",
         ),
         _PLACES,
     ),
@@ -28,6 +30,7 @@ NEVER_ALLOWED: Final = {
             "VAESave",
             "LoraSave",
             "SaveLoRA",
+            "SaveLoRANode",
             "ImageOnlyCheckpointSave",
             "TrainLoraNode",
         ),
@@ -51,19 +54,30 @@ _PARENT: Final = re.compile(r"(?<![.\w])\.\.[\\/]|[\\/]\.\.(?![.\w])")
 _PATH: Final = re.compile(r"~?/\S+|[A-Za-z]:[\\/]\S*|\\\\\S+|\.\.")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://\S*")
 _ANNOTATED: Final = re.compile(r"\[(?:input|output|temp)\]\s*$")
-_EMBEDDING: Final = re.compile(r"embedding:\s*([^\s,:()\[\]]+)")
+_EMBEDDING: Final = re.compile(r"embedding:[\s,]*([^\s,:()\[\]]+)")
+"""ComfyUI looks for a name again without the commas around it."""
+
+_BEGINS_AS_PATH: Final = re.compile(r"\s*(?:~?/[^\s/]|[A-Za-z]:[\\/]|\\\\)")
+
+
+def begins_as_path(text: str) -> str | None:
+    """Return why a text of an unknown node may be a path, also one with spaces, or None.
+
+    A prompt may begin with a slash; what a node does with a text is known only of classes in the catalogue.
+    """
+    return "begins as a path" if any(map(_BEGINS_AS_PATH.match, text.splitlines())) else None
 
 
 def outside(text: str) -> str | None:
-    """Return why a text is a path or a URL, to follow "it", or None if it is neither."""
+    """Return why a text, or a line of it, is a path or a URL, to follow "it", or None if it is neither."""
     if _CONTROL.search(text):
         return "holds control characters"
-    bare = text.strip()
-    if is_link(text) or _SCHEME.fullmatch(bare) or "file://" in text.lower():
+    lines = [line.strip() for line in text.splitlines()]
+    if any(is_link(line) or _SCHEME.fullmatch(line) for line in lines) or "file://" in text.lower():
         return "is a URL"
-    if _PARENT.search(text) or (bare.strip("/") and _PATH.fullmatch(bare)):
+    if _PARENT.search(text) or any(line.strip("/") and _PATH.fullmatch(line) for line in lines):
         return "is a path"
-    if _ANNOTATED.search(text):
+    if any(map(_ANNOTATED.search, lines)):
         return "names a file of the server"
     if any(bad_model_name(name) for name in embeddings(text)):
         return "names an embedding by a path that leaves its folder"

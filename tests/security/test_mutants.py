@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+import runtimes
 from adapters import public_http
 from container.consumer import inputs
 from container.consumer.inputs import fetch
@@ -23,6 +24,7 @@ SOURCES = {
 }
 """The modules of the guard, whose names are unique, in one folder for a copy."""
 
+RUNTIMES = Path(str(runtimes.__file__)).parent
 MUTANTS: dict[str, list[tuple[str, str]]] = yaml.safe_load(
     Path(__file__).with_name("mutants.yaml").read_text("utf-8")
 )
@@ -48,8 +50,12 @@ def mutants() -> Iterator[tuple[str, str, str]]:
     for line in NETWORK.findall(SOURCES["addresses.py"].read_text("utf-8")):
         yield "addresses.py", line, ""
     for file, changes in MUTANTS.items():
-        for old, new in changes:
+        for old, new in changes if file in SOURCES else ():
             yield file, old, new
+
+
+def test_every_module_with_mutants_exists() -> None:
+    assert [file for file in MUTANTS if file not in SOURCES and not (RUNTIMES / file).is_file()] == []
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -32,12 +32,15 @@ FOLDERS = ("models", "input", "output", "temp")
 class ComfyUiSetup:
     """AWS resources, an API, a fake ComfyUI, and the workers that a test starts."""
 
-    def __init__(self, aws: Emulator, root: Path, stack: ExitStack, **fake: Any) -> None:
+    def __init__(
+        self, aws: Emulator, root: Path, stack: ExitStack, *, allow: Collection[str] = (), **fake: Any
+    ) -> None:
         self.aws = aws
         self.root = root
         self._stack = stack
         self._settings = {"step_seconds": 0.02, "load_seconds": 0.02} | fake
-        self.runtime = Runtime(DYNAMIC, "comfyui", dynamic_model=True, options={"files_dir": str(root)})
+        options = {"files_dir": str(root), "allow": sorted(allow)}
+        self.runtime = Runtime(DYNAMIC, "comfyui", dynamic_model=True, options=options)
         deployment = deploy(aws)
         described = replace(self.runtime, queue_url=deployment.queue(DYNAMIC)).as_dict()
         runtimes = Runtimes.from_json(json.dumps([described]))

@@ -15,7 +15,6 @@ from domain.errors import ErrorCode, PermanentError
 from domain.routing import Runtime
 from runtimes.comfyui.guard import escapes
 from runtimes.comfyui.options import Options
-from runtimes.comfyui.workflow import is_link
 
 Json = dict[str, Any]
 
@@ -41,8 +40,6 @@ def _node(
     inputs = dict(one["inputs"])
     for name in node_class.files & inputs.keys():
         value = inputs[name]
-        if is_link(value):
-            continue
         if not isinstance(value, str) or value not in uploaded:
             text = f"/prompt/{node}/inputs/{name}: it names no file of this task."
             raise PermanentError(ErrorCode.INVALID_CONTENT, text)

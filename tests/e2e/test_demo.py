@@ -18,10 +18,10 @@ from local.process import Process
 from tests.support.processes import EXIT_SECONDS, MARK_VARIABLE, marked_processes, wait_until_all_exited
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 120.0  # seconds on an idle machine
+START_SECONDS = 120.0
 
 pytestmark = [
-    # Beside the other tests of the pipeline the machine would carry two of them at once.
+    # In the group of the other tests that run a pipeline, so that no machine has to run two of them at once.
     pytest.mark.xdist_group("pipeline"),
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc"),
 ]
@@ -29,10 +29,10 @@ pytestmark = [
 
 @pytest.fixture
 def mark() -> Iterator[str]:
-    """Return a word in the environment of all processes of a run; at the end, none of them may be left."""
-    word = secrets.token_hex(8)
-    yield word
-    wait_until_all_exited(word)
+    """Return a mark for the environment of all processes of the test; all must exit before its end."""
+    value = secrets.token_hex(8)
+    yield value
+    wait_until_all_exited(value)
 
 
 @pytest.fixture

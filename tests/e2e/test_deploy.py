@@ -16,8 +16,8 @@ from tools.preflight.finding import Account
 CHECKPOINT = "Stable-diffusion/v1-5-pruned-emaonly.safetensors"
 
 
-class Cloud:
-    """The CDK as the tools see it: the core stack is deployed, the compute stack has services only."""
+class FakeCdk:
+    """Stands for the CDK's command line: the core stack exists, and the compute stack gets only services."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.calls: list[tuple[str, ...]] = []
@@ -50,8 +50,8 @@ class Cloud:
                     cluster=self._cluster, serviceName=service, taskDefinition="worker", desiredCount=count
                 )
 
-    def counts(self) -> dict[str, int]:
-        """Return how many tasks each service is to run."""
+    def desired_counts(self) -> dict[str, int]:
+        """Return the desired number of ECS tasks of each service."""
         names = ["sdruntime-service", "sddynamic-service"]
         services = self._aws.client("ecs").describe_services(cluster=self._cluster, services=names)
         return {service["serviceName"]: service["desiredCount"] for service in services["services"]}
@@ -77,9 +77,9 @@ def test_a_deployment_ends_with_an_image_and_can_be_repeated(
     pipeline: Pipeline, account: Account, tmp_path: Path
 ) -> None:
     output_lines: list[str] = []
-    cloud = Cloud(pipeline)
+    cdk = FakeCdk(pipeline)
     deployment = Deployment(
-        account=account, cdk=cloud, say=output_lines.append, api_url=lambda _: pipeline.deployment.api_url
+        account=account, cdk=cdk, say=output_lines.append, api_url=lambda _: pipeline.deployment.api_url
     )
 
     with pytest.raises(StepFailed, match="upload these models"):
@@ -87,14 +87,14 @@ def test_a_deployment_ends_with_an_image_and_can_be_repeated(
     bucket = pipeline.deployment.outputs["ModelBucket"]
     assert f"aws s3 cp v1-5-pruned-emaonly.safetensors s3://{bucket}/{CHECKPOINT}" in output_lines[-1]
     pipeline.aws.client("s3").put_object(Bucket=bucket, Key=CHECKPOINT, Body=b"a checkpoint")
-    cloud.calls.clear()
+    cdk.calls.clear()
 
     deployment.run()
-    assert cloud.calls[1][-1] == "startAtZero=sdruntime,sddynamic"
-    assert cloud.counts() == {"sdruntime-service": 0, "sddynamic-service": 0}
+    assert cdk.calls[1][-1] == "startAtZero=sdruntime,sddynamic"
+    assert cdk.desired_counts() == {"sdruntime-service": 0, "sddynamic-service": 0}
     assert ": completed" in "".join(output_lines)
     assert "its link leads to an image of" in output_lines[-2]
 
     deployment.run()
-    assert cloud.calls[3][:2] == ("deploy", "Compute")
-    assert "startAtZero" not in str(cloud.calls[3])
+    assert cdk.calls[3][:2] == ("deploy", "Compute")
+    assert "startAtZero" not in str(cdk.calls[3])

@@ -10,11 +10,11 @@ import pytest
 from local.pipeline import Pipeline
 from tests.support import bodies
 
-DRAINED_SECONDS = 30.0
+EMPTY_QUEUE_SECONDS = 30.0
 
 
 @pytest.fixture
-def published(pipeline: Pipeline) -> Iterator[str]:
+def published_messages_url(pipeline: Pipeline) -> Iterator[str]:
     """Subscribe a queue of the test to the tasks topic; return its URL."""
     sqs, sns = pipeline.aws.client("sqs"), pipeline.aws.client("sns")
     url = sqs.create_queue(QueueName=f"published-{secrets.token_hex(4)}")["QueueUrl"]
@@ -44,12 +44,12 @@ def _message_of(pipeline: Pipeline, queue_url: str, task_id: str) -> str:
     raise AssertionError(f"no message of {task_id} was published")
 
 
-def _drain(pipeline: Pipeline) -> None:
+def _wait_until_queue_is_empty(pipeline: Pipeline) -> None:
     """Wait until the runtime's queue is empty."""
     sqs = pipeline.aws.client("sqs")
     url = pipeline.deployment.runtime(bodies.RUNTIME).queue_url
     counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    deadline = time.monotonic() + DRAINED_SECONDS
+    deadline = time.monotonic() + EMPTY_QUEUE_SECONDS
     while any(
         int(count)
         for count in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"].values()
@@ -66,16 +66,16 @@ def _deliver_again(pipeline: Pipeline, message: str, times: int) -> None:
 
 
 def test_a_message_that_is_delivered_after_the_outcome_changes_nothing(
-    pipeline: Pipeline, task_id: str, published: str
+    pipeline: Pipeline, task_id: str, published_messages_url: str
 ) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image()))
     pipeline.wait_for_callback(task_id)
-    message = _message_of(pipeline, published, task_id)
-    _drain(pipeline)
+    message = _message_of(pipeline, published_messages_url, task_id)
+    _wait_until_queue_is_empty(pipeline)
     before = (pipeline.objects(f"output/{task_id}/"), pipeline.row(task_id))
 
     _deliver_again(pipeline, message, times=3)
-    _drain(pipeline)
+    _wait_until_queue_is_empty(pipeline)
     # Any callback that the copies caused was sent before that of this task, which is submitted after them.
     pipeline.submit(bodies.v1alpha2(f"{task_id}-after", "text-to-image", bodies.text_to_image()))
     pipeline.wait_for_callback(f"{task_id}-after")
@@ -85,11 +85,13 @@ def test_a_message_that_is_delivered_after_the_outcome_changes_nothing(
     assert len(pipeline.callbacks.of_task(task_id)) == 1
 
 
-def test_copies_of_a_message_make_one_image(pipeline: Pipeline, task_id: str, published: str) -> None:
+def test_copies_of_a_message_make_one_image(
+    pipeline: Pipeline, task_id: str, published_messages_url: str
+) -> None:
     pipeline.submit(bodies.v1alpha2(task_id, "text-to-image", bodies.text_to_image(steps=20)))
-    _deliver_again(pipeline, _message_of(pipeline, published, task_id), times=3)
+    _deliver_again(pipeline, _message_of(pipeline, published_messages_url, task_id), times=3)
     pipeline.wait_for_callback(task_id)
-    _drain(pipeline)
+    _wait_until_queue_is_empty(pipeline)
 
     assert len(pipeline.objects(f"output/{task_id}/")) == 2
     # A copy that is received before the row says that the callback was sent sends the same callback again.
@@ -102,7 +104,7 @@ def test_a_repeated_request_is_the_same_task(pipeline: Pipeline, task_id: str) -
     first = pipeline.submit(body).json()
     pipeline.wait_for_callback(task_id)
     again = pipeline.submit(body)
-    _drain(pipeline)
+    _wait_until_queue_is_empty(pipeline)
 
     assert again.status_code == 200
     assert again.json()["output_location"] == first["output_location"]

@@ -1,4 +1,4 @@
-"""A further runtime type needs three registrations and then passes through every stage of a task."""
+"""A further runtime type, here a toy that repeats a text, needs three registrations and no other change."""
 
 import json
 import os
@@ -23,32 +23,32 @@ from tests.support.toy.deployment import Toy
 from tests.support.toy.registrations import RULES
 
 OUTCOME_SECONDS = 60.0
-TOY = Toy(name=DYNAMIC, speed=2, most=700)
+TOY_SETTINGS = Toy(name=DYNAMIC, speed=2, most=700)
 
 
 @pytest.fixture
-def toys(aws: Emulator) -> Deployment:
+def toy_deployment(aws: Emulator) -> Deployment:
     """Create AWS resources with one runtime of the toy's type."""
     deployment = deploy(aws)
-    # As the core stack tells the API of the toy's settings.
-    described = [TOY.as_domain(queue_url=deployment.queue(DYNAMIC)).as_dict()]
+    # The core stack passes the toy's settings to the API in this form.
+    described = [TOY_SETTINGS.as_domain(queue_url=deployment.queue(DYNAMIC)).as_dict()]
     runtimes = Runtimes.from_json(json.dumps(described))
     return replace(deployment, environment=replace(deployment.environment, runtimes=runtimes))
 
 
 @pytest.fixture
-def api(toys: Deployment) -> Client:
-    return Client(toys, types=RULES)
+def api(toy_deployment: Deployment) -> Client:
+    return Client(toy_deployment, types=RULES)
 
 
 @contextmanager
-def running_consumer(aws: Emulator, toys: Deployment) -> Iterator[Process]:
-    deployed = toys.environment
+def running_consumer(aws: Emulator, toy_deployment: Deployment) -> Iterator[Process]:
+    deployed = toy_deployment.environment
     environment = WorkerEnvironment(
         runtime_name=DYNAMIC,
-        runtime_type=TOY.type,
-        runtime_options=TOY.as_domain().options,
-        task_queue_url=toys.queue(DYNAMIC),
+        runtime_type=TOY_SETTINGS.type,
+        runtime_options=TOY_SETTINGS.as_domain().options,
+        task_queue_url=toy_deployment.queue(DYNAMIC),
         result_topic_arn=deployed.result_topic_arn,
         output_bucket=deployed.output_bucket,
         task_table=deployed.task_table,
@@ -65,60 +65,69 @@ def running_consumer(aws: Emulator, toys: Deployment) -> Iterator[Process]:
         yield process
 
 
-def body(task_id: str, **content: Any) -> dict[str, Any]:
+def toy_request(task_id: str, **content: Any) -> dict[str, Any]:
     metadata = {"id": task_id, "runtime": DYNAMIC, "tasktype": "repeat", "prefix": "output"}
     return {"task": {"metadata": metadata, "content": {"text": "ab", "times": 2} | content}}
 
 
-def until(toys: Deployment, task_id: str, condition: Any) -> Row:
+def wait_for_row(toy_deployment: Deployment, task_id: str, condition: Any) -> Row:
     """Poll until the row has a state, for which DynamoDB has no event."""
     deadline = time.monotonic() + OUTCOME_SECONDS
-    while not condition(row := toys.row(task_id)):
+    while not condition(row := toy_deployment.row(task_id)):
         assert time.monotonic() < deadline, row
         time.sleep(0.1)
     return row
 
 
-def test_a_toy_task_is_checked_by_the_rules_of_its_type(aws: Emulator, toys: Deployment, api: Client) -> None:
-    refusal = api("POST", "/v1alpha2", body("bad", text=7, times="many"))
+def test_a_toy_task_is_checked_by_the_rules_of_its_type(
+    aws: Emulator, toy_deployment: Deployment, api: Client
+) -> None:
+    refusal = api("POST", "/v1alpha2", toy_request("bad", text=7, times="many"))
     assert (refusal.status, refusal.faults) == (400, ["/task/content/text", "/task/content/times"])
-    assert api("POST", "/v1alpha2", body("bad", times=701)).faults == ["/task/content/times"]
-    assert api("POST", "/v1alpha2", body("t")).status == 200
-    with running_consumer(aws, toys):
-        row = until(toys, "t", lambda row: row.notified)
+    assert api("POST", "/v1alpha2", toy_request("bad", times=701)).faults == ["/task/content/times"]
+    assert api("POST", "/v1alpha2", toy_request("t")).status == 200
+    with running_consumer(aws, toy_deployment):
+        row = wait_for_row(toy_deployment, "t", lambda row: row.notified)
     assert row.status is Status.COMPLETED
     (link,) = row.item["images"]
-    key = link.removeprefix(f"s3://{toys.environment.output_bucket}/")
-    assert toys.s3.get_object(Bucket=toys.environment.output_bucket, Key=key)["Body"].read() == b"abab"
-    output_key = str(row.text("output")).removeprefix(f"s3://{toys.environment.output_bucket}/")
-    document = json.load(toys.s3.get_object(Bucket=toys.environment.output_bucket, Key=output_key)["Body"])
+    key = link.removeprefix(f"s3://{toy_deployment.environment.output_bucket}/")
+    assert (
+        toy_deployment.s3.get_object(Bucket=toy_deployment.environment.output_bucket, Key=key)["Body"].read()
+        == b"abab"
+    )
+    output_key = str(row.text("output")).removeprefix(f"s3://{toy_deployment.environment.output_bucket}/")
+    document = json.load(
+        toy_deployment.s3.get_object(Bucket=toy_deployment.environment.output_bucket, Key=output_key)["Body"]
+    )
     assert (document["repeated"], document["speed"]) == (True, 2)
     assert document["images"][0]["letters"] == 4
 
 
 def test_a_toy_task_reports_progress_and_can_be_cancelled(
-    aws: Emulator, toys: Deployment, api: Client
+    aws: Emulator, toy_deployment: Deployment, api: Client
 ) -> None:
-    api("POST", "/v1alpha2", body("t", times=600))
-    with running_consumer(aws, toys):
-        until(toys, "t", lambda row: float(row.item["progress"]) > 0)
+    api("POST", "/v1alpha2", toy_request("t", times=600))
+    with running_consumer(aws, toy_deployment):
+        wait_for_row(toy_deployment, "t", lambda row: float(row.item["progress"]) > 0)
         assert api("DELETE", "/v1alpha2/tasks/t").status == 202
-        row = until(toys, "t", lambda row: row.notified)
+        row = wait_for_row(toy_deployment, "t", lambda row: row.notified)
     assert row.status is Status.CANCELLED
-    assert not toys.s3.list_objects_v2(Bucket=toys.environment.output_bucket).get("Contents")
+    assert not toy_deployment.s3.list_objects_v2(Bucket=toy_deployment.environment.output_bucket).get(
+        "Contents"
+    )
 
 
 def test_a_toy_task_is_completed_by_another_consumer_if_the_first_one_dies(
-    aws: Emulator, toys: Deployment, api: Client
+    aws: Emulator, toy_deployment: Deployment, api: Client
 ) -> None:
-    api("POST", "/v1alpha2", body("t", times=50))
-    with running_consumer(aws, toys) as first:
-        until(toys, "t", lambda row: row.status is Status.RUNNING)
+    api("POST", "/v1alpha2", toy_request("t", times=50))
+    with running_consumer(aws, toy_deployment) as first:
+        wait_for_row(toy_deployment, "t", lambda row: row.status is Status.RUNNING)
         first.kill()
-    with running_consumer(aws, toys):
-        row = until(toys, "t", lambda row: row.notified)
+    with running_consumer(aws, toy_deployment):
+        row = wait_for_row(toy_deployment, "t", lambda row: row.notified)
     assert (row.status, row.attempts) == (Status.COMPLETED, 2)
-    assert [callback["status"] for callback in toys.callbacks()] == ["completed"]
+    assert [callback["status"] for callback in toy_deployment.callbacks()] == ["completed"]
 
 
 def test_the_openapi_document_describes_the_toys_content(api: Client) -> None:

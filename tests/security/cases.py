@@ -18,17 +18,22 @@ from tests.support.secrets import FakeSecrets
 
 DATA: dict[str, list[Any]] = yaml.safe_load(Path(__file__).with_name("links.yaml").read_text("utf-8"))
 TOKEN = "Bearer t0ken"
-GENEROUS = {"max_bytes": MAX_BYTES, "max_pixels": 1_000_000, "connect_seconds": 20.0, "total_seconds": 20.0}
+DEFAULT_LIMITS = {
+    "max_bytes": MAX_BYTES,
+    "max_pixels": 1_000_000,
+    "connect_seconds": 20.0,
+    "total_seconds": 20.0,
+}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A case with its name and its assertion."""
+    """One case: `check` fails if the implementation of the guard, the module `fetch`, does not pass it."""
 
     group: str
     name: str
     check: Callable[[FakeInternet, ModuleType], None]
-    slow: bool = False
+    is_slow: bool = False
 
 
 def cases() -> Iterator[Case]:
@@ -62,22 +67,22 @@ def links(internet: FakeInternet, fetch: ModuleType, **limits: Any) -> Any:
         buckets=frozenset({"uploads"}),
         allow_private=False,
         credentials=fetch.HostCredentials(FakeSecrets({"photos": TOKEN}), {"photos.example": "photos"}),
-        limits=fetch.Limits(**{**GENEROUS, **limits}),
+        limits=fetch.Limits(**{**DEFAULT_LIMITS, **limits}),
         resolve=internet.resolve,
         connect=internet.connect,
         tls=internet.trust,
     )
 
 
-def refused(
-    internet: FakeInternet, fetch: ModuleType, link: str, code: str, *, says: str = "", **limits: Any
+def assert_refused(
+    internet: FakeInternet, fetch: ModuleType, link: str, code: str, *, contains: str = "", **limits: Any
 ) -> None:
     """Assert that a link fails with a code, and that the error reveals nothing about its target."""
     with pytest.raises(PermanentError) as caught:
         links(internet, fetch, **limits).fetch(link)
     error: Any = caught.value
     assert str(error.code) == code, f"{error.code}: {error}"
-    assert says in error.message
+    assert contains in error.message
     texts = f"{error} {error.message} {error.at('/init_images/0')!r}"
     assert CANARY.decode() not in texts
     assert not any(address in texts for address in [*internet.connected, "127.0.0.1", "10.0.0.", "169.254."])
@@ -87,18 +92,18 @@ def refused(
 
 def _as_literal(address: str, internet: FakeInternet, fetch: ModuleType) -> None:
     internet.reset()
-    refused(internet, fetch, f"http://{_host(address)}/", "input_blocked")
+    assert_refused(internet, fetch, f"http://{_host(address)}/", "input_blocked")
 
 
 def _as_answer(address: str, internet: FakeInternet, fetch: ModuleType) -> None:
     internet.reset(names={"inside.example": [address]})
-    refused(internet, fetch, "https://inside.example/", "input_blocked")
+    assert_refused(internet, fetch, "https://inside.example/", "input_blocked")
     assert internet.connected == []
 
 
 def _as_redirect(address: str, internet: FakeInternet, fetch: ModuleType) -> None:
     internet.reset(redirects={"/go": f"http://{_host(address)}/".encode()})
-    refused(internet, fetch, "http://photos.example/go", "input_blocked")
+    assert_refused(internet, fetch, "http://photos.example/go", "input_blocked")
     assert len(internet.connected) == 1
 
 
@@ -108,7 +113,9 @@ def _host(address: str) -> str:
 
 def _link(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -> None:
     internet.reset(names=entry.get("names"))
-    refused(internet, fetch, entry["link"], entry.get("code", "input_blocked"), says=entry.get("says", ""))
+    assert_refused(
+        internet, fetch, entry["link"], entry.get("code", "input_blocked"), contains=entry.get("says", "")
+    )
     assert internet.connected == []
 
 
@@ -123,19 +130,21 @@ def _chain(start: str, to: list[str]) -> dict[str, bytes]:
 
 def _redirect(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -> None:
     internet.reset(entry.get("names"), entry.get("changes"), _chain(entry["from"], entry["to"]))
-    refused(internet, fetch, entry["from"], entry["code"])
+    assert_refused(internet, fetch, entry["from"], entry["code"])
 
 
 def _response(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -> None:
     internet.reset()
     link = f"http://photos.example/{entry['response']}"
-    refused(internet, fetch, link, entry["code"], says=entry.get("says", ""), **entry.get("limits", {}))
+    assert_refused(
+        internet, fetch, link, entry["code"], contains=entry.get("says", ""), **entry.get("limits", {})
+    )
 
 
 def _certificate(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -> None:
     internet.reset(redirects=_chain(entry["link"], entry.get("to", [])))
-    refused(internet, fetch, entry["link"], entry["code"], says=entry["says"])
-    assert not internet.tls.requests, "something was asked of a server that is not who it says"
+    assert_refused(internet, fetch, entry["link"], entry["code"], contains=entry["says"])
+    assert not internet.tls.requests, "a request was sent to a server whose certificate is invalid"
 
 
 def _allowed(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -> None:

@@ -1,4 +1,7 @@
-"""Every check in the link guard is needed: without it, a case of links.yaml fails."""
+"""Every check in the guard, the code that fetches links safely, is needed by a case of links.yaml.
+
+A mutant is a copy of the guard with one check removed.
+"""
 
 import importlib
 import re
@@ -22,13 +25,13 @@ SOURCES = {
     for package in (public_http, inputs)
     for path in Path(str(package.__file__)).parent.glob("*.py")
 }
-"""The modules of the guard, whose names are unique, in one folder for a copy."""
+"""The modules of the guard by file name; a mutant has all of them in one folder."""
 
 RUNTIMES = Path(str(runtimes.__file__)).parent
 MUTANTS: dict[str, list[tuple[str, str]]] = yaml.safe_load(
     Path(__file__).with_name("mutants.yaml").read_text("utf-8")
 )
-LIKELY = {
+GROUP_TO_TRY_FIRST = {
     "addresses.py": "addresses",
     "hosts.py": "links",
     "links.py": "links",
@@ -86,7 +89,7 @@ def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]
 
 def first_failure(fake_internet: FakeInternet, implementation: ModuleType, likely: str = "") -> str | None:
     """Return the first case that an implementation fails, beginning with the likely group."""
-    for case in sorted(cases(), key=lambda case: (case.slow, case.group != likely)):
+    for case in sorted(cases(), key=lambda case: (case.is_slow, case.group != likely)):
         try:
             case.check(fake_internet, implementation)
         except (Exception, pytest.fail.Exception):  # noqa: BLE001 - a broken guard may break in any way
@@ -100,7 +103,7 @@ def first_failure(fake_internet: FakeInternet, implementation: ModuleType, likel
     indirect=True,
 )
 def test_a_case_fails_if_a_check_is_removed(copy: ModuleType, internet: FakeInternet) -> None:
-    assert first_failure(internet, copy, LIKELY.get(copy.changed, "")) is not None
+    assert first_failure(internet, copy, GROUP_TO_TRY_FIRST.get(copy.changed, "")) is not None
 
 
 @pytest.mark.parametrize("copy", [("", "", "")], indirect=True)

@@ -45,5 +45,5 @@ def test_the_result_is_null_until_the_status_is_final(status: Status, result: bo
 
 
 def test_the_attributes_let_a_subscriber_filter() -> None:
-    callback = callback_attributes(row(Status.FAILED))
-    assert callback == {"id": "t", "runtime": "r", "status": "failed", "tasktype": "text-to-image"}
+    attributes = callback_attributes(row(Status.FAILED))
+    assert attributes == {"id": "t", "runtime": "r", "status": "failed", "tasktype": "text-to-image"}

@@ -58,8 +58,8 @@ def test_the_row_decides_what_happens_to_a_delivery(stored_row: Row | None, acti
 
 def test_an_abandoned_task_says_whether_it_was_cancelled_or_ran_out_of_attempts() -> None:
     cancelled = decide(row(cancel_requested=PAST), MESSAGE, NOW)
-    met = {"code": "aws_unavailable", "message": "S3 was down."}
-    without_attempts = decide(row(attempts=MAX_ATTEMPTS, last_error=met), MESSAGE, NOW)
+    last_error = {"code": "aws_unavailable", "message": "S3 was down."}
+    without_attempts = decide(row(attempts=MAX_ATTEMPTS, last_error=last_error), MESSAGE, NOW)
 
     assert cancelled.code is ErrorCode.CANCELLED
     assert without_attempts.code is ErrorCode.TASK_ABANDONED
@@ -69,12 +69,12 @@ def test_an_abandoned_task_says_whether_it_was_cancelled_or_ran_out_of_attempts(
 
 @given(milliseconds=st.integers(-5_000, 200_000))
 def test_the_waiting_time_is_rounded_up_to_the_end_of_the_lease(milliseconds: int) -> None:
-    row_ = row(lease_until=iso(NOW + timedelta(milliseconds=milliseconds)))
+    leased = row(lease_until=iso(NOW + timedelta(milliseconds=milliseconds)))
 
-    seconds = remaining_lease_seconds(row_, NOW)
+    seconds = remaining_lease_seconds(leased, NOW)
 
     assert (seconds == 0) == (milliseconds < 0)
-    assert remaining_lease_seconds(row_, NOW + timedelta(seconds=seconds)) == 0
+    assert remaining_lease_seconds(leased, NOW + timedelta(seconds=seconds)) == 0
     assert seconds <= max(0, milliseconds) / 1000 + 1
 
 
@@ -103,7 +103,7 @@ def test_a_finished_task_is_not_resubmitted_before_its_callback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "result", "callback_urls"),
+    ("status", "result", "callback_status"),
     [
         ("queued", None, "running"),
         ("running", None, "running"),
@@ -112,7 +112,7 @@ def test_a_finished_task_is_not_resubmitted_before_its_callback() -> None:
     ],
 )
 def test_a_callback_names_images_only_if_the_task_completed(
-    status: str, result: object, callback_urls: str
+    status: str, result: object, callback_status: str
 ) -> None:
     finished_row = row(status=status, images=["s3://b/1"], output="s3://b/o", error=None)
 
@@ -120,7 +120,7 @@ def test_a_callback_names_images_only_if_the_task_completed(
         "id": "a",
         "runtime": "r",
         "result": result,
-        "status": callback_urls,
+        "status": callback_status,
         "image_url": ["s3://b/1"] if status == "completed" else [],
         "output_url": "s3://b/o",
         "context": {"k": 1},
@@ -129,7 +129,7 @@ def test_a_callback_names_images_only_if_the_task_completed(
     assert callback_attributes(finished_row) == {
         "id": "a",
         "runtime": "r",
-        "status": callback_urls,
+        "status": callback_status,
         "tasktype": "text-to-image",
     }
 
@@ -153,24 +153,24 @@ FENCES = st.from_regex(r"[0-9a-f]{4}", fullmatch=True)
 
 
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
-@given(one=KEYS, other=KEYS, fence=FENCES, number=st.integers(1, 9999))
-def test_object_keys_are_recognised_by_task_and_fence(
-    one: OutputKeys, other: OutputKeys, fence: str, number: int
+@given(keys=KEYS, other_keys=KEYS, fence=FENCES, number=st.integers(1, 9999))
+def test_object_keys_are_recognized_by_task_and_fence(
+    keys: OutputKeys, other_keys: OutputKeys, fence: str, number: int
 ) -> None:
     names = (
-        one.image(fence, number, "png"),
-        one.other_image(fence, "grid", 1, "webp"),
-        one.output_document(fence),
+        keys.image(fence, number, "png"),
+        keys.other_image(fence, "grid", 1, "webp"),
+        keys.output_document(fence),
     )
-    nested = OutputKeys(prefix=one.folder, id=f"{one.id}-{fence}")
+    nested = OutputKeys(prefix=keys.folder, id=f"{keys.id}-{fence}")
 
-    assert all(one.could_have_written(fence, name) and name.startswith(f"{one.folder}/") for name in names)
+    assert all(keys.could_have_written(fence, name) and name.startswith(f"{keys.folder}/") for name in names)
     assert not any(
-        one.could_have_written(fence, key)
+        keys.could_have_written(fence, key)
         for key in (nested.image(fence, 1, "png"), nested.output_document(fence))
     )
-    if other != one:
-        assert not any(other.could_have_written(fence, name) for name in names)
+    if other_keys != keys:
+        assert not any(other_keys.could_have_written(fence, name) for name in names)
 
 
 def test_links_and_times_can_be_parsed_again() -> None:

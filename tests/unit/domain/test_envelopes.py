@@ -209,7 +209,9 @@ def test_a_dynamic_runtime_takes_the_checkpoint_from_the_routing_the_overrides_o
     submission = v1alpha2.decode(overridden, RUNTIMES)
     assert checkpoint(submission) == "m.ckpt"
     assert submission.task.content["override_settings"] == {"emphasis": "None"}
-    assert [w.path for w in submission.warnings] == ["/task/content/override_settings/sd_model_checkpoint"]
+    assert [warning.path for warning in submission.warnings] == [
+        "/task/content/override_settings/sd_model_checkpoint"
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(OWNED_FIELDS))
@@ -223,14 +225,14 @@ def test_fields_that_the_service_sets_itself_are_dropped_with_a_warning(name: st
 @pytest.mark.parametrize("name", sorted({*REFUSED_SETTINGS, *(f"{p}x" for p in REFUSED_SETTING_PREFIXES)}))
 @pytest.mark.parametrize("where", ["", "alwayson_scripts"])
 def test_settings_that_change_the_server_are_refused_wherever_they_are(name: str, where: str) -> None:
-    settings_ = {"override_settings": {name: 1}}
-    body = v1alpha2_request(content={where: settings_} if where else settings_)
+    overrides = {"override_settings": {name: 1}}
+    body = v1alpha2_request(content={where: overrides} if where else overrides)
     path = "/task/content/" + (f"{where}/" if where else "") + f"override_settings/{name}"
 
     assert faults(body).keys() == {path}
 
 
-def test_normalising_twice_changes_nothing() -> None:
+def test_normalizing_twice_changes_nothing() -> None:
     """The consumer normalizes messages again, because they can come from anywhere."""
     task = v1alpha2.decode(v1alpha2_request(content={"send_images": False}), RUNTIMES).task
     body = v1alpha2_request(metadata={"id": task.id}, content={})
@@ -250,7 +252,7 @@ JSON = st.recursive(
 NAMES = st.sampled_from([*FIELDS[TaskType.IMAGE_TO_IMAGE], "image", "imageList"])
 SCRIPTS = st.dictionaries(
     st.sampled_from([*sorted(ROUTING_KEYS), "controlnet"]),
-    JSON | st.sampled_from([*(t.value for t in TaskType), MODEL, "id-1"]),
+    JSON | st.sampled_from([*(task_type.value for task_type in TaskType), MODEL, "id-1"]),
 )
 CONTENT = st.dictionaries(NAMES, JSON) | st.builds(
     lambda content, scripts: {**content, "alwayson_scripts": scripts}, st.dictionaries(NAMES, JSON), SCRIPTS
@@ -260,25 +262,25 @@ METADATA = st.fixed_dictionaries(
     optional={
         "id": st.just("id-1") | JSON,
         "runtime": st.sampled_from(["sdruntime", "dynamic"]) | JSON,
-        "tasktype": st.sampled_from([t.value for t in TaskType]) | JSON,
+        "tasktype": st.sampled_from([task_type.value for task_type in TaskType]) | JSON,
         "prefix": st.sampled_from(["output", "a/b/"]) | JSON,
         "context": JSON,
     },
 )
 
 
-def _accepted_or_refused(
+def _assert_accepted_or_refused(
     decode: Callable[[dict[str, Any], Runtimes], Submission], body: dict[str, Any]
 ) -> None:
     reported_faults: Sequence[Fault] = ()
     try:
-        _check_accepted(decode(body, RUNTIMES))
-    except InvalidTask as refused:
-        reported_faults = refused.faults or [Fault("", "no fault is listed")]
+        _assert_keys_stay_below_the_prefix(decode(body, RUNTIMES))
+    except InvalidTask as refusal:
+        reported_faults = refusal.faults or [Fault("", "no fault is listed")]
     assert all(fault.path.startswith("/") for fault in reported_faults)
 
 
-def _check_accepted(submission: Submission) -> None:
+def _assert_keys_stay_below_the_prefix(submission: Submission) -> None:
     task = submission.task
     assert len(task.digest) == 64
     for key in (
@@ -299,13 +301,13 @@ def _check_accepted(submission: Submission) -> None:
     )
 )
 def test_any_v1alpha2_body_is_accepted_or_refused_with_a_pointer(body: Any) -> None:
-    _accepted_or_refused(v1alpha2.decode, body)
+    _assert_accepted_or_refused(v1alpha2.decode, body)
 
 
 @settings(max_examples=300, derandomize=True, deadline=None, database=None)
 @given(body=CONTENT)
 def test_any_v1alpha1_body_is_accepted_or_refused_with_a_pointer(body: dict[str, Any]) -> None:
-    _accepted_or_refused(v1alpha1.decode, body)
+    _assert_accepted_or_refused(v1alpha1.decode, body)
 
 
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)

@@ -38,24 +38,24 @@ MESSAGE = Message(
 )
 
 
-def claimed() -> Row:
+def claimed_row() -> Row:
     """Return the largest row of a claimed task."""
     fresh = Row(new_row(MESSAGE, digest="d" * 64, now=NOW))
     return Row(claim(fresh, worker="w", fence="ffff", seconds=120, now=NOW).apply_to(fresh.item))
 
 
-def size(row: Row) -> int:
+def size_bytes(row: Row) -> int:
     """Return a row's size as DynamoDB counts it: names and values in UTF-8, plus bytes for its structure."""
 
-    def of(value: Any) -> int:
+    def value_bytes(value: Any) -> int:
         (kind, inner), *_ = value.items()
         if kind == "L":
-            return 3 + sum(1 + of(item) for item in inner)
+            return 3 + sum(1 + value_bytes(item) for item in inner)
         if kind == "M":
-            return 3 + sum(1 + len(name.encode()) + of(item) for name, item in inner.items())
+            return 3 + sum(1 + len(name.encode()) + value_bytes(item) for name, item in inner.items())
         return sum(len(text) for text in inner) if kind == "SS" else len(str(inner).encode())
 
-    return sum(len(name.encode()) + of(value) for name, value in write_item(row.item).items())
+    return sum(len(name.encode()) + value_bytes(value) for name, value in write_item(row.item).items())
 
 
 def images(count: int) -> list[str]:
@@ -66,7 +66,7 @@ def images(count: int) -> list[str]:
 
 @pytest.mark.parametrize("count", [1, 64, 5000])
 def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
-    row = claimed()
+    row = claimed_row()
     other_images = [key.replace("-ffff-", "-ffff-map-") for key in images(count)]
     change = finish(
         row, Status.COMPLETED, now=NOW, images=images(count), other_images=other_images, output="o"
@@ -75,7 +75,7 @@ def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
 
     assert len(finished_row.other_images) + finished_row.item.get("other_images_left_out", 0) == count
     assert finished_row.other_images == other_images[: len(finished_row.other_images)]
-    assert size(finished_row) < ROW_BYTES
+    assert size_bytes(finished_row) < ROW_BYTES
     assert len(compact_json(callback_content(finished_row))) < MAX_MESSAGE_BYTES - 4096
     callback = callback_content(finished_row)
     assert len(callback["image_url"]) + callback.get("images_left_out", 0) == count
@@ -83,7 +83,7 @@ def test_a_completed_task_fits_with_any_number_of_images(count: int) -> None:
 
 
 def test_a_row_names_up_to_sixty_four_images() -> None:
-    row = claimed()
+    row = claimed_row()
     short = [uri.replace("\U0001f600", "") for uri in images(64)]
     finished_row = Row(finish(row, Status.COMPLETED, now=NOW, images=short).apply_to(row.item))
 
@@ -92,7 +92,7 @@ def test_a_row_names_up_to_sixty_four_images() -> None:
 
 
 def test_an_error_of_any_length_is_shortened_in_an_outcome() -> None:
-    row = claimed()
+    row = claimed_row()
     error = {"code": "input_not_an_image", "message": "\U0001f600" * 300_000}
     failed = Row(finish(row, Status.FAILED, now=NOW, error=error).apply_to(row.item))
     released = Row(release(row, count_attempt=True, last_error=error).apply_to(row.item))
@@ -103,13 +103,13 @@ def test_an_error_of_any_length_is_shortened_in_an_outcome() -> None:
 
     for shortened in (failed.item["error"], released.item["last_error"], ended_item["error"]):
         assert len(shortened["message"]) == MAX_ERROR_LENGTH
-    assert size(failed) < ROW_BYTES
-    assert size(released) < ROW_BYTES
+    assert size_bytes(failed) < ROW_BYTES
+    assert size_bytes(released) < ROW_BYTES
     assert len(compact_json(callback_content(failed))) < MAX_MESSAGE_BYTES - 4096
 
 
 def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
-    row = claimed()
+    row = claimed_row()
     uris = images(5000)
     finished_row = Row(finish(row, Status.COMPLETED, now=NOW, images=uris).apply_to(row.item))
     other = uris[0].replace("-ffff-", "-0000-")
@@ -118,7 +118,7 @@ def test_images_that_the_row_cannot_name_are_not_taken_for_orphans() -> None:
 
 
 def test_a_shortened_callback_still_says_how_the_task_ended() -> None:
-    row = claimed()
+    row = claimed_row()
     finished_row = Row(
         finish(row, Status.COMPLETED, now=NOW, images=images(2), output="o").apply_to(row.item)
     )

@@ -15,7 +15,7 @@ from tests.support.deliveries import FakeQueue, FakeTable, delivery, message
 
 MESSAGE = message("t")
 ROW = {"id": "t", "submission_id": MESSAGE.submission_id, "runtime": "r", "status": "queued", "attempts": 0}
-ENDED = {"status": "completed", "images": [], "finished_at": "2026-11-22T17:00:00.000Z"}
+COMPLETED = {"status": "completed", "images": [], "finished_at": "2026-11-22T17:00:00.000Z"}
 
 
 class Setup:
@@ -82,7 +82,7 @@ def test_a_message_of_another_submission_is_deleted() -> None:
 
 @pytest.mark.parametrize("is_sent", [False, True])
 def test_the_callback_of_a_finished_task_is_sent_unless_it_was_sent_before(*, is_sent: bool) -> None:
-    setup = Setup(ROW | ENDED | ({"notified_at": "2026-11-22T17:00:01.000Z"} if is_sent else {}))
+    setup = Setup(ROW | COMPLETED | ({"notified_at": "2026-11-22T17:00:01.000Z"} if is_sent else {}))
     assert setup.claimer.claim_next() is None
     assert len(setup.notified) == (0 if is_sent else 1)
     assert setup.deleted == [setup.delivery]
@@ -109,7 +109,7 @@ def test_a_message_that_is_no_task_of_the_runtime_is_dead_lettered(body: Message
     assert setup.dead_lettered == [setup.delivery]
 
 
-def test_no_task_is_claimed_while_a_deployment_waits() -> None:
+def test_no_task_is_claimed_while_a_deployment_waits_for_the_worker() -> None:
     setup = Setup(ROW, may_claim=False)
     assert setup.claimer.claim_next() is None
     assert setup.queue.released == [(setup.delivery, 0)]

@@ -30,13 +30,13 @@ class FakeTable:
 
     def __init__(self, row: Row) -> None:
         self.row = row
-        self.written: list[Transition] = []
-        self.broken: Exception | None = None
+        self.writes: list[Transition] = []
+        self.write_error: Exception | None = None
 
     def write(self, _task_id: str, transition: Transition) -> Written:
-        if self.broken:
-            raise self.broken
-        self.written.append(transition)
+        if self.write_error:
+            raise self.write_error
+        self.writes.append(transition)
         if not transition.is_allowed(self.row.item):
             return Written(done=False, row=self.row)
         self.row = Row(transition.apply_to(self.row.item))
@@ -66,7 +66,7 @@ class Setup:
         self.deleted = self.queue.deleted
         self.notified: list[str] = []
         self.notify_error: Exception | None = None
-        self.removed: list[Stored] = []
+        self.discarded: list[Stored] = []
         self.shutting_down = threading.Event()
         self.finisher = Finisher(
             self.queue,
@@ -87,7 +87,7 @@ class Setup:
         return Stored(output="s3://b/out")
 
     def discard(self, _job: Job, stored_objects: Stored, _row: Row | None) -> None:
-        self.removed.append(stored_objects)
+        self.discarded.append(stored_objects)
 
     def end_by(self, error: Exception) -> None:
         with self.finisher.ending(self.job):
@@ -116,7 +116,7 @@ def test_a_successful_step_does_not_end_the_task(setup: Setup) -> None:
     with setup.finisher.ending(setup.job):
         pass
     assert not setup.job.done.is_set()
-    assert setup.table.written == []
+    assert setup.table.writes == []
 
 
 def test_a_permanent_error_fails_the_task_sends_its_callback_and_deletes_its_message(setup: Setup) -> None:
@@ -135,13 +135,13 @@ def test_a_retryable_error_releases_the_task_with_a_delay_and_counts_an_attempt(
 
 
 def test_the_delay_doubles_with_each_attempt_up_to_a_maximum() -> None:
-    later = Setup(attempts=3)
-    later.end_by(UNAVAILABLE)
-    assert later.delays == [4 * FIRST_DELAY_SECONDS]
-    setup_of_last_attempt = Setup(attempts=4)
-    setup_of_last_attempt.finisher.first_delay_seconds = 200
-    setup_of_last_attempt.end_by(UNAVAILABLE)
-    assert setup_of_last_attempt.delays == [MAX_DELAY_SECONDS]
+    third_attempt = Setup(attempts=3)
+    third_attempt.end_by(UNAVAILABLE)
+    assert third_attempt.delays == [4 * FIRST_DELAY_SECONDS]
+    fourth_attempt = Setup(attempts=4)
+    fourth_attempt.finisher.first_delay_seconds = 200
+    fourth_attempt.end_by(UNAVAILABLE)
+    assert fourth_attempt.delays == [MAX_DELAY_SECONDS]
 
 
 def test_a_retryable_error_fails_a_task_without_attempts_left() -> None:
@@ -159,7 +159,7 @@ def test_an_ambiguous_error_gets_one_more_attempt() -> None:
 
 
 def test_a_shutdown_releases_the_task_without_counting_an_attempt(setup: Setup) -> None:
-    setup.end_by(WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "leaving"))
+    setup.end_by(WorkerShutsDown(ErrorCode.AWS_UNAVAILABLE, "shutting down"))
     assert (setup.status, setup.table.row.attempts, setup.delays) == (Status.QUEUED, 0, [0])
 
 
@@ -177,7 +177,7 @@ def test_an_unexpected_exception_is_retryable(setup: Setup) -> None:
 
 def test_a_lost_lease_writes_nothing(setup: Setup) -> None:
     setup.end_by(LeaseLost("t"))
-    assert setup.table.written == []
+    assert setup.table.writes == []
     assert (setup.queue.released, setup.deleted, setup.notified) == ([], [], [])
     assert setup.job.done.is_set()
 
@@ -190,7 +190,7 @@ def test_no_step_runs_after_the_lease_was_lost(setup: Setup, step: str) -> None:
     arguments = (setup.job, RunResult()) if step == "finish" else (setup.job,)
     getattr(task_run, step)(*arguments)
     assert setup.job.done.is_set()
-    assert setup.table.written == []
+    assert setup.table.writes == []
 
 
 def test_a_prepared_task_whose_start_is_overdue_fails_without_the_gpu(setup: Setup) -> None:
@@ -203,13 +203,13 @@ def test_a_prepared_task_whose_start_is_overdue_fails_without_the_gpu(setup: Set
 
 
 def test_the_end_of_an_interrupted_job_depends_on_who_interrupted_it() -> None:
-    cancelled, leaving, other_client = Setup(), Setup(), Setup()
+    cancelled, shutting_down, other_client = Setup(), Setup(), Setup()
     cancelled.job.cancelled.set()
-    leaving.shutting_down.set()
-    for setup in (cancelled, leaving, other_client):
+    shutting_down.shutting_down.set()
+    for setup in (cancelled, shutting_down, other_client):
         setup.end_by(Interrupted())
     assert cancelled.status is Status.CANCELLED
-    assert (leaving.status, leaving.table.row.attempts) == (Status.QUEUED, 0)
+    assert (shutting_down.status, shutting_down.table.row.attempts) == (Status.QUEUED, 0)
     assert (other_client.status, other_client.table.row.attempts) == (Status.QUEUED, 1)
 
 
@@ -224,7 +224,7 @@ def test_an_outcome_that_comes_too_late_deletes_the_stored_objects(setup: Setup)
     stored_objects = Stored(output="s3://b/out")
     with setup.finisher.ending(setup.job):
         setup.finisher.complete(setup.job, stored_objects)
-    assert setup.removed == [stored_objects]
+    assert setup.discarded == [stored_objects]
     assert (setup.notified, setup.deleted) == ([], [])
 
 
@@ -238,7 +238,7 @@ def test_if_the_callback_cannot_be_sent_the_message_is_redelivered(setup: Setup)
 
 
 def test_a_task_that_cannot_be_ended_is_left_to_its_lease(setup: Setup) -> None:
-    setup.table.broken = THROTTLED
+    setup.table.write_error = THROTTLED
     setup.end_by(PermanentError(ErrorCode.NO_IMAGES, "none"))
     assert setup.job.done.is_set()
     assert setup.notified == []

@@ -20,21 +20,21 @@ class FakeTable:
     """A table in which every renewal succeeds, unless a test says otherwise."""
 
     def __init__(self) -> None:
-        self.written = threading.Semaphore(0)
-        self.cancelled = False
-        self.lost = False
-        self.broken: Exception | None = None
-        self.renewed: list[str] = []
+        self.renewals = threading.Semaphore(0)
+        self.cancel_is_requested = False
+        self.lease_is_lost = False
+        self.write_error: Exception | None = None
+        self.renewed_ids: list[str] = []
 
     def write(self, task_id: str, _transition: Any) -> Written:
-        if self.broken:
-            raise self.broken
-        self.renewed.append(task_id)
-        self.written.release()
-        return Written(done=not self.lost, row=None)
+        if self.write_error:
+            raise self.write_error
+        self.renewed_ids.append(task_id)
+        self.renewals.release()
+        return Written(done=not self.lease_is_lost, row=None)
 
     def cancel_requested(self, _task_id: str, _submission_id: str) -> bool:
-        return self.cancelled
+        return self.cancel_is_requested
 
 
 def running_job(task_id: str = "t") -> Job:
@@ -73,9 +73,8 @@ def setup() -> Iterator[Setup]:
 def test_a_boot_longer_than_the_lease_is_no_missed_heartbeat(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        module, "OVERDUE_BEAT_SECONDS", 0
-    )  # so late that no second heartbeat is sent before the check
+    # No second heartbeat is sent before the check.
+    monkeypatch.setattr(module, "OVERDUE_BEAT_SECONDS", 0)
     setup.heartbeat._last_beat_at -= 1000  # it was built long before the engine was ready
     setup.heartbeat.start()
     setup.heartbeat.check()
@@ -93,7 +92,7 @@ def test_a_failed_heartbeat_stops_the_worker(monkeypatch: pytest.MonkeyPatch) ->
     job = running_job()
     setup.heartbeat.start()
     setup.jobs.add(job)
-    setup.table.broken = RuntimeError("a bug")
+    setup.table.write_error = RuntimeError("a bug")
     setup.heartbeat._wake.set()
     assert setup.was_stopped.wait(TIMEOUT_SECONDS)
     setup.heartbeat._thread.join(TIMEOUT_SECONDS)
@@ -107,7 +106,7 @@ def test_a_cancel_is_noticed_between_two_heartbeats(setup: Setup) -> None:
     job = running_job()
     setup.heartbeat.start()
     setup.jobs.add(job)
-    setup.table.cancelled = True
+    setup.table.cancel_is_requested = True
     assert setup.was_stopped.wait(TIMEOUT_SECONDS)
     assert job.cancelled.is_set()
     assert setup.stopped == [job]
@@ -117,10 +116,10 @@ def test_a_job_that_lost_its_lease_is_not_renewed_again(
     setup: Setup, caplog: pytest.LogCaptureFixture
 ) -> None:
     setup.jobs.add(running_job("lost"))
-    setup.table.lost = True
+    setup.table.lease_is_lost = True
     setup.heartbeat.beat()
     setup.heartbeat.beat()
-    assert setup.table.renewed == ["lost"]
+    assert setup.table.renewed_ids == ["lost"]
     assert [record.getMessage() for record in caplog.records].count(
         "the lease is lost: another worker has the task"
     ) == 1

@@ -17,16 +17,16 @@ TIMEOUT_SECONDS = 5.0
 
 
 class FakeTasks:
-    """Steps of tasks that record how they are called."""
+    """The steps that the prefetcher calls; with `may_prepare` a test decides when tasks are prepared."""
 
     def __init__(self, *, prefetch: int = 2, more_tasks_than_workers: bool = False) -> None:
         changes = threading.Condition()
         self.durations = DurationEstimator(changes)
-        self.claims = threading.Semaphore(0)
-        self.claimed = 0
+        self.claimed = threading.Semaphore(0)
+        self.claim_count = 0
         self.released: list[Job] = []
-        self.ended: list[Job] = []
-        self.preparing = threading.Semaphore(1000)
+        self.stopped: list[Job] = []
+        self.may_prepare = threading.Semaphore(1000)
         self.prefetcher = Prefetcher(
             self,  # type: ignore[arg-type]
             self.durations,
@@ -36,24 +36,24 @@ class FakeTasks:
         )
 
     def claim(self) -> Job | None:
-        """Return one more task."""
-        self.claimed += 1
-        job = Job(delivery(""), message(f"t{self.claimed}"), Row({"id": f"t{self.claimed}"}))
-        self.claims.release()
+        """Claim another task; there is always one."""
+        self.claim_count += 1
+        job = Job(delivery(""), message(f"t{self.claim_count}"), Row({"id": f"t{self.claim_count}"}))
+        self.claimed.release()
         return job
 
     def start(self, _job: Job) -> bool:
         return True
 
     def stop(self, job: Job) -> None:
-        self.ended.append(job)
+        self.stopped.append(job)
 
     def release(self, job: Job) -> None:
         self.released.append(job)
 
     def prepare(self, job: Job) -> bool:
         """Prepare a task, once the test allows it."""
-        self.preparing.acquire()
+        self.may_prepare.acquire()
         job.kind, job.cost = "", 1.0
         return True
 
@@ -64,7 +64,7 @@ def tasks() -> Iterator[FakeTasks]:
     fake_tasks = FakeTasks()
     yield fake_tasks
     fake_tasks.prefetcher.stop()
-    fake_tasks.preparing.release(1000)
+    fake_tasks.may_prepare.release(1000)
 
 
 def test_the_first_task_is_ready_at_once(tasks: FakeTasks) -> None:
@@ -80,18 +80,18 @@ def test_no_task_is_claimed_during_a_job_of_unknown_duration(tasks: FakeTasks) -
     first = tasks.prefetcher.next(TIMEOUT_SECONDS)
     tasks.durations.begin("", 1.0)  # the second task, claimed while the GPU was idle, stays the only one
     assert first is not None
-    tasks.claims.acquire(timeout=TIMEOUT_SECONDS)
-    while tasks.claims.acquire(timeout=0.3):
+    tasks.claimed.acquire(timeout=TIMEOUT_SECONDS)
+    while tasks.claimed.acquire(timeout=0.3):
         pass
-    assert tasks.claimed <= 2
+    assert tasks.claim_count <= 2
 
 
 def test_with_enough_tasks_for_all_workers_one_is_prepared_during_a_job_of_unknown_duration() -> None:
     tasks = FakeTasks(more_tasks_than_workers=True)
     tasks.durations.begin("", 1.0)
     tasks.prefetcher.start()
-    assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS)
-    assert not tasks.claims.acquire(timeout=0.7), "and no further one"
+    assert tasks.claimed.acquire(timeout=TIMEOUT_SECONDS)
+    assert not tasks.claimed.acquire(timeout=0.7), "and no further one"
     tasks.prefetcher.stop()
 
 
@@ -109,9 +109,9 @@ def test_at_most_prefetch_tasks_wait_however_short_the_jobs_are(tasks: FakeTasks
     tasks.durations.end("", 1.0, learn=True)
     tasks.prefetcher.start()
     for _ in range(2):
-        assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS)
-    assert not tasks.claims.acquire(timeout=0.3)
-    assert tasks.claimed == 2
+        assert tasks.claimed.acquire(timeout=TIMEOUT_SECONDS)
+    assert not tasks.claimed.acquire(timeout=0.3)
+    assert tasks.claim_count == 2
 
 
 def test_waiting_tasks_are_released_on_shutdown() -> None:
@@ -120,7 +120,7 @@ def test_waiting_tasks_are_released_on_shutdown() -> None:
     tasks.durations.end("", 1.0, learn=True)
     tasks.prefetcher.start()
     for _ in range(2):
-        assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS)
+        assert tasks.claimed.acquire(timeout=TIMEOUT_SECONDS)
     tasks.prefetcher.stop()
     tasks.prefetcher.release_started()
     for thread in tasks.prefetcher._threads:
@@ -133,8 +133,8 @@ def test_a_started_task_that_is_cancelled_frees_its_place_at_once(tasks: FakeTas
     tasks.durations.begin("", 1.0)
     tasks.durations.end("", 1.0, learn=True)
     tasks.prefetcher.start()
-    assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS)
-    assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS)
+    assert tasks.claimed.acquire(timeout=TIMEOUT_SECONDS)
+    assert tasks.claimed.acquire(timeout=TIMEOUT_SECONDS)
     with tasks.prefetcher._change:
         assert tasks.prefetcher._change.wait_for(
             lambda: any(slot.started for slot in tasks.prefetcher._slots), TIMEOUT_SECONDS
@@ -142,31 +142,31 @@ def test_a_started_task_that_is_cancelled_frees_its_place_at_once(tasks: FakeTas
         job = next(slot.job for slot in tasks.prefetcher._slots if slot.started)
     assert job is not None
     job.cancelled.set()
-    assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS), "a third task is claimed"
-    assert tasks.ended == [job]
+    assert tasks.claimed.acquire(timeout=TIMEOUT_SECONDS), "a third task is claimed"
+    assert tasks.stopped == [job]
 
 
 def test_other_tasks_take_the_places_of_overdue_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefetch, "OVERDUE_SECONDS", 0.1)
     tasks = FakeTasks()
-    tasks.preparing = threading.Semaphore(0)  # the inputs of these tasks do not come
+    tasks.may_prepare = threading.Semaphore(0)  # the inputs of these tasks do not come
     tasks.prefetcher._claiming.seconds = tasks.prefetcher._preparing.seconds = 0.01
     tasks.prefetcher.start()
     for _ in range(2 + prefetch.MAX_OVERDUE):
-        assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS)
-    assert not tasks.claims.acquire(timeout=0.5), "and no more than so many"
+        assert tasks.claimed.acquire(timeout=TIMEOUT_SECONDS)
+    assert not tasks.claimed.acquire(timeout=0.5), "and no more than so many"
     tasks.prefetcher.stop()
-    tasks.preparing.release(1000)
+    tasks.may_prepare.release(1000)
 
 
 def test_a_task_with_slow_inputs_does_not_break_the_thread(tasks: FakeTasks) -> None:
     """Its cost is only known once its content has been read."""
-    tasks.preparing = threading.Semaphore(0)
+    tasks.may_prepare = threading.Semaphore(0)
     tasks.prefetcher._preparing.seconds = 60.0  # so that it is not overdue
     tasks.prefetcher.start()
-    assert tasks.claims.acquire(timeout=TIMEOUT_SECONDS)
+    assert tasks.claimed.acquire(timeout=TIMEOUT_SECONDS)
     tasks.prefetcher.next(1.0)
-    tasks.preparing.release()
+    tasks.may_prepare.release()
     assert tasks.prefetcher.next(TIMEOUT_SECONDS) is not None
 
 
@@ -181,6 +181,6 @@ def test_the_error_of_a_prefetch_thread_is_raised_in_the_main_thread() -> None:
 def test_without_prefetch_tasks_run_one_after_the_other_without_threads() -> None:
     tasks = FakeTasks(prefetch=0)
     tasks.prefetcher.start()
-    assert tasks.claimed == 0
+    assert tasks.claim_count == 0
     assert tasks.prefetcher.next(0) is not None
-    assert tasks.claimed == 1
+    assert tasks.claim_count == 1

@@ -7,12 +7,12 @@ from runtimes.sdwebui.runtime_type import SdWebUi
 from tests.support.clock import FakeMonotonic
 
 
-def estimator_after_one_job(clock: FakeMonotonic, *, seconds: float, units: float) -> DurationEstimator:
-    """Return an estimator that has seen one job."""
+def estimator_after_one_job(clock: FakeMonotonic, *, seconds: float, cost: float) -> DurationEstimator:
+    """Return an estimator that has measured one job of the kind `k`."""
     durations = DurationEstimator(clock=clock)
-    durations.begin("k", units)
+    durations.begin("k", cost)
     clock.seconds += seconds
-    durations.end("k", units, learn=True)
+    durations.end("k", cost, learn=True)
     return durations
 
 
@@ -34,7 +34,7 @@ def test_the_end_of_a_first_job_is_unknown_until_it_reports_progress() -> None:
 
 def test_a_duration_is_proportional_to_the_cost() -> None:
     clock = FakeMonotonic()
-    durations = estimator_after_one_job(clock, seconds=4.0, units=10.0)
+    durations = estimator_after_one_job(clock, seconds=4.0, cost=10.0)
     durations.begin("k", 20.0)
     clock.seconds += 3.0
     assert durations.remaining() == 5.0
@@ -43,7 +43,7 @@ def test_a_duration_is_proportional_to_the_cost() -> None:
 
 def test_an_overdue_job_has_zero_seconds_left() -> None:
     clock = FakeMonotonic()
-    durations = estimator_after_one_job(clock, seconds=1.0, units=1.0)
+    durations = estimator_after_one_job(clock, seconds=1.0, cost=1.0)
     durations.begin("k", 1.0)
     clock.seconds += 9.0
     assert durations.remaining() == 0.0
@@ -69,7 +69,7 @@ def test_one_outlier_does_not_change_estimates() -> None:
 
 
 def test_each_kind_of_job_has_its_own_estimate() -> None:
-    durations = estimator_after_one_job(FakeMonotonic(), seconds=250.0, units=1.0)
+    durations = estimator_after_one_job(FakeMonotonic(), seconds=250.0, cost=1.0)
     assert durations.seconds_for("other", 1.0) == float("inf")
     rules = SdWebUi()
     assert rules.kind("image-to-image", {"script_name": "Loopback"}) != rules.kind("image-to-image", {})
@@ -77,7 +77,7 @@ def test_each_kind_of_job_has_its_own_estimate() -> None:
 
 def test_the_observed_remaining_time_ignores_other_jobs() -> None:
     clock = FakeMonotonic()
-    durations = estimator_after_one_job(clock, seconds=250.0, units=1.0)
+    durations = estimator_after_one_job(clock, seconds=250.0, cost=1.0)
     durations.begin("k", 1.0)
     assert (durations.remaining(), durations.observed_remaining()) == (250.0, float("inf"))
     clock.seconds += 10.0

@@ -71,7 +71,7 @@ def test_a_frozen_consumer_is_replaced(compute: Template) -> None:
     assert command == ["CMD", "python", "-I", "-S"]
     assert (ROOT / script.removeprefix("/app/")).is_file()
     assert consumer["Essential"] is True
-    # Noticed within five minutes, the lease included, and not by one slow check.
+    # ECS replaces it within five minutes after the freeze, lease included, but not for one slow check.
     assert check["Retries"] > 1
     assert VISIBILITY_SECONDS + check["Retries"] * (check["Interval"] + check["Timeout"]) <= 300
     assert check["StartPeriod"] <= 300
@@ -90,7 +90,7 @@ def test_the_consumer_has_120_seconds_to_stop_and_web_ui_few(compute: Template) 
     assert containers["webui"]["StopTimeout"] <= 10
 
 
-def test_the_exit_status_75_of_the_consumer_replaces_the_task(compute: Template) -> None:
+def test_the_exit_status_75_of_the_consumer_replaces_the_ecs_task(compute: Template) -> None:
     containers = _containers(compute)
     assert containers["consumer"]["RestartPolicy"]["Enabled"] is True
     assert containers["consumer"]["RestartPolicy"]["IgnoredExitCodes"] == [75]
@@ -98,8 +98,8 @@ def test_the_exit_status_75_of_the_consumer_replaces_the_task(compute: Template)
     assert "RestartPolicy" not in containers["sync-models"]
 
 
-def test_the_task_uses_nothing_that_managed_instances_refuse(compute: Template) -> None:
-    """Docker volumes, tmpfs, shared memory, ephemeral storage and Docker labels."""
+def test_the_ecs_task_uses_nothing_that_managed_instances_refuse(compute: Template) -> None:
+    """They refuse Docker volumes, tmpfs, shared memory, ephemeral storage and Docker labels."""
     definition = compute.one("ECS::TaskDefinition", "sdruntime")
     assert definition["RequiresCompatibilities"] == ["MANAGED_INSTANCES"]
     assert definition["NetworkMode"] == "awsvpc"
@@ -117,7 +117,7 @@ def _mounts(container: dict[str, Any]) -> dict[str, str]:
 def test_web_ui_can_save_its_settings_file_whatever_user_it_runs_as(
     tmp_path: Path, compute: Template
 ) -> None:
-    """It saves the file after switching a checkpoint, and another user has copied it."""
+    """It saves the file after switching a checkpoint, but another user has copied the file to its place."""
     (command,) = _containers(compute)["sync-models"]["Command"]
     copy, then, _ = command.partition(" && exec ")
     assert then
@@ -222,7 +222,7 @@ def test_static_and_dynamic_runtimes_start_web_ui_with_different_variables(compu
 
 
 def test_services_run_on_their_own_capacity_and_never_on_fargate(compute: Template) -> None:
-    """On-demand and spot by the settings' weights, the first task on-demand."""
+    """ECS tasks run on-demand and on spot by the settings' weights, the first one on-demand."""
     for runtime, weights in (("sdruntime", [(1, 1), (1, None)]), ("sddynamic", [(1, 1)])):
         service = compute.one("ECS::Service", runtime)
         assert "LaunchType" not in service
@@ -235,7 +235,7 @@ def test_services_run_on_their_own_capacity_and_never_on_fargate(compute: Templa
 def test_capacity_requests_gpus_of_the_allowed_types(compute: Template) -> None:
     providers = compute.properties("ECS::CapacityProvider", "sdruntime")
     assert len(providers) == 2
-    bought = {}
+    price_limits = {}
     for properties in providers:
         provider = properties["ManagedInstancesProvider"]
         launch = provider["InstanceLaunchTemplate"]
@@ -249,9 +249,9 @@ def test_capacity_requests_gpus_of_the_allowed_types(compute: Template) -> None:
         assert provider["InfrastructureOptimization"] == {"ScaleInAfter": 30}
         assert provider["AutoRepairConfiguration"] == {"ActionsStatus": "ENABLED"}
         prices = {key: value for key, value in requirements.items() if "Price" in key}
-        bought[launch["CapacityOptionType"]] = prices
+        price_limits[launch["CapacityOptionType"]] = prices
     # Else the second type would be excluded, because it costs more than 20 % more than the first.
-    assert bought == {
+    assert price_limits == {
         "ON_DEMAND": {"OnDemandMaxPricePercentageOverLowestPrice": 999_999},
         "SPOT": {"MaxSpotPriceAsPercentageOfOptimalOnDemandPrice": 100},
     }
@@ -269,7 +269,7 @@ def test_a_large_service_is_updated_in_parts(compute: Template, runtime: str, le
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (least, most)
 
 
-def test_a_deployment_does_not_stop_or_move_busy_tasks(compute: Template) -> None:
+def test_a_deployment_does_not_stop_or_move_busy_ecs_tasks(compute: Template) -> None:
     for service in compute.properties("ECS::Service"):
         assert service["AvailabilityZoneRebalancing"] == "DISABLED"
         assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {
@@ -289,7 +289,7 @@ def test_only_a_service_that_does_not_exist_yet_starts_at_zero(compute: Template
 def test_the_network_is_created_before_the_services_and_deleted_after_them(
     compute: Template, type_: str
 ) -> None:
-    """Tasks need it to release their work when they are stopped."""
+    """ECS tasks that are stopped need the network to release their image tasks."""
     needed = {
         name
         for kind in (
@@ -314,7 +314,7 @@ def test_a_service_keeps_the_permission_to_pull_images_to_its_end(compute: Templ
         assert len(policies) == 1, name
 
 
-def test_web_ui_cannot_be_reached_from_outside_the_task(compute: Template) -> None:
+def test_web_ui_cannot_be_reached_from_outside_the_ecs_task(compute: Template) -> None:
     (group,) = compute.resources("EC2::SecurityGroup")
     assert "SecurityGroupIngress" not in compute.one("EC2::SecurityGroup")
     assert compute.resources("EC2::SecurityGroupIngress") == {}

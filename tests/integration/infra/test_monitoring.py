@@ -24,20 +24,20 @@ BY_NAME: Final = {metric.name: metric for metric in METRICS}
 
 pytestmark = pytest.mark.xdist_group("infra")
 
-Shown = tuple[str, frozenset[str]]
+MetricOnDisplay = tuple[str, frozenset[str]]
 """A metric's name and the names of its dimensions."""
 
 
-def _text(value: Any) -> str:
+def _resolved_text(value: Any) -> str:
     """Return a template's text with references by name."""
     if isinstance(value, str):
         return value
     (kind, inner), *_ = value.items()
-    return "".join(map(_text, inner[1])) if kind == "Fn::Join" else f"<{kind}>"
+    return "".join(map(_resolved_text, inner[1])) if kind == "Fn::Join" else f"<{kind}>"
 
 
-def _body(core: Template) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(_text(core.one("CloudWatch::Dashboard")["DashboardBody"]))
+def _dashboard_body(core: Template) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(_resolved_text(core.one("CloudWatch::Dashboard")["DashboardBody"]))
     return body
 
 
@@ -45,7 +45,7 @@ def _alarms(*templates: Template) -> list[dict[str, Any]]:
     return [alarm for template in templates for alarm in template.properties("CloudWatch::Alarm")]
 
 
-def _on_alarms(*templates: Template) -> Iterator[Shown]:
+def _metrics_on_alarms(*templates: Template) -> Iterator[MetricOnDisplay]:
     for alarm in _alarms(*templates):
         queries = (query.get("MetricStat", {}).get("Metric", {}) for query in alarm.get("Metrics", []))
         for metric in (alarm, *queries):
@@ -56,8 +56,8 @@ def _on_alarms(*templates: Template) -> Iterator[Shown]:
                 )
 
 
-def _on_widgets(core: Template) -> Iterator[Shown]:
-    for widget in _body(core)["widgets"]:
+def _metrics_on_widgets(core: Template) -> Iterator[MetricOnDisplay]:
+    for widget in _dashboard_body(core)["widgets"]:
         for entry in widget["properties"].get("metrics", []):
             if entry[0] == NAMESPACE:
                 names = [part for part in entry[2:] if isinstance(part, str)]
@@ -71,7 +71,7 @@ def _on_widgets(core: Template) -> Iterator[Shown]:
                     yield name, frozenset(dimensions)
 
 
-def _emitted() -> set[str]:
+def _emitted_metrics() -> set[str]:
     """Return the metrics that the code names: as an import, or as `metrics.NAME`."""
     constants = {name: value for name, value in vars(m).items() if isinstance(value, Metric)}
     used: set[str] = set()
@@ -89,8 +89,8 @@ def _emitted() -> set[str]:
 
 
 def test_the_dashboard_shows_exactly_the_metrics_that_are_emitted(core: Template, compute: Template) -> None:
-    shown_metrics = {*_on_alarms(core, compute), *_on_widgets(core)}
-    assert {name for name, _ in shown_metrics} == _emitted() == BY_NAME.keys()
+    shown_metrics = {*_metrics_on_alarms(core, compute), *_metrics_on_widgets(core)}
+    assert {name for name, _ in shown_metrics} == _emitted_metrics() == BY_NAME.keys()
     for name, dimensions in shown_metrics:
         assert dimensions in [frozenset(dimension_set) for dimension_set in BY_NAME[name].dimension_sets], (
             name
@@ -98,8 +98,8 @@ def test_the_dashboard_shows_exactly_the_metrics_that_are_emitted(core: Template
 
 
 def test_every_dimension_set_is_used(core: Template, compute: Template) -> None:
-    """Each one costs as much as another metric."""
-    shown_metrics = {*_on_alarms(core, compute), *_on_widgets(core)}
+    """CloudWatch bills each set of dimensions as a metric of its own."""
+    shown_metrics = {*_metrics_on_alarms(core, compute), *_metrics_on_widgets(core)}
     paid = {
         (metric.name, frozenset(dimension_set))
         for metric in METRICS
@@ -108,8 +108,8 @@ def test_every_dimension_set_is_used(core: Template, compute: Template) -> None:
     assert paid == shown_metrics
 
 
-def _kinds(*templates: Template) -> set[str]:
-    """Return the kinds of the alarms."""
+def _alarm_kinds(*templates: Template) -> set[str]:
+    """Return the alarms' names without the deployment and the runtime."""
     names = [alarm["AlarmName"] for alarm in _alarms(*templates) if "AlarmName" in alarm]
     pattern = re.compile(r"sdonecs-([A-Za-z]+)(-sdruntime|-sddynamic)?")
     return {match[1] for name in names if (match := pattern.fullmatch(name))}
@@ -117,9 +117,9 @@ def _kinds(*templates: Template) -> set[str]:
 
 def test_the_documentation_describes_exactly_the_alarms(core: Template, compute: Template) -> None:
     explained = re.findall(r"^\| `([A-Z]\w+)` \|[^|]{20,}\|[^|]{20,}\|$", MANUAL.read_text(), re.MULTILINE)
-    assert sorted(_kinds(core, compute)) == sorted(explained)
+    assert sorted(_alarm_kinds(core, compute)) == sorted(explained)
     named_alarms = [alarm for alarm in _alarms(core, compute) if "AlarmName" in alarm]
-    assert all("docs/operations.md" in _text(alarm["AlarmDescription"]) for alarm in named_alarms)
+    assert all("docs/operations.md" in _resolved_text(alarm["AlarmDescription"]) for alarm in named_alarms)
 
 
 def test_every_alarm_has_an_action(core: Template, compute: Template) -> None:
@@ -141,7 +141,7 @@ def test_cloudwatch_may_publish_to_the_topic(core: Template) -> None:
 
 
 def test_the_dashboard_begins_with_alarms_and_has_links_to_all_logs(core: Template) -> None:
-    widgets = _body(core)["widgets"]
+    widgets = _dashboard_body(core)["widgets"]
     titles = [widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text"]
     assert [title.split("\n")[0] for title in titles] == [
         "## Is it working?",
@@ -158,7 +158,9 @@ def test_the_dashboard_begins_with_alarms_and_has_links_to_all_logs(core: Templa
 
 def test_the_dashboard_links_to_the_log_groups_of_the_workers(core: Template, compute: Template) -> None:
     (text, *_) = (
-        widget["properties"]["markdown"] for widget in _body(core)["widgets"] if widget["type"] == "text"
+        widget["properties"]["markdown"]
+        for widget in _dashboard_body(core)["widgets"]
+        if widget["type"] == "text"
     )
     for group in compute.properties("Logs::LogGroup"):
         if "LogGroupName" in group:
@@ -182,10 +184,12 @@ def test_functions_and_workers_write_to_the_namespace_of_the_dashboard(
 def test_the_dashboard_of_a_china_region_has_no_parts_of_the_compute_stack(china: Synthesis) -> None:
     core = china.template("Core")
     (alarms,) = (
-        widget["properties"]["alarms"] for widget in _body(core)["widgets"] if widget["type"] == "alarm"
+        widget["properties"]["alarms"]
+        for widget in _dashboard_body(core)["widgets"]
+        if widget["type"] == "alarm"
     )
     assert len(alarms) == 7 + 2
-    assert "https://console.amazonaws.cn/" in _text(core.body["Outputs"]["DashboardUrl"]["Value"])
+    assert "https://console.amazonaws.cn/" in _resolved_text(core.body["Outputs"]["DashboardUrl"]["Value"])
 
 
 def test_alarms_can_be_turned_off() -> None:
@@ -202,7 +206,7 @@ def test_alarms_can_be_turned_off() -> None:
     compute = Template(assembly.get_stack_by_name("Compute").template)
     assert core.resources("CloudWatch::Alarm") == {}
     assert len(core.resources("SNS::Topic", "AlarmsTopic")) == 1
-    assert [widget["type"] for widget in _body(core)["widgets"]].count("alarm") == 0
+    assert [widget["type"] for widget in _dashboard_body(core)["widgets"]].count("alarm") == 0
     assert compute.resources("CloudWatch::Alarm") == {}
     assert core.resources("Lambda::Alias") == {}
 

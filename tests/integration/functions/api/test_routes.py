@@ -81,7 +81,7 @@ def test_an_internal_error_is_a_500_with_an_id_and_without_details(
 
 
 def test_the_log_contains_no_secret(deployment: Deployment, log: io.StringIO) -> None:
-    """No key, body, header or presigned link, but the names of tasks."""
+    """It contains the ids of tasks, but no key, body, header or presigned link."""
     sns = FakeSns(deployment.sns)
     api = Client(deployment, sns=sns)
     api.submit("good", content={"prompt": "SECRET-BODY"}, context="SECRET-BODY")
@@ -163,8 +163,8 @@ def test_s3_refuses_an_upload_that_differs_from_its_request(api: Client) -> None
 
 def _post(offered: dict[str, Any], data: bytes) -> httpx.Response:
     """Upload a file as the response describes."""
-    with httpx.Client(trust_env=False, timeout=30) as anyone:
-        return anyone.post(offered["url"], data=offered["fields"], files={"file": data})
+    with httpx.Client(trust_env=False, timeout=30) as client:
+        return client.post(offered["url"], data=offered["fields"], files={"file": data})
 
 
 def test_uploads_have_unique_names_that_cannot_be_guessed(shared_api: Client) -> None:

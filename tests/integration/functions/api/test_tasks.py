@@ -21,7 +21,7 @@ from tests.support.worker import Worker, results, sweep
 
 
 def read(api: Client, task_id: str = "test") -> dict[str, Any]:
-    """Return a task as the API shows it."""
+    """Return a task as the API shows it, which must exist."""
     answer = api("GET", f"/v1alpha2/tasks/{task_id}")
     assert answer.status == 200
     return dict(answer.body)
@@ -162,7 +162,7 @@ class TestList:
     ) -> None:
         names = self.submit(api, clock, 12)
         worker = Worker(deployment, clock)
-        moves: list[Callable[[], object]] = [
+        changes: list[Callable[[], object]] = [
             lambda: worker.start("task-011"),
             lambda: worker.run("task-000"),
             lambda: cancel(api, "task-005"),
@@ -177,9 +177,9 @@ class TestList:
             if answer.body["cursor"] is None:
                 break
             query["cursor"] = answer.body["cursor"]
-            if moves:
-                moves.pop()()
-        assert not moves
+            if changes:
+                changes.pop()()
+        assert not changes
         assert ids == names
 
     def test_tasks_submitted_at_the_same_time_are_all_listed(self, api: Client) -> None:
@@ -205,7 +205,7 @@ class TestList:
 class TestCancel:
     """`DELETE /v1alpha2/tasks/{id}` and its races."""
 
-    def test_a_queued_task_is_cancelled_at_once_and_its_message_dropped(
+    def test_a_queued_task_is_cancelled_at_once_and_its_message_is_deleted(
         self, api: Client, deployment: Deployment
     ) -> None:
         api.submit(context="c")
@@ -282,15 +282,15 @@ class TestCancel:
         worker = Worker(deployment)
         row = worker.start("test")
 
-        def finished(_: object) -> bool:
+        def finish_task(_: object) -> bool:
             change = finish(row, Status.COMPLETED, now=FakeClock()())
             return deployment.table.write("test", change).done
 
         with ThreadPoolExecutor(21) as pool:
             cancels = [pool.submit(cancel, api) for _ in range(20)]
-            won = pool.submit(finished, None)
+            finish_result = pool.submit(finish_task, None)
             statuses = {future.result().status for future in cancels}
-        assert won.result()
+        assert finish_result.result()
         assert statuses <= {202, 409}
         assert deployment.row("test").status is Status.COMPLETED
         results(deployment).notify(deployment.row("test"))

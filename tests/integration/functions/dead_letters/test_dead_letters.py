@@ -155,6 +155,6 @@ def test_a_message_is_redelivered_if_its_body_cannot_be_archived(api: Client, de
 def test_messages_that_are_not_processed_in_time_are_redelivered(deployment: Deployment) -> None:
     """Lambda would delete a message that is not reported as failed."""
     time_checks = [True]
-    back = dead_letter(deployment, "x", "y", "z", time=lambda: bool(time_checks and time_checks.pop()))
-    assert back == ["message-1", "message-2"]
+    redelivered = dead_letter(deployment, "x", "y", "z", time=lambda: bool(time_checks and time_checks.pop()))
+    assert redelivered == ["message-1", "message-2"]
     assert list(archived(deployment).values()) == ["x"]

@@ -61,7 +61,7 @@ def test_a_task_whose_message_matched_no_queue_runs_after_the_sweep_published_it
     assert sweep(deployment, clock) == Report(republished=1)
     assert deployment.messages() == [], "the filter is still not in effect"
     clock.forward(minutes=4)
-    assert sweep(deployment, clock) == Report(), "this one, too, may be on its way"
+    assert sweep(deployment, clock) == Report(), "the second message may still be on its way too"
     filter_on(deployment, [DYNAMIC])
     clock.forward(minutes=6)
     assert sweep(deployment, clock) == Report(republished=1)
@@ -115,18 +115,18 @@ def test_nothing_is_published_again_while_the_queue_has_messages(
 
 
 def test_an_empty_queue_is_checked_again_first(api: Client, deployment: Deployment, clock: FakeClock) -> None:
-    """SQS's counts are approximate."""
+    """SQS's counts are approximate, so a queue can have messages although they say that it is empty."""
     api.submit()
     deployment.messages()
     clock.forward(minutes=10)
     url = deployment.queue(DYNAMIC)
     pauses: list[float] = []
 
-    def shows_now(seconds: float) -> None:
+    def send_message_during_pause(seconds: float) -> None:
         pauses.append(seconds)
         deployment.sqs.send_message(QueueUrl=url, MessageBody="{}")
 
-    assert sweep(deployment, clock, pause=shows_now) == Report()
+    assert sweep(deployment, clock, pause=send_message_during_pause) == Report()
     assert pauses == [READING_PAUSE_SECONDS]
     deployment.messages()
     pauses.clear()
@@ -149,7 +149,7 @@ def test_only_tasks_of_empty_queues_are_published_again(
 def test_a_running_task_without_a_worker_and_a_message_is_published_again(
     api: Client, deployment: Deployment, clock: FakeClock
 ) -> None:
-    """For example after an operator purged the queue. A live lease is waited for."""
+    """This happens after an operator has purged the queue. The sweep waits until the lease has expired."""
     api.submit()
     worker = Worker(deployment, clock)
     clock.forward(minutes=6)
@@ -231,7 +231,7 @@ def test_a_run_stops_in_time_and_the_next_one_continues(
     for name in "abcde":
         api.submit(name)
     clock.forward(minutes=1)
-    time_checks: list[Any] = [True, True, True]
+    time_checks: list[Any] = [True, True, True]  # then the time is over
     first = sweep(deployment, clock, time_is_left=partial(_next_time_check, time_checks))
     assert first == Report(republished=3, unfinished=True)
     assert sweep(deployment, clock) == Report(republished=2)

@@ -18,9 +18,9 @@ from tests.support.toy.engine import ToyEngine
 
 JOB_SECONDS, ENCODING_SECONDS = 0.4, 0.2
 SENDING_SECONDS = 0.05
-TASKS = 8
-LEARNING = 3
-"""After this many jobs the worker has measured how long a job takes."""
+TASK_COUNT = 8
+LEARNING_JOBS = 3
+"""After so many jobs the worker has measured how long a job takes, and prepares the next one in time."""
 
 PNG = base64.b64encode(
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x40\x08\x02\0\0\0" + bytes(1_000_000)
@@ -28,8 +28,8 @@ PNG = base64.b64encode(
 
 
 @dataclass
-class Received:
-    """One request, and when it arrived and was answered."""
+class TimedRequest:
+    """A request, and the monotonic times at which it arrived and its response began and ended."""
 
     method: str
     path: str
@@ -39,13 +39,16 @@ class Received:
 
 
 class Server(ThreadingHTTPServer):
-    """An SD Web UI of one checkpoint; it ends a job, encodes the images, and only then responds."""
+    """An SD Web UI with one checkpoint.
+
+    As in a real one, the GPU is free when a job ends, but the images are encoded before the response.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.received: list[Received] = []
+        self.requests: list[TimedRequest] = []
         self.jobs = 0
         self.running = False
 
@@ -77,23 +80,23 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.take()
+        self.record_and_respond()
 
     def do_POST(self) -> None:
-        self.take()
+        self.record_and_respond()
 
-    def take(self) -> None:
+    def record_and_respond(self) -> None:
         path = self.path.partition("?")[0]
-        note = Received(self.command, path, time.monotonic())
-        self.server.received.append(note)
+        request = TimedRequest(self.command, path, time.monotonic())
+        self.server.requests.append(request)
         self.rfile.read(int(self.headers["content-length"] or 0))
         body = json.dumps(self.server.respond(path)).encode()
-        note.answering = time.monotonic()
+        request.answering = time.monotonic()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        note.answered = time.monotonic()
+        request.answered = time.monotonic()
 
     def log_message(self, *_: object) -> None: ...
 
@@ -110,23 +113,25 @@ def serving() -> Iterator[Server]:
 
 
 def test_nothing_is_requested_between_a_response_and_the_next_job(cloud: Cloud, task_id: str) -> None:
-    tasks = [f"{task_id}-{number}" for number in range(TASKS)]
+    tasks = [f"{task_id}-{number}" for number in range(TASK_COUNT)]
     with serving() as server, running_consumer(cloud, server.url, model_filename="own.safetensors"):
         for task in tasks:
             cloud.submit(task)
         assert {cloud.outcome(task).status for task in tasks} == {Status.COMPLETED}
-    jobs = [request for request in server.received if request.path.endswith("2img")]
-    assert len(jobs) == TASKS
-    between = [
+    jobs = [request for request in server.requests if request.path.endswith("2img")]
+    assert len(jobs) == TASK_COUNT
+    requests_between_jobs = [
         request
-        for before, after in zip(jobs[LEARNING:], jobs[LEARNING + 1 :], strict=False)
-        for request in server.received
+        for before, after in zip(jobs[LEARNING_JOBS:], jobs[LEARNING_JOBS + 1 :], strict=False)
+        for request in server.requests
         if before.answering <= request.arrived < after.arrived and request is not after
     ]
-    assert len(between) <= 1, "a busy machine may delay one progress request beyond the response"
+    assert len(requests_between_jobs) <= 1, (
+        "a busy machine may delay one progress request beyond the response"
+    )
     options = [
         request
-        for request in server.received
+        for request in server.requests
         if request.path.endswith("/options") and request.method == "GET"
     ]
     assert all(request.arrived < jobs[0].answering for request in options), (
@@ -134,7 +139,7 @@ def test_nothing_is_requested_between_a_response_and_the_next_job(cloud: Cloud, 
     )
     progress = [
         request
-        for request in server.received
+        for request in server.requests
         if request.path.endswith("/progress") and request.arrived > jobs[-3].arrived
     ]
     assert len(progress) <= 12, "progress requests take the processor time of the job"
@@ -163,18 +168,18 @@ class OrderedEngine(ToyEngine):
 
 def test_a_response_is_parsed_after_the_next_request_was_sent(cloud: Cloud, task_id: str) -> None:
     engine = OrderedEngine()
-    tasks = [f"{task_id}-{number}" for number in range(TASKS)]
+    tasks = [f"{task_id}-{number}" for number in range(TASK_COUNT)]
     with running_consumer(cloud, "http://127.0.0.1:1", engines={"sdwebui": lambda *_: engine}):
         for task in tasks:
             cloud.submit(task)
         assert {cloud.outcome(task).status for task in tasks} == {Status.COMPLETED}
     order = [step.split()[1] for step in engine.steps if step.startswith("sent")]
-    late_polls = [
+    sent_late = [
         after
-        for before, after in zip(order[LEARNING:], order[LEARNING + 1 :], strict=False)
+        for before, after in zip(order[LEARNING_JOBS:], order[LEARNING_JOBS + 1 :], strict=False)
         if engine.steps.index(f"sent {after}") > engine.steps.index(f"read {before}")
     ]
-    assert len(late_polls) <= 1, (
+    assert len(sent_late) <= 1, (
         "a busy machine may delay the preparation of one task beyond the job before it"
     )
     assert engine.steps[-1] == f"read {order[-1]}"

@@ -185,18 +185,20 @@ def test_an_unknown_setting_without_a_value_is_left_out(catalogue: Catalogue) ->
     ],
 )
 def test_a_setting_that_forge_ignores_gets_a_warning(catalogue: Catalogue, content: dict[str, Any]) -> None:
-    assert ["without effect" in w.message for w in resolve_names(TEXT, content, catalogue)[1]] == [True]
+    assert [
+        "without effect" in warning.message for warning in resolve_names(TEXT, content, catalogue)[1]
+    ] == [True]
 
 
-class Listing:
+class FakeWebUiLists:
     """Returns lists that a test can change."""
 
     def __init__(self, **lists: Any) -> None:
         self.lists = lists
-        self.asked: list[str] = []
+        self.requested_paths: list[str] = []
 
     def get(self, path: str) -> Any:
-        self.asked.append(path)
+        self.requested_paths.append(path)
         name = path.rsplit("/", 1)[1]
         if name in self.lists:
             return self.lists[name]
@@ -204,21 +206,21 @@ class Listing:
 
 
 def test_lists_are_requested_once_and_again_if_a_name_is_missing() -> None:
-    webui = Listing(samplers=[{"name": "Euler", "aliases": []}])
+    webui = FakeWebUiLists(samplers=[{"name": "Euler", "aliases": []}])
     catalogue = Catalogue(webui)
     for _ in range(3):
         resolve_names(TEXT, {"sampler_name": "Euler"}, catalogue)
-    assert webui.asked.count("/sdapi/v1/samplers") == 1
+    assert webui.requested_paths.count("/sdapi/v1/samplers") == 1
 
     webui.lists["samplers"] = [{"name": "Euler", "aliases": []}, {"name": "New", "aliases": []}]
     resolve_names(TEXT, {"sampler_name": "New"}, catalogue)
-    assert webui.asked.count("/sdapi/v1/samplers") == 2
+    assert webui.requested_paths.count("/sdapi/v1/samplers") == 2
 
 
 def test_names_are_not_checked_without_a_list() -> None:
     content = {"sampler_name": "x", "scheduler": "y", "styles": ["z"], "script_name": "s", "script_args": []}
 
-    assert resolve_names(TEXT, content, Catalogue(Listing())) == (content, [])
+    assert resolve_names(TEXT, content, Catalogue(FakeWebUiLists())) == (content, [])
 
 
 @pytest.mark.parametrize("style", ["with lora", "With_LoRA"])
@@ -227,8 +229,10 @@ def test_a_style_with_networks_fails_if_networks_are_disabled(style: str) -> Non
     content = {"styles": [style], "disable_extra_networks": True}
 
     with pytest.raises(PermanentError, match="names networks"):
-        resolve_names(TEXT, content, Catalogue(Listing(**{"prompt-styles": styles})))
-    assert resolve_names(TEXT, {"styles": ["with lora"]}, Catalogue(Listing(**{"prompt-styles": styles})))
+        resolve_names(TEXT, content, Catalogue(FakeWebUiLists(**{"prompt-styles": styles})))
+    assert resolve_names(
+        TEXT, {"styles": ["with lora"]}, Catalogue(FakeWebUiLists(**{"prompt-styles": styles}))
+    )
 
 
 def test_a_corrected_name_is_used_and_reported_in_the_output_document(
@@ -244,10 +248,10 @@ def test_a_corrected_name_is_used_and_reported_in_the_output_document(
 
 
 def test_an_unknown_name_fails_before_it_uses_the_gpu(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    begun = webui.control.stats()["begun"]
+    jobs_begun = webui.control.stats()["begun"]
     with running_consumer(cloud, webui.url):
         cloud.submit(task_id, sampler_name="No Such Sampler")
         row = cloud.outcome(task_id)
 
     assert (row.status, row.item["error"]["code"]) == (Status.FAILED, ErrorCode.INVALID_CONTENT.value)
-    assert webui.control.stats()["begun"] == begun
+    assert webui.control.stats()["begun"] == jobs_begun

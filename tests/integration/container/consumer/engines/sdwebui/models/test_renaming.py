@@ -25,10 +25,10 @@ UPSCALERS = "/sdapi/v1/upscalers"
 CONTROLNET = "/controlnet/model_list?update=false"
 DETECTORS = "/adetailer/v1/ad_model"
 
-BIG = bytes(range(256)) * 0x1100
-"""Long enough for the hash of early Web UIs: 64 KiB at 1 MiB."""
+LONG_CONTENT = bytes(range(256)) * 0x1100
+"""Long enough for the hash of early Web UIs, which is that of the 64 KiB behind the first MiB."""
 
-HASH = sha256(BIG[0x100000:0x110000]).hexdigest()[:8]
+HASH = sha256(LONG_CONTENT[0x100000:0x110000]).hexdigest()[:8]
 
 
 class Forge(FakeWebUi):
@@ -40,7 +40,7 @@ class Forge(FakeWebUi):
         self.lists[MODULES] = [{"model_name": module, "filename": f"/m/VAE/{module}"} for module in modules]
 
 
-class Automatic(FakeWebUi):
+class Automatic1111(FakeWebUi):
     """An AUTOMATIC1111, which reads its folders again on request."""
 
     def __init__(self, model_setup: ModelSetup) -> None:
@@ -103,8 +103,8 @@ def safetensors(output_name: str | None, *, padding: int = 0) -> bytes:
 
 
 def test_a_controlnet_unit_gets_the_name_that_forge_lists(model_setup: ModelSetup) -> None:
-    model_setup.put("ControlNet/sub/canny.safetensors.pth", BIG)
-    model_setup.put("ControlNet/depth.pth", BIG)
+    model_setup.put("ControlNet/sub/canny.safetensors.pth", LONG_CONTENT)
+    model_setup.put("ControlNet/depth.pth", LONG_CONTENT)
     title = f"depth [{HASH}]"
     prepared = models(model_setup, Forge(controlnet=(title,)))
     for name in ("depth", "depth.pth", title):
@@ -116,7 +116,7 @@ def test_a_controlnet_unit_gets_the_name_that_forge_lists(model_setup: ModelSetu
 
 
 def test_the_units_of_adetailer_get_the_listed_name_too(model_setup: ModelSetup) -> None:
-    model_setup.put("ControlNet/depth.pth", BIG)
+    model_setup.put("ControlNet/depth.pth", LONG_CONTENT)
     model_setup.put("adetailer/face.pt")
     webui = Forge(controlnet=(f"depth [{HASH}]",))
     webui.lists[DETECTORS] = {"ad_model": ["face.pt", "mediapipe_face_full"]}
@@ -158,8 +158,8 @@ def test_a_new_file_of_a_kind_that_forge_reads_only_at_its_start_fails_with_advi
 
 
 def test_automatic1111_refreshes_its_list_for_a_new_controlnet_model(model_setup: ModelSetup) -> None:
-    model_setup.put("ControlNet/late.pth", BIG)
-    prepared = models(model_setup, Automatic(model_setup))
+    model_setup.put("ControlNet/late.pth", LONG_CONTENT)
+    prepared = models(model_setup, Automatic1111(model_setup))
     assert prepared.ensure(units("late")) == units(f"late [{HASH}]")
     prepared.switch(units("late"))
 
@@ -172,7 +172,7 @@ def test_a_file_that_is_not_listed_after_a_refresh_fails_its_task(model_setup: M
     prepared.ensure(content)
     fault = failure(lambda: prepared.switch(content))
     assert "SD Web UI does not list it" in fault.message
-    # Not remembered as shown: the next task looks again.
+    # The consumer does not remember that it was missing: the next task requests the list again.
     webui.lists[LORAS] = [{"name": "style", "path": str(model_setup.root / "Lora/style.safetensors")}]
     prepared.switch(content)
 
@@ -188,7 +188,7 @@ def test_a_file_that_another_one_hides_fails_its_task(model_setup: ModelSetup) -
 
 def test_a_lora_is_sent_without_its_folder(model_setup: ModelSetup) -> None:
     model_setup.put("Lora/sub/style.safetensors", safetensors(None))
-    prepared = models(model_setup, Automatic(model_setup))
+    prepared = models(model_setup, Automatic1111(model_setup))
     for name in ("sub/style", "sub\\style", "style"):
         content = {"prompt": f"a <lora:{name}:1>, sub/style", "negative_prompt": f"<lora:{name}:1>"}
         content_sent = prepared.ensure(content)
@@ -209,7 +209,7 @@ def test_the_error_for_two_loras_with_one_name_lists_both(
     for key in keys:
         model_setup.put(key)
     fault = failure(
-        lambda: models(model_setup, Automatic(model_setup)).ensure({"prompt": f"<lora:{name}:1>"})
+        lambda: models(model_setup, Automatic1111(model_setup)).ensure({"prompt": f"<lora:{name}:1>"})
     )
     assert "several files are LoRA" in fault.message
     assert all(key.removeprefix("Lora/").removeprefix("LyCORIS/") in fault.message for key in keys)
@@ -223,7 +223,7 @@ def test_a_lora_can_be_named_by_the_name_inside_its_file(model_setup: ModelSetup
     model_setup.put("Lora/file-c.safetensors", safetensors("last"))
     model_setup.put("Lora/cut.safetensors", safetensors("x" * 50, padding=padding)[:30])
     model_setup.put("Lora/empty.safetensors", b"")
-    prepared = models(model_setup, Automatic(model_setup))
+    prepared = models(model_setup, Automatic1111(model_setup))
     assert prepared.ensure({"prompt": "<lora:styleA:1>"}) == {"prompt": "<lora:file-a:1>"}
     assert model_setup.transfer.fetched == ["Lora/file-a.safetensors"]
     prepared.switch({"prompt": "<lora:styleA:1>"})
@@ -236,12 +236,12 @@ def test_a_lora_can_be_named_by_the_name_inside_its_file(model_setup: ModelSetup
 
 def test_the_metadata_of_a_lora_is_read_once(model_setup: ModelSetup) -> None:
     model_setup.put("Lora/file-a.safetensors", safetensors("styleA"))
-    paths: list[str] = []
-    model_setup.s3.meta.events.register("before-call.s3.GetObject", lambda **_: paths.append("GetObject"))
-    prepared = models(model_setup, Automatic(model_setup))
+    calls: list[str] = []
+    model_setup.s3.meta.events.register("before-call.s3.GetObject", lambda **_: calls.append("GetObject"))
+    prepared = models(model_setup, Automatic1111(model_setup))
     for _ in range(3):
         failure(lambda: prepared.ensure({"prompt": "<lora:nowhere:1>"}))
-    assert paths == ["GetObject"]
+    assert calls == ["GetObject"]
 
 
 def test_without_a_bucket_a_name_inside_two_files_is_refused_too() -> None:
@@ -260,7 +260,7 @@ def test_without_a_bucket_a_name_inside_two_files_is_refused_too() -> None:
 
 def test_the_loras_of_a_style_are_fetched_or_reported_as_missing(model_setup: ModelSetup) -> None:
     model_setup.put("Lora/style.safetensors", safetensors(None))
-    webui = Automatic(model_setup)
+    webui = Automatic1111(model_setup)
     webui.lists["/sdapi/v1/prompt-styles"] = [
         {"name": "good", "prompt": "x <lora:style:1>", "negative_prompt": "<lora:not-applied:1>"},
         {"name": "bad", "prompt": "<lora:nowhere:1>", "negative_prompt": None},
@@ -303,7 +303,7 @@ def test_forge_gets_a_vae_as_one_of_its_modules(
 
 def test_automatic1111_gets_a_vae_unchanged(model_setup: ModelSetup) -> None:
     model_setup.put("VAE/sub/v.pt")
-    prepared = models(model_setup, Automatic(model_setup))
+    prepared = models(model_setup, Automatic1111(model_setup))
     content = {"override_settings": {"sd_vae": "sub/v.pt"}}
     assert prepared.ensure(content) == {"override_settings": {"sd_vae": "v.pt"}}
     prepared.switch(content)
@@ -329,22 +329,22 @@ def test_a_second_checkpoint_is_sent_by_its_full_name_and_must_be_listed(model_s
     unit = {"ad_model": "face.pt", "ad_use_checkpoint": True, "ad_checkpoint": "detail"}
     content = checkpoint("main", refiner_checkpoint="refiner")
     content["alwayson_scripts"]["ADetailer"] = {"args": [unit]}
-    webui = Automatic(model_setup)
+    webui = Automatic1111(model_setup)
     prepared = models(model_setup, webui)
     model_setup.put("adetailer/face.pt")
     content_sent = prepared.ensure(content)
     assert content_sent["refiner_checkpoint"] == "sub/refiner.safetensors"
     assert content_sent["alwayson_scripts"]["ADetailer"]["args"][0]["ad_checkpoint"] == "detail.safetensors"
     assert prepared.switch(content) == "main"
-    blind = models(model_setup, FakeWebUi())
-    assert "does not list it" in failure(lambda: blind.switch(content)).message
+    without_lists = models(model_setup, FakeWebUi())
+    assert "does not list it" in failure(lambda: without_lists.switch(content)).message
 
 
 def test_a_checkpoint_that_automatic1111_does_not_load_at_its_start_is_retried(
     model_setup: ModelSetup,
 ) -> None:
     model_setup.put(f"{CKPT}/good.safetensors", safetensors(None))
-    webui = Automatic(model_setup)
+    webui = Automatic1111(model_setup)
     webui.lists[OPTIONS] = {"sd_model_checkpoint": "first.safetensors"}
     webui.loads = False
     prepared = models(model_setup, webui)
@@ -357,7 +357,7 @@ def test_a_checkpoint_that_automatic1111_does_not_load_at_its_start_is_retried(
 def test_a_checkpoint_that_automatic1111_does_not_load_is_remembered(model_setup: ModelSetup) -> None:
     model_setup.put(f"{CKPT}/good.safetensors", safetensors(None))
     model_setup.put(f"{CKPT}/broken.safetensors", safetensors("x"))
-    webui = Automatic(model_setup)
+    webui = Automatic1111(model_setup)
     prepared = models(model_setup, webui)
     assert prepared.switch(checkpoint("good")) == "good"
     webui.loads = False
@@ -463,7 +463,7 @@ def test_an_embedding_that_forge_cannot_read_any_more_fails_each_task_with_advic
 
 def test_automatic1111_reads_a_new_embedding(model_setup: ModelSetup) -> None:
     model_setup.put("embeddings/late.pt")
-    webui = Automatic(model_setup)
+    webui = Automatic1111(model_setup)
     webui.lists[EMBEDDINGS] = {"loaded": {}, "skipped": {}}
     models(model_setup, webui).switch({"prompt": "late"})
 
@@ -471,7 +471,7 @@ def test_automatic1111_reads_a_new_embedding(model_setup: ModelSetup) -> None:
 def test_a_checkpoint_on_the_volume_is_found_by_the_hash_of_early_web_uis(
     model_setup: ModelSetup,
 ) -> None:
-    model_setup.put(f"{CKPT}/old.ckpt", BIG)
+    model_setup.put(f"{CKPT}/old.ckpt", LONG_CONTENT)
     store = model_setup.store()
     store.ensure(checkpoint("old"))
     (model,) = store.ensure(checkpoint(HASH))

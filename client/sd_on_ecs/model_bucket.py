@@ -143,10 +143,10 @@ class _Sending:
             self._parts.append(done)
             self._on_progress(len(part))
             return
-        for earlier in self._parts:
+        self._free.acquire()
+        for earlier in self._parts[-2 * PARALLEL :]:
             if earlier.done():
                 earlier.result()
-        self._free.acquire()
         self._parts.append(pool.submit(self._send, number, part, checksum))
 
     def wait(self) -> list[dict[str, Any]]:

@@ -18,8 +18,8 @@ from sd_on_ecs.aws import read_stack
 from sd_on_ecs.cli import options
 from sd_on_ecs.cli.state import ExitCode, Program, program, write_json
 from sd_on_ecs.cli.values import assignments
-from sd_on_ecs.connection import Profiles
-from sd_on_ecs.errors import InputError
+from sd_on_ecs.connection import Connection, Profiles
+from sd_on_ecs.errors import InputError, NotConfigured
 from sd_on_ecs.model_bucket import ModelBucket
 from sd_on_ecs.model_sources import open_source
 
@@ -129,7 +129,12 @@ def upload(
 
 
 def _bucket(own: Program, bucket: str | None) -> ModelBucket:
-    connection = own.connection()
+    try:
+        connection = own.connection()
+    except NotConfigured:
+        if bucket is None:
+            raise
+        connection = Connection(endpoint="", key="")
     found = bucket or connection.model_bucket
     if found is None:
         raise InputError("name the bucket: --bucket, or use a profile of `sd-on-ecs login`")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from local.fakes.comfyui import recipe
 from local.pipeline import Pipeline
 from tests.support import bodies
 from tests.support.client_command import PROGRAM, Command
@@ -43,7 +44,11 @@ def test_img2img_uploads_its_image_and_its_mask(command: Command, pipeline: Pipe
     done = command(*drawn, *SMALL, "--id", task_id, "--json", "--metadata", f"prefix=p/{task_id}")
     answer = json.loads(done.stdout)
     assert answer["output_location"] == f"s3://{pipeline.output_bucket}/p/{task_id}/{task_id}"
-    assert [Path(path).suffix for path in answer["files"]] == [".png"]
+    (path,) = answer["files"]
+    with Image.open(command.folder / path) as image:
+        assert image.info["parameters"].startswith("a wizard\n")
+        assert "Denoising strength: 0.5" in image.info["parameters"]
+        assert "Mask blur" in image.info["parameters"]
 
 
 def test_upscale_enlarges_a_file(command: Command, tmp_path: Path) -> None:
@@ -58,7 +63,9 @@ def test_workflow_sets_inputs_and_uploads_files(command: Command, tmp_path: Path
     options = ("--set", "6.text=a mill", "--set", "3.seed=7", "--image", "1=cat.png", "--output", "9")
     done = command("workflow", "flow.json", *options)
     with Image.open(tmp_path / done.stdout.strip()) as image:
-        assert "a mill" in str(image.info)
+        drawn = str(recipe.read(image))
+    assert "a mill" in drawn
+    assert "'seed': 7" in drawn
 
 
 def test_submit_takes_a_request_from_a_pipe_and_uploads_what_a_pointer_names(
@@ -189,7 +196,7 @@ def test_login_makes_a_profile_that_only_its_owner_can_read(command: Command, pi
     assert "Lora" not in command.inside("--profile", "mine", "models", "list", environment=aws).stdout
 
 
-def test_models_are_uploaded_and_listed(command: Command, task_id: str) -> None:
+def test_models_are_uploaded_and_listed(command: Command, task_id: str, pictures: str) -> None:
     (command.folder / "style.safetensors").write_bytes(b"weights")
     digest = hashlib.sha256(b"weights").hexdigest()
     options = ("--kind", f"Lora/{task_id}", "--sha256", digest)
@@ -197,6 +204,12 @@ def test_models_are_uploaded_and_listed(command: Command, task_id: str) -> None:
     assert done.stdout == f"Lora/{task_id}/style.safetensors (7 bytes, SHA-256 {digest})\n"
     again = command.inside("models", "upload", "style.safetensors", *options, status=2)
     assert "--replace replaces it" in again.stderr
+    link = command.inside(
+        "models", "upload", f"{pictures}/cat.png", "--kind", f"wildcards/{task_id}", "--json"
+    )
+    size = (command.folder / "cat.png").stat().st_size
+    assert json.loads(link.stdout)["key"] == f"wildcards/{task_id}/cat.png"
+    assert (json.loads(link.stdout)["bytes"], json.loads(link.stdout)["skipped_bytes"]) == (size, 0)
     found = json.loads(command("models", "list", "--kind", "lora", "--json").stdout)
     assert f"{task_id}/style.safetensors" in [one["name"] for one in found]
 

@@ -2,7 +2,7 @@
 
 from sd_on_ecs._async.client import AsyncClient
 from sd_on_ecs._sync.client import Client
-from sd_on_ecs.api_types import Fault, ListedTask, Runtime, Task, TaskOptions
+from sd_on_ecs.api_types import Fault, ListedTask, Model, Runtime, RuntimeDetails, Task, TaskOptions
 from sd_on_ecs.bodies import image_to_image, text_to_image, upscale, workflow
 from sd_on_ecs.errors import (
     ApiError,
@@ -33,10 +33,12 @@ __all__ = [
     "InvalidWebhook",
     "KeyRefused",
     "ListedTask",
+    "Model",
     "NotConfigured",
     "NotFound",
     "Retries",
     "Runtime",
+    "RuntimeDetails",
     "ServiceFailed",
     "Task",
     "TaskFailed",

@@ -19,6 +19,17 @@ class Upload(TypedDict):
     expires_at: str
 
 
+class Engine(TypedDict):
+    reported_at: str
+    samplers: NotRequired[list[str]]
+    schedulers: NotRequired[list[str]]
+    upscalers: NotRequired[list[str]]
+    scripts: NotRequired[list[str]]
+    styles: NotRequired[list[str]]
+    embeddings: NotRequired[list[str]]
+    node_classes: NotRequired[list[str]]
+
+
 class OverrideSettings(TypedDict):
     CLIP_stop_at_last_layers: NotRequired[Any]
     DAT_tile: NotRequired[Any]
@@ -269,6 +280,43 @@ class Runtime(TypedDict):
     """
 
 
+class Model(TypedDict):
+    kind: Literal[
+        "checkpoint",
+        "lora",
+        "hypernetwork",
+        "vae",
+        "text_encoder",
+        "controlnet",
+        "upscaler",
+        "embedding",
+        "face_restorer",
+        "detector",
+        "checkpoints",
+        "diffusion_models",
+        "text_encoders",
+        "clip_vision",
+        "loras",
+        "vae_approx",
+        "upscale_models",
+        "latent_upscale_models",
+        "style_models",
+        "embeddings",
+        "hypernetworks",
+        "gligen",
+        "photomaker",
+        "model_patches",
+        "audio_encoders",
+        "diffusers",
+    ]
+    name: str
+    """
+    The name by which a task can ask for it.
+    """
+    bytes: int
+    modified_at: str
+
+
 class Fault(TypedDict):
     path: str
     """
@@ -364,6 +412,37 @@ class Error(TypedDict):
 
 class RuntimeList(TypedDict):
     runtimes: list[Runtime]
+
+
+class RuntimeDetails(TypedDict):
+    name: str
+    type: str
+    model: str | None
+    """
+    The checkpoint that the runtime serves; for a dynamic runtime, its default.
+    """
+    dynamic_model: bool
+    scripts: list[str] | None
+    """
+    The scripts that a task may use; null allows all.
+    """
+    queued: int
+    """
+    Approximate, because SQS only estimates it.
+    """
+    in_flight: int
+    """
+    Approximate, because SQS only estimates it.
+    """
+    models: list[Model]
+    cursor: str | None
+    """
+    The `cursor` parameter for the next page; null on the last page.
+    """
+    engine: Engine | None
+    """
+    What the last worker's engine listed; null before a worker was ready.
+    """
 
 
 class TaskOptions(TypedDict):

@@ -1,7 +1,8 @@
 """What needs the AWS credentials of the caller: reading a stack, and the bucket with the models."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,9 +48,17 @@ def aws_errors() -> Iterator[None]:
 
 
 def read_stack(
-    stack: str, *, region: str | None = None, aws_profile: str | None = None, endpoint: str | None = None
+    stack: str,
+    *,
+    region: str | None = None,
+    aws_profile: str | None = None,
+    endpoint: str | None = None,
+    key_name: str | None = None,
 ) -> Connection:
-    """Return how to reach the deployment of a core stack; `endpoint` is another address of its API."""
+    """Return how to reach the deployment of a core stack.
+
+    `endpoint` is another address of its API, and `key_name` one of the further keys in its settings.
+    """
     asked = Connection(endpoint="", key="", region=region, aws_profile=aws_profile)
     cloudformation, apigateway = client("cloudformation", asked), client("apigateway", asked)
     with aws_errors():
@@ -60,8 +69,9 @@ def read_stack(
         raise InputError(
             f"{stack} is not the core stack of a deployment: it has no output {', '.join(missing)}"
         )
+    key_id = outputs["ApiKeyId"] if key_name is None else _further_key(outputs, key_name)
     with aws_errors():
-        key = apigateway.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
+        key = apigateway.get_api_key(apiKey=key_id, includeValue=True)["value"]
     return Connection(
         endpoint=normalize_endpoint(endpoint or outputs["FrontApiEndpoint"]),
         key=key,
@@ -70,3 +80,12 @@ def read_stack(
         aws_profile=aws_profile,
         model_bucket=outputs["ModelBucket"],
     )
+
+
+def _further_key(outputs: Mapping[str, str], name: str) -> str:
+    """Return the id of a further key, which is only in the command that prints the key."""
+    output = f"Get{name[:1].upper()}{name[1:]}APIKeyCommand"
+    found = re.search(r"--api-key (\S+)", outputs.get(output, ""))
+    if found is None:
+        raise InputError(f"the stack has no API key {name!r}: it has no output {output}")
+    return found[1]

@@ -2,18 +2,29 @@
 """The client of a deployment."""
 
 import time
+import builtins
 import os
 import time
 from collections.abc import Iterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, cast
+from urllib.parse import quote
 
 import httpx
 
 from sd_on_ecs._sync.transport import TIMEOUT, Transport
 from sd_on_ecs._sync.waiting import FINAL, PAUSE_SECONDS, follow, task_path
-from sd_on_ecs.api_types import ListedTask, Runtime, Status, SubmittedV1Alpha2, Task, Upload
+from sd_on_ecs.api_types import (
+    ListedTask,
+    Model,
+    Runtime,
+    RuntimeDetails,
+    Status,
+    SubmittedV1Alpha2,
+    Task,
+    Upload,
+)
 from sd_on_ecs.bodies import new_id
 from sd_on_ecs.connection import find_connection, normalize_endpoint
 from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, error_of
@@ -21,6 +32,7 @@ from sd_on_ecs.inputs import Local, copied, find_local, output_links, read_local
 from sd_on_ecs.retrying import DEFAULT_RETRIES, Retries
 
 PAGE: Final = 100
+MODELS_PAGE: Final = 1000
 MAX_LISTED: Final = 1000
 """How far back the list is read for tasks that others have followed."""
 
@@ -246,6 +258,22 @@ class Client:
             if not unseen:
                 break
         return [one for one in task_ids if one not in active]
+
+    def runtime(self, name: str, *, kind: str | None = None, q: str | None = None) -> RuntimeDetails:
+        """Return a runtime with what its tasks may name: models, and what its engine lists.
+
+        `kind` and `q`, a part of the name, choose among the models.
+        """
+        path = f"/v1alpha2/runtimes/{quote(name, safe='')}"
+        models: builtins.list[Model] = []
+        cursor: str | None = None
+        while True:
+            query = {"kind": kind, "q": q, "limit": MODELS_PAGE, "cursor": cursor}
+            page = cast("RuntimeDetails", (self._transport.call("GET", path, query=query)).json())
+            models += page["models"]
+            cursor = page["cursor"]
+            if cursor is None:
+                return {**page, "models": models}
 
     def _complete(self, body: dict[str, Any]) -> None:
         """Add an id and a runtime to the metadata of a body, if they are missing."""

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from sd_on_ecs.cli import completing, deployment, generating, tasks, workflows
+from sd_on_ecs.cli import completing, deployment, generating, runtimes, tasks, workflows
 from sd_on_ecs.cli.state import Program, exit_code
 from sd_on_ecs.errors import ClientError
 from sd_on_ecs.version import __version__
@@ -32,7 +32,7 @@ app.command(rich_help_panel=TASKS)(tasks.status)
 app.command("list", rich_help_panel=TASKS)(tasks.list_)
 app.command(rich_help_panel=TASKS)(tasks.cancel)
 app.command(rich_help_panel=TASKS)(tasks.download)
-app.command(rich_help_panel=OTHER)(tasks.runtimes)
+app.command(rich_help_panel=OTHER)(runtimes.runtimes)
 app.command(rich_help_panel=OTHER)(deployment.login)
 app.add_typer(deployment.models, name="models", rich_help_panel=OTHER)
 app.command(rich_help_panel=OTHER)(completing.completion)

@@ -52,13 +52,18 @@ def login(
     name: Annotated[str | None, typer.Option(help="The profile's name. Default: the stack's.")] = None,
     region: Region = None,
     aws_profile: AwsProfile = None,
+    key_name: Annotated[
+        str | None, typer.Option(help="One of the further API keys in the settings of the deployment.")
+    ] = None,
     default: Annotated[
         bool, typer.Option("--default", help="Use it if no profile is named, as the first one is.")
     ] = False,
 ) -> None:
     """Store endpoint and key of a deployment in a profile, read from CloudFormation."""
     own = program(context)
-    found = read_stack(stack, region=region, aws_profile=aws_profile, endpoint=own.endpoint)
+    found = read_stack(
+        stack, region=region, aws_profile=aws_profile, endpoint=own.endpoint, key_name=key_name
+    )
     with Client(found.endpoint, found.key) as client:
         runtimes = ", ".join(runtime["name"] for runtime in client.runtimes())
     Profiles(own.profiles_file).save(name or stack, found, default=default)

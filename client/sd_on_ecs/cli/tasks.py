@@ -1,6 +1,6 @@
 """The commands that look at tasks and act on them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -104,15 +104,3 @@ def download(
             raise InputError(f"{task_id} has not ended, it is {describe(task)}; --wait waits for it")
         files = list(client.download(task, out, others=others, document=document))
     write_result(own, task, files, as_json=as_json)
-
-
-def runtimes(context: typer.Context, *, as_json: options.Json = False) -> None:
-    """List the runtimes with the lengths of their queues."""
-    own = program(context)
-    with own.client() as client:
-        found: Any = client.runtimes()
-    if as_json:
-        write_json(found)
-        return
-    fields = ("name", "type", "model", "queued", "in_flight")
-    own.table(fields, [[one[field] for field in fields] for one in found])

@@ -143,8 +143,17 @@ def test_a_refused_request_names_all_its_faults(command: Command) -> None:
     ]
 
 
-def test_runtimes_are_listed(command: Command) -> None:
+def test_runtimes_are_listed_with_what_their_tasks_may_name(
+    command: Command, pipeline: Pipeline, task_id: str
+) -> None:
     assert "sdruntime     sdwebui  v1-5-pruned-emaonly.safetensors" in command("runtimes").stdout
+    bucket, key = pipeline.deployment.outputs["ModelBucket"], f"Lora/{task_id}.safetensors"
+    pipeline.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=b"weights")
+    named = ("runtimes", "sdruntime", "--kind", "lora", "--query", task_id)
+    shown = command.inside(*named).stdout
+    assert f"lora  {task_id}" in shown
+    assert "samplers: " in shown
+    assert len(json.loads(command.inside(*named, "--json").stdout)["models"]) == 1
     assert "the deployment has sdruntime, sddynamic" in command.inside("txt2img", "a cat", status=2).stderr
 
 
@@ -189,11 +198,21 @@ def test_login_makes_a_profile_that_only_its_owner_can_read(command: Command, pi
         "--endpoint", f"{pipeline.deployment.api_url}/", "login", stack, "--name", "mine", environment=aws
     )
     assert own.stdout.startswith(f"profile mine: {pipeline.deployment.api_url} (runtimes: sdruntime")
+    further = command.inside(
+        *("--endpoint", pipeline.deployment.api_url, "login", stack, "--name", "shop"),
+        *("--key-name", "shop"),
+        environment=aws,
+    )
+    assert further.stdout.startswith("profile shop: ")
     (file,) = (command.folder / "home").rglob("profiles.json")
+    keys = {one["key"] for one in json.loads(file.read_text())["profiles"].values()}
+    assert len(keys) == 2
+    assert pipeline.deployment.api_key in keys
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    # Without a running `make local`, the only profile is the default.
+    # Without a running `make local`, the first profile is the default.
     assert "sddynamic" in command.inside("runtimes", environment={"TMPDIR": "/nonexistent"}).stdout
-    assert "Lora" not in command.inside("--profile", "mine", "models", "list", environment=aws).stdout
+    listed = command.inside("--profile", "mine", "models", "list", "--kind", "none", environment=aws)
+    assert listed.stdout.split() == ["folder", "name", "bytes", "modified", "at"]
 
 
 def test_models_are_uploaded_and_listed(command: Command, task_id: str, pictures: str) -> None:

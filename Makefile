@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test test-all soak bench check format synth preflight deploy undeploy cost lock clean
+.PHONY: help setup demo local test test-all soak bench check format synth docs preflight deploy undeploy cost lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -71,6 +71,10 @@ synth: setup ## synthesize and check all stacks in cdk.out/, and those for a Chi
 	@AWS_REGION=cn-north-1 cdk synth --quiet --output cdk.out/aws-cn
 	@cfn-lint --ignore-checks W3005 W3010 --template cdk.out/*.template.json cdk.out/aws-cn/*.template.json
 	@ls cdk.out/*.template.json cdk.out/aws-cn/*.template.json
+
+docs: setup ## build the documents as a site in out/site, with all links checked
+	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --quiet
+	@echo "docs: open out/site/index.html"
 
 preflight: setup ## check the AWS account before a deployment
 	@python -m tools.preflight

@@ -1,0 +1,1 @@
+"""What the documents' site has besides the files in `docs/`: MkDocs calls `tools.site.hooks`."""

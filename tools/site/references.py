@@ -3,7 +3,6 @@
 import json
 from typing import Any, Final
 
-import click
 import typer
 from typer.cli import get_docs_for_click
 
@@ -50,5 +49,5 @@ def metrics() -> str:
 def command_line() -> str:
     """Return a page with all commands and options of the client's program."""
     command = typer.main.get_command(app)
-    context = click.Context(command, info_name=_PROGRAM)
+    context = typer.Context(command, info_name=_PROGRAM)
     return get_docs_for_click(obj=command, ctx=context, name=_PROGRAM, title="Command line")

@@ -147,6 +147,7 @@ class AsyncClient:
         deadline = None if timeout is None else time.monotonic() + timeout
         ids = list(dict.fromkeys(task_ids))
         ended: dict[str, Task] = {}
+        pause = PAUSE_SECONDS / 16
         while len(ended) < len(ids):
             for task_id in await self._no_longer_listed_as_active([one for one in ids if one not in ended]):
                 task = await self.status(task_id)
@@ -157,7 +158,8 @@ class AsyncClient:
             if len(ended) < len(ids):
                 if deadline is not None and time.monotonic() > deadline:
                     raise WaitTimeout(next(one for one in ids if one not in ended), timeout or 0)
-                await asyncio.sleep(PAUSE_SECONDS)
+                pause = min(PAUSE_SECONDS, 2 * pause)  # the tasks of a small batch end soon
+                await asyncio.sleep(pause)
         return {task_id: ended[task_id] for task_id in ids}
 
     async def run(

@@ -148,6 +148,7 @@ class Client:
         deadline = None if timeout is None else time.monotonic() + timeout
         ids = list(dict.fromkeys(task_ids))
         ended: dict[str, Task] = {}
+        pause = PAUSE_SECONDS / 16
         while len(ended) < len(ids):
             for task_id in self._no_longer_listed_as_active([one for one in ids if one not in ended]):
                 task = self.status(task_id)
@@ -158,7 +159,8 @@ class Client:
             if len(ended) < len(ids):
                 if deadline is not None and time.monotonic() > deadline:
                     raise WaitTimeout(next(one for one in ids if one not in ended), timeout or 0)
-                time.sleep(PAUSE_SECONDS)
+                pause = min(PAUSE_SECONDS, 2 * pause)  # the tasks of a small batch end soon
+                time.sleep(pause)
         return {task_id: ended[task_id] for task_id in ids}
 
     def run(

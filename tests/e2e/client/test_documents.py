@@ -60,6 +60,7 @@ def test_the_commands_of_the_readme_run(user: Command) -> None:
     assert (user.folder / "home" / "site" / "sd_on_ecs" / "py.typed").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("block", PYTHON, ids=range(len(PYTHON)))
 def test_the_programs_of_both_readmes_run(user: Command, pipeline: Pipeline, block: str) -> None:
     where = {

@@ -28,6 +28,7 @@ class ErrorCode(StrEnum):
     INPUT_UNAVAILABLE = "input_unavailable"
     INPUT_TOO_LARGE = "input_too_large"
     INPUT_NOT_AN_IMAGE = "input_not_an_image"
+    INPUT_WRONG_TYPE = "input_wrong_type"
     INVALID_CONTENT = "invalid_content"
     MODEL_NOT_FOUND = "model_not_found"
     MODEL_UNUSABLE = "model_unusable"

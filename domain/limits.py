@@ -109,6 +109,11 @@ class Limits:
     input_pixels: int = 4 * 8192 * 8192
     """Total number of pixels of a task's inputs, counted each time an input occurs: a few kilobytes can
     decode to the 67 million pixels of one input, and the engine decodes all inputs before it starts."""
+    media_bytes: int = 64 * 1024 * 1024
+    """Size of one video or sound among a task's inputs."""
+    video_pixels: int = 4 * 8192 * 8192
+    """Width times height times frames of all videos of a task. A node that takes a video apart holds all its
+    frames in memory at once, with 12 bytes a pixel: these are 3 GiB."""
     images: int = 64
     """`batch_size` times `n_iter` of one task; also the number of images that a task may send."""
     pixels: int = 2048 * 2048
@@ -121,6 +126,8 @@ class Limits:
     """Steps times pixels times images of one task, including hires fix and known scripts: 100 steps of 64
     images of 1024 × 1024 fit. This is an estimate, not a measurement: at 10 steps a second of 512 × 512, a
     larger task would take more than an hour."""
+    frames: int = 241
+    """Frames of a video that one node makes: ten seconds at 24 a second."""
     prompt_characters: int = 10_000
     """Characters of one prompt; every 75 tokens cost one pass of the text encoder."""
 

@@ -14,6 +14,8 @@ IMAGE_TYPES: Final = {
 """Supported image types: content type and file extension."""
 
 IMAGE_NAMES: Final = "PNG, JPEG, WebP, AVIF, GIF or BMP"
+VIDEO_NAMES: Final = "MP4, MOV, WebM or Matroska"
+AUDIO_NAMES: Final = "FLAC, MP3, Ogg (Opus or Vorbis), WAV or M4A"
 
 UNSUPPORTED_TYPE_HINTS: Final = {
     "image/heic": "HEIC is not read; save the picture as JPEG",
@@ -61,6 +63,38 @@ def begins_as_image(data: bytes) -> bool:
         or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
         or is_avif(brands(data))
     )
+
+
+def begins_as_audio(data: bytes) -> bool:
+    """Return whether the data begins like a sound of a supported type."""
+    return (
+        data[:4] in (b"fLaC", b"OggS")
+        or (data[:4] == b"RIFF" and data[8:12] == b"WAVE")
+        or data[4:12] == b"ftypM4A "
+        or is_mp3(data)
+    )
+
+
+def begins_as_video(data: bytes) -> bool:
+    """Return whether the data begins like a video of a supported type."""
+    found = brands(data)
+    is_mp4 = data[4:12] != b"ftypM4A " and (is_video(found) or b"qt  " in found)
+    return is_mp4 or is_matroska(data, b"webm") or is_matroska(data, b"matroska")
+
+
+def is_matroska(data: bytes, kind: bytes) -> bool:
+    """Return whether the data is Matroska of a kind: `webm` or `matroska`."""
+    head = b"\x42\x82" + bytes([0x80 | len(kind)]) + kind
+    return data[:4] == b"\x1a\x45\xdf\xa3" and head in data[:64]
+
+
+def is_mp3(data: bytes) -> bool:
+    """Return whether the data begins like an MP3: with its tags, or with the head of a frame of layer III."""
+    if data[:3] == b"ID3":
+        return True
+    if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE6 != 0xE2:
+        return False
+    return data[1] & 0x18 != 0x08 and data[2] & 0xF0 != 0xF0 and data[2] & 0x0C != 0x0C
 
 
 def other_kind(data: bytes) -> str | None:

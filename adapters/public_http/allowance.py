@@ -35,11 +35,15 @@ class Allowance:
     end of the stream.
     """
 
-    def __init__(self, *, max_bytes: int, seconds: float, max_pixels: int = 1 << 62) -> None:
+    def __init__(
+        self, *, max_bytes: int, seconds: float, max_pixels: int = 1 << 62, max_video_pixels: int = 1 << 62
+    ) -> None:
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
         self._bytes = 0
         self._pixels = 0
+        self._max_video_pixels = max_video_pixels
+        self._video_pixels = 0
         self._total_deadline = Deadline(seconds)
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
@@ -75,6 +79,15 @@ class Allowance:
             if self._pixels <= self._max_pixels:
                 return
         text = f"with it the inputs of the task have more than {self._max_pixels:,} pixels."
+        raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
+
+    def count_video_pixels(self, pixels: int) -> None:
+        """Count pixels of all frames of a video; raise InputError (about "it") if they are too many."""
+        with self._lock:
+            self._video_pixels += pixels
+            if self._video_pixels <= self._max_video_pixels:
+                return
+        text = f"with it the frames of the task's videos have more than {self._max_video_pixels:,} pixels."
         raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
 
     def register_connection(self, sock: socket.socket) -> None:

@@ -88,11 +88,14 @@ class Limits(Section):
     links: Annotated[int, Field(ge=0, le=256)] = DEFAULT_LIMITS.links
     input_bytes: Annotated[int, Field(ge=1024, le=2**30)] = DEFAULT_LIMITS.input_bytes
     input_pixels: Annotated[int, Field(ge=4096, le=2**34)] = DEFAULT_LIMITS.input_pixels
+    media_bytes: Annotated[int, Field(ge=1024, le=2**30)] = DEFAULT_LIMITS.media_bytes
+    video_pixels: Annotated[int, Field(ge=4096, le=2**36)] = DEFAULT_LIMITS.video_pixels
     images: Annotated[int, Field(ge=1, le=1000)] = DEFAULT_LIMITS.images
     pixels: Annotated[int, Field(ge=4096, le=16384**2)] = DEFAULT_LIMITS.pixels
     upscaled_pixels: Annotated[int, Field(ge=4096, le=16384**2)] = DEFAULT_LIMITS.upscaled_pixels
     steps: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_LIMITS.steps
     work: Annotated[int, Field(ge=1_000_000, le=10**15)] = DEFAULT_LIMITS.work
+    frames: Annotated[int, Field(ge=1, le=100_000)] = DEFAULT_LIMITS.frames
     prompt_characters: Annotated[int, Field(ge=1, le=DEFAULT_LIMITS.body_bytes)] = (
         DEFAULT_LIMITS.prompt_characters
     )

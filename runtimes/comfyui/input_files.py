@@ -8,12 +8,26 @@ from typing import Any, Final
 from runtimes.comfyui.policy import bad_file_name
 from runtimes.findings import Findings
 from runtimes.links import begins_as_link, is_link, refused_link
-from runtimes.media import BEGINNING_BYTES, begins_as_image, other_kind
+from runtimes.media import (
+    AUDIO_NAMES,
+    BEGINNING_BYTES,
+    VIDEO_NAMES,
+    begins_as_audio,
+    begins_as_image,
+    begins_as_video,
+    other_kind,
+)
 
 _DATA_URI: Final = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w=.+-]{1,100}){0,5},", re.IGNORECASE)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_\s-]+={0,2}")
 _SHORTEST_BASE64: Final = 24
 _OWN_NAME: Final = "file-{}"
+
+_KINDS: Final = {
+    "image": ("an image", (begins_as_image,)),
+    "video": (f"a video ({VIDEO_NAMES})", (begins_as_video,)),
+    "audio": (f"a sound ({AUDIO_NAMES}) or a video", (begins_as_audio, begins_as_video)),
+}
 
 NOT_A_FILE: Final = "a link (https, http, s3), base64, or a name in `files` is expected"
 
@@ -90,14 +104,17 @@ def not_a_file(value: Any) -> str | None:
 
 
 def not_of(media: str, value: str) -> str | None:
-    """Return why inline data is no file of a kind, as far as its beginning tells."""
-    if media != "image" or not value or is_link(value):
+    """Return why a file cannot be of a kind, as far as the beginning of inline data tells."""
+    if media not in _KINDS:
+        return "files of this kind are not uploaded; this service takes images, videos and sounds"
+    if not value or is_link(value):
         return None
     data = beginning(value)
-    if begins_as_image(data):
+    name, begins = _KINDS[media]
+    if any(one(data) for one in begins):
         return None
-    kind = other_kind(data)
-    return f"neither a link nor base64 of an image{f': it is {kind}' if kind else ''}"
+    kind = other_kind(data) if media == "image" else None
+    return f"neither a link nor base64 of {name}{f': it is {kind}' if kind else ''}"
 
 
 def beginning(text: str) -> bytes:

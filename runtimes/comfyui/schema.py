@@ -27,7 +27,10 @@ _WORKFLOW: Final[Schema] = {
     "additionalProperties": _NODE,
     "description": "A workflow in API format, as ComfyUI exports it with Export (API).",
 }
-_FILE: Final[Schema] = {"type": "string", "description": "A link (https, http or s3) or base64."}
+_FILE: Final[Schema] = {
+    "type": "string",
+    "description": "A link (https, http or s3) or base64 of an image, a video or a sound.",
+}
 
 
 def content_schema(allowed: Limits) -> Schema:
@@ -38,7 +41,7 @@ def content_schema(allowed: Limits) -> Schema:
             "base64, or a name in `files`. A seed of -1 is drawn. A workflow has at most "
             f"{MOST_NODES} nodes and makes at most {allowed.images} images of at most {allowed.pixels} "
             f"pixels ({allowed.upscaled_pixels} where it scales) with at most {allowed.steps} steps each; "
-            f"at most {allowed.links} links."
+            f"at most {allowed.links} links. A video that a node makes has at most {allowed.frames} frames."
         ),
         "anyOf": [
             {

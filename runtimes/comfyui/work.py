@@ -17,6 +17,9 @@ _REPEATS: Final = ("RepeatLatentBatch", "RepeatImageBatch")
 _JOINS: Final = ("ImageBatch", "LatentBatch")
 _FRAMES: Final = ("length", "frames", "num_frames", "video_frames")
 _FRAMES_PER_LATENT: Final = 4
+_SOUND: Final = "Audio"
+_SOUNDS: Final = {"duration": 1000, "seconds": 1000, "sample_rate": 192_000}
+"""Inputs of nodes that make a sound, and the most of each; ComfyUI would fill the memory with silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,14 @@ def limit_faults(prompt: dict[str, Any], limits: Limits, path: str) -> Iterator[
         steps = _number(prompt, inputs.get("steps"))
         if steps is not None and steps > limits.steps:
             yield Fault(f"{here}/steps", f"must be at most {limits.steps}")
+        for name in _FRAMES:
+            length = _number(prompt, inputs.get(name))
+            if length is not None and length > limits.frames:
+                yield Fault(f"{here}/{name}", f"must be at most {limits.frames}")
+        for name, longest in _SOUNDS.items():
+            given = _number(prompt, inputs.get(name))
+            if given is not None and given > longest and _SOUND in prompt[node]["class_type"]:
+                yield Fault(f"{here}/{name}", f"must be at most {longest}")
         if size.images > limits.images and _adds_images(prompt, node):
             yield Fault(f"{path}/{pointer(node)}", f"a task makes at most {limits.images} images")
         sampled = _sampled(prompt, node, size)

@@ -11,8 +11,8 @@ from container.consumer.engines.comfyui.client import ComfyUi
 from container.consumer.engines.comfyui.engine import ComfyUiEngine
 from container.consumer.engines.comfyui.models import Models
 from container.consumer.engines.comfyui.uploads import Folders
-from container.consumer.inputs.fetch import Fetched
-from container.consumer.inputs.images import sniff
+from container.consumer.inputs.fetch import Fetched, check_file
+from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.task_inputs import TaskInputs
 from domain.limits import DEFAULT_LIMITS
 from domain.routing import Runtime
@@ -23,20 +23,19 @@ from runtimes.comfyui.runtime_type import ComfyUi as Rules
 from tests.support.comfyui import png
 
 RUNTIME = Runtime("comfy", "comfyui", dynamic_model=True)
+MEDIA = Limits(media_bytes=DEFAULT_LIMITS.media_bytes)
 LINK = "https://images.example/cat.png"
 VERSIONS = ("0.27.0", "0.3.64")
 
 
 class Link:
-    """Serves one image for every link."""
+    """Serves one file for every link."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
 
     def fetch(self, _link: str, _allowance: Any) -> Fetched:
-        found = sniff(self.data)
-        assert found is not None
-        return Fetched(self.data, found)
+        return Fetched(self.data, check_file(self.data, MEDIA))
 
 
 class Worker:
@@ -52,7 +51,7 @@ class Worker:
         self.engine = ComfyUiEngine(
             self.server,
             Models(self.server, None, None, ALIASES),
-            TaskInputs(Link(data or png("blue"))),
+            TaskInputs(Link(data or png("blue")), inline=MEDIA),
             rules=Rules(),
             runtime=RUNTIME,
             folders=Folders(root),

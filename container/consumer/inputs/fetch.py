@@ -1,12 +1,12 @@
 """Download the image behind a link of any supported scheme."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapters.public_http.allowance import Allowance, unlimited_allowance
 from adapters.public_http.connection import Requests, public_tls
-from adapters.public_http.errors import not_an_image, too_large
+from adapters.public_http.errors import InputError, not_an_image, too_large
 from adapters.public_http.links import HttpLink, S3Link, parse, unsigned_s3_object
 from adapters.public_http.network import Connect, Resolve, system_resolve, tcp_connect
 from container.consumer.inputs.credentials import HostCredentials
@@ -14,7 +14,9 @@ from container.consumer.inputs.hints import page_hint
 from container.consumer.inputs.images import Sniffed, sniff
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.s3 import Objects
+from container.consumer.inputs.video_sizes import video_size
 from container.consumer.inputs.web import Web
+from domain.errors import ErrorCode
 from runtimes.media import is_page, not_read
 
 if TYPE_CHECKING:
@@ -85,7 +87,31 @@ class Links:
         else:
             data = self._web.fetch(parsed, allowance)
         hint = page_hint(parsed) if isinstance(parsed, HttpLink) and is_page(data) else ""
-        return Fetched(data, check_image(data, self._limits, hint=hint))
+        return Fetched(data, check_file(data, self._limits, hint=hint))
+
+
+def check_file(data: bytes, limits: Limits = DEFAULT_LIMITS, *, hint: str = "") -> Sniffed:
+    """Return the type of an image, or where the limits allow them of a video or a sound.
+
+    Raise InputError like `check_image`, and for a video of which the file does not tell the size.
+    """
+    found = sniff(data)
+    if not limits.media_bytes or found is None or found.kind == "image":
+        return check_image(data, limits, hint=hint)
+    if len(data) > limits.media_bytes:
+        raise too_large(f"{limits.media_bytes:,} bytes are allowed for a video or a sound")
+    if found.kind == "audio":
+        return found
+    size = video_size(data, found.format)
+    if size is None:
+        raise InputError(
+            ErrorCode.INPUT_WRONG_TYPE,
+            f"the {found.format} does not tell how many frames it has, or breaks off; save it as a plain "
+            "MP4 without fragments.",
+        )
+    if max(size.width, size.height) > limits.max_side:
+        raise too_large(f"{limits.max_side:,} pixels per side are allowed")
+    return replace(found, width=size.width, height=size.height, frames=size.frames)
 
 
 def check_image(data: bytes, limits: Limits = DEFAULT_LIMITS, *, hint: str = "") -> Sniffed:
@@ -102,4 +128,6 @@ def check_image(data: bytes, limits: Limits = DEFAULT_LIMITS, *, hint: str = "")
         raise too_large(f"{limits.max_pixels:,} pixels are allowed")
     if max(image.size) > limits.max_side:
         raise too_large(f"{limits.max_side:,} pixels per side are allowed")
+    if len(data) > limits.max_bytes:
+        raise too_large(f"{limits.max_bytes:,} bytes are allowed for an image")
     return image

@@ -19,7 +19,7 @@ from container.consumer.inputs.image_sizes import (
     png_size,
     webp_size,
 )
-from runtimes.media import brands, is_avif, is_video
+from runtimes.media import brands, is_avif, is_matroska, is_mp3, is_video
 
 BMP_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 
@@ -37,6 +37,13 @@ class Sniffed:
     """The file extension, without a dot."""
     width: int | None = None
     height: int | None = None
+    frames: int | None = None
+    """Of a video whose structure was read; None for anything else."""
+
+    @property
+    def kind(self) -> str:
+        """Return `image`, `video` or `audio`."""
+        return self.content_type.partition("/")[0]
 
     @property
     def size(self) -> Size:
@@ -50,7 +57,7 @@ class Sniffed:
 
 
 def sniff(data: bytes) -> Sniffed | None:
-    """Recognize `data` as PNG, JPEG, WebP, AVIF, GIF, BMP, MP4 or WebM; return None for anything else.
+    """Recognize images, videos and sounds of the types in `FORMATS`; return None for anything else.
 
     TIFF is not supported on purpose: its directory can refer to the same megabytes thousands of times, and
     decoders without a limit of their own then allocate memory that often.
@@ -70,10 +77,6 @@ def _is_bmp(data: bytes) -> bool:
     return data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in BMP_HEADERS
 
 
-def _is_webm(data: bytes) -> bool:
-    return data[:4] == b"\x1a\x45\xdf\xa3" and b"\x42\x82\x84webm" in data[:64]
-
-
 def _no_size(_: bytes) -> None:
     return None
 
@@ -86,6 +89,14 @@ FORMATS: Final[tuple[Format, ...]] = (
     ("GIF", "image/gif", "gif", lambda data: data[:6] in {b"GIF87a", b"GIF89a"}, gif_size),
     ("AVIF", "image/avif", "avif", lambda data: is_avif(brands(data)), avif_size),
     ("BMP", "image/bmp", "bmp", _is_bmp, bmp_size),
+    ("M4A", "audio/mp4", "m4a", lambda data: data[4:12] == b"ftypM4A ", _no_size),
     ("MP4", "video/mp4", "mp4", lambda data: is_video(brands(data)), _no_size),
-    ("WEBM", "video/webm", "webm", _is_webm, _no_size),
+    ("MOV", "video/quicktime", "mov", lambda data: b"qt  " in brands(data), _no_size),
+    ("WEBM", "video/webm", "webm", lambda data: is_matroska(data, b"webm"), _no_size),
+    ("MKV", "video/x-matroska", "mkv", lambda data: is_matroska(data, b"matroska"), _no_size),
+    ("FLAC", "audio/flac", "flac", lambda data: data[:4] == b"fLaC", _no_size),
+    ("WAV", "audio/wav", "wav", lambda data: data[:4] == b"RIFF" and data[8:12] == b"WAVE", _no_size),
+    ("OPUS", "audio/ogg", "opus", lambda data: data[:4] == b"OggS" and b"OpusHead" in data[:64], _no_size),
+    ("OGG", "audio/ogg", "ogg", lambda data: data[:4] == b"OggS" and b"\1vorbis" in data[:64], _no_size),
+    ("MP3", "audio/mpeg", "mp3", is_mp3, _no_size),
 )

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from adapters.public_http.errors import InputError
-from container.consumer.inputs.fetch import Fetched
+from container.consumer.inputs.fetch import Fetched, check_file
 from container.consumer.inputs.images import sniff
 from container.consumer.inputs.limits import Limits
 from domain.errors import ErrorCode
@@ -31,6 +31,8 @@ def read_inline(text: str, limits: Limits) -> Fetched:
     except (binascii.Error, ValueError):  # ValueError: not ASCII
         data = b""
     image = sniff(data)
+    if limits.media_bytes and image is not None and image.kind != "image":
+        return Fetched(data, check_file(data, limits))
     if image is None or not image.content_type.startswith("image/"):
         actual = f"it is {not_read(data)}" if data else f"not {IMAGE_NAMES}"
         raise InputError(ErrorCode.INPUT_NOT_AN_IMAGE, f"neither a link nor base64 of an image: {actual}.")

@@ -8,6 +8,8 @@ class Limits:
     """Limits of one download, including its redirects."""
 
     max_bytes: int = 32 * 1024 * 1024
+    media_bytes: int = 0
+    """Size of a video or a sound; 0 where only images are inputs."""
     max_pixels: int = 8192 * 8192
     """Pixels of the decoded image: 256 MiB as RGBA. Pillow, with which engines decode, refuses more than 178
     million."""
@@ -19,3 +21,8 @@ class Limits:
     total_seconds: float = 60.0
     """For one link, including its redirects."""
     max_redirects: int = 5
+
+    @property
+    def download_bytes(self) -> int:
+        """Return the size of the largest file of any kind."""
+        return max(self.max_bytes, self.media_bytes)

@@ -53,8 +53,8 @@ class Objects:
         deadline = allowance.deadline(self._limits.total_seconds)
         data = bytearray()
         with closing(response["Body"]) as body:
-            if response["ContentLength"] > self._limits.max_bytes:
-                raise too_large(f"{self._limits.max_bytes:,} bytes are allowed")
+            if response["ContentLength"] > self._limits.download_bytes:
+                raise too_large(f"{self._limits.download_bytes:,} bytes are allowed")
             try:
                 for chunk in body.iter_chunks(CHUNK_BYTES):  # botocore raises if it ends early
                     data += chunk

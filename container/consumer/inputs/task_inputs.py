@@ -8,9 +8,11 @@ from typing import Final, Protocol
 
 from adapters.public_http.allowance import Allowance
 from adapters.public_http.errors import InputError, InputsStopped
-from container.consumer.inputs.fetch import DEFAULT_LIMITS as FETCH_LIMITS
+from container.consumer.inputs.fetch import DEFAULT_LIMITS as INLINE_LIMITS
 from container.consumer.inputs.fetch import Fetched
+from container.consumer.inputs.images import Sniffed
 from container.consumer.inputs.inline import read_inline
+from container.consumer.inputs.limits import Limits as FetchLimits
 from domain.errors import ErrorCode, PermanentError
 from domain.limits import DEFAULT_LIMITS, Limits
 from runtimes.base import InputRef
@@ -37,8 +39,15 @@ class TaskInputs:
     """Loads a task's inputs for any engine; can be used from several threads."""
 
     def __init__(
-        self, links: Fetcher, limits: Limits = DEFAULT_LIMITS, *, task_seconds: float = TASK_SECONDS
+        self,
+        links: Fetcher,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        task_seconds: float = TASK_SECONDS,
+        inline: FetchLimits = INLINE_LIMITS,
     ) -> None:
+        """Load by `links` and, for inline data, within `inline`."""
+        self._inline = inline
         self._links = links
         self._limits = limits
         self._task_seconds = task_seconds
@@ -55,6 +64,7 @@ class TaskInputs:
         allowance = Allowance(
             max_bytes=self._limits.input_bytes,
             max_pixels=self._limits.input_pixels,
+            max_video_pixels=self._limits.video_pixels,
             seconds=self._task_seconds,
         )
         links = [reference for reference in all_references if reference.is_link]
@@ -62,7 +72,7 @@ class TaskInputs:
             text = f"A task may name at most {self._limits.links} links."
             raise PermanentError(ErrorCode.INVALID_CONTENT, text)
         inputs = {
-            reference.path: _decode_inline(reference, allowance)
+            reference.path: _decode_inline(reference, allowance, self._inline)
             for reference in all_references
             if not reference.is_link
         }
@@ -72,14 +82,21 @@ class TaskInputs:
         return inputs
 
 
-def _decode_inline(reference: InputRef, allowance: Allowance) -> Fetched:
+def _decode_inline(reference: InputRef, allowance: Allowance, limits: FetchLimits) -> Fetched:
     try:
-        fetched = read_inline(reference.value, FETCH_LIMITS)
+        fetched = read_inline(reference.value, limits)
         allowance.count_bytes(len(fetched.data))
-        allowance.count_pixels(fetched.image.pixels)
+        _count_pixels(allowance, fetched.image, 1)
     except InputError as error:
         raise error.at(reference.path) from None
     return fetched
+
+
+def _count_pixels(allowance: Allowance, found: Sniffed, times: int) -> None:
+    if found.frames is None:
+        allowance.count_pixels(found.pixels * times)
+    else:
+        allowance.count_video_pixels(found.pixels * found.frames * times)
 
 
 class _Fetches:
@@ -146,7 +163,7 @@ class _Fetches:
                 fetched = self._links.fetch(link, self._allowance)
                 # The engine's request contains the image as often as the link appears.
                 self._allowance.count_bytes(len(fetched.data) * (self._times[link] - 1))
-                self._allowance.count_pixels(fetched.image.pixels * self._times[link])
+                _count_pixels(self._allowance, fetched.image, self._times[link])
                 self._results.put((link, fetched))
             except Exception as error:  # noqa: BLE001 - `run` raises it in the waiting thread
                 self._results.put((link, error))

@@ -82,8 +82,8 @@ class Web:
         with self._requests.send("GET", link, headers, deadline=deadline, allowance=allowance) as response:
             if response.status in REDIRECT_STATUSES:
                 return _redirect(link, response)
-            _check_status_and_length(link, response, self._limits.max_bytes)
-            body = _body(response, self._limits.max_bytes, allowance)
+            _check_status_and_length(link, response, self._limits.download_bytes)
+            body = _body(response, self._limits.download_bytes, allowance)
             # When it comes from an object's metadata, this header can be wrong (base64, utf-8, aws-chunked).
             codings = _header(response, b"content-encoding").lower().split(",")
             compressed = any(coding.strip() in COMPRESSIONS for coding in codings)

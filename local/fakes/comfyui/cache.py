@@ -58,7 +58,8 @@ class ResultCache:
                 inputs[one] = [self._key(prompt, value[0], known), value[1]]
             else:
                 inputs[one] = ["constant", repr(value)]
-        changed = content_of(self._folders, node["inputs"]) if node["class_type"] in FILE_LOADERS else ""
+        reads = FILE_LOADERS.get(node["class_type"])
+        changed = content_of(self._folders, str(node["inputs"].get(reads, ""))) if reads else ""
         text = json.dumps([node["class_type"], inputs, changed])
         known[name] = hashlib.sha256(text.encode()).hexdigest()
         return known[name]

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from local.fakes.comfyui import nodes_custom, nodes_images, nodes_models, nodes_outputs, nodes_sampling
+from local.fakes.comfyui import (
+    nodes_custom,
+    nodes_images,
+    nodes_media,
+    nodes_models,
+    nodes_outputs,
+    nodes_sampling,
+)
 from local.fakes.comfyui.execution_context import Result
 from local.fakes.comfyui.folders import Folders
 
@@ -20,9 +27,16 @@ RUNS: Final[dict[str, Callable[..., Result]]] = {
     **nodes_sampling.NODES,
     **nodes_images.NODES,
     **nodes_outputs.NODES,
+    **nodes_media.NODES,
     **nodes_custom.NODES,
 }
-FILE_LOADERS: Final = frozenset({"LoadImage", "LoadImageMask", "LoadImageOutput"})
+FILE_LOADERS: Final = {
+    **dict.fromkeys(("LoadImage", "LoadImageMask", "LoadImageOutput"), "image"),
+    "LoadVideo": "file",
+    "LoadAudio": "audio",
+}
+"""Classes that read an input file, and the inputs that name it."""
+
 BUILT_IN: Final = {"$vae": ("pixel_space",)}
 """Models that loaders offer although there is no such file."""
 

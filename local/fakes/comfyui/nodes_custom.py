@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from local.fakes import media
 from local.fakes.comfyui.errors import NodeFailed, WorkerDied
 from local.fakes.comfyui.execution_context import CRASH_STATUS, Context, Result
 from local.fakes.comfyui.faults import KINDS
-from local.fakes.comfyui.nodes_outputs import MP4
 from local.fakes.comfyui.values import Pictures
 
 RAISED: Final = {"oom": "out-of-memory", "oom2": "cuda-memory", "cuda": "cuda", "hugealloc": "host-memory"}
@@ -37,7 +37,7 @@ def sleep(context: Context, image: Pictures, seconds: float, check: bool) -> Res
 def gifs(context: Context, image: Pictures) -> Result:
     """Report a video under `gifs`, as the video nodes of others do."""
     path = context.settings.output / "h_0001.mp4"
-    path.write_bytes(MP4)
+    path.write_bytes(media.mp4(*image[0].image.size, len(image)))
     item = {"filename": "h_0001.mp4", "subfolder": "", "type": "output", "format": "video/h264-mp4"}
     item |= {"frame_rate": 8.0, "workflow": "h_0001.png", "fullpath": str(path)}  # type: ignore[dict-item]
     return Result((), {"gifs": [item]})

@@ -136,9 +136,9 @@ def value(context: Context, value: Any) -> Result:
     return Result((value,))
 
 
-def content_of(folders: Folders, inputs: dict[str, Any]) -> str:
+def content_of(folders: Folders, name: str) -> str:
     """Return what tells whether the file that a loader names has changed."""
-    path, _ = folders.annotated(str(inputs.get("image", "")))
+    path, _ = folders.annotated(name)
     try:
         stat = os.stat(path)  # noqa: PTH116 -- the path keeps the slash at the end of "input/"
     except OSError:

@@ -16,13 +16,10 @@ from local.fakes.comfyui.errors import NodeFailed
 from local.fakes.comfyui.execution_context import Context, Result
 from local.fakes.comfyui.values import Picture, Pictures
 
-MP4: Final = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"
-WEBM: Final = b"\x1a\x45\xdf\xa3\x01\0\0\0\0\0\0\x1f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\x82\x84webm"
-CODECS: Final = ("vp9", "av1")
 NUMBER: Final = re.compile(r"_(\d+)_?.*")
 
 
-def _place(context: Context, prefix: str, kind: str, size: tuple[int, int]) -> tuple[Path, str, str, int]:
+def next_place(context: Context, prefix: str, kind: str, size: tuple[int, int]) -> tuple[Path, str, str, int]:
     """Return folder, file name, subfolder and number of the next file with a prefix.
 
     The number is the highest in the folder plus 1, so it is used again after its file has been removed.
@@ -73,16 +70,16 @@ def _metadata(context: Context) -> PngInfo | None:
 
 
 def _save(context: Context, images: Pictures, prefix: str, kind: str) -> Result:
-    folder, name, subfolder, number = _place(context, prefix, kind, images[0].image.size)
+    folder, name, subfolder, number = next_place(context, prefix, kind, images[0].image.size)
     reported = []
     for place, picture in enumerate(images):
         file = f"{name.replace('%batch_num%', str(place))}_{number + place:05}_.png"
         _written(picture).save(folder / file, pnginfo=_metadata(context), compress_level=4)
-        reported.append(_reported(context, folder / file, subfolder, kind))
+        reported.append(report_of(context, folder / file, subfolder, kind))
     return Result((images,), {"images": reported})
 
 
-def _reported(context: Context, path: Path, subfolder: str, kind: str) -> dict[str, Any]:
+def report_of(context: Context, path: Path, subfolder: str, kind: str) -> dict[str, Any]:
     """Return how a file is reported, changed by the job's faults."""
     if "cut-file" in context.injected:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -109,48 +106,26 @@ def preview_mask(context: Context, mask: Image.Image, **_: Any) -> Result:
     return Result((), {**(saved.ui or {}), "animated": [False]})
 
 
-def _one_file(context: Context, images: Pictures, prefix: str, content: bytes | str) -> Result:
-    """Write one file of several frames: bytes, or the name of Pillow's format."""
-    folder, name, subfolder, number = _place(context, prefix, "output", images[0].image.size)
-    if isinstance(content, bytes):
-        path = folder / f"{name}_{number:05}_.{'webm' if content is WEBM else 'mp4'}"
-        facts = json.dumps([picture.facts for picture in images]).encode()
-        path.write_bytes(content + facts)
-    else:
-        path = folder / f"{name}_{number:05}_.{content.lower()}"
-        frames = [_written(picture) for picture in images]
-        frames[0].save(path, content, save_all=True, append_images=frames[1:], lossless=True)
-    ui: dict[str, Any] = {"images": [_reported(context, path, subfolder, "output")]}
-    if isinstance(content, bytes) or len(images) > 1:
+def _animation(context: Context, images: Pictures, prefix: str, format_: str) -> Result:
+    """Write one file of several frames in one of Pillow's formats."""
+    folder, name, subfolder, number = next_place(context, prefix, "output", images[0].image.size)
+    path = folder / f"{name}_{number:05}_.{format_.lower()}"
+    frames = [_written(picture) for picture in images]
+    frames[0].save(path, format_, save_all=True, append_images=frames[1:], lossless=True)
+    ui: dict[str, Any] = {"images": [report_of(context, path, subfolder, "output")]}
+    if len(images) > 1:
         ui["animated"] = [True]
     return Result((), ui)
 
 
 def save_webp(context: Context, images: Pictures, filename_prefix: str, **_: Any) -> Result:
     """Write an animated WebP."""
-    return _one_file(context, images, filename_prefix, "WEBP")
+    return _animation(context, images, filename_prefix, "WEBP")
 
 
 def save_apng(context: Context, images: Pictures, filename_prefix: str, **_: Any) -> Result:
     """Write an animated PNG."""
-    return _one_file(context, images, filename_prefix, "PNG")
-
-
-def save_webm(context: Context, images: Pictures, filename_prefix: str, codec: str, **_: Any) -> Result:
-    """Write what begins like a WebM file."""
-    if codec not in CODECS:
-        raise KeyError(codec)
-    return _one_file(context, images, filename_prefix, WEBM)
-
-
-def create_video(context: Context, images: Pictures, **_: Any) -> Result:
-    """Make a video of images."""
-    return Result((images,))
-
-
-def save_video(context: Context, video: Pictures, filename_prefix: str, **_: Any) -> Result:
-    """Write what begins like an MP4 file."""
-    return _one_file(context, video, filename_prefix, MP4)
+    return _animation(context, images, filename_prefix, "PNG")
 
 
 def preview_any(context: Context, source: Any) -> Result:
@@ -160,7 +135,7 @@ def preview_any(context: Context, source: Any) -> Result:
 
 def save_checkpoint(context: Context, filename_prefix: str, **_: Any) -> Result:
     """Write a model that later jobs can load, and report nothing."""
-    folder, name, _subfolder, number = _place(context, filename_prefix, "output", (0, 0))
+    folder, name, _subfolder, number = next_place(context, filename_prefix, "output", (0, 0))
     (folder / f"{name}_{number:05}_.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
     return Result()
 
@@ -171,9 +146,6 @@ NODES: Final[dict[str, Callable[..., Result]]] = {
     "MaskPreview": preview_mask,
     "SaveAnimatedWEBP": save_webp,
     "SaveAnimatedPNG": save_apng,
-    "SaveWEBM": save_webm,
-    "CreateVideo": create_video,
-    "SaveVideo": save_video,
     "PreviewAny": preview_any,
     "CheckpointSave": save_checkpoint,
 }

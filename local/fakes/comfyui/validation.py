@@ -120,8 +120,8 @@ class Validator:
             valid = True
             for one, config in self._catalogue.inputs(node["class_type"]).items():
                 valid = self._input(node["class_type"], inputs, one, config, errors) and valid
-            if node["class_type"] in FILE_LOADERS:
-                errors += self._file(inputs)
+            if reads := FILE_LOADERS.get(node["class_type"]):
+                errors += self._file(inputs, reads)
         finally:
             self._path.pop()
         if name not in self._validated:
@@ -157,7 +157,7 @@ class Validator:
         facts = {"input_name": name, "input_config": [expected, options]}
         if isinstance(inputs[name], list):
             return self._link(inputs[name], expected, facts, errors)
-        checked = kind not in FILE_LOADERS or name != "image"
+        checked = FILE_LOADERS.get(kind) != name
         return _value(inputs, expected, options, facts, errors, checked=checked)
 
     def _link(self, link: list[Any], expected: Any, facts: dict[str, Any], errors: Errors) -> bool:
@@ -188,8 +188,8 @@ class Validator:
             self._validated[source] = False, [reason]
             return False
 
-    def _file(self, inputs: dict[str, Any]) -> Errors:
-        name = inputs.get("image")
+    def _file(self, inputs: dict[str, Any], reads: str) -> Errors:
+        name = inputs.get(reads)
         if isinstance(name, list):
             return []
         if not isinstance(name, str):
@@ -197,9 +197,10 @@ class Validator:
         path, _ = self._folders.annotated(name)
         if Path(path).exists():
             return []
-        details = f"image - Invalid image file: {name}"
+        kind = "video" if reads == "file" else reads
+        details = f"{reads} - Invalid {kind} file: {name}"
         message = "Custom validation failed for node"
-        return [error("custom_validation_failed", message, details, input_name="image")]
+        return [error("custom_validation_failed", message, details, input_name=reads)]
 
 
 def _value(

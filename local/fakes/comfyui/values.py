@@ -53,6 +53,13 @@ Pictures = tuple[Picture, ...]
 
 
 @dataclass(frozen=True)
+class Sound:
+    """A sound: only the facts about it."""
+
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Control:
     """A ControlNet with its image and strength."""
 

@@ -23,7 +23,18 @@ SEEDS: Final = frozenset({"seed", "noise_seed"})
 MAX_TEXT_BYTES: Final = 65_536
 """For all texts of a job together; they are stored in `.out` only."""
 
-ENDINGS: Final = {"jpeg": "jpg", "apng": "png"}
+ENDINGS: Final = {"jpeg": "jpg", "apng": "png", "oga": "ogg"}
+"""Other endings of names, and those that the files get."""
+
+SAME_CONTAINER: Final = (
+    frozenset({"ogg", "opus"}),
+    frozenset({"mp4", "m4a", "mov"}),
+    frozenset({"mkv", "webm"}),
+)
+"""Endings that nodes use for each other's files; the content decides."""
+
+TEXT_KEYS: Final = ("text", "string", "texts")
+"""Keys under which nodes report texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +144,8 @@ def _artifact(server: ComfyUi, one: _File, asked: Asked, number: int) -> Artifac
         )
     found = sniff(data)
     ending = PurePosixPath(one.item["filename"]).suffix.lower().lstrip(".")
-    if found is None or found.extension != ENDINGS.get(ending, ending):
-        what = found.format if found else "neither an image nor a video that is recognized"
+    if found is None or not _fits(ENDINGS.get(ending, ending), found.extension):
+        what = found.format if found else "no image, video or sound of a type that is stored"
         text = f"Node {one.node} made a file with the ending .{ending[:10]} that is {what}."
         raise PermanentError(ErrorCode.WRONG_OUTPUT, text)
     if not is_whole(data, found.format):
@@ -144,8 +155,12 @@ def _artifact(server: ComfyUi, one: _File, asked: Asked, number: int) -> Artifac
         data = with_texts(data, asked.texts)
     node = asked.prompt[one.node]
     title = (node.get("_meta") or {}).get("title")
-    receipt = {"node": one.node, "class_type": node["class_type"], "output_key": one.key}
+    receipt = {"node": one.node, "class_type": node["class_type"], "output_key": one.key, "media": found.kind}
     return Artifact(partial(bytes, data), number, receipt | ({"title": title} if title else {}))
+
+
+def _fits(ending: str, extension: str) -> bool:
+    return ending == extension or any({ending, extension} <= same for same in SAME_CONTAINER)
 
 
 def _check_place(one: _File, nonce: str) -> None:
@@ -167,15 +182,17 @@ def _texts(entry: Json, nodes: Sequence[str]) -> list[Json]:
     found: list[Json] = []
     left = MAX_TEXT_BYTES
     for node in nodes:
-        values = ((entry.get("outputs") or {}).get(node) or {}).get("text")
-        texts = [one for one in values if isinstance(one, str)] if isinstance(values, list) else []
-        kept = []
-        for text in texts:
-            cut = text.encode()[:left].decode(errors="ignore")
-            left -= len(cut.encode())
-            kept.append(cut)
-        if kept:
-            found.append({"node": node, "value": kept})
+        reported = (entry.get("outputs") or {}).get(node) or {}
+        for key in TEXT_KEYS:
+            values = reported.get(key)
+            kept = []
+            for text in values if isinstance(values, list) else ():
+                if isinstance(text, str):
+                    cut = text.encode()[:left].decode(errors="ignore")
+                    left -= len(cut.encode())
+                    kept.append(cut)
+            if kept:
+                found.append({"node": node, "key": key, "value": kept})
     return found
 
 

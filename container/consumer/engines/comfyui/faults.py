@@ -6,7 +6,7 @@ the ids and classes of nodes, the kind of the error, and a first line without pa
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
@@ -93,10 +93,10 @@ def rejected(nodes: Mapping[str, Any], models: Inputs) -> PermanentError | Retry
     return PermanentError(ErrorCode.WORKFLOW_REJECTED, f"ComfyUI refused the workflow: {_some(found)}.")
 
 
-def failure(entry: Json, reading: Collection[str]) -> Exception:  # noqa: PLR0911 - one return for each kind of error
+def failure(entry: Json, reading: Mapping[str, str]) -> Exception:  # noqa: PLR0911 - one return for each kind of error
     """Return the error for a job that ended with an exception, by its entry in the history.
 
-    `reading` are the nodes that read the task's files.
+    `reading` are the nodes that read the task's files, with the kind of these files.
     """
     report = message(entry, "execution_error")
     if report is None:
@@ -116,7 +116,8 @@ def failure(entry: Json, reading: Collection[str]) -> Exception:  # noqa: PLR091
     if _MODEL.search(both):
         return PermanentError(ErrorCode.MODEL_UNUSABLE, text, response=kept)
     if node in reading and _INPUT.search(both):
-        return PermanentError(ErrorCode.INPUT_NOT_AN_IMAGE, text, response=kept)
+        code = ErrorCode.INPUT_NOT_AN_IMAGE if reading[node] == "image" else ErrorCode.INPUT_WRONG_TYPE
+        return PermanentError(code, text, response=kept)
     return PermanentError(ErrorCode.WORKFLOW_ERROR, text, response=kept)
 
 

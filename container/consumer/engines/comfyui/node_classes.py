@@ -1,6 +1,7 @@
 """What the running ComfyUI says about the classes of nodes that workflows name."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,8 +11,13 @@ from runtimes.base import ModelRequirement
 
 Json = dict[str, Any]
 
-UPLOADS: Final = ("image_upload", "video_upload", "audio_upload", "file_upload")
-"""Flags of inputs that name a file of the server's input folder."""
+UPLOADS: Final = {
+    "image_upload": "image",
+    "video_upload": "video",
+    "audio_upload": "audio",
+    "file_upload": "file",
+}
+"""Flags of inputs that name a file of the server's input folder, and the kinds of files."""
 
 PREFIXES: Final = frozenset({"filename_prefix", "prefix"})
 """Inputs of output nodes that say where files are written."""
@@ -26,8 +32,8 @@ class NodeClass:
     """What the worker needs to know about a class."""
 
     is_output: bool
-    files: frozenset[str]
-    """Inputs that name a file of the input folder."""
+    files: Mapping[str, str]
+    """Inputs that name a file of the input folder, each with its kind: image, video, audio or file."""
     prefixes: frozenset[str]
     """Inputs that say where an output node writes its files."""
 
@@ -97,11 +103,12 @@ def _read(found: Json) -> NodeClass:
     inputs = {**(groups.get("required") or {}), **(groups.get("optional") or {})}
     return NodeClass(
         is_output,
-        frozenset(name for name, declared in inputs.items() if _names_a_file(declared)),
+        {name: kind for name, declared in inputs.items() if (kind := _file_kind(declared))},
         frozenset(inputs) & PREFIXES if is_output else frozenset(inputs) & {"filename_prefix"},
     )
 
 
-def _names_a_file(declared: Any) -> bool:
+def _file_kind(declared: Any) -> str | None:
     options = declared[1] if isinstance(declared, list) and len(declared) > 1 else None
-    return isinstance(options, dict) and any(options.get(flag) for flag in UPLOADS)
+    given = options if isinstance(options, dict) else {}
+    return next((kind for flag, kind in UPLOADS.items() if given.get(flag)), None)

@@ -1,7 +1,7 @@
 """Make a checked task ready for ComfyUI: its nodes, its models and its files."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,11 +11,12 @@ from container.consumer.engines.comfyui.answer import Asked
 from container.consumer.engines.comfyui.client import ComfyUi
 from container.consumer.engines.comfyui.faults import Inputs
 from container.consumer.engines.comfyui.models import Models, Needed
-from container.consumer.engines.comfyui.node_classes import NodeClasses
+from container.consumer.engines.comfyui.node_classes import NodeClass, NodeClasses
 from container.consumer.engines.comfyui.png_texts import texts_of
 from container.consumer.engines.comfyui.request import body_of, held, rewritten
-from container.consumer.engines.comfyui.uploads import Folders, Uploads, new_nonce
+from container.consumer.engines.comfyui.uploads import Folders, Uploads, check_kinds, new_nonce
 from container.consumer.inputs.task_inputs import TaskInputs
+from domain.body import pointer
 from domain.routing import Runtime
 from domain.task import Task
 from runtimes.base import RuntimeType
@@ -32,8 +33,8 @@ class Payload:
     body: bytes
     needed: set[str]
     """The nodes that run for the wanted outputs."""
-    reading: frozenset[str]
-    """The nodes that read the task's files."""
+    reading: Mapping[str, str]
+    """The nodes that read the task's files, with the kind of these files."""
     naming: Inputs
     """The inputs that name models."""
     models: list[Needed]
@@ -64,7 +65,7 @@ class Preparation:
         )
         _check(stopped)
         uploads = Uploads(self.folders)
-        uploaded = self._upload(task, uploads, stopped)
+        uploaded = self._upload(task, classes, uploads, stopped)
         chosen = list(content.get("outputs") or ())
         wanted = chosen or [node for node in prompt if classes[node].is_output]
         nonce, job = new_nonce(), str(uuid.uuid4())
@@ -88,19 +89,25 @@ class Preparation:
             asked=asked,
             body=body,
             needed=reachable(prompt, wanted),
-            reading=frozenset(node for node, one in classes.items() if one.files),
+            reading={node: next(iter(one.files.values())) for node, one in classes.items() if one.files},
             naming=model_inputs(prompt, Options.of(self.runtime).catalogue),
             models=models,
             uploads=uploads,
         )
 
-    def _upload(self, task: Task, uploads: Uploads, stopped: Callable[[], bool]) -> dict[str, str]:
+    def _upload(
+        self, task: Task, classes: Mapping[str, NodeClass], uploads: Uploads, stopped: Callable[[], bool]
+    ) -> dict[str, str]:
         try:
             inputs = self.inputs.fetch(self.rules.inputs(task.tasktype, task.content), stopped)
         except InputsStopped:
             raise Interrupted from None
         _check(stopped)
-        return uploads.add_all(self.server, inputs, list(task.content.get("files") or ()))
+        files = list(task.content.get("files") or ())
+        check_kinds(
+            task.content["prompt"], classes, {name: inputs[f"/files/{pointer(name)}"].image for name in files}
+        )
+        return uploads.add_all(self.server, inputs, files)
 
 
 def _check(stopped: Callable[[], bool]) -> None:

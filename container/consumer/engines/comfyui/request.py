@@ -38,7 +38,7 @@ def _node(
     node: str, one: Mapping[str, Any], node_class: NodeClass, uploaded: Mapping[str, str], nonce: str
 ) -> Json:
     inputs = dict(one["inputs"])
-    for name in node_class.files & inputs.keys():
+    for name in node_class.files.keys() & inputs.keys():
         value = inputs[name]
         if not isinstance(value, str) or value not in uploaded:
             text = f"/prompt/{node}/inputs/{name}: it names no file of this task."

@@ -9,15 +9,25 @@ from typing import Any, Final
 
 from adapters.public_http.errors import InputError
 from container.consumer.engines.comfyui.client import ComfyUi
+from container.consumer.engines.comfyui.node_classes import NodeClass
 from container.consumer.engines.comfyui.whole import is_whole
 from container.consumer.inputs.fetch import Fetched
+from container.consumer.inputs.images import Sniffed
 from domain.body import pointer
 from domain.errors import ErrorCode
+from runtimes.media import AUDIO_NAMES, IMAGE_NAMES, VIDEO_NAMES
 
 log = logging.getLogger(__name__)
 
 PREFIX: Final = "sdoe-"
 """Names of inputs begin like this, so that those that a worker left behind can be recognized."""
+
+
+TAKEN: Final = {
+    "image": f"an image ({IMAGE_NAMES})",
+    "video": f"a video ({VIDEO_NAMES})",
+    "audio": f"a sound ({AUDIO_NAMES})",
+}
 
 
 class Folders:
@@ -77,7 +87,9 @@ class Uploads:
         if not is_whole(fetched.data, fetched.image.format):
             # ComfyUI takes a file that breaks off for an image, and the rest of it is grey.
             text = f"the {fetched.image.format} file is not complete."
-            raise InputError(ErrorCode.INPUT_NOT_AN_IMAGE, text).at(path)
+            is_image = fetched.image.kind == "image"
+            code = ErrorCode.INPUT_NOT_AN_IMAGE if is_image else ErrorCode.INPUT_WRONG_TYPE
+            raise InputError(code, text).at(path)
         name = f"{PREFIX}{secrets.token_hex(16)}.{fetched.image.extension}"
         self._names.append(name)
         stored = server.upload(name, fetched.data, fetched.image.content_type)
@@ -88,6 +100,25 @@ class Uploads:
     def add_all(self, server: ComfyUi, inputs: Mapping[str, Fetched], names: list[str]) -> dict[str, str]:
         """Upload the named files of a task; return the server's name of each."""
         return {name: self.add(server, inputs, f"/files/{pointer(name)}") for name in names}
+
+
+def check_kinds(
+    prompt: Mapping[str, Any], classes: Mapping[str, NodeClass], files: Mapping[str, Sniffed]
+) -> None:
+    """Raise InputError if a node is to read a file of another kind than it takes.
+
+    A node for sounds also takes a video, of which it reads the sound.
+    """
+    for node, one in prompt.items():
+        for name, kind in classes[node].files.items():
+            value = one["inputs"].get(name)
+            found = files.get(value) if isinstance(value, str) else None
+            if found is None or kind == found.kind or (kind == "audio" and found.kind == "video"):
+                continue
+            taken = TAKEN.get(kind, "a file that this service does not upload")
+            text = f"node {node} ({one['class_type']}) takes {taken}, but the file is {found.format}."
+            code = ErrorCode.INPUT_NOT_AN_IMAGE if kind == "image" else ErrorCode.INPUT_WRONG_TYPE
+            raise InputError(code, text).at(f"/files/{pointer(value)}")
 
 
 def new_nonce() -> str:

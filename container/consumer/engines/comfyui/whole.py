@@ -20,11 +20,11 @@ def is_whole(data: bytes, kind: str) -> bool:  # noqa: PLR0911 - one return for 
         return _JPEG_END in data[-MAX_TAIL:]
     if kind == "GIF":
         return data.rstrip(_PADDING).endswith(_GIF_END)
-    if kind == "WEBP":
+    if kind in ("WEBP", "WAV"):
         return len(data) >= 8 + int.from_bytes(data[4:8], "little")
     if kind == "BMP":
         return len(data) >= int.from_bytes(data[2:6], "little")
-    if kind in ("MP4", "AVIF"):
+    if kind in ("MP4", "MOV", "M4A", "AVIF"):
         return _boxes_are_whole(data)
     return True
 

@@ -1,8 +1,10 @@
+import base64
 from typing import Any
 
 import pytest
 
 from domain.limits import DEFAULT_LIMITS
+from local.fakes import media
 from runtimes.comfyui.runtime_type import ComfyUi
 from runtimes.comfyui.seeds import seeds
 from tests.support.workflows import (
@@ -120,3 +122,34 @@ def test_too_many_links_are_refused() -> None:
         link = f"https://example.com/{number}.png"
         workflow[f"load{number}"] = {"class_type": "LoadImage", "inputs": {"image": link}}
     assert faults(workflow) == {"/files": "a task may contain at most 32 links"}
+
+
+@pytest.mark.parametrize(
+    ("class_type", "name", "value", "said"),
+    [
+        ("LoadVideo", "file", PNG, "base64 of a video"),
+        ("LoadAudio", "audio", PNG, "base64 of a sound"),
+        ("LoadImage", "image", base64.b64encode(media.mp4(8, 8, 1)).decode(), "it is a video"),
+        ("LoadLatent", "latent", LINK, "images, videos and sounds"),
+    ],
+)
+def test_an_inline_file_of_another_kind_than_its_node_takes_is_refused(
+    class_type: str, name: str, value: str, said: str
+) -> None:
+    flow = text_to_image() | {"20": {"class_type": class_type, "inputs": {name: value}}}
+    assert said in faults(flow)[f"/20/inputs/{name}"]
+
+
+@pytest.mark.parametrize(
+    ("class_type", "name", "data"),
+    [
+        ("LoadVideo", "file", media.mp4(8, 8, 1)),
+        ("LoadVideo", "file", media.webm(8, 8, 1)),
+        ("LoadAudio", "audio", media.flac(b"x" * 20)),
+        ("LoadAudio", "audio", media.mp4(8, 8, 1)),
+    ],
+)
+def test_an_inline_video_or_sound_is_taken(class_type: str, name: str, data: bytes) -> None:
+    value = base64.b64encode(data).decode()
+    flow = text_to_image() | {"20": {"class_type": class_type, "inputs": {name: value}}}
+    assert faults(flow) == {}

@@ -66,9 +66,18 @@ def test_an_animation_has_the_size_of_a_frame() -> None:
         (b"\0\0\0\x18ftypXAVC\0\0\0\0mif1mp42", "MP4", "video/mp4", "mp4"),
         (b"\0\0\0\x14ftypisomavifmp41", "MP4", "video/mp4", "mp4"),
         (WEBM, "WEBM", "video/webm", "webm"),
+        (WEBM.replace(b"\x84webm", b"\x88matroska"), "MKV", "video/x-matroska", "mkv"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "MOV", "video/quicktime", "mov"),
+        (b"\0\0\0\x1cftypM4A \0\0\2\0M4A isomiso2", "M4A", "audio/mp4", "m4a"),
+        (b"RIFF\0\0\0\0WAVE", "WAV", "audio/wav", "wav"),
+        (b"fLaC\0\0\0\x22", "FLAC", "audio/flac", "flac"),
+        (b"ID3\4\0\0\0\0\0#TSSE", "MP3", "audio/mpeg", "mp3"),
+        (b"\xff\xfb\x90\x00", "MP3", "audio/mpeg", "mp3"),
+        (b"OggS\0\2" + bytes(20) + b"\1\x13OpusHead\1", "OPUS", "audio/ogg", "opus"),
+        (b"OggS\0\2" + bytes(20) + b"\1\x1e\1vorbis", "OGG", "audio/ogg", "ogg"),
     ],
 )
-def test_a_video_has_a_format_but_no_size(
+def test_a_video_or_a_sound_has_a_format_but_no_size(
     data: bytes, format_: str, content_type: str, extension: str
 ) -> None:
     assert sniff(data) == Sniffed(format_, content_type, extension)
@@ -81,12 +90,11 @@ def test_a_video_has_a_format_but_no_size(
         b"hello",
         b"<svg/>",
         b"BM, he said",
-        WEBM.replace(b"\x84webm", b"\x88matroska"),
         b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-        b"\0\0\0\x14ftypqt  \0\0\0\0qt  ",
         image("TIFF", 8, 8),
         b"\xff\xd8",
-        b"RIFF\0\0\0\0WAVE",
+        b"\xff\xff\xff\xff",
+        b"OggS\0\2" + bytes(20) + b"\1\x1e\x80theora",
     ],
 )
 def test_any_other_file_is_not_recognised(data: bytes) -> None:

@@ -1,0 +1,110 @@
+"""Limits of what a workflow computes: its nodes, its frames, its images and its work."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.limits import DEFAULT_LIMITS
+from runtimes.comfyui.options import MOST_NODES
+from runtimes.comfyui.work import work
+from tests.support.workflows import checked, faults, text_to_image
+
+L = DEFAULT_LIMITS
+SIDE = 512
+
+
+def video(length: Any, *, steps: int = 1) -> dict[str, Any]:
+    flow = text_to_image()
+    flow["5"] = {
+        "class_type": "EmptyHunyuanLatentVideo",
+        "inputs": {"width": SIDE, "height": SIDE, "length": length, "batch_size": 1},
+    }
+    flow["3"]["inputs"]["steps"] = steps
+    return flow
+
+
+def constant(value: int) -> dict[str, Any]:
+    return {"class_type": "PrimitiveInt", "inputs": {"value": value}}
+
+
+@pytest.mark.parametrize("through", ["value", "constant"])
+def test_the_frames_of_a_video_are_limited_also_through_a_constant(through: str) -> None:
+    for length, allowed in ((L.frames, True), (L.frames + 1, False)):
+        given = length if through == "value" else ["30", 0]
+        found = faults(video(given) | {"30": constant(length)})
+        expected = {} if allowed else {"/5/inputs/length": f"must be at most {L.frames}"}
+        assert found == expected
+
+
+def test_steps_pixels_and_images_are_limited_through_constants() -> None:
+    flow = text_to_image() | {"30": constant(L.steps + 1), "31": constant(4096), "32": constant(L.images + 1)}
+    flow["3"]["inputs"]["steps"] = ["30", 0]
+    flow["5"]["inputs"] |= {"width": ["31", 0], "height": ["31", 0], "batch_size": ["32", 0]}
+    assert {"/3/inputs/steps", "/5/inputs/width", "/5"} <= set(faults(flow))
+
+
+def test_a_sound_that_would_fill_the_memory_is_refused() -> None:
+    def sound(seconds: float) -> dict[str, str]:
+        inputs = {"duration": seconds, "sample_rate": 44_100, "channels": 2}
+        save = {"audio": ["1", 0], "filename_prefix": "a"}
+        return faults(
+            {
+                "1": {"class_type": "EmptyAudio", "inputs": inputs},
+                "2": {"class_type": "SaveAudio", "inputs": save},
+            }
+        )
+
+    assert sound(1000) == {}
+    assert "/1/inputs/duration" in sound(1e12)
+
+
+def test_the_work_of_a_video_counts_every_fourth_frame() -> None:
+    limit = round(20 * SIDE**2 * 40 / 4)
+    exact = replace(L, work=limit)
+    assert work(video(40, steps=20)) == limit
+    assert faults(video(40, steps=20), limits=exact) == {}
+    assert "/3" in faults(video(41, steps=20), limits=exact)
+
+
+def worst() -> dict[str, Any]:
+    """Return a workflow that uses up each limit: as many samplers as nodes and work allow."""
+    flow = text_to_image()
+    flow["5"]["inputs"] |= {"width": SIDE, "height": SIDE, "batch_size": L.images}
+    each = 100
+    flow["3"]["inputs"]["steps"] = each
+    samplers = int(L.work // (each * SIDE**2 * L.images))
+    for number in range(1, samplers):
+        before = "3" if number == 1 else f"s{number - 1}"
+        inputs = flow["3"]["inputs"] | {"latent_image": [before, 0], "seed": number}
+        flow[f"s{number}"] = {"class_type": "KSampler", "inputs": inputs}
+    flow["8"]["inputs"]["samples"] = [f"s{samplers - 1}", 0]
+    return flow
+
+
+def test_the_worst_legal_task_is_within_the_limit_of_work_and_one_step_more_is_refused() -> None:
+    flow = worst()
+    assert faults(flow) == {}
+    assert L.work - 100 * SIDE**2 * L.images < work(flow) <= L.work
+    last = f"s{int(L.work // (100 * SIDE**2 * L.images)) - 1}"
+    flow[last]["inputs"]["steps"] = L.steps
+    assert any("of all nodes together" in text for text in faults(flow).values())
+
+
+def test_the_largest_workflow_is_checked_in_a_moment_and_one_node_more_is_refused() -> None:
+    def row(count: int) -> dict[str, Any]:
+        flow = text_to_image()
+        before = "8"
+        for number in range(count - len(flow)):
+            name = f"i{number}"
+            flow[name] = {"class_type": "ImageInvert", "inputs": {"image": [before, 0]}}
+            before = name
+        flow["9"]["inputs"]["images"] = [before, 0]
+        return flow
+
+    assert checked(row(MOST_NODES)).faults == []
+    assert faults(row(MOST_NODES + 1)) == {"": f"at most {MOST_NODES} nodes are allowed"}
+    began = time.process_time()
+    checked(row(MOST_NODES))
+    assert time.process_time() - began < 1

@@ -1,3 +1,5 @@
+"""The order in which a finished task's orphaned objects are deleted and its callback is sent."""
+
 from typing import Any
 
 from adapters.results import Results

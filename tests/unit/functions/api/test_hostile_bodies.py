@@ -23,8 +23,8 @@ from functions.api import v1alpha1, v1alpha2
 from functions.api.response_bodies import error_body
 from tests.support.clock import NOW
 
-MEMORY_BYTES = 256 << 20
-ANSWER_BYTES = 1 << 20
+MAX_MEMORY_BYTES = 256 << 20
+MAX_RESPONSE_BYTES = 1 << 20
 
 RUNTIMES = Runtimes([Runtime("sdruntime", dynamic_model=True, model_filename="a.safetensors")])
 
@@ -34,28 +34,32 @@ UNITS = st.recursive(
     max_leaves=4,
 )
 FIELDS = st.builds('"#{}~": {}'.format, st.sampled_from(["", "_dir", "é", "_prompt", "/"]), UNITS)
-NAMED = [template for template in TEMPLATES.values() if "{@}" in template.content]
-LISTED = [template for template in TEMPLATES.values() if "[@]" in template.content]
+TEMPLATES_OF_FIELDS = [template for template in TEMPLATES.values() if "{@}" in template.content]
+TEMPLATES_OF_ELEMENTS = [template for template in TEMPLATES.values() if "[@]" in template.content]
 BODIES = st.one_of(
     st.sampled_from(list(TEMPLATES.values())),
-    st.builds(lambda template, unit: replace(template, unit=unit), st.sampled_from(NAMED), FIELDS),
-    st.builds(lambda template, unit: replace(template, unit=unit), st.sampled_from(LISTED), UNITS),
+    st.builds(
+        lambda template, unit: replace(template, unit=unit), st.sampled_from(TEMPLATES_OF_FIELDS), FIELDS
+    ),
+    st.builds(
+        lambda template, unit: replace(template, unit=unit), st.sampled_from(TEMPLATES_OF_ELEMENTS), UNITS
+    ),
 )
 
 
 @contextmanager
-def bounded_memory(most: int) -> Iterator[None]:
-    """Fail if the block allocates more memory at any time."""
+def bounded_memory(max_bytes: int) -> Iterator[None]:
+    """Fail if the block has allocated more than `max_bytes` at any time."""
     tracemalloc.start()
     try:
         yield
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < most, f"{peak / (1 << 20):.0f} MiB"
+    assert peak < max_bytes, f"{peak / (1 << 20):.0f} MiB"
 
 
-def decoded(raw: bytes, version: str) -> Submission | InvalidTask:
+def checked(raw: bytes, version: str) -> Submission | InvalidTask:
     """Return the result of checking a body as the API does."""
     try:
         body = parse_body(raw)
@@ -64,8 +68,8 @@ def decoded(raw: bytes, version: str) -> Submission | InvalidTask:
         scripts = {"task": "text-to-image", "id_task": "a", "sd_model_checkpoint": "a"}
         content = body["task"].get("content", {})
         return v1alpha1.decode(content | {"alwayson_scripts": scripts | _scripts(content)}, RUNTIMES)
-    except InvalidTask as refused:
-        return refused
+    except InvalidTask as refusal:
+        return refusal
 
 
 def _scripts(content: dict[str, object]) -> dict[str, object]:
@@ -85,18 +89,20 @@ def test_a_body_is_checked_in_bounded_memory_with_a_bounded_response(
     template: BodyTemplate, size: int, version: str
 ) -> None:
     raw = template.body(size)
-    with bounded_memory(MEMORY_BYTES):
-        response = decoded(raw, version)
+    with bounded_memory(MAX_MEMORY_BYTES):
+        response = checked(raw, version)
         if isinstance(response, InvalidTask):
             answer = json.dumps(error_body(response.code, response.message, response.faults))
         else:
             answer = json.dumps([warning.as_dict() for warning in bounded_faults(response.warnings)])
-    assert len(answer) < ANSWER_BYTES
+    assert len(answer) < MAX_RESPONSE_BYTES
     if isinstance(response, Submission):
         content = response.task.content
-        light = {} if len(compact_json(content)) > INLINE_CONTENT_BYTES else content
-        message = Message(replace(response.task, content=light), "f0", "2026-11-22T12:00:00.000Z")
-        assert Message.decode(message.encode()) == message, "what is accepted comes to its worker"
+        stored_content = {} if len(compact_json(content)) > INLINE_CONTENT_BYTES else content
+        message = Message(replace(response.task, content=stored_content), "f0", "2026-11-22T12:00:00.000Z")
+        assert Message.decode(message.encode()) == message, (
+            "the worker can read the message of an accepted task"
+        )
         assert len(new_row(message, digest="d", now=NOW)["message"]) < MAX_MESSAGE_BYTES // 2
 
 
@@ -104,8 +110,8 @@ def test_a_body_is_checked_in_bounded_memory_with_a_bounded_response(
 def test_images_below_long_names_are_counted_in_bounded_memory(image: str) -> None:
     template = replace(TEMPLATES["images below long names"], unit=f'"#": {{"image": "{image}"}}')
     raw = template.body(MAX_BODY_BYTES // 8)
-    with bounded_memory(MEMORY_BYTES // 2):
-        response = decoded(raw, "v1alpha2")
+    with bounded_memory(MAX_MEMORY_BYTES // 2):
+        response = checked(raw, "v1alpha2")
     assert isinstance(response, InvalidTask)
     assert all("at most" in fault.message for fault in response.faults)
 

@@ -10,7 +10,7 @@ from adapters.queues import Depth
 from domain.scaling import ScalingPolicy
 from functions.scale.logic import RuntimeService, Scaler, ScalingState, ServiceState, TooManyConflictsError
 
-POLICY = ScalingPolicy(queue_length=10, minimum=0, maximum=5, cooldown_seconds=60)
+SCALING_POLICY = ScalingPolicy(queue_length=10, minimum=0, maximum=5, cooldown_seconds=60)
 
 
 @dataclass
@@ -38,22 +38,22 @@ class FakeServices:
 class FakeScalingStates:
     """ScalingStates that are replaced by the next version only, as in DynamoDB."""
 
-    stored: dict[str, ScalingState] = field(default_factory=dict)
+    state_by_runtime: dict[str, ScalingState] = field(default_factory=dict)
     before_replace: Callable[[], object] = lambda: None
 
     def read(self, runtime: str) -> ScalingState:
-        return self.stored.get(runtime, ScalingState())
+        return self.state_by_runtime.get(runtime, ScalingState())
 
     def replace(self, runtime: str, state: ScalingState) -> bool:
         self.before_replace()
         if state.version != self.read(runtime).version + 1:
             return False
-        self.stored[runtime] = state
+        self.state_by_runtime[runtime] = state
         return True
 
 
 class Setup:
-    """A scaler of two runtimes, `a` with no GPU and `b` with three, and what it works with."""
+    """A scaler of two runtimes, `a` with no GPU and `b` with three; `waiting` are their messages."""
 
     def __init__(self) -> None:
         self.services = FakeServices({"service-a": 0, "service-b": 3})
@@ -61,7 +61,7 @@ class Setup:
         self.waiting = {"a": 0, "b": 30}
         self.now = 1_000_000.0
         self.delays: list[int] = []
-        self.policy = POLICY
+        self.policy = SCALING_POLICY
         self.scaler = self.new_scaler()
 
     def new_scaler(self) -> Scaler:
@@ -101,7 +101,7 @@ def test_the_only_worker_of_a_large_service_gets_a_second_one_while_it_is_update
 def test_a_check_that_changes_nothing_writes_nothing(setup: Setup) -> None:
     assert setup.scaler.check_all() == {"a": 0, "b": 3}
     assert setup.services.calls == []
-    assert setup.states.stored == {}
+    assert setup.states.state_by_runtime == {}
 
 
 def test_gpus_are_stopped_by_a_later_check_of_another_instance(setup: Setup) -> None:
@@ -127,7 +127,7 @@ def test_of_two_checks_at_the_same_time_one_sets_the_count(setup: Setup) -> None
 
 
 def test_a_check_with_a_conflict_still_orders_what_it_has_counted(setup: Setup) -> None:
-    """The other one has counted before most of the tasks arrived, and no later event tells of them."""
+    """The other one counted before most of the tasks arrived, and no later event starts another check."""
     setup.waiting["a"] = 5
 
     def conflict() -> None:
@@ -157,13 +157,13 @@ def test_a_check_that_always_conflicts_fails_instead_of_trying_for_ever(setup: S
     setup.waiting["a"] = 15
 
     def conflict() -> None:
-        stored = setup.states.stored
-        stored["a"] = ScalingState(version=stored.get("a", ScalingState()).version + 1)
+        state_by_runtime = setup.states.state_by_runtime
+        state_by_runtime["a"] = ScalingState(version=state_by_runtime.get("a", ScalingState()).version + 1)
 
     setup.states.before_replace = conflict
-    with pytest.raises(ExceptionGroup) as failed:
+    with pytest.raises(ExceptionGroup) as raised:
         setup.scaler.check_submitted(["a"])
-    assert isinstance(failed.value.exceptions[0], TooManyConflictsError)
+    assert isinstance(raised.value.exceptions[0], TooManyConflictsError)
     assert setup.services.calls == []
 
 
@@ -191,9 +191,9 @@ def test_a_check_that_ended_before_it_set_the_count_is_made_up_for(setup: Setup)
 def test_a_runtime_that_cannot_be_checked_does_not_affect_the_others(setup: Setup) -> None:
     setup.services.missing.add("service-a")
     setup.waiting["b"] = 45
-    with pytest.raises(ExceptionGroup) as failed:
+    with pytest.raises(ExceptionGroup) as raised:
         setup.scaler.check_all()
-    assert [str(error) for error in failed.value.exceptions] == ["service-a"]
+    assert [str(error) for error in raised.value.exceptions] == ["service-a"]
     assert setup.services.calls == [("service-b", 5)]
 
 

@@ -37,11 +37,11 @@ LINK = "https://example.com/a.png"
 
 def settings_file() -> dict[str, Any]:
     """Return the settings file for SD Web UI, with the settings that a task may override."""
-    ours = json.loads((ROOT / "container/consumer/engines/sdwebui/image/settings.json").read_text())
-    return {name: ours[name] for name in ALLOWED_SETTINGS}
+    our_settings = json.loads((ROOT / "container/consumer/engines/sdwebui/image/settings.json").read_text())
+    return {name: our_settings[name] for name in ALLOWED_SETTINGS}
 
 
-def paths(
+def fault_paths(
     content: dict[str, Any],
     tasktype: TaskType = TEXT,
     *,
@@ -89,7 +89,7 @@ def test_a_value_beyond_a_limit_is_refused_with_its_pointer(content: dict[str, A
     limits = Limits(links=2, prompt_characters=10) if "prompt" in path or "args" in path else DEFAULT_LIMITS
     if "prompt" in path and "script_name" in content:
         limits = DEFAULT_LIMITS
-    assert path in paths(content, limits=limits)
+    assert path in fault_paths(content, limits=limits)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_value_beyond_a_limit_is_refused_with_its_pointer(content: dict[str, A
     ],
 )
 def test_a_value_at_its_limit_is_accepted(content: dict[str, Any], tasktype: TaskType) -> None:
-    assert paths(content, tasktype) == []
+    assert fault_paths(content, tasktype) == []
 
 
 @pytest.mark.parametrize(
@@ -152,15 +152,15 @@ def test_a_value_at_its_limit_is_accepted(content: dict[str, Any], tasktype: Tas
 def test_links_and_upscaling_are_limited_at_submit(
     content: dict[str, Any], tasktype: TaskType, path: str
 ) -> None:
-    assert paths(content, tasktype) == [path]
+    assert fault_paths(content, tasktype) == [path]
 
 
-CUSTOM = {"script_name": "Ultimate SD upscale", "script_args": [None] * 14 + [1, 65536, 8, 2]}
+ULTIMATE_SD_UPSCALE = {"script_name": "Ultimate SD upscale", "script_args": [None] * 14 + [1, 65536, 8, 2]}
 UNIT = {"alwayson_scripts": {"ControlNet": {"args": [{"image": "x", "processor_res": 1024}]}}}
 
 
 @pytest.mark.parametrize(
-    ("content", "path", "size", "too_far"),
+    ("content", "path", "size", "exceeds_limit"),
     [
         ({}, "/image", (4096, 4097), True),
         ({}, "/image", (4096, 4096), False),
@@ -196,16 +196,16 @@ UNIT = {"alwayson_scripts": {"ControlNet": {"args": [{"image": "x", "processor_r
             (2048, 2048),
             False,
         ),
-        (CUSTOM, "/init_images/0", (512, 512), True),
-        (CUSTOM, "/init_images/0", (65536, 8), False),
+        (ULTIMATE_SD_UPSCALE, "/init_images/0", (512, 512), True),
+        (ULTIMATE_SD_UPSCALE, "/init_images/0", (65536, 8), False),
         (UNIT, "/alwayson_scripts/ControlNet/args/0/image", (8192, 8), True),
         (UNIT, "/alwayson_scripts/ControlNet/args/0/image", (4096, 4096), False),
     ],
 )
 def test_upscaling_is_limited_by_the_sides_of_the_input(
-    content: dict[str, Any], path: str, size: tuple[int, int], *, too_far: bool
+    content: dict[str, Any], path: str, size: tuple[int, int], *, exceeds_limit: bool
 ) -> None:
-    assert exceeds_upscaling_limit(content, path, size, DEFAULT_LIMITS) is too_far
+    assert exceeds_upscaling_limit(content, path, size, DEFAULT_LIMITS) is exceeds_limit
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_upscaling_is_limited_by_the_sides_of_the_input(
 def test_settings_scripts_paths_and_checkpoints_that_affect_more_than_the_task_are_refused(
     content: dict[str, Any], path: str
 ) -> None:
-    assert paths(content) == [path]
+    assert fault_paths(content) == [path]
 
 
 def test_only_a_static_runtime_refuses_a_second_checkpoint() -> None:
@@ -243,7 +243,7 @@ def test_only_a_static_runtime_refuses_a_second_checkpoint() -> None:
     check = ContentCheck(TEXT, STATIC, path="")
     check.normalize({"refiner_checkpoint": "other"})
 
-    assert paths({"refiner_checkpoint": "other"}, runtime=dynamic) == []
+    assert fault_paths({"refiner_checkpoint": "other"}, runtime=dynamic) == []
     assert [fault.code for fault in check.faults] == [ErrorCode.UNKNOWN_MODEL]
 
 
@@ -261,10 +261,12 @@ def test_a_runtime_lists_the_scripts_that_a_task_may_name(
 ) -> None:
     runtime = Runtime("r", model_filename="m.safetensors", scripts=allowed_scripts)
     for name in ("controlnet", "prompt matrix", "x/y/z plot", "custom code", "seed"):
-        for spelled in (name, name.title()):
-            always_on = {"alwayson_scripts": {spelled: {"args": [{"image": "x"}]}}}
-            assert bool(paths({"script_name": spelled}, runtime=runtime)) == (name not in accepted_scripts)
-            assert bool(paths(always_on, runtime=runtime)) == (name not in accepted_scripts)
+        for spelling in (name, name.title()):
+            always_on = {"alwayson_scripts": {spelling: {"args": [{"image": "x"}]}}}
+            assert bool(fault_paths({"script_name": spelling}, runtime=runtime)) == (
+                name not in accepted_scripts
+            )
+            assert bool(fault_paths(always_on, runtime=runtime)) == (name not in accepted_scripts)
 
 
 NUMBERS = (
@@ -327,7 +329,7 @@ def test_invalid_limits_raise_value_error(text: str) -> None:
         Limits.from_json(text)
 
 
-def table(text: str, heading: str) -> list[str]:
+def first_column(text: str, heading: str) -> list[str]:
     """Return the first column of the last table below a heading."""
     section = text.split(f"\n## {heading}", 1)[1].split("\n## ", 1)[0]
     return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
@@ -335,17 +337,20 @@ def table(text: str, heading: str) -> list[str]:
 
 def test_the_documented_lists_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
-    owned, overrides = text.split("\n## Read")[0], text.split("\n## Settings")[1].split("\n## ")[0]
-    paragraph = overrides.split("is taken as")[1].split("To allow one more")[0]
+    owned_section, settings_section = (
+        text.split("\n## Read")[0],
+        text.split("\n## Settings")[1].split("\n## ")[0],
+    )
+    paragraph = settings_section.split("is taken as")[1].split("To allow one more")[0]
 
-    assert set(re.findall(r"^\| `([^`]+)` \|", owned, re.MULTILINE)) == OWNED_FIELDS.keys()
-    assert all(f"`{key}`" in owned for key in ROUTING_KEYS)
+    assert set(re.findall(r"^\| `([^`]+)` \|", owned_section, re.MULTILINE)) == OWNED_FIELDS.keys()
+    assert all(f"`{key}`" in owned_section for key in ROUTING_KEYS)
     assert set(re.findall(r"`(\w+)`[,.]", paragraph.split("\n", 1)[1])) == ALLOWED_SETTINGS
-    assert set(table(text, "Settings")) == {
+    assert set(first_column(text, "Settings")) == {
         *REFUSED_SETTINGS,
         *(f"{start}…" for start in REFUSED_SETTING_PREFIXES),
     }
-    assert set(table(text, "Scripts")) == {*REFUSED_SCRIPTS, *NAMED_SCRIPTS}
+    assert set(first_column(text, "Scripts")) == {*REFUSED_SCRIPTS, *NAMED_SCRIPTS}
 
 
 def recorded_options() -> dict[str, Any]:
@@ -356,11 +361,11 @@ def recorded_options() -> dict[str, Any]:
 
 def test_every_setting_that_a_task_may_override_is_in_the_settings_file() -> None:
     """SD Web UI restores after a job only settings that its settings file contains."""
-    ours = json.loads((ROOT / "container/consumer/engines/sdwebui/image/settings.json").read_text())
-    theirs = recorded_options()
+    our_settings = json.loads((ROOT / "container/consumer/engines/sdwebui/image/settings.json").read_text())
+    recorded_settings = recorded_options()
 
-    assert {name: ours[name] for name in ALLOWED_SETTINGS} == {
-        name: theirs[name] for name in ALLOWED_SETTINGS
+    assert {name: our_settings[name] for name in ALLOWED_SETTINGS} == {
+        name: recorded_settings[name] for name in ALLOWED_SETTINGS
     }
     assert not ALLOWED_SETTINGS & {*REFUSED_SETTINGS}
     assert not any(name.startswith(start) for name in ALLOWED_SETTINGS for start in REFUSED_SETTING_PREFIXES)

@@ -10,11 +10,11 @@ from runtimes.sdwebui.task_type import TaskType
 
 RUNTIME = Runtime("r", model_filename="m.safetensors")
 UNIT = {"module": "canny", "model": "canny"}
-WHOLE = UNIT | {"image": "aW1n"}
+COMPLETE_UNIT = UNIT | {"image": "aW1n"}
 
 
 def normalized(content: dict[str, Any]) -> tuple[dict[str, Any], ContentCheck]:
-    """Return a normalized content, and check that normalising it again changes nothing."""
+    """Return a normalized content, and check that normalizing it again changes nothing."""
     check = ContentCheck(TaskType.TEXT_TO_IMAGE, RUNTIME, path="")
     normalized_content = check.normalize({"prompt": "a", **content})
     assert (
@@ -69,10 +69,12 @@ def test_a_unit_is_converted_to_the_form_that_both_versions_read(
 def test_choices_of_a_unit_are_sent_as_the_texts_that_both_versions_read(
     changes: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    normalized_content, check = normalized({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | changes]}}})
+    normalized_content, check = normalized(
+        {"alwayson_scripts": {"ControlNet": {"args": [COMPLETE_UNIT | changes]}}}
+    )
     assert check.faults == []
     assert normalized_content["alwayson_scripts"]["ControlNet"]["args"] == [
-        WHOLE | {"enabled": True} | expected
+        COMPLETE_UNIT | {"enabled": True} | expected
     ]
 
 
@@ -80,28 +82,28 @@ def test_choices_of_a_unit_are_sent_as_the_texts_that_both_versions_read(
     "changes", [{"control_mode": "nope"}, {"control_mode": 3}, {"resize_mode": True}, {"hr_option": ["Both"]}]
 )
 def test_a_choice_that_no_version_has_is_refused(changes: dict[str, Any]) -> None:
-    _, check = normalized({"alwayson_scripts": {"ControlNet": {"args": [WHOLE | changes]}}})
+    _, check = normalized({"alwayson_scripts": {"ControlNet": {"args": [COMPLETE_UNIT | changes]}}})
     assert [fault.path for fault in check.faults] == [
         f"/alwayson_scripts/ControlNet/args/0/{next(iter(changes))}"
     ]
-    off = WHOLE | changes | {"enabled": "false"}
-    assert normalized({"alwayson_scripts": {"ControlNet": {"args": [off]}}})[1].faults == []
+    switched_off = COMPLETE_UNIT | changes | {"enabled": "false"}
+    assert normalized({"alwayson_scripts": {"ControlNet": {"args": [switched_off]}}})[1].faults == []
 
 
 def test_units_of_the_old_field_become_arguments_of_the_script() -> None:
-    normalized_content, check = normalized({"controlnet_units": [WHOLE]})
-    assert normalized_content["alwayson_scripts"]["ControlNet"]["args"] == [WHOLE | {"enabled": True}]
+    normalized_content, check = normalized({"controlnet_units": [COMPLETE_UNIT]})
+    assert normalized_content["alwayson_scripts"]["ControlNet"]["args"] == [COMPLETE_UNIT | {"enabled": True}]
     assert "controlnet_units" not in normalized_content
     assert [warning.path for warning in check.warnings] == ["/controlnet_units"]
-    second_unit = {
-        "controlnet_units": [WHOLE],
-        "alwayson_scripts": {"controlnet": {"args": [WHOLE | {"model": "depth"}]}},
+    content = {
+        "controlnet_units": [COMPLETE_UNIT],
+        "alwayson_scripts": {"controlnet": {"args": [COMPLETE_UNIT | {"model": "depth"}]}},
     }
-    models = [unit["model"] for unit in normalized(second_unit)[0]["alwayson_scripts"]["controlnet"]["args"]]
+    models = [unit["model"] for unit in normalized(content)[0]["alwayson_scripts"]["controlnet"]["args"]]
     assert models == ["depth", "canny"]
 
 
-@pytest.mark.parametrize("args", [[True, "canny", "model"], [WHOLE, ["canny", "model"]], ["x"]])
+@pytest.mark.parametrize("args", [[True, "canny", "model"], [COMPLETE_UNIT, ["canny", "model"]], ["x"]])
 def test_positional_arguments_are_refused(args: list[Any]) -> None:
     _, check = normalized({"alwayson_scripts": {"controlnet": {"args": args}}})
     wrong = [number for number, argument in enumerate(args) if not isinstance(argument, dict)]
@@ -113,10 +115,10 @@ def test_positional_arguments_are_refused(args: list[Any]) -> None:
 
 def test_no_unit_is_silently_ignored() -> None:
     normalized_content, check = normalized(
-        {"alwayson_scripts": {"controlnet": {"args": [None, WHOLE, None]}}}
+        {"alwayson_scripts": {"controlnet": {"args": [None, COMPLETE_UNIT, None]}}}
     )
     assert (normalized_content["alwayson_scripts"]["controlnet"]["args"], check.faults) == (
-        [WHOLE | {"enabled": True}],
+        [COMPLETE_UNIT | {"enabled": True}],
         [],
     )
     _, check = normalized({"controlnet_units": "x"})

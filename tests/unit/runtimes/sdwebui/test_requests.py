@@ -30,7 +30,7 @@ def checkpoint(submission: Submission) -> str | None:
     return RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content)
 
 
-def submitted(
+def submit(
     content: dict[str, Any],
     tasktype: TaskType = TEXT,
     *,
@@ -42,17 +42,18 @@ def submitted(
     return v1alpha2.decode(body, RUNTIMES, limits or Limits())
 
 
-def warnings(submission: Submission) -> dict[str, str]:
+def warning_messages(submission: Submission) -> dict[str, str]:
     return {fault.path.removeprefix("/task/content"): fault.message for fault in submission.warnings}
 
 
-def refused(content: dict[str, Any], tasktype: TaskType = TEXT, **fields: Any) -> dict[str, str]:
+def fault_messages(content: dict[str, Any], tasktype: TaskType = TEXT, **fields: Any) -> dict[str, str]:
     with pytest.raises(InvalidTask) as error:
-        submitted(content, tasktype, **fields)
+        submit(content, tasktype, **fields)
     return {fault.path.removeprefix("/task/content"): fault.message for fault in error.value.faults}
 
 
-EXPORTED: dict[str, Any] = {
+# As an extension of SD Web UI's page exports it, with entries for scripts that the API does not have.
+EXPORTED_REQUEST: dict[str, Any] = {
     "prompt": "a lighthouse at dusk",
     "steps": 12,
     "sampler_name": "DPM++ 2M",
@@ -79,28 +80,28 @@ EXPORTED: dict[str, Any] = {
 def test_all_seeds_of_a_batch_must_fit_into_64_bits(name: str) -> None:
     last = (1 << 64) - 1
 
-    assert submitted({name: last}).task.content[name] == last
-    assert submitted({name: last - 3, "batch_size": 2, "n_iter": 2})
-    assert refused({name: last - 2, "batch_size": 2, "n_iter": 2}).keys() == {f"/{name}"}
-    assert refused({name: last + 1}).keys() == {f"/{name}"}
+    assert submit({name: last}).task.content[name] == last
+    assert submit({name: last - 3, "batch_size": 2, "n_iter": 2})
+    assert fault_messages({name: last - 2, "batch_size": 2, "n_iter": 2}).keys() == {f"/{name}"}
+    assert fault_messages({name: last + 1}).keys() == {f"/{name}"}
     delta = {"override_settings": {"eta_noise_seed_delta": 31337}}
-    assert refused({name: last - 31336} | delta).keys() == {f"/{name}"}
-    assert submitted({name: last - 31337} | delta)
+    assert fault_messages({name: last - 31336} | delta).keys() == {f"/{name}"}
+    assert submit({name: last - 31337} | delta)
 
 
 def test_a_unit_without_an_image_is_refused_if_the_task_has_none() -> None:
     scripts = {"alwayson_scripts": {"ControlNet": {"args": [{"module": "canny"}, {"image": LINK}]}}}
 
-    assert refused(scripts).keys() == {"/alwayson_scripts/ControlNet/args/0"}
-    assert submitted({**scripts, "init_images": [LINK]}, IMAGE)
+    assert fault_messages(scripts).keys() == {"/alwayson_scripts/ControlNet/args/0"}
+    assert submit({**scripts, "init_images": [LINK]}, IMAGE)
 
 
 def test_a_request_copied_from_web_uis_own_page_is_accepted() -> None:
-    submission = submitted(EXPORTED)
+    submission = submit(EXPORTED_REQUEST)
 
     scripts = submission.task.content["alwayson_scripts"]
     assert scripts == {"Comments": {"args": []}, "ControlNet": {"args": []}}
-    assert warnings(submission).keys() == {
+    assert warning_messages(submission).keys() == {
         f"/alwayson_scripts/{name}" for name in ("API payload", "Extra options", "Refiner", "Sampler", "Seed")
     }
 
@@ -120,9 +121,11 @@ def test_a_request_copied_from_web_uis_own_page_is_accepted() -> None:
     ],
 )
 def test_a_script_that_contradicts_the_content_is_refused(script: str, arguments: list[Any]) -> None:
-    scripts = {**EXPORTED["alwayson_scripts"], script: {"args": arguments}}
+    scripts = {**EXPORTED_REQUEST["alwayson_scripts"], script: {"args": arguments}}
 
-    assert refused({**EXPORTED, "alwayson_scripts": scripts}).keys() == {f"/alwayson_scripts/{script}"}
+    assert fault_messages({**EXPORTED_REQUEST, "alwayson_scripts": scripts}).keys() == {
+        f"/alwayson_scripts/{script}"
+    }
 
 
 def test_every_placeholder_of_the_api_page_is_named_at_once() -> None:
@@ -131,7 +134,7 @@ def test_every_placeholder_of_the_api_page_is_named_at_once() -> None:
         "string",
     ) | {"script_name": "string", "styles": ["string"], "init_images": ["string"], "prompt": "string"}
 
-    messages = refused(content, IMAGE)
+    messages = fault_messages(content, IMAGE)
 
     assert messages.keys() == {
         *(f"/{name}" for name in content if name not in ("prompt", "styles", "init_images")),
@@ -144,15 +147,15 @@ def test_every_placeholder_of_the_api_page_is_named_at_once() -> None:
 def test_fields_of_hires_fix_are_not_checked_without_it() -> None:
     content = {"enable_hr": "false", "hr_upscaler": "string", "hr_scale": 2, "restore_faces": "False"}
 
-    normalized_content = submitted(content).task.content
+    normalized_content = submit(content).task.content
 
     assert normalized_content["enable_hr"] is False
     assert normalized_content["restore_faces"] is False
-    assert "/hr_upscaler" in refused({**content, "enable_hr": "true"})
+    assert "/hr_upscaler" in fault_messages({**content, "enable_hr": "true"})
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "suggestion"),
     [
         ("hires_fix", "enable_hr"),
         ("clip_skip", "override_settings.CLIP_stop_at_last_layers"),
@@ -164,23 +167,25 @@ def test_fields_of_hires_fix_are_not_checked_without_it() -> None:
         ("CFG_scale", "cfg_scale"),
     ],
 )
-def test_a_field_that_sd_web_ui_ignores_gets_a_warning_with_a_suggestion(name: str, meant: str) -> None:
-    warned = warnings(submitted({"prompt": "x", name: 1}))
+def test_a_field_that_sd_web_ui_ignores_gets_a_warning_with_a_suggestion(name: str, suggestion: str) -> None:
+    messages = warning_messages(submit({"prompt": "x", name: 1}))
 
-    assert warned.keys() == {f"/{name}"}
-    assert warned[f"/{name}"].endswith(f"did you mean {meant}?")
+    assert messages.keys() == {f"/{name}"}
+    assert messages[f"/{name}"].endswith(f"did you mean {suggestion}?")
 
 
 def test_the_warning_for_a_field_of_another_task_type_says_so() -> None:
-    assert "image-to-image" in warnings(submitted({"init_images": [LINK]}))["/init_images"]
-    assert "text-to-image" in warnings(submitted({"image": LINK, "enable_hr": True}, EXTRA))["/enable_hr"]
+    assert "image-to-image" in warning_messages(submit({"init_images": [LINK]}))["/init_images"]
+    assert (
+        "text-to-image" in warning_messages(submit({"image": LINK, "enable_hr": True}, EXTRA))["/enable_hr"]
+    )
 
 
 def test_the_number_of_warnings_is_limited() -> None:
-    warned = submitted({"x" * 5000 + str(index): 1 for index in range(1000)}).warnings
+    messages = submit({"x" * 5000 + str(index): 1 for index in range(1000)}).warnings
 
-    assert len(warned) == MAX_WARNINGS + 1
-    assert all(len(fault.path) < 200 for fault in warned)
+    assert len(messages) == MAX_WARNINGS + 1
+    assert all(len(fault.path) < 200 for fault in messages)
 
 
 def test_no_foreign_name_is_a_field() -> None:
@@ -195,7 +200,7 @@ def test_controlnet_maps_are_switched_off_per_unit_and_not_by_a_global_setting(v
         {"module": "canny", "image": LINK},
         {"module": "depth", "image": LINK, "save_detected_map": True},
     ]
-    submission = submitted(
+    submission = submit(
         {
             "override_settings": {"control_net_no_detectmap": value},
             "alwayson_scripts": {"ControlNet": {"args": units}},
@@ -207,7 +212,7 @@ def test_controlnet_maps_are_switched_off_per_unit_and_not_by_a_global_setting(v
         False
     ] * 2
     assert content["override_settings"] == {}
-    assert warnings(submission).keys() == {"/override_settings/control_net_no_detectmap"}
+    assert warning_messages(submission).keys() == {"/override_settings/control_net_no_detectmap"}
 
 
 @pytest.mark.parametrize("tasktype", [EXTRA, BATCH])
@@ -215,15 +220,15 @@ def test_scripts_in_an_extra_task_are_refused(tasktype: TaskType) -> None:
     content: dict[str, Any] = {"image": LINK, "imageList": [{"data": LINK, "name": "a"}]}
     content |= {"script_name": "reactor", "alwayson_scripts": {"reactor": {"args": [LINK, True]}}}
 
-    assert refused(content, tasktype).keys() == {"/script_name", "/alwayson_scripts/reactor"}
+    assert fault_messages(content, tasktype).keys() == {"/script_name", "/alwayson_scripts/reactor"}
 
 
 @pytest.mark.parametrize("entry", [{}, {"args": []}, {"args": [False, LINK]}])
 def test_a_script_that_is_off_is_left_out_of_an_extra_task(entry: dict[str, Any]) -> None:
     content = {"image": LINK, "upscaler_1": "Lanczos", "alwayson_scripts": {"reactor": entry}}
-    submission = submitted(content, EXTRA)
+    submission = submit(content, EXTRA)
 
-    assert warnings(submission).keys() == {"/alwayson_scripts/reactor"}
+    assert warning_messages(submission).keys() == {"/alwayson_scripts/reactor"}
     assert "reactor" not in submission.task.content["alwayson_scripts"]
 
 
@@ -239,7 +244,7 @@ def test_an_empty_entry_of_a_script_that_is_not_allowed_is_left_out(entry: dict[
 
 def test_a_copy_with_the_seed_that_was_drawn_is_taken() -> None:
     scripts = {"Seed": {"args": [-1, False, -1, 0, 0, 0]}}
-    assert submitted({"seed": 3402, "alwayson_scripts": scripts}).task.content["seed"] == 3402
+    assert submit({"seed": 3402, "alwayson_scripts": scripts}).task.content["seed"] == 3402
 
 
 def test_settings_in_an_extra_task_get_a_warning() -> None:
@@ -249,11 +254,11 @@ def test_settings_in_an_extra_task_get_a_warning() -> None:
         "alwayson_scripts": {"sd_vae": "x", "sd_model_checkpoint": MODEL},
     }
 
-    assert warnings(submitted(content, EXTRA)).keys() == {"/alwayson_scripts/sd_vae"}
+    assert warning_messages(submit(content, EXTRA)).keys() == {"/alwayson_scripts/sd_vae"}
 
 
 def test_the_error_for_an_xyz_plot_refers_to_the_operator() -> None:
-    messages = refused({"script_name": "X/Y/Z plot", "script_args": [6, "4,7,10"]})
+    messages = fault_messages({"script_name": "X/Y/Z plot", "script_args": [6, "4,7,10"]})
 
     assert "do not list it" in messages["/script_name"]
     assert "send one task for each value" in messages["/script_name"]
@@ -264,7 +269,7 @@ def test_the_error_for_an_xyz_plot_refers_to_the_operator() -> None:
     [("prompt", ["a", "b"]), ("seed", [1, 2]), ("cfg_scale", [4, 7, 10]), ("steps", ["8", 9])],
 )
 def test_several_values_for_a_field_are_several_tasks(field: str, values: list[Any]) -> None:
-    assert "send one task for each value" in refused({"prompt": "a", field: values})[f"/{field}"]
+    assert "send one task for each value" in fault_messages({"prompt": "a", field: values})[f"/{field}"]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +294,7 @@ def test_a_star_in_the_list_of_scripts_means_those_allowed_by_default(
 
 def test_a_checkpoint_in_a_folder_may_be_named_with_a_backslash() -> None:
     settings = {"sd_model_checkpoint": "sdxl\\Realities_4.safetensors [f61328e842]", "sd_vae": "a\\b.pt"}
-    submission = submitted(
+    submission = submit(
         {"override_settings": settings, "refiner_checkpoint": "sdxl\\refiner"}, runtime="dynamic"
     )
 
@@ -302,14 +307,14 @@ def test_a_checkpoint_in_a_folder_may_be_named_with_a_backslash() -> None:
 def test_all_spellings_of_no_second_checkpoint_are_understood(name: str | None) -> None:
     content = {"enable_hr": True, "refiner_checkpoint": name, "hr_checkpoint_name": name}
 
-    assert not submitted(content).task.content.keys() & {"refiner_checkpoint", "hr_checkpoint_name"}
+    assert not submit(content).task.content.keys() & {"refiner_checkpoint", "hr_checkpoint_name"}
 
 
 def test_fields_for_returning_images_are_overridden_with_a_warning() -> None:
     content = {"send_images": False, "save_images": True, "do_not_save_grid": False}
-    submission = submitted(content)
+    submission = submit(content)
 
-    assert warnings(submission).keys() == {"/send_images", "/save_images", "/do_not_save_grid"}
+    assert warning_messages(submission).keys() == {"/send_images", "/save_images", "/do_not_save_grid"}
     assert not submission.task.content.keys() & content.keys()
 
 
@@ -318,33 +323,33 @@ def test_fields_for_returning_images_are_overridden_with_a_warning() -> None:
 )
 def test_v1alpha2_accepts_image_link_as_v1alpha1_does(tasktype: TaskType, field: str, expected: Any) -> None:
     scripts = {"image_link": LINK, "sd_model_checkpoint": MODEL}
-    submissions = (
-        submitted({"prompt": "x", "alwayson_scripts": scripts}, tasktype)
+    submission = (
+        submit({"prompt": "x", "alwayson_scripts": scripts}, tasktype)
         if field != "image"
-        else submitted({"alwayson_scripts": scripts}, tasktype)
+        else submit({"alwayson_scripts": scripts}, tasktype)
     )
     first = v1alpha1.decode(
         {"alwayson_scripts": {**scripts, "task": tasktype.value, "id_task": "case"}}, RUNTIMES
     )
 
-    assert submissions.task.content[field] == first.task.content[field] == expected
-    assert warnings(submissions)["/alwayson_scripts/image_link"] == f"taken as {field}"
-    assert "image_link" not in json.dumps(submissions.task.content)
+    assert submission.task.content[field] == first.task.content[field] == expected
+    assert warning_messages(submission)["/alwayson_scripts/image_link"] == f"taken as {field}"
+    assert "image_link" not in json.dumps(submission.task.content)
 
 
 def test_image_link_beside_other_images_is_ignored_with_a_warning() -> None:
     content = {"init_images": [LINK + "?2"], "alwayson_scripts": {"image_link": LINK}}
-    submission = submitted(content, IMAGE)
+    submission = submit(content, IMAGE)
 
     assert submission.task.content["init_images"] == [LINK + "?2"]
-    assert "ignored" in warnings(submission)["/alwayson_scripts/image_link"]
+    assert "ignored" in warning_messages(submission)["/alwayson_scripts/image_link"]
 
 
 def test_a_size_that_sd_web_ui_rounds_gets_a_warning() -> None:
-    warned = warnings(submitted({"width": 65, "height": 64, "hr_resize_x": 130}))
+    messages = warning_messages(submit({"width": 65, "height": 64, "hr_resize_x": 130}))
 
-    assert warned.keys() == {"/width", "/hr_resize_x"}
-    assert "64" in warned["/width"]
+    assert messages.keys() == {"/width", "/hr_resize_x"}
+    assert "64" in messages["/width"]
 
 
 def test_networks_are_removed_from_prompts_if_they_are_disabled() -> None:
@@ -354,7 +359,7 @@ def test_networks_are_removed_from_prompts_if_they_are_disabled() -> None:
         "hr_prompt": "<lyco:y:1:lbw=1>dog",
         "script_args": ["<lora:z:1>b", 3],
     }
-    submission = submitted(content)
+    submission = submit(content)
 
     normalized_content = submission.task.content
     assert (
@@ -362,16 +367,14 @@ def test_networks_are_removed_from_prompts_if_they_are_disabled() -> None:
         normalized_content["hr_prompt"],
         normalized_content["script_args"],
     ) == ("a  cat ", "dog", ["b", 3])
-    assert warnings(submission).keys() == {"/prompt", "/hr_prompt", "/script_args"}
-    assert (
-        submitted({**content, "disable_extra_networks": "false"}).task.content["prompt"] == content["prompt"]
-    )
+    assert warning_messages(submission).keys() == {"/prompt", "/hr_prompt", "/script_args"}
+    assert submit({**content, "disable_extra_networks": "false"}).task.content["prompt"] == content["prompt"]
 
 
 def test_a_script_that_is_named_twice_is_refused() -> None:
     scripts: dict[str, Any] = {"ControlNet": {"args": []}, "controlnet": {"args": []}}
 
-    assert refused({"alwayson_scripts": scripts}).keys() == {"/alwayson_scripts/controlnet"}
+    assert fault_messages({"alwayson_scripts": scripts}).keys() == {"/alwayson_scripts/controlnet"}
 
 
 @pytest.mark.parametrize("path", ["/prompt", "/hr_negative_prompt", "/script_args/0", "ad_prompt"])
@@ -392,7 +395,7 @@ def test_prompts_are_limited_wherever_they_are(path: str, text: str, why: str) -
         content = {"alwayson_scripts": {"ADetailer": {"args": [{"ad_prompt": text}]}}}
         path = "/alwayson_scripts/ADetailer/args/0/ad_prompt"
 
-    assert why in refused(content)[path]
+    assert why in fault_messages(content)[path]
 
 
 @pytest.mark.parametrize(
@@ -406,7 +409,7 @@ def test_prompts_are_limited_wherever_they_are(path: str, text: str, why: str) -
     ],
 )
 def test_a_prompt_at_its_limit_is_accepted(text: str) -> None:
-    assert submitted({"prompt": text}).task.content["prompt"] == text
+    assert submit({"prompt": text}).task.content["prompt"] == text
 
 
 @pytest.mark.parametrize(
@@ -434,12 +437,12 @@ def test_work_is_counted_in_steps_pixels_and_images_of_all_passes(
 
 
 def test_the_error_for_too_much_work_names_the_amount() -> None:
-    messages = refused({"steps": 1000, "width": 2048, "height": 2048, "batch_size": 8, "n_iter": 8})
+    messages = fault_messages({"steps": 1000, "width": 2048, "height": 2048, "batch_size": 8, "n_iter": 8})
 
     assert messages.keys() == {"/steps"}
     assert "268435456000" in messages["/steps"]
-    assert refused({"steps": 20}, limits=Limits(work=20 * 512 * 512 - 1)).keys() == {"/steps"}
-    assert submitted({"steps": 20}, limits=Limits(work=20 * 512 * 512))
+    assert fault_messages({"steps": 20}, limits=Limits(work=20 * 512 * 512 - 1)).keys() == {"/steps"}
+    assert submit({"steps": 20}, limits=Limits(work=20 * 512 * 512))
 
 
 @pytest.mark.parametrize(
@@ -474,4 +477,4 @@ def test_the_error_for_too_much_work_names_the_amount() -> None:
     ],
 )
 def test_the_work_of_scripts_is_limited(content: dict[str, Any], path: str) -> None:
-    assert path in refused({**content, "init_images": [LINK]}, IMAGE)
+    assert path in fault_messages({**content, "init_images": [LINK]}, IMAGE)

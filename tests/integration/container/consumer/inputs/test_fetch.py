@@ -23,7 +23,7 @@ from container.consumer.inputs.limits import Limits
 from tests.support.http_answers import answer, picture
 from tests.support.internet import FakeInternet, fake_internet, forbidden_s3
 
-DEFAULT = Limits()
+DEFAULT_LIMITS = Limits()
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +33,14 @@ def internet() -> object:
         yield running
 
 
-def machine(*, allow_private: bool, limits: Limits = DEFAULT) -> Links:
+def guard_on_this_machine(*, allow_private: bool, limits: Limits = DEFAULT_LIMITS) -> Links:
     """Return a guard with the machine's own resolver and connections."""
     return Links(s3_client=forbidden_s3(), buckets=frozenset(), allow_private=allow_private, limits=limits)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
 def test_private_addresses_are_reached_if_they_are_allowed(host: str, internet: FakeInternet) -> None:
-    fetched = machine(allow_private=True).fetch(f"http://{host}:{internet.plain.port}/cat")
+    fetched = guard_on_this_machine(allow_private=True).fetch(f"http://{host}:{internet.plain.port}/cat")
     assert fetched.data == picture()
 
 
@@ -48,7 +48,7 @@ def test_private_addresses_are_reached_if_they_are_allowed(host: str, internet: 
 def test_private_addresses_are_not_connected_to_otherwise(host: str, internet: FakeInternet) -> None:
     internet.reset()
     with pytest.raises(InputError) as caught:
-        machine(allow_private=False).fetch(f"http://{host}:{internet.plain.port}/cat")
+        guard_on_this_machine(allow_private=False).fetch(f"http://{host}:{internet.plain.port}/cat")
     assert caught.value.code == "input_blocked"
     assert internet.plain.requests == []
 
@@ -71,7 +71,7 @@ def test_allowing_private_addresses_changes_no_other_rule(
 ) -> None:
     internet.reset()
     with pytest.raises(InputError) as caught:
-        machine(allow_private=True).fetch(link.format(port=internet.plain.port))
+        guard_on_this_machine(allow_private=True).fetch(link.format(port=internet.plain.port))
     assert caught.value.code == code
 
 
@@ -82,7 +82,9 @@ def test_proxies_of_the_environment_are_not_used(
     with closing(socket.create_server(("127.0.0.1", 0))) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
-        fetched = machine(allow_private=True).fetch(f"http://127.0.0.1:{internet.plain.port}/cat")
+        fetched = guard_on_this_machine(allow_private=True).fetch(
+            f"http://127.0.0.1:{internet.plain.port}/cat"
+        )
         assert fetched.data == picture()
         proxy.settimeout(0)
         with pytest.raises(BlockingIOError):
@@ -159,15 +161,17 @@ def test_resolving_a_name_has_a_timeout() -> None:
 @pytest.mark.parametrize("error", [socket.gaierror("no"), OSError("no"), UnicodeError("no")])
 def test_a_name_that_cannot_be_resolved_fails_the_task(error: Exception) -> None:
     with pytest.raises(InputError, match="not known"):
-        resolve_host("a.example", 80, resolve=failing(error), allow_private=False, seconds=20)
+        resolve_host("a.example", 80, resolve=failing_resolver(error), allow_private=False, seconds=20)
 
 
 def test_an_unexpected_error_of_the_resolver_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        resolve_host("a.example", 80, resolve=failing(ZeroDivisionError()), allow_private=False, seconds=20)
+        resolve_host(
+            "a.example", 80, resolve=failing_resolver(ZeroDivisionError()), allow_private=False, seconds=20
+        )
 
 
-def failing(error: Exception) -> Resolve:
+def failing_resolver(error: Exception) -> Resolve:
     """Return a resolver that raises."""
 
     def resolve(_name: str, _port: int) -> list[str]:
@@ -197,7 +201,7 @@ def test_every_address_is_tried(refusing: int, internet: FakeInternet) -> None:
         guard(internet).fetch("http://photos.example/cat")
 
 
-def answering(data: bytes) -> Callable[[str, int, float], socket.socket]:
+def connector_with_response(data: bytes) -> Callable[[str, int, float], socket.socket]:
     """Return a connector whose connection has received everything already."""
 
     def connect(_address: str, _port: int, _seconds: float) -> socket.socket:
@@ -241,7 +245,7 @@ def test_any_response_results_in_an_image_or_an_input_error(data: bytes) -> None
         buckets=frozenset(),
         allow_private=False,
         resolve=lambda _name, _port: ["93.184.216.34"],
-        connect=answering(data),
+        connect=connector_with_response(data),
         tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
     )
     with pytest.raises(InputError):
@@ -255,13 +259,13 @@ def test_a_link_is_formatted_without_fragment_and_default_port() -> None:
 def test_the_limit_of_bytes_is_exact(internet: FakeInternet) -> None:
     internet.reset()
     exact = Limits(max_bytes=len(picture()))
-    assert machine(allow_private=True, limits=exact).fetch(
+    assert guard_on_this_machine(allow_private=True, limits=exact).fetch(
         f"http://127.0.0.1:{internet.plain.port}/ok-chunked"
     )
     below = Limits(max_bytes=len(picture()) - 1)
     for response in ("cat", "ok-chunked", "ok-until-close"):
         with pytest.raises(InputError, match="too large"):
-            machine(allow_private=True, limits=below).fetch(
+            guard_on_this_machine(allow_private=True, limits=below).fetch(
                 f"http://127.0.0.1:{internet.plain.port}/{response}"
             )
 
@@ -273,7 +277,7 @@ def test_the_limit_of_pixels_is_exact() -> None:
         allow_private=False,
         limits=Limits(max_pixels=72),
         resolve=lambda _name, _port: ["93.184.216.34"],
-        connect=answering(answer(picture(size=(8, 9)))),
+        connect=connector_with_response(answer(picture(size=(8, 9)))),
     )
     assert links.fetch("http://photos.example/").image.pixels == 72
     links = Links(
@@ -282,7 +286,7 @@ def test_the_limit_of_pixels_is_exact() -> None:
         allow_private=False,
         limits=Limits(max_pixels=71),
         resolve=lambda _name, _port: ["93.184.216.34"],
-        connect=answering(answer(picture(size=(8, 9)))),
+        connect=connector_with_response(answer(picture(size=(8, 9)))),
     )
     with pytest.raises(InputError, match="71 pixels"):
         links.fetch("http://photos.example/")
@@ -319,9 +323,11 @@ def test_every_download_closes_its_connection(internet: FakeInternet) -> None:
     assert [sock.fileno() for sock in connections] == [-1] * 6
 
 
-@pytest.mark.parametrize(("connect_seconds", "total_seconds", "most"), [(3.0, 20.0, 3.0), (20.0, 2.0, 2.0)])
+@pytest.mark.parametrize(
+    ("connect_seconds", "total_seconds", "max_seconds"), [(3.0, 20.0, 3.0), (20.0, 2.0, 2.0)]
+)
 def test_all_addresses_share_the_time_for_connecting(
-    connect_seconds: float, total_seconds: float, most: float
+    connect_seconds: float, total_seconds: float, max_seconds: float
 ) -> None:
     given_seconds: list[float] = []
 
@@ -340,16 +346,18 @@ def test_all_addresses_share_the_time_for_connecting(
     with pytest.raises(InputError, match="took too long"):
         links.fetch("http://photos.example/cat")
     first, second = given_seconds
-    assert 0 < first <= most / 2
-    assert 0 < second <= most
+    assert 0 < first <= max_seconds / 2
+    assert 0 < second <= max_seconds
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_server_that_never_responds_times_out(scheme: str) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:  # the kernel connects, nobody accepts
-        quick = machine(allow_private=True, limits=Limits(connect_seconds=0.2, total_seconds=0.3))
+        impatient = guard_on_this_machine(
+            allow_private=True, limits=Limits(connect_seconds=0.2, total_seconds=0.3)
+        )
         with pytest.raises(InputError, match="took too long"):
-            quick.fetch(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/cat")
+            impatient.fetch(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/cat")
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
@@ -358,18 +366,18 @@ def test_an_ipv6_address_is_connected_to() -> None:
         server = socket.create_server(("::1", 0), family=socket.AF_INET6)
     except OSError:
         pytest.skip("this machine has no IPv6 loopback")
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     def serve() -> None:
         connection, _ = server.accept()
         with connection:
-            heard.append(connection.recv(65536))
+            received.append(connection.recv(65536))
             connection.sendall(answer(picture()))
 
     with closing(server):
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         port = server.getsockname()[1]
-        assert machine(allow_private=True).fetch(f"http://[::1]:{port}/cat").data == picture()
+        assert guard_on_this_machine(allow_private=True).fetch(f"http://[::1]:{port}/cat").data == picture()
         thread.join()
-    assert f"Host: [::1]:{port}".encode() in heard[0]
+    assert f"Host: [::1]:{port}".encode() in received[0]

@@ -34,7 +34,7 @@ print(json.dumps([fetched - before, peak() - before, len(body) // 1024 ** 2]))
 
 
 def test_the_largest_allowed_task_needs_at_most_six_times_the_memory_of_its_inputs() -> None:
-    """The inputs as bytes, as base64, and twice as the request: as text and as bytes."""
+    """They are in memory as bytes, as base64, and twice as a part of the request: as text and as bytes."""
     head = b"\x89PNG\r\n\x1a\n" + ihdr(8, 8)
     image = head + chunk(b"IDAT", b"\0" * (LINK_BYTES - len(head) - 24)) + chunk(b"IEND", b"")
     assert len(image) == LINK_BYTES

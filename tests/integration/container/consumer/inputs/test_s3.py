@@ -19,7 +19,7 @@ from tests.support.http_answers import BODIES, picture
 from tests.support.internet import forbidden_s3
 
 BUCKET = "links-uploads"
-DEFAULT = Limits()
+DEFAULT_LIMITS = Limits()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def s3(aws: Emulator) -> Any:
     return client
 
 
-def links(client: Any, *buckets: str, limits: Limits = DEFAULT) -> Links:
+def links(client: Any, *buckets: str, limits: Limits = DEFAULT_LIMITS) -> Links:
     """Return a guard that may read these buckets."""
     return Links(s3_client=client, buckets=frozenset(buckets), allow_private=False, limits=limits)
 
@@ -104,10 +104,10 @@ def test_each_reason_why_an_object_cannot_be_read_has_its_code_and_text(
 
 
 @contextmanager
-def answering(status: int, code: str) -> Iterator[Any]:
+def failing_s3(status: int, code: str) -> Iterator[Any]:
     """Run an S3 that fails in one way; yield a client for it."""
 
-    class Fails(BaseHTTPRequestHandler):
+    class FailingHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = f"<Error><Code>{code}</Code><Message>c4n4ry</Message></Error>".encode()
             self.send_response(status)
@@ -119,7 +119,7 @@ def answering(status: int, code: str) -> Iterator[Any]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Fails)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FailingHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -156,7 +156,7 @@ def client_of(port: int) -> Any:
 def test_missing_and_forbidden_objects_have_different_errors(
     status: int, s3_code: str, code: str, reason: str
 ) -> None:
-    with answering(status, s3_code) as client, pytest.raises(InputError, match=reason) as caught:
+    with failing_s3(status, s3_code) as client, pytest.raises(InputError, match=reason) as caught:
         links(client, BUCKET).fetch(f"s3://{BUCKET}/cat.png")
     assert caught.value.code == code
     assert "c4n4ry" not in str(caught.value)
@@ -164,7 +164,7 @@ def test_missing_and_forbidden_objects_have_different_errors(
 
 @pytest.mark.parametrize(("status", "s3_code"), [(503, "SlowDown"), (500, "InternalError")])
 def test_errors_of_s3_itself_are_raised_unchanged_to_be_retried(status: int, s3_code: str) -> None:
-    with answering(status, s3_code) as client, pytest.raises(ClientError):
+    with failing_s3(status, s3_code) as client, pytest.raises(ClientError):
         links(client, BUCKET).fetch(f"s3://{BUCKET}/cat.png")
 
 
@@ -172,12 +172,12 @@ def test_errors_of_s3_itself_are_raised_unchanged_to_be_retried(status: int, s3_
     "code", ["ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"]
 )
 def test_errors_about_the_roles_credentials_are_raised_unchanged(code: str) -> None:
-    with answering(403, code) as client, pytest.raises(ClientError):
+    with failing_s3(403, code) as client, pytest.raises(ClientError):
         links(client, BUCKET).fetch(f"s3://{BUCKET}/cat.png")
 
 
 def test_a_failed_connection_to_s3_is_raised_unchanged() -> None:
-    with answering(200, "") as client:
+    with failing_s3(200, "") as client:
         pass
     with pytest.raises(BotoCoreError):
         links(client, BUCKET).fetch(f"s3://{BUCKET}/cat.png")

@@ -1,4 +1,4 @@
-"""Task protection with a small server that responds as ECS's agent does."""
+"""Protection of the ECS task from scale-in while its worker has image tasks, with a fake of ECS's agent."""
 
 import json
 import threading
@@ -35,7 +35,7 @@ PROTECT = {"ProtectionEnabled": True, "ExpiresInMinutes": MINUTES}
 RELEASE = {"ProtectionEnabled": False}
 
 
-class Agent:
+class FakeAgent:
     """Responds to requests for protection with `answer`, and records them."""
 
     def __init__(self) -> None:
@@ -72,9 +72,9 @@ class Agent:
 
 
 @contextmanager
-def running_agent() -> Iterator[Agent]:
+def running_agent() -> Iterator[FakeAgent]:
     """Run an agent until the block ends."""
-    agent = Agent()
+    agent = FakeAgent()
     threading.Thread(target=agent.server.serve_forever, daemon=True).start()
     try:
         yield agent
@@ -84,7 +84,7 @@ def running_agent() -> Iterator[Agent]:
 
 
 @pytest.fixture
-def agent() -> Iterator[Agent]:
+def agent() -> Iterator[FakeAgent]:
     """Run an agent that grants protection."""
     with running_agent() as fake_agent:
         yield fake_agent
@@ -114,19 +114,21 @@ def work() -> Work:
 
 
 @pytest.fixture
-def protection(agent: Agent, clock: FakeMonotonic, work: Work) -> Protection:
+def protection(agent: FakeAgent, clock: FakeMonotonic, work: Work) -> Protection:
     """Return protection without its thread."""
     return Protection(agent.uri, has_jobs=work, clock=clock)
 
 
-def test_protection_is_requested_once_and_not_for_every_claim(agent: Agent, protection: Protection) -> None:
+def test_protection_is_requested_once_and_not_for_every_claim(
+    agent: FakeAgent, protection: Protection
+) -> None:
     assert protection.acquire()
     assert protection.acquire()
     assert agent.requests == [PROTECT]
 
 
 def test_protection_is_released_when_the_worker_is_idle_and_requested_again_with_the_next_task(
-    agent: Agent, protection: Protection, clock: FakeMonotonic, work: Work
+    agent: FakeAgent, protection: Protection, clock: FakeMonotonic, work: Work
 ) -> None:
     protection.acquire()
     work.busy = False
@@ -142,7 +144,7 @@ def test_protection_is_released_when_the_worker_is_idle_and_requested_again_with
 
 
 def test_protection_is_renewed_during_a_long_job(
-    agent: Agent, protection: Protection, clock: FakeMonotonic
+    agent: FakeAgent, protection: Protection, clock: FakeMonotonic
 ) -> None:
     protection.acquire()
     clock.seconds += RENEW_SECONDS
@@ -152,7 +154,7 @@ def test_protection_is_renewed_during_a_long_job(
 
 
 def test_protection_is_released_regularly_between_jobs(
-    agent: Agent, protection: Protection, clock: FakeMonotonic
+    agent: FakeAgent, protection: Protection, clock: FakeMonotonic
 ) -> None:
     """A continuous backlog must not block a deployment forever."""
     protection.acquire()
@@ -170,7 +172,7 @@ def test_protection_is_released_regularly_between_jobs(
 
 
 def test_no_task_is_claimed_until_protection_is_granted_again(
-    agent: Agent, protection: Protection, clock: FakeMonotonic
+    agent: FakeAgent, protection: Protection, clock: FakeMonotonic
 ) -> None:
     agent.answer = BLOCKED
     assert not protection.acquire()
@@ -187,7 +189,7 @@ def test_no_task_is_claimed_until_protection_is_granted_again(
     ("answer", "status"), [(DENIED, 400), ({}, 200), ({"failure": {"Reason": "MISSING"}}, 200)]
 )
 def test_work_continues_without_protection_if_the_agent_cannot_grant_it(
-    agent: Agent, protection: Protection, answer: dict[str, Any], status: int
+    agent: FakeAgent, protection: Protection, answer: dict[str, Any], status: int
 ) -> None:
     """For example for a task that was started by hand, or a role without the permission."""
     agent.answer, agent.status = answer, status
@@ -204,7 +206,7 @@ def test_a_missing_agent_is_no_error(clock: FakeMonotonic, work: Work) -> None:
 
 
 def test_a_worker_is_protected_from_the_claim_to_the_end_of_its_jobs(
-    cloud: Cloud, webui: FakeWebUi, agent: Agent, task_id: str
+    cloud: Cloud, webui: FakeWebUi, agent: FakeAgent, task_id: str
 ) -> None:
     with running_consumer(cloud, webui.url, ecs_agent_uri=agent.uri):
         cloud.submit(task_id)
@@ -214,7 +216,7 @@ def test_a_worker_is_protected_from_the_claim_to_the_end_of_its_jobs(
 
 
 def test_a_worker_without_protection_releases_a_message_and_receives_no_other(
-    cloud: Cloud, webui: FakeWebUi, agent: Agent, task_id: str
+    cloud: Cloud, webui: FakeWebUi, agent: FakeAgent, task_id: str
 ) -> None:
     agent.answer = BLOCKED
     with running_consumer(cloud, webui.url, ecs_agent_uri=agent.uri):

@@ -16,35 +16,35 @@ from domain.row import Row
 from domain.task import Task
 from runtimes.sdwebui.task_type import TaskType
 
-ROOT = "1-5759e988-bd862e3fe1be46a994272793"
-HEADER = f"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"
+TRACE_ID = "1-5759e988-bd862e3fe1be46a994272793"
+HEADER = f"Root={TRACE_ID};Parent=53995c3f42cd8ad8;Sampled=1"
 
 
 class FakeXRay:
-    """Records segments; with `down`, the first call fails."""
+    """Records segments; with `fails_once`, the first call is refused."""
 
-    def __init__(self, *, down: bool = False) -> None:
-        self.down = down
-        self.sent: queue.Queue[dict[str, Any]] = queue.Queue()
+    def __init__(self, *, fails_once: bool = False) -> None:
+        self.fails_once = fails_once
+        self.segments: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def put_trace_segments(self, *, TraceSegmentDocuments: list[str]) -> dict[str, Any]:  # noqa: N803 - boto3's
         """Record the segments."""
-        if self.down:
-            self.down = False
-            self.sent.put({"refused": len(TraceSegmentDocuments)})
+        if self.fails_once:
+            self.fails_once = False
+            self.segments.put({"refused": len(TraceSegmentDocuments)})
             raise ClientError({"Error": {"Code": "ThrottledException"}}, "PutTraceSegments")
         for document in TraceSegmentDocuments:
             assert len(document.encode()) < 64_000
-            self.sent.put(json.loads(document))
+            self.segments.put(json.loads(document))
         return {}
 
 
-def new_job(*, attribute: str | None = None, carried: str | None = None) -> Job:
-    """Return a job that has gone through two stages."""
+def new_job(*, queue_trace: str | None = None, message_trace: str | None = None) -> Job:
+    """Return a job after two stages, with a trace header in an attribute or in the body of its message."""
     task = Task("a", "sdruntime", TaskType.TEXT_TO_IMAGE, "output", None, {"prompt": "secret"}, "v1alpha2")
-    message = Message(task, "submission_id", "2026-11-22T18:00:00.000Z", trace=carried)
+    message = Message(task, "submission_id", "2026-11-22T18:00:00.000Z", trace=message_trace)
     job = Job(
-        Delivery("m", "r", "", trace=attribute), message, Row({"id": "a", "submission_id": "submission_id"})
+        Delivery("m", "r", "", trace=queue_trace), message, Row({"id": "a", "submission_id": "submission_id"})
     )
     with job.timed("prepare"):
         pass
@@ -55,9 +55,9 @@ def new_job(*, attribute: str | None = None, carried: str | None = None) -> Job:
 
 def test_a_segment_belongs_to_the_trace_of_the_message_and_has_a_subsegment_for_each_stage() -> None:
     xray = FakeXRay()
-    Tracer(xray).send(new_job(attribute=HEADER), status="completed")  # type: ignore[arg-type]
-    segment = xray.sent.get(timeout=10)
-    assert (segment["trace_id"], segment["parent_id"]) == (ROOT, "53995c3f42cd8ad8")
+    Tracer(xray).send(new_job(queue_trace=HEADER), status="completed")  # type: ignore[arg-type]
+    segment = xray.segments.get(timeout=10)
+    assert (segment["trace_id"], segment["parent_id"]) == (TRACE_ID, "53995c3f42cd8ad8")
     assert re.fullmatch(r"[0-9a-f]{16}", segment["id"])
     assert re.fullmatch(r"[\w .:/%&#=+\\\-@]{1,200}", segment["name"])
     assert segment["start_time"] <= segment["end_time"]
@@ -71,32 +71,32 @@ def test_a_segment_belongs_to_the_trace_of_the_message_and_has_a_subsegment_for_
 @pytest.mark.parametrize("status", ["failed", "released", "lease_lost"])
 def test_a_task_without_an_image_is_a_fault(status: str) -> None:
     xray = FakeXRay()
-    Tracer(xray).send(new_job(carried=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
-    segment = xray.sent.get(timeout=10)
+    Tracer(xray).send(new_job(message_trace=HEADER), status=status, code="no_images")  # type: ignore[arg-type]
+    segment = xray.segments.get(timeout=10)
     assert segment["fault"] is True
     assert segment["annotations"]["code"] == "no_images"
 
 
-@pytest.mark.parametrize("header", [None, "", f"Root={ROOT};Sampled=0", "Sampled=1", "garbage;;=;"])
+@pytest.mark.parametrize("header", [None, "", f"Root={TRACE_ID};Sampled=0", "Sampled=1", "garbage;;=;"])
 def test_only_sampled_traces_are_sent(header: str | None) -> None:
     xray = FakeXRay()
     tracer = Tracer(xray)  # type: ignore[arg-type]
-    tracer.send(new_job(attribute=header), status="completed")
-    tracer.send(new_job(attribute=HEADER), status="cancelled")
-    assert xray.sent.get(timeout=10)["annotations"]["status"] == "cancelled"
+    tracer.send(new_job(queue_trace=header), status="completed")
+    tracer.send(new_job(queue_trace=HEADER), status="cancelled")
+    assert xray.segments.get(timeout=10)["annotations"]["status"] == "cancelled"
 
 
 def test_a_segment_that_cannot_be_sent_is_dropped_and_the_next_one_is_sent() -> None:
-    xray = FakeXRay(down=True)
+    xray = FakeXRay(fails_once=True)
     tracer = Tracer(xray)  # type: ignore[arg-type]
-    tracer.send(new_job(attribute=HEADER), status="completed")
-    assert xray.sent.get(timeout=10) == {"refused": 1}
-    tracer.send(new_job(attribute=HEADER), status="failed")
-    assert xray.sent.get(timeout=10)["annotations"]["status"] == "failed"
+    tracer.send(new_job(queue_trace=HEADER), status="completed")
+    assert xray.segments.get(timeout=10) == {"refused": 1}
+    tracer.send(new_job(queue_trace=HEADER), status="failed")
+    assert xray.segments.get(timeout=10)["annotations"]["status"] == "failed"
 
 
 def test_log_lines_contain_the_trace_id() -> None:
     """Under the name that Powertools uses in the Lambda functions."""
-    assert log_fields(new_job(attribute=HEADER, carried="Root=1-other"))["xray_trace_id"] == ROOT
+    assert log_fields(new_job(queue_trace=HEADER, message_trace="Root=1-other"))["xray_trace_id"] == TRACE_ID
     assert "xray_trace_id" not in log_fields(new_job())
-    assert trace_header(new_job(carried=HEADER))["Sampled"] == "1"
+    assert trace_header(new_job(message_trace=HEADER))["Sampled"] == "1"

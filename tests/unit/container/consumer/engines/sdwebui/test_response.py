@@ -23,11 +23,11 @@ from runtimes.sdwebui.inputs import SCRIPT_IMAGE_KEYS, input_references
 from runtimes.sdwebui.task_type import TaskType
 from tests.support.recordings import jobs, recording
 
-LINE = "Steps: 2, Sampler: Euler, CFG scale: 7.0, Seed: {}, Size: 64x64"
+SETTINGS_LINE = "Steps: 2, Sampler: Euler, CFG scale: 7.0, Seed: {}, Size: 64x64"
 
 
 def text(seed: int) -> str:
-    return f"a lighthouse\n{LINE.format(seed)}"
+    return f"a lighthouse\n{SETTINGS_LINE.format(seed)}"
 
 
 def png(infotext: str | None = None) -> str:
@@ -47,10 +47,11 @@ def read(
 
 
 def kinds(result: Result) -> list[tuple[int | None, str, int | None]]:
+    """Return number, kind and seed of each artifact; only pictures have a number."""
     return [(artifact.number, artifact.kind, artifact.receipt.get("seed")) for artifact in result.artifacts]
 
 
-def made(described: Any) -> str:
+def image_for(described: Any) -> str:
     """Return an image like a recorded one: with its size, its format and its infotext."""
     if isinstance(described, str):
         return described
@@ -72,9 +73,9 @@ def made(described: Any) -> str:
 def result_of(tasktype: TaskType, request: dict[str, Any], answer: dict[str, Any]) -> Result:
     answer = dict(answer)
     if "images" in answer:
-        answer["images"] = [made(image) for image in answer["images"]]
+        answer["images"] = [image_for(image) for image in answer["images"]]
     if "image" in answer:
-        answer["image"] = made(answer["image"])
+        answer["image"] = image_for(answer["image"])
     if not isinstance(answer.get("info"), str):
         answer["info"] = json.dumps(answer.get("info"))
     return read_result(json.dumps(answer).encode(), tasktype, request, checkpoint=None, sampler=None)
@@ -104,15 +105,15 @@ def expected_kinds(request: dict[str, Any], images: list[Any]) -> list[str]:
 
 @pytest.mark.parametrize("flavor", ["forge", "a1111"])
 def test_the_images_of_every_recorded_job_are_classified(flavor: str) -> None:
-    kinds_of_all_jobs, unlike = set(), []
+    kinds_of_all_jobs, failed_jobs = set(), []
     for job in jobs(flavor):
         answer, request = job["answer"], job["request"]
         if job["status"] != 200 or not isinstance(answer, dict) or not {"images", "image"} & answer.keys():
             continue
         try:
             result = result_of(ROUTES[job["route"]], request, answer)
-        except PermanentError:  # another VAE or module than asked for
-            unlike.append(job["name"])
+        except PermanentError:  # the recorded job used another VAE or module than it requested
+            failed_jobs.append(job["name"])
             continue
         images = answer.get("images") or [answer["image"]]
         kinds = [artifact.kind for artifact in result.artifacts]
@@ -127,7 +128,7 @@ def test_the_images_of_every_recorded_job_are_classified(flavor: str) -> None:
                 assert artifact.receipt["infotext"] == text, job["name"]
                 assert f"Seed: {artifact.receipt['seed']}," in text, job["name"]
     assert kinds_of_all_jobs >= {"picture", "grid", "mask"}
-    assert len(unlike) < 10
+    assert len(failed_jobs) < 10
 
 
 @pytest.mark.parametrize(
@@ -162,18 +163,18 @@ def test_recorded_images_are_classified(
 def test_the_infotext_within_an_image_is_the_one_that_info_has(name: str) -> None:
     answer = recording(name)["response"]["json"]
     (expected,) = json.loads(answer["info"])["infotexts"]
-    assert read_infotext(base64.b64decode(made(answer["images"][0]))) == expected
+    assert read_infotext(base64.b64decode(image_for(answer["images"][0]))) == expected
 
 
-# A JPEG of AUTOMATIC1111's kind: piexif writes its directory the other way round than Pillow.
-PIEXIF = (
+# A JPEG as AUTOMATIC1111 writes it: piexif uses the byte order MM in the EXIF data, Pillow uses II.
+PIEXIF_JPEG = (
     b"\xff\xd8\xff\xe1\0\x42Exif\0\0MM\0*\0\0\0\x08\0\x01\x87i\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0"
     b"\0\x01\x92\x86\0\x07\0\0\0\x12\0\0\0\x28UNICODE\0\0S\0e\0e\0d\0:"
 )
 
 
 def test_the_infotext_of_piexif_is_read() -> None:
-    assert read_infotext(PIEXIF) == "Seed:"
+    assert read_infotext(PIEXIF_JPEG) == "Seed:"
 
 
 def test_an_infotext_beyond_latin_1_is_read() -> None:
@@ -254,8 +255,8 @@ def test_an_animation_is_a_picture_without_an_infotext() -> None:
     ("infotext", "seed"),
     [
         (text(7), 7),
-        (f"Seed: 5, a lighthouse\nSteps: 1, Seed: 6\n{LINE.format(7)}", 7),
-        (LINE.format(7) + ', Template: "x, Seed: 8, y"', 7),
+        (f"Seed: 5, a lighthouse\nSteps: 1, Seed: 6\n{SETTINGS_LINE.format(7)}", 7),
+        (SETTINGS_LINE.format(7) + ', Template: "x, Seed: 8, y"', 7),
         ("a lighthouse", None),
         ("", None),
         (None, None),

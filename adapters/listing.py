@@ -52,16 +52,16 @@ class Listing:
                 break
         return rows[:limit]
 
-    def position(self, row: Row) -> tuple[int, bool]:
-        """Return how many tasks of a queued task's runtime were accepted before it and are still queued.
+    def ahead(self, row: Row) -> tuple[list[Row], bool]:
+        """Return the tasks of a queued task's runtime that were accepted before it and are still queued.
 
-        The number is at most `MAX_POSITION`, and then the second value says whether there are more. One query
-        of one page: a thousand rows of the index take about as many bytes as one page may have.
+        There are at most `MAX_POSITION`, and then the second value says whether there are more. One query of
+        one page: a thousand rows of the index take about as many bytes as one page may have.
         """
         answer = self._client.query(
             TableName=self._table,
             IndexName=BY_RUNTIME_STATUS,
-            Select="COUNT",
+            ProjectionExpression="cost, cost_kind",
             KeyConditionExpression="runtime_status = :partition AND submitted_at_id < :this",
             ExpressionAttributeValues={
                 ":partition": {"S": f"{row.runtime}#{Status.QUEUED.value}"},
@@ -69,7 +69,12 @@ class Listing:
             },
             Limit=MAX_POSITION + 1,
         )
-        return min(answer["Count"], MAX_POSITION), answer["Count"] > MAX_POSITION
+        rows = [read_item(item) for item in answer["Items"]]
+        return rows[:MAX_POSITION], len(rows) > MAX_POSITION
+
+    def running(self, runtime: str) -> list[Row]:
+        """Return the tasks of a runtime that run, at most `MAX_POSITION`."""
+        return self.newest(runtime, Status.RUNNING, below=None, limit=MAX_POSITION)
 
     def oldest(self, runtime: str, status: Status, *, before: str) -> Iterator[Row]:
         """Yield the tasks submitted before a time, oldest first."""

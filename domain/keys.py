@@ -91,6 +91,11 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
+def starting_partition(runtime: str) -> str:
+    """Return the partition, in the index of pending rows, with the workers of a runtime that are starting."""
+    return f"#starting#{runtime}"
+
+
 def workers_partition(runtime: str) -> str:
     """Return the partition, in the index of pending rows, with the workers of a runtime."""
     return f"#workers#{runtime}"

@@ -19,6 +19,11 @@ class Upload(TypedDict):
     expires_at: str
 
 
+class Workers(TypedDict):
+    running: int
+    starting: int
+
+
 class Engine(TypedDict):
     reported_at: str
     samplers: NotRequired[list[str]]
@@ -278,6 +283,10 @@ class Runtime(TypedDict):
     """
     Approximate, because SQS only estimates it.
     """
+    workers: Workers
+    """
+    How many workers can run tasks, and how many have started and cannot yet.
+    """
 
 
 class Model(TypedDict):
@@ -434,6 +443,10 @@ class RuntimeDetails(TypedDict):
     """
     Approximate, because SQS only estimates it.
     """
+    workers: Workers
+    """
+    How many workers can run tasks, and how many have started and cannot yet.
+    """
     models: list[Model]
     cursor: str | None
     """
@@ -499,6 +512,11 @@ class Task(TypedDict):
     """
     How many tasks of the runtime were accepted before this one and are still queued; null if it is not queued.
     """
+    estimated_start: str | None
+    """
+    When a queued task will presumably start; null if that is not known.
+    """
+    estimated_finish: str | None
     position_capped: NotRequired[bool]
     """
     True if there are more than `position`.

@@ -145,9 +145,11 @@ def compose(
 
     def register() -> None:
         if not gpu.engine_ready:
-            return  # The backlog is shared only among workers that can run tasks.
+            # The backlog is shared only among workers that can run tasks.
+            registry.announce(seconds=lease_seconds)
+            return
         batcher.refresh()
-        registry.renew(seconds=lease_seconds)
+        registry.renew(seconds=lease_seconds, speeds=durations.speeds())
 
     heartbeat = Heartbeat(
         jobs,

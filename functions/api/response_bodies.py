@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.queues import Depth
 from domain.errors import Fault, bounded_faults, shorten_error
+from domain.estimate import Workers
 from domain.keys import kind_of
 from domain.routing import Runtime
 from domain.row import Row
@@ -15,6 +16,7 @@ from functions.api import v1alpha1
 from functions.api.catalogue import ModelPage
 from functions.api.links import Links
 from functions.api.listing import Page
+from functions.api.queue import Standing
 from functions.api.submit import Accepted
 
 _DELAYED = Fault(
@@ -67,15 +69,12 @@ def task_details(
     row: Row,
     deliveries: Sequence[DeliveryRecord],
     *,
-    position: tuple[int, bool] | None,
+    standing: Standing,
     presigned: Links,
     bucket: str,
     base_url: str,
 ) -> dict[str, Any]:
-    """Return all details of a task, with new links to its objects that are valid for an hour.
-
-    `position` is that of a queued task, and whether it is only the highest that is counted.
-    """
+    """Return all details of a task, with new links to its objects that are valid for an hour."""
     _ = row.status  # raises UnreadableRow, which `task_summary` does not
     output = _presign_all([row.item.get("output")], presigned)
     error = row.item.get("error")
@@ -87,7 +86,6 @@ def task_details(
         "published_at": row.text("published_at"),
         "cancel_requested": row.text("cancel_requested"),
         "start_by": row.text("start_by"),
-        "position": position[0] if position else None,
         "attempts": row.attempts,
         "context": row.item.get("context"),
         "output_location": row.keys.location(bucket),
@@ -101,7 +99,7 @@ def task_details(
         "deliveries": [record.as_response() for record in deliveries],
         "links": task_links(row.id, base_url),
         **left_out,
-        **({"position_capped": True} if position and position[1] else {}),
+        **standing.as_response(),
     }
 
 
@@ -120,8 +118,8 @@ def task_list(page: Page, base_url: str) -> dict[str, Any]:
     return {"tasks": tasks, "cursor": page.cursor}
 
 
-def runtime_summary(runtime: Runtime, depth: Depth) -> dict[str, Any]:
-    """Return a runtime with the depth of its queue."""
+def runtime_summary(runtime: Runtime, depth: Depth, workers: Workers) -> dict[str, Any]:
+    """Return a runtime with the depth of its queue and the number of its workers."""
     return {
         "name": runtime.name,
         "type": runtime.type,
@@ -130,6 +128,7 @@ def runtime_summary(runtime: Runtime, depth: Depth) -> dict[str, Any]:
         "scripts": sorted(runtime.scripts) if runtime.scripts is not None else None,
         "queued": depth.waiting,
         "in_flight": depth.in_flight,
+        "workers": {"running": workers.running, "starting": len(workers.starting_seconds)},
     }
 
 

@@ -12,7 +12,9 @@ from adapters.listing import Listing
 from adapters.queues import Depth
 from adapters.table import Table
 from adapters.webhook_records import WebhookRecords
+from adapters.workers import WorkerRows
 from domain.envelope import Submission
+from domain.routing import Runtime
 from domain.row import Row, Status
 from functions.api import response_bodies, v1alpha1, v1alpha2
 from functions.api.cancel import Cancel
@@ -24,6 +26,7 @@ from functions.api.listing import list_tasks, read_query
 from functions.api.model_bucket import ModelBucket
 from functions.api.openapi import document
 from functions.api.output_deletion import OutputDeletion
+from functions.api.queue import NOT_QUEUED, QueueReader
 from functions.api.reports import LastReports
 from functions.api.request_errors import task_not_found
 from functions.api.requests import (
@@ -58,6 +61,8 @@ class Services:
     webhooks: WebhookRecords
     resend: Resend
     wait: TaskWaiter
+    standing: QueueReader
+    workers: WorkerRows
     links: Links
     depth: Callable[[str], Depth]
     """Returns the depth of the queue at a URL."""
@@ -115,7 +120,7 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
         return response_bodies.task_details(
             row,
             services.webhooks.read_all(row.submission_id, row.webhook_events),
-            position=services.listing.position(row) if row.status is Status.QUEUED else None,
+            standing=services.standing(row) if row.status is Status.QUEUED else NOT_QUEUED,
             presigned=services.links,
             bucket=services.environment.output_bucket,
             base_url=base_url(app.current_event),
@@ -162,12 +167,13 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
 def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
     runtimes, limits = services.environment.runtimes, services.environment.limits
 
+    def summary(runtime: Runtime) -> dict[str, Any]:
+        depth, workers = services.depth(runtime.queue_url), services.workers.read(runtime.name)
+        return response_bodies.runtime_summary(runtime, depth, workers)
+
     @app.get("/v1alpha2/runtimes")
     def list_runtimes() -> Response[str]:
-        summaries = [
-            response_bodies.runtime_summary(runtime, services.depth(runtime.queue_url))
-            for runtime in runtimes
-        ]
+        summaries = [summary(runtime) for runtime in runtimes]
         return json_response({"runtimes": summaries})
 
     @app.get("/v1alpha2/runtimes/<name>")
@@ -176,7 +182,7 @@ def _other_routes(app: APIGatewayRestResolver, services: Services) -> None:
         runtime_type = services.types[runtime.type]
         query = read_model_query(query_parameters(app.current_event), runtime_type)
         body = response_bodies.runtime_details(
-            response_bodies.runtime_summary(runtime, services.depth(runtime.queue_url)),
+            summary(runtime),
             list_models(services.models, query, runtime_type, runtime),
             engine_lists(services.reports.last_if_readable(runtime.name), runtime_type),
         )

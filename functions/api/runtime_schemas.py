@@ -25,6 +25,10 @@ def runtime_schemas(types: Sequence[RuntimeType]) -> dict[str, Schema]:
         | {"description": "The scripts that a task may use; null allows all."},
         "queued": count,
         "in_flight": count,
+        "workers": closed_object(
+            {name: {"type": "integer", "minimum": 0} for name in ("running", "starting")},
+            description="How many workers can run tasks, and how many have started and cannot yet.",
+        ),
     }
     engine_lists = [name for runtime_type in types for name in runtime_type.engine_lists]
     model_kinds = dict.fromkeys(kind for runtime_type in types for kind in runtime_type.model_kinds)

@@ -210,6 +210,9 @@ def _responses() -> dict[str, Schema]:
                 "if it is not queued."
             ),
         },
+        "estimated_start": nullable(TIME)
+        | {"description": "When a queued task will presumably start; null if that is not known."},
+        "estimated_finish": nullable(TIME),
         "position_capped": {"type": "boolean", "description": "True if there are more than `position`."},
         "attempts": {"type": "integer", "minimum": 0, "maximum": limits.MAX_ATTEMPTS},
         "context": {"description": "As it was submitted."},

@@ -12,6 +12,7 @@ from adapters.webhook_records import WebhookRecords
 from domain.clock import iso, iso_after, now, parse
 from domain.envelope import Submission
 from domain.errors import Fault
+from domain.estimate import work_attributes
 from domain.limits import API_TIMEOUT_SECONDS
 from domain.message import Message
 from domain.metrics import ACCEPTED
@@ -23,6 +24,7 @@ from functions.api.request_errors import id_in_use, too_many_changes
 from functions.log import log_fields, logger
 from functions.measure import count
 from functions.publisher import Publisher
+from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
 _MAX_WRITES: Final = 8
 """A refused write is tried again with the new row: another request changed it. Sending a pending callback
@@ -50,6 +52,7 @@ class Submit:
         results: Results,
         models: KnownModels,
         webhooks: WebhookRecords,
+        types: RuntimeTypes = RUNTIME_TYPES,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._table = table
@@ -58,6 +61,7 @@ class Submit:
         self._models = models
         self._webhooks = webhooks
         self._publisher = Publisher(table=table, tasks=tasks, clock=clock)
+        self._types = types
         self._clock = clock
 
     def __call__(
@@ -74,6 +78,10 @@ class Submit:
         digest = task.digest
         message: Message | None = None
         warnings: Sequence[Fault] = ()
+        rules = self._types[submission.runtime.type]
+        work = work_attributes(
+            rules.kind(task.tasktype, task.content), rules.cost(task.tasktype, task.content)
+        )
         row = self._table.get(task.id)
         for _ in range(_MAX_WRITES):
             if row is not None:
@@ -89,7 +97,7 @@ class Submit:
             if message is None:
                 warnings = self._models.check(submission)
                 message = self._message(submission, caller, trace)
-            item = new_row(message, digest=digest, now=self._clock())
+            item = new_row(message, digest=digest, now=self._clock()) | work
             written = self._table.write(task.id, submit(item) if row is None else resubmit(item, row))
             if written.done and written.row is not None:
                 logger.info("accepted", extra=log_fields(written.row))

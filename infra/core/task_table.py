@@ -19,7 +19,12 @@ _LIST_ATTRIBUTES: Final = [
     "published_at",
     "started_at",
     "finished_at",
+    "cost",
+    "cost_kind",
 ]
+
+# What workers write about themselves. Rows of tasks have none of it.
+_WORKER_ATTRIBUTES: Final = ["speeds", "start_seconds", "starting_since"]
 
 
 class TaskTable(Construct):
@@ -53,7 +58,8 @@ class TaskTable(Construct):
             index_name=PENDING,
             partition_key=dynamodb.Attribute(name="pending_runtime", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="pending_since", type=dynamodb.AttributeType.STRING),
-            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=_WORKER_ATTRIBUTES,
         )
 
     @property

@@ -1,5 +1,7 @@
 """The status of a task in the API."""
 
+from typing import Any
+
 import httpx
 
 from local.fakes.sdwebui.process import FakeWebUi
@@ -72,3 +74,32 @@ def test_an_uploaded_image_can_be_used_in_a_task(pipeline: Pipeline, task_id: st
     assert sent.is_success, sent.text
     pipeline.submit(bodies.v1alpha2(task_id, "image-to-image", bodies.image_to_image(offered["s3"])))
     assert pipeline.wait_for_callback(task_id)["status"] == "completed"
+
+
+def test_a_waiting_task_has_an_estimate_once_its_worker_has_measured_one_like_it(
+    pipeline: Pipeline, task_id: str
+) -> None:
+    def submit(name: str, **content: Any) -> None:
+        answer = pipeline.submit(bodies.v1alpha2(name, "text-to-image", bodies.text_to_image(**content)))
+        assert answer.status_code == 200, answer.text
+
+    submit(f"{task_id}-first")
+    pipeline.wait_for_callback(f"{task_id}-first")
+    submit(f"{task_id}-long", steps=150, n_iter=32)
+    webui = next(each for each in pipeline.workers if each.runtime.name == bodies.RUNTIME).fake
+    assert isinstance(webui, FakeWebUi)
+    webui.control.wait(step=1)
+    for number in range(8):
+        submit(f"{task_id}-{number}", steps=30)
+    waiting: dict[str, Any] = {}
+    for _ in range(10):  # the worker reports what it has measured with its next heartbeat
+        waiting = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}-7/wait?seconds=1").json()
+        if waiting["estimated_finish"] is not None:
+            break
+    runtimes = pipeline.call("GET", "/v1alpha2/runtimes").json()["runtimes"]
+    for name in ("long", *range(8)):
+        pipeline.call("DELETE", f"/v1alpha2/tasks/{task_id}-{name}")
+
+    assert waiting["status"] == "queued"
+    assert waiting["submitted_at"] < waiting["estimated_start"] < waiting["estimated_finish"]
+    assert {one["name"]: one["workers"] for one in runtimes}[bodies.RUNTIME] == {"running": 1, "starting": 0}

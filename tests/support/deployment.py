@@ -45,6 +45,8 @@ TABLE: dict[str, Any] = {
                     "published_at",
                     "started_at",
                     "finished_at",
+                    "cost",
+                    "cost_kind",
                 ],
             },
         },
@@ -54,7 +56,10 @@ TABLE: dict[str, Any] = {
                 {"AttributeName": "pending_runtime", "KeyType": "HASH"},
                 {"AttributeName": "pending_since", "KeyType": "RANGE"},
             ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
+            "Projection": {
+                "ProjectionType": "INCLUDE",
+                "NonKeyAttributes": ["speeds", "start_seconds", "starting_since"],
+            },
         },
     ],
 }

@@ -1,20 +1,28 @@
 """Count the active workers of a runtime: each renews a row of its own in the tasks' table."""
 
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.listing import PENDING
 from domain.clock import iso, iso_after, now
-from domain.keys import workers_partition
+from domain.estimate import kind_key
+from domain.keys import starting_partition, workers_partition
+from domain.limits import ROW_DAYS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ROW_LIFETIME: Final = timedelta(days=1)
-"""DynamoDB deletes the row of a worker that ended without unregistering."""
+_ROW_LIFETIME: Final = timedelta(days=ROW_DAYS)
+"""How long what a worker has measured is kept after its end, for estimates while no worker runs."""
+
+_CLOCK_SECONDS: Final = 60.0
+"""A worker that has ended is entered as if that much earlier, for readers whose clock is behind."""
 
 
 class WorkerRegistry:
@@ -24,26 +32,64 @@ class WorkerRegistry:
     `pending_since` is the time until which a worker counts. A row's id begins with `#`, as no task's id does.
     """
 
-    def __init__(self, client: "DynamoDBClient", table: str, *, runtime: str, worker: str) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        runtime: str,
+        worker: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._table = table
         self._partition = workers_partition(runtime)
+        self._starting_partition = starting_partition(runtime)
         self._key = {"id": {"S": f"{self._partition}#{worker}"}}
+        self._clock = clock
+        self._started_at, self._starting_since = clock(), iso(now())
+        self._start_seconds: float | None = None
         self.count = 1
 
-    def renew(self, *, seconds: float) -> None:
-        """Register this worker for `seconds` more, and count all workers."""
+    def announce(self, *, seconds: float) -> None:
+        """Say for `seconds` more that this worker is starting; it does not count as a worker yet."""
+        moment = now()
+        self._client.update_item(
+            TableName=self._table,
+            Key=self._key,
+            UpdateExpression=(
+                "SET pending_runtime = :partition, pending_since = :until, expires_at = :expires, "
+                "starting_since = :since"
+            ),
+            ExpressionAttributeValues={
+                ":partition": {"S": self._starting_partition},
+                ":until": {"S": iso_after(moment, seconds)},
+                ":expires": {"N": str(int((moment + _ROW_LIFETIME).timestamp()))},
+                ":since": {"S": self._starting_since},
+            },
+        )
+
+    def renew(self, *, seconds: float, speeds: Mapping[str, float] = MappingProxyType({})) -> None:
+        """Register this worker for `seconds` more with what it measured, and count all workers.
+
+        `speeds` are seconds a unit of cost, by the kind of a job.
+        """
         renewed_at = now()
+        if self._start_seconds is None:
+            self._start_seconds = self._clock() - self._started_at
         values: dict[str, Any] = {
             ":partition": {"S": self._partition},
             ":until": {"S": iso_after(renewed_at, seconds)},
             ":expires": {"N": str(int((renewed_at + _ROW_LIFETIME).timestamp()))},
+            ":speeds": {"M": {kind_key(kind): {"N": f"{speed:.6g}"} for kind, speed in speeds.items()}},
+            ":start": {"N": f"{self._start_seconds:.3f}"},
         }
         self._client.update_item(
             TableName=self._table,
             Key=self._key,
             UpdateExpression=(
-                "SET pending_runtime = :partition, pending_since = :until, expires_at = :expires"
+                "SET pending_runtime = :partition, pending_since = :until, expires_at = :expires, "
+                "speeds = :speeds, start_seconds = :start REMOVE starting_since"
             ),
             ExpressionAttributeValues=values,
         )
@@ -57,8 +103,18 @@ class WorkerRegistry:
         self.count = max(1, response["Count"])  # the index may not show this worker yet
 
     def unregister(self) -> None:
-        """Remove this worker from the index; if that fails, it counts until its time is over."""
+        """Let this worker no longer count; if that fails, it counts until its time is over.
+
+        What it has measured remains, for estimates while no worker runs.
+        """
+        change: dict[str, Any] = {"UpdateExpression": "REMOVE pending_runtime, pending_since"}
+        if self._start_seconds is not None:
+            change = {
+                "UpdateExpression": "SET pending_runtime = :partition, pending_since = :ended",
+                "ExpressionAttributeValues": {
+                    ":partition": {"S": self._partition},
+                    ":ended": {"S": iso_after(now(), -_CLOCK_SECONDS)},
+                },
+            }
         with suppress(ClientError, BotoCoreError):
-            self._client.update_item(
-                TableName=self._table, Key=self._key, UpdateExpression="REMOVE pending_runtime, pending_since"
-            )
+            self._client.update_item(TableName=self._table, Key=self._key, **change)

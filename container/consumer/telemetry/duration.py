@@ -18,6 +18,9 @@ _JOBS_PER_KIND: Final = 5
 _MAX_KINDS: Final = 64
 """Bounds the memory, because callers choose the names of scripts and with them the kinds of jobs."""
 
+_REPORTED_KINDS: Final = 16
+"""How many kinds a worker reports to the API; each heartbeat writes them."""
+
 _MIN_PROGRESS: Final = 0.05
 """An engine may report a little progress while a model loads, which says nothing about the job's length."""
 
@@ -89,6 +92,12 @@ class DurationEstimator:
         """Return how many seconds a job will take, inf if no job of its kind has ended yet."""
         with self._lock:
             return self._seconds(kind, cost)
+
+    def speeds(self) -> dict[str, float]:
+        """Return the seconds a unit of cost, by the kinds of the last jobs."""
+        with self._lock:
+            known = list(self._seconds_per_cost.items())[-_REPORTED_KINDS:]
+            return {kind: statistics.median(observations) for kind, observations in known}
 
     def _notify(self) -> None:
         with self._changed:

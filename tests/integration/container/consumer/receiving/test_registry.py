@@ -7,10 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from adapters.listing import Listing
+from adapters.workers import WorkerRows
 from container.consumer.receiving.registry import WorkerRegistry
 from domain.clock import iso, now
+from domain.estimate import Workers, kind_key
 from domain.row import Status
 from local.emulator import Emulator
+from tests.support.clock import FakeMonotonic
 from tests.support.deployment import make_table
 
 Register = Callable[[str], WorkerRegistry]
@@ -70,3 +73,74 @@ def test_the_sweep_and_the_lists_do_not_see_workers(aws: Emulator) -> None:
     WorkerRegistry(dynamodb, name, runtime="r", worker="w").renew(seconds=-60)
     assert list(Listing(dynamodb, name).pending("r", before=iso(now()))) == []
     assert Listing(dynamodb, name).newest("r", Status.QUEUED, below=None, limit=10) == []
+
+
+class TestWhatTheApiReads:
+    """`adapters.workers`: what workers write about themselves."""
+
+    @pytest.fixture
+    def table(self, aws: Emulator) -> str:
+        name = f"registry-{secrets.token_hex(4)}"
+        make_table(aws.client("dynamodb"), name)
+        return name
+
+    @pytest.fixture
+    def read(self, aws: Emulator, table: str) -> Callable[[], Workers]:
+        rows = WorkerRows(aws.client("dynamodb"), table)
+        return lambda: rows.read("r")
+
+    @pytest.fixture
+    def register(self, aws: Emulator, table: str) -> Register:
+        return lambda worker: WorkerRegistry(
+            aws.client("dynamodb"), table, runtime="r", worker=worker, clock=FakeMonotonic()
+        )
+
+    def test_a_worker_counts_as_starting_until_it_is_ready(
+        self, register: Register, read: Callable[[], Workers]
+    ) -> None:
+        worker, other = register("a"), register("b")
+        worker.announce(seconds=60)
+        other.renew(seconds=60)
+        assert (read().running, len(read().starting_seconds), other.count) == (1, 1, 1)
+        assert 0 <= read().starting_seconds[0] < 60
+        worker.renew(seconds=60)
+        assert (read().running, read().starting_seconds) == (2, [])
+
+    def test_a_worker_whose_engine_starts_again_counts_as_starting_again(
+        self, register: Register, read: Callable[[], Workers]
+    ) -> None:
+        worker = register("a")
+        worker.renew(seconds=60)
+        worker.announce(seconds=60)
+        assert (read().running, len(read().starting_seconds)) == (0, 1)
+
+    def test_what_a_worker_measured_remains_after_its_end(
+        self, register: Register, read: Callable[[], Workers]
+    ) -> None:
+        worker = register("a")
+        worker.renew(seconds=60, speeds={"text-to-image": 1.25e-7})
+        assert read().speeds == [{kind_key("text-to-image"): 1.25e-7}]
+        worker.unregister()
+        left = read()
+        assert (left.running, left.speeds) == (0, [])
+        assert left.former_speeds == [{kind_key("text-to-image"): 1.25e-7}]
+
+    def test_a_worker_tells_how_long_it_took_to_start(
+        self, aws: Emulator, table: str, read: Callable[[], Workers]
+    ) -> None:
+        clock = FakeMonotonic()
+        worker = WorkerRegistry(aws.client("dynamodb"), table, runtime="r", worker="w", clock=clock)
+        clock.forward(75)
+        worker.renew(seconds=60)
+        clock.forward(1000)
+        worker.renew(seconds=60)
+        assert read().start_seconds == [75.0]
+
+    def test_a_worker_that_ends_before_it_was_ready_leaves_nothing(
+        self, register: Register, read: Callable[[], Workers]
+    ) -> None:
+        worker = register("a")
+        worker.announce(seconds=60)
+        worker.unregister()
+        left = read()
+        assert (left.running, left.starting_seconds, left.start_seconds) == (0, [], [])

@@ -1,13 +1,14 @@
 """What all commands share: the options of the program, its two streams, and its exit codes."""
 
+import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.console import Console
@@ -55,6 +56,9 @@ def exit_code(error: ClientError) -> ExitCode:
     return ExitCode.REFUSED if isinstance(error, ApiError) else ExitCode.USAGE
 
 
+TABLE_WIDTH: Final = 10_000
+
+
 @dataclass
 class Program:
     """The options before the command, and where to write: results to `out`, everything else to `notes`."""
@@ -90,11 +94,26 @@ class Program:
         self.out.print(text, markup=False, highlight=False)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Write a table whose columns end where the longest text does."""
+        """Write a table, with a title above each column."""
         table = Table(*(name.replace("_", " ") for name in columns), box=None, pad_edge=False)
         for row in rows:
             table.add_row(*(Text("" if value is None else str(value)) for value in row))
-        self.out.print(table)
+        self._write(table)
+
+    def fields(self, rows: Mapping[str, object]) -> None:
+        """Write names and values, one of them in a line, without those that are None."""
+        table = Table.grid(padding=(0, 2), pad_edge=False)
+        for name, value in rows.items():
+            if value is not None:
+                table.add_row(Text(name), Text(str(value)))
+        self._write(table)
+
+    def _write(self, table: Table) -> None:
+        """Write a table with whole values, however narrow the terminal is, because people copy them."""
+        text = io.StringIO()
+        Console(file=text, width=TABLE_WIDTH, force_terminal=self.out.is_terminal).print(table)
+        for line in text.getvalue().splitlines():
+            self.out.file.write(line.rstrip() + "\n")
 
 
 def program(context: typer.Context) -> Program:

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from sd_on_ecs.api_types import Status
 from sd_on_ecs.cli import options
@@ -35,11 +34,7 @@ def status(context: typer.Context, task_id: options.TaskArgument, *, as_json: op
         "output": task["output_location"],
         "images": len(task["images"]) or None,
     }
-    table = Table.grid(padding=(0, 2))
-    for name, value in rows.items():
-        if value is not None:
-            table.add_row(name, str(value))
-    own.out.print(table, highlight=False, markup=False)
+    own.fields(rows)
 
 
 def list_(

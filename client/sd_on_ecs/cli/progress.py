@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import typer
 from rich.progress import (
@@ -33,10 +34,23 @@ def describe(task: Task) -> str:
     """Return the state of a task in a few words."""
     if task["status"] != "queued":
         return task["status"]
+    words = ["queued"]
     position = task["position"]
-    if not position:
-        return "queued, next" if position == 0 else "queued"
-    return f"queued, {position}{'+' if task.get('position_capped') else ''} before it"
+    if position is not None:
+        more = "+" if task.get("position_capped") else ""
+        words.append(f"{position}{more} before it" if position else "next")
+    # Not `task[…]`: a deployment of an earlier version has no estimates.
+    if estimate := task.get("estimated_start"):
+        seconds = (datetime.fromisoformat(estimate) - datetime.now(UTC)).total_seconds()
+        words.append(f"starts in about {duration(seconds)}")
+    return ", ".join(words)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that people would use for an estimate."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager

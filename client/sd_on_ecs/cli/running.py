@@ -88,6 +88,9 @@ class Run:
 
 def write_result(program: Program, task: Task, files: Sequence[Path], *, as_json: bool) -> None:
     """Write the paths of a task's images, or all about it; raise `TaskFailed` if it is not completed."""
+    left_out = task.get("images_left_out")
+    if left_out:
+        program.note(f"{left_out} further images are only listed in the document: {task['output_location']}")
     if as_json:
         write_json({**task, "files": [str(path) for path in files]})
     else:

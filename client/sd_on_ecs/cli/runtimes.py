@@ -1,5 +1,6 @@
 """The command that lists runtimes, and what the tasks of one may name."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -34,9 +35,18 @@ def runtimes(
         write_json(found)
     elif name is None:
         fields = ("name", "type", "model", "queued", "in_flight")
-        own.table(fields, [[one.get(field) for field in fields] for one in found])
+        rows = [[*(one.get(field) for field in fields), _workers(one)] for one in found]
+        own.table((*fields, "workers"), rows)
     else:
         _show(own, found)
+
+
+def _workers(runtime: Mapping[str, Any]) -> str | None:
+    workers = runtime.get("workers")  # not in a deployment of an earlier version
+    if workers is None:
+        return None
+    starting = f" (+{workers['starting']} starting)" if workers["starting"] else ""
+    return f"{workers['running']}{starting}"
 
 
 def _show(own: Program, found: RuntimeDetails) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from functions.api import links
 from sd_on_ecs import image_to_image, text_to_image, upscale, workflow
 from sd_on_ecs.errors import InputError
 from sd_on_ecs.inputs import MAX_UPLOAD_BYTES, copied, find_local, read_local
@@ -45,6 +46,10 @@ def test_local_files_are_found_anywhere_in_a_body_and_the_body_stays_as_it_is() 
         holder[key] = str(value)
     assert copy == {"a": [{"b": "x"}, "b'y'"], "c": "z"}
     assert body == {"a": [{"b": Path("x")}, b"y"], "c": "z"}
+
+
+def test_the_largest_input_is_that_of_the_api() -> None:
+    assert MAX_UPLOAD_BYTES == links.MAX_UPLOAD_BYTES
 
 
 def test_an_input_that_cannot_be_uploaded_is_refused_before_it_is_sent(tmp_path: Path) -> None:

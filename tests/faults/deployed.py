@@ -18,20 +18,20 @@ from adapters.table import Table
 from domain.clock import now
 from domain.row import Row
 from local.pipeline import Pipeline
-from tests.faults.asked import COMFYUI_RUNTIME, Asked
+from tests.faults.soak_task import COMFYUI_RUNTIME, SoakTask
 from tests.support import bodies
 from tests.support.proxy import Proxy
 
 SWEEP_EVERY_SECONDS: Final = 4.0
-"""In AWS it is five minutes; what a sweep does does not depend on it."""
+"""In AWS it is five minutes. What a sweep does is independent of the interval, so the test need not wait."""
 
-SWEEP_SECONDS: Final = 120
-"""The function's own limit."""
+SWEEP_TIMEOUT_SECONDS: Final = 120
+"""The timeout of the deployed function."""
 
 DEAD_LETTER_VISIBILITY_SECONDS: Final = 10
 """The visibility timeout of the dead-letter queue; three minutes in AWS."""
 
-TRIES: Final = 8
+MAX_ATTEMPTS: Final = 8
 RETRY_SECONDS: Final = 0.3
 RUNTIMES: Final = (bodies.RUNTIME, COMFYUI_RUNTIME)
 """A runtime of each type."""
@@ -44,30 +44,30 @@ class Deployed:
         self.pipeline = pipeline
         self.aws = pipeline.aws
         self.proxy = proxy
-        self.accepted: dict[str, Asked] = {}
+        self.accepted: dict[str, SoakTask] = {}
         self.foreign: list[str] = []
         self.dead_lettered: list[str] = []
         self.messages: dict[str, str] = {}
         """The last message of each task that the tasks topic carried."""
-        self.swept: Counter[str] = Counter()
-        self.retried = 0
+        self.sweep_totals: Counter[str] = Counter()
+        self.retried_requests = 0
         self._sqs, self._sns = self.aws.client("sqs"), self.aws.client("sns")
         self._s3 = self.aws.client("s3")
         outputs = pipeline.deployment.outputs
         self._table = Table(self.aws.client("dynamodb"), outputs["TaskTable"])
-        self._tasks_topic, self._kept_in = outputs["TaskTopicArn"], outputs["LargeTaskBucket"]
+        self._tasks_topic, self._large_task_bucket = outputs["TaskTopicArn"], outputs["LargeTaskBucket"]
         self._dead_letter_urls = {name: self._dead_letter_queue(name) for name in RUNTIMES}
-        self._tap = self._subscribed("messages-of-this-run")
-        self._put_functions_behind(proxy.url)
+        self._copies_url = self._subscribe_queue("messages-of-this-run")
+        self._route_functions_through(proxy.url)
 
-    def submit(self, asked: Asked, *, twice: bool = False) -> None:
+    def submit(self, task: SoakTask, *, twice: bool = False) -> None:
         """Submit a task until the API accepts it; with `twice`, send it twice at the same time."""
-        body = json.dumps(asked.body()).encode()
+        body = json.dumps(task.body()).encode()
         requests = [body, body] if twice else [body]
         with ThreadPoolExecutor(len(requests)) as pool:
             for answer in pool.map(partial(self._call, "POST", "/v1alpha2"), requests):
-                assert answer.status_code == 200, f"{asked.id}: {answer.status_code} {answer.text}"
-        self.accepted[asked.id] = asked
+                assert answer.status_code == 200, f"{task.id}: {answer.status_code} {answer.text}"
+        self.accepted[task.id] = task
 
     def cancel(self, task_id: str) -> bool:
         """Cancel a task; return False if it has an outcome already."""
@@ -111,11 +111,11 @@ class Deployed:
     def receive_messages(self) -> None:
         """Receive the messages that were published to the tasks topic since the last call."""
         while True:
-            answer = self._sqs.receive_message(QueueUrl=self._tap, MaxNumberOfMessages=10)
+            answer = self._sqs.receive_message(QueueUrl=self._copies_url, MaxNumberOfMessages=10)
             if not answer.get("Messages"):
                 return
             for message in answer["Messages"]:
-                self._sqs.delete_message(QueueUrl=self._tap, ReceiptHandle=message["ReceiptHandle"])
+                self._sqs.delete_message(QueueUrl=self._copies_url, ReceiptHandle=message["ReceiptHandle"])
                 if message["Body"] not in self.foreign:
                     self.messages[json.loads(message["Body"])["metadata"]["id"]] = message["Body"]
 
@@ -139,29 +139,31 @@ class Deployed:
 
     def archived(self) -> list[str]:
         """Return the bodies that the dead-letter function archived today."""
-        archive = Archive(self._s3, self._kept_in)
-        return [kept.body for kept in archive.find(day=now().date().isoformat())]
+        archive = Archive(self._s3, self._large_task_bucket)
+        return [archived.body for archived in archive.find(day=now().date().isoformat())]
 
     def sweep(self) -> None:
         """Invoke the sweep's function once and add its report to the totals."""
-        lambda_ = self.aws.client("lambda", read_timeout=SWEEP_SECONDS + 10)
+        lambda_ = self.aws.client("lambda", read_timeout=SWEEP_TIMEOUT_SECONDS + 10)
         answer = lambda_.invoke(FunctionName=self._function("Sweep"), Payload=b"{}")
         report = json.load(answer["Payload"])
-        self.swept.update({"runs": 1, "errors": 1} if "FunctionError" in answer else {"runs": 1, **report})
+        self.sweep_totals.update(
+            {"runs": 1, "errors": 1} if "FunctionError" in answer else {"runs": 1, **report}
+        )
 
     def _call(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 answer = self.pipeline.call(method, path, content=content)
             except httpx.TransportError:
                 continue
             if answer.status_code < 500:
                 return answer
-            self.retried += 1
+            self.retried_requests += 1
             time.sleep(RETRY_SECONDS)
-        raise AssertionError(f"{method} {path}: no answer in {TRIES} tries")
+        raise AssertionError(f"{method} {path}: no answer in {MAX_ATTEMPTS} attempts")
 
-    def _put_functions_behind(self, endpoint: str) -> None:
+    def _route_functions_through(self, endpoint: str) -> None:
         lambda_ = self.aws.client("lambda")
         for function in lambda_.list_functions()["Functions"]:
             name = function["FunctionName"]
@@ -176,17 +178,17 @@ class Deployed:
         (name,) = (each["FunctionName"] for each in functions if part in each["FunctionName"])
         return str(name)
 
-    def _subscribed(self, name: str) -> str:
+    def _subscribe_queue(self, name: str) -> str:
         url: str = self._sqs.create_queue(QueueName=name)["QueueUrl"]
         self._sns.subscribe(
             TopicArn=self._tasks_topic,
             Protocol="sqs",
-            Endpoint=self._attribute(url, "QueueArn"),
+            Endpoint=self._queue_attribute(url, "QueueArn"),
             Attributes={"RawMessageDelivery": "true"},
         )
         return url
 
-    def _attribute(self, url: str, name: str) -> str:
+    def _queue_attribute(self, url: str, name: str) -> str:
         answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
         value: str = answer["Attributes"][name]
         return value
@@ -194,7 +196,7 @@ class Deployed:
     def _dead_letter_queue(self, runtime: str) -> str:
         """Return the URL of a runtime's dead-letter queue, whose messages are soon visible again."""
         queue_url = self.pipeline.deployment.runtime(runtime).queue_url
-        redrive = json.loads(self._attribute(queue_url, "RedrivePolicy"))
+        redrive = json.loads(self._queue_attribute(queue_url, "RedrivePolicy"))
         url = self._queue_of(redrive["deadLetterTargetArn"])
         seconds = {"VisibilityTimeout": str(DEAD_LETTER_VISIBILITY_SECONDS)}
         self._sqs.set_queue_attributes(QueueUrl=url, Attributes=seconds)
@@ -206,12 +208,12 @@ class Deployed:
 
 
 @contextmanager
-def sweeping(deployed: Deployed) -> Iterator[None]:
+def run_sweeps(deployed: Deployed) -> Iterator[None]:
     """Invoke the sweep every few seconds until the block ends, as its schedule does."""
-    ended = threading.Event()
+    has_ended = threading.Event()
 
     def run() -> None:
-        while not ended.wait(SWEEP_EVERY_SECONDS):
+        while not has_ended.wait(SWEEP_EVERY_SECONDS):
             deployed.sweep()
 
     thread = threading.Thread(target=run, name="sweep")
@@ -219,5 +221,5 @@ def sweeping(deployed: Deployed) -> Iterator[None]:
     try:
         yield
     finally:
-        ended.set()
+        has_ended.set()
         thread.join()

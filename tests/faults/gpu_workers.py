@@ -16,13 +16,14 @@ from local.fakes.process import FakeError, FakeServer
 from local.fakes.sdwebui.process import start as start_sdwebui
 from local.process import Process
 from local.worker import run_worker
-from tests.faults.asked import COMFYUI_RUNTIME
 from tests.faults.deployed import Deployed
+from tests.faults.soak_task import COMFYUI_RUNTIME
 
 VISIBILITY_SECONDS: Final = 6
 FROZEN_SECONDS: Final = VISIBILITY_SECONDS + 2
-AWAKE_SECONDS: Final = 5
-"""A worker that woke up late deletes what it stored; killed before that, it could not."""
+UNDISTURBED_SECONDS: Final = 5
+"""How long a resumed worker is not disturbed: it has lost its lease and needs this time to delete its
+objects."""
 
 SETTINGS: Final = {
     "VISIBILITY_SECONDS": str(VISIBILITY_SECONDS),
@@ -30,9 +31,9 @@ SETTINGS: Final = {
     "SHUTDOWN_SECONDS": "3",
     "INFERENCE_TIMEOUT_SECONDS": "4",
 }
-SPEED: Final[dict[str, Any]] = {"step_seconds": 0.03, "load_seconds": 0.1}
-WEBUI: Final[dict[str, Any]] = SPEED | {"gap_seconds": 0.2}
-TRUNCATE: Final = {"sdwebui": "truncate", "comfyui": "cut-file"}
+FAKE_OPTIONS: Final[dict[str, Any]] = {"step_seconds": 0.03, "load_seconds": 0.1}
+WEBUI_OPTIONS: Final[dict[str, Any]] = FAKE_OPTIONS | {"gap_seconds": 0.2}
+TRUNCATING_FAULTS: Final = {"sdwebui": "truncate", "comfyui": "cut-file"}
 """The faults by which images arrive incomplete."""
 
 FOLDERS: Final = ("models", "input", "output", "temp")
@@ -44,32 +45,34 @@ class GpuWorker:
 
     deployed: Deployed
     runtime: str
-    done: Counter[str]
+    fault_counts: Counter[str]
     last_lines: Counter[str]
-    wakes_at: float | None = None
-    spared_until: float = 0.0
+    resumes_at: float | None = None
+    """When the frozen consumer is resumed; None if it is not frozen."""
+    undisturbed_until: float = 0.0
     max_running: int = 0
+    """The largest number of jobs that the engine ever ran at once."""
     engine: FakeServer = field(init=False)
     consumer: Process = field(init=False)
-    _parts: ExitStack = field(init=False)
-    _folder: ExitStack = field(default_factory=ExitStack)
+    _consumer_stack: ExitStack = field(init=False)
+    _folder_stack: ExitStack = field(default_factory=ExitStack)
     _root: Path | None = None
 
-    def open(self) -> None:
-        """Start both."""
+    def start(self) -> None:
+        """Start the engine and the consumer."""
         if self.is_comfyui:
-            self._root = Path(self._folder.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
+            self._root = Path(self._folder_stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
             write_models(self._root / "models")
         self.engine = self._start_engine(0)
         self._start_consumer()
 
     def close(self) -> None:
-        """Stop both."""
+        """Stop the engine and the consumer."""
         with suppress(ProcessLookupError):
             self.consumer.send(signal.SIGCONT)
-        self._parts.close()
+        self._consumer_stack.close()
         self.engine.kill()
-        self._folder.close()
+        self._folder_stack.close()
 
     @property
     def is_comfyui(self) -> bool:
@@ -77,43 +80,43 @@ class GpuWorker:
         return self.runtime == COMFYUI_RUNTIME
 
     @property
-    def may_break(self) -> bool:
-        """Return whether the consumer is neither frozen nor was just woken."""
-        return self.wakes_at is None and time.monotonic() >= self.spared_until
+    def can_be_disturbed(self) -> bool:
+        """Return whether the consumer is neither frozen nor was resumed a moment ago."""
+        return self.resumes_at is None and time.monotonic() >= self.undisturbed_until
 
     def freeze(self) -> None:
         """Freeze the consumer for longer than its leases last."""
         self.consumer.send(signal.SIGSTOP)
-        self.wakes_at = time.monotonic() + FROZEN_SECONDS
+        self.resumes_at = time.monotonic() + FROZEN_SECONDS
 
     def set_fault(self, name: str) -> None:
         """Inject a fault into the engine's next job."""
-        wanted = TRUNCATE["comfyui" if self.is_comfyui else "sdwebui"] if name == "truncate" else name
-        with suppress(FakeError, OSError):  # it is just being started again
-            self.engine.control.set(wanted, jobs=1)
+        fault = TRUNCATING_FAULTS["comfyui" if self.is_comfyui else "sdwebui"] if name == "truncate" else name
+        with suppress(FakeError, OSError):  # the engine is starting again at this moment
+            self.engine.control.set(fault, jobs=1)
 
-    def restart(self) -> None:
-        """Restart what has ended, and wake the consumer if it is time."""
+    def restart_or_resume(self) -> None:
+        """Restart what has ended, and resume the consumer if it was frozen long enough."""
         now = time.monotonic()
-        if self.wakes_at is not None and now >= self.wakes_at:
+        if self.resumes_at is not None and now >= self.resumes_at:
             self.consumer.send(signal.SIGCONT)
-            self.wakes_at, self.spared_until = None, now + AWAKE_SECONDS
+            self.resumes_at, self.undisturbed_until = None, now + UNDISTURBED_SECONDS
         if self.consumer.returncode is not None:
-            self.done[f"status {self.consumer.returncode}"] += 1
+            self.fault_counts[f"status {self.consumer.returncode}"] += 1
             if self.consumer.returncode == 1:
                 self.last_lines[self.consumer.tail(1)[:200]] += 1
             if self.consumer.returncode == REPLACE_ENGINE:
                 self.engine.kill()
-            self._parts.close()
+            self._consumer_stack.close()
             self._start_consumer()
         if self.engine.process.returncode is not None:
             self.engine.stop()
             self.engine = self._start_engine(self.engine.port)
         with suppress(FakeError, OSError):
-            most = self.engine.control.stats().get("max_running", 0)
-            self.max_running = max(self.max_running, most)
+            max_running = self.engine.control.stats().get("max_running", 0)
+            self.max_running = max(self.max_running, max_running)
 
-    def left_behind(self) -> list[str]:
+    def remaining_files(self) -> list[str]:
         """Return the files of tasks that are on the engine's disk."""
         if not isinstance(self.engine, FakeComfyUi):
             return []
@@ -121,12 +124,12 @@ class GpuWorker:
 
     def _start_engine(self, port: int) -> FakeServer:
         if self._root is None:
-            return start_sdwebui(port=port, **WEBUI)
-        return start_comfyui(port=port, **(SPEED | {name: self._root / name for name in FOLDERS}))
+            return start_sdwebui(port=port, **WEBUI_OPTIONS)
+        return start_comfyui(port=port, **(FAKE_OPTIONS | {name: self._root / name for name in FOLDERS}))
 
     def _start_consumer(self) -> None:
-        self._parts = ExitStack()
-        started = run_worker(
+        self._consumer_stack = ExitStack()
+        worker = run_worker(
             self.deployed.aws,
             self.deployed.pipeline.deployment,
             self.deployed.pipeline.deployment.runtime(self.runtime),
@@ -134,4 +137,4 @@ class GpuWorker:
             engine_url=self.engine.url,
             options=self.engine.options,
         )
-        self.consumer = self._parts.enter_context(started).consumer
+        self.consumer = self._consumer_stack.enter_context(worker).consumer

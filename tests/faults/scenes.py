@@ -1,4 +1,4 @@
-"""A runtime of each type for one run of a task: its resources, its fakes, and what must hold at the end."""
+"""A runtime of each type for one run of a task: its resources, its fake engines, and the final checks."""
 
 import io
 from contextlib import ExitStack
@@ -17,11 +17,11 @@ from tests.support.cloud import Cloud, make_cloud
 from tests.support.comfyui import image_to_image, node, png
 
 FOLDERS: Final = ("models", "input", "output", "temp")
-OWN_FOLDERS: Final = ("input", "output", "temp")
+TASK_FOLDERS: Final = ("input", "output", "temp")
 """The folders that hold files of tasks."""
 
 MODEL: Final = "own.safetensors"
-SPEED: Final[dict[str, Any]] = {"step_seconds": 0.02, "load_seconds": 0.02}
+FAKE_OPTIONS: Final[dict[str, Any]] = {"step_seconds": 0.02, "load_seconds": 0.02}
 
 
 class Scene(Protocol):
@@ -30,7 +30,7 @@ class Scene(Protocol):
     cloud: Cloud
     first: FakeServer
 
-    def another(self) -> FakeServer:
+    def second_engine(self) -> FakeServer:
         """Return the engine of a second worker beside the first one."""
 
     def settings(self, engine: FakeServer) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Scene(Protocol):
     def check(self, row: Row) -> None:
         """Assert that a completed task has the pictures that it asked for."""
 
-    def left_behind(self) -> list[str]:
+    def remaining_on_engines(self) -> list[str]:
         """Return what is left of tasks on the engines."""
 
 
@@ -56,12 +56,12 @@ class SdWebUiScene:
         self.cloud = make_cloud(aws)
         self.first = webui
 
-    def another(self) -> FakeServer:
+    def second_engine(self) -> FakeServer:
         """Return the same fake, which queues jobs as SD Web UI does."""
         return self.first
 
     def settings(self, _engine: FakeServer) -> dict[str, Any]:
-        """Return none but the defaults."""
+        """Return no settings beside the defaults."""
         return {}
 
     def submit(self, task_id: str) -> None:
@@ -77,7 +77,7 @@ class SdWebUiScene:
         text = str(Image.open(io.BytesIO(_read(self.cloud, link))).info["parameters"])
         assert text.startswith(f"{row.id}\n"), text
 
-    def left_behind(self) -> list[str]:
+    def remaining_on_engines(self) -> list[str]:
         """Return nothing: SD Web UI keeps no file of a task."""
         return []
 
@@ -94,21 +94,21 @@ class ComfyUiScene:
         self.model_version = 0
         self.replace_model()
         self._s3.put_object(Bucket=self.cloud.output_bucket, Key="input.png", Body=png("green"))
-        self.first: FakeServer = self.another()
+        self.first: FakeServer = self.second_engine()
 
-    def another(self) -> FakeComfyUi:
+    def second_engine(self) -> FakeComfyUi:
         """Start one more fake with folders of its own."""
         root = self._folder / f"engine-{len(self.engines)}"
         (root / "models" / "checkpoints").mkdir(parents=True)
-        engine = start(**(SPEED | {name: root / name for name in FOLDERS}))
+        engine = start(**(FAKE_OPTIONS | {name: root / name for name in FOLDERS}))
         self.engines.append(engine)
         self._stack.callback(engine.kill)
         return engine
 
     def restart(self) -> None:
         """Start the first fake again in its place, as ECS restarts a container."""
-        ended = self.engines[0]
-        engine = start(port=ended.port, **SPEED, **ended.folders)
+        old_engine = self.engines[0]
+        engine = start(port=old_engine.port, **FAKE_OPTIONS, **old_engine.folders)
         self._stack.callback(engine.kill)
         self.engines[0] = self.first = engine
 
@@ -127,10 +127,10 @@ class ComfyUiScene:
     def submit(self, task_id: str) -> None:
         """Submit a task that needs an input and a model, and has a stored output and a temporary one."""
         link = f"s3://{self.cloud.output_bucket}/input.png"
-        flow = image_to_image("input.png", text=task_id, seed=_seed(task_id))
-        flow["4"]["inputs"]["ckpt_name"] = MODEL
-        flow["10"] = node("PreviewImage", images=["8", 0])
-        self.cloud.submit_content(task_id, "pipeline", {"prompt": flow, "files": {"input.png": link}})
+        workflow = image_to_image("input.png", text=task_id, seed=_seed(task_id))
+        workflow["4"]["inputs"]["ckpt_name"] = MODEL
+        workflow["10"] = node("PreviewImage", images=["8", 0])
+        self.cloud.submit_content(task_id, "pipeline", {"prompt": workflow, "files": {"input.png": link}})
 
     def replace_model(self) -> None:
         """Replace the model of all tasks in the bucket."""
@@ -148,28 +148,30 @@ class ComfyUiScene:
         assert facts["reference"], facts
         assert self.cloud.output_document(row.id)["seeds"] == {"3.seed": _seed(row.id)}
 
-    def left_behind(self) -> list[str]:
+    def remaining_on_engines(self) -> list[str]:
         """Return the files of tasks, and the entries of the history, that are still on a fake."""
-        found = []
+        remaining = []
         for engine in self.engines:
-            for name in OWN_FOLDERS:
-                found += [str(path) for path in engine.folders[name].rglob("*")]
+            for name in TASK_FOLDERS:
+                remaining += [str(path) for path in engine.folders[name].rglob("*")]
             if engine.process.returncode is None:
-                found += httpx.get(f"{engine.url}/history").json()
-        return found
+                remaining += httpx.get(f"{engine.url}/history").json()
+        return remaining
 
-    def posted(self) -> int:
-        """Return how many prompts the running fakes have got."""
+    def prompt_count(self) -> int:
+        """Return how many prompts the running fakes have received."""
         return sum(int(engine.control.stats()["posted"]) for engine in self.engines)
 
 
-def completed_once(cloud: Cloud, task_id: str) -> Row:
+def check_completed_once(cloud: Cloud, task_id: str) -> Row:
     """Assert that row, callbacks, objects and queues show one outcome of a task: its completion."""
     cloud.receive_callbacks()
     row = cloud.row(task_id)
     assert row.status is Status.COMPLETED, row.item
-    outcome_callbacks = [one for one in cloud.callbacks_by_task[task_id] if one["result"] is not None]
-    outcomes = {(one["status"], tuple(one["image_url"])) for one in outcome_callbacks}
+    outcome_callbacks = [
+        callback for callback in cloud.callbacks_by_task[task_id] if callback["result"] is not None
+    ]
+    outcomes = {(callback["status"], tuple(callback["image_url"])) for callback in outcome_callbacks}
     assert outcomes == {("completed", tuple(row.item["images"]))}
     cloud.wait_until(lambda: cloud.has_exactly_its_objects(cloud.row(task_id)))
     assert cloud.row(task_id).notified

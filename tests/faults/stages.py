@@ -11,64 +11,67 @@ TASK: Final = "task"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """The delayed call: of AWS (`S3.PutObject`), or of the engine (`POST /prompt`)."""
+class DelayedCall:
+    """The call at which a stage is reached: to AWS (`S3.PutObject`) or to the engine (`POST /prompt`)."""
 
     call: str
     containing: str = ""
+    """A text that the request must contain."""
     after: bool = False
+    """Whether the response is delayed, and not the request."""
     answering: str = ""
+    """A text that the response must contain."""
 
     @property
-    def is_of_engine(self) -> bool:
-        """Return whether the engine is called."""
+    def is_to_engine(self) -> bool:
+        """Return whether the call goes to the engine, and not to AWS."""
         return "/" in self.call
 
     def hold(self, aws: Proxy, engine: Proxy | None) -> Hold:
-        """Delay the call."""
-        between = engine if self.is_of_engine else aws
-        assert between is not None
-        return between.hold(self.call, self.containing, after=self.after, answering=self.answering)
+        """Make the proxy delay the call until the returned hold is released."""
+        proxy = engine if self.is_to_engine else aws
+        assert proxy is not None
+        return proxy.hold(self.call, self.containing, after=self.after, answering=self.answering)
 
 
-Stages = Mapping[str, Stage | None]
+Stages = Mapping[str, DelayedCall | None]
 
 RUNNING: Final = "running"
 """The stage without a call: the job hangs in the fake."""
 
 AWS_STAGES: Final[Stages] = {
-    "claiming": Stage("DynamoDB.UpdateItem", TASK),
-    "claimed": Stage("DynamoDB.UpdateItem", TASK, after=True),
+    "claiming": DelayedCall("DynamoDB.UpdateItem", TASK),
+    "claimed": DelayedCall("DynamoDB.UpdateItem", TASK, after=True),
     RUNNING: None,
-    "storing": Stage("S3.PutObject", f"{TASK}-"),
-    "stored": Stage("S3.PutObject", ".out", after=True),
-    "finishing": Stage("DynamoDB.UpdateItem", "completed"),
-    "finished": Stage("DynamoDB.UpdateItem", "completed", after=True),
-    "telling": Stage("SNS.Publish", TASK),
-    "notified": Stage("SNS.Publish", TASK, after=True),
-    "noting": Stage("DynamoDB.UpdateItem", "notified_at", after=True),
-    "deleting": Stage("SQS.DeleteMessage"),
+    "storing": DelayedCall("S3.PutObject", f"{TASK}-"),
+    "stored": DelayedCall("S3.PutObject", ".out", after=True),
+    "finishing": DelayedCall("DynamoDB.UpdateItem", "completed"),
+    "finished": DelayedCall("DynamoDB.UpdateItem", "completed", after=True),
+    "notifying": DelayedCall("SNS.Publish", TASK),
+    "notified": DelayedCall("SNS.Publish", TASK, after=True),
+    "recording notification": DelayedCall("DynamoDB.UpdateItem", "notified_at", after=True),
+    "deleting": DelayedCall("SQS.DeleteMessage"),
 }
-"""Those that every engine has."""
+"""Stages of tasks of every runtime type."""
 
 COMFYUI_STAGES: Final[Stages] = {
-    "downloading input": Stage("S3.GetObject", "input.png"),
-    "downloaded input": Stage("S3.GetObject", "input.png", after=True),
-    "downloading model": Stage("S3.GetObject", "checkpoints/"),
-    "downloaded model": Stage("S3.GetObject", "checkpoints/", after=True),
-    "uploading input": Stage("POST /upload"),
-    "uploaded input": Stage("POST /upload", after=True),
-    "freeing": Stage("POST /free"),
-    "freed": Stage("POST /free", after=True),
-    "queueing": Stage("POST /prompt"),
-    "queued": Stage("POST /prompt", after=True),
-    "reading history": Stage("GET /history", answering="status_str", after=True),
-    "reading output": Stage("GET /view"),
-    "read output": Stage("GET /view", after=True),
-    "removing": Stage("POST /history", "delete"),
-    "removed": Stage("POST /history", "delete", after=True),
+    "downloading input": DelayedCall("S3.GetObject", "input.png"),
+    "downloaded input": DelayedCall("S3.GetObject", "input.png", after=True),
+    "downloading model": DelayedCall("S3.GetObject", "checkpoints/"),
+    "downloaded model": DelayedCall("S3.GetObject", "checkpoints/", after=True),
+    "uploading input": DelayedCall("POST /upload"),
+    "uploaded input": DelayedCall("POST /upload", after=True),
+    "freeing": DelayedCall("POST /free"),
+    "freed": DelayedCall("POST /free", after=True),
+    "queueing": DelayedCall("POST /prompt"),
+    "queued": DelayedCall("POST /prompt", after=True),
+    "reading history": DelayedCall("GET /history", answering="status_str", after=True),
+    "reading output": DelayedCall("GET /view"),
+    "read output": DelayedCall("GET /view", after=True),
+    "removing": DelayedCall("POST /history", "delete"),
+    "removed": DelayedCall("POST /history", "delete", after=True),
 }
-"""Further ones of ComfyUI: inputs, models and outputs, and a prompt that is queued once."""
+"""Further stages of ComfyUI tasks: inputs, models and outputs, and a prompt that is queued only once."""
 
 FREEING: Final = frozenset({"freeing", "freed"})
-"""Stages that come only with a model that was replaced under its name since an earlier task."""
+"""Stages that occur only if a model was replaced under the same name since an earlier task."""

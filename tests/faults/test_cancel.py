@@ -19,12 +19,12 @@ from tests.support.proxy import Proxy
 CANCELLED = Status.CANCELLED
 
 
-def the_only_outcome(cloud: Cloud, task_id: str) -> Status:
+def wait_for_only_outcome(cloud: Cloud, task_id: str) -> Status:
     """Wait until no message is left; return the status of the row and of all callbacks."""
     row = cloud.outcome(task_id)
     cloud.wait_until_empty()
     cloud.receive_callbacks()
-    statuses = {one["status"] for one in cloud.callbacks_by_task[task_id]}
+    statuses = {callback["status"] for callback in cloud.callbacks_by_task[task_id]}
     assert statuses == {row.status.value}
     assert cloud.has_exactly_its_objects(cloud.row(task_id))
     assert cloud.row(task_id).notified
@@ -36,7 +36,7 @@ def test_a_queued_task_that_is_cancelled_never_runs(cloud: Cloud, webui: FakeWeb
     cloud.submit(task_id)
     assert cloud.cancel(task_id).status is CANCELLED
     with running_consumer(cloud, webui.url):
-        assert the_only_outcome(cloud, task_id) is CANCELLED
+        assert wait_for_only_outcome(cloud, task_id) is CANCELLED
     assert webui.control.stats()["begun"] == begun
 
 
@@ -51,7 +51,7 @@ def test_a_worker_notices_the_cancel_of_a_claimed_task_at_its_next_write(
         job.wait()
         assert cloud.cancel(task_id).status is CANCELLED
         job.release()
-        assert the_only_outcome(cloud, task_id) is CANCELLED
+        assert wait_for_only_outcome(cloud, task_id) is CANCELLED
     assert webui.control.stats()["begun"] == begun
 
 
@@ -61,10 +61,10 @@ def test_a_cancel_ends_the_preparation(
     begun = webui.control.stats()["begun"]
     with running_consumer(cloud, webui.url):
         cloud.submit(task_id, tasktype="image-to-image", init_images=[slow_input.url])
-        assert slow_input.asked.wait(20)
+        assert slow_input.was_requested.wait(20)
         assert cloud.cancel(task_id).status is CANCELLED
-        slow_input.answer.set()
-        assert the_only_outcome(cloud, task_id) is CANCELLED
+        slow_input.may_respond.set()
+        assert wait_for_only_outcome(cloud, task_id) is CANCELLED
     assert webui.control.stats()["begun"] == begun
 
 
@@ -79,7 +79,7 @@ def test_a_cancelled_job_has_stopped_before_the_outcome_is_written(
         row = cloud.cancel(task_id)
         assert (row.status, row.cancel_requested) == (Status.RUNNING, True)
         cloud.submit(f"{task_id}-next")
-        assert the_only_outcome(cloud, task_id) is CANCELLED
+        assert wait_for_only_outcome(cloud, task_id) is CANCELLED
         assert cloud.outcome(f"{task_id}-next").status is Status.COMPLETED
     assert webui.control.stats()["max_running"] == 1
 
@@ -95,7 +95,7 @@ def test_a_job_that_does_not_stop_is_cancelled_and_its_engine_replaced(
         cloud.cancel(task_id)
         assert worker.exited.wait(30)
         assert worker.exit_status == REPLACE_ENGINE
-        assert the_only_outcome(cloud, task_id) is CANCELLED
+        assert wait_for_only_outcome(cloud, task_id) is CANCELLED
         webui.control.clear()
 
 
@@ -108,7 +108,7 @@ def test_a_cancel_while_images_are_stored_results_in_either_outcome(
         job.wait()
         assert cloud.cancel(task_id).cancel_requested
         job.release()
-        assert the_only_outcome(cloud, task_id) in (Status.COMPLETED, CANCELLED)
+        assert wait_for_only_outcome(cloud, task_id) in (Status.COMPLETED, CANCELLED)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["finishing", "finished"])
@@ -120,13 +120,13 @@ def test_the_first_final_write_decides_between_cancel_and_completion(
         cloud.submit(task_id)
         job.wait()
         if after:
-            with pytest.raises(InvalidTask) as refused:
+            with pytest.raises(InvalidTask) as error:
                 cloud.cancel(task_id)
-            assert refused.value.status == 409
+            assert error.value.status == 409
         else:
             assert cloud.cancel(task_id).cancel_requested
         job.release()
-        assert the_only_outcome(cloud, task_id) is Status.COMPLETED
+        assert wait_for_only_outcome(cloud, task_id) is Status.COMPLETED
 
 
 def test_another_worker_executes_a_cancel_if_the_first_one_died(
@@ -138,31 +138,30 @@ def test_another_worker_executes_a_cancel_if_the_first_one_died(
     with running_consumer(cloud, webui.url, faults=faults) as worker:
         cloud.submit(task_id)
         webui.control.wait(begun=begun + 1)
-        faults.broken_methods.add(
-            "get_item"
-        )  # breaks its look for cancels: the heartbeat ends, and so does the worker
+        # Breaks the check for cancel requests: the heartbeat ends, and with it the worker.
+        faults.broken_methods.add("get_item")
         cloud.cancel(task_id)
         assert worker.ended.wait(30)
     with running_consumer(cloud, webui.url):
-        assert the_only_outcome(cloud, task_id) is CANCELLED
+        assert wait_for_only_outcome(cloud, task_id) is CANCELLED
 
 
 class SlowInput:
     """A server for an image that is sent only when the test allows it."""
 
     def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.answer = threading.Event()
-        slow = self
+        self.was_requested = threading.Event()
+        self.may_respond = threading.Event()
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                slow.asked.set()
-                slow.answer.wait(30)
+                server.was_requested.set()
+                server.may_respond.wait(30)
                 self.send_error(404)
 
             def log_message(self, *_arguments: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/image.png"
@@ -174,6 +173,6 @@ def slow_input() -> Iterator[SlowInput]:
     slow = SlowInput()
     threading.Thread(target=slow.server.serve_forever, daemon=True).start()
     yield slow
-    slow.answer.set()
+    slow.may_respond.set()
     slow.server.shutdown()
     slow.server.server_close()

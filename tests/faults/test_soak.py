@@ -20,27 +20,30 @@ import pytest
 from domain.row import Row, Status
 from functions.sweep.sweep import STUCK_SECONDS
 from local.pipeline import run_pipeline
-from tests.faults.asked import Asked
-from tests.faults.deployed import RUNTIMES, Deployed, sweeping
-from tests.faults.driver import FAULT_SHARE, Driver, driving
-from tests.faults.hooks import Hooks, receiving_hooks
+from tests.faults.deployed import RUNTIMES, Deployed, run_sweeps
+from tests.faults.driver import FAULT_FRACTION, Driver, run_driver
+from tests.faults.soak_task import SoakTask
+from tests.faults.webhook_receiver import WebhookReceiver, run_webhook_receiver
 from tests.support.proxy import Proxy, running_proxy
 
 TASKS: Final = int(os.environ.get("FAULTS_TASKS", "30"))
 GPU_WORKERS: Final = (*RUNTIMES, *RUNTIMES)
 WEBHOOK_EVERY: Final = 4
-SUBMITTED_AT_ONCE: Final = 2
-LOST_SHARE: Final = 0.07
-"""Of all submits: those whose message the tasks topic never gets from the API."""
-FOREIGN_SHARE: Final = 0.05
-ASTRAY_TASKS: Final = 200
-"""With so many tasks the first are older than the sweep's `STUCK_SECONDS` when the queue is empty."""
-ASTRAY: Final = 5 if TASKS >= ASTRAY_TASKS else 0
-"""So many of the first tasks have a message that SNS takes and brings nowhere."""
+TASKS_PER_FAULT: Final = 2
+LOST_FRACTION: Final = 0.07
+"""The fraction of tasks whose message the API fails to publish."""
+FOREIGN_FRACTION: Final = 0.05
+"""The number of messages that are no tasks, as a fraction of the number of tasks."""
+MIN_TASKS_FOR_UNROUTED: Final = 200
+"""With so many tasks, the first are older than the sweep's `STUCK_SECONDS` when the queue is empty, so that
+the sweep finds them."""
+UNROUTED: Final = 5 if TASKS >= MIN_TASKS_FOR_UNROUTED else 0
+"""How many of the first tasks have a message that SNS accepts but delivers to no queue."""
 LARGE_EVERY: Final = 10
-TWICE_EVERY: Final = 7
-SETTLE_SECONDS: Final = 240.0
-"""After the last fault: the longest delay between attempts, a lease or two, and the tasks in the queue."""
+SENT_TWICE_EVERY: Final = 7
+FINISH_SECONDS: Final = 240.0
+"""How long after the last fault all tasks may take to finish: the longest delay between attempts, a lease or
+two, and the tasks in the queue."""
 
 
 @pytest.mark.soak
@@ -55,136 +58,150 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
     ):
         deployed = Deployed(running, proxy)
         with (
-            receiving_hooks(deployed) as hooks,
-            driving(deployed, seed=seed, gpu_workers=GPU_WORKERS) as driver,
-            sweeping(deployed),
+            run_webhook_receiver(deployed) as webhook_receiver,
+            run_driver(deployed, seed=seed, gpu_workers=GPU_WORKERS) as driver,
+            run_sweeps(deployed),
         ):
-            began = time.monotonic()
-            proxy.fault_fraction = FAULT_SHARE
-            lost = submit_with_faults(deployed, driver, hooks.url)
+            started_at = time.monotonic()
+            proxy.fault_fraction = FAULT_FRACTION
+            lost = submit_with_faults(deployed, driver, webhook_receiver.url)
             driver.restart_ended(2)
             driver.stop_faults()
-            submitted = time.monotonic()
-            settle(deployed, driver)
-            ended = time.monotonic()
-            left_behind = [path for worker in driver.gpu_workers for path in worker.left_behind()]
+            faults_stopped_at = time.monotonic()
+            wait_until_all_finished(deployed, driver)
+            finished_at = time.monotonic()
+            remaining_files = [path for worker in driver.gpu_workers for path in worker.remaining_files()]
             max_running = max(worker.max_running for worker in driver.gpu_workers)
         rows = [deployed.row(task) for task in deployed.accepted]
-        ends = Counter(
+        outcome_counts = Counter(
             row.status.value + (f" {row.item['error']['code']}" if row.item.get("error") else "")
             for row in rows
         )
         fault_count = sum(proxy.fault_counts.values())
         print(
-            f"{dict(ends)}; faults in {fault_count} of {proxy.call_count} calls; {dict(driver.done)}; "
-            f"{dict(driver.last_lines)}; "
-            f"{len(lost)} lost publishes, {ASTRAY} gone astray, {len(deployed.foreign)} foreign messages, "
-            f"{len(deployed.dead_lettered)} dead-lettered tasks; the sweep: {dict(deployed.swept)}; "
-            f"{deployed.retried} requests sent again; "
-            f"webhooks of {len(hooks.statuses)} tasks, {len(hooks.refused)} refused once; "
-            f"{submitted - began:.0f} s of faults, "
-            f"{ended - submitted:.0f} s to settle: {TASKS * 60 / (ended - began):.0f} tasks a minute"
+            f"{dict(outcome_counts)}; faults in {fault_count} of {proxy.call_count} calls; "
+            f"{dict(driver.fault_counts)}; {dict(driver.last_lines)}; "
+            f"{len(lost)} lost publishes, {UNROUTED} delivered to no queue, "
+            f"{len(deployed.foreign)} foreign messages, "
+            f"{len(deployed.dead_lettered)} dead-lettered tasks; the sweep: {dict(deployed.sweep_totals)}; "
+            f"{deployed.retried_requests} requests sent again; "
+            f"webhooks of {len(webhook_receiver.statuses)} tasks, "
+            f"{len(webhook_receiver.refused)} refused once; "
+            f"{faults_stopped_at - started_at:.0f} s of faults, "
+            f"{finished_at - faults_stopped_at:.0f} s to finish: "
+            f"{TASKS * 60 / (finished_at - started_at):.0f} tasks a minute"
         )
         for row in rows:
-            has_one_outcome(deployed, row, seed)
-            has_its_webhook(deployed.accepted[row.id], row, hooks, seed)
-        show_only_themselves(deployed, rows)
-        kept = set(deployed.archived())
-        assert set(deployed.foreign) <= kept <= {*deployed.foreign, *deployed.dead_lettered}, f"seed {seed}"
+            check_one_outcome(deployed, row, seed)
+            check_webhook(deployed.accepted[row.id], row, webhook_receiver, seed)
+        check_images(deployed, rows)
+        archived = set(deployed.archived())
+        assert set(deployed.foreign) <= archived <= {*deployed.foreign, *deployed.dead_lettered}, (
+            f"seed {seed}"
+        )
     assert max_running <= 1
-    assert not left_behind, f"seed {seed}"
-    assert ends["completed"] >= TASKS / 2, f"seed {seed}: {ends}"
+    assert not remaining_files, f"seed {seed}"
+    assert outcome_counts["completed"] >= TASKS / 2, f"seed {seed}: {outcome_counts}"
     needed_the_sweep = [row.id for row in rows if row.id in lost and row.status is Status.COMPLETED]
     # A run that ends with an error has no report: what it did before does not count here.
-    assert deployed.swept["republished"] or not needed_the_sweep, f"seed {seed}: {deployed.swept}"
+    assert deployed.sweep_totals["republished"] or not needed_the_sweep, (
+        f"seed {seed}: {deployed.sweep_totals}"
+    )
 
 
-def submit_with_faults(deployed: Deployed, driver: Driver, hook_url: str) -> Collection[str]:
+def submit_with_faults(deployed: Deployed, driver: Driver, webhook_url: str) -> Collection[str]:
     """Submit all tasks while faults are injected; return those whose message the API could not publish."""
     rng = random.Random(driver.seed)
-    lost = set(rng.sample(range(ASTRAY, TASKS), max(1, round(TASKS * LOST_SHARE))))
-    foreign = set(rng.sample(range(TASKS), max(1, round(TASKS * FOREIGN_SHARE))))
+    lost = set(rng.sample(range(UNROUTED, TASKS), max(1, round(TASKS * LOST_FRACTION))))
+    foreign = set(rng.sample(range(TASKS), max(1, round(TASKS * FOREIGN_FRACTION))))
     for number in range(TASKS):
         runtime, images = rng.choice(RUNTIMES), rng.randint(1, 3)
-        large, twice = number % LARGE_EVERY == LARGE_EVERY - 1, number % TWICE_EVERY == TWICE_EVERY - 1
-        asked = Asked(
+        is_large, is_sent_twice = (
+            number % LARGE_EVERY == LARGE_EVERY - 1,
+            number % SENT_TWICE_EVERY == SENT_TWICE_EVERY - 1,
+        )
+        task = SoakTask(
             number=number,
             runtime=runtime,
-            images=1 if large else images,
-            large=large,
-            webhook=hook_url if number % WEBHOOK_EVERY == WEBHOOK_EVERY - 1 else None,
+            images=1 if is_large else images,
+            is_large=is_large,
+            webhook=webhook_url if number % WEBHOOK_EVERY == WEBHOOK_EVERY - 1 else None,
         )
-        with failing_publish(deployed.proxy, asked, lost=number in lost, astray=number < ASTRAY):
-            deployed.submit(asked, twice=twice)
+        with failing_publish(deployed.proxy, task, lost=number in lost, unrouted=number < UNROUTED):
+            deployed.submit(task, twice=is_sent_twice)
         if number in foreign:
             deployed.publish_foreign(rng)
-        if number % SUBMITTED_AT_ONCE == SUBMITTED_AT_ONCE - 1:
+        if number % TASKS_PER_FAULT == TASKS_PER_FAULT - 1:
             driver.inject_fault()
             driver.restart_ended(rng.uniform(0.5, 1.5))
     return {f"task-{number}" for number in lost}
 
 
-def failing_publish(proxy: Proxy, asked: Asked, *, lost: bool, astray: bool) -> AbstractContextManager[None]:
+def failing_publish(
+    proxy: Proxy, task: SoakTask, *, lost: bool, unrouted: bool
+) -> AbstractContextManager[None]:
     """Make the API's publish of a task's message fail, or make SNS find no queue for its message."""
-    task = f"%22{asked.id}%22"
+    quoted_id = f"%22{task.id}%22"
     if lost:
-        return proxy.refusing("SNS.Publish", task)
-    if astray:
-        nobody = "x" * len(asked.runtime)
+        return proxy.refusing("SNS.Publish", quoted_id)
+    if unrouted:
+        no_runtime = "x" * len(task.runtime)
         return proxy.rewriting(
-            "SNS.Publish", task, f"Value={asked.runtime}".encode(), f"Value={nobody}".encode()
+            "SNS.Publish", quoted_id, f"Value={task.runtime}".encode(), f"Value={no_runtime}".encode()
         )
     return nullcontext()
 
 
-def has_one_outcome(deployed: Deployed, row: Row, seed: int) -> None:
+def check_one_outcome(deployed: Deployed, row: Row, seed: int) -> None:
     """Check that row, API, callbacks and objects show the same single outcome of a task."""
-    bodies = [each.body for each in deployed.pipeline.callbacks.of_task(row.id)]
+    callbacks = [callback.body for callback in deployed.pipeline.callbacks.of_task(row.id)]
     outcomes = {
         (body["status"], tuple(body["image_url"]), body["output_url"])
-        for body in bodies
+        for body in callbacks
         if body["result"] is not None
     }
     images = tuple(row.item["images"])
     assert outcomes == {(row.status.value, images, row.text("output"))}, f"seed {seed}: {row.id} {outcomes}"
     assert deployed.status(row.id) == row.status.value, f"seed {seed}: {row.id}"
-    named = [*images, *filter(None, [row.text("output")])]
+    named_objects = [*images, *filter(None, [row.text("output")])]
     bucket = deployed.pipeline.output_bucket
     objects = deployed.pipeline.objects(f"{row.keys.folder}/")
-    assert objects == sorted(name.removeprefix(f"s3://{bucket}/") for name in named), (
+    assert objects == sorted(name.removeprefix(f"s3://{bucket}/") for name in named_objects), (
         f"seed {seed}: {row} {objects}"
     )
-    wanted = deployed.accepted[row.id].images if row.status is Status.COMPLETED else 0
-    assert len(images) == wanted, f"seed {seed}: {row}"
+    expected_count = deployed.accepted[row.id].images if row.status is Status.COMPLETED else 0
+    assert len(images) == expected_count, f"seed {seed}: {row}"
 
 
-def has_its_webhook(asked: Asked, row: Row, hooks: Hooks, seed: int) -> None:
+def check_webhook(task: SoakTask, row: Row, webhook_receiver: WebhookReceiver, seed: int) -> None:
     """Check that the receiver of a task got its outcome as one event, if it has a webhook."""
-    wanted = {row.status.value} if asked.webhook else set()
-    assert hooks.statuses.get(row.id, set()) == wanted, f"seed {seed}: {row.id} {hooks.statuses}"
-    assert len(hooks.webhook_ids.get(row.id, ())) == len(wanted), f"seed {seed}: {row.id}"
+    expected = {row.status.value} if task.webhook else set()
+    assert webhook_receiver.statuses.get(row.id, set()) == expected, (
+        f"seed {seed}: {row.id} {webhook_receiver.statuses}"
+    )
+    assert len(webhook_receiver.webhook_ids.get(row.id, ())) == len(expected), f"seed {seed}: {row.id}"
 
 
-def show_only_themselves(deployed: Deployed, rows: Collection[Row]) -> None:
+def check_images(deployed: Deployed, rows: Collection[Row]) -> None:
     """Check that the images of each task show it, and were made from no input of another task."""
     owners: dict[str, str] = {}
     for row in rows:
         if row.status is Status.COMPLETED:
             images = [deployed.pipeline.download(link) for link in row.item["images"]]
-            reference = deployed.accepted[row.id].reference(images)
+            reference = deployed.accepted[row.id].check_images(images)
             assert reference is None or owners.setdefault(reference, row.id) == row.id
 
 
-def settle(deployed: Deployed, driver: Driver) -> None:
+def wait_until_all_finished(deployed: Deployed, driver: Driver) -> None:
     """Wait until all callbacks were sent and all queues are empty, while ended workers are restarted."""
-    deadline = time.monotonic() + SETTLE_SECONDS + TASKS / 2 + (STUCK_SECONDS if ASTRAY else 0)
+    deadline = time.monotonic() + FINISH_SECONDS + TASKS / 2 + (STUCK_SECONDS if UNROUTED else 0)
     while True:
         driver.restart_ended(0.5)
         deployed.receive_messages()
-        open_ = [task for task in deployed.accepted if not deployed.row(task).notified]
-        left = deployed.message_counts()
-        if not open_ and not left:
+        unfinished = [task for task in deployed.accepted if not deployed.row(task).notified]
+        message_counts = deployed.message_counts()
+        if not unfinished and not message_counts:
             return
         assert time.monotonic() < deadline, (
-            f"seed {driver.seed}: {left} {[deployed.row(task) for task in open_]}"
+            f"seed {driver.seed}: {message_counts} {[deployed.row(task) for task in unfinished]}"
         )

@@ -17,7 +17,7 @@ from local.emulator import Emulator
 from local.fakes.process import FakeServer
 from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
-from tests.faults.scenes import ComfyUiScene, Scene, SdWebUiScene, completed_once
+from tests.faults.scenes import ComfyUiScene, Scene, SdWebUiScene, check_completed_once
 from tests.faults.stages import AWS_STAGES, COMFYUI_STAGES, FREEING, RUNNING, TASK, Stages
 from tests.support.consumers import process, running_consumer
 from tests.support.proxy import engine_call, running_proxy
@@ -32,31 +32,33 @@ def kill(worker: Process) -> Callable[[], None]:
 
 
 def freeze(worker: Process) -> Callable[[], None]:
-    """Stop a worker; return a function that wakes it."""
+    """Stop a worker; return a function that resumes it."""
     worker.send(signal.SIGSTOP)
     return lambda: worker.send(signal.SIGCONT)
 
 
-LATE_ANSWERS = {"queued", "reading history"}
+# Stages at which the response is delayed that tells a worker of its job.
+LATE_RESPONSES = {"queued", "reading history"}
 
-SHORT = {
+QUICK_STAGES = {
     kill: ("running", "claimed", "stored", "finished", "notified"),
     freeze: ("running", "claimed", "storing", "finishing"),
 }
-"""What `make test` has time for, with SD Web UI."""
+"""The stages for which `make test` has time, with SD Web UI."""
 
 STAGES: Stages = {**COMFYUI_STAGES, **AWS_STAGES}
-EXECUTED = tuple(stage for stage, held in STAGES.items() if held is None or held.after)
-"""For whoever is killed: before a call is executed is as good as after the previous one."""
-DELAYED = tuple(
-    stage for stage, held in STAGES.items() if held is None or not held.after or stage in LATE_ANSWERS
+STAGES_FOR_KILL = tuple(stage for stage, call in STAGES.items() if call is None or call.after)
+"""Only stages after a call: a process that is killed before a call leaves the state after the previous
+one."""
+STAGES_FOR_FREEZE = tuple(
+    stage for stage, call in STAGES.items() if call is None or not call.after or stage in LATE_RESPONSES
 )
-"""For a worker that is frozen: a call that was delayed is executed after it has lost its task."""
+"""Stages before a call: it is executed after the frozen worker has lost its lease."""
 
 CASES = [
     *(
         pytest.param("sdwebui", break_worker, stages, id=f"{break_worker.__name__} at some")
-        for break_worker, stages in SHORT.items()
+        for break_worker, stages in QUICK_STAGES.items()
     ),
     *(
         pytest.param(
@@ -66,7 +68,7 @@ CASES = [
             id=f"{break_worker.__name__} at the others",
             marks=pytest.mark.long,
         )
-        for break_worker, stages in SHORT.items()
+        for break_worker, stages in QUICK_STAGES.items()
     ),
     *(
         pytest.param(
@@ -76,17 +78,17 @@ CASES = [
             id=f"{break_worker.__name__} with ComfyUI",
             marks=[pytest.mark.long, pytest.mark.timeout(600)],
         )
-        for break_worker, stages in ((kill, EXECUTED), (freeze, DELAYED))
+        for break_worker, stages in ((kill, STAGES_FOR_KILL), (freeze, STAGES_FOR_FREEZE))
     ),
 ]
 
-AT_ONCE = 4
-TIDY_SECONDS = 10
+CONCURRENT_RUNS = 4
+CLEANUP_SECONDS = 10
 FROZEN_SECONDS = 12
 """Longer than the worker waits for a response of ComfyUI."""
 
-LOST_WITH_ENGINE = {"running", "queued", "reading history", "reading output", "read output"}
-LOST_WITH_WORKER = LOST_WITH_ENGINE | {"removing", "removed", "storing", "stored", "finishing"}
+RESULT_LOST_WITH_ENGINE = {"running", "queued", "reading history", "reading output", "read output"}
+RESULT_LOST_WITH_WORKER = RESULT_LOST_WITH_ENGINE | {"removing", "removed", "storing", "stored", "finishing"}
 """At these stages ComfyUI has the job, but its result is lost: it is queued a second time."""
 
 
@@ -112,50 +114,54 @@ SceneOf = Callable[[str, str], AbstractContextManager[Scene]]
 def test_another_worker_finishes_the_task(
     open_scene: SceneOf, runtime_type: str, break_worker: Break, stages: tuple[str, ...]
 ) -> None:
-    """With one outcome and one callback, whatever the first worker still does when it wakes."""
+    """With one outcome and one callback, whatever the first worker still does when it is resumed."""
 
     def run(stage: str) -> None:
         with open_scene(runtime_type, stage) as scene:
-            broken_worker(scene, break_worker, stage)
+            check_with_broken_worker(scene, break_worker, stage)
 
-    alone = [stage for stage in stages if runtime_type == "sdwebui" and stage == RUNNING]
-    for stage in alone:  # it hangs whatever job comes next
+    sequential = [stage for stage in stages if runtime_type == "sdwebui" and stage == RUNNING]
+    for stage in sequential:  # the fault hangs whichever job comes next, also of another stage
         run(stage)
-    at_once(run, [stage for stage in stages if stage not in alone])
+    run_concurrently(run, [stage for stage in stages if stage not in sequential])
 
 
-def at_once(run: Callable[[str], None], stages: Iterable[str]) -> None:
+def run_concurrently(run: Callable[[str], None], stages: Iterable[str]) -> None:
     """Run several stages at the same time; report all that failed."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENT_RUNS) as pool:
         runs = {stage: pool.submit(run, stage) for stage in stages}
     failed = {stage: run.exception() for stage, run in runs.items() if run.exception()}
     assert not failed, "\n".join(f"{stage}: {error}" for stage, error in failed.items())
 
 
-def broken_worker(scene: Scene, break_worker: Break, stage: str) -> None:
+def check_with_broken_worker(scene: Scene, break_worker: Break, stage: str) -> None:
     """Break the worker at a stage, and let another one finish the task."""
     with at_stage(scene, stage) as (first, release, _):
-        wake = break_worker(first)
-        engine = scene.first if break_worker is kill else scene.another()
+        resume = break_worker(first)
+        engine = scene.first if break_worker is kill else scene.second_engine()
         if STAGES[stage] is None:
             release()
-        with consumer_beside(scene, engine):
+        with run_consumer_beside(scene, engine):
             scene.cloud.outcome(TASK)
             release()
-            wake()
+            resume()
             scene.cloud.wait_until_empty()
-            row = completed_once(scene.cloud, TASK)
+            row = check_completed_once(scene.cloud, TASK)
             scene.check(row)
-            leaves_nothing(scene)
+            wait_until_removed(scene)
     if isinstance(scene, ComfyUiScene):
-        most = 2 if stage in LOST_WITH_WORKER or (break_worker is freeze and stage == "queueing") else 1
-        assert scene.posted() - (stage in FREEING) <= most
+        max_prompts = (
+            2 if stage in RESULT_LOST_WITH_WORKER or (break_worker is freeze and stage == "queueing") else 1
+        )
+        assert scene.prompt_count() - (stage in FREEING) <= max_prompts
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("break_engine", "stages"), [(kill, (*EXECUTED, "queueing")), (freeze, EXECUTED)], ids=["kill", "freeze"]
+    ("break_engine", "stages"),
+    [(kill, (*STAGES_FOR_KILL, "queueing")), (freeze, STAGES_FOR_KILL)],
+    ids=["kill", "freeze"],
 )
 def test_a_worker_finishes_the_task_when_its_comfyui_was_killed_or_frozen(
     open_scene: SceneOf, break_engine: Break, stages: tuple[str, ...]
@@ -163,15 +169,15 @@ def test_a_worker_finishes_the_task_when_its_comfyui_was_killed_or_frozen(
     def run(stage: str) -> None:
         with open_scene("comfyui", stage) as scene:
             assert isinstance(scene, ComfyUiScene)
-            broken_engine(scene, break_engine, stage)
+            check_with_broken_engine(scene, break_engine, stage)
 
-    at_once(run, stages)
+    run_concurrently(run, stages)
 
 
-def broken_engine(scene: ComfyUiScene, break_engine: Break, stage: str) -> None:
-    """Break ComfyUI at a stage; start it again or wake it later."""
+def check_with_broken_engine(scene: ComfyUiScene, break_engine: Break, stage: str) -> None:
+    """Break ComfyUI at a stage; start it again or resume it later."""
     with at_stage(scene, stage) as (worker, release, engine):
-        wake = break_engine(scene.first.process)
+        resume = break_engine(scene.first.process)
         if break_engine is kill:
             engine.refuse()
         if STAGES[stage] is not None:
@@ -181,29 +187,29 @@ def broken_engine(scene: ComfyUiScene, break_engine: Break, stage: str) -> None:
             engine.listen()
         else:
             time.sleep(FROZEN_SECONDS)
-            wake()
+            resume()
             release()
         scene.cloud.outcome(TASK)
         scene.cloud.wait_until_empty()
-        scene.check(completed_once(scene.cloud, TASK))
-        leaves_nothing(scene)
+        scene.check(check_completed_once(scene.cloud, TASK))
+        wait_until_removed(scene)
         assert worker.returncode is None
-        most = 2 if stage in LOST_WITH_ENGINE and break_engine is kill else 1
-        assert engine.forwarded["POST /prompt"] - (stage in FREEING) <= most
+        max_prompts = 2 if stage in RESULT_LOST_WITH_ENGINE and break_engine is kill else 1
+        assert engine.forwarded["POST /prompt"] - (stage in FREEING) <= max_prompts
 
 
-def leaves_nothing(scene: Scene) -> None:
+def wait_until_removed(scene: Scene) -> None:
     """Wait until no engine has anything of a task, which is removed shortly after its outcome."""
-    deadline = time.monotonic() + TIDY_SECONDS
-    while left := scene.left_behind():
-        assert time.monotonic() < deadline, left
+    deadline = time.monotonic() + CLEANUP_SECONDS
+    while remaining := scene.remaining_on_engines():
+        assert time.monotonic() < deadline, remaining
         time.sleep(0.1)
 
 
 @contextmanager
 def at_stage(scene: Scene, stage: str) -> Any:
     """Bring a task to a stage; yield its worker, a function that lets it go on, and the engine's proxy."""
-    held = STAGES[stage]
+    call = STAGES[stage]
     cloud, fake = scene.cloud, scene.first
     with (
         running_proxy(cloud.aws.endpoint_url) as aws,
@@ -216,20 +222,20 @@ def at_stage(scene: Scene, stage: str) -> Any:
             cloud.outcome("earlier")
             scene.replace_model()
         begun = fake.control.stats()["begun"]
-        if held is None:
+        if call is None:
             fake.control.set("hang", jobs=1)
             scene.submit(TASK)
             fake.control.wait(begun=begun + 1)
             yield worker, fake.control.clear, engine
             return
-        hold = held.hold(aws, engine)
+        hold = call.hold(aws, engine)
         scene.submit(TASK)
         hold.wait()
         yield worker, hold.release, engine
 
 
 @contextmanager
-def consumer_beside(scene: Scene, engine: FakeServer) -> Any:
+def run_consumer_beside(scene: Scene, engine: FakeServer) -> Any:
     """Run a consumer beside an engine, in this process if it needs no models."""
     if isinstance(scene, SdWebUiScene):
         with running_consumer(scene.cloud, engine.url) as consumer:

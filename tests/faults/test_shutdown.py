@@ -16,7 +16,7 @@ from tests.support.proxy import Proxy
 
 END_SECONDS: Final = 30.0
 SHUTDOWN_SECONDS: Final = 1
-MAX_SECONDS: Final = SHUTDOWN_SECONDS + LAST_WRITES_SECONDS + RELEASE_SECONDS + 10
+MAX_SHUTDOWN_SECONDS: Final = SHUTDOWN_SECONDS + LAST_WRITES_SECONDS + RELEASE_SECONDS + 10
 """The time that a worker may take to shut down, and 10 seconds for a loaded machine."""
 
 
@@ -68,7 +68,7 @@ def test_a_job_that_cannot_end_in_time_is_interrupted_and_released(
     with process(cloud, webui.url, shutdown_seconds=SHUTDOWN_SECONDS) as worker:
         run_hanging(worker)
         worker.send(signal.SIGTERM)
-        assert worker.wait(MAX_SECONDS) == 0
+        assert worker.wait(MAX_SHUTDOWN_SECONDS) == 0
     assert is_released(cloud, task_id)
     assert cloud.message_counts() == (1, 0)
     with running_consumer(cloud, webui.url):
@@ -81,7 +81,7 @@ def test_a_hanging_web_ui_does_not_delay_the_shutdown(
     with process(cloud, webui.url, shutdown_seconds=SHUTDOWN_SECONDS) as worker:
         run_hanging(worker, ignore_interrupt=True)
         worker.send(signal.SIGTERM)
-        assert worker.wait(MAX_SECONDS) == 1
+        assert worker.wait(MAX_SHUTDOWN_SECONDS) == 1
     assert is_released(cloud, task_id)
     assert cloud.message_counts() == (1, 0)
 
@@ -95,7 +95,7 @@ def test_hanging_aws_calls_do_not_delay_the_shutdown(
         for name in ("DynamoDB.UpdateItem", "SQS.ChangeMessageVisibilityBatch", "SQS.ReceiveMessage"):
             proxy.hold(name, max_calls=1000)
         worker.send(signal.SIGTERM)
-        assert worker.wait(MAX_SECONDS) == 1
+        assert worker.wait(MAX_SHUTDOWN_SECONDS) == 1
 
 
 def test_a_second_signal_releases_all_jobs_and_ends_the_process_at_once(

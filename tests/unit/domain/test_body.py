@@ -10,7 +10,7 @@ from domain.errors import ErrorCode, InvalidTask
 from domain.limits import MAX_BODY_BYTES, MAX_NAME_LENGTH, MAX_NESTING
 
 
-def refused(raw: bytes) -> InvalidTask:
+def parse_error(raw: bytes) -> InvalidTask:
     """Return the error for a body."""
     with pytest.raises(InvalidTask) as raised:
         parse_body(raw)
@@ -31,7 +31,7 @@ def refused(raw: bytes) -> InvalidTask:
 )
 def test_comments_in_json_get_a_hint(raw: bytes) -> None:
     """The examples in the manual of AWS's Guidance contain comments."""
-    message = refused(raw).faults[0].message
+    message = parse_error(raw).faults[0].message
 
     assert "comments are not part of JSON" in message
     assert message.startswith("line ")
@@ -54,7 +54,7 @@ def test_comments_in_json_get_a_hint(raw: bytes) -> None:
     ],
 )
 def test_the_error_for_invalid_json_says_what_is_wrong(raw: bytes, expected: str) -> None:
-    error = refused(raw)
+    error = parse_error(raw)
 
     assert (error.status, error.code) == (400, ErrorCode.INVALID_JSON)
     assert expected in error.faults[0].message
@@ -62,7 +62,7 @@ def test_the_error_for_invalid_json_says_what_is_wrong(raw: bytes, expected: str
 
 def test_numbers_that_json_does_not_allow_are_reported_with_their_pointers() -> None:
     raw = b'{"task": {"content": {"s_tmax": Infinity, "a/b": [1, NaN, {"c": -Infinity}], "d": 1e999}}}'
-    error = refused(raw)
+    error = parse_error(raw)
 
     assert error.code is ErrorCode.INVALID_JSON
     assert {fault.path: fault.message.partition(";")[0] for fault in error.faults} == {
@@ -75,11 +75,11 @@ def test_numbers_that_json_does_not_allow_are_reported_with_their_pointers() -> 
 
 @pytest.mark.parametrize("raw", [b"NaN", b"[Infinity]", b'{"a": [' + b"NaN," * 1000 + b"1]}"])
 def test_the_response_for_many_numbers_that_json_does_not_allow_is_bounded(raw: bytes) -> None:
-    assert 1 <= len(refused(raw).faults) <= 20
+    assert 1 <= len(parse_error(raw).faults) <= 20
 
 
 def test_a_body_beyond_the_limit_is_413_and_the_error_names_an_alternative() -> None:
-    error = refused(b" " * (MAX_BODY_BYTES + 1))
+    error = parse_error(b" " * (MAX_BODY_BYTES + 1))
 
     assert (error.status, error.code) == (413, ErrorCode.TOO_LARGE)
 
@@ -88,7 +88,7 @@ def test_a_body_beyond_the_limit_is_413_and_the_error_names_an_alternative() -> 
     ("text", "path"), [('{"a/b": ["\\ud800"]}', "/a~1b/0"), ('{"x": {"\\udfff": 1}}', "/x")]
 )
 def test_half_a_surrogate_pair_is_refused_with_its_pointer(text: str, path: str) -> None:
-    assert refused(text.encode()).faults[0].path == path
+    assert parse_error(text.encode()).faults[0].path == path
 
 
 def test_nesting_is_refused_beyond_the_limit_with_a_pointer() -> None:
@@ -110,7 +110,7 @@ def test_a_json_pointer_escapes_its_special_characters() -> None:
 def test_a_body_with_too_many_values_is_refused_before_it_is_parsed(unit: str) -> None:
     raw = f'{{"a": [{",".join([unit] * 100_001)}]}}'.encode()
     tracemalloc.start()
-    error = refused(raw)
+    error = parse_error(raw)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -131,7 +131,7 @@ def test_checking_takes_no_memory_that_grows_with_keys_times_values() -> None:
 
 def test_the_length_of_a_field_name_is_limited() -> None:
     assert parse_body(json.dumps({"a": {"k" * MAX_NAME_LENGTH: 1}}).encode())
-    [fault] = refused(json.dumps({"a": {"k" * (MAX_NAME_LENGTH + 1): 1}}).encode()).faults
+    [fault] = parse_error(json.dumps({"a": {"k" * (MAX_NAME_LENGTH + 1): 1}}).encode()).faults
 
     assert fault.path.startswith("/a/kkk")
     assert "256 characters" in fault.message

@@ -32,12 +32,12 @@ def test_of_very_many_errors_the_first_are_listed_and_the_others_are_counted() -
 
 
 def test_errors_that_were_already_shortened_are_counted_once() -> None:
-    twice = bounded_faults(
+    bounded_twice = bounded_faults(
         [*bounded_faults([Fault("/a", "x")] * 150), *bounded_faults([Fault("/b", "y")] * 150)]
     )
 
-    assert sum(fault.count for fault in twice) == 300
-    assert twice[-1].message == "and 200 more"
+    assert sum(fault.count for fault in bounded_twice) == 300
+    assert bounded_twice[-1].message == "and 200 more"
 
 
 def test_the_code_of_a_refusal_is_that_of_its_errors() -> None:

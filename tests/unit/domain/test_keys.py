@@ -15,7 +15,7 @@ SEGMENTS = st.text(
     st.characters(categories=["L", "M", "N", "P", "S"], exclude_characters="/\\"), min_size=1, max_size=9
 )
 PREFIXES = st.lists(SEGMENTS, min_size=1, max_size=6).map("/".join) | st.text(min_size=1, max_size=60)
-"""Most of them are accepted, so that hypothesis need not look for one."""
+"""Most of them are accepted, so that hypothesis does not spend its time on refused ones."""
 
 FENCES = st.from_regex(r"[0-9a-f]{4}", fullmatch=True)
 

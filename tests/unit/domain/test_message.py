@@ -39,7 +39,7 @@ MESSAGES = st.builds(
     submitted_at=st.just("2026-11-22T12:00:00.000Z"),
     trace=st.none() | st.just("Root=1-2-3"),
 )
-ONE = Message(
+MESSAGE = Message(
     Task("a", "r", TaskType.TEXT_TO_IMAGE, "output", None, {"prompt": "x"}, "v1alpha2"),
     "f0",
     "2026-11-22T12:00:00.000Z",
@@ -50,22 +50,22 @@ ONE = Message(
 @given(message=MESSAGES)
 def test_a_message_round_trips_as_ascii(message: Message) -> None:
     raw = message.encode()
-    light = replace(message, task=replace(message.task, content={}), content_ref="s3://b/k")
+    without_content = replace(message, task=replace(message.task, content={}), content_ref="s3://b/k")
 
     assert raw.isascii()
     assert raw.isprintable()
     assert Message.decode(raw) == message
-    assert Message.decode(light.encode()) == light
-    assert light.with_content(message.task.content) == message
+    assert Message.decode(without_content.encode()) == without_content
+    assert without_content.with_content(message.task.content) == message
     assert Message.decode(raw).task.digest == message.task.digest
 
 
 def test_unknown_metadata_of_a_newer_publisher_is_ignored() -> None:
-    body = json.loads(ONE.encode())
+    body = json.loads(MESSAGE.encode())
     body["metadata"]["caller"] = {"x": 1}
     body["more"] = 1
 
-    assert Message.decode(json.dumps(body)) == ONE
+    assert Message.decode(json.dumps(body)) == MESSAGE
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_unknown_metadata_of_a_newer_publisher_is_ignored() -> None:
     ],
 )
 def test_missing_or_invalid_metadata_is_a_bad_message(name: str, value: Any) -> None:
-    body = json.loads(ONE.encode())
+    body = json.loads(MESSAGE.encode())
     body["metadata"][name] = value
     raw = json.dumps(body)
-    with pytest.raises(BadMessage) as bad:
+    with pytest.raises(BadMessage) as error:
         Message.decode(raw)
 
-    assert bad.value.raw == raw
+    assert error.value.raw == raw
 
 
 @settings(max_examples=300, derandomize=True, deadline=None, database=None)
@@ -93,7 +93,7 @@ def test_missing_or_invalid_metadata_is_a_bad_message(name: str, value: Any) -> 
     | JSON.map(json.dumps)
     | st.builds(
         lambda metadata, members: json.dumps({"metadata": metadata, **members}),
-        st.dictionaries(st.sampled_from(list(json.loads(ONE.encode())["metadata"])), JSON | st.just("a")),
+        st.dictionaries(st.sampled_from(list(json.loads(MESSAGE.encode())["metadata"])), JSON | st.just("a")),
         st.dictionaries(st.sampled_from(["content", "content_ref"]), JSON),
     )
 )
@@ -101,8 +101,8 @@ def test_any_text_is_a_message_or_a_bad_message(raw: str) -> None:
     try:
         Message.decode(raw)
         original = raw
-    except BadMessage as bad:
-        original = bad.raw
+    except BadMessage as error:
+        original = error.raw
     assert original == raw
 
 
@@ -110,12 +110,12 @@ def test_any_text_is_a_message_or_a_bad_message(raw: str) -> None:
     "raw",
     [
         "[" * 100_000,
-        ONE.encode().replace("2026-11-22T12:00:00.000Z", "0001-01-01T00:00:00+23:00"),
+        MESSAGE.encode().replace("2026-11-22T12:00:00.000Z", "0001-01-01T00:00:00+23:00"),
         '{"metadata": {}, "content": {"a": ' + "9" * 5000 + "}}",
-        ONE.encode().replace('"x"', "NaN"),
-        ONE.encode().replace('"x"', "1e999"),
-        ONE.encode().replace('"x"', '"\\ud800"'),
-        ONE.encode().replace('"x"', "[" * 40 + "]" * 40),
+        MESSAGE.encode().replace('"x"', "NaN"),
+        MESSAGE.encode().replace('"x"', "1e999"),
+        MESSAGE.encode().replace('"x"', '"\\ud800"'),
+        MESSAGE.encode().replace('"x"', "[" * 40 + "]" * 40),
     ],
 )
 def test_json_that_makes_python_fail_is_a_bad_message(raw: str) -> None:

@@ -1,4 +1,4 @@
-"""When a delivery is tried again, and what the API shows of it."""
+"""When the delivery of a webhook is tried again, and what the API shows of it."""
 
 from datetime import timedelta
 
@@ -19,23 +19,23 @@ def test_a_2xx_status_delivers(status: int) -> None:
     assert (delay, record.delivered_at, record.is_final) == (None, iso(NOW), True)
 
 
-def test_gone_ends_the_delivery() -> None:
+def test_status_410_gone_ends_the_delivery() -> None:
     record, delay = RECORD.after_attempt(410, NOW)
     assert (delay, record.given_up, record.delivered_at) == (None, True, None)
 
 
 @pytest.mark.parametrize("status", [None, 301, 302, 400, 404, 429, 500, 503])
 def test_everything_else_is_tried_again_for_a_day(status: int | None) -> None:
-    record, moment, delays = RECORD, NOW, []
+    record, time, delays = RECORD, NOW, []
     while not record.is_final:
-        record, delay = record.after_attempt(status, moment)
+        record, delay = record.after_attempt(status, time)
         if delay:
             assert delay <= 12 * 3600, "SQS cannot hide a message for longer"
-            assert record.seconds_until_next(moment) == delay
+            assert record.seconds_until_next(time) == delay
             delays.append(delay)
-            moment += timedelta(seconds=delay)
+            time += timedelta(seconds=delay)
     assert delays == list(DELAYS_SECONDS) == sorted(delays)
-    assert timedelta(hours=23) <= moment - NOW <= timedelta(hours=25)
+    assert timedelta(hours=23) <= time - NOW <= timedelta(hours=25)
     assert (record.given_up, record.attempts, record.last_status) == (True, len(delays) + 1, status)
 
 

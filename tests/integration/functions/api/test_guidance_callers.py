@@ -22,8 +22,8 @@ def test_a_request_of_the_guidance_is_accepted(api: Client, name: str) -> None:
     version, body = _request(name)
     answer = api("POST", f"/{version}", body)
     assert answer.status == 200, answer.body
-    warned = [warning["path"] for warning in answer.body["warnings"]]
-    assert warned == (["/task/content/show_extras_results"] if "extra" in name else [])
+    warned_paths = [warning["path"] for warning in answer.body["warnings"]]
+    assert warned_paths == (["/task/content/show_extras_results"] if "extra" in name else [])
 
 
 def test_the_error_for_a_comfyui_workflow_lists_the_task_types(api: Client) -> None:
@@ -94,9 +94,14 @@ def test_unknown_fields_are_ignored_with_a_warning_for_each(api: Client, deploym
     body["trace"] = "abc"
     answer = api("POST", "/v1alpha2", body)
     assert answer.status == 200, answer.body
-    warned = {warning["path"]: warning["message"] for warning in answer.body["warnings"]}
-    assert warned.keys() == {"/trace", "/task/owner", "/task/metadata/priority", "/task/metadata/contxt"}
-    assert "did you mean context?" in warned["/task/metadata/contxt"]
+    warned_paths = {warning["path"]: warning["message"] for warning in answer.body["warnings"]}
+    assert warned_paths.keys() == {
+        "/trace",
+        "/task/owner",
+        "/task/metadata/priority",
+        "/task/metadata/contxt",
+    }
+    assert "did you mean context?" in warned_paths["/task/metadata/contxt"]
     [message] = deployment.messages(DYNAMIC)
     assert message["metadata"].keys().isdisjoint({"priority", "contxt"})
 
@@ -114,9 +119,9 @@ def test_what_v1alpha1_does_with_image_link_gets_a_warning(api: Client) -> None:
     request = copy.deepcopy(REQUESTS["v1alpha1/i2i"]) | {"init_images": ["https://example.org/dog.png"]}
     answer = api("POST", "/v1alpha1", request)
     assert {warning["path"] for warning in answer.body["warnings"]} == {"/init_images"}
-    text = copy.deepcopy(REQUESTS["v1alpha1/t2i"])
-    text["alwayson_scripts"]["image_link"] = PICTURE
-    answer = api("POST", "/v1alpha1", text)
+    text_request = copy.deepcopy(REQUESTS["v1alpha1/t2i"])
+    text_request["alwayson_scripts"]["image_link"] = PICTURE
+    answer = api("POST", "/v1alpha1", text_request)
     assert {warning["path"] for warning in answer.body["warnings"]} == {"/alwayson_scripts/image_link"}
 
 
@@ -131,8 +136,8 @@ def test_a_password_in_a_link_is_in_no_response_log_or_row(
     else:
         body["task"]["content"]["init_images"] = [link]
     answer = api("POST", f"/{version}", body)
-    where = {"v1alpha1": "/alwayson_scripts/image_link", "v1alpha2": "/task/content/init_images/0"}[version]
-    assert (answer.status, answer.faults) == (400, [where])
+    path = {"v1alpha1": "/alwayson_scripts/image_link", "v1alpha2": "/task/content/init_images/0"}[version]
+    assert (answer.status, answer.faults) == (400, [path])
     assert "inputs.credentials" in answer.body["error"]["details"][0]["message"]
     assert "hunter2" not in str(answer.body) + log.getvalue()
     assert deployment.dynamodb.scan(TableName=deployment.environment.task_table)["Count"] == 0

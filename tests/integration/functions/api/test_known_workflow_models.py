@@ -15,7 +15,7 @@ from runtimes.base import EngineNames
 from tests.support.deployment import Deployment
 from tests.support.workflows import with_input
 
-COMFY = Runtime("comfy", "comfyui", dynamic_model=True)
+COMFYUI_RUNTIME = Runtime("comfy", "comfyui", dynamic_model=True)
 
 
 def check(deployment: Deployment, checkpoint: str, lora: str | None = None) -> list[Fault]:
@@ -30,7 +30,7 @@ def check(deployment: Deployment, checkpoint: str, lora: str | None = None) -> l
     return KnownModels(
         bucket=ModelBucket(deployment.s3, deployment.environment.model_bucket),
         reports=LastReports(RuntimeReports(deployment.s3, deployment.environment.task_bucket)),
-    ).check(decode(body, Runtimes([COMFY])))
+    ).check(decode(body, Runtimes([COMFYUI_RUNTIME])))
 
 
 @pytest.fixture

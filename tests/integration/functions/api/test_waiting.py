@@ -12,12 +12,12 @@ from tests.support.deployment import Deployment
 from tests.support.worker import Worker
 
 
-class Sleeper:
+class FakePause:
     """A pause that takes no time: it moves its clock, and calls what a test wants to happen meanwhile."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.during: Callable[[], Any] = lambda: None
+        self.meanwhile: Callable[[], Any] = lambda: None
 
     def clock(self) -> float:
         return self.now
@@ -25,73 +25,77 @@ class Sleeper:
     def sleep(self, seconds: float) -> None:
         assert 0 < seconds <= CHECK_SECONDS
         self.now += seconds
-        self.during()
+        self.meanwhile()
 
 
 @pytest.fixture
-def sleeper() -> Sleeper:
-    return Sleeper()
+def pause() -> FakePause:
+    return FakePause()
 
 
 @pytest.fixture
-def api(deployment: Deployment, sleeper: Sleeper) -> Client:
+def api(deployment: Deployment, pause: FakePause) -> Client:
     """Return an API whose pauses take no time."""
     table = Table(deployment.dynamodb, deployment.environment.task_table)
-    return Client(deployment, wait=TaskWaiter(table=table, sleep=sleeper.sleep, clock=sleeper.clock))
+    return Client(deployment, wait=TaskWaiter(table=table, sleep=pause.sleep, clock=pause.clock))
 
 
 PATH = "/v1alpha2/tasks/test/wait"
 
 
-def test_it_answers_when_the_task_has_ended(api: Client, deployment: Deployment, sleeper: Sleeper) -> None:
+def test_a_waiting_request_is_answered_when_the_task_has_ended(
+    api: Client, deployment: Deployment, pause: FakePause
+) -> None:
     api.submit()
     worker = Worker(deployment)
 
     def run_after_three_seconds() -> None:
-        if sleeper.now == 3:
+        if pause.now == 3:
             worker.run("test")
 
-    sleeper.during = run_after_three_seconds
+    pause.meanwhile = run_after_three_seconds
     answer = api("GET", PATH, query={"seconds": "25"})
-    assert (answer.status, answer.body["status"], sleeper.now) == (200, "completed", 3)
+    assert (answer.status, answer.body["status"], pause.now) == (200, "completed", 3)
     assert len(answer.body["images"]) == 1
 
 
-def test_it_answers_with_the_task_as_it_is_after_the_time(api: Client, sleeper: Sleeper) -> None:
+def test_after_the_time_the_answer_is_the_task_as_it_is(api: Client, pause: FakePause) -> None:
     api.submit()
     answer = api("GET", PATH, query={"seconds": "7"})
-    assert (answer.status, answer.body["status"], sleeper.now) == (200, "queued", 7)
+    assert (answer.status, answer.body["status"], pause.now) == (200, "queued", 7)
     assert api("GET", PATH).status == 200
-    assert sleeper.now == 7 + 20
+    assert pause.now == 7 + 20
 
 
 def test_a_task_that_has_ended_is_answered_at_once(
-    api: Client, deployment: Deployment, sleeper: Sleeper
+    api: Client, deployment: Deployment, pause: FakePause
 ) -> None:
     api.submit()
     Worker(deployment).run("test")
     assert api("GET", PATH).body["status"] == "completed"
-    assert sleeper.now == 0
+    assert pause.now == 0
 
 
-def test_with_a_tag_it_answers_when_something_has_changed(
-    api: Client, deployment: Deployment, sleeper: Sleeper
+def test_with_a_tag_the_answer_comes_when_something_has_changed(
+    api: Client, deployment: Deployment, pause: FakePause
 ) -> None:
     api.submit()
     tag = api("GET", "/v1alpha2/tasks/test").headers["ETag"]
     worker = Worker(deployment)
-    sleeper.during = lambda: worker.start("test") if sleeper.now == 2 else None
+    pause.meanwhile = lambda: worker.start("test") if pause.now == 2 else None
     answer = api("GET", PATH, headers={"If-None-Match": f'"other", W/{tag}'})
-    assert (answer.body["status"], sleeper.now) == ("running", 2)
+    assert (answer.body["status"], pause.now) == ("running", 2)
     assert answer.headers["ETag"] != tag
 
 
-def test_with_a_tag_it_says_that_nothing_has_changed(api: Client, sleeper: Sleeper) -> None:
+def test_with_a_tag_the_answer_after_the_time_is_304_if_nothing_has_changed(
+    api: Client, pause: FakePause
+) -> None:
     api.submit()
     tag = api("GET", "/v1alpha2/tasks/test").headers["ETag"]
     api.submit("before", context=1)
     answer = api("GET", PATH, query={"seconds": "5"}, headers={"If-None-Match": tag})
-    assert (answer.status, answer.body, sleeper.now) == (304, None, 5)
+    assert (answer.status, answer.body, pause.now) == (304, None, 5)
 
 
 def test_a_heartbeat_changes_the_tag_only_with_progress(api: Client, deployment: Deployment) -> None:
@@ -109,7 +113,7 @@ def test_another_time_is_refused(api: Client, seconds: str) -> None:
     assert (answer.status, answer.faults) == (400, ["seconds"])
 
 
-def test_there_is_no_waiting_for_an_unknown_task(api: Client, sleeper: Sleeper) -> None:
+def test_an_unknown_task_is_not_waited_for(api: Client, pause: FakePause) -> None:
     assert api("GET", PATH).status == 404
     assert api("GET", "/v1alpha2/tasks/test/wait", query={"second": "1"}).faults == ["second"]
-    assert sleeper.now == 0
+    assert pause.now == 0

@@ -12,9 +12,10 @@ from tests.support.deployment import DYNAMIC, STATIC, Deployment
 from tests.support.worker import Worker, sweep
 
 LONG = "x" * 200_000
+"""Two of these are longer than a message of SNS may be."""
 
 
-def put(deployment: Deployment, task_id: str, values: dict[str, Any]) -> None:
+def set_attributes(deployment: Deployment, task_id: str, values: dict[str, Any]) -> None:
     """Change attributes of a row without the protocol, as an earlier version or an operator might."""
     deployment.dynamodb.update_item(
         TableName=deployment.environment.task_table,
@@ -25,11 +26,13 @@ def put(deployment: Deployment, task_id: str, values: dict[str, Any]) -> None:
     )
 
 
-def ended(api: Client, deployment: Deployment, values: dict[str, Any], worker: Worker | None = None) -> None:
+def finish_and_change_row(
+    api: Client, deployment: Deployment, values: dict[str, Any], worker: Worker | None = None
+) -> None:
     """Submit and finish a task without a callback, and change its row."""
     api.submit()
     (worker or Worker(deployment)).run("test", notify=False)
-    put(deployment, "test", values)
+    set_attributes(deployment, "test", values)
 
 
 TOO_LONG = {
@@ -48,7 +51,7 @@ def remove_attribute(deployment: Deployment, task_id: str, name: str) -> None:
     )
 
 
-ODD: list[dict[str, Any]] = [
+UNUSUAL_VALUES: list[dict[str, Any]] = [
     TOO_LONG,
     {"images": {"L": [{"S": "no link"}, {"N": "1"}, {"NULL": True}]}},
     {"images": {"L": [{"S": f"s3://b/{index}/{'k' * 1000}"} for index in range(300)]}},
@@ -63,9 +66,9 @@ ODD: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("values", ODD)
+@pytest.mark.parametrize("values", UNUSUAL_VALUES)
 def test_no_row_makes_the_api_fail(api: Client, deployment: Deployment, values: dict[str, Any]) -> None:
-    ended(api, deployment, values)
+    finish_and_change_row(api, deployment, values)
 
     assert api("GET", "/v1alpha2/tasks/test").status == 200
     assert api("GET", "/v1alpha2/tasks").status == 200
@@ -75,7 +78,7 @@ def test_no_row_makes_the_api_fail(api: Client, deployment: Deployment, values: 
 
 
 def test_a_callback_that_is_too_long_for_sns_is_shortened(api: Client, deployment: Deployment) -> None:
-    ended(api, deployment, {**TOO_LONG, "status": {"S": "failed"}})
+    finish_and_change_row(api, deployment, {**TOO_LONG, "status": {"S": "failed"}})
     assert api.submit(context="second").status == 200
 
     [callback] = deployment.callbacks()
@@ -89,7 +92,7 @@ def test_the_sweep_sends_a_callback_that_was_too_long_once(
 ) -> None:
     clock = FakeClock()
     api = Client(deployment, clock)
-    ended(api, deployment, TOO_LONG, Worker(deployment, clock))
+    finish_and_change_row(api, deployment, TOO_LONG, Worker(deployment, clock))
     clock.forward(minutes=10)
 
     assert sweep(deployment, clock) == Report(notified=1)
@@ -103,7 +106,7 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_sweep(deployment: Deploymen
         api.submit(task_id)
         Worker(deployment, clock).run(task_id, notify=False)
         clock.forward(seconds=1)
-    put(deployment, "broken", {"status": {"S": "of a version to come"}})
+    set_attributes(deployment, "broken", {"status": {"S": "of a version to come"}})
     clock.forward(minutes=10)
 
     assert sweep(deployment, clock) == Report(notified=1, failed=1)
@@ -120,7 +123,7 @@ def test_the_longest_error_of_a_task_is_sent_in_its_callback(api: Client, deploy
 
 @pytest.mark.parametrize("missing", ["status", "prefix"])
 def test_a_row_of_an_unknown_form_is_a_409(api: Client, deployment: Deployment, missing: str) -> None:
-    ended(api, deployment, {"notified_at": {"S": "2026-11-22T12:00:00.000Z"}})
+    finish_and_change_row(api, deployment, {"notified_at": {"S": "2026-11-22T12:00:00.000Z"}})
     remove_attribute(deployment, "test", missing)
 
     assert api("GET", "/v1alpha2/tasks/test").status == 409
@@ -131,7 +134,7 @@ def test_a_row_of_an_unknown_form_is_a_409(api: Client, deployment: Deployment, 
 def test_an_unknown_status_of_a_later_version_is_a_409(
     api: Client, deployment: Deployment, method: str
 ) -> None:
-    ended(api, deployment, {"status": {"S": "of a version to come"}})
+    finish_and_change_row(api, deployment, {"status": {"S": "of a version to come"}})
 
     answer = api.submit(runtime=STATIC) if method == "POST" else api(method, "/v1alpha2/tasks/test")
 

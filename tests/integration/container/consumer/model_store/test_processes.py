@@ -12,8 +12,8 @@ from domain.errors import RetryableError
 from local.emulator import Emulator
 from tests.support.models import CKPT, ModelSetup, checkpoint
 
-BUDGET = 2_500_000
-SIZE = 1_000_000
+BUDGET_BYTES = 2_500_000
+MODEL_BYTES = 1_000_000
 
 Start = Callable[..., "Child"]
 
@@ -56,7 +56,7 @@ def _child(aws: Emulator, model_setup: ModelSetup, mode: str, name: str) -> "Ite
     environment = aws.environment() | {
         "MODEL_DIR": str(model_setup.root),
         "MODEL_BUCKET": model_setup.bucket,
-        "MODEL_CACHE_BYTES": str(BUDGET),
+        "MODEL_CACHE_BYTES": str(BUDGET_BYTES),
     }
     with subprocess.Popen(
         [sys.executable, "-m", "tests.support.model_fetching_process", mode, name],
@@ -72,18 +72,18 @@ def _child(aws: Emulator, model_setup: ModelSetup, mode: str, name: str) -> "Ite
 
 
 def test_two_consumers_download_a_file_once(model_setup: ModelSetup, start: Start) -> None:
-    model_setup.put(f"{CKPT}/m.ckpt", bytes(SIZE))
+    model_setup.put(f"{CKPT}/m.ckpt", bytes(MODEL_BYTES))
     children = [start("whole", "m") for _ in range(2)]
     for child in children:
         child.send_line()
     assert sorted(child.read_word() for child in children) == ["0", "1"]
-    assert (model_setup.root / CKPT / "m.ckpt").stat().st_size == SIZE
+    assert (model_setup.root / CKPT / "m.ckpt").stat().st_size == MODEL_BYTES
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
 def test_an_incomplete_download_of_a_killed_process_is_deleted(model_setup: ModelSetup, start: Start) -> None:
-    model_setup.put(f"{CKPT}/m.ckpt", bytes(SIZE))
-    model_setup.put(f"{CKPT}/n.ckpt", bytes(SIZE))
+    model_setup.put(f"{CKPT}/m.ckpt", bytes(MODEL_BYTES))
+    model_setup.put(f"{CKPT}/n.ckpt", bytes(MODEL_BYTES))
     for name in ("m", "n"):
         killed = start("half", name)
         killed.send_line()
@@ -92,7 +92,7 @@ def test_an_incomplete_download_of_a_killed_process_is_deleted(model_setup: Mode
         killed.process.wait()
     assert not list((model_setup.root / CKPT).iterdir())
     assert len(model_setup.files()) == 2  # the incomplete downloads are beside the models
-    model_setup.store(budget=BUDGET).ensure(checkpoint("m"))
+    model_setup.store(budget=BUDGET_BYTES).ensure(checkpoint("m"))
     # Both incomplete downloads were deleted: that of the same file, and that of another.
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
@@ -100,16 +100,16 @@ def test_an_incomplete_download_of_a_killed_process_is_deleted(model_setup: Mode
 def test_the_space_of_a_running_download_is_reserved_until_it_is_killed(
     model_setup: ModelSetup, start: Start
 ) -> None:
-    for name, size in (("slow", 2_000_000), ("m", SIZE)):
+    for name, size in (("slow", 2_000_000), ("m", MODEL_BYTES)):
         model_setup.put(f"{CKPT}/{name}.ckpt", bytes(size))
     slow = start("half", "slow")
     slow.send_line()
     assert slow.read_word() == "half"
     with pytest.raises(RetryableError):
-        model_setup.store(budget=BUDGET).activate(checkpoint("m"))
+        model_setup.store(budget=BUDGET_BYTES).activate(checkpoint("m"))
     slow.process.kill()
     slow.process.wait()
-    model_setup.store(budget=BUDGET).activate(checkpoint("m"))
+    model_setup.store(budget=BUDGET_BYTES).activate(checkpoint("m"))
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
 
 
@@ -118,13 +118,13 @@ def test_a_model_that_another_process_uses_is_not_evicted_until_the_process_ends
 ) -> None:
     for name in "ab":
         model_setup.put(f"{CKPT}/{name}.ckpt", bytes(2_000_000))
-    user = start("use", "a")
-    user.send_line()
-    assert user.read_word() == "1"
+    model_user = start("use", "a")
+    model_user.send_line()
+    assert model_user.read_word() == "1"
     with pytest.raises(RetryableError):
-        model_setup.store(budget=BUDGET).activate(checkpoint("b"))
+        model_setup.store(budget=BUDGET_BYTES).activate(checkpoint("b"))
     assert model_setup.files() == [f"{CKPT}/a.ckpt"]
-    user.process.kill()
-    user.process.wait()
-    model_setup.store(budget=BUDGET).activate(checkpoint("b"))
+    model_user.process.kill()
+    model_user.process.wait()
+    model_setup.store(budget=BUDGET_BYTES).activate(checkpoint("b"))
     assert model_setup.files() == [f"{CKPT}/b.ckpt"]

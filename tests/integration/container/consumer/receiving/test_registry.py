@@ -59,12 +59,12 @@ def test_a_worker_that_died_is_counted_until_its_entry_expires(register: Registe
 def test_workers_of_another_runtime_are_not_counted(aws: Emulator) -> None:
     name, dynamodb = f"registry-{secrets.token_hex(4)}", aws.client("dynamodb")
     make_table(dynamodb, name)
-    one, other = (
+    registry, other_registry = (
         WorkerRegistry(dynamodb, name, runtime=runtime, worker="w") for runtime in ("r", "r#workers")
     )
-    one.renew(seconds=60)
-    other.renew(seconds=60)
-    assert (one.count, other.count) == (1, 1)
+    registry.renew(seconds=60)
+    other_registry.renew(seconds=60)
+    assert (registry.count, other_registry.count) == (1, 1)
 
 
 def test_the_sweep_and_the_lists_do_not_see_workers(aws: Emulator) -> None:
@@ -98,10 +98,10 @@ class TestWhatTheApiReads:
     def test_a_worker_counts_as_starting_until_it_is_ready(
         self, register: Register, read: Callable[[], Workers]
     ) -> None:
-        worker, other = register("a"), register("b")
+        worker, other_registry = register("a"), register("b")
         worker.announce(seconds=60)
-        other.renew(seconds=60)
-        assert (read().running, len(read().starting_seconds), other.count) == (1, 1, 1)
+        other_registry.renew(seconds=60)
+        assert (read().running, len(read().starting_seconds), other_registry.count) == (1, 1, 1)
         assert 0 <= read().starting_seconds[0] < 60
         worker.renew(seconds=60)
         assert (read().running, read().starting_seconds) == (2, [])

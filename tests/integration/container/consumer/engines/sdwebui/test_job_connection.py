@@ -12,15 +12,15 @@ from container.consumer.engines.base import EngineTimedOut
 from container.consumer.engines.sdwebui.job_connection import EngineUnreachable, JobConnection
 from domain.errors import RetryableError
 
-BIG = b"x" * 4_000_000
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-SOON = 10.0
+LONG_BODY = b"x" * 4_000_000
+OK_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+TIMEOUT_SECONDS = 10.0
 
-Serve = Callable[[socket.socket], None]
+ServeConnection = Callable[[socket.socket], None]
 
 
 @contextmanager
-def serving(*connections: Serve) -> Iterator[str]:
+def serving(*connections: ServeConnection) -> Iterator[str]:
     """Accept one connection after the other, and let a function serve each."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -33,7 +33,7 @@ def serving(*connections: Serve) -> Iterator[str]:
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        thread.join(SOON)
+        thread.join(TIMEOUT_SECONDS)
         assert not thread.is_alive(), "fewer connections than expected"
 
 
@@ -48,58 +48,61 @@ def read_request(connection: socket.socket) -> tuple[bytes, int]:
 
 
 def connection(url: str, **changes: float) -> JobConnection:
+    """Return a connection to the server; keywords override its time limits in seconds."""
     seconds = {"connect_seconds": 5.0, "response_seconds": 10.0, "keepalive_seconds": 5.0} | changes
     return JobConnection(url, **seconds)
 
 
-def post(to: JobConnection, body: bytes = b"{}", steps: list[str] | None = None) -> tuple[int, bytes]:
-    noted = [] if steps is None else steps
-    return to.post(
+def post(
+    job_connection: JobConnection, body: bytes = b"{}", events: list[str] | None = None
+) -> tuple[int, bytes]:
+    events = [] if events is None else events
+    return job_connection.post(
         "/job",
         lambda: body,
-        on_sent=lambda: noted.append("sent"),
-        on_response=lambda: noted.append("answered"),
+        on_sent=lambda: events.append("sent"),
+        on_response=lambda: events.append("answered"),
     )
 
 
 def test_jobs_share_a_connection_and_report_when_they_are_sent_and_answered() -> None:
-    lengths, steps, over = [], [], threading.Event()
+    lengths, events, test_is_over = [], [], threading.Event()
 
     def serve(connection: socket.socket) -> None:
         for _ in range(2):
             lengths.append(read_request(connection)[1])
-            steps.append("ran")
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + BIG)
-        over.wait(SOON)
+            events.append("ran")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + LONG_BODY)
+        test_is_over.wait(TIMEOUT_SECONDS)
 
     with serving(serve) as url:
         jobs = connection(url)
         assert not jobs.is_open()
         for _ in range(2):
-            assert post(jobs, BIG, steps) == (200, BIG)
+            assert post(jobs, LONG_BODY, events) == (200, LONG_BODY)
             assert jobs.is_open()
-        over.set()
-    assert lengths == [len(BIG)] * 2
-    assert steps.count("sent") == steps.count("answered") == 2
+        test_is_over.set()
+    assert lengths == [len(LONG_BODY)] * 2
+    assert events.count("sent") == events.count("answered") == 2
 
 
 def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
     closed = threading.Event()
 
-    def first(connection: socket.socket) -> None:
+    def serve_and_close(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(OK)
+        connection.sendall(OK_RESPONSE)
         connection.shutdown(socket.SHUT_RDWR)
         closed.set()
 
-    def second(connection: socket.socket) -> None:
+    def serve_next(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(OK)
+        connection.sendall(OK_RESPONSE)
 
-    with serving(first, second) as url:
+    with serving(serve_and_close, serve_next) as url:
         jobs = connection(url)
         post(jobs)
-        assert closed.wait(SOON)
+        assert closed.wait(TIMEOUT_SECONDS)
         assert not jobs.is_open()
         assert post(jobs) == (200, b"{}")
 
@@ -107,7 +110,7 @@ def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
 def test_a_connection_that_was_idle_too_long_is_not_used_again() -> None:
     def serve(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(OK)
+        connection.sendall(OK_RESPONSE)
 
     with serving(serve, serve) as url:
         jobs = connection(url, keepalive_seconds=0.0)
@@ -122,7 +125,7 @@ def test_credentials_and_path_of_the_url_are_sent() -> None:
 
     def serve(connection: socket.socket) -> None:
         heads.append(read_request(connection)[0])
-        connection.sendall(OK)
+        connection.sendall(OK_RESPONSE)
 
     with serving(serve) as url:
         jobs = connection(url.replace("//", "//me:p%40ss@") + "/below/")
@@ -147,7 +150,7 @@ def send_no_http(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("serve", [close_without_response, cut_response_off, send_no_http])
-def test_an_incomplete_response_is_retryable(serve: Serve) -> None:
+def test_an_incomplete_response_is_retryable(serve: ServeConnection) -> None:
     with serving(serve) as url:
         jobs = connection(url)
         with pytest.raises(RetryableError) as caught:
@@ -157,16 +160,16 @@ def test_an_incomplete_response_is_retryable(serve: Serve) -> None:
 
 
 def test_a_missing_response_is_a_timeout() -> None:
-    over = threading.Event()
+    test_is_over = threading.Event()
 
     def serve(connection: socket.socket) -> None:
         read_request(connection)
-        over.wait(SOON)
+        test_is_over.wait(TIMEOUT_SECONDS)
 
     with serving(serve) as url:
         with pytest.raises(EngineTimedOut):
             post(connection(url, response_seconds=0.2))
-        over.set()
+        test_is_over.set()
 
 
 def test_a_refused_connection_means_that_no_job_runs() -> None:

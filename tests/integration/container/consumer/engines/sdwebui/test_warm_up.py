@@ -18,17 +18,17 @@ SHUTDOWN_SECONDS = 5.0
 
 @contextmanager
 def started_together(cloud: Cloud, webui: FakeWebUi, **settings: Any) -> Iterator[RunningConsumer]:
-    """Run a consumer that sees SD Web UI start."""
-    built: list[SdWebUi] = []
+    """Run a consumer that starts before SD Web UI, and so knows that no job has run there yet."""
+    built_engines: list[SdWebUi] = []
 
     def build(*arguments: Any) -> SdWebUi:
-        built.append(build_sdwebui(*arguments))
-        return built[0]
+        built_engines.append(build_sdwebui(*arguments))
+        return built_engines[0]
 
     engines: Engines = {"sdwebui": build}
     webui.control.set("not-ready")
     with running_consumer(cloud, webui.url, engines=engines, **settings) as consumer:
-        cloud.wait_until(lambda: built[0]._warm_up is None or built[0]._warm_up._starting)
+        cloud.wait_until(lambda: built_engines[0]._warm_up is None or built_engines[0]._warm_up._starting)
         webui.control.clear("not-ready")
         yield consumer
 

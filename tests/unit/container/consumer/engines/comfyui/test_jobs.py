@@ -10,7 +10,7 @@ from container.consumer.engines.comfyui.job import Jobs
 ENTRY = {"status": {"status_str": "success"}}
 
 
-class Server:
+class FakeServer:
     """Accepts a job, and has its history at once."""
 
     def __init__(self, steps: list[str]) -> None:
@@ -24,8 +24,8 @@ class Server:
         return ENTRY
 
 
-class Began(threading.Event):
-    """Notes that somebody has waited for it, and that a job begins meanwhile."""
+class JobBegan(threading.Event):
+    """An event that is set as soon as somebody waits for it, and that records the wait."""
 
     def __init__(self, steps: list[str]) -> None:
         super().__init__()
@@ -40,8 +40,8 @@ class Began(threading.Event):
 def test_files_of_the_previous_job_are_not_read_before_the_next_job_has_begun() -> None:
     steps: list[str] = []
     events = Events("http://127.0.0.1:1", "client")
-    events.began, events.ended = Began(steps), threading.Event()
-    jobs = Jobs(cast("ComfyUi", Server(steps)), events, timeout_seconds=60)
+    events.began, events.ended = JobBegan(steps), threading.Event()
+    jobs = Jobs(cast("ComfyUi", FakeServer(steps)), events, timeout_seconds=60)
 
     entry = jobs.run("job", b"", lambda: steps.append("files may be read"), frozenset())
 

@@ -6,8 +6,8 @@ from tests.support.comfyui import text_to_image
 FLOW = text_to_image(steps=4)
 
 
-def state(node: str, value: float, most: float, kind: str = "running") -> dict[str, Any]:
-    return {node: {"node_id": node, "display_node_id": node, "value": value, "max": most, "state": kind}}
+def node_state(node: str, value: float, max_value: float, kind: str = "running") -> dict[str, Any]:
+    return {node: {"node_id": node, "display_node_id": node, "value": value, "max": max_value, "state": kind}}
 
 
 def test_progress_never_falls_and_is_only_whole_when_the_history_says_so() -> None:
@@ -15,15 +15,15 @@ def test_progress_never_falls_and_is_only_whole_when_the_history_says_so() -> No
     progress = Progress(FLOW, FLOW, reported.append)
     progress.cached(["4", "6", "7"])
     for nodes in (
-        state("5", 1, 1, "finished"),
-        state("3", 2, 4),
-        state("3", 1, 4),
-        state("3", 4, 4, "finished"),
+        node_state("5", 1, 1, "finished"),
+        node_state("3", 2, 4),
+        node_state("3", 1, 4),
+        node_state("3", 4, 4, "finished"),
     ):
         progress.states(nodes)
     assert reported == sorted(set(reported))
     for node in FLOW:
-        progress.states(state(node, 1, 1, "finished"))
+        progress.states(node_state(node, 1, 1, "finished"))
     assert reported[-1] == 0.99
 
 
@@ -34,5 +34,5 @@ def test_a_node_that_took_longer_weighs_more_in_the_next_job() -> None:
     speeds.learn("KSampler", 1.0)
     reported: list[float] = []
     progress = Progress(FLOW, ["3", "5", "8", "9"], reported.append, speeds)
-    progress.states(state("3", 2, 4))
+    progress.states(node_state("3", 2, 4))
     assert 0.49 < reported[-1] < 0.51

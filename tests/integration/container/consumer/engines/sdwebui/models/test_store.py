@@ -83,7 +83,7 @@ def test_all_models_of_a_task_are_downloaded(model_setup: ModelSetup) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "near"),
+    ("content", "nearest"),
     [
         (checkpoint("Reel.ckpt"), "real.ckpt"),
         (checkpoint("REAL.ckpt"), "real.ckpt"),
@@ -93,23 +93,23 @@ def test_all_models_of_a_task_are_downloaded(model_setup: ModelSetup) -> None:
     ],
 )
 def test_a_missing_model_fails_the_task_with_the_nearest_name(
-    model_setup: ModelSetup, content: dict[str, Any], near: str
+    model_setup: ModelSetup, content: dict[str, Any], nearest: str
 ) -> None:
-    """A real Web UI responds 200 without the model, or with another one."""
+    """A real Web UI would respond with an image made without the model, or with another one."""
     for key in (f"{CKPT}/real.ckpt", "Lora/style.ckpt", "VAE/vae.pt"):
         model_setup.put(key)
     fault = failure(lambda: model_setup.store().ensure(content))
     assert fault.code is ErrorCode.MODEL_NOT_FOUND
-    assert repr(near) in fault.message
+    assert repr(nearest) in fault.message
 
 
 def test_a_missing_model_is_remembered_for_a_while(model_setup: ModelSetup) -> None:
     requested_keys: list[str] = []
 
-    def note(params: dict[str, Any], **_: Any) -> None:
+    def record_prefix(params: dict[str, Any], **_: Any) -> None:
         requested_keys.append(params["query_string"].get("prefix", ""))
 
-    model_setup.s3.meta.events.register("before-call.s3.ListObjectsV2", note)
+    model_setup.s3.meta.events.register("before-call.s3.ListObjectsV2", record_prefix)
     store = model_setup.store()
     for _ in range(3):
         failure(lambda: store.ensure(checkpoint("late")))
@@ -176,11 +176,11 @@ def test_an_incomplete_download_is_not_visible_to_web_ui(model_setup: ModelSetup
     model_setup.put(f"{CKPT}/m.ckpt", b"x" * 1000)
     visible_files: list[list[str]] = []
 
-    def look(part: Path) -> None:
+    def record_visible_files(part: Path) -> None:
         visible_files.append([path.name for path in (model_setup.root / CKPT).rglob("*")])
         assert not part.name.endswith((".safetensors", ".ckpt", ".pt"))
 
-    model_setup.transfer.after = look
+    model_setup.transfer.after = record_visible_files
     model_setup.store().ensure(checkpoint("m"))
     assert visible_files == [[]]
     assert model_setup.files() == [f"{CKPT}/m.ckpt"]
@@ -195,12 +195,12 @@ def test_a_file_with_a_wrong_checksum_is_downloaded_again_once(model_setup: Mode
     model_setup.put(f"{CKPT}/m.ckpt", b"x" * 1000)
     spoiled: list[Path] = []
 
-    def once(part: Path) -> None:
+    def spoil_first(part: Path) -> None:
         if not spoiled:
             spoiled.append(part)
             spoil(part)
 
-    model_setup.transfer.after = once
+    model_setup.transfer.after = spoil_first
     model_setup.store().ensure(checkpoint("m"))
     assert len(model_setup.transfer.fetched) == 2
     assert (model_setup.root / CKPT / "m.ckpt").read_bytes() == b"x" * 1000
@@ -256,15 +256,15 @@ def test_the_least_recently_used_file_is_evicted(model_setup: ModelSetup) -> Non
 def test_a_model_in_use_is_not_evicted_by_any_consumer_of_the_volume(model_setup: ModelSetup) -> None:
     for name in "abc":
         model_setup.put(f"{CKPT}/{name}.ckpt", b"x" * 1000)
-    mine, other = model_setup.store(budget=1500), model_setup.store(budget=1500)
-    mine.activate(checkpoint("a"))
-    mine.ensure(checkpoint("b"))  # prepared while the job runs: no room yet, and no fault
+    own, other = model_setup.store(budget=1500), model_setup.store(budget=1500)
+    own.activate(checkpoint("a"))
+    own.ensure(checkpoint("b"))  # prepared while the job runs: no room yet, and no fault
     assert on_volume(model_setup) == ["a"]
     with pytest.raises(RetryableError) as caught:
         other.activate(checkpoint("c"))
     assert caught.value.code is ErrorCode.NO_SPACE_FOR_MODEL
     assert on_volume(model_setup) == ["a"]
-    mine.activate(checkpoint("b"))
+    own.activate(checkpoint("b"))
     assert on_volume(model_setup) == ["b"]
 
 
@@ -297,7 +297,7 @@ def test_files_without_a_record_are_neither_counted_nor_evicted(model_setup: Mod
 
 
 class FullDisk:
-    """A transfer for which the disk is full a number of times."""
+    """A transfer whose first `times` downloads end with a full disk."""
 
     def __init__(self, inner: Any, times: int) -> None:
         self.inner = inner
@@ -405,11 +405,11 @@ def test_models_on_the_volume_are_used_while_s3_is_down(model_setup: ModelSetup)
     model_setup.put(f"{CKPT}/m.ckpt")
     store: ModelStore = model_setup.store()
     store.ensure(checkpoint("m"))
-    model_setup.bucket = "nobody-made-this-bucket"
-    away = model_setup.store()
-    away.ensure(checkpoint("m"))
+    model_setup.bucket = "a-bucket-that-does-not-exist"
+    without_bucket = model_setup.store()
+    without_bucket.ensure(checkpoint("m"))
     with pytest.raises(RetryableError) as caught:
-        away.ensure(checkpoint("other"))
+        without_bucket.ensure(checkpoint("other"))
     assert caught.value.code is ErrorCode.AWS_UNAVAILABLE
     model_setup.bucket = store._fetcher._bucket.name  # type: ignore[union-attr]  # the fixture deletes it
 

@@ -34,12 +34,12 @@ class Setup:
         self.model_setup = model_setup
         self.components = components
         self.webui = WebUi(url, inference_timeout_seconds=30)
-        self.asked: list[str] = []
+        self.posted_paths: list[str] = []
         self.webui._probes.event_hooks["request"].append(self._record_call)
 
     def _record_call(self, request: httpx.Request) -> None:
         if request.method == "POST":
-            self.asked.append(request.url.path.removeprefix("/sdapi/v1/"))
+            self.posted_paths.append(request.url.path.removeprefix("/sdapi/v1/"))
 
     def models(
         self, *, own: str = "", dynamic: bool = True, bucket: bool = True, in_memory: int = 0
@@ -54,7 +54,7 @@ class Setup:
 
     def put(self, name: str, content: bytes) -> None:
         """Upload a checkpoint that the fake can load."""
-        path = write_checkpoint(self.model_setup.root.parent / "made.safetensors", content)
+        path = write_checkpoint(self.model_setup.root.parent / "checkpoint.safetensors", content)
         self.model_setup.put(f"{CKPT}/{name}", path.read_bytes())
 
     def job(self, **fields: Any) -> str:
@@ -90,7 +90,7 @@ def test_a_checkpoint_from_the_bucket_is_downloaded_listed_selected_and_used(set
     for _ in range(2):
         expected = models.switch(checkpoint(name))
         assert setup.job() == expected
-    assert setup.asked == ["refresh-checkpoints", "options"]
+    assert setup.posted_paths == ["refresh-checkpoints", "options"]
 
 
 def test_the_list_is_refreshed_only_for_a_new_file(setup: Setup) -> None:
@@ -102,7 +102,14 @@ def test_the_list_is_refreshed_only_for_a_new_file(setup: Setup) -> None:
     tasks: list[tuple[str, dict[str, Any]]] = [("first", {}), ("second", {}), ("first", {})]
     for name, fields in [*tasks, ("second", styled), ("second", styled)]:
         assert models.switch(checkpoint(name, **fields)) == setup.job()
-    assert setup.asked == ["options", "refresh-checkpoints", "options", "options", "refresh-loras", "options"]
+    assert setup.posted_paths == [
+        "options",
+        "refresh-checkpoints",
+        "options",
+        "options",
+        "refresh-loras",
+        "options",
+    ]
 
 
 def test_an_unknown_name_costs_no_gpu_time(setup: Setup) -> None:
@@ -110,7 +117,7 @@ def test_an_unknown_name_costs_no_gpu_time(setup: Setup) -> None:
     for content in (checkpoint("frist"), checkpoint("FIRST"), checkpoint("first", prompt="<lora:none:1>")):
         assert failure(partial(models.switch, content)).code is ErrorCode.MODEL_NOT_FOUND
     assert "'first.safetensors'" in failure(lambda: models.switch(checkpoint("frist"))).message
-    assert setup.asked == []
+    assert setup.posted_paths == []
 
 
 def test_without_a_bucket_only_listed_checkpoints_exist(setup: Setup) -> None:
@@ -177,7 +184,7 @@ def test_a_static_runtime_selects_its_own_checkpoint_and_refuses_others(setup: S
     for content in ({"prompt": "x"}, checkpoint("first"), checkpoint("first.safetensors")):
         assert models.switch(content) == setup.job() == "first"
     assert failure(lambda: models.ensure(checkpoint("a-before"))).code is ErrorCode.MODEL_NOT_FOUND
-    assert setup.asked == ["refresh-checkpoints", "options"]
+    assert setup.posted_paths == ["refresh-checkpoints", "options"]
     digits = sha256((setup.model_setup.root / CKPT / "first.safetensors").read_bytes()).hexdigest()[:10]
     assert models.switch(checkpoint(f"first.safetensors [{digits}]")) == setup.job() == "first"
     wrong = failure(lambda: models.switch(checkpoint("first.safetensors [0123456789]")))

@@ -13,6 +13,7 @@ _SIDE_BY_DEFAULT: Final = 512
 """Side of an image whose size is not known, because it comes from a file."""
 
 _SCALES: Final = ("Scale", "Upscale", "Resize")
+_FACTOR: Final = "scale_by"
 _REPEATS: Final = ("RepeatLatentBatch", "RepeatImageBatch")
 _JOINS: Final = ("ImageBatch", "LatentBatch")
 _FRAMES: Final = ("length", "frames", "num_frames", "video_frames")
@@ -47,17 +48,12 @@ def limit_faults(prompt: dict[str, Any], limits: Limits, path: str) -> Iterator[
         own = _own_pixels(prompt, node)
         if own is not None and own > most:
             yield Fault(f"{here}/width", f"width × height must be at most {most} pixels")
-        steps = _number(prompt, inputs.get("steps"))
-        if steps is not None and steps > limits.steps:
-            yield Fault(f"{here}/steps", f"must be at most {limits.steps}")
-        for name in _FRAMES:
-            length = _number(prompt, inputs.get(name))
-            if length is not None and length > limits.frames:
-                yield Fault(f"{here}/{name}", f"must be at most {limits.frames}")
-        for name, longest in _SOUNDS.items():
+        if _FACTOR in inputs and size.pixels > most:
+            yield Fault(f"{here}/{_FACTOR}", f"width × height must be at most {most} pixels")
+        for name, highest in _highest(prompt[node]["class_type"], limits).items():
             given = _number(prompt, inputs.get(name))
-            if given is not None and given > longest and _SOUND in prompt[node]["class_type"]:
-                yield Fault(f"{here}/{name}", f"must be at most {longest}")
+            if given is not None and given > highest:
+                yield Fault(f"{here}/{name}", f"must be at most {highest}")
         if size.images > limits.images and _adds_images(prompt, node):
             yield Fault(f"{path}/{pointer(node)}", f"a task makes at most {limits.images} images")
         sampled = _sampled(prompt, node, size)
@@ -67,6 +63,12 @@ def limit_faults(prompt: dict[str, Any], limits: Limits, path: str) -> Iterator[
                 f"steps × pixels × images of all nodes together must be at most {limits.work}",
             )
         total += sampled
+
+
+def _highest(class_type: str, limits: Limits) -> dict[str, int]:
+    """Return the highest values of inputs of a class that are limited each by itself."""
+    sounds = _SOUNDS if _SOUND in class_type else {}
+    return {"steps": limits.steps, **dict.fromkeys(_FRAMES, limits.frames), **sounds}
 
 
 def _sizes(prompt: dict[str, Any]) -> dict[str, _Size]:
@@ -84,6 +86,7 @@ def _sizes(prompt: dict[str, Any]) -> dict[str, _Size]:
             images *= max(1.0, _number(prompt, inputs.get("amount")) or 1.0)
         own = _own_pixels(prompt, node)
         pixels = own if own is not None else max((one.pixels for one in given), default=0.0)
+        pixels *= (_number(prompt, inputs.get(_FACTOR)) or 1.0) ** 2
         frames = max(_frames(prompt, node), *(one.frames for one in given), 1.0)
         found[node] = _Size(pixels, images, frames)
     return found

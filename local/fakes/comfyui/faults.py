@@ -75,6 +75,7 @@ KINDS: Final = {
             "checkpoint does not contain a valid clip or text encoder model."
         ),
     ),
+    "no-sound": ("ValueError", "No audio stream found in the file."),
     "bad-file": (
         "av.error.InvalidDataError",
         "[Errno 1094995529] Invalid data found when processing input: '/io/input/n.txt'",

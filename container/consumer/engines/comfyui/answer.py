@@ -20,6 +20,9 @@ Json = dict[str, Any]
 OUTPUT: Final = "output"
 TEMP: Final = "temp"
 SEEDS: Final = frozenset({"seed", "noise_seed"})
+MAX_FILES: Final = 1000
+"""Of one job: a video has many frames, and a node that stores each of them would fill the bucket."""
+
 MAX_TEXT_BYTES: Final = 65_536
 """For all texts of a job together; they are stored in `.out` only."""
 
@@ -101,6 +104,9 @@ def read_result(server: ComfyUi, entry: Json, asked: Asked) -> Result:
     texts = _texts(entry, asked.wanted)
     if not files and not texts:
         raise PermanentError(ErrorCode.NO_IMAGES, "ComfyUI finished the job, but no node made a file.")
+    if len(files) > MAX_FILES:
+        text = f"The job made {len(files)} files; at most {MAX_FILES} are stored."
+        raise PermanentError(ErrorCode.WRONG_OUTPUT, text)
     artifacts = [_artifact(server, one, asked, number) for number, one in enumerate(files, 1)]
     document = {
         "runtime_type": "comfyui",

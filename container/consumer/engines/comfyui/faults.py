@@ -29,7 +29,7 @@ _MODEL: Final = re.compile(
     r"|header too large|incomplete metadata",
     re.IGNORECASE,
 )
-_INPUT: Final = re.compile(r"^av\.error\.|UnidentifiedImageError")
+_INPUT: Final = re.compile(r"^av\.error\.|UnidentifiedImageError|No (?:audio|video) stream found")
 """Of a node that reads a file; one that writes a file may raise them too."""
 _DISK: Final = re.compile(r"\[Errno 28\]|No space left on device")
 _SERVERS: Final = re.compile(r"No such file or directory|FileNotFoundError|OSError|Invalid \w+ file")

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from adapters.public_http.errors import InputsStopped
 from container.consumer.engines.base import Interrupted
@@ -22,7 +23,7 @@ from domain.task import Task
 from runtimes.base import RuntimeType
 from runtimes.comfyui.needs import model_inputs
 from runtimes.comfyui.options import Options
-from runtimes.comfyui.workflow import reachable
+from runtimes.comfyui.workflow import links, reachable
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,7 +90,7 @@ class Preparation:
             asked=asked,
             body=body,
             needed=reachable(prompt, wanted),
-            reading={node: next(iter(one.files.values())) for node, one in classes.items() if one.files},
+            reading=_reading(prompt, classes),
             naming=model_inputs(prompt, Options.of(self.runtime).catalogue),
             models=models,
             uploads=uploads,
@@ -108,6 +109,14 @@ class Preparation:
             task.content["prompt"], classes, {name: inputs[f"/files/{pointer(name)}"].image for name in files}
         )
         return uploads.add_all(self.server, inputs, files)
+
+
+def _reading(prompt: Mapping[str, Any], classes: Mapping[str, NodeClass]) -> dict[str, str]:
+    """Return the nodes that read files, with the kind of these; a video is only decoded by the next node."""
+    found = {node: next(iter(one.files.values())) for node, one in classes.items() if one.files}
+    videos = {node for node, kind in found.items() if kind == "video"}
+    after = {link.node: "video" for link in links(prompt) if link.source in videos}
+    return after | found
 
 
 def _check(stopped: Callable[[], bool]) -> None:

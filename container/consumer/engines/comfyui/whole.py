@@ -8,6 +8,7 @@ from container.consumer.inputs.png import chunks
 _JPEG_END: Final = b"\xff\xd9"
 _GIF_END: Final = b"\x3b"
 _PADDING: Final = b"\0\r\n "
+PART_BYTES: Final = 1024 * 1024
 MAX_TAIL: Final = 65_536
 """Cameras write other data behind a JPEG's end, so the end is looked for in so many last bytes."""
 
@@ -30,13 +31,27 @@ def is_whole(data: bytes, kind: str) -> bool:  # noqa: PLR0911 - one return for 
 
 
 def _png_is_whole(data: bytes) -> bool:
+    pixels = zlib.decompressobj()
     for name, start, end in chunks(data):
         checksum = data[end : end + 4]
         if len(checksum) < 4 or zlib.crc32(name + data[start:end]) != int.from_bytes(checksum, "big"):
             return False
+        if name == b"IDAT" and not _is_readable(pixels, data[start:end]):
+            return False
         if name == b"IEND":
-            return True
+            return pixels.eof
     return False
+
+
+def _is_readable(pixels: "zlib._Decompress", data: bytes) -> bool:
+    """Go on with the pixels of a PNG, a bounded part at a time; return False if they are damaged."""
+    try:
+        while data and not pixels.eof:
+            pixels.decompress(data, PART_BYTES)
+            data = pixels.unconsumed_tail
+    except zlib.error:
+        return False
+    return True
 
 
 def _boxes_are_whole(data: bytes) -> bool:

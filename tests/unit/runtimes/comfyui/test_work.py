@@ -45,6 +45,17 @@ def test_steps_pixels_and_images_are_limited_through_constants() -> None:
     assert {"/3/inputs/steps", "/5/inputs/width", "/5"} <= set(faults(flow))
 
 
+def test_images_that_a_factor_makes_too_large_are_refused() -> None:
+    flow = text_to_image()
+    flow["5"]["inputs"] |= {"width": 2048, "height": 2048}
+    scale = {"image": ["8", 0], "upscale_method": "bilinear", "scale_by": 4.0}
+    flow["20"] = {"class_type": "ImageScaleBy", "inputs": scale}
+    flow["9"]["inputs"]["images"] = ["20", 0]
+    assert faults(flow) == {}
+    scale["scale_by"] = 4.1
+    assert "pixels" in faults(flow)["/20/inputs/scale_by"]
+
+
 def test_a_sound_that_would_fill_the_memory_is_refused() -> None:
     def sound(seconds: float) -> dict[str, str]:
         inputs = {"duration": seconds, "sample_rate": 44_100, "channels": 2}

@@ -1,5 +1,6 @@
 """Each error of a ComfyUI gets the code that says whose fault it is, on a fake that has every one."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ import pytest
 
 from container.consumer.engines.base import AmbiguousError, ReplaceEngine, Verdict
 from domain.errors import ErrorCode, PermanentError, RetryableError
+from local.fakes import media
 from tests.support.comfyui import image_to_image, text_to_image
+from tests.support.comfyui import node as workflow_node
 from tests.support.comfyui_worker import LINK, VERSIONS, Worker, run_worker
 
 PERMANENT = (PermanentError, Verdict.TASK)
@@ -87,6 +90,29 @@ def test_an_exception_of_a_node_gets_a_code_of_its_own(
     assert worker.engine.diagnose(error) is Verdict.TASK
     worker.engine.failed(error)
     assert worker.fake.control.stats()["frees"] - before == (code is ErrorCode.OUT_OF_MEMORY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "node", "code"),
+    [
+        ("bad-file", "GetVideoComponents", ErrorCode.INPUT_WRONG_TYPE),  # which decodes it
+        ("no-sound", "LoadAudio", ErrorCode.INPUT_WRONG_TYPE),
+        ("bad-file", "SaveAudio", ErrorCode.WORKFLOW_ERROR),
+    ],
+)
+def test_a_video_that_cannot_be_read_is_the_tasks(
+    worker: Worker, kind: str, node: str, code: ErrorCode
+) -> None:
+    video = base64.b64encode(media.mp4(64, 64, 3)).decode()
+    flow = {
+        "1": workflow_node("LoadVideo", file=video),
+        "2": workflow_node("GetVideoComponents", video=["1", 0]),
+        "3": workflow_node("LoadAudio", audio=video),
+        "4": workflow_node("SaveAudio", audio=["3", 0], filename_prefix="s"),
+        "5": workflow_node("SaveImage", images=["2", 0], filename_prefix="f"),
+    }
+    worker.fake.control.set("error", jobs=1, kind=kind, node=node)
+    assert error_of(worker, flow).code is code
 
 
 @pytest.mark.parametrize("kind", ["cuda", "cublas"])

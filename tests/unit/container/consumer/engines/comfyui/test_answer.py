@@ -5,6 +5,7 @@ import pytest
 from container.consumer.engines.comfyui.answer import Asked, read_result
 from container.consumer.engines.comfyui.client import ComfyUi
 from domain.errors import PermanentError
+from local.fakes import media
 from tests.support.comfyui import png, text_to_image
 
 NONCE = "a" * 32
@@ -39,6 +40,24 @@ def entry(filename: str, subfolder: str, kind: str) -> dict[str, Any]:
 def test_a_file_of_another_task_is_never_read(filename: str, subfolder: str, kind: str) -> None:
     with pytest.raises(PermanentError, match="outside of this job's folder"):
         read_result(cast("ComfyUi", Server()), entry(filename, subfolder, kind), ASKED)
+
+
+def test_a_job_that_made_thousands_of_files_fails_and_stores_none() -> None:
+    made = entry("9_00001_.png", NONCE, "output")
+    made["outputs"]["9"]["images"] *= 1001
+    with pytest.raises(PermanentError, match="at most 1000 are stored"):
+        read_result(cast("ComfyUi", Server()), made, ASKED)
+
+
+def test_a_video_under_gifs_is_read() -> None:
+    class Videos(Server):
+        def view(self, _item: dict[str, Any]) -> bytes:
+            return media.mp4(8, 8, 2)
+
+    made = entry("9_00001.mp4", NONCE, "output")
+    made["outputs"]["9"] = {"gifs": made["outputs"]["9"]["images"]}
+    (artifact,) = read_result(cast("ComfyUi", Videos()), made, ASKED).artifacts
+    assert (artifact.receipt["output_key"], artifact.receipt["media"]) == ("gifs", "video")
 
 
 def test_a_file_of_the_job_is_read() -> None:

@@ -47,6 +47,10 @@ def add_error_handlers(app: APIGatewayRestResolver) -> None:
 
     def route_not_found(_error: Exception) -> Response[str]:
         methods = _allowed_methods(app.current_event.path)
+        if app.current_event.http_method in methods:
+            # The resolver only finds routes for names of some characters, and no task or runtime has others.
+            text = "Nothing has this name: the path contains characters that no name has."
+            return json_response(error_body(ErrorCode.NOT_FOUND, text), HTTPStatus.NOT_FOUND)
         if not methods:
             return json_response(
                 error_body(ErrorCode.NOT_FOUND, "There is no such path."), HTTPStatus.NOT_FOUND

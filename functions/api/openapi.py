@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of the API, with the limits and runtimes of the deployment."""
 
-from typing import Any
+from typing import Any, Final
 
 from adapters.presigned import LINK_SECONDS
 from domain import limits
@@ -12,7 +12,7 @@ from functions.api.catalogue import DEFAULT_LIMIT as DEFAULT_MODELS
 from functions.api.catalogue import MAX_LIMIT as MAX_MODELS
 from functions.api.links import MAX_UPLOAD_BYTES
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
-from functions.api.operations import Operation, error, operation, parameter
+from functions.api.operations import Operation, common_errors, operation, parameter
 from functions.api.output_schemas import OUTPUT_SCHEMAS
 from functions.api.runtime_schemas import runtime_schemas
 from functions.api.schemas import ID, components
@@ -26,6 +26,9 @@ _MODEL_TEXT: Operation = {
     "maxLength": limits.MAX_NAME_LENGTH,
     "description": "A part of the names that are wanted, in any case.",
 }
+
+
+_CURSOR: Final = {"type": "string", "minLength": 1, "description": "The `cursor` of the previous page."}
 
 
 def document(
@@ -173,7 +176,7 @@ def _paths(runtimes: Runtimes, types: RuntimeTypes) -> dict[str, Any]:
                         "description": "This document",
                         "content": {"application/json": {"schema": {"type": "object"}}},
                     },
-                    "default": error("Any error"),
+                    **common_errors(),
                 },
             },
         },
@@ -226,7 +229,7 @@ def _list(runtimes: Runtimes) -> Operation:
         parameter("status", {"type": "string", "enum": [status.value for status in Status]}),
         parameter("runtime", {"type": "string", "enum": runtimes.names}),
         parameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
-        parameter("cursor", {"type": "string", "description": "The `cursor` of the previous page."}),
+        parameter("cursor", _CURSOR),
     ]
     return found
 
@@ -249,6 +252,6 @@ def _describe_runtime(runtimes: Runtimes, types: RuntimeTypes) -> Operation:
         parameter("kind", {"type": "string", "enum": list(kinds)}),
         parameter("q", _MODEL_TEXT),
         parameter("limit", limit),
-        parameter("cursor", {"type": "string", "description": "The `cursor` of the previous page."}),
+        parameter("cursor", _CURSOR),
     ]
     return found

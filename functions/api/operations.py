@@ -36,9 +36,7 @@ def operation(
         for status, (text, schema) in results.items()
     }
     responses |= {str(status): error(_ERRORS[status]) for status in errors}
-    responses["403"] = error("The API key is missing or unknown")
-    responses["429"] = error("More requests than the usage plan allows")
-    responses["default"] = error("An internal error, with the request's id")
+    responses |= common_errors()
     found: Operation = {"operationId": name, "summary": summary, "responses": responses}
     if description:
         found["description"] = description
@@ -48,6 +46,15 @@ def operation(
             "content": {"application/json": {"schema": ref(body)}},
         }
     return found
+
+
+def common_errors() -> dict[str, Any]:
+    """Return the error responses that every operation has."""
+    return {
+        "403": error("The API key is missing or unknown"),
+        "429": error("More requests than the usage plan allows"),
+        "default": error("An internal error, with the request's id"),
+    }
 
 
 def error(text: str) -> dict[str, Any]:

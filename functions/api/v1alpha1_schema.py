@@ -4,12 +4,14 @@ from typing import Final
 
 from functions.api.schemas import GROUP, ID, PREFIX, Schema, ref, submit_response
 from runtimes.sdwebui.schema import OVERRIDES
+from runtimes.sdwebui.task_type import TaskType
 
 _ROUTING: Final[dict[str, Schema]] = {
-    "task": ref("TaskType"),
+    "task": {"type": "string", "enum": [tasktype.value for tasktype in TaskType]},
     "id_task": ID,
     "sd_model_checkpoint": {
         "type": "string",
+        "minLength": 1,
         "description": "The checkpoint's name; it selects the runtime.",
     },
     "image_link": {"type": "string", "description": "An http, https or s3 link to the reference image."},

@@ -51,6 +51,12 @@ def test_the_document_and_its_schemas_are_valid(document: dict[str, Any]) -> Non
         Draft202012Validator.check_schema(schema)
 
 
+def test_every_operation_names_the_answers_of_api_gateway(document: dict[str, Any]) -> None:
+    for item in document["paths"].values():
+        for operation in (item[name] for name in item if name != "parameters"):
+            assert {"403", "429", "default"} <= set(operation["responses"])
+
+
 def test_exactly_the_routes_are_described(document: dict[str, Any]) -> None:
     described = {
         path: {method.upper() for method in item if method != "parameters"}

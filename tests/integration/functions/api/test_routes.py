@@ -55,6 +55,22 @@ def test_a_405_names_the_allowed_methods(
     assert answer.headers["Allow"] == allowed_methods
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1alpha2/tasks/\x19ù"),
+        ("DELETE", "/v1alpha2/tasks/日本"),
+        ("POST", "/v1alpha2/tasks/\x03/webhook"),
+        ("GET", "/v1alpha2/runtimes/日本"),
+    ],
+)
+def test_a_name_of_unusual_characters_is_not_found_instead_of_a_method_that_is_not_allowed(
+    shared_api: Client, method: str, path: str
+) -> None:
+    answer = shared_api(method, path)
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
 class FailingDynamoDb:
     """A DynamoDB that fails with a text that must not be revealed."""
 

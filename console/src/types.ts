@@ -74,12 +74,10 @@ export interface OutputDocument {
   warnings?: Fault[];
 }
 
-/** Names that the last worker reported of its engine. */
+/** What tasks of a runtime may name: models of the bucket, and what the last ready worker reported. */
 export interface Catalogue {
   models?: { kind: string; name: string }[];
-  samplers?: string[];
-  schedulers?: string[];
-  upscalers?: string[];
+  engine?: { samplers?: string[]; upscalers?: string[] } | null;
 }
 
 export function isFinal(status: Status): boolean {

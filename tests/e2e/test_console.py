@@ -172,6 +172,12 @@ def test_an_image_is_uploaded_with_a_painted_mask(page: Page, running: Pipeline)
         assert grey.getpixel((cat.width - 2, cat.height - 2)) == 0
 
 
+def test_the_names_that_the_engine_has_are_suggested(page: Page) -> None:
+    suggested = page.locator("#sampler-choices option")
+    expect(suggested.first).to_be_attached(timeout=OUTCOME_MS)
+    assert "Euler a" in [option.get_attribute("value") for option in suggested.all()]
+
+
 def test_an_image_is_upscaled(page: Page, running: Pipeline) -> None:
     page.get_by_role("tab", name="Upscale").click()
     expect(page.get_by_role("button", name="Generate")).to_be_disabled()

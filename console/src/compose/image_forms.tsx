@@ -17,7 +17,7 @@ import { MaskBrush } from "./mask";
 import { SubmitRow, submitByKey } from "./submit_row";
 
 const STORED_FORM = "sd-on-ecs-form";
-const CHECKPOINTS = "Stable-diffusion";
+const CHECKPOINT = "checkpoint";
 
 /** The forms of SD Web UI's tasks: text to image, image to image, and upscaling. */
 export function ImageForms(props: {
@@ -99,7 +99,7 @@ export function ImageForms(props: {
         {generates && field("seed", "Seed (-1: random)", { inputMode: "numeric" })}
         {generates && field("batchSize", "Images", { inputMode: "numeric" })}
         {generates &&
-          field("sampler", "Sampler", { choices: catalogue.samplers ?? [], placeholder: "default" })}
+          field("sampler", "Sampler", { choices: catalogue.engine?.samplers ?? [], placeholder: "default" })}
         {props.tasktype === "image-to-image" &&
           field("strength", "Denoising strength", { inputMode: "decimal" })}
         {generates &&
@@ -109,7 +109,7 @@ export function ImageForms(props: {
             placeholder: "model.safetensors",
           })}
         {!generates && field("resize", "Scale by", { inputMode: "decimal" })}
-        {!generates && field("upscaler", "Upscaler", { choices: catalogue.upscalers ?? [] })}
+        {!generates && field("upscaler", "Upscaler", { choices: catalogue.engine?.upscalers ?? [] })}
       </div>
       <SubmitRow
         runtimes={props.runtimes}
@@ -132,7 +132,7 @@ function faultsOf(outcome: Outcome | null, field: string): Fault[] {
 }
 
 function checkpoints(catalogue: Catalogue): string[] {
-  return (catalogue.models ?? []).filter(({ kind }) => kind === CHECKPOINTS).map(({ name }) => name);
+  return (catalogue.models ?? []).filter(({ kind }) => kind === CHECKPOINT).map(({ name }) => name);
 }
 
 function storedForm(): ImageForm {

@@ -7,6 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 TRANSLATIONS = {
+    "README.md": "README.zh-CN.md",
+    "docs/api.md": "docs/zh/api.md",
     "docs/tutorial.md": "docs/zh/tutorial.md",
     "docs/deploy.md": "docs/zh/deploy.md",
 }

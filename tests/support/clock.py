@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-"""The present of tests to which the time of day means nothing."""
+"""The time in tests that do not depend on it."""
 
 
 class FakeClock:
@@ -17,7 +17,7 @@ class FakeClock:
         return self.time
 
     def forward(self, **time: float) -> None:
-        """Let time pass; the arguments are those of `timedelta`."""
+        """Move the clock forward; the arguments are those of `timedelta`."""
         self.time += timedelta(**time)
 
 
@@ -32,5 +32,5 @@ class FakeMonotonic:
         return self.seconds
 
     def forward(self, seconds: float) -> None:
-        """Let seconds pass."""
+        """Move the clock forward."""
         self.seconds += seconds

@@ -28,9 +28,10 @@ END_SECONDS = 30.0
 
 @dataclass
 class RunningConsumer:
-    """A consumer in a thread. When it has ended, `ended` is set, and `error` is what it raised.
+    """A consumer in a thread.
 
-    `exited` is set when it would have ended its process, with `exit_status`.
+    When it has ended, `ended` is set, and `error` is the exception that it raised, if any. When it would have
+    ended its process, `exited` is set, and `exit_status` is the status.
     """
 
     shutting_down: threading.Event = field(default_factory=threading.Event)

@@ -1,4 +1,4 @@
-"""Requests in the forms that callers of AWS's Guidance send, for each task type and API version."""
+"""Requests as callers of AWS's Guidance (sd-on-eks, the project whose API this one implements) send them."""
 
 from collections.abc import Mapping
 from typing import Any, Final

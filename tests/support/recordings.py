@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "contract" / "recordings"
-JOBS = "jobs-"
+JOBS_PREFIX = "jobs-"
 
 
 def recording(name: str) -> dict[str, Any]:
@@ -23,12 +23,12 @@ def names(*patterns: str) -> list[str]:
 @cache
 def jobs(flavor: str) -> list[dict[str, Any]]:
     """Return the recorded jobs of one Web UI in the order in which they ran; callers must not change them."""
-    return _lines(FOLDER / f"{JOBS}{flavor}.jsonl")
+    return _lines(FOLDER / f"{JOBS_PREFIX}{flavor}.jsonl")
 
 
 @cache
 def _by_name() -> dict[str, dict[str, Any]]:
-    files = [path for path in sorted(FOLDER.glob("*.jsonl")) if not path.name.startswith(JOBS)]
+    files = [path for path in sorted(FOLDER.glob("*.jsonl")) if not path.name.startswith(JOBS_PREFIX)]
     return {line["name"]: line for path in files for line in _lines(path)}
 
 

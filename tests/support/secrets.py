@@ -12,11 +12,11 @@ class FakeSecrets:
     def __init__(self, secrets: Mapping[str, str], code: str = "ResourceNotFoundException") -> None:
         self.secrets = dict(secrets)
         self.code = code
-        self.asked: list[str] = []
+        self.requested_names: list[str] = []
 
     def get_secret_value(self, *, SecretId: str) -> Mapping[str, Any]:  # noqa: N803 - boto3's name
         """Return a secret as boto3 does."""
-        self.asked.append(SecretId)
+        self.requested_names.append(SecretId)
         if SecretId not in self.secrets:
             raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "GetSecretValue")
         return {"SecretString": self.secrets[SecretId]}

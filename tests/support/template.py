@@ -1,4 +1,4 @@
-"""A CloudFormation template with methods for tests."""
+"""A synthesized CloudFormation template, with methods to find resources in it."""
 
 import json
 from collections.abc import Iterator
@@ -33,13 +33,13 @@ class Template:
     def closure(self, name: str) -> set[str]:
         """Return the logical ids of everything that a resource depends on, by DependsOn or references."""
         dependencies: set[str] = set()
-        waiting = [name]
-        while waiting:
-            resource = self.body["Resources"][waiting.pop()]
-            references = {*listed(resource.get("DependsOn", [])), *_referred(resource.get("Properties"))}
+        to_visit = [name]
+        while to_visit:
+            resource = self.body["Resources"][to_visit.pop()]
+            references = {*listed(resource.get("DependsOn", [])), *_references(resource.get("Properties"))}
             new = (references & self.body["Resources"].keys()) - dependencies
             dependencies |= new
-            waiting += new
+            to_visit += new
         return dependencies
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -64,7 +64,7 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _referred(value: Any) -> Iterator[str]:
+def _references(value: Any) -> Iterator[str]:
     match value:
         case {"Ref": str(name)}:
             yield name
@@ -72,7 +72,7 @@ def _referred(value: Any) -> Iterator[str]:
             yield name
         case dict():
             for member in value.values():
-                yield from _referred(member)
+                yield from _references(member)
         case list():
             for member in value:
-                yield from _referred(member)
+                yield from _references(member)

@@ -1,4 +1,4 @@
-"""What the consumer and the sweep do with tasks, as single steps."""
+"""The steps of the consumer and the sweep, which tests of the functions take one by one."""
 
 import json
 from collections.abc import Callable
@@ -34,12 +34,12 @@ class Worker:
         """Claim a task."""
         row = self._deployment.row(task_id)
         change = claim(row, worker="w", fence=new_fence(), seconds=seconds, now=self._clock())
-        return self._must(task_id, change)
+        return self._write_that_must_succeed(task_id, change)
 
     def start(self, task_id: str, *, seconds: float = 120) -> Row:
-        """Claim a task and record that it runs."""
+        """Claim a task and start it, so that its status is `running`."""
         row = self.claim(task_id, seconds=seconds)
-        return self._must(task_id, start(row, seconds=seconds, now=self._clock()))
+        return self._write_that_must_succeed(task_id, start(row, seconds=seconds, now=self._clock()))
 
     def store(self, row: Row, number: int = 1) -> str:
         """Store an image under the row's fence and return its link."""
@@ -50,9 +50,11 @@ class Worker:
         return s3_uri(bucket, key)
 
     def finish(self, row: Row, status: Status = Status.COMPLETED, *, notify: bool = True) -> Row:
-        """Store an image, write the outcome, and send the callback."""
+        """Store an image if the task completed, write its outcome and, with `notify`, send its callback."""
         images = [self.store(row)] if status is Status.COMPLETED else []
-        finished_row = self._must(row.id, finish(row, status, now=self._clock(), images=images))
+        finished_row = self._write_that_must_succeed(
+            row.id, finish(row, status, now=self._clock(), images=images)
+        )
         if notify:
             results(self._deployment).notify(finished_row)
         return self._deployment.row(row.id)
@@ -70,7 +72,7 @@ class Worker:
             self.run(message.task.id)
         return action
 
-    def _must(self, task_id: str, change: Any) -> Row:
+    def _write_that_must_succeed(self, task_id: str, change: Any) -> Row:
         result = self._table.write(task_id, change)
         assert result.done, f"{change.name} was refused: {result.row}"
         assert result.row is not None

@@ -1,4 +1,4 @@
-"""The network's ways out of the VPC and its zones, according to the settings."""
+"""How ECS tasks reach the internet, and in which zones they run, according to the settings."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_the_zones_are_those_of_the_settings(compute: Template) -> None:
 
 
 def test_deployments_with_long_names_have_different_roles(compute: Template) -> None:
-    """Names of roles are shortened, and what is cut off must not be the only difference."""
+    """A role's name has at most 64 characters, so a long deployment's name is cut and gets a hash."""
     (name,) = (text(role["RoleName"]) for role in compute.properties("IAM::Role") if "RoleName" in role)
     assert name.startswith("ecsInstanceRole-long-long-long-")
     assert name.endswith("-us-east-1")

@@ -13,14 +13,14 @@ from tests.support.template import Template, listed, text
 pytestmark = pytest.mark.xdist_group("infra")
 
 # The only actions that may be allowed on `*`: AWS knows no resource for them.
-ON_EVERYTHING = {
+ACTIONS_ON_ANY_RESOURCE = {
     "ecr:GetAuthorizationToken",  # a token for the account's registry; the repository is named apart
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
 }
 
-# A `*` at a resource's end: objects of a bucket (callers choose the keys), tasks of our cluster (ECS does).
-AT_THE_END = ("s3:", "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
+# Actions whose resource may end in `*`: callers choose the keys of objects, and ECS the ids of its tasks.
+PREFIXES_WITH_WILDCARDS = ("s3:", "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
 
 
 def test_only_ecs_in_this_account_can_assume_the_workers_role(compute: Template) -> None:
@@ -35,11 +35,11 @@ def test_only_ecs_in_this_account_can_assume_the_workers_role(compute: Template)
 
 
 def test_a_worker_reads_only_the_folders_of_models_in_their_bucket(sd_on_eks: Synthesis) -> None:
-    read = _allowed(sd_on_eks.template("Compute"), "sdruntime", "s3:GetObject")
+    resources = _allowed(sd_on_eks.template("Compute"), "sdruntime", "s3:GetObject")
     bucket = "arn:aws:s3:::sdoneks-model-bucket-51a6"
-    of_models = {part for part in read.split('"') if part.startswith(bucket)}
+    model_resources = {part for part in resources.split('"') if part.startswith(bucket)}
     folders = {f"{bucket}/{folder}/*" for folder in (*KNOWN_FOLDERS, *START_FOLDERS)}
-    assert of_models == folders | {f"{bucket}/styles.csv"}
+    assert model_resources == folders | {f"{bucket}/styles.csv"}
 
 
 def test_a_worker_writes_only_the_report_of_its_own_runtime_into_the_bucket_of_large_tasks(
@@ -52,7 +52,7 @@ def test_a_worker_writes_only_the_report_of_its_own_runtime_into_the_bucket_of_l
             if name.startswith(f"{runtime}Role") and "s3:PutObject" in listed(statement["Action"])
             for resource in listed(statement["Resource"])
         ]
-        assert [f"/catalogue/{runtime}.json" in one for one in resources if "LargeTasks" in one] == [True]
+        assert [f"/catalogue/{runtime}.json" in arn for arn in resources if "LargeTasks" in arn] == [True]
 
 
 def test_a_worker_decrypts_with_the_keys_of_the_settings_for_s3_and_secrets_only(compute: Template) -> None:
@@ -99,9 +99,9 @@ def test_the_vpc_endpoints_allow_changes_only_to_our_buckets_and_table(compute: 
         assert "OutputBucket" in allowed_actions[action]
         assert not any(name in allowed_actions[action] for name in ("Uploads", "Models"))
     assert "LargeTasks" not in allowed_actions["s3:DeleteObject"]
-    of_reports = [part for part in allowed_actions["s3:PutObject"].split("]]") if "LargeTasks" in part]
-    assert len(of_reports) == 1
-    assert "/catalogue/*" in of_reports[0]
+    report_statements = [part for part in allowed_actions["s3:PutObject"].split("]]") if "LargeTasks" in part]
+    assert len(report_statements) == 1
+    assert "/catalogue/*" in report_statements[0]
     assert all(
         name in allowed_actions["s3:ListBucket"] for name in ("Output", "Uploads", "Models", "LargeTasks")
     )
@@ -110,20 +110,20 @@ def test_the_vpc_endpoints_allow_changes_only_to_our_buckets_and_table(compute: 
 
 
 def test_the_vpc_endpoints_allow_everything_that_a_worker_does(compute: Template) -> None:
-    through = {
+    allowed_by_endpoints = {
         action
         for endpoint in compute.properties("EC2::VPCEndpoint")
         for statement in endpoint["PolicyDocument"]["Statement"]
         for action in listed(statement["Action"])
     }
-    rights = {
+    allowed_to_the_worker = {
         action
         for name, statement in compute.statements()
         if name.startswith("sdruntimeRole")
         for action in listed(statement["Action"])
         if action.startswith(("s3:", "dynamodb:"))
     }
-    assert rights <= through
+    assert allowed_to_the_worker <= allowed_by_endpoints
 
 
 def test_a_shell_in_a_container_is_logged_and_grants_nothing_else(tmp_path: Path) -> None:
@@ -164,8 +164,10 @@ def test_a_worker_reads_only_the_secrets_in_the_settings(tmp_path: Path, compute
         for variable in container["Environment"]
     }
     assert json.loads(environment["INPUT_CREDENTIALS"])["b.example:8443"] == "photos/token"
-    without = [action for _, statement in compute.statements() for action in listed(statement["Action"])]
-    assert not any(action.startswith("secretsmanager:") for action in without)
+    actions_without_credentials = [
+        action for _, statement in compute.statements() for action in listed(statement["Action"])
+    ]
+    assert not any(action.startswith("secretsmanager:") for action in actions_without_credentials)
 
 
 @pytest.mark.parametrize("stack", ["Core", "Compute"])
@@ -175,9 +177,13 @@ def test_policies_have_no_wildcards_except_for_the_listed_ones(standard: Synthes
         assert not any("*" in action for action in actions), (policy, actions)
         for resource in map(text, listed(statement["Resource"])):
             if resource == "*":
-                assert set(actions) <= ON_EVERYTHING, (policy, actions)
+                assert set(actions) <= ACTIONS_ON_ANY_RESOURCE, (policy, actions)
             elif "*" in resource:
-                assert all(action.startswith(AT_THE_END) for action in actions), (policy, resource, actions)
+                assert all(action.startswith(PREFIXES_WITH_WILDCARDS) for action in actions), (
+                    policy,
+                    resource,
+                    actions,
+                )
 
 
 def _allowed(template: Template, role: str, action: str) -> str:
@@ -211,7 +217,7 @@ def test_a_worker_can_write_only_outputs_and_its_report(compute: Template) -> No
 
 
 def test_a_worker_can_publish_results_but_no_tasks(compute: Template) -> None:
-    """A consumer that can publish tasks could start an endless loop."""
+    """A worker that may publish tasks could start an endless loop of tasks."""
     resources = _allowed(compute, "sdruntimeRole", "sns:Publish")
     assert "Results" in resources
     assert "TasksTopic" not in resources

@@ -21,7 +21,7 @@ from runtimes.sdwebui.redundant_scripts import REDUNDANT_SCRIPTS
 from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.unknown import FOREIGN_FIELDS
 
-TEXT = (Path(__file__).parents[3] / "docs" / "tasks.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "tasks.md").read_text(encoding="utf-8")
 DYNAMIC = Runtime("d", dynamic_model=True, model_filename="m.safetensors")
 LINK = "https://example.com/a.png"
 LISTS: dict[str, Any] = {
@@ -31,11 +31,11 @@ LISTS: dict[str, Any] = {
     "upscalers": [{"name": "Lanczos"}],
     "options": dict.fromkeys((*SETTING_CHOICES, "tiling")),
 }
-TEXTS = ("a<lora:x:1>", "a\\b", "euler", "karras", "KARRAS", "lanczos", "Use same sampler", LINK)
-BASES: tuple[dict[str, Any], ...] = ({}, {"enable_hr": True, "disable_extra_networks": True})
+SAMPLE_TEXTS = ("a<lora:x:1>", "a\\b", "euler", "karras", "KARRAS", "lanczos", "Use same sampler", LINK)
+BASE_CONTENTS: tuple[dict[str, Any], ...] = ({}, {"enable_hr": True, "disable_extra_networks": True})
 
 
-class Lists:
+class FakeWebUiLists:
     def get(self, path: str) -> Any:
         if (name := path.rsplit("/", 1)[1]) in LISTS:
             return LISTS[name]
@@ -43,7 +43,7 @@ class Lists:
 
 
 def section(heading: str) -> str:
-    return TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return DOCUMENT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
 
 
 def first_column(text: str) -> list[str]:
@@ -52,28 +52,28 @@ def first_column(text: str) -> list[str]:
 
 def tables() -> tuple[str, str]:
     """Return the table of changed fields, and that of the names in other APIs."""
-    own_rows, _, theirs = section("Read, corrected or filled in").partition("| field of another API |")
-    return own_rows, theirs
+    own_rows, _, foreign_rows = section("Read, corrected or filled in").partition("| field of another API |")
+    return own_rows, foreign_rows
 
 
-def sent(tasktype: TaskType, content: dict[str, Any]) -> dict[str, Any] | None:
+def body_sent(tasktype: TaskType, content: dict[str, Any]) -> dict[str, Any] | None:
     """Return what is sent to SD Web UI, or None if the task is refused."""
     check = ContentCheck(tasktype, DYNAMIC, path="")
     normalized = check.normalize(content)
     if check.faults:
         return None
     try:
-        corrected, _ = resolve_names(tasktype, normalized, Catalogue(Lists()))
+        corrected, _ = resolve_names(tasktype, normalized, Catalogue(FakeWebUiLists()))
     except PermanentError:
         return None
     body: dict[str, Any] = json.loads(request_body(tasktype, corrected))
     return body
 
 
-def samples(kind: str) -> list[Any]:
+def sample_values(kind: str) -> list[Any]:
     match kind.removesuffix("?"):
         case "string":
-            return list(TEXTS)
+            return list(SAMPLE_TEXTS)
         case "array" | "array of string":
             return [[], ["style"], [LINK], ["a<lora:x:1>"], [{"data": LINK, "name": "a"}]]
         case "object":
@@ -84,21 +84,21 @@ def samples(kind: str) -> list[Any]:
             return [3]
 
 
-def changed() -> set[str]:
+def changed_fields() -> set[str]:
     """Return the fields for which some value, or their absence, is changed."""
     fields = set()
     for tasktype in TaskType:
-        needed_of: dict[TaskType, dict[str, Any]] = {
+        required_by_type: dict[TaskType, dict[str, Any]] = {
             TaskType.IMAGE_TO_IMAGE: {"init_images": ["x"]},
             TaskType.EXTRA_SINGLE_IMAGE: {"image": "x"},
             TaskType.EXTRA_BATCH_IMAGES: {"imageList": [{"data": "x", "name": "x"}]},
         }
-        needed = needed_of.get(tasktype, {})
+        required = required_by_type.get(tasktype, {})
         for name, kind in FIELDS[tasktype].items():
-            for value in samples(kind):
-                for base in BASES:
-                    content = needed | base | {name: value}
-                    body = sent(tasktype, content)
+            for value in sample_values(kind):
+                for base in BASE_CONTENTS:
+                    content = required | base | {name: value}
+                    body = body_sent(tasktype, content)
                     if body is not None:
                         fields |= {field for field in content if content[field] != body.get(field)}
                         fields |= {
@@ -112,7 +112,7 @@ def test_the_table_lists_exactly_the_fields_that_are_changed() -> None:
     documented = first_column(tables()[0])
 
     assert sorted(documented) == documented
-    assert set(documented) == changed() - {"tiling"}
+    assert set(documented) == changed_fields() - {"tiling"}
 
 
 def test_the_names_of_other_apis_are_in_the_table() -> None:

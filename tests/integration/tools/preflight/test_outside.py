@@ -1,4 +1,4 @@
-"""What preflight asks outside AWS: Docker, and registries by HTTP."""
+"""Checks before a deployment that need no AWS: Docker is running, and registries have the images."""
 
 import json
 import os

@@ -9,7 +9,7 @@ from container.consumer.settings import Settings, read_settings
 from domain.limits import DEFAULT_LIMITS, Limits
 from domain.worker_environment import WorkerEnvironment
 
-NEEDED = {
+REQUIRED = {
     "RUNTIME_NAME": "r",
     "TASK_QUEUE_URL": "http://q",
     "RESULT_TOPIC_ARN": "arn:aws:sns:::t",
@@ -20,7 +20,7 @@ NEEDED = {
 
 def read(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Settings:
     """Read settings from an environment."""
-    for name, value in (NEEDED | environ).items():
+    for name, value in (REQUIRED | environ).items():
         monkeypatch.setenv(name, value)
     return read_settings()
 
@@ -47,7 +47,7 @@ def test_limits_are_read_from_the_environment_with_defaults(
 def test_the_list_of_scripts_is_json(
     monkeypatch: pytest.MonkeyPatch, text: str, scripts: frozenset[str] | None
 ) -> None:
-    """A name may contain a comma. An empty list differs from no list."""
+    """JSON, because a script's name may contain a comma, and because an empty list differs from no list."""
     assert read(monkeypatch, ALLOWED_SCRIPTS=text).allowed_scripts == scripts
 
 
@@ -104,17 +104,19 @@ def test_every_variable_of_the_worker_environment_is_a_setting_of_the_consumer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read = _read_all(monkeypatch, ALL_SET)
-    meant = asdict(ALL_SET) | {"limits": ALL_SET.limits}
-    assert None not in meant.values()
-    meant |= {"sync_folders": "Lora,VAE/more", "input_buckets": "uploads,more"}
-    meant["allowed_scripts"] = frozenset(ALL_SET.allowed_scripts or ())
-    assert {name: getattr(read, name) for name in meant} == meant
+    expected = asdict(ALL_SET) | {"limits": ALL_SET.limits}
+    assert None not in expected.values()
+    expected |= {"sync_folders": "Lora,VAE/more", "input_buckets": "uploads,more"}
+    expected["allowed_scripts"] = frozenset(ALL_SET.allowed_scripts or ())
+    assert {name: getattr(read, name) for name in expected} == expected
 
 
 def test_a_variable_that_is_not_set_keeps_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     required = {name for name, field in Settings.model_fields.items() if field.is_required()}
-    needed = {field.name: getattr(ALL_SET, field.name) for field in fields(ALL_SET) if field.name in required}
-    environment = WorkerEnvironment(**needed)
+    required_values = {
+        field.name: getattr(ALL_SET, field.name) for field in fields(ALL_SET) if field.name in required
+    }
+    environment = WorkerEnvironment(**required_values)
     assert environment.to_environ().keys() == {name.upper() for name in required}
     defaults = Settings.model_fields
     read = _read_all(monkeypatch, environment)

@@ -1,3 +1,5 @@
+"""The models that a workflow of ComfyUI needs, and the order and cost of its task."""
+
 from typing import Any
 
 import pytest
@@ -10,7 +12,9 @@ from tests.support.workflows import DYNAMIC, STATIC, checked, text_to_image, wit
 RULES = ComfyUi()
 
 
-def needs(workflow: dict[str, Any], runtime: Runtime = DYNAMIC, **fields: Any) -> list[tuple[str, str]]:
+def needed_models(
+    workflow: dict[str, Any], runtime: Runtime = DYNAMIC, **fields: Any
+) -> list[tuple[str, str]]:
     result = checked({"prompt": workflow, **fields}, runtime)
     assert not result.faults
     return [(model.folder, model.name) for model in RULES.models(result.content, runtime)]
@@ -34,14 +38,14 @@ def with_lora() -> dict[str, Any]:
 
 def test_the_models_of_the_nodes_that_run_are_needed_checkpoints_first() -> None:
     workflow = {"0": with_lora()["10"], **with_lora()}
-    assert needs(workflow) == [("checkpoints", "cats.safetensors"), ("loras", "sub/fur.safetensors")]
+    assert needed_models(workflow) == [("checkpoints", "cats.safetensors"), ("loras", "sub/fur.safetensors")]
     [checkpoint, _] = RULES.models(checked({"prompt": workflow}).content, DYNAMIC)
     assert checkpoint.path == "/prompt/4/inputs/ckpt_name"
 
 
 def test_models_of_nodes_that_no_output_needs_are_not_fetched() -> None:
     workflow = text_to_image() | {"10": with_lora()["10"]}
-    assert needs(workflow) == [("checkpoints", "cats.safetensors")]
+    assert needed_models(workflow) == [("checkpoints", "cats.safetensors")]
 
 
 def test_only_the_wanted_outputs_need_models() -> None:
@@ -49,17 +53,17 @@ def test_only_the_wanted_outputs_need_models() -> None:
     workflow["v"] = {"class_type": "VAELoader", "inputs": {"vae_name": "v.safetensors"}}
     workflow["d"] = {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["v", 0]}}
     workflow["p"] = {"class_type": "PreviewImage", "inputs": {"images": ["d", 0]}}
-    assert ("vae", "v.safetensors") in needs(workflow)
-    assert ("vae", "v.safetensors") not in needs(workflow, outputs=["9"])
+    assert ("vae", "v.safetensors") in needed_models(workflow)
+    assert ("vae", "v.safetensors") not in needed_models(workflow, outputs=["9"])
 
 
 def test_texts_name_embeddings() -> None:
     workflow = with_input("6", "text", "a cat (embedding:fur:1.2), embedding:paws.pt")
-    assert needs(workflow)[1:] == [("embeddings", "fur"), ("embeddings", "paws.pt")]
+    assert needed_models(workflow)[1:] == [("embeddings", "fur"), ("embeddings", "paws.pt")]
 
 
 def test_a_static_runtime_has_its_checkpoint_from_the_start() -> None:
-    assert needs(text_to_image(), STATIC) == []
+    assert needed_models(text_to_image(), STATIC) == []
     assert RULES.start_files(STATIC, lambda _: ["cats.safetensors"]) == [
         StoredFile("checkpoints", "cats.safetensors")
     ]

@@ -1,3 +1,5 @@
+"""Properties of the rules for workflows that hold for any JSON."""
+
 import json
 from typing import Any, Final
 
@@ -111,8 +113,8 @@ def test_nothing_that_is_accepted_names_another_place(
             assert not set(name) & set("\\\0")
             assert ".." not in name.split("/")
             assert not name.startswith("/")
-        one_word = len(text.split()) == 1 and text.strip("/ ")
-        assert not (one_word and text.strip().startswith(("/", "~/", "../", "file:/")))
+        is_one_word = len(text.split()) == 1 and text.strip("/ ")
+        assert not (is_one_word and text.strip().startswith(("/", "~/", "../", "file:/")))
 
 
 @settings(max_examples=200)

@@ -1,3 +1,5 @@
+"""A workflow of ComfyUI cannot read or write anything but its own files, neither by names nor by texts."""
+
 from typing import Any
 
 import pytest
@@ -24,7 +26,7 @@ OUTSIDE_NAMES = [
     "cat.png",
     "",
 ]
-TEXTS = [
+PATHS_AND_ADDRESSES = [
     "/etc/passwd",
     "~/.aws/credentials",
     "../x",
@@ -53,7 +55,7 @@ def test_a_file_of_a_task_has_no_name_of_another_place(name: str) -> None:
     assert faults({"prompt": image_to_image(name), "files": {name: PNG}})
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", PATHS_AND_ADDRESSES)
 def test_a_text_of_a_core_node_is_no_path_and_no_address(text: str) -> None:
     assert "/6/inputs/text" in faults(with_input("6", "text", text))
 
@@ -73,12 +75,12 @@ def test_a_model_has_no_name_of_another_place(name: str) -> None:
     assert "/4/inputs/ckpt_name" in faults(with_input("4", "ckpt_name", name))
 
 
-@pytest.mark.parametrize(("where", "name"), [("4", "ckpt_name"), ("1", "image")])
-def test_names_of_models_and_files_cannot_come_from_another_node(where: str, name: str) -> None:
+@pytest.mark.parametrize(("node", "name"), [("4", "ckpt_name"), ("1", "image")])
+def test_names_of_models_and_files_cannot_come_from_another_node(node: str, name: str) -> None:
     workflow = image_to_image()
     workflow["t"] = {"class_type": "PrimitiveString", "inputs": {"value": "x.safetensors"}}
-    workflow[where]["inputs"][name] = ["t", 0]
-    assert "cannot come from another node" in faults(workflow)[f"/{where}/inputs/{name}"]
+    workflow[node]["inputs"][name] = ["t", 0]
+    assert "cannot come from another node" in faults(workflow)[f"/{node}/inputs/{name}"]
 
 
 @pytest.mark.parametrize("prefix", ["../../x", "/etc/x", "a\\..\\b", "x\0y", "%date%/../.."])
@@ -110,42 +112,42 @@ def test_a_class_can_be_denied() -> None:
     assert "nodes.deny" in faults(text_to_image(), runtime)["/3/class_type"]
 
 
-def custom(**inputs: Any) -> dict[str, Any]:
+def workflow_with_custom_node(**inputs: Any) -> dict[str, Any]:
     return text_to_image() | {"x": {"class_type": "Upscaler9", "inputs": inputs}}
 
 
 def test_a_custom_node_is_allowed_by_its_name_only() -> None:
-    assert "/x/class_type" in faults(custom(image=["8", 0]))
+    assert "/x/class_type" in faults(workflow_with_custom_node(image=["8", 0]))
     runtime = Runtime("comfy", "comfyui", dynamic_model=True, options={"allow": ["Upscaler9"]})
-    assert faults(custom(image=["8", 0], mode="fast", size=2), runtime) == {}
+    assert faults(workflow_with_custom_node(image=["8", 0], mode="fast", size=2), runtime) == {}
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", PATHS_AND_ADDRESSES)
 @pytest.mark.parametrize("wrap", [lambda text: text, lambda text: [[text]], lambda text: {"a": [text]}])
 def test_no_text_of_a_custom_node_is_a_path_or_an_address(text: str, wrap: Any) -> None:
     runtime = Runtime("comfy", "comfyui", dynamic_model=True, options={"allow": ["Upscaler9"]})
-    assert "/x/inputs/where" in faults(custom(where=wrap(text)), runtime)
+    assert "/x/inputs/where" in faults(workflow_with_custom_node(where=wrap(text)), runtime)
 
 
-def rewritten() -> dict[str, Any]:
+def workflow_to_send() -> dict[str, Any]:
     """Return a workflow as the worker sends it."""
     workflow = image_to_image("sdoe-0a.png")
     workflow["9"]["inputs"]["filename_prefix"] = "f0f0/9"
     return workflow
 
 
-def held(workflow: dict[str, Any]) -> list[str]:
+def refused_paths(workflow: dict[str, Any]) -> list[str]:
     return [
         fault.path for fault in escapes(workflow, Options.of(DYNAMIC), files={"sdoe-0a.png"}, folder="f0f0")
     ]
 
 
 def test_the_worker_lets_a_rewritten_workflow_pass() -> None:
-    assert held(rewritten()) == []
+    assert refused_paths(workflow_to_send()) == []
 
 
 @pytest.mark.parametrize(
-    ("where", "name", "value"),
+    ("node", "name", "value"),
     [
         ("1", "image", "other.png"),
         ("1", "image", "../x.png"),
@@ -161,14 +163,14 @@ def test_the_worker_lets_a_rewritten_workflow_pass() -> None:
         ("6", "text", "http://localhost:8188/"),
     ],
 )
-def test_the_worker_holds_a_rewritten_workflow_to_its_own_files(where: str, name: str, value: Any) -> None:
-    workflow = rewritten()
-    workflow[where]["inputs"][name] = value
-    assert held(workflow) == [f"/prompt/{where}/inputs/{name}"]
+def test_the_worker_holds_a_rewritten_workflow_to_its_own_files(node: str, name: str, value: Any) -> None:
+    workflow = workflow_to_send()
+    workflow[node]["inputs"][name] = value
+    assert refused_paths(workflow) == [f"/prompt/{node}/inputs/{name}"]
 
 
 @pytest.mark.parametrize("name", ["CheckpointSave", "SaveImageDataSetToFolder", "Unknown"])
 def test_the_worker_sends_no_class_that_is_not_allowed(name: str) -> None:
-    workflow = rewritten()
+    workflow = workflow_to_send()
     workflow["9"]["class_type"] = name
-    assert "/prompt/9/class_type" in held(workflow)
+    assert "/prompt/9/class_type" in refused_paths(workflow)

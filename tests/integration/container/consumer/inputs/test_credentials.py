@@ -33,7 +33,7 @@ def internet() -> Iterator[FakeInternet]:
 
 
 @pytest.fixture
-def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
+def logged_text(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     """Log as the consumer does at DEBUG; return a function that returns the output."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -58,14 +58,14 @@ def links(internet: FakeInternet, credentials: HostCredentials) -> Links:
     )
 
 
-def http(link: str) -> HttpLink:
+def http_link(link: str) -> HttpLink:
     parsed = parse(link)
     assert isinstance(parsed, HttpLink)
     return parsed
 
 
 def test_a_secret_is_read_sent_and_never_logged(
-    aws: Emulator, internet: FakeInternet, printed: Callable[[], str]
+    aws: Emulator, internet: FakeInternet, logged_text: Callable[[], str]
 ) -> None:
     client = aws.client("secretsmanager")
     client.create_secret(Name="photos/token", SecretString=SECRET)
@@ -76,12 +76,12 @@ def test_a_secret_is_read_sent_and_never_logged(
         guard.fetch(f"https://{HOST}/status-404")
     assert [f"Authorization: {SECRET}".encode() in request for request in internet.requests] == [True, True]
     logging.getLogger("test").debug("logging is on")
-    assert "logging is on" in printed()
-    assert "t0p-s3cret" not in printed() + repr(missing.value) + str(missing.value)
+    assert "logging is on" in logged_text()
+    assert "t0p-s3cret" not in logged_text() + repr(missing.value) + str(missing.value)
 
 
 def test_a_password_in_a_link_is_in_no_log_and_no_error(
-    internet: FakeInternet, printed: Callable[[], str]
+    internet: FakeInternet, logged_text: Callable[[], str]
 ) -> None:
     internet.reset(redirects={"/go": b"https://user:hunter2@photos.example/cat"})
     guard = links(internet, HostCredentials())
@@ -90,37 +90,41 @@ def test_a_password_in_a_link_is_in_no_log_and_no_error(
             guard.fetch(link)
         assert raised.value.code is ErrorCode.INPUT_BLOCKED
         assert "inputs.credentials" in raised.value.message
-        assert "hunter2" not in printed() + str(raised.value) + raised.value.message
+        assert "hunter2" not in logged_text() + str(raised.value) + raised.value.message
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
 def test_a_secret_that_cannot_be_read_fails_the_task_and_names_itself_in_the_log(
-    internet: FakeInternet, printed: Callable[[], str], code: str
+    internet: FakeInternet, logged_text: Callable[[], str], code: str
 ) -> None:
     internet.reset()
     guard = links(internet, HostCredentials(FakeSecrets({}, code), {HOST: "gone"}))
-    with pytest.raises(InputError) as failed:
+    with pytest.raises(InputError) as raised:
         guard.fetch(LINK)
-    assert failed.value.code is ErrorCode.INPUT_UNAVAILABLE
-    assert "ask the operator" in failed.value.message
+    assert raised.value.code is ErrorCode.INPUT_UNAVAILABLE
+    assert "ask the operator" in raised.value.message
     assert internet.requests == []
-    assert all(fact in printed() for fact in ('"secret":"gone"', f'"host":"{HOST}"', code))
+    assert all(fact in logged_text() for fact in ('"secret":"gone"', f'"host":"{HOST}"', code))
 
 
 def test_throttling_by_secrets_manager_fails_no_task() -> None:
     credentials = HostCredentials(FakeSecrets({}, "ThrottlingException"), {HOST: "photos"})
     with pytest.raises(ClientError):
-        credentials.header(http(LINK))
+        credentials.header(http_link(LINK))
 
 
 def test_a_secret_is_read_again_after_five_minutes() -> None:
     clock, secrets = FakeMonotonic(), FakeSecrets({"photos": "Bearer a"})
     credentials = HostCredentials(secrets, {HOST: "photos"}, clock=clock)
-    assert credentials.header(http(LINK)) == credentials.header(http(LINK)) == (b"Authorization", b"Bearer a")
+    assert (
+        credentials.header(http_link(LINK))
+        == credentials.header(http_link(LINK))
+        == (b"Authorization", b"Bearer a")
+    )
     secrets.secrets["photos"] = "Bearer b"
     clock.forward(CACHE_SECONDS + 1)
-    assert credentials.header(http(LINK)) == (b"Authorization", b"Bearer b")
-    assert secrets.asked == ["photos", "photos"]
+    assert credentials.header(http_link(LINK)) == (b"Authorization", b"Bearer b")
+    assert secrets.requested_names == ["photos", "photos"]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +142,7 @@ def test_a_secret_is_read_again_after_five_minutes() -> None:
 )
 def test_credentials_are_used_only_for_the_exact_host(configured: str, link: str, *, is_sent: bool) -> None:
     credentials = HostCredentials(FakeSecrets({"photos": SECRET}), {configured: "photos"})
-    assert (credentials.header(http(link)) is not None) == is_sent
+    assert (credentials.header(http_link(link)) is not None) == is_sent
 
 
 @pytest.mark.parametrize(
@@ -161,11 +165,13 @@ def test_a_secret_contains_a_header_in_one_of_three_forms(text: Any, header: Any
     assert read_secret(text) == header
 
 
-def test_a_secret_in_another_form_fails_the_task(internet: FakeInternet, printed: Callable[[], str]) -> None:
+def test_a_secret_in_another_form_fails_the_task(
+    internet: FakeInternet, logged_text: Callable[[], str]
+) -> None:
     internet.reset()
     guard = links(internet, HostCredentials(FakeSecrets({"photos": "a\r\nb: hunter2"}), {HOST: "photos"}))
     with pytest.raises(InputError):
         guard.fetch(LINK)
     assert internet.requests == []
-    assert "no usable header" in printed()
-    assert "hunter2" not in printed()
+    assert "no usable header" in logged_text()
+    assert "hunter2" not in logged_text()

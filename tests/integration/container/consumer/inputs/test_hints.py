@@ -31,12 +31,12 @@ def failure(internet: FakeInternet, link: str, names: tuple[str, ...] = ()) -> I
         connect=internet.connect,
         tls=internet.trust,
     )
-    with pytest.raises(InputError) as failed:
+    with pytest.raises(InputError) as raised:
         guard.fetch(link)
-    return failed.value
+    return raised.value
 
 
-def http(link: str) -> HttpLink:
+def http_link(link: str) -> HttpLink:
     parsed = parse(link)
     assert isinstance(parsed, HttpLink)
     return parsed
@@ -54,7 +54,7 @@ def http(link: str) -> HttpLink:
 def test_the_error_for_a_page_about_a_file_explains_how_to_link_the_file(
     internet: FakeInternet, link: str, reason: str
 ) -> None:
-    error = failure(internet, link, names=(http(link).authority,))
+    error = failure(internet, link, names=(http_link(link).authority,))
     assert error.code is ErrorCode.INPUT_NOT_AN_IMAGE
     assert "it is a web page (HTML), perhaps a login page" in error.message
     assert reason in error.message
@@ -92,7 +92,7 @@ def test_the_error_for_an_expired_link_says_so(internet: FakeInternet, query: st
     ],
 )
 def test_only_a_signed_link_can_have_expired(query: str, hint: str) -> None:
-    assert refusal_hint(http(f"https://bucket.example/a.png?{query}"), NOW) == hint
+    assert refusal_hint(http_link(f"https://bucket.example/a.png?{query}"), NOW) == hint
 
 
 def test_the_error_for_a_401_refers_to_the_settings(internet: FakeInternet) -> None:
@@ -108,4 +108,4 @@ def test_a_missing_file_gets_no_hint_about_signatures(internet: FakeInternet) ->
     "link", ["https://notdrive.google.com/", "https://drive.google.com.evil.example/", "https://192.0.2.1/"]
 )
 def test_hints_for_a_host_do_not_apply_to_similar_names(link: str) -> None:
-    assert page_hint(http(link)) == ""
+    assert page_hint(http_link(link)) == ""

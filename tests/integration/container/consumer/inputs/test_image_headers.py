@@ -15,7 +15,7 @@ from adapters.public_http.errors import InputError
 from container.consumer.inputs.fetch import check_image
 from container.consumer.inputs.images import sniff
 
-LARGE = 60_000
+LARGE_SIDE = 60_000
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -30,7 +30,7 @@ def png(*chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-DATA = chunk(b"IDAT", zlib.compress(b"\0\0" * 8)) + chunk(b"IEND", b"")
+PIXELS_AND_END = chunk(b"IDAT", zlib.compress(b"\0\0" * 8)) + chunk(b"IEND", b"")
 
 
 def frame(width: int, height: int, marker: int = 0xC0) -> bytes:
@@ -50,9 +50,9 @@ def gif_frame(width: int, height: int) -> bytes:
 
 
 def hidden_in_a_block(before: bytes) -> bytes:
-    """Return a GIF whose second frame counts for readers that take the first one for a block."""
+    """Return a GIF with a large second frame that a reader finds if it takes the first one for a block."""
     small = gif_frame(8, 8)  # its comma reads as the length of a block: 44 bytes
-    return gif(before, small, b"\0" * (45 - len(small)), b"\0", gif_frame(LARGE, 8))
+    return gif(before, small, b"\0" * (45 - len(small)), b"\0", gif_frame(LARGE_SIDE, 8))
 
 
 def animated_avif(*, track: bool) -> bytes:
@@ -63,26 +63,30 @@ def animated_avif(*, track: bool) -> bytes:
     if track:
         at = data.index(b"tkhd") + 4
         at += 88 if data[at] == 1 else 76
-        data[at : at + 8] = struct.pack(">II", LARGE << 16, LARGE << 16)
+        data[at : at + 8] = struct.pack(">II", LARGE_SIDE << 16, LARGE_SIDE << 16)
     else:
         at = data.index(b"ispe") + 8
-        data[at : at + 8] = struct.pack(">II", LARGE, LARGE)
+        data[at : at + 8] = struct.pack(">II", LARGE_SIDE, LARGE_SIDE)
     return bytes(data)
 
 
 CONTRADICTORY_FILES = {
-    "PNG: small before large": png(header(8, 8), header(LARGE, LARGE), DATA),
-    "PNG: large before small": png(header(LARGE, LARGE), header(8, 8), DATA),
-    "PNG: a wide one behind a text": png(header(8, 8), chunk(b"tEXt", b"a\0b"), header(LARGE, 8), DATA),
-    "PNG: a text before the header": png(chunk(b"tEXt", b"a\0b"), header(LARGE, LARGE), DATA),
-    "JPEG: two frames": jpeg(frame(8, 8), frame(LARGE, LARGE)),
-    "JPEG: a wide and a high frame": jpeg(frame(LARGE, 8), frame(8, LARGE)),
-    "JPEG: a frame behind the end": jpeg(frame(8, 8), b"\xff\xd9", frame(LARGE, LARGE)),
-    "JPEG: a hierarchical frame": jpeg(frame(8, 8), frame(LARGE, LARGE, 0xDE)),
-    "JPEG: a frame in what JPG marks": jpeg(frame(8, 8), b"\xff\xc8\0\x0f", frame(LARGE, LARGE)),
-    "JPEG: a frame in what JPG0 marks": jpeg(frame(8, 8), b"\xff\xf0\0\x0f", frame(LARGE, LARGE)),
-    "JPEG: a frame behind an escaped byte": jpeg(frame(8, 8), b"\xff\0\0\x0f", frame(LARGE, LARGE)),
-    "GIF: a frame beyond the screen": gif(gif_frame(LARGE, LARGE)),
+    "PNG: small before large": png(header(8, 8), header(LARGE_SIDE, LARGE_SIDE), PIXELS_AND_END),
+    "PNG: large before small": png(header(LARGE_SIDE, LARGE_SIDE), header(8, 8), PIXELS_AND_END),
+    "PNG: a wide one behind a text": png(
+        header(8, 8), chunk(b"tEXt", b"a\0b"), header(LARGE_SIDE, 8), PIXELS_AND_END
+    ),
+    "PNG: a text before the header": png(
+        chunk(b"tEXt", b"a\0b"), header(LARGE_SIDE, LARGE_SIDE), PIXELS_AND_END
+    ),
+    "JPEG: two frames": jpeg(frame(8, 8), frame(LARGE_SIDE, LARGE_SIDE)),
+    "JPEG: a wide and a high frame": jpeg(frame(LARGE_SIDE, 8), frame(8, LARGE_SIDE)),
+    "JPEG: a frame behind the end": jpeg(frame(8, 8), b"\xff\xd9", frame(LARGE_SIDE, LARGE_SIDE)),
+    "JPEG: a hierarchical frame": jpeg(frame(8, 8), frame(LARGE_SIDE, LARGE_SIDE, 0xDE)),
+    "JPEG: a frame in what JPG marks": jpeg(frame(8, 8), b"\xff\xc8\0\x0f", frame(LARGE_SIDE, LARGE_SIDE)),
+    "JPEG: a frame in what JPG0 marks": jpeg(frame(8, 8), b"\xff\xf0\0\x0f", frame(LARGE_SIDE, LARGE_SIDE)),
+    "JPEG: a frame behind an escaped byte": jpeg(frame(8, 8), b"\xff\0\0\x0f", frame(LARGE_SIDE, LARGE_SIDE)),
+    "GIF: a frame beyond the screen": gif(gif_frame(LARGE_SIDE, LARGE_SIDE)),
     "GIF: an empty control block": hidden_in_a_block(b"!\xf9\0"),
     "GIF: an empty text block": hidden_in_a_block(b"!\x01\0"),
     "GIF: a loop without a number": hidden_in_a_block(b"!\xff\x0bNETSCAPE2.0\0"),
@@ -100,20 +104,20 @@ def test_a_contradictory_header_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("size", [(8193, 1), (1, 8193), (65_536, 1), (67_108_864, 1)])
 def test_each_side_is_limited_regardless_of_the_area(size: tuple[int, int]) -> None:
-    """SD Web UI scales by the shorter side to fill a size."""
+    """To fill a size, SD Web UI scales an image by its shorter side, so that a long one needs much memory."""
     with pytest.raises(InputError, match="8,192 pixels per side"):
-        check_image(png(header(*size), DATA))
-    assert check_image(png(header(8192, 1), DATA)).size == (8192, 1)
+        check_image(png(header(*size), PIXELS_AND_END))
+    assert check_image(png(header(8192, 1), PIXELS_AND_END)).size == (8192, 1)
 
 
-SIDES = st.sampled_from([1, 8, 300, LARGE])
+SIDES = st.sampled_from([1, 8, 300, LARGE_SIDE])
 RUBBISH = st.binary(max_size=12)
 PNGS = st.lists(
     st.builds(header, SIDES, SIDES)
     | st.builds(chunk, st.sampled_from([b"tEXt", b"IDAT", b"zzZz"]), RUBBISH)
     | RUBBISH,
     max_size=4,
-).map(lambda chunks: png(header(8, 8), *chunks, DATA))
+).map(lambda chunks: png(header(8, 8), *chunks, PIXELS_AND_END))
 SEGMENTS = st.builds(frame, SIDES, SIDES, st.integers(0xC0, 0xDF)) | st.builds(
     lambda marker, data: bytes([0xFF, marker]) + struct.pack(">H", 2 + len(data)) + data,
     st.integers(0, 0xFF),
@@ -141,15 +145,17 @@ def test_no_accepted_image_is_larger_in_pillow(data: bytes) -> None:
     if image is None or not image.pixels:
         return
     opened = opened_size(lambda: Image.open(io.BytesIO(data)))
-    assert opened is None or all(ours >= theirs for ours, theirs in zip(image.size, opened, strict=True))
+    assert opened is None or all(
+        own_side >= pillow_side for own_side, pillow_side in zip(image.size, opened, strict=True)
+    )
 
 
-def opened_size(open_: Callable[[], Image.Image]) -> tuple[int, int] | None:
+def opened_size(open_image: Callable[[], Image.Image]) -> tuple[int, int] | None:
     """Return the size that Pillow would allocate, or None if it refuses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return open_().size
+            return open_image().size
         except Image.DecompressionBombError:
             return None
         except Exception:  # noqa: BLE001 - broken on purpose: Pillow refuses in many ways

@@ -15,22 +15,22 @@ from awscrt import checksums
 from container.consumer.model_store.integrity import StoredObject, defect_of, old_hash_of, verify_download
 
 CONTENT = bytes(range(256)) * 64
-PART = 5000
+PART_BYTES = 5000
 
 
-def of_parts(digest: Any) -> tuple[bytes, int]:
+def digest_of_parts(digest: Any) -> tuple[bytes, int]:
     """Return the digest of the digests of all parts, and the number of parts."""
-    blocks = [CONTENT[at : at + PART] for at in range(0, len(CONTENT), PART)]
+    blocks = [CONTENT[at : at + PART_BYTES] for at in range(0, len(CONTENT), PART_BYTES)]
     return digest(b"".join(map(digest, blocks))), len(blocks)
 
 
 def crc32(data: bytes) -> bytes:
-    """Return the checksum as S3 writes it."""
+    """Return the checksum in the byte order in which S3 encodes it."""
     return zlib.crc32(data).to_bytes(4, "big")
 
 
 def crc64(data: bytes) -> bytes:
-    """Return the checksum as S3 writes it."""
+    """Return the checksum in the byte order in which S3 encodes it."""
     return int(checksums.crc64nvme(data)).to_bytes(8, "big")
 
 
@@ -44,22 +44,25 @@ def b64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
-MD5_PARTS, PARTS = of_parts(md5)
-HEADS = {
+MD5_PARTS, PART_COUNT = digest_of_parts(md5)
+HEADS_BY_CHECKSUM = {
     "size, MD5": {"ETag": f'"{md5(CONTENT).hex()}"'},
-    "size, MD5 of parts": {"ETag": f'"{MD5_PARTS.hex()}-{PARTS}"'},
+    "size, MD5 of parts": {"ETag": f'"{MD5_PARTS.hex()}-{PART_COUNT}"'},
     "size, CRC32": {"ETag": '"x"', "ChecksumCRC32": b64(crc32(CONTENT))},
     "size, CRC64NVME": {"ETag": '"x"', "ChecksumCRC64NVME": b64(crc64(CONTENT))},
-    "size, CRC32 of parts": {"ETag": '"x"', "ChecksumCRC32": f"{b64(of_parts(crc32)[0])}-{PARTS}"},
+    "size, CRC32 of parts": {
+        "ETag": '"x"',
+        "ChecksumCRC32": f"{b64(digest_of_parts(crc32)[0])}-{PART_COUNT}",
+    },
     "size, SHA256": {"ETag": '"x"', "ChecksumSHA256": b64(hashlib.sha256(CONTENT).digest())},
 }
 
 
-@pytest.mark.parametrize("checked", HEADS)
+@pytest.mark.parametrize("checked", HEADS_BY_CHECKSUM)
 def test_every_kind_of_checksum_detects_a_changed_byte(tmp_path: Path, checked: str) -> None:
-    head = {"ContentLength": len(CONTENT), **HEADS[checked]}
+    head = {"ContentLength": len(CONTENT), **HEADS_BY_CHECKSUM[checked]}
     stored_object = StoredObject.of(
-        head, {"ContentLength": PART} if StoredObject.needs_part_size(head) else {}
+        head, {"ContentLength": PART_BYTES} if StoredObject.needs_part_size(head) else {}
     )
     file = tmp_path / "part"
     file.write_bytes(CONTENT)
@@ -80,7 +83,7 @@ def test_every_kind_of_checksum_detects_a_changed_byte(tmp_path: Path, checked: 
 )
 def test_without_a_usable_checksum_only_the_size_is_verified(tmp_path: Path, head: dict[str, Any]) -> None:
     """An ETag is not an MD5 with a KMS key, or if the parts have different sizes."""
-    stored_object = StoredObject.of({"ContentLength": len(CONTENT), **head}, {"ContentLength": PART})
+    stored_object = StoredObject.of({"ContentLength": len(CONTENT), **head}, {"ContentLength": PART_BYTES})
     file = tmp_path / "part"
     file.write_bytes(CONTENT)
     assert verify_download(file, stored_object) == "size"

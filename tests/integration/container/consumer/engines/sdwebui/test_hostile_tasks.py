@@ -18,15 +18,17 @@ from tests.support.cloud import Cloud
 from tests.support.consumer_fixtures import FAST
 from tests.support.consumers import running_consumer
 
-FOLLOWING = ("sd_model_checkpoint", "sd_checkpoint_hash")
-OURS = Path(__file__).parents[6] / "container/consumer/engines/sdwebui/image/settings.json"
+CHECKPOINT_OPTIONS = ("sd_model_checkpoint", "sd_checkpoint_hash")
+SETTINGS_FILE = Path(__file__).parents[6] / "container/consumer/engines/sdwebui/image/settings.json"
 
 
 @pytest.fixture(scope="module")
 def webui() -> Iterator[FakeWebUi]:
     """Run a fake with our settings file, so that it restores exactly the settings in it."""
     with fake_webui(**FAST) as fake:
-        httpx.post(f"{fake.url}/sdapi/v1/options", json=json.loads(OURS.read_text())).raise_for_status()
+        httpx.post(
+            f"{fake.url}/sdapi/v1/options", json=json.loads(SETTINGS_FILE.read_text())
+        ).raise_for_status()
         yield fake
 
 
@@ -34,7 +36,7 @@ def options(webui: FakeWebUi) -> dict[str, Any]:
     """Return Web UI's options without the checkpoint and the options that depend on it."""
     answer = httpx.get(f"{webui.url}/sdapi/v1/options").raise_for_status()
     settings: dict[str, Any] = answer.json()
-    return {name: value for name, value in settings.items() if name not in FOLLOWING}
+    return {name: value for name, value in settings.items() if name not in CHECKPOINT_OPTIONS}
 
 
 def run(cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any], **settings: Any) -> Row:
@@ -48,7 +50,7 @@ def run(cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any], *
     return row
 
 
-HOSTILE: dict[str, dict[str, Any]] = {
+HOSTILE_CONTENTS: dict[str, dict[str, Any]] = {
     "a setting that would stay": {"override_settings": {"jpeg_quality": 1}},
     "a format that fails afterwards": {"override_settings": {"samples_format": "tiff"}},
     "Web UI's own fetching": {"override_settings": {"api_forbid_local_requests": False}},
@@ -62,22 +64,24 @@ HOSTILE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("content", HOSTILE_CONTENTS.values(), ids=HOSTILE_CONTENTS.keys())
 def test_a_hostile_task_fails_before_it_uses_the_gpu(
     cloud: Cloud, webui: FakeWebUi, task_id: str, content: dict[str, Any]
 ) -> None:
-    begun = webui.control.stats()["begun"]
+    jobs_begun = webui.control.stats()["begun"]
     row = run(cloud, webui, task_id, content)
 
     assert (row.status, row.attempts) == (Status.FAILED, 1)
     assert row.item["error"]["code"] in (ErrorCode.INVALID_CONTENT, ErrorCode.INPUT_NOT_AN_IMAGE)
-    assert webui.control.stats()["begun"] == begun
+    assert webui.control.stats()["begun"] == jobs_begun
 
 
 def test_all_overrides_of_a_task_end_with_it(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
-    now = options(webui)
+    current_settings = options(webui)
     model_settings = {"sd_vae", "forge_additional_modules", "upscaler_for_img2img", "face_restoration_model"}
-    changed_settings = {name: _other(name, now[name]) for name in ALLOWED_SETTINGS - model_settings}
+    changed_settings = {
+        name: _another_value(name, current_settings[name]) for name in ALLOWED_SETTINGS - model_settings
+    }
     content = {"override_settings": changed_settings, "override_settings_restore_afterwards": False}
 
     assert run(cloud, webui, task_id, content).status is Status.COMPLETED
@@ -92,7 +96,7 @@ def test_a_setting_that_is_not_in_the_settings_file_would_stay(webui: FakeWebUi)
 
 
 @pytest.mark.parametrize(
-    ("listed", "status"),
+    ("allowed_scripts", "status"),
     [
         ("", Status.COMPLETED),
         ('["StyleAlign Integrated"]', Status.COMPLETED),
@@ -101,11 +105,11 @@ def test_a_setting_that_is_not_in_the_settings_file_would_stay(webui: FakeWebUi)
     ],
 )
 def test_the_consumer_checks_the_list_of_scripts_too(
-    cloud: Cloud, webui: FakeWebUi, task_id: str, listed: str, status: Status
+    cloud: Cloud, webui: FakeWebUi, task_id: str, allowed_scripts: str, status: Status
 ) -> None:
     content: dict[str, Any] = {"alwayson_scripts": {"StyleAlign Integrated": {"args": [True, 1.0]}}}
 
-    assert run(cloud, webui, task_id, content, allowed_scripts=listed).status is status
+    assert run(cloud, webui, task_id, content, allowed_scripts=allowed_scripts).status is status
 
 
 def test_the_consumer_checks_the_limits_too(cloud: Cloud, webui: FakeWebUi, task_id: str) -> None:
@@ -115,7 +119,7 @@ def test_the_consumer_checks_the_limits_too(cloud: Cloud, webui: FakeWebUi, task
     assert "/n_iter" in row.item["error"]["message"]
 
 
-def _other(name: str, value: Any) -> Any:
+def _another_value(name: str, value: Any) -> Any:
     if name in SETTING_CHOICES:
         return next(choice for choice in SETTING_CHOICES[name] if choice != value)
     match value:

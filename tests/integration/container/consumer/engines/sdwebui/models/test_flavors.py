@@ -24,7 +24,7 @@ from runtimes.sdwebui.task_type import TaskType
 from tests.support.models import CKPT, ModelSetup
 from tests.support.recordings import recording
 
-SMALL = {"prompt": "a lighthouse", "steps": 1, "width": 64, "height": 64, "seed": 7}
+SMALL_TASK = {"prompt": "a lighthouse", "steps": 1, "width": 64, "height": 64, "seed": 7}
 PICTURE = recording("20-img2img-basic")["request"]["json"]["init_images"][0]
 
 
@@ -50,7 +50,7 @@ class Setup:
         """Return the first picture of a task, as its worker would store it."""
         scripts = {"sd_model_checkpoint": checkpoint, **fields.pop("alwayson_scripts", {})}
         check = ContentCheck(TaskType.TEXT_TO_IMAGE, self.runtime, path="")
-        content = check.normalize({**SMALL, **fields, "alwayson_scripts": scripts})
+        content = check.normalize({**SMALL_TASK, **fields, "alwayson_scripts": scripts})
         assert check.faults == []
         body = request_body(TaskType.TEXT_TO_IMAGE, self.models.ensure(content))
         expected = self.models.switch(content)
@@ -82,35 +82,38 @@ def setup(request: pytest.FixtureRequest, model_setup: ModelSetup) -> Iterator[S
     settings = Settings(model_dir=model_setup.root, load_seconds=0, step_seconds=0, flavor=request.param)
     with in_thread(Components.make(settings)) as url:
         new_setup = Setup(model_setup, url, request.param)
-        restored: dict[str, Any] = (
+        settings_of_the_file: dict[str, Any] = (
             {"forge_additional_modules": []} if request.param == "forge" else {"sd_vae": "Automatic"}
         )
-        new_setup.webui.post(
-            "/sdapi/v1/options", restored
-        )  # Web UI restores only settings that were set before, as those in our settings file are
+        # Web UI restores only settings that were set before, as those in our settings file are.
+        new_setup.webui.post("/sdapi/v1/options", settings_of_the_file)
         yield new_setup
 
 
-def unit(model: str) -> dict[str, Any]:
+def controlnet_scripts(model: str) -> dict[str, Any]:
     """Return the scripts of a task with one ControlNet unit."""
     return {"controlnet": {"args": [{"module": "canny", "model": model, "input_image": PICTURE}]}}
 
 
 def test_a_controlnet_model_is_applied_by_each_of_its_names(setup: Setup) -> None:
     plain = setup.picture()
-    controlled = {setup.picture(alwayson_scripts=unit(name)) for name in ("canny", "canny.safetensors")}
+    controlled = {
+        setup.picture(alwayson_scripts=controlnet_scripts(name)) for name in ("canny", "canny.safetensors")
+    }
     assert len(controlled) == 1
     assert plain not in controlled
-    assert "not with the hash" in setup.failure(alwayson_scripts=unit("canny [00000000]")).message
+    assert (
+        "not with the hash" in setup.failure(alwayson_scripts=controlnet_scripts("canny [00000000]")).message
+    )
 
 
 def test_a_controlnet_model_that_is_added_later_is_applied_or_fails_its_task(setup: Setup) -> None:
     setup.put("ControlNet/late.safetensors", safetensors(content=b"late"))
     if setup.flavor == "forge":
-        fault = setup.failure(alwayson_scripts=unit("late"))
+        fault = setup.failure(alwayson_scripts=controlnet_scripts("late"))
         assert "name ControlNet in the runtime's syncFolders" in fault.message
     else:
-        assert setup.picture(alwayson_scripts=unit("late")) != setup.picture()
+        assert setup.picture(alwayson_scripts=controlnet_scripts("late")) != setup.picture()
 
 
 def test_a_vae_is_used_or_fails_its_task(setup: Setup) -> None:

@@ -11,11 +11,11 @@ class CountingWebUi:
     """A Web UI that lists one LoRA and counts its requests."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requested_paths: list[str] = []
 
     def get(self, path: str) -> Any:
         """Count the request, and respond with one LoRA."""
-        self.asked.append(path)
+        self.requested_paths.append(path)
         return [{"name": "style", "alias": "style", "path": "/models/Lora/style.safetensors"}]
 
     def post(self, path: str, body: Any, *, seconds: float = 0) -> Any:
@@ -29,4 +29,4 @@ def test_each_list_is_requested_once_per_task() -> None:
     prompt = "<lora:style:1>" + "".join(f"<lora:{{a|{number}}}:1>" for number in range((MAX_MODELS - 2) // 2))
     for _ in range(2):
         assert [model.name for model in resolver.find({"prompt": prompt})] == ["style"]
-    assert webui.asked == ["/sdapi/v1/loras"] * 2
+    assert webui.requested_paths == ["/sdapi/v1/loras"] * 2

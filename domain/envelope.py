@@ -66,13 +66,13 @@ def clean_prefix(value: Any, task_id: Any, path: str) -> Prefix:
     """Return the prefix without leading slashes and one trailing slash, in Unicode's composed form (NFC)."""
     if not isinstance(value, str) or not value:
         return Prefix("", [Fault(path, "the prefix of the output's S3 keys is expected, such as output")])
-    given = value.removesuffix("/")
+    without_slash = value.removesuffix("/")
     # The two forms of a letter such as é look alike and would be two folders in S3.
-    prefix = unicodedata.normalize("NFC", given.lstrip("/"))
+    prefix = unicodedata.normalize("NFC", without_slash.lstrip("/"))
     warnings = []
-    if given.startswith("/"):
+    if without_slash.startswith("/"):
         warnings.append(Fault(path, "used without the leading /, because S3 keys do not begin with a slash"))
-    if not unicodedata.is_normalized("NFC", given):
+    if not unicodedata.is_normalized("NFC", without_slash):
         warnings.append(
             Fault(path, "normalized to Unicode's composed form (NFC), as output_location shows it")
         )
@@ -113,30 +113,32 @@ def group_faults(value: Any, path: str) -> list[Fault]:
     return [Fault(path, text)]
 
 
-def task_type_faults(value: Any, known: Sequence[str], path: str) -> list[Fault]:
+def task_type_faults(value: Any, known_types: Sequence[str], path: str) -> list[Fault]:
     """Check that a task type is one that the runtime supports."""
-    return [] if value in known else [Fault(path, f"one of {', '.join(known)} is expected")]
+    return [] if value in known_types else [Fault(path, f"one of {', '.join(known_types)} is expected")]
 
 
-def unknown_key_faults(found: dict[str, Any], known: Sequence[str], path: str) -> list[Fault]:
-    """Return one fault for each key of `found` that is not in `known`."""
+def unknown_key_faults(value: dict[str, Any], known_keys: Sequence[str], path: str) -> list[Fault]:
+    """Return one fault for each key of `value` that is not among `known_keys`."""
     return [
-        Fault(f"{path}/{pointer(key)}", f"unknown field; the known fields are {', '.join(known)}")
-        for key in found
-        if key not in known
+        Fault(f"{path}/{pointer(key)}", f"unknown field; the known fields are {', '.join(known_keys)}")
+        for key in value
+        if key not in known_keys
     ]
 
 
-def ignored_key_warnings(found: Iterable[str], known: Sequence[str], path: str) -> list[Fault]:
-    """Return one warning for each key of `found` that is not in `known`, with what may have been meant."""
+def ignored_key_warnings(keys: Iterable[str], known_keys: Sequence[str], path: str) -> list[Fault]:
+    """Return one warning for each unknown one of `keys`, with the key that was probably meant."""
     warnings: list[Fault] = []
-    for key in found:
-        if key not in known:
+    for key in keys:
+        if key not in known_keys:
             # Beyond MAX_FAULTS, warnings are only counted, so their texts are not needed.
-            few = len(warnings) < MAX_FAULTS
-            near = get_close_matches(key[:MAX_NAME_LENGTH].lower(), known, n=1) if few else []
-            meant = f"did you mean {near[0]}?" if near else f"the known fields are {', '.join(known)}"
+            is_shown = len(warnings) < MAX_FAULTS
+            matches = get_close_matches(key[:MAX_NAME_LENGTH].lower(), known_keys, n=1) if is_shown else []
+            hint = (
+                f"did you mean {matches[0]}?" if matches else f"the known fields are {', '.join(known_keys)}"
+            )
             add_fault(
-                warnings, Fault(f"{path}/{pointer(key)}", f"ignored: not a field of this service; {meant}")
+                warnings, Fault(f"{path}/{pointer(key)}", f"ignored: not a field of this service; {hint}")
             )
     return warnings

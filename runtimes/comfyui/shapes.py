@@ -1,4 +1,8 @@
-"""The three shapes of a request's content, and the one shape that all other code reads."""
+"""Read the three shapes that a request's content may have into the one that all other code reads.
+
+They are this API's own (`prompt`, `files`), the body of worker-comfyui (`workflow`, `images`), and a bare
+workflow in ComfyUI's API format.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,12 +20,12 @@ REFUSED_KEYS: Final = {
     "api_key_comfy_org": "nodes that call paid services are not run; leave it out",
     "comfy_org_api_key": "nodes that call paid services are not run; leave it out",
 }
-_UI_KEYS: Final = frozenset({"nodes", "links", "last_node_id"})
-_UI: Final = (
+_PAGE_WORKFLOW_KEYS: Final = frozenset({"nodes", "links", "last_node_id"})
+_PAGE_WORKFLOW_FAULT: Final = (
     "this is a workflow as ComfyUI's page saves it; export it with Export (API) and send that file "
     "(the saved one may be sent beside it, as `workflow`)"
 )
-_SHAPE: Final = (
+_SHAPE_FAULT: Final = (
     "a workflow in API format is expected: an object of nodes by their ids, each with class_type and inputs; "
     "or an object with such a workflow in `prompt`"
 )
@@ -40,112 +44,114 @@ class Request:
     file_paths: dict[str, str] = field(default_factory=dict)
 
 
-def read(content: dict[str, Any], found: Findings) -> Request:
-    """Return the parts of a request in any of the three shapes."""
-    if _is_ui(content):
-        found.fault("", _UI)
+def read(content: dict[str, Any], findings: Findings) -> Request:
+    """Return the parts of a request in any of the three shapes, and report what is wrong with it."""
+    if _is_page_workflow(content):
+        findings.fault("", _PAGE_WORKFLOW_FAULT)
         return Request()
     if "prompt" in content and not _is_node(content["prompt"]):
-        return _ours(content, found)
+        return _read_own_shape(content, findings)
     if "workflow" in content and not _is_node(content["workflow"]):
-        return _with_images(content, found)
+        return _read_worker_comfyui_shape(content, findings)
     if "input" in content and not _is_node(content["input"]):
-        found.fault("/input", "send what is in `input` as the content itself, with `workflow` and `images`")
+        findings.fault(
+            "/input", "send what is in `input` as the content itself, with `workflow` and `images`"
+        )
         return Request()
     request = Request(prompt_path="")
-    request.prompt = _nodes(content, "", found)
+    request.prompt = _read_nodes(content, "", findings)
     return request
 
 
-def _ours(content: dict[str, Any], found: Findings) -> Request:
-    _other_keys(content, KEYS, found)
+def _read_own_shape(content: dict[str, Any], findings: Findings) -> Request:
+    _check_keys(content, KEYS, findings)
     request = Request(outputs=content.get("outputs"), workflow=content.get("workflow"))
-    request.prompt = _workflow(content["prompt"], "/prompt", found)
+    request.prompt = _read_workflow(content["prompt"], "/prompt", findings)
     files = content.get("files")
     if isinstance(files, dict):
         request.files = dict(files)
         request.file_paths = {name: f"/files/{pointer(name)}" for name in files}
     elif files is not None:
-        found.fault("/files", "an object is expected: names with a link or base64 each")
+        findings.fault("/files", "an object is expected: names with a link or base64 each")
     return request
 
 
-def _with_images(content: dict[str, Any], found: Findings) -> Request:
+def _read_worker_comfyui_shape(content: dict[str, Any], findings: Findings) -> Request:
     """Read the body of worker-comfyui: `workflow` in API format, and `images` with their names."""
-    _other_keys(content, ("workflow", "images"), found)
+    _check_keys(content, ("workflow", "images"), findings)
     request = Request(prompt_path="/workflow")
-    request.prompt = _workflow(content["workflow"], "/workflow", found)
+    request.prompt = _read_workflow(content["workflow"], "/workflow", findings)
     images = content.get("images")
     if images is not None and not isinstance(images, list):
-        found.fault("/images", "a list of {name, image} is expected")
+        findings.fault("/images", "a list of {name, image} is expected")
         return request
-    for index, one in enumerate(images or ()):
+    for index, image in enumerate(images or ()):
         path = f"/images/{index}"
-        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
-            found.fault(path, "an object with the texts `name` and `image` is expected")
-        elif one["name"] in request.files:
-            found.fault(f"{path}/name", "two images have this name")
+        if not isinstance(image, dict) or not isinstance(image.get("name"), str):
+            findings.fault(path, "an object with the texts `name` and `image` is expected")
+        elif image["name"] in request.files:
+            findings.fault(f"{path}/name", "two images have this name")
         else:
-            request.files[one["name"]] = one.get("image")
-            request.file_paths[one["name"]] = f"{path}/image"
+            request.files[image["name"]] = image.get("image")
+            request.file_paths[image["name"]] = f"{path}/image"
     return request
 
 
-def _other_keys(content: dict[str, Any], known: tuple[str, ...], found: Findings) -> None:
+def _check_keys(content: dict[str, Any], known_keys: tuple[str, ...], findings: Findings) -> None:
     for key in content:
         if key in REFUSED_KEYS:
-            found.fault(f"/{pointer(key)}", REFUSED_KEYS[key])
-        elif key not in known:
-            found.fault(f"/{pointer(key)}", f"unknown field; the known fields are {', '.join(known)}")
+            findings.fault(f"/{pointer(key)}", REFUSED_KEYS[key])
+        elif key not in known_keys:
+            findings.fault(f"/{pointer(key)}", f"unknown field; the known fields are {', '.join(known_keys)}")
 
 
-def _workflow(value: Any, path: str, found: Findings) -> dict[str, Any]:
+def _read_workflow(value: Any, path: str, findings: Findings) -> dict[str, Any]:
     if not isinstance(value, dict):
-        found.fault(path, _SHAPE)
+        findings.fault(path, _SHAPE_FAULT)
         return {}
-    if _is_ui(value):
-        found.fault(path, _UI)
+    if _is_page_workflow(value):
+        findings.fault(path, _PAGE_WORKFLOW_FAULT)
         return {}
-    return _nodes(value, path, found)
+    return _read_nodes(value, path, findings)
 
 
-def _nodes(value: dict[str, Any], path: str, found: Findings) -> dict[str, Any]:
-    """Return the nodes that have the form of one, with the keys that a node may have."""
+def _read_nodes(value: dict[str, Any], path: str, findings: Findings) -> dict[str, Any]:
+    """Return the valid nodes by their ids, and report the others."""
     nodes = {}
     if not value:
-        found.fault(path, _SHAPE)
-    for node, one in value.items():
-        here = f"{path}/{pointer(node)}"
-        if not path and node in REFUSED_KEYS:
-            found.fault(here, REFUSED_KEYS[node])
-        elif not node or len(node) > MOST_ID_CHARACTERS or not node.isprintable():
-            found.fault(here, f"an id has 1 to {MOST_ID_CHARACTERS} printable characters")
-        elif not isinstance(one, dict):
-            found.fault(here, f"a node with class_type and inputs is expected; {_SHAPE}")
-        elif not isinstance(one.get("class_type"), str) or not one["class_type"]:
-            found.fault(f"{here}/class_type", "the name of the node's class is expected")
-        elif not isinstance(one.get("inputs"), dict):
-            found.fault(f"{here}/inputs", "an object with the node's inputs is expected")
+        findings.fault(path, _SHAPE_FAULT)
+    for node_id, node in value.items():
+        node_path = f"{path}/{pointer(node_id)}"
+        if not path and node_id in REFUSED_KEYS:
+            findings.fault(node_path, REFUSED_KEYS[node_id])
+        elif not node_id or len(node_id) > MOST_ID_CHARACTERS or not node_id.isprintable():
+            findings.fault(node_path, f"an id has 1 to {MOST_ID_CHARACTERS} printable characters")
+        elif not isinstance(node, dict):
+            findings.fault(node_path, f"a node with class_type and inputs is expected; {_SHAPE_FAULT}")
+        elif not isinstance(node.get("class_type"), str) or not node["class_type"]:
+            findings.fault(f"{node_path}/class_type", "the name of the node's class is expected")
+        elif not isinstance(node.get("inputs"), dict):
+            findings.fault(f"{node_path}/inputs", "an object with the node's inputs is expected")
         else:
-            nodes[node] = _kept(one, here, found)
+            nodes[node_id] = _copy_node(node, node_path, findings)
     return nodes
 
 
-def _kept(node: dict[str, Any], path: str, found: Findings) -> dict[str, Any]:
-    """Return a node with the keys that pass: others can change what ComfyUI takes from its cache."""
-    kept = {"class_type": node["class_type"], "inputs": dict(node["inputs"])}
+def _copy_node(node: dict[str, Any], path: str, findings: Findings) -> dict[str, Any]:
+    """Return a node with only the known keys, because others can change what ComfyUI takes from its cache."""
+    copied = {"class_type": node["class_type"], "inputs": dict(node["inputs"])}
     for key in node:
         if key not in ("class_type", "inputs", "_meta"):
-            found.warn(f"{path}/{pointer(key)}", "ignored: a node has class_type, inputs and _meta.title")
+            findings.warn(f"{path}/{pointer(key)}", "ignored: a node has class_type, inputs and _meta.title")
     meta = node.get("_meta")
     title = meta.get("title") if isinstance(meta, dict) else None
     if isinstance(title, str):
-        kept["_meta"] = {"title": title}
-    return kept
+        copied["_meta"] = {"title": title}
+    return copied
 
 
-def _is_ui(value: dict[str, Any]) -> bool:
-    return len(_UI_KEYS & value.keys()) > 1 and isinstance(value.get("nodes"), list)
+def _is_page_workflow(value: dict[str, Any]) -> bool:
+    return len(_PAGE_WORKFLOW_KEYS & value.keys()) > 1 and isinstance(value.get("nodes"), list)
 
 
 def _is_node(value: Any) -> bool:

@@ -40,32 +40,33 @@ def slot(value: Any) -> int:
 
 def links(prompt: Prompt) -> Iterator[Link]:
     """Yield the links of a workflow, also those to nodes that it does not have."""
-    for node, one in prompt.items():
-        for name, value in one["inputs"].items():
+    for node_id, node in prompt.items():
+        for name, value in node["inputs"].items():
             if is_link(value):
-                yield Link(node, name, value[0], slot(value[1]))
+                yield Link(node_id, name, value[0], slot(value[1]))
 
 
 def sources(prompt: Prompt) -> dict[str, list[str]]:
     """Return, for each node, the nodes that it takes inputs from."""
-    found: dict[str, dict[str, None]] = {node: {} for node in prompt}
+    # Dicts instead of sets, which would not keep the order.
+    by_node: dict[str, dict[str, None]] = {node: {} for node in prompt}
     for link in links(prompt):
-        if link.source in found:
-            found[link.node][link.source] = None
-    return {node: list(needed) for node, needed in found.items()}
+        if link.source in by_node:
+            by_node[link.node][link.source] = None
+    return {node: list(needed) for node, needed in by_node.items()}
 
 
-def reachable(prompt: Prompt, wanted: Iterable[str]) -> set[str]:
-    """Return the nodes that run for the wanted output nodes."""
+def reachable(prompt: Prompt, outputs: Iterable[str]) -> set[str]:
+    """Return the nodes that must run for these output nodes, including themselves."""
     before = sources(prompt)
-    found: set[str] = set()
-    waiting = deque(node for node in wanted if node in before)
+    needed: set[str] = set()
+    waiting = deque(node for node in outputs if node in before)
     while waiting:
         node = waiting.popleft()
-        if node not in found:
-            found.add(node)
+        if node not in needed:
+            needed.add(node)
             waiting.extend(before[node])
-    return found
+    return needed
 
 
 def order(prompt: Prompt) -> list[str]:
@@ -75,17 +76,17 @@ def order(prompt: Prompt) -> list[str]:
     for node, needed in before.items():
         for source in needed:
             after[source].append(node)
-    missing = {node: len(needed) for node, needed in before.items()}
-    ready = deque(node for node, count in missing.items() if not count)
-    found = []
+    unmet_counts = {node: len(needed) for node, needed in before.items()}
+    ready = deque(node for node, count in unmet_counts.items() if not count)
+    sorted_nodes = []
     while ready:
         node = ready.popleft()
-        found.append(node)
+        sorted_nodes.append(node)
         for follower in after[node]:
-            missing[follower] -= 1
-            if not missing[follower]:
+            unmet_counts[follower] -= 1
+            if not unmet_counts[follower]:
                 ready.append(follower)
-    return found
+    return sorted_nodes
 
 
 def longest_chain(prompt: Prompt) -> int:
@@ -99,12 +100,12 @@ def longest_chain(prompt: Prompt) -> int:
 
 def output_nodes(prompt: Prompt, catalogue: Catalogue) -> list[str]:
     """Return the output nodes of a workflow, of the classes that the catalogue has."""
-    found = []
-    for node, one in prompt.items():
-        node_class = catalogue.get(one["class_type"])
+    outputs = []
+    for node_id, node in prompt.items():
+        node_class = catalogue.get(node["class_type"])
         if node_class is not None and node_class.is_output:
-            found.append(node)
-    return found
+            outputs.append(node_id)
+    return outputs
 
 
 def wanted_nodes(content: Mapping[str, Any], catalogue: Catalogue) -> list[str]:

@@ -83,9 +83,10 @@ class Kind(Enum):
         path = PurePosixPath(name)
         if path.suffix.lower() not in _TENSORS:
             return False
-        beside = path.stem.endswith(".vae")  # a VAE may be stored next to its checkpoint, as name.vae.pt
+        # A VAE may be stored next to its checkpoint, as name.vae.pt.
+        is_vae_of_checkpoint = path.stem.endswith(".vae")
         if folder == CHECKPOINT_FOLDER:
-            return beside if self in (Kind.VAE, Kind.MODULE) else not beside
+            return is_vae_of_checkpoint if self in (Kind.VAE, Kind.MODULE) else not is_vae_of_checkpoint
         return True
 
     def among(self, folder: str, names: Iterable[str]) -> list[str]:
@@ -156,10 +157,10 @@ def split_hash(kind: Kind, name: str) -> tuple[str, str] | None:
     The hash is the first ten digits of the sha256, or the eight digits of early Web UIs (only after
     `name.ext`).
     """
-    find_match = _WITH_HASH.fullmatch(name)
-    if find_match is None or kind not in (Kind.CHECKPOINT, Kind.CONTROLNET):
+    match = _WITH_HASH.fullmatch(name)
+    if match is None or kind not in (Kind.CHECKPOINT, Kind.CONTROLNET):
         return None
-    return find_match["name"], find_match["hash"]
+    return match["name"], match["hash"]
 
 
 def is_hash(name: str) -> bool:
@@ -175,10 +176,12 @@ def possible_readings(kind: Kind, name: str) -> list[tuple[str, str]]:
     """
     if kind is Kind.MODULE:
         name = PurePosixPath(name.replace("\\", "/")).name  # Forge takes whole paths too
-    found = [(name, "")]
+    readings = [(name, "")]
     if (split := split_hash(kind, name)) is not None:
-        found.append(split)
-    return found + [(reading.replace("\\", "/"), digits) for reading, digits in found if "\\" in reading]
+        readings.append(split)
+    return readings + [
+        (reading.replace("\\", "/"), digits) for reading, digits in readings if "\\" in reading
+    ]
 
 
 def prefer_safetensors(names: Iterable[str]) -> list[str]:
@@ -195,32 +198,32 @@ def prefer_safetensors(names: Iterable[str]) -> list[str]:
 def find_match(kind: Kind, wanted: str, names: Collection[str]) -> str | None:
     """Return which of `names` (relative to a folder) is exactly the model called `wanted`.
 
-    Raise Ambiguous if files in several folders match equally well, or if SD Web UI knows another file by that
-    name.
+    Raise AmbiguousName if files in several folders match equally well, or if SD Web UI knows another file by
+    that name.
     """
     if kind is Kind.CHECKPOINT and wanted in names:
         return wanted
     ranked: dict[int, list[str]] = {}
     for name in names:
-        known = aliases(kind, name)
-        if wanted in known:
-            ranked.setdefault(known.index(wanted), []).append(name)
+        names_of_file = aliases(kind, name)
+        if wanted in names_of_file:
+            ranked.setdefault(names_of_file.index(wanted), []).append(name)
     if not ranked:
         return None
-    found = prefer_safetensors(ranked[min(ranked)])
+    matches = prefer_safetensors(ranked[min(ranked)])
     if kind is not Kind.CHECKPOINT:
         # A checkpoint is sent with its folder; of other kinds, SD Web UI knows one file by the short name.
-        known_as = webui_name(kind, found[0])
-        found = prefer_safetensors(
-            {name for name in names if webui_name(kind, name) == known_as} | set(found)
+        known_as = webui_name(kind, matches[0])
+        matches = prefer_safetensors(
+            {name for name in names if webui_name(kind, name) == known_as} | set(matches)
         )
-    elif len(found) > 1:
+    elif len(matches) > 1:
         # A file in the folder itself is preferred to one in a folder below.
-        top = [name for name in found if "/" not in name]
-        found = top if len(top) == 1 else found
-    if len(found) > 1:
-        raise AmbiguousName(found)
-    return found[0]
+        top = [name for name in matches if "/" not in name]
+        matches = top if len(top) == 1 else matches
+    if len(matches) > 1:
+        raise AmbiguousName(matches)
+    return matches[0]
 
 
 def listed_name(entry: dict[str, Any]) -> str:
@@ -230,22 +233,25 @@ def listed_name(entry: dict[str, Any]) -> str:
 
 
 def checkpoint_aliases(entry: dict[str, Any]) -> list[str]:
-    """Return the names of an entry of `/sd-models` that `41-*` accepts, with hashes once it was loaded."""
+    """Return the names that SD Web UI accepts for an entry of `/sd-models` (recordings `41-*`).
+
+    Hashes are among them only after the checkpoint was loaded once.
+    """
     name, short = listed_name(entry), entry.get("hash")
     stem = PurePosixPath(name).stem
-    found = [str(entry.get("title")), name, str(entry.get("model_name")), stem]
+    names = [str(entry.get("title")), name, str(entry.get("model_name")), stem]
     if short:
-        found += [str(short), f"{stem} [{short}]", str(entry.get("sha256"))]
-    return list(dict.fromkeys(found))
+        names += [str(short), f"{stem} [{short}]", str(entry.get("sha256"))]
+    return list(dict.fromkeys(names))
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str | None:
+def nearest_name(name: str, known_names: Iterable[str]) -> str | None:
     """Return the known name that is most similar to `name`, or None if none is similar.
 
     Stems without extension and hash are compared, because otherwise all `.safetensors` look similar.
     """
     by_stem: dict[str, str] = {}
-    for known_name in known:
+    for known_name in known_names:
         if known_name.casefold() == name.casefold():
             return known_name
         stem = _comparable(known_name)

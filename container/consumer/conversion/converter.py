@@ -10,16 +10,16 @@ from container.consumer.inputs.images import Sniffed, sniff
 from domain.limits import DEFAULT_LIMITS
 from domain.output import DEFAULT_QUALITY, OutputOptions
 
-NOT_CONVERTED_KINDS: Final = (
+NOT_CONVERTED_WARNING: Final = (
     "stored as the engine returned it: animations, videos and unknown formats are not converted"
 )
 
-_STILL: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF"})
+_CONVERTIBLE_FORMATS: Final = frozenset({"PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF"})
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A file to store, and how it differs from what was asked for."""
+    """A file to store, and warnings about how it differs from what the task asked for."""
 
     data: bytes
     warnings: Sequence[str] = ()
@@ -32,37 +32,37 @@ class Converter:
         self._encoder = EncoderProcess(max_pixels)
 
     def apply(self, data: bytes, options: OutputOptions | None) -> Converted:
-        """Return a file as its task wants it.
+        """Return a file in the format and with the metadata that its task asks for.
 
-        What cannot be converted is returned as the engine made it, with a warning: the work of a GPU is not
-        thrown away because of it.
+        What cannot be converted is returned as the engine made it, with a warning, so that the GPU's work is
+        not lost.
         """
         if options is None:
             return Converted(data)
-        found = sniff(data)
-        if found is None or found.format not in _STILL or is_animated(data, found.format):
-            return Converted(data, [NOT_CONVERTED_KINDS])
-        wanted = (options.format or found.format).upper()
-        if wanted == found.format and options.quality is None:
-            return _in_same_format(data, found, options)
+        image = sniff(data)
+        if image is None or image.format not in _CONVERTIBLE_FORMATS or is_animated(data, image.format):
+            return Converted(data, [NOT_CONVERTED_WARNING])
+        target_format = (options.format or image.format).upper()
+        if target_format == image.format and options.quality is None:
+            return _keep_format(data, image, options)
         header = {
-            "source": found.format,
-            "format": wanted.lower(),
+            "source": image.format,
+            "format": target_format.lower(),
             "quality": options.quality or DEFAULT_QUALITY,
             "strip": options.strip,
         }
         try:
-            encoded, notes = self._encoder.convert(data, header)
+            encoded, warnings = self._encoder.convert(data, header)
         except NotConverted as error:
-            kept = _in_same_format(data, found, options)
-            return Converted(kept.data, [f"stored as {found.format}: {error}", *kept.warnings])
-        return Converted(encoded, notes)
+            unconverted = _keep_format(data, image, options)
+            return Converted(unconverted.data, [f"stored as {image.format}: {error}", *unconverted.warnings])
+        return Converted(encoded, warnings)
 
 
-def _in_same_format(data: bytes, found: Sniffed, options: OutputOptions) -> Converted:
+def _keep_format(data: bytes, image: Sniffed, options: OutputOptions) -> Converted:
     if not options.strip:
         return Converted(data)
-    stripped = STRIPPERS.get(found.format)
-    if stripped is None:
-        return Converted(data, [f"its metadata were not removed, which is not possible for {found.format}"])
-    return Converted(stripped(data))
+    strip = STRIPPERS.get(image.format)
+    if strip is None:
+        return Converted(data, [f"its metadata were not removed, which is not possible for {image.format}"])
+    return Converted(strip(data))

@@ -132,7 +132,7 @@ class ComfyUiEngine:
         """Protect the task's models; nodes load them when they run."""
         payload: Payload = request.payload
         self._models.activate(payload.models)
-        names = sorted(one.name for one in payload.models if one.need.folder == CHECKPOINTS)
+        names = sorted(model.name for model in payload.models if model.requirement.folder == CHECKPOINTS)
         affinity = ", ".join(names) or self._runtime.model_filename
         switched = affinity is not None and affinity != self._affinity
         self._affinity = affinity or self._affinity

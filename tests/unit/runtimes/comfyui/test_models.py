@@ -82,7 +82,7 @@ def test_a_model_is_looked_up_in_its_folder_and_in_the_image() -> None:
     model = ModelRequirement("checkpoints", "cats.safetensors", "")
     assert RULES.look_up(model, ["cats.safetensors"], []).exists
     assert RULES.look_up(model, [], ["cats.safetensors"]).exists
-    assert RULES.look_up(model, [], []).exists is None
+    assert RULES.look_up(model, [], None).exists is None
     missing = RULES.look_up(model, ["cat.safetensors"], ["x"])
     assert missing.exists is False
     assert "nearest is 'cat.safetensors'" in missing.reason

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from container.consumer.conversion.converter import NOT_CONVERTED_KINDS, Converter
+from container.consumer.conversion.converter import NOT_CONVERTED_WARNING, Converter
 from container.consumer.conversion.process import EncoderProcess, NotConverted
 from container.consumer.engines.sdwebui.infotext import read_infotext
 from domain.output import OutputOptions
@@ -144,7 +144,7 @@ def test_an_animation_is_stored_as_it_came_and_said_to_be(converter: Converter, 
 def test_a_video_and_an_unknown_file_are_stored_as_they_came(converter: Converter) -> None:
     for data in (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", b"text"):
         converted = converter.apply(data, OutputOptions("webp", strip=True))
-        assert (converted.data, list(converted.warnings)) == (data, [NOT_CONVERTED_KINDS])
+        assert (converted.data, list(converted.warnings)) == (data, [NOT_CONVERTED_WARNING])
 
 
 def test_too_much_text_for_a_jpeg_is_left_out_and_said_to_be(converter: Converter) -> None:

@@ -13,6 +13,7 @@ import pytest
 from container.consumer.shutdown import REPLACE_ENGINE
 from domain.row import Status
 from local.emulator import Emulator
+from local.fakes import media
 from local.fakes.model_file import write_checkpoint
 from local.pictures import serve_folder
 from tests.support.comfyui import image_to_image, node, png, text_to_image
@@ -83,6 +84,41 @@ def test_two_output_nodes_give_numbered_images_in_the_order_asked_for(setup: Com
     row = setup.until("t")
     assert [one["node"] for one in setup.document(row)["images"]] == ["10", "9"]
     assert [link.rsplit("-", 1)[1] for link in row.item["images"]] == ["1.png", "2.png"]
+
+
+@pytest.mark.long
+def test_videos_sounds_and_texts_go_in_and_out(setup: ComfyUiSetup, tmp_path: Path) -> None:
+    folder = tmp_path / "web"
+    folder.mkdir()
+    (folder / "in").write_bytes(media.mp4(64, 64, 3))
+    sound = base64.b64encode(media.flac(b"a sound that is long enough")).decode()
+    with serve_folder(folder) as address:
+        flow = {
+            "1": node("LoadVideo", file="clip.mov"),  # the content decides what it is
+            "2": node("GetVideoComponents", video=["1", 0]),
+            "3": node("LoadAudio", audio=sound),
+            "4": node("CreateVideo", images=["2", 0], fps=8, audio=["3", 0]),
+            "5": node("SaveVideo", video=["4", 0], filename_prefix="v", format="auto", codec="auto"),
+            "6": node("SaveAudioMP3", audio=["2", 1], filename_prefix="a", quality="V0"),
+            "7": node("PreviewAny", source=["2", 2]),
+            "8": node("PreviewImage", images=["2", 0]),
+        }
+        answer = setup.submit("t", flow, files={"clip.mov": f"{address}/in"})
+        assert answer.status == 200, answer.body
+        setup.start_consumer()
+        row = setup.until("t")
+    assert row.status is Status.COMPLETED, row.item
+    assert [link.rsplit("-", 1)[1] for link in row.item["images"]] == ["1.mp4", "2.mp3"]
+    assert setup.read(row.item["images"][0])[4:8] == b"ftyp"
+    document = setup.document(row)
+    assert [(one["node"], one["media"], one["content_type"]) for one in document["images"]] == [
+        ("5", "video", "video/mp4"),
+        ("6", "audio", "audio/mpeg"),
+    ]
+    assert document["texts"] == [{"node": "7", "key": "text", "value": ["24.0"]}]
+    (callback,) = setup.cloud.callbacks()
+    assert [link.rsplit(".", 1)[1] for link in callback["image_url"]] == ["mp4", "mp3"]
+    assert setup.left_behind() == []
 
 
 @pytest.mark.long

@@ -36,6 +36,7 @@ NEVER_ALLOWED: Final = {
         ),
         _MODELS,
     ),
+    "VHS_BatchManager": "it queues the workflow again as further jobs, whose outputs nobody would store",
     "LoadImageOutput": "it reads the outputs of other tasks; send the image as an input of LoadImage",
     "WebcamCapture": "it reads a camera; send the image as an input of LoadImage",
 }

@@ -19,6 +19,8 @@ _UPLOADS: Final = {
     "file_upload": "file:file",
 }
 _WORDS_OF_PATHS: Final = ("path", "folder", "dir", "file", "url")
+_PATH_OPTION: Final = "vhs_path_extensions"
+"""VideoHelperSuite's mark of inputs that take a path or URL."""
 _VALUES: Final = ("INT", "FLOAT", "STRING", "BOOLEAN")
 _ANY: Final = "*"
 
@@ -48,6 +50,7 @@ class Reducer:
                     kind = self._input(f"{name}.{one}", declared, output=bool(facts.get("output_node")))
                     optional = group == "optional" or (bool(before) and one not in before["inputs"])
                     inputs[one] = self._merged(inputs.get(one), _optional(kind) if optional else kind)
+                    self._add_widgets(name, declared, inputs)
             outputs = [_type(one) for one in facts.get("output") or ()]
             self.classes[name] = {
                 "outputs": max(before.get("outputs", []), outputs, key=len),
@@ -66,7 +69,7 @@ class Reducer:
             + "}}\n"
         )
 
-    def _input(self, name: str, declared: Any, *, output: bool) -> Any:
+    def _input(self, name: str, declared: Any, *, output: bool = False) -> Any:
         kind, options = declared[0], declared[1] if len(declared) > 1 else {}
         short = name.rpartition(".")[2]
         choices = options.get("options") if kind == "COMBO" else kind
@@ -77,13 +80,23 @@ class Reducer:
             return upload or marked or found or (self._choice(choices) if choices else _ANY)
         if upload or found:
             return upload or found
-        if kind == "STRING" and (short == "filename_prefix" or (output and short == "prefix")):
-            return "prefix"
-        if kind == "STRING" and any(word in short.lower() for word in _WORDS_OF_PATHS):
-            return "path"
+        if kind == "STRING":
+            return _text(short, options, output=output)
         if kind in ("INT", "FLOAT"):
             return [kind, options.get("min"), options.get("max")]
         return kind if kind in _VALUES or not _is_dynamic(kind) else _ANY
+
+    def _add_widgets(self, name: str, declared: Any, inputs: Json) -> None:
+        """Add inputs that only some choices of another input have, such as a video format's quality.
+
+        VideoHelperSuite describes them in that input's option `formats`. Of an input of several formats, the
+        values of all of them are taken.
+        """
+        formats = declared[1].get("formats") if len(declared) > 1 else None
+        for widgets in formats.values() if isinstance(formats, dict) else ():
+            for one, *kind in widgets if isinstance(widgets, list) else ():
+                widget = kind if len(kind) > 1 and isinstance(kind[1], dict) else [kind[0], {}]
+                inputs[one] = self._merged(inputs.get(one), _optional(self._input(f"{name}.{one}", widget)))
 
     def _choice(self, choices: list[Any]) -> list[Any]:
         if choices not in self.lists:
@@ -110,6 +123,14 @@ class Reducer:
             high = None if None in highs else max(highs)
             return [max(kinds, key=len), low, high]
         return max(kinds, key=len) if len({kind.removesuffix("?") for kind in kinds}) == 1 else _ANY
+
+
+def _text(name: str, options: Json, *, output: bool) -> str:
+    """Return the kind of a text input: most that name files are known by their names only."""
+    if _PATH_OPTION not in options and (name == "filename_prefix" or (output and name == "prefix")):
+        return "prefix"
+    is_path = _PATH_OPTION in options or any(word in name.lower() for word in _WORDS_OF_PATHS)
+    return "path" if is_path else "STRING"
 
 
 def _optional(kind: Any) -> Any:

@@ -173,7 +173,9 @@ def _check_place(one: _File, nonce: str) -> None:
     """Refuse a file that is not of this job: a node reports whatever name it likes."""
     name, folder = one.item["filename"], str(one.item.get("subfolder") or "")
     kind = one.item.get("type")
-    inside = folder.split("/", 1)[0] == nonce if kind == OUTPUT else kind == TEMP and not folder
+    # A preview node names its temporary file itself; others put it into the job's folder.
+    own = folder.split("/", 1)[0] == nonce
+    inside = own if kind == OUTPUT else kind == TEMP and (own or not folder)
     if not inside or ".." in folder.split("/") or "/" in name or "\\" in name:
         text = f"Node {one.node} reported a file outside of this job's folder."
         raise PermanentError(ErrorCode.WRONG_OUTPUT, text)

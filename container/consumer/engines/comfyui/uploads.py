@@ -49,7 +49,8 @@ class Folders:
         for name in temporary:
             self._unlink("temp", name)
         if self._root is not None:
-            _remove_folder(self._root / "output" / folder)
+            for kind in ("output", "temp"):
+                _remove_folder(self._root / kind / folder)
 
     def clean(self) -> None:
         """Delete what workers before this one have left behind."""

@@ -60,6 +60,7 @@ def test_a_video_under_gifs_is_read() -> None:
     assert (artifact.receipt["output_key"], artifact.receipt["media"]) == ("gifs", "video")
 
 
-def test_a_file_of_the_job_is_read() -> None:
-    result = read_result(cast("ComfyUi", Server()), entry("9_00001_.png", NONCE, "output"), ASKED)
+@pytest.mark.parametrize(("subfolder", "kind"), [(NONCE, "output"), ("", "temp"), (NONCE, "temp")])
+def test_a_file_of_the_job_is_read(subfolder: str, kind: str) -> None:
+    result = read_result(cast("ComfyUi", Server()), entry("9_00001_.png", subfolder, kind), ASKED)
     assert [artifact.data() for artifact in result.artifacts] == [png()]

@@ -8,7 +8,7 @@ from domain.errors import Fault
 from runtimes.comfyui.catalogue import ANY, Input
 from runtimes.comfyui.node_values import strings
 from runtimes.comfyui.options import Options
-from runtimes.comfyui.policy import bad_model_name, begins_as_path, outside
+from runtimes.comfyui.policy import bad_model_name, begins_as_path, outside, relative_path
 from runtimes.comfyui.workflow import is_link
 
 
@@ -32,8 +32,14 @@ def escapes(
             yield Fault(f"{path}/class_type", "this class is not allowed here")
         for one_input, value in one["inputs"].items():
             kind = node_class.input(one_input) if node_class else None
-            if reason := _escape(kind, value, files, folder):
+            if reason := _escape(kind, value, files, folder) or (
+                _hidden_path(value) if node_class is None else None
+            ):
                 yield Fault(f"{path}/inputs/{pointer(one_input)}", reason)
+
+
+def _hidden_path(value: Any) -> str | None:
+    return next((f"it {reason}" for text in strings(value) if (reason := relative_path(text))), None)
 
 
 def _escape(kind: Input | None, value: Any, files: Collection[str], folder: str) -> str | None:

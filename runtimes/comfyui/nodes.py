@@ -7,8 +7,9 @@ from typing import Any, Final
 from domain.body import pointer
 from runtimes.comfyui.catalogue import ANY, Catalogue, Input, NodeClass
 from runtimes.comfyui.input_files import InputFiles
-from runtimes.comfyui.node_values import RANDOM, SEEDS, InvalidValueError, nearest, read
+from runtimes.comfyui.node_values import RANDOM, SEEDS, InvalidValueError, nearest, read, strings
 from runtimes.comfyui.options import Options
+from runtimes.comfyui.policy import relative_path
 from runtimes.comfyui.workflow import is_link, slot
 from runtimes.findings import Findings
 
@@ -71,8 +72,16 @@ class NodeCheck:
                 self.found.warn(here, "ignored: null is the same as leaving it out")
             else:
                 checked = self._value(name, kind, value, here)
+                if custom:
+                    self._refuse_paths(checked, here)
                 if checked is not None:
                     yield name, checked
+
+    def _refuse_paths(self, value: Any, path: str) -> None:
+        """Refuse relative paths where no catalogue tells what an input is."""
+        if any(relative_path(text) for text in strings(value)):
+            text = "the text is a path, and no catalogue describes this class (nodes.catalogue)"
+            self.found.fault(path, text)
 
     def _may_be_linked(self, kind: Input, path: str) -> bool:
         if kind.folder is None and kind.media is None and kind.kind != "path":

@@ -85,6 +85,15 @@ def outside(text: str) -> str | None:
     return None
 
 
+def relative_path(text: str) -> str | None:
+    """Return why a text is a path below some folder, to follow "it", or None if it is none.
+
+    Only for inputs of which nothing is known: core nodes take such texts as names of models.
+    """
+    folder, _, name = text.strip().replace("\\", "/").rpartition("/")
+    return "is a path" if folder and "." in name and not any(map(str.isspace, folder + name)) else None
+
+
 def bad_model_name(name: str) -> str | None:
     """Return why a text cannot be the name of a model, to follow "it", or None if it can."""
     if not name:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from runtimes.comfyui.catalogue import Catalogue
+from runtimes.comfyui.guard import escapes
 from runtimes.comfyui.input_files import InputFiles
 from runtimes.comfyui.nodes import NodeCheck
 from runtimes.comfyui.options import Options
@@ -121,9 +122,15 @@ def test_without_a_catalogue_a_custom_node_holds_links_and_plain_values() -> Non
     assert (found.faults, found.warnings) == ([], [])
 
 
-@pytest.mark.parametrize(
-    "value", ["/etc/passwd", "C:\\x", "../x", LINK, "s3://b/k", "file:///etc/passwd", "cat.png [output]"]
-)
-def test_without_a_catalogue_a_custom_node_holds_no_path_and_no_url(value: str) -> None:
-    found = check({"1": node("Mine", text=value)}, Catalogue({}), allow=frozenset({"Mine"}))
+PATHS = ["/etc/passwd", "C:\\x", "../x", "output/a/b.png", "models\\x.pt", "cat.png [output]"]
+
+
+@pytest.mark.parametrize("value", [*PATHS, LINK, "s3://b/k", "file:///etc/passwd", ["a", {"b": "c/d.png"}]])
+def test_without_a_catalogue_a_custom_node_holds_no_path_and_no_url(value: Any) -> None:
+    prompt = {"1": node("Mine", text=value)}
+    found = check(prompt, Catalogue({}), allow=frozenset({"Mine"}))
     assert [fault.path for fault in found.faults] == ["/prompt/1/inputs/text"]
+    # The worker refuses it too, whoever has sent the message.
+    before = {"1": node("Mine", text=value)}
+    escaped = escapes(before, Options(allow=frozenset({"Mine"})), files=(), folder="f")
+    assert [fault.path for fault in escaped] == ["/prompt/1/inputs/text"]

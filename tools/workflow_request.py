@@ -1,7 +1,7 @@
 """Turn requests for other ComfyUI services into requests for this API: `python -m tools.workflow_request`.
 
 It reads requests of worker-comfyui (RunPod), of AWS's Guidance, and of ComfyUI itself (`POST /prompt`), or a
-workflow alone. What has no counterpart here is left out, and told on standard error with what to do instead.
+workflow alone. What has no counterpart here is left out; a line on standard error says what to do instead.
 """
 
 import copy
@@ -78,7 +78,7 @@ def convert(
         "prefix": prefix or given.get("prefix") or DEFAULT_PREFIX,
     }
     if missing := [f"--{name}" for name in ("id", "runtime") if not known[name]]:
-        raise NotConverted(f"{' and '.join(missing)} must be given, because the request does not tell")
+        raise NotConverted(f"{' and '.join(missing)} must be given, because the request does not name it")
     result = Converted(given | known)
     _read(body, result)
     _complete(result)

@@ -40,10 +40,10 @@ def test_images_become_files_of_which_the_last_one_of_a_name_counts() -> None:
     assert any("two named me.png" in note for note in notes)
 
 
-def test_what_has_no_counterpart_is_told() -> None:
+def test_what_has_no_counterpart_is_reported() -> None:
     task, notes = converted("worker-comfyui with all that RunPod takes")
-    told = {note.partition(":")[0] for note in notes}
-    assert told == {
+    reported = {note.partition(":")[0] for note in notes}
+    assert reported == {
         "id",
         "api_key_comfy_org",
         "policy.ttl",
@@ -69,7 +69,7 @@ def test_the_outputs_and_the_page_of_comfyuis_own_request_are_kept() -> None:
     assert {note.partition(":")[0] for note in notes} == {"client_id", "api_key_comfy_org"}
 
 
-def test_a_webhook_and_files_of_the_workers_disk_are_told() -> None:
+def test_a_webhook_and_files_of_the_workers_disk_are_reported() -> None:
     flow = text_to_image() | {"1": {"class_type": "LoadImage", "inputs": {"image": "example.png"}}}
     flow["2"] = {"class_type": "SomethingOfMine", "inputs": {}}
     body = {"input": {"workflow": flow}, "webhook": "https://me.example/hook"}
@@ -100,7 +100,7 @@ def test_the_request_needs_an_id_and_a_runtime() -> None:
         convert(REQUESTS["worker-comfyui"])
 
 
-def test_the_command_prints_the_request_and_tells_the_notes_apart(tmp_path: Path) -> None:
+def test_the_command_prints_the_request_and_the_notes(tmp_path: Path) -> None:
     file = tmp_path / "request.json"
     file.write_text(json.dumps(REQUESTS["worker-comfyui with all that RunPod takes"]))
     command = [sys.executable, "-m", "tools.workflow_request", str(file), "--id", "t", "--runtime", "r"]

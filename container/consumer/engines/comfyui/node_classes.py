@@ -8,6 +8,8 @@ from typing import Any, Final
 from container.consumer.engines.comfyui.client import ComfyUi
 from domain.errors import ErrorCode, PermanentError
 from runtimes.base import ModelRequirement
+from runtimes.comfyui.catalogue import Catalogue
+from runtimes.comfyui.catalogue import NodeClass as Described
 
 Json = dict[str, Any]
 
@@ -22,6 +24,9 @@ UPLOADS: Final = {
 PREFIXES: Final = frozenset({"filename_prefix", "prefix"})
 """Inputs of output nodes that say where files are written."""
 
+
+PREFIX: Final = "prefix"
+"""The kind of such an input in a catalogue."""
 
 COMBO: Final = "COMBO"
 """The type of an input whose choices are among its options; older classes have the choices in its place."""
@@ -63,9 +68,15 @@ class NodeClasses:
                 self._names = known
         return known
 
-    def of(self, prompt: Json) -> dict[str, NodeClass]:
-        """Return the class of each node; raise PermanentError for one that the server does not have."""
-        return {node: self._class(node, one["class_type"]) for node, one in prompt.items()}
+    def of(self, prompt: Json, catalogue: Catalogue) -> dict[str, NodeClass]:
+        """Return the class of each node; raise PermanentError for one that the server does not have.
+
+        A catalogue may know more inputs that name files than the server's flags tell.
+        """
+        return {
+            node: _with_catalogue(self._class(node, one["class_type"]), catalogue.get(one["class_type"]))
+            for node, one in prompt.items()
+        }
 
     def choices(self, prompt: Json, need: ModelRequirement) -> list[str]:
         """Return what the server offers now for the input that names a model, also what is no file."""
@@ -95,6 +106,17 @@ class NodeClasses:
             with self._lock:
                 self._known[name] = known
         return known
+
+
+def _with_catalogue(known: NodeClass, described: Described | None) -> NodeClass:
+    if described is None:
+        return known
+    kinds = described.inputs.items()
+    return NodeClass(
+        known.is_output,
+        known.files | {name for name, kind in kinds if kind.media is not None},
+        known.prefixes | {name for name, kind in kinds if kind.kind == PREFIX},
+    )
 
 
 def _read(found: Json) -> NodeClass:

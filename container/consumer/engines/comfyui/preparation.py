@@ -59,7 +59,7 @@ class Preparation:
         """Check the task's nodes and models against ComfyUI's, upload its files, and encode the body."""
         content = task.content
         prompt = content["prompt"]
-        classes = self.classes.of(prompt)
+        classes = self.classes.of(prompt, Options.of(self.runtime).catalogue)
         _check(stopped)
         models = self.models.ensure(
             self.rules.models(content, self.runtime), partial(self.classes.choices, prompt)

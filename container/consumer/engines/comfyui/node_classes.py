@@ -114,7 +114,7 @@ def _with_catalogue(known: NodeClass, described: Described | None) -> NodeClass:
     kinds = described.inputs.items()
     return NodeClass(
         known.is_output,
-        known.files | {name for name, kind in kinds if kind.media is not None},
+        {**{name: kind.media for name, kind in kinds if kind.media is not None}, **known.files},
         known.prefixes | {name for name, kind in kinds if kind.kind == PREFIX},
     )
 

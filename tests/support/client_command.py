@@ -22,7 +22,7 @@ import pytest
 from sd_on_ecs.cli.app import main
 
 CLIENT = Path(__file__).parents[2] / "client"
-SECONDS = 60.0
+SECONDS = 120.0  # seconds on an idle machine
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PROGRAM = (sys.executable, "-m", "sd_on_ecs")
 

@@ -53,6 +53,7 @@ def user(command: Command, pipeline: Pipeline) -> Command:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # it makes a dozen images, one after the other
 def test_the_commands_of_the_readme_run(user: Command) -> None:
     for block in blocks("sh"):
         user.run(["bash", "-euo", "pipefail", "-c", block], {})

@@ -81,6 +81,13 @@ def test_signatures_of_other_kinds_are_refused(signature: str) -> None:
         verify_webhook(signed(SECRET) | {"Webhook-Signature": signature}, BODY, SECRET)
 
 
+def test_a_signature_of_another_version_is_refused_even_if_it_would_be_right() -> None:
+    headers = signed(SECRET)
+    headers["Webhook-Signature"] = headers["Webhook-Signature"].replace("v1,", "v2,")
+    with pytest.raises(InvalidWebhook, match="signature"):
+        verify_webhook(headers, BODY, SECRET)
+
+
 def test_a_secret_that_is_none_is_named() -> None:
     with pytest.raises(InvalidWebhook, match="whsec_"):
         verify_webhook(signed(SECRET), BODY, "whsec_not base64!")

@@ -52,6 +52,12 @@ def test_nothing_is_left_of_the_metadata_and_the_picture_is_the_same(kind: str) 
     assert STRIPPERS[kind](stripped) == stripped
 
 
+def test_the_header_of_a_webp_announces_no_metadata_that_were_removed() -> None:
+    data = _file("WEBP")
+    assert data[20] & 0x0C == 0x0C, "EXIF and XMP"
+    assert STRIPPERS["WEBP"](data)[20] == data[20] & ~0x0C
+
+
 def test_what_follows_the_end_of_a_png_is_removed() -> None:
     data = _file("PNG")
     assert STRIPPERS["PNG"](data + SECRET.encode()) == STRIPPERS["PNG"](data)

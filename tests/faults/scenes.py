@@ -1,7 +1,9 @@
 """A runtime of each type for one run of a task: its resources, its fake engines, and the final checks."""
 
 import io
-from contextlib import ExitStack
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -21,6 +23,7 @@ TASK_FOLDERS: Final = ("input", "output", "temp")
 """The folders that hold files of tasks."""
 
 MODEL: Final = "own.safetensors"
+CLEANUP_SECONDS: Final = 10
 FAKE_OPTIONS: Final[dict[str, Any]] = {"step_seconds": 0.02, "load_seconds": 0.02}
 
 
@@ -47,6 +50,10 @@ class Scene(Protocol):
 
     def remaining_on_engines(self) -> list[str]:
         """Return what is left of tasks on the engines."""
+
+
+OpenScene = Callable[[str, str], AbstractContextManager[Scene]]
+"""Opens a scene for a runtime type and a stage."""
 
 
 class SdWebUiScene:
@@ -187,3 +194,11 @@ def _read(cloud: Cloud, link: str) -> bytes:
     bucket, key = link.removeprefix("s3://").split("/", 1)
     data: bytes = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     return data
+
+
+def wait_until_removed(scene: Scene) -> None:
+    """Wait until no engine has anything of a task, which is removed shortly after its outcome."""
+    deadline = time.monotonic() + CLEANUP_SECONDS
+    while remaining := scene.remaining_on_engines():
+        assert time.monotonic() < deadline, remaining
+        time.sleep(0.1)

@@ -1,10 +1,15 @@
 """The stages of a task, each reached by a call that a proxy holds, or by a job that hangs in the fake."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from tests.support.proxy import Hold, Proxy
+from local.process import Process
+from tests.faults.scenes import Scene
+from tests.support.consumers import process
+from tests.support.proxy import Hold, Proxy, engine_call, running_proxy
 
 TASK: Final = "task"
 """The id of the task that is brought to a stage."""
@@ -75,3 +80,42 @@ COMFYUI_STAGES: Final[Stages] = {
 
 FREEING: Final = frozenset({"freeing", "freed"})
 """Stages that occur only if a model was replaced under the same name since an earlier task."""
+
+STAGES: Final[Stages] = {**COMFYUI_STAGES, **AWS_STAGES}
+CONCURRENT_RUNS: Final = 4
+
+
+@contextmanager
+def at_stage(scene: Scene, stage: str) -> Iterator[tuple[Process, Callable[[], None], Proxy]]:
+    """Bring a task to a stage; yield its worker, a function that lets it go on, and the engine's proxy."""
+    call = STAGES[stage]
+    cloud, fake = scene.cloud, scene.first
+    with (
+        running_proxy(cloud.aws.endpoint_url) as aws,
+        running_proxy(fake.url, parse=engine_call) as engine,
+        process(cloud, engine.url, endpoint=aws.url, **scene.settings(fake)) as worker,
+    ):
+        worker.wait_for_line("consumer started", timeout=60)
+        if stage in FREEING:
+            scene.submit("earlier")
+            cloud.outcome("earlier")
+            scene.replace_model()
+        begun = fake.control.stats()["begun"]
+        if call is None:
+            fake.control.set("hang", jobs=1)
+            scene.submit(TASK)
+            fake.control.wait(begun=begun + 1)
+            yield worker, fake.control.clear, engine
+            return
+        hold = call.hold(aws, engine)
+        scene.submit(TASK)
+        hold.wait()
+        yield worker, hold.release, engine
+
+
+def run_concurrently(run: Callable[[str], None], stages: Iterable[str]) -> None:
+    """Run several stages at the same time; report all that failed."""
+    with ThreadPoolExecutor(CONCURRENT_RUNS) as pool:
+        runs = {stage: pool.submit(run, stage) for stage in stages}
+    failed = {stage: run.exception() for stage, run in runs.items() if run.exception()}
+    assert not failed, "\n".join(f"{stage}: {error}" for stage, error in failed.items())

@@ -5,22 +5,24 @@ A stage is reached by a call that a proxy holds, or by a job that hangs in the f
 
 import signal
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from local.emulator import Emulator
 from local.fakes.process import FakeServer
-from local.fakes.sdwebui.process import FakeWebUi
 from local.process import Process
-from tests.faults.scenes import ComfyUiScene, Scene, SdWebUiScene, check_completed_once
-from tests.faults.stages import AWS_STAGES, COMFYUI_STAGES, FREEING, RUNNING, TASK, Stages
+from tests.faults.scenes import (
+    ComfyUiScene,
+    OpenScene,
+    Scene,
+    SdWebUiScene,
+    check_completed_once,
+    wait_until_removed,
+)
+from tests.faults.stages import AWS_STAGES, FREEING, RUNNING, STAGES, TASK, at_stage, run_concurrently
 from tests.support.consumers import process, running_consumer
-from tests.support.proxy import engine_call, running_proxy
 
 Break = Callable[[Process], Callable[[], None]]
 
@@ -46,7 +48,6 @@ QUICK_STAGES = {
 }
 """The stages for which `make test` has time, with SD Web UI."""
 
-STAGES: Stages = {**COMFYUI_STAGES, **AWS_STAGES}
 STAGES_FOR_KILL = tuple(stage for stage, call in STAGES.items() if call is None or call.after)
 """Only stages after a call: a process that is killed before a call leaves the state after the previous
 one."""
@@ -82,8 +83,6 @@ CASES = [
     ),
 ]
 
-CONCURRENT_RUNS = 4
-CLEANUP_SECONDS = 10
 FROZEN_SECONDS = 12
 """Longer than the worker waits for a response of ComfyUI."""
 
@@ -92,27 +91,9 @@ RESULT_LOST_WITH_WORKER = RESULT_LOST_WITH_ENGINE | {"removing", "removed", "sto
 """At these stages ComfyUI has the job, but its result is lost: it is queued a second time."""
 
 
-@pytest.fixture
-def open_scene(aws: Emulator, webui: FakeWebUi, tmp_path: Path) -> "SceneOf":
-    """Return a function that opens a scene of a runtime type until the block ends."""
-
-    @contextmanager
-    def open_(runtime_type: str, stage: str) -> Any:
-        with ExitStack() as stack:
-            if runtime_type == "comfyui":
-                yield ComfyUiScene(aws, tmp_path / stage.replace(" ", "-"), stack)
-            else:
-                yield SdWebUiScene(aws, webui)
-
-    return open_
-
-
-SceneOf = Callable[[str, str], AbstractContextManager[Scene]]
-
-
 @pytest.mark.parametrize(("runtime_type", "break_worker", "stages"), CASES)
 def test_another_worker_finishes_the_task(
-    open_scene: SceneOf, runtime_type: str, break_worker: Break, stages: tuple[str, ...]
+    open_scene: OpenScene, runtime_type: str, break_worker: Break, stages: tuple[str, ...]
 ) -> None:
     """With one outcome and one callback, whatever the first worker still does when it is resumed."""
 
@@ -124,14 +105,6 @@ def test_another_worker_finishes_the_task(
     for stage in sequential:  # the fault hangs whichever job comes next, also of another stage
         run(stage)
     run_concurrently(run, [stage for stage in stages if stage not in sequential])
-
-
-def run_concurrently(run: Callable[[str], None], stages: Iterable[str]) -> None:
-    """Run several stages at the same time; report all that failed."""
-    with ThreadPoolExecutor(CONCURRENT_RUNS) as pool:
-        runs = {stage: pool.submit(run, stage) for stage in stages}
-    failed = {stage: run.exception() for stage, run in runs.items() if run.exception()}
-    assert not failed, "\n".join(f"{stage}: {error}" for stage, error in failed.items())
 
 
 def check_with_broken_worker(scene: Scene, break_worker: Break, stage: str) -> None:
@@ -164,7 +137,7 @@ def check_with_broken_worker(scene: Scene, break_worker: Break, stage: str) -> N
     ids=["kill", "freeze"],
 )
 def test_a_worker_finishes_the_task_when_its_comfyui_was_killed_or_frozen(
-    open_scene: SceneOf, break_engine: Break, stages: tuple[str, ...]
+    open_scene: OpenScene, break_engine: Break, stages: tuple[str, ...]
 ) -> None:
     def run(stage: str) -> None:
         with open_scene("comfyui", stage) as scene:
@@ -196,42 +169,6 @@ def check_with_broken_engine(scene: ComfyUiScene, break_engine: Break, stage: st
         assert worker.returncode is None
         max_prompts = 2 if stage in RESULT_LOST_WITH_ENGINE and break_engine is kill else 1
         assert engine.forwarded["POST /prompt"] - (stage in FREEING) <= max_prompts
-
-
-def wait_until_removed(scene: Scene) -> None:
-    """Wait until no engine has anything of a task, which is removed shortly after its outcome."""
-    deadline = time.monotonic() + CLEANUP_SECONDS
-    while remaining := scene.remaining_on_engines():
-        assert time.monotonic() < deadline, remaining
-        time.sleep(0.1)
-
-
-@contextmanager
-def at_stage(scene: Scene, stage: str) -> Any:
-    """Bring a task to a stage; yield its worker, a function that lets it go on, and the engine's proxy."""
-    call = STAGES[stage]
-    cloud, fake = scene.cloud, scene.first
-    with (
-        running_proxy(cloud.aws.endpoint_url) as aws,
-        running_proxy(fake.url, parse=engine_call) as engine,
-        process(cloud, engine.url, endpoint=aws.url, **scene.settings(fake)) as worker,
-    ):
-        worker.wait_for_line("consumer started", timeout=60)
-        if stage in FREEING:
-            scene.submit("earlier")
-            cloud.outcome("earlier")
-            scene.replace_model()
-        begun = fake.control.stats()["begun"]
-        if call is None:
-            fake.control.set("hang", jobs=1)
-            scene.submit(TASK)
-            fake.control.wait(begun=begun + 1)
-            yield worker, fake.control.clear, engine
-            return
-        hold = call.hold(aws, engine)
-        scene.submit(TASK)
-        hold.wait()
-        yield worker, hold.release, engine
 
 
 @contextmanager

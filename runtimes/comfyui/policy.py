@@ -74,7 +74,7 @@ def outside(text: str) -> str | None:
     if _CONTROL.search(text):
         return "holds control characters"
     lines = [line.strip() for line in text.splitlines()]
-    if any(is_link(line) or _SCHEME.fullmatch(line) for line in lines) or "file://" in text.lower():
+    if any(is_link(line) or _SCHEME.fullmatch(line) for line in lines) or "file:/" in text.lower():
         return "is a URL"
     if _PARENT.search(text) or any(line.strip("/") and _PATH.fullmatch(line) for line in lines):
         return "is a path"

@@ -34,6 +34,7 @@ PATHS_AND_ADDRESSES = [
     "C:\\x",
     "\\\\host\\share",
     "https://169.254.169.254/latest",
+    "file:/etc/passwd",
     "file:///etc/passwd",
     "s3://bucket/key",
     "embedding:../../x",

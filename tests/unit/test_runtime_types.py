@@ -7,7 +7,7 @@ from typing import Final
 
 from container.consumer.engines.registry import ENGINES
 from infra.runtime_types.registry import RUNTIME_TYPES as DEPLOYED
-from local.fakes.registry import FAKES
+from local.fakes.registry import FAKES, REQUESTS
 from runtimes.registry import RUNTIME_TYPES
 from tests.support.toy import registrations
 
@@ -16,6 +16,7 @@ def test_the_registries_know_the_same_runtime_types() -> None:
     assert ENGINES.keys() == RUNTIME_TYPES.keys()
     assert DEPLOYED.keys() == RUNTIME_TYPES.keys()
     assert FAKES.keys() == RUNTIME_TYPES.keys()
+    assert REQUESTS.keys() == FAKES.keys()
 
 
 def test_every_runtime_type_is_registered_by_its_own_name() -> None:

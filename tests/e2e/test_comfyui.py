@@ -1,11 +1,8 @@
 """Workflows through API, worker and a fake ComfyUI, with AWS in the emulator."""
 
 import base64
-import os
-import signal
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -173,57 +170,6 @@ def test_three_faults_are_reported_at_once(setup: ComfyUiSetup) -> None:
 
 
 @pytest.mark.long
-def test_a_waiting_and_a_running_task_can_be_cancelled(setup: ComfyUiSetup) -> None:
-    assert setup.submit("waiting", text_to_image()).status == 200
-    assert setup.api("DELETE", "/v1alpha2/tasks/waiting").status == 200
-    setup.fake.control.set("hang", jobs=1)
-    assert setup.submit("running", text_to_image()).status == 200
-    setup.start_consumer()
-    setup.fake.control.wait(held=1)
-    setup.until("running", lambda row: row.status is Status.RUNNING)
-    assert setup.submit("prepared", image_to_image(base64.b64encode(png()).decode())).status == 200
-    assert setup.api("DELETE", "/v1alpha2/tasks/prepared").status in (200, 202)
-    assert setup.api("DELETE", "/v1alpha2/tasks/running").status == 202
-    for name in ("waiting", "running", "prepared"):
-        assert setup.until(name).status is Status.CANCELLED
-    assert setup.submit("after", text_to_image()).status == 200
-    assert setup.facts(setup.until("after"))
-    assert setup.left_behind() == []
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_task_of_a_worker_that_dies_or_freezes_is_completed_once_by_another(
-    setup: ComfyUiSetup, how: signal.Signals
-) -> None:
-    setup.fake.control.set("hang", jobs=1)
-    assert setup.submit("t", text_to_image()).status == 200
-    first = setup.start_consumer()
-    setup.fake.control.wait(held=1)
-    os.kill(first.pid, how)
-    setup.start_consumer()
-    assert setup.facts(setup.until("t"))
-    if how is signal.SIGSTOP:
-        os.kill(first.pid, signal.SIGCONT)
-        first.kill()
-    assert [callback["status"] for callback in setup.cloud.callbacks()] == ["completed"]
-
-
-@pytest.mark.long
-def test_a_task_of_a_server_that_dies_runs_again_on_the_next_one(setup: ComfyUiSetup) -> None:
-    setup.fake.control.set("hang", jobs=1)
-    assert setup.submit("t", text_to_image()).status == 200
-    setup.start_consumer()
-    setup.fake.control.wait(held=1)
-    port = setup.fake.port
-    setup.fake.kill()
-    setup.start_fake(port)
-    row = setup.until("t")
-    assert setup.facts(row)
-    assert row.attempts == 2
-
-
-@pytest.mark.long
 def test_an_error_of_the_gpu_replaces_the_server_twice_and_is_no_timeout(setup: ComfyUiSetup) -> None:
     setup.fake.control.set("error", jobs=2, kind="cuda")
     assert setup.submit("t", text_to_image()).status == 200
@@ -232,24 +178,3 @@ def test_an_error_of_the_gpu_replaces_the_server_twice_and_is_no_timeout(setup: 
     error = setup.until("t").item["error"]
     assert error["code"] == "engine_error"
     assert "KSampler" in error["message"]
-
-
-@pytest.mark.long
-def test_a_server_that_is_frozen_for_a_while_loses_nothing(setup: ComfyUiSetup) -> None:
-    setup.fake.control.set("slow", jobs=1, factor=20)
-    assert setup.submit("t", text_to_image()).status == 200
-    setup.start_consumer()
-    setup.until("t", lambda row: row.status is Status.RUNNING)
-    setup.fake.control.wait(running=1)
-    with frozen(setup.fake.process.pid):
-        time.sleep(3)
-    assert setup.facts(setup.until("t"))
-
-
-@contextmanager
-def frozen(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)

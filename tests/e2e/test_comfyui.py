@@ -178,3 +178,32 @@ def test_an_error_of_the_gpu_replaces_the_server_twice_and_is_no_timeout(setup: 
     error = setup.until("t").item["error"]
     assert error["code"] == "engine_error"
     assert "KSampler" in error["message"]
+
+
+def test_the_catalogue_shows_comfyuis_classes_and_models_and_a_submit_warns_by_them(
+    setup: ComfyUiSetup,
+) -> None:
+    bucket = setup.cloud.environment.model_bucket
+    setup.cloud.s3.put_object(Bucket=bucket, Key="loras/light.safetensors", Body=b"model")
+    setup.start_consumer()
+    assert setup.submit("first", text_to_image()).status == 200
+    setup.until("first")
+    runtime = setup.api("GET", f"/v1alpha2/runtimes/{setup.runtime.name}").body
+
+    assert "KSampler" in runtime["engine"]["node_classes"]
+    assert ("loras", "light.safetensors") in [(model["kind"], model["name"]) for model in runtime["models"]]
+    assert runtime["workers"] == {"running": 1, "starting": 0}
+
+    prompt = text_to_image()
+    prompt["4"]["inputs"]["ckpt_name"] = "no-such.safetensors"
+    refused = setup.submit("refused", prompt)
+    assert (refused.status, refused.code) == (400, "unknown_model")
+    prompt = text_to_image()
+    prompt["20"] = {
+        "class_type": "LoraLoaderModelOnly",
+        "inputs": {"model": ["4", 0], "lora_name": "lihgt.safetensors", "strength_model": 1.0},
+    }
+    prompt["3"]["inputs"]["model"] = ["20", 0]
+    warnings = setup.submit("warned", prompt).body["warnings"]
+    assert [warning["path"] for warning in warnings] == ["/task/content/prompt/20/inputs/lora_name"]
+    assert setup.until("warned").status is Status.FAILED

@@ -58,6 +58,8 @@ CONTENT_BYTES: Final = 1000
 """What a task asks for; it is part of its row until the outcome."""
 ROW_READS: Final = 6
 """Of the task's row in the table: by the API, the consumer and its heartbeats."""
+QUEUED_ENTRY_BYTES: Final = 400
+"""An entry of a queued task in the index by runtime and status, with the attributes of lists and its cost."""
 OBJECTS: Final = 2
 """The image and its `.out`."""
 OBJECT_KB: Final = 150.0

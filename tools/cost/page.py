@@ -4,7 +4,10 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from adapters.listing import MAX_POSITION
 from infra.settings.deployment import Settings
+from runtimes.base import all_folders
+from runtimes.registry import RUNTIME_TYPES
 from tools.cost import assumptions, boot, prices
 from tools.cost.at_rest import Charge, charges_at_rest, total
 from tools.cost.images import MILLION, charges_without_gpu, gpu_dollars, gpu_hours
@@ -235,6 +238,11 @@ def _assumptions() -> str:
         MILLION
         * (prices.API_REQUEST + prices.LAMBDA_REQUEST + assumptions.API_GB_SECONDS * prices.LAMBDA_GB_SECOND)
     )
+    # A unit reads 4 KB, or twice as much from an index.
+    units = MAX_POSITION * assumptions.QUEUED_ENTRY_BYTES / (2 * 4096)
+    waiting_requests = money(MILLION * units * prices.DYNAMODB_READ)
+    folders = max(len(all_folders(runtime_type)) for runtime_type in RUNTIME_TYPES.values())
+    catalogue_dollars = folders * prices.S3_PUT
     return f"""## Assumptions
 
 - Spot costs {prices.SPOT_SHARE:.0%} of the on-demand price, the share that the
@@ -246,7 +254,9 @@ def _assumptions() -> str:
   models; a scheduled invocation takes {assumptions.FUNCTION_SECONDS:g} s; Lambda asks an empty queue
   {assumptions.POLLS_PER_MINUTE} times a minute. No free tier is deducted.
 - An image is submitted once, and its caller waits for the callback: a million status requests cost
-  {status_requests}.
+  {status_requests}. While a task waits, a request also reads the tasks before it and the workers: with
+  a thousand tasks before it, {waiting_requests} more for a million requests. A read of
+  a runtime's catalogue lists each folder of models, for {money(catalogue_dollars, 5)}.
   Its task has {assumptions.CONTENT_BYTES:,} bytes, whose units in the table are counted by following the
   protocol. It has {assumptions.OBJECT_KB:.0f} KB and is kept for one month (`outputs.expireDays`).
 - Instances use their own NVMe disks (`storage.instanceStore`), so no EBS volume is paid.

@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any, Final
 
 from domain.clock import iso
+from domain.estimate import work_attributes
 from domain.keys import s3_uri
 from domain.message import Message
 from domain.protocol import claim, finish, mark_published, new_row, notify, start, submit
@@ -47,7 +48,9 @@ def _row_changes(content_bytes: int) -> Iterator[tuple[Item, Item]]:
     )
     message = Message(task, submission_id="0123456789abcdef", submitted_at=iso(_NOW))
     transitions: list[Callable[[Row], Transition]] = [
-        lambda _: submit(new_row(message, digest="0" * 64, now=_NOW)),
+        lambda _: submit(
+            new_row(message, digest="0" * 64, now=_NOW) | work_attributes("text-to-image", 5242880.0)
+        ),
         lambda row: mark_published(row, _NOW),
         lambda row: claim(row, worker="ip-10-0-0-1-1-abcdef", fence="0123", seconds=120, now=_NOW),
         lambda row: start(row, seconds=120, now=_NOW),

@@ -1,4 +1,4 @@
-"""The task's row, the authoritative state that objects and messages follow."""
+"""The row of an image task in DynamoDB: the authoritative state that objects and messages follow."""
 
 import secrets
 from collections.abc import Sequence
@@ -57,10 +57,10 @@ class Row:
     @property
     def status(self) -> Status:
         """Return the task's state; raise UnreadableRow if this version does not know it."""
-        found = self.item.get("status")
-        if found not in list(Status):
+        value = self.item.get("status")
+        if value not in list(Status):
             raise UnreadableRow
-        return Status(found)
+        return Status(value)
 
     @property
     def runtime(self) -> str:
@@ -69,7 +69,10 @@ class Row:
 
     @property
     def fence(self) -> str | None:
-        """Return the fence of the worker that has the lease or that finished the task."""
+        """Return the fence of the worker that has the lease or that finished the task.
+
+        A fence is a short random text that is new with each claim, and a part of the names of its objects.
+        """
         return self.text("fence")
 
     @property
@@ -89,8 +92,8 @@ class Row:
     @property
     def attempts(self) -> int:
         """Return the number of claims, without those that were released without counting."""
-        found = self.item.get("attempts")
-        return found if isinstance(found, int) else 0
+        attempts = self.item.get("attempts")
+        return attempts if isinstance(attempts, int) else 0
 
     @property
     def notified(self) -> bool:
@@ -138,8 +141,8 @@ class Row:
         return value if isinstance(value, str) else None
 
     def _links(self, name: str) -> list[str]:
-        found = self.item.get(name)
-        return [link for link in found if isinstance(link, str)] if isinstance(found, list) else []
+        links = self.item.get(name)
+        return [link for link in links if isinstance(link, str)] if isinstance(links, list) else []
 
     def _required(self, name: str) -> str:
         value = self.text(name)

@@ -62,11 +62,11 @@ class NodeClass:
 
     def input(self, name: str) -> Input | None:
         """Return an input; `format.quality` is a part of the input `format` if that one takes anything."""
-        found = self.inputs.get(name)
-        if found is None and "." in name:
+        declared = self.inputs.get(name)
+        if declared is None and "." in name:
             whole = self.inputs.get(name.partition(".")[0])
-            found = Input(ANY, required=False) if whole is not None and whole.kind == ANY else None
-        return found
+            declared = Input(ANY, required=False) if whole is not None and whole.kind == ANY else None
+        return declared
 
 
 class Catalogue:
@@ -89,7 +89,7 @@ class Catalogue:
             name: NodeClass(
                 name,
                 tuple(facts.get("outputs", ())),
-                {one: _input(value, lists) for one, value in facts.get("inputs", {}).items()},
+                {input_name: _input(value, lists) for input_name, value in facts.get("inputs", {}).items()},
                 is_output=facts.get("output", False),
             )
             for name, facts in document["classes"].items()

@@ -42,17 +42,17 @@ def nearest(name: str, known: list[str]) -> str:
 
 def strings(value: Any) -> list[str]:
     """Return all texts in a value, also those in lists and objects, and the names in objects."""
-    found, waiting = [], [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            found.append(one)
-        elif isinstance(one, list):
-            waiting.extend(one)
-        elif isinstance(one, dict):
-            waiting.extend(one)
-            waiting.extend(one.values())
-    return found
+    texts, unread = [], [value]
+    while unread:
+        part = unread.pop()
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, list):
+            unread.extend(part)
+        elif isinstance(part, dict):
+            unread.extend(part)
+            unread.extend(part.values())
+    return texts
 
 
 def _whole(kind: Input, value: Any) -> int:
@@ -104,8 +104,8 @@ def _prefix(_kind: Input, value: Any) -> str:
     """Return any prefix: the worker puts its own in its place, so it is only kept as a name."""
     if not isinstance(value, str):
         raise InvalidValueError("a string is expected")
-    kept = [part for part in re.split(r"[\\/\x00-\x1f\x7f]+", value) if part.strip(". ~")]
-    return kept[-1] if kept and not outside(kept[-1]) else "image"
+    parts = [part for part in re.split(r"[\\/\x00-\x1f\x7f]+", value) if part.strip(". ~")]
+    return parts[-1] if parts and not outside(parts[-1]) else "image"
 
 
 def _no_path(_kind: Input, value: Any) -> str:
@@ -115,11 +115,11 @@ def _no_path(_kind: Input, value: Any) -> str:
 
 
 def _choice(kind: Input, value: Any) -> Any:
-    if any(type(value) is type(one) and value == one for one in kind.choices):
+    if any(type(value) is type(choice) and value == choice for choice in kind.choices):
         return value
-    shown = ", ".join(str(one) for one in kind.choices[:_LISTED_CHOICES])
+    shown = ", ".join(str(choice) for choice in kind.choices[:_LISTED_CHOICES])
     more = ", …" if len(kind.choices) > _LISTED_CHOICES else ""
-    near = nearest(value, [str(one) for one in kind.choices]) if isinstance(value, str) else ""
+    near = nearest(value, [str(choice) for choice in kind.choices]) if isinstance(value, str) else ""
     raise InvalidValueError(f"one of {shown}{more} is expected{near}")
 
 

@@ -69,9 +69,9 @@ class ComfyUi:
         path: str = "",
     ) -> Checked:
         """Return `{"prompt", "files"}`, with `outputs` and `workflow` if they were sent."""
-        found = Findings(path)
-        checked = check(content, runtime, limits, found)
-        return Checked(checked, found.faults, found.warnings)
+        findings = Findings(path)
+        checked = check(content, runtime, limits, findings)
+        return Checked(checked, findings.faults, findings.warnings)
 
     def settled(self, content: Json, key: str) -> Json:
         """Return the content with a seed in place of each -1."""
@@ -85,8 +85,8 @@ class ComfyUi:
     def models(self, content: Json, runtime: Runtime) -> Iterator[ModelRequirement]:
         """Yield the models that the nodes name, without the checkpoint of a static runtime."""
         for model in required_models(content, Options.of(runtime).catalogue):
-            own = model.folder == CHECKPOINTS and model.name == runtime.model_filename
-            if runtime.dynamic_model or not own:
+            is_own = model.folder == CHECKPOINTS and model.name == runtime.model_filename
+            if runtime.dynamic_model or not is_own:
                 yield model
 
     def look_up(
@@ -98,8 +98,11 @@ class ComfyUi:
     def model_kind(self, folder: str, name: str, runtime: Runtime) -> NamedModel | None:
         """Return the folder in which ComfyUI has a file; a static runtime has only its own checkpoint."""
         kind = FOLDER_KINDS[folder]
-        other = kind == CHECKPOINTS and not runtime.dynamic_model and name != runtime.model_filename
-        return NamedModel(kind, name) if PurePosixPath(name).suffix in MODEL_ENDINGS and not other else None
+        is_other_checkpoint = (
+            kind == CHECKPOINTS and not runtime.dynamic_model and name != runtime.model_filename
+        )
+        is_model = PurePosixPath(name).suffix in MODEL_ENDINGS and not is_other_checkpoint
+        return NamedModel(kind, name) if is_model else None
 
     def unlisted(self, _task_type: str, content: Json, names: Mapping[str, Sequence[str]]) -> Iterator[Fault]:
         """Yield a warning for each class of nodes that ComfyUI did not have."""
@@ -109,13 +112,13 @@ class ComfyUi:
 
     def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
         """Return the checkpoint of a static runtime."""
-        own = runtime.model_filename
-        if not own:
+        own_name = runtime.model_filename
+        if not own_name:
             return []
         for folder in (CHECKPOINTS, *ALIASES[CHECKPOINTS]):
-            if own in files(folder):
-                return [StoredFile(folder, own)]
-        raise UnknownStartModel(f"MODEL_FILENAME {own!r} is not in the model bucket's {CHECKPOINTS}/")
+            if own_name in files(folder):
+                return [StoredFile(folder, own_name)]
+        raise UnknownStartModel(f"MODEL_FILENAME {own_name!r} is not in the model bucket's {CHECKPOINTS}/")
 
     def affinity(self, content: Json) -> str | None:
         """Return the checkpoints and diffusion models of the workflow."""
@@ -127,7 +130,7 @@ class ComfyUi:
 
     def kind(self, task_type: str, content: Json) -> str:
         """Return the classes that take steps: the time of a step depends on them."""
-        sampling = {one["class_type"] for one in content["prompt"].values() if "steps" in one["inputs"]}
+        sampling = {node["class_type"] for node in content["prompt"].values() if "steps" in node["inputs"]}
         return " ".join((task_type, *sorted(sampling)))
 
     def schema(self, _task_type: str, limits: Limits) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from runtimes.sdwebui.schema import content_schema
 from runtimes.sdwebui.task_type import TaskType
 from runtimes.sdwebui.work import sampling_work
 
-_SHOWN: Final = 100
+_MAX_SHOWN: Final = 100
 """Maximum length of a caller's name that is repeated in an error."""
 
 
@@ -98,8 +98,8 @@ class SdWebUi:
     def models(self, content: Json, runtime: Runtime) -> Iterator[ModelRequirement]:
         """Yield the models that a task's content names, checkpoints first."""
         for mention in model_mentions(content):
-            own = mention.kind is Kind.CHECKPOINT and may_switch_to(runtime, mention.name)
-            if mention.required and not mention.by_index and not own:
+            is_own = mention.kind is Kind.CHECKPOINT and may_switch_to(runtime, mention.name)
+            if mention.required and not mention.by_index and not is_own:
                 yield ModelRequirement(mention.kind.folders[0], mention.name, mention.path)
 
     def look_up(
@@ -110,33 +110,32 @@ class SdWebUi:
         files, listed = kind.among(model.folder, files), listed or ()
         if model.name in listed or (kind is Kind.UPSCALER and is_listed(model.name, listed)):
             return Lookup(exists=True)
-        for wanted, digits in possible_readings(kind, model.name):
+        for name, digits in possible_readings(kind, model.name):
             try:
-                if find_match(kind, wanted, files) is not None:
+                if find_match(kind, name, files) is not None:
                     return Lookup(exists=True)
-            except AmbiguousName as several:
-                reason = (
-                    f"several files are {kind.value} {model.name[:_SHOWN]!r}: {', '.join(several.names[:5])}"
-                )
+            except AmbiguousName as error:
+                matches = ", ".join(error.names[:5])
+                reason = f"several files are {kind.value} {model.name[:_MAX_SHOWN]!r}: {matches}"
                 return Lookup(exists=False, reason=reason)
-            if wanted in listed:
+            if name in listed:
                 # With a hash, only the worker, which has read the file, knows whether it is the right one.
                 return Lookup(exists=None if digits else True)
         if is_hash(model.name) or not (files or listed):
             return Lookup(exists=None)
-        near = nearest_name(
-            model.name[:_SHOWN], [*(webui_name(kind, name) for name in sorted(files)), *sorted(listed)]
+        nearest = nearest_name(
+            model.name[:_MAX_SHOWN], [*(webui_name(kind, name) for name in sorted(files)), *sorted(listed)]
         )
-        hint = f"; the nearest is {near!r}" if near else ""
-        reason = f"there is no {kind.value} named {model.name[:_SHOWN]!r}{hint}; names are case-sensitive"
+        hint = f"; the nearest is {nearest!r}" if nearest else ""
+        reason = f"there is no {kind.value} named {model.name[:_MAX_SHOWN]!r}{hint}; names are case-sensitive"
         return Lookup(exists=False, reason=reason)
 
     def model_kind(self, folder: str, name: str, runtime: Runtime) -> NamedModel | None:
         """Return the kind of a file and its most specific name; a static runtime has its own checkpoints."""
         for kind, kind_name in _KIND_NAMES.items():
             if folder in kind.folders and kind.takes(folder, name):
-                other = kind is Kind.CHECKPOINT and not runtime.dynamic_model
-                if other and not may_switch_to(runtime, name):
+                is_restricted = kind is Kind.CHECKPOINT and not runtime.dynamic_model
+                if is_restricted and not may_switch_to(runtime, name):
                     return None
                 return NamedModel(kind_name, aliases(kind, name)[0])
         return None
@@ -148,15 +147,15 @@ class SdWebUi:
 
     def start_files(self, runtime: Runtime, files: Callable[[str], Collection[str]]) -> list[StoredFile]:
         """Return the runtime's own checkpoints, each with its `.yaml` file, if there is one."""
-        own = {"MODEL_FILENAME": runtime.model_filename, "REFINER_FILENAME": runtime.refiner_filename}
-        found = []
-        for setting, name in own.items():
+        own_names = {"MODEL_FILENAME": runtime.model_filename, "REFINER_FILENAME": runtime.refiner_filename}
+        start_names = []
+        for setting, name in own_names.items():
             if name:
                 names = files(CHECKPOINT_FOLDER)
                 checkpoint = _own_checkpoint(setting, name, names)
-                beside = f"{PurePosixPath(checkpoint).with_suffix('')}.yaml"
-                found += [checkpoint, *(other for other in names if other == beside)]
-        return [StoredFile(CHECKPOINT_FOLDER, name) for name in found]
+                config_name = f"{PurePosixPath(checkpoint).with_suffix('')}.yaml"
+                start_names += [checkpoint, *(other for other in names if other == config_name)]
+        return [StoredFile(CHECKPOINT_FOLDER, name) for name in start_names]
 
     def affinity(self, content: Json) -> str | None:
         """Return the checkpoint that the task names."""
@@ -178,14 +177,17 @@ class SdWebUi:
         return content_schema(TaskType(task_type), limits)
 
 
-def _own_checkpoint(setting: str, own: str, names: Collection[str]) -> str:
+def _own_checkpoint(setting: str, own_name: str, names: Collection[str]) -> str:
+    """Return the file in the model bucket that a setting of the runtime names; raise UnknownStartModel."""
     checkpoints = Kind.CHECKPOINT.among(CHECKPOINT_FOLDER, names)
     try:
-        name = find_match(Kind.CHECKPOINT, own, checkpoints)
-    except AmbiguousName as several:
-        raise UnknownStartModel(f"{setting} {own!r} matches several files: {several.names}") from None
+        name = find_match(Kind.CHECKPOINT, own_name, checkpoints)
+    except AmbiguousName as error:
+        raise UnknownStartModel(f"{setting} {own_name!r} matches several files: {error.names}") from None
     if name is None:
-        near = nearest_name(own, checkpoints)
-        hint = f"; the nearest is {near!r}" if near else ""
-        raise UnknownStartModel(f"{setting} {own!r} is not in the model bucket's {CHECKPOINT_FOLDER}/{hint}")
+        nearest = nearest_name(own_name, checkpoints)
+        hint = f"; the nearest is {nearest!r}" if nearest else ""
+        raise UnknownStartModel(
+            f"{setting} {own_name!r} is not in the model bucket's {CHECKPOINT_FOLDER}/{hint}"
+        )
     return name

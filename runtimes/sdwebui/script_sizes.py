@@ -15,7 +15,7 @@ MAX_SCALE: Final = 16
 MAX_DETECTOR_SIDE: Final = 2048
 """The maximum of ControlNet's own slider."""
 
-DETECTOR_SIDE_BY_DEFAULT: Final = 512
+DEFAULT_DETECTOR_SIDE: Final = 512
 
 _SD_UPSCALE_OVERLAP, _SD_UPSCALE_SCALE = 1, 3
 _ULTIMATE_TARGET: Final = 14
@@ -89,23 +89,23 @@ def _matrix_prompt(content: dict[str, Any]) -> str:
 
 def script_sampling_work(content: dict[str, Any], *, steps: float, width: float, height: float) -> float:
     """Return the steps × pixels that scripts sample in addition to each image."""
-    sampled = 0.0
+    work = 0.0
     for _, unit in script_units(content, "adetailer"):
-        own = Numbers(unit)
-        asked = own("ad_steps") if unit.get("ad_use_steps") else None
-        sized = unit.get("ad_use_inpaint_width_height")
-        pixels = (
-            (own("ad_inpaint_width") or _DETAILER_SIDE) * (own("ad_inpaint_height") or _DETAILER_SIDE)
-            if sized
-            else width * height
-        )
-        sampled += (asked or (_DETAILER_STEPS if unit.get("ad_use_steps") else steps)) * pixels
+        unit_number = Numbers(unit)
+        if unit.get("ad_use_inpaint_width_height"):
+            pixels = (unit_number("ad_inpaint_width") or _DETAILER_SIDE) * (
+                unit_number("ad_inpaint_height") or _DETAILER_SIDE
+            )
+        else:
+            pixels = width * height
+        unit_steps = (unit_number("ad_steps") or _DETAILER_STEPS) if unit.get("ad_use_steps") else steps
+        work += unit_steps * pixels
     target = script_upscaling(content)
     if target is not None and target.scale is None:
-        sampled += steps * target.width * target.height
+        work += steps * target.width * target.height
     elif target is not None:
-        sampled += steps * width * height * (target.scale or 1) * (target.scale or 1)
-    return sampled
+        work += steps * width * height * (target.scale or 1) * (target.scale or 1)
+    return work
 
 
 def script_size_faults(content: dict[str, Any], limits: Limits) -> Iterator[Fault]:
@@ -118,18 +118,18 @@ def script_size_faults(content: dict[str, Any], limits: Limits) -> Iterator[Faul
         yield Fault(target.path, f"width × height must be at most {limits.upscaled_pixels} pixels")
     yield from _overlap_faults(content)
     if script_repetitions(content) * Numbers(content).images > limits.images:
-        loops = str(content.get("script_name")).lower() == "loopback"
-        path = "/script_args/0" if loops else f"/{_matrix_prompt(content)}"
+        is_loopback = str(content.get("script_name")).lower() == "loopback"
+        path = "/script_args/0" if is_loopback else f"/{_matrix_prompt(content)}"
         yield Fault(path, f"the script must make at most {limits.images} images")
     for path, unit in script_units(content, "controlnet"):
         side = number(unit.get("processor_res"))
         if side is not None and side > MAX_DETECTOR_SIDE:
             yield Fault(f"{path}/processor_res", f"must be at most {MAX_DETECTOR_SIDE}")
     for path, unit in script_units(content, "adetailer"):
-        own = Numbers(unit)
-        if (own("ad_inpaint_width") or 1) * (own("ad_inpaint_height") or 1) > limits.pixels:
+        unit_number = Numbers(unit)
+        if (unit_number("ad_inpaint_width") or 1) * (unit_number("ad_inpaint_height") or 1) > limits.pixels:
             yield Fault(f"{path}/ad_inpaint_width", f"width × height must be at most {limits.pixels} pixels")
-        if (own("ad_steps") or 1) > limits.steps:
+        if (unit_number("ad_steps") or 1) > limits.steps:
             yield Fault(f"{path}/ad_steps", f"must be at most {limits.steps}")
 
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from domain.limits import Limits
 from runtimes.sdwebui.numbers import RESIZE_BY_DEFAULT, Numbers, number
-from runtimes.sdwebui.script_sizes import DETECTOR_SIDE_BY_DEFAULT, script_units, script_upscaling
+from runtimes.sdwebui.script_sizes import DEFAULT_DETECTOR_SIDE, script_units, script_upscaling
 
 _TO_SIZE: Final = 1
 """`resize_mode` of extras tasks that scales to a size, and of image-to-image that fills a size and cuts the
@@ -85,6 +85,6 @@ def _unit_scale(content: dict[str, Any], path: str, width: int, height: int) -> 
         number_of = Numbers(content)
         wide, high = number_of.size
         hires = max(1.0, number_of.hires_scale)
-        detector = (side if side > 0 else DETECTOR_SIDE_BY_DEFAULT) / min(width, height)
+        detector = (side if side > 0 else DEFAULT_DETECTOR_SIDE) / min(width, height)
         return max(detector, wide * hires / width, high * hires / height)
     return 1

@@ -127,7 +127,7 @@ def test_runtimes_are_listed_with_the_counts_of_their_queues(api: Client, deploy
     api.submit("b")
     deployment.sqs.receive_message(QueueUrl=deployment.queue(DYNAMIC), MaxNumberOfMessages=1)
     answer = api("GET", "/v1alpha2/runtimes")
-    common = {"type": "sdwebui", "scripts": None}
+    common = {"type": "sdwebui", "scripts": None, "workers": {"running": 0, "starting": 0}}
     assert answer.status == 200
     assert answer.body["runtimes"] == [
         common

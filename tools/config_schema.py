@@ -16,8 +16,7 @@ ROOT: Final = Path(__file__).parent.parent
 PATH: Final = ROOT / "config.schema.json"
 DOCUMENT: Final = ROOT / "docs" / "configuration.md"
 
-_ROW: Final = re.compile(r"^\| (`[^|]+`) \|[^|]*\| (.+) \|$", re.MULTILINE)
-_LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_LINK: Final = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 
 Schema = dict[str, Any]
 
@@ -48,8 +47,14 @@ def config_schema() -> str:
 
 def _meanings() -> dict[str, str]:
     """Return the meaning of each documented key, as plain text."""
-    rows = _ROW.findall(DOCUMENT.read_text(encoding="utf-8"))
-    return {key.strip("` "): _LINK.sub(r"\1", meaning) for keys, meaning in rows for key in keys.split(",")}
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
+    return {
+        key.strip("` "): _LINK.sub(r"\1", cells[-1])
+        for cells in rows
+        if len(cells) == len(("key", "default", "meaning"))
+        for key in cells[0].split(",")
+    }
 
 
 def _properties(section: Schema, definitions: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:

@@ -38,7 +38,7 @@ REFERENCES: Final = {
 }
 """Pages and files that are made from the code."""
 
-_LINK: Final = re.compile(r"(!?)\[([^\]\n]*)\]\(([^)\s]+)\)")
+_LINK: Final = re.compile(r"(!?)\[([^\[\]\n]*)\]\(([^()\s]+)\)")
 _EXTERNAL: Final = ("http://", "https://", "mailto:", "#")
 
 

@@ -2,13 +2,15 @@
 
 import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import typer
 
 from sd_on_ecs.errors import InputError, NotConfigured
@@ -28,7 +30,7 @@ class Connection:
     """How to reach a deployment, and where its models are."""
 
     endpoint: str
-    key: str
+    key: str = field(repr=False)
     stack: str | None = None
     region: str | None = None
     aws_profile: str | None = None
@@ -40,9 +42,28 @@ class Connection:
 
 def normalize_endpoint(endpoint: str) -> str:
     """Return an endpoint without slashes at its end; raise `InputError` if it is not a web address."""
-    if not endpoint.startswith(("https://", "http://")):
+    address = endpoint.strip().rstrip("/")
+    if not address.startswith(("https://", "http://")):
         raise InputError(f"the endpoint {endpoint!r} does not begin with https:// or http://")
-    return endpoint.rstrip("/")
+    try:
+        host = httpx.URL(address).host
+    except httpx.InvalidURL:
+        host = ""
+    if not host:
+        raise InputError(f"the endpoint {endpoint!r} is no web address")
+    return address
+
+
+def normalize_key(key: str) -> str:
+    """Return an API key without the white space around it, as a file or a paste may add it.
+
+    Raise `NotConfigured` for what no header can contain. The error does not show the key.
+    """
+    normalized = key.strip()
+    if not re.fullmatch(r"[\x21-\x7e]+", normalized):
+        reason = "has a space, a line break or a character that is not ASCII" if normalized else "is empty"
+        raise NotConfigured(f"the API key {reason}; copy it again (--key, {KEY} or `sd-on-ecs login STACK`)")
+    return normalized
 
 
 def find_connection(

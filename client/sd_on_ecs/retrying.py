@@ -26,7 +26,7 @@ class Retries:
     ) -> float | None:
         """Return the seconds until the next attempt, or None if there is none."""
         never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        permanent = isinstance(error, httpx.UnsupportedProtocol)
+        permanent = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
         return self._delay(attempt) if (repeatable or never_sent) and not permanent else None
 
     def delay_after_response(

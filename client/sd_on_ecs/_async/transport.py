@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from sd_on_ecs.connection import normalize_key
 from sd_on_ecs.errors import Unreachable, error_of
 from sd_on_ecs.retrying import Retries
 from sd_on_ecs.version import __version__
@@ -25,7 +26,7 @@ class AsyncTransport:
 
     def __init__(self, endpoint: str, key: str, *, retries: Retries, timeout: httpx.Timeout) -> None:
         self.endpoint = endpoint
-        self._key = key
+        self._key = normalize_key(key)
         self._retries = retries
         self._http = httpx.AsyncClient(
             timeout=timeout,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 
+from sd_on_ecs.connection import normalize_key
 from sd_on_ecs.errors import Unreachable, error_of
 from sd_on_ecs.retrying import Retries
 from sd_on_ecs.version import __version__
@@ -26,7 +27,7 @@ class Transport:
 
     def __init__(self, endpoint: str, key: str, *, retries: Retries, timeout: httpx.Timeout) -> None:
         self.endpoint = endpoint
-        self._key = key
+        self._key = normalize_key(key)
         self._retries = retries
         self._http = httpx.Client(
             timeout=timeout,

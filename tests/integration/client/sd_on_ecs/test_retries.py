@@ -98,6 +98,11 @@ def test_what_may_have_had_an_effect_is_not_sent_again(flaky: Start) -> None:
     assert len(server.requests) == 1
 
 
+def test_a_request_that_breaks_the_protocol_is_not_sent_again() -> None:
+    assert FAST.delay_after_error(httpx.LocalProtocolError("no header"), 0, repeatable=True) is None
+    assert FAST.delay_after_error(httpx.RemoteProtocolError("lost"), 0, repeatable=True) is not None
+
+
 def test_a_download_that_breaks_off_leaves_no_file_and_is_repeated(flaky: Start, tmp_path: Path) -> None:
     half = (200, {"content-length": "12"}, b"half")
     whole: Answer = (200, {}, b"whole")

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from sd_on_ecs.connection import Connection, Profiles, find_connection, normalize_endpoint, running_local
+from sd_on_ecs import Client
+from sd_on_ecs.connection import (
+    Connection,
+    Profiles,
+    find_connection,
+    normalize_endpoint,
+    normalize_key,
+    running_local,
+)
 from sd_on_ecs.errors import InputError, NotConfigured
 
 STORED = Connection(endpoint="https://stored/dev", key="stored", stack="sdonecs", model_bucket="models")
@@ -143,7 +151,24 @@ def test_a_link_to_a_folder_is_not_trusted(temporary: Path) -> None:
     assert running_local() is None
 
 
-@pytest.mark.parametrize("endpoint", ["example.com/dev", "ftp://example.com", ""])
+@pytest.mark.parametrize("endpoint", ["example.com/dev", "ftp://example.com", "", "https://", "https://a\nb"])
 def test_an_endpoint_that_is_no_web_address_is_refused(endpoint: str) -> None:
-    with pytest.raises(InputError, match="https://"):
+    with pytest.raises(InputError, match="the endpoint"):
         normalize_endpoint(endpoint)
+
+
+@pytest.mark.parametrize("key", ["s3cret\n", " s3cret", "s3cret\r\n", "s3cret"])
+def test_white_space_around_a_key_or_an_endpoint_is_removed(key: str) -> None:
+    assert normalize_key(key) == "s3cret"
+    assert normalize_endpoint("https://example.com/dev/\n") == "https://example.com/dev"
+
+
+@pytest.mark.parametrize("key", ["s3c ret", "s3cret\nx", "s3crét", "s3cret\x7f", "s3cret\0", " \n"])
+def test_a_key_that_no_header_can_contain_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(NotConfigured, match="the API key") as error:
+        Client("https://example.com", key)
+    assert "s3c" not in str(error.value)
+
+
+def test_a_connection_does_not_show_its_key() -> None:
+    assert "s3cret" not in repr(Connection(endpoint="https://example.com", key="s3cret"))

@@ -12,7 +12,7 @@ from functions.webhooks.signature import signature_header
 from sd_on_ecs import InvalidWebhook, verify_webhook
 
 SECRET = base64.b64encode(b"a secret of thirty-two characters").decode()
-OTHER = base64.b64encode(b"another one").decode()
+OTHER = base64.b64encode(b"another secret of the same length").decode()
 BODY = json.dumps({"type": "task.completed", "data": {"id": "cat-1"}}).encode()
 
 
@@ -91,3 +91,23 @@ def test_a_signature_of_another_version_is_refused_even_if_it_would_be_right() -
 def test_a_secret_that_is_none_is_named() -> None:
     with pytest.raises(InvalidWebhook, match="whsec_"):
         verify_webhook(signed(SECRET), BODY, "whsec_not base64!")
+
+
+@pytest.mark.parametrize("timestamp", ["9" * 400, "9" * 5000, "-1", "٣", "1e3", "12.5"])
+def test_a_timestamp_that_is_no_unix_time_is_refused(timestamp: str) -> None:
+    with pytest.raises(InvalidWebhook, match="300 seconds"):
+        verify_webhook(signed(SECRET) | {"Webhook-Timestamp": timestamp}, BODY, SECRET)
+
+
+@pytest.mark.parametrize("name", ["Webhook-Id", "Webhook-Signature"])
+def test_a_header_that_is_no_utf_8_is_refused(name: str) -> None:
+    headers = signed(SECRET)
+    with pytest.raises(InvalidWebhook, match="signature"):
+        verify_webhook(headers | {name: f"{headers[name]}\udcff"}, BODY, SECRET)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", base64.b64encode(bytes(23)).decode()])
+def test_an_empty_or_short_secret_is_refused_even_if_it_has_signed(secret: str) -> None:
+    headers = signed(secret.removeprefix("whsec_"))
+    with pytest.raises(InvalidWebhook, match="the secret has"):
+        verify_webhook(headers, BODY, secret)

@@ -53,12 +53,16 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class NodeClass:
-    """A class of nodes: the types of its outputs, its inputs by name, and whether it is an output node."""
+    """A class of nodes: the types of its outputs, its inputs by name, and whether it is an output node.
+
+    `is_custom` is true for a class of a pack, which is not ComfyUI's own.
+    """
 
     name: str
     outputs: tuple[str, ...]
     inputs: Mapping[str, Input]
     is_output: bool = False
+    is_custom: bool = False
 
     def input(self, name: str) -> Input | None:
         """Return an input; `format.quality` is a part of the input `format` if that one takes anything."""
@@ -91,6 +95,7 @@ class Catalogue:
                 tuple(facts.get("outputs", ())),
                 {input_name: _input(value, lists) for input_name, value in facts.get("inputs", {}).items()},
                 is_output=facts.get("output", False),
+                is_custom=facts.get("custom", False),
             )
             for name, facts in document["classes"].items()
         }

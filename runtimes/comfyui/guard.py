@@ -26,7 +26,7 @@ def escapes(
         path = f"/prompt/{pointer(node)}"
         name = one["class_type"]
         node_class = options.catalogue.get(name)
-        if reason := options.refused(name):
+        if reason := options.refused(name, node_class):
             yield Fault(f"{path}/class_type", reason)
         elif node_class is None and name not in options.allow:
             yield Fault(f"{path}/class_type", "this class is not allowed here")

@@ -41,7 +41,7 @@ class NodeCheck:
 
     def _class(self, name: str, path: str) -> NodeClass | None:
         known = self.catalogue.get(name)
-        if reason := self.options.refused(name):
+        if reason := self.options.refused(name, known):
             self.found.fault(path, f"{name[:_LONGEST_SHOWN]} is not allowed: {reason}")
         elif known is None and name not in self.options.allow:
             self.hints += 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.routing import Runtime
-from runtimes.comfyui.catalogue import DEFAULT_CATALOGUE, Catalogue, load
+from runtimes.comfyui.catalogue import DEFAULT_CATALOGUE, Catalogue, NodeClass, load
 from runtimes.comfyui.policy import NEVER_ALLOWED, ONLY_IF_ALLOWED
 
 MOST_NODES: Final = 300
@@ -39,12 +39,19 @@ class Options:
         """Return the catalogue of the runtime's ComfyUI."""
         return load(self.catalogue_name)
 
-    def refused(self, class_type: str) -> str | None:
-        """Return why tasks may not use a class that exists, or None if they may."""
+    def refused(self, class_type: str, described: NodeClass | None) -> str | None:
+        """Return why tasks may not use a class that exists, or None if they may.
+
+        `described` is what the catalogue has of it.
+        """
         if class_type in NEVER_ALLOWED:
             return NEVER_ALLOWED[class_type]
         if class_type in self.deny:
             return "the settings of this runtime refuse it (nodes.deny)"
-        if class_type in ONLY_IF_ALLOWED and class_type not in self.allow:
+        if class_type in self.allow:
+            return None
+        if class_type in ONLY_IF_ALLOWED:
             return f"{ONLY_IF_ALLOWED[class_type]}; the settings can allow it (nodes.allow)"
+        if described is not None and described.is_custom:
+            return "it is a custom node; the settings can allow it (nodes.allow)"
         return None

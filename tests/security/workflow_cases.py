@@ -1,8 +1,12 @@
 """The cases of workflows.yaml, and what the rules and the guard of ComfyUI must make of each."""
 
+import importlib
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any, Final
 
@@ -12,6 +16,7 @@ from domain.limits import DEFAULT_LIMITS
 from domain.routing import Runtime
 from tests.support.comfyui import image_to_image
 from tests.support.workflows import PNG
+from tools.node_catalogue.reduce import Reducer
 
 DATA: Final[dict[str, list[Any]]] = yaml.safe_load(
     Path(__file__).with_name("workflows.yaml").read_text("utf-8")
@@ -20,6 +25,7 @@ OWN_FILE: Final = "own.png"
 UPLOADED: Final = "sdoe-ffffffffffffffffffffffffffffffff.png"
 FOLDER: Final = "f0f0"
 OUTPUT_NODE: Final = "9"
+CATALOGUE: Final = "described.json"
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class WorkflowCase:
     changes: dict[str, Any]
     nodes: dict[str, Any]
     allow: tuple[str, ...]
+    described: tuple[str, ...]
     at: str
 
     def workflow(self, *, image: str = OWN_FILE, prefix: str = "cat") -> dict[str, Any]:
@@ -51,7 +58,10 @@ class WorkflowCase:
 
     def runtime(self) -> Runtime:
         """Return a runtime whose settings allow what the case says."""
-        return Runtime("comfy", "comfyui", dynamic_model=True, options={"allow": list(self.allow)})
+        options: dict[str, Any] = {"allow": list(self.allow)}
+        if self.described:
+            options["catalogue"] = CATALOGUE
+        return Runtime("comfy", "comfyui", dynamic_model=True, options=options)
 
 
 def cases() -> Iterator[WorkflowCase]:
@@ -61,13 +71,37 @@ def cases() -> Iterator[WorkflowCase]:
             changes, nodes = entry.get("set", {}), entry.get("add", {})
             place = next(iter(changes), None)
             at = f"/{place.replace('.', '/inputs/')}" if place else f"/{next(iter(nodes))}/class_type"
-            yield WorkflowCase(group, entry["why"], changes, nodes, tuple(entry.get("allow", ())), at)
+            allow, described = (tuple(entry.get(name, ())) for name in ("allow", "described"))
+            yield WorkflowCase(group, entry["why"], changes, nodes, allow, described, at)
+
+
+@contextmanager
+def catalogue_of(case: WorkflowCase, rules: ModuleType) -> Iterator[None]:
+    """Let the package of a module find the catalogue with the custom classes that a case describes."""
+    if not case.described:
+        yield
+        return
+    package: Any = importlib.import_module(f"{rules.__name__.rpartition('.')[0]}.catalogue")
+    shipped: Path = package.CATALOGUES
+    core = json.loads((shipped / package.DEFAULT_CATALOGUE).read_text("utf-8"))
+    reducer = Reducer()
+    mine = {"input": {}, "output": [], "output_node": True, "python_module": "custom_nodes.mine"}
+    reducer.add(dict.fromkeys(case.described, mine), custom=True)
+    with TemporaryDirectory() as folder:
+        core["classes"] |= reducer.classes
+        (Path(folder) / CATALOGUE).write_text(json.dumps(core), "utf-8")
+        package.CATALOGUES = Path(folder)
+        try:
+            yield
+        finally:
+            package.CATALOGUES = shipped
 
 
 def check_submit(case: WorkflowCase, rules: ModuleType) -> None:
     """Assert that the rules (the module with `ComfyUi`) refuse a case, or keep only a name of a prefix."""
     runtime = case.runtime()
-    found = rules.ComfyUi().validate("pipeline", case.content, runtime, DEFAULT_LIMITS)
+    with catalogue_of(case, rules):
+        found = rules.ComfyUi().validate("pipeline", case.content, runtime, DEFAULT_LIMITS)
     refused = [fault.path for fault in found.faults]
     if case.group != "prefixes":
         assert f"/prompt{case.at}" in refused, f"{case.why}: {refused}"
@@ -82,5 +116,6 @@ def check_guard(case: WorkflowCase, guard: ModuleType, options: ModuleType) -> N
     """Assert that the guard (the module with `escapes`) holds a case, as if nothing had checked it before."""
     prompt = case.workflow(image=UPLOADED, prefix=f"{FOLDER}/{OUTPUT_NODE}")
     allowed = options.Options.of(case.runtime())
-    found = [fault.path for fault in guard.escapes(prompt, allowed, files={UPLOADED}, folder=FOLDER)]
+    with catalogue_of(case, guard):
+        found = [fault.path for fault in guard.escapes(prompt, allowed, files={UPLOADED}, folder=FOLDER)]
     assert f"/prompt{case.at}" in found, f"{case.why}: {found}"

@@ -39,9 +39,8 @@ class Reducer:
         Classes that call paid services are left out, and custom ones unless `custom`.
         """
         for name, facts in sorted(object_info.items()):
-            if facts.get("api_node") or (
-                not custom and str(facts.get("python_module")).startswith("custom_nodes")
-            ):
+            is_custom = str(facts.get("python_module")).startswith("custom_nodes")
+            if facts.get("api_node") or (is_custom and not custom):
                 continue
             before = self.classes.get(name, {})
             inputs = dict(before.get("inputs", {}))
@@ -58,6 +57,8 @@ class Reducer:
             }
             if facts.get("output_node"):
                 self.classes[name]["output"] = True
+            if is_custom or before.get("custom"):
+                self.classes[name]["custom"] = True
 
     def text(self, version: str) -> str:
         """Return the catalogue as JSON, one class a line."""

@@ -112,8 +112,18 @@ def test_a_custom_node_must_be_allowed_by_name_and_some_cannot_be() -> None:
     prompt = {"1": node("VHS_BatchManager", frames_per_batch=16)}
     (fault,) = check(prompt, known).faults
     assert "queues the workflow again" in fault.message
-    (fault,) = check({"1": node("Mine")}, known, allow=frozenset()).faults
-    assert "nodes.allow" in fault.message
+    for name in ("Mine", "VHS_LoadVideo"):
+        (fault,) = check({"1": node(name)}, known, allow=frozenset({"VHS_VideoCombine"})).faults
+        assert "nodes.allow" in fault.message
+
+
+def test_the_tool_marks_the_classes_of_packs_but_not_comfyuis_own() -> None:
+    reducer = Reducer()
+    core = {"input": {}, "output": [], "python_module": "nodes"}
+    reducer.add(OBJECT_INFO | {"Core": core}, custom=True)
+    reducer.add({"Core": core}, custom=True)  # a further version without the packs
+    known = Catalogue.from_json(reducer.text("0.3.64")).classes
+    assert {name for name, facts in known.items() if facts.is_custom} == OBJECT_INFO.keys()
 
 
 def test_without_a_catalogue_a_custom_node_holds_links_and_plain_values() -> None:

@@ -187,7 +187,9 @@ class ComfyUi(Runtime):
 
 def _flags(port: int, *, custom: bool) -> tuple[str, ...]:
     """Return the flags of a ComfyUI that only its consumer uses."""
-    folders = [part for name in _FOLDERS for part in (f"--{name}-directory", f"{_FILES}/{name}")]
+    # ComfyUI puts temporary files into a folder `temp` of the directory that it is given for them.
+    places = {name: _FILES if name == "temp" else f"{_FILES}/{name}" for name in _FOLDERS}
+    folders = [part for name, place in places.items() for part in (f"--{name}-directory", place)]
     return (
         *("--listen", "127.0.0.1"),
         *("--port", str(port)),

@@ -18,9 +18,11 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 def main(
     *,
     models: Annotated[Path, typer.Option(help="Folder of models: checkpoints, loras, vae and so on.")],
-    input: Annotated[Path, typer.Option(help="Folder of uploaded files.")],  # noqa: A002 -- the option's name
-    output: Annotated[Path, typer.Option(help="Folder of saved files.")],
-    temp: Annotated[Path, typer.Option(help="Folder of temporary files.")],
+    input_directory: Annotated[Path, typer.Option(help="Folder of uploaded files.")],
+    output_directory: Annotated[Path, typer.Option(help="Folder of saved files.")],
+    temp_directory: Annotated[
+        Path, typer.Option(help="Temporary files are in its folder `temp`, as ComfyUI has them.")
+    ],
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8188,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     control_port: Annotated[
@@ -56,9 +58,9 @@ def main(
     """Fake ComfyUI. It is **no diffusion model**: it draws simple pictures from the workflow. Its responses, errors and quirks are those of a recorded ComfyUI, which runs one job at a time."""  # noqa: E501 -- one paragraph of --help
     settings = Settings(
         models=models.resolve(),
-        input=input.resolve(),
-        output=output.resolve(),
-        temp=temp.resolve(),
+        input=input_directory.resolve(),
+        output=output_directory.resolve(),
+        temp=temp_directory.resolve() / "temp",
         version=version,
         step_seconds=step_seconds,
         job_seconds=job_seconds,

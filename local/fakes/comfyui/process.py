@@ -28,14 +28,24 @@ class FakeComfyUi(FakeServer):
 def start(*, port: int = 0, **settings: Any) -> FakeComfyUi:
     """Start a fake and wait until it accepts connections, or with `boot_seconds` until it starts to boot.
 
-    `settings` are the command line's options; `models`, `input`, `output` and `temp` are needed. Raise
-    `local.fakes.process.FakeError` when it does not start.
+    `settings` are the command line's options, and the folders `models`, `input`, `output` and `temp`, which
+    are needed; the name of the last one must be `temp`. Raise `local.fakes.process.FakeError` when it does
+    not start.
     """
+    folders = {name: Path(settings.pop(name)) for name in FOLDERS}
+    if folders["temp"].name != "temp":
+        raise ValueError("ComfyUI calls its folder of temporary files temp")
+    settings |= {
+        "models": folders["models"],
+        "input_directory": folders["input"],
+        "output_directory": folders["output"],
+        "temp_directory": folders["temp"].parent,
+    }
     negative = {"metadata": "--no-metadata"}
     flags = ["--port", str(port), *flags_of(settings, negative=negative)]
     booting = bool(settings.get("boot_seconds"))
     process, url, control = start_process("fake ComfyUI", "local.fakes.comfyui", flags, booting=booting)
-    return FakeComfyUi(process, url, control, {name: Path(settings[name]) for name in FOLDERS})
+    return FakeComfyUi(process, url, control, folders)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Runtimes of type `comfyui`: their settings, and what is deployed of them."""
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import aws_cdk as cdk
@@ -13,8 +14,12 @@ from infra.core.stack import CoreStack
 from infra.runtime_types.comfyui import GUIDANCE_IMAGE, ComfyUi, extra_model_paths
 from infra.runtime_types.registry import RUNTIME_TYPES, RuntimeTypes
 from infra.settings.reading import InvalidConfigError, parse
+from local.fakes.comfyui.process import FakeComfyUi, write_models
+from local.fakes.process import start_process
 from runtimes.comfyui.policy import NEVER_ALLOWED
 from runtimes.comfyui.runtime_type import ComfyUi as Rules
+from tests.support.comfyui import image_to_image, node
+from tests.support.comfyui_worker import LINK, Worker
 from tests.support.synthesis import ROOT
 from tests.support.template import Template
 
@@ -80,8 +85,26 @@ def test_an_image_of_ours_is_started_so_that_a_task_reaches_its_own_files_only()
     assert "--disable-all-custom-nodes" not in flags  # its settings allow one
     without = runtime("modelsRuntime: [{name: c, type: comfyui, dynamicModel: true, comfyui: {image: a:b}}]")
     assert "--disable-all-custom-nodes" in without.engine().command
-    for name in ("input", "output", "temp", "user"):
+    for name in ("input", "output", "user"):
         assert flags[flags.index(f"--{name}-directory") + 1] == f"/opt/sd-on-ecs/files/{name}"
+
+
+def test_a_comfyui_with_the_deployed_folders_keeps_no_file_of_a_task(tmp_path: Path) -> None:
+    command = runtime(SETTINGS).engine().command
+    deployed = runtime(SETTINGS).as_domain().options["files_dir"]
+    places = {
+        flag: command[command.index(flag) + 1].replace(deployed, str(tmp_path))
+        for flag in ("--input-directory", "--output-directory", "--temp-directory")
+    }
+    write_models(tmp_path / "models")
+    flags = ["--port", "0", "--models", str(tmp_path / "models"), "--step-seconds", "0.01"]
+    flags += [part for pair in places.items() for part in pair]
+    process, url, control = start_process("fake ComfyUI", "local.fakes.comfyui", flags, booting=False)
+    with process:
+        folders = {name: tmp_path / name for name in ("models", "input", "output", "temp")}
+        worker = Worker(FakeComfyUi(process, url, control, folders), tmp_path)
+        worker.run(image_to_image(LINK) | {"10": node("PreviewImage", images=["8", 0])})
+        assert worker.left_behind() == []
 
 
 def test_the_server_gets_models_it_cannot_change_and_no_credentials(containers: dict[str, Any]) -> None:

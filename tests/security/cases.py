@@ -151,7 +151,7 @@ def _allowed(entry: dict[str, Any], internet: FakeInternet, fetch: ModuleType) -
     internet.reset(entry.get("names"), entry.get("changes"), _chain(entry["link"], entry.get("to", [])))
     fetched = links(internet, fetch).fetch(entry["link"])
     assert fetched.data == picture()
-    assert (fetched.image.format, fetched.image.width, fetched.image.height) == ("PNG", 8, 9)
+    assert (fetched.file_type.format, fetched.file_type.width, fetched.file_type.height) == ("PNG", 8, 9)
     headers_sent = [f"Authorization: {TOKEN}\r\n".encode() in request for request in internet.requests]
     if "authorized" in entry:
         assert headers_sent == entry["authorized"]

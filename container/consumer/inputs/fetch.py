@@ -1,4 +1,4 @@
-"""Download the image behind a link of any supported scheme."""
+"""Download the image, video or sound behind a link of any supported scheme, and check what it is."""
 
 import ssl
 from dataclasses import dataclass, replace
@@ -30,11 +30,11 @@ class Fetched:
     """A downloaded input and its type."""
 
     data: bytes
-    image: Sniffed
+    file_type: Sniffed
 
 
 class Links:
-    """Downloads the images that a task links to; can be used from several threads.
+    """Downloads the inputs that a task links to; can be used from several threads.
 
     `buckets` are the buckets that `s3://` links may name. `allow_private` permits private and loopback
     addresses and changes nothing else. `credentials` are those that the operator stored for hosts. `resolve`,
@@ -68,7 +68,7 @@ class Links:
         )
 
     def fetch(self, link: str, allowance: Allowance | None = None) -> Fetched:
-        """Download the image behind a link, within the limits of the link and of the task.
+        """Download the file behind a link, within the limits of the link and of the task.
 
         An object in a bucket that `s3://` links may name is read with the worker's role, also if the link
         uses S3's address without a signature. Raise InputError if it is the task's fault, and botocore's

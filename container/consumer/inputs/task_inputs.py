@@ -86,7 +86,7 @@ def _decode_inline(reference: InputRef, allowance: Allowance, limits: FetchLimit
     try:
         fetched = read_inline(reference.value, limits)
         allowance.count_bytes(len(fetched.data))
-        _count_pixels(allowance, fetched.image, 1)
+        _count_pixels(allowance, fetched.file_type, 1)
     except InputError as error:
         raise error.at(reference.path) from None
     return fetched
@@ -163,7 +163,7 @@ class _Fetches:
                 fetched = self._links.fetch(link, self._allowance)
                 # The engine's request contains the image as often as the link appears.
                 self._allowance.count_bytes(len(fetched.data) * (self._times[link] - 1))
-                _count_pixels(self._allowance, fetched.image, self._times[link])
+                _count_pixels(self._allowance, fetched.file_type, self._times[link])
                 self._results.put((link, fetched))
             except Exception as error:  # noqa: BLE001 - `run` raises it in the waiting thread
                 self._results.put((link, error))

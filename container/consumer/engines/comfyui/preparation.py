@@ -106,7 +106,9 @@ class Preparation:
         _check(stopped)
         files = list(task.content.get("files") or ())
         check_kinds(
-            task.content["prompt"], classes, {name: inputs[f"/files/{pointer(name)}"].image for name in files}
+            task.content["prompt"],
+            classes,
+            {name: inputs[f"/files/{pointer(name)}"].file_type for name in files},
         )
         return uploads.add_all(self.server, inputs, files)
 

@@ -85,15 +85,15 @@ class Uploads:
     def add(self, server: ComfyUi, inputs: Mapping[str, Fetched], path: str) -> str:
         """Upload the input at a JSON pointer and return the name by which nodes find it."""
         fetched = inputs[path]
-        if not is_whole(fetched.data, fetched.image.format):
+        if not is_whole(fetched.data, fetched.file_type.format):
             # ComfyUI takes a file that breaks off for an image, and the rest of it is grey.
-            text = f"the {fetched.image.format} file is not complete."
-            is_image = fetched.image.kind == "image"
+            text = f"the {fetched.file_type.format} file is not complete."
+            is_image = fetched.file_type.kind == "image"
             code = ErrorCode.INPUT_NOT_AN_IMAGE if is_image else ErrorCode.INPUT_WRONG_TYPE
             raise InputError(code, text).at(path)
-        name = f"{PREFIX}{secrets.token_hex(16)}.{fetched.image.extension}"
+        name = f"{PREFIX}{secrets.token_hex(16)}.{fetched.file_type.extension}"
         self._names.append(name)
-        stored = server.upload(name, fetched.data, fetched.image.content_type)
+        stored = server.upload(name, fetched.data, fetched.file_type.content_type)
         if stored != name:
             self._names.append(stored)
         return stored

@@ -24,7 +24,7 @@ def replace_links(
     encoded_by_id: dict[int, str] = {}
     for image in list(image_fields(content)):
         fetched = inputs[image.path]
-        if exceeds_upscaling_limit(content, image.path, fetched.image.size, limits):
+        if exceeds_upscaling_limit(content, image.path, fetched.file_type.size, limits):
             text = f"{image.path}: {limits.upscaled_pixels:,} pixels are allowed after the upscaler."
             raise PermanentError(ErrorCode.INPUT_TOO_LARGE, text)
         if image.is_link or not engine_reads_inline(image.text):

@@ -279,7 +279,7 @@ def test_the_limit_of_pixels_is_exact() -> None:
         resolve=lambda _name, _port: ["93.184.216.34"],
         connect=connector_with_response(answer(picture(size=(8, 9)))),
     )
-    assert links.fetch("http://photos.example/").image.pixels == 72
+    assert links.fetch("http://photos.example/").file_type.pixels == 72
     links = Links(
         s3_client=forbidden_s3(),
         buckets=frozenset(),

@@ -43,7 +43,7 @@ def links(client: Any, *buckets: str, limits: Limits = DEFAULT_LIMITS) -> Links:
 def test_an_object_of_a_listed_bucket_is_read_whatever_its_key(s3: Any) -> None:
     fetched = links(s3, BUCKET).fetch(f"s3://{BUCKET}/cats/кот 1?#.png")
     assert fetched.data == picture()
-    assert fetched.image.format == "PNG"
+    assert fetched.file_type.format == "PNG"
 
 
 @pytest.mark.parametrize(

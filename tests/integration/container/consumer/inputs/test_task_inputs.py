@@ -124,7 +124,7 @@ def test_links_are_downloaded_and_returned_by_their_pointers(server: Server) -> 
 
     assert sorted(server.requested_paths) == ["/a", "/b"]
     assert {
-        path: (fetched.image.content_type, fetched.image.size, len(fetched.data))
+        path: (fetched.file_type.content_type, fetched.file_type.size, len(fetched.data))
         for path, fetched in images.items()
     } == {
         "/init_images/0": ("image/png", (8, 9), len(picture())),

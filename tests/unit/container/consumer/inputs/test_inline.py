@@ -125,7 +125,7 @@ def test_the_number_of_links_is_checked_again() -> None:
 @given(text=st.text(max_size=60) | st.binary(max_size=60).map(to_base64))
 def test_any_text_is_an_image_or_raises_input_error(text: str) -> None:
     try:
-        pixels = read_inline(text, DEFAULT_LIMITS).image.pixels
+        pixels = read_inline(text, DEFAULT_LIMITS).file_type.pixels
     except InputError:
         pixels = 1
     assert pixels > 0

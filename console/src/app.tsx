@@ -15,7 +15,8 @@ export function App() {
   const [key, setKey] = useState(initialKey);
   const [refusal, setRefusal] = useState("");
   const signOut = (reason = "") => {
-    sessionStorage.removeItem(STORED_KEY);
+    if (reason === "") sessionStorage.clear();
+    else sessionStorage.removeItem(STORED_KEY);
     setRefusal(reason);
     setKey("");
   };
@@ -94,7 +95,7 @@ function Workplace({ apiKey, signOut }: { apiKey: string; signOut: (reason?: str
           api={api}
           feed={feed}
           onUpdate={(task) => reader.current?.update(task)}
-          onMore={() => reader.current?.loadMore()}
+          onMore={() => void reader.current?.loadMore()}
           onReuse={setReused}
         />
       </main>

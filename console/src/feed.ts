@@ -5,10 +5,13 @@ import { isFinal, type Task, type TaskSummary } from "./types";
 
 /** Every list costs the API a query for each runtime and status; reading one task costs a single read. */
 const LIST_MILLISECONDS = 10_000;
-const ACTIVE_MILLISECONDS = 1_500;
+const ROUND_MILLISECONDS = 1_500;
+/** A read of a queued task also counts the tasks before it. */
+const QUEUED_MILLISECONDS = 6_000;
+const MAX_PAUSE_MILLISECONDS = 30_000;
 const LIMIT = 24;
-/** Tasks read at once; the others follow in the next rounds. */
-const READS = 8;
+/** Tasks read in one round: those that were read longest ago. */
+const READS = 6;
 
 export interface Feed {
   tasks: (TaskSummary | Task)[];
@@ -25,11 +28,16 @@ export function hasDetails(task: TaskSummary | Task): task is Task {
 /** Reads tasks until it is stopped and calls `changed` with each new state. */
 export class TaskFeed {
   private readonly tasks = new Map<string, TaskSummary | Task>();
+  /** When each task was read last. */
+  private readonly readAt = new Map<string, number>();
+  /** Where the tasks begin that are older than all those listed. */
   private cursor: string | null = null;
+  private hasOlderPages = false;
   private listedAt = 0;
+  private pause = ROUND_MILLISECONDS;
   private timer: number | undefined;
+  private isRunning = false;
   private isStopped = false;
-  private pages = 1;
 
   constructor(
     private readonly api: Api,
@@ -51,13 +59,22 @@ export class TaskFeed {
   /** Read the list at once, for example after a submit. */
   refresh(): void {
     this.listedAt = 0;
-    clearTimeout(this.timer);
-    void this.round();
+    this.pause = ROUND_MILLISECONDS;
+    if (!this.isRunning) void this.round();
   }
 
-  loadMore(): void {
-    this.pages += 1;
-    this.refresh();
+  /** Show the next older tasks too. */
+  async loadMore(): Promise<void> {
+    if (!this.cursor) return;
+    try {
+      const page = await this.api.tasks(this.cursor, LIMIT);
+      this.hasOlderPages = true;
+      this.cursor = page.cursor;
+      for (const summary of page.tasks) this.addListed(summary);
+      this.publish(null);
+    } catch (error) {
+      this.publish(asApiError(error));
+    }
   }
 
   /** Show a task as an answer of the API describes it, before the next reading. */
@@ -71,54 +88,72 @@ export class TaskFeed {
   };
 
   private async round(): Promise<void> {
+    clearTimeout(this.timer);
+    this.isRunning = true;
     let problem: ApiError | null = null;
     try {
       if (Date.now() - this.listedAt >= LIST_MILLISECONDS) await this.list();
-      await this.readDetails();
+      problem = await this.readDetails();
     } catch (error) {
-      problem = error instanceof ApiError ? error : new ApiError(0, "unreadable", String(error));
+      problem = asApiError(error);
     }
+    this.isRunning = false;
     if (this.isStopped) return;
     this.publish(problem);
-    clearTimeout(this.timer);
-    if (!document.hidden) this.timer = setTimeout(() => void this.round(), ACTIVE_MILLISECONDS);
+    this.pause = problem ? Math.min(2 * this.pause, MAX_PAUSE_MILLISECONDS) : ROUND_MILLISECONDS;
+    if (document.hidden) return;
+    // A refresh during this round asks for another one at once.
+    const pause = this.listedAt === 0 && !problem ? 0 : this.pause;
+    this.timer = setTimeout(() => void this.round(), pause);
   }
 
   private async list(): Promise<void> {
-    const listed: TaskSummary[] = [];
-    this.cursor = null;
-    for (let page = 0; page < this.pages; page++) {
-      const answer = await this.api.tasks(this.cursor, LIMIT);
-      listed.push(...answer.tasks);
-      this.cursor = answer.cursor;
-      if (!this.cursor) break;
-    }
     this.listedAt = Date.now();
-    const before = new Map(this.tasks);
-    this.tasks.clear();
-    for (const summary of listed) {
-      const known = before.get(summary.id);
-      const isSame = known?.submitted_at === summary.submitted_at && known.status === summary.status;
-      this.tasks.set(summary.id, isSame ? known : summary);
+    const page = await this.api.tasks(null, LIMIT);
+    const oldest = page.tasks.at(-1)?.submitted_at ?? "";
+    const listed = new Set(page.tasks.map(({ id }) => id));
+    for (const task of [...this.tasks.values()]) {
+      const isOlder = this.hasOlderPages && task.submitted_at < oldest;
+      if (!listed.has(task.id) && !isOlder) this.tasks.delete(task.id);
     }
+    for (const summary of page.tasks) this.addListed(summary);
+    if (!this.hasOlderPages) this.cursor = page.cursor;
   }
 
-  private async readDetails(): Promise<void> {
-    const due = [...this.tasks.values()].filter(
-      (task) => !hasDetails(task) || !isFinal(task.status) || task.images.some(isExpired),
-    );
-    const read = await Promise.all(due.slice(0, READS).map((task) => this.readOne(task)));
-    for (const task of read) if (task) this.tasks.set(task.id, task);
+  /** Keep the details of a task that has not changed since they were read. */
+  private addListed(summary: TaskSummary): void {
+    const known = this.tasks.get(summary.id);
+    const isSame = known?.submitted_at === summary.submitted_at && known.status === summary.status;
+    if (isSame) return;
+    this.tasks.set(summary.id, summary);
+    this.readAt.delete(summary.id);
   }
 
-  /** Return a task; null if its row has expired since it was listed. */
-  private async readOne(task: TaskSummary): Promise<Task | null> {
-    try {
-      return await this.api.task(task.id);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return null;
-      throw error;
+  /** Read what may have changed, and return an error if a task could not be read. */
+  private async readDetails(): Promise<ApiError | null> {
+    const due = [...this.tasks.values()].filter((task) => this.isDue(task));
+    due.sort((one, other) => this.lastRead(one) - this.lastRead(other));
+    const chosen = due.slice(0, READS);
+    const read = await Promise.allSettled(chosen.map(({ id }) => this.api.task(id)));
+    let problem: ApiError | null = null;
+    for (const [index, result] of read.entries()) {
+      const { id } = chosen[index] as TaskSummary;
+      this.readAt.set(id, Date.now());
+      if (result.status === "fulfilled") this.tasks.set(id, result.value);
+      // The row of a task that was listed may have expired since.
+      else if (asApiError(result.reason).status !== 404) problem = asApiError(result.reason);
     }
+    return problem;
+  }
+
+  private isDue(task: TaskSummary | Task): boolean {
+    if (!hasDetails(task)) return true;
+    if (task.status === "queued") return Date.now() - this.lastRead(task) >= QUEUED_MILLISECONDS;
+    return !isFinal(task.status) || task.images.some(isExpired);
+  }
+
+  private lastRead(task: TaskSummary): number {
+    return this.readAt.get(task.id) ?? 0;
   }
 
   private publish(problem: ApiError | null): void {
@@ -127,4 +162,8 @@ export class TaskFeed {
     );
     this.changed({ tasks, hasMore: this.cursor !== null, problem });
   }
+}
+
+function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(0, "unreadable", String(error));
 }

@@ -1,5 +1,6 @@
 /** Reading and changing a ComfyUI workflow in API format. */
 
+import { parseExactly } from "./json";
 import type { Json, JsonObject } from "./types";
 
 export interface WorkflowInput {
@@ -19,7 +20,7 @@ const FILE_CLASSES = /^Load(Image|ImageMask|Audio|Video)$|^VHS_Load/;
 export function readWorkflow(text: string): JsonObject {
   let value: Json;
   try {
-    value = JSON.parse(text);
+    value = parseExactly(text);
   } catch {
     throw new Error("The file is not JSON. Drop the file that ComfyUI saves with “Export (API)”.");
   }
@@ -54,14 +55,19 @@ export function workflowInputs(workflow: JsonObject): WorkflowInput[] {
   return found;
 }
 
-/** Return a copy of a workflow with another value of one input, of the same kind as before if possible. */
-export function withInput(workflow: JsonObject, node: string, name: string, text: string): JsonObject {
-  const entry = workflow[node] as unknown as Node;
-  const before = entry.inputs[name];
-  return {
-    ...workflow,
-    [node]: { ...entry, inputs: { ...entry.inputs, [name]: like(before ?? null, text) } },
-  };
+/** Return a copy of a workflow with other values, by `node` and `name`, each of the same kind as before. */
+export function withInputs(workflow: JsonObject, texts: ReadonlyMap<string, string>): JsonObject {
+  const changed = structuredClone(workflow);
+  for (const { node, name, value } of workflowInputs(workflow)) {
+    const text = texts.get(inputKey(node, name));
+    if (text !== undefined) (changed[node] as Node).inputs[name] = like(value, text);
+  }
+  return changed;
+}
+
+/** The key of an input among others of the same workflow. */
+export function inputKey(node: string, name: string): string {
+  return JSON.stringify([node, name]);
 }
 
 interface Node extends JsonObject {
@@ -69,10 +75,13 @@ interface Node extends JsonObject {
   inputs: JsonObject;
 }
 
+/** Text that is no number stays text, so that the API names the mistake; so do integers that lose digits. */
 function like(before: Json, text: string): Json {
   if (typeof before === "boolean") return text === "true";
-  if (typeof before === "number" && text.trim() !== "" && Number.isFinite(Number(text))) return Number(text);
-  return text;
+  if (typeof before !== "number" || text.trim() === "") return text;
+  const value = Number(text);
+  const losesDigits = Number.isInteger(value) && !Number.isSafeInteger(value);
+  return Number.isFinite(value) && !losesDigits ? value : text;
 }
 
 function titleOf(node: Node): string {

@@ -56,6 +56,7 @@ def content_security_policy(page: str, buckets: str) -> str:
             f"connect-src 'self' {buckets}".rstrip(),
             # Previews of local files are blobs, and the empty icon is a data URL.
             f"img-src 'self' blob: data: {buckets}".rstrip(),
+            f"media-src 'self' {buckets}".rstrip(),
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",

@@ -200,6 +200,9 @@ def test_a_workflow_is_dropped_changed_and_run(page: Page, running: Pipeline, tm
     file.set_input_files(workflow)
     page.get_by_label("CheckpointLoaderSimple (4): ckpt_name").fill("v1-5-pruned-emaonly.safetensors")
     page.get_by_label("CLIPTextEncode (6): text").fill("a cat from a workflow")
+    page.get_by_label("KSampler (3): cfg").clear()
+    page.get_by_label("KSampler (3): cfg").press_sequentially("7.5")
+    page.get_by_label("KSampler (3): seed").fill("18446744073709551615")
     page.get_by_label("LoadImage (1): image").set_input_files(CAT)
     outcome = running.wait_for_callback(_submit(page))
     assert outcome["status"] == "completed", outcome

@@ -11,7 +11,7 @@ import {
 } from "../requests";
 import type { Catalogue, Fault, JsonObject, Runtime } from "../types";
 import type { Outcome, Submit } from "./compose";
-import { TextField } from "./fields";
+import { FaultList, TextField } from "./fields";
 import { ImagePicker } from "./image_picker";
 import { MaskBrush } from "./mask";
 import { SubmitRow, submitByKey } from "./submit_row";
@@ -90,6 +90,12 @@ export function ImageForms(props: {
       {generates && field("prompt", "Prompt", { rows: 3 })}
       {generates && field("negativePrompt", "Negative prompt", { rows: 2 })}
       {takesImage && <ImagePicker id="image" label="Image" image={image} onChange={setImage} />}
+      {takesImage && (
+        <FaultList
+          id="image-faults"
+          faults={["init_images", "image", "mask"].flatMap((name) => faultsOf(props.outcome, name))}
+        />
+      )}
       {props.tasktype === "image-to-image" && image && <MaskBrush source={image.preview} onMask={setMask} />}
       <div class="grid">
         {generates && field("width", "Width", { inputMode: "numeric" })}
@@ -128,7 +134,8 @@ export function ImageForms(props: {
 /** Return the faults of an outcome that are about a field of the content, or inside it. */
 function faultsOf(outcome: Outcome | null, field: string): Fault[] {
   const place = `/task/content/${field}`;
-  return (outcome?.faults ?? []).filter(({ path }) => path === place || path.startsWith(`${place}/`));
+  const refused = outcome?.isRefusal ? outcome.faults : [];
+  return refused.filter(({ path }) => path === place || path.startsWith(`${place}/`));
 }
 
 function checkpoints(catalogue: Catalogue): string[] {

@@ -1,6 +1,8 @@
+import { applyEdits, modify } from "jsonc-parser";
 import { useRef, useState } from "preact/hooks";
 import type { Api } from "../api";
 import { type PlacedFault, placeFaults, syntaxFault } from "../faults";
+import { parseExactly } from "../json";
 import { submitBody } from "../requests";
 import type { JsonObject, Runtime } from "../types";
 import type { Outcome, Submit } from "./compose";
@@ -86,7 +88,7 @@ export function RawForm(props: {
           type="button"
           class="quiet"
           disabled={syntax !== null}
-          onClick={() => props.onPreview(JSON.parse(withId(text, "my-task")))}
+          onClick={() => props.onPreview(parseExactly(withId(text, "my-task")) as JsonObject)}
         >
           Show as code
         </button>
@@ -97,10 +99,10 @@ export function RawForm(props: {
 
 /** Return the request's text with an id, if it has a place for one and none is there. */
 function withId(text: string, id: string): string {
-  const body = JSON.parse(text);
-  const metadata = body?.task?.metadata;
+  const metadata = JSON.parse(text)?.task?.metadata;
   if (typeof metadata !== "object" || metadata === null || metadata.id !== undefined) return text;
-  return JSON.stringify({ ...body, task: { ...body.task, metadata: { id, ...metadata } } });
+  // Only the id is added, so that no number is written in another way.
+  return applyEdits(text, modify(text, ["task", "metadata", "id"], id, { getInsertionIndex: () => 0 }));
 }
 
 function example(runtimes: readonly Runtime[]): string {

@@ -5,6 +5,7 @@ import type { JsonObject } from "../types";
 /** The request for other tools, to copy. */
 export function SnippetPanel({ base, body }: { base: string; body: JsonObject }) {
   const [copied, setCopied] = useState("");
+  const [refused, setRefused] = useState("");
   return (
     <section class="snippets" aria-label="The same request as code">
       {snippets(base, body).map(({ name, text }) => (
@@ -15,10 +16,16 @@ export function SnippetPanel({ base, body }: { base: string; body: JsonObject })
             type="button"
             class="quiet"
             aria-label={`Copy ${name}`}
-            onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(name))}
+            onClick={() =>
+              void navigator.clipboard.writeText(text).then(
+                () => setCopied(name),
+                () => setRefused(name),
+              )
+            }
           >
             {copied === name ? "Copied" : "Copy"}
           </button>
+          {refused === name && <small role="alert">The browser refuses; select the text and copy it.</small>}
         </details>
       ))}
     </section>

@@ -2,10 +2,10 @@ import { useState } from "preact/hooks";
 import type { Api } from "../api";
 import { submitBody } from "../requests";
 import type { Json, JsonObject, Runtime } from "../types";
-import { readWorkflow, type WorkflowInput, withInput, workflowInputs } from "../workflow";
+import { inputKey, readWorkflow, type WorkflowInput, withInputs, workflowInputs } from "../workflow";
 import type { Outcome, Submit } from "./compose";
 import { Drop } from "./drop";
-import { TextField } from "./fields";
+import { Field, TextField } from "./fields";
 import { SubmitRow, submitByKey } from "./submit_row";
 
 /** A ComfyUI workflow from a file, with its inputs to change before it is sent. */
@@ -20,7 +20,8 @@ export function WorkflowForm(props: {
   const [workflow, setWorkflow] = useState<JsonObject | null>(null);
   const [name, setName] = useState("");
   const [problem, setProblem] = useState("");
-  const [files, setFiles] = useState<Record<string, File>>({});
+  const [texts, setTexts] = useState<ReadonlyMap<string, string>>(new Map());
+  const [files, setFiles] = useState<ReadonlyMap<string, File>>(new Map());
   const [selected, setRuntime] = useState("");
   const runtime = props.runtimes.find((one) => one.name === selected)?.name ?? props.runtimes[0]?.name ?? "";
 
@@ -28,7 +29,8 @@ export function WorkflowForm(props: {
     try {
       setWorkflow(readWorkflow(await file.text()));
       setName(file.name);
-      setFiles({});
+      setTexts(new Map());
+      setFiles(new Map());
       setProblem("");
     } catch (error) {
       setProblem((error as Error).message);
@@ -37,9 +39,15 @@ export function WorkflowForm(props: {
 
   const request = async (id: string, upload: (file: File) => Promise<string>) => {
     const links: JsonObject = {};
-    for (const file of Object.values(files)) links[file.name] = await upload(file);
-    const content: Json =
-      Object.keys(links).length > 0 ? { prompt: workflow, files: links } : (workflow ?? {});
+    const values = new Map(texts);
+    for (const [key, file] of files) {
+      // Two inputs may get different files of one name.
+      const unique = `${Object.keys(links).length + 1}-${file.name}`;
+      links[unique] = await upload(file);
+      values.set(key, unique);
+    }
+    const prompt = withInputs(workflow ?? {}, values);
+    const content: Json = files.size > 0 ? { prompt, files: links } : prompt;
     return submitBody(runtime, "pipeline", id, content);
   };
 
@@ -71,11 +79,9 @@ export function WorkflowForm(props: {
               key={`${input.node}.${input.name}`}
               input={input}
               outcome={props.outcome}
-              onText={(text) => setWorkflow(withInput(workflow, input.node, input.name, text))}
-              onFile={(file) => {
-                setFiles({ ...files, [`${input.node}.${input.name}`]: file });
-                setWorkflow(withInput(workflow, input.node, input.name, file.name));
-              }}
+              text={texts.get(inputKey(input.node, input.name)) ?? String(input.value)}
+              onText={(text) => setTexts(new Map(texts).set(inputKey(input.node, input.name), text))}
+              onFile={(file) => setFiles(new Map(files).set(inputKey(input.node, input.name), file))}
             />
           ))}
         </div>
@@ -97,25 +103,37 @@ export function WorkflowForm(props: {
 function InputField(props: {
   input: WorkflowInput;
   outcome: Outcome | null;
+  text: string;
   onText: (text: string) => void;
   onFile: (file: File) => void;
 }) {
   const { node, title, name, value, isFile } = props.input;
   const id = `input-${node}-${name}`;
   const place = `/${node}/inputs/${name}`;
-  const faults = (props.outcome?.faults ?? []).filter(({ path }) => path.endsWith(place));
+  const refused = props.outcome?.isRefusal ? props.outcome.faults : [];
+  const faults = refused.filter(({ path }) => path.endsWith(place));
   const label = `${title} (${node}): ${name}`;
   if (isFile) {
     return (
-      <div class="field">
-        <label for={id}>{label}</label>
+      <Field id={id} label={label} faults={faults}>
         <input
           id={id}
           type="file"
+          aria-describedby={`${id}-faults`}
           onChange={(event) => event.currentTarget.files?.[0] && props.onFile(event.currentTarget.files[0])}
         />
         <small>{String(value)}</small>
-      </div>
+      </Field>
+    );
+  }
+  if (typeof value === "boolean") {
+    return (
+      <Field id={id} label={label} faults={faults}>
+        <select id={id} value={props.text} onChange={(event) => props.onText(event.currentTarget.value)}>
+          <option value="true">true</option>
+          <option value="false">false</option>
+        </select>
+      </Field>
     );
   }
   const isLong = typeof value === "string" && (name === "text" || value.length > 40);
@@ -123,7 +141,7 @@ function InputField(props: {
     <TextField
       id={id}
       label={label}
-      value={String(value)}
+      value={props.text}
       onChange={props.onText}
       faults={faults}
       {...(isLong ? { rows: 2 } : {})}

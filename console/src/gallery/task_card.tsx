@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { type Api, ApiError } from "../api";
 import { hasDetails } from "../feed";
 import { isFinal, type Link, type Task, type TaskSummary } from "../types";
+import { Media } from "./media";
 
 export function TaskCard(props: {
   api: Api;
@@ -36,7 +37,7 @@ export function TaskCard(props: {
               aria-label={`Open image ${number + 1} of ${task.id}`}
               onClick={() => props.onOpen(details, link)}
             >
-              <img src={link.url} alt="" loading="lazy" decoding="async" />
+              <Media link={link} alt="" controls={false} />
             </button>
           ))}
         </div>

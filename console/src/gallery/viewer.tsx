@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { download, outputDocument } from "../api";
 import type { ImageInput } from "../requests";
 import type { JsonObject, Link, OutputDocument, Receipt, Task } from "../types";
+import { isImage, Media } from "./media";
 
 /** One image with what is known of it; the arrow keys go to the others. */
 export function Viewer(props: {
@@ -52,11 +53,14 @@ export function Viewer(props: {
       onClose={props.onClose}
       onClick={(event) => event.target === dialog.current && dialog.current?.close()}
       onKeyDown={(event) => {
+        if (event.target instanceof HTMLTextAreaElement) return;
         if (event.key === "ArrowRight") props.onStep(1);
         if (event.key === "ArrowLeft") props.onStep(-1);
       }}
     >
-      <img class="full" src={link.url} alt={receipt?.infotext?.split("\n")[0] ?? `Image of ${task.id}`} />
+      <div class="full">
+        <Media link={link} alt={receipt?.infotext?.split("\n")[0] || `Output of ${task.id}`} controls />
+      </div>
       <div class="details">
         <h2>{name}</h2>
         <dl>
@@ -77,7 +81,11 @@ export function Viewer(props: {
           <button type="button" class="primary" onClick={() => void save()}>
             Download
           </button>
-          <button type="button" onClick={() => props.onReuse({ s3: link.s3, preview: link.url, name })}>
+          <button
+            type="button"
+            disabled={!isImage(link)}
+            onClick={() => props.onReuse({ s3: link.s3, preview: link.url, name })}
+          >
             Use in image to image
           </button>
           <button type="button" onClick={() => dialog.current?.close()}>

@@ -191,7 +191,7 @@ def _await_report(pipeline: Pipeline) -> None:
     """Wait until a worker of the dynamic runtime has reported its checkpoints."""
     for worker in pipeline.workers:
         if worker.runtime.name == bodies.DYNAMIC_RUNTIME:
-            worker.consumer.wait_for_line("models reported", timeout=60)
+            worker.consumer.wait_for_line("engine's names reported", timeout=60)
 
 
 def test_an_unknown_checkpoint_is_refused_at_submit_after_a_worker_has_reported_its_checkpoints(

@@ -12,7 +12,7 @@ from functions.api.catalogue import DEFAULT_LIMIT as DEFAULT_MODELS
 from functions.api.catalogue import MAX_LIMIT as MAX_MODELS
 from functions.api.links import MAX_UPLOAD_BYTES
 from functions.api.listing import DEFAULT_LIMIT, MAX_LIMIT
-from functions.api.operations import Operation, common_errors, operation, parameter
+from functions.api.operations import ETAG_HEADER, Operation, common_errors, operation, parameter
 from functions.api.output_schemas import OUTPUT_SCHEMAS
 from functions.api.runtime_schemas import runtime_schemas
 from functions.api.schemas import ID, components
@@ -100,6 +100,7 @@ def _paths(runtimes: Runtimes, types: RuntimeTypes) -> dict[str, Any]:
                 {200: ("The task", "Task")},
                 404,
                 409,
+                headers=ETAG_HEADER,
                 description=f"Every response has new links to its objects, valid for {LINK_SECONDS} seconds.",
             ),
             "delete": operation(
@@ -210,15 +211,17 @@ def _wait() -> Operation:
         400,
         404,
         409,
+        headers=ETAG_HEADER,
         description=(
             "With the header `If-None-Match` and the `ETag` of an earlier response, it answers as soon as "
-            "state or progress differ from what that response said, or with 304 after the given time."
+            "state or progress differ from what that response said, or with 304 after the given time. "
+            "`*` matches every state."
         ),
     )
     seconds = {"type": "integer", "minimum": 1, "maximum": MAX_SECONDS, "default": DEFAULT_SECONDS}
     tag = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
     found["parameters"] = [parameter("seconds", seconds), tag]
-    found["responses"]["304"] = {"description": "Nothing has changed"}
+    found["responses"]["304"] = {"description": "Nothing has changed", "headers": ETAG_HEADER}
     return found
 
 

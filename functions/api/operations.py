@@ -12,6 +12,14 @@ def parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "schema": schema}
 
 
+ETAG_HEADER: Final = {
+    "ETag": {
+        "description": "The tag of the task's state and progress; waiting takes it as `If-None-Match`.",
+        "required": True,
+        "schema": {"type": "string"},
+    }
+}
+
 _ERRORS: Final = {
     400: "The request has faults, which are all listed",
     404: "There is no such task or runtime, or it is no longer kept",
@@ -28,13 +36,19 @@ def operation(
     *errors: int,
     body: str | None = None,
     body_required: bool = True,
+    headers: dict[str, Any] | None = None,
     description: str | None = None,
 ) -> Operation:
-    """Return an operation with its successful responses by status, and its errors."""
-    responses = {
+    """Return an operation with its successful responses by status, and its errors.
+
+    `headers` are those of the successful responses.
+    """
+    responses: dict[str, Any] = {
         str(status): {"description": text, "content": {"application/json": {"schema": ref(schema)}}}
         for status, (text, schema) in results.items()
     }
+    for response in responses.values() if headers else ():
+        response["headers"] = headers
     responses |= {str(status): error(_ERRORS[status]) for status in errors}
     responses |= common_errors()
     found: Operation = {"operationId": name, "summary": summary, "responses": responses}

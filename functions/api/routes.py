@@ -145,10 +145,11 @@ def _task_routes(app: APIGatewayRestResolver, services: Services) -> None:
         event = app.current_event
         known_tags = parse_entity_tags(event.headers.get("if-none-match"))
         seconds = seconds_to_wait(query_parameters(event))
-        row = services.wait(parse_task_id(task_id), seconds=seconds, known_tags=known_tags)
-        if row is None:
-            return Response(int(HTTPStatus.NOT_MODIFIED), body="", headers={"Cache-Control": "no-store"})
-        return json_response(details(row), headers={"ETag": etag(row)})
+        waited = services.wait(parse_task_id(task_id), seconds=seconds, known_tags=known_tags)
+        headers = {"Cache-Control": "no-store", "ETag": etag(waited.row)}
+        if waited.unchanged:
+            return Response(int(HTTPStatus.NOT_MODIFIED), body="", headers=headers)
+        return json_response(details(waited.row), headers=headers)
 
     @app.delete("/v1alpha2/tasks/<task_id>")
     def cancel(task_id: str) -> Response[str]:

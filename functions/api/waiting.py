@@ -19,6 +19,9 @@ DEFAULT_SECONDS: Final = 20
 CHECK_SECONDS: Final = 1.0
 """How often the row is read; each read of a row of 4 KB costs about a tenth of a millionth of a dollar."""
 
+ANY_TAG: Final = "*"
+"""In a header If-None-Match, it matches whatever state a task has."""
+
 _TAGGED_ATTRIBUTES: Final = (
     "submission_id",
     "status",
@@ -56,8 +59,16 @@ def seconds_to_wait(parameters: dict[str, list[str]]) -> int:
 
 
 def parse_entity_tags(header: str | None) -> set[str]:
-    """Return the entity tags in a header If-None-Match; a weak tag means the same."""
+    """Return the entity tags in a header If-None-Match, or `ANY_TAG`; a weak tag means the same."""
     return {tag.strip().removeprefix("W/") for tag in (header or "").split(",") if tag.strip()}
+
+
+@dataclass(frozen=True, slots=True)
+class WaitedTask:
+    """A task after the wait; `unchanged` is True if the caller knows its state already."""
+
+    row: Row
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +79,10 @@ class TaskWaiter:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
-    def __call__(self, task_id: str, *, seconds: int, known_tags: set[str]) -> Row | None:
-        """Return the row when the task has ended or, with `known_tags`, when its state has none of them.
+    def __call__(self, task_id: str, *, seconds: int, known_tags: set[str]) -> WaitedTask:
+        """Return the task when the task has ended or, with `known_tags`, when its state has none of them.
 
-        After `seconds`, return the row or, with `known_tags`, None; raise InvalidTask (404).
+        After `seconds`, return the task as it is, with `known_tags` as unchanged; raise InvalidTask (404).
         """
         deadline = self.clock() + seconds
         while True:
@@ -79,11 +90,11 @@ class TaskWaiter:
             if row is None:
                 raise task_not_found(task_id)
             if known_tags:
-                if etag(row) not in known_tags:
-                    return row
+                if known_tags.isdisjoint((ANY_TAG, etag(row))):
+                    return WaitedTask(row)
             elif row.status.final:
-                return row
+                return WaitedTask(row)
             seconds_left = deadline - self.clock()
             if seconds_left <= 0:
-                return None if known_tags else row
+                return WaitedTask(row, unchanged=bool(known_tags))
             self.sleep(min(CHECK_SECONDS, seconds_left))

@@ -96,6 +96,24 @@ def test_with_a_tag_the_answer_after_the_time_is_304_if_nothing_has_changed(
     api.submit("before", context=1)
     answer = api("GET", PATH, query={"seconds": "5"}, headers={"If-None-Match": tag})
     assert (answer.status, answer.body, pause.now) == (304, None, 5)
+    assert answer.headers["ETag"] == tag
+
+
+def test_an_asterisk_as_tag_matches_every_state(
+    api: Client, deployment: Deployment, pause: FakePause
+) -> None:
+    api.submit()
+    worker = Worker(deployment)
+    pause.meanwhile = lambda: worker.start("test") if pause.now == 2 else None
+    answer = api("GET", PATH, query={"seconds": "5"}, headers={"If-None-Match": " * "})
+    assert (answer.status, pause.now) == (304, 5)
+    assert answer.headers["ETag"] == api("GET", "/v1alpha2/tasks/test").headers["ETag"]
+
+
+def test_the_openapi_document_has_each_response_with_a_tag(api: Client) -> None:
+    paths = api("GET", "/openapi.json").body["paths"]
+    read, wait = (paths[f"/v1alpha2/tasks/{{id}}{end}"]["get"]["responses"] for end in ("", "/wait"))
+    assert ["ETag" in each["headers"] for each in (read["200"], wait["200"], wait["304"])] == [True] * 3
 
 
 def test_a_heartbeat_changes_the_tag_only_with_progress(api: Client, deployment: Deployment) -> None:

@@ -1,6 +1,7 @@
 """The exceptions that the library raises; all of them are a `ClientError`."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,7 +56,7 @@ class ApiError(ClientError):
 
 
 class NotFound(ApiError):
-    """There is no such task (404)."""
+    """There is no such task, or it does not have this output (404)."""
 
 
 class Conflict(ApiError):
@@ -120,7 +121,25 @@ def error_of(response: httpx.Response) -> ApiError:
     if status == 429:
         return kind(status, "too_many_requests", "The deployment allows no more requests just now.")
     answer = str(body.get("message") or response.text[:200] or response.reason_phrase)
-    return kind(status, "unexpected_response", f"{response.url} answered {status}: {answer}")
+    return kind(status, "unexpected_response", f"{_place(response)} answered {status}: {answer}")
+
+
+def storage_error(response: httpx.Response) -> ApiError:
+    """Return the error in a response of S3, to which links and uploads lead; its code is that of S3."""
+    status = response.status_code
+    kind = NotFound if status == 404 else ServiceFailed if status in (429, *range(500, 600)) else ApiError
+    # Only these two elements: the others of some errors contain what was signed.
+    code, message = (
+        found[1].strip() if (found := re.search(f"<{name}>([^<]*)</{name}>", response.text)) else ""
+        for name in ("Code", "Message")
+    )
+    answer = f"{message or response.reason_phrase}{f' ({code})' if code else ''}"
+    return kind(status, code or "storage_error", f"{_place(response)} answered {status}: {answer}")
+
+
+def _place(response: httpx.Response) -> httpx.URL:
+    """Return the URL of a response without its query: that of a link to S3 allows to use the link."""
+    return response.url.copy_with(query=None, userinfo=b"")
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:

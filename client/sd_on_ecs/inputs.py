@@ -48,9 +48,9 @@ def read_local(source: Local) -> tuple[str, bytes]:
     return name, content
 
 
-def output_links(task: Task, *, others: bool, document: bool) -> list[tuple[str, str]]:
-    """Return file names and links of what a task has stored."""
+def output_links(task: Task, *, others: bool, document: bool) -> dict[str, str]:
+    """Return links to what a task has stored, by their file names."""
     found = [*task["images"], *(task["other_images"] if others else ())]
     if document and task["output"]:
         found.append(task["output"])
-    return [(PurePosixPath(urlsplit(one["s3"]).path).name, one["url"]) for one in found]
+    return {PurePosixPath(urlsplit(one["s3"]).path).name: one["url"] for one in found}

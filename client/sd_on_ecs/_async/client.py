@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
+from sd_on_ecs._async.downloading import download
 from sd_on_ecs._async.transport import TIMEOUT, AsyncTransport
 from sd_on_ecs._async.waiting import FINAL, PAUSE_SECONDS, follow, task_path
 from sd_on_ecs.api_types import (
@@ -26,8 +27,8 @@ from sd_on_ecs.api_types import (
 )
 from sd_on_ecs.bodies import new_id
 from sd_on_ecs.connection import find_connection, normalize_endpoint
-from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, error_of
-from sd_on_ecs.inputs import Local, copied, find_local, output_links, read_local
+from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, storage_error
+from sd_on_ecs.inputs import Local, copied, find_local, read_local
 from sd_on_ecs.retrying import DEFAULT_RETRIES, Retries
 
 PAGE: Final = 100
@@ -212,7 +213,7 @@ class AsyncClient:
         offered = cast("Upload", (await self._transport.call("POST", "/v1alpha2/uploads", body={})).json())
         response = await self._transport.post_form(offered["url"], offered["fields"], name, content)
         if not response.is_success:
-            raise error_of(response)
+            raise storage_error(response)
         return offered["s3"]
 
     async def download(
@@ -222,24 +223,8 @@ class AsyncClient:
 
         `others` adds grids, masks and maps, and `document` the document with seeds and warnings.
         """
-        target = Path(folder)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{target} cannot be a folder: {error.strerror or error}") from None
         current = await self.status(task) if isinstance(task, str) else task
-        paths = []
-        for index, (name, url) in enumerate(output_links(current, others=others, document=document)):
-            response = await self._transport.save(url, target / name)
-            if response.status_code == 403:
-                # Links are valid for an hour.
-                current = await self.status(current["id"])
-                _, renewed = output_links(current, others=others, document=document)[index]
-                response = await self._transport.save(renewed, target / name)
-            if not response.is_success:
-                raise error_of(response)
-            paths.append(target / name)
-        return paths
+        return await download(self._transport, current, Path(folder), others=others, document=document)
 
     async def runtimes(self) -> Sequence[Runtime]:
         """Return the runtimes with the lengths of their queues."""

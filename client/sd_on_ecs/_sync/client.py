@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from sd_on_ecs._sync.downloading import download
 from sd_on_ecs._sync.transport import TIMEOUT, Transport
 from sd_on_ecs._sync.waiting import FINAL, PAUSE_SECONDS, follow, task_path
 from sd_on_ecs.api_types import (
@@ -27,8 +28,8 @@ from sd_on_ecs.api_types import (
 )
 from sd_on_ecs.bodies import new_id
 from sd_on_ecs.connection import find_connection, normalize_endpoint
-from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, error_of
-from sd_on_ecs.inputs import Local, copied, find_local, output_links, read_local
+from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, storage_error
+from sd_on_ecs.inputs import Local, copied, find_local, read_local
 from sd_on_ecs.retrying import DEFAULT_RETRIES, Retries
 
 PAGE: Final = 100
@@ -213,7 +214,7 @@ class Client:
         offered = cast("Upload", (self._transport.call("POST", "/v1alpha2/uploads", body={})).json())
         response = self._transport.post_form(offered["url"], offered["fields"], name, content)
         if not response.is_success:
-            raise error_of(response)
+            raise storage_error(response)
         return offered["s3"]
 
     def download(
@@ -223,24 +224,8 @@ class Client:
 
         `others` adds grids, masks and maps, and `document` the document with seeds and warnings.
         """
-        target = Path(folder)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{target} cannot be a folder: {error.strerror or error}") from None
         current = self.status(task) if isinstance(task, str) else task
-        paths = []
-        for index, (name, url) in enumerate(output_links(current, others=others, document=document)):
-            response = self._transport.save(url, target / name)
-            if response.status_code == 403:
-                # Links are valid for an hour.
-                current = self.status(current["id"])
-                _, renewed = output_links(current, others=others, document=document)[index]
-                response = self._transport.save(renewed, target / name)
-            if not response.is_success:
-                raise error_of(response)
-            paths.append(target / name)
-        return paths
+        return download(self._transport, current, Path(folder), others=others, document=document)
 
     def runtimes(self) -> Sequence[Runtime]:
         """Return the runtimes with the lengths of their queues."""

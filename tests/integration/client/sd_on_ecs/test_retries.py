@@ -14,11 +14,13 @@ from sd_on_ecs import (
     AsyncClient,
     Client,
     Conflict,
+    NotFound,
     Retries,
     ServiceFailed,
     Unreachable,
     text_to_image,
 )
+from sd_on_ecs.errors import error_of
 from tests.support.flaky_server import FlakyServer
 
 FAST = Retries(count=3, first_delay_seconds=0.01)
@@ -124,6 +126,53 @@ def test_an_expired_link_is_renewed(flaky: Start, tmp_path: Path) -> None:
     assert "x-api-key" not in server.requests[2][2]
 
 
+def s3_error(status: int, code: str, message: str) -> Answer:
+    signed = "<StringToSign>AWS4-HMAC-SHA256</StringToSign>"
+    return status, {}, f"<Error><Code>{code}</Code><Message>{message}</Message>{signed}</Error>".encode()
+
+
+def test_an_image_that_s3_does_not_have_is_named_without_the_signature_of_its_link(
+    flaky: Start, tmp_path: Path
+) -> None:
+    server = flaky(answers=[s3_error(404, "NoSuchKey", "The specified key does not exist.")])
+    with pytest.raises(NotFound) as error:
+        download(server, tmp_path, link="/old?X-Amz-Signature=5ecret")
+    assert error.value.code == "NoSuchKey"
+    place = f"{server.url}/old"
+    assert str(error.value) == f"{place} answered 404: The specified key does not exist. (NoSuchKey)"
+
+
+def test_what_s3_refuses_is_no_refused_api_key(flaky: Start, tmp_path: Path) -> None:
+    refused = s3_error(403, "AccessDenied", "Access Denied")
+    server = flaky(answers=[])
+    server.answers.extend([refused, answer(200, task(f"{server.url}/fresh?X-Amz-Signature=5ecret")), refused])
+    with pytest.raises(ApiError, match=r"/fresh answered 403: Access Denied \(AccessDenied\)$") as error:
+        download(server, tmp_path)
+    assert (type(error.value), error.value.code) == (ApiError, "AccessDenied")
+
+
+def test_an_upload_that_s3_refuses_has_its_code(flaky: Start) -> None:
+    server = flaky(answers=[])
+    offered = {"url": f"{server.url}/bucket", "fields": {}, "s3": "s3://bucket/key"}
+    server.answers.extend([answer(200, offered), s3_error(403, "TimeTooSkewed", "The clock is wrong.")])
+    with client(server) as own, pytest.raises(ApiError, match=r"The clock is wrong\.") as error:
+        own.upload(b"picture")
+    assert (type(error.value), error.value.code) == (ApiError, "TimeTooSkewed")
+
+
+def test_an_image_that_is_deleted_while_its_link_is_renewed_is_named(flaky: Start, tmp_path: Path) -> None:
+    deleted = task("") | {"images": []}
+    server = flaky(answers=[s3_error(403, "AccessDenied", "Request has expired"), answer(200, deleted)])
+    with pytest.raises(NotFound, match=r"cat-1 no longer has cat-1-ab12-1\.png"):
+        download(server, tmp_path)
+
+
+def test_an_unexpected_answer_is_named_without_the_query_of_its_link() -> None:
+    request = httpx.Request("GET", "https://name:passw0rd@example.com/x?X-Amz-Signature=5ecret")
+    error = error_of(httpx.Response(418, request=request))
+    assert str(error) == "https://example.com/x answered 418: I'm a teapot"
+
+
 def test_the_asynchronous_client_does_the_same(flaky: Start) -> None:
     server = flaky(answers=[LOST, answer(200, {"id": "cat-1"})])
 
@@ -139,8 +188,8 @@ def task(url: str) -> dict[str, Any]:
     return {"id": "cat-1", "status": "completed", "images": [image], "other_images": [], "output": None}
 
 
-def download(server: FlakyServer, folder: Path) -> bytes:
-    found: Any = task(f"{server.url}/old")
+def download(server: FlakyServer, folder: Path, *, link: str = "/old") -> bytes:
+    found: Any = task(f"{server.url}{link}")
     with client(server) as own:
         (path,) = own.download(found, folder)
     assert path == folder / "cat-1-ab12-1.png"

@@ -7,7 +7,8 @@ from typing import Any, Final
 from domain.body import pointer
 from domain.errors import Fault
 from domain.limits import Limits
-from runtimes.comfyui.workflow import constant, order, sources
+from runtimes.comfyui.steps import sampled_steps
+from runtimes.comfyui.workflow import number, sources_by_order
 
 _SIDE_BY_DEFAULT: Final = 512
 """Side of an image whose size is not known, because it comes from a file."""
@@ -33,13 +34,15 @@ class _Size:
 
 
 def work(prompt: dict[str, Any]) -> float:
-    """Return steps × pixels × images, summed over the nodes that have steps."""
-    return sum(_sampled(prompt, node, size) for node, size in _sizes(prompt).items())
+    """Return steps × pixels × images, summed over the nodes that sample."""
+    sizes = _sizes(prompt)
+    return sum(_computed(sizes[node], steps) for node, steps in sampled_steps(prompt).items())
 
 
 def limit_faults(prompt: dict[str, Any], limits: Limits, path: str) -> Iterator[Fault]:
     """Yield what is beyond the limits of a task."""
     total = 0.0
+    steps = sampled_steps(prompt)
     for node, size in _sizes(prompt).items():
         inputs = prompt[node]["inputs"]
         here = f"{path}/{pointer(node)}/inputs"
@@ -51,12 +54,14 @@ def limit_faults(prompt: dict[str, Any], limits: Limits, path: str) -> Iterator[
         if _FACTOR in inputs and size.pixels > most:
             yield Fault(f"{here}/{_FACTOR}", f"width × height must be at most {most} pixels")
         for name, highest in _highest(prompt[node]["class_type"], limits).items():
-            given = _number(prompt, inputs.get(name))
+            given = number(prompt, inputs.get(name))
             if given is not None and given > highest:
                 yield Fault(f"{here}/{name}", f"must be at most {highest}")
         if size.images > limits.images and _adds_images(prompt, node):
             yield Fault(f"{path}/{pointer(node)}", f"a task makes at most {limits.images} images")
-        sampled = _sampled(prompt, node, size)
+        if "steps" not in inputs and steps.get(node, 0.0) > limits.steps:
+            yield Fault(f"{path}/{pointer(node)}", f"the sigmas may have at most {limits.steps} steps")
+        sampled = _computed(size, steps.get(node, 0.0))
         if total <= limits.work < total + sampled:
             yield Fault(
                 f"{path}/{pointer(node)}",
@@ -73,52 +78,40 @@ def _highest(class_type: str, limits: Limits) -> dict[str, int]:
 
 def _sizes(prompt: dict[str, Any]) -> dict[str, _Size]:
     """Return what each node gives, from those before it; nodes of a circle are left out."""
-    before = sources(prompt)
     found: dict[str, _Size] = {}
-    for node in order(prompt):
+    for node, needed in sources_by_order(prompt).items():
         inputs, class_type = prompt[node]["inputs"], prompt[node]["class_type"]
-        given = [found[one] for one in before[node]]
+        given = [found[one] for one in needed]
         images = max((one.images for one in given), default=1.0)
         if class_type in _JOINS:
             images = sum(one.images for one in given) or 1.0
-        images = max(images, _number(prompt, inputs.get("batch_size")) or 1.0)
+        images = max(images, number(prompt, inputs.get("batch_size")) or 1.0)
         if class_type in _REPEATS:
-            images *= max(1.0, _number(prompt, inputs.get("amount")) or 1.0)
+            images *= max(1.0, number(prompt, inputs.get("amount")) or 1.0)
         own = _own_pixels(prompt, node)
         pixels = own if own is not None else max((one.pixels for one in given), default=0.0)
-        pixels *= (_number(prompt, inputs.get(_FACTOR)) or 1.0) ** 2
+        pixels *= (number(prompt, inputs.get(_FACTOR)) or 1.0) ** 2
         frames = max(_frames(prompt, node), *(one.frames for one in given), 1.0)
         found[node] = _Size(pixels, images, frames)
     return found
 
 
-def _sampled(prompt: dict[str, Any], node: str, size: _Size) -> float:
-    inputs = prompt[node]["inputs"]
-    steps = _number(prompt, inputs.get("steps"))
-    if steps is None:
-        return 0.0
+def _computed(size: _Size, steps: float) -> float:
     return steps * (size.pixels or float(_SIDE_BY_DEFAULT**2)) * size.images * size.frames
 
 
 def _frames(prompt: dict[str, Any], node: str) -> float:
     """Return how many latents the frames are that a node makes; 1 for a still image."""
     inputs = prompt[node]["inputs"]
-    lengths = [_number(prompt, inputs.get(name)) or 0.0 for name in _FRAMES]
+    lengths = [number(prompt, inputs.get(name)) or 0.0 for name in _FRAMES]
     return max(1.0, max(lengths) / _FRAMES_PER_LATENT) if _own_pixels(prompt, node) is not None else 1.0
 
 
 def _own_pixels(prompt: dict[str, Any], node: str) -> float | None:
     inputs = prompt[node]["inputs"]
-    width, height = (_number(prompt, inputs.get(name)) for name in ("width", "height"))
+    width, height = (number(prompt, inputs.get(name)) for name in ("width", "height"))
     return width * height if width is not None and height is not None else None
 
 
 def _adds_images(prompt: dict[str, Any], node: str) -> bool:
     return "batch_size" in prompt[node]["inputs"] or prompt[node]["class_type"] in (*_REPEATS, *_JOINS)
-
-
-def _number(prompt: dict[str, Any], value: Any) -> float | None:
-    found = constant(prompt, value)
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        return None
-    return float(min(max(found, 0), 2**64)) if found == found else None  # noqa: PLR0124 - NaN

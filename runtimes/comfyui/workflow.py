@@ -89,6 +89,12 @@ def order(prompt: Prompt) -> list[str]:
     return sorted_nodes
 
 
+def sources_by_order(prompt: Prompt) -> dict[str, list[str]]:
+    """Return what `sources` does, of the nodes that `order` gives, and in that order."""
+    before = sources(prompt)
+    return {node: before[node] for node in order(prompt)}
+
+
 def longest_chain(prompt: Prompt) -> int:
     """Return how many nodes the longest row of links has."""
     before = sources(prompt)
@@ -124,3 +130,11 @@ def constant(prompt: Prompt, value: Any, *, hops: int = 20) -> Any:
         inputs = node["inputs"]
         value = inputs.get("value", next(iter(inputs.values()), None))
     return None
+
+
+def number(prompt: Prompt, value: Any) -> float | None:
+    """Return the number of an input, at least 0, also through a constant; None if it is none or computed."""
+    found = constant(prompt, value)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(min(max(found, 0), 2**64)) if found == found else None  # noqa: PLR0124 - NaN

@@ -79,6 +79,63 @@ def test_the_work_of_a_video_counts_every_fourth_frame() -> None:
     assert "/3" in faults(video(41, steps=20), limits=exact)
 
 
+def custom_sampling(*, steps: Any = 20, samplers: int = 1, **latent: int) -> dict[str, Any]:
+    """Return a workflow as for Flux: one scheduler, whose sigmas each sampler takes."""
+    flow = text_to_image()
+    flow["5"]["inputs"] |= latent
+    del flow["3"]
+    schedule = {"model": ["4", 0], "scheduler": "simple", "steps": steps, "denoise": 1.0}
+    flow |= {
+        "g": {"class_type": "BasicGuider", "inputs": {"model": ["4", 0], "conditioning": ["6", 0]}},
+        "n": {"class_type": "RandomNoise", "inputs": {"noise_seed": 1}},
+        "k": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
+        "b": {"class_type": "BasicScheduler", "inputs": schedule},
+    }
+    links = {"noise": ["n", 0], "guider": ["g", 0], "sampler": ["k", 0], "sigmas": ["b", 0]}
+    for number in range(samplers):
+        before = f"s{number - 1}" if number else "5"
+        inputs = links | {"latent_image": [before, 0]}
+        flow[f"s{number}"] = {"class_type": "SamplerCustomAdvanced", "inputs": inputs}
+    flow["8"]["inputs"]["samples"] = [f"s{samplers - 1}", 0]
+    return flow
+
+
+def test_a_schedulers_steps_count_at_each_sampler_that_takes_them_with_the_size_of_its_latent() -> None:
+    flow = custom_sampling(samplers=3, width=1024, height=1024, batch_size=4)
+    assert work(flow) == 3 * 20 * 1024**2 * 4
+    assert faults(flow) == {}
+    exact = replace(L, work=3 * 20 * 1024**2 * 4 - 1)
+    assert faults(flow, limits=exact).keys() == {"/s2"}
+
+
+def test_the_steps_of_a_scheduler_count_through_constants_and_nodes_that_change_sigmas() -> None:
+    flow = custom_sampling(steps=["30", 0], samplers=2) | {"30": constant(20)}
+    flow["split"] = {"class_type": "SplitSigmas", "inputs": {"sigmas": ["b", 0], "step": 5}}
+    flow["flip"] = {"class_type": "FlipSigmas", "inputs": {"sigmas": ["split", 1]}}
+    flow["s0"]["inputs"]["sigmas"], flow["s1"]["inputs"]["sigmas"] = ["split", 0], ["flip", 0]
+    assert faults(flow) == {}
+    assert work(flow) == 20 * SIDE**2
+    flow["s0"]["inputs"]["sigmas"] = ["b", 0]
+    assert work(flow) == (20 + 15) * SIDE**2
+
+
+def test_steps_that_are_put_between_sigmas_count_and_are_limited_too() -> None:
+    between = {"steps": 10, "start_at_sigma": -1, "end_at_sigma": 0, "spacing": "linear"}
+    flow = custom_sampling(steps=L.steps // 10)
+    flow["e"] = {"class_type": "ExtendIntermediateSigmas", "inputs": {"sigmas": ["b", 0]} | between}
+    flow["s0"]["inputs"]["sigmas"] = ["e", 0]
+    assert faults(flow) == {}
+    assert work(flow) == L.steps * SIDE**2
+    flow["b"]["inputs"]["steps"] += 1
+    assert faults(flow) == {"/s0": f"the sigmas may have at most {L.steps} steps"}
+
+
+def test_the_largest_workflow_of_custom_samplers_is_far_beyond_the_limit() -> None:
+    flow = custom_sampling(steps=L.steps, samplers=290, width=2048, height=2048, batch_size=L.images)
+    assert work(flow) == 290 * L.steps * 2048**2 * L.images
+    assert faults(flow).keys() == {"/s0"}
+
+
 def worst() -> dict[str, Any]:
     """Return a workflow that uses up each limit: as many samplers as nodes and work allow."""
     flow = text_to_image()

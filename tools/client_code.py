@@ -133,7 +133,7 @@ def _without(content: dict[str, Any], images: tuple[str, ...]) -> dict[str, Any]
 
 
 def _list_of(schema: dict[str, Any], name: str, item: str) -> dict[str, Any]:
-    items = {"type": "array", "items": {"$ref": f"#/components/schemas/{item}"}}
+    items = schema["properties"][name] | {"items": {"$ref": f"#/components/schemas/{item}"}}
     return schema | {"properties": schema["properties"] | {name: items}}
 
 

@@ -447,7 +447,10 @@ class RuntimeDetails(TypedDict):
     """
     How many workers can run tasks, and how many have started and cannot yet.
     """
-    models: list[Model]
+    models: list[Model] | None
+    """
+    null, without a cursor, if the model bucket cannot be listed.
+    """
     cursor: str | None
     """
     The `cursor` parameter for the next page; null on the last page.

@@ -76,7 +76,7 @@ export interface OutputDocument {
 
 /** What tasks of a runtime may name: models of the bucket, and what the last ready worker reported. */
 export interface Catalogue {
-  models?: { kind: string; name: string }[];
+  models?: { kind: string; name: string }[] | null;
   engine?: { samplers?: string[]; upscalers?: string[] } | null;
 }
 

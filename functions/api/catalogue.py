@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from adapters.runtime_report import RuntimeReport
 from domain.errors import Fault
 from domain.limits import MAX_KEY_BYTES, MAX_NAME_LENGTH
 from domain.routing import Runtime, Runtimes
 from functions.api.model_bucket import ModelBucket, ModelObject
 from functions.api.request_errors import invalid_parameters, not_found
+from functions.log import error_fields, logger
 from runtimes.base import RuntimeType
 
 DEFAULT_LIMIT: Final = 100
@@ -37,9 +40,9 @@ class ModelQuery:
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """One page of models; the last one has no cursor."""
+    """One page of models, None if the bucket cannot be listed; the last one has no cursor."""
 
-    models: Sequence[dict[str, Any]]
+    models: Sequence[dict[str, Any]] | None
     cursor: str | None
 
 
@@ -87,6 +90,22 @@ def list_models(
 
     A page has fewer than `limit` models, and a cursor, if many files had to be skipped for it.
     """
+    try:
+        return _page(bucket, query, runtime_type, runtime)
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("the model bucket could not be listed for a catalogue", extra=error_fields(error))
+        return ModelPage(None, None)
+
+
+def engine_lists(report: RuntimeReport | None, runtime_type: RuntimeType) -> dict[str, Any] | None:
+    """Return what the last ready worker listed, or None if there is no report."""
+    if report is None:
+        return None
+    shown = {name: report.names[name] for name in runtime_type.engine_lists if name in report.names}
+    return {"reported_at": report.reported_at, **shown}
+
+
+def _page(bucket: ModelBucket, query: ModelQuery, runtime_type: RuntimeType, runtime: Runtime) -> ModelPage:
     found: list[dict[str, Any]] = []
     last = query.after
     for requests, page in enumerate(_pages(bucket, query), 1):
@@ -99,14 +118,6 @@ def list_models(
         if requests >= MAX_REQUESTS and page:
             return ModelPage(found, _cursor_after(last))
     return ModelPage(found, None)
-
-
-def engine_lists(report: RuntimeReport | None, runtime_type: RuntimeType) -> dict[str, Any] | None:
-    """Return what the last ready worker listed, or None if there is no report."""
-    if report is None:
-        return None
-    shown = {name: report.names[name] for name in runtime_type.engine_lists if name in report.names}
-    return {"reported_at": report.reported_at, **shown}
 
 
 def _pages(bucket: ModelBucket, query: ModelQuery) -> Iterator[list[ModelObject]]:

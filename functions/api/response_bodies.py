@@ -136,7 +136,7 @@ def runtime_details(
     summary: dict[str, Any], page: ModelPage, engine: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Return a runtime with a page of its models and what its engine listed."""
-    return summary | {"models": list(page.models), "cursor": page.cursor, "engine": engine}
+    return summary | {"models": page.models, "cursor": page.cursor, "engine": engine}
 
 
 def task_summary(row: Row) -> dict[str, Any]:

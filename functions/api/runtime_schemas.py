@@ -39,7 +39,8 @@ def runtime_schemas(types: Sequence[RuntimeType]) -> dict[str, Schema]:
         "modified_at": TIME,
     }
     details: dict[str, Schema] = runtime | {
-        "models": {"type": "array", "items": closed_object(model)},
+        "models": nullable({"type": "array", "items": closed_object(model)})
+        | {"description": "null, without a cursor, if the model bucket cannot be listed."},
         "cursor": nullable(text)
         | {"description": "The `cursor` parameter for the next page; null on the last page."},
         "engine": {

@@ -257,6 +257,8 @@ class Client:
         while True:
             query = {"kind": kind, "q": q, "limit": MODELS_PAGE, "cursor": cursor}
             page = cast("RuntimeDetails", (self._transport.call("GET", path, query=query)).json())
+            if page["models"] is None:
+                return page
             models += page["models"]
             cursor = page["cursor"]
             if cursor is None:

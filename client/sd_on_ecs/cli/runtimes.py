@@ -50,8 +50,11 @@ def _workers(runtime: Mapping[str, Any]) -> str | None:
 
 
 def _show(own: Program, found: RuntimeDetails) -> None:
-    models = [(one["kind"], one["name"], f"{one['bytes']:,}", one["modified_at"]) for one in found["models"]]
+    listed = found["models"] or ()
+    models = [(one["kind"], one["name"], f"{one['bytes']:,}", one["modified_at"]) for one in listed]
     own.table(("kind", "name", "bytes", "modified_at"), models)
+    if found["models"] is None:
+        own.note("the model bucket cannot be listed now, so the models are not known")
     engine = {name: value for name, value in (found["engine"] or {}).items() if isinstance(value, list)}
     for name, values in engine.items():
         own.line(f"\n{name.replace('_', ' ')}: {', '.join(map(str, values)) or 'none'}")

@@ -1,6 +1,7 @@
 """`GET /v1alpha2/runtimes/{name}`: a runtime's models in the bucket, and what its engine last listed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -202,6 +203,19 @@ def test_lists_of_another_form_are_left_out_of_a_report(stocked: Deployment) -> 
     assert read(stocked).body["engine"] == {"reported_at": "2026-11-26T00:00:00.000Z", "styles": ["a"]}
 
 
+def test_without_access_to_the_bucket_the_models_are_null_and_the_rest_is_shown(stocked: Deployment) -> None:
+    stocked.report_names(EngineNames({}, {"samplers": ["Euler"]}))
+    missing = replace(stocked.environment, model_bucket="bucket-of-another-account")
+    answer = read(replace(stocked, environment=missing))
+
+    assert answer.status == 200, answer.body
+    assert (answer.body["models"], answer.body["cursor"]) == (None, None)
+    assert (answer.body["name"], answer.body["queued"]) == (DYNAMIC, 0)
+    assert answer.body["engine"]["samplers"] == ["Euler"]
+    schema = Client(stocked)("GET", "/openapi.json").body["components"]["schemas"]["RuntimeDetails"]
+    assert schema["properties"]["models"]["type"] == ["array", "null"]
+
+
 def test_comfyuis_models_are_listed_by_its_folders_from_both_layouts_of_the_bucket(
     deployment: Deployment,
 ) -> None:
@@ -233,4 +247,5 @@ def named_models(deployment: Deployment, runtime: Runtime) -> list[tuple[str, st
     bucket = ModelBucket(deployment.s3, deployment.environment.model_bucket)
     runtime_type = RUNTIME_TYPES[runtime.type]
     page = list_models(bucket, read_query({}, runtime_type), runtime_type, runtime)
+    assert page.models is not None
     return [(model["kind"], model["name"]) for model in page.models]

@@ -207,3 +207,18 @@ def test_the_catalogue_shows_comfyuis_classes_and_models_and_a_submit_warns_by_t
     warnings = setup.submit("warned", prompt).body["warnings"]
     assert [warning["path"] for warning in warnings] == ["/task/content/prompt/20/inputs/lora_name"]
     assert setup.until("warned").status is Status.FAILED
+
+
+@pytest.mark.long
+def test_a_task_that_times_out_fails_after_one_attempt_and_the_same_worker_goes_on(
+    setup: ComfyUiSetup,
+) -> None:
+    setup.fake.control.set("hang", jobs=1, at=0.5)
+    assert setup.submit("hangs", text_to_image()).status == 200
+    consumer = setup.start_consumer(inference_timeout_seconds=2)
+    row = setup.until("hangs")
+    assert (row.status, row.item["error"]["code"], row.attempts) == (Status.FAILED, "inference_timeout", 1)
+    assert setup.submit("next", text_to_image(seed=2)).status == 200
+    assert setup.facts(setup.until("next"))
+    assert consumer.returncode is None
+    assert setup.left_behind() == []

@@ -58,7 +58,7 @@ class ComfyUiSetup:
         self._stack.callback(fake.kill)
         return fake
 
-    def start_consumer(self) -> Process:
+    def start_consumer(self, *, inference_timeout_seconds: float | None = None) -> Process:
         names = self.cloud.environment
         environment = WorkerEnvironment(
             runtime_name=DYNAMIC,
@@ -74,6 +74,7 @@ class ComfyUiSetup:
             model_bucket=names.model_bucket,
             model_dir=str(self.root / "models"),
             visibility_seconds=6,
+            inference_timeout_seconds=inference_timeout_seconds,
             retry_delay_seconds=0,
             allow_private_inputs=True,
         )

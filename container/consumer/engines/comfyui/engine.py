@@ -5,12 +5,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from container.consumer.engines.base import (
     AmbiguousError,
+    EngineTimedOut,
     Interrupted,
     Loaded,
     Request,
@@ -86,6 +88,7 @@ class ComfyUiEngine:
         self._interrupted = False
         self._started = False
         self._last_models: list[Needed] = []
+        self._timed_out: tuple[Asked, Uploads] | None = None
 
     def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until ComfyUI responds; then remove jobs and files that an earlier worker has left behind."""
@@ -121,8 +124,11 @@ class ComfyUiEngine:
             log.warning("the warm-up job failed", extra={"reason": error.message})
 
     def wait_idle(self, seconds: float) -> bool:
-        """Wait until no job runs; a ComfyUI that has ended runs none."""
-        return wait_until(self._is_idle, stop=threading.Event(), seconds=seconds)
+        """Wait until no job runs, and stop one that has timed out; a ComfyUI that has ended runs none."""
+        if not wait_until(self._is_idle, stop=threading.Event(), seconds=seconds):
+            return False
+        self._tidy_timed_out()
+        return True
 
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
         """Check the task's nodes and models against ComfyUI's, upload its files, and encode the body."""
@@ -148,6 +154,9 @@ class ComfyUiEngine:
         try:
             self._events.begin(asked.job, progress)
             entry = self._jobs.run(asked.job, payload.body, hooks.sent, payload.naming)
+        except EngineTimedOut:
+            self._timed_out = asked, payload.uploads  # removed when the job has stopped, which needs them
+            raise
         except BaseException:
             self._tidy(asked, None, payload.uploads)
             raise
@@ -234,6 +243,17 @@ class ComfyUiEngine:
             except RetryableError as error:
                 log.info("the history of a job was not deleted", extra={"reason": error.message})
 
+    def _tidy_timed_out(self) -> None:
+        """Remove everything of a job that was stopped because it had timed out."""
+        if self._timed_out is None:
+            return
+        asked, uploads = self._timed_out
+        self._timed_out = None
+        entry = None
+        with suppress(RetryableError):
+            entry = self._server.history(asked.job)
+        self._tidy(asked, entry, uploads)
+
     def _free(self) -> None:
         try:
             self._models.free()
@@ -246,9 +266,13 @@ class ComfyUiEngine:
 
     def _is_idle(self) -> bool:
         try:
-            return self._server.remaining() == 0
+            if self._server.remaining() == 0:
+                return True
         except EngineEnded:
             return True
+        if self._timed_out is not None:
+            self._jobs.cancel()  # again, because ComfyUI may lose one
+        return False
 
 
 def _nothing() -> Result:

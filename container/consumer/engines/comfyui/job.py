@@ -67,12 +67,17 @@ class Jobs:
             self._submit(job, body, models)
             self._events.began.wait(BEGIN_SECONDS)
             sent()
-            return self._wait(job)
-        finally:
+            entry = self._wait(job)
+        except EngineTimedOut:
+            raise  # the job still runs, so that `cancel` has to find it
+        except BaseException:
             self._current = ""
+            raise
+        self._current = ""
+        return entry
 
     def cancel(self) -> None:
-        """Ask the running job to stop; has to be repeated until it has stopped."""
+        """Ask the running job, or one that has just timed out, to stop; repeat it until it has stopped."""
         job = self._current
         if job:
             self._cancelled.set()

@@ -208,6 +208,26 @@ def test_a_dead_thread_for_jobs_is_noticed_by_the_timeout(tmp_path: Path) -> Non
         assert not worker.engine.wait_idle(0.5)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("lost", [None, "lost-interrupt", "lost-cancel"])
+def test_a_job_that_times_out_is_stopped_removed_and_followed_by_the_next_one(
+    tmp_path: Path, version: str, lost: str | None
+) -> None:
+    with run_worker(tmp_path, timeout=0.5, version=version) as worker:
+        if lost:
+            worker.fake.control.set(lost, jobs=1)
+        worker.fake.control.set("hang", jobs=1, at=0.5)
+        with pytest.raises(EngineTimedOut):
+            worker.run(image_to_image(LINK))
+        assert worker.left_behind() != [], "the job still runs, and may read its inputs"
+        worker.engine.interrupt()
+        assert worker.engine.wait_idle(10)
+        assert worker.left_behind() == []
+        assert worker.server.get("/history") == {}
+        worker.engine._jobs._timeout_seconds = 60
+        assert facts(worker.run(text_to_image()))
+
+
 @pytest.mark.parametrize("lost", [None, "lost-interrupt", "lost-cancel"])
 def test_a_running_job_is_interrupted_even_if_some_interrupts_are_lost(
     worker: Worker, lost: str | None

@@ -2,8 +2,9 @@
 
 It reads requests from its standard input and writes a response for each to its standard output, until the
 input ends. A request is the length and the JSON text of the options, then the length and the bytes of an
-image; a response is the same with the result. Only this process imports an image library: it has a limit on
-its memory, and neither credentials nor rights that the consumer needs.
+image; a response is the same with the result, and repeats the number of its request. Only this process
+imports an image library: it has a limit on its memory, and neither credentials nor rights that the consumer
+needs.
 """
 
 import json
@@ -53,6 +54,7 @@ def main() -> None:
             encoded, answer = b"", {"error": "converting it needs too much memory"}
         except Exception as error:  # noqa: BLE001 - image libraries raise any of many kinds for a broken file
             encoded, answer = b"", {"error": f"it cannot be decoded or encoded ({type(error).__name__})"}
+        answer["request"] = options["request"]
         write_block(target, json.dumps(answer).encode())
         write_block(target, encoded)
         target.flush()

@@ -20,6 +20,12 @@ PROCESS_BYTES: Final = 128 * 1024 * 1024
 BYTES_PER_PIXEL: Final = 32
 """A WebP with transparency takes 25, anything else less (measured)."""
 
+ENCODED_BYTES_PER_PIXEL: Final = 4
+"""A PNG with transparency that cannot be compressed."""
+
+OTHER_BYTES: Final = 1024 * 1024
+"""What a response may have beside the pixels and the texts of its image, and the limit of its JSON text."""
+
 MAX_TRIES: Final = 2
 """A process may have been ended for a reason that has nothing to do with the image."""
 
@@ -41,11 +47,18 @@ class EncoderProcess:
     """
 
     def __init__(
-        self, max_pixels: int, *, memory_bytes: int = 0, seconds: float = CONVERSION_SECONDS
+        self,
+        max_pixels: int,
+        *,
+        memory_bytes: int = 0,
+        seconds: float = CONVERSION_SECONDS,
+        module: str = _MODULE,
     ) -> None:
         memory_bytes = memory_bytes or PROCESS_BYTES + BYTES_PER_PIXEL * max_pixels
-        self._command = [sys.executable, "-m", _MODULE, str(memory_bytes), str(max_pixels)]
+        self._command = [sys.executable, "-m", module, str(memory_bytes), str(max_pixels)]
+        self._max_encoded_bytes = ENCODED_BYTES_PER_PIXEL * max_pixels + OTHER_BYTES
         self._seconds = seconds
+        self._requests = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -60,19 +73,32 @@ class EncoderProcess:
             for _ in range(MAX_TRIES):
                 try:
                     answer, encoded = self._ask(image, options)
-                except (OSError, EOFError) as error:
-                    log.warning("the process that converts images has ended", extra={"reason": str(error)})
+                except (OSError, EOFError, ValueError, OverflowError, MemoryError) as error:
+                    log.warning(
+                        "the process that converts images gave no usable answer",
+                        extra={"reason": f"{type(error).__name__}: {error}"},
+                    )
                     self._stop()
+                except BaseException:
+                    self._stop()  # or the next image would get what is left of this answer
+                    raise
                 else:
                     break
             else:
-                raise NotConverted("the process that converts images ended or took too long")
+                raise NotConverted(
+                    "the process that converts images ended, took too long or gave no usable answer"
+                )
         if "error" in answer:
             raise NotConverted(answer["error"])
         return encoded, answer["notes"]
 
     def _ask(self, image: bytes, options: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """Send a request and return the response; raise OSError or EOFError if the process ends."""
+        """Send a request and return the response.
+
+        Raise OSError or EOFError if the process ends, and ValueError if its response cannot be one to this
+        request.
+        """
+        self._requests += 1
         process = self._running()
         source, target = cast("BinaryIO", process.stdout), cast("BinaryIO", process.stdin)
         # Ends a process that hangs, which ends the reads and writes below.
@@ -80,11 +106,13 @@ class EncoderProcess:
         watchdog.daemon = True
         watchdog.start()
         try:
-            for block in (json.dumps(options).encode(), image):
+            for block in (json.dumps({**options, "request": self._requests}).encode(), image):
                 target.write(len(block).to_bytes(8, "big"))
                 target.write(block)
             target.flush()
-            return json.loads(_read_block(source)), _read_block(source)
+            answer = _answer(_read_block(source, OTHER_BYTES), self._requests)
+            # The texts that are kept come from the image.
+            return answer, _read_block(source, self._max_encoded_bytes + len(image))
         finally:
             watchdog.cancel()
 
@@ -114,8 +142,19 @@ class EncoderProcess:
                     stream.close()
 
 
-def _read_block(stream: BinaryIO) -> bytes:
+def _answer(text: bytes, request: int) -> dict[str, Any]:
+    """Return what the process says about a request; raise ValueError if it says it about another one."""
+    answer: dict[str, Any] = json.loads(text)
+    is_usable = isinstance(answer, dict) and ("notes" in answer or "error" in answer)
+    if not is_usable or answer.get("request") != request:
+        raise ValueError("its answer is not one to this request")
+    return answer
+
+
+def _read_block(stream: BinaryIO, max_bytes: int) -> bytes:
     size = int.from_bytes(_read(stream, 8), "big")
+    if size > max_bytes:
+        raise ValueError(f"its answer has {size} bytes, of at most {max_bytes}")
     return _read(stream, size)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from io import BytesIO
 from pathlib import Path
@@ -215,9 +216,48 @@ def test_a_process_that_hangs_is_ended(encoder: EncoderProcess) -> None:
     assert time.monotonic() - started < 15
 
 
+class _UnexpectedError(Exception):
+    """What nobody expects in the middle of a conversion."""
+
+
+@pytest.mark.parametrize("fault", [_UnexpectedError, MemoryError])
+def test_a_fault_in_one_conversion_gives_no_image_to_the_next_one(
+    encoder: EncoderProcess, fault: type[Exception]
+) -> None:
+    red, blue = (_encoded(Image.new("RGB", SIZE, color)) for color in ("red", "blue"))
+    encoder.convert(red, _options(format="png"))
+    waiting = encoder.pid
+    assert waiting is not None
+
+    def fail(*_: Any) -> None:
+        os.kill(waiting, signal.SIGCONT)
+        raise fault
+
+    before = signal.signal(signal.SIGUSR1, fail)
+    os.kill(waiting, signal.SIGSTOP)  # so that the fault comes while the answer is awaited
+    threading.Timer(0.3, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1)).start()
+    try:
+        found = _opened(encoder.convert(red, _options(format="png"))[0])
+        assert found.getpixel((0, 0)) == (255, 0, 0)
+    except _UnexpectedError:
+        assert (fault, encoder.pid) == (_UnexpectedError, None)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    found = _opened(encoder.convert(blue, _options(format="png"))[0])
+    assert found.getpixel((0, 0)) == (0, 0, 255)
+
+
+@pytest.mark.parametrize("fault", ["other request", "long answer", "long image", "no JSON", "no object"])
+def test_an_answer_that_cannot_be_one_to_its_request_is_not_used(fault: str) -> None:
+    lying = EncoderProcess(1_000_000, seconds=20, module="tests.support.lying_encoder")
+    with pytest.raises(NotConverted, match="no usable answer"):
+        lying.convert(_png(), _options(fault=fault))
+    assert lying.pid is None
+
+
 def test_without_a_process_an_image_is_stored_as_it_came() -> None:
     broken = EncoderProcess(1_000_000, seconds=0.0)
-    with pytest.raises(NotConverted, match="ended or took too long"):
+    with pytest.raises(NotConverted, match="ended, took too long"):
         broken.convert(_png(), _options())
 
 

@@ -40,6 +40,16 @@ class KnownModels:
 
         Raise InvalidTask naming each checkpoint that is neither in the bucket nor in the workers' report.
         """
+        missing = self._look_up_all(submission)
+        raise_if_any([fault for fault in missing if fault.code is ErrorCode.UNKNOWN_MODEL])
+        return missing
+
+    def warnings(self, submission: Submission) -> list[Fault]:
+        """Return the warnings for a task that was accepted before, which is not refused any more."""
+        return [fault for fault in self._look_up_all(submission) if fault.code is not ErrorCode.UNKNOWN_MODEL]
+
+    def _look_up_all(self, submission: Submission) -> list[Fault]:
+        """Return a fault for each name that is missing; its code tells a refusal."""
         try:
             if next(self._missing(submission, since=self._clock() - HIT_SECONDS), None) is None:
                 return []
@@ -47,12 +57,10 @@ class KnownModels:
         except UnreadableReport:
             return []
         path = submission.content_path
-        missing = [replace(fault, path=path + fault.path) for fault in missing]
-        raise_if_any([fault for fault in missing if fault.code is ErrorCode.UNKNOWN_MODEL])
-        return missing
+        return [replace(fault, path=path + fault.path) for fault in missing]
 
     def _missing(self, submission: Submission, *, since: float) -> Iterator[Fault]:
-        """Yield what is missing by what is known since a time; the code of a fault tells a refusal."""
+        """Yield what is missing by what is known since a time."""
         runtime, task = submission.runtime, submission.task
         runtime_type = self._types[runtime.type]
         report = self._reports.read(runtime.name, since=since)

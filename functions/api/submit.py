@@ -86,7 +86,7 @@ class Submit:
         for _ in range(_MAX_WRITES):
             if row is not None:
                 if is_repeated_submit(row, digest, self._clock()):
-                    return self._existing(row)
+                    return self._existing(row, submission, warnings if message is not None else None)
                 if not row.status.final:
                     raise id_in_use(row)
                 if not row.notified:
@@ -116,10 +116,17 @@ class Submit:
             Message(task, submission_id, iso(moment), group=task.group or caller, trace=trace)
         )
 
-    def _existing(self, row: Row) -> Accepted:
-        """Return an existing task; publish its message if an earlier submit died after writing the row."""
+    def _existing(self, row: Row, submission: Submission, warnings: Sequence[Fault] | None) -> Accepted:
+        """Return an existing task; publish its message if an earlier submit died after writing the row.
+
+        The caller may not have got the answer to the earlier submit, so this one has the same warnings. They
+        are looked up if `warnings` is None.
+        """
+        delayed = False
         if row.status is Status.QUEUED and row.text("published_at") is None:
             submitted_at = parse(str(row.item["submitted_at"]))
             if iso_after(submitted_at, API_TIMEOUT_SECONDS) < iso(self._clock()):
-                return Accepted(row, delayed=not self._publisher.publish(row))
-        return Accepted(row)
+                delayed = not self._publisher.publish(row)
+        if warnings is None:
+            warnings = () if row.status.final else self._models.warnings(submission)
+        return Accepted(row, delayed=delayed, warnings=warnings)

@@ -145,6 +145,20 @@ def test_a_name_is_known_as_soon_as_it_is_reported(reported: Deployment) -> None
     assert warned(api.submit("second", content=content)) == {}
 
 
+def test_a_repeated_submit_gets_the_warnings_again_and_no_refusal(reported: Deployment) -> None:
+    reported.put_checkpoint("dream.safetensors")
+    scripts = {"sd_model_checkpoint": "dream"}
+    content: dict[str, Any] = {"prompt": "a cat", "styles": ["Pencil"], "alwayson_scripts": scripts}
+    first = submit(reported, **content)
+    assert list(warned(first)) == ["/styles/0"]
+    bucket = reported.environment.model_bucket
+    reported.s3.delete_object(Bucket=bucket, Key="Stable-diffusion/dream.safetensors")
+
+    assert submit(reported, **content).body["warnings"] == first.body["warnings"]
+    unreadable = Client(reported, s3=CountingS3(reported.s3, fails=True))
+    assert unreadable.submit(content=content).status == 200
+
+
 def test_a_report_that_has_all_names_is_read_once_a_minute(reported: Deployment) -> None:
     s3 = CountingS3(reported.s3)
     api = Client(reported, s3=s3)

@@ -66,9 +66,14 @@ class EngineReporter:
             _log.warning("the engine's names could not be reported to the API: trying again", exc_info=True)
 
     def _run(self) -> None:
-        self.report_changes()
-        while not self._stop.wait(self._check_seconds):
-            self.report_changes()
+        while True:
+            try:
+                self.report_changes()
+            except Exception:  # noqa: BLE001 - an engine may answer anything
+                # Without this thread, the API would keep names that are old.
+                _log.exception("the engine's names cannot be read: trying again")
+            if self._stop.wait(self._check_seconds):
+                return
 
 
 def _sorted(names: EngineNames) -> EngineNames:

@@ -1,11 +1,15 @@
 """Metrics of the worker, once a minute: that it is at work, its GPU time, and its GPU memory."""
 
+import logging
 import threading
+from collections.abc import Mapping
 
 from container.consumer.engines.base import Engine
 from container.consumer.telemetry.task_metrics import TaskMetrics
 from domain import metrics
 from domain.metrics import Metric
+
+_log = logging.getLogger(__name__)
 
 
 class WorkerMetrics:
@@ -36,8 +40,16 @@ class WorkerMetrics:
         }
         if not partial:
             # Scaled so that the sum over a minute is the number of consumers, whatever the interval.
-            values |= {metrics.CONSUMERS: self._seconds / 60} | dict(self._engine.gauges())
+            values |= {metrics.CONSUMERS: self._seconds / 60} | dict(self._gauges())
         self._task_metrics.write(values)
+
+    def _gauges(self) -> Mapping[Metric, float]:
+        try:
+            return self._engine.gauges()
+        except Exception:  # noqa: BLE001 - an engine may answer anything
+            # Without this thread, the worker would count as missing.
+            _log.exception("the engine's memory cannot be read")
+            return {}
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):

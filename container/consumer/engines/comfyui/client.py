@@ -72,11 +72,7 @@ class ComfyUi:
 
     def get(self, path: str) -> Any:
         """Return the JSON of a GET response; raise RetryableError unless it is 200."""
-        response = _ok(self.request("GET", path))
-        try:
-            return response.json()
-        except ValueError:
-            raise _unexpected(response) from None
+        return _json(self.request("GET", path))
 
     def post(self, path: str, body: Json) -> httpx.Response:
         """Return the response to a POST; raise RetryableError unless it is 200."""
@@ -148,7 +144,12 @@ class ComfyUi:
     def models(self, folder: str) -> list[str]:
         """Return the models that the server lists in one of its folders."""
         response = self.request("GET", f"/models/{quote(folder, safe='')}")
-        return [] if response.status_code == httpx.codes.NOT_FOUND else list(_ok(response).json())
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return []
+        listed = _json(response)
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise _unexpected(response)
+        return listed
 
     def upload(self, name: str, data: bytes, media_type: str) -> str:
         """Store an input under a name and return the name by which nodes find it."""
@@ -162,8 +163,8 @@ class ComfyUi:
         if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
             text = "An input is larger than ComfyUI's --max-upload-size."
             raise PermanentError(ErrorCode.INPUT_TOO_LARGE, text)
-        stored = _ok(response).json()
-        if stored.get("subfolder"):
+        stored = _json(response)
+        if not isinstance(stored, dict) or "name" not in stored or stored.get("subfolder"):
             raise _unexpected(response)
         return str(stored["name"])
 
@@ -209,6 +210,14 @@ def _ok(response: httpx.Response) -> httpx.Response:
     if response.status_code != httpx.codes.OK:
         raise _unexpected(response)
     return response
+
+
+def _json(response: httpx.Response) -> Any:
+    """Return a response's JSON; raise RetryableError unless its status is 200 and it has one."""
+    try:
+        return _ok(response).json()
+    except ValueError:
+        raise _unexpected(response) from None
 
 
 def _unexpected(response: httpx.Response) -> RetryableError:

@@ -1,7 +1,10 @@
 """A worker reports its checkpoints when it starts and when they change."""
 
+import logging
+import threading
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 
 from container.consumer.engines.sdwebui.models.engine_lists import EngineModelLists
@@ -91,3 +94,27 @@ def test_a_report_that_failed_is_repeated_at_the_next_check() -> None:
     reporting.report_changes()
 
     assert len(reports.written) == 1
+
+
+@pytest.mark.parametrize("listed", [["a", None], 5], ids=["a name that is none", "no list"])
+def test_names_are_reported_after_an_answer_that_nobody_expects(
+    caplog: pytest.LogCaptureFixture, listed: Any
+) -> None:
+    lists = iter([listed, ["b"]])
+    is_reported = threading.Event()
+
+    class Recording(Reports):
+        def write(self, runtime: str, names: EngineNames) -> None:
+            super().write(runtime, names)
+            is_reported.set()
+
+    reports: Any = Recording()
+    reporting = EngineReporter(
+        lambda: EngineNames({CHECKPOINT_FOLDER: next(lists, ["b"])}), reports, runtime="r", check_seconds=0.01
+    )
+    reporting.start()
+    assert is_reported.wait(10)
+    reporting.stop()
+
+    assert reports.written == [("r", ["b"])]
+    assert [entry.levelno for entry in caplog.records if entry.exc_info] == [logging.ERROR]

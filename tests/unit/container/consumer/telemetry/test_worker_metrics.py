@@ -47,3 +47,17 @@ def test_gpu_memory_is_reported_in_megabytes_if_web_ui_knows_it(
     WorkerMetrics(TaskMetrics("ns", "r", GpuUtilization()), engine, seconds=30).write()
     values = {datum.name: datum.value for datum in read_metrics(caplog.messages[-1])}
     assert values == {"Consumers": 0.5, "GpuBusySeconds": 0, "GpuIdleSeconds": 0} | memory
+
+
+def test_a_worker_is_counted_if_its_engine_answers_what_nobody_expects(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, METRICS_LOGGER)
+
+    class Engine:
+        def gauges(self) -> Any:
+            raise AttributeError
+
+    WorkerMetrics(TaskMetrics("ns", "r", GpuUtilization()), Engine(), seconds=30).write()  # type: ignore[arg-type]
+    values = {datum.name: datum.value for datum in read_metrics(caplog.messages[-1])}
+    assert values == {"Consumers": 0.5, "GpuBusySeconds": 0, "GpuIdleSeconds": 0}

@@ -23,7 +23,7 @@ from container.consumer.engines.base import (
 from container.consumer.engines.comfyui.answer import Asked, Unread, read_result, temporary_files
 from container.consumer.engines.comfyui.client import ComfyUi, EngineEnded, until_it_responds, wait_until
 from container.consumer.engines.comfyui.events import Events
-from container.consumer.engines.comfyui.faults import EngineUnusable, failure, message
+from container.consumer.engines.comfyui.faults import DamagedModel, EngineUnusable, failure, message
 from container.consumer.engines.comfyui.job import Jobs
 from container.consumer.engines.comfyui.models import Models, Needed
 from container.consumer.engines.comfyui.node_classes import NodeClasses
@@ -87,7 +87,7 @@ class ComfyUiEngine:
         self._affinity: str | None = None
         self._interrupted = False
         self._started = False
-        self._last_models: list[Needed] = []
+        self._last_models: Mapping[str, list[Needed]] = {}
         self._timed_out: tuple[Asked, Uploads] | None = None
 
     def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
@@ -149,7 +149,7 @@ class ComfyUiEngine:
         payload: Payload = request.payload
         asked = replace(payload.asked, version=self._version)
         self._interrupted = False
-        self._last_models = payload.models
+        self._last_models = payload.models_of_nodes()
         progress = Progress(asked.prompt, payload.needed, hooks.progressed, self._speeds)
         try:
             self._events.begin(asked.job, progress)
@@ -181,12 +181,12 @@ class ComfyUiEngine:
         self._jobs.cancel()
 
     def failed(self, error: Exception) -> None:
-        """Free the memory that a job did not fit into, or remember a model that cannot be loaded."""
+        """Free the memory that a job did not fit into, or remember a model whose file cannot be read."""
         code = error.code if isinstance(error, RetryableError | PermanentError) else None
         if code is ErrorCode.OUT_OF_MEMORY:
             self._free()
-        elif code is ErrorCode.MODEL_UNUSABLE and self._last_models:
-            self._models.refuse(self._last_models, "ComfyUI cannot load it")
+        elif isinstance(error, DamagedModel):
+            self._models.refuse(self._last_models.get(error.node, []), "ComfyUI cannot read it")
 
     def diagnose(self, error: Exception) -> Verdict:
         """Return whose fault a job's error is."""

@@ -23,12 +23,15 @@ _OUT_OF_MEMORY: Final = re.compile(
     r"out of memory|OutOfMemory|can't allocate memory|not enough memory", re.IGNORECASE
 )
 _CUDA: Final = re.compile(r"CUDA error|device-side assert|CUBLAS_STATUS|cuDNN|HIP error", re.IGNORECASE)
-_MODEL: Final = re.compile(
-    r"SafetensorError|Could not detect model type|PytorchStreamReader|UnpicklingError"
-    r"|does not contain a valid clip|clip input is invalid: None|Error while deserializing header"
+_DAMAGED_MODEL: Final = re.compile(
+    r"SafetensorError|PytorchStreamReader|UnpicklingError|Error while deserializing header"
     r"|header too large|incomplete metadata",
     re.IGNORECASE,
 )
+_UNSUITABLE_MODEL: Final = re.compile(
+    r"Could not detect model type|does not contain a valid clip|clip input is invalid: None", re.IGNORECASE
+)
+"""Of a file that may serve other tasks well, by another loader or without its text encoder."""
 _INPUT: Final = re.compile(r"^av\.error\.|UnidentifiedImageError|No (?:audio|video) stream found")
 """Of a node that reads a file; one that writes a file may raise them too."""
 _DISK: Final = re.compile(r"\[Errno 28\]|No space left on device")
@@ -43,6 +46,14 @@ Inputs = frozenset[tuple[str, str]]
 
 class EngineUnusable(RetryableError):
     """ComfyUI refuses or fails every job, whatever is in it."""
+
+
+class DamagedModel(PermanentError):
+    """A node could not read a model's file."""
+
+    def __init__(self, message: str, *, node: str, response: Json) -> None:
+        super().__init__(ErrorCode.MODEL_UNUSABLE, message, response=response)
+        self.node = node
 
 
 def refusal(status: int, content: bytes, models: Inputs) -> PermanentError | RetryableError:
@@ -113,7 +124,9 @@ def failure(entry: Json, reading: Mapping[str, str]) -> Exception:  # noqa: PLR0
         return ReplaceEngine(text, ErrorCode.ENGINE_ERROR)
     if _DISK.search(both):
         return RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text, response=kept)
-    if _MODEL.search(both):
+    if _DAMAGED_MODEL.search(both):
+        return DamagedModel(text, node=node, response=kept)
+    if _UNSUITABLE_MODEL.search(both):
         return PermanentError(ErrorCode.MODEL_UNUSABLE, text, response=kept)
     if node in reading and _INPUT.search(both):
         code = ErrorCode.INPUT_NOT_AN_IMAGE if reading[node] == "image" else ErrorCode.INPUT_WRONG_TYPE

@@ -121,7 +121,7 @@ class Models:
         self._in_use.release()
 
     def refuse(self, models: Iterable[Needed], defect: str) -> None:
-        """Remember that ComfyUI could not load a version of a file, if the task has only one file."""
+        """Remember that ComfyUI could not read a version of a file, if there is only one that it could be."""
         files = [model.file for model in models if model.file]
         if self._fetcher and len(files) == 1:
             self._fetcher.mark_unusable(files[0], defect)

@@ -41,6 +41,16 @@ class Payload:
     models: list[Needed]
     uploads: Uploads
 
+    def models_of_nodes(self) -> dict[str, list[Needed]]:
+        """Return the models that each node names, if it names any."""
+        found: dict[str, list[Needed]] = {}
+        for node, name in self.naming:
+            value = self.asked.prompt[node]["inputs"][name]
+            found.setdefault(node, []).extend(
+                model for model in self.models if model.requirement.name == value
+            )
+        return found
+
 
 @dataclass(slots=True, kw_only=True)
 class Preparation:

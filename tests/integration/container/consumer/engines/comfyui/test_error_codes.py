@@ -1,16 +1,18 @@
 """Each error of a ComfyUI gets the code that says whose fault it is, on a fake that has every one."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from container.consumer.engines.base import AmbiguousError, ReplaceEngine, Verdict
+from container.consumer.engines.comfyui.models import Models, Needed
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from local.fakes import media
-from tests.support.comfyui import image_to_image, text_to_image
+from runtimes.comfyui.needs import ALIASES
+from tests.support.comfyui import CHECKPOINT, image_to_image, text_to_image
 from tests.support.comfyui import node as workflow_node
 from tests.support.comfyui_worker import LINK, VERSIONS, Worker, run_worker
 
@@ -90,6 +92,43 @@ def test_an_exception_of_a_node_gets_a_code_of_its_own(
     assert worker.engine.diagnose(error) is Verdict.TASK
     worker.engine.failed(error)
     assert worker.fake.control.stats()["frees"] - before == (code is ErrorCode.OUT_OF_MEMORY)
+
+
+class Refusals(Models):
+    """Notes the models that no task is to use any more."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(worker.server, None, None, ALIASES)
+        self.names: list[str] = []
+
+    def refuse(self, models: Iterable[Needed], defect: str) -> None:
+        super().refuse(models, defect)
+        self.names += [model.name for model in models]
+
+
+@pytest.mark.parametrize(
+    ("kind", "node", "refused"),
+    [
+        ("broken-model", "CheckpointLoaderSimple", [CHECKPOINT]),
+        ("half-model", "VAELoader", ["example-vae.safetensors"]),
+        ("broken-model", "KSampler", []),
+        ("no-clip", "CLIPTextEncode", []),
+        ("no-clip", "CheckpointLoaderSimple", []),
+        ("no-model", "CheckpointLoaderSimple", []),
+    ],
+)
+def test_a_model_is_refused_to_other_tasks_only_if_the_node_that_names_it_cannot_read_it(
+    tmp_path: Path, kind: str, node: str, refused: list[str]
+) -> None:
+    with run_worker(tmp_path) as worker:
+        worker.engine._models = models = Refusals(worker)
+        flow = text_to_image() | {"20": workflow_node("VAELoader", vae_name="example-vae.safetensors")}
+        flow["8"]["inputs"]["vae"] = ["20", 0]
+        worker.fake.control.set("error", jobs=1, kind=kind, node=node)
+        error = error_of(worker, flow)
+        assert error.code is ErrorCode.MODEL_UNUSABLE
+        worker.engine.failed(error)
+        assert models.names == refused
 
 
 @pytest.mark.parametrize(

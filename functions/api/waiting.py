@@ -17,7 +17,8 @@ MAX_SECONDS: Final = 25
 
 DEFAULT_SECONDS: Final = 20
 CHECK_SECONDS: Final = 1.0
-"""How often the row is read; each read of a row of 4 KB costs about a tenth of a millionth of a dollar."""
+"""How often the row is read. A read costs $0.125 per million for each 4 KB of the row, which holds the whole
+message (up to 256 KB) while its task is queued; for small rows, the function's time costs far more."""
 
 ANY_TAG: Final = "*"
 """In a header If-None-Match, it matches whatever state a task has."""

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from adapters.listing import MAX_POSITION
+from domain.limits import MAX_MESSAGE_BYTES
+from functions.api.waiting import MAX_SECONDS
 from infra.settings.deployment import Settings
 from runtimes.base import all_folders
 from runtimes.registry import RUNTIME_TYPES
-from tools.cost import assumptions, boot, prices
+from tools.cost import assumptions, boot, prices, waiting
 from tools.cost.at_rest import Charge, charges_at_rest, total
 from tools.cost.images import MILLION, charges_without_gpu, gpu_dollars, gpu_hours
 from tools.cost.synthesis import Deployment
@@ -32,7 +34,7 @@ def cost_page(settings: Settings, config: str, *, gateway: Deployment, instance:
         _images(settings, gateway),
         _boot_cost(settings),
         _boot_steps(),
-        _assumptions(),
+        _assumptions(gateway),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -233,7 +235,7 @@ def _seconds(range_: tuple[float, float]) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def _assumptions() -> str:
+def _assumptions(deployment: Deployment) -> str:
     status_requests = money(
         MILLION
         * (prices.API_REQUEST + prices.LAMBDA_REQUEST + assumptions.API_GB_SECONDS * prices.LAMBDA_GB_SECOND)
@@ -241,6 +243,10 @@ def _assumptions() -> str:
     # A unit reads 4 KB, or twice as much from an index.
     units = MAX_POSITION * assumptions.QUEUED_ENTRY_BYTES / (2 * 4096)
     waiting_requests = money(MILLION * units * prices.DYNAMODB_READ)
+    waits = money(MILLION * waiting.wait_dollars(deployment, row_bytes=assumptions.CONTENT_BYTES))
+    wait_reads, large_reads = (
+        money(MILLION * waiting.read_dollars(size)) for size in (assumptions.CONTENT_BYTES, MAX_MESSAGE_BYTES)
+    )
     folders = max(len(all_folders(runtime_type)) for runtime_type in RUNTIME_TYPES.values())
     catalogue_dollars = folders * prices.S3_PUT
     return f"""## Assumptions
@@ -255,7 +261,10 @@ def _assumptions() -> str:
   {assumptions.POLLS_PER_MINUTE} times a minute. No free tier is deducted.
 - An image is submitted once, and its caller waits for the callback: a million status requests cost
   {status_requests}. While a task waits, a request also reads the tasks before it and the workers: with
-  a thousand tasks before it, {waiting_requests} more for a million requests. A read of
+  a thousand tasks before it, {waiting_requests} more for a million requests. With `/wait`,
+  a million waits of {MAX_SECONDS} s at {waiting.memory_mib(deployment)} MiB cost {waits}, with API Gateway
+  and {wait_reads} for {waiting.READS} reads of the row each (while a task with a message of
+  {MAX_MESSAGE_BYTES // 1024} KB is queued, {large_reads}). A read of
   a runtime's catalogue lists each folder of models, for {money(catalogue_dollars, 5)}.
   Its task has {assumptions.CONTENT_BYTES:,} bytes, whose units in the table are counted by following the
   protocol. It has {assumptions.OBJECT_KB:.0f} KB and is kept for one month (`outputs.expireDays`).

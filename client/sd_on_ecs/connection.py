@@ -128,12 +128,21 @@ class Profiles:
         return self.named(name) if name else None
 
     def save(self, name: str, connection: Connection, *, default: bool) -> None:
-        """Store a profile under a name; the first one becomes the default."""
+        """Store a profile under a name; the first one becomes the default.
+
+        Raise `InputError` if the file cannot be written.
+        """
         stored = self._read()
         fields = {field: value for field, value in asdict(connection).items() if value and field != "source"}
         stored["profiles"][name] = fields
         if default or not stored["default"]:
             stored["default"] = name
+        try:
+            self._write(stored)
+        except OSError as error:
+            raise InputError(f"{self._path} cannot be written: {error.strerror or error}") from None
+
+    def _write(self, stored: Mapping[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._path.with_suffix(".part")
         partial.unlink(missing_ok=True)
@@ -146,11 +155,24 @@ class Profiles:
     def _read(self) -> dict[str, Any]:
         try:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
+            profiles = _complete_profiles(stored)
         except FileNotFoundError:
             return {"default": None, "profiles": {}}
         except (OSError, ValueError) as error:
             raise NotConfigured(f"{self._path} cannot be read: {error}") from None
-        return {"default": stored.get("default"), "profiles": stored.get("profiles") or {}}
+        return {"default": stored.get("default"), "profiles": profiles}
+
+
+def _complete_profiles(stored: Any) -> dict[str, Any]:
+    """Return the profiles in a document; raise `ValueError` if one lacks what a connection needs."""
+    profiles = (stored.get("profiles") or {}) if isinstance(stored, dict) else None
+    if not isinstance(profiles, dict):
+        raise ValueError("it has no object `profiles`")  # noqa: TRY004 -- the file has a wrong value
+    for name, profile in profiles.items():
+        fields = profile if isinstance(profile, dict) else {}
+        if not all(isinstance(fields.get(field), str) for field in ("endpoint", "key")):
+            raise ValueError(f"the profile {name!r} has no endpoint or no key")
+    return profiles
 
 
 def running_local() -> Connection | None:

@@ -1,6 +1,5 @@
 """The exceptions that the library raises; all of them are a `ClientError`."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -68,7 +67,7 @@ class KeyRefused(ApiError):
 
 
 class ServiceFailed(ApiError):
-    """The API failed (5xx) or had too many requests (429), also after retries."""
+    """The API failed (5xx), had too many requests (429), also after retries, or answered something else."""
 
 
 class TaskFailed(ClientError):
@@ -105,7 +104,7 @@ def error_of(response: httpx.Response) -> ApiError:
     """Return the error in a response of the API, or of API Gateway, which has another form."""
     status = response.status_code
     kind = _BY_STATUS.get(status, ServiceFailed if status >= 500 else ApiError)
-    body = _json(response)
+    body = _json(response) or {}
     error = body.get("error")
     if isinstance(error, dict):
         return kind(
@@ -142,9 +141,17 @@ def _place(response: httpx.Response) -> httpx.URL:
     return response.url.copy_with(query=None, userinfo=b"")
 
 
-def _json(response: httpx.Response) -> dict[str, Any]:
+def require_json(response: httpx.Response) -> None:
+    """Raise `ServiceFailed` for a response without a JSON object, as a proxy or another server sends it."""
+    if _json(response) is None:
+        answer = f"{_place(response)} answered {response.status_code} without a JSON object"
+        message = f"{answer}, so something else than the API responds there: {response.text[:200]!r}"
+        raise ServiceFailed(response.status_code, "unexpected_response", message)
+
+
+def _json(response: httpx.Response) -> dict[str, Any] | None:
     try:
         body = response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return {}
-    return body if isinstance(body, dict) else {}
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None

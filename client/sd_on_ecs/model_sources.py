@@ -50,7 +50,7 @@ def _from_link(http: httpx.Client, link: str) -> Source:
             size = response.headers.get("content-length")
             name = _name(response.headers.get("content-disposition", ""), link)
             entity_tag = response.headers.get("etag")
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise Unreachable(f"{link} cannot be reached: {error}") from error
     return Source(name, int(size) if size else None, _read_link(http, link, entity_tag))
 
@@ -76,7 +76,7 @@ def _read_link(http: httpx.Client, link: str, entity_tag: str | None) -> Iterato
                     attempt = attempt if not fresh else 0
                     yield fresh
                 return
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             delay = DEFAULT_RETRIES.delay_after_error(error, attempt, repeatable=True)
             if delay is None:
                 raise Unreachable(f"{link} cannot be read: {error}") from error

@@ -21,12 +21,12 @@ class Retries:
     count: int = 4
     first_delay_seconds: float = 0.5
 
-    def delay_after_error(
-        self, error: httpx.TransportError, attempt: int, *, repeatable: bool
-    ) -> float | None:
+    def delay_after_error(self, error: httpx.RequestError, attempt: int, *, repeatable: bool) -> float | None:
         """Return the seconds until the next attempt, or None if there is none."""
         never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        permanent = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
+        permanent = isinstance(
+            error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.TooManyRedirects
+        )
         return self._delay(attempt) if (repeatable or never_sent) and not permanent else None
 
     def delay_after_response(

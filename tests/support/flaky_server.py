@@ -50,7 +50,11 @@ class Handler(BaseHTTPRequestHandler):
         """Send a response, or none for a status of 0."""
         if status:
             self.send_response(status)
-            for name, value in {"content-length": str(len(content)), **headers}.items():
+            for name, value in {
+                "content-length": str(len(content)),
+                "connection": "close",
+                **headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 
 from sd_on_ecs.connection import normalize_key
-from sd_on_ecs.errors import Unreachable, error_of
+from sd_on_ecs.errors import InputError, Unreachable, error_of, require_json
 from sd_on_ecs.retrying import Retries
 from sd_on_ecs.version import __version__
 
@@ -49,7 +49,7 @@ class AsyncTransport:
         accepted: tuple[int, ...] = (),
         repeatable: bool = True,
     ) -> httpx.Response:
-        """Return a response that is successful or has an accepted status; raise `ApiError` for others."""
+        """Return a response that has a JSON object or an accepted status; raise `ApiError` for others."""
         request = self._http.build_request(
             method,
             f"{self.endpoint}{path}",
@@ -58,9 +58,11 @@ class AsyncTransport:
             headers={"x-api-key": self._key, **(headers or {})},
         )
         response = await self._send(request, accepted=accepted, repeatable=repeatable)
-        if response.is_success or response.status_code in accepted:
-            return response
-        raise error_of(response)
+        if response.is_success:
+            require_json(response)
+        elif response.status_code not in accepted:
+            raise error_of(response)
+        return response
 
     async def post_form(
         self, url: str, fields: Mapping[str, str], name: str, content: bytes
@@ -82,7 +84,7 @@ class AsyncTransport:
                     delay = self._retries.delay_after_response(response, attempt, repeatable=True)
                     if delay is None:
                         break
-                except httpx.TransportError as error:
+                except httpx.RequestError as error:
                     delay = self._retries.delay_after_error(error, attempt, repeatable=True)
                     if delay is None:
                         raise _unreachable(url, error) from error
@@ -90,10 +92,12 @@ class AsyncTransport:
                 attempt += 1
             if response.is_success:
                 partial.replace(path)
-            return response
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 partial.unlink()
+        return response
 
     async def _stream(self, url: str, path: Path) -> httpx.Response:
         async with self._http.stream("GET", url) as response:
@@ -112,7 +116,7 @@ class AsyncTransport:
         while True:
             try:
                 response = await self._http.send(request)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 delay = self._retries.delay_after_error(error, attempt, repeatable=repeatable)
                 if delay is None:
                     raise _unreachable(str(request.url), error) from error
@@ -124,7 +128,7 @@ class AsyncTransport:
             attempt += 1
 
 
-def _unreachable(url: str, error: httpx.TransportError) -> Unreachable:
+def _unreachable(url: str, error: httpx.RequestError) -> Unreachable:
     place = httpx.URL(url)
     reason = str(error) or type(error).__name__
     return Unreachable(f"{place.scheme}://{place.netloc.decode()} cannot be reached: {reason}")

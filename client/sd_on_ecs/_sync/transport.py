@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 
 from sd_on_ecs.connection import normalize_key
-from sd_on_ecs.errors import Unreachable, error_of
+from sd_on_ecs.errors import InputError, Unreachable, error_of, require_json
 from sd_on_ecs.retrying import Retries
 from sd_on_ecs.version import __version__
 
@@ -50,7 +50,7 @@ class Transport:
         accepted: tuple[int, ...] = (),
         repeatable: bool = True,
     ) -> httpx.Response:
-        """Return a response that is successful or has an accepted status; raise `ApiError` for others."""
+        """Return a response that has a JSON object or an accepted status; raise `ApiError` for others."""
         request = self._http.build_request(
             method,
             f"{self.endpoint}{path}",
@@ -59,9 +59,11 @@ class Transport:
             headers={"x-api-key": self._key, **(headers or {})},
         )
         response = self._send(request, accepted=accepted, repeatable=repeatable)
-        if response.is_success or response.status_code in accepted:
-            return response
-        raise error_of(response)
+        if response.is_success:
+            require_json(response)
+        elif response.status_code not in accepted:
+            raise error_of(response)
+        return response
 
     def post_form(self, url: str, fields: Mapping[str, str], name: str, content: bytes) -> httpx.Response:
         """Return the response to a form with a file as its last field."""
@@ -81,7 +83,7 @@ class Transport:
                     delay = self._retries.delay_after_response(response, attempt, repeatable=True)
                     if delay is None:
                         break
-                except httpx.TransportError as error:
+                except httpx.RequestError as error:
                     delay = self._retries.delay_after_error(error, attempt, repeatable=True)
                     if delay is None:
                         raise _unreachable(url, error) from error
@@ -89,10 +91,12 @@ class Transport:
                 attempt += 1
             if response.is_success:
                 partial.replace(path)
-            return response
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 partial.unlink()
+        return response
 
     def _stream(self, url: str, path: Path) -> httpx.Response:
         with self._http.stream("GET", url) as response:
@@ -111,7 +115,7 @@ class Transport:
         while True:
             try:
                 response = self._http.send(request)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 delay = self._retries.delay_after_error(error, attempt, repeatable=repeatable)
                 if delay is None:
                     raise _unreachable(str(request.url), error) from error
@@ -123,7 +127,7 @@ class Transport:
             attempt += 1
 
 
-def _unreachable(url: str, error: httpx.TransportError) -> Unreachable:
+def _unreachable(url: str, error: httpx.RequestError) -> Unreachable:
     place = httpx.URL(url)
     reason = str(error) or type(error).__name__
     return Unreachable(f"{place.scheme}://{place.netloc.decode()} cannot be reached: {reason}")

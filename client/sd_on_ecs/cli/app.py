@@ -1,13 +1,14 @@
 """The program `sd-on-ecs`: its commands, the options before them, and how it ends after an error."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
 
 from sd_on_ecs.cli import completing, deployment, generating, runtimes, tasks, workflows
-from sd_on_ecs.cli.state import Program, exit_code
+from sd_on_ecs.cli.state import ExitCode, Program, exit_code
 from sd_on_ecs.errors import ClientError
 from sd_on_ecs.version import __version__
 
@@ -77,3 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ClientError as error:
         sys.stderr.write(f"sd-on-ecs: {error}\n")
         sys.exit(exit_code(error))
+    except Exception:  # noqa: BLE001 -- Python's exit code for it is 1, which says that a task failed
+        traceback.print_exc()
+        sys.exit(ExitCode.UNFORESEEN)

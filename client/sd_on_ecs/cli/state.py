@@ -40,6 +40,7 @@ class ExitCode(IntEnum):
     NOT_CONFIGURED = 4
     UNAVAILABLE = 5
     STILL_RUNNING = 6
+    UNFORESEEN = 70
     INTERRUPTED = 130
 
 

@@ -104,11 +104,19 @@ class Sweeper:
                 advance()
 
             tasks = self.client.wait_all(sweep.ids, timeout=self.timeout, on_end=ended)
-        sheet = self._draw(sweep, tasks, files, folder) if self.sheet else None
+        sheet, sheet_error = None, None
+        if self.sheet:
+            try:
+                sheet = self._draw(sweep, tasks, files, folder)
+            except OSError as error:
+                reason = error.strerror or error
+                sheet_error = InputError(f"{folder / SHEET} cannot be written: {reason}")
         self._write(sweep, tasks, files, sheet)
         failed = [task for task in tasks.values() if task["status"] != "completed"]
         if failed:
             raise SweepFailed(sweep.batch, failed, len(tasks))
+        if sheet_error:
+            raise sheet_error
 
     def _draw(self, sweep: Sweep, tasks: dict[str, Task], files: dict[str, list[Path]], folder: Path) -> Path:
         cells = []

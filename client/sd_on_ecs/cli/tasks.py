@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from sd_on_ecs.api_types import Status
+from sd_on_ecs.api_types import Status, Task
 from sd_on_ecs.cli import options
 from sd_on_ecs.cli.progress import describe, wait_for
 from sd_on_ecs.cli.running import write_result
-from sd_on_ecs.cli.state import program, write_json
-from sd_on_ecs.errors import InputError
+from sd_on_ecs.cli.state import ExitCode, exit_code, program, write_json
+from sd_on_ecs.errors import ClientError, InputError, KeyRefused, Unreachable
 
 
 def status(context: typer.Context, task_id: options.TaskArgument, *, as_json: options.Json = False) -> None:
@@ -64,18 +64,32 @@ def cancel(
     *,
     as_json: options.Json = False,
 ) -> None:
-    """Cancel tasks: queued ones at once, running ones as soon as their worker has stopped them."""
+    """Cancel tasks: queued ones at once, running ones as soon as their worker has stopped them.
+
+    One that cannot be cancelled, because it has ended, does not keep the others from it.
+    """
     own = program(context)
+    cancelled: list[Task] = []
+    codes: list[ExitCode] = []
     with own.client() as client:
-        cancelled = []
-        for task_id in task_ids:
-            task = client.cancel(task_id)
+        for index, task_id in enumerate(task_ids):
+            try:
+                task = client.cancel(task_id)
+            except ClientError as error:
+                own.note(f"sd-on-ecs: {task_id}: {error}")
+                codes.append(exit_code(error))
+                if isinstance(error, Unreachable | KeyRefused) and task_ids[index + 1 :]:
+                    own.note(f"sd-on-ecs: not tried: {' '.join(task_ids[index + 1 :])}")
+                    break
+                continue
             cancelled.append(task)
             if not as_json:
                 state = "cancelled" if task["status"] == "cancelled" else "stopping"
                 own.line(f"{task_id} {state}")
     if as_json:
         write_json(cancelled)
+    if codes:
+        raise typer.Exit(max(codes))
 
 
 def download(

@@ -43,7 +43,12 @@ def image_argument(text: str) -> Image:
     if text.startswith(LINKS):
         return text
     path = Path(text)
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError:  # a name that is too long, such as an image in base64
+        found = False
+    if not found:
+        text = text if len(text) < 200 else f"{text[:200]}…"
         raise InputError(f"{text} is no file, and no link that begins with {', '.join(LINKS)}")
     return path
 

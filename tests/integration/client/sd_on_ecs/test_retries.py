@@ -105,6 +105,13 @@ def test_a_request_that_breaks_the_protocol_is_not_sent_again() -> None:
     assert FAST.delay_after_error(httpx.RemoteProtocolError("lost"), 0, repeatable=True) is not None
 
 
+def test_a_body_that_cannot_be_decoded_is_read_again(flaky: Start) -> None:
+    server = flaky(answers=[(200, {"content-encoding": "gzip"}, b"no gzip")] * 9)
+    with client(server) as own, pytest.raises(Unreachable, match="cannot be reached: "):
+        own.status("cat-1")
+    assert len(server.requests) == 1 + FAST.count
+
+
 def test_a_download_that_breaks_off_leaves_no_file_and_is_repeated(flaky: Start, tmp_path: Path) -> None:
     half = (200, {"content-length": "12"}, b"half")
     whole: Answer = (200, {}, b"whole")

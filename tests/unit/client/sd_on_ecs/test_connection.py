@@ -132,6 +132,26 @@ def test_a_broken_file_of_profiles_is_named(environment: dict[str, str]) -> None
         find_connection(environment=environment)
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", '{"profiles": [1]}', '{"profiles": {"a": []}}', '{"profiles": {"a": {}}}']
+)
+def test_a_file_that_has_no_profiles_is_named(environment: dict[str, str], text: str) -> None:
+    path = Path(environment["SD_ON_ECS_CONFIG"])
+    path.parent.mkdir()
+    path.write_text(text)
+    environment["SD_ON_ECS_PROFILE"] = "a"
+    with pytest.raises(NotConfigured, match=r"profiles\.json cannot be read: .* has no"):
+        find_connection(environment=environment)
+
+
+def test_a_profile_that_cannot_be_written_is_an_error_with_the_path(
+    environment: dict[str, str], profiles: Profiles
+) -> None:
+    (Path(environment["SD_ON_ECS_CONFIG"]).parent / "profiles.part").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"profiles\.json cannot be written"):
+        profiles.save("mine", STORED, default=False)
+
+
 def test_what_a_killed_make_local_has_left_is_ignored(temporary: Path) -> None:
     announce(temporary, pid=2**22 + 1)
     assert running_local() is None

@@ -104,6 +104,8 @@ def test_an_image_is_a_link_or_a_file() -> None:
     assert image_argument(__file__) == Path(__file__)
     with pytest.raises(InputError, match="is no file, and no link"):
         image_argument("cat.png")
+    with pytest.raises(InputError, match="is no file, and no link"):
+        image_argument("iVBORw0KGgo" * 1000)
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,13 @@ class Jobs:
                 raise error from None
             return
         if status == httpx.codes.OK:
-            nodes = json.loads(content).get("node_errors")
-            if nodes:
+            response = json.loads(content)
+            given = response.get("prompt_id")
+            if given != job:
+                self._stop_unwanted(str(given))
+                text = "ComfyUI gave the job an id of its own, so it is too old: use version 0.3.64 or newer."
+                raise RetryableError(ErrorCode.ENGINE_UNAVAILABLE, text)
+            if nodes := response.get("node_errors"):
                 # Only the valid branch would run, and the job would end as a success.
                 self._stop_unwanted(job)
                 raise rejected(nodes, models)
@@ -118,7 +123,7 @@ class Jobs:
         return False
 
     def _stop_unwanted(self, job: str) -> None:
-        """Stop a job of which only a part was accepted."""
+        """Stop a job of which only a part was accepted, or that has another id."""
         deadline = time.monotonic() + PENDING_SECONDS
         with suppress(RetryableError):
             while job in self._server.queued() and time.monotonic() < deadline:

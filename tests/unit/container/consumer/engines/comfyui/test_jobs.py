@@ -1,24 +1,40 @@
 """The order of what happens when a job is sent to ComfyUI."""
 
+import json
 import threading
 from typing import Any, cast
+
+import pytest
 
 from container.consumer.engines.comfyui.client import ComfyUi
 from container.consumer.engines.comfyui.events import Events
 from container.consumer.engines.comfyui.job import Jobs
+from domain.errors import ErrorCode, RetryableError
 
 ENTRY = {"status": {"status_str": "success"}}
 
 
 class FakeServer:
-    """Accepts a job, and has its history at once."""
+    """Accepts a job under an id, and has its history at once."""
 
-    def __init__(self, steps: list[str]) -> None:
+    def __init__(self, steps: list[str], *, job: str = "job") -> None:
         self._steps = steps
+        self._job = job
+        self._queue = {job: True}
 
     def submit(self, _body: bytes) -> tuple[int, bytes]:
         self._steps.append("submitted")
-        return 200, b'{"node_errors": {}}'
+        return 200, json.dumps({"prompt_id": self._job, "node_errors": {}}).encode()
+
+    def queued(self) -> dict[str, bool]:
+        return self._queue
+
+    def cancel(self, job: str) -> None:
+        self._steps.append(f"cancelled {job}")
+        self._queue.pop(job)
+
+    def forget(self, job: str) -> None:
+        self._steps.append(f"forgot {job}")
 
     def history(self, _job: str) -> dict[str, Any]:
         return ENTRY
@@ -47,3 +63,15 @@ def test_files_of_the_previous_job_are_not_read_before_the_next_job_has_begun() 
 
     assert entry == ENTRY
     assert steps == ["submitted", "began", "files may be read"]
+
+
+def test_a_job_that_an_old_comfyui_runs_under_another_id_is_stopped_and_the_error_says_what_to_do() -> None:
+    steps: list[str] = []
+    server = FakeServer(steps, job="its-own")
+    jobs = Jobs(cast("ComfyUi", server), Events("http://127.0.0.1:1", "client"), timeout_seconds=60)
+
+    with pytest.raises(RetryableError, match="use version 0.3.64 or newer") as raised:
+        jobs.run("job", b"", lambda: steps.append("sent"), frozenset())
+
+    assert raised.value.code is ErrorCode.ENGINE_UNAVAILABLE
+    assert steps == ["submitted", "cancelled its-own", "forgot its-own"]
